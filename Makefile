@@ -1,0 +1,51 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both can be repeated at no cost.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+TORCH := torch==2.13.0
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-full lint types rooms tests format lock clean
+
+demo: $(INSTALLED)
+	$(BIN)/enformer-ray demo --out demo-run
+
+test: lint types rooms tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+rooms: $(INSTALLED)
+	$(BIN)/lint-imports
+
+tests: $(INSTALLED)
+	$(PYTEST) -m "not full and not gpu"
+
+# Everything, the slow suites too: every record of the real files, every golden variant at full size.
+test-full: $(INSTALLED)
+	$(PYTEST) -m "not gpu" --timeout=7200
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11-3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Renew the pins. A build of torch for one kind of hardware bears a local version (+cpu): it is not pinned.
+lock: $(INSTALLED)
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --allow-unsafe --unsafe-package pip --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-annotate --no-header --upgrade-package $(TORCH) \
+		--output-file requirements.lock pyproject.toml
+	sed -i -E -e 's/^(torch==[0-9.]+)\+.*/\1/' -e '/^\# The following packages/,$$d' requirements.lock
+
+clean:
+	rm -rf .venv demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,39 @@
+"""Shape checking for every test, and the places of the real data."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+from jaxtyping import install_import_hook
+
+# Shapes and types in signatures are checked in every test; it must be switched on before the modules are imported.
+install_import_hook(["enformer_core"], "beartype.beartype")
+
+# Machines differ in speed; no property depends on it.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
+
+_SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+def _outside_data(variable: str, default: Path) -> Path:
+    path = Path(os.environ.get(variable, default))
+    if path.is_dir():
+        return path
+    reason = f"{variable}: there is no directory {path}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real sequence and variants."""
+    return _outside_data("ENFORMER_RAY_DATA", _SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """Outputs of the original programs under seeded weights."""
+    return _outside_data("ENFORMER_RAY_GOLDEN", _SHARED / "golden")
