@@ -1,0 +1,1 @@
+"""Networks that read 4 letters and predict tracks."""

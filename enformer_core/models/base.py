@@ -1,0 +1,26 @@
+"""What scoring asks of a model."""
+
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from enformer_core.geometry import Geometry
+
+
+class SequenceModel(Protocol):
+    """One-hot sequence in, non-negative predictions per bin and track out."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """The window that is read and the bins that are predicted."""
+        ...
+
+    def __call__(
+        self,
+        one_hot: Float[Tensor, "batch length 4"],
+        head: str,
+        tracks: Int[Tensor, " tracks"] | None = None,
+    ) -> Float[Tensor, "batch bins tracks"]:
+        """Predict one head: all of its tracks, or those indexed, in that order."""
+        ...

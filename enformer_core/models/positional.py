@@ -1,0 +1,76 @@
+"""Relative positional features of the attention, and the shift that aligns them.
+
+Source: google-deepmind/deepmind-research, enformer/attention_module.py:283-460. A distance is key minus query, in
+tokens.
+"""
+
+from functools import lru_cache
+from math import log, log2
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def exponential_basis(distance: Float[Tensor, " d"], count: int, tokens: int) -> Float[Tensor, "d count"]:
+    """Exponential decays with half-lives from 2³ tokens to the whole sequence, evenly spaced in their logarithm."""
+    half_life = 2.0 ** torch.linspace(3.0, log2(tokens), count, dtype=distance.dtype)
+    return torch.exp(-log(2.0) / half_life * distance[:, None])
+
+
+def central_mask_basis(distance: Float[Tensor, " d"], count: int) -> Float[Tensor, "d count"]:
+    """1 where the distance is below 2^i − 1 tokens, i = 1 … count."""
+    width = 2.0 ** torch.arange(1, count + 1, dtype=distance.dtype) - 1
+    return (width > distance[:, None]).to(distance.dtype)
+
+
+def gamma_basis(distance: Float[Tensor, " d"], count: int, tokens: int) -> Float[Tensor, "d count"]:
+    """Gamma densities with means spread over the sequence, each divided by its own maximum over the distances.
+
+    The maximum is taken over *positions*, not over basis functions (attention_module.py:456-457).
+    """
+    deviation = tokens / (2 * count)
+    mean = torch.linspace(tokens / count, tokens, count, dtype=distance.dtype)
+    shape = (mean / deviation) ** 2
+    rate = mean / deviation**2
+    log_unnormalised = torch.xlogy(shape - 1, distance[:, None]) - rate * distance[:, None]
+    log_normaliser = torch.lgamma(shape) - shape * torch.log(rate)
+    density = torch.exp(log_unnormalised - log_normaliser) + 1e-8
+    return density / density.amax(dim=0)
+
+
+@lru_cache(maxsize=8)
+def relative_features(
+    tokens: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "distances count"]:
+    """The `count` features of each relative distance −(tokens − 1) … tokens − 1, one row each.
+
+    Three families of count / 6 functions of |distance|, then the same times the distance's sign. Computed in float64:
+    the gamma densities are differences of terms near 2e4, and float32 loses up to 2.5e-3 of them.
+    """
+    if count % 6:
+        raise ValueError(f"{count} positional features cannot be split in 3 families of 2 symmetries")
+    distance = torch.arange(-(tokens - 1), tokens, dtype=torch.float64)
+    length = distance.abs()
+    each = count // 6
+    symmetric = torch.cat(
+        [
+            exponential_basis(length, each, tokens),
+            central_mask_basis(length, each),
+            gamma_basis(length, each, tokens),
+        ],
+        dim=-1,
+    )
+    return torch.cat([symmetric, distance.sign()[:, None] * symmetric], dim=-1).to(dtype).to(device)
+
+
+def relative_shift(
+    by_distance: Float[Tensor, "batch heads queries distances"],
+) -> Float[Tensor, "batch heads queries keys"]:
+    """Turn logits by relative distance into logits by key: row i read from column (tokens − 1 − i), without a copy."""
+    contiguous = by_distance.contiguous()
+    batch, heads, tokens, _ = contiguous.shape
+    outer, middle, row, _ = contiguous.stride()
+    return contiguous.as_strided(
+        (batch, heads, tokens, tokens), (outer, middle, row - 1, 1), contiguous.storage_offset() + tokens - 1
+    )
