@@ -1,0 +1,104 @@
+"""Scoring by two plain passes, one for each allele: the yardstick.
+
+Shares nothing with any faster engine but the model. Does not know files, shards or statuses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from enformer_core.bases import reverse_complement
+from enformer_core.conventions import Conventions, Statistic
+from enformer_core.genome import Genome
+from enformer_core.models.base import SequenceModel
+from enformer_core.models.layers import one_hot
+from enformer_core.scoring import statistics
+from enformer_core.windows import (
+    Allele,
+    Window,
+    alternate_sequence,
+    alternate_windows,
+    reference_sequence,
+    reference_windows,
+    window_start,
+)
+
+SequenceOf = Callable[[Window], UInt8[np.ndarray, " length"]]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with the head and tracks that are asked for; one sequence at a time, whatever the batch around it.
+
+    Every sequence passes alone, so that a score never depends on its neighbours, nor on how many there are.
+    """
+
+    model: SequenceModel
+    head: str
+    tracks: tuple[int, ...] | None
+    conventions: Conventions
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    def strand(self, codes: UInt8[np.ndarray, " length"]) -> Float[Tensor, "bins tracks"]:
+        """Prediction for one sequence as it reads, in the model's precision."""
+        sequence = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)[None]
+        tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
+        with torch.inference_mode():
+            return self.model(one_hot(sequence, self.dtype), self.head, tracks)[0]
+
+    def averaged(self, window: Window, sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
+        """Prediction averaged in float64 over shifts and strands; reverse predictions have their bins turned back."""
+        predictions = []
+        for shift in self.conventions.shifts:
+            codes = sequence_of(window.moved(shift))
+            predictions.append(self.strand(codes).double())
+            if self.conventions.strands == "both":
+                predictions.append(self.strand(reverse_complement(codes)).double().flip(0))
+        return torch.stack(predictions).mean(dim=0)
+
+    def stitched(self, windows: Sequence[Window], sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
+        """The averaged predictions of several windows, each from its first bin to the next one's."""
+        ends = [window.first_bin for window in windows[1:]] + [self.model.geometry.bins]
+        return torch.cat(
+            [
+                self.averaged(window, sequence_of)[window.first_bin : end]
+                for window, end in zip(windows, ends, strict=True)
+            ]
+        )
+
+
+class DirectScorer:
+    """Scores alleles by alt − ref; alleles that follow one another at one place share the reference's passes."""
+
+    def __init__(self, predictor: Predictor, genome: Genome) -> None:
+        self._predictor = predictor
+        self._genome = genome
+        self._reference: tuple[tuple[object, ...], Float[Tensor, "bins tracks"]] | None = None
+
+    def _reference_prediction(self, contig: str, windows: tuple[Window, ...]) -> Float[Tensor, "bins tracks"]:
+        if self._reference is None or self._reference[0] != (contig, windows):
+            length_bp = self._predictor.model.geometry.window_bp
+            prediction = self._predictor.stitched(
+                windows, lambda window: reference_sequence(self._genome, contig, window, length_bp)
+            )
+            self._reference = (contig, windows), prediction
+        return self._reference[1]
+
+    def score(self, allele: Allele) -> dict[Statistic, Float[np.ndarray, " tracks"]]:
+        """Each statistic of one allele, in float64, for the tracks asked for."""
+        conventions, geometry = self._predictor.conventions, self._predictor.model.geometry
+        start = window_start(allele.start, conventions.centre_index)
+        rule, stitch_bin = conventions.indel_rule, conventions.stitch_bin(geometry)
+        reference = self._reference_prediction(allele.contig, reference_windows(allele, start, rule, stitch_bin))
+        alternate = self._predictor.stitched(
+            alternate_windows(allele, start, rule, stitch_bin),
+            lambda window: alternate_sequence(self._genome, allele, window, geometry.window_bp),
+        )
+        bins = conventions.scored_bins(geometry)
+        scores = statistics.compute(reference[bins], alternate[bins] - reference[bins], conventions.statistics)
+        return {name: values.cpu().numpy() for name, values in scores.items()}

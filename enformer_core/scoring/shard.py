@@ -1,0 +1,177 @@
+"""One shard in one process, end to end: its alleles from the plan, their scores, the commit.
+
+Takes its scorer and ledger as arguments, so it runs wherever they can be had. Does not know workers or retries.
+"""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from jaxtyping import Float
+
+from enformer_core import __version__
+from enformer_core.conventions import Conventions, Statistic
+from enformer_core.dataset.layout import scores_schema
+from enformer_core.dataset.ledger import Ledger, Receipt
+from enformer_core.dataset.plan import Shard, read_shard
+from enformer_core.scoring.effects import strongest_effects
+from enformer_core.windows import Allele
+
+Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
+
+
+class Scorer(Protocol):
+    """Scores one allele."""
+
+    def score(self, allele: Allele) -> Scores:
+        """Each statistic for each track."""
+        ...
+
+
+@dataclass(frozen=True)
+class ShardScorer:
+    """Scores shards and commits them.
+
+    Attributes:
+        scorer: what turns an allele into scores.
+        ledger: where they are committed.
+        conventions: those the scorer follows.
+        tracks: head column of each score.
+        top_tracks: how many effects each allele keeps per statistic.
+        circumstances: hardware and arithmetic, for the receipts.
+    """
+
+    scorer: Scorer
+    ledger: Ledger
+    conventions: Conventions
+    tracks: Sequence[int]
+    top_tracks: int
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, shard: Shard) -> Receipt:
+        """Score every allele of a shard that can be scored; all get their row."""
+        began_at, began = datetime.now(UTC), time.monotonic()
+        alleles = read_shard(self.ledger.store, shard)
+        scored = [self._score(row) for row in _distinct(alleles)]
+        table = self._table(alleles, scored)
+        return self.ledger.commit(
+            shard,
+            table,
+            effects_of=self._effects,
+            circumstances={
+                "started_at": began_at.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - began, 3),
+                **software(),
+                **self.circumstances,
+            },
+        )
+
+    def _score(self, row: Mapping[str, Any] | None) -> "Scores | str | None":
+        """Scores; or why there are none; or None where none are due."""
+        if row is None:
+            return None
+        scores = self.scorer.score(Allele(row["chrom"], row["start"], row["ref"], row["alt"]))
+        for name, values in scores.items():
+            broken = np.flatnonzero(~np.isfinite(values))
+            if broken.size:
+                return f"{name} of {broken.size} tracks is not finite, the first {self.tracks[broken[0]]}"
+        return scores
+
+    def _effects(self, scores: pa.Table) -> pa.Table:
+        return strongest_effects(
+            scores, statistics=self.conventions.statistics, tracks=self.tracks, top_tracks=self.top_tracks
+        )
+
+    def _table(self, alleles: pa.Table, scored: Sequence["Scores | str | None"]) -> pa.Table:
+        scored = _copied_to_duplicates(alleles, scored)
+        failed = pa.array([isinstance(result, str) for result in scored], pa.bool_())
+        reasons = pa.array([result if isinstance(result, str) else None for result in scored], pa.string())
+        columns = {
+            **_described(alleles, self.conventions),
+            "status": pc.if_else(failed, "failed", alleles["status"]),
+            "reason": pc.coalesce(reasons, alleles["reason"]),
+        }
+        for name in self.conventions.statistics:
+            rows = [None if not isinstance(result, Mapping) else np.float32(result[name]) for result in scored]
+            columns |= self._statistic_columns(name, rows)
+        schema = scores_schema(self.conventions.statistics)
+        return pa.table([columns[name] for name in schema.names], schema=schema)
+
+    def _statistic_columns(self, name: str, rows: Sequence[Any]) -> dict[str, pa.Array]:
+        strongest = [None if row is None else int(np.abs(row).argmax()) for row in rows]
+        return {
+            name: pa.array(rows, pa.list_(pa.float32())),
+            f"max_abs_{name}": pa.array(
+                [None if at is None else abs(row[at]) for at, row in zip(strongest, rows, strict=True)], pa.float32()
+            ),
+            f"max_abs_{name}_track": pa.array(
+                [None if at is None else self.tracks[at] for at in strongest], pa.int32()
+            ),
+        }
+
+
+def _distinct(alleles: pa.Table) -> list[dict[str, Any] | None]:
+    """The alleles to score; None where a row is not scored, or repeats the row before it."""
+    rows = alleles.select(["chrom", "start", "ref", "alt", "status", "flags"]).to_pylist()
+    return [row if row["status"] == "ok" and "duplicate" not in (row["flags"] or ()) else None for row in rows]
+
+
+def _copied_to_duplicates(alleles: pa.Table, scored: Sequence[Any]) -> list[Any]:
+    """Give each repeat the result of the row before it; repeats follow their allele in the plan."""
+    filled: list[Any] = []
+    for flags, result in zip(alleles["flags"].to_pylist(), scored, strict=True):
+        filled.append(filled[-1] if "duplicate" in (flags or ()) else result)
+    return filled
+
+
+def _described(alleles: pa.Table, conventions: Conventions) -> dict[str, Any]:
+    """The columns of a scores file that say what was scored, with positions as VCF has them."""
+    scored = pc.equal(alleles["status"], "ok")
+    pos = pc.add(alleles["start"], 1)
+    return {
+        **{name: alleles[name] for name in alleles.column_names},
+        "variant_id": _variant_ids(alleles, pos),
+        "pos": pos,
+        "window_start": pc.if_else(scored, pc.subtract(alleles["start"], conventions.centre_index), None),
+        "offset_bp": pc.if_else(scored, pa.scalar(0, pa.int32()), None),
+    }
+
+
+def _variant_ids(alleles: pa.Table, pos: pa.ChunkedArray) -> pa.ChunkedArray:
+    """chrom:pos:ref:alt with the genome's contig and alleles, or the input's where the row has no place."""
+    parts = [
+        pc.coalesce(alleles["chrom"], alleles["input_chrom"]),
+        pc.cast(pos, pa.string()),
+        pc.coalesce(alleles["ref"], alleles["input_ref"]),
+        pc.coalesce(alleles["alt"], alleles["input_alt"]),
+    ]
+    return pc.binary_join_element_wise(*[pc.fill_null(part, "?") for part in parts], ":")
+
+
+def software() -> dict[str, str]:
+    """Versions that a receipt records."""
+    return {"enformer_ray": __version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """What computed, as its maker calls it, and how many threads it may use."""
+    if device.type == "cuda":
+        return {"device": torch.cuda.get_device_name(device), "threads": torch.get_num_threads()}
+    return {"device": _processor_name(), "threads": torch.get_num_threads()}
+
+
+def _processor_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
