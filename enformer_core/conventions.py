@@ -28,8 +28,8 @@ class Conventions:
         centre_index: 0-based index of the variant's first base in the window: half the window − 1 (the last base of the
             bin left of the centre) or half the window.
         indel_rule: how the window keeps its length. `left-fixed`: the left flank stays, the right end is cut or
-            extended over real sequence. `centre-trim`: half of the difference is cut off the left. `stitched`: either flank is
-            predicted where both alleles agree on its place, and the halves are put together.
+            extended over real sequence. `centre-trim`: half of the difference is cut off the left. `stitched`: either
+            flank is predicted where both alleles agree on its place, and the halves are put together.
         strands: `both` averages the forward prediction and the reverse complement's, its bins turned back.
         shifts: bp by which the window is moved over the sequence; predictions are averaged over them, not realigned.
         central_bins: how many bins around the window's centre the statistics read; None reads all of them.

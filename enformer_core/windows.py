@@ -62,8 +62,8 @@ def reference_windows(allele: Allele, start: int, rule: IndelRule, stitch_bin: i
         allele: what changes.
         start: first base of the window around it.
         rule: `left-fixed`: the window itself. `centre-trim` (calico/basenji, vcf.py:168-236): it is read further to
-            the right by a deletion's length, and half of that is cut off its left. `stitched` (calico/baskerville, snps.py,
-            `--indel_stitch`): right of a deletion the bins come from a window that follows the right flank.
+            the right by a deletion's length, and half of that is cut off its left. `stitched` (calico/baskerville,
+            snps.py, `--indel_stitch`): right of a deletion the bins come from a window that follows the right flank.
         stitch_bin: the bin where the second window takes over.
     """
     lost_bp = max(-allele.gain_bp, 0)
