@@ -1,0 +1,1 @@
+"""Variants: read from files, placed on a genome, each allele with a status."""
