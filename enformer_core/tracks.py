@@ -366,5 +366,6 @@ def _suggestion(tracks: Tracks, term: str) -> str:
         if found := _search(tracks, pattern):
             return f"; did you mean {pattern!r} ({_counted(len(found))})?"
     names = {name for track in tracks.rows for name in (track.identifier, track.description) if name}
-    close = difflib.get_close_matches(term, sorted(names), n=3, cutoff=0.5)
+    words = {word for name in names for word in re.split(r"[\s:,()-]+", name)}
+    close = difflib.get_close_matches(term, sorted(names | words), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ". Look into the targets table for names."

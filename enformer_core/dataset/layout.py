@@ -128,6 +128,7 @@ def to_parquet(table: pa.Table, footer: Mapping[str, Any]) -> bytes:
         use_dictionary=False,
         column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in lists},
         write_statistics=scalars,
+        write_page_checksum=True,
         row_group_size=_ROW_GROUP_ALLELES,
     )
     return sink.getvalue()
@@ -140,9 +141,9 @@ def from_parquet(content: bytes, name: str) -> tuple[pa.Table, dict[str, Any]]:
         DatasetError: when these bytes are not a Parquet file of a run.
     """
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         footer = json.loads((table.schema.metadata or {})[_FOOTER])
-    except (pa.ArrowException, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise DatasetError(f"{name}: damaged, or not written by this program: {error}") from error
     return table.replace_schema_metadata(None), footer
 
@@ -166,7 +167,9 @@ def content_digest(table: pa.Table) -> str:
     """Digest of a table's decoded values: the same whatever the encoding, chunks or version of the writer."""
     digest = hashlib.sha256()
     for field, column in zip(table.schema, table.columns, strict=True):
-        digest.update(f"{field.name}:{field.type}:{len(column)};".encode())
+        # a list's inner field is named by whoever wrote the file: it is no part of the values
+        kind = f"list<{field.type.value_type}>" if pa.types.is_list(field.type) else field.type
+        digest.update(f"{field.name}:{kind}:{len(column)};".encode())
         _digest_values(digest, column.combine_chunks())
     return digest.hexdigest()
 

@@ -91,8 +91,7 @@ def _sorted(placed: pa.Table, contigs: Mapping[str, int]) -> pa.Table:
     keyed = placed.append_column("rank", rank)
     order = pc.sort_indices(
         keyed,
-        sort_keys=[(name, "ascending") for name in ("rank", *_ALLELE[1:], *_TIES)],
-        null_placement="at_end",
+        sort_keys=[(name, "ascending") for name in ("rank", *_ALLELE[1:], *_TIES)],  # nulls come last
     )
     return placed.take(order)
 
@@ -150,7 +149,7 @@ def write_plan(store: Store, plan: Plan) -> None:
     """Put every part of the plan; parts that are there already are the same by construction."""
     for number, part in enumerate(plan.parts):
         sink = io.BytesIO()
-        pq.write_table(part, sink, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+        pq.write_table(part, sink, compression="zstd", write_page_checksum=True, row_group_size=_ROW_GROUP_ROWS)
         store.put_if_absent(plan_key(number), sink.getvalue())
 
 
@@ -184,6 +183,6 @@ def _read_part(store: Store, part: int) -> pa.Table:
     if content is None:
         raise DatasetError(f"{plan_key(part)}: missing. Run the same command again to write it.")
     try:
-        return pq.read_table(pa.BufferReader(content))
-    except pa.ArrowException as error:
+        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{plan_key(part)}: damaged: {error}") from error

@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from enformer_core.errors import InputError
 
 _UNFINISHED = ".unfinished"
 
 
+@runtime_checkable
 class Store(Protocol):
     """A flat space of objects. Keys are relative and divided by `/`."""
 

@@ -1,6 +1,6 @@
 """What scoring asks of a model."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from enformer_core.geometry import Geometry
 
 
+@runtime_checkable
 class SequenceModel(Protocol):
     """One-hot sequence in, non-negative predictions per bin and track out."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ from enformer_core.windows import Allele
 Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Scores one allele."""
 
