@@ -1,0 +1,1 @@
+"""The commands: each joins what `enformer_core` computes to where `cluster` runs it."""

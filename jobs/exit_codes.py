@@ -1,0 +1,7 @@
+"""What the exit status of every command means."""
+
+DONE = 0
+BAD_INPUT = 2
+FAILED_ROWS = 3
+INCOMPLETE = 5
+INTERRUPTED = 130

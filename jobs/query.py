@@ -1,0 +1,56 @@
+"""`enformer-ray query`: ask a run with SQL, through DuckDB over its Parquet files."""
+
+import json
+from pathlib import Path
+
+import duckdb
+
+from enformer_core.errors import InputError
+from jobs import exit_codes
+from jobs.open_run import open_run
+
+_VIEWS = {"scores": "scores/**/*.parquet", "effects": "effects/**/*.parquet", "tracks": "tracks.parquet"}
+
+
+def query(out: str, sql: str, *, as_json: bool) -> int:
+    """Print the rows of a query over the views `scores`, `effects` and `tracks`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: for SQL that DuckDB refuses, with its reason.
+    """
+    relation = run_query(out, sql)
+    if relation is None:
+        return exit_codes.DONE
+    if as_json:
+        columns = relation.columns
+        print(json.dumps([dict(zip(columns, row, strict=True)) for row in relation.fetchall()], default=str))
+    else:
+        relation.show(max_rows=10_000, max_width=200)
+    return exit_codes.DONE
+
+
+def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
+    """The result of a query; None for a statement without one.
+
+    Raises:
+        InputError: for SQL that DuckDB refuses, with its reason.
+    """
+    open_run(out)
+    connection = duckdb.connect()
+    for view, pattern in _VIEWS.items():
+        _create_view(connection, view, Path(out), pattern)
+    try:
+        return connection.sql(sql)
+    except duckdb.Error as error:
+        raise InputError(f"this SQL was refused: {error}") from error
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, view: str, root: Path, pattern: str) -> None:
+    if not any(root.glob(pattern)):
+        return  # nothing is committed yet; DuckDB then says that there is no such table
+    files = str(root.resolve() / pattern).replace("'", "''")
+    partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
+    connection.execute(f"CREATE VIEW {view} AS FROM read_parquet('{files}', hive_partitioning = {partitioned})")

@@ -1,0 +1,130 @@
+"""The settings of a scoring run: the command line's options, a TOML file's keys, and their defaults, said once.
+
+Knows what was asked for; does not know how it is done.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from enformer_core.conventions import INDEL_RULES, nearest
+from enformer_core.errors import InputError
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in _words(text))
+
+
+def option(help_text: str, default: Any = MISSING, **how: Any) -> Any:
+    """A field that is an option of the command line and a key of the TOML file.
+
+    Args:
+        help_text: what `--help` says.
+        default: MISSING makes the option required.
+        how: further arguments of argparse, `type` and `choices` among them.
+    """
+    return field(default=default, metadata={"help": help_text, **how})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSettings:
+    """What `enformer-ray score` was asked for."""
+
+    variants: tuple[str, ...] = option("VCF (.vcf, .vcf.gz), or TSV or Parquet with chrom, pos, ref, alt", nargs="+")
+    genome: str = option("reference genome, FASTA (plain or bgzip)", metavar="FASTA")
+    model: str = option("enformer, or motif (a demonstration without training)", metavar="NAME")
+    out: str = option("directory of the run; made if absent, continued if this run's", metavar="DIR")
+    weights: str | None = option("weights of the model (.safetensors or .bin)", None, metavar="FILE")
+    head: str = option("output head: human or mouse", "human")
+    tracks: str | None = option("tracks to score: 4828, 10-20, assay=CAGE, or text in the description", None)
+    targets: str | None = option("published table of the head's tracks, for names and selection", None, metavar="FILE")
+    statistics: tuple[str, ...] = option("statistics to compute", ("sad",), type=_words, metavar="NAME,…")
+    strands: str = option("average both strands, or score the forward one", "both", choices=("both", "forward"))
+    shifts: tuple[int, ...] = option("window shifts in bp to average over", (0,), type=_integers, metavar="BP,…")
+    centre_bin: int | None = option(
+        "output bin of the variant's first base: left of the window's middle (447, default) or right (448)",
+        None,
+        type=int,
+        metavar="BIN",
+    )
+    central_bins: int | None = option("sum statistics over this many central bins (default all)", None, type=int)
+    centre_mask_bp: int | None = option(
+        "or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)", None, type=int
+    )
+    indel_rule: str = option("how insertions and deletions keep the window's length", "left-fixed", choices=INDEL_RULES)
+    top_tracks: int = option("strongest tracks kept per allele in `effects`", 20, type=int)
+    max_allele_bp: int | None = option("longest REF or ALT that is scored (default half the output)", None, type=int)
+    shard_size: int | None = option("alleles in one piece of work (default from their number)", None, type=int)
+    workers: int | None = option("model replicas (default from the machine)", None, type=int)
+    ray: str = option("off (this process), local, or the address of a cluster", "local", metavar="off|local|ADDRESS")
+    device: str = option("where models run", "auto", choices=("auto", "cpu", "cuda"))
+
+    def __post_init__(self) -> None:
+        for name, least in {"top_tracks": 0, "max_allele_bp": 1, "shard_size": 1, "workers": 1}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{flag(name)} {value}: must be at least {least}")
+
+
+def flag(name: str) -> str:
+    """The command line's name of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def resolve_settings(given: Mapping[str, Any], config: str | None) -> ScoreSettings:
+    """Options of the command line over keys of the TOML file over defaults.
+
+    Args:
+        given: options that the command line names.
+        config: path of a TOML file, its keys named as the options are, with - or _.
+
+    Raises:
+        InputError: for an unknown key, a value of the wrong kind, or a setting that is missing.
+    """
+    merged = {**(_read_toml(Path(config)) if config else {}), **given}
+    missing = [flag(f.name) for f in fields(ScoreSettings) if f.default is MISSING and f.name not in merged]
+    if missing:
+        raise InputError(
+            f"missing: {', '.join(missing).replace('--variants', 'VARIANTS')}. See enformer-ray score --help"
+        )
+    return ScoreSettings(**merged)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    known = {f.name: f for f in fields(ScoreSettings)}
+    converted = {}
+    for key, value in read.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise InputError(f"{path}: unknown setting {key!r}{nearest(key, [flag(k)[2:] for k in known])}")
+        converted[name] = _convert(path, key, value, known[name].metadata)
+    return converted
+
+
+def _convert(path: Path, key: str, value: Any, how: Mapping[str, Any]) -> Any:
+    """A TOML value as the command line would give it: lists may be lists or comma-separated text."""
+    listed = how.get("nargs") == "+" or how.get("type") in (_words, _integers)
+    texts = (
+        [str(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
+    )
+    if isinstance(value, bool | dict) or (len(texts) != 1 and not listed):
+        raise InputError(f"{path}: {key} = {value!r} is not a value of {flag(key)}")
+    try:
+        converted = tuple(texts) if how.get("nargs") == "+" else how.get("type", str)(",".join(texts))
+    except ValueError:
+        raise InputError(f"{path}: {key} = {value!r} is not a value of {flag(key)}") from None
+    if "choices" in how and converted not in how["choices"]:
+        raise InputError(f"{path}: {key} = {value!r}; choose {' or '.join(how['choices'])}")
+    return converted

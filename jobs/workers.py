@@ -1,0 +1,69 @@
+"""How many model replicas a machine carries, and what each may use."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from enformer_core.errors import InputError
+from enformer_core.models.registry import ModelSource
+from jobs.settings import ScoreSettings
+
+_GIB = 2**30
+_DEMONSTRATION_BYTES = _GIB
+_FULL_SIZE_BYTES = 5 * _GIB
+_FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Resources of a run.
+
+    Attributes:
+        count: model replicas.
+        device: `cpu` or `cuda`.
+        cpus_each: threads of a replica.
+        gpus_each: GPUs of a replica.
+        memory_bytes_each: host memory of a replica.
+    """
+
+    count: int
+    device: str
+    cpus_each: int
+    gpus_each: int
+    memory_bytes_each: int
+
+
+def choose_workers(settings: ScoreSettings, source: ModelSource) -> Workers:
+    """Replicas and their share of this machine.
+
+    Raises:
+        InputError: when a GPU is asked for and there is none.
+    """
+    device = _device(settings)
+    memory_bytes = _DEMONSTRATION_BYTES if source.demonstration else _FULL_SIZE_BYTES
+    cpus = len(os.sched_getaffinity(0))
+    if settings.ray == "off":
+        return Workers(1, device, cpus, int(device == "cuda"), memory_bytes)
+    count = settings.workers or _default_count(device, cpus, memory_bytes, demonstration=source.demonstration)
+    return Workers(count, device, max(1, cpus // count), int(device == "cuda"), memory_bytes)
+
+
+def _device(settings: ScoreSettings) -> str:
+    here = torch.cuda.is_available()
+    if settings.device == "auto":
+        return "cuda" if here else "cpu"
+    if settings.device == "cuda" and not here and settings.ray in ("off", "local"):
+        raise InputError(
+            f"--device cuda: torch {torch.__version__} finds no CUDA device on this machine. "
+            "Use --device cpu, or install a CUDA build of torch where there is a GPU."
+        )
+    return settings.device
+
+
+def _default_count(device: str, cpus: int, memory_bytes: int, *, demonstration: bool) -> int:
+    if device == "cuda":
+        return torch.cuda.device_count()
+    available_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    by_cpus = cpus if demonstration else cpus // _FULL_SIZE_CPUS
+    return max(1, min(by_cpus, available_bytes // memory_bytes))

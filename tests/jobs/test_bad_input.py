@@ -1,0 +1,101 @@
+"""Bad input: a message that names the thing and the remedy, exit code 2, no traceback, nothing that looks finished."""
+
+import gzip
+
+import pytest
+from conftest import write_vcf
+from safetensors.torch import save_file
+
+from enformer_core.models.motif import motif_model
+
+
+@pytest.fixture
+def refused(run, vcf, genome, tmp_path):
+    """Score with one thing wrong; gives the message."""
+
+    def call(*more, variants=vcf, fasta=genome, model="motif", out=tmp_path / "run"):
+        arguments = ["score", variants, "--genome", fasta, "--model", model, "--out", out, "--ray", "off", *more]
+        code, text, error = run(*arguments)
+        assert code == 2, (text, error)
+        assert error.startswith("enformer-ray: ")
+        assert "Traceback" not in error
+        assert not list(tmp_path.rglob("run.json"))
+        assert not list(tmp_path.rglob("manifest.json"))
+        return error
+
+    return call
+
+
+def test_files_that_are_not_there(refused, tmp_path):
+    assert "nowhere.vcf" in refused(variants=tmp_path / "nowhere.vcf")
+    assert "nowhere.fa" in refused(fasta=tmp_path / "nowhere.fa")
+    assert "nowhere.safetensors" in refused("--weights", tmp_path / "nowhere.safetensors", model="enformer")
+
+
+def test_not_a_vcf(refused, tmp_path, genome):
+    text = tmp_path / "text.vcf"
+    text.write_text("Dear reader,\nthis is a letter.\n")
+    assert "text.vcf" in refused(variants=text)
+    assert "small.fa" in refused(variants=genome)
+    empty = tmp_path / "empty.vcf"
+    empty.write_text("")
+    assert "empty.vcf" in refused(variants=empty)
+    assert "no variants" in refused(variants=write_vcf(tmp_path / "none.vcf", []))
+
+
+def test_truncated_gzip(refused, tmp_path, vcf):
+    whole = gzip.compress(vcf.read_bytes() * 50)
+    cut = tmp_path / "cut.vcf.gz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert "cut.vcf.gz" in refused(variants=cut)
+
+
+def test_contigs_that_the_genome_has_not(refused, tmp_path):
+    error = refused(variants=write_vcf(tmp_path / "x.vcf", [("scaffold_9", 5, "A", "G")]))
+    assert "scaffold_9" in error
+    assert "chr1" in error
+
+
+def test_every_ref_wrong_asks_about_the_assembly(refused, tmp_path, letters):
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    wrong = [("chr1", pos, other[letters["chr1"][pos - 1]], letters["chr1"][pos - 1]) for pos in (10, 20, 30)]
+    error = refused(variants=write_vcf(tmp_path / "x.vcf", wrong))
+    assert "0 of 3" in error
+    assert "assembly" in error
+
+
+def test_weights_of_another_model(refused, tmp_path):
+    path = tmp_path / "motif.safetensors"
+    save_file(motif_model().state_dict(), path)
+    error = refused("--weights", path, model="enformer")
+    assert "motif.safetensors" in error
+    assert "makes its own weights" in refused("--weights", path)
+    assert "needs --weights" in refused(model="enformer")
+
+
+def test_unknown_names_come_with_the_nearest(refused):
+    assert "did you mean log_sad" in refused("--statistics", "logsad")
+    assert "did you mean motif" in refused(model="motiv")
+    assert "did you mean human" in refused("--head", "humans")
+    assert "CTCF" in refused("--tracks", "CTCV")
+    assert "9999" in refused("--tracks", "9999")
+
+
+def test_an_output_that_cannot_be(refused, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    assert "is a file" in refused(out=file)
+    assert "holds files but no run" in refused(out=tmp_path)
+    assert "cannot be written" in refused(out="/proc/nowhere/run")
+
+
+def test_a_gpu_that_is_not_there(refused, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "no CUDA device" in refused("--device", "cuda")
+
+
+def test_a_directory_without_a_run(run, tmp_path):
+    for command in (("status", tmp_path), ("verify", tmp_path), ("query", tmp_path, "SELECT 1")):
+        code, _, error = run(*command)
+        assert code == 2
+        assert "no run here" in error
