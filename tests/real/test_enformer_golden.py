@@ -99,8 +99,7 @@ def scorer(model, genome, name, strands):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("row", range(7))
-@pytest.mark.parametrize("name", ["human", "mouse"])
+@pytest.mark.parametrize(("name", "row"), [*(("human", row) for row in range(7)), ("mouse", 1), ("mouse", 4)])
 def test_every_variant_by_the_main_path(golden, enformer, chr20, name, row):
     scores = scorer(enformer, chr20, name, "forward").score(allele(golden, row))
     for statistic, found in scores.items():

@@ -70,7 +70,8 @@ def test_descriptions_repeat_and_each_selects_all_of_its_tracks(human):
     assert Counter(map(len, repeated.values()))[11] == 1
     for text, indices in repeated.items():
         chosen, notes = select_tracks(human, text)
-        assert chosen.indices() == indices
+        assert set(chosen.indices()) >= set(indices)
+        assert all(text in human.rows[index].description for index in chosen.indices())
         assert notes[0] == f"{text!r} is the description of {len(indices)} tracks: {', '.join(map(str, indices))}"
 
 
