@@ -3,22 +3,52 @@
 The only place that knows all of them. Does not know what is scored with them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from enformer_core.conventions import nearest
 from enformer_core.errors import InputError
 from enformer_core.geometry import Geometry
 from enformer_core.models.base import SequenceModel
+from enformer_core.models.basenji2 import Basenji2, Basenji2Config
 from enformer_core.models.enformer import Enformer, EnformerConfig
 from enformer_core.models.motif import motif_config, motif_model, motif_tracks
 from enformer_core.tracks import Tracks, builtin_tracks, read_targets
 from enformer_core.weights.check import file_sha256, load_parameters, state_sha256
-from enformer_core.weights.huggingface import huggingface_files, read_huggingface
+from enformer_core.weights.keras import PUBLISHED, config_of
+from enformer_core.weights.source import Weights, read_weights, weight_files
 
-MODELS = ("enformer", "motif")
+Config = EnformerConfig | Basenji2Config
+Network = Enformer | Basenji2
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the registry knows of a model.
+
+    Attributes:
+        config: makes its sizes, with every head that it may have.
+        network: makes the module of a config.
+        own: makes the model with parameters of its own, where it needs no file of weights.
+        held: the config with the heads that parameters have, where a file of weights may hold one head of several.
+    """
+
+    config: Callable[[], Config]
+    network: Callable[[Any], Network]
+    own: Callable[[], Network] | None = None
+    held: Callable[[Mapping[str, Tensor], Any], Config] | None = None
+
+
+RECORDS = {
+    "enformer": Record(EnformerConfig, Enformer),
+    "basenji2": Record(lambda: PUBLISHED, Basenji2, held=config_of),
+    "motif": Record(motif_config, Enformer, own=motif_model),
+}
+MODELS = tuple(RECORDS)
 
 DEMONSTRATION = (
     "DEMONSTRATION MODEL: weights set by hand from textbook motifs, not trained on data. "
@@ -32,7 +62,8 @@ class ModelSource:
 
     Attributes:
         name: one of `MODELS`.
-        weights: path (or `hf://` address) of the published or trained weights; None for `motif`, which has its own.
+        weights: path (or `hf://` address) of weights in any format that `weights.source` reads; None for `motif`, which
+            has its own.
 
     Raises:
         InputError: for an unknown name, or weights missing where they are needed or given where they are not.
@@ -48,14 +79,18 @@ class ModelSource:
             raise InputError(f"model {self.name} makes its own weights; leave out --weights {self.weights}")
         if not self.demonstration and self.weights is None:
             raise InputError(
-                f"model {self.name} needs --weights FILE; the README says where the published ones are. "
+                f"model {self.name} needs --weights FILE; docs/weights.md says where the published ones are. "
                 "To try the program without, use --model motif."
             )
 
     @property
+    def _record(self) -> Record:
+        return RECORDS[self.name]
+
+    @property
     def demonstration(self) -> bool:
         """Whether the model is made by hand to show how things work."""
-        return self.name == "motif"
+        return self._record.own is not None
 
     @property
     def notice(self) -> str | None:
@@ -63,9 +98,9 @@ class ModelSource:
         return DEMONSTRATION if self.demonstration else None
 
     @property
-    def config(self) -> EnformerConfig:
-        """Sizes, without building the model."""
-        return motif_config() if self.demonstration else EnformerConfig()
+    def config(self) -> Config:
+        """Sizes and all heads that the model may have, without building it or looking into its weights."""
+        return self._record.config()
 
     @property
     def geometry(self) -> Geometry:
@@ -74,7 +109,7 @@ class ModelSource:
 
     @property
     def output_tracks(self) -> Mapping[str, int]:
-        """Number of tracks of each head."""
+        """Number of tracks of each head that the model may have; a file may hold one of them only."""
         return self.config.output_tracks
 
     def build(self, device: torch.device) -> SequenceModel:
@@ -83,29 +118,74 @@ class ModelSource:
         Raises:
             InputError: when the weights cannot be read or belong to another model.
         """
-        if self.weights is None:
-            model = motif_model()
-        else:
-            with torch.device("meta"):
-                model = Enformer(self.config)
-            load_parameters(model, read_huggingface(self.weights), source=self.weights)
+        model = self._record.own() if self._record.own else self.fill(self._read())
         return model.to(device).eval().requires_grad_(requires_grad=False)
 
+    def fill(self, weights: Weights) -> Network:
+        """The model on the CPU, its parameters those of `weights`, every name, shape, type and value checked.
+
+        Raises:
+            InputError: when the weights belong to another model or do not fit.
+        """
+        config = self._held(weights)
+        with torch.device("meta"):
+            model = self._record.network(config)
+        load_parameters(model, weights.reading.state, source=weights.source)
+        return model
+
     def weights_sha256(self) -> str:
-        """Digest of the weights' file, or of the made parameters."""
-        if self.weights is None:
-            return state_sha256(motif_model().state_dict())
-        return file_sha256(huggingface_files(self.weights))
+        """Digest of the weights' files, or of the made parameters."""
+        if self._record.own:
+            return state_sha256(self._record.own().state_dict())
+        return file_sha256(weight_files(str(self.weights)))
 
     def tracks(self, head: str, targets: str | None = None) -> Tracks:
         """The table of a head's tracks; `targets` is the path or address of the published one.
 
         Raises:
-            InputError: for a head that the model has not, or a targets table that does not fit it.
+            InputError: for a head that the model or the file of its weights has not, or a targets table that does not
+            fit it.
         """
         if head not in self.output_tracks:
             raise InputError(f"model {self.name} has no head {head!r}{nearest(head, self.output_tracks)}")
+        if self._record.held:
+            self._check_head(head)
         if self.demonstration:
             return motif_tracks(head)
         count = self.output_tracks[head]
         return read_targets(targets, head=head, count=count) if targets else builtin_tracks(head, count)
+
+    def _read(self) -> Weights:
+        return read_any(str(self.weights))
+
+    def _held(self, weights: Weights) -> Config:
+        """The config of the model that `weights` are for: with the heads that they hold, if that may be one of several.
+
+        Raises:
+            InputError: when they are another model's, or hold no head.
+        """
+        weights.require(self.name)
+        held = self._record.held(weights.reading.state, self.config) if self._record.held else self.config
+        if not held.output_tracks:
+            raise InputError(f"{weights.source}: holds none of the heads {', '.join(self.output_tracks)}.")
+        return held
+
+    def _check_head(self, head: str) -> None:
+        held = self._held(self._read()).output_tracks
+        if head not in held:
+            listed = ", ".join(f"{name} ({count} tracks)" for name, count in held.items())
+            raise InputError(
+                f"{self.weights}: holds the head {listed}, --head is {head}. "
+                f"Use --head {next(iter(held))}, or the file of the other head."
+            )
+
+
+def read_any(source: str) -> Weights:
+    """Weights of any format and of any model of the registry.
+
+    Raises:
+        InputError: as `weights.source.read_weights`.
+    """
+    basenji2 = RECORDS["basenji2"].config()
+    assert isinstance(basenji2, Basenji2Config)
+    return read_weights(source, basenji2=basenji2)

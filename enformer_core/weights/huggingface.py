@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from enformer_core.errors import InputError
+from enformer_core.weights.reading import ALIAS, COUNTER, Reading
 
 HUB_SCHEME = "hf://"
 _TRUNK = {
@@ -25,7 +26,9 @@ _TRUNK = {
     "_trunk.4.": "transformer.",
     "_trunk.6.": "final_pointwise.",
 }
+_SAFETENSORS = ".safetensors"
 _PICKLED = (".bin", ".pt", ".pth")
+_COUNTER = "num_batches_tracked"
 # Where a directory or repository offers several, the first is read: safetensors cannot carry code.
 _CANDIDATES = (
     "model.safetensors",
@@ -47,8 +50,9 @@ def read_huggingface(source: Path | str) -> dict[str, Tensor]:
     """Read weights, on the CPU, mapped from disk where the format allows.
 
     Args:
-        source: A `.safetensors`, `.bin`, `.pt` or `.pth` file; a `*.index.json` of a sharded one; a directory with
-            either; or `hf://owner/name[@revision]`, fetched or taken from the local cache (extra `hub`).
+        source: A `.safetensors`, `.bin`, `.pt` or `.pth` file, or one with another ending that begins as they do; a
+            `*.index.json` of a sharded one; a directory with either; or `hf://owner/name[@revision]`, fetched or taken
+            from the local cache (extra `hub`).
 
     Returns:
         Tensors by our parameter names, `_trunk.` aliases resolved. They may share memory with the file, which must not
@@ -57,6 +61,25 @@ def read_huggingface(source: Path | str) -> dict[str, Tensor]:
     Raises:
         InputError: A file is missing, truncated, of another kind or would run code; an alias differs from its name.
     """
+    return _resolve_aliases(_read_all(source), str(source))
+
+
+def huggingface_reading(source: Path | str) -> Reading:
+    """As `read_huggingface`, without counters of BatchNorm, and with the names that the files give.
+
+    Raises:
+        InputError: As `read_huggingface`.
+    """
+    raw = _read_all(source)
+    resolved = _resolve_aliases(raw, str(source))
+    left_out = {key: COUNTER for key in raw if key.endswith(_COUNTER)}
+    left_out |= {key: ALIAS for key in raw if _our_name(key) != key and _our_name(key) in raw}
+    names = {key: _our_name(key) for key in raw if key not in left_out}
+    return Reading({name: resolved[name] for name in names.values()}, names, left_out)
+
+
+def _read_all(source: Path | str) -> dict[str, Tensor]:
+    """The tensors of all files, under their names."""
     state: dict[str, Tensor] = {}
     index, members = _locate(source)
     for member in members:
@@ -66,7 +89,7 @@ def read_huggingface(source: Path | str) -> dict[str, Tensor]:
         state |= tensors
     if index is not None:
         _check_index(index, state)
-    return _resolve_aliases(state, str(source))
+    return state
 
 
 def huggingface_files(source: Path | str) -> tuple[Path, ...]:
@@ -89,6 +112,11 @@ def _locate(source: Path | str) -> tuple[Path | None, tuple[Path, ...]]:
     if not path.name.endswith(".index.json"):
         return None, (path,)
     return path, tuple(path.parent / name for name in sorted(set(_weight_map(path).values())))
+
+
+def in_layout(directory: Path) -> bool:
+    """Whether a directory holds weights under one of the names that Hugging Face gives them."""
+    return any((directory / name).is_file() for name in _CANDIDATES)
 
 
 def _in_directory(directory: Path) -> Path:
@@ -134,12 +162,14 @@ def _read_member(path: Path) -> dict[str, Tensor]:
 
 
 def _load(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        return load_file(path, device="cpu")
-    if path.suffix not in _PICKLED:
-        raise InputError(f"{path}: ends with {path.suffix!r}, not one of .safetensors, {', '.join(_PICKLED)}.")
     with path.open("rb") as file:
-        archive = file.read(4) == b"PK\x03\x04"
+        beginning = file.read(64)
+    known = (path.suffix,) if path.suffix in (_SAFETENSORS, *_PICKLED) else _looks(beginning)[1]
+    if not known:
+        raise InputError(f"{path}: ends with {path.suffix!r}, not one of .safetensors, {', '.join(_PICKLED)}.")
+    if known == (_SAFETENSORS,):
+        return load_file(path, device="cpu")
+    archive = beginning.startswith(b"PK\x03\x04")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about pickle protocols; the restricted reader judges for itself
         return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
@@ -151,7 +181,7 @@ def _diagnosis(path: Path, error: Exception) -> str:
     if not beginning:
         return "it is empty. Fetch it again."
     looks, suffixes = _looks(beginning)
-    if looks and path.suffix not in suffixes:
+    if looks and path.suffix not in suffixes and path.suffix in (_SAFETENSORS, *_PICKLED):
         return f"it looks like {looks}."
     if looks and re.search("Unsupported (global|class|operand)|Trying to", str(error)):
         return f"it holds more than tensors and could run code ({_reason(error)}). Get the safetensors file instead."
@@ -160,7 +190,7 @@ def _diagnosis(path: Path, error: Exception) -> str:
 
 def _looks(beginning: bytes) -> tuple[str, tuple[str, ...]]:
     if beginning[8:9] == b"{":  # behind the header's length
-        return "safetensors (.safetensors)", (".safetensors",)
+        return "safetensors (.safetensors)", (_SAFETENSORS,)
     return next(((what, suffixes) for magic, what, suffixes in _BEGINNINGS if beginning.startswith(magic)), ("", ()))
 
 

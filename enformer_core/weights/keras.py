@@ -18,6 +18,7 @@ from torch import Tensor
 
 from enformer_core.errors import InputError
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config, ConvBlock
+from enformer_core.weights.reading import Reading
 
 PUBLISHED = Basenji2Config(output_tracks={"human": 5313, "mouse": 1643})
 """The published sizes and the heads of which a published file holds one."""
@@ -59,6 +60,15 @@ def read_keras_basenji2(path: str | os.PathLike[str], config: Basenji2Config = P
         InputError: when h5py is absent; when the file is missing, a directory, damaged or not of this kind; when a
             layer is missing, out of order or of another shape.
     """
+    return keras_basenji2_reading(path, config).state
+
+
+def keras_basenji2_reading(path: str | os.PathLike[str], config: Basenji2Config = PUBLISHED) -> Reading:
+    """As `read_keras_basenji2`, with the names that Keras gave.
+
+    Raises:
+        InputError: As `read_keras_basenji2`.
+    """
     file = Path(path)
     layers = _read_layers(file)
     slots = _slots(config, _head(file, layers, config))
@@ -67,10 +77,12 @@ def read_keras_basenji2(path: str | os.PathLike[str], config: Basenji2Config = P
             f"{file}: {len(layers)} layers with weights, but Basenji2 has {len(slots)}: {len(slots) // 2} "
             "convolutions, each followed by its BatchNorm, and a dense layer. Is this a Basenji2 file?"
         )
-    state: dict[str, Tensor] = {}
+    state, names = {}, {}
     for layer, slot in zip(layers, slots, strict=True):
-        state.update(_parameters(file, layer, slot))
-    return state
+        for weight, ours, tensor in _parameters(file, layer, slot):
+            state[ours] = tensor
+            names[f"{layer.name}/{weight}"] = ours
+    return Reading(state, names)
 
 
 def config_of(state: Mapping[str, Tensor], config: Basenji2Config = PUBLISHED) -> Basenji2Config:
@@ -106,8 +118,8 @@ def _head(file: Path, layers: list[_Layer], config: Basenji2Config) -> str:
     raise InputError(f"{file}: layer {last.name} has {outputs} outputs, expected {known}")
 
 
-def _parameters(file: Path, layer: _Layer, slot: _Slot) -> Iterator[tuple[str, Tensor]]:
-    """The layer's weights under our names."""
+def _parameters(file: Path, layer: _Layer, slot: _Slot) -> Iterator[tuple[str, str, Tensor]]:
+    """The layer's weights: their name, ours, and the values as PyTorch keeps them."""
     if set(layer.weights) != set(slot.ours):
         raise InputError(
             f"{file}: layer {layer.name} holds {_listed(layer.weights)}, but {slot.name} in its place has "
@@ -121,7 +133,7 @@ def _parameters(file: Path, layer: _Layer, slot: _Slot) -> Iterator[tuple[str, T
                 f"{file}: layer {layer.name}: {weight} is {array.dtype} {array.shape}, "
                 f"but {slot.name} in its place has float32 {expected}"
             )
-        yield f"{slot.name}.{ours}", torch.from_numpy(np.ascontiguousarray(array.T))
+        yield weight, f"{slot.name}.{ours}", torch.from_numpy(np.ascontiguousarray(array.T))
 
 
 def _read_layers(file: Path) -> list[_Layer]:

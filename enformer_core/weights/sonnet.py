@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from enformer_core.errors import InputError
+from enformer_core.weights.reading import TRAINING, Reading
 from enformer_core.weights.tensor_bundle import TensorBundle, open_bundle
 
 Transform = Callable[[np.ndarray], np.ndarray]
@@ -53,10 +54,23 @@ def read_sonnet(prefix: Path) -> dict[str, Tensor]:
     Raises:
         InputError: A file is missing, truncated or damaged; an object path is unknown or missing.
     """
+    return sonnet_reading(prefix).state
+
+
+def sonnet_reading(prefix: Path) -> Reading:
+    """As `read_sonnet`, with the object paths.
+
+    Raises:
+        InputError: As `read_sonnet`.
+    """
     bundle = open_bundle(_prefix(prefix))
     rules = tuple(_rules(bundle))
     _check_paths(bundle, {path + _SUFFIX for _, path, _ in rules})
-    return {name: _tensor(transform(bundle.read(path + _SUFFIX))) for name, path, transform in rules}
+    return Reading(
+        state={name: _tensor(transform(bundle.read(path + _SUFFIX))) for name, path, transform in rules},
+        names={path: name for name, path, _ in rules},
+        left_out={path.removesuffix(_SUFFIX): TRAINING for path in bundle.entries if _IGNORED.fullmatch(path)},
+    )
 
 
 def sonnet_files(prefix: Path) -> tuple[Path, ...]:

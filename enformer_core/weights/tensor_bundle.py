@@ -18,7 +18,7 @@ from enformer_core.errors import InputError
 from enformer_core.weights import snappy
 from enformer_core.weights.varint import varint
 
-_MAGIC = bytes.fromhex("57fb808b247547db")
+INDEX_MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5  # compression type, checksum
 _PLAIN, _SNAPPY = 0, 1  # public TensorFlow writes plain blocks, others may not
@@ -90,7 +90,7 @@ def open_bundle(prefix: Path) -> TensorBundle:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Fetch the checkpoint's index.") from error
-    if len(content) < _FOOTER_BYTES or not content.endswith(_MAGIC):
+    if len(content) < _FOOTER_BYTES or not content.endswith(INDEX_MAGIC):
         raise InputError(f"{path}: is not the index of a TensorFlow checkpoint, or truncated at {len(content)} bytes.")
     try:
         bundle = _bundle(prefix, dict(_table(content, str(path))))

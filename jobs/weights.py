@@ -1,0 +1,121 @@
+"""`enformer-ray weights import`: anyone's weights, proved to fit their model, as one `.safetensors` file."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from enformer_core import __version__
+from enformer_core.errors import InputError
+from enformer_core.models.registry import ModelSource, read_any
+from enformer_core.weights.check import file_sha256, state_sha256
+from enformer_core.weights.huggingface import HUB_SCHEME
+from enformer_core.weights.save import save_weights
+from enformer_core.weights.source import Weights
+from jobs import exit_codes
+
+_ENDING = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was read, and what became of it.
+
+    Attributes:
+        source, format, model: where it came from, what it is, and which model it fits.
+        heads: number of tracks of each head.
+        source_sha256: digest of the files read.
+        tensors, parameters: tensors written; trained numbers among their values, so no running means and variances.
+        left_out: number of the source's tensors that were not needed, by reason.
+        out, out_sha256: the file written, or found with the same content.
+        names: our name by theirs.
+    """
+
+    source: str
+    format: str
+    model: str
+    heads: Mapping[str, int]
+    source_sha256: str
+    tensors: int
+    parameters: int
+    left_out: Mapping[str, int]
+    out: str
+    out_sha256: str
+    names: Mapping[str, str]
+
+
+def import_weights(source: str, out: str, *, model: str | None, listed: bool, as_json: bool) -> int:
+    """Read, check, write and report; the same command again finds the same content and leaves it.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: when the source cannot be read or does not fit, or `out` holds something else.
+    """
+    path = Path(out)
+    _check_place(path)
+    weights = read_any(source)
+    name = model or weights.model
+    if name is None:
+        raise InputError(f"{source}: its names are those of neither enformer nor basenji2. Which model is it for?")
+    network = ModelSource(name, source).fill(weights)
+    digest = file_sha256(weights.files)
+    _write(path, weights, {"model": name, "source_sha256": digest})
+    imported = Imported(
+        source=source,
+        format=weights.format,
+        model=name,
+        heads=dict(network.config.output_tracks),
+        source_sha256=digest,
+        tensors=len(weights.reading.state),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        left_out=dict(Counter(weights.reading.left_out.values())),
+        out=out,
+        out_sha256=file_sha256(path),
+        names=weights.reading.names,
+    )
+    print(json.dumps(asdict(imported), indent=2) if as_json else _text(imported, listed=listed))
+    return exit_codes.DONE
+
+
+def _check_place(path: Path) -> None:
+    if path.suffix != _ENDING:
+        raise InputError(f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
+
+
+def _write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
+    if path.exists():
+        _check_same(path, weights.reading.state)
+        return
+    # not the directory: the same weights give the same bytes wherever they lay
+    source = weights.source if weights.source.startswith(HUB_SCHEME) else Path(weights.source).absolute().name
+    more = {"source": source, "format": weights.format, "enformer-ray": __version__}
+    save_weights(path, weights.reading.state, {**metadata, **more})
+
+
+def _check_same(path: Path, state: Mapping[str, Tensor]) -> None:
+    there, new = state_sha256(read_any(str(path)).reading.state), state_sha256(state)
+    if there != new:
+        raise InputError(
+            f"{path}: is there and holds other parameters (content {there[:12]}…, the source's {new[:12]}…). "
+            "Choose another name, or remove it."
+        )
+
+
+def _text(imported: Imported, *, listed: bool) -> str:
+    heads = ", ".join(f"{head} ({tracks:,} tracks)" for head, tracks in imported.heads.items())
+    left_out = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items()) or "nothing"
+    lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()] if listed else []
+    lines += [
+        f"{imported.source}: {imported.model}, {heads}",
+        f"format: {imported.format}, sha256 {imported.source_sha256}",
+        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; left out: {left_out}",
+        f"output: {imported.out}, sha256 {imported.out_sha256}",
+    ]
+    return "\n".join(lines)
