@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 TORCH := torch==2.13.0
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full lint types rooms tests format lock clean
+.PHONY: demo test test-full bench lint types rooms tests format lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/enformer-ray demo --out demo-run
@@ -29,6 +29,15 @@ tests: $(INSTALLED)
 test-full: $(INSTALLED)
 	$(PYTEST) -m "not gpu" --timeout=7200
 
+# How fast and how exact, against the port that most people use; in an environment that has both. `make bench ARGS=--quick`
+bench: .venv-bench/.installed
+	.venv-bench/bin/python -m benchmarks.engine --json benchmarks/results/engine.json --chart docs/engine.svg $(ARGS)
+
+.venv-bench/.installed: requirements.lock pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt --editable .
+	@touch $@
+
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -48,4 +57,4 @@ lock: $(INSTALLED)
 	sed -i -E -e 's/^(torch==[0-9.]+)\+.*/\1/' -e '/^\# The following packages/,$$d' requirements.lock
 
 clean:
-	rm -rf .venv demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

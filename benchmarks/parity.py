@@ -36,7 +36,7 @@ from enformer_core.models.layers import one_hot
 from enformer_core.models.positional import relative_features
 from enformer_core.scoring.statistics import compute
 from enformer_core.weights.check import load_parameters
-from enformer_core.windows import Allele, Window, alternate_sequence, reference_sequence, window_start
+from enformer_core.windows import Allele, Window, alternate_sequence, reference_sequence
 from tests.seeded import seeded_state
 
 HEADS = ("human", "mouse")
@@ -134,7 +134,7 @@ def score_errors(reference: Profile, alternate: Profile, expected: Callable[[Sta
 
 def window_pair(genome: Genome, allele: Allele) -> tuple[Codes, Codes]:
     """The sequences of both alleles, left flank fixed, as the original outputs have it."""
-    window = Window(window_start(allele.start, CENTRE_INDEX))
+    window = Window(allele.start - CENTRE_INDEX)
     return (
         reference_sequence(genome, allele.contig, window, ENFORMER.window_bp),
         alternate_sequence(genome, allele, window, ENFORMER.window_bp),
@@ -262,7 +262,7 @@ def run_peer(python: Path, state: Mapping[str, Tensor], windows: list[Codes], fo
     features = relative_features(ENFORMER.tokens, 192, torch.float32, torch.device("cpu")).numpy()
     # numpy's stub takes every keyword for its own `allow_pickle`
     np.savez(inputs, codes=np.stack(windows), features=features, **weights)  # type: ignore[arg-type]
-    subprocess.run([str(python), str(PEER_SCRIPT), str(inputs), str(outputs)], check=True)  # noqa: S603
+    subprocess.run([str(python), str(PEER_SCRIPT), str(inputs), str(outputs)], check=True)
     with np.load(outputs) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

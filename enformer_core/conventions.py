@@ -34,6 +34,8 @@ class Conventions:
         shifts: bp by which the window is moved over the sequence; predictions are averaged over them, not realigned.
         central_bins: how many bins around the window's centre the statistics read; None reads all of them.
         centre_mask_bp: or, AlphaGenome's way, how many bp around the variant's own bin.
+        max_offset_bp: how far from `centre_index` the variant's first base may lie, so that variants share windows; 0
+            gives each its own, exactly centred.
     """
 
     statistics: tuple[Statistic, ...]
@@ -43,6 +45,7 @@ class Conventions:
     shifts: tuple[int, ...] = (0,)
     central_bins: int | None = None
     centre_mask_bp: int | None = None
+    max_offset_bp: int = 0
 
     def check(self, geometry: Geometry) -> None:
         """Refuse what this geometry cannot do.
@@ -55,11 +58,16 @@ class Conventions:
             raise InputError(f"the centre index is {self.centre_index}; choose {half - 1} or {half}")
         if not self.shifts or len(set(self.shifts)) != len(self.shifts):
             raise InputError(f"shifts {list(self.shifts)}: give at least one, and none twice")
-        furthest = max(abs(shift) for shift in self.shifts)
+        furthest = max(abs(shift) for shift in self.shifts) + self.max_offset_bp
         if furthest > geometry.output_bp // 2:
             raise InputError(
-                f"a shift of {furthest} bp moves the variant out of the predicted bins; "
+                f"a shift and offset of {furthest} bp move the variant out of the predicted bins; "
                 f"the most is {geometry.output_bp // 2} bp"
+            )
+        if self.max_offset_bp < 0 or 0 < self.max_offset_bp < geometry.bin_bp // 2:
+            raise InputError(
+                f"an offset of at most {self.max_offset_bp} bp: windows start every {geometry.bin_bp} bp when variants "
+                f"share them, so give 0 (each variant exactly centred) or at least {geometry.bin_bp // 2}"
             )
         if self.central_bins is not None and not 1 <= self.central_bins <= geometry.bins:
             raise InputError(f"central bins: {self.central_bins} is not between 1 and {geometry.bins}")
@@ -67,28 +75,39 @@ class Conventions:
             raise InputError(f"centre mask: {self.centre_mask_bp} bp is not between 1 and {geometry.output_bp // 2}")
         if self.central_bins is not None and self.centre_mask_bp is not None:
             raise InputError(f"central bins ({self.central_bins}) and centre mask ({self.centre_mask_bp} bp): give one")
+        for offset_bp in (-self.max_offset_bp, self.max_offset_bp):
+            bins = self.scored_bins(geometry, offset_bp)
+            if bins.start < 0 or bins.stop > geometry.bins:
+                raise InputError(
+                    f"bins [{bins.start}, {bins.stop}) around a variant {offset_bp} bp off the centre "
+                    f"leave the {geometry.bins} predicted ones; score fewer bins or allow a smaller offset"
+                )
 
-    def scored_bins(self, geometry: Geometry) -> slice:
-        """The bins that statistics read: all, the central ones, or those of the mask.
+    def scored_bins(self, geometry: Geometry, offset_bp: int = 0) -> slice:
+        """The bins that statistics read: all, the central ones, or those of the mask; the last two follow the variant.
 
         Central bins begin at `bins // 2 − central_bins // 2` (Calico's sonnet_sad.py, `--slice_center`). A mask has
         ⌈bp / bin⌉ bins and begins half as many left of the variant's bin (AlphaGenome's CenterMaskScorer).
         """
         if self.central_bins is not None:
-            count, middle = self.central_bins, geometry.bins // 2
+            count, middle = self.central_bins, geometry.bins // 2 + self._bins_moved(geometry, offset_bp)
         elif self.centre_mask_bp is not None:
-            count, middle = -(-self.centre_mask_bp // geometry.bin_bp), geometry.output_bin(self.centre_index)
+            count = -(-self.centre_mask_bp // geometry.bin_bp)
+            middle = geometry.output_bin(self.centre_index + offset_bp)
         else:
             return slice(0, geometry.bins)
         return slice(middle - count // 2, middle - count // 2 + count)
 
-    def stitch_bin(self, geometry: Geometry) -> int:
+    def _bins_moved(self, geometry: Geometry, offset_bp: int) -> int:
+        return geometry.output_bin(self.centre_index + offset_bp) - geometry.output_bin(self.centre_index)
+
+    def stitch_bin(self, geometry: Geometry, offset_bp: int = 0) -> int:
         """The bin at which `stitched` goes from one flank to the other: that of the base after the variant's first.
 
         VCF's indels share their first base (calico/baskerville, snps.py: `(pos − start − crop) // stride`, with a
         1-based pos).
         """
-        return geometry.output_bin(self.centre_index + 1)
+        return geometry.output_bin(self.centre_index + offset_bp + 1)
 
 
 def parse_statistics(names: Sequence[str]) -> tuple[Statistic, ...]:

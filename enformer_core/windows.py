@@ -5,12 +5,14 @@ and half-open.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from enformer_core.bases import encode
-from enformer_core.conventions import IndelRule
+from enformer_core.conventions import Conventions, IndelRule
 from enformer_core.genome import Genome
 
 
@@ -50,9 +52,25 @@ class Window:
         return Window(self.start + shift_bp, self.trim_bp, self.first_bin)
 
 
-def window_start(allele_start: int, centre_index: int) -> int:
-    """First base of the window that holds the allele's first base at `centre_index`; negative near a contig's start."""
-    return allele_start - centre_index
+Positions = TypeVar("Positions", int, Int64[np.ndarray, " alleles"])
+
+
+def window_start(allele_start: Positions, conventions: Conventions, bin_bp: int) -> Positions:
+    """First base of the window that an allele is scored in; negative near a contig's start.
+
+    It depends on the allele's own place alone, never on what else is scored.
+
+    Args:
+        allele_start: first base of the allele, or of many.
+        conventions: without an offset the allele's first base comes to lie at `centre_index`. With one, windows start
+            at multiples of twice the offset, rounded down to whole bins, and the nearest is taken.
+        bin_bp: bases of a bin.
+    """
+    centred = allele_start - conventions.centre_index
+    if not conventions.max_offset_bp:
+        return centred
+    step_bp = 2 * conventions.max_offset_bp // bin_bp * bin_bp
+    return (centred + step_bp // 2) // step_bp * step_bp
 
 
 def reference_windows(allele: Allele, start: int, rule: IndelRule, stitch_bin: int) -> tuple[Window, ...]:
@@ -115,3 +133,33 @@ def alternate_sequence(genome: Genome, allele: Allele, window: Window, length_bp
         ]
     )
     return whole[window.trim_bp :]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A reference and an alternate window whose predictions are held against each other in a run of output bins."""
+
+    reference: Window
+    alternate: Window
+    bins: range
+
+
+def compared_windows(
+    references: tuple[Window, ...], alternates: tuple[Window, ...], bins: int
+) -> tuple[Comparison, ...]:
+    """Cut stitched predictions where either changes its window, so that each piece compares two windows only.
+
+    Args:
+        references: windows of the reference, in order of their first bins, the first from bin 0.
+        alternates: the same for the alternate sequence.
+        bins: predicted bins.
+    """
+    cuts = sorted({window.first_bin for window in (*references, *alternates)} | {bins})
+    return tuple(
+        Comparison(_serving(references, first), _serving(alternates, first), range(first, last))
+        for first, last in pairwise(cuts)
+    )
+
+
+def _serving(windows: tuple[Window, ...], first_bin: int) -> Window:
+    return [window for window in windows if window.first_bin <= first_bin][-1]

@@ -7,14 +7,14 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from typing import Any
 
 from cluster.pool import PoolError
 from enformer_core import __version__
 from enformer_core.errors import DatasetError, InputError
 from jobs import exit_codes
-from jobs.settings import ScoreSettings, flag
+from jobs.settings import RunSettings, ScoreSettings, TileSettings, flag, positional, settings_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,38 +37,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="enformer-ray", description="Score variants with Enformer, without losing a row."
+        prog="enformer-ray", description="Score variants and predict genomes with Enformer, without losing a row."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_score(commands)
+    _add_computing(commands, ScoreSettings, "score variants", _score)
+    _add_computing(commands, TileSettings, "predict tracks along the genome", _tiles)
     _add_query(commands)
     _add_inspection(commands, "status", "say how far a run is", _status)
-    _add_inspection(commands, "verify", "prove that every allele of a run has its row", _verify)
+    _add_inspection(commands, "verify", "prove that every allele or tile of a run is answered once", _verify)
+    _add_weights(commands)
     demo = commands.add_parser("demo", help="score a small made-up locus and show the result")
     demo.add_argument("--out", default="demo-run", metavar="DIR")
     demo.set_defaults(run=_demo)
     return parser
 
 
-def _add_score(commands: Any) -> None:
-    score = commands.add_parser("score", help="score variants", argument_default=argparse.SUPPRESS, allow_abbrev=False)
-    for setting in fields(ScoreSettings):
+def _add_computing(
+    commands: Any, settings: type[RunSettings], help_text: str, run: Callable[[dict[str, Any]], int]
+) -> None:
+    command = commands.add_parser(
+        settings.command, help=help_text, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
+    for setting in settings_of(settings):
         how = dict(setting.metadata)
         text = how.pop("help")
-        if setting.default not in (MISSING, None):
-            shown = setting.default if isinstance(setting.default, str | int) else ",".join(map(str, setting.default))
+        if setting.default not in (MISSING, None, False):
+            shown = ",".join(map(str, setting.default)) if isinstance(setting.default, tuple) else setting.default
             text += f" (default {shown})"
-        name = setting.name if setting.name == "variants" else flag(setting.name)
-        if name == "variants":
-            how |= {"nargs": "*", "metavar": "VARIANTS"}  # they may stand in the TOML file
-        score.add_argument(name, help=text, **how)
-    score.add_argument("--config", metavar="TOML", help="file with any of these settings; the command line wins")
-    score.set_defaults(run=_score)
+        if positional(setting):
+            how |= {"nargs": "*", "metavar": setting.name.upper()}  # they may stand in the TOML file
+        command.add_argument(setting.name if positional(setting) else flag(setting.name), help=text, **how)
+    command.add_argument("--config", metavar="TOML", help="file with any of these settings; the command line wins")
+    command.set_defaults(run=run)
 
 
 def _add_query(commands: Any) -> None:
-    query = commands.add_parser("query", help="ask a run with SQL; views: scores, effects, tracks")
+    query = commands.add_parser("query", help="ask a run with SQL; views: scores, effects, predictions, tracks")
     query.add_argument("out", metavar="OUT", help="directory of the run")
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--json", action="store_true", help="rows as JSON")
@@ -80,6 +85,20 @@ def _add_inspection(commands: Any, name: str, text: str, run: Callable[[dict[str
     command.add_argument("out", metavar="OUT", help="directory of the run")
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=run)
+
+
+def _add_weights(commands: Any) -> None:
+    weights = commands.add_parser("weights", help="convert files of weights")
+    actions = weights.add_subparsers(required=True, metavar="ACTION")
+    text = "read published weights, check every tensor, write one .safetensors file"
+    action = actions.add_parser("import", help=text, description=text)
+    action.add_argument("source", metavar="SOURCE", help="what --weights takes: see docs/weights.md")
+    action.add_argument("out", metavar="OUT", help="the .safetensors file to write")
+    action.add_argument("--model", metavar="NAME", help="enformer or basenji2 (default: told by the content)")
+    form = action.add_mutually_exclusive_group()
+    form.add_argument("--list", dest="listed", action="store_true", help="name every tensor, theirs -> ours")
+    form.add_argument("--json", action="store_true", help="as JSON, every tensor named")
+    action.set_defaults(run=_import_weights)
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
@@ -99,7 +118,16 @@ def _score(given: dict[str, Any]) -> int:
 
     config = given.pop("config", None)
     variants = tuple(given.pop("variants", ()))
-    return score_variants(resolve_settings({**given, **({"variants": variants} if variants else {})}, config))
+    given |= {"variants": variants} if variants else {}
+    return score_variants(resolve_settings(given, config, wanted=ScoreSettings))
+
+
+def _tiles(given: dict[str, Any]) -> int:
+    from jobs.score_tiles import predict_tiles
+    from jobs.settings import resolve_settings
+
+    config = given.pop("config", None)
+    return predict_tiles(resolve_settings(given, config, wanted=TileSettings))
 
 
 def _query(given: dict[str, Any]) -> int:
@@ -118,6 +146,14 @@ def _verify(given: dict[str, Any]) -> int:
     from jobs.verify import verify
 
     return verify(given["out"], as_json=given["json"])
+
+
+def _import_weights(given: dict[str, Any]) -> int:
+    from jobs.weights import import_weights
+
+    return import_weights(
+        given["source"], given["out"], model=given["model"], listed=given["listed"], as_json=given["json"]
+    )
 
 
 def _demo(given: dict[str, Any]) -> int:

@@ -16,5 +16,7 @@ def open_run(out: str) -> tuple[LocalStore, Run]:
     store = LocalStore(Path(out))
     run = read_run(store)
     if run is None:
-        raise InputError(f"{out}: no run here (no run.json). Give the --out directory of `enformer-ray score`.")
+        raise InputError(
+            f"{out}: no run here (no run.json). Give the --out directory of `enformer-ray score` or `tiles`."
+        )
     return store, run

@@ -5,15 +5,19 @@ from pathlib import Path
 
 import duckdb
 
+from enformer_core.dataset.kinds import KINDS
 from enformer_core.errors import InputError
 from jobs import exit_codes
 from jobs.open_run import open_run
 
-_VIEWS = {"scores": "scores/**/*.parquet", "effects": "effects/**/*.parquet", "tracks": "tracks.parquet"}
+_VIEWS = {
+    **{table: f"{table}/**/*.parquet" for kind in KINDS.values() for table in kind.tables},
+    "tracks": "tracks.parquet",
+}
 
 
 def query(out: str, sql: str, *, as_json: bool) -> int:
-    """Print the rows of a query over the views `scores`, `effects` and `tracks`.
+    """Print the rows of a query over the views `scores`, `effects`, `predictions` and `tracks`, where the run has them.
 
     Returns:
         The exit code.

@@ -1,16 +1,17 @@
-"""The settings of a scoring run: the command line's options, a TOML file's keys, and their defaults, said once.
+"""The settings of a run: the command line's options, a TOML file's keys, and their defaults, said once.
 
 Knows what was asked for; does not know how it is done.
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from enformer_core.conventions import INDEL_RULES, nearest
 from enformer_core.errors import InputError
+from enformer_core.scoring.policy import ENGINES, POLICIES, Engine, Policy
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -33,19 +34,41 @@ def option(help_text: str, default: Any = MISSING, **how: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreSettings:
+class RunSettings:
+    """What every command that computes is asked for."""
+
+    command: ClassVar[str]
+
+    genome: str = option("reference genome, FASTA (plain or bgzip)", metavar="FASTA")
+    model: str = option("enformer, basenji2, or motif (a demonstration without training)", metavar="NAME")
+    out: str = option("directory of the run; made if absent, continued if this run's", metavar="DIR")
+    weights: str | None = option(
+        "weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name",
+        None,
+        metavar="FILE",
+    )
+    head: str = option("output head: human or mouse", "human")
+    tracks: str | None = option("tracks to compute: 4828, 10-20, assay=CAGE, or text in the description", None)
+    targets: str | None = option("published table of the head's tracks, for names and selection", None, metavar="FILE")
+    strands: str = option("average both strands, or read the forward one only", "both", choices=("both", "forward"))
+    shard_size: int | None = option("alleles or tiles in one piece of work (default from their number)", None, type=int)
+    workers: int | None = option("model replicas (default from the machine)", None, type=int)
+    ray: str = option("off (this process), local, or the address of a cluster", "local", metavar="off|local|ADDRESS")
+    device: str = option("where models run", "auto", choices=("auto", "cpu", "cuda"))
+
+    def __post_init__(self) -> None:
+        for name in ("shard_size", "workers"):
+            _check_least(self, name, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSettings(RunSettings):
     """What `enformer-ray score` was asked for."""
 
+    command = "score"
+
     variants: tuple[str, ...] = option("VCF (.vcf, .vcf.gz), or TSV or Parquet with chrom, pos, ref, alt", nargs="+")
-    genome: str = option("reference genome, FASTA (plain or bgzip)", metavar="FASTA")
-    model: str = option("enformer, or motif (a demonstration without training)", metavar="NAME")
-    out: str = option("directory of the run; made if absent, continued if this run's", metavar="DIR")
-    weights: str | None = option("weights of the model (.safetensors or .bin)", None, metavar="FILE")
-    head: str = option("output head: human or mouse", "human")
-    tracks: str | None = option("tracks to score: 4828, 10-20, assay=CAGE, or text in the description", None)
-    targets: str | None = option("published table of the head's tracks, for names and selection", None, metavar="FILE")
     statistics: tuple[str, ...] = option("statistics to compute", ("sad",), type=_words, metavar="NAME,…")
-    strands: str = option("average both strands, or score the forward one", "both", choices=("both", "forward"))
     shifts: tuple[int, ...] = option("window shifts in bp to average over", (0,), type=_integers, metavar="BP,…")
     centre_bin: int | None = option(
         "output bin of the variant's first base: left of the window's middle (447, default) or right (448)",
@@ -58,18 +81,59 @@ class ScoreSettings:
         "or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)", None, type=int
     )
     indel_rule: str = option("how insertions and deletions keep the window's length", "left-fixed", choices=INDEL_RULES)
+    engine: Engine = option("delta (differences, the fast one) or direct (two plain passes)", "delta", choices=ENGINES)
+    precision: Policy = option(
+        "arithmetic of delta: fast (16-bit differences where the hardware is quick at them) or exact (float32)",
+        "fast",
+        choices=POLICIES,
+    )
+    max_offset_bp: int = option(
+        "how far off its window's centre a variant may lie, so that neighbours share the reference: 0, or at least 64",
+        0,
+        type=int,
+        metavar="BP",
+    )
+    audit_fraction: float = option(
+        "part of the alleles that delta scores again by direct, at least 3; 0 for none", 0.001, type=float, metavar="F"
+    )
+    audit_tolerance: float | None = option(
+        "relative error at which the audit warns (default 0.02 for fast, 0.002 for exact)",
+        None,
+        type=float,
+        metavar="F",
+    )
+    strict: bool = option("end with exit code 4 when the audit warns", False, action="store_true")
     top_tracks: int = option("strongest tracks kept per allele in `effects`", 20, type=int)
     max_allele_bp: int | None = option("longest REF or ALT that is scored (default half the output)", None, type=int)
-    shard_size: int | None = option("alleles in one piece of work (default from their number)", None, type=int)
-    workers: int | None = option("model replicas (default from the machine)", None, type=int)
-    ray: str = option("off (this process), local, or the address of a cluster", "local", metavar="off|local|ADDRESS")
-    device: str = option("where models run", "auto", choices=("auto", "cpu", "cuda"))
 
     def __post_init__(self) -> None:
-        for name, least in {"top_tracks": 0, "max_allele_bp": 1, "shard_size": 1, "workers": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{flag(name)} {value}: must be at least {least}")
+        super().__post_init__()
+        for name, least in {"top_tracks": 0, "max_allele_bp": 1}.items():
+            _check_least(self, name, least)
+        if not 0 <= self.audit_fraction <= 1:
+            raise InputError(f"--audit-fraction {self.audit_fraction}: must be between 0 and 1")
+        if self.audit_tolerance is not None and not self.audit_tolerance > 0:
+            raise InputError(f"--audit-tolerance {self.audit_tolerance}: must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSettings(RunSettings):
+    """What `enformer-ray tiles` was asked for."""
+
+    command = "tiles"
+
+    regions: str | None = option(
+        "where to predict: BED file, chr20, or chr20:1-5000000 (default the whole genome)", None, metavar="BED|REGION"
+    )
+
+
+Settings = TypeVar("Settings", bound=RunSettings)
+
+
+def _check_least(settings: RunSettings, name: str, least: int) -> None:
+    value = getattr(settings, name)
+    if value is not None and value < least:
+        raise InputError(f"{flag(name)} {value}: must be at least {least}")
 
 
 def flag(name: str) -> str:
@@ -77,33 +141,50 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def resolve_settings(given: Mapping[str, Any], config: str | None) -> ScoreSettings:
+def resolve_settings(given: Mapping[str, Any], config: str | None, *, wanted: type[Settings]) -> Settings:
     """Options of the command line over keys of the TOML file over defaults.
 
     Args:
         given: options that the command line names.
         config: path of a TOML file, its keys named as the options are, with - or _.
+        wanted: the settings of which command.
 
     Raises:
         InputError: for an unknown key, a value of the wrong kind, or a setting that is missing.
     """
-    merged = {**(_read_toml(Path(config)) if config else {}), **given}
-    missing = [flag(f.name) for f in fields(ScoreSettings) if f.default is MISSING and f.name not in merged]
+    merged = {**(_read_toml(Path(config), wanted) if config else {}), **given}
+    missing = [_shown(setting) for setting in settings_of(wanted) if _needed(setting) and setting.name not in merged]
     if missing:
-        raise InputError(
-            f"missing: {', '.join(missing).replace('--variants', 'VARIANTS')}. See enformer-ray score --help"
-        )
-    return ScoreSettings(**merged)
+        raise InputError(f"missing: {', '.join(missing)}. See enformer-ray {wanted.command} --help")
+    return wanted(**merged)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def settings_of(wanted: type[RunSettings]) -> "list[Field[Any]]":
+    """The settings of a command, those that stand without a flag first."""
+    return sorted(fields(wanted), key=lambda setting: not positional(setting))
+
+
+def positional(setting: "Field[Any]") -> bool:
+    """Whether the command line takes the setting's values without a flag."""
+    return setting.metadata.get("nargs") == "+"
+
+
+def _needed(setting: "Field[Any]") -> bool:
+    return setting.default is MISSING
+
+
+def _shown(setting: "Field[Any]") -> str:
+    return setting.name.upper() if positional(setting) else flag(setting.name)
+
+
+def _read_toml(path: Path, wanted: type[RunSettings]) -> dict[str, Any]:
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
-    known = {f.name: f for f in fields(ScoreSettings)}
+    known = {setting.name: setting for setting in fields(wanted)}
     converted = {}
     for key, value in read.items():
         name = key.replace("-", "_")
@@ -119,6 +200,8 @@ def _convert(path: Path, key: str, value: Any, how: Mapping[str, Any]) -> Any:
     texts = (
         [str(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
     )
+    if isinstance(value, bool) and how.get("action") == "store_true":
+        return value
     if isinstance(value, bool | dict) or (len(texts) != 1 and not listed):
         raise InputError(f"{path}: {key} = {value!r} is not a value of {flag(key)}")
     try:

@@ -1,8 +1,10 @@
-"""`enformer-ray verify`: prove that every allele of a run has its row and every object is whole."""
+"""`enformer-ray verify`: prove that every allele or tile of a run is answered once and every object is whole."""
 
 import json
 from dataclasses import asdict
 
+from enformer_core.dataset.kinds import kind_of
+from enformer_core.dataset.run import Run
 from enformer_core.dataset.verify import Verdict, verify_run
 from jobs import exit_codes
 from jobs.open_run import open_run
@@ -16,7 +18,7 @@ def verify(out: str, *, as_json: bool) -> int:
     """
     store, run = open_run(out)
     verdict = verify_run(store, run)
-    print(json.dumps(asdict(verdict) | {"complete": verdict.complete}) if as_json else _text(verdict))
+    print(json.dumps(asdict(verdict) | {"complete": verdict.complete}) if as_json else _text(verdict, run))
     if verdict.problems:
         return exit_codes.BAD_INPUT
     if not verdict.complete:
@@ -24,11 +26,11 @@ def verify(out: str, *, as_json: bool) -> int:
     return exit_codes.FAILED_ROWS if verdict.by_status.get("failed") else exit_codes.DONE
 
 
-def _text(verdict: Verdict) -> str:
+def _text(verdict: Verdict, run: Run) -> str:
     if verdict.problems:
         return "\n".join(["damaged:", *(f"  {problem}" for problem in verdict.problems)])
     counts = ", ".join(f"{rows:,} {status}" for status, rows in verdict.by_status.items())
-    sound = f"{verdict.rows:,} rows ({counts}), each planned allele once, every checksum right"
+    sound = f"{verdict.rows:,} {verdict.unit} ({counts}), {kind_of(run.identity).proof}, every checksum right"
     if verdict.complete:
         return f"verified: {sound}"
     return f"incomplete: {verdict.missing_shards:,} shards to come; so far {sound}"

@@ -7,11 +7,10 @@ import torch
 
 from enformer_core.errors import InputError
 from enformer_core.models.registry import ModelSource
-from jobs.settings import ScoreSettings
+from jobs.settings import RunSettings
 
 _GIB = 2**30
-_DEMONSTRATION_BYTES = _GIB
-_FULL_SIZE_BYTES = 5 * _GIB
+_MEMORY_BYTES = {"enformer": 5 * _GIB, "basenji2": 2 * _GIB, "motif": _GIB}  # basenji2 was measured at 1.1 GB
 _FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
 
 
@@ -34,14 +33,14 @@ class Workers:
     memory_bytes_each: int
 
 
-def choose_workers(settings: ScoreSettings, source: ModelSource) -> Workers:
+def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
     """Replicas and their share of this machine.
 
     Raises:
         InputError: when a GPU is asked for and there is none.
     """
     device = _device(settings)
-    memory_bytes = _DEMONSTRATION_BYTES if source.demonstration else _FULL_SIZE_BYTES
+    memory_bytes = _MEMORY_BYTES[source.name]
     cpus = len(os.sched_getaffinity(0))
     if settings.ray == "off":
         return Workers(1, device, cpus, int(device == "cuda"), memory_bytes)
@@ -49,7 +48,7 @@ def choose_workers(settings: ScoreSettings, source: ModelSource) -> Workers:
     return Workers(count, device, max(1, cpus // count), int(device == "cuda"), memory_bytes)
 
 
-def _device(settings: ScoreSettings) -> str:
+def _device(settings: RunSettings) -> str:
     here = torch.cuda.is_available()
     if settings.device == "auto":
         return "cuda" if here else "cpu"

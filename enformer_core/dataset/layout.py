@@ -25,7 +25,7 @@ UNPLACED = "__unplaced__"
 """The partition of rows without a place on the genome."""
 
 _FOOTER = b"enformer_ray"
-_ROW_GROUP_ALLELES = 1_000
+_ROW_GROUP_ROWS = 1_000
 KEY_COLUMNS = ("input_file", "input_line", "alt_index")
 """What names an input allele; unique over a run."""
 
@@ -61,6 +61,11 @@ EFFECTS_SCHEMA = pa.schema(
     ]
 )
 
+PREDICTIONS_SCHEMA = pa.schema(
+    [pa.field("start", pa.int64()), pa.field("end", pa.int64()), pa.field("values", pa.list_(pa.float32()))]
+)
+"""A bin of a contig, 0-based and half-open as in BED, and its prediction for each track."""
+
 
 def scores_schema(statistics: Sequence[Statistic]) -> pa.Schema:
     """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each."""
@@ -81,14 +86,9 @@ def plan_key(part: int) -> str:
     return f"plan/part-{part:05d}.parquet"
 
 
-def scores_key(chrom: str | None, shard: int) -> str:
-    """Key of a shard's scores; None is the partition of rows without a place."""
-    return f"scores/{_partition(chrom)}/shard-{shard:08d}.parquet"
-
-
-def effects_key(chrom: str | None, shard: int) -> str:
-    """Key of a shard's strongest effects."""
-    return f"effects/{_partition(chrom)}/shard-{shard:08d}.parquet"
+def table_key(table: str, chrom: str | None, shard: int) -> str:
+    """Key of one of a shard's tables; None is the partition of rows without a place."""
+    return f"{table}/{_partition(chrom)}/shard-{shard:08d}.parquet"
 
 
 def receipt_key(shard: int) -> str:
@@ -129,7 +129,7 @@ def to_parquet(table: pa.Table, footer: Mapping[str, Any]) -> bytes:
         column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in lists},
         write_statistics=scalars,
         write_page_checksum=True,
-        row_group_size=_ROW_GROUP_ALLELES,
+        row_group_size=_ROW_GROUP_ROWS,
     )
     return sink.getvalue()
 

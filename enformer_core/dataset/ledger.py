@@ -1,26 +1,30 @@
 """What is done: the commit of a shard, the receipts, and the manifest that closes a run.
 
-A shard is committed by three puts, each create-only: scores, effects, receipt. Only the receipt counts. Effects are
-derived from the scores as stored, so when another worker was first, its scores are taken and nothing contradicts them.
-Does not know how scores are made.
+A shard is committed by create-only puts: its tables (scores and effects, or predictions), then the receipt. Only the
+receipt counts. Effects are derived from the scores as stored, so when another worker was first, its scores are taken
+and nothing contradicts them. Does not know how values are made.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from enformer_core.dataset import layout
-from enformer_core.dataset.layout import KEY_COLUMNS
+from enformer_core.dataset.audits import summarise_audits
+from enformer_core.dataset.kinds import VARIANTS, RunKind, count_statuses, kind_of
 from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.run import Run
 from enformer_core.dataset.store import Store
 from enformer_core.errors import DatasetError
 
 Receipt = dict[str, Any]
+Derivation = Callable[[pa.Table], pa.Table]
+_NONE_DERIVED: Mapping[str, Derivation] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,53 +35,66 @@ class Ledger:
         store: where the run lies.
         identity: digest of everything that decides the run's values.
         notice: said in every object, where the model is a demonstration.
+        kind: which tables a shard has.
     """
 
     store: Store
     identity: str
     notice: str | None = None
+    kind: RunKind = VARIANTS
+
+    @staticmethod
+    def of(store: Store, run: Run) -> "Ledger":
+        """The ledger of the run that `store` holds."""
+        return Ledger(store, run.digest, run.notice, kind_of(run.identity))
 
     def commit(
         self,
         shard: Shard,
-        scores: pa.Table,
+        planned: pa.Table,
+        values: pa.Table,
         *,
-        effects_of: Callable[[pa.Table], pa.Table],
+        derived: Mapping[str, Derivation] = _NONE_DERIVED,
         circumstances: Mapping[str, Any],
     ) -> Receipt:
-        """Put a shard's scores, effects and receipt; what is there already is checked and kept.
+        """Put a shard's tables and its receipt; what is there already is checked and kept.
 
         Args:
             shard: which.
-            scores: one row for each of its alleles, in the plan's order.
-            effects_of: derives the effects from the scores as stored.
+            planned: its rows of the plan.
+            values: the first of its tables, which answers those rows in their order.
+            derived: makes each of its other tables from the first as stored.
             circumstances: software, hardware and time, for the receipt only.
 
         Raises:
             DatasetError: when an object of another run stands in the place.
         """
-        stored, scores_entry = self._put_table("scores", layout.scores_key(shard.chrom, shard.number), shard, scores)
-        _check_keys(scores_entry["key"], stored, scores)
-        _, effects_entry = self._put_table(
-            "effects", layout.effects_key(shard.chrom, shard.number), shard, effects_of(stored)
-        )
+        first, *others = self.kind.tables
+        stored, entry = self._put_table(first, shard, values)
+        entries = {first: entry}
+        self._check_keys(entry["key"], stored, planned)
+        for name in others:
+            _, entries[name] = self._put_table(name, shard, derived[name](stored))
         receipt = {
             "shard": shard.number,
             "chrom": shard.chrom,
             "identity": self.identity,
             "notice": self.notice,
-            "rows": stored.num_rows,
-            "by_status": _count(stored["status"]),
-            "scores": scores_entry,
-            "effects": effects_entry,
+            "rows": planned.num_rows,
+            "by_status": count_statuses([self.kind.statuses(planned, stored)]),
+            **entries,
             "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **circumstances,
         }
         self.store.put_if_absent(layout.receipt_key(shard.number), layout.readable_json(receipt))
         return receipt
 
-    def _put_table(self, kind: str, key: str, shard: Shard, table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
-        footer = {"kind": kind, "identity": self.identity, "shard": shard.number, "notice": self.notice}
+    def footer(self, table: str, shard: Shard) -> dict[str, Any]:
+        """What the file of one of a shard's tables says of itself."""
+        return {"kind": table, "identity": self.identity, "shard": shard.number, "notice": self.notice}
+
+    def _put_table(self, name: str, shard: Shard, table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
+        key, footer = layout.table_key(name, shard.chrom, shard.number), self.footer(name, shard)
         content = layout.to_parquet(table, footer)
         if not self.store.put_if_absent(key, content):
             content = self.store.get(key) or b""
@@ -95,6 +112,14 @@ class Ledger:
             "content_digest": layout.content_digest(table),
         }
         return table, entry
+
+    def _check_keys(self, key: str, stored: pa.Table, planned: pa.Table) -> None:
+        expected = self.kind.answered(planned)
+        for column in self.kind.key_columns:
+            if not stored[column].equals(expected[column]):
+                raise DatasetError(
+                    f"{key}: column {column} does not hold this shard's {self.kind.unit} in the plan's order"
+                )
 
     def committed(self) -> set[int]:
         """Shards that have a receipt, by the receipts' names alone."""
@@ -126,9 +151,15 @@ class Ledger:
             "shards": len(receipts),
             "rows": sum(receipt["rows"] for receipt in receipts),
             "by_status": total_by_status(receipts),
+            "audit": {
+                name: asdict(summary)
+                for name, summary in summarise_audits(
+                    audit for receipt in receipts for audit in receipt.get("audits", ())
+                ).items()
+            },
             "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "objects": [
-                {"shard": r["shard"], "chrom": r["chrom"], "scores": r["scores"], "effects": r["effects"]}
+                {"shard": r["shard"], "chrom": r["chrom"], **{table: r[table] for table in self.kind.tables}}
                 for r in receipts
             ],
         }
@@ -169,17 +200,6 @@ def total_by_status(receipts: Sequence[Receipt]) -> dict[str, int]:
         for status, rows in receipt["by_status"].items():
             totals[status] = totals.get(status, 0) + rows
     return dict(sorted(totals.items()))
-
-
-def _check_keys(key: str, stored: pa.Table, expected: pa.Table) -> None:
-    for column in KEY_COLUMNS:
-        if not stored[column].equals(expected[column]):
-            raise DatasetError(f"{key}: column {column} does not hold this shard's alleles in the plan's order")
-
-
-def _count(values: pa.ChunkedArray) -> dict[str, int]:
-    counted = {row["values"]: row["counts"] for row in pc.value_counts(values).to_pylist()}
-    return dict(sorted(counted.items()))
 
 
 def _parse(content: bytes | None, key: str) -> dict[str, Any]:

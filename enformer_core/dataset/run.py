@@ -27,7 +27,7 @@ class Run:
     Attributes:
         identity: everything that decides values: equal identities, equal tables.
         configuration: the command as resolved, for people; not part of the identity.
-        plan: its numbers of parts, shards and alleles, and alleles by status.
+        plan: its numbers of parts, shards and rows (alleles or tiles), and rows by status.
         notice: said in every object, where the model is a demonstration.
     """
 
@@ -39,7 +39,7 @@ class Run:
     @property
     def digest(self) -> str:
         """Digest of the identity."""
-        return layout.sha256(layout.canonical_json(self.identity))
+        return identity_digest(self.identity)
 
     def claim(self, store: Store) -> None:
         """Put `run.json`, or find the same identity there.
@@ -61,6 +61,11 @@ class Run:
             found = read_run(store)
             assert found is not None
             check_same(found.identity, self.identity)
+
+
+def identity_digest(identity: Mapping[str, Any]) -> str:
+    """What names a run: equal for equal identities."""
+    return layout.sha256(layout.canonical_json(identity))
 
 
 def read_run(store: Store) -> Run | None:

@@ -1,4 +1,4 @@
-"""Proof that a run is whole: every planned allele has its row, and every object is what its receipt says.
+"""Proof that a run is whole: every planned row is answered once, and every object is what its receipt says.
 
 Reads everything; changes nothing.
 """
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.dataset import layout
-from enformer_core.dataset.layout import KEY_COLUMNS
+from enformer_core.dataset.kinds import count_statuses, kind_of
 from enformer_core.dataset.ledger import Ledger, Receipt, total_by_status
 from enformer_core.dataset.plan import Plan, Shard, read_plan
 from enformer_core.dataset.run import Run
@@ -27,8 +27,9 @@ class Verdict:
         problems: what is wrong, each naming an object; empty for a sound run.
         missing_shards: planned, not committed.
         finished: whether the manifest stands.
-        rows: rows in committed shards.
+        rows: planned rows in committed shards.
         by_status: those rows by status.
+        unit: what a planned row is: alleles or tiles.
     """
 
     problems: tuple[str, ...]
@@ -36,6 +37,7 @@ class Verdict:
     finished: bool
     rows: int
     by_status: Mapping[str, int]
+    unit: str
 
     @property
     def complete(self) -> bool:
@@ -45,69 +47,66 @@ class Verdict:
 
 def verify_run(store: Store, run: Run) -> Verdict:
     """Hold every object against the plan and its receipt."""
-    ledger = Ledger(store, run.digest, run.notice)
+    ledger = Ledger.of(store, run)
     problems: list[str] = []
     receipts: list[Receipt] = []
     try:
         plan = read_plan(store, run.plan["parts"])
         receipts = list(ledger.receipts())
     except DatasetError as error:
-        return Verdict((str(error),), 0, ledger.manifest() is not None, 0, {})
-    problems.extend(_plan_problems(plan, run))
+        return Verdict((str(error),), 0, ledger.manifest() is not None, 0, {}, ledger.kind.unit)
+    problems.extend(_plan_problems(store, plan, run))
     shards = {shard.number: shard for shard in plan.shards}
     for receipt in receipts:
         shard = shards.get(receipt["shard"])
         problems.extend(
             [f"commits: shard {receipt['shard']} is not planned"]
             if shard is None
-            else _shard_problems(store, run, plan, shard, receipt)
+            else _shard_problems(ledger, run, plan, shard, receipt)
         )
-    problems.extend(_stray_objects(store, receipts))
+    problems.extend(_stray_objects(ledger, receipts))
     manifest = ledger.manifest()
-    problems.extend(_manifest_problems(manifest, receipts))
+    problems.extend(_manifest_problems(manifest, receipts, ledger.kind.tables))
     return Verdict(
         tuple(problems),
         len(shards.keys() - {receipt["shard"] for receipt in receipts}),
         manifest is not None,
         sum(receipt["rows"] for receipt in receipts),
         total_by_status(receipts),
+        ledger.kind.unit,
     )
 
 
-def _plan_problems(plan: Plan, run: Run) -> Iterator[str]:
-    alleles = sum(part.num_rows for part in plan.parts)
-    if alleles != run.plan["alleles"]:
-        yield f"plan: {alleles} alleles, run.json says {run.plan['alleles']}"
-    keys = pa.concat_tables([part.select(list(KEY_COLUMNS)) for part in plan.parts])
-    distinct = keys.group_by(list(KEY_COLUMNS)).aggregate([]).num_rows
-    if distinct != alleles:
-        yield f"plan: {alleles} alleles have only {distinct} distinct keys"
+def _plan_problems(store: Store, plan: Plan, run: Run) -> Iterator[str]:
+    for part, expected in enumerate(run.plan["sha256"]):
+        found = layout.sha256(store.get(layout.plan_key(part)) or b"")
+        if found != expected:
+            yield f"{layout.plan_key(part)}: sha256 is {found}, run.json says {expected}"
+    kind = kind_of(run.identity)
+    rows, names = sum(part.num_rows for part in plan.parts), list(kind.plan_keys)
+    if rows != run.plan[kind.unit]:
+        yield f"plan: {rows} {kind.unit}, run.json says {run.plan[kind.unit]}"
+    distinct = pa.concat_tables([part.select(names) for part in plan.parts]).group_by(names).aggregate([]).num_rows
+    if distinct != rows:
+        yield f"plan: {rows} {kind.unit} have only {distinct} distinct keys"
 
 
-def _shard_problems(store: Store, run: Run, plan: Plan, shard: Shard, receipt: Receipt) -> Iterator[str]:
+def _shard_problems(ledger: Ledger, run: Run, plan: Plan, shard: Shard, receipt: Receipt) -> Iterator[str]:
     planned = plan.parts[shard.part].slice(shard.first_row, shard.rows)
-    expected_keys = {
-        "scores": layout.scores_key(shard.chrom, shard.number),
-        "effects": layout.effects_key(shard.chrom, shard.number),
-    }
-    for kind, key in expected_keys.items():
-        entry = receipt[kind]
+    for name in ledger.kind.tables:
+        key, entry = layout.table_key(name, shard.chrom, shard.number), receipt[name]
         if entry["key"] != key:
             yield f"{layout.receipt_key(shard.number)}: names {entry['key']}, planned {key}"
             continue
-        content = store.get(key)
+        content = ledger.store.get(key)
         if content is None:
             yield f"{key}: missing"
         elif layout.sha256(content) != entry["sha256"]:
             yield f"{key}: sha256 is {layout.sha256(content)}, its receipt says {entry['sha256']}"
         else:
-            yield from _table_problems(key, content, {**_footer(run, shard), "kind": kind}, entry)
-            if kind == "scores":
-                yield from _row_problems(key, layout.from_parquet(content, key)[0], planned, run)
-
-
-def _footer(run: Run, shard: Shard) -> dict[str, Any]:
-    return {"identity": run.digest, "shard": shard.number, "notice": run.notice}
+            yield from _table_problems(key, content, ledger.footer(name, shard), entry)
+            if name == ledger.kind.tables[0]:
+                yield from _row_problems(key, layout.from_parquet(content, key)[0], planned, run, receipt)
 
 
 def _table_problems(key: str, content: bytes, expected: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
@@ -118,36 +117,49 @@ def _table_problems(key: str, content: bytes, expected: Mapping[str, Any], entry
         yield f"{key}: its rows or values are not those of its receipt"
 
 
-def _row_problems(key: str, table: pa.Table, planned: pa.Table, run: Run) -> Iterator[str]:
-    for column in KEY_COLUMNS:
-        if not table[column].equals(planned[column]):
-            yield f"{key}: column {column} does not hold the planned alleles in order"
-    changed = pc.not_equal(table["status"], planned["status"])
-    if pc.any(pc.and_(changed, pc.not_equal(table["status"], "failed"))).as_py():
-        yield f"{key}: a status is not the planned one"
-    scored = pc.equal(table["status"], "ok")
-    for statistic in run.identity["conventions"]["statistics"]:
-        if not pc.is_valid(table[statistic]).equals(scored):
-            yield f"{key}: {statistic} is not there for just the rows that are ok"
-        lengths = pc.unique(pc.drop_null(pc.list_value_length(table[statistic]))).to_pylist()
-        if lengths not in ([], [run.identity["tracks"]["count"]]):
-            yield f"{key}: {statistic} has lists of {lengths} tracks, the run {run.identity['tracks']['count']}"
-
-
-def _stray_objects(store: Store, receipts: list[Receipt]) -> Iterator[str]:
-    """Tables that no receipt names are work under way while a run lasts, and an error once it is closed."""
-    if store.get(layout.MANIFEST_KEY) is None:
+def _row_problems(key: str, table: pa.Table, planned: pa.Table, run: Run, receipt: Receipt) -> Iterator[str]:
+    kind = kind_of(run.identity)
+    expected = kind.answered(planned)
+    misplaced = [column for column in kind.key_columns if not table[column].equals(expected[column])]
+    if misplaced:
+        yield f"{key}: columns {', '.join(misplaced)} do not hold the planned {kind.unit} in order"
         return
-    known = {receipt[kind]["key"] for receipt in receipts for kind in ("scores", "effects")}
-    for prefix in ("scores/", "effects/"):
-        for key in store.keys(prefix):
+    statuses = kind.statuses(planned, table)
+    changed = pc.not_equal(statuses, planned["status"])
+    if pc.any(pc.and_(changed, pc.not_equal(statuses, "failed"))).as_py():
+        yield f"{key}: a status is not the planned one"
+    counted = count_statuses([statuses])
+    if (receipt["rows"], receipt["by_status"]) != (planned.num_rows, counted):
+        yield f"{key}: holds {counted}, its receipt says {receipt['rows']} {kind.unit}, {receipt['by_status']}"
+    computed = pc.equal(statuses.take(expected["row"]), "ok")
+    for column in kind.value_columns(run.identity):
+        yield from _value_problems(f"{key}: {column}", table[column], computed, run.identity["tracks"]["count"])
+
+
+def _value_problems(name: str, values: pa.ChunkedArray, computed: pa.ChunkedArray, tracks: int) -> Iterator[str]:
+    if not pc.is_valid(values).equals(computed):
+        yield f"{name} is not there for just the rows that are ok"
+    lengths = pc.unique(pc.drop_null(pc.list_value_length(values))).to_pylist()
+    if lengths not in ([], [tracks]):
+        yield f"{name} has lists of {lengths} tracks, the run {tracks}"
+
+
+def _stray_objects(ledger: Ledger, receipts: list[Receipt]) -> Iterator[str]:
+    """Tables that no receipt names are work under way while a run lasts, and an error once it is closed."""
+    if ledger.manifest() is None:
+        return
+    known = {receipt[table]["key"] for receipt in receipts for table in ledger.kind.tables}
+    for table in ledger.kind.tables:
+        for key in ledger.store.keys(f"{table}/"):
             if key not in known:
                 yield f"{key}: no receipt names it"
 
 
-def _manifest_problems(manifest: Mapping[str, Any] | None, receipts: list[Receipt]) -> Iterator[str]:
+def _manifest_problems(
+    manifest: Mapping[str, Any] | None, receipts: list[Receipt], tables: tuple[str, ...]
+) -> Iterator[str]:
     if manifest is None:
         return
-    listed = {entry["shard"]: (entry["scores"], entry["effects"]) for entry in manifest["objects"]}
-    if listed != {receipt["shard"]: (receipt["scores"], receipt["effects"]) for receipt in receipts}:
+    listed = {entry["shard"]: [entry.get(table) for table in tables] for entry in manifest["objects"]}
+    if listed != {receipt["shard"]: [receipt[table] for table in tables] for receipt in receipts}:
         yield "manifest.json: lists other objects than the receipts do"

@@ -18,9 +18,13 @@ def one_hot(codes: UInt8[Tensor, "batch length"], dtype: torch.dtype) -> Float[T
     return rows[codes.int()]
 
 
+GELU_SLOPE = 1.702
+"""Of the sigmoid in the GELU that the published weights were trained with (enformer.py:299-310)."""
+
+
 def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """x · sigmoid(1.702 x), the form that the published weights were trained with (enformer.py:299-310)."""
-    return torch.sigmoid(1.702 * x) * x
+    """x · sigmoid(1.702 x)."""
+    return torch.sigmoid(GELU_SLOPE * x) * x
 
 
 class Gelu(nn.Module):

@@ -24,7 +24,6 @@ from enformer_core.windows import (
     alternate_windows,
     reference_sequence,
     reference_windows,
-    window_start,
 )
 
 SequenceOf = Callable[[Window], UInt8[np.ndarray, " length"]]
@@ -89,16 +88,26 @@ class DirectScorer:
             self._reference = (contig, windows), prediction
         return self._reference[1]
 
-    def score(self, allele: Allele) -> dict[Statistic, Float[np.ndarray, " tracks"]]:
-        """Each statistic of one allele, in float64, for the tracks asked for."""
+    def score(self, alleles: Sequence[Allele], start: int) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
+        """Each statistic of each allele, in float64, for the tracks asked for.
+
+        Args:
+            alleles: on one contig.
+            start: first base of the window that they are scored in.
+        """
+        names = self._predictor.conventions.statistics
+        scores = [statistics.compute(*self.profiles(allele, start), names) for allele in alleles]
+        return [{name: values.cpu().numpy() for name, values in of_allele.items()} for of_allele in scores]
+
+    def profiles(self, allele: Allele, start: int) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
+        """The reference's prediction in the bins that are scored, and alt − ref, in float64."""
         conventions, geometry = self._predictor.conventions, self._predictor.model.geometry
-        start = window_start(allele.start, conventions.centre_index)
-        rule, stitch_bin = conventions.indel_rule, conventions.stitch_bin(geometry)
+        offset_bp = allele.start - start - conventions.centre_index
+        rule, stitch_bin = conventions.indel_rule, conventions.stitch_bin(geometry, offset_bp)
         reference = self._reference_prediction(allele.contig, reference_windows(allele, start, rule, stitch_bin))
         alternate = self._predictor.stitched(
             alternate_windows(allele, start, rule, stitch_bin),
             lambda window: alternate_sequence(self._genome, allele, window, geometry.window_bp),
         )
-        bins = conventions.scored_bins(geometry)
-        scores = statistics.compute(reference[bins], alternate[bins] - reference[bins], conventions.statistics)
-        return {name: values.cpu().numpy() for name, values in scores.items()}
+        bins = conventions.scored_bins(geometry, offset_bp)
+        return reference[bins], alternate[bins] - reference[bins]

@@ -5,7 +5,7 @@ Takes its scorer and ledger as arguments, so it runs wherever they can be had. D
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +30,19 @@ Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Scores one allele."""
+    """Scores the alleles of a window."""
 
-    def score(self, allele: Allele) -> Scores:
-        """Each statistic for each track."""
+    def score(self, alleles: Sequence[Allele], start: int) -> Sequence[Scores]:
+        """Each statistic for each track of each allele; all are on one contig, in the window that begins at `start`."""
+        ...
+
+
+@runtime_checkable
+class Audit(Protocol):
+    """Holds scores against a yardstick."""
+
+    def compare(self, allele: Allele, start: int, scores: Scores) -> dict[str, Any]:
+        """What it found, for the receipt."""
         ...
 
 
@@ -48,6 +57,7 @@ class ShardScorer:
         tracks: head column of each score.
         top_tracks: how many effects each allele keeps per statistic.
         circumstances: hardware and arithmetic, for the receipts.
+        audit: scores again those alleles that the plan has drawn for it.
     """
 
     scorer: Scorer
@@ -56,35 +66,53 @@ class ShardScorer:
     tracks: Sequence[int]
     top_tracks: int
     circumstances: Mapping[str, Any] = field(default_factory=dict)
+    audit: Audit | None = None
 
     def __call__(self, shard: Shard) -> Receipt:
         """Score every allele of a shard that can be scored; all get their row."""
         began_at, began = datetime.now(UTC), time.monotonic()
         alleles = read_shard(self.ledger.store, shard)
-        scored = [self._score(row) for row in _distinct(alleles)]
+        scored: list[Scores | str | None] = []
+        audits: list[dict[str, Any]] = []
+        for window in _windows(_distinct(alleles)):
+            results = self._score_window(window)
+            scored.extend(results)
+            audits.extend(self._audited(window, results))
         table = self._table(alleles, scored)
         return self.ledger.commit(
             shard,
+            alleles,
             table,
-            effects_of=self._effects,
+            derived={"effects": self._effects},
             circumstances={
                 "started_at": began_at.isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - began, 3),
                 **software(),
                 **self.circumstances,
+                "audits": audits,
             },
         )
 
-    def _score(self, row: Mapping[str, Any] | None) -> "Scores | str | None":
-        """Scores; or why there are none; or None where none are due."""
-        if row is None:
-            return None
-        scores = self.scorer.score(Allele(row["chrom"], row["start"], row["ref"], row["alt"]))
+    def _score_window(self, window: Sequence[Mapping[str, Any] | None]) -> "list[Scores | str | None]":
+        """For each row its scores; or why there are none; or None where none are due."""
+        rows = [row for row in window if row is not None]
+        scores = self.scorer.score([_allele(row) for row in rows], rows[0]["window_start"]) if rows else []
+        found = iter(scores)
+        return [None if row is None else self._sound(next(found)) for row in window]
+
+    def _sound(self, scores: Scores) -> "Scores | str":
         for name, values in scores.items():
             broken = np.flatnonzero(~np.isfinite(values))
             if broken.size:
                 return f"{name} of {broken.size} tracks is not finite, the first {self.tracks[broken[0]]}"
         return scores
+
+    def _audited(
+        self, window: Sequence[Mapping[str, Any] | None], results: "Sequence[Scores | str | None]"
+    ) -> Iterator[dict[str, Any]]:
+        for row, scores in zip(window, results, strict=True):
+            if self.audit is not None and row is not None and row["audited"] and isinstance(scores, Mapping):
+                yield self.audit.compare(_allele(row), row["window_start"], scores)
 
     def _effects(self, scores: pa.Table) -> pa.Table:
         return strongest_effects(
@@ -96,7 +124,7 @@ class ShardScorer:
         failed = pa.array([isinstance(result, str) for result in scored], pa.bool_())
         reasons = pa.array([result if isinstance(result, str) else None for result in scored], pa.string())
         columns = {
-            **_described(alleles, self.conventions),
+            **_described(alleles, self.conventions.centre_index),
             "status": pc.if_else(failed, "failed", alleles["status"]),
             "reason": pc.coalesce(reasons, alleles["reason"]),
         }
@@ -121,8 +149,25 @@ class ShardScorer:
 
 def _distinct(alleles: pa.Table) -> list[dict[str, Any] | None]:
     """The alleles to score; None where a row is not scored, or repeats the row before it."""
-    rows = alleles.select(["chrom", "start", "ref", "alt", "status", "flags"]).to_pylist()
+    columns = ["chrom", "start", "ref", "alt", "window_start", "audited", "status", "flags"]
+    rows = alleles.select(columns).to_pylist()
     return [row if row["status"] == "ok" and "duplicate" not in (row["flags"] or ()) else None for row in rows]
+
+
+def _windows(rows: Sequence[dict[str, Any] | None]) -> list[list[dict[str, Any] | None]]:
+    """Cut a shard's rows where the window changes; a row that is not scored stays with those before it."""
+    windows: list[list[dict[str, Any] | None]] = []
+    start = None
+    for row in rows:
+        if not windows or (row is not None and start not in (None, row["window_start"])):
+            windows.append([])
+        windows[-1].append(row)
+        start = start if row is None else row["window_start"]
+    return windows
+
+
+def _allele(row: Mapping[str, Any]) -> Allele:
+    return Allele(row["chrom"], row["start"], row["ref"], row["alt"])
 
 
 def _copied_to_duplicates(alleles: pa.Table, scored: Sequence[Any]) -> list[Any]:
@@ -133,16 +178,15 @@ def _copied_to_duplicates(alleles: pa.Table, scored: Sequence[Any]) -> list[Any]
     return filled
 
 
-def _described(alleles: pa.Table, conventions: Conventions) -> dict[str, Any]:
+def _described(alleles: pa.Table, centre_index: int) -> dict[str, Any]:
     """The columns of a scores file that say what was scored, with positions as VCF has them."""
-    scored = pc.equal(alleles["status"], "ok")
     pos = pc.add(alleles["start"], 1)
+    offset_bp = pc.subtract(pc.subtract(alleles["start"], alleles["window_start"]), centre_index)
     return {
         **{name: alleles[name] for name in alleles.column_names},
         "variant_id": _variant_ids(alleles, pos),
         "pos": pos,
-        "window_start": pc.if_else(scored, pc.subtract(alleles["start"], conventions.centre_index), None),
-        "offset_bp": pc.if_else(scored, pa.scalar(0, pa.int32()), None),
+        "offset_bp": pc.cast(offset_bp, pa.int32()),
     }
 
 

@@ -18,6 +18,11 @@ Profile = Float[Tensor, "bins tracks"]
 PerTrack = Float[Tensor, " tracks"]
 
 
+def _sum(values: Profile) -> PerTrack:
+    """Sum over bins, in float64."""
+    return values.sum(dim=0, dtype=torch.float64)
+
+
 def _log_difference(r: Profile, d: Profile) -> Profile:
     """log2(1 + r + d) − log2(1 + r), without cancellation."""
     return torch.log1p(d / (1 + r)) / log(2.0)
@@ -26,40 +31,40 @@ def _log_difference(r: Profile, d: Profile) -> Profile:
 def sad(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of alt − ref."""
     del r
-    return d.sum(dim=0)
+    return _sum(d)
 
 
 def log_sad(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of log2(1 + alt) − log2(1 + ref)."""
-    return _log_difference(r, d).sum(dim=0)
+    return _sum(_log_difference(r, d))
 
 
 def d1(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of |alt − ref|."""
     del r
-    return d.abs().sum(dim=0)
+    return _sum(d.abs())
 
 
 def log_d1(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of |log2(1 + alt) − log2(1 + ref)|."""
-    return _log_difference(r, d).abs().sum(dim=0)
+    return _sum(_log_difference(r, d).abs())
 
 
 def d2(r: Profile, d: Profile) -> PerTrack:
     """Root of the sum over bins of (alt − ref)²."""
     del r
-    return torch.linalg.vector_norm(d, dim=0)
+    return torch.linalg.vector_norm(d, dim=0, dtype=torch.float64)
 
 
 def log_d2(r: Profile, d: Profile) -> PerTrack:
     """Root of the sum over bins of (log2(1 + alt) − log2(1 + ref))²."""
-    return torch.linalg.vector_norm(_log_difference(r, d), dim=0)
+    return torch.linalg.vector_norm(_log_difference(r, d), dim=0, dtype=torch.float64)
 
 
 def sax(r: Profile, d: Profile) -> PerTrack:
     """alt − ref, signed, in the bin where it is largest in size; the first such bin on a tie."""
     del r
-    return d.gather(0, d.abs().argmax(dim=0, keepdim=True)).squeeze(0)
+    return d.gather(0, d.abs().argmax(dim=0, keepdim=True)).squeeze(0).double()
 
 
 def js(r: Profile, d: Profile) -> PerTrack:
@@ -68,6 +73,7 @@ def js(r: Profile, d: Profile) -> PerTrack:
     The 25th percentile of ref over bins is added to both before they are made to sum to 1. (basenji calls it JS; it is
     not the Jensen-Shannon divergence.)
     """
+    r, d = r.double(), d.double()
     pseudocount = torch.quantile(r, 0.25, dim=0)
     ref = r + pseudocount
     alt = ref + d
@@ -78,7 +84,7 @@ def js(r: Profile, d: Profile) -> PerTrack:
 
 def log_ratio(r: Profile, d: Profile) -> PerTrack:
     """log2(1 + Σ alt) − log2(1 + Σ ref)."""
-    return torch.log1p(d.sum(dim=0) / (1 + r.sum(dim=0))) / log(2.0)
+    return torch.log1p(_sum(d) / (1 + _sum(r))) / log(2.0)
 
 
 _FORMULAS: dict[Statistic, Callable[[Profile, Profile], PerTrack]] = {
@@ -97,12 +103,11 @@ _FORMULAS: dict[Statistic, Callable[[Profile, Profile], PerTrack]] = {
 def compute(
     reference: Profile, difference: Profile, statistics: Sequence[Statistic]
 ) -> dict[Statistic, Float[Tensor, " tracks"]]:
-    """Statistics by name, in float64, over the bins given.
+    """Statistics by name, in float64, over the bins given; single bins are treated in the precision given.
 
     Args:
         reference: prediction of the reference allele, non-negative.
         difference: prediction of the alternate allele minus `reference`.
         statistics: names, as in `enformer_core.conventions.STATISTICS`.
     """
-    r, d = reference.double(), difference.double()
-    return {name: _FORMULAS[name](r, d) for name in statistics}
+    return {name: _FORMULAS[name](reference, difference) for name in statistics}

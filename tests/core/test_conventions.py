@@ -58,3 +58,33 @@ def test_statistics_are_known_by_name():
     assert parse_statistics(["sad", "js", "sad"]) == ("sad", "js")
     with pytest.raises(InputError, match=r"'logsad'.*did you mean log_sad"):
         parse_statistics(["logsad"])
+
+
+def test_bins_follow_a_variant_off_the_centre():
+    shared = conventions(centre_mask_bp=501, max_offset_bp=1000)
+    assert shared.scored_bins(ENFORMER, 0) == slice(445, 449)
+    assert shared.scored_bins(ENFORMER, 1) == slice(446, 450)
+    assert shared.scored_bins(ENFORMER, -128) == slice(444, 448)
+    assert conventions(central_bins=4).scored_bins(ENFORMER, 256) == slice(448, 452)
+    assert conventions().scored_bins(ENFORMER, 256) == slice(0, 896)
+    assert shared.stitch_bin(ENFORMER, 128) == 449
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"max_offset_bp": 63}, "give 0 .* or at least 64"),
+        ({"max_offset_bp": 1}, "give 0 .* or at least 64"),
+        ({"max_offset_bp": -64}, "give 0 .* or at least 64"),
+        ({"max_offset_bp": 57_345}, "move the variant out of the predicted bins"),
+        ({"max_offset_bp": 57_300, "shifts": (0, -50)}, "move the variant out of the predicted bins"),
+        ({"max_offset_bp": 20_000, "central_bins": 800}, "leave the 896 predicted ones"),
+    ],
+)
+def test_offsets_that_no_window_can_serve(how, message):
+    with pytest.raises(InputError, match=message):
+        conventions(**how).check(ENFORMER)
+
+
+def test_the_largest_offset_is_half_the_output():
+    conventions(max_offset_bp=57_344).check(ENFORMER)

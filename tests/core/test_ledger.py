@@ -11,7 +11,7 @@ from test_plan import CONTIGS, table
 from enformer_core.conventions import Conventions
 from enformer_core.dataset import layout
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import make_plan, write_plan
+from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import Run, read_run
 from enformer_core.dataset.store import LocalStore
@@ -35,10 +35,11 @@ class CountingScorer:
         self.offset = offset
         self.scored = []
 
-    def score(self, allele):
-        self.scored.append(allele)
-        values = np.array([allele.start, -allele.start - 0.5, 1.0]) + self.offset
-        return {"sad": values, "d1": np.abs(values)}
+    def score(self, alleles, start):
+        self.scored.extend(alleles)
+        assert all(allele.start - start == 98_303 for allele in alleles)
+        values = [np.array([allele.start, -allele.start - 0.5, 1.0]) + self.offset for allele in alleles]
+        return [{"sad": sad, "d1": np.abs(sad)} for sad in values]
 
 
 @pytest.fixture
@@ -48,11 +49,14 @@ def store(tmp_path):
 
 @pytest.fixture
 def run(store):
-    plan = make_plan(table(ROWS), CONTIGS, 3)
-    identity = {"conventions": {"statistics": ["sad", "d1"]}, "tracks": {"count": 3}, "seed": 1}
-    run = Run(identity, {}, {"parts": 1, "shards": len(plan.shards), "alleles": len(ROWS)}, "only a test")
+    plan = make_plan(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
+    identity = {"kind": "variants", "conventions": {"statistics": ["sad", "d1"]}, "tracks": {"count": 3}, "seed": 1}
+    contents = plan_to_parquet(plan)
+    digests = [layout.sha256(content) for content in contents]
+    counts = {"parts": 1, "sha256": digests, "shards": len(plan.shards), "alleles": len(ROWS)}
+    run = Run(identity, {}, counts, "only a test")
     run.claim(store)
-    write_plan(store, plan)
+    write_plan(store, contents)
     return run, plan
 
 
@@ -80,7 +84,7 @@ def test_a_finished_run_has_each_allele_once_and_verifies(store, run):
     assert verdict.complete
     assert verdict.rows == len(ROWS)
     progress = run_progress(store, run[0])
-    assert (progress.shards_done, progress.alleles_done, progress.finished) == (len(run[1].shards), len(ROWS), True)
+    assert (progress.shards_done, progress.rows_done, progress.finished) == (len(run[1].shards), len(ROWS), True)
 
 
 def test_rows_carry_the_scores_of_their_allele(store, run):
@@ -140,7 +144,7 @@ def test_a_twin_that_comes_second_takes_the_first_ones_scores(store, run):
     shard = run[1].shards[0]
     first = shard_scorer(store, run[0])(shard)
     (store.root / layout.receipt_key(shard.number)).unlink()
-    (store.root / layout.effects_key(shard.chrom, shard.number)).unlink()
+    (store.root / layout.table_key("effects", shard.chrom, shard.number)).unlink()
     second = shard_scorer(store, run[0], CountingScorer(offset=1e-3))(shard)
     assert second["scores"] == first["scores"]
     assert second["effects"] == first["effects"]
@@ -235,6 +239,6 @@ def test_the_content_digest_is_of_values_not_of_their_encoding():
 
 
 def test_contigs_with_odd_names_go_round():
-    key = layout.scores_key("HLA*01:01/x", 3)
+    key = layout.table_key("scores", "HLA*01:01/x", 3)
     assert key == "scores/chrom=HLA%2A01%3A01%2Fx/shard-00000003.parquet"
     assert layout.chrom_of_key(key) == "HLA*01:01/x"

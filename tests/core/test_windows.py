@@ -1,16 +1,20 @@
 """Windows are counted by hand on a contig of 40 letters, and held against plain string surgery on random ones."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_core.bases import decode
+from enformer_core.conventions import Conventions
 from enformer_core.genome import Genome
 from enformer_core.windows import (
     Allele,
+    Comparison,
     Window,
     alternate_sequence,
     alternate_windows,
+    compared_windows,
     reference_sequence,
     reference_windows,
     window_start,
@@ -40,7 +44,7 @@ def genome(tmp_path_factory):
     ],
 )
 def test_the_left_flank_stays_and_the_right_end_gives(genome, start, ref, alt, reference, alternate):
-    at = window_start(start, 3)
+    at = start - 3
     assert decode(reference_sequence(genome, "c", Window(at), 8)) == reference
     assert decode(alternate_sequence(genome, Allele("c", start, ref, alt), Window(at), 8)) == alternate
 
@@ -107,3 +111,29 @@ def test_stitched_flanks_lie_at_the_same_place_in_both_alleles(genome, start, re
     ref_tail = decode(reference_sequence(genome, "c", last_ref, length_bp))[-right_bp:]
     alt_tail = decode(alternate_sequence(genome, allele, last_alt, length_bp))[-right_bp:]
     assert ref_tail == alt_tail
+
+
+def conventions(max_offset_bp):
+    return Conventions(statistics=("sad",), centre_index=98_303, max_offset_bp=max_offset_bp)
+
+
+def test_without_an_offset_each_window_is_exactly_centred():
+    assert window_start(500_000, conventions(0), 128) == 500_000 - 98_303
+
+
+@given(st.integers(0, 250_000_000), st.sampled_from([64, 65, 127, 128, 1000, 20_000, 57_344]))
+def test_shared_windows_lie_on_the_grid_no_further_off_than_allowed(position, max_offset_bp):
+    start = window_start(position, conventions(max_offset_bp), 128)
+    assert start % 128 == 0
+    assert abs(position - start - 98_303) <= max_offset_bp
+    many = window_start(np.array([position, position]), conventions(max_offset_bp), 128)
+    assert many.tolist() == [start, start]
+
+
+def test_windows_are_compared_piece_by_piece_where_they_are_stitched():
+    left, right = Window(0), Window(5, first_bin=4)
+    assert compared_windows((left,), (left,), 9) == (Comparison(left, left, range(9)),)
+    assert compared_windows((left, right), (left,), 9) == (
+        Comparison(left, left, range(4)),
+        Comparison(right, left, range(4, 9)),
+    )

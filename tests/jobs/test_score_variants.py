@@ -43,7 +43,7 @@ def test_every_alt_has_one_row(score, rows, run):
     assert all(len(row["sad"]) == 2 for row in answered if row["status"] == "ok")
     code, text, _ = run("verify", out)
     assert code == 0
-    assert text.startswith("verified: 6 rows")
+    assert text.startswith("verified: 6 alleles")
 
 
 def test_run_again_it_is_already_complete_and_nothing_changes(score):

@@ -2,10 +2,15 @@ import pytest
 
 from enformer_core.errors import InputError
 from jobs import exit_codes
+from jobs import settings as job_settings
 from jobs.cli import main
-from jobs.settings import resolve_settings
+from jobs.settings import ScoreSettings
 
 GIVEN = {"variants": ("a.vcf",), "genome": "g.fa", "model": "motif", "out": "o"}
+
+
+def resolve_settings(given, path, wanted=ScoreSettings):
+    return job_settings.resolve_settings(given, path, wanted=wanted)
 
 
 def config(tmp_path, text):
@@ -62,7 +67,7 @@ def test_what_is_missing_is_named(tmp_path):
 def test_shifts_may_begin_with_a_minus(tmp_path, capsys):
     code = main(["score", "x.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o", "--shifts", "-1,0,900000"])
     assert code == exit_codes.BAD_INPUT
-    assert "a shift of 900000 bp" in capsys.readouterr().err
+    assert "a shift and offset of 900000 bp" in capsys.readouterr().err
 
 
 def test_an_unknown_option_is_refused(capsys):

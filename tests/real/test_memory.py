@@ -37,7 +37,7 @@ held = []
 for start in range(count):
     at = 1_000_000 + 7 * start
     ref = "ACGTN"[genome.codes("chr20")[at]]
-    scorer.score(Allele("chr20", at, ref, "A" if ref != "A" else "C"))
+    scorer.score([Allele("chr20", at, ref, "A" if ref != "A" else "C")], at - 98_303)
     held.append(resident())
 print(json.dumps({"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "held": held}))
 """

@@ -1,0 +1,39 @@
+"""A bar chart as a small SVG, for the README: logarithmic, with each bar's value. Knows nothing of what it shows."""
+
+from collections.abc import Mapping
+from html import escape
+from math import floor, log10
+from pathlib import Path
+
+_ROW, _LEFT, _WIDTH, _RIGHT = 30, 330, 330, 90
+
+
+def write_chart(path: Path, seconds: Mapping[str, float]) -> None:
+    """Bars of seconds per variant, one for each name."""
+    low = 10.0 ** floor(log10(min(seconds.values())) - 0.2)
+    span = log10(max(seconds.values()) / low)
+    height = _ROW * len(seconds) + 40
+    rows = [
+        _bar(number, name, value, _WIDTH * log10(value / low) / span)
+        for number, (name, value) in enumerate(seconds.items())
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + _RIGHT} {height}" '
+        'font-family="sans-serif" font-size="13">\n'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>\n'
+        + "\n".join(rows)
+        + f'\n<text x="{_LEFT}" y="{height - 12}" fill="#555555">seconds per variant, one strand, logarithmic</text>\n'
+        "</svg>\n",
+        encoding="utf-8",
+    )
+
+
+def _bar(number: int, name: str, value: float, length: float) -> str:
+    top = 10 + number * _ROW
+    colour = "#9aa5b1" if name.startswith("enformer-pytorch") else "#2f6f9f"
+    return (
+        f'<text x="{_LEFT - 8}" y="{top + 15}" text-anchor="end" fill="#222222">{escape(name)}</text>'
+        f'<rect x="{_LEFT}" y="{top}" width="{length:.1f}" height="20" fill="{colour}"/>'
+        f'<text x="{_LEFT + length + 6:.1f}" y="{top + 15}" fill="#222222">{value:.3g} s</text>'
+    )

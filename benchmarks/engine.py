@@ -1,0 +1,404 @@
+"""How long a variant takes, how much memory, and how wrong it is: enformer-pytorch, two plain passes, differences.
+
+    python -m benchmarks.engine --json benchmarks/results/engine.json [--chart docs/engine.svg] [--quick]
+
+All cases run in one process, in turns, on real sequence with the seeded weights, one strand: (a) enformer-pytorch in
+float32, reference and alternate; (b) the same under bfloat16 autocast; (c) `direct`; (d) `delta`, one centred SNV;
+(e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference, tower and patches included; (f) saturation
+mutagenesis of 100 bp. Peak memory is that of a process of its own for each. Errors are of SAD over all human tracks
+against a float64 run of the original's equations. Ratios hold within one run only.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.chart import write_chart
+from enformer_core.conventions import Conventions
+from enformer_core.genome import Genome
+from enformer_core.geometry import ENFORMER
+from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.scoring.delta.engine import DeltaScorer
+from enformer_core.scoring.delta.memory import choose_batch
+from enformer_core.scoring.delta.network import DeltaNetwork, delta_network
+from enformer_core.scoring.delta.precision import choose_arithmetic, use_true_float32
+from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.policy import Policy
+from enformer_core.scoring.shard import hardware
+from enformer_core.variants.readers import read_alleles
+from enformer_core.windows import Allele, Window, alternate_sequence, reference_sequence, window_start
+from tests.seeded import seeded_state
+
+CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
+STRETCH_BP = 40_000
+STRETCH_START_BP = 4_000_000
+MUTATED_BP = 100
+WORKER_BYTES = 4 * 2**30
+CPU = torch.device("cpu")
+CASES = {
+    "a": "enformer-pytorch, float32, reference and alternate",
+    "b": "enformer-pytorch, bfloat16 autocast",
+    "c": "direct, float32",
+    "d": "delta fast, centred",
+    "e": "delta fast, shared window",
+    "f": "delta fast, saturation mutagenesis",
+}
+TARGETS = {  # what is asked of two CPU cores with AVX512-BF16
+    "ratio_shared_vs_peer_fp32": (">=", 40),
+    "ratio_centred_vs_peer_fp32": (">=", 4),
+    "sad_error_fast_median": ("<=", 0.01),
+    "sad_error_fast_worst": ("<=", 0.02),
+    "sad_error_exact_worst": ("<=", 1e-4),
+    "share_of_matmul_rate": (">=", 0.6),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a case.
+
+    Attributes:
+        seconds_per_variant: wall-clock time, everything included, over the variants scored.
+        variants: how many.
+        sad: SADs by golden SNV, where the case scored one.
+    """
+
+    seconds_per_variant: float
+    variants: int
+    sad: dict[str, np.ndarray]
+
+
+class Bench:
+    """The model, the sequence and the variants, each loaded when first used."""
+
+    def __init__(self) -> None:
+        shared = Path(__file__).parents[2] / "shared"
+        self._data = Path(os.environ.get("ENFORMER_RAY_DATA", shared / "data"))
+        self._golden_dir = Path(os.environ.get("ENFORMER_RAY_GOLDEN", shared / "golden"))
+
+    @cached_property
+    def genome(self) -> Genome:
+        """GRCh38 chr20, its first 10 Mb."""
+        return Genome(str(self._data / "reference" / "grch38.chr20_and_21_10M.fa.gz"))
+
+    @cached_property
+    def golden(self) -> dict[str, tuple[Allele, np.ndarray]]:
+        """The golden SNVs and their true SADs."""
+        golden = np.load(self._golden_dir / "enformer_seed0.npz")
+        columns = zip(
+            *(golden[f"variant_{name}"].tolist() for name in ("ids", "pos", "ref", "alt")),
+            golden["SAD_f64_human"],
+            strict=True,
+        )
+        return {
+            name: (Allele("chr20", pos - 1, ref, alt), sad)
+            for name, pos, ref, alt, sad in columns
+            if len(ref) == len(alt) == 1
+        }
+
+    @cached_property
+    def stretch(self) -> list[Allele]:
+        """Every SNV of the real sites in one 40 kb stretch."""
+        table = read_alleles([self._data / "variants" / "grch38_chr20_1-10M_rsids.vcf.gz"])
+        rows = table.select(["start", "input_ref", "input_alt"]).to_pylist()
+        return [
+            Allele("chr20", row["start"], row["input_ref"], row["input_alt"])
+            for row in rows
+            if STRETCH_START_BP <= row["start"] < STRETCH_START_BP + STRETCH_BP
+            and len(row["input_ref"]) == len(row["input_alt"]) == 1
+        ]
+
+    @cached_property
+    def mutations(self) -> list[Allele]:
+        """Every SNV of 100 bp."""
+        first = STRETCH_START_BP + STRETCH_BP // 2
+        reference = ["ACGTN"[code] for code in self.genome.fetch("chr20", first, first + MUTATED_BP)]
+        return [
+            Allele("chr20", first + at, ref, alt) for at, ref in enumerate(reference) for alt in "ACGT" if alt != ref
+        ]
+
+    @cached_property
+    def state(self) -> dict[str, Tensor]:
+        """The seeded weights."""
+        return seeded_state(0)
+
+    @cached_property
+    def model(self) -> Enformer:
+        """Ours."""
+        with torch.device("meta"):
+            model = Enformer()
+        model.load_state_dict(self.state, assign=True, strict=False)
+        return model.eval().requires_grad_(requires_grad=False)
+
+    @cached_property
+    def peer(self) -> Any:
+        """enformer-pytorch as its users make it, with the same weights."""
+        from enformer_pytorch import modeling_enformer  # not a dependency: see the Makefile
+
+        model = modeling_enformer.Enformer.from_hparams(use_tf_gamma=True)
+        missing, unexpected = model.load_state_dict(self.state, strict=False)
+        if unexpected or any(not key.startswith("_trunk.") for key in missing):
+            sys.exit(f"enformer-pytorch: missing {missing}, unexpected {unexpected}")
+        return model.eval()
+
+    def network(self, policy: Policy) -> DeltaNetwork:
+        """Our model taken apart."""
+        return delta_network(self.model, "human", None, device=CPU, arithmetic=choose_arithmetic(policy, CPU))
+
+    @cached_property
+    def fast(self) -> DeltaNetwork:
+        """The network of the default policy."""
+        return self.network("fast")
+
+
+def conventions(max_offset_bp: int = 0) -> Conventions:
+    """One strand, SAD."""
+    return Conventions(statistics=("sad",), centre_index=CENTRE_INDEX, strands="forward", max_offset_bp=max_offset_bp)
+
+
+def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
+    """One SNV by two passes of enformer-pytorch."""
+    from enformer_pytorch.data import seq_indices_to_one_hot
+
+    allele = bench.golden[name][0]
+    window = Window(allele.start - CENTRE_INDEX)
+    codes = (
+        reference_sequence(bench.genome, "chr20", window, ENFORMER.window_bp),
+        alternate_sequence(bench.genome, allele, window, ENFORMER.window_bp),
+    )
+    peer = bench.peer
+    began = time.perf_counter()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        ref, alt = (peer(seq_indices_to_one_hot(torch.from_numpy(c.copy()).long()[None]))["human"][0] for c in codes)
+        sad = (alt.double() - ref.double()).sum(dim=0).numpy()
+    return Measured(time.perf_counter() - began, 1, {name: sad})
+
+
+def run_direct(bench: Bench, name: str) -> Measured:
+    """One SNV by two passes of our model."""
+    scorer = DirectScorer(Predictor(bench.model, "human", None, conventions(), CPU), bench.genome)
+    allele = bench.golden[name][0]
+    began = time.perf_counter()
+    (scores,) = scorer.score([allele], allele.start - CENTRE_INDEX)
+    return Measured(time.perf_counter() - began, 1, {name: scores["sad"]})
+
+
+def run_centred(bench: Bench, name: str, network: DeltaNetwork) -> Measured:
+    """One SNV in a window of its own."""
+    scorer = DeltaScorer(network, bench.genome, conventions(), batch_alts=1)
+    allele = bench.golden[name][0]
+    began = time.perf_counter()
+    (scores,) = scorer.score([allele], allele.start - CENTRE_INDEX)
+    return Measured(time.perf_counter() - began, 1, {name: scores["sad"]})
+
+
+def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
+    """Many SNVs in the windows that they share, each reference and all patches made anew."""
+    network = bench.fast
+    shared = conventions(max_offset_bp=ENFORMER.output_bp // 2)
+    batch = choose_batch(network, 5313, WORKER_BYTES)
+    windows: dict[int, list[Allele]] = {}
+    for allele in alleles:
+        windows.setdefault(window_start(allele.start, shared, ENFORMER.bin_bp), []).append(allele)
+    began = time.perf_counter()
+    scorer = DeltaScorer(network, bench.genome, shared, batch_alts=batch)
+    for start, members in windows.items():
+        scorer.score(members, start)
+    return Measured((time.perf_counter() - began) / len(alleles), len(alleles), {})
+
+
+def cases(bench: Bench, *, quick: bool) -> dict[str, Callable[[str], Measured]]:
+    """What is measured, each for a golden SNV where it scores one."""
+    mutations = bench.mutations[:64] if quick else bench.mutations
+    return {
+        "a": lambda name: run_peer(bench, name, autocast=False),
+        "b": lambda name: run_peer(bench, name, autocast=True),
+        "c": lambda name: run_direct(bench, name),
+        "d": lambda name: run_centred(bench, name, bench.fast),
+        "e": lambda _: run_shared(bench, bench.stretch),
+        "f": lambda _: run_shared(bench, mutations),
+    }
+
+
+def matmul_rate(dtype: torch.dtype, seconds: float = 1.0) -> float:
+    """FLOP/s of the machine's own matrix product, [1536, 1536] by [1536, 3072], at its best."""
+    left, right = torch.randn(1536, 1536).to(dtype), torch.randn(1536, 3072).to(dtype)
+    best, ends = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        began = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - began)
+    return 2 * 1536 * 1536 * 3072 / best
+
+
+def delta_flops(config: EnformerConfig) -> float:
+    """Multiplications and additions that one alt needs in the transformer and the human head, nothing counted twice.
+
+    The last layer's queries and all that follows are for the predicted bins only.
+    """
+    tokens, bins, wide = config.geometry.tokens, config.geometry.bins, config.channels
+    keys = config.heads * config.key_channels
+    total = 0.0
+    for layer in range(config.layers):
+        queries = bins if layer == config.layers - 1 else tokens
+        total += tokens * wide * (keys + wide) + queries * wide * keys  # keys, values, queries
+        total += queries * tokens * 3 * keys  # (q + dq) dk, dq k, and the relative part
+        total += queries * tokens * 2 * wide  # dP (v + dv), P dv
+        total += queries * wide * wide + queries * 4 * wide * wide  # output; perceptron
+    total += bins * wide * 2 * wide + bins * 2 * wide * config.output_tracks["human"]
+    return 2 * total
+
+
+def peak_memory(case: str, quick: bool) -> int:
+    """Peak resident bytes of a process that runs one case once."""
+    command = [sys.executable, "-m", "benchmarks.engine", "--memory-of", case, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    return int(done.stdout.split()[-1])
+
+
+def relative_error(found: np.ndarray, truth: np.ndarray) -> float:
+    """‖found − truth‖ / ‖truth‖."""
+    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
+
+
+def measure(bench: Bench, *, quick: bool, rounds: int) -> dict[str, Any]:
+    """All cases in turns; rates of the machine before every round."""
+    names = list(bench.golden)[: 2 if quick else None]
+    running = cases(bench, quick=quick)
+    seconds: dict[str, list[float]] = {case: [] for case in running}
+    errors: dict[str, dict[str, float]] = {case: {} for case in running}
+    counts: dict[str, int] = {}
+    rates: list[float] = []
+    for number in range(rounds):
+        for case, run in running.items():
+            rates.append(matmul_rate(torch.bfloat16))
+            name = names[number % len(names)]
+            measured = run(name)
+            seconds[case].append(measured.seconds_per_variant)
+            counts[case] = measured.variants
+            errors[case] |= {n: relative_error(sad, bench.golden[n][1]) for n, sad in measured.sad.items()}
+            print(f"round {number + 1} ({case}) {measured.seconds_per_variant:.3f} s per variant", flush=True)
+    return {
+        "seconds": seconds,
+        "errors": errors,
+        "variants": counts,
+        "bf16_flops_per_s": rates,
+        "fp32_flops_per_s": matmul_rate(torch.float32),
+        "errors_fast": {n: relative_error(run_centred(bench, n, bench.fast).sad[n], bench.golden[n][1]) for n in names},
+        "errors_exact": errors_exact(bench, names),
+    }
+
+
+def errors_exact(bench: Bench, names: Sequence[str]) -> dict[str, float]:
+    """SAD errors of the exact policy."""
+    network = bench.network("exact")
+    return {name: relative_error(run_centred(bench, name, network).sad[name], bench.golden[name][1]) for name in names}
+
+
+def summarise(measured: dict[str, Any], memory: dict[str, int]) -> dict[str, Any]:
+    """The figures that are looked at first."""
+    seconds = {case: statistics.median(values) for case, values in measured["seconds"].items()}
+    rate = statistics.median(measured["bf16_flops_per_s"])
+    flops = delta_flops(EnformerConfig())
+    fast, exact = measured["errors_fast"].values(), measured["errors_exact"].values()
+    return {
+        "ratio_shared_vs_peer_fp32": seconds["a"] / seconds["e"],
+        "ratio_centred_vs_peer_fp32": seconds["a"] / seconds["d"],
+        "ratio_mutagenesis_vs_shared": seconds["f"] / seconds["e"],
+        "sad_error_fast_median": statistics.median(fast),
+        "sad_error_fast_worst": max(fast),
+        "sad_error_exact_worst": max(exact),
+        "share_of_matmul_rate": flops / seconds["e"] / rate,
+        "peak_memory_bytes": memory["e"],
+        "delta_flop_per_variant": flops,
+        "bf16_matmul_flops_per_s": rate,
+        "fp32_matmul_flops_per_s": measured["fp32_flops_per_s"],
+        "cases": {
+            case: {
+                "what": CASES[case],
+                "seconds_per_variant": seconds[case],
+                "all_rounds": measured["seconds"][case],
+                "variants": measured["variants"][case],
+                "sad_error": max(measured["errors"][case].values(), default=None),
+                "peak_memory_bytes": memory[case],
+            }
+            for case in seconds
+        },
+        "sad_errors_fast": measured["errors_fast"],
+        "sad_errors_exact": measured["errors_exact"],
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """Machine, versions, date."""
+    return {
+        "machine": {**hardware(CPU), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {
+            name: version(name) for name in ("enformer-ray", "torch", "numpy", "enformer-pytorch", "transformers")
+        },
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    """For people."""
+    lines = ["", f"{'':44}{'s/variant':>10}{'x (a)':>8}{'SAD error':>11}{'peak GB':>9}"]
+    first = figures["cases"]["a"]["seconds_per_variant"]
+    for case, row in figures["cases"].items():
+        error = "" if row["sad_error"] is None else f"{row['sad_error']:.1e}"
+        lines.append(
+            f"({case}) {row['what']:40}{row['seconds_per_variant']:>10.3f}{first / row['seconds_per_variant']:>8.1f}"
+            f"{error:>11}{row['peak_memory_bytes'] / 1e9:>9.2f}"
+        )
+    lines.append("")
+    for name, (sign, target) in TARGETS.items():
+        met = figures[name] >= target if sign == ">=" else figures[name] <= target
+        lines.append(f"{name:32}{figures[name]:>10.4g}  asked {sign} {target:<8}{'' if met else 'MISSED'}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--chart", type=Path, help="and a chart of them here (SVG)")
+    parser.add_argument("--quick", action="store_true", help="one round, errors on two SNVs, within 15 minutes")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory-of", choices=CASES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    use_true_float32()
+    bench = Bench()
+    if options.memory_of:
+        cases(bench, quick=True)[options.memory_of](next(iter(bench.golden)))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        return
+    memory = {case: peak_memory(case, options.quick) for case in CASES}
+    measured = measure(bench, quick=options.quick, rounds=1 if options.quick else options.rounds)
+    figures = {**summarise(measured, memory), **circumstances(), "quick": options.quick}
+    print(table(figures))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if options.chart:
+        write_chart(options.chart, {row["what"]: row["seconds_per_variant"] for row in figures["cases"].values()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Scoring by differences: the reference once, then alt − ref through every layer."""

@@ -1,0 +1,62 @@
+"""How many alts fit beside the model: from the memory that there is, a container's limit included."""
+
+from pathlib import Path
+
+import psutil
+import torch
+
+from enformer_core.scoring.delta.network import DeltaNetwork
+from enformer_core.scoring.delta.tower import CHUNK_TOKENS
+
+MOST_ALTS = 64
+"""More alts than this gain nothing: the reference that they share is a small part by then."""
+
+_CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
+_SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
+
+
+def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int) -> int:
+    """Alts that are carried at once, from 1 to 64.
+
+    Args:
+        network: loaded, so that what it takes is taken already.
+        tracks: how many are scored.
+        worker_bytes: host memory of this worker, model included.
+    """
+    device = network.tower.device
+    free = available_bytes(device)
+    if device.type == "cpu":
+        free = min(free, worker_bytes - psutil.Process().memory_info().rss)
+    number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
+    geometry, channels = network.geometry, _widest(network)
+    chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * network.tower.levels[0].kernel.shape[0]
+    layer = 12 * geometry.tokens * channels + 4 * geometry.bins * tracks
+    each = geometry.tokens * channels + 2 * geometry.bins * tracks
+    return int(max(1, min(MOST_ALTS, (_SHARE * free / number_bytes - max(chunk, layer)) // each)))
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that can still be taken: the GPU's, or this machine's within the limit of its container."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min([psutil.virtual_memory().available, *_cgroup_bytes()])
+
+
+def _widest(network: DeltaNetwork) -> int:
+    return network.tower.levels[-1].kernel.shape[0]
+
+
+def _cgroup_bytes() -> list[int]:
+    """What the container's limit leaves, where it has one (cgroup v2, then v1)."""
+    for folder, limit, used in (
+        ("/sys/fs/cgroup", "memory.max", "memory.current"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        try:
+            most = Path(folder, limit).read_text(encoding="ascii").strip()
+            now = int(Path(folder, used).read_text(encoding="ascii"))
+        except OSError:
+            continue
+        if most.isdigit():
+            return [max(0, int(most) - now)]
+    return []

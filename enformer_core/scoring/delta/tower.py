@@ -1,0 +1,252 @@
+"""A tower on parts of a window: any run of tokens exactly, and the few that a small change touches.
+
+Tokens see their surroundings only, so a run of tokens needs three more on either side, which its own zero padding
+spoils (the third through 3 bases of the stem) and which are thrown away. Where the window itself ends, its padding is
+the network's own and nothing is thrown away. A change of a few bases is carried as a difference over the positions it
+reaches at each level, some ten of them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from enformer_core.bases import reverse_complement
+from enformer_core.genome import Genome
+from enformer_core.models.layers import one_hot
+from enformer_core.scoring.delta.levels import Level, convolved, reach
+from enformer_core.scoring.delta.products import convolve
+
+CHUNK_TOKENS = 384
+"""Tokens computed at once: 768 channels × 49,920 bases are 153 MB in float32."""
+SHARED_CHUNK_TOKENS = 128
+"""Tokens computed and kept together where windows share them; chunks begin at its multiples along the chromosome."""
+
+Codes = UInt8[np.ndarray, " length"]
+Tokens = Float[Tensor, "tokens channels"]
+
+
+@dataclass(frozen=True)
+class Tower:
+    """Stem and tower of a model, for pieces of sequence.
+
+    Attributes:
+        levels: from letters to tokens.
+        token_bp: bases of a token.
+        device: where it computes.
+        dtype: in which number format; the model's own.
+    """
+
+    levels: tuple[Level, ...]
+    token_bp: int
+    device: torch.device
+    dtype: torch.dtype
+
+    @cached_property
+    def halo_tokens(self) -> int:
+        """Tokens that the zero padding of a piece spoils at each of its ends: 3 for the published towers."""
+        reach_bp = sum(reach(level) << number for number, level in enumerate(self.levels))
+        return -(-reach_bp // self.token_bp)
+
+    def run(self, codes: Codes) -> Tokens:
+        """All tokens of a piece, zeros beyond its ends."""
+        x = self.letters(codes)
+        for level in self.levels:
+            x = level.after(convolved(level, x))
+        return x[0].T
+
+    def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
+        """One-hot letters on the device, sent there as one byte each."""
+        sent = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)
+        return one_hot(sent[None], self.dtype).mT
+
+    def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
+        """Tokens [first, last) of a window, in chunks."""
+        starts = range(first, last, CHUNK_TOKENS)
+        return torch.cat([self._chunk(codes, start, min(start + CHUNK_TOKENS, last)) for start in starts])
+
+    def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
+        begin = max(first - self.halo_tokens, 0)
+        end = min(last + self.halo_tokens, codes.size // self.token_bp)
+        return self.run(codes[begin * self.token_bp : end * self.token_bp])[first - begin : last - begin]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a window lies: its contig and first base, and whether it is read backwards."""
+
+    contig: str
+    start: int
+    reverse: bool
+
+
+@runtime_checkable
+class ReferenceTokens(Protocol):
+    """Finds the tokens of a window of the genome's own sequence."""
+
+    def __call__(self, place: Place, codes: Codes) -> Tokens:
+        """Tokens of the window at `place`, whose base codes, as they are read, are `codes`."""
+        ...
+
+
+@dataclass(frozen=True)
+class OwnTokens:
+    """Every window for itself."""
+
+    tower: Tower
+
+    def __call__(self, place: Place, codes: Codes) -> Tokens:
+        """Tokens of one window."""
+        del place
+        return self.tower.tokens(codes, 0, codes.size // self.tower.token_bp)
+
+
+class SharedTokens:
+    """Tokens along chromosomes, shared by all windows whose starts differ by whole tokens.
+
+    Only the outermost three at each end of a window are its own, for the network pads there. What is computed together
+    depends on the place alone, never on what was asked for before, so that results repeat to the last bit.
+    """
+
+    def __init__(self, tower: Tower, genome: Genome, *, kept_chunks: int = 64) -> None:
+        self._tower = tower
+        self._genome = genome
+        self._kept_chunks = kept_chunks
+        self._chunks: OrderedDict[tuple[str, bool, int, int], Tokens] = OrderedDict()
+
+    def __call__(self, place: Place, codes: Codes) -> Tokens:
+        """Tokens of one window."""
+        tower, count = self._tower, codes.size // self._tower.token_bp
+        halo = tower.halo_tokens
+        if count <= 2 * halo:
+            return tower.tokens(codes, 0, count)
+        inner = self._along(place, count)[halo : count - halo]
+        left, right = tower.tokens(codes, 0, halo), tower.tokens(codes, count - halo, count)
+        return torch.cat([left, inner, right])
+
+    def _along(self, place: Place, count: int) -> Tokens:
+        """Tokens as if the chromosome were one window, in the direction of reading."""
+        first, phase = divmod(place.start, self._tower.token_bp)
+        numbers = range(first // SHARED_CHUNK_TOKENS, (first + count - 1) // SHARED_CHUNK_TOKENS + 1)
+        chunks = [self._chunk(place.contig, place.reverse, phase, number) for number in numbers]
+        skipped = first - numbers.start * SHARED_CHUNK_TOKENS
+        if place.reverse:
+            skipped = len(chunks) * SHARED_CHUNK_TOKENS - skipped - count
+            chunks.reverse()
+        return torch.cat(chunks)[skipped : skipped + count]
+
+    def _chunk(self, contig: str, reverse: bool, phase: int, number: int) -> Tokens:
+        key = (contig, reverse, phase, number)
+        if key not in self._chunks:
+            token_bp, halo = self._tower.token_bp, self._tower.halo_tokens
+            begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase
+            codes = self._genome.fetch(contig, begin, begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp)
+            piece = reverse_complement(codes) if reverse else codes
+            self._chunks[key] = self._tower.run(piece)[halo:-halo].clone()
+            if len(self._chunks) > self._kept_chunks:
+                self._chunks.popitem(last=False)
+        self._chunks.move_to_end(key)
+        return self._chunks[key]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The reference's activations over a run of tokens, kept so that small changes can be carried through.
+
+    Attributes:
+        begin: the window's first token of the run.
+        codes: base codes of the run.
+        inputs: input of each level, [channels, length].
+        outputs: output of each level's convolution, [channels, length].
+    """
+
+    begin: int
+    codes: Codes
+    inputs: tuple[Float[Tensor, "_ _"], ...]
+    outputs: tuple[Float[Tensor, "_ _"], ...]
+
+
+def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
+    """Run the tower over tokens [first, last) of a window and their halo, and keep what small changes need.
+
+    Raises:
+        ValueError: when the halo would leave the window.
+    """
+    begin, end = first - tower.halo_tokens, last + tower.halo_tokens
+    if begin < 0 or end * tower.token_bp > codes.size:
+        raise ValueError(f"tokens [{first}, {last}) with their halo leave the window")
+    piece = np.ascontiguousarray(codes[begin * tower.token_bp : end * tower.token_bp])
+    x = tower.letters(piece)
+    inputs, outputs = [], []
+    for level in tower.levels:
+        inputs.append(x[0])
+        outputs.append(convolved(level, x)[0])
+        x = level.after(outputs[-1][None])
+    return Trace(begin, piece, tuple(inputs), tuple(outputs))
+
+
+def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
+    """First differing base and the one after the last; (0, 0) where nothing differs."""
+    differing = np.flatnonzero(reference != alternate)
+    return (int(differing[0]), int(differing[-1]) + 1) if differing.size else (0, 0)
+
+
+def touched_tokens(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int]:
+    """The tokens of a window that its bases [begin_bp, end_bp) can reach."""
+    first, last = begin_bp // tower.token_bp, -(-end_bp // tower.token_bp)
+    return max(first - tower.halo_tokens, 0), min(last + tower.halo_tokens, tokens)
+
+
+def small_differences(tower: Tower, trace: Trace, changes: Sequence[tuple[int, Codes]]) -> list[tuple[int, Tokens]]:
+    """Differences of the tokens that small changes touch, all at once.
+
+    Args:
+        tower: the network's.
+        trace: the reference around all of the changes.
+        changes: for each alt, the first changed base of the window and the base codes from there on; all codes
+            equally many.
+
+    Returns:
+        For each alt its first touched token and the differences from there on.
+    """
+    starts = np.array([begin_bp - trace.begin * tower.token_bp for begin_bp, _ in changes])
+    alternate = np.stack([codes for _, codes in changes])
+    letters = one_hot(torch.from_numpy(alternate).to(tower.device), tower.dtype).mT
+    d = letters - _gathered(trace.inputs[0], starts, alternate.shape[1])
+    for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
+        d = level.before_difference(_gathered(inputs, starts, d.shape[-1]), d)
+        starts, d = _pad_to_pairs(*_convolve(level, starts, d))
+        starts, d = starts // 2, level.after_difference(_gathered(outputs, starts, d.shape[-1]), d)
+    return [(trace.begin + int(at), row.T) for at, row in zip(starts, d, strict=True)]
+
+
+def _gathered(
+    x: Float[Tensor, "channels length"], starts: np.ndarray, count: int
+) -> Float[Tensor, "alts channels count"]:
+    return torch.stack([x[:, at : at + count] for at in starts])
+
+
+def _convolve(
+    level: Level, starts: np.ndarray, d: Float[Tensor, "alts inputs n"]
+) -> tuple[np.ndarray, Float[Tensor, "alts outputs m"]]:
+    """A difference that is zero outside its run, through a convolution that reaches half a width further each way."""
+    return starts - reach(level), convolve(d, level.kernel, padding=2 * reach(level))
+
+
+def _pad_to_pairs(
+    starts: np.ndarray, d: Float[Tensor, "alts channels n"]
+) -> tuple[np.ndarray, Float[Tensor, "alts channels m"]]:
+    """Begin every run at an even position and make it as long as all need."""
+    odd = starts % 2
+    length = d.shape[-1] + int(odd.max())
+    length += length % 2
+    padded = d.new_zeros(*d.shape[:-1], length)
+    for row, at in enumerate(odd):
+        padded[row, :, at : at + d.shape[-1]] = d[row]
+    return starts - odd, padded

@@ -1,0 +1,191 @@
+"""Predictions along the genome: which windows cover it, what each predicts, and one shard of them.
+
+Windows stand on a grid of their predicted bases, counted from each contig's first base, so that every base has one bin,
+whatever is asked for. Does not know workers or retries.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Bool, Float, Float32, Int64
+from torch import Tensor
+
+from enformer_core.bases import N_CODE, reverse_complement
+from enformer_core.conventions import Strands
+from enformer_core.dataset.kinds import TILES_SCHEMA, tile_bins
+from enformer_core.dataset.layout import PREDICTIONS_SCHEMA
+from enformer_core.dataset.ledger import Ledger, Receipt
+from enformer_core.dataset.plan import Shard, read_shard
+from enformer_core.genome import Genome
+from enformer_core.geometry import Geometry
+from enformer_core.regions import Regions
+from enformer_core.scoring.delta.network import DeltaNetwork
+from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
+from enformer_core.scoring.shard import software
+
+
+def tiles_of(genome: Genome, regions: Regions, geometry: Geometry) -> pa.Table:
+    """The tiles that cover the regions, contig after contig.
+
+    Tile k of a contig predicts its bases [k · output_bp, (k + 1) · output_bp). All bins that overlap a region are asked
+    for, once.
+
+    Args:
+        genome: the contigs.
+        regions: what is asked for.
+        geometry: the model's.
+
+    Returns:
+        A table of TILES_SCHEMA. Tiles without a base that is known are `all_n`.
+    """
+    lengths = genome.contigs
+    parts = [_contig_tiles(genome, contig, regions[contig], lengths[contig], geometry) for contig in regions]
+    return pa.concat_tables([TILES_SCHEMA.empty_table(), *parts])
+
+
+def _contig_tiles(
+    genome: Genome, contig: str, intervals: Int64[np.ndarray, "regions 2"], length_bp: int, geometry: Geometry
+) -> pa.Table:
+    asked = _asked_bins(intervals, length_bp, geometry)
+    numbers = np.flatnonzero(asked.any(axis=1))
+    starts = numbers * geometry.output_bp
+    ends = np.minimum(starts + geometry.output_bp, length_bp)
+    runs = [_runs(asked[number]) for number in numbers]
+    codes = genome.codes(contig)
+    known = [bool((codes[start:end] != N_CODE).any()) for start, end in zip(starts, ends, strict=True)]
+    columns = {
+        "chrom": [contig] * numbers.size,
+        "start": starts,
+        "end": ends,
+        "bin_bp": [geometry.bin_bp] * numbers.size,
+        "first_bins": [firsts for firsts, _ in runs],
+        "end_bins": [ends for _, ends in runs],
+        "bins": asked[numbers].sum(axis=1),
+        "status": ["ok" if any_known else "all_n" for any_known in known],
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in TILES_SCHEMA], schema=TILES_SCHEMA)
+
+
+def _asked_bins(
+    intervals: Int64[np.ndarray, "regions 2"], length_bp: int, geometry: Geometry
+) -> Bool[np.ndarray, "tiles bins"]:
+    """Whether some region overlaps a bin."""
+    tiles = -(-length_bp // geometry.output_bp)
+    edges = np.zeros(tiles * geometry.bins + 1, dtype=np.int64)
+    np.add.at(edges, intervals[:, 0] // geometry.bin_bp, 1)
+    np.add.at(edges, -(-intervals[:, 1] // geometry.bin_bp), -1)
+    return (np.cumsum(edges)[:-1] > 0).reshape(tiles, geometry.bins)
+
+
+def _runs(asked: Bool[np.ndarray, " bins"]) -> tuple[list[int], list[int]]:
+    """First bins, and the ones after the last, of all runs of bins that are asked for."""
+    edges = np.diff(asked.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Predicts the tiles of a genome."""
+
+    def predict(self, contig: str, start: int) -> Float[Tensor, "bins tracks"]:
+        """All bins of the tile whose first predicted base is `start`."""
+        ...
+
+
+class TilePredictor:
+    """Predicts tiles by the reference's path alone; neighbours share the tokens of their tower.
+
+    A prediction depends on the tile's place only, not on what was predicted before.
+
+    Args:
+        network: the model, taken apart.
+        genome: what is predicted.
+        strands: `both` averages the forward prediction and the reverse complement's, its bins turned back.
+    """
+
+    def __init__(self, network: DeltaNetwork, genome: Genome, *, strands: Strands) -> None:
+        self._network = network
+        self._genome = genome
+        self._strands = strands
+        self._tokens = SharedTokens(network.tower, genome)
+
+    def predict(self, contig: str, start: int) -> Float[Tensor, "bins tracks"]:
+        """All bins of the tile whose first predicted base is `start`, averaged over strands in float64.
+
+        What its window reads beyond the contig's ends is N.
+        """
+        geometry = self._network.geometry
+        window_start = start - geometry.crop_bp
+        codes = self._genome.fetch(contig, window_start, window_start + geometry.window_bp)
+        with torch.inference_mode():
+            strands = [self._strand(Place(contig, window_start, reverse=False), codes)]
+            if self._strands == "both":
+                turned = self._strand(Place(contig, window_start, reverse=True), reverse_complement(codes))
+                strands.append(turned.flip(0))
+            return torch.stack(strands).mean(dim=0)
+
+    def _strand(self, place: Place, codes: Codes) -> Float[Tensor, "bins tracks"]:
+        x = self._tokens(place, codes)
+        no_alts = x.new_empty(0, *x.shape)
+        bins = range(self._network.geometry.bins)
+        return self._network.trunk.advance(x, no_alts, bins, _no_alt).double()
+
+
+def _no_alt(alt: int, difference: Float[Tensor, "bins tracks"]) -> None:
+    raise AssertionError(f"alt {alt} of none changes {len(difference)} bins")
+
+
+@dataclass(frozen=True)
+class ShardPredictor:
+    """Predicts shards of tiles and commits them.
+
+    Attributes:
+        predictor: what predicts a tile.
+        ledger: where shards are committed.
+        circumstances: hardware and arithmetic, for the receipts.
+    """
+
+    predictor: Predictor
+    ledger: Ledger
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, shard: Shard) -> Receipt:
+        """Predict every tile of a shard that has a base; one that is not finite everywhere gets bins without values."""
+        began_at, began = datetime.now(UTC), time.monotonic()
+        tiles = read_shard(self.ledger.store, shard)
+        bins = tile_bins(tiles)
+        values = pa.chunked_array(list(self._values(tiles)), PREDICTIONS_SCHEMA.field("values").type)
+        return self.ledger.commit(
+            shard,
+            tiles,
+            pa.table([bins["start"], bins["end"], values], schema=PREDICTIONS_SCHEMA),
+            circumstances={
+                "started_at": began_at.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - began, 3),
+                **software(),
+                **self.circumstances,
+            },
+        )
+
+    def _values(self, tiles: pa.Table) -> Iterator[pa.Array]:
+        """For each tile that is predicted, its bins' values."""
+        for tile in tiles.to_pylist():
+            if tile["status"] == "ok":
+                profile = self.predictor.predict(tile["chrom"], tile["start"]).float().cpu().numpy()
+                runs = zip(tile["first_bins"], tile["end_bins"], strict=True)
+                yield _lists(np.concatenate([profile[first:end] for first, end in runs]))
+
+
+def _lists(profile: Float32[np.ndarray, "bins tracks"]) -> pa.Array:
+    """A list for each bin; none for any where something is not finite."""
+    bins, tracks = profile.shape
+    if not np.isfinite(profile).all():
+        return pa.nulls(bins, pa.list_(pa.float32()))
+    offsets = np.arange(0, bins * tracks + 1, tracks, dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(profile.ravel()))
