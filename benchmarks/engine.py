@@ -18,6 +18,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.chart import write_chart
@@ -36,9 +38,9 @@ from enformer_core.genome import Genome
 from enformer_core.geometry import ENFORMER
 from enformer_core.models.enformer import Enformer, EnformerConfig
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.delta.memory import choose_batch
+from enformer_core.scoring.delta.memory import MOST_ALTS, choose_batch
 from enformer_core.scoring.delta.network import DeltaNetwork, delta_network
-from enformer_core.scoring.delta.precision import choose_arithmetic, use_true_float32
+from enformer_core.scoring.delta.precision import choose_arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.policy import Policy
 from enformer_core.scoring.shard import hardware
@@ -48,9 +50,9 @@ from tests.seeded import seeded_state
 
 CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
 STRETCH_BP = 40_000
-STRETCH_START_BP = 4_000_000
+STRETCH_START_BP = 5_440_000
 MUTATED_BP = 100
-WORKER_BYTES = 4 * 2**30
+WORKER_BYTES = 4_000_000_000
 CPU = torch.device("cpu")
 CASES = {
     "a": "enformer-pytorch, float32, reference and alternate",
@@ -86,9 +88,16 @@ class Measured:
 
 
 class Bench:
-    """The model, the sequence and the variants, each loaded when first used."""
+    """The model, the sequence and the variants, each loaded when first used.
 
-    def __init__(self) -> None:
+    Attributes:
+        batch_alts: alts carried at once; None to choose from the memory there is.
+    """
+
+    batch_alts: int | None = None
+
+    def __init__(self, weights: Path) -> None:
+        self.weights = weights
         shared = Path(__file__).parents[2] / "shared"
         self._data = Path(os.environ.get("ENFORMER_RAY_DATA", shared / "data"))
         self._golden_dir = Path(os.environ.get("ENFORMER_RAY_GOLDEN", shared / "golden"))
@@ -136,8 +145,8 @@ class Bench:
 
     @cached_property
     def state(self) -> dict[str, Tensor]:
-        """The seeded weights."""
-        return seeded_state(0)
+        """The seeded weights, mapped from their file as a user's are."""
+        return load_file(self.weights)
 
     @cached_property
     def model(self) -> Enformer:
@@ -213,7 +222,8 @@ def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
     """Many SNVs in the windows that they share, each reference and all patches made anew."""
     network = bench.fast
     shared = conventions(max_offset_bp=ENFORMER.output_bp // 2)
-    batch = choose_batch(network, 5313, WORKER_BYTES)
+    # other cases' models share this process: the batch is that of a worker of its own
+    batch = bench.batch_alts or choose_batch(network, 5313, WORKER_BYTES)
     windows: dict[int, list[Allele]] = {}
     for allele in alleles:
         windows.setdefault(window_start(allele.start, shared, ENFORMER.bin_bp), []).append(allele)
@@ -226,15 +236,14 @@ def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
 
 def cases(bench: Bench, *, quick: bool) -> dict[str, Callable[[str], Measured]]:
     """What is measured, each for a golden SNV where it scores one."""
-    mutations = bench.mutations[:64] if quick else bench.mutations
-    return {
+    measured = {
         "a": lambda name: run_peer(bench, name, autocast=False),
         "b": lambda name: run_peer(bench, name, autocast=True),
         "c": lambda name: run_direct(bench, name),
         "d": lambda name: run_centred(bench, name, bench.fast),
         "e": lambda _: run_shared(bench, bench.stretch),
-        "f": lambda _: run_shared(bench, mutations),
     }
+    return measured if quick else measured | {"f": lambda _: run_shared(bench, bench.mutations)}
 
 
 def matmul_rate(dtype: torch.dtype, seconds: float = 1.0) -> float:
@@ -266,11 +275,11 @@ def delta_flops(config: EnformerConfig) -> float:
     return 2 * total
 
 
-def peak_memory(case: str, quick: bool) -> int:
-    """Peak resident bytes of a process that runs one case once."""
-    command = [sys.executable, "-m", "benchmarks.engine", "--memory-of", case, *(["--quick"] if quick else [])]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    return int(done.stdout.split()[-1])
+def peak_memory(bench: Bench, case: str) -> list[int]:
+    """Peak resident bytes of a process that runs one case once; before it, the alts carried at once where shared."""
+    command = [sys.executable, "-m", "benchmarks.engine", "--memory-of", case, "--weights", str(bench.weights)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    return [int(word) for word in done.stdout.split()]
 
 
 def relative_error(found: np.ndarray, truth: np.ndarray) -> float:
@@ -321,7 +330,7 @@ def summarise(measured: dict[str, Any], memory: dict[str, int]) -> dict[str, Any
     return {
         "ratio_shared_vs_peer_fp32": seconds["a"] / seconds["e"],
         "ratio_centred_vs_peer_fp32": seconds["a"] / seconds["d"],
-        "ratio_mutagenesis_vs_shared": seconds["f"] / seconds["e"],
+        "ratio_mutagenesis_vs_shared": seconds["f"] / seconds["e"] if "f" in seconds else None,
         "sad_error_fast_median": statistics.median(fast),
         "sad_error_fast_worst": max(fast),
         "sad_error_exact_worst": max(exact),
@@ -382,16 +391,39 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round, errors on two SNVs, within 15 minutes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-of", choices=CASES, help=argparse.SUPPRESS)
+    parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    use_true_float32()
-    bench = Bench()
-    if options.memory_of:
-        cases(bench, quick=True)[options.memory_of](next(iter(bench.golden)))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    if options.weights:
+        print_memory(Bench(options.weights), options.memory_of)
         return
-    memory = {case: peak_memory(case, options.quick) for case in CASES}
+    with tempfile.TemporaryDirectory() as directory:
+        weights = Path(directory) / "seeded.safetensors"
+        save_file(seeded_state(0), weights)
+        report(options, Bench(weights))
+
+
+def print_memory(bench: Bench, case: str) -> None:
+    """Run one case once and print this process's peak; before it the alts carried at once, for the shared window."""
+    name = next(iter(bench.golden))
+    if case == "e":
+        print(choose_batch(bench.fast, 5313, WORKER_BYTES))
+        run_shared(bench, bench.stretch[:MOST_ALTS])  # as many as are ever carried at once
+    else:
+        cases(bench, quick=True)[case](name)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def report(options: argparse.Namespace, bench: Bench) -> None:
+    """Measure everything, print it, and write what is asked for."""
+    bench.batch_alts, peak_shared = peak_memory(bench, "e")
+    memory = {case: peak_memory(bench, case)[-1] for case in "abcd"} | {"e": peak_shared, "f": peak_shared}
     measured = measure(bench, quick=options.quick, rounds=1 if options.quick else options.rounds)
-    figures = {**summarise(measured, memory), **circumstances(), "quick": options.quick}
+    figures = {
+        **summarise(measured, memory),
+        **circumstances(),
+        "batch_alts": bench.batch_alts,
+        "quick": options.quick,
+    }
     print(table(figures))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from enformer_core.geometry import Geometry
 from enformer_core.regions import Regions
 from enformer_core.scoring.delta.network import DeltaNetwork
 from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
+from enformer_core.scoring.float32 import inference_in_true_float32
 from enformer_core.scoring.shard import software
 
 
@@ -123,7 +124,7 @@ class TilePredictor:
         geometry = self._network.geometry
         window_start = start - geometry.crop_bp
         codes = self._genome.fetch(contig, window_start, window_start + geometry.window_bp)
-        with torch.inference_mode():
+        with inference_in_true_float32():
             strands = [self._strand(Place(contig, window_start, reverse=False), codes)]
             if self._strands == "both":
                 turned = self._strand(Place(contig, window_start, reverse=True), reverse_complement(codes))

@@ -26,7 +26,6 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.registry import ModelSource
-from enformer_core.scoring.delta.precision import use_true_float32
 from enformer_core.tracks import Tracks, select_tracks
 from jobs import exit_codes
 from jobs.settings import RunSettings
@@ -88,7 +87,6 @@ class ModelLoader:
     def load(self) -> tuple[SequenceModel, torch.device]:
         """The model and where it is, computing as this worker should."""
         torch.set_num_threads(self.workers.cpus_each)
-        use_true_float32()
         device = torch.device(self.workers.device)
         return self.source.build(device), device
 

@@ -21,7 +21,7 @@ from enformer_core.scoring.audit import Auditor
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.memory import choose_batch
 from enformer_core.scoring.delta.network import delta_network
-from enformer_core.scoring.delta.precision import choose_arithmetic
+from enformer_core.scoring.delta.precision import EXACT, choose_arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.policy import AUDIT_TOLERANCE, AUDITED_AT_LEAST, Engine, Policy
 from enformer_core.scoring.shard import Scorer, ShardScorer, hardware
@@ -202,13 +202,21 @@ def _factory(request: ScoreRequest, ledger: Ledger) -> ScoringFactory:
     )
 
 
+def _fallback(request: ScoreRequest, arithmetic: Iterable[str]) -> list[str]:
+    """What `fast` came to where the hardware is not quick at 16 bits."""
+    if request.settings.engine == "direct" or request.settings.precision != "fast" or EXACT not in arithmetic:
+        return []
+    return ["note: fast came to float32 on some workers, whose hardware multiplies 16-bit numbers no faster"]
+
+
 def _report(request: ScoreRequest, manifest: Mapping[str, Any]) -> int:
     audit = {
         name: AuditSummary(**{**summary, "exceeded": tuple(summary["exceeded"])})
         for name, summary in manifest["audit"].items()
     }
     print_counts(manifest, VARIANTS)
-    print("\n".join(audit_lines(audit)))
+    for line in (*_fallback(request, manifest["arithmetic"]), *audit_lines(audit)):
+        print(line)
     out = request.settings.out
     print(f"output: {Path(out).resolve()}")
     strongest = f"max_abs_{request.conventions.statistics[0]}"

@@ -151,6 +151,7 @@ class Ledger:
             "shards": len(receipts),
             "rows": sum(receipt["rows"] for receipt in receipts),
             "by_status": total_by_status(receipts),
+            "arithmetic": sorted({receipt["arithmetic"] for receipt in receipts if "arithmetic" in receipt}),
             "audit": {
                 name: asdict(summary)
                 for name, summary in summarise_audits(

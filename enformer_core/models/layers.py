@@ -23,8 +23,9 @@ GELU_SLOPE = 1.702
 
 
 def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """x · sigmoid(1.702 x)."""
-    return torch.sigmoid(GELU_SLOPE * x) * x
+    """x · sigmoid(1.702 x); outside of training without a third copy of x, which is 604 MB in the stem."""
+    gate = (GELU_SLOPE * x).sigmoid_()
+    return gate * x if torch.is_grad_enabled() else gate.mul_(x)
 
 
 class Gelu(nn.Module):

@@ -130,7 +130,8 @@ class ModelSource:
         config = self._held(weights)
         with torch.device("meta"):
             model = self._record.network(config)
-        load_parameters(model, weights.reading.state, source=weights.source)
+        theirs = {ours: name for name, ours in weights.reading.names.items()}
+        load_parameters(model, weights.reading.state, source=weights.source, theirs=theirs)
         return model
 
     def weights_sha256(self) -> str:
@@ -151,6 +152,8 @@ class ModelSource:
         if self._record.held:
             self._check_head(head)
         if self.demonstration:
+            if targets:
+                raise InputError(f"model {self.name} has tracks of its own; leave out --targets {targets}")
             return motif_tracks(head)
         count = self.output_tracks[head]
         return read_targets(targets, head=head, count=count) if targets else builtin_tracks(head, count)

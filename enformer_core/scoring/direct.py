@@ -17,6 +17,7 @@ from enformer_core.genome import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
+from enformer_core.scoring.float32 import inference_in_true_float32
 from enformer_core.windows import (
     Allele,
     Window,
@@ -47,7 +48,7 @@ class Predictor:
         """Prediction for one sequence as it reads, in the model's precision."""
         sequence = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)[None]
         tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
-        with torch.inference_mode():
+        with inference_in_true_float32():
             return self.model(one_hot(sequence, self.dtype), self.head, tracks)[0]
 
     def averaged(self, window: Window, sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:

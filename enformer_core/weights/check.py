@@ -15,7 +15,9 @@ from enformer_core.errors import InputError
 _COUNTER = "num_batches_tracked"  # BatchNorm counts training steps; inference never reads it, and some files lack it
 
 
-def load_parameters(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
+def load_parameters(
+    model: nn.Module, state: Mapping[str, Tensor], *, source: str, theirs: Mapping[str, str] | None = None
+) -> None:
     """Put `state` into `model`, or refuse it whole.
 
     The tensors themselves become the model's parameters, so a model made under `torch.device("meta")` costs no memory
@@ -26,6 +28,7 @@ def load_parameters(model: nn.Module, state: Mapping[str, Tensor], *, source: st
         model: Its own `state_dict` says which names, shapes and types are wanted.
         state: Tensors by parameter name. Counters of BatchNorm (`num_batches_tracked`) may be absent.
         source: What messages call the origin of `state`, such as a path.
+        theirs: What the source calls a tensor, by our name, where that differs; for messages.
 
     Raises:
         InputError: A name is missing or unknown; a shape or type differs; a value is NaN or infinite; a variance is
@@ -35,7 +38,9 @@ def load_parameters(model: nn.Module, state: Mapping[str, Tensor], *, source: st
     _check_names(wanted, state, source)
     for name, parameter in wanted.items():
         if name in state:
-            _check_tensor(name, state[name], parameter, source)
+            known_as = (theirs or {}).get(name, name)
+            named = name if known_as == name else f"{known_as} (our {name})"
+            _check_tensor(named, state[name], parameter, source)
     counters = {name: torch.zeros((), dtype=torch.int64) for name in wanted if name.endswith(_COUNTER)}
     model.load_state_dict({**counters, **state}, strict=True, assign=True)
 
@@ -89,7 +94,7 @@ def _check_values(name: str, found: Tensor, source: str) -> None:
             f"{source}: {name} holds {nan} NaN and {infinite} infinite values among {found.numel()}. "
             "The file is damaged or its training failed; fetch it again."
         )
-    if name.endswith("running_var") and low < 0:
+    if name.rstrip(")").endswith("running_var") and low < 0:
         raise InputError(
             f"{source}: {name} is a variance and holds {low:g}. Were mean and variance swapped in a conversion?"
         )

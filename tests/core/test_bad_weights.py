@@ -163,6 +163,13 @@ def refusal(model: str, source: str) -> str:
     return message
 
 
+def called(name: str, ours: str, text: str, message: str) -> bool:
+    """Whether a message says `text` of a tensor, by the file's own name for it where that is not ours."""
+    if name in {"sonnet", "keras"}:
+        return re.search(rf": [\w/]+ \(our {re.escape(ours)}\) {re.escape(text)}", message) is not None
+    return f": {ours} {text}" in message
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_unchanged_weights_are_taken(tmp_path: Path, name: str) -> None:
     """The writers themselves do no harm: what is refused below is refused for its change."""
@@ -187,7 +194,8 @@ def test_two_tensors_exchanged(tmp_path: Path, name: str) -> None:
             f"layer conv1d_1: kernel is float32 {found}, but tower.0.conv in its place has float32 {wanted}" in message
         )
     else:  # as the model has it
-        assert f": {form.ours} has shape {found[::-1] if name == 'sonnet' else found}, the model wants " in message
+        shape = found[::-1] if name == "sonnet" else found
+        assert called(name, form.ours, f"has shape {shape}, the model wants ", message)
         assert f"wants {wanted[::-1] if name == 'sonnet' else wanted}. " in message
 
 
@@ -200,7 +208,7 @@ def test_a_mean_and_its_variance_exchanged(tmp_path: Path, name: str) -> None:
     message = refusal(form.model, form.write(tmp_path, {mean: tensors[variance], variance: tensors[mean]}))
     lowest = tensors[mean].min()
     assert lowest < 0
-    assert f": {form.variance} is a variance and holds {lowest:g}. Were mean and variance swapped" in message
+    assert called(name, form.variance, f"is a variance and holds {lowest:g}. Were mean and variance swapped", message)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
@@ -212,7 +220,7 @@ def test_another_precision(tmp_path: Path, name: str, dtype: str) -> None:
     if name == "keras":
         assert re.search(rf"layer conv1d_1: kernel is {dtype} \(.*\), but tower\.0\.conv .* has float32 \(", message)
     else:
-        assert f": {form.ours} is {dtype}, the model wants float32. " in message
+        assert called(name, form.ours, f"is {dtype}, the model wants float32. ", message)
 
 
 def with_broken(values: np.ndarray) -> np.ndarray:
@@ -227,7 +235,7 @@ def test_values_that_are_not_finite(tmp_path: Path, name: str) -> None:
     first = form.pair[0]
     values = form.tensors()[first]
     message = refusal(form.model, form.write(tmp_path, {first: with_broken(values)}))
-    assert f": {form.ours} holds 2 NaN and 1 infinite values among {values.size}. " in message
+    assert called(name, form.ours, f"holds 2 NaN and 1 infinite values among {values.size}. ", message)
 
 
 @pytest.mark.parametrize("model", ["enformer", "basenji2"])
@@ -277,7 +285,8 @@ def test_a_head_of_another_size(tmp_path: Path, name: str) -> None:
     bias = np.zeros(4, np.float32)
     theirs = "_heads/human/_layers/0/b" if name == "sonnet" else "_heads.human.0.bias"
     message = refusal("enformer", FORMATS[name].write(tmp_path, {theirs: bias}))
-    assert ": _heads.human.0.bias has shape (4,), the model wants (3,). Are these weights of another size" in message
+    text = "has shape (4,), the model wants (3,). Are these weights of another size"
+    assert called(name, "_heads.human.0.bias", text, message)
 
 
 def test_names_of_no_model_that_is_known(tmp_path: Path) -> None:

@@ -37,8 +37,9 @@ from enformer_core.models.basenji2 import Basenji2, ConvBlock
 from enformer_core.models.enformer import Enformer
 from enformer_core.models.layers import conv_block, gelu, one_hot
 from enformer_core.models.positional import relative_features
-from enformer_core.models.registry import ModelSource
-from enformer_core.scoring.delta.precision import use_true_float32
+from enformer_core.scoring.delta.engine import DeltaScorer
+from enformer_core.scoring.delta.network import delta_network
+from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.shard import Scorer, ShardScorer
 from enformer_core.scoring.statistics import compute
@@ -48,8 +49,6 @@ from enformer_core.variants.readers import read_alleles
 from enformer_core.weights.check import load_parameters
 from enformer_core.weights.huggingface import read_huggingface
 from enformer_core.windows import Allele, window_start
-from jobs.run_shards import ModelLoader
-from jobs.workers import Workers
 
 CPU = torch.device("cpu")
 SMALL = Geometry(window_bp=64, bin_bp=4, bins=8)  # bins cover the window's bases 16 to 48
@@ -546,7 +545,9 @@ def test_trap_12_rounding_is_judged_by_the_error_of_sad(small_genome: Genome) ->
     assert errors[torch.bfloat16][0] > 0.05  # but two of its passes subtracted are not
 
 
-def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(tmp_path: Path) -> None:
+def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     letters = letters_of(400)
     genome = genome_of(letters, tmp_path / "g.fa")
     model = LetterCounts(SMALL, [])
@@ -556,14 +557,31 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(tmp_path: 
     scorer.score(alleles, 200 - 31)
     assert set(model.asked) == {((1, SMALL.window_bp, 4), torch.float32)}
     assert len(model.asked) == (1 + len(alleles)) * 4  # the reference once, each ALT; two strands, two shifts
+    seen: list[tuple[str, bool]] = []
+
+    class Watched(LetterCounts):
+        def __call__(self, one_hot: Tensor, head: str, tracks: Tensor | None = None) -> Tensor:
+            seen.append(rounding())
+            return super().__call__(one_hot, head, tracks)
+
+    watched = Predictor(Watched(SMALL, []), "human", None, conventions, CPU)
+    network = delta_network(
+        small_enformer(), "human", None, device=CPU, arithmetic=Arithmetic(torch.float64, torch.float64)
+    )
+    advance = network.trunk.advance
+
+    def watched_advance(*asked: Any) -> Tensor:
+        seen.append(rounding())
+        return advance(*asked)
+
+    monkeypatch.setattr(network.trunk, "advance", watched_advance)
+    centred = conventions_of(network.geometry)
     with tf32_on():
-        assert rounding() == ("high", True)
-        use_true_float32()
-        assert rounding() == ("highest", False)
-    with tf32_on():  # where a worker of a run loads its model, for either engine
-        workers = Workers(1, "cpu", 1, 0, 2**30)
-        ModelLoader(ModelSource("motif"), genome, "human", (0, 1), workers).load()
-        assert rounding() == ("highest", False)
+        watched.strand(np.zeros(SMALL.window_bp, dtype=np.uint8))
+        DeltaScorer(network, genome, centred, batch_alts=1).score(alleles[:1], 200 - centred.centre_index)
+        assert rounding() == ("high", True)  # what the process had chosen stands again
+    assert set(seen) == {("highest", False)}
+    assert len(seen) == 3
 
 
 # 13

@@ -9,7 +9,7 @@ from enformer_core.bases import N_CODE, reverse_complement
 from enformer_core.models.layers import one_hot
 from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.delta.network import delta_network
-from enformer_core.scoring.delta.precision import Arithmetic, use_true_float32
+from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.tiles import TilePredictor
 from jobs.cli import main
 
@@ -46,7 +46,6 @@ def test_a_tile_of_the_demonstration_is_its_window_predicted_alone(chr20):
 
 @pytest.mark.full
 def test_two_full_size_tiles_are_their_windows_predicted_alone(enformer, chr20):
-    use_true_float32()
     tiles = predictor(enformer, chr20)
     for start in (0, 10 * OUTPUT_BP):  # the first window overhangs the chromosome's start
         predicted, expected = tiles.predict("chr20", start).numpy(), alone(enformer, chr20, start)

@@ -19,6 +19,7 @@ from enformer_core.scoring import statistics
 from enformer_core.scoring.delta.differences import fill_differences
 from enformer_core.scoring.delta.network import DeltaNetwork
 from enformer_core.scoring.delta.tower import Codes, OwnTokens, Place, ReferenceTokens, SharedTokens
+from enformer_core.scoring.float32 import inference_in_true_float32
 from enformer_core.windows import (
     Allele,
     Comparison,
@@ -108,7 +109,7 @@ class DeltaScorer:
     def _score_batch(
         self, alleles: Sequence[Allele], start: int
     ) -> Iterator[dict[Statistic, Float[np.ndarray, " tracks"]]]:
-        with torch.inference_mode():
+        with inference_in_true_float32():
             sums = _Sums(self._asked_bins())
             members = [
                 _Member(number, allele, comparison)

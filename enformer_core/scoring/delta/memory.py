@@ -24,15 +24,15 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int) -> int:
         worker_bytes: host memory of this worker, model included.
     """
     device = network.tower.device
-    free = available_bytes(device)
+    free = _SHARE * available_bytes(device)
     if device.type == "cpu":
         free = min(free, worker_bytes - psutil.Process().memory_info().rss)
     number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
     geometry, channels = network.geometry, _widest(network)
     chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * network.tower.levels[0].kernel.shape[0]
     layer = 12 * geometry.tokens * channels + 4 * geometry.bins * tracks
-    each = geometry.tokens * channels + 2 * geometry.bins * tracks
-    return int(max(1, min(MOST_ALTS, (_SHARE * free / number_bytes - max(chunk, layer)) // each)))
+    each = geometry.tokens * channels + geometry.bins * tracks
+    return int(max(1, min(MOST_ALTS, (free / number_bytes - max(chunk, layer)) // each)))
 
 
 def available_bytes(device: torch.device) -> int:

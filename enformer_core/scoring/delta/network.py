@@ -20,6 +20,7 @@ from enformer_core.scoring.delta.levels import levels_of
 from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.scoring.delta.tower import Tower
 from enformer_core.scoring.delta.transformer import DeltaTransformer
+from enformer_core.scoring.float32 import inference_in_true_float32
 
 
 @runtime_checkable
@@ -81,7 +82,7 @@ def delta_network(
     """
     index = None if tracks is None else torch.tensor(tracks, device=device)
     trunk: Trunk
-    with torch.inference_mode():
+    with inference_in_true_float32():
         tower = Tower(levels_of(model), model.geometry.bin_bp, device, arithmetic.reference)
         if isinstance(model, Enformer):
             trunk = DeltaTransformer(model, head, index, arithmetic)

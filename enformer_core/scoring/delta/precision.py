@@ -28,10 +28,8 @@ class Arithmetic:
         return f"reference {names[0]}, differences {names[1]}"
 
 
-def use_true_float32() -> None:
-    """Keep products of float32 in float32, in this process: no TF32 on GPUs, no bfloat16 on CPUs, for cuDNN too."""
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+EXACT = str(Arithmetic())
+"""How receipts call float32 throughout."""
 
 
 def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:

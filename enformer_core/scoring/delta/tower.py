@@ -23,8 +23,8 @@ from enformer_core.models.layers import one_hot
 from enformer_core.scoring.delta.levels import Level, convolved, reach
 from enformer_core.scoring.delta.products import convolve
 
-CHUNK_TOKENS = 384
-"""Tokens computed at once: 768 channels × 49,920 bases are 153 MB in float32."""
+CHUNK_TOKENS = 192
+"""Tokens computed at once: 768 channels × 25,344 bases are 78 MB in float32."""
 SHARED_CHUNK_TOKENS = 128
 """Tokens computed and kept together where windows share them; chunks begin at its multiples along the chromosome."""
 

@@ -1,0 +1,119 @@
+"""The engines and their settings through the command: the same answer, offsets, precision, and the audit."""
+
+import json
+
+import pytest
+
+from enformer_core.scoring import audit
+from enformer_core.scoring.delta import precision
+from jobs import exit_codes
+
+SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "3"]
+
+
+@pytest.fixture
+def score(run, vcf, genome, tmp_path):
+    """Score the small VCF into a directory."""
+
+    def call(out, *more):
+        return (*run("score", vcf, "--genome", genome, "--out", tmp_path / out, *SMALL, *more), tmp_path / out)
+
+    return call
+
+
+def receipts(out):
+    return [json.loads(path.read_text()) for path in sorted((out / "commits").iterdir())]
+
+
+def test_both_engines_give_the_same_table(score, rows):
+    *_, plain = score("plain", "--engine", "direct", "--statistics", "sad,log_d2")
+    *_, differences = score("differences", "--precision", "exact", "--statistics", "sad,log_d2")
+    for one, other in zip(rows(plain), rows(differences), strict=True):
+        assert one["variant_id"] == other["variant_id"]
+        for name in ("sad", "log_d2"):
+            if one[name] is not None:
+                assert other[name] == pytest.approx(one[name], rel=1e-3, abs=2e-3)
+    assert {receipt["engine"] for receipt in receipts(plain)} == {"direct"}
+    assert not any(receipt["audits"] for receipt in receipts(plain))
+
+
+def test_variants_may_share_windows_and_say_how_far_off_they_lie(score, rows):
+    code, _, _, out = score("shared", "--max-offset-bp", "2000")
+    assert code == 0
+    for row in rows(out):
+        if row["status"] == "ok":
+            assert row["window_start"] % 128 == 0
+            assert row["pos"] - 1 - row["window_start"] - 98_303 == row["offset_bp"]
+            assert abs(row["offset_bp"]) <= 2000
+    code, _, error, _ = score("other", "--max-offset-bp", "63")
+    assert code == exit_codes.BAD_INPUT
+    assert "give 0 (each variant exactly centred) or at least 64" in error
+
+
+def test_some_alleles_are_audited_and_the_error_is_shown(score, run):
+    code, text, _, out = score("audited", "--statistics", "sad,d1")
+    assert code == 0
+    entries = [entry for receipt in receipts(out) for entry in receipt["audits"]]
+    assert len(entries) == 3
+    assert all(entry["statistics"].keys() == {"sad", "d1"} for entry in entries)
+    assert "audit    sad: 3 alleles scored again plainly" in text
+    assert "AUDIT FAILED" not in text
+    status = json.loads(run("status", out, "--json")[1])
+    assert status["audit"]["sad"]["audited"] == 3
+    assert "audit    d1: 3 alleles" in run("status", out)[1]
+
+
+def test_the_fraction_is_what_is_asked_for(score):
+    assert sum(len(receipt["audits"]) for receipt in receipts(score("all", "--audit-fraction", "1")[-1])) == 5
+    assert not any(receipt["audits"] for receipt in receipts(score("none", "--audit-fraction", "0")[-1]))
+
+
+def test_an_error_beyond_the_tolerance_cannot_be_missed(score, monkeypatch, run):
+    exact = audit.Auditor.compare
+
+    def compare(self, allele, start, scores):
+        return exact(self, allele, start, {name: values + 0.5 for name, values in scores.items()})
+
+    monkeypatch.setattr(audit.Auditor, "compare", compare)
+    code, text, _, out = score("warned")
+    assert code == 0
+    assert "*** AUDIT FAILED *** sad: 3 of 3 audited alleles" in text
+    assert "--precision exact or --engine direct" in text
+    assert "AUDIT FAILED" in run("status", out)[1]
+    code, text, _, _ = score("strict", "--strict")
+    assert code == exit_codes.AUDIT_FAILED == 4
+    assert score("strict", "--strict")[0] == 4  # said again of the finished run
+
+
+def test_fast_without_fast_hardware_says_so(score, monkeypatch):
+    monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device_type: False)
+    code, text, _, out = score("slow")
+    assert code == 0
+    assert {receipt["arithmetic"] for receipt in receipts(out)} == {"reference float32, differences float32"}
+    assert "fast came to float32" in text
+    assert "fast came to float32" not in score("exact", "--precision", "exact")[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--audit-fraction", "1.5", "must be between 0 and 1"),
+        ("--audit-tolerance", "0", "must be above 0"),
+        ("--max-offset-bp", "60000", "the most is 57344 bp"),
+    ],
+)
+def test_settings_that_cannot_be(score, option, value, message):
+    code, _, error, _ = score("bad", option, value)
+    assert code == exit_codes.BAD_INPUT
+    assert message in error
+
+
+def test_settings_of_the_engine_may_stand_in_a_file(run, vcf, genome, tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text('engine = "direct"\nstrict = true\nmax-offset-bp = 64\n')
+    code, _, error = run("score", vcf, "--genome", genome, "--out", tmp_path / "o", *SMALL, "--config", config)
+    assert code == 0, error
+    described = json.loads((tmp_path / "o" / "run.json").read_text())
+    assert described["identity"]["engine"] == "direct"
+    assert described["configuration"]["strict"] is True
+    assert described["identity"]["conventions"]["max_offset_bp"] == 64
