@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from enformer_core.dataset.run import Run, read_run
-from enformer_core.dataset.store import LocalStore
 from enformer_core.errors import InputError
+from enformer_core.storage.local import LocalStore
 
 
 def open_run(out: str) -> tuple[LocalStore, Run]:

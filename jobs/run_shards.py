@@ -21,11 +21,11 @@ from enformer_core.dataset.kinds import RunKind
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, plan_to_parquet, read_plan, write_plan
 from enformer_core.dataset.run import SCORE_VERSION, Run, check_same, read_run
-from enformer_core.dataset.store import LocalStore
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.registry import ModelSource
+from enformer_core.storage.local import LocalStore
 from enformer_core.tracks import Tracks, select_tracks
 from jobs import exit_codes
 from jobs.settings import RunSettings

@@ -19,8 +19,8 @@ from enformer_core.dataset.audits import summarise_audits
 from enformer_core.dataset.kinds import VARIANTS, RunKind, count_statuses, kind_of
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.store import Store
 from enformer_core.errors import DatasetError
+from enformer_core.storage.store import Store
 
 Receipt = dict[str, Any]
 Derivation = Callable[[pa.Table], pa.Table]

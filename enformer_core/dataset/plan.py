@@ -17,8 +17,8 @@ from jaxtyping import Bool, Int64
 
 from enformer_core.dataset.kinds import count_statuses
 from enformer_core.dataset.layout import plan_key
-from enformer_core.dataset.store import Store
 from enformer_core.errors import DatasetError
+from enformer_core.storage.store import Store
 
 _PART_ROWS = 1_000_000
 _ROW_GROUP_ROWS = 50_000

@@ -7,7 +7,7 @@ from datetime import datetime
 from enformer_core.dataset.audits import AuditSummary, summarise_audits
 from enformer_core.dataset.ledger import Ledger, Receipt, total_by_status
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.store import Store
+from enformer_core.storage.store import Store
 
 
 @dataclass(frozen=True)

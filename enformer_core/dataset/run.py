@@ -11,8 +11,8 @@ from typing import Any
 
 from enformer_core import __version__
 from enformer_core.dataset import layout
-from enformer_core.dataset.store import Store
 from enformer_core.errors import DatasetError, InputError
+from enformer_core.storage.store import Store
 
 SCORE_VERSION = 1
 """Raised by every release that changes scores."""

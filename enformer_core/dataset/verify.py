@@ -15,8 +15,8 @@ from enformer_core.dataset.kinds import count_statuses, kind_of
 from enformer_core.dataset.ledger import Ledger, Receipt, total_by_status
 from enformer_core.dataset.plan import Plan, Shard, read_plan
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.store import Store
 from enformer_core.errors import DatasetError
+from enformer_core.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import Run, read_run
-from enformer_core.dataset.store import LocalStore
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.shard import ShardScorer
+from enformer_core.storage.local import LocalStore
 
 ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
     ("chr1", 3, "A", "G"),

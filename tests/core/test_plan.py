@@ -15,7 +15,7 @@ from enformer_core.dataset.plan import (
     read_shard,
     write_plan,
 )
-from enformer_core.dataset.store import LocalStore
+from enformer_core.storage.local import LocalStore
 from enformer_core.variants.table import PLACED_SCHEMA
 
 CONTIGS = {"chr2": 1000, "chr10": 1000, "chr1": 1000}

@@ -20,7 +20,6 @@ from enformer_core.bases import decode, encode, reverse_complement
 from enformer_core.conventions import INDEL_RULES, STATISTICS, Conventions, IndelRule
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
-from enformer_core.dataset.store import LocalStore
 from enformer_core.genome import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.motif import motif_model
@@ -29,6 +28,7 @@ from enformer_core.scoring.delta.network import delta_network
 from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.shard import Scorer, ShardScorer
+from enformer_core.storage.local import LocalStore
 from enformer_core.variants.place import place_alleles
 from enformer_core.variants.table import RAW_SCHEMA
 from enformer_core.windows import Allele, Window, window_start

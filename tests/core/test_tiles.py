@@ -18,7 +18,6 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import default_shard_size, make_tile_plan, plan_to_parquet, read_plan, write_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.store import LocalStore
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome import Genome
@@ -27,6 +26,7 @@ from enformer_core.regions import read_regions
 from enformer_core.scoring.delta.network import delta_network
 from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.scoring.direct import Predictor
+from enformer_core.storage.local import LocalStore
 from enformer_core.tiles import ShardPredictor, TilePredictor, tiles_of
 from enformer_core.windows import Window, reference_sequence
 

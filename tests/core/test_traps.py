@@ -28,7 +28,6 @@ from enformer_core.conventions import Conventions, IndelRule, Statistic
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.run import check_same, identity_digest
-from enformer_core.dataset.store import LocalStore
 from enformer_core.errors import InputError
 from enformer_core.genome import Genome
 from enformer_core.geometry import BASENJI2, ENFORMER, Geometry
@@ -43,6 +42,7 @@ from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.shard import Scorer, ShardScorer
 from enformer_core.scoring.statistics import compute
+from enformer_core.storage.local import LocalStore
 from enformer_core.tracks import builtin_tracks, read_targets, select_tracks
 from enformer_core.variants.place import place_alleles
 from enformer_core.variants.readers import read_alleles

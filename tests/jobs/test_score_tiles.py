@@ -8,7 +8,7 @@ import pytest
 
 from cluster.pool import InProcessPool
 from enformer_core.dataset import layout
-from enformer_core.dataset.store import LocalStore
+from enformer_core.storage.local import LocalStore
 from enformer_core.tiles import TilePredictor
 from jobs.cli import main
 

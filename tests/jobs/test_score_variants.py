@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from enformer_core.dataset import layout
-from enformer_core.dataset.store import LocalStore
+from enformer_core.storage.local import LocalStore
 
 SMALL = ["--model", "motif", "--ray", "off", "--tracks", "0,1", "--strands", "forward", "--shard-size", "2"]
 

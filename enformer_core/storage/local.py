@@ -1,4 +1,4 @@
-"""Where objects are put: keys and bytes, created once and never changed.
+"""A directory as a place for objects.
 
 Does not know what the objects mean.
 """
@@ -10,28 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from enformer_core.errors import InputError
 
 _UNFINISHED = ".unfinished"
-
-
-@runtime_checkable
-class Store(Protocol):
-    """A flat space of objects. Keys are relative and divided by `/`."""
-
-    def put_if_absent(self, key: str, content: bytes) -> bool:
-        """Create the object whole, or change nothing; False when it existed already."""
-        ...
-
-    def get(self, key: str) -> bytes | None:
-        """The object's content, or None when there is none."""
-        ...
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Keys that begin with `prefix`, in order."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from enformer_core.dataset.store import LocalStore
 from enformer_core.errors import InputError
+from enformer_core.storage.local import LocalStore
 
 
 @pytest.fixture
