@@ -47,6 +47,11 @@ class Conventions:
     centre_mask_bp: int | None = None
     max_offset_bp: int = 0
 
+    @property
+    def readings(self) -> int:
+        """In how many ways a window is read: strands × shifts."""
+        return len(self.shifts) * (2 if self.strands == "both" else 1)
+
     def check(self, geometry: Geometry) -> None:
         """Refuse what this geometry cannot do.
 

@@ -135,11 +135,8 @@ class TilePredictor:
         x = self._tokens(place, codes)
         no_alts = x.new_empty(0, *x.shape)
         bins = range(self._network.geometry.bins)
-        return self._network.trunk.advance(x, no_alts, bins, _no_alt).double()
-
-
-def _no_alt(alt: int, difference: Float[Tensor, "bins tracks"]) -> None:
-    raise AssertionError(f"alt {alt} of none changes {len(difference)} bins")
+        prediction, _ = self._network.trunk.advance(x, no_alts, bins)
+        return prediction.double()
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ class ScoringFactory(ModelLoader):
             return None
         arithmetic = choose_arithmetic(self.precision, device)
         network = delta_network(model, self.head, self.asked_tracks, device=device, arithmetic=arithmetic)
-        batch_alts = choose_batch(network, len(self.tracks), self.workers.memory_bytes_each)
+        batch_alts = choose_batch(
+            network, len(self.tracks), self.workers.memory_bytes_each, readings=self.conventions.readings
+        )
         return DeltaScorer(network, self.genome, self.conventions, batch_alts=batch_alts), str(arithmetic)
 
 

@@ -166,11 +166,11 @@ def test_out_of_memory_halves_the_batch_and_goes_on(genome, monkeypatch):
     plain = scorer.score(alleles, 20 * 640)
     advance, tried = network.trunk.advance, []
 
-    def tight(x, d, bins, each):
+    def tight(x, d, bins):
         tried.append(len(d))
         if len(d) > 3:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
-        return advance(x, d, bins, each)
+        return advance(x, d, bins)
 
     monkeypatch.setattr(network.trunk, "advance", tight)
     for one, other in zip(plain, scorer.score(alleles, 20 * 640), strict=True):

@@ -3,7 +3,7 @@
 Does not know windows or files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -82,8 +82,7 @@ class DeltaDilated:
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],
         bins: range,
-        each: Callable[[int, Float[Tensor, "bins tracks"]], None],
-    ) -> Float[Tensor, "bins tracks"]:
+    ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
         """Carry reference and differences to the predictions; see `network.Trunk`."""
         reference, differences = x.T[None], d.mT.contiguous()
         for block in self._blocks:
@@ -93,9 +92,17 @@ class DeltaDilated:
         reference, differences = reference[..., kept], differences[..., kept]
         final = self._final.norm(self._final.conv(gelu(reference)))
         logits = linear(gelu(final)[0].T, *self._head)
-        for alt in range(len(d)):
-            moved = self._d_final(gelu_difference(reference, differences[alt : alt + 1]))
-            embedded = gelu_difference(final, moved)[0].T
-            d_logits = (embedded.to(self._d_head.dtype) @ self._d_head.T).to(d.dtype)
-            each(alt, softplus_difference(logits, d_logits))
-        return functional.softplus(logits)
+        return functional.softplus(logits), (
+            self._head_difference(reference, final, logits, differences[alt : alt + 1]) for alt in range(len(d))
+        )
+
+    def _head_difference(
+        self,
+        reference: Float[Tensor, "1 channels bins"],
+        final: Float[Tensor, "1 embedding bins"],
+        logits: Float[Tensor, "bins tracks"],
+        d: Float[Tensor, "1 channels bins"],
+    ) -> Float[Tensor, "bins tracks"]:
+        moved = self._d_final(gelu_difference(reference, d))
+        embedded = gelu_difference(final, moved)[0].T
+        return softplus_difference(logits, (embedded.to(self._d_head.dtype) @ self._d_head.T).to(d.dtype))

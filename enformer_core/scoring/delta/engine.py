@@ -108,18 +108,21 @@ class DeltaScorer:
 
     def _score_batch(
         self, alleles: Sequence[Allele], start: int
-    ) -> Iterator[dict[Statistic, Float[np.ndarray, " tracks"]]]:
+    ) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
         with inference_in_true_float32():
-            sums = _Sums(self._asked_bins())
             members = [
                 _Member(number, allele, comparison)
                 for number, allele in enumerate(alleles)
                 for comparison in self._comparisons(allele, start)
             ]
+            sums = _Sums(self._asked_bins(), members, self._conventions.readings)
+            scores = {}
             for reading in self._readings():
                 for reference, compared in _by_reference(members).items():
-                    self._read(reading, reference, compared, sums)
-            return iter([self._statistics(sums, members, number, start) for number in range(len(alleles))])
+                    for member in self._read(reading, reference, compared, sums):
+                        if sums.is_whole(member.number):
+                            scores[member.number] = self._statistics(member.allele, start, *sums.pop(member.number))
+            return [scores[number] for number in range(len(alleles))]
 
     def _asked_bins(self) -> range:
         """The bins that some variant of a shared window may need."""
@@ -138,8 +141,14 @@ class DeltaScorer:
         strands = (False, True) if self._conventions.strands == "both" else (False,)
         return [_Reading(shift, reverse) for shift in self._conventions.shifts for reverse in strands]
 
-    def _read(self, reading: _Reading, reference: Window, members: Sequence[_Member], sums: "_Sums") -> None:
-        """Carry a window and the alleles compared with it through the network, in one way of reading."""
+    def _read(
+        self, reading: _Reading, reference: Window, members: Sequence[_Member], sums: "_Sums"
+    ) -> Iterator[_Member]:
+        """Carry a window and the alleles compared with it through the network, in one way of reading.
+
+        Yields:
+            Each comparison as soon as it is added to the sums.
+        """
         network, bins = self._network, sums.bins
         window_bp, contig = network.geometry.window_bp, members[0].allele.contig
         moved = reference.moved(reading.shift_bp)
@@ -156,28 +165,36 @@ class DeltaScorer:
         d = x.new_empty(len(members), *x.shape)
         fill_differences(network.tower, x, codes, alternates, d)
         read = range(network.geometry.bins - bins.stop, network.geometry.bins - bins.start) if reading.reverse else bins
-        prediction = network.trunk.advance(
-            x, d, read, lambda alt, profile: sums.add_difference(members[alt], reading.turned(profile))
-        )
+        prediction, differences = network.trunk.advance(x, d, read)
         sums.add_reference(reference, reading.turned(prediction))
+        for member, difference in zip(members, differences, strict=True):
+            sums.add_difference(member, reading.turned(difference))
+            yield member
 
     def _statistics(
-        self, sums: "_Sums", members: Sequence[_Member], number: int, start: int
+        self, allele: Allele, start: int, r: Profile, d: Profile
     ) -> dict[Statistic, Float[np.ndarray, " tracks"]]:
-        conventions, mine = self._conventions, [member for member in members if member.number == number]
-        offset_bp = mine[0].allele.start - start - conventions.centre_index
+        conventions, asked = self._conventions, self._asked_bins()
+        offset_bp = allele.start - start - conventions.centre_index
         scored = conventions.scored_bins(self._network.geometry, offset_bp)
-        bins = slice(scored.start - sums.bins.start, scored.stop - sums.bins.start)
-        r, d = sums.means(mine, len(self._readings()))
+        bins = slice(scored.start - asked.start, scored.stop - asked.start)
         scores = statistics.compute(r[bins], d[bins], conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
 
 class _Sums:
-    """Predictions and differences of a batch, summed over the ways of reading."""
+    """Predictions and differences of a batch, summed over the ways of reading.
 
-    def __init__(self, bins: range) -> None:
+    A difference is kept only until its allele is whole: with one way of reading, no two are there at once.
+    """
+
+    def __init__(self, bins: range, members: Sequence[_Member], readings: int) -> None:
         self.bins = bins
+        self._readings = readings
+        self._members: dict[int, list[_Member]] = {}
+        for member in members:
+            self._members.setdefault(member.number, []).append(member)
+        self._missing = {number: readings * len(mine) for number, mine in self._members.items()}
         self._references: dict[Window, Profile] = {}
         self._differences: dict[int, Profile] = {}
 
@@ -188,6 +205,7 @@ class _Sums:
             self._references[window] = prediction
 
     def add_difference(self, member: _Member, difference: Profile) -> None:
+        self._missing[member.number] -= 1
         rows = self._rows(member.comparison)
         if member.number in self._differences:
             self._differences[member.number][rows] += difference[rows]
@@ -197,11 +215,16 @@ class _Sums:
             self._differences[member.number] = torch.zeros_like(difference)
             self._differences[member.number][rows] = difference[rows]
 
-    def means(self, members: Sequence[_Member], readings: int) -> tuple[Profile, Profile]:
-        """Prediction and difference of one allele, all of whose comparisons are given."""
-        references = [self._references[m.comparison.reference][self._rows(m.comparison)] for m in members]
+    def is_whole(self, number: int) -> bool:
+        """Whether all comparisons of an allele have been added, in every way of reading."""
+        return not self._missing[number]
+
+    def pop(self, number: int) -> tuple[Profile, Profile]:
+        """Mean prediction of one whole allele's reference, and mean difference, which is forgotten here."""
+        comparisons = [member.comparison for member in self._members[number]]
+        references = [self._references[each.reference][self._rows(each)] for each in comparisons]
         reference = references[0] if len(references) == 1 else torch.cat(references)
-        difference = self._differences[members[0].number]
+        difference, readings = self._differences.pop(number), self._readings
         return (reference, difference) if readings == 1 else (reference / readings, difference / readings)
 
     def _rows(self, comparison: Comparison) -> slice:

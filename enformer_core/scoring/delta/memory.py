@@ -8,20 +8,22 @@ import torch
 from enformer_core.scoring.delta.network import DeltaNetwork
 from enformer_core.scoring.delta.tower import CHUNK_TOKENS
 
-MOST_ALTS = 64
+MOST_ALTS = 128
 """More alts than this gain nothing: the reference that they share is a small part by then."""
 
 _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
+_PROFILE_COPIES = 12  # one alt's head and its statistics, which are made in float64
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 
 
-def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int) -> int:
-    """Alts that are carried at once, from 1 to 64.
+def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readings: int) -> int:
+    """Alts that are carried at once, from 1 to 128.
 
     Args:
         network: loaded, so that what it takes is taken already.
         tracks: how many are scored.
         worker_bytes: host memory of this worker, model included.
+        readings: in how many ways a window is read (strands × shifts); over several, whole profiles are summed up.
     """
     device = network.tower.device
     free = _SHARE * available_bytes(device)
@@ -30,8 +32,9 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int) -> int:
     number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
     geometry, channels = network.geometry, _widest(network)
     chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * network.tower.levels[0].kernel.shape[0]
-    layer = 12 * geometry.tokens * channels + 4 * geometry.bins * tracks
-    each = geometry.tokens * channels + geometry.bins * tracks
+    profile = geometry.bins * tracks
+    layer = 12 * geometry.tokens * channels + _PROFILE_COPIES * profile
+    each = (geometry.tokens + geometry.bins) * channels + (profile if readings > 1 else 0)
     return int(max(1, min(MOST_ALTS, (free / number_bytes - max(chunk, layer)) // each)))
 
 

@@ -3,7 +3,7 @@
 The only place that knows which trunk belongs to which model.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -32,18 +32,16 @@ class Trunk(Protocol):
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],
         bins: range,
-        each: Callable[[int, Float[Tensor, "bins tracks"]], None],
-    ) -> Float[Tensor, "bins tracks"]:
+    ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
         """Carry reference and differences to the predictions.
 
         Args:
             x: the reference's tokens.
             d: the alts' differences from them; may be overwritten.
             bins: the output bins that are asked for.
-            each: is given the number of each alt and the difference of its prediction in those bins.
 
         Returns:
-            The reference's prediction in those bins.
+            The reference's prediction in those bins; and one by one, made when asked for, the difference of each alt's.
         """
         ...
 

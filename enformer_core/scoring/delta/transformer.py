@@ -3,7 +3,7 @@
 Layer by layer over all alts of a window, so that what the reference costs is paid once. Does not know windows or files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -214,8 +214,8 @@ class DeltaTransformer:
         )
 
     def advance(
-        self, x: Reference, d: Differences, bins: range, each: Callable[[int, Float[Tensor, "bins tracks"]], None]
-    ) -> Float[Tensor, "bins tracks"]:
+        self, x: Reference, d: Differences, bins: range
+    ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
         """Carry reference and differences to the predictions; see `network.Trunk`."""
         geometry = self._model.geometry
         every = range(geometry.tokens)
@@ -226,9 +226,7 @@ class DeltaTransformer:
             x, d = attention.advance(x, d, near, queries, first=number == 0)
             x, d = perceptron.advance(x, d)
         reference = self._reference_head(x)
-        for alt in range(len(d)):
-            each(alt, self._head_difference(reference, d[alt]))
-        return functional.softplus(reference.logits)
+        return functional.softplus(reference.logits), (self._head_difference(reference, of_alt) for of_alt in d)
 
     def _reference_head(self, x: Reference) -> "_ReferenceHead":
         normed = self._final_norm(x.T[None])[0].T
