@@ -8,16 +8,16 @@ import torch
 from enformer_core.scoring.delta.network import DeltaNetwork
 from enformer_core.scoring.delta.tower import CHUNK_TOKENS
 
-MOST_ALTS = 128
+MOST_ALTS = 96
 """More alts than this gain nothing: the reference that they share is a small part by then."""
 
 _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
-_PROFILE_COPIES = 12  # one alt's head and its statistics, which are made in float64
+_PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 
 
 def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readings: int) -> int:
-    """Alts that are carried at once, from 1 to 128.
+    """Alts that are carried at once, from 1 to 96.
 
     Args:
         network: loaded, so that what it takes is taken already.
@@ -34,7 +34,7 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readi
     chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * network.tower.levels[0].kernel.shape[0]
     profile = geometry.bins * tracks
     layer = 12 * geometry.tokens * channels + _PROFILE_COPIES * profile
-    each = (geometry.tokens + geometry.bins) * channels + (profile if readings > 1 else 0)
+    each = geometry.tokens * channels + (profile if readings > 1 else 0)
     return int(max(1, min(MOST_ALTS, (free / number_bytes - max(chunk, layer)) // each)))
 
 

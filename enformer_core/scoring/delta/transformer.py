@@ -80,21 +80,23 @@ class AttentionBlock:
     def advance(
         self, x: Reference, d: Differences, near: Sequence[range], queries: range, *, first: bool
     ) -> tuple[Float[Tensor, "queries channels"], Float[Tensor, "alts queries channels"]]:
-        """x and d after the block, for the queries asked for; in the first, d is 0 for all but the tokens `near`."""
+        """x and d after the block, for the queries asked for, where d is changed in place.
+
+        In the first block, d is 0 for all but the tokens `near`.
+        """
         normed, fused = self.norm(x), fused_attention_available(x.device)
         reference = reference_attention(self.attention, normed, self.relative, queries, keep_logits=fused)
         asked = slice(queries.start, queries.stop)
-        moved = d if len(queries) == len(x) else d.new_empty(len(d), len(queries), d.shape[-1])
         if fused:
-            self._add_fused(reference, x, normed, d, moved)
+            self._add_fused(reference, x, normed, d)
         for alt in range(0 if fused else len(d)):
             if first and near[alt]:
                 gathered = self._gathered_sparsely(reference, x, normed, d[alt], near[alt])
             else:
                 gathered = self._gathered(reference, layer_norm_difference(self.norm, x, normed, d[alt]), near[alt])
-            torch.add(d[alt, asked], self.to_out(gathered), out=moved[alt])
+            d[alt, asked] += self.to_out(gathered)
         gathered = reference.gathered.transpose(0, 1).flatten(1)
-        return x[asked] + apply_linear(self.attention.to_out, gathered), moved
+        return x[asked] + apply_linear(self.attention.to_out, gathered), d[:, asked]
 
     def _gathered(
         self, reference: ReferenceAttention, dn: Float[Tensor, "tokens channels"], near: range
@@ -123,7 +125,6 @@ class AttentionBlock:
         x: Reference,
         normed: Reference,
         d: Differences,
-        moved: Float[Tensor, "alts queries channels"],
     ) -> None:
         """The same for all alts by the fused kernel, a few at a time."""
         assert reference.logits is not None
@@ -143,7 +144,7 @@ class AttentionBlock:
             dn = layer_norm_difference(self.norm, x, normed, d[alts]).to(self.to_q.dtype)
             dq, dk, dv = (split(linear(dn)) for linear in (self.to_q, self.to_k, self.to_v))
             gathered = fused_attention_difference(shared, dq, dk, dv).transpose(1, 2).flatten(2)
-            moved[alts] = d[alts, asked] + self.to_out(gathered)
+            d[alts, asked] += self.to_out(gathered)
 
 
 @dataclass(frozen=True)
