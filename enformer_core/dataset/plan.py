@@ -1,31 +1,52 @@
 """From placed alleles or tiles to shards: which is computed in which, decided by input and settings alone.
 
-Does not know models, scores or workers.
+Plans what fits in memory, and reads plans of any size as they are stored; `planning` makes those that do not fit. Does
+not know models, scores or workers.
 """
 
-import hashlib
 import io
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from jaxtyping import Bool, Int64
 
+from enformer_core.dataset.audit_draw import Audit
+from enformer_core.dataset.cutting import Divider
 from enformer_core.dataset.kinds import count_statuses
 from enformer_core.dataset.layout import plan_key
+from enformer_core.dataset.ordering import Marks, Preparation, WindowStarts, changes
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
 
-_PART_ROWS = 1_000_000
-_ROW_GROUP_ROWS = 50_000
+__all__ = [
+    "TILES_LEAST",
+    "TILES_MOST",
+    "Audit",
+    "Plan",
+    "Shard",
+    "Shards",
+    "StoredParts",
+    "WindowStarts",
+    "default_shard_size",
+    "make_plan",
+    "make_tile_plan",
+    "part_to_parquet",
+    "plan_to_parquet",
+    "read_plan",
+    "read_shard",
+    "shards_of",
+    "write_plan",
+]
+
+_ROW_GROUP_ROWS = 1 << 13
+_READERS = 8  # threads that wait for objects
 TILES_LEAST, TILES_MOST = 1, 8
 """Tiles of a shard: 8 of 5,313 tracks are 150 MB, seven of eight share a part of their tower with the one before."""
-_ALLELE = ("chrom", "start", "ref", "alt")
-_TIES = ("input_file", "input_line", "alt_index")
 
 
 @dataclass(frozen=True)
@@ -47,17 +68,76 @@ class Shard:
     rows: int
 
 
+class Shards(Sequence[Shard]):
+    """Shards of a plan, kept as columns: some 24 bytes each.
+
+    Args:
+        contigs: names, None for rows without a place.
+        contig: index into `contigs` of each shard.
+        part: the part of each shard; shards are in the order of parts and of rows.
+        rows: rows of each shard.
+    """
+
+    def __init__(
+        self, contigs: Sequence[str | None], *, contig: Sequence[int], part: Sequence[int], rows: Sequence[int]
+    ) -> None:
+        self._contigs = tuple(contigs)
+        self._contig = np.array(contig, dtype=np.int32)
+        self._part = np.array(part, dtype=np.int32)
+        self._rows = np.array(rows, dtype=np.int64)
+        begins = np.cumsum(self._rows) - self._rows
+        new_part = np.diff(self._part, prepend=-1).astype(bool)
+        self._first_row = begins - begins[np.flatnonzero(new_part)][np.cumsum(new_part) - 1]
+
+    @property
+    def total_rows(self) -> int:
+        """Rows of all shards."""
+        return int(self._rows.sum())
+
+    def __len__(self) -> int:
+        return int(self._rows.size)
+
+    @overload
+    def __getitem__(self, index: int) -> Shard: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Shard, ...]: ...
+    def __getitem__(self, index: int | slice) -> Shard | tuple[Shard, ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        number = range(len(self))[index]
+        return Shard(
+            number=number,
+            chrom=self._contigs[self._contig[number]],
+            part=int(self._part[number]),
+            first_row=int(self._first_row[number]),
+            rows=int(self._rows[number]),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Sequence)
+            and len(self) == len(other)
+            and all(a == b for a, b in zip(self, other, strict=True))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Shards({len(self)} of {self.total_rows} rows)"
+
+
 @dataclass(frozen=True)
 class Plan:
     """All alleles or tiles in order, in parts, and the shards they are cut into.
 
     Attributes:
-        parts: their tables, each row with its shard; no shard crosses parts.
+        parts: their tables, each row with its shard; no shard crosses parts. Of a stored plan each is read when asked
+            for, and only the latest kept.
         shards: in order; rows follow one another over parts.
     """
 
-    parts: tuple[pa.Table, ...]
-    shards: tuple[Shard, ...]
+    parts: "tuple[pa.Table, ...] | StoredParts"
+    shards: Shards
 
     def counts(self) -> dict[str, int]:
         """Rows by status."""
@@ -72,32 +152,6 @@ def default_shard_size(rows: int, *, least: int = 8, most: int = 2_000) -> int:
     return min(max(least, -(-rows // 64)), most)
 
 
-WindowStarts = Callable[[Int64[np.ndarray, " alleles"]], Int64[np.ndarray, " alleles"]]
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Which alleles are scored a second time, plainly, to measure the engine's error.
-
-    Attributes:
-        fraction: of the alleles that are scored; 0 for none.
-        at_least: but not fewer than these, or all there are.
-        seed: decides which, together with nothing else.
-    """
-
-    fraction: float
-    at_least: int
-    seed: str
-
-    def draw(self, candidates: Int64[np.ndarray, " rows"]) -> Int64[np.ndarray, " drawn"]:
-        """Some of the rows, without repeats."""
-        if not self.fraction:
-            return candidates[:0]
-        count = min(candidates.size, max(self.at_least, math.ceil(self.fraction * candidates.size)))
-        seed = int.from_bytes(hashlib.sha256(self.seed.encode()).digest()[:8], "big")
-        return np.random.default_rng(seed).choice(candidates, count, replace=False)
-
-
 def make_plan(
     placed: pa.Table,
     contigs: Mapping[str, int],
@@ -106,7 +160,7 @@ def make_plan(
     window_starts: WindowStarts,
     audit: Audit | None = None,
 ) -> Plan:
-    """Sort alleles, give them their windows, mark duplicates, draw the audited ones, and cut shards.
+    """Sort alleles, give them their windows, mark duplicates, draw the audited ones, and cut shards, all in memory.
 
     Args:
         placed: alleles as `variants.place` gives them.
@@ -116,13 +170,9 @@ def make_plan(
         window_starts: first bases of the windows in which alleles that start at these positions are scored.
         audit: which alleles to score twice; none by default.
     """
-    alleles = _mark_duplicates(_sorted(placed, contigs))
-    starts_bp = pc.fill_null(alleles["start"], 0)
-    windows = window_starts(np.asarray(starts_bp, dtype=np.int64))
-    alleles = _mark_audited(_with_windows(alleles, windows), audit)
-    new_contig = _changes(alleles, ("chrom",))
-    new_window = new_contig | np.diff(windows, prepend=windows[:1] - 1).astype(bool)
-    return _divide(alleles, _cuts(new_contig, new_window, _changes(alleles, _ALLELE), shard_size))
+    limit = 0 if audit is None else audit.limit([placed])
+    prepare = Preparation(contigs, window_starts, audit, limit)
+    return _divided(Divider(shard_size, prepare.marks), prepare(placed))
 
 
 def make_tile_plan(tiles: pa.Table, shard_size: int) -> Plan:
@@ -132,146 +182,145 @@ def make_tile_plan(tiles: pa.Table, shard_size: int) -> Plan:
         tiles: of TILES_SCHEMA, contig after contig.
         shard_size: tiles of a shard.
     """
+    return _divided(Divider(shard_size, _anywhere), tiles)
+
+
+def _anywhere(tiles: pa.Table) -> Marks:
     anywhere = np.ones(tiles.num_rows, dtype=bool)
-    return _divide(tiles, _cuts(_changes(tiles, ("chrom",)), anywhere, anywhere, shard_size))
+    return Marks(changes(tiles, ("chrom",)), anywhere, anywhere)
 
 
-def _with_windows(alleles: pa.Table, windows: Int64[np.ndarray, " alleles"]) -> pa.Table:
-    ok = pc.equal(alleles["status"], "ok")
-    start = pa.chunked_array([pa.array(windows)])
-    return alleles.append_column("window_start", pc.if_else(ok, start, pa.scalar(None, pa.int64())))
+def _divided(divider: Divider, rows: pa.Table) -> Plan:
+    parts = (*divider.add(rows), *divider.finish())
+    return Plan(parts, shards_of(divider))
 
 
-def _mark_audited(alleles: pa.Table, audit: Audit | None) -> pa.Table:
-    audited = np.zeros(alleles.num_rows, dtype=bool)
-    if audit is not None:
-        scored = np.asarray(pc.equal(alleles["status"], "ok")) & _changes(alleles, _ALLELE)
-        audited[audit.draw(np.flatnonzero(scored))] = True
-    return alleles.append_column("audited", pa.array(audited))
+def shards_of(divider: Divider) -> Shards:
+    """The shards that were cut."""
+    return Shards(divider.contigs, contig=divider.shard_contigs, part=divider.shard_parts, rows=divider.shard_rows)
 
 
-def _sorted(placed: pa.Table, contigs: Mapping[str, int]) -> pa.Table:
-    rank = pc.index_in(placed["chrom"], pa.array(list(contigs), pa.string()))
-    keyed = placed.append_column("rank", rank)
-    order = pc.sort_indices(
-        keyed,
-        sort_keys=[(name, "ascending") for name in ("rank", *_ALLELE[1:], *_TIES)],  # nulls come last
+def part_to_parquet(part: pa.Table) -> bytes:
+    """A part as it is stored: the bytes follow from the rows alone, however they came."""
+    numbers = [field.name for field in part.schema if pa.types.is_int64(field.type)]  # in order, or nearly so
+    sink = io.BytesIO()
+    pq.write_table(
+        part.combine_chunks(),
+        sink,
+        compression="zstd",
+        use_dictionary=[path for path in _leaves(part.schema) if path not in {*numbers, "id"}],
+        column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+        write_statistics=["chrom", "start"],
+        write_page_checksum=True,
+        row_group_size=_ROW_GROUP_ROWS,
     )
-    return placed.take(order)
+    return sink.getvalue()
 
 
-def _changes(alleles: pa.Table, columns: Sequence[str]) -> Bool[np.ndarray, " rows"]:
-    """Whether a row differs from the one before in any of the columns; the first row does."""
-    changed = np.zeros(alleles.num_rows, dtype=bool)
-    changed[:1] = True
-    for name in columns:
-        values = alleles[name].combine_chunks()
-        before, after = values[:-1], values[1:]
-        same = pc.or_(pc.fill_null(pc.equal(before, after), False), pc.and_(pc.is_null(before), pc.is_null(after)))
-        changed[1:] |= ~np.asarray(same)
-    return changed
-
-
-def _mark_duplicates(alleles: pa.Table) -> pa.Table:
-    repeated = ~_changes(alleles, _ALLELE) & np.asarray(pc.equal(alleles["status"], "ok"))
-    if not repeated.any():
-        return alleles
-    flags = alleles["flags"].to_pylist()
-    for row in np.flatnonzero(repeated):
-        flags[row] = [*(flags[row] or []), "duplicate"]
-    return alleles.set_column(alleles.schema.get_field_index("flags"), "flags", pa.array(flags, pa.list_(pa.string())))
-
-
-def _cuts(
-    new_contig: Bool[np.ndarray, " rows"],
-    new_window: Bool[np.ndarray, " rows"],
-    new_allele: Bool[np.ndarray, " rows"],
-    shard_size: int,
-) -> list[int]:
-    """First rows of shards: at contigs; where a window begins soon after `shard_size` rows; else at an allele."""
-    window_firsts, allele_firsts = np.flatnonzero(new_window), np.flatnonzero(new_allele)
-    contig_firsts = np.flatnonzero(new_contig).tolist()
-    cuts = []
-    for first, end in zip(contig_firsts, [*contig_firsts[1:], new_contig.size], strict=True):
-        cut = first
-        while cut < end:
-            cuts.append(cut)
-            full = cut + shard_size
-            window, allele = _next(window_firsts, full, end), _next(allele_firsts, full, end)
-            cut = window if window <= full + shard_size // 2 else allele
-    return cuts
-
-
-def _next(firsts: Int64[np.ndarray, " n"], row: int, end: int) -> int:
-    """The first of `firsts` from `row` on, or `end`."""
-    later = int(np.searchsorted(firsts, row))
-    return min(int(firsts[later]), end) if later < firsts.size else end
-
-
-def _divide(rows: pa.Table, firsts: Sequence[int]) -> Plan:
-    """Number the shards that begin at these rows, and put them into parts."""
-    starts = np.array(firsts, dtype=np.int64)
-    numbers = np.zeros(rows.num_rows, dtype=np.int64)
-    numbers[starts] = 1
-    numbered = rows.append_column("shard", pa.array(np.cumsum(numbers) - 1, pa.int64()))
-    ends = [*starts[1:].tolist(), rows.num_rows]
-    chroms = rows["chrom"].take(pa.array(starts)).to_pylist()
-    shards, part_starts = [], [0]
-    for number, (start, end, chrom) in enumerate(zip(starts.tolist(), ends, chroms, strict=True)):
-        if end - part_starts[-1] > _PART_ROWS and start > part_starts[-1]:
-            part_starts.append(start)
-        shards.append(Shard(number, chrom, len(part_starts) - 1, start - part_starts[-1], end - start))
-    part_ends = [*part_starts[1:], rows.num_rows]
-    parts = tuple(numbered.slice(a, b - a) for a, b in zip(part_starts, part_ends, strict=True))
-    return Plan(parts, tuple(shards))
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Names of columns as Parquet has them."""
+    return [f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name for field in schema]
 
 
 def plan_to_parquet(plan: Plan) -> list[bytes]:
     """Every part of the plan as it is stored."""
-    contents = []
-    for part in plan.parts:
-        sink = io.BytesIO()
-        pq.write_table(part, sink, compression="zstd", write_page_checksum=True, row_group_size=_ROW_GROUP_ROWS)
-        contents.append(sink.getvalue())
-    return contents
+    return [part_to_parquet(part) for part in plan.parts]
 
 
-def write_plan(store: Store, contents: Sequence[bytes]) -> None:
+def write_plan(store: Store, contents: Iterable[bytes]) -> None:
     """Put every part of the plan; parts that are there already are the same by construction."""
     for number, content in enumerate(contents):
         store.put_if_absent(plan_key(number), content)
 
 
+class StoredParts:
+    """The parts of a stored plan, read when asked for; the latest is kept."""
+
+    def __init__(self, store: Store, parts: int) -> None:
+        self._store, self._parts = store, parts
+        self._latest: tuple[int, pa.Table] | None = None
+
+    def __len__(self) -> int:
+        return self._parts
+
+    def __getitem__(self, index: int) -> pa.Table:
+        number = range(self._parts)[index]
+        if self._latest is None or self._latest[0] != number:
+            self._latest = None
+            self._latest = number, _open_part(self._store, number).read()
+        return self._latest[1]
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return (self[number] for number in range(self._parts))
+
+
 def read_plan(store: Store, parts: int) -> Plan:
-    """The plan as written.
+    """The plan as written. Every part is fetched once, and its rows are left there.
 
     Raises:
         DatasetError: when a part is missing or damaged.
     """
-    tables = tuple(_read_part(store, number) for number in range(parts))
-    shards: list[Shard] = []
-    for number, table in enumerate(tables):
-        shard = np.asarray(table["shard"])
-        starts = np.flatnonzero(np.diff(shard, prepend=-1))
-        ends = [*starts[1:].tolist(), shard.size]
-        chroms = table["chrom"].take(pa.array(starts)).to_pylist()
-        shards.extend(
-            Shard(int(shard[start]), chrom, number, start, end - start)
-            for start, end, chrom in zip(starts.tolist(), ends, chroms, strict=True)
-        )
-    return Plan(tables, tuple(shards))
+    contigs: list[str | None] = []
+    contig: list[int] = []
+    part: list[int] = []
+    rows: list[int] = []
+    with ThreadPoolExecutor(_READERS) as pool:
+        for number, shards in enumerate(pool.map(lambda number: _shards_of_part(store, number), range(parts))):
+            for chrom, size in shards:
+                if not contigs or contigs[-1] != chrom:
+                    contigs.append(chrom)
+                contig.append(len(contigs) - 1)
+                part.append(number)
+                rows.append(size)
+    return Plan(StoredParts(store, parts), Shards(contigs, contig=contig, part=part, rows=rows))
+
+
+def _shards_of_part(store: Store, number: int) -> list[tuple[str | None, int]]:
+    """Contig and rows of each shard of a part."""
+    table = _open_part(store, number).read(["chrom", "shard"])
+    starts = np.flatnonzero(np.diff(np.asarray(table["shard"]), prepend=-1))
+    chroms = table["chrom"].take(pa.array(starts)).to_pylist()
+    return list(zip(chroms, np.diff(starts, append=table.num_rows).tolist(), strict=True))
 
 
 def read_shard(store: Store, shard: Shard) -> pa.Table:
-    """The rows of one shard, from the plan as written."""
-    return _read_part(store, shard.part).slice(shard.first_row, shard.rows)
+    """The rows of one shard, from the plan as written; no more of its part is decoded than holds them."""
+    return _open_part(store, shard.part).read_rows(shard.first_row, shard.rows)
 
 
-def _read_part(store: Store, part: int) -> pa.Table:
-    content = store.get(plan_key(part))
+@dataclass(frozen=True)
+class _Part:
+    """A part as fetched."""
+
+    key: str
+    file: pq.ParquetFile
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        with _naming(self.key):
+            return self.file.read(columns)
+
+    def read_rows(self, first: int, count: int) -> pa.Table:
+        """So many rows from the first."""
+        metadata = self.file.metadata
+        ends = np.cumsum([metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
+        groups = range(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, first + count)) + 1)
+        begin = int(ends[groups[0] - 1]) if groups[0] else 0
+        with _naming(self.key):
+            return self.file.read_row_groups(list(groups)).slice(first - begin, count)
+
+
+def _open_part(store: Store, number: int) -> _Part:
+    key = plan_key(number)
+    content = store.get(key)
     if content is None:
-        raise DatasetError(f"{plan_key(part)}: missing. Run the same command again to write it.")
+        raise DatasetError(f"{key}: missing. Run the same command again to write it.")
+    with _naming(key):
+        return _Part(key, pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True))
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
     try:
-        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        yield
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{plan_key(part)}: damaged: {error}") from error
+        raise DatasetError(f"{key}: damaged: {error}") from error

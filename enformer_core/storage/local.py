@@ -11,22 +11,53 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, StorageError, TransientStorageError
 
 _UNFINISHED = ".unfinished"
+
+_TRANSIENT = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOENT,  # another writer's sweep took the directory, or the file, from under this one
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+_NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
+_CONTINUE = "and run the same command again; what is committed stays."
+_REMEDIES = {
+    errno.ENOSPC: f"Free some space {_CONTINUE}",
+    errno.EDQUOT: f"Free some of your quota {_CONTINUE}",
+    errno.EROFS: f"Mount it writable {_CONTINUE}",
+    errno.EACCES: f"Give this user permission {_CONTINUE}",
+    errno.EPERM: f"Give this user permission, or use a file system that has hard links, {_CONTINUE}",
+    errno.ENOTSUP: "This file system has no hard links: choose another --out.",
+    errno.EMLINK: "This file system has no hard links: choose another --out.",
+    errno.EFBIG: "This file system, or a limit on this user, refuses files so long: use a smaller --shard-size.",
+}
 
 
 @dataclass(frozen=True)
 class LocalStore:
     """A directory. Objects are written beside their place, flushed to disk, and given their name by a hard link.
 
-    A link, unlike a rename, fails when the name is taken, so two writers never replace each other's object.
+    A link, unlike a rename, fails when the name is taken, so two writers never replace each other's object. Names
+    that begin with a dot are never listed: file systems and desktops leave such files behind.
 
     Attributes:
         root: the directory; made on the first put.
     """
 
     root: Path
+
+    @property
+    def location(self) -> str:
+        """The directory."""
+        return str(self.root)
 
     def check_usable(self, marker: str) -> None:
         """Refuse a place that cannot become or be a run's directory.
@@ -56,19 +87,22 @@ class LocalStore:
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Create the object whole, or change nothing; False when it existed already.
 
+        When it returns, the object and its name are on the disk.
+
         Raises:
-            InputError: when the place cannot be written, naming it and the system's reason.
+            StorageError: when the place cannot be written, naming it, the system's reason and the remedy.
         """
         place = self.root / key
-        if place.exists():
-            return False
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            return self._link(place, content)
+            created = not place.exists() and self._create(place, content)
+            # Also for another writer's object: it may have died before it could.
+            _sync_directory(place.parent)
         except OSError as error:
-            raise _unwritable(place, error) from error
+            raise _failure(place, error, action="written") from error
+        return created
 
-    def _link(self, place: Path, content: bytes) -> bool:
+    def _create(self, place: Path, content: bytes) -> bool:
+        _make_directory(place.parent)
         unfinished = self.root / _UNFINISHED
         unfinished.mkdir(exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=unfinished, prefix=place.name)
@@ -91,22 +125,59 @@ class LocalStore:
             return (self.root / key).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _failure(self.root / key, error, action="read") from error
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Keys that begin with `prefix`, in order; the prefix ends at a directory."""
-        directory = self.root / prefix
-        for path in sorted(directory.rglob("*")) if directory.is_dir() else []:
-            if path.is_file():
-                yield path.relative_to(self.root).as_posix()
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Keys that begin with `prefix`, in order of their bytes, behind `after`; the prefix ends at a directory."""
+        try:
+            for key in _files_below(self.root / prefix, prefix):
+                if key > after:
+                    yield key
+        except OSError as error:
+            raise _failure(self.root / prefix, error, action="listed") from error
+
+
+def _files_below(directory: Path, prefix: str) -> Iterator[str]:
+    """Keys of a directory's files, without asking the disk about each: 100,000 receipts are listed at every start."""
+    try:
+        with os.scandir(directory) as entries:
+            # A directory's keys go on with a slash, which decides their order among its neighbours.
+            names = sorted(f"{e.name}/" if e.is_dir() else e.name for e in entries if not e.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        if name.endswith("/"):
+            yield from _files_below(directory / name, f"{prefix}{name}")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _make_directory(directory: Path) -> None:
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Bring the names in a directory to the disk; without it a power failure could take an object that was counted."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:  # some network file systems do it by themselves, and refuse
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _holds_others(root: Path) -> bool:
     return root.is_dir() and any(path.name != _UNFINISHED for path in root.iterdir())
 
 
-def _unwritable(place: Path, error: OSError) -> InputError:
-    remedy = {
-        errno.ENOSPC: "Free some space and run the same command again; what is committed stays.",
-        errno.EDQUOT: "Free some of your quota and run the same command again; what is committed stays.",
-    }.get(error.errno or 0, "Choose another --out, or make this one writable.")
-    return InputError(f"{place}: cannot be written: {error.strerror}. {remedy}")
+def _failure(place: Path, error: OSError, *, action: str) -> StorageError:
+    told = f"{place}: cannot be {action}: {error.strerror}."
+    if error.errno in _TRANSIENT:
+        return TransientStorageError(told)
+    return StorageError(f"{told} {_REMEDIES.get(error.errno or 0, f'Mend what the system says {_CONTINUE}')}")

@@ -9,7 +9,27 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Store(Protocol):
-    """A flat space of objects. Keys are relative and divided by `/`."""
+    """A flat space of objects. Keys are relative and divided by `/`.
+
+    Every method may raise `StorageError` when storage, disk or credentials are at fault, and its subclass
+    `TransientStorageError` when another attempt may succeed. A put that raises may have been applied or not.
+    """
+
+    @property
+    def location(self) -> str:
+        """The place as its user wrote it: a path, or `s3://bucket/prefix`."""
+        ...
+
+    def check_usable(self, marker: str) -> None:
+        """Refuse a place that cannot become or be a run's.
+
+        Args:
+            marker: the object by which a place in use is known.
+
+        Raises:
+            InputError: for a place that does not exist, or that holds other things.
+        """
+        ...
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Create the object whole, or change nothing; False when it existed already."""
@@ -19,6 +39,13 @@ class Store(Protocol):
         """The object's content, or None when there is none."""
         ...
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Keys that begin with `prefix`, in order."""
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Keys that begin with `prefix`, in order of their bytes, beginning behind the key `after`.
+
+        The prefix is empty or ends at a `/`.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Remove what writers that died left unfinished; only when nothing is left to write."""
         ...

@@ -1,0 +1,161 @@
+"""Trying again: transient failures of storage, with growing pauses and an end.
+
+Knows time only through a clock that is given, so that a simulation can run hours in a moment. Does not know why an
+attempt failed.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from enformer_core.errors import StorageError, TransientStorageError
+from enformer_core.storage.store import Store
+
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 20.0
+_PATIENCE_S = 120.0
+_PATIENCE_AT_START_S = 30.0
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """What retries know of time."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never runs backwards."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return when that many seconds have passed."""
+        ...
+
+
+@dataclass(frozen=True)
+class SystemClock:
+    """Time as it passes on this machine."""
+
+    def now(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Block this thread."""
+        time.sleep(seconds)
+
+
+class Retries:
+    """Exponential backoff with full jitter, bounded by the whole time spent.
+
+    Each pause is drawn between nothing and a bound that doubles from 0.2 s to 20 s: writers that failed together do
+    not come back together. The n-th attempt is not begun when its pause would end beyond the patience.
+
+    Attributes:
+        retried: attempts repeated so far, in this process.
+    """
+
+    def __init__(self, clock: Clock, *, seed: int | None = None, patience_s: float = _PATIENCE_S) -> None:
+        self._settings = (clock, seed, patience_s)
+        self._clock = clock
+        self._patience_s = patience_s
+        self._random = random.Random(seed)  # noqa: S311 - spreads load, keeps no secret
+        self._lock = threading.Lock()
+        self.retried = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without a seed every process draws its own pauses.
+        return _retries, self._settings
+
+    def call(self, attempt: Callable[[], T], *, patience_s: float | None = None) -> T:
+        """The attempt's result, after as many attempts as it takes.
+
+        Raises:
+            StorageError: what the attempt raised; after the last of transient failures, one that is not transient.
+        """
+        patience_s = self._patience_s if patience_s is None else patience_s
+        began = self._clock.now()
+        for failures in range(1_000_000):
+            try:
+                return attempt()
+            except TransientStorageError as error:
+                pause_s = self._pause_s(failures)
+                spent_s = self._clock.now() - began
+                if spent_s + pause_s > patience_s:
+                    raise _given_up(error, failures + 1, spent_s) from error
+            with self._lock:
+                self.retried += 1
+            self._clock.sleep(pause_s)
+        raise AssertionError("a million attempts fit into the patience: the clock stands still")
+
+    def _pause_s(self, failures: int) -> float:
+        with self._lock:
+            return self._random.random() * min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 30))
+
+
+def _retries(clock: Clock, seed: int | None, patience_s: float) -> Retries:
+    return Retries(clock, seed=seed, patience_s=patience_s)
+
+
+def _given_up(error: TransientStorageError, attempts: int, spent_s: float) -> StorageError:
+    return StorageError(
+        f"{error} Given up after {attempts} attempts in {spent_s:.0f} s. "
+        "What is committed stays: run the same command again when the storage answers."
+    )
+
+
+class RetryingStore:
+    """A store whose transient failures are tried again.
+
+    A put whose answer was lost is repeated and then finds its own object: it returns False, as for another writer's,
+    and the caller reads and checks what is there.
+
+    Attributes:
+        store: the place itself, one attempt for each call.
+        retries: how often and how long.
+    """
+
+    def __init__(self, store: Store, clock: Clock, seed: int | None = None) -> None:
+        self.store = store
+        self.retries = Retries(clock, seed=seed)
+
+    @property
+    def location(self) -> str:
+        """The place as its user wrote it."""
+        return self.store.location
+
+    def check_usable(self, marker: str) -> None:
+        """See `Store`; a place that does not answer at all is given up sooner than in the middle of a run."""
+        self.retries.call(lambda: self.store.check_usable(marker), patience_s=_PATIENCE_AT_START_S)
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """See `Store`."""
+        return self.retries.call(lambda: self.store.put_if_absent(key, content))
+
+    def get(self, key: str) -> bytes | None:
+        """See `Store`."""
+        return self.retries.call(lambda: self.store.get(key))
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """See `Store`. A listing that broke off goes on behind the last key seen, with fresh patience."""
+        listing: Iterator[str] | None = None
+
+        def next_key() -> str | None:
+            nonlocal listing
+            listing = listing or self.store.keys(prefix, after=after)
+            try:
+                return next(listing, None)
+            except TransientStorageError:
+                listing = None
+                raise
+
+        while (key := self.retries.call(next_key)) is not None:
+            after = key
+            yield key
+
+    def sweep(self) -> None:
+        """See `Store`."""
+        self.retries.call(self.store.sweep)

@@ -1,0 +1,240 @@
+"""Objects of an S3 service, or one that speaks its language, as a place for objects.
+
+Every object is one put, never a multipart upload, so a writer that dies leaves nothing behind. Requests are made once;
+trying again is `RetryingStore`'s. Does not know what the objects mean.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from enformer_core.errors import InputError, StorageError, TransientStorageError
+from enformer_core.storage.s3_connection import Connection, RequestCounts, Timeouts
+from enformer_core.storage.s3_errors import FAILURES, CredentialsError, code_of, explain, status_of
+
+_DIGEST = "sha256"  # x-amz-meta-sha256
+_PIECE_BYTES = 1 << 20
+_PAGE_KEYS = 1000
+_FIRST_PAGE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What a service says of an object.
+
+    Attributes:
+        size_bytes: its length.
+        etag: changes whenever the object does.
+    """
+
+    size_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class S3Store:
+    """The objects of a bucket below a prefix. Picklable; safe to use from many threads.
+
+    Attributes:
+        bucket: its name.
+        prefix: without a slash at either end; empty for the whole bucket.
+        single_writer: ask whether an object is there before creating it, for services that do not know
+            `If-None-Match`. Two writers at the same moment may then replace each other's object.
+        timeouts: of single requests.
+    """
+
+    bucket: str
+    prefix: str
+    single_writer: bool = False
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    _connection: Connection = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_connection", Connection(self.timeouts))
+
+    @property
+    def location(self) -> str:
+        """`s3://bucket/prefix`."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def requests(self) -> RequestCounts:
+        """What this process asked so far."""
+        return self._connection.requests
+
+    def check_usable(self, marker: str) -> None:
+        """Refuse a bucket that does not exist, or a prefix that holds other things than a run.
+
+        Raises:
+            InputError: saying which of the two.
+        """
+        with self._failures_told("", "listed"):
+            try:
+                page = self._page(max_keys=3)
+            except ClientError as error:
+                if code_of(error) == "NoSuchBucket":
+                    raise InputError(f"{self.location}: there is no bucket {self.bucket}. Create it first.") from error
+                raise
+        if any(not key.endswith("/") for key in _keys_of(page)) and self.stat(marker) is None:
+            raise InputError(f"{self.location}: holds objects but no run ({marker}). Choose another --out.")
+
+    def sweep(self) -> None:
+        """Nothing: single puts leave nothing unfinished."""
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """Create the object whole, or change nothing; False when it existed already."""
+        if self.single_writer and self.stat(key) is not None:
+            return False
+        digest = hashlib.sha256(content)
+        with self._failures_told(key, "written"):
+            try:
+                answer = self._connection.client("put").put_object(
+                    Bucket=self.bucket,
+                    Key=self._name(key),
+                    Body=content,
+                    ChecksumSHA256=base64.b64encode(digest.digest()).decode(),  # checked by the service
+                    Metadata={_DIGEST: digest.hexdigest()},  # checked when it is read
+                    **({} if self.single_writer else {"IfNoneMatch": "*"}),
+                )
+            except ClientError as error:
+                if status_of(error) == 412:
+                    return False
+                raise
+        self._check_service(key, answer)
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        """The object's content, or None when there is none; its length and digest are checked."""
+        with self._failures_told(key, "read"):
+            answer = self._get_object(key)
+            if answer is None:
+                return None
+            content = b"".join(self._pieces(answer))
+        self._check_whole(key, content, answer)
+        return content
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Keys that begin with `prefix`, in order of their bytes, behind `after`."""
+        start: Mapping[str, str] = {"StartAfter": self._name(after)} if after else _FIRST_PAGE
+        while True:
+            with self._failures_told(prefix, "listed"):
+                page = self._page(prefix, start=start)
+            for name in _keys_of(page):
+                if not name.endswith("/"):  # folders that consoles make
+                    yield name.removeprefix(self._root)
+            if not page["IsTruncated"]:
+                return
+            start = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """The object's size and version, or None when there is none."""
+        with self._failures_told(key, "read"):
+            try:
+                answer = self._connection.client("head").head_object(Bucket=self.bucket, Key=self._name(key))
+            except ClientError as error:
+                if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
+                    return None
+                raise
+        return ObjectStat(answer["ContentLength"], answer["ETag"])
+
+    def pieces(self, key: str, *, etag: str, first_byte: int = 0) -> Iterator[bytes]:
+        """The object's content from `first_byte` on, in pieces of about a megabyte.
+
+        Args:
+            key: which object.
+            etag: its version; see `stat`.
+            first_byte: where an earlier reading broke off.
+
+        Raises:
+            InputError: when the object is gone, or another version stands there now.
+        """
+        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
+        with self._failures_told(key, "read"):
+            answer = self._get_object(key, IfMatch=etag, **part)
+            if answer is None:
+                raise InputError(f"{self._uri(key)}: was replaced while it was read. Run the same command again.")
+            if first_byte and not answer.get("ContentRange", "").startswith(f"bytes {first_byte}-"):
+                answer["Body"].close()
+                raise StorageError(f"{self._uri(key)}: this service cannot send the rest of an object.")
+            yield from self._pieces(answer)
+
+    @property
+    def _root(self) -> str:
+        return f"{self.prefix}/" if self.prefix else ""
+
+    def _name(self, key: str) -> str:
+        return self._root + key
+
+    def _uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self._name(key)}"
+
+    def _get_object(self, key: str, **conditions: str) -> dict[str, Any] | None:
+        """The answer with its body still to be read; None when there is no such object, or not in that version."""
+        try:
+            answer: dict[str, Any] = self._connection.client("get").get_object(
+                Bucket=self.bucket, Key=self._name(key), **conditions
+            )
+        except ClientError as error:
+            if code_of(error) == "NoSuchKey" or status_of(error) == 412:
+                return None
+            raise
+        try:
+            self._check_service(key, answer)
+        except TransientStorageError:
+            answer["Body"].close()
+            raise
+        return answer
+
+    def _pieces(self, answer: dict[str, Any]) -> Iterator[bytes]:
+        # A service that sends one byte a minute never times out between two bytes.
+        end_s = time.monotonic() + self.timeouts.whole_s(answer["ContentLength"])
+        with closing(answer["Body"]) as body:
+            while piece := body.read(_PIECE_BYTES):
+                yield piece
+                if time.monotonic() > end_s:
+                    raise TimeoutError
+
+    def _check_whole(self, key: str, content: bytes, answer: dict[str, Any]) -> None:
+        if len(content) != answer["ContentLength"]:
+            raise TransientStorageError(f"{self._uri(key)}: {len(content)} bytes arrived of {answer['ContentLength']}.")
+        stored = answer["Metadata"].get(_DIGEST)
+        if stored is not None and hashlib.sha256(content).hexdigest() != stored:
+            raise TransientStorageError(f"{self._uri(key)}: arrived damaged: not the sha256 that it was stored with.")
+
+    def _check_service(self, key: str, answer: dict[str, Any]) -> None:
+        """Refuse a success that no S3 service reported: a login page, say, of the network between."""
+        if not answer.get("ETag"):
+            raise TransientStorageError(f"{self._uri(key)}: the answer is not one of an S3 service.")
+
+    def _page(
+        self, prefix: str = "", *, start: Mapping[str, str] = _FIRST_PAGE, max_keys: int = _PAGE_KEYS
+    ) -> dict[str, Any]:
+        page: dict[str, Any] = self._connection.client("list").list_objects_v2(
+            Bucket=self.bucket, Prefix=self._name(prefix), MaxKeys=max_keys, **start
+        )
+        # An empty body would read as an empty listing.
+        if "IsTruncated" not in page or (page["IsTruncated"] and "NextContinuationToken" not in page):
+            raise TransientStorageError(f"{self._uri(prefix)}: cannot be listed: the answer is incomplete.")
+        return page
+
+    @contextmanager
+    def _failures_told(self, key: str, action: str) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as error:
+            told = explain(error, self._uri(key), action=action)
+            if isinstance(told, CredentialsError):
+                self._connection.forget()
+                raise told from None  # what a credential helper says may contain secrets
+            raise told from error
+
+
+def _keys_of(page: dict[str, Any]) -> list[str]:
+    return [entry["Key"] for entry in page.get("Contents", ())]

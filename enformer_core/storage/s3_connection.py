@@ -1,0 +1,104 @@
+"""The client of an S3 service, made when it is first needed in each process.
+
+Endpoint, region and credentials come from the usual AWS environment and files (AWS_ENDPOINT_URL, AWS_PROFILE, …) and
+from nowhere else. Does not know objects.
+"""
+
+import os
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from enformer_core.errors import InputError
+
+_CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long silence may last. Retries are counted above this.
+
+    Attributes:
+        connect_s: until a connection stands.
+        read_s: between two pieces of an answer.
+        slowest_bytes_per_s: an answer that takes `read_s` longer than at this rate is broken off.
+    """
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    slowest_bytes_per_s: float = 100_000.0
+
+    def whole_s(self, size_bytes: int) -> float:
+        """The most that a body of this size may take."""
+        return self.read_s + size_bytes / self.slowest_bytes_per_s
+
+
+@dataclass
+class RequestCounts:
+    """Requests of one process by kind: put, get, head, list."""
+
+    _counts: Counter[str] = field(default_factory=Counter)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def add(self, kind: str) -> None:
+        """One more."""
+        with self._lock:
+            self._counts[kind] += 1
+
+    def __getitem__(self, kind: str) -> int:
+        return self._counts[kind]
+
+    @property
+    def total(self) -> int:
+        """All requests."""
+        return self._counts.total()
+
+
+class Connection:
+    """One client for all threads of a process; a process that receives or inherits it makes its own.
+
+    Attributes:
+        requests: what was asked so far, in this process.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._lock = threading.Lock()
+        self._made: tuple[int, Any] | None = None
+        self.requests = RequestCounts()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Connection, (self._timeouts,)
+
+    def client(self, kind: str) -> Any:
+        """The botocore client, for one request that is counted as `kind`."""
+        self.requests.add(kind)
+        with self._lock:
+            # A client's sockets must not be shared with a child process.
+            if self._made is None or self._made[0] != os.getpid():
+                self._made = (os.getpid(), _make_client(self._timeouts))
+            return self._made[1]
+
+    def forget(self) -> None:
+        """Read the environment again at the next request: credentials may have been renewed."""
+        with self._lock:
+            self._made = None
+
+
+def _make_client(timeouts: Timeouts) -> Any:
+    config = Config(
+        connect_timeout=timeouts.connect_s,
+        read_timeout=timeouts.read_s,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=_CONNECTIONS,
+        tcp_keepalive=True,
+        user_agent_extra="enformer-ray",
+    )
+    try:
+        return botocore.session.get_session().create_client("s3", config=config)
+    except ValueError as error:
+        raise InputError(f"the S3 client cannot be set up: {error}. Check AWS_ENDPOINT_URL and AWS_REGION.") from error

@@ -1,0 +1,157 @@
+"""What a failed request to an S3 service means: worth another try, or what its user must do.
+
+Messages name the object, what was refused and the remedy. They never quote what the service or a credential helper
+said at length, because that may contain parts of credentials.
+"""
+
+import http.client
+
+import urllib3.exceptions
+from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+
+from enformer_core.errors import StorageError, TransientStorageError
+
+FAILURES: tuple[type[Exception], ...] = (
+    boto.BotoCoreError,
+    boto.ClientError,
+    ResponseParserError,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+)
+"""Everything that a request, or reading its answer, may raise."""
+
+_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_TRANSIENT_CODES = frozenset(
+    {
+        "BadDigest",  # the body was damaged on its way
+        "IncompleteBody",
+        "InternalError",
+        "RequestTimeout",  # 400: the body did not arrive in time
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+        "XAmzContentChecksumMismatch",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+_FULL_CODES = frozenset({"InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull"})
+
+_RENEW = (
+    "Renew the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID or your login) and run the same command again; "
+    "what is committed stays."
+)
+_ALLOW = (
+    "Allow this user s3:GetObject, s3:PutObject and s3:ListBucket there, or use other credentials (AWS_PROFILE), "
+    "and run the same command again; what is committed stays."
+)
+_REMEDIES = {
+    "ExpiredToken": _RENEW,
+    "ExpiredTokenException": _RENEW,
+    "InvalidToken": _RENEW,
+    "TokenRefreshRequired": _RENEW,
+    "InvalidAccessKeyId": _RENEW,
+    "SignatureDoesNotMatch": _RENEW,
+    "InvalidClientTokenId": _RENEW,
+    "RequestTimeTooSkewed": "Set this machine's clock and run the same command again.",
+    "NoSuchBucket": "Create the bucket, or correct its name, and run the same command again.",
+    "PermanentRedirect": "Set AWS_REGION to the bucket's region and run the same command again.",
+    "AuthorizationHeaderMalformed": "Set AWS_REGION to the bucket's region and run the same command again.",
+    "EntityTooLarge": "One object holds at most 5 GiB: use a smaller --shard-size.",
+    "NotImplemented": "This service cannot create only what is absent: with one writer at a time use --single-writer.",
+}
+_CERTIFICATE = "Its certificate was not accepted: set AWS_CA_BUNDLE to the authority's file, or correct the endpoint."
+_CREDENTIAL_FAILURES = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.SSOError,
+    boto.LoginError,
+    boto.RefreshWithMFAUnsupportedError,
+    boto.NoAuthTokenError,
+)
+_BROKEN_CONVERSATIONS = (
+    boto.HTTPClientError,
+    boto.ConnectionError,
+    boto.IncompleteReadError,
+    boto.FlexibleChecksumError,
+    boto.ChecksumError,
+    boto.MetadataRetrievalError,
+    boto.PaginationError,
+)
+
+
+class CredentialsError(StorageError):
+    """No credentials, or such as the service does not accept."""
+
+
+def status_of(error: boto.ClientError) -> int:
+    """The HTTP status of an answer; 0 where there is none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def code_of(error: boto.ClientError) -> str:
+    """The service's name for what is wrong; for answers without a body the HTTP status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def explain(error: Exception, place: str, *, action: str) -> StorageError:
+    """What to raise in the place of a failure of the client library.
+
+    Args:
+        error: one of `FAILURES`.
+        place: the object, `s3://bucket/key`.
+        action: what was tried: "read", "written", "listed".
+    """
+    told = f"{place}: cannot be {action}"
+    if isinstance(error, boto.ClientError):
+        return _explain_answer(error, told)
+    if isinstance(error, _CREDENTIAL_FAILURES):
+        return CredentialsError(f"{told}: no usable credentials ({type(error).__name__}). {_RENEW}")
+    if isinstance(error, boto.SSLError):
+        return _explain_tls(error, told)
+    if isinstance(error, boto.BotoCoreError) and not isinstance(error, _BROKEN_CONVERSATIONS):
+        return StorageError(f"{told}: the AWS configuration cannot be used: {type(error).__name__}: {error}")
+    return TransientStorageError(f"{told}: {_reason(error)}.")
+
+
+def _explain_answer(error: boto.ClientError, told: str) -> StorageError:
+    status, code = status_of(error), code_of(error)
+    told = f"{told}: refused with {code or 'no reason'} (HTTP {status})."
+    if status == 507 or code in _FULL_CODES:
+        return StorageError(f"{told} The storage is full: free some space, or raise the quota, and run it again.")
+    if code in _REMEDIES:
+        return _kind(_REMEDIES[code])(f"{told} {_REMEDIES[code]}")
+    if status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
+        return TransientStorageError(told)
+    if status in {401, 403}:
+        return CredentialsError(f"{told} {_ALLOW}")
+    return StorageError(f"{told} What is committed stays; the same command continues it.")
+
+
+def _kind(remedy: str) -> type[StorageError]:
+    return CredentialsError if remedy == _RENEW else StorageError
+
+
+def _explain_tls(error: Exception, told: str) -> StorageError:
+    if "CERTIFICATE" in str(error).upper():
+        return StorageError(f"{told}. {_CERTIFICATE}")
+    return TransientStorageError(f"{told}: {_reason(error)}.")
+
+
+def _reason(error: Exception) -> str:
+    reasons: dict[type[Exception], str] = {
+        boto.ConnectTimeoutError: "no connection in time",
+        boto.ReadTimeoutError: "no answer in time",
+        boto.EndpointConnectionError: "nobody answers at the endpoint (AWS_ENDPOINT_URL, or the region's)",
+        boto.IncompleteReadError: "its body broke off",
+        boto.ResponseStreamingError: "its body broke off",
+        boto.FlexibleChecksumError: "its body has another checksum than the service says",
+    }
+    found = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
+    # Of others only the name: what they say may quote addresses with passwords. The system's own errors do not.
+    return found or f"the connection failed ({error if isinstance(error, OSError) else type(error).__name__})"
