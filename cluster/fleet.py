@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cluster.replica import Done, Failure
+from cluster.replica import Done, Dropped, Failure
 
 Call = Hashable
 """A question that a worker has been asked and will answer."""
@@ -20,31 +20,29 @@ class Gone:
     Attributes:
         reason: on one line, for people.
         hopeless: the worker can never be had, such as when its code cannot be imported.
+        with_machine: its whole machine is known to be gone, or about to be.
+        coming_back: the same worker is being begun anew and will answer before long.
     """
 
     reason: str
     hopeless: bool = False
+    with_machine: bool = False
+    coming_back: bool = False
 
 
-Outcome = Done | Failure | Gone | None
+Outcome = Done | Dropped | Failure | Gone | None
 """What a call comes to. None: the process was begun anew and has no function yet, so nothing was done."""
 
 
 class Worker(Protocol):
-    """A process somewhere that does one task after another.
-
-    Attributes:
-        name: in events and messages.
-    """
-
-    name: str
+    """A process somewhere that does one task after another."""
 
     def ping(self) -> Call:
         """Ask for a sign of life; `Done` with the machine's name."""
         ...
 
     def build(self) -> Call:
-        """Ask it to make its function; `Done` with the machine's name."""
+        """Ask it to make its function; `Done` with the name of the machine, for people."""
         ...
 
     def apply(self, payload: Any) -> Call:
@@ -52,7 +50,7 @@ class Worker(Protocol):
         ...
 
     def drain(self) -> Call:
-        """Ask it to begin no more work; `Done` once no result is being stored any more."""
+        """Ask it to begin nothing more; `Done` once nothing is being stored any more."""
         ...
 
     def dismiss(self) -> None:
@@ -61,7 +59,13 @@ class Worker(Protocol):
 
 
 class Fleet(Protocol):
-    """Where workers are hired."""
+    """Where workers are hired.
+
+    Attributes:
+        tasks_at_once: how many tasks a worker may have: one that is stored, one that computes, one that is fetched.
+    """
+
+    tasks_at_once: int
 
     def now(self) -> float:
         """Seconds that only grow."""
@@ -85,6 +89,10 @@ class Fleet(Protocol):
 
     def shortage(self) -> str:
         """What a worker asks for, and what the machines have."""
+        ...
+
+    def interrupt(self) -> None:
+        """Break off what is computed in this very process, if anything is; may be called by a signal's handler."""
         ...
 
     def close(self) -> None:

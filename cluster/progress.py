@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -69,8 +69,9 @@ class Progress:
             self._show()
             self._bar.stop()
 
-    def advance(self, count: int) -> None:
-        """Count `count` more as done."""
+    def advance(self, count: int, **fields: Any) -> None:
+        """Count `count` more as done; what else is known of them is not shown."""
+        del fields
         self._done += count
         if self._bar is not None:
             self._show()
@@ -78,8 +79,9 @@ class Progress:
             self._next_line_s = self._clock() + _LINE_EVERY_S
             self._line(self.text())
 
-    def note(self, text: str) -> None:
+    def say(self, event: str, text: str, **fields: Any) -> None:
         """Show a line of text, above the bar where there is one."""
+        del event, fields
         if self._bar is None:
             self._line(text)
         else:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import toys
 
-from cluster.pool import Event, InProcessPool, Pool, PoolError, Task, TaskDone, TaskFailed, TaskStarted, WorkerReady
+from cluster.in_process import InProcessPool
+from cluster.pool import Event, Pool, PoolError, Task, TaskDone, TaskFailed, TaskStarted, WorkerReady
 from cluster.ray_pool import RayPool
 
 WORKERS = 2
@@ -73,7 +74,7 @@ def test_tasks_are_taken_only_as_workers_get_free(make_pool):
         for event in pool.run(endless):
             done += isinstance(event, TaskDone)
             peek = int(repr(taken)[len("count(") : -1])  # how many the pool has taken, without taking one
-            assert peek - done <= 3 * WORKERS
+            assert peek - done <= 4 * WORKERS + 1
             if done == 50:
                 break
     assert done == 50
@@ -88,7 +89,7 @@ def test_a_failing_task_is_reported_with_its_own_exception_and_stops_nothing(mak
     assert type(failed.error) is toys.PickleableError
     assert failed.error.args == error.args
     assert failed.error.detail == {"line": 12}
-    assert failed.attempts == 1
+    assert failed.attempts == 3
     assert [ends["task 0"].result, ends["task 2"].result] == [1, 9]
 
 

@@ -121,7 +121,7 @@ def test_no_more_workers_are_made_than_fit_and_that_is_said():
 
 
 def test_waiting_for_a_worker_is_said_and_ends_when_there_is_room(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("cluster.ray_pool._PATIENCE_S", 0.5)
+    monkeypatch.setattr("cluster.crew._PATIENCE_S", 0.5)
     cpus = len(os.sched_getaffinity(0))
     whole = partial(RayPool, toys.performer, workers=1, address="local", cpus_per_worker=cpus)
     with whole() as first, whole() as second:

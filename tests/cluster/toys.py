@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.pool import Computing
+
 
 class AwkwardError(Exception):
     """Cannot be made again from its pickle."""
@@ -25,11 +27,11 @@ class PickleableError(Exception):
 
 
 def squares() -> Any:
-    return lambda number: number * number
+    return Computing(lambda number: number * number)
 
 
 def environment() -> Any:
-    return os.environ.get
+    return Computing(os.environ.get)
 
 
 def broken() -> Any:
@@ -68,7 +70,7 @@ def perform(payload: Any) -> Any:
 
 
 def performer() -> Any:
-    return perform
+    return Computing(perform)
 
 
 @dataclass(frozen=True)
@@ -79,4 +81,4 @@ class CountedFactory:
 
     def __call__(self) -> Any:
         (self.directory / f"{os.getpid()}-{time.monotonic_ns()}").touch()
-        return perform
+        return Computing(perform)

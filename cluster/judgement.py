@@ -1,0 +1,213 @@
+"""Whose fault a failure is, and what follows: another attempt, a search for the items at fault, or giving up.
+
+Knows errands, their failures, and workers by name. Does not know when or where anything runs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cluster.backoff import Backoff
+from cluster.errands import Backlog, Errand
+from cluster.fleet import Gone
+from cluster.isolation import Isolation
+from cluster.pool import Classify, Divisible, Event, PoolError, TaskFailed, TaskIsolated, TaskRetried
+from cluster.records import Records
+from cluster.replica import Failure
+
+_STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
+_STORAGE_IN_A_ROW = 5
+_HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not they are at fault
+_HOPELESS_PROBES = 16
+_SEARCHES = 2  # for items at fault, in one task
+_AVOIDED_S = 300.0  # where a task failed last, unless nobody else is there
+
+
+@dataclass
+class _Search:
+    isolation: Isolation
+    whole: Errand
+
+
+class Judge:
+    """Judges the failures of one run, one after another.
+
+    Attributes:
+        records: how workers fare.
+        searches: tasks that are being taken apart, by key.
+
+    Args:
+        backlog: takes up what is to be tried again.
+        classify: whose fault an exception is.
+        backoff: pauses before other attempts.
+    """
+
+    def __init__(self, backlog: Backlog, *, classify: Classify, backoff: Backoff) -> None:
+        self.records = Records()
+        self.searches: dict[str, _Search] = {}
+        self._backlog = backlog
+        self._classify = classify
+        self._backoff = backoff
+        self._successes = 0
+        self._storage_in_a_row = 0
+        self._spent_tasks: set[str] = set()
+        self._spent_probes = 0
+        self._all_bad_in_a_row = 0
+
+    def succeeded(self, worker: str, errand: Errand, now_s: float) -> Iterator[Event]:
+        """A worker has done an errand."""
+        self._successes += 1
+        self._storage_in_a_row = self._all_bad_in_a_row = 0
+        self.records.succeeded(worker, now_s)
+        if errand.probe is None:
+            self._settle(errand)
+        elif errand.key in self.searches:
+            self.searches[errand.key].isolation.passed(errand.probe)
+            yield from self._search_on(errand.key)
+
+    def raised(self, worker: str, errand: Errand, failure: Failure, now_s: float) -> Iterator[Event]:
+        """An errand's code has raised an exception."""
+        error = failure.exception(f"{worker}, {errand.key}")
+        errand.error, errand.reason, errand.avoided = error, _told(error), worker
+        verdict = self._classify(error)
+        if verdict == "stop":
+            raise error
+        if verdict == "storage":
+            yield from self._storage_failed(errand, error, now_s)
+            return
+        resume_s = now_s + self._backoff.seconds(errand.failures)
+        yield from self._count(errand, now_s, resume_s=resume_s)
+
+    def lost(self, worker: str, errand: Errand, gone: Gone, *, machine: str, now_s: float) -> None:
+        """A worker has died at an errand; whether its machine did is not known at once."""
+        errand.reason, errand.error, errand.avoided = gone.reason, None, worker
+        errand.lost_on, errand.lost_with_machine = machine, gone.with_machine
+        self._backlog.pause(errand, now_s + self._backoff.seconds(errand.failures))
+
+    def after_pause(self, errand: Errand, now_s: float, *, machine_lost: bool) -> Iterator[Event]:
+        """An errand may go on."""
+        if errand.settled:
+            return
+        if errand.lost_on is None:
+            self._backlog.put(errand)
+            return
+        machine_lost, errand.lost_on = machine_lost or errand.lost_with_machine, None
+        if machine_lost and not errand.solitary:
+            errand.uncounted += 1
+            errand.avoided_until_s = now_s
+            yield TaskRetried(errand.key, errand.avoided, errand.reason, counted=False)
+            self._backlog.put(errand)
+        else:
+            yield from self._count(errand, now_s, resume_s=now_s)
+
+    def _storage_failed(self, errand: Errand, error: BaseException, now_s: float) -> Iterator[Event]:
+        self._storage_in_a_row += 1
+        if self._storage_in_a_row >= _STORAGE_IN_A_ROW:
+            raise error
+        errand.storage += 1
+        if errand.storage >= _STORAGE_ATTEMPTS:
+            yield self._give_up(errand, error)
+            return
+        yield TaskRetried(errand.key, errand.avoided, errand.reason, counted=False)
+        self._backlog.pause(errand, now_s + self._backoff.seconds(errand.failures))
+
+    def _count(self, errand: Errand, now_s: float, *, resume_s: float) -> Iterator[Event]:
+        """Put a failure to the errand's account, unless its worker fails at everything."""
+        errand.counted += 1
+        counted = self.records.failed(errand.avoided, errand, now_s)
+        if errand.is_spent:
+            yield from self._spent(errand)
+            return
+        errand.avoided_until_s = resume_s + _AVOIDED_S
+        yield TaskRetried(errand.key, errand.avoided, errand.reason, counted=counted)
+        if resume_s > now_s:
+            self._backlog.pause(errand, resume_s)
+        else:
+            self._backlog.put(errand)
+
+    def _spent(self, errand: Errand) -> Iterator[Event]:
+        self._check_hope(errand)
+        if errand.probe is not None:
+            if errand.key in self.searches:
+                self.searches[errand.key].isolation.failed(errand.probe, errand.reason)
+                yield from self._search_on(errand.key)
+            return
+        if not isinstance(errand.task.payload, Divisible) or errand.fate.searches >= _SEARCHES:
+            yield self._give_up(errand, errand.error or _deaths(errand))
+            return
+        errand.fate.searches += 1
+        self.searches[errand.key] = _Search(Isolation.begin(errand.task.payload.items, errand.reason), errand)
+        yield from self._search_on(errand.key)
+
+    def _check_hope(self, errand: Errand) -> None:
+        """Stop the run when everything that was tried has failed: a search is not begun for that, or not ended."""
+        if self._successes:
+            return
+        self._spent_probes += errand.probe is not None
+        if not isinstance(errand.task.payload, Divisible):
+            self._spent_tasks.add(errand.key)
+        if len(self._spent_tasks) >= _HOPELESS_TASKS or self._spent_probes >= _HOPELESS_PROBES:
+            raise _nothing_succeeds(errand) from errand.error
+
+    def _search_on(self, key: str) -> Iterator[Event]:
+        search = self.searches[key]
+        whole, isolation = search.whole, search.isolation
+        payload = whole.task.payload
+        assert isinstance(payload, Divisible)
+        while (probe := isolation.take()) is not None:
+            self._backlog.put(
+                Errand(whole.task, payload.probing(probe.start, probe.stop), fate=whole.fate, probe=probe)
+            )
+        if isolation.is_over:
+            del self.searches[key]
+            yield from self._searched(whole, payload, isolation)
+
+    def _searched(self, whole: Errand, payload: Divisible, isolation: Isolation) -> Iterator[Event]:
+        if not isolation.bad:
+            self._backlog.put(Errand(whole.task, payload, fate=whole.fate))
+        elif len(isolation.bad) == isolation.items and (isolation.items > 1 or not self._successes):
+            self._all_bad_in_a_row += 1
+            if self._all_bad_in_a_row >= _HOPELESS_TASKS:
+                raise _nothing_succeeds(whole) from whole.error
+            yield self._give_up(whole, _all_bad(whole, isolation))
+        else:
+            whole.fate.searches = _SEARCHES
+            yield TaskIsolated(whole.key, dict(sorted(isolation.bad.items())))
+            self._backlog.put(Errand(whole.task, payload.without(isolation.bad), fate=whole.fate))
+
+    def _give_up(self, errand: Errand, error: BaseException) -> TaskFailed:
+        self._settle(errand)
+        self._backlog.forget(errand.key)
+        return TaskFailed(errand.key, errand.avoided, error, errand.failures)
+
+    def _settle(self, errand: Errand) -> None:
+        errand.fate.settled = True
+        self.searches.pop(errand.key, None)
+
+
+def _told(error: BaseException) -> str:
+    """An exception on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{type(error).__name__}: {text}"[:500]
+
+
+def _deaths(errand: Errand) -> PoolError:
+    return PoolError(
+        f"{errand.key}: {errand.counted} workers died at it, the last, {errand.avoided}, because {errand.reason}. "
+        "If it needs more memory than it gets, take fewer workers or smaller tasks."
+    )
+
+
+def _all_bad(errand: Errand, isolation: Isolation) -> PoolError:
+    return PoolError(
+        f"{errand.key}: each of its {isolation.items} items fails by itself, the last because: {errand.reason}. "
+        "That is rather the workers' fault than theirs, so none is marked as failed. Mend that, then run the same "
+        "command again."
+    )
+
+
+def _nothing_succeeds(errand: Errand) -> PoolError:
+    return PoolError(
+        f"nothing succeeds: tasks fail again and again, whole and in parts, on every worker. The last was {errand.key} "
+        f"on {errand.avoided}: {errand.reason}. Look at the workers' memory, their GPU and what they read; then run "
+        "the same command again."
+    )
