@@ -4,10 +4,8 @@ Windows stand on a grid of their predicted bases, counted from each contig's fir
 whatever is asked for. Does not know workers or retries.
 """
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,15 +18,16 @@ from enformer_core.bases import N_CODE, reverse_complement
 from enformer_core.conventions import Strands
 from enformer_core.dataset.kinds import TILES_SCHEMA, tile_bins
 from enformer_core.dataset.layout import PREDICTIONS_SCHEMA
-from enformer_core.dataset.ledger import Ledger, Receipt
-from enformer_core.dataset.plan import Shard, read_shard
+from enformer_core.dataset.ledger import Committed, Ledger
+from enformer_core.dataset.plan import read_shard
+from enformer_core.dataset.work import ShardWork
 from enformer_core.genome import Genome
 from enformer_core.geometry import Geometry
 from enformer_core.regions import Regions
 from enformer_core.scoring.delta.network import DeltaNetwork
 from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
 from enformer_core.scoring.float32 import inference_in_true_float32
-from enformer_core.scoring.shard import software
+from enformer_core.scoring.shard import ComputedShard, PreparedShard, Stopwatch, software
 
 
 def tiles_of(genome: Genome, regions: Regions, geometry: Geometry) -> pa.Table:
@@ -153,31 +152,46 @@ class ShardPredictor:
     ledger: Ledger
     circumstances: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, shard: Shard) -> Receipt:
+    def __call__(self, work: ShardWork) -> Committed | None:
+        """All three stages, one after another."""
+        return self.finish(self.compute(self.prepare(work)))
+
+    def prepare(self, work: ShardWork) -> PreparedShard:
+        """Read the shard's tiles."""
+        return PreparedShard(work, read_shard(self.ledger.store, work.shard))
+
+    def compute(self, prepared: PreparedShard) -> ComputedShard:
         """Predict every tile of a shard that has a base; one that is not finite everywhere gets bins without values."""
-        began_at, began = datetime.now(UTC), time.monotonic()
-        tiles = read_shard(self.ledger.store, shard)
-        bins = tile_bins(tiles)
-        values = pa.chunked_array(list(self._values(tiles)), PREDICTIONS_SCHEMA.field("values").type)
+        stopwatch, left_out = Stopwatch(), prepared.work.left_out()
+        values = list(self._values(prepared.rows, left_out))
+        circumstances = {**stopwatch.read(), **software(), **self.circumstances}
+        if prepared.work.probe:
+            return ComputedShard(prepared, None, circumstances)
+        bins = tile_bins(prepared.rows)
+        lists = pa.chunked_array(values, PREDICTIONS_SCHEMA.field("values").type)
+        table = pa.table([bins["start"], bins["end"], lists], schema=PREDICTIONS_SCHEMA)
+        return ComputedShard(prepared, table, circumstances)
+
+    def finish(self, computed: ComputedShard) -> Committed | None:
+        """Commit the shard; nothing comes of a trial."""
+        if computed.table is None:
+            return None
+        prepared = computed.prepared
         return self.ledger.commit(
-            shard,
-            tiles,
-            pa.table([bins["start"], bins["end"], values], schema=PREDICTIONS_SCHEMA),
-            circumstances={
-                "started_at": began_at.isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - began, 3),
-                **software(),
-                **self.circumstances,
-            },
+            prepared.work.shard, prepared.rows, computed.table, circumstances=computed.circumstances
         )
 
-    def _values(self, tiles: pa.Table) -> Iterator[pa.Array]:
-        """For each tile that is predicted, its bins' values."""
-        for tile in tiles.to_pylist():
-            if tile["status"] == "ok":
-                profile = self.predictor.predict(tile["chrom"], tile["start"]).float().cpu().numpy()
-                runs = zip(tile["first_bins"], tile["end_bins"], strict=True)
-                yield _lists(np.concatenate([profile[first:end] for first, end in runs]))
+    def _values(self, tiles: pa.Table, left_out: Container[int]) -> Iterator[pa.Array]:
+        """For each tile that has bins, their values; none for those left out."""
+        for row, tile in enumerate(tiles.to_pylist()):
+            if tile["status"] != "ok":
+                continue
+            runs = list(zip(tile["first_bins"], tile["end_bins"], strict=True))
+            if row in left_out:
+                yield pa.nulls(sum(end - first for first, end in runs), pa.list_(pa.float32()))
+                continue
+            profile = self.predictor.predict(tile["chrom"], tile["start"]).float().cpu().numpy()
+            yield _lists(np.concatenate([profile[first:end] for first, end in runs]))
 
 
 def _lists(profile: Float32[np.ndarray, "bins tracks"]) -> pa.Array:

@@ -12,8 +12,9 @@ from typing import Any
 
 from cluster.pool import PoolError
 from enformer_core import __version__
-from enformer_core.errors import DatasetError, InputError
+from enformer_core.errors import DatasetError, InputError, StorageError
 from jobs import exit_codes
+from jobs.interruption import InterruptedRunError
 from jobs.settings import RunSettings, ScoreSettings, TileSettings, flag, positional, settings_of
 
 
@@ -27,9 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, DatasetError) as error:
         print(f"enformer-ray: {error}", file=sys.stderr)
         return exit_codes.BAD_INPUT
-    except PoolError as error:
+    except (PoolError, StorageError) as error:
         print(f"enformer-ray: {error}", file=sys.stderr)
         return exit_codes.INCOMPLETE
+    except InterruptedRunError as error:
+        print(f"enformer-ray: {error}", file=sys.stderr)
+        return 128 + error.signal_number
     except KeyboardInterrupt:
         print("enformer-ray: interrupted; run the same command again to continue", file=sys.stderr)
         return exit_codes.INTERRUPTED

@@ -1,19 +1,18 @@
 """Find the run that a directory holds."""
 
-from pathlib import Path
-
 from enformer_core.dataset.run import Run, read_run
 from enformer_core.errors import InputError
-from enformer_core.storage.local import LocalStore
+from enformer_core.storage.opening import open_store
+from enformer_core.storage.store import Store
 
 
-def open_run(out: str) -> tuple[LocalStore, Run]:
+def open_run(out: str) -> tuple[Store, Run]:
     """The store and description of a run.
 
     Raises:
         InputError: when there is none.
     """
-    store = LocalStore(Path(out))
+    store = open_store(out)
     run = read_run(store)
     if run is None:
         raise InputError(

@@ -42,19 +42,25 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason.
     """
-    open_run(out)
+    store, _ = open_run(out)
     connection = duckdb.connect()
-    for view, pattern in _VIEWS.items():
-        _create_view(connection, view, Path(out), pattern)
+    root = store.location
+    if root.startswith("s3://"):
+        import s3fs
+
+        connection.register_filesystem(s3fs.S3FileSystem())
+    else:
+        root = str(Path(root).resolve())
+    for view, pattern in _VIEWS.items():  # of what is not there yet, DuckDB says that there is no such table
+        if any(store.keys(f"{view}/") if pattern.startswith(f"{view}/") else [store.get(pattern)]):
+            _create_view(connection, view, f"{root}/{pattern}")
     try:
         return connection.sql(sql)
     except duckdb.Error as error:
         raise InputError(f"this SQL was refused: {error}") from error
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, view: str, root: Path, pattern: str) -> None:
-    if not any(root.glob(pattern)):
-        return  # nothing is committed yet; DuckDB then says that there is no such table
-    files = str(root.resolve() / pattern).replace("'", "''")
+def _create_view(connection: duckdb.DuckDBPyConnection, view: str, files: str) -> None:
+    quoted = files.replace("'", "''")
     partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
-    connection.execute(f"CREATE VIEW {view} AS FROM read_parquet('{files}', hive_partitioning = {partitioned})")
+    connection.execute(f"CREATE VIEW {view} AS FROM read_parquet('{quoted}', hive_partitioning = {partitioned})")

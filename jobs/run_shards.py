@@ -4,31 +4,42 @@ Joins the rooms: what a worker computes comes from `enformer_core`, where it run
 computed.
 """
 
+import platform
+import shlex
+import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 
-from cluster.pool import InProcessPool, Pool, PoolNotice, Task, TaskDone, TaskFailed, WorkerFactory, WorkerLost
+from cluster.in_process import InProcessPool
+from cluster.json_lines import JsonLines
+from cluster.pool import Pool, PoolError, Task, Verdict, WorkerFactory
 from cluster.progress import Progress
 from enformer_core.conventions import Strands
 from enformer_core.dataset import layout
 from enformer_core.dataset.kinds import RunKind
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, plan_to_parquet, read_plan, write_plan
+from enformer_core.dataset.plan import Plan, read_plan
+from enformer_core.dataset.planning import Drafted
 from enformer_core.dataset.run import SCORE_VERSION, Run, check_same, read_run
-from enformer_core.errors import DatasetError, InputError
+from enformer_core.dataset.work import ShardWork
+from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.genome import Genome
+from enformer_core.genome_codes import MappedGenome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.registry import ModelSource
-from enformer_core.storage.local import LocalStore
+from enformer_core.storage.local_copies import local_copy
+from enformer_core.storage.opening import open_store
+from enformer_core.storage.preconditions import check_preconditions
+from enformer_core.storage.store import Store
 from enformer_core.tracks import Tracks, select_tracks
 from jobs import exit_codes
+from jobs.interruption import InterruptedRunError, interruptible
 from jobs.settings import RunSettings
+from jobs.watching import ReceiptBlocks, Watch
 from jobs.workers import Workers, choose_workers
 
 
@@ -40,13 +51,24 @@ class RunRequest:
     source: ModelSource
     genome: Genome
     tracks: Tracks
-    store: LocalStore
+    store: Store
     workers: Workers
 
     @property
     def strands(self) -> Strands:
         """Which strands are read."""
         return "forward" if self.settings.strands == "forward" else "both"
+
+    def loading(self) -> dict[str, Any]:
+        """What a worker's `ModelLoader` is told."""
+        return {
+            "named": (self.settings.genome, self.settings.weights),
+            "weights_sha256": self.source.weights_sha256(),
+            "model": self.source.name,
+            "head": self.settings.head,
+            "tracks": tuple(self.tracks.indices()),
+            "workers": self.workers,
+        }
 
     def identity(self, kind: RunKind, contigs: Iterable[str]) -> dict[str, Any]:
         """What decides the values of every run, beside its own settings; the sequence of `contigs` is part of it."""
@@ -70,10 +92,20 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class ModelLoader:
-    """Loads the model in a worker; small enough to be sent."""
+    """Loads the model in a worker; small enough to be sent.
 
-    source: ModelSource
-    genome: Genome
+    Attributes:
+        named: the genome and the weights (None for a model that has its own), as the user named them.
+        weights_sha256: of the weights that the driver has found under that name.
+        model: its name.
+        head: which head.
+        tracks: its columns.
+        workers: what this worker may use.
+    """
+
+    named: tuple[str, str | None]
+    weights_sha256: str
+    model: str
     head: str
     tracks: tuple[int, ...]
     workers: Workers
@@ -81,14 +113,38 @@ class ModelLoader:
     @property
     def asked_tracks(self) -> tuple[int, ...] | None:
         """Columns of the head; None where all are asked for."""
-        every = self.tracks == tuple(range(self.source.output_tracks[self.head]))
+        every = self.tracks == tuple(range(self._source().output_tracks[self.head]))
         return None if every else self.tracks
 
-    def load(self) -> tuple[SequenceModel, torch.device]:
-        """The model and where it is, computing as this worker should."""
+    def load(self) -> tuple[SequenceModel, Genome, torch.device]:
+        """The model, the genome, and where the model is, computing as this worker should.
+
+        What lies in object storage is brought to this node once; its workers share it.
+
+        Raises:
+            InputError: when this node finds other weights under the name than the driver did.
+        """
         torch.set_num_threads(self.workers.cpus_each)
-        device = torch.device(self.workers.device)
-        return self.source.build(device), device
+        device, source = torch.device(self.workers.device), self._source()
+        found = source.weights_sha256()
+        if found != self.weights_sha256:
+            raise InputError(
+                f"{source.weights}: sha256 is {found} on {platform.node()}, and {self.weights_sha256} where the run "
+                "was planned. Give every node the same file."
+            )
+        return source.build(device), MappedGenome(located(self.named[0])), device
+
+    def _source(self) -> ModelSource:
+        return ModelSource(self.model, located(self.named[1]))
+
+
+@overload
+def located(name: str) -> str: ...
+@overload
+def located(name: None) -> None: ...
+def located(name: str | None) -> str | None:
+    """A path on this node of what the user named; other addresses than `s3://` as they are."""
+    return str(local_copy(name)) if name is not None and name.startswith("s3://") else name
 
 
 def find_named(settings: RunSettings, source: ModelSource) -> RunRequest:
@@ -97,15 +153,15 @@ def find_named(settings: RunSettings, source: ModelSource) -> RunRequest:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    tracks, notes = select_tracks(source.tracks(settings.head, settings.targets), settings.tracks)
+    tracks, notes = select_tracks(source.tracks(settings.head, located(settings.targets)), settings.tracks)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    store = LocalStore(Path(settings.out))
+    store = open_store(settings.out, single_writer=settings.single_writer)
     store.check_usable(layout.RUN_KEY)
     return RunRequest(
         settings=settings,
         source=source,
-        genome=Genome(settings.genome),
+        genome=MappedGenome(located(settings.genome)),
         tracks=tracks,
         store=store,
         workers=choose_workers(settings, source),
@@ -150,77 +206,96 @@ def _take_up(request: RunRequest, identity_of: Callable[[Run], Mapping[str, Any]
     if found is None:
         return None
     check_same(found.identity, identity_of(found))
+    _check_store(request)
     try:
         return found, read_plan(request.store, found.plan["parts"])
     except DatasetError:
         return None  # a driver died between run.json and the plan, which follows from the same input
 
 
-def put_run(request: RunRequest, plan: Plan, *, identity: Mapping[str, Any], counts: Mapping[str, int]) -> Run:
+def _check_store(request: RunRequest) -> None:
+    if not request.settings.single_writer:
+        check_preconditions(request.store, layout.RUN_KEY)
+
+
+def put_run(
+    request: RunRequest, drafted: Drafted, *, identity: Mapping[str, Any], counts: Mapping[str, int]
+) -> tuple[Run, Plan]:
     """Describe a run, and put its description, tracks and plan.
 
     Args:
         request: what the command named.
-        plan: the shards.
+        drafted: the plan, not stored yet.
         identity: everything that decides the run's values.
         counts: numbers of planned rows and of what they came from.
 
     Raises:
-        InputError: when the directory belongs to another run.
+        InputError: when the directory belongs to another run, or its storage overwrites what exists.
     """
-    contents = plan_to_parquet(plan)
     run = Run(
         identity=identity,
         configuration=asdict(request.settings),
         plan={
-            "parts": len(plan.parts),
-            "sha256": [layout.sha256(content) for content in contents],
-            "shards": len(plan.shards),
+            "parts": len(drafted.parts),
+            "sha256": list(drafted.sha256),
+            "shards": len(drafted.shards),
             **counts,
-            "by_status": plan.counts(),
+            "by_status": dict(drafted.by_status),
         },
         notice=request.source.notice,
     )
     run.claim(request.store)
+    _check_store(request)
     footer = {"kind": "tracks", "identity": run.digest, "notice": run.notice}
     request.store.put_if_absent(layout.TRACKS_KEY, layout.to_parquet(request.tracks.to_arrow(), footer))
-    write_plan(request.store, contents)
-    return run
+    return run, drafted.put(request.store)
 
 
 def _work_through(request: RunRequest, ledger: Ledger, plan: Plan, factory: WorkerFactory) -> None:
+    """Compute the shards that have no receipt.
+
+    Raises:
+        InterruptedRunError: when a signal has ended it.
+        PoolError: when shards are left that could not be computed or stored.
+    """
     done = ledger.committed()
-    todo = [shard for shard in plan.shards if shard.number not in done]
-    if not todo:
+    if len(done) == len(plan.shards):
         return
-    rows_done = sum(shard.rows for shard in plan.shards if shard.number in done)
-    total = sum(shard.rows for shard in plan.shards)
-    tasks = (Task(f"shard {shard.number}", shard) for shard in todo)
-    with Progress(total, unit=ledger.kind.unit, done_before=rows_done) as progress, _pool(request, factory) as pool:
+    rows_done = sum(plan.shards[number].rows for number in done)
+    tasks = (Task(f"shard {s.number}", ShardWork(s)) for s in plan.shards if s.number not in done)
+    show = (JsonLines if request.settings.log_format == "json" else Progress)(
+        plan.shards.total_rows, unit=ledger.kind.unit, done_before=rows_done
+    )
+    watch = Watch(show, ReceiptBlocks(ledger, done, len(plan.shards)))
+    with show, watch, _pool(request, factory) as pool, interruptible(pool) as told:
         for event in pool.run(tasks):
-            match event:
-                case TaskDone(result=receipt):
-                    progress.advance(receipt["rows"])
-                case WorkerLost():
-                    progress.note(f"worker {event.worker} was lost ({event.reason}); its shard is tried again")
-                case PoolNotice(text=text):
-                    progress.note(text)
-                case TaskFailed():
-                    raise _explained(event)
-                case _:
-                    pass
+            watch.see(event, pool)
+    left = len(plan.shards) - len(done) - watch.shards_done
+    if told.signal_number is not None and left:
+        raise InterruptedRunError(
+            told.signal_number,
+            f"stopped by {signal.Signals(told.signal_number).name}: {len(plan.shards) - left:,} of "
+            f"{len(plan.shards):,} shards are committed. Continue with:\n  {_command()}",
+        )
+    if left:
+        raise PoolError(f"{watch.failures()}\nContinue with:\n  {_command()}")
 
 
-def _explained(failure: TaskFailed) -> BaseException:
-    """What stops the run: bad input as it is; anything else with its whole story on stderr."""
-    if not isinstance(failure.error, InputError | DatasetError):
-        traceback.print_exception(failure.error)
-    return failure.error
+def _command() -> str:
+    """What the user called, as a shell takes it."""
+    return shlex.join(["enformer-ray", *sys.argv[1:]])
+
+
+def classify(error: BaseException) -> Verdict:
+    """Whose fault an exception of a worker is."""
+    if isinstance(error, InputError | DatasetError):
+        return "stop"
+    return "storage" if isinstance(error, StorageError) else "task"
 
 
 def _pool(request: RunRequest, factory: WorkerFactory) -> Pool:
     if request.settings.ray == "off":
-        return InProcessPool(factory)
+        return InProcessPool(factory, classify=classify)
     from cluster.ray_pool import RayPool  # `--ray off` works where Ray does not
 
     workers = request.workers
@@ -231,6 +306,8 @@ def _pool(request: RunRequest, factory: WorkerFactory) -> Pool:
         cpus_per_worker=workers.cpus_each,
         gpus_per_worker=workers.gpus_each,
         memory_bytes_per_worker=workers.memory_bytes_each,
+        classify=classify,
+        twins=not request.settings.single_writer,
     )
 
 

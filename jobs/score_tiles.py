@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from enformer_core.dataset import layout
 from enformer_core.dataset.kinds import TILES
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import TILES_LEAST, TILES_MOST, Plan, default_shard_size, make_tile_plan
+from enformer_core.dataset.planning import Drafted
 from enformer_core.dataset.run import Run
 from enformer_core.errors import InputError
 from enformer_core.models.registry import ModelSource
@@ -20,7 +20,7 @@ from enformer_core.scoring.delta.network import delta_network
 from enformer_core.scoring.delta.precision import Arithmetic
 from enformer_core.scoring.shard import hardware
 from enformer_core.tiles import ShardPredictor, TilePredictor, tiles_of
-from jobs.run_shards import ModelLoader, RunRequest, exit_code, find_named, print_counts, put_run, run_shards
+from jobs.run_shards import ModelLoader, RunRequest, exit_code, find_named, located, print_counts, put_run, run_shards
 from jobs.settings import TileSettings
 
 _MOST_VALUES = 2**31 - 1  # Arrow counts the values of a list column by 32 bits
@@ -35,10 +35,10 @@ class TilingFactory(ModelLoader):
 
     def __call__(self) -> ShardPredictor:
         """Load the model and open the genome."""
-        model, device = self.load()
+        model, genome, device = self.load()
         network = delta_network(model, self.head, self.asked_tracks, device=device, arithmetic=Arithmetic())
         return ShardPredictor(
-            predictor=TilePredictor(network, self.genome, strands=self.strands),
+            predictor=TilePredictor(network, genome, strands=self.strands),
             ledger=self.ledger,
             circumstances={"arithmetic": "float32", **hardware(device)},
         )
@@ -81,7 +81,7 @@ def check_request(settings: TileSettings) -> TileRequest:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    found = find_named(settings, ModelSource(settings.model, settings.weights))
+    found = find_named(settings, ModelSource(settings.model, located(settings.weights)))
     _check_shard_size(settings.shard_size, found.source.geometry.bins * len(found.tracks))
     regions = read_regions(settings.regions, found.genome)
     return TileRequest(**{**vars(found), "settings": settings}, regions=regions)
@@ -103,7 +103,7 @@ def _make_run(request: TileRequest) -> tuple[Run, Plan]:
         raise InputError(f"{request.genome.path}: its contigs have no bases. There is nothing to predict.")
     plan = make_tile_plan(tiles, request.shard_size(tiles.num_rows))
     counts = {"tiles": tiles.num_rows}
-    return put_run(request, plan, identity=_identity(request, tiles.num_rows), counts=counts), plan
+    return put_run(request, Drafted.of(plan), identity=_identity(request, tiles.num_rows), counts=counts)
 
 
 def _identity(request: TileRequest, tiles: int) -> dict[str, Any]:
@@ -123,11 +123,7 @@ def _identity(request: TileRequest, tiles: int) -> dict[str, Any]:
 
 def _factory(request: TileRequest, ledger: Ledger) -> TilingFactory:
     return TilingFactory(
-        source=request.source,
-        genome=request.genome,
-        head=request.settings.head,
-        tracks=tuple(request.tracks.indices()),
-        workers=request.workers,
+        **request.loading(),
         strands=request.strands,
         ledger=ledger,
     )
@@ -135,8 +131,8 @@ def _factory(request: TileRequest, ledger: Ledger) -> TilingFactory:
 
 def _report(request: TileRequest, manifest: Mapping[str, Any]) -> int:
     print_counts(manifest, TILES)
+    print(f"{manifest['table_rows']['predictions']:,} bins")
     out = request.settings.out
-    print(f"{sum(shard['predictions']['rows'] for shard in manifest['objects']):,} bins")
-    print(f"output: {Path(out).resolve()}")
+    print(f"output: {request.store.location}")
     print(f"ask it: enformer-ray query {out} 'FROM predictions SELECT chrom, start, values[1] ORDER BY ALL LIMIT 10'")
     return exit_code(manifest)

@@ -11,9 +11,11 @@ from enformer_core.conventions import Conventions, parse_indel_rule, parse_stati
 from enformer_core.dataset.audits import AuditSummary, audit_failed, audit_lines
 from enformer_core.dataset.kinds import VARIANTS
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Audit, Plan, default_shard_size, make_plan
+from enformer_core.dataset.plan import Audit, Plan, default_shard_size
+from enformer_core.dataset.planning import Drafted, Gathered, gather
 from enformer_core.dataset.run import Run, identity_digest
 from enformer_core.errors import InputError
+from enformer_core.genome import Genome
 from enformer_core.geometry import Geometry
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.registry import ModelSource
@@ -29,7 +31,7 @@ from enformer_core.variants.place import place_alleles
 from enformer_core.variants.readers import input_digests, read_alleles
 from enformer_core.windows import window_start
 from jobs import exit_codes
-from jobs.run_shards import ModelLoader, RunRequest, exit_code, find_named, print_counts, put_run, run_shards
+from jobs.run_shards import ModelLoader, RunRequest, exit_code, find_named, located, print_counts, put_run, run_shards
 from jobs.settings import ScoreSettings
 
 
@@ -46,9 +48,9 @@ class ScoringFactory(ModelLoader):
 
     def __call__(self) -> ShardScorer:
         """Load the model and open the genome."""
-        model, device = self.load()
-        direct = DirectScorer(Predictor(model, self.head, self.asked_tracks, self.conventions, device), self.genome)
-        scorer, arithmetic = self._engine(model, device) or (direct, "float32")
+        model, genome, device = self.load()
+        direct = DirectScorer(Predictor(model, self.head, self.asked_tracks, self.conventions, device), genome)
+        scorer, arithmetic = self._engine(model, genome, device) or (direct, "float32")
         return ShardScorer(
             scorer=scorer,
             ledger=self.ledger,
@@ -59,7 +61,7 @@ class ScoringFactory(ModelLoader):
             audit=None if scorer is direct else Auditor(direct, self.audit_tolerance),
         )
 
-    def _engine(self, model: SequenceModel, device: torch.device) -> tuple[Scorer, str] | None:
+    def _engine(self, model: SequenceModel, genome: Genome, device: torch.device) -> tuple[Scorer, str] | None:
         """The engine that scores by differences and its arithmetic; None where `direct` is asked for."""
         if self.engine == "direct":
             return None
@@ -68,7 +70,7 @@ class ScoringFactory(ModelLoader):
         batch_alts = choose_batch(
             network, len(self.tracks), self.workers.memory_bytes_each, readings=self.conventions.readings
         )
-        return DeltaScorer(network, self.genome, self.conventions, batch_alts=batch_alts), str(arithmetic)
+        return DeltaScorer(network, genome, self.conventions, batch_alts=batch_alts), str(arithmetic)
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,10 @@ def check_request(settings: ScoreSettings) -> ScoreRequest:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    source = ModelSource(settings.model, settings.weights)
+    source = ModelSource(settings.model, located(settings.weights))
     conventions = _conventions(settings, source.geometry)
     found = find_named(settings, source)
-    inputs = tuple(Path(path) for path in settings.variants)
+    inputs = tuple(Path(located(path)) for path in settings.variants)
     return ScoreRequest(**{**vars(found), "settings": settings}, conventions=conventions, inputs=inputs)
 
 
@@ -152,23 +154,37 @@ def _conventions(settings: ScoreSettings, geometry: Geometry) -> Conventions:
 
 def _make_run(request: ScoreRequest) -> tuple[Run, Plan]:
     request.source.build(torch.device("cpu"))  # refuses weights that do not fit, before anything is written
-    raw = read_alleles(request.inputs)
-    if raw.num_rows == 0:
-        raise InputError(f"{', '.join(map(str, request.inputs))}: no variants in the input")
-    placed = place_alleles(raw, request.genome, max_allele_bp=request.max_allele_bp)
-    shard_size = request.settings.shard_size or default_shard_size(placed.num_rows)
-    contigs = [contig for contig in placed["chrom"].unique().to_pylist() if contig is not None]
-    identity = _identity(request, sorted(contigs, key=list(request.genome.contigs).index), placed.num_rows)
-    plan = make_plan(
-        placed,
+    with gather_alleles(request) as gathered:
+        identity = _identity(request, [name for name in gathered.by_contig if name is not None], gathered.alleles)
+        drafted = draft_plan(request, gathered, identity_digest(identity))
+        counts = {"records": gathered.records, "alleles": gathered.alleles}
+        return put_run(request, drafted, identity=identity, counts=counts)
+
+
+def gather_alleles(request: ScoreRequest) -> Gathered:
+    """Read and place all alleles of the input.
+
+    Raises:
+        InputError: when there are none, or the input cannot be used.
+    """
+    gathered = gather(
+        [read_alleles(request.inputs)],
         request.genome.contigs,
-        shard_size,
-        window_starts=lambda starts: window_start(starts, request.conventions, request.source.geometry.bin_bp),
-        audit=Audit(request.audit_fraction, AUDITED_AT_LEAST, identity_digest(identity)),
+        place=lambda raw: place_alleles(raw, request.genome, max_allele_bp=request.max_allele_bp),
     )
-    records = raw.group_by(["input_file", "input_line"]).aggregate([]).num_rows
-    counts = {"records": records, "alleles": placed.num_rows}
-    return put_run(request, plan, identity=identity, counts=counts), plan
+    if not gathered.alleles:
+        gathered.dispose()
+        raise InputError(f"{', '.join(map(str, request.inputs))}: no variants in the input")
+    return gathered
+
+
+def draft_plan(request: ScoreRequest, gathered: Gathered, seed: str) -> Drafted:
+    """Cut the alleles into shards; `seed` decides which are audited."""
+    return gathered.draft(
+        request.settings.shard_size or default_shard_size(gathered.alleles),
+        window_starts=lambda starts: window_start(starts, request.conventions, request.source.geometry.bin_bp),
+        audit=Audit(request.audit_fraction, AUDITED_AT_LEAST, seed),
+    )
 
 
 def _identity(request: ScoreRequest, contigs: Iterable[str], alleles: int) -> dict[str, Any]:
@@ -190,11 +206,7 @@ def _identity(request: ScoreRequest, contigs: Iterable[str], alleles: int) -> di
 def _factory(request: ScoreRequest, ledger: Ledger) -> ScoringFactory:
     settings = request.settings
     return ScoringFactory(
-        source=request.source,
-        genome=request.genome,
-        head=settings.head,
-        tracks=tuple(request.tracks.indices()),
-        workers=request.workers,
+        **request.loading(),
         conventions=request.conventions,
         top_tracks=settings.top_tracks,
         ledger=ledger,
@@ -220,7 +232,7 @@ def _report(request: ScoreRequest, manifest: Mapping[str, Any]) -> int:
     for line in (*_fallback(request, manifest["arithmetic"]), *audit_lines(audit)):
         print(line)
     out = request.settings.out
-    print(f"output: {Path(out).resolve()}")
+    print(f"output: {request.store.location}")
     strongest = f"max_abs_{request.conventions.statistics[0]}"
     print(f'ask it: enformer-ray query {out} "FROM scores SELECT variant_id, {strongest} ORDER BY ALL DESC LIMIT 10"')
     if request.settings.strict and audit_failed(audit):

@@ -41,7 +41,9 @@ class RunSettings:
 
     genome: str = option("reference genome, FASTA (plain or bgzip)", metavar="FASTA")
     model: str = option("enformer, basenji2, or motif (a demonstration without training)", metavar="NAME")
-    out: str = option("directory of the run; made if absent, continued if this run's", metavar="DIR")
+    out: str = option(
+        "directory or s3://bucket/prefix of the run; made if absent, continued if this run's", metavar="DIR"
+    )
     weights: str | None = option(
         "weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name",
         None,
@@ -55,6 +57,12 @@ class RunSettings:
     workers: int | None = option("model replicas (default from the machine)", None, type=int)
     ray: str = option("off (this process), local, or the address of a cluster", "local", metavar="off|local|ADDRESS")
     device: str = option("where models run", "auto", choices=("auto", "cpu", "cuda"))
+    single_writer: bool = option(
+        "write to storage that overwrites (no If-None-Match); then never run two commands on one --out at once",
+        False,
+        action="store_true",
+    )
+    log_format: str = option("progress for people, or as JSON lines", "text", choices=("text", "json"))
 
     def __post_init__(self) -> None:
         for name in ("shard_size", "workers"):

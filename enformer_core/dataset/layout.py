@@ -96,6 +96,11 @@ def receipt_key(shard: int) -> str:
     return f"commits/shard-{shard:08d}.json"
 
 
+def receipt_block_key(block: int) -> str:
+    """Key of the receipts of many shards in one object, derived from theirs."""
+    return f"receipts/block-{block:06d}.jsonl"
+
+
 def shard_of_receipt(key: str) -> int:
     """The shard that a receipt's key names."""
     return int(key.removeprefix("commits/shard-").removesuffix(".json"))

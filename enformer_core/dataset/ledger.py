@@ -6,25 +6,51 @@ and nothing contradicts them. Does not know how values are made.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from enformer_core.dataset import layout
-from enformer_core.dataset.audits import summarise_audits
 from enformer_core.dataset.kinds import VARIANTS, RunKind, count_statuses, kind_of
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.run import Run
+from enformer_core.dataset.totals import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
+
+BLOCK_SHARDS = 1000
+"""Receipts of so many shards are put once more as one object, so that few requests read them all."""
+_OBJECTS = b',\n  "objects": ['
 
 Receipt = dict[str, Any]
 Derivation = Callable[[pa.Table], pa.Table]
 _NONE_DERIVED: Mapping[str, Derivation] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What the driver is told of a commit.
+
+    Attributes:
+        shard: its number.
+        rows: planned rows that it answers.
+        by_status: those by status.
+        audits: what scoring some of them twice has shown.
+        found: how many of its objects another attempt had put before; they were checked and kept.
+    """
+
+    shard: int
+    rows: int
+    by_status: Mapping[str, int]
+    audits: tuple[Mapping[str, Any], ...]
+    found: int
 
 
 @dataclass(frozen=True)
@@ -36,12 +62,14 @@ class Ledger:
         identity: digest of everything that decides the run's values.
         notice: said in every object, where the model is a demonstration.
         kind: which tables a shard has.
+        readers: receipts read at once.
     """
 
     store: Store
     identity: str
     notice: str | None = None
     kind: RunKind = VARIANTS
+    readers: int = 32
 
     @staticmethod
     def of(store: Store, run: Run) -> "Ledger":
@@ -56,7 +84,7 @@ class Ledger:
         *,
         derived: Mapping[str, Derivation] = _NONE_DERIVED,
         circumstances: Mapping[str, Any],
-    ) -> Receipt:
+    ) -> "Committed":
         """Put a shard's tables and its receipt; what is there already is checked and kept.
 
         Args:
@@ -70,11 +98,12 @@ class Ledger:
             DatasetError: when an object of another run stands in the place.
         """
         first, *others = self.kind.tables
-        stored, entry = self._put_table(first, shard, values)
+        stored, entry, found = self._put_table(first, shard, values)
         entries = {first: entry}
         self._check_keys(entry["key"], stored, planned)
         for name in others:
-            _, entries[name] = self._put_table(name, shard, derived[name](stored))
+            _, entries[name], was_there = self._put_table(name, shard, derived[name](stored))
+            found += was_there
         receipt = {
             "shard": shard.number,
             "chrom": shard.chrom,
@@ -86,17 +115,20 @@ class Ledger:
             "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **circumstances,
         }
-        self.store.put_if_absent(layout.receipt_key(shard.number), layout.readable_json(receipt))
-        return receipt
+        if not self.store.put_if_absent(layout.receipt_key(shard.number), layout.readable_json(receipt)):
+            receipt, found = self._receipt(shard.number), found + 1
+        return Committed(shard.number, receipt["rows"], receipt["by_status"], tuple(receipt.get("audits", ())), found)
 
     def footer(self, table: str, shard: Shard) -> dict[str, Any]:
         """What the file of one of a shard's tables says of itself."""
         return {"kind": table, "identity": self.identity, "shard": shard.number, "notice": self.notice}
 
-    def _put_table(self, name: str, shard: Shard, table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
+    def _put_table(self, name: str, shard: Shard, table: pa.Table) -> tuple[pa.Table, dict[str, Any], int]:
+        """The table as stored, what a receipt says of it, and 1 where it was there already."""
         key, footer = layout.table_key(name, shard.chrom, shard.number), self.footer(name, shard)
         content = layout.to_parquet(table, footer)
-        if not self.store.put_if_absent(key, content):
+        was_there = not self.store.put_if_absent(key, content)
+        if was_there:
             content = self.store.get(key) or b""
             table, found = layout.from_parquet(content, key)
             if found != footer:
@@ -111,7 +143,7 @@ class Ledger:
             "sha256": layout.sha256(content),
             "content_digest": layout.content_digest(table),
         }
-        return table, entry
+        return table, entry, int(was_there)
 
     def _check_keys(self, key: str, stored: pa.Table, planned: pa.Table) -> None:
         expected = self.kind.answered(planned)
@@ -126,61 +158,106 @@ class Ledger:
         return {layout.shard_of_receipt(key) for key in self.store.keys("commits/")}
 
     def receipts(self) -> Iterator[Receipt]:
-        """All receipts, in order of shards.
+        """All receipts, in order of shards: from blocks where they have been put, else one by one, many at once.
 
         Raises:
             DatasetError: for a receipt that is damaged or of another run.
         """
-        for key in self.store.keys("commits/"):
-            receipt = _parse(self.store.get(key), key)
-            if receipt.get("identity") != self.identity:
-                raise DatasetError(f"{key}: of run {receipt.get('identity')}, expected {self.identity}")
-            yield receipt
+        for block, shards in groupby(sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS):
+            yield from self._block(block, list(shards))
+
+    def put_block(self, block: int) -> None:
+        """Put the receipts of a block, all of whose shards are committed, as one object; the same whoever does it."""
+        shards = range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS)
+        lines = [layout.canonical_json(receipt) for receipt in self._one_by_one(shards)]
+        self.store.put_if_absent(layout.receipt_block_key(block), b"\n".join(lines) + b"\n")
+
+    def _block(self, block: int, shards: Sequence[int]) -> Iterator[Receipt]:
+        key = layout.receipt_block_key(block)
+        content = self.store.get(key) if len(shards) == BLOCK_SHARDS else None
+        if content is None:
+            yield from self._one_by_one(shards)
+            return
+        receipts = [self._checked(_parse(line, key), key) for line in content.splitlines()]
+        if [receipt["shard"] for receipt in receipts] != list(shards):
+            raise DatasetError(f"{key}: damaged: not the receipts of shards {shards[0]} to {shards[-1]}")
+        yield from receipts
+
+    def _one_by_one(self, shards: Iterable[int]) -> Iterator[Receipt]:
+        if self.readers == 1:
+            yield from map(self._receipt, shards)
+            return
+        with ThreadPoolExecutor(self.readers) as pool:
+            yield from pool.map(self._receipt, shards)
+
+    def _receipt(self, shard: int) -> Receipt:
+        key = layout.receipt_key(shard)
+        return self._checked(_parse(self.store.get(key), key), key)
+
+    def _checked(self, receipt: Receipt, key: str) -> Receipt:
+        if receipt.get("identity") != self.identity:
+            raise DatasetError(f"{key}: of run {receipt.get('identity')}, expected {self.identity}")
+        return receipt
 
     def finish(self, plan: Plan) -> dict[str, Any]:
         """Put the manifest, the last object of a run; every planned shard must have its receipt.
 
+        Returns:
+            The manifest as it stands, without its list of objects.
+
         Raises:
             DatasetError: naming shards without a receipt, or rows that do not add up.
         """
-        receipts = list(self.receipts())
-        check_complete(plan, receipts)
-        manifest = {
+        totals, objects = Totals(), []
+        answered: dict[int, int] = {}
+        table_rows: Counter[str] = Counter()
+        for receipt in self.receipts():
+            answered[receipt["shard"]] = receipt["rows"]
+            table_rows.update({table: receipt[table]["rows"] for table in self.kind.tables})
+            totals.add(receipt)
+            entry = {"shard": receipt["shard"], "chrom": receipt["chrom"]}
+            objects.append(layout.canonical_json(entry | {table: receipt[table] for table in self.kind.tables}))
+        check_complete(plan, answered)
+        head = {
             "identity": self.identity,
             "notice": self.notice,
-            "shards": len(receipts),
-            "rows": sum(receipt["rows"] for receipt in receipts),
-            "by_status": total_by_status(receipts),
-            "arithmetic": sorted({receipt["arithmetic"] for receipt in receipts if "arithmetic" in receipt}),
-            "audit": {
-                name: asdict(summary)
-                for name, summary in summarise_audits(
-                    audit for receipt in receipts for audit in receipt.get("audits", ())
-                ).items()
-            },
+            "shards": totals.shards,
+            **totals.figures(),
+            "table_rows": dict(table_rows),
             "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "objects": [
-                {"shard": r["shard"], "chrom": r["chrom"], **{table: r[table] for table in self.kind.tables}}
-                for r in receipts
-            ],
         }
-        self.store.put_if_absent(layout.MANIFEST_KEY, layout.readable_json(manifest))
-        return self.manifest() or manifest
+        self.store.put_if_absent(layout.MANIFEST_KEY, _manifest(head, objects))
+        return self.manifest() or head
 
-    def manifest(self) -> dict[str, Any] | None:
-        """The manifest, when the run is complete."""
+    def manifest(self, *, with_objects: bool = False) -> dict[str, Any] | None:
+        """The manifest, when the run is complete; its list of objects only where it is asked for."""
         content = self.store.get(layout.MANIFEST_KEY)
-        return None if content is None else _parse(content, layout.MANIFEST_KEY)
+        if content is None:
+            return None
+        if not with_objects:
+            head, _, _ = content.partition(_OBJECTS)
+            content = head + b"\n}" if len(head) < len(content) else content
+        return _parse(content, layout.MANIFEST_KEY)
 
 
-def check_complete(plan: Plan, receipts: Sequence[Receipt]) -> None:
+def _manifest(head: Mapping[str, Any], objects: Sequence[bytes]) -> bytes:
+    """JSON with a line for each shard's objects, put together without making them once more."""
+    return (
+        layout.readable_json(head).rstrip(b"}\n \t") + _OBJECTS + b"\n    " + b",\n    ".join(objects) + b"\n  ]\n}\n"
+    )
+
+
+def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:
     """Prove that receipts answer for each planned shard with as many rows as it has.
+
+    Args:
+        plan: what should be there.
+        answered: rows by shard, from the receipts.
 
     Raises:
         DatasetError: naming the shards that differ.
     """
     planned = {shard.number: shard.rows for shard in plan.shards}
-    answered = {receipt["shard"]: receipt["rows"] for receipt in receipts}
     if planned == answered:
         return
     missing = sorted(planned.keys() - answered.keys())
@@ -192,15 +269,6 @@ def check_complete(plan: Plan, receipts: Sequence[Receipt]) -> None:
         if planned.get(number) != rows
     ]
     raise DatasetError(f"receipts and plan differ: {'; '.join(differing[:5])}")
-
-
-def total_by_status(receipts: Sequence[Receipt]) -> dict[str, int]:
-    """Rows by status over receipts."""
-    totals: dict[str, int] = {}
-    for receipt in receipts:
-        for status, rows in receipt["by_status"].items():
-            totals[status] = totals.get(status, 0) + rows
-    return dict(sorted(totals.items()))
 
 
 def _parse(content: bytes | None, key: str) -> dict[str, Any]:

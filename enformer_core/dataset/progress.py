@@ -1,13 +1,15 @@
 """How far a run is, from its receipts alone; works when nothing is running any more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from enformer_core.dataset.audits import AuditSummary, summarise_audits
-from enformer_core.dataset.ledger import Ledger, Receipt, total_by_status
+from enformer_core.dataset.audits import AuditSummary
+from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run import Run
+from enformer_core.dataset.totals import Totals
 from enformer_core.storage.store import Store
+
+_HOUR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class RunProgress:
         rows_per_s: rows per second of wall-clock time, from the first start to the last commit; None before the
             first commit. A pause between two sessions of work counts.
         seconds_left: at that rate; None where unknown.
+        gpu_hours: that GPUs have computed for the shards that are done.
+        cpu_hours: that CPU threads have, where no GPU did.
+        hours_left: of both kinds together, for the rest at the same cost a row; None where unknown.
         finished: whether the manifest stands.
         audit: what was observed by scoring some alleles twice, by statistic.
         notice: what a demonstration says.
@@ -37,6 +42,9 @@ class RunProgress:
     by_status: Mapping[str, int]
     rows_per_s: float | None
     seconds_left: float | None
+    gpu_hours: float
+    cpu_hours: float
+    hours_left: float | None
     finished: bool
     audit: Mapping[str, AuditSummary]
     notice: str | None
@@ -44,28 +52,25 @@ class RunProgress:
 
 def run_progress(store: Store, run: Run) -> RunProgress:
     """Count what is done."""
-    ledger = Ledger.of(store, run)
-    receipts = list(ledger.receipts())
-    rows, done = run.plan[ledger.kind.unit], sum(receipt["rows"] for receipt in receipts)
-    rate = _rows_per_s(receipts, done)
+    ledger, totals = Ledger.of(store, run), Totals()
+    for receipt in ledger.receipts():
+        totals.add(receipt)
+    rows, done = run.plan[ledger.kind.unit], totals.rows
+    rate = done / totals.elapsed_s if totals.shards else None
+    gpu_hours, cpu_hours = totals.gpu_s / _HOUR_S, totals.cpu_s / _HOUR_S
     return RunProgress(
         shards=run.plan["shards"],
-        shards_done=len(receipts),
+        shards_done=totals.shards,
         unit=ledger.kind.unit,
         rows=rows,
         rows_done=done,
-        by_status=total_by_status(receipts),
+        by_status=dict(sorted(totals.by_status.items())),
         rows_per_s=rate,
         seconds_left=(rows - done) / rate if rate else None,
+        gpu_hours=gpu_hours,
+        cpu_hours=cpu_hours,
+        hours_left=(gpu_hours + cpu_hours) * (rows - done) / done if done else None,
         finished=ledger.manifest() is not None,
-        audit=summarise_audits(audit for receipt in receipts for audit in receipt.get("audits", ())),
+        audit=totals.audit,
         notice=run.notice,
     )
-
-
-def _rows_per_s(receipts: Sequence[Receipt], rows_done: int) -> float | None:
-    if not receipts:
-        return None
-    first = min(datetime.fromisoformat(receipt["started_at"]) for receipt in receipts)
-    last = max(datetime.fromisoformat(receipt["committed_at"]) for receipt in receipts)
-    return rows_done / max((last - first).total_seconds(), 1.0)

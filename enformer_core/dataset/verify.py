@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from enformer_core.dataset import layout
 from enformer_core.dataset.kinds import count_statuses, kind_of
-from enformer_core.dataset.ledger import Ledger, Receipt, total_by_status
+from enformer_core.dataset.ledger import Ledger, Receipt
 from enformer_core.dataset.plan import Plan, Shard, read_plan
 from enformer_core.dataset.run import Run
+from enformer_core.dataset.totals import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
 
@@ -65,14 +66,16 @@ def verify_run(store: Store, run: Run) -> Verdict:
             else _shard_problems(ledger, run, plan, shard, receipt)
         )
     problems.extend(_stray_objects(ledger, receipts))
-    manifest = ledger.manifest()
+    manifest, totals = ledger.manifest(with_objects=True), Totals()
+    for receipt in receipts:
+        totals.add(receipt)
     problems.extend(_manifest_problems(manifest, receipts, ledger.kind.tables))
     return Verdict(
         tuple(problems),
         len(shards.keys() - {receipt["shard"] for receipt in receipts}),
         manifest is not None,
-        sum(receipt["rows"] for receipt in receipts),
-        total_by_status(receipts),
+        totals.rows,
+        dict(sorted(totals.by_status.items())),
         ledger.kind.unit,
     )
 

@@ -1,4 +1,4 @@
-"""One shard in one process, end to end: its alleles from the plan, their scores, the commit.
+"""One shard in one process, in three stages: its alleles from the plan, their scores, the commit.
 
 Takes its scorer and ledger as arguments, so it runs wherever they can be had. Does not know workers or retries.
 """
@@ -20,8 +20,9 @@ from jaxtyping import Float
 from enformer_core import __version__
 from enformer_core.conventions import Conventions, Statistic
 from enformer_core.dataset.layout import scores_schema
-from enformer_core.dataset.ledger import Ledger, Receipt
-from enformer_core.dataset.plan import Shard, read_shard
+from enformer_core.dataset.ledger import Committed, Ledger
+from enformer_core.dataset.plan import read_shard
+from enformer_core.dataset.work import ShardWork
 from enformer_core.scoring.effects import strongest_effects
 from enformer_core.windows import Allele
 
@@ -47,6 +48,37 @@ class Audit(Protocol):
 
 
 @dataclass(frozen=True)
+class PreparedShard:
+    """A shard's rows of the plan."""
+
+    work: ShardWork
+    rows: pa.Table
+
+
+@dataclass(frozen=True)
+class ComputedShard:
+    """A shard's values, and what its receipt will say of how they came about; no values for a trial."""
+
+    prepared: PreparedShard
+    table: pa.Table | None
+    circumstances: Mapping[str, Any]
+
+
+class Stopwatch:
+    """When a computation began, and how long it took, for a receipt."""
+
+    def __init__(self) -> None:
+        self._began_at, self._began = datetime.now(UTC), time.monotonic()
+
+    def read(self) -> dict[str, Any]:
+        """Both."""
+        return {
+            "started_at": self._began_at.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
+
+
+@dataclass(frozen=True)
 class ShardScorer:
     """Scores shards and commits them.
 
@@ -68,29 +100,41 @@ class ShardScorer:
     circumstances: Mapping[str, Any] = field(default_factory=dict)
     audit: Audit | None = None
 
-    def __call__(self, shard: Shard) -> Receipt:
+    def __call__(self, work: ShardWork) -> Committed | None:
+        """All three stages, one after another."""
+        return self.finish(self.compute(self.prepare(work)))
+
+    def prepare(self, work: ShardWork) -> "PreparedShard":
+        """Read the shard's alleles."""
+        return PreparedShard(work, read_shard(self.ledger.store, work.shard))
+
+    def compute(self, prepared: "PreparedShard") -> "ComputedShard":
         """Score every allele of a shard that can be scored; all get their row."""
-        began_at, began = datetime.now(UTC), time.monotonic()
-        alleles = read_shard(self.ledger.store, shard)
+        stopwatch, left_out = Stopwatch(), prepared.work.left_out()
+        rows = [None if at in left_out else row for at, row in enumerate(_distinct(prepared.rows))]
         scored: list[Scores | str | None] = []
         audits: list[dict[str, Any]] = []
-        for window in _windows(_distinct(alleles)):
+        for window in _windows(rows):
             results = self._score_window(window)
             scored.extend(results)
             audits.extend(self._audited(window, results))
-        table = self._table(alleles, scored)
+        for at, reason in left_out.items():
+            scored[at] = reason
+        table = None if prepared.work.probe else self._table(prepared.rows, scored)
+        circumstances = {**stopwatch.read(), **software(), **self.circumstances, "audits": audits}
+        return ComputedShard(prepared, table, circumstances)
+
+    def finish(self, computed: "ComputedShard") -> Committed | None:
+        """Commit the shard; nothing comes of a trial."""
+        if computed.table is None:
+            return None
+        prepared = computed.prepared
         return self.ledger.commit(
-            shard,
-            alleles,
-            table,
+            prepared.work.shard,
+            prepared.rows,
+            computed.table,
             derived={"effects": self._effects},
-            circumstances={
-                "started_at": began_at.isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - began, 3),
-                **software(),
-                **self.circumstances,
-                "audits": audits,
-            },
+            circumstances=computed.circumstances,
         )
 
     def _score_window(self, window: Sequence[Mapping[str, Any] | None]) -> "list[Scores | str | None]":
@@ -208,9 +252,8 @@ def software() -> dict[str, str]:
 
 def hardware(device: torch.device) -> dict[str, Any]:
     """What computed, as its maker calls it, and how many threads it may use."""
-    if device.type == "cuda":
-        return {"device": torch.cuda.get_device_name(device), "threads": torch.get_num_threads()}
-    return {"device": _processor_name(), "threads": torch.get_num_threads()}
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name()
+    return {"device_type": device.type, "device": name, "threads": torch.get_num_threads()}
 
 
 def _processor_name() -> str:

@@ -73,8 +73,21 @@ class LocalStore:
         existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         if not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(f"{self.root}: cannot be written: no permission for {existing}. Choose another --out.")
+        self._check_can_be_made()
         if not (self.root / marker).exists() and _holds_others(self.root):
             raise InputError(f"{self.root}: holds files but no run ({marker}). Choose another --out, or empty it.")
+
+    def _check_can_be_made(self) -> None:
+        """Make the directory and take it away again: some file systems forbid what permissions allow."""
+        missing = [path for path in (self.root, *self.root.absolute().parents) if not path.exists()]
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.root}: cannot be written: {error.strerror}. Choose another --out.") from error
+        finally:
+            for path in missing:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
 
     def sweep(self) -> None:
         """Remove what writers that died left unfinished; only when nothing is left to write."""

@@ -15,6 +15,7 @@ from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import Run, read_run
 from enformer_core.dataset.verify import verify_run
+from enformer_core.dataset.work import ShardWork
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.shard import ShardScorer
 from enformer_core.storage.local import LocalStore
@@ -67,7 +68,7 @@ def shard_scorer(store, run, scorer=None):
 def score_all(store, run, plan):
     scorer = shard_scorer(store, run)
     for shard in plan.shards:
-        scorer(shard)
+        scorer(ShardWork(shard))
     return Ledger(store, run.digest, run.notice).finish(plan)
 
 
@@ -109,7 +110,7 @@ def test_rows_carry_the_scores_of_their_allele(store, run):
 def test_duplicates_are_scored_once_and_answered_twice(store, run):
     scorer = CountingScorer()
     for shard in run[1].shards:
-        shard_scorer(store, run[0], scorer)(shard)
+        shard_scorer(store, run[0], scorer)(ShardWork(shard))
     assert len(scorer.scored) == 8
     twice = [row for part in tables(store, "scores") for row in part.to_pylist() if row["variant_id"] == "chr1:4:A:G"]
     assert [row["flags"] for row in twice] == [[], ["duplicate"]]
@@ -132,8 +133,8 @@ def test_effects_are_the_strongest_tracks_with_ties_by_index(store, run):
 def test_scores_that_are_not_finite_fail_with_a_reason(store, run):
     scorer = CountingScorer()
     scorer.offset = np.array([0, np.nan, 0])
-    receipt = shard_scorer(store, run[0], scorer)(run[1].shards[0])
-    assert receipt["by_status"] == {"failed": receipt["rows"]}
+    committed = shard_scorer(store, run[0], scorer)(ShardWork(run[1].shards[0]))
+    assert committed.by_status == {"failed": committed.rows}
     row = tables(store, "scores")[0].to_pylist()[0]
     assert row["sad"] is None
     assert row["reason"] == "sad of 1 tracks is not finite, the first 5"
@@ -142,24 +143,27 @@ def test_scores_that_are_not_finite_fail_with_a_reason(store, run):
 
 def test_a_twin_that_comes_second_takes_the_first_ones_scores(store, run):
     shard = run[1].shards[0]
-    first = shard_scorer(store, run[0])(shard)
+    shard_scorer(store, run[0])(ShardWork(shard))
+    first = json.loads(store.get(layout.receipt_key(shard.number)))
     (store.root / layout.receipt_key(shard.number)).unlink()
     (store.root / layout.table_key("effects", shard.chrom, shard.number)).unlink()
-    second = shard_scorer(store, run[0], CountingScorer(offset=1e-3))(shard)
+    committed = shard_scorer(store, run[0], CountingScorer(offset=1e-3))(ShardWork(shard))
+    assert committed.found == 1  # the scores
+    second = json.loads(store.get(layout.receipt_key(shard.number)))
     assert second["scores"] == first["scores"]
     assert second["effects"] == first["effects"]
 
 
 def test_an_object_of_another_run_stops_the_commit(store, run):
     shard = run[1].shards[0]
-    shard_scorer(store, run[0])(shard)
+    shard_scorer(store, run[0])(ShardWork(shard))
     other = Run({**run[0].identity, "seed": 2}, {}, run[0].plan, None)
     with pytest.raises(DatasetError, match=f"belongs to run {run[0].digest}"):
-        shard_scorer(store, other)(shard)
+        shard_scorer(store, other)(ShardWork(shard))
 
 
 def test_finishing_needs_every_receipt(store, run):
-    shard_scorer(store, run[0])(run[1].shards[0])
+    shard_scorer(store, run[0])(ShardWork(run[1].shards[0]))
     with pytest.raises(DatasetError, match=r"shards have no receipt, the first \[1, "):
         Ledger(store, run[0].digest).finish(run[1])
     assert store.get(layout.MANIFEST_KEY) is None
@@ -201,7 +205,7 @@ def test_any_damage_is_found_and_named(store, run, place, harm, found):
 
 def test_a_missing_receipt_makes_a_run_incomplete_not_damaged(store, run):
     for shard in run[1].shards[:2]:
-        shard_scorer(store, run[0])(shard)
+        shard_scorer(store, run[0])(ShardWork(shard))
     verdict = verify_run(store, run[0])
     assert verdict.problems == ()
     assert not verdict.complete

@@ -20,6 +20,7 @@ from enformer_core.bases import decode, encode, reverse_complement
 from enformer_core.conventions import INDEL_RULES, STATISTICS, Conventions, IndelRule
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
+from enformer_core.dataset.work import ShardWork
 from enformer_core.genome import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.motif import motif_model
@@ -315,7 +316,7 @@ def answers(
     write_plan(store, plan_to_parquet(plan))
     score = ShardScorer(scorer, Ledger(store, "0" * 64), conventions, range(5), 2)
     for shard in plan.shards:
-        score(shard)
+        score(ShardWork(shard))
     rows = [
         row
         for path in sorted((root / "scores").rglob("*.parquet"))

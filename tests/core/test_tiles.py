@@ -19,6 +19,7 @@ from enformer_core.dataset.plan import default_shard_size, make_tile_plan, plan_
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.verify import verify_run
+from enformer_core.dataset.work import ShardWork
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome import Genome
 from enformer_core.geometry import Geometry
@@ -258,7 +259,7 @@ def predict_all(store, run, plan, predictor):
     ledger = Ledger.of(store, run)
     shards = ShardPredictor(predictor, ledger)
     for shard in plan.shards:
-        shards(shard)
+        shards(ShardWork(shard))
     return ledger.finish(plan)
 
 
@@ -352,9 +353,12 @@ def test_a_twin_that_comes_second_takes_the_first_ones_values(genome, tmp_path):
     store, run, plan = make_run(tmp_path / "run", genome)
     ledger, shard = Ledger.of(store, run), plan.shards[-1]
     predictor = predictor_of(small_enformer(), genome)
-    first = ShardPredictor(predictor, ledger)(shard)
+    ShardPredictor(predictor, ledger)(ShardWork(shard))
+    first = json.loads(store.get(layout.receipt_key(shard.number)))
     (store.root / layout.receipt_key(shard.number)).unlink()
-    second = ShardPredictor(Broken(predictor, ("d", 0)), ledger)(shard)
+    committed = ShardPredictor(Broken(predictor, ("d", 0)), ledger)(ShardWork(shard))
+    assert committed.found == 1
+    second = json.loads(store.get(layout.receipt_key(shard.number)))
     assert second["predictions"] == first["predictions"]
     assert second["by_status"] == {"ok": 1}
 
@@ -403,7 +407,7 @@ def test_a_table_that_does_not_answer_the_plan_is_found(genome, tmp_path, change
     store, run, plan = make_run(tmp_path / "run", genome)
     shards = ShardPredictor(predictor_of(small_enformer(), genome), Ledger.of(store, run))
     for shard in plan.shards:
-        shards(shard)
+        shards(ShardWork(shard))
     assert verify_run(store, run).problems == ()
     rewrite(store, run, plan.shards[0], change)
     assert any(found in problem for problem in verify_run(store, run).problems)

@@ -28,6 +28,7 @@ from enformer_core.conventions import Conventions, IndelRule, Statistic
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.run import check_same, identity_digest
+from enformer_core.dataset.work import ShardWork
 from enformer_core.errors import InputError
 from enformer_core.genome import Genome
 from enformer_core.geometry import BASENJI2, ENFORMER, Geometry
@@ -132,7 +133,7 @@ def score_vcf(
     write_plan(store, plan_to_parquet(plan))
     score = ShardScorer(scorer, Ledger(store, "0" * 64), conventions, tracks, 2)
     for shard in plan.shards:
-        score(shard)
+        score(ShardWork(shard))
     files = [pq.read_table(path, partitioning=None) for path in sorted((root / "run" / "scores").rglob("*.parquet"))]
     return pa.concat_tables(files).sort_by([("input_line", "ascending"), ("alt_index", "ascending")])
 

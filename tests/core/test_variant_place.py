@@ -9,8 +9,9 @@ from enformer_core.genome import Genome
 from enformer_core.variants.contigs import reconcile_contigs
 from enformer_core.variants.place import place_alleles
 from enformer_core.variants.readers import read_alleles
-from enformer_core.variants.table import PLACED_SCHEMA, Status
+from enformer_core.variants.table import PLACED_SCHEMA, RAW_SCHEMA, Status
 
+INPUT_COLUMNS = [name for name in RAW_SCHEMA.names if name in PLACED_SCHEMA.names]
 LETTERS = {"chr1": "ACGTNacgtACGTTTTT", "chrM": "GATTACA"}
 
 
@@ -35,7 +36,7 @@ def place(genome, tmp_path):
         raw = read_alleles([path])
         placed = place_alleles(raw, genome, max_allele_bp=6)
         assert placed.schema == PLACED_SCHEMA
-        kept = [name for name in raw.column_names if name not in {"status", "reason"}]
+        kept = [name for name in INPUT_COLUMNS if name not in {"start", "status", "reason"}]
         assert placed.select(kept) == raw.select(kept)
         return placed.to_pylist()[len(sound) :]
 

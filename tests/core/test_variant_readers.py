@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.errors import InputError
-from enformer_core.variants import delimited
+from enformer_core.variants import compression
 from enformer_core.variants.readers import describe_inputs, input_digests, read_alleles
 from enformer_core.variants.table import RAW_SCHEMA
 
@@ -67,7 +67,7 @@ def test_blocks_join_without_a_seam(write, monkeypatch):
         path = write(content)
         whole = read_alleles([path])
         for block_bytes in (1, 50, 700):
-            monkeypatch.setattr(delimited, "_BLOCK_BYTES", block_bytes)
+            monkeypatch.setattr(compression, "BLOCK_BYTES", block_bytes)
             assert read_alleles([path]).combine_chunks() == whole.combine_chunks()
         monkeypatch.undo()
         assert whole["input_line"].to_pylist() == [3 + i for i in range(1, 90) for _ in range(2)]
@@ -202,8 +202,8 @@ def test_parquet_that_does_not_fit(tmp_path):
 REFUSED = {
     "": "empty file",
     ">chr1\nACGT\n": "FASTA",
-    "Dear reader,\nthis is a letter.\n": "chrom, pos, ref, alt.*'Dear reader,'",
-    "chrom,pos,ref,alt\n1,5,A,C\n": "separated by tabs; it has 'chrom,pos,ref,alt'",
+    "Dear reader,\nthis is a letter.\n": "chrom, pos, ref, alt.*'Dear', 'reader,'",
+    "chrom;pos;ref;alt\n1;5;A;C\n": "it has 'chrom;pos;ref;alt'",
     "1\t5\trs1\tA\tC\n": "it has '1', '5', 'rs1'",
     "chrom\tchr\tpos\tref\talt\n1\t1\t5\tA\tC\n": "'chrom' and 'chr' could both be chrom",
     "##fileformat=VCFv4.2\n": "no header line",
@@ -226,7 +226,7 @@ def test_files_that_are_no_variants(write, content, zipped):
 def test_files_that_are_not_there(tmp_path):
     with pytest.raises(InputError, match=r"none\.vcf: no such"):
         read_alleles([tmp_path / "none.vcf"])
-    with pytest.raises(InputError, match="a directory"):
+    with pytest.raises(InputError, match="a directory without Parquet"):
         input_digests([tmp_path])
 
 

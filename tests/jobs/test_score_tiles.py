@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cluster.pool import InProcessPool
+from cluster.in_process import InProcessPool
 from enformer_core.dataset import layout
 from enformer_core.storage.local import LocalStore
 from enformer_core.tiles import TilePredictor
@@ -93,12 +93,11 @@ def test_a_run_that_dies_in_the_middle_is_continued_to_the_same_table(tile, whol
     def dying(self, contig, start):
         calls.append((contig, start))
         if len(calls) == 2:
-            raise RuntimeError("the machine is gone")
+            raise KeyboardInterrupt
         return predict(self, contig, start)
 
     monkeypatch.setattr(TilePredictor, "predict", dying)
-    with pytest.raises(RuntimeError, match="the machine is gone"):
-        tile("half")
+    assert tile("half")[0] == 130
     monkeypatch.undo()
     code, _, error, out = tile("other", "--shard-size", "3")
     assert code == 0, error
@@ -176,8 +175,8 @@ def test_a_worker_gets_all_it_needs_with_its_factory_and_tasks(tile, whole, monk
     class Remote(InProcessPool):
         """As on another machine: only copies of what is sent."""
 
-        def __init__(self, factory):
-            super().__init__(sent(factory))
+        def __init__(self, factory, *, classify):
+            super().__init__(sent(factory), classify=classify)
 
         def run(self, tasks):
             return super().run(sent(task) for task in tasks)
