@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 TORCH := torch==2.13.0
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full bench lint types rooms tests format lock clean
+.PHONY: demo test test-full chaos fuzz bench lint types rooms tests format lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/enformer-ray demo --out demo-run
@@ -28,6 +28,15 @@ tests: $(INSTALLED)
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
 test-full: $(INSTALLED)
 	$(PYTEST) -m "not gpu" --timeout=7200
+
+# Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
+chaos: $(INSTALLED)
+	ENFORMER_RAY_SEEDS=10000 $(PYTEST) tests/simulation --timeout=14400
+	$(BIN)/python -m benchmarks.chaos --rounds 30 --seed 1 --json benchmarks/results/chaos.json
+
+# Twenty thousand real files with something changed.
+fuzz: $(INSTALLED)
+	ENFORMER_RAY_FUZZ=20000 $(PYTEST) tests/variants/test_fuzz.py --timeout=7200
 
 # How fast and how exact, against the port that most people use; in an environment that has both. `make bench ARGS=--quick`
 bench: .venv-bench/.installed

@@ -1,0 +1,109 @@
+"""Drivers: the command as its user starts it, killed and started again. Makes the small input that they score."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.faults.seaweed import credentials
+
+CONTIG_BP = 3_000
+RECORDS = 36
+SHARD_SIZE = 2
+WORKERS = 3
+
+
+class Drivers:
+    """Starts `enformer-ray score` on one small input.
+
+    Args:
+        directory: for input and logs.
+        bucket: where runs lie.
+        endpoint: of the store, as drivers and workers see it.
+    """
+
+    def __init__(self, directory: Path, *, bucket: str, endpoint: str):
+        self._directory = directory
+        self._bucket = bucket
+        self.address = "local"
+        self._running: list[subprocess.Popen] = []
+        self._input = _write_input(directory)
+        root = Path(__file__).parents[2]
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_"))},
+            **credentials(endpoint),
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces 127.0.0.1 by the machine's own address
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(root),
+        }
+
+    @property
+    def running(self) -> bool:
+        return any(driver.poll() is None for driver in self._running)
+
+    def undisturbed(self) -> dict[str, Any]:
+        """The manifest of the same run without faults, in this process's directory."""
+        out = self._directory / "undisturbed"
+        subprocess.run(self._command(str(out), "off"), env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        return json.loads((out / "manifest.json").read_text())
+
+    def start(self, prefix: str) -> None:
+        """Start one more."""
+        with (self._directory / f"{prefix}.log").open("ab") as log:
+            command = self._command(f"s3://{self._bucket}/{prefix}", self.address)
+            self._running.append(subprocess.Popen(command, env=self.environment, stdout=log, stderr=log))
+
+    def ended(self) -> list[int]:
+        """Exit codes of those that have ended since this was asked last."""
+        codes = [driver.returncode for driver in self._running if driver.poll() is not None]
+        self._running = [driver for driver in self._running if driver.poll() is None]
+        return codes
+
+    def kill(self, chance: random.Random) -> bool:
+        """SIGKILL to one; False where none runs."""
+        alive = [driver for driver in self._running if driver.poll() is None]
+        if not alive:
+            return False
+        chance.choice(alive).kill()
+        return True
+
+    def kill_all(self) -> None:
+        """SIGKILL to all."""
+        for driver in self._running:
+            driver.kill()
+            driver.wait()
+        self._running = []
+
+    def log_of(self, prefix: str) -> str:
+        """What the drivers of a run said."""
+        return (self._directory / f"{prefix}.log").read_text(errors="replace")
+
+    def _command(self, out: str, ray: str) -> list[str]:
+        variants, genome = self._input
+        return [
+            *(sys.executable, "-m", "jobs.cli", "score", str(variants), "--genome", str(genome), "--model", "motif"),
+            *("--out", out, "--ray", ray, "--workers", str(WORKERS), "--shard-size", str(SHARD_SIZE)),
+            *("--strands", "forward", "--audit-fraction", "0"),
+        ]
+
+
+def _write_input(directory: Path) -> tuple[Path, Path]:
+    """SNVs on two contigs of random letters, much smaller than a window."""
+    chance = random.Random(0)
+    contigs = {name: "".join(chance.choices("ACGT", k=CONTIG_BP)) for name in ("chr1", "chr2")}
+    genome, variants = directory / "small.fa", directory / "small.vcf"
+    genome.write_text("".join(f">{name}\n{letters}\n" for name, letters in contigs.items()))
+    lines = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    for number in range(RECORDS):
+        name = "chr1" if number < RECORDS * 2 // 3 else "chr2"
+        at = 40 + 70 * number % CONTIG_BP
+        ref = contigs[name][at]
+        alts = [letter for letter in "ACGT" if letter != ref][: 2 if number % 5 == 0 else 1]
+        lines.append(f"{name}\t{at + 1}\tv{number}\t{ref}\t{','.join(alts)}\t.\t.\t.")
+    variants.write_text("\n".join(lines) + "\n")
+    return variants, genome

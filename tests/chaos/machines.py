@@ -1,0 +1,181 @@
+"""A cluster of several nodes on this machine, each a raylet with its workers, that can be killed as machines are.
+
+Everything is started here, listens on 127.0.0.1, and is ended by its pid.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+BIN = Path(sys.executable).parent
+CPUS_PER_NODE = 1
+
+
+class Node:
+    """`ray start --block` and all that it starts."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str]):
+        self._process = subprocess.Popen(
+            [
+                BIN / "ray",
+                "start",
+                "--block",
+                "--node-ip-address=127.0.0.1",
+                "--object-store-memory=80000000",
+                *arguments,
+            ],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def family(self) -> list[psutil.Process]:
+        """Its processes, itself first."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            leader = psutil.Process(self._process.pid)
+            return [leader, *leader.children(recursive=True)]
+        return []
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes in which shards are computed."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::Replica"):
+                    found.append(process)
+        return found
+
+    def kill(self) -> None:
+        """SIGKILL to all at once: the machine is gone."""
+        family = self.family()
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=20)
+        self._process.wait()
+
+
+class Machines:
+    """A head without CPUs and some nodes. Use as a context manager.
+
+    Args:
+        directory: for Ray's files.
+        nodes: how many, beside the head.
+        environment: of everything that runs on them.
+    """
+
+    def __init__(self, directory: Path, *, nodes: int, environment: dict[str, str]):
+        self._environment = environment
+        self._count = nodes
+        self._temp = Path("/tmp") / f"chaos-ray-{os.getpid()}"  # paths of sockets may not be longer than 107 bytes
+        self._port = _free_ports(1)[0]
+        self._head: Node | None = None
+        self._nodes: list[Node] = []
+        self._frozen: list[psutil.Process] = []
+        self._directory = directory
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def __enter__(self):
+        client, agent, metrics = _free_ports(3)
+        self._head = Node(
+            [
+                *("--head", "--num-cpus=0", f"--port={self._port}", "--include-dashboard=false"),
+                *(f"--ray-client-server-port={client}", f"--dashboard-agent-listen-port={agent}"),
+                *(f"--metrics-export-port={metrics}", f"--temp-dir={self._temp}"),
+            ],
+            self._environment,
+        )
+        self._await_head()
+        self.refill(self._count)
+        return self
+
+    def __exit__(self, *exception):
+        self.thaw()
+        for node in [*self._nodes, *([self._head] if self._head else [])]:
+            node.kill()
+        subprocess.run(["rm", "-rf", self._temp], check=True)
+
+    def refill(self, count: int) -> None:
+        """Start nodes until there are so many."""
+        while len(self._nodes) < count:
+            agent, metrics = _free_ports(2)
+            arguments = [f"--address={self.address}", f"--num-cpus={CPUS_PER_NODE}"]
+            arguments += [f"--dashboard-agent-listen-port={agent}", f"--metrics-export-port={metrics}"]
+            self._nodes.append(Node(arguments, self._environment))
+            time.sleep(0.5)
+
+    def kill_worker(self, chance: random.Random) -> bool:
+        """SIGKILL to one worker; False where there is none."""
+        workers = [process for node in self._nodes for process in node.workers()]
+        if not workers:
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess):
+            chance.choice(workers).kill()
+            return True
+        return False
+
+    def freeze_worker(self, chance: random.Random, seconds: float) -> bool:
+        """SIGSTOP to one worker, and SIGCONT after so long: it goes on as if nothing had been."""
+        workers = [process for node in self._nodes for process in node.workers()]
+        if not workers:
+            return False
+        frozen = chance.choice(workers)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            frozen.send_signal(signal.SIGSTOP)
+            self._frozen.append(frozen)
+            waking = threading.Timer(seconds, _wake, (frozen,))
+            waking.daemon = True
+            waking.start()
+            return True
+        return False
+
+    def thaw(self) -> None:
+        """Wake all that are frozen."""
+        while self._frozen:
+            _wake(self._frozen.pop())
+
+    def replace_node(self, chance: random.Random) -> None:
+        """Kill a node with all its processes, and start another."""
+        self._nodes.pop(chance.randrange(len(self._nodes))).kill()
+        self.refill(self._count)
+
+    def _await_head(self) -> None:
+        for _ in range(300):
+            done = subprocess.run(
+                [BIN / "ray", "health-check", f"--address={self.address}"],
+                env=self._environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+            if done.returncode == 0:
+                return
+            time.sleep(0.2)
+        raise TimeoutError("the head of the cluster does not answer")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports above those that Ray gives to its workers (10,002 to 19,999)."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
+    return ports
+
+
+def _wake(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(signal.SIGCONT)
