@@ -18,26 +18,30 @@ import psutil
 
 BIN = Path(sys.executable).parent
 CPUS_PER_NODE = 1
+_RAY = """
+from ray._private import ray_constants, services
+services.resolve_ip_for_localhost = lambda host: host  # else 127.0.0.1 becomes the machine's own address
+ray_constants.ENABLE_RAY_CLUSTER = True
+from ray.scripts.scripts import main
+main()
+"""
 
 
 class Node:
     """`ray start --block` and all that it starts."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]):
-        self._process = subprocess.Popen(
-            [
-                BIN / "ray",
-                "start",
-                "--block",
-                "--node-ip-address=127.0.0.1",
-                "--object-store-memory=80000000",
-                *arguments,
-            ],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path):
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-c", _RAY, "start", "--block", "--node-ip-address=127.0.0.1"),
+                    *("--object-store-memory=80000000", *arguments),
+                ],
+                env=environment,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
 
     def family(self) -> list[psutil.Process]:
         """Its processes, itself first."""
@@ -51,7 +55,7 @@ class Node:
         found = []
         for process in self.family():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::Replica"):
+                if any(word.startswith("ray::") and "Replica" in word for word in process.cmdline()[:1]):
                     found.append(process)
         return found
 
@@ -97,6 +101,7 @@ class Machines:
                 *(f"--metrics-export-port={metrics}", f"--temp-dir={self._temp}"),
             ],
             self._environment,
+            self._directory / "head.log",
         )
         self._await_head()
         self.refill(self._count)
@@ -114,7 +119,7 @@ class Machines:
             agent, metrics = _free_ports(2)
             arguments = [f"--address={self.address}", f"--num-cpus={CPUS_PER_NODE}"]
             arguments += [f"--dashboard-agent-listen-port={agent}", f"--metrics-export-port={metrics}"]
-            self._nodes.append(Node(arguments, self._environment))
+            self._nodes.append(Node(arguments, self._environment, self._directory / "nodes.log"))
             time.sleep(0.5)
 
     def kill_worker(self, chance: random.Random) -> bool:
