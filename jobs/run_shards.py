@@ -219,7 +219,7 @@ def _check_store(request: RunRequest) -> None:
 
 
 def put_run(
-    request: RunRequest, drafted: Drafted, *, identity: Mapping[str, Any], counts: Mapping[str, int]
+    request: RunRequest, drafted: Drafted, *, identity: Mapping[str, Any], counts: Mapping[str, Any]
 ) -> tuple[Run, Plan]:
     """Describe a run, and put its description, tracks and plan.
 

@@ -1,6 +1,7 @@
 """`enformer-ray score`: plan the alleles, score them in shards, say what came of it."""
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 
 from enformer_core.conventions import Conventions, parse_indel_rule, parse_statistics
+from enformer_core.dataset import layout
 from enformer_core.dataset.audits import AuditSummary, audit_failed, audit_lines
 from enformer_core.dataset.kinds import VARIANTS
 from enformer_core.dataset.ledger import Ledger
@@ -27,8 +29,11 @@ from enformer_core.scoring.delta.precision import EXACT, choose_arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.policy import AUDIT_TOLERANCE, AUDITED_AT_LEAST, Engine, Policy
 from enformer_core.scoring.shard import Scorer, ShardScorer, hardware
+from enformer_core.variants.assembly import check_assemblies
+from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
+from enformer_core.variants.naming import input_digests
 from enformer_core.variants.place import place_alleles
-from enformer_core.variants.readers import input_digests, read_alleles
+from enformer_core.variants.sources import Source, open_sources
 from enformer_core.windows import window_start
 from jobs import exit_codes
 from jobs.run_shards import ModelLoader, RunRequest, exit_code, find_named, located, print_counts, put_run, run_shards
@@ -80,6 +85,8 @@ class ScoreRequest(RunRequest):
     settings: ScoreSettings
     conventions: Conventions
     inputs: tuple[Path, ...]
+    sites: Path | None
+    filters: Filters
 
     @property
     def max_allele_bp(self) -> int:
@@ -132,7 +139,20 @@ def check_request(settings: ScoreSettings) -> ScoreRequest:
     conventions = _conventions(settings, source.geometry)
     found = find_named(settings, source)
     inputs = tuple(Path(located(path)) for path in settings.variants)
-    return ScoreRequest(**{**vars(found), "settings": settings}, conventions=conventions, inputs=inputs)
+    return ScoreRequest(
+        **{**vars(found), "settings": settings},
+        conventions=conventions,
+        inputs=inputs,
+        sites=None if settings.sites is None else Path(located(settings.sites)),
+        filters=Filters(
+            regions=regions_of(settings.regions, found.genome) if settings.regions else None,
+            min_maf=settings.min_maf,
+            max_maf=settings.max_maf,
+            only_pass=settings.only_pass,
+            max_indel_bp=settings.max_indel_bp,
+            seed=settings.sample_seed,
+        ),
+    )
 
 
 def _conventions(settings: ScoreSettings, geometry: Geometry) -> Conventions:
@@ -154,28 +174,60 @@ def _conventions(settings: ScoreSettings, geometry: Geometry) -> Conventions:
 
 def _make_run(request: ScoreRequest) -> tuple[Run, Plan]:
     request.source.build(torch.device("cpu"))  # refuses weights that do not fit, before anything is written
-    with gather_alleles(request) as gathered:
+    gathered, removed = gather_alleles(request)
+    with gathered:
         identity = _identity(request, [name for name in gathered.by_contig if name is not None], gathered.alleles)
         drafted = draft_plan(request, gathered, identity_digest(identity))
-        counts = {"records": gathered.records, "alleles": gathered.alleles}
+        counts = {"records": gathered.records, "alleles": gathered.alleles, "filtered": removed}
         return put_run(request, drafted, identity=identity, counts=counts)
 
 
-def gather_alleles(request: ScoreRequest) -> Gathered:
-    """Read and place all alleles of the input.
+def gather_alleles(request: ScoreRequest) -> tuple[Gathered, Mapping[str, int]]:
+    """Read and place all alleles of the input that the filters leave.
+
+    Returns:
+        The alleles, and how many records each filter took out.
 
     Raises:
         InputError: when there are none, or the input cannot be used.
     """
+    settings, genome = request.settings, request.genome
+    sources = open_sources(request.inputs, sites=request.sites)
+    for check in check_assemblies(
+        sources, genome, allow_swapped=settings.allow_swapped, allow_mismatch=settings.allow_mismatch
+    ):
+        for note in check.notes():
+            print(f"note: {note}", file=sys.stderr)
+    wanted = filtered(sources, _sampled(request, sources), genome.contigs)
     gathered = gather(
-        [read_alleles(request.inputs)],
-        request.genome.contigs,
-        place=lambda raw: place_alleles(raw, request.genome, max_allele_bp=request.max_allele_bp),
+        wanted.batches,
+        genome.contigs,
+        place=lambda raw: place_alleles(
+            raw,
+            genome,
+            max_allele_bp=request.max_allele_bp,
+            allow_swapped=settings.allow_swapped,
+            refuse_wrong_genome=False,
+        ),
     )
+    removed = {name: count for name, count in wanted.removed.items() if count}
     if not gathered.alleles:
         gathered.dispose()
-        raise InputError(f"{', '.join(map(str, request.inputs))}: no variants in the input")
-    return gathered
+        filters = f"; filters took out {removed}" if removed else ""
+        raise InputError(f"{', '.join(map(str, request.inputs))}: no variants in the input{filters}")
+    if removed:
+        counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
+        print(f"note: filters took out records: {counts}", file=sys.stderr)
+    return gathered, removed
+
+
+def _sampled(request: ScoreRequest, sources: Sequence[Source]) -> Filters:
+    """The filters, with the sample drawn where one is asked for."""
+    filters, contigs = request.filters, request.genome.contigs
+    if request.settings.sample is None:
+        return filters
+    batches = (raw for source in sources for raw in source.batches(details=filters.needs_details))
+    return with_sample(filters, batches, contigs, size=request.settings.sample)
 
 
 def draft_plan(request: ScoreRequest, gathered: Gathered, seed: str) -> Drafted:
@@ -200,6 +252,20 @@ def _identity(request: ScoreRequest, contigs: Iterable[str], alleles: int) -> di
         "max_allele_bp": request.max_allele_bp,
         "shard_size": settings.shard_size or default_shard_size(alleles),
         "input": input_digests(request.inputs),
+        "sites": None if request.sites is None else input_digests([request.sites]),
+        "allow_swapped": settings.allow_swapped,
+        "filters": _filters_identity(request),
+    }
+
+
+def _filters_identity(request: ScoreRequest) -> dict[str, Any]:
+    """What decides which records have rows. Regions count by the bases that they come to."""
+    settings, regions = request.settings, request.filters.regions
+    asked = None if regions is None else {contig: intervals.tolist() for contig, intervals in regions.items()}
+    names = ("min_maf", "max_maf", "only_pass", "max_indel_bp", "sample", "sample_seed")
+    return {
+        "regions_sha256": None if asked is None else layout.sha256(layout.canonical_json(asked)),
+        **{name: getattr(settings, name) for name in names},
     }
 
 

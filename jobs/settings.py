@@ -75,7 +75,31 @@ class ScoreSettings(RunSettings):
 
     command = "score"
 
-    variants: tuple[str, ...] = option("VCF (.vcf, .vcf.gz), or TSV or Parquet with chrom, pos, ref, alt", nargs="+")
+    variants: tuple[str, ...] = option(
+        "VCF, BCF, .pvar, .bim, GWAS-SSF and other summary statistics, TSV, BED, Parquet, or a list of rsIDs; "
+        "files, globs and directories of Parquet (docs/variants.md)",
+        nargs="+",
+    )
+    sites: str | None = option("file with rsIDs, places and alleles, for lists of rsIDs", None, metavar="FILE")
+    allow_swapped: bool = option(
+        "go on where the genome has ALT in the place of REF; such alleles change places (flag ref_swapped)",
+        False,
+        action="store_true",
+    )
+    allow_mismatch: bool = option(
+        "go on though less than 90 % of a sample fit the genome; what does not fit is a row ref_mismatch",
+        False,
+        action="store_true",
+    )
+    regions: tuple[str, ...] = option(
+        "only records that overlap these: BED files, chr20, chr20:1-5000000", (), type=_words, metavar="REGION,…"
+    )
+    min_maf: float | None = option("only records with at least this minor allele frequency", None, type=float)
+    max_maf: float | None = option("only records with at most this minor allele frequency", None, type=float)
+    only_pass: bool = option("only records whose FILTER is PASS or '.'", False, action="store_true")
+    max_indel_bp: int | None = option("only records that insert or delete at most this many bases", None, type=int)
+    sample: int | None = option("only so many records, drawn by chance that --sample-seed decides", None, type=int)
+    sample_seed: int = option("which sample", 0, type=int)
     statistics: tuple[str, ...] = option("statistics to compute", ("sad",), type=_words, metavar="NAME,…")
     shifts: tuple[int, ...] = option("window shifts in bp to average over", (0,), type=_integers, metavar="BP,…")
     centre_bin: int | None = option(

@@ -1,186 +1,177 @@
-"""VCF and tab-separated text, plain or gzip, as columns of strings with the true line numbers.
+"""Records of a text file as columns of strings with the true line numbers.
 
-Works on blocks of whole lines held as bytes in NumPy, so that no record becomes a Python object. Knows tabs, line ends,
-headers and compression. Does not know what a position or an allele is.
+Blocks in which every line has the same number of columns go through pyarrow's CSV reader; any other block is cut up as
+bytes in NumPy, so that each of its lines answers for itself. No record becomes a Python object in either. Knows
+separators and line ends. Does not know what a position or an allele is.
 """
 
-from collections.abc import Iterator, Mapping
+import csv
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 from jaxtyping import Bool, Int64, UInt8
 
-from enformer_core.errors import InputError
-from enformer_core.variants.columns import REQUIRED, VCF_COLUMNS, find_columns, listed
+from enformer_core.variants.columns import REQUIRED
+from enformer_core.variants.compression import HEAD_BYTES, whole_lines
+from enformer_core.variants.layouts import Layout, find_layout
 
-_BLOCK_BYTES = 1 << 24
+TEXT_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
 _TAB, _LF, _CR = 9, 10, 13
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-_UTF8_BOM = b"\xef\xbb\xbf"
+_MANY = 4096  # columns of a line; beyond, blocks hold few lines and the CSV reader's columns cost more than cells
 
 
 def read_delimited(path: Path) -> Iterator[pa.Table]:
-    """Blocks of records: line (int64, 1-based), fields (int64) and, as strings, chrom, pos, id, ref, alt as written.
-
-    A column is null where its line ends before it, id also where the file has none. `fields` counts the line's columns;
-    `wanted` (int64) how many are needed to reach the last required one. Empty lines are no records.
-
-    Raises:
-        InputError: when the file is not text, has no usable header, or is compressed and damaged.
-    """
-    blocks = _whole_lines(_pieces(path))
-    header, rest = _find_header(blocks, path)
-    line = header.body_line
-    if rest:
-        yield _split(rest, header.columns, line)
-        line += rest.count(b"\n")
-    for block in blocks:
-        yield _split(block, header.columns, line)
-        line += block.count(b"\n")
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    """The file's text in pieces of any length, decompressed."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-    compressed = head.startswith(b"\x1f\x8b")
-    if compressed:
-        _check_bgzf_end(path, head)
-    elif head.startswith(b">"):
-        raise InputError(f"{path}: a FASTA file, not variants. Give the genome with --genome.")
-    with pa.input_stream(str(path), compression="gzip" if compressed else None) as stream:
-        first = True
-        while piece := _read(stream, path):
-            if first:
-                _check_text(piece[: 1 << 16], path)
-                piece = piece.removeprefix(_UTF8_BOM)
-            first = False
-            yield piece
-
-
-def _read(stream: Any, path: Path) -> bytes:
-    try:
-        piece: bytes = stream.read(_BLOCK_BYTES)
-    except OSError as error:
-        what = "cut short" if "runcated" in str(error) else "damaged"
-        raise InputError(f"{path}: this gzip file is {what} ({error}). Copy or download it again.") from error
-    return piece
-
-
-def _check_bgzf_end(path: Path, head: bytes) -> None:
-    """A BGZF file that was cut between two of its blocks is valid gzip; only its end marker is missing."""
-    if head[3:4] != b"\x04" or head[12:14] != b"BC":
-        return
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - len(_BGZF_END), 0))
-        if file.read() == _BGZF_END:
-            return
-    raise InputError(
-        f"{path}: this BGZF file is cut short: its end marker is missing. Copy or download it again; "
-        f"if it is whole, write it anew: gunzip -c {path.name} | bgzip > whole.{path.name}"
-    )
-
-
-def _check_text(head: bytes, path: Path) -> None:
-    if head.startswith(b"BCF"):
-        raise InputError(f"{path}: BCF is not read. Convert it: bcftools view -Oz -o {path.stem}.vcf.gz {path.name}")
-    if head.startswith(b">"):
-        raise InputError(f"{path}: a FASTA file, not variants. Give the genome with --genome.")
-    if np.frombuffer(head, dtype=np.uint8).min() < _TAB:
-        raise InputError(f"{path}: a binary file, not variants. Give VCF, tab-separated text or Parquet.")
-
-
-def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Blocks that end at a line's end; a last line without one is given one."""
-    unfinished: list[bytes] = []
-    for piece in pieces:
-        end = piece.rfind(b"\n") + 1
-        if end:
-            yield b"".join([*unfinished, piece[:end]])
-            unfinished = []
-        unfinished.append(piece[end:])
-    if last := b"".join(unfinished):
-        yield last + b"\n"
+    """Blocks of records: see `DelimitedFile.blocks`."""
+    return DelimitedFile.open(path).blocks()
 
 
 @dataclass(frozen=True)
-class _Header:
-    """Where the columns are (0-based), and the line on which records begin (1-based)."""
+class DelimitedFile:
+    """A text file of known layout."""
 
-    columns: Mapping[str, int]
-    body_line: int
+    path: Path
+    layout: Layout
 
+    @staticmethod
+    def open(path: Path) -> "DelimitedFile":
+        """Look at the file's beginning.
 
-def _find_header(blocks: Iterator[bytes], path: Path) -> tuple[_Header, bytes]:
-    """The header, and what remains of its block: the first records."""
-    number, is_vcf, named = 0, False, False
-    for block in blocks:
-        position = 0
-        while position < len(block):
-            start, position, number = position, block.index(b"\n", position) + 1, number + 1
-            line = block[start:position].rstrip(b"\r\n")
-            if not line or line.startswith(b"##"):
-                is_vcf |= line.startswith(b"##fileformat=VCF")
-                continue
-            names = line.decode("utf-8", "backslashreplace").split("\t")
-            columns = find_columns(names, f"{path}, line {number}")
-            if columns is not None:
-                return _Header(columns, number + 1), block[position:]
-            if not line.startswith(b"#"):
-                if is_vcf and not named and _is_vcf_record(names):
-                    return _Header(VCF_COLUMNS, number), block[start:]
-                raise _no_header(path, number, names, is_vcf=is_vcf)
-            named |= line.upper().startswith(b"#CHROM")
-    raise InputError(f"{path}: no header line that names the columns #CHROM, POS, REF and ALT, and no records")
+        Raises:
+            InputError: when the file is not text, has no usable header, or is compressed and damaged.
+        """
+        return DelimitedFile(path, find_layout(whole_lines(path, block_bytes=HEAD_BYTES), path)[0])
 
+    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+        """Blocks of records: line (int64, 1-based), fields, wanted (int64) and columns of strings as written.
 
-def _is_vcf_record(fields: list[str]) -> bool:
-    """Some programs leave out `#CHROM`; after `##fileformat=VCF` the order of columns is known all the same."""
-    return len(fields) > VCF_COLUMNS["alt"] and fields[VCF_COLUMNS["pos"]].isdecimal()
+        The strings are chrom, pos, id, ref, alt, and those of the further roles that the file has. A column is null
+        where its line ends before it, or the file has none. `fields` counts the line's columns; `wanted` how many are
+        needed to reach the last required one. Empty lines are no records.
 
+        Raises:
+            InputError: when the file is compressed and damaged.
+        """
+        blocks = whole_lines(self.path)
+        layout, rest = find_layout(blocks, self.path)
+        line = layout.body_line
+        for block in chain([rest] if rest else [], blocks):
+            yield self.split(block, roles, first_line=line)
+            line += block.count(b"\n")
 
-def _no_header(path: Path, number: int, names: list[str], *, is_vcf: bool) -> InputError:
-    if is_vcf:
-        return InputError(f"{path}: line {number} comes before any #CHROM line with POS, REF and ALT. Add that line.")
-    return InputError(
-        f"{path}: not a variant file. Line {number} should name columns {', '.join(REQUIRED)}, separated by tabs; "
-        f"it has {listed(names)}. Give VCF, tab-separated text with such a header, or Parquet."
-    )
+    def split(self, block: bytes, roles: tuple[str, ...] = (), *, first_line: int = 0) -> pa.Table:
+        """The records of a block of whole lines, as `blocks` gives them."""
+        index = self.layout.columns.index
+        chosen = {role: index.get(role) for role in (*TEXT_COLUMNS, *roles)}
+        present = {role: at for role, at in chosen.items() if at is not None or role in TEXT_COLUMNS}
+        return _Splitter(self.layout, present)(block, first_line)
 
 
-def _split(block: bytes, columns: Mapping[str, int], first_line: int) -> pa.Table:
-    """Cut a block of whole lines into columns."""
-    text = np.frombuffer(block, dtype=np.uint8)
-    ends = np.flatnonzero(text == _LF)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lines = np.arange(first_line, first_line + ends.size)
-    ends = ends - ((text[ends - 1] == _CR) & (ends > starts))  # a CR before LF belongs to the line's end
-    filled = ends > starts
-    starts, ends, lines = starts[filled], ends[filled], lines[filled]
-    tabs = np.append(np.flatnonzero(text == _TAB), 0)  # the last is never read as a tab; it keeps indices inside
-    first_tab = np.searchsorted(tabs[:-1], starts)
-    fields = np.searchsorted(tabs[:-1], ends) - first_tab + 1
+@dataclass(frozen=True)
+class _Splitter:
+    """Cuts blocks of whole lines into columns; `chosen` says which, None for those that the file does not have."""
 
-    def column(name: str) -> pa.Array:
-        index = columns.get(name)
-        if index is None:
-            return pa.nulls(starts.size, pa.string())
-        begins = starts if index == 0 else tabs[np.minimum(first_tab + index - 1, tabs.size - 1)] + 1
-        stops = np.where(index < fields - 1, tabs[np.minimum(first_tab + index, tabs.size - 1)], ends)
-        return _strings(text, begins, stops, index < fields)
+    layout: Layout
+    chosen: dict[str, int | None]
 
-    return pa.table(
-        {
-            "line": lines,
-            "fields": fields,
-            "wanted": np.full(lines.size, 1 + max(columns[name] for name in REQUIRED)),
-            **{name: column(name) for name in VCF_COLUMNS},
+    def __call__(self, block: bytes, first_line: int) -> pa.Table:
+        """The records of a block."""
+        block = _with_tabs(block, self.layout.separator)
+        even = self._split_even(block, first_line)
+        return self._split_any(block, first_line) if even is None else even
+
+    @property
+    def wanted(self) -> int:
+        required = [self.chosen[role] for role in REQUIRED]
+        present = [at for at in required if at is not None] or [self.chosen["id"] or 0]
+        return 1 + max(present)
+
+    def _split_even(self, block: bytes, first_line: int) -> pa.Table | None:
+        """The same by pyarrow's CSV reader; None where it would not count lines as they are or lines differ."""
+        if b"\r" in block:
+            return None
+        fields = block.count(b"\t", 0, block.index(b"\n")) + 1
+        if fields < self.wanted or not 1 < fields <= _MANY:
+            return None
+        present = {f"f{at}": pa.string() for at in self.chosen.values() if at is not None and at < fields}
+        try:
+            table = pa_csv.read_csv(
+                pa.py_buffer(block),
+                read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=len(block) // 2 + 4096),
+                parse_options=pa_csv.ParseOptions(delimiter="\t", quote_char=False),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=present, include_columns=list(present), strings_can_be_null=False
+                ),
+            )
+        except (pa.ArrowInvalid, pa.ArrowKeyError):
+            return None
+        if table.num_rows != block.count(b"\n"):
+            return None
+        size = table.num_rows
+        columns = {
+            role: table[f"f{at}"] if at is not None and at < fields else pa.nulls(size, pa.string())
+            for role, at in self.chosen.items()
         }
-    )
+        return self._table(np.arange(first_line, first_line + size), np.full(size, fields), columns)
+
+    def _split_any(self, block: bytes, first_line: int) -> pa.Table:
+        """Every line by itself."""
+        text = np.frombuffer(block, dtype=np.uint8)
+        ends = np.flatnonzero(text == _LF)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        lines = np.arange(first_line, first_line + ends.size)
+        ends = ends - ((text[ends - 1] == _CR) & (ends > starts))  # a CR before LF belongs to the line's end
+        filled = ends > starts
+        starts, ends, lines = starts[filled], ends[filled], lines[filled]
+        tabs = np.append(np.flatnonzero(text == _TAB), 0)  # the last is never read as a tab; it keeps indices inside
+        first_tab = np.searchsorted(tabs[:-1], starts)
+        fields = np.searchsorted(tabs[:-1], ends) - first_tab + 1
+
+        def column(index: int | None) -> pa.Array:
+            if index is None:
+                return pa.nulls(starts.size, pa.string())
+            begins = starts if index == 0 else tabs[np.minimum(first_tab + index - 1, tabs.size - 1)] + 1
+            stops = np.where(index < fields - 1, tabs[np.minimum(first_tab + index, tabs.size - 1)], ends)
+            return _strings(text, begins, stops, index < fields)
+
+        return self._table(lines, fields, {role: column(at) for role, at in self.chosen.items()})
+
+    def _table(
+        self,
+        lines: Int64[np.ndarray, " rows"],
+        fields: Int64[np.ndarray, " rows"],
+        columns: dict[str, pa.Array | pa.ChunkedArray],
+    ) -> pa.Table:
+        wanted = np.full(lines.size, self.wanted)
+        return pa.table({"line": lines, "fields": fields, "wanted": wanted, **columns})
+
+
+def _with_tabs(block: bytes, separator: str) -> bytes:
+    """The same lines with tabs between columns."""
+    if separator == "tab":
+        return block
+    if separator == "space":
+        inner = re.sub(rb"[ \t]+", b"\t", block)
+        return re.sub(rb"(?m)^\t+|\t+(?=\r?$)", b"", inner)
+    if b'"' in block:
+        return b"\n".join(_unquoted(line) for line in block.split(b"\n"))
+    return block.replace(b"\t", b" ").replace(b",", b"\t")
+
+
+def _unquoted(line: bytes) -> bytes:
+    """A line of CSV; one whose quotes do not close stays as it is, and will be too short."""
+    body = line.rstrip(b"\r").decode("utf-8", "surrogateescape").replace("\t", " ").replace("\r", " ")
+    try:
+        fields = next(csv.reader([body], strict=True), [])
+    except csv.Error:
+        fields = [body]
+    return "\t".join(fields).replace("\n", " ").encode("utf-8", "surrogateescape")
 
 
 def _strings(

@@ -32,6 +32,19 @@ class Status(StrEnum):
     """Scoring failed, and again when tried alone."""
 
 
+class Flag(StrEnum):
+    """What is worth knowing of an allele whatever its status."""
+
+    REF_SWAPPED = "ref_swapped"
+    """The genome has the allele that came as ALT, or as effect allele."""
+    STRAND_AMBIGUOUS = "strand_ambiguous"
+    """A/T or C/G where the input does not say which is REF: the other strand would look the same."""
+    AMBIGUOUS_ORDER = "ambiguous_order"
+    """An indel, its order not declared, of which both alleles fit the genome; the order is taken as written."""
+    DUPLICATE = "duplicate"
+    """The same allele as another row; set when a plan is made."""
+
+
 _INPUT_FIELDS = [
     pa.field("input_file", pa.string()),
     pa.field("input_line", pa.int64()),
@@ -45,12 +58,25 @@ _INPUT_FIELDS = [
     pa.field("reason", pa.string()),
 ]
 
-RAW_SCHEMA = pa.schema(_INPUT_FIELDS)
+RAW_SCHEMA = pa.schema(
+    [
+        *_INPUT_FIELDS,
+        pa.field("declares_ref", pa.bool_()),
+        pa.field("effect", pa.int8()),
+        pa.field("frequency", pa.float64()),
+        pa.field("passed", pa.bool_()),
+    ]
+)
 """Alleles as read.
 
 `input_line` counts from 1 (rows of a Parquet file too), `alt_index` from 1 inside the record; `input_chrom`,
 `input_ref` and `input_alt` are as written, null when absent; `start` is 0-based, null if it could not be read;
 `status` is null while nothing is decided; `reason` says why a record is malformed or an allele bad.
+
+`declares_ref` is false where the format says nothing of which allele the genome has: then `input_alt` is the effect
+allele (A1) and `input_ref` the other; null counts as true. `effect` is 1 where `input_alt` is the effect allele, -1
+where `input_ref` is, null where none is named. `frequency` (of `input_alt`, 0 to 1) and `passed` (FILTER) are null
+where the input does not have them or they were not asked for.
 """
 
 PLACED_SCHEMA = pa.schema(
@@ -66,5 +92,9 @@ PLACED_SCHEMA = pa.schema(
 """Alleles with a place and a status, which is never null.
 
 `chrom` is the genome's own name, null for rows without a place; `ref` and `alt` are in upper case, except that a
-symbolic `alt` is kept as written; `ref` is null where the record is malformed, `alt` there and where there is none.
+symbolic `alt` is kept as written; `ref` is null where the record is malformed, `alt` there and where there is none. Of
+alleles that are scored, `start`, `ref` and `alt` are trimmed and left-aligned, and `ref` is what the genome has.
+
+`effect_sign` turns a score, alt - ref, to that of the input's effect allele; where the input names none it is null, but
+-1 where its REF and ALT were swapped. `flags` are of `Flag`.
 """

@@ -60,7 +60,7 @@ def test_every_ref_wrong_asks_about_the_assembly(refused, tmp_path, letters):
     other = {"A": "C", "C": "G", "G": "T", "T": "A"}
     wrong = [("chr1", pos, other[letters["chr1"][pos - 1]], letters["chr1"][pos - 1]) for pos in (10, 20, 30)]
     error = refused(variants=write_vcf(tmp_path / "x.vcf", wrong))
-    assert "0 of 3" in error
+    assert "0.0% of 3" in error
     assert "assembly" in error
 
 
