@@ -77,17 +77,18 @@ class Crew:
                 hand.call(now_s)
             elif hand.state == "resting":
                 resting = True
-            elif hand.state == "ready" and hand.asked and hand.question is None and now_s - hand.heard_s >= _LISTEN_S:
-                hand.call(now_s)
+            elif hand.is_busy and hand.pulse is None and now_s - hand.heard_s >= _LISTEN_S:
+                hand.feel_pulse(now_s)
         return resting
 
     def stuck(self) -> Iterator[tuple[Hand, str]]:
-        """Workers that were ready and are of use no more, each with the reason."""
+        """Workers that were there once and are of use no more, each with the reason."""
         now_s = self._fleet.now()
-        for hand in [hand for hand in self.hands if hand.state == "ready"]:
-            if hand.question is not None and now_s - hand.asked_s >= _SILENCE_S:
-                yield hand, "it does not answer, though its machine does"
-            if hand.is_of_use:
+        for hand in self.hands:
+            unanswered = hand.pulse is not None or (hand.state == "called" and hand.machine)
+            if unanswered and now_s - hand.asked_s >= _SILENCE_S:
+                yield hand, "it does not answer any more"
+            elif hand.state != "ready" or hand.is_of_use:
                 hand.useless_since_s = None
             elif hand.useless_since_s is None:
                 hand.useless_since_s = now_s
@@ -96,16 +97,14 @@ class Crew:
 
     def answered(self, hand: Hand, call: Call, outcome: Outcome) -> Iterator[Event]:
         """A worker has answered a question about itself."""
-        assert call == hand.question
-        if hand.state == "ready":
-            hand.question = None
+        if call == hand.pulse:
+            hand.pulse = None
         elif isinstance(outcome, Failure):
             error = outcome.exception(f"the set-up of {hand.name}")
             at_once = not self._any_was_ready and self._classify(error) != "storage"
             yield from self._failed_in_setup(hand, error, at_once=at_once)
         elif isinstance(outcome, Done) and hand.state == "called":
-            hand.machine = outcome.value
-            hand.state, hand.question = "building", hand.worker.build()
+            hand.build(outcome.value, self._fleet.now())
         elif isinstance(outcome, Done):
             hand.state, hand.question, hand.setup_failures = "ready", None, 0
             self._any_was_ready = True
@@ -125,15 +124,15 @@ class Crew:
         """Dismiss a worker and hire another in its place; what it had must have been taken from it."""
         hand.worker.dismiss()
         hand.rest(self._fleet.now() + pause_s)
-        hand.worker = self._fleet.hire(hand.name)
+        hand.worker, hand.machine = self._fleet.hire(hand.name), ""
 
     def replace_faulty(self, hand: Hand) -> tuple[list[Errand], PoolNotice]:
         """Replace a worker that fails at everything; what it had, and what is to be said."""
-        had = hand.rest(0)
+        had, machine = hand.rest(0), hand.machine
         self.replace(hand, pause_s=self._backoff.seconds(hand.replacements))
         hand.replacements += 1
         text = (
-            f"{hand.name} on {hand.machine} failed at one task after another while others succeeded, and is replaced. "
+            f"{hand.name} on {machine} failed at one task after another while others succeeded, and is replaced. "
             "If this happens again, look at that machine."
         )
         return had, PoolNotice(text)
@@ -190,8 +189,9 @@ class Crew:
         if alone and (at_once or hand.setup_failures >= MAX_ATTEMPTS):
             raise error
         if hand.setup_failures % MAX_ATTEMPTS == 0:
+            machine = hand.machine
             self.replace(hand, pause_s=self._backoff.seconds(hand.setup_failures))
             reason = " ".join(str(error).split())[:500]
             yield PoolNotice(
-                f"{hand.name} cannot be set up on {hand.machine}: {reason}. Others work; another is hired in its place."
+                f"{hand.name} cannot be set up on {machine}: {reason}. Others work; another is hired in its place."
             )

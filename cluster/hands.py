@@ -39,8 +39,9 @@ class Hand:
         name: in events and messages.
         worker: the worker itself.
         state: see above.
-        question: the call that it is to answer before it is ready or, once it is, to show that it lives.
-        asked_s: when that was asked.
+        question: the call that it is to answer before it is ready.
+        pulse: the call by which it is to show that it lives while it is at something.
+        asked_s: when it was last asked for a sign of life.
         heard_s: when it last answered anything.
         rest_until_s: when it may be called again.
         machine: the machine it is on, once it has answered.
@@ -54,6 +55,7 @@ class Hand:
     worker: Worker
     state: Literal["resting", "called", "building", "ready"] = "resting"
     question: Call | None = None
+    pulse: Call | None = None
     asked_s: float = 0.0
     heard_s: float = 0.0
     rest_until_s: float = 0.0
@@ -73,17 +75,29 @@ class Hand:
         """Whether it is ready, and not only at what others have done meanwhile."""
         return self.state == "ready" and (not self.asked or any(not asked.errand.settled for asked in self.asked))
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is at something."""
+        return self.state == "building" or (self.state == "ready" and bool(self.asked))
+
     def call(self, now_s: float) -> None:
-        """Ask for a sign of life."""
-        self.question, self.asked_s = self.worker.ping(), now_s
-        if self.state != "ready":
-            self.state = "called"
+        """Ask whether it is there."""
+        self.state, self.question, self.asked_s = "called", self.worker.ping(), now_s
+
+    def feel_pulse(self, now_s: float) -> None:
+        """Ask whether it lives, while it is at something."""
+        self.pulse, self.asked_s = self.worker.ping(), now_s
+
+    def build(self, machine: str, now_s: float) -> None:
+        """Let it make its function."""
+        self.state, self.machine, self.heard_s = "building", machine, now_s
+        self.question = self.worker.build()
 
     def rest(self, until_s: float) -> list[Errand]:
         """Be left alone for a while; gives back what it had, the oldest first."""
         had = [asked.errand for asked in self.asked]
         self.asked.clear()
-        self.state, self.question, self.rest_until_s = "resting", None, until_s
+        self.state, self.question, self.pulse, self.rest_until_s = "resting", None, None, until_s
         return had
 
     def give(self, errand: Errand, now_s: float) -> None:
@@ -101,7 +115,7 @@ class Hand:
     def calls(self) -> list[Call]:
         """All that it has yet to answer."""
         waited = [asked.call for asked in self.asked]
-        return waited if self.question is None else [*waited, self.question]
+        return [*waited, *(call for call in (self.question, self.pulse) if call is not None)]
 
     def has_room(self, limit: int) -> bool:
         """Whether it may be given one more."""

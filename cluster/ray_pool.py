@@ -7,7 +7,6 @@ whose turn. Only the factory, payloads and results pass through Ray: large data 
 import logging
 import math
 import os
-import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import ray  # noqa: TID251 - this is the file
 from ray import cloudpickle  # noqa: TID251
 from ray._private import ray_constants  # noqa: TID251 - see _start_local
+from ray._private.state import state  # noqa: TID251 - nowhere else is it said which nodes are about to go
 from ray.exceptions import (  # noqa: TID251
     ActorDiedError,
     ActorUnavailableError,
@@ -27,6 +27,7 @@ from ray.exceptions import (  # noqa: TID251
 from ray.util.metrics import Counter, Gauge, Histogram  # noqa: TID251
 
 from cluster.fleet import Call, Gone, Outcome
+from cluster.head import Head, knock
 from cluster.pool import (
     Classify,
     Divisible,
@@ -91,6 +92,8 @@ class RayPool(Scheduler):
     ) -> None:
         if workers is not None and workers < 1:
             raise PoolError(f"a pool of {workers} workers: ask for at least 1")
+        if not cpus_per_worker and not gpus_per_worker:
+            raise PoolError("workers that ask for no CPU and no GPU: there would be no end of them. Ask for a share")
         asked = {"CPU": cpus_per_worker, "GPU": gpus_per_worker, "memory": memory_bytes_per_worker or 0}
         fleet = _RayFleet(cloudpickle.dumps(factory), asked, _connect(address))
         try:
@@ -126,6 +129,7 @@ class _RayWorker:
 
     actor: Any
     pickled_factory: bytes
+    head: Head
 
     def ping(self) -> Call:
         return self.actor.ping.remote()
@@ -140,14 +144,15 @@ class _RayWorker:
         return self.actor.drain.remote()
 
     def dismiss(self) -> None:
-        if ray.is_initialized():
+        if ray.is_initialized() and self.head.answers():  # else this would wait for it
             ray.kill(self.actor, no_restart=True)
 
 
-class _RayReplica(Replica):
+class ReplicaOnRay(Replica):
     """A replica that knows its node."""
 
     def ping(self) -> str:
+        """The node's identifier, as a sign of life."""
         return str(ray.get_runtime_context().get_node_id())
 
 
@@ -160,6 +165,8 @@ class _RayFleet:
         self._pickled_factory = pickled_factory
         self._asked = asked
         self._connected_here = connected_here
+        self._head = Head(ray.get_runtime_context().gcs_address)
+        self._capacity = 0
 
     def now(self) -> float:
         return time.monotonic()
@@ -168,12 +175,13 @@ class _RayFleet:
         del name
         options = {"num_cpus": self._asked["CPU"], "num_gpus": self._asked["GPU"], "memory": self._asked["memory"]}
         # Ray brings dead actors back; their tasks are tried again by the scheduler, where attempts are counted.
-        actor = ray.remote(_RayReplica).options(
+        actor = ray.remote(ReplicaOnRay).options(
             **options, max_restarts=-1, max_task_retries=0, max_concurrency=_THREADS
         )
-        return _RayWorker(actor.remote(), self._pickled_factory)
+        return _RayWorker(actor.remote(), self._pickled_factory, self._head)
 
     def wait(self, calls: Sequence[Call], timeout_s: float) -> list[tuple[Call, Outcome]]:
+        self._head.check()
         if not calls:
             time.sleep(timeout_s)
             return []
@@ -183,12 +191,19 @@ class _RayFleet:
 
     def is_machine_lost(self, machine: str) -> bool:
         """Asks the node itself too: Ray takes some 15 s to notice that one is gone, longer than the task rests."""
-        return not any(_is_there(node) for node in ray.nodes() if node["NodeID"] == machine)
+        if not self._head.answers():
+            return True  # nobody can tell
+        alive = any(_is_there(node) for node in ray.nodes() if node["NodeID"] == machine)
+        return not alive or machine in state.get_draining_nodes()
 
     def capacity(self) -> int:
-        return sum(self._holds(node["Resources"]) for node in ray.nodes() if node["Alive"])
+        if self._head.answers():
+            self._capacity = sum(self._holds(node["Resources"]) for node in ray.nodes() if node["Alive"])
+        return self._capacity
 
     def shortage(self) -> str:
+        if not self._head.answers():
+            return "the head of the cluster does not answer"
         return (
             f"each asks for {_amounts(self._asked)}; the whole cluster has {_amounts(ray.cluster_resources())}, "
             f"and {_amounts(ray.available_resources())} of that free"
@@ -220,7 +235,8 @@ class _RayFleet:
         self._connected_here = False
 
     def _holds(self, resources: Mapping[str, float]) -> int:
-        return min(math.floor(resources.get(kind, 0) / amount) for kind, amount in self._asked.items() if amount)
+        shares = (resources.get(kind, 0) / amount for kind, amount in self._asked.items() if amount)
+        return min(math.floor(share + 1e-6) for share in shares)  # a GPU in tenths holds ten
 
 
 def _is_there(node: Mapping[str, Any]) -> bool:
@@ -228,7 +244,7 @@ def _is_there(node: Mapping[str, Any]) -> bool:
     if not node["Alive"]:
         return False
     try:
-        socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), timeout=_NODE_S).close()
+        knock(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", timeout_s=_NODE_S)
     except OSError:
         return False
     return True
@@ -302,20 +318,14 @@ def _connect(address: str) -> bool:
         if address == "local":
             _start_local()
         else:
-            _knock(address)
+            if ":" in address and "://" not in address:
+                knock(address, timeout_s=_KNOCK_S)  # Ray itself would try for a minute, then end the process
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         ray.shutdown()
         remedy = "free memory and disk under /tmp" if address == "local" else "check the address and `ray status` there"
         raise PoolError(f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}.") from error
     return True
-
-
-def _knock(address: str) -> None:
-    """Raise OSError when nothing listens there; Ray itself would try for a minute, then end the process."""
-    host, colon, port = address.rpartition(":")
-    if colon and "://" not in address:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
 
 
 def _start_local() -> None:

@@ -205,7 +205,7 @@ class Scheduler:
     def _listen(self) -> Iterator[Event]:
         resting = self._crew.call()
         for hand, reason in [*self._crew.stuck()]:
-            yield from self._lost(hand, Gone(reason))
+            yield from self._lost(hand, Gone(reason, coming_back=True))
             self._crew.replace(hand)
         whose = {call: hand for hand in self._crew.hands for call in hand.calls()}
         for call, outcome in self._fleet.wait(list(whose), self._longest_wait_s(resting=resting)):
@@ -222,7 +222,7 @@ class Scheduler:
     def _hear(self, hand: Hand, call: Call, outcome: Outcome) -> Iterator[Event]:
         if isinstance(outcome, Gone):
             yield from self._lost(hand, outcome)
-        elif call == hand.question:
+        elif call in (hand.question, hand.pulse):
             yield from self._crew.answered(hand, call, outcome)
         elif outcome is None:  # its process died and came back unnoticed, so it had not begun
             had, _ = self._crew.lost(hand, Gone("its process died between two tasks"))

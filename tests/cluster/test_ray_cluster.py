@@ -89,6 +89,13 @@ def test_a_worker_that_is_stopped_holds_up_nothing(told):
     assert scene["ends when it goes on"]
 
 
+def test_a_head_that_is_killed_ends_the_run_with_a_reason(told):
+    scene = told["the head dies"]
+    assert "the head of the cluster, 127.0.0.1:" in scene["error"]
+    assert "run the same command again when the cluster is back" in scene["error"]
+    assert scene["seconds"] < 15
+
+
 # The driver
 
 
@@ -137,6 +144,7 @@ class Scenes:
             "scarcity": self.scarcity(),
             "a node dies, one joins": self.node_replaced(),
             "a worker stopped": self.worker_stopped(),
+            "the head dies": self.head_killed(),  # and with it the cluster
         }
 
     def run(self, tasks: Iterable[tuple[str, Any]], gpus: float, **settings: Any) -> Iterator[Any]:
@@ -208,6 +216,22 @@ class Scenes:
             ),
             "ends when it goes on": ends(pid),
         }
+
+    def head_killed(self) -> dict[str, Any]:
+        from cluster import head  # noqa: PLC0415
+        from cluster.pool import PoolError  # noqa: PLC0415
+
+        head._PATIENCE_S, head._EVERY_S = 2.0, 0.5
+        (control,) = self._cluster.head_node.all_processes["gcs_server"]
+        killed_s = 0.0
+        try:
+            for event in self.run(((f"task {number}", ("", 0.5)) for number in range(200)), 1):
+                if kind(event) == "TaskDone" and not killed_s:
+                    os.kill(control.process.pid, signal.SIGKILL)
+                    killed_s = time.monotonic()
+        except PoolError as error:
+            return {"error": str(error), "seconds": time.monotonic() - killed_s}
+        return {"error": "", "seconds": 0}
 
 
 def kill_node(cluster: Any, node: Any) -> None:

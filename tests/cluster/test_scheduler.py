@@ -3,6 +3,7 @@
 import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -24,8 +25,6 @@ from cluster.pool import (
     WorkerReady,
 )
 from cluster.scheduler import Scheduler
-
-LIMIT_S = 200_000.0
 
 
 class StorageDownError(Exception):
@@ -49,10 +48,9 @@ def course(fleet: ToyFleet, tasks: Iterable[Task], **options) -> list[Event]:
 
 
 def timed(fleet: ToyFleet, tasks: Iterable[Task], **options) -> Iterator[tuple[float, Event]]:
-    """Events with the time at which they came; a run that does not end in time is broken off."""
+    """Events with the time at which they came."""
     with pool_on(fleet, **options) as pool:
         for event in pool.run(tasks):
-            assert fleet.now_s < LIMIT_S, "the run hangs"
             yield fleet.now_s, event
 
 
@@ -335,9 +333,8 @@ def test_workers_that_break_in_mid_run_stop_it_and_no_item_is_isolated():
     fleet = ToyFleet(machines={"m": 2})
     fleet.world = lambda payload, worker: payload.fate() if fleet.now_s < 30 else Does(0.1, OSError("GPU fell off"))
     seen = []
-    with pool_on(fleet) as pool, pytest.raises(PoolError, match="nothing succeeds.*GPU fell off"):
-        for event in pool.run(numbered(*[Part(4) for _ in range(400)])):
-            seen.append(event)
+    with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"):
+        seen.extend(iter(pool.run(numbered(*[Part(4) for _ in range(400)]))))
     assert of(TaskDone, seen)
     assert not of(TaskIsolated, seen)
 
@@ -561,9 +558,7 @@ def test_workers_that_die_in_their_set_up_end_the_run_when_no_other_is_there():
 @pytest.mark.parametrize("error", ["dies", OSError("CUDA driver too old")])
 def test_one_machine_on_which_no_worker_can_be_set_up_does_not_stop_the_others(error):
     fleet = ToyFleet(machines={"good": 1, "bad": 1})
-    fleet.setup_error = lambda worker: error if worker.machine == "bad" and fleet.now_s > 1 else None
-    fleet.place = lambda place=fleet.place: fleet.now_s > 8 or len(fleet.workers) < 2 and place() or place()
-    fleet.at(9.0, fleet.place)
+    fleet.setup_error = lambda worker: error if worker.machine == "bad" else None
     events = course(fleet, numbered(*[Does(5.0)] * 30))
     assert len(of(TaskDone, events)) == 30
     assert any("cannot be set up on bad" in event.text for event in of(PoolNotice, events))
@@ -631,39 +626,44 @@ DEEDS = st.lists(
 )  # fmt: skip
 
 
+def strike(fleet: ToyFleet, kind: str, number: int) -> None:
+    """Let something befall one of the workers or machines there are."""
+    up = [worker for worker in fleet.workers if worker.up]
+    worker = up[number % len(up)] if up else None
+    if kind == "join":
+        fleet.join(f"joined at {fleet.now_s}, {number}", 1)
+    elif kind == "lose" and len(fleet.machines) > 1:
+        fleet.lose([*fleet.machines][number % len(fleet.machines)])
+    elif worker is not None and kind == "kill":
+        fleet.kill(worker)
+    elif worker is not None and kind.startswith("freeze"):
+        worker.frozen = True
+        if kind == "freeze and wake":
+            fleet.at(30.0, worker.still_alive(lambda: fleet.wake(worker)))
+
+
+def what(payload, worker) -> Does:
+    return payload.fate() if isinstance(payload, Part) else payload
+
+
 @settings(max_examples=150, deadline=None)
 @given(DEEDS, FAULTS, st.sampled_from([None, 1, 3]))
 def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
-    fleet = ToyFleet(
-        lambda payload, worker: payload.fate() if isinstance(payload, Part) else payload, machines={"m": 3}
-    )
-    joined = iter(range(100))
-
-    def strike(kind: str, number: int) -> None:
-        worker = fleet.workers[number % len(fleet.workers)] if fleet.workers else None
-        if kind == "join":
-            fleet.join(f"j{next(joined)}", 1)
-        elif kind == "lose" and len(fleet.machines) > 1:
-            fleet.lose([*fleet.machines][number % len(fleet.machines)])
-        elif worker is not None and worker.up and kind == "kill":
-            fleet.kill(worker)
-        elif worker is not None and worker.up and kind.startswith("freeze"):
-            worker.frozen = True
-            if "wake" in kind:
-                fleet.at(30.0, worker.still_alive(lambda: fleet.wake(worker)))
-
+    """Sound tasks are done, each item that is at fault is left out, and nothing is left at work."""
+    fleet = ToyFleet(what, machines={"m": 3})
     for at_s, kind, number in faults:
-        fleet.at(at_s, lambda kind=kind, number=number: strike(kind, number))
-    sound = [Task("sound", Does(0.5))]  # so that something has succeeded
-    events = []
-    try:
-        events = course(fleet, [*sound, *numbered(*deeds)], workers=workers)
-    except PoolError as error:
-        assert "nothing succeeds" in str(error)
-        return
-    assert ends(events) == Counter(["sound", *(f"t{number}" for number in range(len(deeds)))])
-    failed = {event.key for event in of(TaskFailed, events)}
+        fleet.at(at_s, partial(strike, fleet, kind, number))
+    sound = [Task("first", Does(0.5))]  # so that something has succeeded
+    events = course(fleet, [*sound, *numbered(*deeds)], workers=workers)
+    assert ends(events) == Counter(["first", *(f"t{number}" for number in range(len(deeds)))])
+    done = {event.key: event.result[1] for event in of(TaskDone, events)}
+    killed = sum(kind in ("kill", "freeze") for _, kind, _ in faults)
     for number, deed in enumerate(deeds):
-        if isinstance(deed, Does) and deed.error is None and not deed.dies:
-            assert f"t{number}" not in failed or any(kind == "kill" or "freeze" in kind for _, kind, _ in faults)
+        key = f"t{number}"
+        if isinstance(deed, Does):
+            bad = deed.dies or deed.error is not None
+            assert not bad or key not in done
+            assert bad or key in done or killed >= 3
+        elif key in done:
+            assert set(done[key].left_out) >= deed.poison & set(range(deed.items))
     assert not fleet.workers
