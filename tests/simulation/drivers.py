@@ -1,0 +1,361 @@
+"""A whole world: store, cluster, users who give the same command again and again, and what befalls them.
+
+The command is the real one from its arguments to its exit code, with real driver, scheduler, worker stages, commit,
+retries and S3 store; only the model, the machines, the network and time are made up.
+"""
+
+import contextlib
+import io
+import pickle
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pyarrow as pa
+
+import cluster.replica
+import enformer_core.dataset.ledger
+import enformer_core.dataset.plan
+import jobs.cli
+import jobs.interruption
+import jobs.run_shards
+import jobs.score_variants
+import jobs.watching
+from cluster.fleet import Gone
+from cluster.replica import Done
+from cluster.scheduler import Scheduler
+from enformer_core.dataset import layout
+from enformer_core.dataset.work import ShardWork
+from enformer_core.storage.retry import RetryingStore
+from tests.simulation import memory, toy
+from tests.simulation.faults import Kind, Weather
+from tests.simulation.fleet import Cluster, Machine, VirtualFleet
+from tests.simulation.store import Service
+from tests.simulation.world import START_WALL_S, Hub, Process, Thread, VirtualCondition, VirtualFuture, VirtualThreads
+
+LIMIT_S = 20_000.0
+"""Virtual seconds in which everything must be done, whatever happened: nothing hangs."""
+MOST_STARTS = 25
+COMMAND = ("score", "a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "s3://bucket/run", "--log-format", "json")
+
+
+@dataclass(frozen=True)
+class VirtualClock:
+    """The clock of the process that unpickles it."""
+
+    process: Process
+
+    def now(self) -> float:
+        return self.process.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.process.sleep(seconds)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _clock_here, ()
+
+
+def _clock_here() -> VirtualClock:
+    return VirtualClock(World.here().hub.process)
+
+
+@dataclass(eq=False)
+class Attempt:
+    """A task handed to a worker.
+
+    Attributes:
+        driver: who handed it.
+        work: what.
+        assigned_s: when.
+        begun: whether computing began.
+        outcome: what the driver was told, if anything.
+        outcome_s: when.
+    """
+
+    driver: Process
+    work: ShardWork
+    assigned_s: float
+    begun: bool = False
+    ended: bool = False
+    outcome: Any = None
+    outcome_s: float = float("inf")
+
+    def answered(self, outcome: Any, now_s: float) -> None:
+        self.outcome, self.outcome_s = outcome, now_s
+
+    @property
+    def done(self) -> bool:
+        return isinstance(self.outcome, Done)
+
+    @property
+    def gone(self) -> bool:
+        return isinstance(self.outcome, Gone)
+
+
+@dataclass(eq=False)
+class User:
+    """Somebody who gives the command until it says that all is done.
+
+    Attributes:
+        codes: exit codes so far; None for a driver that was killed.
+        began_s: when each driver was started.
+        finished: with exit code 0 or 3.
+    """
+
+    name: str
+    codes: list[int | None] = field(default_factory=list)
+    drivers: list[Process] = field(default_factory=list)
+    began_s: dict[Process, float] = field(default_factory=dict)
+    threads: dict[Process, Thread] = field(default_factory=dict)
+    finished: bool = False
+
+
+@dataclass
+class World:
+    """One seed's world.
+
+    Attributes:
+        seed: decides everything.
+        poison: places of poison alleles, and whether they `raise` or `kill`.
+        weights: what the workers find.
+        attempts: all tasks handed to workers.
+        problems: what the watchers saw and should not have.
+        log: all that the drivers said.
+        handlers: of signals.
+        calm: no fault comes any more.
+    """
+
+    seed: int | str
+    machines: int = 2
+    hardware_kinds: int = 1
+    allele_s: float = 3.0
+    poison: dict[tuple[str, int], str] = field(default_factory=dict)
+    weights: str = toy.GOOD_WEIGHTS
+    attempts: list[Attempt] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    users: list[User] = field(default_factory=list)
+    log: io.StringIO = field(default_factory=io.StringIO)
+    calm: bool = False
+    handlers: dict[tuple[Process, int], Callable[[int, Any], None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.seed)
+        self.hub.world = self
+        self.weather = Weather(self.hub)
+        self.service = Service(self.hub, self.weather)
+        self.cluster = Cluster(self.hub, machines=self.machines, hardware_kinds=self.hardware_kinds)
+
+    @staticmethod
+    def here() -> "World":
+        assert Hub.current is not None, "no world is running"
+        return Hub.current.world
+
+    # What workers tell.
+
+    def allele_begins(self, process: Process, allele: Any) -> None:
+        machine: Machine = process.machine
+        self.hub.sleep(self.allele_s * machine.slowness * self.hub.random.uniform(0.8, 1.2))
+        poison = self.poison.get((allele.contig, allele.start))
+        if machine.slowness > 1:
+            self.weather.took_effect(Kind.STRAGGLER)
+        if machine.starved:
+            self.weather.took_effect(Kind.OUT_OF_MEMORY)
+        if poison is not None:
+            self.weather.took_effect(Kind.POISON)
+        if machine.starved or poison == "kill":
+            process.kill()
+            process.check()
+        if machine.broken:
+            self.weather.took_effect(Kind.ALWAYS_FAILING)
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if poison == "raise":
+            raise toy.PoisonError(f"{allele.contig}:{allele.start} cannot be computed")
+
+    def computing_begins(self, process: Process, work: ShardWork) -> None:
+        work.attempt.begun = True  # type: ignore[attr-defined]
+
+    def computing_ends(self, process: Process, work: ShardWork) -> None:
+        work.attempt.ended = True  # type: ignore[attr-defined]
+
+    def assigned(self, driver: Process, work: ShardWork) -> Attempt:
+        attempt = Attempt(driver, work, self.hub.now_s)
+        self.attempts.append(attempt)
+        return attempt
+
+    # Users and their drivers.
+
+    def add_user(self, delay_s: float = 0.0) -> User:
+        user = User(f"user-{len(self.users)}")
+        self.users.append(user)
+        self.hub.at(delay_s, lambda: self.start_driver(user))
+        return user
+
+    def start_driver(self, user: User) -> None:
+        """Give the command, in the whole cluster or in what is left of it."""
+        if len(user.codes) >= MOST_STARTS:
+            self.problems.append(f"{user.name} has given the command {MOST_STARTS} times: {user.codes}")
+            user.finished = True
+            return
+        self.cluster.renew()
+        driver = Process(self.hub, f"driver-{len(user.drivers)} of {user.name}")
+        self.hub.note(f"{driver.name} begins")
+        user.drivers.append(driver)
+        user.began_s[driver] = self.hub.now_s
+        self.cluster.processes.append(driver)
+        driver.on_death.append(lambda: self._ended(user, driver, None))
+        user.threads[driver] = driver.spawn(lambda: self._drive(user, driver))
+
+    def _drive(self, user: User, driver: Process) -> None:
+        try:
+            code = jobs.cli.main(COMMAND)
+        except Exception as error:  # noqa: BLE001 - the interpreter would show it and end with 1
+            code = 1
+            self.problems.append(f"{driver.name}: a traceback: {error!r}")
+        driver.on_death.clear()
+        driver.kill()  # a process that has ended does nothing more
+        self._ended(user, driver, code)
+
+    def _ended(self, user: User, driver: Process, code: int | None) -> None:
+        self.hub.note(f"{driver.name} ends with {code}")
+        user.codes.append(code)
+        if code in (0, 3):
+            user.finished = True
+            return
+        if code == 2:
+            self.weights = toy.GOOD_WEIGHTS  # the user mends what the message names
+        self.hub.at(self.hub.random.uniform(1.0, 40.0), lambda: self.start_driver(user))
+
+    def running_drivers(self) -> list[tuple[User, Process]]:
+        return [(user, driver) for user in self.users for driver in user.drivers if driver.alive]
+
+    # Running it.
+
+    def run(self) -> None:
+        """Until every user is done.
+
+        Raises:
+            HangError: when that takes too long.
+        """
+        self.hub.run(lambda: all(user.finished for user in self.users), LIMIT_S)
+
+    def settle(self, seconds: float) -> None:
+        """Let nothing more befall it, and wait: some workers do not know yet that nobody waits for them."""
+        self.calm = True
+        self.weather.spells.clear()
+        self.service.hooks[:] = [hook for hook in self.service.hooks if not getattr(hook, "is_fault", False)]
+        ends_s = self.hub.now_s + seconds
+        self.hub.at(seconds, lambda: None)
+        self.hub.run(lambda: self.hub.now_s >= ends_s, ends_s + 1)
+
+    def end(self) -> None:
+        self.hub.end(self.cluster.processes)
+
+
+@contextlib.contextmanager
+def inhabited(world: World) -> Iterator[World]:
+    """The real code lives in this world: its threads, clocks, signals, pool and store are virtual."""
+    ledger = enformer_core.dataset.ledger
+    virtual = SimpleNamespace(Condition=VirtualCondition)
+    handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
+    with contextlib.ExitStack() as stack:
+        for module in (ledger, enformer_core.dataset.plan, cluster.replica, jobs.watching):
+            stack.enter_context(mock.patch.object(module, "ThreadPoolExecutor", VirtualThreads))
+        for owner, name, value in (
+            (cluster.replica, "threading", virtual),
+            (cluster.replica, "Future", VirtualFuture),
+            (ledger, "datetime", _Calendar),
+            (ledger, "BLOCK_SHARDS", 2),
+            (jobs.watching, "BLOCK_SHARDS", 2),
+            (jobs.interruption, "signal", handled),
+            (jobs.run_shards, "_pool", _virtual_pool),
+            (jobs.score_variants, "score_variants", _score),
+            (layout, "to_parquet", memory.to_parquet),
+            (layout, "from_parquet", memory.from_parquet),
+            (layout, "content_digest", memory.content_digest),
+            (enformer_core.dataset.plan, "pq", memory.parquet),
+            (jobs.cli, "_parser", _parser),
+            (sys, "stderr", world.log),
+            (sys, "stdout", world.log),
+            (Hub, "current", world.hub),
+            (Service, "current", world.service),
+        ):
+            stack.enter_context(mock.patch.object(owner, name, value))
+        try:
+            yield world
+        finally:
+            world.end()
+
+
+_parser = cache(jobs.cli._parser)
+
+
+class _Calendar(datetime):
+    """The date as the asking process's machine has it."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        hub = World.here().hub
+        shift_s = hub.process.wall_shift_s if hub.running else 0.0
+        return datetime.fromtimestamp(START_WALL_S + hub.now_s + shift_s, tz)
+
+
+def _set_handler(number: int, handler: Any) -> Any:
+    world = World.here()
+    place = (world.hub.process, number)
+    before = world.handlers.get(place)
+    if handler is None:
+        world.handlers.pop(place, None)
+    else:
+        world.handlers[place] = handler
+    return before
+
+
+def _virtual_pool(request: Any, factory: Any) -> Scheduler:
+    world = World.here()
+    fleet = VirtualFleet(world.cluster, world.hub.process, pickle.dumps(factory), world.assigned)
+    return Scheduler(
+        fleet,
+        workers=world.hub.random.choice((None, 1, 3)),
+        classify=jobs.run_shards.classify,
+        seed=world.hub.random.randrange(1 << 30),
+    )
+
+
+def open_store(world: World, process: Process) -> RetryingStore:
+    return RetryingStore(
+        world.service.store_of(process), VirtualClock(process), seed=world.hub.random.randrange(1 << 30)
+    )
+
+
+@dataclass(frozen=True)
+class _ToyTracks:
+    def to_arrow(self) -> pa.Table:
+        return pa.table({"track": list(toy.TRACKS)})
+
+
+def _score(settings: Any) -> int:
+    """`score_variants` with a toy for a model."""
+    world = World.here()
+    store = open_store(world, world.hub.process)
+    store.check_usable(layout.RUN_KEY)
+    request: Any = SimpleNamespace(
+        settings=settings, store=store, tracks=_ToyTracks(), source=SimpleNamespace(notice="a toy")
+    )
+    manifest = jobs.run_shards.run_shards(
+        request,
+        identity_of=lambda run: toy.IDENTITY,
+        make=lambda: jobs.run_shards.put_run(
+            request,
+            toy.draft(),
+            identity=toy.IDENTITY,
+            counts={"records": toy.ALLELES, "alleles": toy.ALLELES},
+        ),
+        factory_of=toy.ToyFactory,
+    )
+    return jobs.run_shards.exit_code(manifest)

@@ -1,0 +1,273 @@
+"""What must hold of every world, whatever befell it.
+
+`Watcher` looks at every moment at which the store changes; `check_end` at what is left. Both give what is wrong in
+words; a sound world gives nothing.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cluster.replica import Failure
+from enformer_core.dataset import layout
+from enformer_core.dataset.plan import Shard
+from enformer_core.dataset.progress import run_progress
+from enformer_core.dataset.run import read_run
+from enformer_core.dataset.verify import verify_run
+from enformer_core.errors import StorageError
+from tests.simulation import memory, toy
+from tests.simulation.drivers import Attempt, World, open_store
+from tests.simulation.store import SECRET, Request, Service
+from tests.simulation.world import Process
+
+READER_S = 15.0
+_FIXED = {layout.RUN_KEY, layout.TRACKS_KEY, layout.MANIFEST_KEY, layout.plan_key(0)}
+_PUTS_OF_A_COMMIT = 3
+_GETS_OF_A_COMMIT = 4  # plan, and the stored object after each 412
+_ALLOWED_CODES = {None, 0, 2, 3, 5, 130, 143}
+
+
+def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
+    return layout.from_parquet(content, "object")
+
+
+class Watcher:
+    """Sees every object at the moment it is stored, and reads on as a user who asks again and again."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._service = world, world.service
+        self._known: dict[str, str] = {}
+        self._shards = toy.shards_by_number()
+        self._done = 0
+        self._receipt_s: dict[int, float] = {}
+        world.service.hooks.append(self._see)
+        self._process = Process(world.hub, "reader")
+        world.cluster.processes.append(self._process)
+        self._process.spawn(self._read_on)
+
+    @property
+    def receipt_s(self) -> dict[int, float]:
+        """When each shard's receipt was stored."""
+        return self._receipt_s
+
+    def _wrong(self, text: str) -> None:
+        self._world.problems.append(f"{self._world.hub.now_s:.2f} {text}")
+
+    def _see(self, request: Request, moment: str) -> None:
+        if request.kind != "put" or moment != "applied" or request.key not in self._service.objects:
+            return
+        key, stored = request.key, self._service.objects[request.key]
+        if self._known.setdefault(key, stored.etag) != stored.etag:
+            self._wrong(f"{key}: a stored object has changed")
+        if sum(1 for _, put, _, _ in self._service.history if put == key) != 1:
+            self._wrong(f"{key}: was stored more than once")
+        if key.startswith(("scores/", "effects/")):
+            self._see_table(key, stored.content)
+        elif key.startswith("commits/"):
+            self._see_receipt(key, json.loads(stored.content))
+        elif key == layout.MANIFEST_KEY:
+            self._see_manifest(json.loads(stored.content))
+
+    def _see_table(self, key: str, content: bytes) -> None:
+        number = toy.shard_of_key(key)
+        table, _ = _read(content)
+        shard, (kind, _, _) = self._shards.get(-1 if number is None else number), key.split("/")
+        if shard is None or layout.table_key(kind, shard.chrom, shard.number) != key:
+            self._wrong(f"{key}: no shard of the plan")
+        elif kind == "scores" and table.num_rows != shard.rows:
+            self._wrong(f"{key}: {table.num_rows} rows are visible of {shard.rows}")
+
+    def _see_receipt(self, key: str, receipt: dict[str, Any]) -> None:
+        self._receipt_s.setdefault(receipt["shard"], self._world.hub.now_s)
+        for table in ("scores", "effects"):
+            stored = self._service.objects.get(receipt[table]["key"])
+            if stored is None:
+                self._wrong(f"{key}: names {receipt[table]['key']}, which is not there")
+            elif layout.sha256(stored.content) != receipt[table]["sha256"]:
+                self._wrong(f"{key}: names another {receipt[table]['key']} than is stored")
+
+    def _see_manifest(self, manifest: dict[str, Any]) -> None:
+        missing = [number for number in self._shards if layout.receipt_key(number) not in self._service.objects]
+        if missing:
+            self._wrong(f"the manifest stands while shards {missing} have no receipt")
+        if manifest["rows"] != toy.ALLELES:
+            self._wrong(f"the manifest counts {manifest['rows']} rows of {toy.ALLELES}")
+
+    def _read_on(self) -> None:
+        store = open_store(self._world, self._process)
+        while not self._world.calm:
+            self._world.hub.sleep(READER_S)
+            try:
+                run = read_run(store)
+                if run is None:
+                    continue
+                progress = run_progress(store, run)
+            except StorageError:
+                continue  # bad weather
+            if progress.shards_done < self._done:
+                self._wrong(f"a reader saw {self._done} shards and then {progress.shards_done}")
+            self._done = progress.shards_done
+
+
+def check_end(world: World, watcher: Watcher) -> list[str]:
+    """Everything that is wrong with a world in which all users are done."""
+    objects = {key: stored.content for key, stored in world.service.objects.items()}
+    problems = list(world.problems)
+    problems += _rows(objects)
+    problems += _values(world, objects)
+    problems += _leftovers(objects)
+    problems += _exit_codes(world)
+    problems += _secrets(world, objects)
+    problems += _requests(world, watcher)
+    problems += _work(world, watcher)
+    if world.service.strange:
+        problems.append(f"requests that no program here may make: {world.service.strange}")
+    return problems
+
+
+def verify_stored(world: World) -> list[str]:
+    """The product's own proof, over the same objects."""
+    heap = toy.Heap({key: stored.content for key, stored in world.service.objects.items()})
+    run = read_run(heap)
+    if run is None:
+        return ["no run"]
+    verdict = verify_run(heap, run)
+    return [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
+
+
+def _rows(objects: dict[str, bytes]) -> Iterator[str]:
+    """Each input allele has one row."""
+    lines = Counter(
+        line
+        for key, content in objects.items()
+        if key.startswith("scores/")
+        for line in _read(content)[0]["input_line"].to_pylist()
+    )
+    wanted = set(range(1, toy.ALLELES + 1))
+    if lost := wanted - lines.keys():
+        yield f"alleles without a row: {sorted(lost)}"
+    if doubled := [line for line, rows in lines.items() if rows > 1 or line not in wanted]:
+        yield f"alleles with more than one row: {doubled}"
+
+
+def _values(world: World, objects: dict[str, bytes]) -> Iterator[str]:
+    """Every shard is that of the undisturbed run on one kind of machine, its poison alleles apart."""
+    for shard in toy.shards_by_number().values():
+        keys = {table: layout.table_key(table, shard.chrom, shard.number) for table in ("scores", "effects")}
+        if missing := [key for key in keys.values() if key not in objects]:
+            yield f"missing: {missing}"
+            continue
+        found = {table: _read(objects[key])[0] for table, key in keys.items()}
+        wrong = [_shard_problem(world, shard, found, hardware) for hardware in range(world.hardware_kinds)]
+        if all(wrong):
+            yield f"shard {shard.number}: {wrong[0]}"
+
+
+def _shard_problem(world: World, shard: Shard, found: dict[str, pa.Table], hardware: int) -> str:
+    expected = expected_tables(shard.number, hardware, frozenset(world.poison))
+    reasons = found["scores"]["reason"].to_pylist()
+    statuses = found["scores"]["status"].to_pylist()
+    if any(status == "failed" and not reason for status, reason in zip(statuses, reasons, strict=True)):
+        return "a failed allele without a reason"
+    for table in ("scores", "effects"):
+        here, there = (_without_reasons(tables[table]) for tables in (found, expected))
+        if layout.content_digest(here) != layout.content_digest(there):
+            return f"{table}: statuses {statuses}, expected {expected['scores']['status'].to_pylist()}; or other values"
+    return ""
+
+
+def _without_reasons(table: pa.Table) -> pa.Table:
+    if "reason" not in table.column_names:
+        return table
+    return memory.once("without reasons", table, lambda: _blanked(table))
+
+
+def _blanked(table: pa.Table) -> pa.Table:
+    at = table.column_names.index("reason")
+    ok = pc.fill_null(pc.equal(table["status"], "failed"), False)
+    return table.set_column(at, "reason", pc.if_else(ok, None, table["reason"]))
+
+
+@lru_cache(maxsize=4096)
+def expected_tables(number: int, hardware: int, poison: frozenset[tuple[str, int]]) -> dict[str, pa.Table]:
+    """A shard's tables with its poison alleles failed."""
+    return toy.tables_of(number, hardware, poison)
+
+
+def _leftovers(objects: dict[str, bytes]) -> Iterator[str]:
+    shards = toy.shards_by_number().values()
+    named = {layout.table_key(table, shard.chrom, shard.number) for shard in shards for table in ("scores", "effects")}
+    named |= {layout.receipt_key(shard.number) for shard in shards} | _FIXED
+    blocks = {layout.receipt_block_key(block) for block in range(len(shards))}
+    if strays := objects.keys() - named - blocks:
+        yield f"objects that belong to nothing: {sorted(strays)}"
+    if missing := named - objects.keys():
+        yield f"objects that are missing: {sorted(missing)}"
+
+
+def _exit_codes(world: World) -> Iterator[str]:
+    expected = 3 if world.poison else 0
+    for user in world.users:
+        if set(user.codes) - _ALLOWED_CODES:
+            yield f"{user.name}: exit codes {user.codes}"
+        if not user.codes or user.codes[-1] != expected:
+            yield f"{user.name}: ended with {user.codes}, expected {expected}"
+
+
+def _secrets(world: World, objects: dict[str, bytes]) -> Iterator[str]:
+    if SECRET in world.log.getvalue():
+        yield "the log holds a secret"
+    yield from (f"{key} holds a secret" for key, content in objects.items() if SECRET.encode() in content)
+
+
+def _requests(world: World, watcher: Watcher) -> Iterator[str]:
+    """Requests for a shard's objects: so many a commit, one more for each that failed, and the drivers' reading."""
+    service: Service = world.service
+    drivers = sum(len(user.drivers) for user in world.users)
+    readings = 2 * drivers + 2 + world.hub.now_s / READER_S
+    attempts = Counter(attempt.work.shard.number for attempt in world.attempts if attempt.work.probe is None)
+    asked: Counter[int] = Counter()
+    failed: Counter[int] = Counter()
+    for (_, key), count in service.requests.items():
+        if (number := toy.shard_of_key(key)) is not None:
+            asked[number] += count
+    for key, count in service.failed.items():
+        if (number := toy.shard_of_key(key)) is not None:
+            failed[number] += count
+    for number, count in asked.items():
+        bound = attempts[number] * (_PUTS_OF_A_COMMIT + _GETS_OF_A_COMMIT) + failed[number] + readings
+        if count > bound:
+            yield f"shard {number}: {count} requests, {attempts[number]} attempts, {failed[number]} failures"
+
+
+def _work(world: World, watcher: Watcher) -> Iterator[str]:
+    """Nothing is computed again that had not been lost, but for twins."""
+    groups: dict[tuple[int, int], list[Attempt]] = {}
+    for attempt in world.attempts:
+        if attempt.begun and attempt.work.probe is None:
+            groups.setdefault((id(attempt.driver), attempt.work.shard.number), []).append(attempt)
+    began = {driver: at_s for user in world.users for driver, at_s in user.began_s.items()}
+    for (_, number), attempts in groups.items():
+        attempts.sort(key=lambda attempt: attempt.assigned_s)
+        first = attempts[0]
+        if watcher.receipt_s.get(number, float("inf")) < began[first.driver]:
+            yield f"shard {number}: computed by {first.driver.name}, though it was committed before that began"
+        for at, attempt in enumerate(attempts):
+            before = [other for other in attempts[:at] if other.outcome_s <= attempt.assigned_s]
+            if any(other.done for other in before):
+                yield f"shard {number}: computed again by {attempt.driver.name}, which knew that it was done"
+            if at - len(before) > 1:
+                yield f"shard {number}: computed {at - len(before) + 1} times at once by {attempt.driver.name}"
+
+
+def lost_work(world: World) -> int:
+    """Computations begun that came to nothing for their driver."""
+    return sum(
+        attempt.begun and attempt.work.probe is None and (attempt.gone or isinstance(attempt.outcome, Failure))
+        for attempt in world.attempts
+    )

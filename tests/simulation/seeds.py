@@ -1,0 +1,116 @@
+"""Many worlds, one after another or in several processes, and what came of them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from cluster.replica import Done
+from tests.simulation.drivers import World, inhabited
+from tests.simulation.fate import make_world
+from tests.simulation.faults import Kind
+from tests.simulation.invariants import Watcher, check_end, lost_work, verify_stored
+from tests.simulation.world import HangError
+
+SETTLE_S = 300.0
+"""So long after the last driver has ended the last forgotten worker is gone."""
+_CHUNK = 25
+
+
+@dataclass
+class Findings:
+    """What came of some seeds.
+
+    Attributes:
+        seeds: how many.
+        problems: of each seed that has any, in words.
+        injected: faults that came.
+        effective: those that hit somebody.
+        figures: what was done, in counts.
+    """
+
+    seeds: int = 0
+    problems: dict[int, list[str]] = field(default_factory=dict)
+    injected: Counter[Kind] = field(default_factory=Counter)
+    effective: Counter[Kind] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Findings") -> None:
+        self.seeds += other.seeds
+        self.problems |= other.problems
+        self.injected += other.injected
+        self.effective += other.effective
+        self.figures += other.figures
+
+    def told(self) -> str:
+        """For people: every failing seed, and how to see it again."""
+        lines = [f"{len(self.problems)} of {self.seeds} seeds failed"]
+        for seed, problems in [*self.problems.items()][:10]:
+            lines += [f"seed {seed} (python -m tests.simulation --seed {seed}):", *(f"  {text}" for text in problems)]
+        return "\n".join(lines)
+
+
+def run_world(world: World) -> list[str]:
+    """Let a world run to its end, and say what is wrong with it."""
+    with inhabited(world):
+        watcher = Watcher(world)
+        try:
+            world.run()
+        except HangError as error:
+            return [f"hang: {error}", *world.problems]
+        world.settle(SETTLE_S)
+        attempts = len(world.attempts)
+        again = world.add_user()
+        world.run()
+        problems = check_end(world, watcher)
+        if len(world.attempts) > attempts or len(again.codes) != 1:
+            problems.append(f"a finished run was taken up again: {again.codes}, {len(world.attempts) - attempts} tasks")
+        return problems + verify_stored(world)
+
+
+def run_seed(seed: int, make: Callable[[int], World] = make_world) -> Findings:
+    """One world."""
+    world = make(seed)
+    problems = run_world(world)
+    return Findings(
+        1, {seed: problems} if problems else {}, world.weather.injected, world.weather.effective, _figures(world)
+    )
+
+
+def _figures(world: World) -> Counter[str]:
+    whole = [attempt for attempt in world.attempts if attempt.work.probe is None and attempt.begun]
+    return Counter(
+        {
+            "commands": sum(len(user.drivers) for user in world.users),
+            "kills": sum(not process.alive for process in world.cluster.processes),
+            "shards computed": len(whole),
+            "shards computed in vain": lost_work(world),
+            "twins": sum(
+                other.assigned_s < attempt.assigned_s < other.outcome_s
+                for attempt in whole
+                for other in whole
+                if other.driver is attempt.driver and other.work.shard.number == attempt.work.shard.number
+            ),
+            "probes": sum(attempt.work.probe is not None for attempt in world.attempts),
+            "answers": sum(isinstance(attempt.outcome, Done) for attempt in world.attempts),
+            "requests": world.service.asked,
+            "412": world.service.conditional_losses,
+            "puts by workers for which nobody waited": world.service.abandoned_puts,
+            "virtual seconds": int(world.hub.now_s),
+        }
+    )
+
+
+def run_seeds(seeds: Iterable[int], *, processes: int = 1) -> Findings:
+    """Many worlds."""
+    seeds, findings = list(seeds), Findings()
+    if processes == 1:
+        for seed in seeds:
+            findings.add(run_seed(seed))
+        return findings
+    chunks = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for found in pool.map(run_seeds, chunks):
+            findings.add(found)
+    return findings
