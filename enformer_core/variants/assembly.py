@@ -105,6 +105,8 @@ class AssemblyCheck:
             found.append(self._lengths_note())
         which = "ref" if self.declares_ref else "either"
         for contig, fit in self.contigs.items():
+            if not fit.checked:
+                found.append(f"{self.file}: no sampled allele of {contig} lies inside {self.genome} and has letters")
             part = getattr(fit, which) / fit.checked if fit.checked else 1.0
             if part < LEAST_MATCHING and fit.checked >= FEW:
                 found.append(
@@ -183,10 +185,12 @@ def _diagnosis(check: AssemblyCheck) -> str:
             f"REF and ALT look to be in mixed order: the genome has one of both in {check.rate('either'):.1%}. "
             "--allow-swapped goes on and takes the allele that the genome has for REF."
         )
-    builds = ""
+    builds, ours = "", f"the genome's are those of {check.genome_build}" if check.genome_build else ""
     if check.header_build and check.header_build != check.genome_build:
-        ours = f", the genome's {check.genome_build}" if check.genome_build else ""
-        builds = f" (the header's contigs are those of {check.header_build}{ours})"
+        theirs = f"the header's contigs are those of {check.header_build}"
+        builds = f" ({theirs}, {ours})" if ours else f" ({theirs})"
+    elif ours and not check.header_build:
+        builds = f" ({ours})"
     return f"It looks like another assembly{builds}: give the genome that the file was made for, or lift it over."
 
 

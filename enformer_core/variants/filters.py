@@ -17,10 +17,11 @@ from enformer_core.dataset.audit_draw import Audit
 from enformer_core.errors import InputError
 from enformer_core.genome import Genome
 from enformer_core.regions import Regions, read_regions
-from enformer_core.variants.alleles import bools, contigs_of, in_full, ints
+from enformer_core.variants.alleles import bools, contigs_of, in_full, ints, matches
 from enformer_core.variants.sources import Source
 
 _UNBOUNDED = 1 << 64
+_SEQUENCE = "^[A-Za-z]+$"
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,7 @@ class Filters:
             high = 0.5 if self.max_maf is None else self.max_maf
             yield "maf", (minor >= (self.min_maf or 0.0)) & (minor <= high)  # nan is neither
         if self.max_indel_bp is not None:
-            sizes = [ints(pc.utf8_length(in_full(raw, name)), 0) for name in ("input_ref", "input_alt")]
-            yield "indel_length", np.abs(sizes[0] - sizes[1]) <= self.max_indel_bp
+            yield "indel_length", _indel_bp(raw) <= self.max_indel_bp
 
     def hashes(self, raw: pa.Table, firsts: Int64[np.ndarray, " records"]) -> UInt64[np.ndarray, " records"]:
         """64 bits of each record, of the seed, contig, start and alleles as written: wherever it stands in a file."""
@@ -190,6 +190,16 @@ def _merged(intervals: Int64[np.ndarray, "regions 2"]) -> Int64[np.ndarray, "mer
     reached = np.maximum.accumulate(ordered[:, 1])
     firsts = np.flatnonzero(np.concatenate([[True], ordered[1:, 0] > reached[:-1]]))
     return np.stack([ordered[firsts, 0], reached[np.append(firsts[1:], len(ordered)) - 1]], axis=1)
+
+
+def _indel_bp(raw: pa.Table) -> Int64[np.ndarray, " rows"]:
+    """Bases inserted or deleted; 0 where an allele is no sequence: the name of `<DEL>` is not its length."""
+    sizes = [ints(pc.utf8_length(in_full(raw, name)), 0) for name in ("input_ref", "input_alt")]
+    difference = np.abs(sizes[0] - sizes[1])
+    rows = np.flatnonzero(difference)
+    written = [in_full(raw, name).take(pa.array(rows)) for name in ("input_ref", "input_alt")]
+    difference[rows[~(matches(written[0], _SEQUENCE) & matches(written[1], _SEQUENCE))]] = 0
+    return difference
 
 
 def _inside(raw: pa.Table, contigs: Mapping[str, int], regions: Regions) -> Bool[np.ndarray, " rows"]:

@@ -33,15 +33,17 @@ def genome_has(
 
 
 def by_contig(chrom: pa.Array) -> Iterator[tuple[str, Int64[np.ndarray, " rows"]]]:
-    """Each contig with its rows."""
+    """Each contig with its rows, in their order; one sorting however many contigs there are."""
     coded = chrom.dictionary_encode()
     numbers = np.asarray(coded.indices)
     names = coded.dictionary.to_pylist()
     if len(names) == 1:
         yield names[0], np.arange(numbers.size)
         return
-    for number, name in enumerate(names):
-        yield name, np.flatnonzero(numbers == number)
+    ordered = np.argsort(numbers, kind="stable")
+    ends = np.cumsum(np.bincount(numbers, minlength=len(names)))
+    for name, first, end in zip(names, [0, *ends[:-1]], ends, strict=True):
+        yield name, ordered[first:end]
 
 
 def _fits(

@@ -124,6 +124,27 @@ def test_a_file_of_malformed_lines_only_is_placed(place):
     assert place(alone=True) == []
 
 
+def test_contigs_that_take_turns(genome, tmp_path):
+    """The same rows, in any order of contigs, become the same alleles."""
+    records = [("1", 2, "C", "T"), ("M", 3, "T", "TT"), ("1", 14, "T", "TT"), ("M", 1, "GA", "G"), ("1", 2, "G", "T")]
+    path = tmp_path / "x.vcf"
+    found = []
+    for order in ([0, 1, 2, 3, 4], [3, 0, 4, 1, 2], [4, 2, 0, 3, 1], [1, 3, 0, 2, 4]):
+        lines = ["\t".join(map(str, (chrom, pos, ".", ref, alt))) for chrom, pos, ref, alt in records]
+        path.write_text("#CHROM\tPOS\tID\tREF\tALT\n" + "".join(f"{lines[row]}\n" for row in order))
+        placed = place_alleles(read_alleles([path]), genome, max_allele_bp=6).to_pylist()
+        rows = [(row["status"], row["chrom"], row["start"], row["ref"], row["alt"]) for row in placed]
+        found.append([rows[order.index(row)] for row in range(len(records))])
+    assert found == [found[0]] * 4
+    assert found[0] == [
+        ("ok", "chr1", 1, "C", "T"),
+        ("ok", "chrM", 1, "A", "AT"),
+        ("ok", "chr1", 11, "G", "GT"),
+        ("ok", "chrM", 0, "GA", "G"),
+        ("ref_mismatch", "chr1", 1, "G", "T"),
+    ]
+
+
 def test_no_contig_in_common(place):
     records = [(f"scaffold_{i}", 5, "A", "G") for i in range(9)]
     with pytest.raises(InputError, match=r"x\.vcf: shares no contig with toy\.fa.*scaffold_0.*and 4 more.*chr1, chrM"):
@@ -171,10 +192,45 @@ def test_names_of_contigs():
     assert reconcile_contigs(["10", "chr", "", "un_ki270302v1"], prefixed) == {}
 
 
+def test_a_leading_zero_does_not_count():
+    assert reconcile_contigs(["01", "chr01", "10", "0"], contigs("chr1", "chrX")) == {"01": "chr1", "chr01": "chr1"}
+    assert reconcile_contigs(["01"], contigs("01", "1")) == {"01": "01"}
+
+
+def test_plinks_codes():
+    found = {"23": "chrX", "chr23": "chrX", "24": "chrY", "25": "chrX", "XY": "chrX", "PAR1": "chrX", "26": "chrM"}
+    human = contigs("chr1", "chr22", "chrX", "chrY", "chrM")
+    assert reconcile_contigs([*found, "27", "0"], human) == found
+    assert reconcile_contigs(["23", "26"], contigs("chrM")) == {"26": "chrM"}
+
+
+def test_other_species_have_other_codes():
+    cattle, mouse = contigs("1", "23", "29", "X"), contigs("chr1", "chr19", "chrX", "chrM")
+    assert reconcile_contigs(["23", "24", "26"], cattle) == {"23": "23"}
+    assert reconcile_contigs(["20", "23", "26"], mouse) == {}
+
+
 def test_the_same_name_comes_first():
     both = contigs("1", "chr1")
     assert reconcile_contigs(["1", "chr1"], both) == {"1": "1", "chr1": "chr1"}
     assert reconcile_contigs(["CHR1", "NC_000001.11"], both) == {}  # could be either
+
+
+def test_genbank_accessions_and_the_complete_genome():
+    names = ["CM000663.1", "CM000663.2", "CM000685.2", "J01415.2", "CP068277.2", "NC_060947.1", "CP068255.2"]
+    found = dict(zip(names, ["chr1", "chr1", "chrX", "chrM", "chr1", "chrX", "chrX"], strict=True))
+    assert reconcile_contigs([*names, "CM000663.3", "CP068254.2"], contigs("chr1", "chrX", "chrM")) == found
+    assert reconcile_contigs(["CP086569.2", "CP068256.2"], contigs("22", "X", "Y")) == {
+        "CP086569.2": "Y",
+        "CP068256.2": "22",
+    }
+
+
+def test_two_accessions_of_one_sequence_and_accessions_of_two():
+    same = {"NC_000001.11": "CM000663.2", "NC_012920.1": "J01415.2"}
+    other = ["NC_000001.10", "CM000663.1", "NC_060925.1", "CP068254.1"]
+    assert reconcile_contigs([*same, *other], contigs(*same.values())) == same
+    assert reconcile_contigs(["CM000663.1"], contigs("CM000663.2", "chr2")) == {}
 
 
 def test_refseq_accessions():

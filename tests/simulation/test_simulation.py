@@ -55,8 +55,10 @@ def test_an_undisturbed_world_does_everything_once():
     assert not any(attempt.work.probe for attempt in world.attempts)
     twins = len(whole) - 6
     assert twins <= 2
-    assert world.service.conditional_losses <= 1 + 3 * twins  # one to see that the store keeps its promise
-    assert sum(count for (kind, key), count in world.service.requests.items() if kind == "put") <= 26 + 4 * twins
+    assert world.service.conditional_losses <= 2 + 3 * twins  # each command sees whether the store keeps its promise
+    puts = sum(count for (kind, _), count in world.service.requests.items() if kind == "put")
+    shards, blocks, rest = 3 * 6, 6 // 2, 4  # run, tracks, plan, manifest
+    assert puts <= shards + blocks + rest + 2 + 3 * twins
 
 
 def sick_world(seed: int) -> World:

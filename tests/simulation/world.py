@@ -42,7 +42,7 @@ class Process:
     wall_shift_s: float = 0.0
     machine: Any = None
     abandoned: bool = False
-    threads: "set[Thread]" = field(default_factory=set)
+    threads: "dict[Thread, None]" = field(default_factory=dict)
     held: "list[tuple[Thread, int, Any]]" = field(default_factory=list)
     on_death: list[Callable[[], None]] = field(default_factory=list)
 
@@ -97,7 +97,7 @@ class Thread:
         self.error: BaseException | None = None
         self._function = function
         self.greenlet = greenlet(self._main, parent=process.hub.greenlet)
-        process.threads.add(self)
+        process.threads[self] = None
         hub, ticket = process.hub, self.ticket
         hub.at(0.0, lambda: hub.wake(self, ticket, None))
 
@@ -111,7 +111,7 @@ class Thread:
                 self.error = error
         finally:
             self.done = True
-            self.process.threads.discard(self)
+            self.process.threads.pop(self, None)
 
 
 class Hub:
@@ -218,7 +218,7 @@ class Hub:
                 if thread.greenlet:  # it has begun
                     thread.greenlet.throw(GreenletExit)
                 thread.done = True
-                process.threads.discard(thread)
+                process.threads.pop(thread, None)
                 self.running = before
 
 

@@ -3,13 +3,13 @@
 import itertools
 
 import pytest
-from faults.clock import FakeClock
-from faults.proxy import FaultProxy
-from faults.seaweed import SeaweedFS, client, credentials
 from moto.server import ThreadedMotoServer
 
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
+from tests.faults.clock import FakeClock
+from tests.faults.proxy import FaultProxy
+from tests.faults.seaweed import SeaweedFS, client, credentials
 
 _BUCKETS = (f"bucket-{number}" for number in itertools.count())
 QUICK = Timeouts(connect_s=2.0, read_s=0.5)

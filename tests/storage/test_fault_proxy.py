@@ -5,14 +5,14 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from faults.clock import FakeClock
-from faults.proxy import Fault, FaultProxy
-from faults.seaweed import SeaweedFS, client
 
 from enformer_core.errors import StorageError
 from enformer_core.storage.retry import RetryingStore, SystemClock
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
+from tests.faults.clock import FakeClock
+from tests.faults.proxy import Fault, FaultProxy
+from tests.faults.seaweed import SeaweedFS, client
 
 STORM = {
     Fault.INTERNAL_ERROR: 0.05,

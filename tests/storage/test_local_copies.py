@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from faults.proxy import Fault
-from faults.seaweed import client
 
 from enformer_core.errors import InputError, StorageError
 from enformer_core.storage import local_copies
 from enformer_core.storage.local_copies import cache_directory, local_copy
+from tests.faults.proxy import Fault
+from tests.faults.seaweed import client
 
 CONTENT = bytes(range(256)) * 40_000  # 10 MB
 

@@ -1,13 +1,13 @@
 import pickle
 
 import pytest
-from faults.clock import FakeClock
-from faults.proxy import TRANSIENT, Fault
 from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.errors import StorageError, TransientStorageError
 from enformer_core.storage.retry import Retries, RetryingStore, SystemClock
+from tests.faults.clock import FakeClock
+from tests.faults.proxy import TRANSIENT, Fault
 
 
 class Failing:

@@ -4,8 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
-from faults.proxy import Fault, FaultProxy
-from faults.seaweed import client
 
 from enformer_core.errors import InputError, StorageError, TransientStorageError
 from enformer_core.storage.opening import open_store, parse_s3
@@ -14,6 +12,8 @@ from enformer_core.storage.retry import RetryingStore
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
 from enformer_core.storage.s3_errors import CredentialsError, explain
+from tests.faults.proxy import Fault, FaultProxy
+from tests.faults.seaweed import client
 
 
 def test_an_object_is_created_once_and_never_changed(store):

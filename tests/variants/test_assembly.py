@@ -10,7 +10,7 @@ from Bio import bgzf
 
 from enformer_core.errors import InputError
 from enformer_core.genome import Genome
-from enformer_core.variants import sampling
+from enformer_core.variants import assembly, sampling
 from enformer_core.variants.assembly import check_assemblies, check_assembly
 from enformer_core.variants.builds import different_lengths, known_build
 from enformer_core.variants.sampling import sample_alleles
@@ -132,10 +132,30 @@ def test_header_lengths_of_another_build_are_said(genome, source_of):
         check_assembly(source_of(records(OTHER), header), genome)
 
 
+def test_the_genomes_build_is_said_where_the_header_is_silent(tmp_path, source_of):
+    (tmp_path / "g.fa").write_text(f">chr21\n{letters_of(4)}\n")
+    genome = Genome(tmp_path / "g.fa")
+    source = source_of([("21", pos, ref, "A" if ref != "A" else "G") for pos, ref in enumerate(letters_of(5), 1)])
+    with pytest.raises(InputError, match=r"It looks like another assembly: give"):
+        check_assembly(source, genome)
+    with pytest.MonkeyPatch.context() as patch:  # a chromosome's whole length is too much for a test
+        patch.setattr(assembly, "known_build", lambda contigs: "GRCh38 (hg38)" if contigs == genome.contigs else None)
+        with pytest.raises(InputError, match=r"another assembly \(the genome's are those of GRCh38 \(hg38\)\): give"):
+            check_assembly(source, genome)
+
+
+def test_a_contig_of_which_nothing_can_be_looked_up_is_noted(genome, source_of):
+    beyond = [("2", LENGTH_BP + pos, "A", "C") for pos in range(1, 50)]
+    check = check_assembly(source_of(records({"chr1": CONTIGS["chr1"]}) + beyond), genome)
+    assert check.notes() == ["x.vcf: no sampled allele of chr2 lies inside toy.fa and has letters"]
+    assert (check.checked, check.matching) == (LENGTH_BP, 1.0)
+
+
 def test_builds_by_length():
     assert known_build({"chr20": 64444167, "chr21": 5}) == "GRCh38 (hg38)"
     assert known_build({"NC_000020.10": 63025520}) == "GRCh37 (hg19)"
     assert known_build({"chr1": 195154279}) == "GRCm39 (mm39)"
+    assert known_build({"1": 7, "CP068258.2": 66210255}) == "T2T-CHM13v2.0"
     assert known_build({"chr1": 7}) is None
     assert known_build({"chr20": 64444167, "chr21": 48129895}) is None
     assert different_lengths({"1": 5, "2": 6, "9": 1}, {"chr1": 5, "chr2": 7}) == {"2": (6, 7)}

@@ -66,6 +66,16 @@ def test_what_is_wanted(source, kind):
     assert rows == len(expected) + ("c" in expected)  # a record stays whole
 
 
+def test_what_is_no_sequence_has_no_length(tmp_path):
+    alts = ["<DEL>", "<INS:ME:ALU>", "A[1:5[", "*", ".", "N", "AC", "ac", "-"]
+    path = tmp_path / "x.vcf"
+    path.write_text(HEADER + "".join(f"1\t{pos}\t.\tA\t{alt}\t.\t.\t.\n" for pos, alt in enumerate(alts, 1)))
+    for limit, expected in ((0, [alt for alt in alts if alt.upper() != "AC"]), (1, alts)):
+        kept = filtered([open_source(path)], Filters(max_indel_bp=limit), CONTIGS)
+        assert [alt for table in kept.batches for alt in table["input_alt"].to_pylist()] == expected
+        assert kept.removed["indel_length"] == len(alts) - len(expected)
+
+
 REGIONS = {
     ("1:10-10",): "ae",
     ("chr1:11-20",): "be",
