@@ -57,7 +57,7 @@ def test_nothing_to_do_is_done(clock: Clock):
 def test_notes_are_lines_of_their_own(clock: Clock):
     stream = io.StringIO()
     with Progress(2, stream=stream, clock=clock) as progress:
-        progress.note("worker-1 was lost [bold]")
+        progress.say("note", "worker-1 was lost [bold]")
     assert "worker-1 was lost [bold]" in stream.getvalue().splitlines()
 
 
@@ -69,7 +69,7 @@ def test_a_terminal_gets_a_bar_with_notes_above(clock: Clock, monkeypatch: pytes
     with Progress(200, stream=stream, clock=clock) as progress:
         clock.now_s += 10
         progress.advance(100)
-        progress.note("worker-1 was lost [bold]")
+        progress.say("note", "worker-1 was lost [bold]")
     shown = stream.getvalue()
     assert "━" in shown
     assert "worker-1 was lost [bold]" in shown
