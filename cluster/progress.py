@@ -109,6 +109,49 @@ class Progress:
         print(text, file=self._stream, flush=True)
 
 
+class Tally:
+    """A count without a known end: shown in place on a terminal, as a line every 10 s elsewhere, and gone at the end.
+
+    Attributes:
+        unit: what is counted, in the plural.
+        stream: where to show it; standard error by default.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, unit: str, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._unit = unit
+        self._stream = sys.stderr if stream is None else stream
+        self._clock = clock
+        self._step, self._began_s, self._next_line_s = "", 0.0, clock() + _LINE_EVERY_S
+        animated = Console(file=self._stream, force_terminal=True) if _animates(self._stream) else None
+        self._status = None if animated is None else animated.status("")
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, step: str, count: int) -> None:
+        """So many are through the step that is under way; each step's rate is its own."""
+        now_s = self._clock()
+        if step != self._step:
+            self._step, self._began_s = step, now_s
+        elapsed_s = now_s - self._began_s
+        rate = f", {_significant(count / elapsed_s)} {self._unit}/s" if elapsed_s > 0 else ""
+        text = f"{step}: {count:,} {self._unit}{rate}"
+        if self._status is not None:
+            self._status.update(text)
+        elif now_s >= self._next_line_s:
+            self._next_line_s = now_s + _LINE_EVERY_S
+            print(text, file=self._stream, flush=True)
+
+
 def duration(seconds: float) -> str:
     """A time span in its two largest units at most: `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`."""
     if seconds < 90:

@@ -15,7 +15,17 @@ from enformer_core import __version__
 from enformer_core.errors import DatasetError, InputError, StorageError
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError
-from jobs.settings import RunSettings, ScoreSettings, TileSettings, flag, positional, settings_of
+from jobs.settings import (
+    PlanSettings,
+    RunSettings,
+    ScoreSettings,
+    Settings,
+    TileSettings,
+    flag,
+    positional,
+    resolve_settings,
+    settings_of,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_computing(commands, ScoreSettings, "score variants", _score)
     _add_computing(commands, TileSettings, "predict tracks along the genome", _tiles)
+    _add_computing(commands, PlanSettings, "say what a run of `score` will take, without computing anything", _plan)
     _add_query(commands)
-    _add_inspection(commands, "status", "say how far a run is", _status)
+    status = _add_inspection(commands, "status", "say how far a run is", _status)
+    price = "of one GPU, or of one CPU core where none computed: shows the cost so far and to come"
+    status.add_argument("--price-per-hour", type=float, metavar="PRICE", help=price)
     _add_inspection(commands, "verify", "prove that every allele or tile of a run is answered once", _verify)
     _add_weights(commands)
     demo = commands.add_parser("demo", help="score a small made-up locus and show the result")
@@ -84,11 +97,14 @@ def _add_query(commands: Any) -> None:
     query.set_defaults(run=_query)
 
 
-def _add_inspection(commands: Any, name: str, text: str, run: Callable[[dict[str, Any]], int]) -> None:
-    command = commands.add_parser(name, help=text)
+def _add_inspection(
+    commands: Any, name: str, text: str, run: Callable[[dict[str, Any]], int]
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text)
     command.add_argument("out", metavar="OUT", help="directory of the run")
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=run)
+    return command
 
 
 def _add_weights(commands: Any) -> None:
@@ -118,20 +134,29 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 def _score(given: dict[str, Any]) -> int:
     from jobs.score_variants import score_variants
-    from jobs.settings import resolve_settings
 
-    config = given.pop("config", None)
-    variants = tuple(given.pop("variants", ()))
-    given |= {"variants": variants} if variants else {}
-    return score_variants(resolve_settings(given, config, wanted=ScoreSettings))
+    return score_variants(_settings(given, ScoreSettings))
+
+
+def _plan(given: dict[str, Any]) -> int:
+    from jobs.plan import plan
+
+    return plan(_settings(given, PlanSettings))
 
 
 def _tiles(given: dict[str, Any]) -> int:
     from jobs.score_tiles import predict_tiles
-    from jobs.settings import resolve_settings
 
+    return predict_tiles(_settings(given, TileSettings))
+
+
+def _settings(given: dict[str, Any], wanted: type[Settings]) -> Settings:
     config = given.pop("config", None)
-    return predict_tiles(resolve_settings(given, config, wanted=TileSettings))
+    if not given.get("variants", True):  # none given: they may stand in the file
+        del given["variants"]
+    elif "variants" in given:
+        given["variants"] = tuple(given["variants"])
+    return resolve_settings(given, config, wanted=wanted)
 
 
 def _query(given: dict[str, Any]) -> int:
@@ -143,7 +168,7 @@ def _query(given: dict[str, Any]) -> int:
 def _status(given: dict[str, Any]) -> int:
     from jobs.status import status
 
-    return status(given["out"], as_json=given["json"])
+    return status(given["out"], as_json=given["json"], price_per_hour=given["price_per_hour"])
 
 
 def _verify(given: dict[str, Any]) -> int:

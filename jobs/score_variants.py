@@ -1,24 +1,19 @@
 """`enformer-ray score`: plan the alleles, score them in shards, say what came of it."""
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from enformer_core.conventions import Conventions, parse_indel_rule, parse_statistics
+from enformer_core.conventions import Conventions
 from enformer_core.dataset import layout
 from enformer_core.dataset.audits import AuditSummary, audit_failed, audit_lines
 from enformer_core.dataset.kinds import VARIANTS
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Audit, Plan, default_shard_size
-from enformer_core.dataset.planning import Drafted, Gathered, gather
+from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.run import Run, identity_digest
-from enformer_core.errors import InputError
 from enformer_core.genome import Genome
-from enformer_core.geometry import Geometry
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.audit import Auditor
@@ -27,15 +22,11 @@ from enformer_core.scoring.delta.memory import choose_batch
 from enformer_core.scoring.delta.network import delta_network
 from enformer_core.scoring.delta.precision import EXACT, choose_arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
-from enformer_core.scoring.policy import AUDIT_TOLERANCE, AUDITED_AT_LEAST, Engine, Policy
+from enformer_core.scoring.policy import AUDIT_TOLERANCE, Engine, Policy
 from enformer_core.scoring.shard import Scorer, ShardScorer, hardware
-from enformer_core.variants.assembly import check_assemblies
-from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
 from enformer_core.variants.naming import input_digests
-from enformer_core.variants.place import place_alleles
-from enformer_core.variants.sources import Source, open_sources
-from enformer_core.windows import window_start
 from jobs import exit_codes
+from jobs.asked_alleles import AskedAlleles, conventions_of, find_alleles
 from jobs.run_shards import ModelLoader, RunRequest, exit_code, find_named, located, print_counts, put_run, run_shards
 from jobs.settings import ScoreSettings
 
@@ -45,6 +36,7 @@ class ScoringFactory(ModelLoader):
     """Builds the shard function in a worker."""
 
     conventions: Conventions
+    mantissa_bits: int
     top_tracks: int
     ledger: Ledger
     engine: Engine
@@ -62,6 +54,7 @@ class ScoringFactory(ModelLoader):
             conventions=self.conventions,
             tracks=self.tracks,
             top_tracks=self.top_tracks,
+            mantissa_bits=self.mantissa_bits,
             circumstances={"engine": self.engine, "arithmetic": arithmetic, **hardware(device)},
             audit=None if scorer is direct else Auditor(direct, self.audit_tolerance),
         )
@@ -83,20 +76,7 @@ class ScoreRequest(RunRequest):
     """A scoring run as asked for, everything named in it found and fit to be used."""
 
     settings: ScoreSettings
-    conventions: Conventions
-    inputs: tuple[Path, ...]
-    sites: Path | None
-    filters: Filters
-
-    @property
-    def max_allele_bp(self) -> int:
-        """Longest REF or ALT scored: by default one that cannot push the other flank out of the predicted bins."""
-        return self.settings.max_allele_bp or self.source.geometry.output_bp // 2
-
-    @property
-    def audit_fraction(self) -> float:
-        """Part of the alleles that are scored again; none where that would repeat the same."""
-        return 0.0 if self.settings.engine == "direct" else self.settings.audit_fraction
+    asked: AskedAlleles
 
     @property
     def audit_tolerance(self) -> float:
@@ -136,123 +116,36 @@ def check_request(settings: ScoreSettings) -> ScoreRequest:
         InputError: naming what is missing or does not fit.
     """
     source = ModelSource(settings.model, located(settings.weights))
-    conventions = _conventions(settings, source.geometry)
+    conventions = conventions_of(settings, source.geometry)
     found = find_named(settings, source)
-    inputs = tuple(Path(located(path)) for path in settings.variants)
-    return ScoreRequest(
-        **{**vars(found), "settings": settings},
-        conventions=conventions,
-        inputs=inputs,
-        sites=None if settings.sites is None else Path(located(settings.sites)),
-        filters=Filters(
-            regions=regions_of(settings.regions, found.genome) if settings.regions else None,
-            min_maf=settings.min_maf,
-            max_maf=settings.max_maf,
-            only_pass=settings.only_pass,
-            max_indel_bp=settings.max_indel_bp,
-            seed=settings.sample_seed,
-        ),
-    )
-
-
-def _conventions(settings: ScoreSettings, geometry: Geometry) -> Conventions:
-    centre_bin = geometry.bins // 2 - 1 if settings.centre_bin is None else settings.centre_bin
-    conventions = Conventions(
-        statistics=parse_statistics(settings.statistics),
-        # the last base of the bin left of the window's middle, or the first base of the one to its right
-        centre_index=geometry.window_bp // 2 + centre_bin - geometry.bins // 2,
-        strands="forward" if settings.strands == "forward" else "both",
-        shifts=settings.shifts,
-        central_bins=settings.central_bins,
-        centre_mask_bp=settings.centre_mask_bp,
-        indel_rule=parse_indel_rule(settings.indel_rule),
-        max_offset_bp=settings.max_offset_bp,
-    )
-    conventions.check(geometry)
-    return conventions
+    asked = find_alleles(settings, source.geometry, conventions, found.genome)
+    return ScoreRequest(**{**vars(found), "settings": settings}, asked=asked)
 
 
 def _make_run(request: ScoreRequest) -> tuple[Run, Plan]:
     request.source.build(torch.device("cpu"))  # refuses weights that do not fit, before anything is written
-    gathered, removed = gather_alleles(request)
-    with gathered:
+    with request.asked.gathered() as (gathered, removed):
         identity = _identity(request, [name for name in gathered.by_contig if name is not None], gathered.alleles)
-        drafted = draft_plan(request, gathered, identity_digest(identity))
+        drafted = request.asked.draft(gathered, identity_digest(identity))
         counts = {"records": gathered.records, "alleles": gathered.alleles, "filtered": removed}
         return put_run(request, drafted, identity=identity, counts=counts)
 
 
-def gather_alleles(request: ScoreRequest) -> tuple[Gathered, Mapping[str, int]]:
-    """Read and place all alleles of the input that the filters leave.
-
-    Returns:
-        The alleles, and how many records each filter took out.
-
-    Raises:
-        InputError: when there are none, or the input cannot be used.
-    """
-    settings, genome = request.settings, request.genome
-    sources = open_sources(request.inputs, sites=request.sites)
-    for check in check_assemblies(
-        sources, genome, allow_swapped=settings.allow_swapped, allow_mismatch=settings.allow_mismatch
-    ):
-        for note in check.notes():
-            print(f"note: {note}", file=sys.stderr)
-    wanted = filtered(sources, _sampled(request, sources), genome.contigs)
-    gathered = gather(
-        wanted.batches,
-        genome.contigs,
-        place=lambda raw: place_alleles(
-            raw,
-            genome,
-            max_allele_bp=request.max_allele_bp,
-            allow_swapped=settings.allow_swapped,
-            refuse_wrong_genome=False,
-        ),
-    )
-    removed = {name: count for name, count in wanted.removed.items() if count}
-    if not gathered.alleles:
-        gathered.dispose()
-        filters = f"; filters took out {removed}" if removed else ""
-        raise InputError(f"{', '.join(map(str, request.inputs))}: no variants in the input{filters}")
-    if removed:
-        counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
-        print(f"note: filters took out records: {counts}", file=sys.stderr)
-    return gathered, removed
-
-
-def _sampled(request: ScoreRequest, sources: Sequence[Source]) -> Filters:
-    """The filters, with the sample drawn where one is asked for."""
-    filters, contigs = request.filters, request.genome.contigs
-    if request.settings.sample is None:
-        return filters
-    batches = (raw for source in sources for raw in source.batches(details=filters.needs_details))
-    return with_sample(filters, batches, contigs, size=request.settings.sample)
-
-
-def draft_plan(request: ScoreRequest, gathered: Gathered, seed: str) -> Drafted:
-    """Cut the alleles into shards; `seed` decides which are audited."""
-    return gathered.draft(
-        request.settings.shard_size or default_shard_size(gathered.alleles),
-        window_starts=lambda starts: window_start(starts, request.conventions, request.source.geometry.bin_bp),
-        audit=Audit(request.audit_fraction, AUDITED_AT_LEAST, seed),
-    )
-
-
 def _identity(request: ScoreRequest, contigs: Iterable[str], alleles: int) -> dict[str, Any]:
     """Everything that decides the values of a run."""
-    settings = request.settings
+    settings, asked = request.settings, request.asked
     return {
         **request.identity(VARIANTS, contigs),
         "engine": settings.engine,
         "precision": settings.precision if settings.engine == "delta" else None,
-        "audit_fraction": request.audit_fraction,
-        "conventions": asdict(request.conventions),
+        "audit_fraction": asked.audit_fraction,
+        "conventions": asdict(asked.conventions),
+        "mantissa_bits": asked.mantissa_bits,
         "top_tracks": settings.top_tracks,
-        "max_allele_bp": request.max_allele_bp,
-        "shard_size": settings.shard_size or default_shard_size(alleles),
-        "input": input_digests(request.inputs),
-        "sites": None if request.sites is None else input_digests([request.sites]),
+        "max_allele_bp": asked.max_allele_bp,
+        "shard_size": asked.shard_size(alleles),
+        "input": input_digests(asked.inputs),
+        "sites": None if asked.sites is None else input_digests([asked.sites]),
         "allow_swapped": settings.allow_swapped,
         "filters": _filters_identity(request),
     }
@@ -260,7 +153,7 @@ def _identity(request: ScoreRequest, contigs: Iterable[str], alleles: int) -> di
 
 def _filters_identity(request: ScoreRequest) -> dict[str, Any]:
     """What decides which records have rows. Regions count by the bases that they come to."""
-    settings, regions = request.settings, request.filters.regions
+    settings, regions = request.settings, request.asked.filters.regions
     asked = None if regions is None else {contig: intervals.tolist() for contig, intervals in regions.items()}
     names = ("min_maf", "max_maf", "only_pass", "max_indel_bp", "sample", "sample_seed")
     return {
@@ -273,7 +166,8 @@ def _factory(request: ScoreRequest, ledger: Ledger) -> ScoringFactory:
     settings = request.settings
     return ScoringFactory(
         **request.loading(),
-        conventions=request.conventions,
+        conventions=request.asked.conventions,
+        mantissa_bits=request.asked.mantissa_bits,
         top_tracks=settings.top_tracks,
         ledger=ledger,
         engine=settings.engine,
@@ -299,7 +193,7 @@ def _report(request: ScoreRequest, manifest: Mapping[str, Any]) -> int:
         print(line)
     out = request.settings.out
     print(f"output: {request.store.location}")
-    strongest = f"max_abs_{request.conventions.statistics[0]}"
+    strongest = f"max_abs_{request.asked.conventions.statistics[0]}"
     print(f'ask it: enformer-ray query {out} "FROM scores SELECT variant_id, {strongest} ORDER BY ALL DESC LIMIT 10"')
     if request.settings.strict and audit_failed(audit):
         return exit_codes.AUDIT_FAILED

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from enformer_core.conventions import INDEL_RULES, nearest
 from enformer_core.errors import InputError
+from enformer_core.scoring.mantissa import WHOLE_BITS
 from enformer_core.scoring.policy import ENGINES, POLICIES, Engine, Policy
 
 
@@ -135,6 +136,12 @@ class ScoreSettings(RunSettings):
         metavar="F",
     )
     strict: bool = option("end with exit code 4 when the audit warns", False, action="store_true")
+    mantissa_bits: int | None = option(
+        "bits of mantissa that stored scores keep, 0 to 23 (default 11 with fast, which halves the files; else 23)",
+        None,
+        type=int,
+        metavar="N",
+    )
     top_tracks: int = option("strongest tracks kept per allele in `effects`", 20, type=int)
     max_allele_bp: int | None = option("longest REF or ALT that is scored (default half the output)", None, type=int)
 
@@ -144,8 +151,29 @@ class ScoreSettings(RunSettings):
             _check_least(self, name, least)
         if not 0 <= self.audit_fraction <= 1:
             raise InputError(f"--audit-fraction {self.audit_fraction}: must be between 0 and 1")
+        if self.mantissa_bits is not None and not 0 <= self.mantissa_bits <= WHOLE_BITS:
+            raise InputError(f"--mantissa-bits {self.mantissa_bits}: must be between 0 and {WHOLE_BITS}")
         if self.audit_tolerance is not None and not self.audit_tolerance > 0:
             raise InputError(f"--audit-tolerance {self.audit_tolerance}: must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings(ScoreSettings):
+    """What `enformer-ray plan` was asked for: the command to score, with nothing that only computing needs required."""
+
+    command = "plan"
+
+    model: str = option("enformer, basenji2, or motif", "enformer", metavar="NAME")
+    out: str = option("where the run would go, to see whether it fits there", "", metavar="DIR")
+    benchmark: str | None = option(
+        "what one allele takes: JSON of `python -m benchmarks.engine`, or of `enformer-ray status` on a run like this",
+        None,
+        metavar="FILE",
+    )
+    price_per_hour: float | None = option(
+        "of one GPU, or of one CPU core where there is none", None, type=float, metavar="PRICE"
+    )
+    json: bool = option("as JSON", False, action="store_true")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,14 +19,14 @@ class Workers:
     """Resources of a run.
 
     Attributes:
-        count: model replicas.
+        count: model replicas; None for as many as a cluster holds, those included that its machines join it with.
         device: `cpu` or `cuda`.
         cpus_each: threads of a replica.
         gpus_each: GPUs of a replica.
         memory_bytes_each: host memory of a replica.
     """
 
-    count: int
+    count: int | None
     device: str
     cpus_each: int
     gpus_each: int
@@ -34,18 +34,36 @@ class Workers:
 
 
 def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
-    """Replicas and their share of this machine.
+    """Replicas and their share of this machine, or of the machines of a cluster, which may be others than this.
 
     Raises:
         InputError: when a GPU is asked for and there is none.
     """
     device = _device(settings)
-    memory_bytes = _MEMORY_BYTES[source.name]
     cpus = len(os.sched_getaffinity(0))
-    count = 1 if settings.ray == "off" else settings.workers or _default_count(device, cpus, source)
+    count = _count(settings, device, cpus, source)
     # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
-    threads = 1 if source.demonstration else max(1, cpus // count)
-    return Workers(count, device, threads, int(device == "cuda"), memory_bytes)
+    threads = _FULL_SIZE_CPUS if count is None else max(1, cpus // count)
+    return Workers(
+        count,
+        device,
+        cpus_each=1 if source.demonstration else threads,
+        gpus_each=int(device == "cuda"),
+        memory_bytes_each=worker_memory_bytes(source.name),
+    )
+
+
+def worker_memory_bytes(model: str) -> int:
+    """Host memory that a replica of the model takes, and is held to where it can choose."""
+    return _MEMORY_BYTES[model]
+
+
+def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -> int | None:
+    if settings.ray == "off":
+        return 1
+    if settings.workers is not None:
+        return settings.workers
+    return _default_count(device, cpus, source) if settings.ray == "local" else None
 
 
 def _device(settings: RunSettings) -> str:

@@ -19,6 +19,7 @@ class RunProgress:
     Attributes:
         shards: planned.
         shards_done: with a receipt.
+        model: its name.
         unit: what a planned row is: alleles or tiles.
         rows: planned rows.
         rows_done: those of done shards.
@@ -36,6 +37,7 @@ class RunProgress:
 
     shards: int
     shards_done: int
+    model: str
     unit: str
     rows: int
     rows_done: int
@@ -61,6 +63,7 @@ def run_progress(store: Store, run: Run) -> RunProgress:
     return RunProgress(
         shards=run.plan["shards"],
         shards_done=totals.shards,
+        model=run.identity["model"]["name"],
         unit=ledger.kind.unit,
         rows=rows,
         rows_done=done,

@@ -3,12 +3,13 @@
 The only place that knows all of them. Does not know what is scored with them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from enformer_core.conventions import nearest
 from enformer_core.errors import InputError
@@ -73,8 +74,7 @@ class ModelSource:
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in MODELS:
-            raise InputError(f"unknown model {self.name!r}{nearest(self.name, MODELS)}")
+        model_config(self.name)
         if self.demonstration and self.weights is not None:
             raise InputError(f"model {self.name} makes its own weights; leave out --weights {self.weights}")
         if not self.demonstration and self.weights is None:
@@ -100,7 +100,7 @@ class ModelSource:
     @property
     def config(self) -> Config:
         """Sizes and all heads that the model may have, without building it or looking into its weights."""
-        return self._record.config()
+        return model_config(self.name)
 
     @property
     def geometry(self) -> Geometry:
@@ -147,16 +147,9 @@ class ModelSource:
             InputError: for a head that the model or the file of its weights has not, or a targets table that does not
             fit it.
         """
-        if head not in self.output_tracks:
-            raise InputError(f"model {self.name} has no head {head!r}{nearest(head, self.output_tracks)}")
-        if self._record.held:
+        if self._record.held and head in self.output_tracks:
             self._check_head(head)
-        if self.demonstration:
-            if targets:
-                raise InputError(f"model {self.name} has tracks of its own; leave out --targets {targets}")
-            return motif_tracks(head)
-        count = self.output_tracks[head]
-        return read_targets(targets, head=head, count=count) if targets else builtin_tracks(head, count)
+        return model_tracks(self.name, head, targets)
 
     def _read(self) -> Weights:
         return read_any(str(self.weights))
@@ -181,6 +174,53 @@ class ModelSource:
                 f"{self.weights}: holds the head {listed}, --head is {head}. "
                 f"Use --head {next(iter(held))}, or the file of the other head."
             )
+
+
+def model_config(name: str) -> Config:
+    """Sizes of a model by its name, with all heads that it may have.
+
+    Raises:
+        InputError: for an unknown name.
+    """
+    if name not in MODELS:
+        raise InputError(f"unknown model {name!r}{nearest(name, MODELS)}")
+    return RECORDS[name].config()
+
+
+def model_tracks(name: str, head: str, targets: str | None = None) -> Tracks:
+    """The table of a head's tracks, without weights; `targets` is the path or address of the published one.
+
+    Raises:
+        InputError: for a head that the model has not, or a targets table that does not fit it.
+    """
+    counts = model_config(name).output_tracks
+    if head not in counts:
+        raise InputError(f"model {name} has no head {head!r}{nearest(head, counts)}")
+    if RECORDS[name].own:
+        if targets:
+            raise InputError(f"model {name} has tracks of its own; leave out --targets {targets}")
+        return motif_tracks(head)
+    return read_targets(targets, head=head, count=counts[head]) if targets else builtin_tracks(head, counts[head])
+
+
+def pass_operations(name: str, head: str, tracks: Sequence[int]) -> tuple[int, int]:
+    """Floating-point operations of one reading of one window, counted on the model's graph; nothing is computed.
+
+    A multiplication and an addition are two operations; only products and convolutions count.
+
+    Returns:
+        Those of the tower, which turns bases into tokens, and those of all that follows.
+    """
+    config = model_config(name)
+    with torch.device("meta"), torch.inference_mode():
+        model = RECORDS[name].network(config).eval()
+        one_hot = torch.zeros(1, config.geometry.window_bp, 4)
+        columns = torch.zeros(len(tracks), dtype=torch.int64)
+        with FlopCounterMode(display=False) as tower:
+            model.tokens(one_hot)
+        with FlopCounterMode(display=False) as whole:
+            model(one_hot, head, columns)
+    return tower.get_total_flops(), whole.get_total_flops() - tower.get_total_flops()
 
 
 def read_any(source: str) -> Weights:

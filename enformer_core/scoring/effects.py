@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int64
 
 from enformer_core.conventions import Statistic
 from enformer_core.dataset.layout import EFFECTS_SCHEMA
+from enformer_core.variants.table import Flag, has_flag
 
 
 def strongest_effects(
@@ -25,15 +26,11 @@ def strongest_effects(
         tracks: head column of each list entry.
         top_tracks: how many; ties go to the smaller track index.
     """
-    scored = scores.filter(pc.and_(pc.equal(scores["status"], "ok"), pc.invert(_is_duplicate(scores))))
+    scored = scores.filter(pc.and_(pc.equal(scores["status"], "ok"), pc.invert(has_flag(scores, Flag.DUPLICATE))))
     columns = [_of_statistic(scored, name, np.asarray(tracks, dtype=np.int64), top_tracks) for name in statistics]
     return pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *columns]).sort_by(
         [(name, "ascending") for name in ("track", "pos", "ref", "alt", "statistic", "rank")]
     )
-
-
-def _is_duplicate(scores: pa.Table) -> pa.Array:
-    return pa.array(["duplicate" in (flags or ()) for flags in scores["flags"].to_pylist()], pa.bool_())
 
 
 def _of_statistic(scored: pa.Table, name: Statistic, tracks: Int64[np.ndarray, " tracks"], top: int) -> pa.Table:

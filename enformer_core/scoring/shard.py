@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from enformer_core import __version__
 from enformer_core.conventions import Conventions, Statistic
@@ -24,6 +24,7 @@ from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import read_shard
 from enformer_core.dataset.work import ShardWork
 from enformer_core.scoring.effects import strongest_effects
+from enformer_core.scoring.mantissa import WHOLE_BITS, round_mantissa
 from enformer_core.windows import Allele
 
 Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
@@ -88,6 +89,7 @@ class ShardScorer:
         conventions: those the scorer follows.
         tracks: head column of each score.
         top_tracks: how many effects each allele keeps per statistic.
+        mantissa_bits: of the stored scores; see `scoring.mantissa`.
         circumstances: hardware and arithmetic, for the receipts.
         audit: scores again those alleles that the plan has drawn for it.
     """
@@ -97,6 +99,7 @@ class ShardScorer:
     conventions: Conventions
     tracks: Sequence[int]
     top_tracks: int
+    mantissa_bits: int = WHOLE_BITS
     circumstances: Mapping[str, Any] = field(default_factory=dict)
     audit: Audit | None = None
 
@@ -173,10 +176,13 @@ class ShardScorer:
             "reason": pc.coalesce(reasons, alleles["reason"]),
         }
         for name in self.conventions.statistics:
-            rows = [None if not isinstance(result, Mapping) else np.float32(result[name]) for result in scored]
+            rows = [self._stored(result[name]) if isinstance(result, Mapping) else None for result in scored]
             columns |= self._statistic_columns(name, rows)
         schema = scores_schema(self.conventions.statistics)
         return pa.table([columns[name] for name in schema.names], schema=schema)
+
+    def _stored(self, values: Float[np.ndarray, " tracks"]) -> Float32[np.ndarray, " tracks"]:
+        return round_mantissa(np.asarray(values, dtype=np.float32), self.mantissa_bits)
 
     def _statistic_columns(self, name: str, rows: Sequence[Any]) -> dict[str, pa.Array]:
         strongest = [None if row is None else int(np.abs(row).argmax()) for row in rows]

@@ -5,7 +5,9 @@ One row for each ALT of each input record. Does not know files, genomes or score
 
 from enum import StrEnum
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class Status(StrEnum):
@@ -98,3 +100,11 @@ alleles that are scored, `start`, `ref` and `alt` are trimmed and left-aligned, 
 `effect_sign` turns a score, alt - ref, to that of the input's effect allele; where the input names none it is null, but
 -1 where its REF and ALT were swapped. `flags` are of `Flag`.
 """
+
+
+def has_flag(alleles: pa.Table, flag: Flag) -> pa.Array:
+    """Whether each row bears the flag."""
+    flags = alleles["flags"].combine_chunks()
+    found = np.zeros(len(flags), dtype=bool)
+    found[np.asarray(pc.list_parent_indices(flags).filter(pc.equal(pc.list_flatten(flags), flag)))] = True
+    return pa.array(found)

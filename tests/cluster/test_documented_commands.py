@@ -35,8 +35,6 @@ def check_ray(words: list[str]) -> None:
         if found is None:
             raise click.UsageError(f"no such command: {name}")
         command = found
-    if ">" in words:
-        words = words[: words.index(">")]
     command.make_context(command.name, words)
 
 
@@ -48,6 +46,8 @@ def check_ours(words: list[str]) -> None:
 @pytest.mark.parametrize("command", sorted(set(commands())))
 def test_the_command_is_understood(command):
     program, *words = shlex.split(command)
+    if ">" in words:
+        words = words[: words.index(">")]
     {"ray": check_ray, "enformer-ray": check_ours}[program](words)
 
 

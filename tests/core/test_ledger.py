@@ -51,7 +51,13 @@ def store(tmp_path):
 @pytest.fixture
 def run(store):
     plan = make_plan(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    identity = {"kind": "variants", "conventions": {"statistics": ["sad", "d1"]}, "tracks": {"count": 3}, "seed": 1}
+    identity = {
+        "kind": "variants",
+        "model": {"name": "toy"},
+        "conventions": {"statistics": ["sad", "d1"]},
+        "tracks": {"count": 3},
+        "seed": 1,
+    }
     contents = plan_to_parquet(plan)
     digests = [layout.sha256(content) for content in contents]
     counts = {"parts": 1, "sha256": digests, "shards": len(plan.shards), "alleles": len(ROWS)}

@@ -242,7 +242,7 @@ def make_run(root, genome, *, regions=None, shard_size=2):
     tiles = tiles_of(genome, read_regions(regions, genome), small_enformer().geometry)
     plan = make_tile_plan(tiles, shard_size)
     contents = plan_to_parquet(plan)
-    identity = {"kind": "tiles", "tracks": {"count": 5}, "shard_size": shard_size}
+    identity = {"kind": "tiles", "model": {"name": "toy"}, "tracks": {"count": 5}, "shard_size": shard_size}
     counts = {
         "parts": len(contents),
         "sha256": [layout.sha256(content) for content in contents],

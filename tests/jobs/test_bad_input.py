@@ -3,10 +3,10 @@
 import gzip
 
 import pytest
-from conftest import write_vcf
 from safetensors.torch import save_file
 
 from enformer_core.models.motif import motif_model
+from tests.jobs.conftest import write_vcf
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from enformer_core.scoring import audit
@@ -117,3 +118,34 @@ def test_settings_of_the_engine_may_stand_in_a_file(run, vcf, genome, tmp_path):
     assert described["identity"]["engine"] == "direct"
     assert described["configuration"]["strict"] is True
     assert described["identity"]["conventions"]["max_offset_bp"] == 64
+
+
+def stored_bits(found):
+    """The most bits of mantissa that any stored score has."""
+    values = np.float32([row["sad"] for row in found if row["sad"] is not None])
+    raw = values.view(np.uint32) & np.uint32((1 << 23) - 1)
+    return max(bits for bits in range(24) if bits == 0 or np.any(raw & np.uint32(1 << (23 - bits))))
+
+
+def test_stored_scores_keep_what_the_policy_can_answer_for(score, rows):
+    policies = {
+        "fast": ([], 11),
+        "whole": (["--mantissa-bits", "23"], 23),
+        "coarse": (["--mantissa-bits", "4"], 4),
+        "exact": (["--precision", "exact"], 23),
+        "direct": (["--engine", "direct"], 23),
+    }
+    tables = {}
+    for name, (more, bits) in policies.items():
+        *_, out = score(name, *more)
+        assert json.loads((out / "run.json").read_text())["identity"]["mantissa_bits"] == bits
+        tables[name] = rows(out)
+        assert stored_bits(tables[name]) <= bits
+    assert min(stored_bits(tables["whole"]), stored_bits(tables["exact"])) > 11
+    for rounded, whole in zip(tables["fast"], tables["whole"], strict=True):
+        if whole["sad"] is not None:
+            assert rounded["sad"] == pytest.approx(whole["sad"], rel=2**-12, abs=0)
+            assert rounded["max_abs_sad"] == max(map(abs, rounded["sad"]))
+    code, _, error, _ = score("other", "--mantissa-bits", "24")
+    assert code == exit_codes.BAD_INPUT
+    assert "between 0 and 23" in error

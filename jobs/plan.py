@@ -1,0 +1,184 @@
+"""`enformer-ray plan`: what a run comes to, before anything is written or paid for."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from enformer_core.dataset.layout import UNPLACED
+from enformer_core.errors import InputError
+from enformer_core.estimates import Work, count_work, output_bytes, read_speed, total_operations
+from enformer_core.genome_codes import MappedGenome
+from enformer_core.models.registry import model_config, model_tracks, pass_operations
+from enformer_core.tracks import select_tracks
+from jobs import exit_codes
+from jobs.asked_alleles import AskedAlleles, conventions_of, find_alleles
+from jobs.run_shards import located
+from jobs.settings import PlanSettings
+from jobs.workers import worker_memory_bytes
+
+_GB = 10**9
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A run before it begins.
+
+    Attributes:
+        records: of the input, after the filters.
+        alleles: rows that the output will have.
+        by_status: those by status.
+        contigs: those by contig of the genome; `__unplaced__` for rows without a place.
+        filtered: records that the filters took out, by filter.
+        shards: pieces of work.
+        windows: windows of the reference to be read, each in every strand and shift.
+        alts: distinct alleles to be scored.
+        tflop: 10¹² floating-point operations.
+        output_bytes: size of the tables, some 20 % more or less.
+        device: which kind of hours, `cuda` or `cpu`; None without a measurement.
+        hours: of GPUs, or of CPU cores; None without a measurement.
+        cost: at the price given; None without.
+    """
+
+    records: int
+    alleles: int
+    by_status: Mapping[str, int]
+    contigs: Mapping[str, int]
+    filtered: Mapping[str, int]
+    shards: int
+    windows: int
+    alts: int
+    tflop: float
+    output_bytes: int
+    device: str | None
+    hours: float | None
+    cost: float | None
+
+
+def plan(settings: PlanSettings) -> int:
+    """Read the variants, plan the run and print what it will take.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: for anything that `score` would refuse of the input, and for what fits neither memory nor disk.
+    """
+    if settings.price_per_hour is not None and settings.benchmark is None:
+        raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
+    geometry = model_config(settings.model).geometry
+    conventions = conventions_of(settings, geometry)
+    asked = find_alleles(settings, geometry, conventions, MappedGenome(located(settings.genome)))
+    outlook = _look_ahead(settings, asked)
+    print(json.dumps(asdict(outlook)) if settings.json else _text(outlook))
+    check_memory(settings)
+    check_disk(settings.out, outlook.output_bytes)
+    return exit_codes.DONE
+
+
+def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
+    table = model_tracks(settings.model, settings.head, located(settings.targets))
+    tracks = select_tracks(table, settings.tracks)[0].indices()
+    speed = None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
+    tower, rest = pass_operations(settings.model, settings.head, tracks)
+    readings = asked.conventions.readings
+    with asked.gathered() as (gathered, removed):
+        drafted = asked.draft(gathered, seed="")
+        work = count_work(drafted.parts)
+        hours = None if speed is None else speed.hours(work, settings.engine, readings=readings)
+        price = settings.price_per_hour
+        return Outlook(
+            records=gathered.records,
+            alleles=gathered.alleles,
+            by_status=dict(drafted.by_status),
+            contigs={name or UNPLACED: rows for name, rows in gathered.by_contig.items()},
+            filtered=removed,
+            shards=len(drafted.shards),
+            windows=work.windows,
+            alts=work.alts,
+            tflop=total_operations(work, settings.engine, readings=readings, tower=tower, rest=rest) / 1e12,
+            output_bytes=_output_bytes(settings, asked, work, len(tracks)),
+            device=None if speed is None else speed.device,
+            hours=hours,
+            cost=None if hours is None or price is None else hours * price,
+        )
+
+
+def _output_bytes(settings: PlanSettings, asked: AskedAlleles, work: Work, tracks: int) -> int:
+    return output_bytes(
+        work,
+        statistics=len(asked.conventions.statistics),
+        tracks=tracks,
+        top_tracks=settings.top_tracks,
+        mantissa_bits=asked.mantissa_bits,
+    )
+
+
+def check_memory(settings: PlanSettings) -> None:
+    """Refuse what this machine cannot hold, where the run is to be on this machine.
+
+    Raises:
+        InputError: with both figures.
+    """
+    if settings.ray not in ("off", "local"):
+        return
+    workers = 1 if settings.ray == "off" else settings.workers or 1
+    needed, has = (
+        workers * worker_memory_bytes(settings.model),
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    )
+    if needed > has:
+        raise InputError(
+            f"{workers} workers of {settings.model} need {needed / _GB:.1f} GB of memory, this machine has "
+            f"{has / _GB:.1f} GB. Take fewer (--workers), or a cluster (--ray ADDRESS)."
+        )
+
+
+def check_disk(out: str, needed_bytes: int) -> None:
+    """Refuse an output that the disk of a local directory cannot hold.
+
+    Raises:
+        InputError: with both figures.
+    """
+    if not out or "://" in out:
+        return
+    folder = Path(out).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise InputError(
+            f"{out}: the output takes about {needed_bytes / _GB:,.1f} GB, {folder} has {free / _GB:,.1f} GB free. "
+            "Choose fewer tracks or statistics, another --out, or s3://."
+        )
+
+
+def _text(outlook: Outlook) -> str:
+    lines = [
+        f"records  {outlook.records:,}",
+        f"alleles  {outlook.alleles:,} in {outlook.shards:,} shards",
+        *(f"  {status:<16}{rows:>14,}" for status, rows in outlook.by_status.items()),
+        *(f"filtered {rows:,} records by {name}" for name, rows in outlook.filtered.items()),
+        "contigs  " + ", ".join(f"{name} {rows:,}" for name, rows in outlook.contigs.items()),
+        f"to score {outlook.alts:,} distinct alleles in {outlook.windows:,} windows",
+        f"work     {outlook.tflop:,.1f} TFLOP",
+        f"output   about {_size(outlook.output_bytes)}",
+    ]
+    if outlook.hours is None:
+        lines.append("hours    unknown: give --benchmark FILE (a pilot run's `enformer-ray status OUT --json` will do)")
+    else:
+        kind = "GPU" if outlook.device == "cuda" else "CPU-core"
+        lines.append(f"hours    {outlook.hours:,.2f} {kind}-hours")
+    if outlook.cost is not None:
+        lines.append(f"cost     {outlook.cost:,.2f}")
+    return "\n".join(lines)
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:,.1f} TB"

@@ -1,0 +1,72 @@
+"""`enformer-ray status`: from receipts alone, also of a run that was left half-way, with hours and cost."""
+
+import json
+import math
+
+import pytest
+
+SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "1"]
+
+
+@pytest.fixture
+def half(run, vcf, genome, tmp_path):
+    """A run of which half the receipts are there, each made to say that it took half an hour on two threads."""
+    out = tmp_path / "half"
+    assert run("score", vcf, "--genome", genome, "--out", out, *SMALL)[0] == 0
+    (out / "manifest.json").unlink()
+    receipts = sorted((out / "commits").iterdir())
+    for number, path in enumerate(receipts):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"seconds": 1800.0, "threads": 2}))
+        if number % 2:
+            path.unlink()
+    return out
+
+
+def test_hours_and_cost_so_far_and_to_come(run, half):
+    code, text, _ = run("status", half, "--json", "--price-per-hour", "0.5")
+    found = json.loads(text)
+    assert code == 5
+    assert found["model"] == "motif"
+    assert found["gpu_hours"] == 0
+    assert found["cpu_hours"] == found["shards_done"] * 1.0
+    left = found["cpu_hours"] * (found["rows"] - found["rows_done"]) / found["rows_done"]
+    assert math.isclose(found["hours_left"], left)
+    assert math.isclose(found["cost"], 0.5 * found["cpu_hours"])
+    assert math.isclose(found["cost_left"], 0.5 * left)
+
+
+def test_as_text(run, half):
+    code, text, _ = run("status", half, "--price-per-hour", "2")
+    assert code == 5
+    assert "CPU-core-hours" in text
+    assert "so far" in text
+    assert "to come" in text
+
+
+def test_hours_of_gpus_are_told_apart(run, half):
+    for path in (half / "commits").iterdir():
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"device_type": "cuda"}))
+    found = json.loads(run("status", half, "--json")[1])
+    assert found["cpu_hours"] == 0
+    assert found["gpu_hours"] == found["shards_done"] * 0.5
+    assert "cost" not in found
+
+
+def test_of_a_finished_run_nothing_is_to_come(run, vcf, genome, tmp_path):
+    out = tmp_path / "whole"
+    assert run("score", vcf, "--genome", genome, "--out", out, *SMALL)[0] == 0
+    code, text, _ = run("status", out, "--price-per-hour", "1")
+    assert code == 0
+    assert "complete" in text
+    assert "to come" not in text
+
+
+def test_where_nothing_is_done_yet_nothing_is_known(run, half):
+    for path in (half / "commits").iterdir():
+        path.unlink()
+    code, text, _ = run("status", half, "--json", "--price-per-hour", "1")
+    found = json.loads(text)
+    assert code == 5
+    assert (found["rows_done"], found["cost"], found["cost_left"], found["rows_per_s"]) == (0, 0, None, None)
