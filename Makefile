@@ -32,7 +32,7 @@ test-full: $(INSTALLED)
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
 chaos: $(INSTALLED)
 	ENFORMER_RAY_SEEDS=10000 $(PYTEST) tests/simulation --timeout=14400
-	$(BIN)/python -m benchmarks.chaos --rounds 30 --seed 1 --json benchmarks/results/chaos.json
+	$(BIN)/python -m benchmarks.chaos --rounds 30 --races 30 --seed 1 --json benchmarks/results/chaos.json
 
 # Twenty thousand real files with something changed.
 fuzz: $(INSTALLED)

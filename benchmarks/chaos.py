@@ -1,11 +1,12 @@
 """Real runs on a real cluster and a real store while everything is killed: what is lost, doubled or left over?
 
-    python -m benchmarks.chaos --rounds 30 --seed 1 --json benchmarks/results/chaos.json
+    python -m benchmarks.chaos --rounds 30 --races 30 --seed 1 --json benchmarks/results/chaos.json
 
-Each round scores the same small set of variants by `enformer-ray score` on a Ray cluster of several nodes, into an S3
-bucket behind a proxy that breaks requests, while workers, nodes, drivers and the store are killed and frozen; ended
-drivers are started again until the run is complete. Then the bucket is held against an undisturbed run. Everything
-listens on 127.0.0.1 and is ended by its pid.
+Each round scores the same small set of variants by `enformer-ray score`, its shards made to take more than a second so
+that they can be hit, on a Ray cluster of several nodes, into an S3 bucket behind a proxy that breaks requests, while
+workers, nodes, drivers and the store are killed and frozen; ended drivers are started again until the run is complete.
+Then the bucket is held against an undisturbed run. In a race, two drivers with four workers each begin the same run at
+once, and every put is counted. Everything listens on 127.0.0.1 and is ended by its pid.
 """
 
 import argparse
@@ -13,21 +14,28 @@ import datetime as dt
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.chaos.drivers import Drivers
 from tests.chaos.findings import Findings, examine
 from tests.chaos.machines import Machines
+from tests.chaos.races import Races, race
 from tests.chaos.reader import Reader
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.seaweed import SeaweedFS
 
 NODES = 3
+WORKERS = 3
+PACE_S = 1.5
 ROUND_LIMIT_S = 240
 FAULT_RATES = {
     Fault.INTERNAL_ERROR: 0.01,
@@ -40,14 +48,33 @@ FAULT_RATES = {
     Fault.APPLIED_THEN_RESET: 0.02,
     Fault.APPLIED_THEN_500: 0.02,
 }
-BLOWS = {  # what happens while a round runs, and how often against the others
-    "worker killed": 8,
-    "worker frozen, then woken": 2,
-    "node killed, another added": 2,
-    "driver killed": 2,
-    "two drivers at once": 1,
-    "store killed and started again": 1,
-}
+WORKER, FROZEN, NODE = "worker killed", "worker frozen, then woken", "node killed, another added"
+DRIVER, TWO_DRIVERS, STORE = "driver killed", "two drivers at once", "store killed and started again"
+EXPECTED_CODES = {0, 5, -9}
+"""Complete; incomplete, run again; killed."""
+RACERS_NODES, RACERS_CPUS, RACERS_WORKERS = 2, 4, 4
+RACERS_PACE_S = 0.4
+
+
+@dataclass(frozen=True)
+class Storm:
+    """How often of what happens in each round, and beside that in every second and third."""
+
+    each: Mapping[str, int]
+    every_second: Mapping[str, int]
+    every_third: Mapping[str, int]
+
+    def of_round(self, number: int, chance: random.Random) -> list[str]:
+        """What happens in a round, in the order that chance gives it."""
+        second = {} if number % 2 == 0 else self.every_second
+        third = {} if number % 3 else self.every_third
+        blows = sorted((Counter(self.each) + Counter(second) + Counter(third)).elements())
+        chance.shuffle(blows)
+        return blows
+
+
+HEAVY = Storm({WORKER: 4, FROZEN: 1, NODE: 1, DRIVER: 2}, {TWO_DRIVERS: 1}, {STORE: 1})
+GENTLE = Storm({WORKER: 2, FROZEN: 1, NODE: 1, DRIVER: 1}, {}, {STORE: 1})
 
 
 class Round:
@@ -59,125 +86,248 @@ class Round:
         machines: the cluster.
         weed: the store.
         drivers: starts the command.
-        blows_wanted: how many things are killed or frozen before the rest of the run is left in peace.
+        storm: what happens.
     """
 
     def __init__(
-        self, number: int, seed: int, *, machines: Machines, weed: SeaweedFS, drivers: Drivers, blows_wanted: int
+        self,
+        number: int,
+        seed: int,
+        *,
+        machines: Machines,
+        weed: SeaweedFS,
+        drivers: Drivers,
+        storm: Storm = HEAVY,
     ) -> None:
         self.prefix = f"round-{number:03d}"
         self.blows: Counter[str] = Counter()
         self.exit_codes: list[int] = []
         self.hung = False
+        self.seconds = 0.0
         self._random = random.Random(seed)  # noqa: S311 - decides what is killed, keeps no secret
         self._machines, self._weed, self._drivers = machines, weed, drivers
-        self._blows_wanted = blows_wanted
+        self._left = storm.of_round(number, self._random)
+        self._store_comes_back: threading.Thread | None = None
+
+    @property
+    def strange_codes(self) -> set[int]:
+        """Exit codes that a run under fire should not end with."""
+        return set(self.exit_codes) - EXPECTED_CODES
 
     def run(self) -> None:
         """Score until the run is complete, hitting it in between."""
-        self._drivers.start(self.prefix)
-        began, next_blow = time.monotonic(), time.monotonic() + self._random.uniform(4, 8)
-        while True:
-            self.exit_codes += self._drivers.ended()
-            if 0 in self.exit_codes:
-                break
+        began = time.monotonic()
+        try:
+            self._drivers.start(self.prefix)
+            self._hit_until(began + ROUND_LIMIT_S)
+        finally:
+            self.seconds = time.monotonic() - began
+            self._clear()
+
+    def _hit_until(self, end_s: float) -> None:
+        next_blow_s = time.monotonic() + self._random.uniform(3, 8)
+        while 0 not in self.exit_codes and not self.strange_codes:
+            if time.monotonic() > end_s:
+                self.hung = True
+                return
             if not self._drivers.running:
                 self._drivers.start(self.prefix)  # as its user would
-            if time.monotonic() - began > ROUND_LIMIT_S:
-                self.hung = True
-                break
-            if sum(self.blows.values()) < self._blows_wanted and time.monotonic() > next_blow:
-                self._strike()
-                next_blow = time.monotonic() + self._random.uniform(0.5, 3)
+            self._machines.refill()
+            if self._left and time.monotonic() > next_blow_s and self._strike(self._left[-1]):
+                self.blows[self._left.pop()] += 1
+                next_blow_s = time.monotonic() + self._random.uniform(0.5, 3)
             time.sleep(0.1)
+            self.exit_codes += self._drivers.ended()
+
+    def _strike(self, blow: str) -> bool:
+        """Do it; False where there is nothing to hit yet."""
+        match blow:
+            case "worker killed":
+                return self._machines.kill_worker(self._random)
+            case "worker frozen, then woken":
+                return self._machines.freeze_worker(self._random, self._random.uniform(2, 8))
+            case "driver killed":
+                return self._drivers.kill(self._random)
+            case "node killed, another added":
+                self._machines.replace_node(self._random)
+            case "two drivers at once":
+                self._drivers.start(self.prefix)
+            case _:
+                self._bounce_store(self._random.uniform(0.2, 2))
+        return True
+
+    def _bounce_store(self, seconds: float) -> None:
+        """The rest goes on meanwhile."""
+        self._weed.kill()
+
+        def come_back() -> None:
+            time.sleep(seconds)
+            self._weed.start()
+
+        self._store_comes_back = threading.Thread(target=come_back)
+        self._store_comes_back.start()
+
+    def _clear(self) -> None:
+        """Leave everything as the next round, and whoever looks at this one, needs it."""
         self._drivers.kill_all()
         self._machines.thaw()
-        self._machines.refill(NODES)
-
-    def _strike(self) -> None:
-        blow = self._random.choices(list(BLOWS), weights=list(BLOWS.values()))[0]
-        struck = {
-            "worker killed": lambda: self._machines.kill_worker(self._random),
-            "worker frozen, then woken": lambda: self._machines.freeze_worker(self._random, self._random.uniform(2, 8)),
-            "node killed, another added": lambda: self._machines.replace_node(self._random),
-            "driver killed": lambda: self._drivers.kill(self._random),
-            "two drivers at once": lambda: self._drivers.start(self.prefix),
-            "store killed and started again": self._bounce_store,
-        }[blow]()
-        if struck is not False:
-            self.blows[blow] += 1
-
-    def _bounce_store(self) -> None:
-        self._weed.kill()
-        time.sleep(self._random.uniform(0.2, 2))
-        self._weed.start()
+        self._machines.refill()
+        if self._store_comes_back is not None:
+            self._store_comes_back.join()
 
 
-def chaos(rounds: int, seed: int, *, blows_per_round: int = 9) -> dict[str, Any]:
-    """Run the rounds; the figures of all together.
+class Chaos:
+    """Rounds and races over one store.
+
+    Args:
+        directory: for everything that is written.
+        weed: the store.
+        seed: decides everything that is decided by chance here; what it meets depends on the machine.
+    """
+
+    def __init__(self, directory: Path, weed: SeaweedFS, seed: int) -> None:
+        self.faults: Counter[str] = Counter()
+        self.found = Findings()
+        self.raced = Races()
+        self.per_round: list[dict[str, Any]] = []
+        self._directory, self._weed, self._seed = directory, weed, seed
+
+    def rounds(self, count: int, storm: Storm) -> None:
+        """So many rounds, one after another, on one cluster."""
+        with FaultProxy(self._weed.endpoint, rates=FAULT_RATES, seed=self._seed) as proxy:
+            drivers = Drivers(
+                self._directory / "rounds",
+                bucket=self._weed.bucket,
+                endpoint=proxy.endpoint,
+                workers=WORKERS,
+                command=("tests.chaos.paced", "model", str(PACE_S)),
+            )
+            undisturbed = drivers.undisturbed(("jobs.cli",))
+            with Machines(self._directory, nodes=NODES, cpus=1, environment=drivers.environment) as machines:
+                drivers.address = machines.address
+                for number in range(count):
+                    seed = self._seed * 1_000_003 + number
+                    play = Round(number, seed, machines=machines, weed=self._weed, drivers=drivers, storm=storm)
+                    with Reader(self._weed.endpoint, self._weed.bucket, play.prefix) as reader:
+                        play.run()
+                    self._note(play, drivers, reader=reader, undisturbed=undisturbed, proxy=proxy)
+                self._resume(play.prefix, drivers, proxy)
+            met = {f"store: {fault}": count for fault, count in proxy.faults.items() if fault != Fault.NONE}
+            self.faults.update(met)
+
+    def _resume(self, prefix: str, drivers: Drivers, proxy: FaultProxy) -> None:
+        """The same command once more, on a run that is complete: nothing may be computed or stored."""
+        before = proxy.created.total(), drivers.log_of(prefix)
+        drivers.start(prefix)
+        codes, log = drivers.wait(), drivers.log_of(prefix).removeprefix(before[1])
+        drivers.kill_all()
+        if codes != [0] or proxy.created.total() != before[0] or "already complete" not in log:
+            self.found += Findings(wrong=1)
+            _say(f"the same command again on {prefix}", [f"exit codes {codes}, and not nothing done"], log)
+
+    def races(self, count: int) -> None:
+        """So many races, one after another, on one cluster with room for the workers of both drivers."""
+        with FaultProxy(self._weed.endpoint) as proxy:
+            drivers = Drivers(
+                self._directory / "races",
+                bucket=self._weed.bucket,
+                endpoint=proxy.endpoint,
+                workers=RACERS_WORKERS,
+                command=("tests.chaos.paced", "toy", str(RACERS_PACE_S)),
+            )
+            undisturbed = drivers.undisturbed(("tests.chaos.paced", "toy", "0"))
+            with Machines(
+                self._directory, nodes=RACERS_NODES, cpus=RACERS_CPUS, environment=drivers.environment
+            ) as machines:
+                drivers.address = machines.address
+                for number in range(count):
+                    began, prefix = time.monotonic(), f"race-{number:03d}"
+                    counts, problems = race(prefix, drivers, weed=self._weed, proxy=proxy, undisturbed=undisturbed)
+                    self.raced += counts
+                    told = f"race {number}: {counts.conflicts} conflicts, {time.monotonic() - began:.1f} s"
+                    _say(told, problems, drivers.log_of(prefix))
+
+    def _note(
+        self, play: Round, drivers: Drivers, *, reader: Reader, undisturbed: dict[str, Any], proxy: FaultProxy
+    ) -> None:
+        """What a round came to."""
+        log = drivers.log_of(play.prefix)
+        if play.hung:
+            found, problems = Findings(hangs=1), ["it did not end"]
+        elif play.strange_codes:
+            found, problems = Findings(wrong=1), [f"it ended with {sorted(play.strange_codes)}"]
+        else:
+            found, problems = examine(
+                self._weed, play.prefix, undisturbed, reader=reader, created=proxy.created, log=log
+            )
+        self.found += found
+        self.faults.update(play.blows)
+        told = {"seconds": round(play.seconds, 1), "exit_codes": play.exit_codes, **dict(sorted(play.blows.items()))}
+        self.per_round.append(told)
+        _say(f"round {len(self.per_round) - 1}: {told}, {reader.looks} looks", problems, log)
+
+
+def _say(told: str, problems: Sequence[str], log: str) -> None:
+    print("\n  ".join([told, *problems]), file=sys.stderr, flush=True)
+    if problems:
+        print(log[-5000:], file=sys.stderr, flush=True)
+
+
+def chaos(rounds: int, seed: int, *, races: int = 0, storm: Storm = HEAVY) -> dict[str, Any]:
+    """Run rounds and races; the figures of all together.
 
     Args:
         rounds: how many.
         seed: decides everything that is decided by chance here; what it meets depends on the machine.
-        blows_per_round: how often something is killed or frozen.
+        races: how many.
+        storm: what happens in the rounds.
     """
     began = time.monotonic()
-    faults: Counter[str] = Counter()
-    found = Findings()
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        with SeaweedFS(directory / "weed") as weed, FaultProxy(weed.endpoint, rates=FAULT_RATES, seed=seed) as proxy:
-            drivers = Drivers(directory, bucket=weed.bucket, endpoint=proxy.endpoint)
-            undisturbed = drivers.undisturbed()
-            with Machines(directory, nodes=NODES, environment=drivers.environment) as machines:
-                drivers.address = machines.address
-                for number in range(rounds):
-                    play = Round(
-                        number,
-                        seed * 1_000_003 + number,
-                        machines=machines,
-                        weed=weed,
-                        drivers=drivers,
-                        blows_wanted=blows_per_round,
-                    )
-                    with Reader(weed.endpoint, weed.bucket, play.prefix) as reader:
-                        play.run()
-                    faults.update(play.blows)
-                    log = drivers.log_of(play.prefix)
-                    of_round, problems = examine(weed, play.prefix, undisturbed, reader=reader, hung=play.hung, log=log)
-                    found = found + of_round
-                    said = [f"round {number}: {dict(play.blows)}, exit codes {play.exit_codes}", *problems]
-                    print("\n  ".join(said), file=sys.stderr, flush=True)
-                    if problems:
-                        print(log[-5000:], file=sys.stderr, flush=True)
-            faults.update({f"store: {fault}": count for fault, count in proxy.faults.items() if fault != Fault.NONE})
+        with SeaweedFS(directory / "weed") as weed:
+            play = Chaos(directory, weed, seed)
+            if rounds:
+                play.rounds(rounds, storm)
+            if races:
+                play.races(races)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return {
         "rounds": rounds,
         "seed": seed,
-        "faults": dict(sorted(faults.items())),
-        "kills": sum(count for name, count in faults.items() if "killed" in name),
-        **found.figures(),
+        "faults": dict(sorted(play.faults.items())),
+        "kills": sum(count for name, count in play.faults.items() if "killed" in name),
+        **play.found.figures(),
+        **play.raced.figures(),
+        "per_round": play.per_round,
         "seconds": round(time.monotonic() - began, 1),
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     }
+
+
+def is_sound(figures: Mapping[str, Any]) -> bool:
+    """Whether nothing was lost, doubled, left over, hung or wrong."""
+    faults = ("lost", "doubled", "leftovers", "hangs", "wrong", "race_rewrites", "race_differences")
+    return not any(figures[name] for name in faults)
 
 
 def main() -> None:
     """Run the rounds, print the figures, write them; exit code 1 when anything was lost, doubled, left over or hung."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--races", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
-    figures = chaos(options.rounds, options.seed)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # with everything that was started
+    figures = chaos(options.rounds, options.seed, races=options.races)
     text = json.dumps(figures, indent=2)
     print(text)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(text + "\n", encoding="utf-8")
-    if figures["lost"] or figures["doubled"] or figures["leftovers"] or figures["hangs"] or figures["wrong"]:
+    if not is_sound(figures):
         sys.exit(1)
 
 

@@ -18,6 +18,7 @@ _GROW_S = 5.0  # between two looks at what the machines can hold
 _PATIENCE_S = 60.0  # without any worker, before saying what is waited for
 _LISTEN_S = 60.0  # a busy worker that has said nothing for so long is asked whether it lives
 _SILENCE_S = 300.0  # and given up when it does not answer for so long
+_SETUPS_LATER = 10  # attempts in a row when some were set up before, and `MAX_ATTEMPTS` otherwise
 _USELESS_S = 60.0  # for what another has done meanwhile; then it is given up
 
 
@@ -176,7 +177,7 @@ class Crew:
         if gone.with_machine or self._fleet.is_machine_lost(hand.machine):
             return
         error = PoolError(
-            f"{hand.name} died {MAX_ATTEMPTS} times while it was set up, the last time because: {gone.reason}. "
+            f"{hand.name} died {hand.setup_failures + 1} times while it was set up, the last because: {gone.reason}. "
             "Most often its machine runs out of memory: take fewer workers, or give each more."
         )
         yield from self._failed_in_setup(hand, error, at_once=False)
@@ -186,12 +187,11 @@ class Crew:
         hand.rest(self._fleet.now() + self._backoff.seconds(hand.setup_failures))
         hand.setup_failures += 1
         alone = not any(other.state == "ready" for other in self.hands)
-        if alone and (at_once or hand.setup_failures >= MAX_ATTEMPTS):
+        enough = _SETUPS_LATER if self._any_was_ready else MAX_ATTEMPTS
+        if alone and (at_once or hand.setup_failures >= enough):
             raise error
         if hand.setup_failures % MAX_ATTEMPTS == 0:
             machine = hand.machine
             self.replace(hand, pause_s=self._backoff.seconds(hand.setup_failures))
             reason = " ".join(str(error).split())[:500]
-            yield PoolNotice(
-                f"{hand.name} cannot be set up on {machine}: {reason}. Others work; another is hired in its place."
-            )
+            yield PoolNotice(f"{hand.name} cannot be set up on {machine}: {reason}. Another is hired in its place.")

@@ -29,6 +29,21 @@ class Fate:
     searches: int = 0
 
 
+@dataclass(frozen=True)
+class Setback:
+    """A failure that was counted.
+
+    Attributes:
+        machine: where.
+        reason: on one line.
+        raised: an exception, which says more than a death.
+    """
+
+    machine: str
+    reason: str
+    raised: bool
+
+
 @dataclass(eq=False)
 class Errand:
     """A task, or a part of one that is probed, with what has befallen it.
@@ -45,10 +60,12 @@ class Errand:
         has_copy: it was given to a second worker while a first was at it.
         lost_on: the machine of the worker that died at it, until it is known whether the machine is gone too.
         lost_with_machine: it is known already.
-        avoided: the worker on which it failed last.
+        avoided: the worker at which it failed last.
+        avoided_machine: the machine of that.
         avoided_until_s: when it may go there again in any case.
         reason: of the last failure, on one line.
         error: the last exception.
+        setbacks: all failures that were counted, in their order.
     """
 
     task: Task
@@ -63,9 +80,11 @@ class Errand:
     lost_on: str | None = None
     lost_with_machine: bool = False
     avoided: str = ""
+    avoided_machine: str = ""
     avoided_until_s: float = 0.0
     reason: str = ""
     error: BaseException | None = None
+    setbacks: list[Setback] = field(default_factory=list)
 
     @property
     def key(self) -> str:

@@ -17,10 +17,12 @@ class Isolation:
     Attributes:
         items: how many the task has.
         bad: those found so far, each with its reason.
+        idle: how many were passed without anything being computed: they are neither sound nor bad.
     """
 
     items: int
     bad: dict[int, str] = field(default_factory=dict)
+    idle: int = 0
     _waiting: deque[range] = field(default_factory=deque)
     _out: set[range] = field(default_factory=set)
 
@@ -47,9 +49,15 @@ class Isolation:
         self._out.add(probe)
         return probe
 
-    def passed(self, probe: range) -> None:
-        """These items are sound, or were at this attempt."""
+    @property
+    def all_bad(self) -> bool:
+        """Whether every item at which there is anything to compute fails."""
+        return len(self.bad) == self.items - self.idle
+
+    def passed(self, probe: range, *, idle: bool = False) -> None:
+        """These items are sound, or were at this attempt; or, when `idle`, nothing is computed for them."""
         self._out.discard(probe)
+        self.idle += len(probe) if idle else 0
 
     def failed(self, probe: range, reason: str) -> None:
         """These items failed, once where they are many, `SINGLE_FAILURES` times where it is one."""

@@ -4,10 +4,11 @@ Knows errands, their failures, and workers by name. Does not know when or where 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from cluster.backoff import Backoff
-from cluster.errands import Backlog, Errand
+from cluster.errands import Backlog, Errand, Setback
 from cluster.fleet import Gone
 from cluster.isolation import Isolation
 from cluster.pool import Classify, Divisible, Event, PoolError, TaskFailed, TaskIsolated, TaskRetried
@@ -22,10 +23,29 @@ _SEARCHES = 2  # for items at fault, in one task
 _AVOIDED_S = 300.0  # where a task failed last, unless nobody else is there
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A result that says for how many items something was computed.
+
+    One that says 0 proves nothing: a broken GPU does not show in it. A result that does not say counts as proof.
+    """
+
+    @property
+    def computed(self) -> int | None:
+        """Items computed by this very worker; None where that was not counted."""
+        ...
+
+
+def proves_health(result: object) -> bool:
+    """Whether a result shows that the worker it comes from can compute."""
+    return not isinstance(result, Counting) or result.computed != 0
+
+
 @dataclass
 class _Search:
     isolation: Isolation
     whole: Errand
+    setbacks: dict[int, list[Setback]] = field(default_factory=dict)  # of the items found bad
 
 
 class Judge:
@@ -48,26 +68,32 @@ class Judge:
         self._classify = classify
         self._backoff = backoff
         self._successes = 0
+        self._proven: set[str] = set()  # machines on which something was computed
         self._storage_in_a_row = 0
         self._spent_tasks: set[str] = set()
         self._spent_probes = 0
         self._all_bad_in_a_row = 0
 
-    def succeeded(self, worker: str, errand: Errand, now_s: float) -> Iterator[Event]:
+    def succeeded(self, worker: str, errand: Errand, result: Any, *, machine: str, now_s: float) -> Iterator[Event]:
         """A worker has done an errand."""
-        self._successes += 1
-        self._storage_in_a_row = self._all_bad_in_a_row = 0
-        self.records.succeeded(worker, now_s)
+        proof = proves_health(result)
+        self._storage_in_a_row = 0
+        if proof:
+            self._successes += 1
+            self._all_bad_in_a_row = 0
+            self._proven.add(machine)
+            self.records.succeeded(worker, now_s)
         if errand.probe is None:
             self._settle(errand)
         elif errand.key in self.searches:
-            self.searches[errand.key].isolation.passed(errand.probe)
+            self.searches[errand.key].isolation.passed(errand.probe, idle=not proof)
             yield from self._search_on(errand.key)
 
-    def raised(self, worker: str, errand: Errand, failure: Failure, now_s: float) -> Iterator[Event]:
+    def raised(self, worker: str, errand: Errand, failure: Failure, *, machine: str, now_s: float) -> Iterator[Event]:
         """An errand's code has raised an exception."""
         error = failure.exception(f"{worker}, {errand.key}")
-        errand.error, errand.reason, errand.avoided = error, _told(error), worker
+        errand.error, errand.reason = error, _told(error)
+        errand.avoided, errand.avoided_machine = worker, machine
         verdict = self._classify(error)
         if verdict == "stop":
             raise error
@@ -79,7 +105,8 @@ class Judge:
 
     def lost(self, worker: str, errand: Errand, gone: Gone, *, machine: str, now_s: float) -> None:
         """A worker has died at an errand; whether its machine did is not known at once."""
-        errand.reason, errand.error, errand.avoided = gone.reason, None, worker
+        errand.reason, errand.error = gone.reason, None
+        errand.avoided, errand.avoided_machine = worker, machine
         errand.lost_on, errand.lost_with_machine = machine, gone.with_machine
         self._backlog.pause(errand, now_s + self._backoff.seconds(errand.failures))
 
@@ -113,6 +140,7 @@ class Judge:
     def _count(self, errand: Errand, now_s: float, *, resume_s: float) -> Iterator[Event]:
         """Put a failure to the errand's account, unless its worker fails at everything."""
         errand.counted += 1
+        errand.setbacks.append(Setback(errand.avoided_machine, errand.reason, errand.error is not None))
         counted = self.records.failed(errand.avoided, errand, now_s)
         if errand.is_spent:
             yield from self._spent(errand)
@@ -128,14 +156,17 @@ class Judge:
         self._check_hope(errand)
         if errand.probe is not None:
             if errand.key in self.searches:
-                self.searches[errand.key].isolation.failed(errand.probe, errand.reason)
+                search = self.searches[errand.key]
+                search.setbacks[errand.probe.start] = errand.setbacks
+                search.isolation.failed(errand.probe, errand.reason)
                 yield from self._search_on(errand.key)
             return
         if not isinstance(errand.task.payload, Divisible) or errand.fate.searches >= _SEARCHES:
             yield self._give_up(errand, errand.error or _deaths(errand))
             return
         errand.fate.searches += 1
-        self.searches[errand.key] = _Search(Isolation.begin(errand.task.payload.items, errand.reason), errand)
+        isolation = Isolation.begin(errand.task.payload.items, errand.reason)
+        self.searches[errand.key] = _Search(isolation, errand, {0: errand.setbacks})
         yield from self._search_on(errand.key)
 
     def _check_hope(self, errand: Errand) -> None:
@@ -159,20 +190,31 @@ class Judge:
             )
         if isolation.is_over:
             del self.searches[key]
-            yield from self._searched(whole, payload, isolation)
+            yield from self._searched(search, payload)
 
-    def _searched(self, whole: Errand, payload: Divisible, isolation: Isolation) -> Iterator[Event]:
-        if not isolation.bad:
-            self._backlog.put(Errand(whole.task, payload, fate=whole.fate))
-        elif len(isolation.bad) == isolation.items and (isolation.items > 1 or not self._successes):
+    def _searched(self, search: _Search, payload: Divisible) -> Iterator[Event]:
+        whole, isolation = search.whole, search.isolation
+        if isolation.bad and isolation.all_bad and (len(isolation.bad) > 1 or not self._successes):
             self._all_bad_in_a_row += 1
             if self._all_bad_in_a_row >= _HOPELESS_TASKS:
                 raise _nothing_succeeds(whole) from whole.error
             yield self._give_up(whole, _all_bad(whole, isolation))
-        else:
+        elif isolation.bad and all(self._is_proven(search.setbacks[item]) for item in isolation.bad):
             whole.fate.searches = _SEARCHES
-            yield TaskIsolated(whole.key, dict(sorted(isolation.bad.items())))
-            self._backlog.put(Errand(whole.task, payload.without(isolation.bad), fate=whole.fate))
+            failures = {item: self._telling_reason(search.setbacks[item]) for item in sorted(isolation.bad)}
+            yield TaskIsolated(whole.key, failures)
+            self._backlog.put(Errand(whole.task, payload.without(failures), fate=whole.fate))
+        else:  # nothing was found, or it may be their machine's fault
+            self._backlog.put(Errand(whole.task, payload, fate=whole.fate))
+
+    def _is_proven(self, setbacks: list[Setback]) -> bool:
+        """Whether one of the failures was on a machine that is known to compute."""
+        return any(setback.machine in self._proven for setback in setbacks)
+
+    def _telling_reason(self, setbacks: list[Setback]) -> str:
+        """What a sound machine says rather than another, and an exception rather than a death; else the last."""
+        ranked = [(each.machine in self._proven, each.raised, at) for at, each in enumerate(setbacks)]
+        return setbacks[max(ranked)[-1]].reason
 
     def _give_up(self, errand: Errand, error: BaseException) -> TaskFailed:
         self._settle(errand)
@@ -199,7 +241,7 @@ def _deaths(errand: Errand) -> PoolError:
 
 def _all_bad(errand: Errand, isolation: Isolation) -> PoolError:
     return PoolError(
-        f"{errand.key}: each of its {isolation.items} items fails by itself, the last because: {errand.reason}. "
+        f"{errand.key}: each of its {len(isolation.bad)} items fails by itself, the last because: {errand.reason}. "
         "That is rather the workers' fault than theirs, so none is marked as failed. Mend that, then run the same "
         "command again."
     )

@@ -167,13 +167,17 @@ class Scheduler:
         return not self._backlog.wants_empty_worker and self._backlog.look_ahead(enough) == enough
 
     def _give_next(self, hand: Hand, trusted: list[Hand]) -> Iterator[Event]:
-        others = any(other is not hand and other.is_of_use for other in trusted)
-        now_s = self._fleet.now()
+        others, now_s = [other for other in trusted if other is not hand and other.is_of_use], self._fleet.now()
 
         def fits(errand: Errand) -> bool:
+            """What has failed goes to another machine, or at least to another worker, where there is one."""
             if errand.alone_on_worker and hand.asked:
                 return False
-            return errand.avoided != hand.name or not others or now_s >= errand.avoided_until_s
+            if not errand.avoided or now_s >= errand.avoided_until_s:
+                return True
+            if hand.machine != errand.avoided_machine:
+                return True
+            return not others if hand.name == errand.avoided else all(o.machine == hand.machine for o in others)
 
         errand = self._backlog.take(fits)
         if errand is not None:
@@ -237,10 +241,10 @@ class Scheduler:
         if not errand.settled and isinstance(outcome, Done):
             if errand.probe is None:
                 yield from self._done(hand, asked, outcome)
-            yield from self._judge.succeeded(hand.name, errand, now_s)
+            yield from self._judge.succeeded(hand.name, errand, outcome.value, machine=hand.machine, now_s=now_s)
         elif not errand.settled and not self._has_other_copy(errand):
             if isinstance(outcome, Failure):
-                yield from self._judge.raised(hand.name, errand, outcome, now_s)
+                yield from self._judge.raised(hand.name, errand, outcome, machine=hand.machine, now_s=now_s)
             else:
                 self._give_back([errand])
         yield from self._began(hand)

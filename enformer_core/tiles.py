@@ -5,7 +5,7 @@ whatever is asked for. Does not know workers or retries.
 """
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,7 +20,7 @@ from enformer_core.dataset.kinds import TILES_SCHEMA, tile_bins
 from enformer_core.dataset.layout import PREDICTIONS_SCHEMA
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import read_shard
-from enformer_core.dataset.work import ShardWork
+from enformer_core.dataset.work import ShardWork, Trial
 from enformer_core.genome import Genome
 from enformer_core.geometry import Geometry
 from enformer_core.regions import Regions
@@ -152,7 +152,7 @@ class ShardPredictor:
     ledger: Ledger
     circumstances: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, work: ShardWork) -> Committed | None:
+    def __call__(self, work: ShardWork) -> Committed | Trial:
         """All three stages, one after another."""
         return self.finish(self.compute(self.prepare(work)))
 
@@ -165,21 +165,24 @@ class ShardPredictor:
         stopwatch, left_out = Stopwatch(), prepared.work.left_out()
         values = list(self._values(prepared.rows, left_out))
         circumstances = {**stopwatch.read(), **software(), **self.circumstances}
+        statuses = enumerate(prepared.rows["status"].to_pylist())
+        computed = sum(status == "ok" and row not in left_out for row, status in statuses)
         if prepared.work.probe:
-            return ComputedShard(prepared, None, circumstances)
+            return ComputedShard(prepared, None, circumstances, computed)
         bins = tile_bins(prepared.rows)
         lists = pa.chunked_array(values, PREDICTIONS_SCHEMA.field("values").type)
         table = pa.table([bins["start"], bins["end"], lists], schema=PREDICTIONS_SCHEMA)
-        return ComputedShard(prepared, table, circumstances)
+        return ComputedShard(prepared, table, circumstances, computed)
 
-    def finish(self, computed: ComputedShard) -> Committed | None:
-        """Commit the shard; nothing comes of a trial."""
+    def finish(self, computed: ComputedShard) -> Committed | Trial:
+        """Commit the shard; of a trial nothing is kept."""
         if computed.table is None:
-            return None
+            return Trial(computed.computed)
         prepared = computed.prepared
-        return self.ledger.commit(
+        committed = self.ledger.commit(
             prepared.work.shard, prepared.rows, computed.table, circumstances=computed.circumstances
         )
+        return replace(committed, computed=computed.computed)
 
     def _values(self, tiles: pa.Table, left_out: Container[int]) -> Iterator[pa.Array]:
         """For each tile that has bins, their values; none for those left out."""

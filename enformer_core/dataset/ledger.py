@@ -5,6 +5,7 @@ receipt counts. Effects are derived from the scores as stored, so when another w
 and nothing contradicts them. Does not know how values are made.
 """
 
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,7 @@ class Committed:
         by_status: those by status.
         audits: what scoring some of them twice has shown.
         found: how many of its objects another attempt had put before; they were checked and kept.
+        computed: rows for which this attempt computed something; None where that was not counted.
     """
 
     shard: int
@@ -51,6 +53,7 @@ class Committed:
     by_status: Mapping[str, int]
     audits: tuple[Mapping[str, Any], ...]
     found: int
+    computed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -157,26 +160,34 @@ class Ledger:
         """Shards that have a receipt, by the receipts' names alone."""
         return {layout.shard_of_receipt(key) for key in self.store.keys("commits/")}
 
-    def receipts(self) -> Iterator[Receipt]:
+    def receipts(self, *, put_blocks: bool = False) -> Iterator[Receipt]:
         """All receipts, in order of shards: from blocks where they have been put, else one by one, many at once.
+
+        Args:
+            put_blocks: put those that are missing, so that the next to ask need not read one by one.
 
         Raises:
             DatasetError: for a receipt that is damaged or of another run.
         """
         for block, shards in groupby(sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS):
-            yield from self._block(block, list(shards))
+            yield from self._block(block, list(shards), put=put_blocks)
 
     def put_block(self, block: int) -> None:
         """Put the receipts of a block, all of whose shards are committed, as one object; the same whoever does it."""
-        shards = range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS)
-        lines = [layout.canonical_json(receipt) for receipt in self._one_by_one(shards)]
+        self._put_block(block, self._one_by_one(range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS)))
+
+    def _put_block(self, block: int, receipts: Iterable[Receipt]) -> None:
+        lines = [layout.canonical_json(receipt) for receipt in receipts]
         self.store.put_if_absent(layout.receipt_block_key(block), b"\n".join(lines) + b"\n")
 
-    def _block(self, block: int, shards: Sequence[int]) -> Iterator[Receipt]:
-        key = layout.receipt_block_key(block)
-        content = self.store.get(key) if len(shards) == BLOCK_SHARDS else None
+    def _block(self, block: int, shards: Sequence[int], *, put: bool) -> Iterator[Receipt]:
+        key, whole = layout.receipt_block_key(block), len(shards) == BLOCK_SHARDS
+        content = self.store.get(key) if whole else None
         if content is None:
-            yield from self._one_by_one(shards)
+            receipts = list(self._one_by_one(shards))
+            if put and whole:
+                self._put_block(block, receipts)
+            yield from receipts
             return
         receipts = [self._checked(_parse(line, key), key) for line in content.splitlines()]
         if [receipt["shard"] for receipt in receipts] != list(shards):
@@ -211,7 +222,7 @@ class Ledger:
         totals, objects = Totals(), []
         answered: dict[int, int] = {}
         table_rows: Counter[str] = Counter()
-        for receipt in self.receipts():
+        for receipt in self.receipts(put_blocks=True):
             answered[receipt["shard"]] = receipt["rows"]
             table_rows.update({table: receipt[table]["rows"] for table in self.kind.tables})
             totals.add(receipt)
@@ -227,6 +238,7 @@ class Ledger:
             "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         self.store.put_if_absent(layout.MANIFEST_KEY, _manifest(head, objects))
+        objects.clear()  # of many shards they are as large as the manifest that is read now
         return self.manifest() or head
 
     def manifest(self, *, with_objects: bool = False) -> dict[str, Any] | None:
@@ -234,17 +246,20 @@ class Ledger:
         content = self.store.get(layout.MANIFEST_KEY)
         if content is None:
             return None
-        if not with_objects:
-            head, _, _ = content.partition(_OBJECTS)
-            content = head + b"\n}" if len(head) < len(content) else content
+        if not with_objects and (head_bytes := content.find(_OBJECTS)) >= 0:
+            content = content[:head_bytes] + b"\n}"
         return _parse(content, layout.MANIFEST_KEY)
 
 
 def _manifest(head: Mapping[str, Any], objects: Sequence[bytes]) -> bytes:
-    """JSON with a line for each shard's objects, put together without making them once more."""
-    return (
-        layout.readable_json(head).rstrip(b"}\n \t") + _OBJECTS + b"\n    " + b",\n    ".join(objects) + b"\n  ]\n}\n"
-    )
+    """JSON with a line for each shard's objects, put together in one place: it may be a hundred megabytes."""
+    text = io.BytesIO()
+    text.write(layout.readable_json(head).rstrip(b"}\n \t") + _OBJECTS)
+    for number, entry in enumerate(objects):
+        text.write(b",\n    " if number else b"\n    ")
+        text.write(entry)
+    text.write(b"\n  ]\n}\n")
+    return text.getvalue()
 
 
 def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:

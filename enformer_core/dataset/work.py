@@ -11,6 +11,17 @@ from enformer_core.dataset.plan import Shard
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What comes of a trial.
+
+    Attributes:
+        computed: rows for which something was computed; one of none proves nothing about who computed.
+    """
+
+    computed: int
+
+
+@dataclass(frozen=True)
 class ShardWork:
     """What a worker is asked to do with a shard.
 
@@ -39,6 +50,6 @@ class ShardWork:
 
     def left_out(self) -> Mapping[int, str | None]:
         """Rows that are not computed: with a reason where they have failed, with None beside a trial."""
-        if self.probe is None:
-            return MappingProxyType(dict(self.failed))
-        return MappingProxyType({row: None for row in range(self.items) if not self.probe[0] <= row < self.probe[1]})
+        first, end = self.probe or (0, self.items)
+        beside = (row for row in range(self.items) if not first <= row < end)
+        return MappingProxyType({**dict.fromkeys(beside), **self.failed})

@@ -6,7 +6,7 @@ Takes its scorer and ledger as arguments, so it runs wherever they can be had. D
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -22,7 +22,7 @@ from enformer_core.conventions import Conventions, Statistic
 from enformer_core.dataset.layout import scores_schema
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import read_shard
-from enformer_core.dataset.work import ShardWork
+from enformer_core.dataset.work import ShardWork, Trial
 from enformer_core.scoring.effects import strongest_effects
 from enformer_core.scoring.mantissa import WHOLE_BITS, round_mantissa
 from enformer_core.windows import Allele
@@ -58,11 +58,15 @@ class PreparedShard:
 
 @dataclass(frozen=True)
 class ComputedShard:
-    """A shard's values, and what its receipt will say of how they came about; no values for a trial."""
+    """A shard's values, and what its receipt will say of how they came about; no values for a trial.
+
+    `computed` counts the rows for which something was computed.
+    """
 
     prepared: PreparedShard
     table: pa.Table | None
     circumstances: Mapping[str, Any]
+    computed: int
 
 
 class Stopwatch:
@@ -103,7 +107,7 @@ class ShardScorer:
     circumstances: Mapping[str, Any] = field(default_factory=dict)
     audit: Audit | None = None
 
-    def __call__(self, work: ShardWork) -> Committed | None:
+    def __call__(self, work: ShardWork) -> Committed | Trial:
         """All three stages, one after another."""
         return self.finish(self.compute(self.prepare(work)))
 
@@ -125,20 +129,21 @@ class ShardScorer:
             scored[at] = reason
         table = None if prepared.work.probe else self._table(prepared.rows, scored)
         circumstances = {**stopwatch.read(), **software(), **self.circumstances, "audits": audits}
-        return ComputedShard(prepared, table, circumstances)
+        return ComputedShard(prepared, table, circumstances, sum(row is not None for row in rows))
 
-    def finish(self, computed: "ComputedShard") -> Committed | None:
-        """Commit the shard; nothing comes of a trial."""
+    def finish(self, computed: "ComputedShard") -> Committed | Trial:
+        """Commit the shard; of a trial nothing is kept."""
         if computed.table is None:
-            return None
+            return Trial(computed.computed)
         prepared = computed.prepared
-        return self.ledger.commit(
+        committed = self.ledger.commit(
             prepared.work.shard,
             prepared.rows,
             computed.table,
             derived={"effects": self._effects},
             circumstances=computed.circumstances,
         )
+        return replace(committed, computed=computed.computed)
 
     def _score_window(self, window: Sequence[Mapping[str, Any] | None]) -> "list[Scores | str | None]":
         """For each row its scores; or why there are none; or None where none are due."""

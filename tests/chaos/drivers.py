@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from tests.faults.seaweed import credentials
 
 CONTIG_BP = 3_000
 RECORDS = 36
+ALLELES = 44
 SHARD_SIZE = 2
-WORKERS = 3
 
 
 class Drivers:
@@ -23,11 +24,16 @@ class Drivers:
         directory: for input and logs.
         bucket: where runs lie.
         endpoint: of the store, as drivers and workers see it.
+        workers: of each driver.
+        command: the module that is run, and arguments before those of `enformer-ray`.
     """
 
-    def __init__(self, directory: Path, *, bucket: str, endpoint: str):
+    def __init__(self, directory: Path, *, bucket: str, endpoint: str, workers: int, command: Sequence[str]) -> None:
         self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
         self._bucket = bucket
+        self._workers = workers
+        self._module = command
         self.address = "local"
         self._running: list[subprocess.Popen] = []
         self._input = _write_input(directory)
@@ -46,22 +52,37 @@ class Drivers:
     def running(self) -> bool:
         return any(driver.poll() is None for driver in self._running)
 
-    def undisturbed(self) -> dict[str, Any]:
-        """The manifest of the same run without faults, in this process's directory."""
+    def undisturbed(self, command: Sequence[str] = ()) -> dict[str, Any]:
+        """The manifest of the same run without faults, in one process; by another command where one is given."""
         out = self._directory / "undisturbed"
-        subprocess.run(self._command(str(out), "off"), env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            self._command(command or self._module, str(out), "off"),
+            env=self.environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         return json.loads((out / "manifest.json").read_text())
 
     def start(self, prefix: str) -> None:
         """Start one more."""
         with (self._directory / f"{prefix}.log").open("ab") as log:
-            command = self._command(f"s3://{self._bucket}/{prefix}", self.address)
+            command = self._command(self._module, f"s3://{self._bucket}/{prefix}", self.address)
             self._running.append(subprocess.Popen(command, env=self.environment, stdout=log, stderr=log))
 
     def ended(self) -> list[int]:
         """Exit codes of those that have ended since this was asked last."""
-        codes = [driver.returncode for driver in self._running if driver.poll() is not None]
-        self._running = [driver for driver in self._running if driver.poll() is None]
+        over = [driver for driver in self._running if driver.poll() is not None]
+        self._running = [driver for driver in self._running if driver not in over]
+        return [driver.returncode for driver in over]
+
+    def wait(self, timeout_s: float = 180) -> list[int | None]:
+        """Wait for all; their exit codes, None for those that run on."""
+        codes: list[int | None] = []
+        for driver in self._running:
+            try:
+                codes.append(driver.wait(timeout_s))
+            except subprocess.TimeoutExpired:
+                codes.append(None)
         return codes
 
     def kill(self, chance: random.Random) -> bool:
@@ -83,12 +104,12 @@ class Drivers:
         """What the drivers of a run said."""
         return (self._directory / f"{prefix}.log").read_text(errors="replace")
 
-    def _command(self, out: str, ray: str) -> list[str]:
+    def _command(self, module: Sequence[str], out: str, ray: str) -> list[str]:
         variants, genome = self._input
         return [
-            *(sys.executable, "-m", "jobs.cli", "score", str(variants), "--genome", str(genome), "--model", "motif"),
-            *("--out", out, "--ray", ray, "--workers", str(WORKERS), "--shard-size", str(SHARD_SIZE)),
-            *("--strands", "forward", "--audit-fraction", "0"),
+            *(sys.executable, "-m", *module, "score", str(variants), "--genome", str(genome)),
+            *("--model", "motif", "--out", out, "--ray", ray, "--workers", str(self._workers)),
+            *("--shard-size", str(SHARD_SIZE), "--strands", "forward", "--audit-fraction", "0"),
         ]
 
 

@@ -3,11 +3,13 @@
 import io
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from enformer_core.dataset.layout import content_digest, from_parquet
 from tests.chaos.reader import Reader
 from tests.faults.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client
 
@@ -23,7 +25,8 @@ class Findings:
         lost: planned alleles without a row.
         doubled: rows beyond one for an allele.
         leftovers: objects that belong to nothing, and uploads that were never completed.
-        wrong: shards whose values are not those of the undisturbed run, and whatever a reader should not have seen.
+        wrong: shards whose values are not those of the undisturbed run, objects stored twice, secrets told, exit codes
+            that mean something else, and whatever a reader should not have seen.
         hangs: rounds that did not end.
     """
 
@@ -42,31 +45,29 @@ class Findings:
 
 
 def examine(
-    weed: SeaweedFS, prefix: str, undisturbed: dict[str, Any], *, reader: Reader, hung: bool, log: str
+    weed: SeaweedFS, prefix: str, undisturbed: dict[str, Any], *, reader: Reader, created: Counter[str], log: str
 ) -> tuple[Findings, list[str]]:
-    """Read all that a run left; what is wrong with it, in counts and in words."""
-    if hung:
-        return Findings(hangs=1), ["it did not end"]
-    problems = [*reader.problems]
-    contents = _contents(weed, prefix)
+    """Read all that a complete run left; what is wrong with it, in counts and in words.
+
+    Args:
+        weed: the store.
+        prefix: of the run.
+        undisturbed: manifest of the same run without faults.
+        reader: has looked on.
+        created: how often the store has carried out a put, by path.
+        log: what the drivers said.
+    """
+    contents = contents_of(weed, prefix)
     manifest = json.loads(contents["manifest.json"])
-    found = Counter(
-        tuple(row.values())
-        for key, content in contents.items()
-        if key.startswith("scores/")
-        for row in pq.read_table(io.BytesIO(content), columns=KEYS).to_pylist()
-    )
-    planned = {
-        tuple(row.values())
-        for key, content in contents.items()
-        if key.startswith("plan/")
-        for row in pq.read_table(io.BytesIO(content), columns=KEYS).to_pylist()
-    }
+    found, planned = (Counter(_keys_of(contents, place)) for place in ("scores/", "plan/"))
+    problems = [*reader.problems]
     problems += [
-        f"{entry[table]['key']}: other values than in the undisturbed run"
-        for entry, expected in zip(manifest["objects"], undisturbed["objects"], strict=True)
-        for table in ("scores", "effects")
-        if entry[table]["content_digest"] != expected[table]["content_digest"]
+        f"{path}: stored {count} times" for path, count in created.copy().items() if f"/{prefix}/" in path and count > 1
+    ]
+    problems += [
+        f"{key}: other values than in the undisturbed run"
+        for key, expected in digests_in(undisturbed).items()
+        if digest_of(contents.get(key), key) != expected or digests_in(manifest).get(key) != expected
     ]
     problems += [
         f"{name} holds a secret"
@@ -76,7 +77,7 @@ def examine(
     strays = _strays(contents, manifest) + _unfinished_uploads(weed, prefix)
     findings = Findings(
         rows=sum(found.values()),
-        lost=len(planned - found.keys()),
+        lost=len(planned.keys() - found.keys()),
         doubled=sum(found.values()) - len(found),
         leftovers=len(strays),
         wrong=len(problems),
@@ -84,7 +85,27 @@ def examine(
     return findings, problems + [f"{key}: left over" for key in strays]
 
 
-def _contents(weed: SeaweedFS, prefix: str) -> dict[str, bytes]:
+def _keys_of(contents: dict[str, bytes], place: str) -> Iterator[tuple[Any, ...]]:
+    """The names of the alleles in all tables of a place."""
+    for key, content in contents.items():
+        if key.startswith(place):
+            for row in pq.read_table(io.BytesIO(content), columns=KEYS).to_pylist():
+                yield tuple(row.values())
+
+
+def digests_in(manifest: dict[str, Any]) -> dict[str, str]:
+    """The digests of all tables' values, by key."""
+    entries = [entry[table] for entry in manifest["objects"] for table in ("scores", "effects")]
+    return {entry["key"]: entry["content_digest"] for entry in entries}
+
+
+def digest_of(content: bytes | None, key: str) -> str:
+    """The digest of the values that a stored table holds."""
+    return "" if content is None else content_digest(from_parquet(content, key)[0])
+
+
+def contents_of(weed: SeaweedFS, prefix: str) -> dict[str, bytes]:
+    """All objects of a run, by key below its prefix."""
     s3 = client(weed.endpoint)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=weed.bucket, Prefix=f"{prefix}/")
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
@@ -99,7 +120,7 @@ def _strays(contents: dict[str, bytes], manifest: dict[str, Any]) -> list[str]:
     return [
         key
         for key in contents
-        if key not in named | receipts | rest and not key.startswith(("plan/part-", "commits/index/"))
+        if key not in named | receipts | rest and not key.startswith(("plan/part-", "receipts/block-"))
     ]
 
 

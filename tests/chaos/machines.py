@@ -6,6 +6,7 @@ Everything is started here, listens on 127.0.0.1, and is ended by its pid.
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import psutil
 
 BIN = Path(sys.executable).parent
-CPUS_PER_NODE = 1
+_MARK = "CHAOS_CLUSTER"  # in the environment of every process of a cluster
 _RAY = """
 from ray._private import ray_constants, services
 services.resolve_ip_for_localhost = lambda host: host  # else 127.0.0.1 becomes the machine's own address
@@ -42,6 +43,10 @@ class Node:
                 stderr=file,
                 start_new_session=True,
             )
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
 
     def family(self) -> list[psutil.Process]:
         """Its processes, itself first."""
@@ -75,13 +80,14 @@ class Machines:
     Args:
         directory: for Ray's files.
         nodes: how many, beside the head.
+        cpus: of each.
         environment: of everything that runs on them.
     """
 
-    def __init__(self, directory: Path, *, nodes: int, environment: dict[str, str]):
-        self._environment = environment
-        self._count = nodes
+    def __init__(self, directory: Path, *, nodes: int, cpus: int, environment: dict[str, str]):
+        self._count, self._cpus = nodes, cpus
         self._temp = Path("/tmp") / f"chaos-ray-{os.getpid()}"  # paths of sockets may not be longer than 107 bytes
+        self._environment = {**environment, _MARK: str(self._temp)}
         self._port = _free_ports(1)[0]
         self._head: Node | None = None
         self._nodes: list[Node] = []
@@ -93,6 +99,14 @@ class Machines:
         return f"127.0.0.1:{self._port}"
 
     def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         client, agent, metrics = _free_ports(3)
         self._head = Node(
             [
@@ -104,23 +118,27 @@ class Machines:
             self._directory / "head.log",
         )
         self._await_head()
-        self.refill(self._count)
-        return self
+        self.refill()
 
     def __exit__(self, *exception):
         self.thaw()
         for node in [*self._nodes, *([self._head] if self._head else [])]:
             node.kill()
-        subprocess.run(["rm", "-rf", self._temp], check=True)
+        for process in self._orphans():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        shutil.rmtree(self._temp, ignore_errors=True)
 
-    def refill(self, count: int) -> None:
-        """Start nodes until there are so many."""
-        while len(self._nodes) < count:
+    def refill(self) -> None:
+        """Start nodes until all are there."""
+        self._nodes = [node for node in self._nodes if node.lives]
+        while len(self._nodes) < self._count:
             agent, metrics = _free_ports(2)
-            arguments = [f"--address={self.address}", f"--num-cpus={CPUS_PER_NODE}"]
+            arguments = [f"--address={self.address}", f"--num-cpus={self._cpus}"]
+            arguments += ["--include-log-monitor=false"]  # the head's is enough on one machine
             arguments += [f"--dashboard-agent-listen-port={agent}", f"--metrics-export-port={metrics}"]
             self._nodes.append(Node(arguments, self._environment, self._directory / "nodes.log"))
-            time.sleep(0.5)
+            time.sleep(0.3)
 
     def kill_worker(self, chance: random.Random) -> bool:
         """SIGKILL to one worker; False where there is none."""
@@ -155,7 +173,16 @@ class Machines:
     def replace_node(self, chance: random.Random) -> None:
         """Kill a node with all its processes, and start another."""
         self._nodes.pop(chance.randrange(len(self._nodes))).kill()
-        self.refill(self._count)
+        self.refill()
+
+    def _orphans(self) -> list[psutil.Process]:
+        """Processes of this cluster whose parents are gone."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(_MARK) == str(self._temp):
+                    found.append(process)
+        return found
 
     def _await_head(self) -> None:
         for _ in range(300):

@@ -1,19 +1,26 @@
-"""Two rounds of what `make chaos` does thirty times: real processes, a real store, everything killed."""
+"""Two rounds and one race of what `make chaos` does thirty times: real processes, a real store, everything killed."""
 
 import pytest
 
-from benchmarks.chaos import chaos
+from benchmarks.chaos import GENTLE, chaos
+from tests.chaos.drivers import ALLELES
+
+_FAULTS = ("lost", "doubled", "leftovers", "wrong", "hangs")
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return chaos(2, seed=1, races=1, storm=GENTLE)
 
 
 @pytest.mark.timeout(600)
-def test_nothing_is_lost_doubled_or_left_over_when_everything_is_killed():
-    figures = chaos(2, seed=1, blows_per_round=5)
-    assert figures["rows"] == 2 * 44
-    assert figures["kills"] >= 4
-    assert {name: figures[name] for name in ("lost", "doubled", "leftovers", "wrong", "hangs")} == {
-        "lost": 0,
-        "doubled": 0,
-        "leftovers": 0,
-        "wrong": 0,
-        "hangs": 0,
-    }
+def test_nothing_is_lost_doubled_or_left_over_when_everything_is_killed(figures):
+    assert figures["rows"] == 2 * ALLELES
+    assert figures["kills"] >= 6
+    assert {name: figures[name] for name in _FAULTS} == dict.fromkeys(_FAULTS, 0)
+
+
+@pytest.mark.timeout(600)
+def test_two_drivers_race_for_one_output(figures):
+    assert figures["conflicts"] > 0
+    assert (figures["races"], figures["race_rewrites"], figures["race_differences"]) == (1, 0, 0)

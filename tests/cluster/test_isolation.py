@@ -46,6 +46,19 @@ def test_the_only_item_needs_no_search():
     assert probes == 0
 
 
+def test_items_for_which_nothing_is_computed_are_neither_sound_nor_bad():
+    search = Isolation.begin(4, "whole")
+    first, second = search.take(), search.take()
+    search.passed(first, idle=True)
+    search.failed(second, "half")
+    assert not search.all_bad
+    for item in (2, 3):
+        assert search.take() == range(item, item + 1)
+        search.failed(range(item, item + 1), "item")
+    assert search.is_over
+    assert (search.idle, [*search.bad], search.all_bad) == (2, [2, 3], True)
+
+
 def test_a_search_is_not_over_while_a_probe_is_out():
     isolation = Isolation.begin(2, "whole")
     first, second = isolation.take(), isolation.take()

@@ -1,8 +1,10 @@
 """Every rule of the scheduler, on a fleet that exists on paper, in virtual time."""
 
 import gc
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -102,13 +104,15 @@ def test_the_last_tasks_are_spread_over_all_workers():
 def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
     fleet = ToyFleet(machines={"m": 4})
     read = iter(Task(f"t{number}", Does(0.01)) for number in range(20_000))
+    others = [thing for thing in gc.get_objects() if type(thing) is Errand]  # that earlier tests have left
     done = 0
     with pool_on(fleet) as pool:
         for event in pool.run(read):
             done += isinstance(event, TaskDone)
             if done == 10_000:
                 gc.collect()
-                assert sum(isinstance(thing, Errand) for thing in gc.get_objects()) <= 4 * 3 + 10
+                # `isinstance` would ask all that other tests have imported for its class, to which lazy things object.
+                assert sum(type(thing) is Errand for thing in gc.get_objects()) - len(others) <= 4 * 3 + 10
                 break
     assert 20_000 - 10_000 - sum(1 for _ in read) <= 4 * 3 + 10
 
@@ -289,6 +293,113 @@ def test_a_worker_that_fails_at_everything_is_replaced_and_its_failures_do_not_c
     assert "worker-1 on m failed at one task after another while others succeeded, and is replaced" in notice.text
     broken = [what for _, worker, what in fleet.applied if worker == "worker-1"]
     assert len(broken) > 10  # its successor does its share
+
+
+def test_a_machine_on_which_everything_fails_has_no_item_isolated():
+    """Two workers on it and one elsewhere: what failed at one of the two is not sent to the other."""
+
+    def world(payload, worker):
+        return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
+
+    fleet = ToyFleet(world, machines={"sick": 2, "sound": 1})
+    events = course(fleet, numbered(*[Part(8) for _ in range(20)], Part(8, frozenset({3})), Part(8)))
+    assert [(event.key, event.failures) for event in of(TaskIsolated, events)] == [
+        ("t20", {3: "ValueError: items [3]"})
+    ]
+    assert len(of(TaskDone, events)) == 22
+
+
+@pytest.mark.parametrize("joins_s", [0.1 * tenth for tenth in range(30, 60)])
+def test_what_failed_on_one_machine_only_is_not_blamed_unless_that_machine_can_compute(joins_s: float):
+    """A sick machine is alone for a while: some items have failed there, others pass on the one that joins."""
+
+    def world(payload, worker):
+        return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
+
+    fleet = ToyFleet(world, machines={"sick": 1})
+    fleet.at(joins_s, lambda: fleet.join("sound", 1))
+    events = course(fleet, numbered(Part(4), Part(4)), workers=2)
+    assert not of(TaskIsolated, events)
+    assert ends(events) == Counter(["t0", "t1"])
+
+
+@dataclass(frozen=True)
+class Counted:
+    computed: int
+
+
+def test_what_computes_nothing_proves_nothing():
+    """A lone worker on a sick machine passes duplicates and tasks without an allele; no item is blamed for that."""
+
+    def world(payload, worker):
+        tried = {*range(payload.first, payload.items if payload.end is None else payload.end)}
+        computed = 0 if payload.items == 1 else len(tried - {2})
+        return Does(0.1, ValueError("broken GPU") if computed else None, result=Counted(computed))
+
+    fleet, seen = ToyFleet(world, machines={"sick": 1}), []
+    with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*broken GPU"):
+        seen.extend(pool.run(numbered(Part(1), *[Part(3)] * 5, Part(1))))
+    assert not of(TaskIsolated, seen)
+    assert {event.key for event in of(TaskDone, seen)} <= {"t0", "t6"}
+
+
+def test_a_machine_that_breaks_in_mid_run_is_not_cleared_by_what_computes_nothing():
+    def world(payload, worker):
+        computed = len({*range(payload.first, payload.items if payload.end is None else payload.end)} - {2})
+        broken = fleet.now_s > 30 and computed
+        return Does(0.1, OSError("GPU fell off") if broken else None, result=Counted(computed))
+
+    fleet, seen = ToyFleet(world, machines={"m": 2}), []
+    with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"):
+        seen.extend(pool.run(numbered(*[Part(3) for _ in range(1000)])))
+    assert of(TaskDone, seen)
+    assert not of(TaskIsolated, seen)
+
+
+@pytest.mark.parametrize("bad", range(8))
+def test_the_reason_is_what_a_sound_machine_says(bad: int):
+    """The two failures of a single item are on two machines, of which one fails at everything."""
+
+    def world(payload, worker):
+        return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
+
+    fleet = ToyFleet(world, machines={"sick": 1, "sound": 1})
+    events = course(fleet, numbered(Part(8), Part(8, frozenset({bad})), Part(8)))
+    assert [event.failures for event in of(TaskIsolated, events)] == [{bad: f"ValueError: items [{bad}]"}]
+
+
+def test_a_poison_item_is_isolated_though_its_duplicate_computes_nothing():
+    def world(payload, worker):
+        left = {*range(payload.first, payload.items if payload.end is None else payload.end)} - {1}
+        return replace(payload.fate(), result=Counted(len(left)))
+
+    fleet = ToyFleet(world, machines={"m": 1})
+    events = course(fleet, numbered(Part(2), Part(2, frozenset({0})), Part(4, frozenset({0, 3}))))
+    assert [(event.key, [*event.failures]) for event in of(TaskIsolated, events)] == [("t1", [0]), ("t2", [0, 3])]
+    assert len(of(TaskDone, events)) == 3
+
+
+def test_a_task_waits_for_nobody_when_workers_have_changed_machines():
+    died = []
+
+    def world(payload, worker):
+        if payload == "deadly once" and not died:
+            died.append(worker)
+            fleet.at(0.2, change)
+            return Does(0.1, dies=True)
+        return Does(1.0)
+
+    def change():
+        """Both processes are begun anew, each where the other was."""
+        one, other = fleet.workers
+        one.machine, other.machine = other.machine, one.machine
+        fleet.kill(next(worker for worker in fleet.workers if worker not in died))
+
+    fleet = ToyFleet(world, machines={"a": 1, "b": 1})
+    with Scheduler(fleet, workers=2, seed=1, twins=False) as pool:
+        events = list(pool.run(numbered("deadly once", "x", "y")))
+    assert sum(isinstance(event, TaskDone) for event in events) == 3
+    assert fleet.now_s < 30, fleet.now_s
 
 
 def test_a_broken_worker_does_not_eat_its_way_through_the_tasks_before_others_have_finished_one():
@@ -555,6 +666,26 @@ def test_workers_that_die_in_their_set_up_end_the_run_when_no_other_is_there():
         course(fleet, numbered(Does()))
 
 
+@pytest.mark.parametrize(("deaths", "enough"), [(9, False), (10, True)])
+def test_a_lone_worker_that_was_there_before_may_die_nine_times_while_it_is_set_up_again(deaths: int, enough: bool):
+    fleet = ToyFleet(machines={"m": 1})
+    fleet.at(8.0, lambda: fleet.kill(fleet.workers[0]))
+    left = [deaths]
+
+    def error(worker):
+        if fleet.now_s < 8 or not left[0]:
+            return None
+        left[0] -= 1
+        return "dies"
+
+    fleet.setup_error = error
+    if enough:
+        with pytest.raises(PoolError, match=r"worker-0 died 10 times while it was set up"):
+            course(fleet, numbered(*[Does(5.0)] * 3))
+    else:
+        assert len(of(TaskDone, course(fleet, numbered(*[Does(5.0)] * 3)))) == 3
+
+
 @pytest.mark.parametrize("error", ["dies", OSError("CUDA driver too old")])
 def test_one_machine_on_which_no_worker_can_be_set_up_does_not_stop_the_others(error):
     fleet = ToyFleet(machines={"good": 1, "bad": 1})
@@ -646,7 +777,16 @@ def what(payload, worker) -> Does:
     return payload.fate() if isinstance(payload, Part) else payload
 
 
-@settings(max_examples=150, deadline=None)
+def is_due(error: PoolError, fleet: ToyFleet, events: list[Event], deeds: list) -> bool:
+    """Whether a run may end with this: set-ups died again and again, or all that was tried failed."""
+    if died := re.match(r"(worker-\d+) died (\d+) times while it was set up", str(error)):
+        enough = 10 if of(WorkerReady, events) else 3
+        return enough <= int(died[2]) <= fleet.setup_deaths[died[1]]
+    hopeless = [deed for deed in deeds if isinstance(deed, Part) and deed.poison >= {*range(deed.items)}]
+    return "nothing succeeds" in str(error) and (not of(TaskDone, events) or len(hopeless) >= 3)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(DEEDS, FAULTS, st.sampled_from([None, 1, 3]))
 def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
     """Sound tasks are done, each item that is at fault is left out, and nothing is left at work."""
@@ -654,7 +794,15 @@ def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
     for at_s, kind, number in faults:
         fleet.at(at_s, partial(strike, fleet, kind, number))
     sound = [Task("first", Does(0.5))]  # so that something has succeeded
-    events = course(fleet, [*sound, *numbered(*deeds)], workers=workers)
+    events = []
+    try:
+        events.extend(event for _, event in timed(fleet, [*sound, *numbered(*deeds)], workers=workers))
+    except PoolError as error:
+        if not is_due(error, fleet, events, deeds):
+            raise
+        assert max(ends(events).values(), default=1) == 1
+        assert not fleet.workers
+        return
     assert ends(events) == Counter(["first", *(f"t{number}" for number in range(len(deeds)))])
     done = {event.key: event.result[1] for event in of(TaskDone, events)}
     killed = sum(kind in ("kill", "freeze") for _, kind, _ in faults)

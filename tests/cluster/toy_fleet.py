@@ -6,6 +6,7 @@ storing take no time. Everything is decided by the world and the order of calls:
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,12 +28,14 @@ class Does:
         error: what it raises.
         dies: whether it takes its worker's process down.
         storing_s: how long it takes to store, after computing.
+        result: what it returns; None for a tuple with the payload.
     """
 
     seconds: float = 1.0
     error: BaseException | None = None
     dies: bool = False
     storing_s: float = 0.0
+    result: Any = None
 
 
 NEVER = float("inf")
@@ -78,7 +81,7 @@ class ToyWorker:
         self.fleet, self.name = fleet, name
         self.machine = ""
         self.generation = 0
-        self.up = self.built = self.frozen = False
+        self.up = self.built = self.building = self.frozen = False
         self.draining = False
         self.dismissed = False
         self.free_s = 0.0  # when it has computed all it was asked
@@ -96,13 +99,16 @@ class ToyWorker:
 
     def build(self) -> Call:
         number = self.fleet.new_call(self)
+        self.building = True
         error = self.fleet.setup_error(self)
         if error == "dies":
             self.fleet.at(SETUP_S, self.still(lambda: self.fleet.kill(self, "out of memory")))
             return number
 
         def build() -> None:
-            self.built = error is None
+            self.built, self.building = error is None, False
+            if self.built:
+                del self.fleet.setup_deaths[self.name]
             self.fleet.answer(number, Done(self.machine, SETUP_S) if error is None else Failure(None, "", error))
 
         self.fleet.at(SETUP_S, self.still(build))
@@ -131,6 +137,7 @@ class ToyWorker:
     def dismiss(self) -> None:
         self.dismissed = True
         self.generation += 1
+        self.fleet.setup_deaths[self.name] += self.building and self.frozen
         self.fleet.leave(self)
         for number in self.open:
             self.fleet.forget(number)
@@ -153,7 +160,7 @@ class ToyWorker:
         elif does.error is not None:
             self.fleet.answer(number, Failure(None, "", does.error))
         else:
-            done = Done(("did", payload), does.seconds)
+            done = Done(does.result or ("did", payload), does.seconds)
             self.fleet.at(does.storing_s, self.still(lambda: self.fleet.answer(number, done)))
 
 
@@ -179,6 +186,7 @@ class ToyFleet:
         self.workers_ever: list[ToyWorker] = []
         self.applied: list[tuple[float, str, Any]] = []
         self.setup_error: Callable[[ToyWorker], Any] = lambda worker: None
+        self.setup_deaths: Counter[str] = Counter()  # of each worker, in a row
         self.closed = 0
         self._numbers = itertools.count()
         self._owner: dict[int, ToyWorker] = {}
@@ -229,6 +237,7 @@ class ToyFleet:
 
     def kill(self, worker: ToyWorker, reason: str = "killed") -> None:
         """Its process ends and is begun anew on the same machine."""
+        self.setup_deaths[worker.name] += worker.building
         self._end(worker, Gone(reason, coming_back=True))
         self.at(self.restart_s, worker.still(lambda: self._up(worker)))
 
@@ -245,6 +254,7 @@ class ToyFleet:
         self.at(self.news_late_s, lambda: self.lost.add(machine))
         for worker in self.workers:
             if worker.machine == machine and not worker.dismissed:
+                self.setup_deaths[worker.name] += worker.building  # what is not known to be the machine's end counts
                 self._end(worker, Gone("connection closed", with_machine=announced, coming_back=True))
                 worker.machine = ""
         self.place()
@@ -297,7 +307,7 @@ class ToyFleet:
 
     def _end(self, worker: ToyWorker, gone: Gone) -> None:
         worker.generation += 1
-        worker.up = worker.built = worker.draining = worker.frozen = False
+        worker.up = worker.built = worker.building = worker.draining = worker.frozen = False
         worker.free_s = 0.0
         for number in [*worker.open]:
             self.answer(number, gone)

@@ -83,6 +83,8 @@ class FaultProxy:
         self.slow_s = slow_s
         self.faults: Counter[Fault] = Counter()
         self.requests: Counter[str] = Counter()
+        self.created: Counter[str] = Counter()  # puts that the service has carried out, whatever the client was told
+        self.refused: Counter[str] = Counter()  # and those that came second, by path
         self.sent_bytes = 0  # of bodies, to clients
         self.stopping = threading.Event()
         self._random = random.Random(seed)
@@ -109,6 +111,13 @@ class FaultProxy:
             fault = self._script.pop(0) if self._script else self._drawn()
             self.faults[fault] += 1
             return fault
+
+    def note(self, method: str, path: str, status: int) -> None:
+        """Remember what the service answered to a put."""
+        if method == "PUT":
+            with self._lock:
+                self.created[path] += status == 200
+                self.refused[path] += status == 412
 
     def _drawn(self) -> Fault:
         point = self._random.random()
@@ -200,7 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             if fault is Fault.SLOW:
                 time.sleep(self.server.proxy.slow_s)
-            if fault is Fault.DAMAGED and content:
+            # A listing bears no digest: nothing but TLS can protect it.
+            if fault is Fault.DAMAGED and content and "list-type=" not in self.path:
                 middle = len(content) // 2
                 content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
             self._answer(status, headers, content, length=length)
@@ -218,6 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.endheaders(body)
             answer = upstream.getresponse()
             content = answer.read()
+            proxy.note(self.command, self.path, answer.status)
             length = int(answer.headers.get("Content-Length", len(content)))
             headers = [(n, v) for n, v in answer.headers.items() if n.lower() not in _HOP_BY_HOP]
             return answer.status, headers, content, length

@@ -19,9 +19,12 @@ from unittest import mock
 
 import pyarrow as pa
 
+import cluster.json_lines
 import cluster.replica
 import enformer_core.dataset.ledger
 import enformer_core.dataset.plan
+import enformer_core.dataset.run
+import enformer_core.scoring.shard
 import jobs.cli
 import jobs.interruption
 import jobs.run_shards
@@ -73,7 +76,8 @@ class Attempt:
         driver: who handed it.
         work: what.
         assigned_s: when.
-        begun: whether computing began.
+        process: who began to compute it, if anybody did.
+        lost: it was in flight when that process died, or when nobody waited for it any more.
         outcome: what the driver was told, if anything.
         outcome_s: when.
     """
@@ -81,13 +85,22 @@ class Attempt:
     driver: Process
     work: ShardWork
     assigned_s: float
-    begun: bool = False
-    ended: bool = False
+    process: Process | None = None
+    lost: bool = False
     outcome: Any = None
     outcome_s: float = float("inf")
 
     def answered(self, outcome: Any, now_s: float) -> None:
         self.outcome, self.outcome_s = outcome, now_s
+
+    @property
+    def begun(self) -> bool:
+        return self.process is not None
+
+    @property
+    def whole(self) -> bool:
+        """Not a trial."""
+        return self.work.probe is None
 
     @property
     def done(self) -> bool:
@@ -96,6 +109,22 @@ class Attempt:
     @property
     def gone(self) -> bool:
         return isinstance(self.outcome, Gone)
+
+
+class Log(io.StringIO):
+    """All that the drivers say, and who said what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by: dict[Process, list[str]] = {}
+
+    def write(self, text: str) -> int:
+        if Hub.current is not None and Hub.current.running:
+            self._by.setdefault(Hub.current.process, []).append(text)
+        return super().write(text)
+
+    def of(self, process: Process) -> str:
+        return "".join(self._by.get(process, ()))
 
 
 @dataclass(eq=False)
@@ -124,7 +153,11 @@ class World:
         seed: decides everything.
         poison: places of poison alleles, and whether they `raise` or `kill`.
         weights: what the workers find.
+        input: what the drivers find.
         attempts: all tasks handed to workers.
+        losses: for each death of a process, or moment since which nobody waited for it, the whole shards that it was
+            at; those at none are left out.
+        befallen: signals that each driver was sent, and faults that it or its workers came upon.
         problems: what the watchers saw and should not have.
         log: all that the drivers said.
         handlers: of signals.
@@ -136,17 +169,21 @@ class World:
     hardware_kinds: int = 1
     allele_s: float = 3.0
     poison: dict[tuple[str, int], str] = field(default_factory=dict)
-    weights: str = toy.GOOD_WEIGHTS
+    weights: bytes = toy.WEIGHTS
+    input: bytes = toy.INPUT
     attempts: list[Attempt] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     users: list[User] = field(default_factory=list)
-    log: io.StringIO = field(default_factory=io.StringIO)
+    log: Log = field(default_factory=Log)
+    losses: list[list[int]] = field(default_factory=list)
+    befallen: dict[Process, list[Any]] = field(default_factory=dict)
     calm: bool = False
+    _at_work: dict[Process, list[Attempt]] = field(default_factory=dict)
     handlers: dict[tuple[Process, int], Callable[[int, Any], None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hub = Hub(self.seed)
-        self.hub.world = self
+        self.hub.world, self.hub.on_loss = self, self._lose
         self.weather = Weather(self.hub)
         self.service = Service(self.hub, self.weather)
         self.cluster = Cluster(self.hub, machines=self.machines, hardware_kinds=self.hardware_kinds)
@@ -178,10 +215,20 @@ class World:
             raise toy.PoisonError(f"{allele.contig}:{allele.start} cannot be computed")
 
     def computing_begins(self, process: Process, work: ShardWork) -> None:
-        work.attempt.begun = True  # type: ignore[attr-defined]
+        attempt: Attempt = work.attempt  # type: ignore[attr-defined]
+        attempt.process = process
+        self._at_work.setdefault(process, []).append(attempt)
 
-    def computing_ends(self, process: Process, work: ShardWork) -> None:
-        work.attempt.ended = True  # type: ignore[attr-defined]
+    def _lose(self, process: Process) -> None:
+        in_flight = [attempt for attempt in self._at_work.pop(process, ()) if attempt.outcome is None or attempt.gone]
+        for attempt in in_flight:
+            attempt.lost = True
+        if shards := [attempt.work.shard.number for attempt in in_flight if attempt.whole]:
+            self.losses.append(shards)
+
+    def befell(self, driver: Process, what: Any) -> None:
+        """A signal was sent to a driver, or it or one of its workers came upon a fault."""
+        self.befallen.setdefault(driver, []).append(what)
 
     def assigned(self, driver: Process, work: ShardWork) -> Attempt:
         attempt = Attempt(driver, work, self.hub.now_s)
@@ -228,7 +275,7 @@ class World:
             user.finished = True
             return
         if code == 2:
-            self.weights = toy.GOOD_WEIGHTS  # the user mends what the message names
+            self.weights, self.input = toy.WEIGHTS, toy.INPUT  # the user mends what the message names
         self.hub.at(self.hub.random.uniform(1.0, 40.0), lambda: self.start_driver(user))
 
     def running_drivers(self) -> list[tuple[User, Process]]:
@@ -262,6 +309,7 @@ def inhabited(world: World) -> Iterator[World]:
     """The real code lives in this world: its threads, clocks, signals, pool and store are virtual."""
     ledger = enformer_core.dataset.ledger
     virtual = SimpleNamespace(Condition=VirtualCondition)
+    stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
     handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
     with contextlib.ExitStack() as stack:
         for module in (ledger, enformer_core.dataset.plan, cluster.replica, jobs.watching):
@@ -270,6 +318,11 @@ def inhabited(world: World) -> Iterator[World]:
             (cluster.replica, "threading", virtual),
             (cluster.replica, "Future", VirtualFuture),
             (ledger, "datetime", _Calendar),
+            (enformer_core.dataset.run, "datetime", _Calendar),
+            (cluster.json_lines, "datetime", _Calendar),
+            (enformer_core.scoring.shard, "datetime", _Calendar),
+            (enformer_core.scoring.shard, "time", stopwatch),
+            (cluster.replica, "time", stopwatch),
             (ledger, "BLOCK_SHARDS", 2),
             (jobs.watching, "BLOCK_SHARDS", 2),
             (jobs.interruption, "signal", handled),
@@ -280,6 +333,7 @@ def inhabited(world: World) -> Iterator[World]:
             (layout, "content_digest", memory.content_digest),
             (enformer_core.dataset.plan, "pq", memory.parquet),
             (jobs.cli, "_parser", _parser),
+            (sys, "argv", ["enformer-ray", *COMMAND]),
             (sys, "stderr", world.log),
             (sys, "stdout", world.log),
             (Hub, "current", world.hub),
@@ -290,6 +344,12 @@ def inhabited(world: World) -> Iterator[World]:
             yield world
         finally:
             world.end()
+
+
+def _seconds() -> float:
+    """What the monotonic clock of the asking process says."""
+    hub = World.here().hub
+    return hub.process.now() if hub.running else hub.now_s
 
 
 _parser = cache(jobs.cli._parser)
@@ -339,6 +399,14 @@ class _ToyTracks:
         return pa.table({"track": list(toy.TRACKS)})
 
 
+def _identity(world: World) -> dict[str, Any]:
+    """That of the command which reads the input now."""
+    if world.input != toy.INPUT:
+        world.weather.took_effect(Kind.CORRUPT_INPUT)
+        world.befell(world.hub.process, Kind.CORRUPT_INPUT)
+    return toy.identity_of(world.input)
+
+
 def _score(settings: Any) -> int:
     """`score_variants` with a toy for a model."""
     world = World.here()
@@ -349,11 +417,11 @@ def _score(settings: Any) -> int:
     )
     manifest = jobs.run_shards.run_shards(
         request,
-        identity_of=lambda run: toy.IDENTITY,
+        identity_of=lambda run: _identity(world),
         make=lambda: jobs.run_shards.put_run(
             request,
             toy.draft(),
-            identity=toy.IDENTITY,
+            identity=_identity(world),
             counts={"records": toy.ALLELES, "alleles": toy.ALLELES},
         ),
         factory_of=toy.ToyFactory,

@@ -3,6 +3,7 @@
 import signal
 from typing import Any
 
+from enformer_core.dataset import layout
 from tests.simulation import toy
 from tests.simulation.drivers import World
 from tests.simulation.faults import SPELLS, Fault, Kind, draw_faults
@@ -111,12 +112,15 @@ class Fate:
         return True
 
     def _driver_killed(self) -> bool:
+        killed = self._kill_a_driver()
+        self._world.weather.took_effect(Kind.DRIVER_KILLED, killed)
+        return killed
+
+    def _kill_a_driver(self) -> bool:
         drivers = self._world.running_drivers()
-        if not drivers:
-            return False
-        self._chance.choice(drivers)[1].kill()
-        self._world.weather.took_effect(Kind.DRIVER_KILLED)
-        return True
+        if drivers:
+            self._chance.choice(drivers)[1].kill()
+        return bool(drivers)
 
     def _killed_before_receipt(self) -> bool:
         """At the next put of data that is applied, its writer dies, and all drivers and workers with it."""
@@ -159,8 +163,21 @@ class Fate:
         return True
 
     def _corrupt_weights(self) -> bool:
-        self._world.weights = toy.BAD_WEIGHTS
-        self._world.hub.at(60.0, lambda: setattr(self._world, "weights", toy.GOOD_WEIGHTS))
+        """Of the copy that workers load; they do so when they begin, so half the time a driver begins anew."""
+        world = self._world
+        world.weights = _damaged(toy.WEIGHTS, self._chance.randrange(len(toy.WEIGHTS)))
+        world.hub.at(60.0, lambda: setattr(world, "weights", toy.WEIGHTS))
+        if self._chance.random() < 0.5:
+            self._kill_a_driver()
+        return True
+
+    def _corrupt_input(self) -> bool:
+        """Of a run that has been begun. Input is read when a driver begins, so one does."""
+        world = self._world
+        if layout.RUN_KEY not in world.service.objects or not self._kill_a_driver():
+            return False
+        world.input = _damaged(toy.INPUT, self._chance.randrange(len(toy.INPUT)))
+        world.hub.at(60.0, lambda: setattr(world, "input", toy.INPUT))
         return True
 
     def _straggler(self) -> bool:
@@ -197,6 +214,7 @@ class Fate:
         number = self._chance.choice((signal.SIGINT, signal.SIGTERM))
         handler = world.handlers.get((driver, number))
         world.weather.took_effect(Kind.INTERRUPTED)
+        world.befell(driver, number)
         if handler is not None:
             try:
                 handler(number, None)
@@ -207,6 +225,11 @@ class Fate:
         else:
             world.hub.interrupt(user.threads[driver], KeyboardInterrupt())
         return True
+
+
+def _damaged(content: bytes, at: int) -> bytes:
+    """With one bit of one byte turned."""
+    return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
 
 
 def kill_everybody(world: World) -> None:

@@ -29,7 +29,8 @@ class Kind(Enum):
     OUT_OF_MEMORY = "out of memory"
     EXPIRED_CREDENTIALS = "expired credentials"
     CORRUPT_BYTES = "corrupt bytes on reading"
-    CORRUPT_WEIGHTS = "corrupt weights"
+    CORRUPT_WEIGHTS = "corrupt bytes of weights"
+    CORRUPT_INPUT = "corrupt bytes of input"
     POISON = "poison allele"
     STRAGGLER = "straggler"
     CLOCK_JUMP = "clock jump"
@@ -38,7 +39,8 @@ class Kind(Enum):
     RESET = "connection reset before a request arrived"
     NODE_JOINED = "node joined"
     INTERRUPTED = "Ctrl-C"
-    ALWAYS_FAILING = "worker that fails at everything"  # planted, not drawn
+    ALWAYS_FAILING = "worker that fails at everything"  # planted, not drawn, as is the next
+    IGNORED_PRECONDITION = "store that ignores preconditions"
 
 
 SPELLS = {
@@ -67,6 +69,7 @@ SUDDEN = (
     Kind.CUT_OFF,
     Kind.OUT_OF_MEMORY,
     Kind.CORRUPT_WEIGHTS,
+    Kind.CORRUPT_INPUT,
     Kind.STRAGGLER,
     Kind.CLOCK_JUMP,
     Kind.NODE_JOINED,

@@ -139,7 +139,7 @@ class Cluster:
         for actor in self.actors():
             process = actor.process
             assert process is not None
-            process.abandoned = True
+            process.abandon()
             self.hub.at(self.hub.random.choice((0.0, 0.0, 5.0, 40.0)), process.kill)
             actor.dismissed, actor.process = True, None
         for machine in self.machines:
@@ -164,7 +164,6 @@ class Actor:
 
     Attributes:
         dismissed: it is not begun anew any more.
-        computing: tasks at work now, by payload, for the account of repeated work.
     """
 
     fleet: "VirtualFleet"
@@ -206,6 +205,8 @@ class Actor:
     def end(self) -> None:
         """Its driver, or whoever minds a dead driver's workers, ends it."""
         self.dismissed = True
+        if self.process is not None:
+            self.process.abandon()
         for call in self.open_calls:
             self.fleet.give_up(call)
         self.open_calls.clear()
@@ -226,6 +227,7 @@ class Actor:
         self.machine = machine
         machine.actors.append(self)
         process = self.process = self.fleet.cluster.process(self.name, machine)
+        process.driver = self.fleet.process
         hub.note(f"{process.name} begins on {machine.name}")
         process.on_death.append(lambda: self._died(process))
         process.spawn(lambda: self._live(process))
@@ -251,7 +253,7 @@ class Actor:
         self.machine = self.process = self.replica = None
         if process is not None:
             process.on_death.clear()
-            process.abandoned = True
+            process.abandon()
             hub.at(hub.random.choice((5.0, 30.0, 90.0)), lambda: self._end_when_it_hears(process))
         self._fail_calls("its node is gone", with_machine=machine.announced)
         self._come_back()
@@ -405,5 +407,5 @@ class VirtualFleet:
         delay_s = self.hub.random.choice((0.2, 2.0, 10.0))
         for actor in self.actors:
             if actor.process is not None:
-                actor.process.abandoned = True
+                actor.process.abandon()
             self.hub.at(delay_s, actor.end)

@@ -5,6 +5,7 @@ words; a sound world gives nothing.
 """
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -13,15 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.replica import Failure
+from cluster.replica import Dropped, Failure
 from enformer_core.dataset import layout
 from enformer_core.dataset.plan import Shard
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import StorageError
+from jobs import exit_codes
 from tests.simulation import memory, toy
 from tests.simulation.drivers import Attempt, World, open_store
+from tests.simulation.faults import Kind
+from tests.simulation.fleet import VirtualFleet
 from tests.simulation.store import SECRET, Request, Service
 from tests.simulation.world import Process
 
@@ -29,7 +33,13 @@ READER_S = 15.0
 _FIXED = {layout.RUN_KEY, layout.TRACKS_KEY, layout.MANIFEST_KEY, layout.plan_key(0)}
 _PUTS_OF_A_COMMIT = 3
 _GETS_OF_A_COMMIT = 4  # plan, and the stored object after each 412
-_ALLOWED_CODES = {None, 0, 2, 3, 5, 130, 143}
+_REFUSALS = {  # what a command is refused for, and what it says of it
+    Kind.CORRUPT_WEIGHTS: "Give every node the same file",
+    Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  input: there",
+    Kind.IGNORED_PRECONDITION: "it ignores If-None-Match",
+}
+_HARMLESS = {Kind.POISON, Kind.TWO_DRIVERS, Kind.PRECONDITION, Kind.CONFLICT, Kind.NODE_JOINED, Kind.STRAGGLER}
+"""Faults for which no command may end before the run is complete."""
 
 
 def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
@@ -163,6 +173,7 @@ def _values(world: World, objects: dict[str, bytes]) -> Iterator[str]:
             yield f"missing: {missing}"
             continue
         found = {table: _read(objects[key])[0] for table, key in keys.items()}
+        yield from _reasons(world, shard, found["scores"])
         wrong = [_shard_problem(world, shard, found, hardware) for hardware in range(world.hardware_kinds)]
         if all(wrong):
             yield f"shard {shard.number}: {wrong[0]}"
@@ -170,15 +181,22 @@ def _values(world: World, objects: dict[str, bytes]) -> Iterator[str]:
 
 def _shard_problem(world: World, shard: Shard, found: dict[str, pa.Table], hardware: int) -> str:
     expected = expected_tables(shard.number, hardware, frozenset(world.poison))
-    reasons = found["scores"]["reason"].to_pylist()
     statuses = found["scores"]["status"].to_pylist()
-    if any(status == "failed" and not reason for status, reason in zip(statuses, reasons, strict=True)):
-        return "a failed allele without a reason"
     for table in ("scores", "effects"):
         here, there = (_without_reasons(tables[table]) for tables in (found, expected))
         if layout.content_digest(here) != layout.content_digest(there):
             return f"{table}: statuses {statuses}, expected {expected['scores']['status'].to_pylist()}; or other values"
     return ""
+
+
+def _reasons(world: World, shard: Shard, scores: pa.Table) -> Iterator[str]:
+    """A failed allele's reason is what was planted in it."""
+    told = {"raise": "PoisonError: {}:{} cannot be computed", "kill": "its process died"}
+    for row in scores.select(["pos", "status", "reason"]).to_pylist():
+        place = (shard.chrom or "", (row["pos"] or 0) - 1)
+        planted = told[world.poison[place]].format(*place) if place in world.poison else "nothing"
+        if row["status"] == "failed" and planted not in (row["reason"] or ""):
+            yield f"{place} failed because {row['reason']!r}, planted was {planted!r}"
 
 
 def _without_reasons(table: pa.Table) -> pa.Table:
@@ -211,12 +229,36 @@ def _leftovers(objects: dict[str, bytes]) -> Iterator[str]:
 
 
 def _exit_codes(world: World) -> Iterator[str]:
+    """The last is that of a complete run; each before it has its cause, and its driver names it."""
     expected = 3 if world.poison else 0
     for user in world.users:
-        if set(user.codes) - _ALLOWED_CODES:
-            yield f"{user.name}: exit codes {user.codes}"
         if not user.codes or user.codes[-1] != expected:
             yield f"{user.name}: ended with {user.codes}, expected {expected}"
+        for driver, code in zip(user.drivers, user.codes, strict=False):
+            if not _is_due(world, driver, code, expected):
+                said = world.log.of(driver)[-500:]
+                yield f"{driver.name} ended with {code} after {world.befallen.get(driver, [])}: {said!r}"
+
+
+def _is_due(world: World, driver: Process, code: int | None, complete: int) -> bool:
+    """Whether what befell a driver leads to this exit code, and it said so."""
+    met, said = world.befallen.get(driver, []), world.log.of(driver)
+    signals = [what for what in met if isinstance(what, int)]
+    if code == exit_codes.BAD_INPUT:
+        return any(what in met and _REFUSALS[what] in said for what in _REFUSALS)
+    if code == exit_codes.INCOMPLETE:
+        return bool((world.weather.injected + world.weather.effective).keys() - _HARMLESS) and (
+            "again" in said or "Continue with" in said
+        )
+    if code == exit_codes.INTERRUPTED:  # or told twice, whatever by
+        return (signal.SIGINT in signals or len(signals) > 1) and _names_remedy(said)
+    if code == exit_codes.TERMINATED:
+        return signal.SIGTERM in signals and _names_remedy(said)
+    return code == complete or code is None  # None only comes of being killed
+
+
+def _names_remedy(said: str) -> bool:
+    return "Continue with" in said or "again to continue" in said
 
 
 def _secrets(world: World, objects: dict[str, bytes]) -> Iterator[str]:
@@ -246,28 +288,78 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
 
 
 def _work(world: World, watcher: Watcher) -> Iterator[str]:
-    """Nothing is computed again that had not been lost, but for twins."""
-    groups: dict[tuple[int, int], list[Attempt]] = {}
-    for attempt in world.attempts:
-        if attempt.begun and attempt.work.probe is None:
-            groups.setdefault((id(attempt.driver), attempt.work.shard.number), []).append(attempt)
+    """Nothing is computed again that had not been lost, but for twins, and by drivers that did not know."""
     began = {driver: at_s for user in world.users for driver, at_s in user.began_s.items()}
-    for (_, number), attempts in groups.items():
-        attempts.sort(key=lambda attempt: attempt.assigned_s)
-        first = attempts[0]
-        if watcher.receipt_s.get(number, float("inf")) < began[first.driver]:
-            yield f"shard {number}: computed by {first.driver.name}, though it was committed before that began"
+    of_shard: dict[int, list[Attempt]] = {}
+    for attempt in sorted(world.attempts, key=lambda attempt: attempt.assigned_s):
+        if attempt.begun and attempt.whole:
+            of_shard.setdefault(attempt.work.shard.number, []).append(attempt)
+    for number, attempts in of_shard.items():
         for at, attempt in enumerate(attempts):
-            before = [other for other in attempts[:at] if other.outcome_s <= attempt.assigned_s]
+            if watcher.receipt_s.get(number, float("inf")) < began[attempt.driver]:
+                yield f"shard {number}: computed by {attempt.driver.name}, though it was committed before that began"
+            mine = [other for other in attempts[:at] if other.driver is attempt.driver]
+            before = [other for other in mine if other.outcome_s <= attempt.assigned_s]
             if any(other.done for other in before):
                 yield f"shard {number}: computed again by {attempt.driver.name}, which knew that it was done"
-            if at - len(before) > 1:
-                yield f"shard {number}: computed {at - len(before) + 1} times at once by {attempt.driver.name}"
+            if len(mine) - len(before) > 1:
+                yield f"shard {number}: computed {len(mine) - len(before) + 1} times at once by {attempt.driver.name}"
+        paid = _paid(world, attempts)
+        paid += sum(_is_beside(attempt, attempts[:at], began, watcher.receipt_s) for at, attempt in enumerate(attempts))
+        if len(attempts) - 1 > paid:
+            yield f"shard {number}: computed {len(attempts)} times, of which {paid} are accounted for"
+    yield from _losses(world, of_shard)
+
+
+def _in_flight(world: World) -> Counter[int]:
+    """Shards that were at work at the kills, as often as they were."""
+    return Counter(number for shards in world.losses for number in shards)
+
+
+def _paid(world: World, attempts: list[Attempt]) -> int:
+    """How often a shard was in flight at a kill, failed, or was put off at an interruption."""
+    fates = Counter(map(_fate, attempts))
+    return _in_flight(world)[attempts[0].work.shard.number] + fates["failed"] + fates["dropped"]
+
+
+def _losses(world: World, of_shard: dict[int, list[Attempt]]) -> Iterator[str]:
+    """Work is only lost with the process that was at it, at most three shards each time; and fails for a reason."""
+    for shards in world.losses:
+        if len(shards) > VirtualFleet.tasks_at_once:
+            yield f"a worker was at {len(shards)} shards at once: {shards}"
+    in_flight = _in_flight(world)
+    for number, attempts in of_shard.items():
+        lost = sum(_fate(attempt) in ("lost", "unknown") for attempt in attempts)
+        if lost > in_flight[number]:
+            yield f"shard {number}: {lost} attempts came to nothing, {in_flight[number]} were in flight at kills"
+    fates = Counter(_fate(attempt) for attempts in of_shard.values() for attempt in attempts)
+    if fates["dropped"] and not world.weather.injected[Kind.INTERRUPTED]:
+        yield "work was put off, and nobody had asked for that"
+    if fates["failed"] and not (world.poison or world.service.failed or world.weather.effective[Kind.ALWAYS_FAILING]):
+        yield f"{fates['failed']} attempts failed for no reason"
+
+
+def _fate(attempt: Attempt) -> str:
+    if isinstance(attempt.outcome, Failure):
+        return "failed"
+    if isinstance(attempt.outcome, Dropped):
+        return "dropped"
+    if attempt.done:
+        return "done"
+    return "lost" if attempt.lost else "unknown"
+
+
+def _is_beside(
+    attempt: Attempt, earlier: list[Attempt], began_s: dict[Process, float], receipt_s: dict[int, float]
+) -> bool:
+    """Whether it is the twin of a copy under way, or its driver had begun before another's copy was committed."""
+    late = receipt_s.get(attempt.work.shard.number, float("inf")) > began_s[attempt.driver]
+    return any(
+        other.outcome_s > attempt.assigned_s if other.driver is attempt.driver else other.done and late
+        for other in earlier
+    )
 
 
 def lost_work(world: World) -> int:
     """Computations begun that came to nothing for their driver."""
-    return sum(
-        attempt.begun and attempt.work.probe is None and (attempt.gone or isinstance(attempt.outcome, Failure))
-        for attempt in world.attempts
-    )
+    return sum(attempt.begun and attempt.whole and _fate(attempt) in ("lost", "failed") for attempt in world.attempts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 from cluster.replica import Done
+from jobs import exit_codes
 from tests.simulation.drivers import World, inhabited
 from tests.simulation.fate import make_world
 from tests.simulation.faults import Kind
@@ -79,13 +80,20 @@ def run_seed(seed: int, make: Callable[[int], World] = make_world) -> Findings:
 
 
 def _figures(world: World) -> Counter[str]:
-    whole = [attempt for attempt in world.attempts if attempt.work.probe is None and attempt.begun]
+    whole = [attempt for attempt in world.attempts if attempt.whole and attempt.begun]
+    ends = [(driver, code) for user in world.users for driver, code in zip(user.drivers, user.codes, strict=False)]
+    refused = [world.befallen.get(driver, ()) for driver, code in ends if code == exit_codes.BAD_INPUT]
     return Counter(
         {
             "commands": sum(len(user.drivers) for user in world.users),
             "kills": sum(not process.alive for process in world.cluster.processes),
             "shards computed": len(whole),
             "shards computed in vain": lost_work(world),
+            "kills of a worker at a shard": len(world.losses),
+            "shards in flight at them": sum(map(len, world.losses)),
+            "commands refused for corrupt weights": sum(Kind.CORRUPT_WEIGHTS in met for met in refused),
+            "commands refused for corrupt input": sum(Kind.CORRUPT_INPUT in met for met in refused),
+            **{f"commands that ended with {code}": count for code, count in Counter(code for _, code in ends).items()},
             "twins": sum(
                 other.assigned_s < attempt.assigned_s < other.outcome_s
                 for attempt in whole

@@ -65,6 +65,7 @@ class Service:
         hooks: see `Hook`.
         conditional_losses: puts answered with 412.
         slowness: times that requests take longer.
+        keeps_preconditions: it does not overwrite what may only be created.
         abandoned_puts: puts by processes for which nobody waited any more.
     """
 
@@ -78,6 +79,7 @@ class Service:
     conditional_losses: int = 0
     abandoned_puts: int = 0
     slowness: float = 1.0
+    keeps_preconditions: bool = True
     asked: int = 0
     strange: list[str] = field(default_factory=list)
     _uploading: Counter[str] = field(default_factory=Counter)
@@ -146,6 +148,8 @@ class Client:
     ) -> dict[str, Any]:
         service, hub, process = self._service, self._service.hub, self._process
         key = Key.removeprefix("run/")
+        if not service.keeps_preconditions:
+            how.pop("IfNoneMatch", None)
         request = service.ask("put", key, process)
         assert base64.b64decode(ChecksumSHA256) == hashlib.sha256(Body).digest()
         trouble = service.weather.of_put(process, key)

@@ -126,8 +126,8 @@ def _deaf_put(is_ignored):
 MUTANTS = {  # and how each shows itself
     no_if_none_match: "a stored object has changed|was stored more than once|names another",
     manifest_before_receipts: "the manifest stands while",
-    conflict_taken_for_success: "which is not there|names another|objects that are missing|hang",
-    lost_answer_taken_for_success: "which is not there|names another|objects that are missing|hang",
+    conflict_taken_for_success: "which is not there|names another|objects that are missing|have no receipt|hang",
+    lost_answer_taken_for_success: "which is not there|names another|objects that are missing|have no receipt|hang",
     lost_answer_taken_for_failure: "a traceback|statuses|has given the command|hang",
 }
 

@@ -31,14 +31,9 @@ CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
 TRACKS = (0, 7)
 TOP_TRACKS = 1
 SHARD_ROWS = 3
-WEIGHTS_KEY = "weights"
-GOOD_WEIGHTS, BAD_WEIGHTS = "good", "bad"
-IDENTITY = {
-    "kind": "variants",
-    "conventions": {"statistics": ["sad"]},
-    "tracks": {"count": len(TRACKS)},
-    "weights": GOOD_WEIGHTS,
-}
+WEIGHTS = bytes(range(64))
+INPUT = b"##fileformat=VCFv4.2\n#CHROM POS ID REF ALT QUAL FILTER INFO\n"
+WEIGHTS_SHA256 = layout.sha256(WEIGHTS)
 _ROWS = [
     *(("chr1", start, "A", "G") for start in (5, 9, 9, 12, 20, 31, 40, 41, 52)),
     *(("chr2", start, "C", "CT") for start in (3, 4, 8, 15, 16, 23)),
@@ -63,6 +58,17 @@ def make_toy_plan() -> Plan:
     arrays = [pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA]
     placed = pa.table(arrays, schema=PLACED_SCHEMA)
     return make_plan(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
+
+
+def identity_of(content: bytes = INPUT) -> dict[str, Any]:
+    """The run's, as a driver finds it that reads this input."""
+    return {
+        "kind": "variants",
+        "conventions": {"statistics": ["sad"]},
+        "tracks": {"count": len(TRACKS)},
+        "model": {"name": "a toy", "weights_sha256": WEIGHTS_SHA256},
+        "input": layout.sha256(content),
+    }
 
 
 @cache
@@ -100,9 +106,14 @@ class ToyFactory:
         world = Hub.current.world
         process = world.hub.process
         world.hub.sleep(world.hub.random.uniform(0.5, 4.0))  # loading weights
-        if world.weights != GOOD_WEIGHTS:
+        found = layout.sha256(world.weights)
+        if found != WEIGHTS_SHA256:
             world.weather.took_effect(Kind.CORRUPT_WEIGHTS)
-            raise InputError("weights: sha256 is not that of the run. Give the weights that the run was begun with.")
+            world.befell(process.driver, Kind.CORRUPT_WEIGHTS)
+            raise InputError(
+                f"weights: sha256 is {found} on {process.machine.name}, and {WEIGHTS_SHA256} where the run was "
+                "planned. Give every node the same file."
+            )
         hardware = process.machine.hardware if process.machine is not None else 0
         scorer = ToyScorer(hardware, lambda allele: world.allele_begins(process, allele))
         return WatchedScorer(scorer, self.ledger, CONVENTIONS, TRACKS, TOP_TRACKS, world=world)
@@ -120,7 +131,6 @@ class WatchedScorer(ShardScorer):
         if computed.table is not None:
             key = (prepared.work.shard, self.scorer.hardware, tuple(prepared.work.failed.items()))
             computed = replace(computed, table=memory.interned(key, computed.table))
-        self.world.computing_ends(self.world.hub.process, prepared.work)
         return computed
 
     def _effects(self, scores: pa.Table) -> pa.Table:

@@ -31,6 +31,7 @@ class Process:
         leap_s: how far its machine's monotonic clock has leapt ahead.
         wall_shift_s: how far its machine's calendar is off.
         machine: where it runs, if anybody asks.
+        driver: whose worker it is, if it is one.
         abandoned: nobody waits for it any more, and it does not know.
     """
 
@@ -41,6 +42,7 @@ class Process:
     leap_s: float = 0.0
     wall_shift_s: float = 0.0
     machine: Any = None
+    driver: "Process | None" = None
     abandoned: bool = False
     threads: "dict[Thread, None]" = field(default_factory=dict)
     held: "list[tuple[Thread, int, Any]]" = field(default_factory=list)
@@ -61,9 +63,15 @@ class Process:
             return
         self.alive = False
         self.hub.note(f"{self.name} dies")
+        self.hub.on_loss(self)
         self.hub.bury(self)
         for action in self.on_death:
             action()
+
+    def abandon(self) -> None:
+        """Nobody waits for it from now on; what it begins then is lost when it ends."""
+        self.abandoned = True
+        self.hub.on_loss(self)
 
     def freeze(self) -> None:
         self.frozen = True
@@ -122,6 +130,7 @@ class Hub:
         now_s: virtual seconds since the beginning.
         trace: what happened, for people.
         world: whose hub it is.
+        on_loss: told of every process that dies, or for which nobody waits any more, at that moment.
     """
 
     current: "Hub | None" = None
@@ -131,6 +140,7 @@ class Hub:
         self.now_s = 0.0
         self.trace: list[str] = []
         self.world: Any = None
+        self.on_loss: Callable[[Process], None] = lambda process: None
         self.greenlet = getcurrent()
         self.running: Thread | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []

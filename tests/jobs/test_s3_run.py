@@ -1,0 +1,202 @@
+"""A whole run over object storage: variants, genome and output in a bucket, on a real server that keeps conditions."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from enformer_core.storage.opening import open_store
+from jobs.cli import main
+from tests.faults.proxy import FaultProxy
+from tests.faults.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client, credentials
+from tests.jobs.conftest import write_vcf
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--model", "motif", "--shard-size", "2", "--tracks", "0,1", "--strands", "forward", "--audit-fraction", "0")
+ALLELES, SHARDS = 9, 5
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, letters, genome):
+    """Nine SNVs, and the FASTA."""
+    other = str.maketrans("ACGT", "CGTA")
+    vcf = tmp_path_factory.mktemp("input") / "some.vcf"
+    places = [*(("chr1", at) for at in range(700, 1200, 100)), *(("chr2", at) for at in range(500, 900, 100))]
+    write_vcf(vcf, [(name, at + 1, letters[name][at], letters[name][at].translate(other)) for name, at in places])
+    return vcf, genome
+
+
+@pytest.fixture(scope="module")
+def weed(tmp_path_factory, inputs):
+    """A server whose bucket holds a VCF and a FASTA."""
+    with SeaweedFS(tmp_path_factory.mktemp("weed")) as server:
+        for path in inputs:
+            client(server.endpoint).put_object(Bucket=server.bucket, Key=f"in/{path.name}", Body=path.read_bytes())
+        yield server
+        server.kill()  # nobody needs what it would tidy up
+
+
+@pytest.fixture
+def reach(monkeypatch, tmp_path_factory):
+    """Point this process, and those that it starts, to an endpoint; copies of inputs go to a directory of their own."""
+    home = tmp_path_factory.mktemp("node")
+
+    def use(endpoint):
+        for name in [name for name in os.environ if name.startswith(("AWS_", "RAY_"))]:
+            monkeypatch.delenv(name)
+        for name, value in credentials(endpoint).items():
+            monkeypatch.setenv(name, value)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            monkeypatch.setenv(name, str(home / "none"))
+        monkeypatch.setenv("ENFORMER_RAY_CACHE", str(home / "cache"))
+        return home
+
+    return use
+
+
+def command(bucket, out, *more):
+    where = f"s3://{bucket}"
+    return ["score", f"{where}/in/some.vcf", "--genome", f"{where}/in/small.fa", "--out", out, *SMALL, *more]
+
+
+def contents(weed, prefix):
+    """Every object below a prefix."""
+    s3 = client(weed.endpoint)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=weed.bucket, Prefix=f"{prefix}/")
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+    return {key: s3.get_object(Bucket=weed.bucket, Key=key) for key in keys}
+
+
+def digests(out):
+    manifest = json.loads(open_store(out).get("manifest.json"))
+    return [entry[table]["content_digest"] for entry in manifest["objects"] for table in ("scores", "effects")]
+
+
+def assert_no_secret(weed, prefix, *told, home):
+    """Neither in an object, nor in its metadata, nor in what was said, nor in what was left on this node."""
+    objects = contents(weed, prefix)
+    assert objects
+    texts = [text.encode() for text in told]
+    texts += [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    for key, found in objects.items():
+        texts += [key.encode(), str(found["Metadata"]).encode(), found["Body"].read()]
+    for secret in (ACCESS_KEY, SECRET_KEY):
+        assert not any(secret.encode() in text for text in texts), secret
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory, inputs):
+    """The same run on a local disk: what every other must come to."""
+    vcf, genome = map(str, inputs)
+    out = str(tmp_path_factory.mktemp("disk") / "run")
+    assert main(["score", vcf, "--genome", genome, "--out", out, *SMALL, "--ray", "off"]) == 0
+    return digests(out)
+
+
+def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
+    home, out = reach(weed.endpoint), f"s3://{weed.bucket}/runs/off"
+    code, text, error = run(*command(weed.bucket, out, "--ray", "off"))
+    assert code == 0, error
+    assert f"{ALLELES} alleles in {SHARDS} shards: {ALLELES} ok" in text
+    assert digests(out) == on_disk
+    assert {key.split("/")[2] for key in contents(weed, "runs/off")} == {
+        *("run.json", "tracks.parquet", "manifest.json", "plan", "scores", "effects", "commits")
+    }
+
+    answered = rows(out, "FROM scores SELECT chrom, pos, len(sad) AS tracks ORDER BY chrom, pos")
+    assert [(row["chrom"], row["pos"]) for row in answered] == [
+        *(("chr1", at + 1) for at in range(700, 1200, 100)),
+        *(("chr2", at + 1) for at in range(500, 900, 100)),
+    ]
+    assert {row["tracks"] for row in answered} == {2}
+    assert rows(out, "FROM effects SELECT count(DISTINCT variant_id) AS n") == [{"n": ALLELES}]
+
+    code, status, _ = run("status", out, "--json")
+    assert (code, json.loads(status)["rows_done"], json.loads(status)["finished"]) == (0, ALLELES, True)
+    code, verdict, _ = run("verify", out)
+    assert (code, verdict.startswith(f"verified: {ALLELES} alleles")) == (0, True)
+
+    code, again, _ = run(*command(weed.bucket, out, "--ray", "off"))
+    assert (code, again.startswith("already complete")) == (0, True)
+    assert_no_secret(weed, "runs/off", text, error, status, verdict, again, home=home)
+
+
+def test_with_a_worker_on_ray(weed, reach, run, on_disk):
+    """In a process of its own: workers take their environment from it."""
+    home, out = reach(weed.endpoint), f"s3://{weed.bucket}/runs/ray"
+    arguments = command(weed.bucket, out, "--ray", "local", "--workers", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.cli", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert digests(out) == on_disk
+    assert run("verify", out)[0] == 0
+    copies = list((home / "cache" / "copies").rglob("small.fa"))
+    assert len(copies) == 1, "one copy for the driver and its worker"
+    assert_no_secret(weed, "runs/ray", done.stdout, done.stderr, home=home)
+
+
+@pytest.fixture
+def moto(inputs):
+    """A mock of S3 with the same inputs: unlike the real server it lets headers be taken from signed requests."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    client(endpoint).create_bucket(Bucket="bucket")
+    for path in inputs:
+        client(endpoint).put_object(Bucket="bucket", Key=f"in/{path.name}", Body=path.read_bytes())
+    yield endpoint
+    server.stop()
+
+
+def test_a_store_that_overwrites_is_refused_before_anything_is_computed(moto, reach, run, on_disk):
+    out = "s3://bucket/runs/overwritten"
+    with FaultProxy(moto, strip_preconditions=True) as ignorant:
+        reach(ignorant.endpoint)
+        code, _, error = run(*command("bucket", out, "--ray", "off"))
+        assert code == 2, error
+        assert "overwrites objects that exist (it ignores If-None-Match)" in error
+        assert "--single-writer" in error
+        assert [*open_store(out).keys("")] == ["run.json"]
+        code, _, error = run(*command("bucket", out, "--ray", "off", "--single-writer"))
+        assert code == 0, error
+        assert digests(out) == on_disk
+        assert run("verify", out)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "says"),
+    [
+        ("input", ["s3://{bucket}/in/none.vcf", "s3://{bucket}/in/small.fa", "s3://{bucket}/runs/a"], "no such object"),
+        ("genome", ["s3://{bucket}/in/some.vcf", "s3://{bucket}/in/none.fa", "s3://{bucket}/runs/a"], "no such object"),
+        (
+            "bucket",
+            ["s3://{bucket}/in/some.vcf", "s3://{bucket}/in/small.fa", "s3://no-bucket/a"],
+            "no bucket no-bucket",
+        ),
+    ],
+)
+def test_what_is_not_there_is_named(weed, reach, run, name, where, says):
+    reach(weed.endpoint)
+    variants, genome, out = (place.format(bucket=weed.bucket) for place in where)
+    code, _, error = run("score", variants, "--genome", genome, "--out", out, *SMALL, "--ray", "off")
+    assert code == 2, error
+    assert says in error
+    assert not contents(weed, "runs/a")
+
+
+def test_a_key_that_is_not_accepted_says_what_to_renew(weed, reach, run, monkeypatch):
+    reach(weed.endpoint)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-key-that-nobody-may-see")
+    code, text, error = run(*command(weed.bucket, f"s3://{weed.bucket}/runs/b", "--ray", "off"))
+    assert code == 5
+    assert "run the same command again" in error
+    assert "another-key-that-nobody-may-see" not in text + error
