@@ -47,8 +47,8 @@ MUTANTS = [
     ("transformer", "attention.to_q.weight * attention.key_channels**-0.5", "attention.to_q.weight"),
     (
         "transformer",
-        "torch.add(d[alt, asked], self.to_out(gathered), out=moved[alt])",
-        "moved[alt] = self.to_out(gathered)",
+        "d[alt, asked] += self.to_out(gathered)",
+        "d[alt, asked] = self.to_out(gathered)",
     ),
     ("transformer", "d[alt] += self.d_second(", "d[alt] = self.d_second("),
     (
