@@ -14,6 +14,7 @@ from enformer_core.dataset import layout
 from enformer_core.dataset.kinds import count_statuses, kind_of
 from enformer_core.dataset.ledger import Ledger, Receipt
 from enformer_core.dataset.plan import Plan, Shard, read_plan
+from enformer_core.dataset.repeats import repeated_keys
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.totals import Totals
 from enformer_core.errors import DatasetError
@@ -86,12 +87,11 @@ def _plan_problems(store: Store, plan: Plan, run: Run) -> Iterator[str]:
         if found != expected:
             yield f"{layout.plan_key(part)}: sha256 is {found}, run.json says {expected}"
     kind = kind_of(run.identity)
-    rows, names = sum(part.num_rows for part in plan.parts), list(kind.plan_keys)
+    rows = sum(part.num_rows for part in plan.parts)
     if rows != run.plan[kind.unit]:
         yield f"plan: {rows} {kind.unit}, run.json says {run.plan[kind.unit]}"
-    distinct = pa.concat_tables([part.select(names) for part in plan.parts]).group_by(names).aggregate([]).num_rows
-    if distinct != rows:
-        yield f"plan: {rows} {kind.unit} have only {distinct} distinct keys"
+    for key in repeated_keys(plan.parts, kind.plan_keys, rows):
+        yield f"plan: {', '.join(f'{name} {value}' for name, value in key.items())} stands there more than once"
 
 
 def _shard_problems(ledger: Ledger, run: Run, plan: Plan, shard: Shard, receipt: Receipt) -> Iterator[str]:

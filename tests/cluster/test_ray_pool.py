@@ -176,8 +176,8 @@ def test_interrupting_the_driver_ends_ray_with_all_its_processes():
         listening = [end.laddr.ip for process in [psutil.Process(driver.pid), *family] for end in listeners(process)]
         driver.send_signal(signal.SIGINT)
         _, complaint = driver.communicate(timeout=30)
-    assert driver.returncode != 0
-    assert "KeyboardInterrupt" in complaint
+    assert driver.returncode == 1
+    assert "interrupted" in complaint
     assert len(family) >= 4  # the control store, the raylet, its agent, two workers
     assert len(listening) >= 4
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}

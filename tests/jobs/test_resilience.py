@@ -343,10 +343,13 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
 @pytest.mark.parametrize(
     ("ray", "number", "whole_group", "code"),
     [
-        (("--ray", "off"), signal.SIGTERM, False, 143),
-        (("--ray", "local", "--workers", "1"), signal.SIGINT, True, 130),  # as a terminal's Ctrl-C reaches all
+        pytest.param(("--ray", "off"), signal.SIGTERM, False, 143, id="SIGTERM"),
+        pytest.param(
+            *(("--ray", "local", "--workers", "1"), signal.SIGINT, True, 130),  # as a terminal's Ctrl-C reaches all
+            id="Ctrl-C with a worker",
+            marks=pytest.mark.full,
+        ),
     ],
-    ids=["SIGTERM", "Ctrl-C with a worker"],
 )
 def test_told_to_stop_it_says_how_to_go_on(
     start, score, run, capsys, tmp_path, undisturbed, ray, number, whole_group, code
