@@ -17,8 +17,11 @@ from enformer_core.genome import Genome
 from enformer_core.geometry import Geometry
 from enformer_core.scoring.mantissa import default_mantissa_bits
 from enformer_core.scoring.policy import AUDITED_AT_LEAST
+from enformer_core.storage.local_copies import local_copy
+from enformer_core.storage.matching import matching_objects
 from enformer_core.variants.assembly import check_assemblies
 from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
+from enformer_core.variants.naming import InputFile, expand_inputs
 from enformer_core.variants.place import place_alleles
 from enformer_core.variants.sources import Source, open_sources
 from enformer_core.windows import window_start
@@ -34,7 +37,7 @@ class AskedAlleles:
     geometry: Geometry
     genome: Genome
     conventions: Conventions
-    inputs: tuple[Path, ...]
+    inputs: tuple[InputFile, ...]
     sites: Path | None
     filters: Filters
 
@@ -119,7 +122,7 @@ class AskedAlleles:
     def _check_any(self, gathered: Gathered, removed: Mapping[str, int]) -> None:
         if not gathered.alleles:
             filters = f"; filters took out {removed}" if removed else ""
-            raise InputError(f"{', '.join(map(str, self.inputs))}: no variants in the input{filters}")
+            raise InputError(f"{', '.join(file.given for file in self.inputs)}: no variants in the input{filters}")
         if removed:
             counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
             print(f"note: filters took out records: {counts}", file=sys.stderr)
@@ -136,7 +139,7 @@ def find_alleles(settings: ScoreSettings, geometry: Geometry, conventions: Conve
         geometry=geometry,
         genome=genome,
         conventions=conventions,
-        inputs=tuple(Path(located(path)) for path in settings.variants),
+        inputs=tuple(file for name in settings.variants for file in _files_named(name)),
         sites=None if settings.sites is None else Path(located(settings.sites)),
         filters=Filters(
             regions=regions_of(settings.regions, genome) if settings.regions else None,
@@ -147,6 +150,13 @@ def find_alleles(settings: ScoreSettings, geometry: Geometry, conventions: Conve
             seed=settings.sample_seed,
         ),
     )
+
+
+def _files_named(name: str) -> list[InputFile]:
+    """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
+    if not name.startswith("s3://"):
+        return expand_inputs([Path(name)])
+    return [InputFile(local_copy(found), found) for found in matching_objects(name, suffix=".parquet")]
 
 
 def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:

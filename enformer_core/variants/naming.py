@@ -6,33 +6,54 @@ Does not know what is in them.
 import glob
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from enformer_core.errors import InputError
 
-_GLOB = set("*?[")
+GLOB = frozenset("*?[")
 
 
-def expand_inputs(paths: Sequence[Path]) -> list[Path]:
+@dataclass(frozen=True)
+class InputFile:
+    """A file of variants on this machine, and how its user calls it.
+
+    Attributes:
+        path: where it is.
+        given: the path or address that the user wrote, or that a glob or directory stood for.
+    """
+
+    path: Path
+    given: str
+
+    @property
+    def name(self) -> str:
+        """The last part of what was given."""
+        return self.given.rsplit("/", 1)[-1]
+
+
+def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
     """The files meant, in the order given: a glob's in order of names, a directory's Parquet files likewise.
 
     Raises:
         InputError: when a glob matches nothing, or a directory holds no Parquet.
     """
-    files: list[Path] = []
-    for path in paths:
-        if _GLOB & set(str(path)) and not path.exists():
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
-            if not matches:
-                raise InputError(f"{path}: no file matches this pattern")
-            files.extend(expand_inputs([Path(match) for match in matches]))
-        elif path.is_dir():
-            files.extend(_parquet_files(path))
-        else:
-            files.append(path)
-    return files
+    return [file for one in inputs for file in ([one] if isinstance(one, InputFile) else _files_of(one))]
+
+
+def _files_of(path: Path) -> Iterator[InputFile]:
+    if GLOB & set(str(path)) and not path.exists():
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
+        if not matches:
+            raise InputError(f"{path}: no file matches this pattern")
+        for match in matches:
+            yield from _files_of(Path(match))
+    elif path.is_dir():
+        yield from (InputFile(file, str(file)) for file in _parquet_files(path))
+    else:
+        yield InputFile(path, str(path))
 
 
 def _parquet_files(directory: Path) -> list[Path]:
@@ -42,14 +63,14 @@ def _parquet_files(directory: Path) -> list[Path]:
     return found
 
 
-def input_names(paths: Sequence[Path]) -> list[str]:
-    """What each file's rows carry: its name, or the path as given where two share a name.
+def input_names(files: Sequence[InputFile]) -> list[str]:
+    """What each file's rows carry: its name, or what was given where two share a name.
 
     Raises:
         InputError: when a file is given twice.
     """
-    shared = Counter(path.name for path in paths)
-    names = [path.name if shared[path.name] == 1 else str(path) for path in paths]
+    shared = Counter(file.name for file in files)
+    names = [file.name if shared[file.name] == 1 else file.given for file in files]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InputError(f"{twice[0]}: given twice. Rows are named by file and line, so give each file once.")
@@ -70,7 +91,7 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: an empty file (0 bytes). Was it written or copied to its end?")
 
 
-def input_digests(paths: Sequence[Path]) -> list[dict[str, Any]]:
+def input_digests(paths: Sequence[Path | InputFile]) -> list[dict[str, Any]]:
     """Name (as in `input_file`), sha256 and size in bytes of each file.
 
     Raises:
@@ -78,9 +99,9 @@ def input_digests(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """
     files = expand_inputs(paths)
     digests = []
-    for path, name in zip(files, input_names(files), strict=True):
-        check_file(path)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        digests.append({"name": name, "sha256": sha256, "bytes": path.stat().st_size})
+    for file, name in zip(files, input_names(files), strict=True):
+        check_file(file.path)
+        with file.path.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        digests.append({"name": name, "sha256": sha256, "bytes": file.path.stat().st_size})
     return digests

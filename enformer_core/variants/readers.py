@@ -34,11 +34,11 @@ def read_alleles(paths: Sequence[Path], *, sites: Path | None = None) -> pa.Tabl
     """
     files = expand_inputs(paths)
     names = input_names(files)
-    for path in files:
-        check_file(path)
+    for file in files:
+        check_file(file.path)
     tables = [RAW_SCHEMA.empty_table()]
-    for path, name in zip(files, names, strict=True):
-        tables.extend(open_source(path, sites=sites, name=name).batches())
+    for file, name in zip(files, names, strict=True):
+        tables.extend(open_source(file.path, sites=sites, name=name).batches())
     return pa.concat_tables(tables)
 
 

@@ -19,7 +19,7 @@ from enformer_core.variants.columns import VCF_COLUMNS, Columns, listed
 from enformer_core.variants.compression import is_bcf
 from enformer_core.variants.delimited import DelimitedFile
 from enformer_core.variants.layouts import NAMED_ALLELES
-from enformer_core.variants.naming import check_file, expand_inputs, input_names
+from enformer_core.variants.naming import InputFile, check_file, expand_inputs, input_names
 from enformer_core.variants.parquet import ParquetRecords, is_parquet
 from enformer_core.variants.records import Reading, to_alleles
 from enformer_core.variants.sites import Sites
@@ -131,14 +131,15 @@ def open_source(path: Path, *, sites: Path | None = None, name: str | None = Non
     )
 
 
-def open_sources(paths: Sequence[Path], *, sites: Path | None = None) -> list[Source]:
+def open_sources(paths: Sequence[Path | InputFile], *, sites: Path | None = None) -> list[Source]:
     """Open several: globs and directories of Parquet stand for the files in them; each has a name of its own.
 
     Raises:
         InputError: as `open_source`, or when a file is given twice or a glob has no match.
     """
     files = expand_inputs(paths)
-    return [open_source(path, sites=sites, name=name) for path, name in zip(files, input_names(files), strict=True)]
+    names = input_names(files)
+    return [open_source(file.path, sites=sites, name=name) for file, name in zip(files, names, strict=True)]
 
 
 def _open(path: Path, name: str) -> Source:

@@ -200,3 +200,21 @@ def test_a_key_that_is_not_accepted_says_what_to_renew(weed, reach, run, monkeyp
     assert code == 5
     assert "run the same command again" in error
     assert "another-key-that-nobody-may-see" not in text + error
+
+
+def test_a_pattern_in_a_bucket_names_its_rows_by_their_objects(weed, inputs, reach, run, tmp_path):
+    reach(weed.endpoint)
+    records = inputs[0].read_text().splitlines(keepends=True)
+    for name, kept in (("a", records[:-4]), ("b", [*records[:2], *records[-4:]])):
+        client(weed.endpoint).put_object(Bucket=weed.bucket, Key=f"parts/{name}/v.vcf", Body="".join(kept).encode())
+    where = f"s3://{weed.bucket}"
+    asked = ["--genome", f"{where}/in/small.fa", "--out", tmp_path / "out", "--json", *SMALL]
+    code, text, error = run("plan", f"{where}/parts/*/v.vcf", *asked)
+    assert code == 0, error
+    assert (json.loads(text)["records"], json.loads(text)["alleles"]) == (ALLELES, ALLELES)
+    code, _, error = run("score", f"{where}/parts/*/v.vcf", *[one for one in asked if one != "--json"], "--ray", "off")
+    assert code == 0, error
+    assert [one["name"] for one in json.loads((tmp_path / "out" / "run.json").read_text())["identity"]["input"]] == [
+        f"{where}/parts/a/v.vcf",
+        f"{where}/parts/b/v.vcf",
+    ]

@@ -12,7 +12,7 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.seaweed import SeaweedFS, client, credentials
 
 _BUCKETS = (f"bucket-{number}" for number in itertools.count())
-QUICK = Timeouts(connect_s=2.0, read_s=0.5)
+QUICK = Timeouts(connect_s=5.0, read_s=1.5)
 
 
 @pytest.fixture(scope="session")
