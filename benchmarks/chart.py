@@ -5,7 +5,7 @@ from html import escape
 from math import floor, log10
 from pathlib import Path
 
-_ROW, _LEFT, _WIDTH, _RIGHT = 30, 330, 330, 90
+_ROW, _LEFT, _WIDTH, _RIGHT = 30, 390, 330, 90
 
 
 def write_chart(path: Path, seconds: Mapping[str, float]) -> None:
