@@ -8,7 +8,8 @@ variants). Of them 85 % are SNVs, 10 % insertions or deletions of up to 10 bp, 5
 everything from the closed VCF to the stored plan: digest of the input, reading, REF checks, sorting, repeats, windows,
 the audit's draw, shards, Parquet, puts. Making the genome's cache of base codes, once for each FASTA, is timed apart.
 Every figure is of a process of its own. Peak memory is its VmHWM, mapped pages of the genome included, so more than
-what it needs; there are no other processes. `bcftools norm` reads the same file, in turns with the smallest plan.
+what it needs; there are no other processes. `bcftools norm` and pyarrow's CSV reader read the same file, in turns with
+the smallest plan.
 
 What it does not know: real sites (repeats, hot spots, long indels), wide INFO columns (which cost bcftools more), files
 of samples, slow disks, object storage. The page cache is warm. Ratios hold within one run only.
@@ -36,6 +37,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from benchmarks.reading import READERS, read
 from enformer_core.bases import decode
 from enformer_core.dataset.plan import Audit, default_shard_size
 from enformer_core.dataset.planning import gather
@@ -64,6 +66,7 @@ QUICK = 20
 BCFTOOLS = {
     "norm": ["-m-any", "-Ov"],
     "norm_bcf": ["-m-any", "-Ou"],
+    "norm_checked_bcf": ["-m-any", "-f", "FASTA", "-c", "w", "-Ou"],
     "norm_checked_vcf_gz": ["-m-any", "-f", "FASTA", "-c", "w", "-Oz"],
 }
 TARGETS = {
@@ -73,6 +76,7 @@ TARGETS = {
     "peak_memory_largest_vs_main": ("<=", 1.25),
     "alleles_of_a_shard": (">=", 2_000),
     "bcftools_norm_seconds_vs_plan": (">=", 1),
+    "reading_vs_pyarrow_csv": ("<=", 2),
 }
 
 
@@ -294,6 +298,8 @@ def run_task(task: str, arguments: list[str]) -> dict[str, Any]:
         vcf, fasta, folder = map(Path, arguments)
         return asdict(plan(vcf, fasta, folder))
     case, *paths = arguments
+    if task == "read":
+        return read(case, Path(paths[0]))
     return bcftools(case, *map(Path, paths))
 
 
@@ -308,6 +314,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
     codes_s = time.perf_counter() - began
     plans: dict[int, list[dict[str, Any]]] = {}
     compared: dict[str, list[float]] = {case: [] for case in BCFTOOLS}
+    readings: dict[str, list[float]] = {case: [] for case in READERS}
     for size in sizes:
         _say(f"{size:,} variants")
         vcf = material.write_variants(size)
@@ -318,6 +325,9 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
             for case in BCFTOOLS if size == sizes[0] else ():
                 _say(f"bcftools {case}")
                 compared[case].append(apart("bcftools", case, vcf, material.fasta, folder)["seconds"])
+            for case in READERS if size == sizes[0] else ():
+                _say(f"read {case}")
+                readings[case].append(apart("read", case, vcf)["seconds"])
         vcf.unlink()
     return {
         "genome_bp": bases,
@@ -325,6 +335,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
         "plans": {size: _median_of(runs) for size, runs in plans.items()},
         "bcftools_s": {case: statistics.median(seconds) for case, seconds in compared.items()},
         "bcftools_options": BCFTOOLS,
+        "reading_s": {case: statistics.median(seconds) for case, seconds in readings.items()},
     }
 
 
@@ -338,6 +349,7 @@ def summarise(figures: Mapping[str, Any], *, quick: bool) -> dict[str, Any]:
     """What is asked of two CPU cores, and whether it is met; sizes are scaled with --quick."""
     plans = list(figures["plans"].items())
     (least, first), (_, main), (most, last) = plans[0], plans[2], plans[-1]
+    reading_s = figures["reading_s"]
     found = {
         "seconds_10_million": main["seconds"],
         "peak_gib_10_million": main["peak_gib"],
@@ -345,6 +357,7 @@ def summarise(figures: Mapping[str, Any], *, quick: bool) -> dict[str, Any]:
         "peak_memory_largest_vs_main": last["peak_gib"] / main["peak_gib"],
         "alleles_of_a_shard": main["shard_rows"],
         "bcftools_norm_seconds_vs_plan": figures["bcftools_s"]["norm"] / first["seconds"],
+        "reading_vs_pyarrow_csv": reading_s["records"] / reading_s["pyarrow_csv"],
     }
     met = {
         name: found[name] <= limit if sign == "<=" else found[name] >= limit for name, (sign, limit) in TARGETS.items()

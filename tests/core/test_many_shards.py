@@ -58,7 +58,8 @@ IDENTITY = {
 FEW, MANY = 10_000, 100_000
 WITHIN_S = {FEW: 20, MANY: 120}
 SIZES = [FEW, pytest.param(MANY, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]
-LATENCY_S = 0.001
+LATENCY_S = 0.004
+"""Longer than the client itself works on an answer on a busy machine, or the machine would be measured here."""
 AT_ONCE_AT_LEAST = 8
 """Requests about receipts that are under way together, on the mean."""
 BYTES_A_SHARD_WHILE_WORKING = 20
@@ -69,7 +70,7 @@ TRACED = 1_000
 
 
 class Service:
-    """A bucket in memory, as botocore's client. Every answer takes a millisecond.
+    """A bucket in memory, as botocore's client. Every answer takes four milliseconds.
 
     Attributes:
         objects: by key.
