@@ -5,11 +5,11 @@
 A genome with the lengths of GRCh38's chromosomes and random bases, and sorted VCFs over it compressed by bgzip, are
 made in a directory that is removed afterwards (some 15 GB; --quick: a twentieth of the genome, a fiftieth of the
 variants). Of them 85 % are SNVs, 10 % insertions or deletions of up to 10 bp, 5 % have two ALTs. What is timed is
-everything from the closed VCF to the stored plan: digest of the input, reading, REF checks, sorting, repeats, windows,
-the audit's draw, shards, Parquet, puts. Making the genome's cache of base codes, once for each FASTA, is timed apart.
-Every figure is of a process of its own. Peak memory is its VmHWM, mapped pages of the genome included, so more than
-what it needs; there are no other processes. `bcftools norm` and pyarrow's CSV reader read the same file, in turns with
-the smallest plan.
+everything from the closed VCF to the stored plan: digest of the input, the sample that tells the assembly, reading, REF
+checks, normal forms, sorting, repeats, windows, the audit's draw, shards, Parquet, puts. Making the genome's cache of
+base codes, once for each FASTA, is timed apart. Every figure is of a process of its own. Peak memory is its VmHWM,
+mapped pages of the genome included, so more than what it needs; there are no other processes. `bcftools norm` and
+pyarrow's CSV reader read the same file, in turns with the smallest plan.
 
 What it does not know: real sites (repeats, hot spots, long indels), wide INFO columns (which cost bcftools more), files
 of samples, slow disks, object storage. The page cache is warm. Ratios hold within one run only.
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -43,10 +43,10 @@ from enformer_core.dataset.plan import Audit, default_shard_size
 from enformer_core.dataset.planning import gather
 from enformer_core.genome_codes import MappedGenome
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.delimited import read_delimited
+from enformer_core.variants.assembly import check_assemblies
 from enformer_core.variants.place import place_alleles
 from enformer_core.variants.readers import input_digests
-from enformer_core.variants.records import to_alleles
+from enformer_core.variants.sources import open_source
 
 # NCBI, GCF_000001405.40 (GRCh38.p14): chromosomes 1-22, X, Y, MT
 LENGTHS_BP = (
@@ -56,7 +56,6 @@ LENGTHS_BP = (
 )
 NAMES = tuple(f"chr{name}" for name in (*range(1, 23), "X", "Y", "M"))
 LINE_BP = 60
-BATCH_ROWS = 1 << 17
 WORKERS = 2
 CENTRE_INDEX = 196_608 // 2 - 1
 COMPARED = 1_000_000
@@ -119,10 +118,12 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
     store = LocalStore(folder / f"run-{os.getpid()}")
     began = time.perf_counter()
     seed = input_digests([vcf])[0]["sha256"]
+    source = open_source(vcf)
+    check_assemblies([source], genome)
     with gather(
-        _batches(vcf),
+        source.batches(),
         genome.contigs,
-        place=lambda raw: place_alleles(raw, genome, max_allele_bp=1000),
+        place=lambda raw: place_alleles(raw, genome, max_allele_bp=1000, refuse_wrong_genome=False),
         scratch=folder,
         workers=WORKERS,
     ) as gathered:
@@ -152,12 +153,6 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
         plan_bytes=plan_bytes,
         scratch_bytes=scratch_bytes,
     )
-
-
-def _batches(vcf: Path) -> Iterator[pa.Table]:
-    for records in read_delimited(vcf):
-        for first in range(0, records.num_rows, BATCH_ROWS):
-            yield to_alleles(records.slice(first, BATCH_ROWS), vcf.name)
 
 
 def _peak_bytes() -> int:

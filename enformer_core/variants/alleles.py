@@ -5,6 +5,7 @@ Works on columns. Does not know files or sequence.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +56,7 @@ class Alleles:
         upper = pc.ascii_upper(written)
         bases = pa.array(list("ACGT"))
         plain = bools(pc.and_(pc.and_(pc.is_in(ref, bases), pc.is_in(upper, bases)), pc.not_equal(ref, upper)))
-        alt = upper if plain.all() else _clean_alts(written, upper)
+        alt = _clean_alts(written, upper, ~plain)
         names, lengths = list(contigs), np.array([*contigs.values(), 0])
         declares = in_full(raw, "declares_ref") if "declares_ref" in raw.column_names else None
         return Alleles(
@@ -73,12 +74,12 @@ class Alleles:
         """The same with other letters at other places."""
         return replace(self, start=start, ref=ref, alt=alt)
 
-    @property
+    @cached_property
     def ref_bp(self) -> Int64[np.ndarray, " rows"]:
         """Length of REF, 0 where it is null."""
         return ints(pc.utf8_length(self.ref), 0)
 
-    @property
+    @cached_property
     def alt_bp(self) -> Int64[np.ndarray, " rows"]:
         """Length of ALT, 0 where it is null."""
         return ints(pc.utf8_length(self.alt), 0)
@@ -139,11 +140,14 @@ class Alleles:
         return f"{self.chrom[row].as_py()}:{self.start[row] + 1} {short(ref)}>{short(alt)}"
 
 
-def _clean_alts(written: pa.Array, upper: pa.Array) -> pa.Array:
+def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Bool[np.ndarray, " rows"]) -> pa.Array:
     """Upper case, but what is symbolic holds names that depend on case; null where there is none."""
-    present = pc.if_else(pc.equal(written, "."), None, written)
-    upper = pc.if_else(pc.is_null(present), None, upper)
-    return pc.if_else(pa.array(matches(present, _SYMBOLIC)), present, upper)
+    if not unclear.any():
+        return upper
+    mask = pa.array(unclear)
+    written, cleaned = written.filter(mask), upper.filter(mask)
+    cleaned = pc.if_else(pa.array(matches(written, _SYMBOLIC)), written, cleaned)
+    return pc.replace_with_mask(upper, mask, pc.if_else(pc.equal(written, "."), None, cleaned))
 
 
 def contigs_of(raw: pa.Table, undecided: Bool[np.ndarray, " rows"], contigs: Mapping[str, int]) -> pa.Array:

@@ -119,6 +119,8 @@ def _flags(order: Order) -> pa.Array:
         Flag.AMBIGUOUS_ORDER: order.ambiguous,
     }
     set_flags = np.stack(list(columns.values()), axis=1)
+    if not set_flags.any():
+        return pa.repeat(pa.scalar([], pa.list_(pa.string())), set_flags.shape[0])
     which = np.nonzero(set_flags)[1]
     offsets = np.concatenate([[0], np.cumsum(set_flags.sum(axis=1))])
     names = pa.array([flag.value for flag in columns])
