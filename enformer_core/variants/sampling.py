@@ -18,6 +18,7 @@ from enformer_core.variants.sources import Source
 HEAD_ROWS = 1 << 16
 PROBES = 64
 _PROBE_BYTES = 1 << 17  # more than one BGZF block, and some lines at least
+_PROBE_LINES = 1_000
 _BGZF_MAGIC = b"\x1f\x8b\x08\x04"
 
 
@@ -42,8 +43,8 @@ def _probed(source: Source, probes: int) -> Iterator[pa.Table]:
     if source.sites is not None:
         return
     if isinstance(reader, DelimitedFile):
-        for block in _text_probes(source.path, probes):
-            yield source.completed(reader.split(block, source.needed_roles))
+        if lines := b"".join(_text_probes(source.path, probes)):
+            yield source.completed(reader.split(lines, source.needed_roles))
     elif isinstance(reader, ParquetRecords):
         groups = pq.ParquetFile(source.path).num_row_groups
         for group in range(1, groups, max(1, groups // probes)):
@@ -51,6 +52,7 @@ def _probed(source: Source, probes: int) -> Iterator[pa.Table]:
 
 
 def _text_probes(path: Path, probes: int) -> Iterator[bytes]:
+    """Whole lines."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(18)
@@ -63,7 +65,7 @@ def _text_probes(path: Path, probes: int) -> Iterator[bytes]:
             text = _inflated(content) if bgzf else content
             first, end = text.find(b"\n") + 1, text.rfind(b"\n") + 1
             if 0 < first < end:
-                yield text[first:end]
+                yield from text[first:end].splitlines(keepends=True)[:_PROBE_LINES]
 
 
 def _inflated(content: bytes) -> bytes:
@@ -73,7 +75,7 @@ def _inflated(content: bytes) -> bytes:
         text = b""
         rest = content[at:]
         try:
-            while rest.startswith(_BGZF_MAGIC) and len(text) < _PROBE_BYTES:
+            while rest.startswith(_BGZF_MAGIC) and len(text) < _PROBE_BYTES and text.count(b"\n") < _PROBE_LINES:
                 member = zlib.decompressobj(31)
                 piece = member.decompress(rest)
                 if not member.eof:
