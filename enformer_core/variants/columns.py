@@ -40,12 +40,12 @@ _ALT = (("alt", "alternate"), ("alt_allele", "alternate_allele", "altallele", "a
 _EFFECT = (
     ("hm_effect_allele",),
     ("effect_allele", "ea", "effectallele", "tested_allele", "coded_allele", "effect_al"),
-    ("a1", "allele1", "allele_1", "alt1"),
+    ("a1", "allele1", "allele_1", "alt1", "alleleb"),  # alleleB: SNPTEST
 )
 _OTHER = (
     ("hm_other_allele",),
     ("other_allele", "oa", "nea", "non_effect_allele", "noneffect_allele", "otherallele", "noncoded_allele", "neff_al"),
-    ("a2", "allele2", "allele_2", "allele0", "a0", "ax", "omitted"),
+    ("a2", "allele2", "allele_2", "allele0", "a0", "ax", "omitted", "allelea"),
 )
 _FREQUENCY = (
     ("maf", "minor_allele_frequency", "minor_allele_freq"),

@@ -6,6 +6,7 @@
 Knows which reader belongs to which content. Does not know the genome.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,9 @@ class Source:
         header_contigs: contigs and lengths in bp that its header declares; None where it declares none.
         columns: where things are.
         reading: how its records are understood.
+        reader: of its records.
+        named_alleles: whether identifiers hold place and alleles.
+        sites: where identifiers are looked up.
     """
 
     path: Path
@@ -120,7 +124,11 @@ def open_source(path: Path, *, sites: Path | None = None, name: str | None = Non
     if source.named_alleles or (source.columns.has_place and source.columns.has_alleles):
         return source
     if sites is None:
-        raise InputError(_needs_sites(source))
+        if source.columns.has_place or not _ids_hold_alleles(source):
+            raise InputError(_needs_sites(source))
+        return replace(
+            source, named_alleles=True, declares_ref=True, reading=replace(source.reading, declares_ref=True)
+        )
     known = open_source(sites)
     if "id" not in known.columns.index:
         raise InputError(f"{sites}: has no column of identifiers to look variants up by. Give sites with rsIDs.")
@@ -204,9 +212,17 @@ def _gathered(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
+def _ids_hold_alleles(source: Source) -> bool:
+    """Whether the first identifier is one of NAMED_ALLELES."""
+    first = next((block["id"][0].as_py() for block in source.records() if block.num_rows), None)
+    return re.fullmatch(NAMED_ALLELES, first or "") is not None
+
+
 def _with_named_alleles(records: pa.Table) -> pa.Table:
-    """Place and alleles out of identifiers."""
+    """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's."""
     parts = pc.extract_regex(records["id"], NAMED_ALLELES)
+    if "effect" not in records.column_names:
+        records = records.append_column("effect", records["alt"])
     for role in ("chrom", "pos", "ref", "alt"):
         at = records.schema.get_field_index(role)
         records = records.set_column(at, role, pc.struct_field(parts, role))

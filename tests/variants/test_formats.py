@@ -251,6 +251,31 @@ def test_names_that_hold_the_alleles(write):
     assert [row[-1] for row in found] == [None, None, None, "malformed"]
 
 
+@pytest.mark.parametrize(
+    ("text", "effects"),
+    [
+        ("variant_id\tgene_id\tmaf\tslope\n{}\tE\t.1\t.1\n{}\tE\t.1\t.1\n", [None, None]),  # GTEx
+        ("variant\tminor_allele\tbeta\n{}\tC\t.1\n{}\tA\t.1\n", [None, None]),  # UK Biobank, Neale
+        ("SNP A1 A2 freq b se p N\n{} C A .1 1 1 1 9\n{} AT A .1 1 1 1 9\n", [1, -1]),  # COJO
+        ("MarkerName\tAllele1\tAllele2\tEffect\n{}\ta\tc\t1\n{}\ta\tat\t1\n", [-1, 1]),  # METAL
+    ],
+)
+@pytest.mark.parametrize("names", [("chr1_5_A_C_b38", "chr1_7_AT_A_b38"), ("1:5:A:C", "1:7:AT:A")])
+@pytest.mark.parametrize("as_parquet", [False, True])
+def test_tables_whose_identifiers_hold_the_alleles(write, text, effects, names, as_parquet):
+    path = write(text.format(*names))
+    if as_parquet:
+        head, *body = [line.split() for line in path.read_text().splitlines()]
+        pq.write_table(pa.table(dict(zip(head, map(list, zip(*body, strict=True)), strict=True))), path)
+    source = open_source(path)
+    chrom = names[0][: names[0].index("_" if "_" in names[0] else ":")]
+    assert [row[2:] for row in rows(source)] == [
+        (chrom, 4, names[0], "A", "C", effects[0], None),
+        (chrom, 6, names[1], "AT", "A", effects[1], None),
+    ]
+    assert source.declares_ref
+
+
 def test_records_stay_whole_in_batches_of_any_size(write):
     body = "".join(f"1\t{pos}\t.\tA\tC,G,T\t.\t.\t.\n" for pos in range(1, 200))
     source = open_source(write(VCF.format(2) + body))
