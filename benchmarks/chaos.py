@@ -52,6 +52,10 @@ WORKER, FROZEN, NODE = "worker killed", "worker frozen, then woken", "node kille
 DRIVER, TWO_DRIVERS, STORE = "driver killed", "two drivers at once", "store killed and started again"
 EXPECTED_CODES = {0, 5, -9}
 """Complete; incomplete, run again; killed."""
+IN_FLIGHT = {WORKER: 2, FROZEN: 2, NODE: 2, DRIVER: 2 * WORKERS}
+"""Shards whose work a blow may cost: one is computed and one is stored by each worker that is hit."""
+REQUESTS_A_SHARD, REQUESTS_A_DRIVER = 12, 50
+"""With those that are given again because of FAULT_RATES."""
 RACERS_NODES, RACERS_CPUS, RACERS_WORKERS = 2, 4, 4
 RACERS_PACE_S = 0.4
 
@@ -86,7 +90,13 @@ class Round:
         machines: the cluster.
         weed: the store.
         drivers: starts the command.
+        proxy: before the store.
         storm: what happens.
+
+    Attributes:
+        computed: shards that workers began to compute.
+        drivers_started: how often the command was given.
+        requests: to the store.
     """
 
     def __init__(
@@ -97,6 +107,7 @@ class Round:
         machines: Machines,
         weed: SeaweedFS,
         drivers: Drivers,
+        proxy: FaultProxy,
         storm: Storm = HEAVY,
     ) -> None:
         self.prefix = f"round-{number:03d}"
@@ -104,8 +115,9 @@ class Round:
         self.exit_codes: list[int] = []
         self.hung = False
         self.seconds = 0.0
+        self.computed = self.drivers_started = self.requests = 0
         self._random = random.Random(seed)  # noqa: S311 - decides what is killed, keeps no secret
-        self._machines, self._weed, self._drivers = machines, weed, drivers
+        self._machines, self._weed, self._drivers, self._proxy = machines, weed, drivers, proxy
         self._left = storm.of_round(number, self._random)
         self._store_comes_back: threading.Thread | None = None
 
@@ -116,13 +128,35 @@ class Round:
 
     def run(self) -> None:
         """Score until the run is complete, hitting it in between."""
-        began = time.monotonic()
+        began, before = time.monotonic(), self._counts()
         try:
             self._drivers.start(self.prefix)
             self._hit_until(began + ROUND_LIMIT_S)
         finally:
             self.seconds = time.monotonic() - began
             self._clear()
+            self.computed, self.drivers_started, self.requests = (
+                now - then for now, then in zip(self._counts(), before, strict=True)
+            )
+
+    def excesses(self, shards: int) -> list[str]:
+        """More work or requests than the blows explain, in words.
+
+        Args:
+            shards: of the run. Each driver may have the slow ones at the end computed twice, and a second driver all.
+        """
+        lost = sum(IN_FLIGHT.get(blow, 0) * count for blow, count in self.blows.items())
+        twice = WORKERS * self.drivers_started + shards * self.blows[TWO_DRIVERS]
+        requests = REQUESTS_A_SHARD * self.computed + REQUESTS_A_DRIVER * self.drivers_started
+        found = []
+        if not shards <= self.computed <= shards + lost + twice:
+            found.append(f"{self.computed} shards computed, where {shards} + {lost} + {twice} is the most")
+        if self.requests > requests:
+            found.append(f"{self.requests} requests, where {requests} is the most")
+        return found
+
+    def _counts(self) -> tuple[int, int, int]:
+        return self._drivers.computed, self._drivers.started, self._proxy.requests.total()
 
     def _hit_until(self, end_s: float) -> None:
         next_blow_s = time.monotonic() + self._random.uniform(3, 8)
@@ -207,7 +241,9 @@ class Chaos:
                 drivers.address = machines.address
                 for number in range(count):
                     seed = self._seed * 1_000_003 + number
-                    play = Round(number, seed, machines=machines, weed=self._weed, drivers=drivers, storm=storm)
+                    play = Round(
+                        number, seed, machines=machines, weed=self._weed, drivers=drivers, proxy=proxy, storm=storm
+                    )
                     with Reader(self._weed.endpoint, self._weed.bucket, play.prefix) as reader:
                         play.run()
                     self._note(play, drivers, reader=reader, undisturbed=undisturbed, proxy=proxy)
@@ -260,9 +296,17 @@ class Chaos:
             found, problems = examine(
                 self._weed, play.prefix, undisturbed, reader=reader, created=proxy.created, log=log
             )
+            excesses = play.excesses(len(undisturbed["objects"]))
+            found, problems = found + Findings(wrong=len(excesses)), problems + excesses
         self.found += found
         self.faults.update(play.blows)
-        told = {"seconds": round(play.seconds, 1), "exit_codes": play.exit_codes, **dict(sorted(play.blows.items()))}
+        told = {
+            "seconds": round(play.seconds, 1),
+            "exit_codes": play.exit_codes,
+            "computed": play.computed,
+            "requests": play.requests,
+            **dict(sorted(play.blows.items())),
+        }
         self.per_round.append(told)
         _say(f"round {len(self.per_round) - 1}: {told}, {reader.looks} looks", problems, log)
 

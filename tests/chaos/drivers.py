@@ -15,6 +15,8 @@ CONTIG_BP = 3_000
 RECORDS = 36
 ALLELES = 44
 SHARD_SIZE = 2
+TALLY = "CHAOS_TALLY"
+"""The variable that names a file to which workers add a byte for each shard that they begin to compute."""
 
 
 class Drivers:
@@ -26,6 +28,9 @@ class Drivers:
         endpoint: of the store, as drivers and workers see it.
         workers: of each driver.
         command: the module that is run, and arguments before those of `enformer-ray`.
+
+    Attributes:
+        started: drivers so far.
     """
 
     def __init__(self, directory: Path, *, bucket: str, endpoint: str, workers: int, command: Sequence[str]) -> None:
@@ -46,7 +51,15 @@ class Drivers:
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces 127.0.0.1 by the machine's own address
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(root),
+            TALLY: str(directory / "computed"),
         }
+        self.started = 0
+
+    @property
+    def computed(self) -> int:
+        """Shards that workers began to compute so far, over all runs."""
+        tally = Path(self.environment[TALLY])
+        return tally.stat().st_size if tally.exists() else 0
 
     @property
     def running(self) -> bool:
@@ -68,6 +81,7 @@ class Drivers:
         with (self._directory / f"{prefix}.log").open("ab") as log:
             command = self._command(self._module, f"s3://{self._bucket}/{prefix}", self.address)
             self._running.append(subprocess.Popen(command, env=self.environment, stdout=log, stderr=log))
+        self.started += 1
 
     def ended(self) -> list[int]:
         """Exit codes of those that have ended since this was asked last."""

@@ -6,9 +6,11 @@
 can race for shards on a machine that could not feed eight models.
 """
 
+import os
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import read_shard
 from enformer_core.dataset.work import ShardWork
 from enformer_core.scoring.effects import strongest_effects
+from tests.chaos.drivers import TALLY
 
 TRACKS = 8
 
@@ -38,7 +41,7 @@ class SlowFactory:
 
 @dataclass(frozen=True)
 class SlowShards:
-    """Computes, and waits."""
+    """Computes, and waits; counts what it begins."""
 
     shards: StagedFunction
     seconds: float
@@ -47,6 +50,8 @@ class SlowShards:
         return self.shards.prepare(work)
 
     def compute(self, prepared: Any) -> Any:
+        with Path(os.environ[TALLY]).open("ab") as tally:
+            tally.write(b".")
         computed = self.shards.compute(prepared)
         time.sleep(self.seconds)
         return computed
