@@ -118,13 +118,14 @@ def _flags(order: Order) -> pa.Array:
         Flag.STRAND_AMBIGUOUS: order.strand,
         Flag.AMBIGUOUS_ORDER: order.ambiguous,
     }
-    set_flags = np.stack(list(columns.values()), axis=1)
-    if not set_flags.any():
-        return pa.repeat(pa.scalar([], pa.list_(pa.string())), set_flags.shape[0])
-    which = np.nonzero(set_flags)[1]
-    offsets = np.concatenate([[0], np.cumsum(set_flags.sum(axis=1))])
+    rows = order.ref_fits.size
+    which, offsets = np.zeros(0, dtype=np.int64), np.zeros(rows + 1, dtype=np.int32)
+    if any(is_set.any() for is_set in columns.values()):
+        set_flags = np.stack(list(columns.values()), axis=1)
+        which = np.nonzero(set_flags)[1]
+        np.cumsum(set_flags.sum(axis=1), out=offsets[1:])
     names = pa.array([flag.value for flag in columns])
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(which)))
+    return pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(which)))
 
 
 def _effect_sign(alleles: Alleles, order: Order) -> pa.Array:
