@@ -14,7 +14,7 @@ from cluster.pool import PoolError
 from enformer_core import __version__
 from enformer_core.errors import DatasetError, InputError, StorageError
 from jobs import exit_codes
-from jobs.interruption import InterruptedRunError, terminable
+from jobs.interruption import InterruptedRunError
 from jobs.settings import (
     PlanSettings,
     RunSettings,
@@ -34,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = vars(parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments)))
     run: Callable[[dict[str, Any]], int] = given.pop("run")
     try:
-        with terminable():
-            return run(given)
+        return run(given)
     except (InputError, DatasetError) as error:
         print(f"enformer-ray: {error}", file=sys.stderr)
         return exit_codes.BAD_INPUT

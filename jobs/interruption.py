@@ -34,24 +34,6 @@ class Interruption:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """While this lasts, SIGTERM is an InterruptedRunError, so that what lies on scratch disk is removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise InterruptedRunError(number, "stopped by SIGTERM; run the same command again to continue")
-
-    before = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def interruptible(pool: Pool) -> Iterator[Interruption]:
     """While this lasts, the first signal lets the pool come to its end; a second one ends the command at once."""
     told = Interruption()

@@ -10,7 +10,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -373,28 +372,6 @@ def test_told_to_stop_it_says_how_to_go_on(
     if "local" not in ray:
         assert main(printed[1:]) == 0
     assert_completed(score, run, out, undisturbed, had=had)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_told_to_stop_while_planning_it_leaves_no_scratch_files(number, code, tmp_path, score, monkeypatch):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    held = []
-
-    def add_and_stop(self, alleles):
-        held.extend(scratch.iterdir())
-        os.kill(os.getpid(), number)
-        time.sleep(0.2)
-
-    monkeypatch.setattr("enformer_core.dataset.spill.Spill.add", add_and_stop)
-    before = signal.getsignal(signal.SIGTERM)
-    ended_with, said = score(tmp_path / "run")
-    assert ended_with == code
-    assert "run the same command again" in said
-    assert held
-    assert not [*scratch.iterdir()]
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_killed_without_a_word_it_is_continued(start, score, run, tmp_path, undisturbed):
