@@ -30,8 +30,8 @@ from tests.chaos.findings import Findings, examine
 from tests.chaos.machines import Machines
 from tests.chaos.races import Races, race
 from tests.chaos.reader import Reader
-from tests.faults.proxy import Fault, FaultProxy
-from tests.faults.seaweed import SeaweedFS
+from tests.support.proxy import Fault, FaultProxy
+from tests.support.seaweed import SeaweedFS
 
 NODES = 3
 WORKERS = 3
@@ -49,7 +49,11 @@ FAULT_RATES = {
     Fault.APPLIED_THEN_500: 0.02,
 }
 WORKER, FROZEN, NODE = "worker killed", "worker frozen, then woken", "node killed, another added"
-DRIVER, TWO_DRIVERS, STORE = "driver killed", "two drivers at once", "store killed and started again"
+DRIVER, TWO_DRIVERS, STORE = (
+    "driver killed",
+    "two drivers at once",
+    "store killed and started again",
+)
 EXPECTED_CODES = {0, 5, -9}
 """Complete; incomplete, run again; killed."""
 IN_FLIGHT = {WORKER: 2, FROZEN: 2, NODE: 2, DRIVER: 2 * WORKERS}
@@ -150,7 +154,9 @@ class Round:
         requests = REQUESTS_A_SHARD * self.computed + REQUESTS_A_DRIVER * self.drivers_started
         found = []
         if not shards <= self.computed <= shards + lost + twice:
-            found.append(f"{self.computed} shards computed, where {shards} + {lost} + {twice} is the most")
+            found.append(
+                f"{self.computed} shards computed, where {shards} + {lost} + {twice} is the most"
+            )
         if self.requests > requests:
             found.append(f"{self.requests} requests, where {requests} is the most")
         return found
@@ -237,18 +243,30 @@ class Chaos:
                 command=("tests.chaos.paced", "model", str(PACE_S)),
             )
             undisturbed = drivers.undisturbed(("jobs.cli",))
-            with Machines(self._directory, nodes=NODES, cpus=1, environment=drivers.environment) as machines:
+            with Machines(
+                self._directory, nodes=NODES, cpus=1, environment=drivers.environment
+            ) as machines:
                 drivers.address = machines.address
                 for number in range(count):
                     seed = self._seed * 1_000_003 + number
                     play = Round(
-                        number, seed, machines=machines, weed=self._weed, drivers=drivers, proxy=proxy, storm=storm
+                        number,
+                        seed,
+                        machines=machines,
+                        weed=self._weed,
+                        drivers=drivers,
+                        proxy=proxy,
+                        storm=storm,
                     )
                     with Reader(self._weed.endpoint, self._weed.bucket, play.prefix) as reader:
                         play.run()
                     self._note(play, drivers, reader=reader, undisturbed=undisturbed, proxy=proxy)
                 self._resume(play.prefix, drivers, proxy)
-            met = {f"store: {fault}": count for fault, count in proxy.faults.items() if fault != Fault.NONE}
+            met = {
+                f"store: {fault}": count
+                for fault, count in proxy.faults.items()
+                if fault != Fault.NONE
+            }
             self.faults.update(met)
 
     def _resume(self, prefix: str, drivers: Drivers, proxy: FaultProxy) -> None:
@@ -259,7 +277,11 @@ class Chaos:
         drivers.kill_all()
         if codes != [0] or proxy.created.total() != before[0] or "already complete" not in log:
             self.found += Findings(wrong=1)
-            _say(f"the same command again on {prefix}", [f"exit codes {codes}, and not nothing done"], log)
+            _say(
+                f"the same command again on {prefix}",
+                [f"exit codes {codes}, and not nothing done"],
+                log,
+            )
 
     def races(self, count: int) -> None:
         """So many races, one after another, on one cluster with room for the workers of both drivers."""
@@ -273,18 +295,29 @@ class Chaos:
             )
             undisturbed = drivers.undisturbed(("tests.chaos.paced", "toy", "0"))
             with Machines(
-                self._directory, nodes=RACERS_NODES, cpus=RACERS_CPUS, environment=drivers.environment
+                self._directory,
+                nodes=RACERS_NODES,
+                cpus=RACERS_CPUS,
+                environment=drivers.environment,
             ) as machines:
                 drivers.address = machines.address
                 for number in range(count):
                     began, prefix = time.monotonic(), f"race-{number:03d}"
-                    counts, problems = race(prefix, drivers, weed=self._weed, proxy=proxy, undisturbed=undisturbed)
+                    counts, problems = race(
+                        prefix, drivers, weed=self._weed, proxy=proxy, undisturbed=undisturbed
+                    )
                     self.raced += counts
                     told = f"race {number}: {counts.conflicts} conflicts, {time.monotonic() - began:.1f} s"
                     _say(told, problems, drivers.log_of(prefix))
 
     def _note(
-        self, play: Round, drivers: Drivers, *, reader: Reader, undisturbed: dict[str, Any], proxy: FaultProxy
+        self,
+        play: Round,
+        drivers: Drivers,
+        *,
+        reader: Reader,
+        undisturbed: dict[str, Any],
+        proxy: FaultProxy,
     ) -> None:
         """What a round came to."""
         log = drivers.log_of(play.prefix)
@@ -358,13 +391,17 @@ def is_sound(figures: Mapping[str, Any]) -> bool:
 
 def main() -> None:
     """Run the rounds, print the figures, write them; exit code 1 when anything was lost, doubled, left over or hung."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--races", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # with everything that was started
+    signal.signal(
+        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
+    )  # with everything that was started
     figures = chaos(options.rounds, options.seed, races=options.races)
     text = json.dumps(figures, indent=2)
     print(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from enformer_core.scoring.shard import hardware
+from enformer_core.analyses.variant_effects import hardware
 
 
 def circumstances(*packages: str) -> dict[str, Any]:
@@ -18,8 +18,14 @@ def circumstances(*packages: str) -> dict[str, Any]:
         packages: whose versions matter, besides this program's own and torch's.
     """
     return {
-        "load_average": round(os.getloadavg()[0], 2),  # of the last minute, this benchmark's own included
-        "machine": {**hardware(torch.device("cpu")), "cores": os.cpu_count(), "system": platform.platform()},
+        "load_average": round(
+            os.getloadavg()[0], 2
+        ),  # of the last minute, this benchmark's own included
+        "machine": {
+            **hardware(torch.device("cpu")),
+            "cores": os.cpu_count(),
+            "system": platform.platform(),
+        },
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("enformer-ray", "torch", *packages)},

@@ -33,20 +33,25 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.chart import write_chart
-from enformer_core.conventions import Conventions
-from enformer_core.genome import Genome
-from enformer_core.geometry import ENFORMER
+from enformer_core.analyses.variant_effects import hardware
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.models.geometry import ENFORMER
+from enformer_core.scoring.conventions import Conventions, Policy
+from enformer_core.scoring.delta.delta_model import DeltaNetwork, delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.memory import MOST_ALTS, choose_batch
-from enformer_core.scoring.delta.network import DeltaNetwork, delta_network
-from enformer_core.scoring.delta.precision import choose_arithmetic
 from enformer_core.scoring.direct import DirectScorer, Predictor
-from enformer_core.scoring.policy import Policy
-from enformer_core.scoring.shard import hardware
+from enformer_core.scoring.precision import choose_arithmetic
+from enformer_core.scoring.windows import (
+    Allele,
+    Window,
+    alternate_sequence,
+    reference_sequence,
+    window_start,
+)
 from enformer_core.variants.readers import read_alleles
-from enformer_core.windows import Allele, Window, alternate_sequence, reference_sequence, window_start
-from tests.seeded import seeded_state
+from tests.support.seeded import seeded_state
 
 CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
 STRETCH_BP = 40_000
@@ -138,9 +143,14 @@ class Bench:
     def mutations(self) -> list[Allele]:
         """Every SNV of 100 bp."""
         first = STRETCH_START_BP + STRETCH_BP // 2
-        reference = ["ACGTN"[code] for code in self.genome.fetch("chr20", first, first + MUTATED_BP)]
+        reference = [
+            "ACGTN"[code] for code in self.genome.fetch("chr20", first, first + MUTATED_BP)
+        ]
         return [
-            Allele("chr20", first + at, ref, alt) for at, ref in enumerate(reference) for alt in "ACGT" if alt != ref
+            Allele("chr20", first + at, ref, alt)
+            for at, ref in enumerate(reference)
+            for alt in "ACGT"
+            if alt != ref
         ]
 
     @cached_property
@@ -169,7 +179,9 @@ class Bench:
 
     def network(self, policy: Policy) -> DeltaNetwork:
         """Our model taken apart."""
-        return delta_network(self.model, "human", None, device=CPU, arithmetic=choose_arithmetic(policy, CPU))
+        return delta_network(
+            self.model, "human", None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
+        )
 
     @cached_property
     def fast(self) -> DeltaNetwork:
@@ -179,7 +191,12 @@ class Bench:
 
 def conventions(max_offset_bp: int = 0) -> Conventions:
     """One strand, SAD."""
-    return Conventions(statistics=("sad",), centre_index=CENTRE_INDEX, strands="forward", max_offset_bp=max_offset_bp)
+    return Conventions(
+        statistics=("sad",),
+        centre_index=CENTRE_INDEX,
+        strands="forward",
+        max_offset_bp=max_offset_bp,
+    )
 
 
 def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
@@ -195,7 +212,10 @@ def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
     peer = bench.peer
     began = time.perf_counter()
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        ref, alt = (peer(seq_indices_to_one_hot(torch.from_numpy(c.copy()).long()[None]))["human"][0] for c in codes)
+        ref, alt = (
+            peer(seq_indices_to_one_hot(torch.from_numpy(c.copy()).long()[None]))["human"][0]
+            for c in codes
+        )
         sad = (alt.double() - ref.double()).sum(dim=0).numpy()
     return Measured(time.perf_counter() - began, 1, {name: sad})
 
@@ -277,8 +297,18 @@ def delta_flops(config: EnformerConfig) -> float:
 
 def peak_memory(bench: Bench, case: str) -> list[int]:
     """Peak resident bytes of a process that runs one case once; before it, the alts carried at once where shared."""
-    command = [sys.executable, "-m", "benchmarks.engine", "--memory-of", case, "--weights", str(bench.weights)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.engine",
+        "--memory-of",
+        case,
+        "--weights",
+        str(bench.weights),
+    ]
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    )
     return [int(word) for word in done.stdout.split()]
 
 
@@ -302,15 +332,23 @@ def measure(bench: Bench, *, quick: bool, rounds: int) -> dict[str, Any]:
             measured = run(name)
             seconds[case].append(measured.seconds_per_variant)
             counts[case] = measured.variants
-            errors[case] |= {n: relative_error(sad, bench.golden[n][1]) for n, sad in measured.sad.items()}
-            print(f"round {number + 1} ({case}) {measured.seconds_per_variant:.3f} s per variant", flush=True)
+            errors[case] |= {
+                n: relative_error(sad, bench.golden[n][1]) for n, sad in measured.sad.items()
+            }
+            print(
+                f"round {number + 1} ({case}) {measured.seconds_per_variant:.3f} s per variant",
+                flush=True,
+            )
     return {
         "seconds": seconds,
         "errors": errors,
         "variants": counts,
         "bf16_flops_per_s": rates,
         "fp32_flops_per_s": matmul_rate(torch.float32),
-        "errors_fast": {n: relative_error(run_centred(bench, n, bench.fast).sad[n], bench.golden[n][1]) for n in names},
+        "errors_fast": {
+            n: relative_error(run_centred(bench, n, bench.fast).sad[n], bench.golden[n][1])
+            for n in names
+        },
         "errors_exact": errors_exact(bench, names),
     }
 
@@ -318,7 +356,10 @@ def measure(bench: Bench, *, quick: bool, rounds: int) -> dict[str, Any]:
 def errors_exact(bench: Bench, names: Sequence[str]) -> dict[str, float]:
     """SAD errors of the exact policy."""
     network = bench.network("exact")
-    return {name: relative_error(run_centred(bench, name, network).sad[name], bench.golden[name][1]) for name in names}
+    return {
+        name: relative_error(run_centred(bench, name, network).sad[name], bench.golden[name][1])
+        for name in names
+    }
 
 
 def summarise(measured: dict[str, Any], memory: dict[str, int]) -> dict[str, Any]:
@@ -360,7 +401,8 @@ def circumstances() -> dict[str, Any]:
     return {
         "machine": {**hardware(CPU), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {
-            name: version(name) for name in ("enformer-ray", "torch", "numpy", "enformer-pytorch", "transformers")
+            name: version(name)
+            for name in ("enformer-ray", "torch", "numpy", "enformer-pytorch", "transformers")
         },
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     }
@@ -379,16 +421,22 @@ def table(figures: dict[str, Any]) -> str:
     lines.append("")
     for name, (sign, target) in TARGETS.items():
         met = figures[name] >= target if sign == ">=" else figures[name] <= target
-        lines.append(f"{name:32}{figures[name]:>10.4g}  asked {sign} {target:<8}{'' if met else 'MISSED'}")
+        lines.append(
+            f"{name:32}{figures[name]:>10.4g}  asked {sign} {target:<8}{'' if met else 'MISSED'}"
+        )
     return "\n".join(lines)
 
 
 def main() -> None:
     """Parse, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--chart", type=Path, help="and a chart of them here (SVG)")
-    parser.add_argument("--quick", action="store_true", help="one round, errors on two SNVs, within 15 minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round, errors on two SNVs, within 15 minutes"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-of", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
@@ -416,7 +464,10 @@ def print_memory(bench: Bench, case: str) -> None:
 def report(options: argparse.Namespace, bench: Bench) -> None:
     """Measure everything, print it, and write what is asked for."""
     bench.batch_alts, peak_shared = peak_memory(bench, "e")
-    memory = {case: peak_memory(bench, case)[-1] for case in "abcd"} | {"e": peak_shared, "f": peak_shared}
+    memory = {case: peak_memory(bench, case)[-1] for case in "abcd"} | {
+        "e": peak_shared,
+        "f": peak_shared,
+    }
     measured = measure(bench, quick=options.quick, rounds=1 if options.quick else options.rounds)
     figures = {
         **summarise(measured, memory),
@@ -429,7 +480,10 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if options.chart:
-        write_chart(options.chart, {row["what"]: row["seconds_per_variant"] for row in figures["cases"].values()})
+        write_chart(
+            options.chart,
+            {row["what"]: row["seconds_per_variant"] for row in figures["cases"].values()},
+        )
 
 
 if __name__ == "__main__":

@@ -34,12 +34,19 @@ HEADS, TOKENS, KEYS, VALUES = 8, 1536, 64, 192
 CHANGE = 1e-3
 CANDIDATES = {
     torch.float32: (BLOCKS_FLOAT32, Blocks(32, 16, 8, 1), Blocks(64, 16, 8, 1)),
-    torch.bfloat16: (BLOCKS_16_BIT, Blocks(128, 64, 8, 2), Blocks(128, 32, 8, 3), Blocks(64, 32, 4, 2)),
+    torch.bfloat16: (
+        BLOCKS_16_BIT,
+        Blocks(128, 64, 8, 2),
+        Blocks(128, 32, 8, 3),
+        Blocks(64, 32, 4, 2),
+    ),
 }
 Changes = tuple[Tensor, Tensor, Tensor]
 
 
-def random_attention(delta: torch.dtype, alts: int) -> tuple[FusedReference, dict[str, Tensor], Changes]:
+def random_attention(
+    delta: torch.dtype, alts: int
+) -> tuple[FusedReference, dict[str, Tensor], Changes]:
     """What the kernel reads: the reference as prepared for it and as it was, and the changes."""
     torch.manual_seed(0)
     given = {
@@ -54,7 +61,8 @@ def random_attention(delta: torch.dtype, alts: int) -> tuple[FusedReference, dic
     }
     given["gathered"] = given["logits"].softmax(dim=-1) @ given["v"]
     dq, dk, dv = (
-        (CHANGE * torch.randn(alts, HEADS, TOKENS, width, device="cuda")).to(delta) for width in (KEYS, KEYS, VALUES)
+        (CHANGE * torch.randn(alts, HEADS, TOKENS, width, device="cuda")).to(delta)
+        for width in (KEYS, KEYS, VALUES)
     )
     return fused_reference(**given, queries=range(TOKENS), delta=delta), given, (dq, dk, dv)
 
@@ -75,7 +83,9 @@ def unfused(reference: FusedReference, weights: Tensor, changes: Changes) -> Ten
 
 def truth(given: dict[str, Tensor], changes: Changes) -> Tensor:
     """Both softmaxes of the first alt, subtracted, in float64."""
-    content, k, v, relative, logits = (given[name].double() for name in ("content", "k", "v", "relative", "logits"))
+    content, k, v, relative, logits = (
+        given[name].double() for name in ("content", "k", "v", "relative", "logits")
+    )
     dq, dk, dv = (change[0].double() for change in changes)
     dl = (content + dq) @ dk.mT + dq @ k.mT + relative_shift((dq @ relative.mT)[None])[0]
     return (logits + dl).softmax(dim=-1) @ (v + dv) - logits.softmax(dim=-1) @ v
@@ -112,9 +122,16 @@ def measure(delta: torch.dtype, alts: int, repeats: int) -> Iterator[dict[str, A
     }
     for blocks in CANDIDATES[delta]:
         name = f"fused {blocks.queries}x{blocks.keys}, {blocks.warps} warps, {blocks.stages} stages"
-        ways[name] = (blocks, lambda blocks=blocks: fused_attention_difference(reference, *changes, blocks=blocks))
+        ways[name] = (
+            blocks,
+            lambda blocks=blocks: fused_attention_difference(reference, *changes, blocks=blocks),
+        )
     for name, (way_blocks, work) in ways.items():
-        row: dict[str, Any] = {"way": name, "delta": str(delta).removeprefix("torch."), "alts": alts}
+        row: dict[str, Any] = {
+            "way": name,
+            "delta": str(delta).removeprefix("torch."),
+            "alts": alts,
+        }
         row["blocks"] = way_blocks and asdict(way_blocks)
         try:
             row["error"] = relative_error(work()[0], expected)
@@ -133,10 +150,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if not torch.cuda.is_available() or not fused_attention_available(torch.device("cuda")):
         raise InputError("there is no CUDA device with Triton: run this on a GPU machine")
-    rows = [row for delta in CANDIDATES for row in measure(delta, arguments.alts, arguments.repeats)]
+    rows = [
+        row for delta in CANDIDATES for row in measure(delta, arguments.alts, arguments.repeats)
+    ]
     device = torch.cuda.get_device_name()
     text = json.dumps(
-        {"device": device, "torch": torch.__version__, "triton": version("triton"), "rows": rows}, indent=2
+        {"device": device, "torch": torch.__version__, "triton": version("triton"), "rows": rows},
+        indent=2,
     )
     print(text)
     if arguments.json:

@@ -36,23 +36,23 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.circumstances import circumstances
-from cluster.fleet import Call, Outcome
-from cluster.in_process import InProcessPool
+from cluster.backend import Call, Outcome
+from cluster.local_backend import InProcessPool
 from cluster.pool import Pool, Task, TaskDone, WorkerReady
-from cluster.ray_pool import RayPool
+from cluster.ray_backend import RayPool
 from cluster.scheduler import Scheduler
-from enformer_core.conventions import Conventions
+from enformer_core.analyses.variant_effects import ComputedShard, PreparedShard, ShardScorer
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Plan, make_plan
-from enformer_core.dataset.planning import Drafted
+from enformer_core.dataset.plan_builder import Drafted
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.work import ShardWork
-from enformer_core.scoring.shard import ComputedShard, PreparedShard, ShardScorer
-from enformer_core.storage.opening import open_store
+from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
-from jobs.watching import ReceiptBlocks, Watch
-from tests.cluster.toy_fleet import Does, ToyFleet, ToyWorker
-from tests.faults.seaweed import SeaweedFS
+from jobs.watch import ReceiptBlocks, Watch
+from tests.support.seaweed import SeaweedFS
+from tests.support.toy_fleet import Does, ToyFleet, ToyWorker
 
 SHARD_S = 1.0
 RAY_SHARDS, RAY_WORKERS = 60, 2
@@ -89,7 +89,9 @@ class TimedScorer(ShardScorer):
     """
 
     sleep_s: float = 0.0
-    stages_s: dict[str, list[float]] = field(default_factory=lambda: {"prepare": [], "compute": [], "finish": []})
+    stages_s: dict[str, list[float]] = field(
+        default_factory=lambda: {"prepare": [], "compute": [], "finish": []}
+    )
 
     def prepare(self, work: ShardWork) -> PreparedShard:
         """See `ShardScorer`."""
@@ -153,7 +155,11 @@ class Silent:
 def begin_run(out: str, shards: int) -> tuple[Ledger, Plan]:
     """Describe and plan a run of so many shards, and put both."""
     store = open_store(out)
-    identity = {"kind": "variants", "conventions": {"statistics": ["sad"]}, "tracks": {"count": len(TRACKS)}}
+    identity = {
+        "kind": "variants",
+        "conventions": {"statistics": ["sad"]},
+        "tracks": {"count": len(TRACKS)},
+    }
     rows = [
         {
             "input_file": "a.vcf",
@@ -171,7 +177,12 @@ def begin_run(out: str, shards: int) -> tuple[Ledger, Plan]:
     table = pa.Table.from_pylist(rows, schema=PLACED_SCHEMA)
     plan = make_plan(table, {"chr1": 10**8}, ROWS, window_starts=lambda starts: starts - 98_303)
     drafted = Drafted.of(plan)
-    counts = {"parts": len(drafted.parts), "sha256": list(drafted.sha256), "shards": shards, "alleles": len(rows)}
+    counts = {
+        "parts": len(drafted.parts),
+        "sha256": list(drafted.sha256),
+        "shards": shards,
+        "alleles": len(rows),
+    }
     run = Run(identity, {}, counts, "a benchmark")
     run.claim(store)
     return Ledger.of(store, run), drafted.put(store)
@@ -182,7 +193,9 @@ def work_through(ledger: Ledger, plan: Plan, pool: Pool) -> dict[str, float]:
     ready: dict[str, float] = {}
     watch = Watch(Silent(), ReceiptBlocks(ledger, set(), len(plan.shards)))
     with watch, pool:
-        for event in pool.run(Task(f"shard {shard.number}", ShardWork(shard)) for shard in plan.shards):
+        for event in pool.run(
+            Task(f"shard {shard.number}", ShardWork(shard)) for shard in plan.shards
+        ):
             if isinstance(event, WorkerReady):
                 ready[event.worker] = time.time()
             watch.see(event, pool)
@@ -201,7 +214,9 @@ def busy_share(spans: Sequence[tuple[float, float]], workers: int, *, since_s: f
 def on_ray(out: str) -> dict[str, Any]:
     """Two real workers, sixty shards of a second."""
     ledger, plan = begin_run(out, RAY_SHARDS)
-    pool = RayPool(Factory(ledger, SHARD_S), workers=RAY_WORKERS, address="local", cpus_per_worker=1)
+    pool = RayPool(
+        Factory(ledger, SHARD_S), workers=RAY_WORKERS, address="local", cpus_per_worker=1
+    )
     ready = work_through(ledger, plan, pool)
     receipts = [*ledger.receipts()]
     spans = [tuple(receipt["computed_s"]) for receipt in receipts]
@@ -230,7 +245,9 @@ class ChargedFleet(ToyFleet):
     def __init__(self) -> None:
         super().__init__(
             self._does,
-            machines={f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)},
+            machines={
+                f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)
+            },
         )
         self.spans: list[tuple[float, float]] = []
         self.thought_s = 0.0
@@ -291,7 +308,9 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
     ledger.finish(plan)
     closing_s = time.perf_counter() - began
     stages_s = {stage: sum(seconds) for stage, seconds in scorer.stages_s.items()}
-    medians = {stage: 1000 * statistics.median(seconds) for stage, seconds in scorer.stages_s.items()}
+    medians = {
+        stage: 1000 * statistics.median(seconds) for stage, seconds in scorer.stages_s.items()
+    }
     first = next(iter(ledger.receipts()))
     return {
         "shards": COST_SHARDS,
@@ -309,7 +328,10 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
 def measure() -> dict[str, Any]:
     """All three."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # for this process's own Ray, on loopback
-    with tempfile.TemporaryDirectory(prefix="overhead-") as directory, SeaweedFS(Path(directory) / "weed") as weed:
+    with (
+        tempfile.TemporaryDirectory(prefix="overhead-") as directory,
+        SeaweedFS(Path(directory) / "weed") as weed,
+    ):
         os.environ |= weed.environment
         paper = on_paper()
         cost = cost_of_a_shard(f"s3://{weed.bucket}/cost")
@@ -326,17 +348,23 @@ def measure() -> dict[str, Any]:
 def missed(figures: dict[str, Any]) -> list[str]:
     """Names of figures that are not what was asked for."""
     holds = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
-    return [name for name, (sign, target) in TARGETS.items() if not holds[sign](figures[name], target)]
+    return [
+        name for name, (sign, target) in TARGETS.items() if not holds[sign](figures[name], target)
+    ]
 
 
 def main() -> None:
     """Measure, print, write; exit code 1 where a target is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     figures = measure()
     for name, (sign, target) in TARGETS.items():
-        print(f"{name:28}{figures[name]:>10.4g}  asked {sign} {target}{'  MISSED' if name in missed(figures) else ''}")
+        print(
+            f"{name:28}{figures[name]:>10.4g}  asked {sign} {target}{'  MISSED' if name in missed(figures) else ''}"
+        )
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

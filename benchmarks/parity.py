@@ -26,21 +26,26 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from enformer_core.bases import reverse_complement
-from enformer_core.conventions import Statistic
 from enformer_core.errors import InputError
-from enformer_core.genome import Genome
-from enformer_core.geometry import ENFORMER
+from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.enformer import Enformer
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.models.layers import one_hot
 from enformer_core.models.positional import relative_features
+from enformer_core.models.weights.check import load_parameters
+from enformer_core.scoring.conventions import Statistic
 from enformer_core.scoring.statistics import compute
-from enformer_core.weights.check import load_parameters
-from enformer_core.windows import Allele, Window, alternate_sequence, reference_sequence
-from tests.seeded import seeded_state
+from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
+from tests.support.seeded import seeded_state
 
 HEADS = ("human", "mouse")
-ORIGINAL_NAMES: dict[Statistic, str] = {"sad": "SAD", "log_sad": "logSAD", "log_d2": "logD2", "sax": "SAX"}
+ORIGINAL_NAMES: dict[Statistic, str] = {
+    "sad": "SAD",
+    "log_sad": "logSAD",
+    "log_d2": "logD2",
+    "sax": "SAX",
+}
 CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
 PEER_VARIANTS = ("snv1", "snv2")
 PEER_WAYS = ("default", "tf_gamma", "given")
@@ -100,11 +105,14 @@ class Original:
     def allele(self, variant: str) -> Allele:
         """The alternate allele, 0-based."""
         contig, position, ref, alt = (
-            self.arrays[f"variant_{field}"][self.variants.index(variant)] for field in ("chrom", "pos", "ref", "alt")
+            self.arrays[f"variant_{field}"][self.variants.index(variant)]
+            for field in ("chrom", "pos", "ref", "alt")
         )
         return Allele(str(contig), int(position) - 1, str(ref), str(alt))
 
-    def scores(self, statistic: Statistic, *, variant: str, run: str, averaged: bool = False) -> np.ndarray:
+    def scores(
+        self, statistic: Statistic, *, variant: str, run: str, averaged: bool = False
+    ) -> np.ndarray:
         """One statistic per track; `run` is f64_human, f64_mouse, tf32_human or tf32_mouse."""
         prefix, names = ("rcavg_", self.averaged_variants) if averaged else ("", self.variants)
         return self.arrays[f"{prefix}{ORIGINAL_NAMES[statistic]}_{run}"][names.index(variant)]
@@ -115,7 +123,9 @@ class Original:
         for key, expected in sums:
             found = float(state[str(key)].sum(dtype=torch.float64))
             if not np.isclose(found, expected, rtol=1e-9, atol=1e-9):
-                raise InputError(f"{key}: the seeded weights sum to {found}, those of the original to {expected}")
+                raise InputError(
+                    f"{key}: the seeded weights sum to {found}, those of the original to {expected}"
+                )
 
 
 def score_error(statistic: Statistic, found: np.ndarray, expected: np.ndarray) -> float:
@@ -125,11 +135,15 @@ def score_error(statistic: Statistic, found: np.ndarray, expected: np.ndarray) -
     return relative_l2(found, expected)
 
 
-def score_errors(reference: Profile, alternate: Profile, expected: Callable[[Statistic], np.ndarray]) -> Figures:
+def score_errors(
+    reference: Profile, alternate: Profile, expected: Callable[[Statistic], np.ndarray]
+) -> Figures:
     """Error of each statistic of a pair of predictions; differences and sums in float64."""
     reference, alternate = reference.double(), alternate.double()
     found = compute(reference, alternate - reference, tuple(ORIGINAL_NAMES))
-    return {name: score_error(name, values.numpy(), expected(name)) for name, values in found.items()}
+    return {
+        name: score_error(name, values.numpy(), expected(name)) for name, values in found.items()
+    }
 
 
 def window_pair(genome: Genome, allele: Allele) -> tuple[Codes, Codes]:
@@ -156,7 +170,9 @@ class Ours:
         self.passes += 1
         print(f"ours: pass {self.passes}", flush=True)
         with torch.inference_mode():
-            return self._model.embed(one_hot(torch.from_numpy(codes.copy())[None], torch.float32))[0]
+            return self._model.embed(one_hot(torch.from_numpy(codes.copy())[None], torch.float32))[
+                0
+            ]
 
     def heads(self, embedding: Float[Tensor, "bins embedding"]) -> ByHead:
         """Both heads' predictions."""
@@ -174,7 +190,8 @@ def original_float32(original: Original) -> Figures:
     figures: Figures = {
         "embedding_relative_l2": relative_l2(arrays["embedding_tf32"], arrays["embedding_f64"]),
         "predictions": {
-            name: profile_errors(arrays[f"pred_tf32_{name}"], arrays[f"pred_f64_{name}"]) for name in HEADS
+            name: profile_errors(arrays[f"pred_tf32_{name}"], arrays[f"pred_f64_{name}"])
+            for name in HEADS
         },
     }
     figures["scores"] = {
@@ -205,7 +222,9 @@ def our_profiles(model: Ours, original: Original, codes: Codes) -> tuple[ByHead,
             embedding[:, arrays["channels_embedding"]].numpy(), arrays["embedding_f64"]
         ),
         "predictions": {
-            name: profile_errors(prediction[:, arrays[f"tracks_{name}"]].numpy(), arrays[f"pred_f64_{name}"])
+            name: profile_errors(
+                prediction[:, arrays[f"tracks_{name}"]].numpy(), arrays[f"pred_f64_{name}"]
+            )
             for name, prediction in predictions.items()
         },
     }
@@ -231,7 +250,9 @@ def averaged_errors(
     return figures
 
 
-def measure_ours(model: Ours, original: Original, genome: Genome, variants: Iterable[str]) -> Figures:
+def measure_ours(
+    model: Ours, original: Original, genome: Genome, variants: Iterable[str]
+) -> Figures:
     """Every figure of our model; `snv1`, whose profile is stored, is always measured."""
     figures: Figures = {"scores": {}, "scores_of_both_strands": {}}
     for variant in dict.fromkeys(("snv1", *variants)):
@@ -244,7 +265,9 @@ def measure_ours(model: Ours, original: Original, genome: Genome, variants: Iter
         alternate = model.predict(pair[1])
         figures["scores"][variant] = {
             head: score_errors(
-                reference[head], alternate[head], partial(original.scores, variant=variant, run=f"f64_{head}")
+                reference[head],
+                alternate[head],
+                partial(original.scores, variant=variant, run=f"f64_{head}"),
             )
             for head in HEADS
         }
@@ -255,7 +278,9 @@ def measure_ours(model: Ours, original: Original, genome: Genome, variants: Iter
     return figures
 
 
-def run_peer(python: Path, state: Mapping[str, Tensor], windows: list[Codes], folder: Path) -> Mapping[str, np.ndarray]:
+def run_peer(
+    python: Path, state: Mapping[str, Tensor], windows: list[Codes], folder: Path
+) -> Mapping[str, np.ndarray]:
     """Let the port predict the windows in its own environment; see its script for the arrays."""
     inputs, outputs = folder / "inputs.npz", folder / "outputs.npz"
     weights = {f"weight/{key}": tensor.numpy() for key, tensor in state.items()}
@@ -267,7 +292,9 @@ def run_peer(python: Path, state: Mapping[str, Tensor], windows: list[Codes], fo
         return {name: arrays[name] for name in arrays.files}
 
 
-def peer_scores(predictions: Float[np.ndarray, "bins tracks"], original: Original, variant: str) -> Figures:
+def peer_scores(
+    predictions: Float[np.ndarray, "bins tracks"], original: Original, variant: str
+) -> Figures:
     """Errors of one variant's scores from its two human predictions."""
     reference, alternate = (torch.from_numpy(prediction) for prediction in predictions)
     expected = partial(original.scores, variant=variant, run="f64_human")
@@ -284,11 +311,17 @@ def measure_peer(outputs: Mapping[str, np.ndarray], original: Original) -> Figur
     figures: Figures = {"versions": json.loads(str(outputs["versions"])), "features": {}}
     for way in PEER_WAYS:
         predictions = outputs[f"{way}/human"]
-        distance = np.abs(outputs[f"{way}/features"] - outputs["given/features"]).reshape(-1, 2, 3, 32)
-        families = zip(("exponential", "mask", "gamma"), distance.max(axis=(0, 1, 3)).tolist(), strict=True)
+        distance = np.abs(outputs[f"{way}/features"] - outputs["given/features"]).reshape(
+            -1, 2, 3, 32
+        )
+        families = zip(
+            ("exponential", "mask", "gamma"), distance.max(axis=(0, 1, 3)).tolist(), strict=True
+        )
         figures["features"][way] = {
             "max_abs_difference_from_ours": dict(families),
-            "predictions": profile_errors(predictions[0][:, arrays["tracks_human"]], arrays["pred_f64_human"]),
+            "predictions": profile_errors(
+                predictions[0][:, arrays["tracks_human"]], arrays["pred_f64_human"]
+            ),
             "scores": {
                 variant: peer_scores(predictions[2 * at : 2 * at + 2], original, variant)
                 for at, variant in enumerate(PEER_VARIANTS)
@@ -323,10 +356,20 @@ def arguments() -> argparse.Namespace:
     outside = Path(__file__).parent.parent.parent / "shared"
     parser = argparse.ArgumentParser(description="Agreement with the original Enformer, measured.")
     parser.add_argument("--json", type=Path, required=True, help="where the figures go")
-    parser.add_argument("--peer-python", type=Path, help="Python of an environment that has enformer-pytorch")
-    parser.add_argument("--variants", nargs="+", help="only these of the golden variants (all; two to six passes each)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("ENFORMER_RAY_DATA", outside / "data"))
-    parser.add_argument("--golden", type=Path, default=os.environ.get("ENFORMER_RAY_GOLDEN", outside / "golden"))
+    parser.add_argument(
+        "--peer-python", type=Path, help="Python of an environment that has enformer-pytorch"
+    )
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        help="only these of the golden variants (all; two to six passes each)",
+    )
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("ENFORMER_RAY_DATA", outside / "data")
+    )
+    parser.add_argument(
+        "--golden", type=Path, default=os.environ.get("ENFORMER_RAY_GOLDEN", outside / "golden")
+    )
     return parser.parse_args()
 
 
@@ -341,9 +384,16 @@ def main() -> None:
     genome = Genome(Path(options.data) / "reference" / "grch38.chr20_and_21_10M.fa.gz")
     state = seeded_state(0)
     original.check_weights(state)
-    figures: Figures = {"environment": environment(), "original_float32": original_float32(original)}
+    figures: Figures = {
+        "environment": environment(),
+        "original_float32": original_float32(original),
+    }
     if options.peer_python:
-        windows = [codes for variant in PEER_VARIANTS for codes in window_pair(genome, original.allele(variant))]
+        windows = [
+            codes
+            for variant in PEER_VARIANTS
+            for codes in window_pair(genome, original.allele(variant))
+        ]
         with tempfile.TemporaryDirectory() as folder:
             outputs = run_peer(options.peer_python, state, windows, Path(folder))
         figures["enformer_pytorch"] = measure_peer(outputs, original)

@@ -33,7 +33,9 @@ def load(weights: dict[str, Tensor]) -> modeling_enformer.Enformer:
     """The port with its default settings and these weights; refuses any key that it has not or that is missing."""
     model = modeling_enformer.Enformer.from_hparams()
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    missing = [key for key in missing if not key.startswith("_trunk.")]  # second names of the same tensors
+    missing = [
+        key for key in missing if not key.startswith("_trunk.")
+    ]  # second names of the same tensors
     if missing or unexpected:
         sys.exit(f"enformer-pytorch: missing {missing}, unexpected {unexpected}")
     return model.eval()
@@ -56,15 +58,26 @@ def main(inputs_path: str, outputs_path: str) -> None:
     """Read, predict, write."""
     inputs = np.load(inputs_path)
     prefix = "weight/"
-    model = load({key[len(prefix) :]: torch.from_numpy(inputs[key]) for key in inputs.files if key.startswith(prefix)})
+    model = load(
+        {
+            key[len(prefix) :]: torch.from_numpy(inputs[key])
+            for key in inputs.files
+            if key.startswith(prefix)
+        }
+    )
     codes = torch.from_numpy(inputs["codes"]).long()
     versions = {name: version(name) for name in PACKAGES}
     outputs: dict[str, np.ndarray] = {"versions": np.array(json.dumps(versions))}
     with torch.inference_mode():
         tokens = []
         for row in codes:
-            tokens.append(model.trunk[:4](seq_indices_to_one_hot(row[None])))  # as far as the transformer
-            print(f"enformer-pytorch: window {len(tokens)} of {len(codes)}: convolutions done", flush=True)
+            tokens.append(
+                model.trunk[:4](seq_indices_to_one_hot(row[None]))
+            )  # as far as the transformer
+            print(
+                f"enformer-pytorch: window {len(tokens)} of {len(codes)}: convolutions done",
+                flush=True,
+            )
         for name, features in ways(model, torch.from_numpy(inputs["features"])):
             predictions = [model.heads["human"](model.trunk[4:](row))[0].numpy() for row in tokens]
             outputs[f"{name}/human"] = np.stack(predictions)

@@ -38,20 +38,42 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from benchmarks.reading import READERS, read
-from enformer_core.bases import decode
 from enformer_core.dataset.plan import Audit, default_shard_size
-from enformer_core.dataset.planning import gather
-from enformer_core.genome_codes import MappedGenome
+from enformer_core.dataset.plan_builder import gather
+from enformer_core.genome.alphabet import decode
+from enformer_core.genome.fasta import MappedGenome
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.assembly import check_assemblies
-from enformer_core.variants.place import place_alleles
+from enformer_core.variants.assembly_check import check_assemblies
+from enformer_core.variants.harmonise import place_alleles
 from enformer_core.variants.readers import input_digests
-from enformer_core.variants.sources import open_source
+from enformer_core.variants.source import open_source
 
 # NCBI, GCF_000001405.40 (GRCh38.p14): chromosomes 1-22, X, Y, MT
 LENGTHS_BP = (
-    *(248956422, 242193529, 198295559, 190214555, 181538259, 170805979, 159345973, 145138636, 138394717, 133797422),
-    *(135086622, 133275309, 114364328, 107043718, 101991189, 90338345, 83257441, 80373285, 58617616, 64444167),
+    *(
+        248956422,
+        242193529,
+        198295559,
+        190214555,
+        181538259,
+        170805979,
+        159345973,
+        145138636,
+        138394717,
+        133797422,
+    ),
+    *(
+        135086622,
+        133275309,
+        114364328,
+        107043718,
+        101991189,
+        90338345,
+        83257441,
+        80373285,
+        58617616,
+        64444167,
+    ),
     *(46709983, 50818468, 156040895, 57227415, 16569),
 )
 NAMES = tuple(f"chr{name}" for name in (*range(1, 23), "X", "Y", "M"))
@@ -159,7 +181,11 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
 
 def _peak_bytes() -> int:
     """Unlike ru_maxrss, VmHWM does not begin with the memory of the process that started this one."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) * 1024
 
 
@@ -186,7 +212,9 @@ class Material:
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder
-        self.lengths = {name: bp // (QUICK if quick else 1) for name, bp in zip(NAMES, LENGTHS_BP, strict=True)}
+        self.lengths = {
+            name: bp // (QUICK if quick else 1) for name, bp in zip(NAMES, LENGTHS_BP, strict=True)
+        }
         self.fasta = folder / "genome.fa"
         self._rng = np.random.default_rng(0)
 
@@ -197,7 +225,9 @@ class Material:
             for name, length in self.lengths.items():
                 out.write(f">{name}\n".encode())
                 for first in range(0, length, block := LINE_BP << 18):
-                    bases = letters[self._rng.integers(0, 4, min(block, length - first), dtype=np.uint8)]
+                    bases = letters[
+                        self._rng.integers(0, 4, min(block, length - first), dtype=np.uint8)
+                    ]
                     whole = bases[: bases.size // LINE_BP * LINE_BP].reshape(-1, LINE_BP)
                     out.write(np.pad(whole, ((0, 0), (0, 1)), constant_values=ord("\n")).tobytes())
                     if rest := bases[whole.size :].tobytes():
@@ -226,7 +256,9 @@ class Material:
         return path
 
     def _header(self) -> bytes:
-        contigs = "".join(f"##contig=<ID={name},length={bp}>\n" for name, bp in self.lengths.items())
+        contigs = "".join(
+            f"##contig=<ID={name},length={bp}>\n" for name, bp in self.lengths.items()
+        )
         return (
             "##fileformat=VCFv4.2\n"
             f"{contigs}"
@@ -235,16 +267,28 @@ class Material:
             "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
         ).encode()
 
-    def _records(self, genome: MappedGenome, name: str, within: range, numbers: np.ndarray) -> pa.Table:
+    def _records(
+        self, genome: MappedGenome, name: str, within: range, numbers: np.ndarray
+    ) -> pa.Table:
         """A record for each number, with REFs of the genome, which start in this range of a contig."""
         longest, count = 11, numbers.size
         codes = genome.codes(name)
-        starts = np.sort(self._rng.integers(within.start, max(within.stop - longest, within.start + 1), count))
-        kind = self._rng.choice(4, count, p=(0.85, 0.05, 0.05, 0.05))  # SNV, deletion, insertion, two SNVs
+        starts = np.sort(
+            self._rng.integers(within.start, max(within.stop - longest, within.start + 1), count)
+        )
+        kind = self._rng.choice(
+            4, count, p=(0.85, 0.05, 0.05, 0.05)
+        )  # SNV, deletion, insertion, two SNVs
         sizes = self._rng.integers(2, longest + 1, count)
         other, third = ((codes[starts] + more) % 4 for more in (1, 2))
-        base, one, two = (_letters(each, np.ones(count, np.int64)) for each in (codes[starts], other, third))
-        long = np.repeat(starts, sizes) + np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        base, one, two = (
+            _letters(each, np.ones(count, np.int64)) for each in (codes[starts], other, third)
+        )
+        long = (
+            np.repeat(starts, sizes)
+            + np.arange(sizes.sum())
+            - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        )
         deleted, inserted = _letters(codes[long], sizes), _letters(np.roll(codes[long], 1), sizes)
         info = [f"AF=0.{number};AC={number}" for number in range(1, 1000)]
         pairs = [f"AF=0.{number},0.01;AC={number},2" for number in range(1, 1000)]
@@ -266,7 +310,9 @@ class Material:
                 ),
                 "QUAL": pa.repeat(".", count),
                 "FILTER": pa.repeat("PASS", count),
-                "INFO": pc.if_else(double, pa.array(pairs).take(of_info), pa.array(info).take(of_info)),
+                "INFO": pc.if_else(
+                    double, pa.array(pairs).take(of_info), pa.array(info).take(of_info)
+                ),
             }
         )
 
@@ -321,7 +367,9 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
             plans[size].append(apart("plan", vcf, material.fasta, folder))
             for case in BCFTOOLS if size == sizes[0] else ():
                 _say(f"bcftools {case}")
-                compared[case].append(apart("bcftools", case, vcf, material.fasta, folder)["seconds"])
+                compared[case].append(
+                    apart("bcftools", case, vcf, material.fasta, folder)["seconds"]
+                )
             for case in READERS if size == sizes[0] else ():
                 _say(f"read {case}")
                 readings[case].append(apart("read", case, vcf)["seconds"])
@@ -350,15 +398,18 @@ def summarise(figures: Mapping[str, Any], *, quick: bool) -> dict[str, Any]:
     found = {
         "seconds_10_million": main["seconds"],
         "peak_gib_10_million": main["peak_gib"],
-        "seconds_per_million_largest_vs_smallest": (last["seconds"] / most) / (first["seconds"] / least),
+        "seconds_per_million_largest_vs_smallest": (last["seconds"] / most)
+        / (first["seconds"] / least),
         "peak_memory_largest_vs_main": last["peak_gib"] / main["peak_gib"],
         "alleles_of_a_shard": main["shard_rows"],
         "bcftools_norm_seconds_vs_plan": figures["bcftools_s"]["norm"] / first["seconds"],
-        "bcftools_norm_with_reference_seconds_vs_plan": figures["bcftools_s"]["norm_checked"] / first["seconds"],
+        "bcftools_norm_with_reference_seconds_vs_plan": figures["bcftools_s"]["norm_checked"]
+        / first["seconds"],
         "reading_vs_pyarrow_csv": reading_s["records"] / reading_s["pyarrow_csv"],
     }
     met = {
-        name: found[name] <= limit if sign == "<=" else found[name] >= limit for name, (sign, limit) in TARGETS.items()
+        name: found[name] <= limit if sign == "<=" else found[name] >= limit
+        for name, (sign, limit) in TARGETS.items()
     }
     return {"found": found, "targets": TARGETS, "met": None if quick else met}
 
@@ -367,7 +418,11 @@ def circumstances() -> dict[str, Any]:
     """Machine, versions and date."""
     import pysam.version
 
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    models = [
+        line
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     names = ("enformer-ray", "numpy", "pyarrow", "pysam")
     return {
         "machine": {
@@ -392,13 +447,18 @@ def _say(text: str) -> None:
 
 def table(figures: Mapping[str, Any]) -> str:
     """For people."""
-    lines = [f"{'records':>12}{'alleles':>12}{'s':>9}{'s/million':>11}{'peak GiB':>10}{'shards':>8}{'MB stored':>11}"]
+    lines = [
+        f"{'records':>12}{'alleles':>12}{'s':>9}{'s/million':>11}{'peak GiB':>10}{'shards':>8}{'MB stored':>11}"
+    ]
     for size, row in figures["plans"].items():
         lines.append(
             f"{size:>12,}{row['alleles']:>12,}{row['seconds']:>9.2f}{row['seconds'] / size * 1e6:>11.2f}"
             f"{row['peak_gib']:>10.2f}{row['shards']:>8,}{row['plan_bytes'] / 1e6:>11.1f}"
         )
-    lines += [f"bcftools {' '.join(BCFTOOLS[case])}: {s:.2f} s" for case, s in figures["bcftools_s"].items()]
+    lines += [
+        f"bcftools {' '.join(BCFTOOLS[case])}: {s:.2f} s"
+        for case, s in figures["bcftools_s"].items()
+    ]
     met = figures["met"] or {}
     for name, value in figures["found"].items():
         sign, limit = TARGETS[name]
@@ -410,19 +470,32 @@ def main() -> None:
     """Measure, print, and write the figures down."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--quick", action="store_true", help="a small genome and few variants: does it run?")
-    parser.add_argument("--scratch", type=Path, help="directory for the genome, the variants and the plans")
-    parser.add_argument("--rounds", type=int, default=3, help="of the smallest size and bcftools, in turns")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small genome and few variants: does it run?"
+    )
+    parser.add_argument(
+        "--scratch", type=Path, help="directory for the genome, the variants and the plans"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="of the smallest size and bcftools, in turns"
+    )
     parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         print(json.dumps(run_task(options.task[0], options.task[1:])))
         return
     circumstance = circumstances()
-    with tempfile.TemporaryDirectory(dir=options.scratch, prefix="enformer-ray-planning-") as folder:
+    with tempfile.TemporaryDirectory(
+        dir=options.scratch, prefix="enformer-ray-planning-"
+    ) as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         figures = measure(Path(folder), quick=options.quick, rounds=options.rounds)
-    figures = {"quick": options.quick, **figures, **summarise(figures, quick=options.quick), **circumstance}
+    figures = {
+        "quick": options.quick,
+        **figures,
+        **summarise(figures, quick=options.quick),
+        **circumstance,
+    }
     print(table(figures))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

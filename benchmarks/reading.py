@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from enformer_core.variants.sources import open_source
+from enformer_core.variants.source import open_source
 
 
 def _alleles(vcf: Path) -> int:
@@ -25,8 +25,12 @@ def _columns(vcf: Path) -> int:
         reader = pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(column_names=names),
-            parse_options=pa_csv.ParseOptions(delimiter="\t", quote_char=False, invalid_row_handler=_skip),
-            convert_options=pa_csv.ConvertOptions(column_types={"pos": pa.string(), "chrom": pa.string()}),
+            parse_options=pa_csv.ParseOptions(
+                delimiter="\t", quote_char=False, invalid_row_handler=_skip
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types={"pos": pa.string(), "chrom": pa.string()}
+            ),
         )
         return sum(batch.num_rows for batch in reader)
 

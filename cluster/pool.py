@@ -178,7 +178,16 @@ class PoolNotice:
     text: str
 
 
-Event = WorkerReady | TaskStarted | TaskDone | TaskRetried | TaskIsolated | TaskFailed | WorkerLost | PoolNotice
+Event = (
+    WorkerReady
+    | TaskStarted
+    | TaskDone
+    | TaskRetried
+    | TaskIsolated
+    | TaskFailed
+    | WorkerLost
+    | PoolNotice
+)
 
 
 class Pool(Protocol):
@@ -212,5 +221,8 @@ class Pool(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None: ...

@@ -10,14 +10,21 @@ from statistics import median
 from types import TracebackType
 from typing import Self
 
-from cluster.backoff import Backoff
-from cluster.crew import Crew
-from cluster.errands import Backlog, Errand
-from cluster.fleet import Call, Fleet, Gone, Outcome
-from cluster.hands import Asked, Hand
-from cluster.judgement import Judge
-from cluster.pool import Classify, Event, PoolError, Task, TaskDone, TaskStarted, WorkerLost, blame_task
-from cluster.replica import Done, Dropped, Failure
+from cluster.backend import Call, Fleet, Gone, Outcome
+from cluster.failure_policy import Backoff, Judge
+from cluster.pool import (
+    Classify,
+    Event,
+    PoolError,
+    Task,
+    TaskDone,
+    TaskStarted,
+    WorkerLost,
+    blame_task,
+)
+from cluster.task_queue import Backlog, Errand
+from cluster.worker_process import Done, Dropped, Failure
+from cluster.worker_set import Asked, Crew, Hand
 
 _TICK_S = 1.0
 _REST_TICK_S = 0.25  # while a worker comes back
@@ -107,7 +114,10 @@ class Scheduler:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -119,7 +129,9 @@ class Scheduler:
 
     def _wanted(self) -> list[Asked]:
         """What workers were given and is still of use: not the second copy of what is done."""
-        return [asked for hand in self._crew.hands for asked in hand.asked if not asked.errand.settled]
+        return [
+            asked for hand in self._crew.hands for asked in hand.asked if not asked.errand.settled
+        ]
 
     def _has_other_copy(self, errand: Errand) -> bool:
         """Whether a worker still has it, once another's copy has been taken back."""
@@ -134,7 +146,9 @@ class Scheduler:
     def _resume_rested(self) -> Iterator[Event]:
         now_s = self._fleet.now()
         for errand in self._backlog.rested(now_s):
-            machine_lost = errand.lost_on is not None and self._fleet.is_machine_lost(errand.lost_on)
+            machine_lost = errand.lost_on is not None and self._fleet.is_machine_lost(
+                errand.lost_on
+            )
             yield from self._judge.after_pause(errand, now_s, machine_lost=machine_lost)
         yield from self._replace_faulty()
 
@@ -157,7 +171,10 @@ class Scheduler:
 
     def _trusted(self) -> list[Hand]:
         """Workers that may be given something: those that do not fail at everything, or all when all do."""
-        ready, now_s = [hand for hand in self._crew.hands if hand.state == "ready"], self._fleet.now()
+        ready, now_s = (
+            [hand for hand in self._crew.hands if hand.state == "ready"],
+            self._fleet.now(),
+        )
         sound = [hand for hand in ready if not self._judge.records.doubts(hand.name, now_s)]
         return sound if any(hand.is_of_use for hand in sound) else ready
 
@@ -167,7 +184,10 @@ class Scheduler:
         return not self._backlog.wants_empty_worker and self._backlog.look_ahead(enough) == enough
 
     def _give_next(self, hand: Hand, trusted: list[Hand]) -> Iterator[Event]:
-        others, now_s = [other for other in trusted if other is not hand and other.is_of_use], self._fleet.now()
+        others, now_s = (
+            [other for other in trusted if other is not hand and other.is_of_use],
+            self._fleet.now(),
+        )
 
         def fits(errand: Errand) -> bool:
             """What has failed goes to another machine, or at least to another worker, where there is one."""
@@ -177,7 +197,11 @@ class Scheduler:
                 return True
             if hand.machine != errand.avoided_machine:
                 return True
-            return not others if hand.name == errand.avoided else all(o.machine == hand.machine for o in others)
+            return (
+                not others
+                if hand.name == errand.avoided
+                else all(o.machine == hand.machine for o in others)
+            )
 
         errand = self._backlog.take(fits)
         if errand is not None:
@@ -198,10 +222,15 @@ class Scheduler:
         """Give idle workers second copies of the tasks that take longest, when there is nothing else to do."""
         if not self._twins or not idle or not self._durations_s:
             return
-        slow_s, now_s = max(_SHORTEST_TWIN_S, _STRAGGLES * median(self._durations_s)), self._fleet.now()
+        slow_s, now_s = (
+            max(_SHORTEST_TWIN_S, _STRAGGLES * median(self._durations_s)),
+            self._fleet.now(),
+        )
         whole = [asked for asked in self._wanted() if asked.errand.probe is None]
         # Not a third when one of two has failed: there would always be one that runs, and no failure would count.
-        slow = [asked for asked in whole if not asked.errand.has_copy and asked.seconds(now_s) > slow_s]
+        slow = [
+            asked for asked in whole if not asked.errand.has_copy and asked.seconds(now_s) > slow_s
+        ]
         slow.sort(key=lambda asked: asked.given_s)
         for hand, asked in zip(idle, slow, strict=False):
             yield from self._give(hand, asked.errand, again=True)
@@ -214,7 +243,9 @@ class Scheduler:
         whose = {call: hand for hand in self._crew.hands for call in hand.calls()}
         for call, outcome in self._fleet.wait(list(whose), self._longest_wait_s(resting=resting)):
             hand = whose[call]
-            if call in hand.calls():  # else it was given back when its worker was lost, a moment ago
+            if (
+                call in hand.calls()
+            ):  # else it was given back when its worker was lost, a moment ago
                 hand.heard_s = self._fleet.now()
                 yield from self._hear(hand, call, outcome)
         yield from self._replace_faulty()
@@ -235,16 +266,22 @@ class Scheduler:
         else:
             yield from self._finished(hand, call, outcome)
 
-    def _finished(self, hand: Hand, call: Call, outcome: Done | Dropped | Failure) -> Iterator[Event]:
+    def _finished(
+        self, hand: Hand, call: Call, outcome: Done | Dropped | Failure
+    ) -> Iterator[Event]:
         asked, now_s = hand.take_back(call), self._fleet.now()
         errand = asked.errand
         if not errand.settled and isinstance(outcome, Done):
             if errand.probe is None:
                 yield from self._done(hand, asked, outcome)
-            yield from self._judge.succeeded(hand.name, errand, outcome.value, machine=hand.machine, now_s=now_s)
+            yield from self._judge.succeeded(
+                hand.name, errand, outcome.value, machine=hand.machine, now_s=now_s
+            )
         elif not errand.settled and not self._has_other_copy(errand):
             if isinstance(outcome, Failure):
-                yield from self._judge.raised(hand.name, errand, outcome, machine=hand.machine, now_s=now_s)
+                yield from self._judge.raised(
+                    hand.name, errand, outcome, machine=hand.machine, now_s=now_s
+                )
             else:
                 self._give_back([errand])
         yield from self._began(hand)

@@ -1,5 +1,8 @@
 """The ways in which a run can refuse to go on; every message names the item, both values and the remedy."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(Exception):
     """What the user gave cannot be used: a file, a name, a setting (exit code 2)."""
@@ -15,3 +18,12 @@ class StorageError(Exception):
 
 class TransientStorageError(StorageError):
     """Storage that may work at the next attempt: overload, a broken connection, two writers at the same moment."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: what was perhaps meant, or all that there is."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; known are {', '.join(names)}"

@@ -51,18 +51,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="enformer-ray", description="Score variants and predict genomes with Enformer, without losing a row."
+        prog="enformer-ray",
+        description="Score variants and predict genomes with Enformer, without losing a row.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_computing(commands, ScoreSettings, "score variants", _score)
     _add_computing(commands, TileSettings, "predict tracks along the genome", _tiles)
-    _add_computing(commands, PlanSettings, "say what a run of `score` will take, without computing anything", _plan)
+    _add_computing(
+        commands,
+        PlanSettings,
+        "say what a run of `score` will take, without computing anything",
+        _plan,
+    )
     _add_query(commands)
     status = _add_inspection(commands, "status", "say how far a run is", _status)
     price = "of one GPU, or of one CPU core where none computed: shows the cost so far and to come"
     status.add_argument("--price-per-hour", type=float, metavar="PRICE", help=price)
-    _add_inspection(commands, "verify", "prove that every allele or tile of a run is answered once", _verify)
+    _add_inspection(
+        commands, "verify", "prove that every allele or tile of a run is answered once", _verify
+    )
     _add_weights(commands)
     demo = commands.add_parser("demo", help="score a small made-up locus and show the result")
     demo.add_argument("--out", default="demo-run", metavar="DIR")
@@ -80,17 +88,30 @@ def _add_computing(
         how = dict(setting.metadata)
         text = how.pop("help")
         if setting.default not in (MISSING, None, False):
-            shown = ",".join(map(str, setting.default)) if isinstance(setting.default, tuple) else setting.default
+            shown = (
+                ",".join(map(str, setting.default))
+                if isinstance(setting.default, tuple)
+                else setting.default
+            )
             text += f" (default {shown})"
         if positional(setting):
-            how |= {"nargs": "*", "metavar": setting.name.upper()}  # they may stand in the TOML file
-        command.add_argument(setting.name if positional(setting) else flag(setting.name), help=text, **how)
-    command.add_argument("--config", metavar="TOML", help="file with any of these settings; the command line wins")
+            how |= {
+                "nargs": "*",
+                "metavar": setting.name.upper(),
+            }  # they may stand in the TOML file
+        command.add_argument(
+            setting.name if positional(setting) else flag(setting.name), help=text, **how
+        )
+    command.add_argument(
+        "--config", metavar="TOML", help="file with any of these settings; the command line wins"
+    )
     command.set_defaults(run=run)
 
 
 def _add_query(commands: Any) -> None:
-    query = commands.add_parser("query", help="ask a run with SQL; views: scores, effects, predictions, tracks")
+    query = commands.add_parser(
+        "query", help="ask a run with SQL; views: scores, effects, predictions, tracks"
+    )
     query.add_argument("out", metavar="OUT", help="directory of the run")
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--json", action="store_true", help="rows as JSON")
@@ -112,11 +133,17 @@ def _add_weights(commands: Any) -> None:
     actions = weights.add_subparsers(required=True, metavar="ACTION")
     text = "read published weights, check every tensor, write one .safetensors file"
     action = actions.add_parser("import", help=text, description=text)
-    action.add_argument("source", metavar="SOURCE", help="what --weights takes: see docs/weights.md")
+    action.add_argument(
+        "source", metavar="SOURCE", help="what --weights takes: see docs/weights.md"
+    )
     action.add_argument("out", metavar="OUT", help="the .safetensors file to write")
-    action.add_argument("--model", metavar="NAME", help="enformer or basenji2 (default: told by the content)")
+    action.add_argument(
+        "--model", metavar="NAME", help="enformer or basenji2 (default: told by the content)"
+    )
     form = action.add_mutually_exclusive_group()
-    form.add_argument("--list", dest="listed", action="store_true", help="name every tensor, theirs -> ours")
+    form.add_argument(
+        "--list", dest="listed", action="store_true", help="name every tensor, theirs -> ours"
+    )
     form.add_argument("--json", action="store_true", help="as JSON, every tensor named")
     action.set_defaults(run=_import_weights)
 
@@ -133,7 +160,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 
 def _score(given: dict[str, Any]) -> int:
-    from jobs.score_variants import score_variants
+    from jobs.score import score_variants
 
     return score_variants(_settings(given, ScoreSettings))
 
@@ -145,7 +172,7 @@ def _plan(given: dict[str, Any]) -> int:
 
 
 def _tiles(given: dict[str, Any]) -> int:
-    from jobs.score_tiles import predict_tiles
+    from jobs.tiles import predict_tiles
 
     return predict_tiles(_settings(given, TileSettings))
 
@@ -181,7 +208,11 @@ def _import_weights(given: dict[str, Any]) -> int:
     from jobs.weights import import_weights
 
     return import_weights(
-        given["source"], given["out"], model=given["model"], listed=given["listed"], as_json=given["json"]
+        given["source"],
+        given["out"],
+        model=given["model"],
+        listed=given["listed"],
+        as_json=given["json"],
     )
 
 

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from enformer_core.dataset.layout import UNPLACED
+from enformer_core.analyses.cost import Work, count_work, output_bytes, read_speed, total_operations
+from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
-from enformer_core.estimates import Work, count_work, output_bytes, read_speed, total_operations
-from enformer_core.genome_codes import MappedGenome
+from enformer_core.genome.fasta import MappedGenome
 from enformer_core.models.registry import model_config, model_tracks, pass_operations
-from enformer_core.tracks import select_tracks
+from enformer_core.models.tracks.selector import select_tracks
 from jobs import exit_codes
-from jobs.asked_alleles import AskedAlleles, conventions_of, find_alleles
-from jobs.run_shards import located
+from jobs.job import located
+from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
-from jobs.workers import worker_memory_bytes
+from jobs.variant_plan import AskedAlleles, conventions_of, find_alleles
 
 _GB = 10**9
 
@@ -81,7 +81,9 @@ def plan(settings: PlanSettings) -> int:
 def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
     table = model_tracks(settings.model, settings.head, located(settings.targets))
     tracks = select_tracks(table, settings.tracks)[0].indices()
-    speed = None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
+    speed = (
+        None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
+    )
     tower, rest = pass_operations(settings.model, settings.head, tracks)
     readings = asked.conventions.readings
     with asked.gathered() as (gathered, removed):
@@ -98,7 +100,8 @@ def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
             shards=len(drafted.shards),
             windows=work.windows,
             alts=work.alts,
-            tflop=total_operations(work, settings.engine, readings=readings, tower=tower, rest=rest) / 1e12,
+            tflop=total_operations(work, settings.engine, readings=readings, tower=tower, rest=rest)
+            / 1e12,
             output_bytes=_output_bytes(settings, asked, work, len(tracks)),
             device=None if speed is None else speed.device,
             hours=hours,
@@ -167,7 +170,9 @@ def _text(outlook: Outlook) -> str:
         f"output   about {_size(outlook.output_bytes)}",
     ]
     if outlook.hours is None:
-        lines.append("hours    unknown: give --benchmark FILE (a pilot run's `enformer-ray status OUT --json` will do)")
+        lines.append(
+            "hours    unknown: give --benchmark FILE (a pilot run's `enformer-ray status OUT --json` will do)"
+        )
     else:
         kind = "GPU" if outlook.device == "cuda" else "CPU-core"
         lines.append(f"hours    {outlook.hours:,.2f} {kind}-hours")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import duckdb
 
-from enformer_core.dataset.kinds import KINDS
+from enformer_core.dataset.open_run import open_run
+from enformer_core.dataset.run_types import KINDS
 from enformer_core.errors import InputError
 from jobs import exit_codes
-from jobs.open_run import open_run
 
 _VIEWS = {
     **{table: f"{table}/**/*.parquet" for kind in KINDS.values() for table in kind.tables},
@@ -30,7 +30,11 @@ def query(out: str, sql: str, *, as_json: bool) -> int:
         return exit_codes.DONE
     if as_json:
         columns = relation.columns
-        print(json.dumps([dict(zip(columns, row, strict=True)) for row in relation.fetchall()], default=str))
+        print(
+            json.dumps(
+                [dict(zip(columns, row, strict=True)) for row in relation.fetchall()], default=str
+            )
+        )
     else:
         relation.show(max_rows=10_000, max_width=200)
     return exit_codes.DONE
@@ -51,7 +55,10 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
         connection.register_filesystem(s3fs.S3FileSystem())
     else:
         root = str(Path(root).resolve())
-    for view, pattern in _VIEWS.items():  # of what is not there yet, DuckDB says that there is no such table
+    for (
+        view,
+        pattern,
+    ) in _VIEWS.items():  # of what is not there yet, DuckDB says that there is no such table
         if any(store.keys(f"{view}/") if pattern.startswith(f"{view}/") else [store.get(pattern)]):
             _create_view(connection, view, f"{root}/{pattern}")
     try:
@@ -63,4 +70,6 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
 def _create_view(connection: duckdb.DuckDBPyConnection, view: str, files: str) -> None:
     quoted = files.replace("'", "''")
     partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
-    connection.execute(f"CREATE VIEW {view} AS FROM read_parquet('{quoted}', hive_partitioning = {partitioned})")
+    connection.execute(
+        f"CREATE VIEW {view} AS FROM read_parquet('{quoted}', hive_partitioning = {partitioned})"
+    )

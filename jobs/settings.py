@@ -9,10 +9,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from enformer_core.conventions import INDEL_RULES, nearest
-from enformer_core.errors import InputError
-from enformer_core.scoring.mantissa import WHOLE_BITS
-from enformer_core.scoring.policy import ENGINES, POLICIES, Engine, Policy
+from enformer_core.errors import InputError, nearest
+from enformer_core.scoring.conventions import ENGINES, INDEL_RULES, POLICIES, Engine, Policy
+from enformer_core.scoring.rounding import WHOLE_BITS
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -41,9 +40,12 @@ class RunSettings:
     command: ClassVar[str]
 
     genome: str = option("reference genome, FASTA (plain or bgzip)", metavar="FASTA")
-    model: str = option("enformer, basenji2, or motif (a demonstration without training)", metavar="NAME")
+    model: str = option(
+        "enformer, basenji2, or motif (a demonstration without training)", metavar="NAME"
+    )
     out: str = option(
-        "directory or s3://bucket/prefix of the run; made if absent, continued if this run's", metavar="DIR"
+        "directory or s3://bucket/prefix of the run; made if absent, continued if this run's",
+        metavar="DIR",
     )
     weights: str | None = option(
         "weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name",
@@ -51,19 +53,33 @@ class RunSettings:
         metavar="FILE",
     )
     head: str = option("output head: human or mouse", "human")
-    tracks: str | None = option("tracks to compute: 4828, 10-20, assay=CAGE, or text in the description", None)
-    targets: str | None = option("published table of the head's tracks, for names and selection", None, metavar="FILE")
-    strands: str = option("average both strands, or read the forward one only", "both", choices=("both", "forward"))
-    shard_size: int | None = option("alleles or tiles in one piece of work (default from their number)", None, type=int)
+    tracks: str | None = option(
+        "tracks to compute: 4828, 10-20, assay=CAGE, or text in the description", None
+    )
+    targets: str | None = option(
+        "published table of the head's tracks, for names and selection", None, metavar="FILE"
+    )
+    strands: str = option(
+        "average both strands, or read the forward one only", "both", choices=("both", "forward")
+    )
+    shard_size: int | None = option(
+        "alleles or tiles in one piece of work (default from their number)", None, type=int
+    )
     workers: int | None = option("model replicas (default from the machine)", None, type=int)
-    ray: str = option("off (this process), local, or the address of a cluster", "local", metavar="off|local|ADDRESS")
+    ray: str = option(
+        "off (this process), local, or the address of a cluster",
+        "local",
+        metavar="off|local|ADDRESS",
+    )
     device: str = option("where models run", "auto", choices=("auto", "cpu", "cuda"))
     single_writer: bool = option(
         "write to storage that overwrites (no If-None-Match); then never run two commands on one --out at once",
         False,
         action="store_true",
     )
-    log_format: str = option("progress for people, or as JSON lines", "text", choices=("text", "json"))
+    log_format: str = option(
+        "progress for people, or as JSON lines", "text", choices=("text", "json")
+    )
 
     def __post_init__(self) -> None:
         for name in ("shard_size", "workers"):
@@ -81,7 +97,9 @@ class ScoreSettings(RunSettings):
         "files, globs and directories of Parquet (docs/variants.md)",
         nargs="+",
     )
-    sites: str | None = option("file with rsIDs, places and alleles, for lists of rsIDs", None, metavar="FILE")
+    sites: str | None = option(
+        "file with rsIDs, places and alleles, for lists of rsIDs", None, metavar="FILE"
+    )
     allow_swapped: bool = option(
         "go on where the genome has ALT in the place of REF; such alleles change places (flag ref_swapped)",
         False,
@@ -93,28 +111,51 @@ class ScoreSettings(RunSettings):
         action="store_true",
     )
     regions: tuple[str, ...] = option(
-        "only records that overlap these: BED files, chr20, chr20:1-5000000", (), type=_words, metavar="REGION,…"
+        "only records that overlap these: BED files, chr20, chr20:1-5000000",
+        (),
+        type=_words,
+        metavar="REGION,…",
     )
-    min_maf: float | None = option("only records with at least this minor allele frequency", None, type=float)
-    max_maf: float | None = option("only records with at most this minor allele frequency", None, type=float)
+    min_maf: float | None = option(
+        "only records with at least this minor allele frequency", None, type=float
+    )
+    max_maf: float | None = option(
+        "only records with at most this minor allele frequency", None, type=float
+    )
     only_pass: bool = option("only records whose FILTER is PASS or '.'", False, action="store_true")
-    max_indel_bp: int | None = option("only records that insert or delete at most this many bases", None, type=int)
-    sample: int | None = option("only so many records, drawn by chance that --sample-seed decides", None, type=int)
+    max_indel_bp: int | None = option(
+        "only records that insert or delete at most this many bases", None, type=int
+    )
+    sample: int | None = option(
+        "only so many records, drawn by chance that --sample-seed decides", None, type=int
+    )
     sample_seed: int = option("which sample", 0, type=int)
-    statistics: tuple[str, ...] = option("statistics to compute", ("sad",), type=_words, metavar="NAME,…")
-    shifts: tuple[int, ...] = option("window shifts in bp to average over", (0,), type=_integers, metavar="BP,…")
+    statistics: tuple[str, ...] = option(
+        "statistics to compute", ("sad",), type=_words, metavar="NAME,…"
+    )
+    shifts: tuple[int, ...] = option(
+        "window shifts in bp to average over", (0,), type=_integers, metavar="BP,…"
+    )
     centre_bin: int | None = option(
         "output bin of the variant's first base: left of the window's middle (447, default) or right (448)",
         None,
         type=int,
         metavar="BIN",
     )
-    central_bins: int | None = option("sum statistics over this many central bins (default all)", None, type=int)
-    centre_mask_bp: int | None = option(
-        "or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)", None, type=int
+    central_bins: int | None = option(
+        "sum statistics over this many central bins (default all)", None, type=int
     )
-    indel_rule: str = option("how insertions and deletions keep the window's length", "left-fixed", choices=INDEL_RULES)
-    engine: Engine = option("delta (differences, the fast one) or direct (two plain passes)", "delta", choices=ENGINES)
+    centre_mask_bp: int | None = option(
+        "or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)",
+        None,
+        type=int,
+    )
+    indel_rule: str = option(
+        "how insertions and deletions keep the window's length", "left-fixed", choices=INDEL_RULES
+    )
+    engine: Engine = option(
+        "delta (differences, the fast one) or direct (two plain passes)", "delta", choices=ENGINES
+    )
     precision: Policy = option(
         "arithmetic of delta: fast (16-bit differences where the hardware is quick at them) or exact (float32)",
         "fast",
@@ -127,7 +168,10 @@ class ScoreSettings(RunSettings):
         metavar="BP",
     )
     audit_fraction: float = option(
-        "part of the alleles that delta scores again by direct, at least 3; 0 for none", 0.001, type=float, metavar="F"
+        "part of the alleles that delta scores again by direct, at least 3; 0 for none",
+        0.001,
+        type=float,
+        metavar="F",
     )
     audit_tolerance: float | None = option(
         "relative error at which the audit warns (default 0.02 for fast, 0.002 for exact)",
@@ -143,7 +187,9 @@ class ScoreSettings(RunSettings):
         metavar="N",
     )
     top_tracks: int = option("strongest tracks kept per allele in `effects`", 20, type=int)
-    max_allele_bp: int | None = option("longest REF or ALT that is scored (default half the output)", None, type=int)
+    max_allele_bp: int | None = option(
+        "longest REF or ALT that is scored (default half the output)", None, type=int
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -152,7 +198,9 @@ class ScoreSettings(RunSettings):
         if not 0 <= self.audit_fraction <= 1:
             raise InputError(f"--audit-fraction {self.audit_fraction}: must be between 0 and 1")
         if self.mantissa_bits is not None and not 0 <= self.mantissa_bits <= WHOLE_BITS:
-            raise InputError(f"--mantissa-bits {self.mantissa_bits}: must be between 0 and {WHOLE_BITS}")
+            raise InputError(
+                f"--mantissa-bits {self.mantissa_bits}: must be between 0 and {WHOLE_BITS}"
+            )
         if self.audit_tolerance is not None and not self.audit_tolerance > 0:
             raise InputError(f"--audit-tolerance {self.audit_tolerance}: must be above 0")
 
@@ -183,7 +231,9 @@ class TileSettings(RunSettings):
     command = "tiles"
 
     regions: str | None = option(
-        "where to predict: BED file, chr20, or chr20:1-5000000 (default the whole genome)", None, metavar="BED|REGION"
+        "where to predict: BED file, chr20, or chr20:1-5000000 (default the whole genome)",
+        None,
+        metavar="BED|REGION",
     )
 
 
@@ -201,7 +251,9 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def resolve_settings(given: Mapping[str, Any], config: str | None, *, wanted: type[Settings]) -> Settings:
+def resolve_settings(
+    given: Mapping[str, Any], config: str | None, *, wanted: type[Settings]
+) -> Settings:
     """Options of the command line over keys of the TOML file over defaults.
 
     Args:
@@ -213,7 +265,11 @@ def resolve_settings(given: Mapping[str, Any], config: str | None, *, wanted: ty
         InputError: for an unknown key, a value of the wrong kind, or a setting that is missing.
     """
     merged = {**(_read_toml(Path(config), wanted) if config else {}), **given}
-    missing = [_shown(setting) for setting in settings_of(wanted) if _needed(setting) and setting.name not in merged]
+    missing = [
+        _shown(setting)
+        for setting in settings_of(wanted)
+        if _needed(setting) and setting.name not in merged
+    ]
     if missing:
         raise InputError(f"missing: {', '.join(missing)}. See enformer-ray {wanted.command} --help")
     return wanted(**merged)
@@ -249,7 +305,9 @@ def _read_toml(path: Path, wanted: type[RunSettings]) -> dict[str, Any]:
     for key, value in read.items():
         name = key.replace("-", "_")
         if name not in known:
-            raise InputError(f"{path}: unknown setting {key!r}{nearest(key, [flag(k)[2:] for k in known])}")
+            raise InputError(
+                f"{path}: unknown setting {key!r}{nearest(key, [flag(k)[2:] for k in known])}"
+            )
         converted[name] = _convert(path, key, value, known[name].metadata)
     return converted
 
@@ -258,14 +316,18 @@ def _convert(path: Path, key: str, value: Any, how: Mapping[str, Any]) -> Any:
     """A TOML value as the command line would give it: lists may be lists or comma-separated text."""
     listed = how.get("nargs") == "+" or how.get("type") in (_words, _integers)
     texts = (
-        [str(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
+        [str(item) for item in value]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else [str(value)]
     )
     if isinstance(value, bool) and how.get("action") == "store_true":
         return value
     if isinstance(value, bool | dict) or (len(texts) != 1 and not listed):
         raise InputError(f"{path}: {key} = {value!r} is not a value of {flag(key)}")
     try:
-        converted = tuple(texts) if how.get("nargs") == "+" else how.get("type", str)(",".join(texts))
+        converted = (
+            tuple(texts) if how.get("nargs") == "+" else how.get("type", str)(",".join(texts))
+        )
     except ValueError:
         raise InputError(f"{path}: {key} = {value!r} is not a value of {flag(key)}") from None
     if "choices" in how and converted not in how["choices"]:

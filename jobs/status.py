@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 
-from enformer_core.dataset.audits import audit_lines
+from enformer_core.dataset.open_run import open_run
 from enformer_core.dataset.progress import RunProgress, run_progress
+from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
-from jobs.open_run import open_run
 
 
 def status(out: str, *, as_json: bool, price_per_hour: float | None = None) -> int:
@@ -53,7 +53,11 @@ def _text(progress: RunProgress, cost: Mapping[str, float | None]) -> str:
         lines.append(f"left     {timedelta(seconds=round(progress.seconds_left))} at that rate")
     lines += _hours(progress)
     if cost and cost["cost"] is not None:
-        left = "" if progress.finished or cost["cost_left"] is None else f", {cost['cost_left']:,.2f} to come"
+        left = (
+            ""
+            if progress.finished or cost["cost_left"] is None
+            else f", {cost['cost_left']:,.2f} to come"
+        )
         lines.append(f"cost     {cost['cost']:,.2f} so far{left}")
     lines += audit_lines(progress.audit)
     if progress.notice:
@@ -64,5 +68,9 @@ def _text(progress: RunProgress, cost: Mapping[str, float | None]) -> str:
 def _hours(progress: RunProgress) -> list[str]:
     kinds = {"GPU": progress.gpu_hours, "CPU-core": progress.cpu_hours}
     used = [f"{hours:,.2f} {kind}-hours" for kind, hours in kinds.items() if hours]
-    left = "" if progress.finished or progress.hours_left is None else f", {progress.hours_left:,.2f} to come"
+    left = (
+        ""
+        if progress.finished or progress.hours_left is None
+        else f", {progress.hours_left:,.2f} to come"
+    )
     return [f"computed {' and '.join(used)}{left}"] if used else []

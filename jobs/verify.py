@@ -3,11 +3,11 @@
 import json
 from dataclasses import asdict
 
-from enformer_core.dataset.kinds import kind_of
+from enformer_core.dataset.open_run import open_run
 from enformer_core.dataset.run import Run
+from enformer_core.dataset.run_types import kind_of
 from enformer_core.dataset.verify import Verdict, verify_run
 from jobs import exit_codes
-from jobs.open_run import open_run
 
 
 def verify(out: str, *, as_json: bool) -> int:
@@ -18,7 +18,11 @@ def verify(out: str, *, as_json: bool) -> int:
     """
     store, run = open_run(out)
     verdict = verify_run(store, run)
-    print(json.dumps(asdict(verdict) | {"complete": verdict.complete}) if as_json else _text(verdict, run))
+    print(
+        json.dumps(asdict(verdict) | {"complete": verdict.complete})
+        if as_json
+        else _text(verdict, run)
+    )
     if verdict.problems:
         return exit_codes.BAD_INPUT
     if not verdict.complete:

@@ -11,10 +11,10 @@ from torch import Tensor
 from enformer_core import __version__
 from enformer_core.errors import InputError
 from enformer_core.models.registry import ModelSource, read_any
-from enformer_core.weights.check import file_sha256, state_sha256
-from enformer_core.weights.huggingface import HUB_SCHEME
-from enformer_core.weights.save import save_weights
-from enformer_core.weights.source import Weights
+from enformer_core.models.weights.check import file_sha256, state_sha256
+from enformer_core.models.weights.huggingface import HUB_SCHEME
+from enformer_core.models.weights.save import save_weights
+from enformer_core.models.weights.source import Weights
 from jobs import exit_codes
 
 _ENDING = ".safetensors"
@@ -61,7 +61,9 @@ def import_weights(source: str, out: str, *, model: str | None, listed: bool, as
     weights = read_any(source)
     name = model or weights.model
     if name is None:
-        raise InputError(f"{source}: its names are those of neither enformer nor basenji2. Which model is it for?")
+        raise InputError(
+            f"{source}: its names are those of neither enformer nor basenji2. Which model is it for?"
+        )
     network = ModelSource(name, source).fill(weights)
     digest = file_sha256(weights.files)
     _write(path, weights, {"model": name, "source_sha256": digest})
@@ -84,7 +86,9 @@ def import_weights(source: str, out: str, *, model: str | None, listed: bool, as
 
 def _check_place(path: Path) -> None:
     if path.suffix != _ENDING:
-        raise InputError(f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so.")
+        raise InputError(
+            f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so."
+        )
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
 
@@ -94,7 +98,11 @@ def _write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
         _check_same(path, weights.reading.state)
         return
     # not the directory: the same weights give the same bytes wherever they lay
-    source = weights.source if weights.source.startswith(HUB_SCHEME) else Path(weights.source).absolute().name
+    source = (
+        weights.source
+        if weights.source.startswith(HUB_SCHEME)
+        else Path(weights.source).absolute().name
+    )
     more = {"source": source, "format": weights.format, "enformer-ray": __version__}
     save_weights(path, weights.reading.state, {**metadata, **more})
 
@@ -110,7 +118,9 @@ def _check_same(path: Path, state: Mapping[str, Tensor]) -> None:
 
 def _text(imported: Imported, *, listed: bool) -> str:
     heads = ", ".join(f"{head} ({tracks:,} tracks)" for head, tracks in imported.heads.items())
-    left_out = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items()) or "nothing"
+    left_out = (
+        ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items()) or "nothing"
+    )
     lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()] if listed else []
     lines += [
         f"{imported.source}: {imported.model}, {heads}",

@@ -18,11 +18,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from enformer_core.dataset import layout
-from enformer_core.dataset.kinds import VARIANTS, RunKind, count_statuses, kind_of
+from enformer_core.dataset.codec import canonical_json, from_parquet, readable_json, to_parquet
+from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.keys import (
+    MANIFEST_KEY,
+    receipt_block_key,
+    receipt_key,
+    shard_of_receipt,
+    table_key,
+)
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.totals import Totals
+from enformer_core.dataset.run_types import VARIANTS, RunKind, count_statuses, kind_of
+from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
 
@@ -118,22 +126,35 @@ class Ledger:
             "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **circumstances,
         }
-        if not self.store.put_if_absent(layout.receipt_key(shard.number), layout.readable_json(receipt)):
+        if not self.store.put_if_absent(receipt_key(shard.number), readable_json(receipt)):
             receipt, found = self._receipt(shard.number), found + 1
-        return Committed(shard.number, receipt["rows"], receipt["by_status"], tuple(receipt.get("audits", ())), found)
+        return Committed(
+            shard.number,
+            receipt["rows"],
+            receipt["by_status"],
+            tuple(receipt.get("audits", ())),
+            found,
+        )
 
     def footer(self, table: str, shard: Shard) -> dict[str, Any]:
         """What the file of one of a shard's tables says of itself."""
-        return {"kind": table, "identity": self.identity, "shard": shard.number, "notice": self.notice}
+        return {
+            "kind": table,
+            "identity": self.identity,
+            "shard": shard.number,
+            "notice": self.notice,
+        }
 
-    def _put_table(self, name: str, shard: Shard, table: pa.Table) -> tuple[pa.Table, dict[str, Any], int]:
+    def _put_table(
+        self, name: str, shard: Shard, table: pa.Table
+    ) -> tuple[pa.Table, dict[str, Any], int]:
         """The table as stored, what a receipt says of it, and 1 where it was there already."""
-        key, footer = layout.table_key(name, shard.chrom, shard.number), self.footer(name, shard)
-        content = layout.to_parquet(table, footer)
+        key, footer = table_key(name, shard.chrom, shard.number), self.footer(name, shard)
+        content = to_parquet(table, footer)
         was_there = not self.store.put_if_absent(key, content)
         if was_there:
             content = self.store.get(key) or b""
-            table, found = layout.from_parquet(content, key)
+            table, found = from_parquet(content, key)
             if found != footer:
                 raise DatasetError(
                     f"{key}: belongs to run {found.get('identity')}, shard {found.get('shard')}; "
@@ -143,8 +164,8 @@ class Ledger:
             "key": key,
             "bytes": len(content),
             "rows": table.num_rows,
-            "sha256": layout.sha256(content),
-            "content_digest": layout.content_digest(table),
+            "sha256": sha256(content),
+            "content_digest": content_digest(table),
         }
         return table, entry, int(was_there)
 
@@ -158,7 +179,7 @@ class Ledger:
 
     def committed(self) -> set[int]:
         """Shards that have a receipt, by the receipts' names alone."""
-        return {layout.shard_of_receipt(key) for key in self.store.keys("commits/")}
+        return {shard_of_receipt(key) for key in self.store.keys("commits/")}
 
     def receipts(self, *, put_blocks: bool = False) -> Iterator[Receipt]:
         """All receipts, in order of shards: from blocks where they have been put, else one by one, many at once.
@@ -169,19 +190,23 @@ class Ledger:
         Raises:
             DatasetError: for a receipt that is damaged or of another run.
         """
-        for block, shards in groupby(sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS):
+        for block, shards in groupby(
+            sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS
+        ):
             yield from self._block(block, list(shards), put=put_blocks)
 
     def put_block(self, block: int) -> None:
         """Put the receipts of a block, all of whose shards are committed, as one object; the same whoever does it."""
-        self._put_block(block, self._one_by_one(range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS)))
+        self._put_block(
+            block, self._one_by_one(range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS))
+        )
 
     def _put_block(self, block: int, receipts: Iterable[Receipt]) -> None:
-        lines = [layout.canonical_json(receipt) for receipt in receipts]
-        self.store.put_if_absent(layout.receipt_block_key(block), b"\n".join(lines) + b"\n")
+        lines = [canonical_json(receipt) for receipt in receipts]
+        self.store.put_if_absent(receipt_block_key(block), b"\n".join(lines) + b"\n")
 
     def _block(self, block: int, shards: Sequence[int], *, put: bool) -> Iterator[Receipt]:
-        key, whole = layout.receipt_block_key(block), len(shards) == BLOCK_SHARDS
+        key, whole = receipt_block_key(block), len(shards) == BLOCK_SHARDS
         content = self.store.get(key) if whole else None
         if content is None:
             receipts = list(self._one_by_one(shards))
@@ -191,7 +216,9 @@ class Ledger:
             return
         receipts = [self._checked(_parse(line, key), key) for line in content.splitlines()]
         if [receipt["shard"] for receipt in receipts] != list(shards):
-            raise DatasetError(f"{key}: damaged: not the receipts of shards {shards[0]} to {shards[-1]}")
+            raise DatasetError(
+                f"{key}: damaged: not the receipts of shards {shards[0]} to {shards[-1]}"
+            )
         yield from receipts
 
     def _one_by_one(self, shards: Iterable[int]) -> Iterator[Receipt]:
@@ -202,7 +229,7 @@ class Ledger:
             yield from pool.map(self._receipt, shards)
 
     def _receipt(self, shard: int) -> Receipt:
-        key = layout.receipt_key(shard)
+        key = receipt_key(shard)
         return self._checked(_parse(self.store.get(key), key), key)
 
     def _checked(self, receipt: Receipt, key: str) -> Receipt:
@@ -227,7 +254,9 @@ class Ledger:
             table_rows.update({table: receipt[table]["rows"] for table in self.kind.tables})
             totals.add(receipt)
             entry = {"shard": receipt["shard"], "chrom": receipt["chrom"]}
-            objects.append(layout.canonical_json(entry | {table: receipt[table] for table in self.kind.tables}))
+            objects.append(
+                canonical_json(entry | {table: receipt[table] for table in self.kind.tables})
+            )
         check_complete(plan, answered)
         head = {
             "identity": self.identity,
@@ -237,24 +266,24 @@ class Ledger:
             "table_rows": dict(table_rows),
             "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        self.store.put_if_absent(layout.MANIFEST_KEY, _manifest(head, objects))
+        self.store.put_if_absent(MANIFEST_KEY, _manifest(head, objects))
         objects.clear()  # of many shards they are as large as the manifest that is read now
         return self.manifest() or head
 
     def manifest(self, *, with_objects: bool = False) -> dict[str, Any] | None:
         """The manifest, when the run is complete; its list of objects only where it is asked for."""
-        content = self.store.get(layout.MANIFEST_KEY)
+        content = self.store.get(MANIFEST_KEY)
         if content is None:
             return None
         if not with_objects and (head_bytes := content.find(_OBJECTS)) >= 0:
             content = content[:head_bytes] + b"\n}"
-        return _parse(content, layout.MANIFEST_KEY)
+        return _parse(content, MANIFEST_KEY)
 
 
 def _manifest(head: Mapping[str, Any], objects: Sequence[bytes]) -> bytes:
     """JSON with a line for each shard's objects, put together in one place: it may be a hundred megabytes."""
     text = io.BytesIO()
-    text.write(layout.readable_json(head).rstrip(b"}\n \t") + _OBJECTS)
+    text.write(readable_json(head).rstrip(b"}\n \t") + _OBJECTS)
     for number, entry in enumerate(objects):
         text.write(b",\n    " if number else b"\n    ")
         text.write(entry)
@@ -277,7 +306,9 @@ def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:
         return
     missing = sorted(planned.keys() - answered.keys())
     if missing:
-        raise DatasetError(f"{len(missing)} of {len(planned)} shards have no receipt, the first {missing[:5]}")
+        raise DatasetError(
+            f"{len(missing)} of {len(planned)} shards have no receipt, the first {missing[:5]}"
+        )
     differing = [
         f"shard {number}: {rows} rows, planned {planned.get(number, 0)}"
         for number, rows in answered.items()

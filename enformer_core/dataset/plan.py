@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from enformer_core.dataset.audit_draw import Audit
-from enformer_core.dataset.cutting import Divider
-from enformer_core.dataset.kinds import count_statuses
-from enformer_core.dataset.layout import plan_key
-from enformer_core.dataset.ordering import Marks, Preparation, WindowStarts, changes
+from enformer_core.dataset.keys import plan_key
+from enformer_core.dataset.order import Marks, Preparation, WindowStarts, changes
+from enformer_core.dataset.run_types import count_statuses
+from enformer_core.dataset.sharding import Divider
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
+from enformer_core.variants.hashing import Audit
 
 __all__ = [
     "TILES_LEAST",
@@ -79,7 +79,12 @@ class Shards(Sequence[Shard]):
     """
 
     def __init__(
-        self, contigs: Sequence[str | None], *, contig: Sequence[int], part: Sequence[int], rows: Sequence[int]
+        self,
+        contigs: Sequence[str | None],
+        *,
+        contig: Sequence[int],
+        part: Sequence[int],
+        rows: Sequence[int],
     ) -> None:
         self._contigs = tuple(contigs)
         self._contig = np.array(contig, dtype=np.int32)
@@ -197,12 +202,19 @@ def _divided(divider: Divider, rows: pa.Table) -> Plan:
 
 def shards_of(divider: Divider) -> Shards:
     """The shards that were cut."""
-    return Shards(divider.contigs, contig=divider.shard_contigs, part=divider.shard_parts, rows=divider.shard_rows)
+    return Shards(
+        divider.contigs,
+        contig=divider.shard_contigs,
+        part=divider.shard_parts,
+        rows=divider.shard_rows,
+    )
 
 
 def part_to_parquet(part: pa.Table) -> bytes:
     """A part as it is stored: the bytes follow from the rows alone, however they came."""
-    numbers = [field.name for field in part.schema if pa.types.is_int64(field.type)]  # in order, or nearly so
+    numbers = [
+        field.name for field in part.schema if pa.types.is_int64(field.type)
+    ]  # in order, or nearly so
     sink = io.BytesIO()
     pq.write_table(
         part.combine_chunks(),
@@ -219,7 +231,10 @@ def part_to_parquet(part: pa.Table) -> bytes:
 
 def _leaves(schema: pa.Schema) -> list[str]:
     """Names of columns as Parquet has them."""
-    return [f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name for field in schema]
+    return [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in schema
+    ]
 
 
 def plan_to_parquet(plan: Plan) -> list[bytes]:
@@ -265,7 +280,9 @@ def read_plan(store: Store, parts: int) -> Plan:
     part: list[int] = []
     rows: list[int] = []
     with ThreadPoolExecutor(_READERS) as pool:
-        for number, shards in enumerate(pool.map(lambda number: _shards_of_part(store, number), range(parts))):
+        for number, shards in enumerate(
+            pool.map(lambda number: _shards_of_part(store, number), range(parts))
+        ):
             for chrom, size in shards:
                 if not contigs or contigs[-1] != chrom:
                     contigs.append(chrom)
@@ -302,8 +319,13 @@ class _Part:
     def read_rows(self, first: int, count: int) -> pa.Table:
         """So many rows from the first."""
         metadata = self.file.metadata
-        ends = np.cumsum([metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
-        groups = range(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, first + count)) + 1)
+        ends = np.cumsum(
+            [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        )
+        groups = range(
+            int(np.searchsorted(ends, first, "right")),
+            int(np.searchsorted(ends, first + count)) + 1,
+        )
         begin = int(ends[groups[0] - 1]) if groups[0] else 0
         with _naming(self.key):
             return self.file.read_row_groups(list(groups)).slice(first - begin, count)

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from enformer_core.dataset.audits import AuditSummary
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.totals import Totals
+from enformer_core.dataset.summary import AuditSummary, Totals
 from enformer_core.storage.store import Store
 
 _HOUR_S = 3600

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from enformer_core import __version__
-from enformer_core.dataset import layout
+from enformer_core.dataset.codec import canonical_json, readable_json
+from enformer_core.dataset.digests import sha256
+from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.store import Store
 
@@ -57,7 +59,7 @@ class Run:
             "created_by": f"enformer-ray {__version__}",
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        if not store.put_if_absent(layout.RUN_KEY, layout.readable_json(content)):
+        if not store.put_if_absent(RUN_KEY, readable_json(content)):
             found = read_run(store)
             assert found is not None
             check_same(found.identity, self.identity)
@@ -65,7 +67,7 @@ class Run:
 
 def identity_digest(identity: Mapping[str, Any]) -> str:
     """What names a run: equal for equal identities."""
-    return layout.sha256(layout.canonical_json(identity))
+    return sha256(canonical_json(identity))
 
 
 def read_run(store: Store) -> Run | None:
@@ -74,18 +76,24 @@ def read_run(store: Store) -> Run | None:
     Raises:
         DatasetError: when `run.json` is damaged, or written by a newer format.
     """
-    content = store.get(layout.RUN_KEY)
+    content = store.get(RUN_KEY)
     if content is None:
         return None
     try:
         read = json.loads(content)
         if read["format"] != _FORMAT:
-            raise DatasetError(f"run.json: format {read['format']}, this program reads {_FORMAT}. Use its release.")
+            raise DatasetError(
+                f"run.json: format {read['format']}, this program reads {_FORMAT}. Use its release."
+            )
         run = Run(read["identity"], read["configuration"], read["plan"], read["notice"])
     except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"run.json: damaged, or not written by this program: {error!r}") from error
+        raise DatasetError(
+            f"run.json: damaged, or not written by this program: {error!r}"
+        ) from error
     if run.digest != read["identity_sha256"]:
-        raise DatasetError(f"run.json: its identity's digest is {run.digest}, it says {read['identity_sha256']}")
+        raise DatasetError(
+            f"run.json: its identity's digest is {run.digest}, it says {read['identity_sha256']}"
+        )
     return run
 
 
@@ -97,7 +105,7 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """
     differing = [
         f"  {field}: there {_short(a)}, now {_short(b)}"
-        for field, a, b in _differences("", json.loads(layout.canonical_json(found)), wanted)
+        for field, a, b in _differences("", json.loads(canonical_json(found)), wanted)
     ]
     if differing:
         raise InputError(
@@ -108,7 +116,7 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
 
 
 def _differences(prefix: str, found: Any, wanted: Any) -> list[tuple[str, Any, Any]]:
-    wanted = json.loads(layout.canonical_json(wanted))
+    wanted = json.loads(canonical_json(wanted))
     if isinstance(found, dict) and isinstance(wanted, dict):
         return [
             difference

@@ -1,24 +1,66 @@
-"""Proof that a run is whole: every planned row is answered once, and every object is what its receipt says.
+"""Keys that stand more than once among more rows than fit in memory: in 8 bytes a row.
 
-Reads everything; changes nothing.
+Does not know what the keys mean.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.dataset import layout
-from enformer_core.dataset.kinds import count_statuses, kind_of
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.keys import plan_key, receipt_key, table_key
 from enformer_core.dataset.ledger import Ledger, Receipt
 from enformer_core.dataset.plan import Plan, Shard, read_plan
-from enformer_core.dataset.repeats import repeated_keys
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.totals import Totals
+from enformer_core.dataset.run_types import count_statuses, kind_of
+from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
+
+
+def repeated_keys(
+    parts: Iterable[pa.Table], names: Sequence[str], rows: int
+) -> list[dict[str, Any]]:
+    """Find the keys that are not unique.
+
+    Rows are compared by 64-bit digests; those whose digests agree, by their keys.
+
+    Args:
+        parts: tables, gone through twice where digests agree.
+        names: the columns of the key; text, dictionaries of text, or whole numbers.
+        rows: of all parts together.
+
+    Returns:
+        Each repeated key once, in order.
+    """
+    digests = np.empty(rows, dtype=np.uint64)
+    filled = 0
+    for part in parts:
+        digests[filled : filled + part.num_rows] = _keys(part, names).hash_rows().to_numpy()
+        filled += part.num_rows
+    digests.sort()
+    agreeing = np.unique(digests[1:][digests[1:] == digests[:-1]])
+    if not agreeing.size:
+        return []
+    suspects = pl.concat(_agreeing(_keys(part, names), agreeing) for part in parts)
+    return suspects.filter(suspects.is_duplicated()).unique().sort(names).to_dicts()
+
+
+def _keys(part: pa.Table, names: Sequence[str]) -> pl.DataFrame:
+    keys = pl.DataFrame(pl.from_arrow(part.select(list(names))))
+    return keys.with_columns(
+        pl.col(pl.Categorical).cast(pl.String)
+    )  # digests follow the text, not its code
+
+
+def _agreeing(keys: pl.DataFrame, digests: np.ndarray[Any, np.dtype[np.uint64]]) -> pl.DataFrame:
+    return keys.filter(np.isin(keys.hash_rows().to_numpy(), digests))
 
 
 @dataclass(frozen=True)
@@ -83,9 +125,9 @@ def verify_run(store: Store, run: Run) -> Verdict:
 
 def _plan_problems(store: Store, plan: Plan, run: Run) -> Iterator[str]:
     for part, expected in enumerate(run.plan["sha256"]):
-        found = layout.sha256(store.get(layout.plan_key(part)) or b"")
+        found = sha256(store.get(plan_key(part)) or b"")
         if found != expected:
-            yield f"{layout.plan_key(part)}: sha256 is {found}, run.json says {expected}"
+            yield f"{plan_key(part)}: sha256 is {found}, run.json says {expected}"
     kind = kind_of(run.identity)
     rows = sum(part.num_rows for part in plan.parts)
     if rows != run.plan[kind.unit]:
@@ -94,36 +136,44 @@ def _plan_problems(store: Store, plan: Plan, run: Run) -> Iterator[str]:
         yield f"plan: {', '.join(f'{name} {value}' for name, value in key.items())} stands there more than once"
 
 
-def _shard_problems(ledger: Ledger, run: Run, plan: Plan, shard: Shard, receipt: Receipt) -> Iterator[str]:
+def _shard_problems(
+    ledger: Ledger, run: Run, plan: Plan, shard: Shard, receipt: Receipt
+) -> Iterator[str]:
     planned = plan.parts[shard.part].slice(shard.first_row, shard.rows)
     for name in ledger.kind.tables:
-        key, entry = layout.table_key(name, shard.chrom, shard.number), receipt[name]
+        key, entry = table_key(name, shard.chrom, shard.number), receipt[name]
         if entry["key"] != key:
-            yield f"{layout.receipt_key(shard.number)}: names {entry['key']}, planned {key}"
+            yield f"{receipt_key(shard.number)}: names {entry['key']}, planned {key}"
             continue
         content = ledger.store.get(key)
         if content is None:
             yield f"{key}: missing"
-        elif layout.sha256(content) != entry["sha256"]:
-            yield f"{key}: sha256 is {layout.sha256(content)}, its receipt says {entry['sha256']}"
+        elif sha256(content) != entry["sha256"]:
+            yield f"{key}: sha256 is {sha256(content)}, its receipt says {entry['sha256']}"
         else:
             yield from _table_problems(key, content, ledger.footer(name, shard), entry)
             if name == ledger.kind.tables[0]:
-                yield from _row_problems(key, layout.from_parquet(content, key)[0], planned, run, receipt)
+                yield from _row_problems(key, from_parquet(content, key)[0], planned, run, receipt)
 
 
-def _table_problems(key: str, content: bytes, expected: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
-    table, footer = layout.from_parquet(content, key)
+def _table_problems(
+    key: str, content: bytes, expected: Mapping[str, Any], entry: Mapping[str, Any]
+) -> Iterator[str]:
+    table, footer = from_parquet(content, key)
     if footer != expected:
         yield f"{key}: its footer says {footer}, expected {expected}"
-    if table.num_rows != entry["rows"] or layout.content_digest(table) != entry["content_digest"]:
+    if table.num_rows != entry["rows"] or content_digest(table) != entry["content_digest"]:
         yield f"{key}: its rows or values are not those of its receipt"
 
 
-def _row_problems(key: str, table: pa.Table, planned: pa.Table, run: Run, receipt: Receipt) -> Iterator[str]:
+def _row_problems(
+    key: str, table: pa.Table, planned: pa.Table, run: Run, receipt: Receipt
+) -> Iterator[str]:
     kind = kind_of(run.identity)
     expected = kind.answered(planned)
-    misplaced = [column for column in kind.key_columns if not table[column].equals(expected[column])]
+    misplaced = [
+        column for column in kind.key_columns if not table[column].equals(expected[column])
+    ]
     if misplaced:
         yield f"{key}: columns {', '.join(misplaced)} do not hold the planned {kind.unit} in order"
         return
@@ -136,10 +186,14 @@ def _row_problems(key: str, table: pa.Table, planned: pa.Table, run: Run, receip
         yield f"{key}: holds {counted}, its receipt says {receipt['rows']} {kind.unit}, {receipt['by_status']}"
     computed = pc.equal(statuses.take(expected["row"]), "ok")
     for column in kind.value_columns(run.identity):
-        yield from _value_problems(f"{key}: {column}", table[column], computed, run.identity["tracks"]["count"])
+        yield from _value_problems(
+            f"{key}: {column}", table[column], computed, run.identity["tracks"]["count"]
+        )
 
 
-def _value_problems(name: str, values: pa.ChunkedArray, computed: pa.ChunkedArray, tracks: int) -> Iterator[str]:
+def _value_problems(
+    name: str, values: pa.ChunkedArray, computed: pa.ChunkedArray, tracks: int
+) -> Iterator[str]:
     if not pc.is_valid(values).equals(computed):
         yield f"{name} is not there for just the rows that are ok"
     lengths = pc.unique(pc.drop_null(pc.list_value_length(values))).to_pylist()
@@ -163,6 +217,8 @@ def _manifest_problems(
 ) -> Iterator[str]:
     if manifest is None:
         return
-    listed = {entry["shard"]: [entry.get(table) for table in tables] for entry in manifest["objects"]}
+    listed = {
+        entry["shard"]: [entry.get(table) for table in tables] for entry in manifest["objects"]
+    }
     if listed != {receipt["shard"]: [receipt[table] for table in tables] for receipt in receipts}:
         yield "manifest.json: lists other objects than the receipts do"

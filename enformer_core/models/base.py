@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from enformer_core.geometry import Geometry
+from enformer_core.models.geometry import Geometry
 
 
 @runtime_checkable

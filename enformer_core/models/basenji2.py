@@ -14,7 +14,7 @@ from typing import cast
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from enformer_core.geometry import BASENJI2, Geometry
+from enformer_core.models.geometry import BASENJI2, Geometry
 from enformer_core.models.layers import Residual, gelu
 
 
@@ -32,12 +32,16 @@ class Basenji2Config:
     dilated_channels: int = 384
     dilations: tuple[int, ...] = (1, 2, 3, 4, 6, 9, 14, 21, 32, 48, 72)
     final_channels: int = 1536
-    output_tracks: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"human": 5313}))
+    output_tracks: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"human": 5313})
+    )
 
     def __post_init__(self) -> None:
         pooled = 2 ** (1 + len(self.tower_channels))
         if pooled != self.geometry.bin_bp:
-            raise ValueError(f"stem and tower pool {pooled} bp to a token, the geometry {self.geometry.bin_bp}")
+            raise ValueError(
+                f"stem and tower pool {pooled} bp to a token, the geometry {self.geometry.bin_bp}"
+            )
 
     @property
     def channels(self) -> int:
@@ -53,16 +57,27 @@ class ConvBlock(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, *, width: int, dilation: int = 1, dropout: float = 0.0, pool: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        width: int,
+        dilation: int = 1,
+        dropout: float = 0.0,
+        pool: int = 1,
     ) -> None:
         super().__init__()
         padding = dilation * (width // 2)
-        self.conv = nn.Conv1d(inputs, outputs, width, padding=padding, dilation=dilation, bias=False)
+        self.conv = nn.Conv1d(
+            inputs, outputs, width, padding=padding, dilation=dilation, bias=False
+        )
         self.norm = nn.BatchNorm1d(outputs, eps=1e-3)
         self.dropout = nn.Dropout(dropout)
         self.pool = nn.MaxPool1d(pool)
 
-    def forward(self, x: Float[Tensor, "batch inputs length"]) -> Float[Tensor, "batch outputs pooled"]:
+    def forward(
+        self, x: Float[Tensor, "batch inputs length"]
+    ) -> Float[Tensor, "batch outputs pooled"]:
         """Apply the block."""
         return self.pool(self.dropout(self.norm(self.conv(gelu(x)))))
 
@@ -85,7 +100,9 @@ class Basenji2(nn.Module):
         self.tower = nn.Sequential(
             *(ConvBlock(inputs, outputs, width=5, pool=2) for inputs, outputs in pairwise(widths))
         )
-        self.dilated = nn.Sequential(*(dilated_block(config, dilation) for dilation in config.dilations))
+        self.dilated = nn.Sequential(
+            *(dilated_block(config, dilation) for dilation in config.dilations)
+        )
         self.final = ConvBlock(config.channels, config.final_channels, width=1, dropout=0.05)
         self._heads = nn.ModuleDict(
             {
@@ -99,7 +116,9 @@ class Basenji2(nn.Module):
         """The window that the model reads and the bins that it predicts."""
         return self.config.geometry
 
-    def tokens(self, one_hot: Float[Tensor, "batch length 4"]) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(
+        self, one_hot: Float[Tensor, "batch length 4"]
+    ) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: a token for each 128 bp, which sees its surroundings only.
 
         Raises:
@@ -107,10 +126,14 @@ class Basenji2(nn.Module):
         """
         length, bin_bp = one_hot.shape[1], self.geometry.bin_bp
         if length % bin_bp:
-            raise ValueError(f"a sequence of {length} bp is not a whole number of {bin_bp}-bp tokens")
+            raise ValueError(
+                f"a sequence of {length} bp is not a whole number of {bin_bp}-bp tokens"
+            )
         return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(self, one_hot: Float[Tensor, "batch length 4"]) -> Float[Tensor, "batch bins embedding"]:
+    def embed(
+        self, one_hot: Float[Tensor, "batch length 4"]
+    ) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins.
 
         Tokens are dropped at both ends only after the dilated blocks, which see 212 tokens to each side.

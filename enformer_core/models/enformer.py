@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from enformer_core.geometry import ENFORMER, Geometry
+from enformer_core.models.geometry import ENFORMER, Geometry
 from enformer_core.models.layers import Gelu, Residual, SoftmaxPool, conv_block
 from enformer_core.models.positional import relative_features, relative_shift
 
@@ -31,12 +31,16 @@ class EnformerConfig:
     heads: int = 8
     key_channels: int = 64
     positional_features: int = 192
-    output_tracks: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"human": 5313, "mouse": 1643}))
+    output_tracks: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"human": 5313, "mouse": 1643})
+    )
 
     def __post_init__(self) -> None:
         pooled = 2 ** (1 + len(self.tower_channels))
         if pooled != self.geometry.bin_bp:
-            raise ValueError(f"stem and tower pool {pooled} bp to a token, the geometry {self.geometry.bin_bp}")
+            raise ValueError(
+                f"stem and tower pool {pooled} bp to a token, the geometry {self.geometry.bin_bp}"
+            )
 
     @property
     def channels(self) -> int:
@@ -141,11 +145,15 @@ class Enformer(nn.Module):
         """The window that the model reads and the bins that it predicts."""
         return self.config.geometry
 
-    def tokens(self, one_hot: Float[Tensor, "batch length 4"]) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(
+        self, one_hot: Float[Tensor, "batch length 4"]
+    ) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: a token for each 128 bp, which sees its surroundings only."""
         return self.conv_tower(self.stem(one_hot.mT)).mT
 
-    def embed(self, one_hot: Float[Tensor, "batch length 4"]) -> Float[Tensor, "batch bins embedding"]:
+    def embed(
+        self, one_hot: Float[Tensor, "batch length 4"]
+    ) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins."""
         x = self.transformer(self.tokens(one_hot))
         crop = self.geometry.crop_tokens

@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from enformer_core.bases import N_CODE
+from enformer_core.genome.alphabet import N_CODE
 
 
-def one_hot(codes: UInt8[Tensor, "batch length"], dtype: torch.dtype) -> Float[Tensor, "batch length 4"]:
+def one_hot(
+    codes: UInt8[Tensor, "batch length"], dtype: torch.dtype
+) -> Float[Tensor, "batch length 4"]:
     """Base codes to columns A, C, G, T; N is all zeros (enformer.py:313-325), never a quarter of each."""
     rows = torch.zeros(N_CODE + 1, 4, dtype=dtype, device=codes.device)
     rows[:4] = torch.eye(4, dtype=dtype, device=codes.device)
@@ -57,16 +59,24 @@ class SoftmaxPool(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.to_attn_logits = nn.Conv2d(channels, channels, 1, bias=False)  # 2d only for its published shape
+        self.to_attn_logits = nn.Conv2d(
+            channels, channels, 1, bias=False
+        )  # 2d only for its published shape
 
-    def forward(self, x: Float[Tensor, "batch channels length"]) -> Float[Tensor, "batch channels half"]:
+    def forward(
+        self, x: Float[Tensor, "batch channels length"]
+    ) -> Float[Tensor, "batch channels half"]:
         """Halve the length, which must be even."""
         left, right = x.unflatten(-1, (-1, 2)).unbind(-1)
         difference = left - right
-        share_of_left = torch.sigmoid(nn.functional.conv1d(difference, self.to_attn_logits.weight[..., 0]))
+        share_of_left = torch.sigmoid(
+            nn.functional.conv1d(difference, self.to_attn_logits.weight[..., 0])
+        )
         return right + share_of_left * difference
 
 
 def conv_block(inputs: int, outputs: int, width: int) -> nn.Sequential:
     """BatchNorm, GELU, convolution, in this order; the length is kept by zeros at both ends."""
-    return nn.Sequential(nn.BatchNorm1d(inputs), Gelu(), nn.Conv1d(inputs, outputs, width, padding=width // 2))
+    return nn.Sequential(
+        nn.BatchNorm1d(inputs), Gelu(), nn.Conv1d(inputs, outputs, width, padding=width // 2)
+    )

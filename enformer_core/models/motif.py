@@ -19,9 +19,20 @@ import torch
 from torch import Tensor, nn
 
 from enformer_core.models.enformer import Attention, Enformer, EnformerConfig
-from enformer_core.tracks import Tracks, described_track
+from enformer_core.models.tracks.table import Tracks, described_track
 
-IUPAC = {"A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"}
+IUPAC = {
+    "A": "A",
+    "C": "C",
+    "G": "G",
+    "T": "T",
+    "R": "AG",
+    "Y": "CT",
+    "S": "CG",
+    "W": "AT",
+    "K": "GT",
+    "M": "AC",
+}
 """The letters that a letter of a consensus stands for."""
 _COMPLEMENT = str.maketrans("ACGTRYSWKM", "TGCAYRSWMK")
 
@@ -93,7 +104,10 @@ def motif_config() -> EnformerConfig:
 def motif_tracks(head: str) -> Tracks:
     """Names of the tracks; both heads have the same."""
     rows = [
-        (f"motif-{motif.name}", f"DEMO:{motif.name} motif occupancy (demonstration, not a trained model)")
+        (
+            f"motif-{motif.name}",
+            f"DEMO:{motif.name} motif occupancy (demonstration, not a trained model)",
+        )
         for motif in MOTIFS
     ] + [
         (
@@ -102,7 +116,9 @@ def motif_tracks(head: str) -> Tracks:
         )
         for expression in EXPRESSIONS
     ]
-    return Tracks(head, _TRACKS, tuple(described_track(index, *names) for index, names in enumerate(rows)))
+    return Tracks(
+        head, _TRACKS, tuple(described_track(index, *names) for index, names in enumerate(rows))
+    )
 
 
 @torch.no_grad()
@@ -191,7 +207,9 @@ def _set_attention(model: Enformer) -> None:
     for head, expression in enumerate(EXPRESSIONS):
         attention.rel_pos_bias[0, head, 0, 0] = 1.0
         masks = slice(_MASKS, 2 * _MASKS)
-        attention.to_rel_k.weight[head * attention.key_channels, masks] = expression.decay * log(2.0)
+        attention.to_rel_k.weight[head * attention.key_channels, masks] = expression.decay * log(
+            2.0
+        )
         for number, motif in enumerate(MOTIFS):
             if motif.name in expression.motifs:
                 attention.to_v.weight[head * values, number] += deviation
@@ -204,9 +222,13 @@ def _set_heads(model: Enformer) -> None:
     gain = torch.zeros(_TOKEN_CHANNELS)
     gain[:_COUNT], gain[_GATHERED : _GATHERED + len(EXPRESSIONS)] = 18.0, 60.0
     _set_norm(_batch_norm(model, "final_pointwise.1.0"), scale=gain, shift=_SITE)
-    model.get_parameter("final_pointwise.1.2.weight")[:_TOKEN_CHANNELS, :, 0] = torch.eye(_TOKEN_CHANNELS)
+    model.get_parameter("final_pointwise.1.2.weight")[:_TOKEN_CHANNELS, :, 0] = torch.eye(
+        _TOKEN_CHANNELS
+    )
     for head in model.config.output_tracks:
-        weight, bias = (model.get_parameter(f"_heads.{head}.0.{name}") for name in ("weight", "bias"))
+        weight, bias = (
+            model.get_parameter(f"_heads.{head}.0.{name}") for name in ("weight", "bias")
+        )
         for track in range(_TRACKS):
             occupancy = track < _COUNT
             weight[track, track if occupancy else _GATHERED + track - _COUNT] = 1.0

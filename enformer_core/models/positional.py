@@ -12,7 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def exponential_basis(distance: Float[Tensor, " d"], count: int, tokens: int) -> Float[Tensor, "d count"]:
+def exponential_basis(
+    distance: Float[Tensor, " d"], count: int, tokens: int
+) -> Float[Tensor, "d count"]:
     """Exponential decays with half-lives from 2³ tokens to the whole sequence, evenly spaced in their logarithm."""
     half_life = 2.0 ** torch.linspace(3.0, log2(tokens), count, dtype=distance.dtype)
     return torch.exp(-log(2.0) / half_life * distance[:, None])
@@ -49,7 +51,9 @@ def relative_features(
     the gamma densities are differences of terms near 2e4, and float32 loses up to 2.5e-3 of them.
     """
     if count % 6:
-        raise ValueError(f"{count} positional features cannot be split in 3 families of 2 symmetries")
+        raise ValueError(
+            f"{count} positional features cannot be split in 3 families of 2 symmetries"
+        )
     distance = torch.arange(-(tokens - 1), tokens, dtype=torch.float64)
     length = distance.abs()
     each = count // 6
@@ -72,5 +76,7 @@ def relative_shift(
     batch, heads, tokens, _ = contiguous.shape
     outer, middle, row, _ = contiguous.stride()
     return contiguous.as_strided(
-        (batch, heads, tokens, tokens), (outer, middle, row - 1, 1), contiguous.storage_offset() + tokens - 1
+        (batch, heads, tokens, tokens),
+        (outer, middle, row - 1, 1),
+        contiguous.storage_offset() + tokens - 1,
     )

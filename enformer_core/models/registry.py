@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from enformer_core.conventions import nearest
-from enformer_core.errors import InputError
-from enformer_core.geometry import Geometry
+from enformer_core.errors import InputError, nearest
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config
 from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.models.geometry import Geometry
 from enformer_core.models.motif import motif_config, motif_model, motif_tracks
-from enformer_core.tracks import Tracks, builtin_tracks, read_targets
-from enformer_core.weights.check import file_sha256, load_parameters, state_sha256
-from enformer_core.weights.keras import PUBLISHED, config_of
-from enformer_core.weights.source import Weights, read_weights, weight_files
+from enformer_core.models.tracks.table import Tracks, builtin_tracks
+from enformer_core.models.tracks.targets import read_targets
+from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
+from enformer_core.models.weights.keras import PUBLISHED, config_of
+from enformer_core.models.weights.source import Weights, read_weights, weight_files
 
 Config = EnformerConfig | Basenji2Config
 Network = Enformer | Basenji2
@@ -76,7 +76,9 @@ class ModelSource:
     def __post_init__(self) -> None:
         model_config(self.name)
         if self.demonstration and self.weights is not None:
-            raise InputError(f"model {self.name} makes its own weights; leave out --weights {self.weights}")
+            raise InputError(
+                f"model {self.name} makes its own weights; leave out --weights {self.weights}"
+            )
         if not self.demonstration and self.weights is None:
             raise InputError(
                 f"model {self.name} needs --weights FILE; docs/weights.md says where the published ones are. "
@@ -161,9 +163,15 @@ class ModelSource:
             InputError: when they are another model's, or hold no head.
         """
         weights.require(self.name)
-        held = self._record.held(weights.reading.state, self.config) if self._record.held else self.config
+        held = (
+            self._record.held(weights.reading.state, self.config)
+            if self._record.held
+            else self.config
+        )
         if not held.output_tracks:
-            raise InputError(f"{weights.source}: holds none of the heads {', '.join(self.output_tracks)}.")
+            raise InputError(
+                f"{weights.source}: holds none of the heads {', '.join(self.output_tracks)}."
+            )
         return held
 
     def _check_head(self, head: str) -> None:
@@ -200,7 +208,11 @@ def model_tracks(name: str, head: str, targets: str | None = None) -> Tracks:
         if targets:
             raise InputError(f"model {name} has tracks of its own; leave out --targets {targets}")
         return motif_tracks(head)
-    return read_targets(targets, head=head, count=counts[head]) if targets else builtin_tracks(head, counts[head])
+    return (
+        read_targets(targets, head=head, count=counts[head])
+        if targets
+        else builtin_tracks(head, counts[head])
+    )
 
 
 def pass_operations(name: str, head: str, tracks: Sequence[int]) -> tuple[int, int]:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from enformer_core.conventions import Statistic
 from enformer_core.scoring import statistics
+from enformer_core.scoring.conventions import Statistic
 from enformer_core.scoring.direct import DirectScorer
-from enformer_core.windows import Allele
+from enformer_core.scoring.windows import Allele
 
 ROUNDING = 1e-6
 """Part of the reference's prediction that two passes in float32 cannot tell from a difference."""
@@ -50,5 +50,13 @@ class Auditor:
             floor = float((moved[name] - plain[name]).norm())
             error = float(np.linalg.norm(scores[name] - truth))
             bound = self.tolerance * norm + floor
-            compared[name] = {"error": error, "norm": norm, "bound": bound, "exceeded": not error <= bound}
-        return {"variant": f"{allele.contig}:{allele.start + 1}:{allele.ref}:{allele.alt}", "statistics": compared}
+            compared[name] = {
+                "error": error,
+                "norm": norm,
+                "bound": bound,
+                "exceeded": not error <= bound,
+            }
+        return {
+            "variant": f"{allele.contig}:{allele.start + 1}:{allele.ref}:{allele.alt}",
+            "statistics": compared,
+        }

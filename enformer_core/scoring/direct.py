@@ -11,14 +11,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from enformer_core.bases import reverse_complement
-from enformer_core.conventions import Conventions, Statistic
-from enformer_core.genome import Genome
+from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
-from enformer_core.scoring.float32 import inference_in_true_float32
-from enformer_core.windows import (
+from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.precision import inference_in_true_float32
+from enformer_core.scoring.windows import (
     Allele,
     Window,
     alternate_sequence,
@@ -61,7 +61,9 @@ class Predictor:
                 predictions.append(self.strand(reverse_complement(codes)).double().flip(0))
         return torch.stack(predictions).mean(dim=0)
 
-    def stitched(self, windows: Sequence[Window], sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
+    def stitched(
+        self, windows: Sequence[Window], sequence_of: SequenceOf
+    ) -> Float[Tensor, "bins tracks"]:
         """The averaged predictions of several windows, each from its first bin to the next one's."""
         ends = [window.first_bin for window in windows[1:]] + [self.model.geometry.bins]
         return torch.cat(
@@ -80,7 +82,9 @@ class DirectScorer:
         self._genome = genome
         self._reference: tuple[tuple[object, ...], Float[Tensor, "bins tracks"]] | None = None
 
-    def _reference_prediction(self, contig: str, windows: tuple[Window, ...]) -> Float[Tensor, "bins tracks"]:
+    def _reference_prediction(
+        self, contig: str, windows: tuple[Window, ...]
+    ) -> Float[Tensor, "bins tracks"]:
         if self._reference is None or self._reference[0] != (contig, windows):
             length_bp = self._predictor.model.geometry.window_bp
             prediction = self._predictor.stitched(
@@ -89,7 +93,9 @@ class DirectScorer:
             self._reference = (contig, windows), prediction
         return self._reference[1]
 
-    def score(self, alleles: Sequence[Allele], start: int) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
+    def score(
+        self, alleles: Sequence[Allele], start: int
+    ) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
         """Each statistic of each allele, in float64, for the tracks asked for.
 
         Args:
@@ -98,14 +104,21 @@ class DirectScorer:
         """
         names = self._predictor.conventions.statistics
         scores = [statistics.compute(*self.profiles(allele, start), names) for allele in alleles]
-        return [{name: values.cpu().numpy() for name, values in of_allele.items()} for of_allele in scores]
+        return [
+            {name: values.cpu().numpy() for name, values in of_allele.items()}
+            for of_allele in scores
+        ]
 
-    def profiles(self, allele: Allele, start: int) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
+    def profiles(
+        self, allele: Allele, start: int
+    ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
         """The reference's prediction in the bins that are scored, and alt − ref, in float64."""
         conventions, geometry = self._predictor.conventions, self._predictor.model.geometry
         offset_bp = allele.start - start - conventions.centre_index
         rule, stitch_bin = conventions.indel_rule, conventions.stitch_bin(geometry, offset_bp)
-        reference = self._reference_prediction(allele.contig, reference_windows(allele, start, rule, stitch_bin))
+        reference = self._reference_prediction(
+            allele.contig, reference_windows(allele, start, rule, stitch_bin)
+        )
         alternate = self._predictor.stitched(
             alternate_windows(allele, start, rule, stitch_bin),
             lambda window: alternate_sequence(self._genome, allele, window, geometry.window_bp),

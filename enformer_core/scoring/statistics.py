@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from enformer_core.conventions import Statistic
+from enformer_core.scoring.conventions import Statistic
 
 Profile = Float[Tensor, "bins tracks"]
 PerTrack = Float[Tensor, " tracks"]
@@ -108,6 +108,6 @@ def compute(
     Args:
         reference: prediction of the reference allele, non-negative.
         difference: prediction of the alternate allele minus `reference`.
-        statistics: names, as in `enformer_core.conventions.STATISTICS`.
+        statistics: names, as in `enformer_core.scoring.conventions.STATISTICS`.
     """
     return {name: _FORMULAS[name](reference, difference) for name in statistics}

@@ -70,12 +70,18 @@ class LocalStore:
         """
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"{self.root}: is a file; --out must be a directory")
-        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        existing = next(
+            path for path in (self.root, *self.root.absolute().parents) if path.exists()
+        )
         if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"{self.root}: cannot be written: no permission for {existing}. Choose another --out.")
+            raise InputError(
+                f"{self.root}: cannot be written: no permission for {existing}. Choose another --out."
+            )
         self._check_can_be_made()
         if not (self.root / marker).exists() and _holds_others(self.root):
-            raise InputError(f"{self.root}: holds files but no run ({marker}). Choose another --out, or empty it.")
+            raise InputError(
+                f"{self.root}: holds files but no run ({marker}). Choose another --out, or empty it."
+            )
 
     def _check_can_be_made(self) -> None:
         """Make the directory and take it away again: some file systems forbid what permissions allow."""
@@ -83,7 +89,9 @@ class LocalStore:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{self.root}: cannot be written: {error.strerror}. Choose another --out.") from error
+            raise InputError(
+                f"{self.root}: cannot be written: {error.strerror}. Choose another --out."
+            ) from error
         finally:
             for path in missing:
                 with contextlib.suppress(OSError):
@@ -156,7 +164,11 @@ def _files_below(directory: Path, prefix: str) -> Iterator[str]:
     try:
         with os.scandir(directory) as entries:
             # A directory's keys go on with a slash, which decides their order among its neighbours.
-            names = sorted(f"{e.name}/" if e.is_dir() else e.name for e in entries if not e.name.startswith("."))
+            names = sorted(
+                f"{e.name}/" if e.is_dir() else e.name
+                for e in entries
+                if not e.name.startswith(".")
+            )
     except (FileNotFoundError, NotADirectoryError):
         return
     for name in names:
@@ -179,7 +191,9 @@ def _sync_directory(directory: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _NO_DIRECTORY_SYNC:  # some network file systems do it by themselves, and refuse
+        if (
+            error.errno not in _NO_DIRECTORY_SYNC
+        ):  # some network file systems do it by themselves, and refuse
             raise
     finally:
         os.close(descriptor)
@@ -193,4 +207,6 @@ def _failure(place: Path, error: OSError, *, action: str) -> StorageError:
     told = f"{place}: cannot be {action}: {error.strerror}."
     if error.errno in _TRANSIENT:
         return TransientStorageError(told)
-    return StorageError(f"{told} {_REMEDIES.get(error.errno or 0, f'Mend what the system says {_CONTINUE}')}")
+    return StorageError(
+        f"{told} {_REMEDIES.get(error.errno or 0, f'Mend what the system says {_CONTINUE}')}"
+    )

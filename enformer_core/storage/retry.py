@@ -58,7 +58,9 @@ class Retries:
         retried: attempts repeated so far, in this process.
     """
 
-    def __init__(self, clock: Clock, *, seed: int | None = None, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(
+        self, clock: Clock, *, seed: int | None = None, patience_s: float = _PATIENCE_S
+    ) -> None:
         self._settings = (clock, seed, patience_s)
         self._clock = clock
         self._patience_s = patience_s
@@ -93,7 +95,9 @@ class Retries:
 
     def _pause_s(self, failures: int) -> float:
         with self._lock:
-            return self._random.random() * min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 30))
+            return self._random.random() * min(
+                _LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 30)
+            )
 
 
 def _retries(clock: Clock, seed: int | None, patience_s: float) -> Retries:

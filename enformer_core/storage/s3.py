@@ -80,10 +80,14 @@ class S3Store:
                 page = self._page(max_keys=3)
             except ClientError as error:
                 if code_of(error) == "NoSuchBucket":
-                    raise InputError(f"{self.location}: there is no bucket {self.bucket}. Create it first.") from error
+                    raise InputError(
+                        f"{self.location}: there is no bucket {self.bucket}. Create it first."
+                    ) from error
                 raise
         if any(not key.endswith("/") for key in _keys_of(page)) and self.stat(marker) is None:
-            raise InputError(f"{self.location}: holds objects but no run ({marker}). Choose another --out.")
+            raise InputError(
+                f"{self.location}: holds objects but no run ({marker}). Choose another --out."
+            )
 
     def sweep(self) -> None:
         """Nothing: single puts leave nothing unfinished."""
@@ -99,7 +103,9 @@ class S3Store:
                     Bucket=self.bucket,
                     Key=self._name(key),
                     Body=content,
-                    ChecksumSHA256=base64.b64encode(digest.digest()).decode(),  # checked by the service
+                    ChecksumSHA256=base64.b64encode(
+                        digest.digest()
+                    ).decode(),  # checked by the service
                     Metadata={_DIGEST: digest.hexdigest()},  # checked when it is read
                     **({} if self.single_writer else {"IfNoneMatch": "*"}),
                 )
@@ -137,7 +143,9 @@ class S3Store:
         """The object's size and version, or None when there is none."""
         with self._failures_told(key, "read"):
             try:
-                answer = self._connection.client("head").head_object(Bucket=self.bucket, Key=self._name(key))
+                answer = self._connection.client("head").head_object(
+                    Bucket=self.bucket, Key=self._name(key)
+                )
             except ClientError as error:
                 if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
                     return None
@@ -159,10 +167,14 @@ class S3Store:
         with self._failures_told(key, "read"):
             answer = self._get_object(key, IfMatch=etag, **part)
             if answer is None:
-                raise InputError(f"{self._uri(key)}: was replaced while it was read. Run the same command again.")
+                raise InputError(
+                    f"{self._uri(key)}: was replaced while it was read. Run the same command again."
+                )
             if first_byte and not answer.get("ContentRange", "").startswith(f"bytes {first_byte}-"):
                 answer["Body"].close()
-                raise StorageError(f"{self._uri(key)}: this service cannot send the rest of an object.")
+                raise StorageError(
+                    f"{self._uri(key)}: this service cannot send the rest of an object."
+                )
             yield from self._pieces(answer)
 
     @property
@@ -203,25 +215,39 @@ class S3Store:
 
     def _check_whole(self, key: str, content: bytes, answer: dict[str, Any]) -> None:
         if len(content) != answer["ContentLength"]:
-            raise TransientStorageError(f"{self._uri(key)}: {len(content)} bytes arrived of {answer['ContentLength']}.")
+            raise TransientStorageError(
+                f"{self._uri(key)}: {len(content)} bytes arrived of {answer['ContentLength']}."
+            )
         stored = answer["Metadata"].get(_DIGEST)
         if stored is not None and hashlib.sha256(content).hexdigest() != stored:
-            raise TransientStorageError(f"{self._uri(key)}: arrived damaged: not the sha256 that it was stored with.")
+            raise TransientStorageError(
+                f"{self._uri(key)}: arrived damaged: not the sha256 that it was stored with."
+            )
 
     def _check_service(self, key: str, answer: dict[str, Any]) -> None:
         """Refuse a success that no S3 service reported: a login page, say, of the network between."""
         if not answer.get("ETag"):
-            raise TransientStorageError(f"{self._uri(key)}: the answer is not one of an S3 service.")
+            raise TransientStorageError(
+                f"{self._uri(key)}: the answer is not one of an S3 service."
+            )
 
     def _page(
-        self, prefix: str = "", *, start: Mapping[str, str] = _FIRST_PAGE, max_keys: int = _PAGE_KEYS
+        self,
+        prefix: str = "",
+        *,
+        start: Mapping[str, str] = _FIRST_PAGE,
+        max_keys: int = _PAGE_KEYS,
     ) -> dict[str, Any]:
         page: dict[str, Any] = self._connection.client("list").list_objects_v2(
             Bucket=self.bucket, Prefix=self._name(prefix), MaxKeys=max_keys, **start
         )
         # An empty body would read as an empty listing.
-        if "IsTruncated" not in page or (page["IsTruncated"] and "NextContinuationToken" not in page):
-            raise TransientStorageError(f"{self._uri(prefix)}: cannot be listed: the answer is incomplete.")
+        if "IsTruncated" not in page or (
+            page["IsTruncated"] and "NextContinuationToken" not in page
+        ):
+            raise TransientStorageError(
+                f"{self._uri(prefix)}: cannot be listed: the answer is incomplete."
+            )
         return page
 
     @contextmanager

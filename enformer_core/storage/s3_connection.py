@@ -101,4 +101,6 @@ def _make_client(timeouts: Timeouts) -> Any:
     try:
         return botocore.session.get_session().create_client("s3", config=config)
     except ValueError as error:
-        raise InputError(f"the S3 client cannot be set up: {error}. Check AWS_ENDPOINT_URL and AWS_REGION.") from error
+        raise InputError(
+            f"the S3 client cannot be set up: {error}. Check AWS_ENDPOINT_URL and AWS_REGION."
+        ) from error

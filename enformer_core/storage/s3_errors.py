@@ -38,7 +38,9 @@ _TRANSIENT_CODES = frozenset(
         "XAmzContentSHA256Mismatch",
     }
 )
-_FULL_CODES = frozenset({"InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull"})
+_FULL_CODES = frozenset(
+    {"InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull"}
+)
 
 _RENEW = (
     "Renew the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID or your login) and run the same command again; "
@@ -115,7 +117,9 @@ def explain(error: Exception, place: str, *, action: str) -> StorageError:
     if isinstance(error, boto.SSLError):
         return _explain_tls(error, told)
     if isinstance(error, boto.BotoCoreError) and not isinstance(error, _BROKEN_CONVERSATIONS):
-        return StorageError(f"{told}: the AWS configuration cannot be used: {type(error).__name__}: {error}")
+        return StorageError(
+            f"{told}: the AWS configuration cannot be used: {type(error).__name__}: {error}"
+        )
     return TransientStorageError(f"{told}: {_reason(error)}.")
 
 
@@ -123,7 +127,9 @@ def _explain_answer(error: boto.ClientError, told: str) -> StorageError:
     status, code = status_of(error), code_of(error)
     told = f"{told}: refused with {code or 'no reason'} (HTTP {status})."
     if status == 507 or code in _FULL_CODES:
-        return StorageError(f"{told} The storage is full: free some space, or raise the quota, and run it again.")
+        return StorageError(
+            f"{told} The storage is full: free some space, or raise the quota, and run it again."
+        )
     if code in _REMEDIES:
         return _kind(_REMEDIES[code])(f"{told} {_REMEDIES[code]}")
     if status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
@@ -154,4 +160,7 @@ def _reason(error: Exception) -> str:
     }
     found = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
     # Of others only the name: what they say may quote addresses with passwords. The system's own errors do not.
-    return found or f"the connection failed ({error if isinstance(error, OSError) else type(error).__name__})"
+    return (
+        found
+        or f"the connection failed ({error if isinstance(error, OSError) else type(error).__name__})"
+    )

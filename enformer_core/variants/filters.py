@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, UInt64
 
-from enformer_core.dataset.audit_draw import Audit
 from enformer_core.errors import InputError
-from enformer_core.genome import Genome
-from enformer_core.regions import Regions, read_regions
-from enformer_core.variants.alleles import bools, contigs_of, in_full, ints, matches
-from enformer_core.variants.sources import Source
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.regions import Regions, read_regions
+from enformer_core.variants.allele_checks import bools, contigs_of, in_full, ints, matches
+from enformer_core.variants.hashing import Audit
+from enformer_core.variants.source import Source
 
 _UNBOUNDED = 1 << 64
 _SEQUENCE = "^[A-Za-z]+$"
@@ -74,9 +74,13 @@ class Filters:
         """
         roles = source.columns.index
         if self.by_frequency and not {"frequency", "info"} & set(roles):
-            raise InputError(f"{source.path}: {source.format}, has no allele frequencies to filter by (AF, MAF, INFO)")
+            raise InputError(
+                f"{source.path}: {source.format}, has no allele frequencies to filter by (AF, MAF, INFO)"
+            )
         if self.only_pass and "filter" not in roles:
-            raise InputError(f"{source.path}: {source.format}, has no FILTER column to look for PASS in")
+            raise InputError(
+                f"{source.path}: {source.format}, has no FILTER column to look for PASS in"
+            )
 
     def apply(self, raw: pa.Table, contigs: Mapping[str, int]) -> tuple[pa.Table, dict[str, int]]:
         """Whole records that are wanted, and how many records each filter took out; the first that does is counted.
@@ -101,20 +105,26 @@ class Filters:
         rows = np.repeat(kept, np.diff(firsts, append=raw.num_rows))
         return (raw if kept.all() else raw.filter(pa.array(rows))), removed
 
-    def _wanted(self, raw: pa.Table, contigs: Mapping[str, int]) -> Iterator[tuple[str, Bool[np.ndarray, " rows"]]]:
+    def _wanted(
+        self, raw: pa.Table, contigs: Mapping[str, int]
+    ) -> Iterator[tuple[str, Bool[np.ndarray, " rows"]]]:
         if self.regions is not None:
             yield "regions", _inside(raw, contigs, self.regions)
         if self.only_pass:
             yield "pass", bools(in_full(raw, "passed"))
         if self.by_frequency:
-            frequency = np.asarray(in_full(raw, "frequency").to_numpy(zero_copy_only=False), dtype=np.float64)
+            frequency = np.asarray(
+                in_full(raw, "frequency").to_numpy(zero_copy_only=False), dtype=np.float64
+            )
             minor = np.round(np.minimum(frequency, 1 - frequency), 12)  # 1 - 0.97 is 0.03
             high = 0.5 if self.max_maf is None else self.max_maf
             yield "maf", (minor >= (self.min_maf or 0.0)) & (minor <= high)  # nan is neither
         if self.max_indel_bp is not None:
             yield "indel_length", _indel_bp(raw) <= self.max_indel_bp
 
-    def hashes(self, raw: pa.Table, firsts: Int64[np.ndarray, " records"]) -> UInt64[np.ndarray, " records"]:
+    def hashes(
+        self, raw: pa.Table, firsts: Int64[np.ndarray, " records"]
+    ) -> UInt64[np.ndarray, " records"]:
         """64 bits of each record, of the seed, contig, start and alleles as written: wherever it stands in a file."""
         names = {"chrom": "input_chrom", "start": "start", "ref": "input_ref", "alt": "input_alt"}
         alleles = pa.table({name: in_full(raw, column) for name, column in names.items()})
@@ -122,7 +132,9 @@ class Filters:
         return np.add.reduceat(each, firsts)
 
 
-def with_sample(filters: Filters, batches: Iterable[pa.Table], contigs: Mapping[str, int], *, size: int) -> Filters:
+def with_sample(
+    filters: Filters, batches: Iterable[pa.Table], contigs: Mapping[str, int], *, size: int
+) -> Filters:
     """The same filters with a sample of `size` of the records that they leave.
 
     The sample hangs on the records and the seed, not on their order. Repeats of a record are in it together or not at
@@ -142,8 +154,12 @@ def with_sample(filters: Filters, batches: Iterable[pa.Table], contigs: Mapping[
         kept, _ = everything.apply(raw, contigs)
         if kept.num_rows:
             firsts = np.flatnonzero(ints(in_full(kept, "alt_index"), 1) == 1)
-            smallest = np.unique(np.concatenate([smallest, filters.hashes(kept, firsts)]))[: size + 1]
-    return replace(filters, sample_below=int(smallest[size]) if smallest.size > size else _UNBOUNDED)
+            smallest = np.unique(np.concatenate([smallest, filters.hashes(kept, firsts)]))[
+                : size + 1
+            ]
+    return replace(
+        filters, sample_below=int(smallest[size]) if smallest.size > size else _UNBOUNDED
+    )
 
 
 @dataclass(frozen=True)
@@ -202,7 +218,9 @@ def _indel_bp(raw: pa.Table) -> Int64[np.ndarray, " rows"]:
     return difference
 
 
-def _inside(raw: pa.Table, contigs: Mapping[str, int], regions: Regions) -> Bool[np.ndarray, " rows"]:
+def _inside(
+    raw: pa.Table, contigs: Mapping[str, int], regions: Regions
+) -> Bool[np.ndarray, " rows"]:
     """Whether REF overlaps a region of its contig."""
     start = ints(in_full(raw, "start"), -1)
     end = start + np.maximum(ints(pc.utf8_length(in_full(raw, "input_ref")), 1), 1)
@@ -213,7 +231,9 @@ def _inside(raw: pa.Table, contigs: Mapping[str, int], regions: Regions) -> Bool
         intervals = regions.get(contig)
         if intervals is not None:
             rows = np.flatnonzero(numbers == number)
-            after = np.searchsorted(intervals[:, 0], end[rows])  # regions that begin before the allele ends
+            after = np.searchsorted(
+                intervals[:, 0], end[rows]
+            )  # regions that begin before the allele ends
             ends = np.concatenate([[0], intervals[:, 1]])
             inside[rows] = ends[after] > start[rows]
     return inside

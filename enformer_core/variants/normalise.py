@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, UInt8
 
-from enformer_core.bases import N_CODE, decode, encode
+from enformer_core.genome.alphabet import N_CODE, decode, encode
 
-_STEP_BP = 4  # letters that are looked at together at first; four times as many where they all agree
+_STEP_BP = (
+    4  # letters that are looked at together at first; four times as many where they all agree
+)
 _MOST_STEP_BP = 1 << 16
 _MOST_LETTERS = 1 << 20  # of all alleles that are looked at together
 
@@ -36,7 +38,10 @@ class Normalised:
 
 
 def normalise(
-    start: Int64[np.ndarray, " rows"], ref: pa.Array, alt: pa.Array, codes: UInt8[np.ndarray, " length"]
+    start: Int64[np.ndarray, " rows"],
+    ref: pa.Array,
+    alt: pa.Array,
+    codes: UInt8[np.ndarray, " length"],
 ) -> Normalised:
     """Normal forms of alleles on one contig.
 
@@ -50,14 +55,18 @@ def normalise(
     if not rows.size:
         return Normalised(start, ref, alt)
     index = pa.array(rows)
-    at, refs, alts = _normal_forms(start[rows], _Letters.of(ref.take(index)), _Letters.of(alt.take(index)), codes)
+    at, refs, alts = _normal_forms(
+        start[rows], _Letters.of(ref.take(index)), _Letters.of(alt.take(index)), codes
+    )
     changed = np.zeros(start.size, dtype=bool)
     changed[rows] = True
     moved = start.copy()
     moved[rows] = at
     mask = pa.array(changed)
     return Normalised(
-        moved, pc.replace_with_mask(ref, mask, refs.to_arrow()), pc.replace_with_mask(alt, mask, alts.to_arrow())
+        moved,
+        pc.replace_with_mask(ref, mask, refs.to_arrow()),
+        pc.replace_with_mask(alt, mask, alts.to_arrow()),
     )
 
 
@@ -105,17 +114,23 @@ class _Letters:
     def to_arrow(self) -> pa.Array:
         """The alleles as texts."""
         ends = np.cumsum(self.bp)
-        letters = decode(self.codes[np.arange(self.bp.sum()) + np.repeat(self.first - (ends - self.bp), self.bp)])
+        letters = decode(
+            self.codes[np.arange(self.bp.sum()) + np.repeat(self.first - (ends - self.bp), self.bp)]
+        )
         offsets = np.concatenate([[0], ends]).astype(np.int32)
         return pa.Array.from_buffers(
             pa.string(), self.bp.size, [None, pa.py_buffer(offsets), pa.py_buffer(letters.encode())]
         )
 
-    def from_left(self, rows: Numbers, steps: Int64[np.ndarray, "rows step"]) -> UInt8[np.ndarray, "rows step"]:
+    def from_left(
+        self, rows: Numbers, steps: Int64[np.ndarray, "rows step"]
+    ) -> UInt8[np.ndarray, "rows step"]:
         """The letters so many steps behind each allele's first."""
         return self.codes[self.first[rows, None] + steps]
 
-    def from_right(self, rows: Numbers, steps: Int64[np.ndarray, "rows step"]) -> UInt8[np.ndarray, "rows step"]:
+    def from_right(
+        self, rows: Numbers, steps: Int64[np.ndarray, "rows step"]
+    ) -> UInt8[np.ndarray, "rows step"]:
         """The letters so many steps before each allele's last."""
         return self.codes[(self.first + self.bp)[rows, None] - 1 - steps]
 
@@ -137,7 +152,11 @@ def _normal_forms(
 
 
 def _shifted(
-    rows: Int64[np.ndarray, " some"], start: Numbers, ref: _Letters, alt: _Letters, codes: UInt8[np.ndarray, " length"]
+    rows: Int64[np.ndarray, " some"],
+    start: Numbers,
+    ref: _Letters,
+    alt: _Letters,
+    codes: UInt8[np.ndarray, " length"],
 ) -> tuple[Numbers, _Letters, _Letters]:
     """Of these rows one allele is one base, and the other, longer, ends in it: moved left while that stays so.
 
@@ -148,13 +167,17 @@ def _shifted(
     first = np.where(ref_is_longer, ref.first[rows], alt.first[rows] + ref.codes.size)
     own, at = np.concatenate([ref.codes, alt.codes]), start[rows]
 
-    def letters(among: Numbers, place: Int64[np.ndarray, "rows step"]) -> UInt8[np.ndarray, "rows step"]:
+    def letters(
+        among: Numbers, place: Int64[np.ndarray, "rows step"]
+    ) -> UInt8[np.ndarray, "rows step"]:
         """The genome's before the allele, where the place is negative, and the longer allele's."""
         inside = place >= 0
         of_genome = codes[np.where(inside, 0, at[among, None] + place)]
         return np.where(inside, own[np.where(inside, first[among, None] + place, 0)], of_genome)
 
-    def can_step(among: Numbers, steps: Int64[np.ndarray, "rows step"]) -> Bool[np.ndarray, "rows step"]:
+    def can_step(
+        among: Numbers, steps: Int64[np.ndarray, "rows step"]
+    ) -> Bool[np.ndarray, "rows step"]:
         alike = letters(among, -steps) == letters(among, bp[among, None] - 1 - steps)
         return (alike | (steps == 0)) & (codes[at[among, None] - steps - 1] != N_CODE)
 
@@ -183,7 +206,10 @@ def _shared_bp(
     alt: _Letters,
 ) -> Numbers:
     """Bases that both alleles share at one end; one of each remains."""
-    return _how_far(lambda rows, steps: of_ref(rows, steps) == of_alt(rows, steps), np.minimum(ref.bp, alt.bp) - 1)
+    return _how_far(
+        lambda rows, steps: of_ref(rows, steps) == of_alt(rows, steps),
+        np.minimum(ref.bp, alt.bp) - 1,
+    )
 
 
 def _how_far(agrees: Agrees, most: Numbers) -> Numbers:

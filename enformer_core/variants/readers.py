@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.naming import check_file, expand_inputs, input_digests, input_names
-from enformer_core.variants.sources import open_source
+from enformer_core.variants.input_files import check_file, expand_inputs, input_digests, input_names
+from enformer_core.variants.source import open_source
 from enformer_core.variants.table import RAW_SCHEMA
 
 __all__ = ["describe_inputs", "input_digests", "read_alleles"]
@@ -51,4 +51,6 @@ def describe_inputs(paths: Sequence[Path], table: pa.Table) -> list[dict[str, An
     """
     firsts = table["input_file"].filter(pc.equal(table["alt_index"], 1))
     records = {count["values"]: count["counts"] for count in pc.value_counts(firsts).to_pylist()}
-    return [{**digest, "records": records.get(digest["name"], 0)} for digest in input_digests(paths)]
+    return [
+        {**digest, "records": records.get(digest["name"], 0)} for digest in input_digests(paths)
+    ]

@@ -106,5 +106,7 @@ def has_flag(alleles: pa.Table, flag: Flag) -> pa.Array:
     """Whether each row bears the flag."""
     flags = alleles["flags"].combine_chunks()
     found = np.zeros(len(flags), dtype=bool)
-    found[np.asarray(pc.list_parent_indices(flags).filter(pc.equal(pc.list_flatten(flags), flag)))] = True
+    found[
+        np.asarray(pc.list_parent_indices(flags).filter(pc.equal(pc.list_flatten(flags), flag)))
+    ] = True
     return pa.array(found)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.faults.seaweed import credentials
+from tests.support.seaweed import credentials
 
 CONTIG_BP = 3_000
 RECORDS = 36
@@ -33,7 +33,9 @@ class Drivers:
         started: drivers so far.
     """
 
-    def __init__(self, directory: Path, *, bucket: str, endpoint: str, workers: int, command: Sequence[str]) -> None:
+    def __init__(
+        self, directory: Path, *, bucket: str, endpoint: str, workers: int, command: Sequence[str]
+    ) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._bucket = bucket
@@ -44,7 +46,11 @@ class Drivers:
         self._input = _write_input(directory)
         root = Path(__file__).parents[2]
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("RAY_", "AWS_"))
+            },
             **credentials(endpoint),
             "RAY_AUTH_MODE": "disabled",
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -80,7 +86,9 @@ class Drivers:
         """Start one more."""
         with (self._directory / f"{prefix}.log").open("ab") as log:
             command = self._command(self._module, f"s3://{self._bucket}/{prefix}", self.address)
-            self._running.append(subprocess.Popen(command, env=self.environment, stdout=log, stderr=log))
+            self._running.append(
+                subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+            )
         self.started += 1
 
     def ended(self) -> list[int]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from enformer_core.dataset.layout import content_digest, from_parquet
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.digests import content_digest
 from tests.chaos.reader import Reader
-from tests.faults.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client
+from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client
 
 KEYS = ["input_file", "input_line", "alt_index"]
 
@@ -38,14 +39,22 @@ class Findings:
     hangs: int = 0
 
     def __add__(self, other: "Findings") -> "Findings":
-        return Findings(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        return Findings(
+            *(getattr(self, field.name) + getattr(other, field.name) for field in fields(self))
+        )
 
     def figures(self) -> dict[str, int]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def examine(
-    weed: SeaweedFS, prefix: str, undisturbed: dict[str, Any], *, reader: Reader, created: Counter[str], log: str
+    weed: SeaweedFS,
+    prefix: str,
+    undisturbed: dict[str, Any],
+    *,
+    reader: Reader,
+    created: Counter[str],
+    log: str,
 ) -> tuple[Findings, list[str]]:
     """Read all that a complete run left; what is wrong with it, in counts and in words.
 
@@ -62,12 +71,15 @@ def examine(
     found, planned = (Counter(_keys_of(contents, place)) for place in ("scores/", "plan/"))
     problems = [*reader.problems]
     problems += [
-        f"{path}: stored {count} times" for path, count in created.copy().items() if f"/{prefix}/" in path and count > 1
+        f"{path}: stored {count} times"
+        for path, count in created.copy().items()
+        if f"/{prefix}/" in path and count > 1
     ]
     problems += [
         f"{key}: other values than in the undisturbed run"
         for key, expected in digests_in(undisturbed).items()
-        if digest_of(contents.get(key), key) != expected or digests_in(manifest).get(key) != expected
+        if digest_of(contents.get(key), key) != expected
+        or digests_in(manifest).get(key) != expected
     ]
     problems += [
         f"{name} holds a secret"
@@ -109,18 +121,24 @@ def contents_of(weed: SeaweedFS, prefix: str) -> dict[str, bytes]:
     s3 = client(weed.endpoint)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=weed.bucket, Prefix=f"{prefix}/")
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-    return {key.removeprefix(f"{prefix}/"): s3.get_object(Bucket=weed.bucket, Key=key)["Body"].read() for key in keys}
+    return {
+        key.removeprefix(f"{prefix}/"): s3.get_object(Bucket=weed.bucket, Key=key)["Body"].read()
+        for key in keys
+    }
 
 
 def _strays(contents: dict[str, bytes], manifest: dict[str, Any]) -> list[str]:
     """Tables that the manifest does not name, receipts of no shard, and whatever has no place in a run."""
-    named = {entry[table]["key"] for entry in manifest["objects"] for table in ("scores", "effects")}
+    named = {
+        entry[table]["key"] for entry in manifest["objects"] for table in ("scores", "effects")
+    }
     receipts = {f"commits/shard-{entry['shard']:08d}.json" for entry in manifest["objects"]}
     rest = {"run.json", "tracks.parquet", "manifest.json"}
     return [
         key
         for key in contents
-        if key not in named | receipts | rest and not key.startswith(("plan/part-", "receipts/block-"))
+        if key not in named | receipts | rest
+        and not key.startswith(("plan/part-", "receipts/block-"))
     ]
 
 

@@ -35,7 +35,14 @@ class Node:
         with log.open("ab") as file:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-c", _RAY, "start", "--block", "--node-ip-address=127.0.0.1"),
+                    *(
+                        sys.executable,
+                        "-c",
+                        _RAY,
+                        "start",
+                        "--block",
+                        "--node-ip-address=127.0.0.1",
+                    ),
                     *("--object-store-memory=80000000", *arguments),
                 ],
                 env=environment,
@@ -60,7 +67,9 @@ class Node:
         found = []
         for process in self.family():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if any(word.startswith("ray::") and "Replica" in word for word in process.cmdline()[:1]):
+                if any(
+                    word.startswith("ray::") and "Replica" in word for word in process.cmdline()[:1]
+                ):
                     found.append(process)
         return found
 
@@ -86,7 +95,9 @@ class Machines:
 
     def __init__(self, directory: Path, *, nodes: int, cpus: int, environment: dict[str, str]):
         self._count, self._cpus = nodes, cpus
-        self._temp = Path("/tmp") / f"chaos-ray-{os.getpid()}"  # paths of sockets may not be longer than 107 bytes
+        self._temp = (
+            Path("/tmp") / f"chaos-ray-{os.getpid()}"
+        )  # paths of sockets may not be longer than 107 bytes
         self._environment = {**environment, _MARK: str(self._temp)}
         self._port = _free_ports(1)[0]
         self._head: Node | None = None
@@ -136,7 +147,10 @@ class Machines:
             agent, metrics = _free_ports(2)
             arguments = [f"--address={self.address}", f"--num-cpus={self._cpus}"]
             arguments += ["--include-log-monitor=false"]  # the head's is enough on one machine
-            arguments += [f"--dashboard-agent-listen-port={agent}", f"--metrics-export-port={metrics}"]
+            arguments += [
+                f"--dashboard-agent-listen-port={agent}",
+                f"--metrics-export-port={metrics}",
+            ]
             self._nodes.append(Node(arguments, self._environment, self._directory / "nodes.log"))
             time.sleep(0.3)
 

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cluster.pool import StagedFunction, WorkerFactory
-from enformer_core.dataset.layout import scores_schema
+from enformer_core.analyses.variant_effects import strongest_effects
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import read_shard
-from enformer_core.dataset.work import ShardWork
-from enformer_core.scoring.effects import strongest_effects
+from enformer_core.dataset.schemas import scores_schema
+from enformer_core.dataset.shard_task import ShardWork
 from tests.chaos.drivers import TALLY
 
 TRACKS = 8
@@ -101,7 +101,9 @@ def _scores(rows: pa.Table) -> pa.Table:
     schema = scores_schema(("sad",))
     columns = {
         **{name: rows[name] for name in rows.column_names},
-        "variant_id": pa.array([f"{at}:{number}" for number, at in enumerate(rows["start"].to_pylist())]),
+        "variant_id": pa.array(
+            [f"{at}:{number}" for number, at in enumerate(rows["start"].to_pylist())]
+        ),
         "pos": pc.add(rows["start"], 1),
         "offset_bp": pa.array([0] * rows.num_rows, pa.int32()),
         "sad": pa.array(list(values), pa.list_(pa.float32())),
@@ -117,11 +119,11 @@ def _effects(scores: pa.Table) -> pa.Table:
 
 def main() -> int:
     """Run the command."""
-    from jobs import cli, score_variants  # noqa: PLC0415 - workers import this module too, and not torch
+    from jobs import cli, score  # noqa: PLC0415 - workers import this module too, and not torch
     from tests.chaos import paced  # noqa: PLC0415 - by the name that workers find
 
-    kind, seconds, make = sys.argv.pop(1), float(sys.argv.pop(1)), score_variants._factory
-    score_variants._factory = {
+    kind, seconds, make = sys.argv.pop(1), float(sys.argv.pop(1)), score._factory
+    score._factory = {
         "model": lambda request, ledger: paced.SlowFactory(make(request, ledger), seconds),
         "toy": lambda request, ledger: paced.ToyFactory(ledger, seconds),
     }[kind]

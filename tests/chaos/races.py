@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.chaos.drivers import Drivers
 from tests.chaos.findings import contents_of, digest_of, digests_in
-from tests.faults.proxy import FaultProxy
-from tests.faults.seaweed import SeaweedFS
+from tests.support.proxy import FaultProxy
+from tests.support.seaweed import SeaweedFS
 
 _SHARD_OBJECTS = ("scores", "effects", "commits")
 
@@ -33,7 +33,9 @@ class Races:
     race_differences: int = 0
 
     def __add__(self, other: "Races") -> "Races":
-        return Races(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        return Races(
+            *(getattr(self, field.name) + getattr(other, field.name) for field in fields(self))
+        )
 
     def figures(self) -> dict[str, int]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -44,7 +46,12 @@ class Races:
 
 
 def race(
-    prefix: str, drivers: Drivers, *, weed: SeaweedFS, proxy: FaultProxy, undisturbed: dict[str, Any]
+    prefix: str,
+    drivers: Drivers,
+    *,
+    weed: SeaweedFS,
+    proxy: FaultProxy,
+    undisturbed: dict[str, Any],
 ) -> tuple[Races, list[str]]:
     """One race; what it came to in counts, and what was wrong in words.
 
@@ -87,6 +94,10 @@ def _differences(contents: dict[str, bytes], undisturbed: dict[str, Any]) -> lis
     receipts = [key for key in contents if key.startswith("commits/")]
     stored = {key: digest_of(contents[key], key) for key in tables}
     return [
-        *([] if stored == expected == digests_in(json.loads(contents["manifest.json"])) else ["other tables"]),
+        *(
+            []
+            if stored == expected == digests_in(json.loads(contents["manifest.json"]))
+            else ["other tables"]
+        ),
         *([] if len(receipts) == undisturbed["shards"] else [f"{len(receipts)} receipts"]),
     ]

@@ -7,7 +7,7 @@ import botocore.exceptions
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.faults.seaweed import client
+from tests.support.seaweed import client
 
 TABLES = ("scores/", "effects/")
 
@@ -45,7 +45,9 @@ class Reader:
             self.looks += 1
 
     def _look(self) -> None:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{self._prefix}/")
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{self._prefix}/"
+        )
         seen = {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", ())}
         for key in self._known.keys() - seen.keys():
             self.problems.append(f"{key}: was there and is gone")

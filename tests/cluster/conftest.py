@@ -1,13 +1,12 @@
 """Ray is started once for all tests of pools; the pools under test find it running and leave it so."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import toys
 
-from cluster.ray_pool import RayPool
+from cluster.ray_backend import RayPool
+from tests.support import toys
 
 HERE = Path(__file__).parent
 
@@ -16,7 +15,7 @@ HERE = Path(__file__).parent
 def ray_environment() -> Iterator[None]:
     """Workers find the toys, and Ray writes no token into the home directory."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent.parent)]))
+        patch.setenv("PYTHONPATH", str(HERE.parent.parent))
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.delenv("OMP_NUM_THREADS", raising=False)
         yield

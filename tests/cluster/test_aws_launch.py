@@ -24,12 +24,20 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         make_profiles()
         ec2 = boto3.client("ec2")
-        config = bootstrap_aws(prepare_config(cluster_with(ec2.describe_images(Owners=["amazon"])["Images"][0])))
+        config = bootstrap_aws(
+            prepare_config(cluster_with(ec2.describe_images(Owners=["amazon"])["Images"][0]))
+        )
         provider = AWSNodeProvider(config["provider"], config["cluster_name"])
         for name, kind in config["available_node_types"].items():
             provider.create_node(kind["node_config"], {"ray-user-node-type": name}, 1)
-        machines = [each for group in ec2.describe_instances()["Reservations"] for each in group["Instances"]]
-        groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["ray-autoscaler-*"]}])
+        machines = [
+            each
+            for group in ec2.describe_instances()["Reservations"]
+            for each in group["Instances"]
+        ]
+        groups = ec2.describe_security_groups(
+            Filters=[{"Name": "group-name", "Values": ["ray-autoscaler-*"]}]
+        )
     by_kind = {tags_of(machine)["ray-user-node-type"]: machine for machine in machines}
     return {"machines": by_kind, "groups": groups["SecurityGroups"]}
 
@@ -55,13 +63,16 @@ def tags_of(machine: dict[str, Any]) -> dict[str, str]:
 
 
 def test_workers_are_spot_and_the_head_is_not(launched):
-    kinds = {name: machine.get("InstanceLifecycle") for name, machine in launched["machines"].items()}
+    kinds = {
+        name: machine.get("InstanceLifecycle") for name, machine in launched["machines"].items()
+    }
     assert kinds == {"head": None, "worker.l4": "spot", "worker.a10g": "spot"}
 
 
 def test_each_machine_has_its_own_profile_and_guards_its_credentials(launched):
     profiles = {
-        name: machine["IamInstanceProfile"]["Arn"].split("/")[-1] for name, machine in launched["machines"].items()
+        name: machine["IamInstanceProfile"]["Arn"].split("/")[-1]
+        for name, machine in launched["machines"].items()
     }
     assert profiles == {
         "head": "enformer-ray-head",
@@ -70,7 +81,9 @@ def test_each_machine_has_its_own_profile_and_guards_its_credentials(launched):
     }
     for machine in launched["machines"].values():
         assert machine["MetadataOptions"]["HttpTokens"] == "required"
-        assert tags_of(machine)["ray-cluster-name"] == "enformer-ray"  # what the launcher's policy goes by
+        assert (
+            tags_of(machine)["ray-cluster-name"] == "enformer-ray"
+        )  # what the launcher's policy goes by
 
 
 def test_only_ssh_is_open_to_the_outside(launched):
@@ -79,4 +92,6 @@ def test_only_ssh_is_open_to_the_outside(launched):
     from_outside = [rule for rule in group["IpPermissions"] if rule["IpRanges"]]
     assert [(rule["FromPort"], rule["ToPort"]) for rule in from_outside] == [(22, 22)]
     within = [rule for rule in group["IpPermissions"] if not rule["IpRanges"]]
-    assert all(pair["GroupId"] == group["GroupId"] for rule in within for pair in rule["UserIdGroupPairs"])
+    assert all(
+        pair["GroupId"] == group["GroupId"] for rule in within for pair in rule["UserIdGroupPairs"]
+    )

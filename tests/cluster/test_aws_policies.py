@@ -13,7 +13,11 @@ RUNS = "arn:aws:s3:::BUCKET/runs/first/scores/chrom=chr20/shard-00000042.parquet
 INPUT = "arn:aws:s3:::BUCKET/input/hg38.fa"
 BUCKET = "arn:aws:s3:::BUCKET"
 # What S3 says of a request: a put or the completion of a multipart upload creates an object, its other steps do not.
-CREATE = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true", "aws:SecureTransport": "true"}
+CREATE = {
+    "s3:if-none-match": "*",
+    "s3:ObjectCreationOperation": "true",
+    "aws:SecureTransport": "true",
+}
 OVERWRITE = {"s3:ObjectCreationOperation": "true", "aws:SecureTransport": "true"}
 UPLOAD_PART = {"s3:ObjectCreationOperation": "false", "aws:SecureTransport": "true"}
 READ = {"aws:SecureTransport": "true"}
@@ -101,7 +105,11 @@ def test_no_policy_of_a_worker_grants_deletion_or_a_family_of_actions():
 
 def test_create_only_is_enforced_in_the_documented_form():
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html"""
-    (enforced,) = [statement for statement in statements("bucket_policy.json") if statement["Action"] == "s3:PutObject"]
+    (enforced,) = [
+        statement
+        for statement in statements("bucket_policy.json")
+        if statement["Action"] == "s3:PutObject"
+    ]
     assert enforced["Condition"] == {
         "Null": {"s3:if-none-match": "true"},
         "Bool": {"s3:ObjectCreationOperation": "true"},
@@ -114,5 +122,7 @@ def test_the_head_ends_only_machines_of_this_cluster_and_touches_no_data():
         actions = listed(statement["Action"])
         assert not [action for action in actions if "*" in action or action.startswith("s3:")]
         if "ec2:TerminateInstances" in actions:
-            assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/ray-cluster-name": "enformer-ray"}}
+            assert statement["Condition"] == {
+                "StringEquals": {"aws:ResourceTag/ray-cluster-name": "enformer-ray"}
+            }
     assert by_name["GiveWorkersTheirProfile"]["Resource"].endswith(":role/enformer-ray-worker")

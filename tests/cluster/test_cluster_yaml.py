@@ -78,7 +78,9 @@ def test_a_misspelt_setting_is_caught(config, schema, path):
         place = place[step]
     for name in list(place):
         place[name + "z"] = place.pop(name)
-        with pytest.raises(jsonschema.ValidationError, match=f"{name}z|'{name}' is a required property"):
+        with pytest.raises(
+            jsonschema.ValidationError, match=f"{name}z|'{name}' is a required property"
+        ):
             jsonschema.validate(config, schema)
         place[name] = place.pop(name + "z")
 
@@ -101,13 +103,31 @@ def misspell(name: str) -> Callable[[Config], None]:
         (lambda node: misspell("MarketType")(node["InstanceMarketOptions"]), "MarketTypez"),
         (lambda node: misspell("Encrypted")(node["BlockDeviceMappings"][0]["Ebs"]), "Encryptedz"),
         (lambda node: node["BlockDeviceMappings"][0]["Ebs"].update(VolumeSize="100"), "VolumeSize"),
-        (lambda node: node["InstanceMarketOptions"].update(MarketType="spott"), "MarketType = spott"),
-        (lambda node: node["MetadataOptions"].update(HttpTokens="requierd"), "HttpTokens = requierd"),
+        (
+            lambda node: node["InstanceMarketOptions"].update(MarketType="spott"),
+            "MarketType = spott",
+        ),
+        (
+            lambda node: node["MetadataOptions"].update(HttpTokens="requierd"),
+            "HttpTokens = requierd",
+        ),
         (lambda node: node.update(InstanceType="g6.2xlagre"), "InstanceType = g6.2xlagre"),
     ],
-    ids=["market", "profile", "image", "market type", "encryption", "size as text", "spott", "requierd", "xlagre"],
+    ids=[
+        "market",
+        "profile",
+        "image",
+        "market type",
+        "encryption",
+        "size as text",
+        "spott",
+        "requierd",
+        "xlagre",
+    ],
 )
-def test_a_misspelt_field_or_value_of_a_machine_is_caught(config, machine, schema, change, complaint):
+def test_a_misspelt_field_or_value_of_a_machine_is_caught(
+    config, machine, schema, change, complaint
+):
     node = copy.deepcopy(config["available_node_types"]["worker.l4"]["node_config"])
     change(node)
     assert any(complaint in line for line in complaints(node, machine))
@@ -124,7 +144,11 @@ def test_there_is_one_head_it_does_no_work_and_is_not_taken_away(config):
 
 
 def test_workers_are_on_spot_have_a_gpu_and_go_when_idle(config):
-    workers = [kind for name, kind in config["available_node_types"].items() if name != config["head_node_type"]]
+    workers = [
+        kind
+        for name, kind in config["available_node_types"].items()
+        if name != config["head_node_type"]
+    ]
     assert [kind["node_config"]["InstanceType"] for kind in workers] == ["g6.2xlarge", "g5.2xlarge"]
     for kind in workers:
         assert kind["min_workers"] == 0
@@ -136,7 +160,10 @@ def test_workers_are_on_spot_have_a_gpu_and_go_when_idle(config):
 def test_no_key_is_stored_and_each_machine_has_its_profile(config):
     for kind in config["available_node_types"].values():
         assert kind["node_config"]["IamInstanceProfile"]["Name"]
-        assert kind["node_config"]["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+        assert kind["node_config"]["MetadataOptions"] == {
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 1,
+        }
         assert all(disk["Ebs"]["Encrypted"] for disk in kind["node_config"]["BlockDeviceMappings"])
     assert "AWS_" not in FILE.read_text()
 
@@ -146,7 +173,8 @@ def test_every_node_demands_the_token_and_is_given_it(config):
         starts = [command for command in commands if "ray start" in command]
         assert starts
         assert all(
-            "RAY_AUTH_MODE=token ray start" in start.replace("RAY_USAGE_STATS_ENABLED=0 ", "") for start in starts
+            "RAY_AUTH_MODE=token ray start" in start.replace("RAY_USAGE_STATS_ENABLED=0 ", "")
+            for start in starts
         )
     assert "disabled" not in FILE.read_text()
     assert config["file_mounts"]["/home/ubuntu/.ray/auth_token"] == "~/.ray/auth_token"
@@ -162,7 +190,12 @@ def test_the_dashboard_stays_on_loopback(config):
 def test_nodes_get_the_packages_and_what_their_installation_reads_and_no_more(config):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     rooms = {package.split(".")[0] for package in project["tool"]["setuptools"]["packages"]}
-    read = {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml", "requirements.lock"}
+    read = {
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+        "pyproject.toml",
+        "requirements.lock",
+    }
     mounts = dict(config["file_mounts"])
     mounts.pop("/home/ubuntu/.ray/auth_token")
     assert mounts == {f"/home/ubuntu/enformer-ray/{name}": name for name in rooms | read}
@@ -171,4 +204,6 @@ def test_nodes_get_the_packages_and_what_their_installation_reads_and_no_more(co
 
 def test_there_is_no_science_in_it(config):
     text = json.dumps(config).lower()
-    assert not [word for word in ("fasta", "vcf", "weights", "hg38", "shard", "variant") if word in text]
+    assert not [
+        word for word in ("fasta", "vcf", "weights", "hg38", "shard", "variant") if word in text
+    ]

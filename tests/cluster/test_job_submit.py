@@ -21,7 +21,16 @@ from jobs.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
-LEFT_AT_HOME = {".git", ".venv", "tests", "benchmarks", "docs", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+LEFT_AT_HOME = {
+    ".git",
+    ".venv",
+    "tests",
+    "benchmarks",
+    "docs",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+}
 
 
 @dataclass(frozen=True)
@@ -65,27 +74,50 @@ def family_of(pid: int) -> list[psutil.Process]:
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """`ray start --head --block` on loopback, with a home and a token of its own; ended by its pids."""
     home = tmp_path_factory.mktemp("home")
-    temp = Path("/tmp") / f"submit-{os.getpid()}"  # paths of sockets may not be longer than 107 bytes
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("RAY_") and name not in ("PYTHONPATH", "OMP_NUM_THREADS")
-    } | {
-        "HOME": str(home),
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "RAY_AUTH_MODE": "token",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces 127.0.0.1 by the machine's own address
-    }
-    subprocess.run([BIN / "ray", "get-auth-token", "--generate"], check=True, capture_output=True, env=environment)
+    temp = (
+        Path("/tmp") / f"submit-{os.getpid()}"
+    )  # paths of sockets may not be longer than 107 bytes
+    environment = (
+        {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("RAY_") and name not in ("PYTHONPATH", "OMP_NUM_THREADS")
+        }
+        | {
+            "HOME": str(home),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "RAY_AUTH_MODE": "token",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces 127.0.0.1 by the machine's own address
+        }
+    )
+    subprocess.run(
+        [BIN / "ray", "get-auth-token", "--generate"],
+        check=True,
+        capture_output=True,
+        env=environment,
+    )
     port, dashboard, agent, client = free_ports(4)
     command = [
-        *(BIN / "ray", "start", "--head", "--block", "--num-cpus=2", "--object-store-memory=100000000"),
+        *(
+            BIN / "ray",
+            "start",
+            "--head",
+            "--block",
+            "--num-cpus=2",
+            "--object-store-memory=100000000",
+        ),
         *("--node-ip-address=127.0.0.1", f"--port={port}", f"--ray-client-server-port={client}"),
-        *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}"),
+        *(
+            "--dashboard-host=127.0.0.1",
+            f"--dashboard-port={dashboard}",
+            f"--dashboard-agent-listen-port={agent}",
+        ),
         f"--temp-dir={temp}",
     ]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         started = Head(f"http://127.0.0.1:{dashboard}", process.pid, environment)
         try:
             wait_for(started)
@@ -98,7 +130,9 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
 def wait_for(head: Head, timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while status_without_token(head) is None:
-        assert time.monotonic() < deadline, "the dashboard does not answer: is ray[default] installed?"
+        assert time.monotonic() < deadline, (
+            "the dashboard does not answer: is ray[default] installed?"
+        )
         time.sleep(0.2)
 
 
@@ -132,14 +166,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     genome.write_text(f">chr1\n{letters}\n")
     other = {"A": "C", "C": "G", "G": "T", "T": "A"}
     body = "".join(
-        f"chr1\t{pos}\t.\t{letters[pos - 1]}\t{other[letters[pos - 1]]}\t.\t.\t.\n" for pos in (1000, 2000, 3000)
+        f"chr1\t{pos}\t.\t{letters[pos - 1]}\t{other[letters[pos - 1]]}\t.\t.\t.\n"
+        for pos in (1000, 2000, 3000)
     )
     variants = directory / "small.vcf"
-    variants.write_text(f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{body}")
+    variants.write_text(
+        f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{body}"
+    )
     return variants, genome
 
 
-def test_a_submitted_run_ends_verified_with_the_code_of_the_checkout(head, inputs, tmp_path, capsys):
+def test_a_submitted_run_ends_verified_with_the_code_of_the_checkout(
+    head, inputs, tmp_path, capsys
+):
     variants, genome = inputs
     out = tmp_path / "out"
     score = (
@@ -189,7 +228,13 @@ def test_all_that_listens_listens_on_loopback(head):
 def test_without_a_token_a_head_that_demands_one_does_not_start(head, tmp_path):
     """What ray_cluster.yaml relies on: RAY_AUTH_MODE=token refuses where the file with the token is missing."""
     ended = subprocess.run(
-        [BIN / "ray", "start", "--head", "--node-ip-address=127.0.0.1", f"--port={free_ports(1)[0]}"],
+        [
+            BIN / "ray",
+            "start",
+            "--head",
+            "--node-ip-address=127.0.0.1",
+            f"--port={free_ports(1)[0]}",
+        ],
         check=False,
         capture_output=True,
         text=True,

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toys
 
-from cluster.in_process import InProcessPool
-from cluster.pool import Event, Pool, PoolError, Task, TaskDone, TaskFailed, TaskStarted, WorkerReady
-from cluster.ray_pool import RayPool
+from cluster.local_backend import InProcessPool
+from cluster.pool import (
+    Event,
+    Pool,
+    PoolError,
+    Task,
+    TaskDone,
+    TaskFailed,
+    TaskStarted,
+    WorkerReady,
+)
+from cluster.ray_backend import RayPool
+from tests.support import toys
 
 WORKERS = 2
 MakePool = Callable[[Any], Pool]
@@ -73,7 +82,9 @@ def test_tasks_are_taken_only_as_workers_get_free(make_pool):
     with make_pool(toys.performer) as pool:
         for event in pool.run(endless):
             done += isinstance(event, TaskDone)
-            peek = int(repr(taken)[len("count(") : -1])  # how many the pool has taken, without taking one
+            peek = int(
+                repr(taken)[len("count(") : -1]
+            )  # how many the pool has taken, without taking one
             assert peek - done <= 4 * WORKERS + 1
             if done == 50:
                 break
@@ -83,7 +94,9 @@ def test_tasks_are_taken_only_as_workers_get_free(make_pool):
 def test_a_failing_task_is_reported_with_its_own_exception_and_stops_nothing(make_pool):
     error = toys.PickleableError("bad allele", {"line": 12})
     with make_pool(toys.performer) as pool:
-        ends = {event.key: event for event in outcomes(pool.run(numbered([1, ("raise", error), 3])))}
+        ends = {
+            event.key: event for event in outcomes(pool.run(numbered([1, ("raise", error), 3])))
+        }
     failed = ends["task 1"]
     assert isinstance(failed, TaskFailed)
     assert type(failed.error) is toys.PickleableError
@@ -94,7 +107,10 @@ def test_a_failing_task_is_reported_with_its_own_exception_and_stops_nothing(mak
 
 
 def test_a_factory_that_raises_stops_the_run_with_its_own_exception(make_pool):
-    with make_pool(toys.broken) as pool, pytest.raises(toys.PickleableError, match="no model here") as caught:
+    with (
+        make_pool(toys.broken) as pool,
+        pytest.raises(toys.PickleableError, match="no model here") as caught,
+    ):
         list(pool.run(numbered([1])))
     assert caught.value.detail == {"code": 7}
 
@@ -130,7 +146,9 @@ def test_a_closed_pool_says_so(make_pool):
 
 def test_the_pool_in_process_stays_in_process():
     with InProcessPool(toys.performer) as pool:
-        assert [end.result for end in outcomes(pool.run([Task("pid", ("sleep", 0))]))] == [os.getpid()]
+        assert [end.result for end in outcomes(pool.run([Task("pid", ("sleep", 0))]))] == [
+            os.getpid()
+        ]
 
 
 def test_interrupting_the_pool_in_process_interrupts():

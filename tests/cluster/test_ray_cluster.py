@@ -108,7 +108,11 @@ def where(payload: tuple[str, float]) -> tuple[str, str | None, int]:
     if verb == "stop once" and not (marker := Path(os.environ["MARKER"])).exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGSTOP)
-    return ray.get_runtime_context().get_node_id(), os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpid()
+    return (
+        ray.get_runtime_context().get_node_id(),
+        os.environ.get("CUDA_VISIBLE_DEVICES"),
+        os.getpid(),
+    )
 
 
 def main() -> None:
@@ -120,7 +124,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         os.environ["MARKER"] = str(Path(directory) / "stopped")
         small = {"object_store_memory": 80_000_000, "node_ip_address": "127.0.0.1"}
-        cluster = Cluster(initialize_head=True, head_node_args={**GPU_NODE, "include_dashboard": False, **small})
+        cluster = Cluster(
+            initialize_head=True, head_node_args={**GPU_NODE, "include_dashboard": False, **small}
+        )
         try:
             ray.init(address=cluster.address, log_to_driver=False)
             print(json.dumps(Scenes(partial(cluster.add_node, **small), cluster).told()))
@@ -149,29 +155,31 @@ class Scenes:
 
     def run(self, tasks: Iterable[tuple[str, Any]], gpus: float, **settings: Any) -> Iterator[Any]:
         from cluster.pool import Computing, Task  # noqa: PLC0415
-        from cluster.ray_pool import RayPool  # noqa: PLC0415
+        from cluster.ray_backend import RayPool  # noqa: PLC0415
 
         settings = {"workers": None, "cpus_per_worker": 1, "gpus_per_worker": gpus} | settings
         with RayPool(lambda: Computing(where), address="auto", **settings) as pool:
             yield from pool.run(Task(key, payload) for key, payload in tasks)
 
     def placed(self, gpus: float, *, workers: int) -> dict[str, Any]:
-        events = list(self.run([(f"task {number}", ("", 0.5)) for number in range(4 * workers)], gpus))
+        events = list(
+            self.run([(f"task {number}", ("", 0.5)) for number in range(4 * workers)], gpus)
+        )
         names = [node.node_id for node in self._nodes]
         processes = {event.result[2]: event.result for event in events if kind(event) == "TaskDone"}
         places = sorted([names.index(node), devices] for node, devices, _ in processes.values())
         return {"ready": keys(events, "WorkerReady", "worker"), "places": places}
 
     def scarcity(self) -> dict[str, Any]:
-        from cluster import crew  # noqa: PLC0415
+        from cluster import worker_set  # noqa: PLC0415
 
-        patience_s, crew._PATIENCE_S = crew._PATIENCE_S, 1.0
+        patience_s, worker_set._PATIENCE_S = worker_set._PATIENCE_S, 1.0
         events, large = [], None
         for event in self.run([("needs two", ("", 0.1))], 2):
             events.append(event)
             if kind(event) == "PoolNotice" and large is None:
                 large = self._add_node(num_cpus=1, num_gpus=2)
-        crew._PATIENCE_S = patience_s
+        worker_set._PATIENCE_S = patience_s
         self._cluster.remove_node(large)
         return {"notices": keys(events, "PoolNotice", "text"), "done": keys(events, "TaskDone")}
 
@@ -202,7 +210,10 @@ class Scenes:
 
     def worker_stopped(self) -> dict[str, Any]:
         """SIGSTOP in the last task, as on a machine that swaps; its second copy is done elsewhere."""
-        tasks = [*((f"task {number}", ("", 0.5)) for number in range(3)), ("task 3", ("stop once", 0.5))]
+        tasks = [
+            *((f"task {number}", ("", 0.5)) for number in range(3)),
+            ("task 3", ("stop once", 0.5)),
+        ]
         events, stopped = [], []
         for event in self.run(tasks, 1):
             events.append(event)
@@ -212,16 +223,20 @@ class Scenes:
         return {
             "done": sorted(keys(events, "TaskDone")),
             "workers of the stopped task": len(
-                {event.worker for event in events if kind(event) == "TaskStarted" and event.key == "task 3"}
+                {
+                    event.worker
+                    for event in events
+                    if kind(event) == "TaskStarted" and event.key == "task 3"
+                }
             ),
             "ends when it goes on": ends(pid),
         }
 
     def head_killed(self) -> dict[str, Any]:
-        from cluster import head  # noqa: PLC0415
+        from cluster import ray_backend  # noqa: PLC0415
         from cluster.pool import PoolError  # noqa: PLC0415
 
-        head._PATIENCE_S, head._EVERY_S = 2.0, 0.5
+        ray_backend._PATIENCE_S, ray_backend._EVERY_S = 2.0, 0.5
         (control,) = self._cluster.head_node.all_processes["gcs_server"]
         killed_s = 0.0
         try:

@@ -35,7 +35,13 @@ def objects_in(place: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
     """Where each mapping of a document lies."""
     if isinstance(place, dict):
         yield path
-    entries = place.items() if isinstance(place, dict) else enumerate(place) if isinstance(place, list) else ()
+    entries = (
+        place.items()
+        if isinstance(place, dict)
+        else enumerate(place)
+        if isinstance(place, list)
+        else ()
+    )
     for name, inner in entries:
         yield from objects_in(inner, (*path, name))
 
@@ -56,7 +62,9 @@ def test_every_field_at_every_depth_misspelt_is_caught(manifest, schema):
     assert len(places) > 20
     for path in places:
         for name in at(manifest, path):
-            wrong = copy.deepcopy(manifest)  # a copy shares nothing, so YAML's anchors do not spread the change
+            wrong = copy.deepcopy(
+                manifest
+            )  # a copy shares nothing, so YAML's anchors do not spread the change
             place = at(wrong, path)
             place[f"{name}z"] = place.pop(name)
             with pytest.raises(jsonschema.ValidationError):
@@ -109,7 +117,9 @@ def test_each_worker_has_one_gpu_and_nobody_has_privileges_or_keys(manifest):
         (container,) = pod["containers"]
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["resources"]["requests"] == container["resources"]["limits"]
-        assert not [entry for entry in container["env"] if re.search("KEY|SECRET|TOKEN|AUTH", entry["name"])]
+        assert not [
+            entry for entry in container["env"] if re.search("KEY|SECRET|TOKEN|AUTH", entry["name"])
+        ]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
@@ -119,7 +129,9 @@ def test_its_command_is_one_that_the_command_line_takes(manifest):
     given = vars(_parser().parse_args(arguments))
     assert given["ray"] == "auto"
     assert given["device"] == "cuda"
-    assert given["workers"] == manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplicas"]
+    assert (
+        given["workers"] == manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplicas"]
+    )
 
 
 def test_its_runtime_environment_is_that_of_submitted_runs(manifest):
@@ -129,29 +141,45 @@ def test_its_runtime_environment_is_that_of_submitted_runs(manifest):
 
 
 def test_ray_is_of_one_version_in_manifest_image_and_lock(manifest):
-    (pinned,) = re.findall(r"^ray(?:\[\w+\])?==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    (pinned,) = re.findall(
+        r"^ray(?:\[\w+\])?==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
     assert manifest["spec"]["rayClusterSpec"]["rayVersion"] == pinned
     assert f"rayproject/ray:{pinned}-" in (KUBERAY / "Dockerfile").read_text()
 
 
 def test_the_image_is_made_from_all_that_the_installation_reads():
-    copies = re.findall(r"^COPY --chown=ray (.+) \S+$", (KUBERAY / "Dockerfile").read_text(), re.MULTILINE)
+    copies = re.findall(
+        r"^COPY --chown=ray (.+) \S+$", (KUBERAY / "Dockerfile").read_text(), re.MULTILINE
+    )
     copied = set(" ".join(copies).split())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     rooms = {package.split(".")[0] for package in project["tool"]["setuptools"]["packages"]}
-    read = {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml", "requirements.lock"}
+    read = {
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+        "pyproject.toml",
+        "requirements.lock",
+    }
     assert copied == rooms | read
 
 
-@pytest.mark.skipif("ENFORMER_RAY_RAYJOB_CRD" not in os.environ, reason="ENFORMER_RAY_RAYJOB_CRD: no KubeRay CRD given")
+@pytest.mark.skipif(
+    "ENFORMER_RAY_RAYJOB_CRD" not in os.environ,
+    reason="ENFORMER_RAY_RAYJOB_CRD: no KubeRay CRD given",
+)
 def test_it_fits_the_operators_own_definition(manifest):
     """With KubeRay's `ray.io_rayjobs.yaml`, which is too large to be kept here."""
-    definition = yaml.load(Path(os.environ["ENFORMER_RAY_RAYJOB_CRD"]).read_text(), yaml.CSafeLoader)
+    definition = yaml.load(
+        Path(os.environ["ENFORMER_RAY_RAYJOB_CRD"]).read_text(), yaml.CSafeLoader
+    )
     (version,) = [version for version in definition["spec"]["versions"] if version["name"] == "v1"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     for path in list(objects_in(spec)):
         place = at(spec, path)
-        if isinstance(place.get("properties"), dict) and not place.get("x-kubernetes-preserve-unknown-fields"):
+        if isinstance(place.get("properties"), dict) and not place.get(
+            "x-kubernetes-preserve-unknown-fields"
+        ):
             place.setdefault("additionalProperties", False)
         if place.get("x-kubernetes-int-or-string") is True:
             place.pop("type", None)

@@ -10,9 +10,7 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_fleet import NEVER, Does, Part, ToyFleet, numbered
 
-from cluster.errands import Errand
 from cluster.pool import (
     Event,
     PoolError,
@@ -27,6 +25,8 @@ from cluster.pool import (
     WorkerReady,
 )
 from cluster.scheduler import Scheduler
+from cluster.task_queue import Errand
+from tests.support.toy_fleet import NEVER, Does, Part, ToyFleet, numbered
 
 
 class StorageDownError(Exception):
@@ -97,14 +97,18 @@ def test_a_worker_has_three_tasks_at_most_and_one_when_few_are_left():
 def test_the_last_tasks_are_spread_over_all_workers():
     fleet = ToyFleet(machines={"m": 4})
     course(fleet, numbered(*[Does(10.0)] * 4))
-    assert sorted(worker for _, worker, _ in fleet.applied) == [f"worker-{number}" for number in range(4)]
+    assert sorted(worker for _, worker, _ in fleet.applied) == [
+        f"worker-{number}" for number in range(4)
+    ]
     assert fleet.now_s == pytest.approx(15)
 
 
 def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
     fleet = ToyFleet(machines={"m": 4})
     read = iter(Task(f"t{number}", Does(0.01)) for number in range(20_000))
-    others = [thing for thing in gc.get_objects() if type(thing) is Errand]  # that earlier tests have left
+    others = [
+        thing for thing in gc.get_objects() if type(thing) is Errand
+    ]  # that earlier tests have left
     done = 0
     with pool_on(fleet) as pool:
         for event in pool.run(read):
@@ -112,7 +116,10 @@ def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
             if done == 10_000:
                 gc.collect()
                 # `isinstance` would ask all that other tests have imported for its class, to which lazy things object.
-                assert sum(type(thing) is Errand for thing in gc.get_objects()) - len(others) <= 4 * 3 + 10
+                assert (
+                    sum(type(thing) is Errand for thing in gc.get_objects()) - len(others)
+                    <= 4 * 3 + 10
+                )
                 break
     assert 20_000 - 10_000 - sum(1 for _ in read) <= 4 * 3 + 10
 
@@ -120,7 +127,9 @@ def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
 def test_a_task_is_said_to_have_started_before_it_is_done():
     fleet = ToyFleet(machines={"m": 2})
     started = set()
-    for event in course(fleet, numbered(*[Does(1.0, storing_s=2.5 if number % 3 else 0.1) for number in range(20)])):
+    for event in course(
+        fleet, numbered(*[Does(1.0, storing_s=2.5 if number % 3 else 0.1) for number in range(20)])
+    ):
         if isinstance(event, TaskStarted):
             started.add(event.key)
         if isinstance(event, TaskDone):
@@ -151,7 +160,9 @@ def test_a_worker_that_died_rests_until_it_answers():
     fleet.restart_s = 40.0
     events = [*timed(fleet, numbered(Does(1.0, dies=True), Does(1.0), Does(1.0)))]
     lost_s = next(at_s for at_s, event in events if isinstance(event, WorkerLost))
-    again_s = next(at_s for at_s, event in events if isinstance(event, WorkerReady) and at_s > lost_s)
+    again_s = next(
+        at_s for at_s, event in events if isinstance(event, WorkerReady) and at_s > lost_s
+    )
     assert again_s - lost_s >= 45  # back, and set up
     assert not [at_s for at_s, _, _ in fleet.applied if lost_s < at_s < again_s]
 
@@ -203,8 +214,16 @@ def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losse
         return payload
 
     fleet.world = strike
-    events = [*timed(fleet, [Task("hunted", hunted), *numbered(*[Does(5.0) for _ in range(60)])], twins=False)]
-    retried = [event.counted for _, event in events if isinstance(event, TaskRetried) and event.key == "hunted"]
+    events = [
+        *timed(
+            fleet, [Task("hunted", hunted), *numbered(*[Does(5.0) for _ in range(60)])], twins=False
+        )
+    ]
+    retried = [
+        event.counted
+        for _, event in events
+        if isinstance(event, TaskRetried) and event.key == "hunted"
+    ]
     assert retried == [False] * 10 + [True] * 2
     (failed,) = of(TaskFailed, (event for _, event in events))
     assert failed.key == "hunted"
@@ -225,12 +244,16 @@ def test_poison_items_are_isolated_with_their_reasons_and_the_rest_is_done(deadl
     (isolated,) = of(TaskIsolated, events)
     assert isolated.key == "t5"
     reasons = {4: "killed by its task", 9: "killed by its task"}
-    assert isolated.failures == (reasons if deadly else {4: "ValueError: items [4]", 9: "ValueError: items [9]"})
+    assert isolated.failures == (
+        reasons if deadly else {4: "ValueError: items [4]", 9: "ValueError: items [9]"}
+    )
     assert not of(TaskFailed, events)
     done = {event.key: event.result[1] for event in of(TaskDone, events)}
     assert len(done) == 11
     assert done["t5"].left_out == isolated.failures
-    assert sum(what.end == 5 and what.first == 4 for _, _, what in fleet.applied) == 2  # a single item fails twice
+    assert (
+        sum(what.end == 5 and what.first == 4 for _, _, what in fleet.applied) == 2
+    )  # a single item fails twice
 
 
 def test_a_task_of_one_item_that_fails_is_isolated_when_others_succeed():
@@ -244,7 +267,11 @@ def test_a_task_whose_parts_are_sound_is_tried_again_twice_then_given_up():
     whole = Part(4)
 
     def only_whole(payload, worker):
-        return Does(0.1, ValueError("too much at once")) if payload.end is None and payload.items == 4 else Does(0.1)
+        return (
+            Does(0.1, ValueError("too much at once"))
+            if payload.end is None and payload.items == 4
+            else Does(0.1)
+        )
 
     fleet = ToyFleet(only_whole, machines={"m": 1})
     events = course(fleet, numbered(Part(3), whole))
@@ -290,7 +317,10 @@ def test_a_worker_that_fails_at_everything_is_replaced_and_its_failures_do_not_c
     assert len(of(TaskDone, events)) == 40
     assert not of(TaskFailed, events)
     (notice,) = of(PoolNotice, events)
-    assert "worker-1 on m failed at one task after another while others succeeded, and is replaced" in notice.text
+    assert (
+        "worker-1 on m failed at one task after another while others succeeded, and is replaced"
+        in notice.text
+    )
     broken = [what for _, worker, what in fleet.applied if worker == "worker-1"]
     assert len(broken) > 10  # its successor does its share
 
@@ -302,7 +332,9 @@ def test_a_machine_on_which_everything_fails_has_no_item_isolated():
         return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
 
     fleet = ToyFleet(world, machines={"sick": 2, "sound": 1})
-    events = course(fleet, numbered(*[Part(8) for _ in range(20)], Part(8, frozenset({3})), Part(8)))
+    events = course(
+        fleet, numbered(*[Part(8) for _ in range(20)], Part(8, frozenset({3})), Part(8))
+    )
     assert [(event.key, event.failures) for event in of(TaskIsolated, events)] == [
         ("t20", {3: "ValueError: items [3]"})
     ]
@@ -310,7 +342,9 @@ def test_a_machine_on_which_everything_fails_has_no_item_isolated():
 
 
 @pytest.mark.parametrize("joins_s", [0.1 * tenth for tenth in range(30, 60)])
-def test_what_failed_on_one_machine_only_is_not_blamed_unless_that_machine_can_compute(joins_s: float):
+def test_what_failed_on_one_machine_only_is_not_blamed_unless_that_machine_can_compute(
+    joins_s: float,
+):
     """A sick machine is alone for a while: some items have failed there, others pass on the one that joins."""
 
     def world(payload, worker):
@@ -345,7 +379,9 @@ def test_what_computes_nothing_proves_nothing():
 
 def test_a_machine_that_breaks_in_mid_run_is_not_cleared_by_what_computes_nothing():
     def world(payload, worker):
-        computed = len({*range(payload.first, payload.items if payload.end is None else payload.end)} - {2})
+        computed = len(
+            {*range(payload.first, payload.items if payload.end is None else payload.end)} - {2}
+        )
         broken = fleet.now_s > 30 and computed
         return Does(0.1, OSError("GPU fell off") if broken else None, result=Counted(computed))
 
@@ -365,7 +401,9 @@ def test_the_reason_is_what_a_sound_machine_says(bad: int):
 
     fleet = ToyFleet(world, machines={"sick": 1, "sound": 1})
     events = course(fleet, numbered(Part(8), Part(8, frozenset({bad})), Part(8)))
-    assert [event.failures for event in of(TaskIsolated, events)] == [{bad: f"ValueError: items [{bad}]"}]
+    assert [event.failures for event in of(TaskIsolated, events)] == [
+        {bad: f"ValueError: items [{bad}]"}
+    ]
 
 
 def test_a_poison_item_is_isolated_though_its_duplicate_computes_nothing():
@@ -375,7 +413,10 @@ def test_a_poison_item_is_isolated_though_its_duplicate_computes_nothing():
 
     fleet = ToyFleet(world, machines={"m": 1})
     events = course(fleet, numbered(Part(2), Part(2, frozenset({0})), Part(4, frozenset({0, 3}))))
-    assert [(event.key, [*event.failures]) for event in of(TaskIsolated, events)] == [("t1", [0]), ("t2", [0, 3])]
+    assert [(event.key, [*event.failures]) for event in of(TaskIsolated, events)] == [
+        ("t1", [0]),
+        ("t2", [0, 3]),
+    ]
     assert len(of(TaskDone, events)) == 3
 
 
@@ -417,7 +458,10 @@ def test_when_nothing_ever_succeeds_the_run_stops_and_says_why():
     with pytest.raises(
         PoolError, match=r"nothing succeeds.*CUDA error: no kernel image.*Look at the workers"
     ) as caught:
-        course(fleet, numbered(*[Does(0.1, RuntimeError("CUDA error: no kernel image")) for _ in range(50)]))
+        course(
+            fleet,
+            numbered(*[Does(0.1, RuntimeError("CUDA error: no kernel image")) for _ in range(50)]),
+        )
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert fleet.now_s < 15
     assert not fleet.workers  # all dismissed
@@ -428,7 +472,11 @@ def test_when_nothing_ever_succeeds_no_item_is_isolated(deadly: bool):
     fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 2})
     seen = []
     with pool_on(fleet) as pool, pytest.raises(PoolError, match="nothing succeeds"):
-        seen.extend(pool.run(numbered(*[Part(1000, frozenset(range(1000)), deadly=deadly) for _ in range(20)])))
+        seen.extend(
+            pool.run(
+                numbered(*[Part(1000, frozenset(range(1000)), deadly=deadly) for _ in range(20)])
+            )
+        )
     assert len(fleet.applied) < 120
 
 
@@ -436,13 +484,17 @@ def test_tasks_of_which_each_has_a_bad_item_are_not_taken_for_broken_workers():
     """As when a run is continued of which only such tasks are left."""
     fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 2})
     events = course(fleet, numbered(*[Part(100, frozenset({number})) for number in range(10)]))
-    assert {event.key: [*event.failures] for event in of(TaskIsolated, events)} == {f"t{n}": [n] for n in range(10)}
+    assert {event.key: [*event.failures] for event in of(TaskIsolated, events)} == {
+        f"t{n}": [n] for n in range(10)
+    }
     assert len(of(TaskDone, events)) == 10
 
 
 def test_workers_that_break_in_mid_run_stop_it_and_no_item_is_isolated():
     fleet = ToyFleet(machines={"m": 2})
-    fleet.world = lambda payload, worker: payload.fate() if fleet.now_s < 30 else Does(0.1, OSError("GPU fell off"))
+    fleet.world = lambda payload, worker: (
+        payload.fate() if fleet.now_s < 30 else Does(0.1, OSError("GPU fell off"))
+    )
     seen = []
     with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"):
         seen.extend(iter(pool.run(numbered(*[Part(4) for _ in range(400)]))))
@@ -485,7 +537,9 @@ def test_storage_never_isolates():
 def test_an_error_that_stops_the_run_stops_it_at_once():
     fleet = ToyFleet(machines={"m": 2})
     with pytest.raises(BadInputError):
-        course(fleet, numbered(*[Does(1.0)] * 3, Does(1.0, BadInputError("REF")), *[Does(1.0)] * 100))
+        course(
+            fleet, numbered(*[Does(1.0)] * 3, Does(1.0, BadInputError("REF")), *[Does(1.0)] * 100)
+        )
     assert fleet.now_s < 10
     assert not fleet.workers
 
@@ -497,7 +551,9 @@ def test_a_straggler_is_run_twice_and_the_first_to_end_wins():
     slow = Does(5000.0)
     fleet = ToyFleet(machines={"m": 2})
     first = []
-    fleet.world = lambda payload, worker: Does(10.0) if payload is slow and (first or first.append(worker)) else payload
+    fleet.world = lambda payload, worker: (
+        Does(10.0) if payload is slow and (first or first.append(worker)) else payload
+    )
     events = course(fleet, numbered(*[Does(10.0) for _ in range(9)], slow))
     fleet.world = None
     assert len(attempts(fleet, slow)) == 2
@@ -662,12 +718,16 @@ def test_storage_that_fails_in_a_set_up_is_tried_again():
 def test_workers_that_die_in_their_set_up_end_the_run_when_no_other_is_there():
     fleet = ToyFleet(machines={"m": 1})
     fleet.setup_error = lambda worker: "dies"
-    with pytest.raises(PoolError, match=r"worker-0 died 3 times while it was set up.*out of memory"):
+    with pytest.raises(
+        PoolError, match=r"worker-0 died 3 times while it was set up.*out of memory"
+    ):
         course(fleet, numbered(Does()))
 
 
 @pytest.mark.parametrize(("deaths", "enough"), [(9, False), (10, True)])
-def test_a_lone_worker_that_was_there_before_may_die_nine_times_while_it_is_set_up_again(deaths: int, enough: bool):
+def test_a_lone_worker_that_was_there_before_may_die_nine_times_while_it_is_set_up_again(
+    deaths: int, enough: bool
+):
     fleet = ToyFleet(machines={"m": 1})
     fleet.at(8.0, lambda: fleet.kill(fleet.workers[0]))
     left = [deaths]
@@ -733,7 +793,9 @@ def test_a_run_left_early_leaves_no_worker_and_the_next_knows_nothing_of_it():
             if isinstance(event, TaskRetried):
                 break
         pool.run([]).close()
-        assert [event.key for event in of(TaskDone, pool.run([Task("again", Part(1))]))] == ["again"]
+        assert [event.key for event in of(TaskDone, pool.run([Task("again", Part(1))]))] == [
+            "again"
+        ]
 
 
 FAULTS = st.lists(
@@ -782,7 +844,9 @@ def is_due(error: PoolError, fleet: ToyFleet, events: list[Event], deeds: list) 
     if died := re.match(r"(worker-\d+) died (\d+) times while it was set up", str(error)):
         enough = 10 if of(WorkerReady, events) else 3
         return enough <= int(died[2]) <= fleet.setup_deaths[died[1]]
-    hopeless = [deed for deed in deeds if isinstance(deed, Part) and deed.poison >= {*range(deed.items)}]
+    hopeless = [
+        deed for deed in deeds if isinstance(deed, Part) and deed.poison >= {*range(deed.items)}
+    ]
     return "nothing succeeds" in str(error) and (not of(TaskDone, events) or len(hopeless) >= 3)
 
 
@@ -796,7 +860,9 @@ def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
     sound = [Task("first", Does(0.5))]  # so that something has succeeded
     events = []
     try:
-        events.extend(event for _, event in timed(fleet, [*sound, *numbered(*deeds)], workers=workers))
+        events.extend(
+            event for _, event in timed(fleet, [*sound, *numbered(*deeds)], workers=workers)
+        )
     except PoolError as error:
         if not is_due(error, fleet, events, deeds):
             raise

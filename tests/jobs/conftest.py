@@ -28,7 +28,9 @@ def letters(genome):
 
 def write_vcf(path, records):
     """A VCF of (chrom, 1-based pos, ref, alt)."""
-    body = "".join(f"{chrom}\t{pos}\t.\t{ref}\t{alt}\t.\t.\t.\n" for chrom, pos, ref, alt in records)
+    body = "".join(
+        f"{chrom}\t{pos}\t.\t{ref}\t{alt}\t.\t.\t.\n" for chrom, pos, ref, alt in records
+    )
     path.write_text(f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{body}")
     return path
 

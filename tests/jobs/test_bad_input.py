@@ -14,7 +14,19 @@ def refused(run, vcf, genome, tmp_path):
     """Score with one thing wrong; gives the message."""
 
     def call(*more, variants=vcf, fasta=genome, model="motif", out=tmp_path / "run"):
-        arguments = ["score", variants, "--genome", fasta, "--model", model, "--out", out, "--ray", "off", *more]
+        arguments = [
+            "score",
+            variants,
+            "--genome",
+            fasta,
+            "--model",
+            model,
+            "--out",
+            out,
+            "--ray",
+            "off",
+            *more,
+        ]
         code, text, error = run(*arguments)
         assert code == 2, (text, error)
         assert error.startswith("enformer-ray: ")
@@ -29,7 +41,9 @@ def refused(run, vcf, genome, tmp_path):
 def test_files_that_are_not_there(refused, tmp_path):
     assert "nowhere.vcf" in refused(variants=tmp_path / "nowhere.vcf")
     assert "nowhere.fa" in refused(fasta=tmp_path / "nowhere.fa")
-    assert "nowhere.safetensors" in refused("--weights", tmp_path / "nowhere.safetensors", model="enformer")
+    assert "nowhere.safetensors" in refused(
+        "--weights", tmp_path / "nowhere.safetensors", model="enformer"
+    )
 
 
 def test_not_a_vcf(refused, tmp_path, genome):
@@ -58,7 +72,10 @@ def test_contigs_that_the_genome_has_not(refused, tmp_path):
 
 def test_every_ref_wrong_asks_about_the_assembly(refused, tmp_path, letters):
     other = {"A": "C", "C": "G", "G": "T", "T": "A"}
-    wrong = [("chr1", pos, other[letters["chr1"][pos - 1]], letters["chr1"][pos - 1]) for pos in (10, 20, 30)]
+    wrong = [
+        ("chr1", pos, other[letters["chr1"][pos - 1]], letters["chr1"][pos - 1])
+        for pos in (10, 20, 30)
+    ]
     error = refused(variants=write_vcf(tmp_path / "x.vcf", wrong))
     assert "0.0% of 3" in error
     assert "assembly" in error

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from enformer_core.scoring import audit
-from enformer_core.scoring.delta import precision
+from enformer_core.scoring import audit, precision
 from jobs import exit_codes
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "3"]
@@ -17,7 +16,10 @@ def score(run, vcf, genome, tmp_path):
     """Score the small VCF into a directory."""
 
     def call(out, *more):
-        return (*run("score", vcf, "--genome", genome, "--out", tmp_path / out, *SMALL, *more), tmp_path / out)
+        return (
+            *run("score", vcf, "--genome", genome, "--out", tmp_path / out, *SMALL, *more),
+            tmp_path / out,
+        )
 
     return call
 
@@ -65,8 +67,16 @@ def test_some_alleles_are_audited_and_the_error_is_shown(score, run):
 
 
 def test_the_fraction_is_what_is_asked_for(score):
-    assert sum(len(receipt["audits"]) for receipt in receipts(score("all", "--audit-fraction", "1")[-1])) == 5
-    assert not any(receipt["audits"] for receipt in receipts(score("none", "--audit-fraction", "0")[-1]))
+    assert (
+        sum(
+            len(receipt["audits"])
+            for receipt in receipts(score("all", "--audit-fraction", "1")[-1])
+        )
+        == 5
+    )
+    assert not any(
+        receipt["audits"] for receipt in receipts(score("none", "--audit-fraction", "0")[-1])
+    )
 
 
 def test_an_error_beyond_the_tolerance_cannot_be_missed(score, monkeypatch, run):
@@ -90,7 +100,9 @@ def test_fast_without_fast_hardware_says_so(score, monkeypatch):
     monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device_type: False)
     code, text, _, out = score("slow")
     assert code == 0
-    assert {receipt["arithmetic"] for receipt in receipts(out)} == {"reference float32, differences float32"}
+    assert {receipt["arithmetic"] for receipt in receipts(out)} == {
+        "reference float32, differences float32"
+    }
     assert "fast came to float32" in text
     assert "fast came to float32" not in score("exact", "--precision", "exact")[1]
 
@@ -112,7 +124,9 @@ def test_settings_that_cannot_be(score, option, value, message):
 def test_settings_of_the_engine_may_stand_in_a_file(run, vcf, genome, tmp_path):
     config = tmp_path / "run.toml"
     config.write_text('engine = "direct"\nstrict = true\nmax-offset-bp = 64\n')
-    code, _, error = run("score", vcf, "--genome", genome, "--out", tmp_path / "o", *SMALL, "--config", config)
+    code, _, error = run(
+        "score", vcf, "--genome", genome, "--out", tmp_path / "o", *SMALL, "--config", config
+    )
     assert code == 0, error
     described = json.loads((tmp_path / "o" / "run.json").read_text())
     assert described["identity"]["engine"] == "direct"

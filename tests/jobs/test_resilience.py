@@ -19,13 +19,13 @@ from torch.overrides import TorchFunctionMode
 
 import cluster.scheduler
 import enformer_core.storage.local
-from enformer_core.scoring.shard import ShardScorer
+from enformer_core.analyses.variant_effects import ShardScorer
 from enformer_core.storage.local import LocalStore
-from enformer_core.storage.opening import open_store
+from enformer_core.storage.open import open_store
 from jobs.cli import main
-from tests.faults.proxy import Fault, FaultProxy
-from tests.faults.seaweed import client, credentials
-from tests.jobs.planted import SAID
+from tests.support.planted import SAID
+from tests.support.proxy import Fault, FaultProxy
+from tests.support.seaweed import client, credentials
 
 ROOT = Path(__file__).parents[2]
 PLANTED = Path(__file__).with_name("planted.py")
@@ -38,7 +38,10 @@ WITHIN_S = 30
 def command(tmp_path_factory, letters, genome):
     """The command without its output: thirteen SNVs in seven shards on two contigs."""
     other = str.maketrans("ACGT", "CGTA")
-    places = [*(("chr1", at) for at in range(500, 1300, 100)), *(("chr2", at) for at in range(500, 1000, 100))]
+    places = [
+        *(("chr1", at) for at in range(500, 1300, 100)),
+        *(("chr2", at) for at in range(500, 1000, 100)),
+    ]
     lines = [
         f"{chrom}\t{at + 1}\t.\t{letters[chrom][at]}\t{letters[chrom][at].translate(other)}\t.\t.\t."
         for chrom, at in places
@@ -47,7 +50,18 @@ def command(tmp_path_factory, letters, genome):
     header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     vcf.write_text(header + "\n".join(lines) + "\n")
     return [
-        *("score", str(vcf), "--genome", str(genome), "--model", "motif", "--shard-size", "2", "--tracks", "0,1"),
+        *(
+            "score",
+            str(vcf),
+            "--genome",
+            str(genome),
+            "--model",
+            "motif",
+            "--shard-size",
+            "2",
+            "--tracks",
+            "0,1",
+        ),
         *("--strands", "forward", "--audit-fraction", "0", "--ray", "off"),
     ]
 
@@ -165,7 +179,10 @@ def test_a_disk_that_is_full_in_the_middle(score, run, tmp_path, undisturbed, mo
         patch.setattr(enformer_core.storage.local, "os", FailingSystem(errno.ENOSPC, after=35))
         code, told = score(tmp_path / "run")
     assert code == 5, told
-    assert "No space left on device. Free some space and run the same command again; what is committed stays." in told
+    assert (
+        "No space left on device. Free some space and run the same command again; what is committed stays."
+        in told
+    )
     assert str(tmp_path / "run") in told
     assert "Traceback" not in told
     had = receipts(tmp_path / "run")
@@ -178,8 +195,16 @@ def test_a_disk_that_is_full_in_the_middle(score, run, tmp_path, undisturbed, mo
 @pytest.mark.parametrize(
     ("first", "number", "says"),
     [
-        ("run.json", errno.EROFS, "Read-only file system. Mount it writable and run the same command again"),
-        ("plan/part-00000.parquet", errno.ENOSPC, "No space left on device. Free some space and run the same command"),
+        (
+            "run.json",
+            errno.EROFS,
+            "Read-only file system. Mount it writable and run the same command again",
+        ),
+        (
+            "plan/part-00000.parquet",
+            errno.ENOSPC,
+            "No space left on device. Free some space and run the same command",
+        ),
     ],
     ids=["read-only", "full"],
 )
@@ -196,7 +221,9 @@ def test_a_disk_that_fails_before_anything_is_computed(
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "_create", refuse)
-        patch.setattr(ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed"))
+        patch.setattr(
+            ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
+        )
         code, told = score(out)
     assert code == 5, told
     assert f"{out / first}: cannot be written: {says}" in told
@@ -204,9 +231,13 @@ def test_a_disk_that_fails_before_anything_is_computed(
         assert_completed(score, run, out, undisturbed)
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no file system that nobody can write to")
+@pytest.mark.skipif(
+    not Path("/proc/self").is_dir(), reason="no file system that nobody can write to"
+)
 def test_a_place_that_nobody_can_write_to_is_refused_at_once(score, monkeypatch):
-    monkeypatch.setattr(ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed"))
+    monkeypatch.setattr(
+        ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
+    )
     code, told = score("/proc/self/run")
     assert code == 2
     assert "/proc/self/run: cannot be written" in told
@@ -220,7 +251,10 @@ def test_a_file_system_that_is_read_only_is_refused_at_once(score, tmp_path, mon
     monkeypatch.setattr(Path, "mkdir", refuse)
     code, told = score(tmp_path / "run")
     assert code == 2
-    assert f"{tmp_path / 'run'}: cannot be written: Read-only file system. Choose another --out." in told
+    assert (
+        f"{tmp_path / 'run'}: cannot be written: Read-only file system. Choose another --out."
+        in told
+    )
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +298,9 @@ def bucket(service, monkeypatch, tmp_path):
 )
 def test_a_bucket_that_refuses_in_the_middle(score, service, bucket, undisturbed, fault, says):
     requests, out = itertools.count(), "s3://runs/run"
-    with FaultProxy(service, rates={fault: 1.0}, only=lambda method, path: next(requests) >= 25) as proxy:
+    with FaultProxy(
+        service, rates={fault: 1.0}, only=lambda method, path: next(requests) >= 25
+    ) as proxy:
         bucket(proxy.endpoint)
         code, told = score(out)
         assert proxy.faults[fault] > 0
@@ -283,7 +319,9 @@ def test_a_bucket_that_refuses_in_the_middle(score, service, bucket, undisturbed
 # Workers.
 
 
-def test_when_everything_fails_nothing_is_marked_as_failed(score, run, tmp_path, undisturbed, monkeypatch):
+def test_when_everything_fails_nothing_is_marked_as_failed(
+    score, run, tmp_path, undisturbed, monkeypatch
+):
     def fail(self, prepared):
         raise RuntimeError(SAID)
 
@@ -317,7 +355,10 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
     compute, first_pos = ShardScorer._score_window, 901
 
     def poisoned(self, window):
-        if any(row is not None and (row["chrom"], row["start"]) == ("chr1", first_pos - 1) for row in window):
+        if any(
+            row is not None and (row["chrom"], row["start"]) == ("chr1", first_pos - 1)
+            for row in window
+        ):
             raise ValueError("planted: this allele breaks the model")
         return compute(self, window)
 
@@ -327,7 +368,9 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
         code, told = score(tmp_path / "run")
     assert code == 3, told
     assert "1 failed, 12 ok" in told
-    failed = rows(tmp_path / "run", "FROM scores SELECT variant_id, status, reason WHERE sad IS NULL")
+    failed = rows(
+        tmp_path / "run", "FROM scores SELECT variant_id, status, reason WHERE sad IS NULL"
+    )
     assert [(row["status"], row["reason"]) for row in failed] == [
         ("failed", "ValueError: planted: this allele breaks the model")
     ]
@@ -345,7 +388,12 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
     [
         pytest.param(("--ray", "off"), signal.SIGTERM, False, 143, id="SIGTERM"),
         pytest.param(
-            *(("--ray", "local", "--workers", "1"), signal.SIGINT, True, 130),  # as a terminal's Ctrl-C reaches all
+            *(
+                ("--ray", "local", "--workers", "1"),
+                signal.SIGINT,
+                True,
+                130,
+            ),  # as a terminal's Ctrl-C reaches all
             id="Ctrl-C with a worker",
             marks=pytest.mark.full,
         ),
@@ -363,7 +411,10 @@ def test_told_to_stop_it_says_how_to_go_on(
     assert time.monotonic() - began_s < WITHIN_S
     assert driver.returncode == code, told
     had = receipts(out)
-    assert f"stopped by {number.name}: {len(had)} of {SHARDS} shards are committed. Continue with:" in told
+    assert (
+        f"stopped by {number.name}: {len(had)} of {SHARDS} shards are committed. Continue with:"
+        in told
+    )
     assert 2 <= len(had) < SHARDS
     printed = shlex.split(told.split("Continue with:\n")[1].split("\n")[0])
     assert printed[0] == "enformer-ray"
@@ -412,7 +463,9 @@ def test_what_is_done_is_not_computed_again(score, run, tmp_path, undisturbed, m
     monkeypatch.setattr(
         ShardScorer,
         "compute",
-        lambda self, prepared: computed.append(prepared.work.shard.number) or compute(self, prepared),
+        lambda self, prepared: (
+            computed.append(prepared.work.shard.number) or compute(self, prepared)
+        ),
     )
     with Products() as first:
         assert score(out)[0] == 0
@@ -437,7 +490,11 @@ def test_two_drivers_on_one_output(start, run, tmp_path, undisturbed):
     assert [driver.returncode for driver in drivers] == [0, 0], told
     assert digests(out) == undisturbed
     assert len(receipts(out)) == SHARDS
-    found = [int(count) for text in told for count in re.findall(r"(\d+) objects were there already", text)]
+    found = [
+        int(count)
+        for text in told
+        for count in re.findall(r"(\d+) objects were there already", text)
+    ]
     assert sum(found) > 0, f"they never met: {told}"
     assert not (out / ".unfinished").exists()
     code, text, _ = run("verify", out)

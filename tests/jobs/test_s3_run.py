@@ -9,14 +9,25 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from enformer_core.storage.opening import open_store
+from enformer_core.storage.open import open_store
 from jobs.cli import main
-from tests.faults.proxy import FaultProxy
-from tests.faults.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client, credentials
 from tests.jobs.conftest import write_vcf
+from tests.support.proxy import FaultProxy
+from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client, credentials
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--model", "motif", "--shard-size", "2", "--tracks", "0,1", "--strands", "forward", "--audit-fraction", "0")
+SMALL = (
+    "--model",
+    "motif",
+    "--shard-size",
+    "2",
+    "--tracks",
+    "0,1",
+    "--strands",
+    "forward",
+    "--audit-fraction",
+    "0",
+)
 ALLELES, SHARDS = 9, 5
 
 
@@ -25,8 +36,17 @@ def inputs(tmp_path_factory, letters, genome):
     """Nine SNVs, and the FASTA."""
     other = str.maketrans("ACGT", "CGTA")
     vcf = tmp_path_factory.mktemp("input") / "some.vcf"
-    places = [*(("chr1", at) for at in range(700, 1200, 100)), *(("chr2", at) for at in range(500, 900, 100))]
-    write_vcf(vcf, [(name, at + 1, letters[name][at], letters[name][at].translate(other)) for name, at in places])
+    places = [
+        *(("chr1", at) for at in range(700, 1200, 100)),
+        *(("chr2", at) for at in range(500, 900, 100)),
+    ]
+    write_vcf(
+        vcf,
+        [
+            (name, at + 1, letters[name][at], letters[name][at].translate(other))
+            for name, at in places
+        ],
+    )
     return vcf, genome
 
 
@@ -35,7 +55,9 @@ def weed(tmp_path_factory, inputs):
     """A server whose bucket holds a VCF and a FASTA."""
     with SeaweedFS(tmp_path_factory.mktemp("weed")) as server:
         for path in inputs:
-            client(server.endpoint).put_object(Bucket=server.bucket, Key=f"in/{path.name}", Body=path.read_bytes())
+            client(server.endpoint).put_object(
+                Bucket=server.bucket, Key=f"in/{path.name}", Body=path.read_bytes()
+            )
         yield server
         server.kill()  # nobody needs what it would tidy up
 
@@ -60,7 +82,16 @@ def reach(monkeypatch, tmp_path_factory):
 
 def command(bucket, out, *more):
     where = f"s3://{bucket}"
-    return ["score", f"{where}/in/some.vcf", "--genome", f"{where}/in/small.fa", "--out", out, *SMALL, *more]
+    return [
+        "score",
+        f"{where}/in/some.vcf",
+        "--genome",
+        f"{where}/in/small.fa",
+        "--out",
+        out,
+        *SMALL,
+        *more,
+    ]
 
 
 def contents(weed, prefix):
@@ -73,7 +104,11 @@ def contents(weed, prefix):
 
 def digests(out):
     manifest = json.loads(open_store(out).get("manifest.json"))
-    return [entry[table]["content_digest"] for entry in manifest["objects"] for table in ("scores", "effects")]
+    return [
+        entry[table]["content_digest"]
+        for entry in manifest["objects"]
+        for table in ("scores", "effects")
+    ]
 
 
 def assert_no_secret(weed, prefix, *told, home):
@@ -116,7 +151,11 @@ def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
     assert rows(out, "FROM effects SELECT count(DISTINCT variant_id) AS n") == [{"n": ALLELES}]
 
     code, status, _ = run("status", out, "--json")
-    assert (code, json.loads(status)["rows_done"], json.loads(status)["finished"]) == (0, ALLELES, True)
+    assert (code, json.loads(status)["rows_done"], json.loads(status)["finished"]) == (
+        0,
+        ALLELES,
+        True,
+    )
     code, verdict, _ = run("verify", out)
     assert (code, verdict.startswith(f"verified: {ALLELES} alleles")) == (0, True)
 
@@ -131,7 +170,12 @@ def test_with_a_worker_on_ray(weed, reach, run, on_disk):
     arguments = command(weed.bucket, out, "--ray", "local", "--workers", "1")
     done = subprocess.run(
         [sys.executable, "-m", "jobs.cli", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_USAGE_STATS_ENABLED": "0",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -175,8 +219,16 @@ def test_a_store_that_overwrites_is_refused_before_anything_is_computed(moto, re
 @pytest.mark.parametrize(
     ("name", "where", "says"),
     [
-        ("input", ["s3://{bucket}/in/none.vcf", "s3://{bucket}/in/small.fa", "s3://{bucket}/runs/a"], "no such object"),
-        ("genome", ["s3://{bucket}/in/some.vcf", "s3://{bucket}/in/none.fa", "s3://{bucket}/runs/a"], "no such object"),
+        (
+            "input",
+            ["s3://{bucket}/in/none.vcf", "s3://{bucket}/in/small.fa", "s3://{bucket}/runs/a"],
+            "no such object",
+        ),
+        (
+            "genome",
+            ["s3://{bucket}/in/some.vcf", "s3://{bucket}/in/none.fa", "s3://{bucket}/runs/a"],
+            "no such object",
+        ),
         (
             "bucket",
             ["s3://{bucket}/in/some.vcf", "s3://{bucket}/in/small.fa", "s3://no-bucket/a"],
@@ -187,7 +239,9 @@ def test_a_store_that_overwrites_is_refused_before_anything_is_computed(moto, re
 def test_what_is_not_there_is_named(weed, reach, run, name, where, says):
     reach(weed.endpoint)
     variants, genome, out = (place.format(bucket=weed.bucket) for place in where)
-    code, _, error = run("score", variants, "--genome", genome, "--out", out, *SMALL, "--ray", "off")
+    code, _, error = run(
+        "score", variants, "--genome", genome, "--out", out, *SMALL, "--ray", "off"
+    )
     assert code == 2, error
     assert says in error
     assert not contents(weed, "runs/a")
@@ -206,15 +260,26 @@ def test_a_pattern_in_a_bucket_names_its_rows_by_their_objects(weed, inputs, rea
     reach(weed.endpoint)
     records = inputs[0].read_text().splitlines(keepends=True)
     for name, kept in (("a", records[:-4]), ("b", [*records[:2], *records[-4:]])):
-        client(weed.endpoint).put_object(Bucket=weed.bucket, Key=f"parts/{name}/v.vcf", Body="".join(kept).encode())
+        client(weed.endpoint).put_object(
+            Bucket=weed.bucket, Key=f"parts/{name}/v.vcf", Body="".join(kept).encode()
+        )
     where = f"s3://{weed.bucket}"
     asked = ["--genome", f"{where}/in/small.fa", "--out", tmp_path / "out", "--json", *SMALL]
     code, text, error = run("plan", f"{where}/parts/*/v.vcf", *asked)
     assert code == 0, error
     assert (json.loads(text)["records"], json.loads(text)["alleles"]) == (ALLELES, ALLELES)
-    code, _, error = run("score", f"{where}/parts/*/v.vcf", *[one for one in asked if one != "--json"], "--ray", "off")
+    code, _, error = run(
+        "score",
+        f"{where}/parts/*/v.vcf",
+        *[one for one in asked if one != "--json"],
+        "--ray",
+        "off",
+    )
     assert code == 0, error
-    assert [one["name"] for one in json.loads((tmp_path / "out" / "run.json").read_text())["identity"]["input"]] == [
+    assert [
+        one["name"]
+        for one in json.loads((tmp_path / "out" / "run.json").read_text())["identity"]["input"]
+    ] == [
         f"{where}/parts/a/v.vcf",
         f"{where}/parts/b/v.vcf",
     ]

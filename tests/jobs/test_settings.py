@@ -65,7 +65,20 @@ def test_what_is_missing_is_named(tmp_path):
 
 
 def test_shifts_may_begin_with_a_minus(tmp_path, capsys):
-    code = main(["score", "x.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o", "--shifts", "-1,0,900000"])
+    code = main(
+        [
+            "score",
+            "x.vcf",
+            "--genome",
+            "g.fa",
+            "--model",
+            "motif",
+            "--out",
+            "o",
+            "--shifts",
+            "-1,0,900000",
+        ]
+    )
     assert code == exit_codes.BAD_INPUT
     assert "a shift and offset of 900000 bp" in capsys.readouterr().err
 

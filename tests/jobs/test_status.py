@@ -69,4 +69,9 @@ def test_where_nothing_is_done_yet_nothing_is_known(run, half):
     code, text, _ = run("status", half, "--json", "--price-per-hour", "1")
     found = json.loads(text)
     assert code == 5
-    assert (found["rows_done"], found["cost"], found["cost_left"], found["rows_per_s"]) == (0, 0, None, None)
+    assert (found["rows_done"], found["cost"], found["cost_left"], found["rows_per_s"]) == (
+        0,
+        0,
+        None,
+        None,
+    )

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from seeded import seeded_state
 
-from enformer_core.genome import Genome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
+from tests.support.seeded import seeded_state
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import seeded_basenji2 as seeded
 import torch
 
-from enformer_core.genome import Genome
-from enformer_core.geometry import BASENJI2
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config
+from enformer_core.models.geometry import BASENJI2
 from enformer_core.models.layers import one_hot
-from enformer_core.weights.check import load_parameters
-from enformer_core.weights.keras import read_keras_basenji2
+from enformer_core.models.weights.check import load_parameters
+from enformer_core.models.weights.keras import read_keras_basenji2
+from tests.support import seeded_basenji2 as seeded
 
 HUMAN = Basenji2Config()
 A, G = 0, 2
@@ -47,13 +47,17 @@ def windows(data_dir: Path, golden: dict[str, np.ndarray]) -> torch.Tensor:
 
 def test_seeded_weights_are_those_of_the_golden(golden, arrays):
     assert list(arrays) == list(golden["weight_keys"])
-    assert ["x".join(map(str, array.shape)) for array in arrays.values()] == list(golden["weight_shapes"])
+    assert ["x".join(map(str, array.shape)) for array in arrays.values()] == list(
+        golden["weight_shapes"]
+    )
     assert [array.sum(dtype=np.float64) for array in arrays.values()] == pytest.approx(
         golden["weight_check_sum"], rel=1e-12
     )
 
 
-def test_our_keras_file_has_the_documented_tree_and_is_read_bit_for_bit(golden_dir: Path, tmp_path: Path, arrays):
+def test_our_keras_file_has_the_documented_tree_and_is_read_bit_for_bit(
+    golden_dir: Path, tmp_path: Path, arrays
+):
     path = tmp_path / "model_human.h5"
     seeded.write_hdf5(path, arrays, seeded.layer_names(HUMAN))
     documented, _, _ = (golden_dir / "basenji2_h5_layout.txt").read_text().partition("\n\n")
@@ -80,7 +84,9 @@ def predict(arrays: dict[str, np.ndarray], windows: torch.Tensor, dtype: torch.d
     load_parameters(model, seeded.state_dict(HUMAN, arrays), source="seeded")
     model.eval().to(dtype)
     with torch.inference_mode():
-        rows = [model(one_hot(window[None], dtype), "human")[0].double().numpy() for window in windows]
+        rows = [
+            model(one_hot(window[None], dtype), "human")[0].double().numpy() for window in windows
+        ]
     return np.stack(rows)
 
 
@@ -89,11 +95,18 @@ def relative_l2(got: np.ndarray, truth: np.ndarray) -> float:
 
 
 def check_against_the_original(
-    predictions: np.ndarray, golden: dict[str, np.ndarray], *, atol: float, signed: float, absolute: float
+    predictions: np.ndarray,
+    golden: dict[str, np.ndarray],
+    *,
+    atol: float,
+    signed: float,
+    absolute: float,
 ) -> None:
     """Predictions within `atol`; relative L2 over tracks of signed scores and of absolute ones within the other two."""
     reference, alternate = predictions
-    np.testing.assert_allclose(reference[:, golden["tracks_human"]], golden["pred_f64_human"], rtol=0, atol=atol)
+    np.testing.assert_allclose(
+        reference[:, golden["tracks_human"]], golden["pred_f64_human"], rtol=0, atol=atol
+    )
     difference = alternate - reference
     log_difference = np.log2(1 + alternate) - np.log2(1 + reference)
     assert relative_l2(difference.sum(axis=0), golden["SAD_f64_human"]) < signed

@@ -76,15 +76,21 @@ def test_every_alt_has_exactly_one_row(on_ray, first_records):
 
 
 def test_windows_over_the_chromosomes_start_are_padded_and_scored(on_ray):
-    rows = duckdb.sql(SQL.format(on_ray[0])).select("window_start, len(sad), max_abs_sad").fetchall()
+    rows = (
+        duckdb.sql(SQL.format(on_ray[0])).select("window_start, len(sad), max_abs_sad").fetchall()
+    )
     assert all(start < 0 and tracks == 8 and largest is not None for start, tracks, largest in rows)
-    assert any(largest > 5 for *_, largest in rows)  # some real variant makes or breaks a motif site
+    assert any(
+        largest > 5 for *_, largest in rows
+    )  # some real variant makes or breaks a motif site
 
 
 @pytest.mark.parametrize(
     "path", [["--ray", "off"], ["--workers", "1", "--shard-size", "40"]], ids=["off", "one-worker"]
 )
-def test_the_same_rows_come_out_on_every_path(on_ray, first_records, genome, tmp_path, monkeypatch, path):
+def test_the_same_rows_come_out_on_every_path(
+    on_ray, first_records, genome, tmp_path, monkeypatch, path
+):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     assert score(first_records, genome, tmp_path / "other", *path) == on_ray[1]
 

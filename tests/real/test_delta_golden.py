@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_core.conventions import Conventions
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.delta.network import delta_network
-from enformer_core.scoring.delta.precision import choose_arithmetic
-from enformer_core.windows import Allele
+from enformer_core.scoring.precision import choose_arithmetic
+from enformer_core.scoring.windows import Allele
 
 CPU = torch.device("cpu")
 CENTRE_INDEX = 98_303
@@ -17,7 +17,9 @@ BOUNDS = {"fast": 0.02, "exact": 1e-4}  # relative L2 of SAD over tracks
 
 def scorer(enformer, genome, policy, *, head="human", strands="forward", statistics=("sad",)):
     conventions = Conventions(statistics=statistics, centre_index=CENTRE_INDEX, strands=strands)
-    network = delta_network(enformer, head, None, device=CPU, arithmetic=choose_arithmetic(policy, CPU))
+    network = delta_network(
+        enformer, head, None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
+    )
     return DeltaScorer(network, genome, conventions, batch_alts=4)
 
 
@@ -67,4 +69,10 @@ def test_both_strands(golden, chr20, enformer, policy):
     for at, name in enumerate(golden["rcavg_ids"].tolist()):
         one = allele(golden, ids.index(name))
         (scores,) = engine.score([one], one.start - CENTRE_INDEX)
-        check(golden, scores["sad"], golden["rcavg_SAD_f64_human"][at], policy, f"both strands, {name}")
+        check(
+            golden,
+            scores["sad"],
+            golden["rcavg_SAD_f64_human"][at],
+            policy,
+            f"both strands, {name}",
+        )

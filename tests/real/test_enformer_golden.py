@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_core.conventions import Conventions
 from enformer_core.models.layers import one_hot
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.statistics import compute
-from enformer_core.windows import Allele, Window, alternate_sequence, reference_sequence
+from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
 
-STATISTICS = {"sad": ("SAD", 2e-3), "log_sad": ("logSAD", 2e-3), "log_d2": ("logD2", 3e-4), "sax": ("SAX", 1e-3)}
+STATISTICS = {
+    "sad": ("SAD", 2e-3),
+    "log_sad": ("logSAD", 2e-3),
+    "log_d2": ("logD2", 3e-4),
+    "sax": ("SAX", 1e-3),
+}
 
 
 def relative_l2(found, expected):
@@ -50,7 +55,10 @@ def snv1(golden, chr20, enformer):
         alternate_sequence(chr20, allele(golden, row), Window(start), 196_608),
     )
     with torch.inference_mode():
-        return row, [enformer.embed(one_hot(torch.from_numpy(codes.copy())[None], torch.float32)) for codes in windows]
+        return row, [
+            enformer.embed(one_hot(torch.from_numpy(codes.copy())[None], torch.float32))
+            for codes in windows
+        ]
 
 
 def head(enformer, embedding, name):
@@ -94,12 +102,16 @@ def check(statistic, found, golden, which, row, prefix=""):
 
 def scorer(model, genome, name, strands):
     conventions = Conventions(statistics=tuple(STATISTICS), centre_index=98_303, strands=strands)
-    predictor = Predictor(model=model, head=name, tracks=None, conventions=conventions, device=torch.device("cpu"))
+    predictor = Predictor(
+        model=model, head=name, tracks=None, conventions=conventions, device=torch.device("cpu")
+    )
     return DirectScorer(predictor, genome)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("name", "row"), [*(("human", row) for row in range(7)), ("mouse", 1), ("mouse", 4)])
+@pytest.mark.parametrize(
+    ("name", "row"), [*(("human", row) for row in range(7)), ("mouse", 1), ("mouse", 4)]
+)
 def test_every_variant_by_the_main_path(golden, enformer, chr20, name, row):
     one = allele(golden, row)
     (scores,) = scorer(enformer, chr20, name, "forward").score([one], one.start - 98_303)

@@ -11,11 +11,11 @@ pytestmark = pytest.mark.full
 _SCRIPT = """
 import json, resource, sys
 import torch
-from enformer_core.conventions import Conventions
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.genome import Genome
 from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.direct import DirectScorer, Predictor
-from enformer_core.windows import Allele
+from enformer_core.scoring.windows import Allele
 
 name, weights, fasta, count = sys.argv[1], sys.argv[2] or None, sys.argv[3], int(sys.argv[4])
 device = torch.device("cpu")
@@ -53,7 +53,9 @@ def measure(name, weights, data_dir, count):
     )
     measured = json.loads(finished.stdout)
     growth = measured["held"][-1] - measured["held"][len(measured["held"]) // 4]
-    print(f"{name}: peak {measured['peak'] / 1e9:.2f} GB, growth {growth / 1e6:.1f} MB over {count} variants")
+    print(
+        f"{name}: peak {measured['peak'] / 1e9:.2f} GB, growth {growth / 1e6:.1f} MB over {count} variants"
+    )
     return measured["peak"], growth
 
 

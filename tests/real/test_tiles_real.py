@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_core.bases import N_CODE, reverse_complement
+from enformer_core.analyses.tiles import TilePredictor
+from enformer_core.genome.alphabet import N_CODE, reverse_complement
 from enformer_core.models.layers import one_hot
 from enformer_core.models.registry import ModelSource
-from enformer_core.scoring.delta.network import delta_network
-from enformer_core.scoring.delta.precision import Arithmetic
-from enformer_core.tiles import TilePredictor
+from enformer_core.scoring.delta.delta_model import delta_network
+from enformer_core.scoring.precision import Arithmetic
 from jobs.cli import main
 
 CPU = torch.device("cpu")
@@ -23,12 +23,16 @@ def alone(model, genome, start, dtype=torch.float32):
     passes = []
     for read in (codes, reverse_complement(codes)):
         with torch.inference_mode():
-            passes.append(model(one_hot(torch.from_numpy(read.copy())[None], dtype), "human")[0].double())
+            passes.append(
+                model(one_hot(torch.from_numpy(read.copy())[None], dtype), "human")[0].double()
+            )
     return ((passes[0] + passes[1].flip(0)) / 2).numpy()
 
 
 def predictor(model, genome, dtype=torch.float32):
-    network = delta_network(model, "human", None, device=CPU, arithmetic=Arithmetic(reference=dtype, delta=dtype))
+    network = delta_network(
+        model, "human", None, device=CPU, arithmetic=Arithmetic(reference=dtype, delta=dtype)
+    )
     return TilePredictor(network, genome, strands="both")
 
 
@@ -57,10 +61,22 @@ def test_two_full_size_tiles_are_their_windows_predicted_alone(enformer, chr20):
 @pytest.mark.full
 def test_ten_megabases_have_each_known_base_once(data_dir, chr20, tmp_path):
     fasta, out = data_dir / "reference" / "grch38.chr20_and_21_10M.fa.gz", str(tmp_path / "run")
-    arguments = ["tiles", "--genome", str(fasta), "--model", "motif", "--regions", "chr20:1-10,000,000", "--out", out]
+    arguments = [
+        "tiles",
+        "--genome",
+        str(fasta),
+        "--model",
+        "motif",
+        "--regions",
+        "chr20:1-10,000,000",
+        "--out",
+        out,
+    ]
     assert main([*arguments, "--ray", "off"]) == 0
     assert main(["verify", out]) == 0
-    bins = duckdb.sql(f"SELECT start, \"end\" FROM read_parquet('{out}/predictions/**/*.parquet') ORDER BY start")
+    bins = duckdb.sql(
+        f"SELECT start, \"end\" FROM read_parquet('{out}/predictions/**/*.parquet') ORDER BY start"
+    )
     starts, ends = (np.array(column) for column in zip(*bins.fetchall(), strict=True))
     covered = np.zeros(10_000_001, dtype=int)
     np.add.at(covered, starts, 1)

@@ -5,7 +5,9 @@ from collections import Counter
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.tracks import builtin_tracks, read_targets, select_tracks
+from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.table import builtin_tracks
+from enformer_core.models.tracks.targets import read_targets
 
 SIZES = {"human": 5313, "mouse": 1643}
 
@@ -13,7 +15,9 @@ SIZES = {"human": 5313, "mouse": 1643}
 @pytest.fixture(scope="module")
 def read(data_dir):
     def of_head(head):
-        return read_targets(str(data_dir / "tracks" / f"targets_{head}.txt"), head=head, count=SIZES[head])
+        return read_targets(
+            str(data_dir / "tracks" / f"targets_{head}.txt"), head=head, count=SIZES[head]
+        )
 
     return of_head
 
@@ -44,11 +48,18 @@ def test_every_track_is_named_once(human, mouse):
 
 def test_k562(human):
     cage, notes = select_tracks(human, "CAGE:.*K562")
-    assert [(track.index, track.identifier) for track in cage.rows] == [(4828, "CNhs11250"), (5111, "CNhs12336")]
+    assert [(track.index, track.identifier) for track in cage.rows] == [
+        (4828, "CNhs11250"),
+        (5111, "CNhs12336"),
+    ]
     assert notes == []
     dnase, _ = select_tracks(human, "^DNASE:K562")
     assert dnase.indices() == [33, 34, 35, 121, 122, 123, 625]
-    assert select_tracks(human, "CNhs11250,CNhs12336")[0] == select_tracks(human, "4828,5111")[0] == cage
+    assert (
+        select_tracks(human, "CNhs11250,CNhs12336")[0]
+        == select_tracks(human, "4828,5111")[0]
+        == cage
+    )
     split, notes = select_tracks(human, "CAGE:K562")
     assert split == cage
     assert notes == ["'CAGE:K562' is read as 'K562' in any CAGE description: 2 tracks, 4828, 5111"]
@@ -72,11 +83,16 @@ def test_descriptions_repeat_and_each_selects_all_of_its_tracks(human):
         chosen, notes = select_tracks(human, text)
         assert set(chosen.indices()) >= set(indices)
         assert all(text in human.rows[index].description for index in chosen.indices())
-        assert notes[0] == f"{text!r} is the description of {len(indices)} tracks: {', '.join(map(str, indices))}"
+        assert (
+            notes[0]
+            == f"{text!r} is the description of {len(indices)} tracks: {', '.join(map(str, indices))}"
+        )
 
 
 def test_one_heads_table_is_refused_for_the_other(data_dir):
     for head, other in [("human", "mouse"), ("mouse", "human")]:
         path = data_dir / "tracks" / f"targets_{other}.txt"
-        with pytest.raises(InputError, match=f"targets_{other}.txt: .*it is the table of the {other} head"):
+        with pytest.raises(
+            InputError, match=f"targets_{other}.txt: .*it is the table of the {other} head"
+        ):
             read_targets(str(path), head=head, count=SIZES[head])

@@ -3,21 +3,18 @@
 Counts are those of the table in docs/variants.md. The independent readings are by plain Python, line by line.
 """
 
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "variants"))
-from bcftools import norm, read_text
-
 from enformer_core.errors import InputError
-from enformer_core.genome import Genome
-from enformer_core.variants.assembly import check_assembly
-from enformer_core.variants.place import place_alleles
+from enformer_core.genome.fasta import Genome
+from enformer_core.variants.assembly_check import check_assembly
+from enformer_core.variants.harmonise import place_alleles
 from enformer_core.variants.readers import describe_inputs, read_alleles
-from enformer_core.variants.sources import open_source
+from enformer_core.variants.source import open_source
+from tests.support.bcftools import norm, read_text
 
 MAX_ALLELE_BP = 10_000
 GRCH38 = "reference/grch38.chr20_and_21_10M.fa.gz"
@@ -42,7 +39,12 @@ FILES = {
         {},
     ),
     (BIM, GRCH37_CHR22, None): ("PLINK 1 .bim", 1_000, {"ok": 1_000}, {"ref_swapped": 236}),
-    (SUMSTATS, GRCH37_CHR22, BIM): ("summary statistics", 1_000, {"ok": 1_000}, {"ref_swapped": 1_000}),
+    (SUMSTATS, GRCH37_CHR22, BIM): (
+        "summary statistics",
+        1_000,
+        {"ok": 1_000},
+        {"ref_swapped": 1_000},
+    ),
     ("gwas/gwas_catalog_2020_chr20_GRCh38_rsid_joined.tsv", GRCH38, None): (
         "tab-separated text",
         420,
@@ -62,7 +64,9 @@ FILES = {
 def body(path):
     """Numbers and fields of the lines that are records."""
     lines = enumerate(read_text(path).split("\n"), start=1)
-    kept = [(number, line.split("\t")) for number, line in lines if line and not line.startswith("#")]
+    kept = [
+        (number, line.split("\t")) for number, line in lines if line and not line.startswith("#")
+    ]
     return kept if path.suffix in {".vcf", ".gz", ".bim"} else kept[1:]
 
 
@@ -76,7 +80,11 @@ def place_file(data_dir):
         check = check_assembly(source, genome, allow_mismatch=True, **how)
         raw = read_alleles([data_dir / file], sites=None if sites is None else data_dir / sites)
         placed = place_alleles(
-            raw, genome, max_allele_bp=MAX_ALLELE_BP, allow_swapped=check.allow_swapped, refuse_wrong_genome=False
+            raw,
+            genome,
+            max_allele_bp=MAX_ALLELE_BP,
+            allow_swapped=check.allow_swapped,
+            refuse_wrong_genome=False,
         )
         return source, check, placed
 
@@ -91,10 +99,14 @@ def test_every_record_is_answered(data_dir, place_file, case):
     assert describe_inputs([data_dir / case[0]], placed)[0]["records"] == records
     assert Counter(placed["status"].to_pylist()) == statuses
     assert Counter(flag for row in placed["flags"].to_pylist() for flag in row) == flags
-    assert list(dict.fromkeys(placed["input_line"].to_pylist())) == [number for number, _ in body(data_dir / case[0])]
+    assert list(dict.fromkeys(placed["input_line"].to_pylist())) == [
+        number for number, _ in body(data_dir / case[0])
+    ]
 
 
-@pytest.mark.parametrize("file", [THOUSAND, RSIDS, COHORT, "variants/baskerville_eqtl.vcf", "normalisation/norm.vcf"])
+@pytest.mark.parametrize(
+    "file", [THOUSAND, RSIDS, COHORT, "variants/baskerville_eqtl.vcf", "normalisation/norm.vcf"]
+)
 def test_rows_keep_what_the_line_says(data_dir, file):
     raw = read_alleles([data_dir / file])
     names = ("input_line", "alt_index", "input_chrom", "start", "input_ref", "input_alt")
@@ -107,7 +119,9 @@ def test_rows_keep_what_the_line_says(data_dir, file):
 
 
 @pytest.mark.parametrize(
-    ("file", "fasta"), [(THOUSAND, THOUSAND_FASTA), (RSIDS, GRCH38), (COHORT, GRCH38)], ids=lambda name: Path(name).name
+    ("file", "fasta"),
+    [(THOUSAND, THOUSAND_FASTA), (RSIDS, GRCH38), (COHORT, GRCH38)],
+    ids=lambda name: Path(name).name,
 )
 def test_alleles_are_those_of_bcftools(data_dir, place_file, file, fasta):
     _, _, placed = place_file(file, fasta)
@@ -119,21 +133,33 @@ def test_alleles_are_those_of_bcftools(data_dir, place_file, file, fasta):
         if not alt.startswith("<")
     )
     assert ours == theirs
-    assert sum(row["ref"] != row["input_ref"] for row in rows) > 0  # some were not in their normal form
+    assert (
+        sum(row["ref"] != row["input_ref"] for row in rows) > 0
+    )  # some were not in their normal form
 
 
 def test_the_cases_of_bcftools_own_test(data_dir, place_file):
     _, _, placed = place_file("normalisation/norm.vcf", "normalisation/norm.fa")
     ours = Counter(
-        (row["chrom"], row["start"], row["ref"], row["alt"]) for row in placed.to_pylist() if row["status"] == "ok"
+        (row["chrom"], row["start"], row["ref"], row["alt"])
+        for row in placed.to_pylist()
+        if row["status"] == "ok"
     )
-    written = norm(data_dir / "normalisation" / "norm.vcf", data_dir / "normalisation" / "norm.fa", "-cx")
-    theirs = Counter((chrom, start, ref, alt) for chrom, start, _, ref, alt in written if set(alt) <= set("ACGT"))
+    written = norm(
+        data_dir / "normalisation" / "norm.vcf", data_dir / "normalisation" / "norm.fa", "-cx"
+    )
+    theirs = Counter(
+        (chrom, start, ref, alt) for chrom, start, _, ref, alt in written if set(alt) <= set("ACGT")
+    )
     assert ours == theirs
     # and its published output, where a record has one ALT
     text = read_text(data_dir / "normalisation" / "norm.out")
     lines = [line.split("\t")[:5] for line in text.split("\n") if line and not line.startswith("#")]
-    published = {(chrom, int(pos) - 1, ref, alt) for chrom, pos, _, ref, alt in lines if set(alt) <= set("ACGT")}
+    published = {
+        (chrom, int(pos) - 1, ref, alt)
+        for chrom, pos, _, ref, alt in lines
+        if set(alt) <= set("ACGT")
+    }
     assert len(published) == 13
     assert published <= set(ours)
 
@@ -173,7 +199,9 @@ def test_swapped_columns_stop_and_go_on_when_allowed(data_dir, place_file):
 
 def test_another_genome_is_refused(data_dir):
     source = open_source(data_dir / THOUSAND)
-    with pytest.raises(InputError, match=r"shares no contig.*It has z; the genome has chr20, chr21"):
+    with pytest.raises(
+        InputError, match=r"shares no contig.*It has z; the genome has chr20, chr21"
+    ):
         check_assembly(source, Genome(data_dir / GRCH38))
 
 

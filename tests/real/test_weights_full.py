@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.dataset
 import pytest
-import seeded_basenji2
-import small_weights
 import torch
 from safetensors.torch import load_file
-from seeded import seeded_state
 
 from enformer_core.models.basenji2 import Basenji2Config
 from enformer_core.models.registry import ModelSource, read_any
-from enformer_core.weights.check import state_sha256
+from enformer_core.models.weights.check import state_sha256
 from jobs.cli import main
+from tests.support import seeded_basenji2, small_weights
+from tests.support.seeded import seeded_state
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 TENSORFLOW = "tensorflow-cpu==2.15.1"
@@ -34,8 +33,12 @@ def tensorflow_python() -> str:
     if given := os.environ.get("ENFORMER_RAY_TF_PYTHON"):
         return given
     if sys.version_info >= (3, 12):
-        pytest.skip(f"{TENSORFLOW} needs Python 3.11: name one that has it in ENFORMER_RAY_TF_PYTHON")
-    place = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "enformer-ray" / TENSORFLOW
+        pytest.skip(
+            f"{TENSORFLOW} needs Python 3.11: name one that has it in ENFORMER_RAY_TF_PYTHON"
+        )
+    place = (
+        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "enformer-ray" / TENSORFLOW
+    )
     python, made = place / "bin" / "python", place / ".made"
     if not made.exists():
         venv.create(place, clear=True, with_pip=True)
@@ -51,7 +54,14 @@ def imported(source: Path, out: Path, model: str, capsys: pytest.CaptureFixture[
 
 def test_a_checkpoint_that_tensorflow_wrote(tensorflow_python, tmp_path, capsys):
     bundle, out = tmp_path / "bundle", tmp_path / "enformer.safetensors"
-    command = [sys.executable, FIXTURES / "make_sonnet_bundle.py", "--size", "full", "--tensorflow", tensorflow_python]
+    command = [
+        sys.executable,
+        FIXTURES / "make_sonnet_bundle.py",
+        "--size",
+        "full",
+        "--tensorflow",
+        tensorflow_python,
+    ]
     subprocess.run([*command, bundle], check=True)
     expected = seeded_state(0)
     model = ModelSource("enformer", str(bundle)).build(CPU)
@@ -85,7 +95,16 @@ VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr2
 
 def scored(vcf: Path, genome: Path, weights: Path, out: Path) -> dict[str, np.ndarray]:
     """Both statistics of the one variant, by the command, from two plain passes over the forward strand."""
-    fixed = ["--model", "basenji2", "--engine", "direct", "--strands", "forward", "--statistics", "sad,log_d2"]
+    fixed = [
+        "--model",
+        "basenji2",
+        "--engine",
+        "direct",
+        "--strands",
+        "forward",
+        "--statistics",
+        "sad,log_d2",
+    ]
     paths = ["--genome", str(genome), "--weights", str(weights), "--out", str(out)]
     assert main(["score", str(vcf), *fixed, *paths, "--ray", "off"]) == 0
     table = pyarrow.dataset.dataset(out / "scores").to_table(columns=["status", "sad", "log_d2"])
@@ -94,7 +113,9 @@ def scored(vcf: Path, genome: Path, weights: Path, out: Path) -> dict[str, np.nd
     return {name: np.array(row[name], np.float64) for name in ("sad", "log_d2")}
 
 
-def test_basenji2_scores_a_variant_from_both_files_alike(basenji2, data_dir, golden_dir, tmp_path, capsys):
+def test_basenji2_scores_a_variant_from_both_files_alike(
+    basenji2, data_dir, golden_dir, tmp_path, capsys
+):
     """chr20:4699605 A>G: the published file and the imported one the same, and as the original program in float64."""
     vcf, ours = tmp_path / "one.vcf", tmp_path / "w.safetensors"
     vcf.write_text(VCF)

@@ -16,7 +16,13 @@ def main() -> int:
     if asked.seed is not None:
         world = make_world(asked.seed)
         problems = run_world(world)
-        print(*world.hub.trace, world.log.getvalue(), [user.codes for user in world.users], *problems, sep="\n")
+        print(
+            *world.hub.trace,
+            world.log.getvalue(),
+            [user.codes for user in world.users],
+            *problems,
+            sep="\n",
+        )
         return bool(problems)
     findings = run_seeds(range(asked.seeds), processes=asked.processes)
     for kind, count in findings.injected.most_common():

@@ -19,33 +19,52 @@ from unittest import mock
 
 import pyarrow as pa
 
-import cluster.json_lines
-import cluster.replica
+import cluster.worker_process
+import enformer_core.analyses.variant_effects
 import enformer_core.dataset.ledger
 import enformer_core.dataset.plan
 import enformer_core.dataset.run
-import enformer_core.scoring.shard
 import jobs.cli
 import jobs.interruption
-import jobs.run_shards
-import jobs.score_variants
-import jobs.watching
-from cluster.fleet import Gone
-from cluster.replica import Done
+import jobs.job
+import jobs.progress
+import jobs.score
+import jobs.watch
+from cluster.backend import Gone
 from cluster.scheduler import Scheduler
-from enformer_core.dataset import layout
-from enformer_core.dataset.work import ShardWork
+from cluster.worker_process import Done
+from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.storage.retry import RetryingStore
 from tests.simulation import memory, toy
 from tests.simulation.faults import Kind, Weather
 from tests.simulation.fleet import Cluster, Machine, VirtualFleet
 from tests.simulation.store import Service
-from tests.simulation.world import START_WALL_S, Hub, Process, Thread, VirtualCondition, VirtualFuture, VirtualThreads
+from tests.simulation.world import (
+    START_WALL_S,
+    Hub,
+    Process,
+    Thread,
+    VirtualCondition,
+    VirtualFuture,
+    VirtualThreads,
+)
 
 LIMIT_S = 20_000.0
 """Virtual seconds in which everything must be done, whatever happened: nothing hangs."""
 MOST_STARTS = 25
-COMMAND = ("score", "a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "s3://bucket/run", "--log-format", "json")
+COMMAND = (
+    "score",
+    "a.vcf",
+    "--genome",
+    "g.fa",
+    "--model",
+    "motif",
+    "--out",
+    "s3://bucket/run",
+    "--log-format",
+    "json",
+)
 
 
 @dataclass(frozen=True)
@@ -220,7 +239,11 @@ class World:
         self._at_work.setdefault(process, []).append(attempt)
 
     def _lose(self, process: Process) -> None:
-        in_flight = [attempt for attempt in self._at_work.pop(process, ()) if attempt.outcome is None or attempt.gone]
+        in_flight = [
+            attempt
+            for attempt in self._at_work.pop(process, ())
+            if attempt.outcome is None or attempt.gone
+        ]
         for attempt in in_flight:
             attempt.lost = True
         if shards := [attempt.work.shard.number for attempt in in_flight if attempt.whole]:
@@ -246,7 +269,9 @@ class World:
     def start_driver(self, user: User) -> None:
         """Give the command, in the whole cluster or in what is left of it."""
         if len(user.codes) >= MOST_STARTS:
-            self.problems.append(f"{user.name} has given the command {MOST_STARTS} times: {user.codes}")
+            self.problems.append(
+                f"{user.name} has given the command {MOST_STARTS} times: {user.codes}"
+            )
             user.finished = True
             return
         self.cluster.renew()
@@ -275,7 +300,10 @@ class World:
             user.finished = True
             return
         if code == 2:
-            self.weights, self.input = toy.WEIGHTS, toy.INPUT  # the user mends what the message names
+            self.weights, self.input = (
+                toy.WEIGHTS,
+                toy.INPUT,
+            )  # the user mends what the message names
         self.hub.at(self.hub.random.uniform(1.0, 40.0), lambda: self.start_driver(user))
 
     def running_drivers(self) -> list[tuple[User, Process]]:
@@ -295,7 +323,9 @@ class World:
         """Let nothing more befall it, and wait: some workers do not know yet that nobody waits for them."""
         self.calm = True
         self.weather.spells.clear()
-        self.service.hooks[:] = [hook for hook in self.service.hooks if not getattr(hook, "is_fault", False)]
+        self.service.hooks[:] = [
+            hook for hook in self.service.hooks if not getattr(hook, "is_fault", False)
+        ]
         ends_s = self.hub.now_s + seconds
         self.hub.at(seconds, lambda: None)
         self.hub.run(lambda: self.hub.now_s >= ends_s, ends_s + 1)
@@ -312,25 +342,25 @@ def inhabited(world: World) -> Iterator[World]:
     stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
     handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
     with contextlib.ExitStack() as stack:
-        for module in (ledger, enformer_core.dataset.plan, cluster.replica, jobs.watching):
+        for module in (ledger, enformer_core.dataset.plan, cluster.worker_process, jobs.watch):
             stack.enter_context(mock.patch.object(module, "ThreadPoolExecutor", VirtualThreads))
         for owner, name, value in (
-            (cluster.replica, "threading", virtual),
-            (cluster.replica, "Future", VirtualFuture),
+            (cluster.worker_process, "threading", virtual),
+            (cluster.worker_process, "Future", VirtualFuture),
             (ledger, "datetime", _Calendar),
             (enformer_core.dataset.run, "datetime", _Calendar),
-            (cluster.json_lines, "datetime", _Calendar),
-            (enformer_core.scoring.shard, "datetime", _Calendar),
-            (enformer_core.scoring.shard, "time", stopwatch),
-            (cluster.replica, "time", stopwatch),
+            (jobs.progress, "datetime", _Calendar),
+            (enformer_core.analyses.variant_effects, "datetime", _Calendar),
+            (enformer_core.analyses.variant_effects, "time", stopwatch),
+            (cluster.worker_process, "time", stopwatch),
             (ledger, "BLOCK_SHARDS", 2),
-            (jobs.watching, "BLOCK_SHARDS", 2),
+            (jobs.watch, "BLOCK_SHARDS", 2),
             (jobs.interruption, "signal", handled),
-            (jobs.run_shards, "_pool", _virtual_pool),
-            (jobs.score_variants, "score_variants", _score),
-            (layout, "to_parquet", memory.to_parquet),
-            (layout, "from_parquet", memory.from_parquet),
-            (layout, "content_digest", memory.content_digest),
+            (jobs.job, "_pool", _virtual_pool),
+            (jobs.score, "score_variants", _score),
+            (ledger, "to_parquet", memory.to_parquet),
+            (ledger, "from_parquet", memory.from_parquet),
+            (ledger, "content_digest", memory.content_digest),
             (enformer_core.dataset.plan, "pq", memory.parquet),
             (jobs.cli, "_parser", _parser),
             (sys, "argv", ["enformer-ray", *COMMAND]),
@@ -382,14 +412,16 @@ def _virtual_pool(request: Any, factory: Any) -> Scheduler:
     return Scheduler(
         fleet,
         workers=world.hub.random.choice((None, 1, 3)),
-        classify=jobs.run_shards.classify,
+        classify=jobs.job.classify,
         seed=world.hub.random.randrange(1 << 30),
     )
 
 
 def open_store(world: World, process: Process) -> RetryingStore:
     return RetryingStore(
-        world.service.store_of(process), VirtualClock(process), seed=world.hub.random.randrange(1 << 30)
+        world.service.store_of(process),
+        VirtualClock(process),
+        seed=world.hub.random.randrange(1 << 30),
     )
 
 
@@ -411,14 +443,14 @@ def _score(settings: Any) -> int:
     """`score_variants` with a toy for a model."""
     world = World.here()
     store = open_store(world, world.hub.process)
-    store.check_usable(layout.RUN_KEY)
+    store.check_usable(RUN_KEY)
     request: Any = SimpleNamespace(
         settings=settings, store=store, tracks=_ToyTracks(), source=SimpleNamespace(notice="a toy")
     )
-    manifest = jobs.run_shards.run_shards(
+    manifest = jobs.job.run_shards(
         request,
         identity_of=lambda run: _identity(world),
-        make=lambda: jobs.run_shards.put_run(
+        make=lambda: jobs.job.put_run(
             request,
             toy.draft(),
             identity=_identity(world),
@@ -426,4 +458,4 @@ def _score(settings: Any) -> int:
         ),
         factory_of=toy.ToyFactory,
     )
-    return jobs.run_shards.exit_code(manifest)
+    return jobs.job.exit_code(manifest)

@@ -3,7 +3,7 @@
 import signal
 from typing import Any
 
-from enformer_core.dataset import layout
+from enformer_core.dataset.keys import RUN_KEY
 from tests.simulation import toy
 from tests.simulation.drivers import World
 from tests.simulation.faults import SPELLS, Fault, Kind, draw_faults
@@ -127,7 +127,11 @@ class Fate:
         service = self._world.service
 
         def strike(request: Request, moment: str) -> None:
-            if request.kind == "put" and moment == "applied" and request.key.startswith(("scores/", "effects/")):
+            if (
+                request.kind == "put"
+                and moment == "applied"
+                and request.key.startswith(("scores/", "effects/"))
+            ):
                 service.hooks.remove(strike)
                 self._world.weather.took_effect(Kind.KILLED_BEFORE_RECEIPT)
                 kill_everybody(self._world)
@@ -159,7 +163,9 @@ class Fate:
         if machine is None:
             return False
         machine.starved = True
-        self._world.hub.at(self._chance.choice((3.0, 8.0)), lambda: setattr(machine, "starved", False))
+        self._world.hub.at(
+            self._chance.choice((3.0, 8.0)), lambda: setattr(machine, "starved", False)
+        )
         return True
 
     def _corrupt_weights(self) -> bool:
@@ -174,7 +180,7 @@ class Fate:
     def _corrupt_input(self) -> bool:
         """Of a run that has been begun. Input is read when a driver begins, so one does."""
         world = self._world
-        if layout.RUN_KEY not in world.service.objects or not self._kill_a_driver():
+        if RUN_KEY not in world.service.objects or not self._kill_a_driver():
             return False
         world.input = _damaged(toy.INPUT, self._chance.randrange(len(toy.INPUT)))
         world.hub.at(60.0, lambda: setattr(world, "input", toy.INPUT))

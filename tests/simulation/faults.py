@@ -123,7 +123,9 @@ class Weather:
         shortest_s, longest_s, share = SPELLS[kind]
         self.injected[kind] += 1
         self.hub.note(f"spell of {kind.value}")
-        self.spells.append(Spell(kind, self.hub.now_s + self.hub.random.uniform(shortest_s, longest_s), share))
+        self.spells.append(
+            Spell(kind, self.hub.now_s + self.hub.random.uniform(shortest_s, longest_s), share)
+        )
 
     def count(self, kind: Kind) -> None:
         """Something that comes by itself has come, and hit."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.fleet import Call, Gone, Outcome
+from cluster.backend import Call, Gone, Outcome
 from cluster.pool import PoolError
-from cluster.replica import Done, Replica
+from cluster.worker_process import Done, Replica
 from tests.simulation.world import Hub, Process, Signal
 
 SLOTS = 2
@@ -101,7 +101,12 @@ class Cluster:
 
     def actors(self) -> "list[Actor]":
         """Those that run."""
-        return [actor for machine in self.machines for actor in machine.actors if actor.process is not None]
+        return [
+            actor
+            for machine in self.machines
+            for actor in machine.actors
+            if actor.process is not None
+        ]
 
     def want(self, actor: "Actor") -> None:
         self._wanting.append(actor)
@@ -109,7 +114,9 @@ class Cluster:
 
     def place(self) -> None:
         """Begin workers that wait for a machine."""
-        while self._wanting and (free := [machine for machine in self.usable() if machine.has_room]):
+        while self._wanting and (
+            free := [machine for machine in self.usable() if machine.has_room]
+        ):
             actor = self._wanting.popleft()
             if not actor.dismissed:
                 actor.begin(self.hub.random.choice(free))
@@ -150,7 +157,9 @@ class Cluster:
         if not self.head_up:
             self.hub.note("a new cluster")
         self.head_up = True
-        self.machines = [machine for machine in self.machines if machine.usable and not machine.announced]
+        self.machines = [
+            machine for machine in self.machines if machine.usable and not machine.announced
+        ]
         while len(self.machines) < 2:
             self.add_machine()
 
@@ -191,7 +200,9 @@ class Actor:
 
     def _work(self, replica: Replica, attempt: Any, sent: bytes) -> Any:
         payload = pickle.loads(sent)
-        payload.__dict__["attempt"] = attempt  # for the account; it travels with the payload, unseen
+        payload.__dict__["attempt"] = (
+            attempt  # for the account; it travels with the payload, unseen
+        )
         return replica.apply(payload)
 
     def drain(self) -> Call:
@@ -274,18 +285,24 @@ class Actor:
             machine.actors.remove(self)
         self.machine = None
         calls = list(self.open_calls)
-        hub.at(hub.random.uniform(0.05, 1.0), lambda: self._fail_calls("its process died", only=calls))
+        hub.at(
+            hub.random.uniform(0.05, 1.0), lambda: self._fail_calls("its process died", only=calls)
+        )
         self._come_back()
 
     def _come_back(self) -> None:
         if not self.dismissed:
             self.fleet.cluster.want(self)
 
-    def _fail_calls(self, reason: str, *, only: list[int] | None = None, with_machine: bool = False) -> None:
+    def _fail_calls(
+        self, reason: str, *, only: list[int] | None = None, with_machine: bool = False
+    ) -> None:
         for call in list(self.open_calls) if only is None else only:
             if call in self.open_calls:
                 del self.open_calls[call]
-                self.fleet.answer(call, Gone(reason, with_machine=with_machine, coming_back=not self.dismissed))
+                self.fleet.answer(
+                    call, Gone(reason, with_machine=with_machine, coming_back=not self.dismissed)
+                )
         self.waiting = [call for call in self.waiting if call in self.open_calls]
 
     def _ask(self, question: Callable[[Replica], Any]) -> Call:
@@ -307,7 +324,13 @@ class Actor:
             question = self.open_calls[call]
             process.spawn(lambda: self._answer(call, question, replica, machine))
 
-    def _answer(self, call: int, question: Callable[[Replica], Any], replica: Replica, machine: Machine | None) -> None:
+    def _answer(
+        self,
+        call: int,
+        question: Callable[[Replica], Any],
+        replica: Replica,
+        machine: Machine | None,
+    ) -> None:
         hub = self.fleet.hub
         outcome = question(replica)
         while machine is not None and machine.cut_off:
@@ -321,7 +344,7 @@ class Actor:
 
 
 class VirtualFleet:
-    """A driver's view of the cluster (see `cluster.fleet.Fleet`).
+    """A driver's view of the cluster (see `cluster.backend.Fleet`).
 
     Args:
         cluster: the machines.
@@ -333,9 +356,18 @@ class VirtualFleet:
     tasks_at_once = 3
 
     def __init__(
-        self, cluster: Cluster, process: Process, factory: bytes, assigned: Callable[[Process, Any], Any]
+        self,
+        cluster: Cluster,
+        process: Process,
+        factory: bytes,
+        assigned: Callable[[Process, Any], Any],
     ) -> None:
-        self.cluster, self.process, self.factory, self.assigned = cluster, process, factory, assigned
+        self.cluster, self.process, self.factory, self.assigned = (
+            cluster,
+            process,
+            factory,
+            assigned,
+        )
         self.hub = cluster.hub
         self.signal = Signal(self.hub)
         self.actors: list[Actor] = []
@@ -351,7 +383,9 @@ class VirtualFleet:
     def check(self) -> None:
         self.process.check()
         if not self.cluster.head_up:
-            raise PoolError("the cluster is gone. What is committed stays: run the same command again when it is back.")
+            raise PoolError(
+                "the cluster is gone. What is committed stays: run the same command again when it is back."
+            )
 
     def now(self) -> float:
         return self.process.now()
@@ -367,7 +401,10 @@ class VirtualFleet:
         self.check()
         assert timeout_s >= 0
         ends_s = self.hub.now_s + timeout_s
-        while not (answered := [call for call in calls if call in self._answers]) and self.hub.now_s < ends_s:
+        while (
+            not (answered := [call for call in calls if call in self._answers])
+            and self.hub.now_s < ends_s
+        ):
             self.signal.wait(ends_s - self.hub.now_s)
             self.check()
         return [(call, self._answers.pop(call)) for call in answered]

@@ -14,8 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.replica import Dropped, Failure
-from enformer_core.dataset import layout
+from cluster.worker_process import Dropped, Failure
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.keys import (
+    MANIFEST_KEY,
+    RUN_KEY,
+    TRACKS_KEY,
+    plan_key,
+    receipt_block_key,
+    receipt_key,
+    table_key,
+)
 from enformer_core.dataset.plan import Shard
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
@@ -30,7 +40,7 @@ from tests.simulation.store import SECRET, Request, Service
 from tests.simulation.world import Process
 
 READER_S = 15.0
-_FIXED = {layout.RUN_KEY, layout.TRACKS_KEY, layout.MANIFEST_KEY, layout.plan_key(0)}
+_FIXED = {RUN_KEY, TRACKS_KEY, MANIFEST_KEY, plan_key(0)}
 _PUTS_OF_A_COMMIT = 3
 _GETS_OF_A_COMMIT = 4  # plan, and the stored object after each 412
 _REFUSALS = {  # what a command is refused for, and what it says of it
@@ -38,12 +48,19 @@ _REFUSALS = {  # what a command is refused for, and what it says of it
     Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  input: there",
     Kind.IGNORED_PRECONDITION: "it ignores If-None-Match",
 }
-_HARMLESS = {Kind.POISON, Kind.TWO_DRIVERS, Kind.PRECONDITION, Kind.CONFLICT, Kind.NODE_JOINED, Kind.STRAGGLER}
+_HARMLESS = {
+    Kind.POISON,
+    Kind.TWO_DRIVERS,
+    Kind.PRECONDITION,
+    Kind.CONFLICT,
+    Kind.NODE_JOINED,
+    Kind.STRAGGLER,
+}
 """Faults for which no command may end before the run is complete."""
 
 
 def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
-    return layout.from_parquet(content, "object")
+    return from_parquet(content, "object")
 
 
 class Watcher:
@@ -80,14 +97,14 @@ class Watcher:
             self._see_table(key, stored.content)
         elif key.startswith("commits/"):
             self._see_receipt(key, json.loads(stored.content))
-        elif key == layout.MANIFEST_KEY:
+        elif key == MANIFEST_KEY:
             self._see_manifest(json.loads(stored.content))
 
     def _see_table(self, key: str, content: bytes) -> None:
         number = toy.shard_of_key(key)
         table, _ = _read(content)
         shard, (kind, _, _) = self._shards.get(-1 if number is None else number), key.split("/")
-        if shard is None or layout.table_key(kind, shard.chrom, shard.number) != key:
+        if shard is None or table_key(kind, shard.chrom, shard.number) != key:
             self._wrong(f"{key}: no shard of the plan")
         elif kind == "scores" and table.num_rows != shard.rows:
             self._wrong(f"{key}: {table.num_rows} rows are visible of {shard.rows}")
@@ -98,11 +115,13 @@ class Watcher:
             stored = self._service.objects.get(receipt[table]["key"])
             if stored is None:
                 self._wrong(f"{key}: names {receipt[table]['key']}, which is not there")
-            elif layout.sha256(stored.content) != receipt[table]["sha256"]:
+            elif sha256(stored.content) != receipt[table]["sha256"]:
                 self._wrong(f"{key}: names another {receipt[table]['key']} than is stored")
 
     def _see_manifest(self, manifest: dict[str, Any]) -> None:
-        missing = [number for number in self._shards if layout.receipt_key(number) not in self._service.objects]
+        missing = [
+            number for number in self._shards if receipt_key(number) not in self._service.objects
+        ]
         if missing:
             self._wrong(f"the manifest stands while shards {missing} have no receipt")
         if manifest["rows"] != toy.ALLELES:
@@ -147,7 +166,9 @@ def verify_stored(world: World) -> list[str]:
     if run is None:
         return ["no run"]
     verdict = verify_run(heap, run)
-    return [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
+    return (
+        [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
+    )
 
 
 def _rows(objects: dict[str, bytes]) -> Iterator[str]:
@@ -168,13 +189,18 @@ def _rows(objects: dict[str, bytes]) -> Iterator[str]:
 def _values(world: World, objects: dict[str, bytes]) -> Iterator[str]:
     """Every shard is that of the undisturbed run on one kind of machine, its poison alleles apart."""
     for shard in toy.shards_by_number().values():
-        keys = {table: layout.table_key(table, shard.chrom, shard.number) for table in ("scores", "effects")}
+        keys = {
+            table: table_key(table, shard.chrom, shard.number) for table in ("scores", "effects")
+        }
         if missing := [key for key in keys.values() if key not in objects]:
             yield f"missing: {missing}"
             continue
         found = {table: _read(objects[key])[0] for table, key in keys.items()}
         yield from _reasons(world, shard, found["scores"])
-        wrong = [_shard_problem(world, shard, found, hardware) for hardware in range(world.hardware_kinds)]
+        wrong = [
+            _shard_problem(world, shard, found, hardware)
+            for hardware in range(world.hardware_kinds)
+        ]
         if all(wrong):
             yield f"shard {shard.number}: {wrong[0]}"
 
@@ -184,7 +210,7 @@ def _shard_problem(world: World, shard: Shard, found: dict[str, pa.Table], hardw
     statuses = found["scores"]["status"].to_pylist()
     for table in ("scores", "effects"):
         here, there = (_without_reasons(tables[table]) for tables in (found, expected))
-        if layout.content_digest(here) != layout.content_digest(there):
+        if content_digest(here) != content_digest(there):
             return f"{table}: statuses {statuses}, expected {expected['scores']['status'].to_pylist()}; or other values"
     return ""
 
@@ -212,16 +238,22 @@ def _blanked(table: pa.Table) -> pa.Table:
 
 
 @lru_cache(maxsize=4096)
-def expected_tables(number: int, hardware: int, poison: frozenset[tuple[str, int]]) -> dict[str, pa.Table]:
+def expected_tables(
+    number: int, hardware: int, poison: frozenset[tuple[str, int]]
+) -> dict[str, pa.Table]:
     """A shard's tables with its poison alleles failed."""
     return toy.tables_of(number, hardware, poison)
 
 
 def _leftovers(objects: dict[str, bytes]) -> Iterator[str]:
     shards = toy.shards_by_number().values()
-    named = {layout.table_key(table, shard.chrom, shard.number) for shard in shards for table in ("scores", "effects")}
-    named |= {layout.receipt_key(shard.number) for shard in shards} | _FIXED
-    blocks = {layout.receipt_block_key(block) for block in range(len(shards))}
+    named = {
+        table_key(table, shard.chrom, shard.number)
+        for shard in shards
+        for table in ("scores", "effects")
+    }
+    named |= {receipt_key(shard.number) for shard in shards} | _FIXED
+    blocks = {receipt_block_key(block) for block in range(len(shards))}
     if strays := objects.keys() - named - blocks:
         yield f"objects that belong to nothing: {sorted(strays)}"
     if missing := named - objects.keys():
@@ -264,7 +296,9 @@ def _names_remedy(said: str) -> bool:
 def _secrets(world: World, objects: dict[str, bytes]) -> Iterator[str]:
     if SECRET in world.log.getvalue():
         yield "the log holds a secret"
-    yield from (f"{key} holds a secret" for key, content in objects.items() if SECRET.encode() in content)
+    yield from (
+        f"{key} holds a secret" for key, content in objects.items() if SECRET.encode() in content
+    )
 
 
 def _requests(world: World, watcher: Watcher) -> Iterator[str]:
@@ -272,7 +306,9 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
     service: Service = world.service
     drivers = sum(len(user.drivers) for user in world.users)
     readings = 2 * drivers + 2 + world.hub.now_s / READER_S
-    attempts = Counter(attempt.work.shard.number for attempt in world.attempts if attempt.work.probe is None)
+    attempts = Counter(
+        attempt.work.shard.number for attempt in world.attempts if attempt.work.probe is None
+    )
     asked: Counter[int] = Counter()
     failed: Counter[int] = Counter()
     for (_, key), count in service.requests.items():
@@ -282,7 +318,9 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
         if (number := toy.shard_of_key(key)) is not None:
             failed[number] += count
     for number, count in asked.items():
-        bound = attempts[number] * (_PUTS_OF_A_COMMIT + _GETS_OF_A_COMMIT) + failed[number] + readings
+        bound = (
+            attempts[number] * (_PUTS_OF_A_COMMIT + _GETS_OF_A_COMMIT) + failed[number] + readings
+        )
         if count > bound:
             yield f"shard {number}: {count} requests, {attempts[number]} attempts, {failed[number]} failures"
 
@@ -305,7 +343,10 @@ def _work(world: World, watcher: Watcher) -> Iterator[str]:
             if len(mine) - len(before) > 1:
                 yield f"shard {number}: computed {len(mine) - len(before) + 1} times at once by {attempt.driver.name}"
         paid = _paid(world, attempts)
-        paid += sum(_is_beside(attempt, attempts[:at], began, watcher.receipt_s) for at, attempt in enumerate(attempts))
+        paid += sum(
+            _is_beside(attempt, attempts[:at], began, watcher.receipt_s)
+            for at, attempt in enumerate(attempts)
+        )
         if len(attempts) - 1 > paid:
             yield f"shard {number}: computed {len(attempts)} times, of which {paid} are accounted for"
     yield from _losses(world, of_shard)
@@ -335,7 +376,9 @@ def _losses(world: World, of_shard: dict[int, list[Attempt]]) -> Iterator[str]:
     fates = Counter(_fate(attempt) for attempts in of_shard.values() for attempt in attempts)
     if fates["dropped"] and not world.weather.injected[Kind.INTERRUPTED]:
         yield "work was put off, and nobody had asked for that"
-    if fates["failed"] and not (world.poison or world.service.failed or world.weather.effective[Kind.ALWAYS_FAILING]):
+    if fates["failed"] and not (
+        world.poison or world.service.failed or world.weather.effective[Kind.ALWAYS_FAILING]
+    ):
         yield f"{fates['failed']} attempts failed for no reason"
 
 
@@ -350,16 +393,24 @@ def _fate(attempt: Attempt) -> str:
 
 
 def _is_beside(
-    attempt: Attempt, earlier: list[Attempt], began_s: dict[Process, float], receipt_s: dict[int, float]
+    attempt: Attempt,
+    earlier: list[Attempt],
+    began_s: dict[Process, float],
+    receipt_s: dict[int, float],
 ) -> bool:
     """Whether it is the twin of a copy under way, or its driver had begun before another's copy was committed."""
     late = receipt_s.get(attempt.work.shard.number, float("inf")) > began_s[attempt.driver]
     return any(
-        other.outcome_s > attempt.assigned_s if other.driver is attempt.driver else other.done and late
+        other.outcome_s > attempt.assigned_s
+        if other.driver is attempt.driver
+        else other.done and late
         for other in earlier
     )
 
 
 def lost_work(world: World) -> int:
     """Computations begun that came to nothing for their driver."""
-    return sum(attempt.begun and attempt.whole and _fate(attempt) in ("lost", "failed") for attempt in world.attempts)
+    return sum(
+        attempt.begun and attempt.whole and _fate(attempt) in ("lost", "failed")
+        for attempt in world.attempts
+    )

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from enformer_core.dataset import layout
+from enformer_core.dataset.codec import canonical_json, from_parquet, to_parquet
+from enformer_core.dataset.digests import content_digest
 
 _MOST = 5_000
 _of_table: dict[tuple[Any, ...], tuple[pa.Table, Any]] = {}
@@ -34,22 +35,22 @@ def _by_bytes(key: tuple[Any, ...], function: Callable[[], Any]) -> Any:
     return _of_bytes[key]
 
 
-_to_parquet, _from_parquet, _content_digest = layout.to_parquet, layout.from_parquet, layout.content_digest
+_to_parquet, _from_parquet, _content_digest = to_parquet, from_parquet, content_digest
 
 
 def to_parquet(table: pa.Table, footer: Mapping[str, Any]) -> bytes:
-    """`layout.to_parquet`."""
-    return _by_table("parquet", table, layout.canonical_json(footer), lambda: _to_parquet(table, footer))
+    """`to_parquet`."""
+    return _by_table("parquet", table, canonical_json(footer), lambda: _to_parquet(table, footer))
 
 
 def from_parquet(content: bytes, name: str) -> tuple[pa.Table, dict[str, Any]]:
-    """`layout.from_parquet`."""
+    """`from_parquet`."""
     table, footer = _by_bytes(("table", content), lambda: _from_parquet(content, name))
     return table, dict(footer)
 
 
 def content_digest(table: pa.Table) -> str:
-    """`layout.content_digest`."""
+    """`content_digest`."""
     return _by_table("digest", table, None, lambda: _content_digest(table))
 
 
@@ -69,7 +70,9 @@ class _File(pq.ParquetFile):
 
     def __init__(self, source: Any, **how: Any) -> None:
         self._content = source.read() if isinstance(source, pa.BufferReader) else source
-        self._file = _by_bytes(("file", self._content), lambda: pq.ParquetFile(pa.BufferReader(self._content), **how))
+        self._file = _by_bytes(
+            ("file", self._content), lambda: pq.ParquetFile(pa.BufferReader(self._content), **how)
+        )
 
     @property
     def metadata(self) -> Any:
@@ -80,7 +83,9 @@ class _File(pq.ParquetFile):
         return _by_bytes(key, lambda: self._file.read(columns))
 
     def read_row_groups(self, groups: list[int]) -> pa.Table:
-        return _by_bytes(("groups", self._content, tuple(groups)), lambda: self._file.read_row_groups(groups))
+        return _by_bytes(
+            ("groups", self._content, tuple(groups)), lambda: self._file.read_row_groups(groups)
+        )
 
 
 parquet = SimpleNamespace(ParquetFile=_File, write_table=pq.write_table)

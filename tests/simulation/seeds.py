@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
-from cluster.replica import Done
+from cluster.worker_process import Done
 from jobs import exit_codes
 from tests.simulation.drivers import World, inhabited
 from tests.simulation.fate import make_world
@@ -48,7 +48,10 @@ class Findings:
         """For people: every failing seed, and how to see it again."""
         lines = [f"{len(self.problems)} of {self.seeds} seeds failed"]
         for seed, problems in [*self.problems.items()][:10]:
-            lines += [f"seed {seed} (python -m tests.simulation --seed {seed}):", *(f"  {text}" for text in problems)]
+            lines += [
+                f"seed {seed} (python -m tests.simulation --seed {seed}):",
+                *(f"  {text}" for text in problems),
+            ]
         return "\n".join(lines)
 
 
@@ -66,7 +69,9 @@ def run_world(world: World) -> list[str]:
         world.run()
         problems = check_end(world, watcher)
         if len(world.attempts) > attempts or len(again.codes) != 1:
-            problems.append(f"a finished run was taken up again: {again.codes}, {len(world.attempts) - attempts} tasks")
+            problems.append(
+                f"a finished run was taken up again: {again.codes}, {len(world.attempts) - attempts} tasks"
+            )
         return problems + verify_stored(world)
 
 
@@ -75,14 +80,24 @@ def run_seed(seed: int, make: Callable[[int], World] = make_world) -> Findings:
     world = make(seed)
     problems = run_world(world)
     return Findings(
-        1, {seed: problems} if problems else {}, world.weather.injected, world.weather.effective, _figures(world)
+        1,
+        {seed: problems} if problems else {},
+        world.weather.injected,
+        world.weather.effective,
+        _figures(world),
     )
 
 
 def _figures(world: World) -> Counter[str]:
     whole = [attempt for attempt in world.attempts if attempt.whole and attempt.begun]
-    ends = [(driver, code) for user in world.users for driver, code in zip(user.drivers, user.codes, strict=False)]
-    refused = [world.befallen.get(driver, ()) for driver, code in ends if code == exit_codes.BAD_INPUT]
+    ends = [
+        (driver, code)
+        for user in world.users
+        for driver, code in zip(user.drivers, user.codes, strict=False)
+    ]
+    refused = [
+        world.befallen.get(driver, ()) for driver, code in ends if code == exit_codes.BAD_INPUT
+    ]
     return Counter(
         {
             "commands": sum(len(user.drivers) for user in world.users),
@@ -91,14 +106,20 @@ def _figures(world: World) -> Counter[str]:
             "shards computed in vain": lost_work(world),
             "kills of a worker at a shard": len(world.losses),
             "shards in flight at them": sum(map(len, world.losses)),
-            "commands refused for corrupt weights": sum(Kind.CORRUPT_WEIGHTS in met for met in refused),
+            "commands refused for corrupt weights": sum(
+                Kind.CORRUPT_WEIGHTS in met for met in refused
+            ),
             "commands refused for corrupt input": sum(Kind.CORRUPT_INPUT in met for met in refused),
-            **{f"commands that ended with {code}": count for code, count in Counter(code for _, code in ends).items()},
+            **{
+                f"commands that ended with {code}": count
+                for code, count in Counter(code for _, code in ends).items()
+            },
             "twins": sum(
                 other.assigned_s < attempt.assigned_s < other.outcome_s
                 for attempt in whole
                 for other in whole
-                if other.driver is attempt.driver and other.work.shard.number == attempt.work.shard.number
+                if other.driver is attempt.driver
+                and other.work.shard.number == attempt.work.shard.number
             ),
             "probes": sum(attempt.work.probe is not None for attempt in world.attempts),
             "answers": sum(isinstance(attempt.outcome, Done) for attempt in world.attempts),

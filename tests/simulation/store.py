@@ -144,7 +144,14 @@ class Client:
         raise AttributeError(f"no program here may call {name}")
 
     def put_object(
-        self, *, Bucket: str, Key: str, Body: bytes, ChecksumSHA256: str, Metadata: dict[str, str], **how: str
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ChecksumSHA256: str,
+        Metadata: dict[str, str],
+        **how: str,
     ) -> dict[str, Any]:
         service, hub, process = self._service, self._service.hub, self._process
         key = Key.removeprefix("run/")
@@ -225,14 +232,27 @@ class Client:
         return {"ContentLength": len(stored.content), "ETag": stored.etag}
 
     def list_objects_v2(
-        self, *, Bucket: str, Prefix: str, MaxKeys: int, StartAfter: str = "", ContinuationToken: str = ""
+        self,
+        *,
+        Bucket: str,
+        Prefix: str,
+        MaxKeys: int,
+        StartAfter: str = "",
+        ContinuationToken: str = "",
     ) -> dict[str, Any]:
         service = self._service
         self._answered(service.ask("list", Prefix.removeprefix("run/"), self._process))
         after = ContinuationToken or StartAfter
-        names = sorted(name for key in service.objects if (name := f"run/{key}").startswith(Prefix) and name > after)
+        names = sorted(
+            name
+            for key in service.objects
+            if (name := f"run/{key}").startswith(Prefix) and name > after
+        )
         page = names[: min(PAGE_KEYS, MaxKeys)]
-        listed = {"IsTruncated": len(page) < len(names), "Contents": [{"Key": name} for name in page]}
+        listed = {
+            "IsTruncated": len(page) < len(names),
+            "Contents": [{"Key": name} for name in page],
+        }
         return listed | ({"NextContinuationToken": page[-1]} if listed["IsTruncated"] else {})
 
     def _answered(self, request: Request) -> "Kind | None":
@@ -273,10 +293,17 @@ REFUSALS = {
 def _refusal(trouble: "Kind | None", kind: str) -> Exception:
     assert trouble is not None
     status, code = REFUSALS[trouble]
-    return _client_error(kind, status, code) if status else boto.ConnectionClosedError(endpoint_url=_ENDPOINT)
+    return (
+        _client_error(kind, status, code)
+        if status
+        else boto.ConnectionClosedError(endpoint_url=_ENDPOINT)
+    )
 
 
 def _client_error(kind: str, status: int, code: str) -> boto.ClientError:
     message = f"signed with {SECRET}" if status == 403 else "told by the service"
-    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     return boto.ClientError(answer, _NAMES[kind])

@@ -25,7 +25,13 @@ def calls() -> list[tuple[str, str, str]]:
 
     def note(request: Request, moment: str) -> None:
         if moment == "asked" and not world.calm and request.process.name != "reader":
-            found.append((request.kind, request.key, "driver" if request.process.name.startswith("dr") else "other"))
+            found.append(
+                (
+                    request.kind,
+                    request.key,
+                    "driver" if request.process.name.startswith("dr") else "other",
+                )
+            )
 
     world.service.hooks.append(note)
     assert run_world(world) == []

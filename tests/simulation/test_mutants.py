@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from botocore import exceptions as boto
 
-import jobs.run_shards
+import jobs.job
 from enformer_core.dataset import ledger
 from enformer_core.errors import TransientStorageError
 from enformer_core.storage.s3 import S3Store
@@ -30,7 +30,14 @@ def stormy_world(seed: int) -> World:
     world = World(seed, machines=2, hardware_kinds=2, allele_s=chance.choice((0.05, 2.0)))
     world.add_user()
     world.add_user(chance.uniform(0.0, 2.0))
-    kinds = (Kind.LOST_ANSWER, Kind.LOST_ANSWER, Kind.SLOW_DOWN, Kind.WORKER_KILLED, Kind.STRAGGLER, Kind.TORN_UPLOAD)
+    kinds = (
+        Kind.LOST_ANSWER,
+        Kind.LOST_ANSWER,
+        Kind.SLOW_DOWN,
+        Kind.WORKER_KILLED,
+        Kind.STRAGGLER,
+        Kind.TORN_UPLOAD,
+    )
     Fate(world, [Fault(chance.choice(kinds), chance.uniform(0.0, 20.0)) for _ in range(5)])
     return world
 
@@ -68,7 +75,7 @@ def no_if_none_match():
 @contextmanager
 def manifest_before_receipts():
     """The run is closed without a look at which shards have a receipt, before they are computed."""
-    work = jobs.run_shards._work_through
+    work = jobs.job._work_through
 
     def close_first(request, of_run, plan, factory):
         of_run.finish(plan)
@@ -76,14 +83,16 @@ def manifest_before_receipts():
 
     with (
         mock.patch.object(ledger, "check_complete", return_value=None),
-        mock.patch.object(jobs.run_shards, "_work_through", close_first),
+        mock.patch.object(jobs.job, "_work_through", close_first),
     ):
         yield
 
 
 def conflict_taken_for_success():
     """409 is read as "stored"."""
-    return _deaf_put(lambda error: status_of(error) == 409 if isinstance(error, boto.ClientError) else False)
+    return _deaf_put(
+        lambda error: status_of(error) == 409 if isinstance(error, boto.ClientError) else False
+    )
 
 
 def lost_answer_taken_for_success():

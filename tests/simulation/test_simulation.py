@@ -37,7 +37,13 @@ FIGURES = {  # and how often a seed comes to it, at least
 def check(findings: Findings) -> None:
     """Nothing is wrong, and every kind of fault came and hit, often enough for so many seeds."""
     print(findings.told(), *sorted(findings.figures.items()), sep="\n")
-    print(*((kind.value, count, findings.effective[kind]) for kind, count in findings.injected.most_common()), sep="\n")
+    print(
+        *(
+            (kind.value, count, findings.effective[kind])
+            for kind, count in findings.injected.most_common()
+        ),
+        sep="\n",
+    )
     assert not findings.problems, findings.told()
     for kind in DRAWN:
         assert findings.injected[kind] >= 0.04 * findings.seeds, kind
@@ -68,7 +74,9 @@ def test_an_undisturbed_world_does_everything_once():
     assert not any(attempt.work.probe for attempt in world.attempts)
     twins = len(whole) - 6
     assert twins <= 2
-    assert world.service.conditional_losses <= 2 + 3 * twins  # each command sees whether the store keeps its promise
+    assert (
+        world.service.conditional_losses <= 2 + 3 * twins
+    )  # each command sees whether the store keeps its promise
     puts = sum(count for (kind, _), count in world.service.requests.items() if kind == "put")
     shards, blocks, rest = 3 * 6, 6 // 2, 4  # run, tracks, plan, manifest
     assert puts <= shards + blocks + rest + 2 + 3 * twins
@@ -107,9 +115,18 @@ def course(seed: int) -> tuple[object, ...]:
     """All that can be seen of a world."""
     world = make_world(seed)
     run_world(world)
-    history = [(at_s, key, etag, process.name) for at_s, key, etag, process in world.service.history]
+    history = [
+        (at_s, key, etag, process.name) for at_s, key, etag, process in world.service.history
+    ]
     codes = [user.codes for user in world.users]
-    return world.hub.trace, history, codes, world.log.getvalue(), world.service.requests, world.weather.effective
+    return (
+        world.hub.trace,
+        history,
+        codes,
+        world.log.getvalue(),
+        world.service.requests,
+        world.weather.effective,
+    )
 
 
 @pytest.mark.parametrize("seed", range(11, 31))
@@ -150,14 +167,17 @@ def struck(kind: Kind, at_s: float, *, seed: int) -> tuple[World, Watcher]:
 
 @pytest.mark.parametrize("kind", [Kind.WORKER_KILLED, Kind.DRIVER_KILLED, Kind.HEAD_LOST])
 def test_work_that_is_done_again_must_have_been_in_flight_at_a_kill(kind):
-    world, watcher = next(found for seed in range(20) if (found := struck(kind, 16.0, seed=seed))[0].losses)
+    world, watcher = next(
+        found for seed in range(20) if (found := struck(kind, 16.0, seed=seed))[0].losses
+    )
     world.losses.pop()
     problems = check_end(world, watcher)
     assert any("were in flight at kills" in text for text in problems), problems
 
 
 @pytest.mark.parametrize(
-    ("kind", "code"), [(Kind.INTERRUPTED, {130, 143}), (Kind.CORRUPT_WEIGHTS, {2}), (Kind.CORRUPT_INPUT, {2})]
+    ("kind", "code"),
+    [(Kind.INTERRUPTED, {130, 143}), (Kind.CORRUPT_WEIGHTS, {2}), (Kind.CORRUPT_INPUT, {2})],
 )
 def test_an_exit_code_must_have_its_cause(kind, code):
     """Without what befell its driver it is a problem."""

@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from enformer_core.conventions import Conventions
-from enformer_core.dataset import layout
+from enformer_core.analyses.variant_effects import ShardScorer
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.digests import sha256
+from enformer_core.dataset.keys import plan_key, table_key
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, Shard, make_plan, plan_to_parquet
-from enformer_core.dataset.planning import Drafted
-from enformer_core.dataset.work import ShardWork
+from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.errors import InputError
-from enformer_core.scoring.shard import ShardScorer
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import PLACED_SCHEMA
-from enformer_core.windows import Allele
 from tests.simulation import memory
 from tests.simulation.faults import Kind
 from tests.simulation.world import Hub
@@ -33,14 +35,16 @@ TOP_TRACKS = 1
 SHARD_ROWS = 3
 WEIGHTS = bytes(range(64))
 INPUT = b"##fileformat=VCFv4.2\n#CHROM POS ID REF ALT QUAL FILTER INFO\n"
-WEIGHTS_SHA256 = layout.sha256(WEIGHTS)
+WEIGHTS_SHA256 = sha256(WEIGHTS)
 _ROWS = [
     *(("chr1", start, "A", "G") for start in (5, 9, 9, 12, 20, 31, 40, 41, 52)),
     *(("chr2", start, "C", "CT") for start in (3, 4, 8, 15, 16, 23)),
     (None, None, None, None),
 ]
 ALLELES = len(_ROWS)
-PLACES = sorted({(chrom, start) for chrom, start, _, _ in _ROWS if chrom is not None and start != 9})
+PLACES = sorted(
+    {(chrom, start) for chrom, start, _, _ in _ROWS if chrom is not None and start != 9}
+)
 """Where a poison allele may be; the duplicate's place is not among them."""
 
 
@@ -51,11 +55,16 @@ def make_toy_plan() -> Plan:
         "input_file": ["a.vcf"] * ALLELES,
         "input_line": list(range(1, ALLELES + 1)),
         "alt_index": [1] * ALLELES,
-        **{name: [row[at] for row in _ROWS] for at, name in enumerate(("chrom", "start", "ref", "alt"))},
+        **{
+            name: [row[at] for row in _ROWS]
+            for at, name in enumerate(("chrom", "start", "ref", "alt"))
+        },
         "status": ["ok" if row[0] else "malformed" for row in _ROWS],
         "flags": [[] for _ in _ROWS],
     }
-    arrays = [pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA]
+    arrays = [
+        pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA
+    ]
     placed = pa.table(arrays, schema=PLACED_SCHEMA)
     return make_plan(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
 
@@ -67,7 +76,7 @@ def identity_of(content: bytes = INPUT) -> dict[str, Any]:
         "conventions": {"statistics": ["sad"]},
         "tracks": {"count": len(TRACKS)},
         "model": {"name": "a toy", "weights_sha256": WEIGHTS_SHA256},
-        "input": layout.sha256(content),
+        "input": sha256(content),
     }
 
 
@@ -92,7 +101,10 @@ class ToyScorer:
         for allele in alleles:
             self.at(allele)
         shift = 1e-3 * self.hardware
-        return [{"sad": np.array([allele.start + shift, -allele.start - 0.5 + shift])} for allele in alleles]
+        return [
+            {"sad": np.array([allele.start + shift, -allele.start - 0.5 + shift])}
+            for allele in alleles
+        ]
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,7 @@ class ToyFactory:
         world = Hub.current.world
         process = world.hub.process
         world.hub.sleep(world.hub.random.uniform(0.5, 4.0))  # loading weights
-        found = layout.sha256(world.weights)
+        found = sha256(world.weights)
         if found != WEIGHTS_SHA256:
             world.weather.took_effect(Kind.CORRUPT_WEIGHTS)
             world.befell(process.driver, Kind.CORRUPT_WEIGHTS)
@@ -160,19 +172,30 @@ class Heap:
         pass
 
 
-def tables_of(number: int, hardware: int, poison: frozenset[tuple[str, int]]) -> dict[str, pa.Table]:
+def tables_of(
+    number: int, hardware: int, poison: frozenset[tuple[str, int]]
+) -> dict[str, pa.Table]:
     """The tables that a shard has when nothing befalls it on machines of one kind, but that these alleles fail."""
     plan, store = make_toy_plan(), Heap()
     for part, content in enumerate(plan_to_parquet(plan)):
-        store.put_if_absent(layout.plan_key(part), content)
+        store.put_if_absent(plan_key(part), content)
     scorer = ShardScorer(
-        ToyScorer(hardware, lambda allele: None), Ledger(store, "undisturbed"), CONVENTIONS, TRACKS, TOP_TRACKS
+        ToyScorer(hardware, lambda allele: None),
+        Ledger(store, "undisturbed"),
+        CONVENTIONS,
+        TRACKS,
+        TOP_TRACKS,
     )
     shard = plan.shards[number]
     rows = plan.parts[shard.part].slice(shard.first_row, shard.rows).to_pylist()
-    scorer(ShardWork(shard, {at: "poison" for at, row in enumerate(rows) if (row["chrom"], row["start"]) in poison}))
-    keys = {table: layout.table_key(table, shard.chrom, number) for table in ("scores", "effects")}
-    return {table: layout.from_parquet(store.objects[key], key)[0] for table, key in keys.items()}
+    scorer(
+        ShardWork(
+            shard,
+            {at: "poison" for at, row in enumerate(rows) if (row["chrom"], row["start"]) in poison},
+        )
+    )
+    keys = {table: table_key(table, shard.chrom, number) for table in ("scores", "effects")}
+    return {table: from_parquet(store.objects[key], key)[0] for table, key in keys.items()}
 
 
 def shard_of_key(key: str) -> int | None:

@@ -84,7 +84,12 @@ class Process:
         self.hub.note(f"{self.name} wakes")
         held, self.held = self.held, []
         for thread, ticket, value in held:
-            self.hub.at(0.0, lambda thread=thread, ticket=ticket, value=value: self.hub.wake(thread, ticket, value))
+            self.hub.at(
+                0.0,
+                lambda thread=thread, ticket=ticket, value=value: self.hub.wake(
+                    thread, ticket, value
+                ),
+            )
 
     def now(self) -> float:
         """Its monotonic clock."""
@@ -207,7 +212,9 @@ class Hub:
         """
         while not until():
             if not self._due or self._due[0][0] > limit_s:
-                raise HangError(f"it does not end: {self.now_s:.0f} s have passed, {len(self._due)} things are due")
+                raise HangError(
+                    f"it does not end: {self.now_s:.0f} s have passed, {len(self._due)} things are due"
+                )
             self.now_s, _, action = heapq.heappop(self._due)
             action()
             self._reap()
@@ -248,7 +255,9 @@ class Signal:
     def give(self) -> None:
         waiting, self._waiting = self._waiting, []
         for thread, ticket in waiting:
-            self._hub.at(0.0, lambda thread=thread, ticket=ticket: self._hub.wake(thread, ticket, None))
+            self._hub.at(
+                0.0, lambda thread=thread, ticket=ticket: self._hub.wake(thread, ticket, None)
+            )
 
 
 class VirtualFuture:
@@ -330,7 +339,9 @@ class VirtualThreads:
             self._process.spawn(self._work)
         return future
 
-    def map(self, function: Callable[..., Any], *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:
+    def map(
+        self, function: Callable[..., Any], *iterables: Iterable[Any], **_: Any
+    ) -> Iterator[Any]:
         futures = [self.submit(function, *arguments) for arguments in zip(*iterables, strict=False)]
         return (future.result() for future in futures)
 

@@ -7,9 +7,9 @@ from moto.server import ThreadedMotoServer
 
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
-from tests.faults.clock import FakeClock
-from tests.faults.proxy import FaultProxy
-from tests.faults.seaweed import SeaweedFS, client, credentials
+from tests.support.clock import FakeClock
+from tests.support.proxy import FaultProxy
+from tests.support.seaweed import SeaweedFS, client, credentials
 
 _BUCKETS = (f"bucket-{number}" for number in itertools.count())
 QUICK = Timeouts(connect_s=5.0, read_s=1.5)

@@ -10,9 +10,9 @@ from enformer_core.errors import StorageError
 from enformer_core.storage.retry import RetryingStore, SystemClock
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
-from tests.faults.clock import FakeClock
-from tests.faults.proxy import Fault, FaultProxy
-from tests.faults.seaweed import SeaweedFS, client
+from tests.support.clock import FakeClock
+from tests.support.proxy import Fault, FaultProxy
+from tests.support.seaweed import SeaweedFS, client
 
 STORM = {
     Fault.INTERNAL_ERROR: 0.05,
@@ -40,7 +40,9 @@ def _ask(endpoint, path="/"):
 
 def test_faults_follow_from_the_seed(moto_endpoint):
     def drawn(seed):
-        with FaultProxy(moto_endpoint, rates={Fault.SLOW_DOWN: 0.3, Fault.FORBIDDEN: 0.2}, seed=seed) as proxy:
+        with FaultProxy(
+            moto_endpoint, rates={Fault.SLOW_DOWN: 0.3, Fault.FORBIDDEN: 0.2}, seed=seed
+        ) as proxy:
             return [_ask(proxy.endpoint) for _ in range(60)]
 
     first = drawn(1)
@@ -51,7 +53,9 @@ def test_faults_follow_from_the_seed(moto_endpoint):
 
 
 def test_only_chosen_requests_meet_faults(moto_endpoint):
-    with FaultProxy(moto_endpoint, rates={Fault.SLOW_DOWN: 1.0}, only=lambda method, path: path == "/x") as proxy:
+    with FaultProxy(
+        moto_endpoint, rates={Fault.SLOW_DOWN: 1.0}, only=lambda method, path: path == "/x"
+    ) as proxy:
         assert [_ask(proxy.endpoint), _ask(proxy.endpoint, "/x")] == [200, 503]
         assert (proxy.requests["GET"], proxy.injected) == (2, 1)
 
@@ -87,10 +91,15 @@ def test_in_a_storm_every_object_is_right_and_created_once(weed, use_endpoint):
             seen = list(threads.map(write, twice))
         listed = list(store.keys("scores/"))
     direct = client(weed.endpoint)
-    final = {key: direct.get_object(Bucket=weed.bucket, Key=f"storm/{key}")["Body"].read() for key in keys}
+    final = {
+        key: direct.get_object(Bucket=weed.bucket, Key=f"storm/{key}")["Body"].read()
+        for key in keys
+    }
     assert listed == keys
     assert all(final[key] in {_content(key, "a"), _content(key, "b")} for key in keys)
-    assert all(content == final[key] for key, content in seen), "what a writer read after its put is what stays"
+    assert all(content == final[key] for key, content in seen), (
+        "what a writer read after its put is what stays"
+    )
     assert proxy.injected > 60
     # 120 puts, 120 gets, 1 listing; a fault costs at most one request more, and nothing else does.
     assert store.retries.retried <= proxy.injected

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from enformer_core.errors import StorageError, TransientStorageError
 from enformer_core.storage.retry import Retries, RetryingStore, SystemClock
-from tests.faults.clock import FakeClock
-from tests.faults.proxy import TRANSIENT, Fault
+from tests.support.clock import FakeClock
+from tests.support.proxy import TRANSIENT, Fault
 
 
 class Failing:
@@ -73,7 +73,9 @@ def test_processes_draw_their_own_pauses_unless_seeded():
         return [retries._pause_s(10) for _ in range(5)]
 
     unseeded = Retries(SystemClock())
-    assert draws(pickle.loads(pickle.dumps(unseeded))) != draws(pickle.loads(pickle.dumps(unseeded)))
+    assert draws(pickle.loads(pickle.dumps(unseeded))) != draws(
+        pickle.loads(pickle.dumps(unseeded))
+    )
     seeded = Retries(SystemClock(), seed=7)
     assert draws(pickle.loads(pickle.dumps(seeded))) == draws(pickle.loads(pickle.dumps(seeded)))
 

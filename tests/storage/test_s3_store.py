@@ -6,14 +6,13 @@ from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
 from enformer_core.errors import InputError, StorageError, TransientStorageError
-from enformer_core.storage.opening import open_store, parse_s3
-from enformer_core.storage.preconditions import check_preconditions
+from enformer_core.storage.open import check_preconditions, open_store, parse_s3
 from enformer_core.storage.retry import RetryingStore
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
 from enformer_core.storage.s3_errors import CredentialsError, explain
-from tests.faults.proxy import Fault, FaultProxy
-from tests.faults.seaweed import client
+from tests.support.proxy import Fault, FaultProxy
+from tests.support.seaweed import client
 
 
 def test_an_object_is_created_once_and_never_changed(store):
@@ -31,7 +30,12 @@ def test_requests_are_counted_by_kind(store):
     store.get("a")
     store.stat("a")
     list(store.keys(""))
-    assert (store.requests["put"], store.requests["get"], store.requests["head"], store.requests["list"]) == (
+    assert (
+        store.requests["put"],
+        store.requests["get"],
+        store.requests["head"],
+        store.requests["list"],
+    ) == (
         2,
         1,
         1,
@@ -91,7 +95,11 @@ def test_a_bucket_that_is_not_there(bucket):
     store = S3Store("no-such-bucket", "runs/a")
     with pytest.raises(InputError, match="there is no bucket no-such-bucket"):
         store.check_usable("run.json")
-    for call in (lambda: store.put_if_absent("k", b""), lambda: store.get("k"), lambda: list(store.keys(""))):
+    for call in (
+        lambda: store.put_if_absent("k", b""),
+        lambda: store.get("k"),
+        lambda: list(store.keys("")),
+    ):
         with pytest.raises(StorageError, match=r"NoSuchBucket.*Create the bucket") as caught:
             call()
         assert not isinstance(caught.value, TransientStorageError)
@@ -99,10 +107,21 @@ def test_a_bucket_that_is_not_there(bucket):
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault.INTERNAL_ERROR, Fault.SLOW_DOWN, Fault.CONFLICT, Fault.RESET, Fault.NO_ANSWER, Fault.APPLIED_THEN_500],
+    [
+        Fault.INTERNAL_ERROR,
+        Fault.SLOW_DOWN,
+        Fault.CONFLICT,
+        Fault.RESET,
+        Fault.NO_ANSWER,
+        Fault.APPLIED_THEN_500,
+    ],
 )
 def test_bad_moments_are_worth_another_try(store, proxy, fault):
-    for call in (lambda: store.put_if_absent("k", b"1"), lambda: store.get("k"), lambda: list(store.keys(""))):
+    for call in (
+        lambda: store.put_if_absent("k", b"1"),
+        lambda: store.get("k"),
+        lambda: list(store.keys("")),
+    ):
         proxy.script([fault])
         with pytest.raises(TransientStorageError, match=r"s3://bucket-\d+/runs/a"):
             call()
@@ -162,7 +181,10 @@ def test_a_success_that_no_service_reported_is_none(store, monkeypatch):
     ],
 )
 def test_what_answers_mean(status, code, kind):
-    answer = {"Error": {"Code": code, "Message": "a secret"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = {
+        "Error": {"Code": code, "Message": "a secret"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     told = explain(ClientError(answer, "PutObject"), "s3://b/k", action="written")
     assert type(told) is kind
     assert str(told).startswith("s3://b/k: cannot be written: refused with")
@@ -172,11 +194,27 @@ def test_what_answers_mean(status, code, kind):
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (boto.SSLError(endpoint_url="x", error="[SSL: CERTIFICATE_VERIFY_FAILED]"), StorageError, "AWS_CA_BUNDLE"),
-        (boto.SSLError(endpoint_url="x", error="EOF occurred"), TransientStorageError, "connection failed"),
+        (
+            boto.SSLError(endpoint_url="x", error="[SSL: CERTIFICATE_VERIFY_FAILED]"),
+            StorageError,
+            "AWS_CA_BUNDLE",
+        ),
+        (
+            boto.SSLError(endpoint_url="x", error="EOF occurred"),
+            TransientStorageError,
+            "connection failed",
+        ),
         (boto.ProfileNotFound(profile="lab"), StorageError, "lab"),
-        (boto.CredentialRetrievalError(provider="p", error_msg="a secret"), CredentialsError, "Renew"),
-        (boto.HTTPClientError(error="https://user:secret@proxy"), TransientStorageError, "connection failed"),
+        (
+            boto.CredentialRetrievalError(provider="p", error_msg="a secret"),
+            CredentialsError,
+            "Renew",
+        ),
+        (
+            boto.HTTPClientError(error="https://user:secret@proxy"),
+            TransientStorageError,
+            "connection failed",
+        ),
         (OSError("no CA bundle at /x"), TransientStorageError, "no CA bundle at /x"),
     ],
 )
@@ -198,9 +236,18 @@ class _EmptyAnswers:
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (Fault.FORBIDDEN, r"s3://bucket-\d+/runs/a/k: cannot be written: refused with AccessDenied.*Allow this user"),
-        (Fault.EXPIRED, r"s3://bucket-\d+/runs/a/k: cannot be written: refused with ExpiredToken.*Renew"),
-        (Fault.FULL, r"s3://bucket-\d+/runs/a/k: cannot be written: refused with InsufficientStorage.*full"),
+        (
+            Fault.FORBIDDEN,
+            r"s3://bucket-\d+/runs/a/k: cannot be written: refused with AccessDenied.*Allow this user",
+        ),
+        (
+            Fault.EXPIRED,
+            r"s3://bucket-\d+/runs/a/k: cannot be written: refused with ExpiredToken.*Renew",
+        ),
+        (
+            Fault.FULL,
+            r"s3://bucket-\d+/runs/a/k: cannot be written: refused with InsufficientStorage.*full",
+        ),
     ],
 )
 def test_what_only_a_person_can_mend_is_said(store, proxy, fault, says):
@@ -306,7 +353,11 @@ def _race(store, *, rounds):
     with ThreadPoolExecutor(16) as threads:
         for round_ in range(rounds):
             contents = [f"{writer}".encode() * 1000 for writer in range(16)]
-            won = list(threads.map(lambda content, key=f"o/{round_}": store.put_if_absent(key, content), contents))
+            won = list(
+                threads.map(
+                    lambda content, key=f"o/{round_}": store.put_if_absent(key, content), contents
+                )
+            )
             assert sum(won) == 1
             assert store.get(f"o/{round_}") == contents[won.index(True)]
 
@@ -328,7 +379,8 @@ def test_names_of_places(name, bucket, key):
 
 
 @pytest.mark.parametrize(
-    "name", ["s3://", "s3:///a", "gs://b/a", "https://x/y", "s3://b/a//b", "s3://bucket/../a", "s3://ö/a"]
+    "name",
+    ["s3://", "s3:///a", "gs://b/a", "https://x/y", "s3://b/a//b", "s3://bucket/../a", "s3://ö/a"],
 )
 def test_names_that_are_no_places(name):
     with pytest.raises(InputError, match="Give"):

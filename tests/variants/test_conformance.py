@@ -9,12 +9,12 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from bcftools import read_text
 
 from enformer_core.errors import InputError
-from enformer_core.genome import Genome
-from enformer_core.variants.place import place_alleles
-from enformer_core.variants.sources import open_source
+from enformer_core.genome.fasta import Genome
+from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.source import open_source
+from tests.support.bcftools import read_text
 
 # What becomes of each file that is not simply read: a message, or a status with its reason.
 OUTCOMES = {
@@ -83,11 +83,15 @@ def outcome(path):
     try:
         raw = pa.concat_tables(open_source(path).batches())
     except InputError as error:
-        return None, {f"refused: {str(error).removeprefix(f'{path}: ')}"}  # the table shows that it begins so
+        return None, {
+            f"refused: {str(error).removeprefix(f'{path}: ')}"
+        }  # the table shows that it begins so
     except pa.ArrowInvalid:  # no table to join: no records
         return [], set()
     names = [name for name in raw["input_chrom"].unique().to_pylist() if name]
-    placed = place_alleles(raw, Unknown(names), max_allele_bp=1000, refuse_wrong_genome=False).to_pylist()
+    placed = place_alleles(
+        raw, Unknown(names), max_allele_bp=1000, refuse_wrong_genome=False
+    ).to_pylist()
     odd = {row["status"] + (f": {row['reason']}" if row["reason"] else "") for row in placed}
     return placed, odd - {"ref_mismatch"}
 
@@ -110,7 +114,9 @@ def paths_of(data_dir, kind):
 def test_what_conforms_is_read_whole(data_dir):
     for path in paths_of(data_dir, "passed"):
         rows, odd = outcome(path)
-        assert [(row["input_line"], row["alt_index"]) for row in rows] == list(expected_keys(path)), path
+        assert [(row["input_line"], row["alt_index"]) for row in rows] == list(
+            expected_keys(path)
+        ), path
         assert odd <= {"no_alt", "symbolic", "out_of_bounds"}, path  # POS 0 is a telomere
 
 
@@ -128,12 +134,18 @@ def test_what_does_not_conform_is_answered_as_the_table_says(data_dir):
             assert len(odd) == 1, path
             assert next(iter(odd)).startswith(told), path
         if rows is not None:
-            assert [(row["input_line"], row["alt_index"]) for row in rows] == list(expected_keys(path)), path
+            assert [(row["input_line"], row["alt_index"]) for row in rows] == list(
+                expected_keys(path)
+            ), path
     assert set(seen) == set(OUTCOMES)
     assert set(kinds) == set(HARMLESS)
 
 
-@pytest.mark.parametrize("line", ["##contig=<ID=1,length=5>", "##contig=<ID=1,assembly=b37,length=5>"])
+@pytest.mark.parametrize(
+    "line", ["##contig=<ID=1,length=5>", "##contig=<ID=1,assembly=b37,length=5>"]
+)
 def test_lengths_in_headers(tmp_path, line):
-    (tmp_path / "x.vcf").write_text(f"##fileformat=VCFv4.4\n{line}\n##contig=<ID=2>\n#CHROM\tPOS\tID\tREF\tALT\n")
+    (tmp_path / "x.vcf").write_text(
+        f"##fileformat=VCFv4.4\n{line}\n##contig=<ID=2>\n#CHROM\tPOS\tID\tREF\tALT\n"
+    )
     assert open_source(tmp_path / "x.vcf").header_contigs == {"1": 5}

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.genome import Genome
+from enformer_core.genome.fasta import Genome
 from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
-from enformer_core.variants.sources import open_source
+from enformer_core.variants.source import open_source
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 CONTIGS = {"chr1": 1000, "chr2": 1000}
@@ -31,7 +31,9 @@ def source(tmp_path):
 
 @pytest.fixture
 def genome(tmp_path):
-    (tmp_path / "g.fa").write_text("".join(f">{name}\n{'A' * length}\n" for name, length in CONTIGS.items()))
+    (tmp_path / "g.fa").write_text(
+        "".join(f">{name}\n{'A' * length}\n" for name, length in CONTIGS.items())
+    )
     return Genome(tmp_path / "g.fa")
 
 
@@ -69,7 +71,9 @@ def test_what_is_wanted(source, kind):
 def test_what_is_no_sequence_has_no_length(tmp_path):
     alts = ["<DEL>", "<INS:ME:ALU>", "A[1:5[", "*", ".", "N", "AC", "ac", "-"]
     path = tmp_path / "x.vcf"
-    path.write_text(HEADER + "".join(f"1\t{pos}\t.\tA\t{alt}\t.\t.\t.\n" for pos, alt in enumerate(alts, 1)))
+    path.write_text(
+        HEADER + "".join(f"1\t{pos}\t.\tA\t{alt}\t.\t.\t.\n" for pos, alt in enumerate(alts, 1))
+    )
     for limit, expected in ((0, [alt for alt in alts if alt.upper() != "AC"]), (1, alts)):
         kept = filtered([open_source(path)], Filters(max_indel_bp=limit), CONTIGS)
         assert [alt for table in kept.batches for alt in table["input_alt"].to_pylist()] == expected
@@ -95,7 +99,9 @@ def test_regions(source, genome, asked):
 
 def test_a_bed_file(source, genome, tmp_path):
     (tmp_path / "r.bed").write_text("1\t9\t10\nchr2\t0\t500\n")
-    kept = filtered([source], Filters(regions=regions_of([str(tmp_path / "r.bed")], genome)), CONTIGS)
+    kept = filtered(
+        [source], Filters(regions=regions_of([str(tmp_path / "r.bed")], genome)), CONTIGS
+    )
     assert names(kept.batches) == "ade"
 
 

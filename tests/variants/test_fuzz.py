@@ -11,15 +11,15 @@ import random
 
 import pyarrow as pa
 import pytest
-from bcftools import read_text
 from Bio import bgzf
 
 from enformer_core.errors import InputError
-from enformer_core.genome import Genome
-from enformer_core.variants.assembly import check_assembly
-from enformer_core.variants.place import place_alleles
-from enformer_core.variants.sources import open_source
+from enformer_core.genome.fasta import Genome
+from enformer_core.variants.assembly_check import check_assembly
+from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.source import open_source
 from enformer_core.variants.table import PLACED_SCHEMA, Status
+from tests.support.bcftools import read_text
 
 COUNT = int(os.environ.get("ENFORMER_RAY_FUZZ", "500"))
 CHUNK = 250  # files of one test, so that a hang shows where it is
@@ -57,8 +57,13 @@ SPLICES += [
 def seeds(data_dir):
     """Real files, or the beginning of them, as text."""
     folder = data_dir / "vcf_conformance"
-    paths = [*sorted(folder.glob("*/passed/*.vcf")), *sorted(folder.glob("*/failed/failed_body_*.vcf"))]
-    paths += sorted((data_dir / "gwas").glob("*.*")) + sorted((data_dir / "variants").glob("*.vcf*"))
+    paths = [
+        *sorted(folder.glob("*/passed/*.vcf")),
+        *sorted(folder.glob("*/failed/failed_body_*.vcf")),
+    ]
+    paths += sorted((data_dir / "gwas").glob("*.*")) + sorted(
+        (data_dir / "variants").glob("*.vcf*")
+    )
     paths += sorted((data_dir / "normalisation").glob("*.vcf"))
     paths = [path for path in paths if path.suffix not in {".tbi", ".yaml"}]
     texts = []
@@ -66,7 +71,9 @@ def seeds(data_dir):
         lines = read_text(path).split("\n")
         header = [line for line in lines[:4000] if line.startswith("#")]
         texts.append(
-            "\n".join([*header[-12:], *[line for line in lines if not line.startswith("#")][:60]])[:MOST_BYTES]
+            "\n".join([*header[-12:], *[line for line in lines if not line.startswith("#")][:60]])[
+                :MOST_BYTES
+            ]
         )
     return [text.encode() for text in texts if text]
 
@@ -105,11 +112,15 @@ def packed(text, random):
         with bgzf.BgzfWriter(fileobj=sink) as file:
             file.write(text)
             file.flush()
-            text = sink.getvalue() + bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+            text = sink.getvalue() + bytes.fromhex(
+                "1f8b08040000000000ff0600424302001b0003000000000000000000"
+            )
     is_damaged = kind in {1, 2} and random.random() < 0.2
     if is_damaged:
         at = random.randrange(len(text))
-        text = text[:at] + (b"" if random.random() < 0.5 else bytes([random.randrange(256)]) + text[at + 1 :])
+        text = text[:at] + (
+            b"" if random.random() < 0.5 else bytes([random.randrange(256)]) + text[at + 1 :]
+        )
     return text, is_damaged
 
 
@@ -120,7 +131,11 @@ def body_lines(text, source):
     text = text.removeprefix(b"\xef\xbb\xbf")
     lines = enumerate((text if text.endswith(b"\n") else text + b"\n").split(b"\n")[:-1], start=1)
     without_end = ((number, line[:-1] if line.endswith(b"\r") else line) for number, line in lines)
-    return [number for number, line in without_end if number >= begin and (line.strip(b" \t") if is_space else line)]
+    return [
+        number
+        for number, line in without_end
+        if number >= begin and (line.strip(b" \t") if is_space else line)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +161,9 @@ def check(path, text, genome, is_damaged):
         names_file(path, error)
     alleles = [0]
     for raw in tables:
-        placed = place_alleles(raw, genome, max_allele_bp=50, allow_swapped=True, refuse_wrong_genome=False)
+        placed = place_alleles(
+            raw, genome, max_allele_bp=50, allow_swapped=True, refuse_wrong_genome=False
+        )
         assert placed.schema == PLACED_SCHEMA
         assert placed.num_rows == raw.num_rows
         assert set(placed["status"].to_pylist()) <= set(Status)
@@ -155,7 +172,9 @@ def check(path, text, genome, is_damaged):
         found = [line for table in tables for line in table["input_line"].to_pylist()]
         assert list(dict.fromkeys(found)) == body_lines(text, source)
         keys = pa.concat_tables(tables).select(["input_line", "alt_index"]) if tables else None
-        assert keys is None or keys.group_by(["input_line", "alt_index"]).aggregate([]).num_rows == sum(alleles)
+        assert keys is None or keys.group_by(["input_line", "alt_index"]).aggregate(
+            []
+        ).num_rows == sum(alleles)
     return "read"
 
 

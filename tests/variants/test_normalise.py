@@ -3,12 +3,12 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from bcftools import norm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_core.bases import encode
+from enformer_core.genome.alphabet import encode
 from enformer_core.variants.normalise import normalise, trimmed_bp
+from tests.support.bcftools import norm
 
 HEADER = "##fileformat=VCFv4.2\n##contig=<ID=c>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
@@ -62,7 +62,10 @@ def test_the_changed_sequence_stays_and_nothing_can_be_said_shorter(case):
     letters, start, ref, alt = case
     at, new_ref, new_alt = normal(*case)
     assert letters[at : at + len(new_ref)] == new_ref
-    assert letters[:at] + new_alt + letters[at + len(new_ref) :] == letters[:start] + alt + letters[start + len(ref) :]
+    assert (
+        letters[:at] + new_alt + letters[at + len(new_ref) :]
+        == letters[:start] + alt + letters[start + len(ref) :]
+    )
     shortest = min(len(new_ref), len(new_alt))
     assert shortest == 1 or (new_ref[0] != new_alt[0] and new_ref[-1] != new_alt[-1])
     assert at == 0 or new_ref[-1] != new_alt[-1]
@@ -82,16 +85,29 @@ def test_bcftools_writes_the_same(tmp_path_factory, letters, random):
         alt = "".join(random.choice("ACGT") for _ in range(random.randint(1, 6)))
         if random.random() < 0.6:  # nearly the same, so that there is something to trim and to move
             cut = random.randint(0, len(ref))
-            alt = ref[:cut] + random.choice(["", "A", "C", "AC"]) + ref[cut + random.randint(0, 2) :]
+            alt = (
+                ref[:cut] + random.choice(["", "A", "C", "AC"]) + ref[cut + random.randint(0, 2) :]
+            )
         if alt and alt != ref:
             alleles.append((start, ref, alt))
     alleles.sort()
     (folder / "g.fa").write_text(f">c\n{letters}\n")
-    body = "".join(f"c\t{start + 1}\t{i}\t{ref}\t{alt}\t.\t.\t.\n" for i, (start, ref, alt) in enumerate(alleles))
+    body = "".join(
+        f"c\t{start + 1}\t{i}\t{ref}\t{alt}\t.\t.\t.\n"
+        for i, (start, ref, alt) in enumerate(alleles)
+    )
     (folder / "x.vcf").write_text(HEADER + body)
-    theirs = {int(name): (start, ref, alt) for _, start, name, ref, alt in norm(folder / "x.vcf", folder / "g.fa")}
+    theirs = {
+        int(name): (start, ref, alt)
+        for _, start, name, ref, alt in norm(folder / "x.vcf", folder / "g.fa")
+    }
     start, ref, alt = zip(*alleles, strict=True) if alleles else ((), (), ())
     ours = normalise(
-        np.array(start, dtype=np.int64), pa.array(ref, pa.string()), pa.array(alt, pa.string()), encode(letters)
+        np.array(start, dtype=np.int64),
+        pa.array(ref, pa.string()),
+        pa.array(alt, pa.string()),
+        encode(letters),
     )
-    assert theirs == dict(enumerate(zip(ours.start.tolist(), ours.ref.to_pylist(), ours.alt.to_pylist(), strict=True)))
+    assert theirs == dict(
+        enumerate(zip(ours.start.tolist(), ours.ref.to_pylist(), ours.alt.to_pylist(), strict=True))
+    )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from enformer_core.models.enformer import Attention
 from enformer_core.models.positional import relative_features
-from enformer_core.scoring.delta.products import apply_linear, linear
+from enformer_core.scoring.delta.matmul import apply_linear, linear
 
 BLOCK_QUERIES = 512
 LARGE_RISE = 4.0
@@ -86,7 +86,10 @@ def reference_attention(
         queries: the tokens whose gathering is asked for.
         keep_logits: beside the weights, for the fused kernel.
     """
-    q, k, v = (layer.split(apply_linear(project, normed)) for project in (layer.to_q, layer.to_k, layer.to_v))
+    q, k, v = (
+        layer.split(apply_linear(project, normed))
+        for project in (layer.to_q, layer.to_k, layer.to_v)
+    )
     q = q * layer.key_channels**-0.5
     content, position = q + layer.rel_content_bias[0], q + layer.rel_pos_bias[0]
     k, v_transposed = k.contiguous(), v.mT.contiguous()
@@ -119,7 +122,11 @@ def reference_attention(
 
 
 def attention_difference(
-    reference: ReferenceAttention, dq: PerHead, dk: PerHead, dv: Float[Tensor, "heads values tokens"], near: range
+    reference: ReferenceAttention,
+    dq: PerHead,
+    dk: PerHead,
+    dv: Float[Tensor, "heads values tokens"],
+    near: range,
 ) -> Float[Tensor, "queries heads values"]:
     """Change of what the asked queries gather, before the output projection.
 
@@ -135,7 +142,9 @@ def attention_difference(
         large = _head_difference(reference, head, changes, near, difference[:, head])
         if large.numel():
             exactly = (change.to(reference.k.dtype) for change in changes)
-            difference[large, head] = _rows_exactly(reference, head, *exactly, rows=large).to(difference.dtype)
+            difference[large, head] = _rows_exactly(reference, head, *exactly, rows=large).to(
+                difference.dtype
+            )
     return difference
 
 
@@ -157,7 +166,10 @@ def sparse_attention_difference(
         dk: of their keys.
         dv: of their values.
     """
-    columns, asked = slice(near.start, near.stop), slice(reference.queries.start, reference.queries.stop)
+    columns, asked = (
+        slice(near.start, near.stop),
+        slice(reference.queries.start, reference.queries.stop),
+    )
     dl = reference.content[:, asked] @ dk.mT
     weights = reference.weights[..., columns]
     e = weights * torch.expm1(dl)
@@ -170,19 +182,25 @@ def sparse_attention_difference(
     large = _is_large(dl.amax(dim=-1), z[..., 0])
     for head in range(len(dq)):
         exact = torch.cat([rows[inside], large[head].nonzero().flatten()]).unique()
-        of_q, of_k, of_v = (_spread(change[head], near, reference.k.shape[1]) for change in (dq, dk, dv))
+        of_q, of_k, of_v = (
+            _spread(change[head], near, reference.k.shape[1]) for change in (dq, dk, dv)
+        )
         difference[exact, head] = _rows_exactly(reference, head, of_q, of_k, of_v.T, rows=exact)
     return difference
 
 
-def _spread(change: Float[Tensor, "near channels"], near: range, tokens: int) -> Float[Tensor, "tokens channels"]:
+def _spread(
+    change: Float[Tensor, "near channels"], near: range, tokens: int
+) -> Float[Tensor, "tokens channels"]:
     """A change of few tokens as one of all."""
     whole = change.new_zeros(tokens, change.shape[-1])
     whole[near.start : near.stop] = change
     return whole
 
 
-Changes = tuple[Float[Tensor, "tokens keys"], Float[Tensor, "tokens keys"], Float[Tensor, "values tokens"]]
+Changes = tuple[
+    Float[Tensor, "tokens keys"], Float[Tensor, "tokens keys"], Float[Tensor, "values tokens"]
+]
 
 
 def _head_difference(
@@ -213,11 +231,15 @@ def _head_difference(
         torch.mm(dl.to(dq.dtype), values.T, out=moved[rows])
         torch.mm(reference.low_weights[head, rows], dv.T, out=carried[rows])
     kept = reference.gathered[head] + carried
-    difference.copy_(torch.addcmul(moved, kept, z[:, None], value=-1).div_(1 + z[:, None]).add_(carried))
+    difference.copy_(
+        torch.addcmul(moved, kept, z[:, None], value=-1).div_(1 + z[:, None]).add_(carried)
+    )
     return _is_large(rise, z).nonzero().flatten()
 
 
-def _expm1(dl: Float[Tensor, "queries keys"], near: range, tokens: slice, *, exact: bool) -> Float[Tensor, " queries"]:
+def _expm1(
+    dl: Float[Tensor, "queries keys"], near: range, tokens: slice, *, exact: bool
+) -> Float[Tensor, " queries"]:
     """Replace the changes of logits of a run of tokens by their expm1; gives back how much each row's rise, at most.
 
     Where differences are rounded to 16 bits anyway, a short series serves for all but the tokens that a small change
@@ -228,7 +250,9 @@ def _expm1(dl: Float[Tensor, "queries keys"], near: range, tokens: slice, *, exa
         dl.expm1_()
         return rise
     columns = slice(near.start, near.stop)
-    rows = slice(*(min(max(at, tokens.start), tokens.stop) - tokens.start for at in (near.start, near.stop)))
+    rows = slice(
+        *(min(max(at, tokens.start), tokens.stop) - tokens.start for at in (near.start, near.stop))
+    )
     near_columns, near_rows = dl[:, columns].clone(), dl[rows].clone()
     dl[:, columns] = 0
     dl[rows] = 0
@@ -255,7 +279,9 @@ def _relative_logits(
     """q · relative keys for a run of queries, row i read from column tokens − 1 − i, as a view."""
     tokens = q.shape[0]
     count = queries.stop - queries.start
-    product = linear(q[queries], relative[tokens - queries.stop : 2 * tokens - 1 - queries.start]).contiguous()
+    product = linear(
+        q[queries], relative[tokens - queries.stop : 2 * tokens - 1 - queries.start]
+    ).contiguous()
     return product.as_strided((count, tokens), (product.shape[1] - 1, 1), count - 1)
 
 
@@ -272,7 +298,9 @@ def _rows_exactly(
     tokens = dq.shape[0]
     queries = reference.queries.start + rows
     columns = tokens - 1 - queries[:, None] + torch.arange(tokens, device=rows.device)
-    content, position, relative = (part[head] for part in (reference.content, reference.position, reference.relative))
+    content, position, relative = (
+        part[head] for part in (reference.content, reference.position, reference.relative)
+    )
     dl = (content[queries] + dq[queries]) @ dk.mT + dq[queries] @ reference.k[head].mT
     dl = dl + (dq[queries] @ relative.mT).gather(1, columns)
     before = reference.weights[head, rows]
@@ -281,7 +309,9 @@ def _rows_exactly(
     large = _is_large(dl.amax(dim=-1), z[:, 0])
     change = (e - before * z) / (1 + z)
     if large.any():
-        logits = content[queries] @ reference.k[head].mT + (position[queries] @ relative.mT).gather(1, columns)
+        logits = content[queries] @ reference.k[head].mT + (position[queries] @ relative.mT).gather(
+            1, columns
+        )
         change[large] = (logits + dl)[large].softmax(dim=-1) - before[large]
     return change @ (reference.v[head] + dv).T + before @ dv.T
 

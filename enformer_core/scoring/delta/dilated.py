@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from enformer_core.models.basenji2 import Basenji2, ConvBlock
 from enformer_core.models.layers import gelu
-from enformer_core.scoring.delta.precision import Arithmetic
-from enformer_core.scoring.delta.products import linear
-from enformer_core.scoring.delta.rules import gelu_difference, norm_scale, softplus_difference
+from enformer_core.scoring.delta.layer_rules import gelu_difference, norm_scale, softplus_difference
+from enformer_core.scoring.delta.matmul import linear
+from enformer_core.scoring.precision import Arithmetic
 
 Lengthwise = Float[Tensor, "1 channels tokens"]
 
@@ -32,7 +32,9 @@ class ConvolutionDifference:
     def __call__(self, d: Float[Tensor, "1 inputs tokens"]) -> Float[Tensor, "1 outputs tokens"]:
         """The change of norm(conv(·)), in the format of d."""
         low = d.to(self._kernel.dtype)
-        return functional.conv1d(low, self._kernel, padding=self._padding, dilation=self._dilation).to(d.dtype)
+        return functional.conv1d(
+            low, self._kernel, padding=self._padding, dilation=self._dilation
+        ).to(d.dtype)
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,12 @@ class DilatedBlock:
 
 
 def _prepare(residual: nn.Module, delta: torch.dtype) -> DilatedBlock:
-    gather, widen = (cast(ConvBlock, residual.get_submodule(f"fn.{part}")) for part in ("gather", "widen"))
-    return DilatedBlock((gather, widen), (ConvolutionDifference(gather, delta), ConvolutionDifference(widen, delta)))
+    gather, widen = (
+        cast(ConvBlock, residual.get_submodule(f"fn.{part}")) for part in ("gather", "widen")
+    )
+    return DilatedBlock(
+        (gather, widen), (ConvolutionDifference(gather, delta), ConvolutionDifference(widen, delta))
+    )
 
 
 class DeltaDilated:
@@ -68,9 +74,13 @@ class DeltaDilated:
         arithmetic: number formats.
     """
 
-    def __init__(self, model: Basenji2, head: str, tracks: Tensor | None, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, model: Basenji2, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+    ) -> None:
         self._geometry, self._final, delta = model.geometry, model.final, arithmetic.delta
-        self._blocks = [_prepare(residual, delta) for residual in cast(Sequence[nn.Module], model.dilated)]
+        self._blocks = [
+            _prepare(residual, delta) for residual in cast(Sequence[nn.Module], model.dilated)
+        ]
         self._d_final = ConvolutionDifference(model.final, delta)
         linear = model._heads[head].get_submodule("0")
         weight, bias = cast(Tensor, linear.weight), cast(Tensor, linear.bias)
@@ -93,7 +103,8 @@ class DeltaDilated:
         final = self._final.norm(self._final.conv(gelu(reference)))
         logits = linear(gelu(final)[0].T, *self._head)
         return functional.softplus(logits), (
-            self._head_difference(reference, final, logits, differences[alt : alt + 1]) for alt in range(len(d))
+            self._head_difference(reference, final, logits, differences[alt : alt + 1])
+            for alt in range(len(d))
         )
 
     def _head_difference(
@@ -105,4 +116,6 @@ class DeltaDilated:
     ) -> Float[Tensor, "bins tracks"]:
         moved = self._d_final(gelu_difference(reference, d))
         embedded = gelu_difference(final, moved)[0].T
-        return softplus_difference(logits, (embedded.to(self._d_head.dtype) @ self._d_head.T).to(d.dtype))
+        return softplus_difference(
+            logits, (embedded.to(self._d_head.dtype) @ self._d_head.T).to(d.dtype)
+        )

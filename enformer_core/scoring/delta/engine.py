@@ -12,15 +12,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from enformer_core.bases import reverse_complement
-from enformer_core.conventions import Conventions, Statistic
-from enformer_core.genome import Genome
+from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
-from enformer_core.scoring.delta.differences import fill_differences
-from enformer_core.scoring.delta.network import DeltaNetwork
-from enformer_core.scoring.delta.tower import Codes, OwnTokens, Place, ReferenceTokens, SharedTokens
-from enformer_core.scoring.float32 import inference_in_true_float32
-from enformer_core.windows import (
+from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.delta.delta_model import DeltaNetwork
+from enformer_core.scoring.delta.tower import (
+    Codes,
+    OwnTokens,
+    Place,
+    ReferenceTokens,
+    SharedTokens,
+    fill_differences,
+)
+from enformer_core.scoring.precision import inference_in_true_float32
+from enformer_core.scoring.windows import (
     Allele,
     Comparison,
     Window,
@@ -70,20 +76,26 @@ class DeltaScorer:
         batch_alts: alleles carried at once; halved where memory does not suffice.
     """
 
-    def __init__(self, network: DeltaNetwork, genome: Genome, conventions: Conventions, *, batch_alts: int) -> None:
+    def __init__(
+        self, network: DeltaNetwork, genome: Genome, conventions: Conventions, *, batch_alts: int
+    ) -> None:
         self._network = network
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
         tower = network.tower
-        self._tokens: ReferenceTokens = SharedTokens(tower, genome) if conventions.max_offset_bp else OwnTokens(tower)
+        self._tokens: ReferenceTokens = (
+            SharedTokens(tower, genome) if conventions.max_offset_bp else OwnTokens(tower)
+        )
 
     @property
     def batch_alts(self) -> int:
         """Alleles carried at once, as memory has allowed so far."""
         return self._batch_alts
 
-    def score(self, alleles: Sequence[Allele], start: int) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
+    def score(
+        self, alleles: Sequence[Allele], start: int
+    ) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
         """Each statistic of each allele, in float64, for the tracks asked for.
 
         Args:
@@ -121,7 +133,9 @@ class DeltaScorer:
                 for reference, compared in _by_reference(members).items():
                     for member in self._read(reading, reference, compared, sums):
                         if sums.is_whole(member.number):
-                            scores[member.number] = self._statistics(member.allele, start, *sums.pop(member.number))
+                            scores[member.number] = self._statistics(
+                                member.allele, start, *sums.pop(member.number)
+                            )
             return [scores[number] for number in range(len(alleles))]
 
     def _asked_bins(self) -> range:
@@ -133,13 +147,19 @@ class DeltaScorer:
     def _comparisons(self, allele: Allele, start: int) -> tuple[Comparison, ...]:
         conventions, geometry = self._conventions, self._network.geometry
         rule = conventions.indel_rule
-        stitch_bin = conventions.stitch_bin(geometry, allele.start - start - conventions.centre_index)
+        stitch_bin = conventions.stitch_bin(
+            geometry, allele.start - start - conventions.centre_index
+        )
         references = reference_windows(allele, start, rule, stitch_bin)
-        return compared_windows(references, alternate_windows(allele, start, rule, stitch_bin), geometry.bins)
+        return compared_windows(
+            references, alternate_windows(allele, start, rule, stitch_bin), geometry.bins
+        )
 
     def _readings(self) -> list[_Reading]:
         strands = (False, True) if self._conventions.strands == "both" else (False,)
-        return [_Reading(shift, reverse) for shift in self._conventions.shifts for reverse in strands]
+        return [
+            _Reading(shift, reverse) for shift in self._conventions.shifts for reverse in strands
+        ]
 
     def _read(
         self, reading: _Reading, reference: Window, members: Sequence[_Member], sums: "_Sums"
@@ -157,14 +177,21 @@ class DeltaScorer:
         alternates = [
             reading.of(
                 alternate_sequence(
-                    self._genome, member.allele, member.comparison.alternate.moved(reading.shift_bp), window_bp
+                    self._genome,
+                    member.allele,
+                    member.comparison.alternate.moved(reading.shift_bp),
+                    window_bp,
                 )
             )
             for member in members
         ]
         d = x.new_empty(len(members), *x.shape)
         fill_differences(network.tower, x, codes, alternates, d)
-        read = range(network.geometry.bins - bins.stop, network.geometry.bins - bins.start) if reading.reverse else bins
+        read = (
+            range(network.geometry.bins - bins.stop, network.geometry.bins - bins.start)
+            if reading.reverse
+            else bins
+        )
         prediction, differences = network.trunk.advance(x, d, read)
         sums.add_reference(reference, reading.turned(prediction))
         for member, difference in zip(members, differences, strict=True):
@@ -225,11 +252,17 @@ class _Sums:
         references = [self._references[each.reference][self._rows(each)] for each in comparisons]
         reference = references[0] if len(references) == 1 else torch.cat(references)
         difference, readings = self._differences.pop(number), self._readings
-        return (reference, difference) if readings == 1 else (reference / readings, difference / readings)
+        return (
+            (reference, difference)
+            if readings == 1
+            else (reference / readings, difference / readings)
+        )
 
     def _rows(self, comparison: Comparison) -> slice:
         low, high = self.bins.start, self.bins.stop
-        first, last = (min(max(at, low), high) - low for at in (comparison.bins.start, comparison.bins.stop))
+        first, last = (
+            min(max(at, low), high) - low for at in (comparison.bins.start, comparison.bins.stop)
+        )
         return slice(first, last)
 
 
@@ -242,4 +275,6 @@ def _by_reference(members: Sequence[_Member]) -> dict[Window, list[_Member]]:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     # torch reports host memory by a plain RuntimeError
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    return isinstance(
+        error, torch.OutOfMemoryError | MemoryError
+    ) or "can't allocate memory" in str(error)

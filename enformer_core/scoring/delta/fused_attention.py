@@ -123,7 +123,9 @@ def fused_reference(
         InputError: on another number format.
     """
     if delta not in {torch.float32, torch.bfloat16, torch.float16}:
-        raise InputError(f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16")
+        raise InputError(
+            f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16"
+        )
     return FusedReference(
         content=content[:, queries.start : queries.stop].float().contiguous(),
         log_weights=logits.float().log_softmax(dim=-1).contiguous(),
@@ -177,7 +179,9 @@ def _check(reference: FusedReference, dq: Tensor, dk: Tensor, dv: Tensor) -> Non
         )
     for name, change in (("dq", dq), ("dk", dk), ("dv", dv)):
         if change.dtype != reference.k.dtype:
-            raise InputError(f"{name} is {change.dtype}, the reference is prepared for {reference.k.dtype}: convert it")
+            raise InputError(
+                f"{name} is {change.dtype}, the reference is prepared for {reference.k.dtype}: convert it"
+            )
 
 
 def _by_distance(

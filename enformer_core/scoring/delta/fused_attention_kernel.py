@@ -46,13 +46,29 @@ def _dot(left, right, sum_, PRECISION: tl.constexpr):
 def _load_keys(start, column, stride, channel, channel_stride, tokens, channels):
     """A block of keys, transposed, zeros beyond the last token and channel."""
     inside = (column[None, :] < tokens) & (channel[:, None] < channels)
-    return tl.load(start + column[None, :] * stride + channel[:, None] * channel_stride, mask=inside, other=0.0)
+    return tl.load(
+        start + column[None, :] * stride + channel[:, None] * channel_stride, mask=inside, other=0.0
+    )
 
 
 @triton.jit
 @no_type_check
 def _logits(
-    left, dq, dk, dk_token, dk_channel, k, by_distance, log_weights, row, column, rows, tokens, keys, KEYS, PRECISION
+    left,
+    dq,
+    dk,
+    dk_token,
+    dk_channel,
+    k,
+    by_distance,
+    log_weights,
+    row,
+    column,
+    rows,
+    tokens,
+    keys,
+    KEYS,
+    PRECISION,
 ):
     """The changes of a block of logits, and the logarithms of the reference's weights: −inf beyond the last token."""
     channel = tl.arange(0, KEYS)
@@ -71,13 +87,27 @@ def _logits(
 @triton.jit
 @no_type_check
 def _gather(
-    sum_, change, weights, v, dv, dv_token, dv_channel, column, first, tokens, values, VALUES: tl.constexpr, PRECISION
+    sum_,
+    change,
+    weights,
+    v,
+    dv,
+    dv_token,
+    dv_channel,
+    column,
+    first,
+    tokens,
+    values,
+    VALUES: tl.constexpr,
+    PRECISION,
 ):
     """sum + change · v + weights · dv for a run of the values' channels."""
     channel = first + tl.arange(0, VALUES)
     inside = (column[:, None] < tokens) & (channel[None, :] < values)
     of_v = tl.load(v + column[:, None] * values + channel[None, :], mask=inside, other=0.0)
-    of_dv = tl.load(dv + column[:, None] * dv_token + channel[None, :] * dv_channel, mask=inside, other=0.0)
+    of_dv = tl.load(
+        dv + column[:, None] * dv_token + channel[None, :] * dv_channel, mask=inside, other=0.0
+    )
     sum_ = _dot(change, of_v, sum_, PRECISION)
     return _dot(weights, of_dv, sum_, PRECISION)
 
@@ -90,7 +120,11 @@ def _store(out, stride, gathered, sum_, z, row, first, rows, values, VALUES: tl.
     inside = (row[:, None] < rows) & (channel[None, :] < values)
     before = tl.load(gathered + row[:, None] * values + channel[None, :], mask=inside, other=0.0)
     difference = (sum_ - z[:, None] * before) / (1.0 + z[:, None])
-    tl.store(out + row[:, None] * stride + channel[None, :], difference.to(out.dtype.element_ty), mask=inside)
+    tl.store(
+        out + row[:, None] * stride + channel[None, :],
+        difference.to(out.dtype.element_ty),
+        mask=inside,
+    )
 
 
 @triton.jit
@@ -147,8 +181,12 @@ def attention_difference_kernel(
 
     channel = tl.arange(0, KEYS)
     inside = (row[:, None] < rows) & (channel[None, :] < keys)
-    d = tl.load(dq + row[:, None] * dq_token + channel[None, :] * dq_channel, mask=inside, other=0.0)
-    left = tl.load(content + row[:, None] * keys + channel[None, :], mask=inside, other=0.0) + d.to(tl.float32)
+    d = tl.load(
+        dq + row[:, None] * dq_token + channel[None, :] * dq_channel, mask=inside, other=0.0
+    )
+    left = tl.load(content + row[:, None] * keys + channel[None, :], mask=inside, other=0.0) + d.to(
+        tl.float32
+    )
     left = left.to(d.dtype)
 
     # first pass: by how much each row's log-sum-exp changes, where anything in it changes much
@@ -163,7 +201,9 @@ def attention_difference_kernel(
         )  # fmt: skip
         most = tl.maximum(most, tl.max(tl.abs(dl), axis=1))
         risen = tl.maximum(highest, tl.max(log_p + dl, axis=1))
-        total = total * tl.exp(highest - risen) + tl.sum(tl.exp(log_p + dl - risen[:, None]), axis=1)
+        total = total * tl.exp(highest - risen) + tl.sum(
+            tl.exp(log_p + dl - risen[:, None]), axis=1
+        )
         highest = risen
     shift = tl.where(most <= _LARGE, 0.0, highest + tl.log(total))
 
@@ -183,15 +223,55 @@ def attention_difference_kernel(
         after = tl.exp(log_p + dl)
         e = tl.where(tl.abs(dl) <= _LARGE, p * _expm1_small(dl), after - p)
         e, after = (e * SCALE).to(d.dtype), (after * SCALE).to(d.dtype)
-        z += tl.sum(e.to(tl.float32), axis=1)  # of rounded numbers, so that equal values gather no change
-        sum_0 = _gather(sum_0, e, after, v, dv, dv_token, dv_channel, column, 0, tokens, values, VALUES, PRECISION)
+        z += tl.sum(
+            e.to(tl.float32), axis=1
+        )  # of rounded numbers, so that equal values gather no change
+        sum_0 = _gather(
+            sum_0,
+            e,
+            after,
+            v,
+            dv,
+            dv_token,
+            dv_channel,
+            column,
+            0,
+            tokens,
+            values,
+            VALUES,
+            PRECISION,
+        )
         if RUNS > 1:
             sum_1 = _gather(
-                sum_1, e, after, v, dv, dv_token, dv_channel, column, VALUES, tokens, values, VALUES, PRECISION
+                sum_1,
+                e,
+                after,
+                v,
+                dv,
+                dv_token,
+                dv_channel,
+                column,
+                VALUES,
+                tokens,
+                values,
+                VALUES,
+                PRECISION,
             )
         if RUNS > 2:
             sum_2 = _gather(
-                sum_2, e, after, v, dv, dv_token, dv_channel, column, 2 * VALUES, tokens, values, VALUES, PRECISION
+                sum_2,
+                e,
+                after,
+                v,
+                dv,
+                dv_token,
+                dv_channel,
+                column,
+                2 * VALUES,
+                tokens,
+                values,
+                VALUES,
+                PRECISION,
             )
     z /= SCALE
     stride = heads * values

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from enformer_core.scoring.delta.network import DeltaNetwork
+from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.tower import CHUNK_TOKENS
 
 MOST_ALTS = 96

@@ -7,7 +7,7 @@ reaches at each level, some ten of them.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -17,18 +17,20 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from enformer_core.bases import reverse_complement
-from enformer_core.genome import Genome
+from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.layers import one_hot
-from enformer_core.scoring.delta.levels import Level, convolved, reach
-from enformer_core.scoring.delta.products import convolve
+from enformer_core.scoring.delta.matmul import convolve
+from enformer_core.scoring.delta.tower_levels import Level, convolved, reach
 
 CHUNK_TOKENS = 192
 """Tokens computed at once: 768 channels × 25,344 bases are 78 MB in float32."""
+
 SHARED_CHUNK_TOKENS = 128
 """Tokens computed and kept together where windows share them; chunks begin at its multiples along the chromosome."""
 
 Codes = UInt8[np.ndarray, " length"]
+
 Tokens = Float[Tensor, "tokens channels"]
 
 
@@ -69,12 +71,16 @@ class Tower:
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
         starts = range(first, last, CHUNK_TOKENS)
-        return torch.cat([self._chunk(codes, start, min(start + CHUNK_TOKENS, last)) for start in starts])
+        return torch.cat(
+            [self._chunk(codes, start, min(start + CHUNK_TOKENS, last)) for start in starts]
+        )
 
     def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
         begin = max(first - self.halo_tokens, 0)
         end = min(last + self.halo_tokens, codes.size // self.token_bp)
-        return self.run(codes[begin * self.token_bp : end * self.token_bp])[first - begin : last - begin]
+        return self.run(codes[begin * self.token_bp : end * self.token_bp])[
+            first - begin : last - begin
+        ]
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,9 @@ class SharedTokens:
     def _along(self, place: Place, count: int) -> Tokens:
         """Tokens as if the chromosome were one window, in the direction of reading."""
         first, phase = divmod(place.start, self._tower.token_bp)
-        numbers = range(first // SHARED_CHUNK_TOKENS, (first + count - 1) // SHARED_CHUNK_TOKENS + 1)
+        numbers = range(
+            first // SHARED_CHUNK_TOKENS, (first + count - 1) // SHARED_CHUNK_TOKENS + 1
+        )
         chunks = [self._chunk(place.contig, place.reverse, phase, number) for number in numbers]
         skipped = first - numbers.start * SHARED_CHUNK_TOKENS
         if place.reverse:
@@ -146,7 +154,9 @@ class SharedTokens:
         if key not in self._chunks:
             token_bp, halo = self._tower.token_bp, self._tower.halo_tokens
             begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase
-            codes = self._genome.fetch(contig, begin, begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp)
+            codes = self._genome.fetch(
+                contig, begin, begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp
+            )
             piece = reverse_complement(codes) if reverse else codes
             self._chunks[key] = self._tower.run(piece)[halo:-halo].clone()
             if len(self._chunks) > self._kept_chunks:
@@ -203,7 +213,9 @@ def touched_tokens(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tup
     return max(first - tower.halo_tokens, 0), min(last + tower.halo_tokens, tokens)
 
 
-def small_differences(tower: Tower, trace: Trace, changes: Sequence[tuple[int, Codes]]) -> list[tuple[int, Tokens]]:
+def small_differences(
+    tower: Tower, trace: Trace, changes: Sequence[tuple[int, Codes]]
+) -> list[tuple[int, Tokens]]:
     """Differences of the tokens that small changes touch, all at once.
 
     Args:
@@ -250,3 +262,80 @@ def _pad_to_pairs(
     for row, at in enumerate(odd):
         padded[row, :, at : at + d.shape[-1]] = d[row]
     return starts - odd, padded
+
+
+SMALL_CHANGE_BP = 64
+"""Longest stretch of changed bases that is carried through the tower as a difference."""
+
+TRACED_TOKENS = 16
+"""Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else is asked."""
+
+
+@dataclass(frozen=True)
+class _SmallChange:
+    """A few changed bases, and the tokens whose trace they need."""
+
+    row: int
+    begin_bp: int
+    end_bp: int
+    traced: tuple[int, int]
+
+
+def fill_differences(
+    tower: Tower,
+    x: Tokens,
+    reference: Codes,
+    alternates: Sequence[Codes],
+    d: Float[Tensor, "alts tokens channels"],
+) -> None:
+    """Write the difference of each alternate's tokens from the reference's into the rows of d.
+
+    Args:
+        tower: the network's.
+        x: the reference's tokens.
+        reference: the window's base codes.
+        alternates: base codes of windows of the same length.
+        d: rows to fill.
+    """
+    small = []
+    d.zero_()
+    for row, alternate in enumerate(alternates):
+        begin_bp, end_bp = changed_bases(reference, alternate)
+        traced = _traced(tower, begin_bp, end_bp, len(x))
+        if begin_bp == end_bp:
+            continue
+        if traced is None:
+            first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
+            d[row, first:last] = tower.tokens(alternate, first, last) - x[first:last]
+        else:
+            small.append(_SmallChange(row, begin_bp, end_bp, traced))
+    for changes in _alike(small, together=tower.device.type != "cpu"):
+        trace = trace_reference(tower, reference, *changes[0].traced)
+        for part in [changes] if tower.device.type != "cpu" else [[change] for change in changes]:
+            codes = [
+                (change.begin_bp, alternates[change.row][change.begin_bp : change.end_bp])
+                for change in part
+            ]
+            for change, (first, moved) in zip(
+                part, small_differences(tower, trace, codes), strict=True
+            ):
+                d[change.row, first : first + len(moved)] = moved
+
+
+def _traced(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int] | None:
+    """Tokens to trace for a small change; None where it is not small, or its surroundings leave the window."""
+    if end_bp - begin_bp > SMALL_CHANGE_BP:
+        return None
+    halo, aligned_bp = tower.halo_tokens, TRACED_TOKENS * tower.token_bp
+    first = begin_bp // aligned_bp * TRACED_TOKENS - halo
+    last = -(-end_bp // aligned_bp) * TRACED_TOKENS + halo
+    return (first, last) if first >= halo and last + halo <= tokens else None
+
+
+def _alike(changes: Sequence[_SmallChange], *, together: bool) -> Iterator[list[_SmallChange]]:
+    """Changes with the same trace; with as many bases too where they are to be carried `together`."""
+    groups: dict[tuple[int, ...], list[_SmallChange]] = {}
+    for change in changes:
+        key = (*change.traced, change.end_bp - change.begin_bp) if together else change.traced
+        groups.setdefault(key, []).append(change)
+    yield from groups.values()

@@ -26,15 +26,15 @@ from enformer_core.scoring.delta.fused_attention import (
     fused_attention_difference,
     fused_reference,
 )
-from enformer_core.scoring.delta.precision import Arithmetic
-from enformer_core.scoring.delta.products import apply_linear, linear
-from enformer_core.scoring.delta.rules import (
+from enformer_core.scoring.delta.layer_rules import (
     batch_norm_difference,
     gelu_difference,
     layer_norm_difference,
     relu_difference,
     softplus_difference,
 )
+from enformer_core.scoring.delta.matmul import apply_linear, linear
+from enformer_core.scoring.precision import Arithmetic
 
 FUSED_ALTS = 8
 """Alts that one call of the fused kernel serves: its product by distance takes 75 MB for each in 16 bits."""
@@ -85,7 +85,9 @@ class AttentionBlock:
         In the first block, d is 0 for all but the tokens `near`.
         """
         normed, fused = self.norm(x), fused_attention_available(x.device)
-        reference = reference_attention(self.attention, normed, self.relative, queries, keep_logits=fused)
+        reference = reference_attention(
+            self.attention, normed, self.relative, queries, keep_logits=fused
+        )
         asked = slice(queries.start, queries.stop)
         if fused:
             self._add_fused(reference, x, normed, d)
@@ -93,7 +95,9 @@ class AttentionBlock:
             if first and near[alt]:
                 gathered = self._gathered_sparsely(reference, x, normed, d[alt], near[alt])
             else:
-                gathered = self._gathered(reference, layer_norm_difference(self.norm, x, normed, d[alt]), near[alt])
+                gathered = self._gathered(
+                    reference, layer_norm_difference(self.norm, x, normed, d[alt]), near[alt]
+                )
             d[alt, asked] += self.to_out(gathered)
         gathered = reference.gathered.transpose(0, 1).flatten(1)
         return x[asked] + apply_linear(self.attention.to_out, gathered), d[:, asked]
@@ -104,10 +108,17 @@ class AttentionBlock:
         """Change of what all heads gather for one alt, in the number format of differences."""
         low, split = dn.to(self.to_q.dtype), self.attention.split
         dv = self.to_v.transposed(low).unflatten(0, (self.attention.heads, -1))
-        return attention_difference(reference, split(self.to_q(low)), split(self.to_k(low)), dv, near).flatten(1)
+        return attention_difference(
+            reference, split(self.to_q(low)), split(self.to_k(low)), dv, near
+        ).flatten(1)
 
     def _gathered_sparsely(
-        self, reference: ReferenceAttention, x: Reference, normed: Reference, d: Reference, near: range
+        self,
+        reference: ReferenceAttention,
+        x: Reference,
+        normed: Reference,
+        d: Reference,
+        near: range,
     ) -> Float[Tensor, "queries channels"]:
         """The same where only the tokens `near` differ, in the reference's number format."""
         rows, attention = slice(near.start, near.stop), self.attention
@@ -161,7 +172,9 @@ class PerceptronBlock:
         """x and d after the block."""
         normed = self.norm(x)
         hidden = apply_linear(self.first, normed)
-        negative, less_positive = (part.to(self.d_first.dtype) for part in (hidden.clamp(max=0), -hidden.clamp(min=0)))
+        negative, less_positive = (
+            part.to(self.d_first.dtype) for part in (hidden.clamp(max=0), -hidden.clamp(min=0))
+        )
         for alt in range(len(d)):
             dn = layer_norm_difference(self.norm, x, normed, d[alt])
             d[alt] += self.d_second(relu_difference(negative, less_positive, self.d_first(dn)))
@@ -178,7 +191,9 @@ class DeltaTransformer:
         arithmetic: number formats.
     """
 
-    def __init__(self, model: Enformer, head: str, tracks: Tensor | None, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, model: Enformer, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+    ) -> None:
         self._model = model
         self._delta = arithmetic.delta
         self._layers = [self._prepare(cast(nn.Sequential, layer)) for layer in model.transformer]
@@ -227,7 +242,9 @@ class DeltaTransformer:
             x, d = attention.advance(x, d, near, queries, first=number == 0)
             x, d = perceptron.advance(x, d)
         reference = self._reference_head(x)
-        return functional.softplus(reference.logits), (self._head_difference(reference, of_alt) for of_alt in d)
+        return functional.softplus(reference.logits), (
+            self._head_difference(reference, of_alt) for of_alt in d
+        )
 
     def _reference_head(self, x: Reference) -> "_ReferenceHead":
         normed = self._final_norm(x.T[None])[0].T

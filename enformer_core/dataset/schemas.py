@@ -1,0 +1,65 @@
+"""The columns of the tables of a run. Does not know how values come about or when they are written."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from enformer_core.scoring.conventions import Statistic
+
+KEY_COLUMNS = ("input_file", "input_line", "alt_index")
+"""What names an input allele; unique over a run."""
+
+_ALLELE_COLUMNS = [
+    pa.field("variant_id", pa.string()),
+    pa.field("pos", pa.int64()),
+    pa.field("id", pa.string()),
+    pa.field("ref", pa.string()),
+    pa.field("alt", pa.string()),
+    pa.field("input_file", pa.string()),
+    pa.field("input_line", pa.int64()),
+    pa.field("alt_index", pa.int32()),
+    pa.field("input_ref", pa.string()),
+    pa.field("input_alt", pa.string()),
+    pa.field("status", pa.string()),
+    pa.field("reason", pa.string()),
+    pa.field("flags", pa.list_(pa.string())),
+    pa.field("effect_sign", pa.int8()),
+    pa.field("window_start", pa.int64()),
+    pa.field("offset_bp", pa.int32()),
+]
+
+EFFECTS_SCHEMA = pa.schema(
+    [
+        pa.field("track", pa.int32()),
+        pa.field("variant_id", pa.string()),
+        pa.field("pos", pa.int64()),
+        pa.field("ref", pa.string()),
+        pa.field("alt", pa.string()),
+        pa.field("statistic", pa.string()),
+        pa.field("value", pa.float32()),
+        pa.field("rank", pa.int32()),
+    ]
+)
+
+PREDICTIONS_SCHEMA = pa.schema(
+    [
+        pa.field("start", pa.int64()),
+        pa.field("end", pa.int64()),
+        pa.field("values", pa.list_(pa.float32())),
+    ]
+)
+"""A bin of a contig, 0-based and half-open as in BED, and its prediction for each track."""
+
+
+def scores_schema(statistics: Sequence[Statistic]) -> pa.Schema:
+    """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each."""
+    lists = [pa.field(name, pa.list_(pa.float32())) for name in statistics]
+    strongest = [
+        field
+        for name in statistics
+        for field in (
+            pa.field(f"max_abs_{name}", pa.float32()),
+            pa.field(f"max_abs_{name}_track", pa.int32()),
+        )
+    ]
+    return pa.schema([*_ALLELE_COLUMNS, *lists, *strongest])

@@ -1,0 +1,58 @@
+"""The lengths of a model's window: the only place where these numbers stand.
+
+Knows base pairs, tokens and bins. Does not know sequences, genomes or models.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A window of `window_bp` bases, read as tokens of `bin_bp`, of which the central `bins` are predicted.
+
+    All indices are 0-based and half-open. Output bin b covers the window's bases
+    [crop_bp + bin_bp * b, crop_bp + bin_bp * (b + 1)).
+    """
+
+    window_bp: int
+    bin_bp: int
+    bins: int
+
+    def __post_init__(self) -> None:
+        if self.window_bp % self.bin_bp:
+            raise ValueError(
+                f"a window of {self.window_bp} bp is not a whole number of {self.bin_bp}-bp tokens"
+            )
+        if self.bins > self.tokens or (self.tokens - self.bins) % 2:
+            raise ValueError(
+                f"{self.bins} bins cannot be cut from the middle of {self.tokens} tokens"
+            )
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens, one for each `bin_bp` bases of the window."""
+        return self.window_bp // self.bin_bp
+
+    @property
+    def crop_tokens(self) -> int:
+        """Tokens at each end of the window for which nothing is predicted."""
+        return (self.tokens - self.bins) // 2
+
+    @property
+    def crop_bp(self) -> int:
+        """Bases at each end of the window for which nothing is predicted."""
+        return self.crop_tokens * self.bin_bp
+
+    @property
+    def output_bp(self) -> int:
+        """Bases for which something is predicted."""
+        return self.bins * self.bin_bp
+
+    def output_bin(self, index: int) -> int:
+        """Output bin of the window's base `index`; below 0 or at least `bins` where nothing is predicted."""
+        return (index - self.crop_bp) // self.bin_bp
+
+
+ENFORMER = Geometry(window_bp=196_608, bin_bp=128, bins=896)
+
+BASENJI2 = Geometry(window_bp=131_072, bin_bp=128, bins=896)

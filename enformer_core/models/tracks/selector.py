@@ -1,0 +1,202 @@
+"""The grammar by which users choose tracks: columns, assays, texts in the description."""
+
+import difflib
+import re
+from dataclasses import replace
+
+from enformer_core.errors import InputError, nearest
+from enformer_core.models.tracks.table import Track, Tracks
+from enformer_core.models.tracks.targets import FIRST_INDEX, PUBLISHED_TARGETS
+
+
+def select_tracks(tracks: Tracks, selector: str | None) -> tuple[Tracks, list[str]]:
+    r"""The tracks that a selector names, in ascending order and without repeats.
+
+    A selector is a comma-separated list of terms (a comma inside a term is written `\,`). A term is, whichever fits
+    first: a column (`4828`); a range of columns, both ends included (`10-20`); `assay=DNASE`, in any case; an
+    identifier; a whole description; a regular expression found anywhere in the description (`CAGE:.*K562`). Where a
+    table was read whose indices begin beyond the head (the published mouse table: 5313-6955), these indices are
+    understood as well as columns. A selector that as a whole is a description, commas and all, is one term.
+
+    Args:
+        tracks: what to choose from.
+        selector: None for all.
+
+    Returns:
+        The selection, and notes on what its user may not have meant.
+
+    Raises:
+        InputError: for a term that names no track or cannot be understood.
+    """
+    if selector is None:
+        return tracks, []
+    chosen: set[Track] = set()
+    notes: list[str] = []
+    pasted = any(track.description == selector for track in tracks.rows)
+    for term in [selector] if pasted else re.split(r"(?<!\\),", selector):
+        found, note = _find(tracks, term.replace(r"\,", ",").strip())
+        chosen.update(found)
+        notes += note
+    return replace(tracks, rows=tuple(track for track in tracks.rows if track in chosen)), notes
+
+
+_Found = tuple[list[Track], list[str]]
+
+
+def _find(tracks: Tracks, term: str) -> _Found:
+    if not term:
+        raise InputError(
+            "--tracks: an empty term. Leave out the comma, or --tracks itself to take every track."
+        )
+    if numbers := re.fullmatch(r"(-?\d+)(?:\s*-\s*(\d+))?", term):
+        first, last = numbers.groups()
+        return _find_columns(tracks, term, int(first), int(last or first))
+    key, equals, assay = term.partition("=")
+    if equals and key.lower() == "assay":
+        return _find_assay(tracks, term, assay), []
+    return _find_text(tracks, term)
+
+
+def _find_columns(tracks: Tracks, term: str, first: int, last: int) -> _Found:
+    notes = []
+    if tracks.head_size <= tracks.first_index <= first:
+        first, last = first - tracks.first_index, last - tracks.first_index
+        notes = [
+            f"{term} is the targets table's index; in the {tracks.head} head it is column {_span(first, last)}"
+        ]
+    if not 0 <= first <= last < tracks.head_size:
+        raise InputError(
+            f"--tracks {term}: the {tracks.head} head has {tracks.head_size:,} tracks; give columns of "
+            f"{_span(0, tracks.head_size - 1)}, a range from the smaller to the larger."
+            + _hint_on_published_indices(tracks, first)
+        )
+    found = [track for track in tracks.rows if first <= track.index <= last]
+    if not found:
+        raise InputError(
+            f"--tracks {term}: none of the {len(tracks)} tracks to choose from; choose from all of them."
+        )
+    return found, notes
+
+
+def _hint_on_published_indices(tracks: Tracks, given: int) -> str:
+    published = FIRST_INDEX.get(tracks.head, 0)
+    if tracks.first_index or not published <= given < published + tracks.head_size:
+        return ""
+    return f" As an index of the published table, {given} is column {given - published}; --targets FILE makes it known."
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _find_assay(tracks: Tracks, term: str, assay: str) -> list[Track]:
+    known = {track.assay: None for track in tracks.rows if track.assay is not None}
+    if not known:
+        raise _names_needed(tracks, term)
+    found = [
+        track
+        for track in tracks.rows
+        if track.assay is not None and track.assay.lower() == assay.lower()
+    ]
+    if not found:
+        raise InputError(
+            f"--tracks {term}: no track of the {tracks.head} head has this assay{nearest(assay.upper(), known)}"
+        )
+    return found
+
+
+def _find_text(tracks: Tracks, term: str) -> _Found:
+    if not any(track.identifier or track.description for track in tracks.rows):
+        raise _names_needed(tracks, term)
+    if identified := [track for track in tracks.rows if track.identifier == term]:
+        return identified, []
+    described = [track for track in tracks.rows if track.description == term]
+    try:
+        found = _search(tracks, term)
+    except re.error as error:
+        if not described:
+            raise InputError(
+                f"--tracks {term!r}: neither an identifier, a description nor a regular expression: {error}. "
+                rf"Write \ before a character such as ( or + that stands for itself, and \, for a comma."
+            ) from error
+        found = []
+    if described:
+        return list(dict.fromkeys([*described, *found])), _notes_on_description(
+            term, described, found
+        )
+    if found:
+        return found, []
+    found, notes = _find_in_assay(tracks, term)
+    if not found:
+        raise InputError(
+            f"--tracks {term!r}: no track of the {tracks.head} head has this identifier, or a description in which "
+            f"this is found{_suggestion(tracks, term)}"
+        )
+    return found, notes
+
+
+def _find_in_assay(tracks: Tracks, term: str) -> _Found:
+    """`CAGE:K562`: an assay, and an expression found further on; descriptions have the kind of sample between them."""
+    assay, _, pattern = term.partition(":")
+    of_assay = tuple(track for track in tracks.rows if track.assay == assay.upper())
+    found = _search(replace(tracks, rows=of_assay), f":.*(?:{pattern})") if pattern else []
+    columns = ", ".join(str(track.index) for track in found[:10]) + (
+        ", …" if len(found) > 10 else ""
+    )
+    return found, [
+        f"{term!r} is read as {pattern!r} in any {assay.upper()} description: {_counted(len(found))}, {columns}"
+    ]
+
+
+def _search(tracks: Tracks, pattern: str) -> list[Track]:
+    compiled = re.compile(pattern)
+    return [
+        track
+        for track in tracks.rows
+        if track.description is not None and compiled.search(track.description)
+    ]
+
+
+def _notes_on_description(term: str, described: list[Track], found: list[Track]) -> list[str]:
+    notes = []
+    if len(described) > 1:
+        columns = [str(track.index) for track in described]
+        notes.append(
+            f"{term!r} is the description of {len(described)} tracks: {', '.join(columns)}"
+        )
+    longer = [str(track.index) for track in found if track not in described]
+    if longer:
+        notes.append(
+            f"{term!r} is also found in {_counted(len(longer))} with a longer description: {', '.join(longer)}. "
+            "An identifier or a column names just one."
+        )
+    return notes
+
+
+def _names_needed(tracks: Tracks, term: str) -> InputError:
+    return InputError(
+        f"--tracks {term!r}: the tracks of the {tracks.head} head have no names here. Give their table with "
+        f"--targets FILE; the published ones are {PUBLISHED_TARGETS}. Columns such as 4828 or 10-20 need no table."
+    )
+
+
+def _counted(tracks: int) -> str:
+    return f"{tracks} track{'' if tracks == 1 else 's'}"
+
+
+def _suggestion(tracks: Tracks, term: str) -> str:
+    """What was perhaps meant: the same words further apart or in other case, else the nearest names."""
+    loose = ".*".join(re.escape(word) for word in re.split(r"[:\s]+", term))
+    for pattern in (loose, f"(?i){loose}"):
+        if found := _search(tracks, pattern):
+            return f"; did you mean {pattern!r} ({_counted(len(found))})?"
+    names = {
+        name for track in tracks.rows for name in (track.identifier, track.description) if name
+    }
+    words = {word for name in names for word in re.split(r"[\s:,()-]+", name)}
+    close = difflib.get_close_matches(term, sorted(names | words), n=3, cutoff=0.5)
+    return (
+        f"; did you mean {' or '.join(map(repr, close))}?"
+        if close
+        else ". Look into the targets table for names."
+    )

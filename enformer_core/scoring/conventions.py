@@ -1,0 +1,172 @@
+"""The choices on which published tools differ; a run records all of them.
+
+Does not know how they are carried out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from enformer_core.errors import InputError, nearest
+from enformer_core.models.geometry import Geometry
+
+Statistic = Literal["sad", "log_sad", "d1", "log_d1", "d2", "log_d2", "sax", "js", "log_ratio"]
+
+Strands = Literal["both", "forward"]
+
+IndelRule = Literal["left-fixed", "centre-trim", "stitched"]
+
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+
+INDEL_RULES: tuple[IndelRule, ...] = get_args(IndelRule)
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How a variant is put in a window, and how its predictions become scores.
+
+    Attributes:
+        statistics: which statistics, in the order of their columns.
+        centre_index: 0-based index of the variant's first base in the window: half the window − 1 (the last base of the
+            bin left of the centre) or half the window.
+        indel_rule: how the window keeps its length. `left-fixed`: the left flank stays, the right end is cut or
+            extended over real sequence. `centre-trim`: half of the difference is cut off the left. `stitched`: either
+            flank is predicted where both alleles agree on its place, and the halves are put together.
+        strands: `both` averages the forward prediction and the reverse complement's, its bins turned back.
+        shifts: bp by which the window is moved over the sequence; predictions are averaged over them, not realigned.
+        central_bins: how many bins around the window's centre the statistics read; None reads all of them.
+        centre_mask_bp: or, AlphaGenome's way, how many bp around the variant's own bin.
+        max_offset_bp: how far from `centre_index` the variant's first base may lie, so that variants share windows; 0
+            gives each its own, exactly centred.
+    """
+
+    statistics: tuple[Statistic, ...]
+    centre_index: int
+    indel_rule: IndelRule = "left-fixed"
+    strands: Strands = "both"
+    shifts: tuple[int, ...] = (0,)
+    central_bins: int | None = None
+    centre_mask_bp: int | None = None
+    max_offset_bp: int = 0
+
+    @property
+    def readings(self) -> int:
+        """In how many ways a window is read: strands × shifts."""
+        return len(self.shifts) * (2 if self.strands == "both" else 1)
+
+    def check(self, geometry: Geometry) -> None:
+        """Refuse what this geometry cannot do.
+
+        Raises:
+            InputError: naming the setting, its value and what is possible.
+        """
+        half = geometry.window_bp // 2
+        if self.centre_index not in (half - 1, half):
+            raise InputError(
+                f"the centre index is {self.centre_index}; choose {half - 1} or {half}"
+            )
+        if not self.shifts or len(set(self.shifts)) != len(self.shifts):
+            raise InputError(f"shifts {list(self.shifts)}: give at least one, and none twice")
+        furthest = max(abs(shift) for shift in self.shifts) + self.max_offset_bp
+        if furthest > geometry.output_bp // 2:
+            raise InputError(
+                f"a shift and offset of {furthest} bp move the variant out of the predicted bins; "
+                f"the most is {geometry.output_bp // 2} bp"
+            )
+        if self.max_offset_bp < 0 or 0 < self.max_offset_bp < geometry.bin_bp // 2:
+            raise InputError(
+                f"an offset of at most {self.max_offset_bp} bp: windows start every {geometry.bin_bp} bp when variants "
+                f"share them, so give 0 (each variant exactly centred) or at least {geometry.bin_bp // 2}"
+            )
+        if self.central_bins is not None and not 1 <= self.central_bins <= geometry.bins:
+            raise InputError(
+                f"central bins: {self.central_bins} is not between 1 and {geometry.bins}"
+            )
+        if (
+            self.centre_mask_bp is not None
+            and not 1 <= self.centre_mask_bp <= geometry.output_bp // 2
+        ):
+            raise InputError(
+                f"centre mask: {self.centre_mask_bp} bp is not between 1 and {geometry.output_bp // 2}"
+            )
+        if self.central_bins is not None and self.centre_mask_bp is not None:
+            raise InputError(
+                f"central bins ({self.central_bins}) and centre mask ({self.centre_mask_bp} bp): give one"
+            )
+        for offset_bp in (-self.max_offset_bp, self.max_offset_bp):
+            bins = self.scored_bins(geometry, offset_bp)
+            if bins.start < 0 or bins.stop > geometry.bins:
+                raise InputError(
+                    f"bins [{bins.start}, {bins.stop}) around a variant {offset_bp} bp off the centre "
+                    f"leave the {geometry.bins} predicted ones; score fewer bins or allow a smaller offset"
+                )
+
+    def scored_bins(self, geometry: Geometry, offset_bp: int = 0) -> slice:
+        """The bins that statistics read: all, the central ones, or those of the mask; the last two follow the variant.
+
+        Central bins begin at `bins // 2 − central_bins // 2` (Calico's sonnet_sad.py, `--slice_center`). A mask has
+        ⌈bp / bin⌉ bins and begins half as many left of the variant's bin (AlphaGenome's CenterMaskScorer).
+        """
+        if self.central_bins is not None:
+            count, middle = (
+                self.central_bins,
+                geometry.bins // 2 + self._bins_moved(geometry, offset_bp),
+            )
+        elif self.centre_mask_bp is not None:
+            count = -(-self.centre_mask_bp // geometry.bin_bp)
+            middle = geometry.output_bin(self.centre_index + offset_bp)
+        else:
+            return slice(0, geometry.bins)
+        return slice(middle - count // 2, middle - count // 2 + count)
+
+    def _bins_moved(self, geometry: Geometry, offset_bp: int) -> int:
+        return geometry.output_bin(self.centre_index + offset_bp) - geometry.output_bin(
+            self.centre_index
+        )
+
+    def stitch_bin(self, geometry: Geometry, offset_bp: int = 0) -> int:
+        """The bin at which `stitched` goes from one flank to the other: that of the base after the variant's first.
+
+        VCF's indels share their first base (calico/baskerville, snps.py: `(pos − start − crop) // stride`, with a
+        1-based pos).
+        """
+        return geometry.output_bin(self.centre_index + offset_bp + 1)
+
+
+def parse_statistics(names: Sequence[str]) -> tuple[Statistic, ...]:
+    """Check the names of statistics; repeats are dropped, the order is kept.
+
+    Raises:
+        InputError: for an unknown name, with the nearest known ones.
+    """
+    for name in names:
+        if name not in STATISTICS:
+            raise InputError(f"unknown statistic {name!r}{nearest(name, STATISTICS)}")
+    return tuple(statistic for statistic in dict.fromkeys(names) if statistic in STATISTICS)
+
+
+def parse_indel_rule(name: str) -> IndelRule:
+    """Check the name of an indel rule.
+
+    Raises:
+        InputError: for an unknown name, with the nearest known ones.
+    """
+    for rule in INDEL_RULES:
+        if name == rule:
+            return rule
+    raise InputError(f"unknown indel rule {name!r}{nearest(name, INDEL_RULES)}")
+
+
+Engine = Literal["delta", "direct"]
+
+Policy = Literal["fast", "exact"]
+
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+
+AUDIT_TOLERANCE: dict[Policy, float] = {"fast": 0.02, "exact": 0.002}
+"""Error against two plain float32 passes, relative to a statistic's norm, beyond which an audit warns."""
+
+AUDITED_AT_LEAST = 3
+"""Alleles of a run that are audited whatever the fraction."""

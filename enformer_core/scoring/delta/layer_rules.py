@@ -1,0 +1,85 @@
+"""How a difference passes each kind of layer, without the cancellation of subtracting two results.
+
+`x` is the reference's activation, `d` the difference alt − ref before the layer; what is returned is the difference
+after it. Linear maps act on `d` alone and need no rule. All of it runs in the precision of its arguments, float32 at
+least. Does not know models.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from enformer_core.models.layers import gelu
+
+_SMALL = (
+    1.0  # below this change, formulas that cannot cancel are exact; above it, plain subtraction is
+)
+
+
+def gelu_difference(
+    x: Float[Tensor, "*shape"], d: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """gelu(x + d) − gelu(x)."""
+    return gelu(x + d) - gelu(x)
+
+
+def relu_difference(
+    negative: Float[Tensor, "*shape"],
+    less_positive: Float[Tensor, "*shape"],
+    d: Float[Tensor, "*shape"],
+) -> Float[Tensor, "*shape"]:
+    """relu(x + d) − relu(x) for x in two parts, min(x, 0) and −max(x, 0): max(d + min(x, 0), −max(x, 0)).
+
+    It is d itself where both are positive, without rounding, in 16 bits too.
+    """
+    return torch.maximum(d + negative, less_positive)
+
+
+def softplus_difference(
+    x: Float[Tensor, "*shape"], d: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """softplus(x + d) − softplus(x).
+
+    log1p(sigmoid(x) · expm1(d)) where |d| ≤ 1. Beyond that the formula can give ±inf (x = 20, d = −17 in float32), and
+    plain subtraction has nothing left to cancel.
+    """
+    difference = torch.expm1(d).mul_(torch.sigmoid(x)).log1p_()
+    large = d.abs() > _SMALL
+    if large.any():
+        difference[large] = functional.softplus(x[large] + d[large]) - functional.softplus(x[large])
+    return difference
+
+
+def layer_norm_difference(
+    norm: torch.nn.LayerNorm,
+    x: Float[Tensor, "tokens channels"],
+    normed: Float[Tensor, "tokens channels"],
+    d: Float[Tensor, "*alts tokens channels"],
+) -> Float[Tensor, "*alts tokens channels"]:
+    """norm(x + d) − normed, where normed = norm(x)."""
+    return norm(x + d).sub_(normed)
+
+
+def batch_norm_difference(
+    norm: torch.nn.BatchNorm1d, d: Float[Tensor, "batch channels length"]
+) -> Tensor:
+    """A BatchNorm in inference scales; its shift is common to both."""
+    return d * norm_scale(norm)[:, None]
+
+
+def norm_scale(norm: torch.nn.BatchNorm1d) -> Float[Tensor, " channels"]:
+    """What a BatchNorm in inference multiplies each channel by."""
+    assert norm.running_var is not None
+    return norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+
+
+def max_pool_difference(
+    x: Float[Tensor, "batch channels length"], d: Float[Tensor, "batch channels length"]
+) -> Float[Tensor, "batch channels half"]:
+    """max(x + d) − max(x) over pairs, of d and the lead of one over the other alone, so that equal winners are exact.
+
+    With m = max(x) and x_i − m ≤ 0 for both: max(x + d) − m = max over i of ((x_i − m) + d_i).
+    """
+    pairs, d_pairs = x.unflatten(-1, (-1, 2)), d.unflatten(-1, (-1, 2))
+    return (pairs - pairs.amax(dim=-1, keepdim=True) + d_pairs).amax(dim=-1)

@@ -1,0 +1,71 @@
+"""Which arithmetic carries differences and which the reference: the one place where hardware decides.
+
+A policy is part of a run's identity; what it comes to on a machine is written into the receipts.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from enformer_core.scoring.conventions import Policy
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Number formats of an engine.
+
+    Attributes:
+        reference: of the reference's activations, and of everything that is not linear.
+        delta: of the operands of matrix products that act on differences.
+    """
+
+    reference: torch.dtype = torch.float32
+    delta: torch.dtype = torch.float32
+
+    def __str__(self) -> str:
+        names = [str(dtype).removeprefix("torch.") for dtype in (self.reference, self.delta)]
+        return f"reference {names[0]}, differences {names[1]}"
+
+
+EXACT = str(Arithmetic())
+"""How receipts call float32 throughout."""
+
+
+def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:
+    """`exact`: float32 throughout. `fast`: bfloat16 for differences, where the hardware multiplies it faster."""
+    if policy == "fast" and _has_fast_bfloat16(device.type):
+        return Arithmetic(delta=torch.bfloat16)
+    return Arithmetic()
+
+
+@cache
+def _has_fast_bfloat16(device_type: str) -> bool:
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device_type == "cpu":
+        return (
+            bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+            and torch.cpu._is_avx512_bf16_supported()
+        )
+    return False
+
+
+@contextmanager
+def inference_in_true_float32() -> Iterator[None]:
+    """Inference without TF32 on GPUs, for cuDNN too, and without bfloat16 in place of float32 on CPUs.
+
+    Effects of variants are small differences of large numbers: TF32 keeps 11 bits of them. The settings are the
+    process's; they are put back at the end.
+    """
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]

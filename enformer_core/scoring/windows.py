@@ -1,0 +1,175 @@
+"""Which window a variant is scored in, and the sequence of either allele there.
+
+Knows intervals and the rules for insertions and deletions. Does not know models or statistics. Positions are 0-based
+and half-open.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from enformer_core.genome.alphabet import encode
+from enformer_core.genome.fasta import Genome
+from enformer_core.scoring.conventions import Conventions, IndelRule
+
+
+@dataclass(frozen=True)
+class Allele:
+    """One alternate allele: bases [start, start + len(ref)) of `contig` become `alt`."""
+
+    contig: str
+    start: int
+    ref: str
+    alt: str
+
+    @property
+    def gain_bp(self) -> int:
+        """Bases that the sequence grows by; negative for a deletion."""
+        return len(self.alt) - len(self.ref)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window, and where in its prediction the bins that are used begin.
+
+    A prediction may be stitched of several windows: each gives the bins from its own `first_bin` to the next one's.
+
+    Attributes:
+        start: first base on the genome; negative near a contig's start.
+        trim_bp: bases cut off the left of a sequence that is longer than a window, after the allele is put in.
+        first_bin: first output bin that is taken from it.
+    """
+
+    start: int
+    trim_bp: int = 0
+    first_bin: int = 0
+
+    def moved(self, shift_bp: int) -> "Window":
+        """The same window over other sequence."""
+        return Window(self.start + shift_bp, self.trim_bp, self.first_bin)
+
+
+Positions = TypeVar("Positions", int, Int64[np.ndarray, " alleles"])
+
+
+def window_start(allele_start: Positions, conventions: Conventions, bin_bp: int) -> Positions:
+    """First base of the window that an allele is scored in; negative near a contig's start.
+
+    It depends on the allele's own place alone, never on what else is scored.
+
+    Args:
+        allele_start: first base of the allele, or of many.
+        conventions: without an offset the allele's first base comes to lie at `centre_index`. With one, windows start
+            at multiples of twice the offset, rounded down to whole bins, and the nearest is taken.
+        bin_bp: bases of a bin.
+    """
+    centred = allele_start - conventions.centre_index
+    if not conventions.max_offset_bp:
+        return centred
+    step_bp = 2 * conventions.max_offset_bp // bin_bp * bin_bp
+    return (centred + step_bp // 2) // step_bp * step_bp
+
+
+def reference_windows(
+    allele: Allele, start: int, rule: IndelRule, stitch_bin: int
+) -> tuple[Window, ...]:
+    """Windows of the genome's own sequence that are held against the alternate ones.
+
+    Args:
+        allele: what changes.
+        start: first base of the window around it.
+        rule: `left-fixed`: the window itself. `centre-trim` (calico/basenji, vcf.py:168-236): it is read further to
+            the right by a deletion's length, and half of that is cut off its left. `stitched` (calico/baskerville,
+            snps.py, `--indel_stitch`): right of a deletion the bins come from a window that follows the right flank.
+        stitch_bin: the bin where the second window takes over.
+    """
+    lost_bp = max(-allele.gain_bp, 0)
+    if rule == "centre-trim":
+        return (Window(start + lost_bp // 2),)
+    if rule == "stitched" and lost_bp:
+        return Window(start), Window(start + lost_bp, first_bin=stitch_bin)
+    return (Window(start),)
+
+
+def alternate_windows(
+    allele: Allele, start: int, rule: IndelRule, stitch_bin: int
+) -> tuple[Window, ...]:
+    """Windows of the edited sequence; arguments as for `reference_windows`.
+
+    `left-fixed`: the left flank stays, the right end is cut or extended. `centre-trim`: half of an insertion is cut off
+    the left. `stitched`: right of an insertion the bins come from a window whose right flank lies as the genome's does.
+    """
+    gained_bp = max(allele.gain_bp, 0)
+    if rule == "centre-trim":
+        return (Window(start, trim_bp=gained_bp // 2),)
+    if rule == "stitched" and gained_bp:
+        return Window(start), Window(start, trim_bp=gained_bp, first_bin=stitch_bin)
+    return (Window(start),)
+
+
+def reference_sequence(
+    genome: Genome, contig: str, window: Window, length_bp: int
+) -> UInt8[np.ndarray, " length"]:
+    """Base codes of the genome's own sequence; N beyond the contig's ends."""
+    return genome.fetch(contig, window.start, window.start + length_bp)
+
+
+def alternate_sequence(
+    genome: Genome, allele: Allele, window: Window, length_bp: int
+) -> UInt8[np.ndarray, " length"]:
+    """Base codes of a window with the alternate allele put in.
+
+    genome[start, allele.start) + ALT + genome[allele.start + len(REF), …), as long as the trim and the window together,
+    then trimmed: an insertion pushes the right flank out at the end, a deletion draws real sequence in (N beyond the
+    contig's end). The allele's first base must lie inside.
+    """
+    whole_bp = length_bp + window.trim_bp
+    left_bp = allele.start - window.start
+    if not 0 <= left_bp < whole_bp:
+        raise ValueError(
+            f"{allele} does not begin in the window [{window.start}, {window.start + whole_bp})"
+        )
+    alt = encode(allele.alt)[: whole_bp - left_bp]
+    right_bp = whole_bp - left_bp - alt.size
+    right_start = allele.start + len(allele.ref)
+    whole = np.concatenate(
+        [
+            genome.fetch(allele.contig, window.start, allele.start),
+            alt,
+            genome.fetch(allele.contig, right_start, right_start + right_bp),
+        ]
+    )
+    return whole[window.trim_bp :]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A reference and an alternate window whose predictions are held against each other in a run of output bins."""
+
+    reference: Window
+    alternate: Window
+    bins: range
+
+
+def compared_windows(
+    references: tuple[Window, ...], alternates: tuple[Window, ...], bins: int
+) -> tuple[Comparison, ...]:
+    """Cut stitched predictions where either changes its window, so that each piece compares two windows only.
+
+    Args:
+        references: windows of the reference, in order of their first bins, the first from bin 0.
+        alternates: the same for the alternate sequence.
+        bins: predicted bins.
+    """
+    cuts = sorted({window.first_bin for window in (*references, *alternates)} | {bins})
+    return tuple(
+        Comparison(_serving(references, first), _serving(alternates, first), range(first, last))
+        for first, last in pairwise(cuts)
+    )
+
+
+def _serving(windows: tuple[Window, ...], first_bin: int) -> Window:
+    return [window for window in windows if window.first_bin <= first_bin][-1]

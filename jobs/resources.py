@@ -1,0 +1,87 @@
+"""How many model replicas a machine carries, and what each may use."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from enformer_core.errors import InputError
+from enformer_core.models.registry import ModelSource
+from jobs.settings import RunSettings
+
+# What a replica on CPUs keeps to; basenji2 was measured at 1.1 GB.
+_MEMORY_BYTES = {"enformer": 4_000_000_000, "basenji2": 2_000_000_000, "motif": 1_000_000_000}
+
+_FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Resources of a run.
+
+    Attributes:
+        count: model replicas; None for as many as a cluster holds, those included that its machines join it with.
+        device: `cpu` or `cuda`.
+        cpus_each: threads of a replica.
+        gpus_each: GPUs of a replica.
+        memory_bytes_each: host memory of a replica.
+    """
+
+    count: int | None
+    device: str
+    cpus_each: int
+    gpus_each: int
+    memory_bytes_each: int
+
+
+def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
+    """Replicas and their share of this machine, or of the machines of a cluster, which may be others than this.
+
+    Raises:
+        InputError: when a GPU is asked for and there is none.
+    """
+    device = _device(settings)
+    cpus = len(os.sched_getaffinity(0))
+    count = _count(settings, device, cpus, source)
+    # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
+    threads = _FULL_SIZE_CPUS if count is None else max(1, cpus // count)
+    return Workers(
+        count,
+        device,
+        cpus_each=1 if source.demonstration else threads,
+        gpus_each=int(device == "cuda"),
+        memory_bytes_each=worker_memory_bytes(source.name),
+    )
+
+
+def worker_memory_bytes(model: str) -> int:
+    """Host memory that a replica of the model takes, and is held to where it can choose."""
+    return _MEMORY_BYTES[model]
+
+
+def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -> int | None:
+    if settings.ray == "off":
+        return 1
+    if settings.workers is not None:
+        return settings.workers
+    return _default_count(device, cpus, source) if settings.ray == "local" else None
+
+
+def _device(settings: RunSettings) -> str:
+    here = torch.cuda.is_available()
+    if settings.device == "auto":
+        return "cuda" if here else "cpu"
+    if settings.device == "cuda" and not here and settings.ray in ("off", "local"):
+        raise InputError(
+            f"--device cuda: torch {torch.__version__} finds no CUDA device on this machine. "
+            "Use --device cpu, or install a CUDA build of torch where there is a GPU."
+        )
+    return settings.device
+
+
+def _default_count(device: str, cpus: int, source: ModelSource) -> int:
+    if device == "cuda":
+        return torch.cuda.device_count()
+    available_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    by_cpus = cpus if source.demonstration else cpus // _FULL_SIZE_CPUS
+    return max(1, min(by_cpus, available_bytes // _MEMORY_BYTES[source.name]))

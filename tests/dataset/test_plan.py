@@ -1,0 +1,253 @@
+"""Every allele lands in one shard, wherever it stood in the input."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enformer_core.dataset.keys import plan_key
+from enformer_core.dataset.plan import (
+    Audit,
+    default_shard_size,
+    make_plan,
+    plan_to_parquet,
+    read_plan,
+    read_shard,
+    write_plan,
+)
+from enformer_core.errors import DatasetError
+from enformer_core.storage.local import LocalStore
+from enformer_core.variants.table import PLACED_SCHEMA
+
+CONTIGS = {"chr2": 1000, "chr10": 1000, "chr1": 1000}
+
+
+def planned(placed, shard_size, **how):
+    """A plan in which every allele has its own window."""
+    return make_plan(
+        placed, CONTIGS, shard_size, **{"window_starts": lambda starts: starts - 3} | how
+    )
+
+
+def table(rows):
+    """Placed alleles from (chrom, start, ref, alt) or (None, None, None, None) for a row without a place."""
+    columns = {
+        "input_file": ["a.vcf"] * len(rows),
+        "input_line": list(range(1, len(rows) + 1)),
+        "alt_index": [1] * len(rows),
+        "chrom": [row[0] for row in rows],
+        "start": [row[1] for row in rows],
+        "ref": [row[2] for row in rows],
+        "alt": [row[3] for row in rows],
+        "status": ["ok" if row[0] else "malformed" for row in rows],
+        "flags": [[] for _ in rows],
+    }
+    return pa.table(
+        [
+            pa.array(columns.get(field.name, [None] * len(rows)), field.type)
+            for field in PLACED_SCHEMA
+        ],
+        schema=PLACED_SCHEMA,
+    )
+
+
+alleles = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(list(CONTIGS)),
+            st.integers(0, 12),
+            st.sampled_from("AC"),
+            st.sampled_from(["G", "GT"]),
+        ),
+        st.just((None, None, None, None)),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(alleles, st.integers(1, 20))
+def test_each_allele_is_in_one_shard_of_its_contig(rows, shard_size):
+    plan = planned(table(rows), shard_size)
+    merged = pa.concat_tables(plan.parts)
+    assert sorted(merged["input_line"].to_pylist()) == list(range(1, len(rows) + 1))
+    assert [shard.number for shard in plan.shards] == list(range(len(plan.shards)))
+    assert sum(shard.rows for shard in plan.shards) == len(rows)
+    for shard in plan.shards:
+        rows_of = plan.parts[shard.part].slice(shard.first_row, shard.rows)
+        assert set(rows_of["chrom"].to_pylist()) == {shard.chrom}
+        assert set(rows_of["shard"].to_pylist()) == {shard.number}
+
+
+@given(alleles, st.integers(1, 20), st.randoms())
+def test_the_order_of_the_input_does_not_matter(rows, shard_size, random):
+    placed = table(rows)
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    assert planned(placed.take(order), shard_size) == planned(placed, shard_size)
+
+
+@given(alleles, st.integers(1, 20))
+def test_equal_alleles_stay_together_and_all_but_the_first_are_duplicates(rows, shard_size):
+    plan = planned(table(rows), shard_size)
+    seen = {}
+    for row in pa.concat_tables(plan.parts).to_pylist():
+        if row["status"] != "ok":
+            assert row["flags"] == []
+            continue
+        key = (row["chrom"], row["start"], row["ref"], row["alt"])
+        assert ("duplicate" in row["flags"]) == (key in seen)
+        assert seen.setdefault(key, row["shard"]) == row["shard"]
+
+
+def test_sorted_as_the_genome_is_with_the_unplaced_last():
+    rows = [
+        (None, None, None, None),
+        ("chr1", 5, "A", "G"),
+        ("chr10", 7, "A", "G"),
+        ("chr2", 9, "A", "G"),
+    ]
+    plan = planned(table([*rows, ("chr2", 3, "A", "G")]), 10)
+    assert [(shard.chrom, shard.rows) for shard in plan.shards] == [
+        ("chr2", 2),
+        ("chr10", 1),
+        ("chr1", 1),
+        (None, 1),
+    ]
+    assert pa.concat_tables(plan.parts)["start"].to_pylist() == [3, 9, 7, 5, None]
+
+
+def test_shards_have_the_size_asked_for():
+    plan = planned(table([("chr1", start, "A", "G") for start in range(10)]), 4)
+    assert [shard.rows for shard in plan.shards] == [4, 4, 2]
+    assert plan.counts() == {"ok": 10}
+
+
+def test_variants_of_a_window_stay_in_one_shard_where_that_costs_little():
+    rows = [("chr1", start, "A", "G") for start in range(20)]
+    by_fives = planned(table(rows), 4, window_starts=lambda starts: starts // 5 * 5)
+    assert [shard.rows for shard in by_fives.shards] == [5, 5, 5, 5]
+    one_window = planned(table(rows), 4, window_starts=lambda starts: starts * 0)
+    assert [shard.rows for shard in one_window.shards] == [4] * 5
+
+
+def test_only_what_is_scored_has_a_window():
+    rows = planned(table([("chr1", 7, "A", "G"), (None, None, None, None)]), 4).parts[0].to_pylist()
+    assert [row["window_start"] for row in rows] == [4, None]
+
+
+@given(alleles, st.sampled_from([0.0, 0.01, 0.5, 1.0]))
+def test_audits_are_drawn_from_what_is_scored_and_by_the_allele_and_the_seed_alone(rows, fraction):
+    drawn = planned(table(rows), 4, audit=Audit(fraction, 3, "run")).parts[0].to_pylist()
+    distinct = {row[:4] for row in rows if row[0]}
+    audited = [row for row in drawn if row["audited"]]
+    assert all(row["status"] == "ok" and "duplicate" not in row["flags"] for row in audited)
+    least = min(3, len(distinct)) if fraction else 0
+    assert least <= len(audited) <= len(distinct) * bool(fraction)
+    assert fraction < 1 or len(audited) == len(distinct)
+    assert planned(table(rows), 9, audit=Audit(fraction, 3, "run")).parts[0][
+        "audited"
+    ].to_pylist() == [row["audited"] for row in drawn]
+
+
+@given(alleles, alleles)
+def test_an_allele_drawn_by_the_fraction_is_drawn_whatever_else_is_scored(rows, others):
+    def drawn(rows):
+        audited = planned(table(rows), 4, audit=Audit(0.5, 0, "run")).parts[0].to_pylist()
+        return {
+            (row["chrom"], row["start"], row["ref"], row["alt"])
+            for row in audited
+            if row["audited"]
+        }
+
+    assert drawn(rows + others) == drawn(rows) | drawn(others)
+
+
+def test_the_fraction_of_many_is_drawn_and_another_seed_draws_others():
+    rows = [("chr1", start, "A", alt) for start in range(10_000) for alt in ("C", "GT")]
+    placed, (one, other) = table(rows), (Audit(0.1, 3, "one"), Audit(0.1, 3, "other"))
+    first, second = (audit.drawn(placed, audit.limit([placed])) for audit in (one, other))
+    assert abs(first.sum() - 2000) < 5 * np.sqrt(20_000 * 0.1 * 0.9)
+    assert abs((first & second).sum() - 200) < 5 * np.sqrt(20_000 * 0.01 * 0.99)
+
+
+def test_hashes_of_neighbouring_alleles_differ_in_half_of_their_bits():
+    letters = [a + b for a in "ACGT" for b in ("", *"ACGT")]
+    rows = [
+        (chrom, start, ref, alt)
+        for chrom in ("chr1", "chr2")
+        for start in (0, 1, 2**40)
+        for ref in letters
+        for alt in letters
+    ]
+    hashes = Audit(0.1, 3, "run").hashes(table(rows))
+    assert np.unique(hashes).size == len(rows)
+    ones = [
+        f"{a ^ b:b}".count("1") for a, b in zip(hashes.tolist(), hashes.tolist()[1:], strict=False)
+    ]
+    assert abs(np.mean(ones) - 32) < 5 * 4 / np.sqrt(len(ones))
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("enformer_core.dataset.sharding.PART_ROWS", 5)
+    rows = [("chr1", start, "A", "G") for start in range(9)] + [
+        ("chr2", 1, "A", "G"),
+        (None, None, None, None),
+    ]
+    plan = planned(table(rows), 2)
+    assert len(plan.parts) > 1
+    store = LocalStore(tmp_path)
+    write_plan(store, plan_to_parquet(plan))
+    read = read_plan(store, len(plan.parts))
+    assert read.shards == plan.shards
+    assert read.counts() == plan.counts()
+    assert [part.to_pylist() for part in read.parts] == [part.to_pylist() for part in plan.parts]
+    for shard in plan.shards:
+        assert read_shard(store, shard)["shard"].to_pylist() == [shard.number] * shard.rows
+        assert read_shard(store, shard) == plan.parts[shard.part].slice(shard.first_row, shard.rows)
+
+
+@pytest.mark.parametrize("rows_of_a_group", [1, 3, 4, 100])
+def test_a_shard_is_read_from_the_row_groups_that_hold_it(tmp_path, monkeypatch, rows_of_a_group):
+    monkeypatch.setattr("enformer_core.dataset.plan._ROW_GROUP_ROWS", rows_of_a_group)
+    plan = planned(table([("chr1", start, "A", "G") for start in range(23)]), 5)
+    store = LocalStore(tmp_path)
+    write_plan(store, plan_to_parquet(plan))
+    decoded = []
+    whole = pq.ParquetFile.read_row_groups
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_groups",
+        lambda file, groups: decoded.append(groups) or whole(file, groups),
+    )
+    for shard in plan.shards:
+        assert read_shard(store, shard)["start"].to_pylist() == list(
+            range(5 * shard.number, min(5 * shard.number + 5, 23))
+        )
+    assert all(len(groups) <= 5 // rows_of_a_group + 2 for groups in decoded)
+
+
+def test_rows_that_are_not_scored_are_cut_anywhere():
+    plan = planned(table([(None, None, None, None)] * 23), 4)
+    assert [shard.rows for shard in plan.shards] == [4, 4, 4, 4, 4, 3]
+
+
+def test_a_part_that_is_missing_or_damaged_is_named(tmp_path):
+    plan = planned(table([("chr1", start, "A", "G") for start in range(9)]), 4)
+    store = LocalStore(tmp_path)
+    with pytest.raises(DatasetError, match=r"plan/part-00000\.parquet: missing"):
+        read_plan(store, 1)
+    content = plan_to_parquet(plan)[0]
+    store.put_if_absent(plan_key(0), content[:100] + bytes(100) + content[200:])
+    with pytest.raises(DatasetError, match=r"plan/part-00000\.parquet: damaged"):
+        _ = read_plan(store, 1).parts[0]
+
+
+@pytest.mark.parametrize(
+    ("alleles", "size"), [(1, 8), (512, 8), (1430, 23), (128_000, 2000), (10_000_000, 2000)]
+)
+def test_small_runs_are_shared_and_shards_stay_small(alleles, size):
+    assert default_shard_size(alleles) == size
+    assert np.ceil(alleles / size) >= min(60, np.ceil(alleles / 8))

@@ -1,0 +1,174 @@
+"""`enformer-ray plan`: its counts are those of the run that follows, and what cannot fit is refused."""
+
+import json
+import math
+import re
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from jobs import exit_codes
+from tests.jobs.conftest import write_vcf
+
+MOTIF = ["--model", "motif", "--ray", "off"]
+
+
+@pytest.fixture
+def many(tmp_path, letters):
+    """200 SNVs, four to a place, every tenth with the wrong REF, every twentieth written twice."""
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    records = []
+    for number in range(200):
+        pos = 300 + 60 * (number // 4)
+        letter = letters["chr1"][pos - 1]
+        alts = sorted(set("ACGT") - {letter})
+        ref = other[letter] if number % 10 == 9 else letter
+        records.append(("chr1", pos, ref, alts[number % 3] if ref == letter else letter))
+    return write_vcf(tmp_path / "many.vcf", records)
+
+
+def outlook(run, *arguments):
+    code, text, error = run("plan", *arguments, "--json")
+    assert code == 0, error
+    return json.loads(text)
+
+
+def test_it_says_what_the_run_then_does(run, rows, many, genome, tmp_path):
+    common = [
+        many,
+        "--genome",
+        genome,
+        *MOTIF,
+        "--shard-size",
+        "32",
+        "--max-offset-bp",
+        "256",
+        "--allow-mismatch",
+    ]
+    common += ["--statistics", "sad,log_sad", "--strands", "forward"]
+    found = outlook(run, *common)
+    out = tmp_path / "run"
+    assert run("score", *common, "--out", out)[0] == 0
+    answered = rows(out)
+    assert found["records"] == 200
+    assert found["alleles"] == len(answered)
+    by_status = {row["status"]: 0 for row in answered}
+    for row in answered:
+        by_status[row["status"]] += 1
+    assert found["by_status"] == by_status == {"ok": 180, "ref_mismatch": 20}
+    assert found["contigs"] == {"chr1": 200}
+    assert found["alts"] == len({row["variant_id"] for row in answered if row["status"] == "ok"})
+    assert found["shards"] == len(list((out / "commits").iterdir()))
+    scored = [row for row in answered if row["status"] == "ok"]
+    assert len({row["window_start"] for row in scored}) <= found["windows"] < found["alts"]
+    stored = sum(
+        path.stat().st_size
+        for table in ("scores", "effects")
+        for path in (out / table).rglob("*.parquet")
+    )
+    assert stored / 3 < found["output_bytes"] < stored * 3  # small files: their footers weigh
+    assert found["hours"] is None
+
+
+def test_it_writes_nothing_and_needs_neither_weights_nor_out(run, vcf, genome, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    code, text, _ = run("plan", vcf, "--genome", genome, "--out", tmp_path / "later")
+    assert code == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    assert "alleles  6" in text
+    assert "symbolic" in text
+    assert "TFLOP" in text
+
+
+def test_direct_passes_are_counted_by_hand(run, vcf, genome):
+    found = outlook(run, vcf, "--genome", genome, "--model", "enformer", "--engine", "direct")
+    # 5 alleles, both strands, 2 passes each of 3.01e12 operations: the tower's 2.28 and 0.74 after it
+    assert math.isclose(found["tflop"], 5 * 2 * 2 * 3.0113, rel_tol=1e-3)
+
+
+def test_hours_and_cost_from_a_benchmark(run, vcf, genome, tmp_path):
+    cases = {
+        case: {"seconds_per_variant": seconds}
+        for case, seconds in {"c": 40.0, "d": 10.0, "e": 1.0}.items()
+    }
+    benchmark = tmp_path / "engine.json"
+    benchmark.write_text(
+        json.dumps({"machine": {"device_type": "cuda", "threads": 8}, "cases": cases})
+    )
+    common = [
+        vcf,
+        "--genome",
+        genome,
+        "--strands",
+        "forward",
+        "--benchmark",
+        benchmark,
+        "--price-per-hour",
+        "3",
+    ]
+    found = outlook(run, *common, "--audit-fraction", "0", "--max-offset-bp", "57344")
+    assert found["windows"] < 5
+    assert math.isclose(found["hours"], (found["windows"] * 9 + 5) / 3600)
+    assert math.isclose(found["cost"], 3 * found["hours"])
+    assert found["device"] == "cuda"
+    direct = outlook(run, *common, "--engine", "direct")
+    assert math.isclose(direct["hours"], 5 * 40 / 3600)
+    code, _, error = run("plan", *common, "--model", "motif")
+    assert code == exit_codes.BAD_INPUT
+    assert "measured with model enformer" in error
+
+
+def test_hours_from_a_pilot_run(run, vcf, many, genome, tmp_path):
+    pilot = tmp_path / "pilot"
+    assert run("score", vcf, "--genome", genome, *MOTIF, "--out", pilot)[0] == 0
+    status = json.loads(run("status", pilot, "--json")[1])
+    measured = tmp_path / "pilot.json"
+    measured.write_text(json.dumps(status | {"cpu_hours": 0.5}))
+    found = outlook(
+        run, many, "--genome", genome, *MOTIF, "--allow-mismatch", "--benchmark", measured
+    )
+    assert math.isclose(found["hours"], 0.5 / 5 * found["alts"])
+    assert found["device"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"rows_done": 3}', '{"cases": 1, "machine": 2}']
+)
+def test_a_benchmark_that_is_none(run, vcf, genome, tmp_path, content):
+    path = tmp_path / "other.json"
+    path.write_text(content)
+    code, _, error = run("plan", vcf, "--genome", genome, "--benchmark", path)
+    assert code == exit_codes.BAD_INPUT
+    assert re.search("not a measurement.*benchmarks.engine", error)
+
+
+def test_a_price_without_hours_is_refused(run, vcf, genome):
+    code, _, error = run("plan", vcf, "--genome", genome, "--price-per-hour", "2")
+    assert code == exit_codes.BAD_INPUT
+    assert "--benchmark" in error
+
+
+def test_what_the_disk_cannot_hold_is_refused(run, vcf, genome, tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(100, 99, 1))
+    code, _, error = run("plan", vcf, "--genome", genome, "--out", tmp_path / "not" / "there")
+    assert code == exit_codes.BAD_INPUT
+    assert "GB free" in error
+    assert (
+        run("plan", vcf, "--genome", genome, "--out", "s3://bucket/run")[0] == 0
+    )  # nothing is asked of it
+
+
+def test_what_memory_cannot_hold_is_refused(run, vcf, genome):
+    code, _, error = run("plan", vcf, "--genome", genome, "--workers", "100000")
+    assert code == exit_codes.BAD_INPUT
+    assert "100000 workers of enformer need 400,000.0 GB" in error.replace("400000.0", "400,000.0")
+    assert run("plan", vcf, "--genome", genome, "--workers", "100000", "--ray", "auto")[0] == 0
+
+
+def test_bad_input_is_refused_as_score_refuses_it(run, genome, tmp_path):
+    empty = write_vcf(tmp_path / "empty.vcf", [])
+    code, _, error = run("plan", empty, "--genome", genome)
+    assert code == exit_codes.BAD_INPUT
+    assert "no variants" in error

@@ -1,0 +1,189 @@
+"""The network's parts against the published equations, written out again in NumPy; and its large-scale properties."""
+
+from math import lgamma, log
+
+import numpy as np
+import pytest
+import torch
+
+from enformer_core.models.enformer import Attention, Enformer, EnformerConfig
+from enformer_core.models.geometry import Geometry
+from enformer_core.models.layers import SoftmaxPool, gelu, one_hot
+from enformer_core.models.positional import gamma_basis, relative_features, relative_shift
+
+SMALL = EnformerConfig(
+    geometry=Geometry(window_bp=2048, bin_bp=128, bins=8),
+    stem_channels=12,
+    tower_channels=(12, 12, 16, 16, 16, 24),
+    layers=2,
+    heads=2,
+    key_channels=4,
+    positional_features=12,
+    output_tracks={"human": 5, "mouse": 3},
+)
+
+
+def small_model(seed=0):
+    torch.manual_seed(seed)
+    model = Enformer(SMALL).double().eval()
+    for name, value in model.named_parameters():
+        value.data.normal_(0.0, 0.4 if value.ndim > 1 else 0.2).add_(1.0 if "norm" in name else 0.0)
+    for name, value in model.named_buffers():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+    return model
+
+
+def random_codes(length=2048, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).integers(0, 5, (1, length), dtype=np.uint8))
+
+
+def test_n_is_no_letter_at_all():
+    assert one_hot(torch.tensor([[0, 1, 2, 3, 4]], dtype=torch.uint8), torch.float32).tolist() == [
+        [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
+    ]
+
+
+def test_gelu_is_the_sigmoid_form():
+    x = torch.linspace(-4, 4, 33, dtype=torch.float64)
+    torch.testing.assert_close(gelu(x), x / (1 + torch.exp(-1.702 * x)))
+    assert not torch.allclose(gelu(x), torch.nn.functional.gelu(x), atol=1e-3)
+
+
+def test_softmax_pool_weighs_pairs_by_a_softmax_per_channel():
+    torch.manual_seed(0)
+    pool = SoftmaxPool(3).double()
+    x = torch.randn(2, 3, 8, dtype=torch.float64)
+    logits = torch.einsum("oi,bil->bol", pool.to_attn_logits.weight[..., 0, 0], x)
+    weights = logits.reshape(2, 3, 4, 2).softmax(-1)
+    torch.testing.assert_close(pool(x), (x.reshape(2, 3, 4, 2) * weights).sum(-1))
+
+
+def test_relative_shift_reads_row_i_from_column_t_minus_1_minus_i():
+    tokens = 5
+    by_distance = torch.randn(2, 3, tokens, 2 * tokens - 1)
+    shifted = relative_shift(by_distance)
+    for i in range(tokens):
+        for j in range(tokens):
+            assert torch.equal(shifted[:, :, i, j], by_distance[:, :, i, tokens - 1 - i + j])
+
+
+def test_positional_features_follow_the_published_formulas():
+    tokens, count = 1536, 192
+    features = relative_features(tokens, count, torch.float64, torch.device("cpu")).numpy()
+    assert features.shape == (2 * tokens - 1, count)
+    distance = np.abs(np.arange(-(tokens - 1), tokens))
+    half_life = 2 ** np.linspace(3, np.log2(tokens), 32)
+    np.testing.assert_allclose(
+        features[:, :32], np.exp(-np.log(2) / half_life * distance[:, None]), atol=1e-12
+    )
+    mask = np.array([[2**i - 1 > d for i in range(1, 33)] for d in distance])
+    assert np.array_equal(features[:, 32:64], mask)
+    sign = np.sign(np.arange(-(tokens - 1), tokens))
+    np.testing.assert_array_equal(features[:, 96:], sign[:, None] * features[:, :96])
+
+
+def test_gamma_features_have_their_maximum_over_positions():
+    """The trap of the most used port: dividing by the maximum over basis functions instead."""
+    tokens = 1536
+    distance = torch.arange(tokens, dtype=torch.float64)
+    basis = gamma_basis(distance, 32, tokens)
+    torch.testing.assert_close(basis.amax(dim=0), torch.ones(32, dtype=torch.float64))
+    mean = np.linspace(48, tokens, 32)
+    for i in (0, 13, 31):
+        shape, rate = (mean[i] / 24) ** 2, mean[i] / 24**2
+        density = [
+            np.exp((shape - 1) * log(d) - rate * d - (lgamma(shape) - shape * log(rate))) + 1e-8
+            if d
+            else 1e-8
+            for d in range(tokens)
+        ]
+        np.testing.assert_allclose(basis[:, i], np.array(density) / max(density), rtol=1e-9)
+
+
+def test_attention_is_the_sum_over_keys():
+    torch.manual_seed(1)
+    attention = Attention(SMALL).double()
+    for parameter in attention.parameters():
+        parameter.data.normal_(0, 0.5)
+    tokens = 6
+    x = torch.randn(1, tokens, SMALL.channels, dtype=torch.float64)
+    features = relative_features(
+        tokens, SMALL.positional_features, torch.float64, torch.device("cpu")
+    )
+    gathered = torch.zeros(tokens, SMALL.channels, dtype=torch.float64)
+    value_channels = SMALL.channels // SMALL.heads
+    for head in range(SMALL.heads):
+        of_keys = slice(4 * head, 4 * head + 4)
+        q = x[0] @ attention.to_q.weight[of_keys].T / 4**0.5
+        k = x[0] @ attention.to_k.weight[of_keys].T
+        r = features @ attention.to_rel_k.weight[of_keys].T
+        of_values = slice(value_channels * head, value_channels * (head + 1))
+        v = x[0] @ attention.to_v.weight[of_values].T
+        for i in range(tokens):
+            logits = torch.stack(
+                [
+                    (q[i] + attention.rel_content_bias[0, head, 0]) @ k[j]
+                    + (q[i] + attention.rel_pos_bias[0, head, 0]) @ r[tokens - 1 + (j - i)]
+                    for j in range(tokens)
+                ]
+            )
+            gathered[i, of_values] = logits.softmax(0) @ v
+    expected = gathered @ attention.to_out.weight.T + attention.to_out.bias
+    torch.testing.assert_close(attention(x)[0], expected)
+
+
+def test_a_changed_base_changes_at_most_six_tower_tokens():
+    model, codes = small_model(), random_codes()
+    changed = codes.clone()
+    changed[0, 1024] = (codes[0, 1024] + 1) % 4
+    with torch.no_grad():
+        difference = model.tokens(one_hot(changed, torch.float64)) - model.tokens(
+            one_hot(codes, torch.float64)
+        )
+    touched = difference.abs().amax(dim=(0, 2)).nonzero().flatten().tolist()
+    assert touched
+    assert set(touched) <= set(range(8 - 3, 8 + 3))
+
+
+def test_tracks_are_columns_of_the_whole_head():
+    model, x = small_model(), one_hot(random_codes(), torch.float64)
+    with torch.no_grad():
+        every = model(x, "human")
+        some = model(x, "human", torch.tensor([4, 0]))
+    assert every.shape == (1, 8, 5)
+    torch.testing.assert_close(some, every[..., [4, 0]])
+    assert model(x, "mouse").shape == (1, 8, 3)
+    assert (every > 0).all()
+
+
+def test_a_batch_predicts_what_each_sequence_predicts_alone():
+    model = small_model()
+    x = one_hot(torch.cat([random_codes(seed=s) for s in range(3)]), torch.float64)
+    with torch.no_grad():
+        together = model(x, "human")
+        alone = torch.cat([model(row[None], "human") for row in x])
+    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
+
+
+def test_the_gradient_reaches_every_base():
+    model, x = small_model(), one_hot(random_codes().clamp(max=3), torch.float64).requires_grad_()
+    model(x, "human")[0, 3:5, 1].sum().backward()
+    assert x.grad is not None
+    assert (x.grad.abs().sum(dim=-1) > 0).all()
+
+
+def test_the_published_sizes():
+    with torch.device("meta"):
+        model = Enformer()
+    trainable = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    assert sum(trainable.values()) == 251_221_292
+    assert sum(n for name, n in trainable.items() if not name.startswith("_heads")) == 229_845_504
+    names = model.state_dict().keys()
+    assert len(names) == 287
+    assert sum(not name.endswith("num_batches_tracked") for name in names) == 273
+
+
+def test_a_geometry_that_does_not_fit_the_tower_is_refused():
+    with pytest.raises(ValueError, match="pool 64 bp to a token, the geometry 128"):
+        EnformerConfig(tower_channels=(8, 8, 8, 8, 8))

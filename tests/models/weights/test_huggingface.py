@@ -1,0 +1,404 @@
+"""Hugging Face files: every way of storing gives the same tensors, and every way of being wrong is named."""
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from enformer_core.errors import InputError
+from enformer_core.models.enformer import Enformer
+from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
+from enformer_core.models.weights.huggingface import huggingface_files, read_huggingface
+from tests.support.seeded import seeded_state, seeded_tensor, shapes, tiny_config
+
+TRUNK = {
+    "stem": "_trunk.1",
+    "conv_tower": "_trunk.2",
+    "transformer": "_trunk.4",
+    "final_pointwise": "_trunk.6",
+}
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    return seeded_state(config=tiny_config())
+
+
+def alias(name: str) -> str:
+    room, _, rest = name.partition(".")
+    return f"{TRUNK[room]}.{rest}" if room in TRUNK else name
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def meta_model() -> Enformer:
+    with torch.device("meta"):
+        return Enformer(tiny_config())
+
+
+def load(state: dict[str, Tensor]) -> Enformer:
+    model = meta_model()
+    load_parameters(model, state, source="w.bin")
+    return model
+
+
+# The seeded rule
+
+
+def test_seeded_weights_are_those_of_the_goldens(golden_dir: Path) -> None:
+    golden = np.load(golden_dir / "enformer_seed0.npz")
+    sizes = shapes()
+    assert len(sizes) == 287
+    checks = zip(
+        golden["weight_check_keys"],
+        golden["weight_check_first4"],
+        golden["weight_check_sum"],
+        strict=True,
+    )
+    for key, first, total in checks:
+        values = seeded_tensor(str(key), sizes[str(key)]).numpy()
+        np.testing.assert_array_equal(values.ravel()[:4], first.astype(np.float32), err_msg=key)
+        assert values.sum(dtype=np.float64) == pytest.approx(total, abs=1e-6), key
+
+
+def test_seeds_and_keys_give_different_weights() -> None:
+    one = seeded_tensor("stem.0.bias", (8,), 0)
+    assert not torch.equal(one, seeded_tensor("stem.0.bias", (8,), 1))
+    assert not torch.equal(one, seeded_tensor("conv_tower.0.0.2.bias", (8,), 0))
+
+
+# Reading
+
+
+@pytest.mark.parametrize("half", ["names", "aliases", "both"])
+@pytest.mark.parametrize("suffix", [".bin", ".pt", ".safetensors"])
+def test_every_way_of_storing_gives_the_same_tensors(
+    state: dict[str, Tensor], tmp_path: Path, half: str, suffix: str
+) -> None:
+    stored = dict(state) if half != "aliases" else {}
+    if half != "names":
+        stored |= {alias(name): tensor for name, tensor in state.items()}
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".safetensors":
+        save_file({name: tensor.clone() for name, tensor in stored.items()}, path)
+    else:
+        torch.save(stored, path)
+    assert same(read_huggingface(path), state)
+    assert huggingface_files(path) == (path,)
+
+
+def test_archives_of_old_pytorch_are_read(state: dict[str, Tensor], tmp_path: Path) -> None:
+    torch.save(state, tmp_path / "w.bin", _use_new_zipfile_serialization=False)
+    assert same(read_huggingface(tmp_path / "w.bin"), state)
+
+
+def sharded(state: dict[str, Tensor], directory: Path, suffix: str) -> Path:
+    stem = {"safetensors": "model", "bin": "pytorch_model"}[suffix]
+    save = save_file if suffix == "safetensors" else torch.save
+    names, weight_map = sorted(state), {}
+    for number, members in enumerate((names[::2], names[1::2]), start=1):
+        file = f"{stem}-{number:05d}-of-00002.{suffix}"
+        save({name: state[name] for name in members}, directory / file)
+        weight_map |= dict.fromkeys(members, file)
+    index = directory / f"{stem}.{suffix}.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    return index
+
+
+@pytest.mark.parametrize("suffix", ["bin", "safetensors"])
+def test_sharded_weights_are_joined(state: dict[str, Tensor], tmp_path: Path, suffix: str) -> None:
+    index = sharded(state, tmp_path, suffix)
+    assert same(read_huggingface(index), state)
+    assert same(read_huggingface(tmp_path), state)
+    one, two = huggingface_files(tmp_path)
+    digests = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in (one, two))
+    joined = hashlib.sha256("".join(digests).encode()).hexdigest()
+    assert file_sha256([one, two]) == file_sha256([two, one]) == joined
+
+
+def test_missing_shard_is_named(state: dict[str, Tensor], tmp_path: Path) -> None:
+    index = sharded(state, tmp_path, "safetensors")
+    (tmp_path / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(
+        InputError, match=r"model-00002-of-00002\.safetensors: there is no such file"
+    ):
+        read_huggingface(index)
+
+
+def test_index_of_another_revision_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None:
+    index = sharded(state, tmp_path, "safetensors")
+    content = json.loads(index.read_text())
+    content["weight_map"]["extra.weight"] = "model-00001-of-00002.safetensors"
+    index.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"extra\.weight is on one side only"):
+        read_huggingface(index)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", '{"weight_map": {}}', '{"weight_map": {"a": "../secret.bin"}}', "\udcff"]
+)
+def test_damaged_index_is_refused(tmp_path: Path, content: str) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(content, errors="surrogateescape")
+    with pytest.raises(InputError, match=r"index\.json: "):
+        read_huggingface(index)
+
+
+def test_alias_that_differs_is_named(state: dict[str, Tensor], tmp_path: Path) -> None:
+    save_file({**state, "_trunk.1.0.bias": state["stem.0.bias"] + 1}, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=r"_trunk\.1\.0\.bias differs from stem\.0\.bias"):
+        read_huggingface(tmp_path / "w.safetensors")
+
+
+# Refusals
+
+
+class Callable:
+    """What runs a command where a pickle is read without care."""
+
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.witness}",)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "says"), [(None, "system"), (2, "system"), (4, "Unsupported operand")]
+)
+def test_pickled_code_is_refused_and_not_run(
+    tmp_path: Path, protocol: int | None, says: str
+) -> None:
+    path, witness = tmp_path / "w.bin", tmp_path / "witness"
+    content = {"stem.0.bias": Callable(witness)}
+    if protocol is None:
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content, protocol))
+    with pytest.raises(InputError, match=rf"w\.bin: .* could run code .*({says})"):
+        read_huggingface(path)
+    assert not witness.exists()
+
+
+def test_truncated_files_are_named(state: dict[str, Tensor], tmp_path: Path) -> None:
+    save_file(state, tmp_path / "w.safetensors")
+    torch.save(state, tmp_path / "w.bin")
+    torch.save(state, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for path in sorted(tmp_path.iterdir()):
+        whole = path.read_bytes()
+        for length in (len(whole) - 1, len(whole) // 2, 100, 9):
+            path.write_bytes(whole[:length])
+            with pytest.raises(InputError, match=f"{path.name}: .*truncated or damaged"):
+                read_huggingface(path)
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".safetensors"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"<!DOCTYPE html><title>404</title>", "web page"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"chr1\t100\tA\tG\n", "truncated or damaged"),
+    ],
+)
+def test_what_is_no_weights_file_is_named(
+    tmp_path: Path, suffix: str, content: bytes, said: str
+) -> None:
+    path = tmp_path / f"w{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"w{suffix}: .*{said}"):
+        read_huggingface(path)
+
+
+def test_swapped_formats_are_named(state: dict[str, Tensor], tmp_path: Path) -> None:
+    save_file(state, tmp_path / "w.bin")
+    torch.save(state, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=r"w\.bin: .* looks like safetensors"):
+        read_huggingface(tmp_path / "w.bin")
+    with pytest.raises(InputError, match=r"w\.safetensors: .* looks like a PyTorch archive"):
+        read_huggingface(tmp_path / "w.safetensors")
+
+
+def test_missing_and_unknown_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.bin: there is no such file"):
+        read_huggingface(tmp_path / "none.bin")
+    with pytest.raises(InputError, match=r"holds none of model\.safetensors"):
+        read_huggingface(tmp_path)
+    (tmp_path / "w.npz").touch()
+    with pytest.raises(InputError, match=r"w\.npz: ends with '\.npz'"):
+        read_huggingface(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(
+    "content", [[torch.zeros(1)], {"state_dict": {"a": torch.zeros(1)}}, torch.zeros(1)]
+)
+def test_nested_content_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "w.bin")
+    with pytest.raises(InputError, match=r"other things than tensors"):
+        read_huggingface(tmp_path / "w.bin")
+
+
+# The Hub, from its cache
+
+
+@pytest.fixture
+def hub_cache(state: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    from huggingface_hub import constants  # noqa: PLC0415 - an extra
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    repository = tmp_path / "models--owner--name"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    sharded(state, snapshot, "safetensors")
+    return snapshot
+
+
+@pytest.mark.parametrize("revision", ["", "@main", "@" + "0" * 40])
+def test_hub_works_offline_from_its_cache(
+    hub_cache: Path, state: dict[str, Tensor], revision: str
+) -> None:
+    source = f"hf://owner/name{revision}"
+    assert same(read_huggingface(source), state)
+    assert [path.parent.name for path in huggingface_files(source)] == ["0" * 40] * 2
+
+
+@pytest.mark.parametrize(
+    "source", ["hf://owner/other", "hf://owner/name@v9", "hf://not a name", "hf://"]
+)
+def test_hub_refusals_name_the_source(hub_cache: Path, source: str) -> None:
+    with pytest.raises(InputError, match=source):
+        read_huggingface(source)
+
+
+def test_absent_hub_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match="extra `hub`"):
+        read_huggingface("hf://owner/name")
+
+
+# Loading
+
+
+def test_parameters_are_the_files_tensors_themselves(state: dict[str, Tensor]) -> None:
+    model = load(state)
+    assert same({**model.state_dict()}, state)
+    assert model.stem[0].weight.data_ptr() == state["stem.0.weight"].data_ptr()
+
+
+def test_counters_may_be_absent(state: dict[str, Tensor]) -> None:
+    model = load({name: tensor for name, tensor in state.items() if "num_batches" not in name})
+    assert same({**model.state_dict()}, state)
+
+
+def test_missing_and_unknown_names_are_counted(state: dict[str, Tensor]) -> None:
+    changed = {
+        name: tensor for name, tensor in state.items() if not name.startswith("conv_tower.0")
+    }
+    changed["surplus"] = torch.zeros(1)
+    lacking = sum(name.startswith("conv_tower.0") and "num_batches" not in name for name in state)
+    with pytest.raises(
+        InputError,
+        match=rf"w\.bin: lacks {lacking} .*conv_tower\.0\.0\.0\.weight.*…\).* 1 .*\(surplus\)",
+    ):
+        load(changed)
+
+
+def test_weights_of_another_model_are_recognised(state: dict[str, Tensor]) -> None:
+    with pytest.raises(InputError, match="another model"):
+        load({f"layer{i}": torch.zeros(1) for i in range(300)})
+    with pytest.raises(InputError, match=r"another model"):
+        load({})
+    with pytest.raises(InputError, match=r"without `module\.`"):
+        load({f"module.{name}": tensor for name, tensor in state.items()})
+
+
+def test_shapes_are_compared(state: dict[str, Tensor]) -> None:
+    with pytest.raises(
+        InputError, match=r"_heads\.human\.0\.bias has shape \(4,\), the model wants \(3,\)"
+    ):
+        load({**state, "_heads.human.0.bias": torch.zeros(4)})
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int32])
+def test_other_precision_is_refused(state: dict[str, Tensor], dtype: torch.dtype) -> None:
+    found = str(dtype).removeprefix("torch.")
+    with pytest.raises(InputError, match=rf"stem\.0\.bias is {found}, the model wants float32"):
+        load({**state, "stem.0.bias": state["stem.0.bias"].to(dtype)})
+
+
+def test_values_that_are_not_finite_are_counted(state: dict[str, Tensor]) -> None:
+    bad = state["stem.0.weight"].clone()
+    bad.view(-1)[:3] = torch.tensor([float("nan"), float("inf"), -float("inf")])
+    with pytest.raises(
+        InputError, match=r"stem\.0\.weight holds 1 NaN and 2 infinite values among 480"
+    ):
+        load({**state, "stem.0.weight": bad})
+
+
+def test_negative_variance_is_refused(state: dict[str, Tensor]) -> None:
+    name = "stem.1.fn.0.running_var"
+    with pytest.raises(InputError, match="mean and variance swapped"):
+        load({**state, name: state["stem.1.fn.0.running_mean"]})
+
+
+def test_refused_weights_leave_the_model_as_it_was(state: dict[str, Tensor]) -> None:
+    model = meta_model()
+    with pytest.raises(InputError):
+        load_parameters(model, {**state, "_heads.mouse.0.bias": torch.zeros(9)}, source="w.bin")
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
+
+
+# Digests
+
+
+def test_content_digest_by_hand() -> None:
+    state = {"b": torch.tensor([[1.0, 2.0]]), "a": torch.tensor(3, dtype=torch.int64)}
+    written = b"a int64 \n" + struct.pack("<q", 3) + b"b float32 1,2\n" + struct.pack("<2f", 1, 2)
+    assert state_sha256(state) == hashlib.sha256(written).hexdigest()
+
+
+def test_content_digest_does_not_see_the_container(
+    state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    torch.save(dict(reversed(state.items())), tmp_path / "w.bin")
+    save_file(
+        {alias(name): t for name, t in state.items() if "num_batches" not in name},
+        tmp_path / "w.safetensors",
+    )
+    digests = {state_sha256(read_huggingface(path)) for path in tmp_path.iterdir()}
+    assert digests == {state_sha256(state)}
+    transposed = {**state, "stem.0.weight": state["stem.0.weight"].mT.contiguous().view(8, 4, 15)}
+    assert state_sha256(transposed) not in digests
+
+
+def test_content_digest_of_a_view_is_that_of_its_values() -> None:
+    tensor = torch.arange(6.0).view(2, 3)
+    assert state_sha256({"a": tensor.T}) == state_sha256({"a": tensor.T.contiguous()})
+
+
+def test_file_digest(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    path.write_bytes(b"abc")
+    assert file_sha256(path) == file_sha256([path]) == hashlib.sha256(b"abc").hexdigest()
+    shutil.copy(path, tmp_path / "v")
+    assert file_sha256([path, tmp_path / "v"]) != file_sha256(path)
+    with pytest.raises(InputError, match="none: cannot be read"):
+        file_sha256(tmp_path / "none")
+    with pytest.raises(InputError, match="no weights file"):
+        file_sha256([])

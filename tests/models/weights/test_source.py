@@ -1,0 +1,268 @@
+"""Every source of weights reaches the model it is for, bit for bit, and no other."""
+
+import pickle
+import re
+import shutil
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from enformer_core.errors import InputError
+from enformer_core.models.basenji2 import Basenji2
+from enformer_core.models.enformer import Enformer
+from enformer_core.models.registry import MODELS, ModelSource, read_any
+from enformer_core.models.weights.check import ALIAS, COUNTER, TRAINING, file_sha256
+from enformer_core.models.weights.save import save_weights
+from enformer_core.models.weights.source import weight_files
+from tests.support import small_weights as small
+
+CPU = torch.device("cpu")
+
+FIXTURES = small.FIXTURES
+
+
+@pytest.fixture(autouse=True)
+def small_models(monkeypatch):
+    torch.set_num_threads(1)
+    small.install(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    return small.every_source(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_every_kind_gives_the_same_parameters(sources, kind):
+    model, source = sources[kind]
+    built = ModelSource(model, source).build(CPU)
+    assert isinstance(built, {"enformer": Enformer, "basenji2": Basenji2}[model])
+    assert not built.training
+    assert small.differing(dict(built.state_dict()), small.expected_state(model)) == []
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_another_model_is_refused_by_name(sources, kind):
+    model, source = sources[kind]
+    other = {"enformer": "basenji2", "basenji2": "enformer"}[model]
+    with pytest.raises(InputError) as refusal:
+        ModelSource(other, source).build(CPU)
+    message = str(refusal.value)
+    assert message.startswith(f"{source}: holds weights of {model} (")
+    assert f"the model asked for is {other}. Use --model {model}" in message
+    assert re.search(
+        r"it has .*"
+        + {"enformer": r"(conv_tower|transformer)\.0", "basenji2": r"(?<!_)(tower|dilated)\.0"}[
+            model
+        ],
+        message,
+    )
+
+
+def test_the_digest_is_that_of_the_files(sources):
+    for _, source in sources.values():
+        files = weight_files(source)
+        assert read_any(source).files == files
+        assert ModelSource("enformer", source).weights_sha256() == file_sha256(files)
+    assert len(weight_files(sources["directory with a checkpoint"][1])) == 3
+
+
+def test_sources_are_small_to_send_and_look_into_no_file():
+    for name in MODELS:
+        source = ModelSource(name, None if name == "motif" else "/nowhere/weights")
+        again = pickle.loads(pickle.dumps(source))
+        assert again == source
+        assert len(pickle.dumps(source)) < 300
+        assert again.geometry.bins == again.config.geometry.bins
+        assert set(again.output_tracks) == {"human", "mouse"} or source.demonstration
+
+
+def test_the_hub_holds_either_model(tmp_path, monkeypatch):
+    from huggingface_hub import constants  # noqa: PLC0415 - an extra
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    repository = tmp_path / "models--owner--name"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    save_file(small.basenji2_state(), snapshot / "model.safetensors")
+    built = ModelSource("basenji2", "hf://owner/name@main").build(CPU)
+    assert small.differing(dict(built.state_dict()), small.basenji2_state()) == []
+    with pytest.raises(InputError, match="hf://owner/name: holds weights of basenji2"):
+        ModelSource("enformer", "hf://owner/name").build(CPU)
+
+
+# What became of each tensor
+
+
+def test_names_of_each_kind_are_told(sources):
+    reading = read_any(sources["pickle, every tensor twice"][1]).reading
+    assert reading.names["stem.0.weight"] == "stem.0.weight"
+    assert reading.left_out["_trunk.1.0.weight"] == ALIAS
+    assert reading.left_out["_trunk.1.1.fn.0.num_batches_tracked"] == ALIAS
+    assert reading.left_out["stem.1.fn.0.num_batches_tracked"] == COUNTER
+    reading = read_any(sources["directory with a checkpoint"][1]).reading
+    assert reading.names["module/_heads/mouse/_layers/0/w"] == "_heads.mouse.0.weight"
+    assert set(reading.left_out.values()) == {TRAINING}
+    reading = read_any(sources["Keras"][1]).reading
+    assert reading.names["batch_normalization_1/moving_variance"] == "tower.0.norm.running_var"
+    assert reading.left_out == {}
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_every_tensor_is_named_once(sources, kind):
+    reading = read_any(sources[kind][1]).reading
+    assert sorted(reading.names.values()) == sorted(reading.state)
+    assert not reading.names.keys() & reading.left_out.keys()
+
+
+def test_aliases_alone_are_names(tmp_path):
+    state = small.enformer_state()
+    state["_trunk.1.0.weight"] = state.pop("stem.0.weight")
+    save_file(state, tmp_path / "half.safetensors")
+    reading = read_any(str(tmp_path / "half.safetensors")).reading
+    assert reading.names["_trunk.1.0.weight"] == "stem.0.weight"
+    assert reading.left_out == {}
+    assert small.differing(reading.state, small.enformer_state()) == []
+
+
+# Heads
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "tracks"), [("human", "mouse", 7), ("mouse", "human", 4)]
+)
+def test_a_keras_file_has_one_head_and_the_other_is_refused(tmp_path, held, asked, tracks):
+    path = small.write_keras(tmp_path / "model.h5", held)
+    source = ModelSource("basenji2", str(path))
+    assert dict(source.build(CPU).config.output_tracks) == {held: tracks}
+    assert len(source.tracks(held)) == tracks
+    with pytest.raises(
+        InputError,
+        match=rf"model\.h5: holds the head {held} \({tracks} tracks\), --head is {asked}",
+    ):
+        source.tracks(asked)
+    with pytest.raises(InputError, match="no head 'fly'"):
+        source.tracks("fly")
+
+
+def test_a_basenji2_without_a_head_is_refused(tmp_path):
+    headless = {
+        name: tensor
+        for name, tensor in small.basenji2_state().items()
+        if not name.startswith("_heads")
+    }
+    save_file(headless, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=r"w\.safetensors: holds none of the heads human, mouse"):
+        ModelSource("basenji2", str(tmp_path / "w.safetensors")).build(CPU)
+
+
+def test_other_sizes_are_refused_by_name(tmp_path):
+    state = small.basenji2_state()
+    state["final.conv.weight"] = torch.zeros(6, 5, 3)
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(
+        InputError, match=r"final\.conv\.weight has shape \(6, 5, 3\), the model wants \(6, 5, 1\)"
+    ):
+        ModelSource("basenji2", str(tmp_path / "w.safetensors")).build(CPU)
+
+
+# Places
+
+
+def test_a_directory_with_two_checkpoints_asks_which(tmp_path):
+    bundle = tmp_path / "two"
+    shutil.copytree(FIXTURES / "sonnet_small", bundle)
+    for path in list(bundle.glob("seeded-1.*")):
+        shutil.copy(path, bundle / path.name.replace("seeded-1", "seeded-2"))
+    assert weight_files(str(bundle))[0].name == "seeded-1.index"  # as the file `checkpoint` says
+    (bundle / "checkpoint").unlink()
+    with pytest.raises(InputError, match="Name the prefix"):
+        read_any(str(bundle))
+
+
+def test_a_directory_with_two_formats_asks_which(tmp_path):
+    bundle = tmp_path / "both"
+    shutil.copytree(FIXTURES / "sonnet_small", bundle)
+    save_file(small.enformer_state(), bundle / "model.safetensors")
+    with pytest.raises(
+        InputError, match=r"both: holds Hugging Face files and a TensorFlow checkpoint"
+    ):
+        read_any(str(bundle))
+
+
+def test_what_is_not_there_or_not_readable_is_named(tmp_path):
+    with pytest.raises(
+        InputError, match=r"nothing: there is no such file, nor a checkpoint nothing\.index"
+    ):
+        read_any(str(tmp_path / "nothing"))
+    with pytest.raises(InputError, match=r"holds no weights .*Readable: "):
+        read_any(str(tmp_path))
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(InputError, match="SavedModel"):
+        read_any(str(tmp_path))
+    for name, content in {
+        "empty.h5": b"",
+        "short.h5": b"\x89HDF",
+        "page.h5": b"<html>",
+        "x.index": b"text",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=name):
+            read_any(str(tmp_path / name))
+
+
+def test_a_missing_piece_of_a_checkpoint_is_named(tmp_path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(FIXTURES / "sonnet_sharded", bundle)
+    (bundle / "seeded-1.data-00001-of-00002").unlink()
+    with pytest.raises(InputError, match=r"seeded-1\.data-00001-of-00002: cannot be read"):
+        read_any(str(bundle))
+
+
+# Writing
+
+
+def test_written_weights_are_the_same_bytes_each_time_and_read_by_the_library(tmp_path):
+    state, metadata = small.enformer_state(), {"model": "enformer", "source": "ü", "format": "x"}
+    for name, order in (("a", 1), ("b", -1)):
+        save_weights(
+            tmp_path / f"{name}.safetensors",
+            dict(list(state.items())[::order]),
+            dict(list(metadata.items())[::order]),
+        )
+    one, other = (tmp_path / f"{name}.safetensors" for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
+    assert small.differing(load_file(one), state) == []
+    with safe_open(one, "pt") as file:
+        assert file.metadata() == metadata
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
+
+
+def test_turned_and_shared_tensors_are_written_as_they_read(tmp_path):
+    whole = torch.arange(12.0).view(3, 4)
+    state = {
+        "turned": whole.T,
+        "part": whole[1],
+        "empty": torch.zeros(0, 2),
+        "number": torch.tensor(3.0),
+    }
+    save_weights(tmp_path / "w.safetensors", state, {})
+    found = load_file(tmp_path / "w.safetensors")
+    assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+def test_a_failed_writing_leaves_nothing_and_spares_what_was_there(tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_text("before")
+    with pytest.raises(ValueError, match=r"half is torch\.float16"):
+        save_weights(path, {"half": torch.zeros(1, dtype=torch.float16)}, {})
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
+        ("w.safetensors", "before")
+    ]
+    with pytest.raises(InputError, match="cannot be written"):
+        save_weights(tmp_path / "nowhere" / "w.safetensors", {}, {})

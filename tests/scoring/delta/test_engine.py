@@ -1,0 +1,212 @@
+"""Scoring by differences against two plain passes, in float64: the same for every kind of variant and setting."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enformer_core.genome.fasta import Genome
+from enformer_core.scoring.conventions import INDEL_RULES, STATISTICS, Conventions
+from enformer_core.scoring.delta.delta_model import delta_network
+from enformer_core.scoring.delta.engine import DeltaScorer
+from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.windows import Allele, window_start
+from tests.support.small_models import small_basenji2, small_enformer, write_genome
+
+CPU = torch.device("cpu")
+
+FLOAT64 = Arithmetic(reference=torch.float64, delta=torch.float64)
+
+MODELS = {"enformer": small_enformer, "basenji2": small_basenji2}
+
+KINDS = {  # bases of REF, and ALT
+    "snv": (1, "G"),
+    "mnv": (3, "TTC"),
+    "long_mnv": (90, "ACGTTGCATG" * 9),
+    "insertion": (1, "ATTACA"),
+    "long_insertion": (1, "GATTACAT" * 20),
+    "deletion": (6, "A"),
+    "long_deletion": (150, "C"),
+    "delins": (5, "GG"),
+    "whole_token_insertion": (1, "A" * 129),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory):
+    return Genome(str(write_genome(tmp_path_factory.mktemp("genome") / "g.fa")))
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request):
+    return MODELS[request.param]()
+
+
+def allele(genome, start, kind):
+    length, alt = KINDS[kind]
+    ref = "".join("ACGTN"[code] for code in genome.fetch("c", start, start + length))
+    if alt[0] == ref[0] and length == 1 and len(alt) == 1:
+        alt = "T"
+    return Allele("c", start, ref, alt)
+
+
+def conventions_of(model, **how):
+    how = {"statistics": STATISTICS, "centre_index": model.geometry.window_bp // 2 - 1} | how
+    conventions = Conventions(**how)
+    conventions.check(model.geometry)
+    return conventions
+
+
+def both(model, genome, conventions, alleles, *, head="human", tracks=None, batch_alts=64):
+    direct = DirectScorer(Predictor(model, head, tracks, conventions, CPU, torch.float64), genome)
+    network = delta_network(model, head, tracks, device=CPU, arithmetic=FLOAT64)
+    delta = DeltaScorer(network, genome, conventions, batch_alts=batch_alts)
+    start = window_start(alleles[0].start, conventions, model.geometry.bin_bp)
+    assert all(window_start(a.start, conventions, model.geometry.bin_bp) == start for a in alleles)
+    return direct.score(alleles, start), delta.score(alleles, start)
+
+
+def assert_same(plain, differences, bound=1e-9, *, may_be_nothing=False):
+    for one, other in zip(plain, differences, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            norm = np.linalg.norm(one[name])
+            assert norm > 0 or may_be_nothing, name
+            assert np.linalg.norm(other[name] - one[name]) <= bound * norm, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_variant_and_statistic(model, genome, kind):
+    assert_same(
+        *both(
+            model, genome, conventions_of(model, shifts=(0, 1, -3)), [allele(genome, 9_000, kind)]
+        )
+    )
+
+
+@pytest.mark.parametrize("rule", INDEL_RULES)
+@pytest.mark.parametrize(
+    "kind", ["snv", "insertion", "long_insertion", "deletion", "long_deletion", "delins"]
+)
+def test_every_indel_rule_on_both_strands(model, genome, rule, kind):
+    conventions = conventions_of(model, indel_rule=rule, statistics=("sad", "log_d2", "sax"))
+    assert_same(*both(model, genome, conventions, [allele(genome, 12_345, kind)]))
+
+
+@pytest.mark.parametrize("start", [0, 5, 700, 29_400, 29_985])
+@pytest.mark.parametrize("kind", ["snv", "insertion", "deletion"])
+def test_windows_over_the_ends_of_a_contig(model, genome, start, kind):
+    assert_same(*both(model, genome, conventions_of(model), [allele(genome, start, kind)]))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"strands": "forward"},
+        {"central_bins": 4},
+        {"centre_mask_bp": 501},
+        {"shifts": (2,)},
+        {"central_bins": 3, "max_offset_bp": 256, "indel_rule": "stitched"},
+        {"centre_mask_bp": 300, "max_offset_bp": 256},
+    ],
+)
+def test_bins_strands_and_shifts(model, genome, how):
+    for kind in ("snv", "deletion"):
+        assert_same(
+            *both(model, genome, conventions_of(model, **how), [allele(genome, 9_111, kind)])
+        )
+
+
+def test_heads_and_tracks(model, genome):
+    one = [allele(genome, 9_000, "snv")]
+    conventions = conventions_of(model)
+    mouse = both(model, genome, conventions, one, head="mouse")
+    assert_same(*mouse)
+    some = both(model, genome, conventions, one, tracks=(4, 1))
+    assert_same(*some)
+    every = both(model, genome, conventions, one)[1][0]["sad"]
+    np.testing.assert_allclose(some[1][0]["sad"], every[[4, 1]], rtol=1e-9)
+
+
+@given(
+    offsets=st.lists(st.integers(-320, 319), min_size=1, max_size=4),
+    kind=st.sampled_from(list(KINDS)),
+)
+@settings(max_examples=12)
+def test_shared_windows_equal_each_window_scored_alone(model, genome, offsets, kind):
+    conventions = conventions_of(model, max_offset_bp=320, statistics=("sad", "log_sad", "sax"))
+    step_bp = 2 * 320 // model.geometry.bin_bp * model.geometry.bin_bp
+    centre = 20 * step_bp + conventions.centre_index
+    alleles = [allele(genome, centre + offset, kind) for offset in offsets]
+    # a letter that no maximum listens to changes nothing
+    assert_same(*both(model, genome, conventions, alleles), may_be_nothing=True)
+
+
+def test_a_score_does_not_depend_on_its_neighbours_or_the_batch(model, genome):
+    conventions = conventions_of(model, max_offset_bp=320)
+    centre = 20 * 640 + conventions.centre_index
+    alleles = [
+        allele(genome, centre + offset, kind) for kind in KINDS for offset in range(-300, 300, 75)
+    ][:64]
+    scored = {
+        batch: both(model, genome, conventions, alleles, batch_alts=batch)[1]
+        for batch in (1, 7, 64)
+    }
+    for batch in (7, 64):
+        for alone, together in zip(scored[1], scored[batch], strict=True):
+            for name in alone:
+                np.testing.assert_array_equal(together[name], alone[name])
+
+
+def test_an_alternate_equal_to_the_reference_scores_nothing(model, genome):
+    ref = "".join("ACGTN"[code] for code in genome.fetch("c", 9_000, 9_003))
+    scores = both(model, genome, conventions_of(model), [Allele("c", 9_000, ref, ref)])[1][0]
+    assert all((values == 0).all() for values in scores.values())
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(genome, monkeypatch):
+    model = small_enformer()
+    conventions = conventions_of(model, max_offset_bp=320)
+    centre = 20 * 640 + conventions.centre_index
+    alleles = [allele(genome, centre + offset, "snv") for offset in range(-300, 300, 60)]
+    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
+    scorer = DeltaScorer(network, genome, conventions, batch_alts=10)
+    plain = scorer.score(alleles, 20 * 640)
+    advance, tried = network.trunk.advance, []
+
+    def tight(x, d, bins):
+        tried.append(len(d))
+        if len(d) > 3:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"
+            )
+        return advance(x, d, bins)
+
+    monkeypatch.setattr(network.trunk, "advance", tight)
+    for one, other in zip(plain, scorer.score(alleles, 20 * 640), strict=True):
+        np.testing.assert_array_equal(one["sad"], other["sad"])
+    assert tried[:4] == [10, 5, 2, 2]
+    assert scorer.batch_alts == 2
+
+
+def test_what_does_not_fit_alone_is_an_error(genome, monkeypatch):
+    model = small_enformer()
+    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
+    scorer = DeltaScorer(network, genome, conventions_of(model), batch_alts=1)
+
+    def full(*args):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(network.trunk, "advance", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        scorer.score([allele(genome, 9_000, "snv")], 9_000 - 3071)

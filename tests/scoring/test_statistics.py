@@ -1,0 +1,82 @@
+"""Statistics of two bins and two tracks, worked out beside the expected values; and identities between them."""
+
+from math import log, log2, sqrt
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enformer_core.scoring.conventions import STATISTICS
+from enformer_core.scoring.statistics import compute
+
+REF = torch.tensor([[1.0, 3.0], [3.0, 0.0]], dtype=torch.float64)
+
+ALT = torch.tensor([[3.0, 3.0], [0.0, 1.0]], dtype=torch.float64)
+
+
+def of(name, ref=REF, alt=ALT):
+    return compute(ref, alt - ref, [name])[name].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sad", [(3 - 1) + (0 - 3), 1]),
+        ("log_sad", [log2(4 / 2) + log2(1 / 4), 0 + log2(2 / 1)]),
+        ("d1", [2 + 3, 1]),
+        ("log_d1", [1 + 2, 1]),
+        ("d2", [sqrt(4 + 9), 1]),
+        ("log_d2", [sqrt(1 + 4), 1]),
+        ("sax", [-3, 1]),
+        ("log_ratio", [log2((1 + 3) / (1 + 4)), log2((1 + 4) / (1 + 3))]),
+    ],
+)
+def test_by_hand(name, expected):
+    assert of(name) == pytest.approx(expected, abs=1e-12)
+
+
+def test_js_by_hand():
+    # track 0: ref (1, 3), 25th percentile 1.5 -> ref (2.5, 4.5)/7, alt (4.5, 1.5)/6
+    ref, alt = np.array([2.5, 4.5]) / 7, np.array([4.5, 1.5]) / 6
+    expected = 0.5 * (np.sum(ref * np.log(ref / alt)) + np.sum(alt * np.log(alt / ref)))
+    assert of("js")[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_sax_takes_the_first_bin_on_a_tie():
+    ref = torch.tensor([[1.0], [1.0]])
+    assert of("sax", ref, torch.tensor([[2.0], [0.0]])) == [1.0]
+    assert of("sax", ref, torch.tensor([[0.0], [2.0]])) == [-1.0]
+
+
+def test_equal_predictions_score_zero():
+    for name, values in compute(REF, torch.zeros_like(REF), STATISTICS).items():
+        assert values.tolist() == [0.0, 0.0], name
+
+
+def test_a_difference_far_below_float32_of_the_prediction_survives():
+    ref = torch.full((4, 1), 1000.0)
+    difference = torch.full((4, 1), 1e-6)  # alt would round to ref in float32
+    scores = compute(ref, difference, ["sad", "log_sad"])
+    assert scores["sad"].item() == pytest.approx(4e-6, rel=1e-6)
+    assert scores["log_sad"].item() == pytest.approx(4e-6 / 1001 / log(2), rel=1e-6)
+
+
+profiles = st.lists(st.floats(0.01, 500), min_size=6, max_size=6).map(
+    lambda values: torch.tensor(values, dtype=torch.float64).reshape(3, 2)
+)
+
+
+@given(profiles, profiles)
+def test_identities(ref, alt):
+    forward = compute(ref, alt - ref, STATISTICS)
+    backward = compute(alt, ref - alt, STATISTICS)
+    for name in ("sad", "log_sad", "sax", "log_ratio"):
+        torch.testing.assert_close(forward[name].abs(), backward[name].abs(), rtol=1e-9, atol=1e-9)
+    for name in ("d1", "log_d1", "d2", "log_d2"):
+        torch.testing.assert_close(forward[name], backward[name], rtol=1e-9, atol=1e-9)
+    assert torch.all(forward["d1"] + 1e-9 >= forward["sad"].abs())
+    assert torch.all(forward["d1"] + 1e-9 >= forward["d2"])
+    assert torch.all(forward["d2"] + 1e-9 >= forward["sax"].abs())
+    assert torch.all(forward["js"] >= 0)

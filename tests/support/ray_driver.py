@@ -1,0 +1,19 @@
+"""A program that works on Ray of its own until it is interrupted."""
+
+import signal
+import sys
+
+from cluster.pool import Task, TaskStarted
+from cluster.ray_backend import RayPool
+from tests.support import toys
+
+if __name__ == "__main__":
+    with RayPool(toys.performer, workers=2, address="local", cpus_per_worker=1) as pool:
+        # as the command does: a KeyboardInterrupt could be lost in a callback of Ray's
+        signal.signal(signal.SIGINT, lambda *_: pool.interrupt())
+        at_work = 0
+        for event in pool.run(Task(str(number), ("sleep", 60)) for number in range(9)):
+            at_work += isinstance(event, TaskStarted)
+            if at_work == 2:
+                print("both are at work", flush=True)
+    sys.exit("interrupted")

@@ -1,0 +1,341 @@
+"""A fleet of workers that exist on paper: what each task does, and how long it takes, is written down; time is virtual.
+
+A world maps payloads to deeds. A worker computes one task after another in the order in which they came; fetching and
+storing take no time. Everything is decided by the world and the order of calls: the same test takes the same course.
+"""
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.backend import Call, Gone, Outcome
+from cluster.pool import Task
+from cluster.worker_process import Done, Dropped, Failure
+
+SETUP_S = 5.0
+
+LIMIT_S = 50_000.0
+
+
+@dataclass(frozen=True)
+class Does:
+    """What computing a task comes to.
+
+    Attributes:
+        seconds: how long it takes.
+        error: what it raises.
+        dies: whether it takes its worker's process down.
+        storing_s: how long it takes to store, after computing.
+        result: what it returns; None for a tuple with the payload.
+    """
+
+    seconds: float = 1.0
+    error: BaseException | None = None
+    dies: bool = False
+    storing_s: float = 0.0
+    result: Any = None
+
+
+NEVER = float("inf")
+
+World = Callable[[Any, "ToyWorker"], Does]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A payload made of items; those in `poison` fail, by an error or, when `deadly`, by taking the worker down."""
+
+    items: int
+    poison: frozenset[int] = frozenset()
+    first: int = 0
+    end: int | None = None
+    left_out: Mapping[int, str] = field(default_factory=dict, hash=False)
+    deadly: bool = False
+
+    def probing(self, first: int, end: int) -> "Part":
+        return Part(self.items, self.poison, first, end, deadly=self.deadly)
+
+    def without(self, failures: Mapping[int, str]) -> "Part":
+        return Part(self.items, self.poison, left_out=dict(failures), deadly=self.deadly)
+
+    def fate(self) -> Does:
+        mine = set(range(self.first, self.items if self.end is None else self.end)) - set(
+            self.left_out
+        )
+        bad = sorted(mine & self.poison)
+        if not bad:
+            return Does()
+        return Does(0.1, dies=True) if self.deadly else Does(0.1, ValueError(f"items {bad}"))
+
+
+@dataclass(eq=False)
+class _Asked:
+    number: int
+    payload: Any
+    ends_s: float
+
+
+class ToyWorker:
+    """A process on a machine; `generation` counts how often it was begun anew."""
+
+    def __init__(self, fleet: "ToyFleet", name: str):
+        self.fleet, self.name = fleet, name
+        self.machine = ""
+        self.generation = 0
+        self.up = self.built = self.building = self.frozen = False
+        self.draining = False
+        self.dismissed = False
+        self.free_s = 0.0  # when it has computed all it was asked
+        self.open: list[int] = []
+        self.waiting_pings: list[int] = []
+        self.put_off: list[Callable[[], None]] = []  # while it is frozen
+
+    def ping(self) -> Call:
+        number = self.fleet.new_call(self)
+        if self.up and not self.frozen:
+            self.fleet.answer(number, Done(self.machine, 0.0))
+        else:
+            self.waiting_pings.append(number)
+        return number
+
+    def build(self) -> Call:
+        number = self.fleet.new_call(self)
+        self.building = True
+        error = self.fleet.setup_error(self)
+        if error == "dies":
+            self.fleet.at(SETUP_S, self.still(lambda: self.fleet.kill(self, "out of memory")))
+            return number
+
+        def build() -> None:
+            self.built, self.building = error is None, False
+            if self.built:
+                del self.fleet.setup_deaths[self.name]
+            self.fleet.answer(
+                number, Done(self.machine, SETUP_S) if error is None else Failure(None, "", error)
+            )
+
+        self.fleet.at(SETUP_S, self.still(build))
+        return number
+
+    def apply(self, payload: Any) -> Call:
+        number = self.fleet.new_call(self)
+        self.fleet.applied.append((self.fleet.now_s, self.name, payload))
+        if not self.built:
+            self.fleet.answer(number, None)
+            return number
+        does = self.fleet.world(payload, self)
+        began_s = max(self.fleet.now_s, self.free_s)
+        self.free_s = began_s + does.seconds
+        if does.seconds == NEVER:
+            return number
+        self.fleet.at(
+            self.free_s - self.fleet.now_s,
+            self.still(lambda: self._computed(number, payload, does)),
+        )
+        return number
+
+    def drain(self) -> Call:
+        number = self.fleet.new_call(self)
+        self.draining = True
+        self.fleet.at(
+            self.fleet.drain_s, self.still(lambda: self.fleet.answer(number, Done(None, 0.0)))
+        )
+        return number
+
+    def dismiss(self) -> None:
+        self.dismissed = True
+        self.generation += 1
+        self.fleet.setup_deaths[self.name] += self.building and self.frozen
+        self.fleet.leave(self)
+        for number in self.open:
+            self.fleet.forget(number)
+        self.open.clear()
+
+    def still_alive(self, deed: Callable[[], None]) -> Callable[[], None]:
+        """The deed, if the process is then the one that it is now."""
+        generation = self.generation
+        return lambda: deed() if self.generation == generation else None
+
+    def still(self, deed: Callable[[], None]) -> Callable[[], None]:
+        """The same; where the process is frozen, the deed is done when it wakes."""
+        return self.still_alive(lambda: self.put_off.append(deed) if self.frozen else deed())
+
+    def _computed(self, number: int, payload: Any, does: Does) -> None:
+        if does.dies:
+            self.fleet.kill(self, "killed by its task")
+        elif self.draining:
+            self.fleet.answer(number, Dropped())
+        elif does.error is not None:
+            self.fleet.answer(number, Failure(None, "", does.error))
+        else:
+            done = Done(does.result or ("did", payload), does.seconds)
+            self.fleet.at(does.storing_s, self.still(lambda: self.fleet.answer(number, done)))
+
+
+class ToyFleet:
+    """See `cluster.backend.Fleet`.
+
+    Args:
+        world: what each payload does.
+        machines: how many workers each machine holds; more may join, some may be lost.
+        tasks_at_once: of a worker.
+    """
+
+    def __init__(
+        self, world: World | None = None, *, machines: Mapping[str, int], tasks_at_once: int = 3
+    ):
+        self.world = world or (
+            lambda payload, worker: payload if isinstance(payload, Does) else Does()
+        )
+        self.machines = dict(machines)
+        self.tasks_at_once = tasks_at_once
+        self.now_s = 0.0
+        self.drain_s = 0.0
+        self.restart_s = 3.0
+        self.lost: set[str] = set()
+        self.news_late_s = 0.0  # how long it takes until a lost machine is known to be lost
+        self.workers: list[ToyWorker] = []
+        self.workers_ever: list[ToyWorker] = []
+        self.applied: list[tuple[float, str, Any]] = []
+        self.setup_error: Callable[[ToyWorker], Any] = lambda worker: None
+        self.setup_deaths: Counter[str] = Counter()  # of each worker, in a row
+        self.closed = 0
+        self._numbers = itertools.count()
+        self._owner: dict[int, ToyWorker] = {}
+        self._answers: dict[int, Outcome] = {}
+        self._plans: list[tuple[float, int, Callable[[], None]]] = []
+
+    def now(self) -> float:
+        return self.now_s
+
+    def hire(self, name: str) -> ToyWorker:
+        worker = ToyWorker(self, name)
+        self.workers.append(worker)
+        self.workers_ever.append(worker)
+        self.place()
+        return worker
+
+    def wait(self, calls: Sequence[Call], timeout_s: float) -> list[tuple[Call, Outcome]]:
+        assert self.now_s < LIMIT_S, "the run hangs"
+        ends_s = self.now_s + timeout_s
+        while not (found := [call for call in calls if call in self._answers]):
+            if not self._plans or self._plans[0][0] > ends_s:
+                self.now_s = ends_s
+                return []
+            self.now_s, _, deed = heapq.heappop(self._plans)
+            deed()
+        return [(call, self._answers.pop(call)) for call in found]
+
+    def is_machine_lost(self, machine: str) -> bool:
+        return machine in self.lost
+
+    def capacity(self) -> int:
+        return sum(self.machines.values())
+
+    def shortage(self) -> str:
+        return f"each asks for a place; the machines have {self.capacity()}"
+
+    def interrupt(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed += 1
+
+    # What happens to it.
+
+    def at(self, delay_s: float, deed: Callable[[], None]) -> None:
+        """Do something later."""
+        heapq.heappush(self._plans, (self.now_s + delay_s, next(self._numbers), deed))
+
+    def kill(self, worker: ToyWorker, reason: str = "killed") -> None:
+        """Its process ends and is begun anew on the same machine."""
+        self.setup_deaths[worker.name] += worker.building
+        self._end(worker, Gone(reason, coming_back=True))
+        self.at(self.restart_s, worker.still(lambda: self._up(worker)))
+
+    def wake(self, worker: ToyWorker) -> None:
+        """A frozen worker goes on as if nothing had been."""
+        worker.frozen, put_off, worker.put_off = False, worker.put_off, []
+        self._up(worker)
+        for deed in put_off:
+            deed()
+
+    def lose(self, machine: str, *, announced: bool = False) -> None:
+        """A machine is gone with all its workers; they come back elsewhere when there is room."""
+        del self.machines[machine]
+        self.at(self.news_late_s, lambda: self.lost.add(machine))
+        for worker in self.workers:
+            if worker.machine == machine and not worker.dismissed:
+                self.setup_deaths[worker.name] += (
+                    worker.building
+                )  # what is not known to be the machine's end counts
+                self._end(
+                    worker, Gone("connection closed", with_machine=announced, coming_back=True)
+                )
+                worker.machine = ""
+        self.place()
+
+    def join(self, machine: str, room: int) -> None:
+        """A machine joins."""
+        self.machines[machine] = room
+        self.place()
+
+    def place(self) -> None:
+        """Give workers without a machine a place, in the order in which they were hired."""
+        for worker in self.workers:
+            free = [
+                name
+                for name, room in self.machines.items()
+                if room > sum(self._sits(w, name) for w in self.workers)
+            ]
+            if not worker.machine and not worker.dismissed and free:
+                worker.machine = free[0]
+                self._up(worker)
+
+    def leave(self, worker: ToyWorker) -> None:
+        """It frees its place."""
+        worker.machine = ""
+        self.workers.remove(worker)
+        self.place()
+
+    def new_call(self, worker: ToyWorker) -> int:
+        number = next(self._numbers)
+        self._owner[number] = worker
+        worker.open.append(number)
+        return number
+
+    def answer(self, number: int, outcome: Outcome) -> None:
+        owner = self._owner.pop(number, None)
+        if owner is not None:
+            owner.open.remove(number)
+            self._answers[number] = outcome
+
+    def forget(self, number: int) -> None:
+        self._owner.pop(number, None)
+
+    def _up(self, worker: ToyWorker) -> None:
+        worker.up = True
+        for number in worker.waiting_pings:
+            self.answer(number, Done(worker.machine, 0.0))
+        worker.waiting_pings.clear()
+
+    @staticmethod
+    def _sits(worker: ToyWorker, machine: str) -> bool:
+        return worker.machine == machine and not worker.dismissed
+
+    def _end(self, worker: ToyWorker, gone: Gone) -> None:
+        worker.generation += 1
+        worker.up = worker.built = worker.building = worker.draining = worker.frozen = False
+        worker.free_s = 0.0
+        for number in [*worker.open]:
+            self.answer(number, gone)
+        worker.waiting_pings.clear()
+        worker.put_off.clear()
+
+
+def numbered(*payloads: Any) -> list[Task]:
+    """Tasks `t0`, `t1`, …"""
+    return [Task(f"t{number}", payload) for number, payload in enumerate(payloads)]

@@ -1,0 +1,39 @@
+"""Ray is known in one file."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+NAMES_RAY = re.compile(r"^\s*(import|from) ray\b", re.MULTILINE)
+
+
+def sources(*rooms: str) -> dict[str, str]:
+    files = (path for room in rooms for path in (ROOT / room).rglob("*.py"))
+    return {str(path.relative_to(ROOT)): path.read_text() for path in files}
+
+
+def imported(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_one_file_imports_ray():
+    code = sources("enformer_core", "cluster", "jobs")
+    assert [path for path, source in code.items() if NAMES_RAY.search(source)] == [
+        "cluster/ray_backend.py"
+    ]
+    assert [path for path, source in code.items() if "ray" in imported(source)] == [
+        "cluster/ray_backend.py"
+    ]
+
+
+def test_the_room_of_clusters_knows_no_other_room():
+    for path, source in sources("cluster").items():
+        assert not imported(source) & {"enformer_core", "jobs", "torch", "numpy"}, path
