@@ -145,9 +145,9 @@ class Watch:
             by_status=dict(committed.by_status),
         )
         for audit in committed.audits:
-            for name, entry in audit["statistics"].items():
-                if entry["norm"] > 0:
-                    pool.report(f"audit_error_{name}", entry["error"] / entry["norm"])
+            for name, entry in audit.statistics.items():
+                if entry.norm > 0 and entry.error is not None:
+                    pool.report(f"audit_error_{name}", entry.error / entry.norm)
 
     def _fail(self, event: TaskFailed) -> None:
         self._failures += 1

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from enformer_core.dataset.keys import plan_key
 from enformer_core.dataset.order import Marks, Preparation, WindowStarts, changes
-from enformer_core.dataset.run_types import count_statuses
+from enformer_core.dataset.run_type import count_statuses
 from enformer_core.dataset.sharding import Divider
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store

@@ -4,6 +4,8 @@ Knows contigs and intervals, 0-based and half-open, and how people write them. D
 """
 
 import gzip
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -139,3 +141,10 @@ def _joined(intervals: Iterable[tuple[int, int]]) -> Int64[np.ndarray, "regions 
     firsts = np.flatnonzero(np.concatenate([[True], ordered[1:, 0] > reached[:-1]]))
     lasts = np.append(firsts[1:], len(ordered)) - 1
     return np.stack([ordered[firsts, 0], reached[lasts]], axis=1)
+
+
+def regions_digest(regions: Regions) -> str:
+    """Return the sha256 of the bases that regions come to: the same in whatever words, and order, they were given."""
+    intervals = {contig: bounds.tolist() for contig, bounds in regions.items()}
+    text = json.dumps(intervals, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
