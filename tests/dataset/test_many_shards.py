@@ -39,7 +39,7 @@ from enformer_core.dataset.plan_builder import gather
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.run_types import VARIANTS
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
@@ -304,7 +304,7 @@ class ReceiptPool:
     def _really(self, shard):
         """Commit a shard, and take its receipt."""
         ShardScorer(FlatScorer(), self.ledger, CONVENTIONS, (0, 5, 7), top_tracks=1)(
-            ShardWork(shard)
+            ShardTask(shard)
         )
         return json.loads(self.ledger.store.get(receipt_key(shard.number)))
 

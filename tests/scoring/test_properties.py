@@ -15,10 +15,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from enformer_core.analyses.variant_effects import Scorer, ShardScorer
-from enformer_core.dataset.ledger import Ledger
+from enformer_core.analyses.allele_scoring import Scorer
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.genome.alphabet import decode, encode, reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
@@ -33,6 +32,7 @@ from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import place_alleles
 from enformer_core.variants.table import RAW_SCHEMA
 from tests.support.small_models import small_basenji2, small_enformer
+from tests.support.toy_runs import scoring_worker, toy_ledger
 
 CPU = torch.device("cpu")
 
@@ -365,9 +365,9 @@ def answers(
     )
     store = LocalStore(root)
     write_plan(store, plan_to_parquet(plan))
-    score = ShardScorer(scorer, Ledger(store, "0" * 64), conventions, range(5), 2)
+    score = scoring_worker(scorer, toy_ledger(store), conventions, range(5))
     for shard in plan.shards:
-        score(ShardWork(shard))
+        score(ShardTask(shard))
     rows = [
         row
         for path in sorted((root / "scores").rglob("*.parquet"))

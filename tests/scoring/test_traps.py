@@ -21,11 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from enformer_core.analyses.variant_effects import Scorer, ShardScorer
-from enformer_core.dataset.ledger import Ledger
+from enformer_core.analyses.allele_scoring import Scorer
 from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.run import check_same, identity_digest
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
@@ -52,6 +51,7 @@ from enformer_core.variants.readers import read_alleles
 from tests.support.seeded import seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
+from tests.support.toy_runs import scoring_worker, toy_ledger
 
 CPU = torch.device("cpu")
 
@@ -138,9 +138,9 @@ def score_vcf(
     )
     store = LocalStore(root / "run")
     write_plan(store, plan_to_parquet(plan))
-    score = ShardScorer(scorer, Ledger(store, "0" * 64), conventions, tracks, 2)
+    score = scoring_worker(scorer, toy_ledger(store), conventions, tracks)
     for shard in plan.shards:
-        score(ShardWork(shard))
+        score(ShardTask(shard))
     files = [
         pq.read_table(path, partitioning=None)
         for path in sorted((root / "run" / "scores").rglob("*.parquet"))

@@ -121,7 +121,7 @@ def _figures(world: World) -> Counter[str]:
                 if other.driver is attempt.driver
                 and other.work.shard.number == attempt.work.shard.number
             ),
-            "probes": sum(attempt.work.probe is not None for attempt in world.attempts),
+            "probes": sum(attempt.work.trial is not None for attempt in world.attempts),
             "answers": sum(isinstance(attempt.outcome, Done) for attempt in world.attempts),
             "requests": world.service.asked,
             "412": world.service.conditional_losses,

@@ -71,7 +71,7 @@ def test_an_undisturbed_world_does_everything_once():
     whole = [attempt.work.shard.number for attempt in world.attempts]
     assert set(whole) == set(range(6))
     assert lost_work(world) == 0
-    assert not any(attempt.work.probe for attempt in world.attempts)
+    assert not any(attempt.work.trial for attempt in world.attempts)
     twins = len(whole) - 6
     assert twins <= 2
     assert (
