@@ -14,8 +14,8 @@ from typing import Any, overload
 
 import torch
 
-from cluster.local_backend import InProcessPool
-from cluster.pool import Pool, PoolError, Task, Verdict, WorkerFactory
+from cluster.local_backend import local_pool
+from cluster.pool import Blame, Pool, PoolError, Task, WorkerFactory
 from enformer_core.dataset.codec import canonical_json, to_parquet
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY
@@ -40,7 +40,7 @@ from jobs.interruption import InterruptedRunError, interruptible
 from jobs.progress import JsonLines, Progress
 from jobs.resources import Workers, choose_workers
 from jobs.settings import RunSettings
-from jobs.watch import ReceiptBlocks, Watch
+from jobs.watch import ReceiptBlocks, Watch, audit_figures
 
 
 @dataclass(frozen=True)
@@ -275,13 +275,14 @@ def _work_through(request: RunRequest, ledger: Ledger, plan: Plan, factory: Work
         return
     rows_done = sum(plan.shards[number].rows for number in done)
     tasks = (Task(f"shard {s.number}", ShardWork(s)) for s in plan.shards if s.number not in done)
+    unit = ledger.kind.unit
     show = (JsonLines if request.settings.log_format == "json" else Progress)(
-        plan.shards.total_rows, unit=ledger.kind.unit, done_before=rows_done
+        plan.shards.total_rows, unit=unit, done_before=rows_done
     )
     watch = Watch(show, ReceiptBlocks(ledger, done, len(plan.shards)))
-    with show, watch, _pool(request, factory) as pool, interruptible(pool) as told:
+    with show, watch, _pool(request, factory, unit) as pool, interruptible(pool) as told:
         for event in pool.run(tasks):
-            watch.see(event, pool)
+            watch.see(event)
     left = len(plan.shards) - len(done) - watch.shards_done
     if told.signal_number is not None and left:
         raise InterruptedRunError(
@@ -298,20 +299,20 @@ def _command() -> str:
     return shlex.join(["enformer-ray", *sys.argv[1:]])
 
 
-def classify(error: BaseException) -> Verdict:
+def classify(error: BaseException) -> Blame:
     """Whose fault an exception of a worker is."""
     if isinstance(error, InputError | DatasetError):
         return "stop"
     return "storage" if isinstance(error, StorageError) else "task"
 
 
-def _pool(request: RunRequest, factory: WorkerFactory) -> Pool:
+def _pool(request: RunRequest, factory: WorkerFactory, unit: str) -> Pool:
     if request.settings.ray == "off":
-        return InProcessPool(factory, classify=classify)
-    from cluster.ray_backend import RayPool
+        return local_pool(factory, classify=classify)
+    from cluster.ray_backend import ray_pool
 
     workers = request.workers
-    return RayPool(
+    return ray_pool(
         factory,
         workers=workers.count,
         address=request.settings.ray,
@@ -319,7 +320,9 @@ def _pool(request: RunRequest, factory: WorkerFactory) -> Pool:
         gpus_per_worker=workers.gpus_each,
         memory_bytes_per_worker=workers.memory_bytes_each,
         classify=classify,
-        twins=not request.settings.single_writer,
+        speculative=not request.settings.single_writer,
+        unit=unit,
+        figures=audit_figures,
     )
 
 

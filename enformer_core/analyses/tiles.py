@@ -180,7 +180,7 @@ class ShardPredictor:
         circumstances = {**stopwatch.read(), **software(), **self.circumstances}
         statuses = enumerate(prepared.rows["status"].to_pylist())
         computed = sum(status == "ok" and row not in left_out for row, status in statuses)
-        if prepared.work.probe:
+        if prepared.work.trial:
             return ComputedShard(prepared, None, circumstances, computed)
         bins = tile_bins(prepared.rows)
         lists = pa.chunked_array(values, PREDICTIONS_SCHEMA.field("values").type)

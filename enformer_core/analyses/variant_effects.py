@@ -127,7 +127,7 @@ class ShardScorer:
             audits.extend(self._audited(window, results))
         for at, reason in left_out.items():
             scored[at] = reason
-        table = None if prepared.work.probe else self._table(prepared.rows, scored)
+        table = None if prepared.work.trial else self._table(prepared.rows, scored)
         circumstances = {**stopwatch.read(), **software(), **self.circumstances, "audits": audits}
         return ComputedShard(prepared, table, circumstances, sum(row is not None for row in rows))
 

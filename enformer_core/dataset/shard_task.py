@@ -28,28 +28,28 @@ class ShardWork:
     Attributes:
         shard: which.
         failed: rows of the shard that are not computed, each with the reason that it gets.
-        probe: rows [first, end) that are computed for a trial, and nothing is kept; None for the whole shard.
+        trial: rows [first, end) that are computed for a trial, and nothing is kept; None for the whole shard.
     """
 
     shard: Shard
     failed: Mapping[int, str] = field(default_factory=dict)
-    probe: tuple[int, int] | None = None
+    trial: tuple[int, int] | None = None
 
     @property
     def items(self) -> int:
         """Rows of the shard."""
         return self.shard.rows
 
-    def probing(self, first: int, end: int) -> "ShardWork":
+    def probe(self, first: int, end: int) -> "ShardWork":
         """Only a trial of rows [first, end)."""
-        return replace(self, probe=(first, end))
+        return replace(self, trial=(first, end))
 
     def without(self, failures: Mapping[int, str]) -> "ShardWork":
         """The whole shard but for some rows, for each of which there is a reason."""
-        return replace(self, failed={**self.failed, **failures}, probe=None)
+        return replace(self, failed={**self.failed, **failures}, trial=None)
 
     def left_out(self) -> Mapping[int, str | None]:
         """Rows that are not computed: with a reason where they have failed, with None beside a trial."""
-        first, end = self.probe or (0, self.items)
+        first, end = self.trial or (0, self.items)
         beside = (row for row in range(self.items) if not first <= row < end)
         return MappingProxyType({**dict.fromkeys(beside), **self.failed})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.bisection import Isolation
-from cluster.pool import Divisible, StagedFunction
+from cluster.bisection import Bisection
+from cluster.pool import Splittable, StagedFunction
 from enformer_core.analyses.variant_effects import ShardScorer
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
@@ -102,7 +102,7 @@ def test_the_toy_is_what_these_tests_take_it_for():
 
 
 def test_it_is_what_pools_take_apart_and_what_workers_do():
-    assert isinstance(ShardWork(FIRST), Divisible)
+    assert isinstance(ShardWork(FIRST), Splittable)
     assert isinstance(World().scorer, StagedFunction)
     assert ShardWork(FIRST).items == 9
 
@@ -116,11 +116,11 @@ def test_what_is_left_out(data):
     work = ShardWork(Shard(3, "chr1", 0, 0, rows))
     assert not work.left_out()
     assert work.without(failed).left_out() == failed
-    assert set(range(rows)) - work.probing(first, end).left_out().keys() == set(range(first, end))
-    of_both = work.without(failed).probing(first, end).left_out()
+    assert set(range(rows)) - work.probe(first, end).left_out().keys() == set(range(first, end))
+    of_both = work.without(failed).probe(first, end).left_out()
     assert set(range(rows)) - of_both.keys() == set(range(first, end)) - failed.keys()
-    again = work.probing(first, end).without(failed)
-    assert (again.probe, again.left_out()) == (None, failed)
+    again = work.probe(first, end).without(failed)
+    assert (again.trial, again.left_out()) == (None, failed)
 
 
 def test_failures_add_up():
@@ -132,7 +132,7 @@ def test_failures_add_up():
     "work",
     [
         ShardWork(FIRST),
-        ShardWork(FIRST).probing(2, 5),
+        ShardWork(FIRST).probe(2, 5),
         ShardWork(FIRST).without(MappingProxyType({3: "why"})),
     ],
     ids=["whole", "trial", "rest"],
@@ -171,7 +171,7 @@ def test_each_stage_asks_the_store_for_its_own_only():
 )
 def test_a_trial_computes_its_rows_and_writes_nothing(first, end, scored):
     world = World()
-    tried = world.scorer(ShardWork(FIRST).probing(first, end))
+    tried = world.scorer(ShardWork(FIRST).probe(first, end))
     assert tried == Trial(len(scored))
     assert not isinstance(tried, Committed)
     assert world.scored == scored
@@ -181,11 +181,11 @@ def test_a_trial_computes_its_rows_and_writes_nothing(first, end, scored):
 
 def test_a_trial_fails_as_the_whole_does_and_only_where_the_fault_is():
     world = World(poison=frozenset({20}))
-    for work in (ShardWork(FIRST), ShardWork(FIRST).probing(3, 6), ShardWork(FIRST).probing(4, 5)):
+    for work in (ShardWork(FIRST), ShardWork(FIRST).probe(3, 6), ShardWork(FIRST).probe(4, 5)):
         with pytest.raises(PoisonError, match="poison at 20"):
             world.scorer(work)
-    world.scorer(ShardWork(FIRST).probing(0, 4))
-    world.scorer(ShardWork(FIRST).probing(5, 9))
+    world.scorer(ShardWork(FIRST).probe(0, 4))
+    world.scorer(ShardWork(FIRST).probe(5, 9))
     assert world.scored[-7:] == [5, 9, 12, 31, 40, 41, 52]
     assert world.written == []
 
@@ -229,10 +229,10 @@ def test_a_shard_of_which_all_fails_has_its_rows():
 def test_taken_apart_just_the_poison_stands_alone(poison):
     """The search of the pool over the real shard function, and then the whole without what it found."""
     world, work = World(poison=frozenset(poison)), ShardWork(FIRST)
-    search = Isolation.begin(work.items, "whole")
+    search = Bisection.begin(work.items, "whole")
     while (probe := search.take()) is not None:
         try:
-            world.scorer(work.probing(probe.start, probe.stop))
+            world.scorer(work.probe(probe.start, probe.stop))
         except PoisonError as error:
             search.failed(probe, str(error))
         else:

@@ -30,7 +30,7 @@ import jobs.job
 import jobs.progress
 import jobs.score
 import jobs.watch
-from cluster.backend import Gone
+from cluster.backend import WorkerGone
 from cluster.scheduler import Scheduler
 from cluster.worker_process import Done
 from enformer_core.dataset.keys import RUN_KEY
@@ -38,7 +38,7 @@ from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.storage.retry import RetryingStore
 from tests.simulation import memory, toy
 from tests.simulation.faults import Kind, Weather
-from tests.simulation.fleet import Cluster, Machine, VirtualFleet
+from tests.simulation.fleet import Cluster, Machine, VirtualBackend
 from tests.simulation.store import Service
 from tests.simulation.world import (
     START_WALL_S,
@@ -119,7 +119,7 @@ class Attempt:
     @property
     def whole(self) -> bool:
         """Not a trial."""
-        return self.work.probe is None
+        return self.work.trial is None
 
     @property
     def done(self) -> bool:
@@ -127,7 +127,7 @@ class Attempt:
 
     @property
     def gone(self) -> bool:
-        return isinstance(self.outcome, Gone)
+        return isinstance(self.outcome, WorkerGone)
 
 
 class Log(io.StringIO):
@@ -406,11 +406,13 @@ def _set_handler(number: int, handler: Any) -> Any:
     return before
 
 
-def _virtual_pool(request: Any, factory: Any) -> Scheduler:
+def _virtual_pool(request: Any, factory: Any, unit: str) -> Scheduler:
     world = World.here()
-    fleet = VirtualFleet(world.cluster, world.hub.process, pickle.dumps(factory), world.assigned)
+    backend = VirtualBackend(
+        world.cluster, world.hub.process, pickle.dumps(factory), world.assigned
+    )
     return Scheduler(
-        fleet,
+        backend,
         workers=world.hub.random.choice((None, 1, 3)),
         classify=jobs.job.classify,
         seed=world.hub.random.randrange(1 << 30),
