@@ -37,9 +37,9 @@ import pyarrow as pa
 
 from benchmarks.circumstances import circumstances
 from cluster.backend import Call, Outcome
-from cluster.local_backend import InProcessPool
+from cluster.local_backend import local_pool
 from cluster.pool import Pool, Task, TaskDone, WorkerReady
-from cluster.ray_backend import RayPool
+from cluster.ray_backend import ray_pool
 from cluster.scheduler import Scheduler
 from enformer_core.analyses.variant_effects import ComputedShard, PreparedShard, ShardScorer
 from enformer_core.dataset.ledger import Committed, Ledger
@@ -52,7 +52,7 @@ from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
 from tests.support.seaweed import SeaweedFS
-from tests.support.toy_fleet import Does, ToyFleet, ToyWorker
+from tests.support.toy_backend import Does, ToyBackend, ToyWorker
 
 SHARD_S = 1.0
 RAY_SHARDS, RAY_WORKERS = 60, 2
@@ -198,7 +198,7 @@ def work_through(ledger: Ledger, plan: Plan, pool: Pool) -> dict[str, float]:
         ):
             if isinstance(event, WorkerReady):
                 ready[event.worker] = time.time()
-            watch.see(event, pool)
+            watch.see(event)
     if watch.shards_done != len(plan.shards):
         raise RuntimeError(watch.failures())
     return ready
@@ -214,7 +214,7 @@ def busy_share(spans: Sequence[tuple[float, float]], workers: int, *, since_s: f
 def on_ray(out: str) -> dict[str, Any]:
     """Two real workers, sixty shards of a second."""
     ledger, plan = begin_run(out, RAY_SHARDS)
-    pool = RayPool(
+    pool = ray_pool(
         Factory(ledger, SHARD_S), workers=RAY_WORKERS, address="local", cpus_per_worker=1
     )
     ready = work_through(ledger, plan, pool)
@@ -239,7 +239,7 @@ def _gaps_s(receipts: Sequence[dict[str, Any]]) -> list[float]:
     return gaps
 
 
-class ChargedFleet(ToyFleet):
+class ChargedBackend(ToyBackend):
     """Workers on paper, whose time goes on while the driver thinks."""
 
     def __init__(self) -> None:
@@ -278,22 +278,22 @@ class ChargedFleet(ToyFleet):
 
 def on_paper() -> dict[str, Any]:
     """64 workers, sixty rounds of shards of a second."""
-    fleet = ChargedFleet()
+    backend = ChargedBackend()
     ready_s: list[float] = []
     done = 0
     tasks = (Task(f"shard {number}", number) for number in range(PAPER_SHARDS))
-    with Scheduler(fleet, workers=PAPER_WORKERS) as pool:
+    with Scheduler(backend, workers=PAPER_WORKERS) as pool:
         for event in pool.run(tasks):
             done += isinstance(event, TaskDone)
             if isinstance(event, WorkerReady):
-                ready_s.append(fleet.now_s)
+                ready_s.append(backend.now_s)
     since_s = max(ready_s)
     return {
         "workers": len(ready_s),
         "shards": done,
-        "busy": busy_share(fleet.spans, PAPER_WORKERS, since_s=since_s),
-        "virtual_seconds_from_ready_to_last": max(end for _, end in fleet.spans) - since_s,
-        "driver_ms_per_shard": 1000 * fleet.thought_s / done,
+        "busy": busy_share(backend.spans, PAPER_WORKERS, since_s=since_s),
+        "virtual_seconds_from_ready_to_last": max(end for _, end in backend.spans) - since_s,
+        "driver_ms_per_shard": 1000 * backend.thought_s / done,
     }
 
 
@@ -302,7 +302,7 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
     ledger, plan = begin_run(out, COST_SHARDS)
     scorer = Factory(ledger, 0.0)()
     began = time.perf_counter()
-    work_through(ledger, plan, InProcessPool(lambda: scorer))
+    work_through(ledger, plan, local_pool(lambda: scorer))
     whole_s = time.perf_counter() - began
     began = time.perf_counter()
     ledger.finish(plan)

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from cluster.local_backend import InProcessPool
-from cluster.pool import Pool, PoolError, Task, Verdict
+from cluster.local_backend import local_pool
+from cluster.pool import Blame, Pool, PoolError, Task
 from enformer_core.analyses.base import Analysis, WorkerFactory
 from enformer_core.dataset.codec import Footer, to_parquet
 from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY
@@ -32,7 +32,7 @@ from jobs.interruption import InterruptedRunError, interruptible
 from jobs.progress import JsonLines, Progress
 from jobs.resources import Workers
 from jobs.settings import RunSettings
-from jobs.watch import ReceiptBlocks, Watch
+from jobs.watch import ReceiptBlocks, Watch, audit_figures
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,11 @@ class Job:
             for shard in plan.shards
             if shard.number not in done
         )
+        unit = ledger.run_type.unit
         display_type = JsonLines if self.settings.log_format == "json" else Progress
         display = display_type(
             plan.shards.total_rows,
-            unit=ledger.run_type.unit,
+            unit=unit,
             done_before=sum(plan.shards[number].rows for number in done),
         )
         watch = Watch(display, ReceiptBlocks(ledger, done, len(plan.shards)))
@@ -140,11 +141,11 @@ class Job:
         with (
             display,
             watch,
-            make_pool(self.settings, self.workers, factory) as pool,
+            make_pool(self.settings, self.workers, factory, unit) as pool,
             interruptible(pool) as interruption,
         ):
             for event in pool.run(tasks):
-                watch.see(event, pool)
+                watch.see(event)
         left = len(plan.shards) - len(done) - watch.shards_done
         if left and interruption.signal_number is not None:
             committed = len(plan.shards) - left
@@ -189,20 +190,20 @@ def exit_code(manifest: Manifest) -> int:
     return exit_codes.FAILED_ROWS if manifest.by_status.get(Status.FAILED) else exit_codes.DONE
 
 
-def classify(error: BaseException) -> Verdict:
+def classify(error: BaseException) -> Blame:
     """Whose fault an exception of a worker is."""
     if isinstance(error, InputError | DatasetError):
         return "stop"
     return "storage" if isinstance(error, StorageError) else "task"
 
 
-def make_pool(settings: RunSettings, workers: Workers, factory: WorkerFactory) -> Pool:
+def make_pool(settings: RunSettings, workers: Workers, factory: WorkerFactory, unit: str) -> Pool:
     """Workers where the settings want them: in this process, on this machine, on a cluster."""
     if settings.ray == "off":
-        return InProcessPool(factory, classify=classify)
-    from cluster.ray_backend import RayPool  # `--ray off` works where Ray does not
+        return local_pool(factory, classify=classify)
+    from cluster.ray_backend import ray_pool  # `--ray off` works where Ray does not
 
-    return RayPool(
+    return ray_pool(
         factory,
         workers=workers.count,
         address=settings.ray,
@@ -210,7 +211,10 @@ def make_pool(settings: RunSettings, workers: Workers, factory: WorkerFactory) -
         gpus_per_worker=workers.each.gpus,
         memory_bytes_per_worker=workers.each.memory_bytes,
         classify=classify,
-        twins=not settings.single_writer,
+        # a second copy of a shard needs a store that refuses the second put
+        speculative=not settings.single_writer,
+        unit=unit,
+        figures=audit_figures,
     )
 
 

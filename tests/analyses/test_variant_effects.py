@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.bisection import Isolation
-from cluster.pool import Divisible, StagedFunction
+from cluster.bisection import Bisection
+from cluster.pool import Splittable, StagedFunction
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
 from enformer_core.dataset.ledger import Committed
@@ -102,7 +102,7 @@ def test_the_toy_is_what_these_tests_take_it_for():
 
 
 def test_it_is_what_pools_take_apart_and_what_workers_do():
-    assert isinstance(ShardTask(FIRST), Divisible)
+    assert isinstance(ShardTask(FIRST), Splittable)
     assert isinstance(World().scorer, StagedFunction)
     assert ShardTask(FIRST).items == 9
 
@@ -229,7 +229,7 @@ def test_a_shard_of_which_all_fails_has_its_rows():
 def test_taken_apart_just_the_poison_stands_alone(poison):
     """The search of the pool over the real shard function, and then the whole without what it found."""
     world, work = World(poison=frozenset(poison)), ShardTask(FIRST)
-    search = Isolation.begin(work.items, "whole")
+    search = Bisection.begin(work.items, "whole")
     while (probe := search.take()) is not None:
         try:
             world.scorer(work.probe(probe.start, probe.stop))

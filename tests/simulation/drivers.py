@@ -30,7 +30,7 @@ import jobs.job
 import jobs.progress
 import jobs.score
 import jobs.watch
-from cluster.backend import Gone
+from cluster.backend import WorkerGone
 from cluster.scheduler import Scheduler
 from cluster.worker_process import Done
 from enformer_core.analyses.base import WorkerResources
@@ -41,7 +41,7 @@ from jobs.job import Job
 from jobs.resources import Workers
 from tests.simulation import memory, toy
 from tests.simulation.faults import Kind, Weather
-from tests.simulation.fleet import Cluster, Machine, VirtualFleet
+from tests.simulation.fleet import Cluster, Machine, VirtualBackend
 from tests.simulation.store import Service
 from tests.simulation.world import (
     START_WALL_S,
@@ -130,7 +130,7 @@ class Attempt:
 
     @property
     def gone(self) -> bool:
-        return isinstance(self.outcome, Gone)
+        return isinstance(self.outcome, WorkerGone)
 
 
 class Log(io.StringIO):
@@ -409,12 +409,12 @@ def _set_handler(number: int, handler: Any) -> Any:
     return before
 
 
-def _virtual_pool(settings: Any, workers: Any, factory: Any) -> Scheduler:
+def _virtual_pool(settings: Any, workers: Any, factory: Any, unit: str) -> Scheduler:
     world = World.here()
     sent = pickle.dumps(toy.WatchedFactory(factory))
-    fleet = VirtualFleet(world.cluster, world.hub.process, sent, world.assigned)
+    backend = VirtualBackend(world.cluster, world.hub.process, sent, world.assigned)
     return Scheduler(
-        fleet,
+        backend,
         workers=world.hub.random.choice((None, 1, 3)),
         classify=jobs.job.classify,
         seed=world.hub.random.randrange(1 << 30),

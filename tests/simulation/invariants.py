@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.worker_process import Dropped, Failure
+from cluster.worker_process import Cancelled, Failure
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import (
@@ -35,7 +35,7 @@ from jobs import exit_codes
 from tests.simulation import memory, toy
 from tests.simulation.drivers import Attempt, World, open_store
 from tests.simulation.faults import Kind
-from tests.simulation.fleet import VirtualFleet
+from tests.simulation.fleet import TASKS_PER_WORKER
 from tests.simulation.store import SECRET, Request, Service
 from tests.simulation.world import Process
 from tests.support.toy_runs import toy_ledger
@@ -327,7 +327,7 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
 
 
 def _work(world: World, watcher: Watcher) -> Iterator[str]:
-    """Nothing is computed again that had not been lost, but for twins, and by drivers that did not know."""
+    """Nothing is computed again that had not been lost, but for second copies, and by drivers that did not know."""
     began = {driver: at_s for user in world.users for driver, at_s in user.began_s.items()}
     of_shard: dict[int, list[Attempt]] = {}
     for attempt in sorted(world.attempts, key=lambda attempt: attempt.assigned_s):
@@ -367,7 +367,7 @@ def _paid(world: World, attempts: list[Attempt]) -> int:
 def _losses(world: World, of_shard: dict[int, list[Attempt]]) -> Iterator[str]:
     """Work is only lost with the process that was at it, at most three shards each time; and fails for a reason."""
     for shards in world.losses:
-        if len(shards) > VirtualFleet.tasks_at_once:
+        if len(shards) > TASKS_PER_WORKER:
             yield f"a worker was at {len(shards)} shards at once: {shards}"
     in_flight = _in_flight(world)
     for number, attempts in of_shard.items():
@@ -386,7 +386,7 @@ def _losses(world: World, of_shard: dict[int, list[Attempt]]) -> Iterator[str]:
 def _fate(attempt: Attempt) -> str:
     if isinstance(attempt.outcome, Failure):
         return "failed"
-    if isinstance(attempt.outcome, Dropped):
+    if isinstance(attempt.outcome, Cancelled):
         return "dropped"
     if attempt.done:
         return "done"

@@ -114,7 +114,7 @@ def _figures(world: World) -> Counter[str]:
                 f"commands that ended with {code}": count
                 for code, count in Counter(code for _, code in ends).items()
             },
-            "twins": sum(
+            "speculative copies": sum(
                 other.assigned_s < attempt.assigned_s < other.outcome_s
                 for attempt in whole
                 for other in whole
