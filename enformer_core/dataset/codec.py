@@ -137,7 +137,7 @@ def parse_object(content: bytes | None, name: str) -> JsonObject:
     Raises:
         DatasetError: for bytes that are no JSON object.
     """
-    return decode(content, JsonObject, name)
+    return decode(content, dict, name)
 
 
 def _builtins(value: object) -> Any:
