@@ -38,13 +38,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from benchmarks.reading import READERS, read
-from enformer_core.dataset.plan import Audit, default_shard_size
 from enformer_core.dataset.plan_builder import gather
+from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.fasta import MappedGenome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.hashing import Audit
 from enformer_core.variants.readers import input_digests
 from enformer_core.variants.source import open_source
 

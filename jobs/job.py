@@ -20,8 +20,9 @@ from enformer_core.dataset.codec import canonical_json, to_parquet
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, read_plan
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan import Plan
+from enformer_core.dataset.plan_builder import DraftPlan
+from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.run import SCORE_VERSION, Run, check_same, read_run
 from enformer_core.dataset.run_types import RunKind
 from enformer_core.dataset.shard_task import ShardWork
@@ -231,7 +232,11 @@ def _check_store(request: RunRequest) -> None:
 
 
 def put_run(
-    request: RunRequest, drafted: Drafted, *, identity: Mapping[str, Any], counts: Mapping[str, Any]
+    request: RunRequest,
+    drafted: DraftPlan,
+    *,
+    identity: Mapping[str, Any],
+    counts: Mapping[str, Any],
 ) -> tuple[Run, Plan]:
     """Describe a run, and put its description, tracks and plan.
 

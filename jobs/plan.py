@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from enformer_core.analyses.cost import Work, count_work, output_bytes, read_speed, total_operations
+from enformer_core.analyses.cost import (
+    PassOperations,
+    Work,
+    count_work,
+    output_bytes,
+    read_speed,
+    total_operations,
+)
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import MappedGenome
@@ -84,7 +91,7 @@ def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
     speed = (
         None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
     )
-    tower, rest = pass_operations(settings.model, settings.head, tracks)
+    operations = PassOperations(*pass_operations(settings.model, settings.head, tracks))
     readings = asked.conventions.readings
     with asked.gathered() as (gathered, removed):
         drafted = asked.draft(gathered, seed="")
@@ -100,7 +107,7 @@ def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
             shards=len(drafted.shards),
             windows=work.windows,
             alts=work.alts,
-            tflop=total_operations(work, settings.engine, readings=readings, tower=tower, rest=rest)
+            tflop=total_operations(work, settings.engine, readings=readings, operations=operations)
             / 1e12,
             output_bytes=_output_bytes(settings, asked, work, len(tracks)),
             device=None if speed is None else speed.device,

@@ -11,16 +11,11 @@ from enformer_core.analyses.variant_effects import hardware
 from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import (
-    TILES_LEAST,
-    TILES_MOST,
-    Plan,
-    default_shard_size,
-    make_tile_plan,
-)
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan import Plan
+from enformer_core.dataset.plan_builder import draft_tiles
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_types import TILES
+from enformer_core.dataset.sharding import TILES_LEAST, TILES_MOST, default_shard_size
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import Regions, read_regions
 from enformer_core.models.registry import ModelSource
@@ -125,11 +120,9 @@ def _make_run(request: TileRequest) -> tuple[Run, Plan]:
         raise InputError(
             f"{request.genome.path}: its contigs have no bases. There is nothing to predict."
         )
-    plan = make_tile_plan(tiles, request.shard_size(tiles.num_rows))
+    drafted = draft_tiles(tiles, request.shard_size(tiles.num_rows))
     counts = {"tiles": tiles.num_rows}
-    return put_run(
-        request, Drafted.of(plan), identity=_identity(request, tiles.num_rows), counts=counts
-    )
+    return put_run(request, drafted, identity=_identity(request, tiles.num_rows), counts=counts)
 
 
 def _identity(request: TileRequest, tiles: int) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from enformer_core.dataset.plan import Audit, default_shard_size
-from enformer_core.dataset.plan_builder import Drafted, Gathered, gather
+from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, gather
+from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import Geometry
@@ -26,6 +26,7 @@ from enformer_core.storage.open import matching_objects
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
 from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.hashing import Audit
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from enformer_core.variants.source import Source, open_sources
 from jobs.job import located
@@ -70,7 +71,7 @@ class AskedAlleles:
         return self.settings.shard_size or default_shard_size(alleles)
 
     @contextmanager
-    def gathered(self) -> Iterator[tuple[Gathered, Mapping[str, int]]]:
+    def gathered(self) -> Iterator[tuple[PlacedAlleles, Mapping[str, int]]]:
         """Read and place all alleles of the input that the filters leave, while the block lasts.
 
         Returns:
@@ -86,7 +87,7 @@ class AskedAlleles:
             self._check_any(gathered, removed)
             yield gathered, removed
 
-    def draft(self, gathered: Gathered, seed: str) -> Drafted:
+    def draft(self, gathered: PlacedAlleles, seed: str) -> DraftPlan:
         """Cut the alleles into shards; `seed` decides which are audited."""
         return gathered.draft(
             self.shard_size(gathered.alleles),
@@ -96,7 +97,7 @@ class AskedAlleles:
             audit=Audit(self.audit_fraction, AUDITED_AT_LEAST, seed),
         )
 
-    def _gather(self, batches: Iterable[pa.Table], tally: Tally) -> Gathered:
+    def _gather(self, batches: Iterable[pa.Table], tally: Tally) -> PlacedAlleles:
         return gather(
             batches,
             self.genome.contigs,
@@ -131,7 +132,7 @@ class AskedAlleles:
         )
         return with_sample(self.filters, batches, self.genome.contigs, size=self.settings.sample)
 
-    def _check_any(self, gathered: Gathered, removed: Mapping[str, int]) -> None:
+    def _check_any(self, gathered: PlacedAlleles, removed: Mapping[str, int]) -> None:
         if not gathered.alleles:
             filters = f"; filters took out {removed}" if removed else ""
             raise InputError(

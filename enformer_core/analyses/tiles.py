@@ -16,7 +16,7 @@ from torch import Tensor
 
 from enformer_core.analyses.variant_effects import ComputedShard, PreparedShard, Stopwatch, software
 from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import read_shard
+from enformer_core.dataset.plan_storage import read_shard
 from enformer_core.dataset.run_types import TILES_SCHEMA, tile_bins
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA
 from enformer_core.dataset.shard_task import ShardWork, Trial

@@ -19,7 +19,7 @@ from jaxtyping import Float, Float32, Int64
 
 from enformer_core import __version__
 from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import read_shard
+from enformer_core.dataset.plan_storage import read_shard
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
 from enformer_core.dataset.shard_task import ShardWork, Trial
 from enformer_core.scoring.conventions import Conventions, Statistic

@@ -16,7 +16,8 @@ from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import plan_key, receipt_key, table_key
 from enformer_core.dataset.ledger import Ledger, Receipt
-from enformer_core.dataset.plan import Plan, Shard, read_plan
+from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_types import count_statuses, kind_of
 from enformer_core.dataset.summary import Totals

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from cluster.pool import StagedFunction, WorkerFactory
 from enformer_core.analyses.variant_effects import strongest_effects
 from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import read_shard
+from enformer_core.dataset.plan_storage import read_shard
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import ShardWork
 from tests.chaos.drivers import TALLY

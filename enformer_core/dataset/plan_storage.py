@@ -1,0 +1,175 @@
+"""The parts of a plan as Parquet objects: encoded, stored, and read again as a whole or one shard at a time.
+
+Does not know how a plan is made.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from enformer_core.dataset.keys import plan_key
+from enformer_core.dataset.plan import Plan, Shard, Shards
+from enformer_core.errors import DatasetError
+from enformer_core.storage.store import Store
+
+_ROW_GROUP_ROWS = 1 << 13  # what is decoded to read one shard: not much more than its rows
+
+_READERS = 8  # threads; they wait for the store most of the time
+
+
+def part_to_parquet(part: pa.Table) -> bytes:
+    """Encode a part of a plan; the bytes follow from the rows alone, in however many chunks they come."""
+    # Whole numbers are in order, or nearly so, and as differences take a few bits each.
+    numbers = [field.name for field in part.schema if pa.types.is_int64(field.type)]
+    # An id stands once, so that a dictionary would only add to it.
+    without_dictionary = {*numbers, "id"}
+    sink = io.BytesIO()
+    pq.write_table(
+        part.combine_chunks(),
+        sink,
+        compression="zstd",
+        use_dictionary=[
+            path for path in _column_paths(part.schema) if path not in without_dictionary
+        ],
+        column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+        write_statistics=["chrom", "start"],
+        write_page_checksum=True,
+        row_group_size=_ROW_GROUP_ROWS,
+    )
+    return sink.getvalue()
+
+
+def _column_paths(schema: pa.Schema) -> list[str]:
+    """Names of columns as Parquet has them, in which a list is called by its elements."""
+    return [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in schema
+    ]
+
+
+class StoredParts(Sequence[pa.Table]):
+    """The parts of a stored plan, each read when it is needed; the one read last is kept.
+
+    Args:
+        store: of the run.
+        parts: how many there are.
+    """
+
+    def __init__(self, store: Store, parts: int) -> None:
+        self._store = store
+        self._parts = parts
+        self._last_read: tuple[int, pa.Table] | None = None
+
+    def __len__(self) -> int:
+        return self._parts
+
+    @overload
+    def __getitem__(self, index: int) -> pa.Table: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[pa.Table, ...]: ...
+    def __getitem__(self, index: int | slice) -> pa.Table | tuple[pa.Table, ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(len(self))))
+        number = range(self._parts)[index]
+        if self._last_read is None or self._last_read[0] != number:
+            self._last_read = None  # let go of it first, or both would be in memory
+            self._last_read = (number, _open_part(self._store, number).read())
+        return self._last_read[1]
+
+
+def read_plan(store: Store, parts: int) -> Plan:
+    """Read which shards a stored plan has. Every part is fetched once, and its rows are left there.
+
+    Args:
+        store: of the run.
+        parts: how many parts the plan has, as `run.json` says.
+
+    Raises:
+        DatasetError: when a part is missing or damaged.
+    """
+    contigs: list[str | None] = []
+    shard_contigs: list[int] = []
+    shard_parts: list[int] = []
+    shard_rows: list[int] = []
+    with ThreadPoolExecutor(_READERS) as pool:
+        shards_of_parts = pool.map(lambda number: _shards_of_part(store, number), range(parts))
+        for number, shards in enumerate(shards_of_parts):
+            for chrom, rows in shards:
+                if not contigs or contigs[-1] != chrom:
+                    contigs.append(chrom)
+                shard_contigs.append(len(contigs) - 1)
+                shard_parts.append(number)
+                shard_rows.append(rows)
+    return Plan(
+        parts=StoredParts(store, parts),
+        shards=Shards(contigs, contig=shard_contigs, part=shard_parts, rows=shard_rows),
+    )
+
+
+def _shards_of_part(store: Store, number: int) -> list[tuple[str | None, int]]:
+    """Contig and rows of each shard of a part."""
+    part = _open_part(store, number).read(["chrom", "shard"])
+    # shard 5 5 5 6 6 -> firsts 0 3 -> sizes 3 2
+    firsts = np.flatnonzero(np.diff(np.asarray(part["shard"]), prepend=-1))
+    sizes = np.diff(firsts, append=part.num_rows)
+    chroms = part["chrom"].take(pa.array(firsts))
+    return list(zip(chroms.to_pylist(), sizes.tolist(), strict=True))
+
+
+def read_shard(store: Store, shard: Shard) -> pa.Table:
+    """Read the rows of one shard from a stored plan; no more of its part is decoded than holds them.
+
+    Raises:
+        DatasetError: when the part is missing or damaged.
+    """
+    return _open_part(store, shard.part).read_rows(shard.first_row, shard.rows)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part whose bytes are here, and of which nothing but the footer is decoded."""
+
+    key: str
+    file: pq.ParquetFile
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        with _damage_named(self.key):
+            return self.file.read(columns)
+
+    def read_rows(self, first: int, count: int) -> pa.Table:
+        metadata = self.file.metadata
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        # Groups of 10 rows end at 10 20 30. Rows [8, 13) lie from group 0, the first whose end is beyond 8, to group 1,
+        # the first whose end is not below 13.
+        ends = np.cumsum(sizes)
+        first_group = int(np.searchsorted(ends, first, "right"))
+        last_group = int(np.searchsorted(ends, first + count))
+        groups_begin = int(ends[first_group] - sizes[first_group])
+        with _damage_named(self.key):
+            rows = self.file.read_row_groups(list(range(first_group, last_group + 1)))
+        return rows.slice(first - groups_begin, count)
+
+
+def _open_part(store: Store, number: int) -> _Part:
+    key = plan_key(number)
+    content = store.get(key)
+    if content is None:
+        raise DatasetError(f"{key}: missing. Run the same command again to write it.")
+    with _damage_named(key):
+        return _Part(key, pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True))
+
+
+@contextmanager
+def _damage_named(key: str) -> Iterator[None]:
+    """Turn what the decoder says of a part into an error that names it."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{key}: damaged: {error}") from error
