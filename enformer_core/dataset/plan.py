@@ -4,9 +4,9 @@ Every part of the program that works through a run speaks of these. Does not kno
 nor how it is stored (`plan_storage`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Protocol, overload, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -89,15 +89,25 @@ class Shards(Sequence[Shard]):
         return f"Shards({len(self)} of {self.total_rows} rows)"
 
 
+@runtime_checkable
+class Parts(Protocol):
+    """Tables by number: a list of those in memory, or `StoredParts`, of which each is read when it is needed."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> pa.Table: ...
+
+    def __iter__(self) -> Iterator[pa.Table]: ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """All alleles or tiles of a run in order, and the shards they are cut into.
 
     Attributes:
-        parts: tables of rows, each row with its shard; no shard crosses parts. Of a stored plan each is read when
-            it is needed.
+        parts: tables of rows, each row with its shard; no shard crosses parts.
         shards: in order; rows follow one another over parts.
     """
 
-    parts: Sequence[pa.Table]
+    parts: Parts
     shards: Shards

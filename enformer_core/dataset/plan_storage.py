@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +53,7 @@ def _column_paths(schema: pa.Schema) -> list[str]:
     ]
 
 
-class StoredParts(Sequence[pa.Table]):
+class StoredParts:
     """The parts of a stored plan, each read when it is needed; the one read last is kept.
 
     Args:
@@ -70,18 +69,15 @@ class StoredParts(Sequence[pa.Table]):
     def __len__(self) -> int:
         return self._parts
 
-    @overload
-    def __getitem__(self, index: int) -> pa.Table: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[pa.Table, ...]: ...
-    def __getitem__(self, index: int | slice) -> pa.Table | tuple[pa.Table, ...]:
-        if isinstance(index, slice):
-            return tuple(self[number] for number in range(*index.indices(len(self))))
-        number = range(self._parts)[index]
+    def __getitem__(self, number: int, /) -> pa.Table:
+        number = range(self._parts)[number]
         if self._last_read is None or self._last_read[0] != number:
             self._last_read = None  # let go of it first, or both would be in memory
             self._last_read = (number, _open_part(self._store, number).read())
         return self._last_read[1]
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return (self[number] for number in range(self._parts))
 
 
 def read_plan(store: Store, parts: int) -> Plan:

@@ -9,10 +9,9 @@ import pytest
 
 from enformer_core.analyses.variant_effects import ShardScorer
 from enformer_core.dataset.codec import from_parquet
-from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.digests import content_digest
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY, chrom_of_key, receipt_key, table_key
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import Run, read_run
 from enformer_core.dataset.shard_task import ShardWork
@@ -21,6 +20,7 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from tests.dataset.test_plan import CONTIGS, table
+from tests.support.plans import make_draft
 
 ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
     ("chr1", 3, "A", "G"),
@@ -56,7 +56,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def run(store):
-    plan = make_plan(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
+    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
     identity = {
         "kind": "variants",
         "model": {"name": "toy"},
@@ -64,13 +64,15 @@ def run(store):
         "tracks": {"count": 3},
         "seed": 1,
     }
-    contents = plan_to_parquet(plan)
-    digests = [sha256(content) for content in contents]
-    counts = {"parts": 1, "sha256": digests, "shards": len(plan.shards), "alleles": len(ROWS)}
+    counts = {
+        "parts": 1,
+        "sha256": list(draft.sha256),
+        "shards": len(draft.shards),
+        "alleles": len(ROWS),
+    }
     run = Run(identity, {}, counts, "only a test")
     run.claim(store)
-    write_plan(store, contents)
-    return run, plan
+    return run, draft.put(store)
 
 
 def shard_scorer(store, run, scorer=None):

@@ -368,11 +368,11 @@ class Command:
 
     def _make(self):
         contigs = {"chr1": 10**9, "chr2": 10**9}
-        with gather(_alleles(self.shards * ROWS), contigs, place=lambda raw: raw) as gathered:
-            drafted = gathered.draft(ROWS, window_starts=lambda starts: starts - 98_303)
-            assert len(drafted.shards) == self.shards
-            counts = {"records": gathered.records, "alleles": gathered.alleles}
-            return jobs.job.put_run(self.request, drafted, identity=IDENTITY, counts=counts)
+        with gather(_alleles(self.shards * ROWS), contigs, place=lambda raw: raw) as placed:
+            draft = placed.draft(ROWS, window_starts=lambda starts: starts - 98_303)
+            assert len(draft.shards) == self.shards
+            counts = {"records": placed.records, "alleles": placed.alleles}
+            return jobs.job.put_run(self.request, draft, identity=IDENTITY, counts=counts)
 
 
 def _alleles(count):

@@ -15,10 +15,10 @@ import pyarrow as pa
 from enformer_core.analyses.variant_effects import ShardScorer
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import sha256
-from enformer_core.dataset.keys import plan_key, table_key
+from enformer_core.dataset.keys import table_key
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, Shard, make_plan, plan_to_parquet
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.errors import InputError
 from enformer_core.scoring.conventions import Conventions
@@ -27,6 +27,7 @@ from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation import memory
 from tests.simulation.faults import Kind
 from tests.simulation.world import Hub
+from tests.support.plans import decoded, make_draft
 
 CONTIGS = {"chr1": 1000, "chr2": 1000}
 CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
@@ -49,8 +50,8 @@ PLACES = sorted(
 
 
 @cache
-def make_toy_plan() -> Plan:
-    """Six shards of about three rows; one row is a duplicate, one has no place."""
+def draft() -> DraftPlan:
+    """The plan, encoded: six shards of about three rows; one row is a duplicate, one has no place."""
     columns = {
         "input_file": ["a.vcf"] * ALLELES,
         "input_line": list(range(1, ALLELES + 1)),
@@ -66,7 +67,13 @@ def make_toy_plan() -> Plan:
         pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA
     ]
     placed = pa.table(arrays, schema=PLACED_SCHEMA)
-    return make_plan(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
+    return make_draft(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
+
+
+@cache
+def make_toy_plan() -> Plan:
+    """The plan, with its rows in memory."""
+    return decoded(draft())
 
 
 def identity_of(content: bytes = INPUT) -> dict[str, Any]:
@@ -78,12 +85,6 @@ def identity_of(content: bytes = INPUT) -> dict[str, Any]:
         "model": {"name": "a toy", "weights_sha256": WEIGHTS_SHA256},
         "input": sha256(content),
     }
-
-
-@cache
-def draft() -> Drafted:
-    """The plan, encoded."""
-    return Drafted.of(make_toy_plan())
 
 
 class PoisonError(Exception):
@@ -177,8 +178,7 @@ def tables_of(
 ) -> dict[str, pa.Table]:
     """The tables that a shard has when nothing befalls it on machines of one kind, but that these alleles fail."""
     plan, store = make_toy_plan(), Heap()
-    for part, content in enumerate(plan_to_parquet(plan)):
-        store.put_if_absent(plan_key(part), content)
+    draft().put(store)
     scorer = ShardScorer(
         ToyScorer(hardware, lambda allele: None),
         Ledger(store, "undisturbed"),
