@@ -5,6 +5,7 @@ Knows where an allele lies on the axis of positions, and files. Does not know wh
 
 import errno
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,15 +15,24 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int64
+from jaxtyping import Int64
 
-from enformer_core.dataset.order import NO_START, axis_positions
+from enformer_core.dataset.order import (
+    NO_START,
+    RowPositions,
+    axis_positions,
+    run_firsts,
+)
 from enformer_core.errors import InputError
 
 INTERVALS = 512
 """Into how many the genome is cut at first; a batch that comes in no order is written in so many pieces."""
 
 LINES_PER_BUCKET = 1 << 18
+
+Edges = Int64[np.ndarray, " edges"]
+
+RowCodes = Int64[np.ndarray, " rows"]
 
 
 class BucketKey(NamedTuple):
@@ -37,6 +47,75 @@ class BucketKey(NamedTuple):
     interval: int
     file: str = ""
     line_block: int = 0
+
+
+class BucketKeys:
+    """All keys, each with a code, and the rule by which a row has its key. May be used from several threads.
+
+    Args:
+        contigs: the genome's contigs, in order, with their lengths in bp.
+        edges: ascending positions on the axis at which intervals begin, but for the first.
+    """
+
+    def __init__(self, contigs: Mapping[str, int], edges: Edges) -> None:
+        self._contigs = contigs
+        self._edges = edges
+        # Two edges make intervals 0, 1 and 2. Behind them come rows without a start, at last those without letters.
+        self._without_start = edges.size + 1
+        self._without_letters = edges.size + 2
+        # Intervals are known before rows come, and have their number as code; blocks of lines are added as they come.
+        self._keys = [BucketKey(interval) for interval in range(self._without_letters)]
+        self._code_of_lines: dict[BucketKey, int] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, code: int) -> BucketKey:
+        return self._keys[code]
+
+    def has_starts(self, key: BucketKey) -> bool:
+        """Whether rows of this key have starts, by which they can be divided further."""
+        return key.interval < self._without_start
+
+    def codes(self, alleles: pa.Table) -> RowCodes:
+        """The code of each row's key."""
+        positions = axis_positions(alleles, self._contigs)
+        # edges 10 20 and positions 3 10 25 -> intervals 0 1 2
+        codes = np.searchsorted(self._edges, positions, side="right")
+        no_start = positions == NO_START
+        if no_start.any():
+            codes[no_start] = self._without_start
+            no_ref = pc.is_null(alleles["ref"])
+            no_alt = pc.is_null(alleles["alt"])
+            no_letters = np.asarray(pc.and_(no_ref, no_alt))
+            bare = np.flatnonzero(no_start & no_letters)
+            lines = alleles.select(["input_file", "input_line"])
+            codes[bare] = self._line_codes(lines.take(pa.array(bare)))
+        return codes
+
+    def _line_codes(self, rows: pa.Table) -> RowCodes:
+        """Codes of rows that have nothing but a file and a line to be sorted by.
+
+        A file that is malformed from end to end gives millions of them, which one bucket could not hold.
+        """
+        files = rows["input_file"].combine_chunks().dictionary_encode()
+        file_of_row = np.asarray(files.indices)
+        line_blocks = np.asarray(rows["input_line"]) // LINES_PER_BUCKET
+        # Rows of file 0 and block 0, the same, and file 1 and block 0: pairs (0 0) (1 0), of which the rows are 0 0 1.
+        file_and_block = np.stack([file_of_row, line_blocks], axis=1)
+        pairs, pair_of_row = np.unique(file_and_block, axis=0, return_inverse=True)
+        names = files.dictionary.to_pylist()
+        codes = [self._line_code(names[file], block) for file, block in pairs.tolist()]
+        return np.array(codes, np.int64)[pair_of_row.reshape(-1)]
+
+    def _line_code(self, file: str, line_block: int) -> int:
+        key = BucketKey(self._without_letters, file, line_block)
+        with self._lock:
+            if key not in self._code_of_lines:
+                self._code_of_lines[key] = len(self._keys)
+                self._keys.append(key)
+            return self._code_of_lines[key]
 
 
 @dataclass(frozen=True)
@@ -74,24 +153,12 @@ class ExternalSorter:
             cut evenly.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        contigs: Mapping[str, int],
-        edges: Int64[np.ndarray, " edges"] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, contigs: Mapping[str, int], edges: Edges | None = None) -> None:
         self.path = path
         self._contigs = contigs
-        self._edges = _even_edges(contigs) if edges is None else edges
-        # Two edges make intervals 0, 1 and 2. Behind them come rows without a start, the last those without letters.
-        self._without_start = self._edges.size + 1
-        self._without_letters = self._edges.size + 2
-        # Each row's bucket is computed as a code, the index of its key: keys of lines are added as they come.
-        self._keys = [BucketKey(interval) for interval in range(self._without_start + 1)]
-        self._codes = {key: code for code, key in enumerate(self._keys)}
-        # of every key that has rows
-        self._batches_of: dict[BucketKey, list[int]] = {}
-        self._rows_of: dict[BucketKey, int] = {}
+        self._keys = BucketKeys(contigs, _even_edges(contigs) if edges is None else edges)
+        self._batches_of: dict[BucketKey, list[int]] = defaultdict(list)
+        self._rows_of: Counter[BucketKey] = Counter()
         self._batches_written = 0
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._lock = threading.Lock()
@@ -104,14 +171,14 @@ class ExternalSorter:
         """
         if not alleles.num_rows:
             return
-        codes = self._bucket_codes(alleles)
-        if (codes[1:] < codes[:-1]).any():
+        codes = self._keys.codes(alleles)
+        if (np.diff(codes) < 0).any():
             # Codes fit 16 bits, which NumPy sorts by radix, in a fifth of the time that 64 bits take.
-            order = np.argsort(codes.astype(np.min_scalar_type(len(self._keys))), kind="stable")
+            narrow = codes.astype(np.min_scalar_type(len(self._keys)))
+            order = np.argsort(narrow, kind="stable")
             alleles = alleles.take(pa.array(order))
             codes = codes[order]
-        # codes 3 3 3 7 7 -> firsts 0 3, ends 3 5
-        firsts = np.flatnonzero(np.diff(codes, prepend=-1)).tolist()
+        firsts = run_firsts(codes)
         ends = [*firsts[1:], codes.size]
         (batch,) = alleles.combine_chunks().to_batches()
         with self._lock, scratch_errors(self.path):
@@ -119,8 +186,11 @@ class ExternalSorter:
                 options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
                 self._writer = pa.ipc.new_file(self.path, alleles.schema, options=options)
             for first, end in zip(firsts, ends, strict=True):
-                rows = batch.slice(first, end - first)
-                self._write(self._writer, self._keys[codes[first]], rows)
+                key = self._keys[int(codes[first])]
+                self._writer.write_batch(batch.slice(first, end - first))
+                self._batches_of[key].append(self._batches_written)
+                self._batches_written += 1
+                self._rows_of[key] += end - first
 
     def close(self) -> None:
         """Finish the file: no more rows will come, and from now on it can be read."""
@@ -132,10 +202,13 @@ class ExternalSorter:
         """Read batches of the file by their numbers, or all of them."""
         if self._writer is None:
             return
+        if batches is None:
+            batches = range(self._batches_written)
+        options = pa.ipc.IpcReadOptions(use_threads=False)
         # Not mapped: pages that were read once would count as this process's memory.
         with pa.OSFile(str(self.path)) as file:
-            reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(use_threads=False))
-            for number in range(self._batches_written) if batches is None else batches:
+            reader = pa.ipc.open_file(file, options=options)
+            for number in batches:
                 yield reader.get_batch(number)
 
     def buckets(self, max_rows: int) -> list[Bucket]:
@@ -169,59 +242,18 @@ class ExternalSorter:
         return finer
 
     def _bucket(self, keys: Sequence[BucketKey]) -> Bucket:
+        batches = [number for key in keys for number in self._batches_of[key]]
         return Bucket(
             sorter=self,
-            batches=tuple(number for key in keys for number in self._batches_of[key]),
+            batches=tuple(batches),
             rows=sum(self._rows_of[key] for key in keys),
-            can_be_divided=keys[0].interval < self._without_start,
+            # Rows without a start come last: where the first key has starts, there is something to divide.
+            can_be_divided=self._keys.has_starts(keys[0]),
         )
 
-    def _positions(self, batch: pa.RecordBatch) -> Int64[np.ndarray, " rows"]:
-        places = pa.Table.from_batches([batch]).select(["chrom", "start"])
-        return axis_positions(places, self._contigs)
-
-    def _write(
-        self, writer: pa.ipc.RecordBatchFileWriter, key: BucketKey, rows: pa.RecordBatch
-    ) -> None:
-        writer.write_batch(rows)
-        self._batches_of.setdefault(key, []).append(self._batches_written)
-        self._rows_of[key] = self._rows_of.get(key, 0) + rows.num_rows
-        self._batches_written += 1
-
-    def _bucket_codes(self, alleles: pa.Table) -> Int64[np.ndarray, " rows"]:
-        """The index into `_keys` of each row's bucket."""
-        positions = axis_positions(alleles, self._contigs)
-        # edges 10 20 and positions 3 10 25 -> intervals 0 1 2
-        codes = np.searchsorted(self._edges, positions, side="right")
-        no_start = positions == NO_START
-        if no_start.any():
-            codes[no_start] = self._without_start
-            bare = np.flatnonzero(no_start & _is_null(alleles, "ref") & _is_null(alleles, "alt"))
-            lines = alleles.select(["input_file", "input_line"]).take(pa.array(bare))
-            codes[bare] = self._line_codes(lines)
-        return codes
-
-    def _line_codes(self, rows: pa.Table) -> Int64[np.ndarray, " rows"]:
-        """The index into `_keys` for rows that have nothing but a file and a line to be sorted by.
-
-        A file that is malformed from end to end gives millions of them, which one bucket could not hold.
-        """
-        files = rows["input_file"].combine_chunks().dictionary_encode()
-        names = files.dictionary.to_pylist()
-        line_blocks = np.asarray(rows["input_line"]) // LINES_PER_BUCKET
-        # Columns (file, block) of the rows, (0 0) (0 0) (1 0), are the pairs (0 0) (1 0), of which the rows are 0 0 1.
-        file_and_block = np.stack([np.asarray(files.indices), line_blocks])
-        pairs, pair_of_row = np.unique(file_and_block, axis=1, return_inverse=True)
-        with self._lock:
-            codes = [self._line_code(names[file], int(block)) for file, block in pairs.T]
-        return np.array(codes, dtype=np.int64)[pair_of_row.reshape(-1)]
-
-    def _line_code(self, file: str, line_block: int) -> int:
-        key = BucketKey(self._without_letters, file, line_block)
-        if key not in self._codes:
-            self._codes[key] = len(self._keys)
-            self._keys.append(key)
-        return self._codes[key]
+    def _positions(self, batch: pa.RecordBatch) -> RowPositions:
+        rows = pa.Table.from_batches([batch])
+        return axis_positions(rows, self._contigs)
 
 
 @contextmanager
@@ -243,12 +275,9 @@ def scratch_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _even_edges(contigs: Mapping[str, int]) -> Int64[np.ndarray, " edges"]:
+def _even_edges(contigs: Mapping[str, int]) -> Edges:
     """Edges that cut the axis of a genome into some INTERVALS of one length; the last is the genome's end."""
     end = sum(contigs.values()) + len(contigs)
     step = max(end // INTERVALS, 1)
-    return np.append(np.arange(step, end, step, dtype=np.int64), end)
-
-
-def _is_null(alleles: pa.Table, column: str) -> Bool[np.ndarray, " rows"]:
-    return np.asarray(pc.is_null(alleles[column]))
+    inner = np.arange(step, end, step)
+    return np.append(inner, end)

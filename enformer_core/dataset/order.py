@@ -15,9 +15,11 @@ from jaxtyping import Bool, Int64
 from enformer_core.variants.hashing import Audit, scored_rows
 from enformer_core.variants.table import Flag
 
-AxisPositions = Int64[np.ndarray, " rows"]
+RowMask = Bool[np.ndarray, " rows"]
 
-WindowStarts = Callable[[Int64[np.ndarray, " alleles"]], Int64[np.ndarray, " alleles"]]
+RowPositions = Int64[np.ndarray, " rows"]
+
+WindowStarts = Callable[[RowPositions], RowPositions]
 """From 0-based starts of alleles, the first bases of the windows in which they are scored."""
 
 ALLELE = ("chrom", "start", "ref", "alt")
@@ -33,7 +35,7 @@ NO_START = np.iinfo(np.int64).max
 """Where on the axis rows lie that have no start: behind all others."""
 
 
-def axis_positions(alleles: pa.Table, contigs: Mapping[str, int]) -> AxisPositions:
+def axis_positions(alleles: pa.Table, contigs: Mapping[str, int]) -> RowPositions:
     """Contig and start as one number: on an axis, contigs lie end to end in the genome's order.
 
     Args:
@@ -47,29 +49,33 @@ def axis_positions(alleles: pa.Table, contigs: Mapping[str, int]) -> AxisPositio
     lengths = np.array(list(contigs.values()), dtype=np.int64)
     # One more place than bases, as an empty REF may start at a contig's very end:
     #   lengths 30 7 40 -> ends 31 39 80 -> first positions 1 32 40
-    firsts = np.append(np.cumsum(lengths + 1) - lengths, UNPLACED_AT)
-    contig = pc.index_in(alleles["chrom"], pa.array(list(contigs), pa.string()))
-    of_row = np.asarray(pc.fill_null(contig, len(contigs)))
-    start = alleles["start"]
-    positions = firsts[of_row] + np.asarray(pc.fill_null(start, 0), dtype=np.int64)
-    positions[np.asarray(pc.is_null(start))] = NO_START
+    ends = np.cumsum(lengths + 1)
+    firsts = np.append(ends - lengths, UNPLACED_AT)
+    names = pa.array(list(contigs), pa.string())
+    # Rows without a contig have the number behind the last, whose first position is UNPLACED_AT.
+    contig = _ints(pc.index_in(alleles["chrom"], names), null=len(contigs))
+    start = _ints(alleles["start"], null=0)
+    positions = firsts[contig] + start
+    no_start = np.asarray(pc.is_null(alleles["start"]))
+    positions[no_start] = NO_START
     return positions
 
 
 def sorted_alleles(alleles: pa.Table, contigs: Mapping[str, int]) -> pa.Table:
     """The rows by contig in the genome's order, start, REF, ALT, file, line and ALT of the line; null comes last."""
+    positions = axis_positions(alleles, contigs)
     # In one piece: sorting columns of many chunks merges them two by two, which takes twice as long.
     keys = alleles.select(TIE_BREAKERS).combine_chunks()
-    keys = keys.append_column("position", pa.array(axis_positions(alleles, contigs)))
-    ascending = [(name, "ascending") for name in ("position", *TIE_BREAKERS)]
-    order = pc.sort_indices(keys, sort_keys=ascending)
+    keys = keys.append_column("position", pa.array(positions))
+    by = [(name, "ascending") for name in ("position", *TIE_BREAKERS)]
+    order = pc.sort_indices(keys, sort_keys=by)
     # Most inputs are sorted already, and taking all rows costs as much as finding their order.
     if np.array_equal(order, np.arange(len(order))):
         return alleles
     return alleles.take(order)
 
 
-def changes(rows: pa.Table, columns: Sequence[str]) -> Bool[np.ndarray, " rows"]:
+def changes(rows: pa.Table, columns: Sequence[str]) -> RowMask:
     """Whether a row differs from the one before in any of the columns; null is equal to null. The first row does."""
     changed = np.zeros(rows.num_rows, dtype=bool)
     changed[:1] = True
@@ -80,8 +86,15 @@ def changes(rows: pa.Table, columns: Sequence[str]) -> Bool[np.ndarray, " rows"]
         both_null = pc.and_(pc.is_null(before), pc.is_null(after))
         # Comparing with null gives null, which is neither equal nor different.
         equal = pc.fill_null(pc.equal(before, after), False)
-        changed[1:] |= ~np.asarray(pc.or_(equal, both_null))
+        same = pc.or_(equal, both_null)
+        changed[1:] |= ~np.asarray(same)
     return changed
+
+
+def run_firsts(values: Int64[np.ndarray, " rows"]) -> list[int]:
+    """The rows at which runs of equal values begin: of 3 3 3 7 7, rows 0 and 3. No value may be -1."""
+    steps = np.diff(values, prepend=-1)
+    return np.flatnonzero(steps).tolist()
 
 
 @dataclass(frozen=True)
@@ -94,9 +107,9 @@ class Boundaries:
         new_allele: whether it can be scored without the row before: it is no repeat of its allele.
     """
 
-    new_contig: Bool[np.ndarray, " rows"]
-    new_window: Bool[np.ndarray, " rows"]
-    new_allele: Bool[np.ndarray, " rows"]
+    new_contig: RowMask
+    new_window: RowMask
+    new_allele: RowMask
 
 
 @dataclass(frozen=True)
@@ -129,42 +142,48 @@ class AlleleSorter:
         # Repeats are neighbours, so the first of equal rows is the one that differs from the row before.
         first = changes(alleles, ALLELE)
         alleles = _flag_duplicates(alleles, scored & ~first)
-        audited = np.zeros(alleles.num_rows, dtype=bool)
-        if self.audit is not None:
-            audited = self.audit.drawn(alleles, self.audit_limit) & first
-        windows = pa.array(self._windows(alleles), mask=~scored)
-        alleles = alleles.append_column("window_start", windows)
+        windows = self._windows(alleles)
+        audited = self._audited(alleles) & first
+        alleles = alleles.append_column("window_start", pa.array(windows, mask=~scored))
         return alleles.append_column("audited", pa.array(audited))
 
     def boundaries(self, alleles: pa.Table) -> Boundaries:
         """Where alleles in order may be cut. Rows that are not scored need no other row."""
         windows = self._windows(alleles)
         # Windows 7 7 9 are compared with 6 7 7: the first row begins a window, too.
-        other_start = np.diff(windows, prepend=windows[:1] - 1) != 0
+        another = np.diff(windows, prepend=windows[:1] - 1) != 0
         new_contig = changes(alleles, ("chrom",))
+        unscored = ~scored_rows(alleles)
         return Boundaries(
             new_contig=new_contig,
-            new_window=new_contig | other_start,
-            new_allele=changes(alleles, ALLELE) | ~scored_rows(alleles),
+            new_window=new_contig | another,
+            new_allele=changes(alleles, ALLELE) | unscored,
         )
 
-    def _windows(self, alleles: pa.Table) -> Int64[np.ndarray, " rows"]:
-        starts = np.asarray(pc.fill_null(alleles["start"], 0), dtype=np.int64)
+    def _audited(self, alleles: pa.Table) -> RowMask:
+        if self.audit is None:
+            return np.zeros(alleles.num_rows, dtype=bool)
+        return self.audit.drawn(alleles, self.audit_limit)
+
+    def _windows(self, alleles: pa.Table) -> RowPositions:
+        starts = _ints(alleles["start"], null=0)
         return self.window_starts(starts)
 
 
-def _flag_duplicates(alleles: pa.Table, repeated: Bool[np.ndarray, " rows"]) -> pa.Table:
+def _flag_duplicates(alleles: pa.Table, repeated: RowMask) -> pa.Table:
     """Add `duplicate` at the end of the flags of these rows; null counts as no flags."""
     if not repeated.any():
         return alleles
     flags = alleles["flags"].combine_chunks()
-    sizes = np.asarray(pc.fill_null(pc.list_value_length(flags), 0), dtype=np.int64)
+    sizes = _ints(pc.list_value_length(flags), null=0)
     # Lists [a b] [] [c], of which the last two are repeats, are the values a b c with ends 2 2 3. A fourth value D,
     # `duplicate`, is put in at the repeats' ends: values 0 1 3 2 3, that is a b D c D, with ends 2 3 5.
     # polars' list.concat says the same in two lines and takes ten times as long.
-    values = pa.concat_arrays([flags.flatten(), pa.array([Flag.DUPLICATE.value])])
-    duplicate = len(values) - 1
-    source = np.insert(np.arange(duplicate), np.cumsum(sizes)[repeated], duplicate)
+    values = flags.flatten()
+    duplicate = len(values)
+    values = pa.concat_arrays([values, pa.array([Flag.DUPLICATE.value])])
+    ends = np.cumsum(sizes)
+    source = np.insert(np.arange(duplicate), ends[repeated], duplicate)
     ends = np.cumsum(sizes + repeated)
     longer = pa.ListArray.from_arrays(
         pa.array(np.append(0, ends), pa.int32()),
@@ -172,4 +191,10 @@ def _flag_duplicates(alleles: pa.Table, repeated: Bool[np.ndarray, " rows"]) -> 
         type=flags.type,
         mask=pc.and_(pc.is_null(flags), pa.array(~repeated)),
     )
-    return alleles.set_column(alleles.schema.get_field_index("flags"), "flags", longer)
+    column = alleles.schema.get_field_index("flags")
+    return alleles.set_column(column, "flags", longer)
+
+
+def _ints(column: pa.ChunkedArray | pa.Array, *, null: int) -> RowPositions:
+    filled = pc.fill_null(column, null)
+    return np.asarray(filled, dtype=np.int64)

@@ -50,15 +50,14 @@ class Shards(Sequence[Shard]):
         rows: Sequence[int],
     ) -> None:
         self._contigs = tuple(contigs)
-        self._contig = np.array(contig, dtype=np.int32)
-        self._part = np.array(part, dtype=np.int32)
-        self._rows = np.array(rows, dtype=np.int64)
-        # The row in its part is the row in the plan, minus the row at which this shard's part begins:
-        #   part 0 0 1 1 and rows 4 4 5 3 -> row in the plan 0 4 8 13, parts begin at 0 0 8 8 -> first rows 0 4 0 5
+        self._contig = np.array(contig, np.int32)
+        self._part = np.array(part, np.int32)
+        self._rows = np.array(rows, np.int64)
+        # The row in its part is the row in the plan, minus the row at which this shard's part begins. Parts 0 0 1 1 and
+        # rows 4 4 5 3: shards begin at rows 0 4 8 13 of the plan, their parts with shards 0 0 2 2, at rows 0 0 8 8.
         row_in_plan = np.cumsum(self._rows) - self._rows
-        opens_part = np.diff(self._part, prepend=-1) != 0
-        part_begins = row_in_plan[opens_part][np.cumsum(opens_part) - 1]
-        self._first_row = row_in_plan - part_begins
+        first_of_part = np.searchsorted(self._part, self._part)
+        self._first_row = row_in_plan - row_in_plan[first_of_part]
 
     @property
     def total_rows(self) -> int:
@@ -87,6 +86,38 @@ class Shards(Sequence[Shard]):
 
     def __repr__(self) -> str:
         return f"Shards({len(self)} of {self.total_rows} rows)"
+
+
+class ShardsBuilder:
+    """Collects shards, part after part, each in the order of its rows."""
+
+    def __init__(self) -> None:
+        self._contigs: list[str | None] = []
+        self._contig: list[int] = []
+        self._part: list[int] = []
+        self._rows: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def append(self, chrom: str | None, *, part: int, rows: int) -> None:
+        """Add the shard that follows.
+
+        Args:
+            chrom: its contig, or None for rows without a place.
+            part: its part; that of the shard before, or the next.
+            rows: how many it has.
+        """
+        # Neighbours share a contig, so that few names are kept, however many shards there are.
+        if not self._contigs or self._contigs[-1] != chrom:
+            self._contigs.append(chrom)
+        self._contig.append(len(self._contigs) - 1)
+        self._part.append(part)
+        self._rows.append(rows)
+
+    def build(self) -> Shards:
+        """Make columns of the shards that were added so far."""
+        return Shards(self._contigs, contig=self._contig, part=self._part, rows=self._rows)
 
 
 @runtime_checkable

@@ -17,9 +17,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -79,6 +79,11 @@ class DraftPlan:
         return Plan(StoredParts(store, len(self.parts)), self.shards)
 
 
+class _PartFile(NamedTuple):
+    path: Path
+    sha256: str
+
+
 @dataclass(frozen=True)
 class PlacedAlleles:
     """All alleles of a run, placed and counted, in buckets on scratch disk until the `with` block ends.
@@ -109,10 +114,7 @@ class PlacedAlleles:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.dispose()
-
-    def dispose(self) -> None:
-        """Remove the scratch files; a draft's parts are among them."""
+        # A draft's parts lie there, too: it must have been put by now.
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def draft(
@@ -129,17 +131,22 @@ class PlacedAlleles:
         Raises:
             InputError: when scratch files cannot be written.
         """
-        alleles = AlleleSorter(self.contigs, window_starts, audit, self._audit_limit(audit))
+        limit = self._audit_limit(audit)
+        alleles = AlleleSorter(self.contigs, window_starts, audit, limit)
         sharder = Sharder(shard_size, alleles.boundaries)
+
+        def read_sorted(bucket: Bucket) -> pa.Table:
+            return alleles.sort(bucket.read())
+
+        # A pipeline: threads sort buckets ahead, this one cuts what is sorted, and threads encode what is cut.
         with ThreadPoolExecutor(self.workers) as pool:
-            in_order = _map_in_order(
-                pool, lambda bucket: alleles.sort(bucket.read()), self._buckets(), self.workers
-            )
-            parts = enumerate(self._parts(sharder, in_order))
-            written = list(_map_in_order(pool, self._write, parts, 2 * self.workers))
+            in_order = _map_in_order(pool, read_sorted, self._buckets(), self.workers)
+            parts = self._parts(sharder, in_order)
+            written = _map_in_order(pool, self._write, enumerate(parts), 2 * self.workers)
+            files = list(written)
         return DraftPlan(
-            parts=tuple(file for file, _ in written),
-            sha256=tuple(digest for _, digest in written),
+            parts=tuple(file.path for file in files),
+            sha256=tuple(file.sha256 for file in files),
             shards=sharder.shards(),
             by_status=self.by_status,
         )
@@ -147,7 +154,8 @@ class PlacedAlleles:
     def _audit_limit(self, audit: Audit | None) -> int:
         if audit is None:
             return 0
-        return audit.limit(pa.Table.from_batches([batch]) for batch in self.sorter.read())
+        batches = self.sorter.read()
+        return audit.limit(pa.Table.from_batches([batch]) for batch in batches)
 
     def _buckets(self) -> Iterator[Bucket]:
         for bucket in self.sorter.buckets(BUCKET_ROWS):
@@ -165,14 +173,14 @@ class PlacedAlleles:
             self.report("planned", done)
         yield from sharder.finish()
 
-    def _write(self, numbered: tuple[int, pa.Table]) -> tuple[Path, str]:
-        """Encode a part onto scratch disk, where it waits until the run has a name; gives its digest, too."""
+    def _write(self, numbered: tuple[int, pa.Table]) -> _PartFile:
+        """Encode a part onto scratch disk, where it waits until the run has a name."""
         number, part = numbered
         content = part_to_parquet(part)
-        file = self.folder / f"part-{number:05d}.parquet"
-        with scratch_errors(file):
-            file.write_bytes(content)
-        return file, sha256(content)
+        path = self.folder / f"part-{number:05d}.parquet"
+        with scratch_errors(path):
+            path.write_bytes(content)
+        return _PartFile(path, sha256(content))
 
 
 def gather(
@@ -219,12 +227,12 @@ def gather(
     except BaseException:  # an interruption, too: nobody has a handle on the folder yet
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    names = [name for name in (*contigs, None) if name in total.by_contig]
+    by_contig = {name: total.by_contig[name] for name in (*contigs, None)}
     return PlacedAlleles(
         records=total.records,
         alleles=total.alleles,
-        by_status=MappingProxyType(dict(sorted(total.by_status.items()))),
-        by_contig=MappingProxyType({name: total.by_contig[name] for name in names}),
+        by_status=_sorted_counts(total.by_status),
+        by_contig={name: rows for name, rows in by_contig.items() if rows},
         folder=folder,
         contigs=contigs,
         workers=workers,
@@ -243,13 +251,13 @@ def draft_tiles(tiles: pa.Table, shard_size: int) -> DraftPlan:
         shard_size: tiles of a shard.
     """
     sharder = Sharder(shard_size, _cut_anywhere)
-    parts = [*sharder.add(tiles), *sharder.finish()]
+    parts = chain(sharder.add(tiles), sharder.finish())
     contents = tuple(part_to_parquet(part) for part in parts)
     return DraftPlan(
         parts=contents,
         sha256=tuple(sha256(content) for content in contents),
         shards=sharder.shards(),
-        by_status=MappingProxyType(dict(sorted(_counts_of(tiles["status"]).items()))),
+        by_status=_sorted_counts(_value_counts(tiles["status"])),
     )
 
 
@@ -276,16 +284,22 @@ class _Counts:
 
 
 def _count(alleles: pa.Table) -> _Counts:
+    first_alts = pc.sum(pc.equal(alleles["alt_index"], 1))
     return _Counts(
-        records=pc.sum(pc.equal(alleles["alt_index"], 1)).as_py() or 0,
+        records=first_alts.as_py() or 0,  # the sum of no rows is null
         alleles=alleles.num_rows,
-        by_status=_counts_of(alleles["status"]),
-        by_contig=_counts_of(alleles["chrom"]),
+        by_status=_value_counts(alleles["status"]),
+        by_contig=_value_counts(alleles["chrom"]),
     )
 
 
-def _counts_of(column: pa.ChunkedArray) -> Counter[Any]:
-    return Counter({row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()})
+def _value_counts(column: pa.ChunkedArray) -> Counter[Any]:
+    counts = pc.value_counts(column).to_pylist()
+    return Counter({row["values"]: row["counts"] for row in counts})
+
+
+def _sorted_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(counts.items()))
 
 
 def _map_in_order(
@@ -310,5 +324,6 @@ def _map_in_order(
         while futures:
             yield futures.popleft().result()
     finally:
+        # After an error, or when nobody wants the results any more, what has not begun never will.
         for future in futures:
             future.cancel()

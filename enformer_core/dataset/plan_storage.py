@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from enformer_core.dataset.keys import plan_key
-from enformer_core.dataset.plan import Plan, Shard, Shards
+from enformer_core.dataset.order import run_firsts
+from enformer_core.dataset.plan import Plan, Shard, ShardsBuilder
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
 
@@ -26,7 +27,8 @@ _READERS = 8  # threads; they wait for the store most of the time
 def part_to_parquet(part: pa.Table) -> bytes:
     """Encode a part of a plan; the bytes follow from the rows alone, in however many chunks they come."""
     # Whole numbers are in order, or nearly so, and as differences take a few bits each.
-    numbers = [field.name for field in part.schema if pa.types.is_int64(field.type)]
+    schema = part.schema
+    numbers = [field.name for field in schema if pa.types.is_int64(field.type)]
     # An id stands once, so that a dictionary would only add to it.
     without_dictionary = {*numbers, "id"}
     sink = io.BytesIO()
@@ -34,9 +36,7 @@ def part_to_parquet(part: pa.Table) -> bytes:
         part.combine_chunks(),
         sink,
         compression="zstd",
-        use_dictionary=[
-            path for path in _column_paths(part.schema) if path not in without_dictionary
-        ],
+        use_dictionary=[path for path in _paths(schema) if path not in without_dictionary],
         column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
         write_statistics=["chrom", "start"],
         write_page_checksum=True,
@@ -45,7 +45,7 @@ def part_to_parquet(part: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _column_paths(schema: pa.Schema) -> list[str]:
+def _paths(schema: pa.Schema) -> list[str]:
     """Names of columns as Parquet has them, in which a list is called by its elements."""
     return [
         f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
@@ -90,32 +90,22 @@ def read_plan(store: Store, parts: int) -> Plan:
     Raises:
         DatasetError: when a part is missing or damaged.
     """
-    contigs: list[str | None] = []
-    shard_contigs: list[int] = []
-    shard_parts: list[int] = []
-    shard_rows: list[int] = []
+    shards = ShardsBuilder()
     with ThreadPoolExecutor(_READERS) as pool:
-        shards_of_parts = pool.map(lambda number: _shards_of_part(store, number), range(parts))
-        for number, shards in enumerate(shards_of_parts):
-            for chrom, rows in shards:
-                if not contigs or contigs[-1] != chrom:
-                    contigs.append(chrom)
-                shard_contigs.append(len(contigs) - 1)
-                shard_parts.append(number)
-                shard_rows.append(rows)
-    return Plan(
-        parts=StoredParts(store, parts),
-        shards=Shards(contigs, contig=shard_contigs, part=shard_parts, rows=shard_rows),
-    )
+        shards_of_parts = pool.map(lambda part: _shards_of_part(store, part), range(parts))
+        for part, shards_of_part in enumerate(shards_of_parts):
+            for chrom, rows in shards_of_part:
+                shards.append(chrom, part=part, rows=rows)
+    return Plan(StoredParts(store, parts), shards.build())
 
 
 def _shards_of_part(store: Store, number: int) -> list[tuple[str | None, int]]:
     """Contig and rows of each shard of a part."""
-    part = _open_part(store, number).read(["chrom", "shard"])
-    # shard 5 5 5 6 6 -> firsts 0 3 -> sizes 3 2
-    firsts = np.flatnonzero(np.diff(np.asarray(part["shard"]), prepend=-1))
-    sizes = np.diff(firsts, append=part.num_rows)
-    chroms = part["chrom"].take(pa.array(firsts))
+    rows = _open_part(store, number).read(["chrom", "shard"])
+    # shards 5 5 5 6 6 -> firsts 0 3 -> sizes 3 2
+    firsts = run_firsts(np.asarray(rows["shard"]))
+    sizes = np.diff(firsts, append=rows.num_rows)
+    chroms = rows["chrom"].take(pa.array(firsts, pa.int64()))
     return list(zip(chroms.to_pylist(), sizes.tolist(), strict=True))
 
 
@@ -125,7 +115,8 @@ def read_shard(store: Store, shard: Shard) -> pa.Table:
     Raises:
         DatasetError: when the part is missing or damaged.
     """
-    return _open_part(store, shard.part).read_rows(shard.first_row, shard.rows)
+    part = _open_part(store, shard.part)
+    return part.read_rows(shard.first_row, shard.rows)
 
 
 @dataclass(frozen=True)
@@ -140,16 +131,17 @@ class _Part:
             return self.file.read(columns)
 
     def read_rows(self, first: int, count: int) -> pa.Table:
-        metadata = self.file.metadata
-        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        footer = self.file.metadata
+        sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
         # Groups of 10 rows end at 10 20 30. Rows [8, 13) lie from group 0, the first whose end is beyond 8, to group 1,
         # the first whose end is not below 13.
         ends = np.cumsum(sizes)
         first_group = int(np.searchsorted(ends, first, "right"))
         last_group = int(np.searchsorted(ends, first + count))
         groups_begin = int(ends[first_group] - sizes[first_group])
+        groups = list(range(first_group, last_group + 1))
         with _damage_named(self.key):
-            rows = self.file.read_row_groups(list(range(first_group, last_group + 1)))
+            rows = self.file.read_row_groups(groups)
         return rows.slice(first - groups_begin, count)
 
 
@@ -159,7 +151,8 @@ def _open_part(store: Store, number: int) -> _Part:
     if content is None:
         raise DatasetError(f"{key}: missing. Run the same command again to write it.")
     with _damage_named(key):
-        return _Part(key, pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True))
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    return _Part(key, file)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ known. Does not know what a row is.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -12,13 +13,15 @@ import pyarrow as pa
 from jaxtyping import Int64
 
 from enformer_core.dataset.order import Boundaries
-from enformer_core.dataset.plan import Shards
+from enformer_core.dataset.plan import Shards, ShardsBuilder
 
 PART_ROWS = 1 << 16
 """Rows of a part: some 1 MB, which is what a worker fetches to read one of its shards."""
 
 TILES_LEAST, TILES_MOST = 1, 8
 """Tiles of a shard: 8 of 5,313 tracks are 150 MB; seven of eight share a part of their tower with the one before."""
+
+RowNumbers = Int64[np.ndarray, " chosen"]
 
 _AIMED_AT_SHARDS = 64  # of a small run, so that a few dozen workers have something to share
 
@@ -32,6 +35,21 @@ def default_shard_size(rows: int, *, least: int = 8, most: int = 2_000) -> int:
     return min(max(least, rows_of_one), most)
 
 
+@dataclass
+class _Part:
+    """The part under way.
+
+    Attributes:
+        rows: how many there are in all tables.
+        tables: its rows, in order.
+        shard_rows: rows of each of its shards.
+    """
+
+    rows: int = 0
+    tables: list[pa.Table] = field(default_factory=list)
+    shard_rows: list[int] = field(default_factory=list)
+
+
 class Sharder:
     """Cuts rows into shards and collects shards into parts.
 
@@ -40,23 +58,16 @@ class Sharder:
 
     Args:
         shard_size: rows of a shard.
-        boundaries: where given rows may be cut.
+        boundaries: from rows in order, where they may be cut.
     """
 
     def __init__(self, shard_size: int, boundaries: Callable[[pa.Table], Boundaries]) -> None:
         self._shard_size = shard_size
         self._boundaries = boundaries
         self._open_shard: pa.Table | None = None
-        # the part under way
-        self._part: list[pa.Table] = []
-        self._part_rows = 0
-        self._part_first_shard = 0
+        self._part = _Part()
         self._parts_closed = 0
-        # columns of the shards so far, and the names to which _shard_contigs points
-        self._contigs: list[str | None] = []
-        self._shard_contigs: list[int] = []
-        self._shard_parts: list[int] = []
-        self._shard_rows: list[int] = []
+        self._shards = ShardsBuilder()
 
     def add(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Take the rows that follow, and give the parts that they complete, with the column shard."""
@@ -69,54 +80,44 @@ class Sharder:
 
     def finish(self) -> Iterator[pa.Table]:
         """Give the parts that remain when all rows have come; none where there were no rows."""
-        if self._open_shard is not None:
-            rows = self._open_shard
-            self._open_shard = None
+        rows = self._open_shard
+        self._open_shard = None
+        if rows is not None:
             yield from self._collect(rows, [0, rows.num_rows])
-        if self._part:
+        if self._part.rows:
             yield self._close_part()
 
     def shards(self) -> Shards:
         """All shards that were cut, in order; complete when `finish` is through."""
-        return Shards(
-            self._contigs,
-            contig=self._shard_contigs,
-            part=self._shard_parts,
-            rows=self._shard_rows,
-        )
+        return self._shards.build()
 
     def _collect(self, rows: pa.Table, firsts: list[int]) -> Iterator[pa.Table]:
         """Put the shards between neighbouring `firsts` into parts, and give each part that is full."""
-        chroms = rows["chrom"].take(pa.array(firsts[:-1], pa.int64())).to_pylist()
+        begins = pa.array(firsts[:-1], pa.int64())
+        chroms = rows["chrom"].take(begins).to_pylist()
         # Shards that stay in one part are sliced off together: rows from `taken` on are in no part yet.
         taken = 0
         for chrom, (first, end) in zip(chroms, pairwise(firsts), strict=True):
             size = end - first
-            if self._part_rows and self._part_rows + size > PART_ROWS:
-                self._part.append(rows.slice(taken, first - taken))
+            if self._part.rows and self._part.rows + size > PART_ROWS:
+                self._part.tables.append(rows.slice(taken, first - taken))
                 taken = first
                 yield self._close_part()
-            self._part_rows += size
-            self._count_shard(chrom, size)
+            self._part.rows += size
+            self._part.shard_rows.append(size)
+            self._shards.append(chrom, part=self._parts_closed, rows=size)
         if len(firsts) > 1:
-            self._part.append(rows.slice(taken, firsts[-1] - taken))
-
-    def _count_shard(self, chrom: str | None, rows: int) -> None:
-        if not self._contigs or self._contigs[-1] != chrom:
-            self._contigs.append(chrom)
-        self._shard_contigs.append(len(self._contigs) - 1)
-        self._shard_parts.append(self._parts_closed)
-        self._shard_rows.append(rows)
+            self._part.tables.append(rows.slice(taken, firsts[-1] - taken))
 
     def _close_part(self) -> pa.Table:
-        rows = pa.concat_tables(self._part)
-        shards = np.arange(self._part_first_shard, len(self._shard_rows))
-        # Shards 5 and 6 of 3 and 2 rows: 5 5 5 6 6
-        shard_of_row = np.repeat(shards, self._shard_rows[self._part_first_shard :])
-        self._part = []
-        self._part_rows = 0
-        self._part_first_shard = len(self._shard_rows)
+        part = self._part
+        self._part = _Part()
         self._parts_closed += 1
+        # The last shards so far, 5 and 6, of 3 and 2 rows: 5 5 5 6 6
+        first_shard = len(self._shards) - len(part.shard_rows)
+        numbers = np.arange(first_shard, len(self._shards))
+        shard_of_row = np.repeat(numbers, part.shard_rows)
+        rows = pa.concat_tables(part.tables)
         return rows.append_column("shard", pa.array(shard_of_row, pa.int64()))
 
 
@@ -131,9 +132,10 @@ def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
     """
     window_firsts = np.flatnonzero(boundaries.new_window)
     allele_firsts = np.flatnonzero(boundaries.new_allele)
+    rows = boundaries.new_contig.size
     contig_firsts = np.flatnonzero(boundaries.new_contig).tolist()
     firsts = []
-    for contig_first, contig_end in pairwise([*contig_firsts, boundaries.new_contig.size]):
+    for contig_first, contig_end in pairwise([*contig_firsts, rows]):
         first = contig_first
         while first < contig_end:
             firsts.append(first)
@@ -145,7 +147,7 @@ def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
     return firsts
 
 
-def _next(firsts: Int64[np.ndarray, " n"], row: int, end: int) -> int:
+def _next(firsts: RowNumbers, row: int, end: int) -> int:
     """The least of the ascending `firsts` that is not below `row`, or `end` where that comes before."""
     later = int(np.searchsorted(firsts, row))
     if later == firsts.size:
