@@ -91,7 +91,11 @@ class PassOperations:
 
 
 def total_operations(
-    work: Work, engine: Engine, *, readings: int, operations: PassOperations
+    work: Work,
+    engine: Engine,
+    *,
+    readings: int,
+    operations: PassOperations,
 ) -> int:
     """Floating-point operations of a run.
 
@@ -113,7 +117,12 @@ def total_operations(
 
 
 def output_bytes(
-    work: Work, *, statistics: int, tracks: int, top_tracks: int, mantissa_bits: int
+    work: Work,
+    *,
+    statistics: int,
+    tracks: int,
+    top_tracks: int,
+    mantissa_bits: int,
 ) -> int:
     """Size of the tables, some 20 % more or less: repeats and what is not scored are counted as scored.
 

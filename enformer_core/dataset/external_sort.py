@@ -6,7 +6,7 @@ Knows where an allele lies on the axis of positions, and files. Does not know wh
 import errno
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from jaxtyping import Int64
 
 from enformer_core.dataset.order import (
     NO_START,
+    ContigLengths,
     RowPositions,
     axis_positions,
     run_firsts,
@@ -53,11 +54,11 @@ class BucketKeys:
     """All keys, each with a code, and the rule by which a row has its key. May be used from several threads.
 
     Args:
-        contigs: the genome's contigs, in order, with their lengths in bp.
+        contigs: the genome's.
         edges: ascending positions on the axis at which intervals begin, but for the first.
     """
 
-    def __init__(self, contigs: Mapping[str, int], edges: Edges) -> None:
+    def __init__(self, contigs: ContigLengths, edges: Edges) -> None:
         self._contigs = contigs
         self._edges = edges
         # Two edges make intervals 0, 1 and 2. Behind them come rows without a start, at last those without letters.
@@ -148,12 +149,17 @@ class ExternalSorter:
 
     Args:
         path: the file to write.
-        contigs: the genome's contigs, in order, with their lengths in bp.
+        contigs: the genome's.
         edges: ascending positions on the axis at which intervals begin, but for the first; by default the genome is
             cut evenly.
     """
 
-    def __init__(self, path: Path, contigs: Mapping[str, int], edges: Edges | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        contigs: ContigLengths,
+        edges: Edges | None = None,
+    ) -> None:
         self.path = path
         self._contigs = contigs
         self._keys = BucketKeys(contigs, _even_edges(contigs) if edges is None else edges)
@@ -174,8 +180,8 @@ class ExternalSorter:
         codes = self._keys.codes(alleles)
         if (np.diff(codes) < 0).any():
             # Codes fit 16 bits, which NumPy sorts by radix, in a fifth of the time that 64 bits take.
-            narrow = codes.astype(np.min_scalar_type(len(self._keys)))
-            order = np.argsort(narrow, kind="stable")
+            narrow = np.min_scalar_type(len(self._keys))
+            order = np.argsort(codes.astype(narrow), kind="stable")
             alleles = alleles.take(pa.array(order))
             codes = codes[order]
         firsts = run_firsts(codes)
@@ -187,10 +193,11 @@ class ExternalSorter:
                 self._writer = pa.ipc.new_file(self.path, alleles.schema, options=options)
             for first, end in zip(firsts, ends, strict=True):
                 key = self._keys[int(codes[first])]
-                self._writer.write_batch(batch.slice(first, end - first))
+                rows = batch.slice(first, end - first)
+                self._writer.write_batch(rows)
                 self._batches_of[key].append(self._batches_written)
                 self._batches_written += 1
-                self._rows_of[key] += end - first
+                self._rows_of[key] += rows.num_rows
 
     def close(self) -> None:
         """Finish the file: no more rows will come, and from now on it can be read."""
@@ -267,7 +274,8 @@ def scratch_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         # Arrow's errors carry the system's words, but not always its number.
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error)
+        no_space = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        full = no_space or "No space left" in str(error)
         remedy = "Free some space there, or" if full else "Make it writable, or"
         raise InputError(
             f"{path.parent}: scratch files of the plan cannot be written: {error}. {remedy} "
@@ -275,7 +283,7 @@ def scratch_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _even_edges(contigs: Mapping[str, int]) -> Edges:
+def _even_edges(contigs: ContigLengths) -> Edges:
     """Edges that cut the axis of a genome into some INTERVALS of one length; the last is the genome's end."""
     end = sum(contigs.values()) + len(contigs)
     step = max(end // INTERVALS, 1)

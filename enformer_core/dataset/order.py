@@ -15,6 +15,9 @@ from jaxtyping import Bool, Int64
 from enformer_core.variants.hashing import Audit, scored_rows
 from enformer_core.variants.table import Flag
 
+ContigLengths = Mapping[str, int]
+"""The genome's contigs with their lengths in bp; their order is the plan's."""
+
 RowMask = Bool[np.ndarray, " rows"]
 
 RowPositions = Int64[np.ndarray, " rows"]
@@ -35,12 +38,12 @@ NO_START = np.iinfo(np.int64).max
 """Where on the axis rows lie that have no start: behind all others."""
 
 
-def axis_positions(alleles: pa.Table, contigs: Mapping[str, int]) -> RowPositions:
+def axis_positions(alleles: pa.Table, contigs: ContigLengths) -> RowPositions:
     """Contig and start as one number: on an axis, contigs lie end to end in the genome's order.
 
     Args:
         alleles: with the columns chrom and start, 0-based; either may be null.
-        contigs: the genome's contigs with their lengths in bp.
+        contigs: the genome's.
 
     Returns:
         A position for each row. Behind the last contig follow rows without a contig, by start, then those without a
@@ -61,16 +64,17 @@ def axis_positions(alleles: pa.Table, contigs: Mapping[str, int]) -> RowPosition
     return positions
 
 
-def sorted_alleles(alleles: pa.Table, contigs: Mapping[str, int]) -> pa.Table:
+def sorted_alleles(alleles: pa.Table, contigs: ContigLengths) -> pa.Table:
     """The rows by contig in the genome's order, start, REF, ALT, file, line and ALT of the line; null comes last."""
     positions = axis_positions(alleles, contigs)
     # In one piece: sorting columns of many chunks merges them two by two, which takes twice as long.
     keys = alleles.select(TIE_BREAKERS).combine_chunks()
     keys = keys.append_column("position", pa.array(positions))
-    by = [(name, "ascending") for name in ("position", *TIE_BREAKERS)]
-    order = pc.sort_indices(keys, sort_keys=by)
+    columns = ("position", *TIE_BREAKERS)
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in columns])
     # Most inputs are sorted already, and taking all rows costs as much as finding their order.
-    if np.array_equal(order, np.arange(len(order))):
+    as_they_are = np.arange(alleles.num_rows)
+    if np.array_equal(order, as_they_are):
         return alleles
     return alleles.take(order)
 
@@ -117,13 +121,13 @@ class AlleleSorter:
     """Makes rows of a plan from alleles held in memory; it is the same for every bucket of a run.
 
     Attributes:
-        contigs: the genome's contigs with their lengths in bp; their order is the plan's.
+        contigs: the genome's.
         window_starts: first bases of the windows in which alleles that start at these positions are scored.
         audit: which alleles are scored twice, or None.
         audit_limit: the bound on hashes that `Audit.limit` gives for all alleles of the run.
     """
 
-    contigs: Mapping[str, int]
+    contigs: ContigLengths
     window_starts: WindowStarts
     audit: Audit | None
     audit_limit: int
@@ -142,16 +146,17 @@ class AlleleSorter:
         # Repeats are neighbours, so the first of equal rows is the one that differs from the row before.
         first = changes(alleles, ALLELE)
         alleles = _flag_duplicates(alleles, scored & ~first)
-        windows = self._windows(alleles)
-        audited = self._audited(alleles) & first
-        alleles = alleles.append_column("window_start", pa.array(windows, mask=~scored))
-        return alleles.append_column("audited", pa.array(audited))
+        windows = pa.array(self._windows(alleles), mask=~scored)
+        audited = pa.array(self._audited(alleles) & first)
+        alleles = alleles.append_column("window_start", windows)
+        return alleles.append_column("audited", audited)
 
     def boundaries(self, alleles: pa.Table) -> Boundaries:
         """Where alleles in order may be cut. Rows that are not scored need no other row."""
         windows = self._windows(alleles)
         # Windows 7 7 9 are compared with 6 7 7: the first row begins a window, too.
-        another = np.diff(windows, prepend=windows[:1] - 1) != 0
+        before_first = windows[:1] - 1
+        another = np.diff(windows, prepend=before_first) != 0
         new_contig = changes(alleles, ("chrom",))
         unscored = ~scored_rows(alleles)
         return Boundaries(
@@ -182,14 +187,16 @@ def _flag_duplicates(alleles: pa.Table, repeated: RowMask) -> pa.Table:
     values = flags.flatten()
     duplicate = len(values)
     values = pa.concat_arrays([values, pa.array([Flag.DUPLICATE.value])])
+    as_they_are = np.arange(duplicate)
     ends = np.cumsum(sizes)
-    source = np.insert(np.arange(duplicate), ends[repeated], duplicate)
-    ends = np.cumsum(sizes + repeated)
+    source = np.insert(as_they_are, ends[repeated], duplicate)
+    offsets = np.append(0, np.cumsum(sizes + repeated))
+    still_null = pc.and_(pc.is_null(flags), pa.array(~repeated))
     longer = pa.ListArray.from_arrays(
-        pa.array(np.append(0, ends), pa.int32()),
+        pa.array(offsets, pa.int32()),
         values.take(pa.array(source)),
         type=flags.type,
-        mask=pc.and_(pc.is_null(flags), pa.array(~repeated)),
+        mask=still_null,
     )
     column = alleles.schema.get_field_index("flags")
     return alleles.set_column(column, "flags", longer)

@@ -117,7 +117,12 @@ class ShardsBuilder:
 
     def build(self) -> Shards:
         """Make columns of the shards that were added so far."""
-        return Shards(self._contigs, contig=self._contig, part=self._part, rows=self._rows)
+        return Shards(
+            self._contigs,
+            contig=self._contig,
+            part=self._part,
+            rows=self._rows,
+        )
 
 
 @runtime_checkable

@@ -28,7 +28,13 @@ import pyarrow.compute as pc
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.external_sort import Bucket, ExternalSorter, scratch_errors
 from enformer_core.dataset.keys import plan_key
-from enformer_core.dataset.order import AlleleSorter, Boundaries, WindowStarts, changes
+from enformer_core.dataset.order import (
+    AlleleSorter,
+    Boundaries,
+    ContigLengths,
+    WindowStarts,
+    changes,
+)
 from enformer_core.dataset.plan import Plan, Shards
 from enformer_core.dataset.plan_storage import StoredParts, part_to_parquet
 from enformer_core.dataset.sharding import Sharder
@@ -94,7 +100,7 @@ class PlacedAlleles:
         by_status: rows by status, in the order of the statuses' names.
         by_contig: rows by contig, in the genome's order; None, the last, for rows without a place.
         folder: the scratch files.
-        contigs: the genome's contigs with their lengths in bp.
+        contigs: the genome's.
         workers: threads.
         report: where progress is told.
         sorter: the buckets.
@@ -105,7 +111,7 @@ class PlacedAlleles:
     by_status: Mapping[str, int]
     by_contig: Mapping[str | None, int]
     folder: Path
-    contigs: Mapping[str, int]
+    contigs: ContigLengths
     workers: int
     report: Report
     sorter: ExternalSorter
@@ -118,7 +124,11 @@ class PlacedAlleles:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def draft(
-        self, shard_size: int, *, window_starts: WindowStarts, audit: Audit | None = None
+        self,
+        shard_size: int,
+        *,
+        window_starts: WindowStarts,
+        audit: Audit | None = None,
     ) -> DraftPlan:
         """Sort alleles, give them their windows, flag repeats, draw the audited ones, cut shards, and encode the plan.
 
@@ -185,7 +195,7 @@ class PlacedAlleles:
 
 def gather(
     batches: Iterable[pa.Table],
-    contigs: Mapping[str, int],
+    contigs: ContigLengths,
     *,
     place: Callable[[pa.Table], pa.Table],
     scratch: Path | None = None,
@@ -196,7 +206,7 @@ def gather(
 
     Args:
         batches: alleles as read, some 100,000 at a time, in any order; they are taken in this thread.
-        contigs: the genome's contigs with their lengths in bp; their order is the plan's.
+        contigs: the genome's.
         place: from a batch, its alleles of PLACED_SCHEMA (further columns are kept); called in several threads.
         scratch: a local directory with room for some 70 bytes an allele; by default the system's.
         workers: threads beside this one, and batches in memory.
@@ -264,7 +274,11 @@ def draft_tiles(tiles: pa.Table, shard_size: int) -> DraftPlan:
 def _cut_anywhere(tiles: pa.Table) -> Boundaries:
     every_row = np.ones(tiles.num_rows, dtype=bool)
     new_contig = changes(tiles, ("chrom",))
-    return Boundaries(new_contig=new_contig, new_window=every_row, new_allele=every_row)
+    return Boundaries(
+        new_contig=new_contig,
+        new_window=every_row,
+        new_allele=every_row,
+    )
 
 
 @dataclass
@@ -303,7 +317,10 @@ def _sorted_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def _map_in_order(
-    pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], waiting_at_most: int
+    pool: Executor,
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    waiting_at_most: int,
 ) -> Iterator[Result]:
     """Map `work` over items in the pool's threads, in order, without taking many items in advance.
 

@@ -73,7 +73,8 @@ class StoredParts:
         number = range(self._parts)[number]
         if self._last_read is None or self._last_read[0] != number:
             self._last_read = None  # let go of it first, or both would be in memory
-            self._last_read = (number, _open_part(self._store, number).read())
+            rows = _open_part(self._store, number).read()
+            self._last_read = (number, rows)
         return self._last_read[1]
 
     def __iter__(self) -> Iterator[pa.Table]:

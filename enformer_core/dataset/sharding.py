@@ -61,7 +61,11 @@ class Sharder:
         boundaries: from rows in order, where they may be cut.
     """
 
-    def __init__(self, shard_size: int, boundaries: Callable[[pa.Table], Boundaries]) -> None:
+    def __init__(
+        self,
+        shard_size: int,
+        boundaries: Callable[[pa.Table], Boundaries],
+    ) -> None:
         self._shard_size = shard_size
         self._boundaries = boundaries
         self._open_shard: pa.Table | None = None

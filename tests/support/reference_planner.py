@@ -55,7 +55,7 @@ def reference_plan(
         row["window"] = window_start(row["start"] or 0)
         scored = row["status"] == "ok"
         repeated = scored and _allele(row) in seen
-        if scored:
+        if row["chrom"] is not None:
             seen.add(_allele(row))
         if repeated:
             row["flags"] = [*(row["flags"] or []), "duplicate"]
