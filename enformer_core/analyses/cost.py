@@ -20,6 +20,9 @@ from enformer_core.errors import InputError
 from enformer_core.scoring.conventions import Engine
 from enformer_core.variants.table import Flag, Status, has_flag
 
+Figures = Mapping[str, Any]
+"""JSON of a file that somebody gives; what does not stand in it raises KeyError."""
+
 _HOUR_S = 3600
 
 # measured on stored runs
@@ -86,7 +89,7 @@ class PassOperations:
 
     @property
     def total(self) -> int:
-        """Operations from bases to tracks."""
+        """Operations of a pass from bases to tracks."""
         return self.tower + self.after_tower
 
 
@@ -203,7 +206,7 @@ def read_speed(path: str, *, model: str) -> Speed:
     return speed
 
 
-def _speed_of_run(status: Mapping[str, Any]) -> Speed:
+def _speed_of_run(status: Figures) -> Speed:
     gpu_hours = status["gpu_hours"]
     hours = gpu_hours or status["cpu_hours"]
     return Speed(
@@ -212,7 +215,7 @@ def _speed_of_run(status: Mapping[str, Any]) -> Speed:
     )
 
 
-def _speed_of_benchmark(figures: Mapping[str, Any]) -> Speed:
+def _speed_of_benchmark(figures: Figures) -> Speed:
     machine = figures["machine"]
     # On CPUs all cores worked on one variant; hours are told of one core.
     cores = 1 if machine["device_type"] == "cuda" else machine["threads"]

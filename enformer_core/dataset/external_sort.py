@@ -92,7 +92,8 @@ class BucketKeys:
             no_letters = np.asarray(pc.and_(no_ref, no_alt))
             bare = np.flatnonzero(no_start & no_letters)
             lines = alleles.select(["input_file", "input_line"])
-            codes[bare] = self._line_codes(lines.take(pa.array(bare)))
+            lines = lines.take(pa.array(bare))
+            codes[bare] = self._line_codes(lines)
         return codes
 
     def _line_codes(self, rows: pa.Table) -> RowCodes:
@@ -107,8 +108,11 @@ class BucketKeys:
         file_and_block = np.stack([file_of_row, line_blocks], axis=1)
         pairs, pair_of_row = np.unique(file_and_block, axis=0, return_inverse=True)
         names = files.dictionary.to_pylist()
-        codes = [self._line_code(names[file], block) for file, block in pairs.tolist()]
-        return np.array(codes, np.int64)[pair_of_row.reshape(-1)]
+        code_of_pair = np.array(
+            [self._line_code(names[file], block) for file, block in pairs.tolist()],
+            dtype=np.int64,
+        )
+        return code_of_pair[pair_of_row.reshape(-1)]
 
     def _line_code(self, file: str, line_block: int) -> int:
         key = BucketKey(self._without_letters, file, line_block)
@@ -162,7 +166,9 @@ class ExternalSorter:
     ) -> None:
         self.path = path
         self._contigs = contigs
-        self._keys = BucketKeys(contigs, _even_edges(contigs) if edges is None else edges)
+        if edges is None:
+            edges = _even_edges(contigs)
+        self._keys = BucketKeys(contigs, edges)
         self._batches_of: dict[BucketKey, list[int]] = defaultdict(list)
         self._rows_of: Counter[BucketKey] = Counter()
         self._batches_written = 0

@@ -49,16 +49,16 @@ def axis_positions(alleles: pa.Table, contigs: ContigLengths) -> RowPositions:
         A position for each row. Behind the last contig follow rows without a contig, by start, then those without a
         start.
     """
-    lengths = np.array(list(contigs.values()), dtype=np.int64)
+    lengths = np.fromiter(contigs.values(), np.int64)
     # One more place than bases, as an empty REF may start at a contig's very end:
     #   lengths 30 7 40 -> ends 31 39 80 -> first positions 1 32 40
     ends = np.cumsum(lengths + 1)
     firsts = np.append(ends - lengths, UNPLACED_AT)
     names = pa.array(list(contigs), pa.string())
     # Rows without a contig have the number behind the last, whose first position is UNPLACED_AT.
-    contig = _ints(pc.index_in(alleles["chrom"], names), null=len(contigs))
-    start = _ints(alleles["start"], null=0)
-    positions = firsts[contig] + start
+    contig = pc.index_in(alleles["chrom"], names)
+    positions = firsts[_ints(contig, null=len(contigs))]
+    positions += _ints(alleles["start"], null=0)
     no_start = np.asarray(pc.is_null(alleles["start"]))
     positions[no_start] = NO_START
     return positions
@@ -71,7 +71,8 @@ def sorted_alleles(alleles: pa.Table, contigs: ContigLengths) -> pa.Table:
     keys = alleles.select(TIE_BREAKERS).combine_chunks()
     keys = keys.append_column("position", pa.array(positions))
     columns = ("position", *TIE_BREAKERS)
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in columns])
+    ascending = [(name, "ascending") for name in columns]
+    order = pc.sort_indices(keys, sort_keys=ascending)
     # Most inputs are sorted already, and taking all rows costs as much as finding their order.
     as_they_are = np.arange(alleles.num_rows)
     if np.array_equal(order, as_they_are):
@@ -88,9 +89,9 @@ def changes(rows: pa.Table, columns: Sequence[str]) -> RowMask:
         before = values[:-1]
         after = values[1:]
         both_null = pc.and_(pc.is_null(before), pc.is_null(after))
+        equal = pc.equal(before, after)
         # Comparing with null gives null, which is neither equal nor different.
-        equal = pc.fill_null(pc.equal(before, after), False)
-        same = pc.or_(equal, both_null)
+        same = pc.or_(pc.fill_null(equal, False), both_null)
         changed[1:] |= ~np.asarray(same)
     return changed
 
@@ -186,7 +187,8 @@ def _flag_duplicates(alleles: pa.Table, repeated: RowMask) -> pa.Table:
     # polars' list.concat says the same in two lines and takes ten times as long.
     values = flags.flatten()
     duplicate = len(values)
-    values = pa.concat_arrays([values, pa.array([Flag.DUPLICATE.value])])
+    added = pa.array([Flag.DUPLICATE.value])
+    values = pa.concat_arrays([values, added])
     as_they_are = np.arange(duplicate)
     ends = np.cumsum(sizes)
     source = np.insert(as_they_are, ends[repeated], duplicate)

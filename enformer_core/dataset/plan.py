@@ -6,7 +6,7 @@ nor how it is stored (`plan_storage`).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, overload, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,7 @@ class Shard:
     rows: int
 
 
-class Shards(Sequence[Shard]):
+class Shards:
     """All shards of a plan, kept as columns: some 24 bytes each.
 
     Args:
@@ -55,7 +55,8 @@ class Shards(Sequence[Shard]):
         self._rows = np.array(rows, np.int64)
         # The row in its part is the row in the plan, minus the row at which this shard's part begins. Parts 0 0 1 1 and
         # rows 4 4 5 3: shards begin at rows 0 4 8 13 of the plan, their parts with shards 0 0 2 2, at rows 0 0 8 8.
-        row_in_plan = np.cumsum(self._rows) - self._rows
+        ends = np.cumsum(self._rows)
+        row_in_plan = ends - self._rows
         first_of_part = np.searchsorted(self._part, self._part)
         self._first_row = row_in_plan - row_in_plan[first_of_part]
 
@@ -67,18 +68,16 @@ class Shards(Sequence[Shard]):
     def __len__(self) -> int:
         return int(self._rows.size)
 
-    @overload
-    def __getitem__(self, index: int) -> Shard: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Shard, ...]: ...
-    def __getitem__(self, index: int | slice) -> Shard | tuple[Shard, ...]:
-        if isinstance(index, slice):
-            return tuple(self[number] for number in range(*index.indices(len(self))))
+    def __iter__(self) -> Iterator[Shard]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> Shard:
         # A range counts negative indices from the end, and raises IndexError as a sequence must.
-        number = range(len(self))[index]
+        number = range(len(self))[number]
+        contig = self._contig[number]
         return Shard(
             number=number,
-            chrom=self._contigs[self._contig[number]],
+            chrom=self._contigs[contig],
             part=int(self._part[number]),
             first_row=int(self._first_row[number]),
             rows=int(self._rows[number]),

@@ -80,6 +80,7 @@ class DraftPlan:
     def put(self, store: Store) -> Plan:
         """Store every part; those that are there already are the same by construction."""
         for number, part in enumerate(self.parts):
+            # One at a time: a plan of millions of alleles need not fit into memory.
             content = part if isinstance(part, bytes) else part.read_bytes()
             store.put_if_absent(plan_key(number), content)
         return Plan(StoredParts(store, len(self.parts)), self.shards)
@@ -103,7 +104,7 @@ class PlacedAlleles:
         contigs: the genome's.
         workers: threads.
         report: where progress is told.
-        sorter: the buckets.
+        external_sorter: the buckets.
     """
 
     records: int
@@ -114,7 +115,7 @@ class PlacedAlleles:
     contigs: ContigLengths
     workers: int
     report: Report
-    sorter: ExternalSorter
+    external_sorter: ExternalSorter
 
     def __enter__(self) -> "PlacedAlleles":
         return self
@@ -142,17 +143,18 @@ class PlacedAlleles:
             InputError: when scratch files cannot be written.
         """
         limit = self._audit_limit(audit)
-        alleles = AlleleSorter(self.contigs, window_starts, audit, limit)
-        sharder = Sharder(shard_size, alleles.boundaries)
+        allele_sorter = AlleleSorter(self.contigs, window_starts, audit, limit)
+        sharder = Sharder(shard_size, allele_sorter.boundaries)
 
         def read_sorted(bucket: Bucket) -> pa.Table:
-            return alleles.sort(bucket.read())
+            return allele_sorter.sort(bucket.read())
 
         # A pipeline: threads sort buckets ahead, this one cuts what is sorted, and threads encode what is cut.
         with ThreadPoolExecutor(self.workers) as pool:
             in_order = _map_in_order(pool, read_sorted, self._buckets(), self.workers)
             parts = self._parts(sharder, in_order)
-            written = _map_in_order(pool, self._write, enumerate(parts), 2 * self.workers)
+            numbered = enumerate(parts)
+            written = _map_in_order(pool, self._write, numbered, 2 * self.workers)
             files = list(written)
         return DraftPlan(
             parts=tuple(file.path for file in files),
@@ -164,18 +166,21 @@ class PlacedAlleles:
     def _audit_limit(self, audit: Audit | None) -> int:
         if audit is None:
             return 0
-        batches = self.sorter.read()
-        return audit.limit(pa.Table.from_batches([batch]) for batch in batches)
+        batches = self.external_sorter.read()
+        tables = (pa.Table.from_batches([batch]) for batch in batches)
+        return audit.limit(tables)
 
     def _buckets(self) -> Iterator[Bucket]:
-        for bucket in self.sorter.buckets(BUCKET_ROWS):
+        for bucket in self.external_sorter.buckets(BUCKET_ROWS):
+            # Variants of one gene, or of a dense study, lie in few of the genome's intervals.
             if bucket.rows > MAX_BUCKET_ROWS and bucket.can_be_divided:
-                finer = self.sorter.divide(bucket, BUCKET_ROWS)
+                finer = self.external_sorter.divide(bucket, BUCKET_ROWS)
                 yield from finer.buckets(BUCKET_ROWS)
             else:
                 yield bucket
 
     def _parts(self, sharder: Sharder, in_order: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        # Taken by one thread, and in order: where a shard ends hangs on all rows before it.
         done = 0
         for rows in in_order:
             yield from sharder.add(rows)
@@ -237,6 +242,7 @@ def gather(
     except BaseException:  # an interruption, too: nobody has a handle on the folder yet
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    # A Counter gives 0 for what never came.
     by_contig = {name: total.by_contig[name] for name in (*contigs, None)}
     return PlacedAlleles(
         records=total.records,
@@ -247,7 +253,7 @@ def gather(
         contigs=contigs,
         workers=workers,
         report=report,
-        sorter=sorter,
+        external_sorter=sorter,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -26,17 +27,18 @@ _READERS = 8  # threads; they wait for the store most of the time
 
 def part_to_parquet(part: pa.Table) -> bytes:
     """Encode a part of a plan; the bytes follow from the rows alone, in however many chunks they come."""
-    # Whole numbers are in order, or nearly so, and as differences take a few bits each.
     schema = part.schema
+    # Whole numbers are in order, or nearly so, and as differences take a few bits each.
     numbers = [field.name for field in schema if pa.types.is_int64(field.type)]
     # An id stands once, so that a dictionary would only add to it.
-    without_dictionary = {*numbers, "id"}
+    no_dictionary = {*numbers, "id"}
+    dictionary = [path for path in _paths(schema) if path not in no_dictionary]
     sink = io.BytesIO()
     pq.write_table(
         part.combine_chunks(),
         sink,
         compression="zstd",
-        use_dictionary=[path for path in _paths(schema) if path not in without_dictionary],
+        use_dictionary=dictionary,
         column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
         write_statistics=["chrom", "start"],
         write_page_checksum=True,
@@ -93,8 +95,8 @@ def read_plan(store: Store, parts: int) -> Plan:
     """
     shards = ShardsBuilder()
     with ThreadPoolExecutor(_READERS) as pool:
-        shards_of_parts = pool.map(lambda part: _shards_of_part(store, part), range(parts))
-        for part, shards_of_part in enumerate(shards_of_parts):
+        read_shards = partial(_shards_of_part, store)
+        for part, shards_of_part in enumerate(pool.map(read_shards, range(parts))):
             for chrom, rows in shards_of_part:
                 shards.append(chrom, part=part, rows=rows)
     return Plan(StoredParts(store, parts), shards.build())
@@ -106,8 +108,8 @@ def _shards_of_part(store: Store, number: int) -> list[tuple[str | None, int]]:
     # shards 5 5 5 6 6 -> firsts 0 3 -> sizes 3 2
     firsts = run_firsts(np.asarray(rows["shard"]))
     sizes = np.diff(firsts, append=rows.num_rows)
-    chroms = rows["chrom"].take(pa.array(firsts, pa.int64()))
-    return list(zip(chroms.to_pylist(), sizes.tolist(), strict=True))
+    chroms = rows["chrom"].take(pa.array(firsts, pa.int64())).to_pylist()
+    return list(zip(chroms, sizes.tolist(), strict=True))
 
 
 def read_shard(store: Store, shard: Shard) -> pa.Table:

@@ -26,7 +26,12 @@ RowNumbers = Int64[np.ndarray, " chosen"]
 _AIMED_AT_SHARDS = 64  # of a small run, so that a few dozen workers have something to share
 
 
-def default_shard_size(rows: int, *, least: int = 8, most: int = 2_000) -> int:
+def default_shard_size(
+    rows: int,
+    *,
+    least: int = 8,
+    most: int = 2_000,
+) -> int:
     """Rows of a shard where nobody says how many: some 64 shards a run, of `least` to `most` rows each.
 
     The defaults are for alleles. A tile has 896 rows of values: see `TILES_LEAST` and `TILES_MOST`.
@@ -111,18 +116,20 @@ class Sharder:
             self._part.shard_rows.append(size)
             self._shards.append(chrom, part=self._parts_closed, rows=size)
         if len(firsts) > 1:
-            self._part.tables.append(rows.slice(taken, firsts[-1] - taken))
+            end = firsts[-1]
+            self._part.tables.append(rows.slice(taken, end - taken))
 
     def _close_part(self) -> pa.Table:
         part = self._part
         self._part = _Part()
         self._parts_closed += 1
         # The last shards so far, 5 and 6, of 3 and 2 rows: 5 5 5 6 6
-        first_shard = len(self._shards) - len(part.shard_rows)
-        numbers = np.arange(first_shard, len(self._shards))
+        shards = len(self._shards)
+        numbers = np.arange(shards - len(part.shard_rows), shards)
         shard_of_row = np.repeat(numbers, part.shard_rows)
         rows = pa.concat_tables(part.tables)
-        return rows.append_column("shard", pa.array(shard_of_row, pa.int64()))
+        column = pa.array(shard_of_row, pa.int64())
+        return rows.append_column("shard", column)
 
 
 def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
@@ -139,7 +146,8 @@ def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
     rows = boundaries.new_contig.size
     contig_firsts = np.flatnonzero(boundaries.new_contig).tolist()
     firsts = []
-    for contig_first, contig_end in pairwise([*contig_firsts, rows]):
+    contig_edges = [*contig_firsts, rows]
+    for contig_first, contig_end in pairwise(contig_edges):
         first = contig_first
         while first < contig_end:
             firsts.append(first)

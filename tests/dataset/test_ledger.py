@@ -240,7 +240,7 @@ def test_any_damage_is_found_and_named(store, run, place, harm, found):
 
 
 def test_a_missing_receipt_makes_a_run_incomplete_not_damaged(store, run):
-    for shard in run[1].shards[:2]:
+    for shard in list(run[1].shards)[:2]:
         shard_scorer(store, run[0])(ShardWork(shard))
     verdict = verify_run(store, run[0])
     assert verdict.problems == ()
