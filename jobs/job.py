@@ -16,8 +16,9 @@ from enformer_core.analyses.base import Analysis, WorkerFactory
 from enformer_core.dataset.codec import Footer, to_parquet
 from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, read_plan
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan import Plan
+from enformer_core.dataset.plan_builder import DraftPlan
+from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.receipts import Manifest
 from enformer_core.dataset.run import PlanSummary, Run, check_same, identity_digest, read_run
 from enformer_core.dataset.shard_task import ShardTask
@@ -108,7 +109,7 @@ class Job:
             )
             return run, self._put(run, draft)
 
-    def _put(self, run: Run, draft: Drafted) -> Plan:
+    def _put(self, run: Run, draft: DraftPlan) -> Plan:
         run.claim(self.store)
         self._check_store()
         footer = Footer("tracks", run.digest, run.notice)

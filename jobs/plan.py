@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from enformer_core.analyses.cost import Work, count_work, output_bytes, read_speed, total_operations
+from enformer_core.analyses.cost import (
+    PassOperations,
+    Work,
+    count_work,
+    output_bytes,
+    read_speed,
+    total_operations,
+)
 from enformer_core.analyses.model_inputs import located
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
@@ -87,7 +94,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
     speed = None
     if settings.benchmark is not None:
         speed = read_speed(settings.benchmark, model=settings.model)
-    tower, rest = pass_operations(settings.model, settings.head, tracks)
+    operations = PassOperations(*pass_operations(settings.model, settings.head, tracks))
     readings = spec.conventions.readings
     with variants.read(progress=planning_progress, warn=warn) as (alleles, removed):
         draft = variants.draft(
@@ -97,9 +104,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             audit=spec.audit_sample(seed=""),
         )
         work = count_work(draft.parts)
-        operations = total_operations(
-            work, settings.engine, readings=readings, tower=tower, rest=rest
-        )
+        total = total_operations(work, settings.engine, readings=readings, operations=operations)
         hours = None if speed is None else speed.hours(work, settings.engine, readings=readings)
         price = settings.price_per_hour
         return Outlook(
@@ -111,7 +116,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             shards=len(draft.shards),
             windows=work.windows,
             alts=work.alts,
-            tflop=operations / 1e12,
+            tflop=total / 1e12,
             output_bytes=_output_bytes(spec, work, len(tracks)),
             device=None if speed is None else speed.device,
             hours=hours,

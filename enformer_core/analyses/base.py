@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 import pyarrow as pa
 
 from enformer_core.dataset.ledger import Committed, Ledger, ShardValues, Tables
-from enformer_core.dataset.plan import read_shard
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan_builder import DraftPlan
+from enformer_core.dataset.plan_storage import read_shard
 from enformer_core.dataset.receipts import AuditedAllele, Manifest, Provenance
 from enformer_core.dataset.run import Identity
 from enformer_core.dataset.run_type import RunType
@@ -111,7 +111,7 @@ class DraftInput(Protocol):
     @property
     def filtered(self) -> Mapping[str, int]: ...  # noqa: D102
 
-    def draft(self, seed: str) -> Drafted:
+    def draft(self, seed: str) -> DraftPlan:
         """Sort and cut the rows into shards; `seed` decides whatever is drawn by chance."""
         ...
 

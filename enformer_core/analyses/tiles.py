@@ -23,18 +23,13 @@ from enformer_core.analyses.base import (
 )
 from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.dataset.ledger import Tables
-from enformer_core.dataset.plan import (
-    TILES_LEAST,
-    TILES_MOST,
-    default_shard_size,
-    make_tile_plan,
-)
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
 from enformer_core.dataset.receipts import Manifest, Provenance
 from enformer_core.dataset.run import Identity, Run
 from enformer_core.dataset.run_type import RunType, ValueTable
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA, TILES_SCHEMA
 from enformer_core.dataset.shard_task import LeftOut
+from enformer_core.dataset.sharding import TILES_LEAST, TILES_MOST, default_shard_size
 from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import N_CODE
 from enformer_core.genome.fasta import Genome
@@ -174,9 +169,9 @@ class _TileDraft:
     def rows(self) -> int:
         return self.tiles.num_rows
 
-    def draft(self, seed: str) -> Drafted:
+    def draft(self, seed: str) -> DraftPlan:
         del seed  # nothing is drawn by chance
-        return Drafted.of(make_tile_plan(self.tiles, self.shard_rows))
+        return draft_tiles(self.tiles, self.shard_rows)
 
 
 def tiles_of(genome: Genome, regions: Regions, geometry: Geometry) -> pa.Table:

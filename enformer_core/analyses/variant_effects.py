@@ -24,7 +24,7 @@ from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import ShowProgress, VariantInput
 from enformer_core.dataset.codec import convert
 from enformer_core.dataset.keys import RUN_KEY
-from enformer_core.dataset.plan_builder import Drafted, Gathered
+from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles
 from enformer_core.dataset.receipts import Manifest
 from enformer_core.dataset.run import Identity, Run
 from enformer_core.dataset.run_type import RunType, ValueTable
@@ -181,7 +181,7 @@ class _AlleleDraft:
     """Alleles that were read, ready to be planned."""
 
     analysis: VariantEffects
-    alleles: Gathered
+    alleles: PlacedAlleles
     filtered: Mapping[str, int]
 
     @property
@@ -196,7 +196,7 @@ class _AlleleDraft:
     def records(self) -> int:
         return self.alleles.records
 
-    def draft(self, seed: str) -> Drafted:
+    def draft(self, seed: str) -> DraftPlan:
         spec = self.analysis.spec
         return self.analysis.variants.draft(
             self.alleles,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from enformer_core.dataset.plan import default_shard_size
-from enformer_core.dataset.plan_builder import Drafted, Gathered, Report, gather
+from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
+from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.conventions import Conventions
@@ -57,7 +57,7 @@ class VariantInput:
     @contextmanager
     def read(
         self, *, progress: ShowProgress, warn: Callable[[str], None]
-    ) -> Iterator[tuple[Gathered, Mapping[str, int]]]:
+    ) -> Iterator[tuple[PlacedAlleles, Mapping[str, int]]]:
         """Read and harmonise all alleles of the input that the filters leave, while the block lasts.
 
         Args:
@@ -86,8 +86,8 @@ class VariantInput:
             yield alleles, removed
 
     def draft(
-        self, alleles: Gathered, conventions: Conventions, *, bin_bp: int, audit: Audit
-    ) -> Drafted:
+        self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: Audit
+    ) -> DraftPlan:
         """Cut the alleles into shards.
 
         Args:
@@ -136,7 +136,7 @@ class VariantInput:
         for source in sources:
             yield from source.batches(details=self.filters.needs_details)
 
-    def _check_any(self, alleles: Gathered, removed: Mapping[str, int]) -> None:
+    def _check_any(self, alleles: PlacedAlleles, removed: Mapping[str, int]) -> None:
         if not alleles.alleles:
             named = ", ".join(file.given for file in self.files)
             filters = f"; filters took out {dict(removed)}" if removed else ""

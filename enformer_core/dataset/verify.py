@@ -14,7 +14,8 @@ from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import plan_key, receipt_key, table_key
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, Shard, read_plan
+from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.receipts import Receipt
 from enformer_core.dataset.run_type import ValueTable, count_statuses
 from enformer_core.dataset.summary import Totals

@@ -16,16 +16,12 @@ from enformer_core.analyses.tiles import TileComputation, TilesType, tile_bins, 
 from enformer_core.dataset.codec import from_parquet, readable_json, to_parquet
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import chrom_of_key, receipt_key, table_key
-from enformer_core.dataset.plan import (
-    default_shard_size,
-    make_tile_plan,
-    plan_to_parquet,
-    read_plan,
-    write_plan,
-)
+from enformer_core.dataset.plan_builder import draft_tiles
+from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA
 from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome.fasta import Genome
@@ -117,16 +113,16 @@ def test_the_whole_genome_has_each_base_once(toy):
 
 
 def test_tiles_are_cut_into_shards_of_one_contig(toy):
-    plan = make_tile_plan(tiles_of(toy, read_regions(None, toy), TOY), 2)
-    assert sum(shard.rows for shard in plan.shards) == 6 * 1 + 3 * 2 + 3 + 5 + 3
-    assert [(shard.chrom, shard.rows) for shard in plan.shards[-5:]] == [
+    draft = draft_tiles(tiles_of(toy, read_regions(None, toy), TOY), 2)
+    assert sum(shard.rows for shard in draft.shards) == 6 * 1 + 3 * 2 + 3 + 5 + 3
+    assert [(shard.chrom, shard.rows) for shard in list(draft.shards)[-5:]] == [
         ("chr97", 2),
         ("chr97", 2),
         ("chr97", 1),
         ("gap", 2),
         ("gap", 1),
     ]
-    assert plan.counts() == {"all_n": 1, "ok": 22}
+    assert draft.by_status == {"all_n": 1, "ok": 22}
     assert [default_shard_size(tiles, least=1, most=8) for tiles in (1, 64, 65, 27_000)] == [
         1,
         1,
@@ -276,17 +272,15 @@ def test_a_prediction_does_not_depend_on_what_came_before(model, genome):
 def make_run(root, genome, *, regions=None, shard_size=2):
     store = LocalStore(root)
     tiles = tiles_of(genome, read_regions(regions, genome), small_enformer().geometry)
-    plan = make_tile_plan(tiles, shard_size)
-    contents = plan_to_parquet(plan)
+    draft = draft_tiles(tiles, shard_size)
     run = toy_run(
         toy_identity("tiles", tracks=5),
-        sha256=[sha256(content) for content in contents],
-        shards=len(plan.shards),
-        by_status=plan.counts(),
+        sha256=draft.sha256,
+        shards=len(draft.shards),
+        by_status=draft.by_status,
     )
     run.claim(store)
-    write_plan(store, contents)
-    return store, run, plan
+    return store, run, draft.put(store)
 
 
 def ledger_of(store, run):
@@ -322,7 +316,7 @@ def whole(genome, tmp_path_factory):
 
 def test_a_finished_run_has_each_bin_once_and_verifies(whole, genome):
     store, run, plan, manifest = whole
-    assert read_plan(store, 1).shards == plan.shards
+    assert list(read_plan(store, 1).shards) == list(plan.shards)
     assert manifest.rows == 5
     assert manifest.by_status == {"all_n": 1, "ok": 4}
     verdict = verify_run(ledger_of(store, run))

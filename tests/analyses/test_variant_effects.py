@@ -14,7 +14,7 @@ from cluster.pool import Splittable, StagedFunction
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
 from enformer_core.dataset.ledger import Committed
-from enformer_core.dataset.plan import Shard, make_plan, plan_to_parquet, write_plan
+from enformer_core.dataset.plan import Shard
 from enformer_core.dataset.shard_task import ShardTask, TrialResult
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation.toy import (
@@ -28,19 +28,20 @@ from tests.simulation.toy import (
     ToyScorer,
     make_toy_plan,
 )
+from tests.support.plans import decoded, make_draft
 from tests.support.toy_runs import scoring_worker, toy_ledger
 
 
-def _plan():
+def _draft():
     """The toy's alleles, each contig's in one shard."""
     placed = make_toy_plan().parts[0].select(PLACED_SCHEMA.names).to_pylist()
     table = pa.Table.from_pylist([row | {"flags": []} for row in placed], schema=PLACED_SCHEMA)
-    return make_plan(table, CONTIGS, 100, window_starts=lambda starts: starts - 98_303)
+    return make_draft(table, CONTIGS, 100, window_starts=lambda starts: starts - 98_303)
 
 
-PLAN = _plan()
+DRAFT = _draft()
 
-FIRST = PLAN.shards[0]
+FIRST = DRAFT.shards[0]
 """The nine alleles of chr1, at 5, 9, 9 (a duplicate), 12, 20, 31, 40, 41 and 52."""
 
 STARTS = (5, 9, 9, 12, 20, 31, 40, 41, 52)
@@ -67,7 +68,7 @@ class World:
 
     def __init__(self, poison=frozenset()):
         self.store, self.scored, self.poison = CountingHeap(), [], poison
-        write_plan(self.store, plan_to_parquet(PLAN))
+        DRAFT.put(self.store)
         self.store.asked.clear()
         self.before = dict(self.store.objects)
         self.scorer = scoring_worker(
@@ -97,8 +98,8 @@ class World:
 
 def test_the_toy_is_what_these_tests_take_it_for():
     assert (FIRST.chrom, FIRST.rows) == ("chr1", len(STARTS))
-    assert tuple(PLAN.parts[0].slice(0, FIRST.rows)["start"].to_pylist()) == STARTS
-    assert sum(shard.rows for shard in PLAN.shards) == ALLELES
+    assert tuple(decoded(DRAFT).parts[0].slice(0, FIRST.rows)["start"].to_pylist()) == STARTS
+    assert sum(shard.rows for shard in DRAFT.shards) == ALLELES
 
 
 def test_it_is_what_pools_take_apart_and_what_workers_do():

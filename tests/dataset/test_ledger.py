@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from enformer_core.dataset.codec import from_parquet
-from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.digests import content_digest
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY, chrom_of_key, receipt_key, table_key
-from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.shard_task import ShardTask
@@ -20,6 +19,7 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from tests.dataset.test_plan import CONTIGS, table
+from tests.support.plans import make_draft
 from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
 
 ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
@@ -56,18 +56,15 @@ def store(tmp_path):
 
 @pytest.fixture
 def run(store):
-    plan = make_plan(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    contents = plan_to_parquet(plan)
-    digests = [sha256(content) for content in contents]
+    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
     run = toy_run(
         toy_identity(statistics=("sad", "d1")),
-        sha256=digests,
-        shards=len(plan.shards),
-        by_status=plan.counts(),
+        sha256=draft.sha256,
+        shards=len(draft.shards),
+        by_status=draft.by_status,
     )
     run.claim(store)
-    write_plan(store, contents)
-    return run, plan
+    return run, draft.put(store)
 
 
 def shard_scorer(store, run, scorer=None):
@@ -237,7 +234,7 @@ def test_any_damage_is_found_and_named(store, run, place, harm, found):
 
 
 def test_a_missing_receipt_makes_a_run_incomplete_not_damaged(store, run):
-    for shard in run[1].shards[:2]:
+    for shard in list(run[1].shards)[:2]:
         shard_scorer(store, run[0])(ShardTask(shard))
     verdict = verify_run(toy_ledger(store, run[0]))
     assert verdict.problems == ()

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from enformer_core.analyses.allele_scoring import Scorer
-from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.run import check_same, identity_digest
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
@@ -48,6 +47,7 @@ from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import place_alleles
 from enformer_core.variants.readers import read_alleles
+from tests.support.plans import make_draft
 from tests.support.seeded import seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
@@ -130,14 +130,14 @@ def score_vcf(
     vcf = root / "in.vcf"
     vcf.write_text(HEADER + records)
     placed = place_alleles(read_alleles([vcf]), genome, max_allele_bp=1000)
-    plan = make_plan(
+    draft = make_draft(
         placed,
         genome.contigs,
         shard_size,
         window_starts=lambda starts: window_start(starts, conventions, bin_bp),
     )
     store = LocalStore(root / "run")
-    write_plan(store, plan_to_parquet(plan))
+    plan = draft.put(store)
     score = scoring_worker(scorer, toy_ledger(store), conventions, tracks)
     for shard in plan.shards:
         score(ShardTask(shard))

@@ -22,7 +22,7 @@ import pyarrow as pa
 import cluster.worker_process
 import enformer_core.analyses.base
 import enformer_core.dataset.ledger
-import enformer_core.dataset.plan
+import enformer_core.dataset.plan_storage
 import enformer_core.dataset.run
 import jobs.cli
 import jobs.interruption
@@ -345,7 +345,12 @@ def inhabited(world: World) -> Iterator[World]:
     stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
     handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
     with contextlib.ExitStack() as stack:
-        for module in (ledger, enformer_core.dataset.plan, cluster.worker_process, jobs.watch):
+        for module in (
+            ledger,
+            enformer_core.dataset.plan_storage,
+            cluster.worker_process,
+            jobs.watch,
+        ):
             stack.enter_context(mock.patch.object(module, "ThreadPoolExecutor", VirtualThreads))
         for owner, name, value in (
             (cluster.worker_process, "threading", virtual),
@@ -364,7 +369,7 @@ def inhabited(world: World) -> Iterator[World]:
             (ledger, "to_parquet", memory.to_parquet),
             (ledger, "from_parquet", memory.from_parquet),
             (ledger, "content_digest", memory.content_digest),
-            (enformer_core.dataset.plan, "pq", memory.parquet),
+            (enformer_core.dataset.plan_storage, "pq", memory.parquet),
             (jobs.cli, "_parser", _parser),
             (sys, "argv", ["enformer-ray", *COMMAND]),
             (sys, "stderr", world.log),

@@ -25,10 +25,10 @@ from enformer_core.analyses.base import (
 from enformer_core.analyses.variant_effects import VariantEffectsType
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import sha256
-from enformer_core.dataset.keys import plan_key, table_key
+from enformer_core.dataset.keys import table_key
 from enformer_core.dataset.ledger import Tables
-from enformer_core.dataset.plan import Plan, Shard, make_plan, plan_to_parquet
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.run import Identity, ModelIdentity, ReferenceIdentity, TracksIdentity
 from enformer_core.dataset.shard_task import ShardTask
@@ -39,6 +39,7 @@ from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation import memory
 from tests.simulation.faults import Kind
 from tests.simulation.world import Hub
+from tests.support.plans import decoded, make_draft
 from tests.support.toy_runs import score_spec, scoring_worker, toy_ledger
 
 CONTIGS = {"chr1": 1000, "chr2": 1000}
@@ -62,8 +63,8 @@ PLACES = sorted(
 
 
 @cache
-def make_toy_plan() -> Plan:
-    """Six shards of about three rows; one row is a duplicate, one has no place."""
+def draft() -> DraftPlan:
+    """The plan, encoded: six shards of about three rows; one row is a duplicate, one has no place."""
     columns = {
         "input_file": ["a.vcf"] * ALLELES,
         "input_line": list(range(1, ALLELES + 1)),
@@ -79,7 +80,13 @@ def make_toy_plan() -> Plan:
         pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA
     ]
     placed = pa.table(arrays, schema=PLACED_SCHEMA)
-    return make_plan(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
+    return make_draft(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
+
+
+@cache
+def make_toy_plan() -> Plan:
+    """The plan, with its rows in memory."""
+    return decoded(draft())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +108,6 @@ def identity_of(content: bytes = INPUT) -> ToyIdentity:
         conventions=CONVENTIONS,
         input=sha256(content),
     )
-
-
-@cache
-def draft() -> Drafted:
-    """The plan, encoded."""
-    return Drafted.of(make_toy_plan())
 
 
 class PoisonError(Exception):
@@ -164,7 +165,7 @@ class ToyDraft:
     records: int = ALLELES
     filtered: Mapping[str, int] = field(default_factory=dict)
 
-    def draft(self, seed: str) -> Drafted:
+    def draft(self, seed: str) -> DraftPlan:
         return draft()
 
 
@@ -260,8 +261,7 @@ def tables_of(
 ) -> dict[str, pa.Table]:
     """The tables that a shard has when nothing befalls it on machines of one kind, but that these alleles fail."""
     plan, store = make_toy_plan(), Heap()
-    for part, content in enumerate(plan_to_parquet(plan)):
-        store.put_if_absent(plan_key(part), content)
+    draft().put(store)
     scorer = scoring_worker(
         ToyScorer(hardware, lambda allele: None),
         toy_ledger(store),
