@@ -41,7 +41,7 @@ from benchmarks.reading import READERS, read
 from enformer_core.dataset.plan import Audit, default_shard_size
 from enformer_core.dataset.plan_builder import gather
 from enformer_core.genome.alphabet import decode
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.harmonise import place_alleles
@@ -138,7 +138,7 @@ class Planned:
 
 def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
     """Plan one file; runs in a process of its own."""
-    genome = MappedGenome(fasta)
+    genome = Genome(fasta)
     store = LocalStore(folder / f"run-{os.getpid()}")
     began = time.perf_counter()
     seed = input_digests([vcf])[0]["sha256"]
@@ -237,7 +237,7 @@ class Material:
         """A sorted VCF with so many records, compressed by bgzip."""
         import pysam
 
-        genome = MappedGenome(self.fasta)
+        genome = Genome(self.fasta)
         path, total = self.folder / f"{records}.vcf.gz", sum(self.lengths.values())
         plain, done, passed_bp = self.folder / "plain.vcf", 0, 0
         with plain.open("wb") as out:
@@ -268,7 +268,7 @@ class Material:
         ).encode()
 
     def _records(
-        self, genome: MappedGenome, name: str, within: range, numbers: np.ndarray
+        self, genome: Genome, name: str, within: range, numbers: np.ndarray
     ) -> pa.Table:
         """A record for each number, with REFs of the genome, which start in this range of a contig."""
         longest, count = 11, numbers.size
@@ -353,7 +353,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
     _say("genome")
     material.write_genome()
     began = time.perf_counter()
-    bases = sum(MappedGenome(material.fasta).contigs.values())
+    bases = sum(Genome(material.fasta).contigs.values())
     codes_s = time.perf_counter() - began
     plans: dict[int, list[dict[str, Any]]] = {}
     compared: dict[str, list[float]] = {case: [] for case in BCFTOOLS}

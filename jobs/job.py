@@ -26,7 +26,7 @@ from enformer_core.dataset.run import SCORE_VERSION, Run, check_same, read_run
 from enformer_core.dataset.run_types import RunKind
 from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.errors import DatasetError, InputError, StorageError
-from enformer_core.genome.fasta import Genome, MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.registry import ModelSource
 from enformer_core.models.tracks.selector import select_tracks
@@ -134,7 +134,7 @@ class ModelLoader:
                 f"{source.weights}: sha256 is {found} on {platform.node()}, and {self.weights_sha256} where the run "
                 "was planned. Give every node the same file."
             )
-        return source.build(device), MappedGenome(located(self.named[0])), device
+        return source.build(device), Genome(located(self.named[0])), device
 
     def _source(self) -> ModelSource:
         return ModelSource(self.model, located(self.named[1]))
@@ -169,7 +169,7 @@ def find_named(settings: RunSettings, source: ModelSource) -> RunRequest:
     return RunRequest(
         settings=settings,
         source=source,
-        genome=MappedGenome(located(settings.genome)),
+        genome=Genome(located(settings.genome)),
         tracks=tracks,
         store=store,
         workers=choose_workers(settings, source),

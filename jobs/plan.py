@@ -10,7 +10,7 @@ from pathlib import Path
 from enformer_core.analyses.cost import Work, count_work, output_bytes, read_speed, total_operations
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import model_config, model_tracks, pass_operations
 from enformer_core.models.tracks.selector import select_tracks
 from jobs import exit_codes
@@ -70,7 +70,7 @@ def plan(settings: PlanSettings) -> int:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
     geometry = model_config(settings.model).geometry
     conventions = conventions_of(settings, geometry)
-    asked = find_alleles(settings, geometry, conventions, MappedGenome(located(settings.genome)))
+    asked = find_alleles(settings, geometry, conventions, Genome(located(settings.genome)))
     outlook = _look_ahead(settings, asked)
     print(json.dumps(asdict(outlook)) if settings.json else _text(outlook))
     check_memory(settings)
