@@ -38,7 +38,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from benchmarks.reading import READERS, read
-from enformer_core.dataset.plan import Audit, default_shard_size
+from enformer_core.dataset.plan import AuditSample, default_shard_size
 from enformer_core.dataset.plan_builder import gather
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.fasta import Genome
@@ -155,7 +155,7 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
         drafted = gathered.draft(
             default_shard_size(gathered.alleles),
             window_starts=lambda starts: starts - CENTRE_INDEX,
-            audit=Audit(0.001, 3, seed),
+            audit=AuditSample(0.001, 3, seed),
         )
         drawn_up = time.perf_counter()
         scratch_bytes = sum(file.stat().st_size for file in gathered.folder.iterdir())

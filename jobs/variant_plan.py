@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from enformer_core.dataset.plan import Audit, default_shard_size
+from enformer_core.dataset.plan import AuditSample, default_shard_size
 from enformer_core.dataset.plan_builder import Drafted, Gathered, gather
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
@@ -93,7 +93,7 @@ class AskedAlleles:
             window_starts=lambda starts: window_start(
                 starts, self.conventions, self.geometry.bin_bp
             ),
-            audit=Audit(self.audit_fraction, AUDITED_AT_LEAST, seed),
+            audit=AuditSample(self.audit_fraction, AUDITED_AT_LEAST, seed),
         )
 
     def _gather(self, batches: Iterable[pa.Table], tally: Tally) -> Gathered:

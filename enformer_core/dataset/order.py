@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64
 
-from enformer_core.variants.hashing import Audit, scored_rows
+from enformer_core.variants.hashing import AuditSample, scored_rows
 
 Positions = Int64[np.ndarray, " rows"]
 
@@ -100,12 +100,12 @@ class Preparation:
         contigs: the genome's contigs; their order is the plan's.
         window_starts: first bases of the windows in which alleles that start at these positions are scored.
         audit: which alleles to score twice, or None.
-        audit_limit: as `Audit.limit` found it over all alleles of the run.
+        audit_limit: as `AuditSample.limit` found it over all alleles of the run.
     """
 
     contigs: Mapping[str, int]
     window_starts: WindowStarts
-    audit: Audit | None
+    audit: AuditSample | None
     audit_limit: int
 
     def __call__(self, alleles: pa.Table) -> pa.Table:

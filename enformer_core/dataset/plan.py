@@ -21,12 +21,12 @@ from enformer_core.dataset.run_types import count_statuses
 from enformer_core.dataset.sharding import Divider
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 
 __all__ = [
     "TILES_LEAST",
     "TILES_MOST",
-    "Audit",
+    "AuditSample",
     "Plan",
     "Shard",
     "Shards",
@@ -163,7 +163,7 @@ def make_plan(
     shard_size: int,
     *,
     window_starts: WindowStarts,
-    audit: Audit | None = None,
+    audit: AuditSample | None = None,
 ) -> Plan:
     """Sort alleles, give them their windows, mark duplicates, draw the audited ones, and cut shards, all in memory.
 

@@ -37,7 +37,7 @@ from enformer_core.dataset.plan import (
 )
 from enformer_core.dataset.sharding import Divider
 from enformer_core.storage.store import Store
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 
 UNIT_ROWS = 1 << 17
 """Alleles that are sorted at once, where stretches of the genome hold fewer: some 50 MB while they are."""
@@ -128,7 +128,7 @@ class Gathered:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def draft(
-        self, shard_size: int, *, window_starts: WindowStarts, audit: Audit | None = None
+        self, shard_size: int, *, window_starts: WindowStarts, audit: AuditSample | None = None
     ) -> Drafted:
         """Sort, cut and encode the plan; arguments as for `plan.make_plan`.
 

@@ -13,7 +13,13 @@ from enformer_core.dataset import external_sort, plan_builder, sharding
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import plan_key
 from enformer_core.dataset.order import Preparation
-from enformer_core.dataset.plan import Audit, make_plan, plan_to_parquet, read_plan, read_shard
+from enformer_core.dataset.plan import (
+    AuditSample,
+    make_plan,
+    plan_to_parquet,
+    read_plan,
+    read_shard,
+)
 from enformer_core.dataset.plan_builder import Drafted, gather
 from enformer_core.dataset.sharding import Divider
 from enformer_core.errors import InputError
@@ -22,7 +28,7 @@ from enformer_core.variants.table import PLACED_SCHEMA
 
 CONTIGS = {"chr2": 30, "chrUn*1": 7, "chr10": 40}
 
-AUDIT = Audit(0.2, 3, "run")
+AUDIT = AuditSample(0.2, 3, "run")
 
 
 def window_starts(starts):
@@ -162,7 +168,13 @@ def test_in_memory_it_is_what_the_documentation_says(rows, shard_size):
         }
     ),
     audit=st.sampled_from(
-        [None, Audit(0.0, 3, "run"), Audit(1e-12, 3, "run"), AUDIT, Audit(1.0, 3, "run")]
+        [
+            None,
+            AuditSample(0.0, 3, "run"),
+            AuditSample(1e-12, 3, "run"),
+            AUDIT,
+            AuditSample(1.0, 3, "run"),
+        ]
     ),
 )
 def test_a_stream_gives_the_same_bytes(
