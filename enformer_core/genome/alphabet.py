@@ -43,7 +43,9 @@ def encode(letters: str) -> Codes:
     Raises:
         ValueError: when a letter is no nucleotide, naming it and its position, counted from 1.
     """
-    codes = CODE_OF_LETTER[np.frombuffer(letters.encode("latin-1"), dtype=np.uint8)]
+    # Latin-1 has one byte for each letter that it knows, so positions in letters and bytes are the same.
+    bytes_of_letters = np.frombuffer(letters.encode("latin-1"), np.uint8)
+    codes = CODE_OF_LETTER[bytes_of_letters]
     illegal = np.flatnonzero(codes == ILLEGAL_CODE)
     if illegal.size:
         first = int(illegal[0])
@@ -53,7 +55,8 @@ def encode(letters: str) -> Codes:
 
 def decode(codes: Codes) -> str:
     """Turn codes to upper-case letters, one for each base."""
-    letters = np.frombuffer(LETTER_OF_CODE, dtype=np.uint8)[codes]
+    table = np.frombuffer(LETTER_OF_CODE, np.uint8)
+    letters = table[codes]
     return letters.tobytes().decode("ascii")
 
 

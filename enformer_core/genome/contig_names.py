@@ -4,11 +4,15 @@ Knows names only. Whether the sequence is the same is shown by REF.
 """
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
+
+Lengths = Mapping[str, int]
+"""Length in bp of each contig."""
 
 _PLINK_CODES: Mapping[str, str] = {
     "23": "X",
@@ -48,26 +52,31 @@ class KnownContig:
 @lru_cache(maxsize=1)
 def known_contigs() -> tuple[KnownContig, ...]:
     """Read the chromosomes of known human and mouse assemblies from the table beside this module, once."""
-    table = resources.files(__package__).joinpath("assemblies.tsv").read_text(encoding="utf-8")
-    lines = [line for line in table.splitlines() if not line.startswith("#")]
-    return tuple(
-        KnownContig(
-            assembly=row["assembly"],
-            chromosome=row["chromosome"],
-            length_bp=int(row["length_bp"]) if row["length_bp"] else None,
-            accessions=tuple(name for name in (row["refseq"], row["genbank"]) if name),
-        )
-        for row in csv.DictReader(lines, delimiter="\t")
+    table = resources.files(__package__) / "assemblies.tsv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t")
+    return tuple(_known_contig(row) for row in rows)
+
+
+def _known_contig(row: Mapping[str, str]) -> KnownContig:
+    accessions = (row["refseq"], row["genbank"])
+    return KnownContig(
+        assembly=row["assembly"],
+        chromosome=row["chromosome"],
+        length_bp=int(row["length_bp"]) if row["length_bp"] else None,
+        accessions=tuple(name for name in accessions if name),
     )
 
 
 @lru_cache(maxsize=1)
 def _by_accession() -> Mapping[str, KnownContig]:
-    contigs = {name: contig for contig in known_contigs() for name in contig.accessions}
-    return MappingProxyType(contigs)
+    by_accession: dict[str, KnownContig] = {}
+    for contig in known_contigs():
+        by_accession |= dict.fromkeys(contig.accessions, contig)
+    return MappingProxyType(by_accession)
 
 
-def reconcile_contigs(names: Iterable[str], genome_contigs: Mapping[str, int]) -> dict[str, str]:
+def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str, str]:
     """Return the genome's own name for each name that means one of its contigs.
 
     The same name comes first; then names that differ by `chr` (in any case), by a leading 0, by `M` for `MT`, or that
@@ -78,11 +87,11 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Mapping[str, int]) -
 
     Args:
         names: as in the input.
-        genome_contigs: the genome's contigs with their lengths in bp.
+        genome_contigs: the genome's own.
     """
-    by_bare_name: dict[str, list[str]] = {}
+    by_bare_name = defaultdict(list)
     for contig in genome_contigs:
-        by_bare_name.setdefault(_bare_name(contig), []).append(contig)
+        by_bare_name[_bare_name(contig)].append(contig)
     plink_codes = _PLINK_CODES if _may_be_human(by_bare_name) else {}
     own_names: dict[str, str] = {}
     for name in names:
@@ -90,8 +99,9 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Mapping[str, int]) -
             own_names[name] = name
             continue
         bare = _bare_name(name)
-        plink_name = plink_codes.get(bare, "")
-        candidates = by_bare_name.get(bare) or by_bare_name.get(plink_name, [])
+        if bare not in by_bare_name:
+            bare = plink_codes.get(bare, bare)  # a contig that is called 23 is not X
+        candidates = by_bare_name.get(bare, [])
         if name in _by_accession():
             candidates = [contig for contig in candidates if _may_be_same(name, contig)]
         if len(candidates) == 1:
@@ -104,15 +114,16 @@ def _bare_name(name: str) -> str:
     known = _by_accession().get(name)
     if known is not None:
         return known.chromosome
-    has_prefix = name[:3].lower() == "chr" and len(name) > 3
-    bare = name[3:] if has_prefix else name
+    bare = name
+    if name[:3].lower() == "chr" and name != name[:3]:
+        bare = name[3:]
     upper = bare.upper()
     if upper in {"M", "MT"}:
         return "MT"
     if upper in {"X", "Y"}:
         return upper
     if bare.isdecimal():
-        return bare.lstrip("0") or bare
+        return bare.lstrip("0") or bare  # 0 itself stays
     return bare
 
 
@@ -124,8 +135,7 @@ def _may_be_same(accession: str, contig: str) -> bool:
 
 def _may_be_human(bare_names: Iterable[str]) -> bool:
     """Whether PLINK's codes for man can be meant: its codes for X and Y follow the last autosome of the species."""
-    numbers = [
-        int(name) for name in bare_names if name.isdecimal() and len(name) <= _LONGEST_NUMBER
-    ]
-    last = max(numbers, default=0)
+    numbers = [name for name in bare_names if name.isdecimal()]
+    # Longer ones number scaffolds.
+    last = max((int(name) for name in numbers if len(name) <= _LONGEST_NUMBER), default=0)
     return last <= _HUMAN_AUTOSOMES and last != _MOUSE_AUTOSOMES

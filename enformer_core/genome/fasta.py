@@ -175,8 +175,8 @@ def _cache_path(fasta: Path) -> Path:
 
 
 def _cache_directory() -> Path:
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return user_cache / "enformer-ray" / "base-codes"
+    user_cache = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
+    return Path(user_cache) / "enformer-ray" / "base-codes"
 
 
 def _short_digest(text: str) -> str:
@@ -254,7 +254,7 @@ def _convert(fasta: Path, out: IO[bytes]) -> dict[str, _Contig]:
                 f"{fasta}: not a readable FASTA file: it begins with {part[:20]!r}, not with '>'"
             )
         if current.illegal is None and ILLEGAL_CODE in codes:
-            current.illegal = _illegal(part, codes.index(ILLEGAL_CODE), current.length_bp)
+            current.illegal = _illegal(part, codes, current.length_bp)
         digest.update(codes.translate(_TO_LETTER))
         out.write(codes)
         current.length_bp += len(codes)
@@ -264,8 +264,10 @@ def _convert(fasta: Path, out: IO[bytes]) -> dict[str, _Contig]:
     return contigs
 
 
-def _illegal(letters: bytes, index: int, before_bp: int) -> str:
-    letter = letters.translate(None, _LINE_ENDS)[index : index + 1].decode("latin-1")
+def _illegal(letters: bytes, codes: bytes, before_bp: int) -> str:
+    index = codes.index(ILLEGAL_CODE)
+    bases = letters.translate(None, _LINE_ENDS)
+    letter = chr(bases[index])
     return f"{letter!r} at position {before_bp + index + 1} is not a nucleotide"
 
 

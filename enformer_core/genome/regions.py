@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,42 +58,41 @@ def read_regions(regions: str | None, genome: Genome) -> Regions:
     """
     lengths = dict(genome.contigs)
     if regions is None:
-        return {contig: np.array([[0, length]]) for contig, length in lengths.items()}
-    is_file = Path(regions).is_file()
-    named = list(_read_bed(Path(regions))) if is_file else [_parse_region(regions, lengths)]
+        return {contig: np.array([[0, length_bp]]) for contig, length_bp in lengths.items()}
+    path = Path(regions)
+    named = list(_read_bed(path)) if path.is_file() else [_parse_region(regions, lengths)]
     own_names = reconcile_contigs({region.contig for region in named}, lengths)
-    by_contig: dict[str, list[tuple[int, int]]] = {}
+    by_contig = defaultdict(list)
     for region in named:
         contig = own_names.get(region.contig)
         if contig is None:
             raise InputError(_unknown_contig(region, genome.path, lengths))
         interval = _interval(region, contig, lengths[contig])
-        by_contig.setdefault(contig, []).append(interval)
-    return {
-        contig: merge_intervals(np.array(by_contig[contig], dtype=np.int64))
-        for contig in lengths
-        if contig in by_contig
-    }
+        by_contig[contig].append(interval)
+    intervals = {contig: np.array(by_contig[contig]) for contig in lengths if contig in by_contig}
+    return {contig: merge_intervals(bounds) for contig, bounds in intervals.items()}
 
 
 def merge_intervals(intervals: Intervals) -> Int64[np.ndarray, "merged 2"]:
     """Sort intervals and join those that overlap or touch; at least one."""
-    # [5, 9), [0, 3), [1, 2), [3, 4) sorted: starts  0 1 3 5
-    #                                       reached  3 3 4 9  (the furthest end so far)
-    # A merged interval begins where a start lies beyond what was reached before it: at 0, and at 5, beyond 4. It ends
-    # with what was reached by its last member: [0, 4), [5, 9).
-    ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
-    starts = ordered[:, 0]
-    reached = np.maximum.accumulate(ordered[:, 1])
-    begins = np.concatenate([[True], starts[1:] > reached[:-1]])
-    firsts = np.flatnonzero(begins)
-    lasts = np.append(firsts[1:], len(ordered)) - 1
-    return np.stack([starts[firsts], reached[lasts]], axis=1)
+    # [5, 9), [0, 3), [1, 2), [3, 4):   starts     0 1 3 5
+    #                                   reached    3 3 4 9    the furthest end so far
+    #                                   is_beyond    - - x    of each start but the first: 5 lies beyond 4
+    # A merged interval begins at the first start and at each that lies beyond; one finishes before each of these, at
+    # what was reached there, and the last at the end: [0, 4), [5, 9).
+    order = np.argsort(intervals[:, 0], kind="stable")
+    starts, ends = intervals[order].T
+    reached = np.maximum.accumulate(ends)
+    is_beyond = starts[1:] > reached[:-1]
+    begins = starts[np.append(True, is_beyond)]
+    finishes = reached[np.append(is_beyond, True)]
+    return np.stack([begins, finishes], axis=1)
 
 
 def regions_digest(regions: Regions) -> str:
     """Return the sha256 of the bases that regions come to: the same in whatever words, and order, they were given."""
     intervals = {contig: bounds.tolist() for contig, bounds in regions.items()}
+    # Part of a run's identity: bytes as the identity itself is written, so that the digest stays what it was.
     text = json.dumps(intervals, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -130,7 +130,8 @@ def _read_bed(path: Path) -> Iterator[_NamedRegion]:
 
 
 def _parse_bed(where: str, line: str) -> _NamedRegion:
-    fields = line.split("\t") if "\t" in line else line.split()
+    separator = "\t" if "\t" in line else None  # None: any white space
+    fields = line.split(separator)
     try:
         contig = fields[0].strip()
         start = int(fields[1])
