@@ -4,8 +4,8 @@ A record stays if one of its ALTs is wanted, and stays whole. Records that canno
 are unwanted. Works on batches of alleles. Does not know files.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, UInt64
 
 from enformer_core.errors import InputError
+from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import Intervals, Regions, merge_intervals, read_regions
 from enformer_core.variants.allele_checks import bools, contigs_of, in_full, ints, matches
@@ -57,7 +58,7 @@ class Filters:
     sample_below: int = _UNBOUNDED
 
     def __post_init__(self) -> None:
-        """Refuse limits that nothing can meet."""
+        """Refuse limits that no record can meet."""
         low, high = self._maf_limits
         if not 0 <= low <= high <= _LARGEST_MAF:
             raise InputError(
@@ -89,7 +90,8 @@ class Filters:
             InputError: naming it.
         """
         roles = source.columns.index
-        if self.by_frequency and not {"frequency", "info"} & set(roles):
+        has_frequency = "frequency" in roles or "info" in roles
+        if self.by_frequency and not has_frequency:
             raise InputError(
                 f"{source.path}: {source.format}, has no allele frequencies to filter by (AF, MAF, INFO)"
             )
@@ -98,7 +100,7 @@ class Filters:
                 f"{source.path}: {source.format}, has no FILTER column to look for PASS in"
             )
 
-    def apply(self, raw: pa.Table, contigs: Mapping[str, int]) -> tuple[pa.Table, dict[str, int]]:
+    def apply(self, raw: pa.Table, contigs: Lengths) -> tuple[pa.Table, dict[str, int]]:
         """Return the wanted records, and how many each filter took out; the first that does is counted.
 
         Args:
@@ -108,8 +110,9 @@ class Filters:
         if not raw.num_rows:
             return raw, {}
         firsts = _first_rows(raw)
-        has_status = bools(pc.is_null(in_full(raw, "status")))
-        readable = np.logical_or.reduceat(has_status, firsts)
+        is_undecided = bools(pc.is_null(in_full(raw, "status")))
+        # reduceat joins the rows of each record: those from its first ALT to the next record's.
+        readable = np.logical_or.reduceat(is_undecided, firsts)
         kept = np.ones(firsts.size, dtype=bool)
         removed: dict[str, int] = {}
         for name, wanted_rows in self._wanted_rows(raw, contigs):
@@ -128,9 +131,7 @@ class Filters:
         kept_rows = np.repeat(kept, rows_of_record)
         return raw.filter(pa.array(kept_rows)), removed
 
-    def _wanted_rows(
-        self, raw: pa.Table, contigs: Mapping[str, int]
-    ) -> Iterator[tuple[str, _Mask]]:
+    def _wanted_rows(self, raw: pa.Table, contigs: Lengths) -> Iterator[tuple[str, _Mask]]:
         if self.regions is not None:
             yield "regions", _inside(raw, contigs, self.regions)
         if self.only_pass:
@@ -167,11 +168,14 @@ class Filters:
 
 
 def _first_rows(raw: pa.Table) -> _Firsts:
-    return np.flatnonzero(ints(in_full(raw, "alt_index"), 1) == 1)
+    alt_index = ints(
+        in_full(raw, "alt_index"), 1
+    )  # null where the record is malformed, and a row of its own
+    return np.flatnonzero(alt_index == 1)
 
 
 def with_sample(
-    filters: Filters, batches: Iterable[pa.Table], contigs: Mapping[str, int], *, size: int
+    filters: Filters, batches: Iterable[pa.Table], contigs: Lengths, *, size: int
 ) -> Filters:
     """Add a sample of `size` of the records that filters leave.
 
@@ -193,7 +197,8 @@ def with_sample(
         if kept.num_rows:
             hashes = filters.hashes(kept, _first_rows(kept))
             # One more than the sample has: the first hash that is not in it is the bound.
-            smallest = np.unique(np.concatenate([smallest, hashes]))[: size + 1]
+            smallest = np.unique(np.append(smallest, hashes))
+            smallest = smallest[: size + 1]
     is_sample_of_all = smallest.size <= size
     sample_below = _UNBOUNDED if is_sample_of_all else int(smallest[size])
     return replace(filters, sample_below=sample_below)
@@ -207,7 +212,7 @@ class Filtered:
     removed: Counter[str]
 
 
-def filtered(sources: Sequence[Source], filters: Filters, contigs: Mapping[str, int]) -> Filtered:
+def filtered(sources: Sequence[Source], filters: Filters, contigs: Lengths) -> Filtered:
     """Read files, without what is not wanted.
 
     Raises:
@@ -230,14 +235,12 @@ def filtered(sources: Sequence[Source], filters: Filters, contigs: Mapping[str, 
 
 def regions_of(regions: Sequence[str], genome: Genome) -> Regions:
     """Read several regions, or BED files, as one; see `regions.read_regions`."""
-    by_contig: dict[str, list[Intervals]] = {}
+    by_contig: defaultdict[str, list[Intervals]] = defaultdict(list)
     for text in regions:
         for contig, intervals in read_regions(text, genome).items():
-            by_contig.setdefault(contig, []).append(intervals)
-    return {
-        contig: merge_intervals(np.concatenate(intervals))
-        for contig, intervals in by_contig.items()
-    }
+            by_contig[contig].append(intervals)
+    joined = {contig: np.concatenate(intervals) for contig, intervals in by_contig.items()}
+    return {contig: merge_intervals(intervals) for contig, intervals in joined.items()}
 
 
 def _indel_bp(raw: pa.Table) -> _Integers:
@@ -250,16 +253,18 @@ def _indel_bp(raw: pa.Table) -> _Integers:
     # Only rows whose alleles differ in length are looked at: the pattern costs more than all the rest.
     rows = np.flatnonzero(indel_bp)
     index = pa.array(rows)
-    is_sequence = matches(ref.take(index), _SEQUENCE) & matches(alt.take(index), _SEQUENCE)
+    is_sequence = matches(ref.take(index), _SEQUENCE)
+    is_sequence &= matches(alt.take(index), _SEQUENCE)
     indel_bp[rows[~is_sequence]] = 0
     return indel_bp
 
 
-def _inside(raw: pa.Table, contigs: Mapping[str, int], regions: Regions) -> _Mask:
+def _inside(raw: pa.Table, contigs: Lengths, regions: Regions) -> _Mask:
     """Whether REF overlaps a region of its contig."""
     start = ints(in_full(raw, "start"), -1)
-    ref_bp = ints(pc.utf8_length(in_full(raw, "input_ref")), 1)
-    end = start + np.maximum(ref_bp, 1)
+    ref = in_full(raw, "input_ref")
+    ref_bp = ints(pc.utf8_length(ref), 1)
+    end = start + np.maximum(ref_bp, 1)  # a REF that is empty or missing has a place all the same
     every_row = np.ones(raw.num_rows, dtype=bool)
     chrom = contigs_of(raw, every_row, contigs).dictionary_encode()
     numbers = np.asarray(pc.fill_null(chrom.indices, -1))
@@ -269,9 +274,11 @@ def _inside(raw: pa.Table, contigs: Mapping[str, int], regions: Regions) -> _Mas
         if intervals is None:
             continue
         rows = np.flatnonzero(numbers == number)
-        # Regions [10, 20), [30, 40) and an allele [18, 22): one region begins before 22; it ends at 20, beyond 18, so
-        # they overlap. Ends of disjoint regions in order: no earlier region reaches further than the last of them.
-        begun = np.searchsorted(intervals[:, 0], end[rows])
-        end_of_last = np.concatenate([[0], intervals[:, 1]])[begun]
+        # Regions [10, 20), [30, 40) and an allele [18, 22): one region begins before 22, and it ends at 20, beyond 18.
+        # Regions are disjoint and in order, so none reaches further than the last that has begun.
+        begins, ends = intervals.T
+        begun = np.searchsorted(begins, end[rows])
+        end_or_zero = np.append(0, ends)  # 0: no region has begun
+        end_of_last = end_or_zero[begun]
         inside[rows] = end_of_last > start[rows]
     return inside

@@ -16,6 +16,8 @@ from enformer_core.variants.table import Status
 
 Hashes = UInt64[np.ndarray, " rows"]
 
+Mask = Bool[np.ndarray, " rows"]
+
 _BITS = 64
 
 _LOOK_ROWS = 1 << 12
@@ -62,7 +64,7 @@ class AuditSample:
         limit = int(self.fraction * 2**_BITS)
         smallest = np.empty(0, dtype=np.uint64)
         for hashes in self._hashes_of_scored(batches):
-            smallest = np.unique(np.concatenate([smallest, hashes]))
+            smallest = np.unique(np.append(smallest, hashes))
             smallest = smallest[: self.at_least]
             # Compared as Python's integers: the limit may be 2^64, one more than NumPy can hold.
             below = [value for value in smallest.tolist() if value < limit]
@@ -78,7 +80,7 @@ class AuditSample:
                 hashes = allele_hashes(rows, self.seed)
                 yield hashes[scored_rows(rows)]
 
-    def drawn(self, alleles: pa.Table, limit: int) -> Bool[np.ndarray, " rows"]:
+    def drawn(self, alleles: pa.Table, limit: int) -> Mask:
         """Return whether the hash of each row is below the limit; rows that are not scored never are drawn."""
         scored = scored_rows(alleles)
         if limit >= 2**_BITS:
@@ -94,17 +96,18 @@ def allele_hashes(alleles: pa.Table, seed: str) -> Hashes:
         alleles: with the columns chrom, start, ref and alt, each of which may be null.
         seed: any text.
     """
-    start = pc.fill_null(alleles["start"], 0)
-    place = np.asarray(start, dtype=np.int64).astype(np.uint64)
-    mixed = _mix(_contig_keys(alleles["chrom"], seed) + place * _ODD)
+    start = np.asarray(pc.fill_null(alleles["start"], 0))
+    contig_keys = _contig_keys(alleles["chrom"], seed)
+    mixed = _mix(contig_keys + start.astype(np.uint64) * _ODD)
     for name in ("ref", "alt"):
         mixed = _mix(mixed + _letters_hash(alleles[name]))
     return mixed
 
 
-def scored_rows(alleles: pa.Table) -> Bool[np.ndarray, " rows"]:
+def scored_rows(alleles: pa.Table) -> Mask:
     """Return which rows are to be scored: those whose status is ok."""
-    return np.asarray(pc.equal(alleles["status"], Status.OK.value))
+    is_ok = pc.equal(alleles["status"], Status.OK.value)
+    return np.asarray(is_ok)
 
 
 def _contig_keys(chrom: pa.ChunkedArray, seed: str) -> Hashes:
@@ -151,9 +154,9 @@ def _letters_and_offsets(column: pa.ChunkedArray) -> tuple[_Letters, _Offsets]:
     filled = pc.fill_null(column.combine_chunks(), "")
     texts = pc.cast(filled, pa.large_string())
     _, offsets_buffer, letters_buffer = texts.buffers()
-    every_offset = np.frombuffer(offsets_buffer, np.int64)
-    offsets = every_offset[texts.offset : texts.offset + len(texts) + 1]
-    first = offsets[0]
-    last = offsets[-1]
-    letters = np.frombuffer(letters_buffer or b"", np.uint8)[first:last]
-    return letters.astype(np.uint64), offsets - first
+    # A column may be a slice of longer buffers, and have no buffer of letters where all are empty.
+    offsets = np.frombuffer(offsets_buffer, np.int64)[texts.offset :]
+    offsets = offsets[: len(texts) + 1]
+    letters = np.frombuffer(letters_buffer or b"", np.uint8)
+    letters = letters[offsets[0] : offsets[-1]]
+    return letters.astype(np.uint64), offsets - offsets[0]

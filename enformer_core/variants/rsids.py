@@ -23,6 +23,8 @@ _Integers = Int64[np.ndarray, " rows"]
 
 _Mask = Bool[np.ndarray, " rows"]
 
+_Letters = str | None
+
 _Pairs = Int64[np.ndarray, " pairs"]
 
 
@@ -124,9 +126,9 @@ class Sites:
         cases = pc.make_struct(is_unnamed, is_absent)
         undecided = pa.scalar(None, pa.string())
         status = pc.case_when(cases, Status.MALFORMED.value, Status.NOT_FOUND.value, undecided)
-        not_found = pc.binary_join_element_wise(
-            pc.fill_null(ids, ""), f" is not in {self.name}", ""
-        )
+        no_separator = ""
+        named = pc.fill_null(ids, "")
+        not_found = pc.binary_join_element_wise(named, f" is not in {self.name}", no_separator)
         reason = pc.case_when(cases, "no identifier to look up", not_found, undecided)
         return status, reason
 
@@ -158,41 +160,39 @@ def _are_meant(records: pa.Table, sites: pa.Table, row: _Integers) -> _Mask:
     """
     if row.size == np.unique(row).size:
         return np.ones(row.size, dtype=bool)
-    pairs = zip(
-        sites["ref"].to_pylist(),
-        sites["alt"].to_pylist(),
-        records["ref"].to_pylist(),
-        records["alt"].to_pylist(),
-        strict=True,
-    )
-    is_same = np.array([_same_alleles(*alleles) for alleles in pairs])
+    of_sites = (sites["ref"].to_pylist(), sites["alt"].to_pylist())
+    of_records = (records["ref"].to_pylist(), records["alt"].to_pylist())
+    is_same = np.array(list(map(_same_alleles, *of_sites, *of_records)))
     # row      0 0 0 1 1      pairs of one record together, those of the same alleles first, in their order:
     # is_same  - x x - -      order  1 2 0 3 4      each record's first of these is meant: 1 and 3
-    order = np.lexsort((np.arange(row.size), ~is_same, row))
+    pair = np.arange(row.size)
+    order = np.lexsort((pair, ~is_same, row))  # the last key counts first
     is_first = np.diff(row[order], prepend=-1) > 0
     is_meant = np.zeros(row.size, dtype=bool)
     is_meant[order[is_first]] = True
     return is_meant
 
 
-def _same_alleles(
-    site_ref: str | None, site_alt: str | None, ref: str | None, alt: str | None
-) -> bool:
+def _same_alleles(site_ref: _Letters, site_alt: _Letters, ref: _Letters, alt: _Letters) -> bool:
     if site_ref is None or site_alt is None or ref is None or alt is None:
         return False
-    of_site = {site_ref.upper(), *site_alt.upper().split(",")}
-    return {ref.upper(), alt.upper()} <= of_site
+    of_site = site_alt.upper().split(",")
+    of_site.append(site_ref.upper())
+    return ref.upper() in of_site and alt.upper() in of_site
 
 
 def _only_effect(sites: pa.Table, records: pa.Table) -> pa.Array:
     """The site's ALT that is the effect allele; all of them where none is."""
-    pairs = zip(sites["alt"].to_pylist(), records["effect"].to_pylist(), strict=True)
-    return pa.array([_one_alt(alts, effect) for alts, effect in pairs], pa.string())
+    alts_of_site = sites["alt"].to_pylist()
+    effects = records["effect"].to_pylist()
+    chosen = map(_one_alt, alts_of_site, effects)
+    return pa.array(list(chosen), pa.string())
 
 
-def _one_alt(alts: str | None, effect: str | None) -> str | None:
-    several = alts.split(",") if alts else []
-    return effect if len(several) > 1 and effect in several else alts
+def _one_alt(alts: _Letters, effect: _Letters) -> _Letters:
+    if alts is None or "," not in alts:
+        return alts
+    return effect if effect in alts.split(",") else alts
 
 
 def _alts_before(alt: pa.Array | pa.ChunkedArray, row: _Integers) -> _Integers:
