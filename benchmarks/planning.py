@@ -35,11 +35,11 @@ from benchmarks.planning_material import Material
 from benchmarks.reading import READERS, read
 from enformer_core.dataset.plan_builder import gather
 from enformer_core.dataset.sharding import default_shard_size
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.harmonise import place_alleles
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.readers import input_digests
 from enformer_core.variants.source import open_source
 
@@ -102,7 +102,7 @@ class Planned:
 
 def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
     """Plan one file, as `score` does, and remove the plan; runs in a process of its own."""
-    genome = MappedGenome(fasta)
+    genome = Genome(fasta)
     store = LocalStore(folder / f"run-{os.getpid()}")
     began = time.perf_counter()
     seed = input_digests([vcf])[0]["sha256"]
@@ -119,7 +119,7 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
         draft = alleles.draft(
             default_shard_size(alleles.alleles),
             window_starts=lambda starts: starts - CENTRE_INDEX,
-            audit=Audit(0.001, 3, seed),
+            audit=AuditSample(0.001, 3, seed),
         )
         drafted = time.perf_counter()
         scratch_bytes = _bytes_in(alleles.folder)
@@ -199,7 +199,7 @@ def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
     _say("genome")
     material.write_genome()
     began = time.perf_counter()
-    bases = sum(MappedGenome(material.fasta).contigs.values())
+    bases = sum(Genome(material.fasta).contigs.values())
     codes_s = time.perf_counter() - began
     plans: dict[int, list[dict[str, Any]]] = {}
     bcftools_s: dict[str, list[float]] = {case: [] for case in BCFTOOLS}

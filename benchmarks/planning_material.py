@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from enformer_core.genome.alphabet import decode
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.genome.fasta import Genome
 
 # NCBI, GCF_000001405.40 (GRCh38.p14): chromosomes 1-22, X, Y, MT
 LENGTHS_BP = (
@@ -73,7 +73,7 @@ class Material:
         """Write a sorted VCF with so many records, spread evenly, and compress it by bgzip."""
         import pysam
 
-        genome = MappedGenome(self.fasta)
+        genome = Genome(self.fasta)
         genome_bp = sum(self.lengths.values())
         path = self.folder / f"{records}.vcf.gz"
         uncompressed = self.folder / "uncompressed.vcf"
@@ -119,7 +119,7 @@ class _Alleles:
 
 
 def _records(
-    genome: MappedGenome,
+    genome: Genome,
     name: str,
     *,
     within: range,

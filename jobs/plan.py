@@ -20,7 +20,7 @@ from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import model_config, model_tracks, pass_operations
 from enformer_core.models.tracks.selector import select_tracks
 from jobs import exit_codes
@@ -80,7 +80,7 @@ def plan(settings: PlanSettings) -> int:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
     geometry = model_config(settings.model).geometry
     conventions = conventions_of(settings, geometry)
-    variants = variant_input(settings, geometry, MappedGenome(located(settings.genome)))
+    variants = variant_input(settings, geometry, Genome(located(settings.genome)))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
     print(json.dumps(asdict(outlook)) if settings.json else _text(outlook))
     check_memory(settings)

@@ -10,7 +10,7 @@ from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksIdentity
 from enformer_core.errors import InputError
-from enformer_core.genome.fasta import Genome, MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
 from enformer_core.storage.cache import local_copy
 
@@ -65,7 +65,7 @@ class ModelInputs:
 
     def open_genome(self) -> Genome:
         """The genome on this node."""
-        return MappedGenome(located(self.genome))
+        return Genome(located(self.genome))
 
     def load(self, resources: WorkerResources) -> LoadedModel:
         """Load the model, computing as this worker should.

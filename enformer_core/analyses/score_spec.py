@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from enformer_core.scoring.conventions import AUDITED_AT_LEAST, Conventions, Engine, Policy
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,6 @@ class ScoreSpec:
     mantissa_bits: int
     top_tracks: int
 
-    def audit_sample(self, seed: str) -> Audit:
+    def audit_sample(self, seed: str) -> AuditSample:
         """Which alleles are audited; `seed` decides."""
-        return Audit(self.audit_fraction, AUDITED_AT_LEAST, seed)
+        return AuditSample(self.audit_fraction, AUDITED_AT_LEAST, seed)

@@ -16,7 +16,7 @@ from enformer_core.scoring.windows import window_start
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.filters import Filters, filtered, with_sample
 from enformer_core.variants.harmonise import place_alleles
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.source import Source, open_sources
 
@@ -86,7 +86,7 @@ class VariantInput:
             yield alleles, removed
 
     def draft(
-        self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: Audit
+        self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
     ) -> DraftPlan:
         """Cut the alleles into shards.
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64
 
-from enformer_core.variants.hashing import Audit, scored_rows
+from enformer_core.variants.hashing import AuditSample, scored_rows
 from enformer_core.variants.table import Flag
 
 ContigLengths = Mapping[str, int]
@@ -125,12 +125,12 @@ class AlleleSorter:
         contigs: the genome's.
         window_starts: first bases of the windows in which alleles that start at these positions are scored.
         audit: which alleles are scored twice, or None.
-        audit_limit: the bound on hashes that `Audit.limit` gives for all alleles of the run.
+        audit_limit: the bound on hashes that `AuditSample.limit` gives for all alleles of the run.
     """
 
     contigs: ContigLengths
     window_starts: WindowStarts
-    audit: Audit | None
+    audit: AuditSample | None
     audit_limit: int
 
     def sort(self, alleles: pa.Table) -> pa.Table:

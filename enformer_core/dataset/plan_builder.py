@@ -39,7 +39,7 @@ from enformer_core.dataset.plan import Plan, Shards
 from enformer_core.dataset.plan_storage import StoredParts, part_to_parquet
 from enformer_core.dataset.sharding import Sharder
 from enformer_core.storage.store import Store
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 
 BUCKET_ROWS = 1 << 17
 """Alleles that are sorted at once, where buckets hold fewer: some 50 MB while they are."""
@@ -129,7 +129,7 @@ class PlacedAlleles:
         shard_size: int,
         *,
         window_starts: WindowStarts,
-        audit: Audit | None = None,
+        audit: AuditSample | None = None,
     ) -> DraftPlan:
         """Sort alleles, give them their windows, flag repeats, draw the audited ones, cut shards, and encode the plan.
 
@@ -163,7 +163,7 @@ class PlacedAlleles:
             by_status=self.by_status,
         )
 
-    def _audit_limit(self, audit: Audit | None) -> int:
+    def _audit_limit(self, audit: AuditSample | None) -> int:
         if audit is None:
             return 0
         batches = self.external_sorter.read()

@@ -12,7 +12,7 @@ from enformer_core.dataset.plan_storage import read_plan, read_shard
 from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import DatasetError
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample, allele_hashes
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.support.plans import contents, decoded, make_draft
 
@@ -141,14 +141,14 @@ def test_only_what_is_scored_has_a_window():
 
 @given(alleles, st.sampled_from([0.0, 0.01, 0.5, 1.0]))
 def test_audits_are_drawn_from_what_is_scored_and_by_the_allele_and_the_seed_alone(rows, fraction):
-    drawn = planned(table(rows), 4, audit=Audit(fraction, 3, "run")).parts[0].to_pylist()
+    drawn = planned(table(rows), 4, audit=AuditSample(fraction, 3, "run")).parts[0].to_pylist()
     distinct = {row[:4] for row in rows if row[0]}
     audited = [row for row in drawn if row["audited"]]
     assert all(row["status"] == "ok" and "duplicate" not in row["flags"] for row in audited)
     least = min(3, len(distinct)) if fraction else 0
     assert least <= len(audited) <= len(distinct) * bool(fraction)
     assert fraction < 1 or len(audited) == len(distinct)
-    assert planned(table(rows), 9, audit=Audit(fraction, 3, "run")).parts[0][
+    assert planned(table(rows), 9, audit=AuditSample(fraction, 3, "run")).parts[0][
         "audited"
     ].to_pylist() == [row["audited"] for row in drawn]
 
@@ -156,7 +156,7 @@ def test_audits_are_drawn_from_what_is_scored_and_by_the_allele_and_the_seed_alo
 @given(alleles, alleles)
 def test_an_allele_drawn_by_the_fraction_is_drawn_whatever_else_is_scored(rows, others):
     def drawn(rows):
-        audited = planned(table(rows), 4, audit=Audit(0.5, 0, "run")).parts[0].to_pylist()
+        audited = planned(table(rows), 4, audit=AuditSample(0.5, 0, "run")).parts[0].to_pylist()
         return {
             (row["chrom"], row["start"], row["ref"], row["alt"])
             for row in audited
@@ -168,7 +168,7 @@ def test_an_allele_drawn_by_the_fraction_is_drawn_whatever_else_is_scored(rows, 
 
 def test_the_fraction_of_many_is_drawn_and_another_seed_draws_others():
     rows = [("chr1", start, "A", alt) for start in range(10_000) for alt in ("C", "GT")]
-    placed, (one, other) = table(rows), (Audit(0.1, 3, "one"), Audit(0.1, 3, "other"))
+    placed, (one, other) = table(rows), (AuditSample(0.1, 3, "one"), AuditSample(0.1, 3, "other"))
     first, second = (audit.drawn(placed, audit.limit([placed])) for audit in (one, other))
     assert abs(first.sum() - 2000) < 5 * np.sqrt(20_000 * 0.1 * 0.9)
     assert abs((first & second).sum() - 200) < 5 * np.sqrt(20_000 * 0.01 * 0.99)
@@ -183,7 +183,7 @@ def test_hashes_of_neighbouring_alleles_differ_in_half_of_their_bits():
         for ref in letters
         for alt in letters
     ]
-    hashes = Audit(0.1, 3, "run").hashes(table(rows))
+    hashes = allele_hashes(table(rows), "run")
     assert np.unique(hashes).size == len(rows)
     ones = [
         f"{a ^ b:b}".count("1") for a, b in zip(hashes.tolist(), hashes.tolist()[1:], strict=False)

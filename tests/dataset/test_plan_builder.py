@@ -19,16 +19,22 @@ from enformer_core.dataset.plan_storage import part_to_parquet, read_plan, read_
 from enformer_core.dataset.sharding import Sharder
 from enformer_core.errors import InputError
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.support.plans import contents, decoded, make_draft
 from tests.support.reference_planner import reference_plan, tables
 
 CONTIGS = {"chr2": 30, "chrUn*1": 7, "chr10": 40}
 
-AUDIT = Audit(0.2, 3, "run")
+AUDIT = AuditSample(0.2, 3, "run")
 
-AUDITS = [None, Audit(0.0, 3, "run"), Audit(1e-12, 3, "run"), AUDIT, Audit(1.0, 3, "run")]
+AUDITS = [
+    None,
+    AuditSample(0.0, 3, "run"),
+    AuditSample(1e-12, 3, "run"),
+    AUDIT,
+    AuditSample(1.0, 3, "run"),
+]
 
 
 def window_starts(starts):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from enformer_core.dataset.order import WindowStarts
 from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.plan_builder import DraftPlan, gather
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 
 
 def make_draft(
@@ -20,7 +20,7 @@ def make_draft(
     shard_size: int,
     *,
     window_starts: WindowStarts,
-    audit: Audit | None = None,
+    audit: AuditSample | None = None,
 ) -> DraftPlan:
     """Plan placed alleles; the parts are bytes, so that nothing is left on disk."""
     with (

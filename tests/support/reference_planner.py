@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.table import PLACED_SCHEMA
 
 Row = dict[str, Any]
@@ -31,7 +31,7 @@ def reference_plan(
     shard_size: int,
     *,
     window_start: Callable[[int], int],
-    audit: Audit | None,
+    audit: AuditSample | None,
     part_rows: int,
 ) -> list[list[list[Row]]]:
     """Parts of shards of rows.
@@ -114,11 +114,11 @@ def _in_parts(shards: Sequence[list[Row]], part_rows: int) -> list[list[list[Row
     return parts
 
 
-def _hashes(placed: pa.Table, audit: Audit | None) -> list[int | None]:
+def _hashes(placed: pa.Table, audit: AuditSample | None) -> list[int | None]:
     return [None] * placed.num_rows if audit is None else audit.hashes(placed).tolist()
 
 
-def _audited_hashes(placed: pa.Table, audit: Audit | None) -> set[int | None]:
+def _audited_hashes(placed: pa.Table, audit: AuditSample | None) -> set[int | None]:
     """Of the alleles that are scored, those hashes that the fraction takes, and the least until there are enough."""
     if audit is None or not audit.fraction:
         return set()
