@@ -44,8 +44,8 @@ from enformer_core.genome.alphabet import decode
 from enformer_core.genome.fasta import MappedGenome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
-from enformer_core.variants.harmonise import place_alleles
-from enformer_core.variants.readers import input_digests
+from enformer_core.variants.harmonise import harmonise_alleles
+from enformer_core.variants.input_files import input_digests
 from enformer_core.variants.source import open_source
 
 # NCBI, GCF_000001405.40 (GRCh38.p14): chromosomes 1-22, X, Y, MT
@@ -147,7 +147,7 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
     with gather(
         source.batches(),
         genome.contigs,
-        place=lambda raw: place_alleles(raw, genome, max_allele_bp=1000, refuse_wrong_genome=False),
+        place=lambda raw: harmonise_alleles(raw, genome, max_allele_bp=1000),
         scratch=folder,
         workers=WORKERS,
     ) as gathered:

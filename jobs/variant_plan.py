@@ -25,7 +25,7 @@ from enformer_core.storage.cache import local_copy
 from enformer_core.storage.open import matching_objects
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from enformer_core.variants.source import Source, open_sources
 from jobs.job import located
@@ -100,12 +100,11 @@ class AskedAlleles:
         return gather(
             batches,
             self.genome.contigs,
-            place=lambda raw: place_alleles(
+            place=lambda raw: harmonise_alleles(
                 raw,
                 self.genome,
                 max_allele_bp=self.max_allele_bp,
                 allow_swapped=self.settings.allow_swapped,
-                refuse_wrong_genome=False,
             ),
             report=tally.show,
         )
