@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int64
 
 from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.variants.arrow import Mask, Numbers, bools, in_full, ints, matches
 from enformer_core.variants.normalise import trimmed_bp
 from enformer_core.variants.table import Status
 
@@ -25,7 +25,7 @@ _BASES = pa.array(list("ACGT"))
 
 _SHOWN_BP = 20
 
-Decision = tuple[Status, Bool[np.ndarray, " rows"]]
+Decision = tuple[Status, Mask]
 """A status, and the rows to which it applies."""
 
 
@@ -46,12 +46,12 @@ class Alleles:
 
     raw: pa.Table
     chrom: pa.Array
-    start: Int64[np.ndarray, " rows"]
+    start: Numbers
     ref: pa.Array
     alt: pa.Array
-    length_bp: Int64[np.ndarray, " rows"]
-    declared: Bool[np.ndarray, " rows"]
-    is_snv: Bool[np.ndarray, " rows"]
+    length_bp: Numbers
+    declared: Mask
+    is_snv: Mask
 
     @staticmethod
     def of(raw: pa.Table, chrom: pa.Array, contigs: Mapping[str, int]) -> "Alleles":
@@ -77,17 +77,17 @@ class Alleles:
             is_snv=is_snv,
         )
 
-    def changed(self, start: Int64[np.ndarray, " rows"], ref: pa.Array, alt: pa.Array) -> "Alleles":
+    def changed(self, start: Numbers, ref: pa.Array, alt: pa.Array) -> "Alleles":
         """The same with other letters at other places."""
         return replace(self, start=start, ref=ref, alt=alt)
 
     @cached_property
-    def ref_bp(self) -> Int64[np.ndarray, " rows"]:
+    def ref_bp(self) -> Numbers:
         """Length of REF, 0 where it is null."""
         return ints(pc.utf8_length(self.ref), 0)
 
     @cached_property
-    def alt_bp(self) -> Int64[np.ndarray, " rows"]:
+    def alt_bp(self) -> Numbers:
         """Length of ALT, 0 where it is null."""
         return ints(pc.utf8_length(self.alt), 0)
 
@@ -104,7 +104,8 @@ class Alleles:
         Args:
             max_allele_bp: longest REF or ALT that is scored, without what both share.
         """
-        leaves_contig = (self.start < 0) | (self.start + self._least_bp() > self.length_bp)
+        end = self.start + self._least_bp()
+        leaves_contig = (self.start < 0) | (end > self.length_bp)
         return [
             (Status.UNKNOWN_CONTIG, bools(pc.is_null(self.chrom))),
             (Status.OUT_OF_BOUNDS, leaves_contig),
@@ -114,14 +115,13 @@ class Alleles:
             (Status.TOO_LONG, self._is_too_long(max_allele_bp)),
         ]
 
-    def _least_bp(self) -> Int64[np.ndarray, " rows"]:
+    def _least_bp(self) -> Numbers:
         """Bases of the genome that the allele takes at least: of REF, or of the shorter where either may be REF."""
-        shorter_bp = np.minimum(self.ref_bp, np.maximum(self.alt_bp, 1))
+        alt_bp = np.maximum(self.alt_bp, 1)
+        shorter_bp = np.minimum(self.ref_bp, alt_bp)
         return np.where(self.declared, self.ref_bp, shorter_bp)
 
-    def _unless_snv(
-        self, decide: Callable[[Int64[np.ndarray, " some"]], Bool[np.ndarray, " some"]]
-    ) -> Bool[np.ndarray, " rows"]:
+    def _unless_snv(self, decide: Callable[[Numbers], Mask]) -> Mask:
         """Decide for these rows alone: regular expressions over all the SNVs of a file would cost most of the time."""
         rows = np.flatnonzero(~self.is_snv)
         decided = np.zeros(self.is_snv.size, dtype=bool)
@@ -129,21 +129,22 @@ class Alleles:
             decided[rows] = decide(rows)
         return decided
 
-    def _is_symbolic(self, rows: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " some"]:
+    def _is_symbolic(self, rows: Numbers) -> Mask:
         index = pa.array(rows)
         in_alt = matches(self.alt.take(index), _SYMBOLIC)
         in_ref = matches(self.ref.take(index), _SYMBOLIC)
         return in_alt | (in_ref & ~self.declared[rows])
 
-    def _is_bad(self, rows: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " some"]:
+    def _is_bad(self, rows: Numbers) -> Mask:
         """REF or ALT is no sequence of A, C, G, T, or they are equal."""
         index = pa.array(rows)
         ref = self.ref.take(index)
         alt = self.alt.take(index)
+        are_sequences = matches(ref, _LETTERS) & matches(alt, _LETTERS)
         are_equal = bools(pc.equal(ref, alt))
-        return ~matches(ref, _LETTERS) | ~matches(alt, _LETTERS) | are_equal
+        return ~are_sequences | are_equal
 
-    def _is_too_long(self, max_allele_bp: int) -> Bool[np.ndarray, " rows"]:
+    def _is_too_long(self, max_allele_bp: int) -> Mask:
         """What both alleles share does not count."""
         too_long = np.maximum(self.ref_bp, self.alt_bp) > max_allele_bp
         for row in np.flatnonzero(too_long):
@@ -160,24 +161,26 @@ class Alleles:
         return f"{self.chrom[row].as_py()}:{self.start[row] + 1} {ref}>{alt}"
 
 
-def _are_snvs(ref: pa.Array, alt: pa.Array) -> Bool[np.ndarray, " rows"]:
-    are_bases = pc.and_(pc.is_in(ref, _BASES), pc.is_in(alt, _BASES))
+def _are_snvs(ref: pa.Array, alt: pa.Array) -> Mask:
+    is_base = pc.is_in(ref, _BASES)
+    are_bases = pc.and_(is_base, pc.is_in(alt, _BASES))
     return bools(pc.and_(are_bases, pc.not_equal(ref, alt)))
 
 
-def _lengths_bp(chrom: pa.Array, contigs: Mapping[str, int]) -> Int64[np.ndarray, " rows"]:
-    unknown = len(contigs)
+def _lengths_bp(chrom: pa.Array, contigs: Mapping[str, int]) -> Numbers:
+    names = pa.array(list(contigs), pa.string())
     lengths = np.array([*contigs.values(), 0])
-    return lengths[ints(pc.index_in(chrom, pa.array(list(contigs), pa.string())), unknown)]
+    unknown = len(contigs)  # the place of the 0
+    return lengths[ints(pc.index_in(chrom, names), unknown)]
 
 
-def _declare_ref(raw: pa.Table) -> Bool[np.ndarray, " rows"]:
+def _declare_ref(raw: pa.Table) -> Mask:
     if "declares_ref" not in raw.column_names:
         return np.ones(raw.num_rows, dtype=bool)
     return np.asarray(pc.fill_null(in_full(raw, "declares_ref"), True))
 
 
-def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Bool[np.ndarray, " rows"]) -> pa.Array:
+def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Mask) -> pa.Array:
     """Upper case, but what is symbolic holds names that depend on case; null where there is none."""
     if not unclear.any():
         return upper
@@ -185,20 +188,20 @@ def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Bool[np.ndarray, " 
     written = written.filter(mask)
     is_symbolic = pa.array(matches(written, _SYMBOLIC))
     clean = pc.if_else(is_symbolic, written, upper.filter(mask))
-    return pc.replace_with_mask(upper, mask, pc.if_else(pc.equal(written, "."), None, clean))
+    is_absent = pc.equal(written, ".")
+    return pc.replace_with_mask(upper, mask, pc.if_else(is_absent, None, clean))
 
 
-def contigs_of(
-    raw: pa.Table, undecided: Bool[np.ndarray, " rows"], contigs: Mapping[str, int]
-) -> pa.Array:
+def contigs_of(raw: pa.Table, undecided: Mask, contigs: Mapping[str, int]) -> pa.Array:
     """The genome's name of each row's contig; null where it has none or the row is decided."""
     written = in_full(raw, "input_chrom")
     if not undecided.all():
         written = pc.if_else(pa.array(undecided), written, None)
-    coded = written.dictionary_encode()
+    coded = written.dictionary_encode()  # names are few, rows are many
     names = coded.dictionary.to_pylist()
     known = reconcile_contigs(names, contigs)
-    return pa.array([known.get(name) for name in names], pa.string()).take(coded.indices)
+    ours = pa.array([known.get(name) for name in names], pa.string())
+    return ours.take(coded.indices)
 
 
 def why_bad(ref: str, alt: str) -> str:
@@ -223,29 +226,3 @@ def some(names: list[str]) -> str:
     """The first five of the names, for a message."""
     shown = ", ".join(names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
-
-
-def in_full(table: pa.Table, name: str) -> pa.Array:
-    """A column of a table as one array; without a copy where it is one already."""
-    column = table[name]
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def are(column: pa.Array, text: str) -> Bool[np.ndarray, " rows"]:
-    """Where a column of text equals this; null does not."""
-    return bools(pc.equal(column, text))
-
-
-def matches(column: pa.Array, pattern: str) -> Bool[np.ndarray, " rows"]:
-    """Where the regular expression is found anywhere in the text; null does not match."""
-    return bools(pc.match_substring_regex(column, pattern))
-
-
-def bools(column: pa.Array) -> Bool[np.ndarray, " rows"]:
-    """A column of truth values in NumPy; null is False."""
-    return np.asarray(pc.fill_null(column, False))
-
-
-def ints(column: pa.Array, null: int) -> Int64[np.ndarray, " rows"]:
-    """A column of numbers in NumPy; null is `null`."""
-    return np.asarray(pc.cast(pc.fill_null(column, null), pa.int64()))

@@ -17,7 +17,8 @@ from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.assemblies import different_lengths, known_build
 from enformer_core.genome.fasta import Genome
-from enformer_core.variants.allele_checks import Alleles, bools, contigs_of, in_full, short, some
+from enformer_core.variants.allele_checks import Alleles, contigs_of, short, some
+from enformer_core.variants.arrow import bools, in_full
 from enformer_core.variants.harmonise import has_letters
 from enformer_core.variants.source import Source
 

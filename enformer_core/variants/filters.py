@@ -16,7 +16,8 @@ from jaxtyping import Bool, Int64, UInt64
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import Regions, read_regions
-from enformer_core.variants.allele_checks import bools, contigs_of, in_full, ints, matches
+from enformer_core.variants.allele_checks import contigs_of
+from enformer_core.variants.arrow import bools, in_full, ints, matches
 from enformer_core.variants.hashing import Audit
 from enformer_core.variants.source import Source
 

@@ -9,19 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool
 
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.reference_match import by_contig, genome_has
-from enformer_core.variants.allele_checks import (
-    Alleles,
-    Decision,
-    are,
-    bools,
-    contigs_of,
-    in_full,
-    why_bad,
-)
+from enformer_core.variants.allele_checks import Alleles, Decision, contigs_of, why_bad
+from enformer_core.variants.arrow import Mask, are, bools, in_full
 from enformer_core.variants.normalise import normalise
 from enformer_core.variants.table import PLACED_SCHEMA, Flag, Status
 
@@ -46,16 +38,16 @@ class Orientation:
         looks_swapped: the genome has all of ALT, and not REF, which was declared: no proof, but worth saying.
     """
 
-    ref_fits: Bool[np.ndarray, " rows"]
-    swapped: Bool[np.ndarray, " rows"]
-    ambiguous: Bool[np.ndarray, " rows"]
-    palindromic: Bool[np.ndarray, " rows"]
-    looks_swapped: Bool[np.ndarray, " rows"]
+    ref_fits: Mask
+    swapped: Mask
+    ambiguous: Mask
+    palindromic: Mask
+    looks_swapped: Mask
 
     @staticmethod
     def of(
         alleles: Alleles,
-        open_rows: Bool[np.ndarray, " rows"],
+        open_rows: Mask,
         genome: Genome,
         *,
         allow_swapped: bool,
@@ -72,7 +64,8 @@ class Orientation:
         undeclared = open_rows & ~alleles.declared
         # of an indel both may fit: where the genome has TT, so do T and TT; an SNV's ALT cannot, once REF does
         indels = undeclared & ref_fits & (alleles.ref_bp != alleles.alt_bp)
-        alt_fits = has_letters(alleles, alleles.alt, (open_rows & ~ref_fits) | indels, genome)
+        in_question = (open_rows & ~ref_fits) | indels
+        alt_fits = has_letters(alleles, alleles.alt, in_question, genome)
         may_swap = ~ref_fits & (~alleles.declared | allow_swapped)
         # the short ALT of a deletion is there by chance often enough to prove nothing
         is_shorter = alleles.alt_bp < alleles.ref_bp
@@ -85,14 +78,12 @@ class Orientation:
         )
 
     @property
-    def fits(self) -> Bool[np.ndarray, " rows"]:
+    def fits(self) -> Mask:
         """Rows of which the genome has the allele that is REF, as written or swapped."""
         return self.ref_fits | self.swapped
 
 
-def _are_palindromic(
-    alleles: Alleles, undeclared: Bool[np.ndarray, " rows"]
-) -> Bool[np.ndarray, " rows"]:
+def _are_palindromic(alleles: Alleles, undeclared: Mask) -> Mask:
     rows = undeclared & (alleles.ref_bp == 1) & (alleles.alt_bp == 1)
     if not rows.any():
         return rows
@@ -100,9 +91,7 @@ def _are_palindromic(
     return rows & bools(pc.is_in(pairs, _PALINDROMES))
 
 
-def has_letters(
-    alleles: Alleles, letters: pa.Array, rows: Bool[np.ndarray, " rows"], genome: Genome
-) -> Bool[np.ndarray, " rows"]:
+def has_letters(alleles: Alleles, letters: pa.Array, rows: Mask, genome: Genome) -> Mask:
     """Whether the genome has these letters, of the chosen rows; False elsewhere."""
     fits = np.zeros(rows.size, dtype=bool)
     if rows.any():
@@ -133,9 +122,11 @@ def harmonise_alleles(
         The same rows in the same order, of PLACED_SCHEMA.
     """
     undecided = bools(pc.is_null(in_full(raw, "status")))
-    alleles = Alleles.of(raw, contigs_of(raw, undecided, genome.contigs), genome.contigs)
+    chrom = contigs_of(raw, undecided, genome.contigs)
+    alleles = Alleles.of(raw, chrom, genome.contigs)
     decisions = alleles.decisions(max_allele_bp)
-    open_rows = undecided & ~np.any([rows for _, rows in decisions], axis=0)
+    is_decided = np.any([rows for _, rows in decisions], axis=0)
+    open_rows = undecided & ~is_decided
     orientation = Orientation.of(alleles, open_rows, genome, allow_swapped=allow_swapped)
     scored = open_rows & orientation.fits
     decisions.append((Status.REF_MISMATCH, open_rows & ~scored))
@@ -153,7 +144,7 @@ def _oriented(alleles: Alleles, orientation: Orientation) -> Alleles:
     return alleles.changed(alleles.start, ref, alt)
 
 
-def _in_normal_form(alleles: Alleles, scored: Bool[np.ndarray, " rows"], genome: Genome) -> Alleles:
+def _in_normal_form(alleles: Alleles, scored: Mask, genome: Genome) -> Alleles:
     """The alleles, those that are scored trimmed and left-aligned, contig by contig."""
     is_snv = (alleles.ref_bp == 1) & (alleles.alt_bp == 1)
     rows = np.flatnonzero(scored & ~is_snv)
@@ -163,7 +154,8 @@ def _in_normal_form(alleles: Alleles, scored: Bool[np.ndarray, " rows"], genome:
     new_rows = []
     new_refs = []
     new_alts = []
-    for contig, among in by_contig(alleles.chrom.take(pa.array(rows))):
+    chrom = alleles.chrom.take(pa.array(rows))
+    for contig, among in by_contig(chrom):
         here = rows[among]
         index = pa.array(here)
         ref = alleles.ref.take(index)
@@ -178,34 +170,35 @@ def _in_normal_form(alleles: Alleles, scored: Bool[np.ndarray, " rows"], genome:
     source = np.arange(scored.size)
     source[np.concatenate(new_rows)] = scored.size + np.arange(rows.size)
     index = pa.array(source)
-    return alleles.changed(
-        start,
-        pa.concat_arrays([alleles.ref, *new_refs]).take(index),
-        pa.concat_arrays([alleles.alt, *new_alts]).take(index),
-    )
+    refs = pa.concat_arrays([alleles.ref, *new_refs])
+    alts = pa.concat_arrays([alleles.alt, *new_alts])
+    return alleles.changed(start, refs.take(index), alts.take(index))
 
 
 def _harmonised_table(
     alleles: Alleles,
-    undecided: Bool[np.ndarray, " rows"],
+    undecided: Mask,
     decisions: list[Decision],
     orientation: Orientation,
 ) -> pa.Table:
     raw = alleles.raw
     status = pc.coalesce(in_full(raw, "status"), _first_status(decisions))
-    has_place = undecided & ~bools(pc.is_in(status, _WITHOUT_PLACE))
+    is_without_place = bools(pc.is_in(status, _WITHOUT_PLACE))
     is_bad = undecided & are(status, Status.BAD_ALLELE.value)
     reasons = _with_bad_alleles(in_full(raw, "reason"), alleles, is_bad)
     start = in_full(raw, "start")
-    kept = {name: raw[name] for name in PLACED_SCHEMA.names if name in raw.column_names}
+    has_start = pc.is_valid(start)
+    is_readable = pa.array(undecided)
+    has_place = pa.array(undecided & ~is_without_place)
+    as_read = {name: raw[name] for name in PLACED_SCHEMA.names if name in raw.column_names}
     columns = {
-        **kept,
-        "start": pc.if_else(pc.is_valid(start), pa.array(alleles.start), start),
+        **as_read,
+        "start": pc.if_else(has_start, pa.array(alleles.start), start),
         "status": status,
         "reason": _with_swapped(reasons, orientation),
-        "chrom": pc.if_else(pa.array(has_place), alleles.chrom, None),
-        "ref": pc.if_else(pa.array(undecided), alleles.ref, None),
-        "alt": pc.if_else(pa.array(undecided), alleles.alt, None),
+        "chrom": pc.if_else(has_place, alleles.chrom, None),
+        "ref": pc.if_else(is_readable, alleles.ref, None),
+        "alt": pc.if_else(is_readable, alleles.alt, None),
         "flags": _flags(orientation),
         "effect_sign": _effect_sign(alleles, orientation),
     }
@@ -214,10 +207,12 @@ def _harmonised_table(
 
 def _first_status(decisions: list[Decision]) -> pa.Array:
     """Of each row the first status that applies, else ok."""
-    names = [status.value for status, _ in decisions]
     masks = [rows for _, rows in decisions]
-    choice = np.select(masks, list(range(len(masks))), default=len(masks))
-    return pa.array([*names, Status.OK.value]).take(pa.array(choice))
+    numbers = list(range(len(masks)))
+    choice = np.select(masks, numbers, default=len(masks))
+    names = [status.value for status, _ in decisions]
+    names.append(Status.OK.value)
+    return pa.array(names).take(pa.array(choice))
 
 
 def _flags(orientation: Orientation) -> pa.Array:
@@ -238,21 +233,21 @@ def _flags(orientation: Orientation) -> pa.Array:
         number = np.nonzero(is_set)[1]
         np.cumsum(is_set.sum(axis=1), out=offsets[1:])
     names = pa.array([flag.value for flag in columns])
-    return pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(number)))
+    flags = names.take(pa.array(number))
+    return pa.ListArray.from_arrays(pa.array(offsets), flags)
 
 
 def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:
     """1 or -1 as the effect allele is `alt` or `ref`; where none is named, -1 if the alleles changed places."""
     swapped = orientation.swapped
-    turned = pa.array(np.where(swapped, -1, 1).astype(np.int8))
+    turn = np.where(swapped, -1, 1).astype(np.int8)
+    named = pc.multiply(alleles.effect, pa.array(turn))
     unnamed = pc.if_else(pa.array(swapped), _MINUS, _NO_SIGN)
-    sign = pc.coalesce(pc.multiply(alleles.effect, turned), unnamed)
-    return pc.if_else(pa.array(orientation.fits), pc.cast(sign, pa.int8()), _NO_SIGN)
+    sign = pc.cast(pc.coalesce(named, unnamed), pa.int8())
+    return pc.if_else(pa.array(orientation.fits), sign, _NO_SIGN)
 
 
-def _with_bad_alleles(
-    reasons: pa.Array, alleles: Alleles, bad: Bool[np.ndarray, " rows"]
-) -> pa.Array:
+def _with_bad_alleles(reasons: pa.Array, alleles: Alleles, bad: Mask) -> pa.Array:
     """The reader's reasons, and why each bad allele is one."""
     if not bad.any():
         return reasons
