@@ -12,7 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.genome.contig_names import reconcile_contigs
-from enformer_core.variants.arrow import Mask, Numbers, bools, in_full, ints, matches
+from enformer_core.variants.arrow import (
+    Mask,
+    Numbers,
+    bools,
+    in_full,
+    ints,
+    matches,
+)
 from enformer_core.variants.normalise import trimmed_bp
 from enformer_core.variants.table import Status
 

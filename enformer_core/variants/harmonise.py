@@ -12,7 +12,12 @@ import pyarrow.compute as pc
 
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.reference_match import by_contig, genome_has
-from enformer_core.variants.allele_checks import Alleles, Decision, contigs_of, why_bad
+from enformer_core.variants.allele_checks import (
+    Alleles,
+    Decision,
+    contigs_of,
+    why_bad,
+)
 from enformer_core.variants.arrow import Mask, are, bools, in_full
 from enformer_core.variants.normalise import normalise
 from enformer_core.variants.table import PLACED_SCHEMA, Flag, Status
@@ -102,7 +107,11 @@ def has_letters(alleles: Alleles, letters: pa.Array, rows: Mask, genome: Genome)
 
 
 def harmonise_alleles(
-    raw: pa.Table, genome: Genome, *, max_allele_bp: int, allow_swapped: bool = False
+    raw: pa.Table,
+    genome: Genome,
+    *,
+    max_allele_bp: int,
+    allow_swapped: bool = False,
 ) -> pa.Table:
     """Set contig, status, flags and, of alleles that are scored, the normal form; `ref` is what the genome has.
 

@@ -180,7 +180,10 @@ def _ranges(first: Numbers, size: Numbers) -> Int64[np.ndarray, " total"]:
 
 
 def _normal_forms(
-    start: Numbers, ref: _Letters, alt: _Letters, codes: UInt8[np.ndarray, " length"]
+    start: Numbers,
+    ref: _Letters,
+    alt: _Letters,
+    codes: UInt8[np.ndarray, " length"],
 ) -> tuple[Numbers, _Letters, _Letters]:
     """The three steps of the normal form: trim the right, shift to the left, trim the left."""
     right = _how_far(
@@ -248,7 +251,10 @@ class _Indels:
 
 
 def _shifted(
-    start: Numbers, ref: _Letters, alt: _Letters, codes: UInt8[np.ndarray, " length"]
+    start: Numbers,
+    ref: _Letters,
+    alt: _Letters,
+    codes: UInt8[np.ndarray, " length"],
 ) -> tuple[Numbers, _Letters, _Letters]:
     """Indels moved left while both alleles end in the same base; after the trimming, one of both is that base alone."""
     rows = np.flatnonzero(ref.last() == alt.last())

@@ -146,7 +146,9 @@ def _counted_from_one(
     from_one = pc.fill_null(pc.equal(beyond, 0), False)
     from_zero = pc.fill_null(pc.equal(beyond, -1), False)
     reason = _sentence(
-        "END ", pc.fill_null(records["end"], ""), " is neither START + length of REF nor one less"
+        "END ",
+        pc.fill_null(records["end"], ""),
+        " is neither START + length of REF nor one less",
     )
     return from_one, pc.if_else(pc.or_(from_one, from_zero), None, reason)
 
@@ -189,19 +191,26 @@ def _has_too_few_fields(records: pa.Table, separator: Separator) -> _Fault:
     fields = records["fields"]
     needed = records["needed_fields"]
     beginning = f"too few columns{_SEPARATED_BY[separator]}: "
-    return _Fault(pc.less(fields, needed), lambda: _sentence(beginning, fields, " of ", needed))
+    return _Fault(
+        pc.less(fields, needed),
+        lambda: _sentence(beginning, fields, " of ", needed),
+    )
 
 
 def _is_missing(records: pa.Table, role: str) -> _Fault:
     column = records[role]
     is_empty = pc.fill_null(pc.is_in(column, pa.array(["", "."])), False)
-    return _Fault(pc.or_(pc.is_null(column), is_empty), lambda: f"{role.upper()} is missing")
+    return _Fault(
+        pc.or_(pc.is_null(column), is_empty),
+        lambda: f"{role.upper()} is missing",
+    )
 
 
 def _has_no_number(records: pa.Table, pos: pa.ChunkedArray) -> _Fault:
     written = records["pos"]
     return _Fault(
-        pc.is_null(pos), lambda: _sentence("POS is not a whole number: '", written, "'", "")
+        pc.is_null(pos),
+        lambda: _sentence("POS is not a whole number: '", written, "'", ""),
     )
 
 

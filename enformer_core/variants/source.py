@@ -19,7 +19,12 @@ from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.headers import NAMED_ALLELES
 from enformer_core.variants.formats.reader import Columns, Header, RecordReader
-from enformer_core.variants.input_files import InputFile, check_file, expand_inputs, input_names
+from enformer_core.variants.input_files import (
+    InputFile,
+    check_file,
+    expand_inputs,
+    input_names,
+)
 from enformer_core.variants.parse import ParseRules, to_alleles
 from enformer_core.variants.rsids import Sites
 

@@ -134,7 +134,9 @@ def _as_text(value: Any) -> str:
 
 
 def _table(
-    block: list[tuple[str | None, ...]], details: tuple[str, ...], first_line: int
+    block: list[tuple[str | None, ...]],
+    details: tuple[str, ...],
+    first_line: int,
 ) -> pa.Table:
     roles = (*TEXT_COLUMNS, *details)
     columns = zip(roles, zip(*block, strict=True), strict=True)

@@ -34,7 +34,15 @@ Tiers = tuple[tuple[str, ...], ...]
 NAMES: Mapping[Kind, Tiers] = {
     "chrom": (
         ("hm_chrom",),
-        ("chrom", "chr", "chromosome", "contig", "seqnames", "chrom_name", "chr_name"),
+        (
+            "chrom",
+            "chr",
+            "chromosome",
+            "contig",
+            "seqnames",
+            "chrom_name",
+            "chr_name",
+        ),
         ("chr_id", "hg38chrom", "hg19chrom"),
     ),
     "pos": (
@@ -115,14 +123,24 @@ NAMES: Mapping[Kind, Tiers] = {
         ),
     ),
     "filter": (("filter",),),
-    "ref": (("ref", "reference"), ("ref_allele", "reference_allele", "refallele")),
+    "ref": (
+        ("ref", "reference"),
+        ("ref_allele", "reference_allele", "refallele"),
+    ),
     "alt": (
         ("alt", "alternate"),
         ("alt_allele", "alternate_allele", "altallele", "alternative_allele"),
     ),
     "effect_allele": (
         ("hm_effect_allele",),
-        ("effect_allele", "ea", "effectallele", "tested_allele", "coded_allele", "effect_al"),
+        (
+            "effect_allele",
+            "ea",
+            "effectallele",
+            "tested_allele",
+            "coded_allele",
+            "effect_al",
+        ),
         ("a1", "allele1", "allele_1", "alt1", "alleleb"),  # alleleB: SNPTEST
     ),
     "other_allele": (
@@ -137,7 +155,16 @@ NAMES: Mapping[Kind, Tiers] = {
             "noncoded_allele",
             "neff_al",
         ),
-        ("a2", "allele2", "allele_2", "allele0", "a0", "ax", "omitted", "allelea"),
+        (
+            "a2",
+            "allele2",
+            "allele_2",
+            "allele0",
+            "a0",
+            "ax",
+            "omitted",
+            "allelea",
+        ),
     ),
 }
 
@@ -172,7 +199,12 @@ class Dialect:
 def begins_like_vcf(columns: Columns) -> bool:
     """Whether the header is that of a VCF, `#CHROM POS ID REF ALT`, as far as place and alleles go."""
     others = [cleaned(name) for name in columns.names[1:5]]
-    return columns.names[0] == "#CHROM" and others == ["pos", "id", "ref", "alt"]
+    return columns.names[0] == "#CHROM" and others == [
+        "pos",
+        "id",
+        "ref",
+        "alt",
+    ]
 
 
 def _is_pvar(columns: Columns) -> bool:
@@ -188,11 +220,24 @@ def _has_association(columns: Columns) -> bool:
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "GWAS-SSF",
-        names=frozenset({"chromosome", "base_pair_location", "effect_allele", "other_allele"}),
+        names=frozenset(
+            {
+                "chromosome",
+                "base_pair_location",
+                "effect_allele",
+                "other_allele",
+            }
+        ),
     ),
     Dialect("PLINK 2 .pvar", fits=_is_pvar),
-    Dialect("GWAS Catalog associations", fits=lambda columns: "risk" in columns.index),
-    Dialect("BED-like text", fits=lambda columns: columns.one_based_start is not True),
+    Dialect(
+        "GWAS Catalog associations",
+        fits=lambda columns: "risk" in columns.index,
+    ),
+    Dialect(
+        "BED-like text",
+        fits=lambda columns: columns.one_based_start is not True,
+    ),
     Dialect(
         "summary statistics",  # SAIGE, which tests Allele2; elsewhere allele1 is the effect allele
         names=frozenset({"allele1", "allele2", "af_allele2"}),

@@ -11,7 +11,11 @@ from pathlib import Path
 from enformer_core.errors import InputError
 from enformer_core.variants.formats import headers
 from enformer_core.variants.formats.columns import find_columns, listed
-from enformer_core.variants.formats.headers import begins_like_vcf, cleaned, is_whole_number
+from enformer_core.variants.formats.headers import (
+    begins_like_vcf,
+    cleaned,
+    is_whole_number,
+)
 from enformer_core.variants.formats.reader import (
     REQUIRED,
     VCF_COLUMNS,
@@ -147,7 +151,10 @@ class _Search:
                 # a list's lines are whole identifiers, which may hold commas and spaces
                 separator = "tab" if len(fields) == 1 else separator
                 header = Header(
-                    kind.format, columns, separator=separator, named_alleles=kind.named_alleles
+                    kind.format,
+                    columns,
+                    separator=separator,
+                    named_alleles=kind.named_alleles,
                 )
                 return Layout(header, body_line=self.number)
         return None

@@ -84,7 +84,11 @@ class ParquetReader:
 
     def _records(self, batch: pa.RecordBatch, names: dict[str, str], first_row: int) -> pa.Table:
         cells = {
-            role: _as_text(batch[name], f"{self.path}: column {name!r}", numeric=role in _NUMERIC)
+            role: _as_text(
+                batch[name],
+                f"{self.path}: column {name!r}",
+                numeric=role in _NUMERIC,
+            )
             for role, name in names.items()
         }
         return whole_records(cells, rows=batch.num_rows, first_line=first_row)

@@ -9,7 +9,17 @@ import numpy as np
 import pyarrow as pa
 
 Role = Literal[
-    "chrom", "pos", "end", "id", "ref", "alt", "effect", "frequency", "filter", "info", "risk"
+    "chrom",
+    "pos",
+    "end",
+    "id",
+    "ref",
+    "alt",
+    "effect",
+    "frequency",
+    "filter",
+    "info",
+    "risk",
 ]
 """What a column holds. `ref` and `alt` are the other and the effect allele where the order is not declared; `effect` is
 a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A."""
@@ -127,7 +137,10 @@ class RecordReader(Protocol):
 
 
 def whole_records(
-    cells: Mapping[str, pa.Array | pa.ChunkedArray], *, rows: int, first_line: int
+    cells: Mapping[str, pa.Array | pa.ChunkedArray],
+    *,
+    rows: int,
+    first_line: int,
 ) -> pa.Table:
     """Records of a format in which none can be too short.
 

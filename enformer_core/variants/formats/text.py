@@ -18,9 +18,18 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from jaxtyping import Bool, Int64, UInt8
 
-from enformer_core.variants.formats.compression import HEAD_BYTES, lines_at, whole_lines
+from enformer_core.variants.formats.compression import (
+    HEAD_BYTES,
+    lines_at,
+    whole_lines,
+)
 from enformer_core.variants.formats.layout import Layout, find_layout
-from enformer_core.variants.formats.reader import REQUIRED, TEXT_COLUMNS, Header, Separator
+from enformer_core.variants.formats.reader import (
+    REQUIRED,
+    TEXT_COLUMNS,
+    Header,
+    Separator,
+)
 
 _TAB = ord("\t")
 _LF = ord("\n")
@@ -198,7 +207,15 @@ class _Lines:
         tabs = np.flatnonzero(text == _TAB)
         first_tab = np.searchsorted(tabs, starts)
         fields = np.searchsorted(tabs, ends) - first_tab + 1
-        return _Lines(text, numbers[filled], starts, ends, np.append(tabs, 0), first_tab, fields)
+        return _Lines(
+            text,
+            numbers[filled],
+            starts,
+            ends,
+            np.append(tabs, 0),
+            first_tab,
+            fields,
+        )
 
     def column(self, index: int | None) -> pa.Array:
         """The column's cells; null where the line ends before it, or the file has no such column."""
@@ -265,5 +282,6 @@ def _readable(column: pa.Array) -> pa.Array:
     r"""Bytes that are no UTF-8, most likely Latin-1 in an identifier, kept readable as \xe9."""
     cells = column.to_pylist()
     return pa.array(
-        [cell and cell.decode("utf-8", "backslashreplace") for cell in cells], pa.string()
+        [cell and cell.decode("utf-8", "backslashreplace") for cell in cells],
+        pa.string(),
     )
