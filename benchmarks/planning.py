@@ -38,9 +38,9 @@ from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.genome.fasta import Genome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
-from enformer_core.variants.readers import input_digests
+from enformer_core.variants.input_files import input_digests
 from enformer_core.variants.source import open_source
 
 WORKERS = 2
@@ -111,7 +111,7 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
     with gather(
         source.batches(),
         genome.contigs,
-        place=lambda raw: place_alleles(raw, genome, max_allele_bp=1000, refuse_wrong_genome=False),
+        place=lambda raw: harmonise_alleles(raw, genome, max_allele_bp=1000),
         scratch=folder,
         workers=WORKERS,
     ) as alleles:

@@ -7,7 +7,6 @@ derived from the scores as stored. torch is imported by workers only, when they 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +31,7 @@ from enformer_core.dataset.schemas import KEY_COLUMNS
 from enformer_core.genome.regions import regions_digest
 from enformer_core.scoring.conventions import Conventions, Engine, Policy
 from enformer_core.variants.filters import Filters
-from enformer_core.variants.input_files import input_digests
+from enformer_core.variants.input_files import InputDigest, input_digests
 
 
 class VariantEffectsType(RunType):
@@ -97,8 +96,8 @@ class VariantEffectsIdentity(Identity):
     mantissa_bits: int
     top_tracks: int
     max_allele_bp: int
-    input: list[dict[str, Any]]
-    sites: list[dict[str, Any]] | None
+    input: list[InputDigest]
+    sites: list[InputDigest] | None
     allow_swapped: bool
     filters: FilterIdentity
 

@@ -15,7 +15,7 @@ from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import window_start
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.filters import Filters, filtered, with_sample
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.source import Source, open_sources
@@ -103,12 +103,11 @@ class VariantInput:
         )
 
     def _placed(self, raw: pa.Table) -> pa.Table:
-        return place_alleles(
+        return harmonise_alleles(
             raw,
             self.genome,
             max_allele_bp=self.max_allele_bp,
             allow_swapped=self.allow_swapped,
-            refuse_wrong_genome=False,  # a sample of the input was looked at before
         )
 
     def _checked_sources(self, warn: Callable[[str], None]) -> Sequence[Source]:

@@ -4,27 +4,23 @@ A wrong assembly, REF and ALT in each other's place and positions that count fro
 of wrong alleles; here they stop the run with figures. Does not know what is done with single alleles: see `harmonise`.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from jaxtyping import Bool
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.assemblies import different_lengths, known_build
 from enformer_core.genome.fasta import Genome
-from enformer_core.variants.allele_checks import Alleles, bools, contigs_of, in_full, short
-from enformer_core.variants.formats.parquet import ParquetRecords
-from enformer_core.variants.formats.text import DelimitedFile
+from enformer_core.variants.allele_checks import Alleles, contigs_of, short
+from enformer_core.variants.arrow import bools, in_full
 from enformer_core.variants.harmonise import has_letters
 from enformer_core.variants.source import Source
 
@@ -395,12 +391,6 @@ HEAD_ROWS = 1 << 16
 
 PROBES = 64
 
-_PROBE_BYTES = 1 << 17  # more than one BGZF block, and some lines at least
-
-_PROBE_LINES = 1_000
-
-_BGZF_MAGIC = b"\x1f\x8b\x08\x04"
-
 
 def sample_alleles(
     source: Source, *, head_rows: int = HEAD_ROWS, probes: int = PROBES
@@ -416,62 +406,5 @@ def sample_alleles(
     yield from head
     if not head or head[0].num_rows < head_rows:
         return
-    for records in _probed(source, probes):
+    for records in source.sample(probes):
         yield source.alleles_of(records)
-
-
-def _probed(source: Source, probes: int) -> Iterator[pa.Table]:
-    reader = source.reader
-    if source.sites is not None:
-        return
-    if isinstance(reader, DelimitedFile):
-        if lines := b"".join(_text_probes(source.path, probes)):
-            yield source.completed(reader.split(lines, source.needed_roles))
-    elif isinstance(reader, ParquetRecords):
-        groups = pq.ParquetFile(source.path).num_row_groups
-        for group in range(1, groups, max(1, groups // probes)):
-            yield from (
-                source.completed(block) for block in reader.group(group, source.needed_roles)
-            )
-
-
-def _text_probes(path: Path, probes: int) -> Iterator[bytes]:
-    """Whole lines."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(18)
-        bgzf = head.startswith(_BGZF_MAGIC) and head[12:14] == b"BC"
-        if head.startswith(b"\x1f\x8b") and not bgzf:
-            return
-        for number in range(1, probes + 1):
-            file.seek(size * number // (probes + 1))
-            content = file.read(_PROBE_BYTES)
-            text = _inflated(content) if bgzf else content
-            first, end = text.find(b"\n") + 1, text.rfind(b"\n") + 1
-            if 0 < first < end:
-                yield from text[first:end].splitlines(keepends=True)[:_PROBE_LINES]
-
-
-def _inflated(content: bytes) -> bytes:
-    """The text of the whole BGZF blocks among these bytes."""
-    at = content.find(_BGZF_MAGIC)
-    while at >= 0:
-        text = b""
-        rest = content[at:]
-        try:
-            while (
-                rest.startswith(_BGZF_MAGIC)
-                and len(text) < _PROBE_BYTES
-                and text.count(b"\n") < _PROBE_LINES
-            ):
-                member = zlib.decompressobj(31)
-                piece = member.decompress(rest)
-                if not member.eof:
-                    break
-                text, rest = text + piece, member.unused_data
-        except zlib.error:
-            pass  # the magic number by chance, inside a block
-        if text:
-            return text
-        at = content.find(_BGZF_MAGIC, at + 1)
-    return b""

@@ -17,7 +17,8 @@ from enformer_core.errors import InputError
 from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import Intervals, Regions, merge_intervals, read_regions
-from enformer_core.variants.allele_checks import bools, contigs_of, in_full, ints, matches
+from enformer_core.variants.allele_checks import contigs_of
+from enformer_core.variants.arrow import bools, in_full, ints, matches
 from enformer_core.variants.hashing import allele_hashes
 from enformer_core.variants.source import Source
 

@@ -28,7 +28,7 @@ from enformer_core.scoring.direct import DirectScorer, Predictor
 from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.windows import Allele, Window, window_start
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.table import RAW_SCHEMA
 from tests.support.plans import make_draft
 from tests.support.small_models import small_basenji2, small_enformer
@@ -342,7 +342,7 @@ def placed_table(alleles: Sequence[tuple[int, str, str]], genome: Genome) -> pa.
     arrays = [
         pa.array(columns.get(field.name, [None] * len(alleles)), field.type) for field in RAW_SCHEMA
     ]
-    return place_alleles(pa.table(arrays, schema=RAW_SCHEMA), genome, max_allele_bp=1000)
+    return harmonise_alleles(pa.table(arrays, schema=RAW_SCHEMA), genome, max_allele_bp=1000)
 
 
 Answers = dict[tuple[int, str, str], set[tuple[Any, ...]]]

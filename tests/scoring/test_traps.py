@@ -45,13 +45,14 @@ from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.readers import read_alleles
 from tests.support.plans import make_draft
 from tests.support.seeded import seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
 from tests.support.toy_runs import scoring_worker, toy_ledger
+from tests.support.variants import read_alleles
 
 CPU = torch.device("cpu")
 
@@ -129,7 +130,7 @@ def score_vcf(
     root.mkdir(exist_ok=True)
     vcf = root / "in.vcf"
     vcf.write_text(HEADER + records)
-    placed = place_alleles(read_alleles([vcf]), genome, max_allele_bp=1000)
+    placed = harmonise_alleles(read_alleles([vcf]), genome, max_allele_bp=1000)
     draft = make_draft(
         placed,
         genome.contigs,

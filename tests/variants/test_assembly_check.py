@@ -11,7 +11,8 @@ from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants import assembly_check
 from enformer_core.variants.assembly_check import check_assemblies, check_assembly, sample_alleles
-from enformer_core.variants.source import open_source
+from enformer_core.variants.formats import compression
+from enformer_core.variants.source import open_source, open_sources
 from tests.support.bgzf import write_bgzf
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
@@ -209,10 +210,26 @@ def test_a_sample_sees_all_of_a_large_file_where_it_can_be_entered(tmp_path, mon
         )
     else:
         path.write_bytes(gzip.compress(text.encode()) if kind == "gzip" else text.encode())
-    monkeypatch.setattr(assembly_check, "_PROBE_BYTES", 1 << 15)
+    monkeypatch.setattr(compression, "PROBE_BYTES", 1 << 15)
     tables = list(sample_alleles(open_source(path), head_rows=1000, probes=20))
     assert tables[0].num_rows == 1000
     contigs = {name for table in tables for name in table["input_chrom"].to_pylist()}
     assert contigs == ({"chr1"} if kind == "gzip" else {"chr1", "chr2", "chr3"})
     assert all(table["status"].null_count == table.num_rows for table in tables)
     assert 1000 < sum(table.num_rows for table in tables) < 90_000 or kind == "gzip"
+
+
+def test_each_file_is_judged_alone(genome, tmp_path):
+    rows = {"good.vcf": records(), "other.vcf": [(f"scaffold_{i}", 5, "A", "G") for i in range(9)]}
+    rows["shifted.vcf"] = records(first=2)[:399]
+    for name, lines in rows.items():
+        body = "".join(f"{chrom}\t{pos}\t.\t{ref}\t{alt}\n" for chrom, pos, ref, alt in lines)
+        (tmp_path / name).write_text(HEADER + body)
+    refusals = {
+        "other.vcf": r"shares no contig with toy\.fa.*scaffold_0.*the genome has chr1, chr2",
+        "shifted.vcf": "of 399 sampled REF alleles",
+    }
+    for bad, message in refusals.items():
+        sources = open_sources([tmp_path / "good.vcf", tmp_path / bad])
+        with pytest.raises(InputError, match=rf"^{bad}: .*{message}"):
+            check_assemblies(sources, genome)
