@@ -74,7 +74,7 @@ class AssemblyCheck:
         header_build: the assembly that the header's lengths are those of, if known.
         genome_build: the assembly that the genome's lengths are those of, if known.
         example: an allele that does not fit, in words.
-        allow_swapped: whether `place_alleles` may exchange REF and ALT of this file.
+        allow_swapped: whether `harmonise_alleles` may exchange REF and ALT of this file.
     """
 
     file: str

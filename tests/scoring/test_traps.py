@@ -46,7 +46,6 @@ from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
-from enformer_core.variants.readers import read_alleles
 from tests.support.plans import make_draft
 from tests.support.seeded import seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
