@@ -151,6 +151,7 @@ class Ledger:
             audits=values.audits,
             provenance=values.provenance,
         )
+        # a second driver or a speculative copy may have put the receipt meanwhile: then it counts
         found = commit.found
         if not self.store.put_if_absent(receipt_key(shard.number), readable_json(receipt)):
             receipt = self._receipt(shard.number)
@@ -213,6 +214,7 @@ class Ledger:
         if self.readers == 1:
             yield from map(self._content, shards)
             return
+        # a request takes milliseconds of waiting: many at once, or 100,000 receipts take minutes
         with ThreadPoolExecutor(self.readers) as pool:
             yield from pool.map(self._content, shards)
 
@@ -303,13 +305,14 @@ class _Commit:
         """Put the value tables, in the order of the run type."""
         for table in self._ledger.run_type.value_tables:
             values = tables[table.name]
+            # another attempt may have stored the first table and died: ours must agree with it
             if self.found:
                 values = self._agreeing(table, values)
             self._put(table.name, values)
             self._check_keys(table)
 
     def put_derived(self, tables: Tables) -> None:
-        """Put the derived tables."""
+        """Put the tables derived from the stored ones."""
         for name in self._ledger.run_type.derived_tables:
             self._put(name, tables[name])
 

@@ -27,7 +27,7 @@ def register_export(name: str, export: Export) -> None:
 
 
 def export_names() -> tuple[str, ...]:
-    """The formats that are known."""
+    """The formats that are known, by name."""
     return tuple({**_EXPORTS, **_registered})
 
 
