@@ -47,6 +47,7 @@ from enformer_core.dataset.plan import Plan, make_plan
 from enformer_core.dataset.plan_builder import Drafted
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
@@ -62,7 +63,7 @@ COST_SHARDS = 300
 ROWS = 10
 """Alleles of a shard."""
 TRACKS = tuple(range(64))
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 TARGETS = {
     "busy_2_ray_workers": (">=", 0.97),
     "busy_64_workers_on_paper": (">=", 0.95),

@@ -85,7 +85,7 @@ def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
         None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
     )
     tower, rest = pass_operations(settings.model, settings.head, tracks)
-    readings = asked.conventions.readings
+    readings = asked.conventions.views
     with asked.gathered() as (gathered, removed):
         drafted = asked.draft(gathered, seed="")
         work = count_work(drafted.parts)

@@ -1,7 +1,7 @@
 """`enformer-ray score`: plan the alleles, score them in shards, say what came of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from enformer_core.scoring.conventions import AUDIT_TOLERANCE, Conventions, Engi
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.memory import choose_batch
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import EXACT, choose_arithmetic
 from enformer_core.variants.input_files import input_digests
 from jobs import exit_codes
@@ -56,7 +56,7 @@ class ScoringFactory(ModelLoader):
         """Load the model and open the genome."""
         model, genome, device = self.load()
         direct = DirectScorer(
-            Predictor(model, self.head, self.asked_tracks, self.conventions, device), genome
+            SequencePredictor(model, self.head, self.asked_tracks, self.conventions, device), genome
         )
         scorer, arithmetic = self._engine(model, genome, device) or (direct, "float32")
         return ShardScorer(
@@ -84,7 +84,7 @@ class ScoringFactory(ModelLoader):
             network,
             len(self.tracks),
             self.workers.memory_bytes_each,
-            readings=self.conventions.readings,
+            readings=self.conventions.views,
         )
         return DeltaScorer(network, genome, self.conventions, batch_alts=batch_alts), str(
             arithmetic
@@ -165,7 +165,7 @@ def _identity(request: ScoreRequest, contigs: Iterable[str], alleles: int) -> di
         "engine": settings.engine,
         "precision": settings.precision if settings.engine == "delta" else None,
         "audit_fraction": asked.audit_fraction,
-        "conventions": asdict(asked.conventions),
+        "conventions": asked.conventions.record(),
         "mantissa_bits": asked.mantissa_bits,
         "top_tracks": settings.top_tracks,
         "max_allele_bp": asked.max_allele_bp,

@@ -184,7 +184,8 @@ def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
         InputError: for what a model of this geometry cannot do.
     """
     centre_bin = geometry.bins // 2 - 1 if settings.centre_bin is None else settings.centre_bin
-    conventions = Conventions(
+    return Conventions(
+        geometry=geometry,
         statistics=parse_statistics(settings.statistics),
         # the last base of the bin left of the window's middle, or the first base of the one to its right
         centre_index=geometry.window_bp // 2 + centre_bin - geometry.bins // 2,
@@ -195,5 +196,3 @@ def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
         indel_rule=parse_indel_rule(settings.indel_rule),
         max_offset_bp=settings.max_offset_bp,
     )
-    conventions.check(geometry)
-    return conventions

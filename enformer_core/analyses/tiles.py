@@ -147,7 +147,7 @@ class TilePredictor:
         x = self._tokens(place, codes)
         no_alts = x.new_empty(0, *x.shape)
         bins = range(self._network.geometry.bins)
-        prediction, _ = self._network.trunk.advance(x, no_alts, bins)
+        prediction, _ = self._network.trunk.propagate(x, no_alts, bins)
         return prediction.double()
 
 

@@ -22,12 +22,11 @@ from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import read_shard
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
 from enformer_core.dataset.shard_task import ShardWork, Trial
-from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.rounding import WHOLE_BITS, round_mantissa
+from enformer_core.scoring.statistics import Scores, Statistic
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import Flag, has_flag
-
-Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from enformer_core.scoring.conventions import Statistic
+from enformer_core.scoring.statistics import Statistic
 
 KEY_COLUMNS = ("input_file", "input_line", "alt_index")
 """What names an input allele; unique over a run."""

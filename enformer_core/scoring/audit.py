@@ -1,24 +1,36 @@
-"""Does an engine's answer hold? A few alleles are scored again, plainly, and the two compared.
+"""Does an engine's answer hold? A few alleles are scored again by two plain passes, and the two compared.
 
 Knows scores and their scale. Does not know engines, shards or files.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
-from jaxtyping import Float
 
 from enformer_core.scoring import statistics
-from enformer_core.scoring.conventions import Statistic
 from enformer_core.scoring.direct import DirectScorer
+from enformer_core.scoring.statistics import Scores, Statistic
 from enformer_core.scoring.windows import Allele
 
 ROUNDING = 1e-6
 """Part of the reference's prediction that two passes in float32 cannot tell from a difference."""
 
-Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
+
+class StatisticAudit(TypedDict):
+    """One statistic of an audited allele, as a receipt has it; all but the last are norms over tracks.
+
+    Attributes:
+        error: of the engine's answer minus the yardstick's.
+        norm: of the yardstick's.
+        bound: the largest error that is allowed.
+        exceeded: whether the error is larger, or not a number.
+    """
+
+    error: float
+    norm: float
+    bound: float
+    exceeded: bool
 
 
 @dataclass(frozen=True)
@@ -33,30 +45,31 @@ class Auditor:
     direct: DirectScorer
     tolerance: float
 
-    def compare(self, allele: Allele, start: int, scores: Scores) -> dict[str, Any]:
-        """The error of each statistic, for a receipt.
+    def compare(self, allele: Allele, start: int, scores: Scores) -> dict[str, object]:
+        """The error of each statistic, for a receipt: `variant` as chrom:pos:ref:alt, `statistics` by name.
 
         The bound is tolerance · ‖statistic‖ plus what rounding alone can do: by how much the statistic moves when the
         difference moves by a millionth of the reference's prediction (for SAD, 1e-6 · ‖Σ ref‖).
         """
         r, d = self.direct.profiles(allele, start)
         names = tuple(scores)
-        plain = statistics.compute(r, d, names)
+        exact = statistics.compute(r, d, names)
         moved = statistics.compute(r, d + ROUNDING * r, names)
-        compared: dict[str, Any] = {}
+        audits: dict[Statistic, StatisticAudit] = {}
         for name in names:
-            truth = plain[name].cpu().numpy()
+            truth = exact[name].cpu().numpy()
             norm = float(np.linalg.norm(truth))
-            floor = float((moved[name] - plain[name]).norm())
+            floor = float((moved[name] - exact[name]).norm())
             error = float(np.linalg.norm(scores[name] - truth))
             bound = self.tolerance * norm + floor
-            compared[name] = {
-                "error": error,
-                "norm": norm,
-                "bound": bound,
-                "exceeded": not error <= bound,
-            }
+            audits[name] = StatisticAudit(
+                error=error,
+                norm=norm,
+                bound=bound,
+                exceeded=not error <= bound,  # so that NaN is too large
+            )
+        pos = allele.start + 1  # as VCF has it
         return {
-            "variant": f"{allele.contig}:{allele.start + 1}:{allele.ref}:{allele.alt}",
-            "statistics": compared,
+            "variant": f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}",
+            "statistics": audits,
         }

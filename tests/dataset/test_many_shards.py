@@ -40,6 +40,7 @@ from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.run_types import VARIANTS
 from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
@@ -51,7 +52,7 @@ from enformer_core.variants.table import PLACED_SCHEMA
 ROWS = 10
 """Alleles of a shard."""
 
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 
 IDENTITY = {
     "kind": "variants",

@@ -21,6 +21,7 @@ from enformer_core.dataset.plan import Plan, Shard, make_plan, plan_to_parquet
 from enformer_core.dataset.plan_builder import Drafted
 from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.errors import InputError
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import PLACED_SCHEMA
@@ -29,7 +30,7 @@ from tests.simulation.faults import Kind
 from tests.simulation.world import Hub
 
 CONTIGS = {"chr1": 1000, "chr2": 1000}
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 TRACKS = (0, 7)
 TOP_TRACKS = 1
 SHARD_ROWS = 3

@@ -73,7 +73,7 @@ class FusedReference:
     Attributes:
         content: q / √key + content bias of the asked queries, in float32.
         log_weights: logarithms of the attention weights of the asked queries, in float32.
-        gathered: weights · v of the asked queries, in float32.
+        attended: weights · v of the asked queries, in float32.
         k: keys, in the number format of differences, as are the next two.
         v: values.
         relative: keys of the relative distances −(tokens − 1) … tokens − 1.
@@ -82,7 +82,7 @@ class FusedReference:
 
     content: Float[Tensor, "heads queries keys"]
     log_weights: Float[Tensor, "heads queries tokens"]
-    gathered: Float[Tensor, "heads queries values"]
+    attended: Float[Tensor, "heads queries values"]
     k: Float[Tensor, "heads tokens keys"]
     v: Float[Tensor, "heads tokens values"]
     relative: Float[Tensor, "heads distances keys"]
@@ -103,7 +103,7 @@ def fused_reference(
     v: Float[Tensor, "heads tokens values"],
     relative: Float[Tensor, "heads distances keys"],
     logits: Float[Tensor, "heads queries tokens"],
-    gathered: Float[Tensor, "heads queries values"],
+    attended: Float[Tensor, "heads queries values"],
     queries: range,
     delta: torch.dtype,
 ) -> FusedReference:
@@ -115,7 +115,7 @@ def fused_reference(
         v: values.
         relative: keys of the relative distances −(tokens − 1) … tokens − 1.
         logits: attention logits of the asked queries.
-        gathered: their softmax · v.
+        attended: their softmax · v.
         queries: the asked queries, a run of tokens.
         delta: number format of the products' operands: float32, bfloat16 or float16.
 
@@ -129,7 +129,7 @@ def fused_reference(
     return FusedReference(
         content=content[:, queries.start : queries.stop].float().contiguous(),
         log_weights=logits.float().log_softmax(dim=-1).contiguous(),
-        gathered=gathered.float().contiguous(),
+        attended=attended.float().contiguous(),
         k=k.to(delta).contiguous(),
         v=v.to(delta).contiguous(),
         relative=relative.to(delta).contiguous(),
@@ -212,7 +212,7 @@ def _launch(
         reference.k,
         reference.v,
         reference.log_weights,
-        reference.gathered,
+        reference.attended,
         by_distance,
         *changes,
         out,

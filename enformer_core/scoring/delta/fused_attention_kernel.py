@@ -114,11 +114,11 @@ def _gather(
 
 @triton.jit
 @no_type_check
-def _store(out, stride, gathered, sum_, z, row, first, rows, values, VALUES: tl.constexpr):
-    """(sum − z · gathered) / (1 + z) for a run of the values' channels."""
+def _store(out, stride, attended, sum_, z, row, first, rows, values, VALUES: tl.constexpr):
+    """(sum − z · attended) / (1 + z) for a run of the values' channels."""
     channel = first + tl.arange(0, VALUES)
     inside = (row[:, None] < rows) & (channel[None, :] < values)
-    before = tl.load(gathered + row[:, None] * values + channel[None, :], mask=inside, other=0.0)
+    before = tl.load(attended + row[:, None] * values + channel[None, :], mask=inside, other=0.0)
     difference = (sum_ - z[:, None] * before) / (1.0 + z[:, None])
     tl.store(
         out + row[:, None] * stride + channel[None, :],
@@ -134,7 +134,7 @@ def attention_difference_kernel(
     k,  # [heads, tokens, keys]
     v,  # [heads, tokens, values]
     log_weights,  # [heads, rows, tokens] float32
-    gathered,  # [heads, rows, values] float32
+    attended,  # [heads, rows, values] float32
     by_distance,  # [heads, alts, rows, tokens + rows − 1]
     dq,  # [alts, heads, rows, keys], with any strides, as the next two
     dk,  # [alts, heads, tokens, keys]
@@ -172,7 +172,7 @@ def attention_difference_kernel(
     k += head * tokens * keys
     v += head * tokens * values
     log_weights += head * rows * tokens
-    gathered += head * rows * values
+    attended += head * rows * values
     by_distance += (head * alts + alt) * rows * (tokens + rows - 1)
     dq += alt * dq_alt + head * dq_head
     dk += alt * dk_alt + head * dk_head
@@ -275,8 +275,8 @@ def attention_difference_kernel(
             )
     z /= SCALE
     stride = heads * values
-    _store(out, stride, gathered, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
+    _store(out, stride, attended, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
     if RUNS > 1:
-        _store(out, stride, gathered, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
+        _store(out, stride, attended, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
     if RUNS > 2:
-        _store(out, stride, gathered, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES)
+        _store(out, stride, attended, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES)

@@ -12,15 +12,14 @@ from torch.nn import functional
 
 from enformer_core.models.layers import gelu
 
-_SMALL = (
-    1.0  # below this change, formulas that cannot cancel are exact; above it, plain subtraction is
-)
+_SMALL = 1.0
+"""Below this change, formulas that cannot cancel are exact; above it, plain subtraction is."""
 
 
 def gelu_difference(
     x: Float[Tensor, "*shape"], d: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """gelu(x + d) − gelu(x)."""
+    """gelu(x + d) − gelu(x), by plain subtraction in the precision of the arguments."""
     return gelu(x + d) - gelu(x)
 
 
@@ -33,6 +32,8 @@ def relu_difference(
 
     It is d itself where both are positive, without rounding, in 16 bits too.
     """
+    # x = 3,  d = −1: max(−1 + 0, −3) = −1        x = 3,  d = −5: max(−5 + 0, −3) = −3
+    # x = −3, d = 1:  max(1 − 3, 0) = 0           x = −3, d = 5:  max(5 − 3, 0) = 2
     return torch.maximum(d + negative, less_positive)
 
 
@@ -47,7 +48,8 @@ def softplus_difference(
     difference = torch.expm1(d).mul_(torch.sigmoid(x)).log1p_()
     large = d.abs() > _SMALL
     if large.any():
-        difference[large] = functional.softplus(x[large] + d[large]) - functional.softplus(x[large])
+        before = functional.softplus(x[large])
+        difference[large] = functional.softplus(x[large] + d[large]) - before
     return difference
 
 
@@ -81,5 +83,8 @@ def max_pool_difference(
 
     With m = max(x) and x_i − m ≤ 0 for both: max(x + d) − m = max over i of ((x_i − m) + d_i).
     """
-    pairs, d_pairs = x.unflatten(-1, (-1, 2)), d.unflatten(-1, (-1, 2))
-    return (pairs - pairs.amax(dim=-1, keepdim=True) + d_pairs).amax(dim=-1)
+    # x = (5, 4), d = (−2, 1): m = 5, behind by (0, −1), so max(0 − 2, −1 + 1) = 0, as is max(3, 5) − max(5, 4)
+    pairs = x.unflatten(-1, (-1, 2))
+    d_pairs = d.unflatten(-1, (-1, 2))
+    behind = pairs - pairs.amax(dim=-1, keepdim=True)
+    return (behind + d_pairs).amax(dim=-1)

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from enformer_core.genome.alphabet import reverse_complement
@@ -32,6 +32,9 @@ SHARED_CHUNK_TOKENS = 128
 Codes = UInt8[np.ndarray, " length"]
 
 Tokens = Float[Tensor, "tokens channels"]
+
+Starts = Int64[np.ndarray, " alts"]
+"""Where each alt's run of positions begins, counted from the beginning of a trace."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,12 @@ class Tower:
     @cached_property
     def halo_tokens(self) -> int:
         """Tokens that the zero padding of a piece spoils at each of its ends: 3 for the published towers."""
+        # a position of level n is 2ⁿ bases wide. Enformer: 7 + 2 · (2 + 4 + … + 64) = 259 bp are 3 tokens, just
         reach_bp = sum(reach(level) << number for number, level in enumerate(self.levels))
         return -(-reach_bp // self.token_bp)
 
     def run(self, codes: Codes) -> Tokens:
-        """All tokens of a piece, zeros beyond its ends."""
+        """All tokens of a piece, with zeros beyond its ends."""
         x = self.letters(codes)
         for level in self.levels:
             x = level.after(convolved(level, x))
@@ -78,9 +82,8 @@ class Tower:
     def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
         begin = max(first - self.halo_tokens, 0)
         end = min(last + self.halo_tokens, codes.size // self.token_bp)
-        return self.run(codes[begin * self.token_bp : end * self.token_bp])[
-            first - begin : last - begin
-        ]
+        piece = codes[begin * self.token_bp : end * self.token_bp]
+        return self.run(piece)[first - begin : last - begin]
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,12 @@ class ReferenceTokens(Protocol):
 
 @dataclass(frozen=True)
 class OwnTokens:
-    """Every window for itself."""
+    """`ReferenceTokens` of windows that share nothing: each is computed for itself."""
 
     tower: Tower
 
     def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of one window."""
+        """Tokens of one window, wherever it lies."""
         del place
         return self.tower.tokens(codes, 0, codes.size // self.tower.token_bp)
 
@@ -117,7 +120,7 @@ class SharedTokens:
     """Tokens along chromosomes, shared by all windows whose starts differ by whole tokens.
 
     Only the outermost three at each end of a window are its own, for the network pads there. What is computed together
-    depends on the place alone, never on what was asked for before, so that results repeat to the last bit.
+    depends on the place alone, never on what was computed before, so that results repeat to the last bit.
     """
 
     def __init__(self, tower: Tower, genome: Genome, *, kept_chunks: int = 64) -> None:
@@ -127,37 +130,49 @@ class SharedTokens:
         self._chunks: OrderedDict[tuple[str, bool, int, int], Tokens] = OrderedDict()
 
     def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of one window."""
-        tower, count = self._tower, codes.size // self._tower.token_bp
+        """Tokens of one window, of which the inner ones may have been computed for another."""
+        tower = self._tower
         halo = tower.halo_tokens
+        count = codes.size // tower.token_bp
         if count <= 2 * halo:
             return tower.tokens(codes, 0, count)
+        left = tower.tokens(codes, 0, halo)
         inner = self._along(place, count)[halo : count - halo]
-        left, right = tower.tokens(codes, 0, halo), tower.tokens(codes, count - halo, count)
+        right = tower.tokens(codes, count - halo, count)
         return torch.cat([left, inner, right])
 
     def _along(self, place: Place, count: int) -> Tokens:
-        """Tokens as if the chromosome were one window, in the direction of reading."""
+        """Tokens as if the chromosome were one window, in the direction of reading.
+
+        A window of 5 tokens that begins with the chromosome's token 3, in chunks of 4:
+
+            forwards    0 1 2 [3 | 4 5 6 7]      3 tokens are skipped
+            backwards   [7 6 5 4 | 3] 2 1 0      8 − 3 − 5 = 0 tokens are skipped
+        """
         first, phase = divmod(place.start, self._tower.token_bp)
-        numbers = range(
-            first // SHARED_CHUNK_TOKENS, (first + count - 1) // SHARED_CHUNK_TOKENS + 1
-        )
-        chunks = [self._chunk(place.contig, place.reverse, phase, number) for number in numbers]
-        skipped = first - numbers.start * SHARED_CHUNK_TOKENS
+        first_chunk = first // SHARED_CHUNK_TOKENS
+        last_chunk = (first + count - 1) // SHARED_CHUNK_TOKENS
+        chunks = [
+            self._chunk(place.contig, place.reverse, phase, number)
+            for number in range(first_chunk, last_chunk + 1)
+        ]
+        skipped = first - first_chunk * SHARED_CHUNK_TOKENS
         if place.reverse:
             skipped = len(chunks) * SHARED_CHUNK_TOKENS - skipped - count
             chunks.reverse()
         return torch.cat(chunks)[skipped : skipped + count]
 
     def _chunk(self, contig: str, reverse: bool, phase: int, number: int) -> Tokens:
+        """Chunk `number` of the tokens whose bases begin `phase` bases after the multiples of a token."""
         key = (contig, reverse, phase, number)
         if key not in self._chunks:
-            token_bp, halo = self._tower.token_bp, self._tower.halo_tokens
+            token_bp = self._tower.token_bp
+            halo = self._tower.halo_tokens
             begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase
-            codes = self._genome.fetch(
-                contig, begin, begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp
-            )
+            end = begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp
+            codes = self._genome.fetch(contig, begin, end)
             piece = reverse_complement(codes) if reverse else codes
+            # a copy, so that the halo's memory does not live as long as the chunk
             self._chunks[key] = self._tower.run(piece)[halo:-halo].clone()
             if len(self._chunks) > self._kept_chunks:
                 self._chunks.popitem(last=False)
@@ -188,16 +203,19 @@ def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
     Raises:
         ValueError: when the halo would leave the window.
     """
-    begin, end = first - tower.halo_tokens, last + tower.halo_tokens
+    begin = first - tower.halo_tokens
+    end = last + tower.halo_tokens
     if begin < 0 or end * tower.token_bp > codes.size:
         raise ValueError(f"tokens [{first}, {last}) with their halo leave the window")
     piece = np.ascontiguousarray(codes[begin * tower.token_bp : end * tower.token_bp])
     x = tower.letters(piece)
-    inputs, outputs = [], []
+    inputs = []
+    outputs = []
     for level in tower.levels:
         inputs.append(x[0])
-        outputs.append(convolved(level, x)[0])
-        x = level.after(outputs[-1][None])
+        output = convolved(level, x)
+        outputs.append(output[0])
+        x = level.after(output)
     return Trace(begin, piece, tuple(inputs), tuple(outputs))
 
 
@@ -209,14 +227,15 @@ def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
 
 def touched_tokens(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int]:
     """The tokens of a window that its bases [begin_bp, end_bp) can reach."""
-    first, last = begin_bp // tower.token_bp, -(-end_bp // tower.token_bp)
+    first = begin_bp // tower.token_bp
+    last = -(-end_bp // tower.token_bp)
     return max(first - tower.halo_tokens, 0), min(last + tower.halo_tokens, tokens)
 
 
 def small_differences(
     tower: Tower, trace: Trace, changes: Sequence[tuple[int, Codes]]
 ) -> list[tuple[int, Tokens]]:
-    """Differences of the tokens that small changes touch, all at once.
+    """Differences of the tokens that small changes touch, of all changes together.
 
     Args:
         tower: the network's.
@@ -227,40 +246,49 @@ def small_differences(
     Returns:
         For each alt its first touched token and the differences from there on.
     """
+    # One changed base, at 101, through Enformer's stem (it sees 7 bases to either side) and the level behind it (2):
+    #     convolution [94, 109), begun at an even position [94, 110), halved [47, 55)
+    #     convolution [45, 57),  begun at an even position [44, 58),  halved [22, 29)
     starts = np.array([begin_bp - trace.begin * tower.token_bp for begin_bp, _ in changes])
     alternate = np.stack([codes for _, codes in changes])
     letters = one_hot(torch.from_numpy(alternate).to(tower.device), tower.dtype).mT
-    d = letters - _gathered(trace.inputs[0], starts, alternate.shape[1])
+    d = letters - _runs_of(trace.inputs[0], starts, alternate.shape[1])
     for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
-        d = level.before_difference(_gathered(inputs, starts, d.shape[-1]), d)
-        starts, d = _pad_to_pairs(*_convolve(level, starts, d))
-        starts, d = starts // 2, level.after_difference(_gathered(outputs, starts, d.shape[-1]), d)
-    return [(trace.begin + int(at), row.T) for at, row in zip(starts, d, strict=True)]
+        d = level.before_difference(_runs_of(inputs, starts, d.shape[-1]), d)
+        starts, d = _convolve(level, starts, d)
+        starts, d = _pad_to_pairs(starts, d)
+        d = level.after_difference(_runs_of(outputs, starts, d.shape[-1]), d)
+        starts = starts // 2
+    return [(trace.begin + int(start), row.T) for start, row in zip(starts, d, strict=True)]
 
 
-def _gathered(
-    x: Float[Tensor, "channels length"], starts: np.ndarray, count: int
+def _runs_of(
+    x: Float[Tensor, "channels length"], starts: Starts, count: int
 ) -> Float[Tensor, "alts channels count"]:
-    return torch.stack([x[:, at : at + count] for at in starts])
+    """`count` positions of x from each start."""
+    return torch.stack([x[:, start : start + count] for start in starts])
 
 
 def _convolve(
-    level: Level, starts: np.ndarray, d: Float[Tensor, "alts inputs n"]
-) -> tuple[np.ndarray, Float[Tensor, "alts outputs m"]]:
+    level: Level, starts: Starts, d: Float[Tensor, "alts inputs n"]
+) -> tuple[Starts, Float[Tensor, "alts outputs m"]]:
     """A difference that is zero outside its run, through a convolution that reaches half a width further each way."""
     return starts - reach(level), convolve(d, level.kernel, padding=2 * reach(level))
 
 
 def _pad_to_pairs(
-    starts: np.ndarray, d: Float[Tensor, "alts channels n"]
-) -> tuple[np.ndarray, Float[Tensor, "alts channels m"]]:
-    """Begin every run at an even position and make it as long as all need."""
+    starts: Starts, d: Float[Tensor, "alts channels n"]
+) -> tuple[Starts, Float[Tensor, "alts channels m"]]:
+    """Begin every run at an even position and make it as long as all need, with zeros.
+
+    Starts 4 and 7 with 3 positions each, [a b c] and [d e f], become 4 and 6 with [a b c 0] and [0 d e f].
+    """
     odd = starts % 2
     length = d.shape[-1] + int(odd.max())
     length += length % 2
     padded = d.new_zeros(*d.shape[:-1], length)
-    for row, at in enumerate(odd):
-        padded[row, :, at : at + d.shape[-1]] = d[row]
+    for row, shift in enumerate(odd):
+        padded[row, :, shift : shift + d.shape[-1]] = d[row]
     return starts - odd, padded
 
 
@@ -268,7 +296,7 @@ SMALL_CHANGE_BP = 64
 """Longest stretch of changed bases that is carried through the tower as a difference."""
 
 TRACED_TOKENS = 16
-"""Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else is asked."""
+"""Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else there is."""
 
 
 @dataclass(frozen=True)
@@ -295,47 +323,66 @@ def fill_differences(
         x: the reference's tokens.
         reference: the window's base codes.
         alternates: base codes of windows of the same length.
-        d: rows to fill.
+        d: rows to fill; whatever they hold is overwritten.
     """
-    small = []
     d.zero_()
+    small = []
     for row, alternate in enumerate(alternates):
         begin_bp, end_bp = changed_bases(reference, alternate)
-        traced = _traced(tower, begin_bp, end_bp, len(x))
         if begin_bp == end_bp:
             continue
+        traced = _traced(tower, begin_bp, end_bp, len(x))
         if traced is None:
             first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
             d[row, first:last] = tower.tokens(alternate, first, last) - x[first:last]
         else:
             small.append(_SmallChange(row, begin_bp, end_bp, traced))
-    for changes in _alike(small, together=tower.device.type != "cpu"):
+
+    together = tower.device.type != "cpu"
+    for changes in _with_one_trace(small, of_one_length=together):
         trace = trace_reference(tower, reference, *changes[0].traced)
-        for part in [changes] if tower.device.type != "cpu" else [[change] for change in changes]:
-            codes = [
-                (change.begin_bp, alternates[change.row][change.begin_bp : change.end_bp])
-                for change in part
-            ]
-            for change, (first, moved) in zip(
-                part, small_differences(tower, trace, codes), strict=True
-            ):
-                d[change.row, first : first + len(moved)] = moved
+        # A GPU carries them together, for it is slow at many small steps. A CPU takes them one by one: its routines
+        # follow the size of a batch, and a change's last digits must not depend on what lies beside it.
+        batches = [changes] if together else [[change] for change in changes]
+        for batch in batches:
+            _fill_small(tower, trace, batch, alternates, d)
+
+
+def _fill_small(
+    tower: Tower,
+    trace: Trace,
+    changes: Sequence[_SmallChange],
+    alternates: Sequence[Codes],
+    d: Float[Tensor, "alts tokens channels"],
+) -> None:
+    """Write the differences of some small changes, equally many bases each, into their rows of d."""
+    codes = [
+        (change.begin_bp, alternates[change.row][change.begin_bp : change.end_bp])
+        for change in changes
+    ]
+    differences = small_differences(tower, trace, codes)
+    for change, (first, moved) in zip(changes, differences, strict=True):
+        d[change.row, first : first + len(moved)] = moved
 
 
 def _traced(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int] | None:
     """Tokens to trace for a small change; None where it is not small, or its surroundings leave the window."""
     if end_bp - begin_bp > SMALL_CHANGE_BP:
         return None
-    halo, aligned_bp = tower.halo_tokens, TRACED_TOKENS * tower.token_bp
+    halo = tower.halo_tokens
+    aligned_bp = TRACED_TOKENS * tower.token_bp
     first = begin_bp // aligned_bp * TRACED_TOKENS - halo
     last = -(-end_bp // aligned_bp) * TRACED_TOKENS + halo
     return (first, last) if first >= halo and last + halo <= tokens else None
 
 
-def _alike(changes: Sequence[_SmallChange], *, together: bool) -> Iterator[list[_SmallChange]]:
-    """Changes with the same trace; with as many bases too where they are to be carried `together`."""
+def _with_one_trace(
+    changes: Sequence[_SmallChange], *, of_one_length: bool
+) -> Iterator[list[_SmallChange]]:
+    """Groups of changes with the same trace; and, where that is asked for, with equally many bases."""
     groups: dict[tuple[int, ...], list[_SmallChange]] = {}
     for change in changes:
-        key = (*change.traced, change.end_bp - change.begin_bp) if together else change.traced
+        length_bp = change.end_bp - change.begin_bp
+        key = (*change.traced, length_bp) if of_one_length else change.traced
         groups.setdefault(key, []).append(change)
     yield from groups.values()
