@@ -26,7 +26,8 @@ from enformer_core.genome.regions import Regions
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
+from enformer_core.scoring.delta.reference_tokens import Place, SharedTokens
+from enformer_core.scoring.delta.tower import Codes
 from enformer_core.scoring.precision import inference_in_true_float32
 
 

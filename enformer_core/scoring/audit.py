@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
+from jaxtyping import Float
 
 from enformer_core.scoring import statistics
 from enformer_core.scoring.direct import DirectScorer
 from enformer_core.scoring.statistics import Scores, Statistic
 from enformer_core.scoring.windows import Allele
+
+PerTrack = Float[np.ndarray, " tracks"]
 
 ROUNDING = 1e-6
 """Part of the reference's prediction that two passes in float32 cannot tell from a difference."""
@@ -57,19 +60,21 @@ class Auditor:
         moved = statistics.compute(r, d + ROUNDING * r, names)
         audits: dict[Statistic, StatisticAudit] = {}
         for name in names:
-            truth = exact[name].cpu().numpy()
-            norm = float(np.linalg.norm(truth))
             floor = float((moved[name] - exact[name]).norm())
-            error = float(np.linalg.norm(scores[name] - truth))
-            bound = self.tolerance * norm + floor
-            audits[name] = StatisticAudit(
-                error=error,
-                norm=norm,
-                bound=bound,
-                exceeded=not error <= bound,  # so that NaN is too large
-            )
+            audits[name] = self._audit(scores[name], exact[name].cpu().numpy(), floor)
         pos = allele.start + 1  # as VCF has it
         return {
             "variant": f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}",
             "statistics": audits,
         }
+
+    def _audit(self, answer: PerTrack, truth: PerTrack, floor: float) -> StatisticAudit:
+        norm = float(np.linalg.norm(truth))
+        error = float(np.linalg.norm(answer - truth))
+        bound = self.tolerance * norm + floor
+        return StatisticAudit(
+            error=error,
+            norm=norm,
+            bound=bound,
+            exceeded=not error <= bound,  # so that NaN is too large
+        )

@@ -52,6 +52,7 @@ class Conventions:
     max_offset_bp: int = 0
 
     def __post_init__(self) -> None:
+        # in this order: a check may rely on those before it
         parse_statistics(self.statistics)
         self._check_centre()
         self._check_shifts()
@@ -65,6 +66,7 @@ class Conventions:
 
     def record(self) -> dict[str, object]:
         """What a run's identity says of them: all choices, without the geometry, which is the model's."""
+        # runs of earlier versions have no geometry here, and a run continues only under the identity that it began with
         choices = asdict(self)
         del choices["geometry"]
         return choices
@@ -108,6 +110,7 @@ class Conventions:
             raise InputError(
                 f"central bins ({self.central_bins}) and centre mask ({self.centre_mask_bp} bp): give one"
             )
+        # the outermost variants of a shared window decide: those between them score bins between theirs
         for offset_bp in (-self.max_offset_bp, self.max_offset_bp):
             bins = self.scored_bins(offset_bp)
             if bins.start < 0 or bins.stop > predicted:
@@ -115,6 +118,10 @@ class Conventions:
                     f"bins [{bins.start}, {bins.stop}) around a variant {offset_bp} bp off the centre "
                     f"leave the {predicted} predicted ones; score fewer bins or allow a smaller offset"
                 )
+
+    def offset_bp(self, allele_start: int, window_start: int) -> int:
+        """How far right of `centre_index` a variant lies in a window; both starts are positions on the contig."""
+        return allele_start - window_start - self.centre_index
 
     def scored_bins(self, offset_bp: int = 0) -> slice:
         """The bins that statistics read: all, the central ones, or those of the mask; the last two follow the variant.

@@ -72,16 +72,18 @@ class SequencePredictor:
         return torch.stack(predictions).mean(dim=0)
 
     def stitched(
-        self, windows: Sequence[Window], sequence_of: SequenceOf
+        self,
+        windows: Sequence[Window],
+        sequence_of: SequenceOf,
     ) -> Float[Tensor, "bins tracks"]:
         """The averaged predictions of several windows, each from its first bin to the next one's."""
+        # windows from bin 0 and 448 of 896: bins 0 … 448 of the first, 448 … 896 of the second
         ends = [window.first_bin for window in windows[1:]] + [self.model.geometry.bins]
-        return torch.cat(
-            [
-                self.averaged(window, sequence_of)[window.first_bin : end]
-                for window, end in zip(windows, ends, strict=True)
-            ]
-        )
+        pieces = [
+            self.averaged(window, sequence_of)[window.first_bin : end]
+            for window, end in zip(windows, ends, strict=True)
+        ]
+        return torch.cat(pieces)
 
 
 class DirectScorer:
@@ -93,8 +95,11 @@ class DirectScorer:
         self._reference: tuple[tuple[object, ...], Float[Tensor, "bins tracks"]] | None = None
 
     def _reference_prediction(
-        self, contig: str, windows: tuple[Window, ...]
+        self,
+        contig: str,
+        windows: tuple[Window, ...],
     ) -> Float[Tensor, "bins tracks"]:
+        # shards are sorted by place, so that remembering one reference serves all alleles that share it
         if self._reference is None or self._reference[0] != (contig, windows):
             length_bp = self._predictor.model.geometry.window_bp
             prediction = self._predictor.stitched(
@@ -118,11 +123,13 @@ class DirectScorer:
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
     def profiles(
-        self, allele: Allele, start: int
+        self,
+        allele: Allele,
+        start: int,
     ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
         """The reference's prediction in the bins that are scored, and alt − ref, in float64."""
         conventions = self._predictor.conventions
-        offset_bp = allele.start - start - conventions.centre_index
+        offset_bp = conventions.offset_bp(allele.start, start)
         rule = conventions.indel_rule
         stitch_bin = conventions.stitch_bin(offset_bp)
         reference = self._reference_prediction(

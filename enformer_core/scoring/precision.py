@@ -32,7 +32,7 @@ class Arithmetic:
 
 
 EXACT = str(Arithmetic())
-"""How receipts call float32 throughout."""
+"""What receipts call an engine that computes in float32 throughout."""
 
 
 def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:

@@ -35,7 +35,7 @@ Formula = Callable[[Profile, Profile], PerTrack]
 """From the reference's prediction and alt − ref, over the bins that are scored, to a number in float64 per track."""
 
 Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
-"""Each statistic of one allele."""
+"""Each statistic of one allele, in float64."""
 
 _FORMULAS: dict[Statistic, Formula] = {}
 
@@ -62,7 +62,7 @@ def statistic(name: Statistic) -> Callable[[Formula], Formula]:
 
 
 def _sum(values: Profile) -> PerTrack:
-    """Sum over bins, in float64."""
+    """The sum over bins, in float64."""
     import torch
 
     return values.sum(dim=0, dtype=torch.float64)
@@ -77,6 +77,7 @@ def _norm(values: Profile) -> PerTrack:
 
 def _log_difference(r: Profile, d: Profile) -> Profile:
     """log2(1 + r + d) − log2(1 + r), without cancellation."""
+    # log(1 + r + d) − log(1 + r) = log(1 + d / (1 + r)): for r = 3 and d = 4, log2(8) − log2(4) = log2(1 + 4/4) = 1
     return (d / (1 + r)).log1p() / log(2.0)
 
 
@@ -152,7 +153,9 @@ def log_ratio(r: Profile, d: Profile) -> PerTrack:
 
 
 def compute(
-    reference: Profile, difference: Profile, statistics: Sequence[Statistic]
+    reference: Profile,
+    difference: Profile,
+    statistics: Sequence[Statistic],
 ) -> dict[Statistic, Float[Tensor, " tracks"]]:
     """Statistics by name, in float64, over the bins given; single bins are treated in the precision given.
 

@@ -75,7 +75,10 @@ def window_start(allele_start: Positions, conventions: Conventions, bin_bp: int)
 
 
 def reference_windows(
-    allele: Allele, start: int, rule: IndelRule, stitch_bin: int
+    allele: Allele,
+    start: int,
+    rule: IndelRule,
+    stitch_bin: int,
 ) -> tuple[Window, ...]:
     """Windows of the genome's own sequence that are held against the alternate ones.
 
@@ -98,7 +101,10 @@ def reference_windows(
 
 
 def alternate_windows(
-    allele: Allele, start: int, rule: IndelRule, stitch_bin: int
+    allele: Allele,
+    start: int,
+    rule: IndelRule,
+    stitch_bin: int,
 ) -> tuple[Window, ...]:
     """Windows of the edited sequence; arguments as for `reference_windows`.
 
@@ -117,14 +123,20 @@ def alternate_windows(
 
 
 def reference_sequence(
-    genome: Genome, contig: str, window: Window, length_bp: int
+    genome: Genome,
+    contig: str,
+    window: Window,
+    length_bp: int,
 ) -> UInt8[np.ndarray, " length"]:
     """Base codes of the genome's own sequence; N beyond the contig's ends."""
     return genome.fetch(contig, window.start, window.start + length_bp)
 
 
 def alternate_sequence(
-    genome: Genome, allele: Allele, window: Window, length_bp: int
+    genome: Genome,
+    allele: Allele,
+    window: Window,
+    length_bp: int,
 ) -> UInt8[np.ndarray, " length"]:
     """Base codes of a window with the alternate allele put in.
 
@@ -156,7 +168,9 @@ class Comparison:
 
 
 def compared_windows(
-    references: tuple[Window, ...], alternates: tuple[Window, ...], bins: int
+    references: tuple[Window, ...],
+    alternates: tuple[Window, ...],
+    bins: int,
 ) -> tuple[Comparison, ...]:
     """Cut stitched predictions where either changes its window, so that each piece compares two windows only.
 

@@ -18,15 +18,14 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.spans import clip, mirrored
-from enformer_core.scoring.delta.tower import (
-    Codes,
+from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
     Place,
     ReferenceTokens,
     SharedTokens,
-    fill_differences,
 )
+from enformer_core.scoring.delta.spans import clip, mirrored
+from enformer_core.scoring.delta.tower import Codes, fill_differences
 from enformer_core.scoring.precision import inference_in_true_float32
 from enformer_core.scoring.statistics import Profile, Scores
 from enformer_core.scoring.windows import (
@@ -89,16 +88,23 @@ class DeltaScorer:
     """
 
     def __init__(
-        self, network: DeltaNetwork, genome: Genome, conventions: Conventions, *, batch_alts: int
+        self,
+        network: DeltaNetwork,
+        genome: Genome,
+        conventions: Conventions,
+        *,
+        batch_alts: int,
     ) -> None:
         self._network = network
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
         tower = network.tower
-        self._tokens: ReferenceTokens = (
-            SharedTokens(tower, genome) if conventions.max_offset_bp else OwnTokens(tower)
-        )
+        self._tokens: ReferenceTokens = OwnTokens(tower)
+        if (
+            conventions.max_offset_bp
+        ):  # else windows lie a whole number of tokens apart by chance only
+            self._tokens = SharedTokens(tower, genome)
 
     @property
     def batch_alts(self) -> int:
@@ -138,17 +144,23 @@ class DeltaScorer:
             for index, allele in enumerate(alleles)
             for comparison in self._comparisons(allele, start)
         ]
-        views = self._views()
-        sums = _ProfileSums(self._needed_bins(), parts, len(views))
         scores: dict[int, Scores] = {}
         with inference_in_true_float32():
-            for view in views:
-                for reference, compared in _by_reference(parts).items():
-                    for part in self._add_view(view, reference, compared, sums):
-                        if sums.is_complete(part.index):
-                            r, d = sums.pop_means(part.index)
-                            scores[part.index] = self._statistics(part.allele, start, r, d)
+            for index, r, d in self._mean_profiles(parts):
+                scores[index] = self._statistics(alleles[index], start, r, d)
         return [scores[index] for index in range(len(alleles))]
+
+    def _mean_profiles(self, parts: Sequence[_Part]) -> Iterator[tuple[int, Profile, Profile]]:
+        """Each allele's index, reference prediction and difference, averaged over views, as soon as all are there."""
+        views = self._views()
+        sums = _ProfileSums(self._needed_bins(), parts, len(views))
+        groups = _by_reference(parts)
+        # Views outside, references inside: tokens that windows of one strand share are still there for the next window.
+        for view in views:
+            for reference, compared in groups.items():
+                for part in self._add_view(view, reference, compared, sums):
+                    if sums.is_complete(part.index):
+                        yield part.index, *sums.pop_means(part.index)
 
     def _needed_bins(self) -> range:
         """The bins that some variant of a shared window may need."""
@@ -160,7 +172,7 @@ class DeltaScorer:
     def _comparisons(self, allele: Allele, start: int) -> tuple[Comparison, ...]:
         conventions = self._conventions
         rule = conventions.indel_rule
-        offset_bp = allele.start - start - conventions.centre_index
+        offset_bp = conventions.offset_bp(allele.start, start)
         stitch_bin = conventions.stitch_bin(offset_bp)
         return compared_windows(
             reference_windows(allele, start, rule, stitch_bin),
@@ -169,13 +181,17 @@ class DeltaScorer:
         )
 
     def _views(self) -> list[View]:
-        strands = (False, True) if self._conventions.strands == "both" else (False,)
+        strands = [False, True] if self._conventions.strands == "both" else [False]
         return [
             View(shift_bp, reverse) for shift_bp in self._conventions.shifts for reverse in strands
         ]
 
     def _add_view(
-        self, view: View, reference: Window, parts: Sequence[_Part], sums: "_ProfileSums"
+        self,
+        view: View,
+        reference: Window,
+        parts: Sequence[_Part],
+        sums: "_ProfileSums",
     ) -> Iterator[_Part]:
         """Carry a window and the alleles compared with it through the network, in one view.
 
@@ -184,15 +200,13 @@ class DeltaScorer:
         """
         network = self._network
         contig = parts[0].allele.contig
-        moved = reference.moved(view.shift_bp)
-        codes = view.read(
-            reference_sequence(self._genome, contig, moved, network.geometry.window_bp)
-        )
-        x = self._tokens(Place(contig, moved.start, view.reverse), codes)
-        alternates = [self._alternate_codes(view, part) for part in parts]
+        window = reference.moved(view.shift_bp)
+        codes = view.read(self._reference_codes(contig, window))
+        alternates = [view.read(self._alternate_codes(view, part)) for part in parts]
+        x = self._tokens(Place(contig, window.start, view.reverse), codes)
         d = x.new_empty(len(parts), *x.shape)
         fill_differences(network.tower, x, codes, alternates, d)
-        # d is overwritten on the way; the differences of the profiles are made one by one, when they are taken
+        # the trunk overwrites d; the profiles' differences are computed one by one, when they are taken
         bins_read = view.bins_read(sums.bins, network.geometry.bins)
         prediction, differences = network.trunk.propagate(x, d, bins_read)
         sums.add_reference(reference, view.along_chromosome(prediction))
@@ -200,17 +214,21 @@ class DeltaScorer:
             sums.add_difference(part, view.along_chromosome(difference))
             yield part
 
+    def _reference_codes(self, contig: str, window: Window) -> Codes:
+        return reference_sequence(self._genome, contig, window, self._network.geometry.window_bp)
+
     def _alternate_codes(self, view: View, part: _Part) -> Codes:
         window = part.comparison.alternate.moved(view.shift_bp)
         window_bp = self._network.geometry.window_bp
-        return view.read(alternate_sequence(self._genome, part.allele, window, window_bp))
+        return alternate_sequence(self._genome, part.allele, window, window_bp)
 
     def _statistics(self, allele: Allele, start: int, r: Profile, d: Profile) -> Scores:
         conventions = self._conventions
-        offset_bp = allele.start - start - conventions.centre_index
+        offset_bp = conventions.offset_bp(allele.start, start)
         scored = conventions.scored_bins(offset_bp)
         first = self._needed_bins().start
         bins = slice(scored.start - first, scored.stop - first)
+        # profiles begin with the first bin that any variant of the window may need, not with the window's first
         scores = statistics.compute(r[bins], d[bins], conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
@@ -269,13 +287,15 @@ class _ProfileSums:
 
     def pop_means(self, index: int) -> tuple[Profile, Profile]:
         """A complete allele's reference prediction and difference, averaged over views; the latter is forgotten."""
-        comparisons = [part.comparison for part in self._parts[index]]
-        pieces = [self._references[each.reference][self._rows(each)] for each in comparisons]
+        pieces = [self._reference_rows(part.comparison) for part in self._parts[index]]
         reference = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         difference = self._differences.pop(index)
         if self._views == 1:
             return reference, difference
         return reference / self._views, difference / self._views
+
+    def _reference_rows(self, comparison: Comparison) -> Profile:
+        return self._references[comparison.reference][self._rows(comparison)]
 
     def _rows(self, comparison: Comparison) -> slice:
         return clip(comparison.bins, within=self.bins)

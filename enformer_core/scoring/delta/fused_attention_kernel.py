@@ -75,7 +75,10 @@ def _logits(
     changed = _load_keys(dk, column, dk_token, channel, dk_channel, tokens, keys)
     unchanged = _load_keys(k, column, keys, channel, 1, tokens, keys)
     inside = (row[:, None] < rows) & (column[None, :] < tokens)
-    # row r is read from column rows − 1 − r of a product as wide as tokens + rows − 1
+    # Row r is read from column rows − 1 − r of a product as wide as tokens + rows − 1. Two rows, three tokens:
+    #     a [b c d]
+    #     [e f g] h
+    # so that row 1 begins at 4 = 1 · (3 + 2 − 2) + 2 − 1.
     shifted = row[:, None] * (tokens + rows - 2) + rows - 1 + column[None, :]
     dl = tl.load(by_distance + shifted, mask=inside, other=0.0).to(tl.float32)
     dl = _dot(left, changed, dl, PRECISION)
@@ -130,7 +133,7 @@ def _store(out, stride, attended, sum_, z, row, first, rows, values, VALUES: tl.
 @triton.jit
 @no_type_check
 def attention_difference_kernel(
-    content,  # [heads, rows, keys] float32; a row is an asked query
+    content,  # [heads, rows, keys] float32; a row is a query
     k,  # [heads, tokens, keys]
     v,  # [heads, tokens, values]
     log_weights,  # [heads, rows, tokens] float32
@@ -200,6 +203,7 @@ def attention_difference_kernel(
             PRECISION,
         )  # fmt: skip
         most = tl.maximum(most, tl.max(tl.abs(dl), axis=1))
+        # log-sum-exp of all blocks so far: what was summed below a lower maximum is scaled down to the new one
         risen = tl.maximum(highest, tl.max(log_p + dl, axis=1))
         total = total * tl.exp(highest - risen) + tl.sum(
             tl.exp(log_p + dl - risen[:, None]), axis=1

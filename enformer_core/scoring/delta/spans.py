@@ -11,9 +11,10 @@ def clip(span: range, within: range) -> slice:
 
     clip(range(3, 9), within=range(5, 20)) is slice(0, 4).
     """
-    first = min(max(span.start, within.start), within.stop)
-    last = min(max(span.stop, within.start), within.stop)
-    return slice(first - within.start, last - within.start)
+    first, last = (
+        min(max(edge, within.start), within.stop) - within.start for edge in (span.start, span.stop)
+    )
+    return slice(first, last)
 
 
 def mirrored(span: range, count: int) -> range:

@@ -6,19 +6,15 @@ the network's own and nothing is thrown away. A change of a few bases is carried
 reaches at each level, some ten of them.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from enformer_core.genome.alphabet import reverse_complement
-from enformer_core.genome.fasta import Genome
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.delta.matmul import convolve
 from enformer_core.scoring.delta.tower_levels import Level, convolved, reach
@@ -26,12 +22,12 @@ from enformer_core.scoring.delta.tower_levels import Level, convolved, reach
 CHUNK_TOKENS = 192
 """Tokens computed at once: 768 channels × 25,344 bases are 78 MB in float32."""
 
-SHARED_CHUNK_TOKENS = 128
-"""Tokens computed and kept together where windows share them; chunks begin at its multiples along the chromosome."""
-
 Codes = UInt8[np.ndarray, " length"]
 
 Tokens = Float[Tensor, "tokens channels"]
+
+Runs = Float[Tensor, "alts channels positions"]
+"""Of each alt as many positions of a level, from its own start on."""
 
 Starts = Int64[np.ndarray, " alts"]
 """Where each alt's run of positions begins, counted from the beginning of a trace."""
@@ -74,110 +70,17 @@ class Tower:
 
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
-        starts = range(first, last, CHUNK_TOKENS)
-        return torch.cat(
-            [self._chunk(codes, start, min(start + CHUNK_TOKENS, last)) for start in starts]
-        )
+        chunks = [
+            self._chunk(codes, start, min(start + CHUNK_TOKENS, last))
+            for start in range(first, last, CHUNK_TOKENS)
+        ]
+        return torch.cat(chunks)
 
     def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
         begin = max(first - self.halo_tokens, 0)
         end = min(last + self.halo_tokens, codes.size // self.token_bp)
         piece = codes[begin * self.token_bp : end * self.token_bp]
         return self.run(piece)[first - begin : last - begin]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a window lies: its contig and first base, and whether it is read backwards."""
-
-    contig: str
-    start: int
-    reverse: bool
-
-
-@runtime_checkable
-class ReferenceTokens(Protocol):
-    """Finds the tokens of a window of the genome's own sequence."""
-
-    def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of the window at `place`, whose base codes, as they are read, are `codes`."""
-        ...
-
-
-@dataclass(frozen=True)
-class OwnTokens:
-    """`ReferenceTokens` of windows that share nothing: each is computed for itself."""
-
-    tower: Tower
-
-    def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of one window, wherever it lies."""
-        del place
-        return self.tower.tokens(codes, 0, codes.size // self.tower.token_bp)
-
-
-class SharedTokens:
-    """Tokens along chromosomes, shared by all windows whose starts differ by whole tokens.
-
-    Only the outermost three at each end of a window are its own, for the network pads there. What is computed together
-    depends on the place alone, never on what was computed before, so that results repeat to the last bit.
-    """
-
-    def __init__(self, tower: Tower, genome: Genome, *, kept_chunks: int = 64) -> None:
-        self._tower = tower
-        self._genome = genome
-        self._kept_chunks = kept_chunks
-        self._chunks: OrderedDict[tuple[str, bool, int, int], Tokens] = OrderedDict()
-
-    def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of one window, of which the inner ones may have been computed for another."""
-        tower = self._tower
-        halo = tower.halo_tokens
-        count = codes.size // tower.token_bp
-        if count <= 2 * halo:
-            return tower.tokens(codes, 0, count)
-        left = tower.tokens(codes, 0, halo)
-        inner = self._along(place, count)[halo : count - halo]
-        right = tower.tokens(codes, count - halo, count)
-        return torch.cat([left, inner, right])
-
-    def _along(self, place: Place, count: int) -> Tokens:
-        """Tokens as if the chromosome were one window, in the direction of reading.
-
-        A window of 5 tokens that begins with the chromosome's token 3, in chunks of 4:
-
-            forwards    0 1 2 [3 | 4 5 6 7]      3 tokens are skipped
-            backwards   [7 6 5 4 | 3] 2 1 0      8 − 3 − 5 = 0 tokens are skipped
-        """
-        first, phase = divmod(place.start, self._tower.token_bp)
-        first_chunk = first // SHARED_CHUNK_TOKENS
-        last_chunk = (first + count - 1) // SHARED_CHUNK_TOKENS
-        chunks = [
-            self._chunk(place.contig, place.reverse, phase, number)
-            for number in range(first_chunk, last_chunk + 1)
-        ]
-        skipped = first - first_chunk * SHARED_CHUNK_TOKENS
-        if place.reverse:
-            skipped = len(chunks) * SHARED_CHUNK_TOKENS - skipped - count
-            chunks.reverse()
-        return torch.cat(chunks)[skipped : skipped + count]
-
-    def _chunk(self, contig: str, reverse: bool, phase: int, number: int) -> Tokens:
-        """Chunk `number` of the tokens whose bases begin `phase` bases after the multiples of a token."""
-        key = (contig, reverse, phase, number)
-        if key not in self._chunks:
-            token_bp = self._tower.token_bp
-            halo = self._tower.halo_tokens
-            begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase
-            end = begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp
-            codes = self._genome.fetch(contig, begin, end)
-            piece = reverse_complement(codes) if reverse else codes
-            # a copy, so that the halo's memory does not live as long as the chunk
-            self._chunks[key] = self._tower.run(piece)[halo:-halo].clone()
-            if len(self._chunks) > self._kept_chunks:
-                self._chunks.popitem(last=False)
-        self._chunks.move_to_end(key)
-        return self._chunks[key]
 
 
 @dataclass(frozen=True)
@@ -222,18 +125,22 @@ def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
 def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
     """First differing base and the one after the last; (0, 0) where nothing differs."""
     differing = np.flatnonzero(reference != alternate)
-    return (int(differing[0]), int(differing[-1]) + 1) if differing.size else (0, 0)
+    if not differing.size:
+        return 0, 0
+    return int(differing[0]), int(differing[-1]) + 1
 
 
 def touched_tokens(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int]:
     """The tokens of a window that its bases [begin_bp, end_bp) can reach."""
-    first = begin_bp // tower.token_bp
-    last = -(-end_bp // tower.token_bp)
-    return max(first - tower.halo_tokens, 0), min(last + tower.halo_tokens, tokens)
+    first = begin_bp // tower.token_bp - tower.halo_tokens
+    last = -(-end_bp // tower.token_bp) + tower.halo_tokens
+    return max(first, 0), min(last, tokens)
 
 
 def small_differences(
-    tower: Tower, trace: Trace, changes: Sequence[tuple[int, Codes]]
+    tower: Tower,
+    trace: Trace,
+    changes: Sequence[tuple[int, Codes]],
 ) -> list[tuple[int, Tokens]]:
     """Differences of the tokens that small changes touch, of all changes together.
 
@@ -249,31 +156,36 @@ def small_differences(
     # One changed base, at 101, through Enformer's stem (it sees 7 bases to either side) and the level behind it (2):
     #     convolution [94, 109), begun at an even position [94, 110), halved [47, 55)
     #     convolution [45, 57),  begun at an even position [44, 58),  halved [22, 29)
-    starts = np.array([begin_bp - trace.begin * tower.token_bp for begin_bp, _ in changes])
+    begin_bp = trace.begin * tower.token_bp
+    starts = np.array([first_bp - begin_bp for first_bp, _ in changes])
     alternate = np.stack([codes for _, codes in changes])
-    letters = one_hot(torch.from_numpy(alternate).to(tower.device), tower.dtype).mT
+    sent = torch.from_numpy(alternate).to(tower.device)
+    letters = one_hot(sent, tower.dtype).mT
     d = letters - _runs_of(trace.inputs[0], starts, alternate.shape[1])
     for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
-        d = level.before_difference(_runs_of(inputs, starts, d.shape[-1]), d)
+        before = _runs_of(inputs, starts, d.shape[-1])
+        d = level.before_difference(before, d)
         starts, d = _convolve(level, starts, d)
         starts, d = _pad_to_pairs(starts, d)
-        d = level.after_difference(_runs_of(outputs, starts, d.shape[-1]), d)
+        convolution = _runs_of(outputs, starts, d.shape[-1])
+        d = level.after_difference(convolution, d)
         starts = starts // 2
     return [(trace.begin + int(start), row.T) for start, row in zip(starts, d, strict=True)]
 
 
-def _runs_of(
-    x: Float[Tensor, "channels length"], starts: Starts, count: int
-) -> Float[Tensor, "alts channels count"]:
+def _runs_of(x: Float[Tensor, "channels length"], starts: Starts, count: int) -> Runs:
     """`count` positions of x from each start."""
     return torch.stack([x[:, start : start + count] for start in starts])
 
 
 def _convolve(
-    level: Level, starts: Starts, d: Float[Tensor, "alts inputs n"]
+    level: Level,
+    starts: Starts,
+    d: Float[Tensor, "alts inputs n"],
 ) -> tuple[Starts, Float[Tensor, "alts outputs m"]]:
     """A difference that is zero outside its run, through a convolution that reaches half a width further each way."""
-    return starts - reach(level), convolve(d, level.kernel, padding=2 * reach(level))
+    reached = reach(level)
+    return starts - reached, convolve(d, level.kernel, padding=2 * reached)
 
 
 def _pad_to_pairs(
@@ -283,12 +195,13 @@ def _pad_to_pairs(
 
     Starts 4 and 7 with 3 positions each, [a b c] and [d e f], become 4 and 6 with [a b c 0] and [0 d e f].
     """
+    alts, channels, count = d.shape
     odd = starts % 2
-    length = d.shape[-1] + int(odd.max())
+    length = count + int(odd.max())
     length += length % 2
-    padded = d.new_zeros(*d.shape[:-1], length)
+    padded = d.new_zeros(alts, channels, length)
     for row, shift in enumerate(odd):
-        padded[row, :, shift : shift + d.shape[-1]] = d[row]
+        padded[row, :, shift : shift + count] = d[row]
     return starts - odd, padded
 
 
@@ -333,6 +246,7 @@ def fill_differences(
             continue
         traced = _traced(tower, begin_bp, end_bp, len(x))
         if traced is None:
+            # computed anew: over so many positions a difference costs as much as the tokens themselves
             first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
             d[row, first:last] = tower.tokens(alternate, first, last) - x[first:last]
         else:
@@ -373,7 +287,10 @@ def _traced(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int,
     aligned_bp = TRACED_TOKENS * tower.token_bp
     first = begin_bp // aligned_bp * TRACED_TOKENS - halo
     last = -(-end_bp // aligned_bp) * TRACED_TOKENS + halo
-    return (first, last) if first >= halo and last + halo <= tokens else None
+    # the trace needs a halo of its own, and must not meet the window's padding, which the tower's rules do not know
+    if first < halo or last + halo > tokens:
+        return None
+    return first, last
 
 
 def _with_one_trace(

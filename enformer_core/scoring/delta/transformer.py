@@ -15,13 +15,16 @@ from torch.nn import functional
 from enformer_core.models.enformer import Attention, Enformer
 from enformer_core.models.layers import gelu
 from enformer_core.scoring.delta.attention import (
-    ReferenceAttention,
     attention_difference,
-    reference_attention,
-    relative_keys,
     sparse_attention_difference,
 )
+from enformer_core.scoring.delta.attention_reference import (
+    ReferenceAttention,
+    reference_attention,
+    relative_keys,
+)
 from enformer_core.scoring.delta.fused_attention import (
+    FusedReference,
     fused_attention_available,
     fused_attention_difference,
     fused_reference,
@@ -54,7 +57,7 @@ class LinearDifference:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format of differences."""
+        """The number format of differences, to which what it reads is converted."""
         return self._weight.dtype
 
     def __call__(self, d: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
@@ -89,7 +92,13 @@ class AttentionBlock:
     to_out: LinearDifference
 
     def propagate(
-        self, x: Reference, d: Differences, near: Sequence[range], queries: range, *, first: bool
+        self,
+        x: Reference,
+        d: Differences,
+        near: Sequence[range],
+        queries: range,
+        *,
+        first: bool,
     ) -> Float[Tensor, "queries channels"]:
         """The reference's `queries` after the block; the same rows of d are changed in place to what they are then.
 
@@ -109,8 +118,10 @@ class AttentionBlock:
             self._add_fused(reference, x, normed, d)
         else:
             self._add_each(reference, x, normed, d, near, first=first)
+        # [heads, queries, values] to rows of all heads' values, as the projection reads them
         attended = reference.attended.transpose(0, 1).flatten(1)
-        return x[as_slice(queries)] + apply_linear(self.attention.to_out, attended)
+        change = apply_linear(self.attention.to_out, attended)
+        return x[as_slice(queries)] + change
 
     def _add_each(
         self,
@@ -126,6 +137,7 @@ class AttentionBlock:
         rows = as_slice(reference.queries)
         for alt in range(len(d)):
             if first and near[alt]:
+                # before the first attention, a small change has reached the tokens around it and no others
                 attended = self._attended_sparsely(reference, x, normed, d[alt], near[alt])
             else:
                 dn = layer_norm_difference(self.norm, x, normed, d[alt])
@@ -133,13 +145,16 @@ class AttentionBlock:
             d[alt, rows] += self.to_out(attended)
 
     def _attended(
-        self, reference: ReferenceAttention, dn: Float[Tensor, "tokens channels"], near: range
+        self,
+        reference: ReferenceAttention,
+        dn: Float[Tensor, "tokens channels"],
+        near: range,
     ) -> Float[Tensor, "queries channels"]:
         """Change of all heads' weights · v for one alt, in the number format of differences."""
         low = dn.to(self.to_q.dtype)
         dq = self.attention.split(self.to_q(low))
         dk = self.attention.split(self.to_k(low))
-        dv = self.to_v.transposed(low).unflatten(0, (self.attention.heads, -1))
+        dv = self.to_v.transposed(low).unflatten(0, (len(dk), -1))
         return attention_difference(reference, dq, dk, dv, near).flatten(1)
 
     def _attended_sparsely(
@@ -168,27 +183,34 @@ class AttentionBlock:
         d: Differences,
     ) -> None:
         """`_add_each` by the fused kernel, a few alts at a time; it needs no other way for the tokens `near`."""
-        assert reference.logits is not None
-        delta = self.to_q.dtype
-        shared = fused_reference(
-            content=reference.content,
-            k=reference.k,
-            v=reference.v.mT,
-            relative=reference.relative,
-            logits=reference.logits,
-            attended=reference.attended,
-            queries=reference.queries,
-            delta=delta,
-        )
+        shared = _for_kernel(reference, self.to_q.dtype)
         split = self.attention.split
         rows = as_slice(reference.queries)
         for first in range(0, len(d), FUSED_ALTS):
             alts = slice(first, first + FUSED_ALTS)
-            dn = layer_norm_difference(self.norm, x, normed, d[alts]).to(delta)
-            change = fused_attention_difference(
-                shared, split(self.to_q(dn)), split(self.to_k(dn)), split(self.to_v(dn))
-            )
+            dn = layer_norm_difference(self.norm, x, normed, d[alts])
+            low = dn.to(self.to_q.dtype)
+            dq = split(self.to_q(low))
+            dk = split(self.to_k(low))
+            dv = split(self.to_v(low))
+            change = fused_attention_difference(shared, dq, dk, dv)
+            # [alts, heads, queries, values] to rows of all heads' values; they lie so in memory already
             d[alts, rows] += self.to_out(change.transpose(1, 2).flatten(2))
+
+
+def _for_kernel(reference: ReferenceAttention, delta: torch.dtype) -> FusedReference:
+    """The same reference in the form that the fused kernel reads: see `FusedReference` for what differs."""
+    assert reference.logits is not None
+    return fused_reference(
+        content=reference.content,
+        k=reference.k,
+        v=reference.v.mT,
+        relative=reference.relative,
+        logits=reference.logits,
+        attended=reference.attended,
+        queries=reference.queries,
+        delta=delta,
+    )
 
 
 @dataclass(frozen=True)
@@ -214,11 +236,13 @@ class PerceptronBlock:
         delta = self.d_first.dtype
         normed = self.norm(x)
         hidden = apply_linear(self.first, normed)
+        # Once for all alts, and apart: in 16 bits, x + d would cost a small d beside a large x all of its digits.
         negative = hidden.clamp(max=0).to(delta)
         less_positive = (-hidden.clamp(min=0)).to(delta)
         for alt in range(len(d)):
             dn = layer_norm_difference(self.norm, x, normed, d[alt])
-            d[alt] += self.d_second(relu_difference(negative, less_positive, self.d_first(dn)))
+            d_hidden = relu_difference(negative, less_positive, self.d_first(dn))
+            d[alt] += self.d_second(d_hidden)
         return x + apply_linear(self.second, functional.relu(hidden))
 
 
@@ -233,7 +257,11 @@ class DeltaTransformer:
     """
 
     def __init__(
-        self, model: Enformer, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+        self,
+        model: Enformer,
+        head: str,
+        tracks: Tensor | None,
+        arithmetic: Arithmetic,
     ) -> None:
         self._model = model
         self._delta = arithmetic.delta
@@ -271,16 +299,21 @@ class DeltaTransformer:
         )
 
     def propagate(
-        self, x: Reference, d: Differences, bins: range
+        self,
+        x: Reference,
+        d: Differences,
+        bins: range,
     ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
         """Carry reference and differences to the predictions; see `delta_model.Trunk`. d is overwritten."""
         geometry = self._model.geometry
+        crop = geometry.crop_tokens
         every = range(geometry.tokens)
-        kept = range(geometry.crop_tokens + bins.start, geometry.crop_tokens + bins.stop)
+        kept = range(crop + bins.start, crop + bins.stop)
         near = [_near(of_alt) for of_alt in d]
+        last = len(self._layers) - 1
         for number, (attention, perceptron) in enumerate(self._layers):
-            # behind the last attention nothing reads the tokens that no bin is asked of
-            queries = kept if number == len(self._layers) - 1 else every
+            # no token reads another behind the last attention: only those of the bins are carried on
+            queries = kept if number == last else every
             # both blocks write their changes into d; cutting it to the queries is a view of the same memory
             x = attention.propagate(x, d, near, queries, first=number == 0)
             d = d[:, as_slice(queries)]
@@ -290,26 +323,31 @@ class DeltaTransformer:
         return functional.softplus(reference.logits), differences
 
     def _reference_head(self, x: Reference) -> "_ReferenceHead":
+        # BatchNorm wants [batch, channels, length]
         normed = self._final_norm(x.T[None])[0].T
         final = linear(gelu(normed), self._final.weight[..., 0], self._final.bias)
         logits = linear(gelu(final), *self._head)
         return _ReferenceHead(normed, final, logits)
 
     def _head_difference(
-        self, reference: "_ReferenceHead", d: Float[Tensor, "bins channels"]
+        self,
+        reference: "_ReferenceHead",
+        d: Float[Tensor, "bins channels"],
     ) -> Float[Tensor, "bins tracks"]:
         normed = batch_norm_difference(self._final_norm, d.T[None])[0].T
         final = self._d_final(gelu_difference(reference.normed, normed))
-        logits = self._d_head(gelu_difference(reference.final, final)).to(d.dtype)
-        return softplus_difference(reference.logits, logits)
+        logits = self._d_head(gelu_difference(reference.final, final))
+        return softplus_difference(reference.logits, logits.to(d.dtype))
 
 
 def _near(d: Float[Tensor, "tokens channels"]) -> range:
     """The tokens that a small change touched; none where it touched many."""
     touched = d.any(dim=-1).nonzero().flatten()
-    if not len(touched) or len(touched) > NEAR_TOKENS:
+    if not 0 < len(touched) <= NEAR_TOKENS:
         return range(0)
-    return range(int(touched[0]), int(touched[-1]) + 1)
+    first = int(touched[0])
+    last = int(touched[-1])
+    return range(first, last + 1)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,8 @@ from torch.nn import functional
 from enformer_core.models.enformer import Attention
 from enformer_core.models.layers import gelu, one_hot
 from enformer_core.scoring.delta import attention, layer_rules
-from enformer_core.scoring.delta.attention import (
-    attention_difference,
-    reference_attention,
-    relative_keys,
-)
+from enformer_core.scoring.delta.attention import attention_difference
+from enformer_core.scoring.delta.attention_reference import reference_attention, relative_keys
 from enformer_core.scoring.delta.tower import (
     SMALL_CHANGE_BP,
     Tower,

@@ -272,7 +272,7 @@ def one_before(call: ast.Call) -> ast.Call:
 MUTANTS.append(
     Mutant(
         "distances_are_off_by_one",
-        "attention:_relative_logits",
+        "attention_reference:relative_logits",
         Rewrite(lambda node: is_call(node, "as_strided"), one_before),
     )
 )
@@ -281,9 +281,13 @@ MUTANTS.append(
     Mutant(
         "exact_rows_read_unchanged_values",
         "attention:_rows_exactly",
-        Rewrite(  # the only sum that is transposed
-            lambda node: isinstance(node, ast.Attribute) and is_operation(node.value, ast.Add),
-            lambda node: ast.Attribute(node.value.left, node.attr, ast.Load()),
+        Rewrite(  # the only named sum that begins with a part of something
+            lambda node: (
+                isinstance(node, ast.Assign)
+                and is_operation(node.value, ast.Add)
+                and isinstance(node.value.left, ast.Subscript)
+            ),
+            lambda node: ast.Assign(node.targets, node.value.left),
         ),
     )
 )
@@ -422,12 +426,14 @@ def runs_do_not_begin_earlier(right):
     return wrong
 
 
-MUTANTS.append(Mutant("chunks_are_not_turned", "tower:SharedTokens._along", not_called("reverse")))
+MUTANTS.append(
+    Mutant("chunks_are_not_turned", "reference_tokens:SharedTokens._along", not_called("reverse"))
+)
 
 
-@slip("tower:SharedTokens.__call__")
+@slip("reference_tokens:SharedTokens.__call__")
 def ends_of_a_window_are_the_chromosomes(right):
-    return lambda self, place, codes: self._along(place, codes.size // self._tower.token_bp)
+    return lambda self, place, codes: self._along(place, len(right(self, place, codes)))
 
 
 MUTANTS.append(
