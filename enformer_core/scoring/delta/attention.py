@@ -217,7 +217,8 @@ def sparse_attention_difference(
         dv: of their values, not transposed.
     """
     tokens = reference.k.shape[1]
-    dl = reference.content[:, as_slice(reference.queries)] @ dk.mT
+    content = reference.content[:, as_slice(reference.queries)]
+    dl = content @ dk.mT
     difference, z = _columns_difference(reference, near, dl, dv)
     large = _is_large(dl.amax(dim=-1), z)
     for head, changes in enumerate(zip(dq, dk, dv, strict=True)):
@@ -293,7 +294,8 @@ def _rows_exactly(
     large = _is_large(dl.amax(dim=-1), z[:, 0])
     if large.any():
         position = reference.position[head, queries]
-        logits = content @ k.mT + (position @ relative.mT).gather(1, distances)
+        logits = content @ k.mT
+        logits = logits + (position @ relative.mT).gather(1, distances)
         after = (logits + dl)[large].softmax(dim=-1)
         change[large] = after - before[large]
     values = reference.v[head] + dv
@@ -302,7 +304,9 @@ def _rows_exactly(
 
 def _distance_columns(queries: Rows, tokens: int) -> Int[Tensor, "rows tokens"]:
     """Of some queries and all tokens, the place of their distance among −(tokens − 1) … tokens − 1."""
-    return tokens - 1 - queries[:, None] + torch.arange(tokens, device=queries.device)
+    # three tokens, query 2: columns 0, 1, 2 are the distances −2, −1, 0; query 0: columns 2, 3, 4
+    every = torch.arange(tokens, device=queries.device)
+    return tokens - 1 - queries[:, None] + every
 
 
 def _is_large(rise: Float[Tensor, "*rows"], z: Float[Tensor, "*rows"]) -> Bool[Tensor, "*rows"]:

@@ -8,6 +8,7 @@ Knows alleles, windows, strands and shifts. Does not know files, shards or statu
 """
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -99,12 +100,10 @@ class DeltaScorer:
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
-        tower = network.tower
-        self._tokens: ReferenceTokens = OwnTokens(tower)
-        if (
-            conventions.max_offset_bp
-        ):  # else windows lie a whole number of tokens apart by chance only
-            self._tokens = SharedTokens(tower, genome)
+        self._tokens: ReferenceTokens = OwnTokens(network.tower)
+        # windows without an offset follow their variants: they lie whole tokens apart by chance only
+        if conventions.max_offset_bp:
+            self._tokens = SharedTokens(network.tower, genome)
 
     @property
     def batch_alts(self) -> int:
@@ -144,47 +143,45 @@ class DeltaScorer:
             for index, allele in enumerate(alleles)
             for comparison in self._comparisons(allele, start)
         ]
+        sums = _ProfileSums(self._needed_bins(), parts, self._conventions.views)
         scores: dict[int, Scores] = {}
         with inference_in_true_float32():
-            for index, r, d in self._mean_profiles(parts):
-                scores[index] = self._statistics(alleles[index], start, r, d)
+            for index in self._completed(parts, sums):
+                # the profiles have no name here: they would live on beside the next allele's
+                scores[index] = self._statistics(alleles[index], start, *sums.pop_means(index))
         return [scores[index] for index in range(len(alleles))]
 
-    def _mean_profiles(self, parts: Sequence[_Part]) -> Iterator[tuple[int, Profile, Profile]]:
-        """Each allele's index, reference prediction and difference, averaged over views, as soon as all are there."""
-        views = self._views()
-        sums = _ProfileSums(self._needed_bins(), parts, len(views))
+    def _completed(self, parts: Sequence[_Part], sums: "_ProfileSums") -> Iterator[int]:
+        """Carry all parts through the network, in every view; gives each allele's index as soon as it is complete."""
         groups = _by_reference(parts)
-        # Views outside, references inside: tokens that windows of one strand share are still there for the next window.
-        for view in views:
+        for view in self._views():
             for reference, compared in groups.items():
                 for part in self._add_view(view, reference, compared, sums):
                     if sums.is_complete(part.index):
-                        yield part.index, *sums.pop_means(part.index)
+                        yield part.index
 
     def _needed_bins(self) -> range:
-        """The bins that some variant of a shared window may need."""
-        offset_bp = self._conventions.max_offset_bp
-        leftmost = self._conventions.scored_bins(-offset_bp)
-        rightmost = self._conventions.scored_bins(offset_bp)
+        """The bins that some variant of a shared window may need: those of the outermost variants, and all between."""
+        most_bp = self._conventions.max_offset_bp
+        leftmost = self._conventions.scored_bins(-most_bp)
+        rightmost = self._conventions.scored_bins(most_bp)
         return range(leftmost.start, rightmost.stop)
 
     def _comparisons(self, allele: Allele, start: int) -> tuple[Comparison, ...]:
-        conventions = self._conventions
-        rule = conventions.indel_rule
-        offset_bp = conventions.offset_bp(allele.start, start)
-        stitch_bin = conventions.stitch_bin(offset_bp)
-        return compared_windows(
-            reference_windows(allele, start, rule, stitch_bin),
-            alternate_windows(allele, start, rule, stitch_bin),
-            self._network.geometry.bins,
-        )
+        rule = self._conventions.indel_rule
+        offset_bp = self._conventions.offset_bp(allele.start, start)
+        stitch_bin = self._conventions.stitch_bin(offset_bp)
+        references = reference_windows(allele, start, rule, stitch_bin)
+        alternates = alternate_windows(allele, start, rule, stitch_bin)
+        return compared_windows(references, alternates, self._network.geometry.bins)
 
     def _views(self) -> list[View]:
-        strands = [False, True] if self._conventions.strands == "both" else [False]
-        return [
-            View(shift_bp, reverse) for shift_bp in self._conventions.shifts for reverse in strands
-        ]
+        views = []
+        for shift_bp in self._conventions.shifts:
+            views.append(View(shift_bp, reverse=False))
+            if self._conventions.strands == "both":
+                views.append(View(shift_bp, reverse=True))
+        return views
 
     def _add_view(
         self,
@@ -203,7 +200,8 @@ class DeltaScorer:
         window = reference.moved(view.shift_bp)
         codes = view.read(self._reference_codes(contig, window))
         alternates = [view.read(self._alternate_codes(view, part)) for part in parts]
-        x = self._tokens(Place(contig, window.start, view.reverse), codes)
+        place = Place(contig, window.start, view.reverse)
+        x = self._tokens(place, codes)
         d = x.new_empty(len(parts), *x.shape)
         fill_differences(network.tower, x, codes, alternates, d)
         # the trunk overwrites d; the profiles' differences are computed one by one, when they are taken
@@ -215,7 +213,8 @@ class DeltaScorer:
             yield part
 
     def _reference_codes(self, contig: str, window: Window) -> Codes:
-        return reference_sequence(self._genome, contig, window, self._network.geometry.window_bp)
+        window_bp = self._network.geometry.window_bp
+        return reference_sequence(self._genome, contig, window, window_bp)
 
     def _alternate_codes(self, view: View, part: _Part) -> Codes:
         window = part.comparison.alternate.moved(view.shift_bp)
@@ -226,9 +225,9 @@ class DeltaScorer:
         conventions = self._conventions
         offset_bp = conventions.offset_bp(allele.start, start)
         scored = conventions.scored_bins(offset_bp)
+        # profiles begin with the first bin that any variant of the window may need, not with the window's first
         first = self._needed_bins().start
         bins = slice(scored.start - first, scored.stop - first)
-        # profiles begin with the first bin that any variant of the window may need, not with the window's first
         scores = statistics.compute(r[bins], d[bins], conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
@@ -236,7 +235,7 @@ class DeltaScorer:
 class _ProfileSums:
     """Predictions and differences of a batch, summed over the views.
 
-    A difference is kept only until its allele is complete: with one view, no two are there at once.
+    A difference is kept only until its allele is complete: with one view, none waits here for another.
 
     An SNV, on the forward strand alone, has one part: the window W, bins 0 … 896. `add_reference` keeps W's prediction,
     `add_difference` makes the SNV complete, and `pop_means` gives back both as they are.
@@ -256,9 +255,10 @@ class _ProfileSums:
         self.bins = bins
         self._views = views
         self._parts: dict[int, list[_Part]] = {}
+        self._missing: Counter[int] = Counter()
         for part in parts:
             self._parts.setdefault(part.index, []).append(part)
-        self._missing = {index: views * len(own) for index, own in self._parts.items()}
+            self._missing[part.index] += views
         self._references: dict[Window, Profile] = {}
         self._differences: dict[int, Profile] = {}
 
@@ -273,13 +273,16 @@ class _ProfileSums:
         """Add a part's difference in one view, of which only the part's own rows count."""
         self._missing[part.index] -= 1
         rows = self._rows(part.comparison)
-        if part.index in self._differences:
-            self._differences[part.index][rows] += difference[rows]
-        elif rows == slice(0, len(difference)):
-            self._differences[part.index] = difference  # its memory is kept: nothing to copy
-        else:
-            self._differences[part.index] = torch.zeros_like(difference)
-            self._differences[part.index][rows] = difference[rows]
+        total = self._differences.get(part.index)
+        if total is not None:
+            total[rows] += difference[rows]
+            return
+        total = difference
+        if rows != slice(0, len(difference)):
+            total = torch.zeros_like(difference)
+            total[rows] = difference[rows]
+        # a difference in all bins is kept as it is: most alleles have one part, and nothing is copied
+        self._differences[part.index] = total
 
     def is_complete(self, index: int) -> bool:
         """Whether all parts of an allele have been added, in every view."""
@@ -309,7 +312,7 @@ def _by_reference(parts: Sequence[_Part]) -> dict[Window, list[_Part]]:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    # torch reports host memory by a plain RuntimeError
-    return isinstance(
-        error, torch.OutOfMemoryError | MemoryError
-    ) or "can't allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # torch reports that the host's memory is full by a plain RuntimeError
+    return "can't allocate memory" in str(error)

@@ -44,7 +44,8 @@ def softplus_difference(x: Activations, d: Activations) -> Activations:
     log1p(sigmoid(x) · expm1(d)) where |d| ≤ 1. Beyond that the formula can give ±inf (x = 20, d = −17 in float32), and
     plain subtraction has nothing left to cancel.
     """
-    difference = torch.expm1(d).mul_(torch.sigmoid(x)).log1p_()
+    slope = torch.sigmoid(x)
+    difference = torch.expm1(d).mul_(slope).log1p_()
     large = d.abs() > _SMALL
     if large.any():
         before = functional.softplus(x[large])

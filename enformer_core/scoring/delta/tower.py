@@ -53,7 +53,9 @@ class Tower:
     def halo_tokens(self) -> int:
         """Tokens that the zero padding of a piece spoils at each of its ends: 3 for the published towers."""
         # a position of level n is 2ⁿ bases wide. Enformer: 7 + 2 · (2 + 4 + … + 64) = 259 bp are 3 tokens, just
-        reach_bp = sum(reach(level) << number for number, level in enumerate(self.levels))
+        reach_bp = 0
+        for number, level in enumerate(self.levels):
+            reach_bp += reach(level) << number
         return -(-reach_bp // self.token_bp)
 
     def run(self, codes: Codes) -> Tokens:
@@ -65,8 +67,9 @@ class Tower:
 
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""
-        sent = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)
-        return one_hot(sent[None], self.dtype).mT
+        sent = torch.from_numpy(np.ascontiguousarray(codes))
+        letters = one_hot(sent.to(self.device)[None], self.dtype)
+        return letters.mT
 
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
@@ -89,13 +92,11 @@ class Trace:
 
     Attributes:
         begin: the window's first token of the run.
-        codes: base codes of the run.
         inputs: input of each level, [channels, length].
         outputs: output of each level's convolution, [channels, length].
     """
 
     begin: int
-    codes: Codes
     inputs: tuple[Float[Tensor, "_ _"], ...]
     outputs: tuple[Float[Tensor, "_ _"], ...]
 
@@ -110,7 +111,7 @@ def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
     end = last + tower.halo_tokens
     if begin < 0 or end * tower.token_bp > codes.size:
         raise ValueError(f"tokens [{first}, {last}) with their halo leave the window")
-    piece = np.ascontiguousarray(codes[begin * tower.token_bp : end * tower.token_bp])
+    piece = codes[begin * tower.token_bp : end * tower.token_bp]
     x = tower.letters(piece)
     inputs = []
     outputs = []
@@ -119,7 +120,7 @@ def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
         output = convolved(level, x)
         outputs.append(output[0])
         x = level.after(output)
-    return Trace(begin, piece, tuple(inputs), tuple(outputs))
+    return Trace(begin, tuple(inputs), tuple(outputs))
 
 
 def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
@@ -161,7 +162,7 @@ def small_differences(
     alternate = np.stack([codes for _, codes in changes])
     sent = torch.from_numpy(alternate).to(tower.device)
     letters = one_hot(sent, tower.dtype).mT
-    d = letters - _runs_of(trace.inputs[0], starts, alternate.shape[1])
+    d = letters - _runs_of(trace.inputs[0], starts, letters.shape[-1])
     for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
         before = _runs_of(inputs, starts, d.shape[-1])
         d = level.before_difference(before, d)
@@ -170,7 +171,9 @@ def small_differences(
         convolution = _runs_of(outputs, starts, d.shape[-1])
         d = level.after_difference(convolution, d)
         starts = starts // 2
-    return [(trace.begin + int(start), row.T) for start, row in zip(starts, d, strict=True)]
+    # behind the last level a position is a token
+    firsts = [trace.begin + int(start) for start in starts]
+    return [(first, of_alt.T) for first, of_alt in zip(firsts, d, strict=True)]
 
 
 def _runs_of(x: Float[Tensor, "channels length"], starts: Starts, count: int) -> Runs:
@@ -245,12 +248,13 @@ def fill_differences(
         if begin_bp == end_bp:
             continue
         traced = _traced(tower, begin_bp, end_bp, len(x))
-        if traced is None:
-            # computed anew: over so many positions a difference costs as much as the tokens themselves
-            first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
-            d[row, first:last] = tower.tokens(alternate, first, last) - x[first:last]
-        else:
+        if traced is not None:
             small.append(_SmallChange(row, begin_bp, end_bp, traced))
+            continue
+        # computed anew: over so many positions a difference costs as much as the tokens themselves
+        first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
+        changed = tower.tokens(alternate, first, last)
+        d[row, first:last] = changed - x[first:last]
 
     together = tower.device.type != "cpu"
     for changes in _with_one_trace(small, of_one_length=together):
@@ -270,10 +274,10 @@ def _fill_small(
     d: Float[Tensor, "alts tokens channels"],
 ) -> None:
     """Write the differences of some small changes, equally many bases each, into their rows of d."""
-    codes = [
-        (change.begin_bp, alternates[change.row][change.begin_bp : change.end_bp])
-        for change in changes
-    ]
+    codes = []
+    for change in changes:
+        bases = alternates[change.row][change.begin_bp : change.end_bp]
+        codes.append((change.begin_bp, bases))
     differences = small_differences(tower, trace, codes)
     for change, (first, moved) in zip(changes, differences, strict=True):
         d[change.row, first : first + len(moved)] = moved

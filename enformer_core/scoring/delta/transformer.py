@@ -169,9 +169,10 @@ class AttentionBlock:
         attention = self.attention
         rows = as_slice(near)
         dn = layer_norm_difference(self.norm, x[rows], normed[rows], d[rows])
-        dq = attention.split(functional.linear(dn, attention.to_q.weight))
-        dk = attention.split(functional.linear(dn, attention.to_k.weight))
-        dv = attention.split(functional.linear(dn, attention.to_v.weight))
+        dq, dk, dv = [
+            attention.split(functional.linear(dn, projection.weight))
+            for projection in (attention.to_q, attention.to_k, attention.to_v)
+        ]
         dq = dq * attention.key_channels**-0.5
         return sparse_attention_difference(reference, near, dq, dk, dv).flatten(1)
 
@@ -195,7 +196,8 @@ class AttentionBlock:
             dv = split(self.to_v(low))
             change = fused_attention_difference(shared, dq, dk, dv)
             # [alts, heads, queries, values] to rows of all heads' values; they lie so in memory already
-            d[alts, rows] += self.to_out(change.transpose(1, 2).flatten(2))
+            attended = change.transpose(1, 2).flatten(2)
+            d[alts, rows] += self.to_out(attended)
 
 
 def _for_kernel(reference: ReferenceAttention, delta: torch.dtype) -> FusedReference:
@@ -325,7 +327,8 @@ class DeltaTransformer:
     def _reference_head(self, x: Reference) -> "_ReferenceHead":
         # BatchNorm wants [batch, channels, length]
         normed = self._final_norm(x.T[None])[0].T
-        final = linear(gelu(normed), self._final.weight[..., 0], self._final.bias)
+        weight = self._final.weight[..., 0]
+        final = linear(gelu(normed), weight, self._final.bias)
         logits = linear(gelu(final), *self._head)
         return _ReferenceHead(normed, final, logits)
 
