@@ -18,7 +18,7 @@ from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.precision import inference_in_true_float32
-from enformer_core.scoring.statistics import Scores
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import (
     Allele,
     Window,
@@ -108,7 +108,7 @@ class DirectScorer:
             self._reference = (contig, windows), prediction
         return self._reference[1]
 
-    def score(self, alleles: Sequence[Allele], start: int) -> list[Scores]:
+    def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
         """Each statistic of each allele, in float64, for the tracks that the predictor has.
 
         Args:
@@ -117,7 +117,7 @@ class DirectScorer:
         """
         return [self._score_one(allele, start) for allele in alleles]
 
-    def _score_one(self, allele: Allele, start: int) -> Scores:
+    def _score_one(self, allele: Allele, start: int) -> AlleleScores:
         r, d = self.profiles(allele, start)
         scores = statistics.compute(r, d, self._predictor.conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}

@@ -34,7 +34,7 @@ PerTrack = Float[Tensor, " tracks"]
 Formula = Callable[[Profile, Profile], PerTrack]
 """From the reference's prediction and alt − ref, over the bins that are scored, to a number in float64 per track."""
 
-Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
+AlleleScores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
 """Each statistic of one allele, in float64."""
 
 _FORMULAS: dict[Statistic, Formula] = {}

@@ -28,7 +28,7 @@ from enformer_core.scoring.delta.reference_tokens import (
 from enformer_core.scoring.delta.spans import clip, mirrored
 from enformer_core.scoring.delta.tower import Codes, fill_differences
 from enformer_core.scoring.precision import inference_in_true_float32
-from enformer_core.scoring.statistics import Profile, Scores
+from enformer_core.scoring.statistics import AlleleScores, Profile
 from enformer_core.scoring.windows import (
     Allele,
     Comparison,
@@ -110,20 +110,20 @@ class DeltaScorer:
         """Alleles carried at once, as memory has allowed so far."""
         return self._batch_alts
 
-    def score(self, alleles: Sequence[Allele], start: int) -> list[Scores]:
+    def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
         """Each statistic of each allele, in float64, for the tracks that the network computes.
 
         Args:
             alleles: on one contig.
             start: first base of the window that they share.
         """
-        scores: list[Scores] = []
+        scores: list[AlleleScores] = []
         while len(scores) < len(alleles):
             batch = alleles[len(scores) : len(scores) + self._batch_alts]
             scores.extend(self._score_what_fits(batch, start))
         return scores
 
-    def _score_what_fits(self, alleles: Sequence[Allele], start: int) -> list[Scores]:
+    def _score_what_fits(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
         """Scores of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
         try:
             return self._score_batch(alleles, start)
@@ -137,14 +137,14 @@ class DeltaScorer:
         self._batch_alts = max(1, len(alleles) // 2)
         return self._score_what_fits(alleles[: self._batch_alts], start)
 
-    def _score_batch(self, alleles: Sequence[Allele], start: int) -> list[Scores]:
+    def _score_batch(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
         parts = [
             _Part(index, allele, comparison)
             for index, allele in enumerate(alleles)
             for comparison in self._comparisons(allele, start)
         ]
         sums = _ProfileSums(self._needed_bins(), parts, self._conventions.views)
-        scores: dict[int, Scores] = {}
+        scores: dict[int, AlleleScores] = {}
         with inference_in_true_float32():
             for index in self._completed(parts, sums):
                 # the profiles have no name here: they would live on beside the next allele's
@@ -221,7 +221,7 @@ class DeltaScorer:
         window_bp = self._network.geometry.window_bp
         return alternate_sequence(self._genome, part.allele, window, window_bp)
 
-    def _statistics(self, allele: Allele, start: int, r: Profile, d: Profile) -> Scores:
+    def _statistics(self, allele: Allele, start: int, r: Profile, d: Profile) -> AlleleScores:
         conventions = self._conventions
         offset_bp = conventions.offset_bp(allele.start, start)
         scored = conventions.scored_bins(offset_bp)

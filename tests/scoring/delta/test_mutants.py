@@ -23,7 +23,7 @@ import torch
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.layers import GELU_SLOPE
 from enformer_core.scoring.conventions import Conventions
-from enformer_core.scoring.statistics import Scores
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
 from tests.scoring.delta import test_engine as engine_tests
 from tests.scoring.delta import test_layer_rules as rule_tests
@@ -531,7 +531,7 @@ class Case:
     model: Any
     conventions: Conventions
     alleles: list[Allele]
-    direct: list[Scores]
+    direct: list[AlleleScores]
 
 
 @pytest.fixture(scope="module")
