@@ -55,7 +55,8 @@ class SequencePredictor:
 
     def strand(self, codes: UInt8[np.ndarray, " length"]) -> Float[Tensor, "bins tracks"]:
         """Prediction for one sequence as it reads, in the model's precision."""
-        sequence = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)[None]
+        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
+        sequence = torch.from_numpy(np.array(codes)).to(self.device)[None]
         tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
         with inference_in_true_float32():
             return self.model(one_hot(sequence, self.dtype), self.head, tracks)[0]

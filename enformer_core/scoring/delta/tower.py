@@ -67,7 +67,8 @@ class Tower:
 
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""
-        sent = torch.from_numpy(np.ascontiguousarray(codes))
+        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
+        sent = torch.from_numpy(np.array(codes))
         letters = one_hot(sent.to(self.device)[None], self.dtype)
         return letters.mT
 
