@@ -86,7 +86,7 @@ def _add_computing(
     )
     for setting in settings_of(settings):
         how = dict(setting.metadata)
-        text = how.pop("help")
+        text = how.pop("help").replace("%", "%%")  # argparse would format it
         if setting.default not in (MISSING, None, False):
             shown = (
                 ",".join(map(str, setting.default))

@@ -95,7 +95,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
     if settings.benchmark is not None:
         speed = read_speed(settings.benchmark, model=settings.model)
     operations = PassOperations(*pass_operations(settings.model, settings.head, tracks))
-    readings = spec.conventions.readings
+    readings = spec.conventions.views
     with variants.read(progress=planning_progress, warn=warn) as (alleles, removed):
         draft = variants.draft(
             alleles,

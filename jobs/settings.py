@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from enformer_core.errors import InputError, nearest
 from enformer_core.scoring.conventions import ENGINES, INDEL_RULES, POLICIES, Engine, Policy
 from enformer_core.scoring.rounding import WHOLE_BITS
+from enformer_core.scoring.statistics import STATISTICS
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -131,7 +132,7 @@ class ScoreSettings(RunSettings):
     )
     sample_seed: int = option("which sample", 0, type=int)
     statistics: tuple[str, ...] = option(
-        "statistics to compute", ("sad",), type=_words, metavar="NAME,…"
+        f"statistics to compute: {', '.join(STATISTICS)}", ("sad",), type=_words, metavar="NAME,…"
     )
     shifts: tuple[int, ...] = option(
         "window shifts in bp to average over", (0,), type=_integers, metavar="BP,…"

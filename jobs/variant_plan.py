@@ -37,7 +37,8 @@ def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
     centre_bin = settings.centre_bin
     if centre_bin is None:
         centre_bin = geometry.bins // 2 - 1
-    conventions = Conventions(
+    return Conventions(
+        geometry=geometry,
         statistics=parse_statistics(settings.statistics),
         # the last base of the bin left of the window's middle, or the first base of the one to its right
         centre_index=geometry.window_bp // 2 + centre_bin - geometry.bins // 2,
@@ -48,8 +49,6 @@ def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
         indel_rule=parse_indel_rule(settings.indel_rule),
         max_offset_bp=settings.max_offset_bp,
     )
-    conventions.check(geometry)
-    return conventions
 
 
 def score_spec(settings: ScoreSettings, conventions: Conventions) -> ScoreSpec:

@@ -19,13 +19,10 @@ from enformer_core.dataset.ledger import Tables
 from enformer_core.dataset.receipts import AuditedAllele, Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut
-from enformer_core.scoring.conventions import Statistic
 from enformer_core.scoring.rounding import round_mantissa
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import Flag, Status
-
-AlleleScores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
-"""Each statistic of one allele, a value per track."""
 
 _SCORED_COLUMNS = ["chrom", "start", "ref", "alt", "window_start", "audited", "status", "flags"]
 

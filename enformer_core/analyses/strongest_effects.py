@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA
-from enformer_core.scoring.conventions import Statistic
+from enformer_core.scoring.statistics import Statistic
 from enformer_core.variants.table import Flag, Status, has_flag
 
 

@@ -8,7 +8,8 @@ from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
+from enformer_core.scoring.delta.reference_tokens import Place, SharedTokens
+from enformer_core.scoring.delta.tower import Codes
 from enformer_core.scoring.precision import inference_in_true_float32
 
 TilePrediction = Float[Tensor, "bins tracks"]
@@ -50,5 +51,5 @@ class TilePredictor:
         x = self._tokens(place, codes)
         no_alts = x.new_empty(0, *x.shape)
         bins = range(self._network.geometry.bins)
-        prediction, _ = self._network.trunk.advance(x, no_alts, bins)
+        prediction, _ = self._network.trunk.propagate(x, no_alts, bins)
         return prediction.double()

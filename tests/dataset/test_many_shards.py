@@ -40,6 +40,7 @@ from enformer_core.dataset.plan_builder import PlacedAlleles, gather
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
@@ -54,7 +55,7 @@ from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger
 ROWS = 10
 """Alleles of each shard that is planned."""
 
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 
 IDENTITY = toy_identity()
 

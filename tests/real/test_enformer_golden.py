@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.conventions import Conventions
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
 
@@ -101,8 +102,10 @@ def check(statistic, found, golden, which, row, prefix=""):
 
 
 def scorer(model, genome, name, strands):
-    conventions = Conventions(statistics=tuple(STATISTICS), centre_index=98_303, strands=strands)
-    predictor = Predictor(
+    conventions = Conventions(
+        geometry=ENFORMER, statistics=tuple(STATISTICS), centre_index=98_303, strands=strands
+    )
+    predictor = SequencePredictor(
         model=model, head=name, tracks=None, conventions=conventions, device=torch.device("cpu")
     )
     return DirectScorer(predictor, genome)

@@ -44,7 +44,7 @@ class DilatedBlock:
     blocks: tuple[ConvBlock, ConvBlock]
     differences: tuple[ConvolutionDifference, ConvolutionDifference]
 
-    def advance(self, x: Lengthwise, d: Float[Tensor, "alts channels tokens"]) -> Lengthwise:
+    def propagate(self, x: Lengthwise, d: Float[Tensor, "alts channels tokens"]) -> Lengthwise:
         """x after the block; d is changed in place."""
         gather, widen = self.blocks
         d_gather, d_widen = self.differences
@@ -87,16 +87,16 @@ class DeltaDilated:
         self._head = (weight, bias) if tracks is None else (weight[tracks], bias[tracks])
         self._d_head = self._head[0].to(delta)
 
-    def advance(
+    def propagate(
         self,
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],
         bins: range,
     ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
-        """Carry reference and differences to the predictions; see `network.Trunk`."""
+        """Carry reference and differences to the predictions; see `delta_model.Trunk`."""
         reference, differences = x.T[None], d.mT.contiguous()
         for block in self._blocks:
-            reference = block.advance(reference, differences)
+            reference = block.propagate(reference, differences)
         crop = self._geometry.crop_tokens
         kept = slice(crop + bins.start, crop + bins.stop)
         reference, differences = reference[..., kept], differences[..., kept]
