@@ -11,7 +11,7 @@ from enformer_core.analyses.cost import Work, count_work, output_bytes, read_spe
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import MappedGenome
-from enformer_core.models.registry import model_config, model_tracks, pass_operations
+from enformer_core.models.registry import model_spec
 from enformer_core.models.tracks.selector import select_tracks
 from jobs import exit_codes
 from jobs.job import located
@@ -68,7 +68,7 @@ def plan(settings: PlanSettings) -> int:
     """
     if settings.price_per_hour is not None and settings.benchmark is None:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
-    geometry = model_config(settings.model).geometry
+    geometry = model_spec(settings.model).config.geometry
     conventions = conventions_of(settings, geometry)
     asked = find_alleles(settings, geometry, conventions, MappedGenome(located(settings.genome)))
     outlook = _look_ahead(settings, asked)
@@ -79,12 +79,13 @@ def plan(settings: PlanSettings) -> int:
 
 
 def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
-    table = model_tracks(settings.model, settings.head, located(settings.targets))
+    model = model_spec(settings.model)
+    table = model.tracks(settings.head, located(settings.targets))
     tracks = select_tracks(table, settings.tracks)[0].indices()
     speed = (
         None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
     )
-    tower, rest = pass_operations(settings.model, settings.head, tracks)
+    tower, rest = model.pass_operations(settings.head, tracks)
     readings = asked.conventions.readings
     with asked.gathered() as (gathered, removed):
         drafted = asked.draft(gathered, seed="")

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from enformer_core.errors import InputError
-from enformer_core.models.basenji2 import Basenji2, Basenji2Config, ConvBlock
+from enformer_core.models.basenji2 import SPEC, Basenji2, Basenji2Config, ConvBlock
 from enformer_core.models.geometry import BASENJI2, Geometry
 from enformer_core.models.weights.check import load_parameters
-from enformer_core.models.weights.keras import config_of, read_keras_basenji2
+from enformer_core.models.weights.keras import KerasOrder, read_keras
 from tests.support import seeded_basenji2 as seeded
 
 TINY = Basenji2Config(
@@ -288,6 +289,19 @@ TINY_HEADS = Basenji2Config(
     output_tracks={"human": 7, "mouse": 4},
 )
 
+TINY_SPEC = replace(SPEC, config=TINY_HEADS)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Parameters of a Keras file under our names."""
+    content = read_keras(path)
+    heads = TINY_HEADS.output_tracks
+    return (
+        KerasOrder("Basenji2")
+        .load(content, heads, lambda head: TINY_SPEC.empty_network({head: heads[head]}))
+        .state
+    )
+
 
 @pytest.fixture
 def arrays() -> dict[str, np.ndarray]:
@@ -305,7 +319,7 @@ def weights_file(tmp_path: Path, arrays: dict[str, np.ndarray]) -> Path:
 def test_import_gives_the_same_parameters_bit_for_bit(tmp_path: Path, arrays, whole_model: bool):
     path = tmp_path / "model_human.h5"
     seeded.write_hdf5(path, arrays, seeded.layer_names(TINY), whole_model=whole_model)
-    state, expected = read_keras_basenji2(path, TINY_HEADS), seeded.state_dict(TINY, arrays)
+    state, expected = read(path), seeded.state_dict(TINY, arrays)
     assert set(state) == set(expected)
     for name, tensor in expected.items():
         assert state[name].dtype == tensor.dtype
@@ -317,7 +331,7 @@ def test_layers_come_in_the_order_of_the_model_not_of_the_alphabet(weights_file:
     with h5py.File(weights_file) as root:
         listed = [name for name in root if name.startswith("conv1d")]
     assert listed.index("conv1d_10") < listed.index("conv1d_2")
-    state = read_keras_basenji2(weights_file, TINY_HEADS)
+    state = read(weights_file)
     np.testing.assert_array_equal(
         state["final.conv.weight"][:, :, 0].numpy().T, arrays["22/conv1d_11/kernel"][0]
     )
@@ -327,14 +341,14 @@ def test_number_of_outputs_decides_the_head(tmp_path: Path):
     mouse = Basenji2Config(**{**vars(TINY), "output_tracks": {"mouse": 4}})
     path = tmp_path / "model_mouse.h5"
     seeded.write_hdf5(path, seeded.keras_arrays(mouse), seeded.layer_names(mouse))
-    state = read_keras_basenji2(path, TINY_HEADS)
-    assert state["_heads.mouse.0.weight"].shape == (4, 6)
+    state = read(path)
+    assert state["heads.mouse.weight"].shape == (4, 6)
     assert not any("human" in name for name in state)
 
 
 def test_what_is_read_fits_the_model_of_its_config(weights_file: Path):
-    state = read_keras_basenji2(weights_file, TINY_HEADS)
-    config = config_of(state, TINY_HEADS)
+    state = read(weights_file)
+    config = replace(TINY_HEADS, output_tracks=TINY_SPEC.held_heads(state))
     assert config == TINY
     with torch.device("meta"):
         model = Basenji2(config)
@@ -354,7 +368,7 @@ def test_unknown_number_of_outputs_is_named(tmp_path: Path):
         InputError,
         match=r"other\.h5: layer dense has 9 outputs, expected 7 \(human\) or 4 \(mouse\)",
     ):
-        read_keras_basenji2(path, TINY_HEADS)
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +399,7 @@ def test_wrong_shape_or_type_names_layer_and_both_values(
     path = tmp_path / "model.h5"
     seeded.write_hdf5(path, {**arrays, key: array}, seeded.layer_names(TINY))
     with pytest.raises(InputError, match=message):
-        read_keras_basenji2(path, TINY_HEADS)
+        read(path)
 
 
 def test_layers_out_of_order_are_refused(tmp_path: Path, arrays):
@@ -398,7 +412,7 @@ def test_layers_out_of_order_are_refused(tmp_path: Path, arrays):
         InputError,
         match=r"batch_normalization_1 holds gamma.*but tower\.0\.conv in its place has kernel",
     ):
-        read_keras_basenji2(path, TINY_HEADS)
+        read(path)
 
 
 def test_missing_layers_are_counted(tmp_path: Path, arrays):
@@ -412,7 +426,7 @@ def test_missing_layers_are_counted(tmp_path: Path, arrays):
     with pytest.raises(
         InputError, match=r"23 layers with weights, but Basenji2 has 25: 12 convolutions"
     ):
-        read_keras_basenji2(path, TINY_HEADS)
+        read(path)
 
 
 def test_a_convolution_with_a_bias_is_another_model(tmp_path: Path, arrays):
@@ -422,7 +436,7 @@ def test_a_convolution_with_a_bias_is_another_model(tmp_path: Path, arrays):
     with pytest.raises(
         InputError, match=r"layer conv1d holds kernel, bias, but stem\.conv in its place has kernel"
     ):
-        read_keras_basenji2(path, TINY_HEADS)
+        read(path)
 
 
 def test_a_tree_without_its_head_is_refused(tmp_path: Path, arrays):
@@ -431,14 +445,14 @@ def test_a_tree_without_its_head_is_refused(tmp_path: Path, arrays):
     with pytest.raises(
         InputError, match=r"last layer, batch_normalization_11, holds gamma.* expected kernel, bias"
     ):
-        read_keras_basenji2(path, TINY_HEADS)
+        read(path)
 
 
 def test_a_layer_without_its_weights_is_refused(weights_file: Path):
     with h5py.File(weights_file, "a") as root:
         del root["conv1d_4/conv1d_4/kernel:0"]
     with pytest.raises(InputError, match="not a readable HDF5 file"):
-        read_keras_basenji2(weights_file, TINY_HEADS)
+        read(weights_file)
 
 
 def test_hdf5_of_another_kind(tmp_path: Path):
@@ -446,14 +460,14 @@ def test_hdf5_of_another_kind(tmp_path: Path):
     with h5py.File(path, "w") as root:
         root.create_dataset("layers", data=np.zeros(3))
     with pytest.raises(InputError, match=r"data\.h5: HDF5 without the attribute layer_names"):
-        read_keras_basenji2(path)
+        read(path)
 
 
 def test_hdf5_without_weights(tmp_path: Path):
     path = tmp_path / "empty.h5"
     seeded.write_hdf5(path, {}, seeded.layer_names(TINY))
     with pytest.raises(InputError, match=r"empty\.h5: no layer has weights"):
-        read_keras_basenji2(path)
+        read(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
@@ -461,14 +475,14 @@ def test_truncated_file(weights_file: Path, share: float):
     content = weights_file.read_bytes()
     weights_file.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(InputError, match=r"model_human\.h5: not a readable HDF5 file"):
-        read_keras_basenji2(weights_file, TINY_HEADS)
+        read(weights_file)
 
 
 def test_not_hdf5(tmp_path: Path):
     path = tmp_path / "page.h5"
     path.write_text("<html>404</html>")
     with pytest.raises(InputError, match=r"page\.h5: not a readable HDF5 file"):
-        read_keras_basenji2(path)
+        read(path)
 
 
 def test_saved_model_directory_and_missing_file(tmp_path: Path):
@@ -476,9 +490,9 @@ def test_saved_model_directory_and_missing_file(tmp_path: Path):
     with pytest.raises(
         InputError, match=r"model_human\.tf: a directory, .*SavedModel.*give the HDF5 file"
     ):
-        read_keras_basenji2(tmp_path / "model_human.tf")
+        read(tmp_path / "model_human.tf")
     with pytest.raises(InputError, match=r"absent\.h5: no such weights file"):
-        read_keras_basenji2(tmp_path / "absent.h5")
+        read(tmp_path / "absent.h5")
 
 
 def test_without_h5py_the_message_says_what_to_install(
@@ -493,4 +507,4 @@ def test_without_h5py_the_message_says_what_to_install(
 
     monkeypatch.setattr(importlib, "import_module", blocked)
     with pytest.raises(InputError, match=r"needs h5py: pip install 'enformer-ray\[keras\]'"):
-        read_keras_basenji2(weights_file, TINY_HEADS)
+        read(weights_file)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_core.models.enformer import Attention, Enformer, EnformerConfig
+from enformer_core.models.enformer import Enformer, EnformerConfig
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import SoftmaxPool, gelu, one_hot
 from enformer_core.models.positional import gamma_basis, relative_features, relative_shift
+from tests.support.small_models import attention_of
 
 SMALL = EnformerConfig(
     geometry=Geometry(window_bp=2048, bin_bp=128, bins=8),
@@ -26,8 +27,8 @@ SMALL = EnformerConfig(
 def small_model(seed=0):
     torch.manual_seed(seed)
     model = Enformer(SMALL).double().eval()
-    for name, value in model.named_parameters():
-        value.data.normal_(0.0, 0.4 if value.ndim > 1 else 0.2).add_(1.0 if "norm" in name else 0.0)
+    for value in model.parameters():
+        value.data.normal_(0.0, 0.4 if value.ndim > 1 else 0.2)
     for name, value in model.named_buffers():
         if name.endswith("running_var"):
             value.uniform_(0.5, 1.5)
@@ -103,7 +104,7 @@ def test_gamma_features_have_their_maximum_over_positions():
 
 def test_attention_is_the_sum_over_keys():
     torch.manual_seed(1)
-    attention = Attention(SMALL).double()
+    attention = attention_of(SMALL).double()
     for parameter in attention.parameters():
         parameter.data.normal_(0, 0.5)
     tokens = 6
@@ -178,7 +179,7 @@ def test_the_published_sizes():
         model = Enformer()
     trainable = {name: parameter.numel() for name, parameter in model.named_parameters()}
     assert sum(trainable.values()) == 251_221_292
-    assert sum(n for name, n in trainable.items() if not name.startswith("_heads")) == 229_845_504
+    assert sum(n for name, n in trainable.items() if not name.startswith("heads.")) == 229_845_504
     names = model.state_dict().keys()
     assert len(names) == 287
     assert sum(not name.endswith("num_batches_tracked") for name in names) == 273

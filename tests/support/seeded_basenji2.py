@@ -34,8 +34,8 @@ def convolutions(config: Basenji2Config) -> list[tuple[str, tuple[int, int, int]
         found.append((f"tower.{i}", (5, inputs, outputs)))
         inputs = outputs
     for i in range(len(config.dilations)):
-        found.append((f"dilated.{i}.fn.gather", (3, inputs, config.dilated_channels)))
-        found.append((f"dilated.{i}.fn.widen", (1, config.dilated_channels, inputs)))
+        found.append((f"dilated.{i}.gather", (3, inputs, config.dilated_channels)))
+        found.append((f"dilated.{i}.widen", (1, config.dilated_channels, inputs)))
     return [*found, ("final", (1, inputs, config.final_channels))]
 
 
@@ -85,8 +85,8 @@ def state_dict(config: Basenji2Config, arrays: Arrays) -> dict[str, Tensor]:
             array = arrays[f"{2 * i + 1}/{numbered('batch_normalization', i)}/{keras}"]
             state[f"{ours}.norm.{name}"] = torch.tensor(array)
     dense = f"{2 * len(convolutions(config))}/dense"
-    state[f"_heads.{head}.0.weight"] = torch.tensor(np.einsum("io->oi", arrays[f"{dense}/kernel"]))
-    state[f"_heads.{head}.0.bias"] = torch.tensor(arrays[f"{dense}/bias"])
+    state[f"heads.{head}.weight"] = torch.tensor(np.einsum("io->oi", arrays[f"{dense}/kernel"]))
+    state[f"heads.{head}.bias"] = torch.tensor(arrays[f"{dense}/bias"])
     return state
 
 

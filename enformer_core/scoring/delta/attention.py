@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from enformer_core.models.enformer import Attention
+from enformer_core.models.attention import Attention
 from enformer_core.models.positional import relative_features
 from enformer_core.scoring.delta.matmul import apply_linear, linear
 

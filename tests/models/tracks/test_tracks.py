@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.errors import InputError
+from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
 from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.models.tracks.table import (
     TRACKS_SCHEMA,
+    HeadLayout,
     Track,
     Tracks,
-    builtin_tracks,
     described_track,
+    unnamed_tracks,
 )
-from enformer_core.models.tracks.targets import read_targets
+from enformer_core.models.tracks.targets import read_targets as read_any_targets
 
 NAMES = [
     ("ENC0", "DNASE:K562"),
@@ -34,6 +36,14 @@ NAMES = [
 SIZE = len(NAMES)
 
 HEADER = "index\tgenome\tidentifier\tfile\tclip\tscale\tsum_stat\tdescription"
+
+
+def read_targets(path_or_url, *, head, count):
+    return read_any_targets(path_or_url, head=head, count=count, layouts=CROSS2020_HEADS)
+
+
+def builtin_tracks(head, count):
+    return unnamed_tracks(head, count, CROSS2020_HEADS.get(head, HeadLayout()))
 
 
 def lines(first=0, names=NAMES):
