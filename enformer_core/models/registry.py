@@ -131,12 +131,14 @@ class ModelSource:
         Raises:
             InputError: when the weights cannot be read or belong to another model.
         """
-        demonstration = self.spec.demonstration
-        if demonstration is None:
-            model = self.fill(self.load(open_weights(str(self.weights))))
-        else:
-            model = demonstration.make()
+        model = self._built()
         return model.to(device).eval().requires_grad_(requires_grad=False)
+
+    def _built(self) -> Network:
+        demonstration = self.spec.demonstration
+        if demonstration is not None:
+            return demonstration.make()
+        return self.fill(self.load(open_weights(str(self.weights))))
 
     def load(self, content: WeightsContent) -> LoadedWeights:
         """The content of weights under the model's names.

@@ -74,7 +74,7 @@ class ModelSpec(Generic[Config]):
     network: Callable[[Config], Network]
     worker_memory_bytes: int
     heads: Mapping[str, HeadLayout] = field(default_factory=dict)
-    weights: WeightsMappings = WeightsMappings()
+    weights: WeightsMappings = field(default_factory=WeightsMappings)
     one_head_per_file: bool = False
     demonstration: Demonstration | None = None
 

@@ -194,7 +194,8 @@ def _notes_on_description(term: str, described: list[Track], containing: list[Tr
 def _names_needed(tracks: Tracks, term: str) -> InputError:
     return InputError(
         f"--tracks {term!r}: the tracks of the {tracks.head} head have no names here. Give their table with "
-        f"--targets FILE; the published ones are {tracks.layout.published_at}. Columns such as 4828 or 10-20 need no table."
+        f"--targets FILE; the published ones are {tracks.layout.published_at}. "
+        "Columns such as 4828 or 10-20 need no table."
     )
 
 

@@ -105,7 +105,8 @@ def _check_indices(source: str, wanted: _Head, indices: list[str]) -> int:
         if index != str(expected):
             raise InputError(
                 f"{source}: line {row + 2} has index {index!r}, expected {expected}: the {wanted.name} head's rows "
-                f"count on from {first}. Use the published table, or number the rows in the order of the head's columns."
+                f"count on from {first}. "
+                "Use the published table, or number the rows in the order of the head's columns."
             )
     return first
 

@@ -1,7 +1,7 @@
 """How each format calls the parameters of one model: what a model's spec says of its files of weights."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from enformer_core.models.weights.keras import KerasOrder
@@ -27,7 +27,7 @@ class WeightsMappings:
         keras: in a Keras file; None likewise.
     """
 
-    names: NameTable = NameTable()
+    names: NameTable = field(default_factory=NameTable)
     sonnet: SonnetTree | None = None
     keras: KerasOrder | None = None
 

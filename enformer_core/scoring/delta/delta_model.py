@@ -59,6 +59,7 @@ def trunk_of(block: object, head: str, tracks: Tensor | None, arithmetic: Arithm
     Raises:
         TypeError: for a type of block without a rule.
     """
+    del head, tracks, arithmetic
     raise TypeError(f"{type(block).__name__} has no rules for differences")
 
 
