@@ -13,6 +13,12 @@ from enformer_core.models.blocks import Blocks
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import head_columns
 
+Letters = Float[Tensor, "batch length 4"]
+
+TrackIndex = Int[Tensor, " tracks"]
+
+Prediction = Float[Tensor, "batch bins tracks"]
+
 
 @runtime_checkable
 class SequenceModel(Protocol):
@@ -25,10 +31,10 @@ class SequenceModel(Protocol):
 
     def __call__(
         self,
-        one_hot: Float[Tensor, "batch length 4"],
+        one_hot: Letters,
         head: str,
-        tracks: Int[Tensor, " tracks"] | None = None,
-    ) -> Float[Tensor, "batch bins tracks"]:
+        tracks: TrackIndex | None = None,
+    ) -> Prediction:
         """Predict one head: all of its tracks, or those indexed, in that order."""
         ...
 
@@ -71,15 +77,11 @@ class Network(nn.Module, ABC):
         return linear
 
     @abstractmethod
-    def tokens(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: one token for each `bin_bp` letters, which sees its surroundings only."""
 
     @abstractmethod
-    def embed(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch bins embedding"]:
+    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """Everything but the heads: what they read, for the central bins."""
 
     @abstractmethod
@@ -88,13 +90,15 @@ class Network(nn.Module, ABC):
 
     def forward(
         self,
-        one_hot: Float[Tensor, "batch length 4"],
+        one_hot: Letters,
         head: str,
-        tracks: Int[Tensor, " tracks"] | None = None,
-    ) -> Float[Tensor, "batch bins tracks"]:
+        tracks: TrackIndex | None = None,
+    ) -> Prediction:
         """Predictions of one head: all of its tracks, or those that `tracks` indexes, in that order."""
+        # Only the columns that are asked for are multiplied: a head has thousands.
         weight, bias = head_columns(self.head(head), tracks)
-        return functional.softplus(functional.linear(self.embed(one_hot), weight, bias))
+        logits = functional.linear(self.embed(one_hot), weight, bias)
+        return functional.softplus(logits)
 
 
 def linear_heads(channels: int, output_tracks: Mapping[str, int]) -> nn.ModuleDict:

@@ -14,7 +14,7 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from enformer_core.models.base import ModelConfig, Network, linear_heads
+from enformer_core.models.base import Letters, ModelConfig, Network, linear_heads
 from enformer_core.models.blocks import (
     Blocks,
     DilatedResidual,
@@ -54,7 +54,7 @@ class Basenji2Config(ModelConfig):
 
     @property
     def channels(self) -> int:
-        """Channels of a token."""
+        """Channels of a token, before and after each dilated block."""
         return self.tower_channels[-1]
 
 
@@ -76,6 +76,7 @@ class ConvBlock(nn.Module):
         pool: int = 1,
     ) -> None:
         super().__init__()
+        # A kernel of 3 with dilation 4 reaches 4 positions to either side.
         padding = dilation * (width // 2)
         self.conv = nn.Conv1d(
             inputs, outputs, width, padding=padding, dilation=dilation, bias=False
@@ -87,8 +88,9 @@ class ConvBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch inputs length"]
     ) -> Float[Tensor, "batch outputs pooled"]:
-        """Activate, convolve, norm and pool x."""
-        return self.pool(self.dropout(self.norm(self.conv(gelu(x)))))
+        """Activate, convolve, norm and pool x, in this order."""
+        normed = self.norm(self.conv(gelu(x)))
+        return self.pool(self.dropout(normed))
 
     def block(self) -> NormedConvolution:
         """The layers that act in inference, without the pooling."""
@@ -116,23 +118,27 @@ class Basenji2(Network):
     def __init__(self, config: Basenji2Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Basenji2Config()
-        widths = (config.stem_channels, *config.tower_channels)
+        # Shapes behind each part are those of one window in the published size: [length, channels].
+        # 131,072 letters -> [65,536, 288]
         self.stem = ConvBlock(4, config.stem_channels, width=15, pool=2)
+        # -> [32,768, 339] -> [16,384, 399] -> … -> [1,024, 768], a token for each 128 bp
+        widths = (config.stem_channels, *config.tower_channels)
         self.tower = nn.Sequential(
             *(ConvBlock(inputs, outputs, width=5, pool=2) for inputs, outputs in pairwise(widths))
         )
+        # the same shape, through 11 blocks
         self.dilated = nn.Sequential(
             *(
                 DilatedBlock(config.channels, config.dilated_channels, dilation)
                 for dilation in config.dilations
             )
         )
+        # the central 896 tokens -> [896, 1,536]
         self.final = ConvBlock(config.channels, config.final_channels, width=1, dropout=0.05)
+        # -> [896, 5,313] or [896, 1,643]
         self.heads = linear_heads(config.final_channels, config.output_tracks)
 
-    def tokens(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: a token for each 128 bp, which sees its surroundings only.
 
         Raises:
@@ -146,16 +152,16 @@ class Basenji2(Network):
             )
         return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch bins embedding"]:
+    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins.
 
         Tokens are dropped at both ends only after the dilated blocks, which see 212 tokens to each side.
         """
         x = self.dilated(self.tokens(one_hot).mT)
         crop = self.geometry.crop_tokens
-        return gelu(self.final(x[..., crop : x.shape[-1] - crop])).mT
+        x = x[..., crop : x.shape[-1] - crop]
+        # The next block would begin with this GELU; there is none.
+        return gelu(self.final(x)).mT
 
     def blocks(self) -> Blocks:
         """Stem and tower as levels that pool by the maximum; dilated blocks, final block and heads as the trunk."""
@@ -177,6 +183,7 @@ PUBLISHED = Basenji2Config(output_tracks={"human": 5313, "mouse": 1643})
 """The published sizes and the heads of which a published file holds one."""
 
 FILE_NAMES = NameTable(
+    # As our modules were nested when the first such files were written.
     rows=(
         ("dilated.{}.fn.gather.", "dilated.{}.gather."),
         ("dilated.{}.fn.widen.", "dilated.{}.widen."),

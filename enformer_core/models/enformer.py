@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from enformer_core.models.attention import Attention
-from enformer_core.models.base import ModelConfig, Network, linear_heads
+from enformer_core.models.attention import Attention, Tokens
+from enformer_core.models.base import Letters, ModelConfig, Network, linear_heads
 from enformer_core.models.blocks import (
     AttentionLayer,
     AttentionPooledLevel,
@@ -23,7 +23,7 @@ from enformer_core.models.blocks import (
     TransformerTrunk,
 )
 from enformer_core.models.geometry import ENFORMER, Geometry, check_pooling
-from enformer_core.models.layers import NormGeluConv, SoftmaxPool, gelu
+from enformer_core.models.layers import Halved, NormGeluConv, SoftmaxPool, gelu
 from enformer_core.models.spec import ModelSpec
 from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
 from enformer_core.models.weights.huggingface import ENFORMER_NAMES
@@ -41,6 +41,7 @@ class EnformerConfig(ModelConfig):
     layers: int = 11
     heads: int = 8
     key_channels: int = 64
+    # Three families of functions, each with and without the sign of the distance: a multiple of 6.
     positional_features: int = 192
     output_tracks: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({"human": 5313, "mouse": 1643})
@@ -64,8 +65,9 @@ class Stem(nn.Module):
         self.pointwise = NormGeluConv(channels, channels, width=1)
         self.pool = SoftmaxPool(channels)
 
-    def forward(self, x: Float[Tensor, "batch 4 length"]) -> Float[Tensor, "batch channels half"]:
-        """Halve the length."""
+    def forward(self, x: Float[Tensor, "batch 4 length"]) -> Halved:
+        """Convolve the letters, and halve the length by pooling."""
+        # No norm and no activation before the first convolution: it reads letters.
         x = self.conv(x)
         x = x + self.pointwise(x)
         return self.pool(x)
@@ -80,10 +82,8 @@ class TowerLevel(nn.Module):
         self.pointwise = NormGeluConv(outputs, outputs, width=1)
         self.pool = SoftmaxPool(outputs)
 
-    def forward(
-        self, x: Float[Tensor, "batch inputs length"]
-    ) -> Float[Tensor, "batch outputs half"]:
-        """Halve the length."""
+    def forward(self, x: Float[Tensor, "batch inputs length"]) -> Halved:
+        """Convolve, and halve the length by pooling."""
         x = self.conv_block(x)
         x = x + self.pointwise(x)
         return self.pool(x)
@@ -94,12 +94,13 @@ class Mlp(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        # 1,536 to 3,072 and back, in the published size.
         self.up = nn.Linear(channels, 2 * channels)
         self.down = nn.Linear(2 * channels, channels)
         self.dropout = nn.Dropout(0.4)
 
-    def forward(self, x: Float[Tensor, "batch n c"]) -> Float[Tensor, "batch n c"]:
-        """Transform each token by itself."""
+    def forward(self, x: Tokens) -> Tokens:
+        """Transform each token by itself, whatever the others are."""
         hidden = functional.relu(self.dropout(self.up(x)))
         return self.dropout(self.down(hidden))
 
@@ -120,9 +121,10 @@ class TransformerLayer(nn.Module):
         self.mlp_norm = nn.LayerNorm(config.channels)
         self.mlp = Mlp(config.channels)
 
-    def forward(self, x: Float[Tensor, "batch n c"]) -> Float[Tensor, "batch n c"]:
+    def forward(self, x: Tokens) -> Tokens:
         """Let every token gather from all, then transform it by itself."""
-        x = x + self.attention_dropout(self.attention(self.attention_norm(x)))
+        gathered = self.attention(self.attention_norm(x))
+        x = x + self.attention_dropout(gathered)
         return x + self.mlp(self.mlp_norm(x))
 
 
@@ -132,27 +134,31 @@ class Enformer(Network):
     def __init__(self, config: EnformerConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or EnformerConfig()
-        widths = (config.stem_channels, *config.tower_channels)
+        # Shapes behind each part are those of one window in the published size: [length, channels].
+        # 196,608 letters -> [98,304, 768]
         self.stem = Stem(config.stem_channels)
+        # -> [49,152, 768] -> [24,576, 896] -> … -> [1,536, 1,536], a token for each 128 bp
+        widths = (config.stem_channels, *config.tower_channels)
         self.tower = nn.Sequential(*(TowerLevel(*channels) for channels in pairwise(widths)))
+        # the same shape, through 11 layers
         self.transformer = nn.Sequential(*(TransformerLayer(config) for _ in range(config.layers)))
+        # the central 896 tokens -> [896, 3,072]
         self.final = NormGeluConv(config.channels, 2 * config.channels, width=1)
         self.final_dropout = nn.Dropout(0.05)
+        # -> [896, 5,313] and [896, 1,643]
         self.heads = linear_heads(2 * config.channels, config.output_tracks)
 
-    def tokens(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: a token for each 128 bp, which sees its surroundings only."""
         return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch bins embedding"]:
+    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins."""
         x = self.transformer(self.tokens(one_hot))
+        # What lies near the ends of the window has been seen, and is not predicted.
         crop = self.geometry.crop_tokens
         x = x[:, crop : x.shape[1] - crop]
+        # Convolutions want [channels, length], the heads [length, channels].
         return gelu(self.final_dropout(self.final(x.mT))).mT
 
     def blocks(self) -> Blocks:
@@ -192,7 +198,7 @@ SPEC = ModelSpec(
     name="enformer",
     config=EnformerConfig(),
     network=Enformer,
-    worker_memory_bytes=4_000_000_000,
+    worker_memory_bytes=4_000_000_000,  # 1 GB of weights, and one layer's activations of a window
     heads=CROSS2020_HEADS,
     weights=WeightsMappings(names=ENFORMER_NAMES, sonnet=ENFORMER_TREE),
 )

@@ -11,12 +11,20 @@ from torch.nn import functional
 
 from enformer_core.genome.alphabet import N_CODE
 
+Shaped = Float[Tensor, "*shape"]
+
+Wide = Float[Tensor, "batch channels length"]
+
+Halved = Float[Tensor, "batch channels half"]
+
+TrackIndex = Int[Tensor, " tracks"]
+
 
 def one_hot(
     codes: UInt8[Tensor, "batch length"], dtype: torch.dtype
 ) -> Float[Tensor, "batch length 4"]:
     """Base codes to columns A, C, G, T; N is all zeros (enformer.py:313-325), never a quarter of each."""
-    # One row for each code: 0 1 2 3 become unit vectors, 4 (N) stays the row of zeros.
+    # A row for each code: 0 to 3 become unit vectors, 4 (N) stays a row of zeros.
     rows = torch.zeros(N_CODE + 1, 4, dtype=dtype, device=codes.device)
     rows[:4] = torch.eye(4, dtype=dtype, device=codes.device)
     return rows[codes.int()]
@@ -26,7 +34,7 @@ GELU_SLOPE = 1.702
 """Of the sigmoid in the GELU that the published weights were trained with (enformer.py:299-310)."""
 
 
-def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def gelu(x: Shaped) -> Shaped:
     """x · sigmoid(1.702 x): not the GELU of the error function, from which it differs by up to 0.02."""
     gate = (GELU_SLOPE * x).sigmoid_()
     if torch.is_grad_enabled():
@@ -44,9 +52,10 @@ class NormGeluConv(nn.Module):
         self.conv = nn.Conv1d(inputs, outputs, width, padding=width // 2)
 
     def forward(
-        self, x: Float[Tensor, "batch inputs length"]
+        self,
+        x: Float[Tensor, "batch inputs length"],
     ) -> Float[Tensor, "batch outputs length"]:
-        """Norm, activate and convolve x."""
+        """Norm, activate and convolve x; the length stays."""
         return self.conv(gelu(self.norm(x)))
 
 
@@ -62,11 +71,9 @@ class SoftmaxPool(nn.Module):
         # 2d only for the shape that it has in the published files.
         self.to_attn_logits = nn.Conv2d(channels, channels, 1, bias=False)
 
-    def forward(
-        self, x: Float[Tensor, "batch channels length"]
-    ) -> Float[Tensor, "batch channels half"]:
+    def forward(self, x: Wide) -> Halved:
         """Halve the length, which must be even."""
-        # [a b c d] becomes the pairs (a b) (c d): left is [a c], right is [b d].
+        # a b c d is the pairs (a b) (c d): left is a c, right is b d.
         left, right = x.unflatten(-1, (-1, 2)).unbind(-1)
         difference = left - right
         kernel = self.to_attn_logits.weight[..., 0]
@@ -75,7 +82,8 @@ class SoftmaxPool(nn.Module):
 
 
 def head_columns(
-    head: nn.Linear, tracks: Int[Tensor, " tracks"] | None
+    head: nn.Linear,
+    tracks: TrackIndex | None,
 ) -> tuple[Float[Tensor, "tracks channels"], Float[Tensor, " tracks"]]:
     """Weight and bias of a head for the tracks that are indexed, in that order; for all of them where that is None."""
     if tracks is None:

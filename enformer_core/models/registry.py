@@ -33,6 +33,7 @@ def register(spec: ModelSpec[Any]) -> None:
     SPECS[spec.name] = spec
 
 
+# By name, so that a model is added by a line in one place; each module calls its spec SPEC.
 for _name in BUILTIN_MODELS:
     register(import_module(f"enformer_core.models.{_name}").SPEC)
 
@@ -161,6 +162,7 @@ class ModelSource:
         Raises:
             InputError: when they do not fit the model.
         """
+        # Without memory of its own: the file's tensors become its parameters.
         model = self.spec.empty_network(self._held_heads(loaded))
         load_parameters(
             model,
@@ -185,6 +187,7 @@ class ModelSource:
             InputError: for a head that the model or the file of its weights has not, or a targets table that does not
             fit it.
         """
+        # Reading a gigabyte for its names is worth while only where the file may lack the head.
         if self.spec.one_head_per_file and head in self.output_tracks:
             self._check_head(head)
         return self.spec.tracks(head, targets)

@@ -97,6 +97,7 @@ class ModelSpec(Generic[Config]):
             InputError: where the model has no weights in this format, or the content is damaged or incomplete.
         """
         mappings = self.weights
+        # A format that the model has no mapping for falls through to the error below.
         match content.tensors:
             case NamedTensors() as tensors:
                 return load_named(tensors, mappings.names)
@@ -119,6 +120,7 @@ class ModelSpec(Generic[Config]):
     def held_heads(self, state: Mapping[str, Tensor]) -> dict[str, int]:
         """The heads that parameters hold: all, where a file always does, with their numbers of tracks."""
         heads = self.config.output_tracks
+        # Where files hold all heads, a missing one is told with its names when the parameters are checked.
         if not self.one_head_per_file:
             return dict(heads)
         return {head: tracks for head, tracks in heads.items() if f"heads.{head}.bias" in state}
@@ -147,6 +149,7 @@ class ModelSpec(Generic[Config]):
 
         Only products and convolutions count.
         """
+        # On the meta device shapes go through the graph, and no numbers: it takes no memory and hardly any time.
         model = self.empty_network().eval()
         columns = torch.zeros(len(tracks), dtype=torch.int64, device="meta")
         one_hot = torch.zeros(1, self.config.geometry.window_bp, 4, device="meta")

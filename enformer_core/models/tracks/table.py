@@ -78,6 +78,7 @@ class Tracks:
     layout: HeadLayout = HeadLayout()
 
     def __post_init__(self) -> None:
+        # Ascending without repeats, between the bounds: the same as its own sorted set.
         bounds = [-1, *self.indices(), self.head_size]
         if bounds != sorted(set(bounds)):
             raise ValueError(
@@ -88,14 +89,15 @@ class Tracks:
         return len(self.rows)
 
     def indices(self) -> list[int]:
-        """Columns of the head, ascending."""
+        """Columns of the head that are in this table, ascending."""
         return [track.index for track in self.rows]
 
     def to_arrow(self) -> pa.Table:
         """One row per track (`TRACKS_SCHEMA`); `list_position` is its 1-based place in the lists of a scores file."""
+        # From 1, as SQL counts the elements of a list: sad[list_position] is the track's score.
         rows = [
-            {"list_position": place, **asdict(track)}
-            for place, track in enumerate(self.rows, start=1)
+            {"list_position": position, **asdict(track)}
+            for position, track in enumerate(self.rows, start=1)
         ]
         return pa.Table.from_pylist(rows, schema=TRACKS_SCHEMA)
 
@@ -110,6 +112,7 @@ def described_track(index: int, identifier: str | None, description: str | None)
     if not colon:
         return track
     target = None
+    # Only a ChIP track names what was bound; other descriptions may hold further colons (`CAGE:cell line:K562`).
     if assay.upper() == "CHIP" and ":" in sample:
         target, _, sample = sample.partition(":")
     return replace(track, assay=assay, biosample=sample, target=target)

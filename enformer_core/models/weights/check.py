@@ -46,6 +46,7 @@ def load_parameters(
             negative. The model is left as it was.
     """
     wanted = model.state_dict()
+    # All names before any tensor: of a file for another model, the first wrong shape would tell less.
     _check_names([published(name) for name in wanted], [published(name) for name in state], source)
     for name, parameter in wanted.items():
         if name in state:
@@ -54,6 +55,7 @@ def load_parameters(
             if their_name != shown:
                 shown = f"{their_name} (our {shown})"
             _check_tensor(shown, state[name], parameter, source)
+    # The model's own counters are of the device without memory, too, so that they need values where a file has none.
     counters = {
         name: torch.zeros((), dtype=torch.int64) for name in wanted if name.endswith(BATCH_COUNTER)
     }
@@ -169,6 +171,7 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
     for name in sorted(state):
         if name.endswith(BATCH_COUNTER):
             continue
+        # As bytes, whatever the type: NumPy has no bfloat16.
         tensor = state[name].detach().cpu().contiguous()
         shape = ",".join(map(str, tensor.shape))
         digest.update(f"{name} {_type(tensor)} {shape}\n".encode())

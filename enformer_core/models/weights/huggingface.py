@@ -15,6 +15,7 @@ from enformer_core.models.weights.names import NameTable
 from enformer_core.models.weights.tensor_files import NamedTensors
 
 ENFORMER_NAMES = NameTable(
+    # Their numbers count modules: 0 and 2 of a block are its norm and its convolution, between them stands the GELU.
     rows=(
         ("stem.0.", "stem.conv."),
         ("stem.1.fn.0.", "stem.pointwise.norm."),
@@ -40,6 +41,7 @@ ENFORMER_NAMES = NameTable(
         ("_trunk.4.", "transformer."),
         ("_trunk.6.", "final_pointwise."),
     ),
+    # Only names that Enformer alone has; the last are ours, of a state that was saved without being published.
     mark=re.compile(
         r"conv_tower\.|_trunk\.[24]\.|transformer\.\d+\.[01]\.fn\.|tower\.\d+\.conv_block\."
     ),
@@ -53,6 +55,7 @@ def load_named(tensors: NamedTensors, table: NameTable) -> LoadedWeights:
         InputError: an alias differs from the tensor of which it is one.
     """
     stored = tensors.tensors
+    # False sorts before True, and the order is kept otherwise: a message calls the alias an alias, not the original.
     aliases_last = sorted(stored, key=lambda key: table.canonical(key) != key)
     first_key: dict[str, str] = {}
     left_out = {key: COUNTER for key in stored if key.endswith(BATCH_COUNTER)}

@@ -51,7 +51,7 @@ class KerasLayers:
 
     @property
     def names(self) -> Iterable[str]:
-        """Each weight as `layer/weight`."""
+        """Each weight as the layer's name, a slash, and its own."""
         return [f"{layer.name}/{weight}" for layer in self.layers for weight in layer.weights]
 
 
@@ -234,7 +234,7 @@ def _texts(attribute: Any) -> list[str]:
 
 
 def _short(weight_name: str) -> str:
-    """`conv1d_3/kernel:0` to `kernel`."""
+    """The last part of a weight's name, without its number: `conv1d_3/kernel:0` is `kernel`."""
     return weight_name.rpartition("/")[2].partition(":")[0]
 
 

@@ -25,7 +25,8 @@ class NameTable:
         """The name in a file without its alias: `_trunk.1.0.weight` is `stem.0.weight`."""
         for alias, beginning in self.aliases:
             if theirs.startswith(alias):
-                return beginning + theirs.removeprefix(alias)
+                ending = theirs.removeprefix(alias)
+                return beginning + ending
         return theirs
 
     def ours(self, theirs: str) -> str:
@@ -34,17 +35,24 @@ class NameTable:
 
     def published(self, ours: str) -> str:
         """The name in files of one of our parameters."""
-        return _renamed(ours, tuple((our, their) for their, our in self.rows))
+        backwards = tuple((our, their) for their, our in self.rows)
+        return _renamed(ours, backwards)
 
 
 def _renamed(name: str, rows: Rows) -> str:
+    # ("heads.{}.", "_heads.{}.0.") turns heads.human.bias into _heads.human.0.bias: the group is `human`.
     for old, new in rows:
-        if match := _expression(old).match(name):
-            return new.format(*match.groups()) + name[match.end() :]
+        match = _expression(old).match(name)
+        if match:
+            beginning = new.format(*match.groups())
+            ending = name[match.end() :]
+            return beginning + ending
     return name
 
 
 @cache
 def _expression(beginning: str) -> re.Pattern[str]:
     """`heads.{}.` as a regular expression, whose group is what stands for `{}`."""
-    return re.compile(re.escape(beginning).replace(r"\{\}", r"(\w+)"))
+    # Names have one such part at most, and rows end with a dot: no row fits where another one does.
+    pattern = re.escape(beginning).replace(r"\{\}", r"(\w+)")
+    return re.compile(pattern)

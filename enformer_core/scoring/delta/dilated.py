@@ -17,12 +17,17 @@ from enformer_core.scoring.precision import Arithmetic
 
 Lengthwise = Float[Tensor, "1 channels tokens"]
 
+Profile = Float[Tensor, "bins tracks"]
+
 
 class ConvolutionDifference:
     """A convolution without bias and the BatchNorm behind it, for differences: one scaled kernel."""
 
     def __init__(self, block: NormedConvolution, delta: torch.dtype) -> None:
-        self._kernel = (block.conv.weight * norm_scale(block.norm)[:, None, None]).to(delta)
+        # A BatchNorm in inference scales each output; its shift is common to reference and alternate.
+        scale = norm_scale(block.norm)[:, None, None]
+        self._kernel = (block.conv.weight * scale).to(delta)
+        # torch's types allow padding by a word, too, which no block here has.
         self._padding = cast(tuple[int], block.conv.padding)
         self._dilation = cast(tuple[int], block.conv.dilation)
 
@@ -59,13 +64,14 @@ class DilatedBlock:
     def advance(self, x: Lengthwise, d: Float[Tensor, "alts channels tokens"]) -> Lengthwise:
         """x after the block; d is changed in place to what it is then."""
         inner = _normed(self.reference.gather, x)
+        # One alt at a time, so that a score never depends on the alts beside it.
         for alt in range(len(d)):
             moved = self.d_gather(gelu_difference(x, d[alt : alt + 1]))
             d[alt] += self.d_widen(gelu_difference(inner, moved))[0]
         return x + _normed(self.reference.widen, inner)
 
 
-def _normed(block: NormedConvolution, x: Lengthwise) -> Lengthwise:
+def _normed(block: NormedConvolution, x: Lengthwise) -> Float[Tensor, "1 outputs tokens"]:
     return block.norm(block.conv(gelu(x)))
 
 
@@ -94,30 +100,33 @@ class DeltaDilated:
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],
         bins: range,
-    ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
+    ) -> tuple[Profile, Iterator[Profile]]:
         """Carry reference and differences to the predictions; see `delta_model.Trunk`."""
         reference = x.T[None]
         differences = d.mT.contiguous()
         for block in self._blocks:
             reference = block.advance(reference, differences)
+        # Behind the dilated blocks no bin sees its neighbours any more, so only those asked for go on.
         crop = self._geometry.crop_tokens
         kept = slice(crop + bins.start, crop + bins.stop)
         reference = reference[..., kept]
         differences = differences[..., kept]
         final = _normed(self._final, reference)
         logits = linear(gelu(final)[0].T, *self._head)
-        return functional.softplus(logits), (
+        # Made one by one when asked for: all alts' profiles over all tracks would not fit into memory at once.
+        profiles = (
             self._head_difference(reference, final, logits, differences[alt : alt + 1])
             for alt in range(len(d))
         )
+        return functional.softplus(logits), profiles
 
     def _head_difference(
         self,
         reference: Float[Tensor, "1 channels bins"],
         final: Float[Tensor, "1 embedding bins"],
-        logits: Float[Tensor, "bins tracks"],
+        logits: Profile,
         d: Float[Tensor, "1 channels bins"],
-    ) -> Float[Tensor, "bins tracks"]:
+    ) -> Profile:
         """One alt's change of the prediction."""
         moved = self._d_final(gelu_difference(reference, d))
         embedded = gelu_difference(final, moved)[0].T

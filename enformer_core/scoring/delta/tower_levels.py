@@ -29,18 +29,24 @@ Wide = Float[Tensor, "batch channels length"]
 
 Halved = Float[Tensor, "batch channels half"]
 
+Kernel = Float[Tensor, "outputs inputs width"]
+
+Pointwise = Float[Tensor, "outputs outputs 1"]
+
+Bias = Float[Tensor, " outputs"]
+
 
 @runtime_checkable
 class Level(Protocol):
     """One halving of the sequence; its channels lie together in memory."""
 
     @property
-    def kernel(self) -> Float[Tensor, "outputs inputs width"]:
+    def kernel(self) -> Kernel:
         """Kernel of the convolution; its width is odd, and zeros at both ends keep the length."""
         ...
 
     @property
-    def bias(self) -> Float[Tensor, " outputs"] | None:
+    def bias(self) -> Bias | None:
         """What the convolution adds to each of its outputs."""
         ...
 
@@ -89,18 +95,22 @@ class NormedGelu:
     def of(cls, norm: nn.BatchNorm1d) -> "NormedGelu":
         """The function with a BatchNorm's parameters."""
         assert norm.running_mean is not None
+        # weight (x − mean) / √(variance + ε) + bias as one multiplication and one addition
         scale = norm_scale(norm)
         shift = norm.bias - norm.running_mean * scale
         return cls(GELU_SLOPE * scale[:, None], GELU_SLOPE * shift[:, None])
 
     def __call__(self, x: Wide) -> Wide:
         """1.702 · gelu(norm(x)) of every position and channel."""
-        return functional.silu(torch.addcmul(self.shift, x, self.scale), inplace=True)
+        # addcmul(a, b, c) is a + b · c, in one pass over memory.
+        scaled = torch.addcmul(self.shift, x, self.scale)
+        return functional.silu(scaled, inplace=True)
 
     def difference(self, x: Wide, d: Wide) -> Wide:
         """Change of the function when x becomes x + d."""
         scaled = torch.addcmul(self.shift, x, self.scale)
-        return functional.silu(torch.addcmul(scaled, d, self.scale)) - functional.silu(scaled)
+        scaled_alternate = torch.addcmul(scaled, d, self.scale)
+        return functional.silu(scaled_alternate) - functional.silu(scaled)
 
 
 @dataclass(frozen=True)
@@ -111,12 +121,12 @@ class DeltaAttentionPooled:
     """
 
     activation: NormedGelu | None
-    kernel: Float[Tensor, "outputs inputs width"]
-    bias: Float[Tensor, " outputs"] | None
+    kernel: Kernel
+    bias: Bias | None
     pointwise_activation: NormedGelu
-    pointwise_kernel: Float[Tensor, "outputs outputs 1"]
-    pointwise_bias: Float[Tensor, " outputs"] | None
-    pool_kernel: Float[Tensor, "outputs outputs 1"]
+    pointwise_kernel: Pointwise
+    pointwise_bias: Bias | None
+    pool_kernel: Pointwise
 
     def before(self, x: Wide) -> Wide:
         """BatchNorm and GELU; the stem reads letters as they are."""
@@ -143,6 +153,7 @@ class DeltaAttentionPooled:
 
         With u = left − right and g = sigmoid(W u): Δ(right + g u) = Δright + g' Δu + (g' − g) u.
         """
+        # The residual block: linear maps act on the change alone, without their bias.
         inner = self.pointwise_activation.difference(convolved, d)
         d = d + convolve(inner, self.pointwise_kernel)
         left, right = _pairs(self._residual(convolved))
@@ -150,15 +161,17 @@ class DeltaAttentionPooled:
         u = left - right
         du = d_left - d_right
         logits = convolve(u, self.pool_kernel)
-        gate = torch.sigmoid(logits + convolve(du, self.pool_kernel))
-        return d_right + gate * du + (gate - torch.sigmoid(logits)) * u
+        d_logits = convolve(du, self.pool_kernel)
+        gate = torch.sigmoid(logits + d_logits)
+        d_gate = gate - torch.sigmoid(logits)
+        return d_right + gate * du + d_gate * u
 
 
 @dataclass(frozen=True)
 class DeltaMaxPooled:
     """GELU, convolution without bias, BatchNorm, maximum of each pair."""
 
-    kernel: Float[Tensor, "outputs inputs width"]
+    kernel: Kernel
     norm: nn.BatchNorm1d
     bias: None = None
 
@@ -200,6 +213,7 @@ def level_of(block: object) -> Level:
 def _attention_pooled(block: AttentionPooledLevel) -> Level:
     activation = None
     weight: Tensor = block.conv.weight
+    # The stem reads letters, not what a GELU gives, so its weights stay as they are.
     if block.norm is not None:
         activation = NormedGelu.of(block.norm)
         weight = weight / GELU_SLOPE
@@ -220,9 +234,7 @@ def _max_pooled(block: MaxPooledLevel) -> Level:
     return DeltaMaxPooled(_channels_last(block.block.conv.weight), block.block.norm)
 
 
-def _channels_last(
-    kernel: Float[Tensor, "outputs inputs width"],
-) -> Float[Tensor, "outputs inputs width"]:
+def _channels_last(kernel: Kernel) -> Kernel:
     """The kernel with its inputs together in memory, as convolutions of such sequences read it."""
     return kernel.mT.contiguous().mT
 

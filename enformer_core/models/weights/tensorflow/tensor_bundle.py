@@ -92,7 +92,7 @@ class TensorBundle:
         return np.frombuffer(content, dtype).reshape(entry.shape)
 
     def data(self, shard: int) -> Path:
-        """Path of a data file."""
+        """Path of the data file of a shard, which is counted from 0."""
         return self.prefix.with_name(f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}")
 
 
@@ -193,14 +193,14 @@ def _slice(path: Path, entry: Entry) -> bytes:
 
 
 class _Handle(NamedTuple):
-    """Where a block lies."""
+    """Where a block lies in the index, without the bytes behind it."""
 
     offset: int
     size: int
 
 
 def _table(content: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of the whole table."""
+    """Keys and values of the table, in the order of the keys."""
     footer = content[-_FOOTER_BYTES:]
     metaindex, at = _handle(footer, 0)
     index, _ = _handle(footer, at)
@@ -324,7 +324,7 @@ def _verify(content: bytes, recorded: int, item: str) -> None:
     """Compare a checksum, which is stored masked: rotated right by 15 bits, plus a constant."""
     crc = _crc32c()(content)
     rotated = crc >> 15 | crc << 17
-    masked = (rotated + 0xA282EAD8) % 2**32
+    masked = (rotated + 0xA282EAD8) % 2**32  # tensorflow/core/lib/hash/crc32c.h
     if masked != recorded:
         raise InputError(
             f"{item} has checksum {masked:08x}, recorded is {recorded:08x}: damaged. Fetch the file again."
