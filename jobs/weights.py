@@ -12,7 +12,7 @@ from enformer_core import __version__
 from enformer_core.errors import InputError
 from enformer_core.models.registry import ModelSource, model_spec, recognise, trained_models
 from enformer_core.models.weights.check import file_sha256, state_sha256
-from enformer_core.models.weights.save import save_weights
+from enformer_core.models.weights.save import read_metadata, save_weights
 from enformer_core.models.weights.source import WeightsContent, open_weights
 from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from jobs import exit_codes
@@ -132,9 +132,11 @@ def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
     present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
     new = state_sha256(state)
     if present != new:
+        origin = read_metadata(path).get("source")
+        from_where = f", imported from {origin}" if origin else ""
         raise InputError(
-            f"{path}: is there and holds other parameters (content {present[:12]}…, the source's {new[:12]}…). "
-            "Choose another name, or remove it."
+            f"{path}: is there and holds other parameters (content {present[:12]}…{from_where}; the source's "
+            f"{new[:12]}…). Choose another name, or remove it."
         )
 
 

@@ -115,6 +115,7 @@ def test_other_content_is_not_overwritten(run, sources, out, tmp_path):
     code, text, error = run("weights", "import", other, out)
     assert (code, text) == (2, "")
     assert "w.safetensors: is there and holds other parameters" in error
+    assert ", imported from model_human.h5; the source's " in error
     assert out.read_bytes() == before
     out.write_text("a letter")
     code, _, error = run("weights", "import", other, out)

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enformer_core.models.basenji2 import Basenji2Config
+from enformer_core.models.basenji2 import Basenji2, Basenji2Config
+from enformer_core.models.weights.check import load_parameters
 
 Arrays = dict[str, np.ndarray]
 
@@ -133,3 +134,19 @@ def write_hdf5(path: Path, arrays: Arrays, names: list[str], *, whole_model: boo
                 )
             for name, array in owned.items():
                 tree[layer].create_dataset(f"{name}:0", data=array)
+
+
+def seeded_model(config: Basenji2Config, seed: int = 0) -> Basenji2:
+    """The network with these weights, in float64."""
+    with torch.device("meta"):
+        model = Basenji2(config)
+    load_parameters(model, state_dict(config, keras_arrays(config, seed)), source="seeded")
+    return model.eval().double()
+
+
+def random_one_hot(length_bp: int, *, seed: int = 1) -> Tensor:
+    """One sequence of random letters, a fifth of them N, in float64."""
+    codes = np.random.default_rng(seed).integers(0, 5, length_bp)
+    # The fifth row, of N, is all zeros.
+    letters = np.vstack([np.eye(4), np.zeros(4)])
+    return torch.from_numpy(letters[codes])[None]
