@@ -41,16 +41,20 @@ def convolutions(config: Basenji2Config) -> list[tuple[str, tuple[int, int, int]
 
 
 def value(key: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """One weight by the rule."""
+    """One weight by the rule above, in float32."""
     draw = np.random.RandomState((zlib.crc32(key.encode("ascii")) + seed) % 2**32)
     name = key.rsplit("/", 1)[-1]
     if name == "moving_variance":
         return draw.uniform(0.5, 1.5, shape).astype(np.float32)
+    # The dense kernel alone has two axes; the stem counts the letters that it sees, one of four at each place.
     gain = 0.15 if len(shape) == 2 else 1.2
     fan_in = 15 if key == "0/conv1d/kernel" else prod(shape[:-1])
-    scale = {"kernel": gain / sqrt(fan_in), "bias": 0.5}.get(name, 0.1)
-    offset = {"bias": -0.5, "gamma": 1.0}.get(name, 0.0)
-    return np.float32(offset) + np.float32(scale) * draw.standard_normal(shape).astype(np.float32)
+    scales = {"kernel": gain / sqrt(fan_in), "bias": 0.5}
+    offsets = {"bias": -0.5, "gamma": 1.0}
+    normal = draw.standard_normal(shape).astype(np.float32)
+    scale = np.float32(scales.get(name, 0.1))
+    offset = np.float32(offsets.get(name, 0.0))
+    return offset + scale * normal
 
 
 def keras_arrays(config: Basenji2Config, seed: int = 0) -> Arrays:
