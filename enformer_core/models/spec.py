@@ -6,7 +6,7 @@ where its weights are published in a format of their own, a mapping in `weights`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,16 +27,22 @@ from enformer_core.models.weights.tensorflow.tensor_bundle import TensorBundle
 Config = TypeVar("Config", bound=ModelConfig)
 
 
-class PassOperations(NamedTuple):
+@dataclass(frozen=True)
+class PassOperations:
     """Floating-point operations of one pass over one window; a multiplication and an addition are two.
 
     Attributes:
         tower: from bases to tokens.
-        trunk: from tokens to tracks.
+        after_tower: from tokens to tracks.
     """
 
     tower: int
-    trunk: int
+    after_tower: int
+
+    @property
+    def total(self) -> int:
+        """Operations of a pass from bases to tracks."""
+        return self.tower + self.after_tower
 
 
 @dataclass(frozen=True)
