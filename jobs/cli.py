@@ -138,7 +138,7 @@ def _add_weights(commands: Any) -> None:
     )
     action.add_argument("out", metavar="OUT", help="the .safetensors file to write")
     action.add_argument(
-        "--model", metavar="NAME", help="enformer or basenji2 (default: told by the content)"
+        "--model", metavar="NAME", help="which model they are for (default: told by the content)"
     )
     form = action.add_mutually_exclusive_group()
     form.add_argument(

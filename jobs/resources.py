@@ -7,11 +7,8 @@ import torch
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.errors import InputError
-from enformer_core.models.registry import ModelSource
+from enformer_core.models.registry import ModelSource, model_spec
 from jobs.settings import RunSettings
-
-# What a replica on CPUs keeps to; basenji2 was measured at 1.1 GB.
-_MEMORY_BYTES = {"enformer": 4_000_000_000, "basenji2": 2_000_000_000, "motif": 1_000_000_000}
 
 _FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
 
@@ -51,7 +48,7 @@ def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
 
 def worker_memory_bytes(model: str) -> int:
     """Host memory that a replica of the model takes, and is held to where it can choose."""
-    return _MEMORY_BYTES[model]
+    return model_spec(model).worker_memory_bytes
 
 
 def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -> int | None:
@@ -79,4 +76,4 @@ def _default_count(device: str, cpus: int, source: ModelSource) -> int:
         return torch.cuda.device_count()
     available_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     by_cpus = cpus if source.demonstration else cpus // _FULL_SIZE_CPUS
-    return max(1, min(by_cpus, available_bytes // _MEMORY_BYTES[source.name]))
+    return max(1, min(by_cpus, available_bytes // source.spec.worker_memory_bytes))

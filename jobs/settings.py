@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from enformer_core.errors import InputError, nearest
+from enformer_core.models import BUILTIN_MODELS
 from enformer_core.scoring.conventions import ENGINES, INDEL_RULES, POLICIES, Engine, Policy
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
+
+MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
+"""What `--help` says of `--model`."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -41,9 +45,7 @@ class RunSettings:
     command: ClassVar[str]
 
     genome: str = option("reference genome, FASTA (plain or bgzip)", metavar="FASTA")
-    model: str = option(
-        "enformer, basenji2, or motif (a demonstration without training)", metavar="NAME"
-    )
+    model: str = option(MODELS_HELP, metavar="NAME")
     out: str = option(
         "directory or s3://bucket/prefix of the run; made if absent, continued if this run's",
         metavar="DIR",
@@ -212,7 +214,7 @@ class PlanSettings(ScoreSettings):
 
     command = "plan"
 
-    model: str = option("enformer, basenji2, or motif", "enformer", metavar="NAME")
+    model: str = option(MODELS_HELP, "enformer", metavar="NAME")
     out: str = option("where the run would go, to see whether it fits there", "", metavar="DIR")
     benchmark: str | None = option(
         "what one allele takes: JSON of `python -m benchmarks.engine`, or of `enformer-ray status` on a run like this",

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from enformer_core import __version__
 from enformer_core.errors import InputError
-from enformer_core.models.registry import ModelSource, read_any
+from enformer_core.models.registry import ModelSource, model_spec, recognise, trained_models
 from enformer_core.models.weights.check import file_sha256, state_sha256
-from enformer_core.models.weights.huggingface import HUB_SCHEME
-from enformer_core.models.weights.save import save_weights
-from enformer_core.models.weights.source import Weights
+from enformer_core.models.weights.save import read_metadata, save_weights
+from enformer_core.models.weights.source import WeightsContent, open_weights
+from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from jobs import exit_codes
 
 _ENDING = ".safetensors"
@@ -31,7 +31,7 @@ class Imported:
         tensors, parameters: tensors written; trained numbers among their values, so no running means and variances.
         left_out: number of the source's tensors that were not needed, by reason.
         out, out_sha256: the file written, or found with the same content.
-        names: our name by theirs.
+        names: the name written, by the source's.
     """
 
     source: str
@@ -58,30 +58,40 @@ def import_weights(source: str, out: str, *, model: str | None, listed: bool, as
     """
     path = Path(out)
     _check_place(path)
-    weights = read_any(source)
-    name = model or weights.model
-    if name is None:
-        raise InputError(
-            f"{source}: its names are those of neither enformer nor basenji2. Which model is it for?"
-        )
-    network = ModelSource(name, source).fill(weights)
-    digest = file_sha256(weights.files)
-    _write(path, weights, {"model": name, "source_sha256": digest})
+    content = open_weights(source)
+    name = model or _recognised(content)
+    chosen = ModelSource(name, source)
+    loaded = chosen.load(content)
+    network = chosen.fill(loaded)
+    source_sha256 = file_sha256(content.files)
+    state = chosen.spec.published_state(loaded.state)
+    _write(path, content, name, state, source_sha256)
+    published = chosen.spec.weights.names.published
     imported = Imported(
         source=source,
-        format=weights.format,
+        format=content.format,
         model=name,
         heads=dict(network.config.output_tracks),
-        source_sha256=digest,
-        tensors=len(weights.reading.state),
+        source_sha256=source_sha256,
+        tensors=len(state),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        left_out=dict(Counter(weights.reading.left_out.values())),
+        left_out=dict(Counter(loaded.left_out.values())),
         out=out,
         out_sha256=file_sha256(path),
-        names=weights.reading.names,
+        names={theirs: published(ours) for theirs, ours in loaded.names.items()},
     )
     print(json.dumps(asdict(imported), indent=2) if as_json else _text(imported, listed=listed))
     return exit_codes.DONE
+
+
+def _recognised(content: WeightsContent) -> str:
+    model = recognise(content)
+    if model is None:
+        known = " nor ".join(trained_models())
+        raise InputError(
+            f"{content.source}: its names are those of neither {known}. Which model is it for?"
+        )
+    return model
 
 
 def _check_place(path: Path) -> None:
@@ -93,39 +103,51 @@ def _check_place(path: Path) -> None:
         raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
 
 
-def _write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
+def _write(
+    path: Path,
+    content: WeightsContent,
+    model: str,
+    state: Mapping[str, Tensor],
+    source_sha256: str,
+) -> None:
     if path.exists():
-        _check_same(path, weights.reading.state)
+        _check_same(path, model, state)
         return
-    # not the directory: the same weights give the same bytes wherever they lay
-    source = (
-        weights.source
-        if weights.source.startswith(HUB_SCHEME)
-        else Path(weights.source).absolute().name
-    )
-    more = {"source": source, "format": weights.format, "enformer-ray": __version__}
-    save_weights(path, weights.reading.state, {**metadata, **more})
+    source = content.source
+    if not source.startswith(HUB_SCHEME):
+        # Not the directory: the same weights give the same bytes wherever they lay.
+        source = Path(source).absolute().name
+    metadata = {
+        "source": source,
+        "source_sha256": source_sha256,
+        "format": content.format,
+        "model": model,
+        "enformer-ray": __version__,
+    }
+    save_weights(path, state, metadata)
 
 
-def _check_same(path: Path, state: Mapping[str, Tensor]) -> None:
-    there, new = state_sha256(read_any(str(path)).reading.state), state_sha256(state)
-    if there != new:
+def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
+    spec = model_spec(model)
+    present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
+    new = state_sha256(state)
+    if present != new:
+        origin = read_metadata(path).get("source")
+        from_where = f", imported from {origin}" if origin else ""
         raise InputError(
-            f"{path}: is there and holds other parameters (content {there[:12]}…, the source's {new[:12]}…). "
-            "Choose another name, or remove it."
+            f"{path}: is there and holds other parameters (content {present[:12]}…{from_where}; the source's "
+            f"{new[:12]}…). Choose another name, or remove it."
         )
 
 
 def _text(imported: Imported, *, listed: bool) -> str:
     heads = ", ".join(f"{head} ({tracks:,} tracks)" for head, tracks in imported.heads.items())
-    left_out = (
-        ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items()) or "nothing"
-    )
+    left_out = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items())
     lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()] if listed else []
     lines += [
         f"{imported.source}: {imported.model}, {heads}",
         f"format: {imported.format}, sha256 {imported.source_sha256}",
-        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; left out: {left_out}",
+        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; left out: {left_out or 'nothing'}",
         f"output: {imported.out}, sha256 {imported.out_sha256}",
     ]
     return "\n".join(lines)
