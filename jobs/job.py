@@ -32,8 +32,7 @@ from enformer_core.models.registry import ModelSource
 from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.conventions import Strands
-from enformer_core.storage.cache import local_copy
-from enformer_core.storage.open import check_preconditions, open_store
+from enformer_core.storage.open import check_preconditions, local_path, open_store
 from enformer_core.storage.store import Store
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError, interruptible
@@ -149,8 +148,8 @@ def located(name: None) -> None: ...
 
 
 def located(name: str | None) -> str | None:
-    """A path on this node of what the user named; other addresses than `s3://` as they are."""
-    return str(local_copy(name)) if name is not None and name.startswith("s3://") else name
+    """A path on this node of what the user named; addresses that are no store's as they are."""
+    return None if name is None else local_path(name)
 
 
 def find_named(settings: RunSettings, source: ModelSource) -> RunRequest:

@@ -8,6 +8,7 @@ import duckdb
 from enformer_core.dataset.open_run import open_run
 from enformer_core.dataset.run_types import KINDS
 from enformer_core.errors import InputError
+from enformer_core.storage.open import sql_filesystem
 from jobs import exit_codes
 
 _VIEWS = {
@@ -49,12 +50,11 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
     store, _ = open_run(out)
     connection = duckdb.connect()
     root = store.location
-    if root.startswith("s3://"):
-        import s3fs
-
-        connection.register_filesystem(s3fs.S3FileSystem())
-    else:
+    filesystem = sql_filesystem(root)
+    if filesystem is None:
         root = str(Path(root).resolve())
+    else:
+        connection.register_filesystem(filesystem)
     for (
         view,
         pattern,

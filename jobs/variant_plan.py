@@ -21,8 +21,7 @@ from enformer_core.scoring.conventions import (
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
 from enformer_core.scoring.windows import window_start
-from enformer_core.storage.cache import local_copy
-from enformer_core.storage.open import matching_objects
+from enformer_core.storage.open import expand_name, local_path, parse_address
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
 from enformer_core.variants.harmonise import place_alleles
@@ -170,10 +169,10 @@ def find_alleles(
 
 def _files_named(name: str) -> list[InputFile]:
     """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
-    if not name.startswith("s3://"):
+    if parse_address(name) is None:
         return expand_inputs([Path(name)])
     return [
-        InputFile(local_copy(found), found) for found in matching_objects(name, suffix=".parquet")
+        InputFile(Path(local_path(each)), each) for each in expand_name(name, suffix=".parquet")
     ]
 
 

@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 
 from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import N_CODE, decode, encode
+from enformer_core.machine import CACHE_VARIABLE, cache_directory
 
 
 class Genome:
@@ -121,11 +122,7 @@ def _index_paths(path: Path) -> tuple[str, str]:
 
 @lru_cache(maxsize=16)
 def _cached_index_paths(path: str, modified: float, size_bytes: int) -> tuple[str, str]:
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        / "enformer-ray"
-        / "fasta-indices"
-    )
+    cache = cache_directory("fasta-indices")
     cache.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(f"{path}\0{modified}\0{size_bytes}".encode()).hexdigest()[:32]
     return str(cache / f"{key}.fai"), str(cache / f"{key}.gzi")
@@ -232,11 +229,7 @@ def _cache_path(fasta: Path) -> Path:
     stamp = hashlib.sha256(f"{_FORMAT}\0{state.st_mtime_ns}\0{state.st_size}".encode()).hexdigest()[
         :16
     ]
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        / "enformer-ray"
-        / "base-codes"
-    )
+    cache = cache_directory("base-codes")
     return cache / f"{place}-{stamp}.codes"
 
 
@@ -262,7 +255,7 @@ def _build(fasta: Path, codes: Path) -> None:
         )
         raise InputError(
             f"{codes.parent}: the base codes of {fasta.name} cannot be written: {error}. "
-            f"{remedy} name another cache directory by XDG_CACHE_HOME."
+            f"{remedy} name another cache directory by {CACHE_VARIABLE}."
         ) from error
 
 

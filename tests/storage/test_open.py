@@ -5,7 +5,7 @@ import glob
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.storage.open import matching_objects
+from enformer_core.storage.open import STORES, expand_name, open_store, parse_address, read_bytes, sql_filesystem
 from tests.support.seaweed import client
 
 KEYS = [
@@ -40,7 +40,7 @@ def names(bucket, moto_endpoint, proxy):
 
 
 def matching(name):
-    return matching_objects(name, suffix=".parquet")
+    return expand_name(name, suffix=".parquet")
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

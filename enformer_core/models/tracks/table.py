@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
-import pyarrow.fs
 
 # Columns of the published heads, in order; the mouse table counts on where the human one ends.
 ASSAYS = {

@@ -5,22 +5,18 @@ the selector's grammar. Does not know models or scores. Columns are 0-based.
 """
 
 import http.client
-import urllib.request
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.fs
 
 from enformer_core.errors import InputError
 from enformer_core.models.tracks.table import ASSAYS, Tracks, described_track
+from enformer_core.storage.open import read_bytes
 
 PUBLISHED_TARGETS = (
     "github.com/calico/basenji, manuscripts/cross2020/targets_human.txt and targets_mouse.txt"
 )
 
 FIRST_INDEX = {"mouse": 5313}
-
-_TIMEOUT_S = 60
 
 
 def read_targets(path_or_url: str, *, head: str, count: int) -> Tracks:
@@ -104,7 +100,7 @@ def _check_indices(source: str, head: str, indices: list[str]) -> int:
 
 def _read_text(source: str) -> str:
     try:
-        return _read_bytes(source).decode("utf-8-sig")
+        return read_bytes(source).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{source}: not a table of text: {error}. If it is compressed, unpack it first."
@@ -114,14 +110,3 @@ def _read_text(source: str) -> str:
             f"{source}: the targets table cannot be read: {error}. Give --targets a path or an address; the published "
             f"tables are {PUBLISHED_TARGETS}."
         ) from error
-
-
-def _read_bytes(source: str) -> bytes:
-    if source.startswith(("http://", "https://")):
-        with urllib.request.urlopen(source, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked above
-            return bytes(answer.read())
-    if "://" in source:
-        filesystem, path = pa.fs.FileSystem.from_uri(source)
-        with filesystem.open_input_file(path) as file:
-            return bytes(file.read())
-    return Path(source).read_bytes()
