@@ -3,9 +3,10 @@
 There is no writing, and no client of its own: every request is the store's, with the store's errors and retries.
 """
 
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
@@ -14,8 +15,10 @@ from enformer_core.storage.patterns import is_pattern, matching_keys
 from enformer_core.storage.retry import Clock, Retries, RetryingStore
 from enformer_core.storage.store import ObjectStat, ObjectStore
 
-_READ_AT_ONCE_BYTES = 4 << 20
-"""A file up to this size is one request; Parquet would take three (its footer's length, its footer, its columns)."""
+# DuckDB opens a file two or three times and seeks: in Parquet, the footer's length, the footer, the columns. Up to this
+# size a file is one request, and the last ones stay in memory.
+_SMALL_BYTES = 4 << 20
+_SMALL_FILES_KEPT = 16
 
 _READ_AHEAD_BYTES = 4 << 20
 
@@ -38,23 +41,22 @@ def object_filesystem(
 
 
 class _ObjectFileSystem(AbstractFileSystem):
-    cachable = (
-        False  # fsspec would keep this object, and its connections, for the life of the process
-    )
+    """What was asked once is not asked again: for as long as a query lasts, it sees the objects that it saw first."""
+
+    # fsspec would keep this object, and its connections, for the life of the process.
+    cachable = False
 
     def __init__(self, open_bucket: Callable[[str], ObjectStore], clock: Clock) -> None:
         super().__init__()
         self._clock = clock
         self._retries = Retries(clock)
         self._open_bucket = cache(open_bucket)
-        self._stat = cache(self._ask_stat)  # DuckDB asks twice for each file
+        self._stat = cache(self._ask_stat)
+        self._matches = cache(self._ask_matches)
+        self._small_content = lru_cache(_SMALL_FILES_KEPT)(self._read_small)
 
     def glob(self, path: str, **kwargs: Any) -> list[str]:  # noqa: ARG002 - as fsspec calls it
-        bucket, pattern = self._split(path)
-        if not is_pattern(pattern):
-            return [f"{bucket}/{pattern}"] if self.exists(path) else []
-        store = RetryingStore(self._open_bucket(bucket), self._clock)
-        return [f"{bucket}/{key}" for key in matching_keys(store, pattern)]
+        return list(self._matches(path))
 
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ARG002
         name = self._strip_protocol(path)
@@ -74,12 +76,21 @@ class _ObjectFileSystem(AbstractFileSystem):
             lambda: b"".join(store.pieces(key, etag=etag, first_byte=start, end_byte=end))
         )
 
-    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> "_ObjectFile":  # noqa: ARG002
+    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> io.IOBase:  # noqa: ARG002
         size_bytes = self._stat(path).size_bytes
-        cache_type = "all" if size_bytes <= _READ_AT_ONCE_BYTES else "readahead"
-        return _ObjectFile(
-            self, path, mode, _READ_AHEAD_BYTES, cache_type=cache_type, size=size_bytes
-        )
+        if size_bytes <= _SMALL_BYTES:
+            return io.BytesIO(self._small_content(path))
+        return _ObjectFile(self, path, mode, _READ_AHEAD_BYTES, size=size_bytes)
+
+    def _read_small(self, path: str) -> bytes:
+        return self.read_range(path, 0, self._stat(path).size_bytes)
+
+    def _ask_matches(self, path: str) -> list[str]:
+        bucket, pattern = self._split(path)
+        if not is_pattern(pattern):
+            return [f"{bucket}/{pattern}"] if self.exists(path) else []
+        store = RetryingStore(self._open_bucket(bucket), self._clock)
+        return [f"{bucket}/{key}" for key in matching_keys(store, pattern)]
 
     def _ask_stat(self, path: str) -> ObjectStat:
         bucket, key = self._split(path)

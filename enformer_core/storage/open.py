@@ -183,19 +183,22 @@ def read_bytes(name: str) -> bytes:
         name: a path, an object's address, or one of a scheme that `web.READERS` knows, as `https://…`.
 
     Raises:
-        InputError: when there is no such object.
+        OSError: when it is not there or cannot be read, or nothing reads addresses of this kind.
         StorageError: when a store is at fault, with the remedy.
-        OSError: when a file cannot be read, or a web server does not answer.
     """
     scheme = _scheme(name)
-    if scheme in READERS and scheme not in STORES:
-        return READERS[scheme](name)
-    address = parse_address(name)
-    if address is None:
+    if scheme is None:
         return Path(name).read_bytes()
+    if scheme in READERS:
+        return READERS[scheme](name)
+    if scheme not in STORES:
+        known = ", ".join(f"{each}://" for each in [*STORES, *READERS])
+        raise OSError(f"addresses of this kind are not known, only {known}")
+    address = parse_address(name)
+    assert address is not None, "its scheme is a store's"
     content = RetryingStore(address.open_bucket(), SystemClock()).get(address.key)
     if content is None:
-        raise InputError(f"{name}: there is no such object")
+        raise FileNotFoundError("there is no such object")
     return content
 
 
