@@ -20,8 +20,7 @@ from enformer_core.scoring.conventions import (
     parse_statistics,
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
-from enformer_core.storage.cache import local_copy
-from enformer_core.storage.open import matching_objects
+from enformer_core.storage.open import expand_name, local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.progress import Tally
@@ -107,8 +106,8 @@ def planning_progress() -> Iterator[Report]:
 
 def _files_named(name: str) -> list[InputFile]:
     """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
-    if not name.startswith("s3://"):
+    if parse_address(name) is None:
         return expand_inputs([Path(name)])
     return [
-        InputFile(local_copy(found), found) for found in matching_objects(name, suffix=".parquet")
+        InputFile(Path(local_path(each)), each) for each in expand_name(name, suffix=".parquet")
     ]

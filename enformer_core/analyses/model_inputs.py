@@ -12,7 +12,7 @@ from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksId
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
-from enformer_core.storage.cache import local_copy
+from enformer_core.storage.open import local_path
 
 if TYPE_CHECKING:
     import torch
@@ -133,7 +133,5 @@ def located(name: str) -> str: ...
 @overload
 def located(name: None) -> None: ...
 def located(name: str | None) -> str | None:
-    """A path on this node of what the user named; other addresses than `s3://` as they are."""
-    if name is not None and name.startswith("s3://"):
-        return str(local_copy(name))
-    return name
+    """A path on this node of what the user named; addresses that are no store's as they are."""
+    return None if name is None else local_path(name)
