@@ -42,18 +42,12 @@ SUSPICIOUS_TASKS = 3
 """A worker that fails at so many different tasks in a row, while others succeed, is at fault itself."""
 
 _SUSPECT_S = 300.0  # before a worker that is suspect is tried again in any case
-
-_STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
-
-_STORAGE_IN_A_ROW = 5
-
-_HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not they are at fault
-
-_HOPELESS_PROBES = 16
-
-_BISECTIONS = 2  # searches for items at fault, in one task
-
 _AVOID_S = 300.0  # where a task failed last, unless nobody else is there
+_STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
+_STORAGE_IN_A_ROW = 5
+_HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not they are at fault
+_HOPELESS_PROBES = 16
+_BISECTIONS = 2  # searches for items at fault, in one task
 
 
 @dataclass
@@ -77,7 +71,7 @@ class WorkerHealth:
         self._success_s: dict[str, float] = {}
 
     def record_success(self, worker: str, now_s: float) -> None:
-        """It has computed something."""
+        """It has computed something, so its failures before that count no more against it."""
         self._streaks.pop(worker, None)
         self._success_s[worker] = now_s
 
@@ -99,7 +93,7 @@ class WorkerHealth:
         return [worker for worker in self._streaks if self._is_faulty(worker)]
 
     def evict(self, worker: str) -> list[TaskAttempt]:
-        """Forget a worker's failures, for it is replaced; each attempt as often as a failure there was counted."""
+        """Forget a worker's failures, for it is replaced: gives each attempt as often as one was counted against it."""
         streak = self._streaks.pop(worker)
         return [attempt for attempts in streak.attempts.values() for attempt in attempts]
 
@@ -233,6 +227,7 @@ class FailurePolicy:
         record = attempt.last_failure
         assert record is not None, "a death is a failure"
         attempt.undecided_death = None
+        # Asked only now: when the worker died, nobody knew yet whether its node was gone too.
         node_lost = gone.with_node or self._is_node_lost(record.node)
         if node_lost and not attempt.exclusive:
             attempt.uncounted += 1
@@ -245,6 +240,7 @@ class FailurePolicy:
     def _storage_failed(
         self, attempt: TaskAttempt, error: BaseException, now_s: float
     ) -> Iterator[Event]:
+        # One failure after another, whatever the task: storage is down or forbids it, so no task is to be given up.
         self._storage_in_a_row += 1
         if self._storage_in_a_row >= _STORAGE_IN_A_ROW:
             raise error
@@ -262,7 +258,9 @@ class FailurePolicy:
         attempt.counted += 1
         attempt.counted_failures.append(record)
         self.health.record_failure(record.worker, attempt, now_s)
-        worker_evicted = self._evict_faulty()
+        worker_evicted = (
+            self._evict_faulty()
+        )  # which may take back what was counted two lines above
         if attempt.is_spent:
             yield from self._spent(attempt)
             return
@@ -357,7 +355,7 @@ class FailurePolicy:
         return len(bisection.bad) > 1 or not self._successes
 
     def _failed_on_proven_node(self, failures: Sequence[FailureRecord]) -> bool:
-        """Whether one of the failures was on a node that is known to compute."""
+        # Else a broken GPU may have failed at it twice, with no sound one to say otherwise.
         return any(failure.node in self._proven for failure in failures)
 
     def _best_reason(self, failures: Sequence[FailureRecord]) -> str:

@@ -96,6 +96,10 @@ class WorkerHandle:
         """What it was given and has not answered, the oldest first; nothing unless it is ready."""
         return self.state.in_flight if isinstance(self.state, Ready) else {}
 
+    def attempts(self) -> list[TaskAttempt]:
+        """The attempts that it has in flight, the oldest first."""
+        return [flight.attempt for flight in self.in_flight.values()]
+
     @property
     def node(self) -> Node | None:
         """Where it is, while its process is known to be there."""
@@ -130,9 +134,8 @@ class WorkerHandle:
         """Whether it may be given one more and then has `limit` at most."""
         if not self.is_ready or len(self.in_flight) >= limit:
             return False
-        attempts = [flight.attempt for flight in self.in_flight.values()]
         # Behind what another has done meanwhile a task would wait for nothing.
-        return not any(attempt.exclusive_on_worker or attempt.done for attempt in attempts)
+        return not any(attempt.exclusive_on_worker or attempt.done for attempt in self.attempts())
 
     def unanswered_s(self, now_s: float) -> float:
         """For how long a ping is not answered by a worker that was there once; 0 when nothing is owed."""

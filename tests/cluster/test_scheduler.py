@@ -138,6 +138,31 @@ def test_a_task_is_said_to_have_started_before_it_is_done():
             assert event.key in started
 
 
+def test_the_run_that_the_page_of_the_scheduler_describes():
+    """The comment above `Scheduler._tick` says what happens when; so it is."""
+    backend = ToyBackend(machines={"a": 1, "b": 1})
+    backend.at(7.0, lambda: backend.kill(backend.workers[1]))
+    events = timed_events(backend, numbered(*[Does(4.0)] * 3), workers=2)
+    told = [
+        (round(at_s, 1), type(event).__name__, getattr(event, "key", "-"), event.worker)
+        for at_s, event in events
+    ]
+    assert told == [
+        (5.0, "WorkerReady", "-", "worker-0"),
+        (5.0, "TaskStarted", "t0", "worker-0"),
+        (5.0, "WorkerReady", "-", "worker-1"),
+        (5.0, "TaskStarted", "t1", "worker-1"),
+        (7.0, "WorkerLost", "-", "worker-1"),
+        (7.6, "TaskRetried", "t1", "worker-1"),
+        (9.0, "TaskDone", "t0", "worker-0"),
+        (9.0, "TaskStarted", "t1", "worker-0"),
+        (13.0, "TaskDone", "t1", "worker-0"),
+        (13.0, "TaskStarted", "t2", "worker-0"),
+        (15.0, "WorkerReady", "-", "worker-1"),
+        (17.0, "TaskDone", "t2", "worker-0"),
+    ]
+
+
 # Workers that die.
 
 
@@ -809,6 +834,39 @@ def test_a_run_left_early_leaves_no_worker_and_the_next_knows_nothing_of_it():
         assert [event.key for event in of(TaskDone, pool.run([Task("again", Part(1))]))] == [
             "again"
         ]
+
+
+class Notes:
+    """Everything that an observer is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Event, int]] = []
+
+    def observe(self, event: Event, *, queued: int) -> None:
+        self.told.append((event, queued))
+
+
+def test_observers_see_every_event_before_the_loop_does_and_how_much_waits():
+    notes, begin_with = Notes(), PoolNotice("fewer workers than wanted")
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 1})
+    pool = Scheduler(backend, workers=1, seed=1, observers=[notes], notices=[begin_with])
+    events = []
+    with pool:
+        for event in pool.run(numbered(*[Part(4)] * 5)):
+            events.append(event)
+            assert [seen for seen, _ in notes.told] == events
+        assert events[0] is begin_with
+        assert begin_with not in list(pool.run(numbered(Part(1))))  # it is said once
+    assert {event.items for event in of(TaskDone, events)} == {4}
+    waiting = [queued for event, queued in notes.told if isinstance(event, TaskDone)]
+    assert waiting == [
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+    ]  # one is read ahead of what the worker has, and the last run has one task
 
 
 FAULTS = st.lists(
