@@ -52,7 +52,7 @@ from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
 from tests.support.seaweed import SeaweedFS
-from tests.support.toy_backend import Does, ToyBackend, ToyWorker
+from tests.support.toy_backend import Behaviour, ToyBackend, ToyWorker
 
 SHARD_S = 1.0
 RAY_SHARDS, RAY_WORKERS = 60, 2
@@ -244,7 +244,7 @@ class ChargedBackend(ToyBackend):
 
     def __init__(self) -> None:
         super().__init__(
-            self._does,
+            self._behaviour_of,
             machines={
                 f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)
             },
@@ -269,11 +269,11 @@ class ChargedBackend(ToyBackend):
         super().wait([], seconds)
         self.now_s = until_s
 
-    def _does(self, payload: Any, worker: ToyWorker) -> Does:
+    def _behaviour_of(self, payload: Any, worker: ToyWorker) -> Behaviour:
         del payload
         began_s = max(self.now_s, worker.free_s)
         self.spans.append((began_s, began_s + SHARD_S))
-        return Does(SHARD_S, storing_s=PAPER_STORING_S)
+        return Behaviour(SHARD_S, storing_s=PAPER_STORING_S)
 
 
 def on_paper() -> dict[str, Any]:

@@ -58,10 +58,6 @@ class _Streak:
     last_s: float
     attempts: dict[str, list[TaskAttempt]] = field(default_factory=dict)
 
-    @property
-    def is_suspicious(self) -> bool:
-        return len(self.attempts) >= SUSPICIOUS_TASKS
-
 
 class WorkerHealth:
     """How each worker fares: its counted failures since its last success."""
@@ -84,7 +80,7 @@ class WorkerHealth:
     def is_suspect(self, worker: str, now_s: float) -> bool:
         """Whether it has failed at so much that it should be given nothing while others can be."""
         streak = self._streaks.get(worker)
-        if streak is None or not streak.is_suspicious:
+        if streak is None or len(streak.attempts) < SUSPICIOUS_TASKS:
             return False
         return now_s - streak.last_s < _SUSPECT_S
 
@@ -99,7 +95,7 @@ class WorkerHealth:
 
     def _is_faulty(self, worker: str) -> bool:
         streak = self._streaks[worker]
-        if not streak.is_suspicious:
+        if len(streak.attempts) < SUSPICIOUS_TASKS:
             return False
         # A success elsewhere since the streak began: so it was not the tasks, nor something that all workers share.
         return any(

@@ -180,6 +180,7 @@ class Scheduler:
 
     def _assign(self) -> Iterator[Event]:
         unfinished = self._unfinished()
+        # What must run alone is running: if that dies too, nothing else may be to blame.
         if any(flight.attempt.exclusive for flight in unfinished):
             return
         idle = [handle for handle in self._workers if handle.is_idle]
@@ -189,7 +190,12 @@ class Scheduler:
                 yield from self._give(idle[0], exclusive)
                 return
         trusted = self._trusted()
-        # In rounds: every worker has one before any has a second, so that the last tasks are spread over all.
+        yield from self._assign_in_rounds(trusted)
+        if self._speculative:
+            yield from self._speculate([handle for handle in trusted if handle.is_idle])
+
+    def _assign_in_rounds(self, trusted: Sequence[WorkerHandle]) -> Iterator[Event]:
+        """Every worker has one before any has a second, so that the last tasks are spread over all."""
         for limit in range(1, self._backend.tasks_per_worker() + 1):
             if limit > 1 and not self._may_prefetch():
                 break
@@ -197,14 +203,13 @@ class Scheduler:
                 # Asked again for each: the one before may have taken the last task that could be prefetched.
                 if handle.has_room(limit) and (limit == 1 or self._may_prefetch()):
                     yield from self._give_next(handle, trusted)
-        if self._speculative:
-            yield from self._speculate([handle for handle in trusted if handle.is_idle])
 
     def _trusted(self) -> list[WorkerHandle]:
         """Workers that may be given something: those that do not fail at everything, or all when all do."""
         now_s = self._now()
         health = self._policy.health
         ready = [handle for handle in self._workers if handle.is_ready]
+        # With nobody else of use, a suspect worker is better than none: the run must end, well or not.
         sound = [handle for handle in ready if not health.is_suspect(handle.name, now_s)]
         return sound if any(handle.is_of_use for handle in sound) else ready
 
@@ -231,7 +236,9 @@ class Scheduler:
     def _give(
         self, handle: WorkerHandle, attempt: TaskAttempt, *, is_copy: bool = False
     ) -> Iterator[Event]:
-        attempt.has_copy = is_copy
+        attempt.has_copy = (
+            is_copy  # False for what is tried again: then slow attempts may be copied again
+        )
         handle.give(attempt, self._now())
         yield from self._announce_oldest(handle)
 

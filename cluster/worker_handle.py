@@ -154,6 +154,7 @@ class WorkerHandle:
 
     def open_calls(self) -> list[Call]:
         """All that it has yet to answer."""
+        # Results before signs of life: a backend may hand out answers in this order.
         calls = list(self.in_flight)
         match self.state:
             case Starting(ping=call) | Building(call=call):
@@ -179,6 +180,7 @@ class WorkerHandle:
     def give(self, attempt: TaskAttempt, now_s: float) -> None:
         """Give a ready worker something to do."""
         assert isinstance(self.state, Ready), "only ready workers are given anything"
+        # An idle worker owes no sign of life, so its silence counts from its first task on.
         if not self.state.in_flight:
             self.heard_s = now_s
         call = self.worker.apply(attempt.payload)
@@ -187,4 +189,4 @@ class WorkerHandle:
     def back_off(self, until_s: float) -> None:
         """Leave it alone until then; what it had in flight is forgotten, so take that out before."""
         self.state = BackingOff(until_s)
-        self.heartbeat = None
+        self.heartbeat = None  # what the process that is gone was asked, no other answers

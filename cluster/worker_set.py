@@ -3,7 +3,7 @@
 Knows workers and time. What they were doing when they died is given back to the caller, who decides what follows.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 
 from cluster.backend import Backend, Call, Outcome, WorkerGone
 from cluster.pool import (
@@ -77,16 +77,17 @@ class WorkerSet:
     def __len__(self) -> int:
         return len(self._handles)
 
-    def named(self, names: Collection[str]) -> list[WorkerHandle]:
-        """Those with such names, as far as they are there."""
-        return [handle for handle in self._handles if handle.name in names]
+    def named(self, names: Sequence[str]) -> list[WorkerHandle]:
+        """Those with such names, in the order of the names, as far as they are there."""
+        by_name = {handle.name: handle for handle in self._handles}
+        return [by_name[name] for name in names if name in by_name]
 
     def open_calls(self) -> dict[Call, WorkerHandle]:
         """All that workers have yet to answer, and who."""
         return {call: handle for handle in self._handles for call in handle.open_calls()}
 
     def in_flight(self) -> Iterator[InFlight]:
-        """What all workers have."""
+        """What all workers were given and have not answered."""
         for handle in self._handles:
             yield from handle.in_flight.values()
 
