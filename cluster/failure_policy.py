@@ -178,7 +178,7 @@ class FailurePolicy:
             self._all_bad_in_a_row = 0
             self._proven.add(flight.node)
             self.health.record_success(flight.worker, now_s)
-            self._evict_faulty()
+            self._evict(self.health.faulty_workers())
         if attempt.probed is None:
             self._end(attempt)
         elif attempt.key in self._bisections:
@@ -254,27 +254,26 @@ class FailurePolicy:
         attempt.counted += 1
         attempt.counted_failures.append(record)
         self.health.record_failure(record.worker, attempt, now_s)
-        worker_evicted = (
-            self._evict_faulty()
-        )  # which may take back what was counted two lines above
+        # If its worker is at fault itself, what was counted above is taken back at once.
+        faulty = self.health.faulty_workers()
+        self._evict(faulty)
         if attempt.is_spent:
             yield from self._spent(attempt)
             return
         attempt.avoid_until_s = resume_s + _AVOID_S
-        yield TaskRetried(attempt.key, record.worker, record.reason, counted=not worker_evicted)
+        counted = record.worker not in faulty
+        yield TaskRetried(attempt.key, record.worker, record.reason, counted=counted)
         if resume_s > now_s:
             self._queue.pause(attempt, resume_s)
         else:
             self._queue.put(attempt)
 
-    def _evict_faulty(self) -> bool:
-        """Take back what was counted at workers that are at fault themselves; whether there are any."""
-        faulty = self.health.faulty_workers()
+    def _evict(self, faulty: Sequence[str]) -> None:
+        """Take back what was counted at workers that are at fault themselves, and let them be replaced."""
         for worker in faulty:
             for attempt in self.health.evict(worker):
                 attempt.counted = max(0, attempt.counted - 1)
         self._evicted += faulty
-        return bool(faulty)
 
     # What follows when it has failed often enough.
 
