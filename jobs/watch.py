@@ -43,10 +43,10 @@ def audit_figures(event: Event) -> dict[str, float]:
     if not isinstance(event, TaskDone) or not isinstance(event.result, Committed):
         return {}
     return {
-        f"audit_error_{name}": entry["error"] / entry["norm"]
+        f"audit_error_{name}": entry.error / entry.norm
         for audit in event.result.audits
-        for name, entry in audit["statistics"].items()
-        if entry["norm"] > 0
+        for name, entry in audit.statistics.items()
+        if entry.norm > 0 and entry.error is not None
     }
 
 

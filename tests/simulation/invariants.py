@@ -38,6 +38,7 @@ from tests.simulation.faults import Kind
 from tests.simulation.fleet import TASKS_PER_WORKER
 from tests.simulation.store import SECRET, Request, Service
 from tests.simulation.world import Process
+from tests.support.toy_runs import toy_ledger
 
 READER_S = 15.0
 _FIXED = {RUN_KEY, TRACKS_KEY, MANIFEST_KEY, plan_key(0)}
@@ -112,10 +113,10 @@ class Watcher:
     def _see_receipt(self, key: str, receipt: dict[str, Any]) -> None:
         self._receipt_s.setdefault(receipt["shard"], self._world.hub.now_s)
         for table in ("scores", "effects"):
-            stored = self._service.objects.get(receipt[table]["key"])
+            stored = self._service.objects.get(receipt["tables"][table]["key"])
             if stored is None:
                 self._wrong(f"{key}: names {receipt[table]['key']}, which is not there")
-            elif sha256(stored.content) != receipt[table]["sha256"]:
+            elif sha256(stored.content) != receipt["tables"][table]["sha256"]:
                 self._wrong(f"{key}: names another {receipt[table]['key']} than is stored")
 
     def _see_manifest(self, manifest: dict[str, Any]) -> None:
@@ -135,7 +136,7 @@ class Watcher:
                 run = read_run(store)
                 if run is None:
                     continue
-                progress = run_progress(store, run)
+                progress = run_progress(toy_ledger(store, run))
             except StorageError:
                 continue  # bad weather
             if progress.shards_done < self._done:
@@ -165,7 +166,7 @@ def verify_stored(world: World) -> list[str]:
     run = read_run(heap)
     if run is None:
         return ["no run"]
-    verdict = verify_run(heap, run)
+    verdict = verify_run(toy_ledger(heap, run))
     return (
         [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
     )
