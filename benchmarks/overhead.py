@@ -54,7 +54,7 @@ from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
 from tests.support.plans import make_draft
 from tests.support.seaweed import SeaweedFS
-from tests.support.toy_backend import Does, ToyBackend, ToyWorker
+from tests.support.toy_backend import Behaviour, ToyBackend, ToyWorker
 from tests.support.toy_runs import score_spec, toy_identity, toy_ledger, toy_run
 
 SHARD_S = 1.0
@@ -272,7 +272,7 @@ class ChargedBackend(ToyBackend):
 
     def __init__(self) -> None:
         super().__init__(
-            self._does,
+            self._behaviour_of,
             machines={
                 f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)
             },
@@ -297,31 +297,31 @@ class ChargedBackend(ToyBackend):
         super().wait([], seconds)
         self.now_s = until_s
 
-    def _does(self, payload: Any, worker: ToyWorker) -> Does:
+    def _behaviour_of(self, payload: Any, worker: ToyWorker) -> Behaviour:
         del payload
         began_s = max(self.now_s, worker.free_s)
         self.spans.append((began_s, began_s + SHARD_S))
-        return Does(SHARD_S, storing_s=PAPER_STORING_S)
+        return Behaviour(SHARD_S, storing_s=PAPER_STORING_S)
 
 
 def on_paper() -> dict[str, Any]:
     """64 workers, sixty rounds of shards of a second."""
-    fleet = ChargedBackend()
+    backend = ChargedBackend()
     ready_s: list[float] = []
     done = 0
     tasks = (Task(f"shard {number}", number) for number in range(PAPER_SHARDS))
-    with Scheduler(fleet, workers=PAPER_WORKERS) as pool:
+    with Scheduler(backend, workers=PAPER_WORKERS) as pool:
         for event in pool.run(tasks):
             done += isinstance(event, TaskDone)
             if isinstance(event, WorkerReady):
-                ready_s.append(fleet.now_s)
+                ready_s.append(backend.now_s)
     since_s = max(ready_s)
     return {
         "workers": len(ready_s),
         "shards": done,
-        "busy": busy_share(fleet.spans, PAPER_WORKERS, since_s=since_s),
-        "virtual_seconds_from_ready_to_last": max(end for _, end in fleet.spans) - since_s,
-        "driver_ms_per_shard": 1000 * fleet.thought_s / done,
+        "busy": busy_share(backend.spans, PAPER_WORKERS, since_s=since_s),
+        "virtual_seconds_from_ready_to_last": max(end for _, end in backend.spans) - since_s,
+        "driver_ms_per_shard": 1000 * backend.thought_s / done,
     }
 
 
