@@ -1,6 +1,7 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over its Parquet files."""
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,21 @@ _VIEWS = {
 }
 
 
-def query(out: str, sql: str, *, as_json: bool) -> int:
+@dataclass(frozen=True)
+class QuerySettings:
+    """What `enformer-ray query` is asked for."""
+
+    out: str
+    """directory of the run"""
+
+    sql: str
+    """what to ask, in DuckDB's SQL"""
+
+    json: bool = field(default=False, kw_only=True)
+    """rows as JSON"""
+
+
+def query(settings: QuerySettings) -> int:
     """Print the rows of a query over the views `scores`, `effects`, `predictions` and `tracks`, where the run has them.
 
     Returns:
@@ -25,10 +40,10 @@ def query(out: str, sql: str, *, as_json: bool) -> int:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason.
     """
-    relation = run_query(out, sql)
+    relation = run_query(settings.out, settings.sql)
     if relation is None:
         return exit_codes.DONE
-    if as_json:
+    if settings.json:
         columns = relation.columns
         print(
             json.dumps(

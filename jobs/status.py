@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
 from enformer_core.dataset.open_run import open_run
@@ -11,21 +11,33 @@ from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
 
 
-def status(out: str, *, as_json: bool, price_per_hour: float | None = None) -> int:
-    """Print it.
+@dataclass(frozen=True)
+class StatusSettings:
+    """What `enformer-ray status` is asked for."""
 
-    Args:
-        out: the run.
-        as_json: as one object, with `cost` and `cost_left` where there is a price.
-        price_per_hour: of one GPU; of one CPU core where no GPU computed.
+    out: str
+    """directory of the run"""
+
+    json: bool = field(default=False, kw_only=True)
+    """as JSON, with `cost` and `cost_left` where there is a price"""
+
+    price_per_hour: float | None = field(default=None, kw_only=True)
+    """of one GPU, or of one CPU core where none computed: shows the cost so far and to come"""
+
+
+def status(settings: StatusSettings) -> int:
+    """Print what the receipts of a run say: shards, rows by status, rate, hours and cost, audit.
 
     Returns:
         The exit code: done, complete with failed rows, or incomplete.
     """
-    store, run = open_run(out)
+    store, run = open_run(settings.out)
     progress = run_progress(store, run)
-    cost = _cost(progress, price_per_hour)
-    print(json.dumps({**asdict(progress), **cost}) if as_json else _text(progress, cost))
+    cost = _cost(progress, settings.price_per_hour)
+    if settings.json:
+        print(json.dumps(asdict(progress) | cost))
+    else:
+        print(_text(progress, cost))
     if not progress.finished:
         return exit_codes.INCOMPLETE
     return exit_codes.FAILED_ROWS if progress.by_status.get("failed") else exit_codes.DONE

@@ -30,14 +30,14 @@ from enformer_core.variants.input_files import InputFile, expand_inputs
 from enformer_core.variants.source import Source, open_sources
 from jobs.job import located
 from jobs.progress import Tally
-from jobs.settings import ScoreSettings
+from jobs.settings import VariantSettings
 
 
 @dataclass(frozen=True)
 class AskedAlleles:
     """Which alleles are to be scored, and how: everything named found, nothing of it read yet."""
 
-    settings: ScoreSettings
+    settings: VariantSettings
     geometry: Geometry
     genome: Genome
     conventions: Conventions
@@ -143,7 +143,7 @@ class AskedAlleles:
 
 
 def find_alleles(
-    settings: ScoreSettings, geometry: Geometry, conventions: Conventions, genome: Genome
+    settings: VariantSettings, geometry: Geometry, conventions: Conventions, genome: Genome
 ) -> AskedAlleles:
     """Find what the settings name.
 
@@ -177,7 +177,7 @@ def _files_named(name: str) -> list[InputFile]:
     ]
 
 
-def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
+def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions:
     """How alleles are to be scored; looks at no file.
 
     Raises:

@@ -1,7 +1,7 @@
 """`enformer-ray verify`: prove that every allele or tile of a run is answered once and every object is whole."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from enformer_core.dataset.open_run import open_run
 from enformer_core.dataset.run import Run
@@ -10,19 +10,29 @@ from enformer_core.dataset.verify import Verdict, verify_run
 from jobs import exit_codes
 
 
-def verify(out: str, *, as_json: bool) -> int:
-    """Print the verdict.
+@dataclass(frozen=True)
+class VerifySettings:
+    """What `enformer-ray verify` is asked for."""
+
+    out: str
+    """directory of the run"""
+
+    json: bool = field(default=False, kw_only=True)
+    """as JSON"""
+
+
+def verify(settings: VerifySettings) -> int:
+    """Read every object of the run, and print whether all of it is there, once and whole.
 
     Returns:
         The exit code: bad input for damage, incomplete, complete with failed rows, or done.
     """
-    store, run = open_run(out)
+    store, run = open_run(settings.out)
     verdict = verify_run(store, run)
-    print(
-        json.dumps(asdict(verdict) | {"complete": verdict.complete})
-        if as_json
-        else _text(verdict, run)
-    )
+    if settings.json:
+        print(json.dumps(asdict(verdict) | {"complete": verdict.complete}))
+    else:
+        print(_text(verdict, run))
     if verdict.problems:
         return exit_codes.BAD_INPUT
     if not verdict.complete:

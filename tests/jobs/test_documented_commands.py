@@ -9,7 +9,7 @@ import click
 import pytest
 from ray.scripts.scripts import cli as ray_cli  # noqa: TID251 - the judge
 
-from jobs.cli import _parser
+from jobs.cli import parse
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -41,7 +41,7 @@ def check_ray(words: list[str]) -> None:
 
 def check_ours(words: list[str]) -> None:
     """Ends with SystemExit for what the parser does not know."""
-    _parser().parse_args(words)
+    parse(words)
 
 
 @pytest.mark.parametrize("command", sorted(set(commands())))
