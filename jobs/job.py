@@ -37,7 +37,7 @@ from enformer_core.storage.open import check_preconditions, open_store
 from enformer_core.storage.store import Store
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError, interruptible
-from jobs.progress import JsonLines, Progress
+from jobs.progress import choose_display
 from jobs.resources import Workers, choose_workers
 from jobs.settings import RunSettings
 from jobs.watch import ReceiptBlocks, Watch
@@ -275,11 +275,14 @@ def _work_through(request: RunRequest, ledger: Ledger, plan: Plan, factory: Work
         return
     rows_done = sum(plan.shards[number].rows for number in done)
     tasks = (Task(f"shard {s.number}", ShardWork(s)) for s in plan.shards if s.number not in done)
-    show = (JsonLines if request.settings.log_format == "json" else Progress)(
-        plan.shards.total_rows, unit=ledger.kind.unit, done_before=rows_done
+    display = choose_display(
+        request.settings.log_format,
+        total=plan.shards.total_rows,
+        unit=ledger.kind.unit,
+        done_before=rows_done,
     )
-    watch = Watch(show, ReceiptBlocks(ledger, done, len(plan.shards)))
-    with show, watch, _pool(request, factory) as pool, interruptible(pool) as told:
+    watch = Watch(display, ReceiptBlocks(ledger, done, len(plan.shards)))
+    with display, watch, _pool(request, factory) as pool, interruptible(pool) as told:
         for event in pool.run(tasks):
             watch.see(event, pool)
     left = len(plan.shards) - len(done) - watch.shards_done

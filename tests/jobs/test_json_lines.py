@@ -21,7 +21,7 @@ from cluster.pool import (
 )
 from enformer_core.dataset.ledger import Committed
 from jobs.cli import main
-from jobs.progress import JsonLines
+from jobs.progress import Count, JsonLines
 from jobs.watch import Watch
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -80,7 +80,7 @@ def parsed(line):
 
 def of_events(stream, *events, total=20, done_before=0):
     """Let a run's events pass, as the driver does."""
-    show = JsonLines(total, unit="alleles", done_before=done_before, stream=stream, now=Clock())
+    show = JsonLines(Count(total, "alleles", done_before), stream, now=Clock())
     with show, Watch(show, NoBlocks()) as watch:
         for event in events:
             watch.see(event, SilentPool())
@@ -170,7 +170,7 @@ def test_what_others_had_put_before_is_said_once_and_only_where_it_is_so(stream,
 
 
 def test_a_line_stays_a_line_whatever_is_in_it(stream, lines):
-    show = JsonLines(1, stream=stream)
+    show = JsonLines(Count(1, "alleles"), stream)
     show.say(
         "notice",
         'two\nlines, "quoted", chr1:5 A>Ü \u2028 \x00',
@@ -184,12 +184,12 @@ def test_a_line_stays_a_line_whatever_is_in_it(stream, lines):
 
 
 def test_how_it_ended_is_said(stream, lines):
-    with pytest.raises(OSError, match="disk"), JsonLines(2, stream=stream):
+    with pytest.raises(OSError, match="disk"), JsonLines(Count(2, "alleles"), stream):
         raise OSError("the disk\nis full")
     assert lines()[-1]["error"] == "OSError: the disk\nis full"
     stream.truncate(0)
     stream.seek(0)
-    with JsonLines(2, stream=stream):
+    with JsonLines(Count(2, "alleles"), stream):
         pass
     assert lines()[-1]["error"] is None
 
@@ -198,7 +198,7 @@ def test_each_line_leaves_at_once(tmp_path):
     """Who follows a log sees what happened, not what happened a buffer ago."""
     path = tmp_path / "log"
     with path.open("w", encoding="utf-8") as file:
-        show = JsonLines(2, stream=file)
+        show = JsonLines(Count(2, "alleles"), file)
         show.advance(1)
         assert parsed(path.read_text(encoding="utf-8"))["done"] == 1
 
