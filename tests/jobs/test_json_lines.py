@@ -2,7 +2,6 @@
 
 import io
 import json
-import random
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +22,8 @@ from enformer_core.dataset.ledger import Committed
 from jobs.cli import main
 from jobs.progress import Count, JsonLines
 from jobs.watch import Watch
+from tests.support.genomes import OTHER, random_letters, write_fasta
+from tests.support.vcf import write_vcf
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 
@@ -206,40 +207,18 @@ def test_each_line_leaves_at_once(tmp_path):
 @pytest.fixture
 def score(tmp_path, capsys):
     """Score four SNVs in two shards; gives the exit code, what was printed, and the lines of the log."""
-    letters = "".join(random.Random(1).choices("ACGT", k=2_000))
-    (tmp_path / "g.fa").write_text(f">chr1\n{letters}\n")
-    other = str.maketrans("ACGT", "CGTA")
-    records = [
-        f"chr1\t{at + 1}\t.\t{letters[at]}\t{letters[at].translate(other)}\t.\t.\t."
-        for at in range(4)
-    ]
-    header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    (tmp_path / "v.vcf").write_text(header + "\n".join(records) + "\n")
+    letters = random_letters(2_000, seed=1)
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": letters})
+    records = [("chr1", at + 1, letters[at], OTHER[letters[at]]) for at in range(4)]
+    vcf = write_vcf(tmp_path / "v.vcf", records)
+    out = tmp_path / "run"
 
     def call():
         code = main(
             [
-                *(
-                    "score",
-                    str(tmp_path / "v.vcf"),
-                    "--genome",
-                    str(tmp_path / "g.fa"),
-                    "--out",
-                    str(tmp_path / "run"),
-                ),
-                *(
-                    "--model",
-                    "motif",
-                    "--ray",
-                    "off",
-                    "--shard-size",
-                    "2",
-                    "--tracks",
-                    "0",
-                    "--strands",
-                    "forward",
-                ),
-                *("--audit-fraction", "0", "--log-format", "json"),
+                *("score", str(vcf), "--genome", str(genome), "--out", str(out)),
+                *("--model", "motif", "--ray", "off", "--shard-size", "2", "--tracks", "0"),
+                *("--strands", "forward", "--audit-fraction", "0", "--log-format", "json"),
             ]
         )
         captured = capsys.readouterr()
