@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from cluster.pool import PoolError
@@ -118,7 +118,8 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
     except CycloptsError as error:
         _complain(error)
         raise SystemExit(exit_codes.BAD_INPUT) from None
-    if name is None or settings is None:  # help or the version was shown
+    # Without a command, or with --help after it, cyclopts has shown help (or the version) and returned nothing.
+    if name is None or settings is None:
         wanted = {"--help", "-h", "--version"}.intersection(words)
         raise SystemExit(exit_codes.DONE if wanted else exit_codes.BAD_INPUT)
     return COMMANDS[name], settings
@@ -130,7 +131,7 @@ def _app(named: str | None) -> App:
         name="enformer-ray",
         version=__version__,
         help="Score variants and predict genomes with Enformer, without losing a row.",
-        help_format="plaintext",
+        help_format="plaintext",  # in Markdown an asterisk or underscore of a help text would be lost
         default_parameter=Parameter(
             negative=(),  # no --no-… and --empty-… twins
             allow_repeating=True,  # the last one stands
@@ -142,12 +143,11 @@ def _app(named: str | None) -> App:
     for group in groups.values():
         app.command(group)
     for position, (name, command) in enumerate(COMMANDS.items()):
-        *group_name, last = name.split()
+        group_name, _, last = name.rpartition(" ")
         parser = App(name=last, help=command.summary, sort_key=position)
         if name == named:
             parser.default(_reader(_import(command.settings)))
-        parent = groups[group_name[0]] if group_name else app
-        parent.command(parser)
+        groups.get(group_name, app).command(parser)
     return app
 
 
@@ -181,6 +181,8 @@ def _reader(settings_class: type) -> Callable[..., Any]:
 def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Take from the TOML file what the command line does not name, and refuse to go on without what neither names.
 
+    Cyclopts calls it when it has given each option its words of the command line, and has converted none of them yet.
+
     Raises:
         InputError: for a file that cannot be used, and for a setting that neither names.
     """
@@ -189,19 +191,23 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     if config is not None and config.tokens:
         path = Path(config.tokens[-1].value)
         values = _read_toml(path, known=[name.removeprefix("--") for name in options])
+        # It passes over options that have words already: the command line wins.
         Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+    # Cyclopts would name the first only.
     missing = [
-        # shown as in the command's usage
-        name if option.field_info.is_keyword_only else name.removeprefix("--").upper()
-        for name, option in options.items()
-        if option.required and not option.tokens
+        _as_in_usage(option) for option in options.values() if option.required and not option.tokens
     ]
     if missing:
         command = " ".join(commands)
         raise InputError(f"missing: {', '.join(missing)}. See enformer-ray {command} --help")
 
 
+def _as_in_usage(option: Argument) -> str:
+    return option.name if option.field_info.is_keyword_only else option.name[2:].upper()
+
+
 def _read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:
+    # Read here: the messages of cyclopts' own reader name neither the file nor what was perhaps meant.
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

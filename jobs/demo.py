@@ -101,6 +101,7 @@ def demo_locus() -> tuple[str, list[DemoVariant]]:
     at every third motif, by a deletion or an insertion at its middle.
     """
     chance = random.Random(20)  # noqa: S311 - no secret
+    # As rich in A and T as the human genome.
     letters = chance.choices("ACGT", weights=(3, 2, 2, 3), k=_CONTIG_BP)
     variants = []
     for number, motif in enumerate(MOTIFS):
@@ -125,6 +126,7 @@ def _plant_site_to_break(
     name = f"causal_{motif.name}_loss"
     if not by_indel:
         return DemoVariant(name, middle, right, _UNLIKE[right])
+    # VCF anchors a deletion at the base before it.
     before = letters[middle - 1]
     return DemoVariant(name, middle - 1, before + right + letters[middle + 1], before)
 
@@ -165,6 +167,7 @@ def _neutral_variants(sequence: str, chance: random.Random) -> list[DemoVariant]
         start = chance.randrange(_FIRST_SITE, _CONTIG_BP - _FIRST_SITE)
         ref = sequence[start]
         alt = chance.choice(sorted(set("ACGT") - {ref}))
+        # No site is longer than 20 bp, so that further away nothing can change.
         left = sequence[start - 20 : start]
         right = sequence[start + 1 : start + 21]
         if count_sites(left + ref + right) == count_sites(left + alt + right):

@@ -20,14 +20,14 @@ from rich.progress import Progress as RichProgress
 _LINE_EVERY_S = 10.0
 
 Clock = Callable[[], float]
-"""Seconds that only grow."""
+"""Seconds that only grow, from any beginning."""
 
 
 class Display(Protocol):
     """Shows a run while a `with` block lasts: a bar, lines of text, or lines of JSON."""
 
     def __enter__(self) -> Self:
-        """Show the beginning."""
+        """Show how many are done before anything is done here."""
         ...
 
     def __exit__(
@@ -93,6 +93,7 @@ class Count:
 
     def per_second(self, elapsed_s: float) -> float | None:
         """The mean rate since the start, `elapsed_s` ago; None until something is done."""
+        # What earlier runs had done cost no time here, and would make the rate look better than it is.
         done_here = self.done - self.done_before
         if done_here <= 0 or elapsed_s <= 0:
             return None
@@ -165,9 +166,10 @@ class ProgressBar:
         self._bar = RichProgress(
             BarColumn(),
             TextColumn("{task.fields[text]}", markup=False),
+            # The caller has decided that this is a terminal; Rich's own guess depends on more variables.
             console=Console(file=stream, force_terminal=True),
             get_time=clock,
-            refresh_per_second=2,
+            refresh_per_second=2,  # a day over SSH
             redirect_stdout=False,  # it may be a file
             redirect_stderr=False,
         )
@@ -248,6 +250,7 @@ class JsonLines:
         now = self._now()
         count = self._count
         rate = count.per_second((now - self._began).total_seconds())
+        # The time left follows from the rate as written, so that a reader can check one by the other.
         per_second = None if rate is None else float(f"{rate:.4g}")
         seconds_left = None if per_second is None else (count.total - count.done) / per_second
         line = {
@@ -303,6 +306,7 @@ class Tally:
     def show(self, step: str, count: int) -> None:
         """So many are through the step that is under way; each step's rate is its own."""
         now_s = self._clock()
+        # Reading, sorting and cutting differ in speed: each step's rate is its own.
         if step != self._step:
             self._step = step
             self._step_began_s = now_s
@@ -321,6 +325,7 @@ def duration(seconds: float) -> str:
     """A time span in its two largest units at most: `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
+    # Rounded before it is divided: 7,199 s are 2 h 00 min and never 1 h 60 min.
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} min"
@@ -332,6 +337,7 @@ def duration(seconds: float) -> str:
 
 
 def _significant(rate: float) -> str:
+    # Three digits, but no exponent: .3g would write 1234 as 1.23e+03.
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 

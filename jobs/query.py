@@ -22,13 +22,13 @@ class QuerySettings:
     """What `enformer-ray query` is asked for."""
 
     out: str
-    """directory of the run"""
+    """directory or s3://bucket/prefix of the run"""
 
     sql: str
     """what to ask, in DuckDB's SQL"""
 
     json: bool = field(default=False, kw_only=True)
-    """rows as JSON"""
+    """print the rows as one JSON list"""
 
 
 def query(settings: QuerySettings) -> int:

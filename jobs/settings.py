@@ -16,6 +16,7 @@ from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
 
 Device = Literal["auto", "cpu", "cuda"]
 LogFormat = Literal["text", "json"]
+
 Class = TypeVar("Class", bound=type)
 
 
@@ -31,6 +32,8 @@ _COMMAS = Parameter(
     n_tokens=1,  # `--statistics sad x.vcf` must not take the file for a statistic
     allow_leading_hyphen=True,  # shifts
 )
+
+# What stands behind an option in the help, where its type says too little.
 Words = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="NAME,…")]
 Integers = Annotated[tuple[int, ...], _COMMAS, Parameter(metavar="N,…")]
 File = Annotated[str, Parameter(metavar="FILE")]
@@ -50,6 +53,7 @@ def _listed_under(group: Group) -> Callable[[Class], Class]:
     """Decorate a class of settings: the help lists its own fields under the heading."""
 
     def mark(settings: Class) -> Class:
+        # Only what this class adds: what it inherits stays under the heading of its own class.
         for name, hint in settings.__annotations__.items():
             settings.__annotations__[name] = Annotated[hint, Parameter(group=group)]
         return settings
@@ -69,7 +73,7 @@ class VariantInput:
 @dataclass(frozen=True, kw_only=True)
 @_listed_under(_INPUT)
 class PredictionSettings:
-    """What is predicted from."""
+    """What is predicted: which tracks of which model along which genome."""
 
     genome: Annotated[str, Parameter(metavar="FASTA")]
     """reference genome, FASTA (plain or bgzip)"""
@@ -78,7 +82,7 @@ class PredictionSettings:
     """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
 
     head: str = "human"
-    """output head: human or mouse"""
+    """output head of the model: human or mouse"""
 
     tracks: str | None = None
     """tracks to compute: 4828, 10-20, assay=CAGE, or text in the description"""
@@ -105,7 +109,7 @@ class MachineSettings:
     """off (this process), local, or the address of a cluster"""
 
     device: Device = "auto"
-    """where models run"""
+    """where models run; auto takes a GPU where there is one"""
 
     single_writer: bool = False
     """write to storage that overwrites (no If-None-Match); then never run two commands on one --out at once"""
@@ -168,7 +172,7 @@ class RecordSettings:
     """only so many records, drawn by chance that --sample-seed decides"""
 
     sample_seed: int = 0
-    """which sample"""
+    """which sample --sample draws; the same number draws the same records"""
 
     max_allele_bp: int | None = None
     """longest REF or ALT that is scored (default half the output)"""
@@ -177,10 +181,10 @@ class RecordSettings:
 @dataclass(frozen=True, kw_only=True)
 @_listed_under(_SCORING)
 class ScoringSettings:
-    """How an allele becomes scores."""
+    """How an allele is put in its windows, and how their predictions become scores."""
 
     statistics: Words = ("sad",)
-    """statistics to compute"""
+    """statistics to compute of each allele and track (docs/conventions.md)"""
 
     shifts: Integers = (0,)
     """window shifts in bp to average over"""
@@ -235,9 +239,8 @@ class VariantSettings(
     """What `score` does and `plan` foresees: which alleles, how they are scored, what is kept."""
 
     def __post_init__(self) -> None:
-        from enformer_core.scoring.rounding import (
-            WHOLE_BITS,
-        )  # NumPy: `--help` need not wait for it
+        # Here, since it loads NumPy, for which `--help` need not wait.
+        from enformer_core.scoring.rounding import WHOLE_BITS
 
         super().__post_init__()
         _check_at_least(0, "--top-tracks", self.top_tracks)
@@ -269,7 +272,7 @@ class CostSettings:
     """of one GPU, or of one CPU core where there is none"""
 
     json: bool = False
-    """as JSON"""
+    """print one JSON object instead of text"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +281,7 @@ class PlanSettings(CostSettings, VariantSettings):
     """What `enformer-ray plan` is asked for: what `score` is, except that model and place have defaults."""
 
     model: ModelName = "enformer"
-    """enformer, basenji2, or motif"""
+    """enformer, basenji2, or motif; its weights are not needed to plan"""
 
     out: Directory = ""
     """where the run would go, to see whether it fits there"""
@@ -298,19 +301,19 @@ class ImportSettings:
     """What `enformer-ray weights import` is asked for."""
 
     source: str
-    """what --weights takes: see docs/weights.md"""
+    """published weights, in any form that --weights takes (docs/weights.md)"""
 
     out: File
-    """the .safetensors file to write"""
+    """the .safetensors file to write; its directory must be there"""
 
     model: ModelName | None = field(default=None, kw_only=True)
     """enformer or basenji2 (default: told by the content)"""
 
     list_tensors: Annotated[bool, Parameter(name="--list")] = field(default=False, kw_only=True)
-    """name every tensor, theirs -> ours"""
+    """name every tensor before the summary, theirs -> ours"""
 
     json: bool = field(default=False, kw_only=True)
-    """as JSON, every tensor named"""
+    """print JSON instead of text, with every tensor named"""
 
     def __post_init__(self) -> None:
         if self.list_tensors and self.json:

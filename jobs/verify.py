@@ -15,10 +15,10 @@ class VerifySettings:
     """What `enformer-ray verify` is asked for."""
 
     out: str
-    """directory of the run"""
+    """directory or s3://bucket/prefix of the run"""
 
     json: bool = field(default=False, kw_only=True)
-    """as JSON"""
+    """print one JSON object instead of text"""
 
 
 def verify(settings: VerifySettings) -> int:
@@ -33,6 +33,7 @@ def verify(settings: VerifySettings) -> int:
         print(json.dumps(asdict(verdict) | {"complete": verdict.complete}))
     else:
         print(_text(verdict, run))
+    # Damage comes first: of a run that is damaged and incomplete, "incomplete" would promise that going on mends it.
     if verdict.problems:
         return exit_codes.BAD_INPUT
     if not verdict.complete:

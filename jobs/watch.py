@@ -38,6 +38,7 @@ class ReceiptBlocks:
         self._ledger = ledger
         self._full_blocks = shards // BLOCK_SHARDS
         self._committed = Counter(number // BLOCK_SHARDS for number in committed)
+        # One thread: never more than one request beside those of the workers.
         self._thread = ThreadPoolExecutor(1)
         self._puts: list[Future[None]] = []
 
@@ -45,6 +46,7 @@ class ReceiptBlocks:
         """Count a shard that was committed; the last one of a block starts the block's put."""
         block = shard // BLOCK_SHARDS
         self._committed[block] += 1
+        # The last block of a run is seldom full; `status` reads its receipts one by one.
         if self._committed[block] == BLOCK_SHARDS and block < self._full_blocks:
             self._puts.append(self._thread.submit(self._ledger.put_block, block))
 
@@ -79,6 +81,7 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._blocks.close()
+        # Said once, at the end: after a killed driver it may be so of thousands of objects.
         if self.objects_there:
             self._display.say(
                 "found",
@@ -147,6 +150,7 @@ class Watch:
                     pool.report(f"audit_error_{name}", entry["error"] / entry["norm"])
 
     def _remember(self, event: TaskFailed) -> None:
+        # All are counted, but only some kept: a broken store can fail a million shards.
         self._failures += 1
         if len(self._first_failures) < _MOST_SHOWN:
             self._first_failures.append(event)

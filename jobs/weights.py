@@ -62,7 +62,7 @@ def import_weights(settings: ImportSettings) -> int:
         InputError: when the source cannot be read or does not fit, or `out` holds something else.
     """
     out = Path(settings.out)
-    _check_place(out)
+    _check_place(out)  # before gigabytes are read
     weights = read_any(settings.source)
     model = settings.model or weights.model
     if model is None:
@@ -82,6 +82,7 @@ def import_weights(settings: ImportSettings) -> int:
         heads=dict(network.config.output_tracks),
         source_sha256=source_sha256,
         tensors=len(weights.reading.state),
+        # Of the network, not of the file: running means and variances are tensors that nobody trained.
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         left_out=dict(Counter(weights.reading.left_out.values())),
         out=settings.out,
@@ -96,6 +97,7 @@ def import_weights(settings: ImportSettings) -> int:
 
 
 def _check_place(path: Path) -> None:
+    # Readers know the format by this ending.
     if path.suffix != _ENDING:
         raise InputError(
             f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so."
@@ -117,6 +119,7 @@ def _metadata(weights: Weights, model: str, source_sha256: str) -> dict[str, str
 
 
 def _check_same(path: Path, state: Mapping[str, Tensor]) -> None:
+    # By tensors, not bytes: the file says where it came from, and the same weights may come from elsewhere.
     content_there = state_sha256(read_any(str(path)).reading.state)
     content = state_sha256(state)
     if content_there != content:

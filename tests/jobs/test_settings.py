@@ -8,7 +8,7 @@ import pytest
 
 from enformer_core.errors import InputError
 from jobs import exit_codes
-from jobs.cli import COMMANDS, main, parse
+from jobs.cli import COMMANDS, Command, main, parse
 from jobs.settings import PlanSettings, ScoreSettings, TileSettings
 
 REQUIRED = ["--genome", "g.fa", "--model", "motif", "--out", "o"]
@@ -222,3 +222,28 @@ def test_help_waits_for_neither_torch_nor_ray():
     for command in (["--help"], *([*name.split(), "--help"] for name in COMMANDS)):
         code = asking.format(command) + "sys.exit(bool({'torch', 'ray'} & set(sys.modules)))"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_new_command_is_one_file_and_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "toy_greeting.py").write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class GreetingSettings:\n"
+        "    name: str\n"
+        "    '''who is greeted'''\n"
+        "    times: int = 1\n"
+        "    '''how often'''\n"
+        "def greet(settings):\n"
+        "    print(f'hello {settings.name}! ' * settings.times)\n"
+        "    return 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    line = Command("say hello", "toy_greeting:GreetingSettings", "toy_greeting:greet")
+    monkeypatch.setitem(COMMANDS, "greet", line)
+    assert exit_code("--help") == 0
+    assert re.search(r"greet +say hello", capsys.readouterr().out)
+    assert exit_code("greet", "--help") == 0
+    assert re.search(r"NAME --name +who is greeted \[required\]", capsys.readouterr().out)
+    assert exit_code("greet", "you", "--times", "2") == 3
+    assert capsys.readouterr().out == "hello you! hello you! \n"
+    assert exit_code("greet", "you", "--tims", "2") == 2
