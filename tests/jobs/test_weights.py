@@ -15,8 +15,7 @@ from tests.support import small_weights as small
 
 
 @pytest.fixture(autouse=True)
-def small_models(monkeypatch):
-    torch.set_num_threads(1)
+def small_models(monkeypatch, one_thread):
     small.install(monkeypatch)
 
 

@@ -28,12 +28,7 @@ TINY = Basenji2Config(
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def loaded(config: Basenji2Config, seed: int = 0) -> Basenji2:

@@ -24,8 +24,7 @@ FIXTURES = small.FIXTURES
 
 
 @pytest.fixture(autouse=True)
-def small_models(monkeypatch):
-    torch.set_num_threads(1)
+def small_models(monkeypatch, one_thread):
     small.install(monkeypatch)
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
-import torch
 
 from enformer_core.genome.fasta import Genome
 from tests.scoring.delta import test_engine as engine_tests
@@ -138,12 +137,7 @@ MUTANTS = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
