@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -50,7 +51,7 @@ from enformer_core.scoring.windows import (
     reference_sequence,
     window_start,
 )
-from enformer_core.variants.readers import read_alleles
+from enformer_core.variants.source import open_source
 from tests.support.seeded import seeded_state
 
 CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
@@ -130,7 +131,8 @@ class Bench:
     @cached_property
     def stretch(self) -> list[Allele]:
         """Every SNV of the real sites in one 40 kb stretch."""
-        table = read_alleles([self._data / "variants" / "grch38_chr20_1-10M_rsids.vcf.gz"])
+        source = open_source(self._data / "variants" / "grch38_chr20_1-10M_rsids.vcf.gz")
+        table = pa.concat_tables(source.batches())
         rows = table.select(["start", "input_ref", "input_alt"]).to_pylist()
         return [
             Allele("chr20", row["start"], row["input_ref"], row["input_alt"])

@@ -63,7 +63,7 @@ def _listed_under(group: Group) -> Callable[[Class], Class]:
 
 @dataclass(frozen=True)
 @_listed_under(_INPUT)
-class VariantInput:
+class VariantFiles:
     """The positional argument; a base of its own, since positional fields come before all others."""
 
     variants: tuple[str, ...]
@@ -234,7 +234,7 @@ class StoredSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantSettings(
-    StoredSettings, ScoringSettings, RecordSettings, CommonSettings, VariantInput
+    StoredSettings, ScoringSettings, RecordSettings, CommonSettings, VariantFiles
 ):
     """What `score` does and `plan` foresees: which alleles, how they are scored, what is kept."""
 

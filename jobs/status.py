@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
-from enformer_core.dataset.open_run import open_run
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
+from jobs.finished_run import open_ledger
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def status(settings: StatusSettings) -> int:
     Returns:
         The exit code: done, complete with failed rows, or incomplete.
     """
-    store, run = open_run(settings.out)
-    progress = run_progress(store, run)
+    progress = run_progress(open_ledger(settings.out))
     cost = None
     if settings.price_per_hour is not None:
         cost = _cost(progress, settings.price_per_hour)

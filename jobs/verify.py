@@ -3,11 +3,10 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-from enformer_core.dataset.open_run import open_run
-from enformer_core.dataset.run import Run
-from enformer_core.dataset.run_types import kind_of
-from enformer_core.dataset.verify import Verdict, verify_run
+from enformer_core.dataset.run_type import RunType
+from enformer_core.dataset.verify import Verification, verify_run
 from jobs import exit_codes
+from jobs.finished_run import open_ledger
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,12 @@ def verify(settings: VerifySettings) -> int:
     Returns:
         The exit code: bad input for damage, incomplete, complete with failed rows, or done.
     """
-    store, run = open_run(settings.out)
-    verdict = verify_run(store, run)
+    ledger = open_ledger(settings.out)
+    verdict = verify_run(ledger)
     if settings.json:
         print(json.dumps(asdict(verdict) | {"complete": verdict.complete}))
     else:
-        print(_text(verdict, run))
+        print(_text(verdict, ledger.run_type))
     # Damage comes first: of a run that is damaged and incomplete, "incomplete" would promise that going on mends it.
     if verdict.problems:
         return exit_codes.BAD_INPUT
@@ -41,11 +40,11 @@ def verify(settings: VerifySettings) -> int:
     return exit_codes.FAILED_ROWS if verdict.by_status.get("failed") else exit_codes.DONE
 
 
-def _text(verdict: Verdict, run: Run) -> str:
+def _text(verdict: Verification, run_type: RunType) -> str:
     if verdict.problems:
         return "\n".join(["damaged:", *(f"  {problem}" for problem in verdict.problems)])
     counts = ", ".join(f"{rows:,} {status}" for status, rows in verdict.by_status.items())
-    sound = f"{verdict.rows:,} {verdict.unit} ({counts}), {kind_of(run.identity).proof}, every checksum right"
+    sound = f"{verdict.rows:,} {verdict.unit} ({counts}), {run_type.proof}, every checksum right"
     if verdict.complete:
         return f"verified: {sound}"
     return f"incomplete: {verdict.missing_shards:,} shards to come; so far {sound}"

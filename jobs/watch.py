@@ -12,7 +12,6 @@ from typing import Self
 
 from cluster.pool import (
     Event,
-    Pool,
     PoolError,
     PoolNotice,
     TaskDone,
@@ -26,6 +25,18 @@ from enformer_core.errors import StorageError
 from jobs.progress import Display
 
 _MOST_SHOWN = 10
+
+
+def audit_figures(event: Event) -> dict[str, float]:
+    """What a shard's audits say, as figures that the pool may show: the relative error of each statistic."""
+    if not isinstance(event, TaskDone) or not isinstance(event.result, Committed):
+        return {}
+    return {
+        f"audit_error_{name}": entry.error / entry.norm
+        for audit in event.result.audits
+        for name, entry in audit.statistics.items()
+        if entry.norm > 0 and entry.error is not None
+    }
 
 
 class ReceiptBlocks:
@@ -89,11 +100,11 @@ class Watch:
                 objects=self.objects_there,
             )
 
-    def see(self, event: Event, pool: Pool) -> None:
+    def see(self, event: Event) -> None:
         """Take note of an event, and show it where it tells a person something."""
         match event:
             case TaskDone(result=Committed() as committed):
-                self._count(event, committed, pool)
+                self._count(event, committed)
             case TaskFailed():
                 self._remember(event)
             case TaskRetried():
@@ -133,7 +144,7 @@ class Watch:
             lines.append(f"  … and {more:,} more")
         return "\n".join(lines)
 
-    def _count(self, event: TaskDone, committed: Committed, pool: Pool) -> None:
+    def _count(self, event: TaskDone, committed: Committed) -> None:
         self.shards_done += 1
         self.objects_there += committed.found
         self._blocks.add(committed.shard)
@@ -144,10 +155,6 @@ class Watch:
             seconds=round(event.seconds, 3),
             by_status=dict(committed.by_status),
         )
-        for audit in committed.audits:
-            for name, entry in audit["statistics"].items():
-                if entry["norm"] > 0:
-                    pool.report(f"audit_error_{name}", entry["error"] / entry["norm"])
 
     def _remember(self, event: TaskFailed) -> None:
         # All are counted, but only some kept: a broken store can fail a million shards.

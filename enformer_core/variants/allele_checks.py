@@ -10,23 +10,30 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int64
 
 from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.variants.arrow import (
+    Mask,
+    Numbers,
+    bools,
+    in_full,
+    ints,
+    matches,
+)
 from enformer_core.variants.normalise import trimmed_bp
 from enformer_core.variants.table import Status
 
-_SYMBOLIC = (
-    r"^\*$|[<>\[\]]|^\.|\.$"  # VCF 4.3, sections 1.6.1 and 5.4: spanning deletion, <ID>, breakends
-)
+# VCF 4.3, sections 1.6.1 and 5.4: spanning deletion, <ID>, breakends
+_SYMBOLIC = r"^\*$|[<>\[\]]|^\.|\.$"
 
 _LETTERS = "^[ACGT]+$"
 
-_SHOWN = 5
+_BASES = pa.array(list("ACGT"))
 
 _SHOWN_BP = 20
 
-Decision = tuple[Status, Bool[np.ndarray, " rows"]]
+Decision = tuple[Status, Mask]
+"""A status, and the rows to which it applies."""
 
 
 @dataclass(frozen=True)
@@ -41,55 +48,53 @@ class Alleles:
         alt: in upper case, but symbolic ones; null where there is none.
         length_bp: of the contig, 0 where unknown.
         declared: whether the input says which allele is REF.
-        plain: both alleles are single letters of ACGT, and not the same: nothing is wrong with them.
+        is_snv: both alleles are single letters of ACGT, and not the same: nothing is wrong with them.
     """
 
     raw: pa.Table
     chrom: pa.Array
-    start: Int64[np.ndarray, " rows"]
+    start: Numbers
     ref: pa.Array
     alt: pa.Array
-    length_bp: Int64[np.ndarray, " rows"]
-    declared: Bool[np.ndarray, " rows"]
-    plain: Bool[np.ndarray, " rows"]
+    length_bp: Numbers
+    declared: Mask
+    is_snv: Mask
 
     @staticmethod
     def of(raw: pa.Table, chrom: pa.Array, contigs: Mapping[str, int]) -> "Alleles":
-        """Clean letters and look up lengths."""
+        """Clean the letters of a table as read, and look up the lengths of its contigs.
+
+        Args:
+            raw: alleles of RAW_SCHEMA.
+            chrom: from `contigs_of`.
+            contigs: the genome's, with their lengths in bp.
+        """
         ref = pc.ascii_upper(in_full(raw, "input_ref"))
-        written = in_full(raw, "input_alt")
-        upper = pc.ascii_upper(written)
-        bases = pa.array(list("ACGT"))
-        plain = bools(
-            pc.and_(pc.and_(pc.is_in(ref, bases), pc.is_in(upper, bases)), pc.not_equal(ref, upper))
-        )
-        alt = _clean_alts(written, upper, ~plain)
-        names, lengths = list(contigs), np.array([*contigs.values(), 0])
-        declares = in_full(raw, "declares_ref") if "declares_ref" in raw.column_names else None
+        written_alt = in_full(raw, "input_alt")
+        upper_alt = pc.ascii_upper(written_alt)
+        is_snv = _are_snvs(ref, upper_alt)
         return Alleles(
             raw=raw,
             chrom=chrom,
             start=ints(in_full(raw, "start"), -1),
             ref=ref,
-            alt=alt,
-            length_bp=lengths[ints(pc.index_in(chrom, pa.array(names, pa.string())), len(names))],
-            declared=np.ones(raw.num_rows, bool)
-            if declares is None
-            else np.asarray(pc.fill_null(declares, True)),
-            plain=plain,
+            alt=_clean_alts(written_alt, upper_alt, ~is_snv),
+            length_bp=_lengths_bp(chrom, contigs),
+            declared=_declare_ref(raw),
+            is_snv=is_snv,
         )
 
-    def changed(self, start: Int64[np.ndarray, " rows"], ref: pa.Array, alt: pa.Array) -> "Alleles":
+    def changed(self, start: Numbers, ref: pa.Array, alt: pa.Array) -> "Alleles":
         """The same with other letters at other places."""
         return replace(self, start=start, ref=ref, alt=alt)
 
     @cached_property
-    def ref_bp(self) -> Int64[np.ndarray, " rows"]:
+    def ref_bp(self) -> Numbers:
         """Length of REF, 0 where it is null."""
         return ints(pc.utf8_length(self.ref), 0)
 
     @cached_property
-    def alt_bp(self) -> Int64[np.ndarray, " rows"]:
+    def alt_bp(self) -> Numbers:
         """Length of ALT, 0 where it is null."""
         return ints(pc.utf8_length(self.alt), 0)
 
@@ -101,88 +106,109 @@ class Alleles:
         return pa.nulls(self.raw.num_rows, pa.int8())
 
     def decisions(self, max_allele_bp: int) -> list[Decision]:
-        """Statuses that need no sequence, the first that applies first."""
-        ref_bp, alt_bp = self.ref_bp, self.alt_bp
-        shortest_bp = np.where(self.declared, ref_bp, np.minimum(ref_bp, np.maximum(alt_bp, 1)))
-        symbolic = self._of_others(self._symbolic)
+        """Statuses that need no sequence, the first that applies first.
+
+        Args:
+            max_allele_bp: longest REF or ALT that is scored, without what both share.
+        """
+        end = self.start + self._least_bp()
+        leaves_contig = (self.start < 0) | (end > self.length_bp)
         return [
             (Status.UNKNOWN_CONTIG, bools(pc.is_null(self.chrom))),
-            (Status.OUT_OF_BOUNDS, (self.start < 0) | (self.start + shortest_bp > self.length_bp)),
+            (Status.OUT_OF_BOUNDS, leaves_contig),
             (Status.NO_ALT, bools(pc.is_null(self.alt))),
-            (Status.SYMBOLIC, symbolic),
-            (Status.BAD_ALLELE, self._of_others(self._bad)),
-            (
-                Status.TOO_LONG,
-                self._too_long(np.maximum(ref_bp, alt_bp) > max_allele_bp, max_allele_bp),
-            ),
+            (Status.SYMBOLIC, self._unless_snv(self._is_symbolic)),
+            (Status.BAD_ALLELE, self._unless_snv(self._is_bad)),
+            (Status.TOO_LONG, self._is_too_long(max_allele_bp)),
         ]
 
-    def _of_others(
-        self, of_rows: Callable[[Int64[np.ndarray, " some"]], Bool[np.ndarray, " some"]]
-    ) -> Bool[np.ndarray, " rows"]:
-        """Decide for the rows that are not plain."""
-        rows = np.flatnonzero(~self.plain)
-        decided = np.zeros(self.plain.size, dtype=bool)
+    def _least_bp(self) -> Numbers:
+        """Bases of the genome that the allele takes at least: of REF, or of the shorter where either may be REF."""
+        alt_bp = np.maximum(self.alt_bp, 1)
+        shorter_bp = np.minimum(self.ref_bp, alt_bp)
+        return np.where(self.declared, self.ref_bp, shorter_bp)
+
+    def _unless_snv(self, decide: Callable[[Numbers], Mask]) -> Mask:
+        """Decide for these rows alone: regular expressions over all the SNVs of a file would cost most of the time."""
+        rows = np.flatnonzero(~self.is_snv)
+        decided = np.zeros(self.is_snv.size, dtype=bool)
         if rows.size:
-            decided[rows] = of_rows(rows)
+            decided[rows] = decide(rows)
         return decided
 
-    def _symbolic(self, rows: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " some"]:
+    def _is_symbolic(self, rows: Numbers) -> Mask:
         index = pa.array(rows)
-        in_ref = ~self.declared[rows] & matches(self.ref.take(index), _SYMBOLIC)
-        return matches(self.alt.take(index), _SYMBOLIC) | in_ref
+        in_alt = matches(self.alt.take(index), _SYMBOLIC)
+        in_ref = matches(self.ref.take(index), _SYMBOLIC)
+        return in_alt | (in_ref & ~self.declared[rows])
 
-    def _bad(self, rows: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " some"]:
+    def _is_bad(self, rows: Numbers) -> Mask:
         """REF or ALT is no sequence of A, C, G, T, or they are equal."""
-        ref, alt = self.ref.take(pa.array(rows)), self.alt.take(pa.array(rows))
-        return ~matches(ref, _LETTERS) | ~matches(alt, _LETTERS) | bools(pc.equal(ref, alt))
-
-    def _too_long(
-        self, long: Bool[np.ndarray, " rows"], max_allele_bp: int
-    ) -> Bool[np.ndarray, " rows"]:
-        """What both alleles share does not count."""
-        rows = np.flatnonzero(long)
         index = pa.array(rows)
-        pairs = zip(
-            rows, self.ref.take(index).to_pylist(), self.alt.take(index).to_pylist(), strict=True
-        )
-        too_long = np.zeros(long.size, dtype=bool)
-        too_long[
-            [
-                row
-                for row, ref, alt in pairs
-                if not ref or not alt or trimmed_bp(ref, alt) > max_allele_bp
-            ]
-        ] = True
+        ref = self.ref.take(index)
+        alt = self.alt.take(index)
+        are_sequences = matches(ref, _LETTERS) & matches(alt, _LETTERS)
+        are_equal = bools(pc.equal(ref, alt))
+        return ~are_sequences | are_equal
+
+    def _is_too_long(self, max_allele_bp: int) -> Mask:
+        """What both alleles share does not count."""
+        too_long = np.maximum(self.ref_bp, self.alt_bp) > max_allele_bp
+        for row in np.flatnonzero(too_long):
+            ref = self.ref[row].as_py()
+            alt = self.alt[row].as_py()
+            if ref and alt:
+                too_long[row] = trimmed_bp(ref, alt) > max_allele_bp
         return too_long
 
     def name(self, row: int) -> str:
-        """chrom:pos REF>ALT of one row, for a message."""
-        ref, alt = self.ref[row].as_py(), self.alt[row].as_py()
-        return f"{self.chrom[row].as_py()}:{self.start[row] + 1} {short(ref)}>{short(alt)}"
+        """chrom:pos REF>ALT of one row, for a message; pos counts from 1."""
+        ref = short(self.ref[row].as_py())
+        alt = short(self.alt[row].as_py())
+        return f"{self.chrom[row].as_py()}:{self.start[row] + 1} {ref}>{alt}"
 
 
-def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Bool[np.ndarray, " rows"]) -> pa.Array:
+def _are_snvs(ref: pa.Array, alt: pa.Array) -> Mask:
+    is_base = pc.is_in(ref, _BASES)
+    are_bases = pc.and_(is_base, pc.is_in(alt, _BASES))
+    return bools(pc.and_(are_bases, pc.not_equal(ref, alt)))
+
+
+def _lengths_bp(chrom: pa.Array, contigs: Mapping[str, int]) -> Numbers:
+    names = pa.array(list(contigs), pa.string())
+    lengths = np.array([*contigs.values(), 0])
+    unknown = len(contigs)  # the place of the 0
+    return lengths[ints(pc.index_in(chrom, names), unknown)]
+
+
+def _declare_ref(raw: pa.Table) -> Mask:
+    if "declares_ref" not in raw.column_names:
+        return np.ones(raw.num_rows, dtype=bool)
+    return np.asarray(pc.fill_null(in_full(raw, "declares_ref"), True))
+
+
+def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Mask) -> pa.Array:
     """Upper case, but what is symbolic holds names that depend on case; null where there is none."""
     if not unclear.any():
         return upper
     mask = pa.array(unclear)
-    written, cleaned = written.filter(mask), upper.filter(mask)
-    cleaned = pc.if_else(pa.array(matches(written, _SYMBOLIC)), written, cleaned)
-    return pc.replace_with_mask(upper, mask, pc.if_else(pc.equal(written, "."), None, cleaned))
+    written = written.filter(mask)
+    is_symbolic = pa.array(matches(written, _SYMBOLIC))
+    clean = pc.if_else(is_symbolic, written, upper.filter(mask))
+    is_absent = pc.equal(written, ".")
+    return pc.replace_with_mask(upper, mask, pc.if_else(is_absent, None, clean))
 
 
-def contigs_of(
-    raw: pa.Table, undecided: Bool[np.ndarray, " rows"], contigs: Mapping[str, int]
-) -> pa.Array:
+def contigs_of(raw: pa.Table, undecided: Mask, contigs: Mapping[str, int]) -> pa.Array:
     """The genome's name of each row's contig; null where it has none or the row is decided."""
     written = in_full(raw, "input_chrom")
     if not undecided.all():
         written = pc.if_else(pa.array(undecided), written, None)
-    coded = written.dictionary_encode()
+    coded = written.dictionary_encode()  # names are few, rows are many
     names = coded.dictionary.to_pylist()
     known = reconcile_contigs(names, contigs)
-    return pa.array([known.get(name) for name in names], pa.string()).take(coded.indices)
+    ours = pa.array([known.get(name) for name in names], pa.string())
+    return ours.take(coded.indices)
 
 
 def why_bad(ref: str, alt: str) -> str:
@@ -197,37 +223,7 @@ def why_bad(ref: str, alt: str) -> str:
 
 
 def short(letters: str) -> str:
-    """Letters for a message."""
-    return letters if len(letters) <= _SHOWN_BP else f"{letters[:_SHOWN_BP]}… ({len(letters):,} bp)"
-
-
-def some(names: list[str]) -> str:
-    """The first of the names, for a message."""
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
-
-
-def in_full(table: pa.Table, name: str) -> pa.Array:
-    """A column as one array."""
-    column = table[name]
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def are(column: pa.Array, text: str) -> Bool[np.ndarray, " rows"]:
-    """Where a column of text equals this."""
-    return bools(pc.equal(column, text))
-
-
-def matches(column: pa.Array, pattern: str) -> Bool[np.ndarray, " rows"]:
-    """Where the pattern is found."""
-    return bools(pc.match_substring_regex(column, pattern))
-
-
-def bools(column: pa.Array) -> Bool[np.ndarray, " rows"]:
-    """As NumPy; null is False."""
-    return np.asarray(pc.fill_null(column, False))
-
-
-def ints(column: pa.Array, null: int) -> Int64[np.ndarray, " rows"]:
-    """As NumPy; null is `null`."""
-    return np.asarray(pc.cast(pc.fill_null(column, null), pa.int64()))
+    """Letters for a message: of a long allele the beginning and its length."""
+    if len(letters) <= _SHOWN_BP:
+        return letters
+    return f"{letters[:_SHOWN_BP]}… ({len(letters):,} bp)"

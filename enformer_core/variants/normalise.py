@@ -4,6 +4,12 @@ Gives what `bcftools norm -m-any` gives (Tan, Abecasis and Kang 2015, Unified re
 alleles lose the bases they share at the right, indels are shifted to the left as far as they go, and bases shared at
 the left go but for one. MNVs stay whole. One difference: an indel is not shifted onto an N. Positions are 0-based.
 
+    genome  G A C A C T        the deletion of one AC, written at 2 as CACT/CT
+            0 1 2 3 4 5
+    CACT/CT -> CAC/C           T is shared at the right
+    CAC/C -> ACA/A -> GAC/G    both end in the same base, and the genome has A, then G before them: shifted by 2
+    GAC/G                      at 0; nothing is shared at the left but for one base
+
 All alleles of a batch are looked at together, some letters of each at a time, for as long as they agree.
 """
 
@@ -17,15 +23,18 @@ from jaxtyping import Bool, Int64, UInt8
 
 from enformer_core.genome.alphabet import N_CODE, decode, encode
 
-_STEP_BP = (
-    4  # letters that are looked at together at first; four times as many where they all agree
-)
-_MOST_STEP_BP = 1 << 16
-_MOST_LETTERS = 1 << 20  # of all alleles that are looked at together
+# Letters that are looked at together: four at first, since most alleles disagree soon; four times as many of those that
+# agree in all, up to a bound, so that a long repeat takes few rounds; and of all alleles together no more than fits.
+_FIRST_STEPS = 4
+_MORE_STEPS = 4
+_MOST_STEPS = 1 << 16
+_MOST_LETTERS = 1 << 20
 
 Numbers = Int64[np.ndarray, " rows"]
-Agrees = Callable[[Numbers, Int64[np.ndarray, "rows step"]], Bool[np.ndarray, "rows step"]]
-"""Whether the letters of these alleles agree so many steps away."""
+Steps = Int64[np.ndarray, "rows steps"]
+Codes = UInt8[np.ndarray, "rows steps"]
+Agrees = Callable[[Numbers, Steps], Bool[np.ndarray, "rows steps"]]
+"""Whether, of these alleles, what is so many steps away agrees."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +60,17 @@ def normalise(
         alt: likewise letters; not equal to `ref`.
         codes: base codes of the contig.
     """
-    rows = np.flatnonzero(_can_change(ref, alt))
+    can_change = _can_change(ref, alt)
+    rows = np.flatnonzero(can_change)
     if not rows.size:
         return Normalised(start, ref, alt)
     index = pa.array(rows)
-    at, refs, alts = _normal_forms(
-        start[rows], _Letters.of(ref.take(index)), _Letters.of(alt.take(index)), codes
-    )
-    changed = np.zeros(start.size, dtype=bool)
-    changed[rows] = True
+    refs = _Letters.of(ref.take(index))
+    alts = _Letters.of(alt.take(index))
+    new_start, refs, alts = _normal_forms(start[rows], refs, alts, codes)
     moved = start.copy()
-    moved[rows] = at
-    mask = pa.array(changed)
+    moved[rows] = new_start
+    mask = pa.array(can_change)
     return Normalised(
         moved,
         pc.replace_with_mask(ref, mask, refs.to_arrow()),
@@ -73,27 +81,47 @@ def normalise(
 def trimmed_bp(ref: str, alt: str) -> int:
     """Length of the longer allele without the bases that both share at the ends, but for one."""
     right = _shared(ref[::-1], alt[::-1], min(len(ref), len(alt)) - 1)
-    ref, alt = ref[: len(ref) - right], alt[: len(alt) - right]
-    return max(len(ref), len(alt)) - _shared(ref, alt, min(len(ref), len(alt)) - 1)
+    ref = ref[: len(ref) - right]
+    alt = alt[: len(alt) - right]
+    left = _shared(ref, alt, min(len(ref), len(alt)) - 1)
+    return max(len(ref), len(alt)) - left
+
+
+def _shared(one: str, other: str, most: int) -> int:
+    """How many of the first letters are the same; `most` at most."""
+    count = 0
+    while count < most and one[count] == other[count]:
+        count += 1
+    return count
 
 
 def _can_change(ref: pa.Array, alt: pa.Array) -> Bool[np.ndarray, " rows"]:
-    """The last letters are the same, or the first are and there are more."""
-    ref_bp, alt_bp = (np.asarray(pc.binary_length(column)) for column in (ref, alt))
+    """Whether alleles may have another normal form: the last letters are the same, or the first are and there are more.
+
+    Of the rows of a large file few do; the others are never taken apart.
+    """
+    ref_bp = np.asarray(pc.binary_length(ref))
+    alt_bp = np.asarray(pc.binary_length(alt))
+    can_change = np.zeros(len(ref), dtype=bool)
     rows = np.flatnonzero((ref_bp > 1) | (alt_bp > 1))
-    can = np.zeros(len(ref), dtype=bool)
-    if rows.size:
-        short, long = (column.take(pa.array(rows)) for column in (ref, alt))
-        last = pc.equal(pc.utf8_slice_codeunits(short, -1), pc.utf8_slice_codeunits(long, -1))
-        first = pc.equal(pc.utf8_slice_codeunits(short, 0, 1), pc.utf8_slice_codeunits(long, 0, 1))
-        longer = np.minimum(ref_bp[rows], alt_bp[rows]) > 1
-        can[rows] = np.asarray(last) | (np.asarray(first) & longer)
-    return can
+    if not rows.size:
+        return can_change
+    index = pa.array(rows)
+    ref = ref.take(index)
+    alt = alt.take(index)
+    same_last = pc.equal(pc.utf8_slice_codeunits(ref, -1), pc.utf8_slice_codeunits(alt, -1))
+    same_first = pc.equal(pc.utf8_slice_codeunits(ref, 0, 1), pc.utf8_slice_codeunits(alt, 0, 1))
+    have_more = np.minimum(ref_bp, alt_bp)[rows] > 1
+    can_change[rows] = np.asarray(same_last) | (np.asarray(same_first) & have_more)
+    return can_change
 
 
 @dataclass(frozen=True)
 class _Letters:
     """Base codes of many alleles, end to end; to trim an allele is to look at less of it.
+
+    CAC and T are the codes of C, A, C, T with first 0, 3 and bp 3, 1; without a base at the left of the first, first
+    is 1, 3 and bp 2, 1.
 
     Attributes:
         codes: of all.
@@ -112,128 +140,169 @@ class _Letters:
         return _Letters(encode("".join(texts.to_pylist())), np.cumsum(bp) - bp, bp)
 
     def to_arrow(self) -> pa.Array:
-        """The alleles as texts."""
         ends = np.cumsum(self.bp)
-        letters = decode(
-            self.codes[np.arange(self.bp.sum()) + np.repeat(self.first - (ends - self.bp), self.bp)]
-        )
+        source = _ranges(self.first, self.bp)
+        letters = decode(self.codes[source]).encode()
         offsets = np.concatenate([[0], ends]).astype(np.int32)
-        return pa.Array.from_buffers(
-            pa.string(), self.bp.size, [None, pa.py_buffer(offsets), pa.py_buffer(letters.encode())]
-        )
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(letters)]
+        return pa.Array.from_buffers(pa.string(), self.bp.size, buffers)
 
-    def from_left(
-        self, rows: Numbers, steps: Int64[np.ndarray, "rows step"]
-    ) -> UInt8[np.ndarray, "rows step"]:
+    def from_left(self, rows: Numbers, steps: Steps) -> Codes:
         """The letters so many steps behind each allele's first."""
         return self.codes[self.first[rows, None] + steps]
 
-    def from_right(
-        self, rows: Numbers, steps: Int64[np.ndarray, "rows step"]
-    ) -> UInt8[np.ndarray, "rows step"]:
+    def from_right(self, rows: Numbers, steps: Steps) -> Codes:
         """The letters so many steps before each allele's last."""
-        return self.codes[(self.first + self.bp)[rows, None] - 1 - steps]
+        last = self.first + self.bp - 1
+        return self.codes[last[rows, None] - steps]
+
+    def last(self) -> UInt8[np.ndarray, " rows"]:
+        """The last letter of each allele."""
+        return self.codes[self.first + self.bp - 1]
 
     def without(self, left: Numbers | int, right: Numbers | int) -> "_Letters":
         """Alleles that lose so many bases at the ends."""
         return _Letters(self.codes, self.first + left, self.bp - left - right)
 
+    def replaced(self, rows: Numbers, new: "_Letters") -> "_Letters":
+        """Alleles of which these rows are others."""
+        first = self.first.copy()
+        bp = self.bp.copy()
+        first[rows] = new.first + self.codes.size
+        bp[rows] = new.bp
+        return _Letters(np.concatenate([self.codes, new.codes]), first, bp)
+
+
+def _ranges(first: Numbers, size: Numbers) -> Int64[np.ndarray, " total"]:
+    """The numbers from each first on, so many of each: of 5, 0 and sizes 2, 3 it is 5, 6, 0, 1, 2."""
+    begins = np.cumsum(size) - size
+    return np.arange(size.sum()) + np.repeat(first - begins, size)
+
 
 def _normal_forms(
-    start: Numbers, ref: _Letters, alt: _Letters, codes: UInt8[np.ndarray, " length"]
-) -> tuple[Numbers, _Letters, _Letters]:
-    right = _shared_bp(ref.from_right, alt.from_right, ref, alt)
-    ref, alt = ref.without(0, right), alt.without(0, right)
-    every, none = np.arange(start.size), np.zeros((start.size, 1), dtype=np.int64)
-    ends_alike = (ref.from_right(every, none) == alt.from_right(every, none))[:, 0]
-    start, ref, alt = _shifted(np.flatnonzero(ends_alike), start, ref, alt, codes)
-    left = _shared_bp(ref.from_left, alt.from_left, ref, alt)
-    return start + left, ref.without(left, 0), alt.without(left, 0)
-
-
-def _shifted(
-    rows: Int64[np.ndarray, " some"],
     start: Numbers,
     ref: _Letters,
     alt: _Letters,
     codes: UInt8[np.ndarray, " length"],
 ) -> tuple[Numbers, _Letters, _Letters]:
-    """Of these rows one allele is one base, and the other, longer, ends in it: moved left while that stays so.
+    """The three steps of the normal form: trim the right, shift to the left, trim the left."""
+    right = _how_far(
+        lambda rows, steps: ref.from_right(rows, steps) == alt.from_right(rows, steps),
+        most=_trimmable_bp(ref, alt),
+    )
+    start, ref, alt = _shifted(start, ref.without(0, right), alt.without(0, right), codes)
+    left = _how_far(
+        lambda rows, steps: ref.from_left(rows, steps) == alt.from_left(rows, steps),
+        most=_trimmable_bp(ref, alt),
+    )
+    return start + left, ref.without(left, 0), alt.without(left, 0)
 
-    After some steps the longer allele is as many letters of the genome before it, and its own first ones.
+
+def _trimmable_bp(ref: _Letters, alt: _Letters) -> Numbers:
+    """Bases that an end can lose at most: one of the shorter allele stays."""
+    return np.minimum(ref.bp, alt.bp) - 1
+
+
+@dataclass(frozen=True)
+class _Indels:
+    """Insertions and deletions that end in the base that is the other allele: CAC/C, or C/CAC.
+
+    A place is counted from the longer allele's first base; before it, at negative places, is the genome. After s steps
+    to the left the longer allele is what stands at the places -s to bp - s - 1, and the other is at -s:
+
+        genome G A, then C A C     places -2 -1 0 1 2
+        0 steps: places 0 to 2, CAC/C;  1 step: -1 to 1, ACA/A;  2 steps: -2 to 0, GAC/G
+
+    Attributes:
+        start: of the genome, where the alleles are.
+        longer: letters of the longer allele.
+        codes: base codes of the contig.
     """
-    ref_is_longer = ref.bp[rows] > alt.bp[rows]
-    bp = np.where(ref_is_longer, ref.bp[rows], alt.bp[rows])
-    first = np.where(ref_is_longer, ref.first[rows], alt.first[rows] + ref.codes.size)
-    own, at = np.concatenate([ref.codes, alt.codes]), start[rows]
 
-    def letters(
-        among: Numbers, place: Int64[np.ndarray, "rows step"]
-    ) -> UInt8[np.ndarray, "rows step"]:
-        """The genome's before the allele, where the place is negative, and the longer allele's."""
-        inside = place >= 0
-        of_genome = codes[np.where(inside, 0, at[among, None] + place)]
-        return np.where(inside, own[np.where(inside, first[among, None] + place, 0)], of_genome)
+    start: Numbers
+    longer: _Letters
+    codes: UInt8[np.ndarray, " length"]
 
-    def can_step(
-        among: Numbers, steps: Int64[np.ndarray, "rows step"]
-    ) -> Bool[np.ndarray, "rows step"]:
-        alike = letters(among, -steps) == letters(among, bp[among, None] - 1 - steps)
-        return (alike | (steps == 0)) & (codes[at[among, None] - steps - 1] != N_CODE)
+    def letters(self, rows: Numbers, places: Steps) -> Codes:
+        """What stands at these places; none is behind the allele's last base."""
+        is_own = places >= 0
+        own = self.longer.codes[np.where(is_own, self.longer.first[rows, None] + places, 0)]
+        genome = self.codes[np.where(is_own, 0, self.start[rows, None] + places)]
+        return np.where(is_own, own, genome)
 
-    by = _how_far(can_step, at)
-    moved_rows = np.flatnonzero(by)
-    rows, by, bp = rows[moved_rows], by[moved_rows], bp[moved_rows]
-    ends = np.cumsum(bp)
-    within = np.arange(bp.sum()) - np.repeat(ends - bp, bp) - np.repeat(by, bp)
-    moved = letters(np.repeat(moved_rows, bp), within[:, None])[:, 0]
-    start, longer = start.copy(), ref_is_longer[moved_rows]
-    start[rows] -= by
+    def can_step(self, rows: Numbers, steps: Steps) -> Bool[np.ndarray, "rows steps"]:
+        """Whether alleles that have gone so many steps can go one more: both end alike, and no N is before them.
 
-    def put(old: _Letters, is_longer: Bool[np.ndarray, " rows"]) -> _Letters:
-        new = _Letters(np.concatenate([old.codes, moved]), old.first.copy(), old.bp.copy())
-        new.first[rows] = old.codes.size + ends - bp
-        new.bp[rows] = np.where(is_longer, bp, 1)
-        return new
+        Steps are fewer than `start`, so that there is a base before them.
+        """
+        last = self.letters(rows, self.longer.bp[rows, None] - 1 - steps)
+        # before the first step the other allele is no letter of the genome where it is an insertion's REF or a
+        # deletion's ALT; there it is known to be as the last
+        ends_alike = (self.letters(rows, -steps) == last) | (steps == 0)
+        before = self.codes[self.start[rows, None] - 1 - steps]
+        return ends_alike & (before != N_CODE)
 
-    return start, put(ref, longer), put(alt, ~longer)
+    def moved(self, rows: Numbers, by: Numbers) -> _Letters:
+        """The longer alleles of these rows, so many steps to the left."""
+        bp = self.longer.bp[rows]
+        places = _ranges(-by, bp)
+        codes = self.letters(np.repeat(rows, bp), places[:, None])[:, 0]
+        return _Letters(codes, np.cumsum(bp) - bp, bp)
 
 
-def _shared_bp(
-    of_ref: Callable[..., UInt8[np.ndarray, "rows step"]],
-    of_alt: Callable[..., UInt8[np.ndarray, "rows step"]],
+def _shifted(
+    start: Numbers,
     ref: _Letters,
     alt: _Letters,
-) -> Numbers:
-    """Bases that both alleles share at one end; one of each remains."""
-    return _how_far(
-        lambda rows, steps: of_ref(rows, steps) == of_alt(rows, steps),
-        np.minimum(ref.bp, alt.bp) - 1,
-    )
+    codes: UInt8[np.ndarray, " length"],
+) -> tuple[Numbers, _Letters, _Letters]:
+    """Indels moved left while both alleles end in the same base; after the trimming, one of both is that base alone."""
+    rows = np.flatnonzero(ref.last() == alt.last())
+    ref_is_longer = ref.bp[rows] > alt.bp[rows]
+    first = np.where(ref_is_longer, ref.first[rows], alt.first[rows] + ref.codes.size)
+    bp = np.where(ref_is_longer, ref.bp[rows], alt.bp[rows])
+    longer = _Letters(np.concatenate([ref.codes, alt.codes]), first, bp)
+    indels = _Indels(start[rows], longer, codes)
+    by = _how_far(indels.can_step, most=start[rows])
+    moving = np.flatnonzero(by)
+    by = by[moving]
+    rows = rows[moving]
+    ref_is_longer = ref_is_longer[moving]
+    longer = indels.moved(moving, by)
+    # the other allele is the base that both begin with
+    ref = ref.replaced(rows, _only_first(longer, where=~ref_is_longer))
+    alt = alt.replaced(rows, _only_first(longer, where=ref_is_longer))
+    start = start.copy()
+    start[rows] -= by
+    return start, ref, alt
+
+
+def _only_first(letters: _Letters, *, where: Bool[np.ndarray, " rows"]) -> _Letters:
+    """The alleles, of these rows their first base alone."""
+    return _Letters(letters.codes, letters.first, np.where(where, 1, letters.bp))
 
 
 def _how_far(agrees: Agrees, most: Numbers) -> Numbers:
-    """How many steps from the first on agree, of each row; `most` at most."""
-    found = np.zeros(most.size, dtype=np.int64)
-    going, step = np.flatnonzero(most > 0), _STEP_BP
+    """How many steps agree, of each row, from the first on; `most` at most.
+
+    All rows take 4 steps at a time, those that agree in all 4 the next 16, those that agree again 64. Rows that agree
+    in 2, 4 + 3 and all 6 steps with most 9, 9, 6 are at 2, 4, 4 after the first round, and at 2, 7, 6 after the second.
+    """
+    agreed = np.zeros(most.size, dtype=np.int64)
+    going = np.flatnonzero(most > 0)
+    step = _FIRST_STEPS
     while going.size:
         at_once = max(_MOST_LETTERS // step, 1)
-        further = []
+        still_going = []
         for begin in range(0, going.size, at_once):
             rows = going[begin : begin + at_once]
-            steps = found[rows, None] + np.arange(step)
-            there = steps < most[rows, None]
-            same = there & agrees(rows, np.where(there, steps, 0))
+            steps = agreed[rows, None] + np.arange(step)
+            is_inside = steps < most[rows, None]
+            # steps beyond the most may lie outside the letters: they look at the first instead, and do not count
+            same = is_inside & agrees(rows, np.where(is_inside, steps, 0))
             all_same = same.all(axis=1)
-            found[rows] += np.where(all_same, step, same.argmin(axis=1))
-            further.append(rows[all_same])
-        going, step = np.concatenate(further), min(step * 4, _MOST_STEP_BP)
-    return found
-
-
-def _shared(one: str, other: str, most: int) -> int:
-    """How many of the first letters are the same; `most` at most."""
-    count = 0
-    while count < most and one[count] == other[count]:
-        count += 1
-    return count
+            agreed[rows] += np.where(all_same, step, same.argmin(axis=1))
+            still_going.append(rows[all_same])
+        going = np.concatenate(still_going)
+        step = min(step * _MORE_STEPS, _MOST_STEPS)
+    return agreed

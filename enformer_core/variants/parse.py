@@ -1,8 +1,10 @@
 """Records as columns of text become alleles: one row for each ALT, and a reason where a record cannot be read.
 
-Knows 1-based positions and commas between ALTs. Does not know files or the genome.
+Here positions turn from those of the file to 0-based ones, for every format, and nowhere else on the way in. Knows
+1-based positions and commas between ALTs. Does not know files or the genome.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +13,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int64
 
+from enformer_core.variants.formats.reader import Separator
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 _WHOLE_NUMBER = "^[0-9]{1,18}$"  # 19 digits could overflow 64 bits
+_MOST_DIGITS = 18
 
 _WHOLE_FLOAT = r"^([0-9]{1,18})\.0+$"  # how table programs write positions of a column with gaps
 
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+_SEPARATED_BY: dict[Separator, str] = {
+    "tab": ", separated by tabs",
+    "comma": ", separated by commas",
+    "space": "",
+}
+
+_NO_TEXT = pa.scalar(None, pa.string())
+
+Rows = Int64[np.ndarray, " rows"]
+
 
 @dataclass(frozen=True)
-class Reading:
+class ParseRules:
     """How a format's records are understood.
 
     Attributes:
@@ -30,255 +46,292 @@ class Reading:
 
     declares_ref: bool = True
     one_based: bool | None = True
-    separator: str = "tab"
+    separator: Separator = "tab"
 
 
-def to_alleles(records: pa.Table, input_file: str, reading: Reading | None = None) -> pa.Table:
+def to_alleles(records: pa.Table, input_file: str, rules: ParseRules | None = None) -> pa.Table:
     """Alleles of RAW_SCHEMA.
 
     Args:
-        records: columns line, fields, wanted (int64) and, as strings or null, chrom, pos, id, ref, alt; and any of end,
-            effect, frequency, filter, info; status and reason where a record is decided already; alt_offset.
+        records: as a `RecordReader` gives them, with any of the roles end, effect, frequency, filter and info; and
+            from a look-up by identifier (`rsids`) status and reason, where a record is decided already, and alt_offset.
         input_file: the name the rows carry.
-        reading: how they are understood; by default as VCF.
+        rules: how they are understood; by default as VCF.
     """
-    reading = reading or Reading()
+    rules = rules or ParseRules()
     records = records.combine_chunks()
-    numbers = _whole_numbers(records["pos"])
-    reason = _reasons(records, numbers, reading)
-    status = pc.if_else(pc.is_valid(reason), Status.MALFORMED.value, pa.scalar(None, pa.string()))
-    start = pc.cast(numbers, pa.int64())
-    if reading.one_based is None:
-        one_based, no_fit = _counted_from_one(records, start)
-        reason = pc.coalesce(reason, no_fit)
-        status = pc.coalesce(status, pc.if_else(pc.is_valid(no_fit), Status.MALFORMED.value, None))
-        start = pc.subtract(start, pc.cast(one_based, pa.int64()))
-    elif reading.one_based:
-        start = pc.subtract(start, 1)
+    start, reason = _starts(records, rules)
+    status = pc.if_else(pc.is_valid(reason), Status.MALFORMED.value, _NO_TEXT)
     if "status" in records.column_names:
         reason = pc.if_else(pc.is_valid(records["status"]), records["reason"], reason)
         status = pc.coalesce(records["status"], status)
-    record, alt_index, alt = _split_alts(records["alt"].combine_chunks())
-    take = _Taker(record, records.num_rows)
+    alts = _Alts.of(records["alt"].combine_chunks())
     columns = {
-        "input_file": pa.repeat(input_file, record.size),
-        "input_line": take(records["line"]),
-        "alt_index": pa.array(alt_index + _offset(records, record), pa.int32()),
-        "input_chrom": take(records["chrom"]),
-        "input_ref": take(records["ref"]),
-        "input_alt": alt,
-        "id": take(pc.if_else(_missing(records["id"]), None, records["id"])),
-        "start": take(start),
-        "status": take(status),
-        "reason": take(reason),
-        "declares_ref": pa.repeat(reading.declares_ref, record.size),
-        "effect": effect_of_alts(records, record, alt, declares_ref=reading.declares_ref),
-        "frequency": frequency_of_alts(records, record, alt_index),
-        "passed": take(passed(records)),
+        "input_file": pa.repeat(input_file, alts.record.size),
+        "input_line": alts.of_record(records["line"]),
+        "alt_index": pa.array(alts.index + _alt_offset(records, alts), pa.int32()),
+        "input_chrom": alts.of_record(records["chrom"]),
+        "input_ref": alts.of_record(records["ref"]),
+        "input_alt": alts.alt,
+        "id": alts.of_record(pc.if_else(_is_placeholder(records["id"]), None, records["id"])),
+        "start": alts.of_record(start),
+        "status": alts.of_record(status),
+        "reason": alts.of_record(reason),
+        "declares_ref": pa.repeat(rules.declares_ref, alts.record.size),
+        "effect": _effect(records, alts, declares_ref=rules.declares_ref),
+        "frequency": _frequency(records, alts),
+        "passed": alts.of_record(_passed(records)),
     }
     return pa.table([columns[name] for name in RAW_SCHEMA.names], schema=RAW_SCHEMA)
 
 
-def _offset(records: pa.Table, record: Int64[np.ndarray, " rows"]) -> Any:
-    """Where a record was looked up at several sites: ALTs of those before."""
-    if "alt_offset" not in records.column_names:
-        return 0
-    return np.asarray(records["alt_offset"], dtype=np.int64)[record]
-
-
-class _Taker:
-    """Gives every ALT its record's value; where each record has one ALT there is nothing to do."""
-
-    def __init__(self, record: Int64[np.ndarray, " rows"], records: int) -> None:
-        self._rows = None if record.size == records else pa.array(record)
-
-    def __call__(self, column: Any) -> Any:
-        return column if self._rows is None else column.take(self._rows)
+def _starts(records: pa.Table, rules: ParseRules) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """0-based start of each record, null where it cannot be read, and why the record cannot be read, else null."""
+    pos = _whole_numbers(records["pos"])
+    reason = _reasons(records, pos, rules.separator)
+    start = pc.cast(pos, pa.int64())
+    if rules.one_based is None:
+        from_one, no_fit = _counted_from_one(records, start)
+        return pc.subtract(start, pc.cast(from_one, pa.int64())), pc.coalesce(reason, no_fit)
+    if rules.one_based:
+        start = pc.subtract(start, 1)
+    return start, reason
 
 
 def _whole_numbers(pos: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Null where it is none; 2301324.0 is one."""
+    """The texts that are whole numbers, null elsewhere; 2301324.0 is one."""
     if _all_digits(pos):
         return pos
-    whole = pc.fill_null(pc.match_substring_regex(pos, _WHOLE_NUMBER), False)
-    if pc.all(whole).as_py():
+    is_whole = pc.fill_null(pc.match_substring_regex(pos, _WHOLE_NUMBER), False)
+    if pc.all(is_whole).as_py():
         return pos
-    plain = pc.if_else(whole, pos, None)
-    floats = pc.fill_null(pc.match_substring_regex(pos, _WHOLE_FLOAT), False)
-    if not pc.any(floats).as_py():
-        return plain
-    return pc.if_else(floats, pc.replace_substring_regex(pos, _WHOLE_FLOAT, r"\1"), plain)
+    whole = pc.if_else(is_whole, pos, None)
+    is_float = pc.fill_null(pc.match_substring_regex(pos, _WHOLE_FLOAT), False)
+    if not pc.any(is_float).as_py():
+        return whole
+    return pc.if_else(is_float, pc.replace_substring_regex(pos, _WHOLE_FLOAT, r"\1"), whole)
 
 
 def _all_digits(texts: pa.ChunkedArray) -> bool:
-    """Whether there is no null and no empty text, nothing but digits, and no more than 18 of them: without a regex."""
+    """Whether there is no null and no empty text, nothing but digits, and no more than 18 of them.
+
+    Looks at the column's bytes: a regex over the positions of a large file would cost more than reading it.
+    """
     if texts.null_count or not len(texts):
         return False
     lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    if not 0 < lengths["min"] <= lengths["max"] <= 18:
+    if not 0 < lengths["min"] <= lengths["max"] <= _MOST_DIGITS:
         return False
-    for chunk in filter(len, texts.chunks):
-        offsets = np.frombuffer(chunk.buffers()[1], np.int32)[
-            chunk.offset : chunk.offset + len(chunk) + 1
-        ]
-        letters = np.frombuffer(chunk.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-        if letters.min() < ord("0") or letters.max() > ord("9"):
-            return False
-    return True
+    return all(_are_digits(chunk) for chunk in texts.chunks if len(chunk))
+
+
+def _are_digits(texts: pa.Array) -> bool:
+    _, offsets_buffer, letters_buffer = texts.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset :][: len(texts) + 1]
+    letters = np.frombuffer(letters_buffer, np.uint8)[offsets[0] : offsets[-1]]
+    return bool(letters.min() >= ord("0") and letters.max() <= ord("9"))
 
 
 def _counted_from_one(
     records: pa.Table, start: pa.ChunkedArray
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Whether each start counts from 1, as its end and the length of REF show, and a reason where neither fits."""
+    """Whether each start counts from 1, as its end and the length of REF show, and a reason where neither fits.
+
+    Of AT, the third and fourth base, start and end are 3, 4 counted from 1, where the end is the last base, and 2, 4
+    counted from 0, where it is the base behind: start + length - 1 - end is 0 or -1.
+    """
     end = pc.cast(_whole_numbers(records["end"]), pa.int64())
-    extra = pc.subtract(
-        pc.subtract(pc.add(start, pc.cast(pc.utf8_length(records["ref"]), pa.int64())), end), 1
-    )
-    from_one = pc.fill_null(pc.equal(extra, 0), False)
-    from_zero = pc.fill_null(pc.equal(extra, -1), False)
-    reason = _joined(
-        "END ", pc.fill_null(records["end"], ""), " is neither START + length of REF nor one less"
+    ref_bp = pc.cast(pc.utf8_length(records["ref"]), pa.int64())
+    beyond = pc.subtract(pc.subtract(pc.add(start, ref_bp), end), 1)
+    from_one = pc.fill_null(pc.equal(beyond, 0), False)
+    from_zero = pc.fill_null(pc.equal(beyond, -1), False)
+    reason = _sentence(
+        "END ",
+        pc.fill_null(records["end"], ""),
+        " is neither START + length of REF nor one less",
     )
     return from_one, pc.if_else(pc.or_(from_one, from_zero), None, reason)
 
 
-def _missing(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.fill_null(pc.is_in(column, pa.array(["", ".", "NA", "#NA"])), False)
+@dataclass(frozen=True)
+class _Fault:
+    """A reason for which records cannot be read.
+
+    Attributes:
+        rows: whether each record has it.
+        reason: what is said of it, a text or a column of them; made only if some record of the batch has a fault.
+    """
+
+    rows: pa.ChunkedArray
+    reason: Callable[[], Any]
 
 
-def _missing_or_null(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.or_(pc.is_null(column), pc.fill_null(pc.is_in(column, pa.array(["", "."])), False))
-
-
-def _reasons(records: pa.Table, pos: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray:
+def _reasons(records: pa.Table, pos: pa.ChunkedArray, separator: Separator) -> pa.ChunkedArray:
     """Why a record cannot be read; null where it can. The first reason in this order counts."""
-    text = pa.string()
-    unreadable = {
-        "a header line among the records": pc.fill_null(
-            pc.starts_with(records["chrom"], "#"), False
-        ),
-        "too few columns": pc.less(records["fields"], records["wanted"]),
-        **{
-            f"{name.upper()} is missing": _missing_or_null(records[name])
-            for name in ("chrom", "pos", "ref")
-        },
-        "POS is not a whole number": pc.is_null(pos),
-    }
-    if not any(pc.any(rows).as_py() for rows in unreadable.values()):
-        return pa.chunked_array([pa.nulls(records.num_rows, text)])
-    separators = {"tab": ", separated by tabs: ", "comma": ", separated by commas: ", "space": ": "}
-    few = (
-        "too few columns" + separators[reading.separator],
-        records["fields"],
-        " of ",
-        records["wanted"],
+    faults = [
+        _is_header_line(records),
+        _has_too_few_fields(records, separator),
+        _is_missing(records, "chrom"),
+        _is_missing(records, "pos"),
+        _is_missing(records, "ref"),
+        _has_no_number(records, pos),
+    ]
+    if not any(pc.any(fault.rows).as_py() for fault in faults):
+        return pa.chunked_array([pa.nulls(records.num_rows, pa.string())])
+    conditions = pc.make_struct(*[fault.rows for fault in faults])
+    return pc.case_when(conditions, *[fault.reason() for fault in faults], _NO_TEXT)
+
+
+def _is_header_line(records: pa.Table) -> _Fault:
+    rows = pc.fill_null(pc.starts_with(records["chrom"], "#"), False)
+    return _Fault(rows, lambda: "a header line among the records")
+
+
+def _has_too_few_fields(records: pa.Table, separator: Separator) -> _Fault:
+    fields = records["fields"]
+    needed = records["needed_fields"]
+    beginning = f"too few columns{_SEPARATED_BY[separator]}: "
+    return _Fault(
+        pc.less(fields, needed),
+        lambda: _sentence(beginning, fields, " of ", needed),
     )
-    details = {
-        "too few columns": few,
-        "POS is not a whole number": ("POS is not a whole number: '", records["pos"], "'", ""),
-    }
-    reasons = [_joined(*details[reason]) if reason in details else reason for reason in unreadable]
-    return pc.case_when(pc.make_struct(*unreadable.values()), *reasons, pa.scalar(None, text))
 
 
-def _joined(*parts: Any) -> pa.ChunkedArray:
+def _is_missing(records: pa.Table, role: str) -> _Fault:
+    column = records[role]
+    is_empty = pc.fill_null(pc.is_in(column, pa.array(["", "."])), False)
+    return _Fault(
+        pc.or_(pc.is_null(column), is_empty),
+        lambda: f"{role.upper()} is missing",
+    )
+
+
+def _has_no_number(records: pa.Table, pos: pa.ChunkedArray) -> _Fault:
+    written = records["pos"]
+    return _Fault(
+        pc.is_null(pos),
+        lambda: _sentence("POS is not a whole number: '", written, "'", ""),
+    )
+
+
+def _sentence(*parts: Any) -> pa.ChunkedArray:
+    """Texts and columns joined to one text for each row; null where a column is null."""
     texts = [part if isinstance(part, str) else pc.cast(part, pa.string()) for part in parts]
     return pc.binary_join_element_wise(*texts, "")
 
 
-def _split_alts(
-    alt: pa.Array,
-) -> tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " rows"], pa.Array]:
-    """Row of the record, 1-based index of the ALT, and the ALT itself; a null ALT stays one null row."""
-    rows = np.arange(len(alt))
-    if not pc.any(pc.match_substring(alt, ",")).as_py():
-        return rows, np.ones_like(rows), alt
-    lists = pc.split_pattern(pc.fill_null(alt, ""), ",")
-    counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-    record = np.repeat(rows, counts)
-    first = np.cumsum(counts) - counts
-    alt_index = np.arange(record.size) - np.repeat(first, counts) + 1
-    is_null = alt.is_null().to_numpy(zero_copy_only=False)[record]
-    return record, alt_index, pc.if_else(is_null, None, pc.list_flatten(lists))
+@dataclass(frozen=True)
+class _Alts:
+    """The ALTs of records, one row each: A and C,G are three rows with the records 0, 1, 1 and the indices 1, 1, 2.
+
+    Attributes:
+        record: row of the record.
+        index: the ALT's place in its record, from 1.
+        alt: as written; a null ALT stays one null row.
+        one_each: whether every record has one ALT.
+    """
+
+    record: Rows
+    index: Rows
+    alt: pa.Array
+    one_each: bool
+
+    @staticmethod
+    def of(alt: pa.Array) -> "_Alts":
+        records = np.arange(len(alt))
+        if not pc.any(pc.match_substring(alt, ",")).as_py():
+            return _Alts(records, np.ones_like(records), alt, one_each=True)
+        lists = pc.split_pattern(pc.fill_null(alt, ""), ",")
+        counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+        record = np.repeat(records, counts)
+        firsts = np.cumsum(counts) - counts
+        index = np.arange(record.size) - np.repeat(firsts, counts) + 1
+        is_null = alt.is_null().to_numpy(zero_copy_only=False)[record]
+        one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
+        return _Alts(record, index, one_row_each, one_each=False)
+
+    def of_record(self, column: Any) -> Any:
+        """A column of the records, as one of the ALTs."""
+        return column if self.one_each else column.take(pa.array(self.record))
 
 
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+def _alt_offset(records: pa.Table, alts: _Alts) -> Rows | int:
+    """ALTs of the same input record that stand before: more than 0 where it was looked up at several sites."""
+    if "alt_offset" not in records.column_names:
+        return 0
+    return np.asarray(records["alt_offset"], dtype=np.int64)[alts.record]
 
 
-def effect_of_alts(
-    records: pa.Table, record: Int64[np.ndarray, " rows"], alt: pa.Array, *, declares_ref: bool
-) -> pa.Array:
+def _is_placeholder(identifier: pa.ChunkedArray) -> pa.ChunkedArray:
+    written = pa.array(["", ".", "NA", "#NA"])
+    return pc.fill_null(pc.is_in(identifier, written), False)
+
+
+def _effect(records: pa.Table, alts: _Alts, *, declares_ref: bool) -> pa.Array:
     """1 where the row's ALT is the effect allele, -1 where its REF is, null where none or another is named.
 
-    Args:
-        records: with the column effect where the file has one.
-        record: row of `records` of each ALT.
-        alt: of each row.
-        declares_ref: if not, ALT is the effect allele by the format's rule.
+    Where REF is not declared, ALT is the effect allele by the format's rule.
     """
+    size = alts.record.size
     if not declares_ref:
-        return pa.repeat(pa.scalar(1, pa.int8()), record.size)
+        return pa.repeat(pa.scalar(1, pa.int8()), size)
     if "effect" not in records.column_names:
-        return pa.nulls(record.size, pa.int8())
-    named = pc.ascii_upper(records["effect"].take(pa.array(record)))
-    is_alt = pc.equal(named, pc.ascii_upper(alt))
-    is_ref = pc.equal(named, pc.ascii_upper(records["ref"].take(pa.array(record))))
+        return pa.nulls(size, pa.int8())
+    rows = pa.array(alts.record)
+    named = pc.ascii_upper(records["effect"].take(rows))
+    is_alt = pc.equal(named, pc.ascii_upper(alts.alt))
+    is_ref = pc.equal(named, pc.ascii_upper(records["ref"].take(rows)))
     conditions = pc.make_struct(pc.fill_null(is_alt, False), pc.fill_null(is_ref, False))
-    sign = pc.case_when(
-        conditions, pa.scalar(1, pa.int8()), pa.scalar(-1, pa.int8()), pa.scalar(None, pa.int8())
-    )
+    plus, minus, none = (pa.scalar(sign, pa.int8()) for sign in (1, -1, None))
+    sign = pc.case_when(conditions, plus, minus, none)
     return sign.combine_chunks() if isinstance(sign, pa.ChunkedArray) else sign
 
 
-def passed(records: pa.Table) -> pa.ChunkedArray:
+def _passed(records: pa.Table) -> pa.ChunkedArray:
     """Whether FILTER is PASS or `.`; null where the records have no such column."""
     if "filter" not in records.column_names:
         return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
     return pc.is_in(records["filter"], pa.array(["PASS", ".", ""]))
 
 
-def frequency_of_alts(
-    records: pa.Table, record: Int64[np.ndarray, " rows"], alt_index: Int64[np.ndarray, " rows"]
-) -> pa.Array:
+def _frequency(records: pa.Table, alts: _Alts) -> pa.Array:
     """Frequency of each ALT: the file's column, else INFO's AF, MAF, or AC / AN; null where there is none.
 
-    Args:
-        records: with the columns frequency or info where the file has them and they were asked for.
-        record: row of `records` of each ALT.
-        alt_index: the ALT's place in its record, from 1.
+    Null, too, where neither column was asked of the reader.
     """
     if "frequency" in records.column_names:
-        return _numbers_of_alts(records["frequency"], record, alt_index)
+        return _numbers_of_alts(records["frequency"], alts)
     if "info" not in records.column_names:
-        return pa.nulls(record.size, pa.float64())
+        return pa.nulls(alts.record.size, pa.float64())
     info = records["info"]
-    found = _numbers_of_alts(_info(info, "AF"), record, alt_index)
-    if found.null_count:
-        found = pc.coalesce(found, _numbers_of_alts(_info(info, "MAF"), record, alt_index))
-    if found.null_count:
-        count = _numbers_of_alts(_info(info, "AC"), record, alt_index)
-        total = _numbers_of_alts(_info(info, "AN"), record, alt_index)
+    frequency = _numbers_of_alts(_info_value(info, "AF"), alts)
+    if frequency.null_count:
+        frequency = pc.coalesce(frequency, _numbers_of_alts(_info_value(info, "MAF"), alts))
+    if frequency.null_count:
+        count = _numbers_of_alts(_info_value(info, "AC"), alts)
+        total = _numbers_of_alts(_info_value(info, "AN"), alts)
         total = pc.if_else(pc.equal(total, 0.0), None, total)
-        found = pc.coalesce(found, pc.divide(count, total))
-    return found
+        frequency = pc.coalesce(frequency, pc.divide(count, total))
+    return frequency
 
 
-def _info(info: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
-    """The value of a key of INFO."""
+def _info_value(info: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
     return pc.struct_field(pc.extract_regex(info, rf"(?:^|;){key}=(?P<value>[^;]*)"), "value")
 
 
-def _numbers_of_alts(
-    text: pa.ChunkedArray, record: Int64[np.ndarray, " rows"], alt_index: Int64[np.ndarray, " rows"]
-) -> pa.Array:
-    """The number that belongs to each ALT: of a list its own, of a single one that."""
+def _numbers_of_alts(text: pa.ChunkedArray, alts: _Alts) -> pa.Array:
+    """The number that belongs to each ALT: of a list its own, of a single one that.
+
+    Of "0.1,0.2" the second ALT has 0.2; of "0.4" every ALT has 0.4; of "0.1,0.2" a third ALT has none.
+    """
     lists = pc.split_pattern(pc.fill_null(text, ""), ",")
-    lists = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    if isinstance(lists, pa.ChunkedArray):
+        lists = lists.combine_chunks()
     counts = np.asarray(pc.list_value_length(lists), dtype=np.int64)
-    firsts = (np.cumsum(counts) - counts)[record]
-    own = np.where(counts[record] == 1, 0, alt_index - 1)
-    index = pa.array(firsts + own, mask=own >= counts[record])
-    cells = pc.list_flatten(lists).take(index)
-    plain = pc.if_else(pc.fill_null(pc.match_substring_regex(cells, _NUMBER), False), cells, None)
-    return pc.cast(plain, pa.float64())
+    firsts = np.cumsum(counts) - counts
+    count = counts[alts.record]
+    own = np.where(count == 1, 0, alts.index - 1)
+    cell = pa.array(firsts[alts.record] + own, mask=own >= count)
+    cells = pc.list_flatten(lists).take(cell)
+    is_number = pc.fill_null(pc.match_substring_regex(cells, _NUMBER), False)
+    return pc.cast(pc.if_else(is_number, cells, None), pa.float64())

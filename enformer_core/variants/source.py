@@ -3,7 +3,7 @@
     source = open_source(path)              # looks at the beginning only
     for alleles in source.batches(): ...    # tables of RAW_SCHEMA, whole records
 
-Knows which reader belongs to which content. Does not know the genome.
+Knows how a header tells place and alleles, and where identifiers are looked up. Does not know the genome.
 """
 
 import re
@@ -15,20 +15,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
-from enformer_core.variants.formats.bcf import BcfFile
-from enformer_core.variants.formats.compression import is_bcf
-from enformer_core.variants.formats.detect import NAMED_ALLELES
-from enformer_core.variants.formats.headers import VCF_COLUMNS, Columns, listed
-from enformer_core.variants.formats.parquet import ParquetRecords, is_parquet
-from enformer_core.variants.formats.text import DelimitedFile
-from enformer_core.variants.input_files import InputFile, check_file, expand_inputs, input_names
-from enformer_core.variants.parse import Reading, to_alleles
+from enformer_core.variants.formats.columns import listed
+from enformer_core.variants.formats.detect import open_reader
+from enformer_core.variants.formats.headers import NAMED_ALLELES
+from enformer_core.variants.formats.reader import Columns, Header, RecordReader
+from enformer_core.variants.input_files import (
+    InputFile,
+    check_file,
+    expand_inputs,
+    input_names,
+)
+from enformer_core.variants.parse import ParseRules, to_alleles
 from enformer_core.variants.rsids import Sites
 
 BATCH_ROWS = 1 << 17
 
 DETAILS = ("frequency", "filter", "info")
 """What filters ask for beside place and alleles."""
+
+_RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
 
 
 @dataclass(frozen=True)
@@ -38,26 +43,43 @@ class Source:
     Attributes:
         path: the file.
         name: what its rows carry as `input_file`.
-        format: what it was found to be, for people.
-        declares_ref: whether the format says which allele is REF.
-        header_contigs: contigs and lengths in bp that its header declares; None where it declares none.
-        columns: where things are.
-        reading: how its records are understood.
         reader: of its records.
-        named_alleles: whether identifiers hold place and alleles.
+        header: what its beginning says; where identifiers are looked up, contigs are those of the sites' file.
+        rules: how its records are understood.
         sites: where identifiers are looked up.
     """
 
     path: Path
     name: str
-    format: str
-    declares_ref: bool
-    header_contigs: Mapping[str, int] | None
-    columns: Columns
-    reading: Reading
-    reader: DelimitedFile | ParquetRecords | BcfFile
-    named_alleles: bool = False
+    reader: RecordReader
+    header: Header
+    rules: ParseRules
     sites: "Source | None" = None
+
+    @property
+    def format(self) -> str:
+        """Name of the file's format, for people."""
+        return self.header.format
+
+    @property
+    def columns(self) -> Columns:
+        """Where the file's own columns are."""
+        return self.header.columns
+
+    @property
+    def header_contigs(self) -> Mapping[str, int] | None:
+        """Contigs and lengths in bp that a header declares; None where it declares none."""
+        return self.header.contigs
+
+    @property
+    def declares_ref(self) -> bool:
+        """Whether the format says which allele is REF."""
+        return self.rules.declares_ref
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file says of each variant where it is and what its alleles are."""
+        return self.header.named_alleles or (self.columns.has_place and self.columns.has_alleles)
 
     def batches(self, *, rows: int = BATCH_ROWS, details: bool = False) -> Iterator[pa.Table]:
         """Alleles of RAW_SCHEMA in the file's order, whole records together.
@@ -69,51 +91,61 @@ class Source:
         Raises:
             InputError: when the file is damaged.
         """
-        looked_up = None if self.sites is None else self._look_up(self.sites)
-        for records in _gathered(self.records(DETAILS if details else ()), rows):
-            whole = (
-                records
-                if looked_up is None
-                else looked_up.fill(records, has_alleles=self.columns.has_alleles)
-            )
-            yield self.alleles_of(whole)
+        known_sites = None if self.sites is None else self._read_sites(self.sites)
+        has_alleles = self.columns.has_alleles
+        for records in _rebatched(self.records(DETAILS if details else ()), rows):
+            if known_sites is None:
+                yield self.alleles_of(records)
+            else:
+                yield self.alleles_of(known_sites.fill(records, has_alleles=has_alleles))
 
     def alleles_of(self, records: pa.Table) -> pa.Table:
         """Alleles of records that have places and alleles."""
-        return to_alleles(records, self.name, self.reading)
+        return to_alleles(records, self.name, self.rules)
 
     def records(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
-        """Records as the reader cuts them: columns of text; see `DelimitedFile.blocks`."""
+        """All records as columns of text (see `RecordReader`), place and alleles taken out of identifiers.
+
+        Raises:
+            InputError: when the file cannot be read, or is damaged.
+        """
         try:
-            for block in self.reader.blocks((*self.needed_roles, *roles)):
-                yield self.completed(block)
+            for block in self.reader.blocks((*self._needed_roles, *roles)):
+                yield self._completed(block)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
 
+    def sample(self, probes: int) -> Iterator[pa.Table]:
+        """Records, as `records` gives them, from about so many places after the file's beginning.
+
+        None where the file cannot be entered there, and none of files that only name their variants: a look-up of each
+        would read all sites.
+        """
+        if self.sites is None:
+            for block in self.reader.sample(self._needed_roles, probes=probes):
+                yield self._completed(block)
+
     @property
-    def needed_roles(self) -> tuple[str, ...]:
+    def _needed_roles(self) -> tuple[str, ...]:
         """Columns beside place and alleles that understanding a record takes."""
         return tuple(role for role in ("end", "effect", "risk") if role in self.columns.index)
 
-    def completed(self, records: pa.Table) -> pa.Table:
-        """A reader's records, with what one column says in the place of another."""
-        return _with_effect(_with_named_alleles(records) if self.named_alleles else records)
+    def _completed(self, records: pa.Table) -> pa.Table:
+        if self.header.named_alleles:
+            records = _with_named_alleles(records)
+        return _with_effect(records)
 
-    def _look_up(self, sites: "Source") -> Sites:
-        ids = pc.unique(pa.chunked_array([pa.array([], pa.string()), *self._ids()]))
+    def _read_sites(self, sites: "Source") -> Sites:
+        blocks = [pc.unique(block["id"]) for block in self.records()]
+        ids = pc.unique(pa.chunked_array([pa.array([], pa.string()), *blocks]))
         return Sites.read(sites.records(), ids, sites.name)
-
-    def _ids(self) -> Iterator[pa.Array]:
-        for block in self.records():
-            yield pc.unique(block["id"])
 
 
 def open_source(path: Path, *, sites: Path | None = None, name: str | None = None) -> Source:
     """Find out what a file of variants is. Only its beginning is read.
 
     Args:
-        path: VCF, BCF, .pvar, .bim, summary statistics, BED-like, delimited text, Parquet, or a list of names; text
-            plain, gzip or bgzip.
+        path: a file in one of the formats of `detect.READERS`, or a list of names; text plain, gzip or bgzip.
         sites: a file with identifiers, places and alleles, for inputs that name their variants without saying where
             they are or what their alleles are.
         name: what the rows carry as `input_file`; by default the file's name.
@@ -122,36 +154,40 @@ def open_source(path: Path, *, sites: Path | None = None, name: str | None = Non
         InputError: when the file is missing, empty, damaged, no variant file, or needs `sites`.
     """
     check_file(path)
-    try:
-        source = _open(path, name or path.name)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if source.named_alleles or (source.columns.has_place and source.columns.has_alleles):
+    reader = open_reader(path)
+    header = reader.header
+    rules = ParseRules(
+        declares_ref=header.columns.declares_ref,
+        one_based=header.columns.one_based_start,
+        separator=header.separator,
+    )
+    source = Source(path, name or path.name, reader, header, rules)
+    if source.is_complete:
         return source
-    if sites is None:
-        if source.columns.has_place or not _ids_hold_alleles(source):
-            raise InputError(_needs_sites(source))
+    if sites is not None:
+        return _with_sites(source, open_source(sites))
+    if not source.columns.has_place and _ids_hold_alleles(source):
         return replace(
             source,
-            named_alleles=True,
-            declares_ref=True,
-            reading=replace(source.reading, declares_ref=True),
+            header=replace(header, named_alleles=True),
+            rules=replace(rules, declares_ref=True),
         )
-    known = open_source(sites)
-    if "id" not in known.columns.index:
+    raise InputError(_needs_sites(source))
+
+
+def _with_sites(source: Source, sites: Source) -> Source:
+    """A file that names its variants, understood as the sites are; its own alleles' order counts if it has them."""
+    if "id" not in sites.columns.index:
         raise InputError(
-            f"{sites}: has no column of identifiers to look variants up by. Give sites with rsIDs."
+            f"{sites.path}: has no column of identifiers to look variants up by. Give sites with rsIDs."
         )
-    declares_ref = source.declares_ref if source.columns.has_alleles else known.declares_ref
-    one_based = replace(
-        known.reading, declares_ref=declares_ref, separator=source.reading.separator
-    )
+    declares_ref = source.declares_ref if source.columns.has_alleles else sites.declares_ref
+    separator = source.rules.separator
     return replace(
         source,
-        sites=known,
-        declares_ref=declares_ref,
-        reading=one_based,
-        header_contigs=known.header_contigs,
+        sites=sites,
+        header=replace(source.header, contigs=sites.header_contigs),
+        rules=replace(sites.rules, declares_ref=declares_ref, separator=separator),
     )
 
 
@@ -169,83 +205,42 @@ def open_sources(paths: Sequence[Path | InputFile], *, sites: Path | None = None
     ]
 
 
-def _open(path: Path, name: str) -> Source:
-    if is_parquet(path):
-        parquet = ParquetRecords.open(path)
-        return _source(path, name, "Parquet", parquet.columns, parquet)
-    if is_bcf(path):
-        bcf = BcfFile.open(path)
-        return replace(
-            _source(path, name, "BCF", Columns(VCF_COLUMNS), bcf), header_contigs=bcf.header_contigs
-        )
-    text = DelimitedFile.open(path)
-    layout = text.layout
-    source = _source(path, name, layout.format, layout.columns, text)
-    return replace(
-        source,
-        header_contigs=layout.header_contigs,
-        named_alleles=layout.named_alleles,
-        reading=replace(source.reading, separator=layout.separator),
-    )
-
-
-def _source(
-    path: Path,
-    name: str,
-    kind: str,
-    columns: Columns,
-    reader: DelimitedFile | ParquetRecords | BcfFile,
-) -> Source:
-    reading = Reading(declares_ref=columns.declares_ref, one_based=columns.one_based_start)
-    return Source(
-        path=path,
-        name=name,
-        format=kind,
-        declares_ref=columns.declares_ref,
-        header_contigs=None,
-        columns=columns,
-        reading=reading,
-        reader=reader,
-    )
-
-
 def _needs_sites(source: Source) -> str:
-    columns = source.columns
-    what = (
-        "places"
-        if not columns.has_place
-        else "alleles"
-        if "alt" not in columns.index
-        else "a second allele"
-    )
-    if not columns.has_place and not columns.has_alleles:
-        what = "places and alleles"
-    has = f" It has {listed(columns.names)}." if columns.names else ""
+    names = source.columns.names
+    has = f" It has {listed(names)}." if names else ""
     return (
-        f"{source.path}: {source.format}, without {what}. Give a file with identifiers, places and alleles by --sites, "
-        f"for example dbSNP's VCF of your assembly or the .bim.{has}"
+        f"{source.path}: {source.format}, without {_lacks(source.columns)}. Give a file with identifiers, places and "
+        f"alleles by --sites, for example dbSNP's VCF of your assembly or the .bim.{has}"
     )
 
 
-def _gathered(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same records in tables of at most `rows`, small ones joined."""
+def _lacks(columns: Columns) -> str:
+    if not columns.has_place:
+        return "places" if columns.has_alleles else "places and alleles"
+    return "a second allele" if "alt" in columns.index else "alleles"
+
+
+def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same records in tables of at most `rows`, small ones joined until they are half of that."""
     waiting: list[pa.Table] = []
-    held = 0
+    waiting_rows = 0
     for block in blocks:
         waiting.append(block)
-        held += block.num_rows
-        if held < rows // 2:
+        waiting_rows += block.num_rows
+        if waiting_rows < rows // 2:
             continue
-        together = pa.concat_tables(waiting)
-        yield from (together.slice(first, rows) for first in range(0, held, rows))
-        waiting, held = [], 0
-    if held:
+        joined = pa.concat_tables(waiting)
+        yield from (joined.slice(first, rows) for first in range(0, waiting_rows, rows))
+        waiting = []
+        waiting_rows = 0
+    if waiting_rows:
         yield pa.concat_tables(waiting)
 
 
 def _ids_hold_alleles(source: Source) -> bool:
     """Whether the first identifier is one of NAMED_ALLELES."""
-    first = next((block["id"][0].as_py() for block in source.records() if block.num_rows), None)
+    blocks = (block for block in source.records() if block.num_rows)
+    first = next((block["id"][0].as_py() for block in blocks), None)
     return re.fullmatch(NAMED_ALLELES, first or "") is not None
 
 
@@ -262,13 +257,7 @@ def _with_named_alleles(records: pa.Table) -> pa.Table:
 
 def _with_effect(records: pa.Table) -> pa.Table:
     """Where the file has identifiers with a risk allele, rs1-A: the allele as the column effect."""
-    if "risk" not in records.column_names:
+    if "risk" not in records.column_names or "effect" in records.column_names:
         return records
-    alleles = pc.struct_field(
-        pc.extract_regex(records["risk"], r"-(?P<allele>[ACGTacgt]+)\s*$"), "allele"
-    )
-    return (
-        records.append_column("effect", alleles)
-        if "effect" not in records.column_names
-        else records
-    )
+    allele = pc.struct_field(pc.extract_regex(records["risk"], _RISK_ALLELE), "allele")
+    return records.append_column("effect", allele)

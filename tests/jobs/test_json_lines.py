@@ -47,11 +47,6 @@ class NoBlocks:
         pass
 
 
-class SilentPool:
-    def report(self, name, value):
-        pass
-
-
 @pytest.fixture
 def stream():
     return io.StringIO()
@@ -84,7 +79,7 @@ def of_events(stream, *events, total=20, done_before=0):
     show = JsonLines(Count(total, "alleles", done_before), stream, now=Clock())
     with show, Watch(show, NoBlocks()) as watch:
         for event in events:
-            watch.see(event, SilentPool())
+            watch.see(event)
 
 
 def done(number, rows=5, audits=(), found=0):

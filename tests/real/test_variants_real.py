@@ -11,10 +11,10 @@ import pytest
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.assembly_check import check_assembly
-from enformer_core.variants.harmonise import place_alleles
-from enformer_core.variants.readers import describe_inputs, read_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.source import open_source
 from tests.support.bcftools import norm, read_text
+from tests.support.variants import count_records, read_alleles
 
 MAX_ALLELE_BP = 10_000
 GRCH38 = "reference/grch38.chr20_and_21_10M.fa.gz"
@@ -71,7 +71,7 @@ def body(path):
 
 
 @pytest.fixture
-def place_file(data_dir):
+def harmonise_file(data_dir):
     """Source and placed alleles of a file."""
 
     def call(file, fasta, sites=None, **how):
@@ -79,12 +79,11 @@ def place_file(data_dir):
         genome = Genome(data_dir / fasta)
         check = check_assembly(source, genome, allow_mismatch=True, **how)
         raw = read_alleles([data_dir / file], sites=None if sites is None else data_dir / sites)
-        placed = place_alleles(
+        placed = harmonise_alleles(
             raw,
             genome,
             max_allele_bp=MAX_ALLELE_BP,
             allow_swapped=check.allow_swapped,
-            refuse_wrong_genome=False,
         )
         return source, check, placed
 
@@ -92,11 +91,11 @@ def place_file(data_dir):
 
 
 @pytest.mark.parametrize("case", FILES, ids=lambda case: Path(case[0]).name)
-def test_every_record_is_answered(data_dir, place_file, case):
+def test_every_record_is_answered(data_dir, harmonise_file, case):
     kind, records, statuses, flags = FILES[case]
-    source, _, placed = place_file(*case)
+    source, _, placed = harmonise_file(*case)
     assert source.format == kind
-    assert describe_inputs([data_dir / case[0]], placed)[0]["records"] == records
+    assert count_records(placed) == {source.name: records}
     assert Counter(placed["status"].to_pylist()) == statuses
     assert Counter(flag for row in placed["flags"].to_pylist() for flag in row) == flags
     assert list(dict.fromkeys(placed["input_line"].to_pylist())) == [
@@ -123,8 +122,8 @@ def test_rows_keep_what_the_line_says(data_dir, file):
     [(THOUSAND, THOUSAND_FASTA), (RSIDS, GRCH38), (COHORT, GRCH38)],
     ids=lambda name: Path(name).name,
 )
-def test_alleles_are_those_of_bcftools(data_dir, place_file, file, fasta):
-    _, _, placed = place_file(file, fasta)
+def test_alleles_are_those_of_bcftools(data_dir, harmonise_file, file, fasta):
+    _, _, placed = harmonise_file(file, fasta)
     rows = [row for row in placed.to_pylist() if row["status"] == "ok"]
     ours = Counter((row["chrom"], row["start"], row["ref"], row["alt"]) for row in rows)
     theirs = Counter(
@@ -138,8 +137,8 @@ def test_alleles_are_those_of_bcftools(data_dir, place_file, file, fasta):
     )  # some were not in their normal form
 
 
-def test_the_cases_of_bcftools_own_test(data_dir, place_file):
-    _, _, placed = place_file("normalisation/norm.vcf", "normalisation/norm.fa")
+def test_the_cases_of_bcftools_own_test(data_dir, harmonise_file):
+    _, _, placed = harmonise_file("normalisation/norm.vcf", "normalisation/norm.fa")
     ours = Counter(
         (row["chrom"], row["start"], row["ref"], row["alt"])
         for row in placed.to_pylist()
@@ -164,10 +163,10 @@ def test_the_cases_of_bcftools_own_test(data_dir, place_file):
     assert published <= set(ours)
 
 
-def test_effects_turn_with_the_alleles(data_dir, place_file):
+def test_effects_turn_with_the_alleles(data_dir, harmonise_file):
     """A1 of the summary statistics and of the .bim are two effect alleles of the same sites."""
-    _, _, bim = place_file(BIM, GRCH37_CHR22)
-    _, _, stats = place_file(SUMSTATS, GRCH37_CHR22, BIM)
+    _, _, bim = harmonise_file(BIM, GRCH37_CHR22)
+    _, _, stats = harmonise_file(SUMSTATS, GRCH37_CHR22, BIM)
     for one, other in zip(bim.to_pylist(), stats.to_pylist(), strict=True):
         assert [one[name] for name in ("id", "start", "ref", "alt")] == [
             other[name] for name in ("id", "start", "ref", "alt")
@@ -182,15 +181,13 @@ def test_effects_turn_with_the_alleles(data_dir, place_file):
     assert differ == 764
 
 
-def test_swapped_columns_stop_and_go_on_when_allowed(data_dir, place_file):
+def test_swapped_columns_stop_and_go_on_when_allowed(data_dir, harmonise_file):
     flipped = "variants/baskerville_eqtl_flip.vcf"
     source, genome = open_source(data_dir / flipped), Genome(data_dir / HG38_CHR1)
     with pytest.raises(InputError, match=r"0\.0% of 8.*look swapped: 100\.0%.*--allow-swapped"):
         check_assembly(source, genome)
-    with pytest.raises(InputError, match=r"0 of 8 REF.*REF and ALT in this order"):
-        place_alleles(read_alleles([data_dir / flipped]), genome, max_allele_bp=MAX_ALLELE_BP)
-    _, _, swapped = place_file(flipped, HG38_CHR1, allow_swapped=True)
-    _, _, right = place_file("variants/baskerville_eqtl.vcf", HG38_CHR1)
+    _, _, swapped = harmonise_file(flipped, HG38_CHR1, allow_swapped=True)
+    _, _, right = harmonise_file("variants/baskerville_eqtl.vcf", HG38_CHR1)
     same = ["id", "chrom", "start", "ref", "alt", "status"]
     assert swapped.select(same) == right.select(same)
     assert swapped["effect_sign"].to_pylist() == [-1] * 8

@@ -6,14 +6,14 @@ import random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from Bio import bgzf
 
 from enformer_core.errors import InputError
-from enformer_core.genome.assemblies import different_lengths, known_build
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants import assembly_check
 from enformer_core.variants.assembly_check import check_assemblies, check_assembly, sample_alleles
-from enformer_core.variants.source import open_source
+from enformer_core.variants.formats import compression
+from enformer_core.variants.source import open_source, open_sources
+from tests.support.bgzf import write_bgzf
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
 
@@ -122,7 +122,7 @@ def test_without_declared_order_either_allele_counts(genome, tmp_path):
         "".join(f"{chrom}\trs{pos}\t0\t{pos}\t{a1}\t{a2}\n" for chrom, pos, a1, a2 in HALF)
     )
     check = check_assembly(open_source(path), genome)
-    assert (check.matching, check.rate("ref"), check.rate("alt")) == (1.0, 0.5, 0.5)
+    assert (check.matching, check.ref_rate, check.alt_rate) == (1.0, 0.5, 0.5)
     path.write_text(
         "".join(
             f"{chrom}\trs{pos}\t0\t{pos}\t{a1}\t{a2}\n" for chrom, pos, a1, a2 in records(OTHER)
@@ -190,23 +190,12 @@ def test_a_contig_of_which_nothing_can_be_looked_up_is_noted(genome, source_of):
     assert (check.checked, check.matching) == (LENGTH_BP, 1.0)
 
 
-def test_builds_by_length():
-    assert known_build({"chr20": 64444167, "chr21": 5}) == "GRCh38 (hg38)"
-    assert known_build({"NC_000020.10": 63025520}) == "GRCh37 (hg19)"
-    assert known_build({"chr1": 195154279}) == "GRCm39 (mm39)"
-    assert known_build({"1": 7, "CP068258.2": 66210255}) == "T2T-CHM13v2.0"
-    assert known_build({"chr1": 7}) is None
-    assert known_build({"chr20": 64444167, "chr21": 48129895}) is None
-    assert different_lengths({"1": 5, "2": 6, "9": 1}, {"chr1": 5, "chr2": 7}) == {"2": (6, 7)}
-
-
 @pytest.mark.parametrize("kind", ["plain", "bgzf", "gzip", "parquet"])
 def test_a_sample_sees_all_of_a_large_file_where_it_can_be_entered(tmp_path, monkeypatch, kind):
     text = HEADER + "".join(f"chr{1 + pos // 30_000}\t{pos}\t.\tA\tC\n" for pos in range(1, 90_000))
     path = tmp_path / "x"
     if kind == "bgzf":
-        with bgzf.BgzfWriter(path) as file:
-            file.write(text)
+        write_bgzf(path, text.encode())
     elif kind == "parquet":
         columns = {
             "chrom": [f"chr{1 + pos // 30_000}" for pos in range(1, 90_000)],
@@ -221,10 +210,26 @@ def test_a_sample_sees_all_of_a_large_file_where_it_can_be_entered(tmp_path, mon
         )
     else:
         path.write_bytes(gzip.compress(text.encode()) if kind == "gzip" else text.encode())
-    monkeypatch.setattr(assembly_check, "_PROBE_BYTES", 1 << 15)
+    monkeypatch.setattr(compression, "PROBE_BYTES", 1 << 15)
     tables = list(sample_alleles(open_source(path), head_rows=1000, probes=20))
     assert tables[0].num_rows == 1000
     contigs = {name for table in tables for name in table["input_chrom"].to_pylist()}
     assert contigs == ({"chr1"} if kind == "gzip" else {"chr1", "chr2", "chr3"})
     assert all(table["status"].null_count == table.num_rows for table in tables)
     assert 1000 < sum(table.num_rows for table in tables) < 90_000 or kind == "gzip"
+
+
+def test_each_file_is_judged_alone(genome, tmp_path):
+    rows = {"good.vcf": records(), "other.vcf": [(f"scaffold_{i}", 5, "A", "G") for i in range(9)]}
+    rows["shifted.vcf"] = records(first=2)[:399]
+    for name, lines in rows.items():
+        body = "".join(f"{chrom}\t{pos}\t.\t{ref}\t{alt}\n" for chrom, pos, ref, alt in lines)
+        (tmp_path / name).write_text(HEADER + body)
+    refusals = {
+        "other.vcf": r"shares no contig with toy\.fa.*scaffold_0.*the genome has chr1, chr2",
+        "shifted.vcf": "of 399 sampled REF alleles",
+    }
+    for bad, message in refusals.items():
+        sources = open_sources([tmp_path / "good.vcf", tmp_path / bad])
+        with pytest.raises(InputError, match=rf"^{bad}: .*{message}"):
+            check_assemblies(sources, genome)

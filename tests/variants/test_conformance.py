@@ -12,7 +12,7 @@ import pytest
 
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.source import open_source
 from tests.support.bcftools import read_text
 
@@ -89,9 +89,7 @@ def outcome(path):
     except pa.ArrowInvalid:  # no table to join: no records
         return [], set()
     names = [name for name in raw["input_chrom"].unique().to_pylist() if name]
-    placed = place_alleles(
-        raw, Unknown(names), max_allele_bp=1000, refuse_wrong_genome=False
-    ).to_pylist()
+    placed = harmonise_alleles(raw, Unknown(names), max_allele_bp=1000).to_pylist()
     odd = {row["status"] + (f": {row['reason']}" if row["reason"] else "") for row in placed}
     return placed, odd - {"ref_mismatch"}
 

@@ -16,7 +16,7 @@ from Bio import bgzf
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.assembly_check import check_assembly
-from enformer_core.variants.harmonise import place_alleles
+from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.source import open_source
 from enformer_core.variants.table import PLACED_SCHEMA, Status
 from tests.support.bcftools import read_text
@@ -127,7 +127,7 @@ def packed(text, random):
 def body_lines(text, source):
     """Numbers of the lines that are records: all that are not empty, from where they begin."""
     begin = source.reader.layout.body_line
-    is_space = source.reader.layout.separator == "space"
+    is_space = source.reader.header.separator == "space"
     text = text.removeprefix(b"\xef\xbb\xbf")
     lines = enumerate((text if text.endswith(b"\n") else text + b"\n").split(b"\n")[:-1], start=1)
     without_end = ((number, line[:-1] if line.endswith(b"\r") else line) for number, line in lines)
@@ -161,9 +161,7 @@ def check(path, text, genome, is_damaged):
         names_file(path, error)
     alleles = [0]
     for raw in tables:
-        placed = place_alleles(
-            raw, genome, max_allele_bp=50, allow_swapped=True, refuse_wrong_genome=False
-        )
+        placed = harmonise_alleles(raw, genome, max_allele_bp=50, allow_swapped=True)
         assert placed.schema == PLACED_SCHEMA
         assert placed.num_rows == raw.num_rows
         assert set(placed["status"].to_pylist()) <= set(Status)

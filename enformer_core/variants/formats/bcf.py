@@ -1,56 +1,88 @@
-"""Records of a BCF file, with the same columns as those of a text file; the line is the record, counted from 1.
+"""Records of a BCF file; the line is the record, counted from 1.
 
-Reads through pysam, which is an extra: BCF is the one format that needs a library of its own. Does not know what an
-allele is.
+Reads through pysam, which is an extra: BCF is the one format that needs a library of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from enformer_core.errors import InputError
+from enformer_core.variants.formats.compression import GZIP_MAGIC
+from enformer_core.variants.formats.reader import (
+    TEXT_COLUMNS,
+    VCF_COLUMNS,
+    Columns,
+    Header,
+    whole_records,
+)
 
 _BLOCK_ROWS = 1 << 14
 
+_MAGIC = b"BCF"
+
+_FREQUENCY_KEYS = ("AF", "MAF", "AC", "AN")
+
 
 @dataclass(frozen=True)
-class BcfFile:
+class BcfReader:
     """A BCF file."""
 
     path: Path
-    header_contigs: Mapping[str, int] | None
+    header: Header
 
     @staticmethod
-    def open(path: Path) -> "BcfFile":
-        """Look at the header.
+    def sniff(path: Path) -> "BcfReader | None":
+        """Open the file if it begins as BCF does, compressed or not.
 
         Raises:
             InputError: when pysam is not installed, or the file is damaged.
         """
-        pysam = _pysam(path)
-        with _opened(pysam, path) as file:
-            lengths = {
-                name: contig.length for name, contig in file.header.contigs.items() if contig.length
-            }
-        return BcfFile(path, lengths or None)
+        if not _is_bcf(path):
+            return None
+        pysam = _import_pysam(path)
+        with _open(pysam, path) as file:
+            contigs = file.header.contigs.items()
+            lengths = {name: contig.length for name, contig in contigs if contig.length}
+        return BcfReader(path, Header("BCF", Columns(VCF_COLUMNS), contigs=lengths or None))
 
     def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
-        """Blocks of records as `DelimitedFile.blocks` gives them."""
-        pysam = _pysam(self.path)
-        with _opened(pysam, self.path) as file:
-            records, line = _records(file, self.path), 1
-            while block := [_cells(record, roles) for record in islice(records, _BLOCK_ROWS)]:
-                yield _table(block, roles, line)
+        """All records; see `RecordReader.blocks`."""
+        details = tuple(role for role in ("filter", "info") if role in roles)
+        pysam = _import_pysam(self.path)
+        with _open(pysam, self.path) as file:
+            records = _records(file, self.path)
+            line = 1
+            while block := [_cells(record, details) for record in islice(records, _BLOCK_ROWS)]:
+                yield _table(block, details, line)
                 line += len(block)
 
+    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+        """Nothing: without an index BCF is read from its beginning only."""
+        del roles, probes
+        return iter(())
 
-def _pysam(path: Path) -> ModuleType:
+
+def _is_bcf(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith(_MAGIC):
+        return True
+    if not head.startswith(GZIP_MAGIC):
+        return False
+    try:
+        with pa.input_stream(str(path), compression="gzip") as stream:
+            return bool(stream.read(len(_MAGIC)) == _MAGIC)
+    except OSError:
+        return False  # damaged: reading it as text says so
+
+
+def _import_pysam(path: Path) -> ModuleType:
     try:
         import pysam  # noqa: PLC0415 - an extra
     except ImportError:
@@ -63,7 +95,7 @@ def _pysam(path: Path) -> ModuleType:
     return module
 
 
-def _opened(pysam: ModuleType, path: Path) -> Any:
+def _open(pysam: ModuleType, path: Path) -> Any:
     try:
         return pysam.VariantFile(str(path), drop_samples=True)
     except (OSError, ValueError) as error:
@@ -83,41 +115,30 @@ def _damaged(path: Path, error: Exception) -> InputError:
     )
 
 
-def _cells(record: Any, roles: tuple[str, ...]) -> tuple[str | None, ...]:
+def _cells(record: Any, details: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Text of TEXT_COLUMNS and of the details, as the same record has it in a VCF."""
     alts = ",".join(record.alts) if record.alts else None
     cells = [record.chrom, str(record.pos), record.id, record.ref, alts]
-    if "filter" in roles:
+    if "filter" in details:
         cells.append(";".join(record.filter.keys()) or ".")
-    if "info" in roles:
-        found = {key: record.info[key] for key in ("AF", "MAF", "AC", "AN") if key in record.info}
-        cells.append(";".join(f"{key}={_listed(value)}" for key, value in found.items()))
+    if "info" in details:
+        # all of INFO would cost most of the time; only frequencies are ever looked for
+        present = [key for key in _FREQUENCY_KEYS if key in record.info]
+        cells.append(";".join(f"{key}={_as_text(record.info[key])}" for key in present))
     return tuple(cells)
 
 
-def _listed(value: Any) -> str:
+def _as_text(value: Any) -> str:
     values = value if isinstance(value, tuple) else (value,)
     return ",".join("." if one is None else str(one) for one in values)
 
 
-def _table(block: list[tuple[str | None, ...]], roles: tuple[str, ...], line: int) -> pa.Table:
-    names = [
-        "chrom",
-        "pos",
-        "id",
-        "ref",
-        "alt",
-        *[role for role in ("filter", "info") if role in roles],
-    ]
-    columns = {
-        name: pa.array(cells, pa.string())
-        for name, cells in zip(names, zip(*block, strict=True), strict=True)
-    }
-    size = len(block)
-    return pa.table(
-        {
-            "line": np.arange(line, line + size),
-            "fields": np.full(size, 5),
-            "wanted": np.full(size, 5),
-            **columns,
-        }
-    )
+def _table(
+    block: list[tuple[str | None, ...]],
+    details: tuple[str, ...],
+    first_line: int,
+) -> pa.Table:
+    roles = (*TEXT_COLUMNS, *details)
+    columns = zip(roles, zip(*block, strict=True), strict=True)
+    cells = {role: pa.array(column, pa.string()) for role, column in columns}
+    return whole_records(cells, rows=len(block), first_line=first_line)

@@ -3,6 +3,7 @@
 Knows compression, magic numbers and line ends. Does not know columns.
 """
 
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,13 +19,26 @@ BLOCK_BYTES = 1 << 23
 
 HEAD_BYTES = 1 << 16
 
+PROBE_BYTES = 1 << 17
+"""Bytes that are read at one place of a sample: more than one BGZF block, and some lines at least."""
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+_PROBE_LINES = 1_000
+
 _TAB = 9
 
+# BGZF (SAM specification, section 4.1): gzip members of at most 64 KiB with an extra field BC, so that a file can be
+# entered at any of them; an empty member marks the end
+_BGZF_MAGIC = b"\x1f\x8b\x08\x04"
+_BGZF_HEAD_BYTES = 18
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+_GZIP_WINDOW_BITS = 31  # zlib's number for a gzip header, with the largest window
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 
-_GZIP = b"\x1f\x8b"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 _REFUSED = {
     b">": "a FASTA file, not variants. Give the genome with --genome.",
@@ -34,21 +48,6 @@ _REFUSED = {
     b"\x28\xb5\x2f\xfd": "compressed by zstd. Compress it by gzip: zstd -dc {name} | gzip > {stem}.gz",
     b"l\x1b": "PLINK genotypes. Give the .bim or .pvar file beside it.",
 }
-
-
-def is_bcf(path: Path) -> bool:
-    """Whether the file is BCF, compressed or not."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    if head[:3] == b"BCF":
-        return True
-    if head[:2] != _GZIP:
-        return False
-    try:
-        with pa.input_stream(str(path), compression="gzip") as stream:
-            return bool(stream.read(3) == b"BCF")
-    except OSError:
-        return False  # damaged: reading it as text says so
 
 
 def whole_lines(path: Path, *, block_bytes: int | None = None) -> Iterator[bytes]:
@@ -88,16 +87,16 @@ def _pieces(path: Path, block_bytes: int) -> Iterator[bytes]:
     """The file's text in pieces of any length, decompressed."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    compressed = head.startswith(_GZIP)
-    if compressed:
-        _check_bgzf_end(path, head)
-    with pa.input_stream(str(path), compression="gzip" if compressed else None) as stream:
-        first = True
+    is_gzip = head.startswith(GZIP_MAGIC)
+    if _is_bgzf(head):
+        _check_bgzf_end(path)
+    with pa.input_stream(str(path), compression="gzip" if is_gzip else None) as stream:
+        piece = _read(stream, path, block_bytes)
+        if not piece:
+            return
+        _check_text(piece[:HEAD_BYTES], path)
+        yield piece.removeprefix(_UTF8_BOM)
         while piece := _read(stream, path, block_bytes):
-            if first:
-                _check_text(piece[:HEAD_BYTES], path)
-                piece = piece.removeprefix(_UTF8_BOM)
-            first = False
             yield piece
 
 
@@ -112,10 +111,12 @@ def _read(stream: Any, path: Path, size: int) -> bytes:
     return piece
 
 
-def _check_bgzf_end(path: Path, head: bytes) -> None:
+def _is_bgzf(head: bytes) -> bool:
+    return head.startswith(_BGZF_MAGIC) and head[12:14] == b"BC"
+
+
+def _check_bgzf_end(path: Path) -> None:
     """A BGZF file that was cut between two of its blocks is valid gzip; only its end marker is missing."""
-    if head[3:4] != b"\x04" or head[12:14] != b"BC":
-        return
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - len(_BGZF_END), 0))
         if file.read() == _BGZF_END:
@@ -130,7 +131,7 @@ def _check_text(head: bytes, path: Path) -> None:
     for magic, message in _REFUSED.items():
         if head.startswith(magic):
             raise InputError(f"{path}: {message.format(name=path.name, stem=path.stem)}")
-    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+    if head.startswith(_UTF16_BOMS):
         raise InputError(
             f"{path}: text in UTF-16. Write it as UTF-8: iconv -f UTF-16 -t UTF-8 {path.name}"
         )
@@ -138,3 +139,57 @@ def _check_text(head: bytes, path: Path) -> None:
         raise InputError(
             f"{path}: a binary file, not variants. Give VCF, delimited text or Parquet."
         )
+
+
+def lines_at(path: Path, *, probes: int) -> bytes:
+    """Some whole lines from each of so many places spread over the file; none of gzip other than BGZF."""
+    with path.open("rb") as file:
+        head = file.read(_BGZF_HEAD_BYTES)
+    is_bgzf = _is_bgzf(head)
+    if head.startswith(GZIP_MAGIC) and not is_bgzf:
+        return b""
+    return b"".join(_probed_lines(path, probes, is_bgzf=is_bgzf))
+
+
+def _probed_lines(path: Path, probes: int, *, is_bgzf: bool) -> Iterator[bytes]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for number in range(1, probes + 1):
+            file.seek(size * number // (probes + 1))
+            content = file.read(PROBE_BYTES)
+            text = _inflated(content) if is_bgzf else content
+            # the place is within some line, and the bytes end within another
+            first = text.find(b"\n") + 1
+            end = text.rfind(b"\n") + 1
+            if 0 < first < end:
+                yield from text[first:end].splitlines(keepends=True)[:_PROBE_LINES]
+
+
+def _inflated(content: bytes) -> bytes:
+    """The text of the first whole BGZF blocks among these bytes, as much as a sample needs."""
+    at = content.find(_BGZF_MAGIC)
+    while at >= 0:
+        text = _inflated_from(content[at:])
+        if text:
+            return text
+        at = content.find(_BGZF_MAGIC, at + 1)
+    return b""
+
+
+def _inflated_from(content: bytes) -> bytes:
+    text = b""
+    try:
+        while (
+            content.startswith(_BGZF_MAGIC)
+            and len(text) < PROBE_BYTES
+            and text.count(b"\n") < _PROBE_LINES
+        ):
+            member = zlib.decompressobj(_GZIP_WINDOW_BITS)
+            piece = member.decompress(content)
+            if not member.eof:
+                break
+            text += piece
+            content = member.unused_data
+    except zlib.error:
+        pass  # the magic number by chance, inside a block
+    return text

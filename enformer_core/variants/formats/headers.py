@@ -1,38 +1,48 @@
-"""Which columns of a variant file hold the contig, position, alleles and identifier, found by their names.
+"""Names that programs write above the columns of variants, and the dialects of text that they make up.
 
-Knows the names that programs write; see docs/variants.md for the table. Not how a file is read.
+Three tables: NAMES says which names mean the same whoever wrote them; DIALECTS knows the programs that differ, and what
+a file with such a header is called; HEADLESS has the layouts without a header. docs/variants.md says the same in words.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from enformer_core.errors import InputError
+from enformer_core.variants.formats.reader import Columns
 
-REQUIRED = ("chrom", "pos", "ref", "alt")
-
-Role = Literal[
-    "chrom", "pos", "end", "id", "ref", "alt", "effect", "frequency", "filter", "info", "risk"
+Kind = Literal[
+    "chrom",
+    "pos",
+    "chrom_start",
+    "start",
+    "end",
+    "id",
+    "ref",
+    "alt",
+    "effect_allele",
+    "other_allele",
+    "frequency",
+    "filter",
+    "risk",
 ]
-"""What a column holds. `ref` and `alt` are the other and the effect allele where the order is not declared; `effect` is
-a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A."""
+"""What a name means. REF and ALT are declared by the format; of effect and other allele the genome has either."""
 
-VCF_COLUMNS: Mapping[str, int] = {
-    "chrom": 0,
-    "pos": 1,
-    "id": 2,
-    "ref": 3,
-    "alt": 4,
-    "filter": 6,
-    "info": 7,
-}
-"""The order that the VCF specification (section 1.4) fixes."""
+Tiers = tuple[tuple[str, ...], ...]
+"""Cleaned names: those of an earlier tier win over those of a later; two of one tier are a question to the user."""
 
-# Tiers of names: those of an earlier tier win over those of a later; two of one tier are a question to the user.
-_PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+NAMES: Mapping[Kind, Tiers] = {
     "chrom": (
         ("hm_chrom",),
-        ("chrom", "chr", "chromosome", "contig", "seqnames", "chrom_name", "chr_name"),
+        (
+            "chrom",
+            "chr",
+            "chromosome",
+            "contig",
+            "seqnames",
+            "chrom_name",
+            "chr_name",
+        ),
         ("chr_id", "hg38chrom", "hg19chrom"),
     ),
     "pos": (
@@ -61,72 +71,10 @@ _PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("chr_pos", "pos_start"),
         ("genpos",),  # regenie; in BOLT-LMM it is a genetic position, and BP is there too
     ),
-}
-
-_STARTS = (("chromstart", "chrom_start"), ("start",))
-
-_ENDS = (("chromend", "chrom_end", "end", "stop"),)
-
-_REF = (("ref", "reference"), ("ref_allele", "reference_allele", "refallele"))
-
-_ALT = (("alt", "alternate"), ("alt_allele", "alternate_allele", "altallele", "alternative_allele"))
-
-_EFFECT = (
-    ("hm_effect_allele",),
-    ("effect_allele", "ea", "effectallele", "tested_allele", "coded_allele", "effect_al"),
-    ("a1", "allele1", "allele_1", "alt1", "alleleb"),  # alleleB: SNPTEST
-)
-
-_OTHER = (
-    ("hm_other_allele",),
-    (
-        "other_allele",
-        "oa",
-        "nea",
-        "non_effect_allele",
-        "noneffect_allele",
-        "otherallele",
-        "noncoded_allele",
-        "neff_al",
-    ),
-    ("a2", "allele2", "allele_2", "allele0", "a0", "ax", "omitted", "allelea"),
-)
-
-_FREQUENCY = (
-    ("maf", "minor_allele_frequency", "minor_allele_freq"),
-    (
-        "effect_allele_frequency",
-        "hm_effect_allele_frequency",
-        "eaf",
-        "a1freq",
-        "a1_freq",
-        "alt_freqs",
-        "alt_freq",
-    ),
-    (
-        "af",
-        "freq",
-        "frq",
-        "frequency",
-        "af1",
-        "af_allele2",
-        "freq1",
-        "a1_frequency",
-        "effect_allele_freq",
-    ),
-)
-
-_RISK = (
-    (
-        "strongest snp-risk allele",
-        "strongest_snp_risk_allele",
-        "strongest.snp.risk.allele",
-        "riskallele",
-    ),
-)
-
-_ID = (
-    *(
+    "chrom_start": (("chromstart", "chrom_start"),),  # UCSC's: always from 0
+    "start": (("start",),),  # from 0 or 1: the end shows which
+    "end": (("chromend", "chrom_end", "end", "stop"),),
+    "id": (
         ("hm_rsid",),
         ("rsid",),
         ("rs_id",),
@@ -136,133 +84,249 @@ _ID = (
         ("snps",),
         ("markername",),
         ("marker",),
+        ("snpid",),
+        ("markerid",),
+        ("rs",),
+        ("variant_id",),
+        ("variant",),
+        ("name",),
     ),
-    *(("snpid",), ("markerid",), ("rs",), ("variant_id",), ("variant",), ("name",)),
-)
+    "risk": (
+        (
+            "strongest snp-risk allele",
+            "strongest_snp_risk_allele",
+            "strongest.snp.risk.allele",
+            "riskallele",
+        ),
+    ),
+    "frequency": (
+        ("maf", "minor_allele_frequency", "minor_allele_freq"),
+        (
+            "effect_allele_frequency",
+            "hm_effect_allele_frequency",
+            "eaf",
+            "a1freq",
+            "a1_freq",
+            "alt_freqs",
+            "alt_freq",
+        ),
+        (
+            "af",
+            "freq",
+            "frq",
+            "frequency",
+            "af1",
+            "af_allele2",
+            "freq1",
+            "a1_frequency",
+            "effect_allele_freq",
+        ),
+    ),
+    "filter": (("filter",),),
+    "ref": (
+        ("ref", "reference"),
+        ("ref_allele", "reference_allele", "refallele"),
+    ),
+    "alt": (
+        ("alt", "alternate"),
+        ("alt_allele", "alternate_allele", "altallele", "alternative_allele"),
+    ),
+    "effect_allele": (
+        ("hm_effect_allele",),
+        (
+            "effect_allele",
+            "ea",
+            "effectallele",
+            "tested_allele",
+            "coded_allele",
+            "effect_al",
+        ),
+        ("a1", "allele1", "allele_1", "alt1", "alleleb"),  # alleleB: SNPTEST
+    ),
+    "other_allele": (
+        ("hm_other_allele",),
+        (
+            "other_allele",
+            "oa",
+            "nea",
+            "non_effect_allele",
+            "noneffect_allele",
+            "otherallele",
+            "noncoded_allele",
+            "neff_al",
+        ),
+        (
+            "a2",
+            "allele2",
+            "allele_2",
+            "allele0",
+            "a0",
+            "ax",
+            "omitted",
+            "allelea",
+        ),
+    ),
+}
+
+
+def cleaned(name: str) -> str:
+    """A column's name as it stands in the tables: lower case, without quotes or a leading `#`."""
+    return name.strip().strip('"').lower().removeprefix("#")
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Where the columns are.
+class Dialect:
+    """One program's or repository's table with a header line.
 
     Attributes:
-        index: 0-based, by role.
-        declares_ref: whether `ref` is the genome's allele by the format's own rule.
-        one_based_start: how positions count: True 1-based, False 0-based, None where `start` and `end` must tell.
+        format: its name, for people.
+        names: cleaned names of columns that must all be there.
+        fits: what else must hold of the columns once they are found, if anything.
+        columns: names that mean something else in this dialect than NAMES says; these win.
     """
 
-    index: Mapping[str, int]
-    declares_ref: bool = True
-    one_based_start: bool | None = True
-    names: Sequence[str] = field(default=(), repr=False)
+    format: str
+    names: frozenset[str] = frozenset()
+    fits: Callable[[Columns], bool] | None = None
+    columns: Mapping[Kind, str] = field(default_factory=dict)
 
-    @property
-    def has_place(self) -> bool:
-        """Whether contig and position are there."""
-        return "chrom" in self.index and "pos" in self.index
-
-    @property
-    def has_alleles(self) -> bool:
-        """Whether both alleles are there."""
-        return "ref" in self.index and "alt" in self.index
+    def applies(self, columns: Columns) -> bool:
+        """Whether these columns are this dialect's."""
+        has_names = self.names <= set(map(cleaned, columns.names))
+        return has_names and (self.fits is None or self.fits(columns))
 
 
-def find_columns(names: Sequence[str], where: str) -> Columns | None:
-    """The columns whose names are known.
+def begins_like_vcf(columns: Columns) -> bool:
+    """Whether the header is that of a VCF, `#CHROM POS ID REF ALT`, as far as place and alleles go."""
+    others = [cleaned(name) for name in columns.names[1:5]]
+    return columns.names[0] == "#CHROM" and others == [
+        "pos",
+        "id",
+        "ref",
+        "alt",
+    ]
 
-    Args:
-        names: names of the columns, in any case; a leading `#` does not count.
-        where: the file, for the message.
 
-    Returns:
-        None when they are no header of variants: when neither a contig and a position nor an identifier is named, or
-        no allele beside the place.
+def _is_pvar(columns: Columns) -> bool:
+    # PLINK 2's association results begin likewise, but name the effect allele
+    return begins_like_vcf(columns) and "effect" not in columns.index
 
-    Raises:
-        InputError: when two columns could be meant.
+
+def _has_association(columns: Columns) -> bool:
+    results = {"beta", "p", "pval", "p_value"} & set(map(cleaned, columns.names))
+    return not columns.declares_ref or "effect" in columns.index or bool(results)
+
+
+DIALECTS: tuple[Dialect, ...] = (
+    Dialect(
+        "GWAS-SSF",
+        names=frozenset(
+            {
+                "chromosome",
+                "base_pair_location",
+                "effect_allele",
+                "other_allele",
+            }
+        ),
+    ),
+    Dialect("PLINK 2 .pvar", fits=_is_pvar),
+    Dialect(
+        "GWAS Catalog associations",
+        fits=lambda columns: "risk" in columns.index,
+    ),
+    Dialect(
+        "BED-like text",
+        fits=lambda columns: columns.one_based_start is not True,
+    ),
+    Dialect(
+        "summary statistics",  # SAIGE, which tests Allele2; elsewhere allele1 is the effect allele
+        names=frozenset({"allele1", "allele2", "af_allele2"}),
+        columns={"effect_allele": "allele2", "other_allele": "allele1"},
+    ),
+    Dialect("summary statistics", fits=_has_association),
+)
+"""Dialects with a header; the first that applies counts. Another program's table is one more row."""
+
+
+NAMED_ALLELES = (
+    r"^(?P<chrom>(?:[cC][hH][rR])?[A-Za-z0-9.]+)[:_-](?P<pos>[0-9]+)[:_-]"
+    r"(?P<ref>[A-Za-z*]+|<[^<>]+>)[:_/>-](?P<alt>[A-Za-z*]+|<[^<>]+>)(?:_b3[78])?$"
+)
+"""Names such as 1:55516888:G:GA, 1-55516888-G-GA and chr1_55516888_G_GA_b38."""
+
+_BIM_ALLELE = re.compile(r"[ACGTN]+|[0ID.*-]|<[^<>]+>", re.IGNORECASE)
+
+_LETTERS = re.compile(r"[ACGTN.-]+", re.IGNORECASE)
+
+_RSID = re.compile(r"rs\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Headless:
+    """A layout without a header line, told by what its first record looks like.
+
+    Attributes:
+        format: its name, for people.
+        columns: of a record's fields, where place and alleles are; None when it is no such record.
+        named_alleles: whether the identifiers are NAMED_ALLELES.
     """
-    plain = [name.strip().strip('"').lower().removeprefix("#") for name in names]
-    found: dict[str, int] = {}
 
-    def put(role: str, tiers: Sequence[Sequence[str]]) -> None:
-        index = _choose(plain, tiers, f"{where}: columns", role)
-        if index is not None:
-            found[role] = index
-
-    for role, tiers in _PLACES.items():
-        put(role, tiers)
-    one_based: bool | None = True
-    if "pos" not in found:
-        one_based = _find_start(plain, found, where)
-    put("id", _ID)
-    put("risk", _RISK)
-    put("frequency", _FREQUENCY)
-    put("filter", (("filter",),))
-    declares_ref = _find_alleles(plain, found, where)
-    columns = Columns(found, declares_ref, one_based, tuple(names))
-    known = columns.has_place and (columns.has_alleles or "id" in found)
-    return columns if known or "id" in found else None
+    format: str
+    columns: Callable[[Sequence[str]], Columns | None]
+    named_alleles: bool = False
 
 
-def _find_start(plain: Sequence[str], found: dict[str, int], where: str) -> bool | None:
-    """Find the start, and where it matters the end; how positions count."""
-    for certain, tier in zip((True, False), _STARTS, strict=True):
-        start = _choose(plain, (tier,), f"{where}: columns", "pos")
-        end = _choose(plain, _ENDS, f"{where}: columns", "end")
-        if start is not None and (certain or end is not None):
-            found["pos"] = start
-            if certain or end is None:
-                return False
-            found["end"] = end
-            return None
-    return True
+def is_whole_number(text: str) -> bool:
+    """Whether a field is decimal digits and nothing else."""
+    return text.isascii() and text.isdecimal()
 
 
-def _find_alleles(plain: Sequence[str], found: dict[str, int], where: str) -> bool:
-    """Find both alleles; whether which of them is REF is declared."""
-    label = f"{where}: columns"
-    ref, alt = _choose(plain, _REF, label, "ref"), _choose(plain, _ALT, label, "alt")
-    effect, other = (
-        _choose(plain, _EFFECT, label, "effect_allele"),
-        _choose(plain, _OTHER, label, "other_allele"),
-    )
-    if (
-        effect is not None
-        and other is not None
-        and "af_allele2" in plain
-        and plain[effect] == "allele1"
-    ):
-        effect, other = other, effect  # SAIGE, whose Allele2 is tested
-    if ref is not None and alt is not None:
-        found |= {"ref": ref, "alt": alt}
-        if effect is not None:
-            found["effect"] = effect
-        return True
-    if other is None and effect != ref:
-        other = ref
-    if effect is None:
-        effect = alt
-    if other is not None:
-        found["ref"] = other
-    if effect is not None:
-        found["alt"] = effect
-    return False
+def _bim_columns(fields: Sequence[str]) -> Columns | None:
+    """Chromosome, identifier, centimorgans (which PLINK 2 may leave out), position, A1, A2."""
+    if len(fields) not in {5, 6}:
+        return None
+    pos = len(fields) - 3
+    if not all(_BIM_ALLELE.fullmatch(allele.strip()) for allele in fields[pos + 1 :]):
+        return None
+    # a negative position is PLINK's way to leave a variant out; an identifier is no number, or it were a BED file
+    if not is_whole_number(fields[pos].removeprefix("-")) or is_whole_number(fields[1]):
+        return None
+    index = {"chrom": 0, "id": 1, "pos": pos, "alt": pos + 1, "ref": pos + 2}
+    return Columns(index, declares_ref=False)
 
 
-def _choose(
-    plain: Sequence[str], tiers: Sequence[Sequence[str]], label: str, role: str
-) -> int | None:
-    for tier in tiers:
-        matches = [index for index, name in enumerate(plain) if name in tier]
-        if len(matches) > 1 and role != "id":
-            both = " and ".join(repr(plain[index]) for index in matches)
-            raise InputError(f"{label} {both} could both be {role}. Rename or drop one.")
-        if matches:
-            return matches[0]
+def _bed_columns(fields: Sequence[str]) -> Columns | None:
+    """Contig, start, end; REF and ALT behind them, or behind a name, or behind name, score and strand."""
+    if len(fields) < 5 or not (is_whole_number(fields[1]) and is_whole_number(fields[2])):
+        return None
+    if int(fields[1]) > int(fields[2]):
+        return None
+    for ref in (3, 4, 6):
+        alleles = fields[ref : ref + 2]
+        if len(alleles) == 2 and all(_LETTERS.fullmatch(allele) for allele in alleles):
+            index = {"chrom": 0, "pos": 1, "ref": ref, "alt": ref + 1}
+            if ref > 3:
+                index["id"] = 3
+            return Columns(index, one_based_start=False)
     return None
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first of the names, for a message."""
-    shown = ", ".join(repr(name[:40]) for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+def _rsid_columns(fields: Sequence[str]) -> Columns | None:
+    if len(fields) == 1 and _RSID.fullmatch(fields[0].strip()):
+        return Columns({"id": 0}, declares_ref=False)
+    return None
+
+
+def _name_columns(fields: Sequence[str]) -> Columns | None:
+    if len(fields) == 1 and re.fullmatch(NAMED_ALLELES, fields[0].strip()):
+        return Columns({"id": 0})
+    return None
+
+
+HEADLESS: tuple[Headless, ...] = (
+    Headless("PLINK 1 .bim", _bim_columns),
+    Headless("BED-like text", _bed_columns),
+    Headless("list of rsIDs", _rsid_columns),
+    Headless("list of variants", _name_columns, named_alleles=True),
+)
+"""Layouts without a header; the first that applies counts."""

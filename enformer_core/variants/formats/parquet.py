@@ -1,44 +1,47 @@
-"""Records of a Parquet file, with the same columns as those of a text file; the line is the row, counted from 1.
-
-Knows Parquet's types. Does not know what an allele is.
-"""
+"""Records of a Parquet file as text; the line is the row, counted from 1."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from enformer_core.errors import InputError
-from enformer_core.variants.formats.headers import REQUIRED, Columns, find_columns, listed
+from enformer_core.variants.formats.columns import find_columns, listed
+from enformer_core.variants.formats.reader import (
+    REQUIRED,
+    TEXT_COLUMNS,
+    Header,
+    whole_records,
+)
+
+_MAGIC = b"PAR1"
+
+_BLOCK_ROWS = 1 << 17
 
 _NUMERIC = {"frequency"}
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether the file begins as Parquet does."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
-
-
 @dataclass(frozen=True)
-class ParquetRecords:
+class ParquetReader:
     """A Parquet file whose columns are known."""
 
     path: Path
-    columns: Columns
+    header: Header
 
     @staticmethod
-    def open(path: Path) -> "ParquetRecords":
-        """Look at the file's schema.
+    def sniff(path: Path) -> "ParquetReader | None":
+        """Open the file if it begins as Parquet does; its columns are found by name as those of text are.
 
         Raises:
             InputError: when it is damaged, or a column that is needed is missing.
         """
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return None
         with _readable(path):
             names = pq.read_schema(path).names
         columns = find_columns(names, str(path))
@@ -46,51 +49,49 @@ class ParquetRecords:
             raise InputError(
                 f"{path}: needs the columns {', '.join(REQUIRED)}; it has {listed(names)}. Rename them."
             )
-        return ParquetRecords(path, columns)
+        return ParquetReader(path, Header("Parquet", columns))
 
-    def blocks(self, roles: tuple[str, ...] = (), *, rows: int = 1 << 17) -> Iterator[pa.Table]:
-        """Blocks of records as `DelimitedFile.blocks` gives them."""
-        chosen = self._chosen(roles)
+    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+        """All rows; see `RecordReader.blocks`.
+
+        Raises:
+            InputError: when the file is damaged, or a column's type cannot be meant.
+        """
+        names = self._names(roles)
         with _readable(self.path):
             file = pq.ParquetFile(self.path)
             row = 1
-            for batch in file.iter_batches(rows, columns=sorted(set(chosen.values()))):
-                yield self._table(batch, chosen, row)
+            for batch in file.iter_batches(_BLOCK_ROWS, columns=sorted(set(names.values()))):
+                yield self._records(batch, names, row)
                 row += batch.num_rows
 
-    def group(self, number: int, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
-        """Blocks of one row group, numbered as if it were the first."""
-        chosen = self._chosen(roles)
+    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+        """Row groups after the first, about `probes` of them; rows are numbered inside their groups."""
+        names = self._names(roles)
         with _readable(self.path):
             file = pq.ParquetFile(self.path)
-            for batch in file.iter_batches(
-                row_groups=[number], columns=sorted(set(chosen.values()))
-            ):
-                yield self._table(batch, chosen, 1)
+            every = max(1, file.num_row_groups // probes)
+            for group in range(1, file.num_row_groups, every):
+                batches = file.iter_batches(row_groups=[group], columns=sorted(set(names.values())))
+                for batch in batches:
+                    yield self._records(batch, names, 1)
 
-    def _chosen(self, roles: tuple[str, ...]) -> dict[str, str]:
-        index = self.columns.index
-        wanted = [role for role in ("chrom", "pos", "id", "ref", "alt", *roles) if role in index]
-        return {role: self.columns.names[index[role]] for role in wanted}
+    def _names(self, roles: tuple[str, ...]) -> dict[str, str]:
+        """The file's name of each column that is to be read, by role."""
+        columns = self.header.columns
+        present = [role for role in (*TEXT_COLUMNS, *roles) if role in columns.index]
+        return {role: columns.names[columns.index[role]] for role in present}
 
-    def _table(self, batch: pa.RecordBatch, chosen: dict[str, str], row: int) -> pa.Table:
-        size = batch.num_rows
+    def _records(self, batch: pa.RecordBatch, names: dict[str, str], first_row: int) -> pa.Table:
         cells = {
-            role: _as_text(batch[name], f"{self.path}: column {name!r}", numeric=role in _NUMERIC)
-            for role, name in chosen.items()
+            role: _as_text(
+                batch[name],
+                f"{self.path}: column {name!r}",
+                numeric=role in _NUMERIC,
+            )
+            for role, name in names.items()
         }
-        count = np.full(size, len(chosen))
-        absent = {
-            role: pa.nulls(size, pa.string()) for role in ("chrom", "pos", "id", "ref", "alt")
-        }
-        return pa.table(
-            {
-                "line": np.arange(row, row + size),
-                "fields": count,
-                "wanted": count,
-                **(absent | cells),
-            }
-        )
+        return whole_records(cells, rows=batch.num_rows, first_line=first_row)
 
 
 @contextmanager
@@ -104,17 +105,22 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _as_text(column: pa.Array, where: str, *, numeric: bool) -> pa.Array:
+    """A column as text: numbers as they are written in decimal, lists joined by commas."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_list(kind) or pa.types.is_large_list(
-        kind
-    ):  # ALTs as a list, which other programs write
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        # some programs write the ALTs of a record as a list
         return pc.binary_join(pc.cast(column, pa.list_(pa.string())), ",")
-    is_text = (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-    is_number = pa.types.is_integer(kind) or (numeric and pa.types.is_floating(kind))
-    if not (is_text or is_number or pa.types.is_null(kind)):
+    if not (_is_text(kind) or _is_number(kind, numeric=numeric) or pa.types.is_null(kind)):
         raise InputError(f"{where} is of type {kind}. Write it as text, or positions as integers.")
     return pc.cast(column, pa.string())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _is_number(kind: pa.DataType, *, numeric: bool) -> bool:
+    return pa.types.is_integer(kind) or (numeric and pa.types.is_floating(kind))

@@ -18,157 +18,220 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from jaxtyping import Bool, Int64, UInt8
 
-from enformer_core.variants.formats.compression import HEAD_BYTES, whole_lines
-from enformer_core.variants.formats.detect import Layout, find_layout
-from enformer_core.variants.formats.headers import REQUIRED
+from enformer_core.variants.formats.compression import (
+    HEAD_BYTES,
+    lines_at,
+    whole_lines,
+)
+from enformer_core.variants.formats.layout import Layout, find_layout
+from enformer_core.variants.formats.reader import (
+    REQUIRED,
+    TEXT_COLUMNS,
+    Header,
+    Separator,
+)
 
-TEXT_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
+_TAB = ord("\t")
+_LF = ord("\n")
+_CR = ord("\r")
 
-_TAB, _LF, _CR = 9, 10, 13
-
-_MANY = 4096  # columns of a line; beyond, blocks hold few lines and the CSV reader's columns cost more than cells
-
-
-def read_delimited(path: Path) -> Iterator[pa.Table]:
-    """Blocks of records: see `DelimitedFile.blocks`."""
-    return DelimitedFile.open(path).blocks()
+_MANY_FIELDS = 4096
+"""Columns of a line beyond which a block holds few lines and the CSV reader's columns cost more than cells."""
 
 
 @dataclass(frozen=True)
-class DelimitedFile:
-    """A text file of known layout."""
+class TextReader:
+    """A text file of known layout: VCF, or any dialect of `headers`; plain, gzip or BGZF."""
 
     path: Path
     layout: Layout
 
     @staticmethod
-    def open(path: Path) -> "DelimitedFile":
-        """Look at the file's beginning.
+    def sniff(path: Path) -> "TextReader | None":
+        """Open the file; it is taken for text, so that what it is instead can be said.
 
         Raises:
             InputError: when the file is not text, has no usable header, or is compressed and damaged.
         """
-        return DelimitedFile(path, find_layout(whole_lines(path, block_bytes=HEAD_BYTES), path)[0])
+        layout, _ = find_layout(whole_lines(path, block_bytes=HEAD_BYTES), path)
+        return TextReader(path, layout)
+
+    @property
+    def header(self) -> Header:
+        """What the first lines say."""
+        return self.layout.header
 
     def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
-        """Blocks of records: line (int64, 1-based), fields, wanted (int64) and columns of strings as written.
-
-        The strings are chrom, pos, id, ref, alt, and those of the further roles that the file has. A column is null
-        where its line ends before it, or the file has none. `fields` counts the line's columns; `wanted` how many are
-        needed to reach the last required one. Empty lines are no records.
+        """All lines that are not empty; see `RecordReader.blocks`.
 
         Raises:
             InputError: when the file is compressed and damaged.
         """
+        splitter = self._splitter(roles)
         blocks = whole_lines(self.path)
-        layout, rest = find_layout(blocks, self.path)
+        layout, first_records = find_layout(blocks, self.path)
         line = layout.body_line
-        for block in chain([rest] if rest else [], blocks):
-            yield self.split(block, roles, first_line=line)
+        for block in chain([first_records] if first_records else [], blocks):
+            yield splitter.split(block, first_line=line)
             line += block.count(b"\n")
 
-    def split(self, block: bytes, roles: tuple[str, ...] = (), *, first_line: int = 0) -> pa.Table:
-        """The records of a block of whole lines, as `blocks` gives them."""
-        index = self.layout.columns.index
-        chosen = {role: index.get(role) for role in (*TEXT_COLUMNS, *roles)}
-        present = {
-            role: at for role, at in chosen.items() if at is not None or role in TEXT_COLUMNS
-        }
-        return _Splitter(self.layout, present)(block, first_line)
+    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+        """One table of some lines from each place; nothing of gzip other than BGZF."""
+        lines = lines_at(self.path, probes=probes)
+        if lines:
+            yield self._splitter(roles).split(lines, first_line=0)
+
+    def _splitter(self, roles: tuple[str, ...]) -> "_Splitter":
+        index = self.header.columns.index
+        further = [role for role in roles if role in index]
+        columns = {role: index.get(role) for role in (*TEXT_COLUMNS, *further)}
+        return _Splitter(self.header.separator, columns)
 
 
 @dataclass(frozen=True)
 class _Splitter:
-    """Cuts blocks of whole lines into columns; `chosen` says which, None for those that the file does not have."""
+    """Cuts blocks of whole lines into columns.
 
-    layout: Layout
-    chosen: dict[str, int | None]
+    Attributes:
+        separator: between columns.
+        columns: index of each column by role, None for those that the file does not have.
+    """
 
-    def __call__(self, block: bytes, first_line: int) -> pa.Table:
-        """The records of a block."""
-        block = _with_tabs(block, self.layout.separator)
-        even = self._split_even(block, first_line)
-        return self._split_any(block, first_line) if even is None else even
+    separator: Separator
+    columns: dict[str, int | None]
+
+    def split(self, block: bytes, *, first_line: int) -> pa.Table:
+        """The records of a block of whole lines; its first has this number."""
+        block = _with_tabs(block, self.separator)
+        records = self._split_even(block, first_line)
+        return self._split_any(block, first_line) if records is None else records
 
     @property
-    def wanted(self) -> int:
-        required = [self.chosen[role] for role in REQUIRED]
-        present = [at for at in required if at is not None] or [self.chosen["id"] or 0]
+    def needed_fields(self) -> int:
+        """Columns that a line needs to reach the last required one; in a list, the identifier."""
+        required = [self.columns[role] for role in REQUIRED]
+        present = [at for at in required if at is not None] or [self.columns["id"] or 0]
         return 1 + max(present)
 
     def _split_even(self, block: bytes, first_line: int) -> pa.Table | None:
-        """The same by pyarrow's CSV reader; None where it would not count lines as they are or lines differ."""
+        """By pyarrow's CSV reader; None where lines differ, or it would not count them as they are."""
         if b"\r" in block:
-            return None
+            return None  # to the CSV reader it is the end of a line by itself
         fields = block.count(b"\t", 0, block.index(b"\n")) + 1
-        if fields < self.wanted or not 1 < fields <= _MANY:
+        if fields < self.needed_fields or not 1 < fields <= _MANY_FIELDS:
             return None
-        present = {
-            f"f{at}": pa.string() for at in self.chosen.values() if at is not None and at < fields
+        present = {at for at in self.columns.values() if at is not None and at < fields}
+        table = _read_csv(block, [f"f{at}" for at in sorted(present)])
+        # the CSV reader leaves out empty lines; then every number behind one would be wrong
+        if table is None or table.num_rows != block.count(b"\n"):
+            return None
+        rows = table.num_rows
+        cells = {
+            role: table[f"f{at}"] if at in present else pa.nulls(rows, pa.string())
+            for role, at in self.columns.items()
         }
-        try:
-            table = pa_csv.read_csv(
-                pa.py_buffer(block),
-                read_options=pa_csv.ReadOptions(
-                    autogenerate_column_names=True, block_size=len(block) // 2 + 4096
-                ),
-                parse_options=pa_csv.ParseOptions(delimiter="\t", quote_char=False),
-                convert_options=pa_csv.ConvertOptions(
-                    column_types=present, include_columns=list(present), strings_can_be_null=False
-                ),
-            )
-        except (pa.ArrowInvalid, pa.ArrowKeyError):
-            return None
-        if table.num_rows != block.count(b"\n"):
-            return None
-        size = table.num_rows
-        columns = {
-            role: table[f"f{at}"] if at is not None and at < fields else pa.nulls(size, pa.string())
-            for role, at in self.chosen.items()
-        }
-        return self._table(np.arange(first_line, first_line + size), np.full(size, fields), columns)
+        lines = np.arange(first_line, first_line + rows)
+        return self._table(lines, np.full(rows, fields), cells)
 
     def _split_any(self, block: bytes, first_line: int) -> pa.Table:
         """Every line by itself."""
-        text = np.frombuffer(block, dtype=np.uint8)
-        ends = np.flatnonzero(text == _LF)
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        lines = np.arange(first_line, first_line + ends.size)
-        ends = ends - (
-            (text[ends - 1] == _CR) & (ends > starts)
-        )  # a CR before LF belongs to the line's end
-        filled = ends > starts
-        starts, ends, lines = starts[filled], ends[filled], lines[filled]
-        tabs = np.append(
-            np.flatnonzero(text == _TAB), 0
-        )  # the last is never read as a tab; it keeps indices inside
-        first_tab = np.searchsorted(tabs[:-1], starts)
-        fields = np.searchsorted(tabs[:-1], ends) - first_tab + 1
-
-        def column(index: int | None) -> pa.Array:
-            if index is None:
-                return pa.nulls(starts.size, pa.string())
-            begins = (
-                starts if index == 0 else tabs[np.minimum(first_tab + index - 1, tabs.size - 1)] + 1
-            )
-            stops = np.where(
-                index < fields - 1, tabs[np.minimum(first_tab + index, tabs.size - 1)], ends
-            )
-            return _strings(text, begins, stops, index < fields)
-
-        return self._table(lines, fields, {role: column(at) for role, at in self.chosen.items()})
+        lines = _Lines.of(block, first_line)
+        cells = {role: lines.column(at) for role, at in self.columns.items()}
+        return self._table(lines.numbers, lines.fields, cells)
 
     def _table(
         self,
         lines: Int64[np.ndarray, " rows"],
         fields: Int64[np.ndarray, " rows"],
-        columns: dict[str, pa.Array | pa.ChunkedArray],
+        cells: dict[str, pa.Array | pa.ChunkedArray],
     ) -> pa.Table:
-        wanted = np.full(lines.size, self.wanted)
-        return pa.table({"line": lines, "fields": fields, "wanted": wanted, **columns})
+        needed = np.full(lines.size, self.needed_fields)
+        return pa.table({"line": lines, "fields": fields, "needed_fields": needed, **cells})
 
 
-def _with_tabs(block: bytes, separator: str) -> bytes:
+def _read_csv(block: bytes, names: list[str]) -> pa.Table | None:
+    """These of the columns f0, f1, … as text; None where lines have different numbers of columns."""
+    try:
+        return pa_csv.read_csv(
+            pa.py_buffer(block),
+            read_options=pa_csv.ReadOptions(
+                autogenerate_column_names=True,
+                block_size=len(block) // 2 + 4096,  # two blocks: one for each of two threads
+            ),
+            parse_options=pa_csv.ParseOptions(delimiter="\t", quote_char=False),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=names,
+                strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return None
+
+
+@dataclass(frozen=True)
+class _Lines:
+    r"""The lines of a block that are not empty, by where their tabs and ends are.
+
+    Of b"1\t5\n\n2\n": numbers 1, 3; starts 0, 5; ends 3, 6; tabs 1, 0; first_tab 0, 1; fields 2, 1.
+
+    Attributes:
+        text: bytes of the block.
+        numbers: of the lines, in the file.
+        starts: index of each line's first byte.
+        ends: index behind its last, without the line's end.
+        tabs: indices of all tabs; the last entry is none, it only keeps indices inside.
+        first_tab: for each line the number of tabs before it.
+        fields: for each line its columns.
+    """
+
+    text: UInt8[np.ndarray, " bytes"]
+    numbers: Int64[np.ndarray, " lines"]
+    starts: Int64[np.ndarray, " lines"]
+    ends: Int64[np.ndarray, " lines"]
+    tabs: Int64[np.ndarray, " tabs"]
+    first_tab: Int64[np.ndarray, " lines"]
+    fields: Int64[np.ndarray, " lines"]
+
+    @staticmethod
+    def of(block: bytes, first_line: int) -> "_Lines":
+        text = np.frombuffer(block, dtype=np.uint8)
+        ends = np.flatnonzero(text == _LF)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        numbers = np.arange(first_line, first_line + ends.size)
+        # a CR before LF belongs to the line's end
+        ends = ends - ((text[ends - 1] == _CR) & (ends > starts))
+        filled = ends > starts
+        starts = starts[filled]
+        ends = ends[filled]
+        tabs = np.flatnonzero(text == _TAB)
+        first_tab = np.searchsorted(tabs, starts)
+        fields = np.searchsorted(tabs, ends) - first_tab + 1
+        return _Lines(
+            text,
+            numbers[filled],
+            starts,
+            ends,
+            np.append(tabs, 0),
+            first_tab,
+            fields,
+        )
+
+    def column(self, index: int | None) -> pa.Array:
+        """The column's cells; null where the line ends before it, or the file has no such column."""
+        if index is None:
+            return pa.nulls(self.starts.size, pa.string())
+        begins = self.starts if index == 0 else self._tab(index - 1) + 1
+        has_tab_behind = index < self.fields - 1
+        cell_ends = np.where(has_tab_behind, self._tab(index), self.ends)
+        return _strings(self.text, begins, cell_ends, index < self.fields)
+
+    def _tab(self, number: int) -> Int64[np.ndarray, " lines"]:
+        """Where each line's tab of this number is; some tab of another line where it has fewer."""
+        return self.tabs[np.minimum(self.first_tab + number, self.tabs.size - 1)]
+
+
+def _with_tabs(block: bytes, separator: Separator) -> bytes:
     """The same lines with tabs between columns."""
     if separator == "tab":
         return block
@@ -182,13 +245,12 @@ def _with_tabs(block: bytes, separator: str) -> bytes:
 
 def _unquoted(line: bytes) -> bytes:
     """A line of CSV; one whose quotes do not close stays as it is, and will be too short."""
-    body = (
-        line.rstrip(b"\r").decode("utf-8", "surrogateescape").replace("\t", " ").replace("\r", " ")
-    )
+    text = line.rstrip(b"\r").decode("utf-8", "surrogateescape")
+    text = text.replace("\t", " ").replace("\r", " ")
     try:
-        fields = next(csv.reader([body], strict=True), [])
+        fields = next(csv.reader([text], strict=True), [])
     except csv.Error:
-        fields = [body]
+        fields = [text]
     return "\t".join(fields).replace("\n", " ").encode("utf-8", "surrogateescape")
 
 
@@ -198,20 +260,28 @@ def _strings(
     ends: Int64[np.ndarray, " rows"],
     present: Bool[np.ndarray, " rows"],
 ) -> pa.Array:
-    """The pieces [begin, end) of the text as an Arrow column; null where not present."""
+    """The pieces [begin, end) of the text as an Arrow column; null where not present.
+
+    Of "chr1.chr22" the pieces [0, 4) and [5, 10) have sizes 4, 5 and offsets 0, 4, 9; letter 4 of the column, the
+    first of the second piece, is the text's letter 4 + (5 - 4).
+    """
     sizes = np.where(present, ends - begins, 0)
     offsets = np.zeros(sizes.size + 1, dtype=np.int32)
     np.cumsum(sizes, out=offsets[1:])
-    letters = text[np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], sizes)]
+    source = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], sizes)
     validity = np.packbits(present, bitorder="little")
-    buffers = [pa.py_buffer(array) for array in (validity, offsets, letters)]
+    buffers = [pa.py_buffer(array) for array in (validity, offsets, text[source])]
     column = pa.Array.from_buffers(pa.binary(), sizes.size, buffers)
     try:
         return pc.cast(column, pa.string())
-    except (
-        pa.ArrowInvalid
-    ):  # not UTF-8, most likely Latin-1 in an identifier: kept readable as \xe9
-        return pa.array(
-            [cell and cell.decode("utf-8", "backslashreplace") for cell in column.to_pylist()],
-            pa.string(),
-        )
+    except pa.ArrowInvalid:
+        return _readable(column)
+
+
+def _readable(column: pa.Array) -> pa.Array:
+    r"""Bytes that are no UTF-8, most likely Latin-1 in an identifier, kept readable as \xe9."""
+    cells = column.to_pylist()
+    return pa.array(
+        [cell and cell.decode("utf-8", "backslashreplace") for cell in cells],
+        pa.string(),
+    )

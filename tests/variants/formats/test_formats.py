@@ -8,10 +8,10 @@ import pytest
 from Bio import bgzf
 
 from enformer_core.errors import InputError
-from enformer_core.variants.readers import read_alleles
 from enformer_core.variants.source import open_source, open_sources
 from enformer_core.variants.table import RAW_SCHEMA
 from tests.support.bcftools import to_bcf
+from tests.support.variants import read_alleles
 
 SHORT = (
     "input_line",
