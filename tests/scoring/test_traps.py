@@ -46,6 +46,7 @@ from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
+from tests.support.closeness import relative_l2
 from tests.support.plans import make_draft
 from tests.support.seeded import seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
@@ -148,10 +149,6 @@ def score_vcf(
     return pa.concat_tables(files).sort_by(
         [("input_line", "ascending"), ("alt_index", "ascending")]
     )
-
-
-def relative_l2(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
