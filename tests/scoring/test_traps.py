@@ -53,12 +53,11 @@ from tests.support.small_models import small_basenji2, small_enformer, write_gen
 from tests.support.small_weights import write_published
 from tests.support.toy_runs import scoring_worker, toy_ledger
 from tests.support.variants import read_alleles
+from tests.support.vcf import HEADER
 
 CPU = torch.device("cpu")
 
 SMALL = Geometry(window_bp=64, bin_bp=4, bins=8)  # bins cover the window's bases 16 to 48
-
-HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 
 @dataclass(frozen=True)
