@@ -24,10 +24,10 @@ from enformer_core.storage.open import expand_name, local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.progress import Tally
-from jobs.settings import ScoreSettings
+from jobs.settings import VariantSettings
 
 
-def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
+def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions:
     """How alleles are to be scored; looks at no file.
 
     Raises:
@@ -50,7 +50,7 @@ def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
     )
 
 
-def score_spec(settings: ScoreSettings, conventions: Conventions) -> ScoreSpec:
+def score_spec(settings: VariantSettings, conventions: Conventions) -> ScoreSpec:
     """How alleles are scored, with the defaults that follow from engine and precision."""
     is_direct = settings.engine == "direct"
     mantissa_bits = settings.mantissa_bits
@@ -67,7 +67,7 @@ def score_spec(settings: ScoreSettings, conventions: Conventions) -> ScoreSpec:
     )
 
 
-def variant_input(settings: ScoreSettings, geometry: Geometry, genome: Genome) -> VariantInput:
+def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome) -> VariantInput:
     """Which alleles are to be scored.
 
     Raises:

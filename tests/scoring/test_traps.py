@@ -48,18 +48,18 @@ from enformer_core.scoring.statistics import Statistic, compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
+from tests.support.closeness import relative_l2
 from tests.support.plans import make_draft
 from tests.support.seeded import our_names, seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
 from tests.support.toy_runs import scoring_worker, toy_ledger
 from tests.support.variants import read_alleles
+from tests.support.vcf import HEADER
 
 CPU = torch.device("cpu")
 
 SMALL = Geometry(window_bp=64, bin_bp=4, bins=8)  # bins cover the window's bases 16 to 48
-
-HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 
 @dataclass(frozen=True)
@@ -151,16 +151,7 @@ def score_vcf(
     )
 
 
-def relative_l2(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
