@@ -50,7 +50,6 @@ def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
 
 
 def _files_of(path: Path) -> Iterator[InputFile]:
-    # A file may be called data[1].vcf: only what does not exist is taken for a pattern.
     if GLOB & set(str(path)) and not path.exists():
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
         if not matches:
@@ -64,12 +63,12 @@ def _files_of(path: Path) -> Iterator[InputFile]:
 
 
 def _parquet_files(directory: Path) -> list[Path]:
-    files = sorted(path for path in directory.rglob("*.parquet") if path.is_file())
-    if not files:
+    found = sorted(path for path in directory.rglob("*.parquet") if path.is_file())
+    if not found:
         raise InputError(
             f"{directory}: a directory without Parquet files (*.parquet). Give variant files by name."
         )
-    return files
+    return found
 
 
 def input_names(files: Sequence[InputFile]) -> list[str]:
