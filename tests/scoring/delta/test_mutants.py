@@ -222,7 +222,7 @@ def moved_weights_read_unchanged_values(right):
     return wrong
 
 
-MUTANTS.append(Mutant("distances_do_not_count", "attention:_head_difference", NOT_ADDED))
+MUTANTS.append(Mutant("distances_do_not_count", "attention:_write_logit_changes", NOT_ADDED))
 
 MUTANTS.append(Mutant("expm1_is_linear", "attention:_head_difference", not_called("expm1_")))
 
