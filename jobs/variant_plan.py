@@ -20,15 +20,14 @@ from enformer_core.scoring.conventions import (
     parse_statistics,
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
-from enformer_core.storage.cache import local_copy
-from enformer_core.storage.open import matching_objects
+from enformer_core.storage.open import expand_name, local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.progress import Tally
-from jobs.settings import ScoreSettings
+from jobs.settings import VariantSettings
 
 
-def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
+def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions:
     """How alleles are to be scored; looks at no file.
 
     Raises:
@@ -51,7 +50,7 @@ def conventions_of(settings: ScoreSettings, geometry: Geometry) -> Conventions:
     )
 
 
-def score_spec(settings: ScoreSettings, conventions: Conventions) -> ScoreSpec:
+def score_spec(settings: VariantSettings, conventions: Conventions) -> ScoreSpec:
     """How alleles are scored, with the defaults that follow from engine and precision."""
     is_direct = settings.engine == "direct"
     mantissa_bits = settings.mantissa_bits
@@ -68,7 +67,7 @@ def score_spec(settings: ScoreSettings, conventions: Conventions) -> ScoreSpec:
     )
 
 
-def variant_input(settings: ScoreSettings, geometry: Geometry, genome: Genome) -> VariantInput:
+def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome) -> VariantInput:
     """Which alleles are to be scored.
 
     Raises:
@@ -107,8 +106,8 @@ def planning_progress() -> Iterator[Report]:
 
 def _files_named(name: str) -> list[InputFile]:
     """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
-    if not name.startswith("s3://"):
+    if parse_address(name) is None:
         return expand_inputs([Path(name)])
     return [
-        InputFile(local_copy(found), found) for found in matching_objects(name, suffix=".parquet")
+        InputFile(Path(local_path(each)), each) for each in expand_name(name, suffix=".parquet")
     ]

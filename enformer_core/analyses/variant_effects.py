@@ -50,12 +50,12 @@ class VariantEffectsType(RunType):
         return keys.append_column("row", pa.array(np.arange(planned.num_rows)))
 
     def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
-        """The scores' own column."""
+        """What became of each allele, as `scores` says it."""
         del planned
         return stored["status"]
 
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """A column for each statistic."""
+        """The columns of lists: one for each statistic."""
         del table
         return convert(run.identity, _HasConventions, RUN_KEY).conventions.statistics
 
@@ -126,7 +126,7 @@ class VariantEffects(Analysis):
 
     @property
     def loader(self) -> "VariantEffectsLoader":
-        """What workers are sent."""
+        """What workers are sent: names and the resolved settings."""
         return VariantEffectsLoader(self.inputs, self.spec)
 
     @contextmanager
@@ -137,7 +137,7 @@ class VariantEffects(Analysis):
             yield _AlleleDraft(self, alleles, removed)
 
     def identity(self, contigs: Iterable[str], rows: int) -> VariantEffectsIdentity:
-        """Everything that decides the values."""
+        """Everything that decides the values of this run."""
         spec = self.spec
         variants = self.variants
         return VariantEffectsIdentity(
@@ -170,7 +170,7 @@ class VariantEffects(Analysis):
         return []
 
     def example_query(self) -> str:
-        """The alleles that change most."""
+        """The alleles that change most, by the first statistic."""
         strongest = f"max_abs_{self.spec.conventions.statistics[0]}"
         return f"FROM scores SELECT variant_id, {strongest} ORDER BY ALL DESC LIMIT 10"
 

@@ -28,6 +28,7 @@ from enformer_core.genome.alphabet import (
     N_CODE,
     Codes,
 )
+from enformer_core.machine import CACHE_VARIABLE, cache_directory
 
 _CACHE_FORMAT = 1  # of the files in the cache; part of their names
 
@@ -171,12 +172,7 @@ def _cache_path(fasta: Path) -> Path:
     state = fasta.stat()
     of_path = _short_digest(str(fasta.resolve()))
     of_state = _short_digest(f"{_CACHE_FORMAT}\0{state.st_mtime_ns}\0{state.st_size}")
-    return _cache_directory() / f"{of_path}-{of_state}.codes"
-
-
-def _cache_directory() -> Path:
-    user_cache = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
-    return Path(user_cache) / "enformer-ray" / "base-codes"
+    return cache_directory("base-codes") / f"{of_path}-{of_state}.codes"
 
 
 def _short_digest(text: str) -> str:
@@ -212,7 +208,7 @@ def _make(fasta: Path, codes: Path) -> None:
         remedy = "Free 1 byte a base there" if full else "Make it writable"
         raise InputError(
             f"{codes.parent}: the base codes of {fasta.name} cannot be written: {error}. "
-            f"{remedy}, or name another cache directory by XDG_CACHE_HOME."
+            f"{remedy}, or name another cache directory by {CACHE_VARIABLE}."
         ) from error
 
 

@@ -48,12 +48,7 @@ TOY = Geometry(window_bp=44, bin_bp=4, bins=5)  # tiles of 20 bp
 LENGTHS = (1, 3, 4, 5, 19, 20, 21, 39, 40, 41, 97)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,9 @@ BOUNDS = {"fast": 0.02, "exact": 1e-4}  # relative L2 of SAD over tracks
 
 
 def scorer(enformer, genome, policy, *, head="human", strands="forward", statistics=("sad",)):
-    conventions = Conventions(geometry=ENFORMER, statistics=statistics, centre_index=CENTRE_INDEX, strands=strands)
+    conventions = Conventions(
+        geometry=ENFORMER, statistics=statistics, centre_index=CENTRE_INDEX, strands=strands
+    )
     network = delta_network(
         enformer, head, None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
     )

@@ -12,6 +12,7 @@ from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
+from tests.support.closeness import relative_l2
 
 STATISTICS = {
     "sad": ("SAD", 2e-3),
@@ -19,11 +20,6 @@ STATISTICS = {
     "log_d2": ("logD2", 3e-4),
     "sax": ("SAX", 1e-3),
 }
-
-
-def relative_l2(found, expected):
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
 def allele(golden, row):
@@ -63,9 +59,8 @@ def snv1(golden, chr20, enformer):
 
 
 def head(enformer, embedding, name):
-    linear, softplus = enformer._heads[name]
     with torch.inference_mode():
-        return softplus(linear(embedding))[0]
+        return torch.nn.functional.softplus(enformer.head(name)(embedding))[0]
 
 
 def test_embedding(golden, snv1):
@@ -102,7 +97,9 @@ def check(statistic, found, golden, which, row, prefix=""):
 
 
 def scorer(model, genome, name, strands):
-    conventions = Conventions(geometry=ENFORMER, statistics=tuple(STATISTICS), centre_index=98_303, strands=strands)
+    conventions = Conventions(
+        geometry=ENFORMER, statistics=tuple(STATISTICS), centre_index=98_303, strands=strands
+    )
     predictor = SequencePredictor(
         model=model, head=name, tracks=None, conventions=conventions, device=torch.device("cpu")
     )

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from enformer_core.models.enformer import Attention
+from enformer_core.models.attention import Attention
 from enformer_core.models.positional import relative_features
 from enformer_core.scoring.delta.matmul import apply_linear, linear
 from enformer_core.scoring.delta.spans import as_slice

@@ -5,15 +5,15 @@ Layer by layer over all alts of a window, so that what the reference costs is pa
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from enformer_core.models.enformer import Attention, Enformer
-from enformer_core.models.layers import gelu
+from enformer_core.models.attention import Attention
+from enformer_core.models.blocks import AttentionLayer, TransformerTrunk
+from enformer_core.models.layers import gelu, head_columns
 from enformer_core.scoring.delta.attention import (
     attention_difference,
     sparse_attention_difference,
@@ -249,37 +249,34 @@ class PerceptronBlock:
 
 
 class DeltaTransformer:
-    """Transformer, final block and one head of an Enformer, for differences.
+    """Transformer, final block and one head, for differences.
 
     Args:
-        model: with its parameters in the reference's number format.
+        trunk: with its parameters in the reference's number format.
         head: which head.
         tracks: its columns, or None for all.
         arithmetic: number formats.
     """
 
     def __init__(
-        self, model: Enformer, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+        self, trunk: TransformerTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
     ) -> None:
-        self._model = model
+        self._geometry = trunk.geometry
         self._delta = arithmetic.delta
-        self._layers = [self._prepare(cast(nn.Sequential, layer)) for layer in model.transformer]
-        block = cast(nn.Sequential, model.final_pointwise[1])
-        self._final_norm, self._final = cast(nn.BatchNorm1d, block[0]), cast(nn.Conv1d, block[2])
+        self._layers = [self._prepare(layer) for layer in trunk.layers]
+        self._final_norm = trunk.final.norm
+        self._final = trunk.final.conv
         self._d_final = LinearDifference(self._final.weight[..., 0], self._delta)
-        linear = model._heads[head].get_submodule("0")
-        weight, bias = cast(Tensor, linear.weight), cast(Tensor, linear.bias)
-        self._head = (weight, bias) if tracks is None else (weight[tracks], bias[tracks])
+        self._head = head_columns(trunk.heads[head], tracks)
         self._d_head = LinearDifference(self._head[0], self._delta)
 
-    def _prepare(self, layer: nn.Sequential) -> tuple[AttentionBlock, PerceptronBlock]:
+    def _prepare(self, layer: AttentionLayer) -> tuple[AttentionBlock, PerceptronBlock]:
         delta = self._delta
-        attention = cast(Attention, layer.get_submodule("0.fn.1"))
-        relative = relative_keys(attention, self._model.geometry.tokens)
-        first, second = (cast(nn.Linear, layer.get_submodule(f"1.fn.{place}")) for place in (1, 4))
+        attention = layer.attention
+        relative = relative_keys(attention, self._geometry.tokens)
         return (
             AttentionBlock(
-                norm=cast(nn.LayerNorm, layer.get_submodule("0.fn.0")),
+                norm=layer.attention_norm,
                 attention=attention,
                 relative=(relative, relative.to(delta)),
                 to_q=LinearDifference(attention.to_q.weight * attention.key_channels**-0.5, delta),
@@ -288,11 +285,11 @@ class DeltaTransformer:
                 to_out=LinearDifference(attention.to_out.weight, delta),
             ),
             PerceptronBlock(
-                norm=cast(nn.LayerNorm, layer.get_submodule("1.fn.0")),
-                first=first,
-                second=second,
-                d_first=LinearDifference(first.weight, delta),
-                d_second=LinearDifference(second.weight, delta),
+                norm=layer.mlp_norm,
+                first=layer.up,
+                second=layer.down,
+                d_first=LinearDifference(layer.up.weight, delta),
+                d_second=LinearDifference(layer.down.weight, delta),
             ),
         )
 
@@ -303,7 +300,7 @@ class DeltaTransformer:
         bins: range,
     ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
         """Carry reference and differences to the predictions; see `delta_model.Trunk`. d is overwritten."""
-        geometry = self._model.geometry
+        geometry = self._geometry
         crop = geometry.crop_tokens
         every = range(geometry.tokens)
         kept = range(crop + bins.start, crop + bins.stop)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from enformer_core.models.enformer import Attention
 from enformer_core.models.layers import gelu, one_hot
 from enformer_core.scoring.delta import attention, layer_rules
 from enformer_core.scoring.delta.attention import attention_difference
@@ -22,7 +21,7 @@ from enformer_core.scoring.delta.tower import (
 from enformer_core.scoring.delta.tower_levels import levels_of
 from enformer_core.scoring.delta.transformer import DeltaTransformer
 from enformer_core.scoring.precision import Arithmetic, choose_arithmetic
-from tests.support.small_models import ENFORMER, small_basenji2, small_enformer
+from tests.support.small_models import ENFORMER, attention_of, small_basenji2, small_enformer
 
 CPU = torch.device("cpu")
 
@@ -95,7 +94,7 @@ class Heads:
 
     def __init__(self, *, gain=1.0, tokens=48):
         torch.manual_seed(1)
-        self.layer = Attention(ENFORMER).double().requires_grad_(False)
+        self.layer = attention_of(ENFORMER).double().requires_grad_(False)
         for value in self.layer.parameters():
             value.normal_(0, gain * value.shape[-1] ** -0.5)
         self.tokens = tokens
@@ -240,7 +239,8 @@ def test_differences_in_16_bits_beat_subtraction_in_16_bits_by_far():
 
     def predict(net, tokens):
         bins = net.transformer(tokens[None])[:, 14:34]
-        return net._heads["human"](net.final_pointwise(bins.mT).mT)[0]
+        embedding = gelu(net.final(bins.mT)).mT
+        return torch.nn.functional.softplus(net.head("human")(embedding))[0]
 
     with torch.inference_mode():
         exact = predict(model, x + d[0]) - predict(model, x)
@@ -249,7 +249,9 @@ def test_differences_in_16_bits_beat_subtraction_in_16_bits_by_far():
             predict(low, (x + d[0]).bfloat16()).double() - predict(low, x.bfloat16()).double()
         )
         single = small_enformer().float()
-        trunk = DeltaTransformer(single, "human", None, Arithmetic(torch.float32, torch.bfloat16))
+        trunk = DeltaTransformer(
+            single.blocks().trunk, "human", None, Arithmetic(torch.float32, torch.bfloat16)
+        )
         _, differences = trunk.propagate(x.float(), d.float(), range(20))
         found = next(differences).double()
     assert relative(found, exact) < 0.02

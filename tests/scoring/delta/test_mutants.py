@@ -368,7 +368,7 @@ def dilated_kernels_are_not_scaled(right):
 MUTANTS.append(
     Mutant(
         "pointwise_gelu_is_the_identity",
-        "tower_levels:EnformerLevel.after_difference",
+        "tower_levels:DeltaAttentionPooled.after_difference",
         identity_for("difference"),
     )
 )
@@ -376,7 +376,7 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "pointwise_block_has_no_residual",
-        "tower_levels:EnformerLevel.after_difference",
+        "tower_levels:DeltaAttentionPooled.after_difference",
         Rewrite(
             lambda node: (
                 isinstance(node, ast.Assign)
@@ -391,7 +391,7 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "pooling_keeps_its_gate",
-        "tower_levels:EnformerLevel.after_difference",
+        "tower_levels:DeltaAttentionPooled.after_difference",
         Rewrite(
             lambda node: isinstance(node, ast.Return) and is_operation(node.value, ast.Add),
             lambda node: ast.Return(node.value.left),
@@ -511,12 +511,7 @@ def users_of(module: ModuleType) -> list[ModuleType]:
 # The tests
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
