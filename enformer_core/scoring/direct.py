@@ -63,6 +63,7 @@ class SequencePredictor:
 
     def averaged(self, window: Window, sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
         """Prediction averaged in float64 over shifts and strands; reverse predictions have their bins turned back."""
+        # in float64 before anything is added: what a variant changes may be below float32 of the sum
         predictions = []
         for shift in self.conventions.shifts:
             codes = sequence_of(window.moved(shift))
@@ -106,7 +107,7 @@ class DirectScorer:
             prediction = self._predictor.stitched(
                 windows, lambda window: reference_sequence(self._genome, contig, window, length_bp)
             )
-            self._reference = (contig, windows), prediction
+            self._reference = ((contig, windows), prediction)
         return self._reference[1]
 
     def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:

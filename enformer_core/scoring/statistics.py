@@ -124,6 +124,7 @@ def log_d2(r: Profile, d: Profile) -> PerTrack:
 def sax(r: Profile, d: Profile) -> PerTrack:
     """alt − ref, signed, in the bin where it is largest in size; the first such bin on a tie."""
     del r
+    # argmax gives the first of several largest
     strongest = d.abs().argmax(dim=0, keepdim=True)
     return d.gather(0, strongest).squeeze(0).double()
 
@@ -143,13 +144,16 @@ def js(r: Profile, d: Profile) -> PerTrack:
     ref = ref / ref.sum(dim=0)
     alt = alt / alt.sum(dim=0)
     # KL(ref, alt) + KL(alt, ref) = Σ (alt − ref) (log alt − log ref), every term of which is non-negative
-    return 0.5 * ((alt - ref) * (alt / ref).log()).sum(dim=0)
+    terms = (alt - ref) * (alt / ref).log()
+    return 0.5 * terms.sum(dim=0)
 
 
 @statistic("log_ratio")
 def log_ratio(r: Profile, d: Profile) -> PerTrack:
     """log2(1 + Σ alt) − log2(1 + Σ ref)."""
-    return (_sum(d) / (1 + _sum(r))).log1p() / log(2.0)
+    # as in _log_difference, of the sums
+    relative = _sum(d) / (1 + _sum(r))
+    return relative.log1p() / log(2.0)
 
 
 def compute(

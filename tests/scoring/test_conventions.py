@@ -101,3 +101,28 @@ def test_offsets_that_no_window_can_serve(how, message):
 
 def test_the_largest_offset_is_half_the_output():
     conventions(max_offset_bp=57_344)
+
+
+def test_what_is_recorded_are_the_choices_and_not_the_geometry():
+    recorded = conventions(shifts=(0, 1)).record()
+    assert "geometry" not in recorded
+    assert recorded["shifts"] == (0, 1)
+    assert Conventions(geometry=ENFORMER, **recorded) == conventions(shifts=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("how", "views"),
+    [({}, 2), ({"strands": "forward"}, 1), ({"shifts": (-1, 0, 1)}, 6)],
+)
+def test_predictions_are_averaged_over_strands_and_shifts(how, views):
+    assert conventions(**how).views == views
+
+
+def test_an_offset_is_counted_from_the_centre_index():
+    assert conventions().offset_bp(100_000, 100_000 - 98_303) == 0
+    assert conventions(centre_index=98_304).offset_bp(100_000, 100_000 - 98_303) == -1
+
+
+def test_no_conventions_name_an_unknown_statistic():
+    with pytest.raises(InputError, match=r"unknown statistic 'logsad'.*did you mean log_sad"):
+        conventions(statistics=("sad", "logsad"))

@@ -87,6 +87,7 @@ def attention_difference(
 class _Factors(NamedTuple):
     """Factors of one head's matrix products, in the number format of differences."""
 
+    dq: Keys
     left: Float[Tensor, "tokens twice_keys"]
     right: Float[Tensor, "tokens twice_keys"]
     values: Values
@@ -98,6 +99,7 @@ def _factors(reference: ReferenceAttention, head: int, changes: Changes) -> _Fac
     content = reference.content[head] + dq
     values = reference.v[head] + dv
     return _Factors(
+        dq=dq,
         left=torch.cat([content.to(dq.dtype), dq], dim=-1),
         right=torch.cat([dk, reference.low_k[head]], dim=-1),
         values=values.to(dv.dtype),
@@ -116,7 +118,6 @@ def _head_difference(
     factors = _factors(reference, head, changes)
     weights = reference.weights[head]
     low_weights = reference.low_weights[head]
-    low_relative = reference.low_relative[head]
     count = len(reference.queries)
     block = min(BLOCK_QUERIES, count)
     # written block by block: of all queries at once, dl alone is 9 MB a head, more than a core's cache
@@ -129,9 +130,8 @@ def _head_difference(
         rows = slice(first, min(first + block, count))
         queries = reference.queries[rows]
         # dl, its expm1 and e take one another's place in the same memory
-        product = factors.left[as_slice(queries)] @ factors.right.T
-        dl = memory[: len(queries)].copy_(product)
-        dl += relative_logits(dq, low_relative, queries)
+        dl = memory[: len(queries)]
+        _write_logit_changes(reference, head, factors, queries, dl)
         if dq.dtype == torch.bfloat16:
             rise[rows] = _expm1_by_series(dl, near, queries)
         else:
@@ -144,6 +144,19 @@ def _head_difference(
     change = _normalised(moved, carried, reference.attended[head], z)
     difference.copy_(change)
     return _is_large(rise, z).nonzero().flatten()
+
+
+def _write_logit_changes(
+    reference: ReferenceAttention,
+    head: int,
+    factors: _Factors,
+    queries: range,
+    dl: Logits,
+) -> None:
+    """Write the changes of one head's logits of some queries: (content + dq) · dk + dq · k + dq · relative keys."""
+    product = factors.left[as_slice(queries)] @ factors.right.T
+    dl.copy_(product)
+    dl += relative_logits(factors.dq, reference.low_relative[head], queries)
 
 
 def _normalised(moved: Attended, carried: Attended, attended: Attended, z: PerRow) -> Attended:

@@ -117,6 +117,7 @@ class DeltaScorer:
             alleles: on one contig.
             start: first base of the window that they share.
         """
+        # batches may become smaller on the way, so their edges cannot be laid out before
         scores: list[AlleleScores] = []
         while len(scores) < len(alleles):
             batch = alleles[len(scores) : len(scores) + self._batch_alts]
@@ -305,6 +306,7 @@ class _ProfileSums:
 
 
 def _by_reference(parts: Sequence[_Part]) -> dict[Window, list[_Part]]:
+    # a dict keeps the order in which parts come: what is added up, is added up in the same order in every run
     groups: dict[Window, list[_Part]] = {}
     for part in parts:
         groups.setdefault(part.comparison.reference, []).append(part)

@@ -65,7 +65,7 @@ class SharedTokens:
         tower = self._tower
         halo = tower.halo_tokens
         count = codes.size // tower.token_bp
-        if count <= 2 * halo:
+        if count <= 2 * halo:  # the ends meet: nothing lies between them
             return tower.tokens(codes, 0, count)
         left = tower.tokens(codes, 0, halo)
         inner = self._along(place, count)[halo : count - halo]
@@ -80,6 +80,7 @@ class SharedTokens:
             forwards    0 1 2 [3 | 4 5 6 7]      3 tokens are skipped
             backwards   [7 6 5 4 | 3] 2 1 0      8 − 3 − 5 = 0 tokens are skipped
         """
+        # windows whose starts have the same phase cut the chromosome into the same tokens
         first, phase = divmod(place.start, self._tower.token_bp)
         first_chunk = first // SHARED_CHUNK_TOKENS
         last_chunk = (first + count - 1) // SHARED_CHUNK_TOKENS

@@ -81,6 +81,7 @@ class Tower:
         return torch.cat(chunks)
 
     def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
+        # at the window's ends there is no halo: the piece's zero padding is the network's own there
         begin = max(first - self.halo_tokens, 0)
         end = min(last + self.halo_tokens, codes.size // self.token_bp)
         piece = codes[begin * self.token_bp : end * self.token_bp]

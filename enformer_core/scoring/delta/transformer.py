@@ -314,6 +314,7 @@ class DeltaTransformer:
             d = d[:, as_slice(queries)]
             x = perceptron.propagate(x, d)
         reference = self._reference_head(x)
+        # a generator: one alt's bins × tracks at a time
         differences = (self._head_difference(reference, of_alt) for of_alt in d)
         return functional.softplus(reference.logits), differences
 

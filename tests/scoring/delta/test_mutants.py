@@ -222,7 +222,7 @@ def moved_weights_read_unchanged_values(right):
     return wrong
 
 
-MUTANTS.append(Mutant("distances_do_not_count", "attention:_head_difference", NOT_ADDED))
+MUTANTS.append(Mutant("distances_do_not_count", "attention:_write_logit_changes", NOT_ADDED))
 
 MUTANTS.append(Mutant("expm1_is_linear", "attention:_head_difference", not_called("expm1_")))
 
@@ -368,7 +368,7 @@ def dilated_kernels_are_not_scaled(right):
 MUTANTS.append(
     Mutant(
         "pointwise_gelu_is_the_identity",
-        "tower_levels:EnformerLevel.after_difference",
+        "tower_levels:DeltaAttentionPooled.after_difference",
         identity_for("difference"),
     )
 )
@@ -376,7 +376,7 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "pointwise_block_has_no_residual",
-        "tower_levels:EnformerLevel.after_difference",
+        "tower_levels:DeltaAttentionPooled.after_difference",
         Rewrite(
             lambda node: (
                 isinstance(node, ast.Assign)
@@ -391,7 +391,7 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "pooling_keeps_its_gate",
-        "tower_levels:EnformerLevel.after_difference",
+        "tower_levels:DeltaAttentionPooled.after_difference",
         Rewrite(
             lambda node: isinstance(node, ast.Return) and is_operation(node.value, ast.Add),
             lambda node: ast.Return(node.value.left),
