@@ -18,7 +18,7 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.headers import NAMED_ALLELES
-from enformer_core.variants.formats.reader import Columns, Header, RecordReader
+from enformer_core.variants.formats.reader import Columns, Header, RecordReader, Roles
 from enformer_core.variants.input_files import (
     InputFile,
     check_file,
@@ -103,7 +103,7 @@ class Source:
         """Alleles of records that have places and alleles."""
         return to_alleles(records, self.name, self.rules)
 
-    def records(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    def records(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All records as columns of text (see `RecordReader`), place and alleles taken out of identifiers.
 
         Raises:
@@ -126,7 +126,7 @@ class Source:
                 yield self._completed(block)
 
     @property
-    def _needed_roles(self) -> tuple[str, ...]:
+    def _needed_roles(self) -> Roles:
         """Columns beside place and alleles that understanding a record takes."""
         return tuple(role for role in ("end", "effect", "risk") if role in self.columns.index)
 

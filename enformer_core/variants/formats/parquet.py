@@ -15,6 +15,7 @@ from enformer_core.variants.formats.reader import (
     REQUIRED,
     TEXT_COLUMNS,
     Header,
+    Roles,
     whole_records,
 )
 
@@ -51,7 +52,7 @@ class ParquetReader:
             )
         return ParquetReader(path, Header("Parquet", columns))
 
-    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All rows; see `RecordReader.blocks`.
 
         Raises:
@@ -65,7 +66,7 @@ class ParquetReader:
                 yield self._records(batch, names, row)
                 row += batch.num_rows
 
-    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+    def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
         """Row groups after the first, about `probes` of them; rows are numbered inside their groups."""
         names = self._names(roles)
         with _readable(self.path):
@@ -76,7 +77,7 @@ class ParquetReader:
                 for batch in batches:
                     yield self._records(batch, names, 1)
 
-    def _names(self, roles: tuple[str, ...]) -> dict[str, str]:
+    def _names(self, roles: Roles) -> dict[str, str]:
         """The file's name of each column that is to be read, by role."""
         columns = self.header.columns
         present = [role for role in (*TEXT_COLUMNS, *roles) if role in columns.index]
