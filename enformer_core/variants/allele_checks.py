@@ -28,6 +28,7 @@ _SYMBOLIC = r"^\*$|[<>\[\]]|^\.|\.$"
 
 _LETTERS = "^[ACGT]+$"
 
+# Compared by look-up, not by a regular expression: nearly all alleles of nearly all files are single bases.
 _BASES = pa.array(list("ACGT"))
 
 _SHOWN_BP = 20
@@ -112,6 +113,7 @@ class Alleles:
             max_allele_bp: longest REF or ALT that is scored, without what both share.
         """
         end = self.start + self._least_bp()
+        # at the contig's end an allele that may be ALT must not be taken for one that leaves it
         leaves_contig = (self.start < 0) | (end > self.length_bp)
         return [
             (Status.UNKNOWN_CONTIG, bools(pc.is_null(self.chrom))),
@@ -139,6 +141,7 @@ class Alleles:
     def _is_symbolic(self, rows: Numbers) -> Mask:
         index = pa.array(rows)
         in_alt = matches(self.alt.take(index), _SYMBOLIC)
+        # where the order is open, either column may hold the symbol; in a declared REF it is a bad allele
         in_ref = matches(self.ref.take(index), _SYMBOLIC)
         return in_alt | (in_ref & ~self.declared[rows])
 
@@ -154,6 +157,7 @@ class Alleles:
     def _is_too_long(self, max_allele_bp: int) -> Mask:
         """What both alleles share does not count."""
         too_long = np.maximum(self.ref_bp, self.alt_bp) > max_allele_bp
+        # one after another: few alleles are so long
         for row in np.flatnonzero(too_long):
             ref = self.ref[row].as_py()
             alt = self.alt[row].as_py()
@@ -182,6 +186,7 @@ def _lengths_bp(chrom: pa.Array, contigs: Mapping[str, int]) -> Numbers:
 
 
 def _declare_ref(raw: pa.Table) -> Mask:
+    # tables that are made by hand, not read, have no such column, and are as VCF
     if "declares_ref" not in raw.column_names:
         return np.ones(raw.num_rows, dtype=bool)
     return np.asarray(pc.fill_null(in_full(raw, "declares_ref"), True))

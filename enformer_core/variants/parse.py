@@ -64,7 +64,7 @@ def to_alleles(records: pa.Table, input_file: str, rules: ParseRules | None = No
         rules: how they are understood; by default as VCF.
     """
     rules = rules or ParseRules()
-    records = records.combine_chunks()
+    records = records.combine_chunks()  # one chunk a column, so that each becomes one array
     start, reason = _starts(records, rules)
     status, reason = _statuses(records, reason)
     alts = _Alts.of(records["alt"].combine_chunks())
@@ -94,6 +94,7 @@ def _statuses(records: pa.Table, reason: Column) -> tuple[Column, Column]:
     is_malformed = pc.is_valid(reason)
     status = pc.if_else(is_malformed, Status.MALFORMED.value, _NO_TEXT)
     if "status" in records.column_names:
+        # a record that the look-up did not find has no position either: not found says more
         decided = records["status"]
         reason = pc.if_else(pc.is_valid(decided), records["reason"], reason)
         status = pc.coalesce(decided, status)
@@ -124,6 +125,7 @@ def _whole_numbers(pos: Column) -> Column:
     """The texts that are whole numbers, null elsewhere; 2301324.0 is one."""
     if _all_digits(pos):
         return pos
+    # from here on for odd columns only
     is_whole = _is_match(pos, _WHOLE_NUMBER)
     if pc.all(is_whole).as_py():
         return pos
@@ -199,6 +201,7 @@ class _Fault:
 
 def _reasons(records: pa.Table, pos: Column, separator: Separator) -> Column:
     """Why a record cannot be read; null where it can. The first reason in this order counts."""
+    # a short line lacks what comes behind its end: that it is short is the better reason, so it stands first
     faults = [
         _is_header_line(records),
         _has_too_few_fields(records, separator),
@@ -276,6 +279,7 @@ class _Alts:
     @staticmethod
     def of(alt: pa.Array) -> "_Alts":
         records = np.arange(len(alt))
+        # most blocks have no such record, and keep their columns without a copy
         if not pc.any(pc.match_substring(alt, ",")).as_py():
             return _Alts(records, np.ones_like(records), alt, one_each=True)
         lists = pc.split_pattern(pc.fill_null(alt, ""), ",")
@@ -283,6 +287,7 @@ class _Alts:
         record = np.repeat(records, counts)
         firsts = np.cumsum(counts) - counts
         index = np.arange(record.size) - np.repeat(firsts, counts) + 1
+        # split into lists, a null would be no row at all: it is split as "", which is one, and made null again
         is_null = pc.is_null(alt).take(pa.array(record))
         one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
         return _Alts(record, index, one_row_each, one_each=False)
@@ -348,7 +353,7 @@ def _frequency(records: pa.Table, alts: _Alts) -> pa.Array:
         frequency = pc.coalesce(frequency, minor)
     if frequency.null_count:
         count = _info_numbers(info, "AC", alts)
-        total = _info_numbers(info, "AN", alts)
+        total = _info_numbers(info, "AN", alts)  # 0 where no sample has a genotype
         positive_total = pc.if_else(pc.equal(total, 0.0), None, total)
         frequency = pc.coalesce(frequency, pc.divide(count, positive_total))
     return frequency

@@ -112,7 +112,7 @@ class Source:
         try:
             for block in self.reader.blocks((*self._needed_roles, *roles)):
                 yield self._completed(block)
-        except OSError as error:
+        except OSError as error:  # the file went away, or its disk failed, while it was read
             raise InputError(f"{self.path}: cannot be read: {error}") from error
 
     def sample(self, probes: int) -> Iterator[pa.Table]:
@@ -166,6 +166,7 @@ def open_source(path: Path, *, sites: Path | None = None, name: str | None = Non
         return source
     if sites is not None:
         return _with_sites(source, open_source(sites))
+    # GTEx and others write place and alleles into the identifier, with REF first
     if not source.columns.has_place and _ids_hold_alleles(source):
         return replace(
             source,
@@ -181,6 +182,7 @@ def _with_sites(source: Source, sites: Source) -> Source:
         raise InputError(
             f"{sites.path}: has no column of identifiers to look variants up by. Give sites with rsIDs."
         )
+    # places, and how they count, are the sites'; the order of the alleles is that of whichever file gives them
     declares_ref = source.declares_ref if source.columns.has_alleles else sites.declares_ref
     separator = source.rules.separator
     return replace(
@@ -222,6 +224,7 @@ def _lacks(columns: Columns) -> str:
 
 def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
     """The same records in tables of at most `rows`, small ones joined until they are half of that."""
+    # blocks are cut by bytes, so wide files give short ones, and everything behind costs by the batch
     waiting: list[pa.Table] = []
     waiting_rows = 0
     for block in blocks:
@@ -248,6 +251,7 @@ def _with_named_alleles(records: pa.Table) -> pa.Table:
     """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's."""
     parts = pc.extract_regex(records["id"], NAMED_ALLELES)
     if "effect" not in records.column_names:
+        # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
         records = records.append_column("effect", records["alt"])
     for role in ("chrom", "pos", "ref", "alt"):
         at = records.schema.get_field_index(role)

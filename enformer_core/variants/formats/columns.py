@@ -28,6 +28,7 @@ def find_columns(names: Sequence[str], where: str) -> Columns | None:
     index: dict[str, int] = {}
     search.put(index, "chrom", "chrom")
     search.put(index, "pos", "pos")
+    # start and end count only where no position is named: tables of genes beside variants have them too
     one_based = True if "pos" in index else _find_start(search, index)
     for role in ("id", "risk", "frequency", "filter"):
         search.put(index, role, role)
@@ -47,6 +48,7 @@ class _Search:
 
     def _names_of_dialect(self) -> Mapping[Kind, str]:
         for dialect in headers.DIALECTS:
+            # by names alone: what else shows a dialect is known only when its columns are found
             if dialect.columns and dialect.names <= set(self._names):
                 return dialect.columns
         return {}

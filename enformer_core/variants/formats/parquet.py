@@ -23,6 +23,7 @@ _MAGIC = b"PAR1"
 
 _BLOCK_ROWS = 1 << 17
 
+# Roles that may be floats; elsewhere a float is a position that lost its digits or a column meant for something else.
 _NUMERIC = {"frequency"}
 
 
@@ -62,7 +63,8 @@ class ParquetReader:
         with _readable(self.path):
             file = pq.ParquetFile(self.path)
             row = 1
-            for batch in file.iter_batches(_BLOCK_ROWS, columns=sorted(set(names.values()))):
+            # a column may have two roles, and is read once
+            for batch in file.iter_batches(_BLOCK_ROWS, columns=_distinct(names)):
                 yield self._records(batch, names, row)
                 row += batch.num_rows
 
@@ -71,9 +73,11 @@ class ParquetReader:
         names = self._names(roles)
         with _readable(self.path):
             file = pq.ParquetFile(self.path)
-            every = max(1, file.num_row_groups // probes)
-            for group in range(1, file.num_row_groups, every):
-                batches = file.iter_batches(row_groups=[group], columns=sorted(set(names.values())))
+            groups = file.num_row_groups
+            every = max(1, groups // probes)
+            # the first group is the beginning, which the caller has
+            for group in range(1, groups, every):
+                batches = file.iter_batches(row_groups=[group], columns=_distinct(names))
                 for batch in batches:
                     yield self._records(batch, names, 1)
 
@@ -93,6 +97,10 @@ class ParquetReader:
             for role, name in names.items()
         }
         return whole_records(cells, rows=batch.num_rows, first_line=first_row)
+
+
+def _distinct(names: dict[str, str]) -> list[str]:
+    return sorted(set(names.values()))
 
 
 @contextmanager

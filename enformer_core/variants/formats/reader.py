@@ -152,7 +152,7 @@ def whole_records(
         first_line: number of the first.
     """
     absent = {role: pa.nulls(rows, pa.string()) for role in TEXT_COLUMNS}
-    fields = np.full(rows, len(cells))
+    fields = np.full(rows, len(cells))  # as many as are needed, so none is short
     return pa.table(
         {
             "line": np.arange(first_line, first_line + rows),
