@@ -5,21 +5,24 @@ from html import escape
 from math import floor, log10
 from pathlib import Path
 
+# in pixels: height of a row; width of the names, of the longest bar, and of the values behind it
 _ROW, _LEFT, _WIDTH, _RIGHT = 30, 390, 330, 90
 
 
 def write_chart(path: Path, seconds: Mapping[str, float]) -> None:
-    """Bars of seconds per variant, one for each name."""
+    """Draw seconds per variant as bars, one for each name, in their order."""
+    # The axis begins at a power of ten, somewhat below the least value, so that its bar is still seen.
     low = 10.0 ** floor(log10(min(seconds.values())) - 0.2)
-    span = log10(max(seconds.values()) / low)
+    decades = log10(max(seconds.values()) / low)
+    width = _LEFT + _WIDTH + _RIGHT
     height = _ROW * len(seconds) + 40
-    rows = [
-        _bar(number, name, value, _WIDTH * log10(value / low) / span)
-        for number, (name, value) in enumerate(seconds.items())
-    ]
+    rows = []
+    for number, (name, value) in enumerate(seconds.items()):
+        length = _WIDTH * log10(value / low) / decades
+        rows.append(_bar(number, name, value, length))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + _RIGHT} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="13">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n'
         + "\n".join(rows)
@@ -31,6 +34,7 @@ def write_chart(path: Path, seconds: Mapping[str, float]) -> None:
 
 def _bar(number: int, name: str, value: float, length: float) -> str:
     top = 10 + number * _ROW
+    # The original program is grey beside ours.
     colour = "#9aa5b1" if name.startswith("enformer-pytorch") else "#2f6f9f"
     return (
         f'<text x="{_LEFT - 8}" y="{top + 15}" text-anchor="end" fill="#222222">{escape(name)}</text>'

@@ -12,15 +12,14 @@ from enformer_core.analyses.variant_effects import hardware
 
 
 def circumstances(*packages: str) -> dict[str, Any]:
-    """Machine and its load, versions, date.
+    """Describe this machine and its load, versions and date, as every result says them.
 
     Args:
         packages: whose versions matter, besides this program's own and torch's.
     """
     return {
-        "load_average": round(
-            os.getloadavg()[0], 2
-        ),  # of the last minute, this benchmark's own included
+        # of the last minute, what this benchmark did in it included
+        "load_average": round(os.getloadavg()[0], 2),
         "machine": {
             **hardware(torch.device("cpu")),
             "cores": os.cpu_count(),

@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from tests.support.toy_fleet import Does, ToyFleet, ToyWorker
 
 from benchmarks.circumstances import circumstances
 from cluster.backend import Call, Outcome
@@ -43,16 +44,15 @@ from cluster.ray_backend import RayPool
 from cluster.scheduler import Scheduler
 from enformer_core.analyses.variant_effects import ComputedShard, PreparedShard, ShardScorer
 from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import Plan, make_plan
-from enformer_core.dataset.plan_builder import Drafted
+from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.shard_task import ShardWork
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
+from tests.support.plans import make_draft
 from tests.support.seaweed import SeaweedFS
-from tests.support.toy_fleet import Does, ToyFleet, ToyWorker
 
 SHARD_S = 1.0
 RAY_SHARDS, RAY_WORKERS = 60, 2
@@ -71,12 +71,13 @@ TARGETS = {
 
 
 class FlatScorer:
-    """Scores that cost next to nothing."""
+    """Scores that are the same for every allele, and cost next to nothing."""
 
-    def score(self, alleles: Sequence[Any], start: int) -> list[dict[str, Any]]:
-        """The same for every allele."""
+    def score(self, alleles: Sequence[Any], start: int) -> list[dict[str, np.ndarray]]:
+        """Give every allele one value for each track, from -1 to 1."""
         del start
-        return [{"sad": np.linspace(-1, 1, len(TRACKS), dtype=np.float32)} for _ in alleles]
+        values = np.linspace(-1, 1, len(TRACKS), dtype=np.float32)
+        return [{"sad": values.copy()} for _ in alleles]
 
 
 @dataclass(frozen=True)
@@ -94,21 +95,21 @@ class TimedScorer(ShardScorer):
     )
 
     def prepare(self, work: ShardWork) -> PreparedShard:
-        """See `ShardScorer`."""
+        """Prepare as `ShardScorer` does, and keep the time."""
         with self._timed("prepare"):
             return super().prepare(work)
 
     def compute(self, prepared: PreparedShard) -> ComputedShard:
-        """See `ShardScorer`."""
+        """Compute as `ShardScorer` does, sleep, and say from when to when."""
         began_s = time.time()
         with self._timed("compute"):
             computed = super().compute(prepared)
             time.sleep(self.sleep_s)
-        told = {**computed.circumstances, "computed_s": [began_s, time.time()], "pid": os.getpid()}
-        return replace(computed, circumstances=told)
+        measured = {"computed_s": [began_s, time.time()], "pid": os.getpid()}
+        return replace(computed, circumstances={**computed.circumstances, **measured})
 
     def finish(self, computed: ComputedShard) -> Committed | None:
-        """See `ShardScorer`."""
+        """Finish as `ShardScorer` does, and keep the time."""
         with self._timed("finish"):
             return super().finish(computed)
 
@@ -129,7 +130,7 @@ class Factory:
     sleep_s: float
 
     def __call__(self) -> TimedScorer:
-        """Called in the worker's process."""
+        """Make it, in the worker's process."""
         return TimedScorer(
             FlatScorer(),
             self.ledger,
@@ -142,13 +143,13 @@ class Factory:
 
 
 class Silent:
-    """Shows nothing."""
+    """A progress display that shows nothing but what should not happen in a benchmark."""
 
     def advance(self, count: int, **fields: Any) -> None:
-        """Nothing."""
+        """Show nothing of shards that are done."""
 
     def say(self, event: str, text: str, **fields: Any) -> None:
-        """What should not happen in a benchmark, on standard error."""
+        """Print what happened beside shards being done, on standard error."""
         print(event, text, fields, file=sys.stderr)
 
 
@@ -160,42 +161,53 @@ def begin_run(out: str, shards: int) -> tuple[Ledger, Plan]:
         "conventions": {"statistics": ["sad"]},
         "tracks": {"count": len(TRACKS)},
     }
-    rows = [
-        {
-            "input_file": "a.vcf",
-            "input_line": line + 1,
-            "alt_index": 1,
-            "chrom": "chr1",
-            "start": 100_000 + 37 * line,
-            "ref": "A",
-            "alt": "G",
-            "status": "ok",
-            "flags": [],
-        }
-        for line in range(shards * ROWS)
-    ]
-    table = pa.Table.from_pylist(rows, schema=PLACED_SCHEMA)
-    plan = make_plan(table, {"chr1": 10**8}, ROWS, window_starts=lambda starts: starts - 98_303)
-    drafted = Drafted.of(plan)
+    alleles = pa.Table.from_pylist(
+        [_allele(line) for line in range(shards * ROWS)],
+        schema=PLACED_SCHEMA,
+    )
+    draft = make_draft(
+        alleles,
+        {"chr1": 10**8},
+        ROWS,
+        window_starts=lambda starts: starts - CONVENTIONS.centre_index,
+    )
     counts = {
-        "parts": len(drafted.parts),
-        "sha256": list(drafted.sha256),
+        "parts": len(draft.parts),
+        "sha256": list(draft.sha256),
         "shards": shards,
-        "alleles": len(rows),
+        "alleles": alleles.num_rows,
     }
     run = Run(identity, {}, counts, "a benchmark")
     run.claim(store)
-    return Ledger.of(store, run), drafted.put(store)
+    return Ledger.of(store, run), draft.put(store)
+
+
+def _allele(line: int) -> dict[str, Any]:
+    """An SNV so far from the one before that each has a window of its own."""
+    return {
+        "input_file": "a.vcf",
+        "input_line": line + 1,
+        "alt_index": 1,
+        "chrom": "chr1",
+        "start": 100_000 + 37 * line,
+        "ref": "A",
+        "alt": "G",
+        "status": "ok",
+        "flags": [],
+    }
 
 
 def work_through(ledger: Ledger, plan: Plan, pool: Pool) -> dict[str, float]:
-    """Let a pool compute all shards, as the command does; when each worker was ready."""
+    """Let a pool compute all shards, as the command does.
+
+    Returns:
+        When each worker was ready, as seconds of the clock, by its name.
+    """
     ready: dict[str, float] = {}
+    tasks = (Task(f"shard {shard.number}", ShardWork(shard)) for shard in plan.shards)
     watch = Watch(Silent(), ReceiptBlocks(ledger, set(), len(plan.shards)))
     with watch, pool:
-        for event in pool.run(
-            Task(f"shard {shard.number}", ShardWork(shard)) for shard in plan.shards
-        ):
+        for event in pool.run(tasks):
             if isinstance(event, WorkerReady):
                 ready[event.worker] = time.time()
             watch.see(event, pool)
@@ -215,7 +227,10 @@ def on_ray(out: str) -> dict[str, Any]:
     """Two real workers, sixty shards of a second."""
     ledger, plan = begin_run(out, RAY_SHARDS)
     pool = RayPool(
-        Factory(ledger, SHARD_S), workers=RAY_WORKERS, address="local", cpus_per_worker=1
+        Factory(ledger, SHARD_S),
+        workers=RAY_WORKERS,
+        address="local",
+        cpus_per_worker=1,
     )
     ready = work_through(ledger, plan, pool)
     receipts = [*ledger.receipts()]
@@ -240,7 +255,12 @@ def _gaps_s(receipts: Sequence[dict[str, Any]]) -> list[float]:
 
 
 class ChargedFleet(ToyFleet):
-    """Workers on paper, whose time goes on while the driver thinks."""
+    """Workers on paper, whose time goes on while the driver thinks.
+
+    Attributes:
+        spans: virtual seconds from when to when each shard was computed.
+        thought_s: real seconds that the driver took between its calls of `wait`.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -303,30 +323,30 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
     scorer = Factory(ledger, 0.0)()
     began = time.perf_counter()
     work_through(ledger, plan, InProcessPool(lambda: scorer))
-    whole_s = time.perf_counter() - began
+    working_s = time.perf_counter() - began
     began = time.perf_counter()
     ledger.finish(plan)
     closing_s = time.perf_counter() - began
     stages_s = {stage: sum(seconds) for stage, seconds in scorer.stages_s.items()}
-    medians = {
-        stage: 1000 * statistics.median(seconds) for stage, seconds in scorer.stages_s.items()
-    }
+    median_s = {stage: statistics.median(seconds) for stage, seconds in scorer.stages_s.items()}
+    driver_s = working_s - sum(stages_s.values())
+    all_but_computing_s = working_s - stages_s["compute"] + closing_s
     first = next(iter(ledger.receipts()))
     return {
         "shards": COST_SHARDS,
         "alleles_per_shard": ROWS,
         "tracks": len(TRACKS),
         "bytes_per_shard": sum(first[table]["bytes"] for table in ledger.kind.tables),
-        "ms_per_shard": 1000 * (whole_s - stages_s["compute"] + closing_s) / COST_SHARDS,
-        "median_ms_to_read_the_plan": medians["prepare"],
-        "median_ms_to_commit": medians["finish"],
-        "driver_ms_per_shard": 1000 * (whole_s - sum(stages_s.values())) / COST_SHARDS,
+        "ms_per_shard": 1000 * all_but_computing_s / COST_SHARDS,
+        "median_ms_to_read_the_plan": 1000 * median_s["prepare"],
+        "median_ms_to_commit": 1000 * median_s["finish"],
+        "driver_ms_per_shard": 1000 * driver_s / COST_SHARDS,
         "closing_ms_per_shard": 1000 * closing_s / COST_SHARDS,
     }
 
 
 def measure() -> dict[str, Any]:
-    """All three."""
+    """Answer all three questions, and say on which machine."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # for this process's own Ray, on loopback
     with (
         tempfile.TemporaryDirectory(prefix="overhead-") as directory,
@@ -346,7 +366,7 @@ def measure() -> dict[str, Any]:
 
 
 def missed(figures: dict[str, Any]) -> list[str]:
-    """Names of figures that are not what was asked for."""
+    """Names of the figures that miss their targets."""
     holds = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b}
     return [
         name for name, (sign, target) in TARGETS.items() if not holds[sign](figures[name], target)
@@ -361,14 +381,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     figures = measure()
+    misses = missed(figures)
     for name, (sign, target) in TARGETS.items():
-        print(
-            f"{name:28}{figures[name]:>10.4g}  asked {sign} {target}{'  MISSED' if name in missed(figures) else ''}"
-        )
+        verdict = "  MISSED" if name in misses else ""
+        print(f"{name:28}{figures[name]:>10.4g}  asked {sign} {target}{verdict}")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    sys.exit(1 if missed(figures) else 0)
+    sys.exit(1 if misses else 0)
 
 
 if __name__ == "__main__":

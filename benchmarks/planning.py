@@ -19,7 +19,6 @@ import argparse
 import datetime as dt
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -28,62 +27,27 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-
+from benchmarks.circumstances import circumstances
+from benchmarks.planning_material import Material
 from benchmarks.reading import READERS, read
-from enformer_core.dataset.plan import Audit, default_shard_size
 from enformer_core.dataset.plan_builder import gather
-from enformer_core.genome.alphabet import decode
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.dataset.sharding import default_shard_size
+from enformer_core.genome.fasta import Genome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.harmonise import harmonise_alleles
+from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import input_digests
 from enformer_core.variants.source import open_source
 
-# NCBI, GCF_000001405.40 (GRCh38.p14): chromosomes 1-22, X, Y, MT
-LENGTHS_BP = (
-    *(
-        248956422,
-        242193529,
-        198295559,
-        190214555,
-        181538259,
-        170805979,
-        159345973,
-        145138636,
-        138394717,
-        133797422,
-    ),
-    *(
-        135086622,
-        133275309,
-        114364328,
-        107043718,
-        101991189,
-        90338345,
-        83257441,
-        80373285,
-        58617616,
-        64444167,
-    ),
-    *(46709983, 50818468, 156040895, 57227415, 16569),
-)
-NAMES = tuple(f"chr{name}" for name in (*range(1, 23), "X", "Y", "M"))
-LINE_BP = 60
 WORKERS = 2
 CENTRE_INDEX = 196_608 // 2 - 1
 COMPARED = 1_000_000
 MAIN = 10_000_000
 SIZES = (COMPARED, 3_000_000, MAIN, 30_000_000)
-QUICK = 20
 BCFTOOLS = {
     "norm": ["-m-any", "-Ov"],
     "norm_bcf": ["-m-any", "-Ou"],
@@ -137,8 +101,8 @@ class Planned:
 
 
 def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
-    """Plan one file; runs in a process of its own."""
-    genome = MappedGenome(fasta)
+    """Plan one file, as `score` does, and remove the plan; runs in a process of its own."""
+    genome = Genome(fasta)
     store = LocalStore(folder / f"run-{os.getpid()}")
     began = time.perf_counter()
     seed = input_digests([vcf])[0]["sha256"]
@@ -150,27 +114,27 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
         place=lambda raw: harmonise_alleles(raw, genome, max_allele_bp=1000),
         scratch=folder,
         workers=WORKERS,
-    ) as gathered:
-        read = time.perf_counter()
-        drafted = gathered.draft(
-            default_shard_size(gathered.alleles),
+    ) as alleles:
+        placed = time.perf_counter()
+        draft = alleles.draft(
+            default_shard_size(alleles.alleles),
             window_starts=lambda starts: starts - CENTRE_INDEX,
-            audit=Audit(0.001, 3, seed),
+            audit=AuditSample(0.001, 3, seed),
         )
-        drawn_up = time.perf_counter()
-        scratch_bytes = sum(file.stat().st_size for file in gathered.folder.iterdir())
-        stored = drafted.put(store)
+        drafted = time.perf_counter()
+        scratch_bytes = _bytes_in(alleles.folder)
+        stored = draft.put(store)
     ended = time.perf_counter()
-    plan_bytes = sum(file.stat().st_size for file in (store.root / "plan").iterdir())
+    plan_bytes = _bytes_in(store.root / "plan")
     shutil.rmtree(store.root)
     return Planned(
         seconds=ended - began,
-        gather_s=read - began,
-        draft_s=drawn_up - read,
+        gather_s=placed - began,
+        draft_s=drafted - placed,
         peak_gib=_peak_bytes() / 2**30,
-        records=gathered.records,
-        alleles=gathered.alleles,
-        by_status=dict(gathered.by_status),
+        records=alleles.records,
+        alleles=alleles.alleles,
+        by_status=dict(alleles.by_status),
         shards=len(stored.shards),
         shard_rows=statistics.median(shard.rows for shard in stored.shards),
         parts=len(stored.parts),
@@ -179,13 +143,14 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
     )
 
 
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 def _peak_bytes() -> int:
-    """Unlike ru_maxrss, VmHWM does not begin with the memory of the process that started this one."""
-    line = next(
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
+    # Unlike ru_maxrss, VmHWM does not begin with the memory of the process that started this one.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
 
 
@@ -202,131 +167,6 @@ def bcftools(case: str, vcf: Path, fasta: Path, folder: Path) -> dict[str, float
     return {"seconds": ended - began}
 
 
-class Material:
-    """The genome and the variants, made in a directory.
-
-    Attributes:
-        folder: where everything lies.
-        lengths: of the contigs, in bp.
-    """
-
-    def __init__(self, folder: Path, *, quick: bool) -> None:
-        self.folder = folder
-        self.lengths = {
-            name: bp // (QUICK if quick else 1) for name, bp in zip(NAMES, LENGTHS_BP, strict=True)
-        }
-        self.fasta = folder / "genome.fa"
-        self._rng = np.random.default_rng(0)
-
-    def write_genome(self) -> None:
-        """Random bases in lines of a FASTA file."""
-        letters = np.frombuffer(b"ACGT", dtype=np.uint8)
-        with self.fasta.open("wb") as out:
-            for name, length in self.lengths.items():
-                out.write(f">{name}\n".encode())
-                for first in range(0, length, block := LINE_BP << 18):
-                    bases = letters[
-                        self._rng.integers(0, 4, min(block, length - first), dtype=np.uint8)
-                    ]
-                    whole = bases[: bases.size // LINE_BP * LINE_BP].reshape(-1, LINE_BP)
-                    out.write(np.pad(whole, ((0, 0), (0, 1)), constant_values=ord("\n")).tobytes())
-                    if rest := bases[whole.size :].tobytes():
-                        out.write(rest + b"\n")
-
-    def write_variants(self, records: int) -> Path:
-        """A sorted VCF with so many records, compressed by bgzip."""
-        import pysam
-
-        genome = MappedGenome(self.fasta)
-        path, total = self.folder / f"{records}.vcf.gz", sum(self.lengths.values())
-        plain, done, passed_bp = self.folder / "plain.vcf", 0, 0
-        with plain.open("wb") as out:
-            out.write(self._header())
-            for name, length in self.lengths.items():
-                passed_bp += length
-                count = records * passed_bp // total - done
-                for first in range(0, count, step := 1 << 19):
-                    some = min(step, count - first)
-                    within = range(length * first // count, length * (first + some) // count)
-                    names = np.arange(done + first, done + first + some)
-                    pa_csv.write_csv(self._records(genome, name, within, names), out, _TAB)
-                done += count
-        pysam.tabix_compress(str(plain), str(path), force=True)
-        plain.unlink()
-        return path
-
-    def _header(self) -> bytes:
-        contigs = "".join(
-            f"##contig=<ID={name},length={bp}>\n" for name, bp in self.lengths.items()
-        )
-        return (
-            "##fileformat=VCFv4.2\n"
-            f"{contigs}"
-            '##INFO=<ID=AF,Number=A,Type=Float,Description="Allele frequency">\n'
-            '##INFO=<ID=AC,Number=A,Type=Integer,Description="Allele count">\n'
-            "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-        ).encode()
-
-    def _records(
-        self, genome: MappedGenome, name: str, within: range, numbers: np.ndarray
-    ) -> pa.Table:
-        """A record for each number, with REFs of the genome, which start in this range of a contig."""
-        longest, count = 11, numbers.size
-        codes = genome.codes(name)
-        starts = np.sort(
-            self._rng.integers(within.start, max(within.stop - longest, within.start + 1), count)
-        )
-        kind = self._rng.choice(
-            4, count, p=(0.85, 0.05, 0.05, 0.05)
-        )  # SNV, deletion, insertion, two SNVs
-        sizes = self._rng.integers(2, longest + 1, count)
-        other, third = ((codes[starts] + more) % 4 for more in (1, 2))
-        base, one, two = (
-            _letters(each, np.ones(count, np.int64)) for each in (codes[starts], other, third)
-        )
-        long = (
-            np.repeat(starts, sizes)
-            + np.arange(sizes.sum())
-            - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        )
-        deleted, inserted = _letters(codes[long], sizes), _letters(np.roll(codes[long], 1), sizes)
-        info = [f"AF=0.{number};AC={number}" for number in range(1, 1000)]
-        pairs = [f"AF=0.{number},0.01;AC={number},2" for number in range(1, 1000)]
-        of_info = pa.array(self._rng.integers(0, 999, count))
-        double = pa.array(kind == 3)
-        alt = pc.binary_join_element_wise(one, two, ",")
-        return pa.table(
-            {
-                "CHROM": pa.repeat(name, count),
-                "POS": pa.array(starts + 1),
-                "ID": pc.binary_join_element_wise("rs", pa.array(numbers).cast("string"), ""),
-                "REF": pc.if_else(pa.array(kind == 1), deleted, base),
-                "ALT": pc.case_when(
-                    pc.make_struct(double, pa.array(kind == 2), pa.array(kind == 1)),
-                    alt,
-                    pc.binary_join_element_wise(base, inserted, ""),
-                    base,
-                    one,
-                ),
-                "QUAL": pa.repeat(".", count),
-                "FILTER": pa.repeat("PASS", count),
-                "INFO": pc.if_else(
-                    double, pa.array(pairs).take(of_info), pa.array(info).take(of_info)
-                ),
-            }
-        )
-
-
-_TAB = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
-
-
-def _letters(codes: np.ndarray, sizes: np.ndarray) -> pa.Array:
-    """Codes end to end as texts of these sizes."""
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(decode(codes).encode())]
-    return pa.Array.from_buffers(pa.string(), sizes.size, buffers)
-
-
 def apart(task: str, *arguments: object) -> dict[str, Any]:
     """Run one task in a process of its own; its figures are the last line that it prints."""
     command = [sys.executable, "-m", "benchmarks.planning", "--task", task, *map(str, arguments)]
@@ -336,7 +176,7 @@ def apart(task: str, *arguments: object) -> dict[str, Any]:
 
 
 def run_task(task: str, arguments: list[str]) -> dict[str, Any]:
-    """What `apart` asks a process for."""
+    """Do in this process what `apart` starts one for."""
     if task == "plan":
         vcf, fasta, folder = map(Path, arguments)
         return asdict(plan(vcf, fasta, folder))
@@ -347,97 +187,107 @@ def run_task(task: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def measure(folder: Path, *, quick: bool, rounds: int) -> dict[str, Any]:
-    """Everything, in turns."""
+    """Plan every size; the smallest several times, in turns with bcftools and the readers.
+
+    Args:
+        folder: for the genome, the variants and the plans.
+        quick: whether a small genome and few variants will do.
+        rounds: of the smallest size.
+    """
     sizes = [size // 50 if quick else size for size in SIZES]
     material = Material(folder, quick=quick)
     _say("genome")
     material.write_genome()
     began = time.perf_counter()
-    bases = sum(MappedGenome(material.fasta).contigs.values())
+    bases = sum(Genome(material.fasta).contigs.values())
     codes_s = time.perf_counter() - began
     plans: dict[int, list[dict[str, Any]]] = {}
-    compared: dict[str, list[float]] = {case: [] for case in BCFTOOLS}
-    readings: dict[str, list[float]] = {case: [] for case in READERS}
+    bcftools_s: dict[str, list[float]] = {case: [] for case in BCFTOOLS}
+    reading_s: dict[str, list[float]] = {case: [] for case in READERS}
     for size in sizes:
         _say(f"{size:,} variants")
         vcf = material.write_variants(size)
+        is_compared = size == sizes[0]
         plans[size] = []
-        for _ in range(rounds if size == sizes[0] else 1):
+        for _ in range(rounds if is_compared else 1):
             _say(f"plan {size:,}")
             plans[size].append(apart("plan", vcf, material.fasta, folder))
-            for case in BCFTOOLS if size == sizes[0] else ():
-                _say(f"bcftools {case}")
-                compared[case].append(
-                    apart("bcftools", case, vcf, material.fasta, folder)["seconds"]
-                )
-            for case in READERS if size == sizes[0] else ():
-                _say(f"read {case}")
-                readings[case].append(apart("read", case, vcf)["seconds"])
+            if is_compared:
+                _compare(vcf, material.fasta, bcftools_s, reading_s)
         vcf.unlink()
     return {
         "genome_bp": bases,
         "codes_cache_s": codes_s,
         "plans": {size: _median_of(runs) for size, runs in plans.items()},
-        "bcftools_s": {case: statistics.median(seconds) for case, seconds in compared.items()},
+        "bcftools_s": {case: statistics.median(seconds) for case, seconds in bcftools_s.items()},
         "bcftools_options": BCFTOOLS,
-        "reading_s": {case: statistics.median(seconds) for case, seconds in readings.items()},
+        "reading_s": {case: statistics.median(seconds) for case, seconds in reading_s.items()},
     }
+
+
+def _compare(
+    vcf: Path,
+    fasta: Path,
+    bcftools_s: Mapping[str, list[float]],
+    reading_s: Mapping[str, list[float]],
+) -> None:
+    """Add the seconds of one run of every other program."""
+    for case, seconds in bcftools_s.items():
+        _say(f"bcftools {case}")
+        figures = apart("bcftools", case, vcf, fasta, vcf.parent)
+        seconds.append(figures["seconds"])
+    for case, seconds in reading_s.items():
+        _say(f"read {case}")
+        figures = apart("read", case, vcf)
+        seconds.append(figures["seconds"])
 
 
 def _median_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The run of median duration, with the durations of all."""
     ordered = sorted(runs, key=lambda run: run["seconds"])
-    return {**ordered[len(ordered) // 2], "all_seconds": [run["seconds"] for run in runs]}
+    median = ordered[len(ordered) // 2]
+    return {**median, "all_seconds": [run["seconds"] for run in runs]}
 
 
 def summarise(figures: Mapping[str, Any], *, quick: bool) -> dict[str, Any]:
-    """What is asked of two CPU cores, and whether it is met; sizes are scaled with --quick."""
+    """What is expected of two CPU cores, and whether it is met; sizes are scaled with --quick."""
     plans = list(figures["plans"].items())
-    (least, first), (_, main), (most, last) = plans[0], plans[2], plans[-1]
+    smallest_size, smallest = plans[0]
+    main_run = plans[2][1]
+    largest_size, largest = plans[-1]
+    bcftools_s = figures["bcftools_s"]
     reading_s = figures["reading_s"]
-    found = {
-        "seconds_10_million": main["seconds"],
-        "peak_gib_10_million": main["peak_gib"],
-        "seconds_per_million_largest_vs_smallest": (last["seconds"] / most)
-        / (first["seconds"] / least),
-        "peak_memory_largest_vs_main": last["peak_gib"] / main["peak_gib"],
-        "alleles_of_a_shard": main["shard_rows"],
-        "bcftools_norm_seconds_vs_plan": figures["bcftools_s"]["norm"] / first["seconds"],
-        "bcftools_norm_with_reference_seconds_vs_plan": figures["bcftools_s"]["norm_checked"]
-        / first["seconds"],
+    smallest_rate = smallest["seconds"] / smallest_size
+    largest_rate = largest["seconds"] / largest_size
+    results = {
+        "seconds_10_million": main_run["seconds"],
+        "peak_gib_10_million": main_run["peak_gib"],
+        "seconds_per_million_largest_vs_smallest": largest_rate / smallest_rate,
+        "peak_memory_largest_vs_main": largest["peak_gib"] / main_run["peak_gib"],
+        "alleles_of_a_shard": main_run["shard_rows"],
+        "bcftools_norm_seconds_vs_plan": bcftools_s["norm"] / smallest["seconds"],
+        "bcftools_norm_with_reference_seconds_vs_plan": (
+            bcftools_s["norm_checked"] / smallest["seconds"]
+        ),
         "reading_vs_pyarrow_csv": reading_s["records"] / reading_s["pyarrow_csv"],
     }
     met = {
-        name: found[name] <= limit if sign == "<=" else found[name] >= limit
+        name: results[name] <= limit if sign == "<=" else results[name] >= limit
         for name, (sign, limit) in TARGETS.items()
     }
-    return {"found": found, "targets": TARGETS, "met": None if quick else met}
+    return {"found": results, "targets": TARGETS, "met": None if quick else met}
 
 
-def circumstances() -> dict[str, Any]:
-    """Machine, versions and date."""
+def machine_and_versions() -> dict[str, object]:
+    """Machine, versions and date, with what else matters here: memory, and the bcftools inside pysam."""
     import pysam.version
 
-    models = [
-        line
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    names = ("enformer-ray", "numpy", "pyarrow", "pysam")
+    common = circumstances("numpy", "pyarrow", "pysam")
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "machine": {
-            "cpu": models[0].split(":")[1].strip() if models else platform.processor(),
-            "cores": len(os.sched_getaffinity(0)),
-            "memory_gib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
-            "load_before": os.getloadavg()[0],
-            "system": platform.platform(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in names},
-            "bcftools": pysam.version.__bcftools_version__,
-        },
-        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        **common,
+        "machine": {**common["machine"], "memory_gib": memory_bytes / 2**30},
+        "versions": {**common["versions"], "bcftools": pysam.version.__bcftools_version__},
     }
 
 
@@ -446,19 +296,18 @@ def _say(text: str) -> None:
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """For people."""
+    """Lay the figures out for reading: a line for each size, each run of bcftools, each target."""
     lines = [
         f"{'records':>12}{'alleles':>12}{'s':>9}{'s/million':>11}{'peak GiB':>10}{'shards':>8}{'MB stored':>11}"
     ]
     for size, row in figures["plans"].items():
+        seconds = row["seconds"]
         lines.append(
-            f"{size:>12,}{row['alleles']:>12,}{row['seconds']:>9.2f}{row['seconds'] / size * 1e6:>11.2f}"
+            f"{size:>12,}{row['alleles']:>12,}{seconds:>9.2f}{seconds / size * 1e6:>11.2f}"
             f"{row['peak_gib']:>10.2f}{row['shards']:>8,}{row['plan_bytes'] / 1e6:>11.1f}"
         )
-    lines += [
-        f"bcftools {' '.join(BCFTOOLS[case])}: {s:.2f} s"
-        for case, s in figures["bcftools_s"].items()
-    ]
+    for case, seconds in figures["bcftools_s"].items():
+        lines.append(f"bcftools {' '.join(BCFTOOLS[case])}: {seconds:.2f} s")
     met = figures["met"] or {}
     for name, value in figures["found"].items():
         sign, limit = TARGETS[name]
@@ -484,7 +333,7 @@ def main() -> None:
     if options.task:
         print(json.dumps(run_task(options.task[0], options.task[1:])))
         return
-    circumstance = circumstances()
+    before = machine_and_versions()  # the load, too: what follows would add its own
     with tempfile.TemporaryDirectory(
         dir=options.scratch, prefix="enformer-ray-planning-"
     ) as folder:
@@ -494,7 +343,7 @@ def main() -> None:
         "quick": options.quick,
         **figures,
         **summarise(figures, quick=options.quick),
-        **circumstance,
+        **before,
     }
     print(table(figures))
     if options.json:

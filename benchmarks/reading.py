@@ -10,33 +10,42 @@ import pyarrow.csv as pa_csv
 
 from enformer_core.variants.source import open_source
 
+_VCF_COLUMNS = ["chrom", "pos", "id", "ref", "alt", "qual", "filter", "info"]
+
 
 def _alleles(vcf: Path) -> int:
-    return sum(batch.num_rows for batch in open_source(vcf).batches())
+    source = open_source(vcf)
+    return sum(batch.num_rows for batch in source.batches())
 
 
 def _records(vcf: Path) -> int:
-    return sum(records.num_rows for records in open_source(vcf).records())
+    source = open_source(vcf)
+    return sum(records.num_rows for records in source.records())
 
 
 def _columns(vcf: Path) -> int:
-    names = ["chrom", "pos", "id", "ref", "alt", "qual", "filter", "info"]
+    """The same file through pyarrow's reader, which knows nothing of VCF: the least that reading can cost."""
+    parse_options = pa_csv.ParseOptions(
+        delimiter="\t",
+        quote_char=False,
+        invalid_row_handler=_skip_header,
+    )
+    # As text, which is how a reader that must answer for every line takes them.
+    convert_options = pa_csv.ConvertOptions(
+        column_types={"pos": pa.string(), "chrom": pa.string()},
+    )
     with pa.input_stream(str(vcf), compression="gzip") as stream:
         reader = pa_csv.open_csv(
             stream,
-            read_options=pa_csv.ReadOptions(column_names=names),
-            parse_options=pa_csv.ParseOptions(
-                delimiter="\t", quote_char=False, invalid_row_handler=_skip
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                column_types={"pos": pa.string(), "chrom": pa.string()}
-            ),
+            read_options=pa_csv.ReadOptions(column_names=_VCF_COLUMNS),
+            parse_options=parse_options,
+            convert_options=convert_options,
         )
         return sum(batch.num_rows for batch in reader)
 
 
-def _skip(_: pa_csv.InvalidRow) -> str:
-    """Lines of the header."""
+def _skip_header(_: pa_csv.InvalidRow) -> str:
+    # Lines of the header have fewer columns than records, which is what makes them invalid.
     return "skip"
 
 
@@ -46,7 +55,7 @@ READERS: Mapping[str, Callable[[Path], int]] = MappingProxyType(
 
 
 def read(case: str, vcf: Path) -> dict[str, float]:
-    """Seconds and rows."""
+    """Read a file in one of the ways of READERS: how many seconds it takes, and how many rows it gives."""
     began = time.perf_counter()
     rows = READERS[case](vcf)
     return {"seconds": time.perf_counter() - began, "rows": rows}

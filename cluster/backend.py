@@ -7,42 +7,43 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cluster.worker_process import Done, Dropped, Failure
+from cluster.pool import Node
+from cluster.worker_process import Cancelled, Done, Failure, WorkerRestarted
 
 Call = Hashable
 """A question that a worker has been asked and will answer."""
 
 
 @dataclass(frozen=True)
-class Gone:
-    """No answer will come: the worker's process or machine is gone, or was never there.
+class WorkerGone:
+    """No answer will come: the worker's process or node is gone, or was never there.
 
     Attributes:
         reason: on one line, for people.
-        hopeless: the worker can never be had, such as when its code cannot be imported.
-        with_machine: its whole machine is known to be gone, or about to be.
-        coming_back: the same worker is being begun anew and will answer before long.
+        cannot_start: the worker can never be had, such as when its code cannot be imported.
+        with_node: its whole node is known to be gone, or about to be.
+        coming_back: the same worker is being restarted and will answer before long.
     """
 
     reason: str
-    hopeless: bool = False
-    with_machine: bool = False
+    cannot_start: bool = False
+    with_node: bool = False
     coming_back: bool = False
 
 
-Outcome = Done | Dropped | Failure | Gone | None
-"""What a call comes to. None: the process was begun anew and has no function yet, so nothing was done."""
+Outcome = Done | Cancelled | Failure | WorkerGone | WorkerRestarted
+"""What a call comes to."""
 
 
 class Worker(Protocol):
-    """A process somewhere that does one task after another."""
+    """A process somewhere that does one task after another; each method returns at once, the answer comes by `wait`."""
 
     def ping(self) -> Call:
-        """Ask for a sign of life; `Done` with the machine's name."""
+        """Ask for a sign of life; `Done` with the `Node` that it is on."""
         ...
 
     def build(self) -> Call:
-        """Ask it to make its function; `Done` with the name of the machine, for people."""
+        """Ask it to make its function; `Done` once it can be given tasks."""
         ...
 
     def apply(self, payload: Any) -> Call:
@@ -53,25 +54,26 @@ class Worker(Protocol):
         """Ask it to begin nothing more; `Done` once nothing is being stored any more."""
         ...
 
-    def dismiss(self) -> None:
-        """End it, whatever it does, and give back what it held."""
+    def stop(self) -> None:
+        """End it, whatever it does, and give back what it held; nothing that it was asked is answered any more."""
         ...
 
 
-class Fleet(Protocol):
-    """Where workers are hired.
+class Backend(Protocol):
+    """Where workers are started.
 
-    Attributes:
-        tasks_at_once: how many tasks a worker may have: one that is stored, one that computes, one that is fetched.
+    Every method raises `PoolError` when the whole place is gone, such as a cluster without its head.
     """
-
-    tasks_at_once: int
 
     def now(self) -> float:
         """Seconds that only grow."""
         ...
 
-    def hire(self, name: str) -> Worker:
+    def tasks_per_worker(self) -> int:
+        """How many tasks a worker may have: 3 where one is stored, one computes and one is fetched at a time."""
+        ...
+
+    def start_worker(self, name: str) -> Worker:
         """Ask for one more worker; returns at once, the worker answers its first ping when it is there."""
         ...
 
@@ -79,16 +81,16 @@ class Fleet(Protocol):
         """The calls that are answered, after at most so long; with no calls, a pause."""
         ...
 
-    def is_machine_lost(self, machine: str) -> bool:
-        """Whether a machine is gone, or has announced that it will be."""
+    def is_node_lost(self, node: Node) -> bool:
+        """Whether a node is gone, or has announced that it will be."""
         ...
 
     def capacity(self) -> int:
-        """Workers that the machines can hold now, those hired included."""
+        """Workers that the nodes can hold now, those started included."""
         ...
 
-    def shortage(self) -> str:
-        """What a worker asks for, and what the machines have."""
+    def describe_capacity(self) -> str:
+        """What a worker asks for, and what the nodes have, for people who wait for one."""
         ...
 
     def interrupt(self) -> None:

@@ -1,120 +1,47 @@
 """Whose fault a failure is, and what follows: another attempt, a search for the items at fault, or giving up.
 
-Knows errands, their failures, and workers by name. Does not know when or where anything runs.
+Knows attempts, their failures, and workers by name. Does not know when or where anything runs.
+
+| what failed                          | counts against the task | what follows                                       |
+|--------------------------------------|-------------------------|----------------------------------------------------|
+| it raised                            | yes                     | another attempt after a pause, elsewhere           |
+| its worker died, the node is there   | yes                     | the same                                           |
+| its worker died with its node        | no, ten times           | the same; then it runs alone, and deaths count     |
+| storage                              | apart, three times      | the same; five in a row end the run                |
+| it counted three times               |                         | a bisection of its items, or it is given up        |
+| its worker fails at everything       | taken back              | the worker is replaced                             |
+| everything that was ever tried       |                         | the run ends                                       |
 """
 
-import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
 
-from cluster.backend import Gone
-from cluster.bisection import Isolation
+from cluster.backend import WorkerGone
+from cluster.bisection import Bisection
 from cluster.pool import (
     Classify,
-    Divisible,
     Event,
+    Node,
     PoolError,
+    ProbeResult,
+    Splittable,
     TaskFailed,
     TaskIsolated,
     TaskRetried,
 )
-from cluster.task_queue import Backlog, Errand, Setback
+from cluster.task_queue import (
+    ExponentialBackoff,
+    FailureRecord,
+    InFlight,
+    TaskAttempt,
+    TaskQueue,
+)
 from cluster.worker_process import Failure
-
-_FIRST_S, _LONGEST_S = 1.0, 60.0
-
-
-class Backoff:
-    """Pauses that double with each failure, from 1 s to 60 s, and vary, so that many do not try again at once.
-
-    Args:
-        seed: of the variation.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - spreads load, keeps no secret
-
-    def seconds(self, failures: int) -> float:
-        """The pause after so many earlier failures: the doubled one, or up to half of it less."""
-        longest_s = min(_LONGEST_S, _FIRST_S * 2 ** min(failures, 10))
-        return longest_s * (0.5 + 0.5 * self._random.random())
-
 
 SUSPICIOUS_TASKS = 3
 """A worker that fails at so many different tasks in a row, while others succeed, is at fault itself."""
 
-_DOUBT_S = 300.0  # before a worker that is in doubt is tried again in any case
-
-
-@dataclass
-class _Failures:
-    """Of one worker since its last success.
-
-    Attributes:
-        since_s: when the first was.
-        last_s: when the last was.
-        by_task: the errands that they were counted against.
-    """
-
-    since_s: float
-    last_s: float
-    by_task: dict[str, list[Errand]] = field(default_factory=dict)
-
-
-class Records:
-    """Counted failures of each worker since its last success."""
-
-    def __init__(self) -> None:
-        self._failures: dict[str, _Failures] = {}
-        self._success_s: dict[str, float] = {}
-        self._faulty: list[str] = []
-
-    def succeeded(self, worker: str, now_s: float) -> None:
-        """It has done something; those that were in doubt meanwhile are at fault themselves."""
-        self._failures.pop(worker, None)
-        self._success_s[worker] = now_s
-        for other in [
-            name for name, failures in self._failures.items() if self._is_faulty(name, failures)
-        ]:
-            self._condemn(other)
-
-    def failed(self, worker: str, errand: Errand, now_s: float) -> bool:
-        """A failure was counted against an errand; whether that stays so."""
-        failures = self._failures.setdefault(worker, _Failures(now_s, now_s))
-        failures.last_s = now_s
-        failures.by_task.setdefault(errand.key, []).append(errand)
-        if self._is_faulty(worker, failures):
-            self._condemn(worker)
-            return False
-        return True
-
-    def doubts(self, worker: str, now_s: float) -> bool:
-        """Whether it has failed at so much that it should be given nothing while others can be."""
-        failures = self._failures.get(worker)
-        if failures is None or len(failures.by_task) < SUSPICIOUS_TASKS:
-            return False
-        return now_s - failures.last_s < _DOUBT_S
-
-    def take_faulty(self) -> list[str]:
-        """Those found at fault since this was asked last; their failures count no more."""
-        faulty, self._faulty = self._faulty, []
-        return faulty
-
-    def _is_faulty(self, worker: str, failures: _Failures) -> bool:
-        elsewhere_s = max(
-            (at_s for name, at_s in self._success_s.items() if name != worker),
-            default=float("-inf"),
-        )
-        return len(failures.by_task) >= SUSPICIOUS_TASKS and elsewhere_s > failures.since_s
-
-    def _condemn(self, worker: str) -> None:
-        for errand in (
-            errand for errands in self._failures.pop(worker).by_task.values() for errand in errands
-        ):
-            errand.counted = max(0, errand.counted - 1)
-        self._faulty.append(worker)
-
+_SUSPECT_S = 300.0  # before a worker that is suspect is tried again in any case
 
 _STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
 
@@ -124,257 +51,354 @@ _HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not 
 
 _HOPELESS_PROBES = 16
 
-_SEARCHES = 2  # for items at fault, in one task
+_BISECTIONS = 2  # searches for items at fault, in one task
 
-_AVOIDED_S = 300.0  # where a task failed last, unless nobody else is there
+_AVOID_S = 300.0  # where a task failed last, unless nobody else is there
 
 
-@runtime_checkable
-class Counting(Protocol):
-    """A result that says for how many items something was computed.
+@dataclass
+class _Streak:
+    """Counted failures of one worker since its last success: from when to when, and by task the attempts."""
 
-    One that says 0 proves nothing: a broken GPU does not show in it. A result that does not say counts as proof.
-    """
+    first_s: float
+    last_s: float
+    attempts: dict[str, list[TaskAttempt]] = field(default_factory=dict)
 
     @property
-    def computed(self) -> int | None:
-        """Items computed by this very worker; None where that was not counted."""
-        ...
+    def is_suspicious(self) -> bool:
+        return len(self.attempts) >= SUSPICIOUS_TASKS
+
+
+class WorkerHealth:
+    """How each worker fares: its counted failures since its last success."""
+
+    def __init__(self) -> None:
+        self._streaks: dict[str, _Streak] = {}
+        self._success_s: dict[str, float] = {}
+
+    def record_success(self, worker: str, now_s: float) -> None:
+        """It has computed something."""
+        self._streaks.pop(worker, None)
+        self._success_s[worker] = now_s
+
+    def record_failure(self, worker: str, attempt: TaskAttempt, now_s: float) -> None:
+        """A failure at this worker was counted against an attempt."""
+        streak = self._streaks.setdefault(worker, _Streak(now_s, now_s))
+        streak.last_s = now_s
+        streak.attempts.setdefault(attempt.key, []).append(attempt)
+
+    def is_suspect(self, worker: str, now_s: float) -> bool:
+        """Whether it has failed at so much that it should be given nothing while others can be."""
+        streak = self._streaks.get(worker)
+        if streak is None or not streak.is_suspicious:
+            return False
+        return now_s - streak.last_s < _SUSPECT_S
+
+    def faulty_workers(self) -> list[str]:
+        """Those that fail at one task after another while others succeed: at fault themselves."""
+        return [worker for worker in self._streaks if self._is_faulty(worker)]
+
+    def evict(self, worker: str) -> list[TaskAttempt]:
+        """Forget a worker's failures, for it is replaced; each attempt as often as a failure there was counted."""
+        streak = self._streaks.pop(worker)
+        return [attempt for attempts in streak.attempts.values() for attempt in attempts]
+
+    def _is_faulty(self, worker: str) -> bool:
+        streak = self._streaks[worker]
+        if not streak.is_suspicious:
+            return False
+        # A success elsewhere since the streak began: so it was not the tasks, nor something that all workers share.
+        return any(
+            success_s > streak.first_s
+            for other, success_s in self._success_s.items()
+            if other != worker
+        )
 
 
 def proves_health(result: object) -> bool:
     """Whether a result shows that the worker it comes from can compute."""
-    return not isinstance(result, Counting) or result.computed != 0
+    return not isinstance(result, ProbeResult) or result.computed != 0
 
 
 @dataclass
-class _Search:
-    isolation: Isolation
-    whole: Errand
-    setbacks: dict[int, list[Setback]] = field(default_factory=dict)  # of the items found bad
+class _TaskBisection:
+    """The search for a task's bad items, and the failures of those found."""
+
+    whole: TaskAttempt
+    payload: Splittable
+    bisection: Bisection
+    failures: dict[int, list[FailureRecord]] = field(default_factory=dict)
 
 
-class Judge:
+class FailurePolicy:
     """Judges the failures of one run, one after another.
 
     Attributes:
-        records: how workers fare.
-        searches: tasks that are being taken apart, by key.
+        health: how workers fare.
 
     Args:
-        backlog: takes up what is to be tried again.
+        queue: takes up what is to be tried again.
         classify: whose fault an exception is.
         backoff: pauses before other attempts.
+        is_node_lost: whether a node is gone, as far as is known now.
     """
 
-    def __init__(self, backlog: Backlog, *, classify: Classify, backoff: Backoff) -> None:
-        self.records = Records()
-        self.searches: dict[str, _Search] = {}
-        self._backlog = backlog
+    def __init__(
+        self,
+        queue: TaskQueue,
+        *,
+        classify: Classify,
+        backoff: ExponentialBackoff,
+        is_node_lost: Callable[[Node], bool],
+    ) -> None:
+        self.health = WorkerHealth()
+        self._queue = queue
         self._classify = classify
         self._backoff = backoff
+        self._is_node_lost = is_node_lost
+        self._bisections: dict[str, _TaskBisection] = {}
+        self._evicted: list[str] = []
         self._successes = 0
-        self._proven: set[str] = set()  # machines on which something was computed
+        self._proven: set[Node] = set()  # on which something was computed
         self._storage_in_a_row = 0
         self._spent_tasks: set[str] = set()
         self._spent_probes = 0
         self._all_bad_in_a_row = 0
 
-    def succeeded(
-        self, worker: str, errand: Errand, result: Any, *, machine: str, now_s: float
-    ) -> Iterator[Event]:
-        """A worker has done an errand."""
+    @property
+    def is_bisecting(self) -> bool:
+        """Whether some task is taken apart; its probes may be in flight, paused or waiting."""
+        return bool(self._bisections)
+
+    def take_evicted(self) -> list[str]:
+        """Workers found at fault since this was asked last, which are to be replaced."""
+        evicted = self._evicted
+        self._evicted = []
+        return evicted
+
+    # What workers answer.
+
+    def succeeded(self, flight: InFlight, result: object, now_s: float) -> Iterator[Event]:
+        """A worker has done what it was given."""
+        attempt = flight.attempt
         proof = proves_health(result)
         self._storage_in_a_row = 0
         if proof:
             self._successes += 1
             self._all_bad_in_a_row = 0
-            self._proven.add(machine)
-            self.records.succeeded(worker, now_s)
-        if errand.probe is None:
-            self._settle(errand)
-        elif errand.key in self.searches:
-            self.searches[errand.key].isolation.passed(errand.probe, idle=not proof)
-            yield from self._search_on(errand.key)
+            self._proven.add(flight.node)
+            self.health.record_success(flight.worker, now_s)
+            self._evict_faulty()
+        if attempt.probed is None:
+            self._end(attempt)
+        elif attempt.key in self._bisections:
+            self._bisections[attempt.key].bisection.passed(attempt.probed, idle=not proof)
+            yield from self._continue_bisection(attempt.key)
 
-    def raised(
-        self, worker: str, errand: Errand, failure: Failure, *, machine: str, now_s: float
-    ) -> Iterator[Event]:
-        """An errand's code has raised an exception."""
-        error = failure.exception(f"{worker}, {errand.key}")
-        errand.error, errand.reason = error, _told(error)
-        errand.avoided, errand.avoided_machine = worker, machine
-        verdict = self._classify(error)
-        if verdict == "stop":
-            raise error
-        if verdict == "storage":
-            yield from self._storage_failed(errand, error, now_s)
-            return
-        resume_s = now_s + self._backoff.seconds(errand.failures)
-        yield from self._count(errand, now_s, resume_s=resume_s)
+    def raised(self, flight: InFlight, failure: Failure, now_s: float) -> Iterator[Event]:
+        """The code of an attempt has raised an exception."""
+        attempt = flight.attempt
+        error = failure.exception(f"{flight.worker}, {attempt.key}")
+        record = FailureRecord(flight.worker, flight.node, _on_one_line(error), raised=True)
+        attempt.failed(record, error)
+        match self._classify(error):
+            case "stop":
+                raise error
+            case "storage":
+                yield from self._storage_failed(attempt, error, now_s)
+            case "task":
+                resume_s = now_s + self._backoff.seconds(attempt.failures)
+                yield from self._count(attempt, record, now_s, resume_s=resume_s)
 
-    def lost(self, worker: str, errand: Errand, gone: Gone, *, machine: str, now_s: float) -> None:
-        """A worker has died at an errand; whether its machine did is not known at once."""
-        errand.reason, errand.error = gone.reason, None
-        errand.avoided, errand.avoided_machine = worker, machine
-        errand.lost_on, errand.lost_with_machine = machine, gone.with_machine
-        self._backlog.pause(errand, now_s + self._backoff.seconds(errand.failures))
+    def died(self, flight: InFlight, gone: WorkerGone, now_s: float) -> None:
+        """A worker has died at an attempt; whether its node did is known better after a pause."""
+        attempt = flight.attempt
+        attempt.failed(FailureRecord(flight.worker, flight.node, gone.reason, raised=False), None)
+        attempt.undecided_death = gone
+        self._queue.pause(attempt, now_s + self._backoff.seconds(attempt.failures))
 
-    def after_pause(self, errand: Errand, now_s: float, *, machine_lost: bool) -> Iterator[Event]:
-        """An errand may go on."""
-        if errand.settled:
-            return
-        if errand.lost_on is None:
-            self._backlog.put(errand)
-            return
-        machine_lost, errand.lost_on = machine_lost or errand.lost_with_machine, None
-        if machine_lost and not errand.solitary:
-            errand.uncounted += 1
-            errand.avoided_until_s = now_s
-            yield TaskRetried(errand.key, errand.avoided, errand.reason, counted=False)
-            self._backlog.put(errand)
+    def resume_paused(self, now_s: float) -> Iterator[Event]:
+        """Take up the attempts whose pause is over; deaths among them are judged now."""
+        for attempt in self._queue.take_resumable(now_s):
+            if attempt.done:
+                continue
+            if attempt.undecided_death is None:
+                self._queue.put(attempt)
+            else:
+                yield from self._judge_death(attempt, attempt.undecided_death, now_s)
+
+    # What a failure counts.
+
+    def _judge_death(self, attempt: TaskAttempt, gone: WorkerGone, now_s: float) -> Iterator[Event]:
+        record = attempt.last_failure
+        assert record is not None, "a death is a failure"
+        attempt.undecided_death = None
+        node_lost = gone.with_node or self._is_node_lost(record.node)
+        if node_lost and not attempt.exclusive:
+            attempt.uncounted += 1
+            attempt.avoid_until_s = now_s
+            yield TaskRetried(attempt.key, record.worker, record.reason, counted=False)
+            self._queue.put(attempt)
         else:
-            yield from self._count(errand, now_s, resume_s=now_s)
+            yield from self._count(attempt, record, now_s, resume_s=now_s)
 
     def _storage_failed(
-        self, errand: Errand, error: BaseException, now_s: float
+        self, attempt: TaskAttempt, error: BaseException, now_s: float
     ) -> Iterator[Event]:
         self._storage_in_a_row += 1
         if self._storage_in_a_row >= _STORAGE_IN_A_ROW:
             raise error
-        errand.storage += 1
-        if errand.storage >= _STORAGE_ATTEMPTS:
-            yield self._give_up(errand, error)
+        attempt.storage += 1
+        if attempt.storage >= _STORAGE_ATTEMPTS:
+            yield self._give_up(attempt, error)
             return
-        yield TaskRetried(errand.key, errand.avoided, errand.reason, counted=False)
-        self._backlog.pause(errand, now_s + self._backoff.seconds(errand.failures))
+        yield TaskRetried(attempt.key, attempt.last_failed_on, attempt.last_reason, counted=False)
+        self._queue.pause(attempt, now_s + self._backoff.seconds(attempt.failures))
 
-    def _count(self, errand: Errand, now_s: float, *, resume_s: float) -> Iterator[Event]:
-        """Put a failure to the errand's account, unless its worker fails at everything."""
-        errand.counted += 1
-        errand.setbacks.append(
-            Setback(errand.avoided_machine, errand.reason, errand.error is not None)
-        )
-        counted = self.records.failed(errand.avoided, errand, now_s)
-        if errand.is_spent:
-            yield from self._spent(errand)
+    def _count(
+        self, attempt: TaskAttempt, record: FailureRecord, now_s: float, *, resume_s: float
+    ) -> Iterator[Event]:
+        """Charge an attempt with a failure, unless its worker turns out to fail at everything."""
+        attempt.counted += 1
+        attempt.counted_failures.append(record)
+        self.health.record_failure(record.worker, attempt, now_s)
+        worker_evicted = self._evict_faulty()
+        if attempt.is_spent:
+            yield from self._spent(attempt)
             return
-        errand.avoided_until_s = resume_s + _AVOIDED_S
-        yield TaskRetried(errand.key, errand.avoided, errand.reason, counted=counted)
+        attempt.avoid_until_s = resume_s + _AVOID_S
+        yield TaskRetried(attempt.key, record.worker, record.reason, counted=not worker_evicted)
         if resume_s > now_s:
-            self._backlog.pause(errand, resume_s)
+            self._queue.pause(attempt, resume_s)
         else:
-            self._backlog.put(errand)
+            self._queue.put(attempt)
 
-    def _spent(self, errand: Errand) -> Iterator[Event]:
-        self._check_hope(errand)
-        if errand.probe is not None:
-            if errand.key in self.searches:
-                search = self.searches[errand.key]
-                search.setbacks[errand.probe.start] = errand.setbacks
-                search.isolation.failed(errand.probe, errand.reason)
-                yield from self._search_on(errand.key)
-            return
-        if not isinstance(errand.task.payload, Divisible) or errand.fate.searches >= _SEARCHES:
-            yield self._give_up(errand, errand.error or _deaths(errand))
-            return
-        errand.fate.searches += 1
-        isolation = Isolation.begin(errand.task.payload.items, errand.reason)
-        self.searches[errand.key] = _Search(isolation, errand, {0: errand.setbacks})
-        yield from self._search_on(errand.key)
+    def _evict_faulty(self) -> bool:
+        """Take back what was counted at workers that are at fault themselves; whether there are any."""
+        faulty = self.health.faulty_workers()
+        for worker in faulty:
+            for attempt in self.health.evict(worker):
+                attempt.counted = max(0, attempt.counted - 1)
+        self._evicted += faulty
+        return bool(faulty)
 
-    def _check_hope(self, errand: Errand) -> None:
+    # What follows when it has failed often enough.
+
+    def _spent(self, attempt: TaskAttempt) -> Iterator[Event]:
+        self._stop_if_hopeless(attempt)
+        if attempt.probed is not None:
+            yield from self._probe_failed(attempt, attempt.probed)
+            return
+        payload = attempt.task.payload
+        if not isinstance(payload, Splittable) or attempt.state.bisections >= _BISECTIONS:
+            yield self._give_up(attempt, attempt.last_error or _deaths(attempt))
+            return
+        attempt.state.bisections += 1
+        bisection = Bisection.begin(payload.items, attempt.last_reason)
+        self._bisections[attempt.key] = _TaskBisection(
+            attempt, payload, bisection, {0: attempt.counted_failures}
+        )
+        yield from self._continue_bisection(attempt.key)
+
+    def _stop_if_hopeless(self, attempt: TaskAttempt) -> None:
         """Stop the run when everything that was tried has failed: a search is not begun for that, or not ended."""
         if self._successes:
             return
-        self._spent_probes += errand.probe is not None
-        if not isinstance(errand.task.payload, Divisible):
-            self._spent_tasks.add(errand.key)
+        if attempt.probed is not None:
+            self._spent_probes += 1
+        if not isinstance(attempt.task.payload, Splittable):
+            self._spent_tasks.add(attempt.key)
         if len(self._spent_tasks) >= _HOPELESS_TASKS or self._spent_probes >= _HOPELESS_PROBES:
-            raise _nothing_succeeds(errand) from errand.error
+            raise _nothing_succeeds(attempt) from attempt.last_error
 
-    def _search_on(self, key: str) -> Iterator[Event]:
-        search = self.searches[key]
-        whole, isolation = search.whole, search.isolation
-        payload = whole.task.payload
-        assert isinstance(payload, Divisible)
-        while (probe := isolation.take()) is not None:
-            self._backlog.put(
-                Errand(
-                    whole.task,
-                    payload.probing(probe.start, probe.stop),
-                    fate=whole.fate,
-                    probe=probe,
-                )
-            )
-        if isolation.is_over:
-            del self.searches[key]
-            yield from self._searched(search, payload)
+    def _probe_failed(self, attempt: TaskAttempt, probed: range) -> Iterator[Event]:
+        search = self._bisections.get(attempt.key)
+        if search is None:
+            return
+        search.failures[probed.start] = attempt.counted_failures
+        search.bisection.failed(probed, attempt.last_reason)
+        yield from self._continue_bisection(attempt.key)
 
-    def _searched(self, search: _Search, payload: Divisible) -> Iterator[Event]:
-        whole, isolation = search.whole, search.isolation
-        if isolation.bad and isolation.all_bad and (len(isolation.bad) > 1 or not self._successes):
+    def _continue_bisection(self, key: str) -> Iterator[Event]:
+        search = self._bisections[key]
+        task = search.whole.task
+        while (items := search.bisection.take()) is not None:
+            payload = search.payload.probe(items.start, items.stop)
+            self._queue.put(TaskAttempt(task, payload, search.whole.state, probed=items))
+        if search.bisection.is_over:
+            del self._bisections[key]
+            yield from self._conclude(search)
+
+    def _conclude(self, search: _TaskBisection) -> Iterator[Event]:
+        """What a bisection has shown: bad workers, bad items, or nothing."""
+        task = search.whole.task
+        state = search.whole.state
+        bad = search.bisection.bad
+        if self._looks_like_bad_workers(search.bisection):
             self._all_bad_in_a_row += 1
             if self._all_bad_in_a_row >= _HOPELESS_TASKS:
-                raise _nothing_succeeds(whole) from whole.error
-            yield self._give_up(whole, _all_bad(whole, isolation))
-        elif isolation.bad and all(
-            self._is_proven(search.setbacks[item]) for item in isolation.bad
-        ):
-            whole.fate.searches = _SEARCHES
-            failures = {
-                item: self._telling_reason(search.setbacks[item]) for item in sorted(isolation.bad)
-            }
-            yield TaskIsolated(whole.key, failures)
-            self._backlog.put(Errand(whole.task, payload.without(failures), fate=whole.fate))
-        else:  # nothing was found, or it may be their machine's fault
-            self._backlog.put(Errand(whole.task, payload, fate=whole.fate))
+                raise _nothing_succeeds(search.whole) from search.whole.last_error
+            yield self._give_up(search.whole, _all_bad(search.whole, len(bad)))
+        elif bad and all(self._failed_on_proven_node(search.failures[item]) for item in bad):
+            # What fails without them is not searched again.
+            state.bisections = _BISECTIONS
+            reasons = {item: self._best_reason(search.failures[item]) for item in sorted(bad)}
+            yield TaskIsolated(task.key, reasons)
+            self._queue.put(TaskAttempt(task, search.payload.without(reasons), state))
+        else:
+            # Nothing was found, or it may be the fault of the only node that tried it: the whole again.
+            self._queue.put(TaskAttempt(task, search.payload, state))
 
-    def _is_proven(self, setbacks: list[Setback]) -> bool:
-        """Whether one of the failures was on a machine that is known to compute."""
-        return any(setback.machine in self._proven for setback in setbacks)
+    def _looks_like_bad_workers(self, bisection: Bisection) -> bool:
+        """Whether every item fails by itself, which rather shows that the workers are at fault than the items."""
+        if not bisection.bad or not bisection.all_bad:
+            return False
+        # A task with a single item to compute is all bad as soon as that is; it is believed once anything succeeded.
+        return len(bisection.bad) > 1 or not self._successes
 
-    def _telling_reason(self, setbacks: list[Setback]) -> str:
-        """What a sound machine says rather than another, and an exception rather than a death; else the last."""
-        ranked = [
-            (each.machine in self._proven, each.raised, at) for at, each in enumerate(setbacks)
-        ]
-        return setbacks[max(ranked)[-1]].reason
+    def _failed_on_proven_node(self, failures: Sequence[FailureRecord]) -> bool:
+        """Whether one of the failures was on a node that is known to compute."""
+        return any(failure.node in self._proven for failure in failures)
 
-    def _give_up(self, errand: Errand, error: BaseException) -> TaskFailed:
-        self._settle(errand)
-        self._backlog.forget(errand.key)
-        return TaskFailed(errand.key, errand.avoided, error, errand.failures)
+    def _best_reason(self, failures: Sequence[FailureRecord]) -> str:
+        """What a sound node says rather than another, and an exception rather than a death; else the last."""
+        # `max` takes the first of equals, and the last failure is wanted.
+        best = max(reversed(failures), key=lambda each: (each.node in self._proven, each.raised))
+        return best.reason
 
-    def _settle(self, errand: Errand) -> None:
-        errand.fate.settled = True
-        self.searches.pop(errand.key, None)
+    def _give_up(self, attempt: TaskAttempt, error: BaseException) -> TaskFailed:
+        self._end(attempt)
+        self._queue.forget(attempt.key)
+        return TaskFailed(attempt.key, attempt.last_failed_on, error, attempt.failures)
+
+    def _end(self, attempt: TaskAttempt) -> None:
+        attempt.state.done = True
+        self._bisections.pop(attempt.key, None)
 
 
-def _told(error: BaseException) -> str:
-    """An exception on one line."""
+def _on_one_line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return f"{type(error).__name__}: {text}"[:500]
 
 
-def _deaths(errand: Errand) -> PoolError:
+def _deaths(attempt: TaskAttempt) -> PoolError:
     return PoolError(
-        f"{errand.key}: {errand.counted} workers died at it, the last, {errand.avoided}, because {errand.reason}. "
-        "If it needs more memory than it gets, take fewer workers or smaller tasks."
+        f"{attempt.key}: {attempt.counted} workers died at it, the last, {attempt.last_failed_on}, because "
+        f"{attempt.last_reason}. If it needs more memory than it gets, take fewer workers or smaller tasks."
     )
 
 
-def _all_bad(errand: Errand, isolation: Isolation) -> PoolError:
+def _all_bad(attempt: TaskAttempt, items: int) -> PoolError:
     return PoolError(
-        f"{errand.key}: each of its {len(isolation.bad)} items fails by itself, the last because: {errand.reason}. "
+        f"{attempt.key}: each of its {items} items fails by itself, the last because: {attempt.last_reason}. "
         "That is rather the workers' fault than theirs, so none is marked as failed. Mend that, then run the same "
         "command again."
     )
 
 
-def _nothing_succeeds(errand: Errand) -> PoolError:
+def _nothing_succeeds(attempt: TaskAttempt) -> PoolError:
     return PoolError(
-        f"nothing succeeds: tasks fail again and again, whole and in parts, on every worker. The last was {errand.key} "
-        f"on {errand.avoided}: {errand.reason}. Look at the workers' memory, their GPU and what they read; then run "
-        "the same command again."
+        "nothing succeeds: tasks fail again and again, whole and in parts, on every worker. The last was "
+        f"{attempt.key} on {attempt.last_failed_on}: {attempt.last_reason}. Look at the workers' memory, their GPU "
+        "and what they read; then run the same command again."
     )

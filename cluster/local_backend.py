@@ -6,50 +6,95 @@ What it is asked is done while the scheduler waits. A task cannot take its worke
 import itertools
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.backend import Call, Outcome
-from cluster.pool import Classify, StagedFunction, WorkerFactory, blame_task
+from cluster.pool import Classify, Node, StagedFunction, WorkerFactory, blame_task
 from cluster.scheduler import Scheduler
-from cluster.worker_process import Done, Dropped, Failure
+from cluster.worker_process import Cancelled, Done, Failure
 
 _NAP_S = 0.05
 
 
-class InProcessPool(Scheduler):
-    """One worker in this process, made when the first task comes (see `cluster.pool.Pool`)."""
-
-    def __init__(self, factory: WorkerFactory, *, classify: Classify = blame_task) -> None:
-        super().__init__(_InProcessFleet(factory), workers=1, classify=classify)
+def local_pool(factory: WorkerFactory, *, classify: Classify = blame_task) -> Scheduler:
+    """A pool of one worker in this process, made when the first task comes (see `cluster.pool.Pool`)."""
+    return Scheduler(LocalBackend(factory), workers=1, classify=classify)
 
 
 class _BrokenOffError(BaseException):
     """The run was interrupted while this process computed."""
 
 
-@dataclass
-class _InProcessFleet:
-    """The fleet of one worker, which is also that worker."""
+class LocalBackend:
+    """See `cluster.backend.Backend`: the place for a single worker.
+
+    Args:
+        factory: makes the worker function; an exception that it raises is the caller's, as it is.
+    """
+
+    def __init__(self, factory: WorkerFactory) -> None:
+        self._worker = _LocalWorker(factory)
+
+    def now(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def tasks_per_worker(self) -> int:
+        """One: fetching, computing and storing take turns in one process."""
+        return 1
+
+    def start_worker(self, name: str) -> "_LocalWorker":
+        """The worker, under whatever name."""
+        del name
+        return self._worker
+
+    def wait(self, calls: Sequence[Call], timeout_s: float) -> list[tuple[Call, Outcome]]:
+        """Do what the first of the calls asks for, however long that takes."""
+        for call in calls:
+            answer = self._worker.questions.pop(call, None)
+            if answer is not None:
+                return [(call, answer())]
+        time.sleep(min(timeout_s, _NAP_S))
+        return []
+
+    def is_node_lost(self, node: Node) -> bool:
+        """Never: this process would be lost with its node."""
+        del node
+        return False
+
+    def capacity(self) -> int:
+        """One worker, which is this process."""
+        return 1
+
+    def describe_capacity(self) -> str:
+        """That there is no other place."""
+        return "this process is the only worker"
+
+    def interrupt(self) -> None:
+        """Break off what is computed; what is being stored goes on, in the handler's caller."""
+        self._worker.interrupt()
+
+    def close(self) -> None:
+        """Let go of the worker function with all that it holds."""
+        self._worker.stop()
+
+
+@dataclass(eq=False)
+class _LocalWorker:
+    """See `cluster.backend.Worker`; a question that was asked is a function that answers it when it is waited for."""
 
     factory: WorkerFactory
-    tasks_at_once: int = 1
+    questions: dict[Call, Callable[[], Outcome]] = field(default_factory=dict)
     _function: StagedFunction | None = None
-    _asked: dict[Call, Callable[[], Outcome]] = field(default_factory=dict)
-    _numbers: Any = field(default_factory=itertools.count)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _interrupted: bool = False
     _computing: bool = False
 
-    def now(self) -> float:
-        return time.monotonic()
-
-    def hire(self, name: str) -> "_InProcessFleet":
-        del name
-        return self
-
     def ping(self) -> Call:
-        return self._ask(lambda: Done(platform.node(), 0.0))
+        hostname = platform.node()
+        return self._ask(lambda: Done(Node(hostname, hostname), 0.0))
 
     def build(self) -> Call:
         return self._ask(self._build)
@@ -60,61 +105,42 @@ class _InProcessFleet:
     def drain(self) -> Call:
         return self._ask(lambda: Done(None, 0.0))
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         self._function = None
-        self._asked.clear()
-
-    def wait(self, calls: Sequence[Call], timeout_s: float) -> list[tuple[Call, Outcome]]:
-        due = [call for call in calls if call in self._asked]
-        if not due:
-            time.sleep(min(timeout_s, _NAP_S))
-            return []
-        return [(due[0], self._asked.pop(due[0])())]
-
-    def is_machine_lost(self, machine: str) -> bool:
-        del machine
-        return False
-
-    def capacity(self) -> int:
-        return 1
-
-    def shortage(self) -> str:
-        return "this process is the only worker"
+        self.questions.clear()
 
     def interrupt(self) -> None:
-        """Break off what is computed; what is being stored goes on, in the handler's caller."""
         self._interrupted = True
         if self._computing:
-            self._computing = False  # once: what follows is the way out
+            # Raised once, out of the signal's handler and into `compute`: a second signal must not break the way out.
+            self._computing = False
             raise _BrokenOffError
-
-    def close(self) -> None:
-        self.dismiss()
 
     def _ask(self, answer: Callable[[], Outcome]) -> Call:
         call = next(self._numbers)
-        self._asked[call] = answer
+        self.questions[call] = answer
         return call
 
     def _build(self) -> Outcome:
-        self._function = self.factory()  # its error is the caller's, as it is
-        return Done(platform.node(), 0.0)
+        began = time.perf_counter()
+        self._function = self.factory()
+        return Done(None, time.perf_counter() - began)
 
     def _apply(self, payload: Any) -> Outcome:
         function = self._function
         if function is None or self._interrupted:
-            return Dropped()
+            return Cancelled()
         began = time.perf_counter()
         try:
-            computed = self._computed(function, payload)
+            computed = self._compute(function, payload)
             seconds = time.perf_counter() - began
             return Done(function.finish(computed), seconds)
         except _BrokenOffError:
-            return Dropped()
+            return Cancelled()
         except Exception as error:  # noqa: BLE001 - the scheduler decides what a task's own error means
             return Failure(None, "", error)
 
-    def _computed(self, function: StagedFunction, payload: Any) -> Any:
+    def _compute(self, function: StagedFunction, payload: Any) -> Any:
         try:
             self._computing = True
             return function.compute(function.prepare(payload))

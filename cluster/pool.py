@@ -24,11 +24,11 @@ class StagedFunction(Protocol):
     """
 
     def prepare(self, payload: Any) -> Any:
-        """Fetch what the task needs."""
+        """Fetch what the task needs; runs while the task before it computes."""
         ...
 
     def compute(self, prepared: Any) -> Any:
-        """Do the work."""
+        """Do the work on what `prepare` returned; this is the stage that is timed."""
         ...
 
     def finish(self, computed: Any) -> Any:
@@ -36,39 +36,20 @@ class StagedFunction(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Computing:
-    """A plain function as the middle stage, with nothing to fetch or store."""
-
-    function: Callable[[Any], Any]
-
-    def prepare(self, payload: Any) -> Any:
-        """The payload itself."""
-        return payload
-
-    def compute(self, prepared: Any) -> Any:
-        """Call the function."""
-        return self.function(prepared)
-
-    def finish(self, computed: Any) -> Any:
-        """The result itself."""
-        return computed
-
-
 WorkerFactory = Callable[[], StagedFunction]
 """Makes the function in the worker's process, once; must be picklable and small (paths, not data)."""
 
 
 @runtime_checkable
-class Divisible(Protocol):
+class Splittable(Protocol):
     """A payload made of items, of which some may be at fault when the whole fails."""
 
     @property
     def items(self) -> int:
-        """How many there are."""
+        """How many items the whole payload has, whatever is left out of it."""
         ...
 
-    def probing(self, first: int, end: int) -> Any:
+    def probe(self, first: int, end: int) -> Any:
         """A payload that computes items [first, end) and throws the outcome away."""
         ...
 
@@ -77,14 +58,28 @@ class Divisible(Protocol):
         ...
 
 
-Verdict = Literal["task", "storage", "stop"]
-Classify = Callable[[BaseException], Verdict]
-"""Whose fault an exception is: the task's own; that of storage, which another attempt may find mended; or one that ends
-the run."""
+@runtime_checkable
+class ProbeResult(Protocol):
+    """A result that says for how many items something was computed; a probe's, or that of a whole task.
+
+    One that says 0 proves nothing: a broken GPU does not show in it. A result that does not say counts as proof.
+    """
+
+    @property
+    def computed(self) -> int | None:
+        """Items computed by this very worker; None where that was not counted."""
+        ...
 
 
-def blame_task(error: BaseException) -> Verdict:
-    """Every exception is the task's own fault."""
+Blame = Literal["task", "storage", "stop"]
+"""Whose fault an exception is: the task's own; that of storage, which another attempt may find mended; or one that
+ends the run."""
+
+Classify = Callable[[BaseException], Blame]
+
+
+def blame_task(error: BaseException) -> Blame:
+    """Every exception is the task's own fault: what a pool assumes unless it is told otherwise."""
     del error
     return "task"
 
@@ -95,19 +90,42 @@ class Task:
 
     Attributes:
         key: names it in events and messages; unique within a run.
-        payload: what the worker function is given; picklable and small. May be `Divisible`.
+        payload: what the worker function is given; picklable and small. May be `Splittable`.
     """
 
     key: str
     payload: Any
 
+    @property
+    def items(self) -> int:
+        """How many items it has, at least 1; a payload that is not `Splittable` is one item."""
+        if isinstance(self.payload, Splittable):
+            return max(self.payload.items, 1)
+        return 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine on which workers run.
+
+    Attributes:
+        id: tells it from every other machine, and from an earlier one that had the same name.
+        hostname: what people call it.
+    """
+
+    id: str
+    hostname: str
+
+    def __str__(self) -> str:
+        return self.hostname
+
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """A worker has made its function; `node` is the machine it runs on."""
+    """A worker has made its function on its node, and can be given tasks."""
 
     worker: str
-    node: str
+    node: Node
 
 
 @dataclass(frozen=True)
@@ -120,12 +138,21 @@ class TaskStarted:
 
 @dataclass(frozen=True)
 class TaskDone:
-    """A task's result; `seconds` is the time its worker spent on it."""
+    """A task's result.
+
+    Attributes:
+        key: the task.
+        worker: who did it.
+        result: what its `finish` returned.
+        seconds: the time its worker spent on it.
+        items: how many items the task has.
+    """
 
     key: str
     worker: str
     result: Any
     seconds: float
+    items: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,7 +167,7 @@ class TaskRetried:
 
 @dataclass(frozen=True)
 class TaskIsolated:
-    """The items of a task that fail by themselves, with their reasons; the rest will be computed without them."""
+    """The items of a task that fail by themselves, with their reasons; the others will be computed without them."""
 
     key: str
     failures: Mapping[int, str]
@@ -190,6 +217,19 @@ Event = (
 )
 
 
+class EventObserver(Protocol):
+    """Something that follows a run beside the loop over its events, such as metrics."""
+
+    def observe(self, event: Event, *, queued: int) -> None:
+        """Take note of an event, just before the loop sees it.
+
+        Args:
+            event: what happened.
+            queued: tasks that were read from the iterable and that no worker has.
+        """
+        ...
+
+
 class Pool(Protocol):
     """Maps tasks over workers that keep their state, such as a loaded model.
 
@@ -208,10 +248,6 @@ class Pool(Protocol):
 
     def interrupt(self) -> None:
         """Begin nothing more; `run` ends when what is being stored is stored. May be called by a signal's handler."""
-        ...
-
-    def report(self, name: str, value: float) -> None:
-        """Show a figure of the caller's beside the pool's own, where there is something that shows them."""
         ...
 
     def close(self) -> None:

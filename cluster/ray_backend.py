@@ -1,15 +1,14 @@
-"""The fleet of workers on Ray, on this machine or on a cluster. The only file that imports Ray.
+"""Workers on Ray, on this machine or on a cluster. The only file that imports Ray.
 
 Each worker is an actor. Knows how actors start, die and come back; does not know what they compute, nor which task is
 whose turn. Only the factory, payloads and results pass through Ray: large data never do.
 """
 
 import logging
-import math
 import os
-import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,101 +26,57 @@ from ray.exceptions import (  # noqa: TID251
 )
 from ray.util.metrics import Counter, Gauge, Histogram  # noqa: TID251
 
-from cluster.backend import Call, Gone, Outcome
+from cluster.backend import Call, Outcome, WorkerGone
+from cluster.head_watcher import HeadWatcher, check_port
 from cluster.pool import (
     Classify,
-    Divisible,
     Event,
+    Node,
     PoolError,
     PoolNotice,
-    Task,
     TaskDone,
     TaskFailed,
     TaskRetried,
     WorkerFactory,
     blame_task,
 )
+from cluster.reservation import Reservation, describe
 from cluster.scheduler import Scheduler
-from cluster.worker_process import Done, Failure, Replica
+from cluster.worker_process import Done, Failure, WorkerProcess
 
-_EVERY_S = 5.0
+_TASKS_PER_WORKER = 3
 
-_PATIENCE_S = 40.0  # a head may be begun anew; after a minute, Ray ends this very process
-
-_KNOCK_QUICK_S = 2.0
-
-
-def knock(address: str, *, timeout_s: float = _KNOCK_QUICK_S) -> None:
-    """Raise OSError when nothing listens at `host:port`."""
-    host, _, port = address.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
-
-
-class Head:
-    """Watches an address from time to time.
-
-    Where it cannot be reached from here in the first place, as through a proxy, it is not watched.
-
-    Args:
-        address: `host:port`.
-        clock: seconds that only grow.
-    """
-
-    def __init__(self, address: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._address = address
-        self._clock = clock
-        self._silent_since_s: float | None = None
-        self._knocked_s = clock()
-        self._watched = self._answers()
-
-    def answers(self) -> bool:
-        """Whether it does, asked anew every few seconds."""
-        now_s = self._clock()
-        if self._watched and now_s - self._knocked_s >= _EVERY_S:
-            self._knocked_s = now_s
-            if self._answers():
-                self._silent_since_s = None
-            elif self._silent_since_s is None:
-                self._silent_since_s = now_s
-        return self._silent_since_s is None
-
-    def check(self) -> None:
-        """Raise PoolError when it has been silent for long."""
-        if not self.answers() and self._silent_since_s is not None:
-            silent_s = self._clock() - self._silent_since_s
-            if silent_s >= _PATIENCE_S:
-                raise PoolError(
-                    f"the head of the cluster, {self._address}, has not answered for {silent_s:.0f} s. What is "
-                    "committed stays: run the same command again when the cluster is back."
-                )
-
-    def _answers(self) -> bool:
-        try:
-            knock(self._address)
-        except (OSError, ValueError):
-            return False
-        return True
-
-
-_TASKS_AT_ONCE = 3
-
-_THREADS = 2 * _TASKS_AT_ONCE  # of a worker: its tasks, and questions beside them
+_THREADS = 2 * _TASKS_PER_WORKER  # of a worker: its tasks, and questions beside them
 
 _LOOPBACK = "127.0.0.1"
 
-_OBJECT_STORE_BYTES = (
-    100 * 2**20
-)  # nothing large passes; Ray's default would reserve a third of the memory
+# Nothing large passes; Ray's default would reserve a third of the memory.
+_OBJECT_STORE_BYTES = 100 * 2**20
 
-_KNOCK_S = 10.0
+_CONNECT_S = 10.0
 
 _NODE_S = 2.0
 
 _SECONDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 
+Figures = Callable[[Event], Mapping[str, float]]
+"""Further figures that an event tells, by name."""
 
-class RayPool(Scheduler):
-    """Workers on Ray.
+
+def ray_pool(
+    factory: WorkerFactory,
+    *,
+    workers: int | None,
+    address: str,
+    cpus_per_worker: float,
+    gpus_per_worker: float = 0,
+    memory_bytes_per_worker: int | None = None,
+    classify: Classify = blame_task,
+    speculative: bool = True,
+    unit: str = "items",
+    figures: Figures | None = None,
+) -> Scheduler:
+    """A pool of workers on Ray.
 
     Where this process is connected to Ray already, that connection is used and left open. Otherwise the pool starts
     Ray on this machine, or connects to a cluster, and undoes that when closed. Ray on this machine listens on loopback
@@ -132,192 +87,180 @@ class RayPool(Scheduler):
 
     Args:
         factory: makes the worker function.
-        workers: how many, at most; None for as many as the machines hold, also those that join later. On this machine,
+        workers: how many, at most; None for as many as the nodes hold, also those that join later. On this machine,
             fewer where no more fit; on a cluster, those that do not fit wait for nodes to be added.
         address: `local`, `auto` (the cluster of this machine), or the address of a cluster.
         cpus_per_worker: CPUs reserved for each; fractions are allowed.
         gpus_per_worker: GPUs reserved for each; fractions share one.
         memory_bytes_per_worker: host memory reserved for each (a reservation, not a limit).
         classify: whose fault an exception is.
-        twins: whether slow tasks may be run twice.
+        speculative: whether slow tasks may have a second copy.
+        unit: what a task's items are, in the plural, for the description of a metric.
+        figures: further figures of an event, which are shown as metrics beside the pool's own.
 
     Raises:
         PoolError: when no cluster answers, or `local` is asked for and this machine cannot hold a single worker.
     """
-
-    def __init__(
-        self,
-        factory: WorkerFactory,
-        *,
-        workers: int | None,
-        address: str,
-        cpus_per_worker: float,
-        gpus_per_worker: float = 0,
-        memory_bytes_per_worker: int | None = None,
-        classify: Classify = blame_task,
-        twins: bool = True,
-    ) -> None:
-        if workers is not None and workers < 1:
-            raise PoolError(f"a pool of {workers} workers: ask for at least 1")
-        if not cpus_per_worker and not gpus_per_worker:
-            raise PoolError(
-                "workers that ask for no CPU and no GPU: there would be no end of them. Ask for a share"
-            )
-        asked = {
-            "CPU": cpus_per_worker,
-            "GPU": gpus_per_worker,
-            "memory": memory_bytes_per_worker or 0,
-        }
-        fleet = _RayFleet(cloudpickle.dumps(factory), asked, _connect(address))
+    if workers is not None and workers < 1:
+        raise PoolError(f"a pool of {workers} workers: ask for at least 1")
+    each = Reservation(cpus_per_worker, gpus_per_worker, memory_bytes_per_worker or 0)
+    pickled_factory = cloudpickle.dumps(factory)
+    backend = RayBackend(pickled_factory, each, ends_ray=_connect(address))
+    notices: list[PoolNotice] = []
+    if address == "local":
         try:
-            fitting, self._notices = fleet.fitting(workers) if address == "local" else (workers, [])
+            workers, notices = each.fit_on_machine(workers, ray.cluster_resources())
         except BaseException:
-            fleet.close()
+            backend.close()
             raise
-        self._metrics = _Metrics()
-        super().__init__(fleet, workers=fitting, classify=classify, twins=twins)
+    return Scheduler(
+        backend,
+        workers=workers,
+        classify=classify,
+        speculative=speculative,
+        observers=[RayMetrics(unit, figures)],
+        notices=notices,
+    )
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
-        """Work through the tasks (see `cluster.pool.Pool.run`), and tell Ray's metrics how it goes."""
-        yield from self._notices
-        self._notices = []
-        try:
-            for event in super().run(self._metrics.sized(tasks)):
-                self._metrics.observe(event, waiting=self.waiting)
-                yield event
-        except RayError as error:
-            raise PoolError(
-                f"the cluster is gone: {_told(error)}. What is committed stays: "
-                "run the same command again when it is back."
-            ) from error
 
-    def report(self, name: str, value: float) -> None:
-        """Show a further figure among Ray's metrics."""
-        self._metrics.report(name, value)
+@contextmanager
+def _as_pool_error() -> Iterator[None]:
+    """What goes wrong in Ray itself, rather than in a worker, is the end of the cluster."""
+    try:
+        yield
+    except RayError as error:
+        raise PoolError(
+            f"the cluster is gone: {_on_one_line(error)}. What is committed stays: "
+            "run the same command again when it is back."
+        ) from error
 
 
 @dataclass(frozen=True)
 class _RayWorker:
-    """An actor."""
+    """See `cluster.backend.Worker`: an actor."""
 
     actor: Any
     pickled_factory: bytes
-    head: Head
+    head: HeadWatcher
 
+    @_as_pool_error()
     def ping(self) -> Call:
         return self.actor.ping.remote()
 
+    @_as_pool_error()
     def build(self) -> Call:
         return self.actor.build.remote(self.pickled_factory)
 
+    @_as_pool_error()
     def apply(self, payload: Any) -> Call:
         return self.actor.apply.remote(payload)
 
+    @_as_pool_error()
     def drain(self) -> Call:
         return self.actor.drain.remote()
 
-    def dismiss(self) -> None:
-        if ray.is_initialized() and self.head.answers():  # else this would wait for it
+    @_as_pool_error()
+    def stop(self) -> None:
+        # Without its head, Ray would wait for it.
+        if ray.is_initialized() and self.head.answers():
             ray.kill(self.actor, no_restart=True)
 
 
-class ReplicaOnRay(Replica):
-    """A replica that knows its node."""
+class RayWorkerProcess(WorkerProcess):
+    """A worker's process that knows its node by Ray's identifier."""
 
-    def ping(self) -> str:
-        """The node's identifier, as a sign of life."""
-        return str(ray.get_runtime_context().get_node_id())
+    def ping(self) -> Done:
+        """The node, as a sign of life."""
+        hostname = super().ping().value.hostname
+        return Done(Node(str(ray.get_runtime_context().get_node_id()), hostname), 0.0)
 
 
-class _RayFleet:
-    """See `cluster.backend.Fleet`; `connected_here` says who ends Ray, or the connection to it."""
+class RayBackend:
+    """See `cluster.backend.Backend`.
 
-    tasks_at_once = _TASKS_AT_ONCE
+    Args:
+        pickled_factory: makes the worker function.
+        each: what Ray is to reserve for a worker.
+        ends_ray: whether `close` ends Ray, or the connection to it.
+    """
 
-    def __init__(
-        self, pickled_factory: bytes, asked: Mapping[str, float], connected_here: bool
-    ) -> None:
+    def __init__(self, pickled_factory: bytes, each: Reservation, *, ends_ray: bool) -> None:
         self._pickled_factory = pickled_factory
-        self._asked = asked
-        self._connected_here = connected_here
-        self._head = Head(ray.get_runtime_context().gcs_address)
+        self._each = each
+        self._ends_ray = ends_ray
+        self._head = HeadWatcher(ray.get_runtime_context().gcs_address)
         self._capacity = 0
 
     def now(self) -> float:
+        """Seconds that only grow."""
         return time.monotonic()
 
-    def hire(self, name: str) -> _RayWorker:
+    def tasks_per_worker(self) -> int:
+        """Three: one is stored, one computes, one is fetched."""
+        return _TASKS_PER_WORKER
+
+    @_as_pool_error()
+    def start_worker(self, name: str) -> _RayWorker:
+        """Ask for one more actor; Ray places it when it can."""
         del name
-        options = {
-            "num_cpus": self._asked["CPU"],
-            "num_gpus": self._asked["GPU"],
-            "memory": self._asked["memory"],
-        }
-        # Ray brings dead actors back; their tasks are tried again by the scheduler, where attempts are counted.
-        actor = ray.remote(ReplicaOnRay).options(
-            **options, max_restarts=-1, max_task_retries=0, max_concurrency=_THREADS
+        actor = ray.remote(RayWorkerProcess).options(
+            num_cpus=self._each.cpus,
+            num_gpus=self._each.gpus,
+            memory=self._each.memory_bytes,
+            # Ray brings dead actors back; their tasks are tried again by the scheduler, where attempts are counted.
+            max_restarts=-1,
+            max_task_retries=0,
+            max_concurrency=_THREADS,
         )
         return _RayWorker(actor.remote(), self._pickled_factory, self._head)
 
+    @_as_pool_error()
     def wait(self, calls: Sequence[Call], timeout_s: float) -> list[tuple[Call, Outcome]]:
+        """The calls that are answered, after at most so long; with no calls, a pause."""
         self._head.check()
         if not calls:
             time.sleep(timeout_s)
             return []
+        # Sleep until the first answer, then take all that are there: `ray.wait` returns no more than are asked for.
         ray.wait([*calls], num_returns=1, timeout=timeout_s)
         answered, _ = ray.wait([*calls], num_returns=len(calls), timeout=0)
         return [(call, _outcome(call)) for call in answered]
 
-    def is_machine_lost(self, machine: str) -> bool:
-        """Asks the node itself too: Ray takes some 15 s to notice that one is gone, longer than the task rests."""
+    @_as_pool_error()
+    def is_node_lost(self, node: Node) -> bool:
+        """Asks the node itself too: Ray takes some 15 s to notice that one is gone, longer than a task is paused."""
         if not self._head.answers():
             return True  # nobody can tell
-        alive = any(_is_there(node) for node in ray.nodes() if node["NodeID"] == machine)
-        return not alive or machine in state.get_draining_nodes()
+        alive = any(_is_there(known) for known in ray.nodes() if known["NodeID"] == node.id)
+        return not alive or node.id in state.get_draining_nodes()
 
+    @_as_pool_error()
     def capacity(self) -> int:
+        """Workers that the live nodes can hold; what was last known of them while the head is silent."""
         if self._head.answers():
-            self._capacity = sum(
-                self._holds(node["Resources"]) for node in ray.nodes() if node["Alive"]
-            )
+            alive = [node for node in ray.nodes() if node["Alive"]]
+            self._capacity = sum(self._each.fits(node["Resources"]) for node in alive)
         return self._capacity
 
-    def shortage(self) -> str:
+    @_as_pool_error()
+    def describe_capacity(self) -> str:
+        """What a worker asks for, and what the nodes have."""
         if not self._head.answers():
             return "the head of the cluster does not answer"
         return (
-            f"each asks for {_amounts(self._asked)}; the whole cluster has {_amounts(ray.cluster_resources())}, "
-            f"and {_amounts(ray.available_resources())} of that free"
+            f"each asks for {self._each}; the whole cluster has {describe(ray.cluster_resources())}, "
+            f"and {describe(ray.available_resources())} of that free"
         )
-
-    def fitting(self, workers: int | None) -> tuple[int, list[Event]]:
-        """How many of the workers asked for this machine holds, where waiting for more would not help."""
-        has = ray.cluster_resources()
-        holds = self._holds(has)
-        if holds < 1:
-            raise PoolError(
-                f"a worker asks for {_amounts(self._asked)}, and Ray finds {_amounts(has)} on this machine. "
-                "Ask for less, or give the address of a cluster that has it."
-            )
-        if workers is None or workers <= holds:
-            return workers or holds, []
-        text = (
-            f"{workers} workers are asked for and {holds} fit: each takes {_amounts(self._asked)}, "
-            f"and this machine has {_amounts(has)}"
-        )
-        return holds, [PoolNotice(text)]
 
     def interrupt(self) -> None:
         """Nothing is computed in this process."""
 
+    @_as_pool_error()
     def close(self) -> None:
-        if self._connected_here and ray.is_initialized():
+        """End Ray, or the connection to it, where this pool began it."""
+        if self._ends_ray and ray.is_initialized():
             ray.shutdown()
-        self._connected_here = False
-
-    def _holds(self, resources: Mapping[str, float]) -> int:
-        shares = (resources.get(kind, 0) / amount for kind, amount in self._asked.items() if amount)
-        return min(math.floor(share + 1e-6) for share in shares)  # a GPU in tenths holds ten
+        self._ends_ray = False
 
 
 def _is_there(node: Mapping[str, Any]) -> bool:
@@ -325,7 +268,7 @@ def _is_there(node: Mapping[str, Any]) -> bool:
     if not node["Alive"]:
         return False
     try:
-        knock(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", timeout_s=_NODE_S)
+        check_port(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", timeout_s=_NODE_S)
     except OSError:
         return False
     return True
@@ -333,70 +276,66 @@ def _is_there(node: Mapping[str, Any]) -> bool:
 
 def _outcome(call: Any) -> Outcome:
     try:
-        answer = ray.get(call)
-    except (
-        RayTaskError
-    ) as error:  # around the worker's function: a payload or result that cannot be pickled
+        outcome: Outcome = ray.get(call)
+    except RayTaskError as error:
+        # Around the worker's function, which returns its own errors: something that cannot be pickled.
         return Failure(None, str(error))
     except RayError as error:
-        hopeless = isinstance(error, ActorUnschedulableError | RuntimeEnvSetupError) or (
-            isinstance(error, ActorDiedError) and error.actor_init_failed
-        )
-        return Gone(
-            _told(error),
-            hopeless=hopeless,
-            with_machine=bool(getattr(error, "preempted", False)),
+        never_began = isinstance(error, ActorDiedError) and error.actor_init_failed
+        unplaceable = isinstance(error, ActorUnschedulableError | RuntimeEnvSetupError)
+        return WorkerGone(
+            _on_one_line(error),
+            cannot_start=never_began or unplaceable,
+            with_node=bool(getattr(error, "preempted", False)),
             coming_back=isinstance(error, ActorUnavailableError),
         )
-    return Done(answer, 0.0) if isinstance(answer, str) else answer
+    return outcome
 
 
-class _Metrics:
-    """What Ray's metrics show of a run; where they cannot be exported, Ray drops them by itself."""
+class RayMetrics:
+    """What Ray's metrics show of a run; where they cannot be exported, Ray drops them by itself.
 
-    def __init__(self) -> None:
-        self._items = Counter("enformer_ray_items_done", "Variants or tiles done.")
+    Args:
+        unit: what a task's items are, in the plural.
+        figures: further figures of an event, each under a name of its own.
+    """
+
+    def __init__(self, unit: str, figures: Figures | None = None) -> None:
+        self._figures = figures
+        self._items = Counter("enformer_ray_items_done", f"Items done: {unit}.")
         self._tasks = Counter("enformer_ray_shards_done", "Shards done.")
         self._seconds = Histogram(
             "enformer_ray_shard_seconds", "Time to compute a shard.", boundaries=[*_SECONDS]
         )
         self._retries = Counter("enformer_ray_retries", "Shards tried again.")
         self._failures = Counter("enformer_ray_shards_failed", "Shards given up in this run.")
-        self._waiting = Gauge(
+        self._queued = Gauge(
             "enformer_ray_queue_depth", "Shards read ahead that no worker has begun."
         )
-        self._reported: dict[str, Gauge] = {}
-        self._items_of: dict[str, int] = {}
+        self._gauges: dict[str, Gauge] = {}
 
-    def sized(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        """The tasks, with the number of their items remembered until they end."""
-        for task in tasks:
-            self._items_of[task.key] = (
-                task.payload.items if isinstance(task.payload, Divisible) else 1
-            )
-            yield task
-
-    def observe(self, event: Event, *, waiting: int) -> None:
-        """Count what an event says."""
-        self._waiting.set(waiting)
+    def observe(self, event: Event, *, queued: int) -> None:
+        """Count what an event says (see `cluster.pool.EventObserver`)."""
+        self._queued.set(queued)
         match event:
-            case TaskDone(key=key, seconds=seconds):
+            case TaskDone():
                 self._tasks.inc()
-                self._items.inc(max(self._items_of.pop(key, 1), 1))
-                self._seconds.observe(max(seconds, 1e-9))
+                self._items.inc(event.items)
+                self._seconds.observe(max(event.seconds, 1e-9))  # Ray refuses a zero
             case TaskRetried():
                 self._retries.inc()
-            case TaskFailed(key=key):
+            case TaskFailed():
                 self._failures.inc()
-                self._items_of.pop(key, None)
             case _:
                 pass
+        if self._figures is not None:
+            for name, value in self._figures(event).items():
+                self._show(name, value)
 
-    def report(self, name: str, value: float) -> None:
-        """Show a figure under a name of its own."""
-        if name not in self._reported:
-            self._reported[name] = Gauge(f"enformer_ray_{name}", name.replace("_", " "))
-        self._reported[name].set(value)
+    def _show(self, name: str, value: float) -> None:
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(f"enformer_ray_{name}", name.replace("_", " "))
+        self._gauges[name].set(value)
 
 
 def _connect(address: str) -> bool:
@@ -408,17 +347,14 @@ def _connect(address: str) -> bool:
             _start_local()
         else:
             if ":" in address and "://" not in address:
-                knock(
-                    address, timeout_s=_KNOCK_S
-                )  # Ray itself would try for a minute, then end the process
+                # Ray itself would try for a minute, then end the process.
+                check_port(address, timeout_s=_CONNECT_S)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         ray.shutdown()
-        remedy = (
-            "free memory and disk under /tmp"
-            if address == "local"
-            else "check the address and `ray status` there"
-        )
+        remedy = "check the address and `ray status` there"
+        if address == "local":
+            remedy = "free memory and disk under /tmp"
         raise PoolError(
             f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}."
         ) from error
@@ -431,14 +367,13 @@ def _start_local() -> None:
     Ray replaces a loopback address by the machine's own, and then listens on every interface, unless it takes the
     system for one without cluster support (as on macOS); the flag says so while it starts.
     """
-    had = ray_constants.ENABLE_RAY_CLUSTER
+    before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         ray.init(
             address="local",
-            num_cpus=len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
+            num_cpus=cpus,
             object_store_memory=_OBJECT_STORE_BYTES,
             include_dashboard=False,
             log_to_driver=False,
@@ -446,17 +381,11 @@ def _start_local() -> None:
             _node_ip_address=_LOOPBACK,
         )
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = had
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
-def _amounts(resources: Mapping[str, float]) -> str:
-    cpus, gpus, memory_bytes = (resources.get(kind, 0) for kind in ("CPU", "GPU", "memory"))
-    return f"{cpus:g} CPU, {gpus:g} GPU, {memory_bytes / 2**30:.1f} GiB memory"
-
-
-def _told(error: RayError) -> str:
-    """What took a worker, on one line."""
-    text = " ".join(str(error).split())
+def _on_one_line(error: RayError) -> str:
+    """What took a worker."""
     if isinstance(error, ActorUnavailableError):  # Ray knows no more than a closed connection
         return "its process or its machine is gone"
-    return text[:500]
+    return " ".join(str(error).split())[:500]

@@ -1,113 +1,100 @@
-"""Which worker does which task when, and again after a failure: the same loop over every kind of fleet.
+"""Which worker does which task when, and again after a failure: the same loop over every kind of backend.
 
-What fails is judged by `judgement`, workers are looked after by `crew`. Does not know where workers run, nor what they
-compute.
+What fails is judged by `failure_policy`, workers are looked after by `worker_set`, and `placement` says what may go
+where. Does not know where workers run, nor what they compute.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from statistics import median
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Self
 
-from cluster.backend import Call, Fleet, Gone, Outcome
-from cluster.failure_policy import Backoff, Judge
+from cluster.backend import Backend, Call, Outcome, WorkerGone
+from cluster.failure_policy import FailurePolicy
+from cluster.placement import may_run_on, stragglers
 from cluster.pool import (
     Classify,
     Event,
+    EventObserver,
     PoolError,
+    PoolNotice,
     Task,
     TaskDone,
     TaskStarted,
-    WorkerLost,
     blame_task,
 )
-from cluster.task_queue import Backlog, Errand
-from cluster.worker_process import Done, Dropped, Failure
-from cluster.worker_set import Asked, Crew, Hand
+from cluster.task_queue import ExponentialBackoff, InFlight, TaskAttempt, TaskQueue
+from cluster.worker_handle import WorkerHandle
+from cluster.worker_process import Cancelled, Done, Failure, WorkerRestarted
+from cluster.worker_set import WorkerSet
 
 _TICK_S = 1.0
-_REST_TICK_S = 0.25  # while a worker comes back
+_BACKOFF_TICK_S = 0.25  # while a worker comes back
 _DRAIN_S = 30.0  # for what is being stored when a run is interrupted
 _LAST_WORDS_S = 0.5  # for results that are on their way when all is stored
-_STRAGGLES = 1.5  # times the median of finished tasks
-_SHORTEST_TWIN_S = 5.0  # shorter tasks are not worth a second copy
-_SAMPLE = 1000
+_DURATIONS = 1000  # of the last tasks, with which slow ones are compared
 
 
 class Scheduler:
-    """A pool of workers over a fleet (see `cluster.pool.Pool`).
+    """A pool of workers over a backend (see `cluster.pool.Pool`).
 
     A worker is given a task to compute and, while others wait too, one to fetch beside it; the one before is stored
-    meanwhile. When it dies, the oldest of its tasks is to blame, unless its machine is gone with it. A task that has
-    failed is alone on its worker. At the end, when workers are idle, slow tasks are run twice, and the first wins.
+    meanwhile. When it dies, the oldest of its tasks is to blame, unless its node is gone with it. A task that has
+    failed is alone on its worker. At the end, when workers are idle, slow tasks get a speculative copy, and the first
+    of the two to end wins.
 
     Args:
-        fleet: where workers are hired; closed with this pool.
-        workers: how many, at most; None for as many as the machines hold, whenever they are asked.
+        backend: where workers are started; closed with this pool.
+        workers: how many, at most; None for as many as the nodes hold at any time.
         classify: whose fault an exception is; the task's own by default.
-        twins: whether slow tasks may be run twice.
+        speculative: whether slow tasks may have a second copy.
+        observers: are told of every event before the loop over `run` is.
+        notices: what the first run is to begin with.
         seed: of the pauses between attempts.
     """
 
     def __init__(
         self,
-        fleet: Fleet,
+        backend: Backend,
         *,
         workers: int | None,
         classify: Classify = blame_task,
-        twins: bool = True,
+        speculative: bool = True,
+        observers: Sequence[EventObserver] = (),
+        notices: Sequence[PoolNotice] = (),
         seed: int = 0,
     ) -> None:
-        self._fleet = fleet
+        self._backend = backend
         self._classify = classify
-        self._twins = twins
-        self._backoff = Backoff(seed)
-        self._crew = Crew(fleet, size=workers, classify=classify, backoff=self._backoff)
-        self._durations_s: deque[float] = deque(maxlen=_SAMPLE)
+        self._speculative = speculative
+        self._observers = observers
+        self._notices = list(notices)
+        self._backoff = ExponentialBackoff(seed)
+        self._workers = WorkerSet(backend, size=workers, classify=classify, backoff=self._backoff)
+        self._durations_s: deque[float] = deque(maxlen=_DURATIONS)
         self._interrupted = False
         self._closed = False
-        self._backlog = Backlog(())
-        self._judge = self._new_judge()
-
-    @property
-    def waiting(self) -> int:
-        """Tasks that were read and are not begun."""
-        return self._backlog.waiting
+        self._queue = TaskQueue(())
+        self._policy = self._new_policy()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Event]:
         """Work through the tasks; leaving the loop early stops the workers."""
-        if self._closed:
-            raise PoolError("the pool is closed: make a new one")
-        self._backlog = Backlog(tasks)
-        self._judge = self._new_judge()
-        self._crew.begin()
-        try:
-            while not self._interrupted and not self._is_over():
-                self._hire()
-                yield from self._resume_rested()
-                yield from self._assign()
-                yield from self._listen()
-                yield from self._crew.mind_absence()
-            if self._interrupted:
-                yield from self._drain()
-        except BaseException:
-            self._crew.dismiss()  # whatever they were at, nobody waits for it any more
-            raise
-        self._crew.dismiss_busy()  # with second copies of what is done
+        with closing(self._events(tasks)) as events:
+            for event in events:
+                for observer in self._observers:
+                    observer.observe(event, queued=self._queue.waiting)
+                yield event
 
     def interrupt(self) -> None:
         """Begin nothing more; `run` ends when what is being stored is stored."""
         self._interrupted = True
-        self._fleet.interrupt()
-
-    def report(self, name: str, value: float) -> None:
-        """Nothing shows figures here."""
+        self._backend.interrupt()
 
     def close(self) -> None:
-        """Stop the workers and give the fleet back."""
-        self._crew.dismiss()
-        self._fleet.close()
+        """Stop the workers and give the backend back."""
+        self._workers.stop_all()
+        self._backend.close()
         self._closed = True
 
     def __enter__(self) -> Self:
@@ -121,218 +108,234 @@ class Scheduler:
     ) -> None:
         self.close()
 
-    def _new_judge(self) -> Judge:
-        return Judge(self._backlog, classify=self._classify, backoff=self._backoff)
+    def _new_policy(self) -> FailurePolicy:
+        return FailurePolicy(
+            self._queue,
+            classify=self._classify,
+            backoff=self._backoff,
+            is_node_lost=self._backend.is_node_lost,
+        )
+
+    def _events(self, tasks: Iterable[Task]) -> Generator[Event]:
+        if self._closed:
+            raise PoolError("the pool is closed: make a new one")
+        while self._notices:
+            yield self._notices.pop(0)
+        self._queue = TaskQueue(tasks)
+        self._policy = self._new_policy()
+        self._workers.begin_run()
+        try:
+            while not self._interrupted and not self._is_over():
+                yield from self._tick()
+            if self._interrupted:
+                yield from self._drain()
+        except BaseException:
+            self._workers.stop_all()  # whatever they were at, nobody waits for it any more
+            raise
+        self._workers.stop_busy()  # with speculative copies of what is done
+
+    def _tick(self) -> Iterator[Event]:
+        self._start_workers()
+        yield from self._policy.resume_paused(self._backend.now())
+        yield from self._replace_evicted()
+        yield from self._assign()
+        yield from self._listen()
+        yield from self._workers.report_absence()
 
     def _is_over(self) -> bool:
-        return self._backlog.is_empty and not self._judge.searches and not self._wanted()
+        return self._queue.is_empty and not self._policy.is_bisecting and not self._unfinished()
 
-    def _wanted(self) -> list[Asked]:
+    def _unfinished(self) -> list[InFlight]:
         """What workers were given and is still of use: not the second copy of what is done."""
-        return [
-            asked for hand in self._crew.hands for asked in hand.asked if not asked.errand.settled
-        ]
+        return [flight for flight in self._workers.in_flight() if not flight.attempt.done]
 
-    def _has_other_copy(self, errand: Errand) -> bool:
-        """Whether a worker still has it, once another's copy has been taken back."""
-        return any(asked.errand is errand for hand in self._crew.hands for asked in hand.asked)
+    def _is_needed(self, attempt: TaskAttempt) -> bool:
+        """Whether it must be tried again, once a worker's copy of it has been taken back."""
+        if attempt.done:
+            return False
+        return all(flight.attempt is not attempt for flight in self._workers.in_flight())
 
-    def _hire(self) -> None:
-        if self._crew.is_due():
-            most = self._crew.most()
-            needed = self._backlog.look_ahead(most) + len(self._wanted())
-            self._crew.grow(min(most, max(needed, 1)))
+    # Giving workers something to do.
 
-    def _resume_rested(self) -> Iterator[Event]:
-        now_s = self._fleet.now()
-        for errand in self._backlog.rested(now_s):
-            machine_lost = errand.lost_on is not None and self._fleet.is_machine_lost(
-                errand.lost_on
-            )
-            yield from self._judge.after_pause(errand, now_s, machine_lost=machine_lost)
-        yield from self._replace_faulty()
+    def _start_workers(self) -> None:
+        if not self._workers.is_growth_due():
+            return
+        limit = self._workers.limit()
+        needed = self._queue.look_ahead(limit) + len(self._unfinished())
+        self._workers.grow_to(min(limit, max(needed, 1)))
 
     def _assign(self) -> Iterator[Event]:
-        wanted = self._wanted()
-        if any(asked.errand.solitary for asked in wanted):
+        unfinished = self._unfinished()
+        if any(flight.attempt.exclusive for flight in unfinished):
             return
-        idle = [hand for hand in self._crew.hands if hand.is_idle]
-        if idle and not wanted and (errand := self._backlog.take_solitary()):
-            yield from self._give(idle[0], errand)
-            return
+        idle = [handle for handle in self._workers.handles if handle.is_idle]
+        if idle and not unfinished:
+            exclusive = self._queue.take_exclusive()
+            if exclusive is not None:
+                yield from self._give(idle[0], exclusive)
+                return
         trusted = self._trusted()
-        for limit in range(1, self._fleet.tasks_at_once + 1):
-            if limit > 1 and not self._may_queue():
+        # In rounds: every worker has one before any has a second, so that the last tasks are spread over all.
+        for limit in range(1, self._backend.tasks_per_worker() + 1):
+            if limit > 1 and not self._may_prefetch():
                 break
-            for hand in sorted(trusted, key=lambda hand: len(hand.asked)):
-                if hand.has_room(limit) and (limit == 1 or self._may_queue()):
-                    yield from self._give_next(hand, trusted)
-        yield from self._run_twice([hand for hand in trusted if hand.is_idle])
+            for handle in sorted(trusted, key=lambda handle: len(handle.in_flight)):
+                if handle.has_room(limit) and (limit == 1 or self._may_prefetch()):
+                    yield from self._give_next(handle, trusted)
+        if self._speculative:
+            yield from self._speculate([handle for handle in trusted if handle.is_idle])
 
-    def _trusted(self) -> list[Hand]:
+    def _trusted(self) -> list[WorkerHandle]:
         """Workers that may be given something: those that do not fail at everything, or all when all do."""
-        ready, now_s = (
-            [hand for hand in self._crew.hands if hand.state == "ready"],
-            self._fleet.now(),
-        )
-        sound = [hand for hand in ready if not self._judge.records.doubts(hand.name, now_s)]
-        return sound if any(hand.is_of_use for hand in sound) else ready
+        now_s = self._backend.now()
+        health = self._policy.health
+        ready = [handle for handle in self._workers.handles if handle.is_ready]
+        sound = [handle for handle in ready if not health.is_suspect(handle.name, now_s)]
+        return sound if any(handle.is_of_use for handle in sound) else ready
 
-    def _may_queue(self) -> bool:
+    def _may_prefetch(self) -> bool:
         """Whether tasks may be given to busy workers: the last are not made to wait while another might get free."""
-        enough = len(self._crew.hands) + 1
-        return not self._backlog.wants_empty_worker and self._backlog.look_ahead(enough) == enough
+        enough = len(self._workers.handles) + 1
+        return not self._queue.wants_empty_worker and self._queue.look_ahead(enough) == enough
 
-    def _give_next(self, hand: Hand, trusted: list[Hand]) -> Iterator[Event]:
-        others, now_s = (
-            [other for other in trusted if other is not hand and other.is_of_use],
-            self._fleet.now(),
-        )
+    def _give_next(self, handle: WorkerHandle, trusted: Sequence[WorkerHandle]) -> Iterator[Event]:
+        now_s = self._backend.now()
+        others = [other for other in trusted if other is not handle and other.is_of_use]
+        attempt = self._queue.take(lambda attempt: may_run_on(attempt, handle, others, now_s))
+        if attempt is not None:
+            yield from self._give(handle, attempt)
 
-        def fits(errand: Errand) -> bool:
-            """What has failed goes to another machine, or at least to another worker, where there is one."""
-            if errand.alone_on_worker and hand.asked:
-                return False
-            if not errand.avoided or now_s >= errand.avoided_until_s:
-                return True
-            if hand.machine != errand.avoided_machine:
-                return True
-            return (
-                not others
-                if hand.name == errand.avoided
-                else all(o.machine == hand.machine for o in others)
-            )
-
-        errand = self._backlog.take(fits)
-        if errand is not None:
-            yield from self._give(hand, errand)
-
-    def _give(self, hand: Hand, errand: Errand, *, again: bool = False) -> Iterator[Event]:
-        errand.has_copy = again
-        hand.give(errand, self._fleet.now())
-        yield from self._began(hand)
-
-    def _began(self, hand: Hand) -> Iterator[Event]:
-        """Say so when a worker has nothing before its oldest task any more."""
-        if hand.asked and hand.asked[0].began_s is None:
-            hand.asked[0].began_s = self._fleet.now()
-            yield TaskStarted(hand.asked[0].errand.key, hand.name)
-
-    def _run_twice(self, idle: list[Hand]) -> Iterator[Event]:
+    def _speculate(self, idle: Sequence[WorkerHandle]) -> Iterator[Event]:
         """Give idle workers second copies of the tasks that take longest, when there is nothing else to do."""
-        if not self._twins or not idle or not self._durations_s:
+        if not idle:
             return
-        slow_s, now_s = (
-            max(_SHORTEST_TWIN_S, _STRAGGLES * median(self._durations_s)),
-            self._fleet.now(),
-        )
-        whole = [asked for asked in self._wanted() if asked.errand.probe is None]
-        # Not a third when one of two has failed: there would always be one that runs, and no failure would count.
-        slow = [
-            asked for asked in whole if not asked.errand.has_copy and asked.seconds(now_s) > slow_s
-        ]
-        slow.sort(key=lambda asked: asked.given_s)
-        for hand, asked in zip(idle, slow, strict=False):
-            yield from self._give(hand, asked.errand, again=True)
+        slow = stragglers(self._unfinished(), self._durations_s, self._backend.now())
+        for handle, flight in zip(idle, slow, strict=False):
+            yield from self._give(handle, flight.attempt, is_copy=True)
+
+    def _give(
+        self, handle: WorkerHandle, attempt: TaskAttempt, *, is_copy: bool = False
+    ) -> Iterator[Event]:
+        attempt.has_copy = is_copy
+        handle.give(attempt, self._backend.now())
+        yield from self._announce_oldest(handle)
+
+    def _announce_oldest(self, handle: WorkerHandle) -> Iterator[Event]:
+        """Say so when a worker has nothing before its oldest task any more."""
+        oldest = next(iter(handle.in_flight.values()), None)
+        if oldest is not None and oldest.began_s is None:
+            oldest.began_s = self._backend.now()
+            yield TaskStarted(oldest.attempt.key, handle.name)
+
+    # Hearing what comes of it.
 
     def _listen(self) -> Iterator[Event]:
-        resting = self._crew.call()
-        for hand, reason in [*self._crew.stuck()]:
-            yield from self._lost(hand, Gone(reason, coming_back=True))
-            self._crew.replace(hand)
-        whose = {call: hand for hand in self._crew.hands for call in hand.calls()}
-        for call, outcome in self._fleet.wait(list(whose), self._longest_wait_s(resting=resting)):
-            hand = whose[call]
-            if (
-                call in hand.calls()
-            ):  # else it was given back when its worker was lost, a moment ago
-                hand.heard_s = self._fleet.now()
-                yield from self._hear(hand, call, outcome)
-        yield from self._replace_faulty()
+        self._workers.poll()
+        tick_s = _BACKOFF_TICK_S if self._workers.any_backing_off() else _TICK_S
+        for handle, reason in self._workers.stuck():
+            yield from self._lost(handle, WorkerGone(reason, coming_back=True))
+            self._workers.replace(handle)
+        owners = {call: handle for handle in self._workers.handles for call in handle.open_calls()}
+        for call, outcome in self._backend.wait(
+            list(owners), self._until_next_pause_ends_s(tick_s)
+        ):
+            handle = owners[call]
+            # Else it was given back when its worker was lost, by an answer before this one.
+            if call in handle.open_calls():
+                handle.heard_s = self._backend.now()
+                yield from self._hear(handle, call, outcome)
+        yield from self._replace_evicted()
 
-    def _longest_wait_s(self, *, resting: bool) -> float:
-        tick_s, ends_s = _REST_TICK_S if resting else _TICK_S, self._backlog.next_rest_ends_s()
-        return tick_s if ends_s is None else min(tick_s, max(ends_s - self._fleet.now(), 0.01))
+    def _until_next_pause_ends_s(self, tick_s: float) -> float:
+        """How long to wait for answers: a tick, or less where an attempt is to be taken up before that."""
+        pause_ends_s = self._queue.next_pause_ends_s()
+        if pause_ends_s is None:
+            return tick_s
+        return min(tick_s, max(pause_ends_s - self._backend.now(), 0.01))
 
-    def _hear(self, hand: Hand, call: Call, outcome: Outcome) -> Iterator[Event]:
-        if isinstance(outcome, Gone):
-            yield from self._lost(hand, outcome)
-        elif call in (hand.question, hand.pulse):
-            yield from self._crew.answered(hand, call, outcome)
-        elif outcome is None:  # its process died and came back unnoticed, so it had not begun
-            had, _ = self._crew.lost(hand, Gone("its process died between two tasks"))
-            self._give_back(had)
-            yield WorkerLost(hand.name, "its process died between two tasks")
+    def _hear(self, handle: WorkerHandle, call: Call, outcome: Outcome) -> Iterator[Event]:
+        if isinstance(outcome, WorkerGone):
+            yield from self._lost(handle, outcome)
+        elif call not in handle.in_flight:
+            yield from self._workers.answered(handle, call, outcome)
+        elif isinstance(outcome, WorkerRestarted):
+            # Nothing of what it had was begun, so there is nothing to judge.
+            attempts = [flight.attempt for flight in handle.in_flight.values()]
+            events = self._workers.lost(handle, WorkerGone("its process died between two tasks"))
+            self._give_back(attempts)
+            yield from events
         else:
-            yield from self._finished(hand, call, outcome)
+            yield from self._finished(handle, call, outcome)
 
     def _finished(
-        self, hand: Hand, call: Call, outcome: Done | Dropped | Failure
+        self, handle: WorkerHandle, call: Call, outcome: Done | Cancelled | Failure
     ) -> Iterator[Event]:
-        asked, now_s = hand.take_back(call), self._fleet.now()
-        errand = asked.errand
-        if not errand.settled and isinstance(outcome, Done):
-            if errand.probe is None:
-                yield from self._done(hand, asked, outcome)
-            yield from self._judge.succeeded(
-                hand.name, errand, outcome.value, machine=hand.machine, now_s=now_s
-            )
-        elif not errand.settled and not self._has_other_copy(errand):
+        flight = handle.in_flight.pop(call)
+        now_s = self._backend.now()
+        if isinstance(outcome, Done) and not flight.attempt.done:
+            if flight.attempt.probed is None:
+                yield from self._done(flight, outcome)
+            yield from self._policy.succeeded(flight, outcome.value, now_s)
+        elif self._is_needed(flight.attempt):
             if isinstance(outcome, Failure):
-                yield from self._judge.raised(
-                    hand.name, errand, outcome, machine=hand.machine, now_s=now_s
-                )
+                yield from self._policy.raised(flight, outcome, now_s)
             else:
-                self._give_back([errand])
-        yield from self._began(hand)
+                self._give_back([flight.attempt])
+        yield from self._announce_oldest(handle)
 
-    def _done(self, hand: Hand, asked: Asked, outcome: Done) -> Iterator[Event]:
-        key = asked.errand.key
-        if asked.began_s is None:  # it overtook another
-            yield TaskStarted(key, hand.name)
+    def _done(self, flight: InFlight, outcome: Done) -> Iterator[Event]:
+        task = flight.attempt.task
+        if flight.began_s is None:  # it overtook another
+            yield TaskStarted(task.key, flight.worker)
         else:
-            self._durations_s.append(asked.seconds(self._fleet.now()))
-        yield TaskDone(key, hand.name, outcome.value, outcome.seconds)
+            self._durations_s.append(flight.seconds(self._backend.now()))
+        yield TaskDone(task.key, flight.worker, outcome.value, outcome.seconds, task.items)
 
-    def _lost(self, hand: Hand, gone: Gone) -> Iterator[Event]:
-        machine, (had, events) = hand.machine, self._crew.lost(hand, gone)
-        yield from events
-        if had:
-            oldest, *others = had
-            for errand in others:
-                errand.beside_death = True
-            self._give_back(others)
-            if not oldest.settled and not self._has_other_copy(oldest):
-                self._judge.lost(hand.name, oldest, gone, machine=machine, now_s=self._fleet.now())
+    def _lost(self, handle: WorkerHandle, gone: WorkerGone) -> Iterator[Event]:
+        flights = list(handle.in_flight.values())
+        yield from self._workers.lost(handle, gone)
+        if not flights:
+            return
+        # A worker computes its tasks in their order, so it died at the oldest; the others were only fetched.
+        oldest, *others = flights
+        for flight in others:
+            flight.attempt.beside_death = True
+        self._give_back([flight.attempt for flight in others])
+        if self._is_needed(oldest.attempt):
+            self._policy.died(oldest, gone, self._backend.now())
 
-    def _give_back(self, errands: Iterable[Errand]) -> None:
-        for errand in reversed([*errands]):
-            if not errand.settled and not self._has_other_copy(errand):
-                self._backlog.put_first(errand)
+    def _give_back(self, attempts: Sequence[TaskAttempt]) -> None:
+        """Let attempts that a worker had be the next, in the order in which it had them."""
+        for attempt in reversed(attempts):
+            if self._is_needed(attempt):
+                self._queue.put_first(attempt)
 
-    def _replace_faulty(self) -> Iterator[Event]:
-        for name in self._judge.records.take_faulty():
-            for hand in [hand for hand in self._crew.hands if hand.name == name]:
-                had, notice = self._crew.replace_faulty(hand)
-                self._give_back(had)
+    def _replace_evicted(self) -> Iterator[Event]:
+        for name in self._policy.take_evicted():
+            for handle in [handle for handle in self._workers.handles if handle.name == name]:
+                attempts = [flight.attempt for flight in handle.in_flight.values()]
+                notice = self._workers.replace_evicted(handle)
+                self._give_back(attempts)
                 yield notice
 
+    # The end of a run that is interrupted.
+
     def _drain(self) -> Iterator[Event]:
-        """After an interruption: wait for what is being stored, report it, and end all workers."""
-        ends_s = self._fleet.now() + _DRAIN_S
-        draining = {hand.worker.drain() for hand in self._crew.hands if hand.asked}
-        while draining and self._fleet.now() < ends_s:
-            yield from self._hear_results(draining, ends_s - self._fleet.now())
-        ends_s = self._fleet.now() + _LAST_WORDS_S
-        while self._wanted() and self._fleet.now() < ends_s:
-            yield from self._hear_results(draining, ends_s - self._fleet.now())
-        self._crew.dismiss()
+        """Wait for what is being stored, report it, and end all workers."""
+        ends_s = self._backend.now() + _DRAIN_S
+        draining = {handle.worker.drain() for handle in self._workers.handles if handle.in_flight}
+        while draining and self._backend.now() < ends_s:
+            yield from self._hear_results(draining, ends_s - self._backend.now())
+        ends_s = self._backend.now() + _LAST_WORDS_S
+        while self._unfinished() and self._backend.now() < ends_s:
+            yield from self._hear_results(draining, ends_s - self._backend.now())
+        self._workers.stop_all()
 
     def _hear_results(self, draining: set[Call], timeout_s: float) -> Iterator[Event]:
-        whose = {asked.call: hand for hand in self._crew.hands for asked in hand.asked}
-        for call, outcome in self._fleet.wait([*whose, *draining], timeout_s):
+        owners = {call: handle for handle in self._workers.handles for call in handle.in_flight}
+        for call, outcome in self._backend.wait([*owners, *draining], timeout_s):
             draining.discard(call)
-            if call in whose and isinstance(outcome, Done):
-                yield from self._finished(whose[call], call, outcome)
-            elif call in whose:
-                whose[call].take_back(call)
+            if call in owners and isinstance(outcome, Done):
+                yield from self._finished(owners[call], call, outcome)
+            elif call in owners:
+                del owners[call].in_flight[call]

@@ -1,7 +1,7 @@
 """What runs in a worker's process of its own, and how its answers travel back. Knows no engine."""
 
 import pickle
-import socket
+import platform
 import threading
 import time
 import traceback
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from cluster.pool import PoolError, StagedFunction
+from cluster.pool import Node, PoolError, StagedFunction
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,13 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Dropped:
+class Cancelled:
     """A task that was not done, because the worker was told to begin nothing more."""
+
+
+@dataclass(frozen=True)
+class WorkerRestarted:
+    """A task that was not begun: the process died and came back unnoticed, and has no function yet."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Failure:
         story = "".join(traceback.format_exception(error))
         try:
             pickled = pickle.dumps(error)
-            pickle.loads(pickled)  # noqa: S301 - made a line above; some exceptions can be pickled and not made again
+            # Some exceptions can be pickled and not made again; better to learn that here than in the driver.
+            pickle.loads(pickled)  # noqa: S301 - made a line above
         except Exception:  # noqa: BLE001 - pickling runs foreign code
             return cls(None, story)
         return cls(pickled, story)
@@ -56,19 +62,25 @@ class Failure:
         """The exception itself with its story as a note, or a `PoolError` that tells the story."""
         if self.error is not None:
             return self.error
-        try:
-            error = None if self.pickled is None else pickle.loads(self.pickled)  # noqa: S301 - from our own worker
-        except Exception:  # noqa: BLE001 - pickling runs foreign code
-            error = None
-        if not isinstance(error, BaseException):
+        error = self._unpickled()
+        if error is None:
             return PoolError(
                 f"{origin} raised an exception that cannot be sent between processes:\n{self.story}"
             )
         error.add_note(f"raised in {origin}:\n{self.story}")
         return error
 
+    def _unpickled(self) -> BaseException | None:
+        if self.pickled is None:
+            return None
+        try:
+            error = pickle.loads(self.pickled)  # noqa: S301 - from our own worker
+        except Exception:  # noqa: BLE001 - pickling runs foreign code
+            return None
+        return error if isinstance(error, BaseException) else None
 
-class Replica:
+
+class WorkerProcess:
     """What runs in the worker's process. Errors are returned, not raised, so that they arrive as they are.
 
     Calls come from several threads at once. `SystemExit` is caught too: Ray would take it for a wish to end and not
@@ -77,16 +89,16 @@ class Replica:
 
     def __init__(self) -> None:
         self._function: StagedFunction | None = None
-        self._computing = ThreadPoolExecutor(
-            1, thread_name_prefix="compute"
-        )  # torch keeps threads for each caller
+        # One thread for all tasks: torch keeps a set of threads for each thread that calls it.
+        self._computing = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._changed = threading.Condition()
         self._storing = 0
         self._draining = False
 
-    def ping(self) -> str:
-        """The machine's name, as a sign of life."""
-        return socket.gethostname()
+    def ping(self) -> Done:
+        """The node that it is on, as a sign of life; a node's name is its identifier where nobody knows a better."""
+        hostname = platform.node()
+        return Done(Node(hostname, hostname), 0.0)
 
     def build(self, pickled_factory: bytes) -> Done | Failure:
         """Make the function.
@@ -100,17 +112,16 @@ class Replica:
             self._function = self._computing.submit(factory).result()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - sent to the driver
             return Failure.of(error)
-        return Done(socket.gethostname(), time.perf_counter() - began)
+        return Done(None, time.perf_counter() - began)
 
-    def apply(self, payload: Any) -> Done | Dropped | Failure | None:
-        """Do a task; None in a process that was begun anew since the function was made."""
+    def apply(self, payload: Any) -> Done | Cancelled | Failure | WorkerRestarted:
+        """Do a task: fetch in the calling thread, compute when those before are computed, store in this thread."""
         function = self._function
         if function is None:
-            return None
+            return WorkerRestarted()
         prepared: Future[Any] = Future()
-        computing = self._computing.submit(
-            self._compute, function, prepared
-        )  # its turn is when it came
+        # Queued before its payload is fetched, so that tasks compute in the order in which they came.
+        computing = self._computing.submit(self._compute, function, prepared)
         try:
             prepared.set_result(function.prepare(payload))
         except BaseException as error:  # noqa: BLE001 - comes back out of the thread that waits for it
@@ -120,7 +131,7 @@ class Replica:
             with self._stored():
                 result = function.finish(computed)
         except _DrainedError:
-            return Dropped()
+            return Cancelled()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - sent to the driver
             return Failure.of(error)
         return Done(result, seconds)
@@ -138,7 +149,8 @@ class Replica:
         if self._draining:
             raise _DrainedError
         began = time.perf_counter()
-        return function.compute(prepared), time.perf_counter() - began
+        computed = function.compute(prepared)
+        return computed, time.perf_counter() - began
 
     @contextmanager
     def _stored(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The ways in which a run can refuse to go on; every message names the item, both values and the remedy."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class InputError(Exception):
@@ -27,3 +27,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {' or '.join(close)}?"
     return f"; known are {', '.join(names)}"
+
+
+def first_few(names: Sequence[str], count: int = 5) -> str:
+    """The first of many names, for a message: `chr1, chr2, chr3, chr4, chr5 and 20 more`."""
+    shown = ", ".join(names[:count])
+    more = len(names) - count
+    return f"{shown} and {more} more" if more > 0 else shown

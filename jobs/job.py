@@ -1,336 +1,224 @@
-"""What every command that computes shards does: find what is named, take up or make the run, let a pool work, close it.
+"""The one driver: take up a run or begin it, let a pool compute what is missing, close it.
 
-Joins the rooms: what a worker computes comes from `enformer_core`, where it runs from `cluster`. Does not know what is
-computed.
+Joins the rooms: what a worker computes comes from an `Analysis` of `enformer_core`, where it runs from
+`cluster`. Which analysis it is, nothing here knows.
 """
 
-import platform
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, overload
 
-import torch
-
-from cluster.local_backend import InProcessPool
-from cluster.pool import Pool, PoolError, Task, Verdict, WorkerFactory
-from enformer_core.dataset.codec import canonical_json, to_parquet
-from enformer_core.dataset.digests import sha256
+from cluster.local_backend import local_pool
+from cluster.pool import Blame, Pool, PoolError, Task
+from enformer_core.analyses.base import Analysis, WorkerFactory
+from enformer_core.dataset.codec import Footer, to_parquet
 from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, read_plan
-from enformer_core.dataset.plan_builder import Drafted
-from enformer_core.dataset.run import SCORE_VERSION, Run, check_same, read_run
-from enformer_core.dataset.run_types import RunKind
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.plan import Plan
+from enformer_core.dataset.plan_builder import DraftPlan
+from enformer_core.dataset.plan_storage import read_plan
+from enformer_core.dataset.receipts import Manifest
+from enformer_core.dataset.run import PlanSummary, Run, check_same, identity_digest, read_run
+from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.dataset.summary import audit_failed, audit_lines
 from enformer_core.errors import DatasetError, InputError, StorageError
-from enformer_core.genome.fasta import Genome, MappedGenome
-from enformer_core.models.base import SequenceModel
-from enformer_core.models.registry import ModelSource
-from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.models.tracks.table import Tracks
-from enformer_core.scoring.conventions import Strands
-from enformer_core.storage.cache import local_copy
-from enformer_core.storage.open import check_preconditions, open_store
+from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
+from enformer_core.variants.table import Status
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError, interruptible
 from jobs.progress import JsonLines, Progress
-from jobs.resources import Workers, choose_workers
+from jobs.resources import Workers
 from jobs.settings import RunSettings
-from jobs.watch import ReceiptBlocks, Watch
+from jobs.watch import ReceiptBlocks, Watch, audit_figures
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """What every run names, found and fit to be used."""
+class Job:
+    """A run that a command has named, everything in it found and fit to be used.
+
+    Attributes:
+        settings: of the command.
+        analysis: what is computed.
+        tracks: for which tracks.
+        store: where the run lies.
+        workers: how many there are, and what each may use.
+        notice: what every object says, where the model is a demonstration.
+    """
 
     settings: RunSettings
-    source: ModelSource
-    genome: Genome
+    analysis: Analysis
     tracks: Tracks
     store: Store
     workers: Workers
+    notice: str | None = None
 
-    @property
-    def strands(self) -> Strands:
-        """Which strands are read."""
-        return "forward" if self.settings.strands == "forward" else "both"
-
-    def loading(self) -> dict[str, Any]:
-        """What a worker's `ModelLoader` is told."""
-        return {
-            "named": (self.settings.genome, self.settings.weights),
-            "weights_sha256": self.source.weights_sha256(),
-            "model": self.source.name,
-            "head": self.settings.head,
-            "tracks": tuple(self.tracks.indices()),
-            "workers": self.workers,
-        }
-
-    def identity(self, kind: RunKind, contigs: Iterable[str]) -> dict[str, Any]:
-        """What decides the values of every run, beside its own settings; the sequence of `contigs` is part of it."""
-        indices, lengths = self.tracks.indices(), self.genome.contigs
-        return {
-            "score_version": SCORE_VERSION,
-            "kind": kind.name,
-            "model": {
-                "name": self.source.name,
-                "weights_sha256": self.source.weights_sha256(),
-                "head": self.settings.head,
-            },
-            "tracks": {"count": len(indices), "sha256": sha256(canonical_json(indices))},
-            "reference": {
-                "contigs": len(lengths),
-                "names_and_lengths_sha256": sha256(canonical_json(dict(lengths))),
-                "sha256": {
-                    contig: self.genome.sha256(contig) for contig in contigs if contig in lengths
-                },
-            },
-        }
-
-
-@dataclass(frozen=True)
-class ModelLoader:
-    """Loads the model in a worker; small enough to be sent.
-
-    Attributes:
-        named: the genome and the weights (None for a model that has its own), as the user named them.
-        weights_sha256: of the weights that the driver has found under that name.
-        model: its name.
-        head: which head.
-        tracks: its columns.
-        workers: what this worker may use.
-    """
-
-    named: tuple[str, str | None]
-    weights_sha256: str
-    model: str
-    head: str
-    tracks: tuple[int, ...]
-    workers: Workers
-
-    @property
-    def asked_tracks(self) -> tuple[int, ...] | None:
-        """Columns of the head; None where all are asked for."""
-        every = self.tracks == tuple(range(self._source().output_tracks[self.head]))
-        return None if every else self.tracks
-
-    def load(self) -> tuple[SequenceModel, Genome, torch.device]:
-        """The model, the genome, and where the model is, computing as this worker should.
-
-        What lies in object storage is brought to this node once; its workers share it.
+    def run(self) -> Manifest:
+        """Compute what is missing; the same command again continues, or finds the run complete.
 
         Raises:
-            InputError: when this node finds other weights under the name than the driver did.
+            InputError: when the directory holds another run, or the input cannot be used.
+            InterruptedRunError: when a signal has ended it.
+            PoolError: when shards are left that could not be computed or stored.
         """
-        torch.set_num_threads(self.workers.cpus_each)
-        device, source = torch.device(self.workers.device), self._source()
-        found = source.weights_sha256()
-        if found != self.weights_sha256:
-            raise InputError(
-                f"{source.weights}: sha256 is {found} on {platform.node()}, and {self.weights_sha256} where the run "
-                "was planned. Give every node the same file."
-            )
-        return source.build(device), MappedGenome(located(self.named[0])), device
-
-    def _source(self) -> ModelSource:
-        return ModelSource(self.model, located(self.named[1]))
-
-
-@overload
-def located(name: str) -> str: ...
-
-
-@overload
-def located(name: None) -> None: ...
-
-
-def located(name: str | None) -> str | None:
-    """A path on this node of what the user named; other addresses than `s3://` as they are."""
-    return str(local_copy(name)) if name is not None and name.startswith("s3://") else name
-
-
-def find_named(settings: RunSettings, source: ModelSource) -> RunRequest:
-    """Find what the settings of every run name.
-
-    Raises:
-        InputError: naming what is missing or does not fit.
-    """
-    tracks, notes = select_tracks(
-        source.tracks(settings.head, located(settings.targets)), settings.tracks
-    )
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    store = open_store(settings.out, single_writer=settings.single_writer)
-    store.check_usable(RUN_KEY)
-    return RunRequest(
-        settings=settings,
-        source=source,
-        genome=MappedGenome(located(settings.genome)),
-        tracks=tracks,
-        store=store,
-        workers=choose_workers(settings, source),
-    )
-
-
-def run_shards(
-    request: RunRequest,
-    *,
-    identity_of: Callable[[Run], Mapping[str, Any]],
-    make: Callable[[], tuple[Run, Plan]],
-    factory_of: Callable[[Ledger], WorkerFactory],
-) -> Mapping[str, Any]:
-    """Take up the run that the directory holds, or make it, and compute what is missing.
-
-    Args:
-        request: what the command named.
-        identity_of: the identity that the directory's run must have.
-        make: describes and plans the run, and puts both; called where the directory holds none.
-        factory_of: what makes the shard function of a worker.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        InputError: when the directory holds another run, or the input cannot be used.
-    """
-    run, plan = _take_up(request, identity_of) or make()
-    ledger = Ledger.of(request.store, run)
-    manifest = ledger.manifest()
-    if manifest is not None:
-        print(f"already complete: {request.settings.out}")
+        run, plan = self._take_up() or self._begin()
+        ledger = Ledger(self.store, run, self.analysis.run_type)
+        manifest = ledger.manifest()
+        if manifest is not None:
+            print(f"already complete: {self.settings.out}")
+            return manifest
+        self._work_through(ledger, plan)
+        manifest = ledger.finish(plan)
+        self.store.sweep()
         return manifest
-    _work_through(request, ledger, plan, factory_of(ledger))
-    manifest = ledger.finish(plan)
-    request.store.sweep()
-    return manifest
 
+    def _take_up(self) -> tuple[Run, Plan] | None:
+        """The run that the directory holds, if it is this one and was planned to its end."""
+        run = read_run(self.store)
+        if run is None:
+            return None
+        hashed = run.identity.get("reference", {}).get("sha256", {})
+        check_same(run.identity, self.analysis.identity(hashed, run.plan.rows))
+        self._check_store()
+        try:
+            return run, read_plan(self.store, run.plan.parts)
+        except DatasetError:
+            # a driver died between run.json and the plan, which follows from the same input
+            return None
 
-def _take_up(
-    request: RunRequest, identity_of: Callable[[Run], Mapping[str, Any]]
-) -> tuple[Run, Plan] | None:
-    found = read_run(request.store)
-    if found is None:
-        return None
-    check_same(found.identity, identity_of(found))
-    _check_store(request)
-    try:
-        return found, read_plan(request.store, found.plan["parts"])
-    except DatasetError:
-        return (
-            None  # a driver died between run.json and the plan, which follows from the same input
+    def _begin(self) -> tuple[Run, Plan]:
+        """Read the input, and put the run's description, tracks and plan."""
+        with self.analysis.read_input() as draft_input:
+            identity = self.analysis.identity(draft_input.contigs, draft_input.rows)
+            draft = draft_input.draft(identity_digest(identity))
+            run = Run.of(
+                identity,
+                PlanSummary(
+                    parts=len(draft.parts),
+                    sha256=draft.sha256,
+                    shards=len(draft.shards),
+                    by_status=draft.by_status,
+                    records=draft_input.records,
+                    filtered=draft_input.filtered,
+                ),
+                notice=self.notice,
+                configuration=asdict(self.settings),
+            )
+            return run, self._put(run, draft)
+
+    def _put(self, run: Run, draft: DraftPlan) -> Plan:
+        run.claim(self.store)
+        self._check_store()
+        footer = Footer("tracks", run.digest, run.notice)
+        self.store.put_if_absent(TRACKS_KEY, to_parquet(self.tracks.to_arrow(), footer))
+        return draft.put(self.store)
+
+    def _check_store(self) -> None:
+        if not self.settings.single_writer:
+            check_preconditions(self.store, RUN_KEY)
+
+    def _work_through(self, ledger: Ledger, plan: Plan) -> None:
+        """Compute the shards that have no receipt."""
+        done = ledger.committed()
+        if len(done) == len(plan.shards):
+            return
+        tasks = (
+            Task(f"shard {shard.number}", ShardTask(shard))
+            for shard in plan.shards
+            if shard.number not in done
         )
-
-
-def _check_store(request: RunRequest) -> None:
-    if not request.settings.single_writer:
-        check_preconditions(request.store, RUN_KEY)
-
-
-def put_run(
-    request: RunRequest, drafted: Drafted, *, identity: Mapping[str, Any], counts: Mapping[str, Any]
-) -> tuple[Run, Plan]:
-    """Describe a run, and put its description, tracks and plan.
-
-    Args:
-        request: what the command named.
-        drafted: the plan, not stored yet.
-        identity: everything that decides the run's values.
-        counts: numbers of planned rows and of what they came from.
-
-    Raises:
-        InputError: when the directory belongs to another run, or its storage overwrites what exists.
-    """
-    run = Run(
-        identity=identity,
-        configuration=asdict(request.settings),
-        plan={
-            "parts": len(drafted.parts),
-            "sha256": list(drafted.sha256),
-            "shards": len(drafted.shards),
-            **counts,
-            "by_status": dict(drafted.by_status),
-        },
-        notice=request.source.notice,
-    )
-    run.claim(request.store)
-    _check_store(request)
-    footer = {"kind": "tracks", "identity": run.digest, "notice": run.notice}
-    request.store.put_if_absent(TRACKS_KEY, to_parquet(request.tracks.to_arrow(), footer))
-    return run, drafted.put(request.store)
-
-
-def _work_through(request: RunRequest, ledger: Ledger, plan: Plan, factory: WorkerFactory) -> None:
-    """Compute the shards that have no receipt.
-
-    Raises:
-        InterruptedRunError: when a signal has ended it.
-        PoolError: when shards are left that could not be computed or stored.
-    """
-    done = ledger.committed()
-    if len(done) == len(plan.shards):
-        return
-    rows_done = sum(plan.shards[number].rows for number in done)
-    tasks = (Task(f"shard {s.number}", ShardWork(s)) for s in plan.shards if s.number not in done)
-    show = (JsonLines if request.settings.log_format == "json" else Progress)(
-        plan.shards.total_rows, unit=ledger.kind.unit, done_before=rows_done
-    )
-    watch = Watch(show, ReceiptBlocks(ledger, done, len(plan.shards)))
-    with show, watch, _pool(request, factory) as pool, interruptible(pool) as told:
-        for event in pool.run(tasks):
-            watch.see(event, pool)
-    left = len(plan.shards) - len(done) - watch.shards_done
-    if told.signal_number is not None and left:
-        raise InterruptedRunError(
-            told.signal_number,
-            f"stopped by {signal.Signals(told.signal_number).name}: {len(plan.shards) - left:,} of "
-            f"{len(plan.shards):,} shards are committed. Continue with:\n  {_command()}",
+        unit = ledger.run_type.unit
+        display_type = JsonLines if self.settings.log_format == "json" else Progress
+        display = display_type(
+            plan.shards.total_rows,
+            unit=unit,
+            done_before=sum(plan.shards[number].rows for number in done),
         )
-    if left:
-        raise PoolError(f"{watch.failures()}\nContinue with:\n  {_command()}")
+        watch = Watch(display, ReceiptBlocks(ledger, done, len(plan.shards)))
+        factory = WorkerFactory(self.analysis.loader, ledger, self.workers.each)
+        with (
+            display,
+            watch,
+            make_pool(self.settings, self.workers, factory, unit) as pool,
+            interruptible(pool) as interruption,
+        ):
+            for event in pool.run(tasks):
+                watch.see(event)
+        left = len(plan.shards) - len(done) - watch.shards_done
+        if left and interruption.signal_number is not None:
+            committed = len(plan.shards) - left
+            raise InterruptedRunError(
+                interruption.signal_number,
+                f"stopped by {signal.Signals(interruption.signal_number).name}: {committed:,} of "
+                f"{len(plan.shards):,} shards are committed. Continue with:\n  {_command()}",
+            )
+        if left:
+            raise PoolError(f"{watch.failures()}\nContinue with:\n  {_command()}")
+
+    def report(self, manifest: Manifest) -> int:
+        """Say what came of a complete run.
+
+        Returns:
+            The exit code.
+        """
+        for line in self._report_lines(manifest):
+            print(line)
+        is_strict = getattr(self.settings, "strict", False)
+        if is_strict and audit_failed(manifest.audit):
+            return exit_codes.AUDIT_FAILED
+        return exit_code(manifest)
+
+    def _report_lines(self, manifest: Manifest) -> Sequence[str]:
+        counts = ", ".join(f"{rows:,} {status}" for status, rows in manifest.by_status.items())
+        unit = self.analysis.run_type.unit
+        notice = [manifest.notice] if manifest.notice else []
+        query = shlex.quote(self.analysis.example_query())
+        return [
+            f"{manifest.rows:,} {unit} in {manifest.shards:,} shards: {counts}",
+            *notice,
+            *self.analysis.report(manifest),
+            *audit_lines(manifest.audit),
+            f"output: {self.store.location}",
+            f"ask it: enformer-ray query {self.settings.out} {query}",
+        ]
 
 
-def _command() -> str:
-    """What the user called, as a shell takes it."""
-    return shlex.join(["enformer-ray", *sys.argv[1:]])
+def exit_code(manifest: Manifest) -> int:
+    """The exit code of a complete run: rows that failed are told apart."""
+    return exit_codes.FAILED_ROWS if manifest.by_status.get(Status.FAILED) else exit_codes.DONE
 
 
-def classify(error: BaseException) -> Verdict:
+def classify(error: BaseException) -> Blame:
     """Whose fault an exception of a worker is."""
     if isinstance(error, InputError | DatasetError):
         return "stop"
     return "storage" if isinstance(error, StorageError) else "task"
 
 
-def _pool(request: RunRequest, factory: WorkerFactory) -> Pool:
-    if request.settings.ray == "off":
-        return InProcessPool(factory, classify=classify)
-    from cluster.ray_backend import RayPool
+def make_pool(settings: RunSettings, workers: Workers, factory: WorkerFactory, unit: str) -> Pool:
+    """Workers where the settings want them: in this process, on this machine, on a cluster."""
+    if settings.ray == "off":
+        return local_pool(factory, classify=classify)
+    from cluster.ray_backend import ray_pool  # `--ray off` works where Ray does not
 
-    workers = request.workers
-    return RayPool(
+    return ray_pool(
         factory,
         workers=workers.count,
-        address=request.settings.ray,
-        cpus_per_worker=workers.cpus_each,
-        gpus_per_worker=workers.gpus_each,
-        memory_bytes_per_worker=workers.memory_bytes_each,
+        address=settings.ray,
+        cpus_per_worker=workers.each.cpus,
+        gpus_per_worker=workers.each.gpus,
+        memory_bytes_per_worker=workers.each.memory_bytes,
         classify=classify,
-        twins=not request.settings.single_writer,
+        # a second copy of a shard needs a store that refuses the second put
+        speculative=not settings.single_writer,
+        unit=unit,
+        figures=audit_figures,
     )
 
 
-def print_counts(manifest: Mapping[str, Any], kind: RunKind) -> None:
-    """Say how many rows of the plan came to what, and whether this was a demonstration."""
-    counts = ", ".join(f"{rows:,} {status}" for status, rows in manifest["by_status"].items())
-    print(f"{manifest['rows']:,} {kind.unit} in {manifest['shards']:,} shards: {counts}")
-    if manifest["notice"]:
-        print(manifest["notice"])
-
-
-def exit_code(manifest: Mapping[str, Any]) -> int:
-    """That of a complete run."""
-    return exit_codes.FAILED_ROWS if manifest["by_status"].get("failed") else exit_codes.DONE
+def _command() -> str:
+    """What the user called, as a shell takes it."""
+    return shlex.join(["enformer-ray", *sys.argv[1:]])

@@ -7,17 +7,27 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from enformer_core.analyses.cost import Work, count_work, output_bytes, read_speed, total_operations
+from enformer_core.analyses.cost import (
+    PassOperations,
+    Work,
+    count_work,
+    output_bytes,
+    read_speed,
+    total_operations,
+)
+from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.score_spec import ScoreSpec
+from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
-from enformer_core.genome.fasta import MappedGenome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import model_config, model_tracks, pass_operations
 from enformer_core.models.tracks.selector import select_tracks
 from jobs import exit_codes
-from jobs.job import located
+from jobs.named_inputs import warn
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
-from jobs.variant_plan import AskedAlleles, conventions_of, find_alleles
+from jobs.variant_plan import conventions_of, planning_progress, score_spec, variant_input
 
 _GB = 10**9
 
@@ -70,52 +80,57 @@ def plan(settings: PlanSettings) -> int:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
     geometry = model_config(settings.model).geometry
     conventions = conventions_of(settings, geometry)
-    asked = find_alleles(settings, geometry, conventions, MappedGenome(located(settings.genome)))
-    outlook = _look_ahead(settings, asked)
+    variants = variant_input(settings, geometry, Genome(located(settings.genome)))
+    outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
     print(json.dumps(asdict(outlook)) if settings.json else _text(outlook))
     check_memory(settings)
     check_disk(settings.out, outlook.output_bytes)
     return exit_codes.DONE
 
 
-def _look_ahead(settings: PlanSettings, asked: AskedAlleles) -> Outlook:
+def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
     table = model_tracks(settings.model, settings.head, located(settings.targets))
     tracks = select_tracks(table, settings.tracks)[0].indices()
-    speed = (
-        None if settings.benchmark is None else read_speed(settings.benchmark, model=settings.model)
-    )
-    tower, rest = pass_operations(settings.model, settings.head, tracks)
-    readings = asked.conventions.readings
-    with asked.gathered() as (gathered, removed):
-        drafted = asked.draft(gathered, seed="")
-        work = count_work(drafted.parts)
+    speed = None
+    if settings.benchmark is not None:
+        speed = read_speed(settings.benchmark, model=settings.model)
+    operations = PassOperations(*pass_operations(settings.model, settings.head, tracks))
+    readings = spec.conventions.readings
+    with variants.read(progress=planning_progress, warn=warn) as (alleles, removed):
+        draft = variants.draft(
+            alleles,
+            spec.conventions,
+            bin_bp=model_config(settings.model).geometry.bin_bp,
+            audit=spec.audit_sample(seed=""),
+        )
+        work = count_work(draft.parts)
+        total = total_operations(work, settings.engine, readings=readings, operations=operations)
         hours = None if speed is None else speed.hours(work, settings.engine, readings=readings)
         price = settings.price_per_hour
         return Outlook(
-            records=gathered.records,
-            alleles=gathered.alleles,
-            by_status=dict(drafted.by_status),
-            contigs={name or UNPLACED: rows for name, rows in gathered.by_contig.items()},
+            records=alleles.records,
+            alleles=alleles.alleles,
+            by_status=dict(draft.by_status),
+            contigs={name or UNPLACED: rows for name, rows in alleles.by_contig.items()},
             filtered=removed,
-            shards=len(drafted.shards),
+            shards=len(draft.shards),
             windows=work.windows,
             alts=work.alts,
-            tflop=total_operations(work, settings.engine, readings=readings, tower=tower, rest=rest)
-            / 1e12,
-            output_bytes=_output_bytes(settings, asked, work, len(tracks)),
+            tflop=total / 1e12,
+            output_bytes=_output_bytes(spec, work, len(tracks)),
             device=None if speed is None else speed.device,
             hours=hours,
             cost=None if hours is None or price is None else hours * price,
         )
 
 
-def _output_bytes(settings: PlanSettings, asked: AskedAlleles, work: Work, tracks: int) -> int:
+def _output_bytes(spec: ScoreSpec, work: Work, tracks: int) -> int:
     return output_bytes(
         work,
-        statistics=len(asked.conventions.statistics),
+        statistics=len(spec.conventions.statistics),
         tracks=tracks,
-        top_tracks=settings.top_tracks,
-        mantissa_bits=asked.mantissa_bits,
+        top_tracks=spec.top_tracks,
+        mantissa_bits=spec.mantissa_bits,
     )
 
 

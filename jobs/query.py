@@ -5,19 +5,14 @@ from pathlib import Path
 
 import duckdb
 
-from enformer_core.dataset.open_run import open_run
-from enformer_core.dataset.run_types import KINDS
+from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.errors import InputError
 from jobs import exit_codes
-
-_VIEWS = {
-    **{table: f"{table}/**/*.parquet" for kind in KINDS.values() for table in kind.tables},
-    "tracks": "tracks.parquet",
-}
+from jobs.finished_run import open_ledger
 
 
 def query(out: str, sql: str, *, as_json: bool) -> int:
-    """Print the rows of a query over the views `scores`, `effects`, `predictions` and `tracks`, where the run has them.
+    """Print the rows of a query over the run's tables, each a view of its name.
 
     Returns:
         The exit code.
@@ -46,7 +41,8 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason.
     """
-    store, _ = open_run(out)
+    ledger = open_ledger(out)
+    store = ledger.store
     connection = duckdb.connect()
     root = store.location
     if root.startswith("s3://"):
@@ -55,12 +51,12 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
         connection.register_filesystem(s3fs.S3FileSystem())
     else:
         root = str(Path(root).resolve())
-    for (
-        view,
-        pattern,
-    ) in _VIEWS.items():  # of what is not there yet, DuckDB says that there is no such table
-        if any(store.keys(f"{view}/") if pattern.startswith(f"{view}/") else [store.get(pattern)]):
-            _create_view(connection, view, f"{root}/{pattern}")
+    # of what is not there yet, DuckDB says that there is no such table
+    for table in ledger.run_type.tables:
+        if any(store.keys(f"{table}/")):
+            _create_view(connection, table, f"{root}/{table}/**/*.parquet")
+    if store.get(TRACKS_KEY) is not None:
+        _create_view(connection, "tracks", f"{root}/{TRACKS_KEY}")
     try:
         return connection.sql(sql)
     except duckdb.Error as error:

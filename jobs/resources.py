@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from enformer_core.analyses.base import WorkerResources
 from enformer_core.errors import InputError
 from enformer_core.models.registry import ModelSource
 from jobs.settings import RunSettings
@@ -17,21 +18,15 @@ _FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
 
 @dataclass(frozen=True)
 class Workers:
-    """Resources of a run.
+    """Workers of a run.
 
     Attributes:
-        count: model replicas; None for as many as a cluster holds, those included that its machines join it with.
-        device: `cpu` or `cuda`.
-        cpus_each: threads of a replica.
-        gpus_each: GPUs of a replica.
-        memory_bytes_each: host memory of a replica.
+        count: how many; None for as many as a cluster holds, machines that join it later included.
+        each: what one of them may use.
     """
 
     count: int | None
-    device: str
-    cpus_each: int
-    gpus_each: int
-    memory_bytes_each: int
+    each: WorkerResources
 
 
 def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
@@ -45,13 +40,13 @@ def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
     count = _count(settings, device, cpus, source)
     # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
     threads = _FULL_SIZE_CPUS if count is None else max(1, cpus // count)
-    return Workers(
-        count,
-        device,
-        cpus_each=1 if source.demonstration else threads,
-        gpus_each=int(device == "cuda"),
-        memory_bytes_each=worker_memory_bytes(source.name),
+    each = WorkerResources(
+        device=device,
+        cpus=1 if source.demonstration else threads,
+        gpus=int(device == "cuda"),
+        memory_bytes=worker_memory_bytes(source.name),
     )
+    return Workers(count, each)
 
 
 def worker_memory_bytes(model: str) -> int:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 
-from enformer_core.dataset.open_run import open_run
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
+from jobs.finished_run import open_ledger
 
 
 def status(out: str, *, as_json: bool, price_per_hour: float | None = None) -> int:
@@ -22,8 +22,7 @@ def status(out: str, *, as_json: bool, price_per_hour: float | None = None) -> i
     Returns:
         The exit code: done, complete with failed rows, or incomplete.
     """
-    store, run = open_run(out)
-    progress = run_progress(store, run)
+    progress = run_progress(open_ledger(out))
     cost = _cost(progress, price_per_hour)
     print(json.dumps({**asdict(progress), **cost}) if as_json else _text(progress, cost))
     if not progress.finished:

@@ -12,7 +12,6 @@ from typing import Any, Protocol, Self
 
 from cluster.pool import (
     Event,
-    Pool,
     PoolError,
     PoolNotice,
     TaskDone,
@@ -37,6 +36,18 @@ class Display(Protocol):
     def say(self, event: str, text: str, **fields: Any) -> None:
         """Tell what happened."""
         ...
+
+
+def audit_figures(event: Event) -> dict[str, float]:
+    """What a shard's audits say, as figures that the pool may show: the relative error of each statistic."""
+    if not isinstance(event, TaskDone) or not isinstance(event.result, Committed):
+        return {}
+    return {
+        f"audit_error_{name}": entry.error / entry.norm
+        for audit in event.result.audits
+        for name, entry in audit.statistics.items()
+        if entry.norm > 0 and entry.error is not None
+    }
 
 
 class ReceiptBlocks:
@@ -94,11 +105,11 @@ class Watch:
             text = f"{self.found:,} objects were there already, put by another attempt or driver; they were kept"
             self._display.say("found", text, objects=self.found)
 
-    def see(self, event: Event, pool: Pool) -> None:
+    def see(self, event: Event) -> None:
         """Take note of an event."""
         match event:
             case TaskDone(result=Committed() as committed):
-                self._done(event, committed, pool)
+                self._done(event, committed)
             case TaskRetried():
                 self._display.say(
                     "retried",
@@ -133,7 +144,7 @@ class Watch:
         )
         return f"{self._failures:,} shards are not committed in this run:\n{shown}{more}"
 
-    def _done(self, event: TaskDone, committed: Committed, pool: Pool) -> None:
+    def _done(self, event: TaskDone, committed: Committed) -> None:
         self.shards_done += 1
         self.found += committed.found
         self._blocks.add(committed.shard)
@@ -144,10 +155,6 @@ class Watch:
             seconds=round(event.seconds, 3),
             by_status=dict(committed.by_status),
         )
-        for audit in committed.audits:
-            for name, entry in audit["statistics"].items():
-                if entry["norm"] > 0:
-                    pool.report(f"audit_error_{name}", entry["error"] / entry["norm"])
 
     def _fail(self, event: TaskFailed) -> None:
         self._failures += 1

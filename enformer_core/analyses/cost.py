@@ -20,12 +20,26 @@ from enformer_core.errors import InputError
 from enformer_core.scoring.conventions import Engine
 from enformer_core.variants.table import Flag, Status, has_flag
 
+Figures = Mapping[str, Any]
+"""JSON of a file that somebody gives; what does not stand in it raises KeyError."""
+
 _HOUR_S = 3600
 
-# Measured on stored runs; a value takes its mantissa, its sign, and what is left of its exponent's 8 bits.
-_ALLELE_BYTES, _EFFECT_BYTES, _EXPONENT_BITS = 160, 18, 5
+# measured on stored runs
+_ALLELE_BYTES = 160  # of a row of scores, its values aside
+_EFFECT_BYTES = 18  # of a row of effects
+
+_EXPONENT_BITS = (
+    5  # a value takes its mantissa, its sign, and what is left of its exponent's 8 bits
+)
 
 _COLUMNS = ("chrom", "start", "status", "flags", "window_start", "audited", "shard")
+
+# `benchmarks.engine` measures one model, and names its cases by letters
+_BENCHMARK_MODEL = "enformer"
+_DIRECT = "c"  # two full passes for each variant
+_DELTA_CENTRED = "d"  # differences; every variant has a window of its own
+_DELTA_SHARED = "e"  # differences; all variants share one window
 
 
 @dataclass(frozen=True)
@@ -34,9 +48,9 @@ class Work:
 
     Attributes:
         alleles: rows of the plan.
-        alts: distinct alleles that are scored; their repeats take over what is found for the first.
-        audited: those of them that are scored a second time, plainly.
-        windows: windows of the reference, each read once for the neighbours that share it.
+        alts: distinct alleles that are scored; their repeats take over the first one's scores.
+        audited: those of them that are scored a second time, by direct passes.
+        windows: windows of the reference, each computed once for the neighbours that share it.
     """
 
     alleles: int
@@ -56,36 +70,76 @@ def count_work(parts: Iterable[Path | bytes]) -> Work:
         alleles += rows.num_rows
         alts += scored.num_rows
         audited += pc.sum(scored["audited"]).as_py() or 0
+        # Shards are computed apart, so a window that two of them need is computed twice.
         windows += int(np.count_nonzero(changes(scored, ("shard", "window_start"))))
     return Work(alleles, alts, audited, windows)
 
 
-def total_operations(work: Work, engine: Engine, *, readings: int, tower: int, rest: int) -> int:
+@dataclass(frozen=True)
+class PassOperations:
+    """Floating-point operations of one pass of a model over one window.
+
+    Attributes:
+        tower: up to the tokens; a difference renews few of them.
+        after_tower: from the tokens to the tracks that are scored.
+    """
+
+    tower: int
+    after_tower: int
+
+    @property
+    def total(self) -> int:
+        """Operations of a pass from bases to tracks."""
+        return self.tower + self.after_tower
+
+
+def total_operations(
+    work: Work,
+    engine: Engine,
+    *,
+    readings: int,
+    operations: PassOperations,
+) -> int:
     """Floating-point operations of a run.
 
     By differences, each window's reference is one pass, and each allele what follows the tower, of which it renews a
-    few tokens; by plain passes, each allele takes two.
+    few tokens; by direct passes, each allele takes two.
 
     Args:
         work: what is computed.
         engine: how.
         readings: strands × shifts.
-        tower: operations of a pass up to the tokens.
-        rest: those after.
+        operations: of one pass.
     """
-    plain = 2 * (tower + rest)
+    of_direct = 2 * operations.total
     if engine == "direct":
-        return readings * work.alts * plain
-    return readings * (work.windows * (tower + rest) + work.alts * rest + work.audited * plain)
+        return readings * work.alts * of_direct
+    references = work.windows * operations.total
+    differences = work.alts * operations.after_tower
+    return readings * (references + differences + work.audited * of_direct)
 
 
 def output_bytes(
-    work: Work, *, statistics: int, tracks: int, top_tracks: int, mantissa_bits: int
+    work: Work,
+    *,
+    statistics: int,
+    tracks: int,
+    top_tracks: int,
+    mantissa_bits: int,
 ) -> int:
-    """Size of the tables, some 20 % more or less: repeats and what is not scored are counted as scored."""
+    """Size of the tables, some 20 % more or less: repeats and what is not scored are counted as scored.
+
+    Args:
+        work: what is computed.
+        statistics: how many each allele has.
+        tracks: of each statistic.
+        top_tracks: rows of effects for each allele and statistic.
+        mantissa_bits: of each value, as stored.
+    """
     value_bytes = (mantissa_bits + _EXPONENT_BITS) / 8
-    effects = work.alts * statistics * min(top_tracks, tracks) * _EFFECT_BYTES
-    return round(work.alleles * (_ALLELE_BYTES + statistics * tracks * value_bytes) + effects)
+    allele_bytes = _ALLELE_BYTES + statistics * tracks * value_bytes
+    effects = work.alts * statistics * min(top_tracks, tracks)
+    return round(work.alleles * allele_bytes + effects * _EFFECT_BYTES)
 
 
 @dataclass(frozen=True)
@@ -96,7 +150,7 @@ class Speed:
         device: `cuda`, of which hours are hours of a GPU; or `cpu`, of which they are hours of a core.
         window_s: device seconds of a window's reference by differences, of one reading.
         alt_s: of an allele beside it, of one reading.
-        direct_s: of an allele by two plain passes, of one reading.
+        direct_s: of an allele by two direct passes, of one reading.
         allele_s: or of an allele in all, of a run like the one that is planned.
     """
 
@@ -107,7 +161,13 @@ class Speed:
     allele_s: float | None = None
 
     def hours(self, work: Work, engine: Engine, *, readings: int) -> float:
-        """Device-hours that the work takes at this speed."""
+        """Device-hours that the work takes at this speed.
+
+        Args:
+            work: what is computed.
+            engine: how.
+            readings: strands × shifts.
+        """
         if self.allele_s is not None:
             return work.alts * self.allele_s / _HOUR_S
         if engine == "direct":
@@ -117,14 +177,23 @@ class Speed:
 
 
 def read_speed(path: str, *, model: str) -> Speed:
-    """The speed that a file tells: of `benchmarks.engine`, or the status of a run with the same settings, as JSON.
+    """Read a measurement: JSON of `benchmarks.engine`, or the status of a run with the same settings.
+
+    Args:
+        path: of the file.
+        model: the name of the model that is to be planned for.
 
     Raises:
         InputError: when it is neither, or of another model.
     """
     try:
         figures = json.loads(Path(path).read_text(encoding="utf-8"))
-        speed, measured = _of_run(figures) if "rows_done" in figures else _of_benchmark(figures)
+        if "rows_done" in figures:
+            speed = _speed_of_run(figures)
+            measured = figures["model"]
+        else:
+            speed = _speed_of_benchmark(figures)
+            measured = _BENCHMARK_MODEL
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
@@ -137,20 +206,27 @@ def read_speed(path: str, *, model: str) -> Speed:
     return speed
 
 
-def _of_run(figures: Mapping[str, Any]) -> tuple[Speed, str]:
-    device = "cuda" if figures["gpu_hours"] else "cpu"
-    hours = figures["gpu_hours"] or figures["cpu_hours"]
-    return Speed(device, allele_s=hours * _HOUR_S / figures["by_status"][Status.OK]), figures[
-        "model"
-    ]
-
-
-def _of_benchmark(figures: Mapping[str, Any]) -> tuple[Speed, str]:
-    machine, cases = figures["machine"], figures["cases"]
-    cores = 1 if machine["device_type"] == "cuda" else machine["threads"]
-    direct_s, centred_s, shared_s = (
-        cases[case]["seconds_per_variant"] * cores for case in ("c", "d", "e")
-    )
+def _speed_of_run(status: Figures) -> Speed:
+    gpu_hours = status["gpu_hours"]
+    hours = gpu_hours or status["cpu_hours"]
     return Speed(
-        machine["device_type"], max(0.0, centred_s - shared_s), shared_s, direct_s
-    ), "enformer"
+        device="cuda" if gpu_hours else "cpu",
+        allele_s=hours * _HOUR_S / status["by_status"][Status.OK],
+    )
+
+
+def _speed_of_benchmark(figures: Figures) -> Speed:
+    machine = figures["machine"]
+    # On CPUs all cores worked on one variant; hours are told of one core.
+    cores = 1 if machine["device_type"] == "cuda" else machine["threads"]
+
+    def device_s(case: str) -> float:
+        return figures["cases"][case]["seconds_per_variant"] * cores
+
+    alt_s = device_s(_DELTA_SHARED)
+    return Speed(
+        device=machine["device_type"],
+        window_s=max(0.0, device_s(_DELTA_CENTRED) - alt_s),
+        alt_s=alt_s,
+        direct_s=device_s(_DIRECT),
+    )

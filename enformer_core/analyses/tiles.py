@@ -1,40 +1,184 @@
-"""Predictions along the genome: which windows cover it, what each predicts, and one shard of them.
+"""Predictions along the genome: which windows cover it, and the value of every track in every bin.
 
-Windows stand on a grid of their predicted bases, counted from each contig's first base, so that every base has one bin,
-whatever is asked for. Does not know workers or retries.
+Windows stand on a grid of their predicted bases, counted from each contig's first base, so that every
+base has one bin, whatever is asked for. torch is imported by workers only.
 """
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-import torch
-from jaxtyping import Bool, Float, Float32, Int64
-from torch import Tensor
+import pyarrow.compute as pc
+from jaxtyping import Bool, Float32, Int64
 
-from enformer_core.analyses.variant_effects import ComputedShard, PreparedShard, Stopwatch, software
-from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import read_shard
-from enformer_core.dataset.run_types import TILES_SCHEMA, tile_bins
-from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA
-from enformer_core.dataset.shard_task import ShardWork, Trial
-from enformer_core.genome.alphabet import N_CODE, reverse_complement
+from enformer_core.analyses.base import (
+    Analysis,
+    ComputedRows,
+    DraftInput,
+    WorkerResources,
+    provenance_of,
+)
+from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
+from enformer_core.dataset.receipts import Manifest, Provenance
+from enformer_core.dataset.run import Identity, Run
+from enformer_core.dataset.run_type import RunType, ValueTable
+from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA, TILES_SCHEMA
+from enformer_core.dataset.shard_task import LeftOut
+from enformer_core.dataset.sharding import TILES_LEAST, TILES_MOST, default_shard_size
+from enformer_core.errors import InputError
+from enformer_core.genome.alphabet import N_CODE
 from enformer_core.genome.fasta import Genome
-from enformer_core.genome.regions import Regions
+from enformer_core.genome.regions import Regions, regions_digest
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Strands
-from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
-from enformer_core.scoring.precision import inference_in_true_float32
+from enformer_core.variants.table import Status
+
+if TYPE_CHECKING:
+    from enformer_core.scoring.tile_prediction import TilePrediction
+
+ALL_N = "all_n"
+"""Status of a tile without a base that is known: there is nothing to predict."""
+
+
+class TilesType(RunType):
+    """Runs of `enformer-ray tiles`, as they lie in their directory."""
+
+    name = "tiles"
+    unit = "tiles"
+    proof = "each bin that is asked for once"
+    plan_keys = ("chrom", "start")
+    value_tables = (ValueTable("predictions", ("start", "end")),)
+
+    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+        """One row for each bin that is to be predicted."""
+        del table
+        return tile_bins(planned)
+
+    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+        """As planned; but `failed` where a bin of the tile is without values."""
+        without_values = tile_bins(planned)["row"].filter(pc.is_null(stored["values"]))
+        numbers = pa.array(np.arange(planned.num_rows))
+        is_failed = pc.is_in(numbers, value_set=without_values)
+        return pc.if_else(pa.chunked_array([is_failed]), Status.FAILED, planned["status"])
+
+    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """The one list over tracks."""
+        del table, run
+        return ("values",)
+
+
+@dataclass(frozen=True)
+class RegionsIdentity:
+    """Which bases are predicted; they count by what they come to, however they were written."""
+
+    bases: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilesIdentity(Identity):
+    """Everything that decides the values of a run over tiles."""
+
+    geometry: Geometry
+    strands: Strands
+    regions: RegionsIdentity
+
+
+@dataclass(frozen=True)
+class Tiles(Analysis):
+    """A run over tiles as it was asked for.
+
+    Attributes:
+        inputs: model, tracks and genome.
+        geometry: the model's.
+        genome: on the driver's node.
+        regions: what is predicted.
+        strands: which are averaged.
+        shard_size: tiles of a shard; None for a size that follows from their number.
+    """
+
+    run_type = TilesType()
+
+    inputs: ModelInputs
+    geometry: Geometry
+    genome: Genome
+    regions: Regions
+    strands: Strands
+    shard_size: int | None
+
+    @property
+    def loader(self) -> "TilesLoader":
+        """What workers are sent."""
+        return TilesLoader(self.inputs, self.strands)
+
+    @contextmanager
+    def read_input(self) -> Iterator[DraftInput]:
+        """Lay out the tiles."""
+        self.inputs.check_weights()
+        tiles = tiles_of(self.genome, self.regions, self.geometry)
+        if not tiles.num_rows:
+            raise InputError(
+                f"{self.genome.path}: its contigs have no bases. There is nothing to predict."
+            )
+        yield _TileDraft(tiles, list(self.regions), self.shard_rows(tiles.num_rows))
+
+    def shard_rows(self, tiles: int) -> int:
+        """Tiles of a shard."""
+        return self.shard_size or default_shard_size(tiles, least=TILES_LEAST, most=TILES_MOST)
+
+    def identity(self, contigs: Iterable[str], rows: int) -> TilesIdentity:
+        """Everything that decides the values. All regions' contigs count, whatever was planned."""
+        del contigs
+        bases = sum(int(np.diff(intervals).sum()) for intervals in self.regions.values())
+        return TilesIdentity(
+            kind=self.run_type.name,
+            model=self.inputs.model_identity,
+            tracks=self.inputs.tracks_identity,
+            reference=self.inputs.reference_identity(self.regions),
+            shard_size=self.shard_rows(rows),
+            geometry=self.geometry,
+            strands=self.strands,
+            regions=RegionsIdentity(bases, regions_digest(self.regions)),
+        )
+
+    def report(self, manifest: Manifest) -> Sequence[str]:
+        """How many bins were predicted."""
+        return [f"{manifest.table_rows['predictions']:,} bins"]
+
+    def example_query(self) -> str:
+        """The first track along the genome."""
+        return "FROM predictions SELECT chrom, start, values[1] ORDER BY ALL LIMIT 10"
+
+
+@dataclass(frozen=True)
+class _TileDraft:
+    """Tiles laid out, ready to be planned."""
+
+    tiles: pa.Table
+    contigs: Sequence[str]
+    shard_rows: int
+    records: int | None = None
+    filtered: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return self.tiles.num_rows
+
+    def draft(self, seed: str) -> DraftPlan:
+        del seed  # nothing is drawn by chance
+        return draft_tiles(self.tiles, self.shard_rows)
 
 
 def tiles_of(genome: Genome, regions: Regions, geometry: Geometry) -> pa.Table:
     """The tiles that cover the regions, contig after contig.
 
-    Tile k of a contig predicts its bases [k · output_bp, (k + 1) · output_bp). All bins that overlap a region are asked
-    for, once.
+    Tile k of a contig predicts its bases [k · output_bp, (k + 1) · output_bp). All bins that overlap a
+    region are asked for, once.
 
     Args:
         genome: the contigs.
@@ -59,13 +203,13 @@ def _contig_tiles(
     length_bp: int,
     geometry: Geometry,
 ) -> pa.Table:
-    asked = _asked_bins(intervals, length_bp, geometry)
-    numbers = np.flatnonzero(asked.any(axis=1))
+    is_asked = _overlapped_bins(intervals, length_bp, geometry)
+    numbers = np.flatnonzero(is_asked.any(axis=1))
     starts = numbers * geometry.output_bp
     ends = np.minimum(starts + geometry.output_bp, length_bp)
-    runs = [_runs(asked[number]) for number in numbers]
+    runs = [_runs(is_asked[number]) for number in numbers]
     codes = genome.codes(contig)
-    known = [
+    has_known_base = [
         bool((codes[start:end] != N_CODE).any()) for start, end in zip(starts, ends, strict=True)
     ]
     columns = {
@@ -75,139 +219,130 @@ def _contig_tiles(
         "bin_bp": [geometry.bin_bp] * numbers.size,
         "first_bins": [firsts for firsts, _ in runs],
         "end_bins": [ends for _, ends in runs],
-        "bins": asked[numbers].sum(axis=1),
-        "status": ["ok" if any_known else "all_n" for any_known in known],
+        "bins": is_asked[numbers].sum(axis=1),
+        "status": [Status.OK if known else ALL_N for known in has_known_base],
     }
-    return pa.table(
-        [pa.array(columns[field.name], field.type) for field in TILES_SCHEMA], schema=TILES_SCHEMA
-    )
+    arrays = [pa.array(columns[column.name], column.type) for column in TILES_SCHEMA]
+    return pa.table(arrays, schema=TILES_SCHEMA)
 
 
-def _asked_bins(
+def _overlapped_bins(
     intervals: Int64[np.ndarray, "regions 2"], length_bp: int, geometry: Geometry
 ) -> Bool[np.ndarray, "tiles bins"]:
-    """Whether some region overlaps a bin."""
+    """Whether some region overlaps a bin.
+
+    Bins of 128 bp and the region [100, 300): +1 at bin 0, −1 at bin 3; the running sum is
+    1 1 1 0 …, so bins 0, 1 and 2 are overlapped.
+    """
     tiles = -(-length_bp // geometry.output_bp)
-    edges = np.zeros(tiles * geometry.bins + 1, dtype=np.int64)
-    np.add.at(edges, intervals[:, 0] // geometry.bin_bp, 1)
-    np.add.at(edges, -(-intervals[:, 1] // geometry.bin_bp), -1)
-    return (np.cumsum(edges)[:-1] > 0).reshape(tiles, geometry.bins)
+    steps = np.zeros(tiles * geometry.bins + 1, dtype=np.int64)
+    np.add.at(steps, intervals[:, 0] // geometry.bin_bp, 1)
+    np.add.at(steps, -(-intervals[:, 1] // geometry.bin_bp), -1)
+    is_overlapped = np.cumsum(steps)[:-1] > 0
+    return is_overlapped.reshape(tiles, geometry.bins)
 
 
-def _runs(asked: Bool[np.ndarray, " bins"]) -> tuple[list[int], list[int]]:
-    """First bins, and the ones after the last, of all runs of bins that are asked for."""
-    edges = np.diff(asked.astype(np.int8), prepend=0, append=0)
-    return np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
+def _runs(is_asked: Bool[np.ndarray, " bins"]) -> tuple[list[int], list[int]]:
+    """First bins, and the ones after the last, of all runs: 0 1 1 0 1 comes to [1, 4], [3, 5]."""
+    steps = np.diff(is_asked.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist()
+
+
+def tile_bins(tiles: pa.Table) -> pa.Table:
+    """The bins that are to be predicted: `start` and `end` on the contig, and their `row` of `tiles`.
+
+    Args:
+        tiles: of TILES_SCHEMA, all on one contig. Those that are not `ok` have no bins.
+    """
+    rows = [np.empty(0, np.int64)]
+    bins = [np.empty(0, np.int64)]
+    columns = tiles.select(["status", "first_bins", "end_bins"])
+    for number, tile in enumerate(columns.to_pylist()):
+        if tile["status"] != Status.OK:
+            continue
+        for first, end in zip(tile["first_bins"], tile["end_bins"], strict=True):
+            rows.append(np.full(end - first, number))
+            bins.append(np.arange(first, end))
+    row = np.concatenate(rows)
+    bin_bp = np.asarray(tiles["bin_bp"], dtype=np.int64)[row]
+    start = np.asarray(tiles["start"])[row] + np.concatenate(bins) * bin_bp
+    # the last bin of a contig ends where the contig does
+    end = np.minimum(start + bin_bp, np.asarray(tiles["end"])[row])
+    return pa.table({"start": start, "end": end, "row": row})
 
 
 @runtime_checkable
 class Predictor(Protocol):
     """Predicts the tiles of a genome."""
 
-    def predict(self, contig: str, start: int) -> Float[Tensor, "bins tracks"]:
-        """All bins of the tile whose first predicted base is `start`."""
+    def predict(self, contig: str, start: int) -> "TilePrediction":
+        """All bins of the tile whose first predicted base is `start`, for each track."""
         ...
 
 
-class TilePredictor:
-    """Predicts tiles by the reference's path alone; neighbours share the tokens of their tower.
+@dataclass(frozen=True)
+class TilesLoader:
+    """Loads the model in a worker."""
 
-    A prediction depends on the tile's place only, not on what was predicted before.
+    inputs: ModelInputs
+    strands: Strands
 
-    Args:
-        network: the model, taken apart.
-        genome: what is predicted.
-        strands: `both` averages the forward prediction and the reverse complement's, its bins turned back.
-    """
+    def load(self, resources: WorkerResources) -> "TileComputation":
+        """The reference's path of the engine of differences, in float32."""
+        # here, so that whoever only plans or reads runs needs no torch
+        from enformer_core.scoring.delta.delta_model import delta_network  # noqa: PLC0415
+        from enformer_core.scoring.precision import Arithmetic  # noqa: PLC0415
+        from enformer_core.scoring.tile_prediction import TilePredictor  # noqa: PLC0415
 
-    def __init__(self, network: DeltaNetwork, genome: Genome, *, strands: Strands) -> None:
-        self._network = network
-        self._genome = genome
-        self._strands = strands
-        self._tokens = SharedTokens(network.tower, genome)
-
-    def predict(self, contig: str, start: int) -> Float[Tensor, "bins tracks"]:
-        """All bins of the tile whose first predicted base is `start`, averaged over strands in float64.
-
-        What its window reads beyond the contig's ends is N.
-        """
-        geometry = self._network.geometry
-        window_start = start - geometry.crop_bp
-        codes = self._genome.fetch(contig, window_start, window_start + geometry.window_bp)
-        with inference_in_true_float32():
-            strands = [self._strand(Place(contig, window_start, reverse=False), codes)]
-            if self._strands == "both":
-                turned = self._strand(
-                    Place(contig, window_start, reverse=True), reverse_complement(codes)
-                )
-                strands.append(turned.flip(0))
-            return torch.stack(strands).mean(dim=0)
-
-    def _strand(self, place: Place, codes: Codes) -> Float[Tensor, "bins tracks"]:
-        x = self._tokens(place, codes)
-        no_alts = x.new_empty(0, *x.shape)
-        bins = range(self._network.geometry.bins)
-        prediction, _ = self._network.trunk.advance(x, no_alts, bins)
-        return prediction.double()
+        model = self.inputs.load(resources)
+        network = delta_network(
+            model.network, model.head, model.tracks, device=model.device, arithmetic=Arithmetic()
+        )
+        predictor = TilePredictor(network, model.genome, strands=self.strands)
+        provenance = provenance_of(model.device, "float32")
+        return TileComputation(predictor, provenance)
 
 
 @dataclass(frozen=True)
-class ShardPredictor:
-    """Predicts shards of tiles and commits them.
+class TileComputation:
+    """Predicts the tiles of shards.
 
     Attributes:
         predictor: what predicts a tile.
-        ledger: where shards are committed.
-        circumstances: hardware and arithmetic, for the receipts.
+        provenance: software, hardware and arithmetic.
     """
 
     predictor: Predictor
-    ledger: Ledger
-    circumstances: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
-    def __call__(self, work: ShardWork) -> Committed | Trial:
-        """All three stages, one after another."""
-        return self.finish(self.compute(self.prepare(work)))
-
-    def prepare(self, work: ShardWork) -> PreparedShard:
-        """Read the shard's tiles."""
-        return PreparedShard(work, read_shard(self.ledger.store, work.shard))
-
-    def compute(self, prepared: PreparedShard) -> ComputedShard:
-        """Predict every tile of a shard that has a base; one that is not finite everywhere gets bins without values."""
-        stopwatch, left_out = Stopwatch(), prepared.work.left_out()
-        values = list(self._values(prepared.rows, left_out))
-        circumstances = {**stopwatch.read(), **software(), **self.circumstances}
-        statuses = enumerate(prepared.rows["status"].to_pylist())
-        computed = sum(status == "ok" and row not in left_out for row, status in statuses)
-        if prepared.work.probe:
-            return ComputedShard(prepared, None, circumstances, computed)
-        bins = tile_bins(prepared.rows)
+    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+        """Predict every tile that has a base; one that is not finite everywhere has bins without values."""
+        bins = tile_bins(rows)
+        values: list[pa.Array] = []
+        computed = 0
+        for number, tile in enumerate(rows.to_pylist()):
+            if tile["status"] != Status.OK:
+                continue
+            if number in left_out:
+                values.append(pa.nulls(tile["bins"], pa.list_(pa.float32())))
+            else:
+                values.append(self._values(tile))
+                computed += 1
         lists = pa.chunked_array(values, PREDICTIONS_SCHEMA.field("values").type)
         table = pa.table([bins["start"], bins["end"], lists], schema=PREDICTIONS_SCHEMA)
-        return ComputedShard(prepared, table, circumstances, computed)
+        return ComputedRows({"predictions": table}, computed)
 
-    def finish(self, computed: ComputedShard) -> Committed | Trial:
-        """Commit the shard; of a trial nothing is kept."""
-        if computed.table is None:
-            return Trial(computed.computed)
-        prepared = computed.prepared
-        committed = self.ledger.commit(
-            prepared.work.shard, prepared.rows, computed.table, circumstances=computed.circumstances
-        )
-        return replace(committed, computed=computed.computed)
+    def derive(self, stored: Tables) -> Tables:
+        """Nothing is derived from predictions."""
+        del stored
+        return {}
 
-    def _values(self, tiles: pa.Table, left_out: Container[int]) -> Iterator[pa.Array]:
-        """For each tile that has bins, their values; none for those left out."""
-        for row, tile in enumerate(tiles.to_pylist()):
-            if tile["status"] != "ok":
-                continue
-            runs = list(zip(tile["first_bins"], tile["end_bins"], strict=True))
-            if row in left_out:
-                yield pa.nulls(sum(end - first for first, end in runs), pa.list_(pa.float32()))
-                continue
-            profile = self.predictor.predict(tile["chrom"], tile["start"]).float().cpu().numpy()
-            yield _lists(np.concatenate([profile[first:end] for first, end in runs]))
+    def _values(self, tile: dict[str, Any]) -> pa.Array:
+        """A list for each bin of a tile that is asked for."""
+        profile = self.predictor.predict(tile["chrom"], tile["start"])
+        bins = profile.float().cpu().numpy()
+        runs = zip(tile["first_bins"], tile["end_bins"], strict=True)
+        return _lists(np.concatenate([bins[first:end] for first, end in runs]))
 
 
 def _lists(profile: Float32[np.ndarray, "bins tracks"]) -> pa.Array:

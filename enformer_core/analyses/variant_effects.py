@@ -1,356 +1,266 @@
-"""One shard in one process, in three stages: its alleles from the plan, their scores, the commit.
+"""Effects of variants: for each allele, alt − ref over every track, and the strongest tracks of each.
 
-Takes its scorer and ledger as arguments, so it runs wherever they can be had. Does not know workers or retries.
+The value table `scores` has one row for each ALT of each input record, scored or not. `effects` is
+derived from the scores as stored. torch is imported by workers only, when they load the model.
 """
 
-import platform
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import torch
-from jaxtyping import Float, Float32, Int64
 
-from enformer_core import __version__
-from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import read_shard
-from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
-from enformer_core.dataset.shard_task import ShardWork, Trial
-from enformer_core.scoring.conventions import Conventions, Statistic
-from enformer_core.scoring.rounding import WHOLE_BITS, round_mantissa
-from enformer_core.scoring.windows import Allele
-from enformer_core.variants.table import Flag, has_flag
-
-Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
-
-
-@runtime_checkable
-class Scorer(Protocol):
-    """Scores the alleles of a window."""
-
-    def score(self, alleles: Sequence[Allele], start: int) -> Sequence[Scores]:
-        """Each statistic for each track of each allele; all are on one contig, in the window that begins at `start`."""
-        ...
+from enformer_core.analyses.allele_scoring import AlleleScoring, Scorer
+from enformer_core.analyses.base import (
+    Analysis,
+    DraftInput,
+    WorkerResources,
+    provenance_of,
+)
+from enformer_core.analyses.model_inputs import LoadedModel, ModelInputs
+from enformer_core.analyses.score_spec import ScoreSpec
+from enformer_core.analyses.variant_input import ShowProgress, VariantInput
+from enformer_core.dataset.codec import convert
+from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles
+from enformer_core.dataset.receipts import Manifest
+from enformer_core.dataset.run import Identity, Run
+from enformer_core.dataset.run_type import RunType, ValueTable
+from enformer_core.dataset.schemas import KEY_COLUMNS
+from enformer_core.genome.regions import regions_digest
+from enformer_core.scoring.conventions import Conventions, Engine, Policy
+from enformer_core.variants.filters import Filters
+from enformer_core.variants.input_files import InputDigest, input_digests
 
 
-@runtime_checkable
-class Audit(Protocol):
-    """Holds scores against a yardstick."""
+class VariantEffectsType(RunType):
+    """Runs of `enformer-ray score`, as they lie in their directory."""
 
-    def compare(self, allele: Allele, start: int, scores: Scores) -> dict[str, Any]:
-        """What it found, for the receipt."""
-        ...
+    name = "variants"
+    unit = "alleles"
+    proof = "each with its one row"
+    plan_keys = KEY_COLUMNS
+    value_tables = (ValueTable("scores", KEY_COLUMNS),)
+    derived_tables = ("effects",)
 
+    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+        """One row for each planned allele."""
+        keys = planned.select(list(table.key_columns))
+        return keys.append_column("row", pa.array(np.arange(planned.num_rows)))
 
-@dataclass(frozen=True)
-class PreparedShard:
-    """A shard's rows of the plan."""
+    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+        """The scores' own column."""
+        del planned
+        return stored["status"]
 
-    work: ShardWork
-    rows: pa.Table
-
-
-@dataclass(frozen=True)
-class ComputedShard:
-    """A shard's values, and what its receipt will say of how they came about; no values for a trial.
-
-    `computed` counts the rows for which something was computed.
-    """
-
-    prepared: PreparedShard
-    table: pa.Table | None
-    circumstances: Mapping[str, Any]
-    computed: int
-
-
-class Stopwatch:
-    """When a computation began, and how long it took, for a receipt."""
-
-    def __init__(self) -> None:
-        self._began_at, self._began = datetime.now(UTC), time.monotonic()
-
-    def read(self) -> dict[str, Any]:
-        """Both."""
-        return {
-            "started_at": self._began_at.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - self._began, 3),
-        }
+    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """A column for each statistic."""
+        del table
+        return convert(run.identity, _HasConventions, RUN_KEY).conventions.statistics
 
 
 @dataclass(frozen=True)
-class ShardScorer:
-    """Scores shards and commits them.
+class _HasStatistics:
+    statistics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _HasConventions:
+    """What `value_columns` reads of an identity that any release has written."""
+
+    conventions: _HasStatistics
+
+
+@dataclass(frozen=True)
+class FilterIdentity:
+    """Which records have rows. Regions count by the bases that they come to."""
+
+    regions_sha256: str | None
+    min_maf: float | None
+    max_maf: float | None
+    only_pass: bool
+    max_indel_bp: int | None
+    sample: int | None
+    sample_seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantEffectsIdentity(Identity):
+    """Everything that decides the values of a scoring run."""
+
+    engine: Engine
+    precision: Policy | None
+    audit_fraction: float
+    conventions: Conventions
+    mantissa_bits: int
+    top_tracks: int
+    max_allele_bp: int
+    input: list[InputDigest]
+    sites: list[InputDigest] | None
+    allow_swapped: bool
+    filters: FilterIdentity
+
+
+@dataclass(frozen=True)
+class VariantEffects(Analysis):
+    """A scoring run as it was asked for.
 
     Attributes:
-        scorer: what turns an allele into scores.
-        ledger: where they are committed.
-        conventions: those the scorer follows.
-        tracks: head column of each score.
-        top_tracks: how many effects each allele keeps per statistic.
-        mantissa_bits: of the stored scores; see `scoring.mantissa`.
-        circumstances: hardware and arithmetic, for the receipts.
-        audit: scores again those alleles that the plan has drawn for it.
+        inputs: model, tracks and genome.
+        spec: how alleles are scored.
+        variants: which alleles.
+        bin_bp: bases of a bin of the model.
+        progress: shows how far planning has come.
+        warn: told what a user should know though it stops nothing.
     """
 
-    scorer: Scorer
-    ledger: Ledger
-    conventions: Conventions
-    tracks: Sequence[int]
-    top_tracks: int
-    mantissa_bits: int = WHOLE_BITS
-    circumstances: Mapping[str, Any] = field(default_factory=dict)
-    audit: Audit | None = None
+    run_type = VariantEffectsType()
 
-    def __call__(self, work: ShardWork) -> Committed | Trial:
-        """All three stages, one after another."""
-        return self.finish(self.compute(self.prepare(work)))
+    inputs: ModelInputs
+    spec: ScoreSpec
+    variants: VariantInput
+    bin_bp: int
+    progress: ShowProgress
+    warn: Callable[[str], None]
 
-    def prepare(self, work: ShardWork) -> "PreparedShard":
-        """Read the shard's alleles."""
-        return PreparedShard(work, read_shard(self.ledger.store, work.shard))
+    @property
+    def loader(self) -> "VariantEffectsLoader":
+        """What workers are sent."""
+        return VariantEffectsLoader(self.inputs, self.spec)
 
-    def compute(self, prepared: "PreparedShard") -> "ComputedShard":
-        """Score every allele of a shard that can be scored; all get their row."""
-        stopwatch, left_out = Stopwatch(), prepared.work.left_out()
-        rows = [None if at in left_out else row for at, row in enumerate(_distinct(prepared.rows))]
-        scored: list[Scores | str | None] = []
-        audits: list[dict[str, Any]] = []
-        for window in _windows(rows):
-            results = self._score_window(window)
-            scored.extend(results)
-            audits.extend(self._audited(window, results))
-        for at, reason in left_out.items():
-            scored[at] = reason
-        table = None if prepared.work.probe else self._table(prepared.rows, scored)
-        circumstances = {**stopwatch.read(), **software(), **self.circumstances, "audits": audits}
-        return ComputedShard(prepared, table, circumstances, sum(row is not None for row in rows))
+    @contextmanager
+    def read_input(self) -> Iterator[DraftInput]:
+        """Read, check and harmonise the alleles."""
+        self.inputs.check_weights()
+        with self.variants.read(progress=self.progress, warn=self.warn) as (alleles, removed):
+            yield _AlleleDraft(self, alleles, removed)
 
-    def finish(self, computed: "ComputedShard") -> Committed | Trial:
-        """Commit the shard; of a trial nothing is kept."""
-        if computed.table is None:
-            return Trial(computed.computed)
-        prepared = computed.prepared
-        committed = self.ledger.commit(
-            prepared.work.shard,
-            prepared.rows,
-            computed.table,
-            derived={"effects": self._effects},
-            circumstances=computed.circumstances,
-        )
-        return replace(committed, computed=computed.computed)
-
-    def _score_window(
-        self, window: Sequence[Mapping[str, Any] | None]
-    ) -> "list[Scores | str | None]":
-        """For each row its scores; or why there are none; or None where none are due."""
-        rows = [row for row in window if row is not None]
-        scores = (
-            self.scorer.score([_allele(row) for row in rows], rows[0]["window_start"])
-            if rows
-            else []
-        )
-        found = iter(scores)
-        return [None if row is None else self._sound(next(found)) for row in window]
-
-    def _sound(self, scores: Scores) -> "Scores | str":
-        for name, values in scores.items():
-            broken = np.flatnonzero(~np.isfinite(values))
-            if broken.size:
-                return f"{name} of {broken.size} tracks is not finite, the first {self.tracks[broken[0]]}"
-        return scores
-
-    def _audited(
-        self, window: Sequence[Mapping[str, Any] | None], results: "Sequence[Scores | str | None]"
-    ) -> Iterator[dict[str, Any]]:
-        for row, scores in zip(window, results, strict=True):
-            if (
-                self.audit is not None
-                and row is not None
-                and row["audited"]
-                and isinstance(scores, Mapping)
-            ):
-                yield self.audit.compare(_allele(row), row["window_start"], scores)
-
-    def _effects(self, scores: pa.Table) -> pa.Table:
-        return strongest_effects(
-            scores,
-            statistics=self.conventions.statistics,
-            tracks=self.tracks,
-            top_tracks=self.top_tracks,
+    def identity(self, contigs: Iterable[str], rows: int) -> VariantEffectsIdentity:
+        """Everything that decides the values."""
+        spec = self.spec
+        variants = self.variants
+        return VariantEffectsIdentity(
+            kind=self.run_type.name,
+            model=self.inputs.model_identity,
+            tracks=self.inputs.tracks_identity,
+            reference=self.inputs.reference_identity(contigs),
+            shard_size=variants.shard_rows(rows),
+            engine=spec.engine,
+            precision=spec.precision if spec.engine == "delta" else None,
+            audit_fraction=spec.audit_fraction,
+            conventions=spec.conventions,
+            mantissa_bits=spec.mantissa_bits,
+            top_tracks=spec.top_tracks,
+            max_allele_bp=variants.max_allele_bp,
+            input=input_digests(variants.files),
+            sites=None if variants.sites is None else input_digests([variants.sites]),
+            allow_swapped=variants.allow_swapped,
+            filters=_filter_identity(variants.filters, variants.sample),
         )
 
-    def _table(self, alleles: pa.Table, scored: Sequence["Scores | str | None"]) -> pa.Table:
-        scored = _copied_to_duplicates(alleles, scored)
-        failed = pa.array([isinstance(result, str) for result in scored], pa.bool_())
-        reasons = pa.array(
-            [result if isinstance(result, str) else None for result in scored], pa.string()
-        )
-        columns = {
-            **_described(alleles, self.conventions.centre_index),
-            "status": pc.if_else(failed, "failed", alleles["status"]),
-            "reason": pc.coalesce(reasons, alleles["reason"]),
-        }
-        for name in self.conventions.statistics:
-            rows = [
-                self._stored(result[name]) if isinstance(result, Mapping) else None
-                for result in scored
+    def report(self, manifest: Manifest) -> Sequence[str]:
+        """What `fast` came to where the hardware is not quick at 16 bits."""
+        is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
+        if is_fast and "float32" in manifest.arithmetic:
+            return [
+                "note: fast came to float32 on some workers, whose hardware multiplies 16-bit "
+                "numbers no faster"
             ]
-            columns |= self._statistic_columns(name, rows)
-        schema = scores_schema(self.conventions.statistics)
-        return pa.table([columns[name] for name in schema.names], schema=schema)
+        return []
 
-    def _stored(self, values: Float[np.ndarray, " tracks"]) -> Float32[np.ndarray, " tracks"]:
-        return round_mantissa(np.asarray(values, dtype=np.float32), self.mantissa_bits)
-
-    def _statistic_columns(self, name: str, rows: Sequence[Any]) -> dict[str, pa.Array]:
-        strongest = [None if row is None else int(np.abs(row).argmax()) for row in rows]
-        return {
-            name: pa.array(rows, pa.list_(pa.float32())),
-            f"max_abs_{name}": pa.array(
-                [
-                    None if at is None else abs(row[at])
-                    for at, row in zip(strongest, rows, strict=True)
-                ],
-                pa.float32(),
-            ),
-            f"max_abs_{name}_track": pa.array(
-                [None if at is None else self.tracks[at] for at in strongest], pa.int32()
-            ),
-        }
+    def example_query(self) -> str:
+        """The alleles that change most."""
+        strongest = f"max_abs_{self.spec.conventions.statistics[0]}"
+        return f"FROM scores SELECT variant_id, {strongest} ORDER BY ALL DESC LIMIT 10"
 
 
-def _distinct(alleles: pa.Table) -> list[dict[str, Any] | None]:
-    """The alleles to score; None where a row is not scored, or repeats the row before it."""
-    columns = ["chrom", "start", "ref", "alt", "window_start", "audited", "status", "flags"]
-    rows = alleles.select(columns).to_pylist()
-    return [
-        row if row["status"] == "ok" and "duplicate" not in (row["flags"] or ()) else None
-        for row in rows
-    ]
+@dataclass(frozen=True)
+class _AlleleDraft:
+    """Alleles that were read, ready to be planned."""
+
+    analysis: VariantEffects
+    alleles: PlacedAlleles
+    filtered: Mapping[str, int]
+
+    @property
+    def rows(self) -> int:
+        return self.alleles.alleles
+
+    @property
+    def contigs(self) -> Sequence[str]:
+        return [name for name in self.alleles.by_contig if name is not None]
+
+    @property
+    def records(self) -> int:
+        return self.alleles.records
+
+    def draft(self, seed: str) -> DraftPlan:
+        spec = self.analysis.spec
+        return self.analysis.variants.draft(
+            self.alleles,
+            spec.conventions,
+            bin_bp=self.analysis.bin_bp,
+            audit=spec.audit_sample(seed),
+        )
 
 
-def _windows(rows: Sequence[dict[str, Any] | None]) -> list[list[dict[str, Any] | None]]:
-    """Cut a shard's rows where the window changes; a row that is not scored stays with those before it."""
-    windows: list[list[dict[str, Any] | None]] = []
-    start = None
-    for row in rows:
-        if not windows or (row is not None and start not in (None, row["window_start"])):
-            windows.append([])
-        windows[-1].append(row)
-        start = start if row is None else row["window_start"]
-    return windows
-
-
-def _allele(row: Mapping[str, Any]) -> Allele:
-    return Allele(row["chrom"], row["start"], row["ref"], row["alt"])
-
-
-def _copied_to_duplicates(alleles: pa.Table, scored: Sequence[Any]) -> list[Any]:
-    """Give each repeat the result of the row before it; repeats follow their allele in the plan."""
-    filled: list[Any] = []
-    for flags, result in zip(alleles["flags"].to_pylist(), scored, strict=True):
-        filled.append(filled[-1] if "duplicate" in (flags or ()) else result)
-    return filled
-
-
-def _described(alleles: pa.Table, centre_index: int) -> dict[str, Any]:
-    """The columns of a scores file that say what was scored, with positions as VCF has them."""
-    pos = pc.add(alleles["start"], 1)
-    offset_bp = pc.subtract(pc.subtract(alleles["start"], alleles["window_start"]), centre_index)
-    return {
-        **{name: alleles[name] for name in alleles.column_names},
-        "variant_id": _variant_ids(alleles, pos),
-        "pos": pos,
-        "offset_bp": pc.cast(offset_bp, pa.int32()),
-    }
-
-
-def _variant_ids(alleles: pa.Table, pos: pa.ChunkedArray) -> pa.ChunkedArray:
-    """chrom:pos:ref:alt with the genome's contig and alleles, or the input's where the row has no place."""
-    parts = [
-        pc.coalesce(alleles["chrom"], alleles["input_chrom"]),
-        pc.cast(pos, pa.string()),
-        pc.coalesce(alleles["ref"], alleles["input_ref"]),
-        pc.coalesce(alleles["alt"], alleles["input_alt"]),
-    ]
-    return pc.binary_join_element_wise(*[pc.fill_null(part, "?") for part in parts], ":")
-
-
-def software() -> dict[str, str]:
-    """Versions that a receipt records."""
-    return {
-        "enformer_ray": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def hardware(device: torch.device) -> dict[str, Any]:
-    """What computed, as its maker calls it, and how many threads it may use."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name()
-    return {"device_type": device.type, "device": name, "threads": torch.get_num_threads()}
-
-
-def _processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def strongest_effects(
-    scores: pa.Table, *, statistics: Sequence[Statistic], tracks: Sequence[int], top_tracks: int
-) -> pa.Table:
-    """The `top_tracks` largest values in size of each allele and statistic, sorted by track and position.
-
-    Args:
-        scores: a shard's scores; alleles that were not scored, and repeats of an allele, have no effects.
-        statistics: the list columns to read.
-        tracks: head column of each list entry.
-        top_tracks: how many; ties go to the smaller track index.
-    """
-    scored = scores.filter(
-        pc.and_(pc.equal(scores["status"], "ok"), pc.invert(has_flag(scores, Flag.DUPLICATE)))
-    )
-    columns = [
-        _of_statistic(scored, name, np.asarray(tracks, dtype=np.int64), top_tracks)
-        for name in statistics
-    ]
-    return pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *columns]).sort_by(
-        [(name, "ascending") for name in ("track", "pos", "ref", "alt", "statistic", "rank")]
+def _filter_identity(filters: Filters, sample: int | None) -> FilterIdentity:
+    return FilterIdentity(
+        regions_sha256=None if filters.regions is None else regions_digest(filters.regions),
+        min_maf=filters.min_maf,
+        max_maf=filters.max_maf,
+        only_pass=filters.only_pass,
+        max_indel_bp=filters.max_indel_bp,
+        sample=sample,
+        sample_seed=filters.seed,
     )
 
 
-def _of_statistic(
-    scored: pa.Table, name: Statistic, tracks: Int64[np.ndarray, " tracks"], top: int
-) -> pa.Table:
-    values = list_matrix(scored[name], tracks.size)
-    top = min(top, tracks.size)
-    strongest = np.argsort(-np.abs(values), axis=1, kind="stable")[
-        :, :top
-    ]  # stable: ties by track index
-    allele = np.repeat(np.arange(scored.num_rows), top)
-    of_allele = scored.select(["variant_id", "pos", "ref", "alt"]).take(pa.array(allele))
-    columns = {
-        "track": pa.array(tracks[strongest].ravel(), pa.int32()),
-        **{column: of_allele[column] for column in of_allele.column_names},
-        "statistic": pa.array([name] * allele.size, pa.string()),
-        "value": pa.array(np.take_along_axis(values, strongest, axis=1).ravel(), pa.float32()),
-        "rank": pa.array(np.tile(np.arange(1, top + 1), scored.num_rows), pa.int32()),
-    }
-    return pa.table(columns, schema=EFFECTS_SCHEMA)
+@dataclass(frozen=True)
+class VariantEffectsLoader:
+    """Loads the model in a worker, and the engine that the run names."""
 
+    inputs: ModelInputs
+    spec: ScoreSpec
 
-def list_matrix(column: pa.ChunkedArray, width: int) -> Float32[np.ndarray, "alleles tracks"]:
-    """A list column without nulls, whose lists are all `width` long, as a matrix."""
-    return np.asarray(column.combine_chunks().flatten(), dtype=np.float32).reshape(
-        len(column), width
-    )
+    def load(self, resources: WorkerResources) -> "AlleleScoring":
+        """The engine, and plain scoring beside it for the audit."""
+        # here, so that whoever only plans or reads runs needs no torch
+        from enformer_core.analyses.audit import DirectAuditor  # noqa: PLC0415
+        from enformer_core.scoring.direct import DirectScorer, Predictor  # noqa: PLC0415
+
+        model = self.inputs.load(resources)
+        conventions = self.spec.conventions
+        plain = DirectScorer(
+            Predictor(model.network, model.head, model.tracks, conventions, model.device),
+            model.genome,
+        )
+        engine: Scorer = plain
+        arithmetic = "float32"
+        auditor = None
+        if self.spec.engine == "delta":
+            engine, arithmetic = self._delta(model, resources)
+            auditor = DirectAuditor(plain, self.spec.audit_tolerance)
+        provenance = provenance_of(model.device, arithmetic, engine=self.spec.engine)
+        return AlleleScoring(engine, self.spec, self.inputs.tracks, provenance, auditor)
+
+    def _delta(self, model: LoadedModel, resources: WorkerResources) -> tuple[Scorer, str]:
+        from enformer_core.scoring.delta.delta_model import delta_network  # noqa: PLC0415
+        from enformer_core.scoring.delta.engine import DeltaScorer  # noqa: PLC0415
+        from enformer_core.scoring.delta.memory import choose_batch  # noqa: PLC0415
+        from enformer_core.scoring.precision import choose_arithmetic  # noqa: PLC0415
+
+        conventions = self.spec.conventions
+        arithmetic = choose_arithmetic(self.spec.precision, model.device)
+        network = delta_network(
+            model.network, model.head, model.tracks, device=model.device, arithmetic=arithmetic
+        )
+        batch_alts = choose_batch(
+            network,
+            len(self.inputs.tracks),
+            resources.memory_bytes,
+            readings=conventions.readings,
+        )
+        scorer = DeltaScorer(network, model.genome, conventions, batch_alts=batch_alts)
+        return scorer, str(arithmetic)

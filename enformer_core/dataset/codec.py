@@ -1,27 +1,53 @@
-"""Tables as Parquet that carries a footer, and JSON: as bytes and back."""
+"""Everything in a run's directory as bytes and back: Parquet that carries a footer, and JSON.
+
+The dataclasses of the contract are encoded and checked by msgspec. Digests are taken of canonical
+JSON, whose bytes follow from the value alone.
+"""
 
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from enformer_core.errors import DatasetError
 
-_FOOTER = b"enformer_ray"
+T = TypeVar("T")
+JsonObject = dict[str, Any]
+"""A JSON object whose fields are not known here."""
 
+_FOOTER = b"enformer_ray"
 _ROW_GROUP_ROWS = 1_000
 
 
-def to_parquet(table: pa.Table, footer: Mapping[str, Any]) -> bytes:
+@dataclass(frozen=True)
+class Footer:
+    """What the Parquet files of a run say of themselves.
+
+    Attributes:
+        kind: the table's name.
+        identity: digest of the run's identity.
+        notice: what a demonstration says.
+        shard: the shard's number; None for tables of the whole run.
+    """
+
+    kind: str
+    identity: str
+    notice: str | None
+    shard: int | None = None
+
+
+def to_parquet(table: pa.Table, footer: Footer) -> bytes:
     """A table as one Parquet file that carries `footer`.
 
     Lists of floats are BYTE_STREAM_SPLIT, zstd-1; only scalar columns have minimum and maximum.
     """
-    lists = [field.name for field in table.schema if field.type == pa.list_(pa.float32())]
-    scalars = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
+    lists = [column.name for column in table.schema if column.type == pa.list_(pa.float32())]
+    scalars = [column.name for column in table.schema if not pa.types.is_nested(column.type)]
     annotated = table.replace_schema_metadata({_FOOTER: canonical_json(footer)})
     sink = io.BytesIO()
     pq.write_table(
@@ -38,25 +64,90 @@ def to_parquet(table: pa.Table, footer: Mapping[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def from_parquet(content: bytes, name: str) -> tuple[pa.Table, dict[str, Any]]:
-    """A table and the footer it carries.
+def from_parquet(content: bytes, name: str) -> tuple[pa.Table, Footer]:
+    """A table and the footer that it carries.
 
     Raises:
         DatasetError: when these bytes are not a Parquet file of a run.
     """
     try:
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
-        footer = json.loads((table.schema.metadata or {})[_FOOTER])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise DatasetError(f"{name}: damaged, or not written by this program: {error}") from error
-    return table.replace_schema_metadata(None), footer
+        footer = (table.schema.metadata or {})[_FOOTER]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        message = f"{name}: damaged, or not written by this program: {error}"
+        raise DatasetError(message) from error
+    return table.replace_schema_metadata(None), decode(footer, Footer, name)
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """JSON with sorted keys and no spaces: equal values, equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    builtins = _builtins(value)
+    text = json.dumps(builtins, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
 
 
-def readable_json(value: Any) -> bytes:
-    """JSON for people."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+def readable_json(value: object) -> bytes:
+    """JSON for people: indented, with a line end."""
+    return (json.dumps(_builtins(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def json_line(content: bytes) -> bytes:
+    """A JSON document without white space, so that it fits on one line; its fields stay as they are."""
+    return msgspec.json.format(content, indent=-1)
+
+
+def as_json_object(value: object) -> JsonObject:
+    """A dataclass of the contract as the object that its JSON is."""
+    builtins: JsonObject = json.loads(canonical_json(value))
+    return builtins
+
+
+def decode(content: bytes | None, wanted: type[T], name: str) -> T:
+    """A value of the contract from its JSON.
+
+    Args:
+        content: the JSON; None where the object is missing.
+        wanted: a dataclass; fields that it does not know are passed over.
+        name: the object's name, for messages.
+
+    Raises:
+        DatasetError: naming the object and the field that does not fit.
+    """
+    try:
+        return msgspec.json.decode(content or b"", type=wanted)
+    except msgspec.MsgspecError as error:
+        raise DatasetError(f"{name}: damaged: {error}") from error
+
+
+def convert(raw: JsonObject, wanted: type[T], name: str) -> T:
+    """A value of the contract from a JSON object that is parsed already.
+
+    Raises:
+        DatasetError: naming the object and the field that does not fit.
+    """
+    try:
+        return msgspec.convert(raw, type=wanted)
+    except msgspec.MsgspecError as error:
+        raise DatasetError(f"{name}: damaged: {error}") from error
+
+
+def parse_object(content: bytes | None, name: str) -> JsonObject:
+    """A JSON object whose fields are not known.
+
+    Raises:
+        DatasetError: for bytes that are no JSON object.
+    """
+    return decode(content, dict, name)
+
+
+def _builtins(value: object) -> Any:
+    return msgspec.to_builtins(value, enc_hook=_plain)
+
+
+def _plain(value: object) -> Any:
+    # msgspec knows dict, not every Mapping: read-only views stand in many frozen dataclasses
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, str):  # a subclass, as torch's version is
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -1,24 +1,38 @@
 """What is done: the commit of a shard, the receipts, and the manifest that closes a run.
 
-A shard is committed by create-only puts: its tables (scores and effects, or predictions), then the receipt. Only the
-receipt counts. Effects are derived from the scores as stored, so when another worker was first, its scores are taken
-and nothing contradicts them. Does not know how values are made.
+A shard is committed by create-only puts: its value tables, the tables derived from them, then the
+receipt. Only the receipt counts. Derived tables are made from the value tables *as stored*, so that
+when another worker was first, its values are taken and nothing contradicts them.
+
+Worked example, two workers A and B with the same shard of a scoring run:
+
+    A puts scores        created
+    B puts scores        there already: B reads A's scores, checks footer and keys, drops its own
+    A dies
+    B puts effects       created, derived from A's scores
+    B puts the receipt   created: the shard is done, with A's scores and effects that agree with them
 """
 
 import io
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from types import MappingProxyType
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from enformer_core.dataset.codec import canonical_json, from_parquet, readable_json, to_parquet
+from enformer_core.dataset.codec import (
+    Footer,
+    canonical_json,
+    decode,
+    from_parquet,
+    json_line,
+    readable_json,
+    to_parquet,
+)
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import (
     MANIFEST_KEY,
@@ -28,19 +42,44 @@ from enformer_core.dataset.keys import (
     table_key,
 )
 from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.receipts import (
+    AuditedAllele,
+    Manifest,
+    Provenance,
+    Receipt,
+    ShardObjects,
+    StoredTable,
+    read_manifest_objects,
+    read_receipt,
+)
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.run_types import VARIANTS, RunKind, count_statuses, kind_of
+from enformer_core.dataset.run_type import RunType, ValueTable, count_statuses, without_values
 from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
+from enformer_core.variants.table import Status
 
 BLOCK_SHARDS = 1000
 """Receipts of so many shards are put once more as one object, so that few requests read them all."""
-_OBJECTS = b',\n  "objects": ['
 
-Receipt = dict[str, Any]
-Derivation = Callable[[pa.Table], pa.Table]
-_NONE_DERIVED: Mapping[str, Derivation] = MappingProxyType({})
+Tables = Mapping[str, pa.Table]
+Derivation = Callable[[Tables], Tables]
+"""From the value tables as stored, by name, the derived tables by name."""
+
+
+@dataclass(frozen=True)
+class ShardValues:
+    """What was computed of a shard.
+
+    Attributes:
+        tables: its value tables by name.
+        provenance: how they came about, for the receipt.
+        audits: alleles that were scored twice.
+    """
+
+    tables: Tables
+    provenance: Provenance
+    audits: tuple[AuditedAllele, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +98,7 @@ class Committed:
     shard: int
     rows: int
     by_status: Mapping[str, int]
-    audits: tuple[Mapping[str, Any], ...]
+    audits: tuple[AuditedAllele, ...]
     found: int
     computed: int | None = None
 
@@ -70,119 +109,66 @@ class Ledger:
 
     Attributes:
         store: where the run lies.
-        identity: digest of everything that decides the run's values.
-        notice: said in every object, where the model is a demonstration.
-        kind: which tables a shard has.
+        run: its description.
+        run_type: which tables a shard has.
         readers: receipts read at once.
     """
 
     store: Store
-    identity: str
-    notice: str | None = None
-    kind: RunKind = VARIANTS
+    run: Run
+    run_type: RunType
     readers: int = 32
 
-    @staticmethod
-    def of(store: Store, run: Run) -> "Ledger":
-        """The ledger of the run that `store` holds."""
-        return Ledger(store, run.digest, run.notice, kind_of(run.identity))
+    # Commits.
 
     def commit(
-        self,
-        shard: Shard,
-        planned: pa.Table,
-        values: pa.Table,
-        *,
-        derived: Mapping[str, Derivation] = _NONE_DERIVED,
-        circumstances: Mapping[str, Any],
-    ) -> "Committed":
+        self, shard: Shard, planned: pa.Table, values: ShardValues, *, derive: Derivation
+    ) -> Committed:
         """Put a shard's tables and its receipt; what is there already is checked and kept.
 
         Args:
             shard: which.
             planned: its rows of the plan.
-            values: the first of its tables, which answers those rows in their order.
-            derived: makes each of its other tables from the first as stored.
-            circumstances: software, hardware and time, for the receipt only.
+            values: what was computed for these rows, in their order.
+            derive: makes the derived tables from the value tables as stored.
 
         Raises:
             DatasetError: when an object of another run stands in the place.
         """
-        first, *others = self.kind.tables
-        stored, entry, found = self._put_table(first, shard, values)
-        entries = {first: entry}
-        self._check_keys(entry["key"], stored, planned)
-        for name in others:
-            _, entries[name], was_there = self._put_table(name, shard, derived[name](stored))
-            found += was_there
-        receipt = {
-            "shard": shard.number,
-            "chrom": shard.chrom,
-            "identity": self.identity,
-            "notice": self.notice,
-            "rows": planned.num_rows,
-            "by_status": count_statuses([self.kind.statuses(planned, stored)]),
-            **entries,
-            "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            **circumstances,
-        }
-        if not self.store.put_if_absent(receipt_key(shard.number), readable_json(receipt)):
-            receipt, found = self._receipt(shard.number), found + 1
-        return Committed(
-            shard.number,
-            receipt["rows"],
-            receipt["by_status"],
-            tuple(receipt.get("audits", ())),
-            found,
+        commit = _Commit(self, shard, planned)
+        commit.put_values(values.tables)
+        commit.put_derived(derive(commit.stored))
+        statuses = commit.statuses()
+        receipt = Receipt(
+            shard=shard.number,
+            chrom=shard.chrom,
+            identity=self.run.digest,
+            notice=self.run.notice,
+            rows=planned.num_rows,
+            by_status=count_statuses([statuses]),
+            tables=commit.entries,
+            committed_at=datetime.now(UTC).replace(microsecond=0),
+            audits=values.audits,
+            provenance=values.provenance,
         )
+        found = commit.found
+        if not self.store.put_if_absent(receipt_key(shard.number), readable_json(receipt)):
+            receipt = self._receipt(shard.number)
+            found += 1
+        return Committed(shard.number, receipt.rows, receipt.by_status, receipt.audits, found)
 
-    def footer(self, table: str, shard: Shard) -> dict[str, Any]:
+    def footer(self, table: str, shard: Shard) -> Footer:
         """What the file of one of a shard's tables says of itself."""
-        return {
-            "kind": table,
-            "identity": self.identity,
-            "shard": shard.number,
-            "notice": self.notice,
-        }
+        return Footer(table, self.run.digest, self.run.notice, shard.number)
 
-    def _put_table(
-        self, name: str, shard: Shard, table: pa.Table
-    ) -> tuple[pa.Table, dict[str, Any], int]:
-        """The table as stored, what a receipt says of it, and 1 where it was there already."""
-        key, footer = table_key(name, shard.chrom, shard.number), self.footer(name, shard)
-        content = to_parquet(table, footer)
-        was_there = not self.store.put_if_absent(key, content)
-        if was_there:
-            content = self.store.get(key) or b""
-            table, found = from_parquet(content, key)
-            if found != footer:
-                raise DatasetError(
-                    f"{key}: belongs to run {found.get('identity')}, shard {found.get('shard')}; "
-                    f"expected run {self.identity}, shard {shard.number}. Use another --out."
-                )
-        entry = {
-            "key": key,
-            "bytes": len(content),
-            "rows": table.num_rows,
-            "sha256": sha256(content),
-            "content_digest": content_digest(table),
-        }
-        return table, entry, int(was_there)
-
-    def _check_keys(self, key: str, stored: pa.Table, planned: pa.Table) -> None:
-        expected = self.kind.answered(planned)
-        for column in self.kind.key_columns:
-            if not stored[column].equals(expected[column]):
-                raise DatasetError(
-                    f"{key}: column {column} does not hold this shard's {self.kind.unit} in the plan's order"
-                )
+    # Receipts.
 
     def committed(self) -> set[int]:
         """Shards that have a receipt, by the receipts' names alone."""
         return {shard_of_receipt(key) for key in self.store.keys("commits/")}
 
     def receipts(self, *, put_blocks: bool = False) -> Iterator[Receipt]:
-        """All receipts, in order of shards: from blocks where they have been put, else one by one, many at once.
+        """All receipts in order of shards: from blocks where they have been put, else many at once.
 
         Args:
             put_blocks: put those that are missing, so that the next to ask need not read one by one.
@@ -190,100 +176,213 @@ class Ledger:
         Raises:
             DatasetError: for a receipt that is damaged or of another run.
         """
-        for block, shards in groupby(
-            sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS
-        ):
+        by_block = groupby(sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS)
+        for block, shards in by_block:
             yield from self._block(block, list(shards), put=put_blocks)
 
     def put_block(self, block: int) -> None:
-        """Put the receipts of a block, all of whose shards are committed, as one object; the same whoever does it."""
-        self._put_block(
-            block, self._one_by_one(range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS))
-        )
+        """Put the receipts of a block, all of whose shards are committed, as one object."""
+        shards = range(block * BLOCK_SHARDS, (block + 1) * BLOCK_SHARDS)
+        self._put_block(block, self._contents(shards))
 
-    def _put_block(self, block: int, receipts: Iterable[Receipt]) -> None:
-        lines = [canonical_json(receipt) for receipt in receipts]
-        self.store.put_if_absent(receipt_block_key(block), b"\n".join(lines) + b"\n")
+    def _put_block(self, block: int, contents: Iterable[bytes]) -> None:
+        # receipts are never decoded here: what another release wrote into them is kept
+        lines = b"\n".join(map(json_line, contents))
+        self.store.put_if_absent(receipt_block_key(block), lines + b"\n")
 
     def _block(self, block: int, shards: Sequence[int], *, put: bool) -> Iterator[Receipt]:
-        key, whole = receipt_block_key(block), len(shards) == BLOCK_SHARDS
-        content = self.store.get(key) if whole else None
-        if content is None:
-            receipts = list(self._one_by_one(shards))
-            if put and whole:
-                self._put_block(block, receipts)
-            yield from receipts
+        """The receipts of these shards, which all belong to one block."""
+        key = receipt_block_key(block)
+        is_full = len(shards) == BLOCK_SHARDS
+        stored = self.store.get(key) if is_full else None
+        if stored is None:
+            contents = list(self._contents(shards))
+            if put and is_full:
+                self._put_block(block, contents)
+            for shard, content in zip(shards, contents, strict=True):
+                yield self._checked(content, receipt_key(shard))
             return
-        receipts = [self._checked(_parse(line, key), key) for line in content.splitlines()]
-        if [receipt["shard"] for receipt in receipts] != list(shards):
-            raise DatasetError(
-                f"{key}: damaged: not the receipts of shards {shards[0]} to {shards[-1]}"
-            )
+        receipts = [self._checked(line, key) for line in stored.splitlines()]
+        if [receipt.shard for receipt in receipts] != list(shards):
+            first, last = shards[0], shards[-1]
+            raise DatasetError(f"{key}: damaged: not the receipts of shards {first} to {last}")
         yield from receipts
 
-    def _one_by_one(self, shards: Iterable[int]) -> Iterator[Receipt]:
+    def _contents(self, shards: Iterable[int]) -> Iterator[bytes]:
+        """The objects of receipts as stored, in order; empty bytes where one is missing."""
         if self.readers == 1:
-            yield from map(self._receipt, shards)
+            yield from map(self._content, shards)
             return
         with ThreadPoolExecutor(self.readers) as pool:
-            yield from pool.map(self._receipt, shards)
+            yield from pool.map(self._content, shards)
+
+    def _content(self, shard: int) -> bytes:
+        return self.store.get(receipt_key(shard)) or b""
 
     def _receipt(self, shard: int) -> Receipt:
-        key = receipt_key(shard)
-        return self._checked(_parse(self.store.get(key), key), key)
+        return self._checked(self._content(shard), receipt_key(shard))
 
-    def _checked(self, receipt: Receipt, key: str) -> Receipt:
-        if receipt.get("identity") != self.identity:
-            raise DatasetError(f"{key}: of run {receipt.get('identity')}, expected {self.identity}")
+    def _checked(self, content: bytes, key: str) -> Receipt:
+        receipt = read_receipt(content, key, self.run_type.tables)
+        if receipt.identity != self.run.digest:
+            raise DatasetError(f"{key}: of run {receipt.identity}, expected {self.run.digest}")
         return receipt
 
-    def finish(self, plan: Plan) -> dict[str, Any]:
+    # The manifest.
+
+    def finish(self, plan: Plan) -> Manifest:
         """Put the manifest, the last object of a run; every planned shard must have its receipt.
 
         Returns:
-            The manifest as it stands, without its list of objects.
+            The manifest as it stands.
 
         Raises:
             DatasetError: naming shards without a receipt, or rows that do not add up.
         """
-        totals, objects = Totals(), []
+        totals = Totals()
+        objects: list[bytes] = []
         answered: dict[int, int] = {}
         table_rows: Counter[str] = Counter()
         for receipt in self.receipts(put_blocks=True):
-            answered[receipt["shard"]] = receipt["rows"]
-            table_rows.update({table: receipt[table]["rows"] for table in self.kind.tables})
+            answered[receipt.shard] = receipt.rows
+            table_rows.update({name: table.rows for name, table in receipt.tables.items()})
             totals.add(receipt)
-            entry = {"shard": receipt["shard"], "chrom": receipt["chrom"]}
-            objects.append(
-                canonical_json(entry | {table: receipt[table] for table in self.kind.tables})
-            )
+            entry = ShardObjects(receipt.shard, receipt.chrom, receipt.tables)
+            objects.append(canonical_json(entry))
         check_complete(plan, answered)
-        head = {
-            "identity": self.identity,
-            "notice": self.notice,
-            "shards": totals.shards,
-            **totals.figures(),
-            "table_rows": dict(table_rows),
-            "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        self.store.put_if_absent(MANIFEST_KEY, _manifest(head, objects))
+        manifest = Manifest(
+            identity=self.run.digest,
+            notice=self.run.notice,
+            shards=totals.shards,
+            rows=totals.rows,
+            by_status=dict(sorted(totals.by_status.items())),
+            arithmetic=tuple(sorted(totals.arithmetic)),
+            audit=totals.audit,
+            table_rows=dict(table_rows),
+            completed_at=datetime.now(UTC).replace(microsecond=0),
+        )
+        self.store.put_if_absent(MANIFEST_KEY, _manifest_json(manifest, objects))
         objects.clear()  # of many shards they are as large as the manifest that is read now
-        return self.manifest() or head
+        return self.manifest() or manifest
 
-    def manifest(self, *, with_objects: bool = False) -> dict[str, Any] | None:
-        """The manifest, when the run is complete; its list of objects only where it is asked for."""
+    def manifest(self) -> Manifest | None:
+        """The manifest, when the run is complete."""
+        content = self.store.get(MANIFEST_KEY)
+        return None if content is None else decode(content, Manifest, MANIFEST_KEY)
+
+    def manifest_objects(self) -> list[ShardObjects]:
+        """The objects that the manifest names; none before the run is complete."""
         content = self.store.get(MANIFEST_KEY)
         if content is None:
-            return None
-        if not with_objects and (head_bytes := content.find(_OBJECTS)) >= 0:
-            content = content[:head_bytes] + b"\n}"
-        return _parse(content, MANIFEST_KEY)
+            return []
+        return read_manifest_objects(content, MANIFEST_KEY, self.run_type.tables)
 
 
-def _manifest(head: Mapping[str, Any], objects: Sequence[bytes]) -> bytes:
-    """JSON with a line for each shard's objects, put together in one place: it may be a hundred megabytes."""
+class ContradictionError(Exception):
+    """Two attempts at one shard differ in which of its rows can be computed."""
+
+
+class _Commit:
+    """One attempt to put a shard's tables.
+
+    Attributes:
+        stored: the tables as they lie in the store, by name.
+        entries: what the receipt will say of them.
+        found: how many were there already.
+    """
+
+    def __init__(self, ledger: Ledger, shard: Shard, planned: pa.Table) -> None:
+        self._ledger = ledger
+        self._shard = shard
+        self._planned = planned
+        self.stored: dict[str, pa.Table] = {}
+        self.entries: dict[str, StoredTable] = {}
+        self.found = 0
+
+    def put_values(self, tables: Tables) -> None:
+        """Put the value tables, in the order of the run type."""
+        for table in self._ledger.run_type.value_tables:
+            values = tables[table.name]
+            if self.found:
+                values = self._agreeing(table, values)
+            self._put(table.name, values)
+            self._check_keys(table)
+
+    def put_derived(self, tables: Tables) -> None:
+        """Put the derived tables."""
+        for name in self._ledger.run_type.derived_tables:
+            self._put(name, tables[name])
+
+    def statuses(self) -> pa.ChunkedArray:
+        """What became of each planned row."""
+        run_type = self._ledger.run_type
+        return run_type.statuses(self._planned, self.stored[run_type.value_tables[0].name])
+
+    def _put(self, name: str, table: pa.Table) -> None:
+        """Put a table, or take the one that another attempt has put."""
+        store = self._ledger.store
+        key = table_key(name, self._shard.chrom, self._shard.number)
+        footer = self._ledger.footer(name, self._shard)
+        content = to_parquet(table, footer)
+        if not store.put_if_absent(key, content):
+            self.found += 1
+            content = store.get(key) or b""
+            table = _read_checked(content, key, footer)
+        self.stored[name] = table
+        self.entries[name] = StoredTable(
+            key=key,
+            bytes=len(content),
+            rows=table.num_rows,
+            sha256=sha256(content),
+            content_digest=content_digest(table),
+        )
+
+    def _agreeing(self, table: ValueTable, values: pa.Table) -> pa.Table:
+        """A later value table beside a first one that another attempt has stored.
+
+        Rows that failed there have no values here either, or the two would contradict each other.
+        """
+        statuses = self.statuses()
+        row = self._ledger.run_type.expected_keys(table, self._planned)["row"]
+        columns = self._ledger.run_type.value_columns(table, self._ledger.run)
+        kinds = {name: values.schema.field(name).type for name in columns}
+        is_ok = pc.equal(statuses, Status.OK).take(row)
+        for name in columns:
+            if pc.any(pc.and_(is_ok, pc.is_null(values[name]))).as_py():
+                raise ContradictionError(
+                    f"shard {self._shard.number}: another attempt has stored values for rows that "
+                    "failed in this one"
+                )
+        is_failed = pc.equal(statuses, Status.FAILED).take(row)
+        return without_values(values, is_failed, kinds)
+
+    def _check_keys(self, table: ValueTable) -> None:
+        run_type = self._ledger.run_type
+        expected = run_type.expected_keys(table, self._planned)
+        for column in table.key_columns:
+            if not self.stored[table.name][column].equals(expected[column]):
+                raise DatasetError(
+                    f"{self.entries[table.name].key}: column {column} does not hold this shard's "
+                    f"{run_type.unit} in the plan's order"
+                )
+
+
+def _read_checked(content: bytes, key: str, expected: Footer) -> pa.Table:
+    table, footer = from_parquet(content, key)
+    if footer != expected:
+        raise DatasetError(
+            f"{key}: belongs to run {footer.identity}, shard {footer.shard}; "
+            f"expected run {expected.identity}, shard {expected.shard}. Use another --out."
+        )
+    return table
+
+
+def _manifest_json(manifest: Manifest, objects: Sequence[bytes]) -> bytes:
+    """The manifest with a line for each shard's objects, put together once: it may be 100 MB."""
     text = io.BytesIO()
-    text.write(readable_json(head).rstrip(b"}\n \t") + _OBJECTS)
+    # the head without its closing brace, so that the list becomes its last field
+    text.write(readable_json(asdict(manifest)).rstrip(b"}\n \t"))
+    text.write(b',\n  "objects": [')
     for number, entry in enumerate(objects):
         text.write(b",\n    " if number else b"\n    ")
         text.write(entry)
@@ -315,13 +414,3 @@ def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:
         if planned.get(number) != rows
     ]
     raise DatasetError(f"receipts and plan differ: {'; '.join(differing[:5])}")
-
-
-def _parse(content: bytes | None, key: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(content or b"")
-    except ValueError as error:
-        raise DatasetError(f"{key}: damaged: {error}") from error
-    if not isinstance(parsed, dict):
-        raise DatasetError(f"{key}: damaged: not an object")
-    return parsed

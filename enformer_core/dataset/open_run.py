@@ -10,12 +10,13 @@ def open_run(out: str) -> tuple[Store, Run]:
     """The store and description of a run.
 
     Raises:
-        InputError: when there is none.
+        InputError: when the directory holds none.
     """
     store = open_store(out)
     run = read_run(store)
     if run is None:
         raise InputError(
-            f"{out}: no run here (no run.json). Give the --out directory of `enformer-ray score` or `tiles`."
+            f"{out}: no run here (no run.json). "
+            "Give the --out directory of `enformer-ray score` or `tiles`."
         )
     return store, run

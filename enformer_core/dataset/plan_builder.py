@@ -1,13 +1,14 @@
-"""Planning that streams: any number of alleles, in any order, in bounded memory.
+"""The planner: from alleles in any order, or tiles in theirs, to an encoded plan.
 
-    with gather(batches, contigs, place=place, scratch=folder) as gathered:   # read once, counted, spilled to scratch
-        drafted = gathered.draft(shard_size, window_starts=..., audit=...)    # sorted, cut, encoded, on scratch still
-        drafted.put(store)
+    with gather(batches, contigs, place=place, scratch=folder) as alleles:  # read once, counted, in buckets on scratch
+        draft = alleles.draft(shard_size, window_starts=..., audit=...)     # sorted, cut, encoded, on scratch still
+        draft.put(store)
 
-Between the steps the caller can name the run by what was counted, and describe it by what was drafted. The plan is
-the one that `plan.make_plan` makes of the same rows, byte for byte. Threads share the work: reading in the caller's,
-placing, sorting and encoding in others, all of it in Arrow and NumPy, which let go of the interpreter. Does not know
-file formats or how alleles are placed.
+Any number of alleles is planned in bounded memory. Between the steps the caller can name the run by what was counted,
+and describe it by what was drafted. The bytes of a plan follow from its rows and the settings: neither the order in
+which rows come nor how many come at a time matters. Threads share the work: reading in the caller's, placing, sorting
+and encoding in others, all of it in Arrow and NumPy, which let go of the interpreter. Does not know file formats or how
+alleles are placed.
 """
 
 import shutil
@@ -16,34 +17,35 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.dataset.digests import sha256
-from enformer_core.dataset.external_sort import Spill, Stretch, scratch_errors
+from enformer_core.dataset.external_sort import Bucket, ExternalSorter, scratch_errors
 from enformer_core.dataset.keys import plan_key
-from enformer_core.dataset.order import Preparation, WindowStarts
-from enformer_core.dataset.plan import (
-    Plan,
-    Shards,
-    StoredParts,
-    part_to_parquet,
-    plan_to_parquet,
-    shards_of,
+from enformer_core.dataset.order import (
+    AlleleSorter,
+    Boundaries,
+    ContigLengths,
+    WindowStarts,
+    changes,
 )
-from enformer_core.dataset.sharding import Divider
+from enformer_core.dataset.plan import Plan, Shards
+from enformer_core.dataset.plan_storage import StoredParts, part_to_parquet
+from enformer_core.dataset.sharding import Sharder
 from enformer_core.storage.store import Store
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import AuditSample
 
-UNIT_ROWS = 1 << 17
-"""Alleles that are sorted at once, where stretches of the genome hold fewer: some 50 MB while they are."""
+BUCKET_ROWS = 1 << 17
+"""Alleles that are sorted at once, where buckets hold fewer: some 50 MB while they are."""
 
-MOST_ROWS = 1 << 19
-"""Alleles of a stretch beyond which it is divided first."""
+MAX_BUCKET_ROWS = 1 << 19
+"""Alleles of a bucket beyond which it is divided first."""
 
 Step = Literal["read", "planned"]
 
@@ -55,19 +57,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def _silent(step: Step, alleles: int) -> None:
+def _no_report(step: Step, alleles: int) -> None:
     del step, alleles
 
 
 @dataclass(frozen=True)
-class Drafted:
-    """A whole plan, encoded, not stored yet.
+class DraftPlan:
+    """A complete plan, encoded, not stored yet.
 
     Attributes:
         parts: each as it will be stored: a file on scratch disk, or its bytes.
         sha256: of each part.
         shards: in order.
-        by_status: rows by status.
+        by_status: rows by status, in the order of the statuses' names.
     """
 
     parts: tuple[Path | bytes, ...]
@@ -78,23 +80,20 @@ class Drafted:
     def put(self, store: Store) -> Plan:
         """Store every part; those that are there already are the same by construction."""
         for number, part in enumerate(self.parts):
-            store.put_if_absent(
-                plan_key(number), part if isinstance(part, bytes) else part.read_bytes()
-            )
+            # One at a time: a plan of millions of alleles need not fit into memory.
+            content = part if isinstance(part, bytes) else part.read_bytes()
+            store.put_if_absent(plan_key(number), content)
         return Plan(StoredParts(store, len(self.parts)), self.shards)
 
-    @staticmethod
-    def of(plan: Plan) -> "Drafted":
-        """A plan that was made in memory."""
-        contents = tuple(plan_to_parquet(plan))
-        return Drafted(
-            contents, tuple(sha256(content) for content in contents), plan.shards, plan.counts()
-        )
+
+class _PartFile(NamedTuple):
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """All alleles of a run, placed and counted, on scratch disk until the block ends.
+class PlacedAlleles:
+    """All alleles of a run, placed and counted, in buckets on scratch disk until the `with` block ends.
 
     Attributes:
         records: input records; each has one first ALT.
@@ -102,9 +101,10 @@ class Gathered:
         by_status: rows by status, in the order of the statuses' names.
         by_contig: rows by contig, in the genome's order; None, the last, for rows without a place.
         folder: the scratch files.
-        contigs: the genome's contigs with their lengths in bp.
+        contigs: the genome's.
         workers: threads.
         report: where progress is told.
+        external_sorter: the buckets.
     """
 
     records: int
@@ -112,87 +112,106 @@ class Gathered:
     by_status: Mapping[str, int]
     by_contig: Mapping[str | None, int]
     folder: Path
-    contigs: Mapping[str, int]
+    contigs: ContigLengths
     workers: int
     report: Report
-    spill: Spill
+    external_sorter: ExternalSorter
 
-    def __enter__(self) -> "Gathered":
+    def __enter__(self) -> "PlacedAlleles":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.dispose()
-
-    def dispose(self) -> None:
-        """Remove the scratch files."""
+        # A draft's parts lie there, too: it must have been put by now.
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def draft(
-        self, shard_size: int, *, window_starts: WindowStarts, audit: Audit | None = None
-    ) -> Drafted:
-        """Sort, cut and encode the plan; arguments as for `plan.make_plan`.
+        self,
+        shard_size: int,
+        *,
+        window_starts: WindowStarts,
+        audit: AuditSample | None = None,
+    ) -> DraftPlan:
+        """Sort alleles, give them their windows, flag repeats, draw the audited ones, cut shards, and encode the plan.
+
+        Args:
+            shard_size: rows of a shard; up to half as many more where that keeps alleles of one window together, and
+                one run of equal alleles is never cut.
+            window_starts: first bases of the windows in which alleles that start at these positions are scored.
+            audit: which alleles to score twice; none by default.
 
         Raises:
             InputError: when scratch files cannot be written.
         """
-        limit = (
-            0
-            if audit is None
-            else audit.limit(pa.Table.from_batches([batch]) for batch in self.spill.read())
-        )
-        prepare = Preparation(self.contigs, window_starts, audit, limit)
-        divider = Divider(shard_size, prepare.marks)
+        limit = self._audit_limit(audit)
+        allele_sorter = AlleleSorter(self.contigs, window_starts, audit, limit)
+        sharder = Sharder(shard_size, allele_sorter.boundaries)
+
+        def read_sorted(bucket: Bucket) -> pa.Table:
+            return allele_sorter.sort(bucket.read())
+
+        # A pipeline: threads sort buckets ahead, this one cuts what is sorted, and threads encode what is cut.
         with ThreadPoolExecutor(self.workers) as pool:
-            prepared = _in_order(
-                pool, lambda stretch: prepare(stretch.read()), self._stretches(), self.workers
-            )
-            parts = enumerate(self._parts(divider, prepared))
-            written = list(_in_order(pool, self._write, parts, 2 * self.workers))
-        return Drafted(
-            parts=tuple(file for file, _ in written),
-            sha256=tuple(digest for _, digest in written),
-            shards=shards_of(divider),
+            in_order = _map_in_order(pool, read_sorted, self._buckets(), self.workers)
+            parts = self._parts(sharder, in_order)
+            numbered = enumerate(parts)
+            written = _map_in_order(pool, self._write, numbered, 2 * self.workers)
+            files = list(written)
+        return DraftPlan(
+            parts=tuple(file.path for file in files),
+            sha256=tuple(file.sha256 for file in files),
+            shards=sharder.shards(),
             by_status=self.by_status,
         )
 
-    def _stretches(self) -> Iterator[Stretch]:
-        for stretch in self.spill.stretches(UNIT_ROWS):
-            if stretch.rows <= MOST_ROWS or not stretch.can_be_divided:
-                yield stretch
-                continue
-            finer = self.spill.divide(stretch, UNIT_ROWS)
-            yield from finer.stretches(UNIT_ROWS)
+    def _audit_limit(self, audit: AuditSample | None) -> int:
+        if audit is None:
+            return 0
+        batches = self.external_sorter.read()
+        tables = (pa.Table.from_batches([batch]) for batch in batches)
+        return audit.limit(tables)
 
-    def _parts(self, divider: Divider, prepared: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    def _buckets(self) -> Iterator[Bucket]:
+        for bucket in self.external_sorter.buckets(BUCKET_ROWS):
+            # Variants of one gene, or of a dense study, lie in few of the genome's intervals.
+            if bucket.rows > MAX_BUCKET_ROWS and bucket.can_be_divided:
+                finer = self.external_sorter.divide(bucket, BUCKET_ROWS)
+                yield from finer.buckets(BUCKET_ROWS)
+            else:
+                yield bucket
+
+    def _parts(self, sharder: Sharder, in_order: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        # Taken by one thread, and in order: where a shard ends hangs on all rows before it.
         done = 0
-        for rows in prepared:
-            yield from divider.add(rows)
+        for rows in in_order:
+            yield from sharder.add(rows)
             done += rows.num_rows
             self.report("planned", done)
-        yield from divider.finish()
+        yield from sharder.finish()
 
-    def _write(self, numbered: tuple[int, pa.Table]) -> tuple[Path, str]:
+    def _write(self, numbered: tuple[int, pa.Table]) -> _PartFile:
+        """Encode a part onto scratch disk, where it waits until the run has a name."""
         number, part = numbered
-        content, file = part_to_parquet(part), self.folder / f"part-{number:05d}.parquet"
-        with scratch_errors(file):
-            file.write_bytes(content)
-        return file, sha256(content)
+        content = part_to_parquet(part)
+        path = self.folder / f"part-{number:05d}.parquet"
+        with scratch_errors(path):
+            path.write_bytes(content)
+        return _PartFile(path, sha256(content))
 
 
 def gather(
     batches: Iterable[pa.Table],
-    contigs: Mapping[str, int],
+    contigs: ContigLengths,
     *,
     place: Callable[[pa.Table], pa.Table],
     scratch: Path | None = None,
     workers: int = 2,
-    report: Report = _silent,
-) -> Gathered:
-    """Read all alleles once: place them, count them, and spill them by stretch of the genome.
+    report: Report = _no_report,
+) -> PlacedAlleles:
+    """Read all alleles once: place them, count them, and write them to buckets of the genome.
 
     Args:
-        batches: alleles as read, some 100,000 at a time, in any order; they are asked for in this thread.
-        contigs: the genome's contigs with their lengths in bp; their order is the plan's.
+        batches: alleles as read, some 100,000 at a time, in any order; they are taken in this thread.
+        contigs: the genome's.
         place: from a batch, its alleles of PLACED_SCHEMA (further columns are kept); called in several threads.
         scratch: a local directory with room for some 70 bytes an allele; by default the system's.
         workers: threads beside this one, and batches in memory.
@@ -207,34 +226,70 @@ def gather(
     with scratch_errors(Path(scratch or tempfile.gettempdir()) / "plan"):
         folder = Path(tempfile.mkdtemp(prefix="enformer-ray-plan-", dir=scratch))
     try:
-        spill, total = Spill(folder / "alleles.arrow", contigs), _Counts()
+        sorter = ExternalSorter(folder / "alleles.arrow", contigs)
+        total = _Counts()
+
+        def spill(raw: pa.Table) -> _Counts:
+            alleles = place(raw)
+            sorter.add(alleles)
+            return _count(alleles)
+
         with ThreadPoolExecutor(workers) as pool:
-            for counts in _in_order(pool, lambda raw: _take(place(raw), spill), batches, workers):
+            for counts in _map_in_order(pool, spill, batches, workers):
                 total.add(counts)
                 report("read", total.alleles)
-        spill.close()
-    except BaseException:
+        sorter.close()
+    except BaseException:  # an interruption, too: nobody has a handle on the folder yet
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    names: list[str | None] = [*contigs, None]
-    return Gathered(
+    # A Counter gives 0 for what never came.
+    by_contig = {name: total.by_contig[name] for name in (*contigs, None)}
+    return PlacedAlleles(
         records=total.records,
         alleles=total.alleles,
-        by_status=MappingProxyType(dict(sorted(total.by_status.items()))),
-        by_contig=MappingProxyType(
-            {name: total.by_contig[name] for name in names if name in total.by_contig}
-        ),
+        by_status=_sorted_counts(total.by_status),
+        by_contig={name: rows for name, rows in by_contig.items() if rows},
         folder=folder,
         contigs=contigs,
         workers=workers,
         report=report,
-        spill=spill,
+        external_sorter=sorter,
+    )
+
+
+def draft_tiles(tiles: pa.Table, shard_size: int) -> DraftPlan:
+    """Cut tiles into shards of so many on one contig, and encode the plan, in memory.
+
+    A genome has some 27,000 tiles, which come in order: there is nothing to sort.
+
+    Args:
+        tiles: of TILES_SCHEMA, contig after contig.
+        shard_size: tiles of a shard.
+    """
+    sharder = Sharder(shard_size, _cut_anywhere)
+    parts = chain(sharder.add(tiles), sharder.finish())
+    contents = tuple(part_to_parquet(part) for part in parts)
+    return DraftPlan(
+        parts=contents,
+        sha256=tuple(sha256(content) for content in contents),
+        shards=sharder.shards(),
+        by_status=_sorted_counts(_value_counts(tiles["status"])),
+    )
+
+
+def _cut_anywhere(tiles: pa.Table) -> Boundaries:
+    every_row = np.ones(tiles.num_rows, dtype=bool)
+    new_contig = changes(tiles, ("chrom",))
+    return Boundaries(
+        new_contig=new_contig,
+        new_window=every_row,
+        new_allele=every_row,
     )
 
 
 @dataclass
 class _Counts:
-    """What came, by record, row, status and contig."""
+    """How many records and rows came, and of which statuses and contigs."""
 
     records: int = 0
     alleles: int = 0
@@ -248,33 +303,50 @@ class _Counts:
         self.by_contig += other.by_contig
 
 
-def _take(placed: pa.Table, spill: Spill) -> _Counts:
-    if placed.num_rows:
-        spill.add(placed)
+def _count(alleles: pa.Table) -> _Counts:
+    first_alts = pc.sum(pc.equal(alleles["alt_index"], 1))
     return _Counts(
-        records=pc.sum(pc.equal(placed["alt_index"], 1)).as_py() or 0,
-        alleles=placed.num_rows,
-        by_status=_counted(placed["status"]),
-        by_contig=_counted(placed["chrom"]),
+        records=first_alts.as_py() or 0,  # the sum of no rows is null
+        alleles=alleles.num_rows,
+        by_status=_value_counts(alleles["status"]),
+        by_contig=_value_counts(alleles["chrom"]),
     )
 
 
-def _counted(column: pa.ChunkedArray) -> Counter[Any]:
-    return Counter({row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()})
+def _value_counts(column: pa.ChunkedArray) -> Counter[Any]:
+    counts = pc.value_counts(column).to_pylist()
+    return Counter({row["values"]: row["counts"] for row in counts})
 
 
-def _in_order(
-    pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
+def _sorted_counts(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(sorted(counts.items()))
+
+
+def _map_in_order(
+    pool: Executor,
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    waiting_at_most: int,
 ) -> Iterator[Result]:
-    """Results in the order of the items, of which no more are taken than are being worked on, and `ahead` waiting."""
-    waiting: deque[Future[Result]] = deque()
+    """Map `work` over items in the pool's threads, in order, without taking many items in advance.
+
+    `Executor.map` would take all of them at once: the whole input would be in memory.
+
+    Args:
+        pool: the threads.
+        work: called with each item.
+        items: taken in the caller's thread.
+        waiting_at_most: results that may wait, done or under way, while the next item is taken.
+    """
+    futures: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            futures.append(pool.submit(work, item))
+            if len(futures) > waiting_at_most:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
     finally:
-        for future in waiting:
+        # After an error, or when nobody wants the results any more, what has not begun never will.
+        for future in futures:
             future.cancel()

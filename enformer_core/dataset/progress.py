@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.run import Run
-from enformer_core.dataset.summary import AuditSummary, Totals
-from enformer_core.storage.store import Store
+from enformer_core.dataset.receipts import AuditSummary
+from enformer_core.dataset.summary import Totals
 
 _HOUR_S = 3600
 
@@ -23,12 +22,12 @@ class RunProgress:
         rows: planned rows.
         rows_done: those of done shards.
         by_status: those of done shards by status.
-        rows_per_s: rows per second of wall-clock time, from the first start to the last commit; None before the
-            first commit. A pause between two sessions of work counts.
+        rows_per_s: rows per second of wall-clock time, from the first start to the last commit; None
+            before the first commit. A pause between two commands counts.
         seconds_left: at that rate; None where unknown.
         gpu_hours: that GPUs have computed for the shards that are done.
         cpu_hours: that CPU threads have, where no GPU did.
-        hours_left: of both kinds together, for the rest at the same cost a row; None where unknown.
+        hours_left: of both kinds together, for what is left at the same cost a row; None where unknown.
         finished: whether the manifest stands.
         audit: what was observed by scoring some alleles twice, by statistic.
         notice: what a demonstration says.
@@ -51,27 +50,30 @@ class RunProgress:
     notice: str | None
 
 
-def run_progress(store: Store, run: Run) -> RunProgress:
+def run_progress(ledger: Ledger) -> RunProgress:
     """Count what is done."""
-    ledger, totals = Ledger.of(store, run), Totals()
+    run = ledger.run
+    totals = Totals()
     for receipt in ledger.receipts():
         totals.add(receipt)
-    rows, done = run.plan[ledger.kind.unit], totals.rows
-    rate = done / totals.elapsed_s if totals.shards else None
-    gpu_hours, cpu_hours = totals.gpu_s / _HOUR_S, totals.cpu_s / _HOUR_S
+    rows_left = run.plan.rows - totals.rows
+    rows_per_s = totals.rows / totals.elapsed_s if totals.shards else None
+    gpu_hours = totals.gpu_s / _HOUR_S
+    cpu_hours = totals.cpu_s / _HOUR_S
+    hours = gpu_hours + cpu_hours
     return RunProgress(
-        shards=run.plan["shards"],
+        shards=run.plan.shards,
         shards_done=totals.shards,
-        model=run.identity["model"]["name"],
-        unit=ledger.kind.unit,
-        rows=rows,
-        rows_done=done,
+        model=run.typed_identity.model.name,
+        unit=ledger.run_type.unit,
+        rows=run.plan.rows,
+        rows_done=totals.rows,
         by_status=dict(sorted(totals.by_status.items())),
-        rows_per_s=rate,
-        seconds_left=(rows - done) / rate if rate else None,
+        rows_per_s=rows_per_s,
+        seconds_left=rows_left / rows_per_s if rows_per_s else None,
         gpu_hours=gpu_hours,
         cpu_hours=cpu_hours,
-        hours_left=(gpu_hours + cpu_hours) * (rows - done) / done if done else None,
+        hours_left=hours * rows_left / totals.rows if totals.rows else None,
         finished=ledger.manifest() is not None,
         audit=totals.audit,
         notice=run.notice,

@@ -1,16 +1,23 @@
 """A run's identity and description, put once as `run.json`.
 
-Knows which settings decide the values of a run, and says which differ. Does not know commands or workers.
+The identity is everything that decides values: equal identities, equal tables. A second command on
+the same directory must come to the same identity, or is refused with the fields that differ.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
 
 from enformer_core import __version__
-from enformer_core.dataset.codec import canonical_json, readable_json
+from enformer_core.dataset.codec import (
+    JsonObject,
+    as_json_object,
+    canonical_json,
+    convert,
+    decode,
+    readable_json,
+)
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.errors import DatasetError, InputError
@@ -20,6 +27,92 @@ SCORE_VERSION = 1
 """Raised by every release that changes scores."""
 
 _FORMAT = 1
+_SHOWN_LETTERS = 60
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model predicts.
+
+    Attributes:
+        name: as users name it.
+        weights_sha256: digest of the weights' files.
+        head: which of its heads.
+    """
+
+    name: str
+    weights_sha256: str
+    head: str
+
+
+@dataclass(frozen=True)
+class TracksIdentity:
+    """Which tracks are computed: their number, and the digest of their columns of the head."""
+
+    count: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ReferenceIdentity:
+    """Which genome is read.
+
+    Attributes:
+        contigs: how many it has.
+        names_and_lengths_sha256: digest of all names and lengths.
+        sha256: digest of the letters of each contig that the run reads.
+    """
+
+    contigs: int
+    names_and_lengths_sha256: str
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What decides the values of every run; each kind of run adds fields of its own.
+
+    Attributes:
+        kind: which kind of run.
+        model: which model predicts.
+        tracks: which tracks are computed.
+        reference: which genome is read.
+        shard_size: rows of a shard, give or take.
+        score_version: version of the arithmetic.
+    """
+
+    kind: str
+    model: ModelIdentity
+    tracks: TracksIdentity
+    reference: ReferenceIdentity
+    shard_size: int
+    score_version: int = SCORE_VERSION
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What was planned.
+
+    Attributes:
+        parts: objects of the plan.
+        sha256: digest of each.
+        shards: pieces of work.
+        by_status: planned rows by status.
+        records: input records that the rows come from, where rows are not records themselves.
+        filtered: records that the user's filters took out, by filter.
+    """
+
+    parts: int
+    sha256: tuple[str, ...]
+    shards: int
+    by_status: Mapping[str, int]
+    records: int | None = None
+    filtered: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are planned: alleles or tiles."""
+        return sum(self.by_status.values())
 
 
 @dataclass(frozen=True)
@@ -27,21 +120,42 @@ class Run:
     """What `run.json` holds.
 
     Attributes:
-        identity: everything that decides values: equal identities, equal tables.
-        configuration: the command as resolved, for people; not part of the identity.
-        plan: its numbers of parts, shards and rows (alleles or tiles), and rows by status.
+        identity: everything that decides values, as stored; `typed_identity` reads it.
+        plan: what was planned.
         notice: said in every object, where the model is a demonstration.
+        configuration: the command as resolved, for people; no part of the identity.
     """
 
-    identity: Mapping[str, Any]
-    configuration: Mapping[str, Any]
-    plan: Mapping[str, Any]
-    notice: str | None
+    identity: JsonObject
+    plan: PlanSummary
+    notice: str | None = None
+    configuration: JsonObject = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        identity: Identity,
+        plan: PlanSummary,
+        *,
+        notice: str | None = None,
+        configuration: JsonObject | None = None,
+    ) -> "Run":
+        """A run that is about to begin."""
+        return cls(as_json_object(identity), plan, notice, configuration or {})
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the identity: what names the run in its objects."""
+        return sha256(canonical_json(self.identity))
 
     @property
-    def digest(self) -> str:
-        """Digest of the identity."""
-        return identity_digest(self.identity)
+    def typed_identity(self) -> Identity:
+        """The part of the identity that all kinds of runs share.
+
+        Raises:
+            DatasetError: naming a field that does not fit.
+        """
+        return convert(self.identity, Identity, RUN_KEY)
 
     def claim(self, store: Store) -> None:
         """Put `run.json`, or find the same identity there.
@@ -49,63 +163,80 @@ class Run:
         Raises:
             InputError: when the directory belongs to another run, naming the fields that differ.
         """
-        content = {
-            "format": _FORMAT,
-            "notice": self.notice,
-            "identity_sha256": self.digest,
-            "identity": self.identity,
-            "plan": self.plan,
-            "configuration": self.configuration,
-            "created_by": f"enformer-ray {__version__}",
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        content = _RunFile(
+            format=_FORMAT,
+            notice=self.notice,
+            identity_sha256=self.digest,
+            identity=self.identity,
+            plan=self.plan,
+            configuration=self.configuration,
+            created_by=f"enformer-ray {__version__}",
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         if not store.put_if_absent(RUN_KEY, readable_json(content)):
             found = read_run(store)
             assert found is not None
             check_same(found.identity, self.identity)
 
 
-def identity_digest(identity: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class _RunFile:
+    """The fields of `run.json`."""
+
+    format: int
+    identity_sha256: str
+    identity: JsonObject
+    plan: PlanSummary
+    notice: str | None
+    configuration: JsonObject
+    created_by: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class _Format:
+    """The one field of `run.json` that every format has."""
+
+    format: int
+
+
+def identity_digest(identity: Identity) -> str:
     """What names a run: equal for equal identities."""
     return sha256(canonical_json(identity))
 
 
 def read_run(store: Store) -> Run | None:
-    """The run that a directory holds, if any.
+    """The run that a directory holds; None where it holds none.
 
     Raises:
-        DatasetError: when `run.json` is damaged, or written by a newer format.
+        DatasetError: when `run.json` is damaged, or of a format that this release does not read.
     """
     content = store.get(RUN_KEY)
     if content is None:
         return None
-    try:
-        read = json.loads(content)
-        if read["format"] != _FORMAT:
-            raise DatasetError(
-                f"run.json: format {read['format']}, this program reads {_FORMAT}. Use its release."
-            )
-        run = Run(read["identity"], read["configuration"], read["plan"], read["notice"])
-    except (ValueError, KeyError, TypeError) as error:
+    version = decode(content, _Format, RUN_KEY).format
+    if version != _FORMAT:
         raise DatasetError(
-            f"run.json: damaged, or not written by this program: {error!r}"
-        ) from error
-    if run.digest != read["identity_sha256"]:
+            f"run.json: format {version}, this program reads {_FORMAT}. Use its release."
+        )
+    file = decode(content, _RunFile, RUN_KEY)
+    run = Run(file.identity, file.plan, file.notice, file.configuration)
+    if run.digest != file.identity_sha256:
         raise DatasetError(
-            f"run.json: its identity's digest is {run.digest}, it says {read['identity_sha256']}"
+            f"run.json: its identity's digest is {run.digest}, it says {file.identity_sha256}"
         )
     return run
 
 
-def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def check_same(stored: JsonObject, wanted: Identity | JsonObject) -> None:
     """Refuse to mix two runs in one directory.
 
     Raises:
         InputError: naming every field of the identity that differs, with both values.
     """
     differing = [
-        f"  {field}: there {_short(a)}, now {_short(b)}"
-        for field, a, b in _differences("", json.loads(canonical_json(found)), wanted)
+        f"  {name}: there {_short(there)}, now {_short(now)}"
+        for name, there, now in _differences("", stored, as_json_object(wanted))
     ]
     if differing:
         raise InputError(
@@ -115,19 +246,18 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         )
 
 
-def _differences(prefix: str, found: Any, wanted: Any) -> list[tuple[str, Any, Any]]:
-    wanted = json.loads(canonical_json(wanted))
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return [
-            difference
-            for field in sorted(found.keys() | wanted.keys())
-            for difference in _differences(
-                f"{prefix}.{field}" if prefix else field, found.get(field), wanted.get(field)
-            )
-        ]
-    return [] if found == wanted else [(prefix, found, wanted)]
+def _differences(name: str, there: object, now: object) -> Iterator[tuple[str, object, object]]:
+    """Fields in which two JSON values differ, named from the outside in: `model.head`."""
+    if isinstance(there, dict) and isinstance(now, dict):
+        for key in sorted(there.keys() | now.keys()):
+            inner = f"{name}.{key}" if name else key
+            yield from _differences(inner, there.get(key), now.get(key))
+    elif there != now:
+        yield name, there, now
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+def _short(value: object) -> str:
+    text = canonical_json(value).decode()
+    if len(text) <= _SHOWN_LETTERS:
+        return text
+    return f"{text[: _SHOWN_LETTERS - 3]}…"

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from enformer_core.scoring.conventions import Statistic
-
 KEY_COLUMNS = ("input_file", "input_line", "alt_index")
 """What names an input allele; unique over a run."""
 
@@ -51,7 +49,23 @@ PREDICTIONS_SCHEMA = pa.schema(
 """A bin of a contig, 0-based and half-open as in BED, and its prediction for each track."""
 
 
-def scores_schema(statistics: Sequence[Statistic]) -> pa.Schema:
+TILES_SCHEMA = pa.schema(
+    [
+        pa.field("chrom", pa.string()),
+        pa.field("start", pa.int64()),
+        pa.field("end", pa.int64()),
+        pa.field("bin_bp", pa.int32()),
+        pa.field("first_bins", pa.list_(pa.int32())),
+        pa.field("end_bins", pa.list_(pa.int32())),
+        pa.field("bins", pa.int32()),
+        pa.field("status", pa.string()),
+    ]
+)
+"""A tile: the bases [start, end) that its window predicts, cut at the contig's end; the runs [first, end) of its bins
+that are asked for, and how many bins they are; `ok`, or `all_n` where there is nothing to predict."""
+
+
+def scores_schema(statistics: Sequence[str]) -> pa.Schema:
     """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each."""
     lists = [pa.field(name, pa.list_(pa.float32())) for name in statistics]
     strongest = [

@@ -1,6 +1,6 @@
-"""A shard as a piece of work: the whole of it, a part that is only tried, or all but the rows that break it.
+"""A shard as a task: all of it, some rows tried out, or all but the rows that break it.
 
-Knows rows of the plan by number. Does not know what is computed, nor where.
+Rows are numbered within the shard. Which of these a worker is handed is for the pool to decide.
 """
 
 from collections.abc import Mapping
@@ -9,47 +9,50 @@ from types import MappingProxyType
 
 from enformer_core.dataset.plan import Shard
 
+LeftOut = Mapping[int, str | None]
+"""Rows that are not computed: with a reason where they have failed, with None beside a trial."""
+
 
 @dataclass(frozen=True)
-class Trial:
-    """What comes of a trial.
+class TrialResult:
+    """What comes of trying some rows.
 
     Attributes:
-        computed: rows for which something was computed; one of none proves nothing about who computed.
+        computed: rows for which something was computed; a trial of none proves nothing.
     """
 
     computed: int
 
 
 @dataclass(frozen=True)
-class ShardWork:
-    """What a worker is asked to do with a shard.
+class ShardTask:
+    """What a worker is handed.
 
     Attributes:
         shard: which.
-        failed: rows of the shard that are not computed, each with the reason that it gets.
-        probe: rows [first, end) that are computed for a trial, and nothing is kept; None for the whole shard.
+        failed: rows that are not computed, each with the reason that its row will give.
+        trial: rows [first, end) that are computed, and nothing is kept; None for all of them.
     """
 
     shard: Shard
     failed: Mapping[int, str] = field(default_factory=dict)
-    probe: tuple[int, int] | None = None
+    trial: tuple[int, int] | None = None
 
     @property
     def items(self) -> int:
         """Rows of the shard."""
         return self.shard.rows
 
-    def probing(self, first: int, end: int) -> "ShardWork":
+    def probe(self, first: int, end: int) -> "ShardTask":
         """Only a trial of rows [first, end)."""
-        return replace(self, probe=(first, end))
+        return replace(self, trial=(first, end))
 
-    def without(self, failures: Mapping[int, str]) -> "ShardWork":
-        """The whole shard but for some rows, for each of which there is a reason."""
-        return replace(self, failed={**self.failed, **failures}, probe=None)
+    def without(self, failures: Mapping[int, str]) -> "ShardTask":
+        """All of the shard but some rows, for each of which there is a reason."""
+        return replace(self, failed={**self.failed, **failures}, trial=None)
 
-    def left_out(self) -> Mapping[int, str | None]:
-        """Rows that are not computed: with a reason where they have failed, with None beside a trial."""
-        first, end = self.probe or (0, self.items)
+    def left_out(self) -> LeftOut:
+        """Rows that are not computed."""
+        first, end = self.trial or (0, self.items)
         beside = (row for row in range(self.items) if not first <= row < end)
         return MappingProxyType({**dict.fromkeys(beside), **self.failed})

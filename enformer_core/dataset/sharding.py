@@ -1,116 +1,167 @@
-"""Rows in order, a stretch at a time, into numbered shards and parts of a plan.
+"""Rows in order, some at a time, into numbered shards and parts of a plan.
 
-Where a stretch ends leaves no trace: the open end is kept until what follows it is known. Does not know what rows are.
+The result does not depend on how many rows come at a time: what is still open is kept until the rows that follow are
+known. Does not know what a row is.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Int64
 
-from enformer_core.dataset.order import Marks
+from enformer_core.dataset.order import Boundaries
+from enformer_core.dataset.plan import Shards, ShardsBuilder
 
 PART_ROWS = 1 << 16
 """Rows of a part: some 1 MB, which is what a worker fetches to read one of its shards."""
 
+TILES_LEAST, TILES_MOST = 1, 8
+"""Tiles of a shard: 8 of 5,313 tracks are 150 MB; seven of eight share a part of their tower with the one before."""
 
-class Divider:
-    """Cuts shards and gathers them into parts.
+RowNumbers = Int64[np.ndarray, " chosen"]
+
+_AIMED_AT_SHARDS = 64  # of a small run, so that a few dozen workers have something to share
+
+
+def default_shard_size(
+    rows: int,
+    *,
+    least: int = 8,
+    most: int = 2_000,
+) -> int:
+    """Rows of a shard where nobody says how many: some 64 shards a run, of `least` to `most` rows each.
+
+    The defaults are for alleles. A tile has 896 rows of values: see `TILES_LEAST` and `TILES_MOST`.
+    """
+    rows_of_one = -(-rows // _AIMED_AT_SHARDS)
+    return min(max(least, rows_of_one), most)
+
+
+@dataclass
+class _Part:
+    """The part under way.
+
+    Attributes:
+        rows: how many there are in all tables.
+        tables: its rows, in order.
+        shard_rows: rows of each of its shards.
+    """
+
+    rows: int = 0
+    tables: list[pa.Table] = field(default_factory=list)
+    shard_rows: list[int] = field(default_factory=list)
+
+
+class Sharder:
+    """Cuts rows into shards and collects shards into parts.
 
     A shard has `shard_size` rows; up to half as many more where that keeps rows of one window together; and one run of
     equal alleles is never cut. No shard crosses contigs or parts. A part has at most PART_ROWS rows, or one shard.
 
-    Attributes:
-        contigs: names of contigs in the order in which they came; None for rows without a place.
-        shard_rows: rows of each shard so far.
-        shard_parts: its part.
-        shard_contigs: index into `contigs`.
+    Args:
+        shard_size: rows of a shard.
+        boundaries: from rows in order, where they may be cut.
     """
 
-    def __init__(self, shard_size: int, marks: Callable[[pa.Table], Marks]) -> None:
-        self._shard_size, self._marks = shard_size, marks
-        self._open: pa.Table | None = None
-        self._part: list[pa.Table] = []
-        self._part_shards = 0  # the first shard of the part under way
-        self._part_rows = 0
-        self.contigs: list[str | None] = []
-        self.shard_rows: list[int] = []
-        self.shard_parts: list[int] = []
-        self.shard_contigs: list[int] = []
-        self._parts = 0
+    def __init__(
+        self,
+        shard_size: int,
+        boundaries: Callable[[pa.Table], Boundaries],
+    ) -> None:
+        self._shard_size = shard_size
+        self._boundaries = boundaries
+        self._open_shard: pa.Table | None = None
+        self._part = _Part()
+        self._parts_closed = 0
+        self._shards = ShardsBuilder()
 
     def add(self, rows: pa.Table) -> Iterator[pa.Table]:
-        """Take the rows that follow; gives the parts that they complete, with the column shard."""
-        rows = rows if self._open is None else pa.concat_tables([self._open, rows])
-        firsts = cuts(self._marks(rows), self._shard_size)
-        self._open = (
-            rows.slice(firsts[-1]) if firsts else None
-        )  # where the last shard ends is not known yet
-        yield from self._gather(rows, firsts)
+        """Take the rows that follow, and give the parts that they complete, with the column shard."""
+        if self._open_shard is not None:
+            rows = pa.concat_tables([self._open_shard, rows])
+        firsts = shard_firsts(self._boundaries(rows), self._shard_size)
+        # Where the last shard ends is not known before the next rows are, or there are none.
+        self._open_shard = rows.slice(firsts[-1]) if firsts else None
+        yield from self._collect(rows, firsts)
 
     def finish(self) -> Iterator[pa.Table]:
-        """The parts that remain; none where there were no rows."""
-        if self._open is not None:
-            rows, self._open = self._open, None
-            yield from self._gather(rows, [0, rows.num_rows])
-        if self._part:
+        """Give the parts that remain when all rows have come; none where there were no rows."""
+        rows = self._open_shard
+        self._open_shard = None
+        if rows is not None:
+            yield from self._collect(rows, [0, rows.num_rows])
+        if self._part.rows:
             yield self._close_part()
 
-    def _gather(self, rows: pa.Table, firsts: list[int]) -> Iterator[pa.Table]:
-        """Shards between neighbouring `firsts`."""
-        chroms = rows["chrom"].take(pa.array(firsts[:-1], pa.int64())).to_pylist()
+    def shards(self) -> Shards:
+        """All shards that were cut, in order; complete when `finish` is through."""
+        return self._shards.build()
+
+    def _collect(self, rows: pa.Table, firsts: list[int]) -> Iterator[pa.Table]:
+        """Put the shards between neighbouring `firsts` into parts, and give each part that is full."""
+        begins = pa.array(firsts[:-1], pa.int64())
+        chroms = rows["chrom"].take(begins).to_pylist()
+        # Shards that stay in one part are sliced off together: rows from `taken` on are in no part yet.
         taken = 0
         for chrom, (first, end) in zip(chroms, pairwise(firsts), strict=True):
-            if self._part_rows and self._part_rows + end - first > PART_ROWS:
-                self._part.append(rows.slice(taken, first - taken))
+            size = end - first
+            if self._part.rows and self._part.rows + size > PART_ROWS:
+                self._part.tables.append(rows.slice(taken, first - taken))
                 taken = first
                 yield self._close_part()
-            if not self.contigs or self.contigs[-1] != chrom:
-                self.contigs.append(chrom)
-            self._part_rows += end - first
-            self.shard_rows.append(end - first)
-            self.shard_parts.append(self._parts)
-            self.shard_contigs.append(len(self.contigs) - 1)
+            self._part.rows += size
+            self._part.shard_rows.append(size)
+            self._shards.append(chrom, part=self._parts_closed, rows=size)
         if len(firsts) > 1:
-            self._part.append(rows.slice(taken, firsts[-1] - taken))
+            end = firsts[-1]
+            self._part.tables.append(rows.slice(taken, end - taken))
 
     def _close_part(self) -> pa.Table:
-        rows = pa.concat_tables(self._part)
-        sizes = self.shard_rows[self._part_shards :]
-        numbers = np.repeat(np.arange(self._part_shards, len(self.shard_rows)), sizes)
-        self._part, self._part_rows, self._part_shards = [], 0, len(self.shard_rows)
-        self._parts += 1
-        return rows.append_column("shard", pa.array(numbers, pa.int64()))
+        part = self._part
+        self._part = _Part()
+        self._parts_closed += 1
+        # The last shards so far, 5 and 6, of 3 and 2 rows: 5 5 5 6 6
+        shards = len(self._shards)
+        numbers = np.arange(shards - len(part.shard_rows), shards)
+        shard_of_row = np.repeat(numbers, part.shard_rows)
+        rows = pa.concat_tables(part.tables)
+        column = pa.array(shard_of_row, pa.int64())
+        return rows.append_column("shard", column)
 
 
-def cuts(marks: Marks, shard_size: int) -> list[int]:
+def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
     """First rows of shards: at contigs; where a window begins soon after `shard_size` rows; else at an allele.
 
-    All but the end of the last shard hold whatever rows follow.
+    Whatever rows follow, these stay first rows of shards; only the end of the last shard is open.
 
     Args:
-        marks: of rows of which the first begins a shard.
+        boundaries: of rows of which the first begins a shard.
         shard_size: in rows.
     """
-    window_firsts, allele_firsts = (
-        np.flatnonzero(marks.new_window),
-        np.flatnonzero(marks.new_allele),
-    )
-    found = []
-    contig_firsts = np.flatnonzero(marks.new_contig).tolist()
-    for first, end in pairwise([*contig_firsts, marks.new_contig.size]):
-        cut = first
-        while cut < end:
-            found.append(cut)
-            full = cut + shard_size
-            window, allele = _next(window_firsts, full, end), _next(allele_firsts, full, end)
-            cut = window if window <= full + shard_size // 2 else allele
-    return found
+    window_firsts = np.flatnonzero(boundaries.new_window)
+    allele_firsts = np.flatnonzero(boundaries.new_allele)
+    rows = boundaries.new_contig.size
+    contig_firsts = np.flatnonzero(boundaries.new_contig).tolist()
+    firsts = []
+    contig_edges = [*contig_firsts, rows]
+    for contig_first, contig_end in pairwise(contig_edges):
+        first = contig_first
+        while first < contig_end:
+            firsts.append(first)
+            full = first + shard_size
+            first = _next(window_firsts, full, contig_end)
+            # A window that two shards need is computed twice: a shard is made larger for it, but not without end.
+            if first > full + shard_size // 2:
+                first = _next(allele_firsts, full, contig_end)
+    return firsts
 
 
-def _next(firsts: Int64[np.ndarray, " n"], row: int, end: int) -> int:
-    """The first of `firsts` from `row` on, or `end`."""
+def _next(firsts: RowNumbers, row: int, end: int) -> int:
+    """The least of the ascending `firsts` that is not below `row`, or `end` where that comes before."""
     later = int(np.searchsorted(firsts, row))
-    return min(int(firsts[later]), end) if later < firsts.size else end
+    if later == firsts.size:
+        return end
+    return min(int(firsts[later]), end)

@@ -3,42 +3,63 @@
 import numpy as np
 from jaxtyping import UInt8
 
+Codes = UInt8[np.ndarray, " length"]
+"""Codes of a stretch of bases, one byte each."""
+
 N_CODE = 4
 """The base code of N, of every ambiguous letter, and of everything beyond a contig's ends."""
 
+ILLEGAL_CODE = 255
+"""What `CODE_OF_LETTER` holds for a byte that is no nucleotide; never in a genome's codes."""
+
+LETTER_OF_CODE = b"ACGTN"
+"""The letter of each base code."""
+
 _IUPAC_AMBIGUOUS = b"NRYSWKMBDHVU-."
 
-_ILLEGAL = 255
+_COMPLEMENT_OF_CODE = np.array([3, 2, 1, 0, N_CODE], dtype=np.uint8)
+
+_LOWER_CASE_BIT = 0x20  # ASCII: "a" is "A" with this bit set; "-" and "." have it already
 
 
 def _letter_codes() -> UInt8[np.ndarray, "256"]:
-    codes = np.full(256, _ILLEGAL, dtype=np.uint8)
-    for code, letter in enumerate(b"ACGT"):
-        codes[[letter, letter + 32]] = code
+    codes = np.full(256, ILLEGAL_CODE, dtype=np.uint8)
     for letter in _IUPAC_AMBIGUOUS:
-        codes[[letter, letter | 32]] = N_CODE
+        codes[letter] = N_CODE
+        codes[letter | _LOWER_CASE_BIT] = N_CODE
+    for code, letter in enumerate(b"ACGT"):
+        codes[letter] = code
+        codes[letter | _LOWER_CASE_BIT] = code
     return codes
 
 
-_CODE_OF_LETTER = _letter_codes()
+CODE_OF_LETTER = _letter_codes()
+"""The base code of each byte, in either case; do not write to it."""
 
 
-def encode(letters: str) -> UInt8[np.ndarray, " length"]:
-    """Letters to codes: A, C, G, T in either case are 0, 1, 2, 3, IUPAC ambiguity is N; anything else a ValueError."""
-    codes = _CODE_OF_LETTER[np.frombuffer(letters.encode("latin-1"), dtype=np.uint8)]
-    illegal = np.flatnonzero(codes == _ILLEGAL)
+def encode(letters: str) -> Codes:
+    """Turn letters to codes: A, C, G, T in either case are 0, 1, 2, 3 and IUPAC's ambiguous letters are N.
+
+    Raises:
+        ValueError: when a letter is no nucleotide, naming it and its position, counted from 1.
+    """
+    # Latin-1 has one byte for each letter that it knows, so positions in letters and bytes are the same.
+    bytes_of_letters = np.frombuffer(letters.encode("latin-1"), np.uint8)
+    codes = CODE_OF_LETTER[bytes_of_letters]
+    illegal = np.flatnonzero(codes == ILLEGAL_CODE)
     if illegal.size:
-        raise ValueError(
-            f"{letters[illegal[0]]!r} at position {illegal[0] + 1} is not a nucleotide"
-        )
+        first = int(illegal[0])
+        raise ValueError(f"{letters[first]!r} at position {first + 1} is not a nucleotide")
     return codes
 
 
-def decode(codes: UInt8[np.ndarray, " length"]) -> str:
-    """Codes to upper-case letters."""
-    return np.frombuffer(b"ACGTN", dtype=np.uint8)[codes].tobytes().decode("ascii")
+def decode(codes: Codes) -> str:
+    """Turn codes to upper-case letters, one for each base."""
+    table = np.frombuffer(LETTER_OF_CODE, np.uint8)
+    letters = table[codes]
+    return letters.tobytes().decode("ascii")
 
 
-def reverse_complement(codes: UInt8[np.ndarray, " length"]) -> UInt8[np.ndarray, " length"]:
-    """The other strand, read in its own direction; N stays N."""
-    return np.array([3, 2, 1, 0, N_CODE], dtype=np.uint8)[codes[::-1]]
+def reverse_complement(codes: Codes) -> Codes:
+    """Return the other strand, read in its own direction; N stays N."""
+    return _COMPLEMENT_OF_CODE[codes[::-1]]

@@ -3,86 +3,16 @@
 Knows names only. Whether the sequence is the same is shown by REF.
 """
 
+import csv
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
 
-_CHROMOSOMES = [*map(str, range(1, 23)), "X", "Y"]
-
-# Versions of NC_000001 to NC_000024, from NCBI's assembly reports GCF_000001405.25 (GRCh37.p13) and .40 (GRCh38.p14).
-_GRCH37_VERSIONS = (
-    10,
-    11,
-    11,
-    11,
-    9,
-    11,
-    13,
-    10,
-    11,
-    10,
-    9,
-    11,
-    10,
-    8,
-    9,
-    9,
-    10,
-    9,
-    9,
-    10,
-    8,
-    10,
-    10,
-    9,
-)
-
-_GRCH38_VERSIONS = (
-    11,
-    12,
-    12,
-    12,
-    10,
-    12,
-    14,
-    11,
-    12,
-    11,
-    10,
-    12,
-    11,
-    9,
-    10,
-    10,
-    11,
-    10,
-    10,
-    11,
-    9,
-    11,
-    11,
-    10,
-)
-
-
-def _accessions() -> dict[str, tuple[str, str]]:
-    """Assembly and chromosome of RefSeq and GenBank accessions; the report of T2T-CHM13v2.0 is GCF_009914755.1."""
-    found = {
-        "NC_012920.1": ("rCRS", "MT"),
-        "J01415.2": ("rCRS", "MT"),
-        "CP068254.1": ("T2T", "MT"),
-        "CP086569.2": ("T2T", "Y"),
-    }
-    for number, chromosome in enumerate(_CHROMOSOMES, start=1):
-        found[f"NC_{number:06}.{_GRCH37_VERSIONS[number - 1]}"] = ("GRCh37", chromosome)
-        found[f"NC_{number:06}.{_GRCH38_VERSIONS[number - 1]}"] = ("GRCh38", chromosome)
-        found[f"CM{662 + number:06}.1"] = ("GRCh37", chromosome)
-        found[f"CM{662 + number:06}.2"] = ("GRCh38", chromosome)
-        found[f"NC_{60924 + number:06}.1"] = ("T2T", chromosome)
-        if chromosome != "Y":
-            found[f"CP{68278 - number:06}.2"] = ("T2T", chromosome)
-    return found
-
-
-_ACCESSIONS: Mapping[str, tuple[str, str]] = _accessions()
+Lengths = Mapping[str, int]
+"""Length in bp of each contig."""
 
 _PLINK_CODES: Mapping[str, str] = {
     "23": "X",
@@ -99,9 +29,55 @@ _HUMAN_AUTOSOMES = 22
 
 _MOUSE_AUTOSOMES = 19
 
+_LONGEST_NUMBER = 8  # digits of a contig's name that may be a chromosome's number
 
-def reconcile_contigs(names: Iterable[str], genome_contigs: Mapping[str, int]) -> dict[str, str]:
-    """The genome's own name for each name that means one of its contigs.
+
+@dataclass(frozen=True)
+class KnownContig:
+    """A chromosome of a known assembly.
+
+    Attributes:
+        assembly: for example `GRCh38 (hg38)`.
+        chromosome: without `chr`.
+        length_bp: None where it tells no assembly apart.
+        accessions: RefSeq's and GenBank's names of the same sequence, where known.
+    """
+
+    assembly: str
+    chromosome: str
+    length_bp: int | None
+    accessions: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def known_contigs() -> tuple[KnownContig, ...]:
+    """Read the chromosomes of known human and mouse assemblies from the table beside this module, once."""
+    table = resources.files(__package__) / "assemblies.tsv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader((line for line in lines if not line.startswith("#")), delimiter="\t")
+    return tuple(_known_contig(row) for row in rows)
+
+
+def _known_contig(row: Mapping[str, str]) -> KnownContig:
+    accessions = (row["refseq"], row["genbank"])
+    return KnownContig(
+        assembly=row["assembly"],
+        chromosome=row["chromosome"],
+        length_bp=int(row["length_bp"]) if row["length_bp"] else None,
+        accessions=tuple(name for name in accessions if name),
+    )
+
+
+@lru_cache(maxsize=1)
+def _by_accession() -> Mapping[str, KnownContig]:
+    by_accession: dict[str, KnownContig] = {}
+    for contig in known_contigs():
+        by_accession |= dict.fromkeys(contig.accessions, contig)
+    return MappingProxyType(by_accession)
+
+
+def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str, str]:
+    """Return the genome's own name for each name that means one of its contigs.
 
     The same name comes first; then names that differ by `chr` (in any case), by a leading 0, by `M` for `MT`, or that
     are RefSeq or GenBank accessions of human chromosomes (GRCh37, GRCh38, T2T-CHM13v2.0). An accession stands for a
@@ -111,45 +87,55 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Mapping[str, int]) -
 
     Args:
         names: as in the input.
-        genome_contigs: the genome's contigs with their lengths in bp.
+        genome_contigs: the genome's own.
     """
-    by_plain_name: dict[str, list[str]] = {}
+    by_bare_name = defaultdict(list)
     for contig in genome_contigs:
-        by_plain_name.setdefault(_plain(contig), []).append(contig)
-    codes = _PLINK_CODES if _may_be_human(by_plain_name) else {}
-    found: dict[str, str] = {}
+        by_bare_name[_bare_name(contig)].append(contig)
+    plink_codes = _PLINK_CODES if _may_be_human(by_bare_name) else {}
+    own_names: dict[str, str] = {}
     for name in names:
         if name in genome_contigs:
-            found[name] = name
+            own_names[name] = name
             continue
-        plain = _plain(name)
-        candidates = by_plain_name.get(plain, by_plain_name.get(codes.get(plain, ""), []))
-        if name in _ACCESSIONS:
-            candidates = [
-                contig
-                for contig in candidates
-                if _ACCESSIONS.get(contig) in {None, _ACCESSIONS[name]}
-            ]
+        bare = _bare_name(name)
+        if bare not in by_bare_name:
+            bare = plink_codes.get(bare, bare)  # a contig that is called 23 is not X
+        candidates = by_bare_name.get(bare, [])
+        if name in _by_accession():
+            candidates = [contig for contig in candidates if _may_be_same(name, contig)]
         if len(candidates) == 1:
-            found[name] = candidates[0]
-    return found
+            own_names[name] = candidates[0]
+    return own_names
 
 
-def _plain(name: str) -> str:
-    if name in _ACCESSIONS:
-        return _ACCESSIONS[name][1]
-    bare = name[3:] if name[:3].lower() == "chr" and len(name) > 3 else name
+def _bare_name(name: str) -> str:
+    """The name without `chr` and leading zeros; an accession's chromosome."""
+    known = _by_accession().get(name)
+    if known is not None:
+        return known.chromosome
+    bare = name
+    if name[:3].lower() == "chr" and name != name[:3]:
+        bare = name[3:]
     upper = bare.upper()
     if upper in {"M", "MT"}:
         return "MT"
     if upper in {"X", "Y"}:
         return upper
-    return bare.lstrip("0") or bare if bare.isdecimal() else bare
+    if bare.isdecimal():
+        return bare.lstrip("0") or bare  # 0 itself stays
+    return bare
 
 
-def _may_be_human(by_plain_name: Iterable[str]) -> bool:
+def _may_be_same(accession: str, contig: str) -> bool:
+    """Whether a contig that is called by the accession's chromosome is no other sequence by its own accession."""
+    known = _by_accession().get(contig)
+    return known is None or known == _by_accession()[accession]
+
+
+def _may_be_human(bare_names: Iterable[str]) -> bool:
     """Whether PLINK's codes for man can be meant: its codes for X and Y follow the last autosome of the species."""
-    last = max(
-        (int(name) for name in by_plain_name if name.isdecimal() and len(name) < 9), default=0
-    )
+    numbers = [name for name in bare_names if name.isdecimal()]
+    # Longer ones number scaffolds.
+    last = max((int(name) for name in numbers if len(name) <= _LONGEST_NUMBER), default=0)
     return last <= _HUMAN_AUTOSOMES and last != _MOUSE_AUTOSOMES

@@ -1,8 +1,8 @@
-"""A FASTA file's base codes in a file that is mapped, not read: any place of a large genome at the cost of a page.
+"""A genome: the base codes of a FASTA file in a file that is mapped, not read, so that any place costs a page.
 
-Made once for each FASTA, in one pass over it, in the user's cache and never beside the file; 1 byte a base. Processes
-of one machine share its pages, and memory holds what is being looked at. Does not know variants or windows. Positions
-are 0-based and half-open.
+The codes are made once for each FASTA, in one pass over it, in the user's cache and never beside the file; 1 byte a
+base. Processes of one machine share the mapped pages, and memory holds what is being looked at. Does not know variants
+or windows. Positions are 0-based and half-open.
 """
 
 import errno
@@ -12,181 +12,118 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import pyfaidx
-from jaxtyping import UInt8
+from filelock import FileLock, Timeout
 
 from enformer_core.errors import InputError
-from enformer_core.genome.alphabet import N_CODE, decode, encode
+from enformer_core.genome.alphabet import (
+    CODE_OF_LETTER,
+    ILLEGAL_CODE,
+    LETTER_OF_CODE,
+    N_CODE,
+    Codes,
+)
 
-
-class Genome:
-    """A FASTA file, plain or BGZF, opened when first read, so that it can be sent to another process.
-
-    One contig is kept in memory as base codes (1 byte a base). Indices (`.fai`, `.gzi`) beside the file are used where
-    they are not older than it; otherwise they are made in the user's cache, never beside the file.
-
-    Raises:
-        InputError: when the file is missing, empty, not FASTA, or compressed by plain gzip.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise InputError(f"{self.path}: no such FASTA file")
-        self._fasta: Any = None
-        self._cached: tuple[str, UInt8[np.ndarray, " length"]] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_fasta": None, "_cached": None}
-
-    def _open(self) -> Any:
-        if self._fasta is None:
-            self._fasta = _open_fasta(self.path)
-        return self._fasta
-
-    @property
-    def contigs(self) -> Mapping[str, int]:
-        """Length of each contig in bp, in the file's order."""
-        fasta = self._open()
-        return MappingProxyType({name: len(fasta[name]) for name in fasta.keys()})  # noqa: SIM118 - not a dict
-
-    def codes(self, contig: str) -> UInt8[np.ndarray, " length"]:
-        """Base codes of a whole contig; do not write to them."""
-        if self._cached is None or self._cached[0] != contig:
-            self._cached = None  # free the last contig before the next is read
-            self._cached = (contig, self._read(contig))
-        return self._cached[1]
-
-    def _read(self, contig: str) -> UInt8[np.ndarray, " length"]:
-        try:
-            return encode(self._open()[contig][:])
-        except KeyError:
-            raise InputError(f"{self.path}: there is no contig {contig!r}") from None
-        except ValueError as error:
-            raise InputError(f"{self.path}: contig {contig}: {error}") from None
-
-    def fetch(self, contig: str, start: int, end: int) -> UInt8[np.ndarray, " length"]:
-        """Base codes of [start, end); what lies beyond the contig's ends is N."""
-        codes = self.codes(contig)
-        inside = codes[max(start, 0) : max(end, 0)]
-        if inside.size == end - start:
-            return inside
-        padded = np.full(end - start, N_CODE, dtype=np.uint8)
-        offset = max(-start, 0)
-        padded[offset : offset + inside.size] = inside
-        return padded
-
-    def sha256(self, contig: str) -> str:
-        """Digest of the contig's letters as scored: upper case, with N for every ambiguity."""
-        return hashlib.sha256(decode(self.codes(contig)).encode("ascii")).hexdigest()
-
-
-def _open_fasta(path: Path) -> Any:
-    fai, gzi = _index_paths(path)
-    try:
-        fasta = pyfaidx.Fasta(str(path), as_raw=True, indexname=fai, gzi_indexname=gzi)
-    except pyfaidx.UnsupportedCompressionFormat:
-        raise InputError(
-            f"{path}: compressed by plain gzip, which cannot be read at random. "
-            f"Run `gunzip {path.name}` and, to keep it small, `bgzip {path.stem}`"
-        ) from None
-    except (
-        pyfaidx.FastaIndexingError,
-        pyfaidx.IndexNotFoundError,
-        ValueError,
-        OSError,
-        EOFError,
-    ) as error:
-        raise InputError(f"{path}: not a readable FASTA file: {error}") from error
-    if not list(fasta.keys()):
-        raise InputError(f"{path}: no sequence in this FASTA file")
-    return fasta
-
-
-def _index_paths(path: Path) -> tuple[str, str]:
-    beside = (Path(f"{path}.fai"), Path(f"{path}.gzi"))
-    wanted = beside if path.suffix in {".gz", ".bgz"} else beside[:1]
-    made = path.stat().st_mtime
-    if all(index.exists() and index.stat().st_mtime >= made for index in wanted):
-        return str(beside[0]), str(beside[1])
-    return _cached_index_paths(str(path.resolve()), made, path.stat().st_size)
-
-
-@lru_cache(maxsize=16)
-def _cached_index_paths(path: str, modified: float, size_bytes: int) -> tuple[str, str]:
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        / "enformer-ray"
-        / "fasta-indices"
-    )
-    cache.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(f"{path}\0{modified}\0{size_bytes}".encode()).hexdigest()[:32]
-    return str(cache / f"{key}.fai"), str(cache / f"{key}.gzi")
-
-
-_FORMAT = 1
+_CACHE_FORMAT = 1  # of the files in the cache; part of their names
 
 _PIECE_BYTES = 1 << 24
 
+_LONGEST_WAIT_S = 3600.0
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
 _LINE_ENDS = b"\r\n"
 
-_ILLEGAL = 255
+# Tables for bytes.translate: one C loop over a piece, with no array between.
+_TO_CODE = CODE_OF_LETTER.tobytes()
+_TO_LETTER = LETTER_OF_CODE.ljust(256, b"?")
 
 
-class MappedGenome(Genome):
-    """A FASTA file, plain or BGZF (any gzip), as base codes in a mapped file; otherwise the same as `Genome`.
+class Genome:
+    """A FASTA file's contigs as base codes; it can be sent to another process and used from several threads.
 
+    The file may be plain text, or packed by bgzip or gzip, whatever its name ends in; its lines may be of any length.
     The cache is made when it is first needed: some 5 s and 1 GB of disk for every 10⁹ bases. It belongs to the FASTA
-    file of this path, size and time of change; one of an earlier state is removed. It is safe to use from threads.
+    file of this path, size and time of change; one of an earlier state is removed.
 
     Raises:
         InputError: when the file is missing, empty, damaged or not FASTA, or the cache cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(path)
-        self._index: _Index | None = None
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such FASTA file")
+        self._cache: _Cache | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_index": None}
-
-    def index(self) -> "_Index":
-        """Where each contig lies in the cache, which is made if need be."""
-        if self._index is None:
-            self._index = _open_index(self.path)
-        return self._index
+    def __getstate__(self) -> dict[str, Path | None]:
+        return {"path": self.path, "_cache": None}  # the receiver has a cache of its own
 
     @property
     def contigs(self) -> Mapping[str, int]:
         """Length of each contig in bp, in the file's order."""
-        return MappingProxyType(
-            {name: entry.length_bp for name, entry in self.index().contigs.items()}
-        )
+        contigs = self._open_cache().contigs
+        return MappingProxyType({name: contig.length_bp for name, contig in contigs.items()})
 
-    def codes(self, contig: str) -> UInt8[np.ndarray, " length"]:
-        """Base codes of a whole contig, mapped; they cannot be written to."""
+    @property
+    def codes_path(self) -> Path:
+        """The mapped file: the codes of all contigs, end to end."""
+        return self._open_cache().codes
+
+    def codes(self, contig: str) -> Codes:
+        """Return the base codes of a whole contig, mapped; they cannot be written to.
+
+        Raises:
+            InputError: when there is no such contig, or it has a letter that is no nucleotide.
+        """
         entry = self._entry(contig)
         if not entry.length_bp:
-            return np.empty(0, dtype=np.uint8)
-        path = self.index().path
+            return np.empty(0, dtype=np.uint8)  # no file can be mapped in a length of 0
         # Not kept: pages that were looked at count as this process's memory for as long as they are mapped.
-        return np.asarray(
-            np.memmap(path, np.uint8, mode="r", offset=entry.first_byte, shape=(entry.length_bp,))
+        mapped = np.memmap(
+            self.codes_path,
+            np.uint8,
+            mode="r",
+            offset=entry.first_byte,
+            shape=(entry.length_bp,),
         )
+        return np.asarray(mapped)
+
+    def fetch(self, contig: str, start: int, end: int) -> Codes:
+        """Return the base codes of [start, end); what lies beyond the contig's ends is N.
+
+        Raises:
+            InputError: as `codes`.
+        """
+        codes = self.codes(contig)
+        inside = codes[max(start, 0) : max(end, 0)]
+        if inside.size == end - start:
+            return inside
+        padded = np.full(end - start, N_CODE, dtype=np.uint8)
+        first = max(-start, 0)
+        padded[first : first + inside.size] = inside
+        return padded
 
     def sha256(self, contig: str) -> str:
-        """Digest of the contig's letters as scored: upper case, with N for every ambiguity; known from the cache."""
+        """Return the digest of a contig's letters as scored: upper case, with N for every ambiguity.
+
+        Raises:
+            InputError: as `codes`.
+        """
         return self._entry(contig).sha256
 
+    def _open_cache(self) -> "_Cache":
+        if self._cache is None:
+            self._cache = _load_cache(self.path)
+        return self._cache
+
     def _entry(self, contig: str) -> "_Contig":
-        entry = self.index().contigs.get(contig)
+        entry = self._open_cache().contigs.get(contig)
         if entry is None:
             raise InputError(f"{self.path}: there is no contig {contig!r}")
         if entry.illegal is not None:
@@ -205,142 +142,159 @@ class _Contig:
 
 
 @dataclass(frozen=True)
-class _Index:
-    path: Path
+class _Cache:
+    """Both files, read: `codes` is mapped, and its neighbour `.json` says where each contig lies."""
+
+    codes: Path
     contigs: Mapping[str, _Contig]
 
 
-def _open_index(fasta: Path) -> _Index:
+def _load_cache(fasta: Path) -> _Cache:
     codes = _cache_path(fasta)
-    index = codes.with_suffix(".json")
-    if not index.exists() or not codes.exists():
-        _build(fasta, codes)
-    read = json.loads(index.read_text())
-    contigs = {name: _Contig(**entry) for name, entry in read.items()}
-    expected = sum(entry.length_bp for entry in contigs.values())
-    if codes.stat().st_size != expected:
+    index = _index_path(codes)
+    if not _is_made(codes):
+        _make(fasta, codes)
+    entries = json.loads(index.read_text())
+    contigs = {name: _Contig(**entry) for name, entry in entries.items()}
+    expected_bytes = sum(contig.length_bp for contig in contigs.values())
+    actual_bytes = codes.stat().st_size
+    if actual_bytes != expected_bytes:
         raise InputError(
-            f"{codes}: has {codes.stat().st_size:,} bytes, expected {expected:,}. Remove it and {index}."
+            f"{codes}: has {actual_bytes:,} bytes, expected {expected_bytes:,}. "
+            f"Remove it and {index}."
         )
-    return _Index(codes, contigs)
+    return _Cache(codes, contigs)
 
 
 def _cache_path(fasta: Path) -> Path:
-    """The cache of this file in this state; the first half of its name is the path's."""
+    """Where the codes of this file in this state lie; the first half of the name is the path's, so others are found."""
     state = fasta.stat()
-    place = hashlib.sha256(str(fasta.resolve()).encode()).hexdigest()[:16]
-    stamp = hashlib.sha256(f"{_FORMAT}\0{state.st_mtime_ns}\0{state.st_size}".encode()).hexdigest()[
-        :16
-    ]
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        / "enformer-ray"
-        / "base-codes"
-    )
-    return cache / f"{place}-{stamp}.codes"
+    of_path = _short_digest(str(fasta.resolve()))
+    of_state = _short_digest(f"{_CACHE_FORMAT}\0{state.st_mtime_ns}\0{state.st_size}")
+    return _cache_directory() / f"{of_path}-{of_state}.codes"
 
 
-def _build(fasta: Path, codes: Path) -> None:
-    """Write the cache under other names, and give it its own when it is whole."""
+def _cache_directory() -> Path:
+    user_cache = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
+    return Path(user_cache) / "enformer-ray" / "base-codes"
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _index_path(codes: Path) -> Path:
+    return codes.with_suffix(".json")
+
+
+def _is_made(codes: Path) -> bool:
+    return codes.exists() and _index_path(codes).exists()
+
+
+def _make(fasta: Path, codes: Path) -> None:
+    """Make the cache; of several processes one does so, and the others wait for it."""
+    of_path, _, _ = codes.stem.partition("-")
+    lock = codes.parent.with_name(f"{of_path}.lock")
     try:
         codes.parent.mkdir(parents=True, exist_ok=True)
-        for earlier in codes.parent.glob(f"{codes.stem.split('-')[0]}-*"):
-            earlier.unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory(dir=codes.parent, prefix="unfinished-") as unfinished:
-            written = Path(unfinished) / "codes"
-            with written.open("wb") as out:
-                contigs = _convert(fasta, out)
-            listed = {name: asdict(entry) for name, entry in contigs.items()}
-            (Path(unfinished) / "json").write_text(json.dumps(listed))
-            written.replace(codes)
-            (Path(unfinished) / "json").replace(codes.with_suffix(".json"))
+        with FileLock(lock, timeout=_LONGEST_WAIT_S):
+            if not _is_made(codes):
+                for earlier in codes.parent.glob(f"{of_path}-*"):
+                    earlier.unlink(missing_ok=True)
+                _write(fasta, codes)
+    except Timeout as error:
+        raise InputError(
+            f"{fasta}: another process has been making its base codes for "
+            f"{_LONGEST_WAIT_S / 60:.0f} minutes ({lock}). End that process if it hangs."
+        ) from error
     except OSError as error:
-        remedy = (
-            "Free 1 byte a base there, or"
-            if error.errno == errno.ENOSPC
-            else "Make it writable, or"
-        )
+        full = error.errno == errno.ENOSPC
+        remedy = "Free 1 byte a base there" if full else "Make it writable"
         raise InputError(
             f"{codes.parent}: the base codes of {fasta.name} cannot be written: {error}. "
-            f"{remedy} name another cache directory by XDG_CACHE_HOME."
+            f"{remedy}, or name another cache directory by XDG_CACHE_HOME."
         ) from error
 
 
+def _write(fasta: Path, codes: Path) -> None:
+    """Write both files under other names, and give them their own when they are whole."""
+    with tempfile.TemporaryDirectory(dir=codes.parent, prefix="unfinished-") as name:
+        unfinished_codes = Path(name) / "codes"
+        unfinished_index = Path(name) / "json"
+        with unfinished_codes.open("wb") as out:
+            contigs = _convert(fasta, out)
+        entries = {contig: asdict(entry) for contig, entry in contigs.items()}
+        unfinished_index.write_text(json.dumps(entries))
+        unfinished_codes.replace(codes)
+        unfinished_index.replace(_index_path(codes))
+
+
 def _convert(fasta: Path, out: IO[bytes]) -> dict[str, _Contig]:
-    """Write the codes of all contigs end to end."""
-    to_code, to_letter = (
-        _code_table(),
-        decode(np.arange(5, dtype=np.uint8)).encode().ljust(256, b"?"),
-    )
+    """Write the codes of all contigs end to end; a contig with an illegal letter is noted, and refused when asked for.
+
+    Raises:
+        InputError: when the file is not FASTA, or two of its contigs have one name.
+    """
     contigs: dict[str, _Contig] = {}
-    current, digest = _Contig(0), hashlib.sha256()
-    for name, letters in _sequences(fasta):
-        if name is not None:
-            current.sha256 = digest.hexdigest()
-            if name in contigs:
-                raise InputError(f"{fasta}: two contigs are named {name!r}. Rename or drop one.")
-            current, digest = _Contig(out.tell()), hashlib.sha256()
-            contigs[name] = current
+    current: _Contig | None = None
+    digest = hashlib.sha256()
+    for part in _names_and_letters(fasta):
+        if isinstance(part, str):
+            if part in contigs:
+                raise InputError(f"{fasta}: two contigs are named {part!r}. Rename or drop one.")
+            digest = hashlib.sha256()
+            current = _Contig(first_byte=out.tell(), sha256=digest.hexdigest())
+            contigs[part] = current
             continue
-        codes = letters.translate(to_code, _LINE_ENDS)
-        if codes and not contigs:
+        codes = part.translate(_TO_CODE, _LINE_ENDS)
+        if not codes:
+            continue
+        if current is None:
             raise InputError(
-                f"{fasta}: not a readable FASTA file: it begins with {letters[:20]!r}, not with '>'"
+                f"{fasta}: not a readable FASTA file: it begins with {part[:20]!r}, not with '>'"
             )
-        if current.illegal is None and _ILLEGAL in codes:
-            current.illegal = _illegal(letters, codes.index(_ILLEGAL), current.length_bp)
-        digest.update(codes.translate(to_letter))
+        if current.illegal is None and ILLEGAL_CODE in codes:
+            current.illegal = _illegal(part, codes, current.length_bp)
+        digest.update(codes.translate(_TO_LETTER))
         out.write(codes)
         current.length_bp += len(codes)
-    current.sha256 = digest.hexdigest()
+        current.sha256 = digest.hexdigest()
     if not contigs:
         raise InputError(f"{fasta}: no sequence in this FASTA file")
     return contigs
 
 
-def _illegal(letters: bytes, index: int, before_bp: int) -> str:
-    letter = letters.translate(None, _LINE_ENDS)[index : index + 1].decode("latin-1")
+def _illegal(letters: bytes, codes: bytes, before_bp: int) -> str:
+    index = codes.index(ILLEGAL_CODE)
+    bases = letters.translate(None, _LINE_ENDS)
+    letter = chr(bases[index])
     return f"{letter!r} at position {before_bp + index + 1} is not a nucleotide"
 
 
-def _code_table() -> bytes:
-    table = bytearray([_ILLEGAL]) * 256
-    for letter in range(256):
-        try:
-            table[letter] = int(encode(chr(letter))[0])
-        except ValueError:
-            continue
-    return bytes(table)
-
-
-def _sequences(fasta: Path) -> Iterator[tuple[str | None, bytes]]:
-    """A contig's name, then pieces of its lines with None; lines may be of any length."""
-    header: bytes | None = None  # a header line whose end has not come yet
-    last = b"\n"
+def _names_and_letters(fasta: Path) -> Iterator[str | bytes]:
+    """Yield each contig's name, then its lines, in as many pieces as they come in, line ends among them."""
+    unfinished_header = b""
+    before = b"\n"  # the byte before the text that is looked at
     for piece in _pieces(fasta):
+        text = unfinished_header + piece
+        unfinished_header = b""
         at = 0
-        while at < len(piece):
-            if header is not None:
-                end = piece.find(b"\n", at)
-                header += piece[at : end if end >= 0 else len(piece)]
-                if end < 0:
-                    break
-                yield _name(header, fasta), b""
-                header, at = None, end + 1
-                continue
-            start = piece.find(b">", at)
-            stop = start if start >= 0 else len(piece)
-            yield None, piece[at:stop]
-            if start >= 0:
-                if (piece[start - 1 : start] or last) != b"\n":
-                    raise InputError(
-                        f"{fasta}: not a readable FASTA file: '>' stands inside a line"
-                    )
-                header = b""
-            at = stop + 1
-        last = piece[-1:]
-    if header is not None:
-        yield _name(header, fasta), b""
+        while (header := text.find(b">", at)) >= 0:
+            yield text[at:header]
+            if (text[header - 1 : header] or before) != b"\n":
+                raise InputError(f"{fasta}: not a readable FASTA file: '>' stands inside a line")
+            header_end = text.find(b"\n", header)
+            if header_end < 0:
+                unfinished_header = text[header:]
+                break
+            yield _name(text[header + 1 : header_end], fasta)
+            at = header_end + 1
+        else:
+            yield text[at:]
+        # An unfinished header begins the next text, and was seen to stand at the beginning of its line.
+        before = b"\n" if unfinished_header else text[-1:]
+    if unfinished_header:
+        yield _name(unfinished_header[1:], fasta)
 
 
 def _name(header: bytes, fasta: Path) -> str:
@@ -351,8 +305,9 @@ def _name(header: bytes, fasta: Path) -> str:
 
 
 def _pieces(fasta: Path) -> Iterator[bytes]:
+    """Yield the text, unpacked where the first bytes say so; to gzip, bgzip is a file of many members."""
     with fasta.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
+        compressed = file.read(2) == _GZIP_MAGIC
     try:
         with pa.input_stream(str(fasta), compression="gzip" if compressed else None) as stream:
             while piece := stream.read(_PIECE_BYTES):

@@ -4,28 +4,39 @@ Knows contigs and intervals, 0-based and half-open, and how people write them. D
 """
 
 import gzip
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.genome.fasta import Genome
 
-Regions = Mapping[str, Int64[np.ndarray, "regions 2"]]
-"""First base and the one after the last, for each contig, in order and disjoint."""
+Intervals = Int64[np.ndarray, "regions 2"]
+"""Rows of a first base and the one after the last."""
+
+Regions = Mapping[str, Intervals]
+"""Intervals of each contig, in order and disjoint."""
 
 _REGION = re.compile(r"(?P<contig>.+):(?P<first>[\d,]+)-(?P<last>[\d,]+)")
 
-_HEADER = ("#", "track", "browser")
+_BED_HEADERS = ("#", "track", "browser")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+_SHOWN_LETTERS = 60  # of a line that cannot be read
 
 
 @dataclass(frozen=True)
-class _Named:
+class _NamedRegion:
     """A region as it was given; `end` is None for a whole contig."""
 
     where: str
@@ -34,48 +45,81 @@ class _Named:
     end: int | None
 
 
-def read_regions(asked: str | None, genome: Genome) -> Regions:
-    """The regions asked for, in the order of the genome's contigs; overlapping and touching ones are joined.
+def read_regions(regions: str | None, genome: Genome) -> Regions:
+    """Read regions, in the order of the genome's contigs; overlapping and touching ones are joined.
 
     Args:
-        asked: the path of a BED file (0-based, half-open; plain or gzip); or a contig; or `contig:first-last`, 1-based
-            with both ends, commas in numbers allowed; or None for the whole genome.
+        regions: the path of a BED file (0-based, half-open; plain or gzip); or a contig; or `contig:first-last`,
+            1-based with both ends, commas in numbers allowed; or None for the whole genome.
         genome: whose contigs they must be. Names that differ by `chr` and the like are reconciled.
 
     Raises:
         InputError: for a region that cannot be, naming it and what the genome has.
     """
     lengths = dict(genome.contigs)
-    if asked is None:
-        return {contig: np.array([[0, length]]) for contig, length in lengths.items()}
-    named = list(_read_bed(Path(asked))) if Path(asked).is_file() else [_parse(asked, lengths)]
+    if regions is None:
+        return {contig: np.array([[0, length_bp]]) for contig, length_bp in lengths.items()}
+    path = Path(regions)
+    named = list(_read_bed(path)) if path.is_file() else [_parse_region(regions, lengths)]
     own_names = reconcile_contigs({region.contig for region in named}, lengths)
-    found: dict[str, list[tuple[int, int]]] = {}
+    by_contig = defaultdict(list)
     for region in named:
         contig = own_names.get(region.contig)
         if contig is None:
-            raise InputError(_unknown(region, genome.path, lengths))
-        found.setdefault(contig, []).append(_checked(region, contig, lengths[contig]))
-    return {contig: _joined(found[contig]) for contig in lengths if contig in found}
+            raise InputError(_unknown_contig(region, genome.path, lengths))
+        interval = _interval(region, contig, lengths[contig])
+        by_contig[contig].append(interval)
+    intervals = {contig: np.array(by_contig[contig]) for contig in lengths if contig in by_contig}
+    return {contig: merge_intervals(bounds) for contig, bounds in intervals.items()}
 
 
-def _parse(text: str, lengths: Mapping[str, int]) -> _Named:
+def merge_intervals(intervals: Intervals) -> Int64[np.ndarray, "merged 2"]:
+    """Sort intervals and join those that overlap or touch; at least one."""
+    # [5, 9), [0, 3), [1, 2), [3, 4):   starts     0 1 3 5
+    #                                   reached    3 3 4 9    the furthest end so far
+    #                                   is_beyond    - - x    of each start but the first: 5 lies beyond 4
+    # A merged interval begins at the first start and at each that lies beyond; one finishes before each of these, at
+    # what was reached there, and the last at the end: [0, 4), [5, 9).
+    order = np.argsort(intervals[:, 0], kind="stable")
+    starts, ends = intervals[order].T
+    reached = np.maximum.accumulate(ends)
+    is_beyond = starts[1:] > reached[:-1]
+    begins = starts[np.append(True, is_beyond)]
+    finishes = reached[np.append(is_beyond, True)]
+    return np.stack([begins, finishes], axis=1)
+
+
+def regions_digest(regions: Regions) -> str:
+    """Return the sha256 of the bases that regions come to: the same in whatever words, and order, they were given."""
+    intervals = {contig: bounds.tolist() for contig, bounds in regions.items()}
+    # Part of a run's identity: bytes as the identity itself is written, so that the digest stays what it was.
+    text = json.dumps(intervals, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _parse_region(text: str, lengths: Mapping[str, int]) -> _NamedRegion:
     where = f"--regions {text}"
     match = _REGION.fullmatch(text)
     if text in lengths or match is None:  # a contig's own name may hold a colon
-        return _Named(where, text, 0, None)
-    first, last = (int(match[name].replace(",", "") or 0) for name in ("first", "last"))
+        return _NamedRegion(where, text, 0, None)
+    first = _number(match["first"])
+    last = _number(match["last"])
     if first < 1 or last < first:
         raise InputError(
             f"{where}: from base {first} to {last}; bases count from 1, and the first comes first"
         )
-    return _Named(where, match["contig"], first - 1, last)
+    return _NamedRegion(where, match["contig"], first - 1, last)
 
 
-def _read_bed(path: Path) -> Iterator[_Named]:
+def _number(text: str) -> int:
+    digits = text.replace(",", "")
+    return int(digits or 0)  # "," alone is refused as base 0
+
+
+def _read_bed(path: Path) -> Iterator[_NamedRegion]:
     count = 0
     for number, line in enumerate(_lines(path), 1):
-        if not line.strip() or line.startswith(_HEADER):
+        if not line.strip() or line.startswith(_BED_HEADERS):
             continue
         count += 1
         yield _parse_bed(f"{path}, line {number}", line)
@@ -85,57 +129,46 @@ def _read_bed(path: Path) -> Iterator[_Named]:
         )
 
 
-def _parse_bed(where: str, line: str) -> _Named:
-    fields = line.split("\t") if "\t" in line else line.split()
+def _parse_bed(where: str, line: str) -> _NamedRegion:
+    separator = "\t" if "\t" in line else None  # None: any white space
+    fields = line.split(separator)
     try:
-        contig, start, end = fields[0].strip(), int(fields[1]), int(fields[2])
+        contig = fields[0].strip()
+        start = int(fields[1])
+        end = int(fields[2])
     except (IndexError, ValueError):
-        raise InputError(
-            f"{where}: {line.strip()[:60]!r} is not BED: it needs contig, start, end"
-        ) from None
+        shown = line.strip()[:_SHOWN_LETTERS]
+        raise InputError(f"{where}: {shown!r} is not BED: it needs contig, start, end") from None
     if start < 0 or end <= start:
         raise InputError(
             f"{where}: from {start} to {end}; BED counts from 0, and the end comes after the start"
         )
-    return _Named(where, contig, start, end)
+    return _NamedRegion(where, contig, start, end)
 
 
 def _lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
-        return (
-            (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
-            .decode()
-            .splitlines()
-        )
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        if content.startswith(_GZIP_MAGIC):
+            content = gzip.decompress(content)
+        return content.decode().splitlines()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as BED: {error}") from error
 
 
-def _unknown(region: _Named, genome: Path, lengths: Mapping[str, int]) -> str:
-    names = [*lengths][:5]
-    neither = (
-        ""
-        if region.end is not None or Path(region.contig).suffix == ""
-        else "; there is no such BED file either"
+def _unknown_contig(region: _NamedRegion, genome: Path, lengths: Mapping[str, int]) -> str:
+    message = (
+        f"{region.where}: {genome} has no contig {region.contig!r}, it has {first_few([*lengths])}"
     )
-    shown = ", ".join(names) + (f" and {len(lengths) - 5} more" if len(lengths) > 5 else "")
-    return f"{region.where}: {genome} has no contig {region.contig!r}, it has {shown}{neither}"
+    looks_like_a_path = region.end is None and Path(region.contig).suffix
+    return f"{message}; there is no such BED file either" if looks_like_a_path else message
 
 
-def _checked(region: _Named, contig: str, length: int) -> tuple[int, int]:
-    end = length if region.end is None else region.end
-    if end > length:
+def _interval(region: _NamedRegion, contig: str, length_bp: int) -> tuple[int, int]:
+    end = length_bp if region.end is None else region.end
+    if end > length_bp:
         raise InputError(
-            f"{region.where}: ends at base {end:,}, {contig} of the genome has {length:,}. "
+            f"{region.where}: ends at base {end:,}, {contig} of the genome has {length_bp:,}. "
             "Are the regions of the same assembly?"
         )
     return region.start, end
-
-
-def _joined(intervals: Iterable[tuple[int, int]]) -> Int64[np.ndarray, "regions 2"]:
-    ordered = np.array(sorted(intervals), dtype=np.int64)
-    reached = np.maximum.accumulate(ordered[:, 1])
-    firsts = np.flatnonzero(np.concatenate([[True], ordered[1:, 0] > reached[:-1]]))
-    lasts = np.append(firsts[1:], len(ordered)) - 1
-    return np.stack([ordered[firsts, 0], reached[lasts]], axis=1)

@@ -232,9 +232,3 @@ def short(letters: str) -> str:
     if len(letters) <= _SHOWN_BP:
         return letters
     return f"{letters[:_SHOWN_BP]}… ({len(letters):,} bp)"
-
-
-def some(names: list[str]) -> str:
-    """The first five of the names, for a message."""
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -4,8 +4,8 @@ A record stays if one of its ALTs is wanted, and stays whole. Records that canno
 are unwanted. Works on batches of alleles. Does not know files.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,15 +14,26 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, UInt64
 
 from enformer_core.errors import InputError
+from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.fasta import Genome
-from enformer_core.genome.regions import Regions, read_regions
+from enformer_core.genome.regions import Intervals, Regions, merge_intervals, read_regions
 from enformer_core.variants.allele_checks import contigs_of
 from enformer_core.variants.arrow import bools, in_full, ints, matches
-from enformer_core.variants.hashing import Audit
+from enformer_core.variants.hashing import allele_hashes
 from enformer_core.variants.source import Source
 
-_UNBOUNDED = 1 << 64
+_UNBOUNDED = 1 << 64  # beyond every hash
+
+_LARGEST_MAF = 0.5
+
 _SEQUENCE = "^[A-Za-z]+$"
+
+_Mask = Bool[np.ndarray, " rows"]
+
+_Integers = Int64[np.ndarray, " rows"]
+
+_Firsts = Int64[np.ndarray, " records"]
+"""The row of each record's first ALT."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class Filters:
     Attributes:
         regions: REF must overlap one of them.
         min_maf: least frequency of the rarer allele.
-        max_maf: largest.
+        max_maf: largest frequency of the rarer allele.
         only_pass: FILTER is PASS or `.`.
         max_indel_bp: bases that are inserted or deleted at most; 0 for none.
         seed: of the sample.
@@ -48,9 +59,9 @@ class Filters:
     sample_below: int = _UNBOUNDED
 
     def __post_init__(self) -> None:
-        """Refuse limits that nothing can meet."""
-        low, high = self.min_maf or 0.0, 0.5 if self.max_maf is None else self.max_maf
-        if not 0 <= low <= high <= 0.5:
+        """Refuse limits that no record can meet."""
+        low, high = self._maf_limits
+        if not 0 <= low <= high <= _LARGEST_MAF:
             raise InputError(
                 f"minor allele frequencies lie between 0 and 0.5, the least first; got {low:g} and {high:g}"
             )
@@ -58,8 +69,14 @@ class Filters:
             raise InputError(f"the length of indels is 0 bp or more; got {self.max_indel_bp}")
 
     @property
+    def _maf_limits(self) -> tuple[float, float]:
+        least = 0.0 if self.min_maf is None else self.min_maf
+        largest = _LARGEST_MAF if self.max_maf is None else self.max_maf
+        return least, largest
+
+    @property
     def by_frequency(self) -> bool:
-        """Whether frequencies are asked for."""
+        """Whether records are taken out by their allele frequency."""
         return self.min_maf is not None or self.max_maf is not None
 
     @property
@@ -68,13 +85,14 @@ class Filters:
         return self.only_pass or self.by_frequency
 
     def check(self, source: Source) -> None:
-        """Refuse a file that does not say what is asked for.
+        """Refuse a file that does not have what a filter looks at.
 
         Raises:
             InputError: naming it.
         """
         roles = source.columns.index
-        if self.by_frequency and not {"frequency", "info"} & set(roles):
+        has_frequency = "frequency" in roles or "info" in roles
+        if self.by_frequency and not has_frequency:
             raise InputError(
                 f"{source.path}: {source.format}, has no allele frequencies to filter by (AF, MAF, INFO)"
             )
@@ -83,84 +101,108 @@ class Filters:
                 f"{source.path}: {source.format}, has no FILTER column to look for PASS in"
             )
 
-    def apply(self, raw: pa.Table, contigs: Mapping[str, int]) -> tuple[pa.Table, dict[str, int]]:
-        """Whole records that are wanted, and how many records each filter took out; the first that does is counted.
+    def apply(self, raw: pa.Table, contigs: Lengths) -> tuple[pa.Table, dict[str, int]]:
+        """Return the wanted records, and how many each filter took out; the first that does is counted.
 
         Args:
             raw: alleles of RAW_SCHEMA, whole records.
-            contigs: the genome's.
+            contigs: the genome's, with their lengths in bp.
         """
         if not raw.num_rows:
             return raw, {}
-        firsts = np.flatnonzero(ints(in_full(raw, "alt_index"), 1) == 1)
-        readable = np.logical_or.reduceat(bools(pc.is_null(in_full(raw, "status"))), firsts)
-        kept, removed = np.ones(firsts.size, dtype=bool), {}
-        for name, wanted in self._wanted(raw, contigs):
-            taken_out = kept & readable & ~np.logical_or.reduceat(wanted, firsts)
+        firsts = _first_rows(raw)
+        is_undecided = bools(pc.is_null(in_full(raw, "status")))
+        # reduceat joins the rows of each record: those from its first ALT to the next record's.
+        readable = np.logical_or.reduceat(is_undecided, firsts)
+        kept = np.ones(firsts.size, dtype=bool)
+        removed: dict[str, int] = {}
+        for name, wanted_rows in self._wanted_rows(raw, contigs):
+            wanted = np.logical_or.reduceat(wanted_rows, firsts)
+            taken_out = kept & readable & ~wanted
             removed[name] = int(taken_out.sum())
             kept &= ~taken_out
         if self.sample_below < _UNBOUNDED:
-            taken_out = kept & (self.hashes(raw, firsts) >= np.uint64(self.sample_below))
+            hashes = self.hashes(raw, firsts)
+            taken_out = kept & (hashes >= np.uint64(self.sample_below))
             removed["sample"] = int(taken_out.sum())
             kept &= ~taken_out
-        rows = np.repeat(kept, np.diff(firsts, append=raw.num_rows))
-        return (raw if kept.all() else raw.filter(pa.array(rows))), removed
+        if kept.all():
+            return raw, removed
+        rows_of_record = np.diff(firsts, append=raw.num_rows)
+        kept_rows = np.repeat(kept, rows_of_record)
+        return raw.filter(pa.array(kept_rows)), removed
 
-    def _wanted(
-        self, raw: pa.Table, contigs: Mapping[str, int]
-    ) -> Iterator[tuple[str, Bool[np.ndarray, " rows"]]]:
+    def _wanted_rows(self, raw: pa.Table, contigs: Lengths) -> Iterator[tuple[str, _Mask]]:
         if self.regions is not None:
             yield "regions", _inside(raw, contigs, self.regions)
         if self.only_pass:
             yield "pass", bools(in_full(raw, "passed"))
         if self.by_frequency:
-            frequency = np.asarray(
-                in_full(raw, "frequency").to_numpy(zero_copy_only=False), dtype=np.float64
-            )
-            minor = np.round(np.minimum(frequency, 1 - frequency), 12)  # 1 - 0.97 is 0.03
-            high = 0.5 if self.max_maf is None else self.max_maf
-            yield "maf", (minor >= (self.min_maf or 0.0)) & (minor <= high)  # nan is neither
+            yield "maf", self._has_wanted_frequency(raw)
         if self.max_indel_bp is not None:
             yield "indel_length", _indel_bp(raw) <= self.max_indel_bp
 
-    def hashes(
-        self, raw: pa.Table, firsts: Int64[np.ndarray, " records"]
-    ) -> UInt64[np.ndarray, " records"]:
-        """64 bits of each record, of the seed, contig, start and alleles as written: wherever it stands in a file."""
-        names = {"chrom": "input_chrom", "start": "start", "ref": "input_ref", "alt": "input_alt"}
-        alleles = pa.table({name: in_full(raw, column) for name, column in names.items()})
-        each = Audit(1.0, 0, f"sample {self.seed}").hashes(alleles)
-        return np.add.reduceat(each, firsts)
+    def _has_wanted_frequency(self, raw: pa.Table) -> _Mask:
+        column = in_full(raw, "frequency").to_numpy(zero_copy_only=False)
+        frequency = np.asarray(column, dtype=np.float64)  # nan where it is null
+        minor = np.round(np.minimum(frequency, 1 - frequency), 12)  # 1 - 0.97 is 0.03
+        least, largest = self._maf_limits
+        return (minor >= least) & (minor <= largest)  # nan is neither
+
+    def hashes(self, raw: pa.Table, firsts: _Firsts) -> UInt64[np.ndarray, " records"]:
+        """Hash the seed with contig, start and alleles of each record, as written: wherever it stands in a file.
+
+        Args:
+            raw: alleles of RAW_SCHEMA, whole records.
+            firsts: the row of each record's first ALT.
+        """
+        alleles = pa.table(
+            {
+                "chrom": in_full(raw, "input_chrom"),
+                "start": in_full(raw, "start"),
+                "ref": in_full(raw, "input_ref"),
+                "alt": in_full(raw, "input_alt"),
+            }
+        )
+        of_alleles = allele_hashes(alleles, f"sample {self.seed}")
+        return np.add.reduceat(of_alleles, firsts)
+
+
+def _first_rows(raw: pa.Table) -> _Firsts:
+    alt_index = ints(
+        in_full(raw, "alt_index"), 1
+    )  # null where the record is malformed, and a row of its own
+    return np.flatnonzero(alt_index == 1)
 
 
 def with_sample(
-    filters: Filters, batches: Iterable[pa.Table], contigs: Mapping[str, int], *, size: int
+    filters: Filters, batches: Iterable[pa.Table], contigs: Lengths, *, size: int
 ) -> Filters:
-    """The same filters with a sample of `size` of the records that they leave.
+    """Add a sample of `size` of the records that filters leave.
 
-    The sample hangs on the records and the seed, not on their order. Repeats of a record are in it together or not at
-    all, and count once.
+    Membership depends only on record and seed, not on the order of records. Repeats of a record are in the sample
+    together or not at all, and count once.
 
     Args:
         filters: the others.
         batches: all alleles of all files; they are read through once.
-        contigs: the genome's.
+        contigs: the genome's, with their lengths in bp.
         size: records, at least 1.
     """
     if size < 1:
         raise InputError(f"a sample has 1 record or more; got {size}")
-    everything = replace(filters, sample_below=_UNBOUNDED)
+    others = replace(filters, sample_below=_UNBOUNDED)
     smallest = np.empty(0, dtype=np.uint64)
     for raw in batches:
-        kept, _ = everything.apply(raw, contigs)
+        kept, _ = others.apply(raw, contigs)
         if kept.num_rows:
-            firsts = np.flatnonzero(ints(in_full(kept, "alt_index"), 1) == 1)
-            smallest = np.unique(np.concatenate([smallest, filters.hashes(kept, firsts)]))[
-                : size + 1
-            ]
-    return replace(
-        filters, sample_below=int(smallest[size]) if smallest.size > size else _UNBOUNDED
-    )
+            hashes = filters.hashes(kept, _first_rows(kept))
+            # One more than the sample has: the first hash that is not in it is the bound.
+            smallest = np.unique(np.append(smallest, hashes))
+            smallest = smallest[: size + 1]
+    is_sample_of_all = smallest.size <= size
+    sample_below = _UNBOUNDED if is_sample_of_all else int(smallest[size])
+    return replace(filters, sample_below=sample_below)
 
 
 @dataclass(frozen=True)
@@ -171,11 +213,11 @@ class Filtered:
     removed: Counter[str]
 
 
-def filtered(sources: Sequence[Source], filters: Filters, contigs: Mapping[str, int]) -> Filtered:
+def filtered(sources: Sequence[Source], filters: Filters, contigs: Lengths) -> Filtered:
     """Read files, without what is not wanted.
 
     Raises:
-        InputError: when a file does not say what is asked for.
+        InputError: when a file does not have what a filter looks at.
     """
     for source in sources:
         filters.check(source)
@@ -192,49 +234,52 @@ def filtered(sources: Sequence[Source], filters: Filters, contigs: Mapping[str, 
     return Filtered(batches(), removed)
 
 
-def regions_of(asked: Sequence[str], genome: Genome) -> Regions:
-    """Several regions, or BED files, as one; see `regions.read_regions`."""
-    found: dict[str, list[Int64[np.ndarray, "regions 2"]]] = {}
-    for text in asked:
+def regions_of(regions: Sequence[str], genome: Genome) -> Regions:
+    """Read several regions, or BED files, as one; see `regions.read_regions`."""
+    by_contig: defaultdict[str, list[Intervals]] = defaultdict(list)
+    for text in regions:
         for contig, intervals in read_regions(text, genome).items():
-            found.setdefault(contig, []).append(intervals)
-    return {contig: _merged(np.concatenate(intervals)) for contig, intervals in found.items()}
+            by_contig[contig].append(intervals)
+    joined = {contig: np.concatenate(intervals) for contig, intervals in by_contig.items()}
+    return {contig: merge_intervals(intervals) for contig, intervals in joined.items()}
 
 
-def _merged(intervals: Int64[np.ndarray, "regions 2"]) -> Int64[np.ndarray, "merged 2"]:
-    """In order, overlapping and touching ones joined."""
-    ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
-    reached = np.maximum.accumulate(ordered[:, 1])
-    firsts = np.flatnonzero(np.concatenate([[True], ordered[1:, 0] > reached[:-1]]))
-    return np.stack([ordered[firsts, 0], reached[np.append(firsts[1:], len(ordered)) - 1]], axis=1)
-
-
-def _indel_bp(raw: pa.Table) -> Int64[np.ndarray, " rows"]:
+def _indel_bp(raw: pa.Table) -> _Integers:
     """Bases inserted or deleted; 0 where an allele is no sequence: the name of `<DEL>` is not its length."""
-    sizes = [ints(pc.utf8_length(in_full(raw, name)), 0) for name in ("input_ref", "input_alt")]
-    difference = np.abs(sizes[0] - sizes[1])
-    rows = np.flatnonzero(difference)
-    written = [in_full(raw, name).take(pa.array(rows)) for name in ("input_ref", "input_alt")]
-    difference[rows[~(matches(written[0], _SEQUENCE) & matches(written[1], _SEQUENCE))]] = 0
-    return difference
+    ref = in_full(raw, "input_ref")
+    alt = in_full(raw, "input_alt")
+    ref_bp = ints(pc.utf8_length(ref), 0)
+    alt_bp = ints(pc.utf8_length(alt), 0)
+    indel_bp = np.abs(ref_bp - alt_bp)
+    # Only rows whose alleles differ in length are looked at: the pattern costs more than all the rest.
+    rows = np.flatnonzero(indel_bp)
+    index = pa.array(rows)
+    is_sequence = matches(ref.take(index), _SEQUENCE)
+    is_sequence &= matches(alt.take(index), _SEQUENCE)
+    indel_bp[rows[~is_sequence]] = 0
+    return indel_bp
 
 
-def _inside(
-    raw: pa.Table, contigs: Mapping[str, int], regions: Regions
-) -> Bool[np.ndarray, " rows"]:
+def _inside(raw: pa.Table, contigs: Lengths, regions: Regions) -> _Mask:
     """Whether REF overlaps a region of its contig."""
     start = ints(in_full(raw, "start"), -1)
-    end = start + np.maximum(ints(pc.utf8_length(in_full(raw, "input_ref")), 1), 1)
-    chrom = contigs_of(raw, np.ones(raw.num_rows, dtype=bool), contigs).dictionary_encode()
+    ref = in_full(raw, "input_ref")
+    ref_bp = ints(pc.utf8_length(ref), 1)
+    end = start + np.maximum(ref_bp, 1)  # a REF that is empty or missing has a place all the same
+    every_row = np.ones(raw.num_rows, dtype=bool)
+    chrom = contigs_of(raw, every_row, contigs).dictionary_encode()
     numbers = np.asarray(pc.fill_null(chrom.indices, -1))
     inside = np.zeros(raw.num_rows, dtype=bool)
     for number, contig in enumerate(chrom.dictionary.to_pylist()):
         intervals = regions.get(contig)
-        if intervals is not None:
-            rows = np.flatnonzero(numbers == number)
-            after = np.searchsorted(
-                intervals[:, 0], end[rows]
-            )  # regions that begin before the allele ends
-            ends = np.concatenate([[0], intervals[:, 1]])
-            inside[rows] = ends[after] > start[rows]
+        if intervals is None:
+            continue
+        rows = np.flatnonzero(numbers == number)
+        # Regions [10, 20), [30, 40) and an allele [18, 22): one region begins before 22, and it ends at 20, beyond 18.
+        # Regions are disjoint and in order, so none reaches further than the last that has begun.
+        begins, ends = intervals.T
+        begun = np.searchsorted(begins, end[rows])
+        end_or_zero = np.append(0, ends)  # 0: no region has begun
+        end_of_last = end_or_zero[begun]
+        inside[rows] = end_of_last > start[rows]
     return inside

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from enformer_core.errors import InputError
 
@@ -35,17 +35,22 @@ class InputFile:
 
 
 def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
-    """The files meant, in the order given: a glob's in order of names, a directory's Parquet files likewise.
+    """Return the files meant, in the order given: a glob's in order of names, a directory's Parquet files likewise.
 
     Raises:
         InputError: when a glob matches nothing, or a directory holds no Parquet.
     """
-    return [
-        file for one in inputs for file in ([one] if isinstance(one, InputFile) else _files_of(one))
-    ]
+    files: list[InputFile] = []
+    for given in inputs:
+        if isinstance(given, InputFile):
+            files.append(given)
+        else:
+            files.extend(_files_of(given))
+    return files
 
 
 def _files_of(path: Path) -> Iterator[InputFile]:
+    # A file may be called data[1].vcf: only what does not exist is taken for a pattern.
     if GLOB & set(str(path)) and not path.exists():
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
         if not matches:
@@ -59,32 +64,32 @@ def _files_of(path: Path) -> Iterator[InputFile]:
 
 
 def _parquet_files(directory: Path) -> list[Path]:
-    found = sorted(path for path in directory.rglob("*.parquet") if path.is_file())
-    if not found:
+    files = sorted(path for path in directory.rglob("*.parquet") if path.is_file())
+    if not files:
         raise InputError(
             f"{directory}: a directory without Parquet files (*.parquet). Give variant files by name."
         )
-    return found
+    return files
 
 
 def input_names(files: Sequence[InputFile]) -> list[str]:
-    """What each file's rows carry: its name, or what was given where two share a name.
+    """Return what each file's rows carry: its name, or what was given where two share a name.
 
     Raises:
         InputError: when a file is given twice.
     """
-    shared = Counter(file.name for file in files)
-    names = [file.name if shared[file.name] == 1 else file.given for file in files]
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise InputError(
-            f"{twice[0]}: given twice. Rows are named by file and line, so give each file once."
-        )
+    files_of_name = Counter(file.name for file in files)
+    names = [file.name if files_of_name[file.name] == 1 else file.given for file in files]
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise InputError(
+                f"{name}: given twice. Rows are named by file and line, so give each file once."
+            )
     return names
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no file, or an empty one.
+    """Refuse what is no file, and a file without a byte.
 
     Raises:
         InputError: naming it.
@@ -97,17 +102,32 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: an empty file (0 bytes). Was it written or copied to its end?")
 
 
-def input_digests(paths: Sequence[Path | InputFile]) -> list[dict[str, Any]]:
-    """Name (as in `input_file`), sha256 and size in bytes of each file.
+class InputDigest(TypedDict):
+    """An input file as a run's identity tells it.
+
+    Attributes:
+        name: as in the column `input_file`.
+        sha256: of the file as it is, packed or not.
+        bytes: its size.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+def input_digests(paths: Sequence[Path | InputFile]) -> list[InputDigest]:
+    """Read each file through for its digest.
 
     Raises:
         InputError: when a file is missing or empty.
     """
     files = expand_inputs(paths)
-    digests = []
+    digests: list[InputDigest] = []
     for file, name in zip(files, input_names(files), strict=True):
         check_file(file.path)
         with file.path.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        digests.append({"name": name, "sha256": sha256, "bytes": file.path.stat().st_size})
+        size_bytes = file.path.stat().st_size
+        digests.append({"name": name, "sha256": sha256, "bytes": size_bytes})
     return digests

@@ -103,10 +103,10 @@ alleles that are scored, `start`, `ref` and `alt` are trimmed and left-aligned, 
 
 
 def has_flag(alleles: pa.Table, flag: Flag) -> pa.Array:
-    """Whether each row bears the flag."""
+    """Return whether each row bears the flag, as a column of booleans without null."""
     flags = alleles["flags"].combine_chunks()
-    found = np.zeros(len(flags), dtype=bool)
-    found[
-        np.asarray(pc.list_parent_indices(flags).filter(pc.equal(pc.list_flatten(flags), flag)))
-    ] = True
-    return pa.array(found)
+    is_flag = pc.equal(pc.list_flatten(flags), flag)
+    rows_with_flag = pc.list_parent_indices(flags).filter(is_flag)
+    bears_flag = np.zeros(len(flags), dtype=bool)
+    bears_flag[np.asarray(rows_with_flag)] = True
+    return pa.array(bears_flag)

@@ -10,23 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_core.analyses.tiles import ShardPredictor, TilePredictor, tiles_of
+from enformer_core.analyses import run_type_of
+from enformer_core.analyses.base import ShardWorker
+from enformer_core.analyses.tiles import TileComputation, TilesType, tile_bins, tiles_of
 from enformer_core.dataset.codec import from_parquet, readable_json, to_parquet
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import chrom_of_key, receipt_key, table_key
-from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import (
-    default_shard_size,
-    make_tile_plan,
-    plan_to_parquet,
-    read_plan,
-    write_plan,
-)
+from enformer_core.dataset.plan_builder import draft_tiles
+from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.progress import run_progress
-from enformer_core.dataset.run import Run
-from enformer_core.dataset.run_types import TILES, tile_bins
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome.fasta import Genome
@@ -36,9 +31,11 @@ from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.direct import Predictor
 from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.tile_prediction import TilePredictor
 from enformer_core.scoring.windows import Window, reference_sequence
 from enformer_core.storage.local import LocalStore
 from tests.support.small_models import small_basenji2, small_enformer
+from tests.support.toy_runs import toy_identity, toy_ledger, toy_run
 
 CPU = torch.device("cpu")
 
@@ -116,16 +113,16 @@ def test_the_whole_genome_has_each_base_once(toy):
 
 
 def test_tiles_are_cut_into_shards_of_one_contig(toy):
-    plan = make_tile_plan(tiles_of(toy, read_regions(None, toy), TOY), 2)
-    assert sum(shard.rows for shard in plan.shards) == 6 * 1 + 3 * 2 + 3 + 5 + 3
-    assert [(shard.chrom, shard.rows) for shard in plan.shards[-5:]] == [
+    draft = draft_tiles(tiles_of(toy, read_regions(None, toy), TOY), 2)
+    assert sum(shard.rows for shard in draft.shards) == 6 * 1 + 3 * 2 + 3 + 5 + 3
+    assert [(shard.chrom, shard.rows) for shard in list(draft.shards)[-5:]] == [
         ("chr97", 2),
         ("chr97", 2),
         ("chr97", 1),
         ("gap", 2),
         ("gap", 1),
     ]
-    assert plan.counts() == {"all_n": 1, "ok": 22}
+    assert draft.by_status == {"all_n": 1, "ok": 22}
     assert [default_shard_size(tiles, least=1, most=8) for tiles in (1, 64, 65, 27_000)] == [
         1,
         1,
@@ -275,31 +272,26 @@ def test_a_prediction_does_not_depend_on_what_came_before(model, genome):
 def make_run(root, genome, *, regions=None, shard_size=2):
     store = LocalStore(root)
     tiles = tiles_of(genome, read_regions(regions, genome), small_enformer().geometry)
-    plan = make_tile_plan(tiles, shard_size)
-    contents = plan_to_parquet(plan)
-    identity = {
-        "kind": "tiles",
-        "model": {"name": "toy"},
-        "tracks": {"count": 5},
-        "shard_size": shard_size,
-    }
-    counts = {
-        "parts": len(contents),
-        "sha256": [sha256(content) for content in contents],
-        "shards": len(plan.shards),
-        "tiles": tiles.num_rows,
-    }
-    run = Run(identity, {}, counts, "only a test")
+    draft = draft_tiles(tiles, shard_size)
+    run = toy_run(
+        toy_identity("tiles", tracks=5),
+        sha256=draft.sha256,
+        shards=len(draft.shards),
+        by_status=draft.by_status,
+    )
     run.claim(store)
-    write_plan(store, contents)
-    return store, run, plan
+    return store, run, draft.put(store)
+
+
+def ledger_of(store, run):
+    return toy_ledger(store, run, TilesType())
 
 
 def predict_all(store, run, plan, predictor):
-    ledger = Ledger.of(store, run)
-    shards = ShardPredictor(predictor, ledger)
+    ledger = ledger_of(store, run)
+    shards = ShardWorker(TileComputation(predictor), ledger)
     for shard in plan.shards:
-        shards(ShardWork(shard))
+        shards(ShardTask(shard))
     return ledger.finish(plan)
 
 
@@ -324,13 +316,13 @@ def whole(genome, tmp_path_factory):
 
 def test_a_finished_run_has_each_bin_once_and_verifies(whole, genome):
     store, run, plan, manifest = whole
-    assert read_plan(store, 1).shards == plan.shards
-    assert manifest["rows"] == 5
-    assert manifest["by_status"] == {"all_n": 1, "ok": 4}
-    verdict = verify_run(store, run)
+    assert list(read_plan(store, 1).shards) == list(plan.shards)
+    assert manifest.rows == 5
+    assert manifest.by_status == {"all_n": 1, "ok": 4}
+    verdict = verify_run(ledger_of(store, run))
     assert verdict.problems == ()
     assert (verdict.complete, verdict.rows, verdict.unit) == (True, 5, "tiles")
-    progress = run_progress(store, run)
+    progress = run_progress(ledger_of(store, run))
     assert (progress.rows_done, progress.rows, progress.unit, progress.finished) == (
         5,
         5,
@@ -371,7 +363,7 @@ def test_regions_give_the_bins_of_the_whole_run_with_any_shard_size(
     (root / "r.bed").write_text("".join(f"c\t{start}\t{end}\n" for start, end in regions))
     store, run, plan = make_run(root / "run", genome, regions=str(root / "r.bed"), shard_size=size)
     predict_all(store, run, plan, predictor_of(small_enformer(), genome))
-    assert verify_run(store, run).problems == ()
+    assert verify_run(ledger_of(store, run)).problems == ()
     expected = {
         place: values
         for place, values in stored(whole[0]).items()
@@ -397,8 +389,8 @@ def test_a_tile_that_is_not_finite_fails_and_is_counted(genome, tmp_path):
     store, run, plan = make_run(tmp_path / "run", genome)
     predictor = Broken(predictor_of(small_enformer(), genome), ("c", 5120))
     manifest = predict_all(store, run, plan, predictor)
-    assert manifest["by_status"] == {"all_n": 1, "failed": 1, "ok": 3}
-    verdict = verify_run(store, run)
+    assert manifest.by_status == {"all_n": 1, "failed": 1, "ok": 3}
+    verdict = verify_run(ledger_of(store, run))
     assert verdict.problems == ()
     assert verdict.by_status["failed"] == 1
     empty = [place[1] for place, values in stored(store).items() if values is None]
@@ -407,26 +399,26 @@ def test_a_tile_that_is_not_finite_fails_and_is_counted(genome, tmp_path):
 
 def test_a_twin_that_comes_second_takes_the_first_ones_values(genome, tmp_path):
     store, run, plan = make_run(tmp_path / "run", genome)
-    ledger, shard = Ledger.of(store, run), plan.shards[-1]
+    ledger, shard = ledger_of(store, run), plan.shards[-1]
     predictor = predictor_of(small_enformer(), genome)
-    ShardPredictor(predictor, ledger)(ShardWork(shard))
+    ShardWorker(TileComputation(predictor), ledger)(ShardTask(shard))
     first = json.loads(store.get(receipt_key(shard.number)))
     (store.root / receipt_key(shard.number)).unlink()
-    committed = ShardPredictor(Broken(predictor, ("d", 0)), ledger)(ShardWork(shard))
+    committed = ShardWorker(TileComputation(Broken(predictor, ("d", 0))), ledger)(ShardTask(shard))
     assert committed.found == 1
     second = json.loads(store.get(receipt_key(shard.number)))
-    assert second["predictions"] == first["predictions"]
+    assert second["tables"] == first["tables"]
     assert second["by_status"] == {"ok": 1}
 
 
 def rewrite(store, run, shard, change):
     """A shard whose table was changed, its receipt with it: each agrees with the other, not with the plan."""
-    ledger = Ledger.of(store, run)
+    ledger = ledger_of(store, run)
     key = table_key("predictions", shard.chrom, shard.number)
     table = change(from_parquet(store.get(key), key)[0])
     content = to_parquet(table, ledger.footer("predictions", shard))
     receipt = json.loads(store.get(receipt_key(shard.number)))
-    receipt["predictions"] |= {
+    receipt["tables"]["predictions"] |= {
         "rows": table.num_rows,
         "sha256": sha256(content),
         "content_digest": content_digest(table),
@@ -461,22 +453,24 @@ def one_null(table):
 )
 def test_a_table_that_does_not_answer_the_plan_is_found(genome, tmp_path, change, found):
     store, run, plan = make_run(tmp_path / "run", genome)
-    shards = ShardPredictor(predictor_of(small_enformer(), genome), Ledger.of(store, run))
+    shards = ShardWorker(
+        TileComputation(predictor_of(small_enformer(), genome)), ledger_of(store, run)
+    )
     for shard in plan.shards:
-        shards(ShardWork(shard))
-    assert verify_run(store, run).problems == ()
+        shards(ShardTask(shard))
+    assert verify_run(ledger_of(store, run)).problems == ()
     rewrite(store, run, plan.shards[0], change)
-    assert any(found in problem for problem in verify_run(store, run).problems)
+    assert any(found in problem for problem in verify_run(ledger_of(store, run)).problems)
 
 
-def test_a_run_of_an_unknown_kind_is_refused(whole):
-    store, run, *_ = whole
+def test_a_run_of_an_unknown_kind_is_refused():
     with pytest.raises(
         DatasetError, match="kind 'attributions', this program knows variants, tiles"
     ):
-        Ledger.of(store, Run({**run.identity, "kind": "attributions"}, {}, run.plan, None))
+        run_type_of("attributions")
 
 
 def test_the_first_table_names_its_rows_by_its_keys():
-    assert TILES.tables == ("predictions",)
-    assert [field.name for field in PREDICTIONS_SCHEMA] == [*TILES.key_columns, "values"]
+    (predictions,) = TilesType.value_tables
+    assert TilesType().tables == (predictions.name,) == ("predictions",)
+    assert [field.name for field in PREDICTIONS_SCHEMA] == [*predictions.key_columns, "values"]

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.bisection import Isolation
-from cluster.pool import Divisible, StagedFunction
-from enformer_core.analyses.variant_effects import ShardScorer
+from cluster.bisection import Bisection
+from cluster.pool import Splittable, StagedFunction
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
-from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import Shard, make_plan, plan_to_parquet, write_plan
-from enformer_core.dataset.shard_task import ShardWork, Trial
+from enformer_core.dataset.ledger import Committed
+from enformer_core.dataset.plan import Shard
+from enformer_core.dataset.shard_task import ShardTask, TrialResult
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation.toy import (
     ALLELES,
@@ -29,18 +28,20 @@ from tests.simulation.toy import (
     ToyScorer,
     make_toy_plan,
 )
+from tests.support.plans import decoded, make_draft
+from tests.support.toy_runs import scoring_worker, toy_ledger
 
 
-def _plan():
+def _draft():
     """The toy's alleles, each contig's in one shard."""
     placed = make_toy_plan().parts[0].select(PLACED_SCHEMA.names).to_pylist()
     table = pa.Table.from_pylist([row | {"flags": []} for row in placed], schema=PLACED_SCHEMA)
-    return make_plan(table, CONTIGS, 100, window_starts=lambda starts: starts - 98_303)
+    return make_draft(table, CONTIGS, 100, window_starts=lambda starts: starts - 98_303)
 
 
-PLAN = _plan()
+DRAFT = _draft()
 
-FIRST = PLAN.shards[0]
+FIRST = DRAFT.shards[0]
 """The nine alleles of chr1, at 5, 9, 9 (a duplicate), 12, 20, 31, 40, 41 and 52."""
 
 STARTS = (5, 9, 9, 12, 20, 31, 40, 41, 52)
@@ -67,12 +68,12 @@ class World:
 
     def __init__(self, poison=frozenset()):
         self.store, self.scored, self.poison = CountingHeap(), [], poison
-        write_plan(self.store, plan_to_parquet(PLAN))
+        DRAFT.put(self.store)
         self.store.asked.clear()
         self.before = dict(self.store.objects)
-        self.scorer = ShardScorer(
+        self.scorer = scoring_worker(
             ToyScorer(0, self.sees),
-            Ledger(self.store, "a-run"),
+            toy_ledger(self.store),
             CONVENTIONS,
             TRACKS,
             top_tracks=TOP_TRACKS,
@@ -97,14 +98,14 @@ class World:
 
 def test_the_toy_is_what_these_tests_take_it_for():
     assert (FIRST.chrom, FIRST.rows) == ("chr1", len(STARTS))
-    assert tuple(PLAN.parts[0].slice(0, FIRST.rows)["start"].to_pylist()) == STARTS
-    assert sum(shard.rows for shard in PLAN.shards) == ALLELES
+    assert tuple(decoded(DRAFT).parts[0].slice(0, FIRST.rows)["start"].to_pylist()) == STARTS
+    assert sum(shard.rows for shard in DRAFT.shards) == ALLELES
 
 
 def test_it_is_what_pools_take_apart_and_what_workers_do():
-    assert isinstance(ShardWork(FIRST), Divisible)
+    assert isinstance(ShardTask(FIRST), Splittable)
     assert isinstance(World().scorer, StagedFunction)
-    assert ShardWork(FIRST).items == 9
+    assert ShardTask(FIRST).items == 9
 
 
 @given(st.data())
@@ -113,27 +114,27 @@ def test_what_is_left_out(data):
     failed = data.draw(st.dictionaries(st.integers(0, rows - 1), st.text(max_size=5)))
     first = data.draw(st.integers(0, rows - 1))
     end = data.draw(st.integers(first + 1, rows))
-    work = ShardWork(Shard(3, "chr1", 0, 0, rows))
+    work = ShardTask(Shard(3, "chr1", 0, 0, rows))
     assert not work.left_out()
     assert work.without(failed).left_out() == failed
-    assert set(range(rows)) - work.probing(first, end).left_out().keys() == set(range(first, end))
-    of_both = work.without(failed).probing(first, end).left_out()
+    assert set(range(rows)) - work.probe(first, end).left_out().keys() == set(range(first, end))
+    of_both = work.without(failed).probe(first, end).left_out()
     assert set(range(rows)) - of_both.keys() == set(range(first, end)) - failed.keys()
-    again = work.probing(first, end).without(failed)
-    assert (again.probe, again.left_out()) == (None, failed)
+    again = work.probe(first, end).without(failed)
+    assert (again.trial, again.left_out()) == (None, failed)
 
 
 def test_failures_add_up():
-    work = ShardWork(FIRST).without({1: "one"}).without({4: "four"})
+    work = ShardTask(FIRST).without({1: "one"}).without({4: "four"})
     assert work.failed == {1: "one", 4: "four"}
 
 
 @pytest.mark.parametrize(
     "work",
     [
-        ShardWork(FIRST),
-        ShardWork(FIRST).probing(2, 5),
-        ShardWork(FIRST).without(MappingProxyType({3: "why"})),
+        ShardTask(FIRST),
+        ShardTask(FIRST).probe(2, 5),
+        ShardTask(FIRST).without(MappingProxyType({3: "why"})),
     ],
     ids=["whole", "trial", "rest"],
 )
@@ -143,7 +144,7 @@ def test_it_travels(work):
 
 def test_each_stage_asks_the_store_for_its_own_only():
     world = World()
-    prepared = world.scorer.prepare(ShardWork(FIRST))
+    prepared = world.scorer.prepare(ShardTask(FIRST))
     assert world.store.asked == [("get", "plan/part-00000.parquet")]
     world.store.asked.clear()
     computed = world.scorer.compute(prepared)
@@ -171,8 +172,8 @@ def test_each_stage_asks_the_store_for_its_own_only():
 )
 def test_a_trial_computes_its_rows_and_writes_nothing(first, end, scored):
     world = World()
-    tried = world.scorer(ShardWork(FIRST).probing(first, end))
-    assert tried == Trial(len(scored))
+    tried = world.scorer(ShardTask(FIRST).probe(first, end))
+    assert tried == TrialResult(len(scored))
     assert not isinstance(tried, Committed)
     assert world.scored == scored
     assert world.written == []
@@ -181,19 +182,19 @@ def test_a_trial_computes_its_rows_and_writes_nothing(first, end, scored):
 
 def test_a_trial_fails_as_the_whole_does_and_only_where_the_fault_is():
     world = World(poison=frozenset({20}))
-    for work in (ShardWork(FIRST), ShardWork(FIRST).probing(3, 6), ShardWork(FIRST).probing(4, 5)):
+    for work in (ShardTask(FIRST), ShardTask(FIRST).probe(3, 6), ShardTask(FIRST).probe(4, 5)):
         with pytest.raises(PoisonError, match="poison at 20"):
             world.scorer(work)
-    world.scorer(ShardWork(FIRST).probing(0, 4))
-    world.scorer(ShardWork(FIRST).probing(5, 9))
+    world.scorer(ShardTask(FIRST).probe(0, 4))
+    world.scorer(ShardTask(FIRST).probe(5, 9))
     assert world.scored[-7:] == [5, 9, 12, 31, 40, 41, 52]
     assert world.written == []
 
 
 def test_what_fails_is_a_row_with_its_reason_and_the_rest_is_as_it_would_be():
     sound, world = World(), World(poison=frozenset({20, 41}))
-    sound.scorer(ShardWork(FIRST))
-    committed = world.scorer(ShardWork(FIRST).without({4: "Poison: at 20", 7: "Poison: at 41"}))
+    sound.scorer(ShardTask(FIRST))
+    committed = world.scorer(ShardTask(FIRST).without({4: "Poison: at 20", 7: "Poison: at 41"}))
     assert committed.by_status == world.receipt()["by_status"] == {"failed": 2, "ok": 7}
     expected = sound.table("scores").to_pylist()
     for at, (row, whole) in enumerate(
@@ -210,7 +211,7 @@ def test_what_fails_is_a_row_with_its_reason_and_the_rest_is_as_it_would_be():
 
 def test_the_repeat_of_an_allele_that_fails_fails_with_it():
     world = World(poison=frozenset({9}))
-    world.scorer(ShardWork(FIRST).without({1: "Poison: at 9"}))
+    world.scorer(ShardTask(FIRST).without({1: "Poison: at 9"}))
     rows = world.table("scores").to_pylist()
     assert [(row["status"], row["reason"]) for row in rows[1:3]] == [("failed", "Poison: at 9")] * 2
     assert world.receipt()["by_status"] == {"failed": 2, "ok": 7}
@@ -218,7 +219,7 @@ def test_the_repeat_of_an_allele_that_fails_fails_with_it():
 
 def test_a_shard_of_which_all_fails_has_its_rows():
     world = World(poison=frozenset(STARTS))
-    world.scorer(ShardWork(FIRST).without(dict.fromkeys(range(9), "no")))
+    world.scorer(ShardTask(FIRST).without(dict.fromkeys(range(9), "no")))
     assert world.table("scores")["status"].to_pylist() == ["failed"] * 9
     assert world.table("effects").num_rows == 0
     assert world.scored == []
@@ -228,11 +229,11 @@ def test_a_shard_of_which_all_fails_has_its_rows():
 @given(st.sets(st.sampled_from(sorted(set(STARTS)))))
 def test_taken_apart_just_the_poison_stands_alone(poison):
     """The search of the pool over the real shard function, and then the whole without what it found."""
-    world, work = World(poison=frozenset(poison)), ShardWork(FIRST)
-    search = Isolation.begin(work.items, "whole")
+    world, work = World(poison=frozenset(poison)), ShardTask(FIRST)
+    search = Bisection.begin(work.items, "whole")
     while (probe := search.take()) is not None:
         try:
-            world.scorer(work.probing(probe.start, probe.stop))
+            world.scorer(work.probe(probe.start, probe.stop))
         except PoisonError as error:
             search.failed(probe, str(error))
         else:

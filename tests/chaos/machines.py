@@ -68,7 +68,8 @@ class Node:
         for process in self.family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 if any(
-                    word.startswith("ray::") and "Replica" in word for word in process.cmdline()[:1]
+                    word.startswith("ray::") and "WorkerProcess" in word
+                    for word in process.cmdline()[:1]
                 ):
                     found.append(process)
         return found

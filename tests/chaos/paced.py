@@ -9,88 +9,80 @@ can race for shards on a machine that could not feed eight models.
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.pool import StagedFunction, WorkerFactory
-from enformer_core.analyses.variant_effects import strongest_effects
-from enformer_core.dataset.ledger import Committed, Ledger
-from enformer_core.dataset.plan import read_shard
+from enformer_core.analyses.base import Computation, ComputedRows, Loader, WorkerResources
+from enformer_core.analyses.strongest_effects import strongest_effects
+from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.schemas import scores_schema
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import LeftOut
 from tests.chaos.drivers import TALLY
 
 TRACKS = 8
 
 
 @dataclass(frozen=True)
-class SlowFactory:
-    """What is sent to a worker that computes."""
+class SlowLoader:
+    """Loads what a worker computes with, so that it takes its time."""
 
-    factory: WorkerFactory
+    loader: Loader
     seconds: float
 
-    def __call__(self) -> "SlowShards":
-        return SlowShards(self.factory(), self.seconds)
+    def load(self, resources: WorkerResources) -> "SlowComputation":
+        return SlowComputation(self.loader.load(resources), self.seconds)
 
 
 @dataclass(frozen=True)
-class SlowShards:
+class SlowComputation:
     """Computes, and waits; counts what it begins."""
 
-    shards: StagedFunction
+    computation: Computation
     seconds: float
 
-    def prepare(self, work: ShardWork) -> Any:
-        return self.shards.prepare(work)
+    @property
+    def provenance(self) -> Provenance:
+        return self.computation.provenance
 
-    def compute(self, prepared: Any) -> Any:
+    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
         with Path(os.environ[TALLY]).open("ab") as tally:
             tally.write(b".")
-        computed = self.shards.compute(prepared)
+        computed = self.computation.compute(rows, left_out)
         time.sleep(self.seconds)
         return computed
 
-    def finish(self, computed: Any) -> Any:
-        return self.shards.finish(computed)
+    def derive(self, stored: Tables) -> Tables:
+        return self.computation.derive(stored)
 
 
 @dataclass(frozen=True)
-class ToyShards:
-    """Reads its rows of the plan, waits, and commits."""
+class ToyLoader:
+    """Loads nothing."""
 
-    ledger: Ledger
     seconds: float
 
-    def prepare(self, work: ShardWork) -> Any:
-        return work.shard, read_shard(self.ledger.store, work.shard)
+    def load(self, resources: WorkerResources) -> "ToyComputation":
+        return ToyComputation(self.seconds)
 
-    def compute(self, prepared: Any) -> Any:
+
+@dataclass(frozen=True)
+class ToyComputation:
+    """Waits, and answers with values that can be worked out."""
+
+    seconds: float
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
         time.sleep(self.seconds)
-        return prepared
+        return ComputedRows({"scores": _scores(rows)}, rows.num_rows)
 
-    def finish(self, computed: Any) -> Committed:
-        shard, rows = computed
-        circumstances = {"seconds": self.seconds}
-        return self.ledger.commit(
-            shard, rows, _scores(rows), derived={"effects": _effects}, circumstances=circumstances
-        )
-
-
-@dataclass(frozen=True)
-class ToyFactory:
-    """What is sent to a worker that does not."""
-
-    ledger: Ledger
-    seconds: float
-
-    def __call__(self) -> ToyShards:
-        return ToyShards(self.ledger, self.seconds)
+    def derive(self, stored: Tables) -> Tables:
+        return {"effects": _effects(stored["scores"])}
 
 
 def _scores(rows: pa.Table) -> pa.Table:
@@ -119,14 +111,19 @@ def _effects(scores: pa.Table) -> pa.Table:
 
 def main() -> int:
     """Run the command."""
-    from jobs import cli, score  # noqa: PLC0415 - workers import this module too, and not torch
+    from enformer_core.analyses.variant_effects import VariantEffects  # noqa: PLC0415
+    from jobs import cli  # noqa: PLC0415 - workers import this module too, and not torch
     from tests.chaos import paced  # noqa: PLC0415 - by the name that workers find
 
-    kind, seconds, make = sys.argv.pop(1), float(sys.argv.pop(1)), score._factory
-    score._factory = {
-        "model": lambda request, ledger: paced.SlowFactory(make(request, ledger), seconds),
-        "toy": lambda request, ledger: paced.ToyFactory(ledger, seconds),
-    }[kind]
+    kind = sys.argv.pop(1)
+    seconds = float(sys.argv.pop(1))
+    loader_of = VariantEffects.loader.fget
+    VariantEffects.loader = property(
+        {
+            "model": lambda analysis: paced.SlowLoader(loader_of(analysis), seconds),
+            "toy": lambda analysis: paced.ToyLoader(seconds),
+        }[kind]
+    )
     return cli.main()
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.ray_backend import RayPool
+from cluster.ray_backend import ray_pool
+from cluster.scheduler import Scheduler
 from tests.support import toys
 
 HERE = Path(__file__).parent
@@ -22,6 +23,6 @@ def ray_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def ray_on_this_machine(ray_environment: None) -> Iterator[RayPool]:
-    with RayPool(toys.squares, workers=1, address="local", cpus_per_worker=1) as keeper:
+def ray_on_this_machine(ray_environment: None) -> Iterator[Scheduler]:
+    with ray_pool(toys.squares, workers=1, address="local", cpus_per_worker=1) as keeper:
         yield keeper

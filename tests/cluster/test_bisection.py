@@ -3,20 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.bisection import Isolation
+from cluster.bisection import Bisection
 
 
-def search(items: int, fails) -> tuple[Isolation, int]:
+def search(items: int, fails) -> tuple[Bisection, int]:
     """Carry out a search; `fails` says whether a range does. How many probes it took."""
-    isolation, probes = Isolation.begin(items, "whole"), 0
-    while not isolation.is_over:
-        probe = isolation.take()
+    bisection, probes = Bisection.begin(items, "whole"), 0
+    while not bisection.is_over:
+        probe = bisection.take()
         probes += 1
         if fails(probe):
-            isolation.failed(probe, f"reason of {probe.start}")
+            bisection.failed(probe, f"reason of {probe.start}")
         else:
-            isolation.passed(probe)
-    return isolation, probes
+            bisection.passed(probe)
+    return bisection, probes
 
 
 @given(
@@ -26,32 +26,32 @@ def search(items: int, fails) -> tuple[Isolation, int]:
 )
 def test_just_the_bad_items_are_found(case: tuple[int, set[int]]):
     items, bad = case
-    isolation, probes = search(items, lambda probe: bad & set(probe))
-    assert isolation.bad == {item: f"reason of {item}" for item in bad}
+    bisection, probes = search(items, lambda probe: bad & set(probe))
+    assert bisection.bad == {item: f"reason of {item}" for item in bad}
     assert probes <= 2 + 2 * len(bad) * (items - 1).bit_length()
 
 
 def test_a_single_bad_item_of_eight_takes_six_probes():
     """Both halves of 8, both of 4, both of 2: the last of them is the item itself."""
-    isolation, probes = search(8, lambda probe: 5 in probe)
-    assert isolation.bad == {5: "reason of 5"}
+    bisection, probes = search(8, lambda probe: 5 in probe)
+    assert bisection.bad == {5: "reason of 5"}
     assert probes == 6
 
 
 def test_items_that_only_fail_together_are_not_blamed():
-    isolation, _ = search(8, lambda probe: len(probe) > 4)
-    assert isolation.bad == {}
-    assert isolation.is_over
+    bisection, _ = search(8, lambda probe: len(probe) > 4)
+    assert bisection.bad == {}
+    assert bisection.is_over
 
 
 def test_the_only_item_needs_no_search():
-    isolation, probes = search(1, lambda probe: True)
-    assert isolation.bad == {0: "whole"}
+    bisection, probes = search(1, lambda probe: True)
+    assert bisection.bad == {0: "whole"}
     assert probes == 0
 
 
 def test_items_for_which_nothing_is_computed_are_neither_sound_nor_bad():
-    search = Isolation.begin(4, "whole")
+    search = Bisection.begin(4, "whole")
     first, second = search.take(), search.take()
     search.passed(first, idle=True)
     search.failed(second, "half")
@@ -64,10 +64,10 @@ def test_items_for_which_nothing_is_computed_are_neither_sound_nor_bad():
 
 
 def test_a_search_is_not_over_while_a_probe_is_out():
-    isolation = Isolation.begin(2, "whole")
-    first, second = isolation.take(), isolation.take()
-    assert isolation.take() is None
-    isolation.passed(first)
-    assert not isolation.is_over
-    isolation.passed(second)
-    assert isolation.is_over
+    bisection = Bisection.begin(2, "whole")
+    first, second = bisection.take(), bisection.take()
+    assert bisection.take() is None
+    bisection.passed(first)
+    assert not bisection.is_over
+    bisection.passed(second)
+    assert bisection.is_over

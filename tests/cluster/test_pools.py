@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.local_backend import InProcessPool
+from cluster.local_backend import local_pool
 from cluster.pool import (
     Event,
     Pool,
@@ -20,7 +20,7 @@ from cluster.pool import (
     TaskStarted,
     WorkerReady,
 )
-from cluster.ray_backend import RayPool
+from cluster.ray_backend import ray_pool
 from tests.support import toys
 
 WORKERS = 2
@@ -30,9 +30,9 @@ MakePool = Callable[[Any], Pool]
 @pytest.fixture(params=["in process", "ray"])
 def make_pool(request: pytest.FixtureRequest) -> MakePool:
     if request.param == "in process":
-        return InProcessPool
+        return local_pool
     request.getfixturevalue("ray_on_this_machine")
-    return partial(RayPool, workers=WORKERS, address="local", cpus_per_worker=1)
+    return partial(ray_pool, workers=WORKERS, address="local", cpus_per_worker=1)
 
 
 def numbered(payloads: Iterable[Any]) -> list[Task]:
@@ -62,7 +62,8 @@ def test_events_come_in_the_order_ready_started_done(make_pool):
     for event in events:
         match event:
             case WorkerReady(worker=worker, node=node):
-                assert node
+                assert node.id
+                assert node.hostname
                 ready.add(worker)
             case TaskStarted(key=key, worker=worker):
                 assert worker in ready
@@ -145,12 +146,12 @@ def test_a_closed_pool_says_so(make_pool):
 
 
 def test_the_pool_in_process_stays_in_process():
-    with InProcessPool(toys.performer) as pool:
+    with local_pool(toys.performer) as pool:
         assert [end.result for end in outcomes(pool.run([Task("pid", ("sleep", 0))]))] == [
             os.getpid()
         ]
 
 
 def test_interrupting_the_pool_in_process_interrupts():
-    with InProcessPool(toys.performer) as pool, pytest.raises(KeyboardInterrupt):
+    with local_pool(toys.performer) as pool, pytest.raises(KeyboardInterrupt):
         list(pool.run([Task("stop", ("raise", KeyboardInterrupt()))]))

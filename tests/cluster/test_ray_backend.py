@@ -11,17 +11,26 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.pool import PoolError, PoolNotice, Task, TaskDone, TaskFailed, WorkerLost, WorkerReady
-from cluster.ray_backend import RayPool
+from cluster.pool import (
+    Pool,
+    PoolError,
+    PoolNotice,
+    Task,
+    TaskDone,
+    TaskFailed,
+    WorkerLost,
+    WorkerReady,
+)
+from cluster.ray_backend import ray_pool
 from tests.support import toys
 
 DRIVER = Path(__file__).parents[1] / "support" / "ray_driver.py"
 
-on_two = partial(RayPool, workers=2, address="local", cpus_per_worker=1)
+on_two = partial(ray_pool, workers=2, address="local", cpus_per_worker=1)
 
 
 @pytest.fixture(autouse=True)
-def _ray(ray_on_this_machine: RayPool) -> None:
+def _ray(ray_on_this_machine: Pool) -> None:
     pass
 
 
@@ -48,7 +57,7 @@ def test_a_task_that_kills_every_worker_is_given_up_and_the_others_are_done():
         Task("deadly", ("die", None)),
         *(Task(f"task {number}", number) for number in range(6)),
     ]
-    with RayPool(toys.performer, workers=1, address="local", cpus_per_worker=1) as pool:
+    with ray_pool(toys.performer, workers=1, address="local", cpus_per_worker=1) as pool:
         events = list(pool.run(tasks))
     (failed,) = by_kind(events, TaskFailed)
     assert failed.key == "deadly"
@@ -64,7 +73,7 @@ def test_a_task_that_kills_every_worker_is_given_up_and_the_others_are_done():
 @pytest.mark.parametrize("pause_s", [0, 2])
 def test_a_worker_that_dies_between_two_runs_costs_nothing(pause_s: float):
     """At once, its end is not known yet; after a pause, Ray has begun its process anew, without the function."""
-    with RayPool(toys.performer, workers=1, address="local", cpus_per_worker=1) as pool:
+    with ray_pool(toys.performer, workers=1, address="local", cpus_per_worker=1) as pool:
         (first,) = by_kind(pool.run([Task("pid", ("sleep", 0))]), TaskDone)
         os.kill(first.result, signal.SIGKILL)
         time.sleep(pause_s)
@@ -103,7 +112,7 @@ def test_the_note_of_an_exception_tells_where_it_was_raised():
 
 def test_workers_that_die_while_they_are_made_end_the_run():
     with (
-        RayPool(toys.dying_factory, workers=1, address="local", cpus_per_worker=1) as pool,
+        ray_pool(toys.dying_factory, workers=1, address="local", cpus_per_worker=1) as pool,
         pytest.raises(PoolError, match="died 3 times while it was set up"),
     ):
         list(pool.run([Task("never", 1)]))
@@ -112,9 +121,9 @@ def test_workers_that_die_while_they_are_made_end_the_run():
 def test_a_gpu_that_is_not_there_is_refused_at_once():
     began = time.monotonic()
     with pytest.raises(PoolError, match=r"asks for 1 CPU, 99 GPU.*on this machine\. Ask for less"):
-        RayPool(toys.performer, workers=1, address="local", cpus_per_worker=1, gpus_per_worker=99)
+        ray_pool(toys.performer, workers=1, address="local", cpus_per_worker=1, gpus_per_worker=99)
     with pytest.raises(PoolError, match=r"1048576\.0 GiB"):
-        RayPool(
+        ray_pool(
             toys.performer,
             workers=1,
             address="local",
@@ -126,7 +135,7 @@ def test_a_gpu_that_is_not_there_is_refused_at_once():
 
 def test_no_more_workers_are_made_than_fit_and_that_is_said():
     cpus = len(os.sched_getaffinity(0))
-    with RayPool(toys.performer, workers=cpus + 3, address="local", cpus_per_worker=1) as pool:
+    with ray_pool(toys.performer, workers=cpus + 3, address="local", cpus_per_worker=1) as pool:
         events = list(
             pool.run([Task(f"task {number}", ("sleep", 0.3)) for number in range(3 * cpus)])
         )
@@ -139,7 +148,7 @@ def test_no_more_workers_are_made_than_fit_and_that_is_said():
 def test_waiting_for_a_worker_is_said_and_ends_when_there_is_room(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("cluster.worker_set._PATIENCE_S", 0.5)
     cpus = len(os.sched_getaffinity(0))
-    whole = partial(RayPool, toys.performer, workers=1, address="local", cpus_per_worker=cpus)
+    whole = partial(ray_pool, toys.performer, workers=1, address="local", cpus_per_worker=cpus)
     with whole() as first, whole() as second:
         list(first.run([Task("occupies", 1)]))
         events = []
@@ -153,7 +162,7 @@ def test_waiting_for_a_worker_is_said_and_ends_when_there_is_room(monkeypatch: p
 
 def test_a_worker_has_as_many_threads_as_cpus():
     cpus = len(os.sched_getaffinity(0))
-    with RayPool(toys.environment, workers=1, address="local", cpus_per_worker=cpus) as pool:
+    with ray_pool(toys.environment, workers=1, address="local", cpus_per_worker=cpus) as pool:
         (done,) = by_kind(pool.run([Task("threads", "OMP_NUM_THREADS")]), TaskDone)
     assert done.result == str(cpus)
 
@@ -177,8 +186,8 @@ def test_closing_leaves_no_worker(tmp_path: Path):
 
 def test_an_address_without_a_cluster_is_refused_by_name(ray_environment: None):
     code = (
-        "from tests.support import toys; from cluster.ray_backend import RayPool; "
-        "RayPool(toys.performer, workers=1, address='127.0.0.1:1', cpus_per_worker=1)"
+        "from tests.support import toys; from cluster.ray_backend import ray_pool; "
+        "ray_pool(toys.performer, workers=1, address='127.0.0.1:1', cpus_per_worker=1)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60

@@ -154,11 +154,12 @@ class Scenes:
         }
 
     def run(self, tasks: Iterable[tuple[str, Any]], gpus: float, **settings: Any) -> Iterator[Any]:
-        from cluster.pool import Computing, Task  # noqa: PLC0415
-        from cluster.ray_backend import RayPool  # noqa: PLC0415
+        from cluster.pool import Task  # noqa: PLC0415
+        from cluster.ray_backend import ray_pool  # noqa: PLC0415
+        from tests.support.toys import Computing  # noqa: PLC0415
 
         settings = {"workers": None, "cpus_per_worker": 1, "gpus_per_worker": gpus} | settings
-        with RayPool(lambda: Computing(where), address="auto", **settings) as pool:
+        with ray_pool(lambda: Computing(where), address="auto", **settings) as pool:
             yield from pool.run(Task(key, payload) for key, payload in tasks)
 
     def placed(self, gpus: float, *, workers: int) -> dict[str, Any]:
@@ -192,7 +193,7 @@ class Scenes:
                 asked.append(f"task {len(asked)}")
                 yield asked[-1], ("", 1.0)
 
-        for event in self.run(tasks(), 1, twins=False):
+        for event in self.run(tasks(), 1, speculative=False):
             events.append(event)
             if kind(event) == "TaskDone":
                 places.add(event.result[0])
@@ -233,10 +234,10 @@ class Scenes:
         }
 
     def head_killed(self) -> dict[str, Any]:
-        from cluster import ray_backend  # noqa: PLC0415
+        from cluster import head_watcher  # noqa: PLC0415
         from cluster.pool import PoolError  # noqa: PLC0415
 
-        ray_backend._PATIENCE_S, ray_backend._EVERY_S = 2.0, 0.5
+        head_watcher._PATIENCE_S, head_watcher._EVERY_S = 2.0, 0.5
         (control,) = self._cluster.head_node.all_processes["gcs_server"]
         killed_s = 0.0
         try:

@@ -1,4 +1,4 @@
-"""Every rule of the scheduler, on a fleet that exists on paper, in virtual time."""
+"""Every rule of the scheduler, on a backend that exists on paper, in virtual time."""
 
 import gc
 import re
@@ -25,8 +25,8 @@ from cluster.pool import (
     WorkerReady,
 )
 from cluster.scheduler import Scheduler
-from cluster.task_queue import Errand
-from tests.support.toy_fleet import NEVER, Does, Part, ToyFleet, numbered
+from cluster.task_queue import TaskAttempt
+from tests.support.toy_backend import NEVER, Does, Part, ToyBackend, numbered
 
 
 class StorageDownError(Exception):
@@ -41,19 +41,23 @@ def classify(error: BaseException) -> str:
     return {StorageDownError: "storage", BadInputError: "stop"}.get(type(error), "task")
 
 
-def pool_on(fleet: ToyFleet, *, workers: int | None = None, twins: bool = True) -> Scheduler:
-    return Scheduler(fleet, workers=workers, classify=classify, twins=twins, seed=1)
+def pool_on(
+    backend: ToyBackend, *, workers: int | None = None, speculative: bool = True
+) -> Scheduler:
+    return Scheduler(backend, workers=workers, classify=classify, speculative=speculative, seed=1)
 
 
-def course(fleet: ToyFleet, tasks: Iterable[Task], **options) -> list[Event]:
-    return [event for _, event in timed(fleet, tasks, **options)]
+def events_of(backend: ToyBackend, tasks: Iterable[Task], **options) -> list[Event]:
+    return [event for _, event in timed_events(backend, tasks, **options)]
 
 
-def timed(fleet: ToyFleet, tasks: Iterable[Task], **options) -> Iterator[tuple[float, Event]]:
+def timed_events(
+    backend: ToyBackend, tasks: Iterable[Task], **options
+) -> Iterator[tuple[float, Event]]:
     """Events with the time at which they came."""
-    with pool_on(fleet, **options) as pool:
+    with pool_on(backend, **options) as pool:
         for event in pool.run(tasks):
-            yield fleet.now_s, event
+            yield backend.now_s, event
 
 
 def of(kind, events):
@@ -64,60 +68,57 @@ def ends(events) -> Counter:
     return Counter(event.key for event in of(TaskDone | TaskFailed, events))
 
 
-def attempts(fleet: ToyFleet, payload) -> list[tuple[float, str]]:
-    return [(at_s, worker) for at_s, worker, what in fleet.applied if what is payload]
+def attempts(backend: ToyBackend, payload) -> list[tuple[float, str]]:
+    return [(at_s, worker) for at_s, worker, what in backend.applied if what is payload]
 
 
 # Which worker does what, when nothing fails.
 
 
 def test_sixty_four_workers_are_busy_nearly_all_the_time():
-    fleet = ToyFleet(machines={f"m{number}": 8 for number in range(8)})
-    events = [*timed(fleet, numbered(*[Does(1.0)] * 64 * 50))]
+    backend = ToyBackend(machines={f"m{number}": 8 for number in range(8)})
+    events = [*timed_events(backend, numbered(*[Does(1.0)] * 64 * 50))]
     ready_s = min(at_s for at_s, event in events if isinstance(event, WorkerReady))
     assert ends(event for _, event in events) == Counter(f"t{number}" for number in range(64 * 50))
-    assert 50 / (fleet.now_s - ready_s) >= 0.95
+    assert 50 / (backend.now_s - ready_s) >= 0.95
 
 
 def test_a_worker_has_three_tasks_at_most_and_one_when_few_are_left():
-    fleet = ToyFleet(machines={"m": 2})
-    open_tasks: dict[str, int] = {}
-    most = 0
-    for task in (events := course(fleet, numbered(*[Does(1.0)] * 40))):
-        open_tasks |= {task.key: 1} if isinstance(task, TaskStarted) else {}
-    given = Counter()
-    for at_s, worker, _ in fleet.applied:
-        given[worker, at_s] += 1
-    most = max(given.values())
-    assert most == 3  # all that it may have, as soon as it is ready
-    assert {worker for _, worker, _ in fleet.applied[-2:]} == {"worker-0", "worker-1"}
+    backend = ToyBackend(machines={"m": 2})
+    events = events_of(backend, numbered(*[Does(1.0)] * 40))
+    # All that they may have, as soon as they are ready.
+    assert sorted(backend.loads[:6]) == [1, 1, 2, 2, 3, 3]
+    assert max(backend.loads) == 3
+    assert min(backend.loads[6:38]) == 3
+    assert backend.loads[38:] == [1, 1]  # the last two wait behind no other
+    assert {worker for _, worker, _ in backend.applied[-2:]} == {"worker-0", "worker-1"}
     assert len(of(TaskDone, events)) == 40
 
 
 def test_the_last_tasks_are_spread_over_all_workers():
-    fleet = ToyFleet(machines={"m": 4})
-    course(fleet, numbered(*[Does(10.0)] * 4))
-    assert sorted(worker for _, worker, _ in fleet.applied) == [
+    backend = ToyBackend(machines={"m": 4})
+    events_of(backend, numbered(*[Does(10.0)] * 4))
+    assert sorted(worker for _, worker, _ in backend.applied) == [
         f"worker-{number}" for number in range(4)
     ]
-    assert fleet.now_s == pytest.approx(15)
+    assert backend.now_s == pytest.approx(15)
 
 
 def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
-    fleet = ToyFleet(machines={"m": 4})
+    backend = ToyBackend(machines={"m": 4})
     read = iter(Task(f"t{number}", Does(0.01)) for number in range(20_000))
     others = [
-        thing for thing in gc.get_objects() if type(thing) is Errand
+        thing for thing in gc.get_objects() if type(thing) is TaskAttempt
     ]  # that earlier tests have left
     done = 0
-    with pool_on(fleet) as pool:
+    with pool_on(backend) as pool:
         for event in pool.run(read):
             done += isinstance(event, TaskDone)
             if done == 10_000:
                 gc.collect()
                 # `isinstance` would ask all that other tests have imported for its class, to which lazy things object.
                 assert (
-                    sum(type(thing) is Errand for thing in gc.get_objects()) - len(others)
+                    sum(type(thing) is TaskAttempt for thing in gc.get_objects()) - len(others)
                     <= 4 * 3 + 10
                 )
                 break
@@ -125,10 +126,11 @@ def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
 
 
 def test_a_task_is_said_to_have_started_before_it_is_done():
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     started = set()
-    for event in course(
-        fleet, numbered(*[Does(1.0, storing_s=2.5 if number % 3 else 0.1) for number in range(20)])
+    for event in events_of(
+        backend,
+        numbered(*[Does(1.0, storing_s=2.5 if number % 3 else 0.1) for number in range(20)]),
     ):
         if isinstance(event, TaskStarted):
             started.add(event.key)
@@ -141,8 +143,8 @@ def test_a_task_is_said_to_have_started_before_it_is_done():
 
 def test_the_oldest_task_of_a_dead_worker_is_to_blame_and_is_alone_on_its_worker_afterwards():
     deadly, others = Does(dies=True), [Does(1.0) for _ in range(20)]
-    fleet = ToyFleet(machines={"m": 1})
-    events = course(fleet, numbered(*others[:3], deadly, *others[3:]))
+    backend = ToyBackend(machines={"m": 1})
+    events = events_of(backend, numbered(*others[:3], deadly, *others[3:]))
     (failed,) = of(TaskFailed, events)
     assert failed.key == "t3"
     assert failed.attempts == 3
@@ -150,73 +152,75 @@ def test_the_oldest_task_of_a_dead_worker_is_to_blame_and_is_alone_on_its_worker
     assert {event.key for event in of(TaskRetried, events)} == {"t3"}
     assert [event.counted for event in of(TaskRetried, events)] == [True, True]
     assert len(of(TaskDone, events)) == 20
-    for at_s, _ in attempts(fleet, deadly)[1:]:
-        given_with_it = [what for when_s, _, what in fleet.applied if when_s == at_s]
+    for at_s, _ in attempts(backend, deadly)[1:]:
+        given_with_it = [what for when_s, _, what in backend.applied if when_s == at_s]
         assert given_with_it == [deadly]
 
 
 def test_a_worker_that_died_rests_until_it_answers():
-    fleet = ToyFleet(machines={"m": 1})
-    fleet.restart_s = 40.0
-    events = [*timed(fleet, numbered(Does(1.0, dies=True), Does(1.0), Does(1.0)))]
+    backend = ToyBackend(machines={"m": 1})
+    backend.restart_s = 40.0
+    events = [*timed_events(backend, numbered(Does(1.0, dies=True), Does(1.0), Does(1.0)))]
     lost_s = next(at_s for at_s, event in events if isinstance(event, WorkerLost))
     again_s = next(
         at_s for at_s, event in events if isinstance(event, WorkerReady) and at_s > lost_s
     )
     assert again_s - lost_s >= 45  # back, and set up
-    assert not [at_s for at_s, _, _ in fleet.applied if lost_s < at_s < again_s]
+    assert not [at_s for at_s, _, _ in backend.applied if lost_s < at_s < again_s]
 
 
 def test_pauses_between_attempts_grow_and_differ():
     task = Does(0.0, ValueError("odd"))
-    fleet = ToyFleet(machines={"m": 1})
-    course(fleet, numbered(Does(), task))
-    first, second, third = (at_s for at_s, _ in attempts(fleet, task))
+    backend = ToyBackend(machines={"m": 1})
+    events_of(backend, numbered(Does(), task))
+    first, second, third = (at_s for at_s, _ in attempts(backend, task))
     assert 0.5 <= second - first <= 1.3
     assert 1.0 <= third - second <= 2.3
 
 
 def test_a_task_that_fails_goes_to_another_worker_where_there_is_one():
     task = Does(0.1, ValueError("odd"))
-    fleet = ToyFleet(machines={"m": 2})
-    course(fleet, numbered(task, *[Does(1.0)] * 30))
-    workers = [worker for _, worker in attempts(fleet, task)]
+    backend = ToyBackend(machines={"m": 2})
+    events_of(backend, numbered(task, *[Does(1.0)] * 30))
+    workers = [worker for _, worker in attempts(backend, task)]
     assert len(workers) == 3
     assert workers[0] != workers[1] != workers[2]
 
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_death_with_its_machine_does_not_count_though_the_news_comes_late(announced: bool):
-    fleet = ToyFleet(machines={"a": 1, "b": 1})
-    fleet.news_late_s = 0.4
-    fleet.at(7.0, lambda: fleet.lose("a", announced=announced))
-    events = course(fleet, numbered(*[Does(4.0)] * 6))
+    backend = ToyBackend(machines={"a": 1, "b": 1})
+    backend.news_late_s = 0.4
+    backend.at(7.0, lambda: backend.lose("a", announced=announced))
+    events = events_of(backend, numbered(*[Does(4.0)] * 6))
     assert len(of(TaskDone, events)) == 6
     assert [event.counted for event in of(TaskRetried, events)] == [False]
 
 
 def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losses_count():
     hunted = Does(1000.0)
-    fleet = ToyFleet(machines={"m0": 1, "calm": 1})
+    backend = ToyBackend(machines={"m0": 1, "calm": 1})
     names = iter(range(1, 100))
 
     def strike(payload, worker):
         if payload is hunted:
             machine = worker.machine
             if machine == "calm":
-                fleet.machines["calm"] = fleet.machines.pop("calm")
+                backend.machines["calm"] = backend.machines.pop("calm")
 
             def lose():
-                fleet.lose(machine)
-                fleet.join(f"m{next(names)}", 1)
+                backend.lose(machine)
+                backend.join(f"m{next(names)}", 1)
 
-            fleet.at(0.5, worker.still(lose))
+            backend.at(0.5, worker.still(lose))
         return payload
 
-    fleet.world = strike
+    backend.world = strike
     events = [
-        *timed(
-            fleet, [Task("hunted", hunted), *numbered(*[Does(5.0) for _ in range(60)])], twins=False
+        *timed_events(
+            backend,
+            [Task("hunted", hunted), *numbered(*[Does(5.0) for _ in range(60)])],
+            speculative=False,
         )
     ]
     retried = [
@@ -228,7 +232,7 @@ def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losse
     (failed,) = of(TaskFailed, (event for _, event in events))
     assert failed.key == "hunted"
     last_others_s = max(at_s for at_s, event in events if isinstance(event, TaskDone))
-    lonely = [at_s for at_s, _ in attempts(fleet, hunted)[10:]]
+    lonely = [at_s for at_s, _ in attempts(backend, hunted)[10:]]
     assert len(lonely) == 3
     assert min(lonely) >= last_others_s
 
@@ -238,9 +242,9 @@ def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losse
 
 @pytest.mark.parametrize("deadly", [False, True])
 def test_poison_items_are_isolated_with_their_reasons_and_the_rest_is_done(deadly: bool):
-    fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 3})
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 3})
     part = Part(12, frozenset({4, 9}), deadly=deadly)
-    events = course(fleet, numbered(*[Part(12)] * 5, part, *[Part(12)] * 5))
+    events = events_of(backend, numbered(*[Part(12)] * 5, part, *[Part(12)] * 5))
     (isolated,) = of(TaskIsolated, events)
     assert isolated.key == "t5"
     reasons = {4: "killed by its task", 9: "killed by its task"}
@@ -252,13 +256,13 @@ def test_poison_items_are_isolated_with_their_reasons_and_the_rest_is_done(deadl
     assert len(done) == 11
     assert done["t5"].left_out == isolated.failures
     assert (
-        sum(what.end == 5 and what.first == 4 for _, _, what in fleet.applied) == 2
+        sum(what.end == 5 and what.first == 4 for _, _, what in backend.applied) == 2
     )  # a single item fails twice
 
 
 def test_a_task_of_one_item_that_fails_is_isolated_when_others_succeed():
-    fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 1})
-    events = course(fleet, numbered(Part(1), Part(1, frozenset({0}))))
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 1})
+    events = events_of(backend, numbered(Part(1), Part(1, frozenset({0}))))
     assert [event.failures for event in of(TaskIsolated, events)] == [{0: "ValueError: items [0]"}]
     assert len(of(TaskDone, events)) == 2
 
@@ -273,18 +277,18 @@ def test_a_task_whose_parts_are_sound_is_tried_again_twice_then_given_up():
             else Does(0.1)
         )
 
-    fleet = ToyFleet(only_whole, machines={"m": 1})
-    events = course(fleet, numbered(Part(3), whole))
+    backend = ToyBackend(only_whole, machines={"m": 1})
+    events = events_of(backend, numbered(Part(3), whole))
     (failed,) = of(TaskFailed, events)
     assert "too much at once" in str(failed.error)
     assert not of(TaskIsolated, events)
-    assert len(attempts(fleet, whole)) == 9  # three times three, with two searches between
-    assert sum(what.end is not None for _, _, what in fleet.applied) == 4
+    assert len(attempts(backend, whole)) == 9  # three times three, with two searches between
+    assert sum(what.end is not None for _, _, what in backend.applied) == 4
 
 
 def test_parts_lost_with_machines_again_and_again_are_run_alone_and_end():
     """A probe that must run alone does not wait for its own search to end."""
-    fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m0": 1})
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m0": 1})
     names, left = iter(range(1, 100)), [25]
 
     def world(payload, worker):
@@ -293,15 +297,15 @@ def test_parts_lost_with_machines_again_and_again_are_run_alone_and_end():
             machine = worker.machine
 
             def lose():
-                fleet.lose(machine)
-                fleet.join(f"m{next(names)}", 1)
+                backend.lose(machine)
+                backend.join(f"m{next(names)}", 1)
 
-            fleet.at(0.01, worker.still(lose))
+            backend.at(0.01, worker.still(lose))
             return Does(50.0)
         return payload.fate()
 
-    fleet.world = world
-    events = course(fleet, numbered(Part(4), Part(4, frozenset({3}))))
+    backend.world = world
+    events = events_of(backend, numbered(Part(4), Part(4, frozenset({3}))))
     assert ends(events) == Counter(["t0", "t1"])
 
 
@@ -309,11 +313,11 @@ def test_parts_lost_with_machines_again_and_again_are_run_alone_and_end():
 
 
 def test_a_worker_that_fails_at_everything_is_replaced_and_its_failures_do_not_count():
-    fleet = ToyFleet(machines={"m": 2})
-    fleet.world = lambda payload, worker: (
-        Does(0.1, ValueError("broken GPU")) if worker is fleet.workers_ever[1] else payload
+    backend = ToyBackend(machines={"m": 2})
+    backend.world = lambda payload, worker: (
+        Does(0.1, ValueError("broken GPU")) if worker is backend.workers_ever[1] else payload
     )
-    events = course(fleet, numbered(*[Does(2.0) for _ in range(40)]))
+    events = events_of(backend, numbered(*[Does(2.0) for _ in range(40)]))
     assert len(of(TaskDone, events)) == 40
     assert not of(TaskFailed, events)
     (notice,) = of(PoolNotice, events)
@@ -321,7 +325,7 @@ def test_a_worker_that_fails_at_everything_is_replaced_and_its_failures_do_not_c
         "worker-1 on m failed at one task after another while others succeeded, and is replaced"
         in notice.text
     )
-    broken = [what for _, worker, what in fleet.applied if worker == "worker-1"]
+    broken = [what for _, worker, what in backend.applied if worker == "worker-1"]
     assert len(broken) > 10  # its successor does its share
 
 
@@ -331,9 +335,9 @@ def test_a_machine_on_which_everything_fails_has_no_item_isolated():
     def world(payload, worker):
         return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
 
-    fleet = ToyFleet(world, machines={"sick": 2, "sound": 1})
-    events = course(
-        fleet, numbered(*[Part(8) for _ in range(20)], Part(8, frozenset({3})), Part(8))
+    backend = ToyBackend(world, machines={"sick": 2, "sound": 1})
+    events = events_of(
+        backend, numbered(*[Part(8) for _ in range(20)], Part(8, frozenset({3})), Part(8))
     )
     assert [(event.key, event.failures) for event in of(TaskIsolated, events)] == [
         ("t20", {3: "ValueError: items [3]"})
@@ -350,9 +354,9 @@ def test_what_failed_on_one_machine_only_is_not_blamed_unless_that_machine_can_c
     def world(payload, worker):
         return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
 
-    fleet = ToyFleet(world, machines={"sick": 1})
-    fleet.at(joins_s, lambda: fleet.join("sound", 1))
-    events = course(fleet, numbered(Part(4), Part(4)), workers=2)
+    backend = ToyBackend(world, machines={"sick": 1})
+    backend.at(joins_s, lambda: backend.join("sound", 1))
+    events = events_of(backend, numbered(Part(4), Part(4)), workers=2)
     assert not of(TaskIsolated, events)
     assert ends(events) == Counter(["t0", "t1"])
 
@@ -370,8 +374,8 @@ def test_what_computes_nothing_proves_nothing():
         computed = 0 if payload.items == 1 else len(tried - {2})
         return Does(0.1, ValueError("broken GPU") if computed else None, result=Counted(computed))
 
-    fleet, seen = ToyFleet(world, machines={"sick": 1}), []
-    with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*broken GPU"):
+    backend, seen = ToyBackend(world, machines={"sick": 1}), []
+    with pool_on(backend) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*broken GPU"):
         seen.extend(pool.run(numbered(Part(1), *[Part(3)] * 5, Part(1))))
     assert not of(TaskIsolated, seen)
     assert {event.key for event in of(TaskDone, seen)} <= {"t0", "t6"}
@@ -382,11 +386,14 @@ def test_a_machine_that_breaks_in_mid_run_is_not_cleared_by_what_computes_nothin
         computed = len(
             {*range(payload.first, payload.items if payload.end is None else payload.end)} - {2}
         )
-        broken = fleet.now_s > 30 and computed
+        broken = backend.now_s > 30 and computed
         return Does(0.1, OSError("GPU fell off") if broken else None, result=Counted(computed))
 
-    fleet, seen = ToyFleet(world, machines={"m": 2}), []
-    with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"):
+    backend, seen = ToyBackend(world, machines={"m": 2}), []
+    with (
+        pool_on(backend) as pool,
+        pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"),
+    ):
         seen.extend(pool.run(numbered(*[Part(3) for _ in range(1000)])))
     assert of(TaskDone, seen)
     assert not of(TaskIsolated, seen)
@@ -399,8 +406,8 @@ def test_the_reason_is_what_a_sound_machine_says(bad: int):
     def world(payload, worker):
         return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
 
-    fleet = ToyFleet(world, machines={"sick": 1, "sound": 1})
-    events = course(fleet, numbered(Part(8), Part(8, frozenset({bad})), Part(8)))
+    backend = ToyBackend(world, machines={"sick": 1, "sound": 1})
+    events = events_of(backend, numbered(Part(8), Part(8, frozenset({bad})), Part(8)))
     assert [event.failures for event in of(TaskIsolated, events)] == [
         {bad: f"ValueError: items [{bad}]"}
     ]
@@ -411,8 +418,10 @@ def test_a_poison_item_is_isolated_though_its_duplicate_computes_nothing():
         left = {*range(payload.first, payload.items if payload.end is None else payload.end)} - {1}
         return replace(payload.fate(), result=Counted(len(left)))
 
-    fleet = ToyFleet(world, machines={"m": 1})
-    events = course(fleet, numbered(Part(2), Part(2, frozenset({0})), Part(4, frozenset({0, 3}))))
+    backend = ToyBackend(world, machines={"m": 1})
+    events = events_of(
+        backend, numbered(Part(2), Part(2, frozenset({0})), Part(4, frozenset({0, 3})))
+    )
     assert [(event.key, [*event.failures]) for event in of(TaskIsolated, events)] == [
         ("t1", [0]),
         ("t2", [0, 3]),
@@ -426,64 +435,64 @@ def test_a_task_waits_for_nobody_when_workers_have_changed_machines():
     def world(payload, worker):
         if payload == "deadly once" and not died:
             died.append(worker)
-            fleet.at(0.2, change)
+            backend.at(0.2, change)
             return Does(0.1, dies=True)
         return Does(1.0)
 
     def change():
         """Both processes are begun anew, each where the other was."""
-        one, other = fleet.workers
+        one, other = backend.workers
         one.machine, other.machine = other.machine, one.machine
-        fleet.kill(next(worker for worker in fleet.workers if worker not in died))
+        backend.kill(next(worker for worker in backend.workers if worker not in died))
 
-    fleet = ToyFleet(world, machines={"a": 1, "b": 1})
-    with Scheduler(fleet, workers=2, seed=1, twins=False) as pool:
+    backend = ToyBackend(world, machines={"a": 1, "b": 1})
+    with Scheduler(backend, workers=2, seed=1, speculative=False) as pool:
         events = list(pool.run(numbered("deadly once", "x", "y")))
     assert sum(isinstance(event, TaskDone) for event in events) == 3
-    assert fleet.now_s < 30, fleet.now_s
+    assert backend.now_s < 30, backend.now_s
 
 
 def test_a_broken_worker_does_not_eat_its_way_through_the_tasks_before_others_have_finished_one():
-    fleet = ToyFleet(machines={"m": 2})
-    fleet.world = lambda payload, worker: (
-        Does(0.01, ValueError("broken GPU")) if worker is fleet.workers_ever[1] else payload
+    backend = ToyBackend(machines={"m": 2})
+    backend.world = lambda payload, worker: (
+        Does(0.01, ValueError("broken GPU")) if worker is backend.workers_ever[1] else payload
     )
-    events = course(fleet, numbered(*[Does(500.0) for _ in range(8)]))
+    events = events_of(backend, numbered(*[Does(500.0) for _ in range(8)]))
     assert len(of(TaskDone, events)) == 8
     assert len([event for event in of(TaskRetried, events) if event.worker == "worker-1"]) <= 6
 
 
 def test_when_nothing_ever_succeeds_the_run_stops_and_says_why():
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     with pytest.raises(
         PoolError, match=r"nothing succeeds.*CUDA error: no kernel image.*Look at the workers"
     ) as caught:
-        course(
-            fleet,
+        events_of(
+            backend,
             numbered(*[Does(0.1, RuntimeError("CUDA error: no kernel image")) for _ in range(50)]),
         )
     assert isinstance(caught.value.__cause__, RuntimeError)
-    assert fleet.now_s < 15
-    assert not fleet.workers  # all dismissed
+    assert backend.now_s < 15
+    assert not backend.workers  # all dismissed
 
 
 @pytest.mark.parametrize("deadly", [False, True])
 def test_when_nothing_ever_succeeds_no_item_is_isolated(deadly: bool):
-    fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 2})
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 2})
     seen = []
-    with pool_on(fleet) as pool, pytest.raises(PoolError, match="nothing succeeds"):
+    with pool_on(backend) as pool, pytest.raises(PoolError, match="nothing succeeds"):
         seen.extend(
             pool.run(
                 numbered(*[Part(1000, frozenset(range(1000)), deadly=deadly) for _ in range(20)])
             )
         )
-    assert len(fleet.applied) < 120
+    assert len(backend.applied) < 120
 
 
 def test_tasks_of_which_each_has_a_bad_item_are_not_taken_for_broken_workers():
     """As when a run is continued of which only such tasks are left."""
-    fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 2})
-    events = course(fleet, numbered(*[Part(100, frozenset({number})) for number in range(10)]))
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 2})
+    events = events_of(backend, numbered(*[Part(100, frozenset({number})) for number in range(10)]))
     assert {event.key: [*event.failures] for event in of(TaskIsolated, events)} == {
         f"t{n}": [n] for n in range(10)
     }
@@ -491,12 +500,15 @@ def test_tasks_of_which_each_has_a_bad_item_are_not_taken_for_broken_workers():
 
 
 def test_workers_that_break_in_mid_run_stop_it_and_no_item_is_isolated():
-    fleet = ToyFleet(machines={"m": 2})
-    fleet.world = lambda payload, worker: (
-        payload.fate() if fleet.now_s < 30 else Does(0.1, OSError("GPU fell off"))
+    backend = ToyBackend(machines={"m": 2})
+    backend.world = lambda payload, worker: (
+        payload.fate() if backend.now_s < 30 else Does(0.1, OSError("GPU fell off"))
     )
     seen = []
-    with pool_on(fleet) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"):
+    with (
+        pool_on(backend) as pool,
+        pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"),
+    ):
         seen.extend(iter(pool.run(numbered(*[Part(4) for _ in range(400)]))))
     assert of(TaskDone, seen)
     assert not of(TaskIsolated, seen)
@@ -507,8 +519,8 @@ def test_workers_that_break_in_mid_run_stop_it_and_no_item_is_isolated():
 
 def test_storage_that_fails_is_tried_again_alone_and_then_the_run_goes_on():
     bad = Does(0.1, StorageDownError("503"))
-    fleet = ToyFleet(machines={"m": 2})
-    events = course(fleet, numbered(*[Does(1.0)] * 5, bad, *[Does(1.0)] * 30))
+    backend = ToyBackend(machines={"m": 2})
+    events = events_of(backend, numbered(*[Does(1.0)] * 5, bad, *[Does(1.0)] * 30))
     (failed,) = of(TaskFailed, events)
     assert isinstance(failed.error, StorageDownError)
     assert failed.attempts == 3
@@ -517,31 +529,33 @@ def test_storage_that_fails_is_tried_again_alone_and_then_the_run_goes_on():
 
 
 def test_storage_that_fails_for_everything_stops_the_run_with_its_error():
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     with pytest.raises(StorageDownError):
-        course(fleet, numbered(Does(), *[Does(0.1, StorageDownError("403")) for _ in range(30)]))
-    assert sum(isinstance(what.error, StorageDownError) for _, _, what in fleet.applied) <= 5 + 5
+        events_of(
+            backend, numbered(Does(), *[Does(0.1, StorageDownError("403")) for _ in range(30)])
+        )
+    assert sum(isinstance(what.error, StorageDownError) for _, _, what in backend.applied) <= 5 + 5
 
 
 def test_storage_never_isolates():
     def world(payload, worker):
         return Does(0.1, StorageDownError("denied")) if payload.poison else Does(0.3)
 
-    fleet = ToyFleet(world, machines={"m": 2})
-    events = course(fleet, numbered(*[Part(4)] * 20, Part(4, frozenset({1})), *[Part(4)] * 40))
+    backend = ToyBackend(world, machines={"m": 2})
+    events = events_of(backend, numbered(*[Part(4)] * 20, Part(4, frozenset({1})), *[Part(4)] * 40))
     assert [event.key for event in of(TaskFailed, events)] == ["t20"]
     assert not of(TaskIsolated, events)
-    assert not any(what.end for _, _, what in fleet.applied)
+    assert not any(what.end for _, _, what in backend.applied)
 
 
 def test_an_error_that_stops_the_run_stops_it_at_once():
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     with pytest.raises(BadInputError):
-        course(
-            fleet, numbered(*[Does(1.0)] * 3, Does(1.0, BadInputError("REF")), *[Does(1.0)] * 100)
+        events_of(
+            backend, numbered(*[Does(1.0)] * 3, Does(1.0, BadInputError("REF")), *[Does(1.0)] * 100)
         )
-    assert fleet.now_s < 10
-    assert not fleet.workers
+    assert backend.now_s < 10
+    assert not backend.workers
 
 
 # The tail.
@@ -549,29 +563,28 @@ def test_an_error_that_stops_the_run_stops_it_at_once():
 
 def test_a_straggler_is_run_twice_and_the_first_to_end_wins():
     slow = Does(5000.0)
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     first = []
-    fleet.world = lambda payload, worker: (
+    backend.world = lambda payload, worker: (
         Does(10.0) if payload is slow and (first or first.append(worker)) else payload
     )
-    events = course(fleet, numbered(*[Does(10.0) for _ in range(9)], slow))
-    fleet.world = None
-    assert len(attempts(fleet, slow)) == 2
+    events = events_of(backend, numbered(*[Does(10.0) for _ in range(9)], slow))
+    assert len(attempts(backend, slow)) == 2
     assert ends(events) == Counter(f"t{number}" for number in range(10))
-    assert fleet.now_s < 120
+    assert backend.now_s < 120
 
 
 def test_without_a_finished_task_to_compare_with_nothing_is_run_twice():
     slow = Does(5000.0)
-    fleet = ToyFleet(machines={"m": 2})
-    course(fleet, numbered(slow))
-    assert len(attempts(fleet, slow)) == 1
+    backend = ToyBackend(machines={"m": 2})
+    events_of(backend, numbered(slow))
+    assert len(attempts(backend, slow)) == 1
 
 
 @pytest.mark.parametrize("dies", [False, True])
 def test_a_second_copy_that_fails_does_not_count(dies: bool):
     slow = Does(200.0)
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     first = []
 
     def world(payload, worker):
@@ -579,18 +592,18 @@ def test_a_second_copy_that_fails_does_not_count(dies: bool):
             if payload is slow:
                 first.append(worker)
             return payload
-        return Does(1.0, None if dies else ValueError("twin"), dies=dies)
+        return Does(1.0, None if dies else ValueError("copy"), dies=dies)
 
-    fleet.world = world
-    events = course(fleet, numbered(*[Does(10.0) for _ in range(5)], slow))
+    backend.world = world
+    events = events_of(backend, numbered(*[Does(10.0) for _ in range(5)], slow))
     assert len(of(TaskDone, events)) == 6
     assert not of(TaskRetried, events)
-    assert len(attempts(fleet, slow)) > 1
+    assert len(attempts(backend, slow)) > 1
 
 
 def test_when_both_copies_fail_one_failure_counts_and_nothing_is_lost():
     slow = Does(100.0)
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     tries = []
 
     def world(payload, worker):
@@ -599,67 +612,67 @@ def test_when_both_copies_fail_one_failure_counts_and_nothing_is_lost():
         tries.append(worker)
         return Does(100.0, ValueError("odd")) if len(tries) <= 2 else Does(5.0)
 
-    fleet.world = world
-    events = course(fleet, numbered(*[Does(10.0) for _ in range(5)], slow))
+    backend.world = world
+    events = events_of(backend, numbered(*[Does(10.0) for _ in range(5)], slow))
     assert [event.counted for event in of(TaskRetried, events)] == [True]
     assert ends(events) == Counter(f"t{number}" for number in range(6))
 
 
 def test_tasks_behind_a_worker_that_hangs_are_done_by_others():
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
     hung = []
 
     def world(payload, worker):
-        if fleet.now_s > 20 and (not hung or worker in hung):
+        if backend.now_s > 20 and (not hung or worker in hung):
             hung.append(worker)
             return Does(NEVER)
         return payload
 
-    fleet.world = world
-    events = course(fleet, numbered(*[Does(10.0) for _ in range(20)]))
+    backend.world = world
+    events = events_of(backend, numbered(*[Does(10.0) for _ in range(20)]))
     assert ends(events) == Counter(f"t{number}" for number in range(20))
-    assert fleet.now_s < 500
+    assert backend.now_s < 500
 
 
-def test_twins_can_be_forbidden():
+def test_speculative_copies_can_be_forbidden():
     slow = Does(300.0)
-    fleet = ToyFleet(machines={"m": 2})
-    course(fleet, numbered(*[Does(10.0) for _ in range(5)], slow), twins=False)
-    assert len(attempts(fleet, slow)) == 1
+    backend = ToyBackend(machines={"m": 2})
+    events_of(backend, numbered(*[Does(10.0) for _ in range(5)], slow), speculative=False)
+    assert len(attempts(backend, slow)) == 1
 
 
 # Machines that come and go.
 
 
-def test_workers_are_hired_on_machines_that_join():
-    fleet = ToyFleet(machines={"a": 1})
-    fleet.at(30.0, lambda: fleet.join("b", 3))
-    events = course(fleet, numbered(*[Does(5.0)] * 60))
-    assert {event.node for event in of(WorkerReady, events)} == {"a", "b"}
+def test_workers_are_started_on_machines_that_join():
+    backend = ToyBackend(machines={"a": 1})
+    backend.at(30.0, lambda: backend.join("b", 3))
+    events = events_of(backend, numbered(*[Does(5.0)] * 60))
+    assert {event.node.hostname for event in of(WorkerReady, events)} == {"a", "b"}
     assert len({event.worker for event in of(WorkerReady, events)}) == 4
-    assert fleet.now_s < 150
+    assert backend.now_s < 150
 
 
 def test_a_number_of_workers_is_kept_to_and_those_without_a_place_wait_for_one():
-    fleet = ToyFleet(machines={"a": 1})
-    fleet.at(30.0, lambda: fleet.join("b", 3))
-    events = course(fleet, numbered(*[Does(5.0)] * 60), workers=3)
+    backend = ToyBackend(machines={"a": 1})
+    backend.at(30.0, lambda: backend.join("b", 3))
+    events = events_of(backend, numbered(*[Does(5.0)] * 60), workers=3)
     assert len({event.worker for event in of(WorkerReady, events)}) == 3
     assert not of(PoolNotice, events)
 
 
 def test_machines_that_leave_are_not_missed():
-    fleet = ToyFleet(machines={"a": 2, "b": 2})
-    fleet.at(20.0, lambda: fleet.lose("b"))
-    events = course(fleet, numbered(*[Does(5.0)] * 40))
+    backend = ToyBackend(machines={"a": 2, "b": 2})
+    backend.at(20.0, lambda: backend.lose("b"))
+    events = events_of(backend, numbered(*[Does(5.0)] * 40))
     assert len(of(TaskDone, events)) == 40
     assert all(not event.counted for event in of(TaskRetried, events))
 
 
 def test_a_pool_without_a_place_says_so_every_minute_and_begins_when_there_is_one():
-    fleet = ToyFleet(machines={})
-    fleet.at(200.0, lambda: fleet.join("late", 1))
-    events = [*timed(fleet, numbered(Does(1.0)))]
+    backend = ToyBackend(machines={})
+    backend.at(200.0, lambda: backend.join("late", 1))
+    events = [*timed_events(backend, numbered(Does(1.0)))]
     notices = [(at_s, event) for at_s, event in events if isinstance(event, PoolNotice)]
     assert [round(at_s, -1) for at_s, _ in notices] == [60, 120, 180]
     assert "no worker for 60 s: each asks for a place; the machines have 0" in notices[0][1].text
@@ -667,13 +680,13 @@ def test_a_pool_without_a_place_says_so_every_minute_and_begins_when_there_is_on
 
 
 def test_a_frozen_worker_is_asked_then_replaced_and_what_it_says_later_is_not_heard():
-    fleet = ToyFleet(machines={"m": 2})
+    backend = ToyBackend(machines={"m": 2})
 
     def freeze():
-        fleet.workers[0].frozen = True
+        backend.workers[0].frozen = True
 
-    fleet.at(12.0, freeze)
-    events = course(fleet, numbered(*[Does(10.0) for _ in range(200)]))
+    backend.at(12.0, freeze)
+    events = events_of(backend, numbered(*[Does(10.0) for _ in range(200)]))
     assert ends(events) == Counter(f"t{number}" for number in range(200))
     (lost,) = of(WorkerLost, events)
     assert "does not answer" in lost.reason
@@ -681,15 +694,15 @@ def test_a_frozen_worker_is_asked_then_replaced_and_what_it_says_later_is_not_he
 
 
 def test_a_worker_that_freezes_and_wakes_in_time_is_kept():
-    fleet = ToyFleet(machines={"m": 1})
+    backend = ToyBackend(machines={"m": 1})
 
     def freeze():
-        worker = fleet.workers[0]
+        worker = backend.workers[0]
         worker.frozen = True
-        fleet.at(100.0, lambda: fleet.wake(worker))
+        backend.at(100.0, lambda: backend.wake(worker))
 
-    fleet.at(12.0, freeze)
-    events = course(fleet, numbered(*[Does(10.0) for _ in range(20)]))
+    backend.at(12.0, freeze)
+    events = events_of(backend, numbered(*[Does(10.0) for _ in range(20)]))
     assert len(of(TaskDone, events)) == 20
     assert not of(WorkerLost, events)
 
@@ -698,59 +711,59 @@ def test_a_worker_that_freezes_and_wakes_in_time_is_kept():
 
 
 def test_an_error_in_the_set_up_of_the_first_worker_ends_the_run_as_it_is():
-    fleet = ToyFleet(machines={"m": 2})
-    fleet.setup_error = lambda worker: BadInputError("no such weights")
+    backend = ToyBackend(machines={"m": 2})
+    backend.setup_error = lambda worker: BadInputError("no such weights")
     with pytest.raises(BadInputError):
-        course(fleet, numbered(Does()))
+        events_of(backend, numbered(Does()))
 
 
 def test_storage_that_fails_in_a_set_up_is_tried_again():
-    fleet = ToyFleet(machines={"m": 1})
+    backend = ToyBackend(machines={"m": 1})
     failures = [StorageDownError("503"), StorageDownError("503")]
-    fleet.setup_error = lambda worker: failures.pop() if failures else None
-    assert len(of(TaskDone, course(fleet, numbered(Does())))) == 1
-    fleet = ToyFleet(machines={"m": 1})
-    fleet.setup_error = lambda worker: StorageDownError("503")
+    backend.setup_error = lambda worker: failures.pop() if failures else None
+    assert len(of(TaskDone, events_of(backend, numbered(Does())))) == 1
+    backend = ToyBackend(machines={"m": 1})
+    backend.setup_error = lambda worker: StorageDownError("503")
     with pytest.raises(StorageDownError):
-        course(fleet, numbered(Does()))
+        events_of(backend, numbered(Does()))
 
 
 def test_workers_that_die_in_their_set_up_end_the_run_when_no_other_is_there():
-    fleet = ToyFleet(machines={"m": 1})
-    fleet.setup_error = lambda worker: "dies"
+    backend = ToyBackend(machines={"m": 1})
+    backend.setup_error = lambda worker: "dies"
     with pytest.raises(
         PoolError, match=r"worker-0 died 3 times while it was set up.*out of memory"
     ):
-        course(fleet, numbered(Does()))
+        events_of(backend, numbered(Does()))
 
 
 @pytest.mark.parametrize(("deaths", "enough"), [(9, False), (10, True)])
 def test_a_lone_worker_that_was_there_before_may_die_nine_times_while_it_is_set_up_again(
     deaths: int, enough: bool
 ):
-    fleet = ToyFleet(machines={"m": 1})
-    fleet.at(8.0, lambda: fleet.kill(fleet.workers[0]))
+    backend = ToyBackend(machines={"m": 1})
+    backend.at(8.0, lambda: backend.kill(backend.workers[0]))
     left = [deaths]
 
     def error(worker):
-        if fleet.now_s < 8 or not left[0]:
+        if backend.now_s < 8 or not left[0]:
             return None
         left[0] -= 1
         return "dies"
 
-    fleet.setup_error = error
+    backend.setup_error = error
     if enough:
         with pytest.raises(PoolError, match=r"worker-0 died 10 times while it was set up"):
-            course(fleet, numbered(*[Does(5.0)] * 3))
+            events_of(backend, numbered(*[Does(5.0)] * 3))
     else:
-        assert len(of(TaskDone, course(fleet, numbered(*[Does(5.0)] * 3)))) == 3
+        assert len(of(TaskDone, events_of(backend, numbered(*[Does(5.0)] * 3)))) == 3
 
 
 @pytest.mark.parametrize("error", ["dies", OSError("CUDA driver too old")])
 def test_one_machine_on_which_no_worker_can_be_set_up_does_not_stop_the_others(error):
-    fleet = ToyFleet(machines={"good": 1, "bad": 1})
-    fleet.setup_error = lambda worker: error if worker.machine == "bad" else None
-    events = course(fleet, numbered(*[Does(5.0)] * 30))
+    backend = ToyBackend(machines={"good": 1, "bad": 1})
+    backend.setup_error = lambda worker: error if worker.machine == "bad" else None
+    events = events_of(backend, numbered(*[Does(5.0)] * 30))
     assert len(of(TaskDone, events)) == 30
     assert any("cannot be set up on bad" in event.text for event in of(PoolNotice, events))
 
@@ -759,36 +772,36 @@ def test_one_machine_on_which_no_worker_can_be_set_up_does_not_stop_the_others(e
 
 
 def test_an_interrupted_run_reports_what_is_being_stored_and_begins_nothing():
-    fleet = ToyFleet(machines={"m": 1})
-    fleet.drain_s = 4.0
+    backend = ToyBackend(machines={"m": 1})
+    backend.drain_s = 4.0
     done, asked = [], 0
-    with pool_on(fleet) as pool:
+    with pool_on(backend) as pool:
         for event in pool.run(numbered(*[Does(2.0, storing_s=3.0) for _ in range(30)])):
             if isinstance(event, TaskDone):
                 done.append(event.key)
                 if len(done) == 3:
                     pool.interrupt()
-                    asked, interrupted_s = len(fleet.applied), fleet.now_s
+                    asked, interrupted_s = len(backend.applied), backend.now_s
         assert done == ["t0", "t1", "t2", "t3"]
-        assert len(fleet.applied) == asked
-        assert fleet.now_s - interrupted_s <= 6
-        assert not fleet.workers
+        assert len(backend.applied) == asked
+        assert backend.now_s - interrupted_s <= 6
+        assert not backend.workers
 
 
 def test_an_interrupted_run_waits_half_a_minute_at_most():
-    fleet = ToyFleet(machines={"m": 1})
-    fleet.drain_s = 1000.0
-    with pool_on(fleet) as pool:
+    backend = ToyBackend(machines={"m": 1})
+    backend.drain_s = 1000.0
+    with pool_on(backend) as pool:
         for event in pool.run(numbered(*[Does(2.0) for _ in range(30)])):
             if isinstance(event, TaskDone):
                 pool.interrupt()
-                interrupted_s = fleet.now_s
-    assert fleet.now_s - interrupted_s <= 32
+                interrupted_s = backend.now_s
+    assert backend.now_s - interrupted_s <= 32
 
 
 def test_a_run_left_early_leaves_no_worker_and_the_next_knows_nothing_of_it():
-    fleet = ToyFleet(lambda payload, worker: payload.fate(), machines={"m": 2})
-    with pool_on(fleet) as pool:
+    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 2})
+    with pool_on(backend) as pool:
         for event in pool.run(numbered(*[Part(8)] * 3, Part(8, frozenset({1, 5})), *[Part(8)] * 3)):
             if isinstance(event, TaskRetried):
                 break
@@ -819,31 +832,31 @@ DEEDS = st.lists(
 )  # fmt: skip
 
 
-def strike(fleet: ToyFleet, kind: str, number: int) -> None:
+def strike(backend: ToyBackend, kind: str, number: int) -> None:
     """Let something befall one of the workers or machines there are."""
-    up = [worker for worker in fleet.workers if worker.up]
+    up = [worker for worker in backend.workers if worker.up]
     worker = up[number % len(up)] if up else None
     if kind == "join":
-        fleet.join(f"joined at {fleet.now_s}, {number}", 1)
-    elif kind == "lose" and len(fleet.machines) > 1:
-        fleet.lose([*fleet.machines][number % len(fleet.machines)])
+        backend.join(f"joined at {backend.now_s}, {number}", 1)
+    elif kind == "lose" and len(backend.machines) > 1:
+        backend.lose([*backend.machines][number % len(backend.machines)])
     elif worker is not None and kind == "kill":
-        fleet.kill(worker)
+        backend.kill(worker)
     elif worker is not None and kind.startswith("freeze"):
         worker.frozen = True
         if kind == "freeze and wake":
-            fleet.at(30.0, worker.still_alive(lambda: fleet.wake(worker)))
+            backend.at(30.0, worker.still_alive(lambda: backend.wake(worker)))
 
 
 def what(payload, worker) -> Does:
     return payload.fate() if isinstance(payload, Part) else payload
 
 
-def is_due(error: PoolError, fleet: ToyFleet, events: list[Event], deeds: list) -> bool:
+def is_due(error: PoolError, backend: ToyBackend, events: list[Event], deeds: list) -> bool:
     """Whether a run may end with this: set-ups died again and again, or all that was tried failed."""
     if died := re.match(r"(worker-\d+) died (\d+) times while it was set up", str(error)):
         enough = 10 if of(WorkerReady, events) else 3
-        return enough <= int(died[2]) <= fleet.setup_deaths[died[1]]
+        return enough <= int(died[2]) <= backend.setup_deaths[died[1]]
     hopeless = [
         deed for deed in deeds if isinstance(deed, Part) and deed.poison >= {*range(deed.items)}
     ]
@@ -854,20 +867,21 @@ def is_due(error: PoolError, fleet: ToyFleet, events: list[Event], deeds: list) 
 @given(DEEDS, FAULTS, st.sampled_from([None, 1, 3]))
 def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
     """Sound tasks are done, each item that is at fault is left out, and nothing is left at work."""
-    fleet = ToyFleet(what, machines={"m": 3})
+    backend = ToyBackend(what, machines={"m": 3})
     for at_s, kind, number in faults:
-        fleet.at(at_s, partial(strike, fleet, kind, number))
+        backend.at(at_s, partial(strike, backend, kind, number))
     sound = [Task("first", Does(0.5))]  # so that something has succeeded
     events = []
     try:
         events.extend(
-            event for _, event in timed(fleet, [*sound, *numbered(*deeds)], workers=workers)
+            event
+            for _, event in timed_events(backend, [*sound, *numbered(*deeds)], workers=workers)
         )
     except PoolError as error:
-        if not is_due(error, fleet, events, deeds):
+        if not is_due(error, backend, events, deeds):
             raise
         assert max(ends(events).values(), default=1) == 1
-        assert not fleet.workers
+        assert not backend.workers
         return
     assert ends(events) == Counter(["first", *(f"t{number}" for number in range(len(deeds)))])
     done = {event.key: event.result[1] for event in of(TaskDone, events)}
@@ -880,4 +894,4 @@ def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
             assert bad or key in done or killed >= 3
         elif key in done:
             assert set(done[key].left_out) >= deed.poison & set(range(deed.items))
-    assert not fleet.workers
+    assert not backend.workers

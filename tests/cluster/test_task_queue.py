@@ -4,86 +4,85 @@ import itertools
 
 import pytest
 
-from cluster.failure_policy import Records
 from cluster.pool import MAX_ATTEMPTS, Task
-from cluster.task_queue import MAX_UNCOUNTED, Backlog, Errand
+from cluster.task_queue import MAX_UNCOUNTED, ExponentialBackoff, TaskAttempt, TaskQueue
 
 
 def tasks(count: int) -> list[Task]:
     return [Task(f"task {number}", number) for number in range(count)]
 
 
-def errand(key: str, **fields) -> Errand:
-    return Errand(Task(key, key), key, **fields)
+def attempt(key: str, **fields) -> TaskAttempt:
+    return TaskAttempt(Task(key, key), key, **fields)
 
 
-def drained(backlog: Backlog) -> list[str]:
+def drained(queue: TaskQueue) -> list[str]:
     found = []
-    while (each := backlog.take(lambda each: True)) is not None:
+    while (each := queue.take(lambda each: True)) is not None:
         found.append(each.key)
     return found
 
 
 def test_tasks_come_in_their_order_each_once():
-    assert drained(Backlog(tasks(5))) == [f"task {number}" for number in range(5)]
+    assert drained(TaskQueue(tasks(5))) == [f"task {number}" for number in range(5)]
 
 
 def test_no_more_is_read_than_asked_for():
     numbers = itertools.count()
-    backlog = Backlog(Task(str(number), number) for number in numbers)
-    assert backlog.look_ahead(3) == 3
-    assert backlog.look_ahead(2) == 2
-    assert not backlog.is_empty
+    queue = TaskQueue(Task(str(number), number) for number in numbers)
+    assert queue.look_ahead(3) == 3
+    assert queue.look_ahead(2) == 2
+    assert not queue.is_empty
     assert next(numbers) == 3
-    assert backlog.waiting == 3
+    assert queue.waiting == 3
 
 
-def test_what_was_given_back_comes_first_then_what_has_rested_then_the_rest():
-    backlog = Backlog(tasks(2))
-    backlog.put(errand("rested"))
-    backlog.put(errand("rested later"))
-    backlog.put_first(errand("given back"))
-    assert drained(backlog) == ["given back", "rested", "rested later", "task 0", "task 1"]
+def test_what_was_given_back_comes_first_then_what_was_paused_then_new_tasks():
+    queue = TaskQueue(tasks(2))
+    queue.put(attempt("paused"))
+    queue.put(attempt("paused later"))
+    queue.put_first(attempt("given back"))
+    assert drained(queue) == ["given back", "paused", "paused later", "task 0", "task 1"]
 
 
 def test_pauses_end_in_the_order_of_their_ends():
-    backlog = Backlog([])
+    queue = TaskQueue([])
     for until_s in (30.0, 10.0, 20.0):
-        backlog.pause(errand(str(until_s)), until_s)
-    assert not backlog.is_empty
-    assert backlog.look_ahead(1) == 0
-    assert backlog.next_rest_ends_s() == 10
-    assert [each.key for each in backlog.rested(20)] == ["10.0", "20.0"]
-    assert backlog.rested(29.9) == []
-    assert [each.key for each in backlog.rested(30)] == ["30.0"]
-    assert backlog.next_rest_ends_s() is None
-    assert backlog.is_empty
+        queue.pause(attempt(str(until_s)), until_s)
+    assert not queue.is_empty
+    assert queue.look_ahead(1) == 0
+    assert queue.next_pause_ends_s() == 10
+    assert [each.key for each in queue.take_resumable(20)] == ["10.0", "20.0"]
+    assert queue.take_resumable(29.9) == []
+    assert [each.key for each in queue.take_resumable(30)] == ["30.0"]
+    assert queue.next_pause_ends_s() is None
+    assert queue.is_empty
 
 
-def test_a_solitary_errand_waits_until_nothing_else_does():
-    backlog = Backlog(tasks(1))
-    backlog.put(errand("solitary", uncounted=MAX_UNCOUNTED))
-    backlog.pause(errand("pausing"), 5)
-    assert backlog.take_solitary() is None
-    assert drained(backlog) == ["task 0"]
-    assert backlog.take_solitary() is None
-    backlog.rested(5)
-    assert not backlog.is_empty
-    assert backlog.take_solitary().key == "solitary"
-    assert backlog.is_empty
+def test_an_exclusive_attempt_waits_until_nothing_else_does():
+    queue = TaskQueue(tasks(1))
+    queue.put(attempt("exclusive", uncounted=MAX_UNCOUNTED))
+    queue.pause(attempt("pausing"), 5)
+    assert queue.take_exclusive() is None
+    assert drained(queue) == ["task 0"]
+    assert queue.take_exclusive() is None
+    queue.take_resumable(5)
+    assert not queue.is_empty
+    assert queue.take_exclusive().key == "exclusive"
+    assert queue.is_empty
 
 
 def test_a_forgotten_task_is_nowhere():
-    backlog = Backlog(tasks(1))
+    queue = TaskQueue(tasks(1))
     for key in ("bad", "good"):
-        backlog.put(errand(key, probe=range(2)))
-        backlog.put(errand(key, uncounted=MAX_UNCOUNTED))
-        backlog.pause(errand(key), 1)
-    backlog.forget("bad")
-    assert backlog.waiting == 3
-    assert [each.key for each in backlog.rested(1)] == ["good"]
-    assert drained(backlog) == ["good", "task 0"]
-    assert backlog.take_solitary().key == "good"
+        queue.put(attempt(key, probed=range(2)))
+        queue.put(attempt(key, uncounted=MAX_UNCOUNTED))
+        queue.pause(attempt(key), 1)
+    queue.forget("bad")
+    assert queue.waiting == 3
+    assert [each.key for each in queue.take_resumable(1)] == ["good"]
+    assert drained(queue) == ["good", "task 0"]
+    assert queue.take_exclusive().key == "good"
 
 
 @pytest.mark.parametrize(
@@ -91,46 +90,21 @@ def test_a_forgotten_task_is_nowhere():
     [(None, MAX_ATTEMPTS), (range(4, 9), 1), (range(4, 5), 2)],
     ids=["whole", "part", "item"],
 )
-def test_so_often_an_errand_may_fail(probe, allowed):
+def test_so_often_an_attempt_may_fail(probe, allowed):
     for counted in range(allowed + 1):
-        assert errand("it", probe=probe, counted=counted, uncounted=5, storage=2).is_spent is (
+        assert attempt("it", probed=probe, counted=counted, uncounted=5, storage=2).is_spent is (
             counted >= allowed
         )
 
 
 def test_after_any_failure_it_is_alone_on_its_worker():
-    assert not errand("new").alone_on_worker
+    assert not attempt("new").exclusive_on_worker
     for kind in ("counted", "uncounted", "storage"):
-        assert errand("failed", **{kind: 1}).alone_on_worker
+        assert attempt("failed", **{kind: 1}).exclusive_on_worker
 
 
-def failed_at(records: Records, *keys: str) -> list[Errand]:
-    """A worker fails at one task after another, each counted, one a second."""
-    errands = [errand(key, counted=1) for key in keys]
-    for at_s, each in enumerate(errands):
-        records.failed("odd", each, float(at_s))
-    return errands
-
-
-def test_failures_at_three_tasks_do_not_count_when_another_worker_has_success_meanwhile():
-    records = Records()
-    errands = failed_at(records, "a", "b", "c")
-    assert records.take_faulty() == []
-    records.succeeded("sound", 2.5)
-    assert records.take_faulty() == ["odd"]
-    assert records.take_faulty() == []
-    assert [each.counted for each in errands] == [0, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("keys", "success"),
-    [(("a", "b", "b"), ("sound", 2.5)), (("a", "b", "c"), ("odd", 2.5)), (("a", "b", "c"), None)],
-    ids=["two tasks", "its own success", "nobody has success"],
-)
-def test_failures_count_otherwise(keys, success):
-    records = Records()
-    errands = failed_at(records, *keys)
-    if success:
-        records.succeeded(*success)
-    assert records.take_faulty() == []
-    assert [each.counted for each in errands] == [1, 1, 1]
+def test_pauses_double_up_to_a_minute_and_vary_by_half():
+    backoff = ExponentialBackoff(seed=1)
+    for failures, longest_s in ((0, 1.0), (1, 2.0), (5, 32.0), (6, 60.0), (10_000, 60.0)):
+        pauses_s = [backoff.seconds(failures) for _ in range(100)]
+        assert longest_s / 2 <= min(pauses_s) < max(pauses_s) <= longest_s

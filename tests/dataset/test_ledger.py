@@ -2,25 +2,25 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from enformer_core.analyses.variant_effects import ShardScorer
 from enformer_core.dataset.codec import from_parquet
-from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.digests import content_digest
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY, chrom_of_key, receipt_key, table_key
-from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
 from enformer_core.dataset.progress import run_progress
-from enformer_core.dataset.run import Run, read_run
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.run import read_run
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from tests.dataset.test_plan import CONTIGS, table
+from tests.support.plans import make_draft
+from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
 
 ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
     ("chr1", 3, "A", "G"),
@@ -56,34 +56,26 @@ def store(tmp_path):
 
 @pytest.fixture
 def run(store):
-    plan = make_plan(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    identity = {
-        "kind": "variants",
-        "model": {"name": "toy"},
-        "conventions": {"statistics": ["sad", "d1"]},
-        "tracks": {"count": 3},
-        "seed": 1,
-    }
-    contents = plan_to_parquet(plan)
-    digests = [sha256(content) for content in contents]
-    counts = {"parts": 1, "sha256": digests, "shards": len(plan.shards), "alleles": len(ROWS)}
-    run = Run(identity, {}, counts, "only a test")
+    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
+    run = toy_run(
+        toy_identity(statistics=("sad", "d1")),
+        sha256=draft.sha256,
+        shards=len(draft.shards),
+        by_status=draft.by_status,
+    )
     run.claim(store)
-    write_plan(store, contents)
-    return run, plan
+    return run, draft.put(store)
 
 
 def shard_scorer(store, run, scorer=None):
-    return ShardScorer(
-        scorer or CountingScorer(), Ledger(store, run.digest, run.notice), CONVENTIONS, TRACKS, 2
-    )
+    return scoring_worker(scorer or CountingScorer(), toy_ledger(store, run), CONVENTIONS, TRACKS)
 
 
 def score_all(store, run, plan):
     scorer = shard_scorer(store, run)
     for shard in plan.shards:
-        scorer(ShardWork(shard))
-    return Ledger(store, run.digest, run.notice).finish(plan)
+        scorer(ShardTask(shard))
+    return toy_ledger(store, run).finish(plan)
 
 
 def tables(store, kind):
@@ -92,13 +84,13 @@ def tables(store, kind):
 
 def test_a_finished_run_has_each_allele_once_and_verifies(store, run):
     manifest = score_all(store, *run)
-    assert manifest["rows"] == len(ROWS)
-    assert manifest["by_status"] == {"malformed": 1, "ok": 9}
-    verdict = verify_run(store, run[0])
+    assert manifest.rows == len(ROWS)
+    assert manifest.by_status == {"malformed": 1, "ok": 9}
+    verdict = verify_run(toy_ledger(store, run[0]))
     assert verdict.problems == ()
     assert verdict.complete
     assert verdict.rows == len(ROWS)
-    progress = run_progress(store, run[0])
+    progress = run_progress(toy_ledger(store, run[0]))
     assert (progress.shards_done, progress.rows_done, progress.finished) == (
         len(run[1].shards),
         len(ROWS),
@@ -128,7 +120,7 @@ def test_rows_carry_the_scores_of_their_allele(store, run):
 def test_duplicates_are_scored_once_and_answered_twice(store, run):
     scorer = CountingScorer()
     for shard in run[1].shards:
-        shard_scorer(store, run[0], scorer)(ShardWork(shard))
+        shard_scorer(store, run[0], scorer)(ShardTask(shard))
     assert len(scorer.scored) == 8
     twice = [
         row
@@ -163,7 +155,7 @@ def test_effects_are_the_strongest_tracks_with_ties_by_index(store, run):
 def test_scores_that_are_not_finite_fail_with_a_reason(store, run):
     scorer = CountingScorer()
     scorer.offset = np.array([0, np.nan, 0])
-    committed = shard_scorer(store, run[0], scorer)(ShardWork(run[1].shards[0]))
+    committed = shard_scorer(store, run[0], scorer)(ShardTask(run[1].shards[0]))
     assert committed.by_status == {"failed": committed.rows}
     row = tables(store, "scores")[0].to_pylist()[0]
     assert row["sad"] is None
@@ -173,29 +165,29 @@ def test_scores_that_are_not_finite_fail_with_a_reason(store, run):
 
 def test_a_twin_that_comes_second_takes_the_first_ones_scores(store, run):
     shard = run[1].shards[0]
-    shard_scorer(store, run[0])(ShardWork(shard))
+    shard_scorer(store, run[0])(ShardTask(shard))
     first = json.loads(store.get(receipt_key(shard.number)))
     (store.root / receipt_key(shard.number)).unlink()
     (store.root / table_key("effects", shard.chrom, shard.number)).unlink()
-    committed = shard_scorer(store, run[0], CountingScorer(offset=1e-3))(ShardWork(shard))
+    committed = shard_scorer(store, run[0], CountingScorer(offset=1e-3))(ShardTask(shard))
     assert committed.found == 1  # the scores
     second = json.loads(store.get(receipt_key(shard.number)))
-    assert second["scores"] == first["scores"]
-    assert second["effects"] == first["effects"]
+    assert second["tables"]["scores"] == first["tables"]["scores"]
+    assert second["tables"]["effects"] == first["tables"]["effects"]
 
 
 def test_an_object_of_another_run_stops_the_commit(store, run):
     shard = run[1].shards[0]
-    shard_scorer(store, run[0])(ShardWork(shard))
-    other = Run({**run[0].identity, "seed": 2}, {}, run[0].plan, None)
+    shard_scorer(store, run[0])(ShardTask(shard))
+    other = replace(run[0], identity={**run[0].identity, "seed": 2}, notice=None)
     with pytest.raises(DatasetError, match=f"belongs to run {run[0].digest}"):
-        shard_scorer(store, other)(ShardWork(shard))
+        shard_scorer(store, other)(ShardTask(shard))
 
 
 def test_finishing_needs_every_receipt(store, run):
-    shard_scorer(store, run[0])(ShardWork(run[1].shards[0]))
+    shard_scorer(store, run[0])(ShardTask(run[1].shards[0]))
     with pytest.raises(DatasetError, match=r"shards have no receipt, the first \[1, "):
-        Ledger(store, run[0].digest).finish(run[1])
+        toy_ledger(store, run[0]).finish(run[1])
     assert store.get(MANIFEST_KEY) is None
 
 
@@ -203,6 +195,10 @@ def _flip_a_byte(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+def _without_objects(path):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"objects": []}))
 
 
 def _swap_two_files(path):
@@ -221,7 +217,7 @@ def _swap_two_files(path):
         ("effects/chrom=chr1/*", _flip_a_byte, "sha256 is"),
         ("plan/*", _flip_a_byte, "damaged|differ|does not hold|sha256|planned"),
         ("commits/*", lambda path: path.write_text("{"), "damaged"),
-        ("manifest.json", lambda path: path.write_text('{"objects": []}'), "lists other objects"),
+        ("manifest.json", _without_objects, "lists other objects"),
         (
             "scores/chrom=chr1/*",
             lambda path: path.with_name("extra.parquet").write_bytes(b"x"),
@@ -232,27 +228,28 @@ def _swap_two_files(path):
 def test_any_damage_is_found_and_named(store, run, place, harm, found):
     score_all(store, *run)
     harm(min(store.root.glob(place)))
-    problems = verify_run(store, run[0]).problems
+    problems = verify_run(toy_ledger(store, run[0])).problems
     assert problems
     assert re.search(found, "\n".join(problems))
 
 
 def test_a_missing_receipt_makes_a_run_incomplete_not_damaged(store, run):
-    for shard in run[1].shards[:2]:
-        shard_scorer(store, run[0])(ShardWork(shard))
-    verdict = verify_run(store, run[0])
+    for shard in list(run[1].shards)[:2]:
+        shard_scorer(store, run[0])(ShardTask(shard))
+    verdict = verify_run(toy_ledger(store, run[0]))
     assert verdict.problems == ()
     assert not verdict.complete
     assert verdict.missing_shards == len(run[1].shards) - 2
 
 
 def test_another_identity_is_refused_and_the_fields_are_named(store, run):
-    other = Run({**run[0].identity, "seed": 2, "tracks": {"count": 4}}, {}, run[0].plan, None)
+    tracks = {**run[0].identity["tracks"], "count": 4}
+    other = replace(run[0], identity={**run[0].identity, "seed": 2, "tracks": tracks})
     with pytest.raises(
         InputError, match=r"(?s)seed: there 1, now 2.*tracks\.count: there 3, now 4"
     ):
         other.claim(store)
-    Run(run[0].identity, {"workers": 7}, run[0].plan, None).claim(store)  # no identity
+    replace(run[0], configuration={"workers": 7}).claim(store)  # no part of the identity
 
 
 def test_a_changed_run_json_is_noticed(store, run):

@@ -39,7 +39,7 @@ from enformer_core.dataset.plan_builder import gather
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.run_types import VARIANTS
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
@@ -49,7 +49,7 @@ from enformer_core.storage.s3_connection import RequestCounts
 from enformer_core.variants.table import PLACED_SCHEMA
 
 ROWS = 10
-"""Alleles of a shard."""
+"""Alleles of each shard that is planned."""
 
 CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
 
@@ -104,14 +104,14 @@ class Service:
 
     def get_object(self, *, Bucket, Key):
         with self._answering():
-            found = self.objects.get(Key)
-            if found is None:
+            stored = self.objects.get(Key)
+            if stored is None:
                 raise _refused(404, "NoSuchKey")
-            body = _Body(found.content)
+            body = _Body(stored.content)
             return {
                 "ETag": "1",
-                "ContentLength": len(found.content),
-                "Metadata": found.metadata,
+                "ContentLength": len(stored.content),
+                "Metadata": stored.metadata,
                 "Body": body,
             }
 
@@ -126,13 +126,13 @@ class Service:
             after = ContinuationToken or StartAfter
             names = self._names()
             first = bisect_right(names, after) if after else bisect_left(names, Prefix)
-            found = list(
+            names_from_here = list(
                 takewhile(lambda name: name.startswith(Prefix), names[first : first + MaxKeys + 1])
             )
-            page = found[:MaxKeys]
+            page = names_from_here[:MaxKeys]
             more = (
                 {"IsTruncated": True, "NextContinuationToken": page[-1]}
-                if len(page) < len(found)
+                if len(page) < len(names_from_here)
                 else {}
             )
             return {"IsTruncated": False, "Contents": [{"Key": name} for name in page], **more}
@@ -174,7 +174,7 @@ def _refused(status, code):
     )
 
 
-class Asked(Counter):
+class Requests(Counter):
     """Requests by kind.
 
     Attributes:
@@ -185,7 +185,7 @@ class Asked(Counter):
 
 
 class OnDisk:
-    """A run in a directory."""
+    """A run in a directory, through the real store."""
 
     def __init__(self, directory):
         self.directory = directory / "run"
@@ -204,9 +204,9 @@ class OnDisk:
                 (self.directory / key).unlink()
 
     @contextmanager
-    def asked(self):
+    def requests(self):
         """Requests of the block; a disk does not count them."""
-        yield Asked()
+        yield Requests()
 
 
 class InMemory:
@@ -234,17 +234,17 @@ class InMemory:
             del self.service.objects[key]
 
     @contextmanager
-    def asked(self):
-        """Requests of the block."""
-        found = Asked()
+    def requests(self):
+        """Count the requests that are made in the block; complete when it ends."""
+        requests = Requests()
         before, chain = Counter(self.counts._counts), self.service.longest_chain
-        yield found
-        found.update(Counter(self.counts._counts) - before)
-        found.chain = self.service.longest_chain - chain
+        yield requests
+        requests.update(Counter(self.counts._counts) - before)
+        requests.chain = self.service.longest_chain - chain
 
 
 class FlatScorer:
-    """Scores that cost nothing."""
+    """Scores that can be read off, and cost nothing."""
 
     def score(self, alleles, start):
         return [{"sad": np.array([allele.start, 1.0, -2.0])} for allele in alleles]
@@ -304,7 +304,7 @@ class ReceiptPool:
     def _really(self, shard):
         """Commit a shard, and take its receipt."""
         ShardScorer(FlatScorer(), self.ledger, CONVENTIONS, (0, 5, 7), top_tracks=1)(
-            ShardWork(shard)
+            ShardTask(shard)
         )
         return json.loads(self.ledger.store.get(receipt_key(shard.number)))
 
@@ -352,7 +352,7 @@ class Command:
         def pool_of(ledger):
             self.pool = ReceiptPool(self.place, ledger, of)
 
-        with self.place.asked() as asked:
+        with self.place.requests() as requests:
             began = time.perf_counter()
             try:
                 jobs.job.run_shards(
@@ -364,15 +364,15 @@ class Command:
             except PoolError:
                 assert len(of) < self.shards
             seconds = time.perf_counter() - began
-        return seconds - (self.pool.seconds if self.pool else 0), asked
+        return seconds - (self.pool.seconds if self.pool else 0), requests
 
     def _make(self):
         contigs = {"chr1": 10**9, "chr2": 10**9}
-        with gather(_alleles(self.shards * ROWS), contigs, place=lambda raw: raw) as gathered:
-            drafted = gathered.draft(ROWS, window_starts=lambda starts: starts - 98_303)
-            assert len(drafted.shards) == self.shards
-            counts = {"records": gathered.records, "alleles": gathered.alleles}
-            return jobs.job.put_run(self.request, drafted, identity=IDENTITY, counts=counts)
+        with gather(_alleles(self.shards * ROWS), contigs, place=lambda raw: raw) as placed:
+            draft = placed.draft(ROWS, window_starts=lambda starts: starts - 98_303)
+            assert len(draft.shards) == self.shards
+            counts = {"records": placed.records, "alleles": placed.alleles}
+            return jobs.job.put_run(self.request, draft, identity=IDENTITY, counts=counts)
 
 
 def _alleles(count):
@@ -413,41 +413,41 @@ def test_planned_continued_and_closed(place, shards, monkeypatch, capsys):
     every, blocks = range(shards), shards // BLOCK_SHARDS
     took = {}
 
-    took["planned, half committed"], asked = command(range(0, shards, 2))
+    took["planned, half committed"], requests = command(range(0, shards, 2))
     assert command.pool.tasks == shards // 2
-    assert asked["put"] < 50 + 2 * blocks
-    assert asked.total() < 200 + 4 * blocks
+    assert requests["put"] < 50 + 2 * blocks
+    assert requests.total() < 200 + 4 * blocks
 
-    took["continued, the other half committed and closed"], asked = command(every)
+    took["continued, the other half committed and closed"], requests = command(every)
     assert command.pool.tasks == shards // 2
     # Each receipt is read once, to be put into its block: many at once.
-    assert shards <= asked["get"] < 1.05 * shards or not asked
-    assert asked["put"] <= blocks + 10
-    assert asked["list"] < 10 + 4 * blocks
-    assert asked.chain < shards / AT_ONCE_AT_LEAST
+    assert shards <= requests["get"] < 1.05 * shards or not requests
+    assert requests["put"] <= blocks + 10
+    assert requests["list"] < 10 + 4 * blocks
+    assert requests.chain < shards / AT_ONCE_AT_LEAST
     ledger = command.pool.ledger
     manifest = ledger.manifest(with_objects=True)
     assert (manifest["shards"], manifest["rows"]) == (shards, shards * ROWS)
     assert [entry["shard"] for entry in manifest["objects"]] == [*every]
 
     command.pool = None
-    took["given once more"], asked = command(every)
+    took["given once more"], requests = command(every)
     assert command.pool is None
-    assert asked.total() < 10 + blocks
+    assert requests.total() < 10 + blocks
 
-    with place.asked() as asked:
+    with place.requests() as requests:
         began = time.perf_counter()
         progress = run_progress(place.store, read_run(place.store))
         took["status"] = time.perf_counter() - began
     assert (progress.shards_done, progress.finished) == (shards, True)
-    assert asked.total() < 10 + 3 * blocks
+    assert requests.total() < 10 + 3 * blocks
 
     # A driver that dies at the end leaves receipts without blocks and without a manifest.
     place.forget("manifest.json")
     place.forget("receipts/")
-    took["closed from single receipts"], asked = command(every)
+    took["closed from single receipts"], requests = command(every)
     assert command.pool.tasks == 0
-    assert asked.chain < shards / AT_ONCE_AT_LEAST
+    assert requests.chain < shards / AT_ONCE_AT_LEAST
     again = ledger.manifest(with_objects=True)
     assert again | {"completed_at": 0} == manifest | {"completed_at": 0}
 
@@ -515,11 +515,11 @@ def test_a_hundred_thousand_shards_take_little_memory(tmp_path):
 def test_the_counted_chain_is_one():
     """Requests one after another are a chain; those side by side are not."""
     place = InMemory(None)
-    with place.asked() as asked:
+    with place.requests() as requests:
         for number in range(20):
             place.store.put_if_absent(f"commits/shard-{number:08d}.json", b'{"identity": "x"}')
-    assert (asked["put"], asked.chain) == (20, 20)
-    with place.asked() as asked:
+    assert (requests["put"], requests.chain) == (20, 20)
+    with place.requests() as requests:
         assert len([*Ledger(place.store, "x", readers=20)._one_by_one(range(20))]) == 20
-    assert asked["get"] == 20
-    assert asked.chain <= 10
+    assert requests["get"] == 20
+    assert requests.chain <= 10

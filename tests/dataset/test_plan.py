@@ -8,27 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.dataset.keys import plan_key
-from enformer_core.dataset.plan import (
-    Audit,
-    default_shard_size,
-    make_plan,
-    plan_to_parquet,
-    read_plan,
-    read_shard,
-    write_plan,
-)
+from enformer_core.dataset.plan_storage import read_plan, read_shard
+from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import DatasetError
 from enformer_core.storage.local import LocalStore
+from enformer_core.variants.hashing import AuditSample, allele_hashes
 from enformer_core.variants.table import PLACED_SCHEMA
+from tests.support.plans import contents, decoded, make_draft
 
 CONTIGS = {"chr2": 1000, "chr10": 1000, "chr1": 1000}
 
 
+def drafted(placed, shard_size, **how):
+    """A plan, encoded, in which every allele has its own window unless `how` says otherwise."""
+    own_window = {"window_starts": lambda starts: starts - 3}
+    return make_draft(placed, CONTIGS, shard_size, **own_window | how)
+
+
 def planned(placed, shard_size, **how):
-    """A plan in which every allele has its own window."""
-    return make_plan(
-        placed, CONTIGS, shard_size, **{"window_starts": lambda starts: starts - 3} | how
-    )
+    """The same, its rows in memory."""
+    return decoded(drafted(placed, shard_size, **how))
 
 
 def table(rows):
@@ -86,7 +85,9 @@ def test_the_order_of_the_input_does_not_matter(rows, shard_size, random):
     placed = table(rows)
     order = list(range(len(rows)))
     random.shuffle(order)
-    assert planned(placed.take(order), shard_size) == planned(placed, shard_size)
+    shuffled, in_order = drafted(placed.take(order), shard_size), drafted(placed, shard_size)
+    assert contents(shuffled) == contents(in_order)
+    assert list(shuffled.shards) == list(in_order.shards)
 
 
 @given(alleles, st.integers(1, 20))
@@ -120,9 +121,9 @@ def test_sorted_as_the_genome_is_with_the_unplaced_last():
 
 
 def test_shards_have_the_size_asked_for():
-    plan = planned(table([("chr1", start, "A", "G") for start in range(10)]), 4)
-    assert [shard.rows for shard in plan.shards] == [4, 4, 2]
-    assert plan.counts() == {"ok": 10}
+    draft = drafted(table([("chr1", start, "A", "G") for start in range(10)]), 4)
+    assert [shard.rows for shard in draft.shards] == [4, 4, 2]
+    assert draft.by_status == {"ok": 10}
 
 
 def test_variants_of_a_window_stay_in_one_shard_where_that_costs_little():
@@ -140,14 +141,14 @@ def test_only_what_is_scored_has_a_window():
 
 @given(alleles, st.sampled_from([0.0, 0.01, 0.5, 1.0]))
 def test_audits_are_drawn_from_what_is_scored_and_by_the_allele_and_the_seed_alone(rows, fraction):
-    drawn = planned(table(rows), 4, audit=Audit(fraction, 3, "run")).parts[0].to_pylist()
+    drawn = planned(table(rows), 4, audit=AuditSample(fraction, 3, "run")).parts[0].to_pylist()
     distinct = {row[:4] for row in rows if row[0]}
     audited = [row for row in drawn if row["audited"]]
     assert all(row["status"] == "ok" and "duplicate" not in row["flags"] for row in audited)
     least = min(3, len(distinct)) if fraction else 0
     assert least <= len(audited) <= len(distinct) * bool(fraction)
     assert fraction < 1 or len(audited) == len(distinct)
-    assert planned(table(rows), 9, audit=Audit(fraction, 3, "run")).parts[0][
+    assert planned(table(rows), 9, audit=AuditSample(fraction, 3, "run")).parts[0][
         "audited"
     ].to_pylist() == [row["audited"] for row in drawn]
 
@@ -155,7 +156,7 @@ def test_audits_are_drawn_from_what_is_scored_and_by_the_allele_and_the_seed_alo
 @given(alleles, alleles)
 def test_an_allele_drawn_by_the_fraction_is_drawn_whatever_else_is_scored(rows, others):
     def drawn(rows):
-        audited = planned(table(rows), 4, audit=Audit(0.5, 0, "run")).parts[0].to_pylist()
+        audited = planned(table(rows), 4, audit=AuditSample(0.5, 0, "run")).parts[0].to_pylist()
         return {
             (row["chrom"], row["start"], row["ref"], row["alt"])
             for row in audited
@@ -167,7 +168,7 @@ def test_an_allele_drawn_by_the_fraction_is_drawn_whatever_else_is_scored(rows, 
 
 def test_the_fraction_of_many_is_drawn_and_another_seed_draws_others():
     rows = [("chr1", start, "A", alt) for start in range(10_000) for alt in ("C", "GT")]
-    placed, (one, other) = table(rows), (Audit(0.1, 3, "one"), Audit(0.1, 3, "other"))
+    placed, (one, other) = table(rows), (AuditSample(0.1, 3, "one"), AuditSample(0.1, 3, "other"))
     first, second = (audit.drawn(placed, audit.limit([placed])) for audit in (one, other))
     assert abs(first.sum() - 2000) < 5 * np.sqrt(20_000 * 0.1 * 0.9)
     assert abs((first & second).sum() - 200) < 5 * np.sqrt(20_000 * 0.01 * 0.99)
@@ -182,7 +183,7 @@ def test_hashes_of_neighbouring_alleles_differ_in_half_of_their_bits():
         for ref in letters
         for alt in letters
     ]
-    hashes = Audit(0.1, 3, "run").hashes(table(rows))
+    hashes = allele_hashes(table(rows), "run")
     assert np.unique(hashes).size == len(rows)
     ones = [
         f"{a ^ b:b}".count("1") for a, b in zip(hashes.tolist(), hashes.tolist()[1:], strict=False)
@@ -196,13 +197,14 @@ def test_a_plan_is_read_as_it_was_written(tmp_path, monkeypatch):
         ("chr2", 1, "A", "G"),
         (None, None, None, None),
     ]
-    plan = planned(table(rows), 2)
+    draft = drafted(table(rows), 2)
+    plan = decoded(draft)
     assert len(plan.parts) > 1
     store = LocalStore(tmp_path)
-    write_plan(store, plan_to_parquet(plan))
+    put = draft.put(store)
     read = read_plan(store, len(plan.parts))
-    assert read.shards == plan.shards
-    assert read.counts() == plan.counts()
+    assert list(read.shards) == list(put.shards) == list(plan.shards)
+    assert [part.to_pylist() for part in put.parts] == [part.to_pylist() for part in plan.parts]
     assert [part.to_pylist() for part in read.parts] == [part.to_pylist() for part in plan.parts]
     for shard in plan.shards:
         assert read_shard(store, shard)["shard"].to_pylist() == [shard.number] * shard.rows
@@ -211,10 +213,9 @@ def test_a_plan_is_read_as_it_was_written(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("rows_of_a_group", [1, 3, 4, 100])
 def test_a_shard_is_read_from_the_row_groups_that_hold_it(tmp_path, monkeypatch, rows_of_a_group):
-    monkeypatch.setattr("enformer_core.dataset.plan._ROW_GROUP_ROWS", rows_of_a_group)
-    plan = planned(table([("chr1", start, "A", "G") for start in range(23)]), 5)
+    monkeypatch.setattr("enformer_core.dataset.plan_storage._ROW_GROUP_ROWS", rows_of_a_group)
     store = LocalStore(tmp_path)
-    write_plan(store, plan_to_parquet(plan))
+    plan = drafted(table([("chr1", start, "A", "G") for start in range(23)]), 5).put(store)
     decoded = []
     whole = pq.ParquetFile.read_row_groups
     monkeypatch.setattr(
@@ -235,11 +236,11 @@ def test_rows_that_are_not_scored_are_cut_anywhere():
 
 
 def test_a_part_that_is_missing_or_damaged_is_named(tmp_path):
-    plan = planned(table([("chr1", start, "A", "G") for start in range(9)]), 4)
+    draft = drafted(table([("chr1", start, "A", "G") for start in range(9)]), 4)
     store = LocalStore(tmp_path)
     with pytest.raises(DatasetError, match=r"plan/part-00000\.parquet: missing"):
         read_plan(store, 1)
-    content = plan_to_parquet(plan)[0]
+    (content,) = contents(draft)
     store.put_if_absent(plan_key(0), content[:100] + bytes(100) + content[200:])
     with pytest.raises(DatasetError, match=r"plan/part-00000\.parquet: damaged"):
         _ = read_plan(store, 1).parts[0]

@@ -1,7 +1,7 @@
-"""A plan made of a stream, in pieces, is the plan made in memory, and that is the plan made by the plainest means."""
+"""A plan made of a stream, in pieces, on scratch disk, is the plan that a slow and plainly right planner makes."""
 
 import threading
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -12,17 +12,29 @@ from hypothesis import strategies as st
 from enformer_core.dataset import external_sort, plan_builder, sharding
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import plan_key
-from enformer_core.dataset.order import Preparation
-from enformer_core.dataset.plan import Audit, make_plan, plan_to_parquet, read_plan, read_shard
-from enformer_core.dataset.plan_builder import Drafted, gather
-from enformer_core.dataset.sharding import Divider
+from enformer_core.dataset.order import AlleleSorter
+from enformer_core.dataset.plan import Shard
+from enformer_core.dataset.plan_builder import draft_tiles, gather
+from enformer_core.dataset.plan_storage import part_to_parquet, read_plan, read_shard
+from enformer_core.dataset.sharding import Sharder
 from enformer_core.errors import InputError
 from enformer_core.storage.local import LocalStore
+from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.table import PLACED_SCHEMA
+from tests.support.plans import contents, decoded, make_draft
+from tests.support.reference_planner import reference_plan, tables
 
 CONTIGS = {"chr2": 30, "chrUn*1": 7, "chr10": 40}
 
-AUDIT = Audit(0.2, 3, "run")
+AUDIT = AuditSample(0.2, 3, "run")
+
+AUDITS = [
+    None,
+    AuditSample(0.0, 3, "run"),
+    AuditSample(1e-12, 3, "run"),
+    AUDIT,
+    AuditSample(1.0, 3, "run"),
+]
 
 
 def window_starts(starts):
@@ -45,7 +57,9 @@ def alleles(draw):
             "ref": st.sampled_from(["A", "C", "CA"]),
             "alt": st.sampled_from(["G", "GT"]),
             "status": st.sampled_from(["ok", "ok", "ok", "ref_mismatch"]),
-            "flags": st.sampled_from([[], ["ref_swapped"], None]),
+            "flags": st.sampled_from(
+                [[], ["ref_swapped"], ["ref_swapped", "ambiguous_order"], None]
+            ),
         }
     )
     unknown = st.fixed_dictionaries(
@@ -76,74 +90,34 @@ def alleles(draw):
     return [row | key for row, key in zip(rows, keys, strict=True)]
 
 
-def by_the_plainest_means(rows, shard_size):
-    """Each shard as a list of rows, as the documentation says."""
-    ranks = {name: rank for rank, name in enumerate(CONTIGS)}
+def by_the_plainest_means(rows, shard_size, audit, *, part_rows=sharding.PART_ROWS):
+    return reference_plan(
+        table(rows),
+        CONTIGS,
+        shard_size,
+        window_start=window_starts,
+        audit=audit,
+        part_rows=part_rows,
+    )
 
-    def order(row):
-        null_last = [
-            (row.get(name) is None, row.get(name) or 0) for name in ("start", "ref", "alt")
-        ]
-        return (
-            ranks.get(row.get("chrom"), 99),
-            null_last,
-            row["input_file"],
-            row["input_line"],
-            row["alt_index"],
-        )
 
-    def window(row):
-        return window_starts(row.get("start") or 0)
-
-    def allele(row):
-        return [row.get(name) for name in ("chrom", "start", "ref", "alt")]
-
+def shards_by_the_plainest_means(parts):
     shards = []
-    for _, of_contig in groupby(sorted(rows, key=order), key=lambda row: row.get("chrom")):
-        left = list(of_contig)
-        while left:
-            ends = range(shard_size, len(left))
-            windows = [end for end in ends if window(left[end]) != window(left[end - 1])]
-            wholes = [
-                end
-                for end in ends
-                if allele(left[end]) != allele(left[end - 1]) or left[end].get("status") != "ok"
-            ]
-            at_window = min([*windows, len(left)])
-            end = (
-                at_window
-                if at_window <= shard_size + shard_size // 2
-                else min([*wholes, len(left)])
-            )
-            shards.append(left[:end])
-            left = left[end:]
+    for part, shards_of_part in enumerate(parts):
+        first_row = 0
+        for rows in shards_of_part:
+            shards.append(Shard(len(shards), rows[0]["chrom"], part, first_row, len(rows)))
+            first_row += len(rows)
     return shards
 
 
-def keys_of(rows):
-    return [(row["input_file"], row["input_line"], row["alt_index"]) for row in rows]
-
-
-@given(alleles(), st.integers(1, 9))
-def test_in_memory_it_is_what_the_documentation_says(rows, shard_size):
-    plan = make_plan(table(rows), CONTIGS, shard_size, window_starts=window_starts, audit=AUDIT)
-    shards = by_the_plainest_means(rows, shard_size)
-    assert [
-        keys_of(plan.parts[s.part].slice(s.first_row, s.rows).to_pylist()) for s in plan.shards
-    ] == [keys_of(shard) for shard in shards]
-    assert [shard.chrom for shard in plan.shards] == [shard[0].get("chrom") for shard in shards]
-    before = {
-        (row["input_file"], row["input_line"], row["alt_index"]): row["flags"]
-        for row in table(rows).to_pylist()
-    }
-    seen = set()
-    for row in pa.concat_tables(plan.parts).to_pylist():
-        allele = (row["chrom"], row["start"], row["ref"], row["alt"])
-        repeated = row["status"] == "ok" and allele in seen
-        seen |= {allele} if row["chrom"] else set()
-        given_flags = before[row["input_file"], row["input_line"], row["alt_index"]]
-        assert row["flags"] == ([*(given_flags or []), "duplicate"] if repeated else given_flags)
-        assert not (row["audited"] and repeated)
+@given(alleles(), st.integers(1, 9), st.sampled_from(AUDITS))
+def test_it_is_what_the_documentation_says(rows, shard_size, audit):
+    draft = make_draft(table(rows), CONTIGS, shard_size, window_starts=window_starts, audit=audit)
+    parts = by_the_plainest_means(rows, shard_size, audit)
+    assert list(draft.shards) == shards_by_the_plainest_means(parts)
+    stored = [part.to_pylist() for part in decoded(draft).parts]
+    assert stored == [part.to_pylist() for part in tables(parts)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -154,61 +128,86 @@ def test_in_memory_it_is_what_the_documentation_says(rows, shard_size):
     random=st.randoms(use_true_random=False),
     sizes=st.fixed_dictionaries(
         {
-            "UNIT_ROWS": st.sampled_from([1, 5, 1000]),
-            "MOST_ROWS": st.sampled_from([1, 8, 1000]),
-            "STRETCHES": st.sampled_from([1, 4, 512]),
-            "_LINES": st.sampled_from([1, 300, 1 << 18]),
+            "BUCKET_ROWS": st.sampled_from([1, 5, 1000]),
+            "MAX_BUCKET_ROWS": st.sampled_from([1, 8, 1000]),
+            "INTERVALS": st.sampled_from([1, 4, 512]),
+            "LINES_PER_BUCKET": st.sampled_from([1, 300, 1 << 18]),
             "PART_ROWS": st.sampled_from([1, 10, 1 << 16]),
         }
     ),
-    audit=st.sampled_from(
-        [None, Audit(0.0, 3, "run"), Audit(1e-12, 3, "run"), AUDIT, Audit(1.0, 3, "run")]
-    ),
+    audit=st.sampled_from(AUDITS),
 )
 def test_a_stream_gives_the_same_bytes(
     tmp_path, monkeypatch, rows, shard_size, batch_rows, random, sizes, audit
 ):
+    shuffled = random.sample(rows, len(rows))
+    batches = [table(shuffled[at : at + batch_rows]) for at in range(0, len(rows), batch_rows)]
     with monkeypatch.context() as patch:
         for module, name in [
-            (plan_builder, "UNIT_ROWS"),
-            (plan_builder, "MOST_ROWS"),
-            (external_sort, "STRETCHES"),
-            (external_sort, "_LINES"),
+            (plan_builder, "BUCKET_ROWS"),
+            (plan_builder, "MAX_BUCKET_ROWS"),
+            (external_sort, "INTERVALS"),
+            (external_sort, "LINES_PER_BUCKET"),
             (sharding, "PART_ROWS"),
         ]:
             patch.setattr(module, name, sizes[name])
-        plan = make_plan(table(rows), CONTIGS, shard_size, window_starts=window_starts, audit=audit)
-        shuffled = random.sample(rows, len(rows))
-        batches = [table(shuffled[at : at + batch_rows]) for at in range(0, len(rows), batch_rows)]
-        with gather(batches, CONTIGS, place=lambda raw: raw, scratch=tmp_path) as gathered:
-            drafted = gathered.draft(shard_size, window_starts=window_starts, audit=audit)
-            contents = [file.read_bytes() for file in drafted.parts]
-    assert contents == plan_to_parquet(plan)
-    assert list(drafted.sha256) == [sha256(content) for content in contents]
-    assert drafted.shards == plan.shards
-    assert drafted.by_status == plan.counts()
-    assert (gathered.alleles, gathered.records) == (
-        len(rows),
-        sum(row["alt_index"] == 1 for row in rows),
-    )
-    assert sum(gathered.by_contig.values()) == len(rows)
-    assert list(gathered.by_contig) == [
-        name for name in [*CONTIGS, None] if name in gathered.by_contig
-    ]
+        with gather(batches, CONTIGS, place=lambda raw: raw, scratch=tmp_path) as placed:
+            draft = placed.draft(shard_size, window_starts=window_starts, audit=audit)
+            stored = contents(draft)
+        patch.undo()
+        patch.setattr(sharding, "PART_ROWS", sizes["PART_ROWS"])
+        at_once = make_draft(
+            table(rows), CONTIGS, shard_size, window_starts=window_starts, audit=audit
+        )
+    parts = by_the_plainest_means(rows, shard_size, audit, part_rows=sizes["PART_ROWS"])
+    assert stored == [part_to_parquet(part) for part in tables(parts)]
+    assert stored == contents(at_once)
+    assert list(draft.sha256) == [sha256(content) for content in stored]
+    assert list(draft.shards) == list(at_once.shards) == shards_by_the_plainest_means(parts)
+    statuses = table(rows)["status"].to_pylist()
+    assert draft.by_status == {status: statuses.count(status) for status in statuses}
+    assert list(draft.by_status) == sorted(draft.by_status)
+    first_alts = sum(row["alt_index"] == 1 for row in rows)
+    assert (placed.alleles, placed.records) == (len(rows), first_alts)
+    chroms = [row.get("chrom") for row in rows]
+    assert placed.by_contig == {chrom: chroms.count(chrom) for chrom in chroms}
+    assert list(placed.by_contig) == [name for name in [*CONTIGS, None] if name in placed.by_contig]
     assert list(tmp_path.iterdir()) == []
 
 
 @given(alleles(), st.integers(1, 9), st.lists(st.integers(0, 80), max_size=6))
-def test_where_a_stretch_ends_leaves_no_trace(rows, shard_size, ends):
-    prepare = Preparation(CONTIGS, window_starts, None, 0)
-    prepared = prepare(table(rows))
+def test_how_many_rows_come_at_a_time_leaves_no_trace(rows, shard_size, ends):
+    sorter = AlleleSorter(CONTIGS, window_starts, None, 0)
+    in_order = sorter.sort(table(rows))
     ends = sorted({min(end, len(rows)) for end in ends} | {0, len(rows)})
-    whole, pieces = Divider(shard_size, prepare.marks), Divider(shard_size, prepare.marks)
-    at_once = [*whole.add(prepared), *whole.finish()]
-    in_pieces = [part for a, b in pairwise(ends) for part in pieces.add(prepared.slice(a, b - a))]
-    in_pieces += pieces.finish()
-    assert pieces.shard_rows == whole.shard_rows
+    one, many = Sharder(shard_size, sorter.boundaries), Sharder(shard_size, sorter.boundaries)
+    at_once = [*one.add(in_order), *one.finish()]
+    in_pieces = [part for a, b in pairwise(ends) for part in many.add(in_order.slice(a, b - a))]
+    in_pieces += many.finish()
+    assert list(many.shards()) == list(one.shards())
     assert pa.concat_tables(in_pieces).equals(pa.concat_tables(at_once))
+
+
+@given(alleles(), st.integers(1, 9))
+def test_a_shard_is_on_one_contig_and_grows_for_its_last_window_or_allele_only(rows, shard_size):
+    draft = make_draft(table(rows), CONTIGS, shard_size, window_starts=window_starts)
+    plan = decoded(draft)
+    most = shard_size + shard_size // 2
+    for shard, after in pairwise([*plan.shards, None]):
+        rows_of = plan.parts[shard.part].slice(shard.first_row, shard.rows).to_pylist()
+        assert {row["chrom"] for row in rows_of} == {shard.chrom}
+        same_contig = after is not None and after.chrom == shard.chrom
+        assert shard.rows >= shard_size or not same_contig
+        beyond = [row for row in rows_of[shard_size:] if shard.rows > most]
+        assert len({(row["start"], row["ref"], row["alt"]) for row in beyond}) <= 1
+        if same_contig and shard.rows > shard_size:  # it was worth it: nothing was torn apart
+            (next_row,) = plan.parts[after.part].slice(after.first_row, 1).to_pylist()
+            last = rows_of[-1]
+            other_window = window_starts(last["start"] or 0) != window_starts(
+                next_row["start"] or 0
+            )
+            other_allele = any(last[name] != next_row[name] for name in ("start", "ref", "alt"))
+            assert other_window or other_allele or next_row["status"] != "ok"
 
 
 def many(count, **same):
@@ -226,30 +225,30 @@ def many(count, **same):
     ("rows", "largest"),
     [
         (many(2000), 400),  # 25 starts of some 80 rows
-        (many(2000, start=7), 2000),  # one allele, which stays whole
+        (many(2000, start=7), 2000),  # one allele, whose rows stay together
         (many(2000, chrom=None, status="unknown_contig"), 400),
         (many(2000, chrom=None, start=None, ref=None, alt=None, status="malformed"), 300),
     ],
 )
 def test_what_is_sorted_at_once_is_bounded(tmp_path, monkeypatch, rows, largest):
     for module, name, value in [
-        (plan_builder, "UNIT_ROWS", 200),
-        (plan_builder, "MOST_ROWS", 300),
-        (external_sort, "_LINES", 100),
+        (plan_builder, "BUCKET_ROWS", 200),
+        (plan_builder, "MAX_BUCKET_ROWS", 300),
+        (external_sort, "LINES_PER_BUCKET", 100),
     ]:
         monkeypatch.setattr(module, name, value)
-    prepared = []
-    prepare = Preparation.__call__
+    sorted_rows = []
+    sort = AlleleSorter.sort
     monkeypatch.setattr(
-        Preparation,
-        "__call__",
-        lambda self, rows: prepared.append(rows.num_rows) or prepare(self, rows),
+        AlleleSorter,
+        "sort",
+        lambda self, rows: sorted_rows.append(rows.num_rows) or sort(self, rows),
     )
     batches = [table(rows[at : at + 100]) for at in range(0, 2000, 100)]
-    with gather(batches, CONTIGS, place=lambda raw: raw, scratch=tmp_path) as gathered:
-        gathered.draft(50, window_starts=window_starts)
-    assert sum(prepared) == 2000
-    assert max(prepared) <= largest
+    with gather(batches, CONTIGS, place=lambda raw: raw, scratch=tmp_path) as placed:
+        placed.draft(50, window_starts=window_starts)
+    assert sum(sorted_rows) == 2000
+    assert max(sorted_rows) <= largest
 
 
 def test_batches_wait_until_there_is_a_worker(tmp_path):
@@ -258,10 +257,10 @@ def test_batches_wait_until_there_is_a_worker(tmp_path):
 
     def batches():
         nonlocal most
-        for asked in range(40):
-            most = max(most, asked + 1 - placed)
+        for line in range(40):
+            most = max(most, line + 1 - placed)
             yield table(
-                [{"input_file": "a.vcf", "input_line": asked, "chrom": "chr2", "start": asked % 9}]
+                [{"input_file": "a.vcf", "input_line": line, "chrom": "chr2", "start": line % 9}]
             )
 
     def place(raw):
@@ -270,54 +269,95 @@ def test_batches_wait_until_there_is_a_worker(tmp_path):
             placed += 1
         return raw
 
-    told = []
+    steps = []
     with gather(
         batches(),
         CONTIGS,
         place=place,
         scratch=tmp_path,
         workers=2,
-        report=lambda *step: told.append(step),
-    ) as gathered:
-        gathered.draft(8, window_starts=window_starts)
+        report=lambda *step: steps.append(step),
+    ) as alleles:
+        alleles.draft(8, window_starts=window_starts)
     assert most <= 4
-    assert told[:40] == [("read", count) for count in range(1, 41)]
-    assert told[-1] == ("planned", 40)
+    assert steps[:40] == [("read", count) for count in range(1, 41)]
+    assert steps[-1] == ("planned", 40)
 
 
 def test_it_is_stored_and_read_shard_by_shard(tmp_path, monkeypatch):
     monkeypatch.setattr(sharding, "PART_ROWS", 100)
     rows = many(500)
     store = LocalStore(tmp_path / "run")
-    with gather([table(rows)], CONTIGS, place=lambda raw: raw, scratch=tmp_path) as gathered:
-        plan = gathered.draft(20, window_starts=window_starts).put(store)
-    in_memory = Drafted.of(make_plan(table(rows), CONTIGS, 20, window_starts=window_starts))
-    assert in_memory.put(LocalStore(tmp_path / "same")).shards == plan.shards
+    with gather([table(rows)], CONTIGS, place=lambda raw: raw, scratch=tmp_path) as placed:
+        plan = placed.draft(20, window_starts=window_starts).put(store)
+    in_memory = make_draft(table(rows), CONTIGS, 20, window_starts=window_starts)
+    assert list(in_memory.put(LocalStore(tmp_path / "same")).shards) == list(plan.shards)
     assert all(
         (tmp_path / "same" / plan_key(n)).read_bytes() == store.get(plan_key(n))
         for n in range(len(plan.parts))
     )
     assert len(plan.parts) > 4
     read = read_plan(store, len(plan.parts))
-    assert read.shards == plan.shards
+    assert list(read.shards) == list(plan.shards)
     assert pa.concat_tables([read_shard(store, shard) for shard in plan.shards]).num_rows == 500
     assert sum(part.num_rows for part in plan.parts) == plan.shards.total_rows == 500
 
 
+def test_tiles_are_cut_at_contigs_and_sizes_and_nowhere_else():
+    chroms = ["chr2"] * 7 + ["chr10"] * 4
+    tiles = pa.table({"chrom": chroms, "start": range(11), "status": ["ok"] * 10 + ["all_n"]})
+    draft = draft_tiles(tiles, 3)
+    assert [(shard.chrom, shard.rows) for shard in draft.shards] == [
+        ("chr2", 3),
+        ("chr2", 3),
+        ("chr2", 1),
+        ("chr10", 3),
+        ("chr10", 1),
+    ]
+    assert draft.by_status == {"all_n": 1, "ok": 10}
+    (part,) = decoded(draft).parts
+    assert part["start"].to_pylist() == list(range(11))
+    assert part["shard"].to_pylist() == [0, 0, 0, 1, 1, 1, 2, 3, 3, 3, 4]
+    assert list(draft.sha256) == [sha256(content) for content in contents(draft)]
+
+
+@pytest.mark.parametrize(
+    "error", [InputError("line 6: no good"), KeyboardInterrupt("line 6: no good")]
+)
 @pytest.mark.parametrize("fails", ["batches", "place"])
-def test_an_error_comes_through_and_leaves_nothing_behind(tmp_path, fails):
+def test_an_error_comes_through_and_leaves_nothing_behind(tmp_path, fails, error):
     def batches():
         yield table(many(5))
         if fails == "batches":
-            raise InputError("line 6: no good")
+            raise error
 
     def place(raw):
         if fails == "place":
-            raise InputError("line 6: no good")
+            raise error
         return raw
 
-    with pytest.raises(InputError, match="line 6: no good"):
+    with pytest.raises(type(error), match="line 6: no good"):
         gather(batches(), CONTIGS, place=place, scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_while_drafting_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_builder, "BUCKET_ROWS", 1)
+
+    def report(step, alleles):
+        if step == "planned":
+            raise KeyboardInterrupt
+
+    def plan():
+        batches = [table(many(50))]
+        with gather(
+            batches, CONTIGS, place=lambda raw: raw, scratch=tmp_path, report=report
+        ) as placed:
+            assert list(tmp_path.iterdir()) == [placed.folder]
+            placed.draft(8, window_starts=window_starts)
+
+    with pytest.raises(KeyboardInterrupt):
+        plan()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -331,6 +371,6 @@ def test_a_scratch_disk_that_cannot_be_written_is_named(tmp_path):
 def test_no_alleles_make_an_empty_plan(tmp_path):
     with gather(
         [PLACED_SCHEMA.empty_table()], CONTIGS, place=lambda raw: raw, scratch=tmp_path
-    ) as gathered:
-        drafted = gathered.draft(8, window_starts=window_starts, audit=AUDIT)
-    assert (gathered.alleles, gathered.records, drafted.parts, len(drafted.shards)) == (0, 0, (), 0)
+    ) as placed:
+        draft = placed.draft(8, window_starts=window_starts, audit=AUDIT)
+    assert (placed.alleles, placed.records, draft.parts, len(draft.shards)) == (0, 0, (), 0)

@@ -46,11 +46,6 @@ class NoBlocks:
         pass
 
 
-class SilentPool:
-    def report(self, name, value):
-        pass
-
-
 @pytest.fixture
 def stream():
     return io.StringIO()
@@ -83,7 +78,7 @@ def of_events(stream, *events, total=20, done_before=0):
     show = JsonLines(total, unit="alleles", done_before=done_before, stream=stream, now=Clock())
     with show, Watch(show, NoBlocks()) as watch:
         for event in events:
-            watch.see(event, SilentPool())
+            watch.see(event)
 
 
 def done(number, rows=5, audits=(), found=0):

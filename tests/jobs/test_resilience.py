@@ -326,7 +326,7 @@ def test_when_everything_fails_nothing_is_marked_as_failed(
         raise RuntimeError(SAID)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cluster.scheduler.Backoff, "seconds", lambda self, failures: 0.01)
+        patch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01)
         patch.setattr(ShardScorer, "compute", fail)
         code, told = score(tmp_path / "run")
     assert code == 5, told
@@ -363,7 +363,7 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
         return compute(self, window)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cluster.scheduler.Backoff, "seconds", lambda self, failures: 0.01)
+        patch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01)
         patch.setattr(ShardScorer, "_score_window", poisoned)
         code, told = score(tmp_path / "run")
     assert code == 3, told

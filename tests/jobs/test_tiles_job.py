@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from cluster.local_backend import InProcessPool
+from cluster.local_backend import LocalBackend
+from cluster.scheduler import Scheduler
 from enformer_core.analyses.tiles import TilePredictor
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
@@ -189,16 +190,16 @@ def test_a_worker_gets_all_it_needs_with_its_factory_and_tasks(tile, whole, monk
     def sent(thing):
         return pickle.loads(pickle.dumps(thing))
 
-    class Remote(InProcessPool):
+    class Remote(Scheduler):
         """As on another machine: only copies of what is sent."""
 
         def __init__(self, factory, *, classify):
-            super().__init__(sent(factory), classify=classify)
+            super().__init__(LocalBackend(sent(factory)), workers=1, classify=classify)
 
         def run(self, tasks):
             return super().run(sent(task) for task in tasks)
 
-    monkeypatch.setattr("jobs.job.InProcessPool", Remote)
+    monkeypatch.setattr("jobs.job.local_pool", Remote)
     code, _, error, out = tile("remote")
     assert code == 0, error
     assert digests(out) == digests(whole)

@@ -15,10 +15,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from enformer_core.analyses.variant_effects import Scorer, ShardScorer
-from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.analyses.allele_scoring import Scorer
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.genome.alphabet import decode, encode, reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
@@ -32,7 +30,9 @@ from enformer_core.scoring.windows import Allele, Window, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.table import RAW_SCHEMA
+from tests.support.plans import make_draft
 from tests.support.small_models import small_basenji2, small_enformer
+from tests.support.toy_runs import scoring_worker, toy_ledger
 
 CPU = torch.device("cpu")
 
@@ -357,17 +357,17 @@ def answers(
 ) -> Answers:
     """Score in shards of `shard_size` below `root`: every allele's status and scores, as read from the files."""
     root, shard_size = where["root"], where["shard_size"]
-    plan = make_plan(
+    draft = make_draft(
         placed_table(alleles, genome),
         genome.contigs,
         shard_size,
         window_starts=lambda starts: window_start(starts, conventions, 128),
     )
     store = LocalStore(root)
-    write_plan(store, plan_to_parquet(plan))
-    score = ShardScorer(scorer, Ledger(store, "0" * 64), conventions, range(5), 2)
+    plan = draft.put(store)
+    score = scoring_worker(scorer, toy_ledger(store), conventions, range(5))
     for shard in plan.shards:
-        score(ShardWork(shard))
+        score(ShardTask(shard))
     rows = [
         row
         for path in sorted((root / "scores").rglob("*.parquet"))

@@ -21,11 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from enformer_core.analyses.variant_effects import Scorer, ShardScorer
-from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import make_plan, plan_to_parquet, write_plan
+from enformer_core.analyses.allele_scoring import Scorer
 from enformer_core.dataset.run import check_same, identity_digest
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
@@ -48,9 +46,11 @@ from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
+from tests.support.plans import make_draft
 from tests.support.seeded import seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
+from tests.support.toy_runs import scoring_worker, toy_ledger
 from tests.support.variants import read_alleles
 
 CPU = torch.device("cpu")
@@ -130,17 +130,17 @@ def score_vcf(
     vcf = root / "in.vcf"
     vcf.write_text(HEADER + records)
     placed = harmonise_alleles(read_alleles([vcf]), genome, max_allele_bp=1000)
-    plan = make_plan(
+    draft = make_draft(
         placed,
         genome.contigs,
         shard_size,
         window_starts=lambda starts: window_start(starts, conventions, bin_bp),
     )
     store = LocalStore(root / "run")
-    write_plan(store, plan_to_parquet(plan))
-    score = ShardScorer(scorer, Ledger(store, "0" * 64), conventions, tracks, 2)
+    plan = draft.put(store)
+    score = scoring_worker(scorer, toy_ledger(store), conventions, tracks)
     for shard in plan.shards:
-        score(ShardWork(shard))
+        score(ShardTask(shard))
     files = [
         pq.read_table(path, partitioning=None)
         for path in sorted((root / "run" / "scores").rglob("*.parquet"))

@@ -20,9 +20,9 @@ from unittest import mock
 import pyarrow as pa
 
 import cluster.worker_process
-import enformer_core.analyses.variant_effects
+import enformer_core.analyses.base
 import enformer_core.dataset.ledger
-import enformer_core.dataset.plan
+import enformer_core.dataset.plan_storage
 import enformer_core.dataset.run
 import jobs.cli
 import jobs.interruption
@@ -30,15 +30,18 @@ import jobs.job
 import jobs.progress
 import jobs.score
 import jobs.watch
-from cluster.backend import Gone
+from cluster.backend import WorkerGone
 from cluster.scheduler import Scheduler
 from cluster.worker_process import Done
+from enformer_core.analyses.base import WorkerResources
 from enformer_core.dataset.keys import RUN_KEY
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.storage.retry import RetryingStore
+from jobs.job import Job
+from jobs.resources import Workers
 from tests.simulation import memory, toy
 from tests.simulation.faults import Kind, Weather
-from tests.simulation.fleet import Cluster, Machine, VirtualFleet
+from tests.simulation.fleet import Cluster, Machine, VirtualBackend
 from tests.simulation.store import Service
 from tests.simulation.world import (
     START_WALL_S,
@@ -102,7 +105,7 @@ class Attempt:
     """
 
     driver: Process
-    work: ShardWork
+    work: ShardTask
     assigned_s: float
     process: Process | None = None
     lost: bool = False
@@ -119,7 +122,7 @@ class Attempt:
     @property
     def whole(self) -> bool:
         """Not a trial."""
-        return self.work.probe is None
+        return self.work.trial is None
 
     @property
     def done(self) -> bool:
@@ -127,7 +130,7 @@ class Attempt:
 
     @property
     def gone(self) -> bool:
-        return isinstance(self.outcome, Gone)
+        return isinstance(self.outcome, WorkerGone)
 
 
 class Log(io.StringIO):
@@ -233,7 +236,7 @@ class World:
         if poison == "raise":
             raise toy.PoisonError(f"{allele.contig}:{allele.start} cannot be computed")
 
-    def computing_begins(self, process: Process, work: ShardWork) -> None:
+    def computing_begins(self, process: Process, work: ShardTask) -> None:
         attempt: Attempt = work.attempt  # type: ignore[attr-defined]
         attempt.process = process
         self._at_work.setdefault(process, []).append(attempt)
@@ -253,7 +256,7 @@ class World:
         """A signal was sent to a driver, or it or one of its workers came upon a fault."""
         self.befallen.setdefault(driver, []).append(what)
 
-    def assigned(self, driver: Process, work: ShardWork) -> Attempt:
+    def assigned(self, driver: Process, work: ShardTask) -> Attempt:
         attempt = Attempt(driver, work, self.hub.now_s)
         self.attempts.append(attempt)
         return attempt
@@ -342,7 +345,12 @@ def inhabited(world: World) -> Iterator[World]:
     stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
     handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
     with contextlib.ExitStack() as stack:
-        for module in (ledger, enformer_core.dataset.plan, cluster.worker_process, jobs.watch):
+        for module in (
+            ledger,
+            enformer_core.dataset.plan_storage,
+            cluster.worker_process,
+            jobs.watch,
+        ):
             stack.enter_context(mock.patch.object(module, "ThreadPoolExecutor", VirtualThreads))
         for owner, name, value in (
             (cluster.worker_process, "threading", virtual),
@@ -350,18 +358,18 @@ def inhabited(world: World) -> Iterator[World]:
             (ledger, "datetime", _Calendar),
             (enformer_core.dataset.run, "datetime", _Calendar),
             (jobs.progress, "datetime", _Calendar),
-            (enformer_core.analyses.variant_effects, "datetime", _Calendar),
-            (enformer_core.analyses.variant_effects, "time", stopwatch),
+            (enformer_core.analyses.base, "datetime", _Calendar),
+            (enformer_core.analyses.base, "time", stopwatch),
             (cluster.worker_process, "time", stopwatch),
             (ledger, "BLOCK_SHARDS", 2),
             (jobs.watch, "BLOCK_SHARDS", 2),
             (jobs.interruption, "signal", handled),
-            (jobs.job, "_pool", _virtual_pool),
+            (jobs.job, "make_pool", _virtual_pool),
             (jobs.score, "score_variants", _score),
             (ledger, "to_parquet", memory.to_parquet),
             (ledger, "from_parquet", memory.from_parquet),
             (ledger, "content_digest", memory.content_digest),
-            (enformer_core.dataset.plan, "pq", memory.parquet),
+            (enformer_core.dataset.plan_storage, "pq", memory.parquet),
             (jobs.cli, "_parser", _parser),
             (sys, "argv", ["enformer-ray", *COMMAND]),
             (sys, "stderr", world.log),
@@ -406,11 +414,12 @@ def _set_handler(number: int, handler: Any) -> Any:
     return before
 
 
-def _virtual_pool(request: Any, factory: Any) -> Scheduler:
+def _virtual_pool(settings: Any, workers: Any, factory: Any, unit: str) -> Scheduler:
     world = World.here()
-    fleet = VirtualFleet(world.cluster, world.hub.process, pickle.dumps(factory), world.assigned)
+    sent = pickle.dumps(toy.WatchedFactory(factory))
+    backend = VirtualBackend(world.cluster, world.hub.process, sent, world.assigned)
     return Scheduler(
-        fleet,
+        backend,
         workers=world.hub.random.choice((None, 1, 3)),
         classify=jobs.job.classify,
         seed=world.hub.random.randrange(1 << 30),
@@ -431,31 +440,18 @@ class _ToyTracks:
         return pa.table({"track": list(toy.TRACKS)})
 
 
-def _identity(world: World) -> dict[str, Any]:
-    """That of the command which reads the input now."""
-    if world.input != toy.INPUT:
-        world.weather.took_effect(Kind.CORRUPT_INPUT)
-        world.befell(world.hub.process, Kind.CORRUPT_INPUT)
-    return toy.identity_of(world.input)
-
-
 def _score(settings: Any) -> int:
     """`score_variants` with a toy for a model."""
     world = World.here()
     store = open_store(world, world.hub.process)
     store.check_usable(RUN_KEY)
-    request: Any = SimpleNamespace(
-        settings=settings, store=store, tracks=_ToyTracks(), source=SimpleNamespace(notice="a toy")
+    resources = WorkerResources(device="cpu", cpus=1, gpus=0, memory_bytes=1)
+    job = Job(
+        settings=settings,
+        analysis=toy.ToyAnalysis(),
+        tracks=_ToyTracks(),  # type: ignore[arg-type]
+        store=store,
+        workers=Workers(None, resources),
+        notice="a toy",
     )
-    manifest = jobs.job.run_shards(
-        request,
-        identity_of=lambda run: _identity(world),
-        make=lambda: jobs.job.put_run(
-            request,
-            toy.draft(),
-            identity=_identity(world),
-            counts={"records": toy.ALLELES, "alleles": toy.ALLELES},
-        ),
-        factory_of=toy.ToyFactory,
-    )
-    return jobs.job.exit_code(manifest)
+    return jobs.job.exit_code(job.run())

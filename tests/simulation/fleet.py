@@ -2,7 +2,7 @@
 
 As on Ray, a worker that died comes back by itself without its function, somewhere; the machine of a worker that cannot
 be reached is given up after a while, though the worker may go on for longer; a driver's workers outlive it for a
-moment. The worker itself is the real `Replica`.
+moment. The worker itself is the real `WorkerProcess`.
 """
 
 import itertools
@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.backend import Call, Gone, Outcome
-from cluster.pool import PoolError
-from cluster.worker_process import Done, Replica
+from cluster.backend import Call, Outcome, WorkerGone
+from cluster.pool import Node, PoolError
+from cluster.worker_process import Done, WorkerProcess
 from tests.simulation.world import Hub, Process, Signal
 
 SLOTS = 2
 """Workers of a machine."""
+
+TASKS_PER_WORKER = 3
+"""One is stored, one computes, one is fetched, as on Ray."""
 
 
 @dataclass(eq=False)
@@ -76,7 +79,7 @@ class Cluster:
         self._wanting: deque[Actor] = deque()
         self._numbers = itertools.count()
         self._names = itertools.count()
-        self._fleets: list[VirtualFleet] = []
+        self._backends: list[VirtualBackend] = []
         for _ in range(machines):
             self.add_machine()
 
@@ -118,7 +121,7 @@ class Cluster:
             free := [machine for machine in self.usable() if machine.has_room]
         ):
             actor = self._wanting.popleft()
-            if not actor.dismissed:
+            if not actor.stopped:
                 actor.begin(self.hub.random.choice(free))
 
     def lose_machine(self, machine: Machine, *, silently: bool = False) -> None:
@@ -141,14 +144,14 @@ class Cluster:
         """Everything of the cluster goes; some workers go on for a while, because nobody tells them."""
         self.head_up = False
         self._wanting.clear()
-        for fleet in self._fleets:
-            fleet.signal.give()
+        for backend in self._backends:
+            backend.signal.give()
         for actor in self.actors():
             process = actor.process
             assert process is not None
             process.abandon()
             self.hub.at(self.hub.random.choice((0.0, 0.0, 5.0, 40.0)), process.kill)
-            actor.dismissed, actor.process = True, None
+            actor.stopped, actor.process = True, None
         for machine in self.machines:
             machine.actors.clear()
 
@@ -163,8 +166,8 @@ class Cluster:
         while len(self.machines) < 2:
             self.add_machine()
 
-    def join(self, fleet: "VirtualFleet") -> None:
-        self._fleets.append(fleet)
+    def join(self, backend: "VirtualBackend") -> None:
+        self._backends.append(backend)
 
 
 @dataclass(eq=False)
@@ -172,79 +175,83 @@ class Actor:
     """A worker, through all its processes.
 
     Attributes:
-        dismissed: it is not begun anew any more.
+        stopped: it is not begun anew any more.
     """
 
-    fleet: "VirtualFleet"
+    backend: "VirtualBackend"
     name: str
     machine: Machine | None = None
     process: Process | None = None
-    replica: Replica | None = None
-    dismissed: bool = False
-    open_calls: "dict[int, Callable[[Replica], Any]]" = field(default_factory=dict)
+    worker_process: WorkerProcess | None = None
+    stopped: bool = False
+    open_calls: "dict[int, Callable[[WorkerProcess], Any]]" = field(default_factory=dict)
     waiting: list[int] = field(default_factory=list)
 
     def ping(self) -> Call:
-        return self._ask(lambda _: Done(self.machine.name if self.machine else "", 0.0))
+        return self._ask(lambda _: Done(self._node(), 0.0))
+
+    def _node(self) -> Node:
+        name = self.machine.name if self.machine else ""
+        return Node(name, name)
 
     def build(self) -> Call:
-        factory = self.fleet.factory
-        return self._ask(lambda replica: replica.build(factory))
+        factory = self.backend.factory
+        return self._ask(lambda worker_process: worker_process.build(factory))
 
     def apply(self, payload: Any) -> Call:
         sent = pickle.dumps(payload)
-        call = self._ask(lambda replica: self._work(replica, attempt, sent))
-        attempt = self.fleet.assigned(self.fleet.process, payload)
-        self.fleet.attempts[call] = attempt
+        call = self._ask(lambda worker_process: self._work(worker_process, attempt, sent))
+        attempt = self.backend.assigned(self.backend.process, payload)
+        self.backend.attempts[call] = attempt
         return call
 
-    def _work(self, replica: Replica, attempt: Any, sent: bytes) -> Any:
+    def _work(self, worker_process: WorkerProcess, attempt: Any, sent: bytes) -> Any:
         payload = pickle.loads(sent)
         payload.__dict__["attempt"] = (
             attempt  # for the account; it travels with the payload, unseen
         )
-        return replica.apply(payload)
+        return worker_process.apply(payload)
 
     def drain(self) -> Call:
-        return self._ask(lambda replica: replica.drain())
+        return self._ask(lambda worker_process: worker_process.drain())
 
-    def dismiss(self) -> None:
-        if not self.fleet.process.alive:
+    def stop(self) -> None:
+        if not self.backend.process.alive:
             return
         self.end()
 
     def end(self) -> None:
         """Its driver, or whoever minds a dead driver's workers, ends it."""
-        self.dismissed = True
+        self.stopped = True
         if self.process is not None:
             self.process.abandon()
         for call in self.open_calls:
-            self.fleet.give_up(call)
+            self.backend.give_up(call)
         self.open_calls.clear()
         machine, process = self.machine, self.process
-        self.machine = self.process = self.replica = None
+        self.machine = self.process = self.worker_process = None
         if machine is not None and self in machine.actors:
             machine.actors.remove(self)
         if process is None:
             pass
         elif machine is not None and machine.cut_off:  # the word does not reach it
-            self.fleet.hub.at(30.0, process.kill)
+            self.backend.hub.at(30.0, process.kill)
         else:
             process.kill()
-        self.fleet.cluster.place()
+        self.backend.cluster.place()
 
     def begin(self, machine: Machine) -> None:
-        hub = self.fleet.hub
+        hub = self.backend.hub
         self.machine = machine
         machine.actors.append(self)
-        process = self.process = self.fleet.cluster.process(self.name, machine)
-        process.driver = self.fleet.process
+        process = self.process = self.backend.cluster.process(self.name, machine)
+        process.driver = self.backend.process
         hub.note(f"{process.name} begins on {machine.name}")
         process.on_death.append(lambda: self._died(process))
         process.spawn(lambda: self._live(process))
 
     def _live(self, process: Process) -> None:
-        self.replica = Replica()
+        self.worker_process = WorkerProcess()
         waiting, self.waiting = self.waiting, []
         for call in waiting:
             self._deliver(call)
@@ -252,16 +259,16 @@ class Actor:
     def vanish(self, machine: Machine) -> None:
         """Its machine fails: no answer comes, and nobody knows yet."""
         process = self.process
-        self.process = self.replica = None
+        self.process = self.worker_process = None
         if process is not None:
             process.on_death.clear()
             process.kill()
 
     def abandon(self, machine: Machine) -> None:
         """The head takes its machine for lost. A process that is still there goes on until it hears of it."""
-        hub, process = self.fleet.hub, self.process
+        hub, process = self.backend.hub, self.process
         machine.actors.remove(self)
-        self.machine = self.process = self.replica = None
+        self.machine = self.process = self.worker_process = None
         if process is not None:
             process.on_death.clear()
             process.abandon()
@@ -271,7 +278,7 @@ class Actor:
 
     def _end_when_it_hears(self, process: Process) -> None:
         if process.frozen:
-            self.fleet.hub.at(20.0, lambda: self._end_when_it_hears(process))
+            self.backend.hub.at(20.0, lambda: self._end_when_it_hears(process))
         else:
             process.kill()
 
@@ -279,8 +286,8 @@ class Actor:
         """Its process died on a machine that is well."""
         if self.process is not process:
             return
-        hub, machine = self.fleet.hub, self.machine
-        self.process = self.replica = None
+        hub, machine = self.backend.hub, self.machine
+        self.process = self.worker_process = None
         if machine is not None:
             machine.actors.remove(self)
         self.machine = None
@@ -291,8 +298,8 @@ class Actor:
         self._come_back()
 
     def _come_back(self) -> None:
-        if not self.dismissed:
-            self.fleet.cluster.want(self)
+        if not self.stopped:
+            self.backend.cluster.want(self)
 
     def _fail_calls(
         self, reason: str, *, only: list[int] | None = None, with_machine: bool = False
@@ -300,39 +307,41 @@ class Actor:
         for call in list(self.open_calls) if only is None else only:
             if call in self.open_calls:
                 del self.open_calls[call]
-                self.fleet.answer(
-                    call, Gone(reason, with_machine=with_machine, coming_back=not self.dismissed)
+                self.backend.answer(
+                    call, WorkerGone(reason, with_node=with_machine, coming_back=not self.stopped)
                 )
         self.waiting = [call for call in self.waiting if call in self.open_calls]
 
-    def _ask(self, question: Callable[[Replica], Any]) -> Call:
-        self.fleet.check()
-        call = self.fleet.new_call()
+    def _ask(self, question: Callable[[WorkerProcess], Any]) -> Call:
+        self.backend.check()
+        call = self.backend.new_call()
         self.open_calls[call] = question
-        self.fleet.hub.at(self.fleet.hub.random.uniform(0.001, 0.02), lambda: self._deliver(call))
+        self.backend.hub.at(
+            self.backend.hub.random.uniform(0.001, 0.02), lambda: self._deliver(call)
+        )
         return call
 
     def _deliver(self, call: int) -> None:
         if call not in self.open_calls:
             return
-        process, replica, machine = self.process, self.replica, self.machine
+        process, worker_process, machine = self.process, self.worker_process, self.machine
         if machine is not None and machine.cut_off:
-            self.fleet.hub.at(1.0, lambda: self._deliver(call))
-        elif process is None or replica is None:
+            self.backend.hub.at(1.0, lambda: self._deliver(call))
+        elif process is None or worker_process is None:
             self.waiting.append(call)
         else:
             question = self.open_calls[call]
-            process.spawn(lambda: self._answer(call, question, replica, machine))
+            process.spawn(lambda: self._answer(call, question, worker_process, machine))
 
     def _answer(
         self,
         call: int,
-        question: Callable[[Replica], Any],
-        replica: Replica,
+        question: Callable[[WorkerProcess], Any],
+        worker_process: WorkerProcess,
         machine: Machine | None,
     ) -> None:
-        hub = self.fleet.hub
-        outcome = question(replica)
+        hub = self.backend.hub
+        outcome = question(worker_process)
         while machine is not None and machine.cut_off:
             hub.sleep(1.0)
         hub.at(hub.random.uniform(0.001, 0.02), lambda: self._arrive(call, outcome))
@@ -340,11 +349,11 @@ class Actor:
     def _arrive(self, call: int, outcome: Outcome) -> None:
         if call in self.open_calls:
             del self.open_calls[call]
-            self.fleet.answer(call, outcome)
+            self.backend.answer(call, outcome)
 
 
-class VirtualFleet:
-    """A driver's view of the cluster (see `cluster.backend.Fleet`).
+class VirtualBackend:
+    """A driver's view of the cluster (see `cluster.backend.Backend`).
 
     Args:
         cluster: the machines.
@@ -352,8 +361,6 @@ class VirtualFleet:
         factory: the pickled worker factory.
         assigned: told of every task that is handed to a worker; gives what keeps the account of that attempt.
     """
-
-    tasks_at_once = 3
 
     def __init__(
         self,
@@ -390,7 +397,7 @@ class VirtualFleet:
     def now(self) -> float:
         return self.process.now()
 
-    def hire(self, name: str) -> Actor:
+    def start_worker(self, name: str) -> Actor:
         self.check()
         actor = Actor(self, f"{self.process.name} {name}")
         self.actors.append(actor)
@@ -409,15 +416,18 @@ class VirtualFleet:
             self.check()
         return [(call, self._answers.pop(call)) for call in answered]
 
-    def is_machine_lost(self, machine: str) -> bool:
+    def is_node_lost(self, node: Node) -> bool:
         self.check()
-        found = [known for known in self.cluster.machines if known.name == machine]
+        found = [known for known in self.cluster.machines if known.name == node.id]
         return not found or found[0].known_lost or found[0].announced
+
+    def tasks_per_worker(self) -> int:
+        return TASKS_PER_WORKER
 
     def capacity(self) -> int:
         return SLOTS * len([machine for machine in self.cluster.usable() if not machine.announced])
 
-    def shortage(self) -> str:
+    def describe_capacity(self) -> str:
         return f"each asks for 1 slot; there are {len(self.cluster.usable())} machines"
 
     def interrupt(self) -> None:
@@ -437,7 +447,7 @@ class VirtualFleet:
     def give_up(self, call: Call) -> None:
         """Nobody waits for the answer any more."""
         if call in self.attempts:
-            self.attempts[call].answered(Gone("dismissed"), self.hub.now_s)
+            self.attempts[call].answered(WorkerGone("stopped"), self.hub.now_s)
 
     def _orphan(self) -> None:
         """The driver died: the cluster notices after a while, and ends its workers."""

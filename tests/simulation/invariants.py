@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.worker_process import Dropped, Failure
+from cluster.worker_process import Cancelled, Failure
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import (
@@ -35,9 +35,10 @@ from jobs import exit_codes
 from tests.simulation import memory, toy
 from tests.simulation.drivers import Attempt, World, open_store
 from tests.simulation.faults import Kind
-from tests.simulation.fleet import VirtualFleet
+from tests.simulation.fleet import TASKS_PER_WORKER
 from tests.simulation.store import SECRET, Request, Service
 from tests.simulation.world import Process
+from tests.support.toy_runs import toy_ledger
 
 READER_S = 15.0
 _FIXED = {RUN_KEY, TRACKS_KEY, MANIFEST_KEY, plan_key(0)}
@@ -112,10 +113,10 @@ class Watcher:
     def _see_receipt(self, key: str, receipt: dict[str, Any]) -> None:
         self._receipt_s.setdefault(receipt["shard"], self._world.hub.now_s)
         for table in ("scores", "effects"):
-            stored = self._service.objects.get(receipt[table]["key"])
+            stored = self._service.objects.get(receipt["tables"][table]["key"])
             if stored is None:
                 self._wrong(f"{key}: names {receipt[table]['key']}, which is not there")
-            elif sha256(stored.content) != receipt[table]["sha256"]:
+            elif sha256(stored.content) != receipt["tables"][table]["sha256"]:
                 self._wrong(f"{key}: names another {receipt[table]['key']} than is stored")
 
     def _see_manifest(self, manifest: dict[str, Any]) -> None:
@@ -135,7 +136,7 @@ class Watcher:
                 run = read_run(store)
                 if run is None:
                     continue
-                progress = run_progress(store, run)
+                progress = run_progress(toy_ledger(store, run))
             except StorageError:
                 continue  # bad weather
             if progress.shards_done < self._done:
@@ -165,7 +166,7 @@ def verify_stored(world: World) -> list[str]:
     run = read_run(heap)
     if run is None:
         return ["no run"]
-    verdict = verify_run(heap, run)
+    verdict = verify_run(toy_ledger(heap, run))
     return (
         [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
     )
@@ -307,7 +308,7 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
     drivers = sum(len(user.drivers) for user in world.users)
     readings = 2 * drivers + 2 + world.hub.now_s / READER_S
     attempts = Counter(
-        attempt.work.shard.number for attempt in world.attempts if attempt.work.probe is None
+        attempt.work.shard.number for attempt in world.attempts if attempt.work.trial is None
     )
     asked: Counter[int] = Counter()
     failed: Counter[int] = Counter()
@@ -326,7 +327,7 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
 
 
 def _work(world: World, watcher: Watcher) -> Iterator[str]:
-    """Nothing is computed again that had not been lost, but for twins, and by drivers that did not know."""
+    """Nothing is computed again that had not been lost, but for second copies, and by drivers that did not know."""
     began = {driver: at_s for user in world.users for driver, at_s in user.began_s.items()}
     of_shard: dict[int, list[Attempt]] = {}
     for attempt in sorted(world.attempts, key=lambda attempt: attempt.assigned_s):
@@ -366,7 +367,7 @@ def _paid(world: World, attempts: list[Attempt]) -> int:
 def _losses(world: World, of_shard: dict[int, list[Attempt]]) -> Iterator[str]:
     """Work is only lost with the process that was at it, at most three shards each time; and fails for a reason."""
     for shards in world.losses:
-        if len(shards) > VirtualFleet.tasks_at_once:
+        if len(shards) > TASKS_PER_WORKER:
             yield f"a worker was at {len(shards)} shards at once: {shards}"
     in_flight = _in_flight(world)
     for number, attempts in of_shard.items():
@@ -385,7 +386,7 @@ def _losses(world: World, of_shard: dict[int, list[Attempt]]) -> Iterator[str]:
 def _fate(attempt: Attempt) -> str:
     if isinstance(attempt.outcome, Failure):
         return "failed"
-    if isinstance(attempt.outcome, Dropped):
+    if isinstance(attempt.outcome, Cancelled):
         return "dropped"
     if attempt.done:
         return "done"

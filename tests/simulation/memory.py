@@ -3,14 +3,14 @@
 Only the encoding is remembered. Every request to the store and every step of the code around it is taken.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from enformer_core.dataset.codec import canonical_json, from_parquet, to_parquet
+from enformer_core.dataset.codec import Footer, canonical_json, from_parquet, to_parquet
 from enformer_core.dataset.digests import content_digest
 
 _MOST = 5_000
@@ -38,15 +38,15 @@ def _by_bytes(key: tuple[Any, ...], function: Callable[[], Any]) -> Any:
 _to_parquet, _from_parquet, _content_digest = to_parquet, from_parquet, content_digest
 
 
-def to_parquet(table: pa.Table, footer: Mapping[str, Any]) -> bytes:
+def to_parquet(table: pa.Table, footer: Footer) -> bytes:
     """`to_parquet`."""
     return _by_table("parquet", table, canonical_json(footer), lambda: _to_parquet(table, footer))
 
 
-def from_parquet(content: bytes, name: str) -> tuple[pa.Table, dict[str, Any]]:
+def from_parquet(content: bytes, name: str) -> tuple[pa.Table, Footer]:
     """`from_parquet`."""
     table, footer = _by_bytes(("table", content), lambda: _from_parquet(content, name))
-    return table, dict(footer)
+    return table, footer
 
 
 def content_digest(table: pa.Table) -> str:

@@ -114,14 +114,14 @@ def _figures(world: World) -> Counter[str]:
                 f"commands that ended with {code}": count
                 for code, count in Counter(code for _, code in ends).items()
             },
-            "twins": sum(
+            "speculative copies": sum(
                 other.assigned_s < attempt.assigned_s < other.outcome_s
                 for attempt in whole
                 for other in whole
                 if other.driver is attempt.driver
                 and other.work.shard.number == attempt.work.shard.number
             ),
-            "probes": sum(attempt.work.probe is not None for attempt in world.attempts),
+            "probes": sum(attempt.work.trial is not None for attempt in world.attempts),
             "answers": sum(isinstance(attempt.outcome, Done) for attempt in world.attempts),
             "requests": world.service.asked,
             "412": world.service.conditional_losses,

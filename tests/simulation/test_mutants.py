@@ -9,11 +9,11 @@ from unittest import mock
 import pytest
 from botocore import exceptions as boto
 
-import jobs.job
 from enformer_core.dataset import ledger
 from enformer_core.errors import TransientStorageError
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_errors import status_of
+from jobs.job import Job
 from tests.simulation.drivers import World
 from tests.simulation.fate import Fate
 from tests.simulation.faults import Fault, Kind
@@ -75,15 +75,15 @@ def no_if_none_match():
 @contextmanager
 def manifest_before_receipts():
     """The run is closed without a look at which shards have a receipt, before they are computed."""
-    work = jobs.job._work_through
+    work = Job._work_through
 
-    def close_first(request, of_run, plan, factory):
+    def close_first(job, of_run, plan):
         of_run.finish(plan)
-        work(request, of_run, plan, factory)
+        work(job, of_run, plan)
 
     with (
         mock.patch.object(ledger, "check_complete", return_value=None),
-        mock.patch.object(jobs.job, "_work_through", close_first),
+        mock.patch.object(Job, "_work_through", close_first),
     ):
         yield
 

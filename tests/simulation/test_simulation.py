@@ -20,7 +20,7 @@ PROCESSES = 2
 DRAWN = set(Kind) - {Kind.ALWAYS_FAILING, Kind.IGNORED_PRECONDITION}
 FIGURES = {  # and how often a seed comes to it, at least
     "412": 0.1,
-    "twins": 0.1,
+    "speculative copies": 0.1,
     "probes": 0.1,
     "puts by workers for which nobody waited": 0.1,
     "shards computed in vain": 0.1,
@@ -71,15 +71,15 @@ def test_an_undisturbed_world_does_everything_once():
     whole = [attempt.work.shard.number for attempt in world.attempts]
     assert set(whole) == set(range(6))
     assert lost_work(world) == 0
-    assert not any(attempt.work.probe for attempt in world.attempts)
-    twins = len(whole) - 6
-    assert twins <= 2
+    assert not any(attempt.work.trial for attempt in world.attempts)
+    copies = len(whole) - 6
+    assert copies <= 2
     assert (
-        world.service.conditional_losses <= 2 + 3 * twins
+        world.service.conditional_losses <= 2 + 3 * copies
     )  # each command sees whether the store keeps its promise
     puts = sum(count for (kind, _), count in world.service.requests.items() if kind == "put")
     shards, blocks, rest = 3 * 6, 6 // 2, 4  # run, tracks, plan, manifest
-    assert puts <= shards + blocks + rest + 2 + 3 * twins
+    assert puts <= shards + blocks + rest + 2 + 3 * copies
 
 
 def sick_world(seed: int) -> World:

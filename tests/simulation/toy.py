@@ -4,7 +4,8 @@ Values are a pure function of the allele and of the kind of hardware, so that wh
 what an undisturbed one leaves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -12,14 +13,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from enformer_core.analyses.variant_effects import ShardScorer
+from enformer_core.analyses.allele_scoring import AlleleScoring
+from enformer_core.analyses.base import (
+    Analysis,
+    ComputedShard,
+    PreparedShard,
+    ShardWorker,
+    WorkerFactory,
+    WorkerResources,
+)
+from enformer_core.analyses.variant_effects import VariantEffectsType
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import sha256
-from enformer_core.dataset.keys import plan_key, table_key
-from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan import Plan, Shard, make_plan, plan_to_parquet
-from enformer_core.dataset.plan_builder import Drafted
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.keys import table_key
+from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.plan_builder import DraftPlan
+from enformer_core.dataset.receipts import Provenance
+from enformer_core.dataset.run import Identity, ModelIdentity, ReferenceIdentity, TracksIdentity
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import Allele
@@ -27,6 +39,8 @@ from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation import memory
 from tests.simulation.faults import Kind
 from tests.simulation.world import Hub
+from tests.support.plans import decoded, make_draft
+from tests.support.toy_runs import score_spec, scoring_worker, toy_ledger
 
 CONTIGS = {"chr1": 1000, "chr2": 1000}
 CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
@@ -49,8 +63,8 @@ PLACES = sorted(
 
 
 @cache
-def make_toy_plan() -> Plan:
-    """Six shards of about three rows; one row is a duplicate, one has no place."""
+def draft() -> DraftPlan:
+    """The plan, encoded: six shards of about three rows; one row is a duplicate, one has no place."""
     columns = {
         "input_file": ["a.vcf"] * ALLELES,
         "input_line": list(range(1, ALLELES + 1)),
@@ -66,24 +80,34 @@ def make_toy_plan() -> Plan:
         pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA
     ]
     placed = pa.table(arrays, schema=PLACED_SCHEMA)
-    return make_plan(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
-
-
-def identity_of(content: bytes = INPUT) -> dict[str, Any]:
-    """The run's, as a driver finds it that reads this input."""
-    return {
-        "kind": "variants",
-        "conventions": {"statistics": ["sad"]},
-        "tracks": {"count": len(TRACKS)},
-        "model": {"name": "a toy", "weights_sha256": WEIGHTS_SHA256},
-        "input": sha256(content),
-    }
+    return make_draft(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
 
 
 @cache
-def draft() -> Drafted:
-    """The plan, encoded."""
-    return Drafted.of(make_toy_plan())
+def make_toy_plan() -> Plan:
+    """The plan, with its rows in memory."""
+    return decoded(draft())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyIdentity(Identity):
+    """What the made-up command decides beside model and genome."""
+
+    conventions: Conventions
+    input: str
+
+
+def identity_of(content: bytes = INPUT) -> ToyIdentity:
+    """The run's, as a driver finds it that reads this input."""
+    return ToyIdentity(
+        kind="variants",
+        model=ModelIdentity("a toy", WEIGHTS_SHA256, "human"),
+        tracks=TracksIdentity(len(TRACKS), sha256(b"toy")),
+        reference=ReferenceIdentity(len(CONTIGS), sha256(b"toy"), {}),
+        shard_size=SHARD_ROWS,
+        conventions=CONVENTIONS,
+        input=sha256(content),
+    )
 
 
 class PoisonError(Exception):
@@ -107,13 +131,49 @@ class ToyScorer:
         ]
 
 
+SPEC = score_spec(CONVENTIONS, top_tracks=TOP_TRACKS)
+
+
 @dataclass(frozen=True)
-class ToyFactory:
-    """What is sent to a worker: there it becomes a shard function whose every step is told to the world."""
+class ToyAnalysis(Analysis):
+    """The real kind of run, with a toy for a model and a plan that is made already."""
 
-    ledger: Ledger
+    run_type = VariantEffectsType()
 
-    def __call__(self) -> "WatchedScorer":
+    @property
+    def loader(self) -> "ToyLoader":
+        return ToyLoader()
+
+    def identity(self, contigs: Iterable[str], rows: int) -> ToyIdentity:
+        world = Hub.current.world  # type: ignore[union-attr]
+        if world.input != INPUT:
+            world.weather.took_effect(Kind.CORRUPT_INPUT)
+            world.befell(world.hub.process, Kind.CORRUPT_INPUT)
+        return identity_of(world.input)
+
+    @contextmanager
+    def read_input(self) -> Iterator["ToyDraft"]:
+        yield ToyDraft()
+
+
+@dataclass(frozen=True)
+class ToyDraft:
+    """The toy plan."""
+
+    rows: int = ALLELES
+    contigs: tuple[str, ...] = tuple(CONTIGS)
+    records: int = ALLELES
+    filtered: Mapping[str, int] = field(default_factory=dict)
+
+    def draft(self, seed: str) -> DraftPlan:
+        return draft()
+
+
+@dataclass(frozen=True)
+class ToyLoader:
+    """What is sent to a worker: loading takes time, and looks whether the weights are the run's."""
+
+    def load(self, resources: WorkerResources) -> "ToyScoring":
         assert Hub.current is not None
         world = Hub.current.world
         process = world.hub.process
@@ -128,25 +188,49 @@ class ToyFactory:
             )
         hardware = process.machine.hardware if process.machine is not None else 0
         scorer = ToyScorer(hardware, lambda allele: world.allele_begins(process, allele))
-        return WatchedScorer(scorer, self.ledger, CONVENTIONS, TRACKS, TOP_TRACKS, world=world)
+        return ToyScoring(scorer, SPEC, TRACKS, Provenance())
 
 
 @dataclass(frozen=True)
-class WatchedScorer(ShardScorer):
-    """The real shard function, which tells when it begins and ends to compute."""
+class ToyScoring(AlleleScoring):
+    """The real computation; what follows from stored scores is made once for all worlds."""
+
+    def derive(self, stored: Tables) -> Tables:
+        effects = memory.once(
+            "effects",
+            stored["scores"],
+            lambda: super(ToyScoring, self).derive(stored)["effects"],
+        )
+        return {"effects": effects}
+
+
+@dataclass(frozen=True)
+class WatchedFactory:
+    """What is sent to a worker in place of the real factory."""
+
+    factory: WorkerFactory
+
+    def __call__(self) -> "WatchedWorker":
+        worker = self.factory()
+        assert Hub.current is not None
+        return WatchedWorker(worker.computation, worker.ledger, world=Hub.current.world)
+
+
+@dataclass(frozen=True)
+class WatchedWorker(ShardWorker):
+    """The real worker, which tells when it begins to compute."""
 
     world: Any = field(default=None, kw_only=True)
 
-    def compute(self, prepared: Any) -> Any:
-        self.world.computing_begins(self.world.hub.process, prepared.work)
+    def compute(self, prepared: PreparedShard) -> ComputedShard:
+        task = prepared.task
+        self.world.computing_begins(self.world.hub.process, task)
         computed = super().compute(prepared)
-        if computed.table is not None:
-            key = (prepared.work.shard, self.scorer.hardware, tuple(prepared.work.failed.items()))
-            computed = replace(computed, table=memory.interned(key, computed.table))
-        return computed
-
-    def _effects(self, scores: pa.Table) -> pa.Table:
-        return memory.once("effects", scores, lambda: super(WatchedScorer, self)._effects(scores))
+        if task.trial is not None:
+            return computed
+        key = (task.shard, self.computation.scorer.hardware, tuple(task.failed.items()))
+        scores = memory.interned(key, computed.values.tables["scores"])
+        return replace(computed, values=replace(computed.values, tables={"scores": scores}))
 
 
 @dataclass
@@ -177,19 +261,18 @@ def tables_of(
 ) -> dict[str, pa.Table]:
     """The tables that a shard has when nothing befalls it on machines of one kind, but that these alleles fail."""
     plan, store = make_toy_plan(), Heap()
-    for part, content in enumerate(plan_to_parquet(plan)):
-        store.put_if_absent(plan_key(part), content)
-    scorer = ShardScorer(
+    draft().put(store)
+    scorer = scoring_worker(
         ToyScorer(hardware, lambda allele: None),
-        Ledger(store, "undisturbed"),
+        toy_ledger(store),
         CONVENTIONS,
         TRACKS,
-        TOP_TRACKS,
+        top_tracks=TOP_TRACKS,
     )
     shard = plan.shards[number]
     rows = plan.parts[shard.part].slice(shard.first_row, shard.rows).to_pylist()
     scorer(
-        ShardWork(
+        ShardTask(
             shard,
             {at: "poison" for at, row in enumerate(rows) if (row["chrom"], row["start"]) in poison},
         )

@@ -4,11 +4,11 @@ import signal
 import sys
 
 from cluster.pool import Task, TaskStarted
-from cluster.ray_backend import RayPool
+from cluster.ray_backend import ray_pool
 from tests.support import toys
 
 if __name__ == "__main__":
-    with RayPool(toys.performer, workers=2, address="local", cpus_per_worker=1) as pool:
+    with ray_pool(toys.performer, workers=2, address="local", cpus_per_worker=1) as pool:
         # as the command does: a KeyboardInterrupt could be lost in a callback of Ray's
         signal.signal(signal.SIGINT, lambda *_: pool.interrupt())
         at_work = 0

@@ -4,11 +4,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from cluster.pool import Computing
 
 
 class AwkwardError(Exception):
@@ -24,6 +23,22 @@ class PickleableError(Exception):
     def __init__(self, message: str, detail: dict[str, int]) -> None:
         super().__init__(message, detail)
         self.detail = detail
+
+
+@dataclass(frozen=True)
+class Computing:
+    """A function as the middle stage of `cluster.pool.StagedFunction`, with nothing to fetch or store."""
+
+    function: Callable[[Any], Any]
+
+    def prepare(self, payload: Any) -> Any:
+        return payload
+
+    def compute(self, prepared: Any) -> Any:
+        return self.function(prepared)
+
+    def finish(self, computed: Any) -> Any:
+        return computed
 
 
 def squares() -> Any:

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
+from cluster.head_watcher import HeadWatcher
 from cluster.pool import PoolError
-from cluster.ray_backend import Head
 
 
 class Clock:
@@ -23,7 +23,7 @@ def test_a_head_that_is_silent_for_long_is_given_up_by_name_and_one_that_comes_b
     clock = Clock()
     server = listening()
     port = server.getsockname()[1]
-    head = Head(f"127.0.0.1:{port}", clock=clock)
+    head = HeadWatcher(f"127.0.0.1:{port}", clock=clock)
     server.close()
     for clock.now_s in (5.0, 10.0, 40.0):
         assert not head.answers()
@@ -46,7 +46,7 @@ def test_a_head_that_is_silent_for_long_is_given_up_by_name_and_one_that_comes_b
 def test_it_is_asked_every_few_seconds_only():
     clock = Clock()
     with listening() as server:
-        head = Head(f"127.0.0.1:{server.getsockname()[1]}", clock=clock)
+        head = HeadWatcher(f"127.0.0.1:{server.getsockname()[1]}", clock=clock)
     clock.now_s = 4.9
     assert head.answers()
     clock.now_s = 5.0
@@ -58,7 +58,7 @@ def test_what_cannot_be_reached_from_the_first_is_not_watched():
         nobody = f"127.0.0.1:{server.getsockname()[1]}"
     clock = Clock()
     for address in (nobody, "no address"):
-        head = Head(address, clock=clock)
+        head = HeadWatcher(address, clock=clock)
         clock.now_s += 1000.0
         head.check()
         assert head.answers()

@@ -1,4 +1,4 @@
-"""A fleet of workers that exist on paper: what each task does, and how long it takes, is written down; time is virtual.
+"""A backend whose workers exist on paper: what each task does, and how long it takes, is written down; time is virtual.
 
 A world maps payloads to deeds. A worker computes one task after another in the order in which they came; fetching and
 storing take no time. Everything is decided by the world and the order of calls: the same test takes the same course.
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.backend import Call, Gone, Outcome
-from cluster.pool import Task
-from cluster.worker_process import Done, Dropped, Failure
+from cluster.backend import Call, Outcome, WorkerGone
+from cluster.pool import Node, Task
+from cluster.worker_process import Cancelled, Done, Failure, WorkerRestarted
 
 SETUP_S = 5.0
 
@@ -55,7 +55,7 @@ class Part:
     left_out: Mapping[int, str] = field(default_factory=dict, hash=False)
     deadly: bool = False
 
-    def probing(self, first: int, end: int) -> "Part":
+    def probe(self, first: int, end: int) -> "Part":
         return Part(self.items, self.poison, first, end, deadly=self.deadly)
 
     def without(self, failures: Mapping[int, str]) -> "Part":
@@ -71,87 +71,88 @@ class Part:
         return Does(0.1, dies=True) if self.deadly else Does(0.1, ValueError(f"items {bad}"))
 
 
-@dataclass(eq=False)
-class _Asked:
-    number: int
-    payload: Any
-    ends_s: float
-
-
 class ToyWorker:
     """A process on a machine; `generation` counts how often it was begun anew."""
 
-    def __init__(self, fleet: "ToyFleet", name: str):
-        self.fleet, self.name = fleet, name
+    def __init__(self, backend: "ToyBackend", name: str):
+        self.backend = backend
+        self.name = name
         self.machine = ""
         self.generation = 0
         self.up = self.built = self.building = self.frozen = False
         self.draining = False
-        self.dismissed = False
+        self.stopped = False
         self.free_s = 0.0  # when it has computed all it was asked
         self.open: list[int] = []
+        self.tasks: set[int] = set()  # those of its calls that are tasks
         self.waiting_pings: list[int] = []
         self.put_off: list[Callable[[], None]] = []  # while it is frozen
 
+    @property
+    def node(self) -> Node:
+        return Node(self.machine, self.machine)
+
     def ping(self) -> Call:
-        number = self.fleet.new_call(self)
+        number = self.backend.new_call(self)
         if self.up and not self.frozen:
-            self.fleet.answer(number, Done(self.machine, 0.0))
+            self.backend.answer(number, Done(self.node, 0.0))
         else:
             self.waiting_pings.append(number)
         return number
 
     def build(self) -> Call:
-        number = self.fleet.new_call(self)
+        number = self.backend.new_call(self)
         self.building = True
-        error = self.fleet.setup_error(self)
+        error = self.backend.setup_error(self)
         if error == "dies":
-            self.fleet.at(SETUP_S, self.still(lambda: self.fleet.kill(self, "out of memory")))
+            self.backend.at(SETUP_S, self.still(lambda: self.backend.kill(self, "out of memory")))
             return number
 
         def build() -> None:
             self.built, self.building = error is None, False
             if self.built:
-                del self.fleet.setup_deaths[self.name]
-            self.fleet.answer(
-                number, Done(self.machine, SETUP_S) if error is None else Failure(None, "", error)
+                del self.backend.setup_deaths[self.name]
+            self.backend.answer(
+                number, Done(None, SETUP_S) if error is None else Failure(None, "", error)
             )
 
-        self.fleet.at(SETUP_S, self.still(build))
+        self.backend.at(SETUP_S, self.still(build))
         return number
 
     def apply(self, payload: Any) -> Call:
-        number = self.fleet.new_call(self)
-        self.fleet.applied.append((self.fleet.now_s, self.name, payload))
+        number = self.backend.new_call(self)
+        self.tasks.add(number)
+        self.backend.applied.append((self.backend.now_s, self.name, payload))
+        self.backend.loads.append(len(self.tasks.intersection(self.open)))
         if not self.built:
-            self.fleet.answer(number, None)
+            self.backend.answer(number, WorkerRestarted())
             return number
-        does = self.fleet.world(payload, self)
-        began_s = max(self.fleet.now_s, self.free_s)
+        does = self.backend.world(payload, self)
+        began_s = max(self.backend.now_s, self.free_s)
         self.free_s = began_s + does.seconds
         if does.seconds == NEVER:
             return number
-        self.fleet.at(
-            self.free_s - self.fleet.now_s,
+        self.backend.at(
+            self.free_s - self.backend.now_s,
             self.still(lambda: self._computed(number, payload, does)),
         )
         return number
 
     def drain(self) -> Call:
-        number = self.fleet.new_call(self)
+        number = self.backend.new_call(self)
         self.draining = True
-        self.fleet.at(
-            self.fleet.drain_s, self.still(lambda: self.fleet.answer(number, Done(None, 0.0)))
+        self.backend.at(
+            self.backend.drain_s, self.still(lambda: self.backend.answer(number, Done(None, 0.0)))
         )
         return number
 
-    def dismiss(self) -> None:
-        self.dismissed = True
+    def stop(self) -> None:
+        self.stopped = True
         self.generation += 1
-        self.fleet.setup_deaths[self.name] += self.building and self.frozen
-        self.fleet.leave(self)
+        self.backend.setup_deaths[self.name] += self.building and self.frozen
+        self.backend.leave(self)
         for number in self.open:
-            self.fleet.forget(number)
+            self.backend.forget(number)
         self.open.clear()
 
     def still_alive(self, deed: Callable[[], None]) -> Callable[[], None]:
@@ -165,33 +166,33 @@ class ToyWorker:
 
     def _computed(self, number: int, payload: Any, does: Does) -> None:
         if does.dies:
-            self.fleet.kill(self, "killed by its task")
+            self.backend.kill(self, "killed by its task")
         elif self.draining:
-            self.fleet.answer(number, Dropped())
+            self.backend.answer(number, Cancelled())
         elif does.error is not None:
-            self.fleet.answer(number, Failure(None, "", does.error))
+            self.backend.answer(number, Failure(None, "", does.error))
         else:
             done = Done(does.result or ("did", payload), does.seconds)
-            self.fleet.at(does.storing_s, self.still(lambda: self.fleet.answer(number, done)))
+            self.backend.at(does.storing_s, self.still(lambda: self.backend.answer(number, done)))
 
 
-class ToyFleet:
-    """See `cluster.backend.Fleet`.
+class ToyBackend:
+    """See `cluster.backend.Backend`.
 
     Args:
         world: what each payload does.
         machines: how many workers each machine holds; more may join, some may be lost.
-        tasks_at_once: of a worker.
+        tasks_per_worker: of a worker.
     """
 
     def __init__(
-        self, world: World | None = None, *, machines: Mapping[str, int], tasks_at_once: int = 3
+        self, world: World | None = None, *, machines: Mapping[str, int], tasks_per_worker: int = 3
     ):
         self.world = world or (
             lambda payload, worker: payload if isinstance(payload, Does) else Does()
         )
         self.machines = dict(machines)
-        self.tasks_at_once = tasks_at_once
+        self._tasks_per_worker = tasks_per_worker
         self.now_s = 0.0
         self.drain_s = 0.0
         self.restart_s = 3.0
@@ -200,6 +201,7 @@ class ToyFleet:
         self.workers: list[ToyWorker] = []
         self.workers_ever: list[ToyWorker] = []
         self.applied: list[tuple[float, str, Any]] = []
+        self.loads: list[int] = []  # with each task that was given: how many its worker then had
         self.setup_error: Callable[[ToyWorker], Any] = lambda worker: None
         self.setup_deaths: Counter[str] = Counter()  # of each worker, in a row
         self.closed = 0
@@ -211,7 +213,7 @@ class ToyFleet:
     def now(self) -> float:
         return self.now_s
 
-    def hire(self, name: str) -> ToyWorker:
+    def start_worker(self, name: str) -> ToyWorker:
         worker = ToyWorker(self, name)
         self.workers.append(worker)
         self.workers_ever.append(worker)
@@ -229,13 +231,16 @@ class ToyFleet:
             deed()
         return [(call, self._answers.pop(call)) for call in found]
 
-    def is_machine_lost(self, machine: str) -> bool:
-        return machine in self.lost
+    def is_node_lost(self, node: Node) -> bool:
+        return node.id in self.lost
+
+    def tasks_per_worker(self) -> int:
+        return self._tasks_per_worker
 
     def capacity(self) -> int:
         return sum(self.machines.values())
 
-    def shortage(self) -> str:
+    def describe_capacity(self) -> str:
         return f"each asks for a place; the machines have {self.capacity()}"
 
     def interrupt(self) -> None:
@@ -253,7 +258,7 @@ class ToyFleet:
     def kill(self, worker: ToyWorker, reason: str = "killed") -> None:
         """Its process ends and is begun anew on the same machine."""
         self.setup_deaths[worker.name] += worker.building
-        self._end(worker, Gone(reason, coming_back=True))
+        self._end(worker, WorkerGone(reason, coming_back=True))
         self.at(self.restart_s, worker.still(lambda: self._up(worker)))
 
     def wake(self, worker: ToyWorker) -> None:
@@ -268,12 +273,12 @@ class ToyFleet:
         del self.machines[machine]
         self.at(self.news_late_s, lambda: self.lost.add(machine))
         for worker in self.workers:
-            if worker.machine == machine and not worker.dismissed:
+            if worker.machine == machine and not worker.stopped:
                 self.setup_deaths[worker.name] += (
                     worker.building
                 )  # what is not known to be the machine's end counts
                 self._end(
-                    worker, Gone("connection closed", with_machine=announced, coming_back=True)
+                    worker, WorkerGone("connection closed", with_node=announced, coming_back=True)
                 )
                 worker.machine = ""
         self.place()
@@ -284,14 +289,14 @@ class ToyFleet:
         self.place()
 
     def place(self) -> None:
-        """Give workers without a machine a place, in the order in which they were hired."""
+        """Give workers without a machine a place, in the order in which they were started."""
         for worker in self.workers:
             free = [
                 name
                 for name, room in self.machines.items()
                 if room > sum(self._sits(w, name) for w in self.workers)
             ]
-            if not worker.machine and not worker.dismissed and free:
+            if not worker.machine and not worker.stopped and free:
                 worker.machine = free[0]
                 self._up(worker)
 
@@ -319,14 +324,14 @@ class ToyFleet:
     def _up(self, worker: ToyWorker) -> None:
         worker.up = True
         for number in worker.waiting_pings:
-            self.answer(number, Done(worker.machine, 0.0))
+            self.answer(number, Done(worker.node, 0.0))
         worker.waiting_pings.clear()
 
     @staticmethod
     def _sits(worker: ToyWorker, machine: str) -> bool:
-        return worker.machine == machine and not worker.dismissed
+        return worker.machine == machine and not worker.stopped
 
-    def _end(self, worker: ToyWorker, gone: Gone) -> None:
+    def _end(self, worker: ToyWorker, gone: WorkerGone) -> None:
         worker.generation += 1
         worker.up = worker.built = worker.building = worker.draining = worker.frozen = False
         worker.free_s = 0.0

@@ -1,0 +1,187 @@
+"""One worker as the driver knows it: what state it is in, what it was given, and what it has yet to answer.
+
+Knows one worker only. Does not know how many there are, nor what follows when one is lost.
+"""
+
+from dataclasses import dataclass, field
+
+from cluster.backend import Call, Worker
+from cluster.pool import Node
+from cluster.task_queue import InFlight, TaskAttempt
+
+
+@dataclass(frozen=True)
+class BackingOff:
+    """It died or could not be set up: it is left alone until `until_s`, then pinged."""
+
+    until_s: float
+
+
+@dataclass(frozen=True)
+class Starting:
+    """It was pinged at `since_s` and has not answered: it waits for a place on a node, or is coming back."""
+
+    ping: Call
+    since_s: float
+
+
+@dataclass(frozen=True)
+class Building:
+    """It has answered from its node and makes its function, such as by loading a model."""
+
+    call: Call
+    node: Node
+
+
+@dataclass
+class Ready:
+    """It does tasks.
+
+    Attributes:
+        node: where.
+        in_flight: what it was given and has not answered, by call, the oldest first.
+        useless_since_s: since when it has only been at what others have done.
+    """
+
+    node: Node
+    in_flight: dict[Call, InFlight] = field(default_factory=dict)
+    useless_since_s: float | None = None
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it is idle, or at something that nobody else has done meanwhile."""
+        if not self.in_flight:
+            return True
+        return any(not flight.attempt.done for flight in self.in_flight.values())
+
+
+WorkerState = BackingOff | Starting | Building | Ready
+"""Starting → Building → Ready; after a death, or a set-up that failed, BackingOff → Starting."""
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """A ping to a worker that is busy, sent at `sent_s` and not answered yet."""
+
+    call: Call
+    sent_s: float
+
+
+@dataclass(eq=False)
+class WorkerHandle:
+    """One worker, as the driver knows it, through all its processes.
+
+    Attributes:
+        name: in events and messages.
+        worker: the worker itself.
+        state: what it is at; a state holds what is known in that state only.
+        heartbeat: by which it is to show that it lives while it is building or at a task.
+        heard_s: when it last answered anything.
+        last_node: from which it answered last; None when it has not answered since it was started.
+        setup_failures: in a row.
+        replacements: how often it was replaced because it failed at everything.
+    """
+
+    name: str
+    worker: Worker
+    state: WorkerState
+    heartbeat: Heartbeat | None = None
+    heard_s: float = 0.0
+    last_node: Node | None = None
+    setup_failures: int = 0
+    replacements: int = 0
+
+    @property
+    def in_flight(self) -> dict[Call, InFlight]:
+        """What it was given and has not answered, the oldest first; nothing unless it is ready."""
+        return self.state.in_flight if isinstance(self.state, Ready) else {}
+
+    @property
+    def node(self) -> Node | None:
+        """Where it is, while its process is known to be there."""
+        return self.state.node if isinstance(self.state, Building | Ready) else None
+
+    @property
+    def where(self) -> str:
+        """Where it answered from last, for a message: ` on gpu-node-3`; empty before it has answered."""
+        return "" if self.last_node is None else f" on {self.last_node}"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has made its function."""
+        return isinstance(self.state, Ready)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it could begin something at once."""
+        return self.is_ready and not self.in_flight
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it is ready, and not only at what others have done meanwhile."""
+        return isinstance(self.state, Ready) and self.state.is_of_use
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it makes its function or is at a task."""
+        return isinstance(self.state, Building) or bool(self.in_flight)
+
+    def has_room(self, limit: int) -> bool:
+        """Whether it may be given one more and then has `limit` at most."""
+        if not self.is_ready or len(self.in_flight) >= limit:
+            return False
+        attempts = [flight.attempt for flight in self.in_flight.values()]
+        # Behind what another has done meanwhile a task would wait for nothing.
+        return not any(attempt.exclusive_on_worker or attempt.done for attempt in attempts)
+
+    def unanswered_s(self, now_s: float) -> float:
+        """For how long a ping is not answered by a worker that was there once; 0 when nothing is owed."""
+        if self.heartbeat is not None:
+            return now_s - self.heartbeat.sent_s
+        # One that was never there may wait for a node to be added, however long that takes.
+        if isinstance(self.state, Starting) and self.last_node is not None:
+            return now_s - self.state.since_s
+        return 0.0
+
+    def useless_s(self, now_s: float) -> float:
+        """For how long it has only been at what others have done."""
+        if isinstance(self.state, Ready) and self.state.useless_since_s is not None:
+            return now_s - self.state.useless_since_s
+        return 0.0
+
+    def open_calls(self) -> list[Call]:
+        """All that it has yet to answer."""
+        calls = list(self.in_flight)
+        match self.state:
+            case Starting(ping=call) | Building(call=call):
+                calls.append(call)
+        if self.heartbeat is not None:
+            calls.append(self.heartbeat.call)
+        return calls
+
+    def ping(self, now_s: float) -> None:
+        """Ask whether it is there; what it was at before does not count any more."""
+        self.state = Starting(self.worker.ping(), now_s)
+
+    def ask_heartbeat(self, now_s: float) -> None:
+        """Ask a busy worker whether it lives."""
+        self.heartbeat = Heartbeat(self.worker.ping(), now_s)
+
+    def build(self, node: Node, now_s: float) -> None:
+        """Let it make its function, after it has answered from a node."""
+        self.state = Building(self.worker.build(), node)
+        self.last_node = node
+        self.heard_s = now_s
+
+    def give(self, attempt: TaskAttempt, now_s: float) -> None:
+        """Give a ready worker something to do."""
+        assert isinstance(self.state, Ready), "only ready workers are given anything"
+        if not self.state.in_flight:
+            self.heard_s = now_s
+        call = self.worker.apply(attempt.payload)
+        self.state.in_flight[call] = InFlight(attempt, self.name, self.state.node, now_s)
+
+    def back_off(self, until_s: float) -> None:
+        """Leave it alone until then; what it had in flight is forgotten, so take that out before."""
+        self.state = BackingOff(until_s)
+        self.heartbeat = None

@@ -1,0 +1,258 @@
+"""Alleles of shards scored: what is due in which window, what came of each, and the table `scores`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float, Float32
+
+from enformer_core.analyses.base import (
+    ComputedRows,
+)
+from enformer_core.analyses.score_spec import ScoreSpec
+from enformer_core.analyses.strongest_effects import strongest_effects
+from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.receipts import AuditedAllele, Provenance
+from enformer_core.dataset.schemas import scores_schema
+from enformer_core.dataset.shard_task import LeftOut
+from enformer_core.scoring.conventions import Statistic
+from enformer_core.scoring.rounding import round_mantissa
+from enformer_core.scoring.windows import Allele
+from enformer_core.variants.table import Flag, Status
+
+AlleleScores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
+"""Each statistic of one allele, a value per track."""
+
+_SCORED_COLUMNS = ["chrom", "start", "ref", "alt", "window_start", "audited", "status", "flags"]
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores the alleles of a window."""
+
+    def score(self, alleles: Sequence[Allele], start: int) -> Sequence[AlleleScores]:
+        """Each statistic for each track of each allele.
+
+        Args:
+            alleles: on one contig.
+            start: first base of the window that they are scored in.
+        """
+        ...
+
+
+@runtime_checkable
+class Auditor(Protocol):
+    """Holds scores against a yardstick."""
+
+    def compare(self, allele: Allele, start: int, scores: AlleleScores) -> AuditedAllele:
+        """What the comparison showed, for the receipt."""
+        ...
+
+
+class _Unscored(Enum):
+    """An allele of which no scores are due: its status says why, or a trial leaves it out."""
+
+    NOT_DUE = "not due"
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Scores were due, and there are none."""
+
+    reason: str
+
+
+Outcome = AlleleScores | _Failure | _Unscored
+"""What came of one planned allele."""
+
+
+@dataclass(frozen=True)
+class AlleleScoring:
+    """Scores the alleles of shards.
+
+    Attributes:
+        scorer: what turns an allele into scores.
+        spec: the settings that it follows.
+        tracks: head column of each value.
+        provenance: software, hardware and arithmetic.
+        auditor: scores again those alleles that the plan has drawn for it.
+    """
+
+    scorer: Scorer
+    spec: ScoreSpec
+    tracks: Sequence[int]
+    provenance: Provenance
+    auditor: Auditor | None = None
+
+    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+        """Score every allele that can be scored; all get their row of `scores`."""
+        due = [
+            None if at in left_out else allele for at, allele in enumerate(_distinct_alleles(rows))
+        ]
+        outcomes: list[Outcome] = []
+        audits: list[AuditedAllele] = []
+        for window in _windows(due):
+            of_window = self._score_window(window)
+            outcomes.extend(of_window)
+            audits.extend(self._audited(window, of_window))
+        for at, reason in left_out.items():
+            outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)
+        return ComputedRows(
+            tables={"scores": self._scores(rows, _copied_to_duplicates(rows, outcomes))},
+            computed=sum(allele is not None for allele in due),
+            audits=tuple(audits),
+        )
+
+    def derive(self, stored: Tables) -> Tables:
+        """The strongest tracks of each allele."""
+        effects = strongest_effects(
+            stored["scores"],
+            statistics=self.spec.conventions.statistics,
+            tracks=self.tracks,
+            top_tracks=self.spec.top_tracks,
+        )
+        return {"effects": effects}
+
+    def _score_window(self, window: Sequence["_DueAllele | None"]) -> list[Outcome]:
+        due = [row for row in window if row is not None]
+        if not due:
+            return [_Unscored.NOT_DUE] * len(window)
+        scores = iter(self.scorer.score([row.allele for row in due], due[0].window_start))
+        return [_Unscored.NOT_DUE if row is None else self._sound(next(scores)) for row in window]
+
+    def _sound(self, scores: AlleleScores) -> Outcome:
+        """The scores, unless some are not finite."""
+        for name, values in scores.items():
+            broken = np.flatnonzero(~np.isfinite(values))
+            if broken.size:
+                track = self.tracks[broken[0]]
+                return _Failure(f"{name} of {broken.size} tracks is not finite, the first {track}")
+        return scores
+
+    def _audited(
+        self, window: Sequence["_DueAllele | None"], outcomes: Sequence[Outcome]
+    ) -> Iterator[AuditedAllele]:
+        if self.auditor is None:
+            return
+        for row, outcome in zip(window, outcomes, strict=True):
+            if row is not None and row.audited and isinstance(outcome, Mapping):
+                yield self.auditor.compare(row.allele, row.window_start, outcome)
+
+    def _scores(self, alleles: pa.Table, outcomes: Sequence[Outcome]) -> pa.Table:
+        reasons = pa.array(
+            [outcome.reason if isinstance(outcome, _Failure) else None for outcome in outcomes],
+            pa.string(),
+        )
+        is_failed = pc.is_valid(reasons)
+        columns = {
+            **_described(alleles, self.spec.conventions.centre_index),
+            "status": pc.if_else(is_failed, Status.FAILED, alleles["status"]),
+            "reason": pc.coalesce(reasons, alleles["reason"]),
+        }
+        for name in self.spec.conventions.statistics:
+            values = [
+                self._stored(outcome[name]) if isinstance(outcome, Mapping) else None
+                for outcome in outcomes
+            ]
+            columns |= self._statistic_columns(name, values)
+        schema = scores_schema(self.spec.conventions.statistics)
+        return pa.table([columns[name] for name in schema.names], schema=schema)
+
+    def _stored(self, values: Float[np.ndarray, " tracks"]) -> Float32[np.ndarray, " tracks"]:
+        return round_mantissa(np.asarray(values, dtype=np.float32), self.spec.mantissa_bits)
+
+    def _statistic_columns(
+        self, name: str, rows: Sequence[Float32[np.ndarray, " tracks"] | None]
+    ) -> dict[str, pa.Array]:
+        """The list over tracks, the largest magnitude, and its track."""
+        magnitudes: list[float | None] = []
+        tracks: list[int | None] = []
+        for row in rows:
+            if row is None:
+                magnitudes.append(None)
+                tracks.append(None)
+                continue
+            strongest = int(np.abs(row).argmax())
+            magnitudes.append(float(abs(row[strongest])))
+            tracks.append(self.tracks[strongest])
+        return {
+            name: pa.array(rows, pa.list_(pa.float32())),
+            f"max_abs_{name}": pa.array(magnitudes, pa.float32()),
+            f"max_abs_{name}_track": pa.array(tracks, pa.int32()),
+        }
+
+
+@dataclass(frozen=True)
+class _DueAllele:
+    """A planned allele that is to be scored."""
+
+    allele: Allele
+    window_start: int
+    audited: bool
+
+
+def _distinct_alleles(rows: pa.Table) -> list[_DueAllele | None]:
+    """The alleles to score; None where a row is not scored, or repeats the row before it."""
+    due: list[_DueAllele | None] = []
+    for row in rows.select(_SCORED_COLUMNS).to_pylist():
+        is_repeat = Flag.DUPLICATE in (row["flags"] or ())
+        if row["status"] != Status.OK or is_repeat:
+            due.append(None)
+            continue
+        allele = Allele(row["chrom"], row["start"], row["ref"], row["alt"])
+        due.append(_DueAllele(allele, row["window_start"], bool(row["audited"])))
+    return due
+
+
+def _windows(rows: Sequence[_DueAllele | None]) -> list[list[_DueAllele | None]]:
+    """Cut rows where the window changes; a row that is not scored stays with those before it.
+
+    Window starts 10, 10, none, 20, none come to [10, 10, none] and [20, none].
+    """
+    windows: list[list[_DueAllele | None]] = []
+    start = None
+    for row in rows:
+        begins_another = row is not None and start not in (None, row.window_start)
+        if not windows or begins_another:
+            windows.append([])
+        windows[-1].append(row)
+        if row is not None:
+            start = row.window_start
+    return windows
+
+
+def _copied_to_duplicates(alleles: pa.Table, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Give each repeat the outcome of the row before it; repeats follow their allele in the plan."""
+    filled: list[Outcome] = []
+    for flags, outcome in zip(alleles["flags"].to_pylist(), outcomes, strict=True):
+        is_repeat = Flag.DUPLICATE in (flags or ())
+        filled.append(filled[-1] if is_repeat else outcome)
+    return filled
+
+
+def _described(alleles: pa.Table, centre_index: int) -> dict[str, pa.ChunkedArray]:
+    """The columns of `scores` that say what was scored; positions leave as VCF has them, 1-based."""
+    pos = pc.add(alleles["start"], 1)
+    place_in_window = pc.subtract(alleles["start"], alleles["window_start"])
+    offset_bp = pc.subtract(place_in_window, centre_index)
+    return {
+        **{name: alleles[name] for name in alleles.column_names},
+        "variant_id": _variant_ids(alleles, pos),
+        "pos": pos,
+        "offset_bp": pc.cast(offset_bp, pa.int32()),
+    }
+
+
+def _variant_ids(alleles: pa.Table, pos: pa.ChunkedArray) -> pa.ChunkedArray:
+    """chrom:pos:ref:alt as the genome has them, or as the input has where a row has no place."""
+    parts = [
+        pc.coalesce(alleles["chrom"], alleles["input_chrom"]),
+        pc.cast(pos, pa.string()),
+        pc.coalesce(alleles["ref"], alleles["input_ref"]),
+        pc.coalesce(alleles["alt"], alleles["input_alt"]),
+    ]
+    return pc.binary_join_element_wise(*[pc.fill_null(part, "?") for part in parts], ":")

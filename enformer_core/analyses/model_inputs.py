@@ -1,0 +1,137 @@
+"""The model and the genome of a run: by name for whoever sends them, loaded for whoever computes."""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from enformer_core.analyses.base import WorkerResources
+from enformer_core.dataset.codec import canonical_json
+from enformer_core.dataset.digests import sha256
+from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksIdentity
+from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
+from enformer_core.models.registry import ModelSource
+from enformer_core.storage.cache import local_copy
+
+if TYPE_CHECKING:
+    import torch
+
+    from enformer_core.models.base import SequenceModel
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model where it computes, and the genome that it reads.
+
+    Attributes:
+        network: the model with its parameters.
+        genome: the reference.
+        device: where the model is.
+        head: which head is asked for.
+        tracks: columns of the head; None where all are asked for.
+    """
+
+    network: "SequenceModel"
+    genome: Genome
+    device: "torch.device"
+    head: str
+    tracks: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """What every run names; small enough to be sent, and found anew by each node.
+
+    Attributes:
+        model: its name.
+        weights: as the user named them; None for a model that has its own.
+        weights_sha256: of what the driver has found under that name.
+        head: which head.
+        tracks: its columns.
+        genome: as the user named it.
+    """
+
+    model: str
+    weights: str | None
+    weights_sha256: str
+    head: str
+    tracks: tuple[int, ...]
+    genome: str
+
+    def source(self) -> ModelSource:
+        """The model and its weights on this node."""
+        return ModelSource(self.model, located(self.weights))
+
+    def open_genome(self) -> Genome:
+        """The genome on this node."""
+        return Genome(located(self.genome))
+
+    def load(self, resources: WorkerResources) -> LoadedModel:
+        """Load the model, computing as this worker should.
+
+        What lies in object storage is brought to this node once; its workers share it.
+
+        Raises:
+            InputError: when this node finds other weights under the name than the driver did.
+        """
+        import torch  # noqa: PLC0415
+
+        torch.set_num_threads(resources.cpus)
+        device = torch.device(resources.device)
+        source = self.source()
+        found = source.weights_sha256()
+        if found != self.weights_sha256:
+            raise InputError(
+                f"{source.weights}: sha256 is {found} on {platform.node()}, and "
+                f"{self.weights_sha256} where the run was planned. Give every node the same file."
+            )
+        every_track = tuple(range(source.output_tracks[self.head]))
+        return LoadedModel(
+            network=source.build(device),
+            genome=self.open_genome(),
+            device=device,
+            head=self.head,
+            tracks=None if self.tracks == every_track else self.tracks,
+        )
+
+    def check_weights(self) -> None:
+        """Refuse weights that do not fit, before anything is written.
+
+        Raises:
+            InputError: naming what does not fit.
+        """
+        import torch  # noqa: PLC0415
+
+        self.source().build(torch.device("cpu"))
+
+    @property
+    def model_identity(self) -> ModelIdentity:
+        """Which model predicts."""
+        return ModelIdentity(self.model, self.weights_sha256, self.head)
+
+    @property
+    def tracks_identity(self) -> TracksIdentity:
+        """Which tracks are computed."""
+        return TracksIdentity(len(self.tracks), sha256(canonical_json(self.tracks)))
+
+    def reference_identity(self, contigs: Iterable[str]) -> ReferenceIdentity:
+        """Which genome is read: its names and lengths, and the letters of some contigs."""
+        genome = self.open_genome()
+        lengths = dict(genome.contigs)
+        return ReferenceIdentity(
+            contigs=len(lengths),
+            names_and_lengths_sha256=sha256(canonical_json(lengths)),
+            sha256={name: genome.sha256(name) for name in contigs if name in lengths},
+        )
+
+
+@overload
+def located(name: str) -> str: ...
+@overload
+def located(name: None) -> None: ...
+def located(name: str | None) -> str | None:
+    """A path on this node of what the user named; other addresses than `s3://` as they are."""
+    if name is not None and name.startswith("s3://"):
+        return str(local_copy(name))
+    return name

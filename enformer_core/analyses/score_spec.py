@@ -1,0 +1,33 @@
+"""How alleles are scored, every setting resolved once and for all that stands below."""
+
+from dataclasses import dataclass
+
+from enformer_core.scoring.conventions import AUDITED_AT_LEAST, Conventions, Engine, Policy
+from enformer_core.variants.hashing import AuditSample
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """How alleles are scored, every setting resolved.
+
+    Attributes:
+        conventions: window, strands, statistics.
+        engine: `delta` or `direct`.
+        precision: arithmetic of `delta`.
+        audit_fraction: part of the alleles that are scored again plainly.
+        audit_tolerance: relative error at which the audit warns.
+        mantissa_bits: bits of each value's mantissa that are stored.
+        top_tracks: strongest tracks kept per allele and statistic in `effects`.
+    """
+
+    conventions: Conventions
+    engine: Engine
+    precision: Policy
+    audit_fraction: float
+    audit_tolerance: float
+    mantissa_bits: int
+    top_tracks: int
+
+    def audit_sample(self, seed: str) -> AuditSample:
+        """Which alleles are audited; `seed` decides."""
+        return AuditSample(self.audit_fraction, AUDITED_AT_LEAST, seed)

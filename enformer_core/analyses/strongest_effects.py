@@ -1,0 +1,62 @@
+"""The table `effects`: the strongest tracks of each allele, derived from scores as stored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float32, Int64
+
+from enformer_core.dataset.schemas import EFFECTS_SCHEMA
+from enformer_core.scoring.conventions import Statistic
+from enformer_core.variants.table import Flag, Status, has_flag
+
+
+def strongest_effects(
+    scores: pa.Table, *, statistics: Sequence[Statistic], tracks: Sequence[int], top_tracks: int
+) -> pa.Table:
+    """The largest values in size of each allele and statistic, sorted by track and position.
+
+    It answers "top variants for this track" without the lists.
+
+    Args:
+        scores: a shard's; alleles that were not scored, and repeats of an allele, have no effects.
+        statistics: the list columns to read.
+        tracks: head column of each list entry.
+        top_tracks: how many of each allele and statistic; ties go to the smaller track index.
+    """
+    is_scored = pc.equal(scores["status"], Status.OK)
+    is_repeat = has_flag(scores, Flag.DUPLICATE)
+    scored = scores.filter(pc.and_(is_scored, pc.invert(is_repeat)))
+    indices = np.asarray(tracks, dtype=np.int64)
+    columns = [_strongest(scored, name, indices, top_tracks) for name in statistics]
+    sort_keys = ("track", "pos", "ref", "alt", "statistic", "rank")
+    return pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *columns]).sort_by(
+        [(name, "ascending") for name in sort_keys]
+    )
+
+
+def _strongest(
+    scored: pa.Table, name: Statistic, tracks: Int64[np.ndarray, " tracks"], top: int
+) -> pa.Table:
+    """The `top` rows of each allele for one statistic."""
+    values = list_matrix(scored[name], tracks.size)
+    top = min(top, tracks.size)
+    # a stable sort of −|value|: of equal values the smaller track index comes first
+    strongest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :top]
+    allele = np.repeat(np.arange(scored.num_rows), top)
+    described = scored.select(["variant_id", "pos", "ref", "alt"]).take(pa.array(allele))
+    columns = {
+        "track": pa.array(tracks[strongest].ravel(), pa.int32()),
+        **{column: described[column] for column in described.column_names},
+        "statistic": pa.array([name] * allele.size, pa.string()),
+        "value": pa.array(np.take_along_axis(values, strongest, axis=1).ravel(), pa.float32()),
+        "rank": pa.array(np.tile(np.arange(1, top + 1), scored.num_rows), pa.int32()),
+    }
+    return pa.table(columns, schema=EFFECTS_SCHEMA)
+
+
+def list_matrix(column: pa.ChunkedArray, width: int) -> Float32[np.ndarray, "alleles tracks"]:
+    """A list column without nulls, whose lists are all `width` long, as a matrix."""
+    values = np.asarray(column.combine_chunks().flatten(), dtype=np.float32)
+    return values.reshape(len(column), width)

@@ -1,0 +1,142 @@
+"""From files of variants to a drafted plan: what `score` and `plan` do alike, without a model."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
+from enformer_core.dataset.sharding import default_shard_size
+from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.windows import window_start
+from enformer_core.variants.assembly_check import check_assemblies
+from enformer_core.variants.filters import Filters, filtered, with_sample
+from enformer_core.variants.harmonise import harmonise_alleles
+from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.input_files import InputFile
+from enformer_core.variants.source import Source, open_sources
+
+ShowProgress = Callable[[], AbstractContextManager[Report]]
+"""Begins to show progress; what it gives is told how many alleles are through which step."""
+
+
+@dataclass(frozen=True)
+class VariantInput:
+    """Which alleles are to be scored: everything named found, nothing of it read yet.
+
+    Attributes:
+        files: the variants.
+        sites: a table of rsIDs with places and alleles, for lists of rsIDs.
+        filters: which records are wanted.
+        sample: how many of them are drawn by chance; None for all.
+        genome: whose alleles they must be.
+        max_allele_bp: longest REF or ALT that is scored.
+        allow_swapped: go on where the genome has ALT in the place of REF.
+        allow_mismatch: go on though few of a sample fit the genome.
+        shard_size: alleles of a shard; None for a size that follows from their number.
+    """
+
+    files: tuple[InputFile, ...]
+    sites: Path | None
+    filters: Filters
+    sample: int | None
+    genome: Genome
+    max_allele_bp: int
+    allow_swapped: bool
+    allow_mismatch: bool
+    shard_size: int | None
+
+    def shard_rows(self, alleles: int) -> int:
+        """Alleles of a shard, give or take."""
+        return self.shard_size or default_shard_size(alleles)
+
+    @contextmanager
+    def read(
+        self, *, progress: ShowProgress, warn: Callable[[str], None]
+    ) -> Iterator[tuple[PlacedAlleles, Mapping[str, int]]]:
+        """Read and harmonise all alleles of the input that the filters leave, while the block lasts.
+
+        Args:
+            progress: shows how far reading and planning have come, while they last.
+            warn: told what a user should know though it stops nothing.
+
+        Yields:
+            The alleles, and how many records each filter took out.
+
+        Raises:
+            InputError: when there are none, or the input cannot be used.
+        """
+        sources = self._checked_sources(warn)
+        wanted = filtered(sources, self._with_sample(sources), self.genome.contigs)
+        with (
+            progress() as report,
+            gather(
+                wanted.batches, self.genome.contigs, place=self._placed, report=report
+            ) as alleles,
+        ):
+            removed = {name: count for name, count in wanted.removed.items() if count}
+            self._check_any(alleles, removed)
+            if removed:
+                counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
+                warn(f"filters took out records: {counts}")
+            yield alleles, removed
+
+    def draft(
+        self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
+    ) -> DraftPlan:
+        """Cut the alleles into shards.
+
+        Args:
+            alleles: as read.
+            conventions: where each allele's window lies.
+            bin_bp: bases of a bin of the model.
+            audit: which alleles are scored a second time.
+        """
+        return alleles.draft(
+            self.shard_rows(alleles.alleles),
+            window_starts=lambda starts: window_start(starts, conventions, bin_bp),
+            audit=audit,
+        )
+
+    def _placed(self, raw: pa.Table) -> pa.Table:
+        return harmonise_alleles(
+            raw,
+            self.genome,
+            max_allele_bp=self.max_allele_bp,
+            allow_swapped=self.allow_swapped,
+        )
+
+    def _checked_sources(self, warn: Callable[[str], None]) -> Sequence[Source]:
+        sources = open_sources(self.files, sites=self.sites)
+        checks = check_assemblies(
+            sources,
+            self.genome,
+            allow_swapped=self.allow_swapped,
+            allow_mismatch=self.allow_mismatch,
+        )
+        for check in checks:
+            for note in check.notes():
+                warn(note)
+        return sources
+
+    def _with_sample(self, sources: Sequence[Source]) -> Filters:
+        """The filters, with the sample drawn where one is wanted: this reads the input once more."""
+        if self.sample is None:
+            return self.filters
+        return with_sample(
+            self.filters, self._raw_batches(sources), self.genome.contigs, size=self.sample
+        )
+
+    def _raw_batches(self, sources: Sequence[Source]) -> Iterable[pa.Table]:
+        for source in sources:
+            yield from source.batches(details=self.filters.needs_details)
+
+    def _check_any(self, alleles: PlacedAlleles, removed: Mapping[str, int]) -> None:
+        if not alleles.alleles:
+            named = ", ".join(file.given for file in self.files)
+            filters = f"; filters took out {dict(removed)}" if removed else ""
+            raise InputError(f"{named}: no variants in the input{filters}")

@@ -1,0 +1,214 @@
+"""What a run writes about itself: receipts of shards, and the manifest that closes it.
+
+These are the contract between workers, drivers and everything that reads a run later. Each is one
+frozen dataclass; `codec` turns it into JSON and back, and refuses what does not fit.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from enformer_core.dataset.codec import JsonObject, convert, decode, parse_object
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """One table of a shard as an object in the store.
+
+    Attributes:
+        key: its name in the run's directory.
+        bytes: its size.
+        rows: how many it holds.
+        sha256: digest of the object.
+        content_digest: digest of its decoded values, whatever the encoding.
+    """
+
+    key: str
+    bytes: int
+    rows: int
+    sha256: str
+    content_digest: str
+
+
+@dataclass(frozen=True)
+class StatisticError:
+    """How far an engine's value of one statistic of one allele is from plain scoring.
+
+    Attributes:
+        error: L2 norm over tracks of the difference; None where it is not finite.
+        norm: L2 norm over tracks of the statistic itself.
+        bound: the error that is allowed.
+        exceeded: whether the error is beyond it, or not finite.
+    """
+
+    error: float | None
+    norm: float
+    bound: float
+    exceeded: bool
+
+
+@dataclass(frozen=True)
+class AuditedAllele:
+    """An allele that was scored twice, and what that showed for each statistic."""
+
+    variant: str
+    statistics: Mapping[str, StatisticError]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a shard's values came about; it decides nothing.
+
+    Attributes:
+        started_at: when the computation began.
+        seconds: how long it took.
+        engine: which engine scored, where there are several.
+        arithmetic: number formats in use.
+        device_type: `cpu` or `cuda`.
+        device: as its maker calls it.
+        threads: CPU threads that computed.
+        enformer_ray: version of this program.
+        torch: version of PyTorch.
+        python: version of Python.
+    """
+
+    started_at: datetime | None = None
+    seconds: float = 0.0
+    engine: str | None = None
+    arithmetic: str | None = None
+    device_type: str = "cpu"
+    device: str = ""
+    threads: int = 1
+    enformer_ray: str = ""
+    torch: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The object that makes a shard count as done.
+
+    Attributes:
+        shard: its number.
+        chrom: its contig; None for rows without a place.
+        identity: digest of the run's identity.
+        notice: what a demonstration says.
+        rows: planned rows that it answers.
+        by_status: those rows by status.
+        tables: the shard's tables as stored, by name.
+        committed_at: when it was put.
+        audits: alleles that were scored twice.
+        provenance: how the values came about.
+    """
+
+    shard: int
+    chrom: str | None
+    identity: str
+    notice: str | None
+    rows: int
+    by_status: Mapping[str, int]
+    tables: Mapping[str, StoredTable]
+    committed_at: datetime
+    audits: tuple[AuditedAllele, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+@dataclass(frozen=True)
+class AuditSummary:
+    """What the audits of a run, or of a part of it, observed of one statistic.
+
+    Attributes:
+        audited: alleles scored twice.
+        median_error: median over alleles of error / norm; None where all norms are 0.
+        worst_error: the largest of them.
+        exceeded: alleles whose error exceeds its bound.
+    """
+
+    audited: int
+    median_error: float | None
+    worst_error: float | None
+    exceeded: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The last object of a run: all planned shards are there.
+
+    Its list of `objects` (for each shard its tables as stored) is not read with it: it may be a
+    hundred megabytes.
+
+    Attributes:
+        identity: digest of the run's identity.
+        notice: what a demonstration says.
+        shards: how many.
+        rows: planned rows.
+        by_status: those rows by status.
+        arithmetic: number formats in use.
+        audit: what scoring some alleles twice has shown, by statistic.
+        table_rows: rows of each table.
+        completed_at: when it was put.
+    """
+
+    identity: str
+    notice: str | None
+    shards: int
+    rows: int
+    by_status: Mapping[str, int]
+    arithmetic: tuple[str, ...]
+    audit: Mapping[str, AuditSummary]
+    table_rows: Mapping[str, int]
+    completed_at: datetime
+
+
+@dataclass(frozen=True)
+class ShardObjects:
+    """The manifest's entry for one shard."""
+
+    shard: int
+    chrom: str | None
+    tables: Mapping[str, StoredTable]
+
+
+def read_receipt(content: bytes | None, key: str, tables: Iterable[str]) -> Receipt:
+    """A receipt from its object.
+
+    Args:
+        content: the object; None where there is none.
+        key: its name, for messages.
+        tables: names of the tables that a shard of this run has.
+
+    Raises:
+        DatasetError: for an object that is missing, damaged, or no receipt.
+    """
+    raw = parse_object(content, key)
+    if "tables" in raw:
+        return convert(raw, Receipt, key)
+    return convert(_from_first_form(raw, tables), Receipt, key)
+
+
+def read_manifest_objects(content: bytes, key: str, tables: Iterable[str]) -> list[ShardObjects]:
+    """The list of objects in a manifest.
+
+    Raises:
+        DatasetError: for a manifest that is damaged or has none.
+    """
+    entries = decode(content, _WithObjects, key).objects
+    names = tuple(tables)
+    return [
+        convert(entry if "tables" in entry else _with_tables(entry, names), ShardObjects, key)
+        for entry in entries
+    ]
+
+
+@dataclass(frozen=True)
+class _WithObjects:
+    objects: list[JsonObject]
+
+
+def _from_first_form(raw: JsonObject, tables: Iterable[str]) -> JsonObject:
+    """A receipt as the first releases wrote it: tables and provenance stood among its fields."""
+    return _with_tables(raw, tables) | {"provenance": raw}
+
+
+def _with_tables(raw: JsonObject, tables: Iterable[str]) -> JsonObject:
+    return raw | {"tables": {name: raw[name] for name in tables if name in raw}}

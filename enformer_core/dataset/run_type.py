@@ -1,0 +1,87 @@
+"""What the dataset asks of a kind of run: what is planned, and which tables answer it.
+
+`score` and `tiles` are two kinds; `enformer_core.analyses` has a file for each. The ledger, `verify`
+and `query` learn of tables from here and know no kind by name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enformer_core.dataset.run import Run
+
+
+@dataclass(frozen=True)
+class ValueTable:
+    """A table whose values are computed, as opposed to derived from other tables.
+
+    Attributes:
+        name: also its folder in the run's directory.
+        key_columns: what names a row within a shard.
+    """
+
+    name: str
+    key_columns: tuple[str, ...]
+
+
+class RunType(ABC):
+    """A kind of run, seen from what lies in its directory.
+
+    Attributes:
+        name: as in `run.json`.
+        unit: what a row of the plan is, in the plural.
+        proof: what a verified run proves of its units.
+        plan_keys: columns that name a row of the plan; unique over a run.
+        value_tables: put in this order, before the derived ones. The first decides statuses.
+        derived_tables: names of tables that are functions of the value tables as stored.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    proof: ClassVar[str]
+    plan_keys: ClassVar[tuple[str, ...]]
+    value_tables: ClassVar[tuple[ValueTable, ...]]
+    derived_tables: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of all tables of a shard, in the order of their puts."""
+        return (*(table.name for table in self.value_tables), *self.derived_tables)
+
+    @abstractmethod
+    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+        """The keys that a value table must hold for rows of the plan, in order.
+
+        Returns:
+            The table's key columns, and `row`: which of the planned rows (from 0) each answers.
+        """
+
+    @abstractmethod
+    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+        """What became of each planned row, from the first value table as stored."""
+
+    @abstractmethod
+    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """Columns of a value table that hold a list over the run's tracks, or null where a row failed."""
+
+
+def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
+    """Rows by status, in the order of the statuses' names."""
+    counted: dict[str, int] = {}
+    for column in statuses:
+        for row in pc.value_counts(column).to_pylist():
+            counted[row["values"]] = counted.get(row["values"], 0) + row["counts"]
+    return dict(sorted(counted.items()))
+
+
+def without_values(table: pa.Table, rows: pa.Array, columns: Mapping[str, pa.DataType]) -> pa.Table:
+    """A table with nulls in some columns of the rows for which `rows` is true."""
+    for name, kind in columns.items():
+        nulls = pa.nulls(table.num_rows, kind)
+        kept = pc.if_else(rows, nulls, table[name])
+        table = table.set_column(table.schema.get_field_index(name), name, kept)
+    return table

@@ -1,0 +1,54 @@
+"""Tiles predicted by the reference's path of the engine alone; neighbours share the tokens of their tower."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.genome.fasta import Genome
+from enformer_core.scoring.conventions import Strands
+from enformer_core.scoring.delta.delta_model import DeltaNetwork
+from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
+from enformer_core.scoring.precision import inference_in_true_float32
+
+TilePrediction = Float[Tensor, "bins tracks"]
+
+
+class TilePredictor:
+    """Predicts tiles of a genome.
+
+    A prediction depends on the tile's place only, not on what was predicted before.
+
+    Args:
+        network: the model, taken apart.
+        genome: what is predicted.
+        strands: `both` averages the forward prediction and the reverse complement's, its bins turned.
+    """
+
+    def __init__(self, network: DeltaNetwork, genome: Genome, *, strands: Strands) -> None:
+        self._network = network
+        self._genome = genome
+        self._strands = strands
+        self._tokens = SharedTokens(network.tower, genome)
+
+    def predict(self, contig: str, start: int) -> TilePrediction:
+        """All bins of the tile whose first predicted base is `start`, averaged over strands in float64.
+
+        What its window reads beyond the contig's ends is N.
+        """
+        geometry = self._network.geometry
+        window_start = start - geometry.crop_bp
+        codes = self._genome.fetch(contig, window_start, window_start + geometry.window_bp)
+        with inference_in_true_float32():
+            strands = [self._strand(Place(contig, window_start, reverse=False), codes)]
+            if self._strands == "both":
+                place = Place(contig, window_start, reverse=True)
+                strands.append(self._strand(place, reverse_complement(codes)).flip(0))
+            return torch.stack(strands).mean(dim=0)
+
+    def _strand(self, place: Place, codes: Codes) -> TilePrediction:
+        x = self._tokens(place, codes)
+        no_alts = x.new_empty(0, *x.shape)
+        bins = range(self._network.geometry.bins)
+        prediction, _ = self._network.trunk.advance(x, no_alts, bins)
+        return prediction.double()

@@ -1,0 +1,88 @@
+"""What the settings of every run name, found and checked before anything costs anything."""
+
+import sys
+from dataclasses import dataclass
+
+from enformer_core.analyses.base import Analysis
+from enformer_core.analyses.model_inputs import ModelInputs, located
+from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.genome.fasta import Genome
+from enformer_core.models.registry import ModelSource
+from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.table import Tracks
+from enformer_core.storage.open import open_store
+from enformer_core.storage.store import Store
+from jobs.job import Job
+from jobs.resources import Workers, choose_workers
+from jobs.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class NamedInputs:
+    """Model, tracks, genome and output of a run.
+
+    Attributes:
+        settings: of the command.
+        source: the model and its weights.
+        tracks: those that were selected.
+        inputs: the same by name, as workers are sent them.
+        genome: opened.
+        store: where the run lies or will lie.
+        workers: how many there are, and what each may use.
+    """
+
+    settings: RunSettings
+    source: ModelSource
+    tracks: Tracks
+    inputs: ModelInputs
+    genome: Genome
+    store: Store
+    workers: Workers
+
+    def job(self, analysis: Analysis) -> Job:
+        """The run of an analysis with these inputs."""
+        return Job(
+            settings=self.settings,
+            analysis=analysis,
+            tracks=self.tracks,
+            store=self.store,
+            workers=self.workers,
+            notice=self.source.notice,
+        )
+
+
+def find_inputs(settings: RunSettings) -> NamedInputs:
+    """Find what the settings of every run name.
+
+    Raises:
+        InputError: naming what is missing or does not fit.
+    """
+    source = ModelSource(settings.model, located(settings.weights))
+    table = source.tracks(settings.head, located(settings.targets))
+    tracks, notes = select_tracks(table, settings.tracks)
+    for note in notes:
+        warn(note)
+    store = open_store(settings.out, single_writer=settings.single_writer)
+    store.check_usable(RUN_KEY)
+    inputs = ModelInputs(
+        model=source.name,
+        weights=settings.weights,
+        weights_sha256=source.weights_sha256(),
+        head=settings.head,
+        tracks=tuple(tracks.indices()),
+        genome=settings.genome,
+    )
+    return NamedInputs(
+        settings=settings,
+        source=source,
+        tracks=tracks,
+        inputs=inputs,
+        genome=inputs.open_genome(),
+        store=store,
+        workers=choose_workers(settings, source),
+    )
+
+
+def warn(note: str) -> None:
+    """Tell the user what stops nothing and should be known."""
+    print(f"note: {note}", file=sys.stderr)

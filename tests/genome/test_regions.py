@@ -1,0 +1,52 @@
+"""Regions are the bases that they come to, in whatever words and order they were given."""
+
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.regions import merge_intervals, read_regions, regions_digest
+
+intervals = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(1, 12)).map(lambda pair: (pair[0], sum(pair))),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(intervals)
+def test_merged_intervals_cover_the_same_bases_once(given_intervals):
+    merged = merge_intervals(np.array(given_intervals))
+    covered = {base for start, end in given_intervals for base in range(start, end)}
+    assert [base for start, end in merged.tolist() for base in range(start, end)] == sorted(covered)
+    assert (merged[1:, 0] > merged[:-1, 1]).all()  # touching ones are joined
+
+
+@pytest.fixture
+def genome(tmp_path):
+    path = tmp_path / "g.fa"
+    path.write_text(f">chr1\n{'ACGT' * 30}\n>chr2\n{'A' * 50}\n")
+    return Genome(path)
+
+
+def test_the_digest_is_of_the_bases(genome, tmp_path):
+    bed = tmp_path / "r.bed"
+    bed.write_text("2\t10\t20\nchr1\t0\t10\nchr2\t20\t30\nchr1\t5\t8\n")
+    digest = regions_digest(read_regions(str(bed), genome))
+    assert digest == hashlib.sha256(b'{"chr1":[[0,10]],"chr2":[[10,30]]}').hexdigest()
+    assert regions_digest({"chr2": np.array([[10, 30]]), "chr1": np.array([[0, 10]])}) == digest
+    assert regions_digest(read_regions("chr1:1-10", genome)) != digest
+
+
+def test_a_damaged_bed_is_refused(genome, tmp_path):
+    path = tmp_path / "r.bed.gz"
+    packed = bytearray(gzip.compress(b"chr1\t0\t10\n" * 50))
+    packed[12] ^= 0xFF
+    path.write_bytes(packed)
+    with pytest.raises(InputError, match=r"r\.bed\.gz: cannot be read as BED"):
+        read_regions(str(path), genome)

@@ -1,0 +1,11 @@
+"""Files packed by bgzip: a series of gzip members that ends with an empty one."""
+
+from pathlib import Path
+
+import pysam
+
+
+def write_bgzf(path: Path, content: bytes) -> Path:
+    with pysam.BGZFile(str(path), "wb") as file:
+        file.write(content)
+    return path

@@ -1,0 +1,42 @@
+"""Small plans for tests, made as production makes them, and kept in memory."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from enformer_core.dataset.order import WindowStarts
+from enformer_core.dataset.plan import Plan
+from enformer_core.dataset.plan_builder import DraftPlan, gather
+from enformer_core.variants.hashing import AuditSample
+
+
+def make_draft(
+    placed: pa.Table,
+    contigs: Mapping[str, int],
+    shard_size: int,
+    *,
+    window_starts: WindowStarts,
+    audit: AuditSample | None = None,
+) -> DraftPlan:
+    """Plan placed alleles; the parts are bytes, so that nothing is left on disk."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        gather([placed], contigs, place=lambda raw: raw, scratch=Path(folder)) as alleles,
+    ):
+        draft = alleles.draft(shard_size, window_starts=window_starts, audit=audit)
+        return replace(draft, parts=tuple(contents(draft)))
+
+
+def contents(draft: DraftPlan) -> list[bytes]:
+    """The parts as they will be stored."""
+    return [part if isinstance(part, bytes) else part.read_bytes() for part in draft.parts]
+
+
+def decoded(draft: DraftPlan) -> Plan:
+    """The plan that a draft becomes, with all its rows in memory."""
+    parts = [pq.read_table(pa.BufferReader(content)) for content in contents(draft)]
+    return Plan(parts, draft.shards)
