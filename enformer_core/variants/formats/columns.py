@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.variants.formats import headers
 from enformer_core.variants.formats.headers import NAMES, Kind, Tiers, cleaned
 from enformer_core.variants.formats.reader import Columns
 
 _SHOWN_NAMES = 8
+_SHOWN_LETTERS = 40  # a file that is no table may have anything for its first line
 
 
 def find_columns(names: Sequence[str], where: str) -> Columns | None:
@@ -124,6 +125,5 @@ def _find_alleles(search: _Search, index: dict[str, int]) -> bool:
 
 def listed(names: Sequence[str]) -> str:
     """The first of a header's names in quotes, for a message."""
-    shown = ", ".join(repr(name[:40]) for name in names[:_SHOWN_NAMES])
-    more = len(names) - _SHOWN_NAMES
-    return f"{shown} and {more} more" if more > 0 else shown
+    quoted = [repr(name[:_SHOWN_LETTERS]) for name in names]
+    return first_few(quoted, count=_SHOWN_NAMES)
