@@ -62,7 +62,11 @@ class Alleles:
     is_snv: Mask
 
     @staticmethod
-    def of(raw: pa.Table, chrom: pa.Array, contigs: Mapping[str, int]) -> "Alleles":
+    def of(
+        raw: pa.Table,
+        chrom: pa.Array,
+        contigs: Mapping[str, int],
+    ) -> "Alleles":
         """Clean the letters of a table as read, and look up the lengths of its contigs.
 
         Args:
@@ -85,7 +89,12 @@ class Alleles:
             is_snv=is_snv,
         )
 
-    def changed(self, start: Numbers, ref: pa.Array, alt: pa.Array) -> "Alleles":
+    def changed(
+        self,
+        start: Numbers,
+        ref: pa.Array,
+        alt: pa.Array,
+    ) -> "Alleles":
         """The same with other letters at other places."""
         return replace(self, start=start, ref=ref, alt=alt)
 
@@ -192,7 +201,11 @@ def _declare_ref(raw: pa.Table) -> Mask:
     return np.asarray(pc.fill_null(in_full(raw, "declares_ref"), True))
 
 
-def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Mask) -> pa.Array:
+def _clean_alts(
+    written: pa.Array,
+    upper: pa.Array,
+    unclear: Mask,
+) -> pa.Array:
     """Upper case, but what is symbolic holds names that depend on case; null where there is none."""
     if not unclear.any():
         return upper
@@ -204,7 +217,11 @@ def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Mask) -> pa.Array:
     return pc.replace_with_mask(upper, mask, pc.if_else(is_absent, None, clean))
 
 
-def contigs_of(raw: pa.Table, undecided: Mask, contigs: Mapping[str, int]) -> pa.Array:
+def contigs_of(
+    raw: pa.Table,
+    undecided: Mask,
+    contigs: Mapping[str, int],
+) -> pa.Array:
     """The genome's name of each row's contig; null where it has none or the row is decided."""
     written = in_full(raw, "input_chrom")
     if not undecided.all():

@@ -97,7 +97,12 @@ def _are_palindromic(alleles: Alleles, undeclared: Mask) -> Mask:
     return rows & bools(pc.is_in(pairs, _PALINDROMES))
 
 
-def has_letters(alleles: Alleles, letters: pa.Array, rows: Mask, genome: Genome) -> Mask:
+def has_letters(
+    alleles: Alleles,
+    letters: pa.Array,
+    rows: Mask,
+    genome: Genome,
+) -> Mask:
     """Whether the genome has these letters, of the chosen rows; False elsewhere."""
     fits = np.zeros(rows.size, dtype=bool)
     if rows.any():
@@ -154,7 +159,11 @@ def _oriented(alleles: Alleles, orientation: Orientation) -> Alleles:
     return alleles.changed(alleles.start, ref, alt)
 
 
-def _in_normal_form(alleles: Alleles, scored: Mask, genome: Genome) -> Alleles:
+def _in_normal_form(
+    alleles: Alleles,
+    scored: Mask,
+    genome: Genome,
+) -> Alleles:
     """The alleles, those that are scored trimmed and left-aligned, contig by contig."""
     # single bases are in their normal form
     is_snv = (alleles.ref_bp == 1) & (alleles.alt_bp == 1)
@@ -260,7 +269,11 @@ def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:
     return pc.if_else(pa.array(orientation.fits), sign, _NO_SIGN)
 
 
-def _with_bad_alleles(reasons: pa.Array, alleles: Alleles, bad: Mask) -> pa.Array:
+def _with_bad_alleles(
+    reasons: pa.Array,
+    alleles: Alleles,
+    bad: Mask,
+) -> pa.Array:
     """The reader's reasons, and why each bad allele is one."""
     if not bad.any():
         return reasons
@@ -276,4 +289,8 @@ def _with_swapped(reasons: pa.Array, orientation: Orientation) -> pa.Array:
     if not orientation.looks_swapped.any():
         return reasons
     mask = pa.array(orientation.looks_swapped)
-    return pc.if_else(mask, "the genome has ALT here, not REF: see --allow-swapped", reasons)
+    return pc.if_else(
+        mask,
+        "the genome has ALT here, not REF: see --allow-swapped",
+        reasons,
+    )

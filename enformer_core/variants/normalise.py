@@ -119,7 +119,12 @@ def _can_change(ref: pa.Array, alt: pa.Array) -> Mask:
     return can_change
 
 
-def _same_letter(ref: pa.Array, alt: pa.Array, begin: int, end: int | None) -> Mask:
+def _same_letter(
+    ref: pa.Array,
+    alt: pa.Array,
+    begin: int,
+    end: int | None,
+) -> Mask:
     of_ref = pc.utf8_slice_codeunits(ref, begin, end)
     of_alt = pc.utf8_slice_codeunits(alt, begin, end)
     return np.asarray(pc.equal(of_ref, of_alt))
@@ -155,7 +160,11 @@ class _Letters:
         ends = np.cumsum(self.bp)
         offsets = np.concatenate([[0], ends]).astype(np.int32)
         is_null = None  # no row is
-        buffers = [is_null, pa.py_buffer(offsets), pa.py_buffer(letters)]
+        buffers = [
+            is_null,
+            pa.py_buffer(offsets),
+            pa.py_buffer(letters),
+        ]
         return pa.Array.from_buffers(pa.string(), ends.size, buffers)
 
     def from_left(self, rows: Numbers, steps: Steps) -> Codes:
@@ -306,7 +315,12 @@ def _shifted(
     return start, ref, alt
 
 
-def _chosen(is_ref: Mask, ref: _Letters, alt: _Letters, rows: Numbers) -> _Letters:
+def _chosen(
+    is_ref: Mask,
+    ref: _Letters,
+    alt: _Letters,
+    rows: Numbers,
+) -> _Letters:
     """Of each of these rows one allele, REF where that is wanted."""
     codes = np.concatenate([ref.codes, alt.codes])
     alt_first = alt.first[rows] + ref.codes.size

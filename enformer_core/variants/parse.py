@@ -54,7 +54,11 @@ class ParseRules:
     separator: Separator = "tab"
 
 
-def to_alleles(records: pa.Table, input_file: str, rules: ParseRules | None = None) -> pa.Table:
+def to_alleles(
+    records: pa.Table,
+    input_file: str,
+    rules: ParseRules | None = None,
+) -> pa.Table:
     """Alleles of RAW_SCHEMA.
 
     Args:
@@ -164,7 +168,10 @@ def _are_digits(texts: pa.Array) -> bool:
     return bool(letters.min() >= ord("0") and letters.max() <= ord("9"))
 
 
-def _counted_from_one(records: pa.Table, start: pa.ChunkedArray) -> tuple[Column, Column]:
+def _counted_from_one(
+    records: pa.Table,
+    start: pa.ChunkedArray,
+) -> tuple[Column, Column]:
     """Whether each start counts from 1, as its end and the length of REF show, and a reason where neither fits.
 
     Of AT, the third and fourth base, start and end are 3, 4 counted from 1, where the end is the last base, and 2, 4
@@ -199,7 +206,11 @@ class _Fault:
     reason: Callable[[], Any]
 
 
-def _reasons(records: pa.Table, pos: Column, separator: Separator) -> Column:
+def _reasons(
+    records: pa.Table,
+    pos: Column,
+    separator: Separator,
+) -> Column:
     """Why a record cannot be read; null where it can. The first reason in this order counts."""
     # a short line lacks what comes behind its end: that it is short is the better reason, so it stands first
     faults = [
@@ -307,7 +318,12 @@ def _alt_offset(records: pa.Table, alts: _Alts) -> Numbers | int:
     return offsets[alts.record]
 
 
-def _effect(records: pa.Table, alts: _Alts, *, declares_ref: bool) -> pa.Array:
+def _effect(
+    records: pa.Table,
+    alts: _Alts,
+    *,
+    declares_ref: bool,
+) -> pa.Array:
     """1 where the row's ALT is the effect allele, -1 where its REF is, null where none or another is named.
 
     Where REF is not declared, ALT is the effect allele by the format's rule.

@@ -18,7 +18,12 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.headers import NAMED_ALLELES
-from enformer_core.variants.formats.reader import Columns, Header, RecordReader, Roles
+from enformer_core.variants.formats.reader import (
+    Columns,
+    Header,
+    RecordReader,
+    Roles,
+)
 from enformer_core.variants.input_files import (
     InputFile,
     check_file,
@@ -81,7 +86,12 @@ class Source:
         """Whether the file says of each variant where it is and what its alleles are."""
         return self.header.named_alleles or (self.columns.has_place and self.columns.has_alleles)
 
-    def batches(self, *, rows: int = BATCH_ROWS, details: bool = False) -> Iterator[pa.Table]:
+    def batches(
+        self,
+        *,
+        rows: int = BATCH_ROWS,
+        details: bool = False,
+    ) -> Iterator[pa.Table]:
         """Alleles of RAW_SCHEMA in the file's order, whole records together.
 
         Args:
@@ -141,7 +151,12 @@ class Source:
         return Sites.read(sites.records(), ids, sites.name)
 
 
-def open_source(path: Path, *, sites: Path | None = None, name: str | None = None) -> Source:
+def open_source(
+    path: Path,
+    *,
+    sites: Path | None = None,
+    name: str | None = None,
+) -> Source:
     """Find out what a file of variants is. Only its beginning is read.
 
     Args:
@@ -193,7 +208,11 @@ def _with_sites(source: Source, sites: Source) -> Source:
     )
 
 
-def open_sources(paths: Sequence[Path | InputFile], *, sites: Path | None = None) -> list[Source]:
+def open_sources(
+    paths: Sequence[Path | InputFile],
+    *,
+    sites: Path | None = None,
+) -> list[Source]:
     """Open several: globs and directories of Parquet stand for the files in them; each has a name of its own.
 
     Raises:

@@ -50,7 +50,10 @@ class BcfReader:
         with _open(pysam, path) as file:
             contigs = file.header.contigs.items()
             lengths = {name: contig.length for name, contig in contigs if contig.length}
-        return BcfReader(path, Header("BCF", Columns(VCF_COLUMNS), contigs=lengths or None))
+        return BcfReader(
+            path,
+            Header("BCF", Columns(VCF_COLUMNS), contigs=lengths or None),
+        )
 
     def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All records, each with as much of FILTER and INFO as filters look at.

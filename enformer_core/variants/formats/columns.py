@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.variants.formats import headers
-from enformer_core.variants.formats.headers import NAMES, Kind, Tiers, cleaned
+from enformer_core.variants.formats.headers import (
+    NAMES,
+    Kind,
+    Tiers,
+    cleaned,
+)
 from enformer_core.variants.formats.reader import Columns
 
 _SHOWN_NAMES = 8

@@ -157,7 +157,12 @@ def lines_at(path: Path, *, probes: int) -> bytes:
     return b"".join(_probed_lines(path, probes, is_bgzf=is_bgzf))
 
 
-def _probed_lines(path: Path, probes: int, *, is_bgzf: bool) -> Iterator[bytes]:
+def _probed_lines(
+    path: Path,
+    probes: int,
+    *,
+    is_bgzf: bool,
+) -> Iterator[bytes]:
     size = path.stat().st_size
     with path.open("rb") as file:
         for number in range(1, probes + 1):

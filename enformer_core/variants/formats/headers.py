@@ -44,7 +44,8 @@ NAMES: Mapping[Kind, Tiers] = {
             "chrom_name",
             "chr_name",
         ),
-        ("chr_id", "hg38chrom", "hg19chrom"),  # chr_id and chr_pos: the GWAS Catalog's associations
+        # chr_id and, below, chr_pos: the GWAS Catalog's associations
+        ("chr_id", "hg38chrom", "hg19chrom"),
     ),
     "pos": (
         ("hm_pos",),
@@ -134,7 +135,12 @@ NAMES: Mapping[Kind, Tiers] = {
     ),
     "alt": (
         ("alt", "alternate"),
-        ("alt_allele", "alternate_allele", "altallele", "alternative_allele"),
+        (
+            "alt_allele",
+            "alternate_allele",
+            "altallele",
+            "alternative_allele",
+        ),
     ),
     "effect_allele": (
         ("hm_effect_allele",),
@@ -299,7 +305,13 @@ def _bim_columns(fields: Sequence[str]) -> Columns | None:
         return None
     if is_whole_number(fields[1]):
         return None
-    index = {"chrom": 0, "id": 1, "pos": pos, "alt": pos + 1, "ref": pos + 2}
+    index = {
+        "chrom": 0,
+        "id": 1,
+        "pos": pos,
+        "alt": pos + 1,
+        "ref": pos + 2,
+    }
     return Columns(index, declares_ref=False)
 
 

@@ -141,7 +141,10 @@ class _Search:
         if self.is_vcf or begins_like_vcf(columns):
             places = {cleaned(name): at for at, name in enumerate(columns.names)}
             if "info" in places:
-                columns = replace(columns, index={**columns.index, "info": places["info"]})
+                columns = replace(
+                    columns,
+                    index={**columns.index, "info": places["info"]},
+                )
         name = "VCF" if self.is_vcf else _dialect(columns, separator)
         header = Header(name, columns, self._contigs or None, separator)
         return Layout(header, body_line=self.number + 1)

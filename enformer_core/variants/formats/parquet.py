@@ -87,7 +87,12 @@ class ParquetReader:
         present = [role for role in (*TEXT_COLUMNS, *roles) if role in columns.index]
         return {role: columns.names[columns.index[role]] for role in present}
 
-    def _records(self, batch: pa.RecordBatch, names: dict[str, str], first_row: int) -> pa.Table:
+    def _records(
+        self,
+        batch: pa.RecordBatch,
+        names: dict[str, str],
+        first_row: int,
+    ) -> pa.Table:
         cells = {
             role: _as_text(
                 batch[name],
@@ -113,7 +118,12 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _as_text(column: pa.Array, where: str, *, numeric: bool) -> pa.Array:
+def _as_text(
+    column: pa.Array,
+    where: str,
+    *,
+    numeric: bool,
+) -> pa.Array:
     """A column as text: numbers as they are written in decimal, lists joined by commas."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
