@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
+from tests.support.threads import one_thread  # noqa: F401 - a fixture
+
 # Shapes and types in signatures are checked in every test; it must be switched on before the modules are imported.
 install_import_hook(["enformer_core"], "beartype.beartype")
 

@@ -3,7 +3,6 @@
 Does not know what is in them.
 """
 
-import glob
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from enformer_core.errors import InputError
-
-GLOB = frozenset("*?[")
+from enformer_core.storage.open import expand_name
 
 
 @dataclass(frozen=True)
@@ -50,25 +48,12 @@ def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
 
 
 def _files_of(path: Path) -> Iterator[InputFile]:
-    if GLOB & set(str(path)) and not path.exists():
-        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
-        if not matches:
-            raise InputError(f"{path}: no file matches this pattern")
-        for match in matches:
-            yield from _files_of(Path(match))
-    elif path.is_dir():
-        yield from (InputFile(file, str(file)) for file in _parquet_files(path))
-    else:
-        yield InputFile(path, str(path))
-
-
-def _parquet_files(directory: Path) -> list[Path]:
-    found = sorted(path for path in directory.rglob("*.parquet") if path.is_file())
-    if not found:
-        raise InputError(
-            f"{directory}: a directory without Parquet files (*.parquet). Give variant files by name."
-        )
-    return found
+    for name in expand_name(str(path), suffix=".parquet"):
+        if Path(name).is_dir():
+            raise InputError(
+                f"{name}: a directory without Parquet files (*.parquet). Give variant files by name."
+            )
+        yield InputFile(Path(name), name)
 
 
 def input_names(files: Sequence[InputFile]) -> list[str]:
