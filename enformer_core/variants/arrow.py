@@ -44,3 +44,8 @@ def matches(column: pa.Array, pattern: str) -> Mask:
 def is_one_of(column: pa.Array | pa.ChunkedArray, *texts: str) -> pa.Array | pa.ChunkedArray:
     """Whether each text is one of these, as an Arrow column; null is not."""
     return pc.fill_null(pc.is_in(column, pa.array(texts)), False)
+
+
+def has_match(texts: pa.Array | pa.ChunkedArray, pattern: str) -> pa.Array | pa.ChunkedArray:
+    """As `matches`, but as an Arrow column."""
+    return pc.fill_null(pc.match_substring_regex(texts, pattern), False)
