@@ -49,7 +49,8 @@ class Alts:
         counts = np.asarray(pc.list_value_length(lists))
         record = np.repeat(records, counts)
         firsts = np.cumsum(counts) - counts
-        index = np.arange(record.size) - np.repeat(firsts, counts) + 1
+        before = np.repeat(firsts, counts)
+        index = np.arange(record.size) - before + 1
         # split into lists, a null would be no row at all: it is split as "", which is one, and made null again
         is_null = pc.is_null(alt).take(pa.array(record))
         one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
@@ -138,6 +139,7 @@ def _numbers_of_alts(text: Column, alts: Alts) -> pa.Array:
     # a column of a table has one frequency, whatever the number of ALTs
     own = np.where(count == 1, 0, alts.index - 1)
     place = firsts[alts.record] + own
-    cells = pc.list_flatten(lists).take(pa.array(place, mask=own >= count))
+    place_or_null = pa.array(place, mask=own >= count)
+    cells = pc.list_flatten(lists).take(place_or_null)
     numbers = pc.if_else(has_match(cells, _NUMBER), cells, None)
     return pc.cast(numbers, pa.float64())

@@ -125,12 +125,12 @@ def _whole_numbers(pos: Column) -> Column:
     is_whole = has_match(pos, _WHOLE_NUMBER)
     if pc.all(is_whole).as_py():
         return pos
-    whole = pc.if_else(is_whole, pos, None)
+    digits = pc.if_else(is_whole, pos, None)
     is_float = has_match(pos, _WHOLE_FLOAT)
     if not pc.any(is_float).as_py():
-        return whole
+        return digits
     without_zeros = pc.replace_substring_regex(pos, _WHOLE_FLOAT, r"\1")
-    return pc.if_else(is_float, without_zeros, whole)
+    return pc.if_else(is_float, without_zeros, digits)
 
 
 def _all_digits(texts: Column) -> bool:
