@@ -62,7 +62,7 @@ def import_weights(source: str, out: str, *, model: str | None, listed: bool, as
     name = model or _recognised(content)
     chosen = ModelSource(name, source)
     loaded = chosen.load(content)
-    network = chosen.fill(loaded)
+    network = chosen.fill(loaded)  # which refuses what does not fit, before anything is written
     source_sha256 = file_sha256(content.files)
     state = chosen.spec.published_state(loaded.state)
     _write(path, content, name, state, source_sha256)
@@ -129,6 +129,7 @@ def _write(
 
 def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
     spec = model_spec(model)
+    # Of the content, not of the file: somebody may have written it in another order or with other metadata.
     present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
     new = state_sha256(state)
     if present != new:
