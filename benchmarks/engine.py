@@ -44,7 +44,7 @@ from enformer_core.scoring.conventions import Conventions, Policy
 from enformer_core.scoring.delta.delta_model import DeltaNetwork, delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.memory import MOST_ALTS, choose_batch
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import choose_arithmetic
 from enformer_core.scoring.windows import (
     Allele,
@@ -193,6 +193,7 @@ class Bench:
 def conventions(max_offset_bp: int = 0) -> Conventions:
     """One strand, SAD."""
     return Conventions(
+        geometry=ENFORMER,
         statistics=("sad",),
         centre_index=CENTRE_INDEX,
         strands="forward",
@@ -223,7 +224,9 @@ def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
 
 def run_direct(bench: Bench, name: str) -> Measured:
     """One SNV by two passes of our model."""
-    scorer = DirectScorer(Predictor(bench.model, "human", None, conventions(), CPU), bench.genome)
+    scorer = DirectScorer(
+        SequencePredictor(bench.model, "human", None, conventions(), CPU), bench.genome
+    )
     allele = bench.golden[name][0]
     began = time.perf_counter()
     (scores,) = scorer.score([allele], allele.start - CENTRE_INDEX)

@@ -35,8 +35,7 @@ from enformer_core.models.geometry import ENFORMER
 from enformer_core.models.layers import one_hot
 from enformer_core.models.positional import relative_features
 from enformer_core.models.weights.check import load_parameters
-from enformer_core.scoring.conventions import Statistic
-from enformer_core.scoring.statistics import compute
+from enformer_core.scoring.statistics import Statistic, compute
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
 from tests.support.seeded import our_names, seeded_state
 

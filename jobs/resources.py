@@ -1,12 +1,12 @@
 """How many model replicas a machine carries, and what each may use."""
 
-import os
 from dataclasses import dataclass
 
 import torch
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.errors import InputError
+from enformer_core.machine import available_memory_bytes, cpu_count
 from enformer_core.models.registry import ModelSource, model_spec
 from jobs.settings import RunSettings
 
@@ -33,7 +33,7 @@ def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
         InputError: when a GPU is asked for and there is none.
     """
     device = _device(settings)
-    cpus = len(os.sched_getaffinity(0))
+    cpus = cpu_count()
     count = _count(settings, device, cpus, source)
     # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
     threads = _FULL_SIZE_CPUS if count is None else max(1, cpus // count)
@@ -74,6 +74,5 @@ def _device(settings: RunSettings) -> str:
 def _default_count(device: str, cpus: int, source: ModelSource) -> int:
     if device == "cuda":
         return torch.cuda.device_count()
-    available_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     by_cpus = cpus if source.demonstration else cpus // _FULL_SIZE_CPUS
-    return max(1, min(by_cpus, available_bytes // source.spec.worker_memory_bytes))
+    return max(1, min(by_cpus, available_memory_bytes() // source.spec.worker_memory_bytes))

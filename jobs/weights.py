@@ -16,22 +16,27 @@ from enformer_core.models.weights.save import read_metadata, save_weights
 from enformer_core.models.weights.source import WeightsContent, open_weights
 from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from jobs import exit_codes
+from jobs.settings import ImportSettings
 
 _ENDING = ".safetensors"
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was read, and what became of it.
+    """What was read, and what became of it: the JSON that the command prints.
 
     Attributes:
-        source, format, model: where it came from, what it is, and which model it fits.
+        source: what the user named.
+        format: what it turned out to be.
+        model: which model it fits.
         heads: number of tracks of each head.
         source_sha256: digest of the files read.
-        tensors, parameters: tensors written; trained numbers among their values, so no running means and variances.
-        left_out: number of the source's tensors that were not needed, by reason.
-        out, out_sha256: the file written, or found with the same content.
-        names: the name written, by the source's.
+        tensors: how many were written.
+        parameters: trained numbers in them, so without running means and variances.
+        left_out: how many of the source's tensors were not needed, by reason.
+        out: the file written, or there before with the same content.
+        out_sha256: digest of that file.
+        names: our name of each tensor by theirs.
     """
 
     source: str
@@ -47,8 +52,8 @@ class Imported:
     names: Mapping[str, str]
 
 
-def import_weights(source: str, out: str, *, model: str | None, listed: bool, as_json: bool) -> int:
-    """Read, check, write and report; the same command again finds the same content and leaves it.
+def import_weights(settings: ImportSettings) -> int:
+    """Read, check, write and report; the same command again meets the same content and leaves it.
 
     Returns:
         The exit code.
@@ -56,31 +61,38 @@ def import_weights(source: str, out: str, *, model: str | None, listed: bool, as
     Raises:
         InputError: when the source cannot be read or does not fit, or `out` holds something else.
     """
-    path = Path(out)
-    _check_place(path)
-    content = open_weights(source)
-    name = model or _recognised(content)
-    chosen = ModelSource(name, source)
+    out = Path(settings.out)
+    _check_place(out)  # before gigabytes are read
+    content = open_weights(settings.source)
+    model = settings.model or _recognised(content)
+    chosen = ModelSource(model, settings.source)
     loaded = chosen.load(content)
     network = chosen.fill(loaded)  # which refuses what does not fit, before anything is written
     source_sha256 = file_sha256(content.files)
     state = chosen.spec.published_state(loaded.state)
-    _write(path, content, name, state, source_sha256)
+    if out.exists():
+        _check_same(out, model, state)
+    else:
+        save_weights(out, state, _metadata(content, model, source_sha256))
     published = chosen.spec.weights.names.published
     imported = Imported(
-        source=source,
+        source=settings.source,
         format=content.format,
-        model=name,
+        model=model,
         heads=dict(network.config.output_tracks),
         source_sha256=source_sha256,
         tensors=len(state),
+        # Of the network, not of the file: running means and variances are tensors that nobody trained.
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         left_out=dict(Counter(loaded.left_out.values())),
-        out=out,
-        out_sha256=file_sha256(path),
+        out=settings.out,
+        out_sha256=file_sha256(out),
         names={theirs: published(ours) for theirs, ours in loaded.names.items()},
     )
-    print(json.dumps(asdict(imported), indent=2) if as_json else _text(imported, listed=listed))
+    if settings.json:
+        print(json.dumps(asdict(imported), indent=2))
+    else:
+        print(_text(imported, list_tensors=settings.list_tensors))
     return exit_codes.DONE
 
 
@@ -95,6 +107,7 @@ def _recognised(content: WeightsContent) -> str:
 
 
 def _check_place(path: Path) -> None:
+    # Readers know the format by this ending.
     if path.suffix != _ENDING:
         raise InputError(
             f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so."
@@ -103,31 +116,20 @@ def _check_place(path: Path) -> None:
         raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
 
 
-def _write(
-    path: Path,
-    content: WeightsContent,
-    model: str,
-    state: Mapping[str, Tensor],
-    source_sha256: str,
-) -> None:
-    if path.exists():
-        _check_same(path, model, state)
-        return
-    source = content.source
-    if not source.startswith(HUB_SCHEME):
-        # Not the directory: the same weights give the same bytes wherever they lay.
-        source = Path(source).absolute().name
-    metadata = {
-        "source": source,
-        "source_sha256": source_sha256,
-        "format": content.format,
+def _metadata(content: WeightsContent, model: str, source_sha256: str) -> dict[str, str]:
+    # Without the directory: the same weights must give the same bytes wherever they lay.
+    on_hub = content.source.startswith(HUB_SCHEME)
+    return {
         "model": model,
+        "source_sha256": source_sha256,
+        "source": content.source if on_hub else Path(content.source).absolute().name,
+        "format": content.format,
         "enformer-ray": __version__,
     }
-    save_weights(path, state, metadata)
 
 
 def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
+    # By tensors, not bytes: the file says where it came from, and the same weights may come from elsewhere.
     spec = model_spec(model)
     # Of the content, not of the file: somebody may have written it in another order or with other metadata.
     present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
@@ -141,14 +143,17 @@ def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
         )
 
 
-def _text(imported: Imported, *, listed: bool) -> str:
+def _text(imported: Imported, *, list_tensors: bool) -> str:
+    lines = []
+    if list_tensors:
+        lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()]
     heads = ", ".join(f"{head} ({tracks:,} tracks)" for head, tracks in imported.heads.items())
     left_out = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items())
-    lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()] if listed else []
     lines += [
         f"{imported.source}: {imported.model}, {heads}",
         f"format: {imported.format}, sha256 {imported.source_sha256}",
-        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; left out: {left_out or 'nothing'}",
+        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; "
+        f"left out: {left_out or 'nothing'}",
         f"output: {imported.out}, sha256 {imported.out_sha256}",
     ]
     return "\n".join(lines)

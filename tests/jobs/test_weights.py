@@ -15,8 +15,7 @@ from tests.support import small_weights as small
 
 
 @pytest.fixture(autouse=True)
-def small_models(monkeypatch):
-    torch.set_num_threads(1)
+def small_models(monkeypatch, one_thread):
     small.install(monkeypatch)
 
 
@@ -166,10 +165,20 @@ def test_a_full_disk_leaves_nothing(run, sources, out, monkeypatch):
     assert files(out) == []
 
 
-@pytest.mark.parametrize(
-    "arguments", [("weights",), ("weights", "import"), ("weights", "import", "a", "b", "--x")]
-)
+@pytest.mark.parametrize("arguments", [("weights",), ("weights", "import", "a", "b", "--x")])
 def test_usage(run, arguments):
     with pytest.raises(SystemExit) as stopped:
         run(*arguments)
     assert stopped.value.code == 2
+
+
+def test_what_is_missing_is_named(run):
+    code, _, error = run("weights", "import")
+    assert code == 2
+    assert "missing: SOURCE, OUT" in error
+
+
+def test_one_list_of_tensors_is_enough(run):
+    code, _, error = run("weights", "import", "a", "b", "--list", "--json")
+    assert code == 2
+    assert "--list and --json: choose one" in error

@@ -15,6 +15,7 @@ from enformer_core.models.registry import ModelSource
 from enformer_core.models.weights.check import load_parameters
 from enformer_core.models.weights.source import open_weights
 from tests.support import seeded_basenji2 as seeded
+from tests.support.closeness import relative_l2
 
 HUMAN = Basenji2Config()
 A, G = 0, 2
@@ -90,10 +91,6 @@ def predict(arrays: dict[str, np.ndarray], windows: torch.Tensor, dtype: torch.d
             model(one_hot(window[None], dtype), "human")[0].double().numpy() for window in windows
         ]
     return np.stack(rows)
-
-
-def relative_l2(got: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.linalg.norm(got - truth) / np.linalg.norm(truth))
 
 
 def check_against_the_original(

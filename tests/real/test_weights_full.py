@@ -19,6 +19,7 @@ from enformer_core.models.weights.check import state_sha256
 from jobs.cli import main
 from tests.support import seeded_basenji2, small_weights
 from tests.support.seeded import our_names, seeded_state
+from tests.support.vcf import write_vcf
 
 SUPPORT = Path(__file__).parent.parent / "support"
 TENSORFLOW = "tensorflow-cpu==2.15.1"
@@ -91,7 +92,7 @@ def test_a_keras_file_of_basenji2(basenji2, tmp_path, capsys):
     assert small_weights.differing(load_file(tmp_path / "w.safetensors"), published) == []
 
 
-VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr20\t4699605\t.\tA\tG\t.\t.\t.\n"
+VARIANT = ("chr20", 4_699_605, "A", "G")
 
 
 def scored(vcf: Path, genome: Path, weights: Path, out: Path) -> dict[str, np.ndarray]:
@@ -119,7 +120,7 @@ def test_basenji2_scores_a_variant_from_both_files_alike(
 ):
     """chr20:4699605 A>G: the published file and the imported one the same, and as the original program in float64."""
     vcf, ours = tmp_path / "one.vcf", tmp_path / "w.safetensors"
-    vcf.write_text(VCF)
+    write_vcf(vcf, [VARIANT])
     imported(basenji2[0], ours, "basenji2", capsys)
     genome = data_dir / "reference" / "grch38.chr20_and_21_10M.fa.gz"
     found = scored(vcf, genome, basenji2[0], tmp_path / "published")

@@ -8,7 +8,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import lgamma, log
 from pathlib import Path
 from typing import Any
@@ -39,27 +39,27 @@ from enformer_core.models.tracks.targets import read_targets
 from enformer_core.models.weights.check import load_parameters
 from enformer_core.models.weights.huggingface import ENFORMER_NAMES, load_named
 from enformer_core.models.weights.tensor_files import read_tensors
-from enformer_core.scoring.conventions import Conventions, IndelRule, Statistic
+from enformer_core.scoring.conventions import Conventions, IndelRule
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import Arithmetic
-from enformer_core.scoring.statistics import compute
+from enformer_core.scoring.statistics import Statistic, compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
+from tests.support.closeness import relative_l2
 from tests.support.plans import make_draft
 from tests.support.seeded import our_names, seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
 from tests.support.toy_runs import scoring_worker, toy_ledger
 from tests.support.variants import read_alleles
+from tests.support.vcf import HEADER
 
 CPU = torch.device("cpu")
 
 SMALL = Geometry(window_bp=64, bin_bp=4, bins=8)  # bins cover the window's bases 16 to 48
-
-HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,11 @@ def genome_of(letters: str, path: Path) -> Genome:
 
 def conventions_of(geometry: Geometry, *statistics: Statistic, **how: Any) -> Conventions:
     settings: dict[str, Any] = {
+        "geometry": geometry,
         "statistics": statistics or ("sad",),
         "centre_index": geometry.window_bp // 2 - 1,
     }
-    conventions = Conventions(**(settings | how))
-    conventions.check(geometry)
-    return conventions
+    return Conventions(**(settings | how))
 
 
 def direct(
@@ -105,7 +104,7 @@ def direct(
     tracks: tuple[int, ...] | None = None,
     head: str = "human",
 ) -> DirectScorer:
-    return DirectScorer(Predictor(model, head, tracks, conventions, CPU, dtype), genome)
+    return DirectScorer(SequencePredictor(model, head, tracks, conventions, CPU, dtype), genome)
 
 
 def profiles(
@@ -152,16 +151,7 @@ def score_vcf(
     )
 
 
-def relative_l2(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +245,7 @@ def test_trap_03_n_is_zeros_inside_and_beyond_the_contig(make: Any, small_genome
         one_hot(torch.from_numpy(codes)[None], torch.float64)[0].numpy(), right
     )
     ours = (
-        Predictor(model, "human", None, conventions_of(model.geometry), CPU, torch.float64)
+        SequencePredictor(model, "human", None, conventions_of(model.geometry), CPU, torch.float64)
         .strand(codes)
         .numpy()
     )
@@ -522,7 +512,7 @@ def test_trap_10_alts_are_split_and_the_flank_convention_is_recorded(tmp_path: P
         np.testing.assert_array_equal(sad, differences["left-fixed"].sum(axis=0))
     # the rule is part of what names a run, so scores of two rules are never mixed
     one, other = (
-        {"conventions": asdict(replace(conventions, indel_rule=rule))} for rule in by_rule
+        {"conventions": replace(conventions, indel_rule=rule).record()} for rule in by_rule
     )
     assert identity_digest(one) != identity_digest(other)
     with pytest.raises(
@@ -635,7 +625,7 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
             seen.append(rounding())
             return super().__call__(one_hot, head, tracks)
 
-    watched = Predictor(Watched(SMALL, []), "human", None, conventions, CPU)
+    watched = SequencePredictor(Watched(SMALL, []), "human", None, conventions, CPU)
     network = delta_network(
         small_enformer(),
         "human",
@@ -643,13 +633,13 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
         device=CPU,
         arithmetic=Arithmetic(torch.float64, torch.float64),
     )
-    advance = network.trunk.advance
+    advance = network.trunk.propagate
 
     def watched_advance(*asked: Any) -> Any:
         seen.append(rounding())
         return advance(*asked)
 
-    monkeypatch.setattr(network.trunk, "advance", watched_advance)
+    monkeypatch.setattr(network.trunk, "propagate", watched_advance)
     centred = conventions_of(network.geometry)
     with tf32_on():
         watched.strand(np.zeros(SMALL.window_bp, dtype=np.uint8))

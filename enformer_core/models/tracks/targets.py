@@ -1,20 +1,16 @@
 """Targets tables: the published lists of what each column of a head measures, from a path or an address."""
 
 import http.client
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.fs
 
 from enformer_core.errors import InputError
 from enformer_core.models.tracks.table import HeadLayout, Tracks, described_track
+from enformer_core.storage.open import read_bytes
 
 _COLUMNS = ("index", "identifier", "description")
-
-_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def _check_indices(source: str, wanted: _Head, indices: list[str]) -> int:
 
 def _read_text(source: str, wanted: _Head) -> str:
     try:
-        return _read_bytes(source).decode("utf-8-sig")
+        return read_bytes(source).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{source}: not a table of text: {error}. If it is compressed, unpack it first."
@@ -126,14 +122,3 @@ def _read_text(source: str, wanted: _Head) -> str:
             f"{source}: the targets table cannot be read: {error}. Give --targets a path or an address; the published "
             f"tables are {wanted.layout.published_at}."
         ) from error
-
-
-def _read_bytes(source: str) -> bytes:
-    if source.startswith(("http://", "https://")):
-        with urllib.request.urlopen(source, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked above
-            return bytes(answer.read())
-    if "://" in source:
-        filesystem, path = pa.fs.FileSystem.from_uri(source)
-        with filesystem.open_input_file(path) as file:
-            return bytes(file.read())
-    return Path(source).read_bytes()

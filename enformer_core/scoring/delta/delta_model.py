@@ -27,7 +27,7 @@ from enformer_core.scoring.precision import Arithmetic, inference_in_true_float3
 class Trunk(Protocol):
     """What follows the tower, for one window and its alts."""
 
-    def advance(
+    def propagate(
         self,
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],

@@ -61,7 +61,7 @@ class DilatedBlock:
             ConvolutionDifference(block.widen, delta),
         )
 
-    def advance(self, x: Lengthwise, d: Float[Tensor, "alts channels tokens"]) -> Lengthwise:
+    def propagate(self, x: Lengthwise, d: Float[Tensor, "alts channels tokens"]) -> Lengthwise:
         """x after the block; d is changed in place to what it is then."""
         inner = _normed(self.reference.gather, x)
         # One alt at a time, so that a score never depends on the alts beside it.
@@ -95,7 +95,7 @@ class DeltaDilated:
         self._head = head_columns(trunk.heads[head], tracks)
         self._d_head = self._head[0].to(arithmetic.delta)
 
-    def advance(
+    def propagate(
         self,
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],
@@ -105,7 +105,7 @@ class DeltaDilated:
         reference = x.T[None]
         differences = d.mT.contiguous()
         for block in self._blocks:
-            reference = block.advance(reference, differences)
+            reference = block.propagate(reference, differences)
         # Behind the dilated blocks no bin sees its neighbours any more, so only those asked for go on.
         crop = self._geometry.crop_tokens
         kept = slice(crop + bins.start, crop + bins.stop)

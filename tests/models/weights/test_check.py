@@ -32,8 +32,7 @@ TENSORFLOW_TYPES = {"float32": 1, "float64": 2, "int32": 3, "float16": 19}
 
 
 @pytest.fixture(autouse=True)
-def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
+def small_models(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     small.install(monkeypatch)
 
 

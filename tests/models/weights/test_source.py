@@ -31,8 +31,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
-def small_models(monkeypatch):
-    torch.set_num_threads(1)
+def small_models(monkeypatch, one_thread):
     small.install(monkeypatch)
 
 

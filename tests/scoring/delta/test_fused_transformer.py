@@ -28,7 +28,7 @@ def differences(*, fused):
     with torch.inference_mode():
         blocks = small_enformer().float().blocks()
         trunk = transformer.DeltaTransformer(blocks.trunk, "human", None, Arithmetic())
-        _, found = trunk.advance(x, d, range(3, 17))
+        _, found = trunk.propagate(x, d, range(3, 17))
         return torch.stack([profile.double() for profile in found])
 
 

@@ -9,11 +9,8 @@ from torch.nn import functional
 
 from enformer_core.models.layers import gelu, one_hot
 from enformer_core.scoring.delta import attention, layer_rules
-from enformer_core.scoring.delta.attention import (
-    attention_difference,
-    reference_attention,
-    relative_keys,
-)
+from enformer_core.scoring.delta.attention import attention_difference
+from enformer_core.scoring.delta.attention_reference import reference_attention, relative_keys
 from enformer_core.scoring.delta.tower import (
     SMALL_CHANGE_BP,
     Tower,
@@ -154,7 +151,7 @@ def test_attention_where_one_key_dominates_and_falls_or_one_rises(change):
             "low_relative": heads.reference.low_relative * 0,
             "weights": weights,
             "low_weights": weights,
-            "gathered": weights @ v,
+            "attended": weights @ v,
         }
     )
     zero = torch.zeros_like(dk)
@@ -173,7 +170,7 @@ def test_short_series_serve_in_16_bits_and_large_columns_are_exact():
         dl[:, 20:26] *= 10
         expected = torch.expm1(dl.double())
         found = dl.clone()
-        rise = attention._expm1(found, near, slice(10, 26), exact=False)
+        rise = attention._expm1_by_series(found, near, range(10, 26))
         assert (rise >= dl.amax(dim=-1)).all()
         assert rise.amax() == dl.amax()
         assert relative(found.double(), expected) < error
@@ -255,7 +252,7 @@ def test_differences_in_16_bits_beat_subtraction_in_16_bits_by_far():
         trunk = DeltaTransformer(
             single.blocks().trunk, "human", None, Arithmetic(torch.float32, torch.bfloat16)
         )
-        _, differences = trunk.advance(x.float(), d.float(), range(20))
+        _, differences = trunk.propagate(x.float(), d.float(), range(20))
         found = next(differences).double()
     assert relative(found, exact) < 0.02
     assert relative(subtracted, exact) > 0.3
