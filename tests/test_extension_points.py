@@ -1,7 +1,7 @@
 """What a stranger may add, each added here from a temporary file and used from end to end.
 
 Statistics, record formats and dialects, models and stores have their toys beside the code that they extend:
-scoring/test_statistics.py, variants/formats, models, storage.
+jobs/test_new_statistic.py, variants/formats, models, storage.
 """
 
 import json
