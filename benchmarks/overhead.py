@@ -21,15 +21,14 @@ megabytes (whose encoding grows with them), clusters. Everything listens on 127.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -47,15 +46,15 @@ from enformer_core.analyses.allele_scoring import AlleleScoring
 from enformer_core.analyses.base import ComputedShard, PreparedShard, ShardWorker
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Plan
-from enformer_core.dataset.receipts import Provenance, Receipt
+from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.shard_task import ShardTask, TrialResult
-from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
 from tests.support.plans import make_draft
 from tests.support.seaweed import SeaweedFS
-from tests.support.toy_backend import Does, ToyBackend, ToyWorker
+from tests.support.toy_backend import Behaviour, ToyBackend, ToyWorker
 from tests.support.toy_runs import score_spec, toy_identity, toy_ledger, toy_run
 
 SHARD_S = 1.0
@@ -77,7 +76,7 @@ TARGETS = {
 class FlatScorer:
     """Scores that are the same for every allele, and cost next to nothing."""
 
-    def score(self, alleles: Sequence[Any], start: int) -> list[dict[Statistic, np.ndarray]]:
+    def score(self, alleles: Sequence[Any], start: int) -> list[dict[str, np.ndarray]]:
         """Give every allele one value for each track, from -1 to 1."""
         del start
         values = np.linspace(-1, 1, len(TRACKS), dtype=np.float32)
@@ -86,13 +85,15 @@ class FlatScorer:
 
 @dataclass(frozen=True)
 class TimedWorker(ShardWorker):
-    """The real worker; computing takes `sleep_s` more, and the receipt says exactly from when to when.
+    """The real worker; computing takes `sleep_s` more, and a file says from when to when.
 
     Attributes:
+        spans: a directory where each process leaves when it computed.
         sleep_s: in the place of a model.
         stages_s: seconds of each stage, one entry a shard.
     """
 
+    spans: Path | None = None
     sleep_s: float = 0.0
     stages_s: dict[str, list[float]] = field(
         default_factory=lambda: {"prepare": [], "compute": [], "finish": []}
@@ -104,18 +105,15 @@ class TimedWorker(ShardWorker):
             return super().prepare(task)
 
     def compute(self, prepared: PreparedShard) -> ComputedShard:
-        """Compute as `ShardWorker` does, sleep, and say from when to when, and in which process."""
+        """Compute as `ShardWorker` does, sleep, and say from when to when."""
         began_s = time.time()
         with self._timed("compute"):
             computed = super().compute(prepared)
             time.sleep(self.sleep_s)
-        provenance = Provenance(
-            started_at=datetime.fromtimestamp(began_s, UTC),
-            seconds=time.time() - began_s,
-            device=f"process {os.getpid()}",
-        )
-        values = replace(computed.values, provenance=provenance)
-        return replace(computed, values=values)
+        if self.spans is not None:
+            with (self.spans / str(os.getpid())).open("a") as spans:
+                spans.write(f"{began_s} {time.time()}\n")
+        return computed
 
     def finish(self, computed: ComputedShard) -> Committed | TrialResult:
         """Finish as `ShardWorker` does, and keep the time."""
@@ -133,16 +131,17 @@ class TimedWorker(ShardWorker):
 
 @dataclass(frozen=True)
 class Factory:
-    """Makes the worker, in its process."""
+    """Makes the worker in its process."""
 
     ledger: Ledger
     sleep_s: float
+    spans: Path | None = None
 
     def __call__(self) -> TimedWorker:
-        """Make it; there is no model to load."""
+        """Make it."""
         spec = score_spec(CONVENTIONS, top_tracks=20)
-        computation = AlleleScoring(FlatScorer(), spec, TRACKS, Provenance(), None)
-        return TimedWorker(computation, self.ledger, sleep_s=self.sleep_s)
+        scoring = AlleleScoring(FlatScorer(), spec, TRACKS, Provenance())
+        return TimedWorker(scoring, self.ledger, spans=self.spans, sleep_s=self.sleep_s)
 
 
 class Silent:
@@ -224,42 +223,43 @@ def busy_share(spans: Sequence[tuple[float, float]], workers: int, *, since_s: f
 def on_ray(out: str) -> dict[str, Any]:
     """Two real workers, sixty shards of a second."""
     ledger, plan = begin_run(out, RAY_SHARDS)
+    spans_directory = Path(tempfile.mkdtemp(prefix="enformer-ray-spans-"))
     pool = ray_pool(
-        Factory(ledger, SHARD_S),
+        Factory(ledger, SHARD_S, spans_directory),
         workers=RAY_WORKERS,
         address="local",
         cpus_per_worker=1,
     )
     ready = work_through(ledger, plan, pool)
-    receipts = list(ledger.receipts())
-    spans = [_span(receipt) for receipt in receipts]
+    by_process = [_read_spans(file) for file in sorted(spans_directory.iterdir())]
+    shutil.rmtree(spans_directory)
+    spans = [span for of_process in by_process for span in of_process]
     since_s = max(ready.values())
     return {
-        "workers": len({receipt.provenance.device for receipt in receipts}),
-        "shards": len(receipts),
+        "workers": len(by_process),
+        "shards": len(spans),
         "busy": busy_share(spans, RAY_WORKERS, since_s=since_s),
         "seconds_from_ready_to_last": max(end for _, end in spans) - since_s,
-        "median_gap_ms": 1000 * statistics.median(_gaps_s(receipts)),
+        "median_gap_ms": 1000 * statistics.median(_gaps_s(by_process)),
     }
 
 
-def _span(receipt: Receipt) -> tuple[float, float]:
-    """From when to when a shard was computed, in seconds of the clock."""
-    assert receipt.provenance.started_at is not None
-    began_s = receipt.provenance.started_at.timestamp()
-    return began_s, began_s + receipt.provenance.seconds
+Span = tuple[float, float]
+"""When a computation began and ended, in seconds of the clock."""
 
 
-def _gaps_s(receipts: Sequence[Receipt]) -> list[float]:
-    """Between the end of a shard and the beginning of the next in the same process."""
-    spans_of: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for receipt in receipts:
-        spans_of[receipt.provenance.device].append(_span(receipt))
-    return [
-        later[0] - earlier[1]
-        for spans in spans_of.values()
-        for earlier, later in pairwise(sorted(spans))
-    ]
+def _read_spans(file: Path) -> list[Span]:
+    """The spans that one process has left."""
+    spans = []
+    for line in file.read_text().splitlines():
+        began, ended = line.split()
+        spans.append((float(began), float(ended)))
+    return sorted(spans)
+
+
+def _gaps_s(by_process: Sequence[Sequence[Span]]) -> list[float]:
+    """Between the end of a shard and the beginning of the next on the same worker."""
+    return [later[0] - earlier[1] for spans in by_process for earlier, later in pairwise(spans)]
 
 
 class ChargedBackend(ToyBackend):
@@ -272,7 +272,7 @@ class ChargedBackend(ToyBackend):
 
     def __init__(self) -> None:
         super().__init__(
-            self._does,
+            self._behaviour_of,
             machines={
                 f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)
             },
@@ -297,11 +297,11 @@ class ChargedBackend(ToyBackend):
         super().wait([], seconds)
         self.now_s = until_s
 
-    def _does(self, payload: Any, worker: ToyWorker) -> Does:
+    def _behaviour_of(self, payload: Any, worker: ToyWorker) -> Behaviour:
         del payload
         began_s = max(self.now_s, worker.free_s)
         self.spans.append((began_s, began_s + SHARD_S))
-        return Does(SHARD_S, storing_s=PAPER_STORING_S)
+        return Behaviour(SHARD_S, storing_s=PAPER_STORING_S)
 
 
 def on_paper() -> dict[str, Any]:
@@ -328,15 +328,15 @@ def on_paper() -> dict[str, Any]:
 def cost_of_a_shard(out: str) -> dict[str, Any]:
     """One process, no model: what is left is driver, plan and ledger."""
     ledger, plan = begin_run(out, COST_SHARDS)
-    worker = Factory(ledger, 0.0)()
+    scorer = Factory(ledger, 0.0)()
     began = time.perf_counter()
-    work_through(ledger, plan, local_pool(lambda: worker))
+    work_through(ledger, plan, local_pool(lambda: scorer))
     working_s = time.perf_counter() - began
     began = time.perf_counter()
     ledger.finish(plan)
     closing_s = time.perf_counter() - began
-    stages_s = {stage: sum(seconds) for stage, seconds in worker.stages_s.items()}
-    median_s = {stage: statistics.median(seconds) for stage, seconds in worker.stages_s.items()}
+    stages_s = {stage: sum(seconds) for stage, seconds in scorer.stages_s.items()}
+    median_s = {stage: statistics.median(seconds) for stage, seconds in scorer.stages_s.items()}
     driver_s = working_s - sum(stages_s.values())
     all_but_computing_s = working_s - stages_s["compute"] + closing_s
     first = next(iter(ledger.receipts()))
@@ -344,7 +344,7 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
         "shards": COST_SHARDS,
         "alleles_per_shard": ROWS,
         "tracks": len(TRACKS),
-        "bytes_per_shard": sum(table.bytes for table in first.tables.values()),
+        "bytes_per_shard": sum(first[table]["bytes"] for table in ledger.kind.tables),
         "ms_per_shard": 1000 * all_but_computing_s / COST_SHARDS,
         "median_ms_to_read_the_plan": 1000 * median_s["prepare"],
         "median_ms_to_commit": 1000 * median_s["finish"],

@@ -1,225 +1,232 @@
-"""The command `enformer-ray`: parses, calls one job, and turns its outcome into an exit code.
+"""The command `enformer-ray`: reads the settings of one command and calls it; its outcome is the exit code.
 
-The job modules are imported when they are called, so that `--help` does not wait for torch and Ray.
+A command is one file of this package (a dataclass of settings, and a function that takes them and returns the exit
+code) and a line in `COMMANDS`. Only the command that was named is imported, and its function only when it is called.
+Settings stand beside the function, or in `jobs.settings` where that file loads torch: `--help` must come at once.
 """
 
-import argparse
-import re
+import importlib
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING
-from typing import Any
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
+from cyclopts.config import Dict
 
 from cluster.pool import PoolError
 from enformer_core import __version__
-from enformer_core.errors import DatasetError, InputError, StorageError
+from enformer_core.errors import DatasetError, InputError, StorageError, nearest
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError
-from jobs.settings import (
-    PlanSettings,
-    RunSettings,
-    ScoreSettings,
-    Settings,
-    TileSettings,
-    flag,
-    positional,
-    resolve_settings,
-    settings_of,
-)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        summary: its line in `enformer-ray --help`.
+        settings: `module:class` of the dataclass whose fields are its options.
+        function: `module:function` that takes the settings and returns the exit code.
+    """
+
+    summary: str
+    settings: str
+    function: str
+
+
+COMMANDS = {
+    "score": Command("score variants", "jobs.settings:ScoreSettings", "jobs.score:score_variants"),
+    "tiles": Command(
+        "predict tracks along the genome", "jobs.settings:TileSettings", "jobs.tiles:predict_tiles"
+    ),
+    "plan": Command(
+        "say what a run of `score` will take, without computing anything",
+        "jobs.settings:PlanSettings",
+        "jobs.plan:plan",
+    ),
+    "query": Command(
+        "ask a run with SQL; views: scores, effects, predictions, tracks",
+        "jobs.query:QuerySettings",
+        "jobs.query:query",
+    ),
+    "status": Command("say how far a run is", "jobs.status:StatusSettings", "jobs.status:status"),
+    "verify": Command(
+        "prove that every allele or tile of a run is answered once",
+        "jobs.verify:VerifySettings",
+        "jobs.verify:verify",
+    ),
+    "weights import": Command(
+        "read published weights, check every tensor, write one .safetensors file",
+        "jobs.settings:ImportSettings",
+        "jobs.weights:import_weights",
+    ),
+    "demo": Command(
+        "score a small made-up locus and show the result",
+        "jobs.settings:DemoSettings",
+        "jobs.demo:demo",
+    ),
+}
+
+GROUPS = {"weights": "convert files of weights"}
+"""The first word of commands of two words, and what it says in the list."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; errors that the user can mend are one message on stderr, without a traceback."""
-    parser = _parser()
-    given = vars(parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments)))
-    run: Callable[[dict[str, Any]], int] = given.pop("run")
+    """Run one command; errors that the user can mend are one message on stderr, without a traceback.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
+    """
     try:
-        return run(given)
+        command, settings = parse(sys.argv[1:] if arguments is None else arguments)
+        function: Callable[[Any], int] = _import(command.function)
+        return function(settings)
     except (InputError, DatasetError) as error:
-        print(f"enformer-ray: {error}", file=sys.stderr)
+        _complain(error)
         return exit_codes.BAD_INPUT
     except (PoolError, StorageError) as error:
-        print(f"enformer-ray: {error}", file=sys.stderr)
+        _complain(error)
         return exit_codes.INCOMPLETE
     except InterruptedRunError as error:
-        print(f"enformer-ray: {error}", file=sys.stderr)
+        _complain(error)
         return 128 + error.signal_number
     except KeyboardInterrupt:
-        print("enformer-ray: interrupted; run the same command again to continue", file=sys.stderr)
+        _complain("interrupted; run the same command again to continue")
         return exit_codes.INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enformer-ray",
-        description="Score variants and predict genomes with Enformer, without losing a row.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_computing(commands, ScoreSettings, "score variants", _score)
-    _add_computing(commands, TileSettings, "predict tracks along the genome", _tiles)
-    _add_computing(
-        commands,
-        PlanSettings,
-        "say what a run of `score` will take, without computing anything",
-        _plan,
-    )
-    _add_query(commands)
-    status = _add_inspection(commands, "status", "say how far a run is", _status)
-    price = "of one GPU, or of one CPU core where none computed: shows the cost so far and to come"
-    status.add_argument("--price-per-hour", type=float, metavar="PRICE", help=price)
-    _add_inspection(
-        commands, "verify", "prove that every allele or tile of a run is answered once", _verify
-    )
-    _add_weights(commands)
-    demo = commands.add_parser("demo", help="score a small made-up locus and show the result")
-    demo.add_argument("--out", default="demo-run", metavar="DIR")
-    demo.set_defaults(run=_demo)
-    return parser
+def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
+    """Find the command that the arguments name, and read its settings: command line over TOML file over defaults.
 
-
-def _add_computing(
-    commands: Any, settings: type[RunSettings], help_text: str, run: Callable[[dict[str, Any]], int]
-) -> None:
-    command = commands.add_parser(
-        settings.command, help=help_text, argument_default=argparse.SUPPRESS, allow_abbrev=False
-    )
-    for setting in settings_of(settings):
-        how = dict(setting.metadata)
-        text = how.pop("help")
-        if setting.default not in (MISSING, None, False):
-            shown = (
-                ",".join(map(str, setting.default))
-                if isinstance(setting.default, tuple)
-                else setting.default
-            )
-            text += f" (default {shown})"
-        if positional(setting):
-            how |= {
-                "nargs": "*",
-                "metavar": setting.name.upper(),
-            }  # they may stand in the TOML file
-        command.add_argument(
-            setting.name if positional(setting) else flag(setting.name), help=text, **how
+    Raises:
+        InputError: for a TOML file that cannot be used, and for settings that are missing or impossible.
+        SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
+    """
+    words = list(arguments)
+    name = next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
+    try:
+        settings = _app(name)(
+            words, exit_on_error=False, print_error=False, result_action="return_value"
         )
-    command.add_argument(
-        "--config", metavar="TOML", help="file with any of these settings; the command line wins"
+    except CycloptsError as error:
+        _complain(error)
+        raise SystemExit(exit_codes.BAD_INPUT) from None
+    # Without a command, or with --help after it, cyclopts has shown help (or the version) and returned nothing.
+    if name is None or settings is None:
+        wanted = {"--help", "-h", "--version"}.intersection(words)
+        raise SystemExit(exit_codes.DONE if wanted else exit_codes.BAD_INPUT)
+    return COMMANDS[name], settings
+
+
+def _app(named: str | None) -> App:
+    """The parser: of the command that is named with its options, of the others with their line in the list."""
+    app = App(
+        name="enformer-ray",
+        version=__version__,
+        help="Score variants and predict genomes with Enformer, without losing a row.",
+        help_format="plaintext",  # in Markdown an asterisk or underscore of a help text would be lost
+        default_parameter=Parameter(
+            negative=(),  # no --no-… and --empty-… twins
+            allow_repeating=True,  # the last one stands
+            show_default=_shown_default,
+        ),
+        config=_add_config,
     )
-    command.set_defaults(run=run)
+    groups = {name: App(name=name, help=summary) for name, summary in GROUPS.items()}
+    for group in groups.values():
+        app.command(group)
+    for position, (name, command) in enumerate(COMMANDS.items()):
+        group_name, _, last = name.rpartition(" ")
+        parser = App(name=last, help=command.summary, sort_key=position)
+        if name == named:
+            parser.default(_reader(_import(command.settings)))
+        groups.get(group_name, app).command(parser)
+    return app
 
 
-def _add_query(commands: Any) -> None:
-    query = commands.add_parser(
-        "query", help="ask a run with SQL; views: scores, effects, predictions, tracks"
-    )
-    query.add_argument("out", metavar="OUT", help="directory of the run")
-    query.add_argument("sql", metavar="SQL")
-    query.add_argument("--json", action="store_true", help="rows as JSON")
-    query.set_defaults(run=_query)
+def _shown_default(default: object) -> str | None:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default)) or None
+    return str(default) if default not in (None, "") and default is not False else None
 
 
-def _add_inspection(
-    commands: Any, name: str, text: str, run: Callable[[dict[str, Any]], int]
-) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text)
-    command.add_argument("out", metavar="OUT", help="directory of the run")
-    command.add_argument("--json", action="store_true", help="as JSON")
-    command.set_defaults(run=run)
-    return command
+def _reader(settings_class: type) -> Callable[..., Any]:
+    """A function whose parameters are the fields of the class and `--config`, and which returns the settings."""
+
+    def read(settings: Any, *, config: str | None = None) -> Any:
+        del config  # `_add_config` has read it
+        return settings
+
+    read.__annotations__ = {
+        "settings": Annotated[settings_class, Parameter(name="*")],
+        "config": Annotated[
+            str | None,
+            Parameter(metavar="TOML", help="file with any of these; the command line wins"),
+        ],
+    }
+    if all(field.default is not MISSING for field in fields(settings_class)):
+        read.__defaults__ = (
+            settings_class(),
+        )  # where every option has a default, so must they all
+    return read
 
 
-def _add_weights(commands: Any) -> None:
-    weights = commands.add_parser("weights", help="convert files of weights")
-    actions = weights.add_subparsers(required=True, metavar="ACTION")
-    text = "read published weights, check every tensor, write one .safetensors file"
-    action = actions.add_parser("import", help=text, description=text)
-    action.add_argument(
-        "source", metavar="SOURCE", help="what --weights takes: see docs/weights.md"
-    )
-    action.add_argument("out", metavar="OUT", help="the .safetensors file to write")
-    action.add_argument(
-        "--model", metavar="NAME", help="enformer or basenji2 (default: told by the content)"
-    )
-    form = action.add_mutually_exclusive_group()
-    form.add_argument(
-        "--list", dest="listed", action="store_true", help="name every tensor, theirs -> ours"
-    )
-    form.add_argument("--json", action="store_true", help="as JSON, every tensor named")
-    action.set_defaults(run=_import_weights)
+def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Take from the TOML file what the command line does not name, and refuse to go on without what neither names.
+
+    Cyclopts calls it when it has given each option its words of the command line, and has converted none of them yet.
+
+    Raises:
+        InputError: for a file that cannot be used, and for a setting that neither names.
+    """
+    options = {option.name: option for option in arguments if option.name.startswith("--")}
+    config = options.pop("--config", None)
+    if config is not None and config.tokens:
+        path = Path(config.tokens[-1].value)
+        values = _read_toml(path, known=[name.removeprefix("--") for name in options])
+        # It passes over options that have words already: the command line wins.
+        Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+    # Cyclopts would name the first only.
+    missing = [
+        _as_in_usage(option) for option in options.values() if option.required and not option.tokens
+    ]
+    if missing:
+        command = " ".join(commands)
+        raise InputError(f"missing: {', '.join(missing)}. See enformer-ray {command} --help")
 
 
-def _joined(arguments: Sequence[str]) -> list[str]:
-    """`--shifts -1,0` as `--shifts=-1,0`: argparse takes a list that begins with a minus for an option."""
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] == "--shifts" and re.fullmatch(r"-\d[-\d,]*", argument):
-            joined[-1] = f"--shifts={argument}"
-        else:
-            joined.append(argument)
-    return joined
+def _as_in_usage(option: Argument) -> str:
+    return option.name if option.field_info.is_keyword_only else option.name[2:].upper()
 
 
-def _score(given: dict[str, Any]) -> int:
-    from jobs.score import score_variants
-
-    return score_variants(_settings(given, ScoreSettings))
-
-
-def _plan(given: dict[str, Any]) -> int:
-    from jobs.plan import plan
-
-    return plan(_settings(given, PlanSettings))
-
-
-def _tiles(given: dict[str, Any]) -> int:
-    from jobs.tiles import predict_tiles
-
-    return predict_tiles(_settings(given, TileSettings))
+def _read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:
+    # Read here: the messages of cyclopts' own reader name neither the file nor what was perhaps meant.
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    for key in values:
+        if key.replace("_", "-") not in known:
+            raise InputError(f"{path}: unknown setting {key!r}{nearest(key, known)}")
+    return values
 
 
-def _settings(given: dict[str, Any], wanted: type[Settings]) -> Settings:
-    config = given.pop("config", None)
-    if not given.get("variants", True):  # none given: they may stand in the file
-        del given["variants"]
-    elif "variants" in given:
-        given["variants"] = tuple(given["variants"])
-    return resolve_settings(given, config, wanted=wanted)
+def _import(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
-def _query(given: dict[str, Any]) -> int:
-    from jobs.query import query
-
-    return query(given["out"], given["sql"], as_json=given["json"])
-
-
-def _status(given: dict[str, Any]) -> int:
-    from jobs.status import status
-
-    return status(given["out"], as_json=given["json"], price_per_hour=given["price_per_hour"])
-
-
-def _verify(given: dict[str, Any]) -> int:
-    from jobs.verify import verify
-
-    return verify(given["out"], as_json=given["json"])
-
-
-def _import_weights(given: dict[str, Any]) -> int:
-    from jobs.weights import import_weights
-
-    return import_weights(
-        given["source"],
-        given["out"],
-        model=given["model"],
-        listed=given["listed"],
-        as_json=given["json"],
-    )
-
-
-def _demo(given: dict[str, Any]) -> int:
-    from jobs.demo import demo
-
-    return demo(given["out"])
+def _complain(message: object) -> None:
+    print(f"enformer-ray: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

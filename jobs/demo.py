@@ -1,4 +1,8 @@
-"""`enformer-ray demo`: the whole path on a small made-up locus, ending in the answer to a question."""
+"""`enformer-ray demo`: a small made-up locus, scored on Ray in this machine, and which of its variants change most.
+
+The locus is made so that the answer is known: each causal variant makes or breaks one binding site of the model `motif`
+on an otherwise random contig, each neutral one changes none.
+"""
 
 import random
 import re
@@ -7,40 +11,21 @@ from pathlib import Path
 
 from enformer_core.models.motif import IUPAC, MOTIFS, Motif
 from jobs import exit_codes
-from jobs.query import query
+from jobs.query import QuerySettings, query
 from jobs.score import score_variants
-from jobs.settings import ScoreSettings
-
-
-def demo(out: str) -> int:
-    """Write the locus, score its variants on Ray in this machine, and show which change most.
-
-    Returns:
-        The exit code.
-    """
-    files = write_demo(Path(out) / "input")
-    run = f"{out}/run"
-    print(f"variants: {files.variants}\ngenome:   {files.genome}")
-    code = score_variants(
-        ScoreSettings(
-            variants=(str(files.variants),), genome=str(files.genome), model="motif", out=run
-        )
-    )
-    if code != exit_codes.DONE:
-        return code
-    print(f"\nthe variants that change most:\n{DEMO_SQL}")
-    return query(run, DEMO_SQL, as_json=False)
-
+from jobs.settings import DemoSettings, ScoreSettings
 
 CONTIG = "chrDemo"
-
 _CONTIG_BP = 300_000
+_LINE_BP = 60
 
-_SITES_FROM, _SITES_STEP_BP = 120_000, 4_000
-
+# Sites stand in the middle, where every window of a site lies within the contig.
+_FIRST_SITE = 120_000
+_SITE_STEP_BP = 4_000
 _NEUTRALS = 36
 
-_LINE_BP = 60
+_UNLIKE = {"A": "C", "C": "A", "G": "T", "T": "G"}
+"""A base that differs from each; what it is does not matter."""
 
 DEMO_SQL = """\
 SELECT s.id, s.variant_id, t.identifier AS strongest_track, round(s.sad[t.list_position], 2) AS sad
@@ -52,7 +37,7 @@ LIMIT 18"""
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """Where the locus lies."""
+    """Where the locus was written: a FASTA file and a VCF."""
 
     genome: Path
     variants: Path
@@ -60,12 +45,33 @@ class DemoFiles:
 
 @dataclass(frozen=True)
 class DemoVariant:
-    """A record: `start` is 0-based."""
+    """A record of the VCF; `start` is 0-based, an indel is anchored at the base before it."""
 
     name: str
     start: int
     ref: str
     alt: str
+
+
+def demo(settings: DemoSettings) -> int:
+    """Write the locus, score its variants on Ray in this machine, and show which change most.
+
+    Returns:
+        The exit code of the run; `DONE` when the answer was shown.
+    """
+    files = write_demo(Path(settings.out) / "input")
+    run = f"{settings.out}/run"
+    print(f"variants: {files.variants}")
+    print(f"genome:   {files.genome}")
+    code = score_variants(
+        ScoreSettings(
+            variants=(str(files.variants),), genome=str(files.genome), model="motif", out=run
+        )
+    )
+    if code != exit_codes.DONE:
+        return code
+    print(f"\nthe variants that change most:\n{DEMO_SQL}")
+    return query(QuerySettings(run, DEMO_SQL))
 
 
 def write_demo(directory: Path) -> DemoFiles:
@@ -75,77 +81,107 @@ def write_demo(directory: Path) -> DemoFiles:
     sequence, variants = demo_locus()
     lines = [sequence[at : at + _LINE_BP] for at in range(0, len(sequence), _LINE_BP)]
     files.genome.write_text("\n".join([f">{CONTIG}", *lines, ""]), encoding="ascii")
-    records = [
-        f"{CONTIG}\t{v.start + 1}\t{v.name}\t{v.ref}\t{v.alt}\t.\tPASS\t.\n" for v in variants
+    header = [
+        "##fileformat=VCFv4.2",
+        f"##contig=<ID={CONTIG},length={len(sequence)}>",
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
     ]
-    meta = f"##fileformat=VCFv4.2\n##contig=<ID={CONTIG},length={len(sequence)}>\n"
-    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    files.variants.write_text(meta + columns + "".join(records), encoding="ascii")
+    records = [
+        f"{CONTIG}\t{variant.start + 1}\t{variant.name}\t{variant.ref}\t{variant.alt}\t.\tPASS\t."
+        for variant in variants
+    ]
+    files.variants.write_text("\n".join([*header, *records, ""]), encoding="ascii")
     return files
 
 
 def demo_locus() -> tuple[str, list[DemoVariant]]:
-    """The sequence and its variants, sorted by position.
+    """Make the sequence and its variants, sorted by position; the same ones each time.
 
-    Causal variants make or break one site: by a single base, an insertion, or a deletion. Neutral ones change no site.
+    The first half of the causal variants breaks a site of each motif, the second half makes one: by a single base, or,
+    at every third motif, by a deletion or an insertion at its middle.
     """
     chance = random.Random(20)  # noqa: S311 - no secret
+    # As rich in A and T as the human genome.
     letters = chance.choices("ACGT", weights=(3, 2, 2, 3), k=_CONTIG_BP)
-    variants: list[DemoVariant] = []
-    for number, motif in enumerate([*MOTIFS, *MOTIFS]):
-        start = _SITES_FROM + number * _SITES_STEP_BP
-        variants.append(_plant(letters, start, motif, number))
+    variants = []
+    for number, motif in enumerate(MOTIFS):
+        start = _FIRST_SITE + number * _SITE_STEP_BP
+        by_indel = number % 3 == 0
+        variants.append(_plant_site_to_break(letters, start, motif, by_indel=by_indel))
+    for number, motif in enumerate(MOTIFS, start=len(MOTIFS)):
+        start = _FIRST_SITE + number * _SITE_STEP_BP
+        by_indel = number % 3 == 0
+        variants.append(_plant_site_to_make(letters, start, motif, by_indel=by_indel))
     sequence = "".join(letters)
-    variants += _neutral(sequence, chance)
+    variants += _neutral_variants(sequence, chance)
     return sequence, sorted(variants, key=lambda variant: variant.start)
 
 
-def _plant(letters: list[str], start: int, motif: Motif, number: int) -> DemoVariant:
-    """Put a site, or one base less than a site, in the sequence, and give the variant that breaks or makes it."""
-    site = "".join(IUPAC[letter][0] for letter in motif.consensus)
+def _plant_site_to_break(
+    letters: list[str], start: int, motif: Motif, *, by_indel: bool
+) -> DemoVariant:
+    """Put a site in the sequence; the variant deletes its middle base and the next, or replaces it."""
+    middle = _plant_site(letters, start, motif)
+    right = letters[middle]
+    name = f"causal_{motif.name}_loss"
+    if not by_indel:
+        return DemoVariant(name, middle, right, _UNLIKE[right])
+    # VCF anchors a deletion at the base before it.
+    before = letters[middle - 1]
+    return DemoVariant(name, middle - 1, before + right + letters[middle + 1], before)
+
+
+def _plant_site_to_make(
+    letters: list[str], start: int, motif: Motif, *, by_indel: bool
+) -> DemoVariant:
+    """Put a site in the sequence without its middle base, or with another one; the variant puts it right."""
+    middle = _plant_site(letters, start, motif)
+    right = letters[middle]
+    name = f"causal_{motif.name}_gain"
+    if not by_indel:
+        letters[middle] = _UNLIKE[right]
+        return DemoVariant(name, middle, letters[middle], right)
+    del letters[middle]
+    letters.append("A")  # the contig keeps its length
+    before = letters[middle - 1]
+    return DemoVariant(name, middle - 1, before, before + right)
+
+
+def _plant_site(letters: list[str], start: int, motif: Motif) -> int:
+    """Write a site of the motif over the sequence.
+
+    Returns:
+        Position of the first base past its middle that no other base can stand for.
+    """
+    site = [IUPAC[letter][0] for letter in motif.consensus]
     letters[start : start + len(site)] = site
-    middle = next(
-        at for at in range(len(site) // 2, len(site)) if len(IUPAC[motif.consensus[at]]) == 1
-    )
-    at, right = start + middle, site[middle]
-    wrong = {"A": "C", "C": "A", "G": "T", "T": "G"}[right]
-    made = number >= len(MOTIFS)
-    if made and number % 3 == 0:  # the site lacks its middle base
-        del letters[at]
-        letters.append("A")
-        return DemoVariant(
-            f"causal_{motif.name}_gain", at - 1, letters[at - 1], letters[at - 1] + right
-        )
-    if made:
-        letters[at] = wrong
-        return DemoVariant(f"causal_{motif.name}_gain", at, wrong, right)
-    if number % 3 == 0:
-        before = letters[at - 1]
-        return DemoVariant(
-            f"causal_{motif.name}_loss", at - 1, before + right + letters[at + 1], before
-        )
-    return DemoVariant(f"causal_{motif.name}_loss", at, right, wrong)
+    offset = len(site) // 2
+    while len(IUPAC[motif.consensus[offset]]) != 1:
+        offset += 1
+    return start + offset
 
 
-def _neutral(sequence: str, chance: random.Random) -> list[DemoVariant]:
+def _neutral_variants(sequence: str, chance: random.Random) -> list[DemoVariant]:
     variants: list[DemoVariant] = []
     while len(variants) < _NEUTRALS:
-        start = chance.randrange(_SITES_FROM, _CONTIG_BP - _SITES_FROM)
+        start = chance.randrange(_FIRST_SITE, _CONTIG_BP - _FIRST_SITE)
         ref = sequence[start]
         alt = chance.choice(sorted(set("ACGT") - {ref}))
-        around = sequence[start - 20 : start], sequence[start + 1 : start + 21]
-        if count_sites(around[0] + ref + around[1]) == count_sites(around[0] + alt + around[1]):
+        # No site is longer than 20 bp, so that further away nothing can change.
+        left = sequence[start - 20 : start]
+        right = sequence[start + 1 : start + 21]
+        if count_sites(left + ref + right) == count_sites(left + alt + right):
             variants.append(DemoVariant(f"neutral_{len(variants) + 1:02d}", start, ref, alt))
     return variants
 
 
 def count_sites(sequence: str) -> dict[str, int]:
-    """Sites of each motif, overlapping ones too, on either strand; a palindrome's site counts once."""
+    """Count the sites of each motif, overlapping ones too, on either strand; a palindrome's site counts once."""
     counts = {}
     for motif in MOTIFS:
-        strands = {motif.consensus, motif.reverse_complement}
-        patterns = ["".join(f"[{IUPAC[letter]}]" for letter in strand) for strand in strands]
-        counts[motif.name] = sum(
-            len(re.findall(f"(?={pattern})", sequence)) for pattern in patterns
-        )
+        counts[motif.name] = 0
+        for strand in {motif.consensus, motif.reverse_complement}:
+            # A look-ahead consumes nothing, so that the next site may begin within this one.
+            pattern = "(?=" + "".join(f"[{IUPAC[letter]}]" for letter in strand) + ")"
+            counts[motif.name] += len(re.findall(pattern, sequence))
     return counts

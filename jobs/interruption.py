@@ -1,4 +1,10 @@
-"""Ctrl-C and SIGTERM: let what is being stored be stored, say what is done, and how to go on.
+"""Ctrl-C and SIGTERM: what is being stored is stored, what is done is said, and how to go on.
+
+The first signal asks the pool to come to its end: computing may be broken off at any point, since nothing of it is
+visible to anyone and the shard is computed again by the next run of the command. Storing is never broken off by it: a
+shard whose table is put and whose receipt is not would be computed once more for nothing, and after an hour on a GPU
+that is what the user would have waited for. A second signal ends the command wherever it is, storing included. That
+costs work but harms nothing: objects appear whole or not at all, and a shard counts only once its receipt is there.
 
 Knows signals and a pool. Does not know what is computed.
 """
@@ -15,18 +21,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class InterruptedRunError(Exception):
-    """A run was told to stop; `signal_number` is what told it."""
+    """A run ended early because of a signal, whose number decides the exit code (128 + number)."""
 
-    def __init__(self, signal_number: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
         self.signal_number = signal_number
 
 
 class Interruption:
-    """Whether a run was told to stop.
+    """Whether a signal has asked a run to end.
 
     Attributes:
-        signal_number: what told it; None when nothing did.
+        signal_number: the first signal that came; None while none has come.
     """
 
     def __init__(self) -> None:
@@ -35,22 +41,27 @@ class Interruption:
 
 @contextmanager
 def interruptible(pool: Pool) -> Iterator[Interruption]:
-    """While this lasts, the first signal lets the pool come to its end; a second one ends the command at once."""
-    told = Interruption()
+    """While this lasts, the first signal lets the pool come to its end; a second one ends the command at once.
+
+    Yields:
+        What has come so far; handlers are as before when the block ends.
+    """
+    interruption = Interruption()
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame
-        if told.signal_number is not None:
+        if interruption.signal_number is not None:
             raise KeyboardInterrupt
-        told.signal_number = number
+        # First of all: a pool that computes in this thread breaks off by an exception, raised from here.
+        interruption.signal_number = number
         pool.interrupt()
 
     if threading.current_thread() is not threading.main_thread():
-        yield told  # only the main thread may change what signals do
+        yield interruption  # only the main thread may change what signals do
         return
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        yield told
+        yield interruption
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

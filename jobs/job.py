@@ -30,7 +30,7 @@ from enformer_core.storage.store import Store
 from enformer_core.variants.table import Status
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError, interruptible
-from jobs.progress import JsonLines, Progress
+from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.settings import RunSettings
 from jobs.watch import ReceiptBlocks, Watch, audit_figures
@@ -131,9 +131,9 @@ class Job:
             if shard.number not in done
         )
         unit = ledger.run_type.unit
-        display_type = JsonLines if self.settings.log_format == "json" else Progress
-        display = display_type(
-            plan.shards.total_rows,
+        display = choose_display(
+            self.settings.log_format,
+            total=plan.shards.total_rows,
             unit=unit,
             done_before=sum(plan.shards[number].rows for number in done),
         )

@@ -1,6 +1,6 @@
-"""How far a run is: a bar on a terminal, plain lines elsewhere.
+"""How a run is shown while it lasts: a bar on a terminal, lines of text elsewhere, or JSON lines for a log collector.
 
-Knows counts and time. Does not know what is counted.
+Knows counts and time. Does not know what is counted: the caller names the unit.
 """
 
 import json
@@ -8,9 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Literal, Protocol, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -18,48 +19,113 @@ from rich.progress import Progress as RichProgress
 
 _LINE_EVERY_S = 10.0
 
+Clock = Callable[[], float]
+"""Seconds that only grow, from any beginning."""
 
-class Progress:
-    """Counts what is done and shows it, with the rate and the time left.
 
-    On a terminal this is a bar. Elsewhere it is lines: one at the start, one at the end, and between them at most one
-    each 10 s, written when something is done. The rate is the mean since the start, without what had been done before.
+class Display(Protocol):
+    """Shows a run while a `with` block lasts: a bar, lines of text, or lines of JSON."""
 
-    Attributes:
-        total: how many there are, those done before included.
+    def __enter__(self) -> Self:
+        """Show how many are done before anything is done here."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Show the end, and the error that made it one."""
+        ...
+
+    def advance(self, count: int, **fields: Any) -> None:
+        """Count more as done; `fields` say what else is known of them, for displays that have room."""
+        ...
+
+    def say(self, event: str, text: str, **fields: Any) -> None:
+        """Tell what happened: its name and fields for programs, its text for people."""
+        ...
+
+
+def choose_display(
+    log_format: Literal["text", "json"],
+    *,
+    total: int,
+    unit: str,
+    done_before: int = 0,
+    stream: TextIO | None = None,
+) -> Display:
+    """Choose how a run is shown, on standard error where no stream is given.
+
+    Args:
+        log_format: `json` for lines of JSON; `text` for a bar where the stream is a terminal, for lines elsewhere.
+        total: how many there are to do, those of earlier runs included.
         unit: what is counted, in the plural.
         done_before: how many earlier runs have done.
-        stream: where to show it; standard error by default.
-        clock: seconds that only grow.
+        stream: where to show it.
+    """
+    stream = sys.stderr if stream is None else stream
+    count = Count(total, unit, done_before)
+    if log_format == "json":
+        return JsonLines(count, stream)
+    return ProgressBar(count, stream) if _is_animated(stream) else ProgressLines(count, stream)
+
+
+@dataclass
+class Count:
+    """How many are done, and how fast.
+
+    Attributes:
+        total: how many there are, those of earlier runs included.
+        unit: what is counted, in the plural.
+        done_before: how many earlier runs have done; no part of the rate.
+        done: how many are done by now, those included.
     """
 
-    def __init__(
-        self,
-        total: int,
-        unit: str = "variants",
-        *,
-        done_before: int = 0,
-        stream: TextIO | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._total = total
-        self._unit = unit
-        self._done_before = done_before
-        self._done = done_before
-        self._stream = sys.stderr if stream is None else stream
+    total: int
+    unit: str
+    done_before: int = 0
+    done: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.done = self.done_before
+
+    def per_second(self, elapsed_s: float) -> float | None:
+        """The mean rate since the start, `elapsed_s` ago; None until something is done."""
+        # What earlier runs had done cost no time here, and would make the rate look better than it is.
+        done_here = self.done - self.done_before
+        if done_here <= 0 or elapsed_s <= 0:
+            return None
+        return done_here / elapsed_s
+
+    def text(self, elapsed_s: float) -> str:
+        """`1,200 of 10,000 alleles (12 %), 35.2 alleles/s, 4 min left`; rate and time once something is done."""
+        percent = 100 * self.done / self.total if self.total else 100
+        text = f"{self.done:,} of {self.total:,} {self.unit} ({percent:.0f} %)"
+        rate = self.per_second(elapsed_s)
+        if rate is None:
+            return text
+        text += f", {_significant(rate)} {self.unit}/s"
+        if self.done < self.total:
+            text += f", {duration((self.total - self.done) / rate)} left"
+        return text
+
+
+class ProgressLines:
+    """Shows a run as lines: one at the start, one at the end, and at most one each 10 s where something is done."""
+
+    def __init__(self, count: Count, stream: TextIO, clock: Clock = time.monotonic) -> None:
+        self._count = count
+        self._stream = stream
         self._clock = clock
         self._began_s = clock()
         self._next_line_s = self._began_s
-        self._bar = _bar(self._stream, clock) if _animates(self._stream) else None
 
     def __enter__(self) -> Self:
         self._began_s = self._clock()
         self._next_line_s = self._began_s + _LINE_EVERY_S
-        if self._bar is None:
-            self._line(self.text())
-        else:
-            self._bar.add_task("", total=self._total, completed=self._done, text=self.text())
-            self._bar.start()
+        self._write_count()
         return self
 
     def __exit__(
@@ -68,50 +134,137 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar is None:
-            self._line(self.text())
-        else:
-            self._show()
-            self._bar.stop()
+        self._write_count()
 
     def advance(self, count: int, **fields: Any) -> None:
-        """Count `count` more as done; what else is known of them is not shown."""
+        """Count more as done; what else is known of them is not shown."""
         del fields
-        self._done += count
-        if self._bar is not None:
-            self._show()
-        elif self._clock() >= self._next_line_s:
+        self._count.done += count
+        if self._clock() >= self._next_line_s:
             self._next_line_s = self._clock() + _LINE_EVERY_S
-            self._line(self.text())
+            self._write_count()
 
     def say(self, event: str, text: str, **fields: Any) -> None:
-        """Show a line of text, above the bar where there is one."""
+        """Write the text as a line of its own."""
         del event, fields
-        if self._bar is None:
-            self._line(text)
-        else:
-            self._bar.console.print(text, markup=False, highlight=False)
+        self._write(text)
 
-    def text(self) -> str:
-        """`1,200 of 10,000 variants (12 %), 35.2 variants/s, 4 min left`; rate and time once something is done."""
-        share = 100 * self._done / self._total if self._total else 100
-        text = f"{self._done:,} of {self._total:,} {self._unit} ({share:.0f} %)"
-        done_here, elapsed_s = self._done - self._done_before, self._clock() - self._began_s
-        if done_here <= 0 or elapsed_s <= 0:
-            return text
-        per_second = done_here / elapsed_s
-        text += f", {_significant(per_second)} {self._unit}/s"
-        if self._done < self._total:
-            text += f", {duration((self._total - self._done) / per_second)} left"
-        return text
+    def _write_count(self) -> None:
+        self._write(self._count.text(self._clock() - self._began_s))
 
-    def _show(self) -> None:
-        assert self._bar is not None, "only called with a bar"
-        for task_id in self._bar.task_ids:
-            self._bar.update(task_id, completed=self._done, text=self.text())
-
-    def _line(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
+
+
+class ProgressBar:
+    """Shows a run as a bar that is redrawn in place, with what happens as lines above it."""
+
+    def __init__(self, count: Count, stream: TextIO, clock: Clock = time.monotonic) -> None:
+        self._count = count
+        self._clock = clock
+        self._began_s = clock()
+        self._bar = RichProgress(
+            BarColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            # The caller has decided that this is a terminal; Rich's own guess depends on more variables.
+            console=Console(file=stream, force_terminal=True),
+            get_time=clock,
+            refresh_per_second=2,  # a day over SSH
+            redirect_stdout=False,  # it may be a file
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("", total=count.total, text="")
+
+    def __enter__(self) -> Self:
+        self._began_s = self._clock()
+        self._update()
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._update()
+        self._bar.stop()
+
+    def advance(self, count: int, **fields: Any) -> None:
+        """Count more as done; what else is known of them is not shown."""
+        del fields
+        self._count.done += count
+        self._update()
+
+    def say(self, event: str, text: str, **fields: Any) -> None:
+        """Write the text above the bar."""
+        del event, fields
+        self._bar.console.print(text, markup=False, highlight=False)
+
+    def _update(self) -> None:
+        text = self._count.text(self._clock() - self._began_s)
+        self._bar.update(self._task, completed=self._count.done, text=text)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class JsonLines:
+    """Shows a run as JSON objects, one a line: `time`, `event`, and what belongs to the event.
+
+    Every line has `done`, `total` and `unit`, and `per_second` and `seconds_left`: the mean since the start, without
+    what had been done before, and the rest at that rate; null until something is done.
+    """
+
+    def __init__(self, count: Count, stream: TextIO, now: Callable[[], datetime] = _now) -> None:
+        self._count = count
+        self._stream = stream
+        self._now = now
+        self._began = self._now()
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        self._write("started", {})
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        message = None if error is None else f"{type(error).__name__}: {error}"
+        self._write("ended", {"error": message})
+
+    def advance(self, count: int, **fields: Any) -> None:
+        """Count more as done, and write what is known of them as event `done`."""
+        self._count.done += count
+        self._write("done", fields)
+
+    def say(self, event: str, text: str, **fields: Any) -> None:
+        """Write an event with its text for people."""
+        self._write(event, {"text": text, **fields})
+
+    def _write(self, event: str, fields: dict[str, Any]) -> None:
+        now = self._now()
+        count = self._count
+        rate = count.per_second((now - self._began).total_seconds())
+        # The time left follows from the rate as written, so that a reader can check one by the other.
+        per_second = None if rate is None else float(f"{rate:.4g}")
+        seconds_left = None if per_second is None else (count.total - count.done) / per_second
+        line = {
+            "time": now.isoformat(timespec="milliseconds"),
+            "event": event,
+            "done": count.done,
+            "total": count.total,
+            "unit": count.unit,
+            "per_second": per_second,
+            "seconds_left": None if seconds_left is None else round(seconds_left, 1),
+            **fields,
+        }
+        # Flushed, so that who follows the log sees what happened and not what happened a buffer ago.
+        print(json.dumps(line, ensure_ascii=False, default=str), file=self._stream, flush=True)
 
 
 class Tally:
@@ -124,20 +277,17 @@ class Tally:
     """
 
     def __init__(
-        self,
-        unit: str,
-        *,
-        stream: TextIO | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, unit: str, *, stream: TextIO | None = None, clock: Clock = time.monotonic
     ) -> None:
         self._unit = unit
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
-        self._step, self._began_s, self._next_line_s = "", 0.0, clock() + _LINE_EVERY_S
-        animated = (
-            Console(file=self._stream, force_terminal=True) if _animates(self._stream) else None
-        )
-        self._status = None if animated is None else animated.status("")
+        self._step = ""
+        self._step_began_s = 0.0
+        self._next_line_s = clock() + _LINE_EVERY_S
+        self._status = None
+        if _is_animated(self._stream):
+            self._status = Console(file=self._stream, force_terminal=True).status("")
 
     def __enter__(self) -> Self:
         if self._status is not None:
@@ -156,11 +306,14 @@ class Tally:
     def show(self, step: str, count: int) -> None:
         """So many are through the step that is under way; each step's rate is its own."""
         now_s = self._clock()
+        # Reading, sorting and cutting differ in speed: each step's rate is its own.
         if step != self._step:
-            self._step, self._began_s = step, now_s
-        elapsed_s = now_s - self._began_s
-        rate = f", {_significant(count / elapsed_s)} {self._unit}/s" if elapsed_s > 0 else ""
-        text = f"{step}: {count:,} {self._unit}{rate}"
+            self._step = step
+            self._step_began_s = now_s
+        text = f"{step}: {count:,} {self._unit}"
+        elapsed_s = now_s - self._step_began_s
+        if elapsed_s > 0:
+            text += f", {_significant(count / elapsed_s)} {self._unit}/s"
         if self._status is not None:
             self._status.update(text)
         elif now_s >= self._next_line_s:
@@ -172,6 +325,7 @@ def duration(seconds: float) -> str:
     """A time span in its two largest units at most: `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
+    # Rounded before it is divided: 7,199 s are 2 h 00 min and never 1 h 60 min.
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} min"
@@ -183,103 +337,10 @@ def duration(seconds: float) -> str:
 
 
 def _significant(rate: float) -> str:
+    # Three digits, but no exponent: .3g would write 1234 as 1.23e+03.
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-def _animates(stream: TextIO) -> bool:
+def _is_animated(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that can move its cursor back."""
     return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-
-
-def _bar(stream: TextIO, clock: Callable[[], float]) -> RichProgress:
-    return RichProgress(
-        BarColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-        console=Console(file=stream, force_terminal=True),
-        get_time=clock,
-        refresh_per_second=2,
-        redirect_stdout=False,  # it may be a file
-        redirect_stderr=False,
-    )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class JsonLines:
-    """Shows a run as `Progress` does, one JSON object a line: `time`, `event`, and what belongs to the event.
-
-    Every line has `done`, `total` and `unit`, and `per_second` and `seconds_left`: the mean since the start, without
-    what had been done before, and the rest at that rate; null until something is done.
-
-    Attributes:
-        total: how many there are, those done before included.
-        unit: what is counted, in the plural.
-        done_before: how many earlier runs have done.
-        stream: where to write; standard error by default.
-        now: the time.
-    """
-
-    def __init__(
-        self,
-        total: int,
-        unit: str = "variants",
-        *,
-        done_before: int = 0,
-        stream: TextIO | None = None,
-        now: Callable[[], datetime] = _now,
-    ) -> None:
-        self._total, self._unit, self._done, self._done_before = (
-            total,
-            unit,
-            done_before,
-            done_before,
-        )
-        self._stream = sys.stderr if stream is None else stream
-        self._now = now
-        self._began = now()
-
-    def __enter__(self) -> Self:
-        self._began = self._now()
-        self._write("started", {})
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._write(
-            "ended", {"error": None if error is None else f"{type(error).__name__}: {error}"}
-        )
-
-    def advance(self, count: int, **fields: Any) -> None:
-        """Count `count` more as done."""
-        self._done += count
-        self._write("done", fields)
-
-    def say(self, event: str, text: str, **fields: Any) -> None:
-        """Write an event with its text for people."""
-        self._write(event, {"text": text, **fields})
-
-    def _write(self, event: str, fields: dict[str, Any]) -> None:
-        now = self._now()
-        per_second = self._per_second((now - self._began).total_seconds())
-        line = {
-            "time": now.isoformat(timespec="milliseconds"),
-            "event": event,
-            "done": self._done,
-            "total": self._total,
-            "unit": self._unit,
-            "per_second": per_second,
-            "seconds_left": None
-            if per_second is None
-            else round((self._total - self._done) / per_second, 1),
-            **fields,
-        }
-        print(json.dumps(line, ensure_ascii=False, default=str), file=self._stream, flush=True)
-
-    def _per_second(self, elapsed_s: float) -> float | None:
-        done_here = self._done - self._done_before
-        return float(f"{done_here / elapsed_s:.4g}") if done_here > 0 and elapsed_s > 0 else None

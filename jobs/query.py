@@ -1,17 +1,33 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over its Parquet files."""
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.errors import InputError
+from enformer_core.storage.open import sql_filesystem
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 
 
-def query(out: str, sql: str, *, as_json: bool) -> int:
+@dataclass(frozen=True)
+class QuerySettings:
+    """What `enformer-ray query` is asked for."""
+
+    out: str
+    """directory or s3://bucket/prefix of the run"""
+
+    sql: str
+    """what to ask, in DuckDB's SQL"""
+
+    json: bool = field(default=False, kw_only=True)
+    """print the rows as one JSON list"""
+
+
+def query(settings: QuerySettings) -> int:
     """Print the rows of a query over the run's tables, each a view of its name.
 
     Returns:
@@ -20,10 +36,10 @@ def query(out: str, sql: str, *, as_json: bool) -> int:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason.
     """
-    relation = run_query(out, sql)
+    relation = run_query(settings.out, settings.sql)
     if relation is None:
         return exit_codes.DONE
-    if as_json:
+    if settings.json:
         columns = relation.columns
         print(
             json.dumps(
@@ -45,12 +61,11 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
     store = ledger.store
     connection = duckdb.connect()
     root = store.location
-    if root.startswith("s3://"):
-        import s3fs
-
-        connection.register_filesystem(s3fs.S3FileSystem())
-    else:
+    filesystem = sql_filesystem(root)
+    if filesystem is None:
         root = str(Path(root).resolve())
+    else:
+        connection.register_filesystem(filesystem)
     # of what is not there yet, DuckDB says that there is no such table
     for table in ledger.run_type.tables:
         if any(store.keys(f"{table}/")):

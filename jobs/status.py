@@ -1,8 +1,7 @@
 """`enformer-ray status`: how far a run is, also when nothing runs any more."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
 from enformer_core.dataset.progress import RunProgress, run_progress
@@ -11,37 +10,66 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 
 
-def status(out: str, *, as_json: bool, price_per_hour: float | None = None) -> int:
-    """Print it.
+@dataclass(frozen=True)
+class StatusSettings:
+    """What `enformer-ray status` is asked for."""
 
-    Args:
-        out: the run.
-        as_json: as one object, with `cost` and `cost_left` where there is a price.
-        price_per_hour: of one GPU; of one CPU core where no GPU computed.
+    out: str
+    """directory or s3://bucket/prefix of the run"""
+
+    json: bool = field(default=False, kw_only=True)
+    """print one JSON object instead of text, with `cost` and `cost_left` where there is a price"""
+
+    price_per_hour: float | None = field(default=None, kw_only=True)
+    """of one GPU, or of one CPU core where none computed: shows the cost so far and to come"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the hours computed so far and those to come are worth; machines that idle are not in it.
+
+    Attributes:
+        so_far: of the receipts there are.
+        left: of the shards to come; None until something is done.
+    """
+
+    so_far: float
+    left: float | None
+
+
+def status(settings: StatusSettings) -> int:
+    """Print what the receipts of a run say: shards, rows by status, rate, hours and cost, audit.
 
     Returns:
         The exit code: done, complete with failed rows, or incomplete.
     """
-    progress = run_progress(open_ledger(out))
-    cost = _cost(progress, price_per_hour)
-    print(json.dumps({**asdict(progress), **cost}) if as_json else _text(progress, cost))
+    progress = run_progress(open_ledger(settings.out))
+    cost = None
+    if settings.price_per_hour is not None:
+        cost = _cost(progress, settings.price_per_hour)
+    print(_json(progress, cost) if settings.json else _text(progress, cost))
     if not progress.finished:
         return exit_codes.INCOMPLETE
     return exit_codes.FAILED_ROWS if progress.by_status.get("failed") else exit_codes.DONE
 
 
-def _cost(progress: RunProgress, price_per_hour: float | None) -> dict[str, float | None]:
-    """Of the hours computed for what is done, and of those to come; machines that idle are not in it."""
-    if price_per_hour is None:
-        return {}
-    so_far = (progress.gpu_hours + progress.cpu_hours) * price_per_hour
-    left = None if progress.hours_left is None else progress.hours_left * price_per_hour
-    return {"cost": so_far, "cost_left": left}
+def _cost(progress: RunProgress, price_per_hour: float) -> Cost:
+    # One of the two is 0, unless a run was continued on other machines: then the price is of whichever the user means.
+    hours = progress.gpu_hours + progress.cpu_hours
+    left = progress.hours_left
+    return Cost(hours * price_per_hour, None if left is None else left * price_per_hour)
 
 
-def _text(progress: RunProgress, cost: Mapping[str, float | None]) -> str:
+def _json(progress: RunProgress, cost: Cost | None) -> str:
+    figures = asdict(progress)
+    if cost is not None:
+        figures |= {"cost": cost.so_far, "cost_left": cost.left}
+    return json.dumps(figures)
+
+
+def _text(progress: RunProgress, cost: Cost | None) -> str:
     lines = [
-        f"{'complete' if progress.finished else 'incomplete: run the same command again to continue'}",
+        "complete" if progress.finished else "incomplete: run the same command again to continue",
         f"shards   {progress.shards_done:,} of {progress.shards:,}",
         f"{progress.unit:<8} {progress.rows_done:,} of {progress.rows:,}",
     ]
@@ -50,26 +78,19 @@ def _text(progress: RunProgress, cost: Mapping[str, float | None]) -> str:
         lines.append(f"rate     {progress.rows_per_s:,.2f} {progress.unit}/s")
     if progress.seconds_left and not progress.finished:
         lines.append(f"left     {timedelta(seconds=round(progress.seconds_left))} at that rate")
-    lines += _hours(progress)
-    if cost and cost["cost"] is not None:
-        left = (
-            ""
-            if progress.finished or cost["cost_left"] is None
-            else f", {cost['cost_left']:,.2f} to come"
-        )
-        lines.append(f"cost     {cost['cost']:,.2f} so far{left}")
+    kinds = {"GPU": progress.gpu_hours, "CPU-core": progress.cpu_hours}
+    used = [f"{hours:,.2f} {kind}-hours" for kind, hours in kinds.items() if hours]
+    if used:
+        lines.append(f"computed {' and '.join(used)}{_to_come(progress, progress.hours_left)}")
+    if cost is not None:
+        lines.append(f"cost     {cost.so_far:,.2f} so far{_to_come(progress, cost.left)}")
     lines += audit_lines(progress.audit)
     if progress.notice:
         lines.append(progress.notice)
     return "\n".join(lines)
 
 
-def _hours(progress: RunProgress) -> list[str]:
-    kinds = {"GPU": progress.gpu_hours, "CPU-core": progress.cpu_hours}
-    used = [f"{hours:,.2f} {kind}-hours" for kind, hours in kinds.items() if hours]
-    left = (
-        ""
-        if progress.finished or progress.hours_left is None
-        else f", {progress.hours_left:,.2f} to come"
-    )
-    return [f"computed {' and '.join(used)}{left}"] if used else []
+def _to_come(progress: RunProgress, amount: float | None) -> str:
+    if progress.finished or amount is None:
+        return ""
+    return f", {amount:,.2f} to come"

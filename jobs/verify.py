@@ -1,7 +1,7 @@
 """`enformer-ray verify`: prove that every allele or tile of a run is answered once and every object is whole."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.verify import Verification, verify_run
@@ -9,19 +9,30 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 
 
-def verify(out: str, *, as_json: bool) -> int:
-    """Print the verdict.
+@dataclass(frozen=True)
+class VerifySettings:
+    """What `enformer-ray verify` is asked for."""
+
+    out: str
+    """directory or s3://bucket/prefix of the run"""
+
+    json: bool = field(default=False, kw_only=True)
+    """print one JSON object instead of text"""
+
+
+def verify(settings: VerifySettings) -> int:
+    """Read every object of the run, and print whether all of it is there, once and whole.
 
     Returns:
         The exit code: bad input for damage, incomplete, complete with failed rows, or done.
     """
-    ledger = open_ledger(out)
+    ledger = open_ledger(settings.out)
     verdict = verify_run(ledger)
-    print(
-        json.dumps(asdict(verdict) | {"complete": verdict.complete})
-        if as_json
-        else _text(verdict, ledger.run_type)
-    )
+    if settings.json:
+        print(json.dumps(asdict(verdict) | {"complete": verdict.complete}))
+    else:
+        print(_text(verdict, ledger.run_type))
+    # Damage comes first: of a run that is damaged and incomplete, "incomplete" would promise that going on mends it.
     if verdict.problems:
         return exit_codes.BAD_INPUT
     if not verdict.complete:

@@ -1,6 +1,6 @@
-"""The driver's eyes: what a pool's events mean to whoever watches a run.
+"""What the events of a pool mean to whoever watches a run: what is counted, told, and remembered for the end.
 
-Knows events, receipts and how they are shown. Does not know what is computed.
+Knows events, receipts and a display. Does not know what is computed.
 """
 
 import sys
@@ -8,7 +8,7 @@ import traceback
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Self
 
 from cluster.pool import (
     Event,
@@ -22,20 +22,9 @@ from cluster.pool import (
 )
 from enformer_core.dataset.ledger import BLOCK_SHARDS, Committed, Ledger
 from enformer_core.errors import StorageError
+from jobs.progress import Display
 
-_SHOWN = 10
-
-
-class Display(Protocol):
-    """Shows a run: a bar, lines of text, or lines of JSON."""
-
-    def advance(self, count: int, **fields: Any) -> None:
-        """Count more as done."""
-        ...
-
-    def say(self, event: str, text: str, **fields: Any) -> None:
-        """Tell what happened."""
-        ...
+_MOST_SHOWN = 10
 
 
 def audit_figures(event: Event) -> dict[str, float]:
@@ -58,16 +47,18 @@ class ReceiptBlocks:
 
     def __init__(self, ledger: Ledger, committed: set[int], shards: int) -> None:
         self._ledger = ledger
-        self._whole_blocks = shards // BLOCK_SHARDS
+        self._full_blocks = shards // BLOCK_SHARDS
         self._committed = Counter(number // BLOCK_SHARDS for number in committed)
+        # One thread: never more than one request beside those of the workers.
         self._thread = ThreadPoolExecutor(1)
         self._puts: list[Future[None]] = []
 
     def add(self, shard: int) -> None:
-        """A shard was committed."""
+        """Count a shard that was committed; the last one of a block starts the block's put."""
         block = shard // BLOCK_SHARDS
         self._committed[block] += 1
-        if self._committed[block] == BLOCK_SHARDS and block < self._whole_blocks:
+        # The last block of a run is seldom full; `status` reads its receipts one by one.
+        if self._committed[block] == BLOCK_SHARDS and block < self._full_blocks:
             self._puts.append(self._thread.submit(self._ledger.put_block, block))
 
     def close(self) -> None:
@@ -80,16 +71,16 @@ class Watch:
 
     Attributes:
         shards_done: committed in this run of the command.
-        found: objects that another attempt, or another driver, had put before.
+        objects_there: objects that another attempt, or another driver, had put before.
     """
 
     def __init__(self, display: Display, blocks: ReceiptBlocks) -> None:
         self.shards_done = 0
-        self.found = 0
+        self.objects_there = 0
         self._display = display
         self._blocks = blocks
-        self._failed: list[TaskFailed] = []
         self._failures = 0
+        self._first_failures: list[TaskFailed] = []
 
     def __enter__(self) -> Self:
         return self
@@ -101,15 +92,21 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._blocks.close()
-        if self.found:
-            text = f"{self.found:,} objects were there already, put by another attempt or driver; they were kept"
-            self._display.say("found", text, objects=self.found)
+        # Said once, at the end: after a killed driver it may be so of thousands of objects.
+        if self.objects_there:
+            self._display.say(
+                "found",
+                f"{self.objects_there:,} objects were there already, put by another attempt or driver; they were kept",
+                objects=self.objects_there,
+            )
 
     def see(self, event: Event) -> None:
-        """Take note of an event."""
+        """Take note of an event, and show it where it tells a person something."""
         match event:
             case TaskDone(result=Committed() as committed):
-                self._done(event, committed)
+                self._count(event, committed)
+            case TaskFailed():
+                self._remember(event)
             case TaskRetried():
                 self._display.say(
                     "retried",
@@ -119,34 +116,37 @@ class Watch:
                     counted=event.counted,
                 )
             case TaskIsolated():
-                rows = ", ".join(
-                    f"{row} ({reason})" for row, reason in [*event.failures.items()][:_SHOWN]
+                first = list(event.failures.items())[:_MOST_SHOWN]
+                reasons = ", ".join(f"{row} ({reason})" for row, reason in first)
+                self._display.say(
+                    "isolated",
+                    f"{event.key}: {len(event.failures)} rows fail by themselves and are marked so: {reasons}",
+                    task=event.key,
+                    rows=len(event.failures),
                 )
-                text = f"{event.key}: {len(event.failures)} rows fail by themselves and are marked so: {rows}"
-                self._display.say("isolated", text, task=event.key, rows=len(event.failures))
-            case TaskFailed():
-                self._fail(event)
             case WorkerLost():
-                text = f"{event.worker} was lost ({event.reason}); its shards are tried again"
-                self._display.say("worker_lost", text, worker=event.worker)
+                self._display.say(
+                    "worker_lost",
+                    f"{event.worker} was lost ({event.reason}); its shards are tried again",
+                    worker=event.worker,
+                )
             case PoolNotice():
                 self._display.say("notice", event.text)
             case _:
-                pass
+                pass  # a worker is ready, a task has started: nothing to tell
 
     def failures(self) -> str:
-        """What was given up, and why."""
-        shown = "\n".join(f"  {failed.key}: {failed.error}" for failed in self._failed)
-        more = (
-            f"\n  … and {self._failures - len(self._failed):,} more"
-            if self._failures > len(self._failed)
-            else ""
-        )
-        return f"{self._failures:,} shards are not committed in this run:\n{shown}{more}"
+        """Which shards were given up, and why; the first ten of them."""
+        lines = [f"{self._failures:,} shards are not committed in this run:"]
+        lines += [f"  {failed.key}: {failed.error}" for failed in self._first_failures]
+        more = self._failures - len(self._first_failures)
+        if more:
+            lines.append(f"  … and {more:,} more")
+        return "\n".join(lines)
 
-    def _done(self, event: TaskDone, committed: Committed) -> None:
+    def _count(self, event: TaskDone, committed: Committed) -> None:
         self.shards_done += 1
-        self.found += committed.found
+        self.objects_there += committed.found
         self._blocks.add(committed.shard)
         self._display.advance(
             committed.rows,
@@ -156,10 +156,12 @@ class Watch:
             by_status=dict(committed.by_status),
         )
 
-    def _fail(self, event: TaskFailed) -> None:
+    def _remember(self, event: TaskFailed) -> None:
+        # All are counted, but only some kept: a broken store can fail a million shards.
         self._failures += 1
-        if len(self._failed) < _SHOWN:
-            self._failed.append(event)
+        if len(self._first_failures) < _MOST_SHOWN:
+            self._first_failures.append(event)
+            # Those two say all there is to say; any other error is a fault of the program, whose place matters.
             if not isinstance(event.error, PoolError | StorageError):
                 traceback.print_exception(event.error, file=sys.stderr)
         self._display.say(

@@ -10,28 +10,33 @@ from torch import Tensor
 
 from enformer_core import __version__
 from enformer_core.errors import InputError
-from enformer_core.models.registry import ModelSource, read_any
+from enformer_core.models.registry import ModelSource, model_spec, recognise, trained_models
 from enformer_core.models.weights.check import file_sha256, state_sha256
-from enformer_core.models.weights.huggingface import HUB_SCHEME
-from enformer_core.models.weights.save import save_weights
-from enformer_core.models.weights.source import Weights
+from enformer_core.models.weights.save import read_metadata, save_weights
+from enformer_core.models.weights.source import WeightsContent, open_weights
+from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from jobs import exit_codes
+from jobs.settings import ImportSettings
 
 _ENDING = ".safetensors"
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was read, and what became of it.
+    """What was read, and what became of it: the JSON that the command prints.
 
     Attributes:
-        source, format, model: where it came from, what it is, and which model it fits.
+        source: what the user named.
+        format: what it turned out to be.
+        model: which model it fits.
         heads: number of tracks of each head.
         source_sha256: digest of the files read.
-        tensors, parameters: tensors written; trained numbers among their values, so no running means and variances.
-        left_out: number of the source's tensors that were not needed, by reason.
-        out, out_sha256: the file written, or found with the same content.
-        names: our name by theirs.
+        tensors: how many were written.
+        parameters: trained numbers in them, so without running means and variances.
+        left_out: how many of the source's tensors were not needed, by reason.
+        out: the file written, or there before with the same content.
+        out_sha256: digest of that file.
+        names: our name of each tensor by theirs.
     """
 
     source: str
@@ -47,8 +52,8 @@ class Imported:
     names: Mapping[str, str]
 
 
-def import_weights(source: str, out: str, *, model: str | None, listed: bool, as_json: bool) -> int:
-    """Read, check, write and report; the same command again finds the same content and leaves it.
+def import_weights(settings: ImportSettings) -> int:
+    """Read, check, write and report; the same command again meets the same content and leaves it.
 
     Returns:
         The exit code.
@@ -56,35 +61,53 @@ def import_weights(source: str, out: str, *, model: str | None, listed: bool, as
     Raises:
         InputError: when the source cannot be read or does not fit, or `out` holds something else.
     """
-    path = Path(out)
-    _check_place(path)
-    weights = read_any(source)
-    name = model or weights.model
-    if name is None:
-        raise InputError(
-            f"{source}: its names are those of neither enformer nor basenji2. Which model is it for?"
-        )
-    network = ModelSource(name, source).fill(weights)
-    digest = file_sha256(weights.files)
-    _write(path, weights, {"model": name, "source_sha256": digest})
+    out = Path(settings.out)
+    _check_place(out)  # before gigabytes are read
+    content = open_weights(settings.source)
+    model = settings.model or _recognised(content)
+    chosen = ModelSource(model, settings.source)
+    loaded = chosen.load(content)
+    network = chosen.fill(loaded)
+    source_sha256 = file_sha256(content.files)
+    state = chosen.spec.published_state(loaded.state)
+    if out.exists():
+        _check_same(out, model, state)
+    else:
+        save_weights(out, state, _metadata(content, model, source_sha256))
+    published = chosen.spec.weights.names.published
     imported = Imported(
-        source=source,
-        format=weights.format,
-        model=name,
+        source=settings.source,
+        format=content.format,
+        model=model,
         heads=dict(network.config.output_tracks),
-        source_sha256=digest,
-        tensors=len(weights.reading.state),
+        source_sha256=source_sha256,
+        tensors=len(state),
+        # Of the network, not of the file: running means and variances are tensors that nobody trained.
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        left_out=dict(Counter(weights.reading.left_out.values())),
-        out=out,
-        out_sha256=file_sha256(path),
-        names=weights.reading.names,
+        left_out=dict(Counter(loaded.left_out.values())),
+        out=settings.out,
+        out_sha256=file_sha256(out),
+        names={theirs: published(ours) for theirs, ours in loaded.names.items()},
     )
-    print(json.dumps(asdict(imported), indent=2) if as_json else _text(imported, listed=listed))
+    if settings.json:
+        print(json.dumps(asdict(imported), indent=2))
+    else:
+        print(_text(imported, list_tensors=settings.list_tensors))
     return exit_codes.DONE
 
 
+def _recognised(content: WeightsContent) -> str:
+    model = recognise(content)
+    if model is None:
+        known = " nor ".join(trained_models())
+        raise InputError(
+            f"{content.source}: its names are those of neither {known}. Which model is it for?"
+        )
+    return model
+
+
 def _check_place(path: Path) -> None:
+    # Readers know the format by this ending.
     if path.suffix != _ENDING:
         raise InputError(
             f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so."
@@ -93,39 +116,43 @@ def _check_place(path: Path) -> None:
         raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
 
 
-def _write(path: Path, weights: Weights, metadata: Mapping[str, str]) -> None:
-    if path.exists():
-        _check_same(path, weights.reading.state)
-        return
-    # not the directory: the same weights give the same bytes wherever they lay
-    source = (
-        weights.source
-        if weights.source.startswith(HUB_SCHEME)
-        else Path(weights.source).absolute().name
-    )
-    more = {"source": source, "format": weights.format, "enformer-ray": __version__}
-    save_weights(path, weights.reading.state, {**metadata, **more})
+def _metadata(content: WeightsContent, model: str, source_sha256: str) -> dict[str, str]:
+    # Without the directory: the same weights must give the same bytes wherever they lay.
+    on_hub = content.source.startswith(HUB_SCHEME)
+    return {
+        "model": model,
+        "source_sha256": source_sha256,
+        "source": content.source if on_hub else Path(content.source).absolute().name,
+        "format": content.format,
+        "enformer-ray": __version__,
+    }
 
 
-def _check_same(path: Path, state: Mapping[str, Tensor]) -> None:
-    there, new = state_sha256(read_any(str(path)).reading.state), state_sha256(state)
-    if there != new:
+def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
+    # By tensors, not bytes: the file says where it came from, and the same weights may come from elsewhere.
+    spec = model_spec(model)
+    present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
+    new = state_sha256(state)
+    if present != new:
+        origin = read_metadata(path).get("source")
+        from_where = f", imported from {origin}" if origin else ""
         raise InputError(
-            f"{path}: is there and holds other parameters (content {there[:12]}…, the source's {new[:12]}…). "
-            "Choose another name, or remove it."
+            f"{path}: is there and holds other parameters (content {present[:12]}…{from_where}; the source's "
+            f"{new[:12]}…). Choose another name, or remove it."
         )
 
 
-def _text(imported: Imported, *, listed: bool) -> str:
+def _text(imported: Imported, *, list_tensors: bool) -> str:
+    lines = []
+    if list_tensors:
+        lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()]
     heads = ", ".join(f"{head} ({tracks:,} tracks)" for head, tracks in imported.heads.items())
-    left_out = (
-        ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items()) or "nothing"
-    )
-    lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()] if listed else []
+    left_out = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items())
     lines += [
         f"{imported.source}: {imported.model}, {heads}",
         f"format: {imported.format}, sha256 {imported.source_sha256}",
-        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; left out: {left_out}",
+        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; "
+        f"left out: {left_out or 'nothing'}",
         f"output: {imported.out}, sha256 {imported.out_sha256}",
     ]
     return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -18,6 +17,8 @@ import pytest
 
 from jobs import exit_codes
 from jobs.cli import main
+from tests.support.genomes import OTHER, random_letters, write_fasta
+from tests.support.vcf import write_vcf
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -161,19 +162,11 @@ def status_without_token(head: Head) -> int | None:
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A contig of 4,000 random letters, and three SNVs on it."""
     directory = tmp_path_factory.mktemp("input")
-    letters = "".join(random.Random(0).choices("ACGT", k=4_000))
-    genome = directory / "small.fa"
-    genome.write_text(f">chr1\n{letters}\n")
-    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
-    body = "".join(
-        f"chr1\t{pos}\t.\t{letters[pos - 1]}\t{other[letters[pos - 1]]}\t.\t.\t.\n"
-        for pos in (1000, 2000, 3000)
-    )
-    variants = directory / "small.vcf"
-    variants.write_text(
-        f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{body}"
-    )
-    return variants, genome
+    letters = random_letters(4_000)
+    genome = write_fasta(directory / "small.fa", {"chr1": letters})
+    refs = {pos: letters[pos - 1] for pos in (1000, 2000, 3000)}
+    records = [("chr1", pos, ref, OTHER[ref]) for pos, ref in refs.items()]
+    return write_vcf(directory / "small.vcf", records), genome
 
 
 def test_a_submitted_run_ends_verified_with_the_code_of_the_checkout(

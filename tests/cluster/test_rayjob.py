@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from jobs.cli import _parser
+from jobs.cli import parse
 
 KUBERAY = Path(__file__).parent.parent.parent / "cluster" / "kuberay"
 ROOT = KUBERAY.parent.parent
@@ -126,11 +126,11 @@ def test_each_worker_has_one_gpu_and_nobody_has_privileges_or_keys(manifest):
 def test_its_command_is_one_that_the_command_line_takes(manifest):
     program, *arguments = shlex.split(manifest["spec"]["entrypoint"])
     assert program == "enformer-ray"
-    given = vars(_parser().parse_args(arguments))
-    assert given["ray"] == "auto"
-    assert given["device"] == "cuda"
+    _, settings = parse(arguments)
+    assert settings.ray == "auto"
+    assert settings.device == "cuda"
     assert (
-        given["workers"] == manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplicas"]
+        settings.workers == manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplicas"]
     )
 
 

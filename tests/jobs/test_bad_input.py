@@ -6,7 +6,8 @@ import pytest
 from safetensors.torch import save_file
 
 from enformer_core.models.motif import motif_model
-from tests.jobs.conftest import write_vcf
+from tests.support.genomes import OTHER
+from tests.support.vcf import write_vcf
 
 
 @pytest.fixture
@@ -14,20 +15,10 @@ def refused(run, vcf, genome, tmp_path):
     """Score with one thing wrong; gives the message."""
 
     def call(*more, variants=vcf, fasta=genome, model="motif", out=tmp_path / "run"):
-        arguments = [
-            "score",
-            variants,
-            "--genome",
-            fasta,
-            "--model",
-            model,
-            "--out",
-            out,
-            "--ray",
-            "off",
-            *more,
-        ]
-        code, text, error = run(*arguments)
+        code, text, error = run(
+            *("score", variants, "--genome", fasta, "--model", model, "--out", out),
+            *("--ray", "off", *more),
+        )
         assert code == 2, (text, error)
         assert error.startswith("enformer-ray: ")
         assert "Traceback" not in error
@@ -71,11 +62,8 @@ def test_contigs_that_the_genome_has_not(refused, tmp_path):
 
 
 def test_every_ref_wrong_asks_about_the_assembly(refused, tmp_path, letters):
-    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
-    wrong = [
-        ("chr1", pos, other[letters["chr1"][pos - 1]], letters["chr1"][pos - 1])
-        for pos in (10, 20, 30)
-    ]
+    refs = {pos: letters["chr1"][pos - 1] for pos in (10, 20, 30)}
+    wrong = [("chr1", pos, OTHER[ref], ref) for pos, ref in refs.items()]
     error = refused(variants=write_vcf(tmp_path / "x.vcf", wrong))
     assert "0.0% of 3" in error
     assert "assembly" in error

@@ -1,33 +1,50 @@
 """Every causal variant of the demo locus changes one site, every neutral one none."""
 
-from jobs.demo import count_sites, demo_locus, write_demo
+import pytest
+
+from jobs.demo import DemoVariant, count_sites, demo_locus, write_demo
+
+FLANK_BP = 30
+
+NAMES = [variant.name for variant in demo_locus()[1]]
 
 
-def test_variants_do_what_they_are_called():
+def test_the_locus_has_variants_of_each_kind():
     sequence, variants = demo_locus()
+    causal = [variant for variant in variants if variant.name.startswith("causal")]
     assert len(sequence) == 300_000
-    assert sum(variant.name.startswith("causal") for variant in variants) == 12
-    assert sum(len(variant.ref) > len(variant.alt) for variant in variants) == 2
-    assert sum(len(variant.ref) < len(variant.alt) for variant in variants) == 2
+    assert len(causal) == 12
+    assert sum(len(variant.ref) > len(variant.alt) for variant in causal) == 2
+    assert sum(len(variant.ref) < len(variant.alt) for variant in causal) == 2
     assert len({variant.name for variant in variants}) == len(variants)
-    for variant in variants:
-        end = variant.start + len(variant.ref)
-        assert sequence[variant.start : end] == variant.ref
-        left, right = sequence[variant.start - 30 : variant.start], sequence[end : end + 30]
-        before, after = (
-            count_sites(left + variant.ref + right),
-            count_sites(left + variant.alt + right),
-        )
-        change = {
-            name: after[name] - before[name] for name in before if after[name] != before[name]
-        }
-        kind, _, name = variant.name.partition("_")
-        motif, _, direction = name.partition("_")
-        expected = {motif: 1 if direction == "gain" else -1} if kind == "causal" else {}
-        assert change == expected, variant
+    assert [variant.start for variant in variants] == sorted(variant.start for variant in variants)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variant_does_what_it_is_called(name):
+    sequence, variants = demo_locus()
+    variant = variants[NAMES.index(name)]
+    kind, _, site = name.partition("_")
+    motif, _, direction = site.partition("_")
+    expected = {}
+    if kind == "causal":
+        expected = {motif: 1 if direction == "gain" else -1}
+    assert changed_sites(sequence, variant) == expected
+
+
+def changed_sites(sequence: str, variant: DemoVariant) -> dict[str, int]:
+    """How many sites of which motif there are more with the ALT than with the REF."""
+    end = variant.start + len(variant.ref)
+    assert sequence[variant.start : end] == variant.ref
+    left = sequence[variant.start - FLANK_BP : variant.start]
+    right = sequence[end : end + FLANK_BP]
+    before = count_sites(left + variant.ref + right)
+    after = count_sites(left + variant.alt + right)
+    return {name: after[name] - before[name] for name in before if after[name] != before[name]}
 
 
 def test_files_are_the_same_every_time(tmp_path):
-    one, two = write_demo(tmp_path / "a"), write_demo(tmp_path / "b")
-    assert one.genome.read_bytes() == two.genome.read_bytes()
-    assert one.variants.read_bytes() == two.variants.read_bytes()
+    first = write_demo(tmp_path / "a")
+    second = write_demo(tmp_path / "b")
+    assert first.genome.read_bytes() == second.genome.read_bytes()
+    assert first.variants.read_bytes() == second.variants.read_bytes()

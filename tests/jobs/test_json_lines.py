@@ -2,7 +2,6 @@
 
 import io
 import json
-import random
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -21,8 +20,10 @@ from cluster.pool import (
 )
 from enformer_core.dataset.ledger import Committed
 from jobs.cli import main
-from jobs.progress import JsonLines
+from jobs.progress import Count, JsonLines
 from jobs.watch import Watch
+from tests.support.genomes import OTHER, random_letters, write_fasta
+from tests.support.vcf import write_vcf
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 
@@ -75,7 +76,7 @@ def parsed(line):
 
 def of_events(stream, *events, total=20, done_before=0):
     """Let a run's events pass, as the driver does."""
-    show = JsonLines(total, unit="alleles", done_before=done_before, stream=stream, now=Clock())
+    show = JsonLines(Count(total, "alleles", done_before), stream, now=Clock())
     with show, Watch(show, NoBlocks()) as watch:
         for event in events:
             watch.see(event)
@@ -165,7 +166,7 @@ def test_what_others_had_put_before_is_said_once_and_only_where_it_is_so(stream,
 
 
 def test_a_line_stays_a_line_whatever_is_in_it(stream, lines):
-    show = JsonLines(1, stream=stream)
+    show = JsonLines(Count(1, "alleles"), stream)
     show.say(
         "notice",
         'two\nlines, "quoted", chr1:5 A>Ü \u2028 \x00',
@@ -179,12 +180,12 @@ def test_a_line_stays_a_line_whatever_is_in_it(stream, lines):
 
 
 def test_how_it_ended_is_said(stream, lines):
-    with pytest.raises(OSError, match="disk"), JsonLines(2, stream=stream):
+    with pytest.raises(OSError, match="disk"), JsonLines(Count(2, "alleles"), stream):
         raise OSError("the disk\nis full")
     assert lines()[-1]["error"] == "OSError: the disk\nis full"
     stream.truncate(0)
     stream.seek(0)
-    with JsonLines(2, stream=stream):
+    with JsonLines(Count(2, "alleles"), stream):
         pass
     assert lines()[-1]["error"] is None
 
@@ -193,7 +194,7 @@ def test_each_line_leaves_at_once(tmp_path):
     """Who follows a log sees what happened, not what happened a buffer ago."""
     path = tmp_path / "log"
     with path.open("w", encoding="utf-8") as file:
-        show = JsonLines(2, stream=file)
+        show = JsonLines(Count(2, "alleles"), file)
         show.advance(1)
         assert parsed(path.read_text(encoding="utf-8"))["done"] == 1
 
@@ -201,40 +202,18 @@ def test_each_line_leaves_at_once(tmp_path):
 @pytest.fixture
 def score(tmp_path, capsys):
     """Score four SNVs in two shards; gives the exit code, what was printed, and the lines of the log."""
-    letters = "".join(random.Random(1).choices("ACGT", k=2_000))
-    (tmp_path / "g.fa").write_text(f">chr1\n{letters}\n")
-    other = str.maketrans("ACGT", "CGTA")
-    records = [
-        f"chr1\t{at + 1}\t.\t{letters[at]}\t{letters[at].translate(other)}\t.\t.\t."
-        for at in range(4)
-    ]
-    header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    (tmp_path / "v.vcf").write_text(header + "\n".join(records) + "\n")
+    letters = random_letters(2_000, seed=1)
+    genome = write_fasta(tmp_path / "g.fa", {"chr1": letters})
+    records = [("chr1", at + 1, letters[at], OTHER[letters[at]]) for at in range(4)]
+    vcf = write_vcf(tmp_path / "v.vcf", records)
+    out = tmp_path / "run"
 
     def call():
         code = main(
             [
-                *(
-                    "score",
-                    str(tmp_path / "v.vcf"),
-                    "--genome",
-                    str(tmp_path / "g.fa"),
-                    "--out",
-                    str(tmp_path / "run"),
-                ),
-                *(
-                    "--model",
-                    "motif",
-                    "--ray",
-                    "off",
-                    "--shard-size",
-                    "2",
-                    "--tracks",
-                    "0",
-                    "--strands",
-                    "forward",
-                ),
-                *("--audit-fraction", "0", "--log-format", "json"),
+                *("score", str(vcf), "--genome", str(genome), "--out", str(out)),
+                *("--model", "motif", "--ray", "off", "--shard-size", "2", "--tracks", "0"),
+                *("--strands", "forward", "--audit-fraction", "0", "--log-format", "json"),
             ]
         )
         captured = capsys.readouterr()

@@ -9,7 +9,7 @@ from collections import namedtuple
 import pytest
 
 from jobs import exit_codes
-from tests.jobs.conftest import write_vcf
+from tests.support.vcf import write_vcf
 
 MOTIF = ["--model", "motif", "--ray", "off"]
 

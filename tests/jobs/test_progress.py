@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from jobs.progress import Progress, duration
+from jobs.progress import Count, JsonLines, ProgressBar, ProgressLines, choose_display, duration
 
 
 @dataclass
@@ -28,68 +28,92 @@ def clock() -> Clock:
 
 def test_lines_come_first_last_and_at_most_each_ten_seconds(clock: Clock):
     stream = io.StringIO()
-    with Progress(1000, stream=stream, clock=clock) as progress:
-        for _ in range(100):  # 1 s and 5 variants each, 500 in all
+    with ProgressLines(Count(1000, "alleles"), stream, clock) as progress:
+        for _ in range(100):  # 1 s and 5 alleles each, 500 in all
             clock.now_s += 1
             progress.advance(5)
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "0 of 1,000 variants (0 %)"
-    assert lines[1] == "50 of 1,000 variants (5 %), 5 variants/s, 3 min left"
-    assert lines[2] == "100 of 1,000 variants (10 %), 5 variants/s, 3 min left"
-    assert lines[-1] == "500 of 1,000 variants (50 %), 5 variants/s, 2 min left"
+    assert lines[0] == "0 of 1,000 alleles (0 %)"
+    assert lines[1] == "50 of 1,000 alleles (5 %), 5 alleles/s, 3 min left"
+    assert lines[2] == "100 of 1,000 alleles (10 %), 5 alleles/s, 3 min left"
+    assert lines[-1] == "500 of 1,000 alleles (50 %), 5 alleles/s, 2 min left"
     assert len(lines) == 1 + 10 + 1
 
 
-def test_what_was_done_before_counts_for_the_share_and_not_for_the_rate(clock: Clock):
-    progress = Progress(1000, "tiles", done_before=900, stream=io.StringIO(), clock=clock)
-    assert progress.text() == "900 of 1,000 tiles (90 %)"
-    clock.now_s += 4
-    progress.advance(10)
-    assert progress.text() == "910 of 1,000 tiles (91 %), 2.5 tiles/s, 36 s left"
-    progress.advance(90)
-    assert progress.text() == "1,000 of 1,000 tiles (100 %), 25 tiles/s"
+def test_what_was_done_before_counts_for_the_share_and_not_for_the_rate():
+    count = Count(1000, "tiles", done_before=900)
+    assert count.text(0.0) == "900 of 1,000 tiles (90 %)"
+    assert count.text(4.0) == "900 of 1,000 tiles (90 %)"
+    count.done += 10
+    assert count.text(4.0) == "910 of 1,000 tiles (91 %), 2.5 tiles/s, 36 s left"
+    count.done += 90
+    assert count.text(4.0) == "1,000 of 1,000 tiles (100 %), 25 tiles/s"
 
 
-def test_nothing_to_do_is_done(clock: Clock):
-    assert Progress(0, stream=io.StringIO(), clock=clock).text() == "0 of 0 variants (100 %)"
+def test_nothing_to_do_is_done():
+    assert Count(0, "alleles").text(1.0) == "0 of 0 alleles (100 %)"
 
 
 def test_notes_are_lines_of_their_own(clock: Clock):
     stream = io.StringIO()
-    with Progress(2, stream=stream, clock=clock) as progress:
+    with ProgressLines(Count(2, "alleles"), stream, clock) as progress:
         progress.say("note", "worker-1 was lost [bold]")
     assert "worker-1 was lost [bold]" in stream.getvalue().splitlines()
 
 
-def test_a_terminal_gets_a_bar_with_notes_above(clock: Clock, monkeypatch: pytest.MonkeyPatch):
+def test_a_bar_has_notes_above(clock: Clock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
-    with Progress(200, stream=stream, clock=clock) as progress:
+    with ProgressBar(Count(200, "alleles"), stream, clock) as progress:
         clock.now_s += 10
         progress.advance(100)
         progress.say("note", "worker-1 was lost [bold]")
     shown = stream.getvalue()
     assert "━" in shown
     assert "worker-1 was lost [bold]" in shown
-    assert "100 of 200 variants (50 %), 10 variants/s, 10 s left" in shown
+    assert "100 of 200 alleles (50 %), 10 alleles/s, 10 s left" in shown
     assert "\x1b[2K" in shown  # redrawn in place
 
 
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.parametrize(
+    ("log_format", "stream", "term", "kind"),
+    [
+        ("text", Terminal(), "xterm", ProgressBar),
+        ("text", Terminal(), "dumb", ProgressLines),  # it cannot move its cursor
+        ("text", Terminal(), "", ProgressLines),
+        ("text", io.StringIO(), "xterm", ProgressLines),
+        ("json", Terminal(), "xterm", JsonLines),
+        ("json", io.StringIO(), "xterm", JsonLines),
+    ],
+)
+def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch, log_format, stream, term, kind):
+    monkeypatch.setenv("TERM", term)
+    assert type(choose_display(log_format, total=2, unit="alleles", stream=stream)) is kind
+
+
+def test_without_anything_done_there_are_two_lines(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()
-    with Progress(2, stream=stream, clock=clock):
+    with choose_display("text", total=2, unit="alleles", stream=stream):
         pass
-    assert stream.getvalue() == "0 of 2 variants (0 %)\n" * 2
+    assert stream.getvalue() == "0 of 2 alleles (0 %)\n" * 2
+
+
+def test_it_is_shown_on_standard_error(capsys: pytest.CaptureFixture[str]):
+    with choose_display("text", total=5, unit="tiles", done_before=4):
+        pass
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "4 of 5 tiles (80 %)\n" * 2
 
 
 def test_an_error_inside_is_not_swallowed(clock: Clock):
-    stream = io.StringIO()
-    with pytest.raises(ValueError, match="odd"), Progress(2, stream=stream, clock=clock):
+    with (
+        pytest.raises(ValueError, match="odd"),
+        ProgressLines(Count(2, "alleles"), io.StringIO(), clock),
+    ):
         raise ValueError("odd")
 
 

@@ -3,7 +3,6 @@ the same command brings it to the very table of an undisturbed run."""
 
 import errno
 import itertools
-import json
 import os
 import re
 import shlex
@@ -19,16 +18,20 @@ from torch.overrides import TorchFunctionMode
 
 import cluster.scheduler
 import enformer_core.storage.local
-from enformer_core.analyses.variant_effects import ShardScorer
+from enformer_core.analyses.allele_scoring import AlleleScoring
+from enformer_core.analyses.base import ShardWorker
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
 from jobs.cli import main
+from tests.support.genomes import OTHER
 from tests.support.planted import SAID
 from tests.support.proxy import Fault, FaultProxy
+from tests.support.runs import content_digests
 from tests.support.seaweed import client, credentials
+from tests.support.vcf import write_vcf
 
 ROOT = Path(__file__).parents[2]
-PLANTED = Path(__file__).with_name("planted.py")
+PLANTED = Path(__file__).parents[1] / "support" / "planted.py"
 SHARDS = 7
 CONTINUES = "run the same command again"
 WITHIN_S = 30
@@ -37,18 +40,13 @@ WITHIN_S = 30
 @pytest.fixture(scope="module")
 def command(tmp_path_factory, letters, genome):
     """The command without its output: thirteen SNVs in seven shards on two contigs."""
-    other = str.maketrans("ACGT", "CGTA")
     places = [
         *(("chr1", at) for at in range(500, 1300, 100)),
         *(("chr2", at) for at in range(500, 1000, 100)),
     ]
-    lines = [
-        f"{chrom}\t{at + 1}\t.\t{letters[chrom][at]}\t{letters[chrom][at].translate(other)}\t.\t.\t."
-        for chrom, at in places
-    ]
-    vcf = tmp_path_factory.mktemp("input") / "some.vcf"
-    header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    vcf.write_text(header + "\n".join(lines) + "\n")
+    refs = {(chrom, at): letters[chrom][at] for chrom, at in places}
+    records = [(chrom, at + 1, ref, OTHER[ref]) for (chrom, at), ref in refs.items()]
+    vcf = write_vcf(tmp_path_factory.mktemp("input") / "some.vcf", records)
     return [
         *(
             "score",
@@ -71,7 +69,7 @@ def undisturbed(command, tmp_path_factory):
     """Content digests of an undisturbed run."""
     out = str(tmp_path_factory.mktemp("undisturbed") / "run")
     assert main([*command, "--out", out]) == 0
-    found = digests(out)
+    found = content_digests(out)
     assert len(found) == 2 * SHARDS
     return found
 
@@ -120,16 +118,6 @@ def start(command):
         driver.stderr.close()
 
 
-def digests(out):
-    """What was stored of each shard's tables, by values."""
-    manifest = json.loads(open_store(str(out)).get("manifest.json"))
-    return {
-        (entry["shard"], table): entry[table]["content_digest"]
-        for entry in manifest["objects"]
-        for table in ("scores", "effects")
-    }
-
-
 def receipts(out):
     """Contents of the receipts by name; nothing where there are none yet."""
     return {path.name: path.read_bytes() for path in sorted((Path(out) / "commits").glob("*.json"))}
@@ -148,7 +136,7 @@ def assert_completed(score, run, out, undisturbed, *, had=None):
     """The same command completes the run; what was committed stays as it was."""
     code, told = score(out)
     assert code == 0, told
-    assert digests(out) == undisturbed
+    assert content_digests(out) == undisturbed
     after = receipts(out)
     assert (had or {}).items() <= after.items()
     assert not (Path(out) / ".unfinished").exists()
@@ -222,7 +210,7 @@ def test_a_disk_that_fails_before_anything_is_computed(
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "_create", refuse)
         patch.setattr(
-            ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
+            ShardWorker, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
         )
         code, told = score(out)
     assert code == 5, told
@@ -236,7 +224,7 @@ def test_a_disk_that_fails_before_anything_is_computed(
 )
 def test_a_place_that_nobody_can_write_to_is_refused_at_once(score, monkeypatch):
     monkeypatch.setattr(
-        ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
+        ShardWorker, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
     )
     code, told = score("/proc/self/run")
     assert code == 2
@@ -312,7 +300,7 @@ def test_a_bucket_that_refuses_in_the_middle(score, service, bucket, undisturbed
     had = {key: open_store(out).get(key) for key in open_store(out).keys("commits/")}
     assert 0 < len(had) < SHARDS
     assert score(out)[0] == 0
-    assert digests(out) == undisturbed
+    assert content_digests(out) == undisturbed
     assert all(open_store(out).get(key) == content for key, content in had.items())
 
 
@@ -327,7 +315,7 @@ def test_when_everything_fails_nothing_is_marked_as_failed(
 
     with monkeypatch.context() as patch:
         patch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01)
-        patch.setattr(ShardScorer, "compute", fail)
+        patch.setattr(ShardWorker, "compute", fail)
         code, told = score(tmp_path / "run")
     assert code == 5, told
     assert SAID in told
@@ -345,18 +333,18 @@ def test_one_of_two_workers_fails_at_everything(start, tmp_path, undisturbed, ru
     assert driver.returncode == 0, told
     assert marker.exists()
     assert SAID in told
-    assert digests(out) == undisturbed
+    assert content_digests(out) == undisturbed
     assert run("verify", out)[0] == 0
 
 
 def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_code_stays(
     score, run, rows, tmp_path, monkeypatch
 ):
-    compute, first_pos = ShardScorer._score_window, 901
+    compute, first_pos = AlleleScoring._score_window, 901
 
     def poisoned(self, window):
         if any(
-            row is not None and (row["chrom"], row["start"]) == ("chr1", first_pos - 1)
+            row is not None and (row.allele.contig, row.allele.start) == ("chr1", first_pos - 1)
             for row in window
         ):
             raise ValueError("planted: this allele breaks the model")
@@ -364,7 +352,7 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
 
     with monkeypatch.context() as patch:
         patch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01)
-        patch.setattr(ShardScorer, "_score_window", poisoned)
+        patch.setattr(AlleleScoring, "_score_window", poisoned)
         code, told = score(tmp_path / "run")
     assert code == 3, told
     assert "1 failed, 12 ok" in told
@@ -459,12 +447,12 @@ class Products(TorchFunctionMode):
 
 
 def test_what_is_done_is_not_computed_again(score, run, tmp_path, undisturbed, monkeypatch):
-    out, computed, compute = tmp_path / "run", [], ShardScorer.compute
+    out, computed, compute = tmp_path / "run", [], ShardWorker.compute
     monkeypatch.setattr(
-        ShardScorer,
+        ShardWorker,
         "compute",
         lambda self, prepared: (
-            computed.append(prepared.work.shard.number) or compute(self, prepared)
+            computed.append(prepared.task.shard.number) or compute(self, prepared)
         ),
     )
     with Products() as first:
@@ -488,7 +476,7 @@ def test_two_drivers_on_one_output(start, run, tmp_path, undisturbed):
     drivers = [start(out, slow_s=0.5) for _ in range(2)]
     told = [driver.communicate(timeout=180)[1] for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], told
-    assert digests(out) == undisturbed
+    assert content_digests(out) == undisturbed
     assert len(receipts(out)) == SHARDS
     found = [
         int(count)

@@ -11,9 +11,10 @@ from moto.server import ThreadedMotoServer
 
 from enformer_core.storage.open import open_store
 from jobs.cli import main
-from tests.jobs.conftest import write_vcf
 from tests.support.proxy import FaultProxy
+from tests.support.runs import content_digests
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client, credentials
+from tests.support.vcf import write_vcf
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -102,15 +103,6 @@ def contents(weed, prefix):
     return {key: s3.get_object(Bucket=weed.bucket, Key=key) for key in keys}
 
 
-def digests(out):
-    manifest = json.loads(open_store(out).get("manifest.json"))
-    return [
-        entry[table]["content_digest"]
-        for entry in manifest["objects"]
-        for table in ("scores", "effects")
-    ]
-
-
 def assert_no_secret(weed, prefix, *told, home):
     """Neither in an object, nor in its metadata, nor in what was said, nor in what was left on this node."""
     objects = contents(weed, prefix)
@@ -129,7 +121,7 @@ def on_disk(tmp_path_factory, inputs):
     vcf, genome = map(str, inputs)
     out = str(tmp_path_factory.mktemp("disk") / "run")
     assert main(["score", vcf, "--genome", genome, "--out", out, *SMALL, "--ray", "off"]) == 0
-    return digests(out)
+    return content_digests(out)
 
 
 def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
@@ -137,7 +129,7 @@ def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
     code, text, error = run(*command(weed.bucket, out, "--ray", "off"))
     assert code == 0, error
     assert f"{ALLELES} alleles in {SHARDS} shards: {ALLELES} ok" in text
-    assert digests(out) == on_disk
+    assert content_digests(out) == on_disk
     assert {key.split("/")[2] for key in contents(weed, "runs/off")} == {
         *("run.json", "tracks.parquet", "manifest.json", "plan", "scores", "effects", "commits")
     }
@@ -181,7 +173,7 @@ def test_with_a_worker_on_ray(weed, reach, run, on_disk):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert digests(out) == on_disk
+    assert content_digests(out) == on_disk
     assert run("verify", out)[0] == 0
     copies = list((home / "cache" / "copies").rglob("small.fa"))
     assert len(copies) == 1, "one copy for the driver and its worker"
@@ -212,7 +204,7 @@ def test_a_store_that_overwrites_is_refused_before_anything_is_computed(moto, re
         assert [*open_store(out).keys("")] == ["run.json"]
         code, _, error = run(*command("bucket", out, "--ray", "off", "--single-writer"))
         assert code == 0, error
-        assert digests(out) == on_disk
+        assert content_digests(out) == on_disk
         assert run("verify", out)[0] == 0
 
 

@@ -1,89 +1,249 @@
+"""Settings come from the command line over a TOML file over defaults, and what is wrong with them is named."""
+
+import re
+import subprocess
+import sys
+
 import pytest
 
 from enformer_core.errors import InputError
 from jobs import exit_codes
-from jobs import settings as job_settings
-from jobs.cli import main
-from jobs.settings import ScoreSettings
+from jobs.cli import COMMANDS, Command, main, parse
+from jobs.settings import PlanSettings, ScoreSettings, TileSettings
 
-GIVEN = {"variants": ("a.vcf",), "genome": "g.fa", "model": "motif", "out": "o"}
-
-
-def resolve_settings(given, path, wanted=ScoreSettings):
-    return job_settings.resolve_settings(given, path, wanted=wanted)
+REQUIRED = ["--genome", "g.fa", "--model", "motif", "--out", "o"]
 
 
-def config(tmp_path, text):
-    path = tmp_path / "run.toml"
-    path.write_text(text)
-    return str(path)
+@pytest.fixture
+def config(tmp_path):
+    """The option that names a TOML file of this text."""
+
+    def write(text):
+        path = tmp_path / "run.toml"
+        path.write_text(text)
+        return ["--config", str(path)]
+
+    return write
+
+
+def score_settings(*arguments):
+    return parse(["score", *arguments])[1]
 
 
 def test_defaults():
-    settings = resolve_settings(GIVEN, None)
+    settings = score_settings("a.vcf", "b.vcf", *REQUIRED)
+    assert isinstance(settings, ScoreSettings)
+    assert settings.variants == ("a.vcf", "b.vcf")
     assert settings.statistics == ("sad",)
     assert settings.strands == "both"
     assert settings.shifts == (0,)
     assert settings.ray == "local"
-
-
-def test_a_toml_file_gives_settings_and_the_command_line_wins(tmp_path):
-    path = config(
-        tmp_path,
-        'variants = ["x.vcf", "y.vcf"]\ngenome = "g.fa"\nmodel = "motif"\nout = "o"\nshard-size = 7\n'
-        'statistics = ["sad", "js"]\nshifts = "0,1,-1"\nhead = "mouse"\n',
+    assert settings == ScoreSettings(
+        variants=("a.vcf", "b.vcf"), genome="g.fa", model="motif", out="o"
     )
-    settings = resolve_settings({"head": "human"}, path)
+
+
+def test_a_toml_file_gives_settings_and_the_command_line_wins(config):
+    text = (
+        'variants = ["x.vcf", "y.vcf"]\ngenome = "g.fa"\nmodel = "motif"\nout = "o"\nshard-size = 7\n'
+        'statistics = ["sad", "js"]\nshifts = "0,1,-1"\nhead = "mouse"\nsample_seed = 3\n'
+        "only-pass = true\nmin_maf = 0.5\nworkers = 4\n"
+    )
+    settings = score_settings(*config(text), "--head", "human", "--workers=5")
     assert settings.variants == ("x.vcf", "y.vcf")
     assert settings.shard_size == 7
     assert settings.statistics == ("sad", "js")
     assert settings.shifts == (0, 1, -1)
     assert settings.head == "human"
+    assert settings.sample_seed == 3
+    assert settings.only_pass is True
+    assert settings.min_maf == 0.5
+    assert settings.workers == 5
+    assert score_settings(*config(text), "z.vcf").variants == ("z.vcf",)
+    assert score_settings(*config(text), "--shifts", "-2").shifts == (-2,)
+
+
+def test_lists_are_lists_or_text_with_commas(config):
+    for text in ("shifts = [-1, 0]", 'shifts = "-1, 0"', 'shifts = "-1,0,"'):
+        assert score_settings("a.vcf", *REQUIRED, *config(text)).shifts == (-1, 0)
+    given = score_settings("a.vcf", *REQUIRED, "--shifts", "-1,0", "--statistics", "sad, js")
+    assert given.shifts == (-1, 0)
+    assert given.statistics == ("sad", "js")
+    one_of_each = score_settings("--statistics", "sad", "a.vcf", *REQUIRED)
+    assert one_of_each.statistics == ("sad",)
+    assert one_of_each.variants == ("a.vcf",)
+
+
+def test_of_an_option_given_twice_the_last_one_stands():
+    assert score_settings("a.vcf", *REQUIRED, "--workers", "2", "--workers", "3").workers == 3
+
+
+def test_plan_takes_what_score_takes_and_needs_less():
+    settings = parse(["plan", "a.vcf", "--genome", "g.fa"])[1]
+    assert isinstance(settings, PlanSettings)
+    assert (settings.model, settings.out) == ("enformer", "")
+    given = ["a.vcf", *REQUIRED, "--log-format", "json", "--single-writer", "--top-tracks", "3"]
+    assert parse(["plan", *given])[1].top_tracks == score_settings(*given).top_tracks == 3
+
+
+def test_tiles_take_regions():
+    settings = parse(["tiles", *REQUIRED, "--regions", "chr20:1-5000000"])[1]
+    assert isinstance(settings, TileSettings)
+    assert settings.regions == "chr20:1-5000000"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("shardsize = 3", "unknown setting 'shardsize'; did you mean shard-size"),
-        ('shard-size = "many"', "shard-size = 'many' is not a value of --shard-size"),
-        ("shard-size = [1, 2]", "is not a value of"),
-        ('strands = "reverse"', "choose both or forward"),
-        ("workers = 0", "must be at least 1"),
+        ("config = 'other.toml'", "unknown setting 'config'"),
+        ("x = {a = 1}", "unknown setting 'x'"),
+        ('shard-size = "many"', 'shard-size.*from .*toml: unable to convert "many" into int'),
+        ("shard-size = [1, 2]", "shard-size.*unable to convert"),
+        ("shard-size = true", "shard-size.*unable to convert"),
+        ("genome = {a = 1}", r"\[genome\]\[a\]"),
+        ("only-pass = 3", "only-pass.*unable to convert"),
+        ('shifts = "0,x"', "shifts.*'x'"),
+        ('strands = "reverse"', '"reverse" for .*strands.*Choose from: "both", "forward"'),
+        ('device = "tpu"', 'device.*Choose from: "auto", "cpu", "cuda"'),
+        ('log_format = "xml"', 'log_format.*Choose from: "text", "json"'),
+        ('indel-rule = "left"', 'indel-rule.*Choose from: "left-fixed", "centre-trim", "stitched"'),
+        ('engine = "x"', 'engine.*Choose from: "delta", "direct"'),
+        ('precision = "x"', 'precision.*Choose from: "fast", "exact"'),
+        ("workers = 0", "--workers 0: must be at least 1"),
+        ("top-tracks = -1", "--top-tracks -1: must be at least 0"),
+        ("mantissa-bits = 24", "--mantissa-bits 24: must be between 0 and 23"),
+        ("audit-fraction = 1.5", "--audit-fraction 1.5: must be between 0 and 1"),
+        ("audit-tolerance = 0", "--audit-tolerance 0.0: must be above 0"),
         ("= 3", "not TOML"),
     ],
 )
-def test_bad_settings_are_named(tmp_path, text, message):
-    with pytest.raises(InputError, match=message):
-        resolve_settings(GIVEN, config(tmp_path, text))
+def test_bad_settings_are_named(config, capsys, text, message):
+    assert exit_code("score", "a.vcf", *REQUIRED, *config(text)) == exit_codes.BAD_INPUT
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert error.startswith("enformer-ray: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("strands", "reverse"), ("device", "tpu"), ("log-format", "xml"), ("indel-rule", "left")],
+)
+def test_choices_are_checked_on_the_command_line_too(capsys, option, value):
+    assert exit_code("score", "a.vcf", *REQUIRED, f"--{option}", value) == 2
+    assert f'Invalid value "{value}" for --{option}. Choose from' in capsys.readouterr().err
+
+
+def exit_code(*arguments):
+    """As the shell sees it."""
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return end.code
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(InputError, match="missing: VARIANTS, --genome, --out"):
-        resolve_settings({"model": "motif"}, None)
+    with pytest.raises(
+        InputError, match=r"missing: VARIANTS, --genome, --out. See enformer-ray score"
+    ):
+        score_settings("--model", "motif")
+    with pytest.raises(InputError, match=r"missing: OUT, SQL. See enformer-ray query --help"):
+        parse(["query"])
+    with pytest.raises(InputError, match=r"missing: OUT. See enformer-ray weights import --help"):
+        parse(["weights", "import", "a.h5"])
     with pytest.raises(InputError, match=r"nowhere\.toml: cannot be read"):
-        resolve_settings(GIVEN, str(tmp_path / "nowhere.toml"))
+        score_settings(*REQUIRED, "--config", str(tmp_path / "nowhere.toml"))
 
 
-def test_shifts_may_begin_with_a_minus(tmp_path, capsys):
-    code = main(
-        [
-            "score",
-            "x.vcf",
-            "--genome",
-            "g.fa",
-            "--model",
-            "motif",
-            "--out",
-            "o",
-            "--shifts",
-            "-1,0,900000",
-        ]
-    )
-    assert code == exit_codes.BAD_INPUT
+def test_shifts_may_begin_with_a_minus(capsys):
+    assert exit_code("score", "x.vcf", *REQUIRED, "--shifts", "-1,0,900000") == exit_codes.BAD_INPUT
     assert "a shift and offset of 900000 bp" in capsys.readouterr().err
 
 
-def test_an_unknown_option_is_refused(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["score", "x.vcf", "--statistic", "sad"])
-    assert "--statistic" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["score", "x.vcf", "--statistic", "sad"], "--statistic.*Did you mean --statistics"),
+        (["score", "x.vcf", "--no-strict", *REQUIRED], "--no-strict"),
+        (["score", "x.vcf", *REQUIRED, "--workers"], "--workers requires an argument"),
+        (["score", "x.vcf", *REQUIRED, "--workers", "two"], '--workers.*"two"'),
+        (["scroe", "x.vcf"], '"scroe".*Did you mean "score"'),
+        (["weights", "export"], '"export".*import'),
+        (["status", "a", "b"], "'b'"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == exit_codes.BAD_INPUT
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("arguments", [[], ["weights"]])
+def test_without_a_command_there_is_help_and_an_error(capsys, arguments):
+    assert exit_code(*arguments) == exit_codes.BAD_INPUT
+    assert "Usage: enformer-ray" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", "weights", *COMMANDS])
+def test_every_command_has_help_of_80_columns(monkeypatch, capsys, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert exit_code(*command.split(), "--help") == exit_codes.DONE
+    text = capsys.readouterr().out
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert f"Usage: enformer-ray {command}" in text
+    for name in COMMANDS:
+        if command == "" or name.startswith(f"{command} "):
+            assert f" {name.split()[0 if command == '' else 1]} " in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_is_for(monkeypatch, capsys, command):
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert exit_code(*command.split(), "--help") == exit_codes.DONE
+    options = re.findall(
+        r"^│ (?:\*)? *((?:[A-Z]+ )?--\S+(?: [^ ]+)?)(.*)│$", capsys.readouterr().out, re.MULTILINE
+    )
+    assert options
+    for option, text in options:
+        assert len(text.split()) > 1, option
+
+
+def test_the_version_is_said(capsys):
+    assert exit_code("--version") == exit_codes.DONE
+    assert re.fullmatch(
+        r"\d+\.\d+\.\d+\S*\n", capsys.readouterr().out.removeprefix("enformer-ray ")
+    )
+
+
+def test_help_waits_for_neither_torch_nor_ray():
+    asking = "import sys; from jobs.cli import main\ntry: main({})\nexcept SystemExit: pass\n"
+    for command in (["--help"], *([*name.split(), "--help"] for name in COMMANDS)):
+        code = asking.format(command) + "sys.exit(bool({'torch', 'ray'} & set(sys.modules)))"
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_new_command_is_one_file_and_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "toy_greeting.py").write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class GreetingSettings:\n"
+        "    name: str\n"
+        "    '''who is greeted'''\n"
+        "    times: int = 1\n"
+        "    '''how often'''\n"
+        "def greet(settings):\n"
+        "    print(f'hello {settings.name}! ' * settings.times)\n"
+        "    return 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    line = Command("say hello", "toy_greeting:GreetingSettings", "toy_greeting:greet")
+    monkeypatch.setitem(COMMANDS, "greet", line)
+    assert exit_code("--help") == 0
+    assert re.search(r"greet +say hello", capsys.readouterr().out)
+    assert exit_code("greet", "--help") == 0
+    assert re.search(r"NAME --name +who is greeted \[required\]", capsys.readouterr().out)
+    assert exit_code("greet", "you", "--times", "2") == 3
+    assert capsys.readouterr().out == "hello you! hello you! \n"
+    assert exit_code("greet", "you", "--tims", "2") == 2

@@ -13,6 +13,7 @@ from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
+from tests.support.runs import content_digests
 
 OUTPUT_BP = 114_688
 
@@ -46,11 +47,7 @@ def tile(run, tiled_genome, tmp_path):
 
 
 def digests(out):
-    """Content digest of each shard's predictions."""
-    return {
-        receipt["shard"]: receipt["predictions"]["content_digest"]
-        for receipt in (json.loads(path.read_text()) for path in (out / "commits").iterdir())
-    }
+    return content_digests(out, ["predictions"])
 
 
 @pytest.fixture(scope="session")

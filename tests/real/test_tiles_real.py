@@ -12,6 +12,7 @@ from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.precision import Arithmetic
 from jobs.cli import main
+from tests.support.closeness import relative_l2
 
 CPU = torch.device("cpu")
 OUTPUT_BP, CROP_BP, WINDOW_BP = 114_688, 40_960, 196_608
@@ -36,10 +37,6 @@ def predictor(model, genome, dtype=torch.float32):
     return TilePredictor(network, genome, strands="both")
 
 
-def relative_error(predicted, expected):
-    return np.linalg.norm(predicted - expected) / np.linalg.norm(expected)
-
-
 def test_a_tile_of_the_demonstration_is_its_window_predicted_alone(chr20):
     model, start = ModelSource("motif").build(CPU).double(), 10 * OUTPUT_BP
     predicted = predictor(model, chr20, torch.float64).predict("chr20", start).numpy()
@@ -53,7 +50,7 @@ def test_two_full_size_tiles_are_their_windows_predicted_alone(enformer, chr20):
     tiles = predictor(enformer, chr20)
     for start in (0, 10 * OUTPUT_BP):  # the first window overhangs the chromosome's start
         predicted, expected = tiles.predict("chr20", start).numpy(), alone(enformer, chr20, start)
-        error = relative_error(predicted, expected)
+        error = relative_l2(predicted, expected)
         print(f"tile at {start:,}: relative L2 error {error:.1e}")
         assert error < 1e-5
 

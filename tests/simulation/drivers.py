@@ -9,7 +9,7 @@ import io
 import pickle
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cache
@@ -370,7 +370,7 @@ def inhabited(world: World) -> Iterator[World]:
             (ledger, "from_parquet", memory.from_parquet),
             (ledger, "content_digest", memory.content_digest),
             (enformer_core.dataset.plan_storage, "pq", memory.parquet),
-            (jobs.cli, "_parser", _parser),
+            (jobs.cli, "parse", _parse),
             (sys, "argv", ["enformer-ray", *COMMAND]),
             (sys, "stderr", world.log),
             (sys, "stdout", world.log),
@@ -390,7 +390,12 @@ def _seconds() -> float:
     return hub.process.now() if hub.running else hub.now_s
 
 
-_parser = cache(jobs.cli._parser)
+_settings = cache(jobs.cli.parse)
+
+
+def _parse(arguments: Sequence[str]) -> tuple[jobs.cli.Command, Any]:
+    """The same command is given ten thousand times, and read once."""
+    return _settings(tuple(arguments))
 
 
 class _Calendar(datetime):

@@ -9,8 +9,8 @@ from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.filters import Filters, filtered, regions_of, with_sample
 from enformer_core.variants.source import open_source
+from tests.support.vcf import HEADER
 
-HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 CONTIGS = {"chr1": 1000, "chr2": 1000}
 RECORDS = [
     "1\t10\ta\tA\tC\t.\tPASS\tAF=0.4",
