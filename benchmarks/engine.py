@@ -36,13 +36,15 @@ from torch import Tensor
 from benchmarks.chart import write_chart
 from enformer_core.analyses.variant_effects import hardware
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.models.base import SequenceModel
+from enformer_core.models.enformer import EnformerConfig
 from enformer_core.models.geometry import ENFORMER
+from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.conventions import Conventions, Policy
 from enformer_core.scoring.delta.delta_model import DeltaNetwork, delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.memory import MOST_ALTS, choose_batch
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import choose_arithmetic
 from enformer_core.scoring.windows import (
     Allele,
@@ -161,12 +163,9 @@ class Bench:
         return load_file(self.weights)
 
     @cached_property
-    def model(self) -> Enformer:
+    def model(self) -> SequenceModel:
         """Ours."""
-        with torch.device("meta"):
-            model = Enformer()
-        model.load_state_dict(self.state, assign=True, strict=False)
-        return model.eval().requires_grad_(requires_grad=False)
+        return ModelSource("enformer", str(self.weights)).build(CPU)
 
     @cached_property
     def peer(self) -> Any:
@@ -194,6 +193,7 @@ class Bench:
 def conventions(max_offset_bp: int = 0) -> Conventions:
     """One strand, SAD."""
     return Conventions(
+        geometry=ENFORMER,
         statistics=("sad",),
         centre_index=CENTRE_INDEX,
         strands="forward",
@@ -224,7 +224,9 @@ def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
 
 def run_direct(bench: Bench, name: str) -> Measured:
     """One SNV by two passes of our model."""
-    scorer = DirectScorer(Predictor(bench.model, "human", None, conventions(), CPU), bench.genome)
+    scorer = DirectScorer(
+        SequencePredictor(bench.model, "human", None, conventions(), CPU), bench.genome
+    )
     allele = bench.golden[name][0]
     began = time.perf_counter()
     (scores,) = scorer.score([allele], allele.start - CENTRE_INDEX)
@@ -379,6 +381,7 @@ def summarise(measured: dict[str, Any], memory: dict[str, int]) -> dict[str, Any
         "sad_error_exact_worst": max(exact),
         "share_of_matmul_rate": flops / seconds["e"] / rate,
         "peak_memory_bytes": memory["e"],
+        "model": "enformer",
         "delta_flop_per_variant": flops,
         "bf16_matmul_flops_per_s": rate,
         "fp32_matmul_flops_per_s": measured["fp32_flops_per_s"],

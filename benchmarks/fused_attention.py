@@ -59,7 +59,7 @@ def random_attention(
             ("logits", TOKENS, TOKENS),
         )
     }
-    given["gathered"] = given["logits"].softmax(dim=-1) @ given["v"]
+    given["attended"] = given["logits"].softmax(dim=-1) @ given["v"]
     dq, dk, dv = (
         (CHANGE * torch.randn(alts, HEADS, TOKENS, width, device="cuda")).to(delta)
         for width in (KEYS, KEYS, VALUES)
@@ -77,7 +77,7 @@ def unfused(reference: FusedReference, weights: Tensor, changes: Changes) -> Ten
         z = e.sum(dim=-1, keepdim=True)
         carried = (low @ dv).float()
         moved = (e.to(dq.dtype) @ (reference.v + dv)).float()
-        out.append(((moved - z * (reference.gathered + carried)) / (1 + z) + carried).to(dq.dtype))
+        out.append(((moved - z * (reference.attended + carried)) / (1 + z) + carried).to(dq.dtype))
     return torch.stack(out)
 
 

@@ -21,38 +21,41 @@ megabytes (whose encoding grows with them), clusters. Everything listens on 127.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tests.support.toy_fleet import Does, ToyFleet, ToyWorker
 
 from benchmarks.circumstances import circumstances
 from cluster.backend import Call, Outcome
-from cluster.local_backend import InProcessPool
+from cluster.local_backend import local_pool
 from cluster.pool import Pool, Task, TaskDone, WorkerReady
-from cluster.ray_backend import RayPool
+from cluster.ray_backend import ray_pool
 from cluster.scheduler import Scheduler
-from enformer_core.analyses.variant_effects import ComputedShard, PreparedShard, ShardScorer
+from enformer_core.analyses.allele_scoring import AlleleScoring
+from enformer_core.analyses.base import ComputedShard, PreparedShard, ShardWorker
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Plan
-from enformer_core.dataset.run import Run
-from enformer_core.dataset.shard_task import ShardWork
+from enformer_core.dataset.receipts import Provenance
+from enformer_core.dataset.shard_task import ShardTask, TrialResult
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
 from tests.support.plans import make_draft
 from tests.support.seaweed import SeaweedFS
+from tests.support.toy_backend import Behaviour, ToyBackend, ToyWorker
+from tests.support.toy_runs import score_spec, toy_identity, toy_ledger, toy_run
 
 SHARD_S = 1.0
 RAY_SHARDS, RAY_WORKERS = 60, 2
@@ -81,35 +84,39 @@ class FlatScorer:
 
 
 @dataclass(frozen=True)
-class TimedScorer(ShardScorer):
-    """The real shard function; computing takes `sleep_s` more, and the receipt says from when to when.
+class TimedWorker(ShardWorker):
+    """The real worker; computing takes `sleep_s` more, and a file says from when to when.
 
     Attributes:
+        spans: a directory where each process leaves when it computed.
         sleep_s: in the place of a model.
         stages_s: seconds of each stage, one entry a shard.
     """
 
+    spans: Path | None = None
     sleep_s: float = 0.0
     stages_s: dict[str, list[float]] = field(
         default_factory=lambda: {"prepare": [], "compute": [], "finish": []}
     )
 
-    def prepare(self, work: ShardWork) -> PreparedShard:
-        """Prepare as `ShardScorer` does, and keep the time."""
+    def prepare(self, task: ShardTask) -> PreparedShard:
+        """Prepare as `ShardWorker` does, and keep the time."""
         with self._timed("prepare"):
-            return super().prepare(work)
+            return super().prepare(task)
 
     def compute(self, prepared: PreparedShard) -> ComputedShard:
-        """Compute as `ShardScorer` does, sleep, and say from when to when."""
+        """Compute as `ShardWorker` does, sleep, and say from when to when."""
         began_s = time.time()
         with self._timed("compute"):
             computed = super().compute(prepared)
             time.sleep(self.sleep_s)
-        measured = {"computed_s": [began_s, time.time()], "pid": os.getpid()}
-        return replace(computed, circumstances={**computed.circumstances, **measured})
+        if self.spans is not None:
+            with (self.spans / str(os.getpid())).open("a") as spans:
+                spans.write(f"{began_s} {time.time()}\n")
+        return computed
 
-    def finish(self, computed: ComputedShard) -> Committed | None:
-        """Finish as `ShardScorer` does, and keep the time."""
+    def finish(self, computed: ComputedShard) -> Committed | TrialResult:
+        """Finish as `ShardWorker` does, and keep the time."""
         with self._timed("finish"):
             return super().finish(computed)
 
@@ -124,22 +131,17 @@ class TimedScorer(ShardScorer):
 
 @dataclass(frozen=True)
 class Factory:
-    """Makes the shard function in a worker."""
+    """Makes the worker in its process."""
 
     ledger: Ledger
     sleep_s: float
+    spans: Path | None = None
 
-    def __call__(self) -> TimedScorer:
-        """Make it, in the worker's process."""
-        return TimedScorer(
-            FlatScorer(),
-            self.ledger,
-            CONVENTIONS,
-            TRACKS,
-            20,
-            circumstances={"device_type": "cpu"},
-            sleep_s=self.sleep_s,
-        )
+    def __call__(self) -> TimedWorker:
+        """Make it."""
+        spec = score_spec(CONVENTIONS, top_tracks=20)
+        scoring = AlleleScoring(FlatScorer(), spec, TRACKS, Provenance())
+        return TimedWorker(scoring, self.ledger, spans=self.spans, sleep_s=self.sleep_s)
 
 
 class Silent:
@@ -156,11 +158,6 @@ class Silent:
 def begin_run(out: str, shards: int) -> tuple[Ledger, Plan]:
     """Describe and plan a run of so many shards, and put both."""
     store = open_store(out)
-    identity = {
-        "kind": "variants",
-        "conventions": {"statistics": ["sad"]},
-        "tracks": {"count": len(TRACKS)},
-    }
     alleles = pa.Table.from_pylist(
         [_allele(line) for line in range(shards * ROWS)],
         schema=PLACED_SCHEMA,
@@ -171,15 +168,15 @@ def begin_run(out: str, shards: int) -> tuple[Ledger, Plan]:
         ROWS,
         window_starts=lambda starts: starts - CONVENTIONS.centre_index,
     )
-    counts = {
-        "parts": len(draft.parts),
-        "sha256": list(draft.sha256),
-        "shards": shards,
-        "alleles": alleles.num_rows,
-    }
-    run = Run(identity, {}, counts, "a benchmark")
+    run = toy_run(
+        toy_identity(tracks=len(TRACKS)),
+        sha256=draft.sha256,
+        shards=shards,
+        by_status=draft.by_status,
+        notice="a benchmark",
+    )
     run.claim(store)
-    return Ledger.of(store, run), draft.put(store)
+    return toy_ledger(store, run), draft.put(store)
 
 
 def _allele(line: int) -> dict[str, Any]:
@@ -204,13 +201,13 @@ def work_through(ledger: Ledger, plan: Plan, pool: Pool) -> dict[str, float]:
         When each worker was ready, as seconds of the clock, by its name.
     """
     ready: dict[str, float] = {}
-    tasks = (Task(f"shard {shard.number}", ShardWork(shard)) for shard in plan.shards)
+    tasks = (Task(f"shard {shard.number}", ShardTask(shard)) for shard in plan.shards)
     watch = Watch(Silent(), ReceiptBlocks(ledger, set(), len(plan.shards)))
     with watch, pool:
         for event in pool.run(tasks):
             if isinstance(event, WorkerReady):
                 ready[event.worker] = time.time()
-            watch.see(event, pool)
+            watch.see(event)
     if watch.shards_done != len(plan.shards):
         raise RuntimeError(watch.failures())
     return ready
@@ -226,35 +223,46 @@ def busy_share(spans: Sequence[tuple[float, float]], workers: int, *, since_s: f
 def on_ray(out: str) -> dict[str, Any]:
     """Two real workers, sixty shards of a second."""
     ledger, plan = begin_run(out, RAY_SHARDS)
-    pool = RayPool(
-        Factory(ledger, SHARD_S),
+    spans_directory = Path(tempfile.mkdtemp(prefix="enformer-ray-spans-"))
+    pool = ray_pool(
+        Factory(ledger, SHARD_S, spans_directory),
         workers=RAY_WORKERS,
         address="local",
         cpus_per_worker=1,
     )
     ready = work_through(ledger, plan, pool)
-    receipts = [*ledger.receipts()]
-    spans = [tuple(receipt["computed_s"]) for receipt in receipts]
+    by_process = [_read_spans(file) for file in sorted(spans_directory.iterdir())]
+    shutil.rmtree(spans_directory)
+    spans = [span for of_process in by_process for span in of_process]
     since_s = max(ready.values())
     return {
-        "workers": len({receipt["pid"] for receipt in receipts}),
-        "shards": len(receipts),
+        "workers": len(by_process),
+        "shards": len(spans),
         "busy": busy_share(spans, RAY_WORKERS, since_s=since_s),
         "seconds_from_ready_to_last": max(end for _, end in spans) - since_s,
-        "median_gap_ms": 1000 * statistics.median(_gaps_s(receipts)),
+        "median_gap_ms": 1000 * statistics.median(_gaps_s(by_process)),
     }
 
 
-def _gaps_s(receipts: Sequence[dict[str, Any]]) -> list[float]:
+Span = tuple[float, float]
+"""When a computation began and ended, in seconds of the clock."""
+
+
+def _read_spans(file: Path) -> list[Span]:
+    """The spans that one process has left."""
+    spans = []
+    for line in file.read_text().splitlines():
+        began, ended = line.split()
+        spans.append((float(began), float(ended)))
+    return sorted(spans)
+
+
+def _gaps_s(by_process: Sequence[Sequence[Span]]) -> list[float]:
     """Between the end of a shard and the beginning of the next on the same worker."""
-    gaps: list[float] = []
-    for pid in {receipt["pid"] for receipt in receipts}:
-        spans = sorted(receipt["computed_s"] for receipt in receipts if receipt["pid"] == pid)
-        gaps += [later[0] - earlier[1] for earlier, later in pairwise(spans)]
-    return gaps
+    return [later[0] - earlier[1] for spans in by_process for earlier, later in pairwise(spans)]
 
 
-class ChargedFleet(ToyFleet):
+class ChargedBackend(ToyBackend):
     """Workers on paper, whose time goes on while the driver thinks.
 
     Attributes:
@@ -264,7 +272,7 @@ class ChargedFleet(ToyFleet):
 
     def __init__(self) -> None:
         super().__init__(
-            self._does,
+            self._behaviour_of,
             machines={
                 f"node-{number}": PAPER_WORKERS // PAPER_NODES for number in range(PAPER_NODES)
             },
@@ -289,31 +297,31 @@ class ChargedFleet(ToyFleet):
         super().wait([], seconds)
         self.now_s = until_s
 
-    def _does(self, payload: Any, worker: ToyWorker) -> Does:
+    def _behaviour_of(self, payload: Any, worker: ToyWorker) -> Behaviour:
         del payload
         began_s = max(self.now_s, worker.free_s)
         self.spans.append((began_s, began_s + SHARD_S))
-        return Does(SHARD_S, storing_s=PAPER_STORING_S)
+        return Behaviour(SHARD_S, storing_s=PAPER_STORING_S)
 
 
 def on_paper() -> dict[str, Any]:
     """64 workers, sixty rounds of shards of a second."""
-    fleet = ChargedFleet()
+    backend = ChargedBackend()
     ready_s: list[float] = []
     done = 0
     tasks = (Task(f"shard {number}", number) for number in range(PAPER_SHARDS))
-    with Scheduler(fleet, workers=PAPER_WORKERS) as pool:
+    with Scheduler(backend, workers=PAPER_WORKERS) as pool:
         for event in pool.run(tasks):
             done += isinstance(event, TaskDone)
             if isinstance(event, WorkerReady):
-                ready_s.append(fleet.now_s)
+                ready_s.append(backend.now_s)
     since_s = max(ready_s)
     return {
         "workers": len(ready_s),
         "shards": done,
-        "busy": busy_share(fleet.spans, PAPER_WORKERS, since_s=since_s),
-        "virtual_seconds_from_ready_to_last": max(end for _, end in fleet.spans) - since_s,
-        "driver_ms_per_shard": 1000 * fleet.thought_s / done,
+        "busy": busy_share(backend.spans, PAPER_WORKERS, since_s=since_s),
+        "virtual_seconds_from_ready_to_last": max(end for _, end in backend.spans) - since_s,
+        "driver_ms_per_shard": 1000 * backend.thought_s / done,
     }
 
 
@@ -322,7 +330,7 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
     ledger, plan = begin_run(out, COST_SHARDS)
     scorer = Factory(ledger, 0.0)()
     began = time.perf_counter()
-    work_through(ledger, plan, InProcessPool(lambda: scorer))
+    work_through(ledger, plan, local_pool(lambda: scorer))
     working_s = time.perf_counter() - began
     began = time.perf_counter()
     ledger.finish(plan)

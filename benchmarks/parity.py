@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import reverse_complement
@@ -34,10 +35,9 @@ from enformer_core.models.geometry import ENFORMER
 from enformer_core.models.layers import one_hot
 from enformer_core.models.positional import relative_features
 from enformer_core.models.weights.check import load_parameters
-from enformer_core.scoring.conventions import Statistic
-from enformer_core.scoring.statistics import compute
+from enformer_core.scoring.statistics import Statistic, compute
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
-from tests.support.seeded import seeded_state
+from tests.support.seeded import our_names, seeded_state
 
 HEADS = ("human", "mouse")
 ORIGINAL_NAMES: dict[Statistic, str] = {
@@ -161,7 +161,7 @@ class Ours:
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         with torch.device("meta"):
             self._model = Enformer()
-        load_parameters(self._model, state, source="seeded weights")
+        load_parameters(self._model, our_names(state), source="seeded weights")
         self._model.eval()
         self.passes = 0
 
@@ -177,7 +177,7 @@ class Ours:
     def heads(self, embedding: Float[Tensor, "bins embedding"]) -> ByHead:
         """Both heads' predictions."""
         with torch.inference_mode():
-            return {name: self._model.get_submodule(f"_heads.{name}")(embedding) for name in HEADS}
+            return {name: softplus(self._model.head(name)(embedding)) for name in HEADS}
 
     def predict(self, codes: Codes) -> ByHead:
         """Both heads' predictions of one window as it reads."""

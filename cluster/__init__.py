@@ -15,8 +15,10 @@ __all__ = [
     "placement",
     "pool",
     "ray_backend",
+    "reservation",
     "scheduler",
     "task_queue",
+    "worker_handle",
     "worker_process",
     "worker_set",
 ]

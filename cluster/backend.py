@@ -32,7 +32,7 @@ class WorkerGone:
 
 
 Outcome = Done | Cancelled | Failure | WorkerGone | WorkerRestarted
-"""What a call comes to."""
+"""What a call comes to: an answer of the worker, or that there will be none."""
 
 
 class Worker(Protocol):
@@ -66,7 +66,7 @@ class Backend(Protocol):
     """
 
     def now(self) -> float:
-        """Seconds that only grow."""
+        """Seconds that only grow, whatever happens to the calendar."""
         ...
 
     def tasks_per_worker(self) -> int:

@@ -69,6 +69,7 @@ class Bisection:
     def failed(self, items: range, reason: str) -> None:
         """These items failed, once where they are many, `SINGLE_FAILURES` times where it is one."""
         self._probed.discard(items)
+        # Both halves follow: several items may be bad, in both of them.
         if len(items) == 1:
             self.bad[items.start] = reason
         else:

@@ -42,18 +42,12 @@ SUSPICIOUS_TASKS = 3
 """A worker that fails at so many different tasks in a row, while others succeed, is at fault itself."""
 
 _SUSPECT_S = 300.0  # before a worker that is suspect is tried again in any case
-
-_STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
-
-_STORAGE_IN_A_ROW = 5
-
-_HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not they are at fault
-
-_HOPELESS_PROBES = 16
-
-_BISECTIONS = 2  # searches for items at fault, in one task
-
 _AVOID_S = 300.0  # where a task failed last, unless nobody else is there
+_STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
+_STORAGE_IN_A_ROW = 5
+_HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not they are at fault
+_HOPELESS_PROBES = 16
+_BISECTIONS = 2  # searches for items at fault, in one task
 
 
 @dataclass
@@ -64,10 +58,6 @@ class _Streak:
     last_s: float
     attempts: dict[str, list[TaskAttempt]] = field(default_factory=dict)
 
-    @property
-    def is_suspicious(self) -> bool:
-        return len(self.attempts) >= SUSPICIOUS_TASKS
-
 
 class WorkerHealth:
     """How each worker fares: its counted failures since its last success."""
@@ -77,7 +67,7 @@ class WorkerHealth:
         self._success_s: dict[str, float] = {}
 
     def record_success(self, worker: str, now_s: float) -> None:
-        """It has computed something."""
+        """It has computed something, so its failures before that count no more against it."""
         self._streaks.pop(worker, None)
         self._success_s[worker] = now_s
 
@@ -90,7 +80,7 @@ class WorkerHealth:
     def is_suspect(self, worker: str, now_s: float) -> bool:
         """Whether it has failed at so much that it should be given nothing while others can be."""
         streak = self._streaks.get(worker)
-        if streak is None or not streak.is_suspicious:
+        if streak is None or len(streak.attempts) < SUSPICIOUS_TASKS:
             return False
         return now_s - streak.last_s < _SUSPECT_S
 
@@ -99,13 +89,13 @@ class WorkerHealth:
         return [worker for worker in self._streaks if self._is_faulty(worker)]
 
     def evict(self, worker: str) -> list[TaskAttempt]:
-        """Forget a worker's failures, for it is replaced; each attempt as often as a failure there was counted."""
+        """Forget a worker's failures, for it is replaced: gives each attempt as often as one was counted against it."""
         streak = self._streaks.pop(worker)
         return [attempt for attempts in streak.attempts.values() for attempt in attempts]
 
     def _is_faulty(self, worker: str) -> bool:
         streak = self._streaks[worker]
-        if not streak.is_suspicious:
+        if len(streak.attempts) < SUSPICIOUS_TASKS:
             return False
         # A success elsewhere since the streak began: so it was not the tasks, nor something that all workers share.
         return any(
@@ -188,7 +178,7 @@ class FailurePolicy:
             self._all_bad_in_a_row = 0
             self._proven.add(flight.node)
             self.health.record_success(flight.worker, now_s)
-            self._evict_faulty()
+            self._evict(self.health.faulty_workers())
         if attempt.probed is None:
             self._end(attempt)
         elif attempt.key in self._bisections:
@@ -233,6 +223,7 @@ class FailurePolicy:
         record = attempt.last_failure
         assert record is not None, "a death is a failure"
         attempt.undecided_death = None
+        # Asked only now: when the worker died, nobody knew yet whether its node was gone too.
         node_lost = gone.with_node or self._is_node_lost(record.node)
         if node_lost and not attempt.exclusive:
             attempt.uncounted += 1
@@ -245,6 +236,7 @@ class FailurePolicy:
     def _storage_failed(
         self, attempt: TaskAttempt, error: BaseException, now_s: float
     ) -> Iterator[Event]:
+        # One failure after another, whatever the task: storage is down or forbids it, so no task is to be given up.
         self._storage_in_a_row += 1
         if self._storage_in_a_row >= _STORAGE_IN_A_ROW:
             raise error
@@ -262,25 +254,26 @@ class FailurePolicy:
         attempt.counted += 1
         attempt.counted_failures.append(record)
         self.health.record_failure(record.worker, attempt, now_s)
-        worker_evicted = self._evict_faulty()
+        # If its worker is at fault itself, what was counted above is taken back at once.
+        faulty = self.health.faulty_workers()
+        self._evict(faulty)
         if attempt.is_spent:
             yield from self._spent(attempt)
             return
         attempt.avoid_until_s = resume_s + _AVOID_S
-        yield TaskRetried(attempt.key, record.worker, record.reason, counted=not worker_evicted)
+        counted = record.worker not in faulty
+        yield TaskRetried(attempt.key, record.worker, record.reason, counted=counted)
         if resume_s > now_s:
             self._queue.pause(attempt, resume_s)
         else:
             self._queue.put(attempt)
 
-    def _evict_faulty(self) -> bool:
-        """Take back what was counted at workers that are at fault themselves; whether there are any."""
-        faulty = self.health.faulty_workers()
+    def _evict(self, faulty: Sequence[str]) -> None:
+        """Take back what was counted at workers that are at fault themselves, and let them be replaced."""
         for worker in faulty:
             for attempt in self.health.evict(worker):
                 attempt.counted = max(0, attempt.counted - 1)
         self._evicted += faulty
-        return bool(faulty)
 
     # What follows when it has failed often enough.
 
@@ -357,7 +350,7 @@ class FailurePolicy:
         return len(bisection.bad) > 1 or not self._successes
 
     def _failed_on_proven_node(self, failures: Sequence[FailureRecord]) -> bool:
-        """Whether one of the failures was on a node that is known to compute."""
+        # Else a broken GPU may have failed at it twice, with no sound one to say otherwise.
         return any(failure.node in self._proven for failure in failures)
 
     def _best_reason(self, failures: Sequence[FailureRecord]) -> str:

@@ -44,6 +44,7 @@ class HeadWatcher:
     def answers(self) -> bool:
         """Whether it does, looked up anew every few seconds."""
         now_s = self._clock()
+        # Every tick of the scheduler asks; a connection each time would be a load on the head.
         if self._watched and now_s - self._checked_s >= _EVERY_S:
             self._checked_s = now_s
             if self._is_open():

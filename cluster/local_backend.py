@@ -38,7 +38,7 @@ class LocalBackend:
         self._worker = _LocalWorker(factory)
 
     def now(self) -> float:
-        """Seconds that only grow."""
+        """The monotonic clock of this process, in seconds."""
         return time.monotonic()
 
     def tasks_per_worker(self) -> int:
@@ -46,7 +46,7 @@ class LocalBackend:
         return 1
 
     def start_worker(self, name: str) -> "_LocalWorker":
-        """The worker, under whatever name."""
+        """The worker itself, under whatever name: there is only this process."""
         del name
         return self._worker
 
@@ -56,6 +56,7 @@ class LocalBackend:
             answer = self._worker.questions.pop(call, None)
             if answer is not None:
                 return [(call, answer())]
+        # Nothing is due: an attempt is paused. Short naps, for nobody wakes this process when a signal comes.
         time.sleep(min(timeout_s, _NAP_S))
         return []
 

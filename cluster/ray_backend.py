@@ -137,7 +137,7 @@ def _as_pool_error() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _RayWorker:
-    """See `cluster.backend.Worker`: an actor."""
+    """An actor, seen as `cluster.backend.Worker` says."""
 
     actor: Any
     pickled_factory: bytes
@@ -170,7 +170,7 @@ class RayWorkerProcess(WorkerProcess):
     """A worker's process that knows its node by Ray's identifier."""
 
     def ping(self) -> Done:
-        """The node, as a sign of life."""
+        """The node that it is on, as a sign of life."""
         hostname = super().ping().value.hostname
         return Done(Node(str(ray.get_runtime_context().get_node_id()), hostname), 0.0)
 
@@ -192,7 +192,7 @@ class RayBackend:
         self._capacity = 0
 
     def now(self) -> float:
-        """Seconds that only grow."""
+        """The monotonic clock of this process, in seconds."""
         return time.monotonic()
 
     def tasks_per_worker(self) -> int:
@@ -231,8 +231,11 @@ class RayBackend:
         """Asks the node itself too: Ray takes some 15 s to notice that one is gone, longer than a task is paused."""
         if not self._head.answers():
             return True  # nobody can tell
-        alive = any(_is_there(known) for known in ray.nodes() if known["NodeID"] == node.id)
-        return not alive or node.id in state.get_draining_nodes()
+        for known in ray.nodes():
+            if known["NodeID"] == node.id and known["Alive"]:
+                address = f"{known['NodeManagerAddress']}:{known['NodeManagerPort']}"
+                return not _listens(address) or node.id in state.get_draining_nodes()
+        return True
 
     @_as_pool_error()
     def capacity(self) -> int:
@@ -263,12 +266,10 @@ class RayBackend:
         self._ends_ray = False
 
 
-def _is_there(node: Mapping[str, Any]) -> bool:
-    """Whether a node lives as far as Ray knows, and takes connections."""
-    if not node["Alive"]:
-        return False
+def _listens(address: str) -> bool:
+    """Whether something takes connections at `host:port`."""
     try:
-        check_port(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", timeout_s=_NODE_S)
+        check_port(address, timeout_s=_NODE_S)
     except OSError:
         return False
     return True
@@ -385,7 +386,7 @@ def _start_local() -> None:
 
 
 def _on_one_line(error: RayError) -> str:
-    """What took a worker."""
+    """What took a worker, or the whole cluster, in words that fit a message."""
     if isinstance(error, ActorUnavailableError):  # Ray knows no more than a closed connection
         return "its process or its machine is gone"
     return " ".join(str(error).split())[:500]

@@ -66,6 +66,7 @@ class Scheduler:
         seed: int = 0,
     ) -> None:
         self._backend = backend
+        self._now = backend.now
         self._classify = classify
         self._speculative = speculative
         self._observers = observers
@@ -134,9 +135,22 @@ class Scheduler:
             raise
         self._workers.stop_busy()  # with speculative copies of what is done
 
+    # A run of three tasks of 4 s on two workers, each on a node of its own, of which worker-1 is killed after 7 s.
+    # A tick ends when a call is answered, or after a second; those in which nothing happens are left out:
+    #
+    #    s    worker-0  worker-1    queue      what happens
+    #    0.0  Starting  Starting    t0 t1 t2   _start_workers: two, for there are tasks enough; both are pinged
+    #    0.0  Building  Building    t0 t1 t2   _listen: both answer with their node and make their functions
+    #    5.0  Ready t0  Ready       t1 t2      _listen: WorkerReady; _assign: t0 to whoever was ready first
+    #    5.0  Ready t0  Ready t1    t2         _assign: t1; nobody prefetches t2, for whoever is free first will have it
+    #    7.0  Ready t0  BackingOff  t2 (t1)    _listen: WorkerLost; t1 is paused, for the node may be gone too
+    #    7.6  Ready t0  Starting    t1 t2      resume_paused: the node is there, so this counts, 1 of 3: TaskRetried
+    #    9.0  Ready t1  Starting    t2         _listen: t0 is done; _assign: t1, alone, not where it failed
+    #   13.0  Ready t2  Building    -          _listen: t1 is done; worker-1 is back and makes its function again
+    #   17.0  Ready     Ready       -          _listen: t2 is done and nothing is in flight: the run is over
     def _tick(self) -> Iterator[Event]:
         self._start_workers()
-        yield from self._policy.resume_paused(self._backend.now())
+        yield from self._policy.resume_paused(self._now())
         yield from self._replace_evicted()
         yield from self._assign()
         yield from self._listen()
@@ -166,40 +180,46 @@ class Scheduler:
 
     def _assign(self) -> Iterator[Event]:
         unfinished = self._unfinished()
+        # What must run alone is running: if that dies too, nothing else may be to blame.
         if any(flight.attempt.exclusive for flight in unfinished):
             return
-        idle = [handle for handle in self._workers.handles if handle.is_idle]
+        idle = [handle for handle in self._workers if handle.is_idle]
         if idle and not unfinished:
             exclusive = self._queue.take_exclusive()
             if exclusive is not None:
                 yield from self._give(idle[0], exclusive)
                 return
         trusted = self._trusted()
-        # In rounds: every worker has one before any has a second, so that the last tasks are spread over all.
+        yield from self._assign_in_rounds(trusted)
+        if self._speculative:
+            yield from self._speculate([handle for handle in trusted if handle.is_idle])
+
+    def _assign_in_rounds(self, trusted: Sequence[WorkerHandle]) -> Iterator[Event]:
+        """Every worker has one before any has a second, so that the last tasks are spread over all."""
         for limit in range(1, self._backend.tasks_per_worker() + 1):
             if limit > 1 and not self._may_prefetch():
                 break
             for handle in sorted(trusted, key=lambda handle: len(handle.in_flight)):
+                # Asked again for each: the one before may have taken the last task that could be prefetched.
                 if handle.has_room(limit) and (limit == 1 or self._may_prefetch()):
                     yield from self._give_next(handle, trusted)
-        if self._speculative:
-            yield from self._speculate([handle for handle in trusted if handle.is_idle])
 
     def _trusted(self) -> list[WorkerHandle]:
         """Workers that may be given something: those that do not fail at everything, or all when all do."""
-        now_s = self._backend.now()
+        now_s = self._now()
         health = self._policy.health
-        ready = [handle for handle in self._workers.handles if handle.is_ready]
+        ready = [handle for handle in self._workers if handle.is_ready]
+        # With nobody else of use, a suspect worker is better than none: the run must end, well or not.
         sound = [handle for handle in ready if not health.is_suspect(handle.name, now_s)]
         return sound if any(handle.is_of_use for handle in sound) else ready
 
     def _may_prefetch(self) -> bool:
         """Whether tasks may be given to busy workers: the last are not made to wait while another might get free."""
-        enough = len(self._workers.handles) + 1
+        enough = len(self._workers) + 1
         return not self._queue.wants_empty_worker and self._queue.look_ahead(enough) == enough
 
     def _give_next(self, handle: WorkerHandle, trusted: Sequence[WorkerHandle]) -> Iterator[Event]:
-        now_s = self._backend.now()
+        now_s = self._now()
         others = [other for other in trusted if other is not handle and other.is_of_use]
         attempt = self._queue.take(lambda attempt: may_run_on(attempt, handle, others, now_s))
         if attempt is not None:
@@ -209,22 +229,24 @@ class Scheduler:
         """Give idle workers second copies of the tasks that take longest, when there is nothing else to do."""
         if not idle:
             return
-        slow = stragglers(self._unfinished(), self._durations_s, self._backend.now())
+        slow = stragglers(self._unfinished(), self._durations_s, self._now())
         for handle, flight in zip(idle, slow, strict=False):
             yield from self._give(handle, flight.attempt, is_copy=True)
 
     def _give(
         self, handle: WorkerHandle, attempt: TaskAttempt, *, is_copy: bool = False
     ) -> Iterator[Event]:
-        attempt.has_copy = is_copy
-        handle.give(attempt, self._backend.now())
+        attempt.has_copy = (
+            is_copy  # False for what is tried again: then slow attempts may be copied again
+        )
+        handle.give(attempt, self._now())
         yield from self._announce_oldest(handle)
 
     def _announce_oldest(self, handle: WorkerHandle) -> Iterator[Event]:
         """Say so when a worker has nothing before its oldest task any more."""
         oldest = next(iter(handle.in_flight.values()), None)
         if oldest is not None and oldest.began_s is None:
-            oldest.began_s = self._backend.now()
+            oldest.began_s = self._now()
             yield TaskStarted(oldest.attempt.key, handle.name)
 
     # Hearing what comes of it.
@@ -235,14 +257,13 @@ class Scheduler:
         for handle, reason in self._workers.stuck():
             yield from self._lost(handle, WorkerGone(reason, coming_back=True))
             self._workers.replace(handle)
-        owners = {call: handle for handle in self._workers.handles for call in handle.open_calls()}
-        for call, outcome in self._backend.wait(
-            list(owners), self._until_next_pause_ends_s(tick_s)
-        ):
+        owners = self._workers.open_calls()
+        timeout_s = self._until_next_pause_ends_s(tick_s)
+        for call, outcome in self._backend.wait(list(owners), timeout_s):
             handle = owners[call]
             # Else it was given back when its worker was lost, by an answer before this one.
             if call in handle.open_calls():
-                handle.heard_s = self._backend.now()
+                handle.heard_s = self._now()
                 yield from self._hear(handle, call, outcome)
         yield from self._replace_evicted()
 
@@ -251,7 +272,7 @@ class Scheduler:
         pause_ends_s = self._queue.next_pause_ends_s()
         if pause_ends_s is None:
             return tick_s
-        return min(tick_s, max(pause_ends_s - self._backend.now(), 0.01))
+        return min(tick_s, max(pause_ends_s - self._now(), 0.01))
 
     def _hear(self, handle: WorkerHandle, call: Call, outcome: Outcome) -> Iterator[Event]:
         if isinstance(outcome, WorkerGone):
@@ -260,7 +281,7 @@ class Scheduler:
             yield from self._workers.answered(handle, call, outcome)
         elif isinstance(outcome, WorkerRestarted):
             # Nothing of what it had was begun, so there is nothing to judge.
-            attempts = [flight.attempt for flight in handle.in_flight.values()]
+            attempts = handle.attempts()
             events = self._workers.lost(handle, WorkerGone("its process died between two tasks"))
             self._give_back(attempts)
             yield from events
@@ -271,7 +292,7 @@ class Scheduler:
         self, handle: WorkerHandle, call: Call, outcome: Done | Cancelled | Failure
     ) -> Iterator[Event]:
         flight = handle.in_flight.pop(call)
-        now_s = self._backend.now()
+        now_s = self._now()
         if isinstance(outcome, Done) and not flight.attempt.done:
             if flight.attempt.probed is None:
                 yield from self._done(flight, outcome)
@@ -288,7 +309,7 @@ class Scheduler:
         if flight.began_s is None:  # it overtook another
             yield TaskStarted(task.key, flight.worker)
         else:
-            self._durations_s.append(flight.seconds(self._backend.now()))
+            self._durations_s.append(flight.seconds(self._now()))
         yield TaskDone(task.key, flight.worker, outcome.value, outcome.seconds, task.items)
 
     def _lost(self, handle: WorkerHandle, gone: WorkerGone) -> Iterator[Event]:
@@ -302,7 +323,7 @@ class Scheduler:
             flight.attempt.beside_death = True
         self._give_back([flight.attempt for flight in others])
         if self._is_needed(oldest.attempt):
-            self._policy.died(oldest, gone, self._backend.now())
+            self._policy.died(oldest, gone, self._now())
 
     def _give_back(self, attempts: Sequence[TaskAttempt]) -> None:
         """Let attempts that a worker had be the next, in the order in which it had them."""
@@ -311,31 +332,35 @@ class Scheduler:
                 self._queue.put_first(attempt)
 
     def _replace_evicted(self) -> Iterator[Event]:
-        for name in self._policy.take_evicted():
-            for handle in [handle for handle in self._workers.handles if handle.name == name]:
-                attempts = [flight.attempt for flight in handle.in_flight.values()]
-                notice = self._workers.replace_evicted(handle)
-                self._give_back(attempts)
-                yield notice
+        for handle in self._workers.named(self._policy.take_evicted()):
+            attempts = handle.attempts()
+            notice = self._workers.replace_evicted(handle)
+            self._give_back(attempts)
+            yield notice
 
     # The end of a run that is interrupted.
 
     def _drain(self) -> Iterator[Event]:
         """Wait for what is being stored, report it, and end all workers."""
-        ends_s = self._backend.now() + _DRAIN_S
-        draining = {handle.worker.drain() for handle in self._workers.handles if handle.in_flight}
-        while draining and self._backend.now() < ends_s:
-            yield from self._hear_results(draining, ends_s - self._backend.now())
-        ends_s = self._backend.now() + _LAST_WORDS_S
-        while self._unfinished() and self._backend.now() < ends_s:
-            yield from self._hear_results(draining, ends_s - self._backend.now())
+        ends_s = self._now() + _DRAIN_S
+        busy = [handle for handle in self._workers if handle.in_flight]
+        draining = {handle.worker.drain() for handle in busy}
+        while draining and self._now() < ends_s:
+            yield from self._hear_results(draining, ends_s - self._now())
+        # Nothing is being stored any more, but what was stored last may not have been reported yet.
+        ends_s = self._now() + _LAST_WORDS_S
+        while self._unfinished() and self._now() < ends_s:
+            yield from self._hear_results(draining, ends_s - self._now())
         self._workers.stop_all()
 
     def _hear_results(self, draining: set[Call], timeout_s: float) -> Iterator[Event]:
-        owners = {call: handle for handle in self._workers.handles for call in handle.in_flight}
+        """Hear for so long what is done; `draining` loses the workers that store nothing any more."""
+        owners = {call: handle for handle in self._workers for call in handle.in_flight}
         for call, outcome in self._backend.wait([*owners, *draining], timeout_s):
             draining.discard(call)
-            if call in owners and isinstance(outcome, Done):
+            if call not in owners:
+                continue
+            if isinstance(outcome, Done):
                 yield from self._finished(owners[call], call, outcome)
-            elif call in owners:
+            else:
                 del owners[call].in_flight[call]

@@ -108,12 +108,12 @@ class TaskAttempt:
 
     @property
     def key(self) -> str:
-        """The key of its task."""
+        """The key of its task, which names it in events."""
         return self.task.key
 
     @property
     def done(self) -> bool:
-        """Whether its task has ended."""
+        """Whether its task has ended, by this attempt or another."""
         return self.state.done
 
     @property
@@ -217,6 +217,7 @@ class TaskQueue:
 
     def take(self, fits: Callable[[TaskAttempt], bool]) -> TaskAttempt | None:
         """The next attempt that fits, if there is one."""
+        # What has waited longest comes first, but does not hold up others that may run where it may not.
         for attempt in self._ready:
             if fits(attempt):
                 self._ready.remove(attempt)
@@ -261,11 +262,13 @@ class TaskQueue:
         self._ready = deque(attempt for attempt in self._ready if attempt.key != key)
         self._exclusive = deque(attempt for attempt in self._exclusive if attempt.key != key)
         self._paused = [entry for entry in self._paused if entry[2].key != key]
-        heapq.heapify(self._paused)
+        heapq.heapify(self._paused)  # a heap from which entries were taken is none any more
 
+    # Asked anew each time: with one more loss an attempt may have become exclusive.
     def _line_of(self, attempt: TaskAttempt) -> deque[TaskAttempt]:
         return self._exclusive if attempt.exclusive else self._ready
 
+    # Lazily: a plan of millions of tasks is never all in memory, and a run that ends early has not read it.
     def _read(self, count: int) -> None:
         """Have `count` new attempts, as far as there are tasks."""
         while len(self._new) < count:

@@ -96,6 +96,10 @@ class WorkerHandle:
         """What it was given and has not answered, the oldest first; nothing unless it is ready."""
         return self.state.in_flight if isinstance(self.state, Ready) else {}
 
+    def attempts(self) -> list[TaskAttempt]:
+        """The attempts that it has in flight, the oldest first."""
+        return [flight.attempt for flight in self.in_flight.values()]
+
     @property
     def node(self) -> Node | None:
         """Where it is, while its process is known to be there."""
@@ -130,9 +134,8 @@ class WorkerHandle:
         """Whether it may be given one more and then has `limit` at most."""
         if not self.is_ready or len(self.in_flight) >= limit:
             return False
-        attempts = [flight.attempt for flight in self.in_flight.values()]
         # Behind what another has done meanwhile a task would wait for nothing.
-        return not any(attempt.exclusive_on_worker or attempt.done for attempt in attempts)
+        return not any(attempt.exclusive_on_worker or attempt.done for attempt in self.attempts())
 
     def unanswered_s(self, now_s: float) -> float:
         """For how long a ping is not answered by a worker that was there once; 0 when nothing is owed."""
@@ -151,6 +154,7 @@ class WorkerHandle:
 
     def open_calls(self) -> list[Call]:
         """All that it has yet to answer."""
+        # Results before signs of life: a backend may hand out answers in this order.
         calls = list(self.in_flight)
         match self.state:
             case Starting(ping=call) | Building(call=call):
@@ -176,6 +180,7 @@ class WorkerHandle:
     def give(self, attempt: TaskAttempt, now_s: float) -> None:
         """Give a ready worker something to do."""
         assert isinstance(self.state, Ready), "only ready workers are given anything"
+        # An idle worker owes no sign of life, so its silence counts from its first task on.
         if not self.state.in_flight:
             self.heard_s = now_s
         call = self.worker.apply(attempt.payload)
@@ -184,4 +189,4 @@ class WorkerHandle:
     def back_off(self, until_s: float) -> None:
         """Leave it alone until then; what it had in flight is forgotten, so take that out before."""
         self.state = BackingOff(until_s)
-        self.heartbeat = None
+        self.heartbeat = None  # what the process that is gone was asked, no other answers

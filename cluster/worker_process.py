@@ -146,6 +146,7 @@ class WorkerProcess:
 
     def _compute(self, function: StagedFunction, fetched: "Future[Any]") -> tuple[Any, float]:
         prepared = fetched.result()
+        # Asked after waiting, which may have taken long.
         if self._draining:
             raise _DrainedError
         began = time.perf_counter()
@@ -167,4 +168,4 @@ class WorkerProcess:
 
 
 class _DrainedError(Exception):
-    """The worker begins nothing more."""
+    """Raised within a worker that was told to begin nothing more."""

@@ -3,7 +3,7 @@
 Knows workers and time. What they were doing when they died is given back to the caller, who decides what follows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cluster.backend import Backend, Call, Outcome, WorkerGone
 from cluster.pool import (
@@ -38,8 +38,7 @@ _USELESS_S = 60.0  # for what another has done meanwhile; then it is given up
 class WorkerSet:
     """All workers of a pool.
 
-    Attributes:
-        handles: those that are started, whatever their state.
+    Iterating over it gives those that are started, whatever their state.
 
     Args:
         backend: where they are started.
@@ -56,7 +55,7 @@ class WorkerSet:
         classify: Classify,
         backoff: ExponentialBackoff,
     ) -> None:
-        self.handles: list[WorkerHandle] = []
+        self._handles: list[WorkerHandle] = []
         self._backend = backend
         self._size = size
         self._classify = classify
@@ -72,9 +71,24 @@ class WorkerSet:
         self._absent_since_s = self._backend.now()
         self._grown_s = float("-inf")
 
+    def __iter__(self) -> Iterator[WorkerHandle]:
+        return iter(self._handles)
+
+    def __len__(self) -> int:
+        return len(self._handles)
+
+    def named(self, names: Sequence[str]) -> list[WorkerHandle]:
+        """Those with such names, in the order of the names, as far as they are there."""
+        by_name = {handle.name: handle for handle in self._handles}
+        return [by_name[name] for name in names if name in by_name]
+
+    def open_calls(self) -> dict[Call, WorkerHandle]:
+        """All that workers have yet to answer, and who."""
+        return {call: handle for handle in self._handles for call in handle.open_calls()}
+
     def in_flight(self) -> Iterator[InFlight]:
-        """What all workers have."""
-        for handle in self.handles:
+        """What all workers were given and have not answered."""
+        for handle in self._handles:
             yield from handle.in_flight.values()
 
     # How many there are.
@@ -92,11 +106,11 @@ class WorkerSet:
     def grow_to(self, count: int) -> None:
         """Start workers until there are so many."""
         self._grown_s = self._backend.now()
-        while len(self.handles) < count:
+        while len(self._handles) < count:
             name = f"worker-{self._started}"
             self._started += 1
             worker = self._backend.start_worker(name)
-            self.handles.append(
+            self._handles.append(
                 WorkerHandle(name, worker, Starting(worker.ping(), self._backend.now()))
             )
 
@@ -105,7 +119,7 @@ class WorkerSet:
     def poll(self) -> None:
         """Ping those that have backed off for long enough, and busy ones that have been silent."""
         now_s = self._backend.now()
-        for handle in self.handles:
+        for handle in self._handles:
             match handle.state:
                 case BackingOff(until_s=until_s) if now_s >= until_s:
                     handle.ping(now_s)
@@ -119,13 +133,13 @@ class WorkerSet:
 
     def any_backing_off(self) -> bool:
         """Whether a worker is to be pinged before long."""
-        return any(isinstance(handle.state, BackingOff) for handle in self.handles)
+        return any(isinstance(handle.state, BackingOff) for handle in self._handles)
 
     def stuck(self) -> list[tuple[WorkerHandle, str]]:
         """Workers that were there once and are of use no more, each with the reason."""
         stuck = []
         now_s = self._backend.now()
-        for handle in self.handles:
+        for handle in self._handles:
             if handle.unanswered_s(now_s) >= _SILENCE_S:
                 stuck.append((handle, "it does not answer any more"))
             elif handle.useless_s(now_s) >= _USELESS_S:
@@ -158,7 +172,7 @@ class WorkerSet:
     def report_absence(self) -> Iterator[Event]:
         """Say what is missing when no worker has been there for long, and again as long as that is so."""
         now_s = self._backend.now()
-        if any(handle.node is not None for handle in self.handles):
+        if any(handle.node is not None for handle in self._handles):
             self._absent_since_s = now_s
         elif now_s - self._absent_since_s >= _PATIENCE_S:
             self._absent_since_s = now_s
@@ -171,7 +185,11 @@ class WorkerSet:
     # When they are there no more.
 
     def lost(self, handle: WorkerHandle, gone: WorkerGone) -> list[Event]:
-        """A worker is gone: it backs off; what it had in flight must have been taken from it. What is to be said."""
+        """Let a worker that is gone back off; the events that follow. What it had must have been taken from it.
+
+        Raises:
+            PoolError: when it can never be had, or dies again and again in its set-up while nobody else is there.
+        """
         state = handle.state
         self._last_loss = gone.reason
         handle.back_off(self._backend.now() + _PING_AGAIN_S)
@@ -206,17 +224,17 @@ class WorkerSet:
         return PoolNotice(text)
 
     def stop_all(self) -> None:
-        """End all, whatever they are at."""
-        handles = self.handles
-        self.handles = []
+        """End all workers, whatever they are at."""
+        handles = self._handles
+        self._handles = []
         for handle in handles:
             handle.worker.stop()
 
     def stop_busy(self) -> None:
         """End those that are still at something."""
-        for handle in [handle for handle in self.handles if handle.in_flight]:
+        for handle in [handle for handle in self._handles if handle.in_flight]:
             handle.worker.stop()
-            self.handles.remove(handle)
+            self._handles.remove(handle)
 
     def _died_in_setup(self, handle: WorkerHandle, node: Node, gone: WorkerGone) -> Iterator[Event]:
         yield WorkerLost(handle.name, f"died while it was set up: {gone.reason}")
@@ -234,7 +252,7 @@ class WorkerSet:
         """Another attempt after a pause; when there have been enough and nobody else is there, the run ends."""
         handle.back_off(self._backend.now() + self._backoff.seconds(handle.setup_failures))
         handle.setup_failures += 1
-        nobody_ready = not any(other.is_ready for other in self.handles)
+        nobody_ready = not any(other.is_ready for other in self._handles)
         enough = _SETUPS_LATER if self._any_was_ready else MAX_ATTEMPTS
         if nobody_ready and (at_once or handle.setup_failures >= enough):
             raise error

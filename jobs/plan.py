@@ -1,14 +1,12 @@
 """`enformer-ray plan`: what a run comes to, before anything is written or paid for."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from enformer_core.analyses.cost import (
-    PassOperations,
     Work,
     count_work,
     output_bytes,
@@ -21,8 +19,10 @@ from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.registry import model_config, model_tracks, pass_operations
+from enformer_core.machine import total_memory_bytes
+from enformer_core.models.registry import model_spec
 from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.storage.open import parse_address
 from jobs import exit_codes
 from jobs.named_inputs import warn
 from jobs.resources import worker_memory_bytes
@@ -78,7 +78,7 @@ def plan(settings: PlanSettings) -> int:
     """
     if settings.price_per_hour is not None and settings.benchmark is None:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
-    geometry = model_config(settings.model).geometry
+    geometry = model_spec(settings.model).config.geometry
     conventions = conventions_of(settings, geometry)
     variants = variant_input(settings, geometry, Genome(located(settings.genome)))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
@@ -89,18 +89,19 @@ def plan(settings: PlanSettings) -> int:
 
 
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
-    table = model_tracks(settings.model, settings.head, located(settings.targets))
+    model = model_spec(settings.model)
+    table = model.tracks(settings.head, located(settings.targets))
     tracks = select_tracks(table, settings.tracks)[0].indices()
     speed = None
     if settings.benchmark is not None:
         speed = read_speed(settings.benchmark, model=settings.model)
-    operations = PassOperations(*pass_operations(settings.model, settings.head, tracks))
-    readings = spec.conventions.readings
+    operations = model.pass_operations(settings.head, tracks)
+    readings = spec.conventions.views
     with variants.read(progress=planning_progress, warn=warn) as (alleles, removed):
         draft = variants.draft(
             alleles,
             spec.conventions,
-            bin_bp=model_config(settings.model).geometry.bin_bp,
+            bin_bp=model.config.geometry.bin_bp,
             audit=spec.audit_sample(seed=""),
         )
         work = count_work(draft.parts)
@@ -143,10 +144,8 @@ def check_memory(settings: PlanSettings) -> None:
     if settings.ray not in ("off", "local"):
         return
     workers = 1 if settings.ray == "off" else settings.workers or 1
-    needed, has = (
-        workers * worker_memory_bytes(settings.model),
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-    )
+    needed = workers * worker_memory_bytes(settings.model)
+    has = total_memory_bytes()
     if needed > has:
         raise InputError(
             f"{workers} workers of {settings.model} need {needed / _GB:.1f} GB of memory, this machine has "
@@ -160,7 +159,7 @@ def check_disk(out: str, needed_bytes: int) -> None:
     Raises:
         InputError: with both figures.
     """
-    if not out or "://" in out:
+    if not out or parse_address(out) is not None:
         return
     folder = Path(out).absolute()
     while not folder.exists():

@@ -8,6 +8,7 @@ import duckdb
 
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.errors import InputError
+from enformer_core.storage.open import sql_filesystem
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 
@@ -60,12 +61,11 @@ def run_query(out: str, sql: str) -> duckdb.DuckDBPyRelation | None:
     store = ledger.store
     connection = duckdb.connect()
     root = store.location
-    if root.startswith("s3://"):
-        import s3fs
-
-        connection.register_filesystem(s3fs.S3FileSystem())
-    else:
+    filesystem = sql_filesystem(root)
+    if filesystem is None:
         root = str(Path(root).resolve())
+    else:
+        connection.register_filesystem(filesystem)
     # of what is not there yet, DuckDB says that there is no such table
     for table in ledger.run_type.tables:
         if any(store.keys(f"{table}/")):

@@ -1,17 +1,14 @@
 """How many model replicas a machine carries, and what each may use."""
 
-import os
 from dataclasses import dataclass
 
 import torch
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.errors import InputError
-from enformer_core.models.registry import ModelSource
+from enformer_core.machine import available_memory_bytes, cpu_count
+from enformer_core.models.registry import ModelSource, model_spec
 from jobs.settings import RunSettings
-
-# What a replica on CPUs keeps to; basenji2 was measured at 1.1 GB.
-_MEMORY_BYTES = {"enformer": 4_000_000_000, "basenji2": 2_000_000_000, "motif": 1_000_000_000}
 
 _FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
 
@@ -36,7 +33,7 @@ def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
         InputError: when a GPU is asked for and there is none.
     """
     device = _device(settings)
-    cpus = len(os.sched_getaffinity(0))
+    cpus = cpu_count()
     count = _count(settings, device, cpus, source)
     # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
     threads = _FULL_SIZE_CPUS if count is None else max(1, cpus // count)
@@ -51,7 +48,7 @@ def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
 
 def worker_memory_bytes(model: str) -> int:
     """Host memory that a replica of the model takes, and is held to where it can choose."""
-    return _MEMORY_BYTES[model]
+    return model_spec(model).worker_memory_bytes
 
 
 def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -> int | None:
@@ -77,6 +74,5 @@ def _device(settings: RunSettings) -> str:
 def _default_count(device: str, cpus: int, source: ModelSource) -> int:
     if device == "cuda":
         return torch.cuda.device_count()
-    available_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     by_cpus = cpus if source.demonstration else cpus // _FULL_SIZE_CPUS
-    return max(1, min(by_cpus, available_bytes // _MEMORY_BYTES[source.name]))
+    return max(1, min(by_cpus, available_memory_bytes() // source.spec.worker_memory_bytes))

@@ -12,7 +12,13 @@ from typing import Annotated, Literal, TypeVar, get_args
 from cyclopts import Group, Parameter, Token
 
 from enformer_core.errors import InputError
+from enformer_core.models import BUILTIN_MODELS
 from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
+from enformer_core.scoring.rounding import WHOLE_BITS
+from enformer_core.scoring.statistics import STATISTICS
+
+MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
+STATISTICS_HELP = f"statistics to compute (docs/conventions.md): {', '.join(STATISTICS)}"
 
 Device = Literal["auto", "cpu", "cuda"]
 LogFormat = Literal["text", "json"]
@@ -132,8 +138,7 @@ class CommonSettings(MachineSettings, PredictionSettings):
 class RunSettings(CommonSettings):
     """What every command that computes a run is asked for."""
 
-    model: ModelName
-    """enformer, basenji2, or motif (a demonstration without training)"""
+    model: Annotated[ModelName, Parameter(help=MODELS_HELP)]
 
     out: Directory
     """directory or s3://bucket/prefix of the run; made if absent, continued if this run's"""
@@ -183,8 +188,7 @@ class RecordSettings:
 class ScoringSettings:
     """How an allele is put in its windows, and how their predictions become scores."""
 
-    statistics: Words = ("sad",)
-    """statistics to compute of each allele and track (docs/conventions.md)"""
+    statistics: Annotated[Words, Parameter(help=STATISTICS_HELP)] = ("sad",)
 
     shifts: Integers = (0,)
     """window shifts in bp to average over"""
@@ -239,9 +243,6 @@ class VariantSettings(
     """What `score` does and `plan` foresees: which alleles, how they are scored, what is kept."""
 
     def __post_init__(self) -> None:
-        # Here, since it loads NumPy, for which `--help` need not wait.
-        from enformer_core.scoring.rounding import WHOLE_BITS
-
         super().__post_init__()
         _check_at_least(0, "--top-tracks", self.top_tracks)
         _check_at_least(1, "--max-allele-bp", self.max_allele_bp)
@@ -280,8 +281,9 @@ class CostSettings:
 class PlanSettings(CostSettings, VariantSettings):
     """What `enformer-ray plan` is asked for: what `score` is, except that model and place have defaults."""
 
-    model: ModelName = "enformer"
-    """enformer, basenji2, or motif; its weights are not needed to plan"""
+    model: Annotated[
+        ModelName, Parameter(help=f"{MODELS_HELP}; weights are not needed to plan")
+    ] = "enformer"
 
     out: Directory = ""
     """where the run would go, to see whether it fits there"""
@@ -307,7 +309,7 @@ class ImportSettings:
     """the .safetensors file to write; its directory must be there"""
 
     model: ModelName | None = field(default=None, kw_only=True)
-    """enformer or basenji2 (default: told by the content)"""
+    """which model they are for (default: told by the content)"""
 
     list_tensors: Annotated[bool, Parameter(name="--list")] = field(default=False, kw_only=True)
     """name every tensor before the summary, theirs -> ours"""

@@ -20,8 +20,7 @@ from enformer_core.scoring.conventions import (
     parse_statistics,
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
-from enformer_core.storage.cache import local_copy
-from enformer_core.storage.open import matching_objects
+from enformer_core.storage.open import expand_name, local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.progress import Tally
@@ -37,7 +36,8 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
     centre_bin = settings.centre_bin
     if centre_bin is None:
         centre_bin = geometry.bins // 2 - 1
-    conventions = Conventions(
+    return Conventions(
+        geometry=geometry,
         statistics=parse_statistics(settings.statistics),
         # the last base of the bin left of the window's middle, or the first base of the one to its right
         centre_index=geometry.window_bp // 2 + centre_bin - geometry.bins // 2,
@@ -48,8 +48,6 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
         indel_rule=parse_indel_rule(settings.indel_rule),
         max_offset_bp=settings.max_offset_bp,
     )
-    conventions.check(geometry)
-    return conventions
 
 
 def score_spec(settings: VariantSettings, conventions: Conventions) -> ScoreSpec:
@@ -108,8 +106,8 @@ def planning_progress() -> Iterator[Report]:
 
 def _files_named(name: str) -> list[InputFile]:
     """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
-    if not name.startswith("s3://"):
+    if parse_address(name) is None:
         return expand_inputs([Path(name)])
     return [
-        InputFile(local_copy(found), found) for found in matching_objects(name, suffix=".parquet")
+        InputFile(Path(local_path(each)), each) for each in expand_name(name, suffix=".parquet")
     ]

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from enformer_core import __version__
 from enformer_core.errors import InputError
-from enformer_core.models.registry import ModelSource, read_any
+from enformer_core.models.registry import ModelSource, model_spec, recognise, trained_models
 from enformer_core.models.weights.check import file_sha256, state_sha256
-from enformer_core.models.weights.huggingface import HUB_SCHEME
-from enformer_core.models.weights.save import save_weights
-from enformer_core.models.weights.source import Weights
+from enformer_core.models.weights.save import read_metadata, save_weights
+from enformer_core.models.weights.source import WeightsContent, open_weights
+from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from jobs import exit_codes
 from jobs.settings import ImportSettings
 
@@ -63,37 +63,47 @@ def import_weights(settings: ImportSettings) -> int:
     """
     out = Path(settings.out)
     _check_place(out)  # before gigabytes are read
-    weights = read_any(settings.source)
-    model = settings.model or weights.model
-    if model is None:
-        raise InputError(
-            f"{settings.source}: its names are those of neither enformer nor basenji2. Which model is it for?"
-        )
-    network = ModelSource(model, settings.source).fill(weights)
-    source_sha256 = file_sha256(weights.files)
+    content = open_weights(settings.source)
+    model = settings.model or _recognised(content)
+    chosen = ModelSource(model, settings.source)
+    loaded = chosen.load(content)
+    network = chosen.fill(loaded)
+    source_sha256 = file_sha256(content.files)
+    state = chosen.spec.published_state(loaded.state)
     if out.exists():
-        _check_same(out, weights.reading.state)
+        _check_same(out, model, state)
     else:
-        save_weights(out, weights.reading.state, _metadata(weights, model, source_sha256))
+        save_weights(out, state, _metadata(content, model, source_sha256))
+    published = chosen.spec.weights.names.published
     imported = Imported(
         source=settings.source,
-        format=weights.format,
+        format=content.format,
         model=model,
         heads=dict(network.config.output_tracks),
         source_sha256=source_sha256,
-        tensors=len(weights.reading.state),
+        tensors=len(state),
         # Of the network, not of the file: running means and variances are tensors that nobody trained.
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        left_out=dict(Counter(weights.reading.left_out.values())),
+        left_out=dict(Counter(loaded.left_out.values())),
         out=settings.out,
         out_sha256=file_sha256(out),
-        names=weights.reading.names,
+        names={theirs: published(ours) for theirs, ours in loaded.names.items()},
     )
     if settings.json:
         print(json.dumps(asdict(imported), indent=2))
     else:
         print(_text(imported, list_tensors=settings.list_tensors))
     return exit_codes.DONE
+
+
+def _recognised(content: WeightsContent) -> str:
+    model = recognise(content)
+    if model is None:
+        known = " nor ".join(trained_models())
+        raise InputError(
+            f"{content.source}: its names are those of neither {known}. Which model is it for?"
+        )
+    return model
 
 
 def _check_place(path: Path) -> None:
@@ -106,26 +116,29 @@ def _check_place(path: Path) -> None:
         raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
 
 
-def _metadata(weights: Weights, model: str, source_sha256: str) -> dict[str, str]:
+def _metadata(content: WeightsContent, model: str, source_sha256: str) -> dict[str, str]:
     # Without the directory: the same weights must give the same bytes wherever they lay.
-    on_hub = weights.source.startswith(HUB_SCHEME)
+    on_hub = content.source.startswith(HUB_SCHEME)
     return {
         "model": model,
         "source_sha256": source_sha256,
-        "source": weights.source if on_hub else Path(weights.source).absolute().name,
-        "format": weights.format,
+        "source": content.source if on_hub else Path(content.source).absolute().name,
+        "format": content.format,
         "enformer-ray": __version__,
     }
 
 
-def _check_same(path: Path, state: Mapping[str, Tensor]) -> None:
+def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
     # By tensors, not bytes: the file says where it came from, and the same weights may come from elsewhere.
-    content_there = state_sha256(read_any(str(path)).reading.state)
-    content = state_sha256(state)
-    if content_there != content:
+    spec = model_spec(model)
+    present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
+    new = state_sha256(state)
+    if present != new:
+        origin = read_metadata(path).get("source")
+        from_where = f", imported from {origin}" if origin else ""
         raise InputError(
-            f"{path}: is there and holds other parameters (content {content_there[:12]}…, the source's "
-            f"{content[:12]}…). Choose another name, or remove it."
+            f"{path}: is there and holds other parameters (content {present[:12]}…{from_where}; the source's "
+            f"{new[:12]}…). Choose another name, or remove it."
         )
 
 

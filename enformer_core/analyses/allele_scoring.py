@@ -19,13 +19,10 @@ from enformer_core.dataset.ledger import Tables
 from enformer_core.dataset.receipts import AuditedAllele, Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut
-from enformer_core.scoring.conventions import Statistic
 from enformer_core.scoring.rounding import round_mantissa
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import Flag, Status
-
-AlleleScores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
-"""Each statistic of one allele, a value per track."""
 
 _SCORED_COLUMNS = ["chrom", "start", "ref", "alt", "window_start", "audited", "status", "flags"]
 
@@ -46,7 +43,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Auditor(Protocol):
-    """Holds scores against a yardstick."""
+    """Holds scores against those of two plain passes."""
 
     def compare(self, allele: Allele, start: int, scores: AlleleScores) -> AuditedAllele:
         """What the comparison showed, for the receipt."""
@@ -99,6 +96,7 @@ class AlleleScoring:
             of_window = self._score_window(window)
             outcomes.extend(of_window)
             audits.extend(self._audited(window, of_window))
+        # after the windows, so that a row that fails with a reason is not overwritten by "not due"
         for at, reason in left_out.items():
             outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)
         return ComputedRows(
@@ -119,6 +117,7 @@ class AlleleScoring:
 
     def _score_window(self, window: Sequence["_DueAllele | None"]) -> list[Outcome]:
         due = [row for row in window if row is not None]
+        # a window may hold nothing but rows that repeat others or cannot be scored
         if not due:
             return [_Unscored.NOT_DUE] * len(window)
         scores = iter(self.scorer.score([row.allele for row in due], due[0].window_start))
@@ -147,6 +146,7 @@ class AlleleScoring:
             [outcome.reason if isinstance(outcome, _Failure) else None for outcome in outcomes],
             pa.string(),
         )
+        # a row fails exactly where there is a reason; planned statuses stay as they are
         is_failed = pc.is_valid(reasons)
         columns = {
             **_described(alleles, self.spec.conventions.centre_index),
@@ -176,6 +176,7 @@ class AlleleScoring:
                 magnitudes.append(None)
                 tracks.append(None)
                 continue
+            # of equal magnitudes the first: the smaller track
             strongest = int(np.abs(row).argmax())
             magnitudes.append(float(abs(row[strongest])))
             tracks.append(self.tracks[strongest])

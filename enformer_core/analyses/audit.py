@@ -3,7 +3,6 @@
 Knows scores and their scale. Does not know engines, shards or files.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
@@ -12,14 +11,14 @@ from jaxtyping import Float
 
 from enformer_core.dataset.receipts import AuditedAllele, StatisticError
 from enformer_core.scoring import statistics
-from enformer_core.scoring.conventions import Statistic
 from enformer_core.scoring.direct import DirectScorer
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
+
+PerTrack = Float[np.ndarray, " tracks"]
 
 ROUNDING = 1e-6
 """Part of the reference's prediction that two passes in float32 cannot tell from a difference."""
-
-Scores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class DirectAuditor:
     direct: DirectScorer
     tolerance: float
 
-    def compare(self, allele: Allele, start: int, scores: Scores) -> AuditedAllele:
+    def compare(self, allele: Allele, start: int, scores: AlleleScores) -> AuditedAllele:
         """The error of each statistic, for a receipt.
 
         The bound is tolerance · ‖statistic‖ plus what rounding alone can do: by how much the statistic
@@ -43,20 +42,23 @@ class DirectAuditor:
         """
         r, d = self.direct.profiles(allele, start)
         names = tuple(scores)
-        plain = statistics.compute(r, d, names)
+        exact = statistics.compute(r, d, names)
         moved = statistics.compute(r, d + ROUNDING * r, names)
-        compared: dict[str, StatisticError] = {}
+        errors: dict[str, StatisticError] = {}
         for name in names:
-            truth = plain[name].cpu().numpy()
-            norm = float(np.linalg.norm(truth))
-            floor = float((moved[name] - plain[name]).norm())
-            error = float(np.linalg.norm(scores[name] - truth))
-            bound = self.tolerance * norm + floor
-            compared[name] = StatisticError(
-                error=error if isfinite(error) else None,
-                norm=norm,
-                bound=bound,
-                exceeded=not error <= bound,  # NaN exceeds any bound
-            )
-        variant = f"{allele.contig}:{allele.start + 1}:{allele.ref}:{allele.alt}"
-        return AuditedAllele(variant, compared)
+            floor = float((moved[name] - exact[name]).norm())
+            errors[name] = self._error(scores[name], exact[name].cpu().numpy(), floor)
+        pos = allele.start + 1  # as VCF has it
+        variant = f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}"
+        return AuditedAllele(variant, errors)
+
+    def _error(self, answer: PerTrack, truth: PerTrack, floor: float) -> StatisticError:
+        norm = float(np.linalg.norm(truth))
+        error = float(np.linalg.norm(answer - truth))
+        bound = self.tolerance * norm + floor
+        return StatisticError(
+            error=error if isfinite(error) else None,
+            norm=norm,
+            bound=bound,
+            exceeded=not error <= bound,  # NaN exceeds any bound
+        )

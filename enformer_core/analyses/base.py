@@ -141,7 +141,7 @@ class Analysis(ABC):
     @property
     @abstractmethod
     def loader(self) -> Loader:
-        """What workers are sent."""
+        """What of this run is sent to workers; it loads the model there."""
 
     @abstractmethod
     def identity(self, contigs: Iterable[str], rows: int) -> Identity:
@@ -179,7 +179,7 @@ class WorkerFactory:
     resources: WorkerResources
 
     def __call__(self) -> "ShardWorker":
-        """Load the model."""
+        """Load the model, and make the worker that uses it."""
         return ShardWorker(self.loader.load(self.resources), self.ledger)
 
 
@@ -223,6 +223,7 @@ class ShardWorker:
     def compute(self, prepared: PreparedShard) -> ComputedShard:
         """Compute every row that can be; all get their row."""
         started_at = datetime.now(UTC).replace(microsecond=0)
+        # the calendar may jump while a shard computes; its duration must not
         began_s = time.monotonic()
         rows = self.computation.compute(prepared.rows, prepared.task.left_out())
         provenance = replace(
@@ -236,6 +237,7 @@ class ShardWorker:
     def finish(self, computed: ComputedShard) -> Committed | TrialResult:
         """Commit the shard; of a trial nothing is kept."""
         task = computed.prepared.task
+        # only who looks for the rows that break a shard asks for trials: the store never sees one
         if task.trial is not None:
             return TrialResult(computed.computed)
         committed = self.ledger.commit(

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from enformer_core.dataset.order import changes
 from enformer_core.errors import InputError
+from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import Engine
 from enformer_core.variants.table import Flag, Status, has_flag
 
@@ -35,8 +36,9 @@ _EXPONENT_BITS = (
 
 _COLUMNS = ("chrom", "start", "status", "flags", "window_start", "audited", "shard")
 
-# `benchmarks.engine` measures one model, and names its cases by letters
-_BENCHMARK_MODEL = "enformer"
+_BENCHMARK_MODEL = "enformer"  # of the benchmark's files that do not name one
+
+# Cases of `benchmarks.engine`, which are letters
 _DIRECT = "c"  # two full passes for each variant
 _DELTA_CENTRED = "d"  # differences; every variant has a window of its own
 _DELTA_SHARED = "e"  # differences; all variants share one window
@@ -73,24 +75,6 @@ def count_work(parts: Iterable[Path | bytes]) -> Work:
         # Shards are computed apart, so a window that two of them need is computed twice.
         windows += int(np.count_nonzero(changes(scored, ("shard", "window_start"))))
     return Work(alleles, alts, audited, windows)
-
-
-@dataclass(frozen=True)
-class PassOperations:
-    """Floating-point operations of one pass of a model over one window.
-
-    Attributes:
-        tower: up to the tokens; a difference renews few of them.
-        after_tower: from the tokens to the tracks that are scored.
-    """
-
-    tower: int
-    after_tower: int
-
-    @property
-    def total(self) -> int:
-        """Operations of a pass from bases to tracks."""
-        return self.tower + self.after_tower
 
 
 def total_operations(
@@ -193,7 +177,7 @@ def read_speed(path: str, *, model: str) -> Speed:
             measured = figures["model"]
         else:
             speed = _speed_of_benchmark(figures)
-            measured = _BENCHMARK_MODEL
+            measured = figures.get("model", _BENCHMARK_MODEL)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:

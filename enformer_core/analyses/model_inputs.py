@@ -12,7 +12,7 @@ from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksId
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
-from enformer_core.storage.cache import local_copy
+from enformer_core.storage.open import local_path
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +64,7 @@ class ModelInputs:
         return ModelSource(self.model, located(self.weights))
 
     def open_genome(self) -> Genome:
-        """The genome on this node."""
+        """The genome as this node has it, brought here if it lies in object storage."""
         return Genome(located(self.genome))
 
     def load(self, resources: WorkerResources) -> LoadedModel:
@@ -77,6 +77,7 @@ class ModelInputs:
         """
         import torch  # noqa: PLC0415
 
+        # the number of threads decides the order of sums, and so the last digits
         torch.set_num_threads(resources.cpus)
         device = torch.device(resources.device)
         source = self.source()
@@ -86,6 +87,7 @@ class ModelInputs:
                 f"{source.weights}: sha256 is {found} on {platform.node()}, and "
                 f"{self.weights_sha256} where the run was planned. Give every node the same file."
             )
+        # engines spare the selection of columns where nothing is left out
         every_track = tuple(range(source.output_tracks[self.head]))
         return LoadedModel(
             network=source.build(device),
@@ -107,12 +109,12 @@ class ModelInputs:
 
     @property
     def model_identity(self) -> ModelIdentity:
-        """Which model predicts."""
+        """Which model predicts, for `run.json`."""
         return ModelIdentity(self.model, self.weights_sha256, self.head)
 
     @property
     def tracks_identity(self) -> TracksIdentity:
-        """Which tracks are computed."""
+        """Which tracks are computed, for `run.json`."""
         return TracksIdentity(len(self.tracks), sha256(canonical_json(self.tracks)))
 
     def reference_identity(self, contigs: Iterable[str]) -> ReferenceIdentity:
@@ -131,7 +133,5 @@ def located(name: str) -> str: ...
 @overload
 def located(name: None) -> None: ...
 def located(name: str | None) -> str | None:
-    """A path on this node of what the user named; other addresses than `s3://` as they are."""
-    if name is not None and name.startswith("s3://"):
-        return str(local_copy(name))
-    return name
+    """A path on this node of what the user named; addresses that are no store's as they are."""
+    return None if name is None else local_path(name)

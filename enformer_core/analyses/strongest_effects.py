@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA
-from enformer_core.scoring.conventions import Statistic
+from enformer_core.scoring.statistics import Statistic
 from enformer_core.variants.table import Flag, Status, has_flag
 
 
@@ -42,16 +42,20 @@ def _strongest(
     """The `top` rows of each allele for one statistic."""
     values = list_matrix(scored[name], tracks.size)
     top = min(top, tracks.size)
+    # two alleles, top 2 of tracks (0, 5, 7): values [[1, -3, 2], [0, 1, -9]] come to columns
+    # [[1, 2], [2, 1]], so tracks 5, 7 for the first allele and 7, 5 for the second
     # a stable sort of −|value|: of equal values the smaller track index comes first
     strongest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :top]
     allele = np.repeat(np.arange(scored.num_rows), top)
     described = scored.select(["variant_id", "pos", "ref", "alt"]).take(pa.array(allele))
+    strongest_values = np.take_along_axis(values, strongest, axis=1)
+    ranks = np.tile(np.arange(1, top + 1), scored.num_rows)
     columns = {
         "track": pa.array(tracks[strongest].ravel(), pa.int32()),
         **{column: described[column] for column in described.column_names},
-        "statistic": pa.array([name] * allele.size, pa.string()),
-        "value": pa.array(np.take_along_axis(values, strongest, axis=1).ravel(), pa.float32()),
-        "rank": pa.array(np.tile(np.arange(1, top + 1), scored.num_rows), pa.int32()),
+        "statistic": pa.repeat(name, allele.size),
+        "value": pa.array(strongest_values.ravel(), pa.float32()),
+        "rank": pa.array(ranks, pa.int32()),
     }
     return pa.table(columns, schema=EFFECTS_SCHEMA)
 

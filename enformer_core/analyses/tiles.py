@@ -67,7 +67,7 @@ class TilesType(RunType):
         return pc.if_else(pa.chunked_array([is_failed]), Status.FAILED, planned["status"])
 
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """The one list over tracks."""
+        """The one list over tracks that a bin has."""
         del table, run
         return ("values",)
 
@@ -113,12 +113,12 @@ class Tiles(Analysis):
 
     @property
     def loader(self) -> "TilesLoader":
-        """What workers are sent."""
+        """What workers are sent: names, and which strands to read."""
         return TilesLoader(self.inputs, self.strands)
 
     @contextmanager
     def read_input(self) -> Iterator[DraftInput]:
-        """Lay out the tiles."""
+        """Lay out the tiles that the regions ask for."""
         self.inputs.check_weights()
         tiles = tiles_of(self.genome, self.regions, self.geometry)
         if not tiles.num_rows:
@@ -128,7 +128,7 @@ class Tiles(Analysis):
         yield _TileDraft(tiles, list(self.regions), self.shard_rows(tiles.num_rows))
 
     def shard_rows(self, tiles: int) -> int:
-        """Tiles of a shard."""
+        """Tiles of a shard, by default from their number."""
         return self.shard_size or default_shard_size(tiles, least=TILES_LEAST, most=TILES_MOST)
 
     def identity(self, contigs: Iterable[str], rows: int) -> TilesIdentity:
@@ -147,7 +147,7 @@ class Tiles(Analysis):
         )
 
     def report(self, manifest: Manifest) -> Sequence[str]:
-        """How many bins were predicted."""
+        """How many bins the run has predicted."""
         return [f"{manifest.table_rows['predictions']:,} bins"]
 
     def example_query(self) -> str:
@@ -209,6 +209,7 @@ def _contig_tiles(
     ends = np.minimum(starts + geometry.output_bp, length_bp)
     runs = [_runs(is_asked[number]) for number in numbers]
     codes = genome.codes(contig)
+    # a tile of N alone costs as much as any other and says nothing
     has_known_base = [
         bool((codes[start:end] != N_CODE).any()) for start, end in zip(starts, ends, strict=True)
     ]
@@ -333,7 +334,7 @@ class TileComputation:
         return ComputedRows({"predictions": table}, computed)
 
     def derive(self, stored: Tables) -> Tables:
-        """Nothing is derived from predictions."""
+        """No table is derived from predictions."""
         del stored
         return {}
 

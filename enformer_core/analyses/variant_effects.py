@@ -29,7 +29,7 @@ from enformer_core.dataset.run import Identity, Run
 from enformer_core.dataset.run_type import RunType, ValueTable
 from enformer_core.dataset.schemas import KEY_COLUMNS
 from enformer_core.genome.regions import regions_digest
-from enformer_core.scoring.conventions import Conventions, Engine, Policy
+from enformer_core.scoring.conventions import Engine, Policy
 from enformer_core.variants.filters import Filters
 from enformer_core.variants.input_files import InputDigest, input_digests
 
@@ -50,12 +50,12 @@ class VariantEffectsType(RunType):
         return keys.append_column("row", pa.array(np.arange(planned.num_rows)))
 
     def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
-        """The scores' own column."""
+        """What became of each allele, as `scores` says it."""
         del planned
         return stored["status"]
 
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """A column for each statistic."""
+        """The columns of lists: one for each statistic."""
         del table
         return convert(run.identity, _HasConventions, RUN_KEY).conventions.statistics
 
@@ -92,7 +92,7 @@ class VariantEffectsIdentity(Identity):
     engine: Engine
     precision: Policy | None
     audit_fraction: float
-    conventions: Conventions
+    conventions: dict[str, object]
     mantissa_bits: int
     top_tracks: int
     max_allele_bp: int
@@ -126,7 +126,7 @@ class VariantEffects(Analysis):
 
     @property
     def loader(self) -> "VariantEffectsLoader":
-        """What workers are sent."""
+        """What workers are sent: names and the resolved settings."""
         return VariantEffectsLoader(self.inputs, self.spec)
 
     @contextmanager
@@ -137,7 +137,7 @@ class VariantEffects(Analysis):
             yield _AlleleDraft(self, alleles, removed)
 
     def identity(self, contigs: Iterable[str], rows: int) -> VariantEffectsIdentity:
-        """Everything that decides the values."""
+        """Everything that decides the values of this run."""
         spec = self.spec
         variants = self.variants
         return VariantEffectsIdentity(
@@ -149,7 +149,7 @@ class VariantEffects(Analysis):
             engine=spec.engine,
             precision=spec.precision if spec.engine == "delta" else None,
             audit_fraction=spec.audit_fraction,
-            conventions=spec.conventions,
+            conventions=spec.conventions.record(),
             mantissa_bits=spec.mantissa_bits,
             top_tracks=spec.top_tracks,
             max_allele_bp=variants.max_allele_bp,
@@ -170,7 +170,7 @@ class VariantEffects(Analysis):
         return []
 
     def example_query(self) -> str:
-        """The alleles that change most."""
+        """The alleles that change most, by the first statistic."""
         strongest = f"max_abs_{self.spec.conventions.statistics[0]}"
         return f"FROM scores SELECT variant_id, {strongest} ORDER BY ALL DESC LIMIT 10"
 
@@ -228,12 +228,12 @@ class VariantEffectsLoader:
         """The engine, and plain scoring beside it for the audit."""
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.analyses.audit import DirectAuditor  # noqa: PLC0415
-        from enformer_core.scoring.direct import DirectScorer, Predictor  # noqa: PLC0415
+        from enformer_core.scoring.direct import DirectScorer, SequencePredictor  # noqa: PLC0415
 
         model = self.inputs.load(resources)
         conventions = self.spec.conventions
         plain = DirectScorer(
-            Predictor(model.network, model.head, model.tracks, conventions, model.device),
+            SequencePredictor(model.network, model.head, model.tracks, conventions, model.device),
             model.genome,
         )
         engine: Scorer = plain
@@ -260,7 +260,7 @@ class VariantEffectsLoader:
             network,
             len(self.inputs.tracks),
             resources.memory_bytes,
-            readings=conventions.readings,
+            readings=conventions.views,
         )
         scorer = DeltaScorer(network, model.genome, conventions, batch_alts=batch_alts)
         return scorer, str(arithmetic)

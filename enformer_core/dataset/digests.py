@@ -1,7 +1,6 @@
 """Digests of objects as stored, and of what they say."""
 
 import hashlib
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,27 +12,32 @@ def sha256(content: bytes) -> str:
 
 
 def content_digest(table: pa.Table) -> str:
-    """Digest of a table's decoded values: the same whatever the encoding, chunks or version of the writer."""
+    """Digest of a table's decoded values: the same whatever the encoding, chunks or writer's version."""
     digest = hashlib.sha256()
     for field, column in zip(table.schema, table.columns, strict=True):
         # a list's inner field is named by whoever wrote the file: it is no part of the values
-        kind = f"list<{field.type.value_type}>" if pa.types.is_list(field.type) else field.type
+        is_list = pa.types.is_list(field.type)
+        kind = f"list<{field.type.value_type}>" if is_list else field.type
         digest.update(f"{field.name}:{kind}:{len(column)};".encode())
         _digest_values(digest, column.combine_chunks())
     return digest.hexdigest()
 
 
-def _digest_values(digest: Any, array: Any) -> None:
-    array = (
-        pa.concat_arrays([array]) if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
-    )
+def _digest_values(digest: "hashlib._Hash", values: pa.Array | pa.ChunkedArray) -> None:
+    # a copy without offset: a slice's buffers hold values that are not its own
+    chunks = [values] if isinstance(values, pa.Array) else values.chunks
+    array = pa.concat_arrays(chunks)
     digest.update(np.asarray(array.is_valid()).tobytes())
     if pa.types.is_list(array.type):
-        digest.update(np.asarray(array.value_lengths().fill_null(0), dtype=np.int64).tobytes())
+        lengths = array.value_lengths().fill_null(0)
+        digest.update(np.asarray(lengths, dtype=np.int64).tobytes())
         _digest_values(digest, array.flatten())
     elif pa.types.is_string(array.type):
-        letters = array.fill_null("")
-        digest.update(np.asarray(pa.compute.binary_length(letters), dtype=np.int64).tobytes())
-        digest.update("".join(letters.to_pylist()).encode())
+        # lengths and letters: "ab", "c" and "a", "bc" are different
+        texts = array.fill_null("")
+        lengths = pa.compute.binary_length(texts)
+        digest.update(np.asarray(lengths, dtype=np.int64).tobytes())
+        digest.update("".join(texts.to_pylist()).encode())
     else:
+        # what stands below a null is arbitrary
         digest.update(np.asarray(array.fill_null(0)).tobytes())

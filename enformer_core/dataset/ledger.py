@@ -13,11 +13,10 @@ Worked example, two workers A and B with the same shard of a scoring run:
     B puts the receipt   created: the shard is done, with A's scores and effects that agree with them
 """
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -49,6 +48,7 @@ from enformer_core.dataset.receipts import (
     Receipt,
     ShardObjects,
     StoredTable,
+    manifest_json,
     read_manifest_objects,
     read_receipt,
 )
@@ -151,6 +151,7 @@ class Ledger:
             audits=values.audits,
             provenance=values.provenance,
         )
+        # a second driver or a speculative copy may have put the receipt meanwhile: then it counts
         found = commit.found
         if not self.store.put_if_absent(receipt_key(shard.number), readable_json(receipt)):
             receipt = self._receipt(shard.number)
@@ -213,6 +214,7 @@ class Ledger:
         if self.readers == 1:
             yield from map(self._content, shards)
             return
+        # a request takes milliseconds of waiting: many at once, or 100,000 receipts take minutes
         with ThreadPoolExecutor(self.readers) as pool:
             yield from pool.map(self._content, shards)
 
@@ -261,7 +263,7 @@ class Ledger:
             table_rows=dict(table_rows),
             completed_at=datetime.now(UTC).replace(microsecond=0),
         )
-        self.store.put_if_absent(MANIFEST_KEY, _manifest_json(manifest, objects))
+        self.store.put_if_absent(MANIFEST_KEY, manifest_json(manifest, objects))
         objects.clear()  # of many shards they are as large as the manifest that is read now
         return self.manifest() or manifest
 
@@ -303,13 +305,14 @@ class _Commit:
         """Put the value tables, in the order of the run type."""
         for table in self._ledger.run_type.value_tables:
             values = tables[table.name]
+            # another attempt may have stored the first table and died: ours must agree with it
             if self.found:
                 values = self._agreeing(table, values)
             self._put(table.name, values)
             self._check_keys(table)
 
     def put_derived(self, tables: Tables) -> None:
-        """Put the derived tables."""
+        """Put the tables derived from the stored ones."""
         for name in self._ledger.run_type.derived_tables:
             self._put(name, tables[name])
 
@@ -375,19 +378,6 @@ def _read_checked(content: bytes, key: str, expected: Footer) -> pa.Table:
             f"expected run {expected.identity}, shard {expected.shard}. Use another --out."
         )
     return table
-
-
-def _manifest_json(manifest: Manifest, objects: Sequence[bytes]) -> bytes:
-    """The manifest with a line for each shard's objects, put together once: it may be 100 MB."""
-    text = io.BytesIO()
-    # the head without its closing brace, so that the list becomes its last field
-    text.write(readable_json(asdict(manifest)).rstrip(b"}\n \t"))
-    text.write(b',\n  "objects": [')
-    for number, entry in enumerate(objects):
-        text.write(b",\n    " if number else b"\n    ")
-        text.write(entry)
-    text.write(b"\n  ]\n}\n")
-    return text.getvalue()
 
 
 def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:

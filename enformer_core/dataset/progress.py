@@ -51,7 +51,7 @@ class RunProgress:
 
 
 def run_progress(ledger: Ledger) -> RunProgress:
-    """Count what is done."""
+    """Count what is done by a run's receipts."""
     run = ledger.run
     totals = Totals()
     for receipt in ledger.receipts():

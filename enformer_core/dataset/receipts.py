@@ -4,11 +4,12 @@ These are the contract between workers, drivers and everything that reads a run 
 frozen dataclass; `codec` turns it into JSON and back, and refuses what does not fit.
 """
 
-from collections.abc import Iterable, Mapping
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from enformer_core.dataset.codec import JsonObject, convert, decode, parse_object
+from enformer_core.dataset.codec import JsonObject, convert, decode, parse_object, readable_json
 
 
 @dataclass(frozen=True)
@@ -212,3 +213,21 @@ def _from_first_form(raw: JsonObject, tables: Iterable[str]) -> JsonObject:
 
 def _with_tables(raw: JsonObject, tables: Iterable[str]) -> JsonObject:
     return raw | {"tables": {name: raw[name] for name in tables if name in raw}}
+
+
+def manifest_json(manifest: Manifest, objects: Sequence[bytes]) -> bytes:
+    """The manifest as it is stored, with a line for each shard's objects; it may be 100 MB.
+
+    Args:
+        manifest: all but the list.
+        objects: for each shard its `ShardObjects` as canonical JSON.
+    """
+    text = io.BytesIO()
+    # the head without its closing brace, so that the list becomes its last field
+    text.write(readable_json(manifest).rstrip(b"}\n \t"))
+    text.write(b',\n  "objects": [')
+    for number, entry in enumerate(objects):
+        text.write(b",\n    " if number else b"\n    ")
+        text.write(entry)
+    text.write(b"\n  ]\n}\n")
+    return text.getvalue()

@@ -181,7 +181,7 @@ class Run:
 
 @dataclass(frozen=True)
 class _RunFile:
-    """The fields of `run.json`."""
+    """The fields that `run.json` has."""
 
     format: int
     identity_sha256: str
@@ -214,6 +214,7 @@ def read_run(store: Store) -> Run | None:
     content = store.get(RUN_KEY)
     if content is None:
         return None
+    # the format first: a file of another one may lack any other field
     version = decode(content, _Format, RUN_KEY).format
     if version != _FORMAT:
         raise DatasetError(

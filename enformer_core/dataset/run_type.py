@@ -78,7 +78,9 @@ def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
     return dict(sorted(counted.items()))
 
 
-def without_values(table: pa.Table, rows: pa.Array, columns: Mapping[str, pa.DataType]) -> pa.Table:
+def without_values(
+    table: pa.Table, rows: pa.ChunkedArray, columns: Mapping[str, pa.DataType]
+) -> pa.Table:
     """A table with nulls in some columns of the rows for which `rows` is true."""
     for name, kind in columns.items():
         nulls = pa.nulls(table.num_rows, kind)

@@ -68,12 +68,9 @@ that are asked for, and how many bins they are; `ok`, or `all_n` where there is 
 def scores_schema(statistics: Sequence[str]) -> pa.Schema:
     """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each."""
     lists = [pa.field(name, pa.list_(pa.float32())) for name in statistics]
-    strongest = [
-        field
-        for name in statistics
-        for field in (
-            pa.field(f"max_abs_{name}", pa.float32()),
-            pa.field(f"max_abs_{name}_track", pa.int32()),
-        )
-    ]
+    strongest: list[pa.Field] = []
+    for name in statistics:
+        # scalars, so that SQL can filter and sort without reading the lists
+        strongest.append(pa.field(f"max_abs_{name}", pa.float32()))
+        strongest.append(pa.field(f"max_abs_{name}_track", pa.int32()))
     return pa.schema([*_ALLELE_COLUMNS, *lists, *strongest])

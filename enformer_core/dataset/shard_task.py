@@ -40,7 +40,7 @@ class ShardTask:
 
     @property
     def items(self) -> int:
-        """Rows of the shard."""
+        """How many rows the shard has."""
         return self.shard.rows
 
     def probe(self, first: int, end: int) -> "ShardTask":
@@ -52,7 +52,7 @@ class ShardTask:
         return replace(self, failed={**self.failed, **failures}, trial=None)
 
     def left_out(self) -> LeftOut:
-        """Rows that are not computed."""
+        """Rows that are not computed, and why not."""
         first, end = self.trial or (0, self.items)
         beside = (row for row in range(self.items) if not first <= row < end)
         return MappingProxyType({**dict.fromkeys(beside), **self.failed})

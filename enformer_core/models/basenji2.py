@@ -1,25 +1,38 @@
 """Basenji2 (Kelley, PLoS Computational Biology 2020), to be read from top to bottom against its parameter file.
 
 Source: calico/basenji, manuscripts/cross2020/params_human.json and basenji/blocks.py. Exact for inference; the dropouts
-stand where they are for reading. Does not know where its weights come from, nor what is done with predictions.
+stand where they are for reading. What the parameters are called in files is said in `weights`.
 """
 
-from collections import OrderedDict
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import cast
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from enformer_core.models.geometry import BASENJI2, Geometry
-from enformer_core.models.layers import Residual, gelu
+from enformer_core.models.base import Letters, ModelConfig, Network, linear_heads
+from enformer_core.models.blocks import (
+    Blocks,
+    DilatedResidual,
+    DilatedTrunk,
+    MaxPooledLevel,
+    NormedConvolution,
+)
+from enformer_core.models.geometry import BASENJI2, Geometry, check_pooling
+from enformer_core.models.layers import gelu
+from enformer_core.models.spec import ModelSpec
+from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
+from enformer_core.models.weights.keras import KerasOrder
+from enformer_core.models.weights.mappings import WeightsMappings
+from enformer_core.models.weights.names import NameTable
 
 
-@dataclass(frozen=True)
-class Basenji2Config:
+@dataclass(frozen=True, kw_only=True)
+class Basenji2Config(ModelConfig):
     """The sizes of a Basenji2; the defaults are the published ones, with the human head.
 
     A published file holds one head: {"human": 5313} or {"mouse": 1643}. Tower channels follow round(339 · 1.1776^i),
@@ -37,15 +50,11 @@ class Basenji2Config:
     )
 
     def __post_init__(self) -> None:
-        pooled = 2 ** (1 + len(self.tower_channels))
-        if pooled != self.geometry.bin_bp:
-            raise ValueError(
-                f"stem and tower pool {pooled} bp to a token, the geometry {self.geometry.bin_bp}"
-            )
+        check_pooling(self.geometry, levels=1 + len(self.tower_channels))
 
     @property
     def channels(self) -> int:
-        """Channels of a token."""
+        """Channels of a token, before and after each dilated block."""
         return self.tower_channels[-1]
 
 
@@ -67,6 +76,7 @@ class ConvBlock(nn.Module):
         pool: int = 1,
     ) -> None:
         super().__init__()
+        # A kernel of 3 with dilation 4 reaches 4 positions to either side.
         padding = dilation * (width // 2)
         self.conv = nn.Conv1d(
             inputs, outputs, width, padding=padding, dilation=dilation, bias=False
@@ -78,79 +88,117 @@ class ConvBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch inputs length"]
     ) -> Float[Tensor, "batch outputs pooled"]:
-        """Apply the block."""
-        return self.pool(self.dropout(self.norm(self.conv(gelu(x)))))
+        """Activate, convolve, norm and pool x, in this order."""
+        normed = self.norm(self.conv(gelu(x)))
+        return self.pool(self.dropout(normed))
+
+    def block(self) -> NormedConvolution:
+        """The layers that act in inference, without the pooling."""
+        return NormedConvolution(self.conv, self.norm)
 
 
-def dilated_block(config: Basenji2Config, dilation: int) -> Residual:
+class DilatedBlock(nn.Module):
     """Gather from `dilation` tokens to the left and right, widen again, add to what was there."""
-    gather = ConvBlock(config.channels, config.dilated_channels, width=3, dilation=dilation)
-    widen = ConvBlock(config.dilated_channels, config.channels, width=1, dropout=0.3)
-    return Residual(nn.Sequential(OrderedDict(gather=gather, widen=widen)))
+
+    def __init__(self, channels: int, narrow: int, dilation: int) -> None:
+        super().__init__()
+        self.gather = ConvBlock(channels, narrow, width=3, dilation=dilation)
+        self.widen = ConvBlock(narrow, channels, width=1, dropout=0.3)
+
+    def forward(
+        self, x: Float[Tensor, "batch channels tokens"]
+    ) -> Float[Tensor, "batch channels tokens"]:
+        """Add what each token gathers to it."""
+        return x + self.widen(self.gather(x))
 
 
-class Basenji2(nn.Module):
+class Basenji2(Network):
     """One-hot sequence in, non-negative tracks out."""
 
     def __init__(self, config: Basenji2Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Basenji2Config()
-        widths = (config.stem_channels, *config.tower_channels)
+        # Shapes behind each part are those of one window in the published size: [length, channels].
+        # 131,072 letters -> [65,536, 288]
         self.stem = ConvBlock(4, config.stem_channels, width=15, pool=2)
+        # -> [32,768, 339] -> [16,384, 399] -> … -> [1,024, 768], a token for each 128 bp
+        widths = (config.stem_channels, *config.tower_channels)
         self.tower = nn.Sequential(
             *(ConvBlock(inputs, outputs, width=5, pool=2) for inputs, outputs in pairwise(widths))
         )
+        # the same shape, through 11 blocks
         self.dilated = nn.Sequential(
-            *(dilated_block(config, dilation) for dilation in config.dilations)
+            *(
+                DilatedBlock(config.channels, config.dilated_channels, dilation)
+                for dilation in config.dilations
+            )
         )
+        # the central 896 tokens -> [896, 1,536]
         self.final = ConvBlock(config.channels, config.final_channels, width=1, dropout=0.05)
-        self._heads = nn.ModuleDict(
-            {
-                name: nn.Sequential(nn.Linear(config.final_channels, tracks), nn.Softplus())
-                for name, tracks in config.output_tracks.items()
-            }
-        )
+        # -> [896, 5,313] or [896, 1,643]
+        self.heads = linear_heads(config.final_channels, config.output_tracks)
 
-    @property
-    def geometry(self) -> Geometry:
-        """The window that the model reads and the bins that it predicts."""
-        return self.config.geometry
-
-    def tokens(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: a token for each 128 bp, which sees its surroundings only.
 
         Raises:
             ValueError: when the length is not a whole number of tokens, which pooling would round down in silence.
         """
-        length, bin_bp = one_hot.shape[1], self.geometry.bin_bp
-        if length % bin_bp:
+        length_bp = one_hot.shape[1]
+        bin_bp = self.geometry.bin_bp
+        if length_bp % bin_bp:
             raise ValueError(
-                f"a sequence of {length} bp is not a whole number of {bin_bp}-bp tokens"
+                f"a sequence of {length_bp} bp is not a whole number of {bin_bp}-bp tokens"
             )
         return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch bins embedding"]:
+    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins.
 
         Tokens are dropped at both ends only after the dilated blocks, which see 212 tokens to each side.
         """
         x = self.dilated(self.tokens(one_hot).mT)
         crop = self.geometry.crop_tokens
-        return gelu(self.final(x[..., crop : x.shape[-1] - crop])).mT
+        x = x[..., crop : x.shape[-1] - crop]
+        # The next block would begin with this GELU; there is none.
+        return gelu(self.final(x)).mT
 
-    def forward(
-        self,
-        one_hot: Float[Tensor, "batch length 4"],
-        head: str,
-        tracks: Int[Tensor, " tracks"] | None = None,
-    ) -> Float[Tensor, "batch bins tracks"]:
-        """Predictions of one head: all of its tracks, or those that `tracks` indexes, in that order."""
-        linear = self._heads[head].get_submodule("0")
-        weight, bias = cast(Tensor, linear.weight), cast(Tensor, linear.bias)
-        if tracks is not None:
-            weight, bias = weight[tracks], bias[tracks]
-        return nn.functional.softplus(nn.functional.linear(self.embed(one_hot), weight, bias))
+    def blocks(self) -> Blocks:
+        """Stem and tower as levels that pool by the maximum; dilated blocks, final block and heads as the trunk."""
+        tower = cast("Iterable[ConvBlock]", self.tower)
+        dilated = cast("Iterable[DilatedBlock]", self.dilated)
+        trunk = DilatedTrunk(
+            geometry=self.geometry,
+            dilated=tuple(
+                DilatedResidual(block.gather.block(), block.widen.block()) for block in dilated
+            ),
+            final=self.final.block(),
+            heads={name: self.head(name) for name in self.heads},
+        )
+        levels = tuple(MaxPooledLevel(level.block()) for level in (self.stem, *tower))
+        return Blocks(levels=levels, trunk=trunk)
+
+
+PUBLISHED = Basenji2Config(output_tracks={"human": 5313, "mouse": 1643})
+"""The published sizes and the heads of which a published file holds one."""
+
+FILE_NAMES = NameTable(
+    # As our modules were nested when the first such files were written.
+    rows=(
+        ("dilated.{}.fn.gather.", "dilated.{}.gather."),
+        ("dilated.{}.fn.widen.", "dilated.{}.widen."),
+        ("_heads.{}.0.", "heads.{}."),
+    ),
+    mark=re.compile(r"dilated\.|tower\.\d+\.conv\."),
+)
+"""What the parameters are called in the `.safetensors` files that `enformer-ray weights import` writes."""
+
+SPEC = ModelSpec(
+    name="basenji2",
+    config=PUBLISHED,
+    network=Basenji2,
+    worker_memory_bytes=2_000_000_000,  # measured at 1.1 GB
+    heads=CROSS2020_HEADS,
+    weights=WeightsMappings(names=FILE_NAMES, keras=KerasOrder(model="Basenji2")),
+    one_head_per_file=True,
+)

@@ -1,27 +1,38 @@
 """Enformer (Avsec et al., Nature Methods 2021), to be read from top to bottom against the paper.
 
-Source: google-deepmind/deepmind-research, enformer/enformer.py and attention_module.py. Modules are nested so that
-their parameters bear the names of the Hugging Face files (`EleutherAI/enformer-official-rough`). Exact for inference;
-the dropouts stand there for reading. Knows neither where its weights come from nor what is done with predictions.
+Source: google-deepmind/deepmind-research, enformer/enformer.py. Exact for inference; the dropouts stand there for
+reading. What the parameters are called in published files is said in `weights`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import cast
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
-from enformer_core.models.geometry import ENFORMER, Geometry
-from enformer_core.models.layers import Gelu, Residual, SoftmaxPool, conv_block
-from enformer_core.models.positional import relative_features, relative_shift
+from enformer_core.models.attention import Attention, Tokens
+from enformer_core.models.base import Letters, ModelConfig, Network, linear_heads
+from enformer_core.models.blocks import (
+    AttentionLayer,
+    AttentionPooledLevel,
+    Blocks,
+    TransformerTrunk,
+)
+from enformer_core.models.geometry import ENFORMER, Geometry, check_pooling
+from enformer_core.models.layers import Halved, NormGeluConv, SoftmaxPool, gelu
+from enformer_core.models.spec import ModelSpec
+from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
+from enformer_core.models.weights.huggingface import ENFORMER_NAMES
+from enformer_core.models.weights.mappings import WeightsMappings
+from enformer_core.models.weights.tensorflow.sonnet import ENFORMER_TREE
 
 
-@dataclass(frozen=True)
-class EnformerConfig:
+@dataclass(frozen=True, kw_only=True)
+class EnformerConfig(ModelConfig):
     """The sizes of an Enformer; the defaults are the published ones."""
 
     geometry: Geometry = ENFORMER
@@ -30,17 +41,14 @@ class EnformerConfig:
     layers: int = 11
     heads: int = 8
     key_channels: int = 64
+    # Three families of functions, each with and without the sign of the distance: a multiple of 6.
     positional_features: int = 192
     output_tracks: Mapping[str, int] = field(
         default_factory=lambda: MappingProxyType({"human": 5313, "mouse": 1643})
     )
 
     def __post_init__(self) -> None:
-        pooled = 2 ** (1 + len(self.tower_channels))
-        if pooled != self.geometry.bin_bp:
-            raise ValueError(
-                f"stem and tower pool {pooled} bp to a token, the geometry {self.geometry.bin_bp}"
-            )
+        check_pooling(self.geometry, levels=1 + len(self.tower_channels))
 
     @property
     def channels(self) -> int:
@@ -48,126 +56,149 @@ class EnformerConfig:
         return self.tower_channels[-1]
 
 
-class Attention(nn.Module):
-    """Multi-head attention with relative positions (attention_module.py:104-280).
+class Stem(nn.Module):
+    """Letters to pairs of letters: a wide convolution, a residual pointwise block, attention pooling."""
 
-    logits = (q/√key + content bias) · k + shift((q/√key + position bias) · (W_r · features)).
-    """
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(4, channels, 15, padding=7)
+        self.pointwise = NormGeluConv(channels, channels, width=1)
+        self.pool = SoftmaxPool(channels)
+
+    def forward(self, x: Float[Tensor, "batch 4 length"]) -> Halved:
+        """Convolve the letters, and halve the length by pooling."""
+        # No norm and no activation before the first convolution: it reads letters.
+        x = self.conv(x)
+        x = x + self.pointwise(x)
+        return self.pool(x)
+
+
+class TowerLevel(nn.Module):
+    """A convolution of width 5 behind BatchNorm and GELU, a residual pointwise block, attention pooling."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv_block = NormGeluConv(inputs, outputs, width=5)
+        self.pointwise = NormGeluConv(outputs, outputs, width=1)
+        self.pool = SoftmaxPool(outputs)
+
+    def forward(self, x: Float[Tensor, "batch inputs length"]) -> Halved:
+        """Convolve, and halve the length by pooling."""
+        x = self.conv_block(x)
+        x = x + self.pointwise(x)
+        return self.pool(x)
+
+
+class Mlp(nn.Module):
+    """A perceptron of two layers, twice as wide between them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        # 1,536 to 3,072 and back, in the published size.
+        self.up = nn.Linear(channels, 2 * channels)
+        self.down = nn.Linear(2 * channels, channels)
+        self.dropout = nn.Dropout(0.4)
+
+    def forward(self, x: Tokens) -> Tokens:
+        """Transform each token by itself, whatever the others are."""
+        hidden = functional.relu(self.dropout(self.up(x)))
+        return self.dropout(self.down(hidden))
+
+
+class TransformerLayer(nn.Module):
+    """Attention and a perceptron, each behind a LayerNorm and beside a residual connection."""
 
     def __init__(self, config: EnformerConfig) -> None:
         super().__init__()
-        self.heads, self.key_channels = config.heads, config.key_channels
-        self.positional_features = config.positional_features
-        keys = config.heads * config.key_channels
-        self.to_q = nn.Linear(config.channels, keys, bias=False)
-        self.to_k = nn.Linear(config.channels, keys, bias=False)
-        self.to_v = nn.Linear(config.channels, config.channels, bias=False)
-        self.to_out = nn.Linear(config.channels, config.channels)
-        self.to_rel_k = nn.Linear(config.positional_features, keys, bias=False)
-        self.rel_content_bias = nn.Parameter(torch.zeros(1, config.heads, 1, config.key_channels))
-        self.rel_pos_bias = nn.Parameter(torch.zeros(1, config.heads, 1, config.key_channels))
+        self.attention_norm = nn.LayerNorm(config.channels)
+        self.attention = Attention(
+            config.channels,
+            heads=config.heads,
+            key_channels=config.key_channels,
+            positional_features=config.positional_features,
+        )
+        self.attention_dropout = nn.Dropout(0.4)
+        self.mlp_norm = nn.LayerNorm(config.channels)
+        self.mlp = Mlp(config.channels)
 
-    def split(self, x: Float[Tensor, "*batch n wide"]) -> Float[Tensor, "*batch heads n narrow"]:
-        """Give each head its columns, which lie together."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
-
-    def logits(self, x: Float[Tensor, "batch n c"]) -> Float[Tensor, "batch heads n n"]:
-        """Attention logits of every query (rows) to every key (columns)."""
-        q = self.split(self.to_q(x)) * self.key_channels**-0.5
-        k = self.split(self.to_k(x))
-        features = relative_features(x.shape[-2], self.positional_features, x.dtype, x.device)
-        relative_k = self.split(self.to_rel_k(features))
-        content = (q + self.rel_content_bias) @ k.mT
-        return content + relative_shift((q + self.rel_pos_bias) @ relative_k.mT)
-
-    def forward(self, x: Float[Tensor, "batch n c"]) -> Float[Tensor, "batch n c"]:
-        """Let every token gather from all."""
-        gathered = self.logits(x).softmax(dim=-1) @ self.split(self.to_v(x))
-        return self.to_out(gathered.transpose(-2, -3).flatten(-2))
+    def forward(self, x: Tokens) -> Tokens:
+        """Let every token gather from all, then transform it by itself."""
+        gathered = self.attention(self.attention_norm(x))
+        x = x + self.attention_dropout(gathered)
+        return x + self.mlp(self.mlp_norm(x))
 
 
-def transformer_layer(config: EnformerConfig) -> nn.Sequential:
-    """Attention and a two-layer perceptron, each behind a LayerNorm and beside a residual connection."""
-    channels = config.channels
-    return nn.Sequential(
-        Residual(nn.Sequential(nn.LayerNorm(channels), Attention(config), nn.Dropout(0.4))),
-        Residual(
-            nn.Sequential(
-                nn.LayerNorm(channels),
-                nn.Linear(channels, 2 * channels),
-                nn.Dropout(0.4),
-                nn.ReLU(),
-                nn.Linear(2 * channels, channels),
-                nn.Dropout(0.4),
-            )
-        ),
-    )
-
-
-class Enformer(nn.Module):
+class Enformer(Network):
     """One-hot sequence in, non-negative tracks out."""
 
     def __init__(self, config: EnformerConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or EnformerConfig()
+        # Shapes behind each part are those of one window in the published size: [length, channels].
+        # 196,608 letters -> [98,304, 768]
+        self.stem = Stem(config.stem_channels)
+        # -> [49,152, 768] -> [24,576, 896] -> … -> [1,536, 1,536], a token for each 128 bp
         widths = (config.stem_channels, *config.tower_channels)
-        self.stem = nn.Sequential(
-            nn.Conv1d(4, config.stem_channels, 15, padding=7),
-            Residual(conv_block(config.stem_channels, config.stem_channels, 1)),
-            SoftmaxPool(config.stem_channels),
-        )
-        self.conv_tower = nn.Sequential(
-            *(
-                nn.Sequential(
-                    conv_block(inputs, outputs, 5),
-                    Residual(conv_block(outputs, outputs, 1)),
-                    SoftmaxPool(outputs),
-                )
-                for inputs, outputs in pairwise(widths)
-            )
-        )
-        self.transformer = nn.Sequential(*(transformer_layer(config) for _ in range(config.layers)))
-        self.final_pointwise = nn.Sequential(
-            nn.Identity(),  # holds the place of a transposition in the published names
-            conv_block(config.channels, 2 * config.channels, 1),
-            nn.Dropout(0.05),
-            Gelu(),
-        )
-        self._heads = nn.ModuleDict(
-            {
-                name: nn.Sequential(nn.Linear(2 * config.channels, tracks), nn.Softplus())
-                for name, tracks in config.output_tracks.items()
-            }
-        )
+        self.tower = nn.Sequential(*(TowerLevel(*channels) for channels in pairwise(widths)))
+        # the same shape, through 11 layers
+        self.transformer = nn.Sequential(*(TransformerLayer(config) for _ in range(config.layers)))
+        # the central 896 tokens -> [896, 3,072]
+        self.final = NormGeluConv(config.channels, 2 * config.channels, width=1)
+        self.final_dropout = nn.Dropout(0.05)
+        # -> [896, 5,313] and [896, 1,643]
+        self.heads = linear_heads(2 * config.channels, config.output_tracks)
 
-    @property
-    def geometry(self) -> Geometry:
-        """The window that the model reads and the bins that it predicts."""
-        return self.config.geometry
-
-    def tokens(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch tokens channels"]:
+    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
         """Stem and tower: a token for each 128 bp, which sees its surroundings only."""
-        return self.conv_tower(self.stem(one_hot.mT)).mT
+        return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(
-        self, one_hot: Float[Tensor, "batch length 4"]
-    ) -> Float[Tensor, "batch bins embedding"]:
+    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins."""
         x = self.transformer(self.tokens(one_hot))
+        # What lies near the ends of the window has been seen, and is not predicted.
         crop = self.geometry.crop_tokens
-        return self.final_pointwise(x[:, crop : x.shape[1] - crop].mT).mT
+        x = x[:, crop : x.shape[1] - crop]
+        # Convolutions want [channels, length], the heads [length, channels].
+        return gelu(self.final_dropout(self.final(x.mT))).mT
 
-    def forward(
-        self,
-        one_hot: Float[Tensor, "batch length 4"],
-        head: str,
-        tracks: Int[Tensor, " tracks"] | None = None,
-    ) -> Float[Tensor, "batch bins tracks"]:
-        """Predictions of one head: all of its tracks, or those that `tracks` indexes, in that order."""
-        linear = self._heads[head].get_submodule("0")
-        weight, bias = cast(Tensor, linear.weight), cast(Tensor, linear.bias)
-        if tracks is not None:
-            weight, bias = weight[tracks], bias[tracks]
-        return nn.functional.softplus(nn.functional.linear(self.embed(one_hot), weight, bias))
+    def blocks(self) -> Blocks:
+        """Stem and tower as levels that pool by attention; transformer, final block and heads as the trunk."""
+        stem = AttentionPooledLevel(
+            norm=None, conv=self.stem.conv, pointwise=self.stem.pointwise, pool=self.stem.pool
+        )
+        levels = [
+            AttentionPooledLevel(
+                norm=level.conv_block.norm,
+                conv=level.conv_block.conv,
+                pointwise=level.pointwise,
+                pool=level.pool,
+            )
+            for level in cast("Iterable[TowerLevel]", self.tower)
+        ]
+        layers = [
+            AttentionLayer(
+                attention_norm=layer.attention_norm,
+                attention=layer.attention,
+                mlp_norm=layer.mlp_norm,
+                up=layer.mlp.up,
+                down=layer.mlp.down,
+            )
+            for layer in cast("Iterable[TransformerLayer]", self.transformer)
+        ]
+        trunk = TransformerTrunk(
+            geometry=self.geometry,
+            layers=tuple(layers),
+            final=self.final,
+            heads={name: self.head(name) for name in self.heads},
+        )
+        return Blocks(levels=(stem, *levels), trunk=trunk)
+
+
+SPEC = ModelSpec(
+    name="enformer",
+    config=EnformerConfig(),
+    network=Enformer,
+    worker_memory_bytes=4_000_000_000,  # 1 GB of weights, and one layer's activations of a window
+    heads=CROSS2020_HEADS,
+    weights=WeightsMappings(names=ENFORMER_NAMES, sonnet=ENFORMER_TREE),
+)

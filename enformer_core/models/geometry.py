@@ -53,6 +53,23 @@ class Geometry:
         return (index - self.crop_bp) // self.bin_bp
 
 
+def check_pooling(geometry: Geometry, *, levels: int) -> None:
+    """Refuse a tower whose halvings do not make the tokens of the geometry.
+
+    Args:
+        geometry: of the model.
+        levels: halvings of the sequence, the stem's included.
+
+    Raises:
+        ValueError: with both numbers of base pairs.
+    """
+    pooled_bp = 2**levels
+    if pooled_bp != geometry.bin_bp:
+        raise ValueError(
+            f"stem and tower pool {pooled_bp} bp to a token, the geometry {geometry.bin_bp}"
+        )
+
+
 ENFORMER = Geometry(window_bp=196_608, bin_bp=128, bins=896)
 
 BASENJI2 = Geometry(window_bp=131_072, bin_bp=128, bins=896)

@@ -11,6 +11,7 @@ of its motifs and P_ij ∝ 2^(−α ⌊log2(|i − j| + 1)⌋) falls with distan
 How the graph comes to this: see `_set_*`. It is no trained model and knows nothing of biology but these words.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 from typing import cast
@@ -18,8 +19,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from enformer_core.models.enformer import Attention, Enformer, EnformerConfig
+from enformer_core.models.enformer import Enformer, EnformerConfig, TowerLevel, TransformerLayer
+from enformer_core.models.spec import Demonstration, ModelSpec
 from enformer_core.models.tracks.table import Tracks, described_track
+from enformer_core.models.weights.huggingface import ENFORMER_NAMES
+from enformer_core.models.weights.mappings import WeightsMappings
 
 IUPAC = {
     "A": "A",
@@ -79,12 +83,25 @@ EXPRESSIONS = (
     Expression("liver", ("CEBP", "HNF4A"), 0.75),
 )
 
+_NOTICE = (
+    "DEMONSTRATION MODEL: weights set by hand from textbook motifs, not trained on data. "
+    "Its scores show how this program works and say nothing about gene regulation."
+)
+
+_KERNEL_WIDTH = 15  # of the stem's convolution
+
 _SITE = 20.0  # activation of a site: gelu(±20) is ±20 or 0 to 1e-13
 _CONSTANT = 64.0  # of two channels ±64 that make LayerNorm linear in the counts to 1e-4
 _MASKS = 12  # central masks of 2^1 − 1 … 2^12 − 1 tokens cover all distances
+
+# Channels of a token: the 6 counts, the constant with both signs, 2 that attention gathers into, 2 empty ones.
 _COUNT = len(MOTIFS)
-_TOKEN_CHANNELS = 12  # 6 counts, ±64, 2 gathered, 2 empty
-_PLUS, _MINUS, _GATHERED, _EMPTY = _COUNT, _COUNT + 1, _COUNT + 2, _COUNT + 4
+_PLUS = _COUNT
+_MINUS = _COUNT + 1
+_GATHERED = _COUNT + 2
+_EMPTY = _COUNT + 4
+_TOKEN_CHANNELS = 12
+
 _TRACKS = _COUNT + len(EXPRESSIONS)
 
 
@@ -103,27 +120,30 @@ def motif_config() -> EnformerConfig:
 
 def motif_tracks(head: str) -> Tracks:
     """Names of the tracks; both heads have the same."""
-    rows = [
+    names = [
         (
             f"motif-{motif.name}",
             f"DEMO:{motif.name} motif occupancy (demonstration, not a trained model)",
         )
         for motif in MOTIFS
-    ] + [
+    ]
+    names += [
         (
             f"expression-{expression.name}",
             f"DEMO:{expression.name} expression, {'+'.join(expression.motifs)} (demonstration, not a trained model)",
         )
         for expression in EXPRESSIONS
     ]
-    return Tracks(
-        head, _TRACKS, tuple(described_track(index, *names) for index, names in enumerate(rows))
+    rows = tuple(
+        described_track(index, identifier, description)
+        for index, (identifier, description) in enumerate(names)
     )
+    return Tracks(head, _TRACKS, rows)
 
 
 @torch.no_grad()
 def motif_model() -> Enformer:
-    """The model, for inference."""
+    """The model with its parameters set, for inference."""
     model = Enformer(motif_config()).eval()
     for parameter in model.parameters():
         parameter.zero_()
@@ -137,10 +157,6 @@ def motif_model() -> Enformer:
     _set_attention(model)
     _set_heads(model)
     return model
-
-
-def _batch_norm(model: Enformer, name: str) -> nn.BatchNorm1d:
-    return cast(nn.BatchNorm1d, model.get_submodule(name))
 
 
 def _set_norm(norm: nn.BatchNorm1d, *, scale: float | Tensor, shift: float | Tensor) -> None:
@@ -159,18 +175,26 @@ def _set_stem(model: Enformer) -> None:
     A kernel and its mirror image see the two strands, and are placed so that a sequence and its reverse complement give
     mirrored activations. The residual block adds gelu(−x) to x, which is gelu(x). A last channel is constant.
     """
-    kernels, bias = model.get_parameter("stem.0.weight"), model.get_parameter("stem.0.bias")
+    kernels = model.stem.conv.weight
+    bias = _bias(model.stem.conv)
     for number, motif in enumerate(MOTIFS):
         width = len(motif.consensus)
-        begin = (15 - width) // 2
+        begin = (_KERNEL_WIDTH - width) // 2
+        forward = kernels[2 * number]
         for offset, letters in enumerate(motif.consensus):
             for letter in IUPAC[letters]:
-                kernels[2 * number, "ACGT".index(letter), begin + offset] = 2 * _SITE
-        kernels[2 * number + 1] = kernels[2 * number].flip(0, 1)
+                forward["ACGT".index(letter), begin + offset] = 2 * _SITE
+        kernels[2 * number + 1] = forward.flip(0, 1)
+        # A site of w letters sums to 40 w, one wrong letter leaves 40 (w − 1): ±20 around the threshold between.
         bias[2 * number : 2 * number + 2] = -2 * _SITE * (width - 0.5)
     bias[-1] = _CONSTANT
-    _set_norm(_batch_norm(model, "stem.1.fn.0"), scale=-1.0, shift=0.0)
-    model.get_parameter("stem.1.fn.2.weight")[..., 0] = torch.eye(2 * _COUNT + 1)
+    _set_norm(model.stem.pointwise.norm, scale=-1.0, shift=0.0)
+    model.stem.pointwise.conv.weight[..., 0] = torch.eye(2 * _COUNT + 1)
+
+
+def _bias(conv: nn.Conv1d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias
 
 
 def _set_tower(model: Enformer) -> None:
@@ -179,19 +203,22 @@ def _set_tower(model: Enformer) -> None:
     The first level adds the strands, each by half where the motif is a palindrome. The last gives 1 for each site, and
     the constant with both signs.
     """
-    for level in range(len(model.conv_tower)):
-        norm = _batch_norm(model, f"conv_tower.{level}.0.0")
+    levels = list(cast("Iterable[TowerLevel]", model.tower))
+    for level in levels:
+        is_first = level is levels[0]
+        is_last = level is levels[-1]
+        constant = -1 if is_first else _PLUS  # the stem has it as its last channel
+        norm = level.conv_block.norm
         scale = torch.full_like(norm.weight, 2.0)
-        scale[-1 if level == 0 else _PLUS] = 1.0
+        scale[constant] = 1.0
         _set_norm(norm, scale=scale, shift=0.0)
-        middle = model.get_parameter(f"conv_tower.{level}.0.2.weight")[..., 2]
-        last = level == len(model.conv_tower) - 1
+        middle = level.conv_block.conv.weight[..., 2]  # of a kernel of width 5
         for number, motif in enumerate(MOTIFS):
-            share = 0.5 if motif.palindromic and level == 0 else 1.0
-            sources = (2 * number, 2 * number + 1) if level == 0 else (number,)
-            middle[number, list(sources)] = share * (2.0 / _SITE if last else 1.0)
-        middle[_PLUS, -1 if level == 0 else _PLUS] = 1.0
-        if last:
+            share = 0.5 if motif.palindromic and is_first else 1.0
+            strands = [2 * number, 2 * number + 1] if is_first else [number]
+            middle[number, strands] = share * (2.0 / _SITE if is_last else 1.0)
+        middle[_PLUS, constant] = 1.0
+        if is_last:
             middle[_MINUS, _PLUS] = -1.0
 
 
@@ -201,35 +228,44 @@ def _set_attention(model: Enformer) -> None:
     A logit is α ln 2 times the number of central masks that the distance lies in, 12 − ⌊log2(|d| + 1)⌋. LayerNorm
     divides by nearly 64/√6; subtracting an empty channel removes its mean.
     """
-    attention = cast(Attention, model.get_submodule("transformer.0.0.fn.1"))
+    (layer,) = cast("Iterable[TransformerLayer]", model.transformer)
+    attention = layer.attention
     deviation = _CONSTANT * (2.0 / _TOKEN_CHANNELS) ** 0.5
-    values = _TOKEN_CHANNELS // len(EXPRESSIONS)
+    value_channels = _TOKEN_CHANNELS // len(EXPRESSIONS)
+    masks = slice(_MASKS, 2 * _MASKS)  # the second of six families of positional features
     for head, expression in enumerate(EXPRESSIONS):
         attention.rel_pos_bias[0, head, 0, 0] = 1.0
-        masks = slice(_MASKS, 2 * _MASKS)
-        attention.to_rel_k.weight[head * attention.key_channels, masks] = expression.decay * log(
-            2.0
-        )
+        key = head * attention.key_channels
+        attention.to_rel_k.weight[key, masks] = expression.decay * log(2.0)
+        value = head * value_channels
         for number, motif in enumerate(MOTIFS):
             if motif.name in expression.motifs:
-                attention.to_v.weight[head * values, number] += deviation
-                attention.to_v.weight[head * values, _EMPTY] -= deviation
-        attention.to_out.weight[_GATHERED + head, head * values] = 1.0
+                attention.to_v.weight[value, number] += deviation
+                attention.to_v.weight[value, _EMPTY] -= deviation
+        attention.to_out.weight[_GATHERED + head, value] = 1.0
 
 
 def _set_heads(model: Enformer) -> None:
     """softplus(18 n − 8) and softplus(60 c − 3); an offset of 20 keeps both GELUs where they are the identity."""
     gain = torch.zeros(_TOKEN_CHANNELS)
-    gain[:_COUNT], gain[_GATHERED : _GATHERED + len(EXPRESSIONS)] = 18.0, 60.0
-    _set_norm(_batch_norm(model, "final_pointwise.1.0"), scale=gain, shift=_SITE)
-    model.get_parameter("final_pointwise.1.2.weight")[:_TOKEN_CHANNELS, :, 0] = torch.eye(
-        _TOKEN_CHANNELS
-    )
-    for head in model.config.output_tracks:
-        weight, bias = (
-            model.get_parameter(f"_heads.{head}.0.{name}") for name in ("weight", "bias")
-        )
+    gain[:_COUNT] = 18.0
+    gain[_GATHERED : _GATHERED + len(EXPRESSIONS)] = 60.0
+    _set_norm(model.final.norm, scale=gain, shift=_SITE)
+    model.final.conv.weight[:_TOKEN_CHANNELS, :, 0] = torch.eye(_TOKEN_CHANNELS)
+    for name in model.config.output_tracks:
+        head = model.head(name)
         for track in range(_TRACKS):
-            occupancy = track < _COUNT
-            weight[track, track if occupancy else _GATHERED + track - _COUNT] = 1.0
-            bias[track] = -_SITE - (8.0 if occupancy else 3.0)
+            is_occupancy = track < _COUNT
+            channel = track if is_occupancy else _GATHERED + track - _COUNT
+            head.weight[track, channel] = 1.0
+            head.bias[track] = -_SITE - (8.0 if is_occupancy else 3.0)
+
+
+SPEC = ModelSpec(
+    name="motif",
+    config=motif_config(),
+    network=Enformer,
+    worker_memory_bytes=1_000_000_000,
+    weights=WeightsMappings(names=ENFORMER_NAMES),
+    demonstration=Demonstration(make=motif_model, tracks=motif_tracks, notice=_NOTICE),
+)

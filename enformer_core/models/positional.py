@@ -11,30 +11,38 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Distances = Float[Tensor, " distances"]
 
-def exponential_basis(
-    distance: Float[Tensor, " d"], count: int, tokens: int
-) -> Float[Tensor, "d count"]:
+Features = Float[Tensor, "distances count"]
+
+_FAMILIES = 3  # exponentials, central masks, gamma densities
+_SYMMETRIES = 2  # of |distance| alone, and times the distance's sign
+
+
+def exponential_basis(distance: Distances, count: int, tokens: int) -> Features:
     """Exponential decays with half-lives from 2³ tokens to the whole sequence, evenly spaced in their logarithm."""
-    half_life = 2.0 ** torch.linspace(3.0, log2(tokens), count, dtype=distance.dtype)
+    exponents = torch.linspace(3.0, log2(tokens), count, dtype=distance.dtype)
+    half_life = 2.0**exponents
     return torch.exp(-log(2.0) / half_life * distance[:, None])
 
 
-def central_mask_basis(distance: Float[Tensor, " d"], count: int) -> Float[Tensor, "d count"]:
+def central_mask_basis(distance: Distances, count: int) -> Features:
     """1 where the distance is below 2^i − 1 tokens, i = 1 … count."""
     width = 2.0 ** torch.arange(1, count + 1, dtype=distance.dtype) - 1
     return (width > distance[:, None]).to(distance.dtype)
 
 
-def gamma_basis(distance: Float[Tensor, " d"], count: int, tokens: int) -> Float[Tensor, "d count"]:
+def gamma_basis(distance: Distances, count: int, tokens: int) -> Features:
     """Gamma densities with means spread over the sequence, each divided by its own maximum over the distances.
 
     The maximum is taken over *positions*, not over basis functions (attention_module.py:456-457).
     """
     deviation = tokens / (2 * count)
     mean = torch.linspace(tokens / count, tokens, count, dtype=distance.dtype)
+    # A gamma distribution with this mean and deviation.
     shape = (mean / deviation) ** 2
     rate = mean / deviation**2
+    # In logarithms: the powers and factorials of a density with shape 4,096 overflow.
     log_unnormalised = torch.xlogy(shape - 1, distance[:, None]) - rate * distance[:, None]
     log_normaliser = torch.lgamma(shape) - shape * torch.log(rate)
     density = torch.exp(log_unnormalised - log_normaliser) + 1e-8
@@ -44,37 +52,46 @@ def gamma_basis(distance: Float[Tensor, " d"], count: int, tokens: int) -> Float
 @lru_cache(maxsize=8)
 def relative_features(
     tokens: int, count: int, dtype: torch.dtype, device: torch.device
-) -> Float[Tensor, "distances count"]:
+) -> Features:
     """The `count` features of each relative distance −(tokens − 1) … tokens − 1, one row each.
 
     Three families of count / 6 functions of |distance|, then the same times the distance's sign. Computed in float64:
     the gamma densities are differences of terms near 2e4, and float32 loses up to 2.5e-3 of them.
     """
-    if count % 6:
+    if count % (_FAMILIES * _SYMMETRIES):
         raise ValueError(
             f"{count} positional features cannot be split in 3 families of 2 symmetries"
         )
     distance = torch.arange(-(tokens - 1), tokens, dtype=torch.float64)
     length = distance.abs()
-    each = count // 6
+    per_family = count // (_FAMILIES * _SYMMETRIES)
     symmetric = torch.cat(
         [
-            exponential_basis(length, each, tokens),
-            central_mask_basis(length, each),
-            gamma_basis(length, each, tokens),
+            exponential_basis(length, per_family, tokens),
+            central_mask_basis(length, per_family),
+            gamma_basis(length, per_family, tokens),
         ],
         dim=-1,
     )
-    return torch.cat([symmetric, distance.sign()[:, None] * symmetric], dim=-1).to(dtype).to(device)
+    antisymmetric = distance.sign()[:, None] * symmetric
+    return torch.cat([symmetric, antisymmetric], dim=-1).to(dtype).to(device)
 
 
 def relative_shift(
     by_distance: Float[Tensor, "batch heads queries distances"],
 ) -> Float[Tensor, "batch heads queries keys"]:
-    """Turn logits by relative distance into logits by key: row i read from column (tokens − 1 − i), without a copy."""
+    """Turn logits by relative distance into logits by key: row i read from column (tokens − 1 − i), without a copy.
+
+    Three tokens, whose five columns are the distances −2 … 2:
+
+        a b c d e              c d e      query 0 to keys 0 1 2: distances 0 1 2
+        f g h i j    becomes   g h i      query 1: distances −1 0 1
+        k l m n o              k l m      query 2: distances −2 −1 0
+    """
     contiguous = by_distance.contiguous()
     batch, heads, tokens, _ = contiguous.shape
     outer, middle, row, _ = contiguous.stride()
+    # From c, one row down and one column back is row − 1 elements further: g, then k.
     return contiguous.as_strided(
         (batch, heads, tokens, tokens),
         (outer, middle, row - 1, 1),

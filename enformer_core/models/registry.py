@@ -1,60 +1,71 @@
-"""The models by name: their sizes, where their parameters come from, and what their tracks are called.
+"""The models by name, and a model with the file of its weights, as a run names it."""
 
-The only place that knows all of them. Does not know what is scored with them.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from enformer_core.errors import InputError, nearest
-from enformer_core.models.base import SequenceModel
-from enformer_core.models.basenji2 import Basenji2, Basenji2Config
-from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.models import BUILTIN_MODELS
+from enformer_core.models.base import ModelConfig, Network, SequenceModel
 from enformer_core.models.geometry import Geometry
-from enformer_core.models.motif import motif_config, motif_model, motif_tracks
-from enformer_core.models.tracks.table import Tracks, builtin_tracks
-from enformer_core.models.tracks.targets import read_targets
+from enformer_core.models.spec import ModelSpec
+from enformer_core.models.tracks.table import Tracks
 from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
-from enformer_core.models.weights.keras import PUBLISHED, config_of
-from enformer_core.models.weights.source import Weights, read_weights, weight_files
+from enformer_core.models.weights.loaded import LoadedWeights
+from enformer_core.models.weights.source import WeightsContent, open_weights, weight_files
 
-Config = EnformerConfig | Basenji2Config
-Network = Enformer | Basenji2
+# Any: each spec knows the config of its own network, and nothing here asks for it.
+SPECS: dict[str, ModelSpec[Any]] = {}
+"""Every model that is known, by its name."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """What the registry knows of a model.
+def register(spec: ModelSpec[Any]) -> None:
+    """Make a model known in this process.
 
-    Attributes:
-        config: makes its sizes, with every head that it may have.
-        network: makes the module of a config.
-        own: makes the model with parameters of its own, where it needs no file of weights.
-        held: the config with the heads that parameters have, where a file of weights may hold one head of several.
+    Raises:
+        ValueError: when its name is taken.
     """
-
-    config: Callable[[], Config]
-    network: Callable[[Any], Network]
-    own: Callable[[], Network] | None = None
-    held: Callable[[Mapping[str, Tensor], Any], Config] | None = None
+    if spec.name in SPECS:
+        raise ValueError(f"there is a model {spec.name} already")
+    SPECS[spec.name] = spec
 
 
-RECORDS = {
-    "enformer": Record(EnformerConfig, Enformer),
-    "basenji2": Record(lambda: PUBLISHED, Basenji2, held=config_of),
-    "motif": Record(motif_config, Enformer, own=motif_model),
-}
-MODELS = tuple(RECORDS)
+# By name, so that a model is added by a line in one place; each module calls its spec SPEC.
+for _name in BUILTIN_MODELS:
+    register(import_module(f"enformer_core.models.{_name}").SPEC)
 
-DEMONSTRATION = (
-    "DEMONSTRATION MODEL: weights set by hand from textbook motifs, not trained on data. "
-    "Its scores show how this program works and say nothing about gene regulation."
-)
+
+def model_spec(name: str) -> ModelSpec[Any]:
+    """What is known of a model.
+
+    Raises:
+        InputError: for an unknown name.
+    """
+    if name not in SPECS:
+        raise InputError(f"unknown model {name!r}{nearest(name, SPECS)}")
+    return SPECS[name]
+
+
+def trained_models() -> tuple[str, ...]:
+    """Names of the models that need a file of weights."""
+    return tuple(name for name, spec in SPECS.items() if spec.demonstration is None)
+
+
+def recognise(content: WeightsContent) -> str | None:
+    """The one model whose names some tensors bear; None where they are nobody's, or of several."""
+    bearers = [
+        name for name in trained_models() if _telling_names(content, name, content.tensors.names)
+    ]
+    return bearers[0] if len(bearers) == 1 else None
+
+
+def _telling_names(content: WeightsContent, model: str, names: Iterable[str]) -> list[str]:
+    """Those names that only this model's weights have in the content's format."""
+    mark = SPECS[model].weights.mark(content.format)
+    return [name for name in names if mark and mark.match(name)]
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class ModelSource:
     """A model and the file of its weights; small, so that it can be sent to a worker that builds the model.
 
     Attributes:
-        name: one of `MODELS`.
+        name: of a registered model.
         weights: path (or `hf://` address) of weights in any format that `weights.source` reads; None for `motif`, which
             has its own.
 
@@ -74,7 +85,6 @@ class ModelSource:
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        model_config(self.name)
         if self.demonstration and self.weights is not None:
             raise InputError(
                 f"model {self.name} makes its own weights; leave out --weights {self.weights}"
@@ -86,23 +96,25 @@ class ModelSource:
             )
 
     @property
-    def _record(self) -> Record:
-        return RECORDS[self.name]
+    def spec(self) -> ModelSpec[Any]:
+        """Everything that is known of the model."""
+        return model_spec(self.name)
 
     @property
     def demonstration(self) -> bool:
         """Whether the model is made by hand to show how things work."""
-        return self._record.own is not None
+        return self.spec.demonstration is not None
 
     @property
     def notice(self) -> str | None:
         """What every output of a demonstration says."""
-        return DEMONSTRATION if self.demonstration else None
+        demonstration = self.spec.demonstration
+        return None if demonstration is None else demonstration.notice
 
     @property
-    def config(self) -> Config:
+    def config(self) -> ModelConfig:
         """Sizes and all heads that the model may have, without building it or looking into its weights."""
-        return model_config(self.name)
+        return self.spec.config
 
     @property
     def geometry(self) -> Geometry:
@@ -120,27 +132,53 @@ class ModelSource:
         Raises:
             InputError: when the weights cannot be read or belong to another model.
         """
-        model = self._record.own() if self._record.own else self.fill(self._read())
+        model = self._built()
         return model.to(device).eval().requires_grad_(requires_grad=False)
 
-    def fill(self, weights: Weights) -> Network:
-        """The model on the CPU, its parameters those of `weights`, every name, shape, type and value checked.
+    def _built(self) -> Network:
+        demonstration = self.spec.demonstration
+        if demonstration is not None:
+            return demonstration.make()
+        return self.fill(self.load(open_weights(str(self.weights))))
+
+    def load(self, content: WeightsContent) -> LoadedWeights:
+        """The content of weights under the model's names.
 
         Raises:
-            InputError: when the weights belong to another model or do not fit.
+            InputError: when it bears the names of another model, is damaged, or of a format that the model has not.
         """
-        config = self._held(weights)
-        with torch.device("meta"):
-            model = self._record.network(config)
-        theirs = {ours: name for name, ours in weights.reading.names.items()}
-        load_parameters(model, weights.reading.state, source=weights.source, theirs=theirs)
+        bearer = recognise(content)
+        if bearer not in (None, self.name):
+            raise InputError(
+                f"{content.source}: holds weights of {bearer} ({content.format}; it has "
+                f"{_shown_name(content, bearer)}), but the model asked for is {self.name}. "
+                f"Use --model {bearer}, or weights of {self.name}."
+            )
+        return self.spec.load(content)
+
+    def fill(self, loaded: LoadedWeights) -> Network:
+        """The model on the CPU, its parameters those of `loaded`, every name, shape, type and value checked.
+
+        Raises:
+            InputError: when they do not fit the model.
+        """
+        # Without memory of its own: the file's tensors become its parameters.
+        model = self.spec.empty_network(self._held_heads(loaded))
+        load_parameters(
+            model,
+            loaded.state,
+            source=str(self.weights),
+            published=self.spec.weights.names.published,
+            theirs={ours: theirs for theirs, ours in loaded.names.items()},
+        )
         return model
 
     def weights_sha256(self) -> str:
-        """Digest of the weights' files, or of the made parameters."""
-        if self._record.own:
-            return state_sha256(self._record.own().state_dict())
-        return file_sha256(weight_files(str(self.weights)))
+        """Digest of the weights' files; of made parameters, of their content under the published names."""
+        demonstration = self.spec.demonstration
+        if demonstration is None:
+            return file_sha256(weight_files(str(self.weights)))
+        return state_sha256(self.spec.published_state(demonstration.make().state_dict()))
 
     def tracks(self, head: str, targets: str | None = None) -> Tracks:
         """The table of a head's tracks; `targets` is the path or address of the published one.
@@ -149,98 +187,38 @@ class ModelSource:
             InputError: for a head that the model or the file of its weights has not, or a targets table that does not
             fit it.
         """
-        if self._record.held and head in self.output_tracks:
+        # Reading a gigabyte for its names is worth while only where the file may lack the head.
+        if self.spec.one_head_per_file and head in self.output_tracks:
             self._check_head(head)
-        return model_tracks(self.name, head, targets)
+        return self.spec.tracks(head, targets)
 
-    def _read(self) -> Weights:
-        return read_any(str(self.weights))
-
-    def _held(self, weights: Weights) -> Config:
-        """The config of the model that `weights` are for: with the heads that they hold, if that may be one of several.
+    def _held_heads(self, loaded: LoadedWeights) -> dict[str, int]:
+        """The heads of the model that its weights are for.
 
         Raises:
-            InputError: when they are another model's, or hold no head.
+            InputError: when they hold none.
         """
-        weights.require(self.name)
-        held = (
-            self._record.held(weights.reading.state, self.config)
-            if self._record.held
-            else self.config
-        )
-        if not held.output_tracks:
+        heads = self.spec.held_heads(loaded.state)
+        if not heads:
             raise InputError(
-                f"{weights.source}: holds none of the heads {', '.join(self.output_tracks)}."
+                f"{self.weights}: holds none of the heads {', '.join(self.output_tracks)}."
             )
-        return held
+        return heads
 
     def _check_head(self, head: str) -> None:
-        held = self._held(self._read()).output_tracks
-        if head not in held:
-            listed = ", ".join(f"{name} ({count} tracks)" for name, count in held.items())
+        heads = self._held_heads(self.load(open_weights(str(self.weights))))
+        if head not in heads:
+            listed = ", ".join(f"{name} ({count} tracks)" for name, count in heads.items())
             raise InputError(
                 f"{self.weights}: holds the head {listed}, --head is {head}. "
-                f"Use --head {next(iter(held))}, or the file of the other head."
+                f"Use --head {next(iter(heads))}, or the file of the other head."
             )
 
 
-def model_config(name: str) -> Config:
-    """Sizes of a model by its name, with all heads that it may have.
-
-    Raises:
-        InputError: for an unknown name.
-    """
-    if name not in MODELS:
-        raise InputError(f"unknown model {name!r}{nearest(name, MODELS)}")
-    return RECORDS[name].config()
-
-
-def model_tracks(name: str, head: str, targets: str | None = None) -> Tracks:
-    """The table of a head's tracks, without weights; `targets` is the path or address of the published one.
-
-    Raises:
-        InputError: for a head that the model has not, or a targets table that does not fit it.
-    """
-    counts = model_config(name).output_tracks
-    if head not in counts:
-        raise InputError(f"model {name} has no head {head!r}{nearest(head, counts)}")
-    if RECORDS[name].own:
-        if targets:
-            raise InputError(f"model {name} has tracks of its own; leave out --targets {targets}")
-        return motif_tracks(head)
-    return (
-        read_targets(targets, head=head, count=counts[head])
-        if targets
-        else builtin_tracks(head, counts[head])
-    )
-
-
-def pass_operations(name: str, head: str, tracks: Sequence[int]) -> tuple[int, int]:
-    """Floating-point operations of one reading of one window, counted on the model's graph; nothing is computed.
-
-    A multiplication and an addition are two operations; only products and convolutions count.
-
-    Returns:
-        Those of the tower, which turns bases into tokens, and those of all that follows.
-    """
-    config = model_config(name)
-    with torch.device("meta"), torch.inference_mode():
-        model = RECORDS[name].network(config).eval()
-        one_hot = torch.zeros(1, config.geometry.window_bp, 4)
-        columns = torch.zeros(len(tracks), dtype=torch.int64)
-        with FlopCounterMode(display=False) as tower:
-            model.tokens(one_hot)
-        with FlopCounterMode(display=False) as whole:
-            model(one_hot, head, columns)
-    return tower.get_total_flops(), whole.get_total_flops() - tower.get_total_flops()
-
-
-def read_any(source: str) -> Weights:
-    """Weights of any format and of any model of the registry.
-
-    Raises:
-        InputError: as `weights.source.read_weights`.
-    """
-    basenji2 = RECORDS["basenji2"].config()
-    assert isinstance(basenji2, Basenji2Config)
-    return read_weights(source, basenji2=basenji2)
+def _shown_name(content: WeightsContent, model: str) -> str:
+    """A name that tells the model, as the source has it and, where that differs, as published files have it."""
+    spec = SPECS[model]
+    names = spec.load(content).names
+    theirs = _telling_names(content, model, names)[0]
+    published = spec.weights.names.published(names[theirs])
+    return theirs if theirs == published else f"{theirs} ({published})"

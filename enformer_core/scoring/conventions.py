@@ -4,28 +4,26 @@ Does not know how they are carried out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from enformer_core.errors import InputError, nearest
 from enformer_core.models.geometry import Geometry
-
-Statistic = Literal["sad", "log_sad", "d1", "log_d1", "d2", "log_d2", "sax", "js", "log_ratio"]
+from enformer_core.scoring.statistics import STATISTICS, Statistic
 
 Strands = Literal["both", "forward"]
 
 IndelRule = Literal["left-fixed", "centre-trim", "stitched"]
 
-STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
-
 INDEL_RULES: tuple[IndelRule, ...] = get_args(IndelRule)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conventions:
     """How a variant is put in a window, and how its predictions become scores.
 
     Attributes:
+        geometry: the model's, which decides what is possible.
         statistics: which statistics, in the order of their columns.
         centre_index: 0-based index of the variant's first base in the window: half the window − 1 (the last base of the
             bin left of the centre) or half the window.
@@ -38,8 +36,12 @@ class Conventions:
         centre_mask_bp: or, AlphaGenome's way, how many bp around the variant's own bin.
         max_offset_bp: how far from `centre_index` the variant's first base may lie, so that variants share windows; 0
             gives each its own, exactly centred.
+
+    Raises:
+        InputError: for what a model of this geometry cannot do, naming the setting, its value and what is possible.
     """
 
+    geometry: Geometry
     statistics: tuple[Statistic, ...]
     centre_index: int
     indel_rule: IndelRule = "left-fixed"
@@ -49,88 +51,106 @@ class Conventions:
     centre_mask_bp: int | None = None
     max_offset_bp: int = 0
 
+    def __post_init__(self) -> None:
+        # in this order: a check may rely on those before it
+        parse_statistics(self.statistics)
+        self._check_centre()
+        self._check_shifts()
+        self._check_offset()
+        self._check_bins()
+
     @property
-    def readings(self) -> int:
-        """In how many ways a window is read: strands × shifts."""
+    def views(self) -> int:
+        """How many predictions of a window are averaged: strands × shifts."""
         return len(self.shifts) * (2 if self.strands == "both" else 1)
 
-    def check(self, geometry: Geometry) -> None:
-        """Refuse what this geometry cannot do.
+    def record(self) -> dict[str, object]:
+        """What a run's identity says of them: all choices, without the geometry, which is the model's."""
+        # runs of earlier versions have no geometry here, and a run continues only under the identity that it began with
+        choices = asdict(self)
+        del choices["geometry"]
+        return choices
 
-        Raises:
-            InputError: naming the setting, its value and what is possible.
-        """
-        half = geometry.window_bp // 2
+    def _check_centre(self) -> None:
+        half = self.geometry.window_bp // 2
         if self.centre_index not in (half - 1, half):
             raise InputError(
                 f"the centre index is {self.centre_index}; choose {half - 1} or {half}"
             )
+
+    def _check_shifts(self) -> None:
         if not self.shifts or len(set(self.shifts)) != len(self.shifts):
             raise InputError(f"shifts {list(self.shifts)}: give at least one, and none twice")
-        furthest = max(abs(shift) for shift in self.shifts) + self.max_offset_bp
-        if furthest > geometry.output_bp // 2:
+        furthest_bp = max(abs(shift) for shift in self.shifts) + self.max_offset_bp
+        most_bp = self.geometry.output_bp // 2
+        if furthest_bp > most_bp:
             raise InputError(
-                f"a shift and offset of {furthest} bp move the variant out of the predicted bins; "
-                f"the most is {geometry.output_bp // 2} bp"
+                f"a shift and offset of {furthest_bp} bp move the variant out of the predicted bins; "
+                f"the most is {most_bp} bp"
             )
-        if self.max_offset_bp < 0 or 0 < self.max_offset_bp < geometry.bin_bp // 2:
+
+    def _check_offset(self) -> None:
+        bin_bp = self.geometry.bin_bp
+        if self.max_offset_bp < 0 or 0 < self.max_offset_bp < bin_bp // 2:
             raise InputError(
-                f"an offset of at most {self.max_offset_bp} bp: windows start every {geometry.bin_bp} bp when variants "
-                f"share them, so give 0 (each variant exactly centred) or at least {geometry.bin_bp // 2}"
+                f"an offset of at most {self.max_offset_bp} bp: windows start every {bin_bp} bp when variants "
+                f"share them, so give 0 (each variant exactly centred) or at least {bin_bp // 2}"
             )
-        if self.central_bins is not None and not 1 <= self.central_bins <= geometry.bins:
+
+    def _check_bins(self) -> None:
+        predicted = self.geometry.bins
+        most_bp = self.geometry.output_bp // 2
+        if self.central_bins is not None and not 1 <= self.central_bins <= predicted:
+            raise InputError(f"central bins: {self.central_bins} is not between 1 and {predicted}")
+        if self.centre_mask_bp is not None and not 1 <= self.centre_mask_bp <= most_bp:
             raise InputError(
-                f"central bins: {self.central_bins} is not between 1 and {geometry.bins}"
-            )
-        if (
-            self.centre_mask_bp is not None
-            and not 1 <= self.centre_mask_bp <= geometry.output_bp // 2
-        ):
-            raise InputError(
-                f"centre mask: {self.centre_mask_bp} bp is not between 1 and {geometry.output_bp // 2}"
+                f"centre mask: {self.centre_mask_bp} bp is not between 1 and {most_bp}"
             )
         if self.central_bins is not None and self.centre_mask_bp is not None:
             raise InputError(
                 f"central bins ({self.central_bins}) and centre mask ({self.centre_mask_bp} bp): give one"
             )
+        # the outermost variants of a shared window decide: those between them score bins between theirs
         for offset_bp in (-self.max_offset_bp, self.max_offset_bp):
-            bins = self.scored_bins(geometry, offset_bp)
-            if bins.start < 0 or bins.stop > geometry.bins:
+            bins = self.scored_bins(offset_bp)
+            if bins.start < 0 or bins.stop > predicted:
                 raise InputError(
                     f"bins [{bins.start}, {bins.stop}) around a variant {offset_bp} bp off the centre "
-                    f"leave the {geometry.bins} predicted ones; score fewer bins or allow a smaller offset"
+                    f"leave the {predicted} predicted ones; score fewer bins or allow a smaller offset"
                 )
 
-    def scored_bins(self, geometry: Geometry, offset_bp: int = 0) -> slice:
+    def offset_bp(self, allele_start: int, window_start: int) -> int:
+        """How far right of `centre_index` a variant lies in a window; both starts are positions on the contig."""
+        return allele_start - window_start - self.centre_index
+
+    def scored_bins(self, offset_bp: int = 0) -> slice:
         """The bins that statistics read: all, the central ones, or those of the mask; the last two follow the variant.
 
         Central bins begin at `bins // 2 − central_bins // 2` (Calico's sonnet_sad.py, `--slice_center`). A mask has
         ⌈bp / bin⌉ bins and begins half as many left of the variant's bin (AlphaGenome's CenterMaskScorer).
         """
+        # Enformer's 896 bins: 4 central ones are 446 … 450. A mask of 501 bp is 4 bins around the variant's own, 447:
+        # 445 … 449. A variant 128 bp to the right moves either by one bin.
+        geometry = self.geometry
+        own_bin = geometry.output_bin(self.centre_index + offset_bp)
         if self.central_bins is not None:
-            count, middle = (
-                self.central_bins,
-                geometry.bins // 2 + self._bins_moved(geometry, offset_bp),
-            )
+            count = self.central_bins
+            middle = geometry.bins // 2 + own_bin - geometry.output_bin(self.centre_index)
         elif self.centre_mask_bp is not None:
             count = -(-self.centre_mask_bp // geometry.bin_bp)
-            middle = geometry.output_bin(self.centre_index + offset_bp)
+            middle = own_bin
         else:
             return slice(0, geometry.bins)
-        return slice(middle - count // 2, middle - count // 2 + count)
+        first = middle - count // 2
+        return slice(first, first + count)
 
-    def _bins_moved(self, geometry: Geometry, offset_bp: int) -> int:
-        return geometry.output_bin(self.centre_index + offset_bp) - geometry.output_bin(
-            self.centre_index
-        )
-
-    def stitch_bin(self, geometry: Geometry, offset_bp: int = 0) -> int:
+    def stitch_bin(self, offset_bp: int = 0) -> int:
         """The bin at which `stitched` goes from one flank to the other: that of the base after the variant's first.
 
         VCF's indels share their first base (calico/baskerville, snps.py: `(pos − start − crop) // stride`, with a
         1-based pos).
         """
-        return geometry.output_bin(self.centre_index + offset_bp + 1)
+        return self.geometry.output_bin(self.centre_index + offset_bp + 1)
 
 
 def parse_statistics(names: Sequence[str]) -> tuple[Statistic, ...]:
@@ -142,7 +162,7 @@ def parse_statistics(names: Sequence[str]) -> tuple[Statistic, ...]:
     for name in names:
         if name not in STATISTICS:
             raise InputError(f"unknown statistic {name!r}{nearest(name, STATISTICS)}")
-    return tuple(statistic for statistic in dict.fromkeys(names) if statistic in STATISTICS)
+    return tuple(dict.fromkeys(names))
 
 
 def parse_indel_rule(name: str) -> IndelRule:

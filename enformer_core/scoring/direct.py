@@ -16,8 +16,9 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
-from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.precision import inference_in_true_float32
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import (
     Allele,
     Window,
@@ -31,10 +32,18 @@ SequenceOf = Callable[[Window], UInt8[np.ndarray, " length"]]
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """A model with the head and tracks that are asked for; one sequence at a time, whatever the batch around it.
+class SequencePredictor:
+    """A model with one head and some of its tracks; one sequence at a time, whatever the batch around it.
 
     Every sequence passes alone, so that a score never depends on its neighbours, nor on how many there are.
+
+    Attributes:
+        model: on `device`, in `dtype`.
+        head: which head.
+        tracks: columns of the head, or None for all.
+        conventions: over which strands and shifts predictions are averaged.
+        device: where it computes.
+        dtype: number format of the sequence, and so of everything behind it.
     """
 
     model: SequenceModel
@@ -46,82 +55,93 @@ class Predictor:
 
     def strand(self, codes: UInt8[np.ndarray, " length"]) -> Float[Tensor, "bins tracks"]:
         """Prediction for one sequence as it reads, in the model's precision."""
-        sequence = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)[None]
+        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
+        sequence = torch.from_numpy(np.array(codes)).to(self.device)[None]
         tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
         with inference_in_true_float32():
             return self.model(one_hot(sequence, self.dtype), self.head, tracks)[0]
 
     def averaged(self, window: Window, sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
         """Prediction averaged in float64 over shifts and strands; reverse predictions have their bins turned back."""
+        # in float64 before anything is added: what a variant changes may be below float32 of the sum
         predictions = []
         for shift in self.conventions.shifts:
             codes = sequence_of(window.moved(shift))
             predictions.append(self.strand(codes).double())
             if self.conventions.strands == "both":
-                predictions.append(self.strand(reverse_complement(codes)).double().flip(0))
+                backwards = self.strand(reverse_complement(codes)).double()
+                predictions.append(backwards.flip(0))
         return torch.stack(predictions).mean(dim=0)
 
     def stitched(
-        self, windows: Sequence[Window], sequence_of: SequenceOf
+        self,
+        windows: Sequence[Window],
+        sequence_of: SequenceOf,
     ) -> Float[Tensor, "bins tracks"]:
         """The averaged predictions of several windows, each from its first bin to the next one's."""
+        # windows from bin 0 and 448 of 896: bins 0 … 448 of the first, 448 … 896 of the second
         ends = [window.first_bin for window in windows[1:]] + [self.model.geometry.bins]
-        return torch.cat(
-            [
-                self.averaged(window, sequence_of)[window.first_bin : end]
-                for window, end in zip(windows, ends, strict=True)
-            ]
-        )
+        pieces = [
+            self.averaged(window, sequence_of)[window.first_bin : end]
+            for window, end in zip(windows, ends, strict=True)
+        ]
+        return torch.cat(pieces)
 
 
 class DirectScorer:
     """Scores alleles by alt − ref; alleles that follow one another at one place share the reference's passes."""
 
-    def __init__(self, predictor: Predictor, genome: Genome) -> None:
+    def __init__(self, predictor: SequencePredictor, genome: Genome) -> None:
         self._predictor = predictor
         self._genome = genome
         self._reference: tuple[tuple[object, ...], Float[Tensor, "bins tracks"]] | None = None
 
     def _reference_prediction(
-        self, contig: str, windows: tuple[Window, ...]
+        self,
+        contig: str,
+        windows: tuple[Window, ...],
     ) -> Float[Tensor, "bins tracks"]:
+        # shards are sorted by place, so that remembering one reference serves all alleles that share it
         if self._reference is None or self._reference[0] != (contig, windows):
             length_bp = self._predictor.model.geometry.window_bp
             prediction = self._predictor.stitched(
                 windows, lambda window: reference_sequence(self._genome, contig, window, length_bp)
             )
-            self._reference = (contig, windows), prediction
+            self._reference = ((contig, windows), prediction)
         return self._reference[1]
 
-    def score(
-        self, alleles: Sequence[Allele], start: int
-    ) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
-        """Each statistic of each allele, in float64, for the tracks asked for.
+    def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
+        """Each statistic of each allele, in float64, for the tracks that the predictor has.
 
         Args:
             alleles: on one contig.
             start: first base of the window that they are scored in.
         """
-        names = self._predictor.conventions.statistics
-        scores = [statistics.compute(*self.profiles(allele, start), names) for allele in alleles]
-        return [
-            {name: values.cpu().numpy() for name, values in of_allele.items()}
-            for of_allele in scores
-        ]
+        return [self._score_one(allele, start) for allele in alleles]
+
+    def _score_one(self, allele: Allele, start: int) -> AlleleScores:
+        r, d = self.profiles(allele, start)
+        scores = statistics.compute(r, d, self._predictor.conventions.statistics)
+        return {name: values.cpu().numpy() for name, values in scores.items()}
 
     def profiles(
-        self, allele: Allele, start: int
+        self,
+        allele: Allele,
+        start: int,
     ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
         """The reference's prediction in the bins that are scored, and alt − ref, in float64."""
-        conventions, geometry = self._predictor.conventions, self._predictor.model.geometry
-        offset_bp = allele.start - start - conventions.centre_index
-        rule, stitch_bin = conventions.indel_rule, conventions.stitch_bin(geometry, offset_bp)
+        conventions = self._predictor.conventions
+        offset_bp = conventions.offset_bp(allele.start, start)
+        rule = conventions.indel_rule
+        stitch_bin = conventions.stitch_bin(offset_bp)
         reference = self._reference_prediction(
             allele.contig, reference_windows(allele, start, rule, stitch_bin)
         )
         alternate = self._predictor.stitched(
             alternate_windows(allele, start, rule, stitch_bin),
-            lambda window: alternate_sequence(self._genome, allele, window, geometry.window_bp),
+            lambda window: alternate_sequence(
+                self._genome, allele, window, conventions.geometry.window_bp
+            ),
         )
-        bins = conventions.scored_bins(geometry, offset_bp)
+        bins = conventions.scored_bins(offset_bp)
         return reference[bins], alternate[bins] - reference[bins]

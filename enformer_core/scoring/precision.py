@@ -26,12 +26,13 @@ class Arithmetic:
     delta: torch.dtype = torch.float32
 
     def __str__(self) -> str:
-        names = [str(dtype).removeprefix("torch.") for dtype in (self.reference, self.delta)]
-        return f"reference {names[0]}, differences {names[1]}"
+        reference = str(self.reference).removeprefix("torch.")
+        delta = str(self.delta).removeprefix("torch.")
+        return f"reference {reference}, differences {delta}"
 
 
 EXACT = str(Arithmetic())
-"""How receipts call float32 throughout."""
+"""What receipts call an engine that computes in float32 throughout."""
 
 
 def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:
@@ -44,12 +45,12 @@ def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:
 @cache
 def _has_fast_bfloat16(device_type: str) -> bool:
     if device_type == "cuda":
+        # torch emulates the format on older cards, more slowly than float32
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device_type == "cpu":
-        return (
-            bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-            and torch.cpu._is_avx512_bf16_supported()
-        )
+        # oneDNN multiplies the format on any CPU with AVX-512, but only AVX512-BF16 does so faster than float32
+        multiplied = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return multiplied and torch.cpu._is_avx512_bf16_supported()
     return False
 
 
@@ -60,12 +61,13 @@ def inference_in_true_float32() -> Iterator[None]:
     Effects of variants are small differences of large numbers: TF32 keeps 11 bits of them. The settings are the
     process's; they are put back at the end.
     """
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    matmul_precision = torch.get_float32_matmul_precision()
+    allow_tf32 = torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     try:
         with torch.inference_mode():
             yield
     finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
+        torch.set_float32_matmul_precision(matmul_precision)
+        torch.backends.cudnn.allow_tf32 = allow_tf32

@@ -31,7 +31,12 @@ def round_mantissa(
     dropped = WHOLE_BITS - bits
     if not dropped:
         return values
+    # Floats of one sign are ordered as the integers of their bits, and a carry out of the mantissa raises the exponent.
+    # Three bits dropped, step 8: add 3, or 4 where the last kept bit is 1, and clear what is dropped.
+    #     …0 100 + 011 → …0 000 (a tie goes down to even)      …1 100 + 100 → …10 000 (a tie goes up to even)
     raw = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    step, last_kept = np.uint32(1 << dropped), (raw >> np.uint32(dropped)) & np.uint32(1)
-    rounded = ((raw + (step // 2 - 1) + last_kept) & ~(step - 1)).view(np.float32)
+    step = np.uint32(1 << dropped)
+    last_kept = (raw >> np.uint32(dropped)) & np.uint32(1)
+    nearest = (raw + (step // 2 - 1) + last_kept) & ~(step - 1)
+    rounded = nearest.view(np.float32)
     return np.where(np.isfinite(values) & np.isfinite(rounded), rounded, values)

@@ -3,111 +3,169 @@
 Everything is taken from the reference prediction r and the difference d = alt − ref, so that an engine which knows d
 more exactly than the difference of two rounded predictions loses nothing. Sums run in float64. Sources: calico/basenji,
 bin/basenji_sad.py:455-566 (sad to js); google-deepmind/alphagenome, variant_scorers.py (log_ratio).
+
+To add a statistic, write its formula here, under `@statistic` and its name: settings, help texts, conventions and the
+columns of results follow from that alone.
 """
 
-from collections.abc import Callable, Sequence
+# Settings and help texts ask for the names, and loading torch takes seconds: formulas use the methods of tensors, and
+# what else they need of torch is imported when it is used.
+# ruff: noqa: PLC0415
+
+from collections.abc import Callable, Mapping, Sequence
 from math import log
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
-from enformer_core.scoring.conventions import Statistic
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # the shape checker of the tests looks at shapes and number formats all the same
+
+Statistic = str
+"""The name of a statistic; `Conventions` refuse one that is not in `STATISTICS`."""
 
 Profile = Float[Tensor, "bins tracks"]
 PerTrack = Float[Tensor, " tracks"]
 
+Formula = Callable[[Profile, Profile], PerTrack]
+"""From the reference's prediction and alt − ref, over the bins that are scored, to a number in float64 per track."""
+
+AlleleScores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
+"""Each statistic of one allele, in float64."""
+
+_FORMULAS: dict[Statistic, Formula] = {}
+
+STATISTICS: Mapping[Statistic, Formula] = MappingProxyType(_FORMULAS)
+"""All statistics that there are, by name."""
+
+
+def statistic(name: Statistic) -> Callable[[Formula], Formula]:
+    """Make a formula known by a name, which is a column of the results from then on.
+
+    Raises:
+        ValueError: when the name is taken, or could not be a column.
+    """
+    if name in _FORMULAS:
+        raise ValueError(f"there is a statistic {name!r} already")
+    if not name.isidentifier():
+        raise ValueError(f"a statistic cannot be called {name!r}: it names columns")
+
+    def register(formula: Formula) -> Formula:
+        _FORMULAS[name] = formula
+        return formula
+
+    return register
+
 
 def _sum(values: Profile) -> PerTrack:
-    """Sum over bins, in float64."""
+    """The sum over bins, in float64."""
+    import torch
+
     return values.sum(dim=0, dtype=torch.float64)
+
+
+def _norm(values: Profile) -> PerTrack:
+    """Root of the sum of squares over bins, in float64."""
+    import torch
+
+    return torch.linalg.vector_norm(values, dim=0, dtype=torch.float64)
 
 
 def _log_difference(r: Profile, d: Profile) -> Profile:
     """log2(1 + r + d) − log2(1 + r), without cancellation."""
-    return torch.log1p(d / (1 + r)) / log(2.0)
+    # log(1 + r + d) − log(1 + r) = log(1 + d / (1 + r)): for r = 3 and d = 4, log2(8) − log2(4) = log2(1 + 4/4) = 1
+    return (d / (1 + r)).log1p() / log(2.0)
 
 
+@statistic("sad")
 def sad(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of alt − ref."""
     del r
     return _sum(d)
 
 
+@statistic("log_sad")
 def log_sad(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of log2(1 + alt) − log2(1 + ref)."""
     return _sum(_log_difference(r, d))
 
 
+@statistic("d1")
 def d1(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of |alt − ref|."""
     del r
     return _sum(d.abs())
 
 
+@statistic("log_d1")
 def log_d1(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of |log2(1 + alt) − log2(1 + ref)|."""
     return _sum(_log_difference(r, d).abs())
 
 
+@statistic("d2")
 def d2(r: Profile, d: Profile) -> PerTrack:
     """Root of the sum over bins of (alt − ref)²."""
     del r
-    return torch.linalg.vector_norm(d, dim=0, dtype=torch.float64)
+    return _norm(d)
 
 
+@statistic("log_d2")
 def log_d2(r: Profile, d: Profile) -> PerTrack:
     """Root of the sum over bins of (log2(1 + alt) − log2(1 + ref))²."""
-    return torch.linalg.vector_norm(_log_difference(r, d), dim=0, dtype=torch.float64)
+    return _norm(_log_difference(r, d))
 
 
+@statistic("sax")
 def sax(r: Profile, d: Profile) -> PerTrack:
     """alt − ref, signed, in the bin where it is largest in size; the first such bin on a tie."""
     del r
-    return d.gather(0, d.abs().argmax(dim=0, keepdim=True)).squeeze(0).double()
+    # argmax gives the first of several largest
+    strongest = d.abs().argmax(dim=0, keepdim=True)
+    return d.gather(0, strongest).squeeze(0).double()
 
 
+@statistic("js")
 def js(r: Profile, d: Profile) -> PerTrack:
     """Half the sum of both Kullback-Leibler divergences, in nats, of the profiles over bins.
 
     The 25th percentile of ref over bins is added to both before they are made to sum to 1. (basenji calls it JS; it is
     not the Jensen-Shannon divergence.)
     """
-    r, d = r.double(), d.double()
-    pseudocount = torch.quantile(r, 0.25, dim=0)
+    r = r.double()
+    d = d.double()
+    pseudocount = r.quantile(0.25, dim=0)
     ref = r + pseudocount
     alt = ref + d
-    ref, alt = ref / ref.sum(dim=0), alt / alt.sum(dim=0)
+    ref = ref / ref.sum(dim=0)
+    alt = alt / alt.sum(dim=0)
     # KL(ref, alt) + KL(alt, ref) = Σ (alt − ref) (log alt − log ref), every term of which is non-negative
-    return 0.5 * ((alt - ref) * (alt / ref).log()).sum(dim=0)
+    terms = (alt - ref) * (alt / ref).log()
+    return 0.5 * terms.sum(dim=0)
 
 
+@statistic("log_ratio")
 def log_ratio(r: Profile, d: Profile) -> PerTrack:
     """log2(1 + Σ alt) − log2(1 + Σ ref)."""
-    return torch.log1p(_sum(d) / (1 + _sum(r))) / log(2.0)
-
-
-_FORMULAS: dict[Statistic, Callable[[Profile, Profile], PerTrack]] = {
-    "sad": sad,
-    "log_sad": log_sad,
-    "d1": d1,
-    "log_d1": log_d1,
-    "d2": d2,
-    "log_d2": log_d2,
-    "sax": sax,
-    "js": js,
-    "log_ratio": log_ratio,
-}
+    # as in _log_difference, of the sums
+    relative = _sum(d) / (1 + _sum(r))
+    return relative.log1p() / log(2.0)
 
 
 def compute(
-    reference: Profile, difference: Profile, statistics: Sequence[Statistic]
+    reference: Profile,
+    difference: Profile,
+    statistics: Sequence[Statistic],
 ) -> dict[Statistic, Float[Tensor, " tracks"]]:
     """Statistics by name, in float64, over the bins given; single bins are treated in the precision given.
 
     Args:
         reference: prediction of the reference allele, non-negative.
         difference: prediction of the alternate allele minus `reference`.
-        statistics: names, as in `enformer_core.scoring.conventions.STATISTICS`.
+        statistics: names, which are in `STATISTICS`.
     """
-    return {name: _FORMULAS[name](reference, difference) for name in statistics}
+    return {name: STATISTICS[name](reference, difference) for name in statistics}

@@ -8,7 +8,8 @@ from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.tower import Codes, Place, SharedTokens
+from enformer_core.scoring.delta.reference_tokens import Place, SharedTokens
+from enformer_core.scoring.delta.tower import Codes
 from enformer_core.scoring.precision import inference_in_true_float32
 
 TilePrediction = Float[Tensor, "bins tracks"]
@@ -40,15 +41,18 @@ class TilePredictor:
         window_start = start - geometry.crop_bp
         codes = self._genome.fetch(contig, window_start, window_start + geometry.window_bp)
         with inference_in_true_float32():
-            strands = [self._strand(Place(contig, window_start, reverse=False), codes)]
+            forward = Place(contig, window_start, reverse=False)
+            predictions = [self._strand(forward, codes)]
             if self._strands == "both":
-                place = Place(contig, window_start, reverse=True)
-                strands.append(self._strand(place, reverse_complement(codes)).flip(0))
-            return torch.stack(strands).mean(dim=0)
+                reverse = Place(contig, window_start, reverse=True)
+                prediction = self._strand(reverse, reverse_complement(codes))
+                predictions.append(prediction.flip(0))
+            return torch.stack(predictions).mean(dim=0)
 
     def _strand(self, place: Place, codes: Codes) -> TilePrediction:
         x = self._tokens(place, codes)
+        # the trunk carries alts beside a reference: here there are none
         no_alts = x.new_empty(0, *x.shape)
         bins = range(self._network.geometry.bins)
-        prediction, _ = self._network.trunk.advance(x, no_alts, bins)
+        prediction, _ = self._network.trunk.propagate(x, no_alts, bins)
         return prediction.double()

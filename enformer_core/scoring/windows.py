@@ -69,12 +69,16 @@ def window_start(allele_start: Positions, conventions: Conventions, bin_bp: int)
     centred = allele_start - conventions.centre_index
     if not conventions.max_offset_bp:
         return centred
+    # With offsets up to 320 bp and bins of 128 bp, windows start every 640 bp: starts 320 … 959 take the window at 640.
     step_bp = 2 * conventions.max_offset_bp // bin_bp * bin_bp
     return (centred + step_bp // 2) // step_bp * step_bp
 
 
 def reference_windows(
-    allele: Allele, start: int, rule: IndelRule, stitch_bin: int
+    allele: Allele,
+    start: int,
+    rule: IndelRule,
+    stitch_bin: int,
 ) -> tuple[Window, ...]:
     """Windows of the genome's own sequence that are held against the alternate ones.
 
@@ -86,6 +90,8 @@ def reference_windows(
             snps.py, `--indel_stitch`): right of a deletion the bins come from a window that follows the right flank.
         stitch_bin: the bin where the second window takes over.
     """
+    # A deletion of 6 bp, window at 1,000. left-fixed: 1,000. centre-trim: 1,003, for the alternate's 1,000 … reads 6 bp
+    # further on the right. stitched: 1,000 up to the stitch, and behind it 1,006, where the right flanks lie alike.
     lost_bp = max(-allele.gain_bp, 0)
     if rule == "centre-trim":
         return (Window(start + lost_bp // 2),)
@@ -95,13 +101,19 @@ def reference_windows(
 
 
 def alternate_windows(
-    allele: Allele, start: int, rule: IndelRule, stitch_bin: int
+    allele: Allele,
+    start: int,
+    rule: IndelRule,
+    stitch_bin: int,
 ) -> tuple[Window, ...]:
     """Windows of the edited sequence; arguments as for `reference_windows`.
 
     `left-fixed`: the left flank stays, the right end is cut or extended. `centre-trim`: half of an insertion is cut off
     the left. `stitched`: right of an insertion the bins come from a window whose right flank lies as the genome's does.
     """
+    # An insertion of 6 bp, window at 1,000. centre-trim: 6 bp more are put together and 3 cut off the left. stitched:
+    # the first window is left-fixed; behind the stitch all 6 are cut off the left, so that the right flank lies as
+    # the genome's.
     gained_bp = max(allele.gain_bp, 0)
     if rule == "centre-trim":
         return (Window(start, trim_bp=gained_bp // 2),)
@@ -111,14 +123,20 @@ def alternate_windows(
 
 
 def reference_sequence(
-    genome: Genome, contig: str, window: Window, length_bp: int
+    genome: Genome,
+    contig: str,
+    window: Window,
+    length_bp: int,
 ) -> UInt8[np.ndarray, " length"]:
     """Base codes of the genome's own sequence; N beyond the contig's ends."""
     return genome.fetch(contig, window.start, window.start + length_bp)
 
 
 def alternate_sequence(
-    genome: Genome, allele: Allele, window: Window, length_bp: int
+    genome: Genome,
+    allele: Allele,
+    window: Window,
+    length_bp: int,
 ) -> UInt8[np.ndarray, " length"]:
     """Base codes of a window with the alternate allele put in.
 
@@ -126,23 +144,18 @@ def alternate_sequence(
     then trimmed: an insertion pushes the right flank out at the end, a deletion draws real sequence in (N beyond the
     contig's end). The allele's first base must lie inside.
     """
-    whole_bp = length_bp + window.trim_bp
+    untrimmed_bp = length_bp + window.trim_bp
     left_bp = allele.start - window.start
-    if not 0 <= left_bp < whole_bp:
+    if not 0 <= left_bp < untrimmed_bp:
         raise ValueError(
-            f"{allele} does not begin in the window [{window.start}, {window.start + whole_bp})"
+            f"{allele} does not begin in the window [{window.start}, {window.start + untrimmed_bp})"
         )
-    alt = encode(allele.alt)[: whole_bp - left_bp]
-    right_bp = whole_bp - left_bp - alt.size
+    alt = encode(allele.alt)[: untrimmed_bp - left_bp]
+    right_bp = untrimmed_bp - left_bp - alt.size
     right_start = allele.start + len(allele.ref)
-    whole = np.concatenate(
-        [
-            genome.fetch(allele.contig, window.start, allele.start),
-            alt,
-            genome.fetch(allele.contig, right_start, right_start + right_bp),
-        ]
-    )
-    return whole[window.trim_bp :]
+    left_flank = genome.fetch(allele.contig, window.start, allele.start)
+    right_flank = genome.fetch(allele.contig, right_start, right_start + right_bp)
+    return np.concatenate([left_flank, alt, right_flank])[window.trim_bp :]
 
 
 @dataclass(frozen=True)
@@ -155,7 +168,9 @@ class Comparison:
 
 
 def compared_windows(
-    references: tuple[Window, ...], alternates: tuple[Window, ...], bins: int
+    references: tuple[Window, ...],
+    alternates: tuple[Window, ...],
+    bins: int,
 ) -> tuple[Comparison, ...]:
     """Cut stitched predictions where either changes its window, so that each piece compares two windows only.
 
@@ -164,7 +179,10 @@ def compared_windows(
         alternates: the same for the alternate sequence.
         bins: predicted bins.
     """
-    cuts = sorted({window.first_bin for window in (*references, *alternates)} | {bins})
+    # A stitched deletion: references (R from bin 0, R' from 448), alternate (A from 0), 896 bins.
+    # Cuts 0, 448, 896: R against A in bins 0 … 448, R' against A in bins 448 … 896.
+    first_bins = {window.first_bin for window in (*references, *alternates)}
+    cuts = sorted(first_bins | {bins})
     return tuple(
         Comparison(_serving(references, first), _serving(alternates, first), range(first, last))
         for first, last in pairwise(cuts)
@@ -172,4 +190,5 @@ def compared_windows(
 
 
 def _serving(windows: tuple[Window, ...], first_bin: int) -> Window:
+    """The window that gives the bins from `first_bin` on: the last that begins there or before."""
     return [window for window in windows if window.first_bin <= first_bin][-1]

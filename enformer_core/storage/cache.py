@@ -10,17 +10,16 @@ import os
 import platform
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from filelock import FileLock, Timeout
 
 from enformer_core.errors import InputError, StorageError, TransientStorageError
-from enformer_core.storage.open import S3Uri, parse_s3
-from enformer_core.storage.retry import Clock, Retries, SystemClock
-from enformer_core.storage.s3 import ObjectStat, S3Store
-
-CACHE_VARIABLE = "ENFORMER_RAY_CACHE"
+from enformer_core.machine import CACHE_VARIABLE, cache_directory
+from enformer_core.storage.retry import Retries
+from enformer_core.storage.store import ObjectStat, ObjectStore
 
 _DIGEST_FILE = ".sha256"
 
@@ -29,125 +28,143 @@ _LONGEST_WAIT_S = 3600.0
 _SPARE_BYTES = 64 << 20  # indexes, and what others write meanwhile
 
 
-def cache_directory() -> Path:
-    """Where this node keeps copies: $ENFORMER_RAY_CACHE, else ~/.cache/enformer-ray (or as $XDG_CACHE_HOME says)."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return (
-        Path(named)
-        if named
-        else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "enformer-ray"
-    )
-
-
-def local_copy(name: str, *, sha256: str | None = None, clock: Clock | None = None) -> Path:
-    """A path on this node with the content that `name` has.
+def local_copy(store: ObjectStore, key: str, name: str, retries: Retries) -> "LocalCopy":
+    """A file of this node with an object's content.
 
     Of several processes on a node one downloads, the others wait for it. A copy made earlier is used again as long as
     the object is the same. A download that breaks off goes on where it was.
 
     Args:
-        name: `s3://bucket/key`, or a path, which is returned as it stands.
-        sha256: of the content, in hexadecimal; for `s3://` the copy must have it.
-        clock: time for pauses between attempts.
-
-    Returns:
-        A path whose last part is that of `name`. Its directory can be written beside it.
+        store: where the object is.
+        key: the object, relative to the store.
+        name: its full name, for messages and as part of the copy's identity.
+        retries: how often transient failures are tried again.
 
     Raises:
-        InputError: when there is no such object, or its digest is another.
+        InputError: when there is no such object, or it is replaced meanwhile.
         StorageError: when storage or this node's disk is at fault, with the remedy.
     """
-    uri = parse_s3(name)
-    if uri is None:
-        return Path(name)
-    if not uri.key:
-        raise InputError(f"{name}: is a bucket; an object's name is needed, s3://bucket/key")
-    retries = Retries(clock or SystemClock())
-    store = S3Store(uri.bucket, "")
-    stat = retries.call(lambda: store.stat(uri.key))
+    stat = retries.call(lambda: store.stat(key))
     if stat is None:
         raise InputError(f"{name}: there is no such object")
-    copy = _place(uri, stat)
+    version = hashlib.sha256(f"{name}\n{stat.etag}\n{stat.size_bytes}".encode()).hexdigest()[:20]
+    path = cache_directory("copies") / version / key.rsplit("/", 1)[-1]
+    source = _Source(store, key, name, stat, retries)
     try:
-        digest = _fetch_once(store, uri, stat, copy, retries)
+        return LocalCopy(path, _fetch_once(source, path))
     except OSError as error:
         raise StorageError(
-            f"{name}: no copy can be made at {copy}: {error.strerror or error}. "
+            f"{name}: no copy can be made at {path}: {error.strerror or error}. "
             f"Give another directory in ${CACHE_VARIABLE} and run the same command again."
         ) from error
-    if sha256 is not None and digest != sha256.lower():
-        raise InputError(
-            f"{name}: its sha256 is {digest}, expected {sha256}. The object is not the one that is meant."
-        )
-    return copy
 
 
-def _place(uri: S3Uri, stat: ObjectStat) -> Path:
-    version = hashlib.sha256(f"{uri}\n{stat.etag}\n{stat.size_bytes}".encode()).hexdigest()[:20]
-    return cache_directory() / "copies" / version / uri.key.rsplit("/", 1)[-1]
+@dataclass(frozen=True)
+class LocalCopy:
+    """A file of this node.
+
+    Attributes:
+        path: its last part is that of the object's name; indexes can be written beside it.
+        sha256: of its content, in hexadecimal.
+    """
+
+    path: Path
+    sha256: str
 
 
-def _fetch_once(store: S3Store, uri: S3Uri, stat: ObjectStat, copy: Path, retries: Retries) -> str:
+@dataclass(frozen=True)
+class _Source:
+    """One version of an object, and how it is read."""
+
+    store: ObjectStore
+    key: str
+    name: str
+    stat: ObjectStat
+    retries: Retries
+
+
+def _fetch_once(source: _Source, path: Path) -> str:
     """The copy's sha256, computed when it was fetched."""
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    digest_file = copy.with_name(_DIGEST_FILE)
-    lock = copy.parent.with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest_file = path.with_name(_DIGEST_FILE)
+    lock = path.parent.with_suffix(".lock")
     try:
         with FileLock(lock, timeout=_LONGEST_WAIT_S):
-            if not _is_whole(copy, stat):
-                _check_space(uri, stat, copy.parent)
-                _download(store, uri, stat, copy, retries)
+            # A copy that somebody cut short is fetched again; the digest is written before the copy has its name.
+            complete = path.is_file() and path.stat().st_size == source.stat.size_bytes
+            if not (complete and digest_file.is_file()):
+                _check_space(source, path.parent)
+                _download(source, path)
             return digest_file.read_text()
     except Timeout as error:
         raise StorageError(
-            f"{uri}: another process of this node has been fetching it for {_LONGEST_WAIT_S / 60:.0f} minutes "
-            f"({lock}). End that process if it hangs, and run the same command again."
+            f"{source.name}: another process of this node has been fetching it for "
+            f"{_LONGEST_WAIT_S / 60:.0f} minutes ({lock}). "
+            "End that process if it hangs, and run the same command again."
         ) from error
 
 
-def _is_whole(copy: Path, stat: ObjectStat) -> bool:
-    return (
-        copy.is_file()
-        and copy.stat().st_size == stat.size_bytes
-        and copy.with_name(_DIGEST_FILE).is_file()
-    )
-
-
-def _check_space(uri: S3Uri, stat: ObjectStat, directory: Path) -> None:
+def _check_space(source: _Source, directory: Path) -> None:
+    needed = source.stat.size_bytes
     free = shutil.disk_usage(directory).free
-    if free < stat.size_bytes + _SPARE_BYTES:
+    if free < needed + _SPARE_BYTES:
         raise StorageError(
-            f"{uri}: its {stat.size_bytes:,} bytes do not fit on this node: {directory} has {free:,} free. "
+            f"{source.name}: its {needed:,} bytes do not fit on this node: {directory} has {free:,} free. "
             f"Free some space, or give another directory in ${CACHE_VARIABLE}, and run the same command again."
         )
+
+
+def _download(source: _Source, path: Path) -> None:
+    # Where locks do not reach, on a shared disk, other nodes may be writing here too: only this node's are removed.
+    own_prefix = f".{platform.node()}-"
+    for abandoned in path.parent.glob(f"{own_prefix}*.unfinished"):
+        abandoned.unlink(missing_ok=True)
+    unfinished = path.with_name(f"{own_prefix}{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            download = _Download(file, source)
+            while not download.complete:
+                source.retries.call(download.go_on)
+            file.flush()
+            os.fsync(file.fileno())
+        path.with_name(_DIGEST_FILE).write_text(download.digest.hexdigest())
+        unfinished.replace(path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 class _Download:
     """A file that grows by what comes through, and its digest so far."""
 
-    def __init__(self, file: IO[bytes], size_bytes: int) -> None:
+    def __init__(self, file: IO[bytes], source: _Source) -> None:
         self._file = file
-        self._size_bytes = size_bytes
+        self._source = source
         self.digest = hashlib.sha256()
         self.arrived_bytes = 0
 
     @property
-    def whole(self) -> bool:
-        return self.arrived_bytes == self._size_bytes
+    def complete(self) -> bool:
+        return self.arrived_bytes == self._source.stat.size_bytes
 
-    def go_on(self, store: S3Store, key: str, etag: str) -> None:
+    def go_on(self) -> None:
         """Append what comes through; raises only when nothing did, so that patience begins anew otherwise."""
-        before = self.arrived_bytes
+        source = self._source
+        before_bytes = self.arrived_bytes
         try:
-            for piece in store.pieces(key, etag=etag, first_byte=before):
+            for piece in source.store.pieces(
+                source.key, etag=source.stat.etag, first_byte=before_bytes
+            ):
                 self._file.write(piece)
                 self.digest.update(piece)
                 self.arrived_bytes += len(piece)
         except TransientStorageError:
-            if self.arrived_bytes >= self._size_bytes:
-                self._begin_again()  # all came, and the client found its checksum to be wrong
+            if self.arrived_bytes >= source.stat.size_bytes:
+                # Everything came, and then the client found its checksum to be wrong: which piece is damaged, is not
+                # known.
+                self._begin_again()
                 raise
-            if self.arrived_bytes == before:
+            if self.arrived_bytes == before_bytes:
                 raise
 
     def _begin_again(self) -> None:
@@ -155,22 +172,3 @@ class _Download:
         self._file.truncate()
         self.digest = hashlib.sha256()
         self.arrived_bytes = 0
-
-
-def _download(store: S3Store, uri: S3Uri, stat: ObjectStat, copy: Path, retries: Retries) -> None:
-    mine = f".{platform.node()}-"  # where locks do not reach, other nodes may be writing here too
-    for left_over in copy.parent.glob(f"{mine}*.unfinished"):
-        left_over.unlink(missing_ok=True)
-    unfinished = copy.with_name(f"{mine}{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            download = _Download(file, stat.size_bytes)
-            while not download.whole:
-                retries.call(lambda: download.go_on(store, uri.key, stat.etag))
-            file.flush()
-            os.fsync(file.fileno())
-        copy.with_name(_DIGEST_FILE).write_text(download.digest.hexdigest())
-        unfinished.replace(copy)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)

@@ -1,7 +1,4 @@
-"""A directory as a place for objects.
-
-Does not know what the objects mean.
-"""
+"""A directory as a place for objects."""
 
 import contextlib
 import errno
@@ -56,7 +53,7 @@ class LocalStore:
 
     @property
     def location(self) -> str:
-        """The directory."""
+        """The directory's path, as its user wrote it."""
         return str(self.root)
 
     def check_usable(self, marker: str) -> None:
@@ -70,9 +67,8 @@ class LocalStore:
         """
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"{self.root}: is a file; --out must be a directory")
-        existing = next(
-            path for path in (self.root, *self.root.absolute().parents) if path.exists()
-        )
+        # Where nothing is yet, the nearest directory above decides.
+        existing = next(path for path in self._ancestors() if path.exists())
         if not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(
                 f"{self.root}: cannot be written: no permission for {existing}. Choose another --out."
@@ -85,7 +81,7 @@ class LocalStore:
 
     def _check_can_be_made(self) -> None:
         """Make the directory and take it away again: some file systems forbid what permissions allow."""
-        missing = [path for path in (self.root, *self.root.absolute().parents) if not path.exists()]
+        missing = [path for path in self._ancestors() if not path.exists()]
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -96,6 +92,10 @@ class LocalStore:
             for path in missing:
                 with contextlib.suppress(OSError):
                     path.rmdir()
+
+    def _ancestors(self) -> tuple[Path, ...]:
+        """The root and what lies above it, upwards."""
+        return (self.root, *self.root.absolute().parents)
 
     def sweep(self) -> None:
         """Remove what writers that died left unfinished; only when nothing is left to write."""
@@ -132,7 +132,7 @@ class LocalStore:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)
+            Path(name).chmod(0o644)  # mkstemp lets nobody else read it
             place.hardlink_to(name)
         except FileExistsError:
             return False
@@ -163,22 +163,25 @@ def _files_below(directory: Path, prefix: str) -> Iterator[str]:
     """Keys of a directory's files, without asking the disk about each: 100,000 receipts are listed at every start."""
     try:
         with os.scandir(directory) as entries:
-            # A directory's keys go on with a slash, which decides their order among its neighbours.
+            # Of the file `a-b` and the directory `a`, `a-b` comes first: keys below the directory begin with `a/`, and
+            # a hyphen's byte is smaller than a slash's.
             names = sorted(
-                f"{e.name}/" if e.is_dir() else e.name
-                for e in entries
-                if not e.name.startswith(".")
+                f"{entry.name}/" if entry.is_dir() else entry.name
+                for entry in entries
+                if not entry.name.startswith(".")
             )
     except (FileNotFoundError, NotADirectoryError):
         return
     for name in names:
+        key = f"{prefix}{name}"
         if name.endswith("/"):
-            yield from _files_below(directory / name, f"{prefix}{name}")
+            yield from _files_below(directory / name, key)
         else:
-            yield f"{prefix}{name}"
+            yield key
 
 
 def _make_directory(directory: Path) -> None:
+    """Make a directory, and bring every name on the way to the disk: a lost parent would take the object with it."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     for path in reversed(missing):
@@ -191,9 +194,8 @@ def _sync_directory(directory: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if (
-            error.errno not in _NO_DIRECTORY_SYNC
-        ):  # some network file systems do it by themselves, and refuse
+        # Some network file systems do it by themselves, and refuse.
+        if error.errno not in _NO_DIRECTORY_SYNC:
             raise
     finally:
         os.close(descriptor)
@@ -204,9 +206,8 @@ def _holds_others(root: Path) -> bool:
 
 
 def _failure(place: Path, error: OSError, *, action: str) -> StorageError:
-    told = f"{place}: cannot be {action}: {error.strerror}."
+    refusal = f"{place}: cannot be {action}: {error.strerror}."
     if error.errno in _TRANSIENT:
-        return TransientStorageError(told)
-    return StorageError(
-        f"{told} {_REMEDIES.get(error.errno or 0, f'Mend what the system says {_CONTINUE}')}"
-    )
+        return TransientStorageError(refusal)
+    remedy = _REMEDIES.get(error.errno or 0, f"Mend what the system says {_CONTINUE}")
+    return StorageError(f"{refusal} {remedy}")

@@ -1,17 +1,121 @@
-"""Which place a name means: a directory, or `s3://bucket/prefix`."""
+"""What a name means: a path of this machine, or an address `scheme://bucket/key` of a store.
 
+The only module that looks into names. A store is added by its own module and one line of `STORES`; runs, inputs, small
+tables and SQL all reach it through here.
+"""
+
+import glob
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from fsspec.utils import glob_translate
+from fsspec.spec import AbstractFileSystem
 
 from enformer_core.errors import InputError
+from enformer_core.storage.cache import local_copy
+from enformer_core.storage.filesystem import object_filesystem
 from enformer_core.storage.local import LocalStore
-from enformer_core.storage.retry import Retries, RetryingStore, SystemClock
+from enformer_core.storage.patterns import is_pattern, matching_keys
+from enformer_core.storage.retry import Clock, Retries, RetryingStore, SystemClock
 from enformer_core.storage.s3 import S3Store
-from enformer_core.storage.store import Store
+from enformer_core.storage.store import ObjectStore, Store
+from enformer_core.storage.web import READERS
+
+
+class StoreOpener(Protocol):
+    """How a store is made; it asks the service nothing yet. It is called from several threads, and can be pickled."""
+
+    def __call__(self, bucket: str, prefix: str, *, single_writer: bool = False) -> ObjectStore:
+        """The objects of a bucket below a prefix, which has no slash at either end."""
+        ...
+
+
+STORES: dict[str, StoreOpener] = {"s3": S3Store}
+"""The stores that there are, by the scheme of their addresses."""
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+_PARENT_PARTS = {"", ".", ".."}
+
+
+@dataclass(frozen=True)
+class Address:
+    """`scheme://bucket/key`.
+
+    Attributes:
+        scheme: one of `STORES`.
+        bucket: its name.
+        key: without a slash at either end; may be empty.
+    """
+
+    scheme: str
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.bucket}/{self.key}"
+
+    def with_key(self, key: str) -> "Address":
+        """Another object of the same bucket."""
+        return Address(self.scheme, self.bucket, key)
+
+    def open_bucket(self) -> ObjectStore:
+        """The whole bucket; one attempt for each call."""
+        return STORES[self.scheme](self.bucket, "")
+
+
+def parse_address(name: str) -> Address | None:
+    """The parts of a store's address; None for a path.
+
+    Raises:
+        InputError: for a scheme that no store has, or a bucket or key that no service has.
+    """
+    scheme = _scheme(name)
+    if scheme is None:
+        return None
+    if scheme not in STORES:
+        places = " or ".join(["a path", *(f"{known}://bucket/prefix" for known in STORES)])
+        raise InputError(f"{name}: this kind of storage is not known. Give {places}.")
+    bucket, _, key = name.removeprefix(f"{scheme}://").partition("/")
+    key = key.strip("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise InputError(f"{name}: {bucket!r} is no bucket's name. Give {scheme}://bucket/prefix.")
+    # Services take such keys as they are, but the same name on a disk would be another place.
+    if key and _PARENT_PARTS & set(key.split("/")):
+        raise InputError(
+            f"{name}: the key has an empty part, '.' or '..'. Give {scheme}://bucket/prefix."
+        )
+    return Address(scheme, bucket, key)
+
+
+def _scheme(name: str) -> str | None:
+    """What stands before `://`; None for a path."""
+    scheme, separator, _ = name.partition("://")
+    return scheme if separator else None
+
+
+def open_store(name: str, *, single_writer: bool = False) -> RetryingStore:
+    """The place that `--out` names; nothing is asked or made yet.
+
+    Args:
+        name: a path, or an address `scheme://bucket/prefix`.
+        single_writer: see `S3Store`; a directory never needs it.
+
+    Returns:
+        A store that tries transient failures again. It can be sent to other processes and machines.
+
+    Raises:
+        InputError: for a name that can be neither.
+    """
+    address = parse_address(name)
+    store: Store
+    if address is None:
+        store = LocalStore(Path(name))
+    else:
+        store = STORES[address.scheme](address.bucket, address.key, single_writer=single_writer)
+    return RetryingStore(store, SystemClock())
 
 
 def check_preconditions(store: Store, key: str) -> None:
@@ -39,117 +143,125 @@ def check_preconditions(store: Store, key: str) -> None:
         )
 
 
-_S3 = "s3://"
+def local_path(name: str, *, sha256: str | None = None, clock: Clock | None = None) -> str:
+    """Where this node finds what a name means, as a file.
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+    Args:
+        name: an object's address, which is copied to this node; a path, or an address of another kind (`hf://…`), is
+            returned as it stands, for whoever understands it.
+        sha256: that an object must have, in hexadecimal.
+        clock: time for pauses between attempts.
 
-
-@dataclass(frozen=True)
-class S3Uri:
-    """`s3://bucket/key`.
-
-    Attributes:
-        bucket: its name.
-        key: without a slash at either end; may be empty.
-    """
-
-    bucket: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"{_S3}{self.bucket}/{self.key}"
-
-
-def parse_s3(name: str) -> S3Uri | None:
-    """The parts of an `s3://` name; None for a path.
+    Returns:
+        For an object, a path whose last part is that of `name`. Its directory can be written beside it.
 
     Raises:
-        InputError: for another scheme, or a bucket or key that no service has.
+        InputError: when there is no such object, or its digest is another.
+        StorageError: when storage or this node's disk is at fault, with the remedy.
     """
-    if not name.startswith(_S3):
-        if "://" in name:
-            raise InputError(
-                f"{name}: this kind of storage is not known. Give a path or s3://bucket/prefix."
-            )
-        return None
-    bucket, _, key = name.removeprefix(_S3).partition("/")
-    key = key.strip("/")
-    if not _BUCKET.fullmatch(bucket):
-        raise InputError(f"{name}: {bucket!r} is no bucket's name. Give s3://bucket/prefix.")
-    if key and any(part in {"", ".", ".."} for part in key.split("/")):
+    if _scheme(name) not in STORES:
+        return name
+    address = parse_address(name)
+    assert address is not None, "its scheme is a store's"
+    if not address.key:
         raise InputError(
-            f"{name}: the key has an empty part, '.' or '..'. Give s3://bucket/prefix."
+            f"{name}: is a bucket; an object's name is needed, {address.scheme}://bucket/key"
         )
-    return S3Uri(bucket, key)
+    retries = Retries(clock or SystemClock())
+    copy = local_copy(address.open_bucket(), address.key, str(address), retries)
+    if sha256 is not None and copy.sha256 != sha256.lower():
+        raise InputError(
+            f"{name}: its sha256 is {copy.sha256}, expected {sha256}. The object is not the one that is meant."
+        )
+    return str(copy.path)
 
 
-def open_store(out: str, *, single_writer: bool = False) -> RetryingStore:
-    """The place that `--out` names; nothing is asked or made yet.
-
-    Args:
-        out: a path, or `s3://bucket/prefix`.
-        single_writer: see `S3Store`; a directory never needs it.
-
-    Returns:
-        A store that tries transient failures again. It can be sent to other processes and machines.
-
-    Raises:
-        InputError: for a name that can be neither.
-    """
-    uri = parse_s3(out)
-    store = (
-        LocalStore(Path(out))
-        if uri is None
-        else S3Store(uri.bucket, uri.key, single_writer=single_writer)
-    )
-    return RetryingStore(store, SystemClock())
-
-
-_PATTERN = re.compile(r"[*?\[]")
-
-
-def matching_objects(name: str, *, suffix: str) -> list[str]:
-    """The objects meant, in order of their keys.
+def read_bytes(name: str) -> bytes:
+    """The content of something small, such as a table of tracks.
 
     Args:
-        name: `s3://bucket/key` of one object; a key with `*`, `?` or `[...]`, none of which stands for a slash, or with
-            `**` for any number of parts; or a prefix, as a directory.
-        suffix: what keys below a directory end with.
-
-    Returns:
-        Each one's `s3://` name; `name` itself where it is neither pattern nor directory.
+        name: a path, an object's address, or one of a scheme that `web.READERS` knows, as `https://…`.
 
     Raises:
-        InputError: when nothing matches.
-        StorageError: when the bucket cannot be listed.
+        OSError: when it is not there or cannot be read, or nothing reads addresses of this kind.
+        StorageError: when a store is at fault, with the remedy.
     """
-    uri = parse_s3(name)
-    if uri is None:
-        raise InputError(f"{name}: no address of object storage. Give s3://bucket/key.")
-    if _PATTERN.search(uri.key):
-        found = _matching(uri)
-        if not found:
-            raise InputError(f"{name}: no object matches this pattern")
-    elif uri.key and _is_object(uri):
-        return [str(uri)]
+    scheme = _scheme(name)
+    if scheme is None:
+        return Path(name).read_bytes()
+    if scheme in READERS:
+        return READERS[scheme](name)
+    if scheme not in STORES:
+        known = ", ".join(f"{each}://" for each in [*STORES, *READERS])
+        raise OSError(f"addresses of this kind are not known, only {known}")
+    address = parse_address(name)
+    assert address is not None, "its scheme is a store's"
+    content = RetryingStore(address.open_bucket(), SystemClock()).get(address.key)
+    if content is None:
+        raise FileNotFoundError("there is no such object")
+    return content
+
+
+def expand_name(name: str, *, suffix: str) -> list[str]:
+    """The files or objects that a name stands for, in order of their names.
+
+    Args:
+        name: a file or an object; a pattern with `*`, `?` or `[...]`, none of which stands for a slash, or with `**`
+            for any number of parts; or a directory, or a prefix that is meant as one.
+        suffix: what the names below a directory end with.
+
+    Returns:
+        Each one's path or address; `name` itself where it is neither pattern nor directory, or a directory without
+        such files: whoever opens it will say so.
+
+    Raises:
+        InputError: when nothing matches a pattern.
+        StorageError: when a bucket cannot be listed.
+    """
+    address = parse_address(name)
+    if address is None:
+        return [str(path) for path in _expand_path(Path(name), suffix)]
+    return [str(address.with_key(key)) for key in _expand_key(address, suffix)]
+
+
+def _expand_path(path: Path, suffix: str) -> Iterator[Path]:
+    # A file may have signs of a pattern in its name.
+    if is_pattern(str(path)) and not path.exists():
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
+        if not matches:
+            raise InputError(f"{path}: no file matches this pattern")
+        for match in matches:
+            yield from _expand_path(Path(match), suffix)
+    elif path.is_dir():
+        files = sorted(file for file in path.rglob(f"*{suffix}") if file.is_file())
+        yield from files or [path]
     else:
-        found = [
-            key for key in _keys(uri, f"{uri.key}/" if uri.key else "") if key.endswith(suffix)
-        ]
-    return [str(S3Uri(uri.bucket, key)) for key in found] or [str(uri)]
+        yield path
 
 
-def _matching(uri: S3Uri) -> list[str]:
-    fixed = re.split(_PATTERN, uri.key, maxsplit=1)[0].rpartition("/")[0]
-    meant = re.compile(glob_translate(uri.key))
-    return [
-        key for key in _keys(uri, fixed and f"{fixed}/") if meant.fullmatch(key) or key == uri.key
-    ]
+def _expand_key(address: Address, suffix: str) -> list[str]:
+    bucket = RetryingStore(address.open_bucket(), SystemClock())
+    if is_pattern(address.key):
+        keys = list(matching_keys(bucket, address.key))
+        if not keys:
+            raise InputError(f"{address}: no object matches this pattern")
+        return keys
+    if address.key and _is_object(address):
+        return [address.key]
+    prefix = f"{address.key}/" if address.key else ""
+    keys = [key for key in bucket.keys(prefix) if key.endswith(suffix)]
+    return keys or [address.key]
 
 
-def _is_object(uri: S3Uri) -> bool:
-    return Retries(SystemClock()).call(lambda: S3Store(uri.bucket, "").stat(uri.key)) is not None
+def _is_object(address: Address) -> bool:
+    bucket = address.open_bucket()
+    return Retries(SystemClock()).call(lambda: bucket.stat(address.key)) is not None
 
 
-def _keys(uri: S3Uri, prefix: str) -> Iterator[str]:
-    return open_store(f"s3://{uri.bucket}").keys(prefix)
+def sql_filesystem(name: str) -> AbstractFileSystem | None:
+    """What DuckDB must be given to read the objects below an address; None for a path, which it reads by itself."""
+    address = parse_address(name)
+    if address is None:
+        return None
+    open_bucket = partial(STORES[address.scheme], prefix="")
+    return object_filesystem(address.scheme, open_bucket, SystemClock())

@@ -18,13 +18,14 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 20.0
 _PATIENCE_S = 120.0
 _PATIENCE_AT_START_S = 30.0
+_MOST_ATTEMPTS = 1_000_000
 
 T = TypeVar("T")
 
 
 @runtime_checkable
 class Clock(Protocol):
-    """What retries know of time."""
+    """Time, as far as retries know it: a simulation gives one that runs hours in a moment."""
 
     def now(self) -> float:
         """Seconds since some moment; never runs backwards."""
@@ -37,19 +38,19 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class SystemClock:
-    """Time as it passes on this machine."""
+    """The clock of this machine, which nobody can set back."""
 
     def now(self) -> float:
         """Seconds of the machine's monotonic clock."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Block this thread."""
+        """Block this thread for that long."""
         time.sleep(seconds)
 
 
 class Retries:
-    """Exponential backoff with full jitter, bounded by the whole time spent.
+    """Exponential backoff with full jitter, bounded by all the time spent.
 
     Each pause is drawn between nothing and a bound that doubles from 0.2 s to 20 s: writers that failed together do
     not come back together. The n-th attempt is not begun when its pause would end beyond the patience.
@@ -69,7 +70,7 @@ class Retries:
         self.retried = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Without a seed every process draws its own pauses.
+        # A lock cannot be sent. Without a seed every process draws its own pauses.
         return _retries, self._settings
 
     def call(self, attempt: Callable[[], T], *, patience_s: float | None = None) -> T:
@@ -80,7 +81,7 @@ class Retries:
         """
         patience_s = self._patience_s if patience_s is None else patience_s
         began = self._clock.now()
-        for failures in range(1_000_000):
+        for failures in range(_MOST_ATTEMPTS):
             try:
                 return attempt()
             except TransientStorageError as error:
@@ -94,10 +95,10 @@ class Retries:
         raise AssertionError("a million attempts fit into the patience: the clock stands still")
 
     def _pause_s(self, failures: int) -> float:
+        doublings = min(failures, 30)  # 2**1000 is no float
+        bound_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**doublings)
         with self._lock:
-            return self._random.random() * min(
-                _LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 30)
-            )
+            return self._random.random() * bound_s
 
 
 def _retries(clock: Clock, seed: int | None, patience_s: float) -> Retries:
@@ -128,7 +129,7 @@ class RetryingStore:
 
     @property
     def location(self) -> str:
-        """The place as its user wrote it."""
+        """The store's own: retries change no names."""
         return self.store.location
 
     def check_usable(self, marker: str) -> None:
@@ -136,11 +137,11 @@ class RetryingStore:
         self.retries.call(lambda: self.store.check_usable(marker), patience_s=_PATIENCE_AT_START_S)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        """See `Store`."""
+        """See `Store`; False also when an attempt whose answer was lost had created the object."""
         return self.retries.call(lambda: self.store.put_if_absent(key, content))
 
     def get(self, key: str) -> bytes | None:
-        """See `Store`."""
+        """See `Store`; an object that arrives damaged is read again."""
         return self.retries.call(lambda: self.store.get(key))
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
@@ -148,6 +149,7 @@ class RetryingStore:
         listing: Iterator[str] | None = None
 
         def next_key() -> str | None:
+            # A generator that has raised is exhausted and would end the listing early: another one goes on.
             nonlocal listing
             listing = listing or self.store.keys(prefix, after=after)
             try:
@@ -161,5 +163,5 @@ class RetryingStore:
             yield key
 
     def sweep(self) -> None:
-        """See `Store`."""
+        """See `Store`; what was removed before a failure stays removed."""
         self.retries.call(self.store.sweep)

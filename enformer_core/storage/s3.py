@@ -18,24 +18,15 @@ from botocore.exceptions import ClientError
 from enformer_core.errors import InputError, StorageError, TransientStorageError
 from enformer_core.storage.s3_connection import Connection, RequestCounts, Timeouts
 from enformer_core.storage.s3_errors import FAILURES, CredentialsError, code_of, explain, status_of
+from enformer_core.storage.store import ObjectStat
 
-_DIGEST = "sha256"  # x-amz-meta-sha256
+_DIGEST = "sha256"  # the header x-amz-meta-sha256
 _PIECE_BYTES = 1 << 20
-_PAGE_KEYS = 1000
+_PAGE_KEYS = 1000  # the most that S3 sends
 _FIRST_PAGE: Mapping[str, str] = MappingProxyType({})
 
-
-@dataclass(frozen=True)
-class ObjectStat:
-    """What a service says of an object.
-
-    Attributes:
-        size_bytes: its length.
-        etag: changes whenever the object does.
-    """
-
-    size_bytes: int
-    etag: str
+Answer = dict[str, Any]
+"""What botocore makes of an answer; its keys are those of S3's documentation."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +52,8 @@ class S3Store:
 
     @property
     def location(self) -> str:
-        """`s3://bucket/prefix`."""
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        """The address, `s3://bucket/prefix`."""
+        return self._address("").rstrip("/")
 
     @property
     def requests(self) -> RequestCounts:
@@ -75,7 +66,7 @@ class S3Store:
         Raises:
             InputError: saying which of the two.
         """
-        with self._failures_told("", "listed"):
+        with self._failures_explained("", "listed"):
             try:
                 page = self._page(max_keys=3)
             except ClientError as error:
@@ -90,58 +81,59 @@ class S3Store:
             )
 
     def sweep(self) -> None:
-        """Nothing: single puts leave nothing unfinished."""
+        """Do nothing: single puts leave nothing unfinished."""
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Create the object whole, or change nothing; False when it existed already."""
         if self.single_writer and self.stat(key) is not None:
             return False
         digest = hashlib.sha256(content)
-        with self._failures_told(key, "written"):
+        # A body that was damaged on its way is refused by the service, and one on its way back is by `get`.
+        checksum = base64.b64encode(digest.digest()).decode()
+        condition = {} if self.single_writer else {"IfNoneMatch": "*"}
+        with self._failures_explained(key, "written"):
             try:
                 answer = self._connection.client("put").put_object(
                     Bucket=self.bucket,
                     Key=self._name(key),
                     Body=content,
-                    ChecksumSHA256=base64.b64encode(
-                        digest.digest()
-                    ).decode(),  # checked by the service
-                    Metadata={_DIGEST: digest.hexdigest()},  # checked when it is read
-                    **({} if self.single_writer else {"IfNoneMatch": "*"}),
+                    ChecksumSHA256=checksum,
+                    Metadata={_DIGEST: digest.hexdigest()},
+                    **condition,
                 )
             except ClientError as error:
-                if status_of(error) == 412:
+                if status_of(error) == 412:  # it exists
                     return False
                 raise
-        self._check_service(key, answer)
+        self._check_is_s3(key, answer)
         return True
 
     def get(self, key: str) -> bytes | None:
         """The object's content, or None when there is none; its length and digest are checked."""
-        with self._failures_told(key, "read"):
+        with self._failures_explained(key, "read"):
             answer = self._get_object(key)
             if answer is None:
                 return None
             content = b"".join(self._pieces(answer))
-        self._check_whole(key, content, answer)
+        self._check_content(key, content, answer)
         return content
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys that begin with `prefix`, in order of their bytes, behind `after`."""
         start: Mapping[str, str] = {"StartAfter": self._name(after)} if after else _FIRST_PAGE
         while True:
-            with self._failures_told(prefix, "listed"):
+            with self._failures_explained(prefix, "listed"):
                 page = self._page(prefix, start=start)
             for name in _keys_of(page):
-                if not name.endswith("/"):  # folders that consoles make
-                    yield name.removeprefix(self._root)
+                if not name.endswith("/"):  # empty objects that consoles make for folders
+                    yield name.removeprefix(self._name(""))
             if not page["IsTruncated"]:
                 return
             start = {"ContinuationToken": page["NextContinuationToken"]}
 
     def stat(self, key: str) -> ObjectStat | None:
         """The object's size and version, or None when there is none."""
-        with self._failures_told(key, "read"):
+        with self._failures_explained(key, "read"):
             try:
                 answer = self._connection.client("head").head_object(
                     Bucket=self.bucket, Key=self._name(key)
@@ -152,45 +144,49 @@ class S3Store:
                 raise
         return ObjectStat(answer["ContentLength"], answer["ETag"])
 
-    def pieces(self, key: str, *, etag: str, first_byte: int = 0) -> Iterator[bytes]:
-        """The object's content from `first_byte` on, in pieces of about a megabyte.
+    def pieces(
+        self, key: str, *, etag: str, first_byte: int = 0, end_byte: int | None = None
+    ) -> Iterator[bytes]:
+        """The object's bytes from `first_byte` up to but without `end_byte`, in pieces of about a megabyte.
 
         Args:
             key: which object.
             etag: its version; see `stat`.
             first_byte: where an earlier reading broke off.
+            end_byte: greater than `first_byte`; None for the object's end.
 
         Raises:
             InputError: when the object is gone, or another version stands there now.
         """
-        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
-        with self._failures_told(key, "read"):
-            answer = self._get_object(key, IfMatch=etag, **part)
+        partial = first_byte > 0 or end_byte is not None
+        # HTTP's ranges include their last byte, and "bytes=100-" is everything from there on.
+        last_byte = "" if end_byte is None else end_byte - 1
+        conditions = {"Range": f"bytes={first_byte}-{last_byte}"} if partial else {}
+        with self._failures_explained(key, "read"):
+            answer = self._get_object(key, IfMatch=etag, **conditions)
             if answer is None:
                 raise InputError(
-                    f"{self._uri(key)}: was replaced while it was read. Run the same command again."
+                    f"{self._address(key)}: was replaced while it was read. Run the same command again."
                 )
-            if first_byte and not answer.get("ContentRange", "").startswith(f"bytes {first_byte}-"):
+            sent_range = answer.get("ContentRange", "")
+            if partial and not sent_range.startswith(f"bytes {first_byte}-"):
                 answer["Body"].close()
                 raise StorageError(
-                    f"{self._uri(key)}: this service cannot send the rest of an object."
+                    f"{self._address(key)}: this service cannot send a part of an object."
                 )
             yield from self._pieces(answer)
 
-    @property
-    def _root(self) -> str:
-        return f"{self.prefix}/" if self.prefix else ""
-
     def _name(self, key: str) -> str:
-        return self._root + key
+        """The key as the bucket has it."""
+        return f"{self.prefix}/{key}" if self.prefix else key
 
-    def _uri(self, key: str) -> str:
+    def _address(self, key: str) -> str:
         return f"s3://{self.bucket}/{self._name(key)}"
 
-    def _get_object(self, key: str, **conditions: str) -> dict[str, Any] | None:
+    def _get_object(self, key: str, **conditions: str) -> Answer | None:
         """The answer with its body still to be read; None when there is no such object, or not in that version."""
         try:
-            answer: dict[str, Any] = self._connection.client("get").get_object(
+            answer: Answer = self._connection.client("get").get_object(
                 Bucket=self.bucket, Key=self._name(key), **conditions
             )
         except ClientError as error:
@@ -198,14 +194,14 @@ class S3Store:
                 return None
             raise
         try:
-            self._check_service(key, answer)
+            self._check_is_s3(key, answer)
         except TransientStorageError:
             answer["Body"].close()
             raise
         return answer
 
-    def _pieces(self, answer: dict[str, Any]) -> Iterator[bytes]:
-        # A service that sends one byte a minute never times out between two bytes.
+    def _pieces(self, answer: Answer) -> Iterator[bytes]:
+        # A service that sends one byte a minute never keeps silent for long: the whole body has its time, too.
         end_s = time.monotonic() + self.timeouts.whole_s(answer["ContentLength"])
         with closing(answer["Body"]) as body:
             while piece := body.read(_PIECE_BYTES):
@@ -213,22 +209,22 @@ class S3Store:
                 if time.monotonic() > end_s:
                     raise TimeoutError
 
-    def _check_whole(self, key: str, content: bytes, answer: dict[str, Any]) -> None:
+    def _check_content(self, key: str, content: bytes, answer: Answer) -> None:
         if len(content) != answer["ContentLength"]:
             raise TransientStorageError(
-                f"{self._uri(key)}: {len(content)} bytes arrived of {answer['ContentLength']}."
+                f"{self._address(key)}: {len(content)} bytes arrived of {answer['ContentLength']}."
             )
         stored = answer["Metadata"].get(_DIGEST)
         if stored is not None and hashlib.sha256(content).hexdigest() != stored:
             raise TransientStorageError(
-                f"{self._uri(key)}: arrived damaged: not the sha256 that it was stored with."
+                f"{self._address(key)}: arrived damaged: not the sha256 that it was stored with."
             )
 
-    def _check_service(self, key: str, answer: dict[str, Any]) -> None:
+    def _check_is_s3(self, key: str, answer: Answer) -> None:
         """Refuse a success that no S3 service reported: a login page, say, of the network between."""
         if not answer.get("ETag"):
             raise TransientStorageError(
-                f"{self._uri(key)}: the answer is not one of an S3 service."
+                f"{self._address(key)}: the answer is not one of an S3 service."
             )
 
     def _page(
@@ -237,8 +233,8 @@ class S3Store:
         *,
         start: Mapping[str, str] = _FIRST_PAGE,
         max_keys: int = _PAGE_KEYS,
-    ) -> dict[str, Any]:
-        page: dict[str, Any] = self._connection.client("list").list_objects_v2(
+    ) -> Answer:
+        page: Answer = self._connection.client("list").list_objects_v2(
             Bucket=self.bucket, Prefix=self._name(prefix), MaxKeys=max_keys, **start
         )
         # An empty body would read as an empty listing.
@@ -246,21 +242,21 @@ class S3Store:
             page["IsTruncated"] and "NextContinuationToken" not in page
         ):
             raise TransientStorageError(
-                f"{self._uri(prefix)}: cannot be listed: the answer is incomplete."
+                f"{self._address(prefix)}: cannot be listed: the answer is incomplete."
             )
         return page
 
     @contextmanager
-    def _failures_told(self, key: str, action: str) -> Iterator[None]:
+    def _failures_explained(self, key: str, action: str) -> Iterator[None]:
         try:
             yield
         except FAILURES as error:
-            told = explain(error, self._uri(key), action=action)
-            if isinstance(told, CredentialsError):
+            explained = explain(error, self._address(key), action=action)
+            if isinstance(explained, CredentialsError):
                 self._connection.forget()
-                raise told from None  # what a credential helper says may contain secrets
-            raise told from error
+                raise explained from None  # what a credential helper says may contain secrets
+            raise explained from error
 
 
-def _keys_of(page: dict[str, Any]) -> list[str]:
+def _keys_of(page: Answer) -> list[str]:
     return [entry["Key"] for entry in page.get("Contents", ())]

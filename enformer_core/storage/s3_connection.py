@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from enformer_core.errors import InputError
 
-_CONNECTIONS = 64
+_CONNECTIONS = 64  # threads of a driver that write at the same time find one each
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Timeouts:
     slowest_bytes_per_s: float = 100_000.0
 
     def whole_s(self, size_bytes: int) -> float:
-        """The most that a body of this size may take."""
+        """Seconds that a body of this size may take at most."""
         return self.read_s + size_bytes / self.slowest_bytes_per_s
 
 
@@ -42,10 +42,10 @@ class RequestCounts:
     """Requests of one process by kind: put, get, head, list."""
 
     _counts: Counter[str] = field(default_factory=Counter)
-    _lock: Any = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, kind: str) -> None:
-        """One more."""
+        """Count one more request of a kind; safe from several threads."""
         with self._lock:
             self._counts[kind] += 1
 
@@ -54,7 +54,7 @@ class RequestCounts:
 
     @property
     def total(self) -> int:
-        """All requests."""
+        """Requests of all kinds together."""
         return self._counts.total()
 
 
@@ -93,9 +93,10 @@ def _make_client(timeouts: Timeouts) -> Any:
     config = Config(
         connect_timeout=timeouts.connect_s,
         read_timeout=timeouts.read_s,
+        # Its own retries would neither be counted nor wait by our clock; see `RetryingStore`.
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=_CONNECTIONS,
-        tcp_keepalive=True,
+        tcp_keepalive=True,  # routers forget connections that are silent while a shard is computed
         user_agent_extra="enformer-ray",
     )
     try:

@@ -22,11 +22,12 @@ FAILURES: tuple[type[Exception], ...] = (
 )
 """Everything that a request, or reading its answer, may raise."""
 
+# 409: another put of the same key is under way; 425: the service wants the request once the connection is proven.
 _TRANSIENT_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset(
     {
         "BadDigest",  # the body was damaged on its way
-        "IncompleteBody",
+        "IncompleteBody",  # 400: it broke off on its way
         "InternalError",
         "RequestTimeout",  # 400: the body did not arrive in time
         "ServiceUnavailable",
@@ -109,44 +110,40 @@ def explain(error: Exception, place: str, *, action: str) -> StorageError:
         place: the object, `s3://bucket/key`.
         action: what was tried: "read", "written", "listed".
     """
-    told = f"{place}: cannot be {action}"
+    refusal = f"{place}: cannot be {action}"
     if isinstance(error, boto.ClientError):
-        return _explain_answer(error, told)
+        return _explain_answer(error, refusal)
     if isinstance(error, _CREDENTIAL_FAILURES):
-        return CredentialsError(f"{told}: no usable credentials ({type(error).__name__}). {_RENEW}")
-    if isinstance(error, boto.SSLError):
-        return _explain_tls(error, told)
+        kind = type(error).__name__
+        return CredentialsError(f"{refusal}: no usable credentials ({kind}). {_RENEW}")
+    if isinstance(error, boto.SSLError) and "CERTIFICATE" in str(error).upper():
+        return StorageError(f"{refusal}. {_CERTIFICATE}")
+    # What is left of the library's own errors is about files, profiles and settings: no later attempt succeeds.
     if isinstance(error, boto.BotoCoreError) and not isinstance(error, _BROKEN_CONVERSATIONS):
         return StorageError(
-            f"{told}: the AWS configuration cannot be used: {type(error).__name__}: {error}"
+            f"{refusal}: the AWS configuration cannot be used: {type(error).__name__}: {error}"
         )
-    return TransientStorageError(f"{told}: {_reason(error)}.")
+    return TransientStorageError(f"{refusal}: {_reason(error)}.")
 
 
-def _explain_answer(error: boto.ClientError, told: str) -> StorageError:
-    status, code = status_of(error), code_of(error)
-    told = f"{told}: refused with {code or 'no reason'} (HTTP {status})."
+def _explain_answer(error: boto.ClientError, refusal: str) -> StorageError:
+    status = status_of(error)
+    code = code_of(error)
+    refusal = f"{refusal}: refused with {code or 'no reason'} (HTTP {status})."
+    # A full disk may come as 503, which would be tried again for minutes: it is looked for first.
     if status == 507 or code in _FULL_CODES:
         return StorageError(
-            f"{told} The storage is full: free some space, or raise the quota, and run it again."
+            f"{refusal} The storage is full: free some space, or raise the quota, and run it again."
         )
-    if code in _REMEDIES:
-        return _kind(_REMEDIES[code])(f"{told} {_REMEDIES[code]}")
+    remedy = _REMEDIES.get(code)
+    if remedy is not None:
+        kind = CredentialsError if remedy == _RENEW else StorageError
+        return kind(f"{refusal} {remedy}")
     if status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
-        return TransientStorageError(told)
+        return TransientStorageError(refusal)
     if status in {401, 403}:
-        return CredentialsError(f"{told} {_ALLOW}")
-    return StorageError(f"{told} What is committed stays; the same command continues it.")
-
-
-def _kind(remedy: str) -> type[StorageError]:
-    return CredentialsError if remedy == _RENEW else StorageError
-
-
-def _explain_tls(error: Exception, told: str) -> StorageError:
-    if "CERTIFICATE" in str(error).upper():
-        return StorageError(f"{told}. {_CERTIFICATE}")
-    return TransientStorageError(f"{told}: {_reason(error)}.")
+        return CredentialsError(f"{refusal} {_ALLOW}")
+    return StorageError(f"{refusal} What is committed stays; the same command continues it.")
 
 
 def _reason(error: Exception) -> str:
@@ -158,9 +155,9 @@ def _reason(error: Exception) -> str:
         boto.ResponseStreamingError: "its body broke off",
         boto.FlexibleChecksumError: "its body has another checksum than the service says",
     }
-    found = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
+    for kind, reason in reasons.items():
+        if isinstance(error, kind):
+            return reason
     # Of others only the name: what they say may quote addresses with passwords. The system's own errors do not.
-    return (
-        found
-        or f"the connection failed ({error if isinstance(error, OSError) else type(error).__name__})"
-    )
+    known = error if isinstance(error, OSError) else type(error).__name__
+    return f"the connection failed ({known})"

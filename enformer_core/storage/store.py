@@ -1,9 +1,7 @@
-"""What a place for objects is: keys and bytes, created once and never changed.
-
-Does not know what the objects mean.
-"""
+"""What a place for objects is: keys and bytes, created once and never changed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 
@@ -17,7 +15,7 @@ class Store(Protocol):
 
     @property
     def location(self) -> str:
-        """The place as its user wrote it: a path, or `s3://bucket/prefix`."""
+        """The place as its user wrote it: a path, or `scheme://bucket/prefix`."""
         ...
 
     def check_usable(self, marker: str) -> None:
@@ -48,4 +46,42 @@ class Store(Protocol):
 
     def sweep(self) -> None:
         """Remove what writers that died left unfinished; only when nothing is left to write."""
+        ...
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What a service says of an object.
+
+    Attributes:
+        size_bytes: its length.
+        etag: changes whenever the object does.
+    """
+
+    size_bytes: int
+    etag: str
+
+
+@runtime_checkable
+class ObjectStore(Store, Protocol):
+    """A store whose objects are not files of this node, and must be brought here to be read as such."""
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """The object's size and version, or None when there is none."""
+        ...
+
+    def pieces(
+        self, key: str, *, etag: str, first_byte: int = 0, end_byte: int | None = None
+    ) -> Iterator[bytes]:
+        """The object's bytes from `first_byte` up to but without `end_byte`, or to its end, in pieces of any length.
+
+        Args:
+            key: which object.
+            etag: its version; see `stat`.
+            first_byte: where an earlier reading broke off; at most the object's length.
+            end_byte: greater than `first_byte`; None for the object's end.
+
+        Raises:
+            InputError: when the object is gone, or another version stands there now.
+        """
         ...

@@ -16,7 +16,7 @@ def in_full(table: pa.Table, name: str) -> pa.Array:
     """A column of a table as one array; without a copy where it is one already."""
     column = table[name]
     if column.num_chunks == 1:
-        return column.chunk(0)
+        return column.chunk(0)  # combining would copy
     return column.combine_chunks()
 
 

@@ -65,6 +65,7 @@ class Orientation:
             genome: contigs are read one after another.
             allow_swapped: whether REF and ALT may change places too where the input declares them.
         """
+        # ALT is looked up only where REF does not settle it: of most files nearly nowhere
         ref_fits = has_letters(alleles, alleles.ref, open_rows, genome)
         undeclared = open_rows & ~alleles.declared
         # of an indel both may fit: where the genome has TT, so do T and TT; an SNV's ALT cannot, once REF does
@@ -96,7 +97,12 @@ def _are_palindromic(alleles: Alleles, undeclared: Mask) -> Mask:
     return rows & bools(pc.is_in(pairs, _PALINDROMES))
 
 
-def has_letters(alleles: Alleles, letters: pa.Array, rows: Mask, genome: Genome) -> Mask:
+def has_letters(
+    alleles: Alleles,
+    letters: pa.Array,
+    rows: Mask,
+    genome: Genome,
+) -> Mask:
     """Whether the genome has these letters, of the chosen rows; False elsewhere."""
     fits = np.zeros(rows.size, dtype=bool)
     if rows.any():
@@ -153,8 +159,13 @@ def _oriented(alleles: Alleles, orientation: Orientation) -> Alleles:
     return alleles.changed(alleles.start, ref, alt)
 
 
-def _in_normal_form(alleles: Alleles, scored: Mask, genome: Genome) -> Alleles:
+def _in_normal_form(
+    alleles: Alleles,
+    scored: Mask,
+    genome: Genome,
+) -> Alleles:
     """The alleles, those that are scored trimmed and left-aligned, contig by contig."""
+    # single bases are in their normal form
     is_snv = (alleles.ref_bp == 1) & (alleles.alt_bp == 1)
     rows = np.flatnonzero(scored & ~is_snv)
     if not rows.size:
@@ -196,6 +207,7 @@ def _harmonised_table(
     is_bad = undecided & are(status, Status.BAD_ALLELE.value)
     reasons = _with_bad_alleles(in_full(raw, "reason"), alleles, is_bad)
     start = in_full(raw, "start")
+    # a row without a position stays null, though the columns in NumPy have -1 there
     has_start = pc.is_valid(start)
     is_readable = pa.array(undecided)
     has_place = pa.array(undecided & ~is_without_place)
@@ -251,12 +263,17 @@ def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:
     swapped = orientation.swapped
     turn = np.where(swapped, -1, 1).astype(np.int8)
     named = pc.multiply(alleles.effect, pa.array(turn))
+    # without an effect allele a swap still turns the score: the input's ALT is the genome's REF now
     unnamed = pc.if_else(pa.array(swapped), _MINUS, _NO_SIGN)
     sign = pc.cast(pc.coalesce(named, unnamed), pa.int8())
     return pc.if_else(pa.array(orientation.fits), sign, _NO_SIGN)
 
 
-def _with_bad_alleles(reasons: pa.Array, alleles: Alleles, bad: Mask) -> pa.Array:
+def _with_bad_alleles(
+    reasons: pa.Array,
+    alleles: Alleles,
+    bad: Mask,
+) -> pa.Array:
     """The reader's reasons, and why each bad allele is one."""
     if not bad.any():
         return reasons
@@ -272,4 +289,8 @@ def _with_swapped(reasons: pa.Array, orientation: Orientation) -> pa.Array:
     if not orientation.looks_swapped.any():
         return reasons
     mask = pa.array(orientation.looks_swapped)
-    return pc.if_else(mask, "the genome has ALT here, not REF: see --allow-swapped", reasons)
+    return pc.if_else(
+        mask,
+        "the genome has ALT here, not REF: see --allow-swapped",
+        reasons,
+    )

@@ -3,7 +3,6 @@
 Does not know what is in them.
 """
 
-import glob
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from enformer_core.errors import InputError
-
-GLOB = frozenset("*?[")
+from enformer_core.storage.open import expand_name
 
 
 @dataclass(frozen=True)
@@ -50,26 +48,12 @@ def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
 
 
 def _files_of(path: Path) -> Iterator[InputFile]:
-    # A file may be called data[1].vcf: only what does not exist is taken for a pattern.
-    if GLOB & set(str(path)) and not path.exists():
-        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
-        if not matches:
-            raise InputError(f"{path}: no file matches this pattern")
-        for match in matches:
-            yield from _files_of(Path(match))
-    elif path.is_dir():
-        yield from (InputFile(file, str(file)) for file in _parquet_files(path))
-    else:
-        yield InputFile(path, str(path))
-
-
-def _parquet_files(directory: Path) -> list[Path]:
-    files = sorted(path for path in directory.rglob("*.parquet") if path.is_file())
-    if not files:
-        raise InputError(
-            f"{directory}: a directory without Parquet files (*.parquet). Give variant files by name."
-        )
-    return files
+    for name in expand_name(str(path), suffix=".parquet"):
+        if Path(name).is_dir():
+            raise InputError(
+                f"{name}: a directory without Parquet files (*.parquet). Give variant files by name."
+            )
+        yield InputFile(Path(name), name)
 
 
 def input_names(files: Sequence[InputFile]) -> list[str]:
@@ -78,6 +62,7 @@ def input_names(files: Sequence[InputFile]) -> list[str]:
     Raises:
         InputError: when a file is given twice.
     """
+    # Files of one name in several directories, chr1/calls.vcf and chr2/calls.vcf, are told apart by what was given.
     files_of_name = Counter(file.name for file in files)
     names = [file.name if files_of_name[file.name] == 1 else file.given for file in files]
     for name, times in Counter(names).items():

@@ -29,7 +29,7 @@ from enformer_core.genome.regions import read_regions
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import delta_network
-from enformer_core.scoring.direct import Predictor
+from enformer_core.scoring.direct import SequencePredictor
 from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.tile_prediction import TilePredictor
 from enformer_core.scoring.windows import Window, reference_sequence
@@ -230,8 +230,13 @@ def predictor_of(model, genome, *, strands="both", tracks=None):
 
 def alone(model, genome, contig, start, *, strands="both", tracks=None):
     """The tile's window through the whole model, by itself."""
-    conventions = Conventions(statistics=("sad",), centre_index=0, strands=strands)
-    plain = Predictor(model, "human", tracks, conventions, CPU, torch.float64)
+    conventions = Conventions(
+        geometry=model.geometry,
+        statistics=("sad",),
+        centre_index=model.geometry.window_bp // 2,  # of no variant: a tile has none
+        strands=strands,
+    )
+    plain = SequencePredictor(model, "human", tracks, conventions, CPU, torch.float64)
     window = Window(start - model.geometry.crop_bp)
     return plain.averaged(
         window, lambda at: reference_sequence(genome, contig, at, model.geometry.window_bp)

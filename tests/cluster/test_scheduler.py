@@ -26,7 +26,7 @@ from cluster.pool import (
 )
 from cluster.scheduler import Scheduler
 from cluster.task_queue import TaskAttempt
-from tests.support.toy_backend import NEVER, Does, Part, ToyBackend, numbered
+from tests.support.toy_backend import NEVER, Behaviour, Part, ToyBackend, numbered
 
 
 class StorageDownError(Exception):
@@ -72,12 +72,19 @@ def attempts(backend: ToyBackend, payload) -> list[tuple[float, str]]:
     return [(at_s, worker) for at_s, worker, what in backend.applied if what is payload]
 
 
+def on_sick_machine(payload: Part, worker) -> Behaviour:
+    """Whatever is computed on the machine `sick` fails; elsewhere the payload decides."""
+    if worker.machine == "sick":
+        return Behaviour(0.1, ValueError("broken GPU"))
+    return payload.behaviour()
+
+
 # Which worker does what, when nothing fails.
 
 
 def test_sixty_four_workers_are_busy_nearly_all_the_time():
     backend = ToyBackend(machines={f"m{number}": 8 for number in range(8)})
-    events = [*timed_events(backend, numbered(*[Does(1.0)] * 64 * 50))]
+    events = [*timed_events(backend, numbered(*[Behaviour(1.0)] * 64 * 50))]
     ready_s = min(at_s for at_s, event in events if isinstance(event, WorkerReady))
     assert ends(event for _, event in events) == Counter(f"t{number}" for number in range(64 * 50))
     assert 50 / (backend.now_s - ready_s) >= 0.95
@@ -85,7 +92,7 @@ def test_sixty_four_workers_are_busy_nearly_all_the_time():
 
 def test_a_worker_has_three_tasks_at_most_and_one_when_few_are_left():
     backend = ToyBackend(machines={"m": 2})
-    events = events_of(backend, numbered(*[Does(1.0)] * 40))
+    events = events_of(backend, numbered(*[Behaviour(1.0)] * 40))
     # All that they may have, as soon as they are ready.
     assert sorted(backend.loads[:6]) == [1, 1, 2, 2, 3, 3]
     assert max(backend.loads) == 3
@@ -97,7 +104,7 @@ def test_a_worker_has_three_tasks_at_most_and_one_when_few_are_left():
 
 def test_the_last_tasks_are_spread_over_all_workers():
     backend = ToyBackend(machines={"m": 4})
-    events_of(backend, numbered(*[Does(10.0)] * 4))
+    events_of(backend, numbered(*[Behaviour(10.0)] * 4))
     assert sorted(worker for _, worker, _ in backend.applied) == [
         f"worker-{number}" for number in range(4)
     ]
@@ -106,7 +113,7 @@ def test_the_last_tasks_are_spread_over_all_workers():
 
 def test_tasks_are_read_as_workers_get_free_and_forgotten_when_done():
     backend = ToyBackend(machines={"m": 4})
-    read = iter(Task(f"t{number}", Does(0.01)) for number in range(20_000))
+    read = iter(Task(f"t{number}", Behaviour(0.01)) for number in range(20_000))
     others = [
         thing for thing in gc.get_objects() if type(thing) is TaskAttempt
     ]  # that earlier tests have left
@@ -130,7 +137,7 @@ def test_a_task_is_said_to_have_started_before_it_is_done():
     started = set()
     for event in events_of(
         backend,
-        numbered(*[Does(1.0, storing_s=2.5 if number % 3 else 0.1) for number in range(20)]),
+        numbered(*[Behaviour(1.0, storing_s=2.5 if number % 3 else 0.1) for number in range(20)]),
     ):
         if isinstance(event, TaskStarted):
             started.add(event.key)
@@ -138,11 +145,36 @@ def test_a_task_is_said_to_have_started_before_it_is_done():
             assert event.key in started
 
 
+def test_the_run_that_the_page_of_the_scheduler_describes():
+    """The comment above `Scheduler._tick` says what happens when; so it is."""
+    backend = ToyBackend(machines={"a": 1, "b": 1})
+    backend.at(7.0, lambda: backend.kill(backend.workers[1]))
+    events = timed_events(backend, numbered(*[Behaviour(4.0)] * 3), workers=2)
+    told = [
+        (round(at_s, 1), type(event).__name__, getattr(event, "key", "-"), event.worker)
+        for at_s, event in events
+    ]
+    assert told == [
+        (5.0, "WorkerReady", "-", "worker-0"),
+        (5.0, "TaskStarted", "t0", "worker-0"),
+        (5.0, "WorkerReady", "-", "worker-1"),
+        (5.0, "TaskStarted", "t1", "worker-1"),
+        (7.0, "WorkerLost", "-", "worker-1"),
+        (7.6, "TaskRetried", "t1", "worker-1"),
+        (9.0, "TaskDone", "t0", "worker-0"),
+        (9.0, "TaskStarted", "t1", "worker-0"),
+        (13.0, "TaskDone", "t1", "worker-0"),
+        (13.0, "TaskStarted", "t2", "worker-0"),
+        (15.0, "WorkerReady", "-", "worker-1"),
+        (17.0, "TaskDone", "t2", "worker-0"),
+    ]
+
+
 # Workers that die.
 
 
 def test_the_oldest_task_of_a_dead_worker_is_to_blame_and_is_alone_on_its_worker_afterwards():
-    deadly, others = Does(dies=True), [Does(1.0) for _ in range(20)]
+    deadly, others = Behaviour(dies=True), [Behaviour(1.0) for _ in range(20)]
     backend = ToyBackend(machines={"m": 1})
     events = events_of(backend, numbered(*others[:3], deadly, *others[3:]))
     (failed,) = of(TaskFailed, events)
@@ -160,7 +192,9 @@ def test_the_oldest_task_of_a_dead_worker_is_to_blame_and_is_alone_on_its_worker
 def test_a_worker_that_died_rests_until_it_answers():
     backend = ToyBackend(machines={"m": 1})
     backend.restart_s = 40.0
-    events = [*timed_events(backend, numbered(Does(1.0, dies=True), Does(1.0), Does(1.0)))]
+    events = [
+        *timed_events(backend, numbered(Behaviour(1.0, dies=True), Behaviour(1.0), Behaviour(1.0)))
+    ]
     lost_s = next(at_s for at_s, event in events if isinstance(event, WorkerLost))
     again_s = next(
         at_s for at_s, event in events if isinstance(event, WorkerReady) and at_s > lost_s
@@ -170,18 +204,18 @@ def test_a_worker_that_died_rests_until_it_answers():
 
 
 def test_pauses_between_attempts_grow_and_differ():
-    task = Does(0.0, ValueError("odd"))
+    task = Behaviour(0.0, ValueError("odd"))
     backend = ToyBackend(machines={"m": 1})
-    events_of(backend, numbered(Does(), task))
+    events_of(backend, numbered(Behaviour(), task))
     first, second, third = (at_s for at_s, _ in attempts(backend, task))
     assert 0.5 <= second - first <= 1.3
     assert 1.0 <= third - second <= 2.3
 
 
 def test_a_task_that_fails_goes_to_another_worker_where_there_is_one():
-    task = Does(0.1, ValueError("odd"))
+    task = Behaviour(0.1, ValueError("odd"))
     backend = ToyBackend(machines={"m": 2})
-    events_of(backend, numbered(task, *[Does(1.0)] * 30))
+    events_of(backend, numbered(task, *[Behaviour(1.0)] * 30))
     workers = [worker for _, worker in attempts(backend, task)]
     assert len(workers) == 3
     assert workers[0] != workers[1] != workers[2]
@@ -192,18 +226,18 @@ def test_a_death_with_its_machine_does_not_count_though_the_news_comes_late(anno
     backend = ToyBackend(machines={"a": 1, "b": 1})
     backend.news_late_s = 0.4
     backend.at(7.0, lambda: backend.lose("a", announced=announced))
-    events = events_of(backend, numbered(*[Does(4.0)] * 6))
+    events = events_of(backend, numbered(*[Behaviour(4.0)] * 6))
     assert len(of(TaskDone, events)) == 6
     assert [event.counted for event in of(TaskRetried, events)] == [False]
 
 
 def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losses_count():
-    hunted = Does(1000.0)
+    doomed = Behaviour(1000.0)
     backend = ToyBackend(machines={"m0": 1, "calm": 1})
     names = iter(range(1, 100))
 
-    def strike(payload, worker):
-        if payload is hunted:
+    def behaviour_of(payload, worker):
+        if payload is doomed:
             machine = worker.machine
             if machine == "calm":
                 backend.machines["calm"] = backend.machines.pop("calm")
@@ -215,24 +249,24 @@ def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losse
             backend.at(0.5, worker.still(lose))
         return payload
 
-    backend.world = strike
+    backend.behaviour_of = behaviour_of
     events = [
         *timed_events(
             backend,
-            [Task("hunted", hunted), *numbered(*[Does(5.0) for _ in range(60)])],
+            [Task("doomed", doomed), *numbered(*[Behaviour(5.0) for _ in range(60)])],
             speculative=False,
         )
     ]
     retried = [
         event.counted
         for _, event in events
-        if isinstance(event, TaskRetried) and event.key == "hunted"
+        if isinstance(event, TaskRetried) and event.key == "doomed"
     ]
     assert retried == [False] * 10 + [True] * 2
     (failed,) = of(TaskFailed, (event for _, event in events))
-    assert failed.key == "hunted"
+    assert failed.key == "doomed"
     last_others_s = max(at_s for at_s, event in events if isinstance(event, TaskDone))
-    lonely = [at_s for at_s, _ in attempts(backend, hunted)[10:]]
+    lonely = [at_s for at_s, _ in attempts(backend, doomed)[10:]]
     assert len(lonely) == 3
     assert min(lonely) >= last_others_s
 
@@ -242,7 +276,7 @@ def test_after_ten_uncounted_losses_a_task_runs_when_nothing_else_does_and_losse
 
 @pytest.mark.parametrize("deadly", [False, True])
 def test_poison_items_are_isolated_with_their_reasons_and_the_rest_is_done(deadly: bool):
-    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 3})
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 3})
     part = Part(12, frozenset({4, 9}), deadly=deadly)
     events = events_of(backend, numbered(*[Part(12)] * 5, part, *[Part(12)] * 5))
     (isolated,) = of(TaskIsolated, events)
@@ -261,7 +295,7 @@ def test_poison_items_are_isolated_with_their_reasons_and_the_rest_is_done(deadl
 
 
 def test_a_task_of_one_item_that_fails_is_isolated_when_others_succeed():
-    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 1})
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 1})
     events = events_of(backend, numbered(Part(1), Part(1, frozenset({0}))))
     assert [event.failures for event in of(TaskIsolated, events)] == [{0: "ValueError: items [0]"}]
     assert len(of(TaskDone, events)) == 2
@@ -272,9 +306,9 @@ def test_a_task_whose_parts_are_sound_is_tried_again_twice_then_given_up():
 
     def only_whole(payload, worker):
         return (
-            Does(0.1, ValueError("too much at once"))
+            Behaviour(0.1, ValueError("too much at once"))
             if payload.end is None and payload.items == 4
-            else Does(0.1)
+            else Behaviour(0.1)
         )
 
     backend = ToyBackend(only_whole, machines={"m": 1})
@@ -288,10 +322,10 @@ def test_a_task_whose_parts_are_sound_is_tried_again_twice_then_given_up():
 
 def test_parts_lost_with_machines_again_and_again_are_run_alone_and_end():
     """A probe that must run alone does not wait for its own search to end."""
-    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m0": 1})
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m0": 1})
     names, left = iter(range(1, 100)), [25]
 
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         if payload.end is not None and payload.first == 0 and left[0]:
             left[0] -= 1
             machine = worker.machine
@@ -301,10 +335,10 @@ def test_parts_lost_with_machines_again_and_again_are_run_alone_and_end():
                 backend.join(f"m{next(names)}", 1)
 
             backend.at(0.01, worker.still(lose))
-            return Does(50.0)
-        return payload.fate()
+            return Behaviour(50.0)
+        return payload.behaviour()
 
-    backend.world = world
+    backend.behaviour_of = behaviour_of
     events = events_of(backend, numbered(Part(4), Part(4, frozenset({3}))))
     assert ends(events) == Counter(["t0", "t1"])
 
@@ -314,10 +348,10 @@ def test_parts_lost_with_machines_again_and_again_are_run_alone_and_end():
 
 def test_a_worker_that_fails_at_everything_is_replaced_and_its_failures_do_not_count():
     backend = ToyBackend(machines={"m": 2})
-    backend.world = lambda payload, worker: (
-        Does(0.1, ValueError("broken GPU")) if worker is backend.workers_ever[1] else payload
+    backend.behaviour_of = lambda payload, worker: (
+        Behaviour(0.1, ValueError("broken GPU")) if worker is backend.workers_ever[1] else payload
     )
-    events = events_of(backend, numbered(*[Does(2.0) for _ in range(40)]))
+    events = events_of(backend, numbered(*[Behaviour(2.0) for _ in range(40)]))
     assert len(of(TaskDone, events)) == 40
     assert not of(TaskFailed, events)
     (notice,) = of(PoolNotice, events)
@@ -331,11 +365,7 @@ def test_a_worker_that_fails_at_everything_is_replaced_and_its_failures_do_not_c
 
 def test_a_machine_on_which_everything_fails_has_no_item_isolated():
     """Two workers on it and one elsewhere: what failed at one of the two is not sent to the other."""
-
-    def world(payload, worker):
-        return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
-
-    backend = ToyBackend(world, machines={"sick": 2, "sound": 1})
+    backend = ToyBackend(on_sick_machine, machines={"sick": 2, "sound": 1})
     events = events_of(
         backend, numbered(*[Part(8) for _ in range(20)], Part(8, frozenset({3})), Part(8))
     )
@@ -350,11 +380,7 @@ def test_what_failed_on_one_machine_only_is_not_blamed_unless_that_machine_can_c
     joins_s: float,
 ):
     """A sick machine is alone for a while: some items have failed there, others pass on the one that joins."""
-
-    def world(payload, worker):
-        return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
-
-    backend = ToyBackend(world, machines={"sick": 1})
+    backend = ToyBackend(on_sick_machine, machines={"sick": 1})
     backend.at(joins_s, lambda: backend.join("sound", 1))
     events = events_of(backend, numbered(Part(4), Part(4)), workers=2)
     assert not of(TaskIsolated, events)
@@ -369,12 +395,14 @@ class Counted:
 def test_what_computes_nothing_proves_nothing():
     """A lone worker on a sick machine passes duplicates and tasks without an allele; no item is blamed for that."""
 
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         tried = {*range(payload.first, payload.items if payload.end is None else payload.end)}
         computed = 0 if payload.items == 1 else len(tried - {2})
-        return Does(0.1, ValueError("broken GPU") if computed else None, result=Counted(computed))
+        return Behaviour(
+            0.1, ValueError("broken GPU") if computed else None, result=Counted(computed)
+        )
 
-    backend, seen = ToyBackend(world, machines={"sick": 1}), []
+    backend, seen = ToyBackend(behaviour_of, machines={"sick": 1}), []
     with pool_on(backend) as pool, pytest.raises(PoolError, match=r"nothing succeeds.*broken GPU"):
         seen.extend(pool.run(numbered(Part(1), *[Part(3)] * 5, Part(1))))
     assert not of(TaskIsolated, seen)
@@ -382,14 +410,14 @@ def test_what_computes_nothing_proves_nothing():
 
 
 def test_a_machine_that_breaks_in_mid_run_is_not_cleared_by_what_computes_nothing():
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         computed = len(
             {*range(payload.first, payload.items if payload.end is None else payload.end)} - {2}
         )
         broken = backend.now_s > 30 and computed
-        return Does(0.1, OSError("GPU fell off") if broken else None, result=Counted(computed))
+        return Behaviour(0.1, OSError("GPU fell off") if broken else None, result=Counted(computed))
 
-    backend, seen = ToyBackend(world, machines={"m": 2}), []
+    backend, seen = ToyBackend(behaviour_of, machines={"m": 2}), []
     with (
         pool_on(backend) as pool,
         pytest.raises(PoolError, match=r"nothing succeeds.*GPU fell off"),
@@ -402,11 +430,7 @@ def test_a_machine_that_breaks_in_mid_run_is_not_cleared_by_what_computes_nothin
 @pytest.mark.parametrize("bad", range(8))
 def test_the_reason_is_what_a_sound_machine_says(bad: int):
     """The two failures of a single item are on two machines, of which one fails at everything."""
-
-    def world(payload, worker):
-        return Does(0.1, ValueError("broken GPU")) if worker.machine == "sick" else payload.fate()
-
-    backend = ToyBackend(world, machines={"sick": 1, "sound": 1})
+    backend = ToyBackend(on_sick_machine, machines={"sick": 1, "sound": 1})
     events = events_of(backend, numbered(Part(8), Part(8, frozenset({bad})), Part(8)))
     assert [event.failures for event in of(TaskIsolated, events)] == [
         {bad: f"ValueError: items [{bad}]"}
@@ -414,11 +438,11 @@ def test_the_reason_is_what_a_sound_machine_says(bad: int):
 
 
 def test_a_poison_item_is_isolated_though_its_duplicate_computes_nothing():
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         left = {*range(payload.first, payload.items if payload.end is None else payload.end)} - {1}
-        return replace(payload.fate(), result=Counted(len(left)))
+        return replace(payload.behaviour(), result=Counted(len(left)))
 
-    backend = ToyBackend(world, machines={"m": 1})
+    backend = ToyBackend(behaviour_of, machines={"m": 1})
     events = events_of(
         backend, numbered(Part(2), Part(2, frozenset({0})), Part(4, frozenset({0, 3})))
     )
@@ -432,12 +456,12 @@ def test_a_poison_item_is_isolated_though_its_duplicate_computes_nothing():
 def test_a_task_waits_for_nobody_when_workers_have_changed_machines():
     died = []
 
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         if payload == "deadly once" and not died:
             died.append(worker)
             backend.at(0.2, change)
-            return Does(0.1, dies=True)
-        return Does(1.0)
+            return Behaviour(0.1, dies=True)
+        return Behaviour(1.0)
 
     def change():
         """Both processes are begun anew, each where the other was."""
@@ -445,7 +469,7 @@ def test_a_task_waits_for_nobody_when_workers_have_changed_machines():
         one.machine, other.machine = other.machine, one.machine
         backend.kill(next(worker for worker in backend.workers if worker not in died))
 
-    backend = ToyBackend(world, machines={"a": 1, "b": 1})
+    backend = ToyBackend(behaviour_of, machines={"a": 1, "b": 1})
     with Scheduler(backend, workers=2, seed=1, speculative=False) as pool:
         events = list(pool.run(numbered("deadly once", "x", "y")))
     assert sum(isinstance(event, TaskDone) for event in events) == 3
@@ -454,10 +478,10 @@ def test_a_task_waits_for_nobody_when_workers_have_changed_machines():
 
 def test_a_broken_worker_does_not_eat_its_way_through_the_tasks_before_others_have_finished_one():
     backend = ToyBackend(machines={"m": 2})
-    backend.world = lambda payload, worker: (
-        Does(0.01, ValueError("broken GPU")) if worker is backend.workers_ever[1] else payload
+    backend.behaviour_of = lambda payload, worker: (
+        Behaviour(0.01, ValueError("broken GPU")) if worker is backend.workers_ever[1] else payload
     )
-    events = events_of(backend, numbered(*[Does(500.0) for _ in range(8)]))
+    events = events_of(backend, numbered(*[Behaviour(500.0) for _ in range(8)]))
     assert len(of(TaskDone, events)) == 8
     assert len([event for event in of(TaskRetried, events) if event.worker == "worker-1"]) <= 6
 
@@ -469,7 +493,9 @@ def test_when_nothing_ever_succeeds_the_run_stops_and_says_why():
     ) as caught:
         events_of(
             backend,
-            numbered(*[Does(0.1, RuntimeError("CUDA error: no kernel image")) for _ in range(50)]),
+            numbered(
+                *[Behaviour(0.1, RuntimeError("CUDA error: no kernel image")) for _ in range(50)]
+            ),
         )
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert backend.now_s < 15
@@ -478,7 +504,7 @@ def test_when_nothing_ever_succeeds_the_run_stops_and_says_why():
 
 @pytest.mark.parametrize("deadly", [False, True])
 def test_when_nothing_ever_succeeds_no_item_is_isolated(deadly: bool):
-    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 2})
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 2})
     seen = []
     with pool_on(backend) as pool, pytest.raises(PoolError, match="nothing succeeds"):
         seen.extend(
@@ -491,7 +517,7 @@ def test_when_nothing_ever_succeeds_no_item_is_isolated(deadly: bool):
 
 def test_tasks_of_which_each_has_a_bad_item_are_not_taken_for_broken_workers():
     """As when a run is continued of which only such tasks are left."""
-    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 2})
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 2})
     events = events_of(backend, numbered(*[Part(100, frozenset({number})) for number in range(10)]))
     assert {event.key: [*event.failures] for event in of(TaskIsolated, events)} == {
         f"t{n}": [n] for n in range(10)
@@ -501,8 +527,8 @@ def test_tasks_of_which_each_has_a_bad_item_are_not_taken_for_broken_workers():
 
 def test_workers_that_break_in_mid_run_stop_it_and_no_item_is_isolated():
     backend = ToyBackend(machines={"m": 2})
-    backend.world = lambda payload, worker: (
-        payload.fate() if backend.now_s < 30 else Does(0.1, OSError("GPU fell off"))
+    backend.behaviour_of = lambda payload, worker: (
+        payload.behaviour() if backend.now_s < 30 else Behaviour(0.1, OSError("GPU fell off"))
     )
     seen = []
     with (
@@ -518,9 +544,9 @@ def test_workers_that_break_in_mid_run_stop_it_and_no_item_is_isolated():
 
 
 def test_storage_that_fails_is_tried_again_alone_and_then_the_run_goes_on():
-    bad = Does(0.1, StorageDownError("503"))
+    bad = Behaviour(0.1, StorageDownError("503"))
     backend = ToyBackend(machines={"m": 2})
-    events = events_of(backend, numbered(*[Does(1.0)] * 5, bad, *[Does(1.0)] * 30))
+    events = events_of(backend, numbered(*[Behaviour(1.0)] * 5, bad, *[Behaviour(1.0)] * 30))
     (failed,) = of(TaskFailed, events)
     assert isinstance(failed.error, StorageDownError)
     assert failed.attempts == 3
@@ -532,16 +558,17 @@ def test_storage_that_fails_for_everything_stops_the_run_with_its_error():
     backend = ToyBackend(machines={"m": 2})
     with pytest.raises(StorageDownError):
         events_of(
-            backend, numbered(Does(), *[Does(0.1, StorageDownError("403")) for _ in range(30)])
+            backend,
+            numbered(Behaviour(), *[Behaviour(0.1, StorageDownError("403")) for _ in range(30)]),
         )
     assert sum(isinstance(what.error, StorageDownError) for _, _, what in backend.applied) <= 5 + 5
 
 
 def test_storage_never_isolates():
-    def world(payload, worker):
-        return Does(0.1, StorageDownError("denied")) if payload.poison else Does(0.3)
+    def behaviour_of(payload, worker):
+        return Behaviour(0.1, StorageDownError("denied")) if payload.poison else Behaviour(0.3)
 
-    backend = ToyBackend(world, machines={"m": 2})
+    backend = ToyBackend(behaviour_of, machines={"m": 2})
     events = events_of(backend, numbered(*[Part(4)] * 20, Part(4, frozenset({1})), *[Part(4)] * 40))
     assert [event.key for event in of(TaskFailed, events)] == ["t20"]
     assert not of(TaskIsolated, events)
@@ -552,7 +579,10 @@ def test_an_error_that_stops_the_run_stops_it_at_once():
     backend = ToyBackend(machines={"m": 2})
     with pytest.raises(BadInputError):
         events_of(
-            backend, numbered(*[Does(1.0)] * 3, Does(1.0, BadInputError("REF")), *[Does(1.0)] * 100)
+            backend,
+            numbered(
+                *[Behaviour(1.0)] * 3, Behaviour(1.0, BadInputError("REF")), *[Behaviour(1.0)] * 100
+            ),
         )
     assert backend.now_s < 10
     assert not backend.workers
@@ -562,20 +592,20 @@ def test_an_error_that_stops_the_run_stops_it_at_once():
 
 
 def test_a_straggler_is_run_twice_and_the_first_to_end_wins():
-    slow = Does(5000.0)
+    slow = Behaviour(5000.0)
     backend = ToyBackend(machines={"m": 2})
     first = []
-    backend.world = lambda payload, worker: (
-        Does(10.0) if payload is slow and (first or first.append(worker)) else payload
+    backend.behaviour_of = lambda payload, worker: (
+        Behaviour(10.0) if payload is slow and (first or first.append(worker)) else payload
     )
-    events = events_of(backend, numbered(*[Does(10.0) for _ in range(9)], slow))
+    events = events_of(backend, numbered(*[Behaviour(10.0) for _ in range(9)], slow))
     assert len(attempts(backend, slow)) == 2
     assert ends(events) == Counter(f"t{number}" for number in range(10))
     assert backend.now_s < 120
 
 
 def test_without_a_finished_task_to_compare_with_nothing_is_run_twice():
-    slow = Does(5000.0)
+    slow = Behaviour(5000.0)
     backend = ToyBackend(machines={"m": 2})
     events_of(backend, numbered(slow))
     assert len(attempts(backend, slow)) == 1
@@ -583,37 +613,37 @@ def test_without_a_finished_task_to_compare_with_nothing_is_run_twice():
 
 @pytest.mark.parametrize("dies", [False, True])
 def test_a_second_copy_that_fails_does_not_count(dies: bool):
-    slow = Does(200.0)
+    slow = Behaviour(200.0)
     backend = ToyBackend(machines={"m": 2})
     first = []
 
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         if payload is not slow or not first:
             if payload is slow:
                 first.append(worker)
             return payload
-        return Does(1.0, None if dies else ValueError("copy"), dies=dies)
+        return Behaviour(1.0, None if dies else ValueError("copy"), dies=dies)
 
-    backend.world = world
-    events = events_of(backend, numbered(*[Does(10.0) for _ in range(5)], slow))
+    backend.behaviour_of = behaviour_of
+    events = events_of(backend, numbered(*[Behaviour(10.0) for _ in range(5)], slow))
     assert len(of(TaskDone, events)) == 6
     assert not of(TaskRetried, events)
     assert len(attempts(backend, slow)) > 1
 
 
 def test_when_both_copies_fail_one_failure_counts_and_nothing_is_lost():
-    slow = Does(100.0)
+    slow = Behaviour(100.0)
     backend = ToyBackend(machines={"m": 2})
     tries = []
 
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         if payload is not slow:
             return payload
         tries.append(worker)
-        return Does(100.0, ValueError("odd")) if len(tries) <= 2 else Does(5.0)
+        return Behaviour(100.0, ValueError("odd")) if len(tries) <= 2 else Behaviour(5.0)
 
-    backend.world = world
-    events = events_of(backend, numbered(*[Does(10.0) for _ in range(5)], slow))
+    backend.behaviour_of = behaviour_of
+    events = events_of(backend, numbered(*[Behaviour(10.0) for _ in range(5)], slow))
     assert [event.counted for event in of(TaskRetried, events)] == [True]
     assert ends(events) == Counter(f"t{number}" for number in range(6))
 
@@ -622,22 +652,22 @@ def test_tasks_behind_a_worker_that_hangs_are_done_by_others():
     backend = ToyBackend(machines={"m": 2})
     hung = []
 
-    def world(payload, worker):
+    def behaviour_of(payload, worker):
         if backend.now_s > 20 and (not hung or worker in hung):
             hung.append(worker)
-            return Does(NEVER)
+            return Behaviour(NEVER)
         return payload
 
-    backend.world = world
-    events = events_of(backend, numbered(*[Does(10.0) for _ in range(20)]))
+    backend.behaviour_of = behaviour_of
+    events = events_of(backend, numbered(*[Behaviour(10.0) for _ in range(20)]))
     assert ends(events) == Counter(f"t{number}" for number in range(20))
     assert backend.now_s < 500
 
 
 def test_speculative_copies_can_be_forbidden():
-    slow = Does(300.0)
+    slow = Behaviour(300.0)
     backend = ToyBackend(machines={"m": 2})
-    events_of(backend, numbered(*[Does(10.0) for _ in range(5)], slow), speculative=False)
+    events_of(backend, numbered(*[Behaviour(10.0) for _ in range(5)], slow), speculative=False)
     assert len(attempts(backend, slow)) == 1
 
 
@@ -647,7 +677,7 @@ def test_speculative_copies_can_be_forbidden():
 def test_workers_are_started_on_machines_that_join():
     backend = ToyBackend(machines={"a": 1})
     backend.at(30.0, lambda: backend.join("b", 3))
-    events = events_of(backend, numbered(*[Does(5.0)] * 60))
+    events = events_of(backend, numbered(*[Behaviour(5.0)] * 60))
     assert {event.node.hostname for event in of(WorkerReady, events)} == {"a", "b"}
     assert len({event.worker for event in of(WorkerReady, events)}) == 4
     assert backend.now_s < 150
@@ -656,7 +686,7 @@ def test_workers_are_started_on_machines_that_join():
 def test_a_number_of_workers_is_kept_to_and_those_without_a_place_wait_for_one():
     backend = ToyBackend(machines={"a": 1})
     backend.at(30.0, lambda: backend.join("b", 3))
-    events = events_of(backend, numbered(*[Does(5.0)] * 60), workers=3)
+    events = events_of(backend, numbered(*[Behaviour(5.0)] * 60), workers=3)
     assert len({event.worker for event in of(WorkerReady, events)}) == 3
     assert not of(PoolNotice, events)
 
@@ -664,7 +694,7 @@ def test_a_number_of_workers_is_kept_to_and_those_without_a_place_wait_for_one()
 def test_machines_that_leave_are_not_missed():
     backend = ToyBackend(machines={"a": 2, "b": 2})
     backend.at(20.0, lambda: backend.lose("b"))
-    events = events_of(backend, numbered(*[Does(5.0)] * 40))
+    events = events_of(backend, numbered(*[Behaviour(5.0)] * 40))
     assert len(of(TaskDone, events)) == 40
     assert all(not event.counted for event in of(TaskRetried, events))
 
@@ -672,7 +702,7 @@ def test_machines_that_leave_are_not_missed():
 def test_a_pool_without_a_place_says_so_every_minute_and_begins_when_there_is_one():
     backend = ToyBackend(machines={})
     backend.at(200.0, lambda: backend.join("late", 1))
-    events = [*timed_events(backend, numbered(Does(1.0)))]
+    events = [*timed_events(backend, numbered(Behaviour(1.0)))]
     notices = [(at_s, event) for at_s, event in events if isinstance(event, PoolNotice)]
     assert [round(at_s, -1) for at_s, _ in notices] == [60, 120, 180]
     assert "no worker for 60 s: each asks for a place; the machines have 0" in notices[0][1].text
@@ -686,7 +716,7 @@ def test_a_frozen_worker_is_asked_then_replaced_and_what_it_says_later_is_not_he
         backend.workers[0].frozen = True
 
     backend.at(12.0, freeze)
-    events = events_of(backend, numbered(*[Does(10.0) for _ in range(200)]))
+    events = events_of(backend, numbered(*[Behaviour(10.0) for _ in range(200)]))
     assert ends(events) == Counter(f"t{number}" for number in range(200))
     (lost,) = of(WorkerLost, events)
     assert "does not answer" in lost.reason
@@ -702,7 +732,7 @@ def test_a_worker_that_freezes_and_wakes_in_time_is_kept():
         backend.at(100.0, lambda: backend.wake(worker))
 
     backend.at(12.0, freeze)
-    events = events_of(backend, numbered(*[Does(10.0) for _ in range(20)]))
+    events = events_of(backend, numbered(*[Behaviour(10.0) for _ in range(20)]))
     assert len(of(TaskDone, events)) == 20
     assert not of(WorkerLost, events)
 
@@ -714,18 +744,18 @@ def test_an_error_in_the_set_up_of_the_first_worker_ends_the_run_as_it_is():
     backend = ToyBackend(machines={"m": 2})
     backend.setup_error = lambda worker: BadInputError("no such weights")
     with pytest.raises(BadInputError):
-        events_of(backend, numbered(Does()))
+        events_of(backend, numbered(Behaviour()))
 
 
 def test_storage_that_fails_in_a_set_up_is_tried_again():
     backend = ToyBackend(machines={"m": 1})
     failures = [StorageDownError("503"), StorageDownError("503")]
     backend.setup_error = lambda worker: failures.pop() if failures else None
-    assert len(of(TaskDone, events_of(backend, numbered(Does())))) == 1
+    assert len(of(TaskDone, events_of(backend, numbered(Behaviour())))) == 1
     backend = ToyBackend(machines={"m": 1})
     backend.setup_error = lambda worker: StorageDownError("503")
     with pytest.raises(StorageDownError):
-        events_of(backend, numbered(Does()))
+        events_of(backend, numbered(Behaviour()))
 
 
 def test_workers_that_die_in_their_set_up_end_the_run_when_no_other_is_there():
@@ -734,7 +764,7 @@ def test_workers_that_die_in_their_set_up_end_the_run_when_no_other_is_there():
     with pytest.raises(
         PoolError, match=r"worker-0 died 3 times while it was set up.*out of memory"
     ):
-        events_of(backend, numbered(Does()))
+        events_of(backend, numbered(Behaviour()))
 
 
 @pytest.mark.parametrize(("deaths", "enough"), [(9, False), (10, True)])
@@ -754,16 +784,16 @@ def test_a_lone_worker_that_was_there_before_may_die_nine_times_while_it_is_set_
     backend.setup_error = error
     if enough:
         with pytest.raises(PoolError, match=r"worker-0 died 10 times while it was set up"):
-            events_of(backend, numbered(*[Does(5.0)] * 3))
+            events_of(backend, numbered(*[Behaviour(5.0)] * 3))
     else:
-        assert len(of(TaskDone, events_of(backend, numbered(*[Does(5.0)] * 3)))) == 3
+        assert len(of(TaskDone, events_of(backend, numbered(*[Behaviour(5.0)] * 3)))) == 3
 
 
 @pytest.mark.parametrize("error", ["dies", OSError("CUDA driver too old")])
 def test_one_machine_on_which_no_worker_can_be_set_up_does_not_stop_the_others(error):
     backend = ToyBackend(machines={"good": 1, "bad": 1})
     backend.setup_error = lambda worker: error if worker.machine == "bad" else None
-    events = events_of(backend, numbered(*[Does(5.0)] * 30))
+    events = events_of(backend, numbered(*[Behaviour(5.0)] * 30))
     assert len(of(TaskDone, events)) == 30
     assert any("cannot be set up on bad" in event.text for event in of(PoolNotice, events))
 
@@ -776,7 +806,7 @@ def test_an_interrupted_run_reports_what_is_being_stored_and_begins_nothing():
     backend.drain_s = 4.0
     done, asked = [], 0
     with pool_on(backend) as pool:
-        for event in pool.run(numbered(*[Does(2.0, storing_s=3.0) for _ in range(30)])):
+        for event in pool.run(numbered(*[Behaviour(2.0, storing_s=3.0) for _ in range(30)])):
             if isinstance(event, TaskDone):
                 done.append(event.key)
                 if len(done) == 3:
@@ -792,7 +822,7 @@ def test_an_interrupted_run_waits_half_a_minute_at_most():
     backend = ToyBackend(machines={"m": 1})
     backend.drain_s = 1000.0
     with pool_on(backend) as pool:
-        for event in pool.run(numbered(*[Does(2.0) for _ in range(30)])):
+        for event in pool.run(numbered(*[Behaviour(2.0) for _ in range(30)])):
             if isinstance(event, TaskDone):
                 pool.interrupt()
                 interrupted_s = backend.now_s
@@ -800,7 +830,7 @@ def test_an_interrupted_run_waits_half_a_minute_at_most():
 
 
 def test_a_run_left_early_leaves_no_worker_and_the_next_knows_nothing_of_it():
-    backend = ToyBackend(lambda payload, worker: payload.fate(), machines={"m": 2})
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 2})
     with pool_on(backend) as pool:
         for event in pool.run(numbered(*[Part(8)] * 3, Part(8, frozenset({1, 5})), *[Part(8)] * 3)):
             if isinstance(event, TaskRetried):
@@ -811,6 +841,39 @@ def test_a_run_left_early_leaves_no_worker_and_the_next_knows_nothing_of_it():
         ]
 
 
+class Notes:
+    """Everything that an observer is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Event, int]] = []
+
+    def observe(self, event: Event, *, queued: int) -> None:
+        self.told.append((event, queued))
+
+
+def test_observers_see_every_event_before_the_loop_does_and_how_much_waits():
+    notes, begin_with = Notes(), PoolNotice("fewer workers than wanted")
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 1})
+    pool = Scheduler(backend, workers=1, seed=1, observers=[notes], notices=[begin_with])
+    events = []
+    with pool:
+        for event in pool.run(numbered(*[Part(4)] * 5)):
+            events.append(event)
+            assert [seen for seen, _ in notes.told] == events
+        assert events[0] is begin_with
+        assert begin_with not in list(pool.run(numbered(Part(1))))  # it is said once
+    assert {event.items for event in of(TaskDone, events)} == {4}
+    waiting = [queued for event, queued in notes.told if isinstance(event, TaskDone)]
+    assert waiting == [
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+    ]  # one is read ahead of what the worker has, and the last run has one task
+
+
 FAULTS = st.lists(
     st.tuples(
         st.floats(1.0, 120.0),
@@ -819,11 +882,11 @@ FAULTS = st.lists(
     ),
     max_size=15,
 )
-DEEDS = st.lists(
+BEHAVIOURS = st.lists(
     st.one_of(
-        st.floats(0.1, 20.0).map(Does),
-        st.just(Does(1.0, ValueError("odd"))),
-        st.just(Does(1.0, dies=True)),
+        st.floats(0.1, 20.0).map(Behaviour),
+        st.just(Behaviour(1.0, ValueError("odd"))),
+        st.just(Behaviour(1.0, dies=True)),
         st.builds(lambda items, bad, deadly: Part(items, bad, deadly=deadly), st.integers(2, 9),
                   st.frozensets(st.integers(0, 8), max_size=2), st.booleans()),
     ),
@@ -832,7 +895,7 @@ DEEDS = st.lists(
 )  # fmt: skip
 
 
-def strike(backend: ToyBackend, kind: str, number: int) -> None:
+def inject(backend: ToyBackend, kind: str, number: int) -> None:
     """Let something befall one of the workers or machines there are."""
     up = [worker for worker in backend.workers if worker.up]
     worker = up[number % len(up)] if up else None
@@ -848,50 +911,52 @@ def strike(backend: ToyBackend, kind: str, number: int) -> None:
             backend.at(30.0, worker.still_alive(lambda: backend.wake(worker)))
 
 
-def what(payload, worker) -> Does:
-    return payload.fate() if isinstance(payload, Part) else payload
+def behaviour_of(payload, worker) -> Behaviour:
+    return payload.behaviour() if isinstance(payload, Part) else payload
 
 
-def is_due(error: PoolError, backend: ToyBackend, events: list[Event], deeds: list) -> bool:
+def is_due(error: PoolError, backend: ToyBackend, events: list[Event], behaviours: list) -> bool:
     """Whether a run may end with this: set-ups died again and again, or all that was tried failed."""
     if died := re.match(r"(worker-\d+) died (\d+) times while it was set up", str(error)):
         enough = 10 if of(WorkerReady, events) else 3
         return enough <= int(died[2]) <= backend.setup_deaths[died[1]]
     hopeless = [
-        deed for deed in deeds if isinstance(deed, Part) and deed.poison >= {*range(deed.items)}
+        behaviour
+        for behaviour in behaviours
+        if isinstance(behaviour, Part) and behaviour.poison >= {*range(behaviour.items)}
     ]
     return "nothing succeeds" in str(error) and (not of(TaskDone, events) or len(hopeless) >= 3)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(DEEDS, FAULTS, st.sampled_from([None, 1, 3]))
-def test_whatever_happens_each_task_ends_once(deeds, faults, workers):
+@given(BEHAVIOURS, FAULTS, st.sampled_from([None, 1, 3]))
+def test_whatever_happens_each_task_ends_once(behaviours, faults, workers):
     """Sound tasks are done, each item that is at fault is left out, and nothing is left at work."""
-    backend = ToyBackend(what, machines={"m": 3})
+    backend = ToyBackend(behaviour_of, machines={"m": 3})
     for at_s, kind, number in faults:
-        backend.at(at_s, partial(strike, backend, kind, number))
-    sound = [Task("first", Does(0.5))]  # so that something has succeeded
+        backend.at(at_s, partial(inject, backend, kind, number))
+    sound = [Task("first", Behaviour(0.5))]  # so that something has succeeded
     events = []
     try:
         events.extend(
             event
-            for _, event in timed_events(backend, [*sound, *numbered(*deeds)], workers=workers)
+            for _, event in timed_events(backend, [*sound, *numbered(*behaviours)], workers=workers)
         )
     except PoolError as error:
-        if not is_due(error, backend, events, deeds):
+        if not is_due(error, backend, events, behaviours):
             raise
         assert max(ends(events).values(), default=1) == 1
         assert not backend.workers
         return
-    assert ends(events) == Counter(["first", *(f"t{number}" for number in range(len(deeds)))])
+    assert ends(events) == Counter(["first", *(f"t{number}" for number in range(len(behaviours)))])
     done = {event.key: event.result[1] for event in of(TaskDone, events)}
     killed = sum(kind in ("kill", "freeze") for _, kind, _ in faults)
-    for number, deed in enumerate(deeds):
+    for number, behaviour in enumerate(behaviours):
         key = f"t{number}"
-        if isinstance(deed, Does):
-            bad = deed.dies or deed.error is not None
+        if isinstance(behaviour, Behaviour):
+            bad = behaviour.dies or behaviour.error is not None
             assert not bad or key not in done
             assert bad or key in done or killed >= 3
         elif key in done:
-            assert set(done[key].left_out) >= deed.poison & set(range(deed.items))
+            assert set(done[key].left_out) >= behaviour.poison & set(range(behaviour.items))
     assert not backend.workers

@@ -16,6 +16,7 @@ from enformer_core.dataset.run import read_run
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from tests.dataset.test_plan import CONTIGS, table
@@ -28,7 +29,7 @@ ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
     (None, None, None, None),
 ]
 
-CONVENTIONS = Conventions(statistics=("sad", "d1"), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad", "d1"), centre_index=98_303)
 
 TRACKS = (0, 5, 7)
 

@@ -17,10 +17,10 @@ import tracemalloc
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import psutil
@@ -30,16 +30,17 @@ from botocore.exceptions import ClientError
 
 import jobs.job
 from cluster.pool import PoolError, TaskDone
-from enformer_core.analyses.variant_effects import ShardScorer
+from enformer_core.analyses.base import Analysis, WorkerResources
+from enformer_core.analyses.variant_effects import VariantEffectsType
 from enformer_core.dataset.codec import readable_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import receipt_key, table_key
 from enformer_core.dataset.ledger import BLOCK_SHARDS, Committed, Ledger
-from enformer_core.dataset.plan_builder import gather
+from enformer_core.dataset.plan_builder import PlacedAlleles, gather
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
-from enformer_core.dataset.run_types import VARIANTS
 from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
@@ -47,18 +48,16 @@ from enformer_core.storage.retry import RetryingStore, SystemClock
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import RequestCounts
 from enformer_core.variants.table import PLACED_SCHEMA
+from jobs.job import Job
+from jobs.resources import Workers
+from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger
 
 ROWS = 10
 """Alleles of each shard that is planned."""
 
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 
-IDENTITY = {
-    "kind": "variants",
-    "conventions": {"statistics": ["sad"]},
-    "tracks": {"count": 3},
-    "model": {"name": "toy"},
-}
+IDENTITY = toy_identity()
 
 FEW, MANY = 10_000, 100_000
 
@@ -303,23 +302,21 @@ class ReceiptPool:
 
     def _really(self, shard):
         """Commit a shard, and take its receipt."""
-        ShardScorer(FlatScorer(), self.ledger, CONVENTIONS, (0, 5, 7), top_tracks=1)(
-            ShardTask(shard)
-        )
+        worker = scoring_worker(FlatScorer(), self.ledger, CONVENTIONS, (0, 5, 7), top_tracks=1)
+        worker(ShardTask(shard))
         return json.loads(self.ledger.store.get(receipt_key(shard.number)))
 
     def _receipt(self, template, shard):
         tables = {
-            name: template[name] | {"key": table_key(name, shard.chrom, shard.number)}
-            for name in VARIANTS.tables
+            name: table | {"key": table_key(name, shard.chrom, shard.number)}
+            for name, table in template["tables"].items()
         }
-        return readable_json(template | {"shard": shard.number, "chrom": shard.chrom, **tables})
+        return readable_json(
+            template | {"shard": shard.number, "chrom": shard.chrom, "tables": tables}
+        )
 
     def interrupt(self):
         raise AssertionError("nobody interrupts")
-
-    def report(self, name, value):
-        pass
 
 
 @dataclass
@@ -338,41 +335,76 @@ class Command:
     def __init__(self, place, shards, monkeypatch):
         self.place, self.shards = place, shards
         self.pool = None
-        self.request = SimpleNamespace(
+        self.job = Job(
             settings=Settings(),
-            store=place.store,
-            source=SimpleNamespace(notice="only a test"),
+            analysis=PlannedOnly(shards),
             tracks=SimpleNamespace(to_arrow=lambda: pa.table({"index": [0, 5, 7]})),
+            store=place.store,
+            workers=Workers(1, WorkerResources("cpu", 1, 0, 1)),
+            notice="only a test",
         )
-        monkeypatch.setattr(jobs.job, "_pool", lambda request, factory: self.pool)
+        self.of = range(0)
+        monkeypatch.setattr(jobs.job, "make_pool", self._pool)
+
+    def _pool(self, settings, workers, factory, unit):
+        self.pool = ReceiptPool(self.place, factory.ledger, self.of)
+        return self.pool
 
     def __call__(self, of):
         """Give the command while machines are there for these shards only; gives the driver's seconds and requests."""
 
-        def pool_of(ledger):
-            self.pool = ReceiptPool(self.place, ledger, of)
-
+        self.of = of
         with self.place.requests() as requests:
             began = time.perf_counter()
             try:
-                jobs.job.run_shards(
-                    self.request,
-                    identity_of=lambda run: IDENTITY,
-                    make=self._make,
-                    factory_of=pool_of,
-                )
+                self.job.run()
             except PoolError:
                 assert len(of) < self.shards
             seconds = time.perf_counter() - began
         return seconds - (self.pool.seconds if self.pool else 0), requests
 
-    def _make(self):
+
+@dataclass(frozen=True)
+class PlannedOnly(Analysis):
+    """Variants that are planned, and that nobody computes."""
+
+    run_type = VariantEffectsType()
+    shards: int
+
+    @property
+    def loader(self):
+        return None
+
+    def identity(self, contigs, rows):
+        return IDENTITY
+
+    @contextmanager
+    def read_input(self):
         contigs = {"chr1": 10**9, "chr2": 10**9}
         with gather(_alleles(self.shards * ROWS), contigs, place=lambda raw: raw) as placed:
-            draft = placed.draft(ROWS, window_starts=lambda starts: starts - 98_303)
-            assert len(draft.shards) == self.shards
-            counts = {"records": placed.records, "alleles": placed.alleles}
-            return jobs.job.put_run(self.request, draft, identity=IDENTITY, counts=counts)
+            yield _Draft(placed, self.shards)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    placed: PlacedAlleles
+    shards: int
+
+    @property
+    def rows(self):
+        return self.placed.alleles
+
+    @property
+    def records(self):
+        return self.placed.records
+
+    contigs = ()
+    filtered = MappingProxyType({})
+
+    def draft(self, seed):
+        draft = self.placed.draft(ROWS, window_starts=lambda starts: starts - 98_303)
+        assert len(draft.shards) == self.shards
+        return draft
 
 
 def _alleles(count):
@@ -426,9 +458,9 @@ def test_planned_continued_and_closed(place, shards, monkeypatch, capsys):
     assert requests["list"] < 10 + 4 * blocks
     assert requests.chain < shards / AT_ONCE_AT_LEAST
     ledger = command.pool.ledger
-    manifest = ledger.manifest(with_objects=True)
-    assert (manifest["shards"], manifest["rows"]) == (shards, shards * ROWS)
-    assert [entry["shard"] for entry in manifest["objects"]] == [*every]
+    manifest, objects = ledger.manifest(), ledger.manifest_objects()
+    assert (manifest.shards, manifest.rows) == (shards, shards * ROWS)
+    assert [entry.shard for entry in objects] == [*every]
 
     command.pool = None
     took["given once more"], requests = command(every)
@@ -437,7 +469,7 @@ def test_planned_continued_and_closed(place, shards, monkeypatch, capsys):
 
     with place.requests() as requests:
         began = time.perf_counter()
-        progress = run_progress(place.store, read_run(place.store))
+        progress = run_progress(toy_ledger(place.store, read_run(place.store)))
         took["status"] = time.perf_counter() - began
     assert (progress.shards_done, progress.finished) == (shards, True)
     assert requests.total() < 10 + 3 * blocks
@@ -448,8 +480,8 @@ def test_planned_continued_and_closed(place, shards, monkeypatch, capsys):
     took["closed from single receipts"], requests = command(every)
     assert command.pool.tasks == 0
     assert requests.chain < shards / AT_ONCE_AT_LEAST
-    again = ledger.manifest(with_objects=True)
-    assert again | {"completed_at": 0} == manifest | {"completed_at": 0}
+    again = replace(ledger.manifest(), completed_at=manifest.completed_at)
+    assert (again, ledger.manifest_objects()) == (manifest, objects)
 
     with capsys.disabled():
         print(
@@ -520,6 +552,6 @@ def test_the_counted_chain_is_one():
             place.store.put_if_absent(f"commits/shard-{number:08d}.json", b'{"identity": "x"}')
     assert (requests["put"], requests.chain) == (20, 20)
     with place.requests() as requests:
-        assert len([*Ledger(place.store, "x", readers=20)._one_by_one(range(20))]) == 20
+        assert len([*replace(toy_ledger(place.store), readers=20)._contents(range(20))]) == 20
     assert requests["get"] == 20
     assert requests.chain <= 10

@@ -18,7 +18,8 @@ from torch.overrides import TorchFunctionMode
 
 import cluster.scheduler
 import enformer_core.storage.local
-from enformer_core.analyses.variant_effects import ShardScorer
+from enformer_core.analyses.allele_scoring import AlleleScoring
+from enformer_core.analyses.base import ShardWorker
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.open import open_store
 from jobs.cli import main
@@ -30,7 +31,7 @@ from tests.support.seaweed import client, credentials
 from tests.support.vcf import write_vcf
 
 ROOT = Path(__file__).parents[2]
-PLANTED = Path(__file__).with_name("planted.py")
+PLANTED = Path(__file__).parents[1] / "support" / "planted.py"
 SHARDS = 7
 CONTINUES = "run the same command again"
 WITHIN_S = 30
@@ -209,7 +210,7 @@ def test_a_disk_that_fails_before_anything_is_computed(
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "_create", refuse)
         patch.setattr(
-            ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
+            ShardWorker, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
         )
         code, told = score(out)
     assert code == 5, told
@@ -223,7 +224,7 @@ def test_a_disk_that_fails_before_anything_is_computed(
 )
 def test_a_place_that_nobody_can_write_to_is_refused_at_once(score, monkeypatch):
     monkeypatch.setattr(
-        ShardScorer, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
+        ShardWorker, "compute", lambda self, prepared: pytest.fail("nothing may be computed")
     )
     code, told = score("/proc/self/run")
     assert code == 2
@@ -314,7 +315,7 @@ def test_when_everything_fails_nothing_is_marked_as_failed(
 
     with monkeypatch.context() as patch:
         patch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01)
-        patch.setattr(ShardScorer, "compute", fail)
+        patch.setattr(ShardWorker, "compute", fail)
         code, told = score(tmp_path / "run")
     assert code == 5, told
     assert SAID in told
@@ -339,11 +340,11 @@ def test_one_of_two_workers_fails_at_everything(start, tmp_path, undisturbed, ru
 def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_code_stays(
     score, run, rows, tmp_path, monkeypatch
 ):
-    compute, first_pos = ShardScorer._score_window, 901
+    compute, first_pos = AlleleScoring._score_window, 901
 
     def poisoned(self, window):
         if any(
-            row is not None and (row["chrom"], row["start"]) == ("chr1", first_pos - 1)
+            row is not None and (row.allele.contig, row.allele.start) == ("chr1", first_pos - 1)
             for row in window
         ):
             raise ValueError("planted: this allele breaks the model")
@@ -351,7 +352,7 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
 
     with monkeypatch.context() as patch:
         patch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01)
-        patch.setattr(ShardScorer, "_score_window", poisoned)
+        patch.setattr(AlleleScoring, "_score_window", poisoned)
         code, told = score(tmp_path / "run")
     assert code == 3, told
     assert "1 failed, 12 ok" in told
@@ -446,12 +447,12 @@ class Products(TorchFunctionMode):
 
 
 def test_what_is_done_is_not_computed_again(score, run, tmp_path, undisturbed, monkeypatch):
-    out, computed, compute = tmp_path / "run", [], ShardScorer.compute
+    out, computed, compute = tmp_path / "run", [], ShardWorker.compute
     monkeypatch.setattr(
-        ShardScorer,
+        ShardWorker,
         "compute",
         lambda self, prepared: (
-            computed.append(prepared.work.shard.number) or compute(self, prepared)
+            computed.append(prepared.task.shard.number) or compute(self, prepared)
         ),
     )
     with Products() as first:

@@ -11,8 +11,9 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config
 from enformer_core.models.geometry import BASENJI2
 from enformer_core.models.layers import one_hot
+from enformer_core.models.registry import ModelSource
 from enformer_core.models.weights.check import load_parameters
-from enformer_core.models.weights.keras import read_keras_basenji2
+from enformer_core.models.weights.source import open_weights
 from tests.support import seeded_basenji2 as seeded
 from tests.support.closeness import relative_l2
 
@@ -72,7 +73,8 @@ def test_our_keras_file_has_the_documented_tree_and_is_read_bit_for_bit(
     }
     assert datasets == set(re.findall(r"^dataset (.*)$", documented, flags=re.MULTILINE))
 
-    state, expected = read_keras_basenji2(path), seeded.state_dict(HUMAN, arrays)
+    loaded = ModelSource("basenji2", str(path)).load(open_weights(str(path)))
+    state, expected = loaded.state, seeded.state_dict(HUMAN, arrays)
     assert set(state) == set(expected)
     for name, tensor in expected.items():
         assert torch.equal(state[name], tensor), name

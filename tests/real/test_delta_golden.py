@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
@@ -16,7 +17,9 @@ BOUNDS = {"fast": 0.02, "exact": 1e-4}  # relative L2 of SAD over tracks
 
 
 def scorer(enformer, genome, policy, *, head="human", strands="forward", statistics=("sad",)):
-    conventions = Conventions(statistics=statistics, centre_index=CENTRE_INDEX, strands=strands)
+    conventions = Conventions(
+        geometry=ENFORMER, statistics=statistics, centre_index=CENTRE_INDEX, strands=strands
+    )
     network = delta_network(
         enformer, head, None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
     )

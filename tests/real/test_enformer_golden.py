@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.conventions import Conventions
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.statistics import compute
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
 from tests.support.closeness import relative_l2
@@ -58,9 +59,8 @@ def snv1(golden, chr20, enformer):
 
 
 def head(enformer, embedding, name):
-    linear, softplus = enformer._heads[name]
     with torch.inference_mode():
-        return softplus(linear(embedding))[0]
+        return torch.nn.functional.softplus(enformer.head(name)(embedding))[0]
 
 
 def test_embedding(golden, snv1):
@@ -97,8 +97,10 @@ def check(statistic, found, golden, which, row, prefix=""):
 
 
 def scorer(model, genome, name, strands):
-    conventions = Conventions(statistics=tuple(STATISTICS), centre_index=98_303, strands=strands)
-    predictor = Predictor(
+    conventions = Conventions(
+        geometry=ENFORMER, statistics=tuple(STATISTICS), centre_index=98_303, strands=strands
+    )
+    predictor = SequencePredictor(
         model=model, head=name, tracks=None, conventions=conventions, device=torch.device("cpu")
     )
     return DirectScorer(predictor, genome)

@@ -11,19 +11,20 @@ pytestmark = pytest.mark.full
 _SCRIPT = """
 import json, resource, sys
 import torch
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.genome import Genome
 from enformer_core.models.registry import ModelSource
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.windows import Allele
 
 name, weights, fasta, count = sys.argv[1], sys.argv[2] or None, sys.argv[3], int(sys.argv[4])
 device = torch.device("cpu")
-predictor = Predictor(
+predictor = SequencePredictor(
     model=ModelSource(name, weights).build(device),
     head="human",
     tracks=None,
-    conventions=Conventions(statistics=("sad",), centre_index=98_303, strands="forward"),
+    conventions=Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303, strands="forward"),
     device=device,
 )
 genome = Genome(fasta)

@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from enformer_core.errors import InputError
+from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
 from enformer_core.models.tracks.selector import select_tracks
-from enformer_core.models.tracks.table import builtin_tracks
+from enformer_core.models.tracks.table import unnamed_tracks
 from enformer_core.models.tracks.targets import read_targets
 
 SIZES = {"human": 5313, "mouse": 1643}
@@ -16,7 +17,10 @@ SIZES = {"human": 5313, "mouse": 1643}
 def read(data_dir):
     def of_head(head):
         return read_targets(
-            str(data_dir / "tracks" / f"targets_{head}.txt"), head=head, count=SIZES[head]
+            str(data_dir / "tracks" / f"targets_{head}.txt"),
+            head=head,
+            count=SIZES[head],
+            layouts=CROSS2020_HEADS,
         )
 
     return of_head
@@ -35,7 +39,10 @@ def mouse(read):
 def test_assays_are_those_built_in(human, mouse):
     for tracks in (human, mouse):
         assert [track.assay for track in tracks.rows] == [
-            track.assay for track in builtin_tracks(tracks.head, SIZES[tracks.head]).rows
+            track.assay
+            for track in unnamed_tracks(
+                tracks.head, SIZES[tracks.head], CROSS2020_HEADS[tracks.head]
+            ).rows
         ]
 
 
@@ -95,4 +102,4 @@ def test_one_heads_table_is_refused_for_the_other(data_dir):
         with pytest.raises(
             InputError, match=f"targets_{other}.txt: .*it is the table of the {other} head"
         ):
-            read_targets(str(path), head=head, count=SIZES[head])
+            read_targets(str(path), head=head, count=SIZES[head], layouts=CROSS2020_HEADS)

@@ -6,14 +6,16 @@ from enformer_core.scoring.conventions import Conventions, parse_statistics
 
 
 def conventions(**changes):
-    return Conventions(**{"statistics": ("sad",), "centre_index": 98_303, **changes})
+    return Conventions(
+        **{"geometry": ENFORMER, "statistics": ("sad",), "centre_index": 98_303, **changes}
+    )
 
 
 @pytest.mark.parametrize(
     "good", [{}, {"centre_index": 98_304}, {"shifts": (0, 1, -1)}, {"central_bins": 4}]
 )
 def test_what_is_published_is_accepted(good):
-    conventions(**good).check(ENFORMER)
+    conventions(**good)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_what_is_published_is_accepted(good):
 )
 def test_what_cannot_be_done_is_refused(bad, message):
     with pytest.raises(InputError, match=message):
-        conventions(**bad).check(ENFORMER)
+        conventions(**bad)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def test_what_cannot_be_done_is_refused(bad, message):
     [(None, (0, 896)), (896, (0, 896)), (4, (446, 450)), (3, (447, 450)), (1, (448, 449))],
 )
 def test_central_bins_are_cut_as_sonnet_sad_cuts_them(central, expected):
-    bins = conventions(central_bins=central).scored_bins(ENFORMER)
+    bins = conventions(central_bins=central).scored_bins()
     assert (bins.start, bins.stop) == expected
 
 
@@ -53,13 +55,13 @@ def test_central_bins_are_cut_as_sonnet_sad_cuts_them(central, expected):
     ],
 )
 def test_a_mask_lies_around_the_variants_own_bin(centre_index, mask_bp, expected):
-    bins = conventions(centre_index=centre_index, centre_mask_bp=mask_bp).scored_bins(ENFORMER)
+    bins = conventions(centre_index=centre_index, centre_mask_bp=mask_bp).scored_bins()
     assert (bins.start, bins.stop) == expected
 
 
 def test_the_halves_are_stitched_where_the_change_begins():
-    assert conventions().stitch_bin(ENFORMER) == 448
-    assert conventions(centre_index=98_304).stitch_bin(ENFORMER) == 448
+    assert conventions().stitch_bin() == 448
+    assert conventions(centre_index=98_304).stitch_bin() == 448
 
 
 def test_statistics_are_known_by_name():
@@ -70,12 +72,12 @@ def test_statistics_are_known_by_name():
 
 def test_bins_follow_a_variant_off_the_centre():
     shared = conventions(centre_mask_bp=501, max_offset_bp=1000)
-    assert shared.scored_bins(ENFORMER, 0) == slice(445, 449)
-    assert shared.scored_bins(ENFORMER, 1) == slice(446, 450)
-    assert shared.scored_bins(ENFORMER, -128) == slice(444, 448)
-    assert conventions(central_bins=4).scored_bins(ENFORMER, 256) == slice(448, 452)
-    assert conventions().scored_bins(ENFORMER, 256) == slice(0, 896)
-    assert shared.stitch_bin(ENFORMER, 128) == 449
+    assert shared.scored_bins(0) == slice(445, 449)
+    assert shared.scored_bins(1) == slice(446, 450)
+    assert shared.scored_bins(-128) == slice(444, 448)
+    assert conventions(central_bins=4).scored_bins(256) == slice(448, 452)
+    assert conventions().scored_bins(256) == slice(0, 896)
+    assert shared.stitch_bin(128) == 449
 
 
 @pytest.mark.parametrize(
@@ -94,8 +96,33 @@ def test_bins_follow_a_variant_off_the_centre():
 )
 def test_offsets_that_no_window_can_serve(how, message):
     with pytest.raises(InputError, match=message):
-        conventions(**how).check(ENFORMER)
+        conventions(**how)
 
 
 def test_the_largest_offset_is_half_the_output():
-    conventions(max_offset_bp=57_344).check(ENFORMER)
+    conventions(max_offset_bp=57_344)
+
+
+def test_what_is_recorded_are_the_choices_and_not_the_geometry():
+    recorded = conventions(shifts=(0, 1)).record()
+    assert "geometry" not in recorded
+    assert recorded["shifts"] == (0, 1)
+    assert Conventions(geometry=ENFORMER, **recorded) == conventions(shifts=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("how", "views"),
+    [({}, 2), ({"strands": "forward"}, 1), ({"shifts": (-1, 0, 1)}, 6)],
+)
+def test_predictions_are_averaged_over_strands_and_shifts(how, views):
+    assert conventions(**how).views == views
+
+
+def test_an_offset_is_counted_from_the_centre_index():
+    assert conventions().offset_bp(100_000, 100_000 - 98_303) == 0
+    assert conventions(centre_index=98_304).offset_bp(100_000, 100_000 - 98_303) == -1
+
+
+def test_no_conventions_name_an_unknown_statistic():
+    with pytest.raises(InputError, match=r"unknown statistic 'logsad'.*did you mean log_sad"):
+        conventions(statistics=("sad", "logsad"))

@@ -21,11 +21,12 @@ from enformer_core.genome.alphabet import decode, encode, reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.motif import motif_model
-from enformer_core.scoring.conventions import INDEL_RULES, STATISTICS, Conventions, IndelRule
+from enformer_core.scoring.conventions import INDEL_RULES, Conventions, IndelRule
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.statistics import STATISTICS
 from enformer_core.scoring.windows import Allele, Window, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
@@ -76,12 +77,11 @@ def enformer() -> Any:
 
 def conventions_of(model: SequenceModel, **how: Any) -> Conventions:
     usual: dict[str, Any] = {
-        "statistics": STATISTICS,
+        "geometry": model.geometry,
+        "statistics": tuple(STATISTICS),
         "centre_index": model.geometry.window_bp // 2 - 1,
     }
-    conventions = Conventions(**(usual | how))
-    conventions.check(model.geometry)
-    return conventions
+    return Conventions(**(usual | how))
 
 
 def direct(
@@ -90,7 +90,7 @@ def direct(
     conventions: Conventions,
     dtype: torch.dtype = torch.float64,
 ) -> DirectScorer:
-    return DirectScorer(Predictor(model, "human", None, conventions, CPU, dtype), genome)
+    return DirectScorer(SequencePredictor(model, "human", None, conventions, CPU, dtype), genome)
 
 
 def profiles(
@@ -146,7 +146,9 @@ def test_a_sequence_that_is_its_own_reverse_complement_reads_the_same_from_both_
     genome = Letters(half + opposite(half))
     codes = genome.codes("c")
     assert decode(reverse_complement(codes)) == decode(codes)
-    predictor = Predictor(enformer(), "human", None, conventions_of(enformer()), CPU, torch.float64)
+    predictor = SequencePredictor(
+        enformer(), "human", None, conventions_of(enformer()), CPU, torch.float64
+    )
     forward = predictor.strand(codes).numpy()
     averaged = predictor.averaged(Window(0), lambda _: codes).numpy()
     np.testing.assert_array_equal(averaged, averaged[::-1])

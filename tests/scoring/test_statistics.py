@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enformer_core.scoring.conventions import STATISTICS
-from enformer_core.scoring.statistics import compute
+from enformer_core.scoring.statistics import STATISTICS, compute
 
 REF = torch.tensor([[1.0, 3.0], [3.0, 0.0]], dtype=torch.float64)
 
@@ -51,7 +50,7 @@ def test_sax_takes_the_first_bin_on_a_tie():
 
 
 def test_equal_predictions_score_zero():
-    for name, values in compute(REF, torch.zeros_like(REF), STATISTICS).items():
+    for name, values in compute(REF, torch.zeros_like(REF), tuple(STATISTICS)).items():
         assert values.tolist() == [0.0, 0.0], name
 
 
@@ -70,8 +69,8 @@ profiles = st.lists(st.floats(0.01, 500), min_size=6, max_size=6).map(
 
 @given(profiles, profiles)
 def test_identities(ref, alt):
-    forward = compute(ref, alt - ref, STATISTICS)
-    backward = compute(alt, ref - alt, STATISTICS)
+    forward = compute(ref, alt - ref, tuple(STATISTICS))
+    backward = compute(alt, ref - alt, tuple(STATISTICS))
     for name in ("sad", "log_sad", "sax", "log_ratio"):
         torch.testing.assert_close(forward[name].abs(), backward[name].abs(), rtol=1e-9, atol=1e-9)
     for name in ("d1", "log_d1", "d2", "log_d2"):

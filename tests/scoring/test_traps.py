@@ -8,7 +8,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import lgamma, log
 from pathlib import Path
 from typing import Any
@@ -30,25 +30,27 @@ from enformer_core.models.base import SequenceModel
 from enformer_core.models.basenji2 import Basenji2, ConvBlock
 from enformer_core.models.enformer import Enformer
 from enformer_core.models.geometry import BASENJI2, ENFORMER, Geometry
-from enformer_core.models.layers import conv_block, gelu, one_hot
+from enformer_core.models.layers import NormGeluConv, gelu, one_hot
 from enformer_core.models.positional import relative_features
+from enformer_core.models.registry import model_spec
+from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
 from enformer_core.models.tracks.selector import select_tracks
-from enformer_core.models.tracks.table import builtin_tracks
 from enformer_core.models.tracks.targets import read_targets
 from enformer_core.models.weights.check import load_parameters
-from enformer_core.models.weights.huggingface import read_huggingface
-from enformer_core.scoring.conventions import Conventions, IndelRule, Statistic
+from enformer_core.models.weights.huggingface import ENFORMER_NAMES, load_named
+from enformer_core.models.weights.tensor_files import read_tensors
+from enformer_core.scoring.conventions import Conventions, IndelRule
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import Arithmetic
-from enformer_core.scoring.statistics import compute
+from enformer_core.scoring.statistics import Statistic, compute
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.harmonise import harmonise_alleles
 from tests.support.closeness import relative_l2
 from tests.support.plans import make_draft
-from tests.support.seeded import seeded_state, tiny_config
+from tests.support.seeded import our_names, seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
 from tests.support.toy_runs import scoring_worker, toy_ledger
@@ -86,12 +88,11 @@ def genome_of(letters: str, path: Path) -> Genome:
 
 def conventions_of(geometry: Geometry, *statistics: Statistic, **how: Any) -> Conventions:
     settings: dict[str, Any] = {
+        "geometry": geometry,
         "statistics": statistics or ("sad",),
         "centre_index": geometry.window_bp // 2 - 1,
     }
-    conventions = Conventions(**(settings | how))
-    conventions.check(geometry)
-    return conventions
+    return Conventions(**(settings | how))
 
 
 def direct(
@@ -103,7 +104,7 @@ def direct(
     tracks: tuple[int, ...] | None = None,
     head: str = "human",
 ) -> DirectScorer:
-    return DirectScorer(Predictor(model, head, tracks, conventions, CPU, dtype), genome)
+    return DirectScorer(SequencePredictor(model, head, tracks, conventions, CPU, dtype), genome)
 
 
 def profiles(
@@ -244,7 +245,7 @@ def test_trap_03_n_is_zeros_inside_and_beyond_the_contig(make: Any, small_genome
         one_hot(torch.from_numpy(codes)[None], torch.float64)[0].numpy(), right
     )
     ours = (
-        Predictor(model, "human", None, conventions_of(model.geometry), CPU, torch.float64)
+        SequencePredictor(model, "human", None, conventions_of(model.geometry), CPU, torch.float64)
         .strand(codes)
         .numpy()
     )
@@ -275,7 +276,7 @@ def test_trap_04_batch_norm_epsilon_of_each_model() -> None:
     x, mean, variance = 0.03, 0.01, 1e-4
     normal = {epsilon: (x - mean) / np.sqrt(variance + epsilon) for epsilon in (1e-5, 1e-3)}
     assert normal[1e-5] > 2 * normal[1e-3]
-    norms = {1e-5: conv_block(1, 1, 1)[0], 1e-3: ConvBlock(1, 1, width=1).norm}
+    norms = {1e-5: NormGeluConv(1, 1, width=1).norm, 1e-3: ConvBlock(1, 1, width=1).norm}
     statistics = {"running_mean": torch.tensor([mean]), "running_var": torch.tensor([variance])}
     for epsilon, norm in norms.items():
         norm.load_state_dict({**norm.state_dict(), **statistics})
@@ -298,17 +299,17 @@ def test_trap_05_trunk_aliases_are_dropped(tmp_path: Path) -> None:
         model, other = Enformer(tiny_config()), Enformer(tiny_config())
     with pytest.raises(RuntimeError, match="Unexpected key"):
         other.load_state_dict(raw, assign=True)
-    state = read_huggingface(path)
+    state = load_named(read_tensors(path), ENFORMER_NAMES).state
     load_parameters(model, state, source=str(path))
     assert not any(key.startswith("_trunk.") for key in state)
-    for name, tensor in wanted.items():
+    for name, tensor in our_names(wanted).items():
         assert torch.equal(model.state_dict()[name], tensor), name
     # an alias that has come to differ is not dropped in silence: whichever of the two is right cannot be known
     torch.save({**raw, aliases[0]: raw[aliases[0]] + 1}, path)
     with pytest.raises(
         InputError, match=rf"pytorch_model\.bin: {aliases[0]} differs from stem\.0\."
     ):
-        read_huggingface(path)
+        load_named(read_tensors(path), ENFORMER_NAMES)
 
 
 # 6
@@ -511,7 +512,7 @@ def test_trap_10_alts_are_split_and_the_flank_convention_is_recorded(tmp_path: P
         np.testing.assert_array_equal(sad, differences["left-fixed"].sum(axis=0))
     # the rule is part of what names a run, so scores of two rules are never mixed
     one, other = (
-        {"conventions": asdict(replace(conventions, indel_rule=rule))} for rule in by_rule
+        {"conventions": replace(conventions, indel_rule=rule).record()} for rule in by_rule
     )
     assert identity_digest(one) != identity_digest(other)
     with pytest.raises(
@@ -624,7 +625,7 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
             seen.append(rounding())
             return super().__call__(one_hot, head, tracks)
 
-    watched = Predictor(Watched(SMALL, []), "human", None, conventions, CPU)
+    watched = SequencePredictor(Watched(SMALL, []), "human", None, conventions, CPU)
     network = delta_network(
         small_enformer(),
         "human",
@@ -632,13 +633,13 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
         device=CPU,
         arithmetic=Arithmetic(torch.float64, torch.float64),
     )
-    advance = network.trunk.advance
+    advance = network.trunk.propagate
 
     def watched_advance(*asked: Any) -> Any:
         seen.append(rounding())
         return advance(*asked)
 
-    monkeypatch.setattr(network.trunk, "advance", watched_advance)
+    monkeypatch.setattr(network.trunk, "propagate", watched_advance)
     centred = conventions_of(network.geometry)
     with tf32_on():
         watched.strand(np.zeros(SMALL.window_bp, dtype=np.uint8))
@@ -659,7 +660,7 @@ def test_trap_13_mouse_targets_are_offset_by_5313(tmp_path: Path, small_genome: 
     table = tmp_path / "targets_mouse.txt"
     rows = [f"{5313 + column}\tMOUSE{column}\tDNASE:tissue {column}" for column in range(size)]
     table.write_text("\n".join(["index\tidentifier\tdescription", *rows]) + "\n")
-    tracks = read_targets(str(table), head="mouse", count=size)
+    tracks = read_targets(str(table), head="mouse", count=size, layouts=CROSS2020_HEADS)
     assert tracks.indices() == [0, 1, 2]  # as they stand, 5313 to 5315 lie beyond the head
     start, conventions = 9_000, conventions_of(model.geometry)
     ref = "ACGTN"[small_genome.fetch("c", start, start + 1)[0]]
@@ -678,8 +679,8 @@ def test_trap_13_mouse_targets_are_offset_by_5313(tmp_path: Path, small_genome: 
     with pytest.raises(
         InputError, match="5314 is column 1"
     ):  # without the table, an index is never guessed
-        select_tracks(builtin_tracks("mouse", 1643), "5314")
-    human = builtin_tracks("human", 5313)
+        select_tracks(model_spec("enformer").tracks("mouse"), "5314")
+    human = model_spec("enformer").tracks("human")
     assert select_tracks(human, "4828")[0].indices() == [
         4828
     ]  # K562 CAGE: the human head has no offset

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.fasta import Genome
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import (
     Allele,
@@ -123,7 +124,9 @@ def test_stitched_flanks_lie_at_the_same_place_in_both_alleles(genome, start, re
 
 
 def conventions(max_offset_bp):
-    return Conventions(statistics=("sad",), centre_index=98_303, max_offset_bp=max_offset_bp)
+    return Conventions(
+        geometry=ENFORMER, statistics=("sad",), centre_index=98_303, max_offset_bp=max_offset_bp
+    )
 
 
 def test_without_an_offset_each_window_is_exactly_centred():

@@ -33,6 +33,7 @@ from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.run import Identity, ModelIdentity, ReferenceIdentity, TracksIdentity
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import PLACED_SCHEMA
@@ -43,7 +44,7 @@ from tests.support.plans import decoded, make_draft
 from tests.support.toy_runs import score_spec, scoring_worker, toy_ledger
 
 CONTIGS = {"chr1": 1000, "chr2": 1000}
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 TRACKS = (0, 7)
 TOP_TRACKS = 1
 SHARD_ROWS = 3

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from enformer_core.errors import InputError, StorageError
-from enformer_core.storage.cache import cache_directory, local_copy
+from enformer_core.storage.open import local_path
 from tests.support.proxy import Fault
 from tests.support.seaweed import client
 
@@ -21,6 +21,10 @@ CONTENT = bytes(range(256)) * 40_000  # 10 MB
 def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("ENFORMER_RAY_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+def local_copy(name, **how):
+    return Path(local_path(name, **how))
 
 
 @pytest.fixture
@@ -37,8 +41,9 @@ def test_a_copy_keeps_the_name_and_is_made_once(genome, proxy):
     assert (proxy.requests["GET"], proxy.requests["HEAD"]) == (1, 2)
 
 
-def test_a_path_is_its_own_copy(tmp_path):
-    assert local_copy(str(tmp_path / "x.fa")) == tmp_path / "x.fa"
+@pytest.mark.parametrize("name", ["x.fa", "/data/x.fa", "hf://owner/name@revision"])
+def test_what_is_in_no_store_is_its_own_copy(name):
+    assert local_path(name) == name
 
 
 def test_another_version_is_another_copy(genome, moto_endpoint, bucket):
@@ -70,7 +75,7 @@ def test_of_many_workers_one_downloads(genome, proxy):
 
 
 def test_of_many_processes_one_downloads(genome, proxy):
-    program = f"from enformer_core.storage.cache import local_copy; print(local_copy({genome!r}))"
+    program = f"from enformer_core.storage.open import local_path; print(local_path({genome!r}))"
     running = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
@@ -150,12 +155,3 @@ def test_what_a_killed_download_left_is_removed(genome):
     path.unlink()
     assert local_copy(genome) == path
     assert not left.exists()
-
-
-def test_the_place_of_the_cache(monkeypatch, tmp_path):
-    assert cache_directory() == tmp_path / "cache"
-    monkeypatch.delenv("ENFORMER_RAY_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_directory() == tmp_path / "xdg" / "enformer-ray"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_directory() == Path.home() / ".cache" / "enformer-ray"

@@ -1,11 +1,12 @@
-"""Patterns and directories on object storage mean what they mean on disk."""
+"""What names mean; patterns and directories on object storage mean what they mean on disk."""
 
 import glob
 
 import pytest
 
-from enformer_core.errors import InputError
-from enformer_core.storage.open import matching_objects
+from enformer_core.errors import InputError, StorageError
+from enformer_core.storage.open import expand_name, open_store, parse_address, read_bytes
+from tests.support.proxy import Fault
 from tests.support.seaweed import client
 
 KEYS = [
@@ -40,7 +41,7 @@ def names(bucket, moto_endpoint, proxy):
 
 
 def matching(name):
-    return matching_objects(name, suffix=".parquet")
+    return expand_name(name, suffix=".parquet")
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -72,3 +73,48 @@ def test_what_is_not_there(names, bucket):
 def test_a_name_with_the_signs_of_a_pattern_is_found(names, bucket, moto_endpoint):
     client(moto_endpoint).put_object(Bucket=bucket, Key="a/odd[1].vcf", Body=b"x")
     assert names("a/odd[1].vcf") == ["a/odd[1].vcf"]
+
+
+def test_names_on_disk_are_expanded_likewise(tmp_path):
+    for key in [*KEYS, "a/odd[1].vcf"]:
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_text("x")
+
+    def expand(name):
+        return [path.removeprefix(f"{tmp_path}/") for path in matching(f"{tmp_path}/{name}")]
+
+    assert expand("a/chr?.vcf") == ["a/chr1.vcf"]
+    assert expand("a") == ["a/b/c/part.parquet", "a/x.parquet"]
+    assert expand("a/b*") == ["a/b/c/part.parquet"], "a pattern that stands for a directory"
+    assert expand("a/odd[1].vcf") == ["a/odd[1].vcf"]
+    assert expand("none.vcf") == ["none.vcf"]
+    with pytest.raises(InputError, match=r"\*.bed: no file matches this pattern"):
+        expand("a/*.bed")
+
+
+def test_only_what_may_match_is_listed(names, proxy):
+    assert names("a/b/c*/part.*") == ["a/b/c/part.parquet"]
+    assert proxy.requests["GET"] == 1
+    assert "prefix=a%2Fb%2F&" in proxy.last_path
+
+
+def test_small_things_are_read_wherever_they_are(bucket, proxy, tmp_path):
+    open_store(f"s3://{bucket}/tables").put_if_absent("targets.txt", b"index\n")
+    (tmp_path / "targets.txt").write_bytes(b"on disk")
+    proxy.script([Fault.SLOW_DOWN, Fault.TRUNCATED])
+    assert read_bytes(f"s3://{bucket}/tables/targets.txt") == b"index\n"
+    assert proxy.injected == 2
+    assert read_bytes(str(tmp_path / "targets.txt")) == b"on disk"
+    assert read_bytes((tmp_path / "targets.txt").as_uri()) == b"on disk"
+    with pytest.raises(FileNotFoundError, match="there is no such object"):
+        read_bytes(f"s3://{bucket}/tables/none.txt")
+    with pytest.raises(OSError, match="addresses of this kind are not known, only s3://, file://"):
+        read_bytes("odd://bucket/x")
+    proxy.script([Fault.EXPIRED])
+    with pytest.raises(StorageError, match="Renew the credentials"):
+        read_bytes(f"s3://{bucket}/tables/targets.txt")
+
+
+def test_an_address_is_written_as_it_was_read():
+    assert str(parse_address("s3://bucket/a/b/")) == "s3://bucket/a/b"
+    assert str(parse_address("s3://bucket/a").with_key("c")) == "s3://bucket/c"

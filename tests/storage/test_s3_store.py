@@ -6,7 +6,7 @@ from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
 from enformer_core.errors import InputError, StorageError, TransientStorageError
-from enformer_core.storage.open import check_preconditions, open_store, parse_s3
+from enformer_core.storage.open import check_preconditions, open_store, parse_address
 from enformer_core.storage.retry import RetryingStore
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_connection import Timeouts
@@ -226,8 +226,14 @@ def test_what_failures_mean(error, kind, says):
 
 
 class _EmptyAnswers:
+    def __init__(self):
+        self.body = _Drips([b""])
+
     def put_object(self, **request):
         return {}
+
+    def get_object(self, **request):
+        return {"ETag": "e", "ContentLength": 0, "Body": self.body}
 
     def list_objects_v2(self, **request):
         return {}
@@ -373,8 +379,8 @@ def _race(store, *, rounds):
     ],
 )
 def test_names_of_places(name, bucket, key):
-    uri = parse_s3(name)
-    assert (uri.bucket, uri.key) == (bucket, key)
+    address = parse_address(name)
+    assert (address.scheme, address.bucket, address.key) == ("s3", bucket, key)
     assert open_store(name).location == name.rstrip("/")
 
 
@@ -387,8 +393,34 @@ def test_names_that_are_no_places(name):
         open_store(name)
 
 
+def test_a_part_of_an_object(store):
+    content = bytes(range(256)) * 10_000
+    store.put_if_absent("k", content)
+    etag = store.stat("k").etag
+
+    def read(**part):
+        return b"".join(store.pieces("k", etag=etag, **part))
+
+    assert read() == content
+    assert read(first_byte=1000) == content[1000:]
+    assert read(first_byte=1000, end_byte=1001) == content[1000:1001]
+    assert read(end_byte=2_000_000) == content[:2_000_000]
+    with pytest.raises(InputError, match="was replaced while it was read"):
+        list(store.pieces("k", etag='"another"', end_byte=10))
+    with pytest.raises(InputError, match="was replaced"):
+        list(store.pieces("none", etag=etag))
+
+
+def test_a_service_that_sends_all_in_place_of_a_part_is_found_out(store, monkeypatch):
+    answers = _EmptyAnswers()
+    monkeypatch.setattr(type(store._connection), "client", lambda self, kind: answers)
+    with pytest.raises(StorageError, match="cannot send a part of an object"):
+        list(store.pieces("k", etag="e", end_byte=10))
+    assert answers.body.closed
+
+
 def test_a_path_is_a_directory(tmp_path):
-    assert parse_s3(str(tmp_path)) is None
+    assert parse_address(str(tmp_path)) is None
     store = open_store(str(tmp_path / "run"))
     store.check_usable("run.json")
     assert store.put_if_absent("a/b", b"1")

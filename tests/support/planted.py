@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jobs.score
+import jobs.job
 from jobs.cli import main
 
 SAID = "planted: this machine's memory is bad"
@@ -63,9 +63,9 @@ def _is_first(marker: str) -> bool:
 
 if __name__ == "__main__":
     slow_s, marker, *command = sys.argv[1:]
-    make = jobs.score._factory
-    jobs.score._factory = lambda request, ledger: PlantedFactory(
-        make(request, ledger), float(slow_s), marker
+    make_pool = jobs.job.make_pool
+    jobs.job.make_pool = lambda settings, workers, factory, unit: make_pool(
+        settings, workers, PlantedFactory(factory, float(slow_s), marker), unit
     )
     sys.argv = ["enformer-ray", *command]
     sys.exit(main())

@@ -97,6 +97,7 @@ class FaultProxy:
         )  # puts that the service has carried out, whatever the client was told
         self.refused: Counter[str] = Counter()  # and those that came second, by path
         self.sent_bytes = 0  # of bodies, to clients
+        self.last_path = ""
         self.stopping = threading.Event()
         self._random = random.Random(seed)
         self._script: list[Fault] = []
@@ -119,6 +120,7 @@ class FaultProxy:
     def draw(self, method: str, path: str) -> Fault:
         with self._lock:
             self.requests[method] += 1
+            self.last_path = path
             if not self.only(method, path):
                 return Fault.NONE
             fault = self._script.pop(0) if self._script else self._drawn()

@@ -1,6 +1,7 @@
 """Pseudo-random weights by the written rule of the golden outputs: a function of key, shape and seed alone.
 
-Written from that rule, not from the program that made the goldens; `test_weights_huggingface.py` holds both together.
+Written from that rule, not from the program that made the goldens; `tests/models/weights/test_huggingface.py` holds
+both together.
 The published size takes some seconds and a gigabyte: ask the session-wide fixture, not this module.
 """
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.models.weights.huggingface import ENFORMER_NAMES
 
 # Gain by name of a weight with a fan-in: its scale is gain / sqrt(fan-in). The first that matches holds.
 _GAINS = (
@@ -31,10 +33,16 @@ _GAINS = (
 )
 
 
+def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by the names of our attributes, from those under the published names."""
+    return {ENFORMER_NAMES.ours(key): tensor for key, tensor in state.items()}
+
+
 def shapes(config: EnformerConfig | None = None) -> dict[str, tuple[int, ...]]:
-    """Shapes of all of a model's parameters and buffers, without making them."""
+    """Shapes of all of a model's parameters and buffers by their published names, without making them."""
     with torch.device("meta"):
-        return {key: tuple(tensor.shape) for key, tensor in Enformer(config).state_dict().items()}
+        state = Enformer(config).state_dict()
+    return {ENFORMER_NAMES.published(name): tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def scale_and_offset(key: str, shape: tuple[int, ...]) -> tuple[float, float]:
@@ -68,7 +76,7 @@ def seeded_tensor(key: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 
 def seeded_state(seed: int = 0, config: EnformerConfig | None = None) -> dict[str, Tensor]:
-    """All tensors of an Enformer, under our names."""
+    """All tensors of an Enformer, under the published names, which the rule draws by."""
     return {key: seeded_tensor(key, shape, seed) for key, shape in shapes(config).items()}
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enformer_core.models.basenji2 import Basenji2Config
+from enformer_core.models.basenji2 import Basenji2, Basenji2Config
+from enformer_core.models.weights.check import load_parameters
 
 Arrays = dict[str, np.ndarray]
 
@@ -34,22 +35,26 @@ def convolutions(config: Basenji2Config) -> list[tuple[str, tuple[int, int, int]
         found.append((f"tower.{i}", (5, inputs, outputs)))
         inputs = outputs
     for i in range(len(config.dilations)):
-        found.append((f"dilated.{i}.fn.gather", (3, inputs, config.dilated_channels)))
-        found.append((f"dilated.{i}.fn.widen", (1, config.dilated_channels, inputs)))
+        found.append((f"dilated.{i}.gather", (3, inputs, config.dilated_channels)))
+        found.append((f"dilated.{i}.widen", (1, config.dilated_channels, inputs)))
     return [*found, ("final", (1, inputs, config.final_channels))]
 
 
 def value(key: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """One weight by the rule."""
+    """One weight by the rule above, in float32."""
     draw = np.random.RandomState((zlib.crc32(key.encode("ascii")) + seed) % 2**32)
     name = key.rsplit("/", 1)[-1]
     if name == "moving_variance":
         return draw.uniform(0.5, 1.5, shape).astype(np.float32)
+    # The dense kernel alone has two axes; the stem counts the letters that it sees, one of four at each place.
     gain = 0.15 if len(shape) == 2 else 1.2
     fan_in = 15 if key == "0/conv1d/kernel" else prod(shape[:-1])
-    scale = {"kernel": gain / sqrt(fan_in), "bias": 0.5}.get(name, 0.1)
-    offset = {"bias": -0.5, "gamma": 1.0}.get(name, 0.0)
-    return np.float32(offset) + np.float32(scale) * draw.standard_normal(shape).astype(np.float32)
+    scales = {"kernel": gain / sqrt(fan_in), "bias": 0.5}
+    offsets = {"bias": -0.5, "gamma": 1.0}
+    normal = draw.standard_normal(shape).astype(np.float32)
+    scale = np.float32(scales.get(name, 0.1))
+    offset = np.float32(offsets.get(name, 0.0))
+    return offset + scale * normal
 
 
 def keras_arrays(config: Basenji2Config, seed: int = 0) -> Arrays:
@@ -85,8 +90,8 @@ def state_dict(config: Basenji2Config, arrays: Arrays) -> dict[str, Tensor]:
             array = arrays[f"{2 * i + 1}/{numbered('batch_normalization', i)}/{keras}"]
             state[f"{ours}.norm.{name}"] = torch.tensor(array)
     dense = f"{2 * len(convolutions(config))}/dense"
-    state[f"_heads.{head}.0.weight"] = torch.tensor(np.einsum("io->oi", arrays[f"{dense}/kernel"]))
-    state[f"_heads.{head}.0.bias"] = torch.tensor(arrays[f"{dense}/bias"])
+    state[f"heads.{head}.weight"] = torch.tensor(np.einsum("io->oi", arrays[f"{dense}/kernel"]))
+    state[f"heads.{head}.bias"] = torch.tensor(arrays[f"{dense}/bias"])
     return state
 
 
@@ -133,3 +138,19 @@ def write_hdf5(path: Path, arrays: Arrays, names: list[str], *, whole_model: boo
                 )
             for name, array in owned.items():
                 tree[layer].create_dataset(f"{name}:0", data=array)
+
+
+def seeded_model(config: Basenji2Config, seed: int = 0) -> Basenji2:
+    """The network with these weights, in float64."""
+    with torch.device("meta"):
+        model = Basenji2(config)
+    load_parameters(model, state_dict(config, keras_arrays(config, seed)), source="seeded")
+    return model.eval().double()
+
+
+def random_one_hot(length_bp: int, *, seed: int = 1) -> Tensor:
+    """One sequence of random letters, a fifth of them N, in float64."""
+    codes = np.random.default_rng(seed).integers(0, 5, length_bp)
+    # The fifth row, of N, is all zeros.
+    letters = np.vstack([np.eye(4), np.zeros(4)])
+    return torch.from_numpy(letters[codes])[None]

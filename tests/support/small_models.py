@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from enformer_core.models.attention import Attention
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config
 from enformer_core.models.enformer import Enformer, EnformerConfig
 from enformer_core.models.geometry import Geometry
@@ -44,6 +45,16 @@ def randomised(model, seed=0):
         elif name.endswith("running_mean"):
             value.normal_(0.0, 0.2)
     return model
+
+
+def attention_of(config):
+    """The attention of a layer of an Enformer with these sizes."""
+    return Attention(
+        config.channels,
+        heads=config.heads,
+        key_channels=config.key_channels,
+        positional_features=config.positional_features,
+    )
 
 
 def small_enformer(seed=0):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from enformer_core.models import registry
 from enformer_core.models.basenji2 import Basenji2Config
@@ -54,8 +54,8 @@ KINDS = (
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the registry make the small models, in this process."""
     for name, config in (("enformer", ENFORMER), ("basenji2", BASENJI2)):
-        record = replace(registry.RECORDS[name], config=lambda config=config: config)
-        monkeypatch.setitem(registry.RECORDS, name, record)
+        spec = replace(registry.SPECS[name], config=config)
+        monkeypatch.setitem(registry.SPECS, name, spec)
 
 
 def one_head(head: str = "human") -> Basenji2Config:
@@ -63,7 +63,7 @@ def one_head(head: str = "human") -> Basenji2Config:
 
 
 def enformer_state(seed: int = 0) -> dict[str, Tensor]:
-    """Without counters of BatchNorm."""
+    """Parameters by their published names, without counters of BatchNorm."""
     return {
         name: tensor
         for name, tensor in seeded_state(seed, ENFORMER).items()
@@ -72,14 +72,22 @@ def enformer_state(seed: int = 0) -> dict[str, Tensor]:
 
 
 def basenji2_state(head: str = "human", seed: int = 0) -> dict[str, Tensor]:
+    """Parameters by the names that they have in `.safetensors` files."""
     state = seeded_basenji2.state_dict(
         one_head(head), seeded_basenji2.keras_arrays(one_head(head), seed)
     )
-    return {name: tensor.contiguous() for name, tensor in state.items()}
+    contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
+    return registry.model_spec("basenji2").published_state(contiguous)
 
 
 def expected_state(model: str) -> dict[str, Tensor]:
+    """Parameters that every source of `every_source` holds, by their published names."""
     return enformer_state() if model == "enformer" else basenji2_state()
+
+
+def state_of(model: str, built: nn.Module) -> dict[str, Tensor]:
+    """Parameters of a model that was built, by their published names."""
+    return registry.model_spec(model).published_state(built.state_dict())
 
 
 def write_keras(path: Path, head: str = "human", seed: int = 0) -> Path:

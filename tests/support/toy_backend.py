@@ -1,7 +1,7 @@
 """A backend whose workers exist on paper: what each task does, and how long it takes, is written down; time is virtual.
 
-A world maps payloads to deeds. A worker computes one task after another in the order in which they came; fetching and
-storing take no time. Everything is decided by the world and the order of calls: the same test takes the same course.
+A worker computes one task after another in the order in which they came; fetching takes no time. Everything is decided
+by the behaviour of payloads and the order of calls: the same test takes the same course each time.
 """
 
 import heapq
@@ -21,7 +21,7 @@ LIMIT_S = 50_000.0
 
 
 @dataclass(frozen=True)
-class Does:
+class Behaviour:
     """What computing a task comes to.
 
     Attributes:
@@ -41,7 +41,7 @@ class Does:
 
 NEVER = float("inf")
 
-World = Callable[[Any, "ToyWorker"], Does]
+BehaviourOf = Callable[[Any, "ToyWorker"], Behaviour]
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,15 @@ class Part:
     def without(self, failures: Mapping[int, str]) -> "Part":
         return Part(self.items, self.poison, left_out=dict(failures), deadly=self.deadly)
 
-    def fate(self) -> Does:
-        mine = set(range(self.first, self.items if self.end is None else self.end)) - set(
-            self.left_out
-        )
-        bad = sorted(mine & self.poison)
+    def behaviour(self) -> Behaviour:
+        end = self.items if self.end is None else self.end
+        computed = set(range(self.first, end)) - set(self.left_out)
+        bad = sorted(computed & self.poison)
         if not bad:
-            return Does()
-        return Does(0.1, dies=True) if self.deadly else Does(0.1, ValueError(f"items {bad}"))
+            return Behaviour()
+        if self.deadly:
+            return Behaviour(0.1, dies=True)
+        return Behaviour(0.1, ValueError(f"items {bad}"))
 
 
 class ToyWorker:
@@ -127,14 +128,14 @@ class ToyWorker:
         if not self.built:
             self.backend.answer(number, WorkerRestarted())
             return number
-        does = self.backend.world(payload, self)
+        behaviour = self.backend.behaviour_of(payload, self)
         began_s = max(self.backend.now_s, self.free_s)
-        self.free_s = began_s + does.seconds
-        if does.seconds == NEVER:
+        self.free_s = began_s + behaviour.seconds
+        if behaviour.seconds == NEVER:
             return number
         self.backend.at(
             self.free_s - self.backend.now_s,
-            self.still(lambda: self._computed(number, payload, does)),
+            self.still(lambda: self._computed(number, payload, behaviour)),
         )
         return number
 
@@ -155,41 +156,47 @@ class ToyWorker:
             self.backend.forget(number)
         self.open.clear()
 
-    def still_alive(self, deed: Callable[[], None]) -> Callable[[], None]:
-        """The deed, if the process is then the one that it is now."""
+    def still_alive(self, action: Callable[[], None]) -> Callable[[], None]:
+        """The action, if the process is then the one that it is now."""
         generation = self.generation
-        return lambda: deed() if self.generation == generation else None
+        return lambda: action() if self.generation == generation else None
 
-    def still(self, deed: Callable[[], None]) -> Callable[[], None]:
-        """The same; where the process is frozen, the deed is done when it wakes."""
-        return self.still_alive(lambda: self.put_off.append(deed) if self.frozen else deed())
+    def still(self, action: Callable[[], None]) -> Callable[[], None]:
+        """The same; where the process is frozen, the action is done when it wakes."""
+        return self.still_alive(lambda: self.put_off.append(action) if self.frozen else action())
 
-    def _computed(self, number: int, payload: Any, does: Does) -> None:
-        if does.dies:
+    def _computed(self, number: int, payload: Any, behaviour: Behaviour) -> None:
+        if behaviour.dies:
             self.backend.kill(self, "killed by its task")
         elif self.draining:
             self.backend.answer(number, Cancelled())
-        elif does.error is not None:
-            self.backend.answer(number, Failure(None, "", does.error))
+        elif behaviour.error is not None:
+            self.backend.answer(number, Failure(None, "", behaviour.error))
         else:
-            done = Done(does.result or ("did", payload), does.seconds)
-            self.backend.at(does.storing_s, self.still(lambda: self.backend.answer(number, done)))
+            done = Done(behaviour.result or ("did", payload), behaviour.seconds)
+            self.backend.at(
+                behaviour.storing_s, self.still(lambda: self.backend.answer(number, done))
+            )
 
 
 class ToyBackend:
     """See `cluster.backend.Backend`.
 
     Args:
-        world: what each payload does.
+        behaviour_of: what each payload does at a worker.
         machines: how many workers each machine holds; more may join, some may be lost.
         tasks_per_worker: of a worker.
     """
 
     def __init__(
-        self, world: World | None = None, *, machines: Mapping[str, int], tasks_per_worker: int = 3
+        self,
+        behaviour_of: BehaviourOf | None = None,
+        *,
+        machines: Mapping[str, int],
+        tasks_per_worker: int = 3,
     ):
-        self.world = world or (
-            lambda payload, worker: payload if isinstance(payload, Does) else Does()
+        self.behaviour_of = behaviour_of or (
+            lambda payload, worker: payload if isinstance(payload, Behaviour) else Behaviour()
         )
         self.machines = dict(machines)
         self._tasks_per_worker = tasks_per_worker
@@ -227,8 +234,8 @@ class ToyBackend:
             if not self._plans or self._plans[0][0] > ends_s:
                 self.now_s = ends_s
                 return []
-            self.now_s, _, deed = heapq.heappop(self._plans)
-            deed()
+            self.now_s, _, action = heapq.heappop(self._plans)
+            action()
         return [(call, self._answers.pop(call)) for call in found]
 
     def is_node_lost(self, node: Node) -> bool:
@@ -251,9 +258,9 @@ class ToyBackend:
 
     # What happens to it.
 
-    def at(self, delay_s: float, deed: Callable[[], None]) -> None:
+    def at(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do something later."""
-        heapq.heappush(self._plans, (self.now_s + delay_s, next(self._numbers), deed))
+        heapq.heappush(self._plans, (self.now_s + delay_s, next(self._numbers), action))
 
     def kill(self, worker: ToyWorker, reason: str = "killed") -> None:
         """Its process ends and is begun anew on the same machine."""
@@ -265,8 +272,8 @@ class ToyBackend:
         """A frozen worker goes on as if nothing had been."""
         worker.frozen, put_off, worker.put_off = False, worker.put_off, []
         self._up(worker)
-        for deed in put_off:
-            deed()
+        for action in put_off:
+            action()
 
     def lose(self, machine: str, *, announced: bool = False) -> None:
         """A machine is gone with all its workers; they come back elsewhere when there is room."""

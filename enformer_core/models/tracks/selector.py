@@ -2,11 +2,20 @@
 
 import difflib
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from enformer_core.errors import InputError, nearest
 from enformer_core.models.tracks.table import Track, Tracks
-from enformer_core.models.tracks.targets import FIRST_INDEX, PUBLISHED_TARGETS
+
+_LISTED_COLUMNS = 10  # at most so many columns are named in a note
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The tracks that a term names, and notes on what its user may not have meant."""
+
+    tracks: list[Track]
+    notes: list[str] = field(default_factory=list)
 
 
 def select_tracks(tracks: Tracks, selector: str | None) -> tuple[Tracks, list[str]]:
@@ -32,35 +41,41 @@ def select_tracks(tracks: Tracks, selector: str | None) -> tuple[Tracks, list[st
         return tracks, []
     chosen: set[Track] = set()
     notes: list[str] = []
-    pasted = any(track.description == selector for track in tracks.rows)
-    for term in [selector] if pasted else re.split(r"(?<!\\),", selector):
-        found, note = _find(tracks, term.replace(r"\,", ",").strip())
-        chosen.update(found)
-        notes += note
-    return replace(tracks, rows=tuple(track for track in tracks.rows if track in chosen)), notes
+    for term in _terms(tracks, selector):
+        match = _match_term(tracks, term)
+        chosen.update(match.tracks)
+        notes += match.notes
+    rows = tuple(track for track in tracks.rows if track in chosen)
+    return replace(tracks, rows=rows), notes
 
 
-_Found = tuple[list[Track], list[str]]
+def _terms(tracks: Tracks, selector: str) -> list[str]:
+    """The terms of a selector, without the backslashes before their own commas."""
+    is_description = any(track.description == selector for track in tracks.rows)
+    terms = [selector] if is_description else re.split(r"(?<!\\),", selector)
+    return [term.replace(r"\,", ",").strip() for term in terms]
 
 
-def _find(tracks: Tracks, term: str) -> _Found:
+def _match_term(tracks: Tracks, term: str) -> _Match:
     if not term:
         raise InputError(
             "--tracks: an empty term. Leave out the comma, or --tracks itself to take every track."
         )
     if numbers := re.fullmatch(r"(-?\d+)(?:\s*-\s*(\d+))?", term):
         first, last = numbers.groups()
-        return _find_columns(tracks, term, int(first), int(last or first))
+        return _match_columns(tracks, term, int(first), int(last or first))
     key, equals, assay = term.partition("=")
     if equals and key.lower() == "assay":
-        return _find_assay(tracks, term, assay), []
-    return _find_text(tracks, term)
+        return _match_assay(tracks, term, assay)
+    return _match_text(tracks, term)
 
 
-def _find_columns(tracks: Tracks, term: str, first: int, last: int) -> _Found:
+def _match_columns(tracks: Tracks, term: str, first: int, last: int) -> _Match:
     notes = []
+    # A number is a column wherever it can be one; only beyond the head is it an index of the table.
     if tracks.head_size <= tracks.first_index <= first:
-        first, last = first - tracks.first_index, last - tracks.first_index
+        first -= tracks.first_index
+        last -= tracks.first_index
         notes = [
             f"{term} is the targets table's index; in the {tracks.head} head it is column {_span(first, last)}"
         ]
@@ -70,16 +85,16 @@ def _find_columns(tracks: Tracks, term: str, first: int, last: int) -> _Found:
             f"{_span(0, tracks.head_size - 1)}, a range from the smaller to the larger."
             + _hint_on_published_indices(tracks, first)
         )
-    found = [track for track in tracks.rows if first <= track.index <= last]
-    if not found:
+    chosen = [track for track in tracks.rows if first <= track.index <= last]
+    if not chosen:
         raise InputError(
             f"--tracks {term}: none of the {len(tracks)} tracks to choose from; choose from all of them."
         )
-    return found, notes
+    return _Match(chosen, notes)
 
 
 def _hint_on_published_indices(tracks: Tracks, given: int) -> str:
-    published = FIRST_INDEX.get(tracks.head, 0)
+    published = tracks.layout.first_index
     if tracks.first_index or not published <= given < published + tracks.head_size:
         return ""
     return f" As an index of the published table, {given} is column {given - published}; --targets FILE makes it known."
@@ -89,63 +104,67 @@ def _span(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _find_assay(tracks: Tracks, term: str, assay: str) -> list[Track]:
-    known = {track.assay: None for track in tracks.rows if track.assay is not None}
-    if not known:
+def _match_assay(tracks: Tracks, term: str, assay: str) -> _Match:
+    by_assay: dict[str, list[Track]] = {}
+    for track in tracks.rows:
+        if track.assay is not None:
+            by_assay.setdefault(track.assay, []).append(track)
+    if not by_assay:
         raise _names_needed(tracks, term)
-    found = [
+    chosen = [
         track
-        for track in tracks.rows
-        if track.assay is not None and track.assay.lower() == assay.lower()
+        for name, members in by_assay.items()
+        if name.lower() == assay.lower()
+        for track in members
     ]
-    if not found:
+    if not chosen:
         raise InputError(
-            f"--tracks {term}: no track of the {tracks.head} head has this assay{nearest(assay.upper(), known)}"
+            f"--tracks {term}: no track of the {tracks.head} head has this assay{nearest(assay.upper(), by_assay)}"
         )
-    return found
+    return _Match(chosen)
 
 
-def _find_text(tracks: Tracks, term: str) -> _Found:
+def _match_text(tracks: Tracks, term: str) -> _Match:
     if not any(track.identifier or track.description for track in tracks.rows):
         raise _names_needed(tracks, term)
     if identified := [track for track in tracks.rows if track.identifier == term]:
-        return identified, []
+        return _Match(identified)
     described = [track for track in tracks.rows if track.description == term]
     try:
-        found = _search(tracks, term)
+        containing = _search(tracks, term)
     except re.error as error:
         if not described:
             raise InputError(
                 f"--tracks {term!r}: neither an identifier, a description nor a regular expression: {error}. "
                 rf"Write \ before a character such as ( or + that stands for itself, and \, for a comma."
             ) from error
-        found = []
+        containing = []
     if described:
-        return list(dict.fromkeys([*described, *found])), _notes_on_description(
-            term, described, found
-        )
-    if found:
-        return found, []
-    found, notes = _find_in_assay(tracks, term)
-    if not found:
+        every = list(dict.fromkeys([*described, *containing]))
+        return _Match(every, _notes_on_description(term, described, containing))
+    if containing:
+        return _Match(containing)
+    match = _match_in_assay(tracks, term)
+    if not match.tracks:
         raise InputError(
             f"--tracks {term!r}: no track of the {tracks.head} head has this identifier, or a description in which "
             f"this is found{_suggestion(tracks, term)}"
         )
-    return found, notes
+    return match
 
 
-def _find_in_assay(tracks: Tracks, term: str) -> _Found:
+def _match_in_assay(tracks: Tracks, term: str) -> _Match:
     """`CAGE:K562`: an assay, and an expression found further on; descriptions have the kind of sample between them."""
     assay, _, pattern = term.partition(":")
+    if not pattern:
+        return _Match([])
     of_assay = tuple(track for track in tracks.rows if track.assay == assay.upper())
-    found = _search(replace(tracks, rows=of_assay), f":.*(?:{pattern})") if pattern else []
-    columns = ", ".join(str(track.index) for track in found[:10]) + (
-        ", …" if len(found) > 10 else ""
-    )
-    return found, [
-        f"{term!r} is read as {pattern!r} in any {assay.upper()} description: {_counted(len(found))}, {columns}"
-    ]
+    chosen = _search(replace(tracks, rows=of_assay), f":.*(?:{pattern})")
+    columns = ", ".join(str(track.index) for track in chosen[:_LISTED_COLUMNS])
+    if len(chosen) > _LISTED_COLUMNS:
+        columns += ", …"
+    note = f"{term!r} is read as {pattern!r} in any {assay.upper()} description: {_counted(len(chosen))}, {columns}"
+    return _Match(chosen, [note])
 
 
 def _search(tracks: Tracks, pattern: str) -> list[Track]:
@@ -157,14 +176,13 @@ def _search(tracks: Tracks, pattern: str) -> list[Track]:
     ]
 
 
-def _notes_on_description(term: str, described: list[Track], found: list[Track]) -> list[str]:
+def _notes_on_description(term: str, described: list[Track], containing: list[Track]) -> list[str]:
+    """What to say of a term that is the whole description of some tracks, and part of others'."""
     notes = []
     if len(described) > 1:
-        columns = [str(track.index) for track in described]
-        notes.append(
-            f"{term!r} is the description of {len(described)} tracks: {', '.join(columns)}"
-        )
-    longer = [str(track.index) for track in found if track not in described]
+        columns = ", ".join(str(track.index) for track in described)
+        notes.append(f"{term!r} is the description of {len(described)} tracks: {columns}")
+    longer = [str(track.index) for track in containing if track not in described]
     if longer:
         notes.append(
             f"{term!r} is also found in {_counted(len(longer))} with a longer description: {', '.join(longer)}. "
@@ -176,7 +194,8 @@ def _notes_on_description(term: str, described: list[Track], found: list[Track])
 def _names_needed(tracks: Tracks, term: str) -> InputError:
     return InputError(
         f"--tracks {term!r}: the tracks of the {tracks.head} head have no names here. Give their table with "
-        f"--targets FILE; the published ones are {PUBLISHED_TARGETS}. Columns such as 4828 or 10-20 need no table."
+        f"--targets FILE; the published ones are {tracks.layout.published_at}. "
+        "Columns such as 4828 or 10-20 need no table."
     )
 
 
@@ -188,15 +207,13 @@ def _suggestion(tracks: Tracks, term: str) -> str:
     """What was perhaps meant: the same words further apart or in other case, else the nearest names."""
     loose = ".*".join(re.escape(word) for word in re.split(r"[:\s]+", term))
     for pattern in (loose, f"(?i){loose}"):
-        if found := _search(tracks, pattern):
-            return f"; did you mean {pattern!r} ({_counted(len(found))})?"
+        if matching := _search(tracks, pattern):
+            return f"; did you mean {pattern!r} ({_counted(len(matching))})?"
     names = {
         name for track in tracks.rows for name in (track.identifier, track.description) if name
     }
     words = {word for name in names for word in re.split(r"[\s:,()-]+", name)}
     close = difflib.get_close_matches(term, sorted(names | words), n=3, cutoff=0.5)
-    return (
-        f"; did you mean {' or '.join(map(repr, close))}?"
-        if close
-        else ". Look into the targets table for names."
-    )
+    if not close:
+        return ". Look into the targets table for names."
+    return f"; did you mean {' or '.join(map(repr, close))}?"

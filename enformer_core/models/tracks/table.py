@@ -3,13 +3,6 @@
 from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
-import pyarrow.fs
-
-# Columns of the published heads, in order; the mouse table counts on where the human one ends.
-ASSAYS = {
-    "human": (("DNASE", 674), ("ATAC", 10), ("CHIP", 3991), ("CAGE", 638)),
-    "mouse": (("DNASE", 101), ("ATAC", 127), ("CHIP", 1058), ("CAGE", 357)),
-}
 
 _NAMES = ("identifier", "description", "assay", "biosample", "target")
 
@@ -20,6 +13,26 @@ TRACKS_SCHEMA = pa.schema(
         *((name, pa.string()) for name in _NAMES),
     ]
 )
+
+
+@dataclass(frozen=True)
+class HeadLayout:
+    """What is known of a head before its table of tracks is read; part of a model's spec.
+
+    Attributes:
+        assays: names of assays in the order of the columns, each with its number of columns.
+        first_index: index of the head's column 0 in the published table.
+        published_at: where the published table is, for messages.
+    """
+
+    assays: tuple[tuple[str, int], ...] = ()
+    first_index: int = 0
+    published_at: str = "the table that came with the model"
+
+    @property
+    def size(self) -> int:
+        """Number of columns of the published head."""
+        return sum(columns for _, columns in self.assays)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +65,7 @@ class Tracks:
         head_size: number of columns of the head, selected or not.
         rows: tracks in ascending order of their index.
         first_index: index of the head's column 0 in the table that was read (5313 in the published mouse table).
+        layout: what is known of the published head.
 
     Raises:
         ValueError: for an index beyond the head, or indices that do not ascend.
@@ -61,8 +75,10 @@ class Tracks:
     head_size: int
     rows: tuple[Track, ...]
     first_index: int = 0
+    layout: HeadLayout = HeadLayout()
 
     def __post_init__(self) -> None:
+        # Ascending without repeats, between the bounds: the same as its own sorted set.
         bounds = [-1, *self.indices(), self.head_size]
         if bounds != sorted(set(bounds)):
             raise ValueError(
@@ -73,41 +89,45 @@ class Tracks:
         return len(self.rows)
 
     def indices(self) -> list[int]:
-        """Columns of the head, ascending."""
+        """Columns of the head that are in this table, ascending."""
         return [track.index for track in self.rows]
 
     def to_arrow(self) -> pa.Table:
         """One row per track (`TRACKS_SCHEMA`); `list_position` is its 1-based place in the lists of a scores file."""
+        # From 1, as SQL counts the elements of a list: sad[list_position] is the track's score.
         rows = [
-            {"list_position": place, **asdict(track)}
-            for place, track in enumerate(self.rows, start=1)
+            {"list_position": position, **asdict(track)}
+            for position, track in enumerate(self.rows, start=1)
         ]
         return pa.Table.from_pylist(rows, schema=TRACKS_SCHEMA)
 
 
 def described_track(index: int, identifier: str | None, description: str | None) -> Track:
-    """A track with assay, target and biosample read off its description, where it names an assay before a colon."""
-    named = Track(index=index, identifier=identifier, description=description)
+    """A track with assay, target and biosample read off its description, where it names an assay before a colon.
+
+    `CHIP:H3K27ac:K562` is assay CHIP, target H3K27ac, biosample K562; `CAGE:liver` has no target.
+    """
+    track = Track(index=index, identifier=identifier, description=description)
     assay, colon, sample = (description or "").partition(":")
     if not colon:
-        return named
+        return track
     target = None
+    # Only a ChIP track names what was bound; other descriptions may hold further colons (`CAGE:cell line:K562`).
     if assay.upper() == "CHIP" and ":" in sample:
         target, _, sample = sample.partition(":")
-    return replace(named, assay=assay, biosample=sample, target=target)
+    return replace(track, assay=assay, biosample=sample, target=target)
 
 
-def builtin_tracks(head: str, count: int) -> Tracks:
-    """The tracks of a head without a targets table: assays where this is a published head, no names.
+def unnamed_tracks(head: str, count: int, layout: HeadLayout) -> Tracks:
+    """The tracks of a head without a targets table: no names, but assays where the head has the published size.
 
     Args:
         head: name of the head.
         count: its number of columns.
+        layout: what is known of the published head.
     """
-    runs = ASSAYS.get(head, ())
-    assays: list[str | None] = [assay for assay, size in runs for _ in range(size)]
-    if len(assays) != count:
-        assays = [None] * count
-    return Tracks(
-        head, count, tuple(Track(index=index, assay=assay) for index, assay in enumerate(assays))
-    )
+    assays: list[str | None] = [None] * count
+    if count == layout.size:
+        assays = [assay for assay, columns in layout.assays for _ in range(columns)]
+    rows = tuple(Track(index=index, assay=assay) for index, assay in enumerate(assays))
+    return Tracks(head, count, rows, layout=layout)

@@ -1,110 +1,115 @@
-"""The output tracks of one head: what each column measures, and which columns a selector names.
-
-Knows the published targets tables (calico/basenji, manuscripts/cross2020), the assay ranges of the published heads and
-the selector's grammar. Does not know models or scores. Columns are 0-based.
-"""
+"""Targets tables: the published lists of what each column of a head measures, from a path or an address."""
 
 import http.client
-import urllib.request
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.fs
 
 from enformer_core.errors import InputError
-from enformer_core.models.tracks.table import ASSAYS, Tracks, described_track
+from enformer_core.models.tracks.table import HeadLayout, Tracks, described_track
+from enformer_core.storage.open import read_bytes
 
-PUBLISHED_TARGETS = (
-    "github.com/calico/basenji, manuscripts/cross2020/targets_human.txt and targets_mouse.txt"
-)
-
-FIRST_INDEX = {"mouse": 5313}
-
-_TIMEOUT_S = 60
+_COLUMNS = ("index", "identifier", "description")
 
 
-def read_targets(path_or_url: str, *, head: str, count: int) -> Tracks:
+@dataclass(frozen=True)
+class _Head:
+    """The head whose table is read, and what is known of all heads of its model."""
+
+    name: str
+    count: int
+    layouts: Mapping[str, HeadLayout]
+
+    @property
+    def layout(self) -> HeadLayout:
+        return self.layouts.get(self.name, HeadLayout())
+
+
+def read_targets(
+    path_or_url: str, *, head: str, count: int, layouts: Mapping[str, HeadLayout]
+) -> Tracks:
     """Read a targets table: tab-separated, with the columns index (its header may be empty), identifier, description.
 
-    Other columns are passed over. Indices count on from 0, or from 5313 for the mouse head, as published.
+    Other columns are passed over. Indices count on from 0, or from the published head's first index.
 
     Args:
         path_or_url: a path, or an address that begins with http://, https://, s3:// or gs://.
         head: name of the head.
         count: its number of columns.
+        layouts: what is known of the published heads, by their names.
 
     Raises:
         InputError: when it cannot be read, is not such a table, or is not this head's.
     """
-    text = _read_text(path_or_url)
-    header, *rows = [
-        line.split("\t") for line in text.replace("\r\n", "\n").rstrip("\n").split("\n")
-    ]
-    places = _column_places(path_or_url, header)
-    _check_size(path_or_url, head=head, count=count, rows=len(rows))
-    for line, row in enumerate(rows, start=2):
+    wanted = _Head(head, count, layouts)
+    lines = _read_text(path_or_url, wanted).replace("\r\n", "\n").rstrip("\n").split("\n")
+    header, *rows = [line.split("\t") for line in lines]
+    places = _column_places(path_or_url, header, wanted)
+    _check_size(path_or_url, wanted, len(rows))
+    for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(
-                f"{path_or_url}: line {line} has {len(row)} cells, the header {len(header)}. Is it cut?"
+                f"{path_or_url}: line {number} has {len(row)} cells, the header {len(header)}. Is it cut?"
             )
     index, identifier, description = ([row[place] for row in rows] for place in places)
-    first = _check_indices(path_or_url, head, index)
-    named = zip(identifier, description, strict=True)
-    return Tracks(
-        head,
-        count,
-        tuple(described_track(i, a or None, b or None) for i, (a, b) in enumerate(named)),
-        first,
-    )
+    first_index = _check_indices(path_or_url, wanted, index)
+    tracks = [
+        described_track(column, identifier[column] or None, description[column] or None)
+        for column in range(count)
+    ]
+    return Tracks(head, count, tuple(tracks), first_index, wanted.layout)
 
 
-def _column_places(source: str, header: list[str]) -> tuple[int, int, int]:
+def _column_places(source: str, header: list[str], wanted: _Head) -> list[int]:
+    """Where the three columns stand, in the order of `_COLUMNS`."""
     names = [name.strip().lower() for name in header]
-    names[0] = names[0] or "index"  # as pandas writes it
-    needed = ("index", "identifier", "description")
-    missing = [name for name in needed if name not in names]
+    names[0] = names[0] or "index"  # pandas leaves the index's header empty
+    missing = [name for name in _COLUMNS if name not in names]
     if missing:
+        plural = "s" if len(missing) > 1 else ""
+        first_line = "\t".join(header)[:80]
         raise InputError(
-            f"{source}: not a targets table: its first line is {chr(9).join(header)[:80]!r}, without the column"
-            f"{'s' if len(missing) > 1 else ''} {', '.join(missing)}. It must be tab-separated, as the published ones "
-            f"are ({PUBLISHED_TARGETS}; on GitHub, take the raw file)."
+            f"{source}: not a targets table: its first line is {first_line!r}, without the column{plural} "
+            f"{', '.join(missing)}. It must be tab-separated, as the published ones are "
+            f"({wanted.layout.published_at}; on GitHub, take the raw file)."
         )
-    index, identifier, description = (names.index(name) for name in needed)
-    return index, identifier, description
+    return [names.index(name) for name in _COLUMNS]
 
 
-def _check_size(source: str, *, head: str, count: int, rows: int) -> None:
-    if rows == count:
+def _check_size(source: str, wanted: _Head, rows: int) -> None:
+    """As many rows as columns of the head; where it is another head's table, the message says so."""
+    if rows == wanted.count:
         return
     others = [
-        other
-        for other, runs in ASSAYS.items()
-        if other != head and sum(size for _, size in runs) == rows
+        name
+        for name, layout in wanted.layouts.items()
+        if name != wanted.name and layout.size == rows
     ]
     whose = f"; it is the table of the {others[0]} head" if others else ""
     raise InputError(
-        f"{source}: has {rows:,} tracks, the {head} head {count:,}{whose}. "
-        f"Give the {head} head's table with --targets, or choose another --head."
+        f"{source}: has {rows:,} tracks, the {wanted.name} head {wanted.count:,}{whose}. "
+        f"Give the {wanted.name} head's table with --targets, or choose another --head."
     )
 
 
-def _check_indices(source: str, head: str, indices: list[str]) -> int:
+def _check_indices(source: str, wanted: _Head, indices: list[str]) -> int:
     """The index of the first row, which all others count on from."""
-    first = 0 if indices[:1] == ["0"] else FIRST_INDEX.get(head, 0)
-    for line, (found, expected) in enumerate(
-        zip(indices, range(first, first + len(indices)), strict=True), start=2
-    ):
-        if found != str(expected):
+    first = 0 if indices[:1] == ["0"] else wanted.layout.first_index
+    for row, index in enumerate(indices):
+        expected = first + row
+        if index != str(expected):
             raise InputError(
-                f"{source}: line {line} has index {found!r}, expected {expected}: the {head} head's rows count on "
-                f"from {first}. Use the published table, or number the rows in the order of the head's columns."
+                f"{source}: line {row + 2} has index {index!r}, expected {expected}: the {wanted.name} head's rows "
+                f"count on from {first}. "
+                "Use the published table, or number the rows in the order of the head's columns."
             )
     return first
 
 
-def _read_text(source: str) -> str:
+def _read_text(source: str, wanted: _Head) -> str:
     try:
-        return _read_bytes(source).decode("utf-8-sig")
+        return read_bytes(source).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{source}: not a table of text: {error}. If it is compressed, unpack it first."
@@ -112,16 +117,5 @@ def _read_text(source: str) -> str:
     except (OSError, ValueError, http.client.HTTPException, pa.ArrowException) as error:
         raise InputError(
             f"{source}: the targets table cannot be read: {error}. Give --targets a path or an address; the published "
-            f"tables are {PUBLISHED_TARGETS}."
+            f"tables are {wanted.layout.published_at}."
         ) from error
-
-
-def _read_bytes(source: str) -> bytes:
-    if source.startswith(("http://", "https://")):
-        with urllib.request.urlopen(source, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked above
-            return bytes(answer.read())
-    if "://" in source:
-        filesystem, path = pa.fs.FileSystem.from_uri(source)
-        with filesystem.open_input_file(path) as file:
-            return bytes(file.read())
-    return Path(source).read_bytes()

@@ -4,16 +4,20 @@ Knows names, shapes, types and digests. Does not know file formats, nor what a p
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from enformer_core.errors import InputError
+from enformer_core.models.weights.loaded import BATCH_COUNTER
 
-_COUNTER = "num_batches_tracked"  # BatchNorm counts training steps; inference never reads it, and some files lack it
+_LISTED_NAMES = 5  # so many are named in a message
+
+
+def _our_name(ours: str) -> str:
+    return ours
 
 
 def load_parameters(
@@ -21,6 +25,7 @@ def load_parameters(
     state: Mapping[str, Tensor],
     *,
     source: str,
+    published: Callable[[str], str] = _our_name,
     theirs: Mapping[str, str] | None = None,
 ) -> None:
     """Put `state` into `model`, or refuse it whole.
@@ -33,79 +38,90 @@ def load_parameters(
         model: Its own `state_dict` says which names, shapes and types are wanted.
         state: Tensors by parameter name. Counters of BatchNorm (`num_batches_tracked`) may be absent.
         source: What messages call the origin of `state`, such as a path.
-        theirs: What the source calls a tensor, by our name, where that differs; for messages.
+        published: What messages call a parameter, by the model's name for it.
+        theirs: What the source calls a tensor, by the model's name, where that differs; for messages.
 
     Raises:
         InputError: A name is missing or unknown; a shape or type differs; a value is NaN or infinite; a variance is
             negative. The model is left as it was.
     """
     wanted = model.state_dict()
-    _check_names(wanted, state, source)
+    # All names before any tensor: of a file for another model, the first wrong shape would tell less.
+    _check_names([published(name) for name in wanted], [published(name) for name in state], source)
     for name, parameter in wanted.items():
         if name in state:
-            known_as = (theirs or {}).get(name, name)
-            named = name if known_as == name else f"{known_as} (our {name})"
-            _check_tensor(named, state[name], parameter, source)
+            shown = published(name)
+            their_name = (theirs or {}).get(name, shown)
+            if their_name != shown:
+                shown = f"{their_name} (our {shown})"
+            _check_tensor(shown, state[name], parameter, source)
+    # The model's own counters are of the device without memory, too, so that they need values where a file has none.
     counters = {
-        name: torch.zeros((), dtype=torch.int64) for name in wanted if name.endswith(_COUNTER)
+        name: torch.zeros((), dtype=torch.int64) for name in wanted if name.endswith(BATCH_COUNTER)
     }
     model.load_state_dict({**counters, **state}, strict=True, assign=True)
 
 
-def _check_names(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], source: str) -> None:
-    missing = [name for name in wanted if name not in state and not name.endswith(_COUNTER)]
-    unknown = [name for name in state if name not in wanted]
-    if not missing and not unknown:
-        return
-    parts = [
-        f"{what} {_some(names)}"
-        for what, names in (("lacks", missing), ("has the unknown", unknown))
-        if names
-    ]
-    raise InputError(f"{source}: {' and '.join(parts)}. {_names_remedy(wanted, state)}")
+def _check_names(wanted: Sequence[str], given: Sequence[str], source: str) -> None:
+    known = set(wanted)
+    present = set(given)
+    missing = [name for name in wanted if name not in present and not name.endswith(BATCH_COUNTER)]
+    unknown = [name for name in given if name not in known]
+    parts = []
+    if missing:
+        parts.append(f"lacks {_listed(missing)}")
+    if unknown:
+        parts.append(f"has the unknown {_listed(unknown)}")
+    if parts:
+        raise InputError(f"{source}: {' and '.join(parts)}. {_names_remedy(wanted, given)}")
 
 
-def _names_remedy(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
+def _names_remedy(wanted: Sequence[str], given: Sequence[str]) -> str:
+    """What is probably wrong, by how many of the names would fit as they are, or without a prefix."""
     half = len(wanted) / 2
-    if sum(name in wanted for name in state) >= half:
+    known = set(wanted)
+    if sum(name in known for name in given) >= half:
         return "Is the file complete, and of this version of the model?"
-    if sum(name.partition(".")[2] in wanted for name in state) >= half:
-        prefix = next(name.partition(".")[0] for name in state if name.partition(".")[2] in wanted)
+    prefixed = [name for name in given if name.partition(".")[2] in known]
+    if len(prefixed) >= half:
+        prefix, _, _ = prefixed[0].partition(".")
         return f"The names carry a prefix: save them again without `{prefix}.`."
     return "These look like the weights of another model; choose the model that they belong to."
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{len(names)} of its names ({shown}{', …' if len(names) > 5 else ''})"
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_LISTED_NAMES])
+    if len(names) > _LISTED_NAMES:
+        shown += ", …"
+    return f"{len(names)} of its names ({shown})"
 
 
-def _check_tensor(name: str, found: Tensor, wanted: Tensor, source: str) -> None:
-    if found.shape != wanted.shape:
+def _check_tensor(name: str, given: Tensor, wanted: Tensor, source: str) -> None:
+    if given.shape != wanted.shape:
         raise InputError(
-            f"{source}: {name} has shape {tuple(found.shape)}, the model wants {tuple(wanted.shape)}. "
+            f"{source}: {name} has shape {tuple(given.shape)}, the model wants {tuple(wanted.shape)}. "
             "Are these weights of another size of the model, or of other output tracks?"
         )
-    if found.dtype != wanted.dtype:
+    if given.dtype != wanted.dtype:
         raise InputError(
-            f"{source}: {name} is {_type(found)}, the model wants {_type(wanted)}. Use the original weights: rounded "
+            f"{source}: {name} is {_type(given)}, the model wants {_type(wanted)}. Use the original weights: rounded "
             "ones give other scores. Or convert them knowingly (`tensor.float()`), save them and give the new file."
         )
-    if found.is_floating_point():
-        _check_values(name, found, source)
+    if given.is_floating_point() and given.numel():
+        _check_values(name, given, source)
 
 
-def _check_values(name: str, found: Tensor, source: str) -> None:
-    if not found.numel():
-        return
-    low, high = (value.item() for value in torch.aminmax(found))  # both are NaN where any value is
+def _check_values(name: str, given: Tensor, source: str) -> None:
+    low, high = (value.item() for value in torch.aminmax(given))  # both are NaN where any value is
     if not -float("inf") < low <= high < float("inf"):
-        nan, infinite = int(found.isnan().sum()), int(found.isinf().sum())
+        nan = int(given.isnan().sum())
+        infinite = int(given.isinf().sum())
         raise InputError(
-            f"{source}: {name} holds {nan} NaN and {infinite} infinite values among {found.numel()}. "
+            f"{source}: {name} holds {nan} NaN and {infinite} infinite values among {given.numel()}. "
             "The file is damaged or its training failed; fetch it again."
         )
-    if name.rstrip(")").endswith("running_var") and low < 0:
+    is_variance = name.rstrip(")").endswith("running_var")  # `theirs (our ….running_var)` too
+    if is_variance and low < 0:
         raise InputError(
             f"{source}: {name} is a variance and holds {low:g}. Were mean and variance swapped in a conversion?"
         )
@@ -123,16 +139,13 @@ def file_sha256(path: Path | Iterable[Path]) -> str:
     Raises:
         InputError: A file cannot be read, or there is none.
     """
-    if isinstance(path, Path):
-        return _one_sha256(path)
-    digests = sorted(map(_one_sha256, path))
+    paths = [path] if isinstance(path, Path) else path
+    digests = sorted(map(_one_sha256, paths))
     if not digests:
         raise InputError("no weights file to take a digest of: name at least one")
-    return (
-        digests[0]
-        if len(digests) == 1
-        else hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
-    )
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
 
 
 def _one_sha256(path: Path) -> str:
@@ -150,34 +163,17 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
 
     Over the names in sorted order: name, type and shape as the ASCII line `name dtype d0,d1,…\n`, then the values as
     little-endian bytes in C order. Counters of BatchNorm (`num_batches_tracked`) are left out: some formats lack them.
+
+    Args:
+        state: tensors by their published names, which do not change when our modules are arranged anew.
     """
     digest = hashlib.sha256()
     for name in sorted(state):
-        if name.endswith(_COUNTER):
+        if name.endswith(BATCH_COUNTER):
             continue
+        # As bytes, whatever the type: NumPy has no bfloat16.
         tensor = state[name].detach().cpu().contiguous()
-        digest.update(f"{name} {_type(tensor)} {','.join(map(str, tensor.shape))}\n".encode())
+        shape = ",".join(map(str, tensor.shape))
+        digest.update(f"{name} {_type(tensor)} {shape}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-ALIAS = "alias"
-
-COUNTER = "counter of batches"
-
-TRAINING = "for training only"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The content of one source of weights.
-
-    Attributes:
-        state: tensors by our parameter names.
-        names: our name by theirs, one for each tensor of `state`.
-        left_out: their names of what is not needed, with the reason: `ALIAS`, `COUNTER` or `TRAINING`.
-    """
-
-    state: dict[str, Tensor]
-    names: Mapping[str, str]
-    left_out: Mapping[str, str] = field(default_factory=dict)

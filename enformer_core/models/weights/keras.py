@@ -1,42 +1,41 @@
-"""Basenji2's published weights: Keras HDF5 files to our parameters.
+"""Keras HDF5 files whose layers stand in the order of our modules, such as Basenji2's published ones.
 
 Reads what Keras 2 wrote by `model.save_weights` or `model.save` (the same tree below /model_weights), such as
-model_human.h5 and model_mouse.h5 of calico/basenji. Knows that tree and our names. Does not know TensorFlow's
-SavedModel directories (`.tf`), nor how a model is run.
+model_human.h5 and model_mouse.h5 of calico/basenji. Does not know TensorFlow's SavedModel directories (`.tf`).
 """
 
 import importlib
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from enformer_core.errors import InputError
-from enformer_core.models.basenji2 import Basenji2, Basenji2Config, ConvBlock
-from enformer_core.models.weights.check import Reading
+from enformer_core.models.weights.loaded import LoadedWeights
 
-PUBLISHED = Basenji2Config(output_tracks={"human": 5313, "mouse": 1643})
-"""The published sizes and the heads of which a published file holds one."""
+# What Keras calls the weights of a layer, and what PyTorch does.
+_NORM: Mapping[str, str] = MappingProxyType(
+    {
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
+    }
+)
 
-_NORM = {
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
+_CONV: Mapping[str, str] = MappingProxyType({"kernel": "weight"})
 
-_CONV = {"kernel": "weight"}
-
-_DENSE = {"kernel": "weight", "bias": "bias"}
+_DENSE: Mapping[str, str] = MappingProxyType({"kernel": "weight", "bias": "bias"})
 
 
 @dataclass(frozen=True)
-class _Layer:
+class KerasLayer:
     """A layer of the file that owns weights, by the last part of their names, such as kernel or gamma."""
 
     name: str
@@ -44,127 +43,143 @@ class _Layer:
 
 
 @dataclass(frozen=True)
+class KerasLayers:
+    """The layers of a file that own weights, in the order of its model."""
+
+    file: Path
+    layers: tuple[KerasLayer, ...]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Each weight as the layer's name, a slash, and its own."""
+        return [f"{layer.name}/{weight}" for layer in self.layers for weight in layer.weights]
+
+
+@dataclass(frozen=True)
 class _Slot:
-    """A place in our model: its name, our name of each Keras weight, and their shapes as PyTorch keeps them."""
+    """A module of ours that takes a layer: its name, our name of each Keras weight, and their shapes in PyTorch."""
 
     name: str
     ours: Mapping[str, str]
     shapes: Mapping[str, tuple[int, ...]]
 
 
-def read_keras_basenji2(
-    path: str | os.PathLike[str], config: Basenji2Config = PUBLISHED
-) -> dict[str, Tensor]:
-    """Parameters of a `Basenji2` from a Keras HDF5 file, in float32 and bit for bit.
+class _Weight(NamedTuple):
+    """One weight of a layer: the name in the file, ours, and its values."""
 
-    The file's `layer_names` give the order, since HDF5 lists groups alphabetically; layers without weights are ignored,
-    as their names vary. Kernels are turned from (width, in, out) to (out, in, width), the dense one from (in, out) to
-    (out, in). Keras does not count batches, so there is no `num_batches_tracked`.
+    theirs: str
+    ours: str
+    tensor: Tensor
 
-    Args:
-        path: the HDF5 file.
-        config: the sizes to expect; the number of outputs tells which one of its heads the file holds.
 
-    Raises:
-        InputError: when h5py is absent; when the file is missing, a directory, damaged or not of this kind; when a
-            layer is missing, out of order or of another shape.
+@dataclass(frozen=True)
+class KerasOrder:
+    """A model whose Keras layers stand in the order of our modules: convolutions, BatchNorms, and one dense head last.
+
+    Attributes:
+        model: what messages call it.
+        mark: what only this model's weights are called; layers have the names that Keras numbers them by.
     """
-    return keras_basenji2_reading(path, config).state
 
+    model: str
+    mark: re.Pattern[str] = re.compile(r"conv1d_\d+/kernel")
 
-def keras_basenji2_reading(
-    path: str | os.PathLike[str], config: Basenji2Config = PUBLISHED
-) -> Reading:
-    """As `read_keras_basenji2`, with the names that Keras gave.
+    def load(
+        self,
+        content: KerasLayers,
+        heads: Mapping[str, int],
+        network_of: Callable[[str], nn.Module],
+    ) -> LoadedWeights:
+        """The file's weights in float32 and bit for bit.
 
-    Raises:
-        InputError: As `read_keras_basenji2`.
-    """
-    file = Path(path)
-    layers = _read_layers(file)
-    slots = _slots(config, _head(file, layers, config))
-    if len(layers) != len(slots):
-        raise InputError(
-            f"{file}: {len(layers)} layers with weights, but Basenji2 has {len(slots)}: {len(slots) // 2} "
-            "convolutions, each followed by its BatchNorm, and a dense layer. Is this a Basenji2 file?"
-        )
-    state, names = {}, {}
-    for layer, slot in zip(layers, slots, strict=True):
-        for weight, ours, tensor in _parameters(file, layer, slot):
-            state[ours] = tensor
-            names[f"{layer.name}/{weight}"] = ours
-    return Reading(state, names)
+        Kernels are turned from (width, in, out) to (out, in, width), the dense one from (in, out) to (out, in). Keras
+        does not count batches, so there is no `num_batches_tracked`.
 
+        Args:
+            content: what was read.
+            heads: number of tracks of each head that the file may hold; the number of its outputs tells which.
+            network_of: makes the network with one head, of which only names and shapes are asked.
 
-def config_of(state: Mapping[str, Tensor], config: Basenji2Config = PUBLISHED) -> Basenji2Config:
-    """The config of the model that `read_keras_basenji2` read with the same `config`: with the file's one head."""
-    heads = {
-        head: tracks
-        for head, tracks in config.output_tracks.items()
-        if f"_heads.{head}.0.bias" in state
-    }
-    return replace(config, output_tracks=heads)
-
-
-def _slots(config: Basenji2Config, head: str) -> list[_Slot]:
-    """The places to fill, in the order of the Keras layers, which is that of our modules."""
-    with torch.device("meta"):
-        model = Basenji2(config)
-    slots = []
-    for name, block in model.named_modules():
-        if isinstance(block, ConvBlock):
-            slots.append(_Slot(f"{name}.conv", _CONV, {"kernel": tuple(block.conv.weight.shape)}))
-            slots.append(
-                _Slot(f"{name}.norm", _NORM, dict.fromkeys(_NORM, (block.conv.out_channels,)))
+        Raises:
+            InputError: when a layer is missing, out of order or of another shape.
+        """
+        head = _head(content, heads)
+        slots = _slots(network_of(head))
+        layers = content.layers
+        if len(layers) != len(slots):
+            raise InputError(
+                f"{content.file}: {len(layers)} layers with weights, but {self.model} has {len(slots)}: "
+                f"{len(slots) // 2} convolutions, each followed by its BatchNorm, and a dense layer. "
+                f"Is this a {self.model} file?"
             )
-    tracks = config.output_tracks[head]
-    slots.append(
-        _Slot(
-            f"_heads.{head}.0",
-            _DENSE,
-            {"kernel": (tracks, config.final_channels), "bias": (tracks,)},
-        )
-    )
+        state: dict[str, Tensor] = {}
+        names: dict[str, str] = {}
+        for layer, slot in zip(layers, slots, strict=True):
+            for weight in _weights(content.file, layer, slot):
+                state[weight.ours] = weight.tensor
+                names[f"{layer.name}/{weight.theirs}"] = weight.ours
+        return LoadedWeights(state, names)
+
+
+def _slots(network: nn.Module) -> list[_Slot]:
+    """The modules to fill, in the order in which the network has them."""
+    slots = []
+    for name, module in network.named_modules():
+        match module:
+            case nn.Conv1d():
+                slots.append(_Slot(name, _CONV, {"kernel": tuple(module.weight.shape)}))
+            case nn.BatchNorm1d():
+                slots.append(_Slot(name, _NORM, dict.fromkeys(_NORM, (module.num_features,))))
+            case nn.Linear():
+                shapes = {"kernel": tuple(module.weight.shape), "bias": tuple(module.bias.shape)}
+                slots.append(_Slot(name, _DENSE, shapes))
     return slots
 
 
-def _head(file: Path, layers: list[_Layer], config: Basenji2Config) -> str:
+def _head(content: KerasLayers, heads: Mapping[str, int]) -> str:
     """The head whose number of tracks is that of the last layer's outputs."""
-    last = layers[-1]
+    last = content.layers[-1]
     if set(last.weights) != set(_DENSE):
         raise InputError(
-            f"{file}: the last layer, {last.name}, holds {_listed(last.weights)}, expected kernel, bias"
+            f"{content.file}: the last layer, {last.name}, holds {_listed(last.weights)}, expected kernel, bias"
         )
     outputs = last.weights["bias"].size
-    for head, tracks in config.output_tracks.items():
+    for head, tracks in heads.items():
         if tracks == outputs:
             return head
-    known = " or ".join(f"{tracks} ({head})" for head, tracks in config.output_tracks.items())
-    raise InputError(f"{file}: layer {last.name} has {outputs} outputs, expected {known}")
+    known = " or ".join(f"{tracks} ({head})" for head, tracks in heads.items())
+    raise InputError(f"{content.file}: layer {last.name} has {outputs} outputs, expected {known}")
 
 
-def _parameters(file: Path, layer: _Layer, slot: _Slot) -> Iterator[tuple[str, str, Tensor]]:
-    """The layer's weights: their name, ours, and the values as PyTorch keeps them."""
+def _weights(file: Path, layer: KerasLayer, slot: _Slot) -> Iterator[_Weight]:
+    """The layer's weights, as the slot wants them."""
     if set(layer.weights) != set(slot.ours):
         raise InputError(
             f"{file}: layer {layer.name} holds {_listed(layer.weights)}, but {slot.name} in its place has "
             f"{_listed(slot.ours)}"
         )
-    for weight, ours in slot.ours.items():
-        array = layer.weights[weight]
-        expected = slot.shapes[weight][
-            ::-1
-        ]  # both kernels and vectors: Keras has the axes in reverse
+    for theirs, ours in slot.ours.items():
+        array = layer.weights[theirs]
+        # Keras has the axes in reverse: (width, in, out) for (out, in, width), (in, out) for (out, in).
+        expected = slot.shapes[theirs][::-1]
         if array.shape != expected or array.dtype != np.float32:
             raise InputError(
-                f"{file}: layer {layer.name}: {weight} is {array.dtype} {array.shape}, "
+                f"{file}: layer {layer.name}: {theirs} is {array.dtype} {array.shape}, "
                 f"but {slot.name} in its place has float32 {expected}"
             )
-        yield weight, f"{slot.name}.{ours}", torch.from_numpy(np.ascontiguousarray(array.T))
+        tensor = torch.from_numpy(np.ascontiguousarray(array.T))
+        yield _Weight(theirs, f"{slot.name}.{ours}", tensor)
 
 
-def _read_layers(file: Path) -> list[_Layer]:
-    """The layers that own weights, in the order of the model."""
+def read_keras(file: Path) -> KerasLayers:
+    """Read the layers that own weights.
+
+    The file's `layer_names` give the order, since HDF5 lists groups alphabetically; layers without weights are ignored,
+    as their names vary.
+
+    Raises:
+        InputError: when h5py is absent; when the file is missing, a directory, damaged or not of this kind.
+    """
     if file.is_dir():
         raise InputError(
             f"{file}: a directory, perhaps a TensorFlow SavedModel (.tf), which is not read; "
@@ -175,18 +190,15 @@ def _read_layers(file: Path) -> list[_Layer]:
     h5py = _h5py()
     try:
         with h5py.File(file, "r") as root:
-            return _layers_of(file, root.get("model_weights", root))
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-    ) as error:  # h5py raises each of them where bytes are missing or wrong
+            return KerasLayers(file, _layers(file, root.get("model_weights", root)))
+    except (OSError, RuntimeError, KeyError) as error:
+        # h5py raises each of these where bytes are missing or wrong.
         raise InputError(
             f"{file}: not a readable HDF5 file, perhaps cut off in transfer: {error}"
         ) from error
 
 
-def _layers_of(file: Path, tree: Any) -> list[_Layer]:
+def _layers(file: Path, tree: Any) -> tuple[KerasLayer, ...]:
     if "layer_names" not in tree.attrs:
         raise InputError(
             f"{file}: HDF5 without the attribute layer_names; expected a file that Keras 2 wrote by model.save_weights "
@@ -200,10 +212,10 @@ def _layers_of(file: Path, tree: Any) -> list[_Layer]:
             for weight in _texts(group.attrs["weight_names"])
         }
         if weights:
-            layers.append(_Layer(name, weights))
+            layers.append(KerasLayer(name, weights))
     if not layers:
-        raise InputError(f"{file}: no layer has weights, expected those of Basenji2")
-    return layers
+        raise InputError(f"{file}: no layer has weights, expected those of a network")
+    return tuple(layers)
 
 
 def _h5py() -> Any:
@@ -222,9 +234,9 @@ def _texts(attribute: Any) -> list[str]:
 
 
 def _short(weight_name: str) -> str:
-    """`conv1d_3/kernel:0` to `kernel`."""
+    """The last part of a weight's name, without its number: `conv1d_3/kernel:0` is `kernel`."""
     return weight_name.rpartition("/")[2].partition(":")[0]
 
 
-def _listed(names: Mapping[str, object]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)

@@ -1,23 +1,19 @@
-"""Weights to a `.safetensors` file that is either whole or not there, and the same bytes whenever the content is.
-
-The library's own writer puts the metadata in a random order, so the digest of its file would change from one writing to
-the next. Source of the layout: huggingface/safetensors, README, "Format".
-"""
+"""Weights to a `.safetensors` file that is either whole or not there, and the same bytes whenever the content is."""
 
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from enformer_core.errors import InputError
 
-_ALIGNMENT_BYTES = 8
-
-_FLOAT32_BYTES = 4
+# The library writes several keys in an order that changes from one process to the next, so all go into one, as JSON.
+_KEY = "enformer-ray"
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -27,15 +23,15 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
         InputError: when the directory is missing or cannot be written, or the disk is full.
         ValueError: for a tensor of another type.
     """
+    for name, tensor in state.items():
+        if tensor.dtype != torch.float32:
+            raise ValueError(f"{name} is {tensor.dtype}, not float32")
+    described = {_KEY: json.dumps(dict(metadata), sort_keys=True)}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(_header(state, metadata))
-            for name in sorted(state):
-                file.write(
-                    state[name].detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
-                )
-            file.flush()
+        temporary.touch()  # a missing directory is an OSError here, and an error of the library's own below
+        save_file(_apart(state), temporary, described)
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
@@ -46,15 +42,29 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
         temporary.unlink(missing_ok=True)
 
 
-def _header(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    entries: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
-    end = 0
-    for name in sorted(state):
-        tensor = state[name]
-        if tensor.dtype != torch.float32:
-            raise ValueError(f"{name} is {tensor.dtype}, not float32")
-        start, end = end, end + _FLOAT32_BYTES * tensor.numel()
-        entries[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [start, end]}
-    text = json.dumps(entries, separators=(",", ":")).encode("ascii")
-    text += b" " * (-len(text) % _ALIGNMENT_BYTES)
-    return len(text).to_bytes(8, "little") + text
+def read_metadata(path: Path) -> dict[str, str]:
+    """What `save_weights` wrote beside the tensors; of files that earlier releases wrote, too.
+
+    Raises:
+        InputError: when it is not a `.safetensors` file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+    except Exception as error:  # the library's own error has no public base
+        raise InputError(f"{path}: cannot be read as safetensors: {error}") from error
+    # Earlier releases gave each entry a key of its own, and their version the key that now holds all.
+    written = metadata.get(_KEY, "")
+    return dict(json.loads(written)) if written.startswith("{") else metadata
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in C order, none of which shares memory with another: the library refuses those that do."""
+    apart = {}
+    used: set[int] = set()
+    for name, tensor in state.items():
+        contiguous = tensor.detach().contiguous()
+        memory = contiguous.untyped_storage().data_ptr()
+        apart[name] = contiguous.clone() if memory in used else contiguous
+        used.add(memory)
+    return apart

@@ -1,10 +1,12 @@
 """A model taken apart for scoring by differences: a tower that sees its surroundings, and a trunk that mixes far.
 
-The only place that knows which trunk belongs to which model.
+Knows no model: each says of which blocks it is built, and here each type of block has its rule. A rule for a trunk of
+another type is registered by `@trunk_of.register(TheBlock)`, one for a level of the tower in `tower_levels`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -12,12 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.models.base import SequenceModel
-from enformer_core.models.basenji2 import Basenji2
-from enformer_core.models.enformer import Enformer
+from enformer_core.models.blocks import DilatedTrunk, TransformerTrunk
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.delta.dilated import DeltaDilated
 from enformer_core.scoring.delta.tower import Tower
-from enformer_core.scoring.delta.tower_levels import levels_of
+from enformer_core.scoring.delta.tower_levels import blocks_of, levels_of
 from enformer_core.scoring.delta.transformer import DeltaTransformer
 from enformer_core.scoring.precision import Arithmetic, inference_in_true_float32
 
@@ -26,7 +27,7 @@ from enformer_core.scoring.precision import Arithmetic, inference_in_true_float3
 class Trunk(Protocol):
     """What follows the tower, for one window and its alts."""
 
-    def advance(
+    def propagate(
         self,
         x: Float[Tensor, "tokens channels"],
         d: Float[Tensor, "alts tokens channels"],
@@ -43,6 +44,37 @@ class Trunk(Protocol):
             The reference's prediction in those bins; and one by one, made when asked for, the difference of each alt's.
         """
         ...
+
+
+@singledispatch
+def trunk_of(block: object, head: str, tracks: Tensor | None, arithmetic: Arithmetic) -> Trunk:
+    """The rules of a model's trunk with one head, its weights prepared; call it in inference mode.
+
+    Args:
+        block: the trunk, with its parameters in `arithmetic.reference`.
+        head: which head is asked for.
+        tracks: columns of the head, or None for all.
+        arithmetic: number formats.
+
+    Raises:
+        TypeError: for a type of block without a rule.
+    """
+    del head, tracks, arithmetic
+    raise TypeError(f"{type(block).__name__} has no rules for differences")
+
+
+@trunk_of.register(TransformerTrunk)
+def _transformer(
+    block: TransformerTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+) -> Trunk:
+    return DeltaTransformer(block, head, tracks, arithmetic)
+
+
+@trunk_of.register(DilatedTrunk)
+def _dilated(
+    block: DilatedTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+) -> Trunk:
+    return DeltaDilated(block, head, tracks, arithmetic)
 
 
 @dataclass(frozen=True)
@@ -80,16 +112,10 @@ def delta_network(
         arithmetic: number formats.
 
     Raises:
-        TypeError: for a model without rules for differences.
+        TypeError: for a model that does not say how it is built, or has blocks without a rule.
     """
     index = None if tracks is None else torch.tensor(tracks, device=device)
-    trunk: Trunk
     with inference_in_true_float32():
         tower = Tower(levels_of(model), model.geometry.bin_bp, device, arithmetic.reference)
-        if isinstance(model, Enformer):
-            trunk = DeltaTransformer(model, head, index, arithmetic)
-        elif isinstance(model, Basenji2):
-            trunk = DeltaDilated(model, head, index, arithmetic)
-        else:
-            raise TypeError(f"{type(model).__name__} has no rules for differences")
+        trunk = trunk_of(blocks_of(model).trunk, head, index, arithmetic)
     return DeltaNetwork(model.geometry, tower, trunk, arithmetic)

@@ -1,31 +1,34 @@
 """Scores alleles by differences: each window's reference once, all of its alleles beside it.
 
+What is scored is an ensemble: the window on one strand or on both, moved by each of the shifts. A member of it is a
+`View`. Within a view, alleles that are compared with the same reference window pass the network together; each allele's
+profiles are summed over the views, and as soon as its last one is there they become scores and are forgotten.
+
 Knows alleles, windows, strands and shifts. Does not know files, shards or statuses.
 """
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
-from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.tower import (
-    Codes,
+from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
     Place,
     ReferenceTokens,
     SharedTokens,
-    fill_differences,
 )
+from enformer_core.scoring.delta.spans import clip, mirrored
+from enformer_core.scoring.delta.tower import Codes, fill_differences
 from enformer_core.scoring.precision import inference_in_true_float32
+from enformer_core.scoring.statistics import AlleleScores, Profile
 from enformer_core.scoring.windows import (
     Allele,
     Comparison,
@@ -37,29 +40,38 @@ from enformer_core.scoring.windows import (
     reference_windows,
 )
 
-Profile = Float[Tensor, "bins tracks"]
-
 
 @dataclass(frozen=True)
-class _Reading:
-    """One of the ways in which a window is read: moved by a shift, forwards or backwards."""
+class View:
+    """A member of the ensemble over which predictions are averaged: one shift, on one strand."""
 
     shift_bp: int
     reverse: bool
 
-    def of(self, codes: Codes) -> Codes:
+    def read(self, codes: Codes) -> Codes:
+        """The window's bases, given along the chromosome, as they are read in this view."""
         return reverse_complement(codes) if self.reverse else codes
 
-    def turned(self, profile: Profile) -> Profile:
-        """A profile with its bins in the order of the chromosome."""
+    def bins_read(self, bins: range, count: int) -> range:
+        """Where `bins` of the chromosome, of `count` predicted ones, come to lie in this view."""
+        return mirrored(bins, count) if self.reverse else bins
+
+    def along_chromosome(self, profile: Profile) -> Profile:
+        """A profile predicted in this view, with its bins in the order of the chromosome."""
         return profile.flip(0) if self.reverse else profile
 
 
 @dataclass(frozen=True)
-class _Member:
-    """A comparison of an allele, which is one of a batch."""
+class _Part:
+    """One comparison of an allele: its only one, or one flank's where predictions are stitched.
 
-    number: int
+    Attributes:
+        index: the allele's place in its batch.
+        allele: the allele.
+        comparison: the two windows that are compared, and in which bins.
+    """
+
+    index: int
     allele: Allele
     comparison: Comparison
 
@@ -77,204 +89,232 @@ class DeltaScorer:
     """
 
     def __init__(
-        self, network: DeltaNetwork, genome: Genome, conventions: Conventions, *, batch_alts: int
+        self,
+        network: DeltaNetwork,
+        genome: Genome,
+        conventions: Conventions,
+        *,
+        batch_alts: int,
     ) -> None:
         self._network = network
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
-        tower = network.tower
-        self._tokens: ReferenceTokens = (
-            SharedTokens(tower, genome) if conventions.max_offset_bp else OwnTokens(tower)
-        )
+        self._tokens: ReferenceTokens = OwnTokens(network.tower)
+        # windows without an offset follow their variants: they lie whole tokens apart by chance only
+        if conventions.max_offset_bp:
+            self._tokens = SharedTokens(network.tower, genome)
 
     @property
     def batch_alts(self) -> int:
         """Alleles carried at once, as memory has allowed so far."""
         return self._batch_alts
 
-    def score(
-        self, alleles: Sequence[Allele], start: int
-    ) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
-        """Each statistic of each allele, in float64, for the tracks asked for.
+    def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
+        """Each statistic of each allele, in float64, for the tracks that the network computes.
 
         Args:
             alleles: on one contig.
             start: first base of the window that they share.
         """
-        scores: list[dict[Statistic, Float[np.ndarray, " tracks"]]] = []
+        # batches may become smaller on the way, so their edges cannot be laid out before
+        scores: list[AlleleScores] = []
         while len(scores) < len(alleles):
             batch = alleles[len(scores) : len(scores) + self._batch_alts]
-            try:
-                scores.extend(self._score_batch(batch, start))
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if self._batch_alts == 1 or not _is_out_of_memory(error):
-                    raise
-                self._batch_alts = max(1, len(batch) // 2)
-            else:
-                continue
-            gc.collect()  # outside of the handler, which holds the failed pass's tensors
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            scores.extend(self._score_what_fits(batch, start))
         return scores
 
-    def _score_batch(
-        self, alleles: Sequence[Allele], start: int
-    ) -> list[dict[Statistic, Float[np.ndarray, " tracks"]]]:
-        with inference_in_true_float32():
-            members = [
-                _Member(number, allele, comparison)
-                for number, allele in enumerate(alleles)
-                for comparison in self._comparisons(allele, start)
-            ]
-            sums = _Sums(self._asked_bins(), members, self._conventions.readings)
-            scores = {}
-            for reading in self._readings():
-                for reference, compared in _by_reference(members).items():
-                    for member in self._read(reading, reference, compared, sums):
-                        if sums.is_whole(member.number):
-                            scores[member.number] = self._statistics(
-                                member.allele, start, *sums.pop(member.number)
-                            )
-            return [scores[number] for number in range(len(alleles))]
+    def _score_what_fits(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
+        """Scores of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
+        try:
+            return self._score_batch(alleles, start)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if self._batch_alts == 1 or not _is_out_of_memory(error):
+                raise
+        # outside of the handler, for the error holds the failed pass's tensors
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._batch_alts = max(1, len(alleles) // 2)
+        return self._score_what_fits(alleles[: self._batch_alts], start)
 
-    def _asked_bins(self) -> range:
-        """The bins that some variant of a shared window may need."""
-        geometry, offset_bp = self._network.geometry, self._conventions.max_offset_bp
-        lowest = self._conventions.scored_bins(geometry, -offset_bp)
-        return range(lowest.start, self._conventions.scored_bins(geometry, offset_bp).stop)
+    def _score_batch(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
+        parts = [
+            _Part(index, allele, comparison)
+            for index, allele in enumerate(alleles)
+            for comparison in self._comparisons(allele, start)
+        ]
+        sums = _ProfileSums(self._needed_bins(), parts, self._conventions.views)
+        scores: dict[int, AlleleScores] = {}
+        with inference_in_true_float32():
+            for index in self._completed(parts, sums):
+                # the profiles have no name here: they would live on beside the next allele's
+                scores[index] = self._statistics(alleles[index], start, *sums.pop_means(index))
+        return [scores[index] for index in range(len(alleles))]
+
+    def _completed(self, parts: Sequence[_Part], sums: "_ProfileSums") -> Iterator[int]:
+        """Carry all parts through the network, in every view; gives each allele's index as soon as it is complete."""
+        groups = _by_reference(parts)
+        for view in self._views():
+            for reference, compared in groups.items():
+                for part in self._add_view(view, reference, compared, sums):
+                    if sums.is_complete(part.index):
+                        yield part.index
+
+    def _needed_bins(self) -> range:
+        """The bins that some variant of a shared window may need: those of the outermost variants, and all between."""
+        most_bp = self._conventions.max_offset_bp
+        leftmost = self._conventions.scored_bins(-most_bp)
+        rightmost = self._conventions.scored_bins(most_bp)
+        return range(leftmost.start, rightmost.stop)
 
     def _comparisons(self, allele: Allele, start: int) -> tuple[Comparison, ...]:
-        conventions, geometry = self._conventions, self._network.geometry
-        rule = conventions.indel_rule
-        stitch_bin = conventions.stitch_bin(
-            geometry, allele.start - start - conventions.centre_index
-        )
+        rule = self._conventions.indel_rule
+        offset_bp = self._conventions.offset_bp(allele.start, start)
+        stitch_bin = self._conventions.stitch_bin(offset_bp)
         references = reference_windows(allele, start, rule, stitch_bin)
-        return compared_windows(
-            references, alternate_windows(allele, start, rule, stitch_bin), geometry.bins
-        )
+        alternates = alternate_windows(allele, start, rule, stitch_bin)
+        return compared_windows(references, alternates, self._network.geometry.bins)
 
-    def _readings(self) -> list[_Reading]:
-        strands = (False, True) if self._conventions.strands == "both" else (False,)
-        return [
-            _Reading(shift, reverse) for shift in self._conventions.shifts for reverse in strands
-        ]
+    def _views(self) -> list[View]:
+        views = []
+        for shift_bp in self._conventions.shifts:
+            views.append(View(shift_bp, reverse=False))
+            if self._conventions.strands == "both":
+                views.append(View(shift_bp, reverse=True))
+        return views
 
-    def _read(
-        self, reading: _Reading, reference: Window, members: Sequence[_Member], sums: "_Sums"
-    ) -> Iterator[_Member]:
-        """Carry a window and the alleles compared with it through the network, in one way of reading.
+    def _add_view(
+        self,
+        view: View,
+        reference: Window,
+        parts: Sequence[_Part],
+        sums: "_ProfileSums",
+    ) -> Iterator[_Part]:
+        """Carry a window and the alleles compared with it through the network, in one view.
 
         Yields:
-            Each comparison as soon as it is added to the sums.
+            Each part as soon as it is added to the sums, so that the next one's profile need not lie beside it.
         """
-        network, bins = self._network, sums.bins
-        window_bp, contig = network.geometry.window_bp, members[0].allele.contig
-        moved = reference.moved(reading.shift_bp)
-        codes = reading.of(reference_sequence(self._genome, contig, moved, window_bp))
-        x = self._tokens(Place(contig, moved.start, reading.reverse), codes)
-        alternates = [
-            reading.of(
-                alternate_sequence(
-                    self._genome,
-                    member.allele,
-                    member.comparison.alternate.moved(reading.shift_bp),
-                    window_bp,
-                )
-            )
-            for member in members
-        ]
-        d = x.new_empty(len(members), *x.shape)
+        network = self._network
+        contig = parts[0].allele.contig
+        window = reference.moved(view.shift_bp)
+        codes = view.read(self._reference_codes(contig, window))
+        alternates = [view.read(self._alternate_codes(view, part)) for part in parts]
+        place = Place(contig, window.start, view.reverse)
+        x = self._tokens(place, codes)
+        d = x.new_empty(len(parts), *x.shape)
         fill_differences(network.tower, x, codes, alternates, d)
-        read = (
-            range(network.geometry.bins - bins.stop, network.geometry.bins - bins.start)
-            if reading.reverse
-            else bins
-        )
-        prediction, differences = network.trunk.advance(x, d, read)
-        sums.add_reference(reference, reading.turned(prediction))
-        for member, difference in zip(members, differences, strict=True):
-            sums.add_difference(member, reading.turned(difference))
-            yield member
+        # the trunk overwrites d; the profiles' differences are computed one by one, when they are taken
+        bins_read = view.bins_read(sums.bins, network.geometry.bins)
+        prediction, differences = network.trunk.propagate(x, d, bins_read)
+        sums.add_reference(reference, view.along_chromosome(prediction))
+        for part, difference in zip(parts, differences, strict=True):
+            sums.add_difference(part, view.along_chromosome(difference))
+            yield part
 
-    def _statistics(
-        self, allele: Allele, start: int, r: Profile, d: Profile
-    ) -> dict[Statistic, Float[np.ndarray, " tracks"]]:
-        conventions, asked = self._conventions, self._asked_bins()
-        offset_bp = allele.start - start - conventions.centre_index
-        scored = conventions.scored_bins(self._network.geometry, offset_bp)
-        bins = slice(scored.start - asked.start, scored.stop - asked.start)
+    def _reference_codes(self, contig: str, window: Window) -> Codes:
+        window_bp = self._network.geometry.window_bp
+        return reference_sequence(self._genome, contig, window, window_bp)
+
+    def _alternate_codes(self, view: View, part: _Part) -> Codes:
+        window = part.comparison.alternate.moved(view.shift_bp)
+        window_bp = self._network.geometry.window_bp
+        return alternate_sequence(self._genome, part.allele, window, window_bp)
+
+    def _statistics(self, allele: Allele, start: int, r: Profile, d: Profile) -> AlleleScores:
+        conventions = self._conventions
+        offset_bp = conventions.offset_bp(allele.start, start)
+        scored = conventions.scored_bins(offset_bp)
+        # profiles begin with the first bin that any variant of the window may need, not with the window's first
+        first = self._needed_bins().start
+        bins = slice(scored.start - first, scored.stop - first)
         scores = statistics.compute(r[bins], d[bins], conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
 
-class _Sums:
-    """Predictions and differences of a batch, summed over the ways of reading.
+class _ProfileSums:
+    """Predictions and differences of a batch, summed over the views.
 
-    A difference is kept only until its allele is whole: with one way of reading, no two are there at once.
+    A difference is kept only until its allele is complete: with one view, none waits here for another.
+
+    An SNV, on the forward strand alone, has one part: the window W, bins 0 … 896. `add_reference` keeps W's prediction,
+    `add_difference` makes the SNV complete, and `pop_means` gives back both as they are.
+
+    A stitched deletion of 8 bp has two parts: W in bins 0 … 448, and W moved by 8 bp in bins 448 … 896. On both strands
+    each window's prediction is added twice, and so is the difference of each part, in its own rows; the fourth makes
+    the deletion complete. Its reference is then W's rows 0 … 448 above the moved window's rows 448 … 896, halved, as is
+    its difference.
+
+    Args:
+        bins: the bins of a window that profiles have as their rows.
+        parts: all parts of the batch.
+        views: how many views each is added in.
     """
 
-    def __init__(self, bins: range, members: Sequence[_Member], readings: int) -> None:
+    def __init__(self, bins: range, parts: Sequence[_Part], views: int) -> None:
         self.bins = bins
-        self._readings = readings
-        self._members: dict[int, list[_Member]] = {}
-        for member in members:
-            self._members.setdefault(member.number, []).append(member)
-        self._missing = {number: readings * len(mine) for number, mine in self._members.items()}
+        self._views = views
+        self._parts: dict[int, list[_Part]] = {}
+        self._missing: Counter[int] = Counter()
+        for part in parts:
+            self._parts.setdefault(part.index, []).append(part)
+            self._missing[part.index] += views
         self._references: dict[Window, Profile] = {}
         self._differences: dict[int, Profile] = {}
 
     def add_reference(self, window: Window, prediction: Profile) -> None:
+        """Add a window's prediction in one view; the first one's memory is kept and added to."""
         if window in self._references:
             self._references[window] += prediction
         else:
             self._references[window] = prediction
 
-    def add_difference(self, member: _Member, difference: Profile) -> None:
-        self._missing[member.number] -= 1
-        rows = self._rows(member.comparison)
-        if member.number in self._differences:
-            self._differences[member.number][rows] += difference[rows]
-        elif rows == slice(0, len(difference)):
-            self._differences[member.number] = difference
-        else:
-            self._differences[member.number] = torch.zeros_like(difference)
-            self._differences[member.number][rows] = difference[rows]
+    def add_difference(self, part: _Part, difference: Profile) -> None:
+        """Add a part's difference in one view, of which only the part's own rows count."""
+        self._missing[part.index] -= 1
+        rows = self._rows(part.comparison)
+        total = self._differences.get(part.index)
+        if total is not None:
+            total[rows] += difference[rows]
+            return
+        total = difference
+        if rows != slice(0, len(difference)):
+            total = torch.zeros_like(difference)
+            total[rows] = difference[rows]
+        # a difference in all bins is kept as it is: most alleles have one part, and nothing is copied
+        self._differences[part.index] = total
 
-    def is_whole(self, number: int) -> bool:
-        """Whether all comparisons of an allele have been added, in every way of reading."""
-        return not self._missing[number]
+    def is_complete(self, index: int) -> bool:
+        """Whether all parts of an allele have been added, in every view."""
+        return not self._missing[index]
 
-    def pop(self, number: int) -> tuple[Profile, Profile]:
-        """Mean prediction of one whole allele's reference, and mean difference, which is forgotten here."""
-        comparisons = [member.comparison for member in self._members[number]]
-        references = [self._references[each.reference][self._rows(each)] for each in comparisons]
-        reference = references[0] if len(references) == 1 else torch.cat(references)
-        difference, readings = self._differences.pop(number), self._readings
-        return (
-            (reference, difference)
-            if readings == 1
-            else (reference / readings, difference / readings)
-        )
+    def pop_means(self, index: int) -> tuple[Profile, Profile]:
+        """A complete allele's reference prediction and difference, averaged over views; the latter is forgotten."""
+        pieces = [self._reference_rows(part.comparison) for part in self._parts[index]]
+        reference = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        difference = self._differences.pop(index)
+        if self._views == 1:
+            return reference, difference
+        return reference / self._views, difference / self._views
+
+    def _reference_rows(self, comparison: Comparison) -> Profile:
+        return self._references[comparison.reference][self._rows(comparison)]
 
     def _rows(self, comparison: Comparison) -> slice:
-        low, high = self.bins.start, self.bins.stop
-        first, last = (
-            min(max(at, low), high) - low for at in (comparison.bins.start, comparison.bins.stop)
-        )
-        return slice(first, last)
+        return clip(comparison.bins, within=self.bins)
 
 
-def _by_reference(members: Sequence[_Member]) -> dict[Window, list[_Member]]:
-    groups: dict[Window, list[_Member]] = {}
-    for member in members:
-        groups.setdefault(member.comparison.reference, []).append(member)
+def _by_reference(parts: Sequence[_Part]) -> dict[Window, list[_Part]]:
+    # a dict keeps the order in which parts come: what is added up, is added up in the same order in every run
+    groups: dict[Window, list[_Part]] = {}
+    for part in parts:
+        groups.setdefault(part.comparison.reference, []).append(part)
     return groups
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    # torch reports host memory by a plain RuntimeError
-    return isinstance(
-        error, torch.OutOfMemoryError | MemoryError
-    ) or "can't allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # torch reports that the host's memory is full by a plain RuntimeError
+    return "can't allocate memory" in str(error)

@@ -17,9 +17,14 @@ and z O cancels nothing when the dominant key falls by 90. It is all the switch 
 key, and one sum over the values serves every row. c takes a pass over the keys of its own, with a running maximum. To
 compute dl a second time costs less than two more sums over the values, and far fewer registers.
 
+Two keys, P = (1 − 1e-13, 1e-13), and the first one's logit falls by 90. With c = 0 it were e = (−1, 0) and z = −1, and
+1 + z had no digit left. With c = log(1e-13 + exp(−90)) = −29.9, P · exp(dl − c) = (8e-27, 1) are the new weights, and
+z is 0.
+
 log P is read instead of P: P underflows where a logit is 90 below the others, and such a key may rise. The term
-dq · relative keys of dl comes from a plain product over all distances, read shifted: row i from column
-tokens − 1 − i. Operands of products have the number format of differences, all sums and exponentials are in float32.
+dq · relative keys of dl comes from a plain product over all distances, read shifted, as in
+`attention_reference.relative_logits`: the last query's row from its first column on, the one before it from its second.
+Operands of products have the number format of differences, all sums and exponentials are in float32.
 
 Does not know layers or models, and imports Triton only when the kernel is called: CPU installations lack it.
 """
@@ -33,6 +38,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.errors import InputError
+from enformer_core.scoring.delta.spans import as_slice
 
 
 @dataclass(frozen=True)
@@ -70,19 +76,22 @@ FLOAT16_SCALE = 2.0**15
 class FusedReference:
     """What the kernel needs of a layer's attention on the reference, shared by all alts; made by `fused_reference`.
 
+    It is `ReferenceAttention` for another reader: logarithms of the weights, of which few underflow; `content` of the
+    queries alone; values as they are, for the kernel loads them key by key; and all of it in one piece of memory.
+
     Attributes:
-        content: q / √key + content bias of the asked queries, in float32.
-        log_weights: logarithms of the attention weights of the asked queries, in float32.
-        gathered: weights · v of the asked queries, in float32.
+        content: q / √key + content bias of the queries, in float32.
+        log_weights: logarithms of the attention weights of the queries, in float32.
+        attended: weights · v of the queries, in float32.
         k: keys, in the number format of differences, as are the next two.
         v: values.
         relative: keys of the relative distances −(tokens − 1) … tokens − 1.
-        queries: the asked queries, a run of tokens.
+        queries: which queries, a run of tokens.
     """
 
     content: Float[Tensor, "heads queries keys"]
     log_weights: Float[Tensor, "heads queries tokens"]
-    gathered: Float[Tensor, "heads queries values"]
+    attended: Float[Tensor, "heads queries values"]
     k: Float[Tensor, "heads tokens keys"]
     v: Float[Tensor, "heads tokens values"]
     relative: Float[Tensor, "heads distances keys"]
@@ -103,7 +112,7 @@ def fused_reference(
     v: Float[Tensor, "heads tokens values"],
     relative: Float[Tensor, "heads distances keys"],
     logits: Float[Tensor, "heads queries tokens"],
-    gathered: Float[Tensor, "heads queries values"],
+    attended: Float[Tensor, "heads queries values"],
     queries: range,
     delta: torch.dtype,
 ) -> FusedReference:
@@ -114,9 +123,9 @@ def fused_reference(
         k: keys.
         v: values.
         relative: keys of the relative distances −(tokens − 1) … tokens − 1.
-        logits: attention logits of the asked queries.
-        gathered: their softmax · v.
-        queries: the asked queries, a run of tokens.
+        logits: attention logits of the queries.
+        attended: their softmax · v.
+        queries: which queries, a run of tokens.
         delta: number format of the products' operands: float32, bfloat16 or float16.
 
     Raises:
@@ -127,9 +136,9 @@ def fused_reference(
             f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16"
         )
     return FusedReference(
-        content=content[:, queries.start : queries.stop].float().contiguous(),
+        content=content[:, as_slice(queries)].float().contiguous(),
         log_weights=logits.float().log_softmax(dim=-1).contiguous(),
-        gathered=gathered.float().contiguous(),
+        attended=attended.float().contiguous(),
         k=k.to(delta).contiguous(),
         v=v.to(delta).contiguous(),
         relative=relative.to(delta).contiguous(),
@@ -145,7 +154,7 @@ def fused_attention_difference(
     *,
     blocks: Blocks | None = None,
 ) -> Float[Tensor, "alts heads queries values"]:
-    """Change of what the asked queries gather, before the output projection.
+    """Change of weights · v, before the output projection.
 
     Beside the result, it needs alts · heads · queries · (tokens + queries − 1) numbers of the device's memory.
 
@@ -163,12 +172,15 @@ def fused_attention_difference(
         InputError: where the kernel cannot run, and on other number formats.
     """
     _check(reference, dq, dk, dv)
-    asked = dq[:, :, reference.queries.start : reference.queries.stop]
-    out = dv.new_empty(len(dq), len(reference.queries), dq.shape[1], dv.shape[-1])
+    alts, heads, _, values = dv.shape
+    of_queries = dq[:, :, as_slice(reference.queries)]
+    out = dv.new_empty(alts, len(reference.queries), heads, values)
     if out.numel():
-        blocks = blocks or (BLOCKS_FLOAT32 if out.dtype == torch.float32 else BLOCKS_16_BIT)
+        if blocks is None:
+            blocks = BLOCKS_FLOAT32 if out.dtype == torch.float32 else BLOCKS_16_BIT
+        by_distance = _by_distance(reference, of_queries)
         with torch.cuda.device_of(out):  # Triton launches on the current device
-            _launch(reference, (asked, dk, dv), _by_distance(reference, asked), out, blocks)
+            _launch(reference, (of_queries, dk, dv), by_distance, out, blocks)
     return out.transpose(1, 2)
 
 
@@ -185,13 +197,17 @@ def _check(reference: FusedReference, dq: Tensor, dk: Tensor, dv: Tensor) -> Non
 
 
 def _by_distance(
-    reference: FusedReference, asked: Float[Tensor, "alts heads queries keys"]
+    reference: FusedReference, dq: Float[Tensor, "alts heads queries keys"]
 ) -> Float[Tensor, "heads alts queries distances"]:
-    """dq · relative keys, of the distances between the asked queries and all tokens."""
-    tokens, queries = reference.k.shape[1], reference.queries
-    relative = reference.relative[:, tokens - queries.stop : 2 * tokens - 1 - queries.start]
-    product = asked.transpose(0, 1).flatten(1, 2) @ relative.mT
-    return product.unflatten(1, (len(asked), len(queries)))
+    """dq · relative keys, of the distances between the queries and all tokens."""
+    tokens = reference.k.shape[1]
+    queries = reference.queries
+    first = tokens - queries.stop
+    last = 2 * tokens - 1 - queries.start
+    relative = reference.relative[:, first:last]
+    # one product a head: the queries of all alts are its rows
+    product = dq.transpose(0, 1).flatten(1, 2) @ relative.mT
+    return product.unflatten(1, (len(dq), len(queries)))
 
 
 def _launch(
@@ -204,15 +220,17 @@ def _launch(
     # Triton exists on GPU installations only
     from enformer_core.scoring.delta.fused_attention_kernel import attention_difference_kernel  # noqa: PLC0415
 
-    tokens, keys = reference.k.shape[1:]
+    _, tokens, keys = reference.k.shape
     alts, rows, heads, values = out.shape
     runs, width = _runs(values)
-    attention_difference_kernel[(alts, -(-rows // blocks.queries), heads)](
+    # alts first: programs of neighbouring numbers run together, and those of one head and block share what they read
+    grid = (alts, -(-rows // blocks.queries), heads)
+    attention_difference_kernel[grid](
         reference.content,
         reference.k,
         reference.v,
         reference.log_weights,
-        reference.gathered,
+        reference.attended,
         by_distance,
         *changes,
         out,
@@ -234,11 +252,15 @@ def _launch(
 
 
 def _padded(channels: int) -> int:
-    """The next power of two."""
+    """Channels that a block of so many is padded to: the next power of two, 16 at least."""
     return max(LEAST_WIDTH, 1 << (channels - 1).bit_length())
 
 
 def _runs(values: int) -> tuple[int, int]:
     """How many runs of which width hold the values with the least padding."""
-    choices = [(runs, _padded(-(-values // runs))) for runs in range(1, MOST_RUNS + 1)]
+    # 192 values: one run of 256, two of 128 (256 in all), or three of 64 (192): the last
+    choices = []
+    for runs in range(1, MOST_RUNS + 1):
+        width = _padded(-(-values // runs))
+        choices.append((runs, width))
     return min(choices, key=lambda choice: choice[0] * choice[1])

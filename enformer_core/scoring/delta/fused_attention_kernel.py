@@ -75,7 +75,10 @@ def _logits(
     changed = _load_keys(dk, column, dk_token, channel, dk_channel, tokens, keys)
     unchanged = _load_keys(k, column, keys, channel, 1, tokens, keys)
     inside = (row[:, None] < rows) & (column[None, :] < tokens)
-    # row r is read from column rows − 1 − r of a product as wide as tokens + rows − 1
+    # Row r is read from column rows − 1 − r of a product as wide as tokens + rows − 1. Two rows, three tokens:
+    #     a [b c d]
+    #     [e f g] h
+    # so that row 1 begins at 4 = 1 · (3 + 2 − 2) + 2 − 1.
     shifted = row[:, None] * (tokens + rows - 2) + rows - 1 + column[None, :]
     dl = tl.load(by_distance + shifted, mask=inside, other=0.0).to(tl.float32)
     dl = _dot(left, changed, dl, PRECISION)
@@ -114,11 +117,11 @@ def _gather(
 
 @triton.jit
 @no_type_check
-def _store(out, stride, gathered, sum_, z, row, first, rows, values, VALUES: tl.constexpr):
-    """(sum − z · gathered) / (1 + z) for a run of the values' channels."""
+def _store(out, stride, attended, sum_, z, row, first, rows, values, VALUES: tl.constexpr):
+    """(sum − z · attended) / (1 + z) for a run of the values' channels."""
     channel = first + tl.arange(0, VALUES)
     inside = (row[:, None] < rows) & (channel[None, :] < values)
-    before = tl.load(gathered + row[:, None] * values + channel[None, :], mask=inside, other=0.0)
+    before = tl.load(attended + row[:, None] * values + channel[None, :], mask=inside, other=0.0)
     difference = (sum_ - z[:, None] * before) / (1.0 + z[:, None])
     tl.store(
         out + row[:, None] * stride + channel[None, :],
@@ -130,11 +133,11 @@ def _store(out, stride, gathered, sum_, z, row, first, rows, values, VALUES: tl.
 @triton.jit
 @no_type_check
 def attention_difference_kernel(
-    content,  # [heads, rows, keys] float32; a row is an asked query
+    content,  # [heads, rows, keys] float32; a row is a query
     k,  # [heads, tokens, keys]
     v,  # [heads, tokens, values]
     log_weights,  # [heads, rows, tokens] float32
-    gathered,  # [heads, rows, values] float32
+    attended,  # [heads, rows, values] float32
     by_distance,  # [heads, alts, rows, tokens + rows − 1]
     dq,  # [alts, heads, rows, keys], with any strides, as the next two
     dk,  # [alts, heads, tokens, keys]
@@ -172,7 +175,7 @@ def attention_difference_kernel(
     k += head * tokens * keys
     v += head * tokens * values
     log_weights += head * rows * tokens
-    gathered += head * rows * values
+    attended += head * rows * values
     by_distance += (head * alts + alt) * rows * (tokens + rows - 1)
     dq += alt * dq_alt + head * dq_head
     dk += alt * dk_alt + head * dk_head
@@ -200,6 +203,7 @@ def attention_difference_kernel(
             PRECISION,
         )  # fmt: skip
         most = tl.maximum(most, tl.max(tl.abs(dl), axis=1))
+        # log-sum-exp of all blocks so far: what was summed below a lower maximum is scaled down to the new one
         risen = tl.maximum(highest, tl.max(log_p + dl, axis=1))
         total = total * tl.exp(highest - risen) + tl.sum(
             tl.exp(log_p + dl - risen[:, None]), axis=1
@@ -275,8 +279,8 @@ def attention_difference_kernel(
             )
     z /= SCALE
     stride = heads * values
-    _store(out, stride, gathered, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
+    _store(out, stride, attended, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
     if RUNS > 1:
-        _store(out, stride, gathered, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
+        _store(out, stride, attended, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
     if RUNS > 2:
-        _store(out, stride, gathered, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES)
+        _store(out, stride, attended, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES)

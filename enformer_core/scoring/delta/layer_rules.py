@@ -12,42 +12,45 @@ from torch.nn import functional
 
 from enformer_core.models.layers import gelu
 
-_SMALL = (
-    1.0  # below this change, formulas that cannot cancel are exact; above it, plain subtraction is
-)
+Activations = Float[Tensor, "*shape"]
+Wide = Float[Tensor, "batch channels length"]
+
+_SMALL = 1.0
+"""Below this change, formulas that cannot cancel are exact; above it, plain subtraction is."""
 
 
-def gelu_difference(
-    x: Float[Tensor, "*shape"], d: Float[Tensor, "*shape"]
-) -> Float[Tensor, "*shape"]:
-    """gelu(x + d) − gelu(x)."""
+def gelu_difference(x: Activations, d: Activations) -> Activations:
+    """gelu(x + d) − gelu(x), by plain subtraction in the precision of the arguments."""
     return gelu(x + d) - gelu(x)
 
 
 def relu_difference(
-    negative: Float[Tensor, "*shape"],
-    less_positive: Float[Tensor, "*shape"],
-    d: Float[Tensor, "*shape"],
-) -> Float[Tensor, "*shape"]:
+    negative: Activations,
+    less_positive: Activations,
+    d: Activations,
+) -> Activations:
     """relu(x + d) − relu(x) for x in two parts, min(x, 0) and −max(x, 0): max(d + min(x, 0), −max(x, 0)).
 
     It is d itself where both are positive, without rounding, in 16 bits too.
     """
+    # x = 3,  d = −1: max(−1 + 0, −3) = −1        x = 3,  d = −5: max(−5 + 0, −3) = −3
+    # x = −3, d = 1:  max(1 − 3, 0) = 0           x = −3, d = 5:  max(5 − 3, 0) = 2
     return torch.maximum(d + negative, less_positive)
 
 
-def softplus_difference(
-    x: Float[Tensor, "*shape"], d: Float[Tensor, "*shape"]
-) -> Float[Tensor, "*shape"]:
+def softplus_difference(x: Activations, d: Activations) -> Activations:
     """softplus(x + d) − softplus(x).
 
     log1p(sigmoid(x) · expm1(d)) where |d| ≤ 1. Beyond that the formula can give ±inf (x = 20, d = −17 in float32), and
     plain subtraction has nothing left to cancel.
     """
-    difference = torch.expm1(d).mul_(torch.sigmoid(x)).log1p_()
+    slope = torch.sigmoid(x)
+    difference = torch.expm1(d).mul_(slope).log1p_()
     large = d.abs() > _SMALL
     if large.any():
-        difference[large] = functional.softplus(x[large] + d[large]) - functional.softplus(x[large])
+        before = functional.softplus(x[large])
+        after = functional.softplus(x[large] + d[large])
+        difference[large] = after - before
     return difference
 
 
@@ -61,9 +64,7 @@ def layer_norm_difference(
     return norm(x + d).sub_(normed)
 
 
-def batch_norm_difference(
-    norm: torch.nn.BatchNorm1d, d: Float[Tensor, "batch channels length"]
-) -> Tensor:
+def batch_norm_difference(norm: torch.nn.BatchNorm1d, d: Wide) -> Wide:
     """A BatchNorm in inference scales; its shift is common to both."""
     return d * norm_scale(norm)[:, None]
 
@@ -74,12 +75,13 @@ def norm_scale(norm: torch.nn.BatchNorm1d) -> Float[Tensor, " channels"]:
     return norm.weight * torch.rsqrt(norm.running_var + norm.eps)
 
 
-def max_pool_difference(
-    x: Float[Tensor, "batch channels length"], d: Float[Tensor, "batch channels length"]
-) -> Float[Tensor, "batch channels half"]:
+def max_pool_difference(x: Wide, d: Wide) -> Float[Tensor, "batch channels half"]:
     """max(x + d) − max(x) over pairs, of d and the lead of one over the other alone, so that equal winners are exact.
 
     With m = max(x) and x_i − m ≤ 0 for both: max(x + d) − m = max over i of ((x_i − m) + d_i).
     """
-    pairs, d_pairs = x.unflatten(-1, (-1, 2)), d.unflatten(-1, (-1, 2))
-    return (pairs - pairs.amax(dim=-1, keepdim=True) + d_pairs).amax(dim=-1)
+    # x = (5, 4), d = (−2, 1): m = 5, behind by (0, −1), so max(0 − 2, −1 + 1) = 0, as is max(3, 5) − max(5, 4)
+    pairs = x.unflatten(-1, (-1, 2))
+    d_pairs = d.unflatten(-1, (-1, 2))
+    behind = pairs - pairs.amax(dim=-1, keepdim=True)
+    return (behind + d_pairs).amax(dim=-1)

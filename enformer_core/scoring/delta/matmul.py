@@ -15,10 +15,12 @@ def linear(
     weight: Float[Tensor, "outputs inputs"],
     bias: Float[Tensor, " outputs"] | None = None,
 ) -> Float[Tensor, "rows outputs"]:
-    """x Wᵀ + b."""
+    """x Wᵀ + b, on CPUs as a convolution of width 1 over the rows."""
     if x.device.type != "cpu" or x.dtype == torch.bfloat16:
         return functional.linear(x, weight, bias)
-    return functional.conv2d(_channels_last(x.T[None]), weight[:, :, None, None], bias)[0, :, 0].T
+    # [rows, inputs] as an image of one row: [1, inputs, 1, rows]. It lies in memory with the channels last already.
+    image = _channels_last(x.T[None])
+    return functional.conv2d(image, weight[:, :, None, None], bias)[0, :, 0].T
 
 
 def apply_linear(
@@ -38,7 +40,11 @@ def convolve(
 ) -> Float[Tensor, "batch outputs padded"]:
     """A convolution along the length; fast where channels lie together in memory, as they then do in the result."""
     return functional.conv2d(
-        _channels_last(x), kernel[:, :, None], bias, padding=(0, padding), dilation=(1, dilation)
+        _channels_last(x),
+        kernel[:, :, None],
+        bias,
+        padding=(0, padding),
+        dilation=(1, dilation),
     )[:, :, 0]
 
 
@@ -47,5 +53,8 @@ def _channels_last(
 ) -> Float[Tensor, "batch channels 1 length"]:
     """The same as an image of one row, in the layout that torch recognises; copied only where it lies otherwise."""
     batch, channels, length = x.shape
-    whole = channels * length
-    return x.mT.contiguous().as_strided((batch, channels, 1, length), (whole, 1, whole, channels))
+    image = channels * length
+    # Strides of an axis of length 1 are free, but oneDNN takes the fast path only for those of a channels-last image:
+    # with 3 channels and 5 positions (15, 1, 15, 3), not what slicing would leave there.
+    rows_of_channels = x.mT.contiguous()
+    return rows_of_channels.as_strided((batch, channels, 1, length), (image, 1, image, channels))

@@ -1,10 +1,9 @@
 """How many alts fit beside the model: from the memory that there is, a container's limit included."""
 
-from pathlib import Path
-
 import psutil
 import torch
 
+from enformer_core.machine import available_memory_bytes
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.tower import CHUNK_TOKENS
 
@@ -26,7 +25,7 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readi
         readings: in how many ways a window is read (strands × shifts); over several, whole profiles are summed up.
     """
     device = network.tower.device
-    free = _SHARE * available_bytes(device)
+    free = _SHARE * _available_bytes(device)
     if device.type == "cpu":
         free = min(free, worker_bytes - psutil.Process().memory_info().rss)
     number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
@@ -38,28 +37,12 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readi
     return int(max(1, min(MOST_ALTS, (free / number_bytes - max(chunk, layer)) // each)))
 
 
-def available_bytes(device: torch.device) -> int:
-    """Memory that can still be taken: the GPU's, or this machine's within the limit of its container."""
+def _available_bytes(device: torch.device) -> int:
+    """Memory that can still be taken: the GPU's, or this process's on its machine."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return min([psutil.virtual_memory().available, *_cgroup_bytes()])
+    return available_memory_bytes()
 
 
 def _widest(network: DeltaNetwork) -> int:
     return network.tower.levels[-1].kernel.shape[0]
-
-
-def _cgroup_bytes() -> list[int]:
-    """What the container's limit leaves, where it has one (cgroup v2, then v1)."""
-    for folder, limit, used in (
-        ("/sys/fs/cgroup", "memory.max", "memory.current"),
-        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ):
-        try:
-            most = Path(folder, limit).read_text(encoding="ascii").strip()
-            now = int(Path(folder, used).read_text(encoding="ascii"))
-        except OSError:
-            continue
-        if most.isdigit():
-            return [max(0, int(most) - now)]
-    return []

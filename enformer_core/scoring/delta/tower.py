@@ -6,19 +6,15 @@ the network's own and nothing is thrown away. A change of a few bases is carried
 reaches at each level, some ten of them.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from enformer_core.genome.alphabet import reverse_complement
-from enformer_core.genome.fasta import Genome
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.delta.matmul import convolve
 from enformer_core.scoring.delta.tower_levels import Level, convolved, reach
@@ -26,12 +22,15 @@ from enformer_core.scoring.delta.tower_levels import Level, convolved, reach
 CHUNK_TOKENS = 192
 """Tokens computed at once: 768 channels × 25,344 bases are 78 MB in float32."""
 
-SHARED_CHUNK_TOKENS = 128
-"""Tokens computed and kept together where windows share them; chunks begin at its multiples along the chromosome."""
-
 Codes = UInt8[np.ndarray, " length"]
 
 Tokens = Float[Tensor, "tokens channels"]
+
+Runs = Float[Tensor, "alts channels positions"]
+"""Of each alt as many positions of a level, from its own start on."""
+
+Starts = Int64[np.ndarray, " alts"]
+"""Where each alt's run of positions begins, counted from the beginning of a trace."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,14 @@ class Tower:
     @cached_property
     def halo_tokens(self) -> int:
         """Tokens that the zero padding of a piece spoils at each of its ends: 3 for the published towers."""
-        reach_bp = sum(reach(level) << number for number, level in enumerate(self.levels))
+        # a position of level n is 2ⁿ bases wide. Enformer: 7 + 2 · (2 + 4 + … + 64) = 259 bp are 3 tokens, just
+        reach_bp = 0
+        for number, level in enumerate(self.levels):
+            reach_bp += reach(level) << number
         return -(-reach_bp // self.token_bp)
 
     def run(self, codes: Codes) -> Tokens:
-        """All tokens of a piece, zeros beyond its ends."""
+        """All tokens of a piece, with zeros beyond its ends."""
         x = self.letters(codes)
         for level in self.levels:
             x = level.after(convolved(level, x))
@@ -65,104 +67,25 @@ class Tower:
 
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""
-        sent = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device)
-        return one_hot(sent[None], self.dtype).mT
+        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
+        sent = torch.from_numpy(np.array(codes))
+        letters = one_hot(sent.to(self.device)[None], self.dtype)
+        return letters.mT
 
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
-        starts = range(first, last, CHUNK_TOKENS)
-        return torch.cat(
-            [self._chunk(codes, start, min(start + CHUNK_TOKENS, last)) for start in starts]
-        )
+        chunks = [
+            self._chunk(codes, start, min(start + CHUNK_TOKENS, last))
+            for start in range(first, last, CHUNK_TOKENS)
+        ]
+        return torch.cat(chunks)
 
     def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
+        # at the window's ends there is no halo: the piece's zero padding is the network's own there
         begin = max(first - self.halo_tokens, 0)
         end = min(last + self.halo_tokens, codes.size // self.token_bp)
-        return self.run(codes[begin * self.token_bp : end * self.token_bp])[
-            first - begin : last - begin
-        ]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a window lies: its contig and first base, and whether it is read backwards."""
-
-    contig: str
-    start: int
-    reverse: bool
-
-
-@runtime_checkable
-class ReferenceTokens(Protocol):
-    """Finds the tokens of a window of the genome's own sequence."""
-
-    def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of the window at `place`, whose base codes, as they are read, are `codes`."""
-        ...
-
-
-@dataclass(frozen=True)
-class OwnTokens:
-    """Every window for itself."""
-
-    tower: Tower
-
-    def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of one window."""
-        del place
-        return self.tower.tokens(codes, 0, codes.size // self.tower.token_bp)
-
-
-class SharedTokens:
-    """Tokens along chromosomes, shared by all windows whose starts differ by whole tokens.
-
-    Only the outermost three at each end of a window are its own, for the network pads there. What is computed together
-    depends on the place alone, never on what was asked for before, so that results repeat to the last bit.
-    """
-
-    def __init__(self, tower: Tower, genome: Genome, *, kept_chunks: int = 64) -> None:
-        self._tower = tower
-        self._genome = genome
-        self._kept_chunks = kept_chunks
-        self._chunks: OrderedDict[tuple[str, bool, int, int], Tokens] = OrderedDict()
-
-    def __call__(self, place: Place, codes: Codes) -> Tokens:
-        """Tokens of one window."""
-        tower, count = self._tower, codes.size // self._tower.token_bp
-        halo = tower.halo_tokens
-        if count <= 2 * halo:
-            return tower.tokens(codes, 0, count)
-        inner = self._along(place, count)[halo : count - halo]
-        left, right = tower.tokens(codes, 0, halo), tower.tokens(codes, count - halo, count)
-        return torch.cat([left, inner, right])
-
-    def _along(self, place: Place, count: int) -> Tokens:
-        """Tokens as if the chromosome were one window, in the direction of reading."""
-        first, phase = divmod(place.start, self._tower.token_bp)
-        numbers = range(
-            first // SHARED_CHUNK_TOKENS, (first + count - 1) // SHARED_CHUNK_TOKENS + 1
-        )
-        chunks = [self._chunk(place.contig, place.reverse, phase, number) for number in numbers]
-        skipped = first - numbers.start * SHARED_CHUNK_TOKENS
-        if place.reverse:
-            skipped = len(chunks) * SHARED_CHUNK_TOKENS - skipped - count
-            chunks.reverse()
-        return torch.cat(chunks)[skipped : skipped + count]
-
-    def _chunk(self, contig: str, reverse: bool, phase: int, number: int) -> Tokens:
-        key = (contig, reverse, phase, number)
-        if key not in self._chunks:
-            token_bp, halo = self._tower.token_bp, self._tower.halo_tokens
-            begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase
-            codes = self._genome.fetch(
-                contig, begin, begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp
-            )
-            piece = reverse_complement(codes) if reverse else codes
-            self._chunks[key] = self._tower.run(piece)[halo:-halo].clone()
-            if len(self._chunks) > self._kept_chunks:
-                self._chunks.popitem(last=False)
-        self._chunks.move_to_end(key)
-        return self._chunks[key]
+        piece = codes[begin * self.token_bp : end * self.token_bp]
+        return self.run(piece)[first - begin : last - begin]
 
 
 @dataclass(frozen=True)
@@ -171,13 +94,11 @@ class Trace:
 
     Attributes:
         begin: the window's first token of the run.
-        codes: base codes of the run.
         inputs: input of each level, [channels, length].
         outputs: output of each level's convolution, [channels, length].
     """
 
     begin: int
-    codes: Codes
     inputs: tuple[Float[Tensor, "_ _"], ...]
     outputs: tuple[Float[Tensor, "_ _"], ...]
 
@@ -188,35 +109,43 @@ def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
     Raises:
         ValueError: when the halo would leave the window.
     """
-    begin, end = first - tower.halo_tokens, last + tower.halo_tokens
+    begin = first - tower.halo_tokens
+    end = last + tower.halo_tokens
     if begin < 0 or end * tower.token_bp > codes.size:
         raise ValueError(f"tokens [{first}, {last}) with their halo leave the window")
-    piece = np.ascontiguousarray(codes[begin * tower.token_bp : end * tower.token_bp])
+    piece = codes[begin * tower.token_bp : end * tower.token_bp]
     x = tower.letters(piece)
-    inputs, outputs = [], []
+    inputs = []
+    outputs = []
     for level in tower.levels:
         inputs.append(x[0])
-        outputs.append(convolved(level, x)[0])
-        x = level.after(outputs[-1][None])
-    return Trace(begin, piece, tuple(inputs), tuple(outputs))
+        output = convolved(level, x)
+        outputs.append(output[0])
+        x = level.after(output)
+    return Trace(begin, tuple(inputs), tuple(outputs))
 
 
 def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
     """First differing base and the one after the last; (0, 0) where nothing differs."""
     differing = np.flatnonzero(reference != alternate)
-    return (int(differing[0]), int(differing[-1]) + 1) if differing.size else (0, 0)
+    if not differing.size:
+        return 0, 0
+    return int(differing[0]), int(differing[-1]) + 1
 
 
 def touched_tokens(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int]:
     """The tokens of a window that its bases [begin_bp, end_bp) can reach."""
-    first, last = begin_bp // tower.token_bp, -(-end_bp // tower.token_bp)
-    return max(first - tower.halo_tokens, 0), min(last + tower.halo_tokens, tokens)
+    first = begin_bp // tower.token_bp - tower.halo_tokens
+    last = -(-end_bp // tower.token_bp) + tower.halo_tokens
+    return max(first, 0), min(last, tokens)
 
 
 def small_differences(
-    tower: Tower, trace: Trace, changes: Sequence[tuple[int, Codes]]
+    tower: Tower,
+    trace: Trace,
+    changes: Sequence[tuple[int, Codes]],
 ) -> list[tuple[int, Tokens]]:
-    """Differences of the tokens that small changes touch, all at once.
+    """Differences of the tokens that small changes touch, of all changes together.
 
     Args:
         tower: the network's.
@@ -227,40 +156,57 @@ def small_differences(
     Returns:
         For each alt its first touched token and the differences from there on.
     """
-    starts = np.array([begin_bp - trace.begin * tower.token_bp for begin_bp, _ in changes])
+    # One changed base, at 101, through Enformer's stem (it sees 7 bases to either side) and the level behind it (2):
+    #     convolution [94, 109), begun at an even position [94, 110), halved [47, 55)
+    #     convolution [45, 57),  begun at an even position [44, 58),  halved [22, 29)
+    begin_bp = trace.begin * tower.token_bp
+    starts = np.array([first_bp - begin_bp for first_bp, _ in changes])
     alternate = np.stack([codes for _, codes in changes])
-    letters = one_hot(torch.from_numpy(alternate).to(tower.device), tower.dtype).mT
-    d = letters - _gathered(trace.inputs[0], starts, alternate.shape[1])
+    sent = torch.from_numpy(alternate).to(tower.device)
+    letters = one_hot(sent, tower.dtype).mT
+    d = letters - _runs_of(trace.inputs[0], starts, letters.shape[-1])
     for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
-        d = level.before_difference(_gathered(inputs, starts, d.shape[-1]), d)
-        starts, d = _pad_to_pairs(*_convolve(level, starts, d))
-        starts, d = starts // 2, level.after_difference(_gathered(outputs, starts, d.shape[-1]), d)
-    return [(trace.begin + int(at), row.T) for at, row in zip(starts, d, strict=True)]
+        before = _runs_of(inputs, starts, d.shape[-1])
+        d = level.before_difference(before, d)
+        starts, d = _convolve(level, starts, d)
+        starts, d = _pad_to_pairs(starts, d)
+        convolution = _runs_of(outputs, starts, d.shape[-1])
+        d = level.after_difference(convolution, d)
+        starts = starts // 2
+    # behind the last level a position is a token
+    firsts = [trace.begin + int(start) for start in starts]
+    return [(first, of_alt.T) for first, of_alt in zip(firsts, d, strict=True)]
 
 
-def _gathered(
-    x: Float[Tensor, "channels length"], starts: np.ndarray, count: int
-) -> Float[Tensor, "alts channels count"]:
-    return torch.stack([x[:, at : at + count] for at in starts])
+def _runs_of(x: Float[Tensor, "channels length"], starts: Starts, count: int) -> Runs:
+    """`count` positions of x from each start."""
+    return torch.stack([x[:, start : start + count] for start in starts])
 
 
 def _convolve(
-    level: Level, starts: np.ndarray, d: Float[Tensor, "alts inputs n"]
-) -> tuple[np.ndarray, Float[Tensor, "alts outputs m"]]:
+    level: Level,
+    starts: Starts,
+    d: Float[Tensor, "alts inputs n"],
+) -> tuple[Starts, Float[Tensor, "alts outputs m"]]:
     """A difference that is zero outside its run, through a convolution that reaches half a width further each way."""
-    return starts - reach(level), convolve(d, level.kernel, padding=2 * reach(level))
+    reached = reach(level)
+    return starts - reached, convolve(d, level.kernel, padding=2 * reached)
 
 
 def _pad_to_pairs(
-    starts: np.ndarray, d: Float[Tensor, "alts channels n"]
-) -> tuple[np.ndarray, Float[Tensor, "alts channels m"]]:
-    """Begin every run at an even position and make it as long as all need."""
+    starts: Starts, d: Float[Tensor, "alts channels n"]
+) -> tuple[Starts, Float[Tensor, "alts channels m"]]:
+    """Begin every run at an even position and make it as long as all need, with zeros.
+
+    Starts 4 and 7 with 3 positions each, [a b c] and [d e f], become 4 and 6 with [a b c 0] and [0 d e f].
+    """
+    alts, channels, count = d.shape
     odd = starts % 2
-    length = d.shape[-1] + int(odd.max())
+    length = count + int(odd.max())
     length += length % 2
-    padded = d.new_zeros(*d.shape[:-1], length)
-    for row, at in enumerate(odd):
-        padded[row, :, at : at + d.shape[-1]] = d[row]
+    padded = d.new_zeros(alts, channels, length)
+    for row, shift in enumerate(odd):
+        padded[row, :, shift : shift + count] = d[row]
     return starts - odd, padded
 
 
@@ -268,7 +214,7 @@ SMALL_CHANGE_BP = 64
 """Longest stretch of changed bases that is carried through the tower as a difference."""
 
 TRACED_TOKENS = 16
-"""Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else is asked."""
+"""Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else there is."""
 
 
 @dataclass(frozen=True)
@@ -295,47 +241,71 @@ def fill_differences(
         x: the reference's tokens.
         reference: the window's base codes.
         alternates: base codes of windows of the same length.
-        d: rows to fill.
+        d: rows to fill; whatever they hold is overwritten.
     """
-    small = []
     d.zero_()
+    small = []
     for row, alternate in enumerate(alternates):
         begin_bp, end_bp = changed_bases(reference, alternate)
-        traced = _traced(tower, begin_bp, end_bp, len(x))
         if begin_bp == end_bp:
             continue
-        if traced is None:
-            first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
-            d[row, first:last] = tower.tokens(alternate, first, last) - x[first:last]
-        else:
+        traced = _traced(tower, begin_bp, end_bp, len(x))
+        if traced is not None:
             small.append(_SmallChange(row, begin_bp, end_bp, traced))
-    for changes in _alike(small, together=tower.device.type != "cpu"):
+            continue
+        # computed anew: over so many positions a difference costs as much as the tokens themselves
+        first, last = touched_tokens(tower, begin_bp, end_bp, len(x))
+        changed = tower.tokens(alternate, first, last)
+        d[row, first:last] = changed - x[first:last]
+
+    together = tower.device.type != "cpu"
+    for changes in _with_one_trace(small, of_one_length=together):
         trace = trace_reference(tower, reference, *changes[0].traced)
-        for part in [changes] if tower.device.type != "cpu" else [[change] for change in changes]:
-            codes = [
-                (change.begin_bp, alternates[change.row][change.begin_bp : change.end_bp])
-                for change in part
-            ]
-            for change, (first, moved) in zip(
-                part, small_differences(tower, trace, codes), strict=True
-            ):
-                d[change.row, first : first + len(moved)] = moved
+        # A GPU carries them together, for it is slow at many small steps. A CPU takes them one by one: its routines
+        # follow the size of a batch, and a change's last digits must not depend on what lies beside it.
+        batches = [changes] if together else [[change] for change in changes]
+        for batch in batches:
+            _fill_small(tower, trace, batch, alternates, d)
+
+
+def _fill_small(
+    tower: Tower,
+    trace: Trace,
+    changes: Sequence[_SmallChange],
+    alternates: Sequence[Codes],
+    d: Float[Tensor, "alts tokens channels"],
+) -> None:
+    """Write the differences of some small changes, equally many bases each, into their rows of d."""
+    codes = []
+    for change in changes:
+        bases = alternates[change.row][change.begin_bp : change.end_bp]
+        codes.append((change.begin_bp, bases))
+    differences = small_differences(tower, trace, codes)
+    for change, (first, moved) in zip(changes, differences, strict=True):
+        d[change.row, first : first + len(moved)] = moved
 
 
 def _traced(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int] | None:
     """Tokens to trace for a small change; None where it is not small, or its surroundings leave the window."""
     if end_bp - begin_bp > SMALL_CHANGE_BP:
         return None
-    halo, aligned_bp = tower.halo_tokens, TRACED_TOKENS * tower.token_bp
+    halo = tower.halo_tokens
+    aligned_bp = TRACED_TOKENS * tower.token_bp
     first = begin_bp // aligned_bp * TRACED_TOKENS - halo
     last = -(-end_bp // aligned_bp) * TRACED_TOKENS + halo
-    return (first, last) if first >= halo and last + halo <= tokens else None
+    # the trace needs a halo of its own, and must not meet the window's padding, which the tower's rules do not know
+    if first < halo or last + halo > tokens:
+        return None
+    return first, last
 
 
-def _alike(changes: Sequence[_SmallChange], *, together: bool) -> Iterator[list[_SmallChange]]:
-    """Changes with the same trace; with as many bases too where they are to be carried `together`."""
+def _with_one_trace(
+    changes: Sequence[_SmallChange], *, of_one_length: bool
+) -> Iterator[list[_SmallChange]]:
+    """Groups of changes with the same trace; and, where that is asked for, with equally many bases."""
     groups: dict[tuple[int, ...], list[_SmallChange]] = {}
     for change in changes:
-        key = (*change.traced, change.end_bp - change.begin_bp) if together else change.traced
+        length_bp = change.end_bp - change.begin_bp
+        key = (*change.traced, length_bp) if of_one_length else change.traced
         groups.setdefault(key, []).append(change)
     yield from groups.values()

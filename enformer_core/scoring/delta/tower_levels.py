@@ -1,12 +1,13 @@
 """The halvings that a tower is made of, for activations and for differences.
 
-Each level prepares, convolves, and pools pairs. Enformer and Basenji2 differ in what stands before and after the
-convolution; everything else about a tower is the same (see `tower`).
+Each level prepares, convolves, and pools pairs. The published towers differ in what stands before and after the
+convolution; everything else about a tower is the same (see `tower`). A rule for a block of another type is registered
+by `@level_of.register(TheBlock)`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from functools import singledispatch
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from enformer_core.models.base import SequenceModel
-from enformer_core.models.basenji2 import Basenji2, ConvBlock
-from enformer_core.models.enformer import Enformer
-from enformer_core.models.layers import GELU_SLOPE, SoftmaxPool, gelu
+from enformer_core.models.blocks import AttentionPooledLevel, Blocks, HasBlocks, MaxPooledLevel
+from enformer_core.models.layers import GELU_SLOPE, gelu
 from enformer_core.scoring.delta.layer_rules import (
     batch_norm_difference,
     gelu_difference,
@@ -29,23 +29,29 @@ Wide = Float[Tensor, "batch channels length"]
 
 Halved = Float[Tensor, "batch channels half"]
 
+Kernel = Float[Tensor, "outputs inputs width"]
+
+Pointwise = Float[Tensor, "outputs outputs 1"]
+
+Bias = Float[Tensor, " outputs"]
+
 
 @runtime_checkable
 class Level(Protocol):
     """One halving of the sequence; its channels lie together in memory."""
 
     @property
-    def kernel(self) -> Float[Tensor, "outputs inputs width"]:
+    def kernel(self) -> Kernel:
         """Kernel of the convolution; its width is odd, and zeros at both ends keep the length."""
         ...
 
     @property
-    def bias(self) -> Float[Tensor, " outputs"] | None:
-        """What the convolution adds."""
+    def bias(self) -> Bias | None:
+        """What the convolution adds to each of its outputs."""
         ...
 
     def before(self, x: Wide) -> Wide:
-        """What the convolution reads."""
+        """What the convolution reads, from the level's input."""
         ...
 
     def before_difference(self, x: Wide, d: Wide) -> Wide:
@@ -67,7 +73,7 @@ def reach(level: Level) -> int:
 
 
 def convolved(level: Level, x: Wide) -> Float[Tensor, "batch outputs length"]:
-    """The output of the level's convolution."""
+    """The output of the level's convolution, from the level's input."""
     return convolve(level.before(x), level.kernel, level.bias, padding=reach(level))
 
 
@@ -78,8 +84,8 @@ class NormedGelu:
     gelu(t) = t · sigmoid(1.702 t) = silu(1.702 t) / 1.702; who reads it divides its weights.
 
     Attributes:
-        scale: of x.
-        shift: added after that.
+        scale: what x is multiplied by.
+        shift: what is added after that.
     """
 
     scale: Float[Tensor, "channels 1"]
@@ -87,145 +93,167 @@ class NormedGelu:
 
     @classmethod
     def of(cls, norm: nn.BatchNorm1d) -> "NormedGelu":
-        """The same with a BatchNorm's parameters."""
+        """The function with a BatchNorm's parameters."""
         assert norm.running_mean is not None
+        # weight (x − mean) / √(variance + ε) + bias as one multiplication and one addition
         scale = norm_scale(norm)
         shift = norm.bias - norm.running_mean * scale
         return cls(GELU_SLOPE * scale[:, None], GELU_SLOPE * shift[:, None])
 
     def __call__(self, x: Wide) -> Wide:
-        """1.702 · gelu(norm(x))."""
-        return functional.silu(torch.addcmul(self.shift, x, self.scale), inplace=True)
+        """1.702 · gelu(norm(x)) of every position and channel."""
+        # addcmul(a, b, c) is a + b · c, in one pass over memory.
+        scaled = torch.addcmul(self.shift, x, self.scale)
+        return functional.silu(scaled, inplace=True)
 
     def difference(self, x: Wide, d: Wide) -> Wide:
-        """Its change when x becomes x + d."""
+        """Change of the function when x becomes x + d."""
         scaled = torch.addcmul(self.shift, x, self.scale)
-        return functional.silu(torch.addcmul(scaled, d, self.scale)) - functional.silu(scaled)
+        scaled_alternate = torch.addcmul(scaled, d, self.scale)
+        return functional.silu(scaled_alternate) - functional.silu(scaled)
 
 
 @dataclass(frozen=True)
-class EnformerLevel:
+class DeltaAttentionPooled:
     """BatchNorm and GELU (not in the stem), convolution, a residual pointwise block, attention pooling.
 
     The kernels behind a GELU are divided by 1.702, see `NormedGelu`.
     """
 
     activation: NormedGelu | None
-    kernel: Float[Tensor, "outputs inputs width"]
-    bias: Float[Tensor, " outputs"] | None
+    kernel: Kernel
+    bias: Bias | None
     pointwise_activation: NormedGelu
-    pointwise_kernel: Float[Tensor, "outputs outputs 1"]
-    pointwise_bias: Float[Tensor, " outputs"] | None
-    pool_kernel: Float[Tensor, "outputs outputs 1"]
+    pointwise_kernel: Pointwise
+    pointwise_bias: Bias | None
+    pool_kernel: Pointwise
 
     def before(self, x: Wide) -> Wide:
-        """BatchNorm and GELU; the stem reads letters."""
+        """BatchNorm and GELU; the stem reads letters as they are."""
         return x if self.activation is None else self.activation(x)
 
     def before_difference(self, x: Wide, d: Wide) -> Wide:
-        """Change of `before`."""
+        """Change of `before` when x becomes x + d."""
         return d if self.activation is None else self.activation.difference(x, d)
 
     def _residual(self, convolved: Wide) -> Wide:
-        inner = convolve(
-            self.pointwise_activation(convolved), self.pointwise_kernel, self.pointwise_bias
-        )
-        return inner.add_(convolved)
+        inner = self.pointwise_activation(convolved)
+        added = convolve(inner, self.pointwise_kernel, self.pointwise_bias)
+        return added.add_(convolved)
 
     def after(self, convolved: Wide) -> Halved:
         """Residual block and pooling: a softmax over two is a sigmoid of their difference."""
-        left, right = self._residual(convolved).unflatten(-1, (-1, 2)).unbind(-1)
+        left, right = _pairs(self._residual(convolved))
         u = left - right
-        return torch.addcmul(right, convolve(u, self.pool_kernel).sigmoid_(), u)
+        gate = convolve(u, self.pool_kernel).sigmoid_()
+        return torch.addcmul(right, gate, u)
 
     def after_difference(self, convolved: Wide, d: Wide) -> Halved:
-        """Change of `after`.
+        """Change of `after` when `convolved` changes by d.
 
         With u = left − right and g = sigmoid(W u): Δ(right + g u) = Δright + g' Δu + (g' − g) u.
         """
+        # The residual block: linear maps act on the change alone, without their bias.
         inner = self.pointwise_activation.difference(convolved, d)
         d = d + convolve(inner, self.pointwise_kernel)
-        left, right = self._residual(convolved).unflatten(-1, (-1, 2)).unbind(-1)
-        d_left, d_right = d.unflatten(-1, (-1, 2)).unbind(-1)
-        u, du = left - right, d_left - d_right
+        left, right = _pairs(self._residual(convolved))
+        d_left, d_right = _pairs(d)
+        u = left - right
+        du = d_left - d_right
         logits = convolve(u, self.pool_kernel)
-        gate = torch.sigmoid(logits + convolve(du, self.pool_kernel))
-        return d_right + gate * du + (gate - torch.sigmoid(logits)) * u
+        d_logits = convolve(du, self.pool_kernel)
+        gate = torch.sigmoid(logits + d_logits)
+        d_gate = gate - torch.sigmoid(logits)
+        return d_right + gate * du + d_gate * u
 
 
 @dataclass(frozen=True)
-class Basenji2Level:
+class DeltaMaxPooled:
     """GELU, convolution without bias, BatchNorm, maximum of each pair."""
 
-    kernel: Float[Tensor, "outputs inputs width"]
+    kernel: Kernel
     norm: nn.BatchNorm1d
     bias: None = None
 
     def before(self, x: Wide) -> Wide:
-        """GELU, of the letters too."""
+        """GELU, of the letters too where the level is the stem."""
         return gelu(x)
 
     def before_difference(self, x: Wide, d: Wide) -> Wide:
-        """Change of `before`."""
+        """Change of `before` when x becomes x + d."""
         return gelu_difference(x, d)
 
     def after(self, convolved: Wide) -> Halved:
-        """BatchNorm and pooling."""
-        left, right = self.norm(convolved).unflatten(-1, (-1, 2)).unbind(-1)
+        """BatchNorm, then the larger of each pair."""
+        left, right = _pairs(self.norm(convolved))
         return torch.maximum(left, right)
 
     def after_difference(self, convolved: Wide, d: Wide) -> Halved:
-        """Change of `after`."""
+        """Change of `after` when `convolved` changes by d."""
         return max_pool_difference(self.norm(convolved), batch_norm_difference(self.norm, d))
+
+
+def _pairs(x: Wide) -> tuple[Halved, Halved]:
+    """The left and the right position of each pair, as views: of a b c d, they are a c and b d."""
+    left, right = x.unflatten(-1, (-1, 2)).unbind(-1)
+    return left, right
+
+
+@singledispatch
+def level_of(block: object) -> Level:
+    """The rules of a block of a tower, its weights prepared; call it in inference mode.
+
+    Raises:
+        TypeError: for a type of block without a rule.
+    """
+    raise TypeError(f"{type(block).__name__} has no rules for differences")
+
+
+@level_of.register(AttentionPooledLevel)
+def _attention_pooled(block: AttentionPooledLevel) -> Level:
+    activation = None
+    weight: Tensor = block.conv.weight
+    # The stem reads letters, not what a GELU gives, so its weights stay as they are.
+    if block.norm is not None:
+        activation = NormedGelu.of(block.norm)
+        weight = weight / GELU_SLOPE
+    pointwise = block.pointwise
+    return DeltaAttentionPooled(
+        activation=activation,
+        kernel=_channels_last(weight),
+        bias=block.conv.bias,
+        pointwise_activation=NormedGelu.of(pointwise.norm),
+        pointwise_kernel=pointwise.conv.weight / GELU_SLOPE,
+        pointwise_bias=pointwise.conv.bias,
+        pool_kernel=block.pool.to_attn_logits.weight[..., 0],
+    )
+
+
+@level_of.register(MaxPooledLevel)
+def _max_pooled(block: MaxPooledLevel) -> Level:
+    return DeltaMaxPooled(_channels_last(block.block.conv.weight), block.block.norm)
+
+
+def _channels_last(kernel: Kernel) -> Kernel:
+    """The kernel with its inputs together in memory, as convolutions of such sequences read it."""
+    return kernel.mT.contiguous().mT
+
+
+def blocks_of(model: SequenceModel) -> Blocks:
+    """How a model is built.
+
+    Raises:
+        TypeError: for a model that does not say it.
+    """
+    if not isinstance(model, HasBlocks):
+        raise TypeError(f"{type(model).__name__} has no rules for differences")
+    return model.blocks()
 
 
 def levels_of(model: SequenceModel) -> tuple[Level, ...]:
     """Stem and tower of a model, their weights prepared; call it in inference mode.
 
     Raises:
-        TypeError: for a model whose layers are not known here.
+        TypeError: for a model with blocks without a rule.
     """
-    if isinstance(model, Enformer):
-        return _enformer_levels(model)
-    if isinstance(model, Basenji2):
-        blocks = cast(Sequence[ConvBlock], (model.stem, *model.tower))
-        return tuple(
-            Basenji2Level(_channels_last(block.conv.weight), block.norm) for block in blocks
-        )
-    raise TypeError(f"{type(model).__name__} has no rules for differences")
-
-
-def _enformer_levels(model: Enformer) -> tuple[Level, ...]:
-    stem = ("stem.0", None, "stem.1.fn", "stem.2")
-    names = [f"conv_tower.{level}" for level in range(len(model.conv_tower))]
-    return tuple(
-        _enformer_level(model, *parts)
-        for parts in (stem, *((f"{at}.0.2", f"{at}.0.0", f"{at}.1.fn", f"{at}.2") for at in names))
-    )
-
-
-def _enformer_level(
-    model: Enformer, convolution: str, norm: str | None, residual: str, pool: str
-) -> EnformerLevel:
-    conv, pointwise = (
-        cast(nn.Conv1d, model.get_submodule(name)) for name in (convolution, f"{residual}.2")
-    )
-    return EnformerLevel(
-        activation=None
-        if norm is None
-        else NormedGelu.of(cast(nn.BatchNorm1d, model.get_submodule(norm))),
-        kernel=_channels_last(conv.weight if norm is None else conv.weight / GELU_SLOPE),
-        bias=conv.bias,
-        pointwise_activation=NormedGelu.of(
-            cast(nn.BatchNorm1d, model.get_submodule(f"{residual}.0"))
-        ),
-        pointwise_kernel=pointwise.weight / GELU_SLOPE,
-        pointwise_bias=pointwise.bias,
-        pool_kernel=cast(SoftmaxPool, model.get_submodule(pool)).to_attn_logits.weight[..., 0],
-    )
-
-
-def _channels_last(
-    kernel: Float[Tensor, "outputs inputs width"],
-) -> Float[Tensor, "outputs inputs width"]:
-    return kernel.mT.contiguous().mT
+    return tuple(level_of(block) for block in blocks_of(model).levels)

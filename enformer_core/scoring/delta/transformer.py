@@ -5,23 +5,26 @@ Layer by layer over all alts of a window, so that what the reference costs is pa
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from enformer_core.models.enformer import Attention, Enformer
-from enformer_core.models.layers import gelu
+from enformer_core.models.attention import Attention
+from enformer_core.models.blocks import AttentionLayer, TransformerTrunk
+from enformer_core.models.layers import gelu, head_columns
 from enformer_core.scoring.delta.attention import (
-    ReferenceAttention,
     attention_difference,
-    reference_attention,
-    relative_keys,
     sparse_attention_difference,
 )
+from enformer_core.scoring.delta.attention_reference import (
+    ReferenceAttention,
+    reference_attention,
+    relative_keys,
+)
 from enformer_core.scoring.delta.fused_attention import (
+    FusedReference,
     fused_attention_available,
     fused_attention_difference,
     fused_reference,
@@ -34,6 +37,7 @@ from enformer_core.scoring.delta.layer_rules import (
     softplus_difference,
 )
 from enformer_core.scoring.delta.matmul import apply_linear, linear
+from enformer_core.scoring.delta.spans import as_slice
 from enformer_core.scoring.precision import Arithmetic
 
 FUSED_ALTS = 8
@@ -53,21 +57,31 @@ class LinearDifference:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format of differences."""
+        """The number format of differences, to which what it reads is converted."""
         return self._weight.dtype
 
     def __call__(self, d: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
-        """W d, in the number format of differences."""
+        """W d for each row, in the number format of differences."""
         return d.to(self._weight.dtype) @ self._weight.T
 
     def transposed(self, d: Float[Tensor, "rows inputs"]) -> Float[Tensor, "outputs rows"]:
-        """(W d)ᵀ."""
+        """(W d)ᵀ, which lies in memory as products with attention weights read values."""
         return self._weight @ d.to(self._weight.dtype).T
 
 
 @dataclass(frozen=True)
 class AttentionBlock:
-    """LayerNorm and attention of one layer, prepared for differences."""
+    """LayerNorm and attention of one layer, prepared for differences.
+
+    Attributes:
+        norm: what the attention reads through.
+        attention: the layer's own, for the reference.
+        relative: keys of the relative distances, in the reference's number format and in that of differences.
+        to_q: the change of q / √key.
+        to_k: of the keys.
+        to_v: of the values.
+        to_out: of the block's output.
+    """
 
     norm: nn.LayerNorm
     attention: Attention
@@ -77,42 +91,73 @@ class AttentionBlock:
     to_v: LinearDifference
     to_out: LinearDifference
 
-    def advance(
-        self, x: Reference, d: Differences, near: Sequence[range], queries: range, *, first: bool
-    ) -> tuple[Float[Tensor, "queries channels"], Float[Tensor, "alts queries channels"]]:
-        """x and d after the block, for the queries asked for, where d is changed in place.
+    def propagate(
+        self,
+        x: Reference,
+        d: Differences,
+        near: Sequence[range],
+        queries: range,
+        *,
+        first: bool,
+    ) -> Float[Tensor, "queries channels"]:
+        """The reference's `queries` after the block; the same rows of d are changed in place to what they are then.
 
-        In the first block, d is 0 for all but the tokens `near`.
+        Args:
+            x: the reference before the block.
+            d: the alts' differences before it.
+            near: the tokens that each alt's change touched at first.
+            queries: the tokens that are read afterwards.
+            first: whether this is the first block, where d is 0 for all but the tokens `near`.
         """
-        normed, fused = self.norm(x), fused_attention_available(x.device)
+        normed = self.norm(x)
+        fused = fused_attention_available(x.device)
         reference = reference_attention(
             self.attention, normed, self.relative, queries, keep_logits=fused
         )
-        asked = slice(queries.start, queries.stop)
         if fused:
             self._add_fused(reference, x, normed, d)
-        for alt in range(0 if fused else len(d)):
+        else:
+            self._add_each(reference, x, normed, d, near, first=first)
+        # [heads, queries, values] to rows of all heads' values, as the projection reads them
+        attended = reference.attended.transpose(0, 1).flatten(1)
+        change = apply_linear(self.attention.to_out, attended)
+        return x[as_slice(queries)] + change
+
+    def _add_each(
+        self,
+        reference: ReferenceAttention,
+        x: Reference,
+        normed: Reference,
+        d: Differences,
+        near: Sequence[range],
+        *,
+        first: bool,
+    ) -> None:
+        """Add the change of the block's output to d, one alt after another."""
+        rows = as_slice(reference.queries)
+        for alt in range(len(d)):
             if first and near[alt]:
-                gathered = self._gathered_sparsely(reference, x, normed, d[alt], near[alt])
+                # before the first attention, a small change has reached the tokens around it and no others
+                attended = self._attended_sparsely(reference, x, normed, d[alt], near[alt])
             else:
-                gathered = self._gathered(
-                    reference, layer_norm_difference(self.norm, x, normed, d[alt]), near[alt]
-                )
-            d[alt, asked] += self.to_out(gathered)
-        gathered = reference.gathered.transpose(0, 1).flatten(1)
-        return x[asked] + apply_linear(self.attention.to_out, gathered), d[:, asked]
+                dn = layer_norm_difference(self.norm, x, normed, d[alt])
+                attended = self._attended(reference, dn, near[alt])
+            d[alt, rows] += self.to_out(attended)
 
-    def _gathered(
-        self, reference: ReferenceAttention, dn: Float[Tensor, "tokens channels"], near: range
+    def _attended(
+        self,
+        reference: ReferenceAttention,
+        dn: Float[Tensor, "tokens channels"],
+        near: range,
     ) -> Float[Tensor, "queries channels"]:
-        """Change of what all heads gather for one alt, in the number format of differences."""
-        low, split = dn.to(self.to_q.dtype), self.attention.split
-        dv = self.to_v.transposed(low).unflatten(0, (self.attention.heads, -1))
-        return attention_difference(
-            reference, split(self.to_q(low)), split(self.to_k(low)), dv, near
-        ).flatten(1)
+        """Change of all heads' weights · v for one alt, in the number format of differences."""
+        low = dn.to(self.to_q.dtype)
+        dq = self.attention.split(self.to_q(low))
+        dk = self.attention.split(self.to_k(low))
+        dv = self.to_v.transposed(low).unflatten(0, (len(dk), -1))
+        return attention_difference(reference, dq, dk, dv, near).flatten(1)
 
-    def _gathered_sparsely(
+    def _attended_sparsely(
         self,
         reference: ReferenceAttention,
         x: Reference,
@@ -120,13 +165,14 @@ class AttentionBlock:
         d: Reference,
         near: range,
     ) -> Float[Tensor, "queries channels"]:
-        """The same where only the tokens `near` differ, in the reference's number format."""
-        rows, attention = slice(near.start, near.stop), self.attention
+        """`_attended` where only the tokens `near` differ, in the reference's number format: it costs little there."""
+        attention = self.attention
+        rows = as_slice(near)
         dn = layer_norm_difference(self.norm, x[rows], normed[rows], d[rows])
-        dq, dk, dv = (
-            attention.split(functional.linear(dn, project.weight))
-            for project in (attention.to_q, attention.to_k, attention.to_v)
-        )
+        dq, dk, dv = [
+            attention.split(functional.linear(dn, projection.weight))
+            for projection in (attention.to_q, attention.to_k, attention.to_v)
+        ]
         dq = dq * attention.key_channels**-0.5
         return sparse_attention_difference(reference, near, dq, dk, dv).flatten(1)
 
@@ -137,30 +183,49 @@ class AttentionBlock:
         normed: Reference,
         d: Differences,
     ) -> None:
-        """The same for all alts by the fused kernel, a few at a time."""
-        assert reference.logits is not None
-        shared = fused_reference(
-            content=reference.content,
-            k=reference.k,
-            v=reference.v.mT,
-            relative=reference.relative,
-            logits=reference.logits,
-            gathered=reference.gathered,
-            queries=reference.queries,
-            delta=self.to_q.dtype,
-        )
-        split, asked = self.attention.split, slice(reference.queries.start, reference.queries.stop)
+        """`_add_each` by the fused kernel, a few alts at a time; it needs no other way for the tokens `near`."""
+        shared = _for_kernel(reference, self.to_q.dtype)
+        split = self.attention.split
+        rows = as_slice(reference.queries)
         for first in range(0, len(d), FUSED_ALTS):
             alts = slice(first, first + FUSED_ALTS)
-            dn = layer_norm_difference(self.norm, x, normed, d[alts]).to(self.to_q.dtype)
-            dq, dk, dv = (split(linear(dn)) for linear in (self.to_q, self.to_k, self.to_v))
-            gathered = fused_attention_difference(shared, dq, dk, dv).transpose(1, 2).flatten(2)
-            d[alts, asked] += self.to_out(gathered)
+            dn = layer_norm_difference(self.norm, x, normed, d[alts])
+            low = dn.to(self.to_q.dtype)
+            dq = split(self.to_q(low))
+            dk = split(self.to_k(low))
+            dv = split(self.to_v(low))
+            change = fused_attention_difference(shared, dq, dk, dv)
+            # [alts, heads, queries, values] to rows of all heads' values; they lie so in memory already
+            attended = change.transpose(1, 2).flatten(2)
+            d[alts, rows] += self.to_out(attended)
+
+
+def _for_kernel(reference: ReferenceAttention, delta: torch.dtype) -> FusedReference:
+    """The same reference in the form that the fused kernel reads: see `FusedReference` for what differs."""
+    assert reference.logits is not None
+    return fused_reference(
+        content=reference.content,
+        k=reference.k,
+        v=reference.v.mT,
+        relative=reference.relative,
+        logits=reference.logits,
+        attended=reference.attended,
+        queries=reference.queries,
+        delta=delta,
+    )
 
 
 @dataclass(frozen=True)
 class PerceptronBlock:
-    """LayerNorm and two-layer perceptron of one layer, prepared for differences."""
+    """LayerNorm and two-layer perceptron of one layer, prepared for differences.
+
+    Attributes:
+        norm: what the perceptron reads through.
+        first: its first layer, in front of the ReLU, for the reference.
+        second: its second.
+        d_first: the first, for differences.
+        d_second: the second.
+    """
 
     norm: nn.LayerNorm
     first: nn.Linear
@@ -168,51 +233,50 @@ class PerceptronBlock:
     d_first: LinearDifference
     d_second: LinearDifference
 
-    def advance(self, x: Reference, d: Differences) -> tuple[Reference, Differences]:
-        """x and d after the block."""
+    def propagate(self, x: Reference, d: Differences) -> Reference:
+        """The reference after the block; d is changed in place to what it is then."""
+        delta = self.d_first.dtype
         normed = self.norm(x)
         hidden = apply_linear(self.first, normed)
-        negative, less_positive = (
-            part.to(self.d_first.dtype) for part in (hidden.clamp(max=0), -hidden.clamp(min=0))
-        )
+        # Once for all alts, and apart: in 16 bits, x + d would cost a small d beside a large x all of its digits.
+        negative = hidden.clamp(max=0).to(delta)
+        less_positive = (-hidden.clamp(min=0)).to(delta)
         for alt in range(len(d)):
             dn = layer_norm_difference(self.norm, x, normed, d[alt])
-            d[alt] += self.d_second(relu_difference(negative, less_positive, self.d_first(dn)))
-        return x + apply_linear(self.second, functional.relu(hidden)), d
+            d_hidden = relu_difference(negative, less_positive, self.d_first(dn))
+            d[alt] += self.d_second(d_hidden)
+        return x + apply_linear(self.second, functional.relu(hidden))
 
 
 class DeltaTransformer:
-    """Transformer, final block and one head of an Enformer, for differences.
+    """Transformer, final block and one head, for differences.
 
     Args:
-        model: with its parameters in the reference's number format.
+        trunk: with its parameters in the reference's number format.
         head: which head.
         tracks: its columns, or None for all.
         arithmetic: number formats.
     """
 
     def __init__(
-        self, model: Enformer, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+        self, trunk: TransformerTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
     ) -> None:
-        self._model = model
+        self._geometry = trunk.geometry
         self._delta = arithmetic.delta
-        self._layers = [self._prepare(cast(nn.Sequential, layer)) for layer in model.transformer]
-        block = cast(nn.Sequential, model.final_pointwise[1])
-        self._final_norm, self._final = cast(nn.BatchNorm1d, block[0]), cast(nn.Conv1d, block[2])
+        self._layers = [self._prepare(layer) for layer in trunk.layers]
+        self._final_norm = trunk.final.norm
+        self._final = trunk.final.conv
         self._d_final = LinearDifference(self._final.weight[..., 0], self._delta)
-        linear = model._heads[head].get_submodule("0")
-        weight, bias = cast(Tensor, linear.weight), cast(Tensor, linear.bias)
-        self._head = (weight, bias) if tracks is None else (weight[tracks], bias[tracks])
+        self._head = head_columns(trunk.heads[head], tracks)
         self._d_head = LinearDifference(self._head[0], self._delta)
 
-    def _prepare(self, layer: nn.Sequential) -> tuple[AttentionBlock, PerceptronBlock]:
+    def _prepare(self, layer: AttentionLayer) -> tuple[AttentionBlock, PerceptronBlock]:
         delta = self._delta
-        attention = cast(Attention, layer.get_submodule("0.fn.1"))
-        relative = relative_keys(attention, self._model.geometry.tokens)
-        first, second = (cast(nn.Linear, layer.get_submodule(f"1.fn.{place}")) for place in (1, 4))
+        attention = layer.attention
+        relative = relative_keys(attention, self._geometry.tokens)
         return (
             AttentionBlock(
-                norm=cast(nn.LayerNorm, layer.get_submodule("0.fn.0")),
+                norm=layer.attention_norm,
                 attention=attention,
                 relative=(relative, relative.to(delta)),
                 to_q=LinearDifference(attention.to_q.weight * attention.key_channels**-0.5, delta),
@@ -221,56 +285,71 @@ class DeltaTransformer:
                 to_out=LinearDifference(attention.to_out.weight, delta),
             ),
             PerceptronBlock(
-                norm=cast(nn.LayerNorm, layer.get_submodule("1.fn.0")),
-                first=first,
-                second=second,
-                d_first=LinearDifference(first.weight, delta),
-                d_second=LinearDifference(second.weight, delta),
+                norm=layer.mlp_norm,
+                first=layer.up,
+                second=layer.down,
+                d_first=LinearDifference(layer.up.weight, delta),
+                d_second=LinearDifference(layer.down.weight, delta),
             ),
         )
 
-    def advance(
-        self, x: Reference, d: Differences, bins: range
+    def propagate(
+        self,
+        x: Reference,
+        d: Differences,
+        bins: range,
     ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
-        """Carry reference and differences to the predictions; see `network.Trunk`."""
-        geometry = self._model.geometry
+        """Carry reference and differences to the predictions; see `delta_model.Trunk`. d is overwritten."""
+        geometry = self._geometry
+        crop = geometry.crop_tokens
         every = range(geometry.tokens)
-        kept = range(geometry.crop_tokens + bins.start, geometry.crop_tokens + bins.stop)
+        kept = range(crop + bins.start, crop + bins.stop)
         near = [_near(of_alt) for of_alt in d]
+        last = len(self._layers) - 1
         for number, (attention, perceptron) in enumerate(self._layers):
-            queries = kept if number == len(self._layers) - 1 else every
-            x, d = attention.advance(x, d, near, queries, first=number == 0)
-            x, d = perceptron.advance(x, d)
+            # no token reads another behind the last attention: only those of the bins are carried on
+            queries = kept if number == last else every
+            # both blocks write their changes into d; cutting it to the queries is a view of the same memory
+            x = attention.propagate(x, d, near, queries, first=number == 0)
+            d = d[:, as_slice(queries)]
+            x = perceptron.propagate(x, d)
         reference = self._reference_head(x)
-        return functional.softplus(reference.logits), (
-            self._head_difference(reference, of_alt) for of_alt in d
-        )
+        # a generator: one alt's bins × tracks at a time
+        differences = (self._head_difference(reference, of_alt) for of_alt in d)
+        return functional.softplus(reference.logits), differences
 
     def _reference_head(self, x: Reference) -> "_ReferenceHead":
+        # BatchNorm wants [batch, channels, length]
         normed = self._final_norm(x.T[None])[0].T
-        final = linear(gelu(normed), self._final.weight[..., 0], self._final.bias)
-        return _ReferenceHead(normed, final, linear(gelu(final), *self._head))
+        weight = self._final.weight[..., 0]
+        final = linear(gelu(normed), weight, self._final.bias)
+        logits = linear(gelu(final), *self._head)
+        return _ReferenceHead(normed, final, logits)
 
     def _head_difference(
-        self, reference: "_ReferenceHead", d: Float[Tensor, "bins channels"]
+        self,
+        reference: "_ReferenceHead",
+        d: Float[Tensor, "bins channels"],
     ) -> Float[Tensor, "bins tracks"]:
         normed = batch_norm_difference(self._final_norm, d.T[None])[0].T
         final = self._d_final(gelu_difference(reference.normed, normed))
-        logits = self._d_head(gelu_difference(reference.final, final)).to(d.dtype)
-        return softplus_difference(reference.logits, logits)
+        logits = self._d_head(gelu_difference(reference.final, final))
+        return softplus_difference(reference.logits, logits.to(d.dtype))
 
 
 def _near(d: Float[Tensor, "tokens channels"]) -> range:
     """The tokens that a small change touched; none where it touched many."""
     touched = d.any(dim=-1).nonzero().flatten()
-    if not len(touched) or len(touched) > NEAR_TOKENS:
+    if not 0 < len(touched) <= NEAR_TOKENS:
         return range(0)
-    return range(int(touched[0]), int(touched[-1]) + 1)
+    first = int(touched[0])
+    last = int(touched[-1])
+    return range(first, last + 1)
 
 
 @dataclass(frozen=True)
 class _ReferenceHead:
-    """The reference's activations in the final block: before each nonlinearity."""
+    """The reference's activations in the final block, each before its nonlinearity."""
 
     normed: Float[Tensor, "bins channels"]
     final: Float[Tensor, "bins embedding"]

@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import pickle
-import shutil
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +14,10 @@ from torch import Tensor
 
 from enformer_core.errors import InputError
 from enformer_core.models.enformer import Enformer
-from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
-from enformer_core.models.weights.huggingface import huggingface_files, read_huggingface
-from tests.support.seeded import seeded_state, seeded_tensor, shapes, tiny_config
+from enformer_core.models.weights.check import file_sha256, load_parameters
+from enformer_core.models.weights.huggingface import ENFORMER_NAMES, load_named
+from enformer_core.models.weights.tensor_files import read_tensors, tensor_files
+from tests.support.seeded import our_names, seeded_state, seeded_tensor, shapes, tiny_config
 
 TRUNK = {
     "stem": "_trunk.1",
@@ -28,9 +27,23 @@ TRUNK = {
 }
 
 
+COUNTER = "num_batches_tracked"
+
+
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
+    """What files hold: tensors by their published names."""
     return seeded_state(config=tiny_config())
+
+
+def read(source: Path | str) -> dict[str, Tensor]:
+    """Parameters of a source under our names."""
+    return load_named(read_tensors(source), ENFORMER_NAMES).state
+
+
+def parameters(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What is to be read from files with `state`."""
+    return our_names({name: tensor for name, tensor in state.items() if COUNTER not in name})
 
 
 def alias(name: str) -> str:
@@ -48,8 +61,9 @@ def meta_model() -> Enformer:
 
 
 def load(state: dict[str, Tensor]) -> Enformer:
+    """A model with tensors that a file names as published."""
     model = meta_model()
-    load_parameters(model, state, source="w.bin")
+    load_parameters(model, our_names(state), source="w.bin", published=ENFORMER_NAMES.published)
     return model
 
 
@@ -94,13 +108,13 @@ def test_every_way_of_storing_gives_the_same_tensors(
         save_file({name: tensor.clone() for name, tensor in stored.items()}, path)
     else:
         torch.save(stored, path)
-    assert same(read_huggingface(path), state)
-    assert huggingface_files(path) == (path,)
+    assert same(read(path), parameters(state))
+    assert tensor_files(path) == (path,)
 
 
 def test_archives_of_old_pytorch_are_read(state: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(state, tmp_path / "w.bin", _use_new_zipfile_serialization=False)
-    assert same(read_huggingface(tmp_path / "w.bin"), state)
+    assert same(read(tmp_path / "w.bin"), parameters(state))
 
 
 def sharded(state: dict[str, Tensor], directory: Path, suffix: str) -> Path:
@@ -119,9 +133,9 @@ def sharded(state: dict[str, Tensor], directory: Path, suffix: str) -> Path:
 @pytest.mark.parametrize("suffix", ["bin", "safetensors"])
 def test_sharded_weights_are_joined(state: dict[str, Tensor], tmp_path: Path, suffix: str) -> None:
     index = sharded(state, tmp_path, suffix)
-    assert same(read_huggingface(index), state)
-    assert same(read_huggingface(tmp_path), state)
-    one, two = huggingface_files(tmp_path)
+    assert same(read(index), parameters(state))
+    assert same(read(tmp_path), parameters(state))
+    one, two = tensor_files(tmp_path)
     digests = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in (one, two))
     joined = hashlib.sha256("".join(digests).encode()).hexdigest()
     assert file_sha256([one, two]) == file_sha256([two, one]) == joined
@@ -133,7 +147,7 @@ def test_missing_shard_is_named(state: dict[str, Tensor], tmp_path: Path) -> Non
     with pytest.raises(
         InputError, match=r"model-00002-of-00002\.safetensors: there is no such file"
     ):
-        read_huggingface(index)
+        read(index)
 
 
 def test_index_of_another_revision_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None:
@@ -142,7 +156,7 @@ def test_index_of_another_revision_is_refused(state: dict[str, Tensor], tmp_path
     content["weight_map"]["extra.weight"] = "model-00001-of-00002.safetensors"
     index.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"extra\.weight is on one side only"):
-        read_huggingface(index)
+        read(index)
 
 
 @pytest.mark.parametrize(
@@ -152,13 +166,13 @@ def test_damaged_index_is_refused(tmp_path: Path, content: str) -> None:
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(content, errors="surrogateescape")
     with pytest.raises(InputError, match=r"index\.json: "):
-        read_huggingface(index)
+        read(index)
 
 
 def test_alias_that_differs_is_named(state: dict[str, Tensor], tmp_path: Path) -> None:
     save_file({**state, "_trunk.1.0.bias": state["stem.0.bias"] + 1}, tmp_path / "w.safetensors")
     with pytest.raises(InputError, match=r"_trunk\.1\.0\.bias differs from stem\.0\.bias"):
-        read_huggingface(tmp_path / "w.safetensors")
+        read(tmp_path / "w.safetensors")
 
 
 # Refusals
@@ -187,7 +201,7 @@ def test_pickled_code_is_refused_and_not_run(
     else:
         path.write_bytes(pickle.dumps(content, protocol))
     with pytest.raises(InputError, match=rf"w\.bin: .* could run code .*({says})"):
-        read_huggingface(path)
+        read(path)
     assert not witness.exists()
 
 
@@ -200,7 +214,7 @@ def test_truncated_files_are_named(state: dict[str, Tensor], tmp_path: Path) -> 
         for length in (len(whole) - 1, len(whole) // 2, 100, 9):
             path.write_bytes(whole[:length])
             with pytest.raises(InputError, match=f"{path.name}: .*truncated or damaged"):
-                read_huggingface(path)
+                read(path)
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".safetensors"])
@@ -220,26 +234,26 @@ def test_what_is_no_weights_file_is_named(
     path = tmp_path / f"w{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"w{suffix}: .*{said}"):
-        read_huggingface(path)
+        read(path)
 
 
 def test_swapped_formats_are_named(state: dict[str, Tensor], tmp_path: Path) -> None:
     save_file(state, tmp_path / "w.bin")
     torch.save(state, tmp_path / "w.safetensors")
     with pytest.raises(InputError, match=r"w\.bin: .* looks like safetensors"):
-        read_huggingface(tmp_path / "w.bin")
+        read(tmp_path / "w.bin")
     with pytest.raises(InputError, match=r"w\.safetensors: .* looks like a PyTorch archive"):
-        read_huggingface(tmp_path / "w.safetensors")
+        read(tmp_path / "w.safetensors")
 
 
 def test_missing_and_unknown_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.bin: there is no such file"):
-        read_huggingface(tmp_path / "none.bin")
+        read(tmp_path / "none.bin")
     with pytest.raises(InputError, match=r"holds none of model\.safetensors"):
-        read_huggingface(tmp_path)
+        read(tmp_path)
     (tmp_path / "w.npz").touch()
     with pytest.raises(InputError, match=r"w\.npz: ends with '\.npz'"):
-        read_huggingface(tmp_path / "w.npz")
+        read(tmp_path / "w.npz")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +262,7 @@ def test_missing_and_unknown_files_are_named(tmp_path: Path) -> None:
 def test_nested_content_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.bin")
     with pytest.raises(InputError, match=r"other things than tensors"):
-        read_huggingface(tmp_path / "w.bin")
+        read(tmp_path / "w.bin")
 
 
 # The Hub, from its cache
@@ -274,8 +288,8 @@ def test_hub_works_offline_from_its_cache(
     hub_cache: Path, state: dict[str, Tensor], revision: str
 ) -> None:
     source = f"hf://owner/name{revision}"
-    assert same(read_huggingface(source), state)
-    assert [path.parent.name for path in huggingface_files(source)] == ["0" * 40] * 2
+    assert same(read(source), parameters(state))
+    assert [path.parent.name for path in tensor_files(source)] == ["0" * 40] * 2
 
 
 @pytest.mark.parametrize(
@@ -283,122 +297,10 @@ def test_hub_works_offline_from_its_cache(
 )
 def test_hub_refusals_name_the_source(hub_cache: Path, source: str) -> None:
     with pytest.raises(InputError, match=source):
-        read_huggingface(source)
+        read(source)
 
 
 def test_absent_hub_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
     with pytest.raises(InputError, match="extra `hub`"):
-        read_huggingface("hf://owner/name")
-
-
-# Loading
-
-
-def test_parameters_are_the_files_tensors_themselves(state: dict[str, Tensor]) -> None:
-    model = load(state)
-    assert same({**model.state_dict()}, state)
-    assert model.stem[0].weight.data_ptr() == state["stem.0.weight"].data_ptr()
-
-
-def test_counters_may_be_absent(state: dict[str, Tensor]) -> None:
-    model = load({name: tensor for name, tensor in state.items() if "num_batches" not in name})
-    assert same({**model.state_dict()}, state)
-
-
-def test_missing_and_unknown_names_are_counted(state: dict[str, Tensor]) -> None:
-    changed = {
-        name: tensor for name, tensor in state.items() if not name.startswith("conv_tower.0")
-    }
-    changed["surplus"] = torch.zeros(1)
-    lacking = sum(name.startswith("conv_tower.0") and "num_batches" not in name for name in state)
-    with pytest.raises(
-        InputError,
-        match=rf"w\.bin: lacks {lacking} .*conv_tower\.0\.0\.0\.weight.*…\).* 1 .*\(surplus\)",
-    ):
-        load(changed)
-
-
-def test_weights_of_another_model_are_recognised(state: dict[str, Tensor]) -> None:
-    with pytest.raises(InputError, match="another model"):
-        load({f"layer{i}": torch.zeros(1) for i in range(300)})
-    with pytest.raises(InputError, match=r"another model"):
-        load({})
-    with pytest.raises(InputError, match=r"without `module\.`"):
-        load({f"module.{name}": tensor for name, tensor in state.items()})
-
-
-def test_shapes_are_compared(state: dict[str, Tensor]) -> None:
-    with pytest.raises(
-        InputError, match=r"_heads\.human\.0\.bias has shape \(4,\), the model wants \(3,\)"
-    ):
-        load({**state, "_heads.human.0.bias": torch.zeros(4)})
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int32])
-def test_other_precision_is_refused(state: dict[str, Tensor], dtype: torch.dtype) -> None:
-    found = str(dtype).removeprefix("torch.")
-    with pytest.raises(InputError, match=rf"stem\.0\.bias is {found}, the model wants float32"):
-        load({**state, "stem.0.bias": state["stem.0.bias"].to(dtype)})
-
-
-def test_values_that_are_not_finite_are_counted(state: dict[str, Tensor]) -> None:
-    bad = state["stem.0.weight"].clone()
-    bad.view(-1)[:3] = torch.tensor([float("nan"), float("inf"), -float("inf")])
-    with pytest.raises(
-        InputError, match=r"stem\.0\.weight holds 1 NaN and 2 infinite values among 480"
-    ):
-        load({**state, "stem.0.weight": bad})
-
-
-def test_negative_variance_is_refused(state: dict[str, Tensor]) -> None:
-    name = "stem.1.fn.0.running_var"
-    with pytest.raises(InputError, match="mean and variance swapped"):
-        load({**state, name: state["stem.1.fn.0.running_mean"]})
-
-
-def test_refused_weights_leave_the_model_as_it_was(state: dict[str, Tensor]) -> None:
-    model = meta_model()
-    with pytest.raises(InputError):
-        load_parameters(model, {**state, "_heads.mouse.0.bias": torch.zeros(9)}, source="w.bin")
-    assert all(tensor.is_meta for tensor in model.state_dict().values())
-
-
-# Digests
-
-
-def test_content_digest_by_hand() -> None:
-    state = {"b": torch.tensor([[1.0, 2.0]]), "a": torch.tensor(3, dtype=torch.int64)}
-    written = b"a int64 \n" + struct.pack("<q", 3) + b"b float32 1,2\n" + struct.pack("<2f", 1, 2)
-    assert state_sha256(state) == hashlib.sha256(written).hexdigest()
-
-
-def test_content_digest_does_not_see_the_container(
-    state: dict[str, Tensor], tmp_path: Path
-) -> None:
-    torch.save(dict(reversed(state.items())), tmp_path / "w.bin")
-    save_file(
-        {alias(name): t for name, t in state.items() if "num_batches" not in name},
-        tmp_path / "w.safetensors",
-    )
-    digests = {state_sha256(read_huggingface(path)) for path in tmp_path.iterdir()}
-    assert digests == {state_sha256(state)}
-    transposed = {**state, "stem.0.weight": state["stem.0.weight"].mT.contiguous().view(8, 4, 15)}
-    assert state_sha256(transposed) not in digests
-
-
-def test_content_digest_of_a_view_is_that_of_its_values() -> None:
-    tensor = torch.arange(6.0).view(2, 3)
-    assert state_sha256({"a": tensor.T}) == state_sha256({"a": tensor.T.contiguous()})
-
-
-def test_file_digest(tmp_path: Path) -> None:
-    path = tmp_path / "w"
-    path.write_bytes(b"abc")
-    assert file_sha256(path) == file_sha256([path]) == hashlib.sha256(b"abc").hexdigest()
-    shutil.copy(path, tmp_path / "v")
-    assert file_sha256([path, tmp_path / "v"]) != file_sha256(path)
-    with pytest.raises(InputError, match="none: cannot be read"):
-        file_sha256(tmp_path / "none")
-    with pytest.raises(InputError, match="no weights file"):
-        file_sha256([])
+        read("hf://owner/name")

@@ -16,9 +16,15 @@ from torch import Tensor
 from enformer_core.errors import InputError
 from enformer_core.models.enformer import Enformer
 from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
-from enformer_core.models.weights.tensorflow.sonnet import read_sonnet, sonnet_files
-from enformer_core.models.weights.tensorflow.tensor_bundle import open_bundle, uncompress, varint
-from tests.support.seeded import seeded_state, tiny_config
+from enformer_core.models.weights.source import weight_files
+from enformer_core.models.weights.tensorflow.sonnet import ENFORMER_TREE
+from enformer_core.models.weights.tensorflow.tensor_bundle import (
+    bundle_prefix,
+    open_bundle,
+    uncompress,
+    varint,
+)
+from tests.support.seeded import our_names, seeded_state, tiny_config
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -28,7 +34,12 @@ FOOTER_BYTES = 48
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     """The weights that make_sonnet_bundle.py gave to TensorFlow."""
-    return seeded_state(config=tiny_config())
+    return our_names(seeded_state(config=tiny_config()))
+
+
+def read_sonnet(place: Path) -> dict[str, Tensor]:
+    """Parameters of a checkpoint under our names."""
+    return ENFORMER_TREE.load(open_bundle(bundle_prefix(place))).state
 
 
 @pytest.fixture
@@ -71,14 +82,15 @@ def test_both_formats_are_the_same_weights(state: dict[str, Tensor]) -> None:
 
 
 def test_files_for_the_digest() -> None:
-    names = [path.name for path in sonnet_files(FIXTURES / "sonnet_sharded")]
+    names = [path.name for path in weight_files(str(FIXTURES / "sonnet_sharded"))]
     assert names == [
         "seeded-1.index",
         "seeded-1.data-00000-of-00002",
         "seeded-1.data-00001-of-00002",
     ]
     digests = {
-        file_sha256(sonnet_files(FIXTURES / name)) for name in ("sonnet_small", "sonnet_sharded")
+        file_sha256(weight_files(str(FIXTURES / name)))
+        for name in ("sonnet_small", "sonnet_sharded")
     }
     assert len(digests) == 2
 

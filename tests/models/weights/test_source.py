@@ -1,8 +1,12 @@
 """Every source of weights reaches the model it is for, bit for bit, and no other."""
 
+import os
 import pickle
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,15 +16,18 @@ from safetensors.torch import load_file, save_file
 from enformer_core.errors import InputError
 from enformer_core.models.basenji2 import Basenji2
 from enformer_core.models.enformer import Enformer
-from enformer_core.models.registry import MODELS, ModelSource, read_any
-from enformer_core.models.weights.check import ALIAS, COUNTER, TRAINING, file_sha256
-from enformer_core.models.weights.save import save_weights
-from enformer_core.models.weights.source import weight_files
+from enformer_core.models.registry import SPECS, ModelSource, model_spec, recognise
+from enformer_core.models.weights.check import file_sha256
+from enformer_core.models.weights.loaded import ALIAS, COUNTER, TRAINING
+from enformer_core.models.weights.save import read_metadata, save_weights
+from enformer_core.models.weights.source import open_weights, weight_files
 from tests.support import small_weights as small
 
 CPU = torch.device("cpu")
 
 FIXTURES = small.FIXTURES
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +40,18 @@ def sources(tmp_path_factory):
     return small.every_source(tmp_path_factory.mktemp("sources"))
 
 
+def load(model, source):
+    """The content of a source under the model's names."""
+    return ModelSource(model, source).load(open_weights(source))
+
+
 @pytest.mark.parametrize("kind", small.KINDS)
 def test_every_kind_gives_the_same_parameters(sources, kind):
     model, source = sources[kind]
     built = ModelSource(model, source).build(CPU)
     assert isinstance(built, {"enformer": Enformer, "basenji2": Basenji2}[model])
     assert not built.training
-    assert small.differing(dict(built.state_dict()), small.expected_state(model)) == []
+    assert small.differing(small.state_of(model, built), small.expected_state(model)) == []
 
 
 @pytest.mark.parametrize("kind", small.KINDS)
@@ -63,13 +75,13 @@ def test_another_model_is_refused_by_name(sources, kind):
 def test_the_digest_is_that_of_the_files(sources):
     for _, source in sources.values():
         files = weight_files(source)
-        assert read_any(source).files == files
+        assert open_weights(source).files == files
         assert ModelSource("enformer", source).weights_sha256() == file_sha256(files)
     assert len(weight_files(sources["directory with a checkpoint"][1])) == 3
 
 
 def test_sources_are_small_to_send_and_look_into_no_file():
-    for name in MODELS:
+    for name in SPECS:
         source = ModelSource(name, None if name == "motif" else "/nowhere/weights")
         again = pickle.loads(pickle.dumps(source))
         assert again == source
@@ -90,7 +102,7 @@ def test_the_hub_holds_either_model(tmp_path, monkeypatch):
     (repository / "refs" / "main").write_text("0" * 40)
     save_file(small.basenji2_state(), snapshot / "model.safetensors")
     built = ModelSource("basenji2", "hf://owner/name@main").build(CPU)
-    assert small.differing(dict(built.state_dict()), small.basenji2_state()) == []
+    assert small.differing(small.state_of("basenji2", built), small.basenji2_state()) == []
     with pytest.raises(InputError, match="hf://owner/name: holds weights of basenji2"):
         ModelSource("enformer", "hf://owner/name").build(CPU)
 
@@ -99,34 +111,67 @@ def test_the_hub_holds_either_model(tmp_path, monkeypatch):
 
 
 def test_names_of_each_kind_are_told(sources):
-    reading = read_any(sources["pickle, every tensor twice"][1]).reading
-    assert reading.names["stem.0.weight"] == "stem.0.weight"
-    assert reading.left_out["_trunk.1.0.weight"] == ALIAS
-    assert reading.left_out["_trunk.1.1.fn.0.num_batches_tracked"] == ALIAS
-    assert reading.left_out["stem.1.fn.0.num_batches_tracked"] == COUNTER
-    reading = read_any(sources["directory with a checkpoint"][1]).reading
-    assert reading.names["module/_heads/mouse/_layers/0/w"] == "_heads.mouse.0.weight"
-    assert set(reading.left_out.values()) == {TRAINING}
-    reading = read_any(sources["Keras"][1]).reading
-    assert reading.names["batch_normalization_1/moving_variance"] == "tower.0.norm.running_var"
-    assert reading.left_out == {}
+    loaded = load(*sources["pickle, every tensor twice"])
+    assert loaded.names["stem.0.weight"] == "stem.conv.weight"
+    assert loaded.left_out["_trunk.1.0.weight"] == ALIAS
+    assert loaded.left_out["_trunk.1.1.fn.0.num_batches_tracked"] == ALIAS
+    assert loaded.left_out["stem.1.fn.0.num_batches_tracked"] == COUNTER
+    loaded = load(*sources["directory with a checkpoint"])
+    assert loaded.names["module/_heads/mouse/_layers/0/w"] == "heads.mouse.weight"
+    assert set(loaded.left_out.values()) == {TRAINING}
+    loaded = load(*sources["Keras"])
+    assert loaded.names["batch_normalization_1/moving_variance"] == "tower.0.norm.running_var"
+    assert loaded.left_out == {}
 
 
 @pytest.mark.parametrize("kind", small.KINDS)
 def test_every_tensor_is_named_once(sources, kind):
-    reading = read_any(sources[kind][1]).reading
-    assert sorted(reading.names.values()) == sorted(reading.state)
-    assert not reading.names.keys() & reading.left_out.keys()
+    loaded = load(*sources[kind])
+    assert sorted(loaded.names.values()) == sorted(loaded.state)
+    assert not loaded.names.keys() & loaded.left_out.keys()
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_the_content_tells_the_model(sources, kind):
+    model, source = sources[kind]
+    assert recognise(open_weights(source)) == model
 
 
 def test_aliases_alone_are_names(tmp_path):
     state = small.enformer_state()
     state["_trunk.1.0.weight"] = state.pop("stem.0.weight")
     save_file(state, tmp_path / "half.safetensors")
-    reading = read_any(str(tmp_path / "half.safetensors")).reading
-    assert reading.names["_trunk.1.0.weight"] == "stem.0.weight"
-    assert reading.left_out == {}
-    assert small.differing(reading.state, small.enformer_state()) == []
+    loaded = load("enformer", str(tmp_path / "half.safetensors"))
+    assert loaded.names["_trunk.1.0.weight"] == "stem.conv.weight"
+    assert loaded.left_out == {}
+    published = model_spec("enformer").published_state(loaded.state)
+    assert small.differing(published, small.enformer_state()) == []
+
+
+def test_a_name_of_ours_beside_its_published_one_must_be_the_same(tmp_path):
+    state = small.enformer_state()
+    for name in ("stem.0.bias", "stem.conv.bias"):
+        assert model_spec("enformer").weights.names.ours(name) == "stem.conv.bias"
+    save_file({**state, "stem.conv.bias": state["stem.0.bias"] + 1}, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=r"w\.safetensors: stem\..*\.bias differs from stem\."):
+        load("enformer", str(tmp_path / "w.safetensors"))
+
+
+def test_a_state_under_our_own_names_is_read_as_well(tmp_path):
+    built = ModelSource("basenji2", str(small.write_keras(tmp_path / "model.h5"))).build(CPU)
+    torch.save(built.state_dict(), tmp_path / "ours.pt")
+    again = ModelSource("basenji2", str(tmp_path / "ours.pt")).build(CPU)
+    assert small.differing(dict(again.state_dict()), dict(built.state_dict())) == []
+
+
+@pytest.mark.parametrize("model", ["enformer", "basenji2"])
+def test_published_names_and_ours_translate_into_each_other(model):
+    table = model_spec(model).weights.names
+    ours = list(model_spec(model).empty_network().state_dict())
+    published = [table.published(name) for name in ours]
+    assert [table.ours(name) for name in published] == ours
+    assert len(set(published)) == len(ours)
+    assert set(small.expected_state(model)) <= set(published)
 
 
 # Heads
@@ -181,7 +226,7 @@ def test_a_directory_with_two_checkpoints_asks_which(tmp_path):
     assert weight_files(str(bundle))[0].name == "seeded-1.index"  # as the file `checkpoint` says
     (bundle / "checkpoint").unlink()
     with pytest.raises(InputError, match="Name the prefix"):
-        read_any(str(bundle))
+        open_weights(str(bundle))
 
 
 def test_a_directory_with_two_formats_asks_which(tmp_path):
@@ -191,19 +236,19 @@ def test_a_directory_with_two_formats_asks_which(tmp_path):
     with pytest.raises(
         InputError, match=r"both: holds Hugging Face files and a TensorFlow checkpoint"
     ):
-        read_any(str(bundle))
+        open_weights(str(bundle))
 
 
 def test_what_is_not_there_or_not_readable_is_named(tmp_path):
     with pytest.raises(
         InputError, match=r"nothing: there is no such file, nor a checkpoint nothing\.index"
     ):
-        read_any(str(tmp_path / "nothing"))
+        open_weights(str(tmp_path / "nothing"))
     with pytest.raises(InputError, match=r"holds no weights .*Readable: "):
-        read_any(str(tmp_path))
+        open_weights(str(tmp_path))
     (tmp_path / "saved_model.pb").touch()
     with pytest.raises(InputError, match="SavedModel"):
-        read_any(str(tmp_path))
+        open_weights(str(tmp_path))
     for name, content in {
         "empty.h5": b"",
         "short.h5": b"\x89HDF",
@@ -212,7 +257,7 @@ def test_what_is_not_there_or_not_readable_is_named(tmp_path):
     }.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name):
-            read_any(str(tmp_path / name))
+            open_weights(str(tmp_path / name))
 
 
 def test_a_missing_piece_of_a_checkpoint_is_named(tmp_path):
@@ -220,7 +265,7 @@ def test_a_missing_piece_of_a_checkpoint_is_named(tmp_path):
     shutil.copytree(FIXTURES / "sonnet_sharded", bundle)
     (bundle / "seeded-1.data-00001-of-00002").unlink()
     with pytest.raises(InputError, match=r"seeded-1\.data-00001-of-00002: cannot be read"):
-        read_any(str(bundle))
+        open_weights(str(bundle))
 
 
 # Writing
@@ -237,9 +282,41 @@ def test_written_weights_are_the_same_bytes_each_time_and_read_by_the_library(tm
     one, other = (tmp_path / f"{name}.safetensors" for name in "ab")
     assert one.read_bytes() == other.read_bytes()
     assert small.differing(load_file(one), state) == []
+    assert read_metadata(one) == metadata
     with safe_open(one, "pt") as file:
-        assert file.metadata() == metadata
+        assert list(file.metadata()) == ["enformer-ray"]  # several would be in an order by chance
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
+
+
+_SAVING = """
+import sys
+from pathlib import Path
+import torch
+from enformer_core.models.weights.save import save_weights
+state = {name: torch.arange(6.0).view(2, 3) for name in ("b", "a", "c")}
+metadata = {"source": "w", "model": "enformer", "format": "x", "enformer-ray": "0"}
+save_weights(Path(sys.argv[1]), state, metadata)
+"""
+
+
+def test_two_processes_write_the_same_bytes(tmp_path):
+    """Python and Rust each draw a seed for the order of their maps when a process begins."""
+    paths = [tmp_path / f"{number}.safetensors" for number in range(3)]
+    for number, path in enumerate(paths):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(number)}
+        subprocess.run([sys.executable, "-c", _SAVING, path], env=environment, check=True)
+    assert len({file_sha256(path) for path in paths}) == 1
+
+
+def test_metadata_of_earlier_releases_are_read(tmp_path):
+    metadata = {"source": "ü", "model": "enformer", "enformer-ray": "0.1.0"}
+    save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors", metadata)
+    assert read_metadata(tmp_path / "w.safetensors") == metadata
+    save_file({"a": torch.zeros(1)}, tmp_path / "bare.safetensors")
+    assert read_metadata(tmp_path / "bare.safetensors") == {}
+    (tmp_path / "letter.safetensors").write_text("a letter")
+    with pytest.raises(InputError, match=r"letter\.safetensors: cannot be read as safetensors"):
+        read_metadata(tmp_path / "letter.safetensors")
 
 
 def test_turned_and_shared_tensors_are_written_as_they_read(tmp_path):

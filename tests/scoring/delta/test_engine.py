@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_core.genome.fasta import Genome
-from enformer_core.scoring.conventions import INDEL_RULES, STATISTICS, Conventions
+from enformer_core.scoring.conventions import INDEL_RULES, Conventions
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.direct import DirectScorer, Predictor
+from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.statistics import STATISTICS
 from enformer_core.scoring.windows import Allele, window_start
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 
@@ -56,19 +57,36 @@ def allele(genome, start, kind):
 
 
 def conventions_of(model, **how):
-    how = {"statistics": STATISTICS, "centre_index": model.geometry.window_bp // 2 - 1} | how
-    conventions = Conventions(**how)
-    conventions.check(model.geometry)
-    return conventions
+    usual = {
+        "geometry": model.geometry,
+        "statistics": tuple(STATISTICS),
+        "centre_index": model.geometry.window_bp // 2 - 1,
+    }
+    return Conventions(**(usual | how))
 
 
-def both(model, genome, conventions, alleles, *, head="human", tracks=None, batch_alts=64):
-    direct = DirectScorer(Predictor(model, head, tracks, conventions, CPU, torch.float64), genome)
+def start_of(model, conventions, alleles):
+    """The window that they share."""
+    (start,) = {window_start(a.start, conventions, model.geometry.bin_bp) for a in alleles}
+    return start
+
+
+def by_two_passes(model, genome, conventions, alleles, *, head="human", tracks=None):
+    predictor = SequencePredictor(model, head, tracks, conventions, CPU, torch.float64)
+    start = start_of(model, conventions, alleles)
+    return DirectScorer(predictor, genome).score(alleles, start)
+
+
+def by_differences(
+    model, genome, conventions, alleles, *, head="human", tracks=None, batch_alts=64
+):
     network = delta_network(model, head, tracks, device=CPU, arithmetic=FLOAT64)
-    delta = DeltaScorer(network, genome, conventions, batch_alts=batch_alts)
-    start = window_start(alleles[0].start, conventions, model.geometry.bin_bp)
-    assert all(window_start(a.start, conventions, model.geometry.bin_bp) == start for a in alleles)
-    return direct.score(alleles, start), delta.score(alleles, start)
+    scorer = DeltaScorer(network, genome, conventions, batch_alts=batch_alts)
+    return scorer.score(alleles, start_of(model, conventions, alleles))
+
+
+def both(*case, batch_alts=64, **how):
+    return by_two_passes(*case, **how), by_differences(*case, batch_alts=batch_alts, **how)
 
 
 def assert_same(plain, differences, bound=1e-9, *, may_be_nothing=False):
@@ -177,7 +195,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(genome, monkeypatch):
     network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
     scorer = DeltaScorer(network, genome, conventions, batch_alts=10)
     plain = scorer.score(alleles, 20 * 640)
-    advance, tried = network.trunk.advance, []
+    advance, tried = network.trunk.propagate, []
 
     def tight(x, d, bins):
         tried.append(len(d))
@@ -187,7 +205,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(genome, monkeypatch):
             )
         return advance(x, d, bins)
 
-    monkeypatch.setattr(network.trunk, "advance", tight)
+    monkeypatch.setattr(network.trunk, "propagate", tight)
     for one, other in zip(plain, scorer.score(alleles, 20 * 640), strict=True):
         np.testing.assert_array_equal(one["sad"], other["sad"])
     assert tried[:4] == [10, 5, 2, 2]
@@ -202,6 +220,6 @@ def test_what_does_not_fit_alone_is_an_error(genome, monkeypatch):
     def full(*args):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(network.trunk, "advance", full)
+    monkeypatch.setattr(network.trunk, "propagate", full)
     with pytest.raises(torch.OutOfMemoryError):
         scorer.score([allele(genome, 9_000, "snv")], 9_000 - 3071)

@@ -119,7 +119,7 @@ def tensors(case, device):
     reference["content"][..., 0] = 1.0
     if case.of_key is not None:
         reference["logits"][..., KEY] = case.of_key
-    reference["gathered"] = (
+    reference["attended"] = (
         reference["logits"].double().softmax(dim=-1) @ reference["v"].double()
     ).float()
     dq, dk, dv = (
@@ -241,7 +241,7 @@ def test_kernel_compiles_and_fits(
         "dv_channel": 1,
     }
     pointers = dict.fromkeys(("k", "v", "by_distance", "dq", "dk", "dv", "out"), f"*{dtype}")
-    pointers |= dict.fromkeys(("content", "log_weights", "gathered"), "*fp32")
+    pointers |= dict.fromkeys(("content", "log_weights", "attended"), "*fp32")
     names = kernel.arg_names
     signature = {
         name: pointers.get(name, "constexpr" if name in constants else "i32") for name in names

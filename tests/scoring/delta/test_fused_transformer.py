@@ -26,8 +26,9 @@ def differences(*, fused):
     for alt in range(10):
         d[alt, 20 + alt : 24 + alt] = torch.randn(4, 24) * 10.0 ** (alt % 3 - 1)
     with torch.inference_mode():
-        trunk = transformer.DeltaTransformer(small_enformer().float(), "human", None, Arithmetic())
-        _, found = trunk.advance(x, d, range(3, 17))
+        blocks = small_enformer().float().blocks()
+        trunk = transformer.DeltaTransformer(blocks.trunk, "human", None, Arithmetic())
+        _, found = trunk.propagate(x, d, range(3, 17))
         return torch.stack([profile.double() for profile in found])
 
 

@@ -7,14 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from enformer_core.models.enformer import Attention
 from enformer_core.models.layers import gelu, one_hot
 from enformer_core.scoring.delta import attention, layer_rules
-from enformer_core.scoring.delta.attention import (
-    attention_difference,
-    reference_attention,
-    relative_keys,
-)
+from enformer_core.scoring.delta.attention import attention_difference
+from enformer_core.scoring.delta.attention_reference import reference_attention, relative_keys
 from enformer_core.scoring.delta.tower import (
     SMALL_CHANGE_BP,
     Tower,
@@ -25,7 +21,7 @@ from enformer_core.scoring.delta.tower import (
 from enformer_core.scoring.delta.tower_levels import levels_of
 from enformer_core.scoring.delta.transformer import DeltaTransformer
 from enformer_core.scoring.precision import Arithmetic, choose_arithmetic
-from tests.support.small_models import ENFORMER, small_basenji2, small_enformer
+from tests.support.small_models import ENFORMER, attention_of, small_basenji2, small_enformer
 
 CPU = torch.device("cpu")
 
@@ -98,7 +94,7 @@ class Heads:
 
     def __init__(self, *, gain=1.0, tokens=48):
         torch.manual_seed(1)
-        self.layer = Attention(ENFORMER).double().requires_grad_(False)
+        self.layer = attention_of(ENFORMER).double().requires_grad_(False)
         for value in self.layer.parameters():
             value.normal_(0, gain * value.shape[-1] ** -0.5)
         self.tokens = tokens
@@ -155,7 +151,7 @@ def test_attention_where_one_key_dominates_and_falls_or_one_rises(change):
             "low_relative": heads.reference.low_relative * 0,
             "weights": weights,
             "low_weights": weights,
-            "gathered": weights @ v,
+            "attended": weights @ v,
         }
     )
     zero = torch.zeros_like(dk)
@@ -174,7 +170,7 @@ def test_short_series_serve_in_16_bits_and_large_columns_are_exact():
         dl[:, 20:26] *= 10
         expected = torch.expm1(dl.double())
         found = dl.clone()
-        rise = attention._expm1(found, near, slice(10, 26), exact=False)
+        rise = attention._expm1_by_series(found, near, range(10, 26))
         assert (rise >= dl.amax(dim=-1)).all()
         assert rise.amax() == dl.amax()
         assert relative(found.double(), expected) < error
@@ -243,7 +239,8 @@ def test_differences_in_16_bits_beat_subtraction_in_16_bits_by_far():
 
     def predict(net, tokens):
         bins = net.transformer(tokens[None])[:, 14:34]
-        return net._heads["human"](net.final_pointwise(bins.mT).mT)[0]
+        embedding = gelu(net.final(bins.mT)).mT
+        return torch.nn.functional.softplus(net.head("human")(embedding))[0]
 
     with torch.inference_mode():
         exact = predict(model, x + d[0]) - predict(model, x)
@@ -252,8 +249,10 @@ def test_differences_in_16_bits_beat_subtraction_in_16_bits_by_far():
             predict(low, (x + d[0]).bfloat16()).double() - predict(low, x.bfloat16()).double()
         )
         single = small_enformer().float()
-        trunk = DeltaTransformer(single, "human", None, Arithmetic(torch.float32, torch.bfloat16))
-        _, differences = trunk.advance(x.float(), d.float(), range(20))
+        trunk = DeltaTransformer(
+            single.blocks().trunk, "human", None, Arithmetic(torch.float32, torch.bfloat16)
+        )
+        _, differences = trunk.propagate(x.float(), d.float(), range(20))
         found = next(differences).double()
     assert relative(found, exact) < 0.02
     assert relative(subtracted, exact) > 0.3

@@ -1,140 +1,514 @@
-"""Can the equality tests fail? Each formula by which a difference travels is broken in turn, and each is caught."""
+"""Can the equality tests fail? Each formula by which a difference travels is broken in turn, and each is caught.
 
+A mutant names a function and says how it behaves when it is wrong: another function in its place, or a change of its
+syntax tree that finds its place by structure (`+=` becomes `=`, a term or a divisor is dropped, expm1 becomes nothing).
+No mutant holds text of a module or a name of one of its variables, so that they may be renamed and moved about; a
+change of structure that leaves a mutant without a place, or with two, is an error of that mutant.
+"""
+
+import ast
 import importlib
+import inspect
 import sys
-import types
-from dataclasses import is_dataclass
-from functools import cached_property
-from pathlib import Path
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, wraps
+from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
+import torch
 
 from enformer_core.genome.fasta import Genome
+from enformer_core.models.layers import GELU_SLOPE
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.statistics import AlleleScores
+from enformer_core.scoring.windows import Allele
 from tests.scoring.delta import test_engine as engine_tests
 from tests.scoring.delta import test_layer_rules as rule_tests
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 
 DELTA = "enformer_core.scoring.delta"
 
-CHANGEABLE = (types.FunctionType, classmethod, property, cached_property)
+Wrong = Callable[[Any], Any]
+"""From what a function is to what a slip would make of it."""
 
-DUNDER = ("__init__", "__eq__", "__hash__", "__repr__", "__setattr__", "__delattr__", "__replace__")
 
-MUTANTS = [
-    # (module, what stands there, what a slip would make of it)
-    ("layer_rules", "return gelu(x + d) - gelu(x)", "return torch.sigmoid(1.702 * x) * d"),
-    (
-        "layer_rules",
-        "torch.maximum(d + negative, less_positive)",
-        "torch.where(less_positive < 0, d, torch.zeros_like(d))",
-    ),
-    ("layer_rules", "torch.expm1(d).mul_(torch.sigmoid(x)).log1p_()", "torch.sigmoid(x) * d"),
-    ("layer_rules", "    if large.any():", "    if False:"),
-    ("layer_rules", "return norm(x + d).sub_(normed)", "return norm(d)"),
-    ("layer_rules", "return d * norm_scale(norm)[:, None]", "return norm(d)"),
-    (
-        "layer_rules",
-        "norm.weight * torch.rsqrt(norm.running_var + norm.eps)",
-        "torch.rsqrt(norm.running_var + norm.eps)",
-    ),
-    (
-        "layer_rules",
-        "(pairs - pairs.amax(dim=-1, keepdim=True) + d_pairs).amax(dim=-1)",
-        "d_pairs.amax(dim=-1)",
-    ),
-    (
-        "attention",
-        "(reference.content[head] + dq).to(dq.dtype)",
-        "reference.content[head].to(dq.dtype)",
-    ),
-    (
-        "attention",
-        "torch.cat([dk, reference.low_k[head]], dim=-1)",
-        "torch.cat([dk, 0 * dk], dim=-1)",
-    ),
-    ("attention", "        dl += _relative_logits(dq, reference.low_relative[head], tokens)\n", ""),
-    ("attention", "(reference.v[head] + dv).to(dv.dtype)", "reference.v[head].to(dv.dtype)"),
-    ("attention", "        dl.expm1_()\n        return rise", "        return rise"),
-    ("attention", "torch.addcmul(moved, kept, z[:, None], value=-1)", "moved.to(z.dtype)"),
-    ("attention", "kept = reference.gathered[head] + carried", "kept = reference.gathered[head]"),
-    ("attention", ".div_(1 + z[:, None])", ""),
-    ("attention", ".div_(1 + z[:, None]).add_(carried)", ".div_(1 + z[:, None])"),
-    ("attention", "(rise > LARGE_RISE) | ~(z >= LARGE_FALL)", "rise != rise"),
-    (
-        "attention",
-        "change @ (reference.v[head] + dv).T + before @ dv.T",
-        "change @ reference.v[head].T + before @ dv.T",
-    ),
-    ("attention", "(product.shape[1] - 1, 1), count - 1)", "(product.shape[1] - 1, 1), count - 2)"),
-    (
-        "transformer",
-        "attention.to_q.weight * attention.key_channels**-0.5",
-        "attention.to_q.weight",
-    ),
-    (
-        "transformer",
-        "d[alt, asked] += self.to_out(gathered)",
-        "d[alt, asked] = self.to_out(gathered)",
-    ),
-    ("transformer", "d[alt] += self.d_second(", "d[alt] = self.d_second("),
-    (
-        "transformer",
-        "return d.to(self._weight.dtype) @ self._weight.T",
-        "return d.to(self._weight.dtype) @ self._weight.T + 1e-3",
-    ),
-    ("transformer", "softplus_difference(reference.logits, logits)", "logits"),
-    ("tower_levels", "self.pointwise_activation.difference(convolved, d)", "d"),
-    (
-        "tower_levels",
-        "d = d + convolve(inner, self.pointwise_kernel)",
-        "d = convolve(inner, self.pointwise_kernel)",
-    ),
-    (
-        "tower_levels",
-        "d_right + gate * du + (gate - torch.sigmoid(logits)) * u",
-        "d_right + gate * du",
-    ),
-    (
-        "tower_levels",
-        "GELU_SLOPE * scale[:, None], GELU_SLOPE * shift[:, None]",
-        "scale[:, None], shift[:, None]",
-    ),
-    ("tower", "return -(-reach_bp // self.token_bp)", "return reach_bp // self.token_bp"),
-    ("tower", "starts - reach(level), convolve(", "starts, convolve("),
-    ("tower", "            chunks.reverse()\n", ""),
-    (
-        "tower",
-        "left, right = tower.tokens(codes, 0, halo), tower.tokens(codes, count - halo, count)",
-        "left, right = self._along(place, count)[:halo], self._along(place, count)[count - halo:]",
-    ),
-    ("dilated", "d[alt] += d_widen", "d[alt] = d_widen"),
-    (
-        "dilated",
-        "block.conv.weight * norm_scale(block.norm)[:, None, None]",
-        "block.conv.weight * 1.0",
-    ),
-    (
-        "tower",
-        "tower.tokens(alternate, first, last) - x[first:last]",
-        "tower.tokens(alternate, first, last)",
-    ),
-    (
-        "differences",
-        "last = -(-end_bp // aligned_bp) * TRACED_TOKENS + halo",
-        "last = -(-end_bp // aligned_bp) * TRACED_TOKENS",
-    ),
-    ("engine", "return profile.flip(0) if self.reverse else profile", "return profile"),
-    ("engine", "difference / readings)", "difference)"),
-    ("attention", "e = weights * torch.expm1(dl)", "e = weights * dl"),
-    ("attention", "change = (e - before * z) / (1 + z)", "change = e - before * z"),
-    ("attention", "- z * (reference.gathered + carried)", ""),
-    ("attention", "(moved / (1 + z) + carried)", "(moved / (1 + z))"),
-    (
-        "attention",
-        "exact = torch.cat([rows[inside], large[head]",
-        "exact = torch.cat([rows[:0], large[head]",
-    ),
-]
+@dataclass(frozen=True)
+class Mutant:
+    """A slip.
+
+    Attributes:
+        name: what went wrong.
+        where: `module:function` or `module:Class.method`. A function that the module defines is changed for everybody
+            who uses it; one that it imports, for this module alone.
+        wrong: makes the wrong function of the right one.
+    """
+
+    name: str
+    where: str
+    wrong: Wrong
+
+
+MUTANTS: list[Mutant] = []
+
+
+def slip(where: str) -> Callable[[Wrong], Wrong]:
+    """Make a mutant of a function that takes the right function and gives back the wrong one."""
+
+    def register(wrong: Wrong) -> Wrong:
+        MUTANTS.append(Mutant(wrong.__name__, where, wrong))
+        return wrong
+
+    return register
+
+
+# Changes of the syntax tree
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """One place of a function changed.
+
+    Attributes:
+        is_place: tells the place from a node; exactly one node must be it.
+        changed: what stands there then; None for nothing.
+    """
+
+    is_place: Callable[[ast.AST], bool]
+    changed: Callable[[Any], ast.AST | None]
+
+    def __call__(self, right: FunctionType) -> FunctionType:
+        function = inspect.unwrap(right)  # without the shape checker
+        return compiled(self.tree(tree_of(function)), function)
+
+    def tree(self, tree: ast.Module) -> ast.Module:
+        places = [node for node in ast.walk(tree) if self.is_place(node)]
+        assert len(places) == 1, f"{len(places)} places for this mutant, not one: renew it"
+        place, changed = places[0], self.changed
+
+        class Replace(ast.NodeTransformer):
+            def visit(self, node: ast.AST) -> Any:
+                return changed(node) if node is place else self.generic_visit(node)
+
+        return ast.fix_missing_locations(Replace().visit(tree))
+
+
+def tree_of(function: FunctionType) -> ast.Module:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    tree.body[0].decorator_list = []
+    return tree
+
+
+def compiled(tree: ast.Module, function: FunctionType) -> FunctionType:
+    names = {}
+    code = compile(tree, inspect.getsourcefile(function), "exec")
+    exec(code, function.__globals__, names)
+    return names[function.__name__]
+
+
+def is_operation(node: ast.AST, operator: type[ast.operator]) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, operator)
+
+
+def is_call(node: ast.AST, name: str) -> bool:
+    """Whether a node calls a function or method of that name."""
+    called = getattr(node, "func", None)
+    return isinstance(node, ast.Call) and name in (
+        getattr(called, "id", None),
+        getattr(called, "attr", None),
+    )
+
+
+def adds_in_place(node: ast.AST) -> bool:
+    return isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)
+
+
+OVERWRITE = Rewrite(adds_in_place, lambda node: ast.Assign([node.target], node.value))
+"""`=` instead of `+=`: the residual connection is lost."""
+
+NOT_ADDED = Rewrite(adds_in_place, lambda node: ast.Pass())
+"""What is added in place is left out."""
+
+NOT_DIVIDED = Rewrite(lambda node: is_operation(node, ast.Div), lambda node: node.left)
+"""The only division is left out."""
+
+
+def not_called(method: str) -> Rewrite:
+    """A statement that calls a method on something, to change it, is left out."""
+    return Rewrite(
+        lambda node: isinstance(node, ast.Expr) and is_call(node.value, method),
+        lambda node: ast.Pass(),
+    )
+
+
+def identity_for(function: str) -> Rewrite:
+    """The last argument of a call in the place of its result."""
+    return Rewrite(lambda node: is_call(node, function), lambda node: node.args[-1])
+
+
+# Rules of layers
+
+
+@slip("layer_rules:gelu_difference")
+def gelu_is_linear(right):
+    return lambda x, d: torch.sigmoid(1.702 * x) * d
+
+
+@slip("layer_rules:relu_difference")
+def relu_keeps_its_side(right):
+    return lambda negative, less_positive, d: torch.where(less_positive < 0, d, torch.zeros_like(d))
+
+
+@slip("layer_rules:softplus_difference")
+def softplus_is_linear_for_small_changes(right):
+    return lambda x, d: torch.where(d.abs() > 1, right(x, d), torch.sigmoid(x) * d)
+
+
+@slip("layer_rules:softplus_difference")
+def softplus_has_one_formula_for_all_changes(right):
+    return lambda x, d: torch.log1p(torch.sigmoid(x) * torch.expm1(d))
+
+
+@slip("layer_rules:layer_norm_difference")
+def layer_norm_is_linear(right):
+    return lambda norm, x, normed, d: norm(d)
+
+
+@slip("layer_rules:batch_norm_difference")
+def batch_norm_shifts_differences(right):
+    return lambda norm, d: norm(d)
+
+
+@slip("layer_rules:norm_scale")
+def batch_norm_has_no_weight(right):
+    return lambda norm: torch.rsqrt(norm.running_var + norm.eps)
+
+
+@slip("layer_rules:max_pool_difference")
+def pooling_forgets_who_leads(right):
+    return lambda x, d: d.unflatten(-1, (-1, 2)).amax(dim=-1)
+
+
+# Attention
+
+
+@slip("attention:_factors")
+def changed_queries_meet_unchanged_keys(right):
+    def wrong(reference, head, changes):
+        dq = changes[0]
+        unchanged = torch.cat([reference.content[head].to(dq.dtype), dq], dim=-1)
+        return right(reference, head, changes)._replace(left=unchanged)
+
+    return wrong
+
+
+@slip("attention:_factors")
+def changed_queries_miss_the_keys(right):
+    def wrong(reference, head, changes):
+        dk = changes[1]
+        return right(reference, head, changes)._replace(right=torch.cat([dk, 0 * dk], dim=-1))
+
+    return wrong
+
+
+@slip("attention:_factors")
+def moved_weights_read_unchanged_values(right):
+    def wrong(reference, head, changes):
+        dv = changes[2]
+        return right(reference, head, changes)._replace(values=reference.v[head].to(dv.dtype))
+
+    return wrong
+
+
+MUTANTS.append(Mutant("distances_do_not_count", "attention:_write_logit_changes", NOT_ADDED))
+
+MUTANTS.append(Mutant("expm1_is_linear", "attention:_head_difference", not_called("expm1_")))
+
+
+def normalised(
+    moved, carried, attended, z, *, carries=True, subtracts=True, divides=True, ends=True
+):
+    """`attention._normalised` with a step left out."""
+    unmoved = attended + carried if carries else attended
+    change = moved - z[:, None] * unmoved if subtracts else moved.to(z.dtype)
+    if divides:
+        change = change / (1 + z[:, None])
+    return change + carried if ends else change
+
+
+@slip("attention:_normalised")
+def weights_do_not_sum_to_one(right):
+    return lambda *sums: normalised(*sums, subtracts=False)
+
+
+@slip("attention:_normalised")
+def normalising_forgets_the_change_of_values(right):
+    return lambda *sums: normalised(*sums, carries=False)
+
+
+@slip("attention:_normalised")
+def nothing_is_divided_by_the_new_sum(right):
+    return lambda *sums: normalised(*sums, divides=False)
+
+
+@slip("attention:_normalised")
+def unmoved_weights_read_unchanged_values(right):
+    return lambda *sums: normalised(*sums, ends=False)
+
+
+@slip("attention:_is_large")
+def no_row_is_large(right):
+    return lambda rise, z: torch.zeros_like(z, dtype=torch.bool)
+
+
+def one_before(call: ast.Call) -> ast.Call:
+    """A call whose last argument is smaller by 1."""
+    last = ast.BinOp(call.args[-1], ast.Sub(), ast.Constant(1))
+    return ast.Call(call.func, [*call.args[:-1], last], call.keywords)
+
+
+MUTANTS.append(
+    Mutant(
+        "distances_are_off_by_one",
+        "attention_reference:relative_logits",
+        Rewrite(lambda node: is_call(node, "as_strided"), one_before),
+    )
+)
+
+MUTANTS.append(
+    Mutant(
+        "exact_rows_read_unchanged_values",
+        "attention:_rows_exactly",
+        Rewrite(  # the only named sum that begins with a part of something
+            lambda node: (
+                isinstance(node, ast.Assign)
+                and is_operation(node.value, ast.Add)
+                and isinstance(node.value.left, ast.Subscript)
+            ),
+            lambda node: ast.Assign(node.targets, node.value.left),
+        ),
+    )
+)
+
+MUTANTS.append(Mutant("exact_rows_are_not_divided", "attention:_rows_exactly", NOT_DIVIDED))
+
+
+# Attention, where few tokens have changed
+
+MUTANTS.append(
+    Mutant("columns_expm1_is_linear", "attention:_columns_difference", identity_for("expm1"))
+)
+
+MUTANTS.append(
+    Mutant(
+        "columns_do_not_sum_to_one",
+        "attention:_columns_difference",
+        Rewrite(lambda node: is_operation(node, ast.Sub), lambda node: node.left),
+    )
+)
+
+MUTANTS.append(
+    Mutant(
+        "columns_read_unchanged_values",
+        "attention:_columns_difference",
+        Rewrite(
+            lambda node: is_operation(node, ast.Add) and is_operation(node.left, ast.Div),
+            lambda node: node.left,
+        ),
+    )
+)
+
+
+@slip("attention:_rows_beyond_columns")
+def changed_queries_stay_as_they_were(right):
+    return lambda queries, near, large: right(queries, range(near.start, near.start), large)
+
+
+# Trunks
+
+
+@slip("transformer:attention_difference")
+def query_weights_are_not_scaled(right):
+    def wrong(reference, dq, dk, dv, near):
+        return right(reference, dq * dq.shape[-1] ** 0.5, dk, dv, near)
+
+    return wrong
+
+
+MUTANTS.append(
+    Mutant("attention_has_no_residual", "transformer:AttentionBlock._add_each", OVERWRITE)
+)
+
+MUTANTS.append(
+    Mutant("perceptron_has_no_residual", "transformer:PerceptronBlock.propagate", OVERWRITE)
+)
+
+MUTANTS.append(Mutant("dilated_block_has_no_residual", "dilated:DilatedBlock.propagate", OVERWRITE))
+
+
+@slip("transformer:LinearDifference.__call__")
+def linear_maps_keep_their_bias(right):
+    return lambda self, d: right(self, d) + 1e-3
+
+
+@slip("transformer:softplus_difference")
+def head_has_no_softplus(right):
+    return lambda x, d: d
+
+
+@slip("dilated:norm_scale")
+def dilated_kernels_are_not_scaled(right):
+    return lambda norm: torch.ones_like(norm.weight)
+
+
+# Levels of a tower
+
+MUTANTS.append(
+    Mutant(
+        "pointwise_gelu_is_the_identity",
+        "tower_levels:DeltaAttentionPooled.after_difference",
+        identity_for("difference"),
+    )
+)
+
+MUTANTS.append(
+    Mutant(
+        "pointwise_block_has_no_residual",
+        "tower_levels:DeltaAttentionPooled.after_difference",
+        Rewrite(
+            lambda node: (
+                isinstance(node, ast.Assign)
+                and is_operation(node.value, ast.Add)
+                and is_call(node.value.right, "convolve")
+            ),
+            lambda node: ast.Assign(node.targets, node.value.right),
+        ),
+    )
+)
+
+MUTANTS.append(
+    Mutant(
+        "pooling_keeps_its_gate",
+        "tower_levels:DeltaAttentionPooled.after_difference",
+        Rewrite(
+            lambda node: isinstance(node, ast.Return) and is_operation(node.value, ast.Add),
+            lambda node: ast.Return(node.value.left),
+        ),
+    )
+)
+
+
+@slip("tower_levels:NormedGelu.of")
+def gelu_has_no_slope(right):
+    def wrong(cls, norm):
+        gelu = right(cls, norm)
+        return replace(gelu, scale=gelu.scale / GELU_SLOPE, shift=gelu.shift / GELU_SLOPE)
+
+    return wrong
+
+
+# Pieces of a tower
+
+
+@slip("tower:Tower.halo_tokens")
+def halo_is_rounded_down(right):
+    return lambda tower: right(tower) - 1
+
+
+@slip("tower:_convolve")
+def runs_do_not_begin_earlier(right):
+    def wrong(level, starts, d):
+        _, after = right(level, starts, d)
+        return starts, after
+
+    return wrong
+
+
+MUTANTS.append(
+    Mutant("chunks_are_not_turned", "reference_tokens:SharedTokens._along", not_called("reverse"))
+)
+
+
+@slip("reference_tokens:SharedTokens.__call__")
+def ends_of_a_window_are_the_chromosomes(right):
+    return lambda self, place, codes: self._along(place, len(right(self, place, codes)))
+
+
+MUTANTS.append(
+    Mutant(
+        "long_changes_are_not_subtracted",
+        "tower:fill_differences",
+        Rewrite(lambda node: is_operation(node, ast.Sub), lambda node: node.left),
+    )
+)
+
+
+@slip("tower:_traced")
+def trace_has_no_halo_behind(right):
+    def wrong(tower, begin_bp, end_bp, tokens):
+        traced = right(tower, begin_bp, end_bp, tokens)
+        return traced and (traced[0], traced[1] - tower.halo_tokens)
+
+    return wrong
+
+
+# The engine
+
+
+@slip("engine:View.along_chromosome")
+def reverse_profiles_are_not_turned(right):
+    return lambda self, profile: profile
+
+
+@slip("engine:_ProfileSums.pop_means")
+def differences_are_summed_not_averaged(right):
+    def wrong(self, index):
+        reference, difference = right(self, index)
+        return reference, 2 * difference  # of both strands
+
+    return wrong
+
+
+# What puts a mutant in place
+
+
+def put(monkeypatch, mutant: Mutant) -> None:
+    """Let a mutant stand for the right function, wherever that is known."""
+    module_name, _, path = mutant.where.partition(":")
+    module = importlib.import_module(f"{DELTA}.{module_name}")
+    class_name, _, name = path.rpartition(".")
+    if class_name:
+        owner = getattr(module, class_name)
+        monkeypatch.setattr(owner, name, in_class(vars(owner)[name], name, owner, mutant.wrong))
+        return
+    right = getattr(module, name)
+    wrong = mutant.wrong(right)
+    users = users_of(module) if right.__module__ == module.__name__ else [module]
+    for user in users:
+        for key, value in list(vars(user).items()):
+            if value is right:
+                monkeypatch.setattr(user, key, wrong)
+
+
+def in_class(right: Any, name: str, owner: type, wrong: Wrong) -> Any:
+    """The wrong form of what stands in a class."""
+    if isinstance(right, classmethod):
+        return classmethod(wrong(right.__func__))
+    if isinstance(right, cached_property):
+        changed = cached_property(wrong(right.func))
+        changed.__set_name__(owner, name)
+        return changed
+    return wrong(right)
+
+
+def users_of(module: ModuleType) -> list[ModuleType]:
+    names = (DELTA, "tests.scoring.delta")
+    return [known for name, known in list(sys.modules.items()) if name.startswith(names)]
+
+
+# The tests
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -145,55 +519,38 @@ def genome(tmp_path_factory):
     return Genome(str(write_genome(tmp_path_factory.mktemp("genome") / "g.fa")))
 
 
-def replace_module(monkeypatch, name, old, new):
-    """Put a module with one line changed in place of the real one, wherever its parts are known."""
-    module = importlib.import_module(f"{DELTA}.{name}")
-    source = Path(module.__file__).read_text(encoding="utf-8")
-    assert source.count(old) == 1, f"{name} no longer says {old!r} once: renew this mutant"
-    changed = types.ModuleType(module.__name__)
-    monkeypatch.setitem(sys.modules, module.__name__, changed)  # dataclasses look their module up
-    exec(compile(source.replace(old, new), module.__file__, "exec"), vars(changed))
-    own = {
-        key: value
-        for key, value in vars(module).items()
-        if getattr(value, "__module__", None) == module.__name__
-    }
-    users = [
-        m
-        for n, m in list(sys.modules.items())
-        if n.startswith((DELTA, "tests.scoring.delta")) and m is not changed
-    ]
-    for known, original in own.items():
-        replacement = vars(changed)[known]
-        if isinstance(
-            original, type
-        ):  # signatures are checked by class: keep it, change what it does
-            for key, value in vars(replacement).items():
-                if isinstance(value, CHANGEABLE) and (
-                    key not in DUNDER or not is_dataclass(original)
-                ):
-                    monkeypatch.setattr(original, key, value)
-            vars(changed)[known] = original
-            continue
-        for user in [*users, module]:
-            for key, value in list(vars(user).items()):
-                if value is original:
-                    monkeypatch.setattr(user, key, replacement)
+@dataclass(frozen=True)
+class Case:
+    """One allele, and its scores by two plain passes, which no mutant touches."""
+
+    model: Any
+    conventions: Conventions
+    alleles: list[Allele]
+    direct: list[AlleleScores]
 
 
-def check(genome):
-    """A cut through the equality tests: every rule is used by some of these."""
-    for make in (small_enformer, small_basenji2):
-        model = make()
-        plain = engine_tests.conventions_of(model, statistics=("sad", "log_d2"))
+@pytest.fixture(scope="module")
+def cases(genome):
+    made = []
+    for model in (small_enformer(), small_basenji2()):
+        centred = engine_tests.conventions_of(model, statistics=("sad", "log_d2"))
         shared = engine_tests.conventions_of(model, statistics=("sad",), max_offset_bp=320)
         for conventions, start, kind in (
-            (plain, 9_000, "snv"),
-            (plain, 9_037, "deletion"),
+            (centred, 9_000, "snv"),
+            (centred, 9_037, "deletion"),
             (shared, 9_300, "mnv"),
         ):
             alleles = [engine_tests.allele(genome, start, kind)]
-            engine_tests.assert_same(*engine_tests.both(model, genome, conventions, alleles))
+            direct = engine_tests.by_two_passes(model, genome, conventions, alleles)
+            made.append(Case(model, conventions, alleles, direct))
+    return made
+
+
+def check(genome, cases):
+    """A cut through the equality tests: every rule is used by some of these."""
+    for case in cases:
+        delta = engine_tests.by_differences(case.model, genome, case.conventions, case.alleles)
+        engine_tests.assert_same(case.direct, delta)
     rule_tests.test_a_spliced_tower_is_the_full_tower(small_enformer, 1, 4095)
     rule_tests.test_softplus_where_a_peak_goes_or_comes(500.0, -400.0)
     rule_tests.test_attention_where_one_key_dominates_and_falls_or_one_rises(-90.0)
@@ -202,13 +559,51 @@ def check(genome):
         rule_tests.test_attention_for_changes_of_every_size(1e-6, 1.0, patch)
 
 
-def test_what_is_not_broken_passes(genome, monkeypatch):
-    replace_module(monkeypatch, "layer_rules", '"""How a difference', '"""How a small difference')
-    check(genome)
+def test_what_is_not_broken_passes(genome, cases, monkeypatch):
+    """The control: functions are put in place and compiled anew, but do what they did."""
+    for mutant in MUTANTS:
+        unchanged = Mutant(mutant.name, mutant.where, same)
+        put(monkeypatch, unchanged)
+    check(genome, cases)
 
 
-@pytest.mark.parametrize(("module", "old", "new"), MUTANTS)
-def test_every_broken_rule_is_caught(genome, monkeypatch, module, old, new):
-    replace_module(monkeypatch, module, old, new)
+def same(right: FunctionType) -> FunctionType:
+    function = inspect.unwrap(right)
+    return wraps(right)(compiled(tree_of(function), function))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_broken_rule_is_caught(genome, cases, monkeypatch, mutant):
+    put(monkeypatch, mutant)
     with pytest.raises((AssertionError, RuntimeError)):  # a piece that is too short stops torch
-        check(genome)
+        check(genome, cases)
+
+
+REWRITTEN = [mutant for mutant in MUTANTS if isinstance(mutant.wrong, Rewrite)]
+
+
+@pytest.mark.parametrize("mutant", REWRITTEN, ids=lambda mutant: mutant.name)
+def test_variables_may_be_renamed(mutant):
+    """A mutant that changes the syntax tree finds the same place whatever the variables are called."""
+    module_name, _, path = mutant.where.partition(":")
+    right: Any = importlib.import_module(f"{DELTA}.{module_name}")
+    for name in path.split("."):
+        right = getattr(right, name)
+    function = inspect.unwrap(right)
+    once = ast.unparse(renamed(mutant.wrong.tree(tree_of(function)), function))
+    other = ast.unparse(mutant.wrong.tree(renamed(tree_of(function), function)))
+    assert once == other != ast.unparse(renamed(tree_of(function), function))
+
+
+def renamed(tree: ast.Module, function: FunctionType) -> ast.Module:
+    """The same with all variables and arguments of the function called v0, v1 …"""
+    new = {name: f"v{number}" for number, name in enumerate(function.__code__.co_varnames)}
+
+    class Rename(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.Name:
+            return ast.Name(new.get(node.id, node.id), node.ctx)
+
+        def visit_arg(self, node: ast.arg) -> ast.arg:
+            return ast.arg(new[node.arg], node.annotation)
+
+    return Rename().visit(tree)

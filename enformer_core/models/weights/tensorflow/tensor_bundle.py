@@ -1,18 +1,21 @@
 """TensorFlow's checkpoint format (TensorBundle), read without TensorFlow.
 
 `PREFIX.index` is a sorted table as LevelDB writes it: the empty key holds a header, every other key a tensor's type,
-shape, place and checksum in `PREFIX.data-00000-of-00001`. Every checksum (CRC-32C) of what is read is verified. Knows
-bytes and arrays; does not know what the tensors mean. Sources: tensorflow/core/util/tensor_bundle,
-tensorflow/core/protobuf/tensor_bundle.proto, tensorflow/core/lib/io/format.cc, leveldb/doc/table_format.md.
+shape, place and checksum in `PREFIX.data-00000-of-00001`. Every checksum (CRC-32C) of what is read is verified.
+Sources: tensorflow/core/util/tensor_bundle, tensorflow/core/protobuf/tensor_bundle.proto,
+tensorflow/core/lib/io/format.cc, leveldb/doc/table_format.md.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from enformer_core.errors import InputError
 
@@ -22,19 +25,17 @@ _FOOTER_BYTES = 48
 
 _TRAILER_BYTES = 5  # compression type, checksum
 
-_PLAIN, _SNAPPY = 0, 1  # public TensorFlow writes plain blocks, others may not
+# How a block is compressed: public TensorFlow writes plain ones, others may not.
+_PLAIN = 0
+_SNAPPY = 1
 
-_MASK_DELTA = 0xA282EAD8
+# NumPy's types by TensorFlow's numbers, tensorflow/core/framework/types.proto
+_DTYPES = MappingProxyType({1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"})
 
-_WORD = 2**32
-
-_DTYPES = MappingProxyType(
-    {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
-)  # tensorflow/core/framework/types.proto
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
+_CHECKPOINT_PATH = re.compile(r'^model_checkpoint_path:\s*"([^"]+)"', re.MULTILINE)
 
 Fields = dict[int, list[int | bytes]]
+"""Fields of a protobuf message by number, each with all of its values."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class TensorBundle:
     prefix: Path
     shards: int
     entries: Mapping[str, Entry]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Names of the tensors, which are paths in a tree of objects."""
+        return self.entries.keys()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -86,7 +92,7 @@ class TensorBundle:
         return np.frombuffer(content, dtype).reshape(entry.shape)
 
     def data(self, shard: int) -> Path:
-        """Path of a data file."""
+        """Path of the data file of a shard, which is counted from 0."""
         return self.prefix.with_name(f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}")
 
 
@@ -113,6 +119,30 @@ def open_bundle(prefix: Path) -> TensorBundle:
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is damaged ({error!r}). Fetch it again.") from error
     return bundle
+
+
+def bundle_prefix(path: Path) -> Path:
+    """What stands before `.index` and `.data-00000-of-00001` in the names of a checkpoint's files.
+
+    Args:
+        path: the prefix itself; the path of the index; or a directory with the file `checkpoint`, which names it.
+
+    Raises:
+        InputError: The directory has no such file, or the file does not name a prefix.
+    """
+    if not path.is_dir():
+        return path.with_suffix("") if path.suffix == ".index" else path
+    try:
+        named = _CHECKPOINT_PATH.search((path / "checkpoint").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: has no readable file `checkpoint`. Name the prefix of the checkpoint."
+        ) from error
+    if named is None:
+        raise InputError(
+            f"{path / 'checkpoint'}: names no model_checkpoint_path. Name the prefix of the checkpoint."
+        )
+    return path / named[1]
 
 
 def _bundle(prefix: Path, rows: dict[bytes, bytes]) -> TensorBundle:
@@ -159,36 +189,44 @@ def _slice(path: Path, entry: Entry) -> bytes:
         ) from error
 
 
-# The table
+# The table: blocks of rows, an index of the blocks, and a footer that says where the index is.
+
+
+class _Handle(NamedTuple):
+    """Where a block lies in the index, without the bytes behind it."""
+
+    offset: int
+    size: int
 
 
 def _table(content: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of the table, in the order of the keys."""
     footer = content[-_FOOTER_BYTES:]
     metaindex, at = _handle(footer, 0)
     index, _ = _handle(footer, at)
     _block(content, metaindex, source)  # verified, though bundles leave it empty
-    for _, handle in _rows(_block(content, index, source)):
-        yield from _rows(_block(content, _handle(handle, 0)[0], source))
+    for _, stored_handle in _rows(_block(content, index, source)):
+        handle, _ = _handle(stored_handle, 0)
+        yield from _rows(_block(content, handle, source))
 
 
-def _handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
+def _handle(data: bytes, at: int) -> tuple[_Handle, int]:
+    """A handle from index `at`, and the index behind it."""
     offset, at = varint(data, at)
     size, at = varint(data, at)
-    return (offset, size), at
+    return _Handle(offset, size), at
 
 
-def _block(content: bytes, handle: tuple[int, int], source: str) -> bytes:
+def _block(content: bytes, handle: _Handle, source: str) -> bytes:
+    """A block's content; behind it in the file stand a byte for its compression and its checksum."""
     offset, size = handle
     stored = content[offset : offset + size + _TRAILER_BYTES]
     if len(stored) != size + _TRAILER_BYTES:
         raise InputError(
             f"{source}: truncated at {len(content)} bytes, a block ends at {offset + size}. Fetch it again."
         )
-    _verify(
-        stored[: size + 1],
-        int.from_bytes(stored[size + 1 :], "little"),
-        f"{source}: block at byte {offset}",
-    )
+    checksum = int.from_bytes(stored[size + 1 :], "little")
+    _verify(stored[: size + 1], checksum, f"{source}: block at byte {offset}")
     method = stored[size]
     if method not in (_PLAIN, _SNAPPY):
         raise InputError(
@@ -198,9 +236,15 @@ def _block(content: bytes, handle: tuple[int, int], source: str) -> bytes:
 
 
 def _rows(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values; a key gives only what differs from the key before it."""
+    """Keys and values; a key gives only what differs from the key before it.
+
+    After `stem/w`, a key that shares 5 bytes and adds `b` is `stem/b`. The block ends with the places of keys that are
+    given whole, four bytes each, and their number, which are not needed here.
+    """
     restarts = int.from_bytes(block[-4:], "little")
-    end, at, key = len(block) - 4 * (restarts + 1), 0, b""
+    end = len(block) - 4 * (restarts + 1)
+    key = b""
+    at = 0
     while at < end:
         shared, at = varint(block, at)
         unshared, at = varint(block, at)
@@ -211,10 +255,11 @@ def _rows(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += size
 
 
-# The values
+# The values: protobuf messages.
 
 
 def _entry(data: bytes) -> Entry:
+    """A BundleEntryProto; its field 2 is a TensorShapeProto, of whose field 2 each holds a size as its field 1."""
     fields = _fields(data)
     dimensions = _fields(_message(fields, 2)).get(2, [])
     return Entry(
@@ -233,24 +278,29 @@ def _entry(data: bytes) -> Entry:
 
 
 def _fields(data: bytes) -> Fields:
-    """Fields of a protobuf message by number, each with all of its values."""
+    """The fields of a message. Each begins with a tag: its number, and in the lowest three bits its wire type."""
     fields: Fields = {}
     at = 0
     while at < len(data):
         tag, at = varint(data, at)
-        value: int | bytes
-        if tag & 7 == _VARINT:
-            value, at = varint(data, at)
-        elif tag & 7 in (_FIXED32, _FIXED64):
-            width = 4 if tag & 7 == _FIXED32 else 8
-            value, at = int.from_bytes(data[at : at + width], "little"), at + width
-        elif tag & 7 == _BYTES:
-            size, at = varint(data, at)
-            value, at = data[at : at + size], at + size
-        else:
-            raise ValueError(f"protobuf wire type {tag & 7}")
+        value, at = _value(data, at, wire_type=tag & 7)
         fields.setdefault(tag >> 3, []).append(value)
     return fields
+
+
+def _value(data: bytes, at: int, *, wire_type: int) -> tuple[int | bytes, int]:
+    """A field's value from index `at`, and the index behind it."""
+    match wire_type:
+        case 0:  # a varint
+            return varint(data, at)
+        case 1:  # 8 bytes
+            return int.from_bytes(data[at : at + 8], "little"), at + 8
+        case 2:  # bytes behind their number
+            size, at = varint(data, at)
+            return data[at : at + size], at + size
+        case 5:  # 4 bytes
+            return int.from_bytes(data[at : at + 4], "little"), at + 4
+    raise ValueError(f"protobuf wire type {wire_type}")
 
 
 def _number(fields: Fields, field: int) -> int:
@@ -270,12 +320,14 @@ def _message(fields: Fields, field: int) -> bytes:
 # Checksums
 
 
-def _verify(content: bytes, stored: int, item: str) -> None:
+def _verify(content: bytes, recorded: int, item: str) -> None:
+    """Compare a checksum, which is stored masked: rotated right by 15 bits, plus a constant."""
     crc = _crc32c()(content)
-    found = ((crc >> 15 | crc << 17) + _MASK_DELTA) % _WORD
-    if found != stored:
+    rotated = crc >> 15 | crc << 17
+    masked = (rotated + 0xA282EAD8) % 2**32  # tensorflow/core/lib/hash/crc32c.h
+    if masked != recorded:
         raise InputError(
-            f"{item} has checksum {found:08x}, recorded is {stored:08x}: damaged. Fetch the file again."
+            f"{item} has checksum {masked:08x}, recorded is {recorded:08x}: damaged. Fetch the file again."
         )
 
 
@@ -289,68 +341,37 @@ def _crc32c() -> Callable[[bytes], int]:
     return value
 
 
-_LITERAL = 0
+# Compression and numbers
 
 
 def uncompress(data: bytes) -> bytes:
-    """Undo Snappy's raw format (no frames).
+    """Undo Snappy's raw format (no frames), which begins with the length of what it holds.
 
     Raises:
         ValueError: The data are not of this format, or do not give the length that they promise.
-        IndexError: The data end within an element.
+        IndexError: The data end within the length.
     """
-    length, at = varint(data, 0)
-    out = bytearray()
-    while at < len(data):
-        tag = data[at]
-        if tag & 3 == _LITERAL:
-            size, at = _literal_size(data, at)
-            out += data[at : at + size]
-            at += size
-        else:
-            size, offset, at = _copy(data, at)
-            _repeat(out, offset, size)
-    if len(out) != length:
-        raise ValueError(f"snappy data give {len(out)} bytes and promise {length}")
-    return bytes(out)
-
-
-def _literal_size(data: bytes, at: int) -> tuple[int, int]:
-    """Size of a literal and the index where it starts; from 60 on, the size stands in 1 to 4 bytes of its own."""
-    size = data[at] >> 2
-    if size < 60:
-        return size + 1, at + 1
-    width = size - 59
-    return int.from_bytes(data[at + 1 : at + 1 + width], "little") + 1, at + 1 + width
-
-
-def _copy(data: bytes, at: int) -> tuple[int, int, int]:
-    """Size and offset of a copy, and the index behind it."""
-    tag = data[at]
-    if tag & 3 == 1:
-        return (tag >> 2 & 7) + 4, tag >> 5 << 8 | data[at + 1], at + 2
-    width = 2 if tag & 3 == 2 else 4
-    return (tag >> 2) + 1, int.from_bytes(data[at + 1 : at + 1 + width], "little"), at + 1 + width
-
-
-def _repeat(out: bytearray, offset: int, size: int) -> None:
-    """Append `size` bytes from `offset` bytes back; the copy may run into what it appends."""
-    if not 0 < offset <= len(out):
-        raise ValueError(f"snappy copy from {offset} bytes back after {len(out)}")
-    source = bytes(out[-offset:])
-    out += (source * (size // offset + 1))[:size]
+    length, _ = varint(data, 0)
+    try:
+        return pa.decompress(data, decompressed_size=length, codec="snappy", asbytes=True)
+    except OSError as error:  # of damage, Arrow speaks as of files
+        raise ValueError(f"damaged snappy data: {error}") from error
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """A number in groups of seven bits, the lowest first, from index `at`; and the index behind it.
 
+    Every byte but the last has its highest bit set: AC 02 is 0x2C + (0x02 << 7) = 300.
+
     Raises:
         IndexError: The data end within the number.
     """
-    value = shift = 0
+    value = 0
+    shift = 0
     while True:
         byte = data[at]
+        at += 1
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        shift += 7
         if byte < 0x80:
             return value, at

@@ -1,0 +1,30 @@
+"""The tables of a run as they lie in its directory: those that receipts name, in the order of shards."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.errors import DatasetError
+
+
+def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Table]]:
+    """One table of each committed shard, one after another.
+
+    Args:
+        ledger: of the run.
+        name: of the table, one of `ledger.run_type.tables`.
+
+    Yields:
+        The contig (None for rows without a place) and the rows.
+
+    Raises:
+        DatasetError: for an object that is missing or damaged.
+    """
+    for receipt in ledger.receipts():
+        key = receipt.tables[name].key
+        content = ledger.store.get(key)
+        if content is None:
+            raise DatasetError(f"{key}: missing, though a receipt names it")
+        yield receipt.chrom, from_parquet(content, key)[0]

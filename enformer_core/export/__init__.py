@@ -1,0 +1,45 @@
+"""Finished runs in other formats, one file each.
+
+An export is a function of a run's ledger and the path of the file to write; it returns how many rows it
+wrote. To add one, write its file and name it in `_EXPORTS`, or call `register_export`.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.errors import InputError, nearest
+
+__all__ = ["Export", "export_names", "find_export", "register_export"]
+
+Export = Callable[[Ledger, Path], int]
+"""Writes a finished run to a file, and says how many rows that came to."""
+
+# by name, so that one format's libraries are imported only when it is asked for
+_EXPORTS = {"tsv": "enformer_core.export.tsv:export_tsv"}
+_registered: dict[str, Export] = {}
+
+
+def register_export(name: str, export: Export) -> None:
+    """Make a format known under a name."""
+    _registered[name] = export
+
+
+def export_names() -> tuple[str, ...]:
+    """The formats that are known, by name."""
+    return tuple({**_EXPORTS, **_registered})
+
+
+def find_export(name: str) -> Export:
+    """The export of a format.
+
+    Raises:
+        InputError: for a format that is not known, with the nearest names.
+    """
+    if name not in _registered:
+        if name not in _EXPORTS:
+            raise InputError(f"unknown format {name!r}{nearest(name, export_names())}")
+        module, _, function = _EXPORTS[name].partition(":")
+        _registered[name] = getattr(import_module(module), function)
+    return _registered[name]

@@ -1,0 +1,109 @@
+"""A network as a list of blocks: which layers it has, in neutral terms, without what is done with them.
+
+A model says here how it is built (`Network.blocks`); an engine has a rule for each type of block and knows no model. So
+a new model that is made of these blocks needs nothing elsewhere, and one that is not brings a block of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import nn
+
+from enformer_core.models.attention import Attention
+from enformer_core.models.geometry import Geometry
+from enformer_core.models.layers import NormGeluConv, SoftmaxPool
+
+
+@dataclass(frozen=True)
+class AttentionPooledLevel:
+    """A halving of the sequence: convolution, residual pointwise block, attention pooling.
+
+    Attributes:
+        norm: BatchNorm before the convolution, followed by a GELU; None where the level reads letters as they are.
+        conv: the convolution, of odd width, which keeps the length.
+        pointwise: what is added to the convolution's output.
+        pool: halves the length.
+    """
+
+    norm: nn.BatchNorm1d | None
+    conv: nn.Conv1d
+    pointwise: NormGeluConv
+    pool: SoftmaxPool
+
+
+@dataclass(frozen=True)
+class NormedConvolution:
+    """A convolution without bias that reads the GELU of its input, and the BatchNorm behind it."""
+
+    conv: nn.Conv1d
+    norm: nn.BatchNorm1d
+
+
+@dataclass(frozen=True)
+class MaxPooledLevel:
+    """A halving of the sequence: a normed convolution, then the larger of each pair of positions."""
+
+    block: NormedConvolution
+
+
+@dataclass(frozen=True)
+class AttentionLayer:
+    """A layer of a transformer: attention, then a two-layer perceptron, each normed first and added to its input."""
+
+    attention_norm: nn.LayerNorm
+    attention: Attention
+    mlp_norm: nn.LayerNorm
+    up: nn.Linear
+    down: nn.Linear
+
+
+@dataclass(frozen=True)
+class TransformerTrunk:
+    """From tokens to tracks: attention layers, the crop to the central bins, a final block, GELU, and the heads."""
+
+    geometry: Geometry
+    layers: tuple[AttentionLayer, ...]
+    final: NormGeluConv
+    heads: Mapping[str, nn.Linear]
+
+
+@dataclass(frozen=True)
+class DilatedResidual:
+    """Two normed convolutions, the first of which is dilated; their output is added to the input."""
+
+    gather: NormedConvolution
+    widen: NormedConvolution
+
+
+@dataclass(frozen=True)
+class DilatedTrunk:
+    """From tokens to tracks: dilated convolutions, the crop to the central bins, a final block, GELU, and the heads."""
+
+    geometry: Geometry
+    dilated: tuple[DilatedResidual, ...]
+    final: NormedConvolution
+    heads: Mapping[str, nn.Linear]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A network taken apart.
+
+    Attributes:
+        levels: from letters to tokens, each of which halves the length; blocks of any type that an engine has a rule
+            for.
+        trunk: from tokens to tracks; likewise.
+    """
+
+    levels: tuple[object, ...]
+    trunk: object
+
+
+@runtime_checkable
+class HasBlocks(Protocol):
+    """A model that says how it is built."""
+
+    def blocks(self) -> Blocks:
+        """Its layers by what they do."""
+        ...

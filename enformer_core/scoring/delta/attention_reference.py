@@ -1,0 +1,138 @@
+"""A layer's attention on the reference, kept for the alts that are carried beside it.
+
+Does not know differences.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from enformer_core.models.attention import Attention
+from enformer_core.models.positional import relative_features
+from enformer_core.scoring.delta.matmul import apply_linear, linear
+from enformer_core.scoring.delta.spans import as_slice
+
+# Of one head. Values are transposed: that is how products with attention weights read them.
+Keys = Float[Tensor, "tokens keys"]
+Values = Float[Tensor, "values tokens"]
+Distances = Float[Tensor, "distances keys"]
+Logits = Float[Tensor, "queries tokens"]
+
+# Of all heads.
+KeysByHead = Float[Tensor, "heads tokens keys"]
+ValuesByHead = Float[Tensor, "heads values tokens"]
+DistancesByHead = Float[Tensor, "heads distances keys"]
+LogitsByHead = Float[Tensor, "heads queries tokens"]
+AttendedByHead = Float[Tensor, "heads queries values"]
+
+
+@dataclass(frozen=True)
+class ReferenceAttention:
+    """What a layer's attention makes of the reference, for some of its queries: all, or in the last layer fewer.
+
+    The fused kernel reads the same in another form, see `fused_attention.FusedReference`.
+
+    Attributes:
+        content: q / √key + content bias, for every token.
+        position: q / √key + position bias, for every token.
+        k: keys.
+        v: values, transposed.
+        relative: keys of the relative distances −(tokens − 1) … tokens − 1.
+        weights: attention weights of the queries.
+        attended: weights · v.
+        queries: which queries, a run of tokens.
+        low_k: `k` in the number format of differences.
+        low_relative: `relative` in that format.
+        low_weights: `weights` in that format.
+        logits: what `weights` is the softmax of; None where they are not kept.
+    """
+
+    content: KeysByHead
+    position: KeysByHead
+    k: KeysByHead
+    v: ValuesByHead
+    relative: DistancesByHead
+    weights: LogitsByHead
+    attended: AttendedByHead
+    queries: range
+    low_k: KeysByHead
+    low_relative: DistancesByHead
+    low_weights: LogitsByHead
+    logits: LogitsByHead | None = None
+
+
+def relative_keys(layer: Attention, tokens: int) -> DistancesByHead:
+    """W_r · features of the distances: the same for every input."""
+    weight = layer.to_rel_k.weight
+    features = relative_features(tokens, layer.positional_features, weight.dtype, weight.device)
+    return layer.split(layer.to_rel_k(features)).contiguous()
+
+
+def reference_attention(
+    layer: Attention,
+    normed: Float[Tensor, "tokens channels"],
+    relative: tuple[DistancesByHead, DistancesByHead],
+    queries: range,
+    *,
+    keep_logits: bool = False,
+) -> ReferenceAttention:
+    """Run a layer's attention on the reference and keep what differences need.
+
+    Args:
+        layer: the attention.
+        normed: what it reads.
+        relative: `relative_keys` in the reference's number format and in that of differences.
+        queries: the tokens that attend.
+        keep_logits: beside the weights, for the fused kernel.
+    """
+    exact_relative, low_relative = relative
+    q = layer.split(apply_linear(layer.to_q, normed)) * layer.key_channels**-0.5
+    k = layer.split(apply_linear(layer.to_k, normed)).contiguous()
+    v = layer.split(apply_linear(layer.to_v, normed)).mT.contiguous()
+    content = q + layer.rel_content_bias[0]
+    position = q + layer.rel_pos_bias[0]
+
+    heads, values, tokens = v.shape
+    weights = normed.new_empty(heads, len(queries), tokens)
+    attended = normed.new_empty(heads, len(queries), values)
+    kept_logits = torch.empty_like(weights) if keep_logits else None
+    for head in range(heads):
+        logits = linear(content[head, as_slice(queries)], k[head])
+        logits += relative_logits(position[head], exact_relative[head], queries)
+        torch.softmax(logits, dim=-1, out=weights[head])
+        attended[head] = linear(weights[head], v[head])
+        if kept_logits is not None:
+            kept_logits[head] = logits
+
+    return ReferenceAttention(
+        content=content,
+        position=position,
+        k=k,
+        v=v,
+        relative=exact_relative,
+        weights=weights,
+        attended=attended,
+        queries=queries,
+        low_k=k.to(low_relative.dtype),
+        low_relative=low_relative,
+        low_weights=weights.to(low_relative.dtype),
+        logits=kept_logits,
+    )
+
+
+def relative_logits(q: Keys, relative: Distances, queries: range) -> Logits:
+    """q · relative keys for a run of queries: of each query with all tokens, by their distance."""
+    tokens = len(q)
+    first = tokens - queries.stop
+    last = 2 * tokens - 1 - queries.start
+    product = linear(q[as_slice(queries)], relative[first:last]).contiguous()
+    # A column of the product is a distance, and the next query's distances lie one column further left. Three queries
+    # and three tokens, distances −2 … 2:
+    #     a b [c d e]
+    #     f [g h i] j        read as        c d e / g h i / k l m
+    #     [k l m] n o
+    # In memory each row begins `columns − 1` numbers after the one before: a view with that stride, nothing copied.
+    rows, columns = product.shape
+    return product.as_strided((rows, tokens), (columns - 1, 1), rows - 1)
