@@ -1,5 +1,5 @@
-"""The commands: one file each, over one driver loop (`job`).
+"""The commands: each joins what `enformer_core` computes to where `cluster` runs it.
 
-The only room that sees both others: what is computed comes from `enformer_core`, where it runs from `cluster`. Commands
-resolve the user's settings once, print, and turn outcomes into exit codes; they compute nothing themselves.
+Knows what users name and type, what a run prints and how it ends. Does not know how a score is computed or how a worker
+is kept alive: a command that grows beyond joining the two rooms has something that belongs in one of them.
 """
