@@ -32,10 +32,9 @@ def strongest_effects(
     is_repeat = has_flag(scores, Flag.DUPLICATE)
     scored = scores.filter(pc.and_(is_scored, pc.invert(is_repeat)))
     indices = np.asarray(tracks, dtype=np.int64)
-    parts = [EFFECTS_SCHEMA.empty_table()]
-    for name in statistics:
-        parts.append(_strongest(scored, name, indices, top_tracks))
-    return pa.concat_tables(parts).sort_by([(name, "ascending") for name in _ORDER])
+    parts = [_strongest(scored, name, indices, top_tracks) for name in statistics]
+    effects = pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *parts])
+    return effects.sort_by([(name, "ascending") for name in _ORDER])
 
 
 def _strongest(
