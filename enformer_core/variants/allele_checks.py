@@ -229,7 +229,8 @@ def contigs_of(
     coded = written.dictionary_encode()  # names are few, rows are many
     names = coded.dictionary.to_pylist()
     known = reconcile_contigs(names, contigs)
-    ours = pa.array([known.get(name) for name in names], pa.string())
+    in_genome = [known.get(name) for name in names]
+    ours = pa.array(in_genome, pa.string())
     return ours.take(coded.indices)
 
 

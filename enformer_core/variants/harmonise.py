@@ -108,7 +108,8 @@ def has_letters(
     if rows.any():
         mask = pa.array(rows)
         chrom = alleles.chrom.filter(mask)
-        fits[rows] = genome_has(genome, chrom, alleles.start[rows], letters.filter(mask))
+        start = alleles.start[rows]
+        fits[rows] = genome_has(genome, chrom, start, letters.filter(mask))
     return fits
 
 
@@ -174,6 +175,7 @@ def _in_normal_form(
     new_rows = []
     new_refs = []
     new_alts = []
+    # contigs are large and mapped: each is opened once, whatever the order of the rows
     chrom = alleles.chrom.take(pa.array(rows))
     for contig, among in by_contig(chrom):
         here = rows[among]
@@ -211,7 +213,8 @@ def _harmonised_table(
     has_start = pc.is_valid(start)
     is_readable = pa.array(undecided)
     has_place = pa.array(undecided & ~is_without_place)
-    as_read = {name: raw[name] for name in PLACED_SCHEMA.names if name in raw.column_names}
+    both = [name for name in PLACED_SCHEMA.names if name in raw.column_names]
+    as_read = {name: raw[name] for name in both}
     columns = {
         **as_read,
         "start": pc.if_else(has_start, pa.array(alleles.start), start),

@@ -66,6 +66,7 @@ def normalise(
     rows = np.flatnonzero(can_change)
     if not rows.size:
         return Normalised(start, ref, alt)
+    # only these are taken apart into base codes
     index = pa.array(rows)
     refs = _Letters.of(ref.take(index))
     alts = _Letters.of(alt.take(index))
@@ -106,6 +107,7 @@ def _can_change(ref: pa.Array, alt: pa.Array) -> Mask:
     ref_bp = np.asarray(pc.binary_length(ref))
     alt_bp = np.asarray(pc.binary_length(alt))
     can_change = np.zeros(len(ref), dtype=bool)
+    # a single base for another is in its normal form
     rows = np.flatnonzero((ref_bp > 1) | (alt_bp > 1))
     if not rows.size:
         return can_change
@@ -191,6 +193,7 @@ class _Letters:
         bp = self.bp.copy()
         first[rows] = new.first + self.codes.size
         bp[rows] = new.bp
+        # the old letters stay where they are, so that the other rows need no copy of theirs
         codes = np.concatenate([self.codes, new.codes])
         return _Letters(codes, first, bp)
 
@@ -301,6 +304,7 @@ def _shifted(
     ref_is_longer = ref.bp[rows] > alt.bp[rows]
     longer = _chosen(ref_is_longer, ref, alt, rows)
     indels = _Indels(start[rows], longer, codes)
+    # the contig begins `start` bases before
     by = _how_far(indels.can_step, most=start[rows])
     moving = np.flatnonzero(by)
     by = by[moving]
@@ -347,6 +351,7 @@ def _how_far(agrees: Agrees, most: Numbers) -> Numbers:
     while going.size:
         at_once = max(_MOST_LETTERS // step, 1)
         still_going = []
+        # in parts, so that alleles times steps stay within memory
         for begin in range(0, going.size, at_once):
             rows = going[begin : begin + at_once]
             steps = agreed[rows, None] + np.arange(step)

@@ -84,7 +84,8 @@ class Source:
     @property
     def is_complete(self) -> bool:
         """Whether the file says of each variant where it is and what its alleles are."""
-        return self.header.named_alleles or (self.columns.has_place and self.columns.has_alleles)
+        has_columns = self.columns.has_place and self.columns.has_alleles
+        return has_columns or self.header.named_alleles
 
     def batches(
         self,
@@ -103,7 +104,8 @@ class Source:
         """
         known_sites = None if self.sites is None else self._read_sites(self.sites)
         has_alleles = self.columns.has_alleles
-        for records in _rebatched(self.records(DETAILS if details else ()), rows):
+        roles = DETAILS if details else ()
+        for records in _rebatched(self.records(roles), rows):
             if known_sites is None:
                 yield self.alleles_of(records)
             else:
@@ -138,7 +140,8 @@ class Source:
     @property
     def _needed_roles(self) -> Roles:
         """Columns beside place and alleles that understanding a record takes."""
-        return tuple(role for role in ("end", "effect", "risk") if role in self.columns.index)
+        index = self.columns.index
+        return tuple(role for role in ("end", "effect", "risk") if role in index)
 
     def _completed(self, records: pa.Table) -> pa.Table:
         if self.header.named_alleles:
@@ -146,8 +149,9 @@ class Source:
         return _with_effect(records)
 
     def _read_sites(self, sites: "Source") -> Sites:
+        # all of this file's identifiers first: of a table of a billion sites only those are kept
         blocks = [pc.unique(block["id"]) for block in self.records()]
-        ids = pc.unique(pa.chunked_array([pa.array([], pa.string()), *blocks]))
+        ids = pc.unique(pa.chunked_array(blocks, pa.string()))
         return Sites.read(sites.records(), ids, sites.name)
 
 
@@ -252,7 +256,8 @@ def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
         if waiting_rows < rows // 2:
             continue
         joined = pa.concat_tables(waiting)
-        yield from (joined.slice(first, rows) for first in range(0, waiting_rows, rows))
+        for first in range(0, waiting_rows, rows):
+            yield joined.slice(first, rows)
         waiting = []
         waiting_rows = 0
     if waiting_rows:
@@ -282,5 +287,6 @@ def _with_effect(records: pa.Table) -> pa.Table:
     """Where the file has identifiers with a risk allele, rs1-A: the allele as the column effect."""
     if "risk" not in records.column_names or "effect" in records.column_names:
         return records
-    allele = pc.struct_field(pc.extract_regex(records["risk"], _RISK_ALLELE), "allele")
+    parts = pc.extract_regex(records["risk"], _RISK_ALLELE)
+    allele = pc.struct_field(parts, "allele")  # null where it is unknown, rs1-?
     return records.append_column("effect", allele)

@@ -125,6 +125,7 @@ def _damaged(path: Path, error: Exception) -> InputError:
 
 def _cells(record: Any, details: Roles) -> tuple[str | None, ...]:
     """Text of TEXT_COLUMNS and of the details, as the same record has it in a VCF."""
+    # pysam counts record.pos from 1, as the text does; record.start would be from 0
     alts = ",".join(record.alts) if record.alts else None
     cells = [record.chrom, str(record.pos), record.id, record.ref, alts]
     if "filter" in details:

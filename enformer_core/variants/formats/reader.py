@@ -33,6 +33,7 @@ TEXT_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
 
 REQUIRED = ("chrom", "pos", "ref", "alt")
 
+# QUAL, at 5, is nobody's role; FORMAT and the samples behind INFO are never read
 VCF_COLUMNS: Mapping[str, int] = {
     "chrom": 0,
     "pos": 1,

@@ -69,6 +69,7 @@ class TextReader:
         Raises:
             InputError: when the file is compressed and damaged.
         """
+        # the file is read again from its beginning; the header is found again where it was
         splitter = self._splitter(roles)
         blocks = whole_lines(self.path)
         layout, first_records = find_layout(blocks, self.path)
@@ -106,6 +107,7 @@ class _Splitter:
 
     def split(self, block: bytes, *, first_line: int) -> pa.Table:
         """The records of a block of whole lines; its first has this number."""
+        # one separator from here on: whatever the file has is turned into tabs
         block = _with_tabs(block, self.separator)
         records = self._split_even(block, first_line)
         if records is None:
@@ -143,7 +145,7 @@ class _Splitter:
         return self._table(lines, fields_of_each, cells)
 
     def _split_any(self, block: bytes, first_line: int) -> pa.Table:
-        """Every line by itself."""
+        """The same with every line cut by itself, however many columns it has."""
         lines = _Lines.of(block, first_line)
         cells = {role: lines.column(at) for role, at in self.columns.items()}
         return self._table(lines.numbers, lines.fields, cells)
@@ -216,7 +218,7 @@ class _Lines:
         # a CR before LF belongs to the line's end
         has_cr = (text[ends - 1] == _CR) & (ends > starts)
         ends = ends - has_cr
-        filled = ends > starts
+        filled = ends > starts  # an empty line is no record, but has a number
         starts = starts[filled]
         ends = ends[filled]
         tabs = np.flatnonzero(text == _TAB)
@@ -237,6 +239,7 @@ class _Lines:
         if index is None:
             return pa.nulls(self.starts.size, pa.string())
         begins = self.starts if index == 0 else self._tab(index - 1) + 1
+        # a cell ends at the next tab, or where its line ends
         has_tab_behind = index < self.fields - 1
         cell_ends = np.where(has_tab_behind, self._tab(index), self.ends)
         return _strings(self.text, begins, cell_ends, index < self.fields)
@@ -252,10 +255,12 @@ def _with_tabs(block: bytes, separator: Separator) -> bytes:
     if separator == "tab":
         return block
     if separator == "space":
+        # columns are padded with any number of spaces, at the line's ends too, as PLINK writes them
         inner = re.sub(rb"[ \t]+", b"\t", block)
         return re.sub(rb"(?m)^\t+|\t+(?=\r?$)", b"", inner)
     if b'"' in block:
         return b"\n".join(_unquoted(line) for line in block.split(b"\n"))
+    # a tab inside a cell of CSV would be taken for the end of it
     return block.replace(b"\t", b" ").replace(b",", b"\t")
 
 
@@ -281,6 +286,7 @@ def _strings(
     Of "chr1.chr22" the pieces [0, 4) and [5, 10) have sizes 4, 5 and offsets 0, 4, 9; letter 4 of the column, the
     first of the second piece, is the text's letter 4 + (5 - 4).
     """
+    # absent cells have no letters; their begins and ends are those of some other line
     sizes = np.where(present, ends - begins, 0)
     offsets = np.zeros(sizes.size + 1, dtype=np.int32)
     np.cumsum(sizes, out=offsets[1:])
