@@ -22,6 +22,7 @@ ExportSettings = make_dataclass(
         *((name, _File, field(default=None, kw_only=True)) for name in export_names()),
     ],
     frozen=True,
+    namespace={"__module__": __name__},
 )
 
 
