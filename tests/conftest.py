@@ -1,6 +1,7 @@
 """Shape checking for every test, and the places of the real data."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -27,6 +28,14 @@ def _outside_data(variable: str, default: Path) -> Path:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Base codes of the tests' genomes go when the tests' directories go; the user's cache is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENFORMER_RAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,7 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str
         candidates = by_bare_name.get(bare, [])
         if name in _by_accession():
             candidates = [contig for contig in candidates if _may_be_same(name, contig)]
+        # Two contigs that differ by `chr` alone: which of them is meant cannot be known.
         if len(candidates) == 1:
             own_names[name] = candidates[0]
     return own_names
@@ -117,6 +118,7 @@ def _bare_name(name: str) -> str:
     bare = name
     if name[:3].lower() == "chr" and name != name[:3]:
         bare = name[3:]
+    # Case counts in other names: contigs may differ by it alone.
     upper = bare.upper()
     if upper in {"M", "MT"}:
         return "MT"
@@ -129,6 +131,7 @@ def _bare_name(name: str) -> str:
 
 def _may_be_same(accession: str, contig: str) -> bool:
     """Whether a contig that is called by the accession's chromosome is no other sequence by its own accession."""
+    # A contig without a known accession, chr1, is whatever assembly its file says: REF will tell.
     known = _by_accession().get(contig)
     return known is None or known == _by_accession()[accession]
 

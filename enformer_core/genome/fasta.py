@@ -169,6 +169,7 @@ def _load_cache(fasta: Path) -> _Cache:
 
 def _cache_path(fasta: Path) -> Path:
     """Where the codes of this file in this state lie; the first half of the name is the path's, so others are found."""
+    # Of the resolved path: a link and the file that it points to share one cache.
     state = fasta.stat()
     of_path = _short_digest(str(fasta.resolve()))
     of_state = _short_digest(f"{_CACHE_FORMAT}\0{state.st_mtime_ns}\0{state.st_size}")
@@ -190,10 +191,12 @@ def _is_made(codes: Path) -> bool:
 def _make(fasta: Path, codes: Path) -> None:
     """Make the cache; of several processes one does so, and the others wait for it."""
     of_path, _, _ = codes.stem.partition("-")
+    # Beside the directory: in it there are caches only.
     lock = codes.parent.with_name(f"{of_path}.lock")
     try:
         codes.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=_LONGEST_WAIT_S):
+            # Asked again: who waited here finds that another has made it.
             if not _is_made(codes):
                 for earlier in codes.parent.glob(f"{of_path}-*"):
                     earlier.unlink(missing_ok=True)
@@ -221,6 +224,7 @@ def _write(fasta: Path, codes: Path) -> None:
             contigs = _convert(fasta, out)
         entries = {contig: asdict(entry) for contig, entry in contigs.items()}
         unfinished_index.write_text(json.dumps(entries))
+        # The index last: a cache is made when it has both, and whoever finds both may read them.
         unfinished_codes.replace(codes)
         unfinished_index.replace(_index_path(codes))
 
@@ -249,6 +253,7 @@ def _convert(fasta: Path, out: IO[bytes]) -> dict[str, _Contig]:
             raise InputError(
                 f"{fasta}: not a readable FASTA file: it begins with {part[:20]!r}, not with '>'"
             )
+        # Not refused here: a genome may have odd contigs that nobody asks for.
         if current.illegal is None and ILLEGAL_CODE in codes:
             current.illegal = _illegal(part, codes, current.length_bp)
         digest.update(codes.translate(_TO_LETTER))
@@ -279,6 +284,7 @@ def _names_and_letters(fasta: Path) -> Iterator[str | bytes]:
             yield text[at:header]
             if (text[header - 1 : header] or before) != b"\n":
                 raise InputError(f"{fasta}: not a readable FASTA file: '>' stands inside a line")
+            # Another ">" in this line is part of the description.
             header_end = text.find(b"\n", header)
             if header_end < 0:
                 unfinished_header = text[header:]

@@ -28,6 +28,7 @@ _SYMBOLIC = r"^\*$|[<>\[\]]|^\.|\.$"
 
 _LETTERS = "^[ACGT]+$"
 
+# Compared by look-up, not by a regular expression: nearly all alleles of nearly all files are single bases.
 _BASES = pa.array(list("ACGT"))
 
 _SHOWN_BP = 20
@@ -61,7 +62,11 @@ class Alleles:
     is_snv: Mask
 
     @staticmethod
-    def of(raw: pa.Table, chrom: pa.Array, contigs: Mapping[str, int]) -> "Alleles":
+    def of(
+        raw: pa.Table,
+        chrom: pa.Array,
+        contigs: Mapping[str, int],
+    ) -> "Alleles":
         """Clean the letters of a table as read, and look up the lengths of its contigs.
 
         Args:
@@ -84,7 +89,12 @@ class Alleles:
             is_snv=is_snv,
         )
 
-    def changed(self, start: Numbers, ref: pa.Array, alt: pa.Array) -> "Alleles":
+    def changed(
+        self,
+        start: Numbers,
+        ref: pa.Array,
+        alt: pa.Array,
+    ) -> "Alleles":
         """The same with other letters at other places."""
         return replace(self, start=start, ref=ref, alt=alt)
 
@@ -112,6 +122,7 @@ class Alleles:
             max_allele_bp: longest REF or ALT that is scored, without what both share.
         """
         end = self.start + self._least_bp()
+        # at the contig's end an allele that may be ALT must not be taken for one that leaves it
         leaves_contig = (self.start < 0) | (end > self.length_bp)
         return [
             (Status.UNKNOWN_CONTIG, bools(pc.is_null(self.chrom))),
@@ -139,6 +150,7 @@ class Alleles:
     def _is_symbolic(self, rows: Numbers) -> Mask:
         index = pa.array(rows)
         in_alt = matches(self.alt.take(index), _SYMBOLIC)
+        # where the order is open, either column may hold the symbol; in a declared REF it is a bad allele
         in_ref = matches(self.ref.take(index), _SYMBOLIC)
         return in_alt | (in_ref & ~self.declared[rows])
 
@@ -154,6 +166,7 @@ class Alleles:
     def _is_too_long(self, max_allele_bp: int) -> Mask:
         """What both alleles share does not count."""
         too_long = np.maximum(self.ref_bp, self.alt_bp) > max_allele_bp
+        # one after another: few alleles are so long
         for row in np.flatnonzero(too_long):
             ref = self.ref[row].as_py()
             alt = self.alt[row].as_py()
@@ -182,12 +195,17 @@ def _lengths_bp(chrom: pa.Array, contigs: Mapping[str, int]) -> Numbers:
 
 
 def _declare_ref(raw: pa.Table) -> Mask:
+    # tables that are made by hand, not read, have no such column, and are as VCF
     if "declares_ref" not in raw.column_names:
         return np.ones(raw.num_rows, dtype=bool)
     return np.asarray(pc.fill_null(in_full(raw, "declares_ref"), True))
 
 
-def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Mask) -> pa.Array:
+def _clean_alts(
+    written: pa.Array,
+    upper: pa.Array,
+    unclear: Mask,
+) -> pa.Array:
     """Upper case, but what is symbolic holds names that depend on case; null where there is none."""
     if not unclear.any():
         return upper
@@ -199,7 +217,11 @@ def _clean_alts(written: pa.Array, upper: pa.Array, unclear: Mask) -> pa.Array:
     return pc.replace_with_mask(upper, mask, pc.if_else(is_absent, None, clean))
 
 
-def contigs_of(raw: pa.Table, undecided: Mask, contigs: Mapping[str, int]) -> pa.Array:
+def contigs_of(
+    raw: pa.Table,
+    undecided: Mask,
+    contigs: Mapping[str, int],
+) -> pa.Array:
     """The genome's name of each row's contig; null where it has none or the row is decided."""
     written = in_full(raw, "input_chrom")
     if not undecided.all():
@@ -207,7 +229,8 @@ def contigs_of(raw: pa.Table, undecided: Mask, contigs: Mapping[str, int]) -> pa
     coded = written.dictionary_encode()  # names are few, rows are many
     names = coded.dictionary.to_pylist()
     known = reconcile_contigs(names, contigs)
-    ours = pa.array([known.get(name) for name in names], pa.string())
+    in_genome = [known.get(name) for name in names]
+    ours = pa.array(in_genome, pa.string())
     return ours.take(coded.indices)
 
 

@@ -1,5 +1,7 @@
 """Arrow columns as NumPy arrays and as masks, with one rule for null: it is no match."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,6 +9,9 @@ from jaxtyping import Bool, Int64
 
 Mask = Bool[np.ndarray, " rows"]
 """One truth value for each row of a table."""
+
+Column: TypeAlias = pa.Array | pa.ChunkedArray
+"""A column that stays in Arrow."""
 
 Numbers = Int64[np.ndarray, " rows"]
 """One whole number for each row of a table."""
@@ -16,7 +21,7 @@ def in_full(table: pa.Table, name: str) -> pa.Array:
     """A column of a table as one array; without a copy where it is one already."""
     column = table[name]
     if column.num_chunks == 1:
-        return column.chunk(0)
+        return column.chunk(0)  # combining would copy
     return column.combine_chunks()
 
 
@@ -41,6 +46,13 @@ def matches(column: pa.Array, pattern: str) -> Mask:
     return bools(pc.match_substring_regex(column, pattern))
 
 
-def is_one_of(column: pa.Array | pa.ChunkedArray, *texts: str) -> pa.Array | pa.ChunkedArray:
+def is_one_of(column: Column, *texts: str) -> Column:
     """Whether each text is one of these, as an Arrow column; null is not."""
-    return pc.fill_null(pc.is_in(column, pa.array(texts)), False)
+    is_in = pc.is_in(column, pa.array(texts))
+    return pc.fill_null(is_in, False)
+
+
+def has_match(texts: Column, pattern: str) -> Column:
+    """As `matches`, but as an Arrow column."""
+    is_match = pc.match_substring_regex(texts, pattern)
+    return pc.fill_null(is_match, False)

@@ -90,40 +90,31 @@ class AssemblyCheck:
 
     @property
     def checked(self) -> int:
-        """Alleles that were looked up."""
+        """How many alleles were looked up, over all contigs."""
         return sum(fit.checked for fit in self.contigs.values())
 
     @property
     def ref_rate(self) -> float:
-        """Part of the checked alleles of which the genome has REF; 1 where none was checked."""
-        return self._rate(sum(fit.ref for fit in self.contigs.values()))
+        """Part of the checked alleles of which the genome has REF."""
+        return self.rate(sum(fit.ref for fit in self.contigs.values()))
 
     @property
     def alt_rate(self) -> float:
-        """Part of the checked alleles of which the genome has ALT; 1 where none was checked."""
-        return self._rate(sum(fit.alt for fit in self.contigs.values()))
+        """Part of the checked alleles of which the genome has ALT."""
+        return self.rate(sum(fit.alt for fit in self.contigs.values()))
 
     @property
     def either_rate(self) -> float:
-        """Part of the checked alleles of which the genome has REF or ALT; 1 where none was checked."""
-        return self._rate(sum(fit.either for fit in self.contigs.values()))
-
-    @property
-    def one_left_rate(self) -> float:
-        """Part of the checked alleles whose REF the genome has one base to the left; 1 where none was checked."""
-        return self._rate(sum(fit.one_left for fit in self.contigs.values()))
-
-    @property
-    def one_right_rate(self) -> float:
-        """Part of the checked alleles whose REF the genome has one base to the right; 1 where none was checked."""
-        return self._rate(sum(fit.one_right for fit in self.contigs.values()))
+        """Part of the checked alleles of which the genome has REF or ALT."""
+        return self.rate(sum(fit.either for fit in self.contigs.values()))
 
     @property
     def matching(self) -> float:
         """Part that fits: by REF where it is declared, else by either allele."""
         return self.ref_rate if self.declares_ref else self.either_rate
 
-    def _rate(self, alleles: int) -> float:
+    def rate(self, alleles: int) -> float:
+        """Return such a number of alleles as a part of the checked ones; 1 where none was checked."""
         return alleles / self.checked if self.checked else 1.0
 
     def is_enough(self, rate: float) -> bool:
@@ -205,10 +196,9 @@ def check_assembly(
             f"{check.file}: shares no contig with {check.genome}. It has {first_few(list(check.unknown))}; the genome "
             f"has {first_few(list(genome.contigs))}. Give the genome it was made for, or rename its contigs."
         )
-    may_go_on = check.is_enough(check.matching)
-    if allow_swapped:
-        may_go_on = may_go_on or check.is_enough(check.either_rate)
-    if not may_go_on:
+    # Where REF and ALT may change places, either of both is as good as REF.
+    rate = check.either_rate if allow_swapped else check.matching
+    if not check.is_enough(rate):
         raise InputError(_refusal(check))
     return check
 
@@ -223,6 +213,7 @@ def _refusal(check: AssemblyCheck) -> str:
 
 
 def _worst_contigs(check: AssemblyCheck) -> str:
+    # Unlike in notes, a contig of which nothing was checked counts as one that does not fit.
     rates = {
         contig: fit.matching(declares_ref=check.declares_ref) / max(fit.checked, 1)
         for contig, fit in check.contigs.items()
@@ -238,21 +229,20 @@ def _worst_contigs(check: AssemblyCheck) -> str:
 
 def _diagnosis(check: AssemblyCheck) -> str:
     """What the figures look like, and the remedy."""
+    # The most telling first. Of another assembly letters agree by chance, 1 in 4: far less than is looked for here.
     if check.declares_ref and check.alt_rate >= LEAST_MATCHING:
         return (
             f"REF and ALT look swapped: {check.alt_rate:.1%} of the ALT alleles agree. --allow-swapped goes on and "
             "takes the allele that the genome has for REF. Or was the file made for another assembly?"
         )
-    if check.one_right_rate >= LEAST_MATCHING:
-        return (
-            "Positions look shifted: they count from 0 where 1 is expected; "
-            f"{check.one_right_rate:.1%} agree one base further."
-        )
-    if check.one_left_rate >= LEAST_MATCHING:
-        return (
-            "Positions look shifted: they are one too high; "
-            f"{check.one_left_rate:.1%} agree one base further."
-        )
+    shifts = {
+        "count from 0 where 1 is expected": sum(fit.one_right for fit in check.contigs.values()),
+        "are one too high": sum(fit.one_left for fit in check.contigs.values()),
+    }
+    for words, alleles in shifts.items():
+        rate = check.rate(alleles)
+        if rate >= LEAST_MATCHING:
+            return f"Positions look shifted: they {words}; {rate:.1%} agree one base further."
     if check.declares_ref and check.either_rate >= LEAST_MATCHING:
         return (
             f"REF and ALT look to be in mixed order: the genome has one of both in {check.either_rate:.1%}. "
@@ -275,20 +265,20 @@ def _builds(check: AssemblyCheck) -> str:
 
 
 def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
-    counts = [_count(_NO_FITS)]
+    fits = [_NO_FITS]
     unknown: Counter[str] = Counter()
     example: str | None = None
     for raw in sample_alleles(source):
         sample = _Sample.of(raw, genome)
-        counts.append(_count(sample.fits()))
+        fits.append(sample.fits())
         unknown.update(sample.unknown_contigs())
-        example = example or sample.example()
+        example = example or sample.example()  # the first will do
     declared = source.header_contigs or {}
     return AssemblyCheck(
         file=source.name,
         genome=genome.path.name,
         declares_ref=source.declares_ref,
-        contigs=_by_contig(pl.concat(counts), genome),
+        contigs=_by_contig(pl.concat(fits), genome),
         unknown=dict(unknown.most_common()),
         different_lengths=different_lengths(declared, genome.contigs),
         header_build=known_build(declared),
@@ -300,15 +290,12 @@ def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
 _COUNTS = tuple(field.name for field in fields(ContigFit))
 
 _NO_FITS = pl.DataFrame(schema={"contig": pl.String, **dict.fromkeys(_COUNTS, pl.Boolean)})
+"""The columns of `_Sample.fits`, for a file without records."""
 
 
-def _count(fits: pl.DataFrame) -> pl.DataFrame:
-    """How many rows of each contig are true in each column; again, the sum of such counts."""
-    return fits.group_by("contig").agg(pl.col(_COUNTS).sum())
-
-
-def _by_contig(counts: pl.DataFrame, genome: Genome) -> dict[str, ContigFit]:
-    by_contig = {row.pop("contig"): ContigFit(**row) for row in _count(counts).to_dicts()}
+def _by_contig(fits: pl.DataFrame, genome: Genome) -> dict[str, ContigFit]:
+    counts = fits.group_by("contig").agg(pl.col(_COUNTS).sum())  # the sum of booleans is a count
+    by_contig = {row.pop("contig"): ContigFit(**row) for row in counts.to_dicts()}
     return {contig: by_contig[contig] for contig in genome.contigs if contig in by_contig}
 
 
@@ -336,6 +323,7 @@ class _Sample:
         undecided = bools(pc.is_null(in_full(raw, "status")))
         chrom = contigs_of(raw, undecided, genome.contigs)
         alleles = Alleles.of(raw, chrom, genome.contigs)
+        # What is too long to be scored tells as much of the assembly as the others.
         decided = [rows for _, rows in alleles.decisions(_ANY_LENGTH_BP)]
         checked = undecided & ~np.any(decided, axis=0)
         return _Sample(
@@ -363,6 +351,7 @@ class _Sample:
         return fits.drop_nulls("contig")
 
     def _has_ref(self, moved_bp: int) -> _Mask:
+        # The same letters at the next base: nearly all are there where positions count from another number.
         alleles = self.alleles
         moved = alleles.changed(alleles.start + moved_bp, alleles.ref, alleles.alt)
         return has_letters(moved, alleles.ref, self.checked, self.genome)
@@ -380,7 +369,7 @@ class _Sample:
         wrong = self.checked & ~self.ref & (alleles.declared | ~self.alt)
         if not wrong.any():
             return None
-        row = int(np.flatnonzero(wrong)[0])
+        row = int(np.argmax(wrong))  # the first
         start = int(alleles.start[row])
         end = start + int(alleles.ref_bp[row])
         there = self.genome.fetch(alleles.chrom[row].as_py(), start, end)
@@ -404,6 +393,7 @@ def sample_alleles(
     """
     head = list(islice(source.batches(rows=head_rows), 1))
     yield from head
+    # A head that is not full is the whole file.
     if not head or head[0].num_rows < head_rows:
         return
     for records in source.sample(probes):

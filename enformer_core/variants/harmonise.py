@@ -65,6 +65,7 @@ class Orientation:
             genome: contigs are read one after another.
             allow_swapped: whether REF and ALT may change places too where the input declares them.
         """
+        # ALT is looked up only where REF does not settle it: of most files nearly nowhere
         ref_fits = has_letters(alleles, alleles.ref, open_rows, genome)
         undeclared = open_rows & ~alleles.declared
         # of an indel both may fit: where the genome has TT, so do T and TT; an SNV's ALT cannot, once REF does
@@ -96,13 +97,19 @@ def _are_palindromic(alleles: Alleles, undeclared: Mask) -> Mask:
     return rows & bools(pc.is_in(pairs, _PALINDROMES))
 
 
-def has_letters(alleles: Alleles, letters: pa.Array, rows: Mask, genome: Genome) -> Mask:
+def has_letters(
+    alleles: Alleles,
+    letters: pa.Array,
+    rows: Mask,
+    genome: Genome,
+) -> Mask:
     """Whether the genome has these letters, of the chosen rows; False elsewhere."""
     fits = np.zeros(rows.size, dtype=bool)
     if rows.any():
         mask = pa.array(rows)
         chrom = alleles.chrom.filter(mask)
-        fits[rows] = genome_has(genome, chrom, alleles.start[rows], letters.filter(mask))
+        start = alleles.start[rows]
+        fits[rows] = genome_has(genome, chrom, start, letters.filter(mask))
     return fits
 
 
@@ -153,8 +160,13 @@ def _oriented(alleles: Alleles, orientation: Orientation) -> Alleles:
     return alleles.changed(alleles.start, ref, alt)
 
 
-def _in_normal_form(alleles: Alleles, scored: Mask, genome: Genome) -> Alleles:
+def _in_normal_form(
+    alleles: Alleles,
+    scored: Mask,
+    genome: Genome,
+) -> Alleles:
     """The alleles, those that are scored trimmed and left-aligned, contig by contig."""
+    # single bases are in their normal form
     is_snv = (alleles.ref_bp == 1) & (alleles.alt_bp == 1)
     rows = np.flatnonzero(scored & ~is_snv)
     if not rows.size:
@@ -163,6 +175,7 @@ def _in_normal_form(alleles: Alleles, scored: Mask, genome: Genome) -> Alleles:
     new_rows = []
     new_refs = []
     new_alts = []
+    # contigs are large and mapped: each is opened once, whatever the order of the rows
     chrom = alleles.chrom.take(pa.array(rows))
     for contig, among in by_contig(chrom):
         here = rows[among]
@@ -196,10 +209,12 @@ def _harmonised_table(
     is_bad = undecided & are(status, Status.BAD_ALLELE.value)
     reasons = _with_bad_alleles(in_full(raw, "reason"), alleles, is_bad)
     start = in_full(raw, "start")
+    # a row without a position stays null, though the columns in NumPy have -1 there
     has_start = pc.is_valid(start)
     is_readable = pa.array(undecided)
     has_place = pa.array(undecided & ~is_without_place)
-    as_read = {name: raw[name] for name in PLACED_SCHEMA.names if name in raw.column_names}
+    both = [name for name in PLACED_SCHEMA.names if name in raw.column_names]
+    as_read = {name: raw[name] for name in both}
     columns = {
         **as_read,
         "start": pc.if_else(has_start, pa.array(alleles.start), start),
@@ -251,12 +266,17 @@ def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:
     swapped = orientation.swapped
     turn = np.where(swapped, -1, 1).astype(np.int8)
     named = pc.multiply(alleles.effect, pa.array(turn))
+    # without an effect allele a swap still turns the score: the input's ALT is the genome's REF now
     unnamed = pc.if_else(pa.array(swapped), _MINUS, _NO_SIGN)
     sign = pc.cast(pc.coalesce(named, unnamed), pa.int8())
     return pc.if_else(pa.array(orientation.fits), sign, _NO_SIGN)
 
 
-def _with_bad_alleles(reasons: pa.Array, alleles: Alleles, bad: Mask) -> pa.Array:
+def _with_bad_alleles(
+    reasons: pa.Array,
+    alleles: Alleles,
+    bad: Mask,
+) -> pa.Array:
     """The reader's reasons, and why each bad allele is one."""
     if not bad.any():
         return reasons
@@ -272,4 +292,8 @@ def _with_swapped(reasons: pa.Array, orientation: Orientation) -> pa.Array:
     if not orientation.looks_swapped.any():
         return reasons
     mask = pa.array(orientation.looks_swapped)
-    return pc.if_else(mask, "the genome has ALT here, not REF: see --allow-swapped", reasons)
+    return pc.if_else(
+        mask,
+        "the genome has ALT here, not REF: see --allow-swapped",
+        reasons,
+    )

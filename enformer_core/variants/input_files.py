@@ -62,6 +62,7 @@ def input_names(files: Sequence[InputFile]) -> list[str]:
     Raises:
         InputError: when a file is given twice.
     """
+    # Files of one name in several directories, chr1/calls.vcf and chr2/calls.vcf, are told apart by what was given.
     files_of_name = Counter(file.name for file in files)
     names = [file.name if files_of_name[file.name] == 1 else file.given for file in files]
     for name, times in Counter(names).items():

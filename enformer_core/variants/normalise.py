@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int64, UInt8
 
 from enformer_core.genome.alphabet import N_CODE, decode, encode
+from enformer_core.variants.arrow import Mask, Numbers
 
 # Letters that are looked at together: four at first, since most alleles disagree soon; four times as many of those that
 # agree in all, up to a bound, so that a long repeat takes few rounds; and of all alleles together no more than fits.
@@ -30,10 +31,11 @@ _MORE_STEPS = 4
 _MOST_STEPS = 1 << 16
 _MOST_LETTERS = 1 << 20
 
-Numbers = Int64[np.ndarray, " rows"]
+Contig = UInt8[np.ndarray, " length"]
 Steps = Int64[np.ndarray, "rows steps"]
+StepMask = Bool[np.ndarray, "rows steps"]
 Codes = UInt8[np.ndarray, "rows steps"]
-Agrees = Callable[[Numbers, Steps], Bool[np.ndarray, "rows steps"]]
+Agrees = Callable[[Numbers, Steps], StepMask]
 """Whether, of these alleles, what is so many steps away agrees."""
 
 
@@ -41,16 +43,16 @@ Agrees = Callable[[Numbers, Steps], Bool[np.ndarray, "rows steps"]]
 class Normalised:
     """Columns of alleles in their normal form."""
 
-    start: Int64[np.ndarray, " rows"]
+    start: Numbers
     ref: pa.Array
     alt: pa.Array
 
 
 def normalise(
-    start: Int64[np.ndarray, " rows"],
+    start: Numbers,
     ref: pa.Array,
     alt: pa.Array,
-    codes: UInt8[np.ndarray, " length"],
+    codes: Contig,
 ) -> Normalised:
     """Normal forms of alleles on one contig.
 
@@ -64,6 +66,7 @@ def normalise(
     rows = np.flatnonzero(can_change)
     if not rows.size:
         return Normalised(start, ref, alt)
+    # only these are taken apart into base codes
     index = pa.array(rows)
     refs = _Letters.of(ref.take(index))
     alts = _Letters.of(alt.take(index))
@@ -80,22 +83,23 @@ def normalise(
 
 def trimmed_bp(ref: str, alt: str) -> int:
     """Length of the longer allele without the bases that both share at the ends, but for one."""
-    right = _shared(ref[::-1], alt[::-1], min(len(ref), len(alt)) - 1)
+    right = _shared_bp(ref[::-1], alt[::-1])
     ref = ref[: len(ref) - right]
     alt = alt[: len(alt) - right]
-    left = _shared(ref, alt, min(len(ref), len(alt)) - 1)
+    left = _shared_bp(ref, alt)
     return max(len(ref), len(alt)) - left
 
 
-def _shared(one: str, other: str, most: int) -> int:
-    """How many of the first letters are the same; `most` at most."""
+def _shared_bp(one: str, other: str) -> int:
+    """How many of the first letters are the same; one of the shorter stays."""
+    most = min(len(one), len(other)) - 1
     count = 0
     while count < most and one[count] == other[count]:
         count += 1
     return count
 
 
-def _can_change(ref: pa.Array, alt: pa.Array) -> Bool[np.ndarray, " rows"]:
+def _can_change(ref: pa.Array, alt: pa.Array) -> Mask:
     """Whether alleles may have another normal form: the last letters are the same, or the first are and there are more.
 
     Of the rows of a large file few do; the others are never taken apart.
@@ -103,17 +107,29 @@ def _can_change(ref: pa.Array, alt: pa.Array) -> Bool[np.ndarray, " rows"]:
     ref_bp = np.asarray(pc.binary_length(ref))
     alt_bp = np.asarray(pc.binary_length(alt))
     can_change = np.zeros(len(ref), dtype=bool)
+    # a single base for another is in its normal form
     rows = np.flatnonzero((ref_bp > 1) | (alt_bp > 1))
     if not rows.size:
         return can_change
     index = pa.array(rows)
     ref = ref.take(index)
     alt = alt.take(index)
-    same_last = pc.equal(pc.utf8_slice_codeunits(ref, -1), pc.utf8_slice_codeunits(alt, -1))
-    same_first = pc.equal(pc.utf8_slice_codeunits(ref, 0, 1), pc.utf8_slice_codeunits(alt, 0, 1))
+    same_first = _same_letter(ref, alt, 0, 1)
+    same_last = _same_letter(ref, alt, -1, None)
     have_more = np.minimum(ref_bp, alt_bp)[rows] > 1
-    can_change[rows] = np.asarray(same_last) | (np.asarray(same_first) & have_more)
+    can_change[rows] = same_last | (same_first & have_more)
     return can_change
+
+
+def _same_letter(
+    ref: pa.Array,
+    alt: pa.Array,
+    begin: int,
+    end: int | None,
+) -> Mask:
+    of_ref = pc.utf8_slice_codeunits(ref, begin, end)
+    of_alt = pc.utf8_slice_codeunits(alt, begin, end)
+    return np.asarray(pc.equal(of_ref, of_alt))
 
 
 @dataclass(frozen=True)
@@ -137,15 +153,21 @@ class _Letters:
     def of(texts: pa.Array) -> "_Letters":
         """Alleles as read; none is null."""
         bp = np.asarray(pc.binary_length(texts), dtype=np.int64)
-        return _Letters(encode("".join(texts.to_pylist())), np.cumsum(bp) - bp, bp)
+        codes = encode("".join(texts.to_pylist()))
+        return _Letters(codes, _firsts(bp), bp)
 
     def to_arrow(self) -> pa.Array:
-        ends = np.cumsum(self.bp)
         source = _ranges(self.first, self.bp)
         letters = decode(self.codes[source]).encode()
+        ends = np.cumsum(self.bp)
         offsets = np.concatenate([[0], ends]).astype(np.int32)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(letters)]
-        return pa.Array.from_buffers(pa.string(), self.bp.size, buffers)
+        is_null = None  # no row is
+        buffers = [
+            is_null,
+            pa.py_buffer(offsets),
+            pa.py_buffer(letters),
+        ]
+        return pa.Array.from_buffers(pa.string(), ends.size, buffers)
 
     def from_left(self, rows: Numbers, steps: Steps) -> Codes:
         """The letters so many steps behind each allele's first."""
@@ -162,7 +184,8 @@ class _Letters:
 
     def without(self, left: Numbers | int, right: Numbers | int) -> "_Letters":
         """Alleles that lose so many bases at the ends."""
-        return _Letters(self.codes, self.first + left, self.bp - left - right)
+        bp = self.bp - left - right
+        return _Letters(self.codes, self.first + left, bp)
 
     def replaced(self, rows: Numbers, new: "_Letters") -> "_Letters":
         """Alleles of which these rows are others."""
@@ -170,32 +193,47 @@ class _Letters:
         bp = self.bp.copy()
         first[rows] = new.first + self.codes.size
         bp[rows] = new.bp
-        return _Letters(np.concatenate([self.codes, new.codes]), first, bp)
+        # the old letters stay where they are, so that the other rows need no copy of theirs
+        codes = np.concatenate([self.codes, new.codes])
+        return _Letters(codes, first, bp)
+
+
+def _firsts(size: Numbers) -> Numbers:
+    """Where each of several pieces begins that lie end to end: of the sizes 3, 1, 2 at 0, 3, 4."""
+    return np.cumsum(size) - size
 
 
 def _ranges(first: Numbers, size: Numbers) -> Int64[np.ndarray, " total"]:
     """The numbers from each first on, so many of each: of 5, 0 and sizes 2, 3 it is 5, 6, 0, 1, 2."""
-    begins = np.cumsum(size) - size
-    return np.arange(size.sum()) + np.repeat(first - begins, size)
+    shift = first - _firsts(size)
+    return np.arange(size.sum()) + np.repeat(shift, size)
 
 
 def _normal_forms(
     start: Numbers,
     ref: _Letters,
     alt: _Letters,
-    codes: UInt8[np.ndarray, " length"],
+    codes: Contig,
 ) -> tuple[Numbers, _Letters, _Letters]:
     """The three steps of the normal form: trim the right, shift to the left, trim the left."""
     right = _how_far(
         lambda rows, steps: ref.from_right(rows, steps) == alt.from_right(rows, steps),
         most=_trimmable_bp(ref, alt),
     )
-    start, ref, alt = _shifted(start, ref.without(0, right), alt.without(0, right), codes)
+    ref_to_shift = ref.without(0, right)
+    alt_to_shift = alt.without(0, right)
+    start, shifted_ref, shifted_alt = _shifted(start, ref_to_shift, alt_to_shift, codes)
     left = _how_far(
-        lambda rows, steps: ref.from_left(rows, steps) == alt.from_left(rows, steps),
-        most=_trimmable_bp(ref, alt),
+        lambda rows, steps: (
+            shifted_ref.from_left(rows, steps) == shifted_alt.from_left(rows, steps)
+        ),
+        most=_trimmable_bp(shifted_ref, shifted_alt),
     )
-    return start + left, ref.without(left, 0), alt.without(left, 0)
+    return (
+        start + left,
+        shifted_ref.without(left, 0),
+        shifted_alt.without(left, 0),
+    )
 
 
 def _trimmable_bp(ref: _Letters, alt: _Letters) -> Numbers:
@@ -221,24 +259,28 @@ class _Indels:
 
     start: Numbers
     longer: _Letters
-    codes: UInt8[np.ndarray, " length"]
+    codes: Contig
 
     def letters(self, rows: Numbers, places: Steps) -> Codes:
         """What stands at these places; none is behind the allele's last base."""
         is_own = places >= 0
-        own = self.longer.codes[np.where(is_own, self.longer.first[rows, None] + places, 0)]
-        genome = self.codes[np.where(is_own, 0, self.start[rows, None] + places)]
+        in_allele = self.longer.first[rows, None] + places
+        in_genome = self.start[rows, None] + places
+        # both are looked up everywhere, at 0 where the other is meant
+        own = self.longer.codes[np.where(is_own, in_allele, 0)]
+        genome = self.codes[np.where(is_own, 0, in_genome)]
         return np.where(is_own, own, genome)
 
-    def can_step(self, rows: Numbers, steps: Steps) -> Bool[np.ndarray, "rows steps"]:
+    def can_step(self, rows: Numbers, steps: Steps) -> StepMask:
         """Whether alleles that have gone so many steps can go one more: both end alike, and no N is before them.
 
         Steps are fewer than `start`, so that there is a base before them.
         """
-        last = self.letters(rows, self.longer.bp[rows, None] - 1 - steps)
-        # before the first step the other allele is no letter of the genome where it is an insertion's REF or a
-        # deletion's ALT; there it is known to be as the last
-        ends_alike = (self.letters(rows, -steps) == last) | (steps == 0)
+        last_place = self.longer.bp[rows, None] - 1 - steps
+        ends_alike = self.letters(rows, -steps) == self.letters(rows, last_place)
+        # place 0 is the longer allele's first base, which the other allele need not be before the first step; but they
+        # are known to end alike there
+        ends_alike |= steps == 0
         before = self.codes[self.start[rows, None] - 1 - steps]
         return ends_alike & (before != N_CODE)
 
@@ -246,23 +288,23 @@ class _Indels:
         """The longer alleles of these rows, so many steps to the left."""
         bp = self.longer.bp[rows]
         places = _ranges(-by, bp)
-        codes = self.letters(np.repeat(rows, bp), places[:, None])[:, 0]
-        return _Letters(codes, np.cumsum(bp) - bp, bp)
+        one_a_row = places[:, None]
+        codes = self.letters(np.repeat(rows, bp), one_a_row)[:, 0]
+        return _Letters(codes, _firsts(bp), bp)
 
 
 def _shifted(
     start: Numbers,
     ref: _Letters,
     alt: _Letters,
-    codes: UInt8[np.ndarray, " length"],
+    codes: Contig,
 ) -> tuple[Numbers, _Letters, _Letters]:
     """Indels moved left while both alleles end in the same base; after the trimming, one of both is that base alone."""
     rows = np.flatnonzero(ref.last() == alt.last())
     ref_is_longer = ref.bp[rows] > alt.bp[rows]
-    first = np.where(ref_is_longer, ref.first[rows], alt.first[rows] + ref.codes.size)
-    bp = np.where(ref_is_longer, ref.bp[rows], alt.bp[rows])
-    longer = _Letters(np.concatenate([ref.codes, alt.codes]), first, bp)
+    longer = _chosen(ref_is_longer, ref, alt, rows)
     indels = _Indels(start[rows], longer, codes)
+    # the contig begins `start` bases before
     by = _how_far(indels.can_step, most=start[rows])
     moving = np.flatnonzero(by)
     by = by[moving]
@@ -277,9 +319,24 @@ def _shifted(
     return start, ref, alt
 
 
-def _only_first(letters: _Letters, *, where: Bool[np.ndarray, " rows"]) -> _Letters:
+def _chosen(
+    is_ref: Mask,
+    ref: _Letters,
+    alt: _Letters,
+    rows: Numbers,
+) -> _Letters:
+    """Of each of these rows one allele, REF where that is wanted."""
+    codes = np.concatenate([ref.codes, alt.codes])
+    alt_first = alt.first[rows] + ref.codes.size
+    first = np.where(is_ref, ref.first[rows], alt_first)
+    bp = np.where(is_ref, ref.bp[rows], alt.bp[rows])
+    return _Letters(codes, first, bp)
+
+
+def _only_first(letters: _Letters, *, where: Mask) -> _Letters:
     """The alleles, of these rows their first base alone."""
-    return _Letters(letters.codes, letters.first, np.where(where, 1, letters.bp))
+    bp = np.where(where, 1, letters.bp)
+    return _Letters(letters.codes, letters.first, bp)
 
 
 def _how_far(agrees: Agrees, most: Numbers) -> Numbers:
@@ -294,6 +351,7 @@ def _how_far(agrees: Agrees, most: Numbers) -> Numbers:
     while going.size:
         at_once = max(_MOST_LETTERS // step, 1)
         still_going = []
+        # in parts, so that alleles times steps stay within memory
         for begin in range(0, going.size, at_once):
             rows = going[begin : begin + at_once]
             steps = agreed[rows, None] + np.arange(step)
@@ -301,7 +359,8 @@ def _how_far(agrees: Agrees, most: Numbers) -> Numbers:
             # steps beyond the most may lie outside the letters: they look at the first instead, and do not count
             same = is_inside & agrees(rows, np.where(is_inside, steps, 0))
             all_same = same.all(axis=1)
-            agreed[rows] += np.where(all_same, step, same.argmin(axis=1))
+            first_other = same.argmin(axis=1)
+            agreed[rows] += np.where(all_same, step, first_other)
             still_going.append(rows[all_same])
         going = np.concatenate(still_going)
         step = min(step * _MORE_STEPS, _MOST_STEPS)

@@ -1,7 +1,7 @@
 """Records as columns of text become alleles: one row for each ALT, and a reason where a record cannot be read.
 
-Here positions turn from those of the file to 0-based ones, for every format, and nowhere else on the way in. Knows
-1-based positions and commas between ALTs. Does not know files or the genome.
+Here positions turn from those of the file to 0-based ones, for every format, and nowhere else on the way in. Does
+not know files or the genome.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int64
 
+from enformer_core.variants.alts import Alts, Column, effect_signs, frequencies, passed_filters
+from enformer_core.variants.arrow import Numbers, has_match, is_one_of
 from enformer_core.variants.formats.reader import Separator
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
@@ -21,8 +22,6 @@ _MOST_DIGITS = 18
 
 _WHOLE_FLOAT = r"^([0-9]{1,18})\.0+$"  # how table programs write positions of a column with gaps
 
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-
 _SEPARATED_BY: dict[Separator, str] = {
     "tab": ", separated by tabs",
     "comma": ", separated by commas",
@@ -30,8 +29,6 @@ _SEPARATED_BY: dict[Separator, str] = {
 }
 
 _NO_TEXT = pa.scalar(None, pa.string())
-
-Rows = Int64[np.ndarray, " rows"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,11 @@ class ParseRules:
     separator: Separator = "tab"
 
 
-def to_alleles(records: pa.Table, input_file: str, rules: ParseRules | None = None) -> pa.Table:
+def to_alleles(
+    records: pa.Table,
+    input_file: str,
+    rules: ParseRules | None = None,
+) -> pa.Table:
     """Alleles of RAW_SCHEMA.
 
     Args:
@@ -59,60 +60,80 @@ def to_alleles(records: pa.Table, input_file: str, rules: ParseRules | None = No
         rules: how they are understood; by default as VCF.
     """
     rules = rules or ParseRules()
-    records = records.combine_chunks()
+    records = records.combine_chunks()  # one chunk a column, so that each becomes one array
     start, reason = _starts(records, rules)
-    status = pc.if_else(pc.is_valid(reason), Status.MALFORMED.value, _NO_TEXT)
-    if "status" in records.column_names:
-        reason = pc.if_else(pc.is_valid(records["status"]), records["reason"], reason)
-        status = pc.coalesce(records["status"], status)
-    alts = _Alts.of(records["alt"].combine_chunks())
+    status, reason = _statuses(records, reason)
+    alts = Alts.of(records["alt"].combine_chunks())
+    alt_index = alts.index + _alt_offset(records, alts)
     columns = {
         "input_file": pa.repeat(input_file, alts.record.size),
         "input_line": alts.of_record(records["line"]),
-        "alt_index": pa.array(alts.index + _alt_offset(records, alts), pa.int32()),
+        "alt_index": pa.array(alt_index, pa.int32()),
         "input_chrom": alts.of_record(records["chrom"]),
         "input_ref": alts.of_record(records["ref"]),
         "input_alt": alts.alt,
-        "id": alts.of_record(pc.if_else(_is_placeholder(records["id"]), None, records["id"])),
+        "id": alts.of_record(_identifiers(records)),
         "start": alts.of_record(start),
         "status": alts.of_record(status),
         "reason": alts.of_record(reason),
         "declares_ref": pa.repeat(rules.declares_ref, alts.record.size),
-        "effect": _effect(records, alts, declares_ref=rules.declares_ref),
-        "frequency": _frequency(records, alts),
-        "passed": alts.of_record(_passed(records)),
+        "effect": effect_signs(records, alts, declares_ref=rules.declares_ref),
+        "frequency": frequencies(records, alts),
+        "passed": alts.of_record(passed_filters(records)),
     }
-    return pa.table([columns[name] for name in RAW_SCHEMA.names], schema=RAW_SCHEMA)
+    in_order = [columns[name] for name in RAW_SCHEMA.names]
+    return pa.table(in_order, schema=RAW_SCHEMA)
 
 
-def _starts(records: pa.Table, rules: ParseRules) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+def _statuses(records: pa.Table, reason: Column) -> tuple[Column, Column]:
+    """Status of each record, null while nothing is decided, and its reason; what a look-up decided comes first."""
+    is_malformed = pc.is_valid(reason)
+    status = pc.if_else(is_malformed, Status.MALFORMED.value, _NO_TEXT)
+    if "status" in records.column_names:
+        # a record that the look-up did not find has no position either: not found says more
+        decided = records["status"]
+        reason = pc.if_else(pc.is_valid(decided), records["reason"], reason)
+        status = pc.coalesce(decided, status)
+    return status, reason
+
+
+def _identifiers(records: pa.Table) -> Column:
+    written = records["id"]
+    is_placeholder = is_one_of(written, "", ".", "NA", "#NA")
+    return pc.if_else(is_placeholder, None, written)
+
+
+def _starts(records: pa.Table, rules: ParseRules) -> tuple[Column, Column]:
     """0-based start of each record, null where it cannot be read, and why the record cannot be read, else null."""
     pos = _whole_numbers(records["pos"])
     reason = _reasons(records, pos, rules.separator)
     start = pc.cast(pos, pa.int64())
     if rules.one_based is None:
         from_one, no_fit = _counted_from_one(records, start)
-        return pc.subtract(start, pc.cast(from_one, pa.int64())), pc.coalesce(reason, no_fit)
+        one_or_zero = pc.cast(from_one, pa.int64())
+        return pc.subtract(start, one_or_zero), pc.coalesce(reason, no_fit)
     if rules.one_based:
         start = pc.subtract(start, 1)
     return start, reason
 
 
-def _whole_numbers(pos: pa.ChunkedArray) -> pa.ChunkedArray:
+def _whole_numbers(pos: Column) -> Column:
     """The texts that are whole numbers, null elsewhere; 2301324.0 is one."""
     if _all_digits(pos):
         return pos
-    is_whole = pc.fill_null(pc.match_substring_regex(pos, _WHOLE_NUMBER), False)
+    # from here on for odd columns only
+    is_whole = has_match(pos, _WHOLE_NUMBER)
     if pc.all(is_whole).as_py():
         return pos
-    whole = pc.if_else(is_whole, pos, None)
-    is_float = pc.fill_null(pc.match_substring_regex(pos, _WHOLE_FLOAT), False)
+    digits = pc.if_else(is_whole, pos, None)
+    is_float = has_match(pos, _WHOLE_FLOAT)
     if not pc.any(is_float).as_py():
-        return whole
-    return pc.if_else(is_float, pc.replace_substring_regex(pos, _WHOLE_FLOAT, r"\1"), whole)
+        return digits
+    without_zeros = pc.replace_substring_regex(pos, _WHOLE_FLOAT, r"\1")
+    return pc.if_else(is_float, without_zeros, digits)
 
 
-def _all_digits(texts: pa.ChunkedArray) -> bool:
+def _all_digits(texts: Column) -> bool:
     """Whether there is no null and no empty text, nothing but digits, and no more than 18 of them.
 
     Looks at the column's bytes: a regex over the positions of a large file would cost more than reading it.
@@ -127,30 +148,40 @@ def _all_digits(texts: pa.ChunkedArray) -> bool:
 
 def _are_digits(texts: pa.Array) -> bool:
     _, offsets_buffer, letters_buffer = texts.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset :][: len(texts) + 1]
-    letters = np.frombuffer(letters_buffer, np.uint8)[offsets[0] : offsets[-1]]
-    return bool(letters.min() >= ord("0") and letters.max() <= ord("9"))
+    offsets = np.frombuffer(offsets_buffer, np.int32)
+    begin = offsets[texts.offset]  # the array may be a slice of its buffers
+    end = offsets[texts.offset + len(texts)]
+    # least and largest byte settle it for all letters at once
+    letters = np.frombuffer(letters_buffer, np.uint8)[begin:end]
+    least = letters.min()
+    largest = letters.max()
+    return bool(least >= ord("0") and largest <= ord("9"))
 
 
 def _counted_from_one(
-    records: pa.Table, start: pa.ChunkedArray
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    records: pa.Table,
+    start: pa.ChunkedArray,
+) -> tuple[Column, Column]:
     """Whether each start counts from 1, as its end and the length of REF show, and a reason where neither fits.
 
     Of AT, the third and fourth base, start and end are 3, 4 counted from 1, where the end is the last base, and 2, 4
     counted from 0, where it is the base behind: start + length - 1 - end is 0 or -1.
     """
-    end = pc.cast(_whole_numbers(records["end"]), pa.int64())
-    ref_bp = pc.cast(pc.utf8_length(records["ref"]), pa.int64())
-    beyond = pc.subtract(pc.subtract(pc.add(start, ref_bp), end), 1)
+    written_end = records["end"]
+    end = pc.cast(_whole_numbers(written_end), pa.int64())
+    ref_bp = pc.utf8_length(records["ref"])
+    ref_bp = pc.cast(ref_bp, pa.int64())
+    last = pc.subtract(pc.add(start, ref_bp), 1)
+    beyond = pc.subtract(last, end)
     from_one = pc.fill_null(pc.equal(beyond, 0), False)
     from_zero = pc.fill_null(pc.equal(beyond, -1), False)
     reason = _sentence(
         "END ",
-        pc.fill_null(records["end"], ""),
+        pc.fill_null(written_end, ""),
         " is neither START + length of REF nor one less",
     )
-    return from_one, pc.if_else(pc.or_(from_one, from_zero), None, reason)
+    fits = pc.or_(from_one, from_zero)
+    return from_one, pc.if_else(fits, None, reason)
 
 
 @dataclass(frozen=True)
@@ -162,12 +193,17 @@ class _Fault:
         reason: what is said of it, a text or a column of them; made only if some record of the batch has a fault.
     """
 
-    rows: pa.ChunkedArray
+    rows: Column
     reason: Callable[[], Any]
 
 
-def _reasons(records: pa.Table, pos: pa.ChunkedArray, separator: Separator) -> pa.ChunkedArray:
+def _reasons(
+    records: pa.Table,
+    pos: Column,
+    separator: Separator,
+) -> Column:
     """Why a record cannot be read; null where it can. The first reason in this order counts."""
+    # a short line lacks what comes behind its end: that it is short is the better reason, so it stands first
     faults = [
         _is_header_line(records),
         _has_too_few_fields(records, separator),
@@ -179,10 +215,12 @@ def _reasons(records: pa.Table, pos: pa.ChunkedArray, separator: Separator) -> p
     if not any(pc.any(fault.rows).as_py() for fault in faults):
         return pa.chunked_array([pa.nulls(records.num_rows, pa.string())])
     conditions = pc.make_struct(*[fault.rows for fault in faults])
-    return pc.case_when(conditions, *[fault.reason() for fault in faults], _NO_TEXT)
+    reasons = [fault.reason() for fault in faults]
+    return pc.case_when(conditions, *reasons, _NO_TEXT)
 
 
 def _is_header_line(records: pa.Table) -> _Fault:
+    # files put together by cat have the header of each
     rows = pc.fill_null(pc.starts_with(records["chrom"], "#"), False)
     return _Fault(rows, lambda: "a header line among the records")
 
@@ -190,6 +228,7 @@ def _is_header_line(records: pa.Table) -> _Fault:
 def _has_too_few_fields(records: pa.Table, separator: Separator) -> _Fault:
     fields = records["fields"]
     needed = records["needed_fields"]
+    # that tabs are expected is what people who wrote spaces need to hear
     beginning = f"too few columns{_SEPARATED_BY[separator]}: "
     return _Fault(
         pc.less(fields, needed),
@@ -199,14 +238,14 @@ def _has_too_few_fields(records: pa.Table, separator: Separator) -> _Fault:
 
 def _is_missing(records: pa.Table, role: str) -> _Fault:
     column = records[role]
-    is_empty = pc.fill_null(pc.is_in(column, pa.array(["", "."])), False)
+    is_empty = is_one_of(column, "", ".")
     return _Fault(
         pc.or_(pc.is_null(column), is_empty),
         lambda: f"{role.upper()} is missing",
     )
 
 
-def _has_no_number(records: pa.Table, pos: pa.ChunkedArray) -> _Fault:
+def _has_no_number(records: pa.Table, pos: Column) -> _Fault:
     written = records["pos"]
     return _Fault(
         pc.is_null(pos),
@@ -214,124 +253,16 @@ def _has_no_number(records: pa.Table, pos: pa.ChunkedArray) -> _Fault:
     )
 
 
-def _sentence(*parts: Any) -> pa.ChunkedArray:
+def _sentence(*parts: Any) -> Column:
     """Texts and columns joined to one text for each row; null where a column is null."""
+    separator = ""  # the last argument to Arrow
     texts = [part if isinstance(part, str) else pc.cast(part, pa.string()) for part in parts]
-    return pc.binary_join_element_wise(*texts, "")
+    return pc.binary_join_element_wise(*texts, separator)
 
 
-@dataclass(frozen=True)
-class _Alts:
-    """The ALTs of records, one row each: A and C,G are three rows with the records 0, 1, 1 and the indices 1, 1, 2.
-
-    Attributes:
-        record: row of the record.
-        index: the ALT's place in its record, from 1.
-        alt: as written; a null ALT stays one null row.
-        one_each: whether every record has one ALT.
-    """
-
-    record: Rows
-    index: Rows
-    alt: pa.Array
-    one_each: bool
-
-    @staticmethod
-    def of(alt: pa.Array) -> "_Alts":
-        records = np.arange(len(alt))
-        if not pc.any(pc.match_substring(alt, ",")).as_py():
-            return _Alts(records, np.ones_like(records), alt, one_each=True)
-        lists = pc.split_pattern(pc.fill_null(alt, ""), ",")
-        counts = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-        record = np.repeat(records, counts)
-        firsts = np.cumsum(counts) - counts
-        index = np.arange(record.size) - np.repeat(firsts, counts) + 1
-        is_null = alt.is_null().to_numpy(zero_copy_only=False)[record]
-        one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
-        return _Alts(record, index, one_row_each, one_each=False)
-
-    def of_record(self, column: Any) -> Any:
-        """A column of the records, as one of the ALTs."""
-        return column if self.one_each else column.take(pa.array(self.record))
-
-
-def _alt_offset(records: pa.Table, alts: _Alts) -> Rows | int:
+def _alt_offset(records: pa.Table, alts: Alts) -> Numbers | int:
     """ALTs of the same input record that stand before: more than 0 where it was looked up at several sites."""
     if "alt_offset" not in records.column_names:
         return 0
-    return np.asarray(records["alt_offset"], dtype=np.int64)[alts.record]
-
-
-def _is_placeholder(identifier: pa.ChunkedArray) -> pa.ChunkedArray:
-    written = pa.array(["", ".", "NA", "#NA"])
-    return pc.fill_null(pc.is_in(identifier, written), False)
-
-
-def _effect(records: pa.Table, alts: _Alts, *, declares_ref: bool) -> pa.Array:
-    """1 where the row's ALT is the effect allele, -1 where its REF is, null where none or another is named.
-
-    Where REF is not declared, ALT is the effect allele by the format's rule.
-    """
-    size = alts.record.size
-    if not declares_ref:
-        return pa.repeat(pa.scalar(1, pa.int8()), size)
-    if "effect" not in records.column_names:
-        return pa.nulls(size, pa.int8())
-    rows = pa.array(alts.record)
-    named = pc.ascii_upper(records["effect"].take(rows))
-    is_alt = pc.equal(named, pc.ascii_upper(alts.alt))
-    is_ref = pc.equal(named, pc.ascii_upper(records["ref"].take(rows)))
-    conditions = pc.make_struct(pc.fill_null(is_alt, False), pc.fill_null(is_ref, False))
-    plus, minus, none = (pa.scalar(sign, pa.int8()) for sign in (1, -1, None))
-    sign = pc.case_when(conditions, plus, minus, none)
-    return sign.combine_chunks() if isinstance(sign, pa.ChunkedArray) else sign
-
-
-def _passed(records: pa.Table) -> pa.ChunkedArray:
-    """Whether FILTER is PASS or `.`; null where the records have no such column."""
-    if "filter" not in records.column_names:
-        return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
-    return pc.is_in(records["filter"], pa.array(["PASS", ".", ""]))
-
-
-def _frequency(records: pa.Table, alts: _Alts) -> pa.Array:
-    """Frequency of each ALT: the file's column, else INFO's AF, MAF, or AC / AN; null where there is none.
-
-    Null, too, where neither column was asked of the reader.
-    """
-    if "frequency" in records.column_names:
-        return _numbers_of_alts(records["frequency"], alts)
-    if "info" not in records.column_names:
-        return pa.nulls(alts.record.size, pa.float64())
-    info = records["info"]
-    frequency = _numbers_of_alts(_info_value(info, "AF"), alts)
-    if frequency.null_count:
-        frequency = pc.coalesce(frequency, _numbers_of_alts(_info_value(info, "MAF"), alts))
-    if frequency.null_count:
-        count = _numbers_of_alts(_info_value(info, "AC"), alts)
-        total = _numbers_of_alts(_info_value(info, "AN"), alts)
-        total = pc.if_else(pc.equal(total, 0.0), None, total)
-        frequency = pc.coalesce(frequency, pc.divide(count, total))
-    return frequency
-
-
-def _info_value(info: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
-    return pc.struct_field(pc.extract_regex(info, rf"(?:^|;){key}=(?P<value>[^;]*)"), "value")
-
-
-def _numbers_of_alts(text: pa.ChunkedArray, alts: _Alts) -> pa.Array:
-    """The number that belongs to each ALT: of a list its own, of a single one that.
-
-    Of "0.1,0.2" the second ALT has 0.2; of "0.4" every ALT has 0.4; of "0.1,0.2" a third ALT has none.
-    """
-    lists = pc.split_pattern(pc.fill_null(text, ""), ",")
-    if isinstance(lists, pa.ChunkedArray):
-        lists = lists.combine_chunks()
-    counts = np.asarray(pc.list_value_length(lists), dtype=np.int64)
-    firsts = np.cumsum(counts) - counts
-    count = counts[alts.record]
-    own = np.where(count == 1, 0, alts.index - 1)
-    cell = pa.array(firsts[alts.record] + own, mask=own >= count)
-    cells = pc.list_flatten(lists).take(cell)
-    is_number = pc.fill_null(pc.match_substring_regex(cells, _NUMBER), False)
-    return pc.cast(pc.if_else(is_number, cells, None), pa.float64())
+    offsets = np.asarray(records["alt_offset"], dtype=np.int64)
+    return offsets[alts.record]

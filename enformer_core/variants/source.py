@@ -18,7 +18,12 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.headers import NAMED_ALLELES
-from enformer_core.variants.formats.reader import Columns, Header, RecordReader
+from enformer_core.variants.formats.reader import (
+    Columns,
+    Header,
+    RecordReader,
+    Roles,
+)
 from enformer_core.variants.input_files import (
     InputFile,
     check_file,
@@ -79,9 +84,15 @@ class Source:
     @property
     def is_complete(self) -> bool:
         """Whether the file says of each variant where it is and what its alleles are."""
-        return self.header.named_alleles or (self.columns.has_place and self.columns.has_alleles)
+        has_columns = self.columns.has_place and self.columns.has_alleles
+        return has_columns or self.header.named_alleles
 
-    def batches(self, *, rows: int = BATCH_ROWS, details: bool = False) -> Iterator[pa.Table]:
+    def batches(
+        self,
+        *,
+        rows: int = BATCH_ROWS,
+        details: bool = False,
+    ) -> Iterator[pa.Table]:
         """Alleles of RAW_SCHEMA in the file's order, whole records together.
 
         Args:
@@ -93,7 +104,8 @@ class Source:
         """
         known_sites = None if self.sites is None else self._read_sites(self.sites)
         has_alleles = self.columns.has_alleles
-        for records in _rebatched(self.records(DETAILS if details else ()), rows):
+        roles = DETAILS if details else ()
+        for records in _rebatched(self.records(roles), rows):
             if known_sites is None:
                 yield self.alleles_of(records)
             else:
@@ -103,7 +115,7 @@ class Source:
         """Alleles of records that have places and alleles."""
         return to_alleles(records, self.name, self.rules)
 
-    def records(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    def records(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All records as columns of text (see `RecordReader`), place and alleles taken out of identifiers.
 
         Raises:
@@ -112,7 +124,7 @@ class Source:
         try:
             for block in self.reader.blocks((*self._needed_roles, *roles)):
                 yield self._completed(block)
-        except OSError as error:
+        except OSError as error:  # the file went away, or its disk failed, while it was read
             raise InputError(f"{self.path}: cannot be read: {error}") from error
 
     def sample(self, probes: int) -> Iterator[pa.Table]:
@@ -126,9 +138,10 @@ class Source:
                 yield self._completed(block)
 
     @property
-    def _needed_roles(self) -> tuple[str, ...]:
+    def _needed_roles(self) -> Roles:
         """Columns beside place and alleles that understanding a record takes."""
-        return tuple(role for role in ("end", "effect", "risk") if role in self.columns.index)
+        index = self.columns.index
+        return tuple(role for role in ("end", "effect", "risk") if role in index)
 
     def _completed(self, records: pa.Table) -> pa.Table:
         if self.header.named_alleles:
@@ -136,12 +149,18 @@ class Source:
         return _with_effect(records)
 
     def _read_sites(self, sites: "Source") -> Sites:
+        # all of this file's identifiers first: of a table of a billion sites only those are kept
         blocks = [pc.unique(block["id"]) for block in self.records()]
-        ids = pc.unique(pa.chunked_array([pa.array([], pa.string()), *blocks]))
+        ids = pc.unique(pa.chunked_array(blocks, pa.string()))
         return Sites.read(sites.records(), ids, sites.name)
 
 
-def open_source(path: Path, *, sites: Path | None = None, name: str | None = None) -> Source:
+def open_source(
+    path: Path,
+    *,
+    sites: Path | None = None,
+    name: str | None = None,
+) -> Source:
     """Find out what a file of variants is. Only its beginning is read.
 
     Args:
@@ -166,6 +185,7 @@ def open_source(path: Path, *, sites: Path | None = None, name: str | None = Non
         return source
     if sites is not None:
         return _with_sites(source, open_source(sites))
+    # GTEx and others write place and alleles into the identifier, with REF first
     if not source.columns.has_place and _ids_hold_alleles(source):
         return replace(
             source,
@@ -181,6 +201,7 @@ def _with_sites(source: Source, sites: Source) -> Source:
         raise InputError(
             f"{sites.path}: has no column of identifiers to look variants up by. Give sites with rsIDs."
         )
+    # places, and how they count, are the sites'; the order of the alleles is that of whichever file gives them
     declares_ref = source.declares_ref if source.columns.has_alleles else sites.declares_ref
     separator = source.rules.separator
     return replace(
@@ -191,7 +212,11 @@ def _with_sites(source: Source, sites: Source) -> Source:
     )
 
 
-def open_sources(paths: Sequence[Path | InputFile], *, sites: Path | None = None) -> list[Source]:
+def open_sources(
+    paths: Sequence[Path | InputFile],
+    *,
+    sites: Path | None = None,
+) -> list[Source]:
     """Open several: globs and directories of Parquet stand for the files in them; each has a name of its own.
 
     Raises:
@@ -222,6 +247,7 @@ def _lacks(columns: Columns) -> str:
 
 def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
     """The same records in tables of at most `rows`, small ones joined until they are half of that."""
+    # blocks are cut by bytes, so wide files give short ones, and everything behind costs by the batch
     waiting: list[pa.Table] = []
     waiting_rows = 0
     for block in blocks:
@@ -230,7 +256,8 @@ def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
         if waiting_rows < rows // 2:
             continue
         joined = pa.concat_tables(waiting)
-        yield from (joined.slice(first, rows) for first in range(0, waiting_rows, rows))
+        for first in range(0, waiting_rows, rows):
+            yield joined.slice(first, rows)
         waiting = []
         waiting_rows = 0
     if waiting_rows:
@@ -248,6 +275,7 @@ def _with_named_alleles(records: pa.Table) -> pa.Table:
     """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's."""
     parts = pc.extract_regex(records["id"], NAMED_ALLELES)
     if "effect" not in records.column_names:
+        # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
         records = records.append_column("effect", records["alt"])
     for role in ("chrom", "pos", "ref", "alt"):
         at = records.schema.get_field_index(role)
@@ -259,5 +287,6 @@ def _with_effect(records: pa.Table) -> pa.Table:
     """Where the file has identifiers with a risk allele, rs1-A: the allele as the column effect."""
     if "risk" not in records.column_names or "effect" in records.column_names:
         return records
-    allele = pc.struct_field(pc.extract_regex(records["risk"], _RISK_ALLELE), "allele")
+    parts = pc.extract_regex(records["risk"], _RISK_ALLELE)
+    allele = pc.struct_field(parts, "allele")  # null where it is unknown, rs1-?
     return records.append_column("effect", allele)

@@ -24,7 +24,7 @@ CHR1 = "ACGTNacgtnRYACGTTTGACA"
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("ENFORMER_RAY_CACHE", str(tmp_path / "cache"))
 
 
 def write_fasta(tmp_path, content=FASTA, name="g.fa"):
@@ -40,7 +40,7 @@ def two_contigs(tmp_path):
 
 
 def cached(tmp_path):
-    return sorted(path.name for path in (tmp_path / "cache/enformer-ray/base-codes").iterdir())
+    return sorted(path.name for path in (tmp_path / "cache/base-codes").iterdir())
 
 
 # what is read
@@ -231,7 +231,8 @@ def test_a_cache_in_use_needs_no_writing(tmp_path):
 def test_a_cache_that_cannot_be_written_is_named_with_the_remedy(tmp_path):
     (tmp_path / "cache").write_text("a file where the directory should be")
     with pytest.raises(
-        InputError, match=r"base codes of g\.fa cannot be written.*Make it writable"
+        InputError,
+        match=r"base codes of g\.fa cannot be written.*Make it writable, or name another.*ENFORMER_RAY_CACHE",
     ):
         _ = Genome(write_fasta(tmp_path)).contigs
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from enformer_core.scoring import audit, precision
+from enformer_core.analyses import audit
+from enformer_core.scoring import precision
 from jobs import exit_codes
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "3"]
@@ -80,12 +81,12 @@ def test_the_fraction_is_what_is_asked_for(score):
 
 
 def test_an_error_beyond_the_tolerance_cannot_be_missed(score, monkeypatch, run):
-    exact = audit.Auditor.compare
+    exact = audit.DirectAuditor.compare
 
     def compare(self, allele, start, scores):
         return exact(self, allele, start, {name: values + 0.5 for name, values in scores.items()})
 
-    monkeypatch.setattr(audit.Auditor, "compare", compare)
+    monkeypatch.setattr(audit.DirectAuditor, "compare", compare)
     code, text, _, out = score("warned")
     assert code == 0
     assert "*** AUDIT FAILED *** sad: 3 of 3 audited alleles" in text

@@ -5,13 +5,11 @@ ENFORMER_RAY_FUZZ=20000 python -m pytest tests/variants/test_fuzz.py
 """
 
 import gzip
-import io
 import os
 import random
 
 import pyarrow as pa
 import pytest
-from Bio import bgzf
 
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
@@ -20,6 +18,7 @@ from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.source import open_source
 from enformer_core.variants.table import PLACED_SCHEMA, Status
 from tests.support.bcftools import read_text
+from tests.support.bgzf import bgzip
 
 COUNT = int(os.environ.get("ENFORMER_RAY_FUZZ", "500"))
 CHUNK = 250  # files of one test, so that a hang shows where it is
@@ -108,13 +107,7 @@ def packed(text, random):
         half = len(text) // 2
         text = gzip.compress(text[:half], 1) + gzip.compress(text[half:], 1)
     elif kind == 2:
-        sink = io.BytesIO()
-        with bgzf.BgzfWriter(fileobj=sink) as file:
-            file.write(text)
-            file.flush()
-            text = sink.getvalue() + bytes.fromhex(
-                "1f8b08040000000000ff0600424302001b0003000000000000000000"
-            )
+        text = bgzip(text)
     is_damaged = kind in {1, 2} and random.random() < 0.2
     if is_damaged:
         at = random.randrange(len(text))

@@ -26,6 +26,8 @@ def normal(letters, start, ref, alt):
         ("GATTTC", (3, "TT", "T"), (1, "AT", "A")),
         ("GATTTC", (2, "TTTC", "TTC"), (1, "AT", "A")),
         ("GACACACT", (4, "CAC", "C"), (0, "GAC", "G")),  # a repeat of two letters
+        ("GACACT", (2, "CACT", "CT"), (0, "GAC", "G")),  # trimmed by one, shifted by two
+        ("GACACT", (2, "C", "CAC"), (0, "G", "GAC")),
         ("GATTTC", (1, "ATTTC", "AGTTC"), (2, "T", "G")),  # trimmed at both ends
         ("GATTTC", (1, "AT", "GC"), (1, "AT", "GC")),  # an MNV stays whole
         ("GATTTC", (1, "ATT", "GTC"), (1, "ATT", "GTC")),  # with what both share inside

@@ -19,6 +19,7 @@ from enformer_core.variants.formats.reader import (
     VCF_COLUMNS,
     Columns,
     Header,
+    Roles,
     whole_records,
 )
 
@@ -31,7 +32,7 @@ _FREQUENCY_KEYS = ("AF", "MAF", "AC", "AN")
 
 @dataclass(frozen=True)
 class BcfReader:
-    """A BCF file."""
+    """A BCF file, whose header has been read and whose samples never are."""
 
     path: Path
     header: Header
@@ -49,10 +50,17 @@ class BcfReader:
         with _open(pysam, path) as file:
             contigs = file.header.contigs.items()
             lengths = {name: contig.length for name, contig in contigs if contig.length}
-        return BcfReader(path, Header("BCF", Columns(VCF_COLUMNS), contigs=lengths or None))
+        return BcfReader(
+            path,
+            Header("BCF", Columns(VCF_COLUMNS), contigs=lengths or None),
+        )
 
-    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
-        """All records; see `RecordReader.blocks`."""
+    def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
+        """All records, each with as much of FILTER and INFO as filters look at.
+
+        Raises:
+            InputError: when the file is damaged.
+        """
         details = tuple(role for role in ("filter", "info") if role in roles)
         pysam = _import_pysam(self.path)
         with _open(pysam, self.path) as file:
@@ -62,7 +70,7 @@ class BcfReader:
                 yield _table(block, details, line)
                 line += len(block)
 
-    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+    def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
         """Nothing: without an index BCF is read from its beginning only."""
         del roles, probes
         return iter(())
@@ -115,8 +123,9 @@ def _damaged(path: Path, error: Exception) -> InputError:
     )
 
 
-def _cells(record: Any, details: tuple[str, ...]) -> tuple[str | None, ...]:
+def _cells(record: Any, details: Roles) -> tuple[str | None, ...]:
     """Text of TEXT_COLUMNS and of the details, as the same record has it in a VCF."""
+    # pysam counts record.pos from 1, as the text does; record.start would be from 0
     alts = ",".join(record.alts) if record.alts else None
     cells = [record.chrom, str(record.pos), record.id, record.ref, alts]
     if "filter" in details:
@@ -135,7 +144,7 @@ def _as_text(value: Any) -> str:
 
 def _table(
     block: list[tuple[str | None, ...]],
-    details: tuple[str, ...],
+    details: Roles,
     first_line: int,
 ) -> pa.Table:
     roles = (*TEXT_COLUMNS, *details)

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.variants.formats import headers
-from enformer_core.variants.formats.headers import NAMES, Kind, Tiers, cleaned
+from enformer_core.variants.formats.headers import (
+    NAMES,
+    Kind,
+    Tiers,
+    cleaned,
+)
 from enformer_core.variants.formats.reader import Columns
 
 _SHOWN_NAMES = 8
+_SHOWN_LETTERS = 40  # a file that is no table may have anything for its first line
 
 
 def find_columns(names: Sequence[str], where: str) -> Columns | None:
@@ -28,6 +34,7 @@ def find_columns(names: Sequence[str], where: str) -> Columns | None:
     index: dict[str, int] = {}
     search.put(index, "chrom", "chrom")
     search.put(index, "pos", "pos")
+    # start and end count only where no position is named: tables of genes beside variants have them too
     one_based = True if "pos" in index else _find_start(search, index)
     for role in ("id", "risk", "frequency", "filter"):
         search.put(index, role, role)
@@ -47,6 +54,7 @@ class _Search:
 
     def _names_of_dialect(self) -> Mapping[Kind, str]:
         for dialect in headers.DIALECTS:
+            # by names alone: what else shows a dialect is known only when its columns are found
             if dialect.columns and dialect.names <= set(self._names):
                 return dialect.columns
         return {}
@@ -122,6 +130,5 @@ def _find_alleles(search: _Search, index: dict[str, int]) -> bool:
 
 def listed(names: Sequence[str]) -> str:
     """The first of a header's names in quotes, for a message."""
-    shown = ", ".join(repr(name[:40]) for name in names[:_SHOWN_NAMES])
-    more = len(names) - _SHOWN_NAMES
-    return f"{shown} and {more} more" if more > 0 else shown
+    quoted = [repr(name[:_SHOWN_LETTERS]) for name in names]
+    return first_few(quoted, count=_SHOWN_NAMES)

@@ -36,10 +36,12 @@ _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 
 _GZIP_WINDOW_BITS = 31  # zlib's number for a gzip header, with the largest window
 
+# what spreadsheets put before text: UTF-8's is taken off, UTF-16 is refused with the remedy
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
+# By how they begin: files that people give by mistake, and compressions that are not read.
 _REFUSED = {
     b">": "a FASTA file, not variants. Give the genome with --genome.",
     b"PK\x03\x04": "a ZIP archive. Unpack it: unzip {name}",
@@ -66,6 +68,7 @@ def whole_lines(path: Path, *, block_bytes: int | None = None) -> Iterator[bytes
     for piece in _ahead(_pieces(path, block_bytes or BLOCK_BYTES)):
         end = piece.rfind(b"\n") + 1
         if end:
+            # a very long line comes in many pieces: joined once, not piece by piece
             yield b"".join([*unfinished, memoryview(piece)[:end]])
             unfinished = []
         if end < len(piece):
@@ -76,6 +79,7 @@ def whole_lines(path: Path, *, block_bytes: int | None = None) -> Iterator[bytes
 
 def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same pieces, each made while the one before is used."""
+    # Arrow decompresses without the interpreter's lock, so this is a second core's work
     with ThreadPoolExecutor(1) as thread:
         upcoming = thread.submit(next, pieces, None)
         while (piece := upcoming.result()) is not None:
@@ -104,6 +108,7 @@ def _read(stream: Any, path: Path, size: int) -> bytes:
     try:
         piece: bytes = stream.read(size)
     except OSError as error:
+        # Arrow says both by one exception, in words
         what = "cut short" if "runcated" in str(error) else "damaged"
         raise InputError(
             f"{path}: this gzip file is {what} ({error}). Copy or download it again."
@@ -135,6 +140,7 @@ def _check_text(head: bytes, path: Path) -> None:
         raise InputError(
             f"{path}: text in UTF-16. Write it as UTF-8: iconv -f UTF-16 -t UTF-8 {path.name}"
         )
+    # text has no byte below the tab
     if np.frombuffer(head, dtype=np.uint8).min() < _TAB:
         raise InputError(
             f"{path}: a binary file, not variants. Give VCF, delimited text or Parquet."
@@ -151,7 +157,12 @@ def lines_at(path: Path, *, probes: int) -> bytes:
     return b"".join(_probed_lines(path, probes, is_bgzf=is_bgzf))
 
 
-def _probed_lines(path: Path, probes: int, *, is_bgzf: bool) -> Iterator[bytes]:
+def _probed_lines(
+    path: Path,
+    probes: int,
+    *,
+    is_bgzf: bool,
+) -> Iterator[bytes]:
     size = path.stat().st_size
     with path.open("rb") as file:
         for number in range(1, probes + 1):

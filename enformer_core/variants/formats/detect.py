@@ -9,7 +9,11 @@ from enformer_core.variants.formats.reader import RecordReader
 from enformer_core.variants.formats.text import TextReader
 
 # Text comes last: it takes whatever is text, and refuses all else with a reason.
-READERS: tuple[type[RecordReader], ...] = (ParquetReader, BcfReader, TextReader)
+READERS: tuple[type[RecordReader], ...] = (
+    ParquetReader,
+    BcfReader,
+    TextReader,
+)
 """Record formats in the order in which they are asked. A new one stands before text."""
 
 

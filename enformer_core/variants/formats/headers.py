@@ -33,6 +33,7 @@ Tiers = tuple[tuple[str, ...], ...]
 
 NAMES: Mapping[Kind, Tiers] = {
     "chrom": (
+        # the GWAS Catalog's harmonised files keep the columns as submitted beside their own, which begin with hm_
         ("hm_chrom",),
         (
             "chrom",
@@ -43,6 +44,7 @@ NAMES: Mapping[Kind, Tiers] = {
             "chrom_name",
             "chr_name",
         ),
+        # chr_id and, below, chr_pos: the GWAS Catalog's associations
         ("chr_id", "hg38chrom", "hg19chrom"),
     ),
     "pos": (
@@ -50,13 +52,14 @@ NAMES: Mapping[Kind, Tiers] = {
         (
             "pos",
             "position",
-            "bp",
-            "base_pair_location",
+            "bp",  # PLINK 1
+            "base_pair_location",  # GWAS-SSF
             "base_pair",
             "basepair",
             "bp_position",
-            "chr_position",
+            "chr_position",  # the PGS Catalog
         ),
+        # which assembly a name means is not believed: the sample of alleles shows what the positions fit
         (
             "pos_grch38",
             "pos_grch37",
@@ -74,6 +77,7 @@ NAMES: Mapping[Kind, Tiers] = {
     "chrom_start": (("chromstart", "chrom_start"),),  # UCSC's: always from 0
     "start": (("start",),),  # from 0 or 1: the end shows which
     "end": (("chromend", "chrom_end", "end", "stop"),),
+    # one name a tier: tables often have rsIDs beside identifiers of their own, and the rsIDs are what sites have
     "id": (
         ("hm_rsid",),
         ("rsid",),
@@ -81,16 +85,17 @@ NAMES: Mapping[Kind, Tiers] = {
         ("rsids",),
         ("id",),
         ("snp",),
-        ("snps",),
-        ("markername",),
+        ("snps",),  # the GWAS Catalog
+        ("markername",),  # METAL
         ("marker",),
         ("snpid",),
-        ("markerid",),
+        ("markerid",),  # SAIGE
         ("rs",),
-        ("variant_id",),
-        ("variant",),
-        ("name",),
+        ("variant_id",),  # GTEx: holds place and alleles
+        ("variant",),  # UK Biobank of the Neale laboratory: likewise
+        ("name",),  # BED
     ),
+    # the GWAS Catalog's STRONGEST SNP-RISK ALLELE, as it is, and as R or SQL write it
     "risk": (
         (
             "strongest snp-risk allele",
@@ -99,25 +104,26 @@ NAMES: Mapping[Kind, Tiers] = {
             "riskallele",
         ),
     ),
+    # of the rarer allele or of either: filters turn what is above a half
     "frequency": (
         ("maf", "minor_allele_frequency", "minor_allele_freq"),
         (
             "effect_allele_frequency",
             "hm_effect_allele_frequency",
             "eaf",
-            "a1freq",
-            "a1_freq",
-            "alt_freqs",
+            "a1freq",  # regenie, BOLT-LMM
+            "a1_freq",  # PLINK 2, association
+            "alt_freqs",  # PLINK 2, .afreq
             "alt_freq",
         ),
         (
             "af",
             "freq",
-            "frq",
+            "frq",  # LDSC
             "frequency",
             "af1",
-            "af_allele2",
-            "freq1",
+            "af_allele2",  # SAIGE
+            "freq1",  # METAL
             "a1_frequency",
             "effect_allele_freq",
         ),
@@ -129,7 +135,12 @@ NAMES: Mapping[Kind, Tiers] = {
     ),
     "alt": (
         ("alt", "alternate"),
-        ("alt_allele", "alternate_allele", "altallele", "alternative_allele"),
+        (
+            "alt_allele",
+            "alternate_allele",
+            "altallele",
+            "alternative_allele",
+        ),
     ),
     "effect_allele": (
         ("hm_effect_allele",),
@@ -141,7 +152,8 @@ NAMES: Mapping[Kind, Tiers] = {
             "coded_allele",
             "effect_al",
         ),
-        ("a1", "allele1", "allele_1", "alt1", "alleleb"),  # alleleB: SNPTEST
+        # allele1 is tested in METAL, BOLT-LMM and regenie; alleleB in SNPTEST; not so in SAIGE, see DIALECTS
+        ("a1", "allele1", "allele_1", "alt1", "alleleb"),
     ),
     "other_allele": (
         ("hm_other_allele",),
@@ -288,10 +300,18 @@ def _bim_columns(fields: Sequence[str]) -> Columns | None:
     pos = len(fields) - 3
     if not all(_BIM_ALLELE.fullmatch(allele.strip()) for allele in fields[pos + 1 :]):
         return None
-    # a negative position is PLINK's way to leave a variant out; an identifier is no number, or it were a BED file
-    if not is_whole_number(fields[pos].removeprefix("-")) or is_whole_number(fields[1]):
+    # a negative position is PLINK's way to leave a variant out; with a number for an identifier it would be a BED file
+    if not is_whole_number(fields[pos].removeprefix("-")):
         return None
-    index = {"chrom": 0, "id": 1, "pos": pos, "alt": pos + 1, "ref": pos + 2}
+    if is_whole_number(fields[1]):
+        return None
+    index = {
+        "chrom": 0,
+        "id": 1,
+        "pos": pos,
+        "alt": pos + 1,
+        "ref": pos + 2,
+    }
     return Columns(index, declares_ref=False)
 
 

@@ -107,6 +107,7 @@ class _Search:
             self._note_meta_line(line)
             return None
         text = line.decode("utf-8", "backslashreplace")
+        # in a VCF commas and spaces mean nothing between columns
         separator = "tab" if self.is_vcf else _separator(text)
         fields = _split(text, separator)
         is_comment = line.startswith(b"#")
@@ -118,6 +119,7 @@ class _Search:
         if self.is_vcf or fields[_FORMAT_AT : _FORMAT_AT + 1] == ["FORMAT"]:
             fields = fields[:_FORMAT_AT]
         columns = find_columns(fields, f"{self._path}, line {self.number}")
+        # a VCF's header must name the alleles; with a lesser one the first record is refused, which says so
         if columns is not None and (columns.has_alleles or not self.is_vcf):
             return self._headed(columns, separator)
         if is_comment:
@@ -139,7 +141,10 @@ class _Search:
         if self.is_vcf or begins_like_vcf(columns):
             places = {cleaned(name): at for at, name in enumerate(columns.names)}
             if "info" in places:
-                columns = replace(columns, index={**columns.index, "info": places["info"]})
+                columns = replace(
+                    columns,
+                    index={**columns.index, "info": places["info"]},
+                )
         name = "VCF" if self.is_vcf else _dialect(columns, separator)
         header = Header(name, columns, self._contigs or None, separator)
         return Layout(header, body_line=self.number + 1)
@@ -190,7 +195,7 @@ def _dialect(columns: Columns, separator: Separator) -> str:
 def _separator(line: str) -> Separator:
     if "\t" in line:
         return "tab"
-    if line.count(",") >= 2:
+    if line.count(",") >= 2:  # a single one may stand in a text of words, or between two ALTs
         return "comma"
     return "space"
 

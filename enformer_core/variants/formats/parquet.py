@@ -15,6 +15,7 @@ from enformer_core.variants.formats.reader import (
     REQUIRED,
     TEXT_COLUMNS,
     Header,
+    Roles,
     whole_records,
 )
 
@@ -22,6 +23,7 @@ _MAGIC = b"PAR1"
 
 _BLOCK_ROWS = 1 << 17
 
+# Roles that may be floats; elsewhere a float is a position that lost its digits or a column meant for something else.
 _NUMERIC = {"frequency"}
 
 
@@ -51,7 +53,7 @@ class ParquetReader:
             )
         return ParquetReader(path, Header("Parquet", columns))
 
-    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All rows; see `RecordReader.blocks`.
 
         Raises:
@@ -61,28 +63,36 @@ class ParquetReader:
         with _readable(self.path):
             file = pq.ParquetFile(self.path)
             row = 1
-            for batch in file.iter_batches(_BLOCK_ROWS, columns=sorted(set(names.values()))):
+            # a column may have two roles, and is read once
+            for batch in file.iter_batches(_BLOCK_ROWS, columns=_distinct(names)):
                 yield self._records(batch, names, row)
                 row += batch.num_rows
 
-    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+    def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
         """Row groups after the first, about `probes` of them; rows are numbered inside their groups."""
         names = self._names(roles)
         with _readable(self.path):
             file = pq.ParquetFile(self.path)
-            every = max(1, file.num_row_groups // probes)
-            for group in range(1, file.num_row_groups, every):
-                batches = file.iter_batches(row_groups=[group], columns=sorted(set(names.values())))
+            groups = file.num_row_groups
+            every = max(1, groups // probes)
+            # the first group is the beginning, which the caller has
+            for group in range(1, groups, every):
+                batches = file.iter_batches(row_groups=[group], columns=_distinct(names))
                 for batch in batches:
                     yield self._records(batch, names, 1)
 
-    def _names(self, roles: tuple[str, ...]) -> dict[str, str]:
+    def _names(self, roles: Roles) -> dict[str, str]:
         """The file's name of each column that is to be read, by role."""
         columns = self.header.columns
         present = [role for role in (*TEXT_COLUMNS, *roles) if role in columns.index]
         return {role: columns.names[columns.index[role]] for role in present}
 
-    def _records(self, batch: pa.RecordBatch, names: dict[str, str], first_row: int) -> pa.Table:
+    def _records(
+        self,
+        batch: pa.RecordBatch,
+        names: dict[str, str],
+        first_row: int,
+    ) -> pa.Table:
         cells = {
             role: _as_text(
                 batch[name],
@@ -92,6 +102,10 @@ class ParquetReader:
             for role, name in names.items()
         }
         return whole_records(cells, rows=batch.num_rows, first_line=first_row)
+
+
+def _distinct(names: dict[str, str]) -> list[str]:
+    return sorted(set(names.values()))
 
 
 @contextmanager
@@ -104,7 +118,12 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _as_text(column: pa.Array, where: str, *, numeric: bool) -> pa.Array:
+def _as_text(
+    column: pa.Array,
+    where: str,
+    *,
+    numeric: bool,
+) -> pa.Array:
     """A column as text: numbers as they are written in decimal, lists joined by commas."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()

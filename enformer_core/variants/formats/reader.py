@@ -24,6 +24,8 @@ Role = Literal[
 """What a column holds. `ref` and `alt` are the other and the effect allele where the order is not declared; `effect` is
 a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A."""
 
+Roles = tuple[str, ...]
+
 Separator = Literal["tab", "comma", "space"]
 
 TEXT_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
@@ -31,6 +33,7 @@ TEXT_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
 
 REQUIRED = ("chrom", "pos", "ref", "alt")
 
+# QUAL, at 5, is nobody's role; FORMAT and the samples behind INFO are never read
 VCF_COLUMNS: Mapping[str, int] = {
     "chrom": 0,
     "pos": 1,
@@ -117,7 +120,7 @@ class RecordReader(Protocol):
         """
         ...
 
-    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All records in the file's order, in tables of any size.
 
         Args:
@@ -128,7 +131,7 @@ class RecordReader(Protocol):
         """
         ...
 
-    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+    def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
         """Some records from about so many places after the beginning; lines are not numbered as in the file.
 
         Nothing where the format can be read from its beginning only.
@@ -150,7 +153,7 @@ def whole_records(
         first_line: number of the first.
     """
     absent = {role: pa.nulls(rows, pa.string()) for role in TEXT_COLUMNS}
-    fields = np.full(rows, len(cells))
+    fields = np.full(rows, len(cells))  # as many as are needed, so none is short
     return pa.table(
         {
             "line": np.arange(first_line, first_line + rows),

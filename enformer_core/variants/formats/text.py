@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Int64, UInt8
 
+from enformer_core.variants.arrow import Mask, Numbers
 from enformer_core.variants.formats.compression import (
     HEAD_BYTES,
     lines_at,
@@ -28,6 +29,7 @@ from enformer_core.variants.formats.reader import (
     REQUIRED,
     TEXT_COLUMNS,
     Header,
+    Roles,
     Separator,
 )
 
@@ -58,33 +60,36 @@ class TextReader:
 
     @property
     def header(self) -> Header:
-        """What the first lines say."""
+        """What the first lines say of all records."""
         return self.layout.header
 
-    def blocks(self, roles: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All lines that are not empty; see `RecordReader.blocks`.
 
         Raises:
             InputError: when the file is compressed and damaged.
         """
+        # the file is read again from its beginning; the header is found again where it was
         splitter = self._splitter(roles)
         blocks = whole_lines(self.path)
         layout, first_records = find_layout(blocks, self.path)
         line = layout.body_line
-        for block in chain([first_records] if first_records else [], blocks):
+        if first_records:
+            blocks = chain([first_records], blocks)
+        for block in blocks:
             yield splitter.split(block, first_line=line)
             line += block.count(b"\n")
 
-    def sample(self, roles: tuple[str, ...] = (), *, probes: int) -> Iterator[pa.Table]:
+    def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
         """One table of some lines from each place; nothing of gzip other than BGZF."""
         lines = lines_at(self.path, probes=probes)
         if lines:
             yield self._splitter(roles).split(lines, first_line=0)
 
-    def _splitter(self, roles: tuple[str, ...]) -> "_Splitter":
+    def _splitter(self, roles: Roles) -> "_Splitter":
         index = self.header.columns.index
-        further = [role for role in roles if role in index]
-        columns = {role: index.get(role) for role in (*TEXT_COLUMNS, *further)}
+        columns = {role: index.get(role) for role in TEXT_COLUMNS}
+        columns |= {role: index[role] for role in roles if role in index}
         return _Splitter(self.header.separator, columns)
 
 
@@ -102,22 +107,27 @@ class _Splitter:
 
     def split(self, block: bytes, *, first_line: int) -> pa.Table:
         """The records of a block of whole lines; its first has this number."""
+        # one separator from here on: whatever the file has is turned into tabs
         block = _with_tabs(block, self.separator)
         records = self._split_even(block, first_line)
-        return self._split_any(block, first_line) if records is None else records
+        if records is None:
+            records = self._split_any(block, first_line)
+        return records
 
     @property
     def needed_fields(self) -> int:
         """Columns that a line needs to reach the last required one; in a list, the identifier."""
         required = [self.columns[role] for role in REQUIRED]
-        present = [at for at in required if at is not None] or [self.columns["id"] or 0]
-        return 1 + max(present)
+        present = [at for at in required if at is not None]
+        last = max(present) if present else self.columns["id"] or 0
+        return last + 1
 
     def _split_even(self, block: bytes, first_line: int) -> pa.Table | None:
         """By pyarrow's CSV reader; None where lines differ, or it would not count them as they are."""
         if b"\r" in block:
             return None  # to the CSV reader it is the end of a line by itself
-        fields = block.count(b"\t", 0, block.index(b"\n")) + 1
+        first_end = block.index(b"\n")
+        fields = block.count(b"\t", 0, first_end) + 1
         if fields < self.needed_fields or not 1 < fields <= _MANY_FIELDS:
             return None
         present = {at for at in self.columns.values() if at is not None and at < fields}
@@ -131,22 +141,27 @@ class _Splitter:
             for role, at in self.columns.items()
         }
         lines = np.arange(first_line, first_line + rows)
-        return self._table(lines, np.full(rows, fields), cells)
+        fields_of_each = np.full(rows, fields)
+        return self._table(lines, fields_of_each, cells)
 
     def _split_any(self, block: bytes, first_line: int) -> pa.Table:
-        """Every line by itself."""
+        """The same with every line cut by itself, however many columns it has."""
         lines = _Lines.of(block, first_line)
         cells = {role: lines.column(at) for role, at in self.columns.items()}
         return self._table(lines.numbers, lines.fields, cells)
 
     def _table(
         self,
-        lines: Int64[np.ndarray, " rows"],
-        fields: Int64[np.ndarray, " rows"],
+        lines: Numbers,
+        fields: Numbers,
         cells: dict[str, pa.Array | pa.ChunkedArray],
     ) -> pa.Table:
-        needed = np.full(lines.size, self.needed_fields)
-        return pa.table({"line": lines, "fields": fields, "needed_fields": needed, **cells})
+        numbers = {
+            "line": lines,
+            "fields": fields,
+            "needed_fields": np.full(lines.size, self.needed_fields),
+        }
+        return pa.table({**numbers, **cells})
 
 
 def _read_csv(block: bytes, names: list[str]) -> pa.Table | None:
@@ -156,7 +171,7 @@ def _read_csv(block: bytes, names: list[str]) -> pa.Table | None:
             pa.py_buffer(block),
             read_options=pa_csv.ReadOptions(
                 autogenerate_column_names=True,
-                block_size=len(block) // 2 + 4096,  # two blocks: one for each of two threads
+                block_size=len(block) // 2 + 4096,  # two blocks, so that two threads parse
             ),
             parse_options=pa_csv.ParseOptions(delimiter="\t", quote_char=False),
             convert_options=pa_csv.ConvertOptions(
@@ -196,25 +211,27 @@ class _Lines:
     @staticmethod
     def of(block: bytes, first_line: int) -> "_Lines":
         text = np.frombuffer(block, dtype=np.uint8)
+        # the block ends at a line's end, so the next line begins behind each LF but the last
         ends = np.flatnonzero(text == _LF)
         starts = np.concatenate([[0], ends[:-1] + 1])
         numbers = np.arange(first_line, first_line + ends.size)
         # a CR before LF belongs to the line's end
-        ends = ends - ((text[ends - 1] == _CR) & (ends > starts))
-        filled = ends > starts
+        has_cr = (text[ends - 1] == _CR) & (ends > starts)
+        ends = ends - has_cr
+        filled = ends > starts  # an empty line is no record, but has a number
         starts = starts[filled]
         ends = ends[filled]
         tabs = np.flatnonzero(text == _TAB)
         first_tab = np.searchsorted(tabs, starts)
-        fields = np.searchsorted(tabs, ends) - first_tab + 1
+        tabs_of_each = np.searchsorted(tabs, ends) - first_tab
         return _Lines(
-            text,
-            numbers[filled],
-            starts,
-            ends,
-            np.append(tabs, 0),
-            first_tab,
-            fields,
+            text=text,
+            numbers=numbers[filled],
+            starts=starts,
+            ends=ends,
+            tabs=np.append(tabs, 0),
+            first_tab=first_tab,
+            fields=tabs_of_each + 1,
         )
 
     def column(self, index: int | None) -> pa.Array:
@@ -222,13 +239,15 @@ class _Lines:
         if index is None:
             return pa.nulls(self.starts.size, pa.string())
         begins = self.starts if index == 0 else self._tab(index - 1) + 1
+        # a cell ends at the next tab, or where its line ends
         has_tab_behind = index < self.fields - 1
         cell_ends = np.where(has_tab_behind, self._tab(index), self.ends)
         return _strings(self.text, begins, cell_ends, index < self.fields)
 
     def _tab(self, number: int) -> Int64[np.ndarray, " lines"]:
         """Where each line's tab of this number is; some tab of another line where it has fewer."""
-        return self.tabs[np.minimum(self.first_tab + number, self.tabs.size - 1)]
+        last = self.tabs.size - 1
+        return self.tabs[np.minimum(self.first_tab + number, last)]
 
 
 def _with_tabs(block: bytes, separator: Separator) -> bytes:
@@ -236,10 +255,12 @@ def _with_tabs(block: bytes, separator: Separator) -> bytes:
     if separator == "tab":
         return block
     if separator == "space":
+        # columns are padded with any number of spaces, at the line's ends too, as PLINK writes them
         inner = re.sub(rb"[ \t]+", b"\t", block)
         return re.sub(rb"(?m)^\t+|\t+(?=\r?$)", b"", inner)
     if b'"' in block:
         return b"\n".join(_unquoted(line) for line in block.split(b"\n"))
+    # a tab inside a cell of CSV would be taken for the end of it
     return block.replace(b"\t", b" ").replace(b",", b"\t")
 
 
@@ -256,21 +277,24 @@ def _unquoted(line: bytes) -> bytes:
 
 def _strings(
     text: UInt8[np.ndarray, " length"],
-    begins: Int64[np.ndarray, " rows"],
-    ends: Int64[np.ndarray, " rows"],
-    present: Bool[np.ndarray, " rows"],
+    begins: Numbers,
+    ends: Numbers,
+    present: Mask,
 ) -> pa.Array:
     """The pieces [begin, end) of the text as an Arrow column; null where not present.
 
     Of "chr1.chr22" the pieces [0, 4) and [5, 10) have sizes 4, 5 and offsets 0, 4, 9; letter 4 of the column, the
     first of the second piece, is the text's letter 4 + (5 - 4).
     """
+    # absent cells have no letters; their begins and ends are those of some other line
     sizes = np.where(present, ends - begins, 0)
     offsets = np.zeros(sizes.size + 1, dtype=np.int32)
     np.cumsum(sizes, out=offsets[1:])
-    source = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], sizes)
+    shift = begins - offsets[:-1]
+    source = np.arange(offsets[-1]) + np.repeat(shift, sizes)
     validity = np.packbits(present, bitorder="little")
-    buffers = [pa.py_buffer(array) for array in (validity, offsets, text[source])]
+    arrays = (validity, offsets, text[source])
+    buffers = [pa.py_buffer(array) for array in arrays]
     column = pa.Array.from_buffers(pa.binary(), sizes.size, buffers)
     try:
         return pc.cast(column, pa.string())

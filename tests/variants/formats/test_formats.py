@@ -5,12 +5,12 @@ import gzip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from Bio import bgzf
 
 from enformer_core.errors import InputError
 from enformer_core.variants.source import open_source, open_sources
 from enformer_core.variants.table import RAW_SCHEMA
 from tests.support.bcftools import to_bcf
+from tests.support.bgzf import write_bgzf
 from tests.support.variants import read_alleles
 
 SHORT = (
@@ -379,10 +379,8 @@ def test_what_is_refused(write, content):
 
 
 def test_bgzf_is_read_through_the_gaps_of_its_blocks(tmp_path):
-    with bgzf.BgzfWriter(tmp_path / "x.gz") as file:
-        file.write(
-            VCF.format(3) + "".join(f"1\t{pos}\t.\tA\tC\t.\t.\t.\n" for pos in range(1, 30_000))
-        )
+    lines = [f"1\t{pos}\t.\tA\tC\t.\t.\t.\n" for pos in range(1, 30_000)]
+    write_bgzf(tmp_path / "x.gz", (VCF.format(3) + "".join(lines)).encode())
     found = read_alleles([tmp_path / "x.gz"])
     assert found["input_line"].to_pylist() == list(range(4, 30_003))
     assert found["start"].to_pylist() == list(range(29_999))

@@ -6,7 +6,6 @@ import hashlib
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from Bio import bgzf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats import compression
 from enformer_core.variants.input_files import input_digests
 from enformer_core.variants.table import RAW_SCHEMA
+from tests.support.bgzf import write_bgzf
 from tests.support.variants import count_records, read_alleles
 
 HEADER = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -186,8 +186,7 @@ def test_compressions_give_the_same(write, tmp_path):
     members = gzip.compress(text[:half].encode()) + gzip.compress(text[half:].encode())
     assert short_rows(write(members, "two.vcf.gz")) == plain
     assert short_rows(write(members, "misnamed.vcf")) == plain
-    with bgzf.BgzfWriter(tmp_path / "b.vcf.gz") as file:
-        file.write(text)
+    write_bgzf(tmp_path / "b.vcf.gz", text.encode())
     assert short_rows(tmp_path / "b.vcf.gz") == plain
 
 
@@ -268,8 +267,7 @@ def test_damaged_gzip(write, tmp_path):
     middle = len(whole) // 2
     with pytest.raises(InputError, match=r"bad\.vcf\.gz: this gzip file is damaged"):
         read_alleles([write(whole[:middle] + bytes(50) + whole[middle + 50 :], "bad.vcf.gz")])
-    with bgzf.BgzfWriter(tmp_path / "b.vcf.gz") as file:
-        file.write(text)
+    write_bgzf(tmp_path / "b.vcf.gz", text.encode())
     between_blocks = (tmp_path / "b.vcf.gz").read_bytes()[:-28]
     assert (
         gzip.decompress(between_blocks).decode() == text

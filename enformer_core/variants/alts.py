@@ -1,0 +1,145 @@
+"""What records say of each of their ALTs: place in the record, effect allele, frequency, FILTER.
+
+Knows commas between ALTs, and INFO as far as it holds frequencies. Does not know positions.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enformer_core.variants.arrow import Numbers, has_match, is_one_of
+
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+_PLUS = pa.scalar(1, pa.int8())
+_MINUS = pa.scalar(-1, pa.int8())
+_NO_SIGN = pa.scalar(None, pa.int8())
+
+Column: TypeAlias = pa.ChunkedArray
+"""One value for each record of a table."""
+
+
+@dataclass(frozen=True)
+class Alts:
+    """The ALTs of records, one row each: A and C,G are three rows with the records 0, 1, 1 and the indices 1, 1, 2.
+
+    Attributes:
+        record: row of the record.
+        index: the ALT's place in its record, from 1.
+        alt: as written; a null ALT stays one null row.
+        one_each: whether every record has one ALT.
+    """
+
+    record: Numbers
+    index: Numbers
+    alt: pa.Array
+    one_each: bool
+
+    @staticmethod
+    def of(alt: pa.Array) -> "Alts":
+        """Split the ALTs of records, as written, at their commas."""
+        records = np.arange(len(alt))
+        # most blocks have no such record, and keep their columns without a copy
+        if not pc.any(pc.match_substring(alt, ",")).as_py():
+            return Alts(records, np.ones_like(records), alt, one_each=True)
+        lists = pc.split_pattern(pc.fill_null(alt, ""), ",")
+        counts = np.asarray(pc.list_value_length(lists))
+        record = np.repeat(records, counts)
+        firsts = np.cumsum(counts) - counts
+        before = np.repeat(firsts, counts)
+        index = np.arange(record.size) - before + 1
+        # split into lists, a null would be no row at all: it is split as "", which is one, and made null again
+        is_null = pc.is_null(alt).take(pa.array(record))
+        one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
+        return Alts(record, index, one_row_each, one_each=False)
+
+    def of_record(self, column: Any) -> Any:
+        """A column of the records, as one of the ALTs."""
+        if self.one_each:
+            return column
+        return column.take(pa.array(self.record))
+
+
+def effect_signs(
+    records: pa.Table,
+    alts: Alts,
+    *,
+    declares_ref: bool,
+) -> pa.Array:
+    """1 where the row's ALT is the effect allele, -1 where its REF is, null where none or another is named.
+
+    Where REF is not declared, ALT is the effect allele by the format's rule.
+    """
+    size = alts.record.size
+    if not declares_ref:
+        return pa.repeat(_PLUS, size)
+    if "effect" not in records.column_names:
+        return pa.nulls(size, pa.int8())
+    named = pc.ascii_upper(_taken(records["effect"], alts))
+    alt = pc.ascii_upper(alts.alt)
+    ref = pc.ascii_upper(_taken(records["ref"], alts))
+    is_alt = pc.fill_null(pc.equal(named, alt), False)
+    is_ref = pc.fill_null(pc.equal(named, ref), False)
+    # ALT first: where both are the same letter, a bad allele, the sign is that of ALT
+    unless_alt = pc.if_else(is_ref, _MINUS, _NO_SIGN)
+    return pc.if_else(is_alt, _PLUS, unless_alt)
+
+
+def _taken(column: Column, alts: Alts) -> pa.Array:
+    return alts.of_record(column).combine_chunks()
+
+
+def passed_filters(records: pa.Table) -> Column:
+    """Whether FILTER is PASS, `.` or empty; null where the records have no such column."""
+    if "filter" not in records.column_names:
+        return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
+    return is_one_of(records["filter"], "PASS", ".", "")
+
+
+def frequencies(records: pa.Table, alts: Alts) -> pa.Array:
+    """Frequency of each ALT: the file's column, else INFO's AF, MAF, or AC / AN; null where there is none.
+
+    Null, too, where neither column was asked of the reader.
+    """
+    if "frequency" in records.column_names:
+        return _numbers_of_alts(records["frequency"], alts)
+    if "info" not in records.column_names:
+        return pa.nulls(alts.record.size, pa.float64())
+    info = records["info"]
+    frequency = _info_numbers(info, "AF", alts)
+    if frequency.null_count:
+        minor = _info_numbers(info, "MAF", alts)
+        frequency = pc.coalesce(frequency, minor)
+    if frequency.null_count:
+        count = _info_numbers(info, "AC", alts)
+        total = _info_numbers(info, "AN", alts)  # 0 where no sample has a genotype
+        positive_total = pc.if_else(pc.equal(total, 0.0), None, total)
+        frequency = pc.coalesce(frequency, pc.divide(count, positive_total))
+    return frequency
+
+
+def _info_numbers(info: Column, key: str, alts: Alts) -> pa.Array:
+    """Each ALT's number of a key of INFO, such as AF=0.1,0.2;AN=8; null where the key is not there."""
+    parts = pc.extract_regex(info, rf"(?:^|;){key}=(?P<value>[^;]*)")
+    return _numbers_of_alts(pc.struct_field(parts, "value"), alts)
+
+
+def _numbers_of_alts(text: Column, alts: Alts) -> pa.Array:
+    """The number that belongs to each ALT: of a list its own, of a single one that.
+
+    Of "0.1,0.2" the second ALT has 0.2; of "0.4" every ALT has 0.4; of "0.1,0.2" a third ALT has none.
+    """
+    lists = pc.split_pattern(pc.fill_null(text, ""), ",").combine_chunks()
+    counts = np.asarray(pc.list_value_length(lists), dtype=np.int64)
+    firsts = np.cumsum(counts) - counts
+    count = counts[alts.record]
+    # a column of a table has one frequency, whatever the number of ALTs
+    own = np.where(count == 1, 0, alts.index - 1)
+    place = firsts[alts.record] + own
+    place_or_null = pa.array(place, mask=own >= count)
+    cells = pc.list_flatten(lists).take(place_or_null)
+    numbers = pc.if_else(has_match(cells, _NUMBER), cells, None)
+    return pc.cast(numbers, pa.float64())
