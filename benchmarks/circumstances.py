@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from enformer_core.analyses.variant_effects import hardware
+from enformer_core.machine import hardware
 
 
 def circumstances(*packages: str) -> dict[str, Any]:

@@ -1,3 +1,47 @@
-"""What is known of DNA, models, scores and the dataset they are written to; nothing here knows where it runs."""
+"""Score variants and predict genomes with Enformer: the names that other programs may build on.
 
+Everything that is imported from here keeps its meaning within a major version. `open_run` finds a finished or
+half-finished run, `Genome` opens a reference, `STATISTICS` names what a score can be. Names are loaded when they are
+asked for: importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from enformer_core.dataset.open_run import open_run
+    from enformer_core.errors import DatasetError, InputError, StorageError
+    from enformer_core.genome.fasta import Genome
+    from enformer_core.scoring.conventions import Conventions
+    from enformer_core.scoring.statistics import STATISTICS, statistic
+
+__all__ = [
+    "STATISTICS",
+    "Conventions",
+    "DatasetError",
+    "Genome",
+    "InputError",
+    "StorageError",
+    "__version__",
+    "open_run",
+    "statistic",
+]
 __version__ = "0.1.0"
+
+_PLACES = {
+    "open_run": "enformer_core.dataset.open_run",
+    "DatasetError": "enformer_core.errors",
+    "InputError": "enformer_core.errors",
+    "StorageError": "enformer_core.errors",
+    "Genome": "enformer_core.genome.fasta",
+    "Conventions": "enformer_core.scoring.conventions",
+    "STATISTICS": "enformer_core.scoring.statistics",
+    "statistic": "enformer_core.scoring.statistics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that defines it."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

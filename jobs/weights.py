@@ -67,7 +67,7 @@ def import_weights(settings: ImportSettings) -> int:
     model = settings.model or _recognised(content)
     chosen = ModelSource(model, settings.source)
     loaded = chosen.load(content)
-    network = chosen.fill(loaded)
+    network = chosen.fill(loaded)  # which refuses what does not fit, before anything is written
     source_sha256 = file_sha256(content.files)
     state = chosen.spec.published_state(loaded.state)
     if out.exists():
@@ -131,6 +131,7 @@ def _metadata(content: WeightsContent, model: str, source_sha256: str) -> dict[s
 def _check_same(path: Path, model: str, state: Mapping[str, Tensor]) -> None:
     # By tensors, not bytes: the file says where it came from, and the same weights may come from elsewhere.
     spec = model_spec(model)
+    # Of the content, not of the file: somebody may have written it in another order or with other metadata.
     present = state_sha256(spec.published_state(spec.load(open_weights(str(path))).state))
     new = state_sha256(state)
     if present != new:

@@ -1,7 +1,7 @@
 """What a stranger may add, each added here from a temporary file and used from end to end.
 
 Statistics, record formats and dialects, models and stores have their toys beside the code that they extend:
-scoring/test_statistics.py, variants/formats, models, storage.
+jobs/test_new_statistic.py, variants/formats, models, storage.
 """
 
 import json
@@ -17,7 +17,7 @@ from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.dataset.verify import verify_run
 from enformer_core.export import find_export
-from enformer_core.models.tracks.table import builtin_tracks
+from enformer_core.models.tracks.table import HeadLayout, unnamed_tracks
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
 from jobs.job import Job
@@ -194,7 +194,7 @@ def words(add, tmp_path):
             variants=("none",), genome="none", model="motif", out=str(tmp_path / "run"), ray="off"
         ),
         analysis=module.Words(),
-        tracks=builtin_tracks("human", 1),
+        tracks=unnamed_tracks("human", 1, HeadLayout()),
         store=LocalStore(tmp_path / "run"),
         workers=Workers(1, WorkerResources("cpu", 1, 0, 1)),
     )

@@ -96,6 +96,7 @@ class Blocks:
         trunk: from tokens to tracks; likewise.
     """
 
+    # Of any type, for which an engine finds its rule by the type.
     levels: tuple[object, ...]
     trunk: object
 

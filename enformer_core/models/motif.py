@@ -205,6 +205,7 @@ def _set_tower(model: Enformer) -> None:
     """
     levels = list(cast("Iterable[TowerLevel]", model.tower))
     for level in levels:
+        # The first level reads two channels a motif, one for each strand; the others one.
         is_first = level is levels[0]
         is_last = level is levels[-1]
         constant = -1 if is_first else _PLUS  # the stem has it as its last channel
@@ -247,6 +248,7 @@ def _set_attention(model: Enformer) -> None:
 
 def _set_heads(model: Enformer) -> None:
     """softplus(18 n − 8) and softplus(60 c − 3); an offset of 20 keeps both GELUs where they are the identity."""
+    # The gains are slopes; the biases below take the offset back and set where a track begins to rise.
     gain = torch.zeros(_TOKEN_CHANNELS)
     gain[:_COUNT] = 18.0
     gain[_GATHERED : _GATHERED + len(EXPRESSIONS)] = 60.0

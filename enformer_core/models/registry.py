@@ -64,6 +64,7 @@ def recognise(content: WeightsContent) -> str | None:
 
 def _telling_names(content: WeightsContent, model: str, names: Iterable[str]) -> list[str]:
     """Those names that only this model's weights have in the content's format."""
+    # In a format that the model has no weights in, no name tells it.
     mark = SPECS[model].weights.mark(content.format)
     return [name for name in names if mark and mark.match(name)]
 
@@ -147,6 +148,7 @@ class ModelSource:
         Raises:
             InputError: when it bears the names of another model, is damaged, or of a format that the model has not.
         """
+        # Before any mapping: what another model lacks would be a long list of names that nobody asked about.
         bearer = recognise(content)
         if bearer not in (None, self.name):
             raise InputError(

@@ -140,6 +140,7 @@ class ModelSpec(Generic[Config]):
         counts = self.config.output_tracks
         if head not in counts:
             raise InputError(f"model {self.name} has no head {head!r}{nearest(head, counts)}")
+        # Its tracks are what its makers say they are, with names; a table could only contradict them.
         if self.demonstration:
             if targets:
                 raise InputError(

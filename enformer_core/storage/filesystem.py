@@ -3,6 +3,7 @@
 There is no writing, and no client of its own: every request is the store's, with the store's errors and retries.
 """
 
+# ruff: noqa: ARG002 - the signatures are fsspec's
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -50,33 +51,38 @@ class _ObjectFileSystem(AbstractFileSystem):
         super().__init__()
         self._clock = clock
         self._retries = Retries(clock)
+        # Wrapped here and not as methods: what these remember ends with this object.
         self._open_bucket = cache(open_bucket)
         self._stat = cache(self._ask_stat)
         self._matches = cache(self._ask_matches)
         self._small_content = lru_cache(_SMALL_FILES_KEPT)(self._read_small)
 
-    def glob(self, path: str, **kwargs: Any) -> list[str]:  # noqa: ARG002 - as fsspec calls it
+    def glob(self, path: str, **kwargs: Any) -> list[str]:
         return list(self._matches(path))
 
-    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ARG002
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
         name = self._strip_protocol(path)
-        return {"name": name, "size": self._stat(name).size_bytes, "type": "file"}
+        size_bytes = self._stat(name).size_bytes
+        return {"name": name, "size": size_bytes, "type": "file"}
 
-    def modified(self, path: str) -> datetime:  # noqa: ARG002
+    def modified(self, path: str) -> datetime:
         return _NEVER_CHANGED
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """Bytes from `start` up to but without `end` of the version that was first seen."""
         if start >= end:
-            return b""
+            return b""  # HTTP has no range without a byte
         bucket, key = self._split(path)
         store = self._open_bucket(bucket)
         etag = self._stat(path).etag
-        return self._retries.call(
-            lambda: b"".join(store.pieces(key, etag=etag, first_byte=start, end_byte=end))
-        )
 
-    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> io.IOBase:  # noqa: ARG002
+        def attempt() -> bytes:
+            pieces = store.pieces(key, etag=etag, first_byte=start, end_byte=end)
+            return b"".join(pieces)
+
+        return self._retries.call(attempt)
+
+    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> io.IOBase:
         size_bytes = self._stat(path).size_bytes
         if size_bytes <= _SMALL_BYTES:
             return io.BytesIO(self._small_content(path))
@@ -88,6 +94,7 @@ class _ObjectFileSystem(AbstractFileSystem):
     def _ask_matches(self, path: str) -> list[str]:
         bucket, pattern = self._split(path)
         if not is_pattern(pattern):
+            # DuckDB asks so for the name of one file, too: its whole folder need not be listed.
             return [f"{bucket}/{pattern}"] if self.exists(path) else []
         store = RetryingStore(self._open_bucket(bucket), self._clock)
         return [f"{bucket}/{key}" for key in matching_keys(store, pattern)]

@@ -76,10 +76,10 @@ def parse_address(name: str) -> Address | None:
     if scheme is None:
         return None
     if scheme not in STORES:
-        places = " or ".join(["a path", *(f"{known}://bucket/prefix" for known in STORES)])
-        raise InputError(f"{name}: this kind of storage is not known. Give {places}.")
+        places = ["a path", *(f"{known}://bucket/prefix" for known in STORES)]
+        raise InputError(f"{name}: this kind of storage is not known. Give {' or '.join(places)}.")
     bucket, _, key = name.removeprefix(f"{scheme}://").partition("/")
-    key = key.strip("/")
+    key = key.strip("/")  # `s3://bucket/run/` and `s3://bucket/run` are one run
     if not _BUCKET.fullmatch(bucket):
         raise InputError(f"{name}: {bucket!r} is no bucket's name. Give {scheme}://bucket/prefix.")
     # Services take such keys as they are, but the same name on a disk would be another place.
@@ -114,7 +114,8 @@ def open_store(name: str, *, single_writer: bool = False) -> RetryingStore:
     if address is None:
         store = LocalStore(Path(name))
     else:
-        store = STORES[address.scheme](address.bucket, address.key, single_writer=single_writer)
+        opener = STORES[address.scheme]
+        store = opener(address.bucket, address.key, single_writer=single_writer)
     return RetryingStore(store, SystemClock())
 
 
@@ -192,8 +193,8 @@ def read_bytes(name: str) -> bytes:
     if scheme in READERS:
         return READERS[scheme](name)
     if scheme not in STORES:
-        known = ", ".join(f"{each}://" for each in [*STORES, *READERS])
-        raise OSError(f"addresses of this kind are not known, only {known}")
+        known = [f"{each}://" for each in (*STORES, *READERS)]
+        raise OSError(f"addresses of this kind are not known, only {', '.join(known)}")
     address = parse_address(name)
     assert address is not None, "its scheme is a store's"
     content = RetryingStore(address.open_bucket(), SystemClock()).get(address.key)
@@ -246,6 +247,7 @@ def _expand_key(address: Address, suffix: str) -> list[str]:
         if not keys:
             raise InputError(f"{address}: no object matches this pattern")
         return keys
+    # Asked before the listing: `a/x` is an object more often than a prefix, and one request tells.
     if address.key and _is_object(address):
         return [address.key]
     prefix = f"{address.key}/" if address.key else ""
@@ -263,5 +265,6 @@ def sql_filesystem(name: str) -> AbstractFileSystem | None:
     address = parse_address(name)
     if address is None:
         return None
+    # SQL may name any bucket of the scheme, not only the run's.
     open_bucket = partial(STORES[address.scheme], prefix="")
     return object_filesystem(address.scheme, open_bucket, SystemClock())

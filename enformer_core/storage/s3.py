@@ -52,7 +52,7 @@ class S3Store:
 
     @property
     def location(self) -> str:
-        """The address, `s3://bucket/prefix`."""
+        """The address of the prefix, `s3://bucket/prefix`."""
         return self._address("").rstrip("/")
 
     @property
@@ -68,6 +68,7 @@ class S3Store:
         """
         with self._failures_explained("", "listed"):
             try:
+                # One object would do, but two folders that a console made may come before it.
                 page = self._page(max_keys=3)
             except ClientError as error:
                 if code_of(error) == "NoSuchBucket":
@@ -75,7 +76,8 @@ class S3Store:
                         f"{self.location}: there is no bucket {self.bucket}. Create it first."
                     ) from error
                 raise
-        if any(not key.endswith("/") for key in _keys_of(page)) and self.stat(marker) is None:
+        holds_objects = any(not key.endswith("/") for key in _keys_of(page))
+        if holds_objects and self.stat(marker) is None:
             raise InputError(
                 f"{self.location}: holds objects but no run ({marker}). Choose another --out."
             )
@@ -139,6 +141,7 @@ class S3Store:
                     Bucket=self.bucket, Key=self._name(key)
                 )
             except ClientError as error:
+                # The answer to HEAD has no body: most services leave the code out, and the bucket may be missing.
                 if status_of(error) == 404 and code_of(error) != "NoSuchBucket":
                     return None
                 raise

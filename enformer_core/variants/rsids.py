@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int64
 
 from enformer_core.variants.table import Status
 
@@ -19,13 +19,9 @@ _SITE_SCHEMA = pa.schema([(name, pa.string()) for name in SITE_COLUMNS])
 
 _NO_IDENTIFIER = ("", ".")
 
-_Integers = Int64[np.ndarray, " rows"]
-
-_Mask = Bool[np.ndarray, " rows"]
+_UNNAMED = "no identifier to look up"
 
 _Letters = str | None
-
-_Pairs = Int64[np.ndarray, " pairs"]
 
 
 @dataclass(frozen=True)
@@ -34,35 +30,26 @@ class Sites:
 
     Attributes:
         name: of the file, for messages.
-        ids: each once.
-        table: of SITE_COLUMNS, rows of one identifier together, in the order of `ids`.
-        firsts: the first row of each identifier; one more entry at the end.
+        table: of SITE_COLUMNS, each site in the order of the file; one with two identifiers is there twice.
     """
 
     name: str
-    ids: pa.Array
     table: pa.Table
-    firsts: Int64[np.ndarray, " ids"]
 
     @staticmethod
     def read(blocks: Iterable[pa.Table], wanted: pa.Array, name: str) -> "Sites":
-        """Keep the sites of wanted identifiers, in the order of the file.
+        """Keep the sites of wanted identifiers.
 
         Args:
             blocks: records of the file of sites; an identifier such as rs1;rs2 counts for both.
-            wanted: identifiers.
+            wanted: identifiers; those that say that there is none are passed over.
             name: of the file.
         """
-        tables = [_wanted_rows(block, wanted) for block in blocks]
+        # A site without an identifier is not that of a record without one.
+        ids = wanted.filter(_has_identifier(wanted))
+        tables = [_wanted_rows(block, ids) for block in blocks]
         no_sites = _SITE_SCHEMA.empty_table()
-        sites = pa.concat_tables([no_sites, *tables]).combine_chunks()
-        ids = pc.unique(sites["id"])
-        codes = _index_in(sites["id"], ids)
-        order = np.argsort(codes, kind="stable")
-        counts = np.bincount(codes, minlength=len(ids))
-        firsts = np.append(0, np.cumsum(counts))
-        table = sites.take(pa.array(order))
-        return Sites(name, ids, table, firsts)
+        return Sites(name, pa.concat_tables([no_sites, *tables]))
 
     def fill(self, records: pa.Table, *, has_alleles: bool) -> pa.Table:
         """Return records with place and, unless they have their own, alleles; `not_found` where there is no such site.
@@ -74,16 +61,12 @@ class Sites:
             records: with a column id, and of alleles those that the input has.
             has_alleles: whether the input has a column for each of both alleles.
         """
-        row, site = self._pairs(_index_in(records["id"], self.ids))
-        records = records.take(pa.array(row))
-        sites = self.table.take(pa.array(site, mask=site < 0))
-        if has_alleles:
-            is_meant = _are_meant(records, sites, row)
-            if not is_meant.all():
-                mask = pa.array(is_meant)
-                records = records.filter(mask)
-                sites = sites.filter(mask)
-                row = row[is_meant]
+        pairs = self._pairs(records["id"])
+        # Where identifiers have one site each, there is nothing to choose, and no letters need be compared.
+        if has_alleles and len(pairs) > len(records):
+            pairs = pairs.filter(self._are_meant(pairs, records))
+        records = records.take(pairs["record"].to_arrow())
+        sites = self.table.take(pairs["site"].to_arrow())
         has_site = pc.is_valid(sites["pos"])
         status, reason = self._decided(records["id"], has_site)
         columns = {name: records[name] for name in records.column_names}
@@ -96,31 +79,36 @@ class Sites:
             alt = _only_effect(sites, records) if names_effect else sites["alt"]
             columns["ref"] = sites["ref"]
             columns["alt"] = alt
-            columns["alt_offset"] = pa.array(_alts_before(alt, row))
+            columns["alt_offset"] = _alts_before(alt, pairs["record"])
         return pa.table(columns)
 
-    def _pairs(self, code: _Integers) -> tuple[_Pairs, _Pairs]:
-        """Each record with each of its sites: rows of both; one pair with the site -1 where there is none."""
-        # Sites of identifiers 0 and 1 begin at 0 and 2, and end at 3. Records have the identifiers 1, none, 0:
-        #     code    1 -1 0        counts  1 1 2
-        #     row     0  1 2 2      within  0 0 0 1
-        #     site    2 -1 0 1
-        is_known = code >= 0
-        counts = np.ones_like(code)
-        counts[is_known] = np.diff(self.firsts)[code[is_known]]
-        row = np.repeat(np.arange(code.size), counts)
-        first_pair = np.cumsum(counts) - counts
-        within = np.arange(row.size) - first_pair[row]
-        site = self.firsts[code[row]] + within
-        site[~is_known[row]] = -1
-        return row, site
+    def _pairs(self, ids: pa.ChunkedArray) -> pl.DataFrame:
+        """Rows of each record and of each of its sites, in the order of both; a null site where there is none."""
+        records = _numbered("record", ids)
+        sites = _numbered("site", self.table["id"])
+        pairs = records.join(sites, on="id", how="left", maintain_order="left_right")
+        return pairs.select("record", "site")
+
+    def _are_meant(self, pairs: pl.DataFrame, records: pa.Table) -> pl.Series:
+        """Of the sites of a record: the first of which both alleles are the record's, else the first."""
+        # record   0 0 0 1 1      pairs of each record, those of the same alleles first:  1 2 0 | 3 4
+        # is_same  - x x - -      the first of these is meant:  1 | 3
+        of_records = records.take(pairs["record"].to_arrow())
+        of_sites = self.table.take(pairs["site"].to_arrow())
+        columns = (of_sites["ref"], of_sites["alt"], of_records["ref"], of_records["alt"])
+        letters = [column.to_pylist() for column in columns]
+        is_same = pl.Series(map(_same_alleles, *letters), dtype=pl.Boolean)
+        numbered = pairs.with_columns(is_same=is_same).with_row_index("pair")
+        pair = pl.col("pair")
+        same_first = pair.sort_by("is_same", descending=True, maintain_order=True)
+        meant = same_first.first().over("record")
+        return numbered.select(pair == meant).to_series()
 
     def _decided(
         self, ids: pa.ChunkedArray, has_site: pa.ChunkedArray
     ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
         """Status and reason where there is no site; null elsewhere."""
-        is_blank = pc.is_in(ids, pa.array(_NO_IDENTIFIER))
-        is_named = pc.and_not(pc.is_valid(ids), is_blank)
+        is_named = _has_identifier(ids)
         is_unnamed = pc.invert(pc.or_(has_site, is_named))
         is_absent = pc.and_not(is_named, has_site)
         cases = pc.make_struct(is_unnamed, is_absent)
@@ -129,14 +117,17 @@ class Sites:
         no_separator = ""
         named = pc.fill_null(ids, "")
         not_found = pc.binary_join_element_wise(named, f" is not in {self.name}", no_separator)
-        reason = pc.case_when(cases, "no identifier to look up", not_found, undecided)
+        reason = pc.case_when(cases, _UNNAMED, not_found, undecided)
         return status, reason
 
 
-def _index_in(ids: pa.ChunkedArray, among: pa.Array) -> _Integers:
-    """Where each identifier stands among others; -1 where it does not."""
-    index = pc.index_in(ids, among)
-    return np.asarray(pc.fill_null(index, -1), dtype=np.int64)
+def _numbered(name: str, ids: pa.ChunkedArray) -> pl.DataFrame:
+    return pl.DataFrame({"id": pl.Series(ids)}).with_row_index(name)
+
+
+def _has_identifier(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    is_blank = pc.is_in(ids, pa.array(_NO_IDENTIFIER))
+    return pc.and_not(pc.is_valid(ids), is_blank)
 
 
 def _wanted_rows(block: pa.Table, wanted: pa.Array) -> pa.Table:
@@ -148,29 +139,6 @@ def _wanted_rows(block: pa.Table, wanted: pa.Array) -> pa.Table:
         rows = rows.take(pc.list_parent_indices(lists))
         rows = rows.set_column(0, "id", pc.list_flatten(lists))
     return rows.filter(pc.is_in(rows["id"], wanted))
-
-
-def _are_meant(records: pa.Table, sites: pa.Table, row: _Integers) -> _Mask:
-    """Of the sites of a record: the first of which both alleles are the record's, else the first.
-
-    Args:
-        records: of each pair.
-        sites: of each pair.
-        row: the record of each pair.
-    """
-    if row.size == np.unique(row).size:
-        return np.ones(row.size, dtype=bool)
-    of_sites = (sites["ref"].to_pylist(), sites["alt"].to_pylist())
-    of_records = (records["ref"].to_pylist(), records["alt"].to_pylist())
-    is_same = np.array(list(map(_same_alleles, *of_sites, *of_records)))
-    # row      0 0 0 1 1      pairs of one record together, those of the same alleles first, in their order:
-    # is_same  - x x - -      order  1 2 0 3 4      each record's first of these is meant: 1 and 3
-    pair = np.arange(row.size)
-    order = np.lexsort((pair, ~is_same, row))  # the last key counts first
-    is_first = np.diff(row[order], prepend=-1) > 0
-    is_meant = np.zeros(row.size, dtype=bool)
-    is_meant[order[is_first]] = True
-    return is_meant
 
 
 def _same_alleles(site_ref: _Letters, site_alt: _Letters, ref: _Letters, alt: _Letters) -> bool:
@@ -195,15 +163,12 @@ def _one_alt(alts: _Letters, effect: _Letters) -> _Letters:
     return effect if effect in alts.split(",") else alts
 
 
-def _alts_before(alt: pa.Array | pa.ChunkedArray, row: _Integers) -> _Integers:
+def _alts_before(alt: pa.Array | pa.ChunkedArray, record: pl.Series) -> pa.Array:
     """How many ALTs the same record has before each of its parts, each of which has one site's ALTs."""
-    if not row.size:
-        return row
-    # row  0 0 1    alt  "C,G" "T" "A"    counts  2 1 1    before  0 2 3    at each record's first  0 0 3
-    # so that ALTs of record 0 are numbered from 0 and 2, those of record 1 from 0
+    # record  0 0 1    alt  "C,G" "T" "A"    count  2 1 1    running sum in the record  2 3 1    before  0 2 0
     commas = pc.fill_null(pc.count_substring(alt, ","), 0)
     counts = 1 + np.asarray(commas, dtype=np.int64)
-    before = np.cumsum(counts) - counts
-    is_first = np.diff(row, prepend=-1) > 0
-    record = np.cumsum(is_first) - 1
-    return before - before[is_first][record]
+    parts = pl.DataFrame({"record": record, "count": counts})
+    count = pl.col("count")
+    before = count.cum_sum().over("record") - count
+    return parts.select(before).to_series().to_arrow()

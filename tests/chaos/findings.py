@@ -107,8 +107,8 @@ def _keys_of(contents: dict[str, bytes], place: str) -> Iterator[tuple[Any, ...]
 
 def digests_in(manifest: dict[str, Any]) -> dict[str, str]:
     """The digests of all tables' values, by key."""
-    entries = [entry[table] for entry in manifest["objects"] for table in ("scores", "effects")]
-    return {entry["key"]: entry["content_digest"] for entry in entries}
+    tables = [table for entry in manifest["objects"] for table in entry["tables"].values()]
+    return {table["key"]: table["content_digest"] for table in tables}
 
 
 def digest_of(content: bytes | None, key: str) -> str:
@@ -129,9 +129,7 @@ def contents_of(weed: SeaweedFS, prefix: str) -> dict[str, bytes]:
 
 def _strays(contents: dict[str, bytes], manifest: dict[str, Any]) -> list[str]:
     """Tables that the manifest does not name, receipts of no shard, and whatever has no place in a run."""
-    named = {
-        entry[table]["key"] for entry in manifest["objects"] for table in ("scores", "effects")
-    }
+    named = {table["key"] for entry in manifest["objects"] for table in entry["tables"].values()}
     receipts = {f"commits/shard-{entry['shard']:08d}.json" for entry in manifest["objects"]}
     rest = {"run.json", "tracks.parquet", "manifest.json"}
     return [

@@ -156,9 +156,14 @@ def test_what_is_missing_is_named(tmp_path):
         score_settings(*REQUIRED, "--config", str(tmp_path / "nowhere.toml"))
 
 
-def test_shifts_may_begin_with_a_minus(capsys):
-    assert exit_code("score", "x.vcf", *REQUIRED, "--shifts", "-1,0,900000") == exit_codes.BAD_INPUT
-    assert "a shift and offset of 900000 bp" in capsys.readouterr().err
+def test_shifts_may_begin_with_a_minus(run, vcf, genome, tmp_path):
+    out = tmp_path / "run"
+    code, _, error = run(
+        *("score", vcf, "--genome", genome, "--model", "motif", "--ray", "off", "--out", out),
+        *("--shifts", "-1,0,900000"),
+    )
+    assert code == exit_codes.BAD_INPUT
+    assert "a shift and offset of 900000 bp" in error
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,17 @@ def half(run, vcf, genome, tmp_path):
     (out / "manifest.json").unlink()
     receipts = sorted((out / "commits").iterdir())
     for number, path in enumerate(receipts):
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"seconds": 1800.0, "threads": 2}))
+        change_provenance(path, seconds=1800.0, threads=2)
         if number % 2:
             path.unlink()
     return out
+
+
+def change_provenance(path, **fields):
+    receipt = json.loads(path.read_text())
+    assert fields.keys() <= receipt["provenance"].keys()
+    receipt["provenance"] |= fields
+    path.write_text(json.dumps(receipt))
 
 
 def test_hours_and_cost_so_far_and_to_come(run, half):
@@ -46,8 +52,7 @@ def test_as_text(run, half):
 
 def test_hours_of_gpus_are_told_apart(run, half):
     for path in (half / "commits").iterdir():
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"device_type": "cuda"}))
+        change_provenance(path, device_type="cuda")
     found = json.loads(run("status", half, "--json")[1])
     assert found["cpu_hours"] == 0
     assert found["gpu_hours"] == found["shards_done"] * 0.5

@@ -8,9 +8,9 @@ import pytest
 
 from cluster.local_backend import LocalBackend
 from cluster.scheduler import Scheduler
-from enformer_core.analyses.tiles import TilePredictor
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key, table_key
+from enformer_core.scoring.tile_prediction import TilePredictor
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
 from tests.support.runs import content_digests

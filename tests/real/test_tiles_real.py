@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_core.analyses.tiles import TilePredictor
 from enformer_core.genome.alphabet import N_CODE, reverse_complement
 from enformer_core.models.layers import one_hot
 from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.tile_prediction import TilePredictor
 from jobs.cli import main
 from tests.support.closeness import relative_l2
 

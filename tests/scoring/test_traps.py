@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from enformer_core.analyses.allele_scoring import Scorer
+from enformer_core.dataset.codec import as_json_object
 from enformer_core.dataset.run import check_same, identity_digest
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
@@ -53,7 +54,7 @@ from tests.support.plans import make_draft
 from tests.support.seeded import our_names, seeded_state, tiny_config
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 from tests.support.small_weights import write_published
-from tests.support.toy_runs import scoring_worker, toy_ledger
+from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger
 from tests.support.variants import read_alleles
 from tests.support.vcf import HEADER
 
@@ -512,13 +513,14 @@ def test_trap_10_alts_are_split_and_the_flank_convention_is_recorded(tmp_path: P
         np.testing.assert_array_equal(sad, differences["left-fixed"].sum(axis=0))
     # the rule is part of what names a run, so scores of two rules are never mixed
     one, other = (
-        {"conventions": replace(conventions, indel_rule=rule).record()} for rule in by_rule
+        replace(toy_identity(), conventions=replace(conventions, indel_rule=rule).record())
+        for rule in by_rule
     )
     assert identity_digest(one) != identity_digest(other)
     with pytest.raises(
         InputError, match=r'conventions\.indel_rule: there "left-fixed", now "centre-trim"'
     ):
-        check_same(one, other)
+        check_same(as_json_object(one), other)
 
 
 # 11

@@ -17,7 +17,7 @@ def manifest_of(out: object) -> dict[str, Any]:
 def content_digests(out: object, tables: Sequence[str] = ("scores", "effects")) -> dict[Any, str]:
     """The digest of the values of each shard's tables, by shard and table."""
     return {
-        (entry["shard"], table): entry[table]["content_digest"]
+        (entry["shard"], table): entry["tables"][table]["content_digest"]
         for entry in manifest_of(out)["objects"]
         for table in tables
     }

@@ -4,7 +4,7 @@ import difflib
 import re
 from dataclasses import dataclass, field, replace
 
-from enformer_core.errors import InputError, nearest
+from enformer_core.errors import InputError, first_few, nearest
 from enformer_core.models.tracks.table import Track, Tracks
 
 _LISTED_COLUMNS = 10  # at most so many columns are named in a note
@@ -51,6 +51,7 @@ def select_tracks(tracks: Tracks, selector: str | None) -> tuple[Tracks, list[st
 
 def _terms(tracks: Tracks, selector: str) -> list[str]:
     """The terms of a selector, without the backslashes before their own commas."""
+    # A description that somebody pasted may hold commas of its own.
     is_description = any(track.description == selector for track in tracks.rows)
     terms = [selector] if is_description else re.split(r"(?<!\\),", selector)
     return [term.replace(r"\,", ",").strip() for term in terms]
@@ -129,6 +130,7 @@ def _match_text(tracks: Tracks, term: str) -> _Match:
         raise _names_needed(tracks, term)
     if identified := [track for track in tracks.rows if track.identifier == term]:
         return _Match(identified)
+    # `DNASE:K562` is a description, and also found in `DNASE:K562 G1 phase`: both are chosen, and a note says so.
     described = [track for track in tracks.rows if track.description == term]
     try:
         containing = _search(tracks, term)
@@ -158,11 +160,10 @@ def _match_in_assay(tracks: Tracks, term: str) -> _Match:
     assay, _, pattern = term.partition(":")
     if not pattern:
         return _Match([])
+    # Behind the colon of the assay, or the pattern would be looked for in the assay's own name.
     of_assay = tuple(track for track in tracks.rows if track.assay == assay.upper())
     chosen = _search(replace(tracks, rows=of_assay), f":.*(?:{pattern})")
-    columns = ", ".join(str(track.index) for track in chosen[:_LISTED_COLUMNS])
-    if len(chosen) > _LISTED_COLUMNS:
-        columns += ", …"
+    columns = first_few([str(track.index) for track in chosen], _LISTED_COLUMNS)
     note = f"{term!r} is read as {pattern!r} in any {assay.upper()} description: {_counted(len(chosen))}, {columns}"
     return _Match(chosen, [note])
 
@@ -206,6 +207,7 @@ def _counted(tracks: int) -> str:
 def _suggestion(tracks: Tracks, term: str) -> str:
     """What was perhaps meant: the same words further apart or in other case, else the nearest names."""
     loose = ".*".join(re.escape(word) for word in re.split(r"[:\s]+", term))
+    # As it was written first: `k562` in any case would match more than was meant.
     for pattern in (loose, f"(?i){loose}"):
         if matching := _search(tracks, pattern):
             return f"; did you mean {pattern!r} ({_counted(len(matching))})?"

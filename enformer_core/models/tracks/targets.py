@@ -43,6 +43,7 @@ def read_targets(
         InputError: when it cannot be read, is not such a table, or is not this head's.
     """
     wanted = _Head(head, count, layouts)
+    # Spreadsheets on Windows end lines by two characters.
     lines = _read_text(path_or_url, wanted).replace("\r\n", "\n").rstrip("\n").split("\n")
     header, *rows = [line.split("\t") for line in lines]
     places = _column_places(path_or_url, header, wanted)
@@ -81,6 +82,7 @@ def _check_size(source: str, wanted: _Head, rows: int) -> None:
     """As many rows as columns of the head; where it is another head's table, the message says so."""
     if rows == wanted.count:
         return
+    # Sizes differ from head to head, so that a table exchanged for another one's is known by its size.
     others = [
         name
         for name, layout in wanted.layouts.items()
@@ -95,6 +97,7 @@ def _check_size(source: str, wanted: _Head, rows: int) -> None:
 
 def _check_indices(source: str, wanted: _Head, indices: list[str]) -> int:
     """The index of the first row, which all others count on from."""
+    # A table of the mouse head that somebody numbered anew from 0 is the same table.
     first = 0 if indices[:1] == ["0"] else wanted.layout.first_index
     for row, index in enumerate(indices):
         expected = first + row

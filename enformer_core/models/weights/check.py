@@ -10,10 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.models.weights.loaded import BATCH_COUNTER
-
-_LISTED_NAMES = 5  # so many are named in a message
 
 
 def _our_name(ours: str) -> str:
@@ -69,9 +67,9 @@ def _check_names(wanted: Sequence[str], given: Sequence[str], source: str) -> No
     unknown = [name for name in given if name not in known]
     parts = []
     if missing:
-        parts.append(f"lacks {_listed(missing)}")
+        parts.append(f"lacks {len(missing)} of its names ({first_few(missing)})")
     if unknown:
-        parts.append(f"has the unknown {_listed(unknown)}")
+        parts.append(f"has the unknown {len(unknown)} of its names ({first_few(unknown)})")
     if parts:
         raise InputError(f"{source}: {' and '.join(parts)}. {_names_remedy(wanted, given)}")
 
@@ -87,13 +85,6 @@ def _names_remedy(wanted: Sequence[str], given: Sequence[str]) -> str:
         prefix, _, _ = prefixed[0].partition(".")
         return f"The names carry a prefix: save them again without `{prefix}.`."
     return "These look like the weights of another model; choose the model that they belong to."
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_LISTED_NAMES])
-    if len(names) > _LISTED_NAMES:
-        shown += ", …"
-    return f"{len(names)} of its names ({shown})"
 
 
 def _check_tensor(name: str, given: Tensor, wanted: Tensor, source: str) -> None:

@@ -103,6 +103,7 @@ class KerasOrder:
         Raises:
             InputError: when a layer is missing, out of order or of another shape.
         """
+        # Names tell no place: Keras numbers layers as a process makes them. Their order does; each shape is checked.
         head = _head(content, heads)
         slots = _slots(network_of(head))
         layers = content.layers
@@ -190,6 +191,7 @@ def read_keras(file: Path) -> KerasLayers:
     h5py = _h5py()
     try:
         with h5py.File(file, "r") as root:
+            # model.save has the tree of layers below /model_weights, save_weights at the root
             return KerasLayers(file, _layers(file, root.get("model_weights", root)))
     except (OSError, RuntimeError, KeyError) as error:
         # h5py raises each of these where bytes are missing or wrong.
@@ -207,6 +209,7 @@ def _layers(file: Path, tree: Any) -> tuple[KerasLayer, ...]:
     layers = []
     for name in _texts(tree.attrs["layer_names"]):
         group = tree[name]
+        # Read into memory at once: the arrays of h5py end with their file.
         weights = {
             _short(weight): np.asarray(group[weight])
             for weight in _texts(group.attrs["weight_names"])

@@ -110,6 +110,7 @@ def _locate(source: str) -> _Located:
         return _in_directory(path)
     if path.is_file():
         return _by_content(path)
+    # A checkpoint is named by a prefix, under which there is no file.
     if path.with_name(path.name + ".index").is_file():
         return _Located(Format.SONNET, path)
     raise InputError(
@@ -130,6 +131,7 @@ def _by_content(path: Path) -> _Located:
         ) from error
     if beginning == _HDF5_MAGIC:
         return _Located(Format.KERAS, path)
+    # The index of a checkpoint ends with a magic number; its data files have no mark but their index beside them.
     member = _BUNDLE_MEMBER.fullmatch(path.name)
     has_index = member is not None and path.with_name(f"{member[1]}.index").is_file()
     if end == INDEX_MAGIC or has_index:
@@ -142,6 +144,7 @@ def _by_content(path: Path) -> _Located:
 def _in_directory(directory: Path) -> _Located:
     """The one thing in it that can be read: weights as Hugging Face names them, or a checkpoint."""
     prefixes = [path.with_suffix("") for path in sorted(directory.glob("*.index"))]
+    # TensorFlow writes a file `checkpoint` that names the last prefix; who copied one checkpoint may have left it.
     holds_checkpoint = bool(prefixes) or (directory / "checkpoint").is_file()
     holds_tensors = holds_tensor_files(directory)
     if holds_tensors and holds_checkpoint:

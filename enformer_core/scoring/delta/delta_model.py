@@ -115,6 +115,7 @@ def delta_network(
         TypeError: for a model that does not say how it is built, or has blocks without a rule.
     """
     index = None if tracks is None else torch.tensor(tracks, device=device)
+    # Weights are scaled and joined here once, in the arithmetic in which they are used later.
     with inference_in_true_float32():
         tower = Tower(levels_of(model), model.geometry.bin_bp, device, arithmetic.reference)
         trunk = trunk_of(blocks_of(model).trunk, head, index, arithmetic)

@@ -138,12 +138,14 @@ class DeltaAttentionPooled:
 
     def _residual(self, convolved: Wide) -> Wide:
         inner = self.pointwise_activation(convolved)
+        # In place: nobody else reads what the block adds.
         added = convolve(inner, self.pointwise_kernel, self.pointwise_bias)
         return added.add_(convolved)
 
     def after(self, convolved: Wide) -> Halved:
         """Residual block and pooling: a softmax over two is a sigmoid of their difference."""
         left, right = _pairs(self._residual(convolved))
+        # share · left + (1 − share) · right, with one product for both shares
         u = left - right
         gate = convolve(u, self.pool_kernel).sigmoid_()
         return torch.addcmul(right, gate, u)

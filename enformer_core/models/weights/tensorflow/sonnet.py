@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.models.weights.loaded import TRAINING, LoadedWeights
 from enformer_core.models.weights.tensorflow.tensor_bundle import TensorBundle
 
@@ -71,8 +71,6 @@ _IGNORED = re.compile(
     rf".*/moving_(mean|variance)/_(counter|hidden){_SUFFIX}|_CHECKPOINTABLE_OBJECT_GRAPH|save_counter{_SUFFIX}"
 )
 
-_LISTED_PATHS = 5  # so many are named in a message
-
 
 def _check_paths(bundle: TensorBundle, wanted: set[str]) -> None:
     present = {name for name in bundle.entries if not _IGNORED.fullmatch(name)}
@@ -89,7 +87,7 @@ def _check_paths(bundle: TensorBundle, wanted: set[str]) -> None:
 
 
 def _listed(paths: set[str]) -> str:
-    return ", ".join(path.removesuffix(_SUFFIX) for path in sorted(paths)[:_LISTED_PATHS])
+    return first_few([path.removesuffix(_SUFFIX) for path in sorted(paths)])
 
 
 def _tensor(values: np.ndarray) -> Tensor:

@@ -1,1 +1,0 @@
-"""Other people's weight files, read into parameters under our names."""
