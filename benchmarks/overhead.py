@@ -50,7 +50,8 @@ from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.receipts import Provenance, Receipt
 from enformer_core.dataset.shard_task import ShardTask, TrialResult
 from enformer_core.models.geometry import ENFORMER
-from enformer_core.scoring.conventions import Conventions, Statistic
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.statistics import Statistic
 from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
