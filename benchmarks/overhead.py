@@ -21,17 +21,18 @@ megabytes (whose encoding grows with them), clusters. Everything listens on 127.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -46,9 +47,11 @@ from enformer_core.analyses.allele_scoring import AlleleScoring
 from enformer_core.analyses.base import ComputedShard, PreparedShard, ShardWorker
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Plan
-from enformer_core.dataset.receipts import Provenance
+from enformer_core.dataset.receipts import Provenance, Receipt
 from enformer_core.dataset.shard_task import ShardTask, TrialResult
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.statistics import Statistic
 from enformer_core.storage.open import open_store
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.watch import ReceiptBlocks, Watch
@@ -65,7 +68,7 @@ COST_SHARDS = 300
 ROWS = 10
 """Alleles of a shard."""
 TRACKS = tuple(range(64))
-CONVENTIONS = Conventions(statistics=("sad",), centre_index=98_303)
+CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 TARGETS = {
     "busy_2_ray_workers": (">=", 0.97),
     "busy_64_workers_on_paper": (">=", 0.95),
@@ -76,7 +79,7 @@ TARGETS = {
 class FlatScorer:
     """Scores that are the same for every allele, and cost next to nothing."""
 
-    def score(self, alleles: Sequence[Any], start: int) -> list[dict[str, np.ndarray]]:
+    def score(self, alleles: Sequence[Any], start: int) -> list[dict[Statistic, np.ndarray]]:
         """Give every allele one value for each track, from -1 to 1."""
         del start
         values = np.linspace(-1, 1, len(TRACKS), dtype=np.float32)
@@ -85,15 +88,13 @@ class FlatScorer:
 
 @dataclass(frozen=True)
 class TimedWorker(ShardWorker):
-    """The real worker; computing takes `sleep_s` more, and a file says from when to when.
+    """The real worker; computing takes `sleep_s` more, and the receipt says exactly from when to when.
 
     Attributes:
-        spans: a directory where each process leaves when it computed.
         sleep_s: in the place of a model.
         stages_s: seconds of each stage, one entry a shard.
     """
 
-    spans: Path | None = None
     sleep_s: float = 0.0
     stages_s: dict[str, list[float]] = field(
         default_factory=lambda: {"prepare": [], "compute": [], "finish": []}
@@ -105,15 +106,18 @@ class TimedWorker(ShardWorker):
             return super().prepare(task)
 
     def compute(self, prepared: PreparedShard) -> ComputedShard:
-        """Compute as `ShardWorker` does, sleep, and say from when to when."""
+        """Compute as `ShardWorker` does, sleep, and say from when to when, and in which process."""
         began_s = time.time()
         with self._timed("compute"):
             computed = super().compute(prepared)
             time.sleep(self.sleep_s)
-        if self.spans is not None:
-            with (self.spans / str(os.getpid())).open("a") as spans:
-                spans.write(f"{began_s} {time.time()}\n")
-        return computed
+        provenance = Provenance(
+            started_at=datetime.fromtimestamp(began_s, UTC),
+            seconds=time.time() - began_s,
+            device=f"process {os.getpid()}",
+        )
+        values = replace(computed.values, provenance=provenance)
+        return replace(computed, values=values)
 
     def finish(self, computed: ComputedShard) -> Committed | TrialResult:
         """Finish as `ShardWorker` does, and keep the time."""
@@ -131,21 +135,26 @@ class TimedWorker(ShardWorker):
 
 @dataclass(frozen=True)
 class Factory:
-    """Makes the worker in its process."""
+    """Makes the worker, in its process."""
 
     ledger: Ledger
     sleep_s: float
-    spans: Path | None = None
 
     def __call__(self) -> TimedWorker:
-        """Make it."""
+        """Make it; there is no model to load."""
         spec = score_spec(CONVENTIONS, top_tracks=20)
-        scoring = AlleleScoring(FlatScorer(), spec, TRACKS, Provenance())
-        return TimedWorker(scoring, self.ledger, spans=self.spans, sleep_s=self.sleep_s)
+        computation = AlleleScoring(FlatScorer(), spec, TRACKS, Provenance(), None)
+        return TimedWorker(computation, self.ledger, sleep_s=self.sleep_s)
 
 
 class Silent:
     """A progress display that shows nothing but what should not happen in a benchmark."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
 
     def advance(self, count: int, **fields: Any) -> None:
         """Show nothing of shards that are done."""
@@ -223,43 +232,42 @@ def busy_share(spans: Sequence[tuple[float, float]], workers: int, *, since_s: f
 def on_ray(out: str) -> dict[str, Any]:
     """Two real workers, sixty shards of a second."""
     ledger, plan = begin_run(out, RAY_SHARDS)
-    spans_directory = Path(tempfile.mkdtemp(prefix="enformer-ray-spans-"))
     pool = ray_pool(
-        Factory(ledger, SHARD_S, spans_directory),
+        Factory(ledger, SHARD_S),
         workers=RAY_WORKERS,
         address="local",
         cpus_per_worker=1,
     )
     ready = work_through(ledger, plan, pool)
-    by_process = [_read_spans(file) for file in sorted(spans_directory.iterdir())]
-    shutil.rmtree(spans_directory)
-    spans = [span for of_process in by_process for span in of_process]
+    receipts = list(ledger.receipts())
+    spans = [_span(receipt) for receipt in receipts]
     since_s = max(ready.values())
     return {
-        "workers": len(by_process),
-        "shards": len(spans),
+        "workers": len({receipt.provenance.device for receipt in receipts}),
+        "shards": len(receipts),
         "busy": busy_share(spans, RAY_WORKERS, since_s=since_s),
         "seconds_from_ready_to_last": max(end for _, end in spans) - since_s,
-        "median_gap_ms": 1000 * statistics.median(_gaps_s(by_process)),
+        "median_gap_ms": 1000 * statistics.median(_gaps_s(receipts)),
     }
 
 
-Span = tuple[float, float]
-"""When a computation began and ended, in seconds of the clock."""
+def _span(receipt: Receipt) -> tuple[float, float]:
+    """From when to when a shard was computed, in seconds of the clock."""
+    assert receipt.provenance.started_at is not None
+    began_s = receipt.provenance.started_at.timestamp()
+    return began_s, began_s + receipt.provenance.seconds
 
 
-def _read_spans(file: Path) -> list[Span]:
-    """The spans that one process has left."""
-    spans = []
-    for line in file.read_text().splitlines():
-        began, ended = line.split()
-        spans.append((float(began), float(ended)))
-    return sorted(spans)
-
-
-def _gaps_s(by_process: Sequence[Sequence[Span]]) -> list[float]:
-    """Between the end of a shard and the beginning of the next on the same worker."""
-    return [later[0] - earlier[1] for spans in by_process for earlier, later in pairwise(spans)]
+def _gaps_s(receipts: Sequence[Receipt]) -> list[float]:
+    """Between the end of a shard and the beginning of the next in the same process."""
+    spans_of: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for receipt in receipts:
+        spans_of[receipt.provenance.device].append(_span(receipt))
+    return [
+        later[0] - earlier[1]
+        for spans in spans_of.values()
+        for earlier, later in pairwise(sorted(spans))
+    ]
 
 
 class ChargedBackend(ToyBackend):
@@ -328,15 +336,15 @@ def on_paper() -> dict[str, Any]:
 def cost_of_a_shard(out: str) -> dict[str, Any]:
     """One process, no model: what is left is driver, plan and ledger."""
     ledger, plan = begin_run(out, COST_SHARDS)
-    scorer = Factory(ledger, 0.0)()
+    worker = Factory(ledger, 0.0)()
     began = time.perf_counter()
-    work_through(ledger, plan, local_pool(lambda: scorer))
+    work_through(ledger, plan, local_pool(lambda: worker))
     working_s = time.perf_counter() - began
     began = time.perf_counter()
     ledger.finish(plan)
     closing_s = time.perf_counter() - began
-    stages_s = {stage: sum(seconds) for stage, seconds in scorer.stages_s.items()}
-    median_s = {stage: statistics.median(seconds) for stage, seconds in scorer.stages_s.items()}
+    stages_s = {stage: sum(seconds) for stage, seconds in worker.stages_s.items()}
+    median_s = {stage: statistics.median(seconds) for stage, seconds in worker.stages_s.items()}
     driver_s = working_s - sum(stages_s.values())
     all_but_computing_s = working_s - stages_s["compute"] + closing_s
     first = next(iter(ledger.receipts()))
@@ -344,7 +352,7 @@ def cost_of_a_shard(out: str) -> dict[str, Any]:
         "shards": COST_SHARDS,
         "alleles_per_shard": ROWS,
         "tracks": len(TRACKS),
-        "bytes_per_shard": sum(first[table]["bytes"] for table in ledger.kind.tables),
+        "bytes_per_shard": sum(table.bytes for table in first.tables.values()),
         "ms_per_shard": 1000 * all_but_computing_s / COST_SHARDS,
         "median_ms_to_read_the_plan": 1000 * median_s["prepare"],
         "median_ms_to_commit": 1000 * median_s["finish"],
