@@ -34,8 +34,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.chart import write_chart
-from enformer_core.analyses.variant_effects import hardware
 from enformer_core.genome.fasta import Genome
+from enformer_core.machine import hardware
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.enformer import EnformerConfig
 from enformer_core.models.geometry import ENFORMER

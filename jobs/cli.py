@@ -59,6 +59,9 @@ COMMANDS = {
         "jobs.verify:VerifySettings",
         "jobs.verify:verify",
     ),
+    "export": Command(
+        "write a finished run in another format", "jobs.export:ExportSettings", "jobs.export:export"
+    ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",

@@ -27,6 +27,8 @@ _NEUTRALS = 36
 _UNLIKE = {"A": "C", "C": "A", "G": "T", "T": "G"}
 """A base that differs from each; what it is does not matter."""
 
+# Scores of an allele are a list over the tracks that were computed; DuckDB counts its items from 1, and so does
+# list_position.
 DEMO_SQL = """\
 SELECT s.id, s.variant_id, t.identifier AS strongest_track, round(s.sad[t.list_position], 2) AS sad
 FROM scores s JOIN tracks t ON t.index = s.max_abs_sad_track
@@ -60,7 +62,7 @@ def demo(settings: DemoSettings) -> int:
         The exit code of the run; `DONE` when the answer was shown.
     """
     files = write_demo(Path(settings.out) / "input")
-    run = f"{settings.out}/run"
+    run = f"{settings.out}/run"  # beside the input, which is no part of the run
     print(f"variants: {files.variants}")
     print(f"genome:   {files.genome}")
     code = score_variants(

@@ -53,9 +53,10 @@ def worker_memory_bytes(model: str) -> int:
 
 def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -> int | None:
     if settings.ray == "off":
-        return 1
+        return 1  # this process
     if settings.workers is not None:
         return settings.workers
+    # A cluster may grow while the run lasts: how many it will hold is not known now.
     return _default_count(device, cpus, source) if settings.ray == "local" else None
 
 
@@ -63,6 +64,7 @@ def _device(settings: RunSettings) -> str:
     here = torch.cuda.is_available()
     if settings.device == "auto":
         return "cuda" if here else "cpu"
+    # On a cluster the GPUs are the workers'; this machine, often its head, need not have one.
     if settings.device == "cuda" and not here and settings.ray in ("off", "local"):
         raise InputError(
             f"--device cuda: torch {torch.__version__} finds no CUDA device on this machine. "

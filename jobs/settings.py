@@ -56,7 +56,10 @@ _COST = Group.create_ordered("What it costs")
 
 
 def _listed_under(group: Group) -> Callable[[Class], Class]:
-    """Decorate a class of settings: the help lists its own fields under the heading."""
+    """Decorate a class of settings: the help lists its own fields under the heading.
+
+    It stands below `@dataclass`, which reads the annotations as they are left here.
+    """
 
     def mark(settings: Class) -> Class:
         # Only what this class adds: what it inherits stays under the heading of its own class.
@@ -124,6 +127,7 @@ class MachineSettings:
     """progress for people, or as JSON lines"""
 
     def __post_init__(self) -> None:
+        # Ranges are checked here, so that settings made in Python are held to them too; types are the parser's.
         _check_at_least(1, "--shard-size", self.shard_size)
         _check_at_least(1, "--workers", self.workers)
 
@@ -236,6 +240,7 @@ class StoredSettings:
     """strongest tracks kept per allele in `effects`"""
 
 
+# A dataclass takes the fields of its last base first: so the positional one precedes all others.
 @dataclass(frozen=True, kw_only=True)
 class VariantSettings(
     StoredSettings, ScoringSettings, RecordSettings, CommonSettings, VariantFiles
@@ -298,6 +303,7 @@ class TileSettings(RunSettings):
     """where to predict: BED file, chr20, or chr20:1-5000000 (default the whole genome)"""
 
 
+# Without `kw_only` for the class: its first two fields are positional.
 @dataclass(frozen=True)
 class ImportSettings:
     """What `enformer-ray weights import` is asked for."""

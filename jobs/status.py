@@ -48,6 +48,7 @@ def status(settings: StatusSettings) -> int:
     if settings.price_per_hour is not None:
         cost = _cost(progress, settings.price_per_hour)
     print(_json(progress, cost) if settings.json else _text(progress, cost))
+    # All receipts without a manifest are still incomplete: nobody has proved yet that they answer the whole plan.
     if not progress.finished:
         return exit_codes.INCOMPLETE
     return exit_codes.FAILED_ROWS if progress.by_status.get("failed") else exit_codes.DONE
@@ -78,6 +79,7 @@ def _text(progress: RunProgress, cost: Cost | None) -> str:
         lines.append(f"rate     {progress.rows_per_s:,.2f} {progress.unit}/s")
     if progress.seconds_left and not progress.finished:
         lines.append(f"left     {timedelta(seconds=round(progress.seconds_left))} at that rate")
+    # A kind that has no hours is not shown: most runs know one kind only.
     kinds = {"GPU": progress.gpu_hours, "CPU-core": progress.cpu_hours}
     used = [f"{hours:,.2f} {kind}-hours" for kind, hours in kinds.items() if hours]
     if used:

@@ -10,6 +10,7 @@ import textwrap
 
 import pytest
 
+import jobs.job
 from enformer_core.analyses import run_type_of
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.dataset.ledger import Ledger
@@ -171,6 +172,93 @@ register_export("names", export_names_of_tables)
 '''
 
 
+BACKEND = '''
+"""Workers that are threads of this process: each answers its calls one after another."""
+
+import itertools
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+from cluster.pool import Node
+from cluster.scheduler import Scheduler
+from cluster.worker_process import Done
+
+THREADS = 2
+
+
+def thread_pool(factory, classify):
+    return Scheduler(ThreadBackend(factory), workers=THREADS, classify=classify)
+
+
+class ThreadBackend:
+    def __init__(self, factory):
+        self.factory = factory
+        self.names = []
+
+    def now(self):
+        return time.monotonic()
+
+    def tasks_per_worker(self):
+        return 1
+
+    def start_worker(self, name):
+        self.names.append(name)
+        return ThreadWorker(name, self.factory)
+
+    def wait(self, calls, timeout_s):
+        if not calls:
+            time.sleep(min(timeout_s, 0.01))
+            return []
+        done, _ = wait(calls, timeout_s, FIRST_COMPLETED)
+        return [(call, call.result()) for call in calls if call in done]
+
+    def is_node_lost(self, node):
+        return False
+
+    def capacity(self):
+        return THREADS
+
+    def describe_capacity(self):
+        return "two threads"
+
+    def interrupt(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class ThreadWorker:
+    def __init__(self, name, factory):
+        self.name = name
+        self.factory = factory
+        self.thread = ThreadPoolExecutor(1)
+
+    def ping(self):
+        return self.thread.submit(lambda: Done(Node(self.name, self.name), 0.0))
+
+    def build(self):
+        def make():
+            self.function = self.factory()
+            return Done(None, 0.0)
+
+        return self.thread.submit(make)
+
+    def apply(self, payload):
+        def do():
+            prepared = self.function.prepare(payload)
+            return Done(self.function.finish(self.function.compute(prepared)), 0.1)
+
+        return self.thread.submit(do)
+
+    def drain(self):
+        return self.thread.submit(lambda: Done(None, 0.0))
+
+    def stop(self):
+        self.thread.shutdown(wait=False, cancel_futures=True)
+'''
+
+
 @pytest.fixture
 def add(tmp_path, monkeypatch):
     """Write a module to a temporary directory, and import it."""
@@ -251,3 +339,17 @@ def test_an_export(add, words, tmp_path):
     file = tmp_path / "names.txt"
     assert find_export("names")(ledger_of(words.store), file) == 3
     assert file.read_text().split() == ["lengths", "letters", "longest"]
+
+
+def test_a_backend(add, words, monkeypatch):
+    module = add("toy_threads", BACKEND)
+    pools = []
+
+    def make_pool(settings, workers, factory, unit):
+        pools.append(module.thread_pool(factory, jobs.job.classify))
+        return pools[-1]
+
+    monkeypatch.setattr(jobs.job, "make_pool", make_pool)
+    assert words.run().by_status == {"ok": 3}
+    assert sorted(pools[0]._backend.names) == ["worker-0", "worker-1"]
+    assert verify_run(ledger_of(words.store)).problems == ()

@@ -109,7 +109,7 @@ class ModelInputs:
 
     @property
     def model_identity(self) -> ModelIdentity:
-        """Which model predicts, for `run.json`."""
+        """Which model predicts, as `run.json` has it."""
         return ModelIdentity(self.model, self.weights_sha256, self.head)
 
     @property

@@ -11,6 +11,9 @@ from enformer_core.dataset.schemas import EFFECTS_SCHEMA
 from enformer_core.scoring.statistics import Statistic
 from enformer_core.variants.table import Flag, Status, has_flag
 
+_DESCRIBED = ["variant_id", "pos", "ref", "alt"]
+_ORDER = ("track", "pos", "ref", "alt", "statistic", "rank")
+
 
 def strongest_effects(
     scores: pa.Table, *, statistics: Sequence[Statistic], tracks: Sequence[int], top_tracks: int
@@ -29,38 +32,42 @@ def strongest_effects(
     is_repeat = has_flag(scores, Flag.DUPLICATE)
     scored = scores.filter(pc.and_(is_scored, pc.invert(is_repeat)))
     indices = np.asarray(tracks, dtype=np.int64)
-    columns = [_strongest(scored, name, indices, top_tracks) for name in statistics]
-    sort_keys = ("track", "pos", "ref", "alt", "statistic", "rank")
-    return pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *columns]).sort_by(
-        [(name, "ascending") for name in sort_keys]
-    )
+    parts = [_strongest(scored, name, indices, top_tracks) for name in statistics]
+    effects = pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *parts])
+    return effects.sort_by([(name, "ascending") for name in _ORDER])
 
 
 def _strongest(
-    scored: pa.Table, name: Statistic, tracks: Int64[np.ndarray, " tracks"], top: int
+    scored: pa.Table,
+    name: Statistic,
+    tracks: Int64[np.ndarray, " tracks"],
+    top: int,
 ) -> pa.Table:
-    """The `top` rows of each allele for one statistic."""
+    """The `top` rows of each allele for one statistic.
+
+    Two alleles, tracks (0, 5, 7), top 2: values [[1, -3, 2], [0, 1, -9]] come to places
+    [[1, 2], [2, 1]], so to tracks 5 and 7 for the first allele, and 7 and 5 for the second.
+    """
     values = list_matrix(scored[name], tracks.size)
     top = min(top, tracks.size)
-    # two alleles, top 2 of tracks (0, 5, 7): values [[1, -3, 2], [0, 1, -9]] come to columns
-    # [[1, 2], [2, 1]], so tracks 5, 7 for the first allele and 7, 5 for the second
-    # a stable sort of −|value|: of equal values the smaller track index comes first
-    strongest = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :top]
+    # a stable sort of -|value|: of equal values the smaller track index comes first
+    order = np.argsort(-np.abs(values), axis=1, kind="stable")
+    places = order[:, :top]
     allele = np.repeat(np.arange(scored.num_rows), top)
-    described = scored.select(["variant_id", "pos", "ref", "alt"]).take(pa.array(allele))
-    strongest_values = np.take_along_axis(values, strongest, axis=1)
+    described = scored.select(_DESCRIBED).take(pa.array(allele))
+    strongest = np.take_along_axis(values, places, axis=1)
     ranks = np.tile(np.arange(1, top + 1), scored.num_rows)
-    columns = {
-        "track": pa.array(tracks[strongest].ravel(), pa.int32()),
-        **{column: described[column] for column in described.column_names},
-        "statistic": pa.repeat(name, allele.size),
-        "value": pa.array(strongest_values.ravel(), pa.float32()),
-        "rank": pa.array(ranks, pa.int32()),
-    }
-    return pa.table(columns, schema=EFFECTS_SCHEMA)
+    columns = {column: described[column] for column in _DESCRIBED}
+    columns["track"] = pa.array(tracks[places].ravel(), pa.int32())
+    columns["statistic"] = pa.repeat(name, allele.size)
+    columns["value"] = pa.array(strongest.ravel(), pa.float32())
+    columns["rank"] = pa.array(ranks, pa.int32())
+    in_order = [columns[column] for column in EFFECTS_SCHEMA.names]
+    return pa.table(in_order, schema=EFFECTS_SCHEMA)
 
 
 def list_matrix(column: pa.ChunkedArray, width: int) -> Float32[np.ndarray, "alleles tracks"]:
     """A list column without nulls, whose lists are all `width` long, as a matrix."""
-    values = np.asarray(column.combine_chunks().flatten(), dtype=np.float32)
+    flat = column.combine_chunks().flatten()
+    values = np.asarray(flat, dtype=np.float32)
     return values.reshape(len(column), width)

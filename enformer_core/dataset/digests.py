@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def sha256(content: bytes) -> str:
@@ -27,17 +28,22 @@ def _digest_values(digest: "hashlib._Hash", values: pa.Array | pa.ChunkedArray) 
     # a copy without offset: a slice's buffers hold values that are not its own
     chunks = [values] if isinstance(values, pa.Array) else values.chunks
     array = pa.concat_arrays(chunks)
-    digest.update(np.asarray(array.is_valid()).tobytes())
+    _add(digest, array.is_valid())
     if pa.types.is_list(array.type):
-        lengths = array.value_lengths().fill_null(0)
-        digest.update(np.asarray(lengths, dtype=np.int64).tobytes())
+        lengths = array.value_lengths()
+        _add(digest, lengths.fill_null(0).cast(pa.int64()))
         _digest_values(digest, array.flatten())
     elif pa.types.is_string(array.type):
         # lengths and letters: "ab", "c" and "a", "bc" are different
         texts = array.fill_null("")
-        lengths = pa.compute.binary_length(texts)
-        digest.update(np.asarray(lengths, dtype=np.int64).tobytes())
-        digest.update("".join(texts.to_pylist()).encode())
+        lengths = pc.binary_length(texts)
+        _add(digest, lengths.cast(pa.int64()))
+        letters = "".join(texts.to_pylist())
+        digest.update(letters.encode())
     else:
         # what stands below a null is arbitrary
-        digest.update(np.asarray(array.fill_null(0)).tobytes())
+        _add(digest, array.fill_null(0))
+
+
+def _add(digest: "hashlib._Hash", array: pa.Array) -> None:
+    digest.update(np.asarray(array).tobytes())

@@ -119,8 +119,6 @@ class Ledger:
     run_type: RunType
     readers: int = 32
 
-    # Commits.
-
     def commit(
         self, shard: Shard, planned: pa.Table, values: ShardValues, *, derive: Derivation
     ) -> Committed:
@@ -161,8 +159,6 @@ class Ledger:
     def footer(self, table: str, shard: Shard) -> Footer:
         """What the file of one of a shard's tables says of itself."""
         return Footer(table, self.run.digest, self.run.notice, shard.number)
-
-    # Receipts.
 
     def committed(self) -> set[int]:
         """Shards that have a receipt, by the receipts' names alone."""
@@ -229,8 +225,6 @@ class Ledger:
         if receipt.identity != self.run.digest:
             raise DatasetError(f"{key}: of run {receipt.identity}, expected {self.run.digest}")
         return receipt
-
-    # The manifest.
 
     def finish(self, plan: Plan) -> Manifest:
         """Put the manifest, the last object of a run; every planned shard must have its receipt.

@@ -181,7 +181,7 @@ class Run:
 
 @dataclass(frozen=True)
 class _RunFile:
-    """The fields that `run.json` has."""
+    """The fields of `run.json`, in the order in which people read them."""
 
     format: int
     identity_sha256: str

@@ -54,7 +54,7 @@ class RequestCounts:
 
     @property
     def total(self) -> int:
-        """Requests of all kinds together."""
+        """How many requests of all kinds there were."""
         return self._counts.total()
 
 

@@ -81,7 +81,7 @@ class Filters:
 
     @property
     def needs_details(self) -> bool:
-        """Whether `Source.batches` must read details."""
+        """Whether `Source.batches` must read frequencies or FILTER, which most runs do not need."""
         return self.only_pass or self.by_frequency
 
     def check(self, source: Source) -> None:

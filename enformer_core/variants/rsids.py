@@ -166,6 +166,7 @@ def _one_alt(alts: _Letters, effect: _Letters) -> _Letters:
 def _alts_before(alt: pa.Array | pa.ChunkedArray, record: pl.Series) -> pa.Array:
     """How many ALTs the same record has before each of its parts, each of which has one site's ALTs."""
     # record  0 0 1    alt  "C,G" "T" "A"    count  2 1 1    running sum in the record  2 3 1    before  0 2 0
+    # A site without ALT counts as one: its row is numbered too.
     commas = pc.fill_null(pc.count_substring(alt, ","), 0)
     counts = 1 + np.asarray(commas, dtype=np.int64)
     parts = pl.DataFrame({"record": record, "count": counts})

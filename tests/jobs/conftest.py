@@ -21,7 +21,7 @@ def genome(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def letters(genome):
-    """Both contigs as text."""
+    """The letters of both contigs by name, as they stand in the file."""
     lines = genome.read_text().split("\n")
     return {"chr1": lines[1], "chr2": lines[3]}
 

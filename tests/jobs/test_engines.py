@@ -37,7 +37,7 @@ def test_both_engines_give_the_same_table(score, rows):
         for name in ("sad", "log_d2"):
             if one[name] is not None:
                 assert other[name] == pytest.approx(one[name], rel=1e-3, abs=2e-3)
-    assert {receipt["engine"] for receipt in receipts(plain)} == {"direct"}
+    assert {receipt["provenance"]["engine"] for receipt in receipts(plain)} == {"direct"}
     assert not any(receipt["audits"] for receipt in receipts(plain))
 
 
@@ -101,7 +101,7 @@ def test_fast_without_fast_hardware_says_so(score, monkeypatch):
     monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device_type: False)
     code, text, _, out = score("slow")
     assert code == 0
-    assert {receipt["arithmetic"] for receipt in receipts(out)} == {
+    assert {receipt["provenance"]["arithmetic"] for receipt in receipts(out)} == {
         "reference float32, differences float32"
     }
     assert "fast came to float32" in text

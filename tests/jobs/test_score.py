@@ -139,7 +139,7 @@ def test_every_output_says_that_it_is_a_demonstration(score):
     for path in out.rglob("*.parquet"):
         if "plan" not in path.parts:
             _, footer = from_parquet(path.read_bytes(), path.name)
-            assert footer["notice"].startswith("DEMONSTRATION"), path
+            assert footer.notice.startswith("DEMONSTRATION"), path
 
 
 def test_statistics_and_effects_are_columns_and_rows(score, rows):

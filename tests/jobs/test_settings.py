@@ -136,7 +136,7 @@ def test_choices_are_checked_on_the_command_line_too(capsys, option, value):
 
 
 def exit_code(*arguments):
-    """As the shell sees it."""
+    """What a shell sees, whether the command returns or the parser ends it."""
     try:
         return main(arguments)
     except SystemExit as end:

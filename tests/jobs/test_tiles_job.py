@@ -91,7 +91,7 @@ def test_every_base_has_one_bin_but_where_all_is_n(tile, rows, run):
     assert manifest["by_status"] == {"all_n": 1, "ok": 3}
     for path in out.rglob("shard-*.parquet"):
         _, footer = from_parquet(path.read_bytes(), path.name)
-        assert footer["notice"].startswith("DEMONSTRATION")
+        assert footer.notice.startswith("DEMONSTRATION")
 
 
 def test_a_run_that_dies_in_the_middle_is_continued_to_the_same_table(

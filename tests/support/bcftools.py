@@ -37,13 +37,13 @@ def norm(vcf, fasta, *options):
 
 
 def to_bcf(vcf, bcf):
-    """Write a VCF as BCF."""
+    """Write a VCF as BCF, by bcftools in another process."""
     subprocess.run(
         [sys.executable, "-c", _TO_BCF, str(vcf), str(bcf)], check=True, capture_output=True
     )
 
 
 def read_text(path):
-    """A text file, gzip or not."""
+    """The text of a file, compressed by gzip or not."""
     content = path.read_bytes()
     return (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode()

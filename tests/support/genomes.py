@@ -1,4 +1,4 @@
-"""Small genomes of random letters."""
+"""Small genomes of random letters, the same ones for the same seed."""
 
 import random
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""VCF files of few records."""
+"""VCF files of a few records, written the same way in every test."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -7,7 +7,7 @@ least. Does not know models.
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from enformer_core.models.layers import gelu
@@ -55,7 +55,7 @@ def softplus_difference(x: Activations, d: Activations) -> Activations:
 
 
 def layer_norm_difference(
-    norm: torch.nn.LayerNorm,
+    norm: nn.LayerNorm,
     x: Float[Tensor, "tokens channels"],
     normed: Float[Tensor, "tokens channels"],
     d: Float[Tensor, "*alts tokens channels"],
@@ -64,12 +64,12 @@ def layer_norm_difference(
     return norm(x + d).sub_(normed)
 
 
-def batch_norm_difference(norm: torch.nn.BatchNorm1d, d: Wide) -> Wide:
+def batch_norm_difference(norm: nn.BatchNorm1d, d: Wide) -> Wide:
     """A BatchNorm in inference scales; its shift is common to both."""
     return d * norm_scale(norm)[:, None]
 
 
-def norm_scale(norm: torch.nn.BatchNorm1d) -> Float[Tensor, " channels"]:
+def norm_scale(norm: nn.BatchNorm1d) -> Float[Tensor, " channels"]:
     """What a BatchNorm in inference multiplies each channel by."""
     assert norm.running_var is not None
     return norm.weight * torch.rsqrt(norm.running_var + norm.eps)

@@ -19,6 +19,7 @@ from enformer_core.scoring.delta.attention import (
     sparse_attention_difference,
 )
 from enformer_core.scoring.delta.attention_reference import (
+    DistancesByHead,
     ReferenceAttention,
     reference_attention,
     relative_keys,
@@ -39,14 +40,18 @@ from enformer_core.scoring.delta.layer_rules import (
 from enformer_core.scoring.delta.matmul import apply_linear, linear
 from enformer_core.scoring.delta.spans import as_slice
 from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.statistics import Profile
 
 FUSED_ALTS = 8
 """Alts that one call of the fused kernel serves: its product by distance takes 75 MB for each in 16 bits."""
 NEAR_TOKENS = 32
 """Most tokens that count as a small change."""
 
-Reference = Float[Tensor, "tokens channels"]
+Tokens = Float[Tensor, "tokens channels"]
 Differences = Float[Tensor, "alts tokens channels"]
+
+Queried = Float[Tensor, "queries channels"]
+"""Rows of the tokens that attend: all, or in the last layer those of the bins."""
 
 
 class LinearDifference:
@@ -85,7 +90,7 @@ class AttentionBlock:
 
     norm: nn.LayerNorm
     attention: Attention
-    relative: tuple[Float[Tensor, "heads distances keys"], Float[Tensor, "heads distances keys"]]
+    relative: tuple[DistancesByHead, DistancesByHead]
     to_q: LinearDifference
     to_k: LinearDifference
     to_v: LinearDifference
@@ -93,13 +98,13 @@ class AttentionBlock:
 
     def propagate(
         self,
-        x: Reference,
+        x: Tokens,
         d: Differences,
         near: Sequence[range],
         queries: range,
         *,
         first: bool,
-    ) -> Float[Tensor, "queries channels"]:
+    ) -> Queried:
         """The reference's `queries` after the block; the same rows of d are changed in place to what they are then.
 
         Args:
@@ -126,8 +131,8 @@ class AttentionBlock:
     def _add_each(
         self,
         reference: ReferenceAttention,
-        x: Reference,
-        normed: Reference,
+        x: Tokens,
+        normed: Tokens,
         d: Differences,
         near: Sequence[range],
         *,
@@ -149,7 +154,7 @@ class AttentionBlock:
         reference: ReferenceAttention,
         dn: Float[Tensor, "tokens channels"],
         near: range,
-    ) -> Float[Tensor, "queries channels"]:
+    ) -> Queried:
         """Change of all heads' weights · v for one alt, in the number format of differences."""
         low = dn.to(self.to_q.dtype)
         dq = self.attention.split(self.to_q(low))
@@ -160,11 +165,11 @@ class AttentionBlock:
     def _attended_sparsely(
         self,
         reference: ReferenceAttention,
-        x: Reference,
-        normed: Reference,
-        d: Reference,
+        x: Tokens,
+        normed: Tokens,
+        d: Tokens,
         near: range,
-    ) -> Float[Tensor, "queries channels"]:
+    ) -> Queried:
         """`_attended` where only the tokens `near` differ, in the reference's number format: it costs little there."""
         attention = self.attention
         rows = as_slice(near)
@@ -179,8 +184,8 @@ class AttentionBlock:
     def _add_fused(
         self,
         reference: ReferenceAttention,
-        x: Reference,
-        normed: Reference,
+        x: Tokens,
+        normed: Tokens,
         d: Differences,
     ) -> None:
         """`_add_each` by the fused kernel, a few alts at a time; it needs no other way for the tokens `near`."""
@@ -233,7 +238,7 @@ class PerceptronBlock:
     d_first: LinearDifference
     d_second: LinearDifference
 
-    def propagate(self, x: Reference, d: Differences) -> Reference:
+    def propagate(self, x: Tokens, d: Differences) -> Tokens:
         """The reference after the block; d is changed in place to what it is then."""
         delta = self.d_first.dtype
         normed = self.norm(x)
@@ -295,10 +300,10 @@ class DeltaTransformer:
 
     def propagate(
         self,
-        x: Reference,
+        x: Tokens,
         d: Differences,
         bins: range,
-    ) -> tuple[Float[Tensor, "bins tracks"], Iterator[Float[Tensor, "bins tracks"]]]:
+    ) -> tuple[Profile, Iterator[Profile]]:
         """Carry reference and differences to the predictions; see `delta_model.Trunk`. d is overwritten."""
         geometry = self._geometry
         crop = geometry.crop_tokens
@@ -318,7 +323,7 @@ class DeltaTransformer:
         differences = (self._head_difference(reference, of_alt) for of_alt in d)
         return functional.softplus(reference.logits), differences
 
-    def _reference_head(self, x: Reference) -> "_ReferenceHead":
+    def _reference_head(self, x: Tokens) -> "_ReferenceHead":
         # BatchNorm wants [batch, channels, length]
         normed = self._final_norm(x.T[None])[0].T
         weight = self._final.weight[..., 0]
@@ -330,7 +335,7 @@ class DeltaTransformer:
         self,
         reference: "_ReferenceHead",
         d: Float[Tensor, "bins channels"],
-    ) -> Float[Tensor, "bins tracks"]:
+    ) -> Profile:
         normed = batch_norm_difference(self._final_norm, d.T[None])[0].T
         final = self._d_final(gelu_difference(reference.normed, normed))
         logits = self._d_head(gelu_difference(reference.final, final))
@@ -353,4 +358,4 @@ class _ReferenceHead:
 
     normed: Float[Tensor, "bins channels"]
     final: Float[Tensor, "bins embedding"]
-    logits: Float[Tensor, "bins tracks"]
+    logits: Profile

@@ -11,6 +11,7 @@ from enformer_core.variants.formats import detect, headers
 from enformer_core.variants.formats.headers import Dialect
 from enformer_core.variants.source import open_source
 from jobs.cli import main
+from tests.support.vcf import write_vcf
 
 TOY_READER = '''
 """Variants as lines of JSON: {"at": "chr1:1000", "from": "A", "to": ["C", "G"]}; positions count from 0."""
@@ -104,10 +105,8 @@ def toy_file(tmp_path):
 
 @pytest.fixture
 def vcf(tmp_path):
-    path = tmp_path / "variants.vcf"
-    lines = [f"chr1\t{start + 1}\t.\t{ref}\t{','.join(alts)}\n" for start, ref, alts in VARIANTS]
-    path.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n" + "".join(lines))
-    return path
+    records = [("chr1", start + 1, ref, ",".join(alts)) for start, ref, alts in VARIANTS]
+    return write_vcf(tmp_path / "variants.vcf", records)
 
 
 @pytest.fixture

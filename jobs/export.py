@@ -1,0 +1,53 @@
+"""`enformer-ray export`: a finished run in other formats, an option for each that is known."""
+
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from enformer_core.errors import InputError
+from enformer_core.export import export_names, find_export
+from jobs import exit_codes
+from jobs.finished_run import open_ledger
+
+_Run = Annotated[str, Parameter(help="directory or s3://bucket/prefix of the run")]
+_File = Annotated[str | None, Parameter(metavar="FILE", help="write the run in this format")]
+
+# made from the list of formats, so that a new one needs no line here
+ExportSettings = make_dataclass(
+    "ExportSettings",
+    [
+        ("out", _Run),
+        *((name, _File, field(default=None, kw_only=True)) for name in export_names()),
+    ],
+    frozen=True,
+    namespace={"__module__": __name__},
+)
+
+
+def export(settings: Any) -> int:
+    """Write the files that are asked for, and say how many rows each has.
+
+    Args:
+        settings: an `ExportSettings`.
+
+    Returns:
+        The exit code: done, or incomplete where shards of the run are missing.
+
+    Raises:
+        InputError: where no file is asked for, or one cannot be written.
+    """
+    files = {name: getattr(settings, name) for name in export_names()}
+    wanted = {name: Path(file).expanduser() for name, file in files.items() if file is not None}
+    if not wanted:
+        options = ", ".join(f"--{name} FILE" for name in files)
+        raise InputError(f"nothing to write: give one of {options}")
+    ledger = open_ledger(settings.out)
+    for name, file in wanted.items():
+        rows = find_export(name)(ledger, file)
+        print(f"{file}: {rows:,} rows")
+    if ledger.manifest() is None:
+        print("incomplete: shards that are not committed yet are not in it")
+        return exit_codes.INCOMPLETE
+    return exit_codes.DONE
