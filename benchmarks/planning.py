@@ -30,7 +30,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.circumstances import circumstances
 from benchmarks.planning_material import Material
 from benchmarks.reading import READERS, read
 from enformer_core.dataset.plan_builder import gather
@@ -281,6 +280,9 @@ def summarise(figures: Mapping[str, Any], *, quick: bool) -> dict[str, Any]:
 def machine_and_versions() -> dict[str, object]:
     """Machine, versions and date, with what else matters here: memory, and the bcftools inside pysam."""
     import pysam.version
+
+    # not above: it imports torch, whose memory would count as the planner's in every process
+    from benchmarks.circumstances import circumstances
 
     common = circumstances("numpy", "pyarrow", "pysam")
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

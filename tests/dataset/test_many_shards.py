@@ -352,7 +352,6 @@ class Command:
 
     def __call__(self, of):
         """Give the command while machines are there for these shards only; gives the driver's seconds and requests."""
-
         self.of = of
         with self.place.requests() as requests:
             began = time.perf_counter()
@@ -373,7 +372,7 @@ class PlannedOnly(Analysis):
 
     @property
     def loader(self):
-        return None
+        return _NoLoader()
 
     def identity(self, contigs, rows):
         return IDENTITY
@@ -383,6 +382,13 @@ class PlannedOnly(Analysis):
         contigs = {"chr1": 10**9, "chr2": 10**9}
         with gather(_alleles(self.shards * ROWS), contigs, place=lambda raw: raw) as placed:
             yield _Draft(placed, self.shards)
+
+
+class _NoLoader:
+    """Where a worker's loader would stand: the pool that is a stand-in makes no workers."""
+
+    def load(self, resources):
+        raise AssertionError("nothing is loaded")
 
 
 @dataclass(frozen=True)

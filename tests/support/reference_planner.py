@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.hashing import AuditSample, allele_hashes
 from enformer_core.variants.table import PLACED_SCHEMA
 
 Row = dict[str, Any]
@@ -115,7 +115,7 @@ def _in_parts(shards: Sequence[list[Row]], part_rows: int) -> list[list[list[Row
 
 
 def _hashes(placed: pa.Table, audit: AuditSample | None) -> list[int | None]:
-    return [None] * placed.num_rows if audit is None else audit.hashes(placed).tolist()
+    return [None] * placed.num_rows if audit is None else allele_hashes(placed, audit.seed).tolist()
 
 
 def _audited_hashes(placed: pa.Table, audit: AuditSample | None) -> set[int | None]:
