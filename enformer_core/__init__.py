@@ -8,6 +8,8 @@ asked for: importing the package costs nothing.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from enformer_core.version import __version__
+
 if TYPE_CHECKING:
     from enformer_core.dataset.open_run import open_run
     from enformer_core.errors import DatasetError, InputError, StorageError
@@ -26,8 +28,6 @@ __all__ = [
     "open_run",
     "statistic",
 ]
-__version__ = "0.1.0"
-
 _PLACES = {
     "open_run": "enformer_core.dataset.open_run",
     "DatasetError": "enformer_core.errors",

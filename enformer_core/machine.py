@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 import psutil
 
-from enformer_core import __version__
+from enformer_core.version import __version__
 
 if TYPE_CHECKING:
     import torch

@@ -17,8 +17,8 @@ from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from cluster.pool import PoolError
-from enformer_core import __version__
 from enformer_core.errors import DatasetError, InputError, StorageError, nearest
+from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from enformer_core import __version__
 from enformer_core.errors import InputError
 from enformer_core.models.registry import ModelSource, model_spec, recognise, trained_models
 from enformer_core.models.weights.check import file_sha256, state_sha256
 from enformer_core.models.weights.save import read_metadata, save_weights
 from enformer_core.models.weights.source import WeightsContent, open_weights
 from enformer_core.models.weights.tensor_files import HUB_SCHEME
+from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.settings import ImportSettings
 

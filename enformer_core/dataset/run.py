@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from enformer_core import __version__
 from enformer_core.dataset.codec import (
     JsonObject,
     as_json_object,
@@ -22,6 +21,7 @@ from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.store import Store
+from enformer_core.version import __version__
 
 SCORE_VERSION = 1
 """Raised by every release that changes scores."""
