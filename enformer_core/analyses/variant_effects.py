@@ -161,8 +161,10 @@ class VariantEffects(Analysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """What `fast` came to where the hardware is not quick at 16 bits."""
+        from enformer_core.scoring.precision import EXACT  # noqa: PLC0415 - loads torch
+
         is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
-        if is_fast and "float32" in manifest.arithmetic:
+        if is_fast and EXACT in manifest.arithmetic:
             return [
                 "note: fast came to float32 on some workers, whose hardware multiplies 16-bit "
                 "numbers no faster"
