@@ -7,19 +7,25 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from enformer_core.errors import InputError
-from enformer_core.export import export_names, find_export
+from enformer_core.export import export_names, export_summary, find_export
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 
 _Run = Annotated[str, Parameter(help="directory or s3://bucket/prefix of the run")]
-_File = Annotated[str | None, Parameter(metavar="FILE", help="write the run in this format")]
+
+
+def _option(name: str) -> tuple[str, Any, Any]:
+    """The option of a format: `--tsv FILE`."""
+    file = Annotated[str | None, Parameter(metavar="FILE", help=export_summary(name))]
+    return name, file, field(default=None, kw_only=True)
+
 
 # made from the list of formats, so that a new one needs no line here
 ExportSettings = make_dataclass(
     "ExportSettings",
     [
         ("out", _Run),
-        *((name, _File, field(default=None, kw_only=True)) for name in export_names()),
+        *map(_option, export_names()),
     ],
     frozen=True,
     namespace={"__module__": __name__},

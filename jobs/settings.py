@@ -85,7 +85,7 @@ class PredictionSettings:
     """What is predicted: which tracks of which model along which genome."""
 
     genome: Annotated[str, Parameter(metavar="FASTA")]
-    """reference genome, FASTA (plain or bgzip)"""
+    """reference genome, FASTA (plain, bgzip or gzip)"""
 
     weights: File | None = None
     """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""

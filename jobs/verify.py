@@ -44,7 +44,10 @@ def _text(verdict: Verification, run_type: RunType) -> str:
     if verdict.problems:
         return "\n".join(["damaged:", *(f"  {problem}" for problem in verdict.problems)])
     counts = ", ".join(f"{rows:,} {status}" for status, rows in verdict.by_status.items())
-    sound = f"{verdict.rows:,} {verdict.unit} ({counts}), {run_type.proof}, every checksum right"
+    rows = f"{verdict.rows:,} {verdict.unit}"
+    if not verdict.rows:
+        return f"incomplete: {verdict.missing_shards:,} shards to come; so far none is committed"
+    sound = f"{rows} ({counts}), {run_type.proof}, every checksum right"
     if verdict.complete:
         return f"verified: {sound}"
     return f"incomplete: {verdict.missing_shards:,} shards to come; so far {sound}"

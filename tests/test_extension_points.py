@@ -168,7 +168,7 @@ def export_names_of_tables(ledger, path):
     return len(names)
 
 
-register_export("names", export_names_of_tables)
+register_export("names", export_names_of_tables, "the names of the tables")
 '''
 
 

@@ -174,7 +174,8 @@ class VariantEffects(Analysis):
     def example_query(self) -> str:
         """The alleles that change most, by the first statistic."""
         strongest = f"max_abs_{self.spec.conventions.statistics[0]}"
-        return f"FROM scores SELECT variant_id, {strongest} ORDER BY ALL DESC LIMIT 10"
+        order = f"ORDER BY {strongest} DESC NULLS LAST LIMIT 10"
+        return f"FROM scores SELECT variant_id, {strongest} {order}"
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,36 @@ from pathlib import Path
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError, nearest
 
-__all__ = ["Export", "export_names", "find_export", "register_export"]
+__all__ = ["Export", "export_names", "export_summary", "find_export", "register_export"]
 
 Export = Callable[[Ledger, Path], int]
 """Writes a finished run to a file, and says how many rows that came to."""
 
 # by name, so that one format's libraries are imported only when it is asked for
-_EXPORTS = {"tsv": "enformer_core.export.tsv:export_tsv"}
+_EXPORTS = {
+    "tsv": (
+        "enformer_core.export.tsv:export_tsv",
+        "tab-separated text: a line for each row, without the lists over tracks",
+    ),
+}
 _registered: dict[str, Export] = {}
+_summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 
 
-def register_export(name: str, export: Export) -> None:
-    """Make a format known under a name."""
+def register_export(name: str, export: Export, summary: str) -> None:
+    """Make a format known under a name; `summary` is its line in the command's help."""
     _registered[name] = export
+    _summaries[name] = summary
 
 
 def export_names() -> tuple[str, ...]:
     """The formats that are known, by name."""
-    return tuple({**_EXPORTS, **_registered})
+    return tuple(_summaries)
+
+
+def export_summary(name: str) -> str:
+    """What the command's help says of a format."""
+    return _summaries[name]
 
 
 def find_export(name: str) -> Export:
@@ -40,6 +52,6 @@ def find_export(name: str) -> Export:
     if name not in _registered:
         if name not in _EXPORTS:
             raise InputError(f"unknown format {name!r}{nearest(name, export_names())}")
-        module, _, function = _EXPORTS[name].partition(":")
+        module, _, function = _EXPORTS[name][0].partition(":")
         _registered[name] = getattr(import_module(module), function)
     return _registered[name]

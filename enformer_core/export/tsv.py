@@ -1,17 +1,15 @@
 """A run's first table as tab-separated text, without the lists over tracks: a spreadsheet's view of it."""
 
-import tempfile
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
-
-_OPTIONS = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="needed")
+from enformer_core.export.whole_file import whole_file
 
 
 def export_tsv(ledger: Ledger, path: Path) -> int:
@@ -24,31 +22,35 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
         How many rows there are.
 
     Raises:
-        InputError: when the file cannot be written.
+        InputError: when the file cannot be written, or the table's rows say nothing but lists.
     """
-    name = ledger.run_type.value_tables[0].name
+    table_of_values = ledger.run_type.value_tables[0]
     rows = 0
-    try:
-        with tempfile.NamedTemporaryFile(
-            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as out:
-            for number, (chrom, table) in enumerate(stored_tables(ledger, name)):
-                lines = _scalars(chrom, table)
-                if not number:
-                    out.write(("\t".join(lines.column_names) + "\n").encode())
-                pa_csv.write_csv(lines, out, _OPTIONS)
-                rows += lines.num_rows
-        Path(out.name).replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_file(path) as out:
+        for chrom, table in stored_tables(ledger, table_of_values.name):
+            lines = _scalars(chrom, table)
+            if lines.width <= 1 + len(table_of_values.key_columns):
+                raise InputError(
+                    f"{table_of_values.name}: holds lists over tracks and nothing beside them, for "
+                    "which a line of text has no place. Ask with `enformer-ray query`."
+                )
+            lines.write_csv(
+                out,
+                include_header=not rows,
+                separator="\t",
+                quote_style="necessary",  # cut and awk do not know quotes
+            )
+            rows += lines.height
     return rows
 
 
-def _scalars(chrom: str | None, table: pa.Table) -> pa.Table:
+def _scalars(chrom: str | None, table: pa.Table) -> pl.DataFrame:
     columns = {"chrom": pa.array([chrom] * table.num_rows, pa.string())}
     for field in table.schema:
         if field.type == pa.list_(pa.string()):
-            columns[field.name] = pc.binary_join(table[field.name], ",")
+            joined = pc.binary_join(table[field.name], ",")
+            # no flags are an empty field, not a quoted empty text
+            columns[field.name] = pc.if_else(pc.equal(joined, ""), None, joined)
         elif not pa.types.is_nested(field.type):
             columns[field.name] = table[field.name]
-    return pa.table(columns)
+    return pl.DataFrame(pl.from_arrow(pa.table(columns)))

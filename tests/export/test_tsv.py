@@ -36,6 +36,7 @@ def test_every_row_is_there_and_its_numbers_are_those_of_the_run(scored, tmp_pat
     file = tmp_path / "run.tsv"
     assert main(["export", str(scored), "--tsv", str(file)]) == 0
     assert f"{file}: 4 rows" in capsys.readouterr().out
+    assert '"' not in file.read_text()
     rows = read(file)
     assert [(row["chrom"], row["pos"], row["status"]) for row in rows] == [
         ("chr1", "1001", "ok"),
@@ -65,3 +66,13 @@ def test_of_an_unfinished_run_what_is_there(scored, tmp_path, capsys):
     finally:
         manifest.write_bytes(content)
     assert "incomplete" in capsys.readouterr().out
+
+
+def test_a_run_of_nothing_but_lists_is_refused(scored, tmp_path, capsys):
+    genome = scored.parent / "g.fa"
+    command = ["tiles", "--genome", str(genome), "--model", "motif", "--ray", "off"]
+    out = str(tmp_path / "tiles")
+    assert main([*command, "--out", out, "--strands", "forward"]) == 0
+    assert main(["export", out, "--tsv", str(tmp_path / "tiles.tsv")]) == 2
+    assert "lists over tracks and nothing beside them" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*tiles.tsv*"))
