@@ -6,21 +6,26 @@ Settings stand beside the function, or in `jobs.settings` where that file loads 
 """
 
 import importlib
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
 from cyclopts.config import Dict
+from rich.console import Console
 
 from cluster.pool import PoolError
 from enformer_core.errors import DatasetError, InputError, StorageError, nearest
 from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError
+
+_LEAST_COLUMNS = 40
+_WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True)
@@ -132,12 +137,13 @@ def _app(named: str | None) -> App:
     """The parser: of the command that is named with its options, of the others with their line in the list."""
     app = App(
         name="enformer-ray",
-        version=__version__,
+        version=f"enformer-ray {__version__}",
+        console=_console(),
         help="Score variants and predict genomes with Enformer, without losing a row.",
         help_format="plaintext",  # in Markdown an asterisk or underscore of a help text would be lost
         default_parameter=Parameter(
             negative=(),  # no --no-… and --empty-… twins
-            allow_repeating=True,  # the last one stands
+            allow_repeating=True,  # the last one stands; lists are joined
             show_default=_shown_default,
         ),
         config=_add_config,
@@ -152,6 +158,12 @@ def _app(named: str | None) -> App:
             parser.default(_reader(_import(command.settings)))
         groups.get(group_name, app).command(parser)
     return app
+
+
+def _console() -> Console:
+    """Where help goes; cyclopts does not come to an end on a terminal of a few columns."""
+    console = Console()
+    return console if console.width >= _LEAST_COLUMNS else Console(width=_LEAST_COLUMNS)
 
 
 def _shown_default(default: object) -> str | None:
@@ -196,6 +208,7 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
         values = _read_toml(path, known=[name.removeprefix("--") for name in options])
         # It passes over options that have words already: the command line wins.
         Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+    _check_whole_numbers(options.values())
     # Cyclopts would name the first only.
     missing = [
         _as_in_usage(option) for option in options.values() if option.required and not option.tokens
@@ -203,6 +216,17 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     if missing:
         command = " ".join(commands)
         raise InputError(f"missing: {', '.join(missing)}. See enformer-ray {command} --help")
+
+
+def _check_whole_numbers(options: Iterable[Argument]) -> None:
+    # Cyclopts takes 2.5 for 2, and 0x10 for 16; what is no number at all it refuses itself.
+    for option in options:
+        if option.hint in (int, int | None):
+            for token in option.tokens:
+                if re.match(r"[+-]?[\d.]", token.value) and not _WHOLE_NUMBER.fullmatch(
+                    token.value
+                ):
+                    raise InputError(f"{option.name} {token.value}: must be a whole number")
 
 
 def _as_in_usage(option: Argument) -> str:

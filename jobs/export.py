@@ -1,5 +1,6 @@
 """`enformer-ray export`: a finished run in other formats, an option for each that is known."""
 
+import sys
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,15 +46,32 @@ def export(settings: Any) -> int:
         InputError: where no file is asked for, or one cannot be written.
     """
     files = {name: getattr(settings, name) for name in export_names()}
-    wanted = {name: Path(file).expanduser() for name, file in files.items() if file is not None}
+    wanted = {name: _path(file) for name, file in files.items() if file is not None}
     if not wanted:
         options = ", ".join(f"--{name} FILE" for name in files)
         raise InputError(f"nothing to write: give one of {options}")
     ledger = open_ledger(settings.out)
+    for file in wanted.values():
+        _check_beside(file, ledger.store.location)
+    missing = ledger.run.plan.shards - len(ledger.committed())
     for name, file in wanted.items():
         rows = find_export(name)(ledger, file)
-        print(f"{file}: {rows:,} rows")
-    if ledger.manifest() is None:
-        print("incomplete: shards that are not committed yet are not in it")
+        # not on standard output, which may be what was written to
+        print(f"{file}: {rows:,} rows", file=sys.stderr)
+    if missing:
+        print(f"incomplete: {missing:,} shards are not committed, and not in it", file=sys.stderr)
         return exit_codes.INCOMPLETE
     return exit_codes.DONE
+
+
+def _path(file: str) -> Path:
+    try:
+        return Path(file).expanduser()
+    except RuntimeError as error:  # ~nobody/…
+        raise InputError(f"{file}: {error}. Give a path.") from error
+
+
+def _check_beside(file: Path, run: str) -> None:
+    """Refuse a file inside the run: it could overwrite one of its objects."""
+    if Path(run).is_dir() and file.resolve().is_relative_to(Path(run).resolve()):
+        raise InputError(f"{file}: lies in the run {run}. Give a place beside it.")

@@ -115,7 +115,8 @@ def decode(content: bytes | None, wanted: type[T], name: str) -> T:
     """
     try:
         return msgspec.json.decode(content or b"", type=wanted)
-    except msgspec.MsgspecError as error:
+    # letters that are not UTF-8 are no msgspec error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DatasetError(f"{name}: damaged: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """The names of everything in an output directory."""
 
+import re
 from urllib.parse import quote, unquote
 
 RUN_KEY = "run.json"
@@ -10,6 +11,9 @@ MANIFEST_KEY = "manifest.json"
 
 UNPLACED = "__unplaced__"
 """The partition of rows without a place on the genome."""
+
+
+_RECEIPT = re.compile(r"commits/shard-(\d{8,})\.json")
 
 
 def plan_key(part: int) -> str:
@@ -32,9 +36,10 @@ def receipt_block_key(block: int) -> str:
     return f"receipts/block-{block:06d}.jsonl"
 
 
-def shard_of_receipt(key: str) -> int:
-    """The shard that a receipt's key names."""
-    return int(key.removeprefix("commits/shard-").removesuffix(".json"))
+def shard_of_receipt(key: str) -> int | None:
+    """The shard that a receipt's key names; None for what somebody else has left among the receipts."""
+    match = _RECEIPT.fullmatch(key)
+    return None if match is None else int(match[1])
 
 
 def chrom_of_key(key: str) -> str:

@@ -162,7 +162,8 @@ class Ledger:
 
     def committed(self) -> set[int]:
         """Shards that have a receipt, by the receipts' names alone."""
-        return {shard_of_receipt(key) for key in self.store.keys("commits/")}
+        shards = map(shard_of_receipt, self.store.keys("commits/"))
+        return {shard for shard in shards if shard is not None}
 
     def receipts(self, *, put_blocks: bool = False) -> Iterator[Receipt]:
         """All receipts in order of shards: from blocks where they have been put, else many at once.
@@ -197,7 +198,7 @@ class Ledger:
             if put and is_full:
                 self._put_block(block, contents)
             for shard, content in zip(shards, contents, strict=True):
-                yield self._checked(content, receipt_key(shard))
+                yield self._receipt_of(shard, content)
             return
         receipts = [self._checked(line, key) for line in stored.splitlines()]
         if [receipt.shard for receipt in receipts] != list(shards):
@@ -218,7 +219,15 @@ class Ledger:
         return self.store.get(receipt_key(shard)) or b""
 
     def _receipt(self, shard: int) -> Receipt:
-        return self._checked(self._content(shard), receipt_key(shard))
+        return self._receipt_of(shard, self._content(shard))
+
+    def _receipt_of(self, shard: int, content: bytes) -> Receipt:
+        key = receipt_key(shard)
+        receipt = self._checked(content, key)
+        # a copy under another name would answer for a shard that nobody computed
+        if receipt.shard != shard:
+            raise DatasetError(f"{key}: is the receipt of shard {receipt.shard}. Remove it.")
+        return receipt
 
     def _checked(self, content: bytes, key: str) -> Receipt:
         receipt = read_receipt(content, key, self.run_type.tables)

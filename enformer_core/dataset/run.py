@@ -26,7 +26,8 @@ from enformer_core.version import __version__
 SCORE_VERSION = 1
 """Raised by every release that changes scores."""
 
-_FORMAT = 1
+_FORMAT = 2  # 1 named tables and provenance among a receipt's own fields, and counted `alleles` or `tiles`
+_READ_FORMATS = (1, 2)
 _SHOWN_LETTERS = 60
 
 
@@ -216,9 +217,10 @@ def read_run(store: Store) -> Run | None:
         return None
     # the format first: a file of another one may lack any other field
     version = decode(content, _Format, RUN_KEY).format
-    if version != _FORMAT:
+    if version not in _READ_FORMATS:
+        known = " and ".join(map(str, _READ_FORMATS))
         raise DatasetError(
-            f"run.json: format {version}, this program reads {_FORMAT}. Use its release."
+            f"run.json: format {version}, this program reads {known}. Use its release."
         )
     file = decode(content, _RunFile, RUN_KEY)
     run = Run(file.identity, file.plan, file.notice, file.configuration)

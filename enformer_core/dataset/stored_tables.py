@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError
 
@@ -23,8 +24,15 @@ def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Ta
         DatasetError: for an object that is missing or damaged.
     """
     for receipt in ledger.receipts():
-        key = receipt.tables[name].key
+        entry = receipt.tables.get(name)
+        if entry is None:
+            raise DatasetError(f"shard {receipt.shard}: its receipt names no table {name}")
+        key = entry.key
         content = ledger.store.get(key)
         if content is None:
             raise DatasetError(f"{key}: missing, though a receipt names it")
+        if sha256(content) != entry.sha256:
+            raise DatasetError(
+                f"{key}: is not what its receipt names; `enformer-ray verify` says more"
+            )
         yield receipt.chrom, from_parquet(content, key)[0]

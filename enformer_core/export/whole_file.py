@@ -13,11 +13,17 @@ from enformer_core.errors import InputError
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its name when the block ends well, and is gone when it does not.
 
+    What is there and is no file, such as `/dev/stdout` or a pipe, is written to as it is.
+
     Raises:
         InputError: when it cannot be written.
     """
     scratch: Path | None = None
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream:
+                yield stream
+            return
         with tempfile.NamedTemporaryFile(
             "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as out:

@@ -157,8 +157,10 @@ def parse_statistics(names: Sequence[str]) -> tuple[Statistic, ...]:
     """Check the names of statistics; repeats are dropped, the order is kept.
 
     Raises:
-        InputError: for an unknown name, with the nearest known ones.
+        InputError: for an unknown name, with the nearest known ones, and for no name at all.
     """
+    if not names:
+        raise InputError(f"no statistics: give at least one of {', '.join(STATISTICS)}")
     for name in names:
         if name not in STATISTICS:
             raise InputError(f"unknown statistic {name!r}{nearest(name, STATISTICS)}")

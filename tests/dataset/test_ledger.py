@@ -282,3 +282,55 @@ def test_contigs_with_odd_names_go_round():
     key = table_key("scores", "HLA*01:01/x", 3)
     assert key == "scores/chrom=HLA%2A01%3A01%2Fx/shard-00000003.parquet"
     assert chrom_of_key(key) == "HLA*01:01/x"
+
+
+def test_a_receipt_under_another_number_answers_for_no_shard(store, run):
+    score_all(store, *run)
+    copied = (store.root / receipt_key(0)).read_bytes()
+    (store.root / receipt_key(len(run[1].shards))).write_bytes(copied)
+    (problem,) = verify_run(toy_ledger(store, run[0])).problems
+    assert "is the receipt of shard 0. Remove it." in problem
+
+
+def test_what_lies_among_the_receipts_and_is_none_is_passed_over(store, run):
+    score_all(store, *run)
+    for name in ("desktop.ini", "shard-00000000 copy.json", ".shard-00000000.json.swp"):
+        (store.root / "commits" / name).write_bytes(b"x")
+    assert verify_run(toy_ledger(store, run[0])).problems == ()
+
+
+def read_everything(store):
+    ledger = toy_ledger(store, read_run(store))
+    return ledger.manifest(), list(ledger.receipts())
+
+
+@pytest.mark.parametrize("key", [RUN_KEY, MANIFEST_KEY, receipt_key(0)])
+def test_letters_that_are_no_utf8_are_damage(store, run, key):
+    score_all(store, *run)
+    path = store.root / key
+    path.write_bytes(path.read_bytes().replace(b"only a test", b"only \xff test"))
+    with pytest.raises(DatasetError, match=f"{key}: damaged"):
+        read_everything(store)
+
+
+def test_a_run_of_the_first_format_is_read(store, run):
+    score_all(store, *run)
+    path = store.root / RUN_KEY
+    content = json.loads(path.read_text()) | {"format": 1}
+    content["plan"] |= {"alleles": len(ROWS)}
+    path.write_text(json.dumps(content))
+    for receipt in (store.root / "commits").iterdir():
+        stored = json.loads(receipt.read_text())
+        tables, provenance = stored.pop("tables"), stored.pop("provenance")
+        receipt.write_text(json.dumps(stored | tables | provenance))
+    manifest = store.root / MANIFEST_KEY
+    stored = json.loads(manifest.read_text())
+    stored["objects"] = [entry | entry.pop("tables") for entry in stored["objects"]]
+    manifest.write_text(json.dumps(stored))
+    ledger = toy_ledger(store, read_run(store))
+    assert verify_run(ledger).problems == ()
+    assert run_progress(ledger).finished
+    content["format"] = 3
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="format 3, this program reads 1 and 2"):
+        read_run(store)

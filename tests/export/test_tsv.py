@@ -1,6 +1,8 @@
 """A run as tab-separated text: every row of its first table, and nothing that a spreadsheet cannot hold."""
 
 import csv
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -35,7 +37,7 @@ def read(path):
 def test_every_row_is_there_and_its_numbers_are_those_of_the_run(scored, tmp_path, capsys):
     file = tmp_path / "run.tsv"
     assert main(["export", str(scored), "--tsv", str(file)]) == 0
-    assert f"{file}: 4 rows" in capsys.readouterr().out
+    assert f"{file}: 4 rows" in capsys.readouterr().err
     assert '"' not in file.read_text()
     rows = read(file)
     assert [(row["chrom"], row["pos"], row["status"]) for row in rows] == [
@@ -58,14 +60,40 @@ def test_what_cannot_be_is_said(scored, tmp_path, capsys):
 
 
 def test_of_an_unfinished_run_what_is_there(scored, tmp_path, capsys):
-    manifest = scored / "manifest.json"
-    content = manifest.read_bytes()
-    manifest.unlink()
+    receipt = scored / "commits" / "shard-00000000.json"
+    content = receipt.read_bytes()
+    receipt.unlink()
     try:
         assert main(["export", str(scored), "--tsv", str(tmp_path / "half.tsv")]) == 5
     finally:
-        manifest.write_bytes(content)
-    assert "incomplete" in capsys.readouterr().out
+        receipt.write_bytes(content)
+    assert "shards are not committed, and not in it" in capsys.readouterr().err
+
+
+def test_a_damaged_table_is_not_exported(scored, tmp_path, capsys):
+    path = next((scored / "scores").rglob("*.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    try:
+        assert main(["export", str(scored), "--tsv", str(tmp_path / "run.tsv")]) == 2
+    finally:
+        path.write_bytes(content)
+    assert "is not what its receipt names" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_neither_a_device_nor_the_run_is_replaced(scored, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        text = reader.submit(pipe.read_text)
+        assert main(["export", str(scored), "--tsv", str(pipe)]) == 0
+        assert len(text.result().splitlines()) == 1 + 4
+    assert pipe.is_fifo()
+    before = (scored / "run.json").read_bytes()
+    assert main(["export", str(scored), "--tsv", str(scored / "run.json")]) == 2
+    assert "Give a place beside it" in capsys.readouterr().err
+    assert (scored / "run.json").read_bytes() == before
 
 
 def test_a_run_of_nothing_but_lists_is_refused(scored, tmp_path, capsys):

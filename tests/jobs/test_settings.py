@@ -252,3 +252,21 @@ def test_a_new_command_is_one_file_and_one_line(tmp_path, monkeypatch, capsys):
     assert exit_code("greet", "you", "--times", "2") == 3
     assert capsys.readouterr().out == "hello you! hello you! \n"
     assert exit_code("greet", "you", "--tims", "2") == 2
+
+
+@pytest.mark.parametrize("value", ["2.5", "0x10", "1e3", "-0.5"])
+def test_whole_numbers_are_not_rounded(config, value):
+    message = f"--shard-size {value}: must be a whole number"
+    with pytest.raises(InputError, match=message):
+        score_settings("a.vcf", *REQUIRED, "--shard-size", value)
+
+
+def test_whole_numbers_of_a_toml_file_are_not_rounded(config):
+    with pytest.raises(InputError, match=r"--shard-size 2\.5: must be a whole number"):
+        score_settings("a.vcf", *REQUIRED, *config("shard_size = 2.5"))
+
+
+def test_help_comes_on_the_narrowest_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1")
+    assert exit_code("status", "--help") == 0
+    assert "Usage: enformer-ray status" in capsys.readouterr().out
