@@ -40,7 +40,7 @@ from enformer_core.dataset.keys import (
     shard_of_receipt,
     table_key,
 )
-from enformer_core.dataset.plan import Plan, Shard
+from enformer_core.dataset.plan import Plan, Shard, check_complete
 from enformer_core.dataset.receipts import (
     AuditedAllele,
     Manifest,
@@ -381,29 +381,3 @@ def _read_checked(content: bytes, key: str, expected: Footer) -> pa.Table:
             f"expected run {expected.identity}, shard {expected.shard}. Use another --out."
         )
     return table
-
-
-def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:
-    """Prove that receipts answer for each planned shard with as many rows as it has.
-
-    Args:
-        plan: what should be there.
-        answered: rows by shard, from the receipts.
-
-    Raises:
-        DatasetError: naming the shards that differ.
-    """
-    planned = {shard.number: shard.rows for shard in plan.shards}
-    if planned == answered:
-        return
-    missing = sorted(planned.keys() - answered.keys())
-    if missing:
-        raise DatasetError(
-            f"{len(missing)} of {len(planned)} shards have no receipt, the first {missing[:5]}"
-        )
-    differing = [
-        f"shard {number}: {rows} rows, planned {planned.get(number, 0)}"
-        for number, rows in answered.items()
-        if planned.get(number) != rows
-    ]
-    raise DatasetError(f"receipts and plan differ: {'; '.join(differing[:5])}")

@@ -4,12 +4,14 @@ Every part of the program that works through a run speaks of these. Does not kno
 nor how it is stored (`plan_storage`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
+
+from enformer_core.errors import DatasetError
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,29 @@ class Plan:
 
     parts: Parts
     shards: Shards
+
+
+def check_complete(plan: Plan, answered: Mapping[int, int]) -> None:
+    """Prove that receipts answer for each planned shard with as many rows as it has.
+
+    Args:
+        plan: what should be there.
+        answered: rows by shard, from the receipts.
+
+    Raises:
+        DatasetError: naming the shards that differ.
+    """
+    planned = {shard.number: shard.rows for shard in plan.shards}
+    if planned == answered:
+        return
+    missing = sorted(planned.keys() - answered.keys())
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} of {len(planned)} shards have no receipt, the first {missing[:5]}"
+        )
+    differing = [
+        f"shard {number}: {rows} rows, planned {planned.get(number, 0)}"
+        for number, rows in answered.items()
+        if planned.get(number) != rows
+    ]
+    raise DatasetError(f"receipts and plan differ: {'; '.join(differing[:5])}")
