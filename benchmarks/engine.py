@@ -247,7 +247,7 @@ def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
     network = bench.fast
     shared = conventions(max_offset_bp=ENFORMER.output_bp // 2)
     # other cases' models share this process: the batch is that of a worker of its own
-    batch = bench.batch_alts or choose_batch(network, 5313, WORKER_BYTES, readings=1)
+    batch = bench.batch_alts or choose_batch(network, 5313, WORKER_BYTES, views=1)
     windows: dict[int, list[Allele]] = {}
     for allele in alleles:
         windows.setdefault(window_start(allele.start, shared, ENFORMER.bin_bp), []).append(allele)
@@ -459,7 +459,7 @@ def print_memory(bench: Bench, case: str) -> None:
     """Run one case once and print this process's peak; before it the alts carried at once, for the shared window."""
     name = next(iter(bench.golden))
     if case == "e":
-        print(choose_batch(bench.fast, 5313, WORKER_BYTES, readings=1))
+        print(choose_batch(bench.fast, 5313, WORKER_BYTES, views=1))
         run_shared(bench, bench.stretch[:MOST_ALTS])  # as many as are ever carried at once
     else:
         cases(bench, quick=True)[case](name)

@@ -96,7 +96,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
     if settings.benchmark is not None:
         speed = read_speed(settings.benchmark, model=settings.model)
     operations = model.pass_operations(settings.head, tracks)
-    readings = spec.conventions.views
+    views = spec.conventions.views
     with variants.read(progress=planning_progress, warn=warn) as (alleles, removed):
         draft = variants.draft(
             alleles,
@@ -105,8 +105,8 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             audit=spec.audit_sample(seed=""),
         )
         work = count_work(draft.parts)
-        total = total_operations(work, settings.engine, readings=readings, operations=operations)
-        hours = None if speed is None else speed.hours(work, settings.engine, readings=readings)
+        total = total_operations(work, settings.engine, views=views, operations=operations)
+        hours = None if speed is None else speed.hours(work, settings.engine, views=views)
         price = settings.price_per_hour
         return Outlook(
             records=alleles.records,

@@ -31,14 +31,14 @@ def scoring_job(settings: ScoreSettings) -> Job:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    found = find_inputs(settings)
-    geometry = found.source.geometry
+    named = find_inputs(settings)
+    geometry = named.source.geometry
     analysis = VariantEffects(
-        inputs=found.inputs,
+        inputs=named.inputs,
         spec=score_spec(settings, conventions_of(settings, geometry)),
-        variants=variant_input(settings, geometry, found.genome),
+        variants=variant_input(settings, geometry, named.genome),
         bin_bp=geometry.bin_bp,
         progress=planning_progress,
         warn=warn,
     )
-    return found.job(analysis)
+    return named.job(analysis)

@@ -18,18 +18,18 @@ def predict_tiles(settings: TileSettings) -> int:
     Raises:
         InputError: for anything that cannot work, before it costs anything.
     """
-    found = find_inputs(settings)
-    geometry = found.source.geometry
-    _check_shard_size(settings.shard_size, geometry.bins * len(found.tracks))
+    named = find_inputs(settings)
+    geometry = named.source.geometry
+    _check_shard_size(settings.shard_size, geometry.bins * len(named.tracks))
     analysis = Tiles(
-        inputs=found.inputs,
+        inputs=named.inputs,
         geometry=geometry,
-        genome=found.genome,
-        regions=read_regions(settings.regions, found.genome),
+        genome=named.genome,
+        regions=read_regions(settings.regions, named.genome),
         strands="forward" if settings.strands == "forward" else "both",
         shard_size=settings.shard_size,
     )
-    job = found.job(analysis)
+    job = named.job(analysis)
     return job.report(job.run())
 
 

@@ -81,7 +81,7 @@ def total_operations(
     work: Work,
     engine: Engine,
     *,
-    readings: int,
+    views: int,
     operations: PassOperations,
 ) -> int:
     """Floating-point operations of a run.
@@ -92,15 +92,15 @@ def total_operations(
     Args:
         work: what is computed.
         engine: how.
-        readings: strands × shifts.
+        views: strands × shifts.
         operations: of one pass.
     """
     of_direct = 2 * operations.total
     if engine == "direct":
-        return readings * work.alts * of_direct
+        return views * work.alts * of_direct
     references = work.windows * operations.total
     differences = work.alts * operations.after_tower
-    return readings * (references + differences + work.audited * of_direct)
+    return views * (references + differences + work.audited * of_direct)
 
 
 def output_bytes(
@@ -144,20 +144,20 @@ class Speed:
     direct_s: float = 0.0
     allele_s: float | None = None
 
-    def hours(self, work: Work, engine: Engine, *, readings: int) -> float:
+    def hours(self, work: Work, engine: Engine, *, views: int) -> float:
         """Device-hours that the work takes at this speed.
 
         Args:
             work: what is computed.
             engine: how.
-            readings: strands × shifts.
+            views: strands × shifts.
         """
         if self.allele_s is not None:
             return work.alts * self.allele_s / _HOUR_S
         if engine == "direct":
-            return readings * work.alts * self.direct_s / _HOUR_S
+            return views * work.alts * self.direct_s / _HOUR_S
         once = work.windows * self.window_s + work.alts * self.alt_s + work.audited * self.direct_s
-        return readings * once / _HOUR_S
+        return views * once / _HOUR_S
 
 
 def read_speed(path: str, *, model: str) -> Speed:

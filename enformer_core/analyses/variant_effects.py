@@ -235,16 +235,16 @@ class VariantEffectsLoader:
 
         model = self.inputs.load(resources)
         conventions = self.spec.conventions
-        plain = DirectScorer(
+        direct = DirectScorer(
             SequencePredictor(model.network, model.head, model.tracks, conventions, model.device),
             model.genome,
         )
-        engine: Scorer = plain
+        engine: Scorer = direct
         arithmetic = "float32"
         auditor = None
         if self.spec.engine == "delta":
             engine, arithmetic = self._delta(model, resources)
-            auditor = DirectAuditor(plain, self.spec.audit_tolerance)
+            auditor = DirectAuditor(direct, self.spec.audit_tolerance)
         provenance = provenance_of(model.device, arithmetic, engine=self.spec.engine)
         return AlleleScoring(engine, self.spec, self.inputs.tracks, provenance, auditor)
 
@@ -263,7 +263,7 @@ class VariantEffectsLoader:
             network,
             len(self.inputs.tracks),
             resources.memory_bytes,
-            readings=conventions.views,
+            views=conventions.views,
         )
         scorer = DeltaScorer(network, model.genome, conventions, batch_alts=batch_alts)
         return scorer, str(arithmetic)

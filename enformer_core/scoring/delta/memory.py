@@ -15,14 +15,14 @@ _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in flo
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 
 
-def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readings: int) -> int:
+def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, views: int) -> int:
     """Alts that are carried at once, from 1 to 96.
 
     Args:
         network: loaded, so that what it takes is taken already.
         tracks: how many are scored.
         worker_bytes: host memory of this worker, model included.
-        readings: in how many ways a window is read (strands × shifts); over several, whole profiles are summed up.
+        views: in how many ways a window is read (strands × shifts); over several, whole profiles are summed up.
     """
     device = network.tower.device
     free = _SHARE * _available_bytes(device)
@@ -33,7 +33,7 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, readi
     chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * network.tower.levels[0].kernel.shape[0]
     profile = geometry.bins * tracks
     layer = 12 * geometry.tokens * channels + _PROFILE_COPIES * profile
-    each = geometry.tokens * channels + (profile if readings > 1 else 0)
+    each = geometry.tokens * channels + (profile if views > 1 else 0)
     return int(max(1, min(MOST_ALTS, (free / number_bytes - max(chunk, layer)) // each)))
 
 
