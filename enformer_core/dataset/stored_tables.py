@@ -10,6 +10,24 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError
 
 
+def stored_keys(ledger: Ledger) -> dict[str, list[str]]:
+    """Keys of the objects that receipts name, by table and in the order of shards: these are the run, and nothing else.
+
+    A listing of the directory would give more: what somebody left there, and tables of shards under way.
+
+    Args:
+        ledger: of the run; a table of which nothing is committed has no keys.
+
+    Raises:
+        DatasetError: for a receipt that is damaged or of another run.
+    """
+    keys: dict[str, list[str]] = {name: [] for name in ledger.run_type.tables}
+    for receipt in ledger.receipts():
+        for name, entry in receipt.tables.items():
+            keys.setdefault(name, []).append(entry.key)
+    return keys
+
+
 def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Table]]:
     """One table of each committed shard, one after another.
 
