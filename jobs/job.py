@@ -33,6 +33,7 @@ from jobs.interruption import InterruptedRunError, interruptible
 from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.settings import RunSettings
+from jobs.sharing import OpenShards, Share
 from jobs.watch import ReceiptBlocks, Watch, audit_figures
 
 
@@ -125,11 +126,6 @@ class Job:
         done = ledger.committed()
         if len(done) == len(plan.shards):
             return
-        tasks = (
-            Task(f"shard {shard.number}", ShardTask(shard))
-            for shard in plan.shards
-            if shard.number not in done
-        )
         unit = ledger.run_type.unit
         display = choose_display(
             self.settings.log_format,
@@ -138,6 +134,9 @@ class Job:
             done_before=sum(plan.shards[number].rows for number in done),
         )
         watch = Watch(display, ReceiptBlocks(ledger, done, len(plan.shards)))
+        share = None if self.settings.share is None else Share.read(self.settings.share)
+        shards = OpenShards(ledger, plan.shards, done=done, share=share, tell=watch.see_elsewhere)
+        tasks = (Task(f"shard {shard.number}", ShardTask(shard)) for shard in shards)
         factory = WorkerFactory(self.analysis.loader, ledger, self.workers.each)
         with (
             display,
@@ -147,7 +146,7 @@ class Job:
         ):
             for event in pool.run(tasks):
                 watch.see(event)
-        left = len(plan.shards) - len(done) - watch.shards_done
+        left = len(plan.shards) - len(done) - watch.shards_done - watch.shards_elsewhere
         if left and interruption.signal_number is not None:
             committed = len(plan.shards) - left
             raise InterruptedRunError(

@@ -16,6 +16,7 @@ from enformer_core.models import BUILTIN_MODELS
 from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
+from jobs.sharing import Share
 
 MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
 STATISTICS_HELP = f"statistics to compute (docs/conventions.md): {', '.join(STATISTICS)}"
@@ -114,6 +115,9 @@ class MachineSettings:
     workers: int | None = None
     """model replicas (default from the machine)"""
 
+    share: Annotated[str | None, Parameter(metavar="I/N")] = None
+    """command I of N that work at one --out side by side, as in a job array: each begins at a part of its own"""
+
     ray: Annotated[str, Parameter(metavar="off|local|ADDRESS")] = "local"
     """off (this process), local, or the address of a cluster"""
 
@@ -130,6 +134,13 @@ class MachineSettings:
         # Ranges are checked here, so that settings made in Python are held to them too; types are the parser's.
         _check_at_least(1, "--shard-size", self.shard_size)
         _check_at_least(1, "--workers", self.workers)
+        if self.share is not None:
+            Share.read(self.share)
+        if self.share is not None and self.single_writer:
+            raise InputError(
+                f"--share {self.share} is for several commands on one --out, --single-writer for one: "
+                "leave out one of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

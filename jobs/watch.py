@@ -21,6 +21,7 @@ from cluster.pool import (
     WorkerLost,
 )
 from enformer_core.dataset.ledger import BLOCK_SHARDS, Committed, Ledger
+from enformer_core.dataset.plan import Shard
 from enformer_core.errors import StorageError
 from jobs.progress import Display
 
@@ -71,11 +72,13 @@ class Watch:
 
     Attributes:
         shards_done: committed in this run of the command.
+        shards_elsewhere: committed meanwhile by other commands on the same output.
         objects_there: objects that another attempt, or another driver, had put before.
     """
 
     def __init__(self, display: Display, blocks: ReceiptBlocks) -> None:
         self.shards_done = 0
+        self.shards_elsewhere = 0
         self.objects_there = 0
         self._display = display
         self._blocks = blocks
@@ -134,6 +137,12 @@ class Watch:
                 self._display.say("notice", event.text)
             case _:
                 pass  # a worker is ready, a task has started: nothing to tell
+
+    def see_elsewhere(self, shard: Shard) -> None:
+        """Count a shard that another command on the same output has committed."""
+        self.shards_elsewhere += 1
+        self._blocks.add(shard.number)
+        self._display.advance(shard.rows, task=f"shard {shard.number}", worker="another command")
 
     def failures(self) -> str:
         """Which shards were given up, and why; the first ten of them."""

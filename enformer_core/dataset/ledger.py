@@ -165,6 +165,10 @@ class Ledger:
         shards = map(shard_of_receipt, self.store.keys("commits/"))
         return {shard for shard in shards if shard is not None}
 
+    def has_receipt(self, shard: int) -> bool:
+        """Whether the shard is done by now; for who asks about one, where `committed` lists all."""
+        return self.store.get(receipt_key(shard)) is not None
+
     def receipts(self, *, put_blocks: bool = False) -> Iterator[Receipt]:
         """All receipts in order of shards: from blocks where they have been put, else many at once.
 
