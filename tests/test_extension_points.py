@@ -124,7 +124,7 @@ class Draft:
 
 
 class Loader:
-    def load(self, resources):
+    def load(self, resources, planned_contigs):
         return Reading()
 
 

@@ -120,11 +120,15 @@ class DraftInput(Protocol):
 class Loader(Protocol):
     """What of an analysis is sent to workers: names and settings, no data."""
 
-    def load(self, resources: WorkerResources) -> Computation:
+    def load(self, resources: WorkerResources, planned_contigs: Mapping[str, str]) -> Computation:
         """Load the model.
 
+        Args:
+            resources: what the worker may use.
+            planned_contigs: sha256 of each contig that the run reads, as `run.json` has it.
+
         Raises:
-            InputError: when this node has other weights than the driver.
+            InputError: when this node has other weights, or another genome, than the driver.
         """
         ...
 
@@ -180,7 +184,9 @@ class WorkerFactory:
 
     def __call__(self) -> "ShardWorker":
         """Load the model, and make the worker that uses it."""
-        return ShardWorker(self.loader.load(self.resources), self.ledger)
+        reference = self.ledger.run.typed_identity.reference
+        computation = self.loader.load(self.resources, reference.sha256)
+        return ShardWorker(computation, self.ledger)
 
 
 @dataclass(frozen=True)

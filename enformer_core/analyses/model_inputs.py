@@ -1,8 +1,9 @@
 """The model and the genome of a run: by name for whoever sends them, loaded for whoever computes."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
 from enformer_core.analyses.base import WorkerResources
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import torch
 
     from enformer_core.models.base import SequenceModel
+
+
+_NOTHING_PLANNED: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,19 @@ class ModelInputs:
         """The genome as this node has it, brought here if it lies in object storage."""
         return Genome(located(self.genome))
 
-    def load(self, resources: WorkerResources) -> LoadedModel:
+    def load(
+        self, resources: WorkerResources, planned_contigs: Mapping[str, str] = _NOTHING_PLANNED
+    ) -> LoadedModel:
         """Load the model, computing as this worker should.
 
         What lies in object storage is brought to this node once; its workers share it.
 
+        Args:
+            resources: what the worker may use.
+            planned_contigs: sha256 of each contig that a run reads; none where no run is planned.
+
         Raises:
-            InputError: when this node finds other weights under the name than the driver did.
+            InputError: when this node finds other weights, or another genome, under the names than the driver did.
         """
         import torch  # noqa: PLC0415
 
@@ -81,17 +91,14 @@ class ModelInputs:
         torch.set_num_threads(resources.cpus)
         device = torch.device(resources.device)
         source = self.source()
-        found = source.weights_sha256()
-        if found != self.weights_sha256:
-            raise InputError(
-                f"{source.weights}: sha256 is {found} on {platform.node()}, and "
-                f"{self.weights_sha256} where the run was planned. Give every node the same file."
-            )
+        check_same_file(f"{source.weights}", source.weights_sha256(), self.weights_sha256)
+        genome = self.open_genome()
+        check_same_contigs(genome, planned_contigs)
         # engines spare the selection of columns where nothing is left out
         every_track = tuple(range(source.output_tracks[self.head]))
         return LoadedModel(
             network=source.build(device),
-            genome=self.open_genome(),
+            genome=genome,
             device=device,
             head=self.head,
             tracks=None if self.tracks == every_track else self.tracks,
@@ -125,6 +132,37 @@ class ModelInputs:
             contigs=len(lengths),
             names_and_lengths_sha256=sha256(canonical_json(lengths)),
             sha256={name: genome.sha256(name) for name in contigs if name in lengths},
+        )
+
+
+def check_same_contigs(genome: Genome, planned: Mapping[str, str]) -> None:
+    """Refuse a genome that is another one on this node than where the run was planned.
+
+    The digests are known to the cache of base codes, so that this costs nothing.
+
+    Args:
+        genome: as this node has it.
+        planned: sha256 of each contig that the run reads.
+
+    Raises:
+        InputError: naming this node, the file, the contig, and both digests.
+    """
+    here = genome.contigs
+    for contig, digest in planned.items():
+        found = genome.sha256(contig) if contig in here else "of no such contig"
+        check_same_file(f"{genome.path}: contig {contig}", found, digest)
+
+
+def check_same_file(name: str, found: str, planned: str) -> None:
+    """Refuse a file that is another one on this node than where the run was planned.
+
+    Raises:
+        InputError: naming this node, the file, and both digests.
+    """
+    if found != planned:
+        raise InputError(
+            f"{name}: sha256 is {found} on {platform.node()}, and {planned} where the run was "
+            "planned. Give every node the same file."
         )
 
 

@@ -288,14 +288,16 @@ class TilesLoader:
     inputs: ModelInputs
     strands: Strands
 
-    def load(self, resources: WorkerResources) -> "TileComputation":
+    def load(
+        self, resources: WorkerResources, planned_contigs: Mapping[str, str]
+    ) -> "TileComputation":
         """The reference's path of the engine of differences, in float32."""
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.scoring.delta.delta_model import delta_network  # noqa: PLC0415
         from enformer_core.scoring.precision import Arithmetic  # noqa: PLC0415
         from enformer_core.scoring.tile_prediction import TilePredictor  # noqa: PLC0415
 
-        model = self.inputs.load(resources)
+        model = self.inputs.load(resources, planned_contigs)
         network = delta_network(
             model.network, model.head, model.tracks, device=model.device, arithmetic=Arithmetic()
         )

@@ -227,13 +227,15 @@ class VariantEffectsLoader:
     inputs: ModelInputs
     spec: ScoreSpec
 
-    def load(self, resources: WorkerResources) -> "AlleleScoring":
+    def load(
+        self, resources: WorkerResources, planned_contigs: Mapping[str, str]
+    ) -> "AlleleScoring":
         """The engine, and plain scoring beside it for the audit."""
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.analyses.audit import DirectAuditor  # noqa: PLC0415
         from enformer_core.scoring.direct import DirectScorer, SequencePredictor  # noqa: PLC0415
 
-        model = self.inputs.load(resources)
+        model = self.inputs.load(resources, planned_contigs)
         conventions = self.spec.conventions
         direct = DirectScorer(
             SequencePredictor(model.network, model.head, model.tracks, conventions, model.device),

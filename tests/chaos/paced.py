@@ -9,6 +9,7 @@ can race for shards on a machine that could not feed eight models.
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,8 +35,10 @@ class SlowLoader:
     loader: Loader
     seconds: float
 
-    def load(self, resources: WorkerResources) -> "SlowComputation":
-        return SlowComputation(self.loader.load(resources), self.seconds)
+    def load(
+        self, resources: WorkerResources, planned_contigs: Mapping[str, str]
+    ) -> "SlowComputation":
+        return SlowComputation(self.loader.load(resources, planned_contigs), self.seconds)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class ToyLoader:
 
     seconds: float
 
-    def load(self, resources: WorkerResources) -> "ToyComputation":
+    def load(
+        self, resources: WorkerResources, planned_contigs: Mapping[str, str]
+    ) -> "ToyComputation":
         return ToyComputation(self.seconds)
 
 

@@ -387,7 +387,7 @@ class PlannedOnly(Analysis):
 class _NoLoader:
     """Where a worker's loader would stand: the pool that is a stand-in makes no workers."""
 
-    def load(self, resources):
+    def load(self, resources, planned_contigs):
         raise AssertionError("nothing is loaded")
 
 

@@ -307,6 +307,8 @@ class World:
                 toy.WEIGHTS,
                 toy.INPUT,
             )  # the user mends what the message names
+            for machine in self.cluster.machines:
+                machine.other_genome = False
         self.hub.at(self.hub.random.uniform(1.0, 40.0), lambda: self.start_driver(user))
 
     def running_drivers(self) -> list[tuple[User, Process]]:

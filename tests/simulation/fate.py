@@ -177,6 +177,19 @@ class Fate:
             self._kill_a_driver()
         return True
 
+    def _other_genome(self) -> bool:
+        """On one machine or on all: each begun from then on finds another FASTA under the name."""
+        world, machines = self._world, self._world.cluster.usable()
+        if not machines:
+            return False
+        struck = self._chance.choice((machines, [self._chance.choice(machines)]))
+        for machine in struck:
+            machine.other_genome = True
+            world.hub.at(60.0, lambda machine=machine: setattr(machine, "other_genome", False))
+        if self._chance.random() < 0.5:
+            self._kill_a_driver()
+        return True
+
     def _corrupt_input(self) -> bool:
         """Of a run that has been begun. Input is read when a driver begins, so one does."""
         world = self._world

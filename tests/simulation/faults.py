@@ -31,6 +31,7 @@ class Kind(Enum):
     CORRUPT_BYTES = "corrupt bytes on reading"
     CORRUPT_WEIGHTS = "corrupt bytes of weights"
     CORRUPT_INPUT = "corrupt bytes of input"
+    OTHER_GENOME = "another genome on some machines"
     POISON = "poison allele"
     STRAGGLER = "straggler"
     CLOCK_JUMP = "clock jump"
@@ -70,6 +71,7 @@ SUDDEN = (
     Kind.OUT_OF_MEMORY,
     Kind.CORRUPT_WEIGHTS,
     Kind.CORRUPT_INPUT,
+    Kind.OTHER_GENOME,
     Kind.STRAGGLER,
     Kind.CLOCK_JUMP,
     Kind.NODE_JOINED,

@@ -37,6 +37,7 @@ class Machine:
         slowness: times that computing takes longer.
         starved: whatever computes here runs out of memory.
         broken: whatever computes here fails.
+        other_genome: its FASTA is another one than the driver's, of the same name.
         calendar_s, leap_s: how far its clocks are off.
     """
 
@@ -49,6 +50,7 @@ class Machine:
     slowness: float = 1.0
     starved: bool = False
     broken: bool = False
+    other_genome: bool = False
     calendar_s: float = 0.0
     leap_s: float = 0.0
     actors: "list[Actor]" = field(default_factory=list)

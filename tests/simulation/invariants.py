@@ -45,7 +45,8 @@ _FIXED = {RUN_KEY, TRACKS_KEY, MANIFEST_KEY, plan_key(0)}
 _PUTS_OF_A_COMMIT = 3
 _GETS_OF_A_COMMIT = 4  # plan, and the stored object after each 412
 _REFUSALS = {  # what a command is refused for, and what it says of it
-    Kind.CORRUPT_WEIGHTS: "Give every node the same file",
+    Kind.CORRUPT_WEIGHTS: "weights: sha256 is ",
+    Kind.OTHER_GENOME: "g.fa: contig chr1: sha256 is ",
     Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  input: there",
     Kind.IGNORED_PRECONDITION: "it ignores If-None-Match",
 }
@@ -115,9 +116,11 @@ class Watcher:
         for table in ("scores", "effects"):
             stored = self._service.objects.get(receipt["tables"][table]["key"])
             if stored is None:
-                self._wrong(f"{key}: names {receipt[table]['key']}, which is not there")
+                self._wrong(f"{key}: names {receipt['tables'][table]['key']}, which is not there")
             elif sha256(stored.content) != receipt["tables"][table]["sha256"]:
-                self._wrong(f"{key}: names another {receipt[table]['key']} than is stored")
+                self._wrong(
+                    f"{key}: names another {receipt['tables'][table]['key']} than is stored"
+                )
 
     def _see_manifest(self, manifest: dict[str, Any]) -> None:
         missing = [

@@ -109,6 +109,7 @@ def _figures(world: World) -> Counter[str]:
             "commands refused for corrupt weights": sum(
                 Kind.CORRUPT_WEIGHTS in met for met in refused
             ),
+            "commands refused for another genome": sum(Kind.OTHER_GENOME in met for met in refused),
             "commands refused for corrupt input": sum(Kind.CORRUPT_INPUT in met for met in refused),
             **{
                 f"commands that ended with {code}": count

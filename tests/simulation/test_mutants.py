@@ -1,8 +1,9 @@
-"""Proof that the simulation can fail: four mistakes in the real code, each caught by what must hold.
+"""Proof that the simulation can fail: mistakes in the real code, each caught by what must hold.
 
 Each is caught within some seeds, in worlds in which the code as it is passes them all.
 """
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from unittest import mock
 
@@ -11,9 +12,11 @@ from botocore import exceptions as boto
 
 from enformer_core.dataset import ledger
 from enformer_core.errors import TransientStorageError
+from enformer_core.storage.retry import RetryingStore
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_errors import status_of
 from jobs.job import Job
+from tests.simulation import toy
 from tests.simulation.drivers import World
 from tests.simulation.fate import Fate
 from tests.simulation.faults import Fault, Kind
@@ -42,11 +45,19 @@ def stormy_world(seed: int) -> World:
     return world
 
 
-def first_problem(seeds: range = SEEDS) -> Findings:
+def motley_world(seed: int) -> World:
+    """Machines that have other weights or another genome than the driver, from their first worker on."""
+    world = World(seed, machines=2, allele_s=0.05)
+    world.add_user()
+    Fate(world, [Fault((Kind.CORRUPT_WEIGHTS, Kind.OTHER_GENOME)[seed % 2], 0.1)])
+    return world
+
+
+def first_problem(seeds: range = SEEDS, make: Callable[[int], World] = stormy_world) -> Findings:
     """Up to the first seed in which something is wrong."""
     findings = Findings()
     for seed in seeds:
-        findings.add(run_seed(seed, stormy_world))
+        findings.add(run_seed(seed, make))
         if findings.problems:
             break
     return findings
@@ -58,6 +69,44 @@ def test_control_the_code_as_it_is_passes_all_these_seeds():
     assert not findings.problems, findings.told()
     for kind in (Kind.CONFLICT, Kind.PRECONDITION, Kind.LOST_ANSWER):
         assert findings.effective[kind] > 5, kind
+
+
+@pytest.mark.parametrize("kind", [Kind.CORRUPT_WEIGHTS, Kind.OTHER_GENOME])
+def test_control_other_files_are_refused(kind):
+    findings = first_problem(range(10), motley_world)
+    assert findings.seeds == 10
+    assert not findings.problems, findings.told()
+    assert findings.effective[kind] >= 3
+
+
+def other_files_pass():
+    """A worker does not mind that its weights, or its genome, are others than the run's."""
+    return mock.patch.object(toy, "check_same_file", return_value=None)
+
+
+def other_genomes_pass():
+    """A worker does not mind that its genome is another one than the run's."""
+    return mock.patch.object(toy, "check_same_contigs", return_value=None)
+
+
+@contextmanager
+def receipt_before_derived_tables():
+    """A shard's receipt is put before its last table."""
+    put = RetryingStore.put_if_absent
+    late = {}
+
+    def put_late(self, key, content):
+        place = (Hub.current.process, toy.shard_of_key(key))
+        if key.startswith("effects/"):
+            late[place] = (key, content)
+            return True
+        created = put(self, key, content)
+        if key.startswith("commits/") and place in late:
+            put(self, *late.pop(place))
+        return created
+
+    with mock.patch.object(RetryingStore, "put_if_absent", put_late):
+        yield
 
 
 def no_if_none_match():
@@ -138,13 +187,17 @@ MUTANTS = {  # and how each shows itself
     conflict_taken_for_success: "which is not there|names another|objects that are missing|have no receipt|hang",
     lost_answer_taken_for_success: "which is not there|names another|objects that are missing|have no receipt|hang",
     lost_answer_taken_for_failure: "a traceback|statuses|has given the command|hang",
+    other_files_pass: "or other values",
+    other_genomes_pass: "or other values",
+    receipt_before_derived_tables: "which is not there",
 }
+WORLDS = {other_files_pass: motley_world, other_genomes_pass: motley_world}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_a_mutant_is_caught(mutant):
     with mutant():
-        findings = first_problem()
+        findings = first_problem(make=WORLDS.get(mutant, stormy_world))
     assert findings.problems, f"{mutant.__doc__} survived {findings.seeds} seeds"
     (problems,) = findings.problems.values()
     print(findings.seeds, problems)

@@ -27,6 +27,7 @@ FIGURES = {  # and how often a seed comes to it, at least
     "shards in flight at them": 0.1,
     "commands refused for corrupt weights": 0.005,
     "commands refused for corrupt input": 0.02,
+    "commands refused for another genome": 0.005,
     "commands that ended with 5": 0.02,
     "commands that ended with 130": 0.01,
     "commands that ended with 143": 0.01,
@@ -177,11 +178,16 @@ def test_work_that_is_done_again_must_have_been_in_flight_at_a_kill(kind):
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [(Kind.INTERRUPTED, {130, 143}), (Kind.CORRUPT_WEIGHTS, {2}), (Kind.CORRUPT_INPUT, {2})],
+    [
+        (Kind.INTERRUPTED, {130, 143}),
+        (Kind.CORRUPT_WEIGHTS, {2}),
+        (Kind.OTHER_GENOME, {2}),
+        (Kind.CORRUPT_INPUT, {2}),
+    ],
 )
 def test_an_exit_code_must_have_its_cause(kind, code):
     """Without what befell its driver it is a problem."""
-    at_s = 1.0 if kind is Kind.CORRUPT_WEIGHTS else 16.0
+    at_s = 1.0 if kind in (Kind.CORRUPT_WEIGHTS, Kind.OTHER_GENOME) else 16.0
     worlds = (struck(kind, at_s, seed=seed) for seed in range(20))
     world, watcher = next(found for found in worlds if code & {*found[0].users[0].codes})
     world.befallen.clear()

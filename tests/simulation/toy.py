@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from enformer_core.analyses.base import (
     WorkerFactory,
     WorkerResources,
 )
+from enformer_core.analyses.model_inputs import check_same_contigs, check_same_file
 from enformer_core.analyses.variant_effects import VariantEffectsType
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import sha256
@@ -32,13 +34,14 @@ from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.run import Identity, ModelIdentity, ReferenceIdentity, TracksIdentity
 from enformer_core.dataset.shard_task import ShardTask
-from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation import memory
 from tests.simulation.faults import Kind
+from tests.simulation.fleet import Machine
 from tests.simulation.world import Hub
 from tests.support.plans import decoded, make_draft
 from tests.support.toy_runs import score_spec, scoring_worker, toy_ledger
@@ -51,6 +54,9 @@ SHARD_ROWS = 3
 WEIGHTS = bytes(range(64))
 INPUT = b"##fileformat=VCFv4.2\n#CHROM POS ID REF ALT QUAL FILTER INFO\n"
 WEIGHTS_SHA256 = sha256(WEIGHTS)
+GENOME_SHA256 = {name: sha256(name.encode()) for name in CONTIGS}
+_OTHER_VALUES = 100
+"""Of weights or a genome that are not the run's; no kind of hardware is as far off."""
 _ROWS = [
     *(("chr1", start, "A", "G") for start in (5, 9, 9, 12, 20, 31, 40, 41, 52)),
     *(("chr2", start, "C", "CT") for start in (3, 4, 8, 15, 16, 23)),
@@ -104,7 +110,7 @@ def identity_of(content: bytes = INPUT) -> ToyIdentity:
         kind="variants",
         model=ModelIdentity("a toy", WEIGHTS_SHA256, "human"),
         tracks=TracksIdentity(len(TRACKS), sha256(b"toy")),
-        reference=ReferenceIdentity(len(CONTIGS), sha256(b"toy"), {}),
+        reference=ReferenceIdentity(len(CONTIGS), sha256(b"toy"), GENOME_SHA256),
         shard_size=SHARD_ROWS,
         conventions=CONVENTIONS,
         input=sha256(content),
@@ -170,24 +176,39 @@ class ToyDraft:
         return draft()
 
 
+class ToyGenome(Genome):
+    """A FASTA as a machine has it."""
+
+    contigs = CONTIGS  # type: ignore[assignment]
+
+    def __init__(self, machine: Machine) -> None:
+        self.path = Path("g.fa")
+        self._machine = machine
+
+    def sha256(self, contig: str) -> str:
+        return "of other letters" if self._machine.other_genome else GENOME_SHA256[contig]
+
+
 @dataclass(frozen=True)
 class ToyLoader:
-    """What is sent to a worker: loading takes time, and looks whether the weights are the run's."""
+    """What is sent to a worker: loading takes time, and looks whether weights and genome are the run's."""
 
-    def load(self, resources: WorkerResources) -> "ToyScoring":
+    def load(self, resources: WorkerResources, planned_contigs: Mapping[str, str]) -> "ToyScoring":
         assert Hub.current is not None
         world = Hub.current.world
         process = world.hub.process
         world.hub.sleep(world.hub.random.uniform(0.5, 4.0))  # loading weights
+        machine: Machine = process.machine
         found = sha256(world.weights)
-        if found != WEIGHTS_SHA256:
-            world.weather.took_effect(Kind.CORRUPT_WEIGHTS)
-            world.befell(process.driver, Kind.CORRUPT_WEIGHTS)
-            raise InputError(
-                f"weights: sha256 is {found} on {process.machine.name}, and {WEIGHTS_SHA256} where the run was "
-                "planned. Give every node the same file."
-            )
-        hardware = process.machine.hardware if process.machine is not None else 0
+        kinds = [Kind.CORRUPT_WEIGHTS] if found != WEIGHTS_SHA256 else []
+        kinds += [Kind.OTHER_GENOME] if machine.other_genome else []
+        for kind in kinds:
+            world.weather.took_effect(kind)
+            world.befell(process.driver, kind)
+        check_same_file("weights", found, WEIGHTS_SHA256)
+        check_same_contigs(ToyGenome(machine), planned_contigs)
+        # whoever lets other files pass is betrayed by the values
+        hardware = machine.hardware + _OTHER_VALUES * bool(kinds)
         scorer = ToyScorer(hardware, lambda allele: world.allele_begins(process, allele))
         return ToyScoring(scorer, SPEC, TRACKS, Provenance())
 
