@@ -1,86 +1,39 @@
 """The command `enformer-ray`: reads the settings of one command and calls it; its outcome is the exit code.
 
-A command is one file of this package (a dataclass of settings, and a function that takes them and returns the exit
-code) and a line in `COMMANDS`. Only the command that was named is imported, and its function only when it is called.
-Settings stand beside the function, or in `jobs.settings` where that file loads torch: `--help` must come at once.
+Which commands there are says `jobs.commands`. Only the one that was named is imported.
 """
 
 import importlib
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Parameter
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group, Parameter
 from cyclopts.config import Dict
-from rich.console import Console
 
 from cluster.pool import PoolError
-from enformer_core.errors import DatasetError, InputError, StorageError, nearest
+from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.version import __version__
 from jobs import exit_codes
+from jobs.commands import COMMANDS, EXAMPLES, GROUPS, Command
+from jobs.config_file import read_toml
+from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError
+from jobs.option_types import user_path
+from jobs.wrong_command_line import answer, missing
 
-_LEAST_COLUMNS = 40
+__all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
+
+_CONFIG_HELP = (
+    "file with any of these settings (`enformer-ray config init` writes one); the command line wins. "
+    "Of an option given twice the last one stands, lists (NAME,…) are joined"
+)
+_OPTIONS = Group.create_default_parameters()
+
 _WHOLE_NUMBER = re.compile(r"[+-]?\d+")
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command.
-
-    Attributes:
-        summary: its line in `enformer-ray --help`.
-        settings: `module:class` of the dataclass whose fields are its options.
-        function: `module:function` that takes the settings and returns the exit code.
-    """
-
-    summary: str
-    settings: str
-    function: str
-
-
-COMMANDS = {
-    "score": Command("score variants", "jobs.settings:ScoreSettings", "jobs.score:score_variants"),
-    "tiles": Command(
-        "predict tracks along the genome", "jobs.settings:TileSettings", "jobs.tiles:predict_tiles"
-    ),
-    "plan": Command(
-        "say what a run of `score` will take, without computing anything",
-        "jobs.settings:PlanSettings",
-        "jobs.plan:plan",
-    ),
-    "query": Command(
-        "ask a run with SQL; views: scores, effects, predictions, tracks",
-        "jobs.query:QuerySettings",
-        "jobs.query:query",
-    ),
-    "status": Command("say how far a run is", "jobs.status:StatusSettings", "jobs.status:status"),
-    "verify": Command(
-        "prove that every allele or tile of a run is answered once",
-        "jobs.verify:VerifySettings",
-        "jobs.verify:verify",
-    ),
-    "export": Command(
-        "write a finished run in another format", "jobs.export:ExportSettings", "jobs.export:export"
-    ),
-    "weights import": Command(
-        "read published weights, check every tensor, write one .safetensors file",
-        "jobs.settings:ImportSettings",
-        "jobs.weights:import_weights",
-    ),
-    "demo": Command(
-        "score a small made-up locus and show the result",
-        "jobs.settings:DemoSettings",
-        "jobs.demo:demo",
-    ),
-}
-
-GROUPS = {"weights": "convert files of weights"}
-"""The first word of commands of two words, and what it says in the list."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,11 +73,11 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
     words = list(arguments)
     name = next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
     try:
-        settings = _app(name)(
+        settings = _app([] if name is None else [name])(
             words, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        _complain(error)
+        _complain(answer(error, words, COMMANDS))
         raise SystemExit(exit_codes.BAD_INPUT) from None
     # Without a command, or with --help after it, cyclopts has shown help (or the version) and returned nothing.
     if name is None or settings is None:
@@ -133,14 +86,29 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
     return COMMANDS[name], settings
 
 
-def _app(named: str | None) -> App:
-    """The parser: of the command that is named with its options, of the others with their line in the list."""
+def whole_app() -> App:
+    """The parser with the options of every command, as a shell's completion wants it."""
+    return _app(list(COMMANDS))
+
+
+def command_options(name: str) -> ArgumentCollection:
+    """The options of a command, as its help has them."""
+    app = _app([name])
+    for word in name.split():
+        app = app[word]
+    return app.assemble_argument_collection(parse_docstring=True)
+
+
+def _app(named: Sequence[str]) -> App:
+    """The parser: of the commands that are named with their options, of the others with their line in the list."""
+    console = help_console()
     app = App(
         name="enformer-ray",
         version=f"enformer-ray {__version__}",
-        console=_console(),
+        console=console,
         help="Score variants and predict genomes with Enformer, without losing a row.",
         help_format="plaintext",  # in Markdown an asterisk or underscore of a help text would be lost
+        help_epilogue=below_the_options(EXAMPLES, list(exit_codes.MEANINGS), console.width),
         default_parameter=Parameter(
             negative=(),  # no --no-… and --empty-… twins
             allow_repeating=True,  # the last one stands; lists are joined
@@ -148,22 +116,31 @@ def _app(named: str | None) -> App:
         ),
         config=_add_config,
     )
-    groups = {name: App(name=name, help=summary) for name, summary in GROUPS.items()}
+    places = {name.split()[0]: place for place, name in enumerate(COMMANDS)}
+    groups = {
+        name: App(
+            name=name,
+            help=summary,
+            help_epilogue=below_the_options(_examples_of(name), (), console.width),
+            sort_key=places[name],
+        )
+        for name, summary in GROUPS.items()
+    }
     for group in groups.values():
         app.command(group)
     for position, (name, command) in enumerate(COMMANDS.items()):
         group_name, _, last = name.rpartition(" ")
-        parser = App(name=last, help=command.summary, sort_key=position)
-        if name == named:
+        below = below_the_options(command.examples, command.exit_codes, console.width)
+        parser = App(name=last, help=command.summary, help_epilogue=below, sort_key=position)
+        if name in named:
             parser.default(_reader(_import(command.settings)))
         groups.get(group_name, app).command(parser)
     return app
 
 
-def _console() -> Console:
-    """Where help goes; cyclopts does not come to an end on a terminal of a few columns."""
-    console = Console()
-    return console if console.width >= _LEAST_COLUMNS else Console(width=_LEAST_COLUMNS)
+def _examples_of(group: str) -> list[str]:
+    commands = [command for name, command in COMMANDS.items() if name.startswith(f"{group} ")]
+    return [example for command in commands for example in command.examples]
 
 
 def _shown_default(default: object) -> str | None:
@@ -179,12 +156,11 @@ def _reader(settings_class: type) -> Callable[..., Any]:
         del config  # `_add_config` has read it
         return settings
 
+    # Where a command's options stand under headings, this one does too.
+    group = getattr(settings_class, "config_group", _OPTIONS)
     read.__annotations__ = {
         "settings": Annotated[settings_class, Parameter(name="*")],
-        "config": Annotated[
-            str | None,
-            Parameter(metavar="TOML", help="file with any of these; the command line wins"),
-        ],
+        "config": Annotated[str | None, Parameter(metavar="TOML", help=_CONFIG_HELP, group=group)],
     }
     if all(field.default is not MISSING for field in fields(settings_class)):
         read.__defaults__ = (
@@ -204,18 +180,16 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     options = {option.name: option for option in arguments if option.name.startswith("--")}
     config = options.pop("--config", None)
     if config is not None and config.tokens:
-        path = Path(config.tokens[-1].value)
-        values = _read_toml(path, known=[name.removeprefix("--") for name in options])
+        path = Path(user_path(config.tokens[-1].value))
+        values = read_toml(path, known=[name.removeprefix("--") for name in options])
         # It passes over options that have words already: the command line wins.
         Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
     _check_whole_numbers(options.values())
     # Cyclopts would name the first only.
-    missing = [
-        _as_in_usage(option) for option in options.values() if option.required and not option.tokens
-    ]
-    if missing:
-        command = " ".join(commands)
-        raise InputError(f"missing: {', '.join(missing)}. See enformer-ray {command} --help")
+    absent = [option for option in options.values() if option.required and not option.tokens]
+    if absent:
+        given = [option for option in options.values() if option.tokens]
+        raise InputError(missing(absent, given, " ".join(commands)))
 
 
 def _check_whole_numbers(options: Iterable[Argument]) -> None:
@@ -227,24 +201,6 @@ def _check_whole_numbers(options: Iterable[Argument]) -> None:
                     token.value
                 ):
                     raise InputError(f"{option.name} {token.value}: must be a whole number")
-
-
-def _as_in_usage(option: Argument) -> str:
-    return option.name if option.field_info.is_keyword_only else option.name[2:].upper()
-
-
-def _read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:
-    # Read here: the messages of cyclopts' own reader name neither the file nor what was perhaps meant.
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from error
-    for key in values:
-        if key.replace("_", "-") not in known:
-            raise InputError(f"{path}: unknown setting {key!r}{nearest(key, known)}")
-    return values
 
 
 def _import(place: str) -> Any:

@@ -11,13 +11,14 @@ from enformer_core.errors import InputError
 from enformer_core.export import export_names, export_summary, find_export
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
+from jobs.option_types import Directory, OptionalFile, user_path
 
-_Run = Annotated[str, Parameter(help="directory or s3://bucket/prefix of the run")]
+_Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 
 
 def _option(name: str) -> tuple[str, Any, Any]:
     """The option of a format: `--tsv FILE`."""
-    file = Annotated[str | None, Parameter(metavar="FILE", help=export_summary(name))]
+    file = Annotated[OptionalFile, Parameter(help=export_summary(name))]
     return name, file, field(default=None, kw_only=True)
 
 
@@ -46,7 +47,7 @@ def export(settings: Any) -> int:
         InputError: where no file is asked for, or one cannot be written.
     """
     files = {name: getattr(settings, name) for name in export_names()}
-    wanted = {name: _path(file) for name, file in files.items() if file is not None}
+    wanted = {name: Path(user_path(file)) for name, file in files.items() if file is not None}
     if not wanted:
         options = ", ".join(f"--{name} FILE" for name in files)
         raise InputError(f"nothing to write: give one of {options}")
@@ -62,13 +63,6 @@ def export(settings: Any) -> int:
         print(f"incomplete: {missing:,} shards are not committed, and not in it", file=sys.stderr)
         return exit_codes.INCOMPLETE
     return exit_codes.DONE
-
-
-def _path(file: str) -> Path:
-    try:
-        return Path(file).expanduser()
-    except RuntimeError as error:  # ~nobody/…
-        raise InputError(f"{file}: {error}. Give a path.") from error
 
 
 def _check_beside(file: Path, run: str) -> None:

@@ -11,13 +11,14 @@ from enformer_core.errors import InputError
 from enformer_core.storage.open import sql_filesystem
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
+from jobs.option_types import Directory
 
 
 @dataclass(frozen=True)
 class QuerySettings:
     """What `enformer-ray query` is asked for."""
 
-    out: str
+    out: Directory
     """directory or s3://bucket/prefix of the run"""
 
     sql: str

@@ -5,130 +5,137 @@ stands where neither the command line nor the file names it. Knows what was aske
 loads neither torch nor Ray, so that `--help` comes at once.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
-from cyclopts import Group, Parameter, Token
+from cyclopts import Group, Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.models import BUILTIN_MODELS
 from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
+from jobs.option_types import (
+    BasePairs,
+    Directory,
+    File,
+    Files,
+    Fraction,
+    ModelName,
+    OptionalFile,
+    Place,
+    Places,
+    Selection,
+    Shifts,
+    Words,
+    listed_under,
+)
 from jobs.sharing import Share
 
 MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
 STATISTICS_HELP = f"statistics to compute (docs/conventions.md): {', '.join(STATISTICS)}"
+ENGINE_HELP = (
+    "delta: the reference once, then alt - ref through every layer. direct: reference and alternate "
+    "each in full, in float32; several times slower, the yardstick"
+)
+PRECISION_HELP = (
+    "arithmetic of delta. fast: differences in 16 bits where the hardware is quick at them, else in "
+    "float32; error of a score about 0.7 %. exact: float32 throughout; error below 0.01 % "
+    "(docs/engine.md)"
+)
+OFFSET_HELP = (
+    "how far off its window's centre a variant may lie, so that neighbours share the reference's "
+    "pass, most of the work: 0 (each exactly centred), or at least 64; `plan` says what it saves"
+)
 
 Device = Literal["auto", "cpu", "cuda"]
 LogFormat = Literal["text", "json"]
 
-Class = TypeVar("Class", bound=type)
-
-
-def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
-    """`sad,js` as ("sad", "js") and `-1,0` as (-1, 0); a TOML list comes as one token an item."""
-    item_type = get_args(hint)[0]
-    words = [word.strip() for token in tokens for word in token.value.split(",")]
-    return tuple(item_type(word) for word in words if word)
-
-
-_COMMAS = Parameter(
-    converter=_split_at_commas,
-    n_tokens=1,  # `--statistics sad x.vcf` must not take the file for a statistic
-    allow_leading_hyphen=True,  # shifts
-)
-
-# What stands behind an option in the help, where its type says too little.
-Words = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="NAME,…")]
-Integers = Annotated[tuple[int, ...], _COMMAS, Parameter(metavar="N,…")]
-File = Annotated[str, Parameter(metavar="FILE")]
-Directory = Annotated[str, Parameter(metavar="DIR")]
-ModelName = Annotated[str, Parameter(metavar="NAME")]
-
-# The help lists the options by subject, in this order.
-_INPUT = Group.create_ordered("Input, model and output")
-_RECORDS = Group.create_ordered("Which records")
-_SCORING = Group.create_ordered("How alleles are scored")
-_STORED = Group.create_ordered("What is checked and stored")
-_MACHINES = Group.create_ordered("Where it runs")
-_COST = Group.create_ordered("What it costs")
-
-
-def _listed_under(group: Group) -> Callable[[Class], Class]:
-    """Decorate a class of settings: the help lists its own fields under the heading.
-
-    It stands below `@dataclass`, which reads the annotations as they are left here.
-    """
-
-    def mark(settings: Class) -> Class:
-        # Only what this class adds: what it inherits stays under the heading of its own class.
-        for name, hint in settings.__annotations__.items():
-            settings.__annotations__[name] = Annotated[hint, Parameter(group=group)]
-        return settings
-
-    return mark
+# The help lists the options by what people look for, in this order.
+_INPUT = Group.create_ordered("Input")
+_MODEL = Group.create_ordered("Model")
+_OUTPUT = Group.create_ordered("Output")
+_RECORDS = Group.create_ordered("Records: which are scored")
+_CONVENTIONS = Group.create_ordered("Conventions: what a score is")
+_SPEED = Group.create_ordered("Speed and error")
+_RUNNING = Group.create_ordered("Running: where and how")
+_COST = Group.create_ordered("Cost: hours and money")
 
 
 @dataclass(frozen=True)
-@_listed_under(_INPUT)
+@listed_under(_INPUT)
 class VariantFiles:
     """The positional argument; a base of its own, since positional fields come before all others."""
 
-    variants: tuple[str, ...]
+    variants: Files
     """VCF, BCF, .pvar, .bim, GWAS-SSF or other statistics, TSV, BED, Parquet, rsIDs; globs too (docs/variants.md)"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_INPUT)
-class PredictionSettings:
-    """What is predicted: which tracks of which model along which genome."""
+@listed_under(_INPUT)
+class GenomeSettings:
+    """The reference."""
 
-    genome: Annotated[str, Parameter(metavar="FASTA")]
+    genome: Annotated[File, Parameter(metavar="FASTA")]
     """reference genome, FASTA (plain, bgzip or gzip)"""
 
-    weights: File | None = None
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_MODEL)
+class ModelSettings:
+    """What predicts, and which of its tracks."""
+
+    model: Annotated[ModelName, Parameter(help=MODELS_HELP)]
+
+    weights: OptionalFile = None
     """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
 
     head: str = "human"
     """output head of the model: human or mouse"""
 
-    tracks: str | None = None
-    """tracks to compute: 4828, 10-20, assay=CAGE, or text in the description"""
+    tracks: Selection = None
+    """tracks to compute: 4828, 10-20, assay=CAGE, or text in the description (default all)"""
 
-    targets: File | None = None
+    targets: OptionalFile = None
     """published table of the head's tracks, for names and selection"""
-
-    strands: Strands = "both"
-    """average both strands, or read the forward one only"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_MACHINES)
+@listed_under(_CONVENTIONS)
+class StrandSettings:
+    """Which strands are read."""
+
+    strands: Strands = "both"
+    """average the predictions of both strands; or read the forward one only, in half the time"""
+
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_RUNNING)
 class MachineSettings:
     """Where the work is done, and how it is cut and shown."""
 
-    shard_size: int | None = None
-    """alleles or tiles in one piece of work (default from their number)"""
-
-    workers: int | None = None
-    """model replicas (default from the machine)"""
+    config_group = _RUNNING  # no field: under which heading `--config` is listed
 
     share: Annotated[str | None, Parameter(metavar="I/N")] = None
     """command I of N that work at one --out side by side, as in a job array: each begins at a part of its own"""
 
     ray: Annotated[str, Parameter(metavar="off|local|ADDRESS")] = "local"
-    """off (this process), local, or the address of a cluster"""
+    """off (this process), local (Ray on this machine), or the address of a cluster; auto is the one it runs on"""
+
+    workers: int | None = None
+    """model replicas (default one for each GPU, or for each 4 CPU cores; on a cluster, as many as it holds)"""
 
     device: Device = "auto"
     """where models run; auto takes a GPU where there is one"""
+
+    shard_size: int | None = None
+    """alleles or tiles in one piece of work, the most that a crash can cost (default from their number)"""
 
     single_writer: bool = False
     """write to storage that overwrites (no If-None-Match); then never run two commands on one --out at once"""
 
     log_format: LogFormat = "text"
-    """progress for people, or as JSON lines"""
+    """progress on standard error, for people, or as JSON lines"""
 
     def __post_init__(self) -> None:
         # Ranges are checked here, so that settings made in Python are held to them too; types are the parser's.
@@ -144,27 +151,25 @@ class MachineSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommonSettings(MachineSettings, PredictionSettings):
+class CommonSettings(MachineSettings, StrandSettings, ModelSettings, GenomeSettings):
     """What `score`, `tiles` and `plan` have in common; `plan` neither computes nor writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_INPUT)
+@listed_under(_OUTPUT)
 class RunSettings(CommonSettings):
     """What every command that computes a run is asked for."""
-
-    model: Annotated[ModelName, Parameter(help=MODELS_HELP)]
 
     out: Directory
     """directory or s3://bucket/prefix of the run; made if absent, continued if this run's"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_RECORDS)
+@listed_under(_RECORDS)
 class RecordSettings:
     """Which records of the input are scored."""
 
-    sites: File | None = None
+    sites: OptionalFile = None
     """file with rsIDs, places and alleles, for lists of rsIDs"""
 
     allow_swapped: bool = False
@@ -173,19 +178,19 @@ class RecordSettings:
     allow_mismatch: bool = False
     """go on though less than 90 % of a sample fit the genome; what does not fit is a row ref_mismatch"""
 
-    regions: Words = ()
-    """only records that overlap these: BED files, chr20, chr20:1-5000000"""
+    regions: Places = ()
+    """only records that overlap these: BED files, chr20, chr20:1-5000000 (1-based, both ends included)"""
 
-    min_maf: float | None = None
-    """only records with at least this minor allele frequency"""
+    min_maf: Fraction | None = None
+    """only records with at least this minor allele frequency, 0 to 0.5"""
 
-    max_maf: float | None = None
-    """only records with at most this minor allele frequency"""
+    max_maf: Fraction | None = None
+    """only records with at most this minor allele frequency, 0 to 0.5"""
 
     only_pass: bool = False
     """only records whose FILTER is PASS or '.'"""
 
-    max_indel_bp: int | None = None
+    max_indel_bp: BasePairs | None = None
     """only records that insert or delete at most this many bases"""
 
     sample: int | None = None
@@ -194,49 +199,46 @@ class RecordSettings:
     sample_seed: int = 0
     """which sample --sample draws; the same number draws the same records"""
 
-    max_allele_bp: int | None = None
-    """longest REF or ALT that is scored (default half the output)"""
+    max_allele_bp: BasePairs | None = None
+    """longest REF or ALT that is scored (default half the output: 57344 for Enformer)"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_SCORING)
+@listed_under(_CONVENTIONS)
 class ScoringSettings:
     """How an allele is put in its windows, and how their predictions become scores."""
 
     statistics: Annotated[Words, Parameter(help=STATISTICS_HELP)] = ("sad",)
 
-    shifts: Integers = (0,)
-    """window shifts in bp to average over"""
+    shifts: Shifts = (0,)
+    """window shifts in bp to average over; each one takes the time of one"""
 
     centre_bin: int | None = None
     """output bin of the variant's first base: left of the window's middle (447, default) or right (448)"""
 
     central_bins: int | None = None
-    """sum statistics over this many central bins (default all)"""
+    """sum statistics over this many central bins of 128 bp (default all 896)"""
 
-    centre_mask_bp: int | None = None
+    centre_mask_bp: BasePairs | None = None
     """or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)"""
 
     indel_rule: IndelRule = "left-fixed"
-    """how insertions and deletions keep the window's length"""
-
-    engine: Engine = "delta"
-    """delta (differences, the fast one) or direct (two plain passes)"""
-
-    precision: Policy = "fast"
-    """arithmetic of delta: fast (16-bit differences where the hardware is quick at them) or exact (float32)"""
-
-    max_offset_bp: int = 0
-    """how far off its window's centre a variant may lie, so that neighbours share the reference: 0, or at least 64"""
+    """how insertions and deletions keep the window's length (docs/conventions.md)"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_STORED)
-class StoredSettings:
-    """What is checked of the scores, and how much of them is kept."""
+@listed_under(_SPEED)
+class SpeedSettings:
+    """What speed costs in exactness, and how the error is watched."""
 
-    audit_fraction: float = 0.001
-    """part of the alleles that delta scores again by direct, at least 3; 0 for none"""
+    engine: Annotated[Engine, Parameter(help=ENGINE_HELP)] = "delta"
+
+    precision: Annotated[Policy, Parameter(help=PRECISION_HELP)] = "fast"
+
+    max_offset_bp: Annotated[BasePairs, Parameter(help=OFFSET_HELP)] = 0
+
+    audit_fraction: Fraction = 0.001
+    """part of the alleles that delta scores again by direct, at least 3 alleles; 0 for none"""
 
     audit_tolerance: float | None = None
     """relative error at which the audit warns (default 0.02 for fast, 0.002 for exact)"""
@@ -244,17 +246,28 @@ class StoredSettings:
     strict: bool = False
     """end with exit code 4 when the audit warns"""
 
-    mantissa_bits: int | None = None
-    """bits of mantissa that stored scores keep, 0 to 23 (default 11 with fast, which halves the files; else 23)"""
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_OUTPUT)
+class StoredSettings:
+    """How much of the scores is kept."""
 
     top_tracks: int = 20
-    """strongest tracks kept per allele in `effects`"""
+    """strongest tracks kept per allele and statistic in `effects`"""
+
+    mantissa_bits: int | None = None
+    """bits of mantissa that stored scores keep, 0 to 23 (default 11 with fast, which halves the files; else 23)"""
 
 
 # A dataclass takes the fields of its last base first: so the positional one precedes all others.
 @dataclass(frozen=True, kw_only=True)
 class VariantSettings(
-    StoredSettings, ScoringSettings, RecordSettings, CommonSettings, VariantFiles
+    StoredSettings,
+    SpeedSettings,
+    ScoringSettings,
+    RecordSettings,
+    CommonSettings,
+    VariantFiles,
 ):
     """What `score` does and `plan` foresees: which alleles, how they are scored, what is kept."""
 
@@ -278,27 +291,28 @@ class ScoreSettings(VariantSettings, RunSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_COST)
+@listed_under(_COST)
 class CostSettings:
     """From work to hours and money."""
 
-    benchmark: File | None = None
+    benchmark: OptionalFile = None
     """what one allele takes: JSON of `python -m benchmarks.engine`, or of `enformer-ray status` on a run like this"""
 
     price_per_hour: float | None = None
-    """of one GPU, or of one CPU core where there is none"""
+    """of one GPU, or of one CPU core where there is none, in any currency"""
 
     json: bool = False
     """print one JSON object instead of text"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_INPUT)
+@listed_under(_OUTPUT)
 class PlanSettings(CostSettings, VariantSettings):
     """What `enformer-ray plan` is asked for: what `score` is, except that model and place have defaults."""
 
     model: Annotated[
-        ModelName, Parameter(help=f"{MODELS_HELP}; weights are not needed to plan")
+        ModelName,
+        Parameter(help=f"{MODELS_HELP}; weights are not needed to plan", group=_MODEL),
     ] = "enformer"
 
     out: Directory = ""
@@ -306,12 +320,12 @@ class PlanSettings(CostSettings, VariantSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@_listed_under(_INPUT)
+@listed_under(_INPUT)
 class TileSettings(RunSettings):
     """What `enformer-ray tiles` is asked for."""
 
-    regions: Annotated[str | None, Parameter(metavar="BED|REGION")] = None
-    """where to predict: BED file, chr20, or chr20:1-5000000 (default the whole genome)"""
+    regions: Place = None
+    """where to predict: BED file, chr20, or chr20:1-5000000, 1-based, both ends included (default the whole genome)"""
 
 
 # Without `kw_only` for the class: its first two fields are positional.
@@ -319,7 +333,7 @@ class TileSettings(RunSettings):
 class ImportSettings:
     """What `enformer-ray weights import` is asked for."""
 
-    source: str
+    source: File
     """published weights, in any form that --weights takes (docs/weights.md)"""
 
     out: File

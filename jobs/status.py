@@ -8,13 +8,14 @@ from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
+from jobs.option_types import Directory
 
 
 @dataclass(frozen=True)
 class StatusSettings:
     """What `enformer-ray status` is asked for."""
 
-    out: str
+    out: Directory
     """directory or s3://bucket/prefix of the run"""
 
     json: bool = field(default=False, kw_only=True)

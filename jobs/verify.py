@@ -7,13 +7,14 @@ from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.verify import Verification, verify_run
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
+from jobs.option_types import Directory
 
 
 @dataclass(frozen=True)
 class VerifySettings:
     """What `enformer-ray verify` is asked for."""
 
-    out: str
+    out: Directory
     """directory or s3://bucket/prefix of the run"""
 
     json: bool = field(default=False, kw_only=True)

@@ -1,0 +1,151 @@
+"""The commands by name: each is one file of this package and a line here.
+
+A command's file has a dataclass of settings, and a function that takes them and returns the exit code. Only the command
+that was named is imported, and its function only when it is called. Settings stand beside the function, or in
+`jobs.settings` where that file loads torch: `--help` must come at once.
+"""
+
+from dataclasses import dataclass
+
+from jobs import exit_codes as codes
+
+_STARTED = (codes.INTERRUPTED, codes.TERMINATED)
+_COMPUTES = (codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE, *_STARTED)
+_ASKS = (codes.DONE, codes.BAD_INPUT, codes.INCOMPLETE)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        summary: its line in `enformer-ray --help`.
+        settings: `module:class` of the dataclass whose fields are its options.
+        function: `module:function` that takes the settings and returns the exit code.
+        examples: command lines that `--help` shows.
+        exit_codes: those that it may end with.
+    """
+
+    summary: str
+    settings: str
+    function: str
+    examples: tuple[str, ...] = ()
+    exit_codes: tuple[int, ...] = (codes.DONE, codes.BAD_INPUT)
+
+
+COMMANDS = {
+    "score": Command(
+        "score variants",
+        "jobs.settings:ScoreSettings",
+        "jobs.score:score_variants",
+        examples=(
+            "enformer-ray score variants.vcf.gz --genome hg38.fa --model enformer"
+            " --weights pytorch_model.bin --out scores",
+            "enformer-ray score gwas.tsv.gz --genome hg38.fa --model enformer --weights pytorch_model.bin"
+            " --targets targets_human.txt --tracks assay=DNASE,CAGE:K562 --max-offset-bp 8192 --out gwas",
+            "enformer-ray score --config run.toml",
+        ),
+        exit_codes=(
+            *(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS),
+            *(codes.AUDIT_FAILED, codes.INCOMPLETE, *_STARTED),
+        ),
+    ),
+    "tiles": Command(
+        "predict tracks along the genome",
+        "jobs.settings:TileSettings",
+        "jobs.tiles:predict_tiles",
+        examples=(
+            "enformer-ray tiles --genome hg38.fa --model enformer --weights pytorch_model.bin"
+            " --tracks 4828,5111 --regions chr20:1-5000000 --out tracks",
+        ),
+        exit_codes=_COMPUTES,
+    ),
+    "plan": Command(
+        "say what a run of `score` will take, without computing anything",
+        "jobs.settings:PlanSettings",
+        "jobs.plan:plan",
+        examples=(
+            "enformer-ray plan variants.vcf.gz --genome hg38.fa",
+            "enformer-ray plan variants.vcf.gz --genome hg38.fa --benchmark pilot.json"
+            " --price-per-hour 0.45",
+        ),
+    ),
+    "query": Command(
+        "ask a run with SQL; views: top, scores, effects, predictions, tracks",
+        "jobs.query:QuerySettings",
+        "jobs.query:query",
+        examples=(
+            "enformer-ray query scores 'FROM top LIMIT 20'",
+            'enformer-ray query scores "SELECT variant_id, status, reason FROM scores'
+            " WHERE status <> 'ok'\" --json",
+        ),
+    ),
+    "status": Command(
+        "say how far a run is",
+        "jobs.status:StatusSettings",
+        "jobs.status:status",
+        examples=(
+            "enformer-ray status scores",
+            "enformer-ray status s3://BUCKET/runs/first --price-per-hour 0.45",
+        ),
+        exit_codes=(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE),
+    ),
+    "verify": Command(
+        "prove that every allele or tile of a run is answered once",
+        "jobs.verify:VerifySettings",
+        "jobs.verify:verify",
+        examples=("enformer-ray verify scores",),
+        exit_codes=(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE),
+    ),
+    "export": Command(
+        "write a finished run in another format",
+        "jobs.export:ExportSettings",
+        "jobs.export:export",
+        examples=(
+            "enformer-ray export scores --tsv scores.tsv",
+            "enformer-ray export scores --tsv /dev/stdout",
+        ),
+        exit_codes=_ASKS,
+    ),
+    "weights import": Command(
+        "read published weights, check every tensor, write one .safetensors file",
+        "jobs.settings:ImportSettings",
+        "jobs.weights:import_weights",
+        examples=("enformer-ray weights import pytorch_model.bin enformer.safetensors",),
+    ),
+    "config init": Command(
+        "write a TOML file of all settings, each with its help, for --config",
+        "jobs.config_file:ConfigInitSettings",
+        "jobs.config_file:init",
+        examples=(
+            "enformer-ray config init --out run.toml",
+            "enformer-ray config init tiles",
+        ),
+    ),
+    "demo": Command(
+        "score a small made-up locus and show the result",
+        "jobs.settings:DemoSettings",
+        "jobs.demo:demo",
+        examples=("enformer-ray demo",),
+        exit_codes=_COMPUTES,
+    ),
+    "--install-completion": Command(
+        "let your shell complete commands and options",
+        "jobs.completion:CompletionSettings",
+        "jobs.completion:install",
+        examples=("enformer-ray --install-completion --shell bash",),
+    ),
+}
+
+GROUPS = {"weights": "convert files of weights", "config": "files of settings"}
+"""The first word of commands of two words, and what it says in the list."""
+
+EXAMPLES = (
+    "enformer-ray demo",
+    "enformer-ray plan variants.vcf.gz --genome hg38.fa",
+    "enformer-ray score variants.vcf.gz --genome hg38.fa --model enformer --weights pytorch_model.bin"
+    " --out scores",
+    "enformer-ray query scores 'FROM top LIMIT 20'",
+    "enformer-ray score --help",
+)
+"""What `enformer-ray --help` shows."""

@@ -1,0 +1,129 @@
+"""Files of settings in TOML: read for `--config`, and written by `enformer-ray config init`."""
+
+import json
+import textwrap
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import Argument
+
+from enformer_core.errors import InputError, nearest
+from jobs import exit_codes
+from jobs.option_types import OptionalFile
+
+_COLUMNS = 100
+
+
+@dataclass(frozen=True)
+class ConfigInitSettings:
+    """What `enformer-ray config init` is asked for."""
+
+    command: Literal["score", "tiles", "plan"] = "score"
+    """whose settings"""
+
+    out: OptionalFile = field(default=None, kw_only=True)
+    """file to write, which must not be there yet (default standard output)"""
+
+
+def init(settings: ConfigInitSettings) -> int:
+    """Write every setting of a command with its help, those with a default commented out.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: where the file is there already, or cannot be written.
+    """
+    text = config_text(settings.command)
+    if settings.out is None:
+        print(text, end="")
+        return exit_codes.DONE
+    try:
+        with Path(settings.out).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(f"{settings.out}: is there already. Give another name.") from error
+    except OSError as error:
+        raise InputError(f"{settings.out}: cannot be written: {error.strerror}") from error
+    print(
+        f"{settings.out}: fill it in, then: enformer-ray {settings.command} --config {settings.out}"
+    )
+    return exit_codes.DONE
+
+
+def config_text(command: str) -> str:
+    """The TOML file of a command: each setting behind its help; nothing in it is in force yet."""
+    from jobs.cli import command_options
+
+    lines = [
+        f"# Settings of `enformer-ray {command} --config FILE`; the command line wins over the file.",
+        "# Take away the # before a setting to give it. What stands there is the default.",
+        "# A path may begin with ~/. A list may also be text with commas.",
+    ]
+    options = [option for option in command_options(command) if _is_setting(option)]
+    # As in the help: by heading, and under each in the parser's order.
+    headings = dict.fromkeys(map(_heading, options))
+    for heading in headings:
+        lines += ["", f"# ---- {heading} ----"]
+        for option in options:
+            if _heading(option) == heading:
+                lines += ["", *_setting(option)]
+    return "\n".join([*lines, ""])
+
+
+def _is_setting(option: Argument) -> bool:
+    # The parser's list has the dataclass itself, too, as `*`.
+    return option.name.startswith("--") and option.name != "--config"
+
+
+def _heading(option: Argument) -> str:
+    return str(option.parameter.group[0].name)
+
+
+def _setting(option: Argument) -> Iterator[str]:
+    help_text = option.parameter.help or ""
+    choices = option.get_choices()
+    if choices:
+        help_text += f" (one of: {', '.join(choices)})"
+    if option.required:
+        help_text += " (required)"
+    yield from textwrap.wrap(
+        help_text, _COLUMNS, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+    yield f"# {option.name.removeprefix('--')} = {_value(option)}".rstrip()
+
+
+def _value(option: Argument) -> str:
+    """The default in TOML; where there is none, nothing, which TOML refuses until it is filled in."""
+    default = option.field_info.default
+    if isinstance(default, tuple):
+        default = list(default)
+    # TOML's texts, numbers, booleans and lists of them are those of JSON.
+    return json.dumps(default) if isinstance(default, bool | int | float | str | list) else ""
+
+
+def read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:
+    """The settings of a file.
+
+    Read here, and not by the parser of the command line, whose messages name neither the file nor what was meant.
+
+    Args:
+        path: of the file.
+        known: names of settings, with hyphens; the file may have underscores.
+
+    Raises:
+        InputError: for a file that cannot be read, is no TOML, or has other settings.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    for key in values:
+        if key.replace("_", "-") not in known:
+            raise InputError(f"{path}: unknown setting {key!r}{nearest(key, known)}")
+    return values

@@ -1,0 +1,105 @@
+"""How values of options are read, and what stands behind an option in the help where its type says too little.
+
+Knows words of a command line. Does not know which options there are.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeVar, get_args, get_origin
+
+from cyclopts import Group, Parameter, Token
+
+from enformer_core.errors import InputError
+
+Class = TypeVar("Class", bound=type)
+
+
+def user_path(name: str) -> str:
+    """A path as its user means it: `~/x` and `~name/x` in full, wherever they stand; anything else as it is.
+
+    A shell expands a tilde only at the beginning of a word: neither in `--out=~/x` nor in a TOML file.
+
+    Raises:
+        InputError: when the home directory is not known.
+    """
+    # A file may be called so.
+    if not name.startswith("~") or Path(name).exists():
+        return name
+    try:
+        return str(Path(name).expanduser())
+    except RuntimeError as error:
+        raise InputError(f"{name}: {error} Give the whole path.") from error
+
+
+def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
+    """`sad,js` as ("sad", "js") and `-1,0` as (-1, 0); a TOML list comes as one token an item."""
+    item_type = get_args(hint)[0]
+    words = [word.strip() for token in tokens for word in token.value.split(",")]
+    return tuple(item_type(word) for word in words if word)
+
+
+def _paths_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(user_path(str(word)) for word in _split_at_commas(hint, tokens))
+
+
+def _path(hint: object, tokens: Sequence[Token]) -> str:
+    del hint
+    return user_path(tokens[-1].value)  # of an option given twice the last one stands
+
+
+def _paths(hint: object, tokens: Sequence[Token]) -> tuple[str, ...]:
+    del hint
+    return tuple(user_path(token.value) for token in tokens)
+
+
+def _joined(hint: object, tokens: Sequence[Token]) -> str:
+    """One text of all that was given, so that `--tracks a --tracks b` is `--tracks a,b`."""
+    del hint
+    return ",".join(token.value for token in tokens)
+
+
+_COMMAS = Parameter(
+    converter=_split_at_commas,
+    n_tokens=1,  # `--statistics sad x.vcf` must not take the file for a statistic
+    allow_leading_hyphen=True,  # shifts
+)
+_PATH = Parameter(converter=_path, n_tokens=1)
+
+# `None` stands within: what surrounds an Annotated type loses its converter.
+Words = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="NAME,…")]
+Shifts = Annotated[tuple[int, ...], _COMMAS, Parameter(metavar="BP,…")]
+Places = Annotated[
+    tuple[str, ...], _COMMAS, Parameter(metavar="BED|REGION,…", converter=_paths_at_commas)
+]
+Selection = Annotated[str | None, Parameter(metavar="TRACK,…", converter=_joined, n_tokens=1)]
+Files = Annotated[tuple[str, ...], Parameter(converter=_paths)]
+File = Annotated[str, _PATH, Parameter(metavar="FILE")]
+Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
+OptionalFile = Annotated[str | None, _PATH, Parameter(metavar="FILE")]
+Place = Annotated[str | None, _PATH, Parameter(metavar="BED|REGION")]
+ModelName = Annotated[str, Parameter(metavar="NAME")]
+BasePairs = Annotated[int, Parameter(metavar="BP")]
+Fraction = Annotated[float, Parameter(metavar="FRACTION")]
+
+
+def listed_under(group: Group) -> Callable[[Class], Class]:
+    """Decorate a class of settings: the help lists its own fields under the heading.
+
+    It stands below `@dataclass`, which reads the annotations as they are left here.
+    """
+
+    def mark(settings: Class) -> Class:
+        # Only what this class adds: what it inherits stays under the heading of its own class.
+        for name, hint in settings.__annotations__.items():
+            settings.__annotations__[name] = _first(Parameter(group=group), hint)
+        return settings
+
+    return mark
+
+
+def _first(parameter: Parameter, hint: object) -> object:
+    """The hint with a parameter that its own ones overrule: a field may name another group."""
+    if get_origin(hint) is not Annotated:
+        return Annotated[hint, parameter]
+    plain, *own = get_args(hint)
+    return Annotated[plain, parameter, *own]

@@ -1,0 +1,85 @@
+"""`config init` writes a file of all settings that `--config` takes, and paths mean the same wherever they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from enformer_core.errors import InputError
+from jobs import exit_codes
+from jobs.cli import command_options, main, parse
+
+GIVEN = {
+    "score": ["a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o"],
+    "plan": ["a.vcf", "--genome", "g.fa"],
+    "tiles": ["--genome", "g.fa", "--model", "motif", "--out", "o"],
+}
+
+
+@pytest.mark.parametrize("command", GIVEN)
+def test_the_file_is_accepted_as_written_and_with_all_defaults_in_force(capsys, tmp_path, command):
+    given = GIVEN[command]
+    path = tmp_path / "run.toml"
+    assert main(["config", "init", command, "--out", str(path)]) == exit_codes.DONE
+    capsys.readouterr()
+    without_file = parse([command, *given])[1]
+    assert parse([command, *given, "--config", str(path)])[1] == without_file
+
+    text = path.read_text()
+    in_force, count = re.subn(r"^# ([a-z-]+ = \S)", r"\1", text, flags=re.MULTILINE)
+    assert count > 5
+    path.write_text(in_force)
+    assert parse([command, *given, "--config", str(path)])[1] == without_file
+
+    names = {option.name for option in command_options(command) if option.name.startswith("--")}
+    written = set(re.findall(r"^# ([a-z-]+) =", text, re.MULTILINE))
+    assert {f"--{name}" for name in written} == names - {"--config"}
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_it_goes_to_standard_output_and_over_no_file(capsys, tmp_path):
+    assert main(["config", "init"]) == exit_codes.DONE
+    assert "# statistics = " in capsys.readouterr().out
+    path = tmp_path / "mine.toml"
+    path.write_text("mine")
+    assert main(["config", "init", "--out", str(path)]) == exit_codes.BAD_INPUT
+    assert "is there already" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+    assert main(["config", "init", "--out", str(path / "x")]) == exit_codes.BAD_INPUT
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_home_is_home_wherever_a_path_stands(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run.toml").write_text(
+        'variants = ["~/a.vcf"]\ngenome = "~/g.fa"\nout = "~/o"\nweights = "~/w"\nregions = "chr1,~/r.bed"\n'
+    )
+    settings = parse(["score", "--model", "enformer", "--config", "~/run.toml"])[1]
+    home = str(tmp_path)
+    assert settings.variants == (f"{home}/a.vcf",)
+    assert (settings.genome, settings.out) == (f"{home}/g.fa", f"{home}/o")
+    assert (settings.weights, settings.regions) == (f"{home}/w", ("chr1", f"{home}/r.bed"))
+    assert parse(["status", "~/o"])[1].out == f"{home}/o"
+    assert parse(["query", "~/o", "FROM top"])[1].out == f"{home}/o"
+    assert parse(["plan", "~/a.vcf", "--genome=~/g.fa"])[1].genome == f"{home}/g.fa"
+    assert parse(["export", "~/o", "--tsv", "~/x.tsv"])[1].tsv == f"{home}/x.tsv"
+
+
+def test_a_tilde_that_is_no_home_stays_or_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("~odd.vcf").touch()
+    settings = parse(["plan", "~odd.vcf", "--genome", "s3://bucket/~/g.fa"])[1]
+    assert settings.variants == ("~odd.vcf",)
+    assert settings.genome == "s3://bucket/~/g.fa"
+    with pytest.raises(InputError, match=r"~nobody-of-that-name/x: .* Give the whole path"):
+        parse(["status", "~nobody-of-that-name/x"])
+
+
+def test_of_an_option_given_twice_the_last_stands_and_lists_are_joined():
+    given = ["score", "a.vcf", "--genome", "g", "--model", "motif", "--out", "o"]
+    twice = ["--statistics", "sad", "--statistics", "js,d1", "--tracks", "CAGE", "--tracks", "4-5"]
+    settings = parse([*given, *twice, "--out", "p", "--shifts", "-1", "--shifts", "1"])[1]
+    assert settings.statistics == ("sad", "js", "d1")
+    assert settings.tracks == "CAGE,4-5"
+    assert settings.shifts == (-1, 1)
+    assert settings.out == "p"
