@@ -182,8 +182,11 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     if config is not None and config.tokens:
         path = Path(user_path(config.tokens[-1].value))
         values = read_toml(path, known=[name.removeprefix("--") for name in options])
+        # Below the command's own words: in a flat file, cyclopts would drop `weights`, the name of a command.
+        for word in reversed(commands):
+            values = {word: values}
         # It passes over options that have words already: the command line wins.
-        Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+        Dict(values, source=str(path))(app, commands, arguments)
     _check_whole_numbers(options.values())
     # Cyclopts would name the first only.
     absent = [option for option in options.values() if option.required and not option.tokens]

@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
-from cyclopts import Argument
+from cyclopts import Argument, Group
 
 from enformer_core.errors import InputError, nearest
 from jobs import exit_codes
@@ -80,7 +80,8 @@ def _is_setting(option: Argument) -> bool:
 
 
 def _heading(option: Argument) -> str:
-    return str(option.parameter.group[0].name)
+    group, *_ = cast("tuple[Group, ...]", option.parameter.group)
+    return group.name
 
 
 def _setting(option: Argument) -> Iterator[str]:

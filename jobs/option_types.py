@@ -52,12 +52,6 @@ def _paths(hint: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(user_path(token.value) for token in tokens)
 
 
-def _joined(hint: object, tokens: Sequence[Token]) -> str:
-    """One text of all that was given, so that `--tracks a --tracks b` is `--tracks a,b`."""
-    del hint
-    return ",".join(token.value for token in tokens)
-
-
 _COMMAS = Parameter(
     converter=_split_at_commas,
     n_tokens=1,  # `--statistics sad x.vcf` must not take the file for a statistic
@@ -71,7 +65,11 @@ Shifts = Annotated[tuple[int, ...], _COMMAS, Parameter(metavar="BP,…")]
 Places = Annotated[
     tuple[str, ...], _COMMAS, Parameter(metavar="BED|REGION,…", converter=_paths_at_commas)
 ]
-Selection = Annotated[str | None, Parameter(metavar="TRACK,…", converter=_joined, n_tokens=1)]
+Selection = Annotated[
+    str | None,
+    # one text, of which the last would stand: who gives it twice means both
+    Parameter(metavar="TRACK,…", allow_repeating=False),
+]
 Files = Annotated[tuple[str, ...], Parameter(converter=_paths)]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]

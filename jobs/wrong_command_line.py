@@ -170,8 +170,8 @@ def _too_many_words(error: UnusedCliTokensError, words: Sequence[str]) -> str:
     if command == "query" and len(words) > 3:
         options = [word for word in words[2:] if word == "--json"]
         sql = " ".join(word for word in words[2:] if word != "--json")
-        right = _line([*words[:2], sql, *options])
-        return f"{listed}: SQL is one word; put it in quotes:\n  {right}"
+        quoted = _line([*words[:2], sql, *options])
+        return f"{listed}: SQL is one word; put it in quotes:\n  {quoted}"
     if command == "tiles" and unused[0].endswith(".bed"):
         right = [word for word in words if word != unused[0]]
         return f"{listed}: did you mean this?\n  {_line([*right, '--regions', unused[0]])}"

@@ -75,11 +75,19 @@ def test_a_tilde_that_is_no_home_stays_or_is_named(tmp_path, monkeypatch):
         parse(["status", "~nobody-of-that-name/x"])
 
 
-def test_of_an_option_given_twice_the_last_stands_and_lists_are_joined():
+def test_of_an_option_given_twice_the_last_stands_and_lists_are_joined(capsys):
     given = ["score", "a.vcf", "--genome", "g", "--model", "motif", "--out", "o"]
-    twice = ["--statistics", "sad", "--statistics", "js,d1", "--tracks", "CAGE", "--tracks", "4-5"]
-    settings = parse([*given, *twice, "--out", "p", "--shifts", "-1", "--shifts", "1"])[1]
+    twice = ["--statistics", "sad", "--statistics", "js,d1", "--out", "p"]
+    settings = parse([*given, *twice, "--shifts", "-1", "--shifts", "1"])[1]
     assert settings.statistics == ("sad", "js", "d1")
-    assert settings.tracks == "CAGE,4-5"
     assert settings.shifts == (-1, 1)
     assert settings.out == "p"
+    with pytest.raises(SystemExit):
+        parse([*given, "--tracks", "CAGE", "--tracks", "4-5"])
+    assert "--tracks" in capsys.readouterr().err
+
+
+def test_a_setting_that_is_called_as_a_command_is_one(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('weights = "w.bin"\n')
+    assert parse([*["plan", *GIVEN["plan"]], "--config", str(path)])[1].weights == "w.bin"
