@@ -129,6 +129,12 @@ COMMANDS = {
         examples=("enformer-ray demo",),
         exit_codes=_COMPUTES,
     ),
+    "docs": Command(
+        "print a page of the documentation of this version",
+        "jobs.pages:DocsSettings",
+        "jobs.pages:show",
+        examples=("enformer-ray docs", "enformer-ray docs weights"),
+    ),
     "--install-completion": Command(
         "let your shell complete commands and options",
         "jobs.completion:CompletionSettings",

@@ -33,7 +33,7 @@ from jobs.option_types import (
 from jobs.sharing import Share
 
 MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
-STATISTICS_HELP = f"statistics to compute (docs/conventions.md): {', '.join(STATISTICS)}"
+STATISTICS_HELP = f"statistics to compute (enformer-ray docs conventions): {', '.join(STATISTICS)}"
 ENGINE_HELP = (
     "delta: the reference once, then alt - ref through every layer. direct: reference and alternate "
     "each in full, in float32; several times slower, the yardstick"
@@ -41,7 +41,7 @@ ENGINE_HELP = (
 PRECISION_HELP = (
     "arithmetic of delta. fast: differences in 16 bits where the hardware is quick at them, else in "
     "float32; error of a score about 0.7 %. exact: float32 throughout; error below 0.01 % "
-    "(docs/engine.md)"
+    "(enformer-ray docs engine)"
 )
 OFFSET_HELP = (
     "how far off its window's centre a variant may lie, so that neighbours share the reference's "
@@ -68,7 +68,7 @@ class VariantFiles:
     """The positional argument; a base of its own, since positional fields come before all others."""
 
     variants: Files
-    """VCF, BCF, .pvar, .bim, GWAS-SSF or other statistics, TSV, BED, Parquet, rsIDs; globs too (docs/variants.md)"""
+    """VCF, BCF, .pvar, .bim, GWAS-SSF, other statistics, TSV, BED, Parquet, rsIDs, globs: enformer-ray docs variants"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +223,7 @@ class ScoringSettings:
     """or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)"""
 
     indel_rule: IndelRule = "left-fixed"
-    """how insertions and deletions keep the window's length (docs/conventions.md)"""
+    """how insertions and deletions keep the window's length (enformer-ray docs conventions)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,7 +334,7 @@ class ImportSettings:
     """What `enformer-ray weights import` is asked for."""
 
     source: File
-    """published weights, in any form that --weights takes (docs/weights.md)"""
+    """published weights, in any form that --weights takes (enformer-ray docs weights)"""
 
     out: File
     """the .safetensors file to write; its directory must be there"""

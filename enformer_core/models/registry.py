@@ -92,7 +92,7 @@ class ModelSource:
             )
         if not self.demonstration and self.weights is None:
             raise InputError(
-                f"model {self.name} needs --weights FILE; docs/weights.md says where the published ones are. "
+                f"model {self.name} needs --weights FILE; `enformer-ray docs weights` says where they are. "
                 "To try the program without, use --model motif."
             )
 

@@ -116,7 +116,7 @@ class ModelSpec(Generic[Config]):
                 )
         raise InputError(
             f"{content.source}: {content.format}, in which weights of {self.name} are not read. "
-            "docs/weights.md says where the published ones are."
+            "`enformer-ray docs weights` says where the published ones are."
         )
 
     def published_state(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
