@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 import psutil
 
+from enformer_core.errors import InputError
 from enformer_core.version import __version__
 
 if TYPE_CHECKING:
@@ -81,6 +82,25 @@ def cache_directory(purpose: str) -> Path:
         return Path(named) / purpose
     user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(user_cache) / "enformer-ray" / purpose
+
+
+def device_here(asked: str) -> str:
+    """`cpu` or `cuda`: what `auto` (a GPU where there is one), `cpu` or `cuda` comes to on this machine; imports torch.
+
+    Raises:
+        InputError: when a GPU is asked for and there is none.
+    """
+    import torch  # noqa: PLC0415 - as below
+
+    has_gpu = torch.cuda.is_available()
+    if asked == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if asked == "cuda" and not has_gpu:
+        raise InputError(
+            f"--device cuda: torch {torch.__version__} finds no CUDA device on this machine. "
+            "Use --device cpu, or install a CUDA build of torch where there is a GPU."
+        )
+    return asked
 
 
 def software() -> Software:

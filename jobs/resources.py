@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from enformer_core.analyses.base import WorkerResources
-from enformer_core.errors import InputError
-from enformer_core.machine import available_memory_bytes, cpu_count
+from enformer_core.machine import available_memory_bytes, cpu_count, device_here
 from enformer_core.models.registry import ModelSource, model_spec
 from jobs.settings import RunSettings
 
@@ -61,15 +60,9 @@ def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -
 
 
 def _device(settings: RunSettings) -> str:
-    here = torch.cuda.is_available()
-    if settings.device == "auto":
-        return "cuda" if here else "cpu"
     # On a cluster the GPUs are the workers'; this machine, often its head, need not have one.
-    if settings.device == "cuda" and not here and settings.ray in ("off", "local"):
-        raise InputError(
-            f"--device cuda: torch {torch.__version__} finds no CUDA device on this machine. "
-            "Use --device cpu, or install a CUDA build of torch where there is a GPU."
-        )
+    if settings.device == "auto" or settings.ray in ("off", "local"):
+        return device_here(settings.device)
     return settings.device
 
 

@@ -16,6 +16,8 @@ from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import (
     AUDIT_TOLERANCE,
     Conventions,
+    centre_index_of,
+    default_max_allele_bp,
     parse_indel_rule,
     parse_statistics,
 )
@@ -33,14 +35,10 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
     Raises:
         InputError: for what a model of this geometry cannot do.
     """
-    centre_bin = settings.centre_bin
-    if centre_bin is None:
-        centre_bin = geometry.bins // 2 - 1
     return Conventions(
         geometry=geometry,
         statistics=parse_statistics(settings.statistics),
-        # the last base of the bin left of the window's middle, or the first base of the one to its right
-        centre_index=geometry.window_bp // 2 + centre_bin - geometry.bins // 2,
+        centre_index=centre_index_of(settings.centre_bin, geometry),
         strands="forward" if settings.strands == "forward" else "both",
         shifts=settings.shifts,
         central_bins=settings.central_bins,
@@ -73,8 +71,6 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    # by default an allele cannot push the other flank out of the predicted bins
-    max_allele_bp = settings.max_allele_bp or geometry.output_bp // 2
     filters = Filters(
         regions=regions_of(settings.regions, genome) if settings.regions else None,
         min_maf=settings.min_maf,
@@ -90,7 +86,7 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         filters=filters,
         sample=settings.sample,
         genome=genome,
-        max_allele_bp=max_allele_bp,
+        max_allele_bp=settings.max_allele_bp or default_max_allele_bp(geometry),
         allow_swapped=settings.allow_swapped,
         allow_mismatch=settings.allow_mismatch,
         shard_size=settings.shard_size,

@@ -34,6 +34,7 @@ class LoadedModel:
         device: where the model is.
         head: which head is asked for.
         tracks: columns of the head; None where all are asked for.
+        track_count: how many are asked for.
     """
 
     network: "SequenceModel"
@@ -41,6 +42,7 @@ class LoadedModel:
     device: "torch.device"
     head: str
     tracks: tuple[int, ...] | None
+    track_count: int
 
 
 @dataclass(frozen=True)
@@ -85,24 +87,11 @@ class ModelInputs:
         Raises:
             InputError: when this node finds other weights, or another genome, under the names than the driver did.
         """
-        import torch  # noqa: PLC0415
-
-        # the number of threads decides the order of sums, and so the last digits
-        torch.set_num_threads(resources.cpus)
-        device = torch.device(resources.device)
         source = self.source()
         check_same_file(f"{source.weights}", source.weights_sha256(), self.weights_sha256)
         genome = self.open_genome()
         check_same_contigs(genome, planned_contigs)
-        # engines spare the selection of columns where nothing is left out
-        every_track = tuple(range(source.output_tracks[self.head]))
-        return LoadedModel(
-            network=source.build(device),
-            genome=genome,
-            device=device,
-            head=self.head,
-            tracks=None if self.tracks == every_track else self.tracks,
-        )
+        return load_model(source, genome, self.head, self.tracks, resources)
 
     def check_weights(self) -> None:
         """Refuse weights that do not fit, before anything is written.
@@ -133,6 +122,39 @@ class ModelInputs:
             names_and_lengths_sha256=sha256(canonical_json(lengths)),
             sha256={name: genome.sha256(name) for name in contigs if name in lengths},
         )
+
+
+def load_model(
+    source: ModelSource,
+    genome: Genome,
+    head: str,
+    tracks: tuple[int, ...],
+    resources: WorkerResources,
+) -> LoadedModel:
+    """Load a model into this process, which computes with the threads of `resources` from then on.
+
+    Args:
+        source: the model and its weights on this node.
+        genome: what it reads.
+        head: which head.
+        tracks: its columns, ascending.
+        resources: what it may use.
+    """
+    import torch  # noqa: PLC0415
+
+    # the number of threads decides the order of sums, and so the last digits
+    torch.set_num_threads(resources.cpus)
+    device = torch.device(resources.device)
+    # engines spare the selection of columns where nothing is left out
+    every_track = tuple(range(source.output_tracks[head]))
+    return LoadedModel(
+        network=source.build(device),
+        genome=genome,
+        device=device,
+        head=head,
+        tracks=None if tracks == every_track else tracks,
+        track_count=len(tracks),
+    )
 
 
 def check_same_contigs(genome: Genome, planned: Mapping[str, str]) -> None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from enformer_core.analyses.allele_scoring import AlleleScoring, Scorer
+from enformer_core.analyses.allele_scoring import AlleleScoring
 from enformer_core.analyses.base import (
     Analysis,
     DraftInput,
     WorkerResources,
     provenance_of,
 )
-from enformer_core.analyses.model_inputs import LoadedModel, ModelInputs
+from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import ShowProgress, VariantInput
 from enformer_core.dataset.codec import convert
@@ -233,39 +233,12 @@ class VariantEffectsLoader:
         """The engine, and plain scoring beside it for the audit."""
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.analyses.audit import DirectAuditor  # noqa: PLC0415
-        from enformer_core.scoring.direct import DirectScorer, SequencePredictor  # noqa: PLC0415
+        from enformer_core.analyses.engines import load_engine  # noqa: PLC0415
 
         model = self.inputs.load(resources, planned_contigs)
-        conventions = self.spec.conventions
-        direct = DirectScorer(
-            SequencePredictor(model.network, model.head, model.tracks, conventions, model.device),
-            model.genome,
-        )
-        engine: Scorer = direct
-        arithmetic = "float32"
+        engine = load_engine(model, self.spec, resources)
         auditor = None
         if self.spec.engine == "delta":
-            engine, arithmetic = self._delta(model, resources)
-            auditor = DirectAuditor(direct, self.spec.audit_tolerance)
-        provenance = provenance_of(model.device, arithmetic, engine=self.spec.engine)
-        return AlleleScoring(engine, self.spec, self.inputs.tracks, provenance, auditor)
-
-    def _delta(self, model: LoadedModel, resources: WorkerResources) -> tuple[Scorer, str]:
-        from enformer_core.scoring.delta.delta_model import delta_network  # noqa: PLC0415
-        from enformer_core.scoring.delta.engine import DeltaScorer  # noqa: PLC0415
-        from enformer_core.scoring.delta.memory import choose_batch  # noqa: PLC0415
-        from enformer_core.scoring.precision import choose_arithmetic  # noqa: PLC0415
-
-        conventions = self.spec.conventions
-        arithmetic = choose_arithmetic(self.spec.precision, model.device)
-        network = delta_network(
-            model.network, model.head, model.tracks, device=model.device, arithmetic=arithmetic
-        )
-        batch_alts = choose_batch(
-            network,
-            len(self.inputs.tracks),
-            resources.memory_bytes,
-            views=conventions.views,
-        )
-        scorer = DeltaScorer(network, model.genome, conventions, batch_alts=batch_alts)
-        return scorer, str(arithmetic)
+            auditor = DirectAuditor(engine.direct, self.spec.audit_tolerance)
+        provenance = provenance_of(engine.device, engine.arithmetic, engine=self.spec.engine)
+        return AlleleScoring(engine.scorer, self.spec, self.inputs.tracks, provenance, auditor)

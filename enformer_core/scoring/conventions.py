@@ -153,6 +153,23 @@ class Conventions:
         return self.geometry.output_bin(self.centre_index + offset_bp + 1)
 
 
+def centre_index_of(centre_bin: int | None, geometry: Geometry) -> int:
+    """Index in the window of a variant's first base, from the output bin that it shall lie in.
+
+    The last base of the bin left of the window's middle, which is the default, or the first base of the one to its
+    right; any other bin gives an index that `Conventions` refuse.
+    """
+    middle = geometry.bins // 2
+    if centre_bin is None:
+        centre_bin = middle - 1
+    return geometry.window_bp // 2 + centre_bin - middle
+
+
+def default_max_allele_bp(geometry: Geometry) -> int:
+    """Longest allele that cannot push the other flank out of the predicted bins."""
+    return geometry.output_bp // 2
+
+
 def parse_statistics(names: Sequence[str]) -> tuple[Statistic, ...]:
     """Check the names of statistics; repeats are dropped, the order is kept.
 

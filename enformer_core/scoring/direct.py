@@ -16,6 +16,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
+from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.precision import inference_in_true_float32
 from enformer_core.scoring.statistics import AlleleScores
@@ -117,10 +118,19 @@ class DirectScorer:
             alleles: on one contig.
             start: first base of the window that they are scored in.
         """
-        return [self._score_one(allele, start) for allele in alleles]
+        return [self._scores(*self.profiles(allele, start)) for allele in alleles]
 
-    def _score_one(self, allele: Allele, start: int) -> AlleleScores:
-        r, d = self.profiles(allele, start)
+    def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
+        """As `score`, with both profiles that the scores are made of."""
+        effects = []
+        for allele in alleles:
+            r, d = self.profiles(allele, start)
+            effects.append(AlleleEffect.of(r, d, self._scores(r, d)))
+        return effects
+
+    def _scores(
+        self, r: Float[Tensor, "bins tracks"], d: Float[Tensor, "bins tracks"]
+    ) -> AlleleScores:
         scores = statistics.compute(r, d, self._predictor.conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 

@@ -9,14 +9,16 @@ Knows alleles, windows, strands and shifts. Does not know files, shards or statu
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
+from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.reference_tokens import (
@@ -39,6 +41,11 @@ from enformer_core.scoring.windows import (
     reference_sequence,
     reference_windows,
 )
+
+Result = TypeVar("Result")
+
+OfProfiles = Callable[[Profile, Profile], Result]
+"""What is made of an allele's profiles in the bins that are scored: the reference's prediction, and alt − ref."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +124,28 @@ class DeltaScorer:
             alleles: on one contig.
             start: first base of the window that they share.
         """
-        # batches may become smaller on the way, so their edges cannot be laid out before
-        scores: list[AlleleScores] = []
-        while len(scores) < len(alleles):
-            batch = alleles[len(scores) : len(scores) + self._batch_alts]
-            scores.extend(self._score_what_fits(batch, start))
-        return scores
+        return self._of_each(alleles, start, self._scores)
 
-    def _score_what_fits(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
-        """Scores of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
+    def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
+        """As `score`, with both profiles that the scores are made of."""
+        return self._of_each(alleles, start, lambda r, d: AlleleEffect.of(r, d, self._scores(r, d)))
+
+    def _of_each(
+        self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
+    ) -> list[Result]:
+        # batches may become smaller on the way, so their edges cannot be laid out before
+        made: list[Result] = []
+        while len(made) < len(alleles):
+            batch = alleles[len(made) : len(made) + self._batch_alts]
+            made.extend(self._of_what_fits(batch, start, make))
+        return made
+
+    def _of_what_fits(
+        self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
+    ) -> list[Result]:
+        """Of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
         try:
-            return self._score_batch(alleles, start)
+            return self._of_batch(alleles, start, make)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if self._batch_alts == 1 or not _is_out_of_memory(error):
                 raise
@@ -136,21 +154,24 @@ class DeltaScorer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self._batch_alts = max(1, len(alleles) // 2)
-        return self._score_what_fits(alleles[: self._batch_alts], start)
+        return self._of_what_fits(alleles[: self._batch_alts], start, make)
 
-    def _score_batch(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
+    def _of_batch(
+        self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
+    ) -> list[Result]:
         parts = [
             _Part(index, allele, comparison)
             for index, allele in enumerate(alleles)
             for comparison in self._comparisons(allele, start)
         ]
         sums = _ProfileSums(self._needed_bins(), parts, self._conventions.views)
-        scores: dict[int, AlleleScores] = {}
+        made: dict[int, Result] = {}
         with inference_in_true_float32():
             for index in self._completed(parts, sums):
+                bins = self._scored_bins(alleles[index], start)
                 # the profiles have no name here: they would live on beside the next allele's
-                scores[index] = self._statistics(alleles[index], start, *sums.pop_means(index))
-        return [scores[index] for index in range(len(alleles))]
+                made[index] = make(*(profile[bins] for profile in sums.pop_means(index)))
+        return [made[index] for index in range(len(alleles))]
 
     def _completed(self, parts: Sequence[_Part], sums: "_ProfileSums") -> Iterator[int]:
         """Carry all parts through the network, in every view; gives each allele's index as soon as it is complete."""
@@ -222,14 +243,16 @@ class DeltaScorer:
         window_bp = self._network.geometry.window_bp
         return alternate_sequence(self._genome, part.allele, window, window_bp)
 
-    def _statistics(self, allele: Allele, start: int, r: Profile, d: Profile) -> AlleleScores:
-        conventions = self._conventions
-        offset_bp = conventions.offset_bp(allele.start, start)
-        scored = conventions.scored_bins(offset_bp)
+    def _scored_bins(self, allele: Allele, start: int) -> slice:
+        """The rows of an allele's profiles that are scored."""
+        offset_bp = self._conventions.offset_bp(allele.start, start)
+        scored = self._conventions.scored_bins(offset_bp)
         # profiles begin with the first bin that any variant of the window may need, not with the window's first
         first = self._needed_bins().start
-        bins = slice(scored.start - first, scored.stop - first)
-        scores = statistics.compute(r[bins], d[bins], conventions.statistics)
+        return slice(scored.start - first, scored.stop - first)
+
+    def _scores(self, r: Profile, d: Profile) -> AlleleScores:
+        scores = statistics.compute(r, d, self._conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
 

@@ -223,3 +223,29 @@ def test_what_does_not_fit_alone_is_an_error(genome, monkeypatch):
     monkeypatch.setattr(network.trunk, "propagate", full)
     with pytest.raises(torch.OutOfMemoryError):
         scorer.score([allele(genome, 9_000, "snv")], 9_000 - 3071)
+
+
+@pytest.mark.parametrize("how", [{}, {"max_offset_bp": 320, "central_bins": 4}])
+def test_effects_hold_the_scores_and_the_profiles_that_they_are_made_of(model, genome, how):
+    conventions = conventions_of(model, statistics=("sad", "log_d2"), **how)
+    alleles = [allele(genome, 9_000, "deletion"), allele(genome, 9_000, "snv")]
+    start = start_of(model, conventions, alleles)
+    bins = conventions.scored_bins(conventions.offset_bp(9_000, start))
+    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
+    predictor = SequencePredictor(model, "human", None, conventions, CPU, torch.float64)
+    for scorer in (
+        DeltaScorer(network, genome, conventions, batch_alts=2),
+        DirectScorer(predictor, genome),
+    ):
+        plain = DirectScorer(predictor, genome)
+        scores = scorer.score(alleles, start)
+        for effect, scored, one in zip(
+            scorer.effects(alleles, start), scores, alleles, strict=True
+        ):
+            for name, values in scored.items():
+                assert np.array_equal(effect.scores[name], values)
+            r, d = plain.profiles(one, start)
+            assert effect.reference.shape == (bins.stop - bins.start, 5)
+            assert np.allclose(effect.reference, r, rtol=1e-6)
+            assert np.allclose(effect.difference, d, rtol=1e-6, atol=1e-12)
+            assert np.allclose(effect.difference.sum(axis=0), scored["sad"], rtol=1e-4)
