@@ -1,8 +1,9 @@
 """Score variants and predict genomes with Enformer: the names that other programs may build on.
 
-Everything that is imported from here keeps its meaning within a major version. `open_run` finds a finished or
-half-finished run, `Genome` opens a reference, `STATISTICS` names what a score can be. Names are loaded when they are
-asked for: importing the package costs nothing.
+Everything that is imported from here keeps its meaning within a major version. `Scorer` scores variants and predicts
+regions in this process, `open_run` reads a finished or half-finished run, `Genome` opens a reference, `STATISTICS`
+names what a score can be (docs/python.md). Names are loaded when they are asked for: importing the package costs
+nothing.
 """
 
 from importlib import import_module
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from enformer_core.version import __version__
 
 if TYPE_CHECKING:
-    from enformer_core.dataset.open_run import open_run
+    from enformer_core.api.results import Prediction, VariantEffect
+    from enformer_core.api.run_tables import RunTables, open_run
+    from enformer_core.api.scorer import Scorer
     from enformer_core.errors import DatasetError, InputError, StorageError
     from enformer_core.genome.fasta import Genome
     from enformer_core.scoring.conventions import Conventions
@@ -23,13 +26,21 @@ __all__ = [
     "DatasetError",
     "Genome",
     "InputError",
+    "Prediction",
+    "RunTables",
+    "Scorer",
     "StorageError",
+    "VariantEffect",
     "__version__",
     "open_run",
     "statistic",
 ]
 _PLACES = {
-    "open_run": "enformer_core.dataset.open_run",
+    "Scorer": "enformer_core.api.scorer",
+    "VariantEffect": "enformer_core.api.results",
+    "Prediction": "enformer_core.api.results",
+    "open_run": "enformer_core.api.run_tables",
+    "RunTables": "enformer_core.api.run_tables",
     "DatasetError": "enformer_core.errors",
     "InputError": "enformer_core.errors",
     "StorageError": "enformer_core.errors",

@@ -5,4 +5,4 @@ values are made, nor who makes them: a kind of run is a `RunType` (see `run_type
 `enformer_core.analyses`.
 """
 
-__all__ = ["ledger", "open_run", "plan", "progress", "receipts", "run", "run_type", "verify"]
+__all__ = ["find_run", "ledger", "plan", "progress", "receipts", "run", "run_type", "verify"]

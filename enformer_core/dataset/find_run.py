@@ -6,7 +6,7 @@ from enformer_core.storage.open import open_store
 from enformer_core.storage.store import Store
 
 
-def open_run(out: str) -> tuple[Store, Run]:
+def find_run(out: str) -> tuple[Store, Run]:
     """The store and description of a run.
 
     Raises:

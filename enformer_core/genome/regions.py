@@ -60,7 +60,8 @@ def read_regions(regions: str | None, genome: Genome) -> Regions:
     if regions is None:
         return {contig: np.array([[0, length_bp]]) for contig, length_bp in lengths.items()}
     path = Path(regions)
-    named = list(_read_bed(path)) if path.is_file() else [_parse_region(regions, lengths)]
+    where = f"--regions {regions}"
+    named = list(_read_bed(path)) if path.is_file() else [_parse_region(where, regions, lengths)]
     own_names = reconcile_contigs({region.contig for region in named}, lengths)
     by_contig = defaultdict(list)
     for region in named:
@@ -71,6 +72,24 @@ def read_regions(regions: str | None, genome: Genome) -> Regions:
         by_contig[contig].append(interval)
     intervals = {contig: np.array(by_contig[contig]) for contig in lengths if contig in by_contig}
     return {contig: merge_intervals(bounds) for contig, bounds in intervals.items()}
+
+
+def find_region(region: str, genome: Genome) -> tuple[str, int, int]:
+    """The genome's own name of a region's contig, its first base, and the one after its last.
+
+    Args:
+        region: a contig, or `contig:first-last`, as `read_regions` takes them.
+        genome: whose it must be.
+
+    Raises:
+        InputError: as `read_regions`.
+    """
+    lengths = dict(genome.contigs)
+    named = _parse_region(region, region, lengths)
+    contig = reconcile_contigs([named.contig], lengths).get(named.contig)
+    if contig is None:
+        raise InputError(_unknown_contig(named, genome.path, lengths))
+    return contig, *_interval(named, contig, lengths[contig])
 
 
 def merge_intervals(intervals: Intervals) -> Int64[np.ndarray, "merged 2"]:
@@ -97,8 +116,7 @@ def regions_digest(regions: Regions) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parse_region(text: str, lengths: Mapping[str, int]) -> _NamedRegion:
-    where = f"--regions {text}"
+def _parse_region(where: str, text: str, lengths: Mapping[str, int]) -> _NamedRegion:
     match = _REGION.fullmatch(text)
     if text in lengths or match is None:  # a contig's own name may hold a colon
         return _NamedRegion(where, text, 0, None)

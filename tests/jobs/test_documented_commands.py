@@ -18,9 +18,12 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def commands(document: Path) -> Iterator[str]:
     """One line each, with those that `ray job submit` and `ray exec` run on the cluster."""
-    for block in re.findall(
-        r"^```(?:sh)?\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL
+    # blocks of other languages are read too, or the end of one would be taken for the beginning of the next
+    for language, block in re.findall(
+        r"^```(\w*)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL
     ):
+        if language not in ("", "sh"):
+            continue
         for words in command_lines(block):
             if words[0] in ("ray", "enformer-ray"):
                 yield shlex.join(words)

@@ -1,0 +1,159 @@
+"""What a `Scorer` gives back: the effect of a variant, the prediction of a region or a sequence.
+
+Values are NumPy arrays of predicted counts per bin, one row for each bin and one column for each track, averaged over
+strands and shifts. Positions are 0-based and half-open.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int64
+
+from enformer_core.api.frames import in_pandas, per_bin, per_track, track_line
+from enformer_core.models.tracks.table import Tracks
+from enformer_core.scoring.statistics import Statistic
+from enformer_core.scoring.windows import Allele
+
+_SHOWN_TRACKS = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PredictedBins:
+    """Where predicted bins lie, and for which tracks.
+
+    Attributes:
+        contig: the genome's name of it; None where a bare sequence was predicted.
+        start: first base of the first bin, on the contig or in the sequence; negative near a contig's start.
+        bin_bp: bases of a bin.
+        tracks: of the columns, in their order.
+        notice: what a demonstration model says of all its outputs, else None.
+    """
+
+    contig: str | None
+    start: int
+    bin_bp: int
+    tracks: Tracks
+    notice: str | None = None
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        raise NotImplementedError
+
+    @property
+    def end(self) -> int:
+        """The base after the last bin's last."""
+        return self.start + self.bins * self.bin_bp
+
+    @property
+    def bin_starts(self) -> Int64[np.ndarray, " bins"]:
+        """First base of each bin."""
+        return self.start + self.bin_bp * np.arange(self.bins)
+
+    def _text(self, heading: str, name: str, values: Float32[np.ndarray, " tracks"]) -> str:
+        """What and where it is, and the tracks whose values are largest in size."""
+        # of equal sizes the smaller track first, as in `effects`
+        strongest = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_TRACKS]
+        more = len(values) - len(strongest)
+        place = f"{self.contig or 'sequence'}, bases {self.start:,} to {self.end:,} from 0"
+        lines = [
+            heading,
+            f"{place}: {self.bins} bins of {self.bin_bp} bp × {len(self.tracks):,} tracks",
+            f"{name:>12}  track",
+            *(f"{values[at]:>12.5g}  {track_line(self.tracks.rows[at])}" for at in strongest),
+        ]
+        if more:
+            lines.append(f"{'':>12}  … and {more:,} more")
+        return "\n".join(lines if self.notice is None else [*lines, self.notice])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class VariantEffect(PredictedBins):
+    """What a model predicts of one allele.
+
+    The bins are those that statistics read: all of the window, unless `central_bins` or `centre_mask_bp` chose.
+
+    Attributes:
+        given: the variant as it was named.
+        allele: as it was scored: on the genome's own contig, trimmed and left-aligned, `start` 0-based.
+        ref: prediction with the reference allele, in counts per bin.
+        difference: alt − ref, as the engine carries it: more exact than the difference of two rounded predictions.
+        statistics: one number per track for each statistic: what `enformer-ray score` stores, before mantissas are cut.
+    """
+
+    given: str
+    allele: Allele
+    ref: Float32[np.ndarray, "bins tracks"]
+    difference: Float32[np.ndarray, "bins tracks"]
+    statistics: Mapping[Statistic, Float32[np.ndarray, " tracks"]]
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        return len(self.ref)
+
+    @cached_property
+    def alt(self) -> Float32[np.ndarray, "bins tracks"]:
+        """Prediction with the alternate allele, in counts per bin: `ref` + `difference`."""
+        return self.ref + self.difference
+
+    @property
+    def variant_id(self) -> str:
+        """chrom:pos:ref:alt as it was scored, pos from 1; the key of `enformer-ray score`."""
+        allele = self.allele
+        return f"{allele.contig}:{allele.start + 1}:{allele.ref}:{allele.alt}"
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row for each track: `variant_id`, `track` (column of the head), its names, and each statistic."""
+        frame = per_track(self.tracks, self.statistics)
+        return frame.select(pl.lit(self.variant_id).alias("variant_id"), pl.all())
+
+    def to_pandas(self) -> Any:
+        """The table of `to_polars` as a pandas.DataFrame.
+
+        Raises:
+            InputError: where pandas is not installed.
+        """
+        return in_pandas(self.to_polars())
+
+    def __repr__(self) -> str:
+        name, values = next(iter(self.statistics.items()))
+        return self._text(f"VariantEffect {self.variant_id}", name, values)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Prediction(PredictedBins):
+    """What a model predicts of one window.
+
+    Attributes:
+        values: in counts per bin.
+    """
+
+    values: Float32[np.ndarray, "bins tracks"]
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        return len(self.values)
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row for each bin: `chrom`, `start`, `end` (as in BED), and a column for each track.
+
+        The latter are named by the tracks' identifiers; by their columns of the head, where one is missing or repeats.
+        """
+        return per_bin(self.contig, self.start, self.bin_bp, self.tracks, self.values)
+
+    def to_pandas(self) -> Any:
+        """The table of `to_polars` as a pandas.DataFrame.
+
+        Raises:
+            InputError: where pandas is not installed.
+        """
+        return in_pandas(self.to_polars())
+
+    def __repr__(self) -> str:
+        return self._text("Prediction", "mean", self.values.mean(axis=0))

@@ -1,0 +1,177 @@
+"""A run's tables in polars, lazily: what is committed of it, whether it is finished or not.
+
+Only objects that receipts name are read, on a disk or on object storage; there by the program's own client, with its
+credentials and retries. Loads no torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as pads
+from fsspec.spec import AbstractFileSystem
+from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+from enformer_core.analyses import run_type_of
+from enformer_core.dataset.find_run import find_run
+from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.progress import RunProgress, run_progress
+from enformer_core.dataset.receipts import Receipt
+from enformer_core.dataset.run import Run
+from enformer_core.dataset.schemas import EFFECTS_SCHEMA, PREDICTIONS_SCHEMA, scores_schema
+from enformer_core.errors import DatasetError, InputError
+from enformer_core.storage.open import sql_filesystem
+
+
+@dataclass(frozen=True, repr=False)
+class RunTables:
+    """A run as it was when it was opened; shards that are committed later are not in it.
+
+    Attributes:
+        location: where it lies.
+        ledger: its description, and where its objects are.
+        receipts: of the shards that were committed; read once, so that all tables are of the same shards.
+    """
+
+    location: str
+    ledger: Ledger
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def run(self) -> Run:
+        """What `run.json` holds: the identity (model, tracks, reference, conventions), the plan, the command."""
+        return self.ledger.run
+
+    @property
+    def status(self) -> RunProgress:
+        """How far the run is now, as `enformer-ray status` says; asked anew each time."""
+        return run_progress(self.ledger)
+
+    @property
+    def scores(self) -> pl.LazyFrame:
+        """One row for each ALT of each input record, scored or not; a list over tracks for each statistic.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("scores")
+
+    @property
+    def effects(self) -> pl.LazyFrame:
+        """The strongest tracks of each allele, a row for each.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("effects")
+
+    @property
+    def predictions(self) -> pl.LazyFrame:
+        """One row for each bin of a run over tiles: `chrom`, `start`, `end`, and a list over tracks.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("predictions")
+
+    @property
+    def tracks(self) -> pl.LazyFrame:
+        """One row for each track: `index` (column of the head), `list_position` (from 1), names.
+
+        Raises:
+            DatasetError: when the run has none: it was stopped before it was planned.
+        """
+        if self.ledger.store.get(TRACKS_KEY) is None:
+            raise DatasetError(
+                f"{self.location}: no {TRACKS_KEY}: the run was stopped before it was planned. "
+                "Run its command again."
+            )
+        return self._scan([TRACKS_KEY])
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """A table of the run, its contig in the column `chrom`, null for rows without a place.
+
+        Raises:
+            InputError: for a table that runs of this kind do not have.
+        """
+        run_type = self.ledger.run_type
+        if name not in run_type.tables:
+            raise InputError(
+                f"{self.location}: a run of {run_type.unit} has no table {name}, "
+                f"but {', '.join(run_type.tables)} and tracks"
+            )
+        by_contig: dict[str | None, list[str]] = {}
+        for receipt in self.receipts:
+            if name in receipt.tables:
+                by_contig.setdefault(receipt.chrom, []).append(receipt.tables[name].key)
+        if not by_contig:
+            return _with_chrom(self._empty(name).lazy(), None)
+        return pl.concat(
+            [_with_chrom(self._scan(keys), contig) for contig, keys in by_contig.items()]
+        )
+
+    def _empty(self, name: str) -> pl.DataFrame:
+        """A table without rows, of a run of which nothing is committed yet."""
+        schemas = {"effects": EFFECTS_SCHEMA, "predictions": PREDICTIONS_SCHEMA}
+        run_type = self.ledger.run_type
+        for table in run_type.value_tables:
+            if table.name == "scores":
+                schemas["scores"] = scores_schema(run_type.value_columns(table, self.run))
+        if name not in schemas:
+            raise DatasetError(f"{self.location}: no shard with a table {name} is committed yet")
+        return _from_arrow(schemas[name].empty_table())
+
+    def _scan(self, keys: Sequence[str]) -> pl.LazyFrame:
+        root = self.ledger.store.location
+        filesystem = sql_filesystem(root)
+        if filesystem is not None:
+            return _scan_objects(filesystem, [f"{root}/{key}" for key in keys])
+        # A path is a path: no pattern, and a folder `a=b` above the run is no column; receipts say what `chrom` is
+        files = [Path(root).resolve() / key for key in keys]
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False)
+
+    def __repr__(self) -> str:
+        progress = self.status
+        state = "complete" if progress.finished else "incomplete"
+        tables = ", ".join([*self.ledger.run_type.tables, "tracks"])
+        lines = [
+            f"RunTables {self.location}: {state}, {progress.rows_done:,} of {progress.rows:,} {progress.unit}",
+            f"model {progress.model}; tables: {tables}",
+        ]
+        return "\n".join(lines if progress.notice is None else [*lines, progress.notice])
+
+
+def open_run(uri: str | Path) -> RunTables:
+    """Open a run of `enformer-ray score` or `tiles`; of one that is not finished, what is committed.
+
+    Args:
+        uri: its `--out`: a directory, or `s3://bucket/prefix`.
+
+    Raises:
+        InputError: when there is no run.
+        DatasetError: when it was written by a release that this one does not read, or is damaged.
+    """
+    store, run = find_run(str(uri))
+    ledger = Ledger(store, run, run_type_of(run.typed_identity.kind))
+    return RunTables(str(uri), ledger, tuple(ledger.receipts()))
+
+
+def _with_chrom(table: pl.LazyFrame, contig: str | None) -> pl.LazyFrame:
+    chrom = pl.lit(contig, dtype=pl.String).alias("chrom")
+    return table.select(chrom, pl.all())
+
+
+def _scan_objects(filesystem: AbstractFileSystem, names: Sequence[str]) -> pl.LazyFrame:
+    """Objects, of which the columns that are asked for are read, by the program's own client."""
+    dataset = pads.dataset(
+        names, format="parquet", filesystem=PyFileSystem(FSSpecHandler(filesystem))
+    )
+    # with Arrow's own filters, nulls would be compared otherwise than on a disk
+    return pl.scan_pyarrow_dataset(dataset, allow_pyarrow_filter=False)
+
+
+def _from_arrow(table: pa.Table) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(table))

@@ -1,0 +1,202 @@
+"""A variant as people name it, `chr20:4699605:A:G`, found in the genome and brought to its normal form.
+
+Positions count from 1 in names, as in VCF, and from 0 in alleles. What an allele is, and which one the genome has, is
+decided where it is decided for `enformer-ray score`: by `variants.harmonise`.
+"""
+
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from enformer_core.errors import InputError, first_few
+from enformer_core.genome.alphabet import decode
+from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.genome.fasta import Genome
+from enformer_core.scoring.windows import Allele
+from enformer_core.variants.allele_checks import short
+from enformer_core.variants.harmonise import harmonise_alleles
+from enformer_core.variants.table import RAW_SCHEMA, Status
+
+VariantName = str | tuple[str, int, str, str]
+"""`chr20:4699605:A:G`, with `-`, `_`, `/` or `>` between its parts too; or contig, position from 1, REF and ALT."""
+
+# The contig may hold any of the separators itself (`HLA*01:01`, `chr1_KI270706v1_random`): what is behind it may not.
+_NAME = re.compile(
+    r"(?P<chrom>.+)[:_-](?:g\.)?(?P<pos>[0-9][0-9,]*)\s*[:_-]?\s*(?P<ref>[A-Za-z*.]+)[:_/>-](?P<alt>[A-Za-z*.,<>]+)"
+)
+_SPDI = re.compile(r"N[A-Z]_[0-9]+\.[0-9]+:.*")
+_RSID = re.compile(r"rs[0-9]+", re.IGNORECASE)
+_SHOWN_REFUSALS = 5
+
+
+@dataclass(frozen=True)
+class NamedVariant:
+    """A variant as it was named.
+
+    Attributes:
+        given: the name, for messages.
+        chrom: its contig, in anybody's words.
+        pos: of REF's first base, counted from 1.
+        ref: REF's letters.
+        alt: ALT's.
+    """
+
+    given: str
+    chrom: str
+    pos: int
+    ref: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class PlacedVariant:
+    """A variant that the genome bears out.
+
+    Attributes:
+        given: as it was named.
+        allele: on the genome's own contig, trimmed and left-aligned.
+    """
+
+    given: str
+    allele: Allele
+
+
+def parse_variant(name: VariantName) -> NamedVariant:
+    """Read the name of a variant; looks at no genome.
+
+    Raises:
+        InputError: for what is no variant's name, with one that is.
+    """
+    if isinstance(name, tuple):
+        return from_parts(name)
+    text = name.strip()
+    if _RSID.fullmatch(text):
+        raise InputError(
+            f"{text}: an rsID does not say where it lies. Give chrom:pos:ref:alt; "
+            "`enformer-ray score --sites` looks rsIDs up in a file of sites."
+        )
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"{name!r} is no variant. Give chrom:pos:ref:alt, counted from 1, as chr20:4699605:A:G"
+        )
+    if _SPDI.fullmatch(text):
+        chrom, pos, ref, alt = match["chrom"], match["pos"], match["ref"], match["alt"]
+        raise InputError(
+            f"{text}: may count from 0, as SPDI does, or from 1. Say it by "
+            f"{(chrom, int(pos.replace(',', '')), ref, alt)}, where positions count from 1."
+        )
+    pos = int(match["pos"].replace(",", ""))
+    return NamedVariant(text, match["chrom"], pos, match["ref"], _one_alt(text, match["alt"]))
+
+
+def from_parts(parts: Sequence[object]) -> NamedVariant:
+    """Read a variant that is given in parts: contig, position from 1, REF, ALT.
+
+    Raises:
+        InputError: where they are not four, or the position is no whole number.
+    """
+    given = ":".join(map(str, parts))
+    try:
+        chrom, pos, ref, alt = parts
+        at = operator.index(pos)  # type: ignore[arg-type] # a TypeError is what is asked for
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{parts!r} is no variant. Give four parts, the second a whole number that counts from 1, "
+            "as ('chr20', 4699605, 'A', 'G')"
+        ) from error
+    return NamedVariant(given, str(chrom), at, str(ref), _one_alt(given, str(alt)))
+
+
+def _one_alt(given: str, alt: str) -> str:
+    if "," in alt:
+        first = alt.partition(",")[0]
+        raise InputError(f"{given}: names several ALTs. Give each by itself, the first as {first}")
+    return alt
+
+
+def place_variants(
+    names: Sequence[VariantName], genome: Genome, *, max_allele_bp: int
+) -> list[PlacedVariant]:
+    """Find variants in the genome, each in the normal form in which it is scored.
+
+    Args:
+        names: of the variants.
+        genome: which must have each REF.
+        max_allele_bp: longest REF or ALT, without what both share.
+
+    Raises:
+        InputError: naming those that cannot be scored, and what the genome has there.
+    """
+    named = [parse_variant(name) for name in names]
+    placed = harmonise_alleles(_as_read(named), genome, max_allele_bp=max_allele_bp)
+    refusals = []
+    found = []
+    for variant, row in zip(named, placed.to_pylist(), strict=True):
+        if row["status"] == Status.OK:
+            allele = Allele(row["chrom"], row["start"], row["ref"], row["alt"])
+            found.append(PlacedVariant(variant.given, allele))
+        else:
+            refusals.append(f"{variant.given}: {_why_not(variant, row, genome, max_allele_bp)}")
+    if refusals:
+        more = len(refusals) - _SHOWN_REFUSALS
+        shown = refusals[:_SHOWN_REFUSALS] + ([f"and {more} more"] if more > 0 else [])
+        raise InputError("\n".join(shown))
+    return found
+
+
+def _as_read(named: Sequence[NamedVariant]) -> pa.Table:
+    """The variants as a file's reader would give them; REF is the genome's, as in VCF."""
+    rows = [
+        {
+            "input_line": number,
+            "alt_index": 1,
+            "input_chrom": variant.chrom,
+            "input_ref": variant.ref,
+            "input_alt": variant.alt,
+            "start": variant.pos - 1,
+            "declares_ref": True,
+        }
+        for number, variant in enumerate(named, start=1)
+    ]
+    return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
+
+
+def _why_not(
+    variant: NamedVariant, row: Mapping[str, Any], genome: Genome, max_allele_bp: int
+) -> str:
+    """Why a variant has no scores, and what would help."""
+    lengths = genome.contigs
+    contig = reconcile_contigs([variant.chrom], lengths).get(variant.chrom, "")
+    reasons = {
+        Status.UNKNOWN_CONTIG: f"{genome.path} has no contig {variant.chrom!r}, "
+        f"it has {first_few([*lengths])}",
+        Status.OUT_OF_BOUNDS: f"{contig} of the genome ends at base {lengths.get(contig, 0):,}, "
+        "and bases count from 1",
+        Status.TOO_LONG: f"REF or ALT is longer than {max_allele_bp:,} bases; "
+        "max_allele_bp sets how long it may be",
+        Status.NO_ALT: "has no ALT",
+        Status.SYMBOLIC: f"ALT {variant.alt} names no sequence; give its letters",
+        Status.BAD_ALLELE: f"{row['reason']}. Give REF and ALT in A, C, G, T; "
+        "an insertion or deletion begins with the base before it",
+    }
+    status = Status(row["status"])
+    return reasons[status] if status in reasons else _mismatch(variant, contig, genome)
+
+
+def _mismatch(variant: NamedVariant, contig: str, genome: Genome) -> str:
+    """What the genome has in the place of REF, and what this looks like."""
+    start = variant.pos - 1
+    ref = variant.ref.upper()
+    alt = variant.alt.upper()
+    there = decode(genome.fetch(contig, start, start + len(ref)))
+    message = f"the genome has {short(there)} here, not {short(ref)}"
+    if decode(genome.fetch(contig, start, start + len(alt))) == alt:
+        return f"{message}. It has ALT: exchange the two, and turn the sign of the scores"
+    if decode(genome.fetch(contig, start + 1, start + 1 + len(ref))) == ref:
+        return f"{message}, which is the next base. Positions count from 1; was this one from 0?"
+    return f"{message}. Was it called on another assembly than {genome.path}?"

@@ -1,0 +1,105 @@
+"""Runs in polars: the rows that receipts name, whatever else lies there, wherever the run lies, finished or not."""
+
+import polars as pl
+import pytest
+
+from enformer_core import DatasetError, InputError, open_run
+from enformer_core.dataset.codec import Footer, to_parquet
+from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
+from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.models.tracks.table import Track, Tracks
+from enformer_core.storage.local import LocalStore
+from tests.dataset.test_ledger import CONVENTIONS, TRACKS, CountingScorer
+from tests.dataset.test_plan import table
+from tests.support.plans import make_draft
+from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
+
+CONTIGS = {"1": 50, "HLA*01:01": 50}
+
+ROWS = [
+    *[("1", start, "A", "G") for start in range(4)],
+    ("HLA*01:01", 4, "C", "CT"),
+    (None, None, None, None),
+]
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run that is planned, in a folder whose name looks like a pattern and like a partition; its worker and plan."""
+    store = LocalStore(tmp_path / "chrom=2" / "run [1] *")
+    draft = make_draft(table(ROWS), CONTIGS, 2, window_starts=lambda starts: starts - 98_303)
+    run = toy_run(
+        toy_identity(statistics=("sad", "d1")),
+        sha256=draft.sha256,
+        shards=len(draft.shards),
+        by_status=draft.by_status,
+    )
+    run.claim(store)
+    tracks = Tracks("human", 8, tuple(Track(index=index) for index in TRACKS))
+    footer = Footer("tracks", run.digest, None)
+    store.put_if_absent(TRACKS_KEY, to_parquet(tracks.to_arrow(), footer))
+    plan = draft.put(store)
+    ledger = toy_ledger(store, run)
+    return store, plan, ledger, scoring_worker(CountingScorer(), ledger, CONVENTIONS, TRACKS)
+
+
+def test_a_finished_run_has_all_its_rows(begun):
+    store, plan, ledger, worker = begun
+    for shard in plan.shards:
+        worker(ShardTask(shard))
+    ledger.finish(plan)
+    run = open_run(store.location)
+    scores = run.scores.collect()
+    assert scores.columns == ["chrom", *scores_schema(("sad", "d1")).names]
+    assert scores["chrom"].dtype == pl.String
+    assert scores["chrom"].to_list() == ["1", "1", "1", "1", "HLA*01:01", None]
+    assert scores["pos"].to_list() == [1, 2, 3, 4, 5, None]
+    assert scores["sad"].to_list()[1] == [1.0, -1.5, 1.0]
+    assert run.scores.filter(pl.col("chrom") == "HLA*01:01").select("pos").collect().height == 1
+    strongest = run.effects.filter(statistic="sad", rank=1).collect()
+    assert strongest.columns == ["chrom", *EFFECTS_SCHEMA.names]
+    assert strongest.height == 5
+    assert run.tracks.collect()["index"].to_list() == [0, 5, 7]
+    assert run.status.finished
+    assert run.run.identity["model"]["name"] == "toy"
+    assert "complete, 6 of 6 alleles" in repr(run)
+    assert "only a test" in repr(run)
+
+
+def test_a_run_that_goes_on_has_what_is_committed_and_nothing_else(begun):
+    store, plan, _, worker = begun
+    early = open_run(store.location)
+    assert early.scores.collect().is_empty()
+    worker(ShardTask(plan.shards[0]))
+    # a shard under way, and what a file manager leaves behind
+    for name in (
+        "scores/chrom=1/shard-00000077.parquet",
+        "scores/chrom=1/._shard-00000000.parquet",
+    ):
+        store.put_if_absent(name, b"no table")
+    run = open_run(store.location)
+    assert run.scores.collect()["pos"].to_list() == [1, 2]
+    assert (run.status.rows_done, run.status.finished) == (2, False)
+    assert "incomplete, 2 of 6" in repr(run)
+    # opened once, all its tables are of the same shards
+    worker(ShardTask(plan.shards[1]))
+    assert run.effects.collect()["variant_id"].n_unique() == 2
+    assert run.status.rows_done == 4
+    # a run without a row has the columns of one that has
+    assert early.scores.collect_schema() == run.scores.collect_schema()
+    assert early.effects.collect_schema() == run.effects.collect_schema()
+
+
+def test_what_a_run_does_not_have_is_said(begun, tmp_path):
+    store, *_ = begun
+    with pytest.raises(
+        InputError, match=r"a run of alleles has no table predictions, but scores, effects"
+    ):
+        _ = open_run(store.location).predictions
+    with pytest.raises(InputError, match=r"no run here"):
+        open_run(tmp_path)
+    bare = LocalStore(tmp_path / "stopped")
+    toy_run().claim(bare)
+    with pytest.raises(DatasetError, match=r"stopped before it was planned"):
+        _ = open_run(bare.location).tracks
