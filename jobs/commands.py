@@ -123,7 +123,7 @@ COMMANDS = {
         ),
     ),
     "demo": Command(
-        "score a small made-up locus and show the result",
+        "score every change around a known variant and show the result",
         "jobs.settings:DemoSettings",
         "jobs.demo:demo",
         examples=("enformer-ray demo",),

@@ -1,189 +1,169 @@
-"""`enformer-ray demo`: a small made-up locus, scored on Ray in this machine, and which of its variants change most.
+"""`enformer-ray demo`: a known variant in real DNA, scored on Ray in this machine among all its neighbours.
 
-The locus is made so that the answer is known: each causal variant makes or breaks one binding site of the model `motif`
-on an otherwise random contig, each neutral one changes none.
+The promoter of GP1BB has a site of GATA1. The demonstration changes every base around it into every other one, scores
+all these changes, and shows which of them matter: as a picture, and as a table in which the disease variant is marked.
 """
 
-import random
-import re
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from enformer_core.models.motif import IUPAC, MOTIFS, Motif
 from jobs import exit_codes
-from jobs.query import QuerySettings, query
+from jobs.gp1bb import CONTIG, KNOWN_ID, SLICE_START, DemoInput, shipped_letters, write_input
+from jobs.mutation_map import MutationMap, Style
+from jobs.query import run_query
 from jobs.score import score_variants
 from jobs.settings import DemoSettings, ScoreSettings
 
-CONTIG = "chrDemo"
-_CONTIG_BP = 300_000
-_LINE_BP = 60
+_MODEL = "motif_core"
+_TRACKS = "occupancy"
+_FACTOR_TRACK = "motif-GATA1"
 
-# Sites stand in the middle, where every window of a site lies within the contig.
-_FIRST_SITE = 120_000
-_SITE_STEP_BP = 4_000
-_NEUTRALS = 36
+_SHARED_WINDOW_BP = 256
+"""Neighbours lie at most so far off their window's centre: all of them share one or two."""
 
-_UNLIKE = {"A": "C", "C": "A", "G": "T", "T": "G"}
-"""A base that differs from each; what it is does not matter."""
+_SHARD_SIZE = 33
+_AUDITED = 0.05
+"""Of the alleles; so many that some of them change something."""
 
 # Scores of an allele are a list over the tracks that were computed; DuckDB counts its items from 1, and so does
 # list_position.
 DEMO_SQL = """\
-SELECT s.id, s.variant_id, t.identifier AS strongest_track, round(s.sad[t.list_position], 2) AS sad
+SELECT s.variant_id, s.id, s.pos, s.alt, t.identifier AS track, s.sad[t.list_position] AS sad
 FROM scores s JOIN tracks t ON t.index = s.max_abs_sad_track
-ORDER BY s.max_abs_sad DESC, s.pos
-LIMIT 18"""
-"""The variants that change most, with the track that they change most."""
+ORDER BY s.pos, s.alt"""
+"""Every variant with the track that it changes most."""
+
+OWN_DATA = (
+    "plan variants.vcf.gz --genome hg38.fa",
+    "score variants.vcf.gz --genome hg38.fa --model enformer --weights pytorch_model.bin --out scores",
+    'query scores "SELECT variant_id, track, value FROM effects ORDER BY abs(value) DESC LIMIT 20"',
+)
+"""What follows the command's name, for data of one's own."""
 
 
 @dataclass(frozen=True)
-class DemoFiles:
-    """Where the locus was written: a FASTA file and a VCF."""
+class Scored:
+    """One variant as the run has it.
 
-    genome: Path
-    variants: Path
+    Attributes:
+        variant_id: with its place on the chromosome.
+        name: its ID in the VCF; None where it has none.
+        pos: 1-based.
+        alt: its new letter.
+        track: the one that changes most.
+        sad: sum of that track's differences over the output's bins.
+    """
 
-
-@dataclass(frozen=True)
-class DemoVariant:
-    """A record of the VCF; `start` is 0-based, an indel is anchored at the base before it."""
-
-    name: str
-    start: int
-    ref: str
+    variant_id: str
+    name: str | None
+    pos: int
     alt: str
+    track: str
+    sad: float
+
+    @property
+    def breaks_the_site(self) -> bool:
+        """Whether the factor's own track loses."""
+        return self.track == _FACTOR_TRACK and self.sad < -1
 
 
 def demo(settings: DemoSettings) -> int:
-    """Write the locus, score its variants on Ray in this machine, and show which change most.
+    """Write the promoter, score every change around its site on Ray in this machine, and show which matter.
 
     Returns:
         The exit code of the run; `DONE` when the answer was shown.
     """
-    files = write_demo(Path(settings.out) / "input")
-    run = f"{settings.out}/run"  # beside the input, which is no part of the run
-    print(f"variants: {files.variants}")
-    print(f"genome:   {files.genome}")
+    given = write_input(Path(settings.out) / "gp1bb")
+    run = f"{settings.out}/gp1bb-scores"  # beside the input, which is no part of the run
+    print("\n".join(_introduction(given)), flush=True)
     code = score_variants(
         ScoreSettings(
-            variants=(str(files.variants),), genome=str(files.genome), model="motif", out=run
+            variants=(str(given.variants),),
+            genome=str(given.genome),
+            model=_MODEL,
+            tracks=_TRACKS,
+            max_offset_bp=_SHARED_WINDOW_BP,
+            shard_size=_SHARD_SIZE,
+            audit_fraction=_AUDITED,
+            ray=settings.ray,
+            out=run,
         )
     )
     if code != exit_codes.DONE:
         return code
-    print(f"\nthe variants that change most:\n{DEMO_SQL}")
-    return query(QuerySettings(run, DEMO_SQL))
+    scored = scores_of(run)
+    columns = shutil.get_terminal_size().columns
+    print("\n".join(["", *_picture(given, scored, columns), "", *_table(given, scored)]))
+    print("\n".join(["", "Your own variants:", *(f"  {_program()} {words}" for words in OWN_DATA)]))
+    return exit_codes.DONE
 
 
-def write_demo(directory: Path) -> DemoFiles:
-    """Write the genome and its variants into a directory, made if need be; files that are there are replaced."""
-    directory.mkdir(parents=True, exist_ok=True)
-    files = DemoFiles(directory / "demo.fa", directory / "demo.vcf")
-    sequence, variants = demo_locus()
-    lines = [sequence[at : at + _LINE_BP] for at in range(0, len(sequence), _LINE_BP)]
-    files.genome.write_text("\n".join([f">{CONTIG}", *lines, ""]), encoding="ascii")
-    header = [
-        "##fileformat=VCFv4.2",
-        f"##contig=<ID={CONTIG},length={len(sequence)}>",
-        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
+def scores_of(run: str) -> list[Scored]:
+    """Every variant of the demonstration's run, by place and letter."""
+    relation = run_query(run, DEMO_SQL)
+    assert relation is not None
+    return [Scored(*row) for row in relation.fetchall()]
+
+
+def _introduction(given: DemoInput) -> list[str]:
+    first = SLICE_START + 1
+    last = SLICE_START + len(shipped_letters())
+    return [
+        "A known variant in real DNA. GATA1, a factor of blood cells, binds in the",
+        f"promoter of GP1BB. The change {KNOWN_ID.removeprefix('GP1BB_')} was found in a patient with Bernard-Soulier",
+        "syndrome, a bleeding disorder (Ludlow et al. 1996, J Biol Chem 271:22076).",
+        "Here every base around is changed, to see which changes matter.",
+        "",
+        f"variants: {given.variants} (all {len(given.snvs)} SNVs of {len(given.letters)} bp)",
+        f"genome:   {given.genome}",
+        f"places are GRCh37's: {CONTIG} has its letters in {first:,}-{last:,}, else N",
+        "",
     ]
-    records = [
-        f"{CONTIG}\t{variant.start + 1}\t{variant.name}\t{variant.ref}\t{variant.alt}\t.\tPASS\t."
-        for variant in variants
+
+
+def _picture(given: DemoInput, scored: list[Scored], columns: int) -> list[str]:
+    style = Style.of(sys.stdout)
+    known = next(variant for variant in scored if variant.name == KNOWN_ID)
+    drawn = MutationMap(
+        first=given.first + 1,
+        letters=given.letters,
+        effects={(variant.pos, variant.alt): variant.sad for variant in scored},
+        marked=(known.pos, known.alt),
+        site=(given.site.start + 1, given.site.end),
+    )
+    strand = "read on the other strand" if given.site.reverse else "read on this strand"
+    return [
+        f"What each change does, {CONTIG}, GRCh37 (site: {given.site.consensus}, {strand})",
+        "",
+        *drawn.draw(style, columns),
+        "",
+        f"  {style.loss[-1]} the site is lost   {style.gain} a site is made   {style.none} nothing changes   "
+        f"X {KNOWN_ID}",
     ]
-    files.variants.write_text("\n".join([*header, *records, ""]), encoding="ascii")
-    return files
 
 
-def demo_locus() -> tuple[str, list[DemoVariant]]:
-    """Make the sequence and its variants, sorted by position; the same ones each time.
-
-    The first half of the causal variants breaks a site of each motif, the second half makes one: by a single base, or,
-    at every third motif, by a deletion or an insertion at its middle.
-    """
-    chance = random.Random(20)  # noqa: S311 - no secret
-    # As rich in A and T as the human genome.
-    letters = chance.choices("ACGT", weights=(3, 2, 2, 3), k=_CONTIG_BP)
-    variants = []
-    for number, motif in enumerate(MOTIFS):
-        start = _FIRST_SITE + number * _SITE_STEP_BP
-        by_indel = number % 3 == 0
-        variants.append(_plant_site_to_break(letters, start, motif, by_indel=by_indel))
-    for number, motif in enumerate(MOTIFS, start=len(MOTIFS)):
-        start = _FIRST_SITE + number * _SITE_STEP_BP
-        by_indel = number % 3 == 0
-        variants.append(_plant_site_to_make(letters, start, motif, by_indel=by_indel))
-    sequence = "".join(letters)
-    variants += _neutral_variants(sequence, chance)
-    return sequence, sorted(variants, key=lambda variant: variant.start)
+def _table(given: DemoInput, scored: list[Scored]) -> list[str]:
+    changing = [variant for variant in scored if abs(variant.sad) > 1]
+    rows = [f"{'variant (GRCh37)':22}{'strongest track':18}{'SAD':>7}"]
+    for variant in changing:
+        mark = f"   <- {variant.name}, Bernard-Soulier syndrome" if variant.name else ""
+        rows.append(f"{variant.variant_id:22}{variant.track:18}{variant.sad:>+7.1f}{mark}")
+    in_site = [variant for variant in scored if given.site.start < variant.pos <= given.site.end]
+    lost = sum(variant.breaks_the_site for variant in in_site)
+    beside = [variant for variant in scored if variant not in in_site]
+    also = sum(variant.breaks_the_site for variant in beside)
+    return [
+        *rows,
+        "",
+        f"{lost} of {len(in_site)} changes of the site's own letters break it, {also} of {len(beside)} beside it.",
+    ]
 
 
-def _plant_site_to_break(
-    letters: list[str], start: int, motif: Motif, *, by_indel: bool
-) -> DemoVariant:
-    """Put a site in the sequence; the variant deletes its middle base and the next, or replaces it."""
-    middle = _plant_site(letters, start, motif)
-    right = letters[middle]
-    name = f"causal_{motif.name}_loss"
-    if not by_indel:
-        return DemoVariant(name, middle, right, _UNLIKE[right])
-    # VCF anchors a deletion at the base before it.
-    before = letters[middle - 1]
-    return DemoVariant(name, middle - 1, before + right + letters[middle + 1], before)
-
-
-def _plant_site_to_make(
-    letters: list[str], start: int, motif: Motif, *, by_indel: bool
-) -> DemoVariant:
-    """Put a site in the sequence without its middle base, or with another one; the variant puts it right."""
-    middle = _plant_site(letters, start, motif)
-    right = letters[middle]
-    name = f"causal_{motif.name}_gain"
-    if not by_indel:
-        letters[middle] = _UNLIKE[right]
-        return DemoVariant(name, middle, letters[middle], right)
-    del letters[middle]
-    letters.append("A")  # the contig keeps its length
-    before = letters[middle - 1]
-    return DemoVariant(name, middle - 1, before, before + right)
-
-
-def _plant_site(letters: list[str], start: int, motif: Motif) -> int:
-    """Write a site of the motif over the sequence.
-
-    Returns:
-        Position of the first base past its middle that no other base can stand for.
-    """
-    site = [IUPAC[letter][0] for letter in motif.consensus]
-    letters[start : start + len(site)] = site
-    offset = len(site) // 2
-    while len(IUPAC[motif.consensus[offset]]) != 1:
-        offset += 1
-    return start + offset
-
-
-def _neutral_variants(sequence: str, chance: random.Random) -> list[DemoVariant]:
-    variants: list[DemoVariant] = []
-    while len(variants) < _NEUTRALS:
-        start = chance.randrange(_FIRST_SITE, _CONTIG_BP - _FIRST_SITE)
-        ref = sequence[start]
-        alt = chance.choice(sorted(set("ACGT") - {ref}))
-        # No site is longer than 20 bp, so that further away nothing can change.
-        left = sequence[start - 20 : start]
-        right = sequence[start + 1 : start + 21]
-        if count_sites(left + ref + right) == count_sites(left + alt + right):
-            variants.append(DemoVariant(f"neutral_{len(variants) + 1:02d}", start, ref, alt))
-    return variants
-
-
-def count_sites(sequence: str) -> dict[str, int]:
-    """Count the sites of each motif, overlapping ones too, on either strand; a palindrome's site counts once."""
-    counts = {}
-    for motif in MOTIFS:
-        counts[motif.name] = 0
-        for strand in {motif.consensus, motif.reverse_complement}:
-            # A look-ahead consumes nothing, so that the next site may begin within this one.
-            pattern = "(?=" + "".join(f"[{IUPAC[letter]}]" for letter in strand) + ")"
-            counts[motif.name] += len(re.findall(pattern, sequence))
-    return counts
+def _program() -> str:
+    """How this program is called here: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "enformer-ray" or shutil.which("enformer-ray"):
+        return "enformer-ray"
+    return str(called)

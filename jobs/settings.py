@@ -358,7 +358,10 @@ class DemoSettings:
     """What `enformer-ray demo` is asked for."""
 
     out: Directory = "demo-run"
-    """directory of the locus and of its run"""
+    """directory of the input and of its run"""
+
+    ray: Literal["off", "local"] = "local"
+    """off (this process), or workers of Ray on this machine"""
 
 
 def _check_at_least(least: int, option: str, value: int | None) -> None:

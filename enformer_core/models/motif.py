@@ -11,7 +11,7 @@ of its motifs and P_ij ∝ 2^(−α ⌊log2(|i − j| + 1)⌋) falls with distan
 How the graph comes to this: see `_set_*`. It is no trained model and knows nothing of biology but these words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import cast
@@ -83,10 +83,11 @@ EXPRESSIONS = (
     Expression("liver", ("CEBP", "HNF4A"), 0.75),
 )
 
-_NOTICE = (
+NOTICE = (
     "DEMONSTRATION MODEL: weights set by hand from textbook motifs, not trained on data. "
     "Its scores show how this program works and say nothing about gene regulation."
 )
+"""What every output of the demonstrations says."""
 
 _KERNEL_WIDTH = 15  # of the stem's convolution
 
@@ -142,8 +143,13 @@ def motif_tracks(head: str) -> Tracks:
 
 
 @torch.no_grad()
-def motif_model() -> Enformer:
-    """The model with its parameters set, for inference."""
+def motif_model(motifs: Sequence[Motif] = MOTIFS) -> Enformer:
+    """The model with its parameters set, for inference.
+
+    Args:
+        motifs: what it counts, six in the order of `MOTIFS` and of their names; `motif_core` reads shorter ones.
+    """
+    assert [motif.name for motif in motifs] == [motif.name for motif in MOTIFS]
     model = Enformer(motif_config()).eval()
     for parameter in model.parameters():
         parameter.zero_()
@@ -152,8 +158,8 @@ def motif_model() -> Enformer:
             _set_norm(module, scale=1.0, shift=0.0)
         elif isinstance(module, nn.LayerNorm):
             module.weight.fill_(1.0)
-    _set_stem(model)
-    _set_tower(model)
+    _set_stem(model, motifs)
+    _set_tower(model, motifs)
     _set_attention(model)
     _set_heads(model)
     return model
@@ -169,7 +175,7 @@ def _set_norm(norm: nn.BatchNorm1d, *, scale: float | Tensor, shift: float | Ten
     norm.bias.copy_(torch.as_tensor(shift).expand_as(norm.bias))
 
 
-def _set_stem(model: Enformer) -> None:
+def _set_stem(model: Enformer, motifs: Sequence[Motif]) -> None:
     """Match each consensus: +20 for a site, −20 or less otherwise, N included; then rectify.
 
     A kernel and its mirror image see the two strands, and are placed so that a sequence and its reverse complement give
@@ -177,7 +183,7 @@ def _set_stem(model: Enformer) -> None:
     """
     kernels = model.stem.conv.weight
     bias = _bias(model.stem.conv)
-    for number, motif in enumerate(MOTIFS):
+    for number, motif in enumerate(motifs):
         width = len(motif.consensus)
         begin = (_KERNEL_WIDTH - width) // 2
         forward = kernels[2 * number]
@@ -197,7 +203,7 @@ def _bias(conv: nn.Conv1d) -> Tensor:
     return conv.bias
 
 
-def _set_tower(model: Enformer) -> None:
+def _set_tower(model: Enformer, motifs: Sequence[Motif]) -> None:
     """Add up the sites: pooling without logits takes the mean of two, the next BatchNorm doubles it.
 
     The first level adds the strands, each by half where the motif is a palindrome. The last gives 1 for each site, and
@@ -214,7 +220,7 @@ def _set_tower(model: Enformer) -> None:
         scale[constant] = 1.0
         _set_norm(norm, scale=scale, shift=0.0)
         middle = level.conv_block.conv.weight[..., 2]  # of a kernel of width 5
-        for number, motif in enumerate(MOTIFS):
+        for number, motif in enumerate(motifs):
             share = 0.5 if motif.palindromic and is_first else 1.0
             strands = [2 * number, 2 * number + 1] if is_first else [number]
             middle[number, strands] = share * (2.0 / _SITE if is_last else 1.0)
@@ -269,5 +275,5 @@ SPEC = ModelSpec(
     network=Enformer,
     worker_memory_bytes=1_000_000_000,
     weights=WeightsMappings(names=ENFORMER_NAMES),
-    demonstration=Demonstration(make=motif_model, tracks=motif_tracks, notice=_NOTICE),
+    demonstration=Demonstration(make=motif_model, tracks=motif_tracks, notice=NOTICE),
 )

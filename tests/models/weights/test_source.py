@@ -82,7 +82,7 @@ def test_the_digest_is_that_of_the_files(sources):
 
 def test_sources_are_small_to_send_and_look_into_no_file():
     for name in SPECS:
-        source = ModelSource(name, None if name == "motif" else "/nowhere/weights")
+        source = ModelSource(name, None if SPECS[name].demonstration else "/nowhere/weights")
         again = pickle.loads(pickle.dumps(source))
         assert again == source
         assert len(pickle.dumps(source)) < 300

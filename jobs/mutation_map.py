@@ -1,0 +1,126 @@
+"""A stretch of DNA as a picture of text: one column a base, one row for each letter that it is changed to.
+
+A cell's shade says how much is lost. Without colours and without Unicode the picture says the same. Knows letters,
+numbers and the width of a terminal; does not know where the numbers come from.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+_LABEL_COLUMNS = 10
+_RULER_BP = 10
+
+_RED = "\x1b[31m"
+_BLUE = "\x1b[34m"
+_BOLD = "\x1b[1m"
+_DIM = "\x1b[2m"
+_PLAIN = "\x1b[0m"
+
+# Less than this share of the strongest effect is shown as none.
+_LEAST_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the terminal can show.
+
+    Attributes:
+        loss: shades from the faintest to the strongest.
+        gain: what is gained, however much.
+        none: no effect.
+        coloured: whether escape codes are understood.
+    """
+
+    loss: str
+    gain: str
+    none: str
+    coloured: bool
+
+    @staticmethod
+    def of(stream: TextIO) -> "Style":
+        """Find out what a stream shows: shades where its encoding has them, colours where it is a terminal."""
+        coloured = stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+        coloured = coloured and not os.environ.get("NO_COLOR")
+        try:
+            "░▒▓█·".encode(stream.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return Style("-=%#", "+", ".", coloured)
+        return Style("░▒▓█", "+", "·", coloured)
+
+    def paint(self, text: str, code: str) -> str:
+        """The text in a colour, where there are colours."""
+        return f"{code}{text}{_PLAIN}" if self.coloured and text.strip() else text
+
+
+@dataclass(frozen=True)
+class MutationMap:
+    """What every change of a stretch does.
+
+    Attributes:
+        first: 1-based place of the first letter.
+        letters: of the genome.
+        effects: by 1-based place and new letter.
+        marked: one of these changes, drawn as X.
+        site: 1-based first and last place of what is underlined.
+    """
+
+    first: int
+    letters: str
+    effects: Mapping[tuple[int, str], float]
+    marked: tuple[int, str]
+    site: tuple[int, int]
+
+    def draw(self, style: Style, columns: int) -> list[str]:
+        """Lines of at most so many columns; a stretch that is too long is cut to what lies around the site."""
+        places = self._visible(max(columns - _LABEL_COLUMNS - 1, 1))
+        numbers, ticks = _ruler(places)
+        genome = "".join(self.letters[place - self.first] for place in places)
+        lines = [_line("", numbers), _line("", ticks), _line("genome", genome)]
+        for letter in "ACGT":
+            cells = [self._cell(place, letter, style) for place in places]
+            lines.append(_line(f"to {letter}", "".join(cells)))
+        first, last = self.site
+        under = "".join("^" if first <= place <= last else " " for place in places)
+        return [*lines, _line("site", under.rstrip())]
+
+    def _visible(self, most: int) -> range:
+        length = min(len(self.letters), most)
+        # As many letters on both sides of the site, as far as they reach.
+        middle = sum(self.site) // 2 - self.first
+        begin = min(max(middle - length // 2, 0), len(self.letters) - length)
+        return range(self.first + begin, self.first + begin + length)
+
+    def _cell(self, place: int, letter: str, style: Style) -> str:
+        if self.letters[place - self.first] == letter:
+            return " "
+        effect = self.effects.get((place, letter), 0.0)
+        strongest = max(map(abs, self.effects.values()), default=0.0)
+        losses = [-value for value in self.effects.values() if value < 0]
+        code = _BLUE if effect > 0 else _RED
+        if (place, letter) == self.marked:
+            return style.paint("X", _BOLD + code)
+        if not strongest or abs(effect) < _LEAST_SHARE * strongest:
+            return style.paint(style.none, _DIM)
+        if effect > 0:
+            return style.paint(style.gain, code)
+        share = -effect / max(losses)
+        shade = min(int(share * len(style.loss)), len(style.loss) - 1)
+        return style.paint(style.loss[shade], code)
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:>{_LABEL_COLUMNS - 2}}  {text}".rstrip()
+
+
+def _ruler(places: range) -> tuple[str, str]:
+    """Numbers of every tenth place, each beginning above its tick, as far as they fit."""
+    numbers = [" "] * len(places)
+    ticks = [" "] * len(places)
+    for column, place in enumerate(places):
+        number = str(place)
+        if place % _RULER_BP == 0 and column + len(number) <= len(places):
+            numbers[column : column + len(number)] = number
+            ticks[column] = "|"
+    return "".join(numbers), "".join(ticks)
