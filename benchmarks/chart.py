@@ -9,8 +9,8 @@ from pathlib import Path
 _ROW, _LEFT, _WIDTH, _RIGHT = 30, 390, 330, 90
 
 
-def write_chart(path: Path, seconds: Mapping[str, float]) -> None:
-    """Draw seconds per variant as bars, one for each name, in their order."""
+def write_chart(path: Path, seconds: Mapping[str, float], axis: str) -> None:
+    """Draw seconds as bars, one for each name, in their order; `axis` says what they are."""
     # The axis begins at a power of ten, somewhat below the least value, so that its bar is still seen.
     low = 10.0 ** floor(log10(min(seconds.values())) - 0.2)
     decades = log10(max(seconds.values()) / low)
@@ -26,7 +26,7 @@ def write_chart(path: Path, seconds: Mapping[str, float]) -> None:
         'font-family="sans-serif" font-size="13">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n'
         + "\n".join(rows)
-        + f'\n<text x="{_LEFT}" y="{height - 12}" fill="#555555">seconds per variant, one strand, logarithmic</text>\n'
+        + f'\n<text x="{_LEFT}" y="{height - 12}" fill="#555555">{escape(axis)}</text>\n'
         "</svg>\n",
         encoding="utf-8",
     )

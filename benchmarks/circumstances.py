@@ -23,6 +23,8 @@ def circumstances(*packages: str) -> dict[str, Any]:
         "machine": {
             **hardware(torch.device("cpu")),
             "cores": os.cpu_count(),
+            # whether 16-bit products are quicker than others, on which the figures of `fast` depend
+            "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
             "system": platform.platform(),
         },
         "versions": {

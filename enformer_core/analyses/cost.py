@@ -203,9 +203,11 @@ def _speed_of_benchmark(figures: Figures) -> Speed:
     machine = figures["machine"]
     # On CPUs all cores worked on one variant; hours are told of one core.
     cores = 1 if machine["device_type"] == "cuda" else machine["threads"]
+    # Files that do not say which strands they read are of one.
+    readings = 2 if figures.get("strands") == "both" else 1
 
     def device_s(case: str) -> float:
-        return figures["cases"][case]["seconds_per_variant"] * cores
+        return figures["cases"][case]["seconds_per_variant"] * cores / readings
 
     alt_s = device_s(_DELTA_SHARED)
     return Speed(

@@ -114,6 +114,9 @@ def test_hours_and_cost_from_a_benchmark(run, vcf, genome, tmp_path):
     assert found["device"] == "cuda"
     direct = outlook(run, *common, "--engine", "direct")
     assert math.isclose(direct["hours"], 5 * 40 / 3600)
+    # The same seconds, measured over both strands, are half as much for each.
+    benchmark.write_text(json.dumps(json.loads(benchmark.read_text()) | {"strands": "both"}))
+    assert math.isclose(outlook(run, *common, "--engine", "direct")["hours"], direct["hours"] / 2)
     code, _, error = run("plan", *common, "--model", "motif")
     assert code == exit_codes.BAD_INPUT
     assert "measured with model enformer" in error
