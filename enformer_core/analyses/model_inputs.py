@@ -12,13 +12,13 @@ from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksIdentity
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.registry import ModelSource
 from enformer_core.storage.open import local_path
 
 if TYPE_CHECKING:
     import torch
 
     from enformer_core.models.base import SequenceModel
+    from enformer_core.models.registry import ModelSource
 
 
 _NOTHING_PLANNED: Mapping[str, str] = MappingProxyType({})
@@ -65,8 +65,11 @@ class ModelInputs:
     tracks: tuple[int, ...]
     genome: str
 
-    def source(self) -> ModelSource:
+    def source(self) -> "ModelSource":
         """The model and its weights on this node."""
+        # here, so that whoever reads runs needs no torch
+        from enformer_core.models.registry import ModelSource  # noqa: PLC0415
+
         return ModelSource(self.model, located(self.weights))
 
     def open_genome(self) -> Genome:
@@ -125,7 +128,7 @@ class ModelInputs:
 
 
 def load_model(
-    source: ModelSource,
+    source: "ModelSource",
     genome: Genome,
     head: str,
     tracks: tuple[int, ...],

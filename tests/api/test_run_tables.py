@@ -1,5 +1,8 @@
 """Runs in polars: the rows that receipts name, whatever else lies there, wherever the run lies, finished or not."""
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 
@@ -89,6 +92,15 @@ def test_a_run_that_goes_on_has_what_is_committed_and_nothing_else(begun):
     # a run without a row has the columns of one that has
     assert early.scores.collect_schema() == run.scores.collect_schema()
     assert early.effects.collect_schema() == run.effects.collect_schema()
+
+
+def test_reading_a_run_loads_no_torch(begun):
+    store, *_ = begun
+    code = (
+        "import sys, enformer_core; enformer_core.open_run(sys.argv[1]).scores.collect(); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, store.location], check=True)
 
 
 def test_what_a_run_does_not_have_is_said(begun, tmp_path):
