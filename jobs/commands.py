@@ -103,7 +103,7 @@ COMMANDS = {
         "jobs.export:export",
         examples=(
             "enformer-ray export scores --tsv scores.tsv",
-            "enformer-ray export scores --tsv /dev/stdout",
+            "enformer-ray export scores --tsv - | gzip > scores.tsv.gz",
         ),
         exit_codes=_ASKS,
     ),

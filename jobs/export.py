@@ -18,7 +18,10 @@ _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of t
 
 def _option(name: str) -> tuple[str, Any, Any]:
     """The option of a format: `--tsv FILE`."""
-    file = Annotated[OptionalFile, Parameter(help=export_summary(name))]
+    file = Annotated[
+        OptionalFile,
+        Parameter(help=f"{export_summary(name)}; - for standard output", allow_leading_hyphen=True),
+    ]
     return name, file, field(default=None, kw_only=True)
 
 
@@ -47,7 +50,7 @@ def export(settings: Any) -> int:
         InputError: where no file is asked for, or one cannot be written.
     """
     files = {name: getattr(settings, name) for name in export_names()}
-    wanted = {name: Path(user_path(file)) for name, file in files.items() if file is not None}
+    wanted = {name: _path(file) for name, file in files.items() if file is not None}
     if not wanted:
         options = ", ".join(f"--{name} FILE" for name in files)
         raise InputError(f"nothing to write: give one of {options}")
@@ -63,6 +66,10 @@ def export(settings: Any) -> int:
         print(f"incomplete: {missing:,} shards are not committed, and not in it", file=sys.stderr)
         return exit_codes.INCOMPLETE
     return exit_codes.DONE
+
+
+def _path(file: str) -> Path:
+    return Path("/dev/stdout" if file == "-" else user_path(file))
 
 
 def _check_beside(file: Path, run: str) -> None:

@@ -174,14 +174,14 @@ class Job:
         counts = ", ".join(f"{rows:,} {status}" for status, rows in manifest.by_status.items())
         unit = self.analysis.run_type.unit
         notice = [manifest.notice] if manifest.notice else []
-        query = shlex.quote(self.analysis.example_query())
+        query = shlex.join([self.settings.out, self.analysis.example_query()])
         return [
             f"{manifest.rows:,} {unit} in {manifest.shards:,} shards: {counts}",
             *notice,
             *self.analysis.report(manifest),
             *audit_lines(manifest.audit),
             f"output: {self.store.location}",
-            f"ask it: enformer-ray query {self.settings.out} {query}",
+            f"ask it: enformer-ray query {query}",
         ]
 
 

@@ -172,10 +172,11 @@ class VariantEffects(Analysis):
         return []
 
     def example_query(self) -> str:
-        """The alleles that change most, by the first statistic."""
-        strongest = f"max_abs_{self.spec.conventions.statistics[0]}"
-        order = f"ORDER BY {strongest} DESC NULLS LAST LIMIT 10"
-        return f"FROM scores SELECT variant_id, {strongest} {order}"
+        """The strongest effects, with what people call their variants and tracks."""
+        statistic, *others = self.spec.conventions.statistics
+        # values of two statistics have no common scale
+        where = f"WHERE statistic = '{statistic}' " if others else ""
+        return f"FROM top {where}LIMIT 10"
 
 
 @dataclass(frozen=True)

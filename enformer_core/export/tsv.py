@@ -34,12 +34,12 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
                     f"{table_of_values.name}: holds lists over tracks and nothing beside them, for "
                     "which a line of text has no place. Ask with `enformer-ray query`."
                 )
-            lines.write_csv(
-                out,
+            text = lines.write_csv(
                 include_header=not rows,
                 separator="\t",
                 quote_style="necessary",  # cut and awk do not know quotes
             )
+            out.write(text.encode())  # by Python, whose errors say when a reader has left
             rows += lines.height
     return rows
 

@@ -13,7 +13,7 @@ from enformer_core.errors import InputError
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its name when the block ends well, and is gone when it does not.
 
-    What is there and is no file, such as `/dev/stdout` or a pipe, is written to as it is.
+    What is there and is no file, such as `/dev/stdout` or a pipe, is written to as it is, until its reader leaves.
 
     Raises:
         InputError: when it cannot be written.
@@ -32,8 +32,10 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         # temporary files are for their owner alone; an export is as readable as any new file
         scratch.chmod(0o644)
         scratch.replace(path)
+    except BrokenPipeError:
+        return  # who reads a pipe may have enough, as `head` has
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         if scratch is not None:
             scratch.unlink(missing_ok=True)

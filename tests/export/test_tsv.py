@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -104,3 +106,15 @@ def test_a_run_of_nothing_but_lists_is_refused(scored, tmp_path, capsys):
     assert main(["export", out, "--tsv", str(tmp_path / "tiles.tsv")]) == 2
     assert "lists over tracks and nothing beside them" in capsys.readouterr().err
     assert not list(tmp_path.glob("*tiles.tsv*"))
+
+
+def test_a_reader_that_has_enough_ends_nothing(scored):
+    command = [sys.executable, "-m", "jobs.cli", "export", str(scored), "--tsv", "-"]
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as pipe:
+        ended = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+    whole = subprocess.run(command, capture_output=True, check=True)
+    assert whole.stdout.count(b"\n") == 5

@@ -1,0 +1,191 @@
+"""Rows of a query as text in columns or as JSON, one after another: nothing is cut off but long lists, nothing is lost.
+
+Knows types and letters. Does not know what was asked.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
+from functools import singledispatch
+from itertools import chain, count, islice
+
+import duckdb
+import pyarrow as pa
+
+_MEASURED_ROWS = 1_000  # the first ones decide how wide the columns of text are
+_BATCH_ROWS = 1_000
+_LONGEST_LIST = 200  # letters of a list over tracks that text shows
+_GAP = "  "
+_MOST_64_BITS = 2**63
+
+# DuckDB's types of which neither Python nor JSON has one: they are written as DuckDB writes them.
+_WITHOUT_EQUAL = re.compile(r"TIME ZONE|_NS|\bBIT\b|HUGEINT|INTERVAL|UNION|VARIANT|GEOMETRY")
+
+# As sum() gives them; Arrow's have fewer digits.
+_LONG_INTEGER = re.compile(r"U?HUGEINT")
+
+_NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)")
+
+# What would move a terminal's cursor or break the line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Row = tuple[object, ...]
+
+
+def print_text(relation: duckdb.DuckDBPyRelation) -> None:
+    """Print the rows in columns below their names, then how many they are."""
+    types = [str(kind) for kind in relation.types]
+    names = [_one_line(name) for name in relation.columns]
+    rows = _rows(_projected(relation, ["VARCHAR"] * len(names)))
+    texts = (tuple(map(_cell, row)) for row in rows)
+    first = list(islice(texts, _MEASURED_ROWS))
+    widths = [max(map(len, column)) for column in zip(names, *first, strict=True)]
+    is_number = [bool(_NUMBER.fullmatch(kind)) for kind in types]
+    printed = 0
+    print(_aligned(names, widths, is_number))
+    print(_GAP.join("-" * width for width in widths))
+    for row in chain(first, texts):
+        print(_aligned(row, widths, is_number))
+        printed += 1
+        if _reader_left():
+            return
+    print(f"({printed:,} {'row' if printed == 1 else 'rows'})")
+
+
+def print_json(relation: duckdb.DuckDBPyRelation) -> None:
+    """Print the rows as one JSON list of objects, a row a line.
+
+    What JSON cannot say: NaN and infinities are null; dates, times, blobs (as hexadecimal) and intervals are text.
+    A name that several columns have is numbered from the second on: `a`, `a_2`.
+    """
+    names = unique_names(relation.columns)
+    types = list(map(str, relation.types))
+    kinds = ["VARCHAR" if _WITHOUT_EQUAL.search(kind) else "" for kind in types]
+    is_whole = [bool(_LONG_INTEGER.fullmatch(kind)) for kind in types]
+    before = "["
+    for row in _rows(_projected(relation, kinds)):
+        values = [
+            json_value(_whole(value) if whole else value)
+            for value, whole in zip(row, is_whole, strict=True)
+        ]
+        line = json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False)
+        print(before, end="\n")
+        print(line, end="")
+        before = ","
+        if _reader_left():
+            return
+    print("[]" if before == "[" else "\n]")
+
+
+def print_drawing(relation: duckdb.DuckDBPyRelation) -> None:
+    """Print the last column as it is, lines and all."""
+    for row in _rows(relation):
+        print(row[-1])
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names that are all different: `a, a, a_2` as `a, a_3, a_2`."""
+    taken = set(names)
+    unique: list[str] = []
+    for place, name in enumerate(names):
+        numbered = (f"{name}_{number}" for number in count(2))
+        is_repeat = name in names[:place]
+        unique.append(next(each for each in numbered if each not in taken) if is_repeat else name)
+        taken.add(unique[-1])
+    return unique
+
+
+@singledispatch
+def json_value(value: object) -> object:
+    """A value as JSON has it; see `print_json`."""
+    return value if isinstance(value, int | str | None) else str(value)
+
+
+@json_value.register
+def _float(value: float) -> object:
+    return value if math.isfinite(value) else None
+
+
+@json_value.register
+def _decimal(value: Decimal) -> object:
+    """A number where a reader of JSON, who has doubles, gets the same; else text."""
+    if not value.is_finite():
+        return None
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
+
+
+@json_value.register
+def _blob(value: bytes) -> object:
+    return value.hex()
+
+
+@json_value.register(date)
+@json_value.register(time)
+def _moment(value: date | time) -> object:
+    return value.isoformat()
+
+
+@json_value.register(Mapping)
+def _mapping(value: Mapping[object, object]) -> object:
+    return {str(key): json_value(inner) for key, inner in value.items()}
+
+
+@json_value.register
+def _list(value: list) -> object:  # type: ignore[type-arg]
+    # Arrow gives maps as lists of pairs.
+    is_map = bool(value) and all(isinstance(pair, tuple) for pair in value)
+    return json_value(dict(value)) if is_map else [json_value(inner) for inner in value]
+
+
+def _whole(value: object) -> object:
+    """A long integer that came as text: a number where 64 bits hold it, as readers of JSON may have no more."""
+    if not isinstance(value, str):
+        return value
+    number = int(value)
+    return number if abs(number) < _MOST_64_BITS else value
+
+
+def _projected(relation: duckdb.DuckDBPyRelation, kinds: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """The columns by their places, each cast where a type is named; their names may be equal or odd."""
+    columns = [
+        f"CAST(#{place} AS {kind}) AS c{place}" if kind else f"#{place} AS c{place}"
+        for place, kind in enumerate(kinds, start=1)
+    ]
+    return relation.project(", ".join(columns))
+
+
+def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[Row]:
+    reader = pa.RecordBatchReader.from_stream(relation)
+    for batch in reader:
+        for start in range(0, batch.num_rows, _BATCH_ROWS):
+            columns = [column.to_pylist() for column in batch.slice(start, _BATCH_ROWS).columns]
+            yield from zip(*columns, strict=True)
+
+
+def _cell(value: object) -> str:
+    text = "NULL" if value is None else _one_line(str(value))
+    if text.startswith("[") and len(text) > _LONGEST_LIST:
+        shown = text[:_LONGEST_LIST].rpartition(", ")[0]
+        return f"{shown}, … {text.count(', ') + 1:,} values]"
+    return text
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+def _aligned(cells: Iterable[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
+    padded = [
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(cells, widths, is_number, strict=True)
+    ]
+    return _GAP.join(padded).rstrip()
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads what is printed any more, as after `| head`."""
+    return bool(getattr(sys.stdout, "lost", False))

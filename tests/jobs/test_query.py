@@ -1,0 +1,198 @@
+"""`query` shows every row and column that there is, of the files that receipts name, wherever it is printed."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from enformer_core.dataset.codec import Footer, to_parquet
+from enformer_core.dataset.keys import TRACKS_KEY, table_key
+from enformer_core.dataset.shard_task import ShardTask
+from enformer_core.models.tracks.table import Tracks, described_track
+from enformer_core.storage.local import LocalStore
+from jobs import exit_codes
+from jobs.cli import main
+from jobs.result_rows import unique_names
+from tests.dataset.test_ledger import CONTIGS, CONVENTIONS, ROWS, TRACKS, CountingScorer
+from tests.dataset.test_plan import table
+from tests.support.plans import make_draft
+from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
+
+NAMES = (("cage", "CAGE:liver"), ("dnase", None), (None, None))
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A run without models, in a directory whose name is a pattern, a quotation, and more."""
+    store = LocalStore(tmp_path / "it's [a] run* of ü?")
+    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
+    run = toy_run(toy_identity(statistics=("sad", "d1")), shards=len(draft.shards))
+    run.claim(store)
+    rows = tuple(described_track(at, *names) for at, names in zip(TRACKS, NAMES, strict=True))
+    tracks = Tracks("human", 8, rows).to_arrow()
+    store.put_if_absent(TRACKS_KEY, to_parquet(tracks, Footer("tracks", run.digest, None)))
+    worker = scoring_worker(CountingScorer(), toy_ledger(store, run), CONVENTIONS, TRACKS)
+    for shard in draft.put(store).shards:
+        worker(ShardTask(shard))
+    return store.location
+
+
+@pytest.fixture
+def ask(out, capsys):
+    """The exit code, stdout and stderr of a query."""
+
+    def call(sql, *options):
+        code = main(["query", out, sql, *options])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_json_says_what_json_can_say(ask):
+    sql = """SELECT 'nan'::DOUBLE AS nan, [1.5, '-inf'::DOUBLE] AS nested, 'inf'::FLOAT AS inf,
+        DATE '2026-11-26' AS day, TIMESTAMP '2026-11-26 10:00:00.5' AS moment,
+        TIMESTAMPTZ '2026-11-26 10:00:00+00' AS zoned, TIME '10:00' AS clock, INTERVAL 36 HOUR AS span,
+        1.10::DECIMAL(10, 2) AS money, 0.12345678901234567891::DECIMAL(38, 20) AS digits,
+        170141183460469231731687303715884105727::HUGEINT AS huge, sum(3) AS total, 'a\\x00'::BLOB AS bytes,
+        MAP {'k': 'nan'::DOUBLE} AS map, {'x': 1, 'y': DATE '2026-01-02'} AS struct, NULL AS nothing,
+        uuid() AS uuid, 'é "\n' AS text, true AS yes, 'b'::ENUM('a', 'b') AS kind, '101'::BIT AS bits"""
+    code, text, _ = ask(sql, "--json")
+    assert code == exit_codes.DONE
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    (row,) = json.loads(text, parse_constant=refuse)
+    assert len(row.pop("uuid")) == 36
+    assert row == {
+        "nan": None,
+        "nested": [1.5, None],
+        "inf": None,
+        "day": "2026-11-26",
+        "moment": "2026-11-26T10:00:00.500000",
+        "zoned": "2026-11-26 10:00:00+00",
+        "clock": "10:00:00",
+        "span": "36:00:00",
+        "money": 1.1,
+        "digits": "0.12345678901234567891",
+        "huge": "170141183460469231731687303715884105727",
+        "total": 3,
+        "bytes": "6100",
+        "map": {"k": None},
+        "struct": {"x": 1, "y": "2026-01-02"},
+        "nothing": None,
+        "text": 'é "\n',
+        "yes": True,
+        "kind": "b",
+        "bits": "101",
+    }
+
+
+def test_equal_and_odd_column_names_are_all_there(ask):
+    _, text, _ = ask('SELECT 1 AS a, 2 AS a, 3 AS "we""ird ü", 4 AS a, 5 AS a_2', "--json")
+    assert json.loads(text) == [{"a": 1, "a_3": 2, 'we"ird ü': 3, "a_4": 4, "a_2": 5}]
+    assert unique_names(["a", "a", "b"]) == ["a", "a_2", "b"]
+    _, text, _ = ask("FROM scores s JOIN scores t ON s.input_line = t.input_line LIMIT 1")
+    assert text.split("\n")[0].split().count("variant_id") == 2
+
+
+def test_no_rows_are_an_empty_list(ask):
+    assert ask("FROM scores WHERE false", "--json")[1] == "[]\n"
+    assert ask("FROM scores SELECT pos WHERE false")[1] == "pos\n---\n(0 rows)\n"
+
+
+def test_text_has_every_column_and_row_and_no_sign_that_moves_a_cursor(ask, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    code, text, _ = ask("SELECT * FROM scores, range(3000)")
+    assert code == exit_codes.DONE
+    head, rule, *rows, count = text.splitlines()
+    names = head.split()
+    assert names[0] == "variant_id"
+    assert {"input_file", "max_abs_d1_track", "range"} <= set(names)
+    assert len(rule.split()) == len(names)
+    assert count == f"({3000 * len(ROWS):,} rows)"
+    assert len(rows) == 3000 * len(ROWS)
+    _, text, _ = ask("SELECT 'a\tb\x1b[31m\nc' AS \"x\ny\", NULL AS n, 0.1::FLOAT AS f")
+    assert text.splitlines()[::2] == [
+        "x\\ny             n       f",
+        "a\\tb\\x1b[31m\\nc  NULL  0.1",
+    ]
+    _, text, _ = ask("SELECT range(5313) AS long")
+    assert "5,313 values]" in text
+    assert max(map(len, text.splitlines())) < 300
+
+
+def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
+    code, text, _ = ask("FROM top LIMIT 3", "--json")
+    assert code == exit_codes.DONE
+    rows = json.loads(text)
+    values = [abs(row["value"]) for row in rows]
+    assert values == sorted(values, reverse=True)
+    assert rows[0].keys() == {"variant_id", "id", "track", "statistic", "value", "track_index"}
+    every = json.loads(ask("FROM top", "--json")[1])
+    count = json.loads(ask("FROM effects SELECT count(*) AS n", "--json")[1])[0]["n"]
+    assert len(every) == count
+    # a track by its description, else its identifier, else its number
+    assert {(row["track_index"], row["track"]) for row in every} <= {
+        (0, "CAGE:liver"),
+        (5, "dnase"),
+        (7, "7"),
+    }
+
+
+def test_only_what_receipts_name_is_read(ask, out):
+    store = LocalStore(Path(out))
+    before = ask("FROM scores SELECT count(*)")[1]
+    stray = to_parquet(pa.table({"x": [1]}), Footer("scores", "0" * 64, None))
+    for key in (
+        table_key("scores", "chr1", 99),
+        "scores/._a.parquet",
+        "scores/_temporary/b.parquet",
+    ):
+        store.put_if_absent(key, stray)
+    assert ask("FROM scores SELECT count(*)")[1] == before
+
+
+def test_a_damaged_file_is_named_and_a_slip_is_not_taken_for_damage(ask, out):
+    path = next(Path(out, "scores").rglob("*.parquet"))
+    key = str(path.relative_to(out))
+    with path.open("r+b") as file:
+        file.seek(-20, os.SEEK_END)
+        file.write(b"?" * 20)
+    code, _, error = ask("FROM scores")
+    assert code == exit_codes.BAD_INPUT
+    assert key in error
+    assert "enformer-ray verify" in error
+    path.unlink()
+    code, _, error = ask("FROM effects SELECT error('mine')")
+    assert code == exit_codes.BAD_INPUT
+    assert f"{key}: missing" in error
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["selec 1", "FROM nowhere", "SELECT nix FROM scores", "SELECT 'a'::INT", "SELECT error('x')"],
+)
+def test_refused_sql_has_its_reason(ask, sql):
+    code, text, error = ask(sql, "--json")
+    assert (code, text) == (exit_codes.BAD_INPUT, "")
+    assert "this SQL was refused" in error
+    assert "Traceback" not in error
+
+
+def test_statements_without_a_question_are_answered(ask):
+    assert ask("")[0] == exit_codes.DONE
+    assert ask("DESCRIBE scores")[0] == exit_codes.DONE
+    code, text, _ = ask("EXPLAIN FROM scores SELECT pos")
+    assert code == exit_codes.DONE
+    assert len(text.splitlines()) > 5
+
+
+def test_numbers_in_json_are_those_of_the_run(ask):
+    rows = json.loads(ask("FROM scores SELECT sad WHERE status = 'ok'", "--json")[1])
+    assert rows
+    assert all(math.isfinite(value) for row in rows for value in row["sad"])
