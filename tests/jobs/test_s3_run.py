@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
+from enformer_core import open_run
 from enformer_core.storage.open import open_store
 from jobs.cli import main
 from tests.support.proxy import FaultProxy
@@ -141,6 +142,14 @@ def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
     ]
     assert {row["tracks"] for row in answered} == {2}
     assert rows(out, "FROM effects SELECT count(DISTINCT variant_id) AS n") == [{"n": ALLELES}]
+
+    tables = open_run(out)
+    assert tables.scores.sort("chrom", "pos").collect()["pos"].to_list() == [
+        row["pos"] for row in answered
+    ]
+    assert tables.scores.filter(chrom="chr2").select("sad").collect().height == 4
+    assert tables.effects.collect()["variant_id"].n_unique() == ALLELES
+    assert tables.tracks.collect()["index"].to_list() == [0, 1]
 
     code, status, _ = run("status", out, "--json")
     assert (code, json.loads(status)["rows_done"], json.loads(status)["finished"]) == (
