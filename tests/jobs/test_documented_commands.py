@@ -86,7 +86,7 @@ def test_there_are_commands_and_a_wrong_one_is_found():
 def test_the_files_that_the_documents_name_are_there():
     for name in ("docs/cluster.md", "docs/security.md"):
         text = (ROOT / name).read_text()
-        named = set(re.findall(r"\b(?:cluster|tests)/[\w./]*\w", text))
+        named = set(re.findall(r"\b(?:cluster|tests)/[\w./-]*\w", text))
         named |= {"ray_cluster.yaml", ".rayignore"}
         assert not [path for path in named if not (ROOT / path).exists()], name
         for link in re.findall(r"\]\(([\w.]+\.md)", text):
