@@ -17,8 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from enformer_core.models.motif import IUPAC
-from enformer_core.models.motif_core import CORE_MOTIFS
+from enformer_core.models.motif_core_spec import CORE_MOTIFS
+from enformer_core.models.motif_spec import IUPAC
 
 CONTIG = "chr22"
 CONTIG_BP = 51_304_566

@@ -7,8 +7,9 @@ Joins the rooms: what a worker computes comes from an `Analysis` of `enformer_co
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from cluster.local_backend import local_pool
 from cluster.pool import Blame, Pool, PoolError, Task
@@ -46,7 +47,7 @@ class Job:
         analysis: what is computed.
         tracks: for which tracks.
         store: where the run lies.
-        workers: how many there are, and what each may use.
+        choose_workers: how many there are, and what each may use; asked when something is left to compute.
         notice: what every object says, where the model is a demonstration.
     """
 
@@ -54,8 +55,13 @@ class Job:
     analysis: Analysis
     tracks: Tracks
     store: Store
-    workers: Workers
+    choose_workers: Callable[[], Workers]
     notice: str | None = None
+
+    @cached_property
+    def workers(self) -> Workers:
+        """How many there are; to look at this machine's devices loads torch."""
+        return self.choose_workers()
 
     def run(self) -> Manifest:
         """Compute what is missing; the same command again continues, or finds the run complete.

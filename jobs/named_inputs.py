@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 
 from enformer_core.analyses.base import Analysis
 from enformer_core.analyses.model_inputs import ModelInputs, located
@@ -13,7 +14,7 @@ from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import open_store
 from enformer_core.storage.store import Store
 from jobs.job import Job
-from jobs.resources import Workers, choose_workers
+from jobs.resources import check_device, choose_workers
 from jobs.settings import RunSettings
 
 
@@ -28,7 +29,6 @@ class NamedInputs:
         inputs: the same by name, as workers are sent them.
         genome: opened.
         store: where the run lies or will lie.
-        workers: how many there are, and what each may use.
     """
 
     settings: RunSettings
@@ -37,7 +37,6 @@ class NamedInputs:
     inputs: ModelInputs
     genome: Genome
     store: Store
-    workers: Workers
 
     def job(self, analysis: Analysis) -> Job:
         """The run of an analysis with these inputs."""
@@ -46,7 +45,7 @@ class NamedInputs:
             analysis=analysis,
             tracks=self.tracks,
             store=self.store,
-            workers=self.workers,
+            choose_workers=partial(choose_workers, self.settings, self.source),
             notice=self.source.notice,
         )
 
@@ -57,6 +56,7 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
     Raises:
         InputError: naming what is missing or does not fit.
     """
+    check_device(settings)
     source = ModelSource(settings.model, located(settings.weights))
     table = source.tracks(settings.head, located(settings.targets))
     tracks, notes = select_tracks(table, settings.tracks)
@@ -79,7 +79,6 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
         inputs=inputs,
         genome=inputs.open_genome(),
         store=store,
-        workers=choose_workers(settings, source),
     )
 
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.machine import available_memory_bytes, cpu_count, device_here
 from enformer_core.models.registry import ModelSource, model_spec
@@ -23,6 +21,16 @@ class Workers:
 
     count: int | None
     each: WorkerResources
+
+
+def check_device(settings: RunSettings) -> None:
+    """Refuse a GPU that is asked for by name where there is none; asks nothing otherwise.
+
+    Raises:
+        InputError: with the remedy.
+    """
+    if settings.device == "cuda":
+        _device(settings)
 
 
 def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
@@ -68,6 +76,8 @@ def _device(settings: RunSettings) -> str:
 
 def _default_count(device: str, cpus: int, source: ModelSource) -> int:
     if device == "cuda":
+        import torch
+
         return torch.cuda.device_count()
     by_cpus = cpus if source.demonstration else cpus // _FULL_SIZE_CPUS
     return max(1, min(by_cpus, available_memory_bytes() // source.spec.worker_memory_bytes))

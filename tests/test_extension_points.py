@@ -284,7 +284,7 @@ def words(add, tmp_path):
         analysis=module.Words(),
         tracks=unnamed_tracks("human", 1, HeadLayout()),
         store=LocalStore(tmp_path / "run"),
-        workers=Workers(1, WorkerResources("cpu", 1, 0, 1)),
+        choose_workers=lambda: Workers(1, WorkerResources("cpu", 1, 0, 1)),
     )
 
 

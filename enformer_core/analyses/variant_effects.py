@@ -29,7 +29,7 @@ from enformer_core.dataset.run import Identity, Run
 from enformer_core.dataset.run_type import RunType, ValueTable
 from enformer_core.dataset.schemas import KEY_COLUMNS
 from enformer_core.genome.regions import regions_digest
-from enformer_core.scoring.conventions import Engine, Policy
+from enformer_core.scoring.conventions import FLOAT32, Engine, Policy
 from enformer_core.variants.filters import Filters
 from enformer_core.variants.input_files import InputDigest, input_digests
 
@@ -161,10 +161,8 @@ class VariantEffects(Analysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """What `fast` came to where the hardware is not quick at 16 bits."""
-        from enformer_core.scoring.precision import EXACT  # noqa: PLC0415 - loads torch
-
         is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
-        if is_fast and EXACT in manifest.arithmetic:
+        if is_fast and FLOAT32 in manifest.arithmetic:
             return [
                 "note: fast came to float32 on some workers, whose hardware multiplies 16-bit "
                 "numbers no faster"

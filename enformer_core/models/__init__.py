@@ -1,7 +1,7 @@
 """Networks that read 4 letters and predict tracks, each with all that the rest of the program asks of it.
 
 Knows architectures, their published weights and the names of their tracks. Does not know variants, scores or runs.
-A model is one module of this folder that defines `SPEC` (see `spec`), and a line here.
+A model is a module `NAME_spec` of this folder that defines `SPEC` (see `spec`), one with its network, and a line here.
 """
 
 from collections.abc import Mapping
@@ -16,4 +16,4 @@ BUILTIN_MODELS: Mapping[str, str] = MappingProxyType(
         "motif_core": "the same with shorter motifs",
     }
 )
-"""What `--help` says of each model, by its name, which is also that of its module."""
+"""What `--help` says of each model, by its name; its module is `NAME_spec`."""

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from enformer_core.models.blocks import Blocks
+from enformer_core.models.config import ModelConfig
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import head_columns
 
@@ -37,19 +37,6 @@ class SequenceModel(Protocol):
     ) -> Prediction:
         """Predict one head: all of its tracks, or those indexed, in that order."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """The sizes that every network has; each model's own config adds its layers'.
-
-    Attributes:
-        geometry: the window that is read and the bins that are predicted.
-        output_tracks: number of tracks of each head, by its name.
-    """
-
-    geometry: Geometry
-    output_tracks: Mapping[str, int]
 
 
 class Network(nn.Module, ABC):

@@ -1,13 +1,12 @@
 """Enformer (Avsec et al., Nature Methods 2021), to be read from top to bottom against the paper.
 
 Source: google-deepmind/deepmind-research, enformer/enformer.py. Exact for inference; the dropouts stand there for
-reading. What the parameters are called in published files is said in `weights`.
+reading. Its sizes stand in `enformer_spec`, and what the parameters are called
+in published files in `weights`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from itertools import pairwise
-from types import MappingProxyType
 from typing import cast
 
 from jaxtyping import Float
@@ -15,45 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from enformer_core.models.attention import Attention, Tokens
-from enformer_core.models.base import Letters, ModelConfig, Network, linear_heads
+from enformer_core.models.base import Letters, Network, linear_heads
 from enformer_core.models.blocks import (
     AttentionLayer,
     AttentionPooledLevel,
     Blocks,
     TransformerTrunk,
 )
-from enformer_core.models.geometry import ENFORMER, Geometry, check_pooling
+from enformer_core.models.enformer_spec import EnformerConfig
 from enformer_core.models.layers import Halved, NormGeluConv, SoftmaxPool, gelu
-from enformer_core.models.spec import ModelSpec
-from enformer_core.models.tracks.cross2020 import CROSS2020_HEADS
-from enformer_core.models.weights.huggingface import ENFORMER_NAMES
-from enformer_core.models.weights.mappings import WeightsMappings
-from enformer_core.models.weights.tensorflow.sonnet import ENFORMER_TREE
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnformerConfig(ModelConfig):
-    """The sizes of an Enformer; the defaults are the published ones."""
-
-    geometry: Geometry = ENFORMER
-    stem_channels: int = 768
-    tower_channels: tuple[int, ...] = (768, 896, 1024, 1152, 1280, 1536)
-    layers: int = 11
-    heads: int = 8
-    key_channels: int = 64
-    # Three families of functions, each with and without the sign of the distance: a multiple of 6.
-    positional_features: int = 192
-    output_tracks: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({"human": 5313, "mouse": 1643})
-    )
-
-    def __post_init__(self) -> None:
-        check_pooling(self.geometry, levels=1 + len(self.tower_channels))
-
-    @property
-    def channels(self) -> int:
-        """Channels of a token in the transformer."""
-        return self.tower_channels[-1]
 
 
 class Stem(nn.Module):
@@ -192,13 +161,3 @@ class Enformer(Network):
             heads={name: self.head(name) for name in self.heads},
         )
         return Blocks(levels=(stem, *levels), trunk=trunk)
-
-
-SPEC = ModelSpec(
-    name="enformer",
-    config=EnformerConfig(),
-    network=Enformer,
-    worker_memory_bytes=4_000_000_000,  # 1 GB of weights, and one layer's activations of a window
-    heads=CROSS2020_HEADS,
-    weights=WeightsMappings(names=ENFORMER_NAMES, sonnet=ENFORMER_TREE),
-)

@@ -12,88 +12,28 @@ How the graph comes to this: see `_set_*`. It is no trained model and knows noth
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import log
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from enformer_core.models.enformer import Enformer, EnformerConfig, TowerLevel, TransformerLayer
-from enformer_core.models.spec import Demonstration, ModelSpec
-from enformer_core.models.tracks.table import Tracks, described_track
-from enformer_core.models.weights.huggingface import ENFORMER_NAMES
-from enformer_core.models.weights.mappings import WeightsMappings
-
-IUPAC = {
-    "A": "A",
-    "C": "C",
-    "G": "G",
-    "T": "T",
-    "R": "AG",
-    "Y": "CT",
-    "S": "CG",
-    "W": "AT",
-    "K": "GT",
-    "M": "AC",
-}
-"""The letters that a letter of a consensus stands for."""
-_COMPLEMENT = str.maketrans("ACGTRYSWKM", "TGCAYRSWMK")
-
-
-@dataclass(frozen=True)
-class Motif:
-    """A transcription factor and its consensus in IUPAC letters, 15 at most."""
-
-    name: str
-    consensus: str
-
-    @property
-    def reverse_complement(self) -> str:
-        """The consensus as it reads on the other strand."""
-        return self.consensus.translate(_COMPLEMENT)[::-1]
-
-    @property
-    def palindromic(self) -> bool:
-        """Whether every site is a site on both strands; such a site still counts once."""
-        return self.consensus == self.reverse_complement
-
-
-MOTIFS = (
-    Motif("CTCF", "CCASYAGRKGGC"),
-    Motif("GATA1", "AGATAAGR"),
-    Motif("AP-1", "RTGASTCAY"),
-    Motif("SPI1", "AGAGGAAGT"),
-    Motif("CEBP", "RTTGCGCAAY"),
-    Motif("HNF4A", "CAAAGTCCA"),
+from enformer_core.models.enformer import Enformer, TowerLevel, TransformerLayer
+from enformer_core.models.motif_spec import (
+    EXPRESSIONS,
+    IUPAC,
+    MASKS,
+    MOTIFS,
+    TOKEN_CHANNELS,
+    TRACKS,
+    Motif,
+    motif_config,
 )
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A track that gathers sites: of which motifs, and the exponent α by which contact falls with distance."""
-
-    name: str
-    motifs: tuple[str, ...]
-    decay: float
-
-
-EXPRESSIONS = (
-    Expression("blood", ("GATA1", "AP-1", "SPI1"), 1.0),
-    Expression("liver", ("CEBP", "HNF4A"), 0.75),
-)
-
-NOTICE = (
-    "DEMONSTRATION MODEL: weights set by hand from textbook motifs, not trained on data. "
-    "Its scores show how this program works and say nothing about gene regulation."
-)
-"""What every output of the demonstrations says."""
 
 _KERNEL_WIDTH = 15  # of the stem's convolution
 
 _SITE = 20.0  # activation of a site: gelu(±20) is ±20 or 0 to 1e-13
 _CONSTANT = 64.0  # of two channels ±64 that make LayerNorm linear in the counts to 1e-4
-_MASKS = 12  # central masks of 2^1 − 1 … 2^12 − 1 tokens cover all distances
 
 # Channels of a token: the 6 counts, the constant with both signs, 2 that attention gathers into, 2 empty ones.
 _COUNT = len(MOTIFS)
@@ -101,45 +41,6 @@ _PLUS = _COUNT
 _MINUS = _COUNT + 1
 _GATHERED = _COUNT + 2
 _EMPTY = _COUNT + 4
-_TOKEN_CHANNELS = 12
-
-_TRACKS = _COUNT + len(EXPRESSIONS)
-
-
-def motif_config() -> EnformerConfig:
-    """A narrow Enformer over the published window: 13 channels in the stem, 8 in the tower, one layer of two heads."""
-    return EnformerConfig(
-        stem_channels=2 * _COUNT + 1,
-        tower_channels=(8, 8, 8, 8, 8, _TOKEN_CHANNELS),
-        layers=1,
-        heads=len(EXPRESSIONS),
-        key_channels=4,
-        positional_features=6 * _MASKS,
-        output_tracks={"human": _TRACKS, "mouse": _TRACKS},
-    )
-
-
-def motif_tracks(head: str) -> Tracks:
-    """Names of the tracks; both heads have the same."""
-    names = [
-        (
-            f"motif-{motif.name}",
-            f"DEMO:{motif.name} motif occupancy (demonstration, not a trained model)",
-        )
-        for motif in MOTIFS
-    ]
-    names += [
-        (
-            f"expression-{expression.name}",
-            f"DEMO:{expression.name} expression, {'+'.join(expression.motifs)} (demonstration, not a trained model)",
-        )
-        for expression in EXPRESSIONS
-    ]
-    rows = tuple(
-        described_track(index, identifier, description)
-        for index, (identifier, description) in enumerate(names)
-    )
-    return Tracks(head, _TRACKS, rows)
 
 
 @torch.no_grad()
@@ -237,9 +138,9 @@ def _set_attention(model: Enformer) -> None:
     """
     (layer,) = cast("Iterable[TransformerLayer]", model.transformer)
     attention = layer.attention
-    deviation = _CONSTANT * (2.0 / _TOKEN_CHANNELS) ** 0.5
-    value_channels = _TOKEN_CHANNELS // len(EXPRESSIONS)
-    masks = slice(_MASKS, 2 * _MASKS)  # the second of six families of positional features
+    deviation = _CONSTANT * (2.0 / TOKEN_CHANNELS) ** 0.5
+    value_channels = TOKEN_CHANNELS // len(EXPRESSIONS)
+    masks = slice(MASKS, 2 * MASKS)  # the second of six families of positional features
     for head, expression in enumerate(EXPRESSIONS):
         attention.rel_pos_bias[0, head, 0, 0] = 1.0
         key = head * attention.key_channels
@@ -255,25 +156,15 @@ def _set_attention(model: Enformer) -> None:
 def _set_heads(model: Enformer) -> None:
     """softplus(18 n − 8) and softplus(60 c − 3); an offset of 20 keeps both GELUs where they are the identity."""
     # The gains are slopes; the biases below take the offset back and set where a track begins to rise.
-    gain = torch.zeros(_TOKEN_CHANNELS)
+    gain = torch.zeros(TOKEN_CHANNELS)
     gain[:_COUNT] = 18.0
     gain[_GATHERED : _GATHERED + len(EXPRESSIONS)] = 60.0
     _set_norm(model.final.norm, scale=gain, shift=_SITE)
-    model.final.conv.weight[:_TOKEN_CHANNELS, :, 0] = torch.eye(_TOKEN_CHANNELS)
+    model.final.conv.weight[:TOKEN_CHANNELS, :, 0] = torch.eye(TOKEN_CHANNELS)
     for name in model.config.output_tracks:
         head = model.head(name)
-        for track in range(_TRACKS):
+        for track in range(TRACKS):
             is_occupancy = track < _COUNT
             channel = track if is_occupancy else _GATHERED + track - _COUNT
             head.weight[track, channel] = 1.0
             head.bias[track] = -_SITE - (8.0 if is_occupancy else 3.0)
-
-
-SPEC = ModelSpec(
-    name="motif",
-    config=motif_config(),
-    network=Enformer,
-    worker_memory_bytes=1_000_000_000,
-    weights=WeightsMappings(names=ENFORMER_NAMES),
-    demonstration=Demonstration(make=motif_model, tracks=motif_tracks, notice=NOTICE),
-)

@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from enformer_core.errors import InputError, nearest
 from enformer_core.models import BUILTIN_MODELS
-from enformer_core.models.base import ModelConfig, Network, SequenceModel
+from enformer_core.models.config import ModelConfig
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.spec import ModelSpec
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
 from enformer_core.models.weights.loaded import LoadedWeights
 from enformer_core.models.weights.source import WeightsContent, open_weights, weight_files
+
+if TYPE_CHECKING:
+    import torch
+
+    from enformer_core.models.base import Network, SequenceModel
 
 # Any: each spec knows the config of its own network, and nothing here asks for it.
 SPECS: dict[str, ModelSpec[Any]] = {}
@@ -33,9 +36,9 @@ def register(spec: ModelSpec[Any]) -> None:
     SPECS[spec.name] = spec
 
 
-# By name, so that a model is added by a line in one place; each module calls its spec SPEC.
+# By name, so that a model is added by a line in one place; each module calls its spec SPEC, and loads no torch.
 for _name in BUILTIN_MODELS:
-    register(import_module(f"enformer_core.models.{_name}").SPEC)
+    register(import_module(f"enformer_core.models.{_name}_spec").SPEC)
 
 
 def model_spec(name: str) -> ModelSpec[Any]:
@@ -127,7 +130,7 @@ class ModelSource:
         """Number of tracks of each head that the model may have; a file may hold one of them only."""
         return self.config.output_tracks
 
-    def build(self, device: torch.device) -> SequenceModel:
+    def build(self, device: "torch.device") -> "SequenceModel":
         """The model with its parameters, for inference on `device`.
 
         Raises:
@@ -136,7 +139,7 @@ class ModelSource:
         model = self._built()
         return model.to(device).eval().requires_grad_(requires_grad=False)
 
-    def _built(self) -> Network:
+    def _built(self) -> "Network":
         demonstration = self.spec.demonstration
         if demonstration is not None:
             return demonstration.make()
@@ -158,7 +161,7 @@ class ModelSource:
             )
         return self.spec.load(content)
 
-    def fill(self, loaded: LoadedWeights) -> Network:
+    def fill(self, loaded: LoadedWeights) -> "Network":
         """The model on the CPU, its parameters those of `loaded`, every name, shape, type and value checked.
 
         Raises:
@@ -180,6 +183,8 @@ class ModelSource:
         demonstration = self.spec.demonstration
         if demonstration is None:
             return file_sha256(weight_files(str(self.weights)))
+        if demonstration.weights_sha256 is not None:
+            return demonstration.weights_sha256
         return state_sha256(self.spec.published_state(demonstration.make().state_dict()))
 
     def tracks(self, head: str, targets: str | None = None) -> Tracks:

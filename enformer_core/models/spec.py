@@ -1,19 +1,16 @@
 """What a model's own file says of it: everything that the rest of the program asks of a model.
 
-To add one: a module beside this one with a `Network`, its config and `SPEC`; a line in this folder's `__init__`; and,
-where its weights are published in a format of their own, a mapping in `weights`.
+To add one: a module `NAME_spec` beside this one with its config and `SPEC`, which loads no torch; a module with its
+`Network`; a line in this folder's `__init__`; and, where its weights are published in a format of their own, a mapping
+in `weights`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
-
-import torch
-from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from enformer_core.errors import InputError, nearest
-from enformer_core.models.base import ModelConfig, Network
+from enformer_core.models.config import ModelConfig
 from enformer_core.models.tracks.table import HeadLayout, Tracks, unnamed_tracks
 from enformer_core.models.tracks.targets import read_targets
 from enformer_core.models.weights.huggingface import load_named
@@ -23,6 +20,14 @@ from enformer_core.models.weights.mappings import WeightsMappings
 from enformer_core.models.weights.source import WeightsContent
 from enformer_core.models.weights.tensor_files import NamedTensors
 from enformer_core.models.weights.tensorflow.tensor_bundle import TensorBundle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from enformer_core.models.base import Network
+else:
+    # to look at a spec, plan with it or name its tracks takes no torch, which takes seconds to load
+    Network = Tensor = Any
 
 Config = TypeVar("Config", bound=ModelConfig)
 
@@ -46,6 +51,21 @@ class PassOperations:
 
 
 @dataclass(frozen=True)
+class Operations:
+    """What a pass takes, as it was counted on the model's graph; a test counts again.
+
+    Attributes:
+        tower: operations from bases to tokens.
+        trunk: from tokens to the embedding that the heads read.
+        track: from there to one track.
+    """
+
+    tower: int
+    trunk: int
+    track: int
+
+
+@dataclass(frozen=True)
 class Demonstration:
     """A model with parameters of its own, made by hand to show how things work.
 
@@ -53,11 +73,13 @@ class Demonstration:
         make: the model with its parameters.
         tracks: names of a head's tracks.
         notice: what every output says.
+        weights_sha256: digest of the parameters, which a test computes again; None where it is computed each time.
     """
 
     make: Callable[[], Network]
     tracks: Callable[[str], Tracks]
     notice: str
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +95,7 @@ class ModelSpec(Generic[Config]):
         weights: what its parameters are called in files.
         one_head_per_file: whether a file of weights may hold one of several heads.
         demonstration: its own parameters, where it needs no file of weights.
+        operations: of a pass; None where they are counted on the graph each time, which takes torch.
     """
 
     name: str
@@ -83,6 +106,7 @@ class ModelSpec(Generic[Config]):
     weights: WeightsMappings = field(default_factory=WeightsMappings)
     one_head_per_file: bool = False
     demonstration: Demonstration | None = None
+    operations: Operations | None = None
 
     def empty_network(self, output_tracks: Mapping[str, int] | None = None) -> Network:
         """The network without memory for its parameters, to be filled or to be asked for names and shapes.
@@ -93,6 +117,8 @@ class ModelSpec(Generic[Config]):
         config = self.config
         if output_tracks is not None:
             config = replace(config, output_tracks=output_tracks)
+        import torch  # noqa: PLC0415
+
         with torch.device("meta"):
             return self.network(config)
 
@@ -152,10 +178,17 @@ class ModelSpec(Generic[Config]):
         return unnamed_tracks(head, counts[head], self.heads.get(head, HeadLayout()))
 
     def pass_operations(self, head: str, tracks: Sequence[int]) -> PassOperations:
-        """Operations of one pass over one window, counted on the model's graph; nothing is computed.
+        """Operations of one pass over one window; only products and convolutions count."""
+        stated = self.operations
+        if stated is None:
+            return self.count_operations(head, tracks)
+        return PassOperations(stated.tower, stated.trunk + len(tracks) * stated.track)
 
-        Only products and convolutions count.
-        """
+    def count_operations(self, head: str, tracks: Sequence[int]) -> PassOperations:
+        """The same, counted on the model's graph; nothing is computed."""
+        import torch  # noqa: PLC0415
+        from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+
         # On the meta device shapes go through the graph, and no numbers: it takes no memory and hardly any time.
         model = self.empty_network().eval()
         columns = torch.zeros(len(tracks), dtype=torch.int64, device="meta")

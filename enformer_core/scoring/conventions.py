@@ -204,6 +204,9 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
+FLOAT32 = "reference float32, differences float32"
+"""What receipts call an engine that computes in float32 throughout."""
+
 AUDIT_TOLERANCE: dict[Policy, float] = {"fast": 0.02, "exact": 0.002}
 """Error against two plain float32 passes, relative to a statistic's norm, beyond which an audit warns."""
 

@@ -31,10 +31,6 @@ class Arithmetic:
         return f"reference {reference}, differences {delta}"
 
 
-EXACT = str(Arithmetic())
-"""What receipts call an engine that computes in float32 throughout."""
-
-
 def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:
     """`exact`: float32 throughout. `fast`: bfloat16 for differences, where the hardware multiplies it faster."""
     if policy == "fast" and _has_fast_bfloat16(device.type):

@@ -9,8 +9,9 @@ import torch
 
 from enformer_core.genome.alphabet import decode, encode, reverse_complement
 from enformer_core.models.layers import one_hot
-from enformer_core.models.motif import EXPRESSIONS, IUPAC, MOTIFS, motif_model, motif_tracks
-from enformer_core.models.motif_core import CORE_MOTIFS
+from enformer_core.models.motif import motif_model
+from enformer_core.models.motif_core_spec import CORE_MOTIFS
+from enformer_core.models.motif_spec import EXPRESSIONS, IUPAC, MOTIFS, motif_tracks
 
 NAMES = [motif.name for motif in MOTIFS]
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from enformer_core.models.motif import IUPAC, MOTIFS, Motif
+from enformer_core.models.motif_spec import IUPAC, MOTIFS, Motif
 
 CONTIG = "chrDemo"
 _CONTIG_BP = 300_000

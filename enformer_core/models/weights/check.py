@@ -6,12 +6,15 @@ Knows names, shapes, types and digests. Does not know file formats, nor what a p
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.models.weights.loaded import BATCH_COUNTER
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+else:
+    Tensor = Any  # whoever only plans or reads runs needs no torch
 
 
 def _our_name(ours: str) -> str:
@@ -19,7 +22,7 @@ def _our_name(ours: str) -> str:
 
 
 def load_parameters(
-    model: nn.Module,
+    model: "nn.Module",
     state: Mapping[str, Tensor],
     *,
     source: str,
@@ -43,6 +46,8 @@ def load_parameters(
         InputError: A name is missing or unknown; a shape or type differs; a value is NaN or infinite; a variance is
             negative. The model is left as it was.
     """
+    import torch  # noqa: PLC0415
+
     wanted = model.state_dict()
     # All names before any tensor: of a file for another model, the first wrong shape would tell less.
     _check_names([published(name) for name in wanted], [published(name) for name in state], source)
@@ -103,6 +108,8 @@ def _check_tensor(name: str, given: Tensor, wanted: Tensor, source: str) -> None
 
 
 def _check_values(name: str, given: Tensor, source: str) -> None:
+    import torch  # noqa: PLC0415
+
     low, high = (value.item() for value in torch.aminmax(given))  # both are NaN where any value is
     if not -float("inf") < low <= high < float("inf"):
         nan = int(given.isnan().sum())
@@ -158,6 +165,8 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
     Args:
         state: tensors by their published names, which do not change when our modules are arranged anew.
     """
+    import torch  # noqa: PLC0415
+
     digest = hashlib.sha256()
     for name in sorted(state):
         if name.endswith(BATCH_COUNTER):

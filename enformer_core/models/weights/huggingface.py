@@ -5,14 +5,17 @@ keep either half; both are read. Source: lucidrains/enformer-pytorch and `Eleuth
 """
 
 import re
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from enformer_core.errors import InputError
 from enformer_core.models.weights.loaded import ALIAS, BATCH_COUNTER, COUNTER, LoadedWeights
 from enformer_core.models.weights.names import NameTable
 from enformer_core.models.weights.tensor_files import NamedTensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # whoever only plans or reads runs needs no torch
 
 ENFORMER_NAMES = NameTable(
     # Their numbers count modules: 0 and 2 of a block are its norm and its convolution, between them stands the GELU.
@@ -72,6 +75,8 @@ def load_named(tensors: NamedTensors, table: NameTable) -> LoadedWeights:
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
+    import torch  # noqa: PLC0415
+
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
     return one.is_set_to(other) or torch.equal(one, other)

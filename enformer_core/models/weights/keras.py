@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from enformer_core.errors import InputError
 from enformer_core.models.weights.loaded import LoadedWeights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+else:
+    Tensor = Any  # whoever only plans or reads runs needs no torch
 
 # What Keras calls the weights of a layer, and what PyTorch does.
 _NORM: Mapping[str, str] = MappingProxyType(
@@ -88,7 +91,7 @@ class KerasOrder:
         self,
         content: KerasLayers,
         heads: Mapping[str, int],
-        network_of: Callable[[str], nn.Module],
+        network_of: Callable[[str], "nn.Module"],
     ) -> LoadedWeights:
         """The file's weights in float32 and bit for bit.
 
@@ -122,8 +125,10 @@ class KerasOrder:
         return LoadedWeights(state, names)
 
 
-def _slots(network: nn.Module) -> list[_Slot]:
+def _slots(network: "nn.Module") -> list[_Slot]:
     """The modules to fill, in the order in which the network has them."""
+    from torch import nn  # noqa: PLC0415
+
     slots = []
     for name, module in network.named_modules():
         match module:
@@ -159,6 +164,8 @@ def _weights(file: Path, layer: KerasLayer, slot: _Slot) -> Iterator[_Weight]:
             f"{file}: layer {layer.name} holds {_listed(layer.weights)}, but {slot.name} in its place has "
             f"{_listed(slot.ours)}"
         )
+    import torch  # noqa: PLC0415
+
     for theirs, ours in slot.ours.items():
         array = layer.weights[theirs]
         # Keras has the axes in reverse: (width, in, out) for (out, in, width), (in, out) for (out, in).

@@ -9,13 +9,14 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enformer_core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # whoever only plans or reads runs needs no torch
 
 HUB_SCHEME = "hf://"
 
@@ -188,8 +189,10 @@ def _read_member(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # damaged files make the libraries raise almost anything
         raise InputError(f"{path}: cannot be read as weights; {_diagnosis(path, error)}") from error
+    import torch  # noqa: PLC0415
+
     if not isinstance(loaded, dict) or not all(
-        isinstance(tensor, Tensor) for tensor in loaded.values()
+        isinstance(tensor, torch.Tensor) for tensor in loaded.values()
     ):
         raise InputError(
             f"{path}: holds other things than tensors by name. Save the model's state_dict() alone."
@@ -199,6 +202,9 @@ def _read_member(path: Path) -> dict[str, Tensor]:
 
 def _load(path: Path) -> object:
     """What the library of the file's format makes of it; a pickle may hold anything that is harmless."""
+    import torch  # noqa: PLC0415
+    from safetensors.torch import load_file  # noqa: PLC0415
+
     beginning = _beginning(path)
     has_known_ending = path.suffix in (_SAFETENSORS, *_PICKLED)
     endings = (path.suffix,) if has_known_ending else _looks_like(beginning).endings

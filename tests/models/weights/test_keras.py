@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from enformer_core.errors import InputError
-from enformer_core.models.basenji2 import SPEC, Basenji2, Basenji2Config
+from enformer_core.models.basenji2 import Basenji2
+from enformer_core.models.basenji2_spec import SPEC, Basenji2Config
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.weights.check import load_parameters
 from enformer_core.models.weights.keras import KerasOrder, read_keras

@@ -8,15 +8,18 @@ channels last, PyTorch keeps outputs first. Source: google-deepmind/deepmind-res
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.models.weights.loaded import TRAINING, LoadedWeights
 from enformer_core.models.weights.tensorflow.tensor_bundle import TensorBundle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # whoever only plans or reads runs needs no torch
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
@@ -91,6 +94,8 @@ def _listed(paths: set[str]) -> str:
 
 
 def _tensor(values: np.ndarray) -> Tensor:
+    import torch  # noqa: PLC0415
+
     return torch.from_numpy(np.array(values, order="C"))  # a copy: what was read is read-only
 
 

@@ -6,11 +6,14 @@ AGATAAGR. Sites of so few letters are frequent, in any DNA: one of WGATAR in 512
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from enformer_core.models.enformer import Enformer
-from enformer_core.models.motif import MOTIFS, NOTICE, Motif, motif_model, motif_tracks
-from enformer_core.models.motif import SPEC as FULL_LENGTH
+from enformer_core.models.motif_spec import MOTIFS, NOTICE, Motif, motif_tracks
+from enformer_core.models.motif_spec import SPEC as FULL_LENGTH
 from enformer_core.models.spec import Demonstration
+
+if TYPE_CHECKING:
+    from enformer_core.models.enformer import Enformer
 
 _CORES = {
     "GATA1": "WGATAR",
@@ -23,12 +26,19 @@ _CORES = {
 CORE_MOTIFS = tuple(Motif(motif.name, _CORES.get(motif.name, motif.consensus)) for motif in MOTIFS)
 
 
-def _model() -> Enformer:
+def _model() -> "Enformer":
+    from enformer_core.models.motif import motif_model  # noqa: PLC0415 - loads torch
+
     return motif_model(CORE_MOTIFS)
 
 
 SPEC = replace(
     FULL_LENGTH,
     name="motif_core",
-    demonstration=Demonstration(make=_model, tracks=motif_tracks, notice=NOTICE),
+    demonstration=Demonstration(
+        make=_model,
+        tracks=motif_tracks,
+        notice=NOTICE,
+        weights_sha256="235079c6a5bc835b8a4253f92c0209a4f8c7f72f7047f71ebea960b13bece86b",
+    ),
 )
