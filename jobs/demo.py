@@ -102,9 +102,7 @@ def demo(settings: DemoSettings) -> int:
 
 def scores_of(run: str) -> list[Scored]:
     """Every variant of the demonstration's run, by place and letter."""
-    relation = run_query(run, DEMO_SQL)
-    assert relation is not None
-    return [Scored(*row) for row in relation.fetchall()]
+    return [Scored(*row) for row in run_query(run, DEMO_SQL)]
 
 
 def _introduction(given: DemoInput) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -72,6 +73,18 @@ def query(settings: QuerySettings) -> int:
         if relation is not None:
             _printer(settings)(relation)
     return exit_codes.DONE
+
+
+def run_query(out: str, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query over the tables of a run; none for a statement without a result.
+
+    Raises:
+        InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
+    """
+    ledger = open_ledger(out)
+    with _sql_errors(ledger, out):
+        relation = _connect(ledger).sql(sql)
+        return [] if relation is None else relation.fetchall()
 
 
 def _printer(settings: QuerySettings) -> Callable[[duckdb.DuckDBPyRelation], None]:
