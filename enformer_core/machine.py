@@ -76,11 +76,19 @@ def cache_directory(purpose: str) -> Path:
 
     Args:
         purpose: the part of the cache, a directory below.
+
+    Raises:
+        InputError: where nothing is named and the user has no home, as in a container that runs under a bare number.
     """
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named) / purpose
-    user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        named = os.environ.get(CACHE_VARIABLE)
+        if named:
+            return Path(named).expanduser() / purpose
+        user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise InputError(
+            f"no directory for caches: this user has no home ({error}). Name one: export {CACHE_VARIABLE}=/some/where"
+        ) from error
     return Path(user_cache) / "enformer-ray" / purpose
 
 

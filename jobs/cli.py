@@ -16,13 +16,13 @@ from cyclopts.config import Dict
 
 from cluster.pool import PoolError
 from enformer_core.errors import DatasetError, InputError, StorageError
+from enformer_core.user_path import user_path
 from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.commands import COMMANDS, EXAMPLES, GROUPS, Command
 from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError
-from jobs.option_types import user_path
 from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]

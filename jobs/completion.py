@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from enformer_core.errors import InputError
+from enformer_core.user_path import user_path
 from jobs import exit_codes
-from jobs.option_types import OptionalFile, user_path
+from jobs.option_types import OptionalFile
 
 Shell = Literal["bash", "zsh", "fish", "powershell"]
 

@@ -9,9 +9,10 @@ from cyclopts import Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.export import export_names, export_summary, find_export
+from enformer_core.user_path import user_path
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
-from jobs.option_types import Directory, OptionalFile, user_path
+from jobs.option_types import Directory, OptionalFile
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 

@@ -3,32 +3,16 @@
 Knows words of a command line. Does not know which options there are.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, TypeVar, get_args, get_origin
 
 from cyclopts import Group, Parameter, Token
 
-from enformer_core.errors import InputError
+from enformer_core.genome.region_text import split_regions
+from enformer_core.user_path import user_path
 
 Class = TypeVar("Class", bound=type)
-
-
-def user_path(name: str) -> str:
-    """A path as its user means it: `~/x` and `~name/x` in full, wherever they stand; anything else as it is.
-
-    A shell expands a tilde only at the beginning of a word: neither in `--out=~/x` nor in a TOML file.
-
-    Raises:
-        InputError: when the home directory is not known.
-    """
-    # A file may be called so.
-    if not name.startswith("~") or Path(name).exists():
-        return name
-    try:
-        return str(Path(name).expanduser())
-    except RuntimeError as error:
-        raise InputError(f"{name}: {error} Give the whole path.") from error
 
 
 def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
@@ -38,8 +22,14 @@ def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
     return tuple(item_type(word) for word in words if word)
 
 
-def _paths_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[str, ...]:
-    return tuple(user_path(str(word)) for word in _split_at_commas(hint, tokens))
+def _places_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Regions and names of BED files; commas within numbers, and in the name of a file that is there, stay."""
+    del hint
+    places: list[str] = []
+    for token in tokens:
+        name = user_path(token.value)
+        places += [name] if os.path.lexists(name) else map(user_path, split_regions(token.value))
+    return tuple(places)
 
 
 def _path(hint: object, tokens: Sequence[Token]) -> str:
@@ -63,7 +53,7 @@ _PATH = Parameter(converter=_path, n_tokens=1)
 Words = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="NAME,…")]
 Shifts = Annotated[tuple[int, ...], _COMMAS, Parameter(metavar="BP,…")]
 Places = Annotated[
-    tuple[str, ...], _COMMAS, Parameter(metavar="BED|REGION,…", converter=_paths_at_commas)
+    tuple[str, ...], _COMMAS, Parameter(metavar="BED|REGION,…", converter=_places_at_commas)
 ]
 Selection = Annotated[
     str | None,

@@ -13,7 +13,7 @@ from enformer_core.analyses.cost import (
     read_speed,
     total_operations,
 )
-from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.model_inputs import located, located_targets
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
@@ -90,7 +90,7 @@ def plan(settings: PlanSettings) -> int:
 
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
     model = model_spec(settings.model)
-    table = model.tracks(settings.head, located(settings.targets))
+    table = model.tracks(settings.head, located_targets(settings.targets))
     tracks = select_tracks(table, settings.tracks)[0].indices()
     speed = None
     if settings.benchmark is not None:

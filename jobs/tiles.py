@@ -1,5 +1,6 @@
 """`enformer-ray tiles`: plan the tiles of the genome, predict them in shards, say what came of it."""
 
+from enformer_core.analyses.model_inputs import located
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import read_regions
@@ -25,7 +26,7 @@ def predict_tiles(settings: TileSettings) -> int:
         inputs=named.inputs,
         geometry=geometry,
         genome=named.genome,
-        regions=read_regions(settings.regions, named.genome),
+        regions=read_regions(located(settings.regions), named.genome),
         strands="forward" if settings.strands == "forward" else "both",
         shard_size=settings.shard_size,
     )

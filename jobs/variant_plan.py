@@ -22,7 +22,8 @@ from enformer_core.scoring.conventions import (
     parse_statistics,
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
-from enformer_core.storage.open import expand_name, local_path, parse_address
+from enformer_core.storage.expand import expand_name
+from enformer_core.storage.open import local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.progress import Tally
@@ -72,7 +73,9 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         InputError: naming what is missing or does not fit.
     """
     filters = Filters(
-        regions=regions_of(settings.regions, genome) if settings.regions else None,
+        regions=regions_of([located(region) for region in settings.regions], genome)
+        if settings.regions
+        else None,
         min_maf=settings.min_maf,
         max_maf=settings.max_maf,
         only_pass=settings.only_pass,
@@ -90,6 +93,7 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         allow_swapped=settings.allow_swapped,
         allow_mismatch=settings.allow_mismatch,
         shard_size=settings.shard_size,
+        allow_malformed=settings.allow_malformed,
     )
 
 

@@ -14,6 +14,7 @@ from enformer_core.models.weights.check import file_sha256, state_sha256
 from enformer_core.models.weights.save import read_metadata, save_weights
 from enformer_core.models.weights.source import WeightsContent, open_weights
 from enformer_core.models.weights.tensor_files import HUB_SCHEME
+from enformer_core.storage.open import local_path
 from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.settings import ImportSettings
@@ -62,10 +63,11 @@ def import_weights(settings: ImportSettings) -> int:
         InputError: when the source cannot be read or does not fit, or `out` holds something else.
     """
     out = Path(settings.out)
+    source = local_path(settings.source, also=("hf",))
     _check_place(out)  # before gigabytes are read
-    content = open_weights(settings.source)
+    content = open_weights(source)
     model = settings.model or _recognised(content)
-    chosen = ModelSource(model, settings.source)
+    chosen = ModelSource(model, source)
     loaded = chosen.load(content)
     network = chosen.fill(loaded)  # which refuses what does not fit, before anything is written
     source_sha256 = file_sha256(content.files)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from enformer_core import machine
+from enformer_core.errors import InputError
 
 GIB = 1 << 30
 
@@ -176,3 +177,21 @@ def test_it_is_had_without_torch_and_pyarrow():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_without_a_home_the_cache_must_be_named(monkeypatch, tmp_path):
+    def nobody(path):
+        del path
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    monkeypatch.setattr(Path, "home", lambda: nobody(None))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv(machine.CACHE_VARIABLE, raising=False)
+    with pytest.raises(InputError, match=r"no home .*export ENFORMER_RAY_CACHE="):
+        machine.cache_directory("copies")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert machine.cache_directory("copies") == tmp_path / "enformer-ray" / "copies"
+    monkeypatch.setattr(Path, "expanduser", lambda path: path)
+    monkeypatch.setenv(machine.CACHE_VARIABLE, str(tmp_path / "named"))
+    assert machine.cache_directory("copies") == tmp_path / "named" / "copies"

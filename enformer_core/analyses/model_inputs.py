@@ -13,6 +13,7 @@ from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksId
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.storage.open import local_path
+from enformer_core.storage.web import READERS
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,7 @@ class ModelInputs:
         # here, so that whoever reads runs needs no torch
         from enformer_core.models.registry import ModelSource  # noqa: PLC0415
 
-        return ModelSource(self.model, located(self.weights))
+        return ModelSource(self.model, located_weights(self.weights))
 
     def open_genome(self) -> Genome:
         """The genome as this node has it, brought here if it lies in object storage."""
@@ -191,10 +192,24 @@ def check_same_file(name: str, found: str, planned: str) -> None:
         )
 
 
+def located_weights(name: str | None) -> str | None:
+    """A path on this node of the weights that the user named, or their address on the Hugging Face hub."""
+    return None if name is None else local_path(name, also=("hf",))
+
+
+def located_targets(name: str | None) -> str | None:
+    """A path on this node of the table of tracks that the user named, or an address that is read as it is."""
+    return None if name is None else local_path(name, also=tuple(READERS))
+
+
 @overload
 def located(name: str) -> str: ...
 @overload
 def located(name: None) -> None: ...
 def located(name: str | None) -> str | None:
-    """A path on this node of what the user named; addresses that are no store's as they are."""
+    """A path on this node of what the user named.
+
+    Raises:
+        InputError: for an address that nothing reads.
+    """
     return None if name is None else local_path(name)

@@ -18,7 +18,9 @@ from enformer_core.variants.filters import Filters, filtered, with_sample
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputFile
+from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.source import Source, open_sources
+from enformer_core.variants.table import Status
 
 ShowProgress = Callable[[], AbstractContextManager[Report]]
 """Begins to show progress; what it gives is told how many alleles are through which step."""
@@ -38,6 +40,7 @@ class VariantInput:
         allow_swapped: go on where the genome has ALT in the place of REF.
         allow_mismatch: go on though few of a sample fit the genome.
         shard_size: alleles of a shard; None for a size that follows from their number.
+        allow_malformed: go on though few records of a file can be read.
     """
 
     files: tuple[InputFile, ...]
@@ -49,6 +52,7 @@ class VariantInput:
     allow_swapped: bool
     allow_mismatch: bool
     shard_size: int | None
+    allow_malformed: bool = False
 
     def shard_rows(self, alleles: int) -> int:
         """Alleles of a shard, give or take."""
@@ -71,7 +75,12 @@ class VariantInput:
             InputError: when there are none, or the input cannot be used.
         """
         sources = self._checked_sources(warn)
-        wanted = filtered(sources, self._with_sample(sources), self.genome.contigs)
+        wanted = filtered(
+            sources,
+            self._with_sample(sources),
+            self.genome.contigs,
+            read=lambda source: self._readable(source, warn),
+        )
         with (
             progress() as report,
             gather(
@@ -80,6 +89,9 @@ class VariantInput:
         ):
             removed = {name: count for name, count in wanted.removed.items() if count}
             self._check_any(alleles, removed)
+            if not alleles.by_status.get(Status.OK):
+                counts = ", ".join(f"{rows:,} {name}" for name, rows in alleles.by_status.items())
+                warn(f"no allele of the input can be scored: {counts}")
             if removed:
                 counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
                 warn(f"filters took out records: {counts}")
@@ -100,6 +112,14 @@ class VariantInput:
             self.shard_rows(alleles.alleles),
             window_starts=lambda starts: window_start(starts, conventions, bin_bp),
             audit=audit,
+        )
+
+    def _readable(self, source: Source, warn: Callable[[str], None]) -> Iterator[pa.Table]:
+        return readable_batches(
+            source,
+            source.batches(details=self.filters.needs_details),
+            allow_malformed=self.allow_malformed,
+            warn=warn,
         )
 
     def _placed(self, raw: pa.Table) -> pa.Table:

@@ -14,7 +14,12 @@ from jaxtyping import Float32
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.analyses.engines import load_engine
-from enformer_core.analyses.model_inputs import load_model, located
+from enformer_core.analyses.model_inputs import (
+    load_model,
+    located,
+    located_targets,
+    located_weights,
+)
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.api.results import Prediction, VariantEffect
 from enformer_core.api.variant_names import PlacedVariant, VariantName, place_variants
@@ -111,7 +116,9 @@ class Scorer:
         device: Device = "auto",
         threads: int | None = None,
     ) -> None:
-        source = ModelSource(model, None if weights is None else _found(weights))
+        source = ModelSource(
+            model, None if weights is None else located_weights(os.fspath(weights))
+        )
         geometry = source.geometry
         self.conventions = Conventions(
             geometry=geometry,
@@ -131,11 +138,12 @@ class Scorer:
         )
         resources = _resources(source, one_of("device", device, get_args(Device)), threads)
         self.tracks = _selected(
-            source.tracks(head, None if targets is None else _found(targets)), tracks
+            source.tracks(head, None if targets is None else located_targets(os.fspath(targets))),
+            tracks,
         )
         self.notice = source.notice
         self._max_allele_bp = max_allele_bp or default_max_allele_bp(geometry)
-        self._genome = Genome(_found(genome))
+        self._genome = Genome(located(os.fspath(genome)))
         columns = tuple(self.tracks.indices())
         loaded = load_model(source, self._genome, head, columns, resources)
         self._engine = load_engine(loaded, spec, resources)
@@ -232,11 +240,6 @@ class Scorer:
         where = f"{engine.arithmetic}, on {engine.device}"
         lines = [f"Scorer {self._heading} ({where})", f"genome {self._genome.path}"]
         return "\n".join(lines if self.notice is None else [*lines, self.notice])
-
-
-def _found(name: PathName) -> str:
-    """A path on this machine of what the user named; what lies in object storage is brought here."""
-    return located(os.path.expanduser(os.fspath(name)))  # noqa: PTH111 - an address is no path
 
 
 def one_of(setting: str, given: str, known: tuple[Choice, ...]) -> Choice:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import takewhile
 
 from enformer_core.dataset.codec import (
     JsonObject,
@@ -29,6 +30,8 @@ SCORE_VERSION = 1
 _FORMAT = 2  # 1 named tables and provenance among a receipt's own fields, and counted `alleles` or `tiles`
 _READ_FORMATS = (1, 2)
 _SHOWN_LETTERS = 60
+_SHOWN_BEFORE = 10  # letters before the first that differs
+_SHOWN_FIELDS = 20
 
 
 @dataclass(frozen=True)
@@ -235,32 +238,73 @@ def check_same(stored: JsonObject, wanted: Identity | JsonObject) -> None:
     """Refuse to mix two runs in one directory.
 
     Raises:
-        InputError: naming every field of the identity that differs, with both values.
+        InputError: naming the fields of the identity that differ, with both values.
     """
-    differing = [
-        f"  {name}: there {_short(there)}, now {_short(now)}"
-        for name, there, now in _differences("", stored, as_json_object(wanted))
+    differing = list(_differences("", stored, as_json_object(wanted)))
+    if not differing:
+        return
+    lines = [
+        "  {}: there {}, now {}".format(name, *_shown_pair(there, now))
+        for name, there, now in differing[:_SHOWN_FIELDS]
     ]
-    if differing:
-        raise InputError(
-            "the output directory holds another run; these fields differ:\n"
-            + "\n".join(differing)
-            + "\nUse another --out, or repeat that run's command."
-        )
+    more = len(differing) - len(lines)
+    if more > 0:
+        lines.append(f"  and {more:,} more")
+    raise InputError(
+        "the output directory holds another run; these fields differ:\n"
+        + "\n".join(lines)
+        + "\nUse another --out, or repeat that run's command."
+    )
+
+
+_NOTHING = object()
+"""What stands on one side of a difference where a list has no such item."""
 
 
 def _differences(name: str, there: object, now: object) -> Iterator[tuple[str, object, object]]:
-    """Fields in which two JSON values differ, named from the outside in: `model.head`."""
+    """What differs in two JSON values, named from the outside in: `model.head`, `input[0].sha256`."""
     if isinstance(there, dict) and isinstance(now, dict):
         for key in sorted(there.keys() | now.keys()):
             inner = f"{name}.{key}" if name else key
             yield from _differences(inner, there.get(key), now.get(key))
+    elif isinstance(there, list) and isinstance(now, list):
+        yield from _differences_of_lists(name, there, now)
     elif there != now:
         yield name, there, now
 
 
-def _short(value: object) -> str:
-    text = canonical_json(value).decode()
-    if len(text) <= _SHOWN_LETTERS:
-        return text
-    return f"{text[: _SHOWN_LETTERS - 3]}…"
+def _differences_of_lists(
+    name: str, there: list[object], now: list[object]
+) -> Iterator[tuple[str, object, object]]:
+    if len(there) == len(now):
+        for index, pair in enumerate(zip(there, now, strict=True)):
+            yield from _differences(f"{name}[{index}]", *pair)
+        return
+    # of lists of two lengths the items that only one of them has, not all that have moved
+    for index, item in enumerate(there):
+        if item not in now:
+            yield f"{name}[{index}]", item, _NOTHING
+    for index, item in enumerate(now):
+        if item not in there:
+            yield f"{name}[{index}]", _NOTHING, item
+    if all(item in now for item in there) and all(item in there for item in now):
+        yield f"len({name})", len(there), len(now)
+
+
+def _shown_pair(there: object, now: object) -> tuple[str, str]:
+    """Both values as JSON, long ones from a little before the first letter in which they differ."""
+    texts = [
+        "nothing" if value is _NOTHING else canonical_json(value).decode() for value in (there, now)
+    ]
+    letters = zip(*texts, strict=False)
+    equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))
+    start = equal - _SHOWN_BEFORE if equal > _SHOWN_LETTERS // 2 else 0
+    first, second = (_short(text, start) for text in texts)
+    return first, second
+
+
+def _short(text: str, start: int) -> str:
+    shown = text[start : start + _SHOWN_LETTERS]
+    before = "…" if start else ""
+    behind = "…" if start + _SHOWN_LETTERS < len(text) else ""
+    return f"{before}{shown}{behind}"

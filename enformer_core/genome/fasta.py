@@ -8,9 +8,13 @@ or windows. Positions are 0-based and half-open.
 import errno
 import hashlib
 import json
+import mmap
 import os
 import tempfile
+import time
+import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -29,12 +33,17 @@ from enformer_core.genome.alphabet import (
     Codes,
 )
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
+from enformer_core.mistaken import mistaken_for
 
 _CACHE_FORMAT = 1  # of the files in the cache; part of their names
 
 _PIECE_BYTES = 1 << 24
 
 _LONGEST_WAIT_S = 3600.0
+
+_UNUSED_S = 3 * 24 * 3600.0
+
+_HEAD_BYTES = 1024
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -50,7 +59,8 @@ class Genome:
 
     The file may be plain text, or packed by bgzip or gzip, whatever its name ends in; its lines may be of any length.
     The cache is made when it is first needed: some 5 s and 1 GB of disk for every 10⁹ bases. It belongs to the FASTA
-    file of this path, size and time of change; one of an earlier state is removed.
+    file of this path in this state: size, times, and the file itself, so that one exchanged under the same name, size
+    and date is noticed. Caches of earlier states are removed when nobody has opened them for some days.
 
     Raises:
         InputError: when the file is missing, empty, damaged or not FASTA, or the cache cannot be written.
@@ -86,14 +96,7 @@ class Genome:
         if not entry.length_bp:
             return np.empty(0, dtype=np.uint8)  # no file can be mapped in a length of 0
         # Not kept: pages that were looked at count as this process's memory for as long as they are mapped.
-        mapped = np.memmap(
-            self.codes_path,
-            np.uint8,
-            mode="r",
-            offset=entry.first_byte,
-            shape=(entry.length_bp,),
-        )
-        return np.asarray(mapped)
+        return _mapped(self._open_cache().descriptor, entry.first_byte, entry.length_bp)
 
     def fetch(self, contig: str, start: int, end: int) -> Codes:
         """Return the base codes of [start, end); what lies beyond the contig's ends is N.
@@ -120,7 +123,10 @@ class Genome:
 
     def _open_cache(self) -> "_Cache":
         if self._cache is None:
-            self._cache = _load_cache(self.path)
+            cache = _load_cache(self.path)
+            # open for as long as this genome is used: whoever removes the file takes nothing from it
+            weakref.finalize(self, os.close, cache.descriptor)
+            self._cache = cache
         return self._cache
 
     def _entry(self, contig: str) -> "_Contig":
@@ -144,10 +150,20 @@ class _Contig:
 
 @dataclass(frozen=True)
 class _Cache:
-    """Both files, read: `codes` is mapped, and its neighbour `.json` says where each contig lies."""
+    """Both files: `codes` is mapped through its descriptor, and its neighbour `.json` says where each contig lies."""
 
     codes: Path
     contigs: Mapping[str, _Contig]
+    descriptor: int
+
+
+def _mapped(descriptor: int, first_byte: int, length: int) -> Codes:
+    """These bytes of an open file, mapped to be read."""
+    # a mapping begins at a page's beginning
+    start = first_byte - first_byte % mmap.ALLOCATIONGRANULARITY
+    skipped = first_byte - start
+    pages = mmap.mmap(descriptor, skipped + length, access=mmap.ACCESS_READ, offset=start)
+    return np.frombuffer(pages, np.uint8, offset=skipped)
 
 
 def _load_cache(fasta: Path) -> _Cache:
@@ -156,15 +172,19 @@ def _load_cache(fasta: Path) -> _Cache:
     if not _is_made(codes):
         _make(fasta, codes)
     entries = json.loads(index.read_text())
+    with suppress(OSError):  # a cache that may only be read; then nobody removes it either
+        os.utime(index)  # when it was last opened
     contigs = {name: _Contig(**entry) for name, entry in entries.items()}
     expected_bytes = sum(contig.length_bp for contig in contigs.values())
-    actual_bytes = codes.stat().st_size
+    descriptor = os.open(codes, os.O_RDONLY)
+    actual_bytes = os.fstat(descriptor).st_size
     if actual_bytes != expected_bytes:
+        os.close(descriptor)
         raise InputError(
             f"{codes}: has {actual_bytes:,} bytes, expected {expected_bytes:,}. "
             f"Remove it and {index}."
         )
-    return _Cache(codes, contigs)
+    return _Cache(codes, contigs, descriptor)
 
 
 def _cache_path(fasta: Path) -> Path:
@@ -172,12 +192,15 @@ def _cache_path(fasta: Path) -> Path:
     # Of the resolved path: a link and the file that it points to share one cache.
     state = fasta.stat()
     of_path = _short_digest(str(fasta.resolve()))
-    of_state = _short_digest(f"{_CACHE_FORMAT}\0{state.st_mtime_ns}\0{state.st_size}")
+    # Size and date stay where a masked or patched genome is put in place by `cp -p` or `rsync -t`; what the file system
+    # alone sets, its number and the time at which anything of it changed, does not.
+    stamp = (state.st_mtime_ns, state.st_size, state.st_ino, state.st_ctime_ns)
+    of_state = _short_digest("\0".join(map(str, (_CACHE_FORMAT, *stamp))))
     return cache_directory("base-codes") / f"{of_path}-{of_state}.codes"
 
 
 def _short_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
 
 
 def _index_path(codes: Path) -> Path:
@@ -198,8 +221,7 @@ def _make(fasta: Path, codes: Path) -> None:
         with FileLock(lock, timeout=_LONGEST_WAIT_S):
             # Asked again: who waited here finds that another has made it.
             if not _is_made(codes):
-                for earlier in codes.parent.glob(f"{of_path}-*"):
-                    earlier.unlink(missing_ok=True)
+                _remove_unused(codes.parent, of_path)
                 _write(fasta, codes)
     except Timeout as error:
         raise InputError(
@@ -215,6 +237,15 @@ def _make(fasta: Path, codes: Path) -> None:
         ) from error
 
 
+def _remove_unused(folder: Path, of_path: str) -> None:
+    """Remove caches of earlier states of a FASTA, but those that another run may have open."""
+    # on a shared disk what another machine removes is gone even from those who have it open
+    for index in folder.glob(f"{of_path}-*.json"):
+        if time.time() - index.stat().st_mtime > _UNUSED_S:
+            index.unlink(missing_ok=True)
+            index.with_suffix(".codes").unlink(missing_ok=True)
+
+
 def _write(fasta: Path, codes: Path) -> None:
     """Write both files under other names, and give them their own when they are whole."""
     with tempfile.TemporaryDirectory(dir=codes.parent, prefix="unfinished-") as name:
@@ -224,6 +255,8 @@ def _write(fasta: Path, codes: Path) -> None:
             contigs = _convert(fasta, out)
         entries = {contig: asdict(entry) for contig, entry in contigs.items()}
         unfinished_index.write_text(json.dumps(entries))
+        if _cache_path(fasta) != codes:
+            raise InputError(f"{fasta}: was changed while it was read. Run the command again.")
         # The index last: a cache is made when it has both, and whoever finds both may read them.
         unfinished_codes.replace(codes)
         unfinished_index.replace(_index_path(codes))
@@ -250,9 +283,7 @@ def _convert(fasta: Path, out: IO[bytes]) -> dict[str, _Contig]:
         if not codes:
             continue
         if current is None:
-            raise InputError(
-                f"{fasta}: not a readable FASTA file: it begins with {part[:20]!r}, not with '>'"
-            )
+            raise _no_fasta(fasta, part)
         # Not refused here: a genome may have odd contigs that nobody asks for.
         if current.illegal is None and ILLEGAL_CODE in codes:
             current.illegal = _illegal(part, codes, current.length_bp)
@@ -263,6 +294,16 @@ def _convert(fasta: Path, out: IO[bytes]) -> dict[str, _Contig]:
     if not contigs:
         raise InputError(f"{fasta}: no sequence in this FASTA file")
     return contigs
+
+
+def _no_fasta(fasta: Path, beginning: bytes) -> InputError:
+    head = beginning[:_HEAD_BYTES]
+    words = "variants (VCF). Give the genome by --genome, and variants without an option."
+    what = words if head.startswith(b"##fileformat=VCF") else mistaken_for(head, fasta)
+    is_what = f". It is {what}" if what else ""
+    return InputError(
+        f"{fasta}: not a readable FASTA file: it begins with {beginning[:20]!r}, not with '>'{is_what}"
+    )
 
 
 def _illegal(letters: bytes, codes: bytes, before_bp: int) -> str:
@@ -311,7 +352,9 @@ def _pieces(fasta: Path) -> Iterator[bytes]:
     with fasta.open("rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     try:
-        with pa.input_stream(str(fasta), compression="gzip" if compressed else None) as stream:
+        # by its bytes: a name need not be UTF-8
+        packed = pa.OSFile(os.fsencode(fasta))
+        with pa.input_stream(packed, compression="gzip" if compressed else None) as stream:
             while piece := stream.read(_PIECE_BYTES):
                 yield piece
     except OSError as error:

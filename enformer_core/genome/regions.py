@@ -26,7 +26,8 @@ Intervals = Int64[np.ndarray, "regions 2"]
 Regions = Mapping[str, Intervals]
 """Intervals of each contig, in order and disjoint."""
 
-_REGION = re.compile(r"(?P<contig>.+):(?P<first>[\d,]+)-(?P<last>[\d,]+)")
+# with the dash of typesetters, and blanks, as they come out of papers and browsers
+_REGION = re.compile(r"(?P<contig>.+):\s*(?P<first>[\d,]+)\s*[–-]\s*(?P<last>[\d,]+)")
 
 _BED_HEADERS = ("#", "track", "browser")
 
@@ -117,6 +118,7 @@ def regions_digest(regions: Regions) -> str:
 
 
 def _parse_region(where: str, text: str, lengths: Mapping[str, int]) -> _NamedRegion:
+    text = text.strip()
     match = _REGION.fullmatch(text)
     if text in lengths or match is None:  # a contig's own name may hold a colon
         return _NamedRegion(where, text, 0, None)

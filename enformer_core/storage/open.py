@@ -4,9 +4,9 @@ The only module that looks into names. A store is added by its own module and on
 tables and SQL all reach it through here.
 """
 
-import glob
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,11 @@ from enformer_core.errors import InputError
 from enformer_core.storage.cache import local_copy
 from enformer_core.storage.filesystem import object_filesystem
 from enformer_core.storage.local import LocalStore
-from enformer_core.storage.patterns import is_pattern, matching_keys
 from enformer_core.storage.retry import Clock, Retries, RetryingStore, SystemClock
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.store import ObjectStore, Store
 from enformer_core.storage.web import READERS
+from enformer_core.user_path import user_path
 
 
 class StoreOpener(Protocol):
@@ -35,6 +35,22 @@ class StoreOpener(Protocol):
 
 STORES: dict[str, StoreOpener] = {"s3": S3Store}
 """The stores that there are, by the scheme of their addresses."""
+
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/{0,2})")
+
+# Of these, `scheme:/x` and `scheme:x` are slips; any other name with a colon is a path.
+_ADDRESS_SCHEMES = frozenset(
+    {"s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "hdfs"}
+    | {"http", "https", "ftp", "ftps", "sftp", "file", "hf"}
+)
+
+_DOWNLOADS = {
+    "http": "curl -LO",
+    "https": "curl -LO",
+    "ftp": "curl -LO",
+    "gs": "gcloud storage cp",
+}
+"""The command that brings a file here, by scheme; the address follows."""
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _PARENT_PARTS = {"", ".", ".."}
@@ -76,8 +92,7 @@ def parse_address(name: str) -> Address | None:
     if scheme is None:
         return None
     if scheme not in STORES:
-        places = ["a path", *(f"{known}://bucket/prefix" for known in STORES)]
-        raise InputError(f"{name}: this kind of storage is not known. Give {' or '.join(places)}.")
+        raise _unknown(name, scheme)
     bucket, _, key = name.removeprefix(f"{scheme}://").partition("/")
     key = key.strip("/")  # `s3://bucket/run/` and `s3://bucket/run` are one run
     if not _BUCKET.fullmatch(bucket):
@@ -91,9 +106,37 @@ def parse_address(name: str) -> Address | None:
 
 
 def _scheme(name: str) -> str | None:
-    """What stands before `://`; None for a path."""
-    scheme, separator, _ = name.partition("://")
-    return scheme if separator else None
+    """What stands before `://`; None for a path.
+
+    Raises:
+        InputError: for an address with a slash too few, which would make a directory `s3:`.
+    """
+    match = _ADDRESS.match(name)
+    if match is None:
+        return None
+    scheme = match["scheme"]
+    if match["slashes"] == "//":
+        return scheme
+    if scheme.lower() not in _ADDRESS_SCHEMES:
+        return None
+    rest = name[match.end() :]
+    raise InputError(
+        f"{name}: neither a path nor an address. Write {scheme}://{rest}, or ./{name} for a path."
+    )
+
+
+def _unknown(name: str, scheme: str, also: Collection[str] = ()) -> InputError:
+    places = ["a path", *(f"{known}://bucket/prefix" for known in STORES)]
+    places += [f"{known}://…" for known in also]
+    download = _DOWNLOADS.get(scheme.lower())
+    remedy = (
+        ""
+        if download is None
+        else f" To read it, download it first: {download} {shlex.quote(name)}"
+    )
+    return InputError(
+        f"{name}: this kind of storage is not known. Give {' or '.join(places)}.{remedy}"
+    )
 
 
 def open_store(name: str, *, single_writer: bool = False) -> RetryingStore:
@@ -112,7 +155,7 @@ def open_store(name: str, *, single_writer: bool = False) -> RetryingStore:
     address = parse_address(name)
     store: Store
     if address is None:
-        store = LocalStore(Path(name))
+        store = LocalStore(Path(user_path(name)))
     else:
         opener = STORES[address.scheme]
         store = opener(address.bucket, address.key, single_writer=single_writer)
@@ -144,12 +187,18 @@ def check_preconditions(store: Store, key: str) -> None:
         )
 
 
-def local_path(name: str, *, sha256: str | None = None, clock: Clock | None = None) -> str:
+def local_path(
+    name: str,
+    *,
+    also: Collection[str] = (),
+    sha256: str | None = None,
+    clock: Clock | None = None,
+) -> str:
     """Where this node finds what a name means, as a file.
 
     Args:
-        name: an object's address, which is copied to this node; a path, or an address of another kind (`hf://…`), is
-            returned as it stands, for whoever understands it.
+        name: an object's address, which is copied to this node; or a path, in which `~` is written out.
+        also: further schemes, as `hf`, whose addresses are returned as they stand, for whoever understands them.
         sha256: that an object must have, in hexadecimal.
         clock: time for pauses between attempts.
 
@@ -157,11 +206,16 @@ def local_path(name: str, *, sha256: str | None = None, clock: Clock | None = No
         For an object, a path whose last part is that of `name`. Its directory can be written beside it.
 
     Raises:
-        InputError: when there is no such object, or its digest is another.
+        InputError: when there is no such object, its digest is another, or nothing reads such addresses.
         StorageError: when storage or this node's disk is at fault, with the remedy.
     """
-    if _scheme(name) not in STORES:
+    scheme = _scheme(name)
+    if scheme is None:
+        return user_path(name)
+    if scheme in also:
         return name
+    if scheme not in STORES:
+        raise _unknown(name, scheme, also)
     address = parse_address(name)
     assert address is not None, "its scheme is a store's"
     if not address.key:
@@ -189,7 +243,7 @@ def read_bytes(name: str) -> bytes:
     """
     scheme = _scheme(name)
     if scheme is None:
-        return Path(name).read_bytes()
+        return Path(user_path(name)).read_bytes()
     if scheme in READERS:
         return READERS[scheme](name)
     if scheme not in STORES:
@@ -201,63 +255,6 @@ def read_bytes(name: str) -> bytes:
     if content is None:
         raise FileNotFoundError("there is no such object")
     return content
-
-
-def expand_name(name: str, *, suffix: str) -> list[str]:
-    """The files or objects that a name stands for, in order of their names.
-
-    Args:
-        name: a file or an object; a pattern with `*`, `?` or `[...]`, none of which stands for a slash, or with `**`
-            for any number of parts; or a directory, or a prefix that is meant as one.
-        suffix: what the names below a directory end with.
-
-    Returns:
-        Each one's path or address; `name` itself where it is neither pattern nor directory, or a directory without
-        such files: whoever opens it will say so.
-
-    Raises:
-        InputError: when nothing matches a pattern.
-        StorageError: when a bucket cannot be listed.
-    """
-    address = parse_address(name)
-    if address is None:
-        return [str(path) for path in _expand_path(Path(name), suffix)]
-    return [str(address.with_key(key)) for key in _expand_key(address, suffix)]
-
-
-def _expand_path(path: Path, suffix: str) -> Iterator[Path]:
-    # A file may have signs of a pattern in its name.
-    if is_pattern(str(path)) and not path.exists():
-        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns may be absolute
-        if not matches:
-            raise InputError(f"{path}: no file matches this pattern")
-        for match in matches:
-            yield from _expand_path(Path(match), suffix)
-    elif path.is_dir():
-        files = sorted(file for file in path.rglob(f"*{suffix}") if file.is_file())
-        yield from files or [path]
-    else:
-        yield path
-
-
-def _expand_key(address: Address, suffix: str) -> list[str]:
-    bucket = RetryingStore(address.open_bucket(), SystemClock())
-    if is_pattern(address.key):
-        keys = list(matching_keys(bucket, address.key))
-        if not keys:
-            raise InputError(f"{address}: no object matches this pattern")
-        return keys
-    # Asked before the listing: `a/x` is an object more often than a prefix, and one request tells.
-    if address.key and _is_object(address):
-        return [address.key]
-    prefix = f"{address.key}/" if address.key else ""
-    keys = [key for key in bucket.keys(prefix) if key.endswith(suffix)]
-    return keys or [address.key]
-
-
-def _is_object(address: Address) -> bool:
-    bucket = address.open_bucket()
-    return Retries(SystemClock()).call(lambda: bucket.stat(address.key)) is not None
 
 
 def sql_filesystem(name: str) -> AbstractFileSystem | None:

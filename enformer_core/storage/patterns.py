@@ -1,7 +1,7 @@
 """Patterns of object names, which mean what they mean on disk."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fsspec.utils import glob_translate
 
@@ -15,17 +15,23 @@ def is_pattern(key: str) -> bool:
     return _SIGNS.search(key) is not None
 
 
-def matching_keys(store: Store, pattern: str) -> Iterator[str]:
-    """Keys that a pattern matches, in order of their bytes, and a key that is written just like it.
+def folder_before(pattern: str) -> str:
+    """The last folder before the first sign of a pattern, with its slash: of `a/b/c*/d`, `a/b/`."""
+    before_signs = _SIGNS.split(pattern, maxsplit=1)[0]
+    folder, slash, _ = before_signs.rpartition("/")
+    return folder + slash
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a key matches, or is written just like the pattern.
 
     Args:
-        store: whose keys.
         pattern: with `*`, `?` or `[...]`, none of which stands for a slash, or with `**` for any number of parts.
     """
     meaning = re.compile(glob_translate(pattern))
-    # Only what lies below the last folder before the first sign is listed: of `a/b/c*/d`, `a/b/`.
-    before_signs = _SIGNS.split(pattern, maxsplit=1)[0]
-    folder, slash, _ = before_signs.rpartition("/")
-    for key in store.keys(folder + slash):
-        if meaning.fullmatch(key) or key == pattern:
-            yield key
+    return lambda key: meaning.fullmatch(key) is not None or key == pattern
+
+
+def matching_keys(store: Store, pattern: str) -> Iterator[str]:
+    """Keys that a pattern matches, in order of their bytes."""
+    return filter(matcher(pattern), store.keys(folder_before(pattern)))

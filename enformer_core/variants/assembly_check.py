@@ -22,7 +22,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.variants.allele_checks import Alleles, contigs_of, short
 from enformer_core.variants.arrow import bools, in_full
 from enformer_core.variants.harmonise import has_letters
-from enformer_core.variants.source import Source
+from enformer_core.variants.source import QUOTED, Source
 
 LEAST_MATCHING = 0.9
 """Part of the sampled alleles that must fit the genome."""
@@ -192,9 +192,11 @@ def check_assembly(
     if allow_mismatch:
         return check
     if check.unknown and not check.contigs:
+        is_quoted = all(name.startswith('"') for name in check.unknown)
+        remedy = "Give the genome it was made for, or rename its contigs."
         raise InputError(
             f"{check.file}: shares no contig with {check.genome}. It has {first_few(list(check.unknown))}; the genome "
-            f"has {first_few(list(genome.contigs))}. Give the genome it was made for, or rename its contigs."
+            f"has {first_few(list(genome.contigs))}. {QUOTED if is_quoted else remedy}"
         )
     # Where REF and ALT may change places, either of both is as good as REF.
     rate = check.either_rate if allow_swapped else check.matching

@@ -5,7 +5,7 @@ are unwanted. Works on batches of alleles. Does not know files.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -213,19 +213,36 @@ class Filtered:
     removed: Counter[str]
 
 
-def filtered(sources: Sequence[Source], filters: Filters, contigs: Lengths) -> Filtered:
+def filtered(
+    sources: Sequence[Source],
+    filters: Filters,
+    contigs: Lengths,
+    *,
+    read: Callable[[Source], Iterator[pa.Table]] | None = None,
+) -> Filtered:
     """Read files, without what is not wanted.
+
+    Args:
+        sources: the files.
+        filters: what is wanted of them.
+        contigs: the genome's, with their lengths in bp.
+        read: gives the alleles of a file; by default those of `Source.batches`.
 
     Raises:
         InputError: when a file does not have what a filter looks at.
     """
+
+    def all_of(source: Source) -> Iterator[pa.Table]:
+        return source.batches(details=filters.needs_details)
+
+    read = read or all_of
     for source in sources:
         filters.check(source)
     removed: Counter[str] = Counter()
 
     def batches() -> Iterator[pa.Table]:
         for source in sources:
-            for raw in source.batches(details=filters.needs_details):
+            for raw in read(source):
                 kept, counts = filters.apply(raw, contigs)
                 removed.update(counts)
                 if kept.num_rows:

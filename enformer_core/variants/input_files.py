@@ -1,26 +1,35 @@
 """Input files by name: globs and directories spelled out, each file given once, and digests of their bytes.
 
-Does not know what is in them.
+What can be read only once (`-`, a pipe) is written to a file first: inputs are read several times. Does not know what
+is in them.
 """
 
+import atexit
 import hashlib
+import os
+import shutil
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 from enformer_core.errors import InputError
-from enformer_core.storage.open import expand_name
+from enformer_core.storage.expand import expand_name
+
+_SPOOL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file of variants on this machine, and how its user calls it.
+    r"""A file of variants on this machine, and how its user calls it.
 
     Attributes:
         path: where it is.
-        given: the path or address that the user wrote, or that a glob or directory stood for.
+        given: the path or address that the user wrote, or that a glob or directory stood for, as text: bytes of a name
+            that are no UTF-8 stand there as `\xe9`.
     """
 
     path: Path
@@ -47,30 +56,110 @@ def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
     return files
 
 
+STDIN = "-"
+"""The name that means standard input."""
+
+
 def _files_of(path: Path) -> Iterator[InputFile]:
+    if str(path) == STDIN:
+        yield _spooled_stdin()
+        return
     for name in expand_name(str(path), suffix=".parquet"):
-        if Path(name).is_dir():
+        found = Path(name)
+        if os.path.isdir(found):  # noqa: PTH112 - Path.is_dir raises where a name is too long
             raise InputError(
-                f"{name}: a directory without Parquet files (*.parquet). Give variant files by name."
+                f"{name}: a directory without Parquet files (*.parquet; names that begin with . or _ and runs of this "
+                "program do not count). Give variant files by name."
             )
-        yield InputFile(Path(name), name)
+        given = _readable(name)
+        # `<(zcat x.vcf.gz)` and /dev/stdin
+        yield InputFile(_spooled_pipe(found) if _is_pipe(found) else found, given)
+
+
+def _readable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo() or path.is_char_device()
+    except OSError:  # whoever opens it will say so
+        return False
+
+
+def _spooled_stdin() -> InputFile:
+    stream = sys.stdin
+    if stream is None or stream.closed:
+        raise InputError(
+            f"{STDIN}: standard input is closed. Pipe the variants in, or name a file."
+        )
+    if stream.isatty():
+        raise InputError(
+            f"{STDIN}: standard input is a terminal. Pipe the variants in (zcat x.vcf.gz | enformer-ray … -), or name "
+            f"a file; a file of this name is ./{STDIN}"
+        )
+    return InputFile(_spooled(stream.buffer.read, "standard-input"), STDIN)
+
+
+def _spooled_pipe(path: Path) -> Path:
+    try:
+        with path.open("rb") as stream:
+            return _spooled(stream.read, path.name)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _spooled(read: Callable[[int], bytes], name: str) -> Path:
+    """What comes through a pipe, as a file that lasts as long as this process."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="enformer-ray-input-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        path = folder / name
+        with path.open("wb") as file:
+            while piece := read(_SPOOL_BYTES):
+                file.write(piece)
+    except OSError as error:
+        raise InputError(
+            f"{name}: what was piped in cannot be kept in {tempfile.gettempdir()}: {error.strerror}. "
+            "Give a roomier place by TMPDIR, or write it to a file and name that."
+        ) from error
+    return path
 
 
 def input_names(files: Sequence[InputFile]) -> list[str]:
     """Return what each file's rows carry: its name, or what was given where two share a name.
 
     Raises:
-        InputError: when a file is given twice.
+        InputError: when a file is given twice, by the same name or by two.
     """
     # Files of one name in several directories, chr1/calls.vcf and chr2/calls.vcf, are told apart by what was given.
     files_of_name = Counter(file.name for file in files)
     names = [file.name if files_of_name[file.name] == 1 else file.given for file in files]
+    earlier: dict[Path, str] = {}
+    for file in files:
+        # links are followed: rows of one file under two names would be scored and counted twice
+        place = _resolved(file.path)
+        if place in earlier:
+            raise _given_twice(file.given, earlier[place])
+        earlier[place] = file.given
     for name, times in Counter(names).items():
         if times > 1:
-            raise InputError(
-                f"{name}: given twice. Rows are named by file and line, so give each file once."
-            )
+            raise _given_twice(name, name)
     return names
+
+
+def _given_twice(name: str, before: str) -> InputError:
+    as_what = "" if name == before else f", before as {before}"
+    return InputError(
+        f"{name}: given twice{as_what}. Rows are named by file and line, so give each file once."
+    )
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except OSError:  # links in a circle, say; whoever opens it will say so
+        return path
 
 
 def check_file(path: Path) -> None:
@@ -79,11 +168,15 @@ def check_file(path: Path) -> None:
     Raises:
         InputError: naming it.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: a directory. Give the variant files in it by name.")
-    if not path.is_file():
-        raise InputError(f"{path}: no such variant file")
-    if path.stat().st_size == 0:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: a directory. Give the variant files in it by name.")
+        if not path.is_file():
+            raise InputError(f"{path}: no such variant file")
+        size_bytes = path.stat().st_size
+    except OSError as error:  # a name that is too long, a directory that may not be looked into
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if size_bytes == 0:
         raise InputError(f"{path}: an empty file (0 bytes). Was it written or copied to its end?")
 
 

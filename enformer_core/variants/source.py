@@ -38,6 +38,12 @@ BATCH_ROWS = 1 << 17
 DETAILS = ("frequency", "filter", "info")
 """What filters ask for beside place and alleles."""
 
+QUOTED = (
+    "Its lines are quoted, as spreadsheets write them. Take the quotes off: "
+    "sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'."
+)
+"""What is said of a file whose records begin with a quote that belongs to no cell."""
+
 _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
 
 
@@ -160,6 +166,7 @@ def open_source(
     *,
     sites: Path | None = None,
     name: str | None = None,
+    given: str | None = None,
 ) -> Source:
     """Find out what a file of variants is. Only its beginning is read.
 
@@ -168,12 +175,13 @@ def open_source(
         sites: a file with identifiers, places and alleles, for inputs that name their variants without saying where
             they are or what their alleles are.
         name: what the rows carry as `input_file`; by default the file's name.
+        given: the address that the file is a copy of.
 
     Raises:
         InputError: when the file is missing, empty, damaged, no variant file, or needs `sites`.
     """
     check_file(path)
-    reader = open_reader(path)
+    reader = open_reader(path, given)
     header = reader.header
     rules = ParseRules(
         declares_ref=header.columns.declares_ref,
@@ -225,7 +233,7 @@ def open_sources(
     files = expand_inputs(paths)
     names = input_names(files)
     return [
-        open_source(file.path, sites=sites, name=name)
+        open_source(file.path, sites=sites, name=name, given=file.given)
         for file, name in zip(files, names, strict=True)
     ]
 

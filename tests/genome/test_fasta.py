@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import os
 import pickle
 import threading
+import time
 
 import numpy as np
 import pysam
@@ -211,8 +213,51 @@ def test_made_once_and_anew_when_the_file_changes(tmp_path):
     assert (again.codes_path.stat().st_mtime_ns, cached(tmp_path)) == before
     path.write_bytes(FASTA.replace(b"AAC", b"AACT"))
     assert Genome(path).codes("chr2").tolist() == [0, 0, 1, 3]
+    assert len(cached(tmp_path)) == 4
+    # another run may have the earlier one open; of those that nobody has opened for days nothing is left
+    assert first.codes("chr2").tolist() == [0, 0, 1]
+    days_ago = time.time() - 4 * 24 * 3600
+    for index in first.codes_path.parent.glob("*.json"):
+        os.utime(index, (days_ago, days_ago))
+    path.write_bytes(FASTA.replace(b"AAC", b"AACG"))
+    assert Genome(path).codes("chr2").tolist() == [0, 0, 1, 2]
     assert len(cached(tmp_path)) == 2
-    assert cached(tmp_path) != before[1]
+    assert first.codes("chr2").tolist() == [0, 0, 1], "what is open stays readable"
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_genome_exchanged_under_its_name_size_and_date_is_noticed(tmp_path, in_place):
+    path = write_fasta(tmp_path)
+    before = path.stat()
+    assert Genome(path).codes("chr2").tolist() == [0, 0, 1]
+    other = FASTA.replace(b"AAC", b"AAG")
+    if in_place:
+        path.write_bytes(other)
+    else:
+        (tmp_path / "new.fa").write_bytes(other)
+        (tmp_path / "new.fa").replace(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as cp -p, rsync -t and tar do
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert Genome(path).codes("chr2").tolist() == [0, 0, 2]
+
+
+MISTAKEN = {
+    b"##fileformat=VCFv4.2\n#CHROM\tPOS\n": "variants \\(VCF\\)",
+    b"<!DOCTYPE html>\n<html>": "an HTML page",
+    b"chr1\t100\t6\t60\t61\n": "an index \\(.fai\\)",
+    b'{"a": 1}': "JSON",
+    b"%PDF-1.4\n": "a PDF",
+    b"C'A\x1a\0\0": "twoBitToFa",
+}
+
+
+@pytest.mark.parametrize("content", MISTAKEN)
+def test_what_was_given_in_place_of_a_genome_is_said(tmp_path, content):
+    path = tmp_path / "g.fa"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"g\.fa: not a readable FASTA.*{MISTAKEN[content]}"):
+        _ = Genome(path).contigs
 
 
 def test_a_cache_in_use_needs_no_writing(tmp_path):

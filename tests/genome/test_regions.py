@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
+from enformer_core.genome.region_text import split_regions
 from enformer_core.genome.regions import merge_intervals, read_regions, regions_digest
 
 intervals = st.lists(
@@ -50,3 +51,29 @@ def test_a_damaged_bed_is_refused(genome, tmp_path):
     path.write_bytes(packed)
     with pytest.raises(InputError, match=r"r\.bed\.gz: cannot be read as BED"):
         read_regions(str(path), genome)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["chr1:1,0-1,00", "chr1:10-100", "chr1: 10 - 100", "chr1:10–100", " chr1:10-100 ", "1:10-1,00"],
+)
+def test_a_region_in_the_words_of_people(genome, text):
+    assert read_regions(text, genome)["chr1"].tolist() == [[9, 100]]
+
+
+@pytest.mark.parametrize(
+    ("text", "regions"),
+    [
+        ("chr20:4,600,000-4,796,608", ["chr20:4,600,000-4,796,608"]),
+        ("chr20:4,600,000-4,796,608,chr21", ["chr20:4,600,000-4,796,608", "chr21"]),
+        ("chr1:1-5,chr2,a.bed", ["chr1:1-5", "chr2", "a.bed"]),
+        ("1:1-5,2:3-4", ["1:1-5", "2:3-4"]),
+        ("1:1-5,10:3-4,200", ["1:1-5", "10:3-4,200"]),
+        ("chr1:999-1,000,chr2:1,000-1,999", ["chr1:999-1,000", "chr2:1,000-1,999"]),
+        ("chr1:4600000-4796608,chr2", ["chr1:4600000-4796608", "chr2"]),
+        ("20,21,22", ["20", "21", "22"]),
+        ("chr1: 1,000 – 2,000 , chr2", ["chr1: 1,000 – 2,000", "chr2"]),
+    ],
+)
+def test_commas_within_numbers_do_not_part_regions(text, regions):
+    assert split_regions(text) == regions

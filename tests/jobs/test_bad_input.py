@@ -1,6 +1,7 @@
 """Bad input: a message that names the thing and the remedy, exit code 2, no traceback, nothing that looks finished."""
 
 import gzip
+import tarfile
 
 import pytest
 from safetensors.torch import save_file
@@ -46,6 +47,67 @@ def test_not_a_vcf(refused, tmp_path, genome):
     empty.write_text("")
     assert "empty.vcf" in refused(variants=empty)
     assert "no variants" in refused(variants=write_vcf(tmp_path / "none.vcf", []))
+
+
+NO_VARIANTS = {
+    "page.vcf": (b"<!DOCTYPE html>\n<html><body>404</body></html>\n", "an HTML page"),
+    "error.vcf": (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "an XML doc"),
+    "x.json": (b'[{"chrom": "1", "pos": 5, "ref": "A", "alt": "C"}]\n', "JSON"),
+    "paper.tsv": (b"%PDF-1.4\n1 0 obj\n", "a PDF"),
+    "x.vcf.gz.tbi": (gzip.compress(b"TBI\x01" + bytes(40)), "an index (.tbi)"),
+    "g.fa.fai": (b"chr1\t4000\t6\t4000\t4001\n", "an index (.fai)"),
+    "x.vcf.gz": (gzip.compress(gzip.compress(b"##fileformat=VCFv4.2\n")), "gzip twice"),
+    "lfs.vcf": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+    "reads.bam": (gzip.compress(b"BAM\x01" + bytes(40)), "aligned reads"),
+}
+
+
+@pytest.mark.parametrize("name", NO_VARIANTS)
+def test_what_was_given_in_place_of_variants_is_said(refused, tmp_path, name):
+    content, what = NO_VARIANTS[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    error = refused(variants=path)
+    assert name in error
+    assert what in error
+
+
+def test_an_archive_in_gzip(refused, tmp_path, vcf):
+    path = tmp_path / "x.vcf.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(vcf, "x.vcf")
+    assert "a tar archive. Unpack it: tar -xf x.vcf.gz" in refused(variants=path)
+
+
+def test_a_file_of_which_nothing_can_be_read(refused, run, tmp_path, genome):
+    path = write_vcf(tmp_path / "x.vcf", [("chr1", "here", "A", "G"), ("chr1", "there", "A", "G")])
+    error = refused(variants=path)
+    assert "2 of 2 cannot be read" in error
+    assert "line 3: " in error
+    assert "--allow-malformed" in error
+    code, text, error = run("plan", path, "--genome", genome, "--allow-malformed")
+    assert code == 0, error
+    assert "malformed" in text
+    assert "no allele of the input can be scored: 2 malformed" in error
+
+
+def test_genome_and_variants_exchanged(refused, vcf, genome):
+    assert "Give the genome with --genome" in refused(variants=genome)
+    assert "variants (VCF). Give the genome by --genome" in refused(fasta=vcf)
+
+
+@pytest.mark.parametrize("address", ["https://x.org/a", "gs://bucket/a", "az://b/a", "ftp://x/a"])
+def test_addresses_that_nothing_reads(refused, address):
+    known = "this kind of storage is not known. Give a path or s3://bucket/prefix"
+    assert f"{address}: {known}" in refused(variants=address)
+    assert f"{address}: {known}" in refused(fasta=address)
+    assert f"{address}: {known}" in refused("--sites", address)
+    assert f"{address}: {known}" in refused("--regions", address)
+    weights = refused("--weights", address, model="enformer")
+    assert f"{address}: this kind of storage is not known" in weights
+    assert f"{address}: {known}" in refused(out=address)
+    if address.startswith(("az", "ftp")):  # the others are read as they are
+        assert "this kind of storage is not known" in refused("--targets", address)
 
 
 def test_truncated_gzip(refused, tmp_path, vcf):

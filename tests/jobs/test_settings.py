@@ -270,3 +270,21 @@ def test_help_comes_on_the_narrowest_terminal(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "1")
     assert exit_code("status", "--help") == 0
     assert "Usage: enformer-ray status" in capsys.readouterr().out
+
+
+def test_regions_keep_the_commas_of_their_numbers(tmp_path, monkeypatch):
+    where = "chr20:4,600,000-4,796,608,chr21,chr22:1-5"
+    expected = ("chr20:4,600,000-4,796,608", "chr21", "chr22:1-5")
+    assert parse(["score", "x.vcf", *REQUIRED, "--regions", where])[1].regions == expected
+    config = tmp_path / "x.toml"
+    config.write_text('regions = ["chr20:4,600,000-4,796,608", "chr21"]\n')
+    settings = parse(["score", "x.vcf", *REQUIRED, "--config", str(config)])[1]
+    assert settings.regions == expected[:2]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b.bed").write_text("")
+    assert parse(["score", "x.vcf", *REQUIRED, "--regions", "a,b.bed"])[1].regions == ("a,b.bed",)
+
+
+def test_standard_input_and_names_with_a_hyphen_are_variants():
+    assert parse(["score", "-", *REQUIRED])[1].variants == ("-",)
+    assert parse(["score", *REQUIRED, "--", "-x.vcf"])[1].variants == ("-x.vcf",)

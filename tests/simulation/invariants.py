@@ -47,7 +47,7 @@ _GETS_OF_A_COMMIT = 4  # plan, and the stored object after each 412
 _REFUSALS = {  # what a command is refused for, and what it says of it
     Kind.CORRUPT_WEIGHTS: "weights: sha256 is ",
     Kind.OTHER_GENOME: "g.fa: contig chr1: sha256 is ",
-    Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  input: there",
+    Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  input",
     Kind.IGNORED_PRECONDITION: "it ignores If-None-Match",
 }
 _HARMLESS = {

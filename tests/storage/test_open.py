@@ -5,7 +5,13 @@ import glob
 import pytest
 
 from enformer_core.errors import InputError, StorageError
-from enformer_core.storage.open import expand_name, open_store, parse_address, read_bytes
+from enformer_core.storage.expand import expand_name
+from enformer_core.storage.open import (
+    local_path,
+    open_store,
+    parse_address,
+    read_bytes,
+)
 from tests.support.proxy import Fault
 from tests.support.seaweed import client
 
@@ -118,3 +124,48 @@ def test_small_things_are_read_wherever_they_are(bucket, proxy, tmp_path):
 def test_an_address_is_written_as_it_was_read():
     assert str(parse_address("s3://bucket/a/b/")) == "s3://bucket/a/b"
     assert str(parse_address("s3://bucket/a").with_key("c")) == "s3://bucket/c"
+
+
+ADDRESSES = ["https://x.org/a.fa", "http://x.org/a.fa", "gs://b/a", "az://b/a", "ftp://x.org/a"]
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_addresses_that_nothing_reads_are_named_wherever_they_stand(name):
+    scheme = name.partition("://")[0]
+    for use in (local_path, open_store, matching):
+        with pytest.raises(InputError, match="this kind of storage is not known") as refusal:
+            use(name)
+        assert str(refusal.value).startswith(f"{name}: ")
+        assert "s3://bucket" in str(refusal.value)
+        assert ("download it first" in str(refusal.value)) == (scheme != "az")
+    assert local_path(name, also=[scheme]) == name
+
+
+@pytest.mark.parametrize("name", ["s3:/bucket/x", "s3:bucket/x", "https:/x.org/a", "gs:/b/a"])
+def test_an_address_with_a_slash_too_few_makes_no_directory(name):
+    for use in (local_path, open_store, matching, read_bytes):
+        with pytest.raises(InputError, match=r"Write (s3://bucket/x|https://x|gs://b)") as refusal:
+            use(name)
+        assert f"./{name}" in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["chr20:1-5", "C:/x", "a:b", "HLA*01:01", "x/s3:/y", "./s3:/y"])
+def test_other_names_with_a_colon_are_paths(name):
+    assert parse_address(name) is None
+    assert local_path(name) == name
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.vcf").write_bytes(b"x")
+    assert local_path("~/x.vcf") == str(tmp_path / "x.vcf")
+    assert matching("~/*.vcf") == [str(tmp_path / "x.vcf")]
+    assert read_bytes("~/x.vcf") == b"x"
+    assert open_store("~/run").location == str(tmp_path / "run")
+    assert local_path("a~/x") == "a~/x"
+    with pytest.raises(InputError, match=r"~nobody-here/x: .* Give the whole path"):
+        local_path("~nobody-here/x")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~").mkdir()
+    (tmp_path / "~" / "x.vcf").write_bytes(b"y")
+    assert local_path("~/x.vcf") == "~/x.vcf", "a path is a path"

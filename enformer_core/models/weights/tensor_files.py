@@ -4,6 +4,7 @@ No file is trusted: pickles are read by PyTorch's restricted reader, and whateve
 """
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enformer_core.errors import InputError
+from enformer_core.machine import CACHE_VARIABLE, cache_directory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -270,14 +272,18 @@ def _fetch(source: str) -> Path:
             f"{source}: needs huggingface_hub. Install the extra `hub`, or name a local file."
         ) from error
     name, _, revision = source.removeprefix(HUB_SCHEME).partition("@")
+    # Where a cache is named, all of it goes there; else the Hub's own is shared with other programs.
+    cache = cache_directory("huggingface") if os.environ.get(CACHE_VARIABLE) else None
     reason = ""
     for candidate in _CANDIDATES:
         try:
-            path = Path(hf_hub_download(name, candidate, revision=revision or None))
+            path = Path(
+                hf_hub_download(name, candidate, revision=revision or None, cache_dir=cache)
+            )
             shards = _weight_map(path).values() if candidate.endswith(_INDEX) else ()
             for shard in sorted(set(shards)):
                 # The snapshot's folder is called after the commit, so that all files are of one.
-                hf_hub_download(name, shard, revision=path.parent.name)
+                hf_hub_download(name, shard, revision=path.parent.name, cache_dir=cache)
         except EntryNotFoundError as error:
             reason = _reason(error)
         except (OSError, ValueError) as error:  # the library's own errors are of these kinds

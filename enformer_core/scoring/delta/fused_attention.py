@@ -38,6 +38,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.errors import InputError
+from enformer_core.machine import CACHE_VARIABLE, cache_directory
 from enformer_core.scoring.delta.spans import as_slice
 
 
@@ -102,6 +103,9 @@ def fused_attention_available(device: torch.device) -> bool:
     """Whether the kernel runs on a device: CUDA with Triton; anything where Triton interprets (TRITON_INTERPRET=1)."""
     if importlib.util.find_spec("triton") is None:
         return False
+    if os.environ.get(CACHE_VARIABLE):
+        # compiled kernels go where all that can be made again goes: the home may be read-only
+        os.environ.setdefault("TRITON_CACHE_DIR", str(cache_directory("triton")))
     return device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
 
 

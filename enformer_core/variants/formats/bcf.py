@@ -3,6 +3,7 @@
 Reads through pysam, which is an extra: BCF is the one format that needs a library of its own.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -84,7 +85,7 @@ def _is_bcf(path: Path) -> bool:
     if not head.startswith(GZIP_MAGIC):
         return False
     try:
-        with pa.input_stream(str(path), compression="gzip") as stream:
+        with pa.input_stream(pa.OSFile(os.fsencode(path)), compression="gzip") as stream:
             return bool(stream.read(len(_MAGIC)) == _MAGIC)
     except OSError:
         return False  # damaged: reading it as text says so
@@ -105,7 +106,7 @@ def _import_pysam(path: Path) -> ModuleType:
 
 def _open(pysam: ModuleType, path: Path) -> Any:
     try:
-        return pysam.VariantFile(str(path), drop_samples=True)
+        return pysam.VariantFile(os.fsencode(path), drop_samples=True)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
 

@@ -3,6 +3,7 @@
 Knows compression, magic numbers and line ends. Does not know columns.
 """
 
+import os
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from enformer_core.errors import InputError
+from enformer_core.mistaken import mistaken_for
 
 BLOCK_BYTES = 1 << 23
 """Decompressed bytes that are looked at together."""
 
 HEAD_BYTES = 1 << 16
+
+LONGEST_LINE_BYTES = 1 << 28
+"""A line of a million samples has some 50 MB; a longer one than this is none of a table, and would fill the memory."""
 
 PROBE_BYTES = 1 << 17
 """Bytes that are read at one place of a sample: more than one BGZF block, and some lines at least."""
@@ -41,16 +46,6 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
-# By how they begin: files that people give by mistake, and compressions that are not read.
-_REFUSED = {
-    b">": "a FASTA file, not variants. Give the genome with --genome.",
-    b"PK\x03\x04": "a ZIP archive. Unpack it: unzip {name}",
-    b"BZh": "compressed by bzip2. Compress it by gzip: bunzip2 -c {name} | gzip > {stem}.gz",
-    b"\xfd7zXZ": "compressed by xz. Compress it by gzip: xz -dc {name} | gzip > {stem}.gz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd. Compress it by gzip: zstd -dc {name} | gzip > {stem}.gz",
-    b"l\x1b": "PLINK genotypes. Give the .bim or .pvar file beside it.",
-}
-
 
 def whole_lines(path: Path, *, block_bytes: int | None = None) -> Iterator[bytes]:
     """The file's text in blocks that end at a line's end; a last line without one is given one.
@@ -62,17 +57,26 @@ def whole_lines(path: Path, *, block_bytes: int | None = None) -> Iterator[bytes
         block_bytes: some bytes of a block; by default BLOCK_BYTES.
 
     Raises:
-        InputError: when the file is not text, or is compressed and damaged.
+        InputError: when the file is not text, is compressed and damaged, or has a line beyond LONGEST_LINE_BYTES.
     """
     unfinished: list[bytes] = []
+    unfinished_bytes = 0
+    lines = 0
     for piece in _ahead(_pieces(path, block_bytes or BLOCK_BYTES)):
         end = piece.rfind(b"\n") + 1
         if end:
             # a very long line comes in many pieces: joined once, not piece by piece
             yield b"".join([*unfinished, memoryview(piece)[:end]])
+            lines += piece.count(b"\n")
             unfinished = []
+            unfinished_bytes = 0
         if end < len(piece):
             unfinished.append(piece[end:])
+            unfinished_bytes += len(piece) - end
+        if unfinished_bytes > LONGEST_LINE_BYTES:
+            raise InputError(
+                f"{path}: line {lines + 1:,} has more than {LONGEST_LINE_BYTES:,} bytes. Is it a table of variants?"
+            )
     if unfinished:
         yield b"".join(unfinished) + b"\n"
 
@@ -89,12 +93,14 @@ def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _pieces(path: Path, block_bytes: int) -> Iterator[bytes]:
     """The file's text in pieces of any length, decompressed."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    with path.open("rb") as beginning:
+        head = beginning.read(HEAD_BYTES)
     is_gzip = head.startswith(GZIP_MAGIC)
     if _is_bgzf(head):
         _check_bgzf_end(path)
-    with pa.input_stream(str(path), compression="gzip" if is_gzip else None) as stream:
+    # by its bytes: a name need not be UTF-8
+    file = pa.OSFile(os.fsencode(path))
+    with pa.input_stream(file, compression="gzip" if is_gzip else None) as stream:
         piece = _read(stream, path, block_bytes)
         if not piece:
             return
@@ -133,9 +139,11 @@ def _check_bgzf_end(path: Path) -> None:
 
 
 def _check_text(head: bytes, path: Path) -> None:
-    for magic, message in _REFUSED.items():
-        if head.startswith(magic):
-            raise InputError(f"{path}: {message.format(name=path.name, stem=path.stem)}")
+    if head.startswith(b">"):
+        raise InputError(f"{path}: a FASTA file, not variants. Give the genome with --genome.")
+    mistaken = mistaken_for(head, path)
+    if mistaken is not None:
+        raise InputError(f"{path}: no variants but {mistaken}")
     if head.startswith(_UTF16_BOMS):
         raise InputError(
             f"{path}: text in UTF-16. Write it as UTF-8: iconv -f UTF-16 -t UTF-8 {path.name}"

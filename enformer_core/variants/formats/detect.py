@@ -17,15 +17,20 @@ READERS: tuple[type[RecordReader], ...] = (
 """Record formats in the order in which they are asked. A new one stands before text."""
 
 
-def open_reader(path: Path) -> RecordReader:
+def open_reader(path: Path, given: str | None = None) -> RecordReader:
     """The reader of this file; only the file's beginning is read.
+
+    Args:
+        path: the file.
+        given: the address that it is a copy of, whose folders may say something of its rows.
 
     Raises:
         InputError: when the file is of no known format, or cannot be read.
     """
     try:
         for reader in READERS:
-            opened = reader.sniff(path)
+            is_parquet = reader is ParquetReader
+            opened = ParquetReader.sniff(path, given) if is_parquet else reader.sniff(path)
             if opened is not None:
                 return opened
     except OSError as error:

@@ -1,9 +1,16 @@
-"""Records of a Parquet file as text; the line is the row, counted from 1."""
+"""Records of a Parquet file as text; the line is the row, counted from 1.
 
+Of a file in folders as Hive and Spark lay them out (`chrom=20/part.parquet`) the contig is in the folder's name.
+"""
+
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +18,7 @@ import pyarrow.parquet as pq
 
 from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import find_columns, listed
+from enformer_core.variants.formats.headers import NAMES, cleaned
 from enformer_core.variants.formats.reader import (
     REQUIRED,
     TEXT_COLUMNS,
@@ -27,16 +35,62 @@ _BLOCK_ROWS = 1 << 17
 _NUMERIC = {"frequency"}
 
 
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What a folder's name says of all rows below it: `chrom=20`, that their contig is 20, which is text."""
+
+    column: str
+    chrom: str | None
+
+    @staticmethod
+    def of(name: str) -> "Partition | None":
+        """The partition by contig in which a file or an object lies, if there is one.
+
+        Args:
+            name: its path or address; the folders right above it count, as long as they are partitions.
+        """
+        folders = reversed(name.split("/")[:-1])
+        for folder in takewhile(lambda folder: "=" in folder, folders):
+            column, _, value = map(unquote, folder.partition("="))
+            if any(cleaned(column) in tier for tier in NAMES["chrom"]):
+                return Partition(column, None if value == _NO_VALUE else value)
+        return None
+
+    def says_the_same(self, chrom: str) -> bool:
+        """Whether a contig's name is this one, but for `chr` before it."""
+        return self.chrom is None or _bare(chrom) == _bare(self.chrom)
+
+
+def _bare(contig: str) -> str:
+    return re.sub("^chr", "", contig, flags=re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class ParquetReader:
-    """A Parquet file whose columns are known."""
+    """A Parquet file whose columns are known.
+
+    Attributes:
+        path: the file.
+        header: its columns, the partition's behind them where only that has the contig.
+        partition: in which it lies.
+        chrom_is_outside: whether no column of the file has the contig, so that the partition's name alone does.
+    """
 
     path: Path
     header: Header
+    partition: Partition | None = None
+    chrom_is_outside: bool = False
 
     @staticmethod
-    def sniff(path: Path) -> "ParquetReader | None":
+    def sniff(path: Path, given: str | None = None) -> "ParquetReader | None":
         """Open the file if it begins as Parquet does; its columns are found by name as those of text are.
+
+        Args:
+            path: the file.
+            given: the address that it is a copy of.
 
         Raises:
             InputError: when it is damaged, or a column that is needed is missing.
@@ -45,13 +99,17 @@ class ParquetReader:
             if file.read(len(_MAGIC)) != _MAGIC:
                 return None
         with _readable(path):
-            names = pq.read_schema(path).names
+            names = pq.read_schema(_opened(path)).names
+        partition = Partition.of(given or str(path))
         columns = find_columns(names, str(path))
+        is_outside = partition is not None and (columns is None or "chrom" not in columns.index)
+        if partition is not None and is_outside:
+            columns = find_columns([*names, partition.column], str(path))
         if columns is None:
             raise InputError(
                 f"{path}: needs the columns {', '.join(REQUIRED)}; it has {listed(names)}. Rename them."
             )
-        return ParquetReader(path, Header("Parquet", columns))
+        return ParquetReader(path, Header("Parquet", columns), partition, is_outside)
 
     def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All rows; see `RecordReader.blocks`.
@@ -61,7 +119,7 @@ class ParquetReader:
         """
         names = self._names(roles)
         with _readable(self.path):
-            file = pq.ParquetFile(self.path)
+            file = pq.ParquetFile(_opened(self.path))
             row = 1
             # a column may have two roles, and is read once
             for batch in file.iter_batches(_BLOCK_ROWS, columns=_distinct(names)):
@@ -72,7 +130,7 @@ class ParquetReader:
         """Row groups after the first, about `probes` of them; rows are numbered inside their groups."""
         names = self._names(roles)
         with _readable(self.path):
-            file = pq.ParquetFile(self.path)
+            file = pq.ParquetFile(_opened(self.path))
             groups = file.num_row_groups
             every = max(1, groups // probes)
             # the first group is the beginning, which the caller has
@@ -85,7 +143,10 @@ class ParquetReader:
         """The file's name of each column that is to be read, by role."""
         columns = self.header.columns
         present = [role for role in (*TEXT_COLUMNS, *roles) if role in columns.index]
-        return {role: columns.names[columns.index[role]] for role in present}
+        names = {role: columns.names[columns.index[role]] for role in present}
+        if self.chrom_is_outside:
+            del names["chrom"]
+        return names
 
     def _records(
         self,
@@ -101,7 +162,31 @@ class ParquetReader:
             )
             for role, name in names.items()
         }
+        if self.partition is not None:
+            cells["chrom"] = self._chroms(self.partition, cells.get("chrom"), batch.num_rows)
         return whole_records(cells, rows=batch.num_rows, first_line=first_row)
+
+    def _chroms(self, partition: Partition, inside: pa.Array | None, rows: int) -> pa.Array:
+        """Contigs of a batch in a partition.
+
+        Raises:
+            InputError: when a column says something else.
+        """
+        outside = pa.repeat(pa.scalar(partition.chrom, pa.string()), rows)
+        if inside is None:
+            return outside
+        for chrom in pc.unique(inside).to_pylist():
+            if chrom is not None and not partition.says_the_same(chrom):
+                name = self.header.columns.names[self.header.columns.index["chrom"]]
+                raise InputError(
+                    f"{self.path}: lies in {partition.column}={partition.chrom}, and has rows whose column {name!r} "
+                    f"is {chrom!r}. Move the file where it belongs, or give it another folder without '='."
+                )
+        return pc.coalesce(inside, outside)
+
+
+def _opened(path: Path) -> pa.NativeFile:
+    return pa.OSFile(os.fsencode(path))  # a name need not be UTF-8
 
 
 def _distinct(names: dict[str, str]) -> list[str]:
