@@ -21,3 +21,8 @@ def user_path(name: str) -> str:
         return str(Path(name).expanduser())
     except RuntimeError as error:
         raise InputError(f"{name}: {error} Give the whole path.") from error
+
+
+def readable_name(name: str) -> str:
+    r"""A name as text: bytes of it that are no UTF-8 stand there as `\xe9`, as names of Latin-1 have them."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -23,6 +23,7 @@ from jobs.commands import COMMANDS, EXAMPLES, GROUPS, Command
 from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError
+from jobs.option_types import STDIN, STDIN_FILE
 from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
@@ -70,7 +71,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
         InputError: for a TOML file that cannot be used, and for settings that are missing or impossible.
         SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
     """
-    words = list(arguments)
+    words = [STDIN_FILE if word == STDIN else word for word in arguments]
     name = next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
     try:
         settings = _app([] if name is None else [name])(

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 from cluster.local_backend import local_pool
 from cluster.pool import Blame, Pool, PoolError, Task
@@ -28,6 +29,7 @@ from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
+from enformer_core.user_path import readable_name
 from enformer_core.variants.table import Status
 from jobs import exit_codes
 from jobs.interruption import InterruptedRunError, interruptible
@@ -112,7 +114,7 @@ class Job:
                     filtered=draft_input.filtered,
                 ),
                 notice=self.notice,
-                configuration=asdict(self.settings),
+                configuration=_readable(asdict(self.settings)),
             )
             return run, self._put(run, draft)
 
@@ -189,6 +191,15 @@ class Job:
             f"output: {self.store.location}",
             f"ask it: enformer-ray query {query}",
         ]
+
+
+def _readable(value: Any) -> Any:
+    """The same settings with names as text, which the bytes of a path need not be."""
+    if isinstance(value, str):
+        return readable_name(value)
+    if isinstance(value, dict):
+        return {name: _readable(item) for name, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def exit_code(manifest: Manifest) -> int:

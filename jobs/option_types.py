@@ -14,6 +14,10 @@ from enformer_core.user_path import user_path
 
 Class = TypeVar("Class", bound=type)
 
+STDIN = "-"
+STDIN_FILE = "/dev/stdin"
+"""A hyphen alone, as the parser takes it: it would look for an option of that name."""
+
 
 def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
     """`sad,js` as ("sad", "js") and `-1,0` as (-1, 0); a TOML list comes as one token an item."""
@@ -39,7 +43,8 @@ def _path(hint: object, tokens: Sequence[Token]) -> str:
 
 def _paths(hint: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     del hint
-    return tuple(user_path(token.value) for token in tokens)
+    names = (user_path(token.value) for token in tokens)
+    return tuple(STDIN if name == STDIN_FILE else name for name in names)
 
 
 _COMMAS = Parameter(

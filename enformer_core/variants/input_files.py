@@ -18,6 +18,7 @@ from typing import TypedDict
 
 from enformer_core.errors import InputError
 from enformer_core.storage.expand import expand_name
+from enformer_core.user_path import readable_name
 
 _SPOOL_BYTES = 1 << 20
 
@@ -71,13 +72,9 @@ def _files_of(path: Path) -> Iterator[InputFile]:
                 f"{name}: a directory without Parquet files (*.parquet; names that begin with . or _ and runs of this "
                 "program do not count). Give variant files by name."
             )
-        given = _readable(name)
+        given = readable_name(name)
         # `<(zcat x.vcf.gz)` and /dev/stdin
         yield InputFile(_spooled_pipe(found) if _is_pipe(found) else found, given)
-
-
-def _readable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _is_pipe(path: Path) -> bool:
