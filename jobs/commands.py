@@ -97,6 +97,13 @@ COMMANDS = {
         examples=("enformer-ray verify scores",),
         exit_codes=(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE),
     ),
+    "repair": Command(
+        "move what is damaged of a run out of the way, so that its own command makes it anew",
+        "jobs.repair:RepairSettings",
+        "jobs.repair:repair",
+        examples=("enformer-ray repair scores --dry-run", "enformer-ray repair scores"),
+        exit_codes=_ASKS,
+    ),
     "export": Command(
         "write a finished run in another format",
         "jobs.export:ExportSettings",

@@ -16,12 +16,15 @@ from cluster.local_backend import local_pool
 from cluster.pool import Blame, Pool, PoolError, Task
 from enformer_core.analyses.base import Analysis, WorkerFactory
 from enformer_core.dataset.codec import Footer, to_parquet
-from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY
+from enformer_core.dataset.damage import DamagedRunError, set_aside
+from enformer_core.dataset.digests import content_digest
+from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY, check_letter_case, check_partitions
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.plan_builder import DraftPlan
-from enformer_core.dataset.plan_storage import read_plan
+from enformer_core.dataset.plan_storage import MissingPartError, read_plan
 from enformer_core.dataset.receipts import Manifest
+from enformer_core.dataset.repaired import compare_repaired
 from enformer_core.dataset.run import PlanSummary, Run, check_same, identity_digest, read_run
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.summary import audit_failed, audit_lines
@@ -38,6 +41,9 @@ from jobs.resources import Workers
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
 from jobs.watch import ReceiptBlocks, Watch, audit_figures
+
+_MOST_REPAIRS = 3
+"""Of one command: a disk that loses more than that while a run is closed is for a person to mend."""
 
 
 @dataclass(frozen=True)
@@ -73,34 +79,68 @@ class Job:
             InterruptedRunError: when a signal has ended it.
             PoolError: when shards are left that could not be computed or stored.
         """
-        run, plan = self._take_up() or self._begin()
+        stored = self._stored_run()
+        if stored is not None:
+            manifest = self._closed(stored)
+            if manifest is not None:
+                print(f"already complete: {self.settings.out}")
+                return manifest
+        run, plan = self._take_up(stored) or self._begin()
         ledger = Ledger(self.store, run, self.analysis.run_type)
-        manifest = ledger.manifest()
-        if manifest is not None:
-            print(f"already complete: {self.settings.out}")
-            return manifest
-        self._work_through(ledger, plan)
-        manifest = ledger.finish(plan)
+        manifest = self._complete(ledger, plan)
         self.store.sweep()
         return manifest
 
-    def _take_up(self) -> tuple[Run, Plan] | None:
-        """The run that the directory holds, if it is this one and was planned to its end."""
+    def _stored_run(self) -> Run | None:
+        """The run that the directory holds, which must be this one."""
         run = read_run(self.store)
+        if run is not None:
+            hashed = run.identity.get("reference", {}).get("sha256", {})
+            check_same(run.identity, self.analysis.identity(hashed, run.plan.rows))
+        return run
+
+    def _closed(self, run: Run) -> Manifest | None:
+        """The manifest of a complete run; nothing is written, and what is lost is noticed."""
+        ledger = Ledger(self.store, run, self.analysis.run_type)
+        manifest = ledger.manifest()
+        if manifest is not None and (lost := ledger.lost()):
+            raise DamagedRunError(lost, self.store.location)
+        return manifest
+
+    def _take_up(self, run: Run | None) -> tuple[Run, Plan] | None:
+        """A run that was planned to its end, with its plan."""
         if run is None:
             return None
-        hashed = run.identity.get("reference", {}).get("sha256", {})
-        check_same(run.identity, self.analysis.identity(hashed, run.plan.rows))
         self._check_store()
         try:
-            return run, read_plan(self.store, run.plan.parts)
-        except DatasetError:
+            plan = read_plan(self.store, run.plan.parts, digests=run.plan.sha256)
+        except MissingPartError:
             # a driver died between run.json and the plan, which follows from the same input
             return None
+        self._put_tracks(run)
+        return run, plan
+
+    def _complete(self, ledger: Ledger, plan: Plan) -> Manifest:
+        """Compute what is missing and close the run; what was lost since its commit is computed again."""
+        for repairs_left in reversed(range(_MOST_REPAIRS + 1)):
+            self._work_through(ledger, plan)
+            try:
+                manifest = ledger.finish(plan)
+                break
+            except DamagedRunError as damaged:
+                # a run that another command has closed meanwhile is for a person to reopen
+                if not repairs_left or ledger.manifest() is not None:
+                    raise
+                print(f"note: {damaged.summary} They are computed again.", file=sys.stderr)
+                set_aside(self.store, damaged.problems)
+        for line in compare_repaired(ledger):
+            print(f"note: {line}", file=sys.stderr)
+        return manifest
 
     def _begin(self) -> tuple[Run, Plan]:
         """Read the input, and put the run's description, tracks and plan."""
         with self.analysis.read_input() as draft_input:
+            check_partitions(draft_input.contigs)
             identity = self.analysis.identity(draft_input.contigs, draft_input.rows)
             draft = draft_input.draft(identity_digest(identity))
             run = Run.of(
@@ -115,15 +155,20 @@ class Job:
                 ),
                 notice=self.notice,
                 configuration=_readable(asdict(self.settings)),
+                tracks_digest=content_digest(self.tracks.to_arrow()),
             )
-            return run, self._put(run, draft)
+            return run, self._put(run, draft, draft_input.contigs)
 
-    def _put(self, run: Run, draft: DraftPlan) -> Plan:
+    def _put(self, run: Run, draft: DraftPlan, contigs: Sequence[str]) -> Plan:
         run.claim(self.store)
+        check_letter_case(self.store, contigs)
         self._check_store()
+        self._put_tracks(run)
+        return draft.put(self.store)
+
+    def _put_tracks(self, run: Run) -> None:
         footer = Footer("tracks", run.digest, run.notice)
         self.store.put_if_absent(TRACKS_KEY, to_parquet(self.tracks.to_arrow(), footer))
-        return draft.put(self.store)
 
     def _check_store(self) -> None:
         if not self.settings.single_writer:
@@ -131,7 +176,7 @@ class Job:
 
     def _work_through(self, ledger: Ledger, plan: Plan) -> None:
         """Compute the shards that have no receipt."""
-        done = ledger.committed()
+        done = {shard for shard in ledger.committed() if shard < len(plan.shards)}
         if len(done) == len(plan.shards):
             return
         unit = ledger.run_type.unit

@@ -6,7 +6,7 @@ from functools import partial
 
 from enformer_core.analyses.base import Analysis
 from enformer_core.analyses.model_inputs import ModelInputs, located_targets, located_weights
-from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
 from enformer_core.models.tracks.selector import select_tracks
@@ -63,7 +63,7 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
     for note in notes:
         warn(note)
     store = open_store(settings.out, single_writer=settings.single_writer)
-    store.check_usable(RUN_KEY)
+    store.check_usable(RUN_KEY, MANIFEST_KEY)
     inputs = ModelInputs(
         model=source.name,
         weights=settings.weights,

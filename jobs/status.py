@@ -4,11 +4,14 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
+from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
+
+_LOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,15 @@ def status(settings: StatusSettings) -> int:
     """Print what the receipts of a run say: shards, rows by status, rate, hours and cost, audit.
 
     Returns:
-        The exit code: done, complete with failed rows, or incomplete.
+        The exit code: done, complete with failed rows, incomplete, or bad input where something of it is lost.
     """
     progress = run_progress(open_ledger(settings.out))
     cost = None
     if settings.price_per_hour is not None:
         cost = _cost(progress, settings.price_per_hour)
-    print(_json(progress, cost) if settings.json else _text(progress, cost))
+    print(_json(progress, cost) if settings.json else _text(progress, cost, settings.out))
+    if progress.lost:
+        return exit_codes.BAD_INPUT
     # All receipts without a manifest are still incomplete: nobody has proved yet that they answer the whole plan.
     if not progress.finished:
         return exit_codes.INCOMPLETE
@@ -69,9 +74,9 @@ def _json(progress: RunProgress, cost: Cost | None) -> str:
     return json.dumps(figures)
 
 
-def _text(progress: RunProgress, cost: Cost | None) -> str:
+def _text(progress: RunProgress, cost: Cost | None, location: str) -> str:
     lines = [
-        "complete" if progress.finished else "incomplete: run the same command again to continue",
+        *_headline(progress, location),
         f"shards   {progress.shards_done:,} of {progress.shards:,}",
         f"{progress.unit:<8} {progress.rows_done:,} of {progress.rows:,}",
     ]
@@ -91,6 +96,17 @@ def _text(progress: RunProgress, cost: Cost | None) -> str:
     if progress.notice:
         lines.append(progress.notice)
     return "\n".join(lines)
+
+
+def _headline(progress: RunProgress, location: str) -> list[str]:
+    if not progress.finished:
+        return ["incomplete: run the same command again to continue"]
+    if not progress.lost:
+        return ["complete"]
+    shown = [f"  {text}" for text in progress.lost[:_LOST_SHOWN]]
+    more = len(progress.lost) - len(shown)
+    shown += [f"  … and {more:,} more"] if more else []
+    return ["complete, and damaged since:", *shown, repair_advice(location)]
 
 
 def _to_come(progress: RunProgress, amount: float | None) -> str:

@@ -30,7 +30,7 @@ def verify(settings: VerifySettings) -> int:
     ledger = open_ledger(settings.out)
     verdict = verify_run(ledger)
     if settings.json:
-        print(json.dumps(asdict(verdict) | {"complete": verdict.complete}))
+        print(json.dumps(_figures(verdict)))
     else:
         print(_text(verdict, ledger.run_type))
     # Damage comes first: of a run that is damaged and incomplete, "incomplete" would promise that going on mends it.
@@ -41,7 +41,18 @@ def verify(settings: VerifySettings) -> int:
     return exit_codes.FAILED_ROWS if verdict.by_status.get("failed") else exit_codes.DONE
 
 
+def _figures(verdict: Verification) -> dict[str, object]:
+    figures: dict[str, object] = {"problems": verdict.problems}
+    figures |= {name: value for name, value in asdict(verdict).items() if name != "found"}
+    return figures | {"complete": verdict.complete}
+
+
 def _text(verdict: Verification, run_type: RunType) -> str:
+    notes = [f"note: {note}" for note in verdict.notes]
+    return "\n".join([_verdict(verdict, run_type), *notes])
+
+
+def _verdict(verdict: Verification, run_type: RunType) -> str:
     if verdict.problems:
         return "\n".join(["damaged:", *(f"  {problem}" for problem in verdict.problems)])
     counts = ", ".join(f"{rows:,} {status}" for status, rows in verdict.by_status.items())

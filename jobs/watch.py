@@ -20,7 +20,8 @@ from cluster.pool import (
     TaskRetried,
     WorkerLost,
 )
-from enformer_core.dataset.ledger import BLOCK_SHARDS, Committed, Ledger
+from enformer_core.dataset.keys import BLOCK_SHARDS
+from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Shard
 from enformer_core.errors import StorageError
 from jobs.progress import Display

@@ -15,7 +15,7 @@ from enformer_core.analyses.base import (
 )
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.strongest_effects import strongest_effects
-from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import AuditedAllele, Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut

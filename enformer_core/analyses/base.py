@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from enformer_core.dataset.ledger import Committed, Ledger, ShardValues, Tables
+from enformer_core.dataset.commit import Tables
+from enformer_core.dataset.ledger import Committed, Ledger, ShardValues
 from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.plan_storage import read_shard
 from enformer_core.dataset.receipts import AuditedAllele, Manifest, Provenance
@@ -224,7 +225,9 @@ class ShardWorker:
 
     def prepare(self, task: ShardTask) -> PreparedShard:
         """Read the shard's rows of the plan."""
-        return PreparedShard(task, read_shard(self.ledger.store, task.shard))
+        digests = self.ledger.run.plan.sha256
+        digest = digests[task.shard.part] if digests else None
+        return PreparedShard(task, read_shard(self.ledger.store, task.shard, digest=digest))
 
     def compute(self, prepared: PreparedShard) -> ComputedShard:
         """Compute every row that can be; all get their row."""

@@ -22,7 +22,7 @@ from enformer_core.analyses.base import (
     provenance_of,
 )
 from enformer_core.analyses.model_inputs import ModelInputs
-from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
 from enformer_core.dataset.receipts import Manifest, Provenance
 from enformer_core.dataset.run import Identity, Run

@@ -1,7 +1,11 @@
 """The names of everything in an output directory."""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import quote, unquote
+
+from enformer_core.errors import InputError
+from enformer_core.storage.store import Store
 
 RUN_KEY = "run.json"
 
@@ -13,6 +17,10 @@ UNPLACED = "__unplaced__"
 """The partition of rows without a place on the genome."""
 
 
+BLOCK_SHARDS = 1000
+"""Receipts of so many shards are put once more as one object, so that few requests read them all."""
+
+_LONGEST_NAME_BYTES = 255  # of a directory, on every common file system
 _RECEIPT = re.compile(r"commits/shard-(\d{8,})\.json")
 
 
@@ -36,6 +44,16 @@ def receipt_block_key(block: int) -> str:
     return f"receipts/block-{block:06d}.jsonl"
 
 
+def block_of(shard: int) -> int:
+    """The block of receipts that a shard's belongs to."""
+    return shard // BLOCK_SHARDS
+
+
+def damaged_key(key: str, digest: str) -> str:
+    """Where a repair moves an object that is not what the run says of it; no reader of runs looks there."""
+    return f"damaged/{key}.{digest}"
+
+
 def shard_of_receipt(key: str) -> int | None:
     """The shard that a receipt's key names; None for what somebody else has left among the receipts."""
     match = _RECEIPT.fullmatch(key)
@@ -50,3 +68,48 @@ def chrom_of_key(key: str) -> str:
 def _partition(chrom: str | None) -> str:
     # Contigs such as `HLA*01:01` are quoted as every hive reader unquotes them.
     return f"chrom={UNPLACED if chrom is None else quote(chrom, safe='')}"
+
+
+def check_partitions(contigs: Iterable[str]) -> None:
+    """Refuse contigs whose names cannot be those of partitions, before anything is planned.
+
+    Raises:
+        InputError: naming the contig, and what to do.
+    """
+    for contig in contigs:
+        size_bytes = len(_partition(contig))  # quoted, so that a letter is a byte
+        if size_bytes > _LONGEST_NAME_BYTES:
+            raise InputError(
+                f"contig {contig[:60]}…: its name makes a directory's name of {size_bytes} bytes, and file "
+                f"systems take {_LONGEST_NAME_BYTES}. Give it a shorter name in FASTA and input, or leave "
+                "its records out by --regions."
+            )
+        if contig == UNPLACED:
+            raise InputError(
+                f"contig {contig}: this name is kept for rows without a place. Give it another in "
+                "FASTA and input, or leave its records out by --regions."
+            )
+
+
+def check_letter_case(store: Store, contigs: Iterable[str]) -> None:
+    """Refuse contigs that differ in upper and lower case alone, where the disk takes them for one name.
+
+    Args:
+        store: where `run.json` stands.
+        contigs: that the run has.
+
+    Raises:
+        InputError: naming two such contigs.
+    """
+    known: dict[str, str] = {}
+    twins = [
+        (known[name.lower()], name)
+        for name in contigs
+        if known.setdefault(name.lower(), name) != name
+    ]
+    if twins and store.get(RUN_KEY.upper()) is not None:
+        first, second = twins[0]
+        raise InputError(
+            f"{store.location}: this disk does not tell upper from lower case, and the contigs {first} and "
+            f"{second} differ in nothing else. Use an --out on another disk."
+        )

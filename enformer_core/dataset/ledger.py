@@ -3,42 +3,34 @@
 A shard is committed by create-only puts: its value tables, the tables derived from them, then the
 receipt. Only the receipt counts. Derived tables are made from the value tables *as stored*, so that
 when another worker was first, its values are taken and nothing contradicts them.
-
-Worked example, two workers A and B with the same shard of a scoring run:
-
-    A puts scores        created
-    B puts scores        there already: B reads A's scores, checks footer and keys, drops its own
-    A dies
-    B puts effects       created, derived from A's scores
-    B puts the receipt   created: the shard is done, with A's scores and effects that agree with them
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from enformer_core.dataset.codec import (
-    Footer,
-    canonical_json,
-    decode,
-    from_parquet,
-    json_line,
-    readable_json,
-    to_parquet,
+from enformer_core.dataset.codec import canonical_json, decode, json_line, readable_json
+from enformer_core.dataset.commit import Commit, Derivation, Tables
+from enformer_core.dataset.damage import (
+    DamagedRunError,
+    Problem,
+    problem_of_sizes,
+    stored_sizes,
+    undo,
 )
-from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import (
+    BLOCK_SHARDS,
     MANIFEST_KEY,
+    TRACKS_KEY,
+    plan_key,
     receipt_block_key,
     receipt_key,
     shard_of_receipt,
-    table_key,
 )
 from enformer_core.dataset.plan import Plan, Shard, check_complete
 from enformer_core.dataset.receipts import (
@@ -47,24 +39,15 @@ from enformer_core.dataset.receipts import (
     Provenance,
     Receipt,
     ShardObjects,
-    StoredTable,
     manifest_json,
     read_manifest_objects,
     read_receipt,
 )
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.run_type import RunType, ValueTable, count_statuses, without_values
+from enformer_core.dataset.run_type import RunType, count_statuses
 from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.storage.store import Store
-from enformer_core.variants.table import Status
-
-BLOCK_SHARDS = 1000
-"""Receipts of so many shards are put once more as one object, so that few requests read them all."""
-
-Tables = Mapping[str, pa.Table]
-Derivation = Callable[[Tables], Tables]
-"""From the value tables as stored, by name, the derived tables by name."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +116,7 @@ class Ledger:
         Raises:
             DatasetError: when an object of another run stands in the place.
         """
-        commit = _Commit(self, shard, planned)
+        commit = Commit(self.store, self.run, self.run_type, shard=shard, planned=planned)
         commit.put_values(values.tables)
         commit.put_derived(derive(commit.stored))
         statuses = commit.statuses()
@@ -152,13 +135,9 @@ class Ledger:
         # a second driver or a speculative copy may have put the receipt meanwhile: then it counts
         found = commit.found
         if not self.store.put_if_absent(receipt_key(shard.number), readable_json(receipt)):
-            receipt = self._receipt(shard.number)
+            receipt = self.receipt(shard.number)
             found += 1
         return Committed(shard.number, receipt.rows, receipt.by_status, receipt.audits, found)
-
-    def footer(self, table: str, shard: Shard) -> Footer:
-        """What the file of one of a shard's tables says of itself."""
-        return Footer(table, self.run.digest, self.run.notice, shard.number)
 
     def committed(self) -> set[int]:
         """Shards that have a receipt, by the receipts' names alone."""
@@ -176,8 +155,15 @@ class Ledger:
             put_blocks: put those that are missing, so that the next to ask need not read one by one.
 
         Raises:
-            DatasetError: for a receipt that is damaged or of another run.
+            DatasetError: for a receipt that is damaged or of another run, with the remedy.
         """
+        for found in self.examined(put_blocks=put_blocks):
+            if isinstance(found, Problem):
+                raise DatasetError(found.told(self.store.location))
+            yield found
+
+    def examined(self, *, put_blocks: bool = False) -> Iterator[Receipt | Problem]:
+        """As `receipts`; what is damaged, or of another run, is given as a problem in its place."""
         by_block = groupby(sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS)
         for block, shards in by_block:
             yield from self._block(block, list(shards), put=put_blocks)
@@ -192,23 +178,40 @@ class Ledger:
         lines = b"\n".join(map(json_line, contents))
         self.store.put_if_absent(receipt_block_key(block), lines + b"\n")
 
-    def _block(self, block: int, shards: Sequence[int], *, put: bool) -> Iterator[Receipt]:
+    def _block(
+        self, block: int, shards: Sequence[int], *, put: bool
+    ) -> Iterator[Receipt | Problem]:
         """The receipts of these shards, which all belong to one block."""
         key = receipt_block_key(block)
         is_full = len(shards) == BLOCK_SHARDS
         stored = self.store.get(key) if is_full else None
-        if stored is None:
-            contents = list(self._contents(shards))
-            if put and is_full:
-                self._put_block(block, contents)
-            for shard, content in zip(shards, contents, strict=True):
-                yield self._receipt_of(shard, content)
-            return
+        if stored is not None:
+            try:
+                yield from self._of_block(stored, key, shards)
+            except DatasetError as error:
+                # a block is only a copy: the receipts themselves still count
+                yield Problem(f"{error}", (key,), reopens=False)
+            else:
+                return
+        contents = list(self._contents(shards))
+        found = [self._examined(*each) for each in zip(shards, contents, strict=True)]
+        is_sound = all(isinstance(each, Receipt) for each in found)
+        if put and is_full and stored is None and is_sound:
+            self._put_block(block, contents)
+        yield from found
+
+    def _of_block(self, stored: bytes, key: str, shards: Sequence[int]) -> list[Receipt]:
         receipts = [self._checked(line, key) for line in stored.splitlines()]
         if [receipt.shard for receipt in receipts] != list(shards):
             first, last = shards[0], shards[-1]
             raise DatasetError(f"{key}: damaged: not the receipts of shards {first} to {last}")
-        yield from receipts
+        return receipts
+
+    def _examined(self, shard: int, content: bytes) -> Receipt | Problem:
+        try:
+            return self._receipt_of(shard, content)
+        except DatasetError as error:
+            return Problem(f"{error}", undo(shard))
 
     def _contents(self, shards: Iterable[int]) -> Iterator[bytes]:
         """The objects of receipts as stored, in order; empty bytes where one is missing."""
@@ -222,7 +225,12 @@ class Ledger:
     def _content(self, shard: int) -> bytes:
         return self.store.get(receipt_key(shard)) or b""
 
-    def _receipt(self, shard: int) -> Receipt:
+    def receipt(self, shard: int) -> Receipt:
+        """The receipt of a committed shard.
+
+        Raises:
+            DatasetError: when it is missing, damaged, or of another run.
+        """
         return self._receipt_of(shard, self._content(shard))
 
     def _receipt_of(self, shard: int, content: bytes) -> Receipt:
@@ -230,7 +238,7 @@ class Ledger:
         receipt = self._checked(content, key)
         # a copy under another name would answer for a shard that nobody computed
         if receipt.shard != shard:
-            raise DatasetError(f"{key}: is the receipt of shard {receipt.shard}. Remove it.")
+            raise DatasetError(f"{key}: is the receipt of shard {receipt.shard}")
         return receipt
 
     def _checked(self, content: bytes, key: str) -> Receipt:
@@ -242,42 +250,69 @@ class Ledger:
     def finish(self, plan: Plan) -> Manifest:
         """Put the manifest, the last object of a run; every planned shard must have its receipt.
 
+        What receipts name must be there, with its length: a listing shows it, and nothing is read.
+
         Returns:
             The manifest as it stands.
 
         Raises:
+            DamagedRunError: where committed objects are gone, or not what their receipts say.
             DatasetError: naming shards without a receipt, or rows that do not add up.
         """
-        totals = Totals()
-        objects: list[bytes] = []
-        answered: dict[int, int] = {}
-        table_rows: Counter[str] = Counter()
-        for receipt in self.receipts(put_blocks=True):
-            answered[receipt.shard] = receipt.rows
-            table_rows.update({name: table.rows for name, table in receipt.tables.items()})
-            totals.add(receipt)
-            entry = ShardObjects(receipt.shard, receipt.chrom, receipt.tables)
-            objects.append(canonical_json(entry))
-        check_complete(plan, answered)
-        manifest = Manifest(
-            identity=self.run.digest,
-            notice=self.run.notice,
-            shards=totals.shards,
-            rows=totals.rows,
-            by_status=dict(sorted(totals.by_status.items())),
-            arithmetic=tuple(sorted(totals.arithmetic)),
-            audit=totals.audit,
-            table_rows=dict(table_rows),
-            completed_at=datetime.now(UTC).replace(microsecond=0),
-        )
-        self.store.put_if_absent(MANIFEST_KEY, manifest_json(manifest, objects))
-        objects.clear()  # of many shards they are as large as the manifest that is read now
+        sizes = stored_sizes(self.store, self.run_type.tables)
+        problems: list[Problem] = []
+        whole = _Whole()
+        for found in self.examined(put_blocks=True):
+            problem = self._problem(found, plan, sizes)
+            if problem is not None:
+                problems.append(problem)
+            elif isinstance(found, Receipt):
+                whole.add(found)
+        if problems:
+            raise DamagedRunError(problems, self.store.location)
+        check_complete(plan, whole.answered)
+        manifest = whole.manifest(self.run)
+        self.store.put_if_absent(MANIFEST_KEY, manifest_json(manifest, whole.objects))
+        whole.objects.clear()  # of many shards they are as large as the manifest that is read now
         return self.manifest() or manifest
+
+    def _problem(
+        self, found: Receipt | Problem, plan: Plan, sizes: Mapping[str, int]
+    ) -> Problem | None:
+        """What is wrong with what stands in a receipt's place, and with the tables that it names."""
+        if isinstance(found, Problem):
+            return found
+        if found.shard >= len(plan.shards):
+            text = f"{receipt_key(found.shard)}: this shard is not planned"
+            return Problem(text, undo(found.shard), reopens=False)
+        return problem_of_sizes(found, self.run_type.tables, sizes)
+
+    def lost(self) -> list[Problem]:
+        """What is missing of a closed run, or has another length: by listings and the manifest alone."""
+        tables = self.run_type.tables
+        sizes = stored_sizes(self.store, tables)
+        found = (problem_of_sizes(each, tables, sizes) for each in self.manifest_objects())
+        problems = [problem for problem in found if problem is not None]
+        uncommitted = sorted(set(range(self.run.plan.shards)) - self.committed())
+        problems += [
+            Problem(f"{receipt_key(shard)}: missing", undo(shard)) for shard in uncommitted
+        ]
+        others = {TRACKS_KEY, *map(plan_key, range(self.run.plan.parts))}
+        there = {*self.store.keys("plan/"), *filter(self._is_there, [TRACKS_KEY])}
+        return problems + [Problem(f"{key}: missing") for key in sorted(others - there)]
+
+    def _is_there(self, key: str) -> bool:
+        return self.store.get(key) is not None
 
     def manifest(self) -> Manifest | None:
         """The manifest, when the run is complete."""
         content = self.store.get(MANIFEST_KEY)
-        return None if content is None else decode(content, Manifest, MANIFEST_KEY)
+        if content is None:
+            return None
+        try:
+            return decode(content, Manifest, MANIFEST_KEY)
+        except DatasetError as error:
+            raise DamagedRunError([Problem(f"{error}")], self.store.location) from error
 
     def manifest_objects(self) -> list[ShardObjects]:
         """The objects that the manifest names; none before the run is complete."""
@@ -287,101 +322,37 @@ class Ledger:
         return read_manifest_objects(content, MANIFEST_KEY, self.run_type.tables)
 
 
-class ContradictionError(Exception):
-    """Two attempts at one shard differ in which of its rows can be computed."""
-
-
-class _Commit:
-    """One attempt to put a shard's tables.
+@dataclass
+class _Whole:
+    """What all receipts come to, for the manifest.
 
     Attributes:
-        stored: the tables as they lie in the store, by name.
-        entries: what the receipt will say of them.
-        found: how many were there already.
+        answered: rows by shard.
+        objects: for each shard its tables as stored, as JSON.
     """
 
-    def __init__(self, ledger: Ledger, shard: Shard, planned: pa.Table) -> None:
-        self._ledger = ledger
-        self._shard = shard
-        self._planned = planned
-        self.stored: dict[str, pa.Table] = {}
-        self.entries: dict[str, StoredTable] = {}
-        self.found = 0
+    answered: dict[int, int] = field(default_factory=dict)
+    objects: list[bytes] = field(default_factory=list)
+    _totals: Totals = field(default_factory=Totals)
+    _table_rows: Counter[str] = field(default_factory=Counter)
 
-    def put_values(self, tables: Tables) -> None:
-        """Put the value tables, in the order of the run type."""
-        for table in self._ledger.run_type.value_tables:
-            values = tables[table.name]
-            # another attempt may have stored the first table and died: ours must agree with it
-            if self.found:
-                values = self._agreeing(table, values)
-            self._put(table.name, values)
-            self._check_keys(table)
+    def add(self, receipt: Receipt) -> None:
+        self.answered[receipt.shard] = receipt.rows
+        self._table_rows.update({name: table.rows for name, table in receipt.tables.items()})
+        self._totals.add(receipt)
+        entry = ShardObjects(receipt.shard, receipt.chrom, receipt.tables)
+        self.objects.append(canonical_json(entry))
 
-    def put_derived(self, tables: Tables) -> None:
-        """Put the tables derived from the stored ones."""
-        for name in self._ledger.run_type.derived_tables:
-            self._put(name, tables[name])
-
-    def statuses(self) -> pa.ChunkedArray:
-        """What became of each planned row."""
-        run_type = self._ledger.run_type
-        return run_type.statuses(self._planned, self.stored[run_type.value_tables[0].name])
-
-    def _put(self, name: str, table: pa.Table) -> None:
-        """Put a table, or take the one that another attempt has put."""
-        store = self._ledger.store
-        key = table_key(name, self._shard.chrom, self._shard.number)
-        footer = self._ledger.footer(name, self._shard)
-        content = to_parquet(table, footer)
-        if not store.put_if_absent(key, content):
-            self.found += 1
-            content = store.get(key) or b""
-            table = _read_checked(content, key, footer)
-        self.stored[name] = table
-        self.entries[name] = StoredTable(
-            key=key,
-            bytes=len(content),
-            rows=table.num_rows,
-            sha256=sha256(content),
-            content_digest=content_digest(table),
+    def manifest(self, run: Run) -> Manifest:
+        totals = self._totals
+        return Manifest(
+            identity=run.digest,
+            notice=run.notice,
+            shards=totals.shards,
+            rows=totals.rows,
+            by_status=dict(sorted(totals.by_status.items())),
+            arithmetic=tuple(sorted(totals.arithmetic)),
+            audit=totals.audit,
+            table_rows=dict(self._table_rows),
+            completed_at=datetime.now(UTC).replace(microsecond=0),
         )
-
-    def _agreeing(self, table: ValueTable, values: pa.Table) -> pa.Table:
-        """A later value table beside a first one that another attempt has stored.
-
-        Rows that failed there have no values here either, or the two would contradict each other.
-        """
-        statuses = self.statuses()
-        row = self._ledger.run_type.expected_keys(table, self._planned)["row"]
-        columns = self._ledger.run_type.value_columns(table, self._ledger.run)
-        kinds = {name: values.schema.field(name).type for name in columns}
-        is_ok = pc.equal(statuses, Status.OK).take(row)
-        for name in columns:
-            if pc.any(pc.and_(is_ok, pc.is_null(values[name]))).as_py():
-                raise ContradictionError(
-                    f"shard {self._shard.number}: another attempt has stored values for rows that "
-                    "failed in this one"
-                )
-        is_failed = pc.equal(statuses, Status.FAILED).take(row)
-        return without_values(values, is_failed, kinds)
-
-    def _check_keys(self, table: ValueTable) -> None:
-        run_type = self._ledger.run_type
-        expected = run_type.expected_keys(table, self._planned)
-        for column in table.key_columns:
-            if not self.stored[table.name][column].equals(expected[column]):
-                raise DatasetError(
-                    f"{self.entries[table.name].key}: column {column} does not hold this shard's "
-                    f"{run_type.unit} in the plan's order"
-                )
-
-
-def _read_checked(content: bytes, key: str, expected: Footer) -> pa.Table:
-    table, footer = from_parquet(content, key)
-    if footer != expected:
-        raise DatasetError(
-            f"{key}: belongs to run {footer.identity}, shard {footer.shard}; "
-            f"expected run {expected.identity}, shard {expected.shard}. Use another --out."
-        )
-    return table

@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from enformer_core.dataset.damage import repair_advice
+from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import plan_key
 from enformer_core.dataset.order import run_firsts
 from enformer_core.dataset.plan import Plan, Shard, ShardsBuilder
@@ -83,28 +85,37 @@ class StoredParts:
         return (self[number] for number in range(self._parts))
 
 
-def read_plan(store: Store, parts: int) -> Plan:
+class MissingPartError(DatasetError):
+    """A part of the plan is not there: its driver died, or it was removed; it follows from the same input."""
+
+
+def read_plan(store: Store, parts: int, *, digests: Sequence[str] = ()) -> Plan:
     """Read which shards a stored plan has. Every part is fetched once, and its rows are left there.
 
     Args:
         store: of the run.
         parts: how many parts the plan has, as `run.json` says.
+        digests: sha256 of each, as `run.json` says; none, and they are not looked at.
 
     Raises:
-        DatasetError: when a part is missing or damaged.
+        MissingPartError: when a part is missing.
+        DatasetError: when a part is damaged, or another one than `run.json` names, with the remedy.
     """
     shards = ShardsBuilder()
     with ThreadPoolExecutor(_READERS) as pool:
-        read_shards = partial(_shards_of_part, store)
+        read_shards = partial(_shards_of_part, store, digests)
         for part, shards_of_part in enumerate(pool.map(read_shards, range(parts))):
             for chrom, rows in shards_of_part:
                 shards.append(chrom, part=part, rows=rows)
     return Plan(StoredParts(store, parts), shards.build())
 
 
-def _shards_of_part(store: Store, number: int) -> list[tuple[str | None, int]]:
+def _shards_of_part(
+    store: Store, digests: Sequence[str], number: int
+) -> list[tuple[str | None, int]]:
     """Contig and rows of each shard of a part."""
-    rows = _open_part(store, number).read(["chrom", "shard"])
+    expected = digests[number] if digests else None
+    rows = _open_part(store, number, digest=expected).read(["chrom", "shard"])
     # shards 5 5 5 6 6 -> firsts 0 3 -> sizes 3 2
     firsts = run_firsts(np.asarray(rows["shard"]))
     sizes = np.diff(firsts, append=rows.num_rows)
@@ -112,13 +123,18 @@ def _shards_of_part(store: Store, number: int) -> list[tuple[str | None, int]]:
     return list(zip(chroms, sizes.tolist(), strict=True))
 
 
-def read_shard(store: Store, shard: Shard) -> pa.Table:
+def read_shard(store: Store, shard: Shard, *, digest: str | None = None) -> pa.Table:
     """Read the rows of one shard from a stored plan; no more of its part is decoded than holds them.
+
+    Args:
+        store: of the run.
+        shard: which.
+        digest: sha256 of its part, as `run.json` says; None, and it is not looked at.
 
     Raises:
         DatasetError: when the part is missing or damaged.
     """
-    part = _open_part(store, shard.part)
+    part = _open_part(store, shard.part, digest=digest)
     return part.read_rows(shard.first_row, shard.rows)
 
 
@@ -148,11 +164,16 @@ class _Part:
         return rows.slice(first - groups_begin, count)
 
 
-def _open_part(store: Store, number: int) -> _Part:
+def _open_part(store: Store, number: int, *, digest: str | None = None) -> _Part:
     key = plan_key(number)
     content = store.get(key)
     if content is None:
-        raise DatasetError(f"{key}: missing. Run the same command again to write it.")
+        raise MissingPartError(f"{key}: missing. Run the same command again to write it.")
+    if digest is not None and (found := sha256(content)) != digest:
+        raise DatasetError(
+            f"{key}: damaged: sha256 is {found}, run.json says {digest}. "
+            f"{repair_advice(store.location)}"
+        )
     with _damage_named(key):
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     return _Part(key, file)

@@ -29,6 +29,7 @@ class RunProgress:
         cpu_hours: that CPU threads have, where no GPU did.
         hours_left: of both kinds together, for what is left at the same cost a row; None where unknown.
         finished: whether the manifest stands.
+        lost: objects of a finished run that are gone, or have another length, in words.
         audit: what was observed by scoring some alleles twice, by statistic.
         notice: what a demonstration says.
     """
@@ -46,6 +47,7 @@ class RunProgress:
     cpu_hours: float
     hours_left: float | None
     finished: bool
+    lost: tuple[str, ...]
     audit: Mapping[str, AuditSummary]
     notice: str | None
 
@@ -61,6 +63,8 @@ def run_progress(ledger: Ledger) -> RunProgress:
     gpu_hours = totals.gpu_s / _HOUR_S
     cpu_hours = totals.cpu_s / _HOUR_S
     hours = gpu_hours + cpu_hours
+    finished = ledger.manifest() is not None
+    lost = tuple(problem.text for problem in ledger.lost()) if finished else ()
     return RunProgress(
         shards=run.plan.shards,
         shards_done=totals.shards,
@@ -74,7 +78,8 @@ def run_progress(ledger: Ledger) -> RunProgress:
         gpu_hours=gpu_hours,
         cpu_hours=cpu_hours,
         hours_left=hours * rows_left / totals.rows if totals.rows else None,
-        finished=ledger.manifest() is not None,
+        finished=finished,
+        lost=lost,
         audit=totals.audit,
         notice=run.notice,
     )

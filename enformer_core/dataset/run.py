@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
+from typing import TypeVar
 
 from enformer_core.dataset.codec import (
     JsonObject,
@@ -27,11 +28,14 @@ from enformer_core.version import __version__
 SCORE_VERSION = 1
 """Raised by every release that changes scores."""
 
+T = TypeVar("T")
+
 _FORMAT = 2  # 1 named tables and provenance among a receipt's own fields, and counted `alleles` or `tiles`
 _READ_FORMATS = (1, 2)
 _SHOWN_LETTERS = 60
 _SHOWN_BEFORE = 10  # letters before the first that differs
 _SHOWN_FIELDS = 20
+_RESTORE = "Put the file back from a copy, or use another --out."
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,14 @@ class Run:
         plan: what was planned.
         notice: said in every object, where the model is a demonstration.
         configuration: the command as resolved, for people; no part of the identity.
+        tracks_digest: of the table of tracks; None in runs of earlier releases.
     """
 
     identity: JsonObject
     plan: PlanSummary
     notice: str | None = None
     configuration: JsonObject = field(default_factory=dict)
+    tracks_digest: str | None = None
 
     @classmethod
     def of(
@@ -143,9 +149,10 @@ class Run:
         *,
         notice: str | None = None,
         configuration: JsonObject | None = None,
+        tracks_digest: str | None = None,
     ) -> "Run":
         """A run that is about to begin."""
-        return cls(as_json_object(identity), plan, notice, configuration or {})
+        return cls(as_json_object(identity), plan, notice, configuration or {}, tracks_digest)
 
     @cached_property
     def digest(self) -> str:
@@ -176,6 +183,7 @@ class Run:
             configuration=self.configuration,
             created_by=f"enformer-ray {__version__}",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            tracks_digest=self.tracks_digest,
         )
         if not store.put_if_absent(RUN_KEY, readable_json(content)):
             found = read_run(store)
@@ -195,6 +203,7 @@ class _RunFile:
     configuration: JsonObject
     created_by: str
     created_at: str
+    tracks_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,19 +228,37 @@ def read_run(store: Store) -> Run | None:
     if content is None:
         return None
     # the format first: a file of another one may lack any other field
-    version = decode(content, _Format, RUN_KEY).format
+    version = _read(content, _Format).format
     if version not in _READ_FORMATS:
         known = " and ".join(map(str, _READ_FORMATS))
         raise DatasetError(
             f"run.json: format {version}, this program reads {known}. Use its release."
         )
-    file = decode(content, _RunFile, RUN_KEY)
-    run = Run(file.identity, file.plan, file.notice, file.configuration)
+    file = _read(content, _RunFile)
+    run = Run(file.identity, file.plan, file.notice, file.configuration, file.tracks_digest)
     if run.digest != file.identity_sha256:
         raise DatasetError(
-            f"run.json: its identity's digest is {run.digest}, it says {file.identity_sha256}"
+            f"run.json: its identity's digest is {run.digest}, it says {file.identity_sha256}. "
+            f"{_RESTORE}"
         )
+    _check_plan(run.plan)
     return run
+
+
+def _read(content: bytes, wanted: type[T]) -> T:
+    try:
+        return decode(content, wanted, RUN_KEY)
+    except DatasetError as error:
+        raise DatasetError(f"{error}. {_RESTORE}") from error
+
+
+def _check_plan(plan: PlanSummary) -> None:
+    """The identity's digest does not cover the plan, so that its numbers are held against each other."""
+    if plan.parts != len(plan.sha256) or (plan.parts > 0) != (plan.rows > 0):
+        raise DatasetError(
+            f"run.json: damaged: a plan of {plan.rows:,} rows in {plan.parts} parts, with digests of "
+            f"{len(plan.sha256)}. {_RESTORE}"
+        )
 
 
 def check_same(stored: JsonObject, wanted: Identity | JsonObject) -> None:

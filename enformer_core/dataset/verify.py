@@ -10,17 +10,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import UInt64
 
-from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.codec import Footer, from_parquet
+from enformer_core.dataset.commit import footer_of
+from enformer_core.dataset.damage import DamagedRunError, Problem, undo
 from enformer_core.dataset.digests import content_digest, sha256
-from enformer_core.dataset.keys import plan_key, receipt_key, table_key
+from enformer_core.dataset.keys import (
+    MANIFEST_KEY,
+    TRACKS_KEY,
+    plan_key,
+    receipt_key,
+    shard_of_receipt,
+    table_key,
+)
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.plan_storage import read_plan
-from enformer_core.dataset.receipts import Receipt
+from enformer_core.dataset.receipts import Manifest, Receipt, StoredTable
 from enformer_core.dataset.run_type import ValueTable, count_statuses
 from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
 from enformer_core.variants.table import Status
+
+_NO_REMEDY = (
+    "The plan contradicts itself, which no damage explains: score into another --out, and report it"
+)
 
 KeyDigests = UInt64[np.ndarray, " rows"]
 
@@ -30,49 +43,102 @@ class Verification:
     """What holding every object against plan and receipts has shown.
 
     Attributes:
-        problems: what is wrong, each naming an object; empty for a sound run.
+        found: what is wrong, each naming an object; empty for a sound run.
+        notes: what lies among the run's objects and is none of them; nothing reads it.
         missing_shards: planned, not committed.
         finished: whether the manifest stands.
         rows: planned rows in committed shards.
         by_status: those rows by status.
         unit: what a planned row is: alleles or tiles.
+        location: of the run.
     """
 
-    problems: tuple[str, ...]
+    found: tuple[Problem, ...]
+    notes: tuple[str, ...]
     missing_shards: int
     finished: bool
     rows: int
     by_status: Mapping[str, int]
     unit: str
+    location: str
 
     @property
     def complete(self) -> bool:
         """Nothing is missing and the run is closed."""
         return self.finished and not self.missing_shards
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong, in words, each with its remedy."""
+        return tuple(problem.told(self.location) for problem in self.found)
+
 
 def verify_run(ledger: Ledger) -> Verification:
     """Hold every object of a run against the plan and its receipt."""
-    unit = ledger.run_type.unit
-    finished = ledger.manifest() is not None
-    try:
-        plan = read_plan(ledger.store, ledger.run.plan.parts)
-        receipts = list(ledger.receipts())
-    except DatasetError as error:
-        return Verification((str(error),), 0, finished, 0, {}, unit)
-    verifier = _Verifier(ledger, plan, receipts)
     totals = Totals()
-    for receipt in receipts:
-        totals.add(receipt)
+    receipts: list[Receipt] = []
+    problems: list[Problem] = []
+    for examined in ledger.examined():
+        if isinstance(examined, Problem):
+            problems.append(examined)
+        else:
+            totals.add(examined)
+            receipts.append(examined)
+    manifest = _manifest(ledger)
+    problems += [manifest] if isinstance(manifest, Problem) else []
+    plan, of_plan = _read_plan(ledger)
+    problems += of_plan
+    if plan is not None:
+        verifier = _Verifier(ledger, plan, receipts, finished=isinstance(manifest, Manifest))
+        problems += verifier.problems()
     committed = {receipt.shard for receipt in receipts}
+    planned = range(ledger.run.plan.shards)
     return Verification(
-        problems=tuple(verifier.problems()),
-        missing_shards=sum(shard.number not in committed for shard in plan.shards),
-        finished=finished,
+        found=tuple(problems),
+        notes=tuple(_strangers(ledger)),
+        missing_shards=sum(shard not in committed for shard in planned),
+        finished=manifest is not None,
         rows=totals.rows,
         by_status=dict(sorted(totals.by_status.items())),
-        unit=unit,
+        unit=ledger.run_type.unit,
+        location=ledger.store.location,
     )
+
+
+def _manifest(ledger: Ledger) -> Manifest | Problem | None:
+    try:
+        return ledger.manifest()
+    except DamagedRunError as error:
+        return error.problems[0]
+
+
+def _read_plan(ledger: Ledger) -> tuple[Plan | None, list[Problem]]:
+    """The plan, if every part of it is there and whole; and what is wrong with parts."""
+    summary = ledger.run.plan
+    problems = []
+    for part, expected in enumerate(summary.sha256):
+        content = ledger.store.get(plan_key(part))
+        found = "missing" if content is None else f"sha256 is {sha256(content)}"
+        if content is None or sha256(content) != expected:
+            text = f"{plan_key(part)}: {found}, run.json says {expected}"
+            problems.append(Problem(text, (plan_key(part),)))
+    if problems:
+        return None, problems
+    try:
+        return read_plan(ledger.store, summary.parts), []
+    except DatasetError as error:
+        return None, [Problem(f"{error}", remedy=_NO_REMEDY)]
+
+
+def _strangers(ledger: Ledger) -> Iterator[str]:
+    """Names that are no object's: what file managers and people leave behind."""
+    for key in ledger.store.keys("commits/"):
+        if shard_of_receipt(key) is None:
+            yield f"{key}: is no receipt, and nothing reads it"
+    for table in ledger.run_type.tables:
+        for key in ledger.store.keys(f"{table}/"):
+            if not key.endswith(".parquet"):
+                yield f"{key}: is no table, and nothing reads it"
 
 
 @dataclass(frozen=True)
@@ -82,84 +148,139 @@ class _Verifier:
     ledger: Ledger
     plan: Plan
     receipts: Sequence[Receipt]
+    finished: bool
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from self._of_plan()
+        yield from self._of_tracks()
         shards = {shard.number: shard for shard in self.plan.shards}
         for receipt in self.receipts:
             shard = shards.get(receipt.shard)
             if shard is None:
-                yield f"commits: shard {receipt.shard} is not planned"
+                text = f"{receipt_key(receipt.shard)}: this shard is not planned"
+                yield Problem(text, undo(receipt.shard), reopens=False)
             else:
                 yield from self._of_shard(shard, receipt)
-        if self.ledger.manifest() is not None:
+        if self.finished:
+            yield from self._uncommitted()
             yield from self._stray_objects()
             yield from self._of_manifest()
 
-    def _of_plan(self) -> Iterator[str]:
+    def _of_plan(self) -> Iterator[Problem]:
         summary = self.ledger.run.plan
-        for part, expected in enumerate(summary.sha256):
-            found = sha256(self.ledger.store.get(plan_key(part)) or b"")
-            if found != expected:
-                yield f"{plan_key(part)}: sha256 is {found}, run.json says {expected}"
         rows = sum(part.num_rows for part in self.plan.parts)
         unit = self.ledger.run_type.unit
         if rows != summary.rows:
-            yield f"plan: {rows} {unit}, run.json says {summary.rows}"
+            text = f"plan: {rows} {unit}, run.json says {summary.rows}"
+            yield Problem(text, remedy=_NO_REMEDY)
         for key in repeated_keys(self.plan.parts, self.ledger.run_type.plan_keys, rows):
             shown = ", ".join(f"{name} {value}" for name, value in key.items())
-            yield f"plan: {shown} stands there more than once"
+            yield Problem(f"plan: {shown} stands there more than once", remedy=_NO_REMEDY)
 
-    def _of_shard(self, shard: Shard, receipt: Receipt) -> Iterator[str]:
+    def _of_tracks(self) -> Iterator[Problem]:
+        """The table of tracks, without which the columns of values have no names."""
+        content = self.ledger.store.get(TRACKS_KEY)
+        expected = Footer("tracks", self.ledger.run.digest, self.ledger.run.notice)
+        if content is None:
+            yield Problem(f"{TRACKS_KEY}: missing")
+            return
+        try:
+            tracks, footer = from_parquet(content, TRACKS_KEY)
+        except DatasetError as error:
+            yield Problem(f"{error}", (TRACKS_KEY,))
+            return
+        count = self.ledger.run.typed_identity.tracks.count
+        if (footer, tracks.num_rows) != (expected, count):
+            text = (
+                f"{TRACKS_KEY}: {tracks.num_rows} tracks of run {footer.identity}, expected "
+                f"{count} of {expected.identity}"
+            )
+            yield Problem(text, (TRACKS_KEY,))
+        digest = self.ledger.run.tracks_digest
+        if digest is not None and (found := content_digest(tracks)) != digest:
+            text = f"{TRACKS_KEY}: digest of values is {found}, run.json says {digest}"
+            yield Problem(text, (TRACKS_KEY,))
+
+    def _of_shard(self, shard: Shard, receipt: Receipt) -> Iterator[Problem]:
         stored: dict[str, pa.Table] = {}
         for name in self.ledger.run_type.tables:
             entry = receipt.tables.get(name)
             key = table_key(name, shard.chrom, shard.number)
             if entry is None or entry.key != key:
                 named = None if entry is None else entry.key
-                yield f"{receipt_key(shard.number)}: names {named}, planned {key}"
+                text = f"{receipt_key(shard.number)}: names {named}, planned {key}"
+                yield Problem(text, undo(shard.number))
                 continue
             content = self.ledger.store.get(key)
             if content is None:
-                yield f"{key}: missing"
+                yield self._damaged(name, shard, "missing")
             elif sha256(content) != entry.sha256:
-                yield f"{key}: sha256 is {sha256(content)}, its receipt says {entry.sha256}"
+                text = f"sha256 is {sha256(content)}, its receipt says {entry.sha256}"
+                yield self._damaged(name, shard, text)
             else:
-                table, footer = from_parquet(content, key)
-                expected = self.ledger.footer(name, shard)
-                if footer != expected:
-                    yield f"{key}: its footer says {footer}, expected {expected}"
-                if (table.num_rows, content_digest(table)) != (entry.rows, entry.content_digest):
-                    yield f"{key}: its rows or values are not those of its receipt"
-                stored[name] = table
+                yield from self._of_table(name, shard, entry, content, stored)
         yield from self._of_values(shard, receipt, stored)
+
+    def _of_table(
+        self,
+        name: str,
+        shard: Shard,
+        entry: StoredTable,
+        content: bytes,
+        stored: dict[str, pa.Table],
+    ) -> Iterator[Problem]:
+        """A table whose bytes are those of its receipt; it is added to `stored`."""
+        try:
+            table, footer = from_parquet(content, entry.key)
+        except DatasetError as error:
+            yield self._damaged(name, shard, f"{error}".removeprefix(f"{entry.key}: "))
+            return
+        expected = footer_of(self.ledger.run, name, shard)
+        if footer != expected:
+            yield self._damaged(name, shard, f"its footer says {footer}, expected {expected}")
+        if table.num_rows != entry.rows:
+            yield self._damaged(
+                name, shard, f"has {table.num_rows} rows, its receipt says {entry.rows}"
+            )
+        if (found := content_digest(table)) != entry.content_digest:
+            text = f"digest of values is {found}, its receipt says {entry.content_digest}"
+            yield self._damaged(name, shard, text)
+        stored[name] = table
+
+    def _damaged(self, table: str, shard: Shard, what: str) -> Problem:
+        """A problem of a shard's table, because of which it and those behind it are made again."""
+        names = self.ledger.run_type.tables
+        behind = names[names.index(table) :]
+        keys = [table_key(name, shard.chrom, shard.number) for name in behind]
+        return Problem(f"{keys[0]}: {what}", undo(shard.number, keys))
 
     def _of_values(
         self, shard: Shard, receipt: Receipt, stored: Mapping[str, pa.Table]
-    ) -> Iterator[str]:
+    ) -> Iterator[Problem]:
         """Whether the value tables answer the planned rows, each by the same statuses."""
         run_type = self.ledger.run_type
         first = run_type.value_tables[0]
         if first.name not in stored:
             return
         planned = self.plan.parts[shard.part].slice(shard.first_row, shard.rows)
-        key = receipt.tables[first.name].key
         if misplaced := self._misplaced_keys(first, planned, stored):
-            yield f"{key}: {misplaced}"
+            yield self._damaged(first.name, shard, misplaced)
             return
         statuses = run_type.statuses(planned, stored[first.name])
         changed = pc.not_equal(statuses, planned["status"])
         if pc.any(pc.and_(changed, pc.not_equal(statuses, Status.FAILED))).as_py():
-            yield f"{key}: a status is not the planned one"
+            yield self._damaged(first.name, shard, "a status is not the planned one")
         counted = count_statuses([statuses])
         if (receipt.rows, receipt.by_status) != (planned.num_rows, counted):
-            yield (
-                f"{key}: holds {counted}, its receipt says {receipt.rows} {run_type.unit}, "
-                f"{dict(receipt.by_status)}"
+            text = (
+                f"{receipt.tables[first.name].key}: holds {counted}, its receipt says "
+                f"{receipt.rows} {run_type.unit}, {dict(receipt.by_status)}"
             )
+            yield Problem(text, undo(shard.number))
         for table in run_type.value_tables:
             if table.name in stored:
-                yield from self._of_value_table(table, planned, statuses, stored)
+                for text in self._of_value_table(table, planned, statuses, stored):
+                    yield self._damaged(table.name, shard, text)
 
     def _of_value_table(
         self,
@@ -169,7 +290,7 @@ class _Verifier:
         stored: Mapping[str, pa.Table],
     ) -> Iterator[str]:
         if misplaced := self._misplaced_keys(table, planned, stored):
-            yield f"{table.name}: {misplaced}"
+            yield misplaced
             return
         row = self.ledger.run_type.expected_keys(table, planned)["row"]
         is_computed = pc.equal(statuses.take(row), Status.OK)
@@ -177,10 +298,10 @@ class _Verifier:
         for column in self.ledger.run_type.value_columns(table, self.ledger.run):
             values = stored[table.name][column]
             if not pc.is_valid(values).equals(is_computed):
-                yield f"{table.name}: {column} is not there for just the rows that are ok"
+                yield f"{column} is not there for just the rows that are ok"
             lengths = pc.unique(pc.drop_null(pc.list_value_length(values))).to_pylist()
             if lengths not in ([], [tracks]):
-                yield f"{table.name}: {column} has lists of {lengths} tracks, the run {tracks}"
+                yield f"{column} has lists of {lengths} tracks, the run {tracks}"
 
     def _misplaced_keys(
         self, table: ValueTable, planned: pa.Table, stored: Mapping[str, pa.Table]
@@ -193,18 +314,37 @@ class _Verifier:
         unit = self.ledger.run_type.unit
         return f"columns {', '.join(misplaced)} do not hold the planned {unit} in order"
 
-    def _stray_objects(self) -> Iterator[str]:
+    def _uncommitted(self) -> Iterator[Problem]:
+        """Shards of a closed run that have no receipt any more; those whose receipt is damaged are named already."""
+        for shard in sorted({*range(len(self.plan.shards))} - self.ledger.committed()):
+            yield Problem(f"{receipt_key(shard)}: missing", undo(shard))
+
+    def _stray_objects(self) -> Iterator[Problem]:
         """Tables that no receipt names: work under way while a run lasts, an error once it is closed."""
         known = {table.key for receipt in self.receipts for table in receipt.tables.values()}
+        committed = {receipt.shard for receipt in self.receipts}
+        # what lost its receipt may be sound: the next attempt finds it and keeps it
+        known |= {
+            table_key(table, shard.chrom, shard.number)
+            for table in self.ledger.run_type.tables
+            for shard in self.plan.shards
+            if shard.number not in committed
+        }
         for table in self.ledger.run_type.tables:
             for key in self.ledger.store.keys(f"{table}/"):
-                if key not in known:
-                    yield f"{key}: no receipt names it"
+                if key not in known and key.endswith(".parquet"):
+                    yield Problem(f"{key}: no receipt names it", (key,), reopens=False)
 
-    def _of_manifest(self) -> Iterator[str]:
-        listed = {entry.shard: entry.tables for entry in self.ledger.manifest_objects()}
-        if listed != {receipt.shard: receipt.tables for receipt in self.receipts}:
-            yield "manifest.json: lists other objects than the receipts do"
+    def _of_manifest(self) -> Iterator[Problem]:
+        try:
+            listed = {entry.shard: entry.tables for entry in self.ledger.manifest_objects()}
+        except DatasetError as error:
+            yield Problem(f"{error}")
+            return
+        there = {receipt.shard: receipt.tables for receipt in self.receipts}
+        uncommitted = {shard.number for shard in self.plan.shards} - there.keys()
+        if {shard: listed[shard] for shard in listed.keys() - uncommitted} != there:
+            yield Problem(f"{MANIFEST_KEY}: lists other objects than the receipts do")
 
 
 def repeated_keys(

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from enformer_core.errors import InputError, StorageError, TransientStorageError
 
 _UNFINISHED = ".unfinished"
+"""How the names of files under way begin; earlier releases kept them in a directory of this name."""
 
 _TRANSIENT = frozenset(
     {
@@ -25,6 +26,16 @@ _TRANSIENT = frozenset(
     }
 )
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
+_NO_LINKS = "This file system has no hard links, which runs need: choose another --out."
+_LINK_REFUSALS = frozenset(
+    {
+        errno.EPERM,  # exFAT, and some FUSE mounts
+        errno.ENOTSUP,
+        errno.EMLINK,
+        errno.EXDEV,  # directories of AFS
+        errno.ENOSYS,  # gcsfuse
+    }
+)
 _CONTINUE = "and run the same command again; what is committed stays."
 _REMEDIES = {
     errno.ENOSPC: f"Free some space {_CONTINUE}",
@@ -32,8 +43,11 @@ _REMEDIES = {
     errno.EROFS: f"Mount it writable {_CONTINUE}",
     errno.EACCES: f"Give this user permission {_CONTINUE}",
     errno.EPERM: f"Give this user permission, or use a file system that has hard links, {_CONTINUE}",
-    errno.ENOTSUP: "This file system has no hard links: choose another --out.",
-    errno.EMLINK: "This file system has no hard links: choose another --out.",
+    errno.ENOTSUP: _NO_LINKS,
+    errno.EMLINK: _NO_LINKS,
+    errno.EXDEV: _NO_LINKS,
+    errno.ENOSYS: _NO_LINKS,
+    errno.ENAMETOOLONG: "Use shorter names: of --out, or of contigs.",
     errno.EFBIG: "This file system, or a limit on this user, refuses files so long: use a smaller --shard-size.",
 }
 
@@ -56,42 +70,67 @@ class LocalStore:
         """The directory's path, as its user wrote it."""
         return str(self.root)
 
-    def check_usable(self, marker: str) -> None:
-        """Refuse a place that cannot become or be a run's directory.
+    def check_usable(self, marker: str, closed: str) -> None:
+        """Refuse a place that cannot become or be a run's directory; a closed run's need not be writable.
 
         Args:
             marker: the object by which a directory in use is known.
+            closed: the object that stands when nothing is left to write.
 
         Raises:
-            InputError: for a file, a directory that holds other things, or one that cannot be written.
+            InputError: for a file, a directory that holds other things, one that cannot be written, or a file system
+                without hard links.
         """
+        try:
+            self._check_place(marker)
+            if not (self.root / closed).exists():
+                self._check_writable()
+        except OSError as error:  # a name that is too long, links that go round in circles
+            raise self._unusable(f"cannot be used: {error.strerror}") from error
+
+    def _check_place(self, marker: str) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"{self.root}: is a file; --out must be a directory")
-        # Where nothing is yet, the nearest directory above decides.
-        existing = next(path for path in self._ancestors() if path.exists())
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(
-                f"{self.root}: cannot be written: no permission for {existing}. Choose another --out."
-            )
-        self._check_can_be_made()
         if not (self.root / marker).exists() and _holds_others(self.root):
             raise InputError(
                 f"{self.root}: holds files but no run ({marker}). Choose another --out, or empty it."
             )
 
-    def _check_can_be_made(self) -> None:
-        """Make the directory and take it away again: some file systems forbid what permissions allow."""
+    def _check_writable(self) -> None:
+        # Where nothing is yet, the nearest directory above decides.
+        existing = next(path for path in self._ancestors() if path.exists())
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise self._unusable(f"cannot be written: no permission for {existing}")
         missing = [path for path in self._ancestors() if not path.exists()]
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"{self.root}: cannot be written: {error.strerror}. Choose another --out."
-            ) from error
+            self._try_out()
         finally:
             for path in missing:
                 with contextlib.suppress(OSError):
                     path.rmdir()
+
+    def _try_out(self) -> None:
+        """Make the directory and a file with two names: some file systems forbid what permissions allow."""
+        first = self.root / _unfinished_name()
+        second = self.root / _unfinished_name()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            first.touch()
+        except OSError as error:
+            raise self._unusable(f"cannot be written: {error.strerror}") from error
+        try:
+            second.hardlink_to(first)
+        except OSError as error:
+            remedy = _NO_LINKS if error.errno in _LINK_REFUSALS else "Choose another --out."
+            raise InputError(
+                f"{self.root}: files there cannot be linked: {error.strerror}. {remedy}"
+            ) from error
+        finally:
+            for path in (second, first):
+                path.unlink(missing_ok=True)
+
+    def _unusable(self, reason: str) -> InputError:
+        return InputError(f"{self.root}: {reason}. Choose another --out.")
 
     def _ancestors(self) -> tuple[Path, ...]:
         """The root and what lies above it, upwards."""
@@ -99,11 +138,15 @@ class LocalStore:
 
     def sweep(self) -> None:
         """Remove what writers that died left unfinished; only when nothing is left to write."""
-        unfinished = self.root / _UNFINISHED
-        for path in unfinished.glob("*"):
+        for directory, _, names in os.walk(self.root):
+            for name in names:
+                if name.startswith(f"{_UNFINISHED}-"):
+                    Path(directory, name).unlink(missing_ok=True)
+        of_earlier_release = self.root / _UNFINISHED
+        for path in of_earlier_release.glob("*"):
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another writer has just begun: its own sweep follows
-            unfinished.rmdir()
+        with contextlib.suppress(OSError):  # mostly there is none
+            of_earlier_release.rmdir()
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Create the object whole, or change nothing; False when it existed already.
@@ -124,21 +167,34 @@ class LocalStore:
 
     def _create(self, place: Path, content: bytes) -> bool:
         _make_directory(place.parent)
-        unfinished = self.root / _UNFINISHED
-        unfinished.mkdir(exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=unfinished, prefix=place.name)
+        # Beside its place: where directories are volumes of their own, no link leads from one to another.
+        unfinished = place.with_name(_unfinished_name())
+        # The user's umask decides who may read it.
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)  # mkstemp lets nobody else read it
-            place.hardlink_to(name)
+            place.hardlink_to(unfinished)
         except FileExistsError:
             return False
         finally:
-            Path(name).unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
         return True
+
+    def move(self, key: str, to: str) -> None:
+        """Give an object another key, whatever stands there; nothing happens when there is none."""
+        source = self.root / key
+        place = self.root / to
+        try:
+            _make_directory(place.parent)
+            with contextlib.suppress(FileNotFoundError):
+                source.replace(place)
+                _sync_directory(source.parent)
+                _sync_directory(place.parent)
+        except OSError as error:
+            raise _failure(source, error, action="moved") from error
 
     def get(self, key: str) -> bytes | None:
         """The object's content, or None when there is none."""
@@ -157,6 +213,21 @@ class LocalStore:
                     yield key
         except OSError as error:
             raise _failure(self.root / prefix, error, action="listed") from error
+
+    def sizes(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
+        """As `keys`, with the length of each object in bytes."""
+        for key in self.keys(prefix, after=after):
+            place = self.root / key
+            try:
+                yield key, place.stat().st_size
+            except FileNotFoundError:  # moved since it was listed
+                continue
+            except OSError as error:
+                raise _failure(place, error, action="listed") from error
+
+
+def _unfinished_name() -> str:
+    return f"{_UNFINISHED}-{secrets.token_hex(8)}"
 
 
 def _files_below(directory: Path, prefix: str) -> Iterator[str]:
@@ -202,7 +273,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _holds_others(root: Path) -> bool:
-    return root.is_dir() and any(path.name != _UNFINISHED for path in root.iterdir())
+    return root.is_dir() and any(not path.name.startswith(_UNFINISHED) for path in root.iterdir())
 
 
 def _failure(place: Path, error: OSError, *, action: str) -> StorageError:

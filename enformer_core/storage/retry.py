@@ -21,6 +21,7 @@ _PATIENCE_AT_START_S = 30.0
 _MOST_ATTEMPTS = 1_000_000
 
 T = TypeVar("T")
+Listed = TypeVar("Listed", str, tuple[str, int])
 
 
 @runtime_checkable
@@ -132,9 +133,11 @@ class RetryingStore:
         """The store's own: retries change no names."""
         return self.store.location
 
-    def check_usable(self, marker: str) -> None:
+    def check_usable(self, marker: str, closed: str) -> None:
         """See `Store`; a place that does not answer at all is given up sooner than in the middle of a run."""
-        self.retries.call(lambda: self.store.check_usable(marker), patience_s=_PATIENCE_AT_START_S)
+        self.retries.call(
+            lambda: self.store.check_usable(marker, closed), patience_s=_PATIENCE_AT_START_S
+        )
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """See `Store`; False also when an attempt whose answer was lost had created the object."""
@@ -146,21 +149,34 @@ class RetryingStore:
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """See `Store`. A listing that broke off goes on behind the last key seen, with fresh patience."""
-        listing: Iterator[str] | None = None
+        return self._listed(lambda last: self.store.keys(prefix, after=last), after)
 
-        def next_key() -> str | None:
+    def sizes(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
+        """See `Store` and `keys`."""
+        return self._listed(lambda last: self.store.sizes(prefix, after=last), after)
+
+    def _listed(
+        self, begin_behind: Callable[[str], Iterator[Listed]], after: str
+    ) -> Iterator[Listed]:
+        listing: Iterator[Listed] | None = None
+
+        def next_entry() -> Listed | None:
             # A generator that has raised is exhausted and would end the listing early: another one goes on.
             nonlocal listing
-            listing = listing or self.store.keys(prefix, after=after)
+            listing = listing or begin_behind(after)
             try:
                 return next(listing, None)
             except TransientStorageError:
                 listing = None
                 raise
 
-        while (key := self.retries.call(next_key)) is not None:
-            after = key
-            yield key
+        while (entry := self.retries.call(next_entry)) is not None:
+            after = entry if isinstance(entry, str) else entry[0]
+            yield entry
+
+    def move(self, key: str, to: str) -> None:
+        """See `Store`; an attempt whose answer was lost had moved it."""
+        self.retries.call(lambda: self.store.move(key, to))
 
     def sweep(self) -> None:
         """See `Store`; what was removed before a failure stays removed."""

@@ -60,12 +60,13 @@ class S3Store:
         """What this process asked so far."""
         return self._connection.requests
 
-    def check_usable(self, marker: str) -> None:
+    def check_usable(self, marker: str, closed: str) -> None:
         """Refuse a bucket that does not exist, or a prefix that holds other things than a run.
 
         Raises:
             InputError: saying which of the two.
         """
+        del closed  # whether one may write is seen at the first put
         with self._failures_explained("", "listed"):
             try:
                 # One object would do, but two folders that a console made may come before it.
@@ -76,8 +77,7 @@ class S3Store:
                         f"{self.location}: there is no bucket {self.bucket}. Create it first."
                     ) from error
                 raise
-        holds_objects = any(not key.endswith("/") for key in _keys_of(page))
-        if holds_objects and self.stat(marker) is None:
+        if _objects_of(page) and self.stat(marker) is None:
             raise InputError(
                 f"{self.location}: holds objects but no run ({marker}). Choose another --out."
             )
@@ -122,13 +122,34 @@ class S3Store:
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys that begin with `prefix`, in order of their bytes, behind `after`."""
+        return (self._key(entry) for entry in self._entries(prefix, after))
+
+    def sizes(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
+        """As `keys`, with the length of each object in bytes; the same requests."""
+        return ((self._key(entry), entry["Size"]) for entry in self._entries(prefix, after))
+
+    def move(self, key: str, to: str) -> None:
+        """Put the object's bytes, whatever they are, under another key, and remove the object.
+
+        No copy of the service's own: a bucket whose policy asks for `If-None-Match` refuses those.
+        """
+        stat = self.stat(key)
+        if stat is None:
+            return
+        self.put_if_absent(to, b"".join(self.pieces(key, etag=stat.etag)))
+        with self._failures_explained(key, "removed"):
+            self._connection.client("delete").delete_object(Bucket=self.bucket, Key=self._name(key))
+
+    def _key(self, entry: Answer) -> str:
+        key: str = entry["Key"]
+        return key.removeprefix(self._name(""))
+
+    def _entries(self, prefix: str, after: str) -> Iterator[Answer]:
         start: Mapping[str, str] = {"StartAfter": self._name(after)} if after else _FIRST_PAGE
         while True:
             with self._failures_explained(prefix, "listed"):
                 page = self._page(prefix, start=start)
-            for name in _keys_of(page):
-                if not name.endswith("/"):  # empty objects that consoles make for folders
-                    yield name.removeprefix(self._name(""))
+            yield from _objects_of(page)
             if not page["IsTruncated"]:
                 return
             start = {"ContinuationToken": page["NextContinuationToken"]}
@@ -261,5 +282,6 @@ class S3Store:
             raise explained from error
 
 
-def _keys_of(page: Answer) -> list[str]:
-    return [entry["Key"] for entry in page.get("Contents", ())]
+def _objects_of(page: Answer) -> list[Answer]:
+    """What a page lists, without the empty objects that consoles make for folders."""
+    return [entry for entry in page.get("Contents", ()) if not entry["Key"].endswith("/")]

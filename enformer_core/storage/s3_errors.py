@@ -51,6 +51,10 @@ _ALLOW = (
     "Allow this user s3:GetObject, s3:PutObject and s3:ListBucket there, or use other credentials (AWS_PROFILE), "
     "and run the same command again; what is committed stays."
 )
+_ALLOW_REMOVING = (
+    "Workers need no s3:DeleteObject, and should not have it: run `enformer-ray repair` with "
+    "credentials that do."
+)
 _REMEDIES = {
     "ExpiredToken": _RENEW,
     "ExpiredTokenException": _RENEW,
@@ -108,11 +112,12 @@ def explain(error: Exception, place: str, *, action: str) -> StorageError:
     Args:
         error: one of `FAILURES`.
         place: the object, `s3://bucket/key`.
-        action: what was tried: "read", "written", "listed".
+        action: what was tried: "read", "written", "listed", "removed".
     """
     refusal = f"{place}: cannot be {action}"
     if isinstance(error, boto.ClientError):
-        return _explain_answer(error, refusal)
+        allow = _ALLOW_REMOVING if action == "removed" else _ALLOW
+        return _explain_answer(error, refusal, allow=allow)
     if isinstance(error, _CREDENTIAL_FAILURES):
         kind = type(error).__name__
         return CredentialsError(f"{refusal}: no usable credentials ({kind}). {_RENEW}")
@@ -126,7 +131,7 @@ def explain(error: Exception, place: str, *, action: str) -> StorageError:
     return TransientStorageError(f"{refusal}: {_reason(error)}.")
 
 
-def _explain_answer(error: boto.ClientError, refusal: str) -> StorageError:
+def _explain_answer(error: boto.ClientError, refusal: str, *, allow: str) -> StorageError:
     status = status_of(error)
     code = code_of(error)
     refusal = f"{refusal}: refused with {code or 'no reason'} (HTTP {status})."
@@ -142,7 +147,7 @@ def _explain_answer(error: boto.ClientError, refusal: str) -> StorageError:
     if status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
         return TransientStorageError(refusal)
     if status in {401, 403}:
-        return CredentialsError(f"{refusal} {_ALLOW}")
+        return CredentialsError(f"{refusal} {allow}")
     return StorageError(f"{refusal} What is committed stays; the same command continues it.")
 
 

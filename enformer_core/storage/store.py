@@ -18,11 +18,12 @@ class Store(Protocol):
         """The place as its user wrote it: a path, or `scheme://bucket/prefix`."""
         ...
 
-    def check_usable(self, marker: str) -> None:
+    def check_usable(self, marker: str, closed: str) -> None:
         """Refuse a place that cannot become or be a run's.
 
         Args:
             marker: the object by which a place in use is known.
+            closed: the object that stands when nothing is left to write.
 
         Raises:
             InputError: for a place that does not exist, or that holds other things.
@@ -41,6 +42,17 @@ class Store(Protocol):
         """Keys that begin with `prefix`, in order of their bytes, beginning behind the key `after`.
 
         The prefix is empty or ends at a `/`.
+        """
+        ...
+
+    def sizes(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
+        """As `keys`, with the length of each object in bytes; it costs no more than a listing."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """Give an object another key, whatever stands there; nothing happens when there is none.
+
+        Only what is no sound part of a run is ever moved, and only out of the way.
         """
         ...
 

@@ -14,6 +14,7 @@ from enformer_core.analyses import run_type_of
 from enformer_core.analyses.base import ShardWorker
 from enformer_core.analyses.tiles import TileComputation, TilesType, tile_bins, tiles_of
 from enformer_core.dataset.codec import from_parquet, readable_json, to_parquet
+from enformer_core.dataset.commit import footer_of
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import chrom_of_key, receipt_key, table_key
 from enformer_core.dataset.plan_builder import draft_tiles
@@ -35,7 +36,7 @@ from enformer_core.scoring.tile_prediction import TilePredictor
 from enformer_core.scoring.windows import Window, reference_sequence
 from enformer_core.storage.local import LocalStore
 from tests.support.small_models import small_basenji2, small_enformer
-from tests.support.toy_runs import toy_identity, toy_ledger, toy_run
+from tests.support.toy_runs import put_tracks, toy_identity, toy_ledger, toy_run
 
 CPU = torch.device("cpu")
 
@@ -280,6 +281,7 @@ def make_run(root, genome, *, regions=None, shard_size=2):
         by_status=draft.by_status,
     )
     run.claim(store)
+    put_tracks(store, run)
     return store, run, draft.put(store)
 
 
@@ -416,7 +418,7 @@ def rewrite(store, run, shard, change):
     ledger = ledger_of(store, run)
     key = table_key("predictions", shard.chrom, shard.number)
     table = change(from_parquet(store.get(key), key)[0])
-    content = to_parquet(table, ledger.footer("predictions", shard))
+    content = to_parquet(table, footer_of(ledger.run, "predictions", shard))
     receipt = json.loads(store.get(receipt_key(shard.number)))
     receipt["tables"]["predictions"] |= {
         "rows": table.num_rows,

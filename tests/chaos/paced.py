@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from enformer_core.analyses.base import Computation, ComputedRows, Loader, WorkerResources
 from enformer_core.analyses.strongest_effects import strongest_effects
-from enformer_core.dataset.ledger import Tables
+from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut

@@ -21,7 +21,7 @@ from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
 from tests.dataset.test_plan import CONTIGS, table
 from tests.support.plans import make_draft
-from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
+from tests.support.toy_runs import put_tracks, scoring_worker, toy_identity, toy_ledger, toy_run
 
 ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
     ("chr1", 3, "A", "G"),
@@ -65,6 +65,7 @@ def run(store):
         by_status=draft.by_status,
     )
     run.claim(store)
+    put_tracks(store, run)
     return run, draft.put(store)
 
 
@@ -289,14 +290,22 @@ def test_a_receipt_under_another_number_answers_for_no_shard(store, run):
     copied = (store.root / receipt_key(0)).read_bytes()
     (store.root / receipt_key(len(run[1].shards))).write_bytes(copied)
     (problem,) = verify_run(toy_ledger(store, run[0])).problems
-    assert "is the receipt of shard 0. Remove it." in problem
+    assert "is the receipt of shard 0. Run `enformer-ray repair " in problem
 
 
 def test_what_lies_among_the_receipts_and_is_none_is_passed_over(store, run):
     score_all(store, *run)
-    for name in ("desktop.ini", "shard-00000000 copy.json", ".shard-00000000.json.swp"):
-        (store.root / "commits" / name).write_bytes(b"x")
-    assert verify_run(toy_ledger(store, run[0])).problems == ()
+    strays = ("desktop.ini", "shard-00000000 copy.json", "@eaDir/shard-00000000.json@SynoResource")
+    for name in (*strays, ".shard-00000000.json.swp"):
+        path = store.root / "commits" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    verdict = verify_run(toy_ledger(store, run[0]))
+    assert verdict.problems == ()
+    assert verdict.complete
+    told = "\n".join(verdict.notes)
+    assert all(f"commits/{name}: is no receipt, and nothing reads it" in told for name in strays)
+    assert run_progress(toy_ledger(store, run[0])).finished
 
 
 def read_everything(store):

@@ -21,6 +21,8 @@ import pyarrow as pa
 
 import cluster.worker_process
 import enformer_core.analyses.base
+import enformer_core.dataset.commit
+import enformer_core.dataset.keys
 import enformer_core.dataset.ledger
 import enformer_core.dataset.plan_storage
 import enformer_core.dataset.run
@@ -34,7 +36,7 @@ from cluster.backend import WorkerGone
 from cluster.scheduler import Scheduler
 from cluster.worker_process import Done
 from enformer_core.analyses.base import WorkerResources
-from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.storage.retry import RetryingStore
 from jobs.job import Job
@@ -342,7 +344,7 @@ class World:
 @contextlib.contextmanager
 def inhabited(world: World) -> Iterator[World]:
     """The real code lives in this world: its threads, clocks, signals, pool and store are virtual."""
-    ledger = enformer_core.dataset.ledger
+    ledger, commit = enformer_core.dataset.ledger, enformer_core.dataset.commit
     virtual = SimpleNamespace(Condition=VirtualCondition)
     stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
     handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
@@ -364,13 +366,14 @@ def inhabited(world: World) -> Iterator[World]:
             (enformer_core.analyses.base, "time", stopwatch),
             (cluster.worker_process, "time", stopwatch),
             (ledger, "BLOCK_SHARDS", 2),
+            (enformer_core.dataset.keys, "BLOCK_SHARDS", 2),
             (jobs.watch, "BLOCK_SHARDS", 2),
             (jobs.interruption, "signal", handled),
             (jobs.job, "make_pool", _virtual_pool),
             (jobs.score, "score_variants", _score),
-            (ledger, "to_parquet", memory.to_parquet),
-            (ledger, "from_parquet", memory.from_parquet),
-            (ledger, "content_digest", memory.content_digest),
+            (commit, "to_parquet", memory.to_parquet),
+            (commit, "from_parquet", memory.from_parquet),
+            (commit, "content_digest", memory.content_digest),
             (enformer_core.dataset.plan_storage, "pq", memory.parquet),
             (jobs.cli, "parse", _parse),
             (sys, "argv", ["enformer-ray", *COMMAND]),
@@ -451,7 +454,7 @@ def _score(settings: Any) -> int:
     """`score_variants` with a toy for a model."""
     world = World.here()
     store = open_store(world, world.hub.process)
-    store.check_usable(RUN_KEY)
+    store.check_usable(RUN_KEY, MANIFEST_KEY)
     resources = WorkerResources(device="cpu", cpus=1, gpus=0, memory_bytes=1)
     job = Job(
         settings=settings,

@@ -251,7 +251,10 @@ class Client:
         page = names[: min(PAGE_KEYS, MaxKeys)]
         listed = {
             "IsTruncated": len(page) < len(names),
-            "Contents": [{"Key": name} for name in page],
+            "Contents": [
+                {"Key": name, "Size": len(service.objects[name.removeprefix("run/")].content)}
+                for name in page
+            ],
         }
         return listed | ({"NextContinuationToken": page[-1]} if listed["IsTruncated"] else {})
 

@@ -26,9 +26,9 @@ from enformer_core.analyses.base import (
 from enformer_core.analyses.model_inputs import check_same_contigs, check_same_file
 from enformer_core.analyses.variant_effects import VariantEffectsType
 from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import table_key
-from enformer_core.dataset.ledger import Tables
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.receipts import Provenance
@@ -271,7 +271,13 @@ class Heap:
     def keys(self, prefix: str, *, after: str = "") -> Any:
         return iter(sorted(key for key in self.objects if key.startswith(prefix) and key > after))
 
-    def check_usable(self, marker: str) -> None:
+    def sizes(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
+        return ((key, len(self.objects[key])) for key in self.keys(prefix, after=after))
+
+    def move(self, key: str, to: str) -> None:
+        self.objects[to] = self.objects.pop(key)
+
+    def check_usable(self, marker: str, closed: str) -> None:
         pass
 
     def sweep(self) -> None:

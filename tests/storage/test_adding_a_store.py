@@ -26,7 +26,7 @@ class ToyStore:
         self.location = f"toy://{bucket}/{prefix}".rstrip("/")
         self.root = f"{bucket}/{prefix}/" if prefix else f"{bucket}/"
 
-    def check_usable(self, marker):
+    def check_usable(self, marker, closed):
         if any(self.keys("")) and self.get(marker) is None:
             raise InputError(f"{self.location}: holds objects but no run")
 
@@ -42,6 +42,13 @@ class ToyStore:
         names = sorted(name for name in OBJECTS if name.startswith(self.root + prefix))
         keys = [name.removeprefix(self.root) for name in names]
         return iter([key for key in keys if key > after])
+
+    def sizes(self, prefix, *, after=""):
+        return ((key, len(self.get(key))) for key in self.keys(prefix, after=after))
+
+    def move(self, key, to):
+        if self.root + key in OBJECTS:
+            OBJECTS[self.root + to] = OBJECTS.pop(self.root + key)
 
     def sweep(self):
         pass

@@ -57,10 +57,14 @@ def test_of_many_writers_one_wins_and_nothing_is_left_over(store):
 def test_what_a_dead_writer_left_is_swept_and_never_shown(store):
     store.put_if_absent("scores/x", b"1")
     (store.root / ".unfinished").mkdir(exist_ok=True)
-    (store.root / ".unfinished" / "half").write_bytes(b"half an obj")
+    for name in (".unfinished/half", "scores/.unfinished-1f", ".unfinished-2"):
+        (store.root / name).write_bytes(b"half an obj")
+    kept = (store.root / "scores" / ".hidden").write_bytes(b"somebody else's")
+    assert kept
     assert list(store.keys("scores/")) == ["scores/x"]
     store.sweep()
     assert sorted(path.name for path in store.root.iterdir()) == ["scores"]
+    assert sorted(path.name for path in (store.root / "scores").iterdir()) == [".hidden", "x"]
     assert store.put_if_absent("scores/y", b"2")
 
 
@@ -117,11 +121,9 @@ def test_an_object_and_its_name_are_on_the_disk_when_put_returns(store, monkeypa
     )
     store.put_if_absent("scores/chrom=1/a", b"1")
     root = str(store.root)
-    unfinished, *directories = [
-        path for path in synced if not path.startswith(f"{root}/.unfinished")
-    ] or [""]
-    assert any(path.startswith(f"{root}/.unfinished/a") for path in synced), "the content"
-    assert [unfinished, *directories] == [
+    beside = f"{root}/scores/chrom=1/.unfinished-"
+    assert any(path.startswith(beside) for path in synced), "the content"
+    assert [path for path in synced if not path.startswith(beside)] == [
         str(store.root.parent),
         root,
         f"{root}/scores",
@@ -193,14 +195,98 @@ def test_places_that_cannot_be_a_run_are_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     with pytest.raises(InputError, match="is a file"):
-        LocalStore(file).check_usable("run.json")
+        LocalStore(file).check_usable("run.json", "manifest.json")
     with pytest.raises(InputError, match="holds files but no run"):
-        LocalStore(tmp_path).check_usable("run.json")
-    LocalStore(tmp_path / "new" / "deep").check_usable("run.json")
-    LocalStore(tmp_path).check_usable("file")
+        LocalStore(tmp_path).check_usable("run.json", "manifest.json")
+    LocalStore(tmp_path / "new" / "deep").check_usable("run.json", "manifest.json")
+    LocalStore(tmp_path).check_usable("file", "manifest.json")
 
 
 def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="no permission"):
-        LocalStore(tmp_path / "new").check_usable("run.json")
+        LocalStore(tmp_path / "new").check_usable("run.json", "manifest.json")
+
+
+def test_sizes_come_with_the_names(store):
+    for key, content in (("a/1", b"four"), ("a/b/2", b""), ("c", b"x")):
+        store.put_if_absent(key, content)
+    assert list(store.sizes("a/")) == [("a/1", 4), ("a/b/2", 0)]
+    assert list(store.sizes("a/", after="a/1")) == [("a/b/2", 0)]
+
+
+def test_what_is_moved_leaves_its_place_free(store):
+    store.put_if_absent("scores/1", b"first")
+    store.move("scores/1", "damaged/scores/1.abc")
+    assert store.get("scores/1") is None
+    assert store.get("damaged/scores/1.abc") == b"first"
+    assert store.put_if_absent("scores/1", b"second")
+    store.move("scores/1", "damaged/scores/1.abc")
+    assert store.get("damaged/scores/1.abc") == b"second"
+    store.move("scores/1", "damaged/again")  # there is none
+    assert store.get("damaged/again") is None
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o027, 0o640)])
+def test_who_may_read_an_object_is_for_the_umask_to_say(store, umask, mode):
+    store.root.mkdir()
+    before = os.umask(umask)
+    try:
+        store.put_if_absent("run.json", b"{}")
+    finally:
+        os.umask(before)
+    assert (store.root / "run.json").stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EPERM, errno.ENOTSUP])
+def test_a_file_system_without_links_is_refused_before_anything_is_planned(
+    tmp_path, monkeypatch, number
+):
+    monkeypatch.setattr(os, "link", _failing(number))
+    place = tmp_path / "new" / "run"
+    with pytest.raises(InputError, match="no hard links, which runs need: choose another --out"):
+        LocalStore(place).check_usable("run.json", "manifest.json")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StorageError, match="hard links"):
+        LocalStore(place).put_if_absent("a", b"1")
+
+
+def test_links_within_a_directory_are_enough(store, monkeypatch):
+    """As on AFS, where a link from one directory to another is refused."""
+    link = os.link
+
+    def refuse_between_directories(source, target, **how):
+        if Path(source).parent != Path(target).parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        link(source, target, **how)
+
+    monkeypatch.setattr(os, "link", refuse_between_directories)
+    store.check_usable("run.json", "manifest.json")
+    assert store.put_if_absent("scores/chrom=1/a", b"1")
+    assert [path.name for path in store.root.rglob("*") if path.is_file()] == ["a"]
+
+
+def test_a_disk_that_cannot_be_written_is_no_matter_when_nothing_is_to_be_written(
+    store, monkeypatch
+):
+    store.put_if_absent("run.json", b"{}")
+    monkeypatch.setattr(Path, "touch", _failing(errno.EROFS))
+    with pytest.raises(InputError, match=r"cannot be written: Read-only file system"):
+        store.check_usable("run.json", "manifest.json")
+    monkeypatch.undo()
+    store.put_if_absent("manifest.json", b"{}")
+    monkeypatch.setattr(Path, "touch", _failing(errno.EROFS))
+    store.check_usable("run.json", "manifest.json")
+
+
+def test_a_name_that_is_too_long_is_said_without_a_traceback(tmp_path):
+    store = LocalStore(tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match=r"cannot be used: File name too long\. Choose another"):
+        store.check_usable("run.json", "manifest.json")
+    for ask in (
+        lambda: store.get("a"),
+        lambda: list(store.keys("")),
+        lambda: store.put_if_absent("a", b""),
+    ):
+        with pytest.raises(StorageError, match=r"File name too long\. Use shorter names"):
+            ask()

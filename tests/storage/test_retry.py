@@ -88,7 +88,7 @@ class Never:
     def _fail(self, *args, **kwargs):
         raise TransientStorageError("toy: no answer.")
 
-    check_usable = put_if_absent = get = keys = sweep = _fail
+    check_usable = put_if_absent = get = keys = sizes = move = sweep = _fail
 
 
 class BreakingListing(Never):
@@ -108,11 +108,16 @@ class BreakingListing(Never):
                     raise TransientStorageError("k/: broke off.")
                 yield key
 
+    def sizes(self, prefix, *, after=""):
+        return ((key, len(key)) for key in self.keys(prefix, after=after))
+
 
 def test_a_listing_goes_on_where_it_broke_off(clock):
     toy = BreakingListing()
     assert list(RetryingStore(toy, clock, 0).keys("k/")) == [f"k/{number}" for number in range(10)]
     assert toy.listings == ["", "k/1", "k/3", "k/5", "k/7"]
+    sizes = RetryingStore(BreakingListing(), clock, 0).sizes("k/")
+    assert list(sizes) == [(f"k/{number}", 3) for number in range(10)]
 
 
 def test_a_listing_that_never_answers_is_given_up(clock):
@@ -123,7 +128,7 @@ def test_a_listing_that_never_answers_is_given_up(clock):
 
 def test_at_the_start_patience_is_shorter(clock):
     with pytest.raises(StorageError):
-        RetryingStore(Never(), clock, 0).check_usable("run.json")
+        RetryingStore(Never(), clock, 0).check_usable("run.json", "manifest.json")
     assert clock.now() <= 30
 
 

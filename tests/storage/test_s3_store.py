@@ -57,7 +57,7 @@ def test_keys_are_listed_in_order_below_a_prefix_without_folders(store, moto_end
 
 def test_a_store_without_a_prefix_is_the_whole_bucket(bucket):
     store = S3Store(bucket, "")
-    store.check_usable("run.json")
+    store.check_usable("run.json", "manifest.json")
     store.put_if_absent("a", b"1")
     assert (store.location, list(store.keys("")), store.get("a")) == (f"s3://{bucket}", ["a"], b"1")
 
@@ -80,21 +80,21 @@ class _NoClock:
 
 def test_a_place_in_use_by_others_is_refused(store, moto_endpoint):
     s3 = client(moto_endpoint)
-    store.check_usable("run.json")
+    store.check_usable("run.json", "manifest.json")
     s3.put_object(Bucket=store.bucket, Key="runs/a/", Body=b"")
     s3.put_object(Bucket=store.bucket, Key="runs/another", Body=b"")
-    store.check_usable("run.json")
+    store.check_usable("run.json", "manifest.json")
     s3.put_object(Bucket=store.bucket, Key="runs/a/holiday.jpg", Body=b"")
     with pytest.raises(InputError, match=r"runs/a: holds objects but no run \(run.json\)"):
-        store.check_usable("run.json")
+        store.check_usable("run.json", "manifest.json")
     store.put_if_absent("run.json", b"{}")
-    store.check_usable("run.json")
+    store.check_usable("run.json", "manifest.json")
 
 
 def test_a_bucket_that_is_not_there(bucket):
     store = S3Store("no-such-bucket", "runs/a")
     with pytest.raises(InputError, match="there is no bucket no-such-bucket"):
-        store.check_usable("run.json")
+        store.check_usable("run.json", "manifest.json")
     for call in (
         lambda: store.put_if_absent("k", b""),
         lambda: store.get("k"),
@@ -268,7 +268,7 @@ def test_no_credentials(store, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(StorageError, match=r"no usable credentials.*Renew the credentials"):
-        store.check_usable("run.json")
+        store.check_usable("run.json", "manifest.json")
 
 
 def test_credentials_that_are_renewed_are_used(store, monkeypatch):
@@ -422,7 +422,7 @@ def test_a_service_that_sends_all_in_place_of_a_part_is_found_out(store, monkeyp
 def test_a_path_is_a_directory(tmp_path):
     assert parse_address(str(tmp_path)) is None
     store = open_store(str(tmp_path / "run"))
-    store.check_usable("run.json")
+    store.check_usable("run.json", "manifest.json")
     assert store.put_if_absent("a/b", b"1")
     assert (store.location, list(store.keys(""))) == (str(tmp_path / "run"), ["a/b"])
     assert pickle.loads(pickle.dumps(store)).get("a/b") == b"1"

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pyarrow as pa
+
 from enformer_core.analyses.allele_scoring import AlleleScoring, Auditor, Scorer
 from enformer_core.analyses.base import ShardWorker
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_effects import VariantEffectsType
+from enformer_core.dataset.codec import Footer, to_parquet
+from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.run import (
@@ -63,6 +67,12 @@ def toy_run(
 def toy_ledger(store: Store, run: Run | None = None, run_type: RunType | None = None) -> Ledger:
     """The ledger of a run, by default of one that scores variants."""
     return Ledger(store, run or toy_run(), run_type or VariantEffectsType())
+
+
+def put_tracks(store: Store, run: Run) -> None:
+    """The table of tracks, as a driver puts it when a run begins."""
+    tracks = pa.table({"index": list(range(run.typed_identity.tracks.count))})
+    store.put_if_absent(TRACKS_KEY, to_parquet(tracks, Footer("tracks", run.digest, run.notice)))
 
 
 def score_spec(conventions: Conventions, *, top_tracks: int = 2) -> ScoreSpec:
