@@ -110,9 +110,9 @@ def _introduction(given: DemoInput) -> list[str]:
     last = SLICE_START + len(shipped_letters())
     return [
         "A known variant in real DNA. GATA1, a factor of blood cells, binds in the",
-        f"promoter of GP1BB. The change {KNOWN_ID.removeprefix('GP1BB_')} was found in a patient with Bernard-Soulier",
-        "syndrome, a bleeding disorder (Ludlow et al. 1996, J Biol Chem 271:22076).",
-        "Here every base around is changed, to see which changes matter.",
+        f"promoter of GP1BB. The change {KNOWN_ID.removeprefix('GP1BB_')} was found in a patient with",
+        "Bernard-Soulier syndrome, a bleeding disorder (Ludlow et al. 1996, J Biol Chem",
+        "271:22076). Here every base around is changed, to see which changes matter.",
         "",
         f"variants: {given.variants} (all {len(given.snvs)} SNVs of {len(given.letters)} bp)",
         f"genome:   {given.genome}",

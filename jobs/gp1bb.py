@@ -118,7 +118,7 @@ def find_site(letters: str, factor: str) -> Site:
         factor: a name of `CORE_MOTIFS`.
 
     Raises:
-        StopIteration: when the promoter has none.
+        LookupError: when the promoter has none.
     """
     motif = next(motif for motif in CORE_MOTIFS if motif.name == factor)
     width = len(motif.consensus)
@@ -129,7 +129,7 @@ def find_site(letters: str, factor: str) -> Site:
             pattern = "".join(f"[{IUPAC[letter]}]" for letter in consensus)
             if re.fullmatch(pattern, text):
                 return Site(start, start + width, motif.consensus, consensus != motif.consensus)
-    raise StopIteration(f"the promoter has no site of {factor}")
+    raise LookupError(f"the promoter has no site of {factor}")
 
 
 def _every_snv(first: int, letters: str) -> Iterator[Snv]:

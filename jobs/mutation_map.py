@@ -15,7 +15,6 @@ _RULER_BP = 10
 _RED = "\x1b[31m"
 _BLUE = "\x1b[34m"
 _BOLD = "\x1b[1m"
-_DIM = "\x1b[2m"
 _PLAIN = "\x1b[0m"
 
 # Less than this share of the strongest effect is shown as none.
@@ -76,13 +75,12 @@ class MutationMap:
         """Lines of at most so many columns; a stretch that is too long is cut to what lies around the site."""
         places = self._visible(max(columns - _LABEL_COLUMNS - 1, 1))
         numbers, ticks = _ruler(places)
-        genome = "".join(self.letters[place - self.first] for place in places)
-        lines = [_line("", numbers), _line("", ticks), _line("genome", genome)]
+        genome = [self._letter(place, style) for place in places]
+        lines = [_line("", numbers), _line("", ticks), _line("genome", "".join(genome))]
         for letter in "ACGT":
             cells = [self._cell(place, letter, style) for place in places]
             lines.append(_line(f"to {letter}", "".join(cells)))
-        first, last = self.site
-        under = "".join("^" if first <= place <= last else " " for place in places)
+        under = "".join("^" if self._is_in_site(place) else " " for place in places)
         return [*lines, _line("site", under.rstrip())]
 
     def _visible(self, most: int) -> range:
@@ -92,20 +90,28 @@ class MutationMap:
         begin = min(max(middle - length // 2, 0), len(self.letters) - length)
         return range(self.first + begin, self.first + begin + length)
 
+    def _is_in_site(self, place: int) -> bool:
+        first, last = self.site
+        return first <= place <= last
+
+    def _letter(self, place: int, style: Style) -> str:
+        letter = self.letters[place - self.first]
+        return style.paint(letter, _BOLD) if self._is_in_site(place) else letter
+
     def _cell(self, place: int, letter: str, style: Style) -> str:
         if self.letters[place - self.first] == letter:
             return " "
         effect = self.effects.get((place, letter), 0.0)
         strongest = max(map(abs, self.effects.values()), default=0.0)
-        losses = [-value for value in self.effects.values() if value < 0]
         code = _BLUE if effect > 0 else _RED
         if (place, letter) == self.marked:
             return style.paint("X", _BOLD + code)
         if not strongest or abs(effect) < _LEAST_SHARE * strongest:
-            return style.paint(style.none, _DIM)
+            return style.none
         if effect > 0:
             return style.paint(style.gain, code)
-        share = -effect / max(losses)
+        # Shades are of losses among themselves: a gain may be larger than any loss can be.
+        share = effect / min(self.effects.values())
         shade = min(int(share * len(style.loss)), len(style.loss) - 1)
         return style.paint(style.loss[shade], code)
 

@@ -1,6 +1,7 @@
 """The picture of a stretch of DNA, counted by hand."""
 
 import io
+import re
 
 import pytest
 
@@ -69,7 +70,10 @@ def test_colours_are_a_terminals(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     assert Style.of(Terminal("utf-8")).coloured
-    assert "\x1b[31m█\x1b[0m" in "".join(TOY.draw(Style.of(Terminal("utf-8")), 80))
+    drawn = "\n".join(TOY.draw(Style.of(Terminal("utf-8")), 80))
+    assert "\x1b[31m█\x1b[0m" in drawn
+    assert "A\x1b[1mC\x1b[0m\x1b[1mG\x1b[0mTA" in drawn
+    assert re.sub("\x1b\\[[0-9]+m", "", drawn) == "\n".join(TOY.draw(PLAIN, 80))
     assert not Style.of(Terminal("utf-8", terminal=False)).coloured
     monkeypatch.setenv("NO_COLOR", "1")
     assert not Style.of(Terminal("utf-8")).coloured
