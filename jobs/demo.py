@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from enformer_core.errors import InputError
+from enformer_core.storage.open import parse_address
 from jobs import exit_codes
 from jobs.gp1bb import CONTIG, KNOWN_ID, SLICE_START, DemoInput, shipped_letters, write_input
 from jobs.mutation_map import MutationMap, Style
@@ -75,7 +77,7 @@ def demo(settings: DemoSettings) -> int:
     Returns:
         The exit code of the run; `DONE` when the answer was shown.
     """
-    given = write_input(Path(settings.out) / "gp1bb")
+    given = _input(settings.out)
     run = f"{settings.out}/gp1bb-scores"  # beside the input, which is no part of the run
     print("\n".join(_introduction(given)), flush=True)
     code = score_variants(
@@ -98,6 +100,19 @@ def demo(settings: DemoSettings) -> int:
     print("\n".join(["", *_picture(given, scored, columns), "", *_table(given, scored)]))
     print("\n".join(["", "Your own variants:", *(f"  {_program()} {words}" for words in OWN_DATA)]))
     return exit_codes.DONE
+
+
+def _input(out: str) -> DemoInput:
+    """Write what is scored; whatever is wrong with the place is said before Ray starts."""
+    if parse_address(out) is not None:
+        raise InputError(f"--out {out}: the demonstration writes files of its own; give a path")
+    try:
+        return write_input(Path(out) / "gp1bb")
+    except OSError as error:
+        raise InputError(
+            f"--out {out}: the demonstration's input cannot be written there: {error}. "
+            "Give a directory that can be written to."
+        ) from error
 
 
 def scores_of(run: str) -> list[Scored]:

@@ -15,6 +15,7 @@ from enformer_core.genome.assemblies import known_build
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import ENFORMER
 from enformer_core.storage.local import LocalStore
+from jobs import exit_codes
 from jobs.cli import main, parse
 from jobs.demo import scores_of
 from jobs.gp1bb import FLANK_BP, KNOWN_ID, SLICE_START, shipped_letters, write_input
@@ -104,6 +105,14 @@ def test_two_that_begin_at_once_write_the_same_whole_files(tmp_path):
     assert left == {"chr22.fa.gz", "gp1bb.vcf"}
 
 
+@pytest.mark.parametrize("out", ["s3://bucket/demo", "{}/file", "{}/file/below"])
+def test_a_place_that_cannot_hold_it_is_said(tmp_path, capsys, out):
+    (tmp_path / "file").write_text("")
+    out = out.format(tmp_path)
+    assert main(["demo", "--out", out, "--ray", "off"]) == exit_codes.BAD_INPUT
+    assert f"--out {out}: the demonstration" in capsys.readouterr().err
+
+
 def test_the_letters_of_the_site_stand_out(given, scored):
     """The most that a change of a place loses: at each letter of the site more than at any other place."""
     lost = dict.fromkeys(range(given.first + 1, given.first + len(given.letters) + 1), 0.0)
@@ -169,7 +178,7 @@ def test_the_last_lines_are_commands_for_data_of_ones_own(shown):
     for _, *words in commands:
         parse(words)
     # The query is one that a run answers.
-    assert run_query(f"{out}/gp1bb-scores", commands[-1][-1]).fetchall()
+    assert len(run_query(f"{out}/gp1bb-scores", commands[-1][-1])) == 20
 
 
 def test_run_again_it_says_so_and_run_on_it_continues(shown, scored, tmp_path, capsys):
