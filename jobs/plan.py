@@ -8,11 +8,11 @@ from pathlib import Path
 
 from enformer_core.analyses.cost import (
     Work,
-    count_work,
     output_bytes,
     read_speed,
     total_operations,
 )
+from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import located, located_targets
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
@@ -50,6 +50,10 @@ class Outlook:
         device: which kind of hours, `cuda` or `cpu`; None without a measurement.
         hours: of GPUs, or of CPU cores; None without a measurement.
         cost: at the price given; None without.
+        audited: alleles that are scored a second time, by direct passes.
+        audit_share: part of the work that this takes, 0 to 1.
+        sharing: what it would save if neighbours shared windows; None where that is little.
+        notes: both for people.
     """
 
     records: int
@@ -65,6 +69,10 @@ class Outlook:
     device: str | None
     hours: float | None
     cost: float | None
+    audited: int
+    audit_share: float
+    sharing: Sharing | None
+    notes: tuple[str, ...]
 
 
 def plan(settings: PlanSettings) -> int:
@@ -104,7 +112,8 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             bin_bp=model.config.geometry.bin_bp,
             audit=spec.audit_sample(seed=""),
         )
-        work = count_work(draft.parts)
+        notes = cost_notes(draft.parts, spec, operations, bin_bp=model.config.geometry.bin_bp)
+        work = notes.work
         total = total_operations(work, settings.engine, views=views, operations=operations)
         hours = None if speed is None else speed.hours(work, settings.engine, views=views)
         price = settings.price_per_hour
@@ -122,6 +131,10 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             device=None if speed is None else speed.device,
             hours=hours,
             cost=None if hours is None or price is None else hours * price,
+            audited=work.audited,
+            audit_share=round(notes.audit_share, 4),
+            sharing=notes.sharing,
+            notes=tuple(notes.lines()),
         )
 
 
@@ -192,6 +205,7 @@ def _text(outlook: Outlook) -> str:
         lines.append(f"hours    {outlook.hours:,.2f} {kind}-hours")
     if outlook.cost is not None:
         lines.append(f"cost     {outlook.cost:,.2f}")
+    lines += [f"note: {note}" for note in outlook.notes]
     return "\n".join(lines)
 
 

@@ -40,5 +40,6 @@ def scoring_job(settings: ScoreSettings) -> Job:
         bin_bp=geometry.bin_bp,
         progress=planning_progress,
         warn=warn,
+        operations=named.source.spec.pass_operations(settings.head, named.inputs.tracks),
     )
     return named.job(analysis)

@@ -5,7 +5,7 @@ gives. Does not know where the output goes or who computes.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from jaxtyping import Int64
 
 from enformer_core.dataset.order import changes
 from enformer_core.errors import InputError
@@ -23,6 +24,9 @@ from enformer_core.variants.table import Flag, Status, has_flag
 
 Figures = Mapping[str, Any]
 """JSON of a file that somebody gives; what does not stand in it raises KeyError."""
+
+WindowStarts = Callable[[Int64[np.ndarray, " alleles"]], Int64[np.ndarray, " alleles"]]
+"""From the first bases of alleles to those of their windows."""
 
 _HOUR_S = 3600
 
@@ -61,14 +65,23 @@ class Work:
     windows: int
 
 
-def count_work(parts: Iterable[Path | bytes]) -> Work:
-    """Count the rows of a plan's stored parts."""
+def count_work(parts: Iterable[Path | bytes], *, window_starts: WindowStarts | None = None) -> Work:
+    """Count the rows of a plan's stored parts.
+
+    Args:
+        parts: in order.
+        window_starts: where windows would start, of the alleles' starts; None for where the plan has them.
+    """
     alleles = alts = audited = windows = 0
     for part in parts:
         source = pa.BufferReader(part) if isinstance(part, bytes) else part
         rows = pq.read_table(source, columns=list(_COLUMNS))
         ok = pc.equal(rows["status"], Status.OK)
         scored = rows.filter(pc.and_(ok, pc.invert(has_flag(rows, Flag.DUPLICATE))))
+        if window_starts is not None:
+            column = scored.schema.get_field_index("window_start")
+            starts = window_starts(np.asarray(scored["start"]))
+            scored = scored.set_column(column, "window_start", pa.array(starts))
         alleles += rows.num_rows
         alts += scored.num_rows
         audited += pc.sum(scored["audited"]).as_py() or 0

@@ -18,6 +18,7 @@ from enformer_core.analyses.base import (
     WorkerResources,
     provenance_of,
 )
+from enformer_core.analyses.cost_notes import cost_notes
 from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import ShowProgress, VariantInput
@@ -29,6 +30,7 @@ from enformer_core.dataset.run import Identity, Run
 from enformer_core.dataset.run_type import RunType, ValueTable
 from enformer_core.dataset.schemas import KEY_COLUMNS
 from enformer_core.genome.regions import regions_digest
+from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import FLOAT32, Engine, Policy
 from enformer_core.variants.filters import Filters
 from enformer_core.variants.input_files import InputDigest, input_digests
@@ -113,6 +115,7 @@ class VariantEffects(Analysis):
         bin_bp: bases of a bin of the model.
         progress: shows how far planning has come.
         warn: told what a user should know though it stops nothing.
+        operations: of one pass, of which the cost is told; None where nobody asks.
     """
 
     run_type = VariantEffectsType()
@@ -123,6 +126,7 @@ class VariantEffects(Analysis):
     bin_bp: int
     progress: ShowProgress
     warn: Callable[[str], None]
+    operations: PassOperations | None = None
 
     @property
     def loader(self) -> "VariantEffectsLoader":
@@ -198,13 +202,20 @@ class _AlleleDraft:
         return self.alleles.records
 
     def draft(self, seed: str) -> DraftPlan:
-        spec = self.analysis.spec
-        return self.analysis.variants.draft(
+        analysis = self.analysis
+        draft = analysis.variants.draft(
             self.alleles,
-            spec.conventions,
-            bin_bp=self.analysis.bin_bp,
-            audit=spec.audit_sample(seed),
+            analysis.spec.conventions,
+            bin_bp=analysis.bin_bp,
+            audit=analysis.spec.audit_sample(seed),
         )
+        if analysis.operations is not None:
+            notes = cost_notes(
+                draft.parts, analysis.spec, analysis.operations, bin_bp=analysis.bin_bp
+            )
+            for line in notes.lines():
+                analysis.warn(line)
+        return draft
 
 
 def _filter_identity(filters: Filters, sample: int | None) -> FilterIdentity:

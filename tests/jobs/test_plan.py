@@ -175,3 +175,34 @@ def test_bad_input_is_refused_as_score_refuses_it(run, genome, tmp_path):
     code, _, error = run("plan", empty, "--genome", genome)
     assert code == exit_codes.BAD_INPUT
     assert "no variants" in error
+
+
+def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
+    run, many, genome, tmp_path
+):
+    common = [many, "--genome", genome, "--allow-mismatch", "--shard-size", "500"]
+    centred = outlook(run, *common, "--audit-fraction", "0")
+    assert centred["audit_share"] == 0
+    sharing = centred["sharing"]
+    shared = outlook(run, *common, "--audit-fraction", "0", "--max-offset-bp", "8192")
+    assert shared["sharing"] is None
+    assert (sharing["max_offset_bp"], sharing["windows"]) == (8192, shared["windows"])
+    assert sharing["factor"] == round(centred["tflop"] / shared["tflop"], 2) > 1.3
+    _, text, _ = run("plan", *common)
+    assert "note: --max-offset-bp 8192 would save " in text
+    assert f"{shared['windows']:,} windows instead of {centred['windows']:,}" in text
+
+    audited = outlook(run, *common)
+    assert audited["audited"] == 3
+    extra = audited["tflop"] - centred["tflop"]
+    assert math.isclose(audited["audit_share"], extra / audited["tflop"], abs_tol=1e-4)
+    assert "the audit scores 3 of" in text
+    direct = outlook(run, *common, "--engine", "direct")
+    assert (direct["sharing"], direct["audit_share"]) == (None, 0)
+    # a shift to the end of the predicted bins leaves no room for an offset
+    assert outlook(run, *common, "--shifts", "57000")["sharing"] is None
+
+
+def test_score_says_so_too(run, vcf, genome, tmp_path):
+    _, _, error = run("score", vcf, "--genome", genome, *MOTIF, "--out", tmp_path / "run")
+    assert "note: the audit scores 3 of 5 alleles again" in error
