@@ -34,9 +34,9 @@ chaos: $(INSTALLED)
 	ENFORMER_RAY_SEEDS=10000 $(PYTEST) tests/simulation --timeout=14400
 	$(BIN)/python -m benchmarks.chaos --rounds 30 --races 30 --seed 1 --json benchmarks/results/chaos.json
 
-# Twenty thousand real files with something changed.
+# Twenty thousand real files with something changed, and as many made ones, whose scored rows are read a second way.
 fuzz: $(INSTALLED)
-	ENFORMER_RAY_FUZZ=20000 $(PYTEST) tests/variants/test_fuzz.py --timeout=7200
+	ENFORMER_RAY_FUZZ=20000 $(PYTEST) tests/variants/test_fuzz.py tests/variants/test_fuzz_alleles.py --timeout=7200
 
 # How fast and how exact, against the port that most people use; in an environment that has both. `make bench ARGS=--quick`
 bench: .venv-bench/.installed
