@@ -353,7 +353,7 @@ class Command:
             analysis=PlannedOnly(shards),
             tracks=SimpleNamespace(to_arrow=lambda: pa.table({"index": [0, 5, 7]})),
             store=place.store,
-            workers=Workers(1, WorkerResources("cpu", 1, 0, 1)),
+            choose_workers=lambda: Workers(1, WorkerResources("cpu", 1, 0, 1)),
             notice="only a test",
         )
         self.of = range(0)

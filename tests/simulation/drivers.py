@@ -461,7 +461,7 @@ def _score(settings: Any) -> int:
         analysis=toy.ToyAnalysis(),
         tracks=_ToyTracks(),  # type: ignore[arg-type]
         store=store,
-        workers=Workers(None, resources),
+        choose_workers=lambda: Workers(None, resources),
         notice="a toy",
     )
     return jobs.job.exit_code(job.run())
