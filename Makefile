@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TORCH := torch==2.13.0
+JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: demo test test-full chaos fuzz bench lint types rooms tests format lock clean
@@ -22,8 +23,10 @@ types: $(INSTALLED)
 rooms: $(INSTALLED)
 	$(BIN)/lint-imports
 
+# In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
+# One thread each: several processes of several threads would wait for each other.
 tests: $(INSTALLED)
-	$(PYTEST) -m "not full and not gpu"
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
 test-full: $(INSTALLED)

@@ -20,6 +20,30 @@ hypothesis.settings.load_profile("house")
 _SHARED = Path(__file__).parent.parent.parent / "shared"
 
 
+_HERE = Path(__file__).parent
+
+_WITH_RAY = (
+    *("cluster/", "chaos/", "real/test_cohort_run.py"),
+    *("jobs/test_s3_run.py", "jobs/test_resilience.py", "jobs/test_demo.py"),
+)
+"""Files that start Ray or an object store: one after another, for each keeps the machine's memory and ports busy."""
+
+_LONG = (*_WITH_RAY, "simulation/", "real/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes (`-n 2`), a file's run in one of them, and the long files begin first."""
+    places = {item: item.path.relative_to(_HERE).as_posix() for item in items}
+    for item, place in places.items():
+        group = "ray" if place.startswith(_WITH_RAY) else place
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(
+        key=lambda item: next(
+            (at for at, long in enumerate(_LONG) if places[item].startswith(long)), len(_LONG)
+        )
+    )
+
+
 def _outside_data(variable: str, default: Path) -> Path:
     path = Path(os.environ.get(variable, default))
     if path.is_dir():

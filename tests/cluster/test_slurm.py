@@ -102,7 +102,7 @@ fi
 mkdir -p "$RAY_TMPDIR"
 [ -e "$LOG.broken" ] && exit 1
 case "$*" in *--head*) touch "$LOG.head";; esac
-while :; do sleep 0.1; done
+while [ -e "$LOG" ]; do sleep 0.1; done
 """,
     "enformer-ray": """#!/bin/bash
 trap 'echo "interrupted" >> "$LOG"; exit 143' TERM
@@ -140,6 +140,9 @@ def job(tmp_path):
         return started[-1]
 
     yield start
+    (tmp_path / "log").unlink(
+        missing_ok=True
+    )  # whatever a failed test has left running ends with it
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

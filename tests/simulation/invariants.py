@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cluster.worker_process import Cancelled, Failure
-from enformer_core.dataset.codec import from_parquet
-from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset import verify
+from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import (
     MANIFEST_KEY,
     RUN_KEY,
@@ -29,7 +30,6 @@ from enformer_core.dataset.keys import (
 from enformer_core.dataset.plan import Shard
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
-from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import StorageError
 from jobs import exit_codes
 from tests.simulation import memory, toy
@@ -62,7 +62,7 @@ _HARMLESS = {
 
 
 def _read(content: bytes) -> tuple[pa.Table, dict[str, Any]]:
-    return from_parquet(content, "object")
+    return memory.from_parquet(content, "object")
 
 
 class Watcher:
@@ -169,7 +169,11 @@ def verify_stored(world: World) -> list[str]:
     run = read_run(heap)
     if run is None:
         return ["no run"]
-    verdict = verify_run(toy_ledger(heap, run))
+    with (
+        mock.patch.object(verify, "from_parquet", memory.from_parquet),
+        mock.patch.object(verify, "content_digest", memory.content_digest),
+    ):
+        verdict = verify.verify_run(toy_ledger(heap, run))
     return (
         [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
     )
@@ -214,7 +218,7 @@ def _shard_problem(world: World, shard: Shard, found: dict[str, pa.Table], hardw
     statuses = found["scores"]["status"].to_pylist()
     for table in ("scores", "effects"):
         here, there = (_without_reasons(tables[table]) for tables in (found, expected))
-        if content_digest(here) != content_digest(there):
+        if memory.content_digest(here) != memory.content_digest(there):
             return f"{table}: statuses {statuses}, expected {expected['scores']['status'].to_pylist()}; or other values"
     return ""
 
