@@ -179,7 +179,7 @@ class RecordSettings:
     """go on though less than 90 % of a sample fit the genome; what does not fit is a row ref_mismatch"""
 
     allow_malformed: bool = False
-    """go on though no record of a file, or less than half of 20 and more, can be read; they are rows malformed"""
+    """go on though no record of a file, or half or less of 20 and more, can be read; the others are rows malformed"""
 
     regions: Places = ()
     """only records that overlap these: BED files, chr20, chr20:1-5000000 (1-based, both ends included)"""

@@ -93,7 +93,7 @@ def readable_batches(
         warn: told of records that cannot be read where the run goes on.
 
     Raises:
-        InputError: where none can be read, or less than half of 20 and more, with three of them and the remedy.
+        InputError: where none can be read, or half or less of 20 and more, with three of them and the remedy.
     """
     readability = _Readability()
     for raw in batches:
