@@ -189,6 +189,7 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
         # It passes over options that have words already: the command line wins.
         Dict(values, source=str(path))(app, commands, arguments)
     _check_whole_numbers(options.values())
+    _check_finite(options.values())
     # Cyclopts would name the first only.
     absent = [option for option in options.values() if option.required and not option.tokens]
     if absent:
@@ -205,6 +206,15 @@ def _check_whole_numbers(options: Iterable[Argument]) -> None:
                     token.value
                 ):
                     raise InputError(f"{option.name} {token.value}: must be a whole number")
+
+
+def _check_finite(options: Iterable[Argument]) -> None:
+    # Python reads nan and inf as numbers; no setting means them, and JSON has neither.
+    for option in options:
+        if option.hint in (float, float | None):
+            for token in option.tokens:
+                if re.fullmatch(r"[+-]?(nan|inf|infinity)", token.value.strip(), re.IGNORECASE):
+                    raise InputError(f"{option.name} {token.value}: must be a number")
 
 
 def _import(place: str) -> Any:

@@ -146,12 +146,18 @@ def _no_command(name: str, known: Sequence[str], meant: str | None, behind: Sequ
 
 def _meant_by_place(words: Sequence[str]) -> list[str] | None:
     """The command line for a file or a run that stands where the command should."""
-    place = Path(words[0])
-    if (place / RUN_KEY).is_file():
+    if _is_file(Path(words[0], RUN_KEY)):
         return ["status", *words]
-    if _VARIANT_FILE.fullmatch(words[0]) or place.is_file():
+    if _VARIANT_FILE.fullmatch(words[0]) or _is_file(Path(words[0])):
         return _scored(words)
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, for one
+        return False
 
 
 def _scored(words: Sequence[str]) -> list[str]:

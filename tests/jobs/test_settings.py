@@ -261,6 +261,15 @@ def test_whole_numbers_are_not_rounded(config, value):
         score_settings("a.vcf", *REQUIRED, "--shard-size", value)
 
 
+@pytest.mark.parametrize("value", ["nan", "-inf", "Infinity"])
+def test_what_is_no_number_is_refused(config, value):
+    message = f"--min-maf {value}: must be a number"
+    with pytest.raises(InputError, match=message):
+        score_settings("a.vcf", *REQUIRED, "--min-maf", value)
+    with pytest.raises(InputError, match="--price-per-hour nan: must be a number"):
+        parse(["status", "o", *config("price-per-hour = nan")])
+
+
 def test_whole_numbers_of_a_toml_file_are_not_rounded(config):
     with pytest.raises(InputError, match=r"--shard-size 2\.5: must be a whole number"):
         score_settings("a.vcf", *REQUIRED, *config("shard_size = 2.5"))

@@ -67,6 +67,7 @@ def test_the_line_as_it_should_be(capsys, wrong, right):
         (["--genome", "g.fa", "score"], "--genome: the command comes first"),
         (["status", "a", "b"], "'b': status takes no such word"),
         (["demo", "x"], "'x': demo takes no such word"),
+        (["a" * 300], "there is no such command"),
         (["plan"], "missing: VARIANTS, --genome"),
     ],
 )  # fmt: skip
