@@ -112,6 +112,6 @@ def test_what_a_run_does_not_have_is_said(begun, tmp_path):
     with pytest.raises(InputError, match=r"no run here"):
         open_run(tmp_path)
     bare = LocalStore(tmp_path / "stopped")
-    toy_run().claim(bare)
+    toy_run(sha256=["0" * 64]).claim(bare)
     with pytest.raises(DatasetError, match=r"stopped before it was planned"):
         _ = open_run(bare.location).tracks
