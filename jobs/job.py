@@ -152,6 +152,7 @@ class Job:
                     by_status=draft.by_status,
                     records=draft_input.records,
                     filtered=draft_input.filtered,
+                    columns=self.analysis.columns_taken(draft_input),
                 ),
                 notice=self.notice,
                 configuration=_readable(asdict(self.settings)),
@@ -230,12 +231,19 @@ class Job:
         query = shlex.join([self.settings.out, self.analysis.example_query()])
         return [
             f"{manifest.rows:,} {unit} in {manifest.shards:,} shards: {counts}",
+            *self._columns_taken(),
             *notice,
             *self.analysis.report(manifest),
             *audit_lines(manifest.audit),
             f"output: {self.store.location}",
             f"ask it: enformer-ray query {query}",
         ]
+
+    def _columns_taken(self) -> Sequence[str]:
+        """Which columns of the input were taken for what, as `run.json` has it."""
+        run = read_run(self.store)
+        taken = () if run is None else run.plan.columns
+        return [f"columns: {line}" for line in self.analysis.columns_in_words(taken)]
 
 
 def _readable(value: Any) -> Any:

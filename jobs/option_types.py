@@ -71,6 +71,8 @@ Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
 OptionalFile = Annotated[str | None, _PATH, Parameter(metavar="FILE")]
 Place = Annotated[str | None, _PATH, Parameter(metavar="BED|REGION")]
 ModelName = Annotated[str, Parameter(metavar="NAME")]
+ColumnName = Annotated[str, Parameter(metavar="COLUMN")]
+ColumnRoles = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="ROLE=COLUMN,…")]
 BasePairs = Annotated[int, Parameter(metavar="BP")]
 Fraction = Annotated[float, Parameter(metavar="FRACTION")]
 

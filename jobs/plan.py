@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from enformer_core.machine import total_memory_bytes
 from enformer_core.models.registry import model_spec
 from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.storage.open import parse_address
+from enformer_core.variants.columns_taken import ColumnsTaken
 from jobs import exit_codes
 from jobs.named_inputs import warn
 from jobs.resources import worker_memory_bytes
@@ -42,6 +43,7 @@ class Outlook:
         by_status: those by status.
         contigs: those by contig of the genome; `__unplaced__` for rows without a place.
         filtered: records that the filters took out, by filter.
+        columns: which columns of the files were taken for what.
         shards: pieces of work.
         windows: windows of the reference to be read, each in every strand and shift.
         alts: distinct alleles to be scored.
@@ -61,6 +63,7 @@ class Outlook:
     by_status: Mapping[str, int]
     contigs: Mapping[str, int]
     filtered: Mapping[str, int]
+    columns: Sequence[ColumnsTaken]
     shards: int
     windows: int
     alts: int
@@ -105,7 +108,8 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         speed = read_speed(settings.benchmark, model=settings.model)
     operations = model.pass_operations(settings.head, tracks)
     views = spec.conventions.views
-    with variants.read(progress=planning_progress, warn=warn) as (alleles, removed):
+    with variants.read(progress=planning_progress, warn=warn) as read:
+        alleles = read.alleles
         draft = variants.draft(
             alleles,
             spec.conventions,
@@ -122,7 +126,8 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             alleles=alleles.alleles,
             by_status=dict(draft.by_status),
             contigs={name or UNPLACED: rows for name, rows in alleles.by_contig.items()},
-            filtered=removed,
+            filtered=read.removed,
+            columns=read.columns,
             shards=len(draft.shards),
             windows=work.windows,
             alts=work.alts,
@@ -187,6 +192,7 @@ def check_disk(out: str, needed_bytes: int) -> None:
 
 def _text(outlook: Outlook) -> str:
     lines = [
+        *(f"columns  {taken}" for taken in outlook.columns),
         f"records  {outlook.records:,}",
         f"alleles  {outlook.alleles:,} in {outlook.shards:,} shards",
         *(f"  {status:<16}{rows:>14,}" for status, rows in outlook.by_status.items()),

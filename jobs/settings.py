@@ -17,6 +17,8 @@ from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
 from jobs.option_types import (
     BasePairs,
+    ColumnName,
+    ColumnRoles,
     Directory,
     File,
     Files,
@@ -165,6 +167,18 @@ class RunSettings(CommonSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+@listed_under(_INPUT)
+class ColumnSettings:
+    """Which columns of tables hold what, where their names say too little."""
+
+    effect_allele: ColumnName | None = None
+    """column of the effect allele, where its name does not say so: A1 or A2 (default: what `plan` says)"""
+
+    columns: ColumnRoles = ()
+    """columns by what they hold: chrom, pos (or start, end), id, ref, alt, effect, other (default by their names)"""
+
+
+@dataclass(frozen=True, kw_only=True)
 @listed_under(_RECORDS)
 class RecordSettings:
     """Which records of the input are scored."""
@@ -269,6 +283,7 @@ class VariantSettings(
     SpeedSettings,
     ScoringSettings,
     RecordSettings,
+    ColumnSettings,
     CommonSettings,
     VariantFiles,
 ):

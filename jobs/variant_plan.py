@@ -25,6 +25,7 @@ from enformer_core.scoring.rounding import default_mantissa_bits
 from enformer_core.storage.expand import expand_name
 from enformer_core.storage.open import local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
+from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.progress import Tally
 from jobs.settings import VariantSettings
@@ -86,6 +87,7 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
     return VariantInput(
         files=tuple(file for name in settings.variants for file in _files_named(name)),
         sites=None if sites is None else Path(sites),
+        given=GivenColumns.parse(settings.columns, settings.effect_allele),
         filters=filters,
         sample=settings.sample,
         genome=genome,

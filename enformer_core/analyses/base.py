@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from enformer_core.dataset.codec import JsonObject
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.ledger import Committed, Ledger, ShardValues
 from enformer_core.dataset.plan_builder import DraftPlan
@@ -168,6 +169,16 @@ class Analysis(ABC):
     def report(self, manifest: Manifest) -> Sequence[str]:
         """Lines about a finished run that only this kind has."""
         del manifest
+        return ()
+
+    def columns_taken(self, draft_input: DraftInput) -> tuple[JsonObject, ...]:
+        """Which columns of the input were taken for what, for `run.json`; nothing where the input has none."""
+        del draft_input
+        return ()
+
+    def columns_in_words(self, taken: Sequence[JsonObject]) -> Sequence[str]:
+        """The same, as `run.json` has it, for people."""
+        del taken
         return ()
 
     def example_query(self) -> str:

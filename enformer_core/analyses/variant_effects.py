@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import UNSET, UnsetType
 
 from enformer_core.analyses.allele_scoring import AlleleScoring
 from enformer_core.analyses.base import (
@@ -21,8 +22,8 @@ from enformer_core.analyses.base import (
 from enformer_core.analyses.cost_notes import cost_notes
 from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.analyses.score_spec import ScoreSpec
-from enformer_core.analyses.variant_input import ShowProgress, VariantInput
-from enformer_core.dataset.codec import convert
+from enformer_core.analyses.variant_input import ReadAlleles, ShowProgress, VariantInput
+from enformer_core.dataset.codec import JsonObject, as_json_object, convert
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles
 from enformer_core.dataset.receipts import Manifest
@@ -32,7 +33,9 @@ from enformer_core.dataset.schemas import KEY_COLUMNS
 from enformer_core.genome.regions import regions_digest
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import FLOAT32, Engine, Policy
+from enformer_core.variants.columns_taken import ColumnsTaken
 from enformer_core.variants.filters import Filters
+from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputDigest, input_digests
 
 
@@ -102,6 +105,8 @@ class VariantEffectsIdentity(Identity):
     sites: list[InputDigest] | None
     allow_swapped: bool
     filters: FilterIdentity
+    columns: dict[str, str] | UnsetType = UNSET
+    """Columns that the user named; no field where none was, as in runs of earlier releases."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,8 @@ class VariantEffects(Analysis):
     def read_input(self) -> Iterator[DraftInput]:
         """Read, check and harmonise the alleles."""
         self.inputs.check_weights()
-        with self.variants.read(progress=self.progress, warn=self.warn) as (alleles, removed):
-            yield _AlleleDraft(self, alleles, removed)
+        with self.variants.read(progress=self.progress, warn=self.warn) as read:
+            yield _AlleleDraft(self, read)
 
     def identity(self, contigs: Iterable[str], rows: int) -> VariantEffectsIdentity:
         """Everything that decides the values of this run."""
@@ -161,6 +166,7 @@ class VariantEffects(Analysis):
             sites=None if variants.sites is None else input_digests([variants.sites]),
             allow_swapped=variants.allow_swapped,
             filters=_filter_identity(variants.filters, variants.sample),
+            columns=_column_identity(variants.given),
         )
 
     def report(self, manifest: Manifest) -> Sequence[str]:
@@ -172,6 +178,15 @@ class VariantEffects(Analysis):
                 "numbers no faster"
             ]
         return []
+
+    def columns_taken(self, draft_input: DraftInput) -> tuple[JsonObject, ...]:
+        """Of each file, or of files that say it alike, which columns were taken for place and alleles, and why."""
+        assert isinstance(draft_input, _AlleleDraft)
+        return tuple(as_json_object(taken) for taken in draft_input.columns)
+
+    def columns_in_words(self, taken: Sequence[JsonObject]) -> Sequence[str]:
+        """The same in one line each."""
+        return [str(convert(each, ColumnsTaken, RUN_KEY)) for each in taken]
 
     def example_query(self) -> str:
         """The strongest effects, with what people call their variants and tracks."""
@@ -186,8 +201,19 @@ class _AlleleDraft:
     """Alleles that were read, ready to be planned."""
 
     analysis: VariantEffects
-    alleles: PlacedAlleles
-    filtered: Mapping[str, int]
+    read: ReadAlleles
+
+    @property
+    def alleles(self) -> PlacedAlleles:
+        return self.read.alleles
+
+    @property
+    def filtered(self) -> Mapping[str, int]:
+        return self.read.removed
+
+    @property
+    def columns(self) -> Sequence[ColumnsTaken]:
+        return self.read.columns
 
     @property
     def rows(self) -> int:
@@ -216,6 +242,12 @@ class _AlleleDraft:
             for line in notes.lines():
                 analysis.warn(line)
         return draft
+
+
+def _column_identity(given: GivenColumns) -> dict[str, str] | UnsetType:
+    """Columns by role, as given; none where nothing was."""
+    effect = {} if given.effect_allele is None else {"effect_allele": given.effect_allele}
+    return {**given.roles, **effect} or UNSET
 
 
 def _filter_identity(filters: Filters, sample: int | None) -> FilterIdentity:

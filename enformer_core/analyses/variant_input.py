@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
 from enformer_core.dataset.sharding import default_shard_size
@@ -14,16 +15,33 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import window_start
 from enformer_core.variants.assembly_check import check_assemblies
+from enformer_core.variants.columns_taken import ColumnsTaken, columns_taken, doubts
 from enformer_core.variants.filters import Filters, filtered, with_sample
+from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.source import Source, open_sources
-from enformer_core.variants.table import Status
+from enformer_core.variants.table import Flag, Status, has_flag
 
 ShowProgress = Callable[[], AbstractContextManager[Report]]
 """Begins to show progress; what it gives is told how many alleles are through which step."""
+
+
+@dataclass(frozen=True)
+class ReadAlleles:
+    """All alleles of an input, and what is known of their reading.
+
+    Attributes:
+        alleles: placed and counted.
+        removed: records that each filter took out.
+        columns: which columns of the files were taken for what.
+    """
+
+    alleles: PlacedAlleles
+    removed: Mapping[str, int]
+    columns: tuple[ColumnsTaken, ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,7 @@ class VariantInput:
     Attributes:
         files: the variants.
         sites: a table of rsIDs with places and alleles, for lists of rsIDs.
+        given: columns that the user named.
         filters: which records are wanted.
         sample: how many of them are drawn by chance; None for all.
         genome: whose alleles they must be.
@@ -45,6 +64,7 @@ class VariantInput:
 
     files: tuple[InputFile, ...]
     sites: Path | None
+    given: GivenColumns
     filters: Filters
     sample: int | None
     genome: Genome
@@ -59,9 +79,7 @@ class VariantInput:
         return self.shard_size or default_shard_size(alleles)
 
     @contextmanager
-    def read(
-        self, *, progress: ShowProgress, warn: Callable[[str], None]
-    ) -> Iterator[tuple[PlacedAlleles, Mapping[str, int]]]:
+    def read(self, *, progress: ShowProgress, warn: Callable[[str], None]) -> Iterator[ReadAlleles]:
         """Read and harmonise all alleles of the input that the filters leave, while the block lasts.
 
         Args:
@@ -69,7 +87,7 @@ class VariantInput:
             warn: told what a user should know though it stops nothing.
 
         Yields:
-            The alleles, and how many records each filter took out.
+            The alleles, and what is known of their reading.
 
         Raises:
             InputError: when there are none, or the input cannot be used.
@@ -81,11 +99,10 @@ class VariantInput:
             self.genome.contigs,
             read=lambda source: self._readable(source, warn),
         )
+        placing = _Placing(self)
         with (
             progress() as report,
-            gather(
-                wanted.batches, self.genome.contigs, place=self._placed, report=report
-            ) as alleles,
+            gather(wanted.batches, self.genome.contigs, place=placing, report=report) as alleles,
         ):
             removed = {name: count for name, count in wanted.removed.items() if count}
             self._check_any(alleles, removed)
@@ -95,7 +112,9 @@ class VariantInput:
             if removed:
                 counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
                 warn(f"filters took out records: {counts}")
-            yield alleles, removed
+            if placing.disagreeing:
+                warn(_disagreeing_ids(sum(placing.disagreeing)))
+            yield ReadAlleles(alleles, removed, tuple(columns_taken(sources)))
 
     def draft(
         self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
@@ -122,24 +141,16 @@ class VariantInput:
             warn=warn,
         )
 
-    def _placed(self, raw: pa.Table) -> pa.Table:
-        return harmonise_alleles(
-            raw,
-            self.genome,
-            max_allele_bp=self.max_allele_bp,
-            allow_swapped=self.allow_swapped,
-        )
-
     def _checked_sources(self, warn: Callable[[str], None]) -> Sequence[Source]:
-        sources = open_sources(self.files, sites=self.sites)
+        sources = open_sources(self.files, sites=self.sites, columns=self.given)
         checks = check_assemblies(
             sources,
             self.genome,
             allow_swapped=self.allow_swapped,
             allow_mismatch=self.allow_mismatch,
         )
-        for check in checks:
-            for note in check.notes():
+        for source, check in zip(sources, checks, strict=True):
+            for note in (*check.notes(), *doubts(source, check)):
                 warn(note)
         return sources
 
@@ -160,3 +171,35 @@ class VariantInput:
             named = ", ".join(file.given for file in self.files)
             filters = f"; filters took out {dict(removed)}" if removed else ""
             raise InputError(f"{named}: no variants in the input{filters}")
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """Harmonises batches, in any thread.
+
+    Attributes:
+        variants: by whose rules.
+        disagreeing: of each batch that has some, the alleles whose identifier names something else.
+    """
+
+    variants: VariantInput
+    disagreeing: list[int] = field(default_factory=list)
+
+    def __call__(self, raw: pa.Table) -> pa.Table:
+        placed = harmonise_alleles(
+            raw,
+            self.variants.genome,
+            max_allele_bp=self.variants.max_allele_bp,
+            allow_swapped=self.variants.allow_swapped,
+        )
+        disagreeing = pc.sum(has_flag(placed, Flag.ID_DISAGREES)).as_py()
+        if disagreeing:
+            self.disagreeing.append(disagreeing)
+        return placed
+
+
+def _disagreeing_ids(alleles: int) -> str:
+    return (
+        f"{alleles:,} alleles have an identifier that names another place or other alleles than their columns do; the "
+        f"columns count, and the rows have the flag {Flag.ID_DISAGREES}"
+    )

@@ -108,6 +108,7 @@ class PlanSummary:
         by_status: planned rows by status.
         records: input records that the rows come from, where rows are not records themselves.
         filtered: records that the user's filters took out, by filter.
+        columns: which columns of the input were taken for what, and how that was known.
     """
 
     parts: int
@@ -116,6 +117,7 @@ class PlanSummary:
     by_status: Mapping[str, int]
     records: int | None = None
     filtered: Mapping[str, int] = field(default_factory=dict)
+    columns: tuple[JsonObject, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -79,11 +79,12 @@ def _by_accession() -> Mapping[str, KnownContig]:
 def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str, str]:
     """Return the genome's own name for each name that means one of its contigs.
 
-    The same name comes first; then names that differ by `chr` (in any case), by a leading 0, by `M` for `MT`, or that
-    are RefSeq or GenBank accessions of human chromosomes (GRCh37, GRCh38, T2T-CHM13v2.0). An accession stands for a
-    chromosome's name and for the other accession of the same sequence, but NC_000001.10 and NC_000001.11 are different
-    sequences. Then PLINK's numbers 23 to 26 and its names of pseudo-autosomal regions, unless the genome's numbered
-    contigs go beyond 22, or end at the mouse's 19. A name that could mean two contigs of the genome means none.
+    The same name comes first; then names that differ by `chr` (in any case), by a leading 0, by `.0`, by `M` for `MT`,
+    or that are RefSeq or GenBank accessions of human chromosomes (GRCh37, GRCh38, T2T-CHM13v2.0). An accession stands
+    for a chromosome's name and for the other accession of the same sequence, but NC_000001.10 and NC_000001.11 are
+    different sequences. Then PLINK's numbers 23 to 26 and its names of pseudo-autosomal regions, unless the genome's
+    numbered contigs go beyond 22, or end at the mouse's 19. A name that could mean two contigs of the genome means
+    none.
 
     Args:
         names: as in the input.
@@ -124,6 +125,9 @@ def _bare_name(name: str) -> str:
         return "MT"
     if upper in {"X", "Y"}:
         return upper
+    number, point, zeros = bare.partition(".")
+    if point and number.isdecimal() and zeros and not zeros.strip("0"):
+        bare = number  # 20.0, as table programs write numbers of a column with gaps
     if bare.isdecimal():
         return bare.lstrip("0") or bare  # 0 itself stays
     return bare

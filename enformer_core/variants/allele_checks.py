@@ -23,8 +23,8 @@ from enformer_core.variants.arrow import (
 from enformer_core.variants.normalise import trimmed_bp
 from enformer_core.variants.table import Status
 
-# VCF 4.3, sections 1.6.1 and 5.4: spanning deletion, <ID>, breakends
-_SYMBOLIC = r"^\*$|[<>\[\]]|^\.|\.$"
+# VCF 4.3, sections 1.6.1 and 5.4: spanning deletion, <ID>, breakends; a bracket alone is of a list in another language
+_SYMBOLIC = r"^\*$|[<>]|[\[\]][^\[\],'\"]+:[0-9]+[\[\]]|^\.|\.$"
 
 _LETTERS = "^[ACGT]+$"
 
@@ -32,6 +32,8 @@ _LETTERS = "^[ACGT]+$"
 _BASES = pa.array(list("ACGT"))
 
 _SHOWN_BP = 20
+
+_OF_LISTS = "[](){}'\""
 
 Decision = tuple[Status, Mask]
 """A status, and the rows to which it applies."""
@@ -50,6 +52,7 @@ class Alleles:
         length_bp: of the contig, 0 where unknown.
         declared: whether the input says which allele is REF.
         is_snv: both alleles are single letters of ACGT, and not the same: nothing is wrong with them.
+        is_deletion: the longer allele is the genome's, whichever is written first: the other came as `-`.
     """
 
     raw: pa.Table
@@ -60,6 +63,7 @@ class Alleles:
     length_bp: Numbers
     declared: Mask
     is_snv: Mask
+    is_deletion: Mask
 
     @staticmethod
     def of(
@@ -87,6 +91,7 @@ class Alleles:
             length_bp=_lengths_bp(chrom, contigs),
             declared=_declare_ref(raw),
             is_snv=is_snv,
+            is_deletion=np.zeros(raw.num_rows, dtype=bool),
         )
 
     def changed(
@@ -114,6 +119,12 @@ class Alleles:
         if "effect" in self.raw.column_names:
             return in_full(self.raw, "effect")
         return pa.nulls(self.raw.num_rows, pa.int8())
+
+    def is_marked(self, name: str) -> Mask:
+        """A column of truth values as read; False where the table has no such column."""
+        if name in self.raw.column_names:
+            return bools(in_full(self.raw, name))
+        return np.zeros(self.raw.num_rows, dtype=bool)
 
     def decisions(self, max_allele_bp: int) -> list[Decision]:
         """Statuses that need no sequence, the first that applies first.
@@ -239,7 +250,11 @@ def why_bad(ref: str, alt: str) -> str:
     for name, letters in (("REF", ref), ("ALT", alt)):
         if not letters:
             return f"{name} is empty"
-        other = next((letter for letter in letters if letter not in "ACGT"), None)
+        strange = [letter for letter in letters if letter not in "ACGT"]
+        # of a list in another language the bracket or quote says most
+        other = next(
+            (letter for letter in strange if letter in _OF_LISTS), next(iter(strange), None)
+        )
         if other is not None:
             return f"{name} has {other!r}, which is not A, C, G or T"
     return "ALT is the same as REF"

@@ -71,13 +71,11 @@ def effect_signs(
 ) -> pa.Array:
     """1 where the row's ALT is the effect allele, -1 where its REF is, null where none or another is named.
 
-    Where REF is not declared, ALT is the effect allele by the format's rule.
+    Where REF is not declared and no column names it, ALT is the effect allele.
     """
     size = alts.record.size
-    if not declares_ref:
-        return pa.repeat(_PLUS, size)
     if "effect" not in records.column_names:
-        return pa.nulls(size, pa.int8())
+        return pa.nulls(size, pa.int8()) if declares_ref else pa.repeat(_PLUS, size)
     named = pc.ascii_upper(_taken(records["effect"], alts))
     alt = pc.ascii_upper(alts.alt)
     ref = pc.ascii_upper(_taken(records["ref"], alts))

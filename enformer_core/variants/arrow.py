@@ -1,6 +1,6 @@
 """Arrow columns as NumPy arrays and as masks, with one rule for null: it is no match."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -56,3 +56,10 @@ def has_match(texts: Column, pattern: str) -> Column:
     """As `matches`, but as an Arrow column."""
     is_match = pc.match_substring_regex(texts, pattern)
     return pc.fill_null(is_match, False)
+
+
+def sentence(*parts: Any) -> Column:
+    """Texts and columns joined to one text for each row; null where a column is null."""
+    separator = ""  # the last argument to Arrow
+    texts = [part if isinstance(part, str) else pc.cast(part, pa.string()) for part in parts]
+    return pc.binary_join_element_wise(*texts, separator)

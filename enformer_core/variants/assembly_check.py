@@ -21,7 +21,7 @@ from enformer_core.genome.assemblies import different_lengths, known_build
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.allele_checks import Alleles, contigs_of, short
 from enformer_core.variants.arrow import bools, in_full
-from enformer_core.variants.harmonise import has_letters
+from enformer_core.variants.lookup import has_letters
 from enformer_core.variants.source import QUOTED, Source
 
 LEAST_MATCHING = 0.9

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.genome.fasta import Genome
-from enformer_core.genome.reference_match import by_contig, genome_has
+from enformer_core.genome.reference_match import by_contig
 from enformer_core.variants.allele_checks import (
     Alleles,
     Decision,
@@ -19,6 +19,8 @@ from enformer_core.variants.allele_checks import (
     why_bad,
 )
 from enformer_core.variants.arrow import Mask, are, bools, in_full
+from enformer_core.variants.empty_alleles import with_anchors
+from enformer_core.variants.lookup import has_letters
 from enformer_core.variants.normalise import normalise
 from enformer_core.variants.table import PLACED_SCHEMA, Flag, Status
 
@@ -66,10 +68,11 @@ class Orientation:
             allow_swapped: whether REF and ALT may change places too where the input declares them.
         """
         # ALT is looked up only where REF does not settle it: of most files nearly nowhere
-        ref_fits = has_letters(alleles, alleles.ref, open_rows, genome)
+        is_shorter_ref = alleles.is_deletion & (alleles.ref_bp < alleles.alt_bp)
+        ref_fits = has_letters(alleles, alleles.ref, open_rows & ~is_shorter_ref, genome)
         undeclared = open_rows & ~alleles.declared
         # of an indel both may fit: where the genome has TT, so do T and TT; an SNV's ALT cannot, once REF does
-        indels = undeclared & ref_fits & (alleles.ref_bp != alleles.alt_bp)
+        indels = undeclared & ~alleles.is_deletion & ref_fits & (alleles.ref_bp != alleles.alt_bp)
         in_question = (open_rows & ~ref_fits) | indels
         alt_fits = has_letters(alleles, alleles.alt, in_question, genome)
         may_swap = ~ref_fits & (~alleles.declared | allow_swapped)
@@ -95,22 +98,6 @@ def _are_palindromic(alleles: Alleles, undeclared: Mask) -> Mask:
         return rows
     pairs = pc.binary_join_element_wise(alleles.ref, alleles.alt, "")
     return rows & bools(pc.is_in(pairs, _PALINDROMES))
-
-
-def has_letters(
-    alleles: Alleles,
-    letters: pa.Array,
-    rows: Mask,
-    genome: Genome,
-) -> Mask:
-    """Whether the genome has these letters, of the chosen rows; False elsewhere."""
-    fits = np.zeros(rows.size, dtype=bool)
-    if rows.any():
-        mask = pa.array(rows)
-        chrom = alleles.chrom.filter(mask)
-        start = alleles.start[rows]
-        fits[rows] = genome_has(genome, chrom, start, letters.filter(mask))
-    return fits
 
 
 def harmonise_alleles(
@@ -139,7 +126,7 @@ def harmonise_alleles(
     """
     undecided = bools(pc.is_null(in_full(raw, "status")))
     chrom = contigs_of(raw, undecided, genome.contigs)
-    alleles = Alleles.of(raw, chrom, genome.contigs)
+    alleles = with_anchors(Alleles.of(raw, chrom, genome.contigs), genome)
     decisions = alleles.decisions(max_allele_bp)
     is_decided = np.any([rows for _, rows in decisions], axis=0)
     open_rows = undecided & ~is_decided
@@ -223,7 +210,7 @@ def _harmonised_table(
         "chrom": pc.if_else(has_place, alleles.chrom, None),
         "ref": pc.if_else(is_readable, alleles.ref, None),
         "alt": pc.if_else(is_readable, alleles.alt, None),
-        "flags": _flags(orientation),
+        "flags": _flags(orientation, alleles.is_marked("id_disagrees")),
         "effect_sign": _effect_sign(alleles, orientation),
     }
     return pa.table(columns, schema=PLACED_SCHEMA)
@@ -239,7 +226,7 @@ def _first_status(decisions: list[Decision]) -> pa.Array:
     return pa.array(names).take(pa.array(choice))
 
 
-def _flags(orientation: Orientation) -> pa.Array:
+def _flags(orientation: Orientation, id_disagrees: Mask) -> pa.Array:
     """A list for each row, of the flags in the order below.
 
     Of two rows, without a flag and with the first and third: is_set is [[F, F, F], [T, F, T]], number is [0, 2] and
@@ -249,6 +236,7 @@ def _flags(orientation: Orientation) -> pa.Array:
         Flag.REF_SWAPPED: orientation.swapped,
         Flag.STRAND_AMBIGUOUS: orientation.palindromic,
         Flag.AMBIGUOUS_ORDER: orientation.ambiguous,
+        Flag.ID_DISAGREES: id_disagrees,
     }
     number = np.zeros(0, dtype=np.int64)
     offsets = np.zeros(orientation.swapped.size + 1, dtype=np.int32)

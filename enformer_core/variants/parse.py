@@ -13,8 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.variants.alts import Alts, Column, effect_signs, frequencies, passed_filters
-from enformer_core.variants.arrow import Numbers, has_match, is_one_of
+from enformer_core.variants.arrow import Numbers, has_match, is_one_of, sentence
+from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.formats.reader import Separator
+from enformer_core.variants.identities import ids_disagree
+from enformer_core.variants.intervals import starts_by_end
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 _WHOLE_NUMBER = "^[0-9]{1,18}$"  # 19 digits could overflow 64 bits
@@ -39,11 +42,13 @@ class ParseRules:
         declares_ref: whether `ref` is the genome's allele by the format's own rule; else `alt` is the effect allele.
         one_based: whether positions count from 1; None where `end` shows it, record by record.
         separator: between columns, for a message.
+        dash_is_empty: whether `-` is an empty allele; in a VCF it is none.
     """
 
     declares_ref: bool = True
     one_based: bool | None = True
     separator: Separator = "tab"
+    dash_is_empty: bool = False
 
 
 def to_alleles(
@@ -80,6 +85,8 @@ def to_alleles(
         "effect": effect_signs(records, alts, declares_ref=rules.declares_ref),
         "frequency": frequencies(records, alts),
         "passed": alts.of_record(passed_filters(records)),
+        "id_disagrees": alts.of_record(ids_disagree(records, start)),
+        "dash_is_empty": pa.repeat(rules.dash_is_empty, alts.record.size),
     }
     in_order = [columns[name] for name in RAW_SCHEMA.names]
     return pa.table(in_order, schema=RAW_SCHEMA)
@@ -108,13 +115,30 @@ def _starts(records: pa.Table, rules: ParseRules) -> tuple[Column, Column]:
     pos = _whole_numbers(records["pos"])
     reason = _reasons(records, pos, rules.separator)
     start = pc.cast(pos, pa.int64())
-    if rules.one_based is None:
-        from_one, no_fit = _counted_from_one(records, start)
-        one_or_zero = pc.cast(from_one, pa.int64())
-        return pc.subtract(start, one_or_zero), pc.coalesce(reason, no_fit)
+    if "end" in records.column_names:
+        start, no_fit = starts_by_end(
+            records,
+            start,
+            _whole_numbers(records["end"]),
+            one_based=rules.one_based,
+            declares_ref=rules.declares_ref,
+        )
+        return start, pc.coalesce(reason, no_fit)
+    if rules.declares_ref and rules.dash_is_empty:
+        reason = pc.coalesce(reason, _between_which_bases(records))
     if rules.one_based:
         start = pc.subtract(start, 1)
     return start, reason
+
+
+def _between_which_bases(records: pa.Table) -> Column:
+    """A reason where REF is empty: a position is that of a base, and an insertion lies between two."""
+    is_insertion = pc.fill_null(pc.equal(records["ref"], EMPTY_ALLELE), False)
+    return pc.if_else(
+        is_insertion,
+        "REF is '-', an insertion, and no START and END say between which bases",
+        _NO_TEXT,
+    )
 
 
 def _whole_numbers(pos: Column) -> Column:
@@ -158,32 +182,6 @@ def _are_digits(texts: pa.Array) -> bool:
     return bool(least >= ord("0") and largest <= ord("9"))
 
 
-def _counted_from_one(
-    records: pa.Table,
-    start: pa.ChunkedArray,
-) -> tuple[Column, Column]:
-    """Whether each start counts from 1, as its end and the length of REF show, and a reason where neither fits.
-
-    Of AT, the third and fourth base, start and end are 3, 4 counted from 1, where the end is the last base, and 2, 4
-    counted from 0, where it is the base behind: start + length - 1 - end is 0 or -1.
-    """
-    written_end = records["end"]
-    end = pc.cast(_whole_numbers(written_end), pa.int64())
-    ref_bp = pc.utf8_length(records["ref"])
-    ref_bp = pc.cast(ref_bp, pa.int64())
-    last = pc.subtract(pc.add(start, ref_bp), 1)
-    beyond = pc.subtract(last, end)
-    from_one = pc.fill_null(pc.equal(beyond, 0), False)
-    from_zero = pc.fill_null(pc.equal(beyond, -1), False)
-    reason = _sentence(
-        "END ",
-        pc.fill_null(written_end, ""),
-        " is neither START + length of REF nor one less",
-    )
-    fits = pc.or_(from_one, from_zero)
-    return from_one, pc.if_else(fits, None, reason)
-
-
 @dataclass(frozen=True)
 class _Fault:
     """A reason for which records cannot be read.
@@ -207,6 +205,8 @@ def _reasons(
     faults = [
         _is_header_line(records),
         _has_too_few_fields(records, separator),
+        _is_quoted(records),
+        _has_fault(records),
         _is_missing(records, "chrom"),
         _is_missing(records, "pos"),
         _is_missing(records, "ref"),
@@ -232,8 +232,22 @@ def _has_too_few_fields(records: pa.Table, separator: Separator) -> _Fault:
     beginning = f"too few columns{_SEPARATED_BY[separator]}: "
     return _Fault(
         pc.less(fields, needed),
-        lambda: _sentence(beginning, fields, " of ", needed),
+        lambda: sentence(beginning, fields, " of ", needed),
     )
+
+
+def _is_quoted(records: pa.Table) -> _Fault:
+    # of a VCF that went through a spreadsheet; of a table quotes are taken off
+    rows = pc.fill_null(pc.starts_with(records["chrom"], '"'), False)
+    return _Fault(rows, lambda: "the line is quoted, as spreadsheets write lines")
+
+
+def _has_fault(records: pa.Table) -> _Fault:
+    """What the reader found; it says it itself."""
+    if "fault" not in records.column_names:
+        none = pa.chunked_array([np.zeros(records.num_rows, dtype=bool)])
+        return _Fault(none, lambda: _NO_TEXT)
+    return _Fault(pc.is_valid(records["fault"]), lambda: records["fault"])
 
 
 def _is_missing(records: pa.Table, role: str) -> _Fault:
@@ -249,15 +263,8 @@ def _has_no_number(records: pa.Table, pos: Column) -> _Fault:
     written = records["pos"]
     return _Fault(
         pc.is_null(pos),
-        lambda: _sentence("POS is not a whole number: '", written, "'", ""),
+        lambda: sentence("POS is not a whole number: '", written, "'", ""),
     )
-
-
-def _sentence(*parts: Any) -> Column:
-    """Texts and columns joined to one text for each row; null where a column is null."""
-    separator = ""  # the last argument to Arrow
-    texts = [part if isinstance(part, str) else pc.cast(part, pa.string()) for part in parts]
-    return pc.binary_join_element_wise(*texts, separator)
 
 
 def _alt_offset(records: pa.Table, alts: Alts) -> Numbers | int:

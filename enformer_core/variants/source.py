@@ -6,7 +6,6 @@
 Knows how a header tells place and alleles, and where identifiers are looked up. Does not know the genome.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,8 @@ import pyarrow.compute as pc
 from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
-from enformer_core.variants.formats.headers import NAMED_ALLELES
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
+from enformer_core.variants.formats.identifiers import holds_alleles, holds_place
 from enformer_core.variants.formats.reader import (
     Columns,
     Header,
@@ -29,6 +29,11 @@ from enformer_core.variants.input_files import (
     check_file,
     expand_inputs,
     input_names,
+)
+from enformer_core.variants.named_records import (
+    with_locus,
+    with_named_alleles,
+    with_named_places,
 )
 from enformer_core.variants.parse import ParseRules, to_alleles
 from enformer_core.variants.rsids import Sites
@@ -43,6 +48,8 @@ QUOTED = (
     "sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'."
 )
 """What is said of a file whose records begin with a quote that belongs to no cell."""
+_FURTHER = ("end", "effect", "risk", "locus", "alleles")
+"""Roles beside TEXT_COLUMNS that understanding a record takes."""
 
 _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
 
@@ -91,7 +98,7 @@ class Source:
     def is_complete(self) -> bool:
         """Whether the file says of each variant where it is and what its alleles are."""
         has_columns = self.columns.has_place and self.columns.has_alleles
-        return has_columns or self.header.named_alleles
+        return has_columns or self.header.named_alleles or self.header.named_places
 
     def batches(
         self,
@@ -147,12 +154,14 @@ class Source:
     def _needed_roles(self) -> Roles:
         """Columns beside place and alleles that understanding a record takes."""
         index = self.columns.index
-        return tuple(role for role in ("end", "effect", "risk") if role in index)
+        return tuple(role for role in _FURTHER if role in index)
 
     def _completed(self, records: pa.Table) -> pa.Table:
         if self.header.named_alleles:
-            records = _with_named_alleles(records)
-        return _with_effect(records)
+            records = with_named_alleles(records)
+        elif self.header.named_places:
+            records = with_named_places(records)
+        return _with_effect(with_locus(records))
 
     def _read_sites(self, sites: "Source") -> Sites:
         # all of this file's identifiers first: of a table of a billion sites only those are kept
@@ -167,6 +176,7 @@ def open_source(
     sites: Path | None = None,
     name: str | None = None,
     given: str | None = None,
+    columns: GivenColumns = NOTHING_GIVEN,
 ) -> Source:
     """Find out what a file of variants is. Only its beginning is read.
 
@@ -176,30 +186,47 @@ def open_source(
             they are or what their alleles are.
         name: what the rows carry as `input_file`; by default the file's name.
         given: the address that the file is a copy of.
+        columns: those that the user named.
 
     Raises:
         InputError: when the file is missing, empty, damaged, no variant file, or needs `sites`.
     """
     check_file(path)
-    reader = open_reader(path, given)
+    reader = open_reader(path, given, columns)
     header = reader.header
     rules = ParseRules(
         declares_ref=header.columns.declares_ref,
         one_based=header.columns.one_based_start,
         separator=header.separator,
+        dash_is_empty=header.is_table,
     )
     source = Source(path, name or path.name, reader, header, rules)
     if source.is_complete:
         return source
     if sites is not None:
         return _with_sites(source, open_source(sites))
-    # GTEx and others write place and alleles into the identifier, with REF first
-    if not source.columns.has_place and _ids_hold_alleles(source):
+    return _named_by_identifiers(source)
+
+
+def _named_by_identifiers(source: Source) -> Source:
+    """A file without places, understood by its identifiers: GTEx and others write place and alleles into them.
+
+    Raises:
+        InputError: when they hold none: then `sites` are needed.
+    """
+    if source.columns.has_place:
+        raise InputError(_needs_sites(source))
+    header = source.header
+    first = _first_identifier(source)
+    if holds_alleles(first):
+        columns = replace(header.columns, basis="format", why="identifiers hold REF, then ALT")
         return replace(
             source,
-            header=replace(header, named_alleles=True),
-            rules=replace(rules, declares_ref=True),
+            header=replace(header, columns=columns, named_alleles=True),
+            rules=replace(source.rules, declares_ref=True),
         )
+    if holds_place(first) and source.columns.has_alleles:
+        return replace(source, header=replace(header, named_places=True))
     raise InputError(_needs_sites(source))
 
 
@@ -224,6 +251,7 @@ def open_sources(
     paths: Sequence[Path | InputFile],
     *,
     sites: Path | None = None,
+    columns: GivenColumns = NOTHING_GIVEN,
 ) -> list[Source]:
     """Open several: globs and directories of Parquet stand for the files in them; each has a name of its own.
 
@@ -233,7 +261,7 @@ def open_sources(
     files = expand_inputs(paths)
     names = input_names(files)
     return [
-        open_source(file.path, sites=sites, name=name, given=file.given)
+        open_source(file.path, sites=sites, name=name, given=file.given, columns=columns)
         for file, name in zip(files, names, strict=True)
     ]
 
@@ -263,32 +291,24 @@ def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
         waiting_rows += block.num_rows
         if waiting_rows < rows // 2:
             continue
-        joined = pa.concat_tables(waiting)
+        joined = _joined(waiting)
         for first in range(0, waiting_rows, rows):
             yield joined.slice(first, rows)
         waiting = []
         waiting_rows = 0
     if waiting_rows:
-        yield pa.concat_tables(waiting)
+        yield _joined(waiting)
 
 
-def _ids_hold_alleles(source: Source) -> bool:
-    """Whether the first identifier is one of NAMED_ALLELES."""
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    # not every block has a column of faults
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _first_identifier(source: Source) -> str:
     blocks = (block for block in source.records() if block.num_rows)
     first = next((block["id"][0].as_py() for block in blocks), None)
-    return re.fullmatch(NAMED_ALLELES, first or "") is not None
-
-
-def _with_named_alleles(records: pa.Table) -> pa.Table:
-    """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's."""
-    parts = pc.extract_regex(records["id"], NAMED_ALLELES)
-    if "effect" not in records.column_names:
-        # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
-        records = records.append_column("effect", records["alt"])
-    for role in ("chrom", "pos", "ref", "alt"):
-        at = records.schema.get_field_index(role)
-        records = records.set_column(at, role, pc.struct_field(parts, role))
-    return records
+    return first or ""
 
 
 def _with_effect(records: pa.Table) -> pa.Table:

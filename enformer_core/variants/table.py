@@ -43,6 +43,8 @@ class Flag(StrEnum):
     """A/T or C/G where the input does not say which is REF: the other strand would look the same."""
     AMBIGUOUS_ORDER = "ambiguous_order"
     """An indel, its order not declared, of which both alleles fit the genome; the order is taken as written."""
+    ID_DISAGREES = "id_disagrees"
+    """The identifier names another place, or other alleles, than the record's own columns, which are what counts."""
     DUPLICATE = "duplicate"
     """The same allele as another row; set when a plan is made."""
 
@@ -67,6 +69,8 @@ RAW_SCHEMA = pa.schema(
         pa.field("effect", pa.int8()),
         pa.field("frequency", pa.float64()),
         pa.field("passed", pa.bool_()),
+        pa.field("id_disagrees", pa.bool_()),
+        pa.field("dash_is_empty", pa.bool_()),
     ]
 )
 """Alleles as read.
@@ -78,7 +82,9 @@ RAW_SCHEMA = pa.schema(
 `declares_ref` is false where the format says nothing of which allele the genome has: then `input_alt` is the effect
 allele (A1) and `input_ref` the other; null counts as true. `effect` is 1 where `input_alt` is the effect allele, -1
 where `input_ref` is, null where none is named. `frequency` (of `input_alt`, 0 to 1) and `passed` (FILTER) are null
-where the input does not have them or they were not asked for.
+where the input does not have them or they were not asked for. `id_disagrees` is true where the identifier names another
+place or other alleles than the columns, `dash_is_empty` where `-` is an empty allele, as in tables; null counts as
+false.
 """
 
 PLACED_SCHEMA = pa.schema(

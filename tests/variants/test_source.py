@@ -161,7 +161,7 @@ def test_tab_separated_text_by_the_names_of_its_columns(write, header):
     assert short_rows(path) == [
         (3, 1, "1", 4, "rs1", "A", "C", None),
         (3, 2, "1", 4, "rs1", "A", "G", None),
-        (4, 1, "1", 5, None, "A", "C", None),
+        (4, 1, "1", 5, None, "A", "C", "4 cells, where the header names 5"),
     ]
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from enformer_core.errors import InputError
 from enformer_core.variants.formats.compression import GZIP_MAGIC
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.reader import (
     TEXT_COLUMNS,
     VCF_COLUMNS,
@@ -39,7 +40,7 @@ class BcfReader:
     header: Header
 
     @staticmethod
-    def sniff(path: Path) -> "BcfReader | None":
+    def sniff(path: Path, given: GivenColumns = NOTHING_GIVEN) -> "BcfReader | None":
         """Open the file if it begins as BCF does, compressed or not.
 
         Raises:
@@ -47,13 +48,17 @@ class BcfReader:
         """
         if not _is_bcf(path):
             return None
+        if given:
+            raise InputError(
+                f"{path}: BCF has its columns in a fixed order; leave out --columns and --effect-allele"
+            )
         pysam = _import_pysam(path)
         with _open(pysam, path) as file:
             contigs = file.header.contigs.items()
             lengths = {name: contig.length for name, contig in contigs if contig.length}
         return BcfReader(
             path,
-            Header("BCF", Columns(VCF_COLUMNS), contigs=lengths or None),
+            Header("BCF", Columns(VCF_COLUMNS, why="BCF declares REF"), contigs=lengths or None),
         )
 
     def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:

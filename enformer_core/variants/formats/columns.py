@@ -1,100 +1,133 @@
-"""The columns of a table of variants, found by their names (`headers`)."""
+"""The columns of a table of variants, found by their names (`headers`): what belongs together is chosen together.
 
-from collections.abc import Mapping, Sequence
+Contig and position are a pair, of the same assembly and the same maker; so are both alleles. Does not read records.
+"""
 
-from enformer_core.errors import InputError, first_few
-from enformer_core.variants.formats import headers
-from enformer_core.variants.formats.headers import (
-    NAMES,
-    Kind,
-    Tiers,
-    cleaned,
-)
+from collections.abc import Iterator, Sequence
+
+from enformer_core.errors import first_few
+from enformer_core.variants.formats.allele_columns import Alleles
+from enformer_core.variants.formats.column_search import Pair, Search
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
+from enformer_core.variants.formats.headers import NAMES, cleaned
 from enformer_core.variants.formats.reader import Columns
 
 _SHOWN_NAMES = 8
 _SHOWN_LETTERS = 40  # a file that is no table may have anything for its first line
 
 
-def find_columns(names: Sequence[str], where: str) -> Columns | None:
+def find_columns(
+    names: Sequence[str],
+    where: str,
+    given: GivenColumns = NOTHING_GIVEN,
+) -> Columns | None:
     """The columns whose names are known.
 
     Args:
         names: names of the columns, in any case; a leading `#` does not count.
         where: the file, for the message.
+        given: columns that the user named; the others are found beside them.
 
     Returns:
         None when they are no header of variants: when neither a contig and a position nor an identifier is named, or
         no allele beside the place.
 
     Raises:
-        InputError: when two columns could be meant.
+        InputError: when two columns could be meant, or a column is given that is not there.
     """
-    search = _Search([cleaned(name) for name in names], where)
+    search = Search([cleaned(name) for name in names], where, given.indices(names, where))
     index: dict[str, int] = {}
-    search.put(index, "chrom", "chrom")
-    search.put(index, "pos", "pos")
-    # start and end count only where no position is named: tables of genes beside variants have them too
-    one_based = True if "pos" in index else _find_start(search, index)
+    one_based = _find_place(search, index)
     for role in ("id", "risk", "frequency", "filter"):
         search.put(index, role, role)
-    declares_ref = _find_alleles(search, index)
-    columns = Columns(index, declares_ref, one_based, tuple(names))
+    alleles = Alleles.find(search)
+    columns = Columns(
+        {**index, **alleles.index},
+        alleles.declares_ref,
+        one_based,
+        tuple(names),
+        alleles.basis,
+        alleles.why,
+    )
     is_header = "id" in index or (columns.has_place and columns.has_alleles)
     return columns if is_header else None
 
 
-class _Search:
-    """Looks kinds of columns up among a header's names: a dialect's own names first, then everybody's."""
-
-    def __init__(self, names: Sequence[str], where: str) -> None:
-        self._names = names
-        self._where = where
-        self._own = self._names_of_dialect()
-
-    def _names_of_dialect(self) -> Mapping[Kind, str]:
-        for dialect in headers.DIALECTS:
-            # by names alone: what else shows a dialect is known only when its columns are found
-            if dialect.columns and dialect.names <= set(self._names):
-                return dialect.columns
-        return {}
-
-    def find(self, kind: Kind) -> int | None:
-        """Index of the column of this kind, if there is one.
-
-        Raises:
-            InputError: when there are two.
-        """
-        if kind in self._own:
-            return self._choose(((self._own[kind],),), kind)
-        return self._choose(NAMES[kind], kind)
-
-    def put(self, index: dict[str, int], role: str, kind: Kind) -> None:
-        """Note the column of this kind under its role, if there is one."""
-        at = self.find(kind)
-        if at is not None:
-            index[role] = at
-
-    def _choose(self, tiers: Tiers, kind: Kind) -> int | None:
-        for tier in tiers:
-            matches = [index for index, name in enumerate(self._names) if name in tier]
-            if len(matches) > 1 and kind != "id":  # an identifier given twice is the same
-                both = " and ".join(repr(self._names[index]) for index in matches)
-                meaning = "pos" if kind in {"chrom_start", "start"} else kind
-                raise InputError(
-                    f"{self._where}: columns {both} could both be {meaning}. Rename or drop one."
-                )
-            if matches:
-                return matches[0]
-        return None
+def _find_place(search: Search, index: dict[str, int]) -> bool | None:
+    """Find contig and position, or start and where it matters the end; how positions count."""
+    if "start" in search.given:
+        search.put(index, "chrom", "chrom")
+        return _find_start(search, index)
+    locus = search.find("locus")
+    if locus is not None and not {"chrom", "pos"} & search.given.keys():
+        index["locus"] = locus
+        return True
+    pair = next(_places(search), None)
+    if pair is not None:
+        index["chrom"], index["pos"] = pair
+        return True
+    search.put(index, "chrom", "chrom")
+    # start and end count only where no position is named: tables of genes beside variants have them too
+    if search.find("pos") is None:
+        return _find_start(search, index)
+    search.put(index, "pos", "pos")
+    return True
 
 
-def _find_start(search: _Search, index: dict[str, int]) -> bool | None:
+def _places(search: Search) -> Iterator[Pair]:
+    """Pairs of contig and position, the best first; the names of one pair have one maker."""
+    if {"chrom", "pos"} & search.given.keys() or search.own.keys() & {"chrom", "pos"}:
+        chrom = search.find("chrom")
+        pos = search.find("pos")
+        if chrom is not None and pos is not None:
+            yield chrom, pos
+        return
+    harmonised = search.harmonised(("chrom", "pos"))
+    if harmonised is not None:
+        yield harmonised
+    # chrom with pos, then chr_id with chr_pos
+    for chroms, positions in zip(NAMES["chrom"], NAMES["pos"], strict=False):
+        chrom = search.choose((chroms,), "chrom")
+        pos = None if chrom is None else search.choose((positions,), "pos")
+        if chrom is not None and pos is not None:
+            yield chrom, pos
+    yield from _remade_places(search)
+    chrom = search.find("chrom")
+    pos = search.find("pos")
+    if chrom is not None and pos is not None:
+        yield chrom, pos
+
+
+def _remade_places(search: Search) -> Iterator[Pair]:
+    """Pairs of one assembly, or the position in an assembly beside a contig of none.
+
+    Raises:
+        InputError: when there are several.
+    """
+    chroms = search.remade("chrom")
+    positions = search.remade("pos")
+    builds = [build for build in positions if build in chroms]
+    plain = search.find("chrom")
+    if not builds and plain is not None and search.find("pos") is None:
+        builds = list(positions)
+        chroms = {build: [plain] for build in builds}
+    found = [index for build in builds for index in positions[build]]
+    if len(found) > 1:
+        raise search.doubt(found, "pos")
+    for build in builds:
+        if len(chroms[build]) > 1:
+            raise search.doubt(chroms[build], "chrom")
+        yield chroms[build][0], positions[build][0]
+
+
+def _find_start(search: Search, index: dict[str, int]) -> bool | None:
     """Find the start where no position is named, and where it matters the end; how positions count."""
     chrom_start = search.find("chrom_start")
     end = search.find("end")
-    if chrom_start is not None:
+    if chrom_start is not None and "start" not in search.given:
         index["pos"] = chrom_start
+        if end is not None:
+            index["end"] = end
         return False
     start = search.find("start")
     if start is None or end is None:
@@ -102,30 +135,6 @@ def _find_start(search: _Search, index: dict[str, int]) -> bool | None:
     index["pos"] = start
     index["end"] = end
     return None
-
-
-def _find_alleles(search: _Search, index: dict[str, int]) -> bool:
-    """Find both alleles; whether which of them is REF is declared."""
-    ref = search.find("ref")
-    alt = search.find("alt")
-    effect = search.find("effect_allele")
-    other = search.find("other_allele")
-    if ref is not None and alt is not None:
-        index["ref"] = ref
-        index["alt"] = alt
-        if effect is not None:
-            index["effect"] = effect
-        return True
-    # one of a declared pair beside an effect or other allele: REF and A1, say, or ALT and A2
-    if other is None and effect != ref:
-        other = ref
-    if effect is None:
-        effect = alt
-    if other is not None:
-        index["ref"] = other
-    if effect is not None:
-        index["alt"] = effect
-    return False
 
 
 def listed(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from enformer_core.errors import InputError
 from enformer_core.variants.formats.bcf import BcfReader
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.parquet import ParquetReader
 from enformer_core.variants.formats.reader import RecordReader
 from enformer_core.variants.formats.text import TextReader
@@ -17,20 +18,29 @@ READERS: tuple[type[RecordReader], ...] = (
 """Record formats in the order in which they are asked. A new one stands before text."""
 
 
-def open_reader(path: Path, given: str | None = None) -> RecordReader:
+def open_reader(
+    path: Path,
+    given: str | None = None,
+    columns: GivenColumns = NOTHING_GIVEN,
+) -> RecordReader:
     """The reader of this file; only the file's beginning is read.
 
     Args:
         path: the file.
         given: the address that it is a copy of, whose folders may say something of its rows.
+        columns: those that the user named, for formats that have names of columns.
 
     Raises:
         InputError: when the file is of no known format, or cannot be read.
     """
     try:
         for reader in READERS:
-            is_parquet = reader is ParquetReader
-            opened = ParquetReader.sniff(path, given) if is_parquet else reader.sniff(path)
+            if reader is ParquetReader:
+                opened: RecordReader | None = ParquetReader.sniff(path, columns, address=given)
+            elif columns:
+                opened = reader.sniff(path, columns)
+            else:
+                opened = reader.sniff(path)
             if opened is not None:
                 return opened
     except OSError as error:

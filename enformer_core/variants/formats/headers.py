@@ -1,11 +1,11 @@
 """Names that programs write above the columns of variants, and the dialects of text that they make up.
 
-Three tables: NAMES says which names mean the same whoever wrote them; DIALECTS knows the programs that differ, and what
-a file with such a header is called; HEADLESS has the layouts without a header. docs/variants.md says the same in words.
+NAMES says which names mean the same whoever wrote them, NUMBERED_ALLELES and REMADE which belong together; DIALECTS
+knows the programs that differ, and what a file with such a header is called. docs/variants.md says the same in words.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +25,8 @@ Kind = Literal[
     "frequency",
     "filter",
     "risk",
+    "locus",
+    "alleles",
 ]
 """What a name means. REF and ALT are declared by the format; of effect and other allele the genome has either."""
 
@@ -33,8 +35,6 @@ Tiers = tuple[tuple[str, ...], ...]
 
 NAMES: Mapping[Kind, Tiers] = {
     "chrom": (
-        # the GWAS Catalog's harmonised files keep the columns as submitted beside their own, which begin with hm_
-        ("hm_chrom",),
         (
             "chrom",
             "chr",
@@ -43,12 +43,11 @@ NAMES: Mapping[Kind, Tiers] = {
             "seqnames",
             "chrom_name",
             "chr_name",
+            "chromosome_name",
         ),
-        # chr_id and, below, chr_pos: the GWAS Catalog's associations
-        ("chr_id", "hg38chrom", "hg19chrom"),
+        ("chr_id",),  # the GWAS Catalog's associations, with chr_pos
     ),
     "pos": (
-        ("hm_pos",),
         (
             "pos",
             "position",
@@ -58,20 +57,10 @@ NAMES: Mapping[Kind, Tiers] = {
             "basepair",
             "bp_position",
             "chr_position",  # the PGS Catalog
+            "pos(1-based)",  # dbNSFP
         ),
-        # which assembly a name means is not believed: the sample of alleles shows what the positions fit
-        (
-            "pos_grch38",
-            "pos_grch37",
-            "pos_hg38",
-            "pos_hg19",
-            "pos_b38",
-            "pos_b37",
-            "bp_hg38",
-            "bp_hg19",
-            "pos38",
-        ),
-        ("chr_pos", "pos_start"),
+        ("chr_pos",),
+        ("pos_start",),
         ("genpos",),  # regenie; in BOLT-LMM it is a genetic position, and BP is there too
     ),
     "chrom_start": (("chromstart", "chrom_start"),),  # UCSC's: always from 0
@@ -93,6 +82,7 @@ NAMES: Mapping[Kind, Tiers] = {
         ("rs",),
         ("variant_id",),  # GTEx: holds place and alleles
         ("variant",),  # UK Biobank of the Neale laboratory: likewise
+        ("spdi",),
         ("name",),  # BED
     ),
     # the GWAS Catalog's STRONGEST SNP-RISK ALLELE, as it is, and as R or SQL write it
@@ -143,7 +133,6 @@ NAMES: Mapping[Kind, Tiers] = {
         ),
     ),
     "effect_allele": (
-        ("hm_effect_allele",),
         (
             "effect_allele",
             "ea",
@@ -152,11 +141,8 @@ NAMES: Mapping[Kind, Tiers] = {
             "coded_allele",
             "effect_al",
         ),
-        # allele1 is tested in METAL, BOLT-LMM and regenie; alleleB in SNPTEST; not so in SAIGE, see DIALECTS
-        ("a1", "allele1", "allele_1", "alt1", "alleleb"),
     ),
     "other_allele": (
-        ("hm_other_allele",),
         (
             "other_allele",
             "oa",
@@ -167,18 +153,30 @@ NAMES: Mapping[Kind, Tiers] = {
             "noncoded_allele",
             "neff_al",
         ),
-        (
-            "a2",
-            "allele2",
-            "allele_2",
-            "allele0",
-            "a0",
-            "ax",
-            "omitted",
-            "allelea",
-        ),
     ),
+    # Hail: chr20:1000001, and ["T","G"] with REF first
+    "locus": (("locus",),),
+    "alleles": (("alleles",),),
 }
+
+NUMBERED_ALLELES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("a1", ("a2", "a0", "ax", "omitted")),
+    ("allele1", ("allele2", "allele0")),
+    ("allele_1", ("allele_2", "allele_0")),
+    ("alleleb", ("allelea",)),
+    ("allele_b", ("allele_a",)),
+    ("alt1", ("ref1", "a2", "omitted")),
+)
+"""Names that say nothing of the effect: what most programs take for it, and the names of its partner; both alleles of
+a record are of one row."""
+
+REMADE = re.compile(
+    r"(?P<before>hg18|hg19|hg38|(?:grch|b|build|ncbi)3[678]|t2t|chm13|locus)[._ -]?(?P<name>.+)"
+    r"|(?P<base>.+?)[._ (-]*(?P<after>hg18|hg19|hg38|(?:grch|b|build|ncbi)?3[678]|t2t|chm13)\)?"
+)
+"""Names of columns beside others of the same meaning: of an assembly (hg38_chr, pos38), of a structure (locus.contig).
+
+Which assembly a name means is not believed: the sample of alleles shows what the positions fit."""
 
 
 def cleaned(name: str) -> str:
@@ -195,12 +193,14 @@ class Dialect:
         names: cleaned names of columns that must all be there.
         fits: what else must hold of the columns once they are found, if anything.
         columns: names that mean something else in this dialect than NAMES says; these win.
+        program: whose table it is, where that says which of two numbered alleles is the effect allele.
     """
 
     format: str
     names: frozenset[str] = frozenset()
     fits: Callable[[Columns], bool] | None = None
     columns: Mapping[Kind, str] = field(default_factory=dict)
+    program: str = ""
 
     def applies(self, columns: Columns) -> bool:
         """Whether these columns are this dialect's."""
@@ -229,6 +229,13 @@ def _has_association(columns: Columns) -> bool:
     return not columns.declares_ref or "effect" in columns.index or bool(results)
 
 
+def _results(program: str, names: str) -> Dialect:
+    """Results of a program, whose numbered alleles are those of NUMBERED_ALLELES."""
+    return Dialect(
+        "summary statistics", frozenset(names.split()), _has_association, program=program
+    )
+
+
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "GWAS-SSF",
@@ -250,103 +257,22 @@ DIALECTS: tuple[Dialect, ...] = (
         "BED-like text",
         fits=lambda columns: columns.one_based_start is not True,
     ),
+    Dialect("Hail's text", names=frozenset({"locus", "alleles"})),
     Dialect(
-        "summary statistics",  # SAIGE, which tests Allele2; elsewhere allele1 is the effect allele
+        "summary statistics",
         names=frozenset({"allele1", "allele2", "af_allele2"}),
         columns={"effect_allele": "allele2", "other_allele": "allele1"},
+        program="SAIGE",
     ),
+    _results("REGENIE and BOLT-LMM", "genpos allele0 allele1 a1freq"),
+    _results("METAL", "markername allele1 allele2 direction"),
+    _results("METAL", "markername allele1 allele2 effect stderr"),
+    _results("METAL", "markername allele1 allele2 zscore"),
+    _results("GCTA-COJO", "snp a1 a2 freq b se p n"),
+    _results("LDSC", "snp a1 a2 z n"),
+    _results("PLINK 1", "snp a1 a2 f_a f_u"),
+    _results("PLINK 2", "id ref alt a1 test"),
+    _results("SNPTEST", "rsid allelea alleleb"),
     Dialect("summary statistics", fits=_has_association),
 )
 """Dialects with a header; the first that applies counts. Another program's table is one more row."""
-
-
-NAMED_ALLELES = (
-    r"^(?P<chrom>(?:[cC][hH][rR])?[A-Za-z0-9.]+)[:_-](?P<pos>[0-9]+)[:_-]"
-    r"(?P<ref>[A-Za-z*]+|<[^<>]+>)[:_/>-](?P<alt>[A-Za-z*]+|<[^<>]+>)(?:_b3[78])?$"
-)
-"""Names such as 1:55516888:G:GA, 1-55516888-G-GA and chr1_55516888_G_GA_b38."""
-
-_BIM_ALLELE = re.compile(r"[ACGTN]+|[0ID.*-]|<[^<>]+>", re.IGNORECASE)
-
-_LETTERS = re.compile(r"[ACGTN.-]+", re.IGNORECASE)
-
-_RSID = re.compile(r"rs\d+", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Headless:
-    """A layout without a header line, told by what its first record looks like.
-
-    Attributes:
-        format: its name, for people.
-        columns: of a record's fields, where place and alleles are; None when it is no such record.
-        named_alleles: whether the identifiers are NAMED_ALLELES.
-    """
-
-    format: str
-    columns: Callable[[Sequence[str]], Columns | None]
-    named_alleles: bool = False
-
-
-def is_whole_number(text: str) -> bool:
-    """Whether a field is decimal digits and nothing else."""
-    return text.isascii() and text.isdecimal()
-
-
-def _bim_columns(fields: Sequence[str]) -> Columns | None:
-    """Chromosome, identifier, centimorgans (which PLINK 2 may leave out), position, A1, A2."""
-    if len(fields) not in {5, 6}:
-        return None
-    pos = len(fields) - 3
-    if not all(_BIM_ALLELE.fullmatch(allele.strip()) for allele in fields[pos + 1 :]):
-        return None
-    # a negative position is PLINK's way to leave a variant out; with a number for an identifier it would be a BED file
-    if not is_whole_number(fields[pos].removeprefix("-")):
-        return None
-    if is_whole_number(fields[1]):
-        return None
-    index = {
-        "chrom": 0,
-        "id": 1,
-        "pos": pos,
-        "alt": pos + 1,
-        "ref": pos + 2,
-    }
-    return Columns(index, declares_ref=False)
-
-
-def _bed_columns(fields: Sequence[str]) -> Columns | None:
-    """Contig, start, end; REF and ALT behind them, or behind a name, or behind name, score and strand."""
-    if len(fields) < 5 or not (is_whole_number(fields[1]) and is_whole_number(fields[2])):
-        return None
-    if int(fields[1]) > int(fields[2]):
-        return None
-    for ref in (3, 4, 6):
-        alleles = fields[ref : ref + 2]
-        if len(alleles) == 2 and all(_LETTERS.fullmatch(allele) for allele in alleles):
-            index = {"chrom": 0, "pos": 1, "ref": ref, "alt": ref + 1}
-            if ref > 3:
-                index["id"] = 3
-            return Columns(index, one_based_start=False)
-    return None
-
-
-def _rsid_columns(fields: Sequence[str]) -> Columns | None:
-    if len(fields) == 1 and _RSID.fullmatch(fields[0].strip()):
-        return Columns({"id": 0}, declares_ref=False)
-    return None
-
-
-def _name_columns(fields: Sequence[str]) -> Columns | None:
-    if len(fields) == 1 and re.fullmatch(NAMED_ALLELES, fields[0].strip()):
-        return Columns({"id": 0})
-    return None
-
-
-HEADLESS: tuple[Headless, ...] = (
-    Headless("PLINK 1 .bim", _bim_columns),
-    Headless("BED-like text", _bed_columns),
-    Headless("list of rsIDs", _rsid_columns),
-    Headless("list of variants", _name_columns, named_alleles=True),
-)
-"""Layouts without a header; the first that applies counts."""

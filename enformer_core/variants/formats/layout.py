@@ -1,6 +1,7 @@
 """How the records of a text file are laid out, by its first lines: VCF, or one of the dialects of `headers`.
 
-Knows headers and what records look like where there is none. Does not read the records.
+Knows headers and what records look like where there is none. Does not read the records, but for the first few, which
+`body` holds against the header.
 """
 
 import re
@@ -9,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enformer_core.errors import InputError
-from enformer_core.variants.formats import headers
+from enformer_core.variants.formats import headers, headless
+from enformer_core.variants.formats.body import Body, fit_body
+from enformer_core.variants.formats.cells import Cut, likely_separators
 from enformer_core.variants.formats.columns import find_columns, listed
-from enformer_core.variants.formats.headers import (
-    begins_like_vcf,
-    cleaned,
-    is_whole_number,
-)
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
+from enformer_core.variants.formats.headers import begins_like_vcf, cleaned
+from enformer_core.variants.formats.headless import is_whole_number
 from enformer_core.variants.formats.reader import (
     REQUIRED,
     VCF_COLUMNS,
@@ -29,6 +30,8 @@ _CONTIG_LINE = re.compile(
 )
 
 _FORMAT_AT = 8  # of VCF's columns; behind FORMAT are samples, which may have any name
+
+_QUOTED_VCF_LINE = (b'"##', b'"#CHROM')
 
 _BY_SEPARATOR: dict[Separator, str] = {
     "tab": "tab-separated text",
@@ -44,38 +47,73 @@ class Layout:
     Attributes:
         header: what the beginning says of all records, the separator among it.
         body_line: line on which records begin, counted from 1.
+        body: how their lines are cut, and how many cells they have.
     """
 
     header: Header
     body_line: int
+    body: Body
 
 
-def find_layout(blocks: Iterator[bytes], path: Path) -> tuple[Layout, bytes]:
+def find_layout(
+    blocks: Iterator[bytes],
+    path: Path,
+    given: GivenColumns = NOTHING_GIVEN,
+) -> tuple[Layout, bytes]:
     """The layout, and what remains of its block: the first records.
 
     Args:
         blocks: whole lines, from the file's beginning.
         path: the file, for messages.
+        given: columns that the user named.
 
     Raises:
         InputError: when the beginning is that of no known format.
     """
-    search = _Search(path)
+    search = _Search(path, given)
     for block in blocks:
         position = 0
         while position < len(block):
             start = position
             position = block.index(b"\n", start) + 1
-            layout = search.look(block[start:position].rstrip(b"\r\n"))
-            if layout is not None:
+            head = search.look(block[start:position].rstrip(b"\r\n"))
+            if head is not None:
                 # the line that settled it is the first record itself where there is no header
-                is_record = layout.body_line == search.number
-                return layout, block[start if is_record else position :]
+                records = block[start if head.is_record else position :] or next(blocks, b"")
+                return _with_body(head, search, records), records
     if search.is_vcf:
         raise InputError(
             f"{path}: no header line that names the columns #CHROM, POS, REF and ALT, and no records"
         )
     raise InputError(f"{path}: no header line and no records")
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What one line has settled.
+
+    Attributes:
+        header: what it says of the records.
+        cut: how it was cut itself.
+        cells: how many it has; None where records may have any number.
+        is_record: whether it is the first record.
+    """
+
+    header: Header
+    cut: Cut
+    cells: int | None
+    is_record: bool = False
+
+
+def _with_body(head: _Head, search: "_Search", records: bytes) -> Layout:
+    where = f"{search.path}, line {search.number}"
+    body = fit_body(head.header, head.cut, head.cells, records, where)
+    header = replace(
+        head.header,
+        columns=body.moved(head.header.columns),
+        separator=body.cut.separator,
+    )
+    return Layout(header, search.number + (not head.is_record), body)
 
 
 class _Search:
@@ -86,49 +124,63 @@ class _Search:
         is_vcf: whether a line ##fileformat=VCF was among them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given: GivenColumns) -> None:
         self.number = 0
         self.is_vcf = False
-        self._path = path
+        self.path = path
+        self._given = given
         self._has_chrom_line = False
         self._contigs: dict[str, int] = {}
 
-    def look(self, line: bytes) -> Layout | None:
-        """The layout, if this line settles it.
+    def look(self, line: bytes) -> _Head | None:
+        """What this line settles, if anything.
 
         Args:
-            line: without its end; it may be the header, or the first record: then it is the layout's `body_line`.
+            line: without its end; it may be the header, or the first record.
 
         Raises:
             InputError: when it should be a header and is none.
         """
         self.number += 1
+        if line.startswith(_QUOTED_VCF_LINE):
+            raise self._quoted(line)
         if not line.strip() or line.startswith((b"##", b"track ", b"browser ")):
             self._note_meta_line(line)
             return None
         text = line.decode("utf-8", "backslashreplace")
-        # in a VCF commas and spaces mean nothing between columns
-        separator = "tab" if self.is_vcf else _separator(text)
-        fields = _split(text, separator)
+        if self.is_vcf:
+            return self._look_in_vcf(line, text)
         is_comment = line.startswith(b"#")
-        if not self.is_vcf and not is_comment:
-            # records before headers: an identifier may be a column's name by chance
-            record = self._headless(fields, separator)
-            if record is not None:
-                return record
-        if self.is_vcf or fields[_FORMAT_AT : _FORMAT_AT + 1] == ["FORMAT"]:
-            fields = fields[:_FORMAT_AT]
-        columns = find_columns(fields, f"{self._path}, line {self.number}")
-        # a VCF's header must name the alleles; with a lesser one the first record is refused, which says so
-        if columns is not None and (columns.has_alleles or not self.is_vcf):
-            return self._headed(columns, separator)
-        if is_comment:
+        # records before headers: an identifier may be a column's name by chance
+        head = None if is_comment else self._headless(text)
+        head = head or self._headed_table(text, is_comment=is_comment)
+        if head is None and is_comment:
             self._has_chrom_line |= line.upper().startswith(b"#CHROM")
             return None
-        layout = self._vcf_without_names(fields) if self.is_vcf else None
-        if layout is None:
-            raise self._no_header(fields)
-        return layout
+        if head is None:
+            raise self._no_header(Cut(likely_separators(text)[0], quotes=True).cells(text))
+        return head
+
+    def _look_in_vcf(self, line: bytes, text: str) -> _Head | None:
+        # in a VCF commas and spaces mean nothing between columns
+        cells = Cut("tab").cells(text)
+        # the order is the specification's: a name that is empty, by a tab too many, is no column
+        names = [name for name in cells if name.strip()] if line.startswith(b"#") else cells
+        columns = find_columns(_without_samples(names), self._where, self._given)
+        # a VCF's header must name the alleles; with a lesser one the first record is refused, which says so
+        if columns is not None and columns.has_alleles:
+            return self._vcf(columns, len(names))
+        if line.startswith(b"#"):
+            self._has_chrom_line |= line.upper().startswith(b"#CHROM")
+            return None
+        head = self._vcf_without_names(cells)
+        if head is None:
+            raise self._no_header(cells)
+        return head
+
+    @property
+    def _where(self) -> str:
+        return f"{self.path}, line {self.number}"
 
     def _note_meta_line(self, line: bytes) -> None:
         self.is_vcf |= line.startswith(b"##fileformat=VCF")
@@ -137,49 +189,109 @@ class _Search:
             name = contig["id"].decode("utf-8", "backslashreplace")
             self._contigs[name] = int(contig["length"])
 
-    def _headed(self, columns: Columns, separator: Separator) -> Layout:
-        if self.is_vcf or begins_like_vcf(columns):
-            places = {cleaned(name): at for at, name in enumerate(columns.names)}
-            if "info" in places:
-                columns = replace(
-                    columns,
-                    index={**columns.index, "info": places["info"]},
-                )
-        name = "VCF" if self.is_vcf else _dialect(columns, separator)
-        header = Header(name, columns, self._contigs or None, separator)
-        return Layout(header, body_line=self.number + 1)
+    def _vcf(self, columns: Columns, cells: int) -> _Head:
+        columns = replace(columns, why="VCF declares REF") if columns.basis == "names" else columns
+        header = Header("VCF", _with_info(columns), self._contigs or None)
+        return _Head(header, Cut("tab"), cells)
 
-    def _headless(self, fields: list[str], separator: Separator) -> Layout | None:
-        for kind in headers.HEADLESS:
-            columns = kind.columns(fields)
-            if columns is not None:
+    def _headed_table(self, text: str, *, is_comment: bool) -> _Head | None:
+        """The line as the names of columns, by the first separator that makes it so."""
+        separators = likely_separators(text)
+        for separator in separators:
+            cut = Cut(separator, quotes=True)
+            names = cut.cells(text)
+            if names[_FORMAT_AT : _FORMAT_AT + 1] == ["FORMAT"]:
+                return self._vcf_without_version(names)
+            columns = self._columns(names, is_comment=is_comment)
+            if columns is None:
+                continue
+            if begins_like_vcf(columns):
+                columns = _with_info(columns)
+                cut = Cut(separator)
+            header = Header(_dialect(columns, separator), columns, self._contigs or None, separator)
+            return _Head(replace(header, is_table=cut.quotes), cut, len(names))
+        return None
+
+    def _columns(self, names: list[str], *, is_comment: bool) -> Columns | None:
+        if is_comment and self._given:
+            try:
+                return find_columns(names, self._where, self._given)
+            except InputError:
+                return None  # a remark; the header is yet to come
+        return find_columns(names, self._where, self._given)
+
+    def _vcf_without_version(self, names: list[str]) -> _Head | None:
+        columns = find_columns(_without_samples(names), self._where, self._given)
+        if columns is None:
+            return None
+        header = Header(_dialect(columns, "tab"), _with_info(columns), self._contigs or None)
+        return _Head(header, Cut("tab"), len(names))
+
+    def _headless(self, text: str) -> _Head | None:
+        if self._given.roles:
+            return self._numbered(text)
+        for separator in likely_separators(text):
+            cut = Cut(separator, quotes=True)
+            fields = cut.cells(text)
+            for kind in headless.HEADLESS:
+                columns = kind.columns(fields)
+                if columns is None:
+                    continue
                 # a list's lines are whole identifiers, which may hold commas and spaces
-                separator = "tab" if len(fields) == 1 else separator
+                cut = Cut("tab") if len(fields) == 1 else cut
                 header = Header(
                     kind.format,
                     columns,
-                    separator=separator,
+                    separator=cut.separator,
                     named_alleles=kind.named_alleles,
+                    is_table=True,
                 )
-                return Layout(header, body_line=self.number)
+                return _Head(header, cut, len(fields) if kind.is_even else None, is_record=True)
         return None
 
-    def _vcf_without_names(self, fields: list[str]) -> Layout | None:
+    def _numbered(self, text: str) -> _Head | None:
+        """A file without a header, of which the user numbers the columns."""
+        if not all(is_whole_number(name) for name in self._given.roles.values()):
+            return None
+        cut = Cut(likely_separators(text)[0], quotes=True)
+        fields = cut.cells(text)
+        columns = find_columns(
+            [str(number) for number, _ in enumerate(fields, start=1)],
+            self._where,
+            self._given,
+        )
+        if columns is None:
+            return None
+        columns = replace(columns, names=())
+        header = Header(
+            _BY_SEPARATOR[cut.separator], columns, separator=cut.separator, is_table=True
+        )
+        return _Head(header, cut, len(fields), is_record=True)
+
+    def _vcf_without_names(self, fields: list[str]) -> _Head | None:
         """The first record of a VCF without #CHROM; after ##fileformat=VCF the columns' order is known all the same."""
         has_alt = len(fields) > VCF_COLUMNS["alt"]
         if self._has_chrom_line or not has_alt or not is_whole_number(fields[VCF_COLUMNS["pos"]]):
             return None
         index = {role: at for role, at in VCF_COLUMNS.items() if at < len(fields)}
-        header = Header("VCF", Columns(index), self._contigs or None)
-        return Layout(header, body_line=self.number)
+        columns = Columns(index, why="VCF declares REF")
+        header = Header("VCF", columns, self._contigs or None)
+        return _Head(header, Cut("tab"), None, is_record=True)
+
+    def _quoted(self, line: bytes) -> InputError:
+        text = line[:60].decode("utf-8", "backslashreplace")
+        return InputError(
+            f"{self.path}: line {self.number} is quoted, as spreadsheets write lines: {text}. Give the VCF as it was "
+            "before it went through a spreadsheet, or take the quotes off its lines."
+        )
 
     def _no_header(self, fields: list[str]) -> InputError:
         if self.is_vcf:
             return InputError(
-                f"{self._path}: line {self.number} comes before any #CHROM line with POS, REF and ALT. Add that line."
+                f"{self.path}: line {self.number} comes before any #CHROM line with POS, REF and ALT. Add that line."
             )
         return InputError(
-            f"{self._path}: not a variant file. Line {self.number} should name columns {', '.join(REQUIRED)} "
+            f"{self.path}: not a variant file. Line {self.number} should name columns {', '.join(REQUIRED)} "
             f"(or be a record of a .bim or BED file, or an rsID); it has {listed(fields)}. "
             "Give VCF, a table with such a header, or Parquet."
         )
@@ -192,15 +304,14 @@ def _dialect(columns: Columns, separator: Separator) -> str:
     return _BY_SEPARATOR[separator]
 
 
-def _separator(line: str) -> Separator:
-    if "\t" in line:
-        return "tab"
-    if line.count(",") >= 2:  # a single one may stand in a text of words, or between two ALTs
-        return "comma"
-    return "space"
+def _without_samples(names: list[str]) -> list[str]:
+    """The names of a VCF's columns; those of samples may be any."""
+    has_samples = names[_FORMAT_AT : _FORMAT_AT + 1] == ["FORMAT"]
+    return names[:_FORMAT_AT] if has_samples else names
 
 
-def _split(line: str, separator: Separator) -> list[str]:
-    if separator == "space":
-        return line.split()
-    return line.split("\t" if separator == "tab" else ",")
+def _with_info(columns: Columns) -> Columns:
+    places = {cleaned(name): at for at, name in enumerate(columns.names)}
+    if "info" not in places:
+        return columns
+    return replace(columns, index={**columns.index, "info": places["info"]})

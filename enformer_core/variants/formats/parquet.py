@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import find_columns, listed
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.headers import NAMES, cleaned
 from enformer_core.variants.formats.reader import (
     REQUIRED,
@@ -85,12 +86,18 @@ class ParquetReader:
     chrom_is_outside: bool = False
 
     @staticmethod
-    def sniff(path: Path, given: str | None = None) -> "ParquetReader | None":
+    def sniff(
+        path: Path,
+        given: GivenColumns = NOTHING_GIVEN,
+        *,
+        address: str | None = None,
+    ) -> "ParquetReader | None":
         """Open the file if it begins as Parquet does; its columns are found by name as those of text are.
 
         Args:
             path: the file.
-            given: the address that it is a copy of.
+            given: columns that the user named.
+            address: where it is a copy from.
 
         Raises:
             InputError: when it is damaged, or a column that is needed is missing.
@@ -100,16 +107,17 @@ class ParquetReader:
                 return None
         with _readable(path):
             names = pq.read_schema(_opened(path)).names
-        partition = Partition.of(given or str(path))
-        columns = find_columns(names, str(path))
+        partition = Partition.of(address or str(path))
+        columns = find_columns(names, str(path), given)
         is_outside = partition is not None and (columns is None or "chrom" not in columns.index)
         if partition is not None and is_outside:
-            columns = find_columns([*names, partition.column], str(path))
+            columns = find_columns([*names, partition.column], str(path), given)
         if columns is None:
             raise InputError(
                 f"{path}: needs the columns {', '.join(REQUIRED)}; it has {listed(names)}. Rename them."
             )
-        return ParquetReader(path, Header("Parquet", columns), partition, is_outside)
+        header = Header("Parquet", columns, is_table=True)
+        return ParquetReader(path, header, partition, is_outside)
 
     def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
         """All rows; see `RecordReader.blocks`.

@@ -8,6 +8,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 import pyarrow as pa
 
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
+
 Role = Literal[
     "chrom",
     "pos",
@@ -20,13 +22,20 @@ Role = Literal[
     "filter",
     "info",
     "risk",
+    "locus",
+    "alleles",
 ]
 """What a column holds. `ref` and `alt` are the other and the effect allele where the order is not declared; `effect` is
-a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A."""
+a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A; `locus` is
+contig:position and `alleles` a list of both alleles, REF first."""
 
 Roles = tuple[str, ...]
 
 Separator = Literal["tab", "comma", "space"]
+
+Basis = Literal["format", "names", "dialect", "given", "assumed"]
+"""How it is known which column holds which allele: by the format's own rule, by the columns' names, by whose table it
+is, by the user, or not at all."""
 
 TEXT_COLUMNS = ("chrom", "pos", "id", "ref", "alt")
 """Columns that every table of records has, whatever the file has."""
@@ -55,22 +64,26 @@ class Columns:
         declares_ref: whether `ref` is the genome's allele by the format's own rule.
         one_based_start: how positions count: True 1-based, False 0-based, None where `start` and `end` must tell.
         names: all names of a header, as written; empty where there is none.
+        basis: how it is known which column is which allele.
+        why: the same in words.
     """
 
     index: Mapping[str, int]
     declares_ref: bool = True
     one_based_start: bool | None = True
     names: Sequence[str] = field(default=(), repr=False)
+    basis: Basis = "format"
+    why: str = ""
 
     @property
     def has_place(self) -> bool:
         """Whether the file says on which contig and where a variant is."""
-        return "chrom" in self.index and "pos" in self.index
+        return "locus" in self.index or {"chrom", "pos"} <= self.index.keys()
 
     @property
     def has_alleles(self) -> bool:
         """Whether the file has a column for each of the two alleles."""
-        return "ref" in self.index and "alt" in self.index
+        return "alleles" in self.index or {"ref", "alt"} <= self.index.keys()
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,9 @@ class Header:
         columns: which column holds what, and how positions count.
         contigs: lengths in bp of the contigs that it declares; None where it declares none.
         separator: between columns of text, for messages; formats that are no text have whole records only.
-        named_alleles: whether identifiers hold place and alleles (`headers.NAMED_ALLELES`).
+        named_alleles: whether identifiers hold place and alleles (`identifiers`).
+        named_places: whether they hold the place, beside columns of alleles.
+        is_table: whether it is a table as any program writes them: blanks around a cell mean nothing, unlike in a VCF.
     """
 
     format: str
@@ -90,6 +105,8 @@ class Header:
     contigs: Mapping[str, int] | None = None
     separator: Separator = "tab"
     named_alleles: bool = False
+    named_places: bool = False
+    is_table: bool = False
 
 
 @runtime_checkable
@@ -103,7 +120,8 @@ class RecordReader(Protocol):
       one; a line with fewer becomes a malformed row, so every record answers for itself;
     - TEXT_COLUMNS, as written, null where the file or the line has none: positions count as `header` says, ALTs of one
       record are separated by commas;
-    - each of the further roles that was asked for and that the file has, likewise as text.
+    - each of the further roles that was asked for and that the file has, likewise as text;
+    - fault (text), where the reader has it: why a record cannot be believed, null elsewhere.
     """
 
     @property
@@ -112,8 +130,12 @@ class RecordReader(Protocol):
         ...
 
     @staticmethod
-    def sniff(path: Path) -> "RecordReader | None":
+    def sniff(path: Path, given: GivenColumns = NOTHING_GIVEN) -> "RecordReader | None":
         """Open the file if its content is of this format, whatever its name; None if it is not.
+
+        Args:
+            path: the file.
+            given: columns that the user named; a format without names of columns has no use for them.
 
         Raises:
             InputError: when it is of this format and cannot be used; the message names file and remedy.

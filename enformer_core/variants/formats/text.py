@@ -5,8 +5,6 @@ bytes in NumPy, so that each of its lines answers for itself. No record becomes 
 separators and line ends. Does not know what a position or an allele is.
 """
 
-import csv
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -19,23 +17,27 @@ import pyarrow.csv as pa_csv
 from jaxtyping import Int64, UInt8
 
 from enformer_core.variants.arrow import Mask, Numbers
+from enformer_core.variants.formats.body import VCF_FIXED, Body
 from enformer_core.variants.formats.compression import (
     HEAD_BYTES,
     lines_at,
     whole_lines,
 )
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.layout import Layout, find_layout
 from enformer_core.variants.formats.reader import (
     REQUIRED,
     TEXT_COLUMNS,
+    VCF_COLUMNS,
     Header,
     Roles,
-    Separator,
 )
 
 _TAB = ord("\t")
 _LF = ord("\n")
 _CR = ord("\r")
+
+_BLANKS = (b" ", b"\xc2\xa0")  # the second is a blank that does not break, from web pages
 
 _MANY_FIELDS = 4096
 """Columns of a line beyond which a block holds few lines and the CSV reader's columns cost more than cells."""
@@ -47,16 +49,17 @@ class TextReader:
 
     path: Path
     layout: Layout
+    given: GivenColumns = NOTHING_GIVEN
 
     @staticmethod
-    def sniff(path: Path) -> "TextReader | None":
+    def sniff(path: Path, given: GivenColumns = NOTHING_GIVEN) -> "TextReader | None":
         """Open the file; it is taken for text, so that what it is instead can be said.
 
         Raises:
             InputError: when the file is not text, has no usable header, or is compressed and damaged.
         """
-        layout, _ = find_layout(whole_lines(path, block_bytes=HEAD_BYTES), path)
-        return TextReader(path, layout)
+        layout, _ = find_layout(whole_lines(path, block_bytes=HEAD_BYTES), path, given)
+        return TextReader(path, layout, given)
 
     @property
     def header(self) -> Header:
@@ -72,7 +75,7 @@ class TextReader:
         # the file is read again from its beginning; the header is found again where it was
         splitter = self._splitter(roles)
         blocks = whole_lines(self.path)
-        layout, first_records = find_layout(blocks, self.path)
+        layout, first_records = find_layout(blocks, self.path, self.given)
         line = layout.body_line
         if first_records:
             blocks = chain([first_records], blocks)
@@ -90,7 +93,7 @@ class TextReader:
         index = self.header.columns.index
         columns = {role: index.get(role) for role in TEXT_COLUMNS}
         columns |= {role: index[role] for role in roles if role in index}
-        return _Splitter(self.header.separator, columns)
+        return _Splitter(self.layout.body, columns, trims=self.header.is_table)
 
 
 @dataclass(frozen=True)
@@ -98,21 +101,24 @@ class _Splitter:
     """Cuts blocks of whole lines into columns.
 
     Attributes:
-        separator: between columns.
+        body: how lines are cut, and how many cells they have.
         columns: index of each column by role, None for those that the file does not have.
+        trims: whether blanks around a cell mean nothing.
     """
 
-    separator: Separator
+    body: Body
     columns: dict[str, int | None]
+    trims: bool
 
     def split(self, block: bytes, *, first_line: int) -> pa.Table:
         """The records of a block of whole lines; its first has this number."""
         # one separator from here on: whatever the file has is turned into tabs
-        block = _with_tabs(block, self.separator)
+        block = self.body.cut.with_tabs(block)
         records = self._split_even(block, first_line)
         if records is None:
             records = self._split_any(block, first_line)
-        return records
+        has_blanks = self.trims and any(blank in block for blank in _BLANKS)
+        return _trimmed(records) if has_blanks else records
 
     @property
     def needed_fields(self) -> int:
@@ -130,6 +136,8 @@ class _Splitter:
         fields = block.count(b"\t", 0, first_end) + 1
         if fields < self.needed_fields or not 1 < fields <= _MANY_FIELDS:
             return None
+        if fields < self.body.least or (self.body.most or fields) < fields:
+            return None  # each line says what is wrong with it
         present = {at for at in self.columns.values() if at is not None and at < fields}
         table = _read_csv(block, [f"f{at}" for at in sorted(present)])
         # the CSV reader leaves out empty lines; then every number behind one would be wrong
@@ -148,7 +156,26 @@ class _Splitter:
         """The same with every line cut by itself, however many columns it has."""
         lines = _Lines.of(block, first_line)
         cells = {role: lines.column(at) for role, at in self.columns.items()}
-        return self._table(lines.numbers, lines.fields, cells)
+        records = self._table(lines.numbers, lines.fields, cells)
+        return self._with_faults(records, lines)
+
+    def _with_faults(self, records: pa.Table, lines: "_Lines") -> pa.Table:
+        """The records; those that have another number of cells than the header names with a fault."""
+        body = self.body
+        is_unlike = lines.fields < body.least
+        if body.most is not None:
+            is_long = lines.are_filled_beyond(body.most)
+            if body.has_fixed_order:
+                is_long &= lines.have_empty_cells(VCF_COLUMNS["alt"] + 1, VCF_FIXED)
+            is_unlike |= is_long
+        if not is_unlike.any():
+            return records
+        cells = pc.cast(records["fields"], pa.string())
+        said = pc.binary_join_element_wise(
+            cells, f" cells, where the header names {body.named}", ""
+        )
+        fault = pc.if_else(pa.array(is_unlike), said, pa.scalar(None, pa.string()))
+        return records.append_column("fault", fault)
 
     def _table(
         self,
@@ -244,35 +271,33 @@ class _Lines:
         cell_ends = np.where(has_tab_behind, self._tab(index), self.ends)
         return _strings(self.text, begins, cell_ends, index < self.fields)
 
+    def are_filled_beyond(self, most: int) -> Mask:
+        """Whether each line has a cell behind so many that is not empty; tabs alone at a line's end are none."""
+        tabs_behind = self.fields - most
+        # behind the last cell that counts stand as many letters as tabs, if there is nothing else
+        letters_behind = self.ends - self._tab(most - 1)
+        return (tabs_behind > 0) & (letters_behind > tabs_behind)
+
+    def have_empty_cells(self, first: int, end: int) -> Mask:
+        """Whether one of these cells of each line, all of which it must have, is empty; the first is not cell 0."""
+        is_empty = np.zeros(self.fields.size, dtype=bool)
+        for number in range(first, end):
+            is_empty |= self._tab(number) == self._tab(number - 1) + 1
+        return is_empty
+
     def _tab(self, number: int) -> Int64[np.ndarray, " lines"]:
         """Where each line's tab of this number is; some tab of another line where it has fewer."""
         last = self.tabs.size - 1
         return self.tabs[np.minimum(self.first_tab + number, last)]
 
 
-def _with_tabs(block: bytes, separator: Separator) -> bytes:
-    """The same lines with tabs between columns."""
-    if separator == "tab":
-        return block
-    if separator == "space":
-        # columns are padded with any number of spaces, at the line's ends too, as PLINK writes them
-        inner = re.sub(rb"[ \t]+", b"\t", block)
-        return re.sub(rb"(?m)^\t+|\t+(?=\r?$)", b"", inner)
-    if b'"' in block:
-        return b"\n".join(_unquoted(line) for line in block.split(b"\n"))
-    # a tab inside a cell of CSV would be taken for the end of it
-    return block.replace(b"\t", b" ").replace(b",", b"\t")
-
-
-def _unquoted(line: bytes) -> bytes:
-    """A line of CSV; one whose quotes do not close stays as it is, and will be too short."""
-    text = line.rstrip(b"\r").decode("utf-8", "surrogateescape")
-    text = text.replace("\t", " ").replace("\r", " ")
-    try:
-        fields = next(csv.reader([text], strict=True), [])
-    except csv.Error:
-        fields = [text]
-    return "\t".join(fields).replace("\n", " ").encode("utf-8", "surrogateescape")
+def _trimmed(records: pa.Table) -> pa.Table:
+    """The same without blanks around cells."""
+    for at, column in enumerate(records.schema):
+        if pa.types.is_string(column.type):
+            cells = pc.utf8_trim_whitespace(records.column(at))
+            records = records.set_column(at, column.name, cells)
+    return records
 
 
 def _strings(

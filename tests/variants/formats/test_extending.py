@@ -124,6 +124,8 @@ def test_a_new_format_is_planned_and_scored_by_the_command(
 ):
     common = ["--genome", genome, "--model", "motif"]
     plans = [json.loads(run("plan", file, *common, "--json")[1]) for file in (toy_file, vcf)]
+    columns = [plan.pop("columns")[0] for plan in plans]
+    assert [taken["files"][0] for taken in columns] == [toy_file.name, vcf.name]
     assert plans[0] == plans[1]
     assert plans[0]["alleles"] == 6
     tables = []

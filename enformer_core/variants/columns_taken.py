@@ -1,0 +1,131 @@
+"""Which columns of files were taken for place and alleles, and how that is known: for people and for `run.json`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from enformer_core.errors import first_few
+from enformer_core.variants.assembly_check import FEW, AssemblyCheck
+from enformer_core.variants.formats.reader import Basis, Columns
+from enformer_core.variants.source import Source
+
+_SHOWN_FILES = 3
+
+_NEARLY_ALL = 0.98
+"""Part of a sample's effect alleles that the genome has, beyond which they are the reference allele of every record. Of
+real effect alleles it has a half, more or less."""
+
+_BASES: Mapping[Basis, str] = {
+    "format": "by the format",
+    "names": "by the columns' names",
+    "dialect": "recognised",
+    "given": "as given",
+    "assumed": "ASSUMED",
+}
+
+_POSITIONS: Mapping[bool | None, str] = {
+    True: "from 1",
+    False: "from 0",
+    None: "from 1 or from 0, as each record's END shows",
+}
+
+
+@dataclass(frozen=True)
+class ColumnsTaken:
+    """What was taken for what in files that say it alike.
+
+    Attributes:
+        files: by the names that rows carry.
+        format: of the files.
+        columns: names of columns, or their numbers where there are no names, by what they were taken for.
+        positions: how they count.
+        basis: how it is known which allele is which.
+        why: the same in words.
+    """
+
+    files: tuple[str, ...]
+    format: str
+    columns: Mapping[str, str]
+    positions: str
+    basis: Basis
+    why: str
+
+    def __str__(self) -> str:
+        files = first_few(self.files, count=_SHOWN_FILES)
+        pairs = [f"{meaning.replace('_', ' ')} {name}" for meaning, name in self.columns.items()]
+        why = f": {self.why}" if self.why else ""
+        known = f"alleles {_BASES[self.basis]}{why}"
+        return f"{files} ({self.format}): {', '.join(pairs)}; positions {self.positions}; {known}"
+
+
+def columns_taken(sources: Iterable[Source]) -> list[ColumnsTaken]:
+    """One for all files that say it alike, in the order of the first."""
+    alike: dict[str, list[ColumnsTaken]] = {}
+    for source in sources:
+        taken = _taken(source)
+        alike.setdefault(str(replace(taken, files=())), []).append(taken)
+    return [_of_all(group) for group in alike.values()]
+
+
+def _of_all(group: Sequence[ColumnsTaken]) -> ColumnsTaken:
+    names = tuple(name for taken in group for name in taken.files)
+    return replace(group[0], files=names)
+
+
+def _taken(source: Source) -> ColumnsTaken:
+    columns = source.columns
+    return ColumnsTaken(
+        files=(source.name,),
+        format=source.format,
+        columns=_meanings(source),
+        positions=_POSITIONS[source.rules.one_based],
+        basis=columns.basis,
+        why=columns.why,
+    )
+
+
+def _meanings(source: Source) -> dict[str, str]:
+    """Names of columns by what they were taken for, in words."""
+    columns = source.columns
+    index = dict(columns.index)
+    meanings = {
+        "chrom": "chrom",
+        "pos": "pos",
+        "end": "end",
+        "locus": "locus",
+        "alleles": "alleles",
+    }
+    if source.declares_ref:
+        meanings |= {"ref": "ref", "alt": "alt", "effect": "effect_allele"}
+    elif "effect" in index:
+        meanings |= {"alt": "allele", "ref": "other_allele", "effect": "effect_allele"}
+    else:
+        meanings |= {"alt": "effect_allele", "ref": "other_allele"}
+    if source.header.named_alleles:
+        meanings = {"id": "place_and_alleles", "effect": "effect_allele", "alt": "effect_allele"}
+    elif source.header.named_places:
+        meanings = {"id": "place", **meanings}
+    elif source.sites is not None:
+        meanings = {"id": "identifier", **meanings}
+    return {
+        meaning: _name(columns, index[role]) for role, meaning in meanings.items() if role in index
+    }
+
+
+def _name(columns: Columns, at: int) -> str:
+    return columns.names[at] if at < len(columns.names) else f"column {at + 1}"
+
+
+def doubts(source: Source, check: AssemblyCheck) -> Sequence[str]:
+    """What a sample of a file shows against what was assumed of it."""
+    columns = source.columns
+    is_assumed = columns.basis == "assumed" and not source.declares_ref
+    if not is_assumed or check.checked < FEW or check.alt_rate < _NEARLY_ALL:
+        return []
+    names = _meanings(source)
+    effect = names.get("effect_allele")
+    other = names.get("other_allele")
+    return [
+        f"{source.name}: the genome has {effect}, taken for the effect allele, in {check.alt_rate:.1%} of "
+        f"{check.checked:,} sampled records, as if it were REF. If the effect is of {other}, "
+        f"give --effect-allele {other}"
+    ]

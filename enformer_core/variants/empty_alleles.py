@@ -1,0 +1,93 @@
+"""Empty alleles, written `-`, given a base of the genome on both sides, as a VCF writes insertions and deletions.
+
+Of TGG at the third base, with ALT `-`, come ATGG and A at the second, where the genome has A there. Works on columns.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enformer_core.genome.alphabet import LETTER_OF_CODE, N_CODE
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.reference_match import by_contig
+from enformer_core.variants.allele_checks import Alleles
+from enformer_core.variants.arrow import Mask, Numbers, are, bools, ints
+from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
+from enformer_core.variants.lookup import has_letters
+
+_LETTERS = np.array([chr(letter) for letter in LETTER_OF_CODE])
+
+
+def with_anchors(alleles: Alleles, genome: Genome) -> Alleles:
+    """The alleles, those with an empty one begun by the base before, or ended by the base behind at a contig's start.
+
+    Where REF is not declared the allele that is not empty must be the genome's at this place: for a position says which
+    base is deleted, not between which two something is inserted. What cannot be placed stays as it is, a bad allele.
+    """
+    no_ref = are(alleles.ref, EMPTY_ALLELE)
+    no_alt = are(alleles.alt, EMPTY_ALLELE)
+    rows = (no_ref ^ no_alt) & bools(pc.is_valid(alleles.chrom)) & (alleles.start >= 0)
+    rows &= alleles.is_marked("dash_is_empty")
+    if not rows.any():
+        return alleles
+    letters = pc.if_else(pa.array(no_ref), alleles.alt, alleles.ref)
+    undeclared = rows & ~alleles.declared
+    if undeclared.any():
+        rows &= alleles.declared | has_letters(alleles, letters, undeclared, genome)
+    is_insertion = no_ref & alleles.declared
+    letters_bp = ints(pc.utf8_length(letters), 0)
+    end = alleles.start + np.where(is_insertion, 0, letters_bp)
+    rows &= end <= alleles.length_bp
+    before, behind = _bases_around(alleles, rows, end, genome)
+    is_first = rows & (before == "N")  # N is no base, nor is there one before a contig's first
+    anchor = np.where(is_first, behind, before)
+    rows &= anchor != "N"
+    anchored = _anchored(alleles, rows, anchor, at_end=is_first)
+    return replace(anchored, is_deletion=rows & ~alleles.declared)
+
+
+def _anchored(
+    alleles: Alleles,
+    rows: Mask,
+    anchor: np.ndarray,
+    *,
+    at_end: Mask,
+) -> Alleles:
+    base = pa.array(anchor.astype(object), pa.string())
+    mask = pa.array(rows)
+    is_behind = pa.array(at_end)
+    both = []
+    for allele in (alleles.ref, alleles.alt):
+        bare = pc.if_else(pc.equal(allele, EMPTY_ALLELE), "", allele)
+        begun = pc.binary_join_element_wise(base, bare, "")
+        ended = pc.binary_join_element_wise(bare, base, "")
+        longer = pc.if_else(is_behind, ended, begun)
+        both.append(pc.if_else(mask, longer, allele))
+    start = alleles.start - (rows & ~at_end)
+    return alleles.changed(start, *both)
+
+
+def _bases_around(
+    alleles: Alleles,
+    rows: Mask,
+    end: Numbers,
+    genome: Genome,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The letter before each row's start and the one at its end; N beyond a contig's ends and of other rows."""
+    before = np.full(rows.size, "N")
+    behind = np.full(rows.size, "N")
+    chosen = np.flatnonzero(rows)
+    for contig, among in by_contig(alleles.chrom.take(pa.array(chosen))):
+        here = chosen[among]
+        codes = genome.codes(contig)
+        before[here] = _letters_at(codes, alleles.start[here] - 1)
+        behind[here] = _letters_at(codes, end[here])
+    return before, behind
+
+
+def _letters_at(codes: np.ndarray, places: Numbers) -> np.ndarray:
+    is_inside = (places >= 0) & (places < codes.size)
+    found = codes[np.where(is_inside, places, 0)]
+    return _LETTERS[np.where(is_inside, found, N_CODE)]

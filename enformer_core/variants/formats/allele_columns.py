@@ -1,0 +1,175 @@
+"""Which columns hold the alleles of a record, chosen as a pair, and how it is known which of them the effect is of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from enformer_core.variants.formats.column_search import HARMONISED, Search
+from enformer_core.variants.formats.given import EFFECT_COLUMN
+from enformer_core.variants.formats.headers import NUMBERED_ALLELES
+from enformer_core.variants.formats.reader import Basis
+
+
+@dataclass(frozen=True)
+class Alleles:
+    """Which columns hold alleles, and how that is known.
+
+    Attributes:
+        index: by role.
+        declares_ref: whether `ref` is the genome's allele by the format's own rule.
+        basis: how it is known.
+        why: the same in words.
+    """
+
+    index: Mapping[str, int]
+    declares_ref: bool
+    basis: Basis
+    why: str
+
+    @staticmethod
+    def find(search: Search) -> "Alleles":
+        """Find both alleles, and a column that names the effect allele beside them."""
+        found = _given_alleles(search) or _list_of_alleles(search)
+        found = found or _harmonised_alleles(search) or _declared_alleles(search)
+        found = found or _named_alleles(search) or _numbered_alleles(search)
+        found = found or _single_alleles(search)
+        if EFFECT_COLUMN in search.given:
+            found = found.with_effect(search.given[EFFECT_COLUMN])
+        return found
+
+    def with_effect(self, column: int) -> "Alleles":
+        """The same where the user says which column holds the effect allele."""
+        why = "--effect-allele says so"
+        if self.declares_ref or column not in self.index.values():
+            return replace(self, index={**self.index, "effect": column}, basis="given", why=why)
+        index = {role: at for role, at in self.index.items() if role != "effect"}
+        if column == index.get("ref"):
+            index["ref"] = index["alt"]
+            index["alt"] = column
+        return replace(self, index=index, basis="given", why=why)
+
+
+def _given_alleles(search: Search) -> Alleles | None:
+    given = search.given
+    why = "--columns says so"
+    if {"ref", "alt"} <= given.keys():
+        index = {role: given[role] for role in ("ref", "alt")}
+        if "effect_allele" in given:
+            index["effect"] = given["effect_allele"]
+        return Alleles(index, True, "given", why)
+    if not {"ref", "alt", "effect_allele", "other_allele"} & given.keys():
+        return None
+    other = given.get("other_allele", given.get("ref", search.find("other_allele")))
+    effect = given.get("effect_allele", given.get("alt", search.find("effect_allele")))
+    other = search.find("ref") if other is None else other
+    effect = search.find("alt") if effect is None else effect
+    return Alleles(_both(other, effect), False, "given", why)
+
+
+def _list_of_alleles(search: Search) -> Alleles | None:
+    alleles = search.find("alleles")
+    # a column of this name elsewhere holds anything; beside a locus it is Hail's
+    if alleles is None or search.find("locus") is None:
+        return None
+    return Alleles({"alleles": alleles}, True, "format", "Hail lists REF first")
+
+
+def _harmonised_alleles(search: Search) -> Alleles | None:
+    pair = search.harmonised(("other_allele", "effect_allele"))
+    return None if pair is None else Alleles(_both(*pair), False, "names", _NAMED)
+
+
+_NAMED = "the columns' names say which is the effect allele"
+
+
+def _declared_alleles(search: Search) -> Alleles | None:
+    ref = search.find("ref")
+    alt = search.find("alt")
+    if ref is None or alt is None:
+        return None
+    index = _both(ref, alt)
+    effect = _effect_column(search)
+    if effect is not None:
+        index["effect"] = effect
+    return Alleles(index, True, "names", "the columns' names say which is REF")
+
+
+def _named_alleles(search: Search) -> Alleles | None:
+    other = search.find("other_allele")
+    effect = search.find("effect_allele")
+    if other is None or effect is None:
+        return None
+    program = search.dialect.program if search.dialect is not None and search.own else ""
+    if program:
+        return Alleles(
+            _both(other, effect), False, "dialect", _reported_by(search, program, effect)
+        )
+    return Alleles(_both(other, effect), False, "names", _NAMED)
+
+
+def _numbered_alleles(search: Search) -> Alleles | None:
+    """A1 and A2, Allele1 and Allele0: both of one row of NUMBERED_ALLELES."""
+    for effect_name, other_names in NUMBERED_ALLELES:
+        effect = search.choose(((effect_name,),), "effect_allele")
+        other = None if effect is None else search.choose((other_names,), "other_allele")
+        if effect is None or other is None:
+            continue
+        index = _both(other, effect)
+        named = search.find("effect_allele")
+        if named is not None:
+            # which of both it is, this column says, record by record
+            return Alleles({**index, "effect": named}, False, "names", _NAMED)
+        return Alleles(index, False, *_basis_of_numbered(search, effect, other))
+    return None
+
+
+def _single_alleles(search: Search) -> Alleles:
+    """One allele of a declared pair beside another: REF and A1, say, or ALT and A2; or one allele alone."""
+    ref = search.find("ref")
+    alt = search.find("alt")
+    effect = _effect_column(search)
+    other = search.find("other_allele")
+    if other is None:
+        others = tuple(name for _, names in NUMBERED_ALLELES for name in names)
+        other = search.choose((others,), "other_allele")
+    if other is None and effect != ref:
+        other = ref
+    if effect is None:
+        effect = alt
+    index = _both(other, effect)
+    if effect is None or other is None:
+        return Alleles(index, False, "assumed", "one allele is named")
+    names = f"{search.names[effect]!r} and {search.names[other]!r}"
+    return Alleles(
+        index, False, "assumed", f"{names} are no pair; the first is taken for the effect allele"
+    )
+
+
+def _effect_column(search: Search) -> int | None:
+    """A column beside both alleles that says which of them the effect is of."""
+    effect = search.find("effect_allele")
+    if effect is None:
+        effect = search.choose(((HARMONISED + "effect_allele",),), "effect_allele")
+    if effect is None:
+        numbered = tuple(name for name, _ in NUMBERED_ALLELES)
+        effect = search.choose((numbered,), "effect_allele")
+    return effect
+
+
+def _basis_of_numbered(search: Search, effect: int, other: int) -> tuple[Basis, str]:
+    if search.dialect is not None and search.dialect.program:
+        return "dialect", _reported_by(search, search.dialect.program, effect)
+    first = search.names[effect].upper()
+    second = search.names[other].upper()
+    return "assumed", (
+        f"{first} and {second} do not say which is the effect allele; most programs mean {first}, some "
+        f"(MungeSumstats) {second}: then give --effect-allele {second}"
+    )
+
+
+def _reported_by(search: Search, program: str, effect: int) -> str:
+    return f"{program} reports effects of {search.names[effect].upper()}"
+
+
+def _both(other: int | None, effect: int | None) -> dict[str, int]:
+    index = {"ref": other, "alt": effect}
+    return {role: at for role, at in index.items() if at is not None}

@@ -1,0 +1,104 @@
+"""Columns looked up by the names in a header: those that the user gives, then a program's own, then everybody's."""
+
+from collections.abc import Mapping, Sequence
+
+from enformer_core.errors import InputError
+from enformer_core.variants.formats import headers
+from enformer_core.variants.formats.given import EFFECT_COLUMN
+from enformer_core.variants.formats.headers import NAMES, REMADE, Dialect, Kind, Tiers
+
+HARMONISED = "hm_"
+"""What the GWAS and PGS Catalogs' harmonisation puts before the names of its own columns."""
+
+_BUILDS = {"18": "36", "19": "37"}
+"""hg18 is GRCh36, hg19 GRCh37."""
+
+Pair = tuple[int, int]
+"""Indices of two columns of one fact."""
+
+
+class Search:
+    """Looks kinds of columns up among a header's names: those given, then a dialect's own, then everybody's."""
+
+    def __init__(self, names: Sequence[str], where: str, given: Mapping[str, int]) -> None:
+        self.names = names
+        self.given = given
+        self.dialect = self._dialect()
+        # a column that is given as the effect allele's may be one of the pair, which is still to be found
+        self._taken = {at for kind, at in given.items() if kind != EFFECT_COLUMN}
+        self._where = where
+
+    def _dialect(self) -> Dialect | None:
+        for dialect in headers.DIALECTS:
+            # by names alone: what else shows a dialect is known only when its columns are found
+            if (dialect.columns or dialect.program) and dialect.names <= set(self.names):
+                return dialect
+        return None
+
+    @property
+    def own(self) -> Mapping[Kind, str]:
+        """Names that mean something else in this dialect."""
+        return {} if self.dialect is None else self.dialect.columns
+
+    def find(self, kind: Kind) -> int | None:
+        """Index of the column of this kind, if there is one.
+
+        Raises:
+            InputError: when there are two.
+        """
+        if kind in self.given:
+            return self.given[kind]
+        if kind in self.own:
+            return self.choose(((self.own[kind],),), kind)
+        return self.choose(NAMES[kind], kind)
+
+    def put(self, index: dict[str, int], role: str, kind: Kind) -> None:
+        """Note the column of this kind under its role, if there is one."""
+        at = self.find(kind)
+        if at is not None:
+            index[role] = at
+
+    def choose(self, tiers: Tiers, kind: Kind) -> int | None:
+        """Index of the column whose name is in the first tier that has one.
+
+        Raises:
+            InputError: when there are two in a tier.
+        """
+        for tier in tiers:
+            matches = [index for index, name in enumerate(self.names) if name in tier]
+            matches = [index for index in matches if index not in self._taken]
+            if len(matches) > 1 and kind != "id":  # an identifier given twice is the same
+                raise self.doubt(matches, kind)
+            if matches:
+                return matches[0]
+        return None
+
+    def doubt(self, matches: Sequence[int], kind: Kind) -> InputError:
+        """The question which of these columns is meant."""
+        both = " and ".join(repr(self.names[index]) for index in matches[:2])
+        meaning = {"chrom_start": "pos", "start": "pos"}.get(kind, kind)
+        return InputError(
+            f"{self._where}: columns {both} could both be {meaning}. Rename or drop one, or say which by --columns."
+        )
+
+    def remade(self, kind: Kind) -> dict[str, list[int]]:
+        """Columns of this kind that have an assembly or a structure in their names, by which one it is."""
+        found: dict[str, list[int]] = {}
+        plain = {name for tier in NAMES[kind] for name in tier}
+        for index, name in enumerate(self.names):
+            parts = REMADE.fullmatch(name)
+            if parts is None or (parts["name"] or parts["base"]) not in plain:
+                continue
+            maker = parts["before"] or parts["after"]
+            build = _BUILDS.get(maker[-2:], maker[-2:])
+            found.setdefault(build, []).append(index)
+        return found
+
+    def harmonised(self, kinds: tuple[Kind, Kind]) -> Pair | None:
+        """The pair that the GWAS and PGS Catalogs' harmonisation added beside the author's columns, if whole."""
+        tiers = [
+            [tuple(HARMONISED + name for name in tier) for tier in NAMES[kind]] for kind in kinds
+        ]
+        first = self.choose(tuple(tiers[0]), kinds[0])
+        second = self.choose(tuple(tiers[1]), kinds[1])
+        return None if first is None or second is None else (first, second)

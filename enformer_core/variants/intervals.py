@@ -1,0 +1,86 @@
+"""Starts of records that have an end too: how they count, the end and the length of REF show, record by record.
+
+Works on columns. Does not know the genome.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enformer_core.variants.arrow import Column, sentence
+from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
+
+
+def starts_by_end(
+    records: pa.Table,
+    start: Column,
+    end: Column,
+    *,
+    one_based: bool | None,
+    declares_ref: bool,
+) -> tuple[Column, Column]:
+    """0-based start of each record, and a reason where its end does not belong to its start and REF.
+
+    Of AT, the third and fourth base, start and end are 3, 4 counted from 1, where the end is the last base, and 2, 4
+    counted from 0, where it is the base behind. Of an insertion, REF `-`, both are the base before it (ANNOVAR, and
+    from 0 likewise), or they are the two bases around it, in either order (MAF, VEP): the smaller is where it begins.
+
+    Args:
+        records: with ref, alt and end as written.
+        start: as numbers, null where it is none.
+        end: likewise.
+        one_based: how starts count; None where the end alone shows it.
+        declares_ref: whether `ref` is REF; else an empty allele is the one that the genome lacks.
+    """
+    end = pc.cast(end, pa.int64())
+    from_one, from_zero = _counts(start, end, records["ref"], one_based)
+    if not declares_ref:
+        is_empty = _is_empty(records["ref"])
+        neither = pc.invert(pc.or_(from_one, from_zero))
+        alt_from_one, alt_from_zero = _counts(start, end, records["alt"], one_based)
+        by_alt = pc.or_(is_empty, neither)
+        from_one = pc.if_else(by_alt, alt_from_one, from_one)
+        from_zero = pc.if_else(by_alt, alt_from_zero, from_zero)
+    begin = pc.subtract(start, pc.cast(from_one, pa.int64()))
+    fits = pc.or_(from_one, from_zero)
+    if declares_ref:
+        is_insertion = _is_empty(records["ref"])
+        fits = pc.if_else(is_insertion, _are_neighbours(start, end, one_based), fits)
+        begin = pc.if_else(is_insertion, pc.min_element_wise(start, end), begin)
+    return begin, pc.if_else(fits, None, _reason(records, one_based))
+
+
+def _counts(
+    start: Column,
+    end: Column,
+    allele: Column,
+    one_based: bool | None,
+) -> tuple[Column, Column]:
+    """Whether the start counts from 1, and whether from 0, if the genome has this allele."""
+    allele_bp = pc.cast(pc.utf8_length(allele), pa.int64())
+    last = pc.subtract(pc.add(start, allele_bp), 1)
+    beyond = pc.subtract(last, end)
+    from_one = pc.fill_null(pc.equal(beyond, 0), False)
+    from_zero = pc.fill_null(pc.equal(beyond, -1), False)
+    never = pc.and_(from_one, False)
+    if one_based is None:
+        return from_one, from_zero
+    return (from_one, never) if one_based else (never, from_zero)
+
+
+def _are_neighbours(start: Column, end: Column, one_based: bool | None) -> Column:
+    apart = pc.abs(pc.subtract(start, end))
+    most = 0 if one_based is False else 1
+    return pc.fill_null(pc.less_equal(apart, most), False)
+
+
+def _is_empty(allele: Column) -> Column:
+    return pc.fill_null(pc.equal(allele, EMPTY_ALLELE), False)
+
+
+def _reason(records: pa.Table, one_based: bool | None) -> Column:
+    expected = {
+        None: " is neither START + length of REF nor one less",
+        True: " is not POS + length of REF - 1",
+        False: " is not START + length of REF",
+    }
+    return sentence("END ", pc.fill_null(records["end"], ""), expected[one_based])

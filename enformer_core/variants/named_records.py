@@ -1,0 +1,100 @@
+"""Records whose place, or place and alleles, stand in one column: an identifier, or Hail's locus and alleles.
+
+Works on columns of records. Does not know the formats of files, nor the genome.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enformer_core.variants.arrow import Column, has_match, sentence
+from enformer_core.variants.formats.identifiers import EMPTY_ALLELE, parts_of, places_of
+
+_LOCUS = r"^(?P<chrom>.+):(?P<pos>[0-9]+)$"
+
+_LIST = r"""^\[?\s*["']?[A-Za-z<>*.]+["']?(\s*,\s*["']?[A-Za-z<>*.:0-9\[\]]+["']?)+\s*\]?$"""
+"""["T","G"], as Hail writes it; ['T', 'G'], as pandas does; T,G, of a list in Parquet."""
+
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+def with_named_alleles(records: pa.Table) -> pa.Table:
+    """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's."""
+    parts = parts_of(records["id"])
+    if "effect" not in records.column_names:
+        # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
+        records = records.append_column("effect", records["alt"])
+    is_insertion = pc.fill_null(pc.equal(parts["ref"], EMPTY_ALLELE), False)
+    if pc.any(is_insertion).as_py():
+        records = _with_interval(records, parts, is_insertion)
+        parts["pos"] = records["pos"]
+    return _replaced(records, parts)
+
+
+def with_named_places(records: pa.Table) -> pa.Table:
+    """Places out of identifiers, beside columns of alleles; one that holds none is a fault."""
+    places = places_of(records["id"])
+    fault = pc.if_else(
+        pc.is_valid(places["pos"]),
+        _NO_TEXT,
+        sentence("the identifier '", pc.fill_null(records["id"], ""), "' holds no place"),
+    )
+    return _with_fault(_replaced(records, places), fault)
+
+
+def with_locus(records: pa.Table) -> pa.Table:
+    """Contig and position out of a locus, REF and ALT out of a list of alleles, where the records have them."""
+    if "locus" in records.column_names:
+        places = pc.extract_regex(records["locus"], _LOCUS)
+        named = {role: pc.struct_field(places, role) for role in ("chrom", "pos")}
+        records = _replaced(records, named).drop_columns(["locus"])
+    if "alleles" in records.column_names:
+        records = _with_listed_alleles(records)
+    return records
+
+
+def _with_listed_alleles(records: pa.Table) -> pa.Table:
+    written = records["alleles"]
+    is_list = has_match(written, _LIST)
+    bare = pc.replace_substring_regex(written, r"""^\[|\]$|["'\s]""", "")
+    both = pc.extract_regex(bare, r"^(?P<ref>[^,]*),(?P<alt>.*)$")
+    named = {
+        role: pc.if_else(is_list, pc.struct_field(both, role), _NO_TEXT) for role in ("ref", "alt")
+    }
+    fault = pc.if_else(
+        is_list,
+        _NO_TEXT,
+        sentence("alleles '", pc.fill_null(written, ""), "' are no list of REF and ALT"),
+    )
+    return _with_fault(_replaced(records, named), fault).drop_columns(["alleles"])
+
+
+def _with_interval(
+    records: pa.Table,
+    parts: dict[str, Column],
+    is_insertion: Column,
+) -> pa.Table:
+    """Positions with ends, so that an insertion says between which bases: of one, both are the base before it."""
+    pos = pc.cast(parts["pos"], pa.int64())
+    ref_bp = pc.cast(pc.utf8_length(parts["ref"]), pa.int64())
+    last = pc.subtract(pc.add(pos, ref_bp), 1)
+    before = pc.subtract(pos, 1)
+    columns = {
+        "pos": pc.if_else(is_insertion, before, pos),
+        "end": pc.if_else(is_insertion, before, last),
+    }
+    records = _replaced(records, {"pos": pc.cast(columns["pos"], pa.string())})
+    return records.append_column("end", pc.cast(columns["end"], pa.string()))
+
+
+def _replaced(records: pa.Table, columns: dict[str, Column]) -> pa.Table:
+    for role, column in columns.items():
+        at = records.schema.get_field_index(role)
+        records = records.set_column(at, role, column)
+    return records
+
+
+def _with_fault(records: pa.Table, fault: Column) -> pa.Table:
+    """The records with one more possible fault; what the reader found comes first."""
+    if "fault" not in records.column_names:
+        return records.append_column("fault", fault)
+    return _replaced(records, {"fault": pc.coalesce(records["fault"], fault)})
