@@ -90,7 +90,7 @@ class Backend(Protocol):
         ...
 
     def describe_capacity(self) -> str:
-        """What a worker asks for, and what the nodes have, for people who wait for one."""
+        """What a worker asks for, what the nodes have, and what it may come from, for people who wait for one."""
         ...
 
     def interrupt(self) -> None:

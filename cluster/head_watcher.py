@@ -24,6 +24,15 @@ def check_port(address: str, *, timeout_s: float = _QUICK_S) -> None:
     socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
 
 
+def listens(address: str) -> bool:
+    """Whether something takes connections at `host:port`."""
+    try:
+        check_port(address)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 class HeadWatcher:
     """Watches an address from time to time.
 
@@ -39,7 +48,7 @@ class HeadWatcher:
         self._clock = clock
         self._silent_since_s: float | None = None
         self._checked_s = clock()
-        self._watched = self._is_open()
+        self._watched = listens(address)
 
     def answers(self) -> bool:
         """Whether it does, looked up anew every few seconds."""
@@ -47,7 +56,7 @@ class HeadWatcher:
         # Every tick of the scheduler asks; a connection each time would be a load on the head.
         if self._watched and now_s - self._checked_s >= _EVERY_S:
             self._checked_s = now_s
-            if self._is_open():
+            if listens(self._address):
                 self._silent_since_s = None
             elif self._silent_since_s is None:
                 self._silent_since_s = now_s
@@ -63,10 +72,3 @@ class HeadWatcher:
                 f"the head of the cluster, {self._address}, has not answered for {silent_s:.0f} s. What is "
                 "committed stays: run the same command again when the cluster is back."
             )
-
-    def _is_open(self) -> bool:
-        try:
-            check_port(self._address)
-        except (OSError, ValueError):
-            return False
-        return True

@@ -7,14 +7,14 @@ whose turn. Only the factory, payloads and results pass through Ray: large data 
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import ray  # noqa: TID251 - this is the file
 from ray import cloudpickle  # noqa: TID251
-from ray._private import ray_constants  # noqa: TID251 - see _start_local
+from ray._private import ray_constants, services, worker  # noqa: TID251 - see _start_local
 from ray._private.state import state  # noqa: TID251 - nowhere else is it said which nodes are about to go
 from ray.exceptions import (  # noqa: TID251
     ActorDiedError,
@@ -24,22 +24,20 @@ from ray.exceptions import (  # noqa: TID251
     RayTaskError,
     RuntimeEnvSetupError,
 )
-from ray.util.metrics import Counter, Gauge, Histogram  # noqa: TID251
+from ray.util import metrics  # noqa: TID251
 
 from cluster.backend import Call, Outcome, WorkerGone
-from cluster.head_watcher import HeadWatcher, check_port
+from cluster.head_watcher import HeadWatcher, check_port, listens
+from cluster.local_ray import LocalHead, directory_for_ray, end_within, signals_kept
 from cluster.pool import (
     Classify,
-    Event,
     Node,
     PoolError,
     PoolNotice,
-    TaskDone,
-    TaskFailed,
-    TaskRetried,
     WorkerFactory,
     blame_task,
 )
+from cluster.pool_metrics import Figures, PoolMetrics
 from cluster.reservation import Reservation, describe
 from cluster.scheduler import Scheduler
 from cluster.worker_process import Done, Failure, WorkerProcess
@@ -55,12 +53,7 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 
 _CONNECT_S = 10.0
 
-_NODE_S = 2.0
-
-_SECONDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
-
-Figures = Callable[[Event], Mapping[str, float]]
-"""Further figures that an event tells, by name."""
+_SHUTDOWN_S = 10.0  # of a Ray that is gone, which nobody need wait for
 
 
 def ray_pool(
@@ -105,11 +98,13 @@ def ray_pool(
         raise PoolError(f"a pool of {workers} workers: ask for at least 1")
     each = Reservation(cpus_per_worker, gpus_per_worker, memory_bytes_per_worker or 0)
     pickled_factory = cloudpickle.dumps(factory)
-    backend = RayBackend(pickled_factory, each, ends_ray=_connect(address))
-    notices: list[PoolNotice] = []
+    said = _connect(address)
+    backend = RayBackend(pickled_factory, each, ends_ray=said is not None)
+    notices = said or []
     if address == "local":
         try:
-            workers, notices = each.fit_on_machine(workers, ray.cluster_resources())
+            workers, fewer = each.fit_on_machine(workers, ray.cluster_resources())
+            notices += fewer
         except BaseException:
             backend.close()
             raise
@@ -118,7 +113,7 @@ def ray_pool(
         workers=workers,
         classify=classify,
         speculative=speculative,
-        observers=[RayMetrics(unit, figures)],
+        observers=[PoolMetrics(unit, figures, metrics)],
         notices=notices,
     )
 
@@ -141,7 +136,7 @@ class _RayWorker:
 
     actor: Any
     pickled_factory: bytes
-    head: HeadWatcher
+    head: HeadWatcher | LocalHead
 
     @_as_pool_error()
     def ping(self) -> Call:
@@ -188,7 +183,7 @@ class RayBackend:
         self._pickled_factory = pickled_factory
         self._each = each
         self._ends_ray = ends_ray
-        self._head = HeadWatcher(ray.get_runtime_context().gcs_address)
+        self._head = _watched()
         self._capacity = 0
 
     def now(self) -> float:
@@ -234,7 +229,7 @@ class RayBackend:
         for known in ray.nodes():
             if known["NodeID"] == node.id and known["Alive"]:
                 address = f"{known['NodeManagerAddress']}:{known['NodeManagerPort']}"
-                return not _listens(address) or node.id in state.get_draining_nodes()
+                return not listens(address) or node.id in state.get_draining_nodes()
         return True
 
     @_as_pool_error()
@@ -250,9 +245,11 @@ class RayBackend:
         """What a worker asks for, and what the nodes have."""
         if not self._head.answers():
             return "the head of the cluster does not answer"
+        is_local = isinstance(self._head, LocalHead)
+        hope = "" if is_local else ". The run goes on when a node that fits is free or added"
         return (
-            f"each asks for {self._each}; the whole cluster has {describe(ray.cluster_resources())}, "
-            f"and {describe(ray.available_resources())} of that free"
+            f"each asks for {self._each}; {'this machine' if is_local else 'the whole cluster'} has "
+            f"{describe(ray.cluster_resources())}, and {describe(ray.available_resources())} of that free{hope}"
         )
 
     def interrupt(self) -> None:
@@ -262,17 +259,27 @@ class RayBackend:
     def close(self) -> None:
         """End Ray, or the connection to it, where this pool began it."""
         if self._ends_ray and ray.is_initialized():
-            ray.shutdown()
+            # Of what is gone, Ray would wait for a farewell.
+            if self._head.answers():
+                ray.shutdown()
+            else:
+                end_within(_kill_ray, _SHUTDOWN_S)
         self._ends_ray = False
 
 
-def _listens(address: str) -> bool:
-    """Whether something takes connections at `host:port`."""
-    try:
-        check_port(address, timeout_s=_NODE_S)
-    except OSError:
-        return False
-    return True
+def _watched() -> HeadWatcher | LocalHead:
+    """What is to be watched so that the end of Ray is noticed: its processes here, or the head of a cluster."""
+    node = worker._global_node
+    if node is not None and node.is_head():
+        return LocalHead(node)
+    return HeadWatcher(ray.get_runtime_context().gcs_address)
+
+
+def _kill_ray() -> None:
+    node = worker._global_node
+    if node is not None:
+        node.kill_all_processes(check_alive=False, allow_graceful=False)
+    ray.shutdown()
 
 
 def _outcome(call: Any) -> Outcome:
@@ -293,64 +300,16 @@ def _outcome(call: Any) -> Outcome:
     return outcome
 
 
-class RayMetrics:
-    """What Ray's metrics show of a run; where they cannot be exported, Ray drops them by itself.
-
-    Args:
-        unit: what a task's items are, in the plural.
-        figures: further figures of an event, each under a name of its own.
-    """
-
-    def __init__(self, unit: str, figures: Figures | None = None) -> None:
-        self._figures = figures
-        self._items = Counter("enformer_ray_items_done", f"Items done: {unit}.")
-        self._tasks = Counter("enformer_ray_shards_done", "Shards done.")
-        self._seconds = Histogram(
-            "enformer_ray_shard_seconds", "Time to compute a shard.", boundaries=[*_SECONDS]
-        )
-        self._retries = Counter("enformer_ray_retries", "Shards tried again.")
-        self._failures = Counter("enformer_ray_shards_failed", "Shards given up in this run.")
-        self._queued = Gauge(
-            "enformer_ray_queue_depth", "Shards read ahead that no worker has begun."
-        )
-        self._gauges: dict[str, Gauge] = {}
-
-    def observe(self, event: Event, *, queued: int) -> None:
-        """Count what an event says (see `cluster.pool.EventObserver`)."""
-        self._queued.set(queued)
-        match event:
-            case TaskDone():
-                self._tasks.inc()
-                self._items.inc(event.items)
-                self._seconds.observe(max(event.seconds, 1e-9))  # Ray refuses a zero
-            case TaskRetried():
-                self._retries.inc()
-            case TaskFailed():
-                self._failures.inc()
-            case _:
-                pass
-        if self._figures is not None:
-            for name, value in self._figures(event).items():
-                self._show(name, value)
-
-    def _show(self, name: str, value: float) -> None:
-        if name not in self._gauges:
-            self._gauges[name] = Gauge(f"enformer_ray_{name}", name.replace("_", " "))
-        self._gauges[name].set(value)
-
-
-def _connect(address: str) -> bool:
-    """Connect this process to Ray unless it is connected; says whether that was done here."""
+def _connect(address: str) -> list[PoolNotice] | None:
+    """Connect this process to Ray; what is to be said about that, or None where it was connected already."""
     if ray.is_initialized():
-        return False
+        return None
     try:
-        if address == "local":
-            _start_local()
-        else:
-            if ":" in address and "://" not in address:
-                # Ray itself would try for a minute, then end the process.
-                check_port(address, timeout_s=_CONNECT_S)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        with signals_kept():
+            if address == "local":
+                return _start_local()
+            where = _answering(address)
+            ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         ray.shutdown()
         remedy = "check the address and `ray status` there"
@@ -359,15 +318,39 @@ def _connect(address: str) -> bool:
         raise PoolError(
             f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}."
         ) from error
-    return True
+    except BaseException:  # a signal: what is started by now is ended, too
+        ray.shutdown()
+        raise
+    return []
 
 
-def _start_local() -> None:
-    """Start Ray for this process alone.
+def _answering(address: str) -> str:
+    """The address of a cluster; of one that can be asked, it is known that something listens there.
+
+    Ray itself would try for a minute or two, then end the process.
+
+    Raises:
+        OSError: when nobody listens.
+    """
+    where = address
+    if address == "auto" and "://" not in os.environ.get("RAY_ADDRESS", ""):
+        where = services.canonicalize_bootstrap_address_or_die(None)
+    if ":" in where and "://" not in where:
+        try:
+            check_port(where, timeout_s=_CONNECT_S)
+        except OSError as error:
+            # `auto` is what RAY_ADDRESS names, or what the last `ray start` on this machine has left behind.
+            raise OSError(f"nothing answers at {where} ({error})") from error
+    return where
+
+
+def _start_local() -> list[PoolNotice]:
+    """Start Ray for this process alone; what is to be said about where its files lie.
 
     Ray replaces a loopback address by the machine's own, and then listens on every interface, unless it takes the
     system for one without cluster support (as on macOS); the flag says so while it starts.
     """
+    directory = directory_for_ray(os.environ)
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -380,9 +363,14 @@ def _start_local() -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
             _node_ip_address=_LOOPBACK,
+            _temp_dir=None if directory is None else str(directory),
         )
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+    if directory is None:
+        return []
+    text = f"Ray keeps its files in {directory}: TMPDIR is too long a path for its sockets"
+    return [PoolNotice(f"{text}. RAY_TMPDIR names another place.")]
 
 
 def _on_one_line(error: RayError) -> str:

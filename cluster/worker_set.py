@@ -178,8 +178,7 @@ class WorkerSet:
             self._absent_since_s = now_s
             died = f" The last one was lost because {self._last_loss}." if self._last_loss else ""
             yield PoolNotice(
-                f"no worker for {_PATIENCE_S:.0f} s: {self._backend.describe_capacity()}.{died} "
-                "The run goes on when a node that fits is free or added."
+                f"no worker for {_PATIENCE_S:.0f} s: {self._backend.describe_capacity()}.{died}"
             )
 
     # When they are there no more.

@@ -22,8 +22,9 @@ from jobs import exit_codes
 from jobs.commands import COMMANDS, EXAMPLES, GROUPS, Command
 from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
-from jobs.interruption import InterruptedRunError
+from jobs.interruption import InterruptedRunError, StoppedError, stoppable
 from jobs.option_types import STDIN, STDIN_FILE
+from jobs.output import protected_streams
 from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
@@ -46,10 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
     """
+    with protected_streams():
+        return _outcome(sys.argv[1:] if arguments is None else arguments)
+
+
+def _outcome(arguments: Sequence[str]) -> int:
     try:
-        command, settings = parse(sys.argv[1:] if arguments is None else arguments)
-        function: Callable[[Any], int] = _import(command.function)
-        return function(settings)
+        with stoppable():
+            command, settings = parse(arguments)
+            function: Callable[[Any], int] = _import(command.function)
+            return function(settings)
     except (InputError, DatasetError) as error:
         _complain(error)
         return exit_codes.BAD_INPUT
@@ -59,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InterruptedRunError as error:
         _complain(error)
         return 128 + error.signal_number
-    except KeyboardInterrupt:
+    except StoppedError as error:
+        _complain(error)
+        return 128 + error.signal_number
+    except KeyboardInterrupt:  # where this thread may not say what signals do
         _complain("interrupted; run the same command again to continue")
         return exit_codes.INTERRUPTED
 
@@ -227,4 +237,6 @@ def _complain(message: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from jobs.console import run
+
+    run()

@@ -9,7 +9,8 @@ BAD_INPUT = 2  # what argument parsers have always ended with
 FAILED_ROWS = 3  # complete, but some rows say why they have no values
 AUDIT_FAILED = 4
 INCOMPLETE = 5  # the same command continues
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+HUNG_UP = 129  # 128 + SIGHUP, as shells count
+INTERRUPTED = 130  # 128 + SIGINT
 TERMINATED = 143  # 128 + SIGTERM
 
 
@@ -39,6 +40,7 @@ MEANINGS: Mapping[int, Meaning] = MappingProxyType(
             "incomplete: storage, credentials or cluster failed for long, or `status` of a run that goes on",
             "mend what the message names; the same command continues",
         ),
+        HUNG_UP: Meaning("its session ended (SIGHUP)", "the same command continues"),
         INTERRUPTED: Meaning("interrupted by Ctrl-C", "the same command continues"),
         TERMINATED: Meaning("ended by SIGTERM", "the same command continues"),
     }

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from jobs.output import safe
+
 _LINE_EVERY_S = 10.0
 
 Clock = Callable[[], float]
@@ -65,11 +67,13 @@ def choose_display(
         done_before: how many earlier runs have done.
         stream: where to show it.
     """
-    stream = sys.stderr if stream is None else stream
+    shown_on = safe(sys.stderr if stream is None else stream)
     count = Count(total, unit, done_before)
     if log_format == "json":
-        return JsonLines(count, stream)
-    return ProgressBar(count, stream) if _is_animated(stream) else ProgressLines(count, stream)
+        return JsonLines(count, shown_on)
+    return (
+        ProgressBar(count, shown_on) if _is_animated(shown_on) else ProgressLines(count, shown_on)
+    )
 
 
 @dataclass
@@ -264,7 +268,7 @@ class JsonLines:
             **fields,
         }
         # Flushed, so that who follows the log sees what happened and not what happened a buffer ago.
-        print(json.dumps(line, ensure_ascii=False, default=str), file=self._stream, flush=True)
+        print(json.dumps(line, default=str), file=self._stream, flush=True)
 
 
 class Tally:
@@ -280,7 +284,7 @@ class Tally:
         self, unit: str, *, stream: TextIO | None = None, clock: Clock = time.monotonic
     ) -> None:
         self._unit = unit
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = safe(sys.stderr if stream is None else stream)
         self._clock = clock
         self._step = ""
         self._step_began_s = 0.0

@@ -347,7 +347,11 @@ def inhabited(world: World) -> Iterator[World]:
     ledger, commit = enformer_core.dataset.ledger, enformer_core.dataset.commit
     virtual = SimpleNamespace(Condition=VirtualCondition)
     stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
-    handled = SimpleNamespace(SIGINT=signal.SIGINT, SIGTERM=signal.SIGTERM, signal=_set_handler)
+    handled = SimpleNamespace(
+        **{name: getattr(signal, name) for name in ("SIGHUP", "SIG_IGN", "Signals")},
+        getsignal=_handler,
+        signal=_set_handler,
+    )
     with contextlib.ExitStack() as stack:
         for module in (
             ledger,
@@ -369,6 +373,7 @@ def inhabited(world: World) -> Iterator[World]:
             (enformer_core.dataset.keys, "BLOCK_SHARDS", 2),
             (jobs.watch, "BLOCK_SHARDS", 2),
             (jobs.interruption, "signal", handled),
+            (jobs.interruption, "time", stopwatch),
             (jobs.job, "make_pool", _virtual_pool),
             (jobs.score, "score_variants", _score),
             (commit, "to_parquet", memory.to_parquet),
@@ -411,6 +416,11 @@ class _Calendar(datetime):
         hub = World.here().hub
         shift_s = hub.process.wall_shift_s if hub.running else 0.0
         return datetime.fromtimestamp(START_WALL_S + hub.now_s + shift_s, tz)
+
+
+def _handler(number: int) -> Any:
+    world = World.here()
+    return world.handlers.get((world.hub.process, number))
 
 
 def _set_handler(number: int, handler: Any) -> Any:

@@ -4,6 +4,7 @@ import signal
 from typing import Any
 
 from enformer_core.dataset.keys import RUN_KEY
+from jobs.interruption import SIGNALS
 from tests.simulation import toy
 from tests.simulation.drivers import World
 from tests.simulation.faults import SPELLS, Fault, Kind, draw_faults
@@ -230,7 +231,7 @@ class Fate:
         if not drivers:
             return False
         user, driver = self._chance.choice(drivers)
-        number = self._chance.choice((signal.SIGINT, signal.SIGTERM))
+        number = self._chance.choice(SIGNALS)
         handler = world.handlers.get((driver, number))
         world.weather.took_effect(Kind.INTERRUPTED)
         world.befell(driver, number)
@@ -239,10 +240,10 @@ class Fate:
                 handler(number, None)
             except KeyboardInterrupt as error:  # it was the second time
                 world.hub.interrupt(user.threads[driver], error)
-        elif number == signal.SIGTERM:
-            driver.kill()
-        else:
+        elif number == signal.SIGINT:
             world.hub.interrupt(user.threads[driver], KeyboardInterrupt())
+        else:
+            driver.kill()
         return True
 
 

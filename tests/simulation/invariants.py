@@ -292,8 +292,8 @@ def _is_due(world: World, driver: Process, code: int | None, complete: int) -> b
         )
     if code == exit_codes.INTERRUPTED:  # or told twice, whatever by
         return (signal.SIGINT in signals or len(signals) > 1) and _names_remedy(said)
-    if code == exit_codes.TERMINATED:
-        return signal.SIGTERM in signals and _names_remedy(said)
+    if code in {exit_codes.TERMINATED, exit_codes.HUNG_UP}:
+        return code - 128 in signals and _names_remedy(said)
     return code == complete or code is None  # None only comes of being killed
 
 

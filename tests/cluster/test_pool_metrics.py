@@ -1,18 +1,20 @@
 """What Ray's metrics are told of a run; the metrics themselves are replaced by lists."""
 
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cluster import ray_backend
 from cluster.pool import Event, TaskDone, TaskFailed, TaskRetried, TaskStarted
-from cluster.ray_backend import RayMetrics
+from cluster.pool_metrics import PoolMetrics
+
+Told = dict[str, list[float]]
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
-    """All values that were told, by metric."""
+def recorded() -> tuple[Told, SimpleNamespace]:
+    """All values that were told, by metric, and the kinds of metrics that record them."""
     told: dict[str, list[float]] = defaultdict(list)
 
     class Metric:
@@ -25,17 +27,17 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
 
         inc = set = observe = tell
 
-    for kind in ("Counter", "Gauge", "Histogram"):
-        monkeypatch.setattr(ray_backend, kind, Metric)
-    return told
+    instruments = SimpleNamespace(Counter=Metric, Gauge=Metric, Histogram=Metric)
+    return told, instruments
 
 
 def figures(event: Event) -> dict[str, float]:
     return {"audit_error_sad": 0.25} if isinstance(event, TaskDone) else {}
 
 
-def test_events_are_counted_items_by_their_number(told: dict[str, list[float]]):
-    metrics = RayMetrics("tiles", figures)
+def test_events_are_counted_items_by_their_number(recorded: tuple[Told, SimpleNamespace]):
+    told, instruments = recorded
+    metrics = PoolMetrics("tiles", figures, instruments)
     metrics.observe(TaskStarted("a", "worker-0"), queued=7)
     metrics.observe(TaskDone("a", "worker-0", None, 2.5, items=1000), queued=6)
     metrics.observe(TaskDone("b", "worker-0", None, 0.0), queued=5)
@@ -52,6 +54,9 @@ def test_events_are_counted_items_by_their_number(told: dict[str, list[float]]):
     }
 
 
-def test_without_further_figures_none_is_shown(told: dict[str, list[float]]):
-    RayMetrics("alleles").observe(TaskDone("a", "worker-0", None, 1.0), queued=0)
+def test_without_further_figures_none_is_shown(recorded: tuple[Told, SimpleNamespace]):
+    told, instruments = recorded
+    PoolMetrics("alleles", None, instruments).observe(
+        TaskDone("a", "worker-0", None, 1.0), queued=0
+    )
     assert not [name for name in told if "audit" in name]

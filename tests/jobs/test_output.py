@@ -1,0 +1,168 @@
+"""Whatever becomes of standard output and standard error, a command does its work and ends with its own code."""
+
+import errno
+import io
+import subprocess
+import sys
+
+import pytest
+
+from jobs.cli import main
+from jobs.output import SafeStream, protected_streams, safe
+from jobs.progress import choose_display
+
+
+class BrokenStream(io.StringIO):
+    """Takes so many writes, then fails as a system fails."""
+
+    def __init__(self, error, after=0):
+        super().__init__()
+        self._error = error
+        self._left = after
+        self.attempts = 0
+
+    def write(self, text):
+        self.attempts += 1
+        self._left -= 1
+        if self._left < 0:
+            raise self._error
+        return super().write(text)
+
+
+BROKEN = {
+    "reader gone": BrokenPipeError(errno.EPIPE, "Broken pipe"),
+    "terminal gone": OSError(errno.EIO, "Input/output error"),
+    "disk full": OSError(errno.ENOSPC, "No space left on device"),
+    "closed": ValueError("I/O operation on closed file."),
+}
+
+
+@pytest.fixture(params=BROKEN.values(), ids=BROKEN.keys())
+def broken(request):
+    return BrokenStream(request.param, after=2)
+
+
+def in_encoding(name):
+    """A stream whose bytes are letters of this encoding, and those bytes."""
+    content = io.BytesIO()
+    return io.TextIOWrapper(content, encoding=name), content
+
+
+def test_the_first_failure_ends_the_stream_and_nothing_else(broken):
+    stream = safe(broken)
+    for _ in range(5):
+        assert stream.write("a") == 1
+    assert broken.getvalue() == "aa"
+    assert broken.attempts == 3
+    assert stream.lost
+
+
+def test_a_stream_that_is_closed_or_was_never_there_is_nowhere():
+    closed = io.StringIO()
+    closed.close()
+    for stream in (safe(None), safe(closed)):
+        print("a", file=stream, flush=True)
+        assert not stream.isatty()
+        assert stream.lost
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "1 µs … ━━ ü ☃ \\udcff\n"),
+        ("latin-1", "1 µs ... -- ü \\u2603 \\udcff\n"),
+        ("ascii", "1 us ... -- \\xfc \\u2603 \\udcff\n"),
+    ],
+)
+def test_letters_that_a_terminal_lacks_are_shown_by_plainer_ones_or_their_number(encoding, shown):
+    stream, content = in_encoding(encoding)
+    # The last is how Python names a byte of a file's name that is no UTF-8.
+    print("1 µs … ━━ ü ☃ \udcff", file=safe(stream), flush=True)
+    assert content.getvalue().decode(encoding) == shown
+
+
+def test_what_is_safe_is_not_wrapped_again():
+    stream = safe(io.StringIO())
+    assert safe(stream) is stream
+    assert isinstance(stream, SafeStream)
+
+
+def test_streams_are_as_before_afterwards(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", None)
+    with protected_streams():
+        print("a")
+        print("b", file=sys.stderr)
+    assert sys.stdout is out
+    assert sys.stderr is None
+    assert out.getvalue() == "a\n"
+
+
+@pytest.fixture
+def score(vcf, genome, tmp_path):
+    """The code of a small run, and that of asking whether it is whole."""
+
+    def call(*more):
+        run = [*("score", str(vcf), "--genome", str(genome), "--out", str(tmp_path / "run"))]
+        small = [*("--model", "motif", "--ray", "off", "--strands", "forward", "--tracks", "0")]
+        return main([*run, *small, *more])
+
+    return call
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr", "both"])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_run_ends_well_whatever_becomes_of_what_it_says(
+    score, tmp_path, monkeypatch, stream, log_format
+):
+    gone = BrokenStream(BROKEN["terminal gone"])
+    with monkeypatch.context() as patch:
+        for name in ("stdout", "stderr") if stream == "both" else (stream,):
+            patch.setattr(sys, name, gone)
+        assert score("--log-format", log_format) == 0
+    assert gone.attempts
+    assert main(["verify", str(tmp_path / "run")]) == 0
+
+
+def test_without_any_stream_a_run_ends_well_too(score, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        patch.setattr(sys, "stderr", None)
+        assert score() == 0
+
+
+def test_a_bar_on_a_terminal_without_its_letters_is_drawn_by_those_that_it_has(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream, content = in_encoding("ascii")
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    with choose_display("text", total=2, unit="alleles", stream=stream) as display:
+        display.advance(1)
+        display.say("note", "µ…")
+    shown = content.getvalue().decode("ascii")
+    assert "---" in shown
+    assert "u..." in shown
+
+
+def test_lines_of_json_are_json_on_every_terminal():
+    stream, content = in_encoding("ascii")
+    with choose_display("json", total=2, unit="alleles", stream=stream) as display:
+        display.say("note", "µ… ü ☃")
+    assert b"\\u2603" in content.getvalue()
+    assert b"\\xfc" not in content.getvalue()
+
+
+def test_descriptors_that_the_shell_has_closed_lead_nowhere(tmp_path):
+    """In a process of its own, for the descriptors are those of a process."""
+    program = f"""
+import os
+os.close(1)
+os.close(2)
+from jobs.output import fill_descriptors
+fill_descriptors()
+opened = os.open({str(tmp_path / "table")!r}, os.O_CREAT | os.O_WRONLY)
+os.write(2, b"a library complains")
+os._exit(opened)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode > 2
+    assert (tmp_path / "table").read_bytes() == b""
