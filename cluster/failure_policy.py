@@ -20,6 +20,7 @@ from cluster.backend import WorkerGone
 from cluster.bisection import Bisection
 from cluster.pool import (
     Classify,
+    Control,
     Event,
     Node,
     PoolError,
@@ -28,6 +29,7 @@ from cluster.pool import (
     TaskFailed,
     TaskIsolated,
     TaskRetried,
+    no_control,
 )
 from cluster.task_queue import (
     ExponentialBackoff,
@@ -36,73 +38,15 @@ from cluster.task_queue import (
     TaskAttempt,
     TaskQueue,
 )
+from cluster.worker_health import WorkerHealth
 from cluster.worker_process import Failure
 
-SUSPICIOUS_TASKS = 3
-"""A worker that fails at so many different tasks in a row, while others succeed, is at fault itself."""
-
-_SUSPECT_S = 300.0  # before a worker that is suspect is tried again in any case
 _AVOID_S = 300.0  # where a task failed last, unless nobody else is there
 _STORAGE_ATTEMPTS = 3  # each has tried again for minutes by itself
 _STORAGE_IN_A_ROW = 5
 _HOPELESS_TASKS = 3  # so many different ones spent, and nothing ever done: not they are at fault
 _HOPELESS_PROBES = 16
 _BISECTIONS = 2  # searches for items at fault, in one task
-
-
-@dataclass
-class _Streak:
-    """Counted failures of one worker since its last success: from when to when, and by task the attempts."""
-
-    first_s: float
-    last_s: float
-    attempts: dict[str, list[TaskAttempt]] = field(default_factory=dict)
-
-
-class WorkerHealth:
-    """How each worker fares: its counted failures since its last success."""
-
-    def __init__(self) -> None:
-        self._streaks: dict[str, _Streak] = {}
-        self._success_s: dict[str, float] = {}
-
-    def record_success(self, worker: str, now_s: float) -> None:
-        """It has computed something, so its failures before that count no more against it."""
-        self._streaks.pop(worker, None)
-        self._success_s[worker] = now_s
-
-    def record_failure(self, worker: str, attempt: TaskAttempt, now_s: float) -> None:
-        """A failure at this worker was counted against an attempt."""
-        streak = self._streaks.setdefault(worker, _Streak(now_s, now_s))
-        streak.last_s = now_s
-        streak.attempts.setdefault(attempt.key, []).append(attempt)
-
-    def is_suspect(self, worker: str, now_s: float) -> bool:
-        """Whether it has failed at so much that it should be given nothing while others can be."""
-        streak = self._streaks.get(worker)
-        if streak is None or len(streak.attempts) < SUSPICIOUS_TASKS:
-            return False
-        return now_s - streak.last_s < _SUSPECT_S
-
-    def faulty_workers(self) -> list[str]:
-        """Those that fail at one task after another while others succeed: at fault themselves."""
-        return [worker for worker in self._streaks if self._is_faulty(worker)]
-
-    def evict(self, worker: str) -> list[TaskAttempt]:
-        """Forget a worker's failures, for it is replaced: gives each attempt as often as one was counted against it."""
-        streak = self._streaks.pop(worker)
-        return [attempt for attempts in streak.attempts.values() for attempt in attempts]
-
-    def _is_faulty(self, worker: str) -> bool:
-        streak = self._streaks[worker]
-        if len(streak.attempts) < SUSPICIOUS_TASKS:
-            return False
-        # A success elsewhere since the streak began: so it was not the tasks, nor something that all workers share.
-        return any(
-            success_s > streak.first_s
-            for other, success_s in self._success_s.items()
-            if other != worker
-        )
 
 
 def proves_health(result: object) -> bool:
@@ -112,12 +56,13 @@ def proves_health(result: object) -> bool:
 
 @dataclass
 class _TaskBisection:
-    """The search for a task's bad items, and the failures of those found."""
+    """The search for a task's bad items, the failures of those found, and the control of workers that it led to."""
 
     whole: TaskAttempt
     payload: Splittable
     bisection: Bisection
     failures: dict[int, list[FailureRecord]] = field(default_factory=dict)
+    control: TaskAttempt | None = None
 
 
 class FailurePolicy:
@@ -131,6 +76,8 @@ class FailurePolicy:
         classify: whose fault an exception is.
         backoff: pauses before other attempts.
         is_node_lost: whether a node is gone, as far as is known now.
+        control: a payload that a sound worker is known to compute, which shows whether workers are at fault; None where
+            there is none.
     """
 
     def __init__(
@@ -140,8 +87,10 @@ class FailurePolicy:
         classify: Classify,
         backoff: ExponentialBackoff,
         is_node_lost: Callable[[Node], bool],
+        control: Control = no_control,
     ) -> None:
         self.health = WorkerHealth()
+        self._control = control
         self._queue = queue
         self._classify = classify
         self._backoff = backoff
@@ -182,7 +131,9 @@ class FailurePolicy:
         if attempt.probed is None:
             self._end(attempt)
         elif attempt.key in self._bisections:
-            self._bisections[attempt.key].bisection.passed(attempt.probed, idle=not proof)
+            search = self._bisections[attempt.key]
+            if search.control is not attempt:
+                search.bisection.passed(attempt.probed, idle=not proof)
             yield from self._continue_bisection(attempt.key)
 
     def raised(self, flight: InFlight, failure: Failure, now_s: float) -> Iterator[Event]:
@@ -308,6 +259,9 @@ class FailurePolicy:
         search = self._bisections.get(attempt.key)
         if search is None:
             return
+        if search.control is attempt:
+            yield from self._continue_bisection(attempt.key)
+            return
         search.failures[probed.start] = attempt.counted_failures
         search.bisection.failed(probed, attempt.last_reason)
         yield from self._continue_bisection(attempt.key)
@@ -318,9 +272,22 @@ class FailurePolicy:
         while (items := search.bisection.take()) is not None:
             payload = search.payload.probe(items.start, items.stop)
             self._queue.put(TaskAttempt(task, payload, search.whole.state, probed=items))
-        if search.bisection.is_over:
+        if search.bisection.is_over and not self._begin_control(search):
             del self._bisections[key]
             yield from self._conclude(search)
+
+    def _begin_control(self, search: _TaskBisection) -> bool:
+        """Whether it must be seen first if workers can compute at all: where all fails that was tried in this run."""
+        # Such as the only item of a run's last task, which may have been left by an earlier run.
+        if search.control is not None or self._successes or not search.bisection.all_bad:
+            return False
+        payload = self._control()
+        if payload is None:
+            return False
+        task = search.whole.task
+        search.control = TaskAttempt(task, payload, search.whole.state, probed=range(1))
+        self._queue.put(search.control)
+        return True
 
     def _conclude(self, search: _TaskBisection) -> Iterator[Event]:
         """What a bisection has shown: bad workers, bad items, or nothing."""

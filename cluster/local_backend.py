@@ -11,16 +11,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.backend import Call, Outcome
-from cluster.pool import Classify, Node, StagedFunction, WorkerFactory, blame_task
+from cluster.pool import (
+    Classify,
+    Control,
+    Node,
+    StagedFunction,
+    WorkerFactory,
+    blame_task,
+    items_done,
+    no_control,
+)
 from cluster.scheduler import Scheduler
 from cluster.worker_process import Cancelled, Done, Failure
 
 _NAP_S = 0.05
 
 
-def local_pool(factory: WorkerFactory, *, classify: Classify = blame_task) -> Scheduler:
+def local_pool(
+    factory: WorkerFactory, *, classify: Classify = blame_task, control: Control = no_control
+) -> Scheduler:
     """A pool of one worker in this process, made when the first task comes (see `cluster.pool.Pool`)."""
-    return Scheduler(LocalBackend(factory), workers=1, classify=classify)
+    return _LocalPool(LocalBackend(factory), classify, control)
+
+
+class _LocalPool(Scheduler):
+    """A scheduler whose worker is asked itself how far it is, for it cannot answer questions while it computes."""
+
+    def __init__(self, backend: "LocalBackend", classify: Classify, control: Control) -> None:
+        super().__init__(backend, workers=1, classify=classify, control=control)
+        self._local = backend
+
+    def items_in_hand(self) -> int:
+        return self._local.items_done()
 
 
 class _BrokenOffError(BaseException):
@@ -44,6 +66,10 @@ class LocalBackend:
     def tasks_per_worker(self) -> int:
         """One: fetching, computing and storing take turns in one process."""
         return 1
+
+    def items_done(self) -> int:
+        """How far the worker is with what it computes; may be asked from any thread."""
+        return self._worker.items_done()
 
     def start_worker(self, name: str) -> "_LocalWorker":
         """The worker itself, under whatever name: there is only this process."""
@@ -92,6 +118,9 @@ class _LocalWorker:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _interrupted: bool = False
     _computing: bool = False
+
+    def items_done(self) -> int:
+        return items_done(self._function) if self._computing else 0
 
     def ping(self) -> Call:
         hostname = platform.node()

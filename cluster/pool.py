@@ -36,6 +36,21 @@ class StagedFunction(Protocol):
         ...
 
 
+@runtime_checkable
+class Reporting(Protocol):
+    """A worker function that can say how far it is; asked from another thread than that which computes."""
+
+    @property
+    def items_done(self) -> int:
+        """Items of the task that is being computed which are computed by now."""
+        ...
+
+
+def items_done(function: object) -> int:
+    """How far a worker function is with its task, where it can say so; else 0."""
+    return function.items_done if isinstance(function, Reporting) else 0
+
+
 WorkerFactory = Callable[[], StagedFunction]
 """Makes the function in the worker's process, once; must be picklable and small (paths, not data)."""
 
@@ -82,6 +97,14 @@ def blame_task(error: BaseException) -> Blame:
     """Every exception is the task's own fault: what a pool assumes unless it is told otherwise."""
     del error
     return "task"
+
+
+Control = Callable[[], Any]
+"""Gives a payload that a sound worker has computed before, as a trial; None where there is none."""
+
+
+def no_control() -> None:
+    """Nothing is known that sound workers can compute."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +267,10 @@ class Pool(Protocol):
             PoolError: when the pool is closed or has no means to go on.
             Exception: whatever the worker factory raised, as it is; an error that is classified to stop the run.
         """
+        ...
+
+    def items_in_hand(self) -> int:
+        """Items computed of tasks that are not done, as far as workers have told; may be asked from any thread."""
         ...
 
     def interrupt(self) -> None:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray  # noqa: TID251 - this is the file
@@ -31,11 +31,13 @@ from cluster.head_watcher import HeadWatcher, check_port, listens
 from cluster.local_ray import LocalHead, directory_for_ray, end_within, signals_kept
 from cluster.pool import (
     Classify,
+    Control,
     Node,
     PoolError,
     PoolNotice,
     WorkerFactory,
     blame_task,
+    no_control,
 )
 from cluster.pool_metrics import Figures, PoolMetrics
 from cluster.reservation import Reservation, describe
@@ -68,6 +70,7 @@ def ray_pool(
     speculative: bool = True,
     unit: str = "items",
     figures: Figures | None = None,
+    control: Control = no_control,
 ) -> Scheduler:
     """A pool of workers on Ray.
 
@@ -90,6 +93,7 @@ def ray_pool(
         speculative: whether slow tasks may have a second copy.
         unit: what a task's items are, in the plural, for the description of a metric.
         figures: further figures of an event, which are shown as metrics beside the pool's own.
+        control: what shows whether workers can compute at all, where everything else fails.
 
     Raises:
         PoolError: when no cluster answers, or `local` is asked for and this machine cannot hold a single worker.
@@ -115,6 +119,7 @@ def ray_pool(
         speculative=speculative,
         observers=[PoolMetrics(unit, figures, metrics)],
         notices=notices,
+        control=control,
     )
 
 
@@ -166,8 +171,9 @@ class RayWorkerProcess(WorkerProcess):
 
     def ping(self) -> Done:
         """The node that it is on, as a sign of life."""
-        hostname = super().ping().value.hostname
-        return Done(Node(str(ray.get_runtime_context().get_node_id()), hostname), 0.0)
+        alive = super().ping()
+        node_id = str(ray.get_runtime_context().get_node_id())
+        return replace(alive, value=replace(alive.value, id=node_id))
 
 
 class RayBackend:

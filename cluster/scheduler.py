@@ -15,6 +15,7 @@ from cluster.failure_policy import FailurePolicy
 from cluster.placement import may_run_on, stragglers
 from cluster.pool import (
     Classify,
+    Control,
     Event,
     EventObserver,
     PoolError,
@@ -23,6 +24,7 @@ from cluster.pool import (
     TaskDone,
     TaskStarted,
     blame_task,
+    no_control,
 )
 from cluster.task_queue import ExponentialBackoff, InFlight, TaskAttempt, TaskQueue
 from cluster.worker_handle import WorkerHandle
@@ -52,6 +54,7 @@ class Scheduler:
         observers: are told of every event before the loop over `run` is.
         notices: what the first run is to begin with.
         seed: of the pauses between attempts.
+        control: what shows whether workers can compute at all, where everything else fails.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Scheduler:
         observers: Sequence[EventObserver] = (),
         notices: Sequence[PoolNotice] = (),
         seed: int = 0,
+        control: Control = no_control,
     ) -> None:
         self._backend = backend
+        self._control = control
         self._now = backend.now
         self._classify = classify
         self._speculative = speculative
@@ -75,6 +80,7 @@ class Scheduler:
         self._workers = WorkerSet(backend, size=workers, classify=classify, backoff=self._backoff)
         self._durations_s: deque[float] = deque(maxlen=_DURATIONS)
         self._interrupted = False
+        self._items_in_hand = 0
         self._closed = False
         self._queue = TaskQueue(())
         self._policy = self._new_policy()
@@ -86,6 +92,10 @@ class Scheduler:
                 for observer in self._observers:
                     observer.observe(event, queued=self._queue.waiting)
                 yield event
+
+    def items_in_hand(self) -> int:
+        """Items computed of tasks that are not done, as far as workers have told, once a tick."""
+        return self._items_in_hand
 
     def interrupt(self) -> None:
         """Begin nothing more; `run` ends when what is being stored is stored."""
@@ -115,6 +125,7 @@ class Scheduler:
             classify=self._classify,
             backoff=self._backoff,
             is_node_lost=self._backend.is_node_lost,
+            control=self._control,
         )
 
     def _events(self, tasks: Iterable[Task]) -> Generator[Event]:
@@ -154,7 +165,17 @@ class Scheduler:
         yield from self._replace_evicted()
         yield from self._assign()
         yield from self._listen()
+        self._items_in_hand = self._count_items_in_hand()
         yield from self._workers.report_absence()
+
+    def _count_items_in_hand(self) -> int:
+        # By attempt, for a slow one is in flight twice; what is only tried out is thrown away.
+        by_attempt: dict[TaskAttempt, int] = {}
+        for flight in self._unfinished():
+            if flight.attempt.probed is None:
+                known = by_attempt.get(flight.attempt, 0)
+                by_attempt[flight.attempt] = max(known, flight.items_done)
+        return sum(by_attempt.values())
 
     def _is_over(self) -> bool:
         return self._queue.is_empty and not self._policy.is_bisecting and not self._unfinished()

@@ -165,6 +165,7 @@ class InFlight:
         node: of that worker.
         given_s: when it was given.
         began_s: when the worker had nothing before it any more.
+        items_done: of its items, as far as the worker has told.
     """
 
     attempt: TaskAttempt
@@ -172,6 +173,7 @@ class InFlight:
     node: Node
     given_s: float
     began_s: float | None = None
+    items_done: int = 0
 
     def seconds(self, now_s: float) -> float:
         """How long the worker is at it already, or has it, where others are still before it."""

@@ -61,10 +61,11 @@ WorkerState = BackingOff | Starting | Building | Ready
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A ping to a worker that is busy, sent at `sent_s` and not answered yet."""
+    """A ping to a worker that is busy, sent at `sent_s` and not answered yet, while `flight` was its oldest task."""
 
     call: Call
     sent_s: float
+    flight: InFlight | None = None
 
 
 @dataclass(eq=False)
@@ -169,7 +170,19 @@ class WorkerHandle:
 
     def ask_heartbeat(self, now_s: float) -> None:
         """Ask a busy worker whether it lives."""
-        self.heartbeat = Heartbeat(self.worker.ping(), now_s)
+        self.heartbeat = Heartbeat(self.worker.ping(), now_s, self._oldest)
+
+    @property
+    def _oldest(self) -> InFlight | None:
+        return next(iter(self.in_flight.values()), None)
+
+    def heartbeat_answered(self, items_done: int) -> None:
+        """It lives, and has told how far it is with its oldest task, for it computes them in their order."""
+        about = None if self.heartbeat is None else self.heartbeat.flight
+        self.heartbeat = None
+        # It may have got done with that meanwhile; then nobody knows of what it told.
+        if about is not None and about is self._oldest:
+            about.items_done = items_done
 
     def build(self, node: Node, now_s: float) -> None:
         """Let it make its function, after it has answered from a node."""

@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from cluster.pool import Node, PoolError, StagedFunction
+from cluster.pool import Node, PoolError, StagedFunction, items_done
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a call returned, and how long it took."""
+    """What a call returned, and how long it took; with a sign of life, how far the worker is with its task."""
 
     value: Any
     seconds: float
+    items_done: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class WorkerProcess:
     def ping(self) -> Done:
         """The node that it is on, as a sign of life; a node's name is its identifier where nobody knows a better."""
         hostname = platform.node()
-        return Done(Node(hostname, hostname), 0.0)
+        return Done(Node(hostname, hostname), 0.0, items_done(self._function))
 
     def build(self, pickled_factory: bytes) -> Done | Failure:
         """Make the function.

@@ -26,7 +26,7 @@ _GROW_S = 5.0  # between two looks at what the nodes can hold
 
 _PATIENCE_S = 60.0  # without any worker, before saying what is waited for
 
-_LISTEN_S = 60.0  # a busy worker that has said nothing for so long is asked whether it lives
+_LISTEN_S = 10.0  # a busy worker that has said nothing for so long is asked whether it lives, and how far it is
 
 _SILENCE_S = 300.0  # and given up when it does not answer for so long
 
@@ -150,7 +150,7 @@ class WorkerSet:
     def answered(self, handle: WorkerHandle, call: Call, outcome: Outcome) -> Iterator[Event]:
         """A worker has answered a question about itself."""
         if handle.heartbeat is not None and call == handle.heartbeat.call:
-            handle.heartbeat = None
+            handle.heartbeat_answered(outcome.items_done if isinstance(outcome, Done) else 0)
             return
         match handle.state, outcome:
             case _, Failure():

@@ -23,6 +23,7 @@ from jobs.commands import COMMANDS, EXAMPLES, GROUPS, Command
 from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError, StoppedError, stoppable
+from jobs.log import Log, command_log, summarise, tell
 from jobs.option_types import STDIN, STDIN_FILE
 from jobs.output import protected_streams
 from jobs.wrong_command_line import answer, missing
@@ -47,14 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
     """
-    with protected_streams():
-        return _outcome(sys.argv[1:] if arguments is None else arguments)
+    with protected_streams(), command_log() as log:
+        code = _outcome(sys.argv[1:] if arguments is None else arguments, log)
+        summarise(code)
+        return code
 
 
-def _outcome(arguments: Sequence[str]) -> int:
+def _outcome(arguments: Sequence[str], log: Log) -> int:
     try:
         with stoppable():
             command, settings = parse(arguments)
+            log.as_json = getattr(settings, "log_format", "text") == "json"
             function: Callable[[Any], int] = _import(command.function)
             return function(settings)
     except (InputError, DatasetError) as error:
@@ -233,7 +237,7 @@ def _import(place: str) -> Any:
 
 
 def _complain(message: object) -> None:
-    print(f"enformer-ray: {message}", file=sys.stderr)
+    tell("error", message, prefix="enformer-ray")
 
 
 if __name__ == "__main__":

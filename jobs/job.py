@@ -7,13 +7,13 @@ Joins the rooms: what a worker computes comes from an `Analysis` of `enformer_co
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from cluster.local_backend import local_pool
-from cluster.pool import Blame, Pool, PoolError, Task
+from cluster.pool import Blame, Control, Event, Pool, PoolError, Task
 from enformer_core.analyses.base import Analysis, WorkerFactory
 from enformer_core.dataset.codec import Footer, to_parquet
 from enformer_core.dataset.damage import DamagedRunError, set_aside
@@ -35,12 +35,18 @@ from enformer_core.storage.store import Store
 from enformer_core.user_path import readable_name
 from enformer_core.variants.table import Status
 from jobs import exit_codes
-from jobs.interruption import InterruptedRunError, interruptible
+from jobs.control import known_to_compute
+from jobs.count import Count
+from jobs.heartbeat import kept_alive
+from jobs.interruption import InterruptedRunError, Interruption, interruptible
+from jobs.log import remember
 from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
-from jobs.watch import ReceiptBlocks, Watch, audit_figures
+from jobs.watch import ReceiptBlocks, Watch, audit_figures, remembered
+
+_STARTING = {"off": "working in this process", "local": "starting Ray on this machine"}
 
 _MOST_REPAIRS = 3
 """Of one command: a disk that loses more than that while a run is closed is for a person to mend."""
@@ -87,6 +93,7 @@ class Job:
                 return manifest
         run, plan = self._take_up(stored) or self._begin()
         ledger = Ledger(self.store, run, self.analysis.run_type)
+        self._note(run)
         manifest = self._complete(ledger, plan)
         self.store.sweep()
         return manifest
@@ -99,8 +106,19 @@ class Job:
             check_same(run.identity, self.analysis.identity(hashed, run.plan.rows))
         return run
 
+    def _note(self, run: Run) -> None:
+        """Let the summary know the run."""
+        remember(
+            output=self.store.location,
+            unit=self.analysis.run_type.unit,
+            total=run.plan.rows,
+            shards=run.plan.shards,
+            complete=False,
+        )
+
     def _closed(self, run: Run) -> Manifest | None:
         """The manifest of a complete run; nothing is written, and what is lost is noticed."""
+        self._note(run)
         ledger = Ledger(self.store, run, self.analysis.run_type)
         manifest = ledger.manifest()
         if manifest is not None and (lost := ledger.lost()):
@@ -181,35 +199,49 @@ class Job:
         if len(done) == len(plan.shards):
             return
         unit = ledger.run_type.unit
-        display = choose_display(
-            self.settings.log_format,
-            total=plan.shards.total_rows,
-            unit=unit,
-            done_before=sum(plan.shards[number].rows for number in done),
+        count = Count(
+            plan.shards.total_rows, unit, sum(plan.shards[number].rows for number in done)
         )
-        watch = Watch(display, ReceiptBlocks(ledger, done, len(plan.shards)))
+        display = choose_display(self.settings.log_format, count)
+        blocks = ReceiptBlocks(ledger, done, len(plan.shards))
+        rows = -(-count.total // len(plan.shards))
+        watch = Watch(display, blocks, f"computing; results come by shards of some {rows:,} {unit}")
         share = None if self.settings.share is None else Share.read(self.settings.share)
         shards = OpenShards(ledger, plan.shards, done=done, share=share, tell=watch.see_elsewhere)
         tasks = (Task(f"shard {shard.number}", ShardTask(shard)) for shard in shards)
         factory = WorkerFactory(self.analysis.loader, ledger, self.workers.each)
-        with (
-            display,
-            watch,
-            make_pool(self.settings, self.workers, factory, unit) as pool,
-            interruptible(pool) as interruption,
-        ):
-            for event in pool.run(tasks):
-                watch.see(event)
+        control = known_to_compute(ledger, plan)
+        with display, kept_alive(display), watch, remembered(count, watch):
+            display.phase(_STARTING.get(self.settings.ray, f"connecting to {self.settings.ray}"))
+            with (
+                make_pool(self.settings, self.workers, factory, unit, control) as pool,
+                interruptible(pool) as interruption,
+            ):
+                display.follow(pool.items_in_hand)
+                display.phase("loading the model")
+                self._see_all(pool.run(tasks), watch)
         left = len(plan.shards) - len(done) - watch.shards_done - watch.shards_elsewhere
+        self._check_none_left(left, len(plan.shards), watch, interruption)
+
+    def _check_none_left(
+        self, left: int, shards: int, watch: Watch, interruption: Interruption
+    ) -> None:
         if left and interruption.signal_number is not None:
-            committed = len(plan.shards) - left
+            committed = shards - left
             raise InterruptedRunError(
                 interruption.signal_number,
                 f"stopped by {signal.Signals(interruption.signal_number).name}: {committed:,} of "
-                f"{len(plan.shards):,} shards are committed. Continue with:\n  {_command()}",
+                f"{shards:,} shards are committed. Continue with:\n  {_command()}",
             )
         if left:
             raise PoolError(f"{watch.failures()}\nContinue with:\n  {_command()}")
+
+    def _see_all(self, events: Iterator[Event], watch: Watch) -> None:
+        try:
+            for event in events:
+                watch.see(event)
+        except PoolError as error:
+            raise PoolError(f"{error}\nContinue with:\n  {_command()}") from error
 
     def report(self, manifest: Manifest) -> int:
         """Say what came of a complete run.
@@ -217,14 +249,21 @@ class Job:
         Returns:
             The exit code.
         """
-        for line in self._report_lines(manifest):
-            print(line)
         is_strict = getattr(self.settings, "strict", False)
+        for line in self._report_lines(manifest, strict=is_strict):
+            print(line)
+        remember(
+            complete=True,
+            done=manifest.rows,
+            shards_done=manifest.shards,
+            by_status=dict(manifest.by_status),
+            audit={name: asdict(summary) for name, summary in manifest.audit.items()},
+        )
         if is_strict and audit_failed(manifest.audit):
             return exit_codes.AUDIT_FAILED
         return exit_code(manifest)
 
-    def _report_lines(self, manifest: Manifest) -> Sequence[str]:
+    def _report_lines(self, manifest: Manifest, *, strict: bool) -> Sequence[str]:
         counts = ", ".join(f"{rows:,} {status}" for status, rows in manifest.by_status.items())
         unit = self.analysis.run_type.unit
         notice = [manifest.notice] if manifest.notice else []
@@ -234,7 +273,7 @@ class Job:
             *self._columns_taken(),
             *notice,
             *self.analysis.report(manifest),
-            *audit_lines(manifest.audit),
+            *audit_lines(manifest.audit, strict=strict),
             f"output: {self.store.location}",
             f"ask it: enformer-ray query {query}",
         ]
@@ -267,10 +306,12 @@ def classify(error: BaseException) -> Blame:
     return "storage" if isinstance(error, StorageError) else "task"
 
 
-def make_pool(settings: RunSettings, workers: Workers, factory: WorkerFactory, unit: str) -> Pool:
+def make_pool(
+    settings: RunSettings, workers: Workers, factory: WorkerFactory, unit: str, control: Control
+) -> Pool:
     """Workers where the settings want them: in this process, on this machine, on a cluster."""
     if settings.ray == "off":
-        return local_pool(factory, classify=classify)
+        return local_pool(factory, classify=classify, control=control)
     from cluster.ray_backend import ray_pool  # `--ray off` works where Ray does not
 
     return ray_pool(
@@ -285,6 +326,7 @@ def make_pool(settings: RunSettings, workers: Workers, factory: WorkerFactory, u
         speculative=not settings.single_writer,
         unit=unit,
         figures=audit_figures,
+        control=control,
     )
 
 

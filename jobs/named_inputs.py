@@ -1,6 +1,5 @@
 """What the settings of every run name, found and checked before anything costs anything."""
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +13,7 @@ from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import open_store
 from enformer_core.storage.store import Store
 from jobs.job import Job
+from jobs.log import tell
 from jobs.resources import check_device, choose_workers
 from jobs.settings import RunSettings
 
@@ -84,4 +84,4 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
 
 def warn(note: str) -> None:
     """Tell the user what stops nothing and should be known."""
-    print(f"note: {note}", file=sys.stderr)
+    tell("note", note, prefix="note")

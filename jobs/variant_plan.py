@@ -27,8 +27,8 @@ from enformer_core.storage.open import local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
-from jobs.progress import Tally
 from jobs.settings import VariantSettings
+from jobs.tally import Tally
 
 
 def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions:

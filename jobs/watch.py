@@ -3,10 +3,12 @@
 Knows events, receipts and a display. Does not know what is computed.
 """
 
-import sys
+import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -18,12 +20,15 @@ from cluster.pool import (
     TaskFailed,
     TaskIsolated,
     TaskRetried,
+    TaskStarted,
     WorkerLost,
 )
 from enformer_core.dataset.keys import BLOCK_SHARDS
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Shard
 from enformer_core.errors import StorageError
+from jobs.count import Count
+from jobs.log import remember
 from jobs.progress import Display
 
 _MOST_SHOWN = 10
@@ -75,14 +80,26 @@ class Watch:
         shards_done: committed in this run of the command.
         shards_elsewhere: committed meanwhile by other commands on the same output.
         objects_there: objects that another attempt, or another driver, had put before.
+        by_status: rows of the shards committed in this run of the command.
+        work_began_s: when the first shard was begun, on the monotonic clock; None before that.
+
+    Args:
+        display: where it is shown.
+        blocks: told of every shard that is committed.
+        at_first: what is said when the first shard is begun, while nothing is done.
     """
 
-    def __init__(self, display: Display, blocks: ReceiptBlocks) -> None:
+    def __init__(
+        self, display: Display, blocks: ReceiptBlocks, at_first: str = "computing"
+    ) -> None:
         self.shards_done = 0
         self.shards_elsewhere = 0
         self.objects_there = 0
+        self.by_status: Counter[str] = Counter()
+        self.work_began_s: float | None = None
         self._display = display
         self._blocks = blocks
+        self._at_first = at_first
         self._failures = 0
         self._first_failures: list[TaskFailed] = []
 
@@ -109,6 +126,8 @@ class Watch:
         match event:
             case TaskDone(result=Committed() as committed):
                 self._count(event, committed)
+            case TaskStarted():
+                self._begin_work()
             case TaskFailed():
                 self._remember(event)
             case TaskRetried():
@@ -137,7 +156,7 @@ class Watch:
             case PoolNotice():
                 self._display.say("notice", event.text)
             case _:
-                pass  # a worker is ready, a task has started: nothing to tell
+                pass  # a worker is ready: nothing to tell
 
     def see_elsewhere(self, shard: Shard) -> None:
         """Count a shard that another command on the same output has committed."""
@@ -154,12 +173,21 @@ class Watch:
             lines.append(f"  … and {more:,} more")
         return "\n".join(lines)
 
+    def _begin_work(self) -> None:
+        if self._at_first:
+            self.work_began_s = time.monotonic()
+            self._display.begin_work()
+            self._display.phase(self._at_first)
+            self._at_first = ""
+
     def _count(self, event: TaskDone, committed: Committed) -> None:
         self.shards_done += 1
         self.objects_there += committed.found
+        self.by_status.update(committed.by_status)
         self._blocks.add(committed.shard)
         self._display.advance(
             committed.rows,
+            audited=len(committed.audits),
             task=event.key,
             worker=event.worker,
             seconds=round(event.seconds, 3),
@@ -173,7 +201,24 @@ class Watch:
             self._first_failures.append(event)
             # Those two say all there is to say; any other error is a fault of the program, whose place matters.
             if not isinstance(event.error, PoolError | StorageError):
-                traceback.print_exception(event.error, file=sys.stderr)
+                story = "".join(traceback.format_exception(event.error)).rstrip()
+                self._display.say("traceback", story, task=event.key)
         self._display.say(
             "failed", f"{event.key} is given up in this run: {event.error}", task=event.key
+        )
+
+
+@contextmanager
+def remembered(count: Count, watch: Watch) -> Iterator[None]:
+    """However this ends: what is done by then is kept for the summary."""
+    began_s = time.monotonic()
+    try:
+        yield
+    finally:
+        rate = count.rate(time.monotonic() - (watch.work_began_s or began_s))
+        remember(
+            done=count.done,
+            audited=count.audited,
+            by_status=dict(watch.by_status),
+            per_second=rate.per_second,
         )

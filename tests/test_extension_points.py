@@ -345,7 +345,7 @@ def test_a_backend(add, words, monkeypatch):
     module = add("toy_threads", BACKEND)
     pools = []
 
-    def make_pool(settings, workers, factory, unit):
+    def make_pool(settings, workers, factory, unit, control):
         pools.append(module.thread_pool(factory, jobs.job.classify))
         return pools[-1]
 

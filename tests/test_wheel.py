@@ -88,7 +88,7 @@ def test_it_asks_for_nothing_that_only_developers_need(metadata):
 def test_it_brings_the_command(wheel):
     archive = zipfile.ZipFile(wheel)
     (name,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
-    assert "enformer-ray = jobs.cli:main" in archive.read(name).decode()
+    assert "enformer-ray = jobs.console:run" in archive.read(name).decode()
 
 
 def texts(path: Path) -> Iterator[str]:

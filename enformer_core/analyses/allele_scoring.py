@@ -1,7 +1,7 @@
 """Alleles of shards scored: what is due in which window, what came of each, and the table `scores`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
@@ -10,9 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Float32
 
-from enformer_core.analyses.base import (
-    ComputedRows,
-)
+from enformer_core.analyses.base import ComputedRows, RowCount
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.strongest_effects import strongest_effects
 from enformer_core.dataset.commit import Tables
@@ -77,6 +75,7 @@ class AlleleScoring:
         tracks: head column of each value.
         provenance: software, hardware and arithmetic.
         auditor: scores again those alleles that the plan has drawn for it.
+        rows_through: alleles of the shard that is being computed which are scored and audited.
     """
 
     scorer: Scorer
@@ -84,6 +83,7 @@ class AlleleScoring:
     tracks: Sequence[int]
     provenance: Provenance
     auditor: Auditor | None = None
+    rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
     def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
         """Score every allele that can be scored; all get their row of `scores`."""
@@ -92,10 +92,13 @@ class AlleleScoring:
         ]
         outcomes: list[Outcome] = []
         audits: list[AuditedAllele] = []
+        self.rows_through.rows = 0
         for window in _windows(due):
             of_window = self._score_window(window)
             outcomes.extend(of_window)
             audits.extend(self._audited(window, of_window))
+            self.rows_through.rows = len(outcomes)
+        self.rows_through.rows = 0  # none of the next shard's
         # after the windows, so that a row that fails with a reason is not overwritten by "not due"
         for at, reason in left_out.items():
             outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)

@@ -218,6 +218,13 @@ class ComputedShard:
     computed: int
 
 
+@dataclass
+class RowCount:
+    """How many rows of a shard are through; written by the thread that computes, read by any."""
+
+    rows: int = 0
+
+
 @dataclass(frozen=True)
 class ShardWorker:
     """Reads, computes and commits shards: three stages, so that a pool may overlap them.
@@ -229,6 +236,12 @@ class ShardWorker:
 
     computation: Computation
     ledger: Ledger
+
+    @property
+    def items_done(self) -> int:
+        """How many rows of the shard that is being computed are through; 0 where the computation does not count."""
+        count = getattr(self.computation, "rows_through", None)
+        return count.rows if isinstance(count, RowCount) else 0
 
     def __call__(self, task: ShardTask) -> Committed | TrialResult:
         """All three stages, one after another."""

@@ -18,6 +18,7 @@ from enformer_core.analyses.base import (
     Analysis,
     ComputedRows,
     DraftInput,
+    RowCount,
     WorkerResources,
     provenance_of,
 )
@@ -313,10 +314,12 @@ class TileComputation:
     Attributes:
         predictor: what predicts a tile.
         provenance: software, hardware and arithmetic.
+        rows_through: tiles of the shard that is being computed which are predicted.
     """
 
     predictor: Predictor
     provenance: Provenance = field(default_factory=Provenance)
+    rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
     def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
         """Predict every tile that has a base; one that is not finite everywhere has bins without values."""
@@ -324,6 +327,7 @@ class TileComputation:
         values: list[pa.Array] = []
         computed = 0
         for number, tile in enumerate(rows.to_pylist()):
+            self.rows_through.rows = number
             if tile["status"] != Status.OK:
                 continue
             if number in left_out:
@@ -331,6 +335,7 @@ class TileComputation:
             else:
                 values.append(self._values(tile))
                 computed += 1
+        self.rows_through.rows = 0  # none of the next shard's
         lists = pa.chunked_array(values, PREDICTIONS_SCHEMA.field("values").type)
         table = pa.table([bins["start"], bins["end"], lists], schema=PREDICTIONS_SCHEMA)
         return ComputedRows({"predictions": table}, computed)

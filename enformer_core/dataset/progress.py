@@ -11,6 +11,31 @@ _HOUR_S = 3600
 
 
 @dataclass(frozen=True)
+class Rate:
+    """How fast rows are answered: what is shown while a run lasts, and what `status` says of its receipts.
+
+    Attributes:
+        rows: answered in that time.
+        seconds: in which shards were at work, from when the first was begun. The time before it, in which Ray
+            starts and the model is loaded, is no part of it, and neither are pauses between two commands.
+    """
+
+    rows: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float | None:
+        """Rows a second; None until some are answered."""
+        if self.rows <= 0 or self.seconds <= 0:
+            return None
+        return self.rows / self.seconds
+
+    def seconds_left(self, rows_left: int) -> float | None:
+        """How long as many rows more will take at this rate; None until some are answered."""
+        return None if self.per_second is None else rows_left / self.per_second
+
+
+@dataclass(frozen=True)
 class RunProgress:
     """Counts of a run.
 
@@ -22,8 +47,7 @@ class RunProgress:
         rows: planned rows.
         rows_done: those of done shards.
         by_status: those of done shards by status.
-        rows_per_s: rows per second of wall-clock time, from the first start to the last commit; None
-            before the first commit. A pause between two commands counts.
+        rows_per_s: as `Rate` says; None before the first commit.
         seconds_left: at that rate; None where unknown.
         gpu_hours: that GPUs have computed for the shards that are done.
         cpu_hours: that CPU threads have, where no GPU did.
@@ -59,7 +83,7 @@ def run_progress(ledger: Ledger) -> RunProgress:
     for receipt in ledger.receipts():
         totals.add(receipt)
     rows_left = run.plan.rows - totals.rows
-    rows_per_s = totals.rows / totals.elapsed_s if totals.shards else None
+    rate = Rate(totals.rows, totals.work_s)
     gpu_hours = totals.gpu_s / _HOUR_S
     cpu_hours = totals.cpu_s / _HOUR_S
     hours = gpu_hours + cpu_hours
@@ -73,8 +97,8 @@ def run_progress(ledger: Ledger) -> RunProgress:
         rows=run.plan.rows,
         rows_done=totals.rows,
         by_status=dict(sorted(totals.by_status.items())),
-        rows_per_s=rows_per_s,
-        seconds_left=rows_left / rows_per_s if rows_per_s else None,
+        rows_per_s=rate.per_second,
+        seconds_left=rate.seconds_left(rows_left),
         gpu_hours=gpu_hours,
         cpu_hours=cpu_hours,
         hours_left=hours * rows_left / totals.rows if totals.rows else None,

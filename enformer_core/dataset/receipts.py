@@ -123,12 +123,16 @@ class AuditSummary:
         median_error: median over alleles of error / norm; None where all norms are 0.
         worst_error: the largest of them.
         exceeded: alleles whose error exceeds its bound.
+        without_effect: alleles whose norm is 0; they have no error / norm.
+        worst_absolute_error: the largest error of those; None where there are none.
     """
 
     audited: int
     median_error: float | None
     worst_error: float | None
     exceeded: tuple[str, ...]
+    without_effect: int = 0
+    worst_absolute_error: float | None = None
 
 
 @dataclass(frozen=True)

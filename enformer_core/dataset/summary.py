@@ -1,15 +1,50 @@
 """What the receipts of a run come to together, taken one after another without keeping them."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from statistics import median
 
 from enformer_core.dataset.receipts import AuditedAllele, AuditSummary, Receipt, StatisticError
 
 _AUDITS_KEPT = 100_000
 _NAMED = 5
+_PAUSE_S = 60.0
+"""For so long nothing is at work between two commands at least; less is waiting within one."""
+
+
+@dataclass
+class WorkTime:
+    """The time in which shards were at work, from their spans in any order; of each moment only once.
+
+    Spans of 0-10 s, 5-20 s and 500-510 s come to 30 s: what lies before the last of them is a pause.
+    """
+
+    _spans: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, start_s: float, end_s: float) -> None:
+        """A shard was at work so long."""
+        # All that touch the new span lie side by side, for spans are kept in order and apart.
+        first = bisect_left(self._spans, start_s - _PAUSE_S, key=_end)
+        end = bisect_right(self._spans, end_s + _PAUSE_S, key=_start)
+        touched = self._spans[first:end]
+        starts = [start_s, *map(_start, touched)]
+        ends = [end_s, *map(_end, touched)]
+        self._spans[first:end] = [(min(starts), max(ends))]
+
+    @property
+    def seconds(self) -> float:
+        """Of all spans together, at least one second."""
+        return max(sum(end_s - start_s for start_s, end_s in self._spans), 1.0)
+
+
+def _start(span: tuple[float, float]) -> float:
+    return span[0]
+
+
+def _end(span: tuple[float, float]) -> float:
+    return span[1]
 
 
 @dataclass
@@ -23,8 +58,7 @@ class Totals:
         arithmetic: number formats in use.
         gpu_s: seconds of GPUs.
         cpu_s: seconds of CPU threads, where no GPU computed.
-        first_start: when the first computation began.
-        last_commit: when the last receipt was written.
+        work: when shards were at work.
     """
 
     shards: int = 0
@@ -33,8 +67,7 @@ class Totals:
     arithmetic: set[str] = field(default_factory=set)
     gpu_s: float = 0.0
     cpu_s: float = 0.0
-    first_start: datetime | None = None
-    last_commit: datetime | None = None
+    work: WorkTime = field(default_factory=WorkTime)
     _audits: list[AuditedAllele] = field(default_factory=list)
 
     def add(self, receipt: Receipt) -> None:
@@ -51,9 +84,9 @@ class Totals:
             self.gpu_s += provenance.seconds
         else:
             self.cpu_s += provenance.seconds * provenance.threads
-        if provenance.started_at is not None:
-            self.first_start = min(self.first_start or provenance.started_at, provenance.started_at)
-        self.last_commit = max(self.last_commit or receipt.committed_at, receipt.committed_at)
+        end_s = receipt.committed_at.timestamp()
+        began = provenance.started_at
+        self.work.add(end_s - provenance.seconds if began is None else began.timestamp(), end_s)
 
     @property
     def audit(self) -> dict[str, AuditSummary]:
@@ -61,11 +94,9 @@ class Totals:
         return summarise_audits(self._audits)
 
     @property
-    def elapsed_s(self) -> float:
-        """Seconds from the first start to the last commit, at least one; pauses between commands count."""
-        if self.first_start is None or self.last_commit is None:
-            return 1.0
-        return max((self.last_commit - self.first_start).total_seconds(), 1.0)
+    def work_s(self) -> float:
+        """Seconds in which shards were at work, at least one; pauses between commands do not count."""
+        return self.work.seconds
 
 
 def summarise_audits(audits: Iterable[AuditedAllele]) -> dict[str, AuditSummary]:
@@ -83,37 +114,51 @@ def _summary(errors: Sequence[tuple[str, StatisticError]]) -> AuditSummary:
         for _, entry in errors
         if entry.norm > 0 and entry.error is not None
     ]
+    silent = [entry.error for _, entry in errors if entry.norm == 0 and entry.error is not None]
     return AuditSummary(
         audited=len(errors),
         median_error=median(relative) if relative else None,
         worst_error=max(relative) if relative else None,
         exceeded=tuple(variant for variant, entry in errors if entry.exceeded),
+        without_effect=len([entry for _, entry in errors if entry.norm == 0]),
+        worst_absolute_error=max(silent) if silent else None,
     )
 
 
-def audit_lines(summaries: Mapping[str, AuditSummary]) -> list[str]:
-    """A line for each statistic, and a warning that cannot be missed where a bound was exceeded."""
+def audit_lines(summaries: Mapping[str, AuditSummary], *, strict: bool = False) -> list[str]:
+    """A line for each statistic, and a warning that cannot be missed where a bound was exceeded.
+
+    Args:
+        summaries: by statistic.
+        strict: whether an exceeded bound fails the run, rather than being a warning.
+    """
     lines = [_audit_line(name, summary) for name, summary in summaries.items()]
-    lines += [_warning(name, summary) for name, summary in summaries.items() if summary.exceeded]
+    exceeded = {name: summary for name, summary in summaries.items() if summary.exceeded}
+    lines += [_warning(name, summary, strict=strict) for name, summary in exceeded.items()]
     return lines
 
 
 def _audit_line(name: str, summary: AuditSummary) -> str:
-    middle = _percent(summary.median_error)
-    worst = _percent(summary.worst_error)
-    return (
-        f"audit    {name}: {summary.audited:,} alleles scored again plainly, relative error "
-        f"{middle} (median), {worst} (worst)"
-    )
+    said = [f"audit    {name}: {summary.audited:,} alleles scored again plainly"]
+    if summary.worst_error is not None:
+        middle = _percent(summary.median_error)
+        said.append(f"relative error {middle} (median), {_percent(summary.worst_error)} (worst)")
+    # An error is no part of nothing, so it is told as it is.
+    if summary.worst_absolute_error is not None:
+        worst = f"error at most {summary.worst_absolute_error:.2g}"
+        said.append(f"{summary.without_effect:,} of them have no effect there: {worst}")
+    return ", ".join(said)
 
 
-def _warning(name: str, summary: AuditSummary) -> str:
+def _warning(name: str, summary: AuditSummary, *, strict: bool) -> str:
     shown = ", ".join(summary.exceeded[:_NAMED])
     if len(summary.exceeded) > _NAMED:
         shown += ", …"
+    heading = "AUDIT FAILED" if strict else "AUDIT WARNING"
+    hint = "" if strict else " (with --strict, this is exit code 4)"
     return (
-        f"*** AUDIT FAILED *** {name}: {len(summary.exceeded)} of {summary.audited} audited "
-        f"alleles differ from plain scoring by more than the tolerance: {shown}. "
+        f"*** {heading} *** {name}: {len(summary.exceeded)} of {summary.audited} audited "
+        f"alleles differ from plain scoring by more than the tolerance{hint}: {shown}. "
         "Do not use these scores; score again with --precision exact or --engine direct."
     )
 
@@ -124,4 +169,4 @@ def audit_failed(summaries: Mapping[str, AuditSummary]) -> bool:
 
 
 def _percent(error: float | None) -> str:
-    return "unknown, all scores are 0" if error is None else f"{100 * error:.2g} %"
+    return "unknown" if error is None else f"{100 * error:.2g} %"

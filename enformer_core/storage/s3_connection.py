@@ -102,6 +102,13 @@ def _make_client(timeouts: Timeouts) -> Any:
     try:
         return botocore.session.get_session().create_client("s3", config=config)
     except ValueError as error:
+        # Without its cause, which quotes the endpoint.
         raise InputError(
-            f"the S3 client cannot be set up: {error}. Check AWS_ENDPOINT_URL and AWS_REGION."
-        ) from error
+            f"the S3 client cannot be set up: {quotable(error)}. Check AWS_ENDPOINT_URL and AWS_REGION."
+        ) from None
+
+
+def quotable(error: Exception) -> str:
+    """What an error of botocore says, unless it may quote an endpoint with a password."""
+    text = str(error)
+    return "what is wrong holds an @, so it is not shown here" if "@" in text else text

@@ -11,6 +11,7 @@ from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from enformer_core.errors import StorageError, TransientStorageError
+from enformer_core.storage.s3_connection import quotable
 
 FAILURES: tuple[type[Exception], ...] = (
     boto.BotoCoreError,
@@ -126,7 +127,7 @@ def explain(error: Exception, place: str, *, action: str) -> StorageError:
     # What is left of the library's own errors is about files, profiles and settings: no later attempt succeeds.
     if isinstance(error, boto.BotoCoreError) and not isinstance(error, _BROKEN_CONVERSATIONS):
         return StorageError(
-            f"{refusal}: the AWS configuration cannot be used: {type(error).__name__}: {error}"
+            f"{refusal}: the AWS configuration cannot be used: {type(error).__name__}: {quotable(error)}"
         )
     return TransientStorageError(f"{refusal}: {_reason(error)}.")
 

@@ -86,10 +86,10 @@ def test_a_genome_that_changes_after_planning_stops_the_run(tmp_path, genome, mo
     vcf = write_vcf(tmp_path / "a.vcf", [("chr1", 1000, LETTERS[999], OTHER[LETTERS[999]])])
     make_pool = jobs.job.make_pool
 
-    def exchange(settings, workers, factory, unit):
+    def exchange(settings, workers, factory, unit, control):
         assert isinstance(factory, WorkerFactory)
         write_fasta(genome, {"chr1": LETTERS[::-1], "chr2": LETTERS})
-        return make_pool(settings, workers, factory, unit)
+        return make_pool(settings, workers, factory, unit, control)
 
     monkeypatch.setattr(jobs.job, "make_pool", exchange)
     out = tmp_path / "run"

@@ -3,9 +3,10 @@
 import pytest
 
 from cluster.backend import WorkerGone
-from cluster.failure_policy import FailurePolicy, WorkerHealth
+from cluster.failure_policy import FailurePolicy
 from cluster.pool import Event, Node, Task, TaskRetried
 from cluster.task_queue import ExponentialBackoff, InFlight, TaskAttempt, TaskQueue
+from cluster.worker_health import WorkerHealth
 from cluster.worker_process import Failure
 
 NODE = Node("node-1", "gpu-1")

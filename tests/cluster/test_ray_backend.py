@@ -196,6 +196,47 @@ def test_an_address_without_a_cluster_is_refused_by_name(ray_environment: None):
     assert "check the address" in ended.stderr
 
 
+def test_the_cluster_that_a_file_or_variable_names_and_that_is_gone_is_refused_soon(
+    ray_environment: None,
+):
+    """`auto`; Ray itself would try for minutes."""
+    code = (
+        "from tests.support import toys; from cluster.ray_backend import ray_pool; "
+        "ray_pool(toys.performer, workers=1, address='auto', cpus_per_worker=1)"
+    )
+    began_s = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"RAY_ADDRESS": "127.0.0.1:1"},
+    )
+    assert "PoolError: Ray at 'auto' cannot be reached" in ended.stderr
+    assert "nothing answers at 127.0.0.1:1" in ended.stderr
+    assert time.monotonic() - began_s < 60
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("essential", ["raylet", "gcs_server"])
+def test_ray_of_this_machine_that_is_killed_ends_the_run(essential: str):
+    with subprocess.Popen(
+        [sys.executable, str(DRIVER)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as driver:
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "both are at work\n"
+        family = psutil.Process(driver.pid).children(recursive=True)
+        (victim,) = [each for each in family if each.name() == essential]
+        began_s = time.monotonic()
+        victim.kill()
+        _, complaint = driver.communicate(timeout=120)
+    assert time.monotonic() - began_s < 60
+    assert "PoolError: Ray on this machine has ended" in complaint
+    assert essential in complaint
+    assert gone({process.pid for process in family})
+
+
 def test_interrupting_the_driver_ends_ray_with_all_its_processes():
     """As with Ctrl-C; meanwhile, nothing of it can be reached from another machine."""
     command = [sys.executable, str(DRIVER)]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -41,10 +42,8 @@ def classify(error: BaseException) -> str:
     return {StorageDownError: "storage", BadInputError: "stop"}.get(type(error), "task")
 
 
-def pool_on(
-    backend: ToyBackend, *, workers: int | None = None, speculative: bool = True
-) -> Scheduler:
-    return Scheduler(backend, workers=workers, classify=classify, speculative=speculative, seed=1)
+def pool_on(backend: ToyBackend, *, workers: int | None = None, **options: Any) -> Scheduler:
+    return Scheduler(backend, workers=workers, classify=classify, seed=1, **options)
 
 
 def events_of(backend: ToyBackend, tasks: Iterable[Task], **options) -> list[Event]:
@@ -294,11 +293,53 @@ def test_poison_items_are_isolated_with_their_reasons_and_the_rest_is_done(deadl
     )  # a single item fails twice
 
 
-def test_a_task_of_one_item_that_fails_is_isolated_when_others_succeed():
+@pytest.mark.parametrize("deadly", [False, True])
+def test_a_task_of_one_item_that_fails_is_isolated_when_others_succeed(deadly: bool):
     backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 1})
-    events = events_of(backend, numbered(Part(1), Part(1, frozenset({0}))))
-    assert [event.failures for event in of(TaskIsolated, events)] == [{0: "ValueError: items [0]"}]
+    events = events_of(backend, numbered(Part(1), Part(1, frozenset({0}), deadly=deadly)))
+    reason = "killed by its task" if deadly else "ValueError: items [0]"
+    assert [event.failures for event in of(TaskIsolated, events)] == [{0: reason}]
     assert len(of(TaskDone, events)) == 2
+
+
+SOUND = Part(4).probe(1, 2)
+
+
+@pytest.mark.parametrize("deadly", [False, True])
+def test_the_only_item_that_is_left_of_a_run_is_isolated_when_workers_compute_a_sound_one(
+    deadly: bool,
+):
+    """Nothing has succeeded in this run of the command, for nothing else was left to do."""
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 2})
+    last = Part(1, frozenset({0}), deadly=deadly)
+    events = events_of(backend, numbered(last), control=lambda: SOUND)
+    reason = "killed by its task" if deadly else "ValueError: items [0]"
+    assert [event.failures for event in of(TaskIsolated, events)] == [{0: reason}]
+    assert [event.key for event in of(TaskDone, events)] == ["t0"]
+    assert not of(TaskFailed, events)
+    assert len(attempts(backend, SOUND)) == 1
+
+
+@pytest.mark.parametrize("computed", [0, None])
+def test_it_is_not_isolated_when_workers_cannot_compute_a_sound_one_either(computed: int | None):
+    """None of the machine's workers can compute anything, or the sound one turns out to be nothing to compute."""
+
+    def behaviour_of(payload, worker):
+        if payload is SOUND and computed == 0:
+            return Behaviour(0.1, result=Counted(0))
+        return Behaviour(0.1, ValueError("broken GPU"))
+
+    backend = ToyBackend(behaviour_of, machines={"m": 2})
+    events = events_of(backend, numbered(Part(1, frozenset({0}))), control=lambda: SOUND)
+    assert not of(TaskIsolated, events)
+    (failed,) = of(TaskFailed, events)
+    assert "the workers' fault" in str(failed.error)
+
+
+def test_what_is_known_to_be_sound_is_not_computed_where_something_else_was():
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 1})
+    events_of(backend, numbered(Part(1), Part(1, frozenset({0}))), control=lambda: SOUND)
+    assert not attempts(backend, SOUND)
 
 
 def test_a_task_whose_parts_are_sound_is_tried_again_twice_then_given_up():

@@ -280,6 +280,9 @@ class ReceiptPool:
     def __exit__(self, *exception):
         pass
 
+    def items_in_hand(self):
+        return 0
+
     def run(self, tasks):
         template, contents = {}, {}
         for task in tasks:
@@ -359,7 +362,7 @@ class Command:
         self.of = range(0)
         monkeypatch.setattr(jobs.job, "make_pool", self._pool)
 
-    def _pool(self, settings, workers, factory, unit):
+    def _pool(self, settings, workers, factory, unit, control):
         self.pool = ReceiptPool(self.place, factory.ledger, self.of)
         return self.pool
 

@@ -1,12 +1,16 @@
 """`--log-format json`: every line is one JSON object that a log collector can take, and nothing is said for nothing."""
 
 import io
+import itertools
 import json
 import re
+import sys
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import cluster.scheduler
 from cluster.pool import (
     PoolError,
     PoolNotice,
@@ -18,9 +22,12 @@ from cluster.pool import (
     WorkerLost,
     WorkerReady,
 )
+from enformer_core.analyses.base import ShardWorker
 from enformer_core.dataset.ledger import Committed
+from enformer_core.errors import StorageError
 from jobs.cli import main
-from jobs.progress import Count, JsonLines
+from jobs.count import Count
+from jobs.progress import JsonLines
 from jobs.watch import Watch
 from tests.support.genomes import OTHER, random_letters, write_fasta
 from tests.support.vcf import write_vcf
@@ -67,6 +74,8 @@ def lines(stream):
 def parsed(line):
     """A line as a strict reader takes it: no NaN, one object, the fields of every line with the kinds they have."""
     found = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    if found["event"] in {"note", "error"}:  # not about a run, which may not be there yet
+        return found
     kinds = {"time": str, "event": str, "done": int, "total": int, "unit": str}
     assert {name: type(found[name]) for name in kinds} == kinds
     assert datetime.fromisoformat(found["time"]).utcoffset() == timedelta(0)
@@ -155,8 +164,46 @@ def test_what_goes_wrong_is_an_event_with_fields_and_a_text(stream, lines, event
 
 
 def test_nothing_is_said_for_nothing(stream, lines):
-    of_events(stream, WorkerReady("worker-0", "node"), TaskStarted("shard 1", "worker-0"))
+    of_events(stream, WorkerReady("worker-0", "node"))
     assert [line["event"] for line in lines()] == ["started", "ended"]
+
+
+def test_when_the_first_shard_is_begun_that_is_said_and_the_rate_counts_from_there(stream, lines):
+    begun = [TaskStarted(f"shard {number}", "worker-0") for number in range(3)]
+    of_events(stream, *begun, done(0))
+    told = lines()
+    assert [line["event"] for line in told] == ["started", "phase", "done", "ended"]
+    assert told[1]["text"] == "computing"
+    assert (
+        told[2]["per_second"] == 2.5
+    )  # the clock was asked at the first shard, for its line, and now
+
+
+def test_what_was_audited_and_what_is_in_hand_is_in_every_line(stream, lines):
+    show = JsonLines(Count(20, "alleles"), stream, now=Clock())
+    with show:
+        show.follow(lambda: 4)
+        show.advance(5, audited=2)
+    assert [(line["done"], line["in_hand"], line["audited"]) for line in lines()] == [
+        (0, 0, 0),
+        (5, 4, 2),
+        (5, 4, 2),
+    ]
+
+
+def test_no_ten_seconds_pass_without_a_line(stream, lines):
+    """The clock grows by a second whenever it is asked, as the heartbeat asks it."""
+    show = JsonLines(Count(20, "alleles"), stream, now=Clock())
+    with show:
+        show.phase("loading the model")
+        for _ in range(30):
+            show.beat()
+    times = [datetime.fromisoformat(line["time"]) for line in lines()]
+    gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
+    assert max(gaps) <= 10
+    working = [line for line in lines() if line["event"] == "working"]
+    assert len(working) == 3
+    assert {line["text"] for line in working} == {"loading the model"}
 
 
 def test_what_others_had_put_before_is_said_once_and_only_where_it_is_so(stream, lines):
@@ -222,17 +269,58 @@ def score(tmp_path, capsys):
     return call
 
 
-def test_the_command_writes_its_log_so_and_its_answer_as_ever(score):
+def test_the_command_writes_its_log_so_and_its_answer_as_ever(score, tmp_path):
     code, text, log = score()
     assert code == 0
     assert "4 alleles in 2 shards: 4 ok" in text
     assert [(line["event"], line["done"], line["total"], line["unit"]) for line in log] == [
         ("started", 0, 4, "alleles"),
+        ("phase", 0, 4, "alleles"),
+        ("phase", 0, 4, "alleles"),
+        ("phase", 0, 4, "alleles"),
         ("done", 2, 4, "alleles"),
         ("done", 4, 4, "alleles"),
         ("ended", 4, 4, "alleles"),
+        ("summary", 4, 4, "alleles"),
     ]
+    assert [line["text"] for line in log if line["event"] == "phase"] == [
+        "working in this process",
+        "loading the model",
+        "computing; results come by shards of some 2 alleles",
+    ]
+    summary = log[-1]
+    assert summary["per_second"] > 0
+    told = {name: summary[name] for name in SUMMARY}
+    assert told == SUMMARY
+    assert summary["output"] == str(tmp_path / "run")
+    assert summary["by_status"] == {"ok": 4}
+    assert summary["seconds"] > 0
     code, text, log = score()
     assert code == 0
     assert text.startswith("already complete")
-    assert log == []
+    (again,) = log
+    assert {name: again[name] for name in SUMMARY} == SUMMARY
+    assert again["by_status"] == {"ok": 4}
+
+
+SUMMARY = {"event": "summary", "exit_code": 0, "complete": True, "shards": 2, "shards_done": 2}
+
+
+def test_what_is_said_beside_a_run_is_json_too(score, monkeypatch):
+    """A warning of a library, and the error that a run ends with; the last line is the summary still."""
+
+    def fail(self, prepared):
+        # As Python shows a warning where pytest does not collect it.
+        sys.stderr.write(warnings.formatwarning("removed in 3.0", FutureWarning, "lib.py", 7))
+        raise StorageError("the disk is gone")
+
+    monkeypatch.setattr(ShardWorker, "compute", fail)
+    monkeypatch.setattr(cluster.scheduler.ExponentialBackoff, "seconds", lambda self, _: 0.01)
+    code, _, log = score()
+    assert code == 5
+    warned = [line["text"] for line in log if line["event"] == "library"]
+    assert any("FutureWarning: removed in 3.0" in text for text in warned)
+    error, summary = log[-2:]
+    assert (error["event"], error["text"]) == ("error", "the disk is gone")
+    assert (summary["event"], summary["exit_code"]) == ("summary", 5)
+    assert (summary["complete"], summary["done"], summary["total"]) == (False, 0, 4)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from jobs.cli import main
+from jobs.count import Count
 from jobs.output import SafeStream, protected_streams, safe
 from jobs.progress import choose_display
 
@@ -136,7 +137,7 @@ def test_a_bar_on_a_terminal_without_its_letters_is_drawn_by_those_that_it_has(m
     monkeypatch.setenv("TERM", "xterm")
     stream, content = in_encoding("ascii")
     monkeypatch.setattr(stream, "isatty", lambda: True)
-    with choose_display("text", total=2, unit="alleles", stream=stream) as display:
+    with choose_display("text", Count(2, "alleles"), stream=stream) as display:
         display.advance(1)
         display.say("note", "µ…")
     shown = content.getvalue().decode("ascii")
@@ -146,7 +147,7 @@ def test_a_bar_on_a_terminal_without_its_letters_is_drawn_by_those_that_it_has(m
 
 def test_lines_of_json_are_json_on_every_terminal():
     stream, content = in_encoding("ascii")
-    with choose_display("json", total=2, unit="alleles", stream=stream) as display:
+    with choose_display("json", Count(2, "alleles"), stream=stream) as display:
         display.say("note", "µ… ü ☃")
     assert b"\\u2603" in content.getvalue()
     assert b"\\xfc" not in content.getvalue()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from jobs.progress import Count, JsonLines, ProgressBar, ProgressLines, choose_display, duration
+from jobs.count import Count, duration
+from jobs.progress import JsonLines, ProgressBar, ProgressLines, choose_display
 
 
 @dataclass
@@ -34,24 +35,84 @@ def test_lines_come_first_last_and_at_most_each_ten_seconds(clock: Clock):
             progress.advance(5)
     lines = stream.getvalue().splitlines()
     assert lines[0] == "0 of 1,000 alleles (0 %)"
-    assert lines[1] == "50 of 1,000 alleles (5 %), 5 alleles/s, 3 min left"
-    assert lines[2] == "100 of 1,000 alleles (10 %), 5 alleles/s, 3 min left"
-    assert lines[-1] == "500 of 1,000 alleles (50 %), 5 alleles/s, 2 min left"
+    assert lines[1] == "50 of 1,000 alleles (5 %), 5 alleles/s, 3 min left, 10 s elapsed"
+    assert lines[2] == "100 of 1,000 alleles (10 %), 5 alleles/s, 3 min left, 20 s elapsed"
+    assert lines[-1] == "500 of 1,000 alleles (50 %), 5 alleles/s, 2 min left, 2 min elapsed"
     assert len(lines) == 1 + 10 + 1
 
 
 def test_what_was_done_before_counts_for_the_share_and_not_for_the_rate():
     count = Count(1000, "tiles", done_before=900)
     assert count.text(0.0) == "900 of 1,000 tiles (90 %)"
-    assert count.text(4.0) == "900 of 1,000 tiles (90 %)"
+    assert count.text(4.0) == "900 of 1,000 tiles (90 %), 4 s elapsed"
     count.done += 10
-    assert count.text(4.0) == "910 of 1,000 tiles (91 %), 2.5 tiles/s, 36 s left"
-    count.done += 90
-    assert count.text(4.0) == "1,000 of 1,000 tiles (100 %), 25 tiles/s"
+    assert count.text(4.0) == "910 of 1,000 tiles (91 %), 2.5 tiles/s, 36 s left, 4 s elapsed"
+    count.done += 89
+    assert count.text(4.0).startswith("999 of 1,000 tiles (99 %)")  # not all until it is all
+    count.done += 1
+    assert count.text(4.0) == "1,000 of 1,000 tiles (100 %), 25 tiles/s, 4 s elapsed"
+
+
+def test_the_time_before_the_first_is_begun_is_elapsed_and_no_part_of_the_rate():
+    """Ray has started and the model was loaded in the first minute."""
+    count = Count(1000, "alleles")
+    count.done = 100
+    assert count.text(70.0, 10.0) == (
+        "100 of 1,000 alleles (10 %), 10 alleles/s, 2 min left, 70 s elapsed"
+    )
+
+
+def test_what_is_computed_and_not_done_yet_counts_and_is_never_taken_back():
+    count, in_hand = Count(1000, "alleles"), 50
+    count.in_hand = lambda: in_hand
+    count.phase = "computing"
+    assert count.text(10.0).startswith("50 of 1,000 alleles (5 %), 5 alleles/s, 3 min left")
+    in_hand = 0  # their worker has died
+    assert count.text(10.0).startswith("50 of 1,000 alleles (5 %)")
+    count.done, in_hand = 990, 50  # more than there can be
+    assert count.text(10.0).startswith("1,000 of 1,000 alleles (100 %)")
+
+
+def test_what_it_is_at_is_said_until_something_is_done_and_what_was_audited_after_that():
+    count = Count(10, "alleles")
+    count.phase = "loading the model"
+    assert count.text(20.0) == "0 of 10 alleles (0 %), loading the model, 20 s elapsed"
+    count.done, count.audited = 5, 2
+    assert "loading" not in count.text(20.0)
+    assert "2 audited" in count.text(20.0)
+
+
+def test_no_ten_seconds_pass_without_a_line(clock: Clock):
+    """While a model is loaded nothing is done; the heartbeat asks each second."""
+    stream = io.StringIO()
+    with ProgressLines(Count(10, "alleles"), stream, clock) as progress:
+        progress.phase("loading the model")
+        for _ in range(25):
+            clock.now_s += 1
+            progress.beat()
+    assert stream.getvalue().splitlines() == [
+        "0 of 10 alleles (0 %)",
+        "loading the model",
+        "0 of 10 alleles (0 %), loading the model, 10 s elapsed",
+        "0 of 10 alleles (0 %), loading the model, 20 s elapsed",
+        "0 of 10 alleles (0 %), loading the model, 25 s elapsed",
+    ]
+
+
+def test_the_rate_of_lines_counts_from_the_first_that_is_begun(clock: Clock):
+    stream = io.StringIO()
+    with ProgressLines(Count(100, "alleles"), stream, clock) as progress:
+        clock.now_s += 60
+        progress.begin_work()
+        clock.now_s += 5
+        progress.advance(50, audited=3)
+    assert stream.getvalue().splitlines()[-1] == (
+        "50 of 100 alleles (50 %), 10 alleles/s, 5 s left, 3 audited, 65 s elapsed"
+    )
 
 
 def test_nothing_to_do_is_done():
-    assert Count(0, "alleles").text(1.0) == "0 of 0 alleles (100 %)"
+    assert Count(0, "alleles").text(0.5) == "0 of 0 alleles (100 %)"
 
 
 def test_notes_are_lines_of_their_own(clock: Clock):
@@ -63,7 +124,7 @@ def test_notes_are_lines_of_their_own(clock: Clock):
 
 def test_a_bar_has_notes_above(clock: Clock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "140")
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
     with ProgressBar(Count(200, "alleles"), stream, clock) as progress:
@@ -90,19 +151,19 @@ def test_a_bar_has_notes_above(clock: Clock, monkeypatch: pytest.MonkeyPatch):
 )
 def test_a_terminal_gets_a_bar_and_anything_else_lines(monkeypatch, log_format, stream, term, kind):
     monkeypatch.setenv("TERM", term)
-    assert type(choose_display(log_format, total=2, unit="alleles", stream=stream)) is kind
+    assert type(choose_display(log_format, Count(2, "alleles"), stream=stream)) is kind
 
 
 def test_without_anything_done_there_are_two_lines(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()
-    with choose_display("text", total=2, unit="alleles", stream=stream):
+    with choose_display("text", Count(2, "alleles"), stream=stream):
         pass
     assert stream.getvalue() == "0 of 2 alleles (0 %)\n" * 2
 
 
 def test_it_is_shown_on_standard_error(capsys: pytest.CaptureFixture[str]):
-    with choose_display("text", total=5, unit="tiles", done_before=4):
+    with choose_display("text", Count(5, "tiles", done_before=4)):
         pass
     captured = capsys.readouterr()
     assert captured.out == ""

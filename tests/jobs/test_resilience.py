@@ -368,6 +368,35 @@ def test_an_allele_that_breaks_its_shard_is_a_row_with_a_reason_and_the_exit_cod
     assert run("verify", tmp_path / "run")[0] == 3
 
 
+def test_the_only_allele_that_is_left_of_a_run_is_a_row_with_a_reason_too(
+    score, run, tmp_path, monkeypatch
+):
+    """Nothing else is left that would show whether workers compute; a row of a committed shard shows it."""
+    out = tmp_path / "run"
+    assert score(out)[0] == 0
+    (out / "manifest.json").unlink()
+    for path in out.rglob("*00000006*"):
+        path.unlink()
+    compute = AlleleScoring._score_window
+
+    def poisoned(self, window):
+        if any(
+            row is not None and (row.allele.contig, row.allele.start) == ("chr2", 900)
+            for row in window
+        ):
+            raise ValueError("planted: this allele breaks the model")
+        return compute(self, window)
+
+    monkeypatch.setattr(
+        cluster.scheduler.ExponentialBackoff, "seconds", lambda self, failures: 0.01
+    )
+    monkeypatch.setattr(AlleleScoring, "_score_window", poisoned)
+    code, told = score(out)
+    assert code == 3, told
+    assert "1 failed, 12 ok" in told
+    assert run("verify", out)[0] == 3
+
+
 # Being told to stop, and not being told.
 
 

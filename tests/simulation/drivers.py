@@ -375,6 +375,7 @@ def inhabited(world: World) -> Iterator[World]:
             (jobs.interruption, "signal", handled),
             (jobs.interruption, "time", stopwatch),
             (jobs.job, "make_pool", _virtual_pool),
+            (jobs.job, "kept_alive", lambda display: contextlib.nullcontext()),
             (jobs.score, "score_variants", _score),
             (commit, "to_parquet", memory.to_parquet),
             (commit, "from_parquet", memory.from_parquet),
@@ -434,7 +435,7 @@ def _set_handler(number: int, handler: Any) -> Any:
     return before
 
 
-def _virtual_pool(settings: Any, workers: Any, factory: Any, unit: str) -> Scheduler:
+def _virtual_pool(settings: Any, workers: Any, factory: Any, unit: str, control: Any) -> Scheduler:
     world = World.here()
     sent = pickle.dumps(toy.WatchedFactory(factory))
     backend = VirtualBackend(world.cluster, world.hub.process, sent, world.assigned)
@@ -443,6 +444,7 @@ def _virtual_pool(settings: Any, workers: Any, factory: Any, unit: str) -> Sched
         workers=world.hub.random.choice((None, 1, 3)),
         classify=jobs.job.classify,
         seed=world.hub.random.randrange(1 << 30),
+        control=control,
     )
 
 

@@ -64,8 +64,8 @@ def _is_first(marker: str) -> bool:
 if __name__ == "__main__":
     slow_s, marker, *command = sys.argv[1:]
     make_pool = jobs.job.make_pool
-    jobs.job.make_pool = lambda settings, workers, factory, unit: make_pool(
-        settings, workers, PlantedFactory(factory, float(slow_s), marker), unit
+    jobs.job.make_pool = lambda settings, workers, factory, unit, control: make_pool(
+        settings, workers, PlantedFactory(factory, float(slow_s), marker), unit, control
     )
     sys.argv = ["enformer-ray", *command]
     sys.exit(main())

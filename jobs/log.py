@@ -1,0 +1,76 @@
+"""What a command says on standard error beside its progress: notes, errors and, as JSON, a summary of how it ended.
+
+A command that follows `--log-format json` writes nothing but lines of JSON there, whoever speaks. Knows lines and the
+figures that it was told. Does not know what a run is.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass
+class Log:
+    """How the command that is at work speaks.
+
+    Attributes:
+        as_json: whether each line is a JSON object.
+        began_s: when the command began, on the monotonic clock.
+        facts: what the summary will say.
+    """
+
+    as_json: bool = False
+    began_s: float = field(default_factory=time.monotonic)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+_LOG: ContextVar[Log | None] = ContextVar("log", default=None)
+
+
+@contextmanager
+def command_log() -> Iterator[Log]:
+    """A log for one command, while this lasts."""
+    before = _LOG.set(Log())
+    try:
+        yield current_log()
+    finally:
+        _LOG.reset(before)
+
+
+def current_log() -> Log:
+    """The log of the command that is at work; outside of one, one that nobody reads."""
+    return _LOG.get() or Log()
+
+
+def tell(event: str, text: object, *, prefix: str, **fields: Any) -> None:
+    """Say something on standard error: `prefix: text`, or an event with its text and fields."""
+    if current_log().as_json:
+        write_line(event, text=str(text), **fields)
+    else:
+        print(f"{prefix}: {text}", file=sys.stderr)
+
+
+def remember(**facts: Any) -> None:
+    """Keep figures for the summary; the last of a name stands."""
+    current_log().facts.update(facts)
+
+
+def summarise(exit_code: int) -> None:
+    """Write the last line of a log of JSON: what came of the command."""
+    log = current_log()
+    if log.as_json:
+        seconds = round(time.monotonic() - log.began_s, 3)
+        write_line("summary", **log.facts, seconds=seconds, exit_code=exit_code)
+
+
+def write_line(event: str, **fields: Any) -> None:
+    """Write an event as one line of JSON."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"time": now, "event": event, **fields}
+    print(json.dumps(line, default=str), file=sys.stderr, flush=True)
