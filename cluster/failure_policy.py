@@ -294,7 +294,10 @@ class FailurePolicy:
         task = search.whole.task
         state = search.whole.state
         bad = search.bisection.bad
-        if self._looks_like_bad_workers(search.bisection):
+        if search.control is not None and self._successes:
+            # Workers can compute after all: from here on, what fails again and again fails by itself.
+            self._queue.put(TaskAttempt(task, search.payload, state))
+        elif self._looks_like_bad_workers(search.bisection):
             self._all_bad_in_a_row += 1
             if self._all_bad_in_a_row >= _HOPELESS_TASKS:
                 raise _nothing_succeeds(search.whole) from search.whole.last_error
