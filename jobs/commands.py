@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from jobs import exit_codes as codes
 
-_STARTED = (codes.INTERRUPTED, codes.TERMINATED)
+_STARTED = (codes.HUNG_UP, codes.INTERRUPTED, codes.TERMINATED)
 _COMPUTES = (codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE, *_STARTED)
 _ASKS = (codes.DONE, codes.BAD_INPUT, codes.INCOMPLETE)
 
