@@ -180,14 +180,13 @@ class Fate:
 
     def _other_genome(self) -> bool:
         """On one machine or on all: each begun from then on finds another FASTA under the name."""
-        world, machines = self._world, self._world.cluster.usable()
+        machines = self._world.cluster.usable()
         if not machines:
             return False
         struck = self._chance.choice((machines, [self._chance.choice(machines)]))
         for machine in struck:
-            machine.other_genome = True
-            world.hub.at(60.0, lambda machine=machine: setattr(machine, "other_genome", False))
-        if self._chance.random() < 0.5:
+            machine.other_genome = True  # until a user mends what a message names
+        if self._chance.random() < 0.7:
             self._kill_a_driver()
         return True
 
