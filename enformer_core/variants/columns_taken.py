@@ -1,14 +1,19 @@
 """Which columns of files were taken for place and alleles, and how that is known: for people and for `run.json`."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from enformer_core.errors import first_few
+from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.variants.assembly_check import FEW, AssemblyCheck
 from enformer_core.variants.formats.reader import Basis, Columns
 from enformer_core.variants.source import Source
 
 _SHOWN_FILES = 3
+
+_CHROMOSOME = re.compile(r"(?i:(?<![a-z0-9])chr)([0-9]{1,2}|X|Y|MT?)(?![A-Za-z0-9])")
+"""In names of files such as ukb_chr20.vcf.gz."""
 
 _NEARLY_ALL = 0.98
 """Part of a sample's effect alleles that the genome has, beyond which they are the reference allele of every record. Of
@@ -116,7 +121,27 @@ def _name(columns: Columns, at: int) -> str:
 
 
 def doubts(source: Source, check: AssemblyCheck) -> Sequence[str]:
-    """What a sample of a file shows against what was assumed of it."""
+    """What a sample of a file shows against what was assumed of it, or what it is called."""
+    return [*_doubts_of_effect(source, check), *_doubts_of_name(source, check)]
+
+
+def _doubts_of_name(source: Source, check: AssemblyCheck) -> Sequence[str]:
+    """A file called after one chromosome that has records on others."""
+    called = set(_CHROMOSOME.findall(source.name.rsplit("/", 1)[-1]))
+    if len(called) != 1:
+        return []
+    name = f"chr{called.pop()}"
+    named = reconcile_contigs([name], dict.fromkeys(check.contigs, 0)).get(name)
+    others = [contig for contig in check.contigs if contig != named]
+    if not others:
+        return []
+    return [
+        f"{source.name}: called after {name}, and has records on {first_few(others)}; the records count"
+    ]
+
+
+def _doubts_of_effect(source: Source, check: AssemblyCheck) -> Sequence[str]:
+    """An effect allele that was assumed, and is the genome's nearly everywhere."""
     columns = source.columns
     is_assumed = columns.basis == "assumed" and not source.declares_ref
     if not is_assumed or check.checked < FEW or check.alt_rate < _NEARLY_ALL:
