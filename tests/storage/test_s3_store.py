@@ -444,3 +444,14 @@ def test_seaweed_lists_more_than_a_page_in_order(weed, use_endpoint):
     assert list(store.keys("commits/")) == keys
     assert store.requests["list"] == 2
     assert list(store.keys("commits/", after=keys[1049])) == keys[1050:]
+
+
+def test_what_is_moved_leaves_its_place_free_and_lengths_are_listed(store):
+    store.put_if_absent("scores/1", b"first")
+    assert list(store.sizes("scores/")) == [("scores/1", 5)]
+    store.move("scores/1", "damaged/scores/1.abc")
+    assert store.get("scores/1") is None
+    assert store.get("damaged/scores/1.abc") == b"first"
+    assert store.put_if_absent("scores/1", b"second")
+    store.move("scores/2", "damaged/none")  # there is none
+    assert store.get("damaged/none") is None
