@@ -282,7 +282,8 @@ def _exit_codes(world: World) -> Iterator[str]:
 
 def _is_due(world: World, driver: Process, code: int | None, complete: int) -> bool:
     """Whether what befell a driver leads to this exit code, and it said so."""
-    met, said = world.befallen.get(driver, []), world.log.of(driver)
+    met = world.befallen.get(driver, [])
+    said = world.log.of(driver).replace("\\n", "\n")  # the log is JSON
     signals = [what for what in met if isinstance(what, int)]
     if code == exit_codes.BAD_INPUT:
         return any(what in met and _REFUSALS[what] in said for what in _REFUSALS)
