@@ -178,7 +178,7 @@ def test_a_submitted_run_ends_verified_with_the_code_of_the_checkout(
         f"enformer-ray score {variants} --genome {genome} --model motif --workers 1 --shard-size 1 "
         f"--out {out} --ray auto"
     )
-    look = "python -c 'import json, os, jobs; print(json.dumps([jobs.__file__, sorted(os.listdir())]))'"
+    look = "python -c 'import json, os, jobs; print(json.dumps([jobs.__file__, sorted(os.listdir()), os.listdir(\"jobs/data\")]))'"
     how = ("--runtime-env", "cluster/runtime_env.yaml", "--working-dir", ".")
     ended = head.ray("job", "submit", *how, "--", "sh", "-c", f"{look} && {score}", timeout_s=120)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -188,10 +188,11 @@ def test_a_submitted_run_ends_verified_with_the_code_of_the_checkout(
     assert len(list((out / "commits").iterdir())) >= 3
 
     (line,) = [line for line in ended.stdout.splitlines() if line.startswith('["')]
-    imported, shipped = json.loads(line)
+    imported, shipped, data = json.loads(line)
     assert Path(imported).parent.parent.name.startswith("_ray_pkg_")  # not the installed package
     assert {"jobs", "cluster", "enformer_core", "pyproject.toml"} <= set(shipped)
     assert not LEFT_AT_HOME & set(shipped)
+    assert "gp1bb.fa.gz" in data  # the demonstration's genome is no user's
 
 
 def test_who_shows_no_token_or_another_is_refused(head):

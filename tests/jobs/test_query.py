@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,7 +31,12 @@ def out(tmp_path):
     """A run without models, in a directory whose name is a pattern, a quotation, and more."""
     store = LocalStore(tmp_path / "it's [a] run* of ü?")
     draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    run = toy_run(toy_identity(statistics=("sad", "d1")), shards=len(draft.shards))
+    run = toy_run(
+        toy_identity(statistics=("sad", "d1")),
+        sha256=draft.sha256,
+        shards=len(draft.shards),
+        by_status=draft.by_status,
+    )
     run.claim(store)
     rows = tuple(described_track(at, *names) for at, names in zip(TRACKS, NAMES, strict=True))
     tracks = Tracks("human", 8, rows).to_arrow()
@@ -196,3 +203,29 @@ def test_numbers_in_json_are_those_of_the_run(ask):
     rows = json.loads(ask("FROM scores SELECT sad WHERE status = 'ok'", "--json")[1])
     assert rows
     assert all(math.isfinite(value) for row in rows for value in row["sad"])
+
+
+PRINTING = """
+import sys
+from jobs.console import run
+
+sys.argv = ["enformer-ray", "query", sys.argv[1], "SELECT 'é→…ß' AS ü, range FROM range(200000)"]
+run()
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_reader_that_leaves_and_a_terminal_of_few_letters_end_nothing(out, encoding):
+    """`query … | head -1`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PRINTING, out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    first = process.stdout.readline().decode(encoding)
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), error) == (exit_codes.DONE, b"")
+    assert "range" in first
