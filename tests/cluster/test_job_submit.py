@@ -178,7 +178,8 @@ def test_a_submitted_run_ends_verified_with_the_code_of_the_checkout(
         f"enformer-ray score {variants} --genome {genome} --model motif --workers 1 --shard-size 1 "
         f"--out {out} --ray auto"
     )
-    look = "python -c 'import json, os, jobs; print(json.dumps([jobs.__file__, sorted(os.listdir()), os.listdir(\"jobs/data\")]))'"
+    seen = '[jobs.__file__, sorted(os.listdir()), os.listdir("jobs/data")]'
+    look = f"python -c 'import json, os, jobs; print(json.dumps({seen}))'"
     how = ("--runtime-env", "cluster/runtime_env.yaml", "--working-dir", ".")
     ended = head.ray("job", "submit", *how, "--", "sh", "-c", f"{look} && {score}", timeout_s=120)
     assert ended.returncode == 0, ended.stdout + ended.stderr

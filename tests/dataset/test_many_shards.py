@@ -368,7 +368,7 @@ class Command:
         return self.pool
 
     def __call__(self, of):
-        """Give the command while machines are there for these shards only; gives the driver's CPU seconds and requests."""
+        """Give the command while machines are there for these shards only; the driver's CPU seconds and requests."""
         self.of = of
         with self.place.requests() as requests:
             began = time.process_time()
