@@ -1,6 +1,7 @@
 """What only workers in processes of their own can do: die, come back, be too many, be left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -214,7 +215,8 @@ def test_the_cluster_that_a_file_or_variable_names_and_that_is_gone_is_refused_s
         env=os.environ | {"RAY_ADDRESS": "127.0.0.1:1"},
     )
     assert "PoolError: Ray at 'auto' cannot be reached" in ended.stderr
-    assert "nothing answers at 127.0.0.1:1" in ended.stderr
+    # Ray puts the machine's own address in the place of 127.0.0.1
+    assert re.search(r"nothing answers at [0-9.]+:1 ", ended.stderr)
     assert time.monotonic() - began_s < 60
 
 
