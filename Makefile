@@ -26,7 +26,7 @@ rooms: $(INSTALLED)
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
 # One thread each: several processes of several threads would wait for each other.
 tests: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
 test-full: $(INSTALLED)

@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 from jaxtyping import install_import_hook
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.threads import one_thread  # noqa: F401 - a fixture
 
@@ -31,12 +33,22 @@ _WITH_RAY = (
 _LONG = (*_WITH_RAY, "simulation/", "real/")
 
 
+class OneFileAtATime(LoadScopeScheduling):
+    """A file's tests run in one process; of the files that start Ray, one after another in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        place = nodeid.partition("::")[0].removeprefix("tests/")
+        return "ray" if place.startswith(_WITH_RAY) else place
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneFileAtATime:
+    """Where tests run in several processes (`-n 2`). Groups would do, but this pytest does not hand them to xdist."""
+    return OneFileAtATime(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes (`-n 2`), a file's run in one of them, and the long files begin first."""
+    """The long files begin first, or one process would wait for the other at the end."""
     places = {item: item.path.relative_to(_HERE).as_posix() for item in items}
-    for item, place in places.items():
-        group = "ray" if place.startswith(_WITH_RAY) else place
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(
         key=lambda item: next(
             (at for at, long in enumerate(_LONG) if places[item].startswith(long)), len(_LONG)
