@@ -67,7 +67,7 @@ class Count:
         if self.audited:
             said.append(f"{self.audited:,} audited")
         if elapsed_s >= 1:
-            said.append(f"{duration(elapsed_s)} elapsed")
+            said.append(f"{_to_the_second(elapsed_s)} elapsed")
         return ", ".join(said)
 
 
@@ -88,6 +88,12 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes:02d} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours:02d} h"
+
+
+def _to_the_second(seconds: float) -> str:
+    # Lines come every 10 s: two that look alike would look like a standstill.
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if 90 <= seconds < 5400 else duration(seconds)
 
 
 def significant(rate: float) -> str:

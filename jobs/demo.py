@@ -40,7 +40,7 @@ ORDER BY s.pos, s.alt"""
 OWN_DATA = (
     "plan variants.vcf.gz --genome hg38.fa",
     "score variants.vcf.gz --genome hg38.fa --model enformer --weights pytorch_model.bin --out scores",
-    'query scores "SELECT variant_id, track, value FROM effects ORDER BY abs(value) DESC LIMIT 20"',
+    "query scores 'FROM top LIMIT 20'",
 )
 """What follows the command's name, for data of one's own."""
 

@@ -54,7 +54,7 @@ def export(settings: Any) -> int:
     wanted = {name: _path(file) for name, file in files.items() if file is not None}
     if not wanted:
         options = ", ".join(f"--{name} FILE" for name in files)
-        raise InputError(f"nothing to write: give one of {options}")
+        raise InputError(f"nothing to write: give {options}")
     ledger = open_ledger(settings.out)
     for file in wanted.values():
         _check_beside(file, ledger.store.location)

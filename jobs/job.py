@@ -205,7 +205,9 @@ class Job:
         display = choose_display(self.settings.log_format, count)
         blocks = ReceiptBlocks(ledger, done, len(plan.shards))
         rows = -(-count.total // len(plan.shards))
-        watch = Watch(display, blocks, f"computing; results come by shards of some {rows:,} {unit}")
+        watch = Watch(
+            display, blocks, f"computing; results come by shards of about {rows:,} {unit}"
+        )
         share = None if self.settings.share is None else Share.read(self.settings.share)
         shards = OpenShards(ledger, plan.shards, done=done, share=share, tell=watch.see_elsewhere)
         tasks = (Task(f"shard {shard.number}", ShardTask(shard)) for shard in shards)

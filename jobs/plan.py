@@ -38,10 +38,12 @@ class Outlook:
     """A run before it begins.
 
     Attributes:
+        model: which one it is reckoned for.
         records: of the input, after the filters.
         alleles: rows that the output will have.
         by_status: those by status.
         contigs: those by contig of the genome; `__unplaced__` for rows without a place.
+        by_flag: rows by flag; a row may have several.
         filtered: records that the filters took out, by filter.
         columns: which columns of the files were taken for what.
         shards: pieces of work.
@@ -58,10 +60,12 @@ class Outlook:
         notes: both for people.
     """
 
+    model: str
     records: int
     alleles: int
     by_status: Mapping[str, int]
     contigs: Mapping[str, int]
+    by_flag: Mapping[str, int]
     filtered: Mapping[str, int]
     columns: Sequence[ColumnsTaken]
     shards: int
@@ -122,10 +126,12 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         hours = None if speed is None else speed.hours(work, settings.engine, views=views)
         price = settings.price_per_hour
         return Outlook(
+            model=settings.model,
             records=alleles.records,
             alleles=alleles.alleles,
             by_status=dict(draft.by_status),
             contigs={name or UNPLACED: rows for name, rows in alleles.by_contig.items()},
+            by_flag=dict(alleles.by_flag),
             filtered=read.removed,
             columns=read.columns,
             shards=len(draft.shards),
@@ -199,7 +205,7 @@ def _text(outlook: Outlook) -> str:
         *(f"filtered {rows:,} records by {name}" for name, rows in outlook.filtered.items()),
         "contigs  " + ", ".join(f"{name} {rows:,}" for name, rows in outlook.contigs.items()),
         f"to score {outlook.alts:,} distinct alleles in {outlook.windows:,} windows",
-        f"work     {outlook.tflop:,.1f} TFLOP",
+        f"work     {outlook.tflop:,.1f} TFLOP by {outlook.model}",
         f"output   about {_size(outlook.output_bytes)}",
     ]
     if outlook.hours is None:

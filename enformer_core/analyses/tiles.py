@@ -153,7 +153,9 @@ class Tiles(Analysis):
 
     def example_query(self) -> str:
         """The first track along the genome."""
-        return "FROM predictions SELECT chrom, start, values[1] ORDER BY ALL LIMIT 10"
+        return (
+            'FROM predictions SELECT chrom, start, "end", values[1] AS value ORDER BY ALL LIMIT 10'
+        )
 
 
 @dataclass(frozen=True)

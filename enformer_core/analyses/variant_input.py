@@ -25,6 +25,9 @@ from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.source import Source, open_sources
 from enformer_core.variants.table import Flag, Status, has_flag
 
+_TO_BE_SAID = frozenset({Flag.REF_SWAPPED, Flag.STRAND_AMBIGUOUS, Flag.AMBIGUOUS_ORDER})
+"""Flags of alleles whose sign or kind hangs on what the input did not say. Others have a message of their own."""
+
 ShowProgress = Callable[[], AbstractContextManager[Report]]
 """Begins to show progress; what it gives is told how many alleles are through which step."""
 
@@ -112,6 +115,10 @@ class VariantInput:
             if removed:
                 counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
                 warn(f"filters took out records: {counts}")
+            flagged = {name: rows for name, rows in alleles.by_flag.items() if name in _TO_BE_SAID}
+            if flagged:
+                counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())
+                warn(f"flags of alleles: {counts} (enformer-ray docs variants)")
             if placing.disagreeing:
                 warn(_disagreeing_ids(sum(placing.disagreeing)))
             yield ReadAlleles(alleles, removed, tuple(columns_taken(sources)))

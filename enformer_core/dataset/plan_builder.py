@@ -100,6 +100,7 @@ class PlacedAlleles:
         alleles: rows, one for each ALT.
         by_status: rows by status, in the order of the statuses' names.
         by_contig: rows by contig, in the genome's order; None, the last, for rows without a place.
+        by_flag: rows by what is worth knowing of them; a row may have several flags. Not yet the duplicates.
         folder: the scratch files.
         contigs: the genome's.
         workers: threads.
@@ -111,6 +112,7 @@ class PlacedAlleles:
     alleles: int
     by_status: Mapping[str, int]
     by_contig: Mapping[str | None, int]
+    by_flag: Mapping[str, int]
     folder: Path
     contigs: ContigLengths
     workers: int
@@ -249,6 +251,7 @@ def gather(
         alleles=total.alleles,
         by_status=_sorted_counts(total.by_status),
         by_contig={name: rows for name, rows in by_contig.items() if rows},
+        by_flag=_sorted_counts(total.by_flag),
         folder=folder,
         contigs=contigs,
         workers=workers,
@@ -289,18 +292,20 @@ def _cut_anywhere(tiles: pa.Table) -> Boundaries:
 
 @dataclass
 class _Counts:
-    """How many records and rows came, and of which statuses and contigs."""
+    """How many records and rows came, and of which statuses, contigs and flags."""
 
     records: int = 0
     alleles: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     by_contig: Counter[str | None] = field(default_factory=Counter)
+    by_flag: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "_Counts") -> None:
         self.records += other.records
         self.alleles += other.alleles
         self.by_status += other.by_status
         self.by_contig += other.by_contig
+        self.by_flag += other.by_flag
 
 
 def _count(alleles: pa.Table) -> _Counts:
@@ -310,6 +315,7 @@ def _count(alleles: pa.Table) -> _Counts:
         alleles=alleles.num_rows,
         by_status=_value_counts(alleles["status"]),
         by_contig=_value_counts(alleles["chrom"]),
+        by_flag=_value_counts(pc.list_flatten(alleles["flags"])),
     )
 
 

@@ -56,7 +56,7 @@ def test_every_row_is_there_and_its_numbers_are_those_of_the_run(scored, tmp_pat
 
 def test_what_cannot_be_is_said(scored, tmp_path, capsys):
     assert main(["export", str(scored)]) == 2
-    assert "nothing to write: give one of --tsv FILE" in capsys.readouterr().err
+    assert "nothing to write: give --tsv FILE" in capsys.readouterr().err
     assert main(["export", str(scored), "--tsv", str(tmp_path / "none" / "run.tsv")]) == 2
     assert "cannot be written: No such file or directory" in capsys.readouterr().err
 

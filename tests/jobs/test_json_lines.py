@@ -286,7 +286,7 @@ def test_the_command_writes_its_log_so_and_its_answer_as_ever(score, tmp_path):
     assert [line["text"] for line in log if line["event"] == "phase"] == [
         "working in this process",
         "loading the model",
-        "computing; results come by shards of some 2 alleles",
+        "computing; results come by shards of about 2 alleles",
     ]
     summary = log[-1]
     assert summary["per_second"] > 0

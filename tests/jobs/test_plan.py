@@ -78,7 +78,21 @@ def test_it_writes_nothing_and_needs_neither_weights_nor_out(run, vcf, genome, t
     assert sorted(tmp_path.rglob("*")) == before
     assert "alleles  6" in text
     assert "symbolic" in text
-    assert "TFLOP" in text
+    assert "TFLOP by enformer" in text
+
+
+def test_flags_that_decide_about_signs_are_counted(run, letters, genome, tmp_path):
+    places = range(1000, 1200, 10)
+    lines = ["chr\tpos\teffect_allele\tother_allele"]
+    for number, pos in enumerate(places):
+        letter = letters["chr1"][pos - 1]
+        pair = (letter, {"A": "C", "C": "A", "G": "T", "T": "G"}[letter])
+        lines.append("\t".join(["chr1", str(pos), *(pair if number < 3 else pair[::-1])]))
+    table = tmp_path / "odd.tsv"
+    table.write_text("\n".join([*lines, ""]))
+    found = outlook(run, table, "--genome", genome)
+    assert found["by_flag"] == {"ref_swapped": 3}
+    assert "flags of alleles: 3 ref_swapped" in run("plan", table, "--genome", genome)[2]
 
 
 def test_direct_passes_are_counted_by_hand(run, vcf, genome):

@@ -37,7 +37,7 @@ def test_lines_come_first_last_and_at_most_each_ten_seconds(clock: Clock):
     assert lines[0] == "0 of 1,000 alleles (0 %)"
     assert lines[1] == "50 of 1,000 alleles (5 %), 5 alleles/s, 3 min left, 10 s elapsed"
     assert lines[2] == "100 of 1,000 alleles (10 %), 5 alleles/s, 3 min left, 20 s elapsed"
-    assert lines[-1] == "500 of 1,000 alleles (50 %), 5 alleles/s, 2 min left, 2 min elapsed"
+    assert lines[-1] == "500 of 1,000 alleles (50 %), 5 alleles/s, 2 min left, 1 min 40 s elapsed"
     assert len(lines) == 1 + 10 + 1
 
 
