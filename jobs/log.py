@@ -15,6 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 
+def _now_s() -> float:
+    # looked up when it is called: in simulated worlds the clock is another one
+    return time.monotonic()
+
+
 @dataclass
 class Log:
     """How the command that is at work speaks.
@@ -26,7 +31,7 @@ class Log:
     """
 
     as_json: bool = False
-    began_s: float = field(default_factory=time.monotonic)
+    began_s: float = field(default_factory=_now_s)
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,7 +70,7 @@ def summarise(exit_code: int) -> None:
     """Write the last line of a log of JSON: what came of the command."""
     log = current_log()
     if log.as_json:
-        seconds = round(time.monotonic() - log.began_s, 3)
+        seconds = round(_now_s() - log.began_s, 3)
         write_line("summary", **log.facts, seconds=seconds, exit_code=exit_code)
 
 

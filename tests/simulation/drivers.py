@@ -29,6 +29,7 @@ import enformer_core.dataset.run
 import jobs.cli
 import jobs.interruption
 import jobs.job
+import jobs.log
 import jobs.progress
 import jobs.score
 import jobs.watch
@@ -366,6 +367,9 @@ def inhabited(world: World) -> Iterator[World]:
             (ledger, "datetime", _Calendar),
             (enformer_core.dataset.run, "datetime", _Calendar),
             (jobs.progress, "datetime", _Calendar),
+            (jobs.log, "datetime", _Calendar),
+            (jobs.log, "time", stopwatch),
+            (jobs.watch, "time", stopwatch),
             (enformer_core.analyses.base, "datetime", _Calendar),
             (enformer_core.analyses.base, "time", stopwatch),
             (cluster.worker_process, "time", stopwatch),
