@@ -105,8 +105,10 @@ def _meanings(source: Source) -> dict[str, str]:
         meanings |= {"alt": "allele", "ref": "other_allele", "effect": "effect_allele"}
     else:
         meanings |= {"alt": "effect_allele", "ref": "other_allele"}
+    meanings["strand"] = "strand_only_flagged" if source.declares_ref else "strand"
     if source.header.named_alleles:
         meanings = {"id": "place_and_alleles", "effect": "effect_allele", "alt": "effect_allele"}
+        meanings["strand"] = "strand_only_flagged"
     elif source.header.named_places:
         meanings = {"id": "place", **meanings}
     elif source.sites is not None:

@@ -210,7 +210,7 @@ def _harmonised_table(
         "chrom": pc.if_else(has_place, alleles.chrom, None),
         "ref": pc.if_else(is_readable, alleles.ref, None),
         "alt": pc.if_else(is_readable, alleles.alt, None),
-        "flags": _flags(orientation, alleles.is_marked("id_disagrees")),
+        "flags": _flags(alleles, orientation),
         "effect_sign": _effect_sign(alleles, orientation),
     }
     return pa.table(columns, schema=PLACED_SCHEMA)
@@ -226,7 +226,7 @@ def _first_status(decisions: list[Decision]) -> pa.Array:
     return pa.array(names).take(pa.array(choice))
 
 
-def _flags(orientation: Orientation, id_disagrees: Mask) -> pa.Array:
+def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
     """A list for each row, of the flags in the order below.
 
     Of two rows, without a flag and with the first and third: is_set is [[F, F, F], [T, F, T]], number is [0, 2] and
@@ -236,7 +236,8 @@ def _flags(orientation: Orientation, id_disagrees: Mask) -> pa.Array:
         Flag.REF_SWAPPED: orientation.swapped,
         Flag.STRAND_AMBIGUOUS: orientation.palindromic,
         Flag.AMBIGUOUS_ORDER: orientation.ambiguous,
-        Flag.ID_DISAGREES: id_disagrees,
+        Flag.ID_DISAGREES: alleles.is_marked("id_disagrees"),
+        Flag.MINUS_STRAND: alleles.is_marked("minus_strand"),
     }
     number = np.zeros(0, dtype=np.int64)
     offsets = np.zeros(orientation.swapped.size + 1, dtype=np.int32)

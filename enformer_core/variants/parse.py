@@ -87,9 +87,16 @@ def to_alleles(
         "passed": alts.of_record(passed_filters(records)),
         "id_disagrees": alts.of_record(ids_disagree(records, start)),
         "dash_is_empty": pa.repeat(rules.dash_is_empty, alts.record.size),
+        "minus_strand": alts.of_record(_minus_strand(records)),
     }
     in_order = [columns[name] for name in RAW_SCHEMA.names]
     return pa.table(in_order, schema=RAW_SCHEMA)
+
+
+def _minus_strand(records: pa.Table) -> Column:
+    if "minus_strand" in records.column_names:
+        return records["minus_strand"]
+    return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
 
 
 def _statuses(records: pa.Table, reason: Column) -> tuple[Column, Column]:

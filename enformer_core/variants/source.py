@@ -37,6 +37,7 @@ from enformer_core.variants.named_records import (
 )
 from enformer_core.variants.parse import ParseRules, to_alleles
 from enformer_core.variants.rsids import Sites
+from enformer_core.variants.strands import on_the_plus_strand
 
 BATCH_ROWS = 1 << 17
 
@@ -48,7 +49,7 @@ QUOTED = (
     "sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'."
 )
 """What is said of a file whose records begin with a quote that belongs to no cell."""
-_FURTHER = ("end", "effect", "risk", "locus", "alleles")
+_FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand")
 """Roles beside TEXT_COLUMNS that understanding a record takes."""
 
 _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
@@ -161,7 +162,13 @@ class Source:
             records = with_named_alleles(records)
         elif self.header.named_places:
             records = with_named_places(records)
+        records = on_the_plus_strand(records, declares_ref=self._declares_own_ref)
         return _with_effect(with_locus(records))
+
+    @property
+    def _declares_own_ref(self) -> bool:
+        # of a table that is looked up in sites, `declares_ref` may be the sites'
+        return self.header.named_alleles or self.columns.declares_ref
 
     def _read_sites(self, sites: "Source") -> Sites:
         # all of this file's identifiers first: of a table of a billion sites only those are kept

@@ -45,6 +45,8 @@ class Flag(StrEnum):
     """An indel, its order not declared, of which both alleles fit the genome; the order is taken as written."""
     ID_DISAGREES = "id_disagrees"
     """The identifier names another place, or other alleles, than the record's own columns, which are what counts."""
+    MINUS_STRAND = "minus_strand"
+    """The file says minus: effect and other allele were turned to the plus strand; a declared REF stays as written."""
     DUPLICATE = "duplicate"
     """The same allele as another row; set when a plan is made."""
 
@@ -71,6 +73,7 @@ RAW_SCHEMA = pa.schema(
         pa.field("passed", pa.bool_()),
         pa.field("id_disagrees", pa.bool_()),
         pa.field("dash_is_empty", pa.bool_()),
+        pa.field("minus_strand", pa.bool_()),
     ]
 )
 """Alleles as read.
@@ -83,8 +86,8 @@ RAW_SCHEMA = pa.schema(
 allele (A1) and `input_ref` the other; null counts as true. `effect` is 1 where `input_alt` is the effect allele, -1
 where `input_ref` is, null where none is named. `frequency` (of `input_alt`, 0 to 1) and `passed` (FILTER) are null
 where the input does not have them or they were not asked for. `id_disagrees` is true where the identifier names another
-place or other alleles than the columns, `dash_is_empty` where `-` is an empty allele, as in tables; null counts as
-false.
+place or other alleles than the columns, `dash_is_empty` where `-` is an empty allele, as in tables,
+`minus_strand` where a column says so; null counts as false.
 """
 
 PLACED_SCHEMA = pa.schema(

@@ -36,6 +36,10 @@ class Alleles:
             found = found.with_effect(search.given[EFFECT_COLUMN])
         return found
 
+    def are_harmonised(self, search: Search) -> bool:
+        """Whether a harmonisation wrote them, not the table's author."""
+        return any(search.names[at].startswith(HARMONISED) for at in self.index.values())
+
     def with_effect(self, column: int) -> "Alleles":
         """The same where the user says which column holds the effect allele."""
         why = "--effect-allele says so"

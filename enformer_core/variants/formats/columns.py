@@ -41,6 +41,9 @@ def find_columns(
     for role in ("id", "risk", "frequency", "filter"):
         search.put(index, role, role)
     alleles = Alleles.find(search)
+    # harmonised alleles are on the plus strand; the author's column speaks of the author's
+    if not alleles.are_harmonised(search):
+        search.put(index, "strand", "strand")
     columns = Columns(
         {**index, **alleles.index},
         alleles.declares_ref,

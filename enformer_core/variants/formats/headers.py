@@ -27,6 +27,7 @@ Kind = Literal[
     "risk",
     "locus",
     "alleles",
+    "strand",
 ]
 """What a name means. REF and ALT are declared by the format; of effect and other allele the genome has either."""
 
@@ -157,6 +158,7 @@ NAMES: Mapping[Kind, Tiers] = {
     # Hail: chr20:1000001, and ["T","G"] with REF first
     "locus": (("locus",),),
     "alleles": (("alleles",),),
+    "strand": (("strand",), ("allele_strand", "snp_strand", "strand_allele")),
 }
 
 NUMBERED_ALLELES: tuple[tuple[str, tuple[str, ...]], ...] = (

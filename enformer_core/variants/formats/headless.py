@@ -11,6 +11,9 @@ _BIM_ALLELE = re.compile(r"[ACGTN]+|[0ID.*-]|<[^<>]+>", re.IGNORECASE)
 
 _LETTERS = re.compile(r"[ACGTN.-]+", re.IGNORECASE)
 
+_BED6 = 6
+"""Columns of BED up to its strand, which is the last of them."""
+
 _RSID = re.compile(r"rs\d+", re.IGNORECASE)
 
 
@@ -66,12 +69,14 @@ def _interval_columns(fields: Sequence[str]) -> Columns | None:
     """
     if len(fields) < 5 or not (is_whole_number(fields[1]) and is_whole_number(fields[2])):
         return None
-    for ref in (3, 4, 6):
+    for ref in (3, 4, _BED6):
         alleles = fields[ref : ref + 2]
         if len(alleles) == 2 and all(_LETTERS.fullmatch(allele) for allele in alleles):
             index = {"chrom": 0, "pos": 1, "end": 2, "ref": ref, "alt": ref + 1}
             if ref > 3:
                 index["id"] = 3
+            if ref == _BED6:
+                index["strand"] = 5
             return Columns(index, one_based_start=None, why="REF and ALT stand behind the interval")
     return None
 

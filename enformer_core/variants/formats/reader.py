@@ -24,6 +24,7 @@ Role = Literal[
     "risk",
     "locus",
     "alleles",
+    "strand",
 ]
 """What a column holds. `ref` and `alt` are the other and the effect allele where the order is not declared; `effect` is
 a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A; `locus` is

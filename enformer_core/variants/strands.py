@@ -1,0 +1,64 @@
+"""Alleles that a file gives on the minus strand, by its column STRAND, turned to the genome's.
+
+Works on columns of records. Does not know the genome.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from enformer_core.variants.arrow import Column, has_match, sentence
+
+_MINUS = r"^\s*(?i:-|\x{2212}|-1|-1\.0+|\(-\)|m|r|minus|neg|negative|rev|reverse)\s*$"
+
+_SEQUENCE = "^[ACGTNacgtn]+$"
+
+_MAY_STAY = r"^([-.*0]|[IiDd]|<.*>|)$"  # what has no letters looks the same on either strand
+
+_COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
+
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+def on_the_plus_strand(records: pa.Table, *, declares_ref: bool) -> pa.Table:
+    """The records with a column minus_strand, true where the file says so; there alleles are turned.
+
+    Not where the file declares which allele is REF: that is the genome's, which has one strand, and a strand beside
+    it is often a gene's. Then the rows are only marked.
+
+    Args:
+        records: of text, with or without a column strand.
+        declares_ref: whether `ref` is REF.
+    """
+    if "strand" not in records.column_names:
+        return records
+    is_minus = has_match(records["strand"], _MINUS)
+    records = records.append_column("minus_strand", is_minus)
+    if declares_ref or not pc.any(is_minus).as_py():
+        return records
+    for role in ("ref", "alt", "effect"):
+        if role in records.column_names:
+            records = _turned(records, role, is_minus)
+    return records
+
+
+def _turned(records: pa.Table, role: str, is_minus: Column) -> pa.Table:
+    """The records with this column's sequences complemented and turned round; what cannot be turned is a fault."""
+    written = records[role]
+    is_sequence = pc.and_(is_minus, has_match(written, _SEQUENCE))
+    letters = pc.if_else(is_sequence, written, _NO_TEXT).combine_chunks().dictionary_encode()
+    # alleles are of few kinds
+    turned = [text.translate(_COMPLEMENT)[::-1] for text in letters.dictionary.to_pylist()]
+    other_strand = pa.array(turned, pa.string()).take(letters.indices)
+    at = records.schema.get_field_index(role)
+    records = records.set_column(at, role, pc.coalesce(other_strand, written))
+    may_stay = pc.fill_null(pc.match_substring_regex(written, _MAY_STAY), True)
+    is_odd = pc.and_(is_minus, pc.invert(pc.or_(is_sequence, may_stay)))
+    said = sentence("on the minus strand, and '", written, "' cannot be turned to the plus strand")
+    return _with_fault(records, pc.if_else(is_odd, said, _NO_TEXT))
+
+
+def _with_fault(records: pa.Table, fault: Column) -> pa.Table:
+    if "fault" not in records.column_names:
+        return records.append_column("fault", fault)
+    at = records.schema.get_field_index("fault")
+    return records.set_column(at, "fault", pc.coalesce(records["fault"], fault))
