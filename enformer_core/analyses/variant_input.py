@@ -207,6 +207,6 @@ class _Placing:
 
 def _disagreeing_ids(alleles: int) -> str:
     return (
-        f"{alleles:,} alleles have an identifier that names another place or other alleles than their columns do; the "
-        f"columns count, and the rows have the flag {Flag.ID_DISAGREES}"
+        f"{alleles:,} alleles have an identifier that names another place or other alleles than their columns do; "
+        f"the columns count unless the identifier alone has the place, and the rows have the flag {Flag.ID_DISAGREES}"
     )

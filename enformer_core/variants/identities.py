@@ -8,7 +8,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.arrow import Column
+from enformer_core.variants.arrow import Column, has_match
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE, parts_of, places_of
 
 _REPEAT_BP = 200
@@ -53,7 +53,9 @@ def ids_disagree(records: pa.Table, start: Column) -> Column:
 
 def _are_incomparable(records: pa.Table) -> Column:
     """Lists, and empty alleles: with a base on both sides, as identifiers have it, a variant begins elsewhere."""
+    are_codes = [has_match(records[role], "^[0DIRdir.]$") for role in ("ref", "alt")]
     are_odd = [
+        *are_codes,
         pc.equal(records["ref"], EMPTY_ALLELE),
         pc.equal(records["alt"], EMPTY_ALLELE),
         pc.match_substring(records["alt"], ","),

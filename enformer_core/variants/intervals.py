@@ -6,7 +6,7 @@ Works on columns. Does not know the genome.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.arrow import Column, sentence
+from enformer_core.variants.arrow import Column, has_match, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 
 
@@ -47,6 +47,38 @@ def starts_by_end(
         fits = pc.if_else(is_insertion, _are_neighbours(start, end, one_based), fits)
         begin = pc.if_else(is_insertion, pc.min_element_wise(start, end), begin)
     return begin, pc.if_else(fits, None, _reason(records, one_based))
+
+
+def contradicted_by_last(records: pa.Table, start: Column, *, declares_ref: bool) -> Column:
+    """A reason where an end shows that a position, which should count from 1, counts from 0; else null.
+
+    Any other end says nothing: it may be a gene's, and is one where the start beside it is not the position.
+
+    Args:
+        records: with ref, alt and last as written, and first where the file has it.
+        start: the positions as numbers, null where they are none.
+        declares_ref: whether `ref` is REF; else either allele may be.
+    """
+    last = _numbers(records["last"])
+    from_one, from_zero = _counts(start, last, records["ref"], None)
+    if not declares_ref:
+        alt_from_one, alt_from_zero = _counts(start, last, records["alt"], None)
+        from_zero = pc.and_(pc.or_(from_zero, alt_from_zero), pc.invert(from_one))
+        from_zero = pc.and_(from_zero, pc.invert(alt_from_one))
+    if "first" in records.column_names:
+        is_start = pc.equal(_numbers(records["first"]), start)
+        from_zero = pc.and_(from_zero, pc.fill_null(is_start, False))
+    said = sentence(
+        "END ",
+        pc.fill_null(records["last"], ""),
+        " is POS + length of REF, as where positions count from 0: say by --columns which is start and which is end",
+    )
+    return pc.if_else(from_zero, said, pa.scalar(None, pa.string()))
+
+
+def _numbers(written: Column) -> Column:
+    is_number = has_match(written, "^[0-9]{1,18}$")
+    return pc.cast(pc.if_else(is_number, written, pa.scalar(None, pa.string())), pa.int64())
 
 
 def _counts(

@@ -8,18 +8,28 @@ import pyarrow.compute as pc
 
 from enformer_core.variants.arrow import Column, has_match, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE, parts_of, places_of
+from enformer_core.variants.identities import ids_disagree
+from enformer_core.variants.records import with_columns, with_fault
 
 _LOCUS = r"^(?P<chrom>.+):(?P<pos>[0-9]+)$"
 
 _LIST = r"""^\[?\s*["']?[A-Za-z<>*.]+["']?(\s*,\s*["']?[A-Za-z<>*.:0-9\[\]]+["']?)+\s*\]?$"""
 """["T","G"], as Hail writes it; ['T', 'G'], as pandas does; T,G, of a list in Parquet."""
 
+_ENDS = ("end", "first", "last")
+
 _NO_TEXT = pa.scalar(None, pa.string())
 
 
-def with_named_alleles(records: pa.Table) -> pa.Table:
-    """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's."""
+def with_named_alleles(records: pa.Table, *, pos_from: int | None) -> pa.Table:
+    """Place and alleles out of identifiers; what a column of its own says of ALT is which allele is the effect's.
+
+    Args:
+        records: of text; other columns of place and alleles are only held against the identifiers.
+        pos_from: what a column of positions counts from, 0 or 1; None where that is not known.
+    """
     parts = parts_of(records["id"])
+    records = _without_own_places(records, pos_from)
     if "effect" not in records.column_names:
         # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
         records = records.append_column("effect", records["alt"])
@@ -27,18 +37,34 @@ def with_named_alleles(records: pa.Table) -> pa.Table:
     if pc.any(is_insertion).as_py():
         records = _with_interval(records, parts, is_insertion)
         parts["pos"] = records["pos"]
-    return _replaced(records, parts)
+    return with_columns(records, parts)
 
 
-def with_named_places(records: pa.Table) -> pa.Table:
+def _without_own_places(records: pa.Table, pos_from: int | None) -> pa.Table:
+    """The records, with what their other columns of place and alleles say against the identifiers."""
+    records = records.append_column("id_disagrees", _contradicted(records, pos_from))
+    return records.drop_columns([name for name in _ENDS if name in records.column_names])
+
+
+def _contradicted(records: pa.Table, pos_from: int | None) -> Column:
+    pos = records["pos"]
+    is_number = has_match(pos, "^[0-9]{1,18}$")
+    start = pc.cast(pc.if_else(is_number, pos, _NO_TEXT), pa.int64())
+    if pos_from is None:
+        start = pc.if_else(is_number, pa.scalar(None, pa.int64()), start)
+    return ids_disagree(records, pc.subtract(start, pos_from or 0))
+
+
+def with_named_places(records: pa.Table, *, pos_from: int | None) -> pa.Table:
     """Places out of identifiers, beside columns of alleles; one that holds none is a fault."""
+    records = _without_own_places(records, pos_from)
     places = places_of(records["id"])
     fault = pc.if_else(
         pc.is_valid(places["pos"]),
         _NO_TEXT,
         sentence("the identifier '", pc.fill_null(records["id"], ""), "' holds no place"),
     )
-    return _with_fault(_replaced(records, places), fault)
+    return with_fault(with_columns(records, places), fault)
 
 
 def with_locus(records: pa.Table) -> pa.Table:
@@ -46,7 +72,7 @@ def with_locus(records: pa.Table) -> pa.Table:
     if "locus" in records.column_names:
         places = pc.extract_regex(records["locus"], _LOCUS)
         named = {role: pc.struct_field(places, role) for role in ("chrom", "pos")}
-        records = _replaced(records, named).drop_columns(["locus"])
+        records = with_columns(records, named).drop_columns(["locus"])
     if "alleles" in records.column_names:
         records = _with_listed_alleles(records)
     return records
@@ -65,7 +91,7 @@ def _with_listed_alleles(records: pa.Table) -> pa.Table:
         _NO_TEXT,
         sentence("alleles '", pc.fill_null(written, ""), "' are no list of REF and ALT"),
     )
-    return _with_fault(_replaced(records, named), fault).drop_columns(["alleles"])
+    return with_fault(with_columns(records, named), fault).drop_columns(["alleles"])
 
 
 def _with_interval(
@@ -82,19 +108,5 @@ def _with_interval(
         "pos": pc.if_else(is_insertion, before, pos),
         "end": pc.if_else(is_insertion, before, last),
     }
-    records = _replaced(records, {"pos": pc.cast(columns["pos"], pa.string())})
+    records = with_columns(records, {"pos": pc.cast(columns["pos"], pa.string())})
     return records.append_column("end", pc.cast(columns["end"], pa.string()))
-
-
-def _replaced(records: pa.Table, columns: dict[str, Column]) -> pa.Table:
-    for role, column in columns.items():
-        at = records.schema.get_field_index(role)
-        records = records.set_column(at, role, column)
-    return records
-
-
-def _with_fault(records: pa.Table, fault: Column) -> pa.Table:
-    """The records with one more possible fault; what the reader found comes first."""
-    if "fault" not in records.column_names:
-        return records.append_column("fault", fault)
-    return _replaced(records, {"fault": pc.coalesce(records["fault"], fault)})

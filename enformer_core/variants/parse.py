@@ -17,7 +17,7 @@ from enformer_core.variants.arrow import Numbers, has_match, is_one_of, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.formats.reader import Separator
 from enformer_core.variants.identities import ids_disagree
-from enformer_core.variants.intervals import starts_by_end
+from enformer_core.variants.intervals import contradicted_by_last, starts_by_end
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 _WHOLE_NUMBER = "^[0-9]{1,18}$"  # 19 digits could overflow 64 bits
@@ -85,12 +85,19 @@ def to_alleles(
         "effect": effect_signs(records, alts, declares_ref=rules.declares_ref),
         "frequency": frequencies(records, alts),
         "passed": alts.of_record(passed_filters(records)),
-        "id_disagrees": alts.of_record(ids_disagree(records, start)),
+        "id_disagrees": alts.of_record(_disagreements(records, start)),
         "dash_is_empty": pa.repeat(rules.dash_is_empty, alts.record.size),
         "minus_strand": alts.of_record(_minus_strand(records)),
     }
     in_order = [columns[name] for name in RAW_SCHEMA.names]
     return pa.table(in_order, schema=RAW_SCHEMA)
+
+
+def _disagreements(records: pa.Table, start: Column) -> Column:
+    # of records whose place is their identifier's, this was found before
+    if "id_disagrees" in records.column_names:
+        return records["id_disagrees"]
+    return ids_disagree(records, start)
 
 
 def _minus_strand(records: pa.Table) -> Column:
@@ -131,6 +138,10 @@ def _starts(records: pa.Table, rules: ParseRules) -> tuple[Column, Column]:
             declares_ref=rules.declares_ref,
         )
         return start, pc.coalesce(reason, no_fit)
+    if "last" in records.column_names:
+        reason = pc.coalesce(
+            reason, contradicted_by_last(records, start, declares_ref=rules.declares_ref)
+        )
     if rules.declares_ref and rules.dash_is_empty:
         reason = pc.coalesce(reason, _between_which_bases(records))
     if rules.one_based:

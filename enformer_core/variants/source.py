@@ -24,6 +24,7 @@ from enformer_core.variants.formats.reader import (
     RecordReader,
     Roles,
 )
+from enformer_core.variants.header_lines import without_other_headers
 from enformer_core.variants.input_files import (
     InputFile,
     check_file,
@@ -49,7 +50,7 @@ QUOTED = (
     "sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'."
 )
 """What is said of a file whose records begin with a quote that belongs to no cell."""
-_FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand")
+_FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand", "first", "last")
 """Roles beside TEXT_COLUMNS that understanding a record takes."""
 
 _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
@@ -137,7 +138,8 @@ class Source:
         """
         try:
             for block in self.reader.blocks((*self._needed_roles, *roles)):
-                yield self._completed(block)
+                checked = without_other_headers(block, self.columns, str(self.path))
+                yield self._completed(checked)
         except OSError as error:  # the file went away, or its disk failed, while it was read
             raise InputError(f"{self.path}: cannot be read: {error}") from error
 
@@ -159,11 +161,15 @@ class Source:
 
     def _completed(self, records: pa.Table) -> pa.Table:
         if self.header.named_alleles:
-            records = with_named_alleles(records)
+            records = with_named_alleles(records, pos_from=self._pos_from)
         elif self.header.named_places:
-            records = with_named_places(records)
+            records = with_named_places(records, pos_from=self._pos_from)
         records = on_the_plus_strand(records, declares_ref=self._declares_own_ref)
         return _with_effect(with_locus(records))
+
+    @property
+    def _pos_from(self) -> int | None:
+        return {True: 1, False: 0, None: None}[self.columns.one_based_start]
 
     @property
     def _declares_own_ref(self) -> bool:
@@ -230,10 +236,14 @@ def _named_by_identifiers(source: Source) -> Source:
         return replace(
             source,
             header=replace(header, columns=columns, named_alleles=True),
-            rules=replace(source.rules, declares_ref=True),
+            rules=replace(source.rules, declares_ref=True, one_based=True),
         )
     if holds_place(first) and source.columns.has_alleles:
-        return replace(source, header=replace(header, named_places=True))
+        return replace(
+            source,
+            header=replace(header, named_places=True),
+            rules=replace(source.rules, one_based=True),
+        )
     raise InputError(_needs_sites(source))
 
 

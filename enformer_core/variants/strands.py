@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.variants.arrow import Column, has_match, sentence
+from enformer_core.variants.records import with_columns, with_fault
 
 _MINUS = r"^\s*(?i:-|\x{2212}|-1|-1\.0+|\(-\)|m|r|minus|neg|negative|rev|reverse)\s*$"
 
@@ -49,16 +50,8 @@ def _turned(records: pa.Table, role: str, is_minus: Column) -> pa.Table:
     # alleles are of few kinds
     turned = [text.translate(_COMPLEMENT)[::-1] for text in letters.dictionary.to_pylist()]
     other_strand = pa.array(turned, pa.string()).take(letters.indices)
-    at = records.schema.get_field_index(role)
-    records = records.set_column(at, role, pc.coalesce(other_strand, written))
+    records = with_columns(records, {role: pc.coalesce(other_strand, written)})
     may_stay = pc.fill_null(pc.match_substring_regex(written, _MAY_STAY), True)
     is_odd = pc.and_(is_minus, pc.invert(pc.or_(is_sequence, may_stay)))
     said = sentence("on the minus strand, and '", written, "' cannot be turned to the plus strand")
-    return _with_fault(records, pc.if_else(is_odd, said, _NO_TEXT))
-
-
-def _with_fault(records: pa.Table, fault: Column) -> pa.Table:
-    if "fault" not in records.column_names:
-        return records.append_column("fault", fault)
-    at = records.schema.get_field_index("fault")
-    return records.set_column(at, "fault", pc.coalesce(records["fault"], fault))
+    return with_fault(records, pc.if_else(is_odd, said, _NO_TEXT))

@@ -68,13 +68,26 @@ def _find_place(search: Search, index: dict[str, int]) -> bool | None:
     pair = next(_places(search), None)
     if pair is not None:
         index["chrom"], index["pos"] = pair
+        _put_last(search, index)
         return True
     search.put(index, "chrom", "chrom")
     # start and end count only where no position is named: tables of genes beside variants have them too
     if search.find("pos") is None:
         return _find_start(search, index)
     search.put(index, "pos", "pos")
+    _put_last(search, index)
     return True
+
+
+def _put_last(search: Search, index: dict[str, int]) -> None:
+    """Find the end beside a position, unless the user says what the position is."""
+    last = search.find("end") if "end" in search.given or "pos" not in search.given else None
+    if last is not None and last != index["pos"]:
+        index["last"] = last
+        first = search.find("chrom_start")
+        first = search.find("start") if first is None else first
+        if first is not None:
+            index["first"] = first
 
 
 def _places(search: Search) -> Iterator[Pair]:

@@ -33,12 +33,18 @@ SPDI = (
 )
 """NCBI's sequence, position from 0, deletion, insertion: NC_000020.11:1000000:A:G. An empty part is an empty allele."""
 
+HGVS = (
+    r"^(?P<chrom>(?:[cC][hH][rR])?[A-Za-z0-9]+|N[CTW]_[0-9]+\.[0-9]+):(?:[gm]\.)?(?P<pos>[0-9]{1,17})"
+    r"(?P<ref>[ACGTacgt]+)>(?P<alt>[ACGTacgt]+)$"
+)
+"""HGVS's substitutions, NC_000020.11:g.1000001T>G, and the same with a chromosome's name; positions count from 1."""
+
 EMPTY_ALLELE = "-"
 
 
 def holds_alleles(name: str) -> bool:
     """Whether an identifier holds place and alleles."""
-    return any(re.match(pattern, name) for pattern in (SPDI, NAMED_ALLELES))
+    return any(re.match(pattern, name) for pattern in (SPDI, NAMED_ALLELES, HGVS))
 
 
 def holds_place(name: str) -> bool:
@@ -50,6 +56,8 @@ def parts_of(ids: Column) -> dict[str, Column]:
     """chrom, pos (from 1), ref and alt of identifiers; null where they hold none."""
     named = pc.extract_regex(ids, NAMED_ALLELES)
     parts = {role: pc.struct_field(named, role) for role in ("chrom", "pos", "ref", "alt")}
+    hgvs = pc.extract_regex(ids, HGVS)
+    parts = {role: pc.coalesce(parts[role], pc.struct_field(hgvs, role)) for role in parts}
     spdi = pc.extract_regex(ids, SPDI)
     is_spdi = pc.is_valid(spdi)
     if not pc.any(is_spdi).as_py():

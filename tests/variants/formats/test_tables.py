@@ -308,3 +308,41 @@ def test_chromosomes_that_were_floats(placed):
 @pytest.mark.parametrize("alt", ["['G']", "[G]", "['G', 'C']", "('G',)", "'G'", "{G}"])
 def test_lists_of_other_languages_are_bad_alleles(placed, alt):
     assert {row[0] for row in placed(f"chr\tpos\tref\talt\n1\t5\tT\t{alt}\n")} == {"bad_allele"}
+
+
+ALONE = {
+    "SNP\tA1\tA2\n1:5:T:G\tC\tA": True,
+    "SNP\tA1\tA2\n1:5:T:G\tT\tG": False,
+    "SNP\tA1\tA2\n1:5:TA:T\tD\tI": False,
+    "variant_id\tpos\tref\talt\n1_5_T_G\t9\tT\tG": True,
+    "variant_id\tpos\tref\talt\n1_5_T_G\t5\tT\tG": False,
+    "variant_id\tpos\tref\talt\n1_5_T_G\t5\tT\tC": True,
+    "variant_id\tchromStart\tref\talt\n1_5_T_G\t4\tT\tG": False,
+    "chr\tpos\tid\tref\talt\n1\t5\t1:g.5T>C\tT\tA": True,
+    "id\n1:g.5T>C": False,
+}
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_columns_beside_an_identifier_that_has_the_place(raw, text):
+    (row,) = raw(text + "\n")
+    assert row["start"] == 4
+    assert bool(row["id_disagrees"]) == ALONE[text]
+
+
+ENDS = {
+    "chrom\tpos\tend\tref\talt\n1\t4\t5\tT\tG": "malformed",
+    "chrom\tpos\tend\tref\talt\n1\t5\t5\tT\tG": None,
+    "chrom\tpos\tend\tref\talt\n1\t5\t900\tT\tG": None,
+    "chrom\tstart\tend\tpos\tref\talt\n1\t4\t5\t4\tT\tG": "malformed",
+    "chrom\tstart\tend\tpos\tref\talt\n1\t4\t5\t5\tT\tG": None,
+    "chrom\tstart\tend\tpos\tref\talt\n1\t1\t5\t4\tT\tG": None,
+    "chrom\tpos\tend\tea\toa\n1\t4\t6\tT\tTG": "malformed",
+    "chrom\tpos\tend\tea\toa\n1\t4\t5\tT\tTG": None,
+}
+
+
+@pytest.mark.parametrize("text", ENDS)
+def test_an_end_that_contradicts_the_position(raw, text):
+    (row,) = raw(text + "\n")
+    assert row["status"] == ENDS[text]
