@@ -76,6 +76,13 @@ def _by_accession() -> Mapping[str, KnownContig]:
     return MappingProxyType(by_accession)
 
 
+def assembly_of_accession(name: str) -> str | None:
+    """The assembly, GRCh37 for example, of which alone this is an accession; None for other names."""
+    known = _by_accession().get(name)
+    # a row without a length, the mitochondrion's, tells no assembly apart
+    return None if known is None or known.length_bp is None else known.assembly.split(" ")[0]
+
+
 def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str, str]:
     """Return the genome's own name for each name that means one of its contigs.
 

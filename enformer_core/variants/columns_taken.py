@@ -8,6 +8,7 @@ from enformer_core.errors import first_few
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.variants.assembly_check import FEW, AssemblyCheck
 from enformer_core.variants.formats.reader import Basis, Columns
+from enformer_core.variants.named_assemblies import doubts_of_assembly
 from enformer_core.variants.source import Source
 
 _SHOWN_FILES = 3
@@ -124,7 +125,11 @@ def _name(columns: Columns, at: int) -> str:
 
 def doubts(source: Source, check: AssemblyCheck) -> Sequence[str]:
     """What a sample of a file shows against what was assumed of it, or what it is called."""
-    return [*_doubts_of_effect(source, check), *_doubts_of_name(source, check)]
+    return [
+        *_doubts_of_effect(source, check),
+        *_doubts_of_name(source, check),
+        *doubts_of_assembly(source, check.genome, check.genome_build),
+    ]
 
 
 def _doubts_of_name(source: Source, check: AssemblyCheck) -> Sequence[str]:

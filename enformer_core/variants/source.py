@@ -50,7 +50,7 @@ QUOTED = (
     "sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'."
 )
 """What is said of a file whose records begin with a quote that belongs to no cell."""
-_FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand", "first", "last")
+_FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand", "first", "last", "build")
 """Roles beside TEXT_COLUMNS that understanding a record takes."""
 
 _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"

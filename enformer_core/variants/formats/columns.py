@@ -38,7 +38,7 @@ def find_columns(
     search = Search([cleaned(name) for name in names], where, given.indices(names, where))
     index: dict[str, int] = {}
     one_based = _find_place(search, index)
-    for role in ("id", "risk", "frequency", "filter"):
+    for role in ("id", "risk", "frequency", "filter", "build"):
         search.put(index, role, role)
     alleles = Alleles.find(search)
     # harmonised alleles are on the plus strand; the author's column speaks of the author's

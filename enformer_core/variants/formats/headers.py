@@ -28,6 +28,7 @@ Kind = Literal[
     "locus",
     "alleles",
     "strand",
+    "build",
 ]
 """What a name means. REF and ALT are declared by the format; of effect and other allele the genome has either."""
 
@@ -158,6 +159,9 @@ NAMES: Mapping[Kind, Tiers] = {
     # Hail: chr20:1000001, and ["T","G"] with REF first
     "locus": (("locus",),),
     "alleles": (("alleles",),),
+    "build": (
+        ("genome_build", "genome_assembly", "genomebuild", "ncbi_build", "assembly", "build"),
+    ),
     "strand": (("strand",), ("allele_strand", "snp_strand", "strand_allele")),
 }
 

@@ -16,7 +16,7 @@ _ALLELE = r"(?:[A-Za-z*]+|<[^<>]+>)"
 
 NAMED_ALLELES = (
     rf"^{_CONTIG}[:_-](?P<pos>[0-9]+)[:_-]"
-    rf"(?P<ref>{_ALLELE})[:_/>-](?P<alt>{_ALLELE})(?:_b3[78])?$"
+    rf"(?P<ref>{_ALLELE})[:_/>-](?P<alt>{_ALLELE})(?:_(?i:b|hg|grch)(?:18|19|3[678]))?$"
 )
 """Names such as 1:55516888:G:GA, 1-55516888-G-GA and chr1_55516888_G_GA_b38; positions count from 1."""
 
