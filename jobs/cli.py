@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group, Parameter
+from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group, Parameter, Token
 from cyclopts.config import Dict
 
 from cluster.pool import PoolError
@@ -24,8 +24,8 @@ from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError, StoppedError, stoppable
 from jobs.log import Log, command_log, summarise, tell
-from jobs.option_types import STDIN, STDIN_FILE
-from jobs.output import protected_streams
+from jobs.option_types import STREAM, STREAM_WORD
+from jobs.output import output_failure, protected_streams
 from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
@@ -60,7 +60,7 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
             command, settings = parse(arguments)
             log.as_json = getattr(settings, "log_format", "text") == "json"
             function: Callable[[Any], int] = _import(command.function)
-            return function(settings)
+            return _with_what_it_printed(command, function(settings))
     except (InputError, DatasetError) as error:
         _complain(error)
         return exit_codes.BAD_INPUT
@@ -78,6 +78,15 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
         return exit_codes.INTERRUPTED
 
 
+def _with_what_it_printed(command: Command, code: int) -> int:
+    """The code of a command; where it is there to print, and that could not be written, never `done`."""
+    failure = output_failure()
+    if failure is None:
+        return code
+    _complain(f"standard output: cannot be written: {failure.strerror or failure}")
+    return code if code or command.is_work else exit_codes.BAD_INPUT
+
+
 def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
     """Find the command that the arguments name, and read its settings: command line over TOML file over defaults.
 
@@ -85,14 +94,17 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
         InputError: for a TOML file that cannot be used, and for settings that are missing or impossible.
         SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
     """
-    words = [STDIN_FILE if word == STDIN else word for word in arguments]
+    words = [STREAM_WORD if word == STREAM else word for word in arguments]
     name = next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
     try:
         settings = _app([] if name is None else [name])(
             words, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        _complain(answer(error, words, COMMANDS))
+        said = answer(error, words, COMMANDS)
+        for written in (STREAM_WORD, repr(STREAM_WORD)[1:-1]):
+            said = said.replace(written, STREAM)
+        _complain(said)
         raise SystemExit(exit_codes.BAD_INPUT) from None
     # Without a command, or with --help after it, cyclopts has shown help (or the version) and returned nothing.
     if name is None or settings is None:
@@ -192,6 +204,8 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     Raises:
         InputError: for a file that cannot be used, and for a setting that neither names.
     """
+    for argument in arguments:
+        argument.tokens[:] = map(_as_given, argument.tokens)
     options = {option.name: option for option in arguments if option.name.startswith("--")}
     config = options.pop("--config", None)
     if config is not None and config.tokens:
@@ -209,6 +223,10 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     if absent:
         given = [option for option in options.values() if option.tokens]
         raise InputError(missing(absent, given, " ".join(commands)))
+
+
+def _as_given(token: Token) -> Token:
+    return token.evolve(value=STREAM) if token.value == STREAM_WORD else token
 
 
 def _check_whole_numbers(options: Iterable[Argument]) -> None:

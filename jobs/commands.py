@@ -24,6 +24,7 @@ class Command:
         function: `module:function` that takes the settings and returns the exit code.
         examples: command lines that `--help` shows.
         exit_codes: those that it may end with.
+        is_work: whether it is there for what it does, not for what it prints: that may be lost.
     """
 
     summary: str
@@ -31,6 +32,7 @@ class Command:
     function: str
     examples: tuple[str, ...] = ()
     exit_codes: tuple[int, ...] = (codes.DONE, codes.BAD_INPUT)
+    is_work: bool = False
 
 
 COMMANDS = {
@@ -38,6 +40,7 @@ COMMANDS = {
         "score variants",
         "jobs.settings:ScoreSettings",
         "jobs.score:score_variants",
+        is_work=True,
         examples=(
             "enformer-ray score variants.vcf.gz --genome hg38.fa --model enformer"
             " --weights pytorch_model.bin --out scores",
@@ -54,6 +57,7 @@ COMMANDS = {
         "predict tracks along the genome",
         "jobs.settings:TileSettings",
         "jobs.tiles:predict_tiles",
+        is_work=True,
         examples=(
             "enformer-ray tiles --genome hg38.fa --model enformer --weights pytorch_model.bin"
             " --tracks 4828,5111 --regions chr20:1-5000000 --out tracks",
@@ -101,6 +105,7 @@ COMMANDS = {
         "move what is damaged of a run out of the way, so that its own command makes it anew",
         "jobs.repair:RepairSettings",
         "jobs.repair:repair",
+        is_work=True,
         examples=("enformer-ray repair scores --dry-run", "enformer-ray repair scores"),
         exit_codes=_ASKS,
     ),
@@ -118,6 +123,7 @@ COMMANDS = {
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",
         "jobs.weights:import_weights",
+        is_work=True,
         examples=("enformer-ray weights import pytorch_model.bin enformer.safetensors",),
     ),
     "config init": Command(
@@ -133,6 +139,7 @@ COMMANDS = {
         "score every change around a known variant and show the result",
         "jobs.settings:DemoSettings",
         "jobs.demo:demo",
+        is_work=True,
         examples=("enformer-ray demo",),
         exit_codes=_COMPUTES,
     ),
@@ -146,6 +153,7 @@ COMMANDS = {
         "let your shell complete commands and options",
         "jobs.completion:CompletionSettings",
         "jobs.completion:install",
+        is_work=True,
         examples=("enformer-ray --install-completion --shell bash",),
     ),
 }

@@ -9,10 +9,11 @@ from cyclopts import Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.export import export_names, export_summary, find_export
+from enformer_core.export.whole_file import STDOUT
 from enformer_core.user_path import user_path
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
-from jobs.option_types import Directory, OptionalFile
+from jobs.option_types import Directory, OptionalStream
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 
@@ -20,7 +21,7 @@ _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of t
 def _option(name: str) -> tuple[str, Any, Any]:
     """The option of a format: `--tsv FILE`."""
     file = Annotated[
-        OptionalFile,
+        OptionalStream,
         Parameter(help=f"{export_summary(name)}; - for standard output", allow_leading_hyphen=True),
     ]
     return name, file, field(default=None, kw_only=True)
@@ -62,7 +63,8 @@ def export(settings: Any) -> int:
     for name, file in wanted.items():
         rows = find_export(name)(ledger, file)
         # not on standard output, which may be what was written to
-        print(f"{file}: {rows:,} rows", file=sys.stderr)
+        place = "standard output" if file == STDOUT else file
+        print(f"{place}: {rows:,} rows", file=sys.stderr)
     if missing:
         print(f"incomplete: {missing:,} shards are not committed, and not in it", file=sys.stderr)
         return exit_codes.INCOMPLETE
@@ -70,10 +72,10 @@ def export(settings: Any) -> int:
 
 
 def _path(file: str) -> Path:
-    return Path("/dev/stdout" if file == "-" else user_path(file))
+    return STDOUT if file == str(STDOUT) else Path(user_path(file))
 
 
 def _check_beside(file: Path, run: str) -> None:
     """Refuse a file inside the run: it could overwrite one of its objects."""
-    if Path(run).is_dir() and file.resolve().is_relative_to(Path(run).resolve()):
+    if file != STDOUT and Path(run).is_dir() and file.resolve().is_relative_to(Path(run).resolve()):
         raise InputError(f"{file}: lies in the run {run}. Give a place beside it.")

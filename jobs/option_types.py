@@ -9,14 +9,17 @@ from typing import Annotated, TypeVar, get_args, get_origin
 
 from cyclopts import Group, Parameter, Token
 
+from enformer_core.errors import InputError
 from enformer_core.genome.region_text import split_regions
 from enformer_core.user_path import user_path
 
 Class = TypeVar("Class", bound=type)
 
-STDIN = "-"
-STDIN_FILE = "/dev/stdin"
-"""A hyphen alone, as the parser takes it: it would look for an option of that name."""
+STREAM = "-"
+"""Standard input where something is read, standard output where something is written."""
+
+STREAM_WORD = "\0-"
+"""A hyphen alone, as the parser takes it: it would look for an option of that name. No word of a shell is this."""
 
 
 def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
@@ -37,14 +40,27 @@ def _places_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[str, ...]:
 
 
 def _path(hint: object, tokens: Sequence[Token]) -> str:
+    path = _path_or_stream(hint, tokens)
+    if path == STREAM:
+        raise InputError(
+            f"{STREAM}: {_keyword(tokens[-1])} is neither standard input nor standard output. Give a name; one that "
+            f"is a hyphen is ./{STREAM}"
+        )
+    return path
+
+
+def _path_or_stream(hint: object, tokens: Sequence[Token]) -> str:
     del hint
     return user_path(tokens[-1].value)  # of an option given twice the last one stands
 
 
+def _keyword(token: Token) -> str:
+    return token.keyword or "this place"
+
+
 def _paths(hint: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     del hint
-    names = (user_path(token.value) for token in tokens)
-    return tuple(STDIN if name == STDIN_FILE else name for name in names)
+    return tuple(user_path(token.value) for token in tokens)
 
 
 _COMMAS = Parameter(
@@ -53,6 +69,7 @@ _COMMAS = Parameter(
     allow_leading_hyphen=True,  # shifts
 )
 _PATH = Parameter(converter=_path, n_tokens=1)
+_STREAM = Parameter(converter=_path_or_stream, n_tokens=1)
 
 # `None` stands within: what surrounds an Annotated type loses its converter.
 Words = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="NAME,…")]
@@ -69,6 +86,7 @@ Files = Annotated[tuple[str, ...], Parameter(converter=_paths)]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
 OptionalFile = Annotated[str | None, _PATH, Parameter(metavar="FILE")]
+OptionalStream = Annotated[str | None, _STREAM, Parameter(metavar="FILE")]
 Place = Annotated[str | None, _PATH, Parameter(metavar="BED|REGION")]
 ModelName = Annotated[str, Parameter(metavar="NAME")]
 ColumnName = Annotated[str, Parameter(metavar="COLUMN")]

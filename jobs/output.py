@@ -9,6 +9,7 @@ comes back to whoever prints: the first failure of a stream ends that stream, an
 Does not know what is printed.
 """
 
+import errno
 import io
 import os
 import sys
@@ -50,11 +51,13 @@ class SafeStream(io.TextIOBase):
 
     Attributes:
         lost: whether it has failed; nothing is written to it any more.
+        failure: why, where that is neither a reader who left nor a stream that was closed from the start.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.lost = stream is None
+        self.failure: OSError | None = None
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -75,8 +78,8 @@ class SafeStream(io.TextIOBase):
         if not self.lost:
             try:
                 cast("TextIO", self._stream).write(self.plain(text))
-            except (OSError, ValueError):  # broken or closed
-                self.lost = True
+            except (OSError, ValueError) as error:  # broken or closed
+                self._lose(error)
         return len(text)
 
     def flush(self) -> None:
@@ -85,8 +88,14 @@ class SafeStream(io.TextIOBase):
             return
         try:
             cast("TextIO", self._stream).flush()
-        except (OSError, ValueError):
-            self.lost = True
+        except (OSError, ValueError) as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError | ValueError) -> None:
+        self.lost = True
+        # a full disk or a broken one has taken a part only, and whoever reads it later cannot know
+        if isinstance(error, OSError) and error.errno != errno.EPIPE:
+            self.failure = error
 
     def isatty(self) -> bool:
         """Whether it is a terminal that is still there."""
@@ -136,6 +145,12 @@ def safe(stream: TextIO | None) -> TextIO:
     """The stream so that nothing can go wrong; one that is so already is given back as it is."""
     is_safe = isinstance(stream, SafeStream)
     return cast("TextIO", stream if is_safe else SafeStream(stream))
+
+
+def output_failure() -> OSError | None:
+    """Why a part of what was printed on standard output is not there; None where all is, or its reader left."""
+    sys.stdout.flush()
+    return getattr(sys.stdout, "failure", None)
 
 
 @contextmanager

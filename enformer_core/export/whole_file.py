@@ -1,6 +1,8 @@
-"""Files that appear under their name when they are whole, or not at all."""
+"""Files that appear under their name when they are whole, or not at all; streams are written to as they are."""
 
-import tempfile
+import secrets
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,34 +10,75 @@ from typing import IO
 
 from enformer_core.errors import InputError
 
+STDOUT = Path("-")
+"""The name that means standard output."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the one folder of devices that has files
+_SYSTEM = (Path("/dev"), Path("/proc"))
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its name when the block ends well, and is gone when it does not.
 
-    What is there and is no file, such as `/dev/stdout` or a pipe, is written to as it is, until its reader leaves.
+    `-` is standard output. That, and what is there and is no file, such as a device or a pipe, is written to as it
+    is, until its reader leaves. Of a link it is the file behind that is written anew; the link stays.
 
     Raises:
         InputError: when it cannot be written.
     """
-    scratch: Path | None = None
     try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as stream:
+        target = _behind_links(path)
+        if path == STDOUT:
+            yield from _standard_output()
+        elif _is_system(target) or (target.exists() and not target.is_file()):
+            # at its end: what a shell has opened as /dev/stdout may hold something already
+            with target.open("ab" if _is_system(target) else "wb") as stream:
                 yield stream
-            return
-        with tempfile.NamedTemporaryFile(
-            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as out:
-            scratch = Path(out.name)
-            yield out
-        # temporary files are for their owner alone; an export is as readable as any new file
-        scratch.chmod(0o644)
-        scratch.replace(path)
+        else:
+            yield from _replaced(target)
     except BrokenPipeError:
         return  # who reads a pipe may have enough, as `head` has
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        name = "standard output" if path == STDOUT else path
+        raise InputError(f"{name}: cannot be written: {error.strerror or error}") from error
+
+
+def _standard_output() -> Iterator[IO[bytes]]:
+    """The process's own stream, however the shell has led it; nothing is opened, closed or renamed."""
+    stream: IO[bytes] | None = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        raise InputError("standard output: is closed. Name a file.")
+    sys.stdout.flush()  # in the order in which it was written
+    yield stream
+    stream.flush()
+
+
+def _replaced(target: Path) -> Iterator[IO[bytes]]:
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        # By `open`, which gives a new file the rights that the user's umask leaves.
+        with scratch.open("xb") as out:
+            yield out
+        if target.exists():
+            scratch.chmod(stat.S_IMODE(target.stat().st_mode))
+        scratch.replace(target)
     finally:
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
+        scratch.unlink(missing_ok=True)
+
+
+def _behind_links(path: Path) -> Path:
+    """Where a chain of links leads; one that leads to a device ends there, wherever that itself may lead."""
+    seen = {path}
+    while path.is_symlink() and not _is_system(path):
+        path = path.parent / path.readlink()
+        if path in seen:  # a ring of links, which the system refuses when it is opened
+            break
+        seen.add(path)
+    return path
+
+
+def _is_system(path: Path) -> bool:
+    """Whether it lies where the system keeps devices and descriptors, of which nothing may be replaced."""
+    place = path.absolute()
+    return not place.is_relative_to(_MEMORY) and any(map(place.is_relative_to, _SYSTEM))

@@ -98,6 +98,49 @@ def test_neither_a_device_nor_the_run_is_replaced(scored, tmp_path, capsys):
     assert (scored / "run.json").read_bytes() == before
 
 
+def test_a_hyphen_is_the_standard_output_that_the_shell_gave(scored, tmp_path):
+    """In whatever way it is written, and after what stands there already."""
+    for words in (["--tsv", "-"], ["--tsv=-"], ["--tsv", "/dev/stdout"]):
+        shown = tmp_path / "shown.txt"
+        shown.write_text("before\n")
+        with shown.open("a") as out:
+            command = [sys.executable, "-m", "jobs.cli", "export", str(scored), *words]
+            subprocess.run(command, stdout=out, stdin=subprocess.DEVNULL, check=True)
+        lines = shown.read_text().splitlines()
+        assert [lines[0], len(lines)] == ["before", 1 + 1 + 4]
+        assert [path.name for path in tmp_path.iterdir()] == ["shown.txt"]
+
+
+def test_of_links_the_file_behind_is_written_and_devices_stay(scored, tmp_path):
+    real = tmp_path / "real.tsv"
+    real.write_text("old")
+    real.chmod(0o640)
+    link = tmp_path / "link.tsv"
+    link.symlink_to(tmp_path / "other.tsv")
+    (tmp_path / "other.tsv").symlink_to("real.tsv")
+    assert main(["export", str(scored), "--tsv", str(link)]) == 0
+    assert link.is_symlink()
+    assert len(read(real)) == 4
+    assert real.stat().st_mode & 0o777 == 0o640
+    device = tmp_path / "device"
+    device.symlink_to("/dev/stdin")
+    with (tmp_path / "in").open("w+") as stream:
+        command = [sys.executable, "-m", "jobs.cli", "export", str(scored), "--tsv", str(device)]
+        subprocess.run(command, stdin=stream, check=True)
+        assert os.fstat(stream.fileno()).st_nlink == 1  # the file that it was, not one in its place
+        assert os.fstat(stream.fileno()).st_size
+    assert device.is_symlink()
+
+
+def test_a_new_file_has_the_rights_that_the_umask_leaves(scored, tmp_path):
+    before = os.umask(0o027)
+    try:
+        assert main(["export", str(scored), "--tsv", str(tmp_path / "run.tsv")]) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run.tsv").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_run_of_nothing_but_lists_is_refused(scored, tmp_path, capsys):
     genome = scored.parent / "g.fa"
     command = ["tiles", "--genome", str(genome), "--model", "motif", "--ray", "off"]

@@ -4,6 +4,7 @@ import errno
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,25 @@ def test_without_any_stream_a_run_ends_well_too(score, monkeypatch):
         patch.setattr(sys, "stdout", None)
         patch.setattr(sys, "stderr", None)
         assert score() == 0
+
+
+@pytest.mark.parametrize("name", ["disk full", "terminal gone", "reader gone"])
+@pytest.mark.parametrize("command", [["config", "init"], ["docs"]])
+def test_an_answer_that_could_not_be_written_is_no_answer(monkeypatch, capsys, command, name):
+    monkeypatch.setattr(sys, "stdout", BrokenStream(BROKEN[name]))
+    is_left = name == "reader gone"
+    assert main(command) == (0 if is_left else 2)
+    said = capsys.readouterr().err
+    assert is_left or f"standard output: cannot be written: {BROKEN[name].strerror}" in said
+
+
+def test_a_full_disk_that_shows_only_at_the_end_counts():
+    """Text is written when enough has come together: a short answer when it is handed on."""
+    command = [sys.executable, "-m", "jobs.cli", "config", "init", "tiles"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert "standard output: cannot be written: No space left on device" in ended.stderr
 
 
 def test_a_bar_on_a_terminal_without_its_letters_is_drawn_by_those_that_it_has(monkeypatch):

@@ -297,3 +297,18 @@ def test_regions_keep_the_commas_of_their_numbers(tmp_path, monkeypatch):
 def test_standard_input_and_names_with_a_hyphen_are_variants():
     assert parse(["score", "-", *REQUIRED])[1].variants == ("-",)
     assert parse(["score", *REQUIRED, "--", "-x.vcf"])[1].variants == ("-x.vcf",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["status", "-"], ["score", "x.vcf", *REQUIRED, "--out", "-"], ["weights", "import", "x", "-"]],
+)
+def test_what_is_no_stream_is_not_taken_for_one(words):
+    with pytest.raises(InputError, match="neither standard input nor standard output"):
+        parse(words)
+
+
+def test_a_hyphen_in_a_message_is_a_hyphen(capsys):
+    with pytest.raises(SystemExit):
+        parse(["status", "run", "-"])
+    assert "'-': status takes no such word" in capsys.readouterr().err

@@ -20,20 +20,23 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
     """Write float32 tensors to `path`, replacing what is there, by way of a file of another name beside it.
 
     Raises:
-        InputError: when the directory is missing or cannot be written, or the disk is full.
+        InputError: when what is there is no file, the directory is missing or cannot be written, or the disk is full.
         ValueError: for a tensor of another type.
     """
     for name, tensor in state.items():
         if tensor.dtype != torch.float32:
             raise ValueError(f"{name} is {tensor.dtype}, not float32")
     described = {_KEY: json.dumps(dict(metadata), sort_keys=True)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    target = path.resolve()  # of a link it is the file behind that is replaced
+    if target.exists() and not target.is_file():
+        raise InputError(f"{path}: is no file. Choose another place for it.")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         temporary.touch()  # a missing directory is an OSError here, and an error of the library's own below
         save_file(_apart(state), temporary, described)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}). Choose another place for it."
