@@ -121,6 +121,8 @@ class VariantInput:
                 warn(f"flags of alleles: {counts} (enformer-ray docs variants)")
             if placing.disagreeing:
                 warn(_disagreeing_ids(sum(placing.disagreeing)))
+            if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
+                warn(_unmatched_effects(unmatched))
             yield ReadAlleles(alleles, removed, tuple(columns_taken(sources)))
 
     def draft(
@@ -203,6 +205,13 @@ class _Placing:
         if disagreeing:
             self.disagreeing.append(disagreeing)
         return placed
+
+
+def _unmatched_effects(alleles: int) -> str:
+    return (
+        f"{alleles:,} alleles have an effect allele that is neither their REF nor their ALT: their scores are of ALT, "
+        f"effect_sign is null, and the rows have the flag {Flag.EFFECT_UNMATCHED}"
+    )
 
 
 def _disagreeing_ids(alleles: int) -> str:

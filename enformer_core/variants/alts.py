@@ -17,6 +17,10 @@ _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _PLUS = pa.scalar(1, pa.int8())
 _MINUS = pa.scalar(-1, pa.int8())
 _NO_SIGN = pa.scalar(None, pa.int8())
+_NEITHER = pa.scalar(0, pa.int8())
+
+_NO_ALLELE = ("", ".", "?", "0", "NA", "N/A", "#NA", "NAN", "NULL", "NONE")
+"""What stands, in upper case, for an effect allele that is not known."""
 
 Column: TypeAlias = pa.ChunkedArray
 """One value for each record of a table."""
@@ -69,7 +73,7 @@ def effect_signs(
     *,
     declares_ref: bool,
 ) -> pa.Array:
-    """1 where the row's ALT is the effect allele, -1 where its REF is, null where none or another is named.
+    """1 where the row's ALT is the effect allele, -1 where its REF is, 0 where another is named, null where none is.
 
     Where REF is not declared and no column names it, ALT is the effect allele.
     """
@@ -82,7 +86,9 @@ def effect_signs(
     is_alt = pc.fill_null(pc.equal(named, alt), False)
     is_ref = pc.fill_null(pc.equal(named, ref), False)
     # ALT first: where both are the same letter, a bad allele, the sign is that of ALT
-    unless_alt = pc.if_else(is_ref, _MINUS, _NO_SIGN)
+    is_none = is_one_of(pc.fill_null(named, ""), *_NO_ALLELE)
+    unless_ref = pc.if_else(is_none, _NO_SIGN, _NEITHER)
+    unless_alt = pc.if_else(is_ref, _MINUS, unless_ref)
     return pc.if_else(is_alt, _PLUS, unless_alt)
 
 

@@ -238,6 +238,7 @@ def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
         Flag.AMBIGUOUS_ORDER: orientation.ambiguous,
         Flag.ID_DISAGREES: alleles.is_marked("id_disagrees"),
         Flag.MINUS_STRAND: alleles.is_marked("minus_strand"),
+        Flag.EFFECT_UNMATCHED: _names_neither(alleles) & orientation.fits,
     }
     number = np.zeros(0, dtype=np.int64)
     offsets = np.zeros(orientation.swapped.size + 1, dtype=np.int32)
@@ -250,15 +251,24 @@ def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), flags)
 
 
+def _names_neither(alleles: Alleles) -> Mask:
+    """Rows with an effect allele that is neither of their two."""
+    return bools(pc.fill_null(pc.equal(alleles.effect, 0), False))
+
+
 def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:
-    """1 or -1 as the effect allele is `alt` or `ref`; where none is named, -1 if the alleles changed places."""
+    """1 or -1 as the effect allele is `alt` or `ref`; where none is named, -1 if the alleles changed places.
+
+    Where neither of both is the effect allele there is no sign: a swap says nothing of an effect that is of another.
+    """
     swapped = orientation.swapped
     turn = np.where(swapped, -1, 1).astype(np.int8)
     named = pc.multiply(alleles.effect, pa.array(turn))
     # without an effect allele a swap still turns the score: the input's ALT is the genome's REF now
     unnamed = pc.if_else(pa.array(swapped), _MINUS, _NO_SIGN)
     sign = pc.cast(pc.coalesce(named, unnamed), pa.int8())
-    return pc.if_else(pa.array(orientation.fits), sign, _NO_SIGN)
+    has_sign = orientation.fits & ~_names_neither(alleles)
+    return pc.if_else(pa.array(has_sign), sign, _NO_SIGN)
 
 
 def _with_bad_alleles(

@@ -55,7 +55,8 @@ class Sites:
         """Return records with place and, unless they have their own, alleles; `not_found` where there is no such site.
 
         A record whose identifier has several sites becomes several with consecutive ALTs, unless its own alleles or its
-        effect allele show which is meant.
+        effect allele show which is meant. Of a record that has the other allele alone, the site's partner of it is the
+        effect allele.
 
         Args:
             records: with a column id, and of alleles those that the input has.
@@ -63,8 +64,10 @@ class Sites:
         """
         pairs = self._pairs(records["id"])
         # Where identifiers have one site each, there is nothing to choose, and no letters need be compared.
-        if has_alleles and len(pairs) > len(records):
-            pairs = pairs.filter(self._are_meant(pairs, records))
+        is_effect_named = "effect" in records.column_names
+        if len(pairs) > len(records) and (has_alleles or is_effect_named):
+            choose = self._are_meant if has_alleles else self._have_effect
+            pairs = pairs.filter(choose(pairs, records))
         records = records.take(pairs["record"].to_arrow())
         sites = self.table.take(pairs["site"].to_arrow())
         has_site = pc.is_valid(sites["pos"])
@@ -75,8 +78,9 @@ class Sites:
         columns["status"] = status
         columns["reason"] = reason
         if not has_alleles:
-            names_effect = "effect" in records.column_names
-            alt = _only_effect(sites, records) if names_effect else sites["alt"]
+            alt = _only_effect(sites, records) if is_effect_named else sites["alt"]
+            if not is_effect_named and "ref" in records.column_names:
+                columns |= _effects_of_partners(sites, records)
             columns["ref"] = sites["ref"]
             columns["alt"] = alt
             columns["alt_offset"] = _alts_before(alt, pairs["record"])
@@ -103,6 +107,17 @@ class Sites:
         same_first = pair.sort_by("is_same", descending=True, maintain_order=True)
         meant = same_first.first().over("record")
         return numbered.select(pair == meant).to_series()
+
+    def _have_effect(self, pairs: pl.DataFrame, records: pa.Table) -> pl.Series:
+        """The sites of a record that have its effect allele; all of them where none has."""
+        of_sites = self.table.take(pairs["site"].to_arrow())
+        effects = records["effect"].take(pairs["record"].to_arrow())
+        columns = (of_sites["ref"], of_sites["alt"], effects)
+        letters = [column.to_pylist() for column in columns]
+        has_effect = pl.Series("has_effect", map(_has_allele, *letters), dtype=pl.Boolean)
+        among = pairs.with_columns(has_effect)
+        any_has = pl.col("has_effect").any().over("record")
+        return among.select(pl.col("has_effect") | ~any_has).to_series()
 
     def _decided(
         self, ids: pa.ChunkedArray, has_site: pa.ChunkedArray
@@ -158,9 +173,36 @@ def _only_effect(sites: pa.Table, records: pa.Table) -> pa.Array:
 
 
 def _one_alt(alts: _Letters, effect: _Letters) -> _Letters:
-    if alts is None or "," not in alts:
+    if alts is None or effect is None or "," not in alts:
         return alts
-    return effect if effect in alts.split(",") else alts
+    meant = effect.upper()
+    return next((alt for alt in alts.split(",") if alt.upper() == meant), alts)
+
+
+def _has_allele(ref: _Letters, alts: _Letters, allele: _Letters) -> bool:
+    if ref is None or alts is None or allele is None:
+        return False
+    return allele.upper() in (ref.upper(), *alts.upper().split(","))
+
+
+def _effects_of_partners(sites: pa.Table, records: pa.Table) -> dict[str, pa.Array]:
+    """The column effect of records that name the other allele alone; none where they name no allele at all."""
+    others = records["ref"]
+    if others.null_count == len(others):
+        return {}
+    letters = [column.to_pylist() for column in (sites["ref"], sites["alt"], others)]
+    return {"effect": pa.array(list(map(_partner, *letters)), pa.string())}
+
+
+def _partner(ref: _Letters, alts: _Letters, other: _Letters) -> _Letters:
+    """Of T and G the one that is not `other`; an `other` that is neither stays, so that it fits nothing either."""
+    if ref is None or alts is None or other is None:
+        return None
+    if not _has_allele(ref, alts, other):
+        return other
+    if "," in alts:
+        return None  # beside one of three, either of the two others may be it
+    return alts if other.upper() == ref.upper() else ref
 
 
 def _alts_before(alt: pa.Array | pa.ChunkedArray, record: pl.Series) -> pa.Array:

@@ -160,12 +160,13 @@ class Source:
         return tuple(role for role in _FURTHER if role in index)
 
     def _completed(self, records: pa.Table) -> pa.Table:
+        records = _with_effect(records)
         if self.header.named_alleles:
             records = with_named_alleles(records, pos_from=self._pos_from)
         elif self.header.named_places:
             records = with_named_places(records, pos_from=self._pos_from)
         records = on_the_plus_strand(records, declares_ref=self._declares_own_ref)
-        return _with_effect(with_locus(records))
+        return with_locus(records)
 
     @property
     def _pos_from(self) -> int | None:
@@ -295,7 +296,7 @@ def _needs_sites(source: Source) -> str:
 def _lacks(columns: Columns) -> str:
     if not columns.has_place:
         return "places" if columns.has_alleles else "places and alleles"
-    return "a second allele" if "alt" in columns.index else "alleles"
+    return "a second allele" if {"effect", "ref"} & columns.index.keys() else "alleles"
 
 
 def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -47,6 +47,8 @@ class Flag(StrEnum):
     """The identifier names another place, or other alleles, than the record's own columns, which are what counts."""
     MINUS_STRAND = "minus_strand"
     """The file says minus: effect and other allele were turned to the plus strand; a declared REF stays as written."""
+    EFFECT_UNMATCHED = "effect_unmatched"
+    """The input names an effect allele that is neither REF nor ALT: the score is of ALT, which it says nothing of."""
     DUPLICATE = "duplicate"
     """The same allele as another row; set when a plan is made."""
 
@@ -84,10 +86,10 @@ RAW_SCHEMA = pa.schema(
 
 `declares_ref` is false where the format says nothing of which allele the genome has: then `input_alt` is the effect
 allele (A1) and `input_ref` the other; null counts as true. `effect` is 1 where `input_alt` is the effect allele, -1
-where `input_ref` is, null where none is named. `frequency` (of `input_alt`, 0 to 1) and `passed` (FILTER) are null
-where the input does not have them or they were not asked for. `id_disagrees` is true where the identifier names another
-place or other alleles than the columns, `dash_is_empty` where `-` is an empty allele, as in tables,
-`minus_strand` where a column says so; null counts as false.
+where `input_ref` is, 0 where another is named, null where none is. `frequency` (of `input_alt`, 0 to 1) and `passed`
+(FILTER) are null where the input does not have them or they were not asked for. `id_disagrees` is true where the
+identifier names another place or other alleles than the columns, `dash_is_empty` where `-` is an empty allele, as in
+tables, `minus_strand` where a column says so; null counts as false.
 """
 
 PLACED_SCHEMA = pa.schema(
@@ -107,7 +109,8 @@ symbolic `alt` is kept as written; `ref` is null where the record is malformed, 
 alleles that are scored, `start`, `ref` and `alt` are trimmed and left-aligned, and `ref` is what the genome has.
 
 `effect_sign` turns a score, alt - ref, to that of the input's effect allele; where the input names none it is null, but
--1 where its REF and ALT were swapped. `flags` are of `Flag`.
+-1 where its REF and ALT were swapped. Where it names another than both it is null, and the row has EFFECT_UNMATCHED.
+`flags` are of `Flag`.
 """
 
 

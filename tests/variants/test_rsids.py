@@ -1,6 +1,7 @@
 """Records that only name a variant get the places and alleles of that variant's sites, and of no other."""
 
 import pyarrow as pa
+import pytest
 
 from enformer_core.variants.rsids import Sites
 
@@ -61,3 +62,18 @@ def test_alleles_show_which_of_several_sites_is_meant():
 def test_an_effect_allele_shows_which_alt_is_meant():
     found = filled(table(("id", "effect"), [("rs3", "G"), ("rs3", "A"), ("rs1", "A")]))
     assert [row["alt"] for row in found] == ["G", "T,G", "C"]
+
+
+@pytest.mark.parametrize("case", [str.upper, str.lower])
+def test_an_effect_allele_shows_which_of_several_sites_is_meant(case):
+    effects = [("rs2", case("A")), ("rs2", case("T")), ("rs2", "N"), ("rs2", None)]
+    found = filled(table(("id", "effect"), effects))
+    # G>A at 7 alone has A; at 12 alone T is an ALT; of what fits neither, or is not named, both sites come
+    places = [(row["effect"], row["pos"], row["alt"]) for row in found]
+    assert places[:2] == [(case("A"), "7", "A"), (case("T"), "12", "T")]
+    assert [place[1:] for place in places[2:]] == [("12", "T,G"), ("7", "A")] * 2
+
+
+def test_the_other_allele_alone_makes_its_partner_the_effect_allele():
+    records = table(("id", "ref"), [("rs1", "a"), ("rs1", "C"), ("rs1", "T"), ("rs3", "C")])
+    assert [row["effect"] for row in filled(records)] == ["C", "A", "T", None]

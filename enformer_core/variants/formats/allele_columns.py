@@ -46,6 +46,8 @@ class Alleles:
         if self.declares_ref or column not in self.index.values():
             return replace(self, index={**self.index, "effect": column}, basis="given", why=why)
         index = {role: at for role, at in self.index.items() if role != "effect"}
+        if "alt" not in index:  # one allele alone, which no longer is the other one
+            return replace(self, index={"effect": column}, basis="given", why=why)
         if column == index.get("ref"):
             index["ref"] = index["alt"]
             index["alt"] = column
@@ -140,8 +142,11 @@ def _single_alleles(search: Search) -> Alleles:
     if effect is None:
         effect = alt
     index = _both(other, effect)
-    if effect is None or other is None:
-        return Alleles(index, False, "assumed", "one allele is named")
+    if effect is None:
+        return Alleles(index, False, "names", "one allele is named")
+    if other is None:
+        # which of the site's alleles it is, record by record, only the site shows
+        return Alleles({"effect": effect}, False, "names", "one allele is named")
     names = f"{search.names[effect]!r} and {search.names[other]!r}"
     return Alleles(
         index, False, "assumed", f"{names} are no pair; the first is taken for the effect allele"

@@ -98,7 +98,7 @@ def test_columns_of_two_assemblies_are_no_pair(opened):
 def test_a_column_of_effect_alleles_says_which_of_two_it_is(raw):
     rows = raw("chr pos effect_allele a1 a2\n1 5 G G T\n1 5 T G T\n1 5 C G T\n")
     assert [place(row) for row in rows] == [("1", 4, "T", "G")] * 3
-    assert [row["effect"] for row in rows] == [1, -1, None]
+    assert [row["effect"] for row in rows] == [1, -1, 0]
 
 
 CUTS = {
