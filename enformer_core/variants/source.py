@@ -18,6 +18,7 @@ from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.identifiers import holds_alleles, holds_place
+from enformer_core.variants.formats.odd_lines import BY_COLUMNS
 from enformer_core.variants.formats.reader import (
     Columns,
     Header,
@@ -286,7 +287,7 @@ def open_sources(
 
 def _needs_sites(source: Source) -> str:
     names = source.columns.names
-    has = f" It has {listed(names)}." if names else ""
+    has = f" It has {listed(names)}. {BY_COLUMNS}." if names else ""
     return (
         f"{source.path}: {source.format}, without {_lacks(source.columns)}. Give a file with identifiers, places and "
         f"alleles by --sites, for example dbSNP's VCF of your assembly or the .bim.{has}"

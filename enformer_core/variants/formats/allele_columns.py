@@ -74,7 +74,8 @@ def _given_alleles(search: Search) -> Alleles | None:
 def _list_of_alleles(search: Search) -> Alleles | None:
     alleles = search.find("alleles")
     # a column of this name elsewhere holds anything; beside a locus it is Hail's
-    if alleles is None or search.find("locus") is None:
+    is_hail = any(name.startswith("locus.") for name in search.names)
+    if alleles is None or not (is_hail or search.find("locus") is not None):
         return None
     return Alleles({"alleles": alleles}, True, "format", "Hail lists REF first")
 

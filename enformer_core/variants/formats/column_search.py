@@ -21,7 +21,8 @@ class Search:
     """Looks kinds of columns up among a header's names: those given, then a dialect's own, then everybody's."""
 
     def __init__(self, names: Sequence[str], where: str, given: Mapping[str, int]) -> None:
-        self.names = names
+        self._written = names
+        self.names = [headers.cleaned(name) for name in names]
         self.given = given
         self.dialect = self._dialect()
         # a column that is given as the effect allele's may be one of the pair, which is still to be found
@@ -75,11 +76,18 @@ class Search:
 
     def doubt(self, matches: Sequence[int], kind: Kind) -> InputError:
         """The question which of these columns is meant."""
-        both = " and ".join(repr(self.names[index]) for index in matches[:2])
+        both = " and ".join(self._said(index) for index in matches[:2])
         meaning = {"chrom_start": "pos", "start": "pos"}.get(kind, kind)
         return InputError(
-            f"{self._where}: columns {both} could both be {meaning}. Rename or drop one, or say which by --columns."
+            f"{self._where}: columns {both} could both be {meaning}. Rename or drop one, or say which by --columns, "
+            f"{meaning}={self._written[matches[0]].strip()} or, by its number, {meaning}={matches[0] + 1}."
         )
+
+    def _said(self, index: int) -> str:
+        """A column's name, and its number where another differs from it by case at most."""
+        name = self._written[index].strip().strip('"')
+        is_twice = self.names.count(self.names[index]) > 1
+        return f"{name!r} (column {index + 1})" if is_twice else repr(name)
 
     def remade(self, kind: Kind) -> dict[str, list[int]]:
         """Columns of this kind that have an assembly or a structure in their names, by which one it is."""

@@ -9,7 +9,7 @@ from enformer_core.errors import first_few
 from enformer_core.variants.formats.allele_columns import Alleles
 from enformer_core.variants.formats.column_search import Pair, Search
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
-from enformer_core.variants.formats.headers import NAMES, cleaned
+from enformer_core.variants.formats.headers import NAMES
 from enformer_core.variants.formats.reader import Columns
 
 _SHOWN_NAMES = 8
@@ -35,7 +35,7 @@ def find_columns(
     Raises:
         InputError: when two columns could be meant, or a column is given that is not there.
     """
-    search = Search([cleaned(name) for name in names], where, given.indices(names, where))
+    search = Search(names, where, given.indices(names, where))
     index: dict[str, int] = {}
     one_based = _find_place(search, index)
     for role in ("id", "risk", "frequency", "filter", "build"):

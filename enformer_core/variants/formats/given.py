@@ -15,6 +15,10 @@ EFFECT_COLUMN = "effect_column"
 _KINDS = {"effect": "effect_allele", "other": "other_allele"}
 
 
+_PAIRS = (("ref", "alt"), ("effect_allele", "other_allele"))
+"""Kinds that cannot be one column."""
+
+
 @dataclass(frozen=True)
 class GivenColumns:
     """Columns by the names that they have in the files' headers.
@@ -67,10 +71,21 @@ class GivenColumns:
             _KINDS.get(role, role): _index_of(name, names, f"{where}: --columns {role}={name}")
             for role, name in self.roles.items()
         }
+        for one, other in _PAIRS:
+            if one in found and found[one] == found.get(other):
+                name = names[found[one]].strip()
+                raise InputError(
+                    f"{where}: --columns: {name!r} is named for both alleles. Name the other's column"
+                )
         if self.effect_allele is not None:
             option = f"{where}: --effect-allele {self.effect_allele}"
             found[EFFECT_COLUMN] = _index_of(self.effect_allele, names, option)
         return found
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether the roles are given by columns' numbers, as of files without a header."""
+        return bool(self.roles) and all(name.isdecimal() for name in self.roles.values())
 
 
 NOTHING_GIVEN = GivenColumns()
@@ -84,4 +99,7 @@ def _index_of(name: str, names: Sequence[str], option: str) -> int:
     for known, searched in ((stripped, wanted), (folded, wanted.lower())):
         if searched in known:
             return known.index(searched)
+    # by number, from 1: the only way to tell columns of one name apart
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+        return int(wanted) - 1
     raise InputError(f"{option}: there is no such column{nearest(wanted.lower(), folded)}")

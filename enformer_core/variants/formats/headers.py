@@ -83,6 +83,7 @@ NAMES: Mapping[Kind, Tiers] = {
         ("markerid",),  # SAIGE
         ("rs",),
         ("variant_id",),  # GTEx: holds place and alleles
+        ("variantid",),  # Open Targets
         ("variant",),  # UK Biobank of the Neale laboratory: likewise
         ("spdi",),
         ("name",),  # BED
@@ -123,7 +124,7 @@ NAMES: Mapping[Kind, Tiers] = {
     "filter": (("filter",),),
     "ref": (
         ("ref", "reference"),
-        ("ref_allele", "reference_allele", "refallele"),
+        ("ref_allele", "reference_allele", "refallele", "referenceallele"),
     ),
     "alt": (
         ("alt", "alternate"),
@@ -132,6 +133,7 @@ NAMES: Mapping[Kind, Tiers] = {
             "alternate_allele",
             "altallele",
             "alternative_allele",
+            "alternateallele",  # Open Targets, with referenceAllele
         ),
     ),
     "effect_allele": (

@@ -13,12 +13,16 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats import headers, headless
 from enformer_core.variants.formats.body import Body, fit_body
 from enformer_core.variants.formats.cells import Cut, likely_separators
-from enformer_core.variants.formats.columns import find_columns, listed
+from enformer_core.variants.formats.columns import find_columns
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.headers import begins_like_vcf, cleaned
 from enformer_core.variants.formats.headless import is_whole_number
+from enformer_core.variants.formats.odd_lines import (
+    no_header,
+    refuse_odd_line,
+    refuse_spaced_vcf,
+)
 from enformer_core.variants.formats.reader import (
-    REQUIRED,
     VCF_COLUMNS,
     Columns,
     Header,
@@ -30,8 +34,6 @@ _CONTIG_LINE = re.compile(
 )
 
 _FORMAT_AT = 8  # of VCF's columns; behind FORMAT are samples, which may have any name
-
-_QUOTED_VCF_LINE = (b'"##', b'"#CHROM')
 
 _BY_SEPARATOR: dict[Separator, str] = {
     "tab": "tab-separated text",
@@ -142,8 +144,7 @@ class _Search:
             InputError: when it should be a header and is none.
         """
         self.number += 1
-        if line.startswith(_QUOTED_VCF_LINE):
-            raise self._quoted(line)
+        refuse_odd_line(line, self._where)
         if not line.strip() or line.startswith((b"##", b"track ", b"browser ")):
             self._note_meta_line(line)
             return None
@@ -164,6 +165,7 @@ class _Search:
     def _look_in_vcf(self, line: bytes, text: str) -> _Head | None:
         # in a VCF commas and spaces mean nothing between columns
         cells = Cut("tab").cells(text)
+        refuse_spaced_vcf(line, self._where)
         # the order is the specification's: a name that is empty, by a tab too many, is no column
         names = [name for name in cells if name.strip()] if line.startswith(b"#") else cells
         columns = find_columns(_without_samples(names), self._where, self._given)
@@ -278,23 +280,12 @@ class _Search:
         header = Header("VCF", columns, self._contigs or None)
         return _Head(header, Cut("tab"), None, is_record=True)
 
-    def _quoted(self, line: bytes) -> InputError:
-        text = line[:60].decode("utf-8", "backslashreplace")
-        return InputError(
-            f"{self.path}: line {self.number} is quoted, as spreadsheets write lines: {text}. Give the VCF as it was "
-            "before it went through a spreadsheet, or take the quotes off its lines."
-        )
-
     def _no_header(self, fields: list[str]) -> InputError:
         if self.is_vcf:
             return InputError(
                 f"{self.path}: line {self.number} comes before any #CHROM line with POS, REF and ALT. Add that line."
             )
-        return InputError(
-            f"{self.path}: not a variant file. Line {self.number} should name columns {', '.join(REQUIRED)} "
-            f"(or be a record of a .bim or BED file, or an rsID); it has {listed(fields)}. "
-            "Give VCF, a table with such a header, or Parquet."
-        )
+        return no_header(self._where, fields, self._given)
 
 
 def _dialect(columns: Columns, separator: Separator) -> str:

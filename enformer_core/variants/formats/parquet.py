@@ -20,6 +20,7 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats.columns import find_columns, listed
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.headers import NAMES, cleaned
+from enformer_core.variants.formats.odd_lines import BY_COLUMNS
 from enformer_core.variants.formats.reader import (
     REQUIRED,
     TEXT_COLUMNS,
@@ -114,7 +115,7 @@ class ParquetReader:
             columns = find_columns([*names, partition.column], str(path), given)
         if columns is None:
             raise InputError(
-                f"{path}: needs the columns {', '.join(REQUIRED)}; it has {listed(names)}. Rename them."
+                f"{path}: needs the columns {', '.join(REQUIRED)}; it has {listed(names)}. {BY_COLUMNS}."
             )
         header = Header("Parquet", columns, is_table=True)
         return ParquetReader(path, header, partition, is_outside)

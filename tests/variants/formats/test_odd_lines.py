@@ -1,0 +1,80 @@
+"""Files that are refused say what they look like, and a remedy that can be followed."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from enformer_core.errors import InputError
+from enformer_core.variants.formats.given import GivenColumns
+from enformer_core.variants.source import open_source
+
+REFUSED = {
+    "chr\tpos\trisk\tother\n20\t5\tT\tG\n": "--columns chrom=…,pos=…,ref=…,alt=…",
+    "SNP\trisk_allele\nrs1\tT\n": "--columns chrom=…,pos=…,ref=…,alt=…",
+    "chrom\tchromStart\tchromEnd\tname\talts\n20\t4\t5\trs1\tG\n": "--columns chrom=…,pos=…,ref=…,alt=…",
+    "##fileformat=VCFv4.2\n#CHROM POS ID REF ALT\n20 5 . T G\n": "line 2 has spaces between",
+    "chr\tpos\tref\talt\r20\t5\tT\tG\r": "end with CR alone",
+    "chr;pos;ref;alt\n20;5;T;G\n": "semicolons between its columns",
+    "chr\tPOS\tpos\tref\talt\n20\t5\t5\tT\tG\n": r"'POS' \(column 2\) and 'pos' \(column 3\)",
+}
+
+
+@pytest.fixture
+def rows(tmp_path):
+    def call(text, *columns):
+        path = tmp_path / "x"
+        path.write_bytes(text.encode())
+        source = open_source(path, columns=GivenColumns.parse(columns, None))
+        names = ("input_chrom", "start", "input_ref", "input_alt")
+        return [
+            tuple(row[name] for name in names)
+            for raw in source.batches()
+            for row in raw.to_pylist()
+        ]
+
+    return call
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_a_file_looks_like_is_said(rows, text):
+    with pytest.raises(InputError, match=REFUSED[text]):
+        rows(text)
+
+
+GIVEN = {
+    ("20\trs1\t0\t5\tT\tG\n", "effect=6"): "does not number chrom, pos, ref, alt",
+    ("20\t4\t5\tT\n", "chrom=1,pos=3,ref=4"): "does not number alt",
+    ("chr\tpos\tA1\tA2\n20\t5\tT\tG\n", "ref=A2,alt=a2"): "'A2' is named for both alleles",
+}
+
+
+@pytest.mark.parametrize(("text", "columns"), GIVEN)
+def test_what_given_columns_lack_is_said(rows, text, columns):
+    with pytest.raises(InputError, match=GIVEN[text, columns]):
+        rows(text, *columns.split(","))
+
+
+def test_columns_of_one_name_are_given_by_number(rows):
+    text = "chr\tpos\tref\tref\talt\n20\t5\tT\tC\tG\n"
+    assert rows(text, "ref=3", "alt=5") == [("20", 4, "T", "G")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variantId\tchromosome\tposition\treferenceAllele\talternateAllele\nx\t20\t5\tT\tG\n",
+        "variantId\tbeta\n20_5_T_G\t1\n",
+        'locus.contig\tlocus.position\talleles\n20\t5\t["T","G"]\n',
+        "chr20:g.5T>G\n",
+    ],
+)
+def test_names_of_programs(rows, text):
+    ((chrom, *others),) = rows(text)
+    assert chrom.removeprefix("chr") == "20"
+    assert others == [4, "T", "G"]
+
+
+def test_parquet_is_told_of_columns(tmp_path):
+    pq.write_table(pa.table({"a": ["20"], "b": [5]}), tmp_path / "x.parquet")
+    with pytest.raises(InputError, match="--columns chrom=…"):
+        open_source(tmp_path / "x.parquet")
