@@ -2,6 +2,7 @@
 
 import pytest
 
+from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.harmonise import harmonise_alleles
@@ -100,3 +101,28 @@ def test_the_other_allele_alone_beside_an_identifier(placed):
 def test_an_effect_allele_that_is_neither_is_flagged(placed, text, signs):
     found = [row[2:] for row in placed(text)]
     assert found == (signs or [(None, True), (None, False)])
+
+
+BIM = "chr1 rs1 0 4 T G\n"
+
+
+@pytest.mark.parametrize(("name", "sign"), [("A1", -1), ("a2", 1), ("5", -1), ("6", 1), (None, -1)])
+def test_a_file_without_header_has_its_effect_allele_given(placed, name, sign):
+    assert placed(BIM, effect_allele=name) == [("rs1", "T>G", sign, False)]
+
+
+def test_an_interval_has_its_effect_allele_given(placed):
+    assert [row[2] for row in placed("chr1 3 4 T G\n", effect_allele="REF")] == [-1]
+
+
+@pytest.mark.parametrize("text", [BIM, "chr1 3 4 T G\n", "chr1:4:T:G\n"])
+@pytest.mark.parametrize("name", ["NONSENSE", "2", "9", "0"])
+def test_a_column_that_a_file_without_header_lacks_is_refused(placed, text, name):
+    with pytest.raises(InputError, match=f"--effect-allele {name}"):
+        placed(text, effect_allele=name)
+
+
+def test_one_column_is_not_two_things():
+    with pytest.raises(InputError, match="ref and alt are both 'A2'"):
+        GivenColumns.parse(["ref=A2", "alt=A2"], None)
+    assert GivenColumns.parse(["ref=A2", "alt=A1", "effect=A1"], None).roles["effect"] == "A1"

@@ -52,6 +52,7 @@ class GivenColumns:
             if role in roles:
                 raise InputError(f"--columns: {role} is named twice, {roles[role]!r} and {name!r}")
             roles[role] = name
+        _check_distinct(roles)
         if effect_allele and "effect" in roles:
             raise InputError(
                 f"--effect-allele {effect_allele} and --columns effect={roles['effect']}: give one of them"
@@ -86,6 +87,20 @@ class GivenColumns:
     def are_numbers(self) -> bool:
         """Whether the roles are given by columns' numbers, as of files without a header."""
         return bool(self.roles) and all(name.isdecimal() for name in self.roles.values())
+
+
+def _check_distinct(roles: Mapping[str, str]) -> None:
+    """One column is one thing, but that the effect allele's may be that of REF or ALT where both are given."""
+    may_repeat = {"effect"} if {"ref", "alt"} <= roles.keys() else set()
+    seen: dict[str, str] = {}
+    for role, name in roles.items():
+        if role in may_repeat:
+            continue
+        if name in seen:
+            raise InputError(
+                f"--columns: {seen[name]} and {role} are both {name!r}: name a column of its own for each"
+            )
+        seen[name] = role
 
 
 NOTHING_GIVEN = GivenColumns()

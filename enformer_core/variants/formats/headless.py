@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from enformer_core.errors import InputError
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE, holds_alleles
 from enformer_core.variants.formats.reader import Columns
 
@@ -104,6 +105,31 @@ def _name_columns(fields: Sequence[str]) -> Columns | None:
     if len(fields) == 1 and holds_alleles(fields[0].strip()):
         return Columns({"id": 0}, why="the names hold REF, then ALT")
     return None
+
+
+def with_effect(columns: Columns, name: str, fields: Sequence[str], where: str) -> Columns:
+    """The columns where the user says which holds the effect allele: A1 or A2, REF or ALT, or a number from 1.
+
+    Raises:
+        InputError: when the records have no such column of alleles.
+    """
+    ref = columns.index.get("ref")
+    alt = columns.index.get("alt")
+    names = ("REF", "ALT") if columns.declares_ref else ("A2", "A1")
+    at = {names[0]: ref, names[1]: alt}.get(name.upper())
+    if at is None and ref is not None and is_whole_number(name):
+        at = int(name) - 1
+    if at is None or not 0 <= at < len(fields) or not _BIM_ALLELE.fullmatch(fields[at].strip()):
+        known = "it has no column of alleles" if ref is None else f"give {' or '.join(names)}"
+        raise InputError(
+            f"{where}: --effect-allele {name}: this file has no header and no such column of alleles; {known}"
+        )
+    index = dict(columns.index)
+    if columns.declares_ref or at not in {ref, alt}:
+        index["effect"] = at
+    elif at == ref:
+        index |= {"ref": index["alt"], "alt": index["ref"]}
+    return replace(columns, index=index, basis="given", why="--effect-allele says so")
 
 
 HEADLESS: tuple[Headless, ...] = (

@@ -239,6 +239,10 @@ class _Search:
                 columns = kind.columns(fields)
                 if columns is None:
                     continue
+                if self._given.effect_allele is not None:
+                    columns = headless.with_effect(
+                        columns, self._given.effect_allele, fields, self._where
+                    )
                 # a list's lines are whole identifiers, which may hold commas and spaces
                 cut = Cut("tab") if len(fields) == 1 else cut
                 header = Header(

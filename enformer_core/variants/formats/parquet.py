@@ -224,10 +224,20 @@ def _as_text(
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         # some programs write the ALTs of a record as a list
-        return pc.binary_join(pc.cast(column, pa.list_(pa.string())), ",")
+        return pc.binary_join(_without_gaps(pc.cast(column, pa.list_(pa.string()))), ",")
     if not (_is_text(kind) or _is_number(kind, numeric=numeric) or pa.types.is_null(kind)):
         raise InputError(f"{where} is of type {kind}. Write it as text, or positions as integers.")
     return pc.cast(column, pa.string())
+
+
+def _without_gaps(lists: pa.ListArray) -> pa.ListArray:
+    """The lists with `.` for each null inside them: joined, one null would take the others with it."""
+    cells = lists.flatten()
+    if not cells.null_count:
+        return lists
+    counts = pc.fill_null(pc.list_value_length(lists), 0)
+    offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
+    return pa.ListArray.from_arrays(offsets, pc.fill_null(cells, "."), mask=pc.is_null(lists))
 
 
 def _is_text(kind: pa.DataType) -> bool:

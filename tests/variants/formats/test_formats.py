@@ -384,3 +384,11 @@ def test_bgzf_is_read_through_the_gaps_of_its_blocks(tmp_path):
     found = read_alleles([tmp_path / "x.gz"])
     assert found["input_line"].to_pylist() == list(range(4, 30_003))
     assert found["start"].to_pylist() == list(range(29_999))
+
+
+def test_a_null_among_the_alts_of_a_list_leaves_the_others(tmp_path):
+    lists = pa.array([["G", None], None, ["C"], [None, "A"]], pa.list_(pa.string()))
+    cells = {"chrom": ["1"] * 4, "pos": [1, 2, 3, 4], "ref": ["T"] * 4, "alt": lists}
+    pq.write_table(pa.table(cells), tmp_path / "x.parquet")
+    found = read_alleles([tmp_path / "x.parquet"])["input_alt"].to_pylist()
+    assert found == ["G", ".", None, "C", ".", "A"]
