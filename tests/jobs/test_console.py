@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from enformer_core.analyses.variant_input import VariantInput
+from enformer_core.analyses import variant_input
+from enformer_core.variants.harmonise import harmonise_alleles
 from jobs.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -80,16 +81,16 @@ def test_a_signal_while_planning_leaves_nothing_and_says_how_to_go_on(
 ):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    placed, met = VariantInput._placed, []
+    met = []
 
-    def place(self, raw):
+    def place(*batch, **rules):
         met.append(list(scratch.iterdir()))
         for _ in range(times):  # who presses Ctrl-C twice wants no scratch files either
             os.kill(os.getpid(), number)
-        return placed(self, raw)
+        return harmonise_alleles(*batch, **rules)
 
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setattr(VariantInput, "_placed", place)
+    monkeypatch.setattr(variant_input, "harmonise_alleles", place)
     handlers = {each: signal.getsignal(each) for each in signal.Signals}
     code, _, complained = run(
         *("score", vcf, "--genome", genome, "--out", tmp_path / "run", *SMALL)
@@ -103,13 +104,11 @@ def test_a_signal_while_planning_leaves_nothing_and_says_how_to_go_on(
 
 
 def test_who_asked_for_it_by_nohup_is_not_hung_up(vcf, genome, tmp_path, run, monkeypatch):
-    placed = VariantInput._placed
-
-    def place(self, raw):
+    def place(*batch, **rules):
         os.kill(os.getpid(), signal.SIGHUP)
-        return placed(self, raw)
+        return harmonise_alleles(*batch, **rules)
 
-    monkeypatch.setattr(VariantInput, "_placed", place)
+    monkeypatch.setattr(variant_input, "harmonise_alleles", place)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         code, *_ = run(*("score", vcf, "--genome", genome, "--out", tmp_path / "run", *SMALL))
