@@ -21,7 +21,6 @@ __all__ = [
     "scheduler",
     "task_queue",
     "worker_handle",
-    "worker_health",
     "worker_process",
     "worker_set",
 ]

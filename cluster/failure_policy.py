@@ -38,7 +38,7 @@ from cluster.task_queue import (
     TaskAttempt,
     TaskQueue,
 )
-from cluster.worker_health import WorkerHealth
+from cluster.worker_handle import WorkerHealth
 from cluster.worker_process import Failure
 
 _AVOID_S = 300.0  # where a task failed last, unless nobody else is there

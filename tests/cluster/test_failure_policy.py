@@ -6,7 +6,7 @@ from cluster.backend import WorkerGone
 from cluster.failure_policy import FailurePolicy
 from cluster.pool import Event, Node, Task, TaskRetried
 from cluster.task_queue import ExponentialBackoff, InFlight, TaskAttempt, TaskQueue
-from cluster.worker_health import WorkerHealth
+from cluster.worker_handle import WorkerHealth
 from cluster.worker_process import Failure
 
 NODE = Node("node-1", "gpu-1")

@@ -38,8 +38,11 @@ def tile(run, tiled_genome, tmp_path):
     """Predict the tiles into a directory."""
 
     def call(out="run", *more):
+        small = [
+            word for at, word in enumerate(SMALL) if not {word, SMALL[at - 1]} & set(more[::2])
+        ]
         return (
-            *run("tiles", "--genome", tiled_genome, "--out", tmp_path / out, *SMALL, *more),
+            *run("tiles", "--genome", tiled_genome, "--out", tmp_path / out, *small, *more),
             tmp_path / out,
         )
 
@@ -190,8 +193,10 @@ def test_a_worker_gets_all_it_needs_with_its_factory_and_tasks(tile, whole, monk
     class Remote(Scheduler):
         """As on another machine: only copies of what is sent."""
 
-        def __init__(self, factory, *, classify):
-            super().__init__(LocalBackend(sent(factory)), workers=1, classify=classify)
+        def __init__(self, factory, *, classify, control):
+            super().__init__(
+                LocalBackend(sent(factory)), workers=1, classify=classify, control=control
+            )
 
         def run(self, tasks):
             return super().run(sent(task) for task in tasks)

@@ -231,7 +231,7 @@ REFUSED = {
     "": "empty file",
     ">chr1\nACGT\n": "FASTA",
     "Dear reader,\nthis is a letter.\n": "chrom, pos, ref, alt.*'Dear', 'reader,'",
-    "chrom;pos;ref;alt\n1;5;A;C\n": "it has 'chrom;pos;ref;alt'",
+    "chrom;pos;ref;alt\n1;5;A;C\n": "Line 1 has semicolons between its columns",
     "1\t5\trs1\tA\tC\n": "it has '1', '5', 'rs1'",
     "chrom\tchr\tpos\tref\talt\n1\t1\t5\tA\tC\n": "'chrom' and 'chr' could both be chrom",
     "##fileformat=VCFv4.2\n": "no header line",

@@ -235,9 +235,9 @@ def test_nested_content_is_refused(tmp_path: Path, content: object) -> None:
 def hub_cache(state: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from huggingface_hub import constants  # noqa: PLC0415 - an extra
 
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("ENFORMER_RAY_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    repository = tmp_path / "models--owner--name"
+    repository = tmp_path / "huggingface" / "models--owner--name"
     snapshot = repository / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
     (repository / "refs").mkdir()

@@ -93,9 +93,9 @@ def test_sources_are_small_to_send_and_look_into_no_file():
 def test_the_hub_holds_either_model(tmp_path, monkeypatch):
     from huggingface_hub import constants  # noqa: PLC0415 - an extra
 
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("ENFORMER_RAY_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    repository = tmp_path / "models--owner--name"
+    repository = tmp_path / "huggingface" / "models--owner--name"
     snapshot = repository / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
     (repository / "refs").mkdir()
