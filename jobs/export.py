@@ -1,6 +1,5 @@
 """`enformer-ray export`: a finished run in other formats, an option for each that is known."""
 
-import sys
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from enformer_core.export.whole_file import STDOUT
 from enformer_core.user_path import user_path
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
+from jobs.log import tell
 from jobs.option_types import Directory, OptionalStream
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
@@ -63,10 +63,14 @@ def export(settings: Any) -> int:
     for name, file in wanted.items():
         rows = find_export(name)(ledger, file)
         # not on standard output, which may be what was written to
-        place = "standard output" if file == STDOUT else file
-        print(f"{place}: {rows:,} rows", file=sys.stderr)
+        place = "standard output" if file == STDOUT else str(file)
+        tell("export", f"{rows:,} rows", prefix=place)
     if missing:
-        print(f"incomplete: {missing:,} shards are not committed, and not in it", file=sys.stderr)
+        tell(
+            "incomplete",
+            f"{missing:,} shards are not committed, and not in it",
+            prefix="incomplete",
+        )
         return exit_codes.INCOMPLETE
     return exit_codes.DONE
 

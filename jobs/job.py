@@ -39,7 +39,7 @@ from jobs.control import known_to_compute
 from jobs.count import Count
 from jobs.heartbeat import kept_alive
 from jobs.interruption import InterruptedRunError, Interruption, interruptible
-from jobs.log import remember
+from jobs.log import note, remember
 from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.settings import RunSettings
@@ -149,10 +149,10 @@ class Job:
                 # a run that another command has closed meanwhile is for a person to reopen
                 if not repairs_left or ledger.manifest() is not None:
                     raise
-                print(f"note: {damaged.summary} They are computed again.", file=sys.stderr)
+                note(f"{damaged.summary} They are computed again.")
                 set_aside(self.store, damaged.problems)
         for line in compare_repaired(ledger):
-            print(f"note: {line}", file=sys.stderr)
+            note(line)
         return manifest
 
     def _begin(self) -> tuple[Run, Plan]:

@@ -7,7 +7,7 @@ figures that it was told. Does not know what a run is.
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -61,6 +61,11 @@ def tell(event: str, text: object, *, prefix: str, **fields: Any) -> None:
         print(f"{prefix}: {text}", file=sys.stderr)
 
 
+def note(text: object) -> None:
+    """Tell the user what stops nothing and should be known."""
+    tell("note", text, prefix="note")
+
+
 def remember(**facts: Any) -> None:
     """Keep figures for the summary; the last of a name stands."""
     current_log().facts.update(facts)
@@ -76,6 +81,12 @@ def summarise(exit_code: int) -> None:
 
 def write_line(event: str, **fields: Any) -> None:
     """Write an event as one line of JSON."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = {"time": now, "event": event, **fields}
-    print(json.dumps(line, default=str), file=sys.stderr, flush=True)
+    line = json_line(event, fields, datetime.now(UTC))
+    print(line, file=sys.stderr, flush=True)
+
+
+def json_line(event: str, fields: Mapping[str, object], at: datetime) -> str:
+    """An event as one line of JSON, without its end: when it was, what it is called, what is known of it."""
+    line = {"time": at.isoformat(timespec="milliseconds"), "event": event, **fields}
+    # paths and numbers of other libraries are no JSON, but say what they are as text
+    return json.dumps(line, default=str)

@@ -13,7 +13,7 @@ from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import open_store
 from enformer_core.storage.store import Store
 from jobs.job import Job
-from jobs.log import tell
+from jobs.log import note
 from jobs.resources import check_device, choose_workers
 from jobs.settings import RunSettings
 
@@ -60,8 +60,8 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
     source = ModelSource(settings.model, located_weights(settings.weights))
     table = source.tracks(settings.head, located_targets(settings.targets))
     tracks, notes = select_tracks(table, settings.tracks)
-    for note in notes:
-        warn(note)
+    for line in notes:
+        note(line)
     store = open_store(settings.out, single_writer=settings.single_writer)
     store.check_usable(RUN_KEY, MANIFEST_KEY)
     inputs = ModelInputs(
@@ -80,8 +80,3 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
         genome=inputs.open_genome(),
         store=store,
     )
-
-
-def warn(note: str) -> None:
-    """Tell the user what stops nothing and should be known."""
-    tell("note", note, prefix="note")

@@ -25,7 +25,7 @@ from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.storage.open import parse_address
 from enformer_core.variants.columns_taken import ColumnsTaken
 from jobs import exit_codes
-from jobs.named_inputs import warn
+from jobs.log import note
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
 from jobs.variant_plan import conventions_of, planning_progress, score_spec, variant_input
@@ -112,7 +112,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         speed = read_speed(settings.benchmark, model=settings.model)
     operations = model.pass_operations(settings.head, tracks)
     views = spec.conventions.views
-    with variants.read(progress=planning_progress, warn=warn) as read:
+    with variants.read(progress=planning_progress, warn=note) as read:
         alleles = read.alleles
         draft = variants.draft(
             alleles,

@@ -3,7 +3,6 @@
 Knows time and streams. Does not know what is counted: the caller names the unit.
 """
 
-import json
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from jobs.count import Count
+from jobs.log import json_line
 from jobs.output import safe
 
 LINE_EVERY_S = 10.0
@@ -213,7 +213,7 @@ class ProgressBar:
         self._bar.console.print(text, markup=False, highlight=False)
 
     def beat(self) -> None:
-        """Draw what is so now."""
+        """Draw the bar again, with the count and the rate of this moment."""
         now_s = self._clock()
         text = self._count.text(now_s - self._began_s, now_s - self._work_began_s)
         self._bar.update(self._task, completed=self._count.computed, text=text)
@@ -286,14 +286,11 @@ class JsonLines:
         with self._lock:
             now = at or self._now()
             self._spoke = now
-            line = {
-                "time": now.isoformat(timespec="milliseconds"),
-                "event": event,
-                **self._figures((now - self._work_began).total_seconds()),
-                **fields,
-            }
+            work = now - self._work_began
+            figures = self._figures(work.total_seconds())
+            line = json_line(event, figures | fields, now)
             # Flushed, so that who follows the log sees what happened and not what happened a buffer ago.
-            print(json.dumps(line, default=str), file=self._stream, flush=True)
+            print(line, file=self._stream, flush=True)
 
     def _figures(self, work_s: float) -> dict[str, Any]:
         count = self._count

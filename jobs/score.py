@@ -2,7 +2,8 @@
 
 from enformer_core.analyses.variant_effects import VariantEffects
 from jobs.job import Job
-from jobs.named_inputs import find_inputs, warn
+from jobs.log import note
+from jobs.named_inputs import find_inputs
 from jobs.settings import ScoreSettings
 from jobs.variant_plan import (
     conventions_of,
@@ -39,7 +40,7 @@ def scoring_job(settings: ScoreSettings) -> Job:
         variants=variant_input(settings, geometry, named.genome),
         bin_bp=geometry.bin_bp,
         progress=planning_progress,
-        warn=warn,
+        warn=note,
         operations=named.source.spec.pass_operations(settings.head, named.inputs.tracks),
     )
     return named.job(analysis)

@@ -123,6 +123,15 @@ def test_before_a_run_is_closed_what_is_lost_is_computed_again(out, whole, call,
     assert not list((out / "damaged").rglob("*.parquet")), "no reader takes them for tables"
 
 
+def test_a_log_of_json_tells_of_it_in_json(out, command, capsys):
+    (out / "manifest.json").unlink()
+    harm_tables(out)
+    assert main([*command, "--out", str(out), "--log-format", "json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    notes = [event["text"] for event in events if event["event"] == "note"]
+    assert any("They are computed again." in text for text in notes)
+
+
 def test_what_is_sound_of_a_lost_shard_stays(out, call):
     (out / "manifest.json").unlink()
     lost, *_ = tables(out, "effects")
