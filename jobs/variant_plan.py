@@ -27,8 +27,8 @@ from enformer_core.storage.open import local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
+from jobs.reading_progress import ReadingProgress
 from jobs.settings import VariantSettings
-from jobs.tally import Tally
 
 
 def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions:
@@ -102,8 +102,8 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
 @contextmanager
 def planning_progress() -> Iterator[Report]:
     """Show how many alleles are through which step of planning."""
-    with Tally("alleles") as tally:
-        yield tally.show
+    with ReadingProgress("alleles") as progress:
+        yield progress.show
 
 
 def _files_named(name: str) -> list[InputFile]:

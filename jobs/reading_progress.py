@@ -17,7 +17,7 @@ from jobs.output import safe
 from jobs.progress import LINE_EVERY_S, Clock, is_animated
 
 
-class Tally:
+class ReadingProgress:
     """A count without a known end: shown in place on a terminal, as a line every 10 s elsewhere, and gone at the end.
 
     Attributes:
