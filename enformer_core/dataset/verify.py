@@ -1,14 +1,10 @@
 """Proof that a run is whole: every planned row answered once, every object as its receipt says."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import UInt64
 
 from enformer_core.dataset.codec import Footer, from_parquet
 from enformer_core.dataset.commit import footer_of
@@ -26,6 +22,7 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.plan_storage import read_plan
 from enformer_core.dataset.receipts import Manifest, Receipt, StoredTable
+from enformer_core.dataset.repeated_keys import repeated_keys
 from enformer_core.dataset.run_type import ValueTable, count_statuses
 from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
@@ -34,8 +31,6 @@ from enformer_core.variants.table import Status
 _NO_REMEDY = (
     "The plan contradicts itself, which no damage explains: score into another --out, and report it"
 )
-
-KeyDigests = UInt64[np.ndarray, " rows"]
 
 
 @dataclass(frozen=True)
@@ -85,9 +80,11 @@ def verify_run(ledger: Ledger) -> Verification:
             totals.add(examined)
             receipts.append(examined)
     manifest = _manifest(ledger)
-    problems += [manifest] if isinstance(manifest, Problem) else []
+    if isinstance(manifest, Problem):
+        problems.append(manifest)
     plan, of_plan = _read_plan(ledger)
     problems += of_plan
+    # without a plan nothing says which rows a table should answer
     if plan is not None:
         verifier = _Verifier(ledger, plan, receipts, finished=isinstance(manifest, Manifest))
         problems += verifier.problems()
@@ -95,7 +92,7 @@ def verify_run(ledger: Ledger) -> Verification:
     planned = range(ledger.run.plan.shards)
     return Verification(
         found=tuple(problems),
-        notes=tuple(_strangers(ledger)),
+        notes=tuple(_foreign_files(ledger)),
         missing_shards=sum(shard not in committed for shard in planned),
         finished=manifest is not None,
         rows=totals.rows,
@@ -117,11 +114,14 @@ def _read_plan(ledger: Ledger) -> tuple[Plan | None, list[Problem]]:
     summary = ledger.run.plan
     problems = []
     for part, expected in enumerate(summary.sha256):
-        content = ledger.store.get(plan_key(part))
-        found = "missing" if content is None else f"sha256 is {sha256(content)}"
-        if content is None or sha256(content) != expected:
-            text = f"{plan_key(part)}: {found}, run.json says {expected}"
-            problems.append(Problem(text, (plan_key(part),)))
+        key = plan_key(part)
+        content = ledger.store.get(key)
+        digest = None if content is None else sha256(content)
+        if digest == expected:
+            continue
+        found = "missing" if digest is None else f"sha256 is {digest}"
+        text = f"{key}: {found}, run.json says {expected}"
+        problems.append(Problem(text, (key,)))
     if problems:
         return None, problems
     try:
@@ -130,7 +130,7 @@ def _read_plan(ledger: Ledger) -> tuple[Plan | None, list[Problem]]:
         return None, [Problem(f"{error}", remedy=_NO_REMEDY)]
 
 
-def _strangers(ledger: Ledger) -> Iterator[str]:
+def _foreign_files(ledger: Ledger) -> Iterator[str]:
     """Names that are no object's: what file managers and people leave behind."""
     for key in ledger.store.keys("commits/"):
         if shard_of_receipt(key) is None:
@@ -196,8 +196,12 @@ class _Verifier:
                 f"{count} of {expected.identity}"
             )
             yield Problem(text, (TRACKS_KEY,))
+        # runs of older releases say nothing of the values
         digest = self.ledger.run.tracks_digest
-        if digest is not None and (found := content_digest(tracks)) != digest:
+        if digest is None:
+            return
+        found = content_digest(tracks)
+        if found != digest:
             text = f"{TRACKS_KEY}: digest of values is {found}, run.json says {digest}"
             yield Problem(text, (TRACKS_KEY,))
 
@@ -267,8 +271,11 @@ class _Verifier:
             yield self._damaged(first.name, shard, misplaced)
             return
         statuses = run_type.statuses(planned, stored[first.name])
-        changed = pc.not_equal(statuses, planned["status"])
-        if pc.any(pc.and_(changed, pc.not_equal(statuses, Status.FAILED))).as_py():
+        # a row may fail when it is computed; whatever else was planned of it stands
+        has_changed = pc.not_equal(statuses, planned["status"])
+        has_not_failed = pc.not_equal(statuses, Status.FAILED)
+        contradicts = pc.any(pc.and_(has_changed, has_not_failed))
+        if contradicts.as_py():
             yield self._damaged(first.name, shard, "a status is not the planned one")
         counted = count_statuses([statuses])
         if (receipt.rows, receipt.by_status) != (planned.num_rows, counted):
@@ -299,7 +306,9 @@ class _Verifier:
             values = stored[table.name][column]
             if not pc.is_valid(values).equals(is_computed):
                 yield f"{column} is not there for just the rows that are ok"
-            lengths = pc.unique(pc.drop_null(pc.list_value_length(values))).to_pylist()
+            all_lengths = pc.drop_null(pc.list_value_length(values))
+            lengths = pc.unique(all_lengths).to_pylist()
+            # no length at all: no row of the table was computed
             if lengths not in ([], [tracks]):
                 yield f"{column} has lists of {lengths} tracks, the run {tracks}"
 
@@ -316,7 +325,9 @@ class _Verifier:
 
     def _uncommitted(self) -> Iterator[Problem]:
         """Shards of a closed run that have no receipt any more; those whose receipt is damaged are named already."""
-        for shard in sorted({*range(len(self.plan.shards))} - self.ledger.committed()):
+        planned = set(range(len(self.plan.shards)))
+        uncommitted = planned - self.ledger.committed()
+        for shard in sorted(uncommitted):
             yield Problem(f"{receipt_key(shard)}: missing", undo(shard))
 
     def _stray_objects(self) -> Iterator[Problem]:
@@ -342,49 +353,9 @@ class _Verifier:
             yield Problem(f"{error}")
             return
         there = {receipt.shard: receipt.tables for receipt in self.receipts}
-        uncommitted = {shard.number for shard in self.plan.shards} - there.keys()
-        if {shard: listed[shard] for shard in listed.keys() - uncommitted} != there:
+        planned = {shard.number for shard in self.plan.shards}
+        # shards whose receipts are lost are named already, each by itself
+        uncommitted = planned - there.keys()
+        comparable = {shard: listed[shard] for shard in listed.keys() - uncommitted}
+        if comparable != there:
             yield Problem(f"{MANIFEST_KEY}: lists other objects than the receipts do")
-
-
-def repeated_keys(
-    parts: Iterable[pa.Table], names: Sequence[str], rows: int
-) -> list[dict[str, Any]]:
-    """Find the keys that are not unique among more rows than fit in memory, in 8 bytes a row.
-
-    Rows are compared by 64-bit digests; those whose digests agree, by their keys.
-
-    Args:
-        parts: tables, gone through twice where digests agree.
-        names: the columns of the key; text, dictionaries of text, or whole numbers.
-        rows: of all parts together.
-
-    Returns:
-        Each repeated key once, in order.
-    """
-    digests = np.empty(rows, dtype=np.uint64)
-    filled = 0
-    for part in parts:
-        digests[filled : filled + part.num_rows] = _key_digests(_keys(part, names))
-        filled += part.num_rows
-    digests.sort()
-    is_repeat = digests[1:] == digests[:-1]  # sorted: equal digests are neighbours
-    repeated = np.unique(digests[1:][is_repeat])
-    if not repeated.size:
-        return []
-    suspects = pl.concat(_rows_with(_keys(part, names), repeated) for part in parts)
-    return suspects.filter(suspects.is_duplicated()).unique().sort(names).to_dicts()
-
-
-def _keys(part: pa.Table, names: Sequence[str]) -> pl.DataFrame:
-    keys = pl.DataFrame(pl.from_arrow(part.select(list(names))))
-    # digests must follow the text: the code of a category differs from part to part
-    return keys.with_columns(pl.col(pl.Categorical).cast(pl.String))
-
-
-def _key_digests(keys: pl.DataFrame) -> KeyDigests:
-    return keys.hash_rows().to_numpy()
-
-
-def _rows_with(keys: pl.DataFrame, digests: KeyDigests) -> pl.DataFrame:
-    return keys.filter(np.isin(_key_digests(keys), digests))

@@ -6,7 +6,7 @@ The way of a line:
    which cuts it into records: columns of text, one row a line (`formats.text`, `bcf` or `parquet`).
 2. `source` fills in what one column says in another's place, and `rsids` looks identifiers up where the file has
    nothing else. `parse` makes alleles of the records: one row for each ALT, of RAW_SCHEMA (`table`).
-3. `assembly_check` compares a sample with the genome and stops the run if the file was made for another.
+3. `assembly_sample` looks a sample up in the genome; `assembly_check` stops the run if the file was made for another.
 4. `filters` takes out the records that are not wanted, by `hashing` where a sample is.
 5. `harmonise` gives each allele contig, status and orientation, `allele_checks` first, which needs no sequence;
    `normalise` trims and left-aligns. The rows are now of PLACED_SCHEMA, and `dataset` sorts them into shards.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.dataset import verify
-from enformer_core.dataset.verify import repeated_keys
+from enformer_core.dataset.repeated_keys import repeated_keys
 
 NAMES = ("input_file", "input_line", "alt_index")
 

@@ -10,7 +10,8 @@ import pytest
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants import assembly_check
-from enformer_core.variants.assembly_check import check_assemblies, check_assembly, sample_alleles
+from enformer_core.variants.assembly_check import check_assemblies, check_assembly
+from enformer_core.variants.assembly_sample import sample_alleles
 from enformer_core.variants.formats import compression
 from enformer_core.variants.source import open_source, open_sources
 from tests.support.bgzf import write_bgzf

@@ -2,7 +2,8 @@
 
 import pytest
 
-from enformer_core.variants.assembly_check import AssemblyCheck, ContigFit
+from enformer_core.variants.assembly_check import AssemblyCheck
+from enformer_core.variants.assembly_sample import ContigFit
 from enformer_core.variants.columns_taken import doubts
 from enformer_core.variants.source import open_source
 

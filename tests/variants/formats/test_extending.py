@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from enformer_core.variants.assembly_check import sample_alleles
+from enformer_core.variants.assembly_sample import sample_alleles
 from enformer_core.variants.formats import detect, headers
 from enformer_core.variants.formats.headers import Dialect
 from enformer_core.variants.source import open_source
