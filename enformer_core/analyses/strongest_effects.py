@@ -30,10 +30,13 @@ def strongest_effects(
     """
     is_scored = pc.equal(scores["status"], Status.OK)
     is_repeat = has_flag(scores, Flag.DUPLICATE)
-    scored = scores.filter(pc.and_(is_scored, pc.invert(is_repeat)))
+    is_first_scored = pc.and_not(is_scored, is_repeat)
+    scored = scores.filter(is_first_scored)
     indices = np.asarray(tracks, dtype=np.int64)
     parts = [_strongest(scored, name, indices, top_tracks) for name in statistics]
-    effects = pa.concat_tables([EFFECTS_SCHEMA.empty_table(), *parts])
+    # a shard without scored alleles still has the table, with its columns
+    no_effects = EFFECTS_SCHEMA.empty_table()
+    effects = pa.concat_tables([no_effects, *parts])
     return effects.sort_by([(name, "ascending") for name in _ORDER])
 
 
@@ -43,27 +46,36 @@ def _strongest(
     tracks: Int64[np.ndarray, " tracks"],
     top: int,
 ) -> pa.Table:
-    """The `top` rows of each allele for one statistic.
-
-    Two alleles, tracks (0, 5, 7), top 2: values [[1, -3, 2], [0, 1, -9]] come to places
-    [[1, 2], [2, 1]], so to tracks 5 and 7 for the first allele, and 7 and 5 for the second.
-    """
+    """The `top` rows of each allele for one statistic, the strongest first; all tracks where there are fewer."""
     values = list_matrix(scored[name], tracks.size)
     top = min(top, tracks.size)
-    # a stable sort of -|value|: of equal values the smaller track index comes first
-    order = np.argsort(-np.abs(values), axis=1, kind="stable")
-    places = order[:, :top]
-    allele = np.repeat(np.arange(scored.num_rows), top)
-    described = scored.select(_DESCRIBED).take(pa.array(allele))
+    places = _strongest_places(values, top)
     strongest = np.take_along_axis(values, places, axis=1)
-    ranks = np.tile(np.arange(1, top + 1), scored.num_rows)
+    alleles = np.arange(scored.num_rows)
+    allele = np.repeat(alleles, top)
+    described = scored.select(_DESCRIBED).take(pa.array(allele))
+    rank = np.tile(np.arange(1, top + 1), alleles.size)
     columns = {column: described[column] for column in _DESCRIBED}
     columns["track"] = pa.array(tracks[places].ravel(), pa.int32())
     columns["statistic"] = pa.repeat(name, allele.size)
     columns["value"] = pa.array(strongest.ravel(), pa.float32())
-    columns["rank"] = pa.array(ranks, pa.int32())
+    columns["rank"] = pa.array(rank, pa.int32())
     in_order = [columns[column] for column in EFFECTS_SCHEMA.names]
     return pa.table(in_order, schema=EFFECTS_SCHEMA)
+
+
+def _strongest_places(
+    values: Float32[np.ndarray, "alleles tracks"], top: int
+) -> Int64[np.ndarray, "alleles top"]:
+    """Columns of the `top` values of each row that are largest in size, the largest first.
+
+    Of [[1, -3, 2], [0, 1, -9]] and top 2 they are [[1, 2], [2, 1]]. With tracks (0, 5, 7) these are
+    tracks 5 and 7 for the first allele, and 7 and 5 for the second.
+    """
+    sizes = np.abs(values)
+    # a stable sort: of equal sizes the smaller track index comes first, on every machine
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    return order[:, :top]
 
 
 def list_matrix(column: pa.ChunkedArray, width: int) -> Float32[np.ndarray, "alleles tracks"]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.arrow import Numbers, has_match, is_one_of
+from enformer_core.variants.arrow import Numbers, equal, has_match, is_one_of
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
@@ -45,17 +45,24 @@ class Alts:
     @staticmethod
     def of(alt: pa.Array) -> "Alts":
         """Split the ALTs of records, as written, at their commas."""
-        records = np.arange(len(alt))
+        has_lists = pc.any(pc.match_substring(alt, ","))
         # most blocks have no such record, and keep their columns without a copy
-        if not pc.any(pc.match_substring(alt, ",")).as_py():
+        if not has_lists.as_py():
+            records = np.arange(len(alt))
             return Alts(records, np.ones_like(records), alt, one_each=True)
-        lists = pc.split_pattern(pc.fill_null(alt, ""), ",")
-        counts = np.asarray(pc.list_value_length(lists))
-        record = np.repeat(records, counts)
-        firsts = np.cumsum(counts) - counts
-        before = np.repeat(firsts, counts)
-        index = np.arange(record.size) - before + 1
+        return Alts._split(alt)
+
+    @staticmethod
+    def _split(alt: pa.Array) -> "Alts":
+        """One row for each ALT: of A and C,G the counts are 1, 2, the first rows 0, 1, and the indices 1, 1, 2."""
         # split into lists, a null would be no row at all: it is split as "", which is one, and made null again
+        filled = pc.fill_null(alt, "")
+        lists = pc.split_pattern(filled, ",")
+        counts = np.asarray(pc.list_value_length(lists))
+        record = np.repeat(np.arange(len(alt)), counts)
+        firsts = np.cumsum(counts) - counts
+        first_of_record = np.repeat(firsts, counts)
+        index = np.arange(record.size) - first_of_record + 1
         is_null = pc.is_null(alt).take(pa.array(record))
         one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
         return Alts(record, index, one_row_each, one_each=False)
@@ -79,12 +86,14 @@ def effect_signs(
     """
     size = alts.record.size
     if "effect" not in records.column_names:
-        return pa.nulls(size, pa.int8()) if declares_ref else pa.repeat(_PLUS, size)
+        # of REF and ALT nothing says whose effect is measured; of a pair of alleles ALT stands for the effect's
+        sign = _NO_SIGN if declares_ref else _PLUS
+        return pa.repeat(sign, size)
     named = pc.ascii_upper(_taken(records["effect"], alts))
     alt = pc.ascii_upper(alts.alt)
     ref = pc.ascii_upper(_taken(records["ref"], alts))
-    is_alt = pc.fill_null(pc.equal(named, alt), False)
-    is_ref = pc.fill_null(pc.equal(named, ref), False)
+    is_alt = equal(named, alt)
+    is_ref = equal(named, ref)
     # ALT first: where both are the same letter, a bad allele, the sign is that of ALT
     is_none = is_one_of(pc.fill_null(named, ""), *_NO_ALLELE)
     unless_ref = pc.if_else(is_none, _NO_SIGN, _NEITHER)
@@ -118,11 +127,19 @@ def frequencies(records: pa.Table, alts: Alts) -> pa.Array:
         minor = _info_numbers(info, "MAF", alts)
         frequency = pc.coalesce(frequency, minor)
     if frequency.null_count:
-        count = _info_numbers(info, "AC", alts)
-        total = _info_numbers(info, "AN", alts)  # 0 where no sample has a genotype
-        positive_total = pc.if_else(pc.equal(total, 0.0), None, total)
-        frequency = pc.coalesce(frequency, pc.divide(count, positive_total))
+        counted = _counted_frequency(info, alts)
+        frequency = pc.coalesce(frequency, counted)
     return frequency
+
+
+def _counted_frequency(info: Column, alts: Alts) -> pa.Array:
+    """AC / AN of each ALT; null where one of both is not there."""
+    count = _info_numbers(info, "AC", alts)
+    total = _info_numbers(info, "AN", alts)
+    # AN is 0 where no sample has a genotype: no frequency, rather than 0 / 0
+    no_genotypes = pc.equal(total, 0.0)
+    positive_total = pc.if_else(no_genotypes, None, total)
+    return pc.divide(count, positive_total)
 
 
 def _info_numbers(info: Column, key: str, alts: Alts) -> pa.Array:
@@ -136,14 +153,18 @@ def _numbers_of_alts(text: Column, alts: Alts) -> pa.Array:
 
     Of "0.1,0.2" the second ALT has 0.2; of "0.4" every ALT has 0.4; of "0.1,0.2" a third ALT has none.
     """
-    lists = pc.split_pattern(pc.fill_null(text, ""), ",").combine_chunks()
+    filled = pc.fill_null(text, "")
+    lists = pc.split_pattern(filled, ",").combine_chunks()
     counts = np.asarray(pc.list_value_length(lists), dtype=np.int64)
     firsts = np.cumsum(counts) - counts
     count = counts[alts.record]
+    first = firsts[alts.record]
     # a column of a table has one frequency, whatever the number of ALTs
     own = np.where(count == 1, 0, alts.index - 1)
-    place = firsts[alts.record] + own
-    place_or_null = pa.array(place, mask=own >= count)
+    is_absent = own >= count
+    place_or_null = pa.array(first + own, mask=is_absent)
     cells = pc.list_flatten(lists).take(place_or_null)
-    numbers = pc.if_else(has_match(cells, _NUMBER), cells, None)
+    # a cell that is no number, such as ".", says that there is none
+    is_number = has_match(cells, _NUMBER)
+    numbers = pc.if_else(is_number, cells, None)
     return pc.cast(numbers, pa.float64())

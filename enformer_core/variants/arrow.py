@@ -20,30 +20,42 @@ Numbers = Int64[np.ndarray, " rows"]
 def in_full(table: pa.Table, name: str) -> pa.Array:
     """A column of a table as one array; without a copy where it is one already."""
     column = table[name]
+    # combining would copy, even where there is nothing to combine
     if column.num_chunks == 1:
-        return column.chunk(0)  # combining would copy
+        return column.chunk(0)
     return column.combine_chunks()
 
 
 def bools(column: pa.Array) -> Mask:
     """A column of truth values; null is False."""
-    return np.asarray(pc.fill_null(column, False))
+    filled = pc.fill_null(column, False)
+    return np.asarray(filled)
 
 
 def ints(column: pa.Array, null: int) -> Numbers:
     """A column of numbers; null is `null`."""
     filled = pc.fill_null(column, null)
-    return np.asarray(pc.cast(filled, pa.int64()))
+    # Arrow counts letters in 32 bits, and a sum of position and length may need more
+    wide = pc.cast(filled, pa.int64())
+    return np.asarray(wide)
 
 
 def are(column: pa.Array, text: str) -> Mask:
     """Where a column of text equals this; null does not."""
-    return bools(pc.equal(column, text))
+    is_equal = pc.equal(column, text)
+    return bools(is_equal)
 
 
 def matches(column: pa.Array, pattern: str) -> Mask:
     """Where the regular expression is found anywhere in the text; null does not match."""
-    return bools(pc.match_substring_regex(column, pattern))
+    is_match = pc.match_substring_regex(column, pattern)
+    return bools(is_match)
+
+
+def equal(column: Column, other: Column | str | int) -> Column:
+    """Whether both are the same, as an Arrow column; null equals nothing, not even null."""
+    is_equal = pc.equal(column, other)
+    return pc.fill_null(is_equal, False)
 
 
 def is_one_of(column: Column, *texts: str) -> Column:
@@ -60,6 +72,13 @@ def has_match(texts: Column, pattern: str) -> Column:
 
 def sentence(*parts: Any) -> Column:
     """Texts and columns joined to one text for each row; null where a column is null."""
-    separator = ""  # the last argument to Arrow
-    texts = [part if isinstance(part, str) else pc.cast(part, pa.string()) for part in parts]
+    texts = [_as_text(part) for part in parts]
+    # Arrow takes its last argument for the separator
+    separator = ""
     return pc.binary_join_element_wise(*texts, separator)
+
+
+def _as_text(part: Any) -> Any:
+    if isinstance(part, str):
+        return part
+    return pc.cast(part, pa.string())

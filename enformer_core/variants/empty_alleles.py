@@ -13,7 +13,7 @@ from enformer_core.genome.alphabet import LETTER_OF_CODE, N_CODE
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.reference_match import by_contig
 from enformer_core.variants.allele_checks import Alleles
-from enformer_core.variants.arrow import Mask, Numbers, are, bools, ints
+from enformer_core.variants.arrow import Mask, Numbers, are, bools, ints, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.lookup import has_letters
 
@@ -28,20 +28,26 @@ def with_anchors(alleles: Alleles, genome: Genome) -> Alleles:
     """
     no_ref = are(alleles.ref, EMPTY_ALLELE)
     no_alt = are(alleles.alt, EMPTY_ALLELE)
-    rows = (no_ref ^ no_alt) & bools(pc.is_valid(alleles.chrom)) & (alleles.start >= 0)
+    has_contig = bools(pc.is_valid(alleles.chrom))
+    rows = (no_ref ^ no_alt) & has_contig
+    rows &= alleles.start >= 0
+    # in a VCF a dash is no allele at all
     rows &= alleles.is_marked("dash_is_empty")
     if not rows.any():
         return alleles
     letters = pc.if_else(pa.array(no_ref), alleles.alt, alleles.ref)
     undeclared = rows & ~alleles.declared
     if undeclared.any():
-        rows &= alleles.declared | has_letters(alleles, letters, undeclared, genome)
+        are_there = has_letters(alleles, letters, undeclared, genome)
+        rows &= alleles.declared | are_there
     is_insertion = no_ref & alleles.declared
     letters_bp = ints(pc.utf8_length(letters), 0)
     end = alleles.start + np.where(is_insertion, 0, letters_bp)
     rows &= end <= alleles.length_bp
     before, behind = _bases_around(alleles, rows, end, genome)
-    is_first = rows & (before == "N")  # N is no base, nor is there one before a contig's first
+    # N is no base, nor is there one before a contig's first
+    has_none_before = before == "N"
+    is_first = rows & has_none_before
     anchor = np.where(is_first, behind, before)
     rows &= anchor != "N"
     anchored = _anchored(alleles, rows, anchor, at_end=is_first)
@@ -56,17 +62,23 @@ def _anchored(
     at_end: Mask,
 ) -> Alleles:
     base = pa.array(anchor.astype(object), pa.string())
-    mask = pa.array(rows)
+    is_changed = pa.array(rows)
     is_behind = pa.array(at_end)
     both = []
     for allele in (alleles.ref, alleles.alt):
-        bare = pc.if_else(pc.equal(allele, EMPTY_ALLELE), "", allele)
-        begun = pc.binary_join_element_wise(base, bare, "")
-        ended = pc.binary_join_element_wise(bare, base, "")
-        longer = pc.if_else(is_behind, ended, begun)
-        both.append(pc.if_else(mask, longer, allele))
+        longer = _with_base(allele, base, is_behind)
+        both.append(pc.if_else(is_changed, longer, allele))
+    # a base before the allele moves its start; one behind does not
     start = alleles.start - (rows & ~at_end)
     return alleles.changed(start, *both)
+
+
+def _with_base(allele: pa.Array, base: pa.Array, is_behind: pa.Array) -> pa.Array:
+    is_empty = pc.equal(allele, EMPTY_ALLELE)
+    bare = pc.if_else(is_empty, "", allele)
+    begun = sentence(base, bare)
+    ended = sentence(bare, base)
+    return pc.if_else(is_behind, ended, begun)
 
 
 def _bases_around(
@@ -89,5 +101,8 @@ def _bases_around(
 
 def _letters_at(codes: np.ndarray, places: Numbers) -> np.ndarray:
     is_inside = (places >= 0) & (places < codes.size)
-    found = codes[np.where(is_inside, places, 0)]
-    return _LETTERS[np.where(is_inside, found, N_CODE)]
+    # -1 would be the contig's last base
+    safe_places = np.where(is_inside, places, 0)
+    found = codes[safe_places]
+    code = np.where(is_inside, found, N_CODE)
+    return _LETTERS[code]

@@ -6,7 +6,7 @@ Works on columns. Does not know the genome.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.arrow import Column, has_match, sentence
+from enformer_core.variants.arrow import Column, equal, has_match, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 
 
@@ -33,6 +33,7 @@ def starts_by_end(
     """
     end = pc.cast(end, pa.int64())
     from_one, from_zero = _counts(start, end, records["ref"], one_based)
+    # of a pair of alleles the genome may have either: the one that fits the end is taken
     if not declares_ref:
         is_empty = _is_empty(records["ref"])
         neither = pc.invert(pc.or_(from_one, from_zero))
@@ -44,9 +45,13 @@ def starts_by_end(
     fits = pc.or_(from_one, from_zero)
     if declares_ref:
         is_insertion = _is_empty(records["ref"])
-        fits = pc.if_else(is_insertion, _are_neighbours(start, end, one_based), fits)
-        begin = pc.if_else(is_insertion, pc.min_element_wise(start, end), begin)
-    return begin, pc.if_else(fits, None, _reason(records, one_based))
+        are_neighbours = _are_neighbours(start, end, one_based)
+        fits = pc.if_else(is_insertion, are_neighbours, fits)
+        # an insertion begins behind the base before it, in whichever order both are written
+        smaller = pc.min_element_wise(start, end)
+        begin = pc.if_else(is_insertion, smaller, begin)
+    reason = pc.if_else(fits, None, _reason(records, one_based))
+    return begin, reason
 
 
 def contradicted_by_last(records: pa.Table, start: Column, *, declares_ref: bool) -> Column:
@@ -89,24 +94,31 @@ def _counts(
 ) -> tuple[Column, Column]:
     """Whether the start counts from 1, and whether from 0, if the genome has this allele."""
     allele_bp = pc.cast(pc.utf8_length(allele), pa.int64())
-    last = pc.subtract(pc.add(start, allele_bp), 1)
+    behind = pc.add(start, allele_bp)
+    last = pc.subtract(behind, 1)
+    # how far the last base, were the start counted from 1, lies behind the end as written
     beyond = pc.subtract(last, end)
-    from_one = pc.fill_null(pc.equal(beyond, 0), False)
-    from_zero = pc.fill_null(pc.equal(beyond, -1), False)
-    never = pc.and_(from_one, False)
+    from_one = equal(beyond, 0)
+    from_zero = equal(beyond, -1)
     if one_based is None:
         return from_one, from_zero
-    return (from_one, never) if one_based else (never, from_zero)
+    # the file has said how it counts: that the other count would fit is chance
+    never = pc.and_(from_one, False)
+    if one_based:
+        return from_one, never
+    return never, from_zero
 
 
 def _are_neighbours(start: Column, end: Column, one_based: bool | None) -> Column:
     apart = pc.abs(pc.subtract(start, end))
+    # the two bases around it are how formats that count from 1 write an insertion
     most = 0 if one_based is False else 1
-    return pc.fill_null(pc.less_equal(apart, most), False)
+    are_near = pc.less_equal(apart, most)
+    return pc.fill_null(are_near, False)
 
 
 def _is_empty(allele: Column) -> Column:
-    return pc.fill_null(pc.equal(allele, EMPTY_ALLELE), False)
+    return equal(allele, EMPTY_ALLELE)
 
 
 def _reason(records: pa.Table, one_based: bool | None) -> Column:
@@ -115,4 +127,6 @@ def _reason(records: pa.Table, one_based: bool | None) -> Column:
         True: " is not POS + length of REF - 1",
         False: " is not START + length of REF",
     }
-    return sentence("END ", pc.fill_null(records["end"], ""), expected[one_based])
+    # a missing end would make the whole sentence null, and the record pass
+    written = pc.fill_null(records["end"], "")
+    return sentence("END ", written, expected[one_based])

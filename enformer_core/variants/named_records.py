@@ -6,9 +6,9 @@ Works on columns of records. Does not know the formats of files, nor the genome.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.arrow import Column, has_match, sentence
+from enformer_core.variants.arrow import Column, equal, has_match, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE, parts_of, places_of
-from enformer_core.variants.identities import ids_disagree
+from enformer_core.variants.identifier_check import ids_disagree
 from enformer_core.variants.records import with_columns, with_fault
 
 _LOCUS = r"^(?P<chrom>.+):(?P<pos>[0-9]+)$"
@@ -17,6 +17,9 @@ _LIST = r"""^\[?\s*["']?[A-Za-z<>*.]+["']?(\s*,\s*["']?[A-Za-z<>*.:0-9\[\]]+["']
 """["T","G"], as Hail writes it; ['T', 'G'], as pandas does; T,G, of a list in Parquet."""
 
 _ENDS = ("end", "first", "last")
+_LIST_SIGNS = r"""^\[|\]$|["'\s]"""
+
+_REF_AND_ALTS = r"^(?P<ref>[^,]*),(?P<alt>.*)$"
 
 _NO_TEXT = pa.scalar(None, pa.string())
 
@@ -33,7 +36,7 @@ def with_named_alleles(records: pa.Table, *, pos_from: int | None) -> pa.Table:
     if "effect" not in records.column_names:
         # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
         records = records.append_column("effect", records["alt"])
-    is_insertion = pc.fill_null(pc.equal(parts["ref"], EMPTY_ALLELE), False)
+    is_insertion = equal(parts["ref"], EMPTY_ALLELE)
     if pc.any(is_insertion).as_py():
         records = _with_interval(records, parts, is_insertion)
         parts["pos"] = records["pos"]
@@ -59,12 +62,12 @@ def with_named_places(records: pa.Table, *, pos_from: int | None) -> pa.Table:
     """Places out of identifiers, beside columns of alleles; one that holds none is a fault."""
     records = _without_own_places(records, pos_from)
     places = places_of(records["id"])
-    fault = pc.if_else(
-        pc.is_valid(places["pos"]),
-        _NO_TEXT,
-        sentence("the identifier '", pc.fill_null(records["id"], ""), "' holds no place"),
-    )
-    return with_fault(with_columns(records, places), fault)
+    has_place = pc.is_valid(places["pos"])
+    written = pc.fill_null(records["id"], "")
+    reason = sentence("the identifier '", written, "' holds no place")
+    fault = pc.if_else(has_place, _NO_TEXT, reason)
+    placed = with_columns(records, places)
+    return with_fault(placed, fault)
 
 
 def with_locus(records: pa.Table) -> pa.Table:
@@ -81,17 +84,17 @@ def with_locus(records: pa.Table) -> pa.Table:
 def _with_listed_alleles(records: pa.Table) -> pa.Table:
     written = records["alleles"]
     is_list = has_match(written, _LIST)
-    bare = pc.replace_substring_regex(written, r"""^\[|\]$|["'\s]""", "")
-    both = pc.extract_regex(bare, r"^(?P<ref>[^,]*),(?P<alt>.*)$")
-    named = {
-        role: pc.if_else(is_list, pc.struct_field(both, role), _NO_TEXT) for role in ("ref", "alt")
-    }
-    fault = pc.if_else(
-        is_list,
-        _NO_TEXT,
-        sentence("alleles '", pc.fill_null(written, ""), "' are no list of REF and ALT"),
-    )
-    return with_fault(with_columns(records, named), fault).drop_columns(["alleles"])
+    bare = pc.replace_substring_regex(written, _LIST_SIGNS, "")
+    both = pc.extract_regex(bare, _REF_AND_ALTS)
+    named = {}
+    for role in ("ref", "alt"):
+        allele = pc.struct_field(both, role)
+        named[role] = pc.if_else(is_list, allele, _NO_TEXT)
+    shown = pc.fill_null(written, "")
+    reason = sentence("alleles '", shown, "' are no list of REF and ALT")
+    fault = pc.if_else(is_list, _NO_TEXT, reason)
+    replaced = with_columns(records, named)
+    return with_fault(replaced, fault).drop_columns(["alleles"])
 
 
 def _with_interval(
@@ -102,11 +105,11 @@ def _with_interval(
     """Positions with ends, so that an insertion says between which bases: of one, both are the base before it."""
     pos = pc.cast(parts["pos"], pa.int64())
     ref_bp = pc.cast(pc.utf8_length(parts["ref"]), pa.int64())
-    last = pc.subtract(pc.add(pos, ref_bp), 1)
+    behind = pc.add(pos, ref_bp)
+    last = pc.subtract(behind, 1)
     before = pc.subtract(pos, 1)
-    columns = {
-        "pos": pc.if_else(is_insertion, before, pos),
-        "end": pc.if_else(is_insertion, before, last),
-    }
-    records = with_columns(records, {"pos": pc.cast(columns["pos"], pa.string())})
-    return records.append_column("end", pc.cast(columns["end"], pa.string()))
+    pos = pc.if_else(is_insertion, before, pos)
+    end = pc.if_else(is_insertion, before, last)
+    # as text, which is what a reader gives and the following steps read
+    records = with_columns(records, {"pos": pc.cast(pos, pa.string())})
+    return records.append_column("end", pc.cast(end, pa.string()))

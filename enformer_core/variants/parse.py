@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.variants.alts import Alts, Column, effect_signs, frequencies, passed_filters
-from enformer_core.variants.arrow import Numbers, has_match, is_one_of, sentence
+from enformer_core.variants.arrow import Numbers, equal, has_match, is_one_of, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.formats.reader import Separator
-from enformer_core.variants.identities import ids_disagree
+from enformer_core.variants.identifier_check import ids_disagree
 from enformer_core.variants.intervals import contradicted_by_last, starts_by_end
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
@@ -151,7 +151,7 @@ def _starts(records: pa.Table, rules: ParseRules) -> tuple[Column, Column]:
 
 def _between_which_bases(records: pa.Table) -> Column:
     """A reason where REF is empty: a position is that of a base, and an insertion lies between two."""
-    is_insertion = pc.fill_null(pc.equal(records["ref"], EMPTY_ALLELE), False)
+    is_insertion = equal(records["ref"], EMPTY_ALLELE)
     return pc.if_else(
         is_insertion,
         "REF is '-', an insertion, and no START and END say between which bases",

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
+from enformer_core.variants.arrow import equal
 from enformer_core.variants.formats.compression import whole_lines
 from enformer_core.variants.formats.text import TextReader
 from enformer_core.variants.source import QUOTED, Source
@@ -47,7 +48,7 @@ class _Readability:
     def add(self, raw: pa.Table) -> None:
         """Count a table of RAW_SCHEMA, whole records."""
         is_first = pc.equal(pc.fill_null(raw["alt_index"], 1), 1)
-        is_malformed = pc.fill_null(pc.equal(raw["status"], Status.MALFORMED.value), False)
+        is_malformed = equal(raw["status"], Status.MALFORMED.value)
         self.records += pc.sum(is_first).as_py() or 0  # the sum of no rows is null
         if not pc.any(is_malformed).as_py():
             return

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enformer_core.variants.arrow import Column, sentence
 from enformer_core.variants.table import Status
 
 SITE_COLUMNS = ("id", "chrom", "pos", "ref", "alt")
@@ -65,26 +66,29 @@ class Sites:
         pairs = self._pairs(records["id"])
         # Where identifiers have one site each, there is nothing to choose, and no letters need be compared.
         is_effect_named = "effect" in records.column_names
-        if len(pairs) > len(records) and (has_alleles or is_effect_named):
+        has_choice = len(pairs) > len(records)
+        if has_choice and (has_alleles or is_effect_named):
             choose = self._are_meant if has_alleles else self._have_effect
-            pairs = pairs.filter(choose(pairs, records))
-        records = records.take(pairs["record"].to_arrow())
+            are_chosen = choose(pairs, records)
+            pairs = pairs.filter(are_chosen)
+        filled = records.take(pairs["record"].to_arrow())
         sites = self.table.take(pairs["site"].to_arrow())
-        has_site = pc.is_valid(sites["pos"])
-        status, reason = self._decided(records["id"], has_site)
-        columns = {name: records[name] for name in records.column_names}
-        columns["chrom"] = sites["chrom"]
-        columns["pos"] = sites["pos"]
-        columns["status"] = status
-        columns["reason"] = reason
+        columns = {name: filled[name] for name in filled.column_names}
+        columns |= self._placed(filled["id"], sites)
         if not has_alleles:
-            alt = _only_effect(sites, records) if is_effect_named else sites["alt"]
-            if not is_effect_named and "ref" in records.column_names:
-                columns |= _effects_of_partners(sites, records)
-            columns["ref"] = sites["ref"]
-            columns["alt"] = alt
-            columns["alt_offset"] = _alts_before(alt, pairs["record"])
+            columns |= _alleles_of_sites(sites, filled, pairs["record"])
         return pa.table(columns)
+
+    def _placed(self, ids: pa.ChunkedArray, sites: pa.Table) -> dict[str, pa.ChunkedArray]:
+        """Columns of place, status and reason: each record's from its site, or why it has none."""
+        has_site = pc.is_valid(sites["pos"])
+        status, reason = self._decided(ids, has_site)
+        return {
+            "chrom": sites["chrom"],
+            "pos": sites["pos"],
+            "status": status,
+            "reason": reason,
+        }
 
     def _pairs(self, ids: pa.ChunkedArray) -> pl.DataFrame:
         """Rows of each record and of each of its sites, in the order of both; a null site where there is none."""
@@ -99,14 +103,21 @@ class Sites:
         # is_same  - x x - -      the first of these is meant:  1 | 3
         of_records = records.take(pairs["record"].to_arrow())
         of_sites = self.table.take(pairs["site"].to_arrow())
-        columns = (of_sites["ref"], of_sites["alt"], of_records["ref"], of_records["alt"])
+        columns = (
+            of_sites["ref"],
+            of_sites["alt"],
+            of_records["ref"],
+            of_records["alt"],
+        )
         letters = [column.to_pylist() for column in columns]
         is_same = pl.Series(map(_same_alleles, *letters), dtype=pl.Boolean)
-        numbered = pairs.with_columns(is_same=is_same).with_row_index("pair")
+        marked = pairs.with_columns(is_same=is_same)
+        numbered = marked.with_row_index("pair")
         pair = pl.col("pair")
         same_first = pair.sort_by("is_same", descending=True, maintain_order=True)
         meant = same_first.first().over("record")
-        return numbered.select(pair == meant).to_series()
+        is_meant = numbered.select(pair == meant)
+        return is_meant.to_series()
 
     def _have_effect(self, pairs: pl.DataFrame, records: pa.Table) -> pl.Series:
         """The sites of a record that have its effect allele; all of them where none has."""
@@ -128,19 +139,25 @@ class Sites:
         is_absent = pc.and_not(is_named, has_site)
         cases = pc.make_struct(is_unnamed, is_absent)
         undecided = pa.scalar(None, pa.string())
-        status = pc.case_when(cases, Status.MALFORMED.value, Status.NOT_FOUND.value, undecided)
-        no_separator = ""
+        status = pc.case_when(
+            cases,
+            Status.MALFORMED.value,
+            Status.NOT_FOUND.value,
+            undecided,
+        )
+        # one null would make a sentence null, though its row is another case
         named = pc.fill_null(ids, "")
-        not_found = pc.binary_join_element_wise(named, f" is not in {self.name}", no_separator)
+        not_found = sentence(named, f" is not in {self.name}")
         reason = pc.case_when(cases, _UNNAMED, not_found, undecided)
         return status, reason
 
 
 def _numbered(name: str, ids: pa.ChunkedArray) -> pl.DataFrame:
-    return pl.DataFrame({"id": pl.Series(ids)}).with_row_index(name)
+    column = pl.DataFrame({"id": pl.Series(ids)})
+    return column.with_row_index(name)
 
 
-def _has_identifier(ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+def _has_identifier(ids: Column) -> Column:
     is_blank = pc.is_in(ids, pa.array(_NO_IDENTIFIER))
     return pc.and_not(pc.is_valid(ids), is_blank)
 
@@ -156,12 +173,37 @@ def _wanted_rows(block: pa.Table, wanted: pa.Array) -> pa.Table:
     return rows.filter(pc.is_in(rows["id"], wanted))
 
 
-def _same_alleles(site_ref: _Letters, site_alt: _Letters, ref: _Letters, alt: _Letters) -> bool:
+def _same_alleles(
+    site_ref: _Letters,
+    site_alt: _Letters,
+    ref: _Letters,
+    alt: _Letters,
+) -> bool:
     if site_ref is None or site_alt is None or ref is None or alt is None:
         return False
     of_site = site_alt.upper().split(",")
     of_site.append(site_ref.upper())
     return ref.upper() in of_site and alt.upper() in of_site
+
+
+def _alleles_of_sites(
+    sites: pa.Table,
+    records: pa.Table,
+    record: pl.Series,
+) -> dict[str, Column]:
+    """Columns of alleles for an input that has none: ref, alt, and how many ALTs the record has before these."""
+    # a study's effect allele shows which of a site's ALTs it measured; the others are not its variants
+    is_effect_named = "effect" in records.column_names
+    alt = _only_effect(sites, records) if is_effect_named else sites["alt"]
+    columns = {
+        "ref": sites["ref"],
+        "alt": alt,
+        "alt_offset": _alts_before(alt, record),
+    }
+    # a study that names the other allele alone has measured its partner
+    if not is_effect_named and "ref" in records.column_names:
+        columns |= _effects_of_partners(sites, records)
+    return columns
 
 
 def _only_effect(sites: pa.Table, records: pa.Table) -> pa.Array:
@@ -205,7 +247,7 @@ def _partner(ref: _Letters, alts: _Letters, other: _Letters) -> _Letters:
     return alts if other.upper() == ref.upper() else ref
 
 
-def _alts_before(alt: pa.Array | pa.ChunkedArray, record: pl.Series) -> pa.Array:
+def _alts_before(alt: Column, record: pl.Series) -> pa.Array:
     """How many ALTs the same record has before each of its parts, each of which has one site's ALTs."""
     # record  0 0 1    alt  "C,G" "T" "A"    count  2 1 1    running sum in the record  2 3 1    before  0 2 0
     # A site without ALT counts as one: its row is numbered too.

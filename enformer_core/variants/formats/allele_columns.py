@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from enformer_core.variants.formats.column_search import HARMONISED, Search
 from enformer_core.variants.formats.given import EFFECT_COLUMN
-from enformer_core.variants.formats.headers import NUMBERED_ALLELES
+from enformer_core.variants.formats.headers import NUMBERED_ALLELES, Kind
 from enformer_core.variants.formats.reader import Basis
 
 
@@ -48,6 +48,7 @@ class Alleles:
         index = {role: at for role, at in self.index.items() if role != "effect"}
         if "alt" not in index:  # one allele alone, which no longer is the other one
             return replace(self, index={"effect": column}, basis="given", why=why)
+        # the effect allele stands as ALT, so that a positive effect is one of ALT
         if column == index.get("ref"):
             index["ref"] = index["alt"]
             index["alt"] = column
@@ -64,11 +65,22 @@ def _given_alleles(search: Search) -> Alleles | None:
         return Alleles(index, True, "given", why)
     if not {"ref", "alt", "effect_allele", "other_allele"} & given.keys():
         return None
-    other = given.get("other_allele", given.get("ref", search.find("other_allele")))
-    effect = given.get("effect_allele", given.get("alt", search.find("effect_allele")))
-    other = search.find("ref") if other is None else other
-    effect = search.find("alt") if effect is None else effect
+    # one allele is given: the header may still name the other, by either of its names
+    other = _first_found(search, "other_allele", "ref")
+    effect = _first_found(search, "effect_allele", "alt")
     return Alleles(_both(other, effect), False, "given", why)
+
+
+def _first_found(search: Search, *kinds: Kind) -> int | None:
+    """Index of the column of the first of these kinds that the user has given, else of the first in the header."""
+    of_user = [search.given[kind] for kind in kinds if kind in search.given]
+    if of_user:
+        return of_user[0]
+    for kind in kinds:
+        found = search.find(kind)
+        if found is not None:
+            return found
+    return None
 
 
 def _list_of_alleles(search: Search) -> Alleles | None:
@@ -82,7 +94,10 @@ def _list_of_alleles(search: Search) -> Alleles | None:
 
 def _harmonised_alleles(search: Search) -> Alleles | None:
     pair = search.harmonised(("other_allele", "effect_allele"))
-    return None if pair is None else Alleles(_both(*pair), False, "names", _NAMED)
+    if pair is None:
+        return None
+    other, effect = pair
+    return Alleles(_both(other, effect), False, "names", _NAMED)
 
 
 _NAMED = "the columns' names say which is the effect allele"
@@ -105,20 +120,24 @@ def _named_alleles(search: Search) -> Alleles | None:
     effect = search.find("effect_allele")
     if other is None or effect is None:
         return None
+    index = _both(other, effect)
+    # a program's own names are explained by the program; of everybody's the names themselves tell
     program = search.dialect.program if search.dialect is not None and search.own else ""
     if program:
-        return Alleles(
-            _both(other, effect), False, "dialect", _reported_by(search, program, effect)
-        )
-    return Alleles(_both(other, effect), False, "names", _NAMED)
+        why = _reported_by(search, program, effect)
+        return Alleles(index, False, "dialect", why)
+    return Alleles(index, False, "names", _NAMED)
 
 
 def _numbered_alleles(search: Search) -> Alleles | None:
     """A1 and A2, Allele1 and Allele0: both of one row of NUMBERED_ALLELES."""
     for effect_name, other_names in NUMBERED_ALLELES:
         effect = search.choose(((effect_name,),), "effect_allele")
-        other = None if effect is None else search.choose((other_names,), "other_allele")
-        if effect is None or other is None:
+        # not looked for alone: Allele2 without its partner may belong to another pair
+        if effect is None:
+            continue
+        other = search.choose((other_names,), "other_allele")
+        if other is None:
             continue
         index = _both(other, effect)
         named = search.find("effect_allele")
@@ -149,9 +168,8 @@ def _single_alleles(search: Search) -> Alleles:
         # which of the site's alleles it is, record by record, only the site shows
         return Alleles({"effect": effect}, False, "names", "one allele is named")
     names = f"{search.names[effect]!r} and {search.names[other]!r}"
-    return Alleles(
-        index, False, "assumed", f"{names} are no pair; the first is taken for the effect allele"
-    )
+    why = f"{names} are no pair; the first is taken for the effect allele"
+    return Alleles(index, False, "assumed", why)
 
 
 def _effect_column(search: Search) -> int | None:

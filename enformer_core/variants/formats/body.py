@@ -80,18 +80,23 @@ def fit_body(
     if not header.is_table:
         return _vcf_body(header, cut, cells, lines)
     cut = _cut_of_body(cut, cells, lines)
-    counts = [_filled(cut.cells(line), cells) for line in lines]
-    if counts and all(count == cells + 1 for count in counts):
-        rows = [cut.cells(line) for line in lines]
-        if _has_row_names(header, rows, where):
-            return Body(cut, cells + 1, cells + 1, row_names=1, named=cells)
+    rows = [cut.cells(line) for line in lines]
+    # one record with a cell too many is a bad line; all of them are a header with a name too few
+    one_more = cells + 1
+    have_one_more = [_filled(row, cells) == one_more for row in rows]
+    if rows and all(have_one_more) and _has_row_names(header, rows, where):
+        return Body(cut, one_more, one_more, row_names=1, named=cells)
     return Body(cut, cells, cells, named=cells)
 
 
 def _first_lines(records: bytes) -> list[str]:
-    lines = [line.rstrip(b"\r") for line in records.split(b"\n", _LOOKED_AT * 2)[: _LOOKED_AT * 2]]
+    # twice as many, as some may be empty or comments; what is behind the last split is no line
+    most = _LOOKED_AT * 2
+    split = records.split(b"\n", most)[:most]
+    lines = [line.rstrip(b"\r") for line in split]
     filled = [line.decode("utf-8", "backslashreplace") for line in lines if line.strip()]
-    return [line for line in filled if not line.startswith("#")][:_LOOKED_AT]
+    of_records = [line for line in filled if not line.startswith("#")]
+    return of_records[:_LOOKED_AT]
 
 
 def _vcf_body(header: Header, cut: Cut, cells: int, lines: Sequence[str]) -> Body:
@@ -106,6 +111,7 @@ def _vcf_body(header: Header, cut: Cut, cells: int, lines: Sequence[str]) -> Bod
 def _cut_of_body(cut: Cut, cells: int, lines: Sequence[str]) -> Cut:
     """The separator by which a record has as many cells as the header, or one more; else the header's own."""
     separators: tuple[Separator, ...] = ("tab", cut.separator, "comma", "space")
+    # exactly as many first: by another separator a cell with a blank in it would count as one more
     for extra in (0, 1):
         for separator in separators:
             body = replace(cut, separator=separator)

@@ -11,7 +11,7 @@ HARMONISED = "hm_"
 """What the GWAS and PGS Catalogs' harmonisation puts before the names of its own columns."""
 
 _BUILDS = {"18": "36", "19": "37"}
-"""hg18 is GRCh36, hg19 GRCh37."""
+"""GRC's number of an assembly, by UCSC's: hg18 is NCBI36, hg19 is GRCh37."""
 
 Pair = tuple[int, int]
 """Indices of two columns of one fact."""
@@ -30,16 +30,20 @@ class Search:
         self._where = where
 
     def _dialect(self) -> Dialect | None:
+        present = set(self.names)
         for dialect in headers.DIALECTS:
             # by names alone: what else shows a dialect is known only when its columns are found
-            if (dialect.columns or dialect.program) and dialect.names <= set(self.names):
+            tells_something = bool(dialect.columns or dialect.program)
+            if tells_something and dialect.names <= present:
                 return dialect
         return None
 
     @property
     def own(self) -> Mapping[Kind, str]:
         """Names that mean something else in this dialect."""
-        return {} if self.dialect is None else self.dialect.columns
+        if self.dialect is None:
+            return {}
+        return self.dialect.columns
 
     def find(self, kind: Kind) -> int | None:
         """Index of the column of this kind, if there is one.
@@ -50,7 +54,8 @@ class Search:
         if kind in self.given:
             return self.given[kind]
         if kind in self.own:
-            return self.choose(((self.own[kind],),), kind)
+            tier = (self.own[kind],)
+            return self.choose((tier,), kind)
         return self.choose(NAMES[kind], kind)
 
     def put(self, index: dict[str, int], role: str, kind: Kind) -> None:
@@ -66,18 +71,25 @@ class Search:
             InputError: when there are two in a tier.
         """
         for tier in tiers:
-            matches = [index for index, name in enumerate(self.names) if name in tier]
-            matches = [index for index in matches if index not in self._taken]
-            if len(matches) > 1 and kind != "id":  # an identifier given twice is the same
+            matches = self._free_columns(tier)
+            # an identifier that is there twice, as rsid and SNP, says the same in both
+            may_repeat = kind == "id"
+            if len(matches) > 1 and not may_repeat:
                 raise self.doubt(matches, kind)
             if matches:
                 return matches[0]
         return None
 
+    def _free_columns(self, tier: Sequence[str]) -> list[int]:
+        """Indices of columns with one of these names that the user has given no other meaning."""
+        named = [index for index, name in enumerate(self.names) if name in tier]
+        return [index for index in named if index not in self._taken]
+
     def doubt(self, matches: Sequence[int], kind: Kind) -> InputError:
         """The question which of these columns is meant."""
         both = " and ".join(self._said(index) for index in matches[:2])
-        meaning = {"chrom_start": "pos", "start": "pos"}.get(kind, kind)
+        # --columns knows one name for a place, however it counts
+        meaning = "pos" if kind in ("chrom_start", "start") else kind
         return InputError(
             f"{self._where}: columns {both} could both be {meaning}. Rename or drop one, or say which by --columns, "
             f"{meaning}={self._written[matches[0]].strip()} or, by its number, {meaning}={matches[0] + 1}."
@@ -95,18 +107,27 @@ class Search:
         plain = {name for tier in NAMES[kind] for name in tier}
         for index, name in enumerate(self.names):
             parts = REMADE.fullmatch(name)
-            if parts is None or (parts["name"] or parts["base"]) not in plain:
+            if parts is None:
+                continue
+            bare = parts["name"] or parts["base"]
+            if bare not in plain:
                 continue
             maker = parts["before"] or parts["after"]
-            build = _BUILDS.get(maker[-2:], maker[-2:])
+            # hg38, GRCh38 and b38 are one assembly: the number at the end says which
+            number = maker[-2:]
+            build = _BUILDS.get(number, number)
             found.setdefault(build, []).append(index)
         return found
 
     def harmonised(self, kinds: tuple[Kind, Kind]) -> Pair | None:
         """The pair that the GWAS and PGS Catalogs' harmonisation added beside the author's columns, if whole."""
-        tiers = [
-            [tuple(HARMONISED + name for name in tier) for tier in NAMES[kind]] for kind in kinds
-        ]
-        first = self.choose(tuple(tiers[0]), kinds[0])
-        second = self.choose(tuple(tiers[1]), kinds[1])
-        return None if first is None or second is None else (first, second)
+        first = self._harmonised_column(kinds[0])
+        second = self._harmonised_column(kinds[1])
+        # half a pair would be mixed with the author's column of another assembly or strand
+        if first is None or second is None:
+            return None
+        return first, second
+
+    def _harmonised_column(self, kind: Kind) -> int | None:
+        tiers = [tuple(HARMONISED + name for name in tier) for tier in NAMES[kind]]
+        return self.choose(tuple(tiers), kind)

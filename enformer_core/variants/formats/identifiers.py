@@ -8,7 +8,7 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.variants.arrow import Column
+from enformer_core.variants.arrow import Column, equal
 
 _CONTIG = r"(?P<chrom>(?:[cC][hH][rR])?[A-Za-z0-9.]+(?:_[A-Za-z0-9]+\.[0-9]+)?)"
 
@@ -79,5 +79,5 @@ def places_of(ids: Column) -> dict[str, Column]:
 
 
 def _or_empty(allele: Column) -> Column:
-    is_empty = pc.fill_null(pc.equal(allele, ""), False)
+    is_empty = equal(allele, "")
     return pc.if_else(is_empty, EMPTY_ALLELE, allele)
