@@ -18,7 +18,7 @@ from enformer_core.dataset.receipts import AuditedAllele, Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut
 from enformer_core.scoring.rounding import round_mantissa
-from enformer_core.scoring.statistics import AlleleScores
+from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import Flag, Status
 
@@ -87,9 +87,8 @@ class AlleleScoring:
 
     def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
         """Score every allele that can be scored; all get their row of `scores`."""
-        due = [
-            None if at in left_out else allele for at, allele in enumerate(_distinct_alleles(rows))
-        ]
+        distinct = enumerate(_distinct_alleles(rows))
+        due = [None if at in left_out else allele for at, allele in distinct]
         outcomes: list[Outcome] = []
         audits: list[AuditedAllele] = []
         self.rows_through.rows = 0
@@ -98,12 +97,14 @@ class AlleleScoring:
             outcomes.extend(of_window)
             audits.extend(self._audited(window, of_window))
             self.rows_through.rows = len(outcomes)
-        self.rows_through.rows = 0  # none of the next shard's
+        # whoever asks between two shards is told of no rows, rather than of the last shard's
+        self.rows_through.rows = 0
         # after the windows, so that a row that fails with a reason is not overwritten by "not due"
         for at, reason in left_out.items():
             outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)
+        of_all = _copied_to_duplicates(rows, outcomes)
         return ComputedRows(
-            tables={"scores": self._scores(rows, _copied_to_duplicates(rows, outcomes))},
+            tables={"scores": self._scores(rows, of_all)},
             computed=sum(allele is not None for allele in due),
             audits=tuple(audits),
         )
@@ -123,17 +124,15 @@ class AlleleScoring:
         # a window may hold nothing but rows that repeat others or cannot be scored
         if not due:
             return [_Unscored.NOT_DUE] * len(window)
-        scores = iter(self.scorer.score([row.allele for row in due], due[0].window_start))
+        alleles = [row.allele for row in due]
+        # all of a window begin at one base: the first one's start is everybody's
+        scores = iter(self.scorer.score(alleles, due[0].window_start))
         return [_Unscored.NOT_DUE if row is None else self._sound(next(scores)) for row in window]
 
     def _sound(self, scores: AlleleScores) -> Outcome:
         """The scores, unless some are not finite."""
-        for name, values in scores.items():
-            broken = np.flatnonzero(~np.isfinite(values))
-            if broken.size:
-                track = self.tracks[broken[0]]
-                return _Failure(f"{name} of {broken.size} tracks is not finite, the first {track}")
-        return scores
+        why = why_unsound(scores, self.tracks)
+        return scores if why is None else _Failure(why)
 
     def _audited(
         self, window: Sequence["_DueAllele | None"], outcomes: Sequence[Outcome]
@@ -145,10 +144,8 @@ class AlleleScoring:
                 yield self.auditor.compare(row.allele, row.window_start, outcome)
 
     def _scores(self, alleles: pa.Table, outcomes: Sequence[Outcome]) -> pa.Table:
-        reasons = pa.array(
-            [outcome.reason if isinstance(outcome, _Failure) else None for outcome in outcomes],
-            pa.string(),
-        )
+        why = [outcome.reason if isinstance(outcome, _Failure) else None for outcome in outcomes]
+        reasons = pa.array(why, pa.string())
         # a row fails exactly where there is a reason; planned statuses stay as they are
         is_failed = pc.is_valid(reasons)
         columns = {

@@ -46,7 +46,7 @@ from enformer_core.scoring.conventions import (
     parse_statistics,
 )
 from enformer_core.scoring.rounding import WHOLE_BITS
-from enformer_core.scoring.statistics import AlleleScores, Statistic
+from enformer_core.scoring.statistics import AlleleScores, Statistic, why_unsound
 from enformer_core.scoring.windows import Allele, Window, window_start
 
 Choice = TypeVar("Choice", bound=str)
@@ -309,11 +309,7 @@ def _sound(
     Raises:
         InputError: for scores that are not finite; in a run such an allele has the status `failed`.
     """
-    for name, values in scores.items():
-        broken = np.flatnonzero(~np.isfinite(values))
-        if broken.size:
-            raise InputError(
-                f"{variant}: {name} of {broken.size:,} tracks is not finite, the first "
-                f"{tracks.rows[broken[0]].index}. Are these the model's weights?"
-            )
+    why = why_unsound(scores, tracks.indices())
+    if why is not None:
+        raise InputError(f"{variant}: {why}. Are these the model's weights?")
     return {name: np.asarray(values, dtype=np.float32) for name, values in scores.items()}

@@ -169,3 +169,18 @@ def compute(
         statistics: names, which are in `STATISTICS`.
     """
     return {name: STATISTICS[name](reference, difference) for name in statistics}
+
+
+def why_unsound(scores: AlleleScores, tracks: Sequence[int]) -> str | None:
+    """What is wrong with an allele's scores, of which some are not finite; None where all are.
+
+    Args:
+        scores: of one allele.
+        tracks: head column of each value, which names the first that is wrong.
+    """
+    for name, values in scores.items():
+        broken = np.flatnonzero(~np.isfinite(values))
+        if broken.size:
+            first = tracks[broken[0]]
+            return f"{name} of {broken.size} tracks is not finite, the first {first}"
+    return None
