@@ -169,4 +169,4 @@ EXAMPLES = (
     "enformer-ray query scores 'FROM top LIMIT 20'",
     "enformer-ray score --help",
 )
-"""What `enformer-ray --help` shows."""
+"""Command lines that `enformer-ray --help` shows below the list of commands."""

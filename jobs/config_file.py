@@ -19,10 +19,10 @@ _COLUMNS = 100
 
 @dataclass(frozen=True)
 class ConfigInitSettings:
-    """What `enformer-ray config init` is asked for."""
+    """What `enformer-ray config init` is asked for: whose settings, and where they go."""
 
     command: Literal["score", "tiles", "plan"] = "score"
-    """whose settings"""
+    """the command whose settings are written"""
 
     out: OptionalFile = field(default=None, kw_only=True)
     """file to write, which must not be there yet (default standard output)"""

@@ -44,11 +44,11 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread, which calls the function every second."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; when this returns, nothing is shown any more."""
+        """End the thread; when this returns, the function is not called any more."""
         self._ended.set()
         self._thread.join()
 
@@ -80,13 +80,13 @@ class StrayLines(io.TextIOBase):
         return len(text)
 
     def finish(self) -> None:
-        """Say what has no end."""
+        """Say what was written last, though no line feed has ended it."""
         if self._begun:
             self._say_once(self._begun)
         self._begun = ""
 
     def writable(self) -> bool:
-        """Always."""
+        """True: what is written is said, line by line."""
         return True
 
     def _say_once(self, line: str) -> None:

@@ -40,8 +40,10 @@ class Style:
     @staticmethod
     def of(stream: TextIO) -> "Style":
         """Find out what a stream shows: shades where its encoding has them, colours where it is a terminal."""
-        coloured = stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-        coloured = coloured and not os.environ.get("NO_COLOR")
+        has_colours = os.environ.get("TERM", "") not in ("", "dumb")
+        # no-color.org: set to anything, it forbids them
+        is_forbidden = bool(os.environ.get("NO_COLOR"))
+        coloured = stream.isatty() and has_colours and not is_forbidden
         try:
             "░▒▓█·".encode(stream.encoding or "ascii")
         except (UnicodeEncodeError, LookupError):
@@ -87,8 +89,11 @@ class MutationMap:
         length = min(len(self.letters), most)
         # As many letters on both sides of the site, as far as they reach.
         middle = sum(self.site) // 2 - self.first
-        begin = min(max(middle - length // 2, 0), len(self.letters) - length)
-        return range(self.first + begin, self.first + begin + length)
+        centred = middle - length // 2
+        last_begin = len(self.letters) - length
+        begin = min(max(centred, 0), last_begin)
+        first = self.first + begin
+        return range(first, first + length)
 
     def _is_in_site(self, place: int) -> bool:
         first, last = self.site
@@ -111,8 +116,11 @@ class MutationMap:
         if effect > 0:
             return style.paint(style.gain, code)
         # Shades are of losses among themselves: a gain may be larger than any loss can be.
-        share = effect / min(self.effects.values())
-        shade = min(int(share * len(style.loss)), len(style.loss) - 1)
+        largest_loss = min(self.effects.values())
+        shades = len(style.loss)
+        shade = int(effect / largest_loss * shades)
+        # The largest loss itself, a share of 1, has the last shade and not one beyond.
+        shade = min(shade, shades - 1)
         return style.paint(style.loss[shade], code)
 
 

@@ -32,11 +32,17 @@ def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
 def _places_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[str, ...]:
     """Regions and names of BED files; commas within numbers, and in the name of a file that is there, stay."""
     del hint
-    places: list[str] = []
-    for token in tokens:
-        name = user_path(token.value)
-        places += [name] if os.path.lexists(name) else map(user_path, split_regions(token.value))
+    places = [place for token in tokens for place in _places(token.value)]
     return tuple(places)
+
+
+def _places(text: str) -> list[str]:
+    name = user_path(text)
+    # what a person has called their file is no list of regions, whatever its commas
+    if os.path.lexists(name):
+        return [name]
+    regions = split_regions(text)
+    return [user_path(region) for region in regions]
 
 
 def _path(hint: object, tokens: Sequence[Token]) -> str:
@@ -51,7 +57,9 @@ def _path(hint: object, tokens: Sequence[Token]) -> str:
 
 def _path_or_stream(hint: object, tokens: Sequence[Token]) -> str:
     del hint
-    return user_path(tokens[-1].value)  # of an option given twice the last one stands
+    # of an option given twice the last one stands
+    last = tokens[-1]
+    return user_path(last.value)
 
 
 def _keyword(token: Token) -> str:
@@ -75,13 +83,14 @@ _STREAM = Parameter(converter=_path_or_stream, n_tokens=1)
 Words = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="NAME,…")]
 Shifts = Annotated[tuple[int, ...], _COMMAS, Parameter(metavar="BP,…")]
 Places = Annotated[
-    tuple[str, ...], _COMMAS, Parameter(metavar="BED|REGION,…", converter=_places_at_commas)
+    tuple[str, ...],
+    _COMMAS,
+    Parameter(metavar="BED|REGION,…", converter=_places_at_commas),
 ]
-Selection = Annotated[
-    str | None,
-    # one text, of which the last would stand: who gives it twice means both
-    Parameter(metavar="TRACK,…", allow_repeating=False),
-]
+# One text, of which the last would stand: who gives it twice means both.
+_SELECTION = Parameter(metavar="TRACK,…", allow_repeating=False)
+
+Selection = Annotated[str | None, _SELECTION]
 Files = Annotated[tuple[str, ...], Parameter(converter=_paths)]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
@@ -104,13 +113,14 @@ def listed_under(group: Group) -> Callable[[Class], Class]:
     def mark(settings: Class) -> Class:
         # Only what this class adds: what it inherits stays under the heading of its own class.
         for name, hint in settings.__annotations__.items():
-            settings.__annotations__[name] = _first(Parameter(group=group), hint)
+            heading = Parameter(group=group)
+            settings.__annotations__[name] = _put_first(heading, hint)
         return settings
 
     return mark
 
 
-def _first(parameter: Parameter, hint: object) -> object:
+def _put_first(parameter: Parameter, hint: object) -> object:
     """The hint with a parameter that its own ones overrule: a field may name another group."""
     if get_origin(hint) is not Annotated:
         return Annotated[hint, parameter]

@@ -83,7 +83,7 @@ class SafeStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Hand on what was written."""
+        """Hand what was written on to the system; a failure ends this stream."""
         if self.lost:
             return
         try:

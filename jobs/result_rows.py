@@ -40,7 +40,8 @@ def print_text(relation: duckdb.DuckDBPyRelation) -> None:
     """Print the rows in columns below their names, then how many they are."""
     types = [str(kind) for kind in relation.types]
     names = [_one_line(name) for name in relation.columns]
-    rows = _rows(_projected(relation, ["VARCHAR"] * len(names)))
+    as_text = ["VARCHAR"] * len(names)
+    rows = _rows(_projected(relation, as_text))
     texts = (tuple(map(_cell, row)) for row in rows)
     first = list(islice(texts, _MEASURED_ROWS))
     widths = [max(map(len, column)) for column in zip(names, *first, strict=True)]
@@ -53,7 +54,8 @@ def print_text(relation: duckdb.DuckDBPyRelation) -> None:
         printed += 1
         if _reader_left():
             return
-    print(f"({printed:,} {'row' if printed == 1 else 'rows'})")
+    unit = "row" if printed == 1 else "rows"
+    print(f"({printed:,} {unit})")
 
 
 def print_json(relation: duckdb.DuckDBPyRelation) -> None:
@@ -72,7 +74,8 @@ def print_json(relation: duckdb.DuckDBPyRelation) -> None:
             json_value(_whole(value) if whole else value)
             for value, whole in zip(row, is_whole, strict=True)
         ]
-        line = json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=False)
+        named = dict(zip(names, values, strict=True))
+        line = json.dumps(named, ensure_ascii=False)
         print(before, end="\n")
         print(line, end="")
         before = ","
@@ -115,7 +118,10 @@ def _decimal(value: Decimal) -> object:
     """A number where a reader of JSON, who has doubles, gets the same; else text."""
     if not value.is_finite():
         return None
-    return float(value) if Decimal(repr(float(value))) == value else str(value)
+    as_double = float(value)
+    # of the double's own decimals: 0.1 as a double is a little more than 0.1, but is read and written as 0.1
+    is_same = Decimal(repr(as_double)) == value
+    return as_double if is_same else str(value)
 
 
 @json_value.register

@@ -76,7 +76,7 @@ class VariantFiles:
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_INPUT)
 class GenomeSettings:
-    """The reference."""
+    """The reference genome that records are checked against and windows are read from."""
 
     genome: Annotated[File, Parameter(metavar="FASTA")]
     """reference genome, FASTA (plain, bgzip or gzip)"""
@@ -105,7 +105,7 @@ class ModelSettings:
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_CONVENTIONS)
 class StrandSettings:
-    """Which strands are read."""
+    """Which strands of a window the model reads."""
 
     strands: Strands = "both"
     """average the predictions of both strands; or read the forward one only, in half the time"""

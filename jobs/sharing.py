@@ -61,9 +61,9 @@ class Share:
             if part == self.number:
                 own.extend(range(first, end))
                 continue
-            rank = (
-                self.number - part
-            ) % self.of - 1  # of this helper, among all but the part's own
+            # of this helper among all but the part's own: 0 for the command that comes next in the circle
+            behind = (self.number - part) % self.of
+            rank = behind - 1
             for shard in range(first, end):
                 if shard % (self.of - 1) == rank:
                     helped.append((end - shard, shard))

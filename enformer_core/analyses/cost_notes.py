@@ -84,10 +84,13 @@ def cost_notes(
     parts = list(parts)
     work = count_work(parts)
     total = _total(work, spec, operations)
-    audit = spec.conventions.views * work.audited * 2 * operations.total
+    # an audited allele is scored by two direct passes, of its reference and of itself, in each view
+    passes = 2 * work.audited * spec.conventions.views
+    audit = passes * operations.total
+    has_audit = spec.engine == "delta" and total > 0
     return CostNotes(
         work=work,
-        audit_share=audit / total if total and spec.engine == "delta" else 0.0,
+        audit_share=audit / total if has_audit else 0.0,
         sharing=_sharing(parts, work, spec, operations, bin_bp),
     )
 
@@ -109,11 +112,14 @@ def _sharing(
     shared = count_work(
         parts, window_starts=lambda starts: window_start(starts, shared_conventions, bin_bp)
     )
+    now = _total(work, spec, operations)
     least = _total(shared, spec, operations)
-    factor = _total(work, spec, operations) / least if least else 1.0
+    # of a plan without an allele to score nothing can be saved
+    factor = now / least if least else 1.0
     if factor < _WORTH_SAYING:
         return None
-    return Sharing(SHARED_OFFSET_BP, float(np.round(factor, 2)), shared.windows)
+    rounded = float(np.round(factor, 2))
+    return Sharing(SHARED_OFFSET_BP, rounded, shared.windows)
 
 
 def _total(work: Work, spec: ScoreSpec, operations: PassOperations) -> int:

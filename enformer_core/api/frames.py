@@ -19,10 +19,13 @@ _SHOWN_LETTERS = 60  # of a track's description
 def per_track(tracks: Tracks, values: Mapping[str, Float32[np.ndarray, " tracks"]]) -> pl.DataFrame:
     """A row for each track: its column of the head, its names, and its values."""
     rows = tracks.rows
+    identifiers = [track.identifier for track in rows]
+    descriptions = [track.description for track in rows]
+    # types are named: a table of tracks without names has nothing to infer them from
     columns: dict[str, Any] = {
-        "track": pl.Series([track.index for track in rows], dtype=pl.Int32),
-        "identifier": pl.Series([track.identifier for track in rows], dtype=pl.String),
-        "description": pl.Series([track.description for track in rows], dtype=pl.String),
+        "track": pl.Series(tracks.indices(), dtype=pl.Int32),
+        "identifier": pl.Series(identifiers, dtype=pl.String),
+        "description": pl.Series(descriptions, dtype=pl.String),
     }
     return pl.DataFrame(columns | dict(values))
 

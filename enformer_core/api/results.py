@@ -41,17 +41,17 @@ class PredictedBins:
 
     @property
     def bins(self) -> int:
-        """How many bins there are."""
+        """How many bins the prediction has, each of `bin_bp` bases."""
         raise NotImplementedError
 
     @property
     def end(self) -> int:
-        """The base after the last bin's last."""
+        """0-based position of the base behind the last bin: bins cover [start, end)."""
         return self.start + self.bins * self.bin_bp
 
     @property
     def bin_starts(self) -> Int64[np.ndarray, " bins"]:
-        """First base of each bin."""
+        """0-based position of the first base of each bin."""
         return self.start + self.bin_bp * np.arange(self.bins)
 
     def _text(self, heading: str, name: str, values: Float32[np.ndarray, " tracks"]) -> str:
@@ -93,7 +93,7 @@ class VariantEffect(PredictedBins):
 
     @property
     def bins(self) -> int:
-        """How many bins there are."""
+        """How many bins both predictions have: the first axis of `ref`."""
         return len(self.ref)
 
     @cached_property
@@ -137,7 +137,7 @@ class Prediction(PredictedBins):
 
     @property
     def bins(self) -> int:
-        """How many bins there are."""
+        """How many bins the prediction has: the first axis of `values`."""
         return len(self.values)
 
     def to_polars(self) -> pl.DataFrame:

@@ -143,8 +143,10 @@ def place_variants(
         else:
             refusals.append(f"{variant.given}: {_why_not(variant, row, genome, max_allele_bp)}")
     if refusals:
-        more = len(refusals) - _SHOWN_REFUSALS
-        shown = refusals[:_SHOWN_REFUSALS] + ([f"and {more} more"] if more > 0 else [])
+        shown = refusals[:_SHOWN_REFUSALS]
+        more = len(refusals) - len(shown)
+        if more:
+            shown.append(f"and {more} more")
         raise InputError("\n".join(shown))
     return found
 
@@ -195,8 +197,12 @@ def _mismatch(variant: NamedVariant, contig: str, genome: Genome) -> str:
     alt = variant.alt.upper()
     there = decode(genome.fetch(contig, start, start + len(ref)))
     message = f"the genome has {short(there)} here, not {short(ref)}"
-    if decode(genome.fetch(contig, start, start + len(alt))) == alt:
+    # the most telling first: by chance one SNV in four has its REF at the next base
+    in_place_of_alt = decode(genome.fetch(contig, start, start + len(alt)))
+    if in_place_of_alt == alt:
         return f"{message}. It has ALT: exchange the two, and turn the sign of the scores"
-    if decode(genome.fetch(contig, start + 1, start + 1 + len(ref))) == ref:
+    next_base = start + 1
+    behind = decode(genome.fetch(contig, next_base, next_base + len(ref)))
+    if behind == ref:
         return f"{message}, which is the next base. Positions count from 1; was this one from 0?"
     return f"{message}. Was it called on another assembly than {genome.path}?"

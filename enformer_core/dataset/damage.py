@@ -66,7 +66,7 @@ class DamagedRunError(DatasetError):
 
 
 def repair_advice(location: str) -> str:
-    """What helps against most damage."""
+    """The commands that mend most damage: set aside what is damaged, then compute it again."""
     return f"Run `enformer-ray repair {location}`, then the run's own command again."
 
 

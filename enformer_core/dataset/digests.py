@@ -19,8 +19,10 @@ def content_digest(table: pa.Table) -> str:
         # a list's inner field is named by whoever wrote the file: it is no part of the values
         is_list = pa.types.is_list(field.type)
         kind = f"list<{field.type.value_type}>" if is_list else field.type
-        digest.update(f"{field.name}:{kind}:{len(column)};".encode())
-        _digest_values(digest, column.combine_chunks())
+        heading = f"{field.name}:{kind}:{len(column)};"
+        digest.update(heading.encode())
+        values = column.combine_chunks()
+        _digest_values(digest, values)
     return digest.hexdigest()
 
 
@@ -30,8 +32,8 @@ def _digest_values(digest: "hashlib._Hash", values: pa.Array | pa.ChunkedArray) 
     array = pa.concat_arrays(chunks)
     _add(digest, array.is_valid())
     if pa.types.is_list(array.type):
-        lengths = array.value_lengths()
-        _add(digest, lengths.fill_null(0).cast(pa.int64()))
+        lengths = array.value_lengths().fill_null(0)
+        _add(digest, lengths.cast(pa.int64()))
         _digest_values(digest, array.flatten())
     elif pa.types.is_string(array.type):
         # lengths and letters: "ab", "c" and "a", "bc" are different
@@ -42,7 +44,8 @@ def _digest_values(digest: "hashlib._Hash", values: pa.Array | pa.ChunkedArray) 
         digest.update(letters.encode())
     else:
         # what stands below a null is arbitrary
-        _add(digest, array.fill_null(0))
+        filled = array.fill_null(0)
+        _add(digest, filled)
 
 
 def _add(digest: "hashlib._Hash", array: pa.Array) -> None:

@@ -261,19 +261,19 @@ class Ledger:
         """
         sizes = stored_sizes(self.store, self.run_type.tables)
         problems: list[Problem] = []
-        whole = _Whole()
+        draft = _ManifestDraft()
         for found in self.examined(put_blocks=True):
             problem = self._problem(found, plan, sizes)
             if problem is not None:
                 problems.append(problem)
             elif isinstance(found, Receipt):
-                whole.add(found)
+                draft.add(found)
         if problems:
             raise DamagedRunError(problems, self.store.location)
-        check_complete(plan, whole.answered)
-        manifest = whole.manifest(self.run)
-        self.store.put_if_absent(MANIFEST_KEY, manifest_json(manifest, whole.objects))
-        whole.objects.clear()  # of many shards they are as large as the manifest that is read now
+        check_complete(plan, draft.answered)
+        manifest = draft.manifest(self.run)
+        self.store.put_if_absent(MANIFEST_KEY, manifest_json(manifest, draft.objects))
+        draft.objects.clear()  # of many shards they are as large as the manifest that is read now
         return self.manifest() or manifest
 
     def _problem(
@@ -297,9 +297,13 @@ class Ledger:
         problems += [
             Problem(f"{receipt_key(shard)}: missing", undo(shard)) for shard in uncommitted
         ]
-        others = {TRACKS_KEY, *map(plan_key, range(self.run.plan.parts))}
-        there = {*self.store.keys("plan/"), *filter(self._is_there, [TRACKS_KEY])}
-        return problems + [Problem(f"{key}: missing") for key in sorted(others - there)]
+        # the plan is listed, not read: its parts are as large as the input
+        parts = {plan_key(part) for part in range(self.run.plan.parts)}
+        lost = parts - set(self.store.keys("plan/"))
+        if not self._is_there(TRACKS_KEY):
+            lost.add(TRACKS_KEY)
+        problems += [Problem(f"{key}: missing") for key in sorted(lost)]
+        return problems
 
     def _is_there(self, key: str) -> bool:
         return self.store.get(key) is not None
@@ -323,7 +327,7 @@ class Ledger:
 
 
 @dataclass
-class _Whole:
+class _ManifestDraft:
     """What all receipts come to, for the manifest.
 
     Attributes:

@@ -18,10 +18,13 @@ def compare_repaired(ledger: Ledger) -> list[str]:
     differing: set[int] = set()
     for before in _set_aside(ledger):
         now = ledger.receipt(before.shard)
-        (agreeing if _values(before) == _values(now) else differing).add(before.shard)
+        is_same = _values(before) == _values(now)
+        group = agreeing if is_same else differing
+        group.add(before.shard)
+    # a shard that was repaired twice counts as its worse repair
+    count = len(agreeing - differing)
     lines = []
-    if agreeing - differing:
-        count = len(agreeing - differing)
+    if count:
         lines.append(f"{count:,} shards were repaired, with the very values that they had before")
     if differing:
         names = first_few([f"{shard}" for shard in sorted(differing)])

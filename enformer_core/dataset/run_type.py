@@ -73,8 +73,11 @@ def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
     """Rows by status, in the order of the statuses' names."""
     counted: dict[str, int] = {}
     for column in statuses:
-        for row in pc.value_counts(column).to_pylist():
-            counted[row["values"]] = counted.get(row["values"], 0) + row["counts"]
+        counts = pc.value_counts(column)
+        for row in counts.to_pylist():
+            status = row["values"]
+            counted[status] = counted.get(status, 0) + row["counts"]
+    # receipts of the same rows are the same bytes, whichever status came first
     return dict(sorted(counted.items()))
 
 
@@ -85,5 +88,6 @@ def without_values(
     for name, kind in columns.items():
         nulls = pa.nulls(table.num_rows, kind)
         kept = pc.if_else(rows, nulls, table[name])
-        table = table.set_column(table.schema.get_field_index(name), name, kept)
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, kept)
     return table

@@ -49,10 +49,15 @@ class ShardTask:
 
     def without(self, failures: Mapping[int, str]) -> "ShardTask":
         """All of the shard but some rows, for each of which there is a reason."""
-        return replace(self, failed={**self.failed, **failures}, trial=None)
+        # rows that failed before stay out: they would end the worker again
+        failed = {**self.failed, **failures}
+        return replace(self, failed=failed, trial=None)
 
     def left_out(self) -> LeftOut:
         """Rows that are not computed, and why not."""
         first, end = self.trial or (0, self.items)
-        beside = (row for row in range(self.items) if not first <= row < end)
-        return MappingProxyType({**dict.fromkeys(beside), **self.failed})
+        beside = [row for row in range(self.items) if not first <= row < end]
+        untried: dict[int, str | None] = dict.fromkeys(beside)
+        # a row that has failed keeps its reason, tried or not
+        left_out = {**untried, **self.failed}
+        return MappingProxyType(left_out)

@@ -75,6 +75,7 @@ class Totals:
         self.shards += 1
         self.rows += receipt.rows
         self.by_status.update(receipt.by_status)
+        # of a run of millions, the first audits tell what all would, in memory that does not grow
         if len(self._audits) < _AUDITS_KEPT:
             self._audits.extend(receipt.audits)
         provenance = receipt.provenance
@@ -86,7 +87,9 @@ class Totals:
             self.cpu_s += provenance.seconds * provenance.threads
         end_s = receipt.committed_at.timestamp()
         began = provenance.started_at
-        self.work.add(end_s - provenance.seconds if began is None else began.timestamp(), end_s)
+        # an older receipt has no start; between computing and commit hardly any time passes
+        start_s = end_s - provenance.seconds if began is None else began.timestamp()
+        self.work.add(start_s, end_s)
 
     @property
     def audit(self) -> dict[str, AuditSummary]:
@@ -109,19 +112,20 @@ def summarise_audits(audits: Iterable[AuditedAllele]) -> dict[str, AuditSummary]
 
 
 def _summary(errors: Sequence[tuple[str, StatisticError]]) -> AuditSummary:
+    entries = [entry for _, entry in errors]
+    without_effect = [entry for entry in entries if entry.norm == 0]
     relative = [
-        entry.error / entry.norm
-        for _, entry in errors
-        if entry.norm > 0 and entry.error is not None
+        entry.error / entry.norm for entry in entries if entry.norm > 0 and entry.error is not None
     ]
-    silent = [entry.error for _, entry in errors if entry.norm == 0 and entry.error is not None]
+    # of an allele without effect there is nothing that an error could be a part of
+    absolute = [entry.error for entry in without_effect if entry.error is not None]
     return AuditSummary(
         audited=len(errors),
         median_error=median(relative) if relative else None,
-        worst_error=max(relative) if relative else None,
+        worst_error=max(relative, default=None),
         exceeded=tuple(variant for variant, entry in errors if entry.exceeded),
-        without_effect=len([entry for _, entry in errors if entry.norm == 0]),
-        worst_absolute_error=max(silent) if silent else None,
+        without_effect=len(without_effect),
+        worst_absolute_error=max(absolute, default=None),
     )
 
 

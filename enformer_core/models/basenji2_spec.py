@@ -46,7 +46,7 @@ class Basenji2Config(ModelConfig):
 
 
 def basenji2_network(config: Basenji2Config) -> "Basenji2":
-    """The network of a config."""
+    """The network of these sizes, with weights that are not yet loaded; imports torch."""
     from enformer_core.models.basenji2 import Basenji2  # noqa: PLC0415 - loads torch
 
     return Basenji2(config)

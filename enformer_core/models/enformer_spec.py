@@ -43,7 +43,7 @@ class EnformerConfig(ModelConfig):
 
 
 def enformer_network(config: EnformerConfig) -> "Enformer":
-    """The network of a config."""
+    """The network of these sizes, with weights that are not yet loaded; imports torch."""
     from enformer_core.models.enformer import Enformer  # noqa: PLC0415 - loads torch
 
     return Enformer(config)

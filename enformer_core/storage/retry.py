@@ -152,7 +152,7 @@ class RetryingStore:
         return self._listed(lambda last: self.store.keys(prefix, after=last), after)
 
     def sizes(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
-        """See `Store` and `keys`."""
+        """See `Store`. A listing that broke off goes on as that of `keys` does."""
         return self._listed(lambda last: self.store.sizes(prefix, after=last), after)
 
     def _listed(

@@ -11,6 +11,7 @@ MOST_ALTS = 96
 """More alts than this gain nothing: the reference that they share is a small part by then."""
 
 _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
+_LAYER_COPIES = 12  # activations of all tokens that a layer of attention holds at the same time
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 
@@ -24,17 +25,33 @@ def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, views
         worker_bytes: host memory of this worker, model included.
         views: in how many ways a window is read (strands × shifts); over several, whole profiles are summed up.
     """
-    device = network.tower.device
-    free = _SHARE * _available_bytes(device)
-    if device.type == "cpu":
-        free = min(free, worker_bytes - psutil.Process().memory_info().rss)
     number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
-    geometry, channels = network.geometry, _widest(network)
-    chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * network.tower.levels[0].kernel.shape[0]
+    free = _free_bytes(network.tower.device, worker_bytes) / number_bytes
+    geometry = network.geometry
+    narrowest = _channels(network, 0)
+    widest = _channels(network, -1)
+    # all below are counts of numbers, not of bytes
+    chunk = _CHUNK_COPIES * CHUNK_TOKENS * geometry.bin_bp * narrowest
     profile = geometry.bins * tracks
-    layer = 12 * geometry.tokens * channels + _PROFILE_COPIES * profile
-    each = geometry.tokens * channels + (profile if views > 1 else 0)
-    return int(max(1, min(MOST_ALTS, (free / number_bytes - max(chunk, layer)) // each)))
+    activations = geometry.tokens * widest
+    layer = _LAYER_COPIES * activations + _PROFILE_COPIES * profile
+    # the tower and the layers above it work one after the other, in the same memory
+    shared = max(chunk, layer)
+    each = activations
+    if views > 1:
+        each += profile
+    fitting = (free - shared) // each
+    return int(max(1, min(MOST_ALTS, fitting)))
+
+
+def _free_bytes(device: torch.device, worker_bytes: int) -> float:
+    """What an estimate may count on: a share of what is free, and on CPUs no more than this worker's part."""
+    free = _SHARE * _available_bytes(device)
+    if device.type != "cpu":
+        return free
+    in_use = psutil.Process().memory_info().rss
+    # the other workers of this machine were promised their part of it too
+    return min(free, worker_bytes - in_use)
 
 
 def _available_bytes(device: torch.device) -> int:
@@ -44,5 +61,7 @@ def _available_bytes(device: torch.device) -> int:
     return available_memory_bytes()
 
 
-def _widest(network: DeltaNetwork) -> int:
-    return network.tower.levels[-1].kernel.shape[0]
+def _channels(network: DeltaNetwork, level: int) -> int:
+    """Channels of a level of the tower: 0 is the one of single bases, -1 the last, which the tokens have."""
+    channels: int = network.tower.levels[level].kernel.shape[0]
+    return channels
