@@ -125,7 +125,7 @@ class AlleleScoring:
         if not due:
             return [_Unscored.NOT_DUE] * len(window)
         alleles = [row.allele for row in due]
-        # all of a window begin at one base: the first one's start is everybody's
+        # rows were cut where the window changes: the first one's is everybody's
         scores = iter(self.scorer.score(alleles, due[0].window_start))
         return [_Unscored.NOT_DUE if row is None else self._sound(next(scores)) for row in window]
 

@@ -77,7 +77,7 @@ def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
         for row in counts.to_pylist():
             status = row["values"]
             counted[status] = counted.get(status, 0) + row["counts"]
-    # receipts of the same rows are the same bytes, whichever status came first
+    # one count is written in one way, whichever row came first
     return dict(sorted(counted.items()))
 
 

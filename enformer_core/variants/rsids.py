@@ -145,7 +145,6 @@ class Sites:
             Status.NOT_FOUND.value,
             undecided,
         )
-        # one null would make a sentence null, though its row is another case
         named = pc.fill_null(ids, "")
         not_found = sentence(named, f" is not in {self.name}")
         reason = pc.case_when(cases, _UNNAMED, not_found, undecided)

@@ -11,7 +11,7 @@ MOST_ALTS = 96
 """More alts than this gain nothing: the reference that they share is a small part by then."""
 
 _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
-_LAYER_COPIES = 12  # activations of all tokens that a layer of attention holds at the same time
+_LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 

@@ -90,7 +90,7 @@ def fit_body(
 
 
 def _first_lines(records: bytes) -> list[str]:
-    # twice as many, as some may be empty or comments; what is behind the last split is no line
+    # twice as many, as some may be empty or comments; what is left behind them is no single line
     most = _LOOKED_AT * 2
     split = records.split(b"\n", most)[:most]
     lines = [line.rstrip(b"\r") for line in split]
