@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enformer_core.dataset import verify
+from enformer_core.dataset import repeated_keys as module
 from enformer_core.dataset.repeated_keys import repeated_keys
 
 NAMES = ("input_file", "input_line", "alt_index")
@@ -40,12 +40,12 @@ def test_the_repeated_keys_are_those_counted_by_hand(keys, cut, coded):
 
 
 def test_digests_that_agree_by_chance_accuse_no_key(monkeypatch):
-    class Colliding(verify.pl.DataFrame):
+    class Colliding(module.pl.DataFrame):
         def hash_rows(self):
-            return verify.pl.Series([7] * self.height, dtype=verify.pl.UInt64)
+            return module.pl.Series([7] * self.height, dtype=module.pl.UInt64)
 
     monkeypatch.setattr(
-        verify, "_keys", lambda table, names: Colliding(verify.pl.from_arrow(table.select(names)))
+        module, "_keys", lambda table, names: Colliding(module.pl.from_arrow(table.select(names)))
     )
     assert found([part([("a.vcf", 1, 0), ("a.vcf", 2, 0)])]) == []
     assert found([part([("a.vcf", 1, 0), ("a.vcf", 1, 0)])]) == [("a.vcf", 1, 0)]
