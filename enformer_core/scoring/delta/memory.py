@@ -51,7 +51,7 @@ def _free_bytes(device: torch.device, worker_bytes: int) -> float:
         return free
     in_use = psutil.Process().memory_info().rss
     # the other workers of this machine were promised their part of it too
-    return min(free, worker_bytes - in_use)
+    return float(min(free, worker_bytes - in_use))
 
 
 def _available_bytes(device: torch.device) -> int:
