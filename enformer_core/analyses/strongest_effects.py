@@ -55,10 +55,12 @@ def _strongest(
     allele = np.repeat(alleles, top)
     described = scored.select(_DESCRIBED).take(pa.array(allele))
     rank = np.tile(np.arange(1, top + 1), alleles.size)
+    track = tracks[places].ravel()
+    value = strongest.ravel()
     columns = {column: described[column] for column in _DESCRIBED}
-    columns["track"] = pa.array(tracks[places].ravel(), pa.int32())
+    columns["track"] = pa.array(track, pa.int32())
     columns["statistic"] = pa.repeat(name, allele.size)
-    columns["value"] = pa.array(strongest.ravel(), pa.float32())
+    columns["value"] = pa.array(value, pa.float32())
     columns["rank"] = pa.array(rank, pa.int32())
     in_order = [columns[column] for column in EFFECTS_SCHEMA.names]
     return pa.table(in_order, schema=EFFECTS_SCHEMA)

@@ -136,10 +136,22 @@ def _other_letters(named: dict[str, Column], records: pa.Table) -> Column:
     named_alt = pc.ascii_upper(named["alt"])
     ref = pc.ascii_upper(records["ref"])
     alt = pc.ascii_upper(records["alt"])
-    is_same = pc.and_kleene(pc.equal(named_ref, ref), pc.equal(named_alt, alt))
-    is_swapped = pc.and_kleene(pc.equal(named_ref, alt), pc.equal(named_alt, ref))
+    is_same = _both_equal(named_ref, ref, named_alt, alt)
+    is_swapped = _both_equal(named_ref, alt, named_alt, ref)
     is_pair = pc.or_kleene(is_same, is_swapped)
     return pc.invert(is_pair)
+
+
+def _both_equal(
+    first: Column,
+    second: Column,
+    third: Column,
+    fourth: Column,
+) -> Column:
+    """Whether the first is the second, and the third the fourth; null where that cannot be known."""
+    are_first = pc.equal(first, second)
+    are_last = pc.equal(third, fourth)
+    return pc.and_kleene(are_first, are_last)
 
 
 def _other_length(named: dict[str, Column], records: pa.Table) -> Column:
