@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,12 @@ class Drivers:
         return [driver.returncode for driver in over]
 
     def wait(self, timeout_s: float = 180) -> list[int | None]:
-        """Wait for all; their exit codes, None for those that run on."""
+        """Wait for all, so long together; their exit codes, None for those that run on."""
         codes: list[int | None] = []
+        until = time.monotonic() + timeout_s
         for driver in self._running:
             try:
-                codes.append(driver.wait(timeout_s))
+                codes.append(driver.wait(max(0, until - time.monotonic())))
             except subprocess.TimeoutExpired:
                 codes.append(None)
         return codes

@@ -51,7 +51,13 @@ FILES = {
         {"ok": 421},
         {},
     ),
-    (CATALOGUE, GRCH38, RSIDS): ("GWAS Catalog associations", 140, {"ok": 62, "not_found": 79}, {}),
+    # four risk alleles are on the other strand: rs6035126-A where the genome's strand has C and T
+    (CATALOGUE, GRCH38, RSIDS): (
+        "GWAS Catalog associations",
+        140,
+        {"ok": 62, "not_found": 79},
+        {"effect_unmatched": 4},
+    ),
     ("gwas/standard_0000123.tsv", HG38_CHR1, None): (
         "GWAS-SSF",
         5,
