@@ -74,8 +74,17 @@ def test_streams_that_are_gone_change_no_code(shell, lost):
 # Signals outside the pool.
 
 
+@pytest.fixture
+def hangups_count():
+    """As in a terminal, though the tests themselves may run under `nohup`, which children inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.usefixtures("hangups_count")
 def test_a_signal_while_planning_leaves_nothing_and_says_how_to_go_on(
     vcf, genome, tmp_path, run, monkeypatch, number, times
 ):
