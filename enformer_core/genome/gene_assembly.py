@@ -1,0 +1,152 @@
+"""Whether genes were made for this genome: by contigs, their lengths, and the assembly that a file's header names.
+
+A wrong assembly gives plausible scores of wrong places; here it stops the run. Does not know formats.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from enformer_core.errors import InputError, first_few
+from enformer_core.genome.assemblies import different_lengths, known_build
+from enformer_core.genome.contig_names import Lengths, known_contigs, reconcile_contigs
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.gene_drafts import GeneDraft
+from enformer_core.genome.gene_files import GeneFile
+
+# `##sequence-region chr1 1 248956422`, of GFF3
+_REGION = re.compile(r"##sequence-region\s+(?P<contig>\S+)\s+1\s+(?P<length>\d+)")
+
+# `#!genome-build GRCh38.p14` of Ensembl and RefSeq; `##description: … of the human genome (GRCh38), …` of GENCODE
+_BUILD = re.compile(r"\b(?P<name>GRC[hm]\d+|T2T-CHM13v[\d.]+|hg\d+|mm\d+)(?![0-9])")
+
+_UCSC_NAMES = {"hg19": "GRCh37", "hg38": "GRCh38", "mm10": "GRCm38", "mm39": "GRCm39"}
+
+
+def check_gene_assembly(
+    path: Path, content: GeneFile, genome: Genome
+) -> tuple[list[GeneDraft], list[str]]:
+    """Refuse genes of another assembly; leave out those beyond the end of a genome that holds a part only.
+
+    Args:
+        path: the file, for messages.
+        content: what it says.
+        genome: what it should have been made for.
+
+    Returns:
+        The genes that lie on the genome, and what a user should know of the others.
+
+    Raises:
+        InputError: with what shows it, and the remedy.
+    """
+    lengths = dict(genome.contigs)
+    unknown = content.contigs.unknown
+    if not content.drafts and unknown:
+        raise InputError(
+            f"{path}: shares no contig with {genome.path.name}. It has {first_few(list(unknown))}; the genome has "
+            f"{first_few(list(lengths))}. Give the genome it was made for, or rename its contigs."
+        )
+    if not content.drafts:
+        raise InputError(f"{path}: no genes in this file on contigs of {genome.path.name}")
+    _check_header(path, content.header, genome, lengths)
+    inside, beyond = _by_end(content.drafts, lengths)
+    notes = []
+    if unknown:
+        names = first_few(list(unknown))
+        notes.append(f"{path}: on contigs that {genome.path.name} does not have: {names}")
+    if beyond:
+        _check_beyond(inside, beyond, genome, lengths)
+        notes.append(
+            f"{path}: {len(beyond):,} genes lie behind the end of what {genome.path.name} has of "
+            f"{first_few(_contigs_of(beyond))}: they are left out"
+        )
+    return inside, notes
+
+
+def _check_header(path: Path, header: Sequence[str], genome: Genome, lengths: Lengths) -> None:
+    """Refuse a file whose header names another assembly than the one that the genome's lengths are those of."""
+    own = known_build(lengths)
+    declared = _declared_lengths(header)
+    theirs = known_build(declared) or next(_named_builds(header), None)
+    if own and theirs and own.split(" ")[0] != theirs.split(" ")[0]:
+        raise InputError(
+            f"{path}: its header names {theirs}, and the contigs of {genome.path.name} are those of {own}. "
+            "Give the genome that the file was made for, or lift it over."
+        )
+    for contig, (theirs_bp, own_bp) in different_lengths(declared, lengths).items():
+        # a longer contig is one of which the genome may hold the beginning only
+        if own or theirs_bp < own_bp:
+            raise InputError(
+                f"{path}: its header says {contig} has {theirs_bp:,} bp; {genome.path.name} has {own_bp:,}. "
+                "It looks like another assembly: give the genome that the file was made for, or lift it over."
+            )
+
+
+def _declared_lengths(header: Sequence[str]) -> Lengths:
+    matches = (_REGION.match(line) for line in header)
+    return {match["contig"]: int(match["length"]) for match in matches if match}
+
+
+def _named_builds(header: Sequence[str]) -> Iterator[str]:
+    for line in header:
+        if match := _BUILD.search(line):
+            yield _UCSC_NAMES.get(match["name"], match["name"])
+
+
+def _by_end(
+    drafts: Sequence[GeneDraft], lengths: Lengths
+) -> tuple[list[GeneDraft], list[GeneDraft]]:
+    inside: list[GeneDraft] = []
+    beyond: list[GeneDraft] = []
+    for draft in drafts:
+        _, end = draft.bounds
+        fits = end <= lengths[draft.contig]
+        (inside if fits else beyond).append(draft)
+    return inside, beyond
+
+
+def _check_beyond(
+    inside: Sequence[GeneDraft],
+    beyond: Sequence[GeneDraft],
+    genome: Genome,
+    lengths: Lengths,
+) -> None:
+    """Refuse genes behind a contig's end, unless the genome has the beginning of a longer contig only."""
+    if inside and not known_build(lengths) and _are_cut_off(inside, beyond, lengths):
+        return
+    example = beyond[0]
+    _, end = example.bounds
+    more = f" (and {len(beyond) - 1:,} genes more)" if len(beyond) > 1 else ""
+    raise InputError(
+        f"{example.where}: gene {example.name or example.id} ends at base {end:,}, {example.contig} of "
+        f"{genome.path.name} has {lengths[example.contig]:,}{more}. It looks like another assembly: give the genome "
+        "that the file was made for, or lift it over."
+    )
+
+
+def _are_cut_off(
+    inside: Sequence[GeneDraft], beyond: Sequence[GeneDraft], lengths: Lengths
+) -> bool:
+    """Whether contigs look like the beginnings of chromosomes: they lack most genes, and none beyond a known length."""
+    # Of another assembly, whose chromosomes are a little shorter or longer, a few genes lie beyond. Of chr20's first
+    # 10 Mb, 483 of 591 do.
+    longest = _longest_known(lengths)
+    kept = Counter(draft.contig for draft in inside)
+    lost = Counter(draft.contig for draft in beyond)
+    return all(lost[contig] > kept[contig] for contig in lost) and all(
+        draft.bounds[1] <= longest.get(draft.contig, 0) for draft in beyond
+    )
+
+
+def _longest_known(lengths: Lengths) -> Mapping[str, int]:
+    """For the genome's contigs, the greatest length in bp that the chromosome has in any known assembly."""
+    longest: dict[str, int] = {}
+    for known in known_contigs():
+        for contig in reconcile_contigs([known.chromosome], lengths).values():
+            longest[contig] = max(longest.get(contig, 0), known.length_bp or 0)
+    return longest
+
+
+def _contigs_of(drafts: Sequence[GeneDraft]) -> list[str]:
+    return list(dict.fromkeys(draft.contig for draft in drafts))

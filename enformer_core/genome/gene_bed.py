@@ -1,0 +1,121 @@
+"""Genes in BED: six columns and more, exons in the blocks of BED12, identifiers and types where a header names them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from enformer_core.errors import InputError
+from enformer_core.genome.gene_drafts import (
+    ContigNames,
+    DraftKey,
+    GeneDraft,
+    Line,
+    Span,
+    parse_span,
+    parse_strand,
+)
+
+_BED_STRAND = 5
+_BED_COLUMNS = 6
+_BED12_COLUMNS = 12
+
+_BED_NOTHING = frozenset({"", ".", "NA", "nan"})
+
+# Columns of BED files with a header, as ABC's are, by what they hold.
+_BED_IDS = frozenset({"ensembl_id", "ensemblid", "ensembl", "gene_id", "geneid"})
+_BED_TYPES = frozenset({"gene_type", "genetype", "gene_biotype", "biotype"})
+_BED_STARTS = frozenset({"start", "chromstart", "txstart"})
+
+
+def bed_fields(text: str) -> list[str]:
+    """The columns of a line, at tabs, or at white space where there are none."""
+    return text.split("\t") if "\t" in text else text.split()
+
+
+def bed_header(header: Sequence[str], first: Line) -> Mapping[str, int]:
+    """The columns of a BED file by name in small letters, where a line names them: with or without `#`."""
+    for text in (*reversed(header), first.text):
+        names = [name.strip().lower() for name in bed_fields(text.lstrip("#"))]
+        if len(names) >= 3 and names[1] in _BED_STARTS:
+            return {name: column for column, name in enumerate(names)}
+    return {}
+
+
+class BedReader:
+    """BED with six columns and more: a row is a gene, rows of one name are its transcripts.
+
+    Args:
+        columns: by name, where the file has a header.
+    """
+
+    def __init__(self, columns: Mapping[str, int]) -> None:
+        self._drafts: dict[DraftKey, GeneDraft] = {}
+        self._columns = columns
+        self._id_column = _column(columns, _BED_IDS)
+        self._type_column = _column(columns, _BED_TYPES)
+        # without a header, twelve columns are BED12
+        self._has_blocks = not columns or "blocksizes" in columns
+
+    def add(self, line: Line, contigs: ContigNames) -> None:
+        """Take a line with data; lines on contigs that the genome does not have are counted and left out."""
+        fields = [text.strip() for text in bed_fields(line.text)]
+        if len(fields) > 1 and fields[1].lower() in _BED_STARTS:
+            return  # the header, without `#`
+        if len(fields) < _BED_COLUMNS:
+            raise InputError(
+                f"{line.where}: {line.shown} has {len(fields)} columns; genes in BED need six: contig, start, end, "
+                "name, score, strand"
+            )
+        span = parse_span(line, fields[1], fields[2], counts_from=0)
+        contig = contigs.own(fields[0])
+        if contig is None:
+            return
+        name = fields[3]
+        if name in _BED_NOTHING:
+            raise InputError(f"{line.where}: this gene has no name: {line.shown}")
+        gene = self._value(fields, self._id_column) or name
+        # identifiers repeat in ABC's files, where two genes were given one: the name tells them apart
+        key = (gene, name, contig, fields[_BED_STRAND])
+        draft = self._drafts.get(key)
+        if draft is None:
+            strand = parse_strand(line, fields[_BED_STRAND], name)
+            gene_type = self._value(fields, self._type_column)
+            draft = GeneDraft(line.where, gene, name, gene_type, contig, strand)
+            self._drafts[key] = draft
+        draft.add_transcript(line.where, span)
+        if self._has_blocks and len(fields) >= _BED12_COLUMNS:
+            for block in _blocks(line, fields, span):
+                draft.add_part("exon", block)
+
+    def finish(self) -> Iterator[GeneDraft]:
+        """All genes, in the order in which they came."""
+        yield from self._drafts.values()
+
+    @staticmethod
+    def _value(fields: Sequence[str], column: int | None) -> str | None:
+        if column is None or column >= len(fields) or fields[column] in _BED_NOTHING:
+            return None
+        return fields[column]
+
+
+def _column(columns: Mapping[str, int], names: frozenset[str]) -> int | None:
+    return next((column for name, column in columns.items() if name in names), None)
+
+
+def _blocks(line: Line, fields: Sequence[str], span: Span) -> Iterator[Span]:
+    """The exons of a row of BED12: sizes, and starts that count from the row's own."""
+    lists = [[text for text in fields[column].split(",") if text] for column in (10, 11)]
+    try:
+        sizes, begins = (list(map(int, texts)) for texts in lists)
+    except ValueError:
+        raise InputError(
+            f"{line.where}: the eleventh and twelfth column of BED12 are sizes and starts of blocks, here "
+            f"{fields[10]!r} and {fields[11]!r}"
+        ) from None
+    if len(sizes) != len(begins):
+        raise InputError(f"{line.where}: {len(sizes)} sizes of blocks, {len(begins)} starts")
+    for begin, size in zip(begins, sizes, strict=True):
+        start = span[0] + begin
+        if begin < 0 or size < 1 or start + size > span[1]:
+            raise InputError(
+                f"{line.where}: a block of {size} bp at {begin} leaves its row, {span[0]} to {span[1]}"
+            )
+        yield start, start + size

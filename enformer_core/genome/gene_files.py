@@ -1,0 +1,124 @@
+"""Files of genes: unpacked, told apart by their first line with data, and given to the reader of their format.
+
+Does not know what lines mean: see `gene_gff` and `gene_bed`.
+"""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from enformer_core.errors import InputError
+from enformer_core.genome.contig_names import Lengths
+from enformer_core.genome.gene_bed import BedReader, bed_fields, bed_header
+from enformer_core.genome.gene_drafts import ContigNames, GeneDraft, Line
+from enformer_core.genome.gene_gff import GFF_COLUMNS, Gff3Reader, GtfReader
+from enformer_core.mistaken import mistaken_for
+
+_NUMBER = re.compile(r"-?\d+")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+_HEAD_BYTES = 1024
+
+_SEQUENCE = (">", "##FASTA")
+
+_NO_DATA = ("#", "track", "browser")
+
+
+@dataclass(frozen=True)
+class GeneFile:
+    """Everything that a file says of genes on contigs that the genome has.
+
+    Attributes:
+        drafts: its genes.
+        contigs: names, and what was on unknown ones.
+        header: comment lines before the first gene, which may name an assembly.
+    """
+
+    drafts: Sequence[GeneDraft]
+    contigs: ContigNames
+    header: Sequence[str]
+
+
+def read_gene_file(path: Path, lengths: Lengths) -> GeneFile:
+    """Read a file of genes, plain or gzip; which format it is, its first line with data shows.
+
+    Args:
+        path: the file.
+        lengths: of the genome's contigs; lines on others are counted and left out.
+
+    Raises:
+        InputError: for a file without genes, or a line that cannot be, naming file, line and what is wrong.
+    """
+    contigs = ContigNames(lengths)
+    lines = _lines(path)
+    header, first = _head(lines)
+    if first is None:
+        raise InputError(f"{path}: no genes in this file. Give GTF, GFF3 or BED with six columns.")
+    reader = _reader(path, header, first)
+    for line in chain([first], lines):
+        if line.text.startswith(_SEQUENCE):
+            break  # GFF3 may carry the sequence itself, at its end
+        if not line.text.startswith(_NO_DATA) and line.text.strip():
+            reader.add(line, contigs)
+    return GeneFile(list(reader.finish()), contigs, header)
+
+
+@runtime_checkable
+class _Reader(Protocol):
+    """Collects genes from the lines of one format."""
+
+    def add(self, line: Line, contigs: ContigNames) -> None:
+        """Take a line with data."""
+        ...
+
+    def finish(self) -> Iterator[GeneDraft]:
+        """All genes, when there are no more lines."""
+        ...
+
+
+def _head(lines: Iterator[Line]) -> tuple[list[str], Line | None]:
+    """The comments at the beginning, and the first line with data; None where there is none."""
+    header: list[str] = []
+    for line in lines:
+        if line.text.startswith(_NO_DATA):
+            header.append(line.text)
+        elif line.text.strip():
+            return header, line
+    return header, None
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    try:
+        with path.open("rb") as file:
+            is_gzip = file.read(2) == _GZIP_MAGIC
+        with gzip.open(path) if is_gzip else path.open("rb") as content:
+            # a name in Latin-1 is no reason to refuse a file
+            text = io.TextIOWrapper(content, encoding="utf-8", errors="backslashreplace")
+            for number, line in enumerate(text, 1):
+                yield Line(path, number, line.rstrip("\n"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read as a file of genes: {error}") from error
+
+
+def _reader(path: Path, header: Sequence[str], first: Line) -> "_Reader":
+    fields = first.text.split("\t")
+    if len(fields) >= GFF_COLUMNS - 1 and fields[3].isdigit() and fields[4].isdigit():
+        # `gene_id "ENSG1";` or `ID=gene:ENSG1;`
+        return GtfReader() if re.match(r"\s*\w+\s+\S", fields[-1]) else Gff3Reader()
+    columns = bed_header(header, first)
+    fields = bed_fields(first.text)
+    if columns or (len(fields) >= 3 and _NUMBER.fullmatch(fields[1])):
+        return BedReader(columns)
+    head = first.text[:_HEAD_BYTES].encode("utf-8", "replace")
+    what = mistaken_for(head, path)
+    is_what = f" It is {what}" if what else " Give GTF, GFF3 or BED with six columns."
+    raise InputError(f"{first.where}: {first.shown} is neither GTF, GFF3 nor BED.{is_what}")

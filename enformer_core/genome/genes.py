@@ -1,0 +1,272 @@
+"""The genes of a genome: where each is transcribed from, and which of its bases are exons.
+
+    genes = read_genes(Path("gencode.v47.gtf.gz"), genome, gene_types=("protein_coding",))
+    gene = genes.find("GATA1")[0]
+    gene.tss            # (48786589,): first bases of its transcripts, 0-based
+
+Knows contigs and intervals, 0-based and half-open. Does not know formats (`gene_files`), bins or models.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from enformer_core.errors import InputError, first_few, nearest
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.gene_assembly import check_gene_assembly
+from enformer_core.genome.gene_drafts import GeneDraft, Span, Strand
+from enformer_core.genome.gene_files import read_gene_file
+
+# Ensembl's identifiers have 11 digits; `.14` is the version of the gene, `_1` that of a lift-over.
+_VERSION = re.compile(r"(?<=\d{11})\.\d+(?:_\d+)?(?=$|_PAR_Y$)")
+
+_LEAST_WINDOWS = 3  # rows of one length that look like windows rather than genes
+
+
+@dataclass(frozen=True)
+class Gene:
+    """A gene of the genome.
+
+    Attributes:
+        id: its identifier as the file has it, with the version where it stands there.
+        name: what people call it; the identifier where the file has no names.
+        type: `protein_coding` and the like; None where the file does not say.
+        chrom: as the genome names it.
+        strand: the one that is transcribed.
+        start: its first base on the genome, whatever the strand.
+        end: the base after its last one.
+        tss: first bases of its transcripts, each once, ascending; on the minus strand they are last bases on the
+            genome.
+        exons: of all transcripts, in order, joined where they overlap or touch; none where the file has none.
+    """
+
+    id: str
+    name: str
+    type: str | None
+    chrom: str
+    strand: Strand
+    start: int
+    end: int
+    tss: tuple[int, ...]
+    exons: tuple[Span, ...]
+
+    @property
+    def stable_id(self) -> str:
+        """The identifier without Ensembl's version: ENSG00000102974 for ENSG00000102974.14_1."""
+        return stable_id(self.id)
+
+
+def stable_id(identifier: str) -> str:
+    """An identifier without Ensembl's version; others stay as they are, dots and all."""
+    return _VERSION.sub("", identifier)
+
+
+Positions = Int64[np.ndarray, " sites"]
+
+
+@dataclass(frozen=True)
+class TssSites:
+    """All TSSs of a contig in order, each with the number of its gene.
+
+    Attributes:
+        positions: 0-based, ascending.
+        genes: index into `Genes.genes` of each.
+    """
+
+    positions: Positions
+    genes: Positions
+
+
+_NO_SITES = TssSites(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Genes:
+    """Genes in order: by contig as the genome has them, start, end, identifier.
+
+    Attributes:
+        file: where they come from, for messages.
+        genes: all of them.
+        notes: what a user should know of the file though it stops nothing.
+    """
+
+    file: str
+    genes: tuple[Gene, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.genes)
+
+    def __iter__(self) -> Iterator[Gene]:
+        return iter(self.genes)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the genes themselves: the same in whatever format, order or packing they were given."""
+        rows = [[getattr(gene, each.name) for each in fields(Gene)] for gene in self.genes]
+        text = json.dumps(rows, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def find(self, name: str) -> tuple[Gene, ...]:
+        """The genes that an identifier, with or without its version, or a name stands for; often one."""
+        return self._by_name.get(name) or self._by_name.get(stable_id(name)) or ()
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Gene, ...]]:
+        by_name: dict[str, list[Gene]] = defaultdict(list)
+        for gene in self.genes:
+            for name in {gene.id, gene.stable_id, gene.name}:
+                by_name[name].append(gene)
+        return {name: tuple(genes) for name, genes in by_name.items()}
+
+    def of_contig(self, chrom: str) -> tuple[Gene, ...]:
+        """The genes of one contig, in order."""
+        return tuple(gene for gene in self.genes if gene.chrom == chrom)
+
+    def tss_sites(self, chrom: str) -> TssSites:
+        """All TSSs of a contig, for whoever asks for many places at once."""
+        return self._sites.get(chrom, _NO_SITES)
+
+    @cached_property
+    def _sites(self) -> Mapping[str, TssSites]:
+        pairs: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for number, gene in enumerate(self.genes):
+            pairs[gene.chrom] += [(position, number) for position in gene.tss]
+        sites = {}
+        for chrom, of_contig in pairs.items():
+            columns = np.array(sorted(of_contig), dtype=np.int64).T
+            sites[chrom] = TssSites(columns[0], columns[1])
+        return sites
+
+
+def read_genes(
+    path: str | Path,
+    genome: Genome,
+    *,
+    gene_types: Sequence[str] = (),
+    gene_list: str | Path | None = None,
+) -> Genes:
+    """Read the genes of a GTF, GFF3 or BED file that lie on the genome, and hold them against it.
+
+    Args:
+        path: a file of this node, plain or gzip; addresses are resolved by the caller (`storage.open.local_path`).
+        genome: whose contigs they must lie on. Names that differ by `chr` and the like, accessions included, are
+            reconciled; genes on other contigs are left out, and a note says so.
+        gene_types: only genes of these types, as `protein_coding`; all by default.
+        gene_list: only genes that this file names, one a line: by identifier, with or without version, or by name.
+
+    Raises:
+        InputError: for a file of another assembly, one without genes, and any line that cannot be: naming file, line,
+            what is wrong, and the remedy.
+    """
+    path = Path(path)
+    lengths = dict(genome.contigs)
+    content = read_gene_file(path, lengths)
+    drafts, notes = check_gene_assembly(path, content, genome)
+    order = {contig: number for number, contig in enumerate(lengths)}
+    found = [_gene(draft) for draft in drafts]
+    found.sort(key=lambda gene: (order[gene.chrom], gene.start, gene.end, gene.id, gene.strand))
+    genes = Genes(str(path), tuple(found), (*notes, *_look_like_windows(path, found)))
+    if gene_types:
+        genes = _of_types(genes, gene_types)
+    if gene_list is not None:
+        genes = _named_in(genes, Path(gene_list))
+    return genes
+
+
+def _gene(draft: GeneDraft) -> Gene:
+    start, end = draft.bounds
+    # a file may name genes only: then the gene is its own transcript
+    transcripts = draft.transcripts.values() or [draft.span]
+    tss = {_tss(span, draft.strand) for span in transcripts if span is not None}
+    return Gene(
+        id=draft.id,
+        name=draft.name or draft.id,
+        type=draft.type,
+        chrom=draft.contig,
+        strand=draft.strand,
+        start=start,
+        end=end,
+        tss=tuple(sorted(tss)),
+        exons=tuple(merge_spans(draft.exons or draft.pieces)),
+    )
+
+
+def _tss(span: Span, strand: Strand) -> int:
+    """The base that is transcribed first: a minus gene begins at its end."""
+    start, end = span
+    return start if strand == "+" else end - 1
+
+
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
+    """Spans in order, those joined that overlap or touch: (5, 9), (0, 3), (3, 4) come to (0, 4), (5, 9)."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            first, last = merged[-1]
+            merged[-1] = (first, max(last, end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _look_like_windows(path: Path, genes: Sequence[Gene]) -> list[str]:
+    """A note where all genes have one length, as the 500 bp around each TSS that ABC writes."""
+    lengths = {gene.end - gene.start for gene in genes}
+    if len(lengths) != 1 or len(genes) < _LEAST_WINDOWS:
+        return []
+    return [
+        f"{path}: all {len(genes):,} genes are {lengths.pop():,} bp long, as windows around TSSs are. A TSS is taken "
+        "to be the first base of a gene (of a minus gene the last): give the bounds of the genes themselves"
+    ]
+
+
+def _of_types(genes: Genes, wanted: Sequence[str]) -> Genes:
+    known = sorted({gene.type for gene in genes if gene.type is not None})
+    if not known:
+        raise InputError(f"{genes.file}: has no types of genes. Leave out --gene-types.")
+    for name in wanted:
+        if name not in known:
+            raise InputError(
+                f"--gene-types {name}: {genes.file} has no gene of this type{nearest(name, known)}"
+            )
+    kept = tuple(gene for gene in genes if gene.type in set(wanted))
+    return Genes(genes.file, kept, genes.notes)
+
+
+def _named_in(genes: Genes, path: Path) -> Genes:
+    names = _listed_names(path)
+    unknown = [name for name in names if not genes.find(name)]
+    if len(unknown) == len(names):
+        raise InputError(
+            f"--gene-list {path}: none of its {len(names):,} names is a gene of {genes.file} on this genome, "
+            f"for example {names[0]}"
+        )
+    wanted = {gene for name in names for gene in genes.find(name)}
+    kept = tuple(gene for gene in genes if gene in wanted)
+    notes = genes.notes
+    if unknown:
+        few = first_few(unknown)
+        notes = (*notes, f"{path}: {len(unknown):,} names are no genes of {genes.file}: {few}")
+    return Genes(genes.file, kept, notes)
+
+
+def _listed_names(path: Path) -> list[str]:
+    """The first word of each line; what follows `#` is a remark."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--gene-list {path}: cannot be read: {error}") from error
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    names = [words[0] for words in lines if words]
+    if not names:
+        raise InputError(f"--gene-list {path}: names no gene. Write one name on each line.")
+    return names
