@@ -11,10 +11,11 @@ from enformer_core.errors import DatasetError
 
 __all__ = ["register_run_type", "run_type_of", "run_types"]
 
-# by name, so that reading a run imports only what its kind needs
+# By name, so that reading a run imports only what its kind needs: tables and keys have files of their own, beside
+# those that plan and compute.
 _RUN_TYPES = {
-    "variants": "enformer_core.analyses.variant_effects:VariantEffectsType",
-    "tiles": "enformer_core.analyses.tiles:TilesType",
+    "variants": "enformer_core.analyses.variant_run_type:VariantEffectsType",
+    "tiles": "enformer_core.analyses.tile_run_type:TilesType",
 }
 _registered: dict[str, RunType] = {}
 

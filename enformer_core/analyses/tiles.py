@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Bool, Float32, Int64
 
 from enformer_core.analyses.base import (
@@ -23,11 +22,11 @@ from enformer_core.analyses.base import (
     provenance_of,
 )
 from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.analyses.tile_run_type import TilesType, tile_bins
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
 from enformer_core.dataset.receipts import Manifest, Provenance
-from enformer_core.dataset.run import Identity, Run
-from enformer_core.dataset.run_type import RunType, ValueTable
+from enformer_core.dataset.run import Identity
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA, TILES_SCHEMA
 from enformer_core.dataset.shard_task import LeftOut
 from enformer_core.dataset.sharding import TILES_LEAST, TILES_MOST, default_shard_size
@@ -44,33 +43,6 @@ if TYPE_CHECKING:
 
 ALL_N = "all_n"
 """Status of a tile without a base that is known: there is nothing to predict."""
-
-
-class TilesType(RunType):
-    """Runs of `enformer-ray tiles`, as they lie in their directory."""
-
-    name = "tiles"
-    unit = "tiles"
-    proof = "each bin that is asked for once"
-    plan_keys = ("chrom", "start")
-    value_tables = (ValueTable("predictions", ("start", "end")),)
-
-    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
-        """One row for each bin that is to be predicted."""
-        del table
-        return tile_bins(planned)
-
-    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
-        """As planned; but `failed` where a bin of the tile is without values."""
-        without_values = tile_bins(planned)["row"].filter(pc.is_null(stored["values"]))
-        numbers = pa.array(np.arange(planned.num_rows))
-        is_failed = pc.is_in(numbers, value_set=without_values)
-        return pc.if_else(pa.chunked_array([is_failed]), Status.FAILED, planned["status"])
-
-    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """The one list over tracks that a bin has."""
-        del table, run
-        return ("values",)
 
 
 @dataclass(frozen=True)
@@ -250,29 +222,6 @@ def _runs(is_asked: Bool[np.ndarray, " bins"]) -> tuple[list[int], list[int]]:
     """First bins, and the ones after the last, of all runs: 0 1 1 0 1 comes to [1, 4], [3, 5]."""
     steps = np.diff(is_asked.astype(np.int8), prepend=0, append=0)
     return np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist()
-
-
-def tile_bins(tiles: pa.Table) -> pa.Table:
-    """The bins that are to be predicted: `start` and `end` on the contig, and their `row` of `tiles`.
-
-    Args:
-        tiles: of TILES_SCHEMA, all on one contig. Those that are not `ok` have no bins.
-    """
-    rows = [np.empty(0, np.int64)]
-    bins = [np.empty(0, np.int64)]
-    columns = tiles.select(["status", "first_bins", "end_bins"])
-    for number, tile in enumerate(columns.to_pylist()):
-        if tile["status"] != Status.OK:
-            continue
-        for first, end in zip(tile["first_bins"], tile["end_bins"], strict=True):
-            rows.append(np.full(end - first, number))
-            bins.append(np.arange(first, end))
-    row = np.concatenate(rows)
-    bin_bp = np.asarray(tiles["bin_bp"], dtype=np.int64)[row]
-    start = np.asarray(tiles["start"])[row] + np.concatenate(bins) * bin_bp
-    # the last bin of a contig ends where the contig does
-    end = np.minimum(start + bin_bp, np.asarray(tiles["end"])[row])
-    return pa.table({"start": start, "end": end, "row": row})
 
 
 @runtime_checkable

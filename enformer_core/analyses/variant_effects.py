@@ -7,12 +7,10 @@ derived from the scores as stored. torch is imported by workers only, when they 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
 from msgspec import UNSET, UnsetType
 
-from enformer_core.analyses.allele_scoring import AlleleScoring
 from enformer_core.analyses.base import (
     Analysis,
     DraftInput,
@@ -23,13 +21,12 @@ from enformer_core.analyses.cost_notes import cost_notes
 from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import ReadAlleles, ShowProgress, VariantInput
+from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import JsonObject, as_json_object, convert
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles
 from enformer_core.dataset.receipts import Manifest
-from enformer_core.dataset.run import Identity, Run
-from enformer_core.dataset.run_type import RunType, ValueTable
-from enformer_core.dataset.schemas import KEY_COLUMNS
+from enformer_core.dataset.run import Identity
 from enformer_core.genome.regions import regions_digest
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import FLOAT32, Engine, Policy
@@ -38,43 +35,8 @@ from enformer_core.variants.filters import Filters
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputDigest, input_digests
 
-
-class VariantEffectsType(RunType):
-    """Runs of `enformer-ray score`, as they lie in their directory."""
-
-    name = "variants"
-    unit = "alleles"
-    proof = "each with its one row"
-    plan_keys = KEY_COLUMNS
-    value_tables = (ValueTable("scores", KEY_COLUMNS),)
-    derived_tables = ("effects",)
-
-    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
-        """One row for each planned allele."""
-        keys = planned.select(list(table.key_columns))
-        return keys.append_column("row", pa.array(np.arange(planned.num_rows)))
-
-    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
-        """What became of each allele, as `scores` says it."""
-        del planned
-        return stored["status"]
-
-    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """The columns of lists: one for each statistic."""
-        del table
-        return convert(run.identity, _HasConventions, RUN_KEY).conventions.statistics
-
-
-@dataclass(frozen=True)
-class _HasStatistics:
-    statistics: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _HasConventions:
-    """What `value_columns` reads of an identity that any release has written."""
-
-    conventions: _HasStatistics
+if TYPE_CHECKING:
+    from enformer_core.analyses.allele_scoring import AlleleScoring
 
 
 @dataclass(frozen=True)
@@ -274,6 +236,7 @@ class VariantEffectsLoader:
     ) -> "AlleleScoring":
         """The engine, and plain scoring beside it for the audit."""
         # here, so that whoever only plans or reads runs needs no torch
+        from enformer_core.analyses.allele_scoring import AlleleScoring  # noqa: PLC0415
         from enformer_core.analyses.audit import DirectAuditor  # noqa: PLC0415
         from enformer_core.analyses.engines import load_engine  # noqa: PLC0415
 

@@ -10,19 +10,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-from fsspec.spec import AbstractFileSystem
+from typing import TYPE_CHECKING, Protocol
 
 from enformer_core.errors import InputError
 from enformer_core.storage.cache import local_copy
-from enformer_core.storage.filesystem import object_filesystem
 from enformer_core.storage.local import LocalStore
 from enformer_core.storage.retry import Clock, Retries, RetryingStore, SystemClock
-from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.store import ObjectStore, Store
 from enformer_core.storage.web import READERS
 from enformer_core.user_path import user_path
+
+if TYPE_CHECKING:
+    from fsspec.spec import AbstractFileSystem
 
 
 class StoreOpener(Protocol):
@@ -33,7 +32,14 @@ class StoreOpener(Protocol):
         ...
 
 
-STORES: dict[str, StoreOpener] = {"s3": S3Store}
+def _open_s3(bucket: str, prefix: str, *, single_writer: bool = False) -> ObjectStore:
+    # here: the client takes longer to load than a directory takes to be read
+    from enformer_core.storage.s3 import S3Store  # noqa: PLC0415
+
+    return S3Store(bucket, prefix, single_writer=single_writer)
+
+
+STORES: dict[str, StoreOpener] = {"s3": _open_s3}
 """The stores that there are, by the scheme of their addresses."""
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/{0,2})")
@@ -257,11 +263,13 @@ def read_bytes(name: str) -> bytes:
     return content
 
 
-def sql_filesystem(name: str) -> AbstractFileSystem | None:
+def sql_filesystem(name: str) -> "AbstractFileSystem | None":
     """What DuckDB must be given to read the objects below an address; None for a path, which it reads by itself."""
     address = parse_address(name)
     if address is None:
         return None
+    from enformer_core.storage.filesystem import object_filesystem  # noqa: PLC0415 - see _open_s3
+
     # SQL may name any bucket of the scheme, not only the run's.
     open_bucket = partial(STORES[address.scheme], prefix="")
     return object_filesystem(address.scheme, open_bucket, SystemClock())

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 
-from fsspec.utils import glob_translate
-
 from enformer_core.storage.store import Store
 
 _SIGNS = re.compile(r"[*?\[]")
@@ -28,6 +26,8 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     Args:
         pattern: with `*`, `?` or `[...]`, none of which stands for a slash, or with `**` for any number of parts.
     """
+    from fsspec.utils import glob_translate  # noqa: PLC0415 - fsspec loads much beside it
+
     meaning = re.compile(glob_translate(pattern))
     return lambda key: meaning.fullmatch(key) is not None or key == pattern
 

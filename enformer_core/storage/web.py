@@ -1,6 +1,5 @@
 """Small files at addresses that are no store's: read whole, never written, not kept."""
 
-import urllib.request
 from collections.abc import Callable
 
 _TIMEOUT_S = 60
@@ -10,10 +9,17 @@ def read_url(address: str) -> bytes:
     """What a web server answers, or a file of this machine has.
 
     Raises:
-        OSError: when it cannot be reached, or refuses.
+        OSError: when it cannot be reached, refuses, or breaks off.
     """
-    with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked by READERS
-        return bytes(answer.read())
+    # Most commands read no address: they need not load what speaks to servers.
+    from http.client import HTTPException  # noqa: PLC0415
+    from urllib.request import urlopen  # noqa: PLC0415
+
+    try:
+        with urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked by READERS
+            return bytes(answer.read())
+    except HTTPException as error:
+        raise OSError(str(error) or type(error).__name__) from error
 
 
 def read_google(address: str) -> bytes:

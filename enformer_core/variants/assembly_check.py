@@ -8,14 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import polars as pl
-
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.assemblies import different_lengths, known_build
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.assembly_sample import (
-    COUNTS,
-    NO_FITS,
     ContigFit,
     SampledAlleles,
     sample_alleles,
@@ -236,12 +232,13 @@ def _builds(check: AssemblyCheck) -> str:
 
 
 def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
-    fits = [NO_FITS]
+    fits: dict[str, ContigFit] = {}
     unknown: Counter[str] = Counter()
     example: str | None = None
     for raw in sample_alleles(source):
         sample = SampledAlleles.of(raw, genome)
-        fits.append(sample.fits())
+        for contig, fit in sample.fits().items():
+            fits[contig] = fits.get(contig, ContigFit()) + fit
         unknown.update(sample.unknown_contigs())
         example = example or sample.example()  # the first will do
     declared = source.header_contigs or {}
@@ -249,16 +246,10 @@ def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
         file=source.name,
         genome=genome.path.name,
         declares_ref=source.declares_ref,
-        contigs=_by_contig(pl.concat(fits), genome),
+        contigs={name: fits[name] for name in genome.contigs if name in fits},
         unknown=dict(unknown.most_common()),
         different_lengths=different_lengths(declared, genome.contigs),
         header_build=known_build(declared),
         genome_build=known_build(genome.contigs),
         example=example,
     )
-
-
-def _by_contig(fits: pl.DataFrame, genome: Genome) -> dict[str, ContigFit]:
-    counts = fits.group_by("contig").agg(pl.col(COUNTS).sum())  # the sum of booleans is a count
-    by_contig = {row.pop("contig"): ContigFit(**row) for row in counts.to_dicts()}
-    return {contig: by_contig[contig] for contig in genome.contigs if contig in by_contig}

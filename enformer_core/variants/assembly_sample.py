@@ -5,18 +5,17 @@ Reads the beginning of the file and places spread over the rest. Does not know w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass
 from itertools import islice
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.allele_checks import Alleles, contigs_of, short
-from enformer_core.variants.arrow import Mask, bools, in_full
+from enformer_core.variants.arrow import Mask, bools, in_full, ints
 from enformer_core.variants.lookup import has_letters
 from enformer_core.variants.source import Source
 
@@ -49,15 +48,13 @@ class ContigFit:
     one_left: int = 0
     one_right: int = 0
 
+    def __add__(self, other: "ContigFit") -> "ContigFit":
+        sums = map(sum, zip(astuple(self), astuple(other), strict=True))
+        return ContigFit(*sums)
+
     def matching(self, *, declares_ref: bool) -> int:
         """Return the alleles that fit: by REF where it is declared, else by either allele."""
         return self.ref if declares_ref else self.either
-
-
-COUNTS = tuple(field.name for field in fields(ContigFit))
-
-NO_FITS = pl.DataFrame(schema={"contig": pl.String, **dict.fromkeys(COUNTS, pl.Boolean)})
-"""The columns of `SampledAlleles.fits`, for a file without records."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +94,30 @@ class SampledAlleles:
             alt=has_letters(alleles, alleles.alt, checked, genome),
         )
 
-    def fits(self) -> pl.DataFrame:
-        """A row for each allele on a contig that the genome has; columns of `ContigFit`, true or false."""
-        fits = pl.DataFrame(
-            {
-                "contig": pl.Series(self.alleles.chrom),
-                "checked": self.checked,
-                "ref": self.ref,
-                "alt": self.alt,
-                "either": self.ref | self.alt,
-                "one_left": self._has_ref(-1),
-                "one_right": self._has_ref(1),
-            }
+    def fits(self) -> dict[str, ContigFit]:
+        """What fits, by the genome's name of the contig; alleles on contigs that it does not have are left out."""
+        # chrom       chr1 chr2 null chr2    names  chr1 chr2
+        # contig         0    1   -1    1
+        # rows           x    -    x    x    on a contig and true: 0 1    of chr1 1, of chr2 1
+        encoded = self.alleles.chrom.dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        contig = ints(encoded.indices, -1)
+        is_known = contig >= 0
+
+        def counts(rows: Mask) -> list[int]:
+            of_contigs = np.bincount(contig[rows & is_known], minlength=len(names))
+            return of_contigs.tolist()
+
+        by_contig = zip(
+            counts(self.checked),
+            counts(self.ref),
+            counts(self.alt),
+            counts(self.ref | self.alt),
+            counts(self._has_ref(-1)),
+            counts(self._has_ref(1)),
+            strict=True,
         )
-        return fits.drop_nulls("contig")
+        return {name: ContigFit(*of_one) for name, of_one in zip(names, by_contig, strict=True)}
 
     def _has_ref(self, moved_bp: int) -> Mask:
         # The same letters at the next base: nearly all are there where positions count from another number.

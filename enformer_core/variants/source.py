@@ -9,6 +9,7 @@ Knows how a header tells place and alleles, and where identifiers are looked up.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,8 +39,10 @@ from enformer_core.variants.named_records import (
     with_named_places,
 )
 from enformer_core.variants.parse import ParseRules, to_alleles
-from enformer_core.variants.rsids import Sites
 from enformer_core.variants.strands import on_the_plus_strand
+
+if TYPE_CHECKING:
+    from enformer_core.variants.rsids import Sites
 
 BATCH_ROWS = 1 << 17
 
@@ -178,7 +181,10 @@ class Source:
         # of a table that is looked up in sites, `declares_ref` may be the sites'
         return self.header.named_alleles or self.columns.declares_ref
 
-    def _read_sites(self, sites: "Source") -> Sites:
+    def _read_sites(self, sites: "Source") -> "Sites":
+        # here: few inputs are looked up, and polars takes a while to load
+        from enformer_core.variants.rsids import Sites  # noqa: PLC0415
+
         # all of this file's identifiers first: of a table of a billion sites only those are kept
         blocks = [pc.unique(block["id"]) for block in self.records()]
         ids = pc.unique(pa.chunked_array(blocks, pa.string()))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from enformer_core.analyses import run_type_of
 from enformer_core.analyses.base import ShardWorker
-from enformer_core.analyses.tiles import TileComputation, TilesType, tile_bins, tiles_of
+from enformer_core.analyses.tile_run_type import TilesType, tile_bins
+from enformer_core.analyses.tiles import TileComputation, tiles_of
 from enformer_core.dataset.codec import from_parquet, readable_json, to_parquet
 from enformer_core.dataset.commit import footer_of
 from enformer_core.dataset.digests import content_digest, sha256

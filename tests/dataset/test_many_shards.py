@@ -31,7 +31,7 @@ from botocore.exceptions import ClientError
 import jobs.job
 from cluster.pool import PoolError, TaskDone
 from enformer_core.analyses.base import Analysis, WorkerResources
-from enformer_core.analyses.variant_effects import VariantEffectsType
+from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import readable_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import BLOCK_SHARDS, receipt_key, table_key

@@ -24,7 +24,7 @@ from enformer_core.analyses.base import (
     WorkerResources,
 )
 from enformer_core.analyses.model_inputs import check_same_contigs, check_same_file
-from enformer_core.analyses.variant_effects import VariantEffectsType
+from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.digests import sha256

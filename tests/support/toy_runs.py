@@ -9,7 +9,7 @@ import pyarrow as pa
 from enformer_core.analyses.allele_scoring import AlleleScoring, Auditor, Scorer
 from enformer_core.analyses.base import ShardWorker
 from enformer_core.analyses.score_spec import ScoreSpec
-from enformer_core.analyses.variant_effects import VariantEffectsType
+from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import Footer, to_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger

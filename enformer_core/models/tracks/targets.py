@@ -1,6 +1,5 @@
 """Targets tables: the published lists of what each column of a head measures, from a path or an address."""
 
-import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -117,7 +116,7 @@ def _read_text(source: str, wanted: _Head) -> str:
         raise InputError(
             f"{source}: not a table of text: {error}. If it is compressed, unpack it first."
         ) from error
-    except (OSError, ValueError, http.client.HTTPException, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(
             f"{source}: the targets table cannot be read: {error}. Give --targets a path or an address; the published "
             f"tables are {wanted.layout.published_at}."

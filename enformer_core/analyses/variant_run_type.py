@@ -1,0 +1,54 @@
+"""Runs of `enformer-ray score` as they lie in their directory: tables, keys and statuses.
+
+Apart from `variant_effects`, so that whoever asks a run how far it is loads nothing that plans or scores.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from enformer_core.dataset.codec import convert
+from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.dataset.run import Run
+from enformer_core.dataset.run_type import RunType, ValueTable
+from enformer_core.dataset.schemas import KEY_COLUMNS
+
+
+class VariantEffectsType(RunType):
+    """Runs of `enformer-ray score`, as they lie in their directory."""
+
+    name = "variants"
+    unit = "alleles"
+    proof = "each with its one row"
+    plan_keys = KEY_COLUMNS
+    value_tables = (ValueTable("scores", KEY_COLUMNS),)
+    derived_tables = ("effects",)
+
+    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+        """One row for each planned allele."""
+        keys = planned.select(list(table.key_columns))
+        return keys.append_column("row", pa.array(np.arange(planned.num_rows)))
+
+    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+        """What became of each allele, as `scores` says it."""
+        del planned
+        return stored["status"]
+
+    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """The columns of lists: one for each statistic."""
+        del table
+        return convert(run.identity, _HasConventions, RUN_KEY).conventions.statistics
+
+
+@dataclass(frozen=True)
+class _HasStatistics:
+    statistics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _HasConventions:
+    """What `value_columns` reads of an identity that any release has written."""
+
+    conventions: _HasStatistics
