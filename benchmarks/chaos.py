@@ -347,7 +347,7 @@ class Chaos:
 def _say(told: str, problems: Sequence[str], log: str) -> None:
     print("\n  ".join([told, *problems]), file=sys.stderr, flush=True)
     if problems:
-        print(log[-5000:], file=sys.stderr, flush=True)
+        print(log[-20_000:], file=sys.stderr, flush=True)
 
 
 def chaos(rounds: int, seed: int, *, races: int = 0, storm: Storm = HEAVY) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ CONTIG_BP = 3_000
 RECORDS = 36
 ALLELES = 44
 SHARD_SIZE = 2
+_ABORTED_WITHIN_S = 10
 TALLY = "CHAOS_TALLY"
 """The variable that names a file to which workers add a byte for each shard that they begin to compute."""
 
@@ -58,6 +61,7 @@ class Drivers:
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces 127.0.0.1 by the machine's own address
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(root),
+            "PYTHONFAULTHANDLER": "1",  # whoever hangs says where, see `wait`
             TALLY: str(directory / "computed"),
         }
         self.started = 0
@@ -98,14 +102,20 @@ class Drivers:
         self._running = [driver for driver in self._running if driver not in over]
         return [driver.returncode for driver in over]
 
-    def wait(self, timeout_s: float = 180) -> list[int | None]:
-        """Wait for all, so long together; their exit codes, None for those that run on."""
+    def wait(self, timeout_s: float = 240) -> list[int | None]:
+        """Wait for all, so long together; their exit codes, None for those that run on.
+
+        Those are aborted, and write the stacks of their threads into the log.
+        """
         codes: list[int | None] = []
         until = time.monotonic() + timeout_s
         for driver in self._running:
             try:
                 codes.append(driver.wait(max(0, until - time.monotonic())))
             except subprocess.TimeoutExpired:
+                driver.send_signal(signal.SIGABRT)
+                with suppress(subprocess.TimeoutExpired):
+                    driver.wait(_ABORTED_WITHIN_S)
                 codes.append(None)
         return codes
 
