@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
-from enformer_core.variants.arrow import sentence
+from enformer_core.variants.arrow import Column, sentence
 from enformer_core.variants.formats.headers import NAMES, cleaned
 from enformer_core.variants.formats.reader import Columns
 from enformer_core.variants.records import with_fault
@@ -36,39 +36,75 @@ def without_other_headers(records: pa.Table, columns: Columns, where: str) -> pa
     Raises:
         InputError: when a line names the columns in another order, or where the file has no header.
     """
-    place = next(role for role in _PLACES if role in columns.index or role == "id")
+    place = _looked_at(columns)
+    cells = records[place]
     # of most files every position is digits, and no words are compared
-    if place == "pos" and pc.all(pc.utf8_is_digit(records["pos"])).as_py() is not False:
+    if place == "pos" and _are_all_digits(cells):
         return records
-    if len(columns.index) == 1:  # a list has no order
+    is_list = len(columns.index) == 1
+    if is_list:  # which has no order
         return records
-    own = {role: _own_name(columns, role) for role in _COMPARED if role in columns.index}
-    known = _KNOWN | {name for name in own.values() if name and not name.isdecimal()}
-    words = pc.replace_substring_regex(pc.ascii_lower(pc.utf8_trim(records[place], ' "')), "^#", "")
-    is_header = pc.fill_null(pc.is_in(words, pa.array(sorted(known))), False)
+    own = _own_names(columns)
+    is_header = _holds_a_name(cells, own)
     if not pc.any(is_header).as_py():
         return records
     for row in records.filter(is_header).to_pylist():
         _check(row, own, where)
-    said = sentence("the header again, among the records: '", records[place], "'")
-    return with_fault(records, pc.if_else(is_header, said, _NO_TEXT))
+    reason = sentence("the header again, among the records: '", cells, "'")
+    fault = pc.if_else(is_header, reason, _NO_TEXT)
+    return with_fault(records, fault)
 
 
-def _own_name(columns: Columns, role: str) -> str:
-    at = columns.index[role]
-    return cleaned(columns.names[at]) if at < len(columns.names) else ""
+def _looked_at(columns: Columns) -> str:
+    """The role of the column in which a header line shows itself."""
+    has = columns.index
+    return next((role for role in _PLACES if role in has), "id")
+
+
+def _are_all_digits(cells: Column) -> bool:
+    is_digits = pc.utf8_is_digit(cells)
+    # null where there are no cells: then there is no header line either
+    return pc.all(is_digits).as_py() is not False
+
+
+def _own_names(columns: Columns) -> dict[str, str]:
+    """What the file's header calls each compared column; an empty name where it has no header."""
+    names: dict[str, str] = {}
+    for role in _COMPARED:
+        at = columns.index.get(role)
+        if at is None:
+            continue
+        has_name = at < len(columns.names)
+        names[role] = cleaned(columns.names[at]) if has_name else ""
+    return names
+
+
+def _holds_a_name(cells: Column, own: Mapping[str, str]) -> Column:
+    """Whether a cell is a column's name: one of the file's, or any that is known."""
+    # a column that is called 3 would make every 3 a header
+    words = {name for name in own.values() if name and not name.isdecimal()}
+    known = pa.array(sorted(_KNOWN | words))
+    bare = pc.utf8_trim(cells, ' "')
+    without_sign = pc.replace_substring_regex(pc.ascii_lower(bare), "^#", "")
+    is_known = pc.is_in(without_sign, known)
+    return pc.fill_null(is_known, False)
 
 
 def _check(row: Mapping[str, object], own: Mapping[str, str], where: str) -> None:
-    cells = {role: cleaned(str(row[role] or "")) for role in own if role in row}
-    different = [role for role, cell in cells.items() if cell != own[role]]
-    # without a header of its own the order of a VCF is what the line may say
-    different = [role for role in different if own[role] or not _is_named(cells[role], role)]
-    if different:
-        role = different[0]
-        expected = f"the header has {own[role]!r}" if own[role] else f"{role.upper()} is read"
+    """Refuse a header line that names other columns than the file's header.
+
+    Where the file has none, the line may say what the order of a VCF is.
+    """
+    for role, name in own.items():
+        if role not in row:
+            continue
+        cell = cleaned(str(row[role] or ""))
+        is_same = cell == name if name else _is_named(cell, role)
+        if is_same:
+            continue
+        expected = f"the header has {name!r}" if name else f"{role.upper()} is read"
         raise InputError(
-            f"{where}, line {row['line']:,}: names columns again, and has {cells[role]!r} where {expected}. Records "
+            f"{where}, line {row['line']:,}: names columns again, and has {cell!r} where {expected}. Records "
             "below it would be misread. Give the parts as files of their own."
         )
 

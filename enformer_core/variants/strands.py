@@ -45,13 +45,27 @@ def on_the_plus_strand(records: pa.Table, *, declares_ref: bool) -> pa.Table:
 def _turned(records: pa.Table, role: str, is_minus: Column) -> pa.Table:
     """The records with this column's sequences complemented and turned round; what cannot be turned is a fault."""
     written = records[role]
-    is_sequence = pc.and_(is_minus, has_match(written, _SEQUENCE))
-    letters = pc.if_else(is_sequence, written, _NO_TEXT).combine_chunks().dictionary_encode()
-    # alleles are of few kinds
-    turned = [text.translate(_COMPLEMENT)[::-1] for text in letters.dictionary.to_pylist()]
-    other_strand = pa.array(turned, pa.string()).take(letters.indices)
-    records = with_columns(records, {role: pc.coalesce(other_strand, written)})
-    may_stay = pc.fill_null(pc.match_substring_regex(written, _MAY_STAY), True)
-    is_odd = pc.and_(is_minus, pc.invert(pc.or_(is_sequence, may_stay)))
-    said = sentence("on the minus strand, and '", written, "' cannot be turned to the plus strand")
-    return with_fault(records, pc.if_else(is_odd, said, _NO_TEXT))
+    is_letters = has_match(written, _SEQUENCE)
+    is_sequence = pc.and_(is_minus, is_letters)
+    other_strand = _reverse_complements(written, is_sequence)
+    turned = pc.coalesce(other_strand, written)
+    stays = pc.match_substring_regex(written, _MAY_STAY)
+    may_stay = pc.fill_null(stays, True)
+    is_fine = pc.or_(is_sequence, may_stay)
+    is_odd = pc.and_not(is_minus, is_fine)
+    reason = sentence(
+        "on the minus strand, and '", written, "' cannot be turned to the plus strand"
+    )
+    fault = pc.if_else(is_odd, reason, _NO_TEXT)
+    replaced = with_columns(records, {role: turned})
+    return with_fault(replaced, fault)
+
+
+def _reverse_complements(written: Column, is_sequence: Column) -> Column:
+    """Sequences of the other strand; null where there is no sequence."""
+    letters = pc.if_else(is_sequence, written, _NO_TEXT)
+    # alleles are of few kinds: each is turned once
+    coded = letters.combine_chunks().dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    turned = [text.translate(_COMPLEMENT)[::-1] for text in texts]
+    return pa.array(turned, pa.string()).take(coded.indices)
