@@ -119,6 +119,28 @@ COMMANDS = {
         ),
         exit_codes=_ASKS,
     ),
+    "links": Command(
+        "link elements to genes: distance, contact, ABC score",
+        "jobs.links:LinksSettings",
+        "jobs.links:links",
+        is_work=True,
+        examples=(
+            "enformer-ray links --genes GeneList.txt --candidates EnhancerList.txt --scores abc"
+            " --out links.parquet",
+            "enformer-ray links --genes genes.bed --candidates peaks.bed --scores distance"
+            " --window-bp 98304 --out near.parquet",
+        ),
+    ),
+    "evaluate links": Command(
+        "hold scores of element-gene pairs against CRISPR experiments",
+        "jobs.evaluate:EvaluateLinksSettings",
+        "jobs.evaluate:evaluate_links",
+        examples=(
+            "enformer-ray evaluate links crispr_training_K562.GRCh38.tsv.gz",
+            "enformer-ray evaluate links crispr_training_K562.GRCh38.tsv.gz"
+            " --predictions links.parquet --bins 0-10000,10000-57344 --json",
+        ),
+    ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",
@@ -158,7 +180,11 @@ COMMANDS = {
     ),
 }
 
-GROUPS = {"weights": "convert files of weights", "config": "files of settings"}
+GROUPS = {
+    "evaluate": "hold scores against experiments",
+    "weights": "convert files of weights",
+    "config": "files of settings",
+}
 """The first word of commands of two words, and what it says in the list."""
 
 EXAMPLES = (

@@ -1,0 +1,168 @@
+"""Element-gene pairs that CRISPR experiments tested, in ENCODE's format of them (EngreitzLab/CRISPR_comparison).
+
+Knows the format's columns and which others are scores. Does not know how scores are judged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool
+
+from enformer_core.errors import InputError, nearest
+from enformer_core.links.contact import powerlaw_contact
+from enformer_core.links.tables import Numbers, Table
+
+ACTIVITY_COLUMNS = ("DHS.RPM", "H3K27ac.RPM.expandedRegion")
+"""Of which activity is the geometric mean: accessibility of the element, H3K27ac of it and what lies beside it."""
+
+INVERSE_DISTANCE = "inverse_distance"
+ACTIVITY_CONTACT = "activity_contact"
+
+_OWN = frozenset(
+    """
+    chrom chromStart chromEnd name EffectSize EffectSize95ConfidenceIntervalLow EffectSize95ConfidenceIntervalHigh
+    strandPerturbationTarget PerturbationTargetID guideSpacerSeq guideSeq chrTSS startTSS endTSS strandGene
+    measuredGeneSymbol measuredGeneEnsemblId measuredEnsemblID measuredGeneUbiquitousExpressed ubiqExprGene pair_uid
+    Significant Regulated pValue pValueAdjusted ValidConnection Notes CellType Reference Dataset distanceToTSS
+    PowerAtEffectSize10 PowerAtEffectSize15 PowerAtEffectSize20 PowerAtEffectSize25 PowerAtEffectSize50
+    elementChromatinCategory H3K27ac_peak_overlap H3K27ac.RPM H3K27ac.percentile H3K27ac.RPM.expandedRegion
+    H3K27ac.expandedRegion.percentile DHS.RPM DHS.percentile CTCF_peak_overlap CTCF.RPM H3K27me3_peak_overlap
+    H3K27me3.RPM H3K4me1_peak_overlap H3K4me1.RPM direct_vs_indirect_negative direct_rate_negative
+    indirect_rate_negative imputed_indirect_rate
+    """.split()  # noqa: SIM905 - as the format's own page lists them
+)
+"""Columns of the format itself; numbers in any other column are taken for a score."""
+
+
+@dataclass(frozen=True)
+class TestedPairs:
+    """The valid pairs of a table.
+
+    Attributes:
+        places: `gene`, `chrom`, `start` and `end` of each.
+        is_regulated: whether the experiment found that the element acts on the gene.
+        distance_bp: between them.
+        scores: of every pair by name; NaN where there is none.
+        notes: what was left out, for people.
+    """
+
+    __test__ = False  # the name is no test's
+
+    places: pl.DataFrame
+    is_regulated: Bool[np.ndarray, " rows"]
+    distance_bp: Numbers
+    scores: Mapping[str, Numbers]
+    notes: tuple[str, ...] = ()
+
+    def with_scores(self, scores: Mapping[str, Numbers]) -> "TestedPairs":
+        """The same pairs with further scores.
+
+        Raises:
+            InputError: for a name that is taken.
+        """
+        for name in scores:
+            if name in self.scores:
+                raise InputError(
+                    f"{name}: the table of pairs has a score of this name, and so have the predictions. "
+                    "Choose one by --scores."
+                )
+        return replace(self, scores={**self.scores, **scores})
+
+
+def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPairs:
+    """The pairs of a table, without those that ValidConnection says are none.
+
+    Args:
+        table: in ENCODE's format; it needs Regulated, and distanceToTSS or the places of elements and TSSs.
+        scores: columns to be judged (default: every column of numbers that is not the format's own). Beside them stand
+            two that need no prediction: 1/distance, and activity times the power law's contact.
+
+    Raises:
+        InputError: for columns that are missing, and cells that cannot be read.
+    """
+    is_regulated = table.truths(table.column(["Regulated"]))
+    distance = _distance(table)
+    notes: list[str] = []
+    by_name: dict[str, Numbers] = {INVERSE_DISTANCE: 1 / (1 + distance)}
+    missing = [column for column in ACTIVITY_COLUMNS if table.find([column]) is None]
+    if missing:
+        notes.append(f"{table.name}: no {ACTIVITY_CONTACT}, without the column {missing[0]}")
+    else:
+        by_name[ACTIVITY_CONTACT] = _activity_contact(table, distance)
+    for column in _score_columns(table, scores):
+        by_name[column] = table.numbers(column)
+    valid = _valid(table)
+    invalid = int((~valid).sum())
+    if invalid:
+        notes.append(
+            f"{table.name}: {invalid:,} pairs are left out, whose ValidConnection is not TRUE"
+        )
+    if not valid.any():
+        raise InputError(f"{table.name}: has no pair whose ValidConnection is TRUE")
+    return TestedPairs(
+        places=_places(table).filter(valid),
+        is_regulated=is_regulated[valid],
+        distance_bp=distance[valid],
+        scores={name: values[valid] for name, values in by_name.items()},
+        notes=tuple(notes),
+    )
+
+
+def _distance(table: Table) -> Numbers:
+    """The column distanceToTSS; else from the middle of the element to that of the TSS."""
+    given = table.find(["distanceToTSS"])
+    if given is None:
+        start, end, tss, behind = (
+            table.numbers(table.column([name]))
+            for name in ("chromStart", "chromEnd", "startTSS", "endTSS")
+        )
+        distance = np.abs((start + end) / 2 - (tss + behind) / 2)
+    else:
+        distance = np.abs(table.numbers(given))
+    unknown = np.flatnonzero(np.isnan(distance))
+    if unknown.size:
+        raise InputError(f"{table.where(int(unknown[0]))}: has no distance to the TSS")
+    return distance
+
+
+def _activity_contact(table: Table, distance: Numbers) -> Numbers:
+    accessible, marked = (table.numbers(table.column([name])) for name in ACTIVITY_COLUMNS)
+    # a product of experiments that is negative has no root: no score
+    with np.errstate(invalid="ignore"):
+        activity = np.sqrt(accessible * marked)
+    return activity * powerlaw_contact(distance)
+
+
+def _score_columns(table: Table, asked: Sequence[str]) -> list[str]:
+    columns = table.rows.columns
+    if not asked:
+        return [name for name in columns if name not in _OWN and _is_numeric(table, name)]
+    for name in asked:
+        if name not in columns and name not in (INVERSE_DISTANCE, ACTIVITY_CONTACT):
+            raise InputError(
+                f"--scores {name}: {table.name} has no such column{nearest(name, columns)}"
+            )
+    return [name for name in asked if name in columns]
+
+
+def _is_numeric(table: Table, column: str) -> bool:
+    cells = table.texts(column).drop_nulls()
+    return bool(cells.len()) and cells.cast(pl.Float64, strict=False).is_not_null().all()
+
+
+def _valid(table: Table) -> Bool[np.ndarray, " rows"]:
+    column = table.find(["ValidConnection"])
+    if column is None:
+        return np.ones(table.rows.height, dtype=bool)
+    # not a truth alone: what is wrong with a pair stands there
+    return (table.texts(column).str.to_lowercase() == "true").fill_null(False).to_numpy()
+
+
+def _places(table: Table) -> pl.DataFrame:
+    gene = table.texts(table.column(["measuredGeneSymbol"]))
+    chrom = table.texts(table.column(["chrom"]))
+    start = table.whole_numbers(table.column(["chromStart"]))
+    end = table.whole_numbers(table.column(["chromEnd"]))
+    return pl.DataFrame({"gene": gene, "chrom": chrom, "start": start, "end": end})

@@ -1,0 +1,69 @@
+"""Predictions of links, as `enformer-ray links` writes them, put beside the pairs that an experiment tested.
+
+An experiment's element need not be one of the candidates: a pair has the sum over those that overlap its element, as
+EngreitzLab/CRISPR_comparison takes it for ABC scores.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from enformer_core.errors import InputError
+from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.links.tables import Numbers
+from enformer_core.storage.open import local_path
+
+_PLACES = ("gene", "chrom", "start", "end")
+_NO_SCORES = (*_PLACES, "tss", "distance", "powerlaw_contact", "activity", "abc_numerator")
+
+
+def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
+    """The scores of tested pairs, by name; NaN where no predicted element of the gene overlaps the pair's.
+
+    Of an element that is predicted for several TSSs of a gene, the largest score counts.
+
+    Args:
+        name: the Parquet file, a path or an object's address; every column of numbers that is no place is a score.
+        pairs: `gene`, `chrom`, `start` and `end` of each.
+
+    Raises:
+        InputError: for a file that is no such table, has no scores, or none of the pairs' genes.
+    """
+    try:
+        predictions = pl.scan_parquet(Path(local_path(name)))
+        schema = predictions.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{name}: cannot be read as Parquet: {error}") from error
+    missing = [column for column in _PLACES if column not in schema]
+    if missing:
+        raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
+    scores = [
+        column for column, kind in schema.items() if kind.is_numeric() and column not in _NO_SCORES
+    ]
+    if not scores:
+        raise InputError(
+            f"{name}: has no column of scores, as `enformer-ray links --scores abc` writes"
+        )
+    tested = pairs.with_row_index("pair")
+    here = _named_alike(predictions, tested)
+    of_genes = here.join(tested.lazy(), on=["gene", "chrom"], suffix="_tested")
+    overlaps = (pl.col("start") < pl.col("end_tested")) & (pl.col("end") > pl.col("start_tested"))
+    elements = of_genes.filter(overlaps).group_by("pair", "start", "end").agg(pl.col(scores).max())
+    sums = elements.group_by("pair").agg(pl.col(scores).sum()).collect()
+    if not sums.height:
+        raise InputError(
+            f"{name}: predicts none of the tested pairs. Are genes and assembly the same?"
+        )
+    beside = tested.select("pair").join(sums, on="pair", how="left", maintain_order="left")
+    return {
+        score: beside[score].cast(pl.Float64).fill_null(float("nan")).to_numpy() for score in scores
+    }
+
+
+def _named_alike(predictions: pl.LazyFrame, tested: pl.DataFrame) -> pl.LazyFrame:
+    """The predictions of the tested genes, with the experiment's names of chromosomes."""
+    of_genes = predictions.filter(pl.col("gene").is_in(tested["gene"].unique().to_list()))
+    known = dict.fromkeys(tested["chrom"].unique().to_list(), 0)
+    found = of_genes.select(pl.col("chrom").unique()).collect()["chrom"]
+    return of_genes.with_columns(pl.col("chrom").replace(reconcile_contigs(found, known)))

@@ -1,0 +1,83 @@
+"""Genes and elements on one chromosome have one name of it, and lie on the genome where one is given.
+
+Knows places and names of contigs. Does not know scores.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from enformer_core.errors import InputError, first_few
+from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.links.candidates import Candidates
+from enformer_core.links.genes import Genes
+
+
+def one_naming(genes: Genes, candidates: Candidates) -> Genes:
+    """The genes with their chromosomes called as the candidates' file calls them, `chr22` or `22`."""
+    known = dict.fromkeys(candidates.frame["chrom"].unique(maintain_order=True), 0)
+    names = reconcile_contigs(genes.frame["chrom"].unique(), known)
+    return replace(genes, frame=_renamed(genes.frame, names))
+
+
+def candidates_on_genome(
+    candidates: Candidates, lengths: Mapping[str, int], genome: str
+) -> Candidates:
+    """The candidates on the genome's contigs, called as the genome calls them.
+
+    Args:
+        candidates: each of which must lie on it.
+        lengths: of the genome's contigs, in bp.
+        genome: its file, for messages.
+
+    Raises:
+        InputError: for a candidate on a contig that the genome has not, or beyond its contig's end.
+    """
+    names = reconcile_contigs(candidates.frame["chrom"].unique(), lengths)
+    where = candidates.table.where
+    is_unknown = ~candidates.frame["chrom"].is_in(list(names))
+    for row in is_unknown.arg_true().head(1):
+        contig = candidates.frame["chrom"][row]
+        raise InputError(
+            f"{where(row)}: {genome} has no contig {contig!r}, it has {first_few([*lengths])}"
+        )
+    frame = _renamed(candidates.frame, names)
+    length = frame["chrom"].replace_strict(lengths, return_dtype=pl.Int64)
+    for row in (frame["end"] > length).arg_true().head(1):
+        contig, end = frame.select("chrom", "end").row(row)
+        raise InputError(
+            f"{where(row)}: ends at base {end:,}, {contig} of {genome} has {length[row]:,}. "
+            "Are the candidates of the same assembly?"
+        )
+    return replace(candidates, frame=frame)
+
+
+def genes_on_genome(genes: Genes, lengths: Mapping[str, int], genome: str) -> Genes:
+    """The genes that lie on the genome's contigs, called as the genome calls them.
+
+    Lists of genes know more contigs than many a genome has: genes on others are left out.
+
+    Raises:
+        InputError: where none is left, and for a gene beyond its contig's end.
+    """
+    names = reconcile_contigs(genes.frame["chrom"].unique(), lengths)
+    is_known = pl.col("chrom").is_in(list(names))
+    frame = _renamed(genes.frame.filter(is_known), names)
+    if not frame.height:
+        contigs = genes.frame["chrom"].unique(maintain_order=True).to_list()
+        raise InputError(
+            f"{genes.name}: its genes are on {first_few(contigs)}, {genome} has {first_few([*lengths])}"
+        )
+    length = frame["chrom"].replace_strict(lengths, return_dtype=pl.Int64)
+    for row in (frame["tss"] > length).arg_true().head(1):
+        gene, contig, tss = frame.select("gene", "chrom", "tss").row(row)
+        raise InputError(
+            f"{genes.name}: the TSS of {gene} is at {tss:,}, {contig} of {genome} has {length[row]:,} bases. "
+            "Are the genes of the same assembly?"
+        )
+    return replace(genes, frame=frame)
+
+
+def _renamed(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    return frame.with_columns(pl.col("chrom").replace(names))

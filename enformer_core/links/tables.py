@@ -1,0 +1,281 @@
+"""Tables of elements, genes and pairs as people keep them: BED, text with a header, Parquet; packed by gzip or not.
+
+Knows cells, names of columns, and the line of each row, for messages. Does not know what the cells mean.
+"""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float64, Int64
+
+from enformer_core.errors import InputError, first_few
+from enformer_core.storage.open import local_path
+
+CHROM = ("chr", "chrom", "chromosome")
+START = ("start", "chromStart")
+END = ("end", "chromEnd")
+"""What these columns are called, in any case of letters."""
+
+_BED = ("chrom", "start", "end", "name", "score", "strand")
+_NARROW_PEAK = (*_BED, "signalValue", "pValue", "qValue", "peak")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_PARQUET_MAGIC = b"PAR1"
+
+# of the UCSC browser: how a file is to be shown
+_DISPLAY = re.compile(r"(track|browser)\s")
+
+_WHOLE_NUMBER = re.compile(r"-?\d+")
+
+_MISSING = ("", ".", "na", "n/a", "nan", "null", "none")
+"""How people write that there is no value, in any case of letters."""
+
+_TRUE = ("true", "t", "1", "yes")
+_FALSE = ("false", "f", "0", "no")
+
+Numbers = Float64[np.ndarray, " rows"]
+WholeNumbers = Int64[np.ndarray, " rows"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file, by the names of its columns.
+
+    Attributes:
+        name: of the file, as its user calls it.
+        rows: the cells; those of text files are text.
+        lines: which line of the file each row is, from 1; in Parquet, which row.
+        has_header: whether the names are the file's own; those of BED are not.
+        unit: what `lines` counts.
+    """
+
+    name: str
+    rows: pl.DataFrame
+    lines: WholeNumbers
+    has_header: bool
+    unit: str = "line"
+
+    def find(self, names: Iterable[str]) -> str | None:
+        """The column that is called by one of these names, in any case of letters; the first name that is there."""
+        own_names = {column.lower(): column for column in reversed(self.rows.columns)}
+        found = (own_names.get(name.lower()) for name in names)
+        return next((column for column in found if column is not None), None)
+
+    def column(self, names: Sequence[str]) -> str:
+        """The column that is called by one of these names.
+
+        Raises:
+            InputError: where there is none, with those that there are.
+        """
+        found = self.find(names)
+        if found is None:
+            raise InputError(
+                f"{self.name}: has no column {' or '.join(names)}; it has {first_few(self.rows.columns, 12)}"
+            )
+        return found
+
+    def where(self, row: int) -> str:
+        """The place of a row, for messages: `candidates.bed, line 3`."""
+        return f"{self.name}, {self.unit} {self.lines[row]}"
+
+    def texts(self, column: str) -> pl.Series:
+        """A column as text, null where a cell says that there is nothing."""
+        cells = self.rows[column].cast(pl.String).str.strip_chars()
+        is_missing = cells.str.to_lowercase().is_in(_MISSING)
+        return pl.select(pl.when(~is_missing).then(cells)).to_series().alias(column)
+
+    def numbers(self, column: str) -> Numbers:
+        """A column as numbers, NaN where a cell says that there is none.
+
+        Raises:
+            InputError: naming a cell that is none.
+        """
+        cells = self.texts(column)
+        values = cells.cast(pl.Float64, strict=False)
+        self._refuse(values.is_null() & cells.is_not_null(), column, "is not a number")
+        return values.fill_null(np.nan).to_numpy()
+
+    def whole_numbers(self, column: str) -> WholeNumbers:
+        """A column as whole numbers, each cell of which must be one.
+
+        Raises:
+            InputError: naming a cell that is none.
+        """
+        cells = self.texts(column)
+        values = cells.cast(pl.Int64, strict=False)
+        self._refuse(values.is_null(), column, "is not a whole number")
+        return values.to_numpy()
+
+    def truths(self, column: str) -> Bool[np.ndarray, " rows"]:
+        """A column of TRUE and FALSE.
+
+        Raises:
+            InputError: naming a cell that is neither.
+        """
+        words = self.texts(column).str.to_lowercase().fill_null("")
+        is_true = words.is_in(_TRUE)
+        self._refuse(~is_true & ~words.is_in(_FALSE), column, "is neither TRUE nor FALSE")
+        return is_true.to_numpy()
+
+    def _refuse(self, is_bad: pl.Series, column: str, why: str) -> None:
+        rows = is_bad.arg_true()
+        if rows.len():
+            row = int(rows[0])
+            cell = self.rows[column][row]
+            raise InputError(f"{self.where(row)}: {column} {cell!r} {why}")
+
+
+def read_table(name: str) -> Table:
+    """Read a file whole.
+
+    Args:
+        name: a path or an object's address. What is in it shows its content: Parquet; text with a header, separated by
+            tabs or commas; or BED, whose columns are called chrom, start, end, name, score, strand (and narrowPeak's).
+
+    Raises:
+        InputError: for a file that is not there, is empty, cannot be unpacked, or is no table.
+    """
+    content = _content(name)
+    if content.startswith(_PARQUET_MAGIC):
+        return _parquet(name, content)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: is neither text nor Parquet ({error.reason})") from error
+    return _text(name, text)
+
+
+def _content(name: str) -> bytes:
+    path = Path(local_path(name))
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{name}: cannot be unpacked: {error}") from error
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not content.strip():
+        raise InputError(f"{name}: an empty file. Was it written or copied to its end?")
+    return content
+
+
+def _parquet(name: str, content: bytes) -> Table:
+    try:
+        rows = pl.read_parquet(io.BytesIO(content))
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{name}: cannot be read as Parquet: {error}") from error
+    places = np.arange(1, rows.height + 1)
+    return _checked(Table(name, rows, places, has_header=True, unit="row"))
+
+
+def _text(name: str, text: str) -> Table:
+    comment, numbered = _rows_and_header(text.replace("\r\n", "\n").split("\n"))
+    lines = np.array([number for number, _ in numbered], dtype=np.int64)
+    rows = [row for _, row in numbered]
+    separator = _separator(rows[0] if rows else comment or "")
+    if separator is None:
+        # blanks of any number, as BED has them
+        rows = ["\t".join(row.split()) for row in rows]
+        comment = None if comment is None else "\t".join(comment.split())
+        separator = "\t"
+    above = _split(comment, separator)
+    first = _split(rows[0], separator) if rows else []
+    has_header = True
+    if above and above[0].lower() in CHROM:
+        names = above
+    elif _is_bed(first):
+        has_header = False
+        names = _names_without_header(len(first))
+    else:
+        names = first
+        rows = rows[1:]
+        lines = lines[1:]
+    _check_widths(name, rows, lines, len(names), separator)
+    cells = _cells(name, rows, _distinct(names), separator)
+    return _checked(Table(name, cells, lines, has_header))
+
+
+def _rows_and_header(lines: Sequence[str]) -> tuple[str | None, list[tuple[int, str]]]:
+    """The last comment above the rows, which may be their header, and each row with the number of its line."""
+    comment = None
+    rows: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or _DISPLAY.match(line):
+            continue
+        if not line.startswith("#"):
+            rows.append((number, line))
+        elif not rows:
+            comment = line[1:]
+    return comment, rows
+
+
+def _separator(line: str) -> str | None:
+    """What stands between the cells of a line; None for blanks."""
+    return next((sign for sign in ("\t", ",") if sign in line), None)
+
+
+def _split(line: str | None, separator: str) -> list[str]:
+    return [] if line is None else [word.strip().strip('"') for word in line.split(separator)]
+
+
+def _is_bed(cells: Sequence[str]) -> bool:
+    """Whether a line is a row of BED, no header: its second and third cell are places."""
+    return len(cells) >= 3 and all(map(_WHOLE_NUMBER.fullmatch, cells[1:3]))
+
+
+def _names_without_header(width: int) -> list[str]:
+    if width == len(_NARROW_PEAK):
+        return list(_NARROW_PEAK)
+    others = [f"column_{place}" for place in range(len(_BED) + 1, width + 1)]
+    return [*_BED, *others][:width]
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names that are all different: the second `a` is called `a_2`."""
+    return [
+        f"{name}_{names[: place + 1].count(name)}" if name in names[:place] else name
+        for place, name in enumerate(names)
+    ]
+
+
+def _check_widths(
+    name: str, rows: Sequence[str], lines: WholeNumbers, wanted: int, separator: str
+) -> None:
+    if separator != "\t":  # a comma within quotes separates nothing
+        return
+    for row, line in zip(rows, lines, strict=True):
+        found = row.count(separator) + 1
+        if found != wanted:
+            raise InputError(
+                f"{name}, line {line}: has {found} columns, the lines above it have {wanted}"
+            )
+
+
+def _cells(name: str, rows: Sequence[str], names: Sequence[str], separator: str) -> pl.DataFrame:
+    if not rows:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    try:
+        return pl.read_csv(
+            io.BytesIO("\n".join(rows).encode()),
+            separator=separator,
+            has_header=False,
+            new_columns=list(names),
+            infer_schema=False,  # all text: what is no number is named with its line
+            quote_char='"' if separator == "," else None,
+        )
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{name}: cannot be read as a table: {error}") from error
+
+
+def _checked(table: Table) -> Table:
+    if not table.rows.height:
+        raise InputError(f"{table.name}: has no rows")
+    return table

@@ -1,0 +1,101 @@
+"""`enformer-ray evaluate`: scores held against experiments."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from enformer_core.evaluate.average_precision import Bootstrap
+from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
+from enformer_core.evaluate.links import (
+    EVERYWHERE,
+    PAPER_BINS,
+    DistanceBin,
+    LinksResult,
+    judge_links,
+)
+from enformer_core.evaluate.predictions import predicted_scores
+from enformer_core.links.tables import read_table
+from jobs import exit_codes
+from jobs.log import note
+from jobs.option_types import File, OptionalFile, Words
+
+_PAPER_BINS = tuple(each.name for each in PAPER_BINS)
+
+
+@dataclass(frozen=True)
+class EvaluateLinksSettings:
+    """What `enformer-ray evaluate links` is asked for."""
+
+    table: File
+    """pairs that CRISPR experiments tested, in ENCODE's format (EngreitzLab/CRISPR_comparison); gzip or not, or s3://"""
+
+    predictions: OptionalFile = field(default=None, kw_only=True)
+    """table of `enformer-ray links`, whose scores are judged too: a pair has the sum over elements that overlap its"""
+
+    scores: Annotated[Words, Parameter(metavar="COLUMN,…")] = field(default=(), kw_only=True)
+    """columns of the table to judge (default: all numbers that are not the format's own)"""
+
+    bins: Annotated[Words, Parameter(metavar="BP-BP,…")] = field(default=_PAPER_BINS, kw_only=True)
+    """distances to TSSs, beside all and 0-98000, that are judged on their own; a bin has its first, not its last"""
+
+    bootstrap: int = field(default=1_000, kw_only=True)
+    """how many times pairs are drawn anew for the 95 % intervals; 0 for none"""
+
+    seed: int = field(default=0, kw_only=True)
+    """which draws they are"""
+
+    json: bool = field(default=False, kw_only=True)
+    """print one JSON object instead of text"""
+
+
+def evaluate_links(settings: EvaluateLinksSettings) -> int:
+    """Print the average precision of each score in each bin of distances.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: for tables that cannot be used, and bins that are none.
+    """
+    bins = list(dict.fromkeys((*EVERYWHERE, *map(DistanceBin.read, settings.bins))))
+    bootstrap = Bootstrap(settings.bootstrap, settings.seed)
+    pairs = _pairs(settings)
+    results = list(judge_links(pairs, bins, bootstrap))
+    if settings.json:
+        print(json.dumps({"rows": list(map(asdict, results))}))
+    else:
+        print(_text(results))
+    return exit_codes.DONE
+
+
+def _pairs(settings: EvaluateLinksSettings) -> TestedPairs:
+    pairs = read_tested_pairs(read_table(settings.table), scores=settings.scores)
+    for text in pairs.notes:
+        note(text)
+    if settings.predictions is None:
+        return pairs
+    return pairs.with_scores(predicted_scores(settings.predictions, pairs.places))
+
+
+def _text(results: Sequence[LinksResult]) -> str:
+    """A line for each score and bin, in columns."""
+    width = max(len(result.score) for result in results)
+    lines = [f"{'bin':<14}{'pairs':>8}{'positive':>10}  {'score':<{width}}  average precision"]
+    for result in results:
+        bin_and_pairs = f"{result.bin:<14}{result.pairs:>8,}{result.positives:>10,}"
+        lines.append(f"{bin_and_pairs}  {result.score:<{width}}  {_precision(result)}")
+    return "\n".join(lines)
+
+
+def _precision(result: LinksResult) -> str:
+    if result.average_precision is None:
+        return "none is positive"
+    value = f"{result.average_precision:.3f}"
+    if result.low is not None:
+        value += f"  {result.low:.3f}-{result.high:.3f}"
+    if result.missing:
+        value += f"  ({result.missing:,} without a score come last)"
+    return value

@@ -1,0 +1,342 @@
+"""`enformer-ray links`: the table by hand, for each kind of file; what is wrong with files is named."""
+
+import gzip
+
+import polars as pl
+import pytest
+
+from enformer_core.links.contact import powerlaw_contact
+from tests.support.genomes import write_fasta
+
+GENES = """chr\tstart\tend\tsymbol\tstrand\tEnsembl_ID\ttss\tExpression\tPromoterActivityQuantile
+chr1\t20000\t30000\tLEFT\t+\tENSG1\t20000\tNaN\t0.3
+chr1\t40000\t60000\tRIGHT\t-\tENSG2\t60000\t0.9\t0.8
+chr2\t5000\t6000\tALONE\t+\tENSG3\t5000\tNaN\t0.2
+"""
+
+CANDIDATES = """chr\tstart\tend\tname\tclass\tactivity_base
+chr1\t19600\t20600\tpromoter|a\tpromoter\t2
+chr1\t29000\t31000\tgenic|b\tgenic\t4
+chr1\t44000\t46000\tgenic|c\tgenic\t1
+chr3\t100\t200\tintergenic|d\tintergenic\t1
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Genes and candidates as they were given, or other texts in their places."""
+
+    def write(genes=GENES, candidates=CANDIDATES):
+        paths = tmp_path / "genes.tsv", tmp_path / "candidates.tsv"
+        for path, text in zip(paths, (genes, candidates), strict=True):
+            path.write_text(text)
+        return paths
+
+    return write
+
+
+@pytest.fixture
+def link(run, tmp_path):
+    """The table of links of two files, and what was said; for a refusal see `refused`."""
+
+    def call(genes, candidates, *more):
+        out = tmp_path / "links.parquet"
+        out.unlink(missing_ok=True)
+        code, text, error = run(
+            "links", "--genes", genes, "--candidates", candidates, "--out", out, *more
+        )
+        assert code == 0, error
+        assert not text
+        return pl.read_parquet(out), error
+
+    return call
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """The message of a command that must fail, and leave nothing."""
+
+    def call(genes, candidates, *more, out=tmp_path / "links.parquet"):
+        code, _, error = run(
+            "links", "--genes", genes, "--candidates", candidates, "--out", out, *more
+        )
+        assert code == 2, error
+        assert error.startswith("enformer-ray: ")
+        assert error.count("\n") == 1, error
+        assert not list(tmp_path.glob("*.parquet"))
+        assert not list(tmp_path.glob(".*"))
+        return error
+
+    return call
+
+
+def contact(distance):
+    return float(powerlaw_contact(pl.Series([float(distance)]).to_numpy())[0])
+
+
+def test_the_table_by_hand(files, link):
+    table, said = link(*files())
+    assert "links.parquet: 6 pairs of 2 of 3 TSSs and 3 of 4 candidates" in said
+    left = table.filter(pl.col("gene") == "LEFT")
+    assert left["distance"].to_list() == [100, 10_000, 25_000]
+    numerators = [2 * contact(100), 4 * contact(10_000), 1 * contact(25_000)]
+    assert left["abc_numerator"].to_list() == pytest.approx(numerators)
+    # its own promoter acts on it by definition; the others have their shares of the sum with it
+    shares = [1, numerators[1] / sum(numerators), numerators[2] / sum(numerators)]
+    assert left["abc"].to_list() == pytest.approx(shares)
+    assert left["is_self_promoter"].to_list() == [True, False, False]
+    right = table.filter(pl.col("gene") == "RIGHT")
+    assert right["distance"].to_list() == [39_900, 30_000, 15_000]
+    assert not right["is_self_promoter"].any()
+    assert right["abc"].sum() == pytest.approx(1)
+    first = table.row(0, named=True)
+    assert list(first)[:9] == [
+        *("gene", "gene_id", "chrom", "tss", "is_expressed", "start", "end", "name", "class")
+    ]
+    assert list(first.values())[:9] == [
+        *("LEFT", "ENSG1", "chr1", 20_000, True, 19_600, 20_600, "promoter|a", "promoter")
+    ]
+    assert first["activity"] == 2
+    assert first["powerlaw_contact"] == pytest.approx(contact(5_000))
+
+
+def test_the_window_bounds_pairs_and_the_sum(files, link):
+    table, _ = link(*files(), "--window-bp", "25000")
+    assert table["gene"].to_list() == ["LEFT", "LEFT", "RIGHT"]
+    assert table["abc"][2] == 1
+
+
+def test_expression_is_the_genelists_and_can_be_asked_for(files, link, refused):
+    table, _ = link(*files())
+    expressed = dict(table.select("gene", "is_expressed").unique().rows())
+    assert expressed == {"LEFT": True, "RIGHT": False}
+    only, said = link(*files(), "--expressed-only")
+    assert only.equals(table.filter(pl.col("gene") == "LEFT"))
+    assert "1 of 1 TSSs" in said
+
+
+BOUNDS = "chr1\t20000\t30000\tLEFT\t0\t+\nchr1\t40000\t60000\tRIGHT\t0\t-\n"
+REGIONS = "#chr\tstart\tend\tname\tscore\tstrand\tEnsembl_ID\n" + (
+    "chr1\t19750\t20250\tLEFT\t0\t+\tENSG1\nchr1\t59750\t60250\tRIGHT\t0\t-\tENSG2\n"
+)
+
+
+@pytest.mark.parametrize("genes", [BOUNDS, REGIONS], ids=["bounds", "regions"])
+def test_bed_of_genes_and_of_regions_around_tsss(files, link, genes):
+    wanted, _ = link(*files())
+    table, said = link(*files(genes))
+    assert table["tss"].to_list() == wanted["tss"].to_list()
+    assert table["abc"].to_list() == wanted["abc"].to_list()
+    assert table["is_expressed"].is_null().all()
+    assert ("500 bp each, taken for regions with the TSS in the middle" in said) == (
+        genes == REGIONS
+    )
+
+
+def test_names_of_chromosomes_may_differ_and_files_may_be_packed(files, link, tmp_path):
+    wanted, _ = link(*files())
+    genes, candidates = files(GENES.replace("chr", "").replace("\tstart", "chr\tstart", 1))
+    packed = tmp_path / "genes.tsv.gz"
+    packed.write_bytes(gzip.compress(genes.read_bytes()))
+    table, _ = link(packed, candidates)
+    assert table.equals(wanted)
+
+
+def test_classes_follow_from_genes_where_the_file_has_none(files, link):
+    wanted, _ = link(*files())
+    bare = "\n".join(
+        "\t".join(cells for at, cells in enumerate(line.split("\t")) if at not in (3, 4))
+        for line in CANDIDATES.splitlines()
+    )
+    table, said = link(*files(candidates=bare + "\n"))
+    assert "has no column class" in said
+    assert table.drop("name").equals(wanted.drop("name"))
+    assert table["name"].is_null().all()
+
+
+ACTIVITIES = CANDIDATES.replace("activity_base", "DHS.RPM\tH3K27ac.RPM\tmine")
+
+
+@pytest.mark.parametrize(
+    ("column", "more", "said"),
+    [
+        ("DHS.RPM\tH3K27ac.RPM\tmine", (), "the geometric mean of H3K27ac.RPM and DHS.RPM"),
+        ("ATAC.RPM\tother\tmine", (), "activity is ATAC.RPM,"),
+        ("DHS.RPM\tH3K27ac.RPM\tmine", ("--activity", "mine"), "activity is mine,"),
+        ("a\tb\tc", ("--activity", "a,b"), "the geometric mean of a and b"),
+    ],
+)
+def test_activity_is_what_the_table_has_or_what_is_named(files, link, column, more, said):
+    wanted, _ = link(*files())
+    lines = CANDIDATES.replace("activity_base", column).splitlines()
+    # 2 becomes 1, 4 and 2; 4 becomes 2, 8 and 4: means of the first two, and the third, are what they were
+    rows = [f"{line}" for line in lines[:1]]
+    for line in lines[1:]:
+        *places, value = line.split("\t")
+        both = (
+            (value, value, value)
+            if "ATAC" in column
+            else (float(value) / 2, float(value) * 2, value)
+        )
+        rows.append("\t".join([*places, *map(str, both)]))
+    table, told = link(*files(candidates="\n".join(rows)), *more)
+    assert said in told
+    assert table["abc"].to_list() == pytest.approx(wanted["abc"].to_list())
+
+
+def test_distances_need_no_activity(files, link):
+    wanted, _ = link(*files())
+    bed = "chr1\t19600\t20600\nchr1\t29000\t31000\nchr1\t44000\t46000\nchr3\t100\t200\n"
+    table, _ = link(*files(candidates=bed), "--scores", "distance")
+    assert table["distance"].equals(wanted["distance"])
+    assert table["powerlaw_contact"].equals(wanted["powerlaw_contact"])
+    assert not {"abc", "abc_numerator", "activity"} & set(table.columns)
+
+
+def test_where_nothing_is_active_there_is_no_score(files, link):
+    quiet = CANDIDATES.replace("\t2\n", "\t0\n").replace("\t4\n", "\t0\n").replace("\t1\n", "\t0\n")
+    table, _ = link(*files(candidates=quiet))
+    assert table["abc"].to_list() == [1, None, None, None, None, None]
+
+
+def test_constants_of_another_law(files, link):
+    table, _ = link(*files(), "--powerlaw-gamma", "1", "--powerlaw-scale", "2")
+    expected = (2.718281828459045**2 / (table["distance"].clip(5_000) + 1)).to_list()
+    assert table["powerlaw_contact"].to_list() == pytest.approx(expected)
+
+
+def test_a_genome_gives_its_names_and_bounds(files, link, refused, tmp_path):
+    genome = write_fasta(tmp_path / "g.fa", {"1": "A" * 70_000, "3": "C" * 200})
+    wanted, _ = link(*files())
+    table, said = link(*files(), "--genome", genome)
+    assert table["chrom"].unique().to_list() == ["1"]
+    assert table.drop("chrom").equals(wanted.drop("chrom"))
+    # chr2's gene lies on no contig of the genome
+    assert "2 of 2 TSSs" in said
+    (tmp_path / "links.parquet").unlink()
+    unknown = CANDIDATES.replace("chr3", "chr9")
+    assert "candidates.tsv, line 5: " in refused(*files(candidates=unknown), "--genome", genome)
+    assert "has no contig 'chr9', it has 1, 3" in refused(
+        *files(candidates=unknown), "--genome", genome
+    )
+    beyond = CANDIDATES.replace("100\t200", "100\t201")
+    assert "line 5: ends at base 201, 3 of" in refused(
+        *files(candidates=beyond), "--genome", genome
+    )
+    assert "the TSS of RIGHT is at 70,001" in refused(
+        *files(GENES.replace("\t60000\t0.9", "\t70001\t0.9")), "--genome", genome
+    )
+    assert "genes.tsv: its genes are on chrX" in refused(
+        *files("chrX\t1\t9\tX\t0\t+\n"), "--genome", genome
+    )
+
+
+BAD = {
+    "ends before its start": (
+        {"candidates": "chr1\t9\t5\t\n".replace("\t\n", "\n")},
+        "candidates.tsv, line 1: from 9 to 5; starts count from 0",
+    ),
+    "begins before 0": ({"candidates": "chr1\t-1\t5\n"}, "candidates.tsv, line 1: from -1 to 5"),
+    "a gene ends before its start": (
+        {"genes": BOUNDS.replace("60000", "30000")},
+        "genes.tsv, line 2: from 40000 to 30000",
+    ),
+    "empty genes": ({"genes": ""}, "genes.tsv: an empty file"),
+    "empty candidates": ({"candidates": ""}, "candidates.tsv: an empty file"),
+    "no rows": ({"candidates": CANDIDATES.splitlines()[0] + "\n"}, "candidates.tsv: has no rows"),
+    "no activity": (
+        {"candidates": "chr1\t1\t5\n"},
+        "candidates.tsv: has no column of activity for --scores abc: activity_base, or DHS.RPM or ATAC.RPM",
+    ),
+    "activity that is none": (
+        {"candidates": CANDIDATES.replace("\t4\n", "\tNaN\n")},
+        "candidates.tsv, line 3: activity_base nan is no activity. Leave the candidate out",
+    ),
+    "activity that is missing": (
+        {"candidates": CANDIDATES.replace("\t4\n", "\t\n")},
+        "candidates.tsv, line 3: activity_base nan is no activity",
+    ),
+    "activity below 0": (
+        {"candidates": CANDIDATES.replace("\t4\n", "\t-4\n")},
+        "candidates.tsv, line 3: activity_base -4.0 is below 0",
+    ),
+    "activity that is a word": (
+        {"candidates": CANDIDATES.replace("\t4\n", "\thigh\n")},
+        "candidates.tsv, line 3: activity_base 'high' is not a number",
+    ),
+    "listed twice": (
+        {"candidates": CANDIDATES + "chr1\t29000\t31000\tx\tgenic\t7\n"},
+        "candidates.tsv, line 6: chr1:29000-31000 is listed before, in line 3",
+    ),
+    "exchanged, as lists": (
+        {"genes": CANDIDATES, "candidates": GENES},
+        "genes.tsv: looks like a list of elements, with its column activity_base. Were --genes and",
+    ),
+    "genes as candidates": (
+        {"candidates": GENES},
+        "candidates.tsv: looks like a list of genes, with its column tss. Were --genes and",
+    ),
+    "BED of genes as candidates": ({"candidates": BOUNDS}, "exchanged?"),
+    "BED of candidates as genes": (
+        {"genes": "chr1\t1\t9\tx\t0\t.\n"},
+        "genes.tsv, line 1: strand '.'; a gene has + or -, from which its TSS follows. Were --genes",
+    ),
+    "genes without names": ({"genes": "chr1\t1\t9\n"}, "has no column symbol or gene_name or gene"),
+    "a gene without a name": ({"genes": "chr1\t1\t9\t.\t0\t+\n"}, "line 1: a gene without a name"),
+    "genes without strands": ({"genes": "chr1\t1\t9\tx\n"}, "has no column strand or tss"),
+    "nothing in reach": (
+        {"genes": "chr7\t1\t9\tx\t0\t+\n"},
+        "no candidate lies within 5,000,000 bp of a TSS: the genes of",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_with_files_is_named(files, refused, name):
+    texts, message = BAD[name]
+    assert message in refused(*files(**texts))
+
+
+def test_files_that_are_not_there(files, refused, tmp_path):
+    genes, candidates = files()
+    assert "nowhere.bed: cannot be read" in refused(tmp_path / "nowhere.bed", candidates)
+    assert "nowhere.bed: cannot be read" in refused(genes, tmp_path / "nowhere.bed")
+    assert "there is no directory" in refused(*files(), out=tmp_path / "no" / "links.parquet")
+    assert "give a path" in refused(*files(), out="s3://bucket/links.parquet")
+
+
+def test_an_output_that_is_there_is_left_alone(files, run, tmp_path):
+    out = tmp_path / "links.parquet"
+    out.write_text("mine")
+    genes, candidates = files()
+    code, _, error = run("links", "--genes", genes, "--candidates", candidates, "--out", out)
+    assert code == 2
+    assert "links.parquet: is there already. Remove it, or give --out another name." in error
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--scores", "abd"), "--scores abd: there is no such score; did you mean abc?"),
+        (("--scores", ","), "--scores: name one or more of distance, abc"),
+        (("--window-bp", "0"), "--window-bp 0: must be at least 1"),
+        (("--powerlaw-gamma", "-1"), "--powerlaw-gamma -1.0: must be above 0"),
+        (("--activity", "activity"), "has no such column; did you mean activity_base"),
+    ],
+)
+def test_settings_that_cannot_be(files, refused, more, message):
+    assert message in refused(*files(), *more)
+
+
+def test_expression_that_nobody_knows(files, refused):
+    assert "--expressed-only: " in refused(*files(BOUNDS), "--expressed-only")
+    silent = GENES.replace("NaN\t0.3", "0\t0.3")
+    assert "has no gene that is expressed" in refused(*files(silent), "--expressed-only")
+
+
+def test_a_gene_and_tss_that_repeat_count_once(files, link):
+    wanted, _ = link(*files())
+    table, said = link(*files(GENES + GENES.splitlines()[1] + "\n"))
+    assert "1 rows repeat a gene and its TSS, and count once" in said
+    assert table.equals(wanted)
