@@ -28,6 +28,12 @@ _BASES: Mapping[Basis, str] = {
     "assumed": "ASSUMED",
 }
 
+_ORDER = (
+    *("identifier", "place", "place_and_alleles", "chrom", "pos", "end", "locus", "alleles"),
+    *("ref", "alt", "allele", "effect_allele", "other_allele", "strand", "strand_only_flagged"),
+)
+"""Of what columns are taken for, in words: `run.json` has its keys in the alphabet's order."""
+
 _POSITIONS: Mapping[bool | None, str] = {
     True: "from 1",
     False: "from 0",
@@ -57,7 +63,8 @@ class ColumnsTaken:
 
     def __str__(self) -> str:
         files = first_few(self.files, count=_SHOWN_FILES)
-        pairs = [f"{meaning.replace('_', ' ')} {name}" for meaning, name in self.columns.items()]
+        in_order = sorted(self.columns, key=_ORDER.index)
+        pairs = [f"{meaning.replace('_', ' ')} {self.columns[meaning]}" for meaning in in_order]
         why = f": {self.why}" if self.why else ""
         known = f"alleles {_BASES[self.basis]}{why}"
         return f"{files} ({self.format}): {', '.join(pairs)}; positions {self.positions}; {known}"

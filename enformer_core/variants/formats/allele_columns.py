@@ -100,7 +100,7 @@ def _harmonised_alleles(search: Search) -> Alleles | None:
     return Alleles(_both(other, effect), False, "names", _NAMED)
 
 
-_NAMED = "the columns' names say which is the effect allele"
+_NAMED = "one is called the effect allele"
 
 
 def _declared_alleles(search: Search) -> Alleles | None:
@@ -112,7 +112,7 @@ def _declared_alleles(search: Search) -> Alleles | None:
     effect = _effect_column(search)
     if effect is not None:
         index["effect"] = effect
-    return Alleles(index, True, "names", "the columns' names say which is REF")
+    return Alleles(index, True, "names", "one is called REF")
 
 
 def _named_alleles(search: Search) -> Alleles | None:

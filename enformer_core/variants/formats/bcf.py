@@ -18,6 +18,7 @@ from enformer_core.variants.formats.compression import GZIP_MAGIC
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.reader import (
     TEXT_COLUMNS,
+    VCF_ALLELES,
     VCF_COLUMNS,
     Columns,
     Header,
@@ -58,7 +59,7 @@ class BcfReader:
             lengths = {name: contig.length for name, contig in contigs if contig.length}
         return BcfReader(
             path,
-            Header("BCF", Columns(VCF_COLUMNS, why="BCF declares REF"), contigs=lengths or None),
+            Header("BCF", Columns(VCF_COLUMNS, why=VCF_ALLELES), contigs=lengths or None),
         )
 
     def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:

@@ -23,6 +23,7 @@ from enformer_core.variants.formats.odd_lines import (
     refuse_spaced_vcf,
 )
 from enformer_core.variants.formats.reader import (
+    VCF_ALLELES,
     VCF_COLUMNS,
     Columns,
     Header,
@@ -192,7 +193,8 @@ class _Search:
             self._contigs[name] = int(contig["length"])
 
     def _vcf(self, columns: Columns, cells: int) -> _Head:
-        columns = replace(columns, why="VCF declares REF") if columns.basis == "names" else columns
+        if columns.basis == "names":
+            columns = replace(columns, basis="format", why=VCF_ALLELES)
         header = Header("VCF", _with_info(columns), self._contigs or None)
         return _Head(header, Cut("tab"), cells)
 
@@ -204,7 +206,10 @@ class _Search:
             names = cut.cells(text)
             if names[_FORMAT_AT : _FORMAT_AT + 1] == ["FORMAT"]:
                 return self._vcf_without_version(names)
-            columns = self._columns(names, is_comment=is_comment)
+            if separator == "space" and "tab" in separators:
+                columns = self._mixed(names)
+            else:
+                columns = self._columns(names, is_comment=is_comment)
             if columns is None:
                 continue
             if begins_like_vcf(columns):
@@ -221,6 +226,20 @@ class _Search:
             except InputError:
                 return None  # a remark; the header is yet to come
         return find_columns(names, self._where, self._given)
+
+    def _mixed(self, names: list[str]) -> Columns | None:
+        """A line with tabs in it, cut at blanks too: a header where that names all that is needed, and nothing twice.
+
+        Names may hold blanks: `Gene name`, `Effect size` are two, of which neither is an identifier or an allele.
+        """
+        if len(set(names)) < len(names):
+            return None
+        try:
+            columns = find_columns(names, self._where, self._given)
+        except InputError:
+            return None  # what it would say is of names that nobody wrote
+        is_whole = columns is not None and columns.has_place and columns.has_alleles
+        return columns if is_whole else None
 
     def _vcf_without_version(self, names: list[str]) -> _Head | None:
         columns = find_columns(_without_samples(names), self._where, self._given)
@@ -280,7 +299,7 @@ class _Search:
         if self._has_chrom_line or not has_alt or not is_whole_number(fields[VCF_COLUMNS["pos"]]):
             return None
         index = {role: at for role, at in VCF_COLUMNS.items() if at < len(fields)}
-        columns = Columns(index, why="VCF declares REF")
+        columns = Columns(index, why=VCF_ALLELES)
         header = Header("VCF", columns, self._contigs or None)
         return _Head(header, Cut("tab"), None, is_record=True)
 

@@ -60,6 +60,9 @@ VCF_COLUMNS: Mapping[str, int] = {
 }
 """The order that the VCF specification (section 1.4) fixes."""
 
+VCF_ALLELES = "REF and ALT as VCF defines them"
+"""Why a VCF's columns are known to be which allele, in words."""
+
 
 @dataclass(frozen=True)
 class Columns:

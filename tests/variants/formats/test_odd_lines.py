@@ -15,6 +15,8 @@ REFUSED = {
     "##fileformat=VCFv4.2\n#CHROM POS ID REF ALT\n20 5 . T G\n": "line 2 has spaces between",
     "chr\tpos\tref\talt\r20\t5\tT\tG\r": "end with CR alone",
     "chr;pos;ref;alt\n20;5;T;G\n": "semicolons between its columns",
+    "Gene name\tTarget gene\tEffect size\nTP53\tMDM2\t0.5\n": "it has 'Gene name', 'Target gene', 'Effect size'",
+    "Chromosome name\tPosition bp\tRef base\tAlt base\n20\t5\tT\tG\n": "it has 'Chromosome name', 'Position bp', ",
     "chr\tPOS\tpos\tref\talt\n20\t5\t5\tT\tG\n": r"'POS' \(column 2\) and 'pos' \(column 3\)",
 }
 
@@ -52,6 +54,16 @@ GIVEN = {
 def test_what_given_columns_lack_is_said(rows, text, columns):
     with pytest.raises(InputError, match=GIVEN[text, columns]):
         rows(text, *columns.split(","))
+
+
+def test_names_with_blanks_are_given_as_they_are(rows):
+    text = "Chromosome name\tPosition bp\tRef base\tAlt base\n20\t5\tT\tG\n"
+    given = ("chrom=Chromosome name", "pos=Position bp", "ref=Ref base", "alt=Alt base")
+    assert rows(text, *given) == [("20", 4, "T", "G")]
+
+
+def test_a_header_whose_columns_are_parted_by_tabs_and_by_blanks_is_one(rows):
+    assert rows("CHR SNP\tBP A1 A2\n20 rs1\t5 G T\n") == [("20", 4, "T", "G")]
 
 
 def test_columns_of_one_name_are_given_by_number(rows):
