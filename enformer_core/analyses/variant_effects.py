@@ -134,12 +134,13 @@ class VariantEffects(Analysis):
     def report(self, manifest: Manifest) -> Sequence[str]:
         """What `fast` came to where the hardware is not quick at 16 bits."""
         is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
-        if is_fast and FLOAT32 in manifest.arithmetic:
-            return [
-                "note: fast came to float32 on some workers, whose hardware multiplies 16-bit "
-                "numbers no faster"
-            ]
-        return []
+        if not is_fast or FLOAT32 not in manifest.arithmetic:
+            return []
+        reason = "hardware multiplies 16-bit numbers no faster"
+        # a run may have been computed on several kinds of machines
+        if len(manifest.arithmetic) > 1:
+            return [f"note: fast came to float32 on some of the machines, whose {reason}"]
+        return [f"note: fast came to float32: the {reason}"]
 
     def columns_taken(self, draft_input: DraftInput) -> tuple[JsonObject, ...]:
         """Of each file, or of files that say it alike, which columns were taken for place and alleles, and why."""

@@ -143,15 +143,18 @@ def audit_lines(summaries: Mapping[str, AuditSummary], *, strict: bool = False) 
 
 
 def _audit_line(name: str, summary: AuditSummary) -> str:
-    said = [f"audit    {name}: {summary.audited:,} alleles scored again plainly"]
+    audited = summary.audited
+    alleles = "1 allele was" if audited == 1 else f"{audited:,} alleles were"
+    heading = f"audit    {name}: {alleles} scored a second time, the slow and plain way"
+    said = []
     if summary.worst_error is not None:
         middle = _percent(summary.median_error)
-        said.append(f"relative error {middle} (median), {_percent(summary.worst_error)} (worst)")
+        said.append(f"{middle} in the median, {_percent(summary.worst_error)} at most")
     # An error is no part of nothing, so it is told as it is.
     if summary.worst_absolute_error is not None:
-        worst = f"error at most {summary.worst_absolute_error:.2g}"
-        said.append(f"{summary.without_effect:,} of them have no effect there: {worst}")
-    return ", ".join(said)
+        worst = f"{summary.worst_absolute_error:.2g} at most"
+        said.append(f"{worst} for the {summary.without_effect:,} without an effect")
+    return f"{heading}; the scores differ by {', and by '.join(said)}" if said else heading
 
 
 def _warning(name: str, summary: AuditSummary, *, strict: bool) -> str:
