@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from enformer_core.dataset.progress import Rate
 
+_LEAST_FIRST = ("audited", "elapsed", "rate", "phase", "left")
+"""Parts of what is said, in the order in which they are left out; how many are done is always said."""
+
 
 @dataclass
 class Count:
@@ -46,29 +49,41 @@ class Count:
         """How fast it goes since the first was begun, `work_s` ago; what earlier runs have done cost no time here."""
         return Rate(self.computed - self.done_before, work_s)
 
-    def text(self, elapsed_s: float, work_s: float | None = None) -> str:
+    def text(
+        self, elapsed_s: float, work_s: float | None = None, *, most: int | None = None
+    ) -> str:
         """`1,200 of 10,000 alleles (12 %), 35.2 alleles/s, 4 min left, 34 s elapsed`.
 
         Args:
             elapsed_s: since the start.
             work_s: since the first was begun; the same by default.
+            most: letters for which there is room: of what is too long, what matters least is not said.
         """
+        said = self._parts(elapsed_s, elapsed_s if work_s is None else work_s)
+        for name in _LEAST_FIRST:
+            if most is None or len(", ".join(said.values())) <= most:
+                break
+            said.pop(name, None)
+        return ", ".join(said.values())
+
+    def _parts(self, elapsed_s: float, work_s: float) -> dict[str, str]:
+        """What there is to say, by name, in order."""
         computed = self.computed
         percent = 100 * computed // self.total if self.total else 100
-        said = [f"{computed:,} of {self.total:,} {self.unit} ({percent} %)"]
-        rate = self.rate(elapsed_s if work_s is None else work_s)
+        said = {"count": f"{computed:,} of {self.total:,} {self.unit} ({percent} %)"}
+        rate = self.rate(work_s)
         left_s = rate.seconds_left(self.total - computed)
         if rate.per_second is not None and left_s is not None:
-            said.append(f"{significant(rate.per_second)} {self.unit}/s")
+            said["rate"] = f"{significant(rate.per_second)} {self.unit}/s"
             if computed < self.total:
-                said.append(f"{duration(left_s)} left")
+                said["left"] = f"{duration(left_s)} left"
         elif self.phase:
-            said.append(self.phase)
+            said["phase"] = self.phase
         if self.audited:
-            said.append(f"{self.audited:,} audited")
+            said["audited"] = f"{self.audited:,} audited"
         if elapsed_s >= 1:
-            said.append(f"{_to_the_second(elapsed_s)} elapsed")
-        return ", ".join(said)
+            said["elapsed"] = f"{_to_the_second(elapsed_s)} elapsed"
+        return said
 
 
 def _none() -> int:

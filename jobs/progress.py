@@ -26,6 +26,8 @@ LINE_EVERY_S = 10.0
 _SILENT_S = 8.0  # asked every second: so no 10 s pass without a line
 
 _BAR_COLUMNS = 20
+_LEAST_BAR_COLUMNS = 8
+"""On a narrow terminal the bar becomes shorter, then what stands beside it, so that neither takes the other's place."""
 
 Clock = Callable[[], float]
 """Seconds that only grow, from any beginning."""
@@ -160,8 +162,9 @@ class ProgressBar:
         self._count = count
         self._clock = clock
         self._began_s = self._work_began_s = clock()
+        self._drawn = BarColumn(_BAR_COLUMNS)
         self._bar = RichProgress(
-            BarColumn(_BAR_COLUMNS),
+            self._drawn,
             TextColumn("{task.fields[text]}", markup=False),
             # The caller has decided that this is a terminal; Rich's own guess depends on more variables.
             console=Console(file=stream, force_terminal=True),
@@ -215,7 +218,12 @@ class ProgressBar:
     def beat(self) -> None:
         """Draw the bar again, with the count and the rate of this moment."""
         now_s = self._clock()
-        text = self._count.text(now_s - self._began_s, now_s - self._work_began_s)
+        # asked each time: a terminal may be made wider or narrower; a blank stands before the text and behind it
+        room = self._bar.console.width - 2
+        text = self._count.text(
+            now_s - self._began_s, now_s - self._work_began_s, most=room - _LEAST_BAR_COLUMNS
+        )
+        self._drawn.bar_width = min(max(room - len(text), _LEAST_BAR_COLUMNS), _BAR_COLUMNS)
         self._bar.update(self._task, completed=self._count.computed, text=text)
 
 

@@ -1,6 +1,7 @@
 """The display, with a clock that stands still until told otherwise."""
 
 import io
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -136,6 +137,34 @@ def test_a_bar_has_notes_above(clock: Clock, monkeypatch: pytest.MonkeyPatch):
     assert "worker-1 was lost [bold]" in shown
     assert "100 of 200 alleles (50 %), 10 alleles/s, 10 s left" in shown
     assert "\x1b[2K" in shown  # redrawn in place
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+def test_a_narrow_terminal_has_a_shorter_bar_and_as_much_beside_it_as_fits(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, columns: int
+):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    count = Count(10_000, "alleles")
+    with ProgressBar(count, stream, clock) as progress:
+        clock.now_s += 34
+        progress.advance(1_200, audited=3)
+    whole = count.text(34.0)
+    assert whole == (
+        "1,200 of 10,000 alleles (12 %), 35.3 alleles/s, 4 min left, 3 audited, 34 s elapsed"
+    )
+    last = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", stream.getvalue()).splitlines()[-1]
+    # without colours, what is left of the bar is blank
+    bar, said, rest = last.partition("1,200 of 10,000 alleles (12 %)")
+    assert 8 <= len(bar.removesuffix(" ")) <= 20
+    assert set(bar.strip()) <= set("━╸")
+    text = said + rest.rstrip()
+    assert len(bar + text) <= columns
+    assert set(text.split(", ")) <= set(whole.split(", "))
+    assert ("4 min left" in text) == (columns >= 60)
+    assert ("35.3 alleles/s" in text) == (columns >= 80)
 
 
 @pytest.mark.parametrize(
