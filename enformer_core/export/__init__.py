@@ -20,7 +20,7 @@ Export = Callable[[Ledger, Path], int]
 _EXPORTS = {
     "tsv": (
         "enformer_core.export.tsv:export_tsv",
-        "tab-separated text: a line for each row, without the lists over tracks",
+        "tab-separated text: a line for each row; of all tracks the strongest, with its sign and names",
     ),
 }
 _registered: dict[str, Export] = {}

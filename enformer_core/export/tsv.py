@@ -1,34 +1,46 @@
-"""A run's first table as tab-separated text, without the lists over tracks: a spreadsheet's view of it."""
+"""A run's first table as tab-separated text: a spreadsheet's view of it.
 
+Of a list over tracks a line has the strongest value with its sign, and what the track of that is called.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_tables
-from enformer_core.errors import InputError
+from enformer_core.errors import DatasetError, InputError
 from enformer_core.export.whole_file import whole_file
+
+_NAMES = ("identifier", "description")
 
 
 def export_tsv(ledger: Ledger, path: Path) -> int:
     """Write a line for each row, first the contig, then the scalar columns in the table's order.
 
-    Lists of text, such as flags, are joined by commas. What is null is an empty field. The file appears
-    under its name when it is whole.
+    Behind the number of the strongest track, `max_abs_sad_track`, stand its value with its sign and its names:
+    `max_abs_sad_value`, `max_abs_sad_identifier`, `max_abs_sad_description`. Lists of text, such as flags, are joined
+    by commas. What is null is an empty field. The file appears under its name when it is whole.
 
     Returns:
         How many rows there are.
 
     Raises:
         InputError: when the file cannot be written, or the table's rows say nothing but lists.
+        DatasetError: when a table is missing or damaged, that of the tracks among them.
     """
     table_of_values = ledger.run_type.value_tables[0]
+    lists = ledger.run_type.value_columns(table_of_values, ledger.run)
+    tracks = _tracks(ledger)
     rows = 0
     with whole_file(path) as out:
         for chrom, table in stored_tables(ledger, table_of_values.name):
-            lines = _scalars(chrom, table)
+            lines = _scalars(chrom, table, _strongest(table, lists, tracks))
             if lines.width <= 1 + len(table_of_values.key_columns):
                 raise InputError(
                     f"{table_of_values.name}: holds lists over tracks and nothing beside them, for "
@@ -44,7 +56,36 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
     return rows
 
 
-def _scalars(chrom: str | None, table: pa.Table) -> pl.DataFrame:
+def _tracks(ledger: Ledger) -> pa.Table:
+    content = ledger.store.get(TRACKS_KEY)
+    if content is None:
+        raise DatasetError(
+            f"{TRACKS_KEY}: missing; `enformer-ray verify {ledger.store.location}` says more"
+        )
+    return from_parquet(content, TRACKS_KEY)[0]
+
+
+Columns = dict[str, pl.Series]
+
+
+def _strongest(table: pa.Table, lists: Sequence[str], tracks: pa.Table) -> dict[str, Columns]:
+    """Value and names of each list's strongest track, by the column that has the track's number."""
+    found: dict[str, Columns] = {}
+    for name in lists:
+        strongest = f"max_abs_{name}"
+        numbers = f"{strongest}_track"
+        if numbers not in table.column_names:
+            continue
+        # Tracks 0, 5, 7 are items 0, 1, 2 of a list: of the number 7 that is item 2, and row 2 of the tracks.
+        item = pc.index_in(table[numbers], value_set=tracks["index"])
+        value = pl.Series(table[name]).list.get(pl.Series(item), null_on_oob=True)
+        columns = {f"{strongest}_value": value}
+        columns |= {f"{strongest}_{label}": pl.Series(tracks[label].take(item)) for label in _NAMES}
+        found[numbers] = columns
+    return found
+
+
+def _scalars(chrom: str | None, table: pa.Table, strongest: Mapping[str, Columns]) -> pl.DataFrame:
     columns = {"chrom": pa.array([chrom] * table.num_rows, pa.string())}
     for field in table.schema:
         if field.type == pa.list_(pa.string()):
@@ -53,4 +94,9 @@ def _scalars(chrom: str | None, table: pa.Table) -> pl.DataFrame:
             columns[field.name] = pc.if_else(pc.equal(joined, ""), None, joined)
         elif not pa.types.is_nested(field.type):
             columns[field.name] = table[field.name]
-    return pl.DataFrame(pl.from_arrow(pa.table(columns)))
+    lines = pl.DataFrame(pl.from_arrow(pa.table(columns)))
+    for number, behind in strongest.items():
+        place = lines.columns.index(number) + 1
+        for further, (name, column) in enumerate(behind.items()):
+            lines.insert_column(place + further, column.rename(name))
+    return lines

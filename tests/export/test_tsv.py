@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from enformer_core import open_run
 from jobs.cli import main
 from tests.support.genomes import write_fasta
 from tests.support.vcf import write_vcf
@@ -49,9 +50,42 @@ def test_every_row_is_there_and_its_numbers_are_those_of_the_run(scored, tmp_pat
         ("chr1", "3001", "symbolic"),
     ]
     assert "sad" not in rows[0]
-    assert float(rows[0]["max_abs_sad"]) >= 0
     assert rows[3]["max_abs_sad"] == ""
+    assert rows[3]["max_abs_sad_value"] == rows[3]["max_abs_sad_description"] == ""
+    names = list(rows[0])
+    at = names.index("max_abs_sad_track")
+    assert names[at - 1 : at + 4] == [
+        "max_abs_sad",
+        "max_abs_sad_track",
+        "max_abs_sad_value",
+        "max_abs_sad_identifier",
+        "max_abs_sad_description",
+    ]
     assert not [path for path in tmp_path.iterdir() if path != file]
+
+
+def test_the_strongest_track_has_its_sign_and_names(scored, tmp_path):
+    """Held against the run's own tables; of tracks 1, 3 and 6 the second stands at item 1 of a list."""
+    genome, vcf = scored.parent / "g.fa", scored.parent / "v.vcf"
+    out = tmp_path / "some"
+    command = ["score", str(vcf), "--genome", str(genome), "--model", "motif", "--out", str(out)]
+    options = ["--ray", "off", "--strands", "forward", "--statistics", "sad,d1"]
+    assert main([*command, *options, "--tracks", "1,3,6"]) == 0
+    assert main(["export", str(out), "--tsv", str(tmp_path / "some.tsv")]) == 0
+    run = open_run(out)
+    tracks = {track["index"]: track for track in run.tracks.collect().to_dicts()}
+    stored = run.scores.collect().to_dicts()
+    rows = read(tmp_path / "some.tsv")
+    for row, scores in zip(rows, stored, strict=True):
+        for name in ("sad", "d1"):
+            if scores[name] is None:
+                continue
+            track = tracks[int(row[f"max_abs_{name}_track"])]
+            value = scores[name][track["list_position"] - 1]
+            assert float(row[f"max_abs_{name}_value"]) == pytest.approx(value, rel=1e-6, abs=0)
+            assert abs(value) == scores[f"max_abs_{name}"]
+            assert row[f"max_abs_{name}_identifier"] == track["identifier"]
+            assert row[f"max_abs_{name}_description"] == track["description"]
 
 
 def test_what_cannot_be_is_said(scored, tmp_path, capsys):
