@@ -316,18 +316,23 @@ def _connect(address: str) -> list[PoolNotice] | None:
                 return _start_local()
             where = _answering(address)
             ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError, RayError) as error:
-        ray.shutdown()
-        remedy = "check the address and `ray status` there"
-        if address == "local":
-            remedy = "free memory and disk under /tmp"
-        raise PoolError(
-            f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}."
-        ) from error
-    except BaseException:  # a signal: what is started by now is ended, too
-        ray.shutdown()
-        raise
+    except BaseException as error:
+        ray.shutdown()  # what is started by now is ended, after a signal too
+        # Of a start that takes too long Ray says so by a bare Exception.
+        if isinstance(error, PoolError) or not isinstance(error, Exception):
+            raise
+        raise PoolError(_cannot_connect(address, error)) from error
     return []
+
+
+def _cannot_connect(address: str, error: Exception) -> str:
+    remedy = "check the address and `ray status` there"
+    if address == "local":
+        remedy = (
+            "free memory and disk under /tmp; where other programs keep this machine busy, wait and run the same "
+            "command again, or compute in one process by --ray off"
+        )
+    return f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}."
 
 
 def _answering(address: str) -> str:

@@ -49,6 +49,28 @@ def test_the_base_is_of_one_version_and_nothing_secret_is_in_it(file):
     assert not re.search(r"AWS_|_KEY|PASSWORD|TOKEN=", text)
 
 
+EXTRAS = {name for name in PROJECT["project"]["optional-dependencies"] if name != "dev"}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*DOCKERFILES, APPTAINER, ROOT / "ray_cluster.yaml"],
+    ids=["docker", "kuberay", "apptainer", "aws"],
+)
+def test_what_computes_is_installed_in_the_locks_versions_and_nothing_for_developers(file):
+    commands = [
+        line
+        for line in re.sub(r"\\?\n +(?=--|\")", " ", file.read_text()).splitlines()
+        if "pip install" in line and not line.lstrip().startswith("#")
+    ]
+    assert commands
+    assert all("--constraint" in line and "requirements.lock" in line for line in commands)
+    # the lock as a list of packages holds the developers' too
+    assert not re.search(r"--requirement|-r\b", "\n".join(commands))
+    (extras,) = re.findall(r'\[([a-z,]+)\]"', file.read_text())
+    assert set(extras.split(",")) == EXTRAS
+
+
 def instructions(name):
     text = DOCKERFILE.read_text().replace("\\\n", " ")
     return re.findall(rf"^{name} (.*)$", text, re.MULTILINE)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import cluster.local_ray
+import cluster.ray_backend
 from cluster.local_ray import (
     ROOT_BYTES,
     LocalHead,
@@ -86,6 +87,22 @@ def test_a_directory_of_somebody_else_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: theirs.stat().st_uid + 1)
     with pytest.raises(PoolError, match="somebody else"):
         cluster.local_ray._own_directory(theirs)
+
+
+def test_whatever_ray_raises_while_it_starts_is_said_with_a_remedy(monkeypatch):
+    """Of a start that takes too long it raises a bare Exception."""
+    ended = []
+
+    def init(**_):
+        raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray does
+
+    ray = cluster.ray_backend.ray
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: ended.append(True))
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(PoolError, match=r"timed out during startup\.\nPlease .*wait.*--ray off"):
+        cluster.ray_backend._connect("local")
+    assert ended == [True]
 
 
 def test_what_signals_do_stays_as_it_was():
