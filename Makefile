@@ -1,4 +1,4 @@
-# Two commands do all the set-up: `make demo` and `make test`. Both can be repeated at no cost.
+# Two commands do all the set-up: `make demo` and `make test`. Both can be repeated at no cost. `make help` lists all.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -6,43 +6,46 @@ TORCH := torch==2.13.0
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full chaos fuzz bench lint types rooms tests format lock clean
+.PHONY: demo help test test-full chaos fuzz bench lint types rooms tests format lock clean
 
-demo: $(INSTALLED)
+demo: $(INSTALLED) ## install, score a known variant and its neighbours, show which matter
 	$(BIN)/enformer-ray demo --out demo-run
 
-test: lint types rooms tests
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-lint: $(INSTALLED)
+test: lint types rooms tests ## all that must be right before a change is handed in
+
+lint: $(INSTALLED) ## form and slips of the code, by ruff
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(INSTALLED)
+types: $(INSTALLED) ## types, by mypy
 	$(BIN)/mypy
 
-rooms: $(INSTALLED)
+rooms: $(INSTALLED) ## which package may import which, by import-linter
 	$(BIN)/lint-imports
 
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
 # One thread each: several processes of several threads would wait for each other.
-tests: $(INSTALLED)
+tests: $(INSTALLED) ## the tests, in JOBS=2 processes
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
-test-full: $(INSTALLED)
+test-full: $(INSTALLED) ## the tests and the slow suites
 	$(PYTEST) -m "not gpu" --timeout=7200
 
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
-chaos: $(INSTALLED)
+chaos: $(INSTALLED) ## runs in which workers, machines, drivers and the store are killed: hours
 	ENFORMER_RAY_SEEDS=10000 $(PYTEST) tests/simulation --timeout=14400
 	$(BIN)/python -m benchmarks.chaos --rounds 30 --races 30 --seed 1 --json benchmarks/results/chaos.json
 
 # Twenty thousand real files with something changed, and as many made ones, whose scored rows are read a second way.
-fuzz: $(INSTALLED)
+fuzz: $(INSTALLED) ## tens of thousands of odd input files: hours
 	ENFORMER_RAY_FUZZ=20000 $(PYTEST) tests/variants/test_fuzz.py tests/variants/test_fuzz_alleles.py --timeout=7200
 
 # How fast and how exact, against the port that most people use; in an environment that has both. `make bench ARGS=--quick`
-bench: .venv-bench/.installed
+bench: .venv-bench/.installed ## how fast and how exact, beside the port that most people use
 	.venv-bench/bin/python -m benchmarks.engine --json benchmarks/results/engine.json --chart docs/engine.svg $(ARGS)
 
 .venv-bench/.installed: requirements.lock pyproject.toml benchmarks/requirements.txt
@@ -50,23 +53,25 @@ bench: .venv-bench/.installed
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt --editable .
 	@touch $@
 
-format: $(INSTALLED)
+format: $(INSTALLED) ## mend of the code's form what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11-3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; try make PYTHON=python3.11")'
+	@echo "Installing $$(grep -c == requirements.lock) packages, torch and Ray among them, into .venv; only once." \
+		"It takes minutes, and 3 GB of disk (7 GB with PyTorch's CUDA build, which Linux gets by default)."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Renew the pins. A build of torch for one kind of hardware bears a local version (+cpu): it is not pinned.
-lock: $(INSTALLED)
+lock: $(INSTALLED) ## renew the pins of requirements.lock
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --allow-unsafe --unsafe-package pip --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --no-annotate --no-header --upgrade-package $(TORCH) \
 		--output-file requirements.lock pyproject.toml
 	sed -i -E -e 's/^(torch==[0-9.]+)\+.*/\1/' -e '/^\# The following packages/,$$d' requirements.lock
 
-clean:
+clean: ## remove the environments, the demonstration's run and all caches
 	rm -rf .venv .venv-bench demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

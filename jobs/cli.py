@@ -30,10 +30,7 @@ from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
 
-_CONFIG_HELP = (
-    "file with any of these settings (`enformer-ray config init` writes one); the command line wins. "
-    "Of an option given twice the last one stands, lists (NAME,…) are joined"
-)
+_CONFIG_HELP = "file with any of these settings (enformer-ray config init); the command line wins"
 _OPTIONS = Group.create_default_parameters()
 
 _WHOLE_NUMBER = re.compile(r"[+-]?\d+")

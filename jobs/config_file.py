@@ -3,9 +3,10 @@
 import json
 import textwrap
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, cast
 
 from cyclopts import Argument, Group
@@ -15,6 +16,14 @@ from jobs import exit_codes
 from jobs.option_types import OptionalFile
 
 _COLUMNS = 100
+
+_EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "--columns": ("chrom=CHR", "pos=BP", "effect=A1", "other=A2"),
+        "--regions": ("chr20:1-5000000", "exons.bed"),
+    }
+)
+"""What a list may hold that is empty by default: `[]` would show nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +103,22 @@ def _setting(option: Argument) -> Iterator[str]:
     yield from textwrap.wrap(
         help_text, _COLUMNS, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
     )
-    yield f"# {option.name.removeprefix('--')} = {_value(option)}".rstrip()
+    yield f"# {option.name.removeprefix('--')} = {_value(option)}".rstrip() + _example(option)
 
 
 def _value(option: Argument) -> str:
     """The default in TOML; where there is none, nothing, which TOML refuses until it is filled in."""
     default = option.field_info.default
     if isinstance(default, tuple):
-        default = list(default)
+        default = list(default) or None
     # TOML's texts, numbers, booleans and lists of them are those of JSON.
     return json.dumps(default) if isinstance(default, bool | int | float | str | list) else ""
+
+
+def _example(option: Argument) -> str:
+    if option.field_info.default != ():
+        return ""
+    return f"  # such as {json.dumps(list(_EXAMPLES[option.name]))}"
 
 
 def read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:

@@ -67,7 +67,8 @@ def files_of_the_rooms() -> Iterator[str]:
 def test_every_file_of_the_rooms_is_in_it_and_no_other(names):
     """A new package, or data beside a module, that pyproject.toml does not name would be missed only by users."""
     found = {name for name in files_of_the_rooms() if not OF_THE_CHECKOUT.match(name)}
-    pages = {f"jobs/docs/{path.name}" for path in (ROOT / "docs").iterdir() if path.is_file()}
+    docs = ROOT / "docs"
+    pages = {f"jobs/docs/{path.relative_to(docs)}" for path in docs.rglob("*") if path.is_file()}
     assert set(names) == found | pages
     assert {"enformer_core/py.typed", "jobs/docs/weights.md"} < set(names)
 
@@ -126,12 +127,25 @@ def test_every_page_is_printed(capsys):
     assert main(["docs"]) == 0
     listed = capsys.readouterr().out.splitlines()
     pages = sorted((ROOT / "docs").glob("*.md"))
-    assert [line.split()[0] for line in listed] == [page.stem for page in pages]
-    assert "Weights: where they are, which command reads them" in listed[-1]
+    assert [line.split()[0] for line in listed] == [*(page.stem for page in pages), "first_hour"]
+    assert "Weights: where they are, which command reads them" in listed[-2]
+    assert "The first hour, from Python" in listed[-1]
     for page in pages:
         for name in (page.stem, f"docs/{page.name}"):
             assert main(["docs", name]) == 0
             assert capsys.readouterr().out == page.read_text()
+
+
+def test_what_a_page_links_is_a_page_and_a_notebook_is_text(capsys):
+    for page in (ROOT / "docs").glob("*.md"):
+        for link in re.findall(r"\]\(([\w/]+\.(?:md|ipynb))", page.read_text()):
+            assert main(["docs", link]) == 0
+    capsys.readouterr()
+    assert main(["docs", "notebooks/first_hour.ipynb"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("# The first hour, from Python\n\n")
+    assert '```python\nimport enformer_core\n\nscorer = enformer_core.Scorer("motif_core"' in text
+    assert "```text\nVariantEffect chr22:19710933:C:G\n" in text
 
 
 def test_a_page_that_there_is_not_is_named_with_those_there_are(capsys):

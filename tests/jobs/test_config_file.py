@@ -37,6 +37,19 @@ def test_the_file_is_accepted_as_written_and_with_all_defaults_in_force(capsys, 
     assert max(map(len, text.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("command", GIVEN)
+def test_a_list_that_is_empty_by_default_has_an_example_that_can_be_used(capsys, tmp_path, command):
+    assert main(["config", "init", command]) == exit_codes.DONE
+    text = capsys.readouterr().out
+    assert "[]" not in text
+    path = tmp_path / "run.toml"
+    path.write_text(re.sub(r"^# ([a-z-]+) =  # such as ", r"\1 = ", text, flags=re.MULTILINE))
+    settings = parse([command, *GIVEN[command], "--config", str(path)])[1]
+    if command != "tiles":
+        assert settings.columns == ("chrom=CHR", "pos=BP", "effect=A1", "other=A2")
+        assert settings.regions == ("chr20:1-5000000", "exons.bed")
+
+
 def test_it_goes_to_standard_output_and_over_no_file(capsys, tmp_path):
     assert main(["config", "init"]) == exit_codes.DONE
     assert "# statistics = " in capsys.readouterr().out
