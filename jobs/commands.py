@@ -121,7 +121,7 @@ COMMANDS = {
     ),
     "links": Command(
         "link elements to genes: distance, contact, ABC score",
-        "jobs.links:LinksSettings",
+        "jobs.link_settings:LinksSettings",
         "jobs.links:links",
         is_work=True,
         examples=(
@@ -133,7 +133,7 @@ COMMANDS = {
     ),
     "evaluate links": Command(
         "hold scores of element-gene pairs against CRISPR experiments",
-        "jobs.evaluate:EvaluateLinksSettings",
+        "jobs.link_settings:EvaluateLinksSettings",
         "jobs.evaluate:evaluate_links",
         examples=(
             "enformer-ray evaluate links crispr_training_K562.GRCh38.tsv.gz",

@@ -2,53 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Annotated
-
-from cyclopts import Parameter
+from dataclasses import asdict
 
 from enformer_core.evaluate.average_precision import Bootstrap
+from enformer_core.evaluate.bins import EVERYWHERE, DistanceBin
 from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
-from enformer_core.evaluate.links import (
-    EVERYWHERE,
-    PAPER_BINS,
-    DistanceBin,
-    LinksResult,
-    judge_links,
-)
+from enformer_core.evaluate.links import LinksResult, judge_links
 from enformer_core.evaluate.predictions import predicted_scores
 from enformer_core.links.tables import read_table
 from jobs import exit_codes
+from jobs.link_settings import EvaluateLinksSettings
 from jobs.log import note
-from jobs.option_types import File, OptionalFile, Words
-
-_PAPER_BINS = tuple(each.name for each in PAPER_BINS)
-
-
-@dataclass(frozen=True)
-class EvaluateLinksSettings:
-    """What `enformer-ray evaluate links` is asked for."""
-
-    table: File
-    """pairs that CRISPR experiments tested, in ENCODE's format (EngreitzLab/CRISPR_comparison); gzip or not, or s3://"""
-
-    predictions: OptionalFile = field(default=None, kw_only=True)
-    """table of `enformer-ray links`, whose scores are judged too: a pair has the sum over elements that overlap its"""
-
-    scores: Annotated[Words, Parameter(metavar="COLUMN,…")] = field(default=(), kw_only=True)
-    """columns of the table to judge (default: all numbers that are not the format's own)"""
-
-    bins: Annotated[Words, Parameter(metavar="BP-BP,…")] = field(default=_PAPER_BINS, kw_only=True)
-    """distances to TSSs, beside all and 0-98000, that are judged on their own; a bin has its first, not its last"""
-
-    bootstrap: int = field(default=1_000, kw_only=True)
-    """how many times pairs are drawn anew for the 95 % intervals; 0 for none"""
-
-    seed: int = field(default=0, kw_only=True)
-    """which draws they are"""
-
-    json: bool = field(default=False, kw_only=True)
-    """print one JSON object instead of text"""
 
 
 def evaluate_links(settings: EvaluateLinksSettings) -> int:

@@ -3,65 +3,29 @@
 Nothing of it needs a model; a genome is needed only to hold places against it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import polars as pl
-from cyclopts import Parameter
 
 from enformer_core.errors import InputError, nearest
 from enformer_core.export.whole_file import whole_file
 from enformer_core.genome.fasta import Genome
-from enformer_core.links.abc import ABC_WINDOW_BP
+from enformer_core.genome.gene_files import is_annotation
+from enformer_core.genome.genes import read_genes, read_genes_by_contig
 from enformer_core.links.candidates import Candidates, read_candidates
-from enformer_core.links.contact import PUBLISHED_LAW, PowerLaw
+from enformer_core.links.contact import PowerLaw
 from enformer_core.links.contigs import candidates_on_genome, genes_on_genome, one_naming
-from enformer_core.links.genes import Genes, read_gene_table
+from enformer_core.links.genes import GeneTable, annotated_genes, read_gene_table
 from enformer_core.links.linking import LinkCounts, Linking, with_classes, write_links
 from enformer_core.links.tables import read_table
 from enformer_core.storage.open import local_path, parse_address
 from jobs import exit_codes
+from jobs.link_settings import LinksSettings
 from jobs.log import note, tell
-from jobs.option_types import BasePairs, File, OptionalFile, Words
 
 _ABC = "abc"
 _SCORES = ("distance", _ABC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinksSettings:
-    """What `enformer-ray links` is asked for."""
-
-    genes: File
-    """genes: BED with strands, BED of regions around TSSs, or the GeneList of the ABC program; gzip or not, or s3://"""
-
-    candidates: File
-    """elements: BED, a table with their places, or the EnhancerList of the ABC program; gzip or not, or s3://"""
-
-    out: File
-    """the .parquet file to write, which must not be there; one row for each gene and candidate within reach"""
-
-    scores: Words = (_ABC,)
-    """what to work out: distance (with the contact that follows from it), abc (which needs columns of activity)"""
-
-    activity: Annotated[Words, Parameter(metavar="COLUMN,…")] = ()
-    """columns whose geometric mean is activity (default activity_base, else DHS.RPM or ATAC.RPM with H3K27ac.RPM)"""
-
-    window_bp: BasePairs = ABC_WINDOW_BP
-    """candidates nearer to a TSS than this are in its reach, and in the sum that ABC scores are shares of"""
-
-    expressed_only: bool = False
-    """only genes that the GeneList shows to be expressed: by Expression, else by PromoterActivityQuantile"""
-
-    genome: OptionalFile = None
-    """reference genome, FASTA: places are held against its contigs, and called as it calls them"""
-
-    powerlaw_gamma: float = PUBLISHED_LAW.gamma
-    """exponent of contact by distance"""
-
-    powerlaw_scale: float = PUBLISHED_LAW.scale
-    """logarithm of the contact that the power law would have at 1 bp"""
 
 
 def links(settings: LinksSettings) -> int:
@@ -75,14 +39,18 @@ def links(settings: LinksSettings) -> int:
     """
     out = _new_file(settings.out)
     linking = _linking(settings)
-    genes = _genes(settings)
     candidates = _candidates(settings, with_activity=linking.with_abc)
     if settings.genome is None:
-        genes = one_naming(genes, candidates)
+        genes = one_naming(_genes(settings, candidates, None), candidates)
     else:
-        lengths = Genome(Path(local_path(settings.genome))).contigs
-        candidates = candidates_on_genome(candidates, lengths, settings.genome)
-        genes = genes_on_genome(genes, lengths, settings.genome)
+        genome = Genome(local_path(settings.genome))
+        candidates = candidates_on_genome(candidates, genome.contigs, settings.genome)
+        genes = _genes(settings, candidates, genome)
+        genes = genes_on_genome(genes, genome.contigs, settings.genome)
+    for text in genes.notes:
+        note(text)
+    if settings.expressed_only:
+        genes = _expressed(genes)
     if not candidates.has_classes:
         candidates = with_classes(genes, candidates)
         note(f"{settings.candidates}: has no column class; candidates at a TSS are its promoters")
@@ -117,23 +85,35 @@ def _new_file(name: str) -> Path:
     return path
 
 
-def _genes(settings: LinksSettings) -> Genes:
-    genes = read_gene_table(read_table(settings.genes))
-    for text in genes.notes:
-        note(text)
-    if not settings.expressed_only:
-        return genes
+def _genes(settings: LinksSettings, candidates: Candidates, genome: Genome | None) -> GeneTable:
+    path = Path(local_path(settings.genes))
+    types = settings.gene_types
+    if not is_annotation(path):
+        return read_gene_table(read_table(settings.genes), gene_types=types)
+    if genome is None:
+        contigs = candidates.frame["chrom"].unique(maintain_order=True).to_list()
+        genes = read_genes_by_contig(path, contigs, gene_types=types)
+    else:
+        genes = read_genes(path, genome, gene_types=types)
+    return annotated_genes(genes, all_tss=settings.tss == "all")
+
+
+def _expressed(genes: GeneTable) -> GeneTable:
     if genes.frame["is_expressed"].is_null().all():
         raise InputError(
-            f"--expressed-only: {settings.genes} has no columns Expression and PromoterActivityQuantile, which say it"
+            f"--expressed-only: {genes.name} has no columns Expression and PromoterActivityQuantile, which say it"
         )
     expressed = genes.frame.filter(pl.col("is_expressed"))
     if not expressed.height:
-        raise InputError(f"--expressed-only: {settings.genes} has no gene that is expressed")
+        raise InputError(f"--expressed-only: {genes.name} has no gene that is expressed")
     return replace(genes, frame=expressed)
 
 
 def _candidates(settings: LinksSettings, *, with_activity: bool) -> Candidates:
+    if is_annotation(Path(local_path(settings.candidates))):
+        raise InputError(
+            f"{settings.candidates}: is an annotation of genes. Were --genes and --candidates exchanged?"
+        )
     candidates = read_candidates(
         read_table(settings.candidates), with_activity=with_activity, activity=settings.activity
     )
@@ -144,7 +124,7 @@ def _candidates(settings: LinksSettings, *, with_activity: bool) -> Candidates:
     return candidates
 
 
-def _summary(counts: LinkCounts, genes: Genes, candidates: Candidates) -> str:
+def _summary(counts: LinkCounts, genes: GeneTable, candidates: Candidates) -> str:
     all_genes = genes.frame.height
     all_candidates = candidates.frame.height
     return (

@@ -109,9 +109,25 @@ def _lines(path: Path) -> Iterator[Line]:
         raise InputError(f"{path}: cannot be read as a file of genes: {error}") from error
 
 
+def is_annotation(path: Path) -> bool:
+    """Whether a file is GTF or GFF3, by its first line with data.
+
+    Raises:
+        InputError: for a file that cannot be read.
+    """
+    _, first = _head(_lines(path))
+    return first is not None and _is_gff(first.text.split("\t"))
+
+
+def _is_gff(fields: Sequence[str]) -> bool:
+    has_places = len(fields) >= GFF_COLUMNS - 1 and fields[3].isdigit() and fields[4].isdigit()
+    # of BED, whose names and scores may be numbers too, the third column is a place
+    return has_places and not fields[2].isdigit()
+
+
 def _reader(path: Path, header: Sequence[str], first: Line) -> "_Reader":
     fields = first.text.split("\t")
-    if len(fields) >= GFF_COLUMNS - 1 and fields[3].isdigit() and fields[4].isdigit():
+    if _is_gff(fields):
         # `gene_id "ENSG1";` or `ID=gene:ENSG1;`
         return GtfReader() if re.match(r"\s*\w+\s+\S", fields[-1]) else Gff3Reader()
     columns = bed_header(header, first)

@@ -28,6 +28,8 @@ from enformer_core.genome.gene_files import read_gene_file
 # Ensembl's identifiers have 11 digits; `.14` is the version of the gene, `_1` that of a lift-over.
 _VERSION = re.compile(r"(?<=\d{11})\.\d+(?:_\d+)?(?=$|_PAR_Y$)")
 
+_NO_END_BP = 2**62  # of a contig whose length is not known
+
 _LEAST_WINDOWS = 3  # rows of one length that look like windows rather than genes
 
 
@@ -180,6 +182,29 @@ def read_genes(
     if gene_list is not None:
         genes = _named_in(genes, Path(gene_list))
     return genes
+
+
+def read_genes_by_contig(
+    path: str | Path, contigs: Sequence[str], *, gene_types: Sequence[str] = ()
+) -> Genes:
+    """Read genes where no genome is at hand: those on contigs of these names, which nothing holds against lengths.
+
+    Args:
+        path: as `read_genes` takes it.
+        contigs: their names; those of the file are reconciled with them.
+        gene_types: likewise.
+
+    Raises:
+        InputError: for a file without genes, and any line that cannot be.
+    """
+    content = read_gene_file(Path(path), dict.fromkeys(contigs, _NO_END_BP))
+    if not content.drafts:
+        raise InputError(
+            f"{path}: has no genes on {first_few(list(contigs))}; it has some on "
+            f"{first_few(list(content.contigs.unknown))}"
+        )
+    genes = Genes(str(path), tuple(map(_gene, content.drafts)))
+    return _of_types(genes, gene_types) if gene_types else genes
 
 
 def _gene(draft: GeneDraft) -> Gene:

@@ -11,10 +11,10 @@ import polars as pl
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.links.candidates import Candidates
-from enformer_core.links.genes import Genes
+from enformer_core.links.genes import GeneTable
 
 
-def one_naming(genes: Genes, candidates: Candidates) -> Genes:
+def one_naming(genes: GeneTable, candidates: Candidates) -> GeneTable:
     """The genes with their chromosomes called as the candidates' file calls them, `chr22` or `22`."""
     known = dict.fromkeys(candidates.frame["chrom"].unique(maintain_order=True), 0)
     names = reconcile_contigs(genes.frame["chrom"].unique(), known)
@@ -53,30 +53,31 @@ def candidates_on_genome(
     return replace(candidates, frame=frame)
 
 
-def genes_on_genome(genes: Genes, lengths: Mapping[str, int], genome: str) -> Genes:
+def genes_on_genome(genes: GeneTable, lengths: Mapping[str, int], genome: str) -> GeneTable:
     """The genes that lie on the genome's contigs, called as the genome calls them.
 
-    Lists of genes know more contigs than many a genome has: genes on others are left out.
+    Lists of genes know more than a genome that is a part of one: genes on other contigs, and beyond the ends of its
+    own, are left out.
 
     Raises:
-        InputError: where none is left, and for a gene beyond its contig's end.
+        InputError: where none is left.
     """
     names = reconcile_contigs(genes.frame["chrom"].unique(), lengths)
     is_known = pl.col("chrom").is_in(list(names))
     frame = _renamed(genes.frame.filter(is_known), names)
-    if not frame.height:
+    length = pl.col("chrom").replace_strict(lengths, return_dtype=pl.Int64)
+    inside = frame.filter(pl.col("tss") <= length)
+    if not inside.height:
         contigs = genes.frame["chrom"].unique(maintain_order=True).to_list()
         raise InputError(
-            f"{genes.name}: its genes are on {first_few(contigs)}, {genome} has {first_few([*lengths])}"
+            f"{genes.name}: no gene lies on {genome}: genes are on {first_few(contigs)}, it has "
+            f"{first_few([*lengths])}. Are the genes of the same assembly?"
         )
-    length = frame["chrom"].replace_strict(lengths, return_dtype=pl.Int64)
-    for row in (frame["tss"] > length).arg_true().head(1):
-        gene, contig, tss = frame.select("gene", "chrom", "tss").row(row)
-        raise InputError(
-            f"{genes.name}: the TSS of {gene} is at {tss:,}, {contig} of {genome} has {length[row]:,} bases. "
-            "Are the genes of the same assembly?"
-        )
-    return replace(genes, frame=frame)
+    left_out = genes.frame.height - inside.height
+    notes = genes.notes
+    if left_out:
+        notes += (f"{genes.name}: {left_out:,} TSSs do not lie on {genome}, and are left out",)
+    return replace(genes, frame=inside, notes=notes)
 
 
 def _renamed(frame: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:

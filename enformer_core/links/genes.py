@@ -1,21 +1,34 @@
-"""Genes and where they are transcribed from, as tables of elements and genes have them.
+"""Genes and where they are transcribed from, as one table, whatever files they come from.
 
 Reads BED of genes or of the places around their TSSs, and the GeneList of the ABC program, whose rules are kept: the
-TSS of a gene on the minus strand is its `end`. Does not know elements.
+TSS of a gene on the minus strand is its `end`, one more than its first base. Does not know elements.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, nearest
+from enformer_core.genome.genes import Gene, Genes
 from enformer_core.links.candidates import read_places
 from enformer_core.links.tables import Table, WholeNumbers
 
 _NAMES = ("symbol", "gene_name", "gene", "name")
 _IDENTIFIERS = ("Ensembl_ID", "gene_id")
+_TYPES = ("gene_type", "gene_biotype", "biotype")
+
+_COLUMNS = {
+    "gene": pl.String,
+    "gene_id": pl.String,
+    "chrom": pl.String,
+    "tss": pl.Int64,
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "is_expressed": pl.Boolean,
+}
 
 _LEAST_EXPRESSION = 1.0
 _LEAST_PROMOTER_QUANTILE = 0.3
@@ -25,7 +38,7 @@ _LONGEST_TSS_REGION_BP = 5_000
 
 
 @dataclass(frozen=True)
-class Genes:
+class GeneTable:
     """TSSs in the order of their file; a gene has a row for each of its TSSs.
 
     Attributes:
@@ -40,15 +53,41 @@ class Genes:
     notes: tuple[str, ...] = ()
 
 
-def read_gene_table(table: Table) -> Genes:
+def annotated_genes(genes: Genes, *, all_tss: bool) -> GeneTable:
+    """The genes of an annotation.
+
+    Args:
+        genes: as `read_genes` gives them.
+        all_tss: whether each TSS of a gene is a row, or the outermost only.
+    """
+    rows = [row for gene in genes for row in _gene_rows(gene, all_tss=all_tss)]
+    frame = pl.DataFrame(rows, schema=_COLUMNS, orient="row")
+    return GeneTable(frame, genes.file, genes.notes)
+
+
+def _gene_rows(gene: Gene, *, all_tss: bool) -> Iterator[tuple[object, ...]]:
+    is_plus = gene.strand == "+"
+    outermost = gene.tss[0] if is_plus else gene.tss[-1]
+    for first_base in gene.tss if all_tss else (outermost,):
+        # as the program counts: behind the first base of a minus gene
+        tss = first_base if is_plus else first_base + 1
+        yield gene.name, gene.id, gene.chrom, tss, gene.start, gene.end, None
+
+
+def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTable:
     """The genes of a table: with a column `tss`, or with strands, from which a gene's TSS follows.
 
     Intervals that are all of one length, and short, are regions around TSSs, which lie in their middle.
+
+    Args:
+        table: with names of genes, and their places.
+        gene_types: only genes of these types; all by default.
 
     Raises:
         InputError: for a table without names, or with neither strands nor TSSs; for places that cannot be.
     """
     _refuse_elements(table)
+    table = _of_types(table, gene_types)
     names = table.texts(table.column(_NAMES))
     unnamed = names.is_null().arg_true()
     if unnamed.len():
@@ -66,15 +105,33 @@ def read_gene_table(table: Table) -> Genes:
     else:
         tss = _ends_of_transcription(table, places)
     identifier = table.find(_IDENTIFIERS)
+    no_identifiers = pl.Series([None] * names.len(), dtype=pl.String)
+    identifiers = no_identifiers if identifier is None else table.texts(identifier)
     frame = places.with_columns(
         names.alias("gene"),
-        pl.Series("gene_id", [None] * names.len(), pl.String)
-        if identifier is None
-        else table.texts(identifier).alias("gene_id"),
+        identifiers.alias("gene_id"),
         pl.Series("tss", tss),
         _expressed(table),
     )
-    return _without_repeats(frame, table.name, notes)
+    return _without_repeats(frame.select(list(_COLUMNS)), table.name, notes)
+
+
+def _of_types(table: Table, wanted: Sequence[str]) -> Table:
+    if not wanted:
+        return table
+    column = table.find(_TYPES)
+    if column is None:
+        raise InputError(f"{table.name}: has no types of genes. Leave out --gene-types.")
+    types = table.texts(column)
+    known = types.drop_nulls().unique().sort().to_list()
+    for name in wanted:
+        if name not in known:
+            raise InputError(
+                f"--gene-types {name}: {table.name} has no gene of this type{nearest(name, known)}"
+            )
+    is_wanted = types.is_in(list(wanted)).fill_null(False)
+    lines = table.lines[is_wanted.to_numpy()]
+    return replace(table, rows=table.rows.filter(is_wanted), lines=lines)
 
 
 def _refuse_elements(table: Table) -> None:
@@ -118,9 +175,9 @@ def _expressed(table: Table) -> pl.Series:
     return pl.Series("is_expressed", is_expressed)
 
 
-def _without_repeats(frame: pl.DataFrame, name: str, notes: tuple[str, ...]) -> Genes:
+def _without_repeats(frame: pl.DataFrame, name: str, notes: tuple[str, ...]) -> GeneTable:
     distinct = frame.unique(["gene", "gene_id", "chrom", "tss"], keep="first", maintain_order=True)
     repeats = frame.height - distinct.height
     if repeats:
         notes += (f"{name}: {repeats:,} rows repeat a gene and its TSS, and count once",)
-    return Genes(distinct, name, notes)
+    return GeneTable(distinct, name, notes)

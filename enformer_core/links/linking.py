@@ -15,7 +15,7 @@ from enformer_core.links.abc import ABC_WINDOW_BP, abc_scores
 from enformer_core.links.candidates import Candidates
 from enformer_core.links.classes import PROMOTER, element_classes, reaches_tss
 from enformer_core.links.contact import PUBLISHED_LAW, PowerLaw, powerlaw_contact
-from enformer_core.links.genes import Genes
+from enformer_core.links.genes import GeneTable
 from enformer_core.links.pairs import Pairs, pair_blocks
 
 _PLACES = {
@@ -76,7 +76,7 @@ class LinkCounts:
     candidates: int
 
 
-def with_classes(genes: Genes, candidates: Candidates) -> Candidates:
+def with_classes(genes: GeneTable, candidates: Candidates) -> Candidates:
     """The candidates with the classes that the genes give them, where their file has none."""
     if candidates.has_classes:
         return candidates
@@ -85,7 +85,7 @@ def with_classes(genes: Genes, candidates: Candidates) -> Candidates:
 
 
 def write_links(
-    out: IO[bytes], genes: Genes, candidates: Candidates, linking: Linking
+    out: IO[bytes], genes: GeneTable, candidates: Candidates, linking: Linking
 ) -> LinkCounts:
     """Write the table of links as one Parquet file, block by block; a gene's rows are in one row group.
 
@@ -119,7 +119,7 @@ def write_links(
     return LinkCounts(rows, int(has_links.sum()), int(is_linked.sum()))
 
 
-def _nothing_in_reach(genes: Genes, candidates: Candidates, window_bp: int) -> str:
+def _nothing_in_reach(genes: GeneTable, candidates: Candidates, window_bp: int) -> str:
     on = [
         first_few(frame["chrom"].unique(maintain_order=True).to_list())
         for frame in (genes.frame, candidates.frame)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from enformer_core.evaluate.links import DistanceBin
+from enformer_core.evaluate.bins import DistanceBin
 from enformer_core.links.contact import powerlaw_contact
 
 COLUMNS = [

@@ -64,6 +64,8 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         "--help": (),
         "docs python": (),
         "score --help": ("numpy",),
+        "links --help": (),
+        "evaluate links --help": (),
         f"status {run}": ("pyarrow",),
         plan: (),
         f"{plan} --model basenji2 --tracks 1,3": (),

@@ -1,0 +1,66 @@
+"""Stretches of distances between elements and TSSs, each of which is judged on its own.
+
+Knows distances. Does not know scores.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from enformer_core.errors import InputError
+
+_BIN = re.compile(r"([\d_]+)-([\d_]+)")
+
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class DistanceBin:
+    """Pairs by the distance of their element to their TSS.
+
+    Attributes:
+        low_bp: the least distance.
+        high_bp: the first distance beyond; None where there is no end.
+    """
+
+    low_bp: int = 0
+    high_bp: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.high_bp is not None and self.high_bp <= self.low_bp:
+            raise InputError(f"--bins {self.name}: the larger distance comes second")
+
+    @classmethod
+    def read(cls, text: str) -> "DistanceBin":
+        """A bin as people write it, `3000-12500` in bp.
+
+        Raises:
+            InputError: for anything else.
+        """
+        match = _BIN.fullmatch(text)
+        if match is None:
+            raise InputError(f"--bins {text}: must be two distances in bp, as 3000-12500")
+        low, high = (int(number.replace("_", "")) for number in match.groups())
+        return cls(low, high)
+
+    @property
+    def name(self) -> str:
+        """`3000-12500`, or `all`."""
+        return _ALL if self.high_bp is None else f"{self.low_bp}-{self.high_bp}"
+
+    def holds(self, distance_bp: Float64[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+        """Which distances lie in it."""
+        is_far = distance_bp >= self.low_bp
+        return is_far if self.high_bp is None else is_far & (distance_bp < self.high_bp)
+
+
+EVERYWHERE = (DistanceBin(), DistanceBin(0, 98_000))
+"""All pairs, and those that a window of Enformer's holds whose middle is the TSS."""
+
+PAPER_BINS = tuple(
+    DistanceBin(*ends)
+    for ends in ((0, 3_000), (3_000, 12_500), (12_500, 34_500), (34_500, 131_000))
+)
+"""Those of the Enformer article, figure 2."""
