@@ -30,6 +30,29 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
     Raises:
         InputError: for a file that is no such table, has no scores, or none of the pairs' genes.
     """
+    predictions, scores = _open(name)
+    tested = pairs.with_row_index("pair")
+    here = _named_alike(predictions, tested)
+    beside = here.join(tested.lazy(), on=["gene", "chrom"], suffix="_tested")
+    begins_before = pl.col("start") < pl.col("end_tested")
+    ends_behind = pl.col("end") > pl.col("start_tested")
+    overlapping = beside.filter(begins_before & ends_behind)
+    # an element of several TSSs once, then all elements of a pair
+    elements = overlapping.group_by("pair", "start", "end").agg(pl.col(scores).max())
+    sums = elements.group_by("pair").agg(pl.col(scores).sum()).collect()
+    if not sums.height:
+        raise InputError(
+            f"{name}: predicts none of the tested pairs. Are genes and assembly the same?"
+        )
+    in_order = tested.select("pair").join(sums, on="pair", how="left", maintain_order="left")
+    unknown = float("nan")
+    return {
+        score: in_order[score].cast(pl.Float64).fill_null(unknown).to_numpy() for score in scores
+    }
+
+
+def _open(name: str) -> tuple[pl.LazyFrame, list[str]]:
+    """A table of links, and which of its columns are scores."""
     try:
         predictions = pl.scan_parquet(Path(local_path(name)))
         schema = predictions.collect_schema()
@@ -38,27 +61,13 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
     missing = [column for column in _PLACES if column not in schema]
     if missing:
         raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
-    scores = [
-        column for column, kind in schema.items() if kind.is_numeric() and column not in _NO_SCORES
-    ]
+    numeric = [column for column, kind in schema.items() if kind.is_numeric()]
+    scores = [column for column in numeric if column not in _NO_SCORES]
     if not scores:
         raise InputError(
             f"{name}: has no column of scores, as `enformer-ray links --scores abc` writes"
         )
-    tested = pairs.with_row_index("pair")
-    here = _named_alike(predictions, tested)
-    of_genes = here.join(tested.lazy(), on=["gene", "chrom"], suffix="_tested")
-    overlaps = (pl.col("start") < pl.col("end_tested")) & (pl.col("end") > pl.col("start_tested"))
-    elements = of_genes.filter(overlaps).group_by("pair", "start", "end").agg(pl.col(scores).max())
-    sums = elements.group_by("pair").agg(pl.col(scores).sum()).collect()
-    if not sums.height:
-        raise InputError(
-            f"{name}: predicts none of the tested pairs. Are genes and assembly the same?"
-        )
-    beside = tested.select("pair").join(sums, on="pair", how="left", maintain_order="left")
-    return {
-        score: beside[score].cast(pl.Float64).fill_null(float("nan")).to_numpy() for score in scores
-    }
+    return predictions, scores
 
 
 def _named_alike(predictions: pl.LazyFrame, tested: pl.DataFrame) -> pl.LazyFrame:

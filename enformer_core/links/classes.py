@@ -21,9 +21,9 @@ Places = Int64[np.ndarray, " elements"]
 
 def reaches_tss(start: Places, end: Places, tss: Places) -> Bool[np.ndarray, " elements"]:
     """Whether each element, made longer by `TSS_SLOP_BP` on both sides, holds the TSS beside it in the arguments."""
-    is_before: Bool[np.ndarray, " elements"] = start - TSS_SLOP_BP < tss
-    is_behind: Bool[np.ndarray, " elements"] = end + TSS_SLOP_BP > tss
-    return is_before & is_behind
+    is_before = start - TSS_SLOP_BP < tss
+    is_behind = end + TSS_SLOP_BP > tss
+    return np.logical_and(is_before, is_behind)
 
 
 def element_classes(candidates: pl.DataFrame, genes: pl.DataFrame) -> pl.Series:
@@ -34,13 +34,18 @@ def element_classes(candidates: pl.DataFrame, genes: pl.DataFrame) -> pl.Series:
         genes: with `chrom`, `tss`, and `start` and `end` where they are known.
     """
     classes = np.full(candidates.height, INTERGENIC, dtype=object)
+    starts = candidates["start"].to_numpy()
+    ends = candidates["end"].to_numpy()
     for chrom in candidates["chrom"].unique(maintain_order=True):
-        here = np.flatnonzero((candidates["chrom"] == chrom).to_numpy())
-        start = candidates["start"].to_numpy()[here]
-        end = candidates["end"].to_numpy()[here]
+        here = (candidates["chrom"] == chrom).arg_true().to_numpy()
+        start = starts[here]
+        end = ends[here]
         of_chrom = genes.filter(pl.col("chrom") == chrom)
-        classes[here[_overlap_genes(start, end, of_chrom)]] = GENIC
-        classes[here[_reach_any_tss(start, end, of_chrom)]] = PROMOTER
+        is_genic = _overlap_genes(start, end, of_chrom)
+        is_promoter = _reach_any_tss(start, end, of_chrom)
+        # who is both is a promoter
+        classes[here[is_genic]] = GENIC
+        classes[here[is_promoter]] = PROMOTER
     return pl.Series("class", classes.tolist(), pl.String)
 
 
@@ -48,7 +53,7 @@ def _reach_any_tss(
     start: Places, end: Places, genes: pl.DataFrame
 ) -> Bool[np.ndarray, " elements"]:
     tss = np.sort(genes["tss"].to_numpy())
-    # TSSs after the first place in reach, less those from the last one on: how many lie between
+    # of TSSs 100, 900, 2000 and an element that reaches from 500 to 1500: one lies before it, two before its end
     below = np.searchsorted(tss, start - TSS_SLOP_BP, side="right")
     until = np.searchsorted(tss, end + TSS_SLOP_BP, side="left")
     return until > below

@@ -88,10 +88,7 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
     """
     _refuse_elements(table)
     table = _of_types(table, gene_types)
-    names = table.texts(table.column(_NAMES))
-    unnamed = names.is_null().arg_true()
-    if unnamed.len():
-        raise InputError(f"{table.where(int(unnamed[0]))}: a gene without a name")
+    names = _names(table)
     places = read_places(table)
     given = table.find(["tss"])
     notes: tuple[str, ...] = ()
@@ -101,19 +98,33 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
         tss = ((places["start"] + places["end"]) // 2).to_numpy()
         bp = places["end"][0] - places["start"][0]
         notes = (f"{table.name}: {bp} bp each, taken for regions with the TSS in the middle",)
-        places = places.with_columns(start=pl.lit(None, pl.Int64), end=pl.lit(None, pl.Int64))
+        # where the genes themselves begin and end is not known
+        nowhere = pl.lit(None, pl.Int64)
+        places = places.with_columns(start=nowhere, end=nowhere)
     else:
         tss = _ends_of_transcription(table, places)
-    identifier = table.find(_IDENTIFIERS)
-    no_identifiers = pl.Series([None] * names.len(), dtype=pl.String)
-    identifiers = no_identifiers if identifier is None else table.texts(identifier)
     frame = places.with_columns(
         names.alias("gene"),
-        identifiers.alias("gene_id"),
+        _identifiers(table),
         pl.Series("tss", tss),
         _expressed(table),
     )
     return _without_repeats(frame.select(list(_COLUMNS)), table.name, notes)
+
+
+def _names(table: Table) -> pl.Series:
+    names = table.texts(table.column(_NAMES))
+    unnamed = names.is_null().arg_true()
+    if unnamed.len():
+        raise InputError(f"{table.where(int(unnamed[0]))}: a gene without a name")
+    return names
+
+
+def _identifiers(table: Table) -> pl.Series:
+    column = table.find(_IDENTIFIERS)
+    if column is None:
+        return pl.Series("gene_id", [None] * table.rows.height, pl.String)
+    return table.texts(column).alias("gene_id")
 
 
 def _of_types(table: Table, wanted: Sequence[str]) -> Table:

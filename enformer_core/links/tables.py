@@ -34,6 +34,8 @@ _DISPLAY = re.compile(r"(track|browser)\s")
 
 _WHOLE_NUMBER = re.compile(r"-?\d+")
 
+_BLANKS = " "
+
 _MISSING = ("", ".", "na", "n/a", "nan", "null", "none")
 """How people write that there is no value, in any case of letters."""
 
@@ -108,10 +110,11 @@ class Table:
         Raises:
             InputError: naming a cell that is none.
         """
-        cells = self.texts(column)
-        values = cells.cast(pl.Int64, strict=False)
-        self._refuse(values.is_null(), column, "is not a whole number")
-        return values.to_numpy()
+        # 15528158.0 is one too: programs write it so where a column has gaps
+        values = self.texts(column).cast(pl.Float64, strict=False)
+        is_whole = values.is_finite() & (values == values.round())
+        self._refuse(~is_whole.fill_null(False), column, "is not a whole number")
+        return values.cast(pl.Int64).to_numpy()
 
     def truths(self, column: str) -> Bool[np.ndarray, " rows"]:
         """A column of TRUE and FALSE.
@@ -181,15 +184,14 @@ def _text(name: str, text: str) -> Table:
     lines = np.array([number for number, _ in numbered], dtype=np.int64)
     rows = [row for _, row in numbered]
     separator = _separator(rows[0] if rows else comment or "")
-    if separator is None:
-        # blanks of any number, as BED has them
+    if separator == _BLANKS:
+        # blanks of any number, as BED may have them
         rows = ["\t".join(row.split()) for row in rows]
-        comment = None if comment is None else "\t".join(comment.split())
         separator = "\t"
-    above = _split(comment, separator)
     first = _split(rows[0], separator) if rows else []
+    above = _split(comment or "", separator)
     has_header = True
-    if above and above[0].lower() in CHROM:
+    if above[0].lower() in CHROM:
         names = above
     elif _is_bed(first):
         has_header = False
@@ -198,7 +200,8 @@ def _text(name: str, text: str) -> Table:
         names = first
         rows = rows[1:]
         lines = lines[1:]
-    _check_widths(name, rows, lines, len(names), separator)
+    if separator == "\t":  # a comma within quotes separates nothing
+        _check_widths(name, rows, lines, len(names))
     cells = _cells(name, rows, _distinct(names), separator)
     return _checked(Table(name, cells, lines, has_header))
 
@@ -217,13 +220,18 @@ def _rows_and_header(lines: Sequence[str]) -> tuple[str | None, list[tuple[int, 
     return comment, rows
 
 
-def _separator(line: str) -> str | None:
-    """What stands between the cells of a line; None for blanks."""
-    return next((sign for sign in ("\t", ",") if sign in line), None)
+def _separator(line: str) -> str:
+    """What stands between the cells of a line: a tab, else blanks where these make it BED, else a comma."""
+    if "\t" in line:
+        return "\t"
+    # names in BED may hold commas
+    if "," in line and not _is_bed(line.split()):
+        return ","
+    return _BLANKS
 
 
-def _split(line: str | None, separator: str) -> list[str]:
-    return [] if line is None else [word.strip().strip('"') for word in line.split(separator)]
+def _split(line: str, separator: str) -> list[str]:
+    return [word.strip().strip('"') for word in line.split(separator)]
 
 
 def _is_bed(cells: Sequence[str]) -> bool:
@@ -246,13 +254,9 @@ def _distinct(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_widths(
-    name: str, rows: Sequence[str], lines: WholeNumbers, wanted: int, separator: str
-) -> None:
-    if separator != "\t":  # a comma within quotes separates nothing
-        return
+def _check_widths(name: str, rows: Sequence[str], lines: WholeNumbers, wanted: int) -> None:
     for row, line in zip(rows, lines, strict=True):
-        found = row.count(separator) + 1
+        found = row.count("\t") + 1
         if found != wanted:
             raise InputError(
                 f"{name}, line {line}: has {found} columns, the lines above it have {wanted}"

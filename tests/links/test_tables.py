@@ -36,12 +36,14 @@ READ = [("chr1", 5, 9), ("chr2", 6, 8)]
 SAME = {
     "BED": ROWS,
     "BED with blanks": ROWS.replace("\t", "   "),
+    "BED with blanks and commas": "chr1 5 9 a,b\nchr2 6 8 c,d\n",
     "BED for a browser": f'browser position chr1\ntrack name="x y"\n# made today\n\n{ROWS}',
     "a header": f"chr\tstart\tend\n{ROWS}",
     "a header of ENCODE's": f"chrom\tchromStart\tchromEnd\n{ROWS}",
     "a header with a hash": f"## made today\n#chr\tstart\tend\n{ROWS}",
     "commas": f"chr\tstart\tend\n{ROWS}".replace("\t", ","),
     "Windows": f"\ufeffchr\tstart\tend\n{ROWS}".replace("\n", "\r\n"),
+    "numbers with a point": f"chr\tstart\tend\n{ROWS}".replace("5", "5.0"),
     "no end of line": ROWS.rstrip(),
     "gzip": gzip.compress(ROWS.encode()),
 }
