@@ -13,9 +13,8 @@ from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
 from jobs.cli import main
-from tests.dataset.test_ledger import CONVENTIONS
 from tests.support.genomes import OTHER, random_letters, write_fasta
-from tests.support.toy_runs import score_spec
+from tests.support.toy_runs import CONVENTIONS, score_spec
 from tests.support.vcf import write_vcf
 
 RESOURCES = WorkerResources("cpu", 1, 0, 1 << 30)

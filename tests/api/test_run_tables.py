@@ -7,16 +7,10 @@ import polars as pl
 import pytest
 
 from enformer_core import DatasetError, InputError, open_run
-from enformer_core.dataset.codec import Footer, to_parquet
-from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
 from enformer_core.dataset.shard_task import ShardTask
-from enformer_core.models.tracks.table import Track, Tracks
 from enformer_core.storage.local import LocalStore
-from tests.dataset.test_ledger import CONVENTIONS, TRACKS, CountingScorer
-from tests.dataset.test_plan import table
-from tests.support.plans import make_draft
-from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
+from tests.support.toy_runs import begun_toy_run, toy_run
 
 CONTIGS = {"1": 50, "HLA*01:01": 50}
 
@@ -31,20 +25,8 @@ ROWS = [
 def begun(tmp_path):
     """A run that is planned, in a folder whose name looks like a pattern and like a partition; its worker and plan."""
     store = LocalStore(tmp_path / "chrom=2" / "run [1] *")
-    draft = make_draft(table(ROWS), CONTIGS, 2, window_starts=lambda starts: starts - 98_303)
-    run = toy_run(
-        toy_identity(statistics=("sad", "d1")),
-        sha256=draft.sha256,
-        shards=len(draft.shards),
-        by_status=draft.by_status,
-    )
-    run.claim(store)
-    tracks = Tracks("human", 8, tuple(Track(index=index) for index in TRACKS))
-    footer = Footer("tracks", run.digest, None)
-    store.put_if_absent(TRACKS_KEY, to_parquet(tracks.to_arrow(), footer))
-    plan = draft.put(store)
-    ledger = toy_ledger(store, run)
-    return store, plan, ledger, scoring_worker(CountingScorer(), ledger, CONVENTIONS, TRACKS)
+    run = begun_toy_run(store, ROWS, CONTIGS, shard_size=2)
+    return store, run.plan, run.ledger, run.worker
 
 
 def test_a_finished_run_has_all_its_rows(begun):

@@ -16,38 +16,16 @@ from enformer_core.dataset.run import read_run
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
-from enformer_core.models.geometry import ENFORMER
-from enformer_core.scoring.conventions import Conventions
 from enformer_core.storage.local import LocalStore
-from tests.dataset.test_plan import CONTIGS, table
-from tests.support.plans import make_draft
-from tests.support.toy_runs import put_tracks, scoring_worker, toy_identity, toy_ledger, toy_run
-
-ROWS = [("chr1", start, "A", "G") for start in range(7)] + [
-    ("chr1", 3, "A", "G"),
-    ("chr2", 4, "C", "CT"),
-    (None, None, None, None),
-]
-
-CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad", "d1"), centre_index=98_303)
-
-TRACKS = (0, 5, 7)
-
-
-class CountingScorer:
-    """Scores that can be worked out: start, minus start, and 1 for three tracks; counts its calls."""
-
-    def __init__(self, offset=0.0):
-        self.offset = offset
-        self.scored = []
-
-    def score(self, alleles, start):
-        self.scored.extend(alleles)
-        assert all(allele.start - start == 98_303 for allele in alleles)
-        values = [
-            np.array([allele.start, -allele.start - 0.5, 1.0]) + self.offset for allele in alleles
-        ]
-        return [{"sad": sad, "d1": np.abs(sad)} for sad in values]
+from tests.support.toy_runs import (
+    CONVENTIONS,
+    ROWS,
+    TRACKS,
+    CountingScorer,
+    begun_toy_run,
+    scoring_worker,
+    toy_ledger,
+)
 
 
 @pytest.fixture
@@ -57,16 +35,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def run(store):
-    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    run = toy_run(
-        toy_identity(statistics=("sad", "d1")),
-        sha256=draft.sha256,
-        shards=len(draft.shards),
-        by_status=draft.by_status,
-    )
-    run.claim(store)
-    put_tracks(store, run)
-    return run, draft.put(store)
+    begun = begun_toy_run(store)
+    return begun.run, begun.plan
 
 
 def shard_scorer(store, run, scorer=None):

@@ -13,8 +13,8 @@ from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import DatasetError
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.hashing import AuditSample, allele_hashes
-from enformer_core.variants.table import PLACED_SCHEMA
 from tests.support.plans import contents, decoded, make_draft
+from tests.support.plans import placed_table as table
 
 CONTIGS = {"chr2": 1000, "chr10": 1000, "chr1": 1000}
 
@@ -28,28 +28,6 @@ def drafted(placed, shard_size, **how):
 def planned(placed, shard_size, **how):
     """The same, its rows in memory."""
     return decoded(drafted(placed, shard_size, **how))
-
-
-def table(rows):
-    """Placed alleles from (chrom, start, ref, alt) or (None, None, None, None) for a row without a place."""
-    columns = {
-        "input_file": ["a.vcf"] * len(rows),
-        "input_line": list(range(1, len(rows) + 1)),
-        "alt_index": [1] * len(rows),
-        "chrom": [row[0] for row in rows],
-        "start": [row[1] for row in rows],
-        "ref": [row[2] for row in rows],
-        "alt": [row[3] for row in rows],
-        "status": ["ok" if row[0] else "malformed" for row in rows],
-        "flags": [[] for _ in rows],
-    }
-    return pa.table(
-        [
-            pa.array(columns.get(field.name, [None] * len(rows)), field.type)
-            for field in PLACED_SCHEMA
-        ],
-        schema=PLACED_SCHEMA,
-    )
 
 
 alleles = st.lists(

@@ -27,18 +27,8 @@ from enformer_core.dataset.verify import _Verifier, verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.models.registry import ModelSource
 from enformer_core.storage.local import LocalStore
-from tests.dataset.test_ledger import CONTIGS, CONVENTIONS, ROWS, TRACKS, CountingScorer
-from tests.dataset.test_plan import table
 from tests.support.genomes import write_fasta
-from tests.support.plans import make_draft
-from tests.support.toy_runs import (
-    put_tracks,
-    score_spec,
-    scoring_worker,
-    toy_identity,
-    toy_ledger,
-    toy_run,
-)
+from tests.support.toy_runs import CONVENTIONS, begun_toy_run, score_spec
 
 
 class Recording(LocalStore):
@@ -62,21 +52,12 @@ class Committed:
 
     def __init__(self, place):
         self.store = Recording(place / "run")
-        draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-        run = toy_run(
-            toy_identity(statistics=("sad", "d1")),
-            sha256=draft.sha256,
-            shards=len(draft.shards),
-            by_status=draft.by_status,
-        )
-        run.claim(self.store)
-        put_tracks(self.store, run)
-        self.plan = draft.put(self.store)
-        self.ledger = toy_ledger(self.store, run)
-        self.worker = scoring_worker(CountingScorer(), self.ledger, CONVENTIONS, TRACKS)
+        run = begun_toy_run(self.store)
+        self.plan = run.plan
+        self.ledger = run.ledger
+        self.worker = run.worker
         self.store.changes.clear()
-        for shard in self.plan.shards:
-            self.worker(ShardTask(shard))
+        run.commit_all()
 
     def change_receipt(self, change):
         path = self.store.root / receipt_key(1)

@@ -4,22 +4,18 @@ from enformer_core.dataset.keys import table_key
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.stored_tables import stored_keys
 from enformer_core.storage.local import LocalStore
-from tests.dataset.test_ledger import CONTIGS, CONVENTIONS, ROWS, TRACKS, CountingScorer
-from tests.dataset.test_plan import table
-from tests.support.plans import make_draft
-from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
+from tests.support.toy_runs import begun_toy_run
 
 
 def test_keys_are_those_of_receipts_and_not_of_a_listing(tmp_path):
     store = LocalStore(tmp_path / "run [1] *")
-    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    ledger = toy_ledger(store, toy_run(toy_identity(statistics=("sad", "d1"))))
+    run = begun_toy_run(store)
+    ledger = run.ledger
     assert stored_keys(ledger) == {"scores": [], "effects": []}
 
-    worker = scoring_worker(CountingScorer(), ledger, CONVENTIONS, TRACKS)
-    first, second, *_ = draft.put(store).shards
+    first, second, *_ = run.plan.shards
     for shard in (second, first):
-        worker(ShardTask(shard))
+        run.worker(ShardTask(shard))
     # a shard under way, a copy by a file manager, and what another program writes beside its files
     for name in (table_key("scores", "chr1", 77), "scores/copy.parquet", "scores/._a.parquet"):
         store.put_if_absent(name, b"no table")

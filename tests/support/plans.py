@@ -1,7 +1,7 @@
 """Small plans for tests, made as production makes them, and kept in memory."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,31 @@ from enformer_core.dataset.order import WindowStarts
 from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.plan_builder import DraftPlan, gather
 from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.table import PLACED_SCHEMA
+
+
+def placed_table(
+    rows: Sequence[tuple[str | None, int | None, str | None, str | None]],
+) -> pa.Table:
+    """Placed alleles of PLACED_SCHEMA from (chrom, start, ref, alt); four times None for a row without a place."""
+    columns = {
+        "input_file": ["a.vcf"] * len(rows),
+        "input_line": list(range(1, len(rows) + 1)),
+        "alt_index": [1] * len(rows),
+        "chrom": [row[0] for row in rows],
+        "start": [row[1] for row in rows],
+        "ref": [row[2] for row in rows],
+        "alt": [row[3] for row in rows],
+        "status": ["ok" if row[0] else "malformed" for row in rows],
+        "flags": [[] for _ in rows],
+    }
+    return pa.table(
+        [
+            pa.array(columns.get(field.name, [None] * len(rows)), field.type)
+            for field in PLACED_SCHEMA
+        ],
+        schema=PLACED_SCHEMA,
+    )
 
 
 def make_draft(
