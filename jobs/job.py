@@ -44,6 +44,7 @@ from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
+from jobs.terminal import print_prose
 from jobs.watch import ReceiptBlocks, Watch, audit_figures, remembered
 
 _STARTING = {"off": "working in this process", "local": "starting Ray on this machine"}
@@ -252,8 +253,11 @@ class Job:
             The exit code.
         """
         is_strict = getattr(self.settings, "strict", False)
-        for line in self._report_lines(manifest, strict=is_strict):
-            print(line)
+        print_prose(self._report_lines(manifest, strict=is_strict))
+        # as they are, so that they can be copied: neither a path nor a command may be broken
+        print(f"output: {self.store.location}")
+        query = shlex.join([self.settings.out, self.analysis.example_query()])
+        print(f"ask it: enformer-ray query {query}")
         remember(
             complete=True,
             done=manifest.rows,
@@ -269,15 +273,12 @@ class Job:
         counts = ", ".join(f"{rows:,} {status}" for status, rows in manifest.by_status.items())
         unit = self.analysis.run_type.unit
         notice = [manifest.notice] if manifest.notice else []
-        query = shlex.join([self.settings.out, self.analysis.example_query()])
         return [
             f"{manifest.rows:,} {unit} in {manifest.shards:,} shards: {counts}",
             *self._columns_taken(),
             *notice,
             *self.analysis.report(manifest),
             *audit_lines(manifest.audit, strict=strict),
-            f"output: {self.store.location}",
-            f"ask it: enformer-ray query {query}",
         ]
 
     def _columns_taken(self) -> Sequence[str]:

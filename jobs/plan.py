@@ -28,6 +28,7 @@ from jobs import exit_codes
 from jobs.log import note
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
+from jobs.terminal import print_prose
 from jobs.variant_plan import conventions_of, planning_progress, score_spec, variant_input
 
 _GB = 10**9
@@ -97,7 +98,10 @@ def plan(settings: PlanSettings) -> int:
     conventions = conventions_of(settings, geometry)
     variants = variant_input(settings, geometry, Genome(located(settings.genome)))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
-    print(json.dumps(asdict(outlook)) if settings.json else _text(outlook))
+    if settings.json:
+        print(json.dumps(asdict(outlook)))
+    else:
+        print_prose(_lines(outlook))
     check_memory(settings)
     check_disk(settings.out, outlook.output_bytes)
     return exit_codes.DONE
@@ -196,7 +200,7 @@ def check_disk(out: str, needed_bytes: int) -> None:
         )
 
 
-def _text(outlook: Outlook) -> str:
+def _lines(outlook: Outlook) -> list[str]:
     lines = [
         *(f"columns  {taken}" for taken in outlook.columns),
         f"records  {outlook.records:,}",
@@ -217,8 +221,7 @@ def _text(outlook: Outlook) -> str:
         lines.append(f"hours    {outlook.hours:,.2f} {kind}-hours")
     if outlook.cost is not None:
         lines.append(f"cost     {outlook.cost:,.2f}")
-    lines += [f"note: {note}" for note in outlook.notes]
-    return "\n".join(lines)
+    return [*lines, *(f"note: {note}" for note in outlook.notes)]
 
 
 def _size(size_bytes: float) -> str:

@@ -20,12 +20,17 @@ from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
 from jobs.result_rows import print_drawing, print_json, print_text
 
-# One row for each of the strongest effects, strongest first, with what people call its variant and its track.
+# One row for each of the strongest effects, strongest first, with what people call its variant and its track. A value
+# that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
+# list of hits has none of it. `effects` has every row.
 _TOP = """
 CREATE VIEW top AS
 SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
-       e.statistic, e.value, e.track AS track_index
+       e.statistic, e.value, round(abs(e.value::DOUBLE) / largest.value, 6) AS share, e.track AS track_index
 FROM effects e
+JOIN (
+    SELECT statistic, max(abs(value::DOUBLE)) AS value FROM effects GROUP BY statistic
+) largest ON largest.statistic = e.statistic AND abs(e.value) > 1e-6 * largest.value
 JOIN tracks t ON t.index = e.track
 LEFT JOIN (
     SELECT variant_id, string_agg(DISTINCT id, ',' ORDER BY id) AS id
@@ -51,7 +56,8 @@ class QuerySettings:
     """directory or s3://bucket/prefix of the run"""
 
     sql: str
-    """what to ask, in DuckDB's SQL; `FROM top LIMIT 20` shows the strongest effects with IDs and tracks"""
+    """what to ask, in DuckDB's SQL; `FROM top LIMIT 20` shows the strongest effects with IDs and tracks;
+    without values below a millionth of the largest, which are rounding (`FROM effects` has all)"""
 
     json: bool = field(default=False, kw_only=True)
     """print one JSON list of rows; NaN and infinities are null, dates and blobs (hexadecimal) text"""

@@ -1,5 +1,6 @@
-"""Rows of a query as text in columns or as JSON, one after another: nothing is cut off but long lists, nothing is lost.
+"""Rows of a query as text in columns or as JSON, one after another, in numbers that read back as they are stored.
 
+Files and pipes are given every column in full, but for long lists in text; a terminal is given what fits in its lines.
 Knows types and letters. Does not know what was asked.
 """
 
@@ -7,7 +8,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from functools import singledispatch
@@ -16,10 +17,12 @@ from itertools import chain, count, islice
 import duckdb
 import pyarrow as pa
 
+from jobs.terminal import print_prose, terminal_columns
+from jobs.text_columns import TextColumns
+
 _MEASURED_ROWS = 1_000  # the first ones decide how wide the columns of text are
 _BATCH_ROWS = 1_000
 _LONGEST_LIST = 200  # letters of a list over tracks that text shows
-_GAP = "  "
 _MOST_64_BITS = 2**63
 
 # DuckDB's types of which neither Python nor JSON has one: they are written as DuckDB writes them.
@@ -27,6 +30,9 @@ _WITHOUT_EQUAL = re.compile(r"TIME ZONE|_NS|\bBIT\b|HUGEINT|INTERVAL|UNION|VARIA
 
 # As sum() gives them; Arrow's have fewer digits.
 _LONG_INTEGER = re.compile(r"U?HUGEINT")
+
+# A name or a text within a type, as in STRUCT("FLOAT" DOUBLE), is none; the digits of 32 bits are others in 64.
+_FLOAT = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\bFLOAT\b""")
 
 _NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)")
 
@@ -37,39 +43,53 @@ Row = tuple[object, ...]
 
 
 def print_text(relation: duckdb.DuckDBPyRelation) -> None:
-    """Print the rows in columns below their names, then how many they are."""
+    """Print the rows in columns below their names, then how many they are, and what a terminal had no room for."""
     types = [str(kind) for kind in relation.types]
     names = [_one_line(name) for name in relation.columns]
     as_text = ["VARCHAR"] * len(names)
-    rows = _rows(_projected(relation, as_text))
+    rows = _rows(_projected(relation, [as_text]))
     texts = (tuple(map(_cell, row)) for row in rows)
     first = list(islice(texts, _MEASURED_ROWS))
     widths = [max(map(len, column)) for column in zip(names, *first, strict=True)]
     is_number = [bool(_NUMBER.fullmatch(kind)) for kind in types]
+    columns = TextColumns.fitted(names, widths, is_number, terminal_columns())
     printed = 0
-    print(_aligned(names, widths, is_number))
-    print(_GAP.join("-" * width for width in widths))
+    print(columns.line(names))
+    print(columns.rule())
     for row in chain(first, texts):
-        print(_aligned(row, widths, is_number))
+        print(columns.line(row))
         printed += 1
         if _reader_left():
             return
     unit = "row" if printed == 1 else "rows"
     print(f"({printed:,} {unit})")
+    if columns.left_out:
+        names_left_out = ", ".join(columns.left_out)
+        left_out = f"not shown, as the terminal is too narrow: {names_left_out}"
+        print_prose([f"{left_out} (a file, `> FILE`, or --json has them)"])
 
 
 def print_json(relation: duckdb.DuckDBPyRelation) -> None:
     """Print the rows as one JSON list of objects, a row a line.
 
+    A FLOAT has the digits that read back to it: 0.3, and not 0.30000001192092896.
     What JSON cannot say: NaN and infinities are null; dates, times, blobs (as hexadecimal) and intervals are text.
     A name that several columns have is numbered from the second on: `a`, `a_2`.
     """
     names = unique_names(relation.columns)
     types = list(map(str, relation.types))
-    kinds = ["VARCHAR" if _WITHOUT_EQUAL.search(kind) else "" for kind in types]
+    plain = ["VARCHAR" if _WITHOUT_EQUAL.search(kind) else "" for kind in types]
+    # the database knows the shortest digits of a FLOAT, and a double has no others for them
+    digits = [
+        text or _with_floats_as("VARCHAR", kind) for text, kind in zip(plain, types, strict=True)
+    ]
+    doubles = [
+        "" if text else _with_floats_as("DOUBLE", kind)
+        for text, kind in zip(plain, types, strict=True)
+    ]
     is_whole = [bool(_LONG_INTEGER.fullmatch(kind)) for kind in types]
     before = "["
-    for row in _rows(_projected(relation, kinds)):
+    for row in _rows(_projected(relation, [digits, doubles])):
         values = [
             json_value(_whole(value) if whole else value)
             for value, whole in zip(row, is_whole, strict=True)
@@ -155,12 +175,22 @@ def _whole(value: object) -> object:
     return number if abs(number) < _MOST_64_BITS else value
 
 
-def _projected(relation: duckdb.DuckDBPyRelation, kinds: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """The columns by their places, each cast where a type is named; their names may be equal or odd."""
-    columns = [
-        f"CAST(#{place} AS {kind}) AS c{place}" if kind else f"#{place} AS c{place}"
-        for place, kind in enumerate(kinds, start=1)
-    ]
+def _with_floats_as(kind: str, within: str) -> str:
+    """The name of a type, with another in the place of FLOAT: `FLOAT[]` as `DOUBLE[]`; empty where there is none."""
+    renamed = _FLOAT.sub(lambda found: found[1] or kind, within)
+    return "" if renamed == within else renamed
+
+
+def _projected(
+    relation: duckdb.DuckDBPyRelation, casts: Sequence[Sequence[str]]
+) -> duckdb.DuckDBPyRelation:
+    """The columns by their places, each cast to a type after another where one is named; names may be equal or odd."""
+    columns = []
+    for place, kinds in enumerate(zip(*casts, strict=True), start=1):
+        column = f"#{place}"
+        for kind in filter(None, kinds):
+            column = f"CAST({column} AS {kind})"
+        columns.append(f"{column} AS c{place}")
     return relation.project(", ".join(columns))
 
 
@@ -182,14 +212,6 @@ def _cell(value: object) -> str:
 
 def _one_line(text: str) -> str:
     return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
-
-
-def _aligned(cells: Iterable[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
-    padded = [
-        cell.rjust(width) if right else cell.ljust(width)
-        for cell, width, right in zip(cells, widths, is_number, strict=True)
-    ]
-    return _GAP.join(padded).rstrip()
 
 
 def _reader_left() -> bool:

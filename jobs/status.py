@@ -10,6 +10,7 @@ from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
+from jobs.terminal import print_prose
 
 _LOST_SHOWN = 5
 
@@ -51,7 +52,10 @@ def status(settings: StatusSettings) -> int:
     cost = None
     if settings.price_per_hour is not None:
         cost = _cost(progress, settings.price_per_hour)
-    print(_json(progress, cost) if settings.json else _text(progress, cost, settings.out))
+    if settings.json:
+        print(_json(progress, cost))
+    else:
+        print_prose(_lines(progress, cost, settings.out))
     if progress.lost:
         return exit_codes.BAD_INPUT
     # All receipts without a manifest are still incomplete: nobody has proved yet that they answer the whole plan.
@@ -74,7 +78,7 @@ def _json(progress: RunProgress, cost: Cost | None) -> str:
     return json.dumps(figures)
 
 
-def _text(progress: RunProgress, cost: Cost | None, location: str) -> str:
+def _lines(progress: RunProgress, cost: Cost | None, location: str) -> list[str]:
     lines = [
         *_headline(progress, location),
         f"shards   {progress.shards_done:,} of {progress.shards:,}",
@@ -95,7 +99,7 @@ def _text(progress: RunProgress, cost: Cost | None, location: str) -> str:
     lines += audit_lines(progress.audit)
     if progress.notice:
         lines.append(progress.notice)
-    return "\n".join(lines)
+    return lines
 
 
 def _headline(progress: RunProgress, location: str) -> list[str]:

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from enformer_core import open_run
+from enformer_core.models.tracks.table import described_track
+from enformer_core.storage.local import LocalStore
 from jobs.cli import main
 from tests.support.genomes import write_fasta
+from tests.support.toy_runs import TRACKS, begun_toy_run
 from tests.support.vcf import write_vcf
 
 
@@ -64,28 +66,20 @@ def test_every_row_is_there_and_its_numbers_are_those_of_the_run(scored, tmp_pat
     assert not [path for path in tmp_path.iterdir() if path != file]
 
 
-def test_the_strongest_track_has_its_sign_and_names(scored, tmp_path):
-    """Held against the run's own tables; of tracks 1, 3 and 6 the second stands at item 1 of a list."""
-    genome, vcf = scored.parent / "g.fa", scored.parent / "v.vcf"
-    out = tmp_path / "some"
-    command = ["score", str(vcf), "--genome", str(genome), "--model", "motif", "--out", str(out)]
-    options = ["--ray", "off", "--strands", "forward", "--statistics", "sad,d1"]
-    assert main([*command, *options, "--tracks", "1,3,6"]) == 0
-    assert main(["export", str(out), "--tsv", str(tmp_path / "some.tsv")]) == 0
-    run = open_run(out)
-    tracks = {track["index"]: track for track in run.tracks.collect().to_dicts()}
-    stored = run.scores.collect().to_dicts()
-    rows = read(tmp_path / "some.tsv")
-    for row, scores in zip(rows, stored, strict=True):
-        for name in ("sad", "d1"):
-            if scores[name] is None:
-                continue
-            track = tracks[int(row[f"max_abs_{name}_track"])]
-            value = scores[name][track["list_position"] - 1]
-            assert float(row[f"max_abs_{name}_value"]) == pytest.approx(value, rel=1e-6, abs=0)
-            assert abs(value) == scores[f"max_abs_{name}"]
-            assert row[f"max_abs_{name}_identifier"] == track["identifier"]
-            assert row[f"max_abs_{name}_description"] == track["description"]
+def test_the_strongest_track_has_its_sign_and_names(tmp_path):
+    """Values are the place, minus that and a half more, and 1: of the allele at base 3, -3.5 on the second track."""
+    names = [described_track(at, f"id-{at}", f"CAGE:cell {at}") for at in TRACKS]
+    run = begun_toy_run(LocalStore(tmp_path / "run"), tracks=names)
+    run.commit_all()
+    file = tmp_path / "run.tsv"
+    assert main(["export", run.store.location, "--tsv", str(file)]) == 0
+    rows = {row["variant_id"]: row for row in read(file) if row["status"] == "ok"}
+    columns = ("track", "value", "identifier", "description")
+    found = [rows["chr1:4:A:G"][f"max_abs_sad_{column}"] for column in columns]
+    assert found == ["5", "-3.5", "id-5", "CAGE:cell 5"]
+    assert rows["chr1:4:A:G"]["max_abs_d1_value"] == "3.5"
+    assert rows["chr1:1:A:G"]["max_abs_sad_value"] == "1.0"
+    assert rows["chr1:1:A:G"]["max_abs_sad_identifier"] == "id-7"
 
 
 def test_what_cannot_be_is_said(scored, tmp_path, capsys):

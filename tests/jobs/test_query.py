@@ -7,21 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from enformer_core.dataset.codec import Footer, to_parquet
-from enformer_core.dataset.keys import TRACKS_KEY, table_key
-from enformer_core.dataset.shard_task import ShardTask
-from enformer_core.models.tracks.table import Tracks, described_track
+from enformer_core.dataset.keys import table_key
+from enformer_core.models.tracks.table import described_track
 from enformer_core.storage.local import LocalStore
 from jobs import exit_codes
 from jobs.cli import main
+from jobs.output import SafeStream
 from jobs.result_rows import unique_names
-from tests.dataset.test_ledger import CONTIGS, CONVENTIONS, ROWS, TRACKS, CountingScorer
-from tests.dataset.test_plan import table
-from tests.support.plans import make_draft
-from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger, toy_run
+from tests.support.toy_runs import ROWS, TRACKS, CountingScorer, begun_toy_run
 
 NAMES = (("cage", "CAGE:liver"), ("dnase", None), (None, None))
 
@@ -30,20 +28,9 @@ NAMES = (("cage", "CAGE:liver"), ("dnase", None), (None, None))
 def out(tmp_path):
     """A run without models, in a directory whose name is a pattern, a quotation, and more."""
     store = LocalStore(tmp_path / "it's [a] run* of ü?")
-    draft = make_draft(table(ROWS), CONTIGS, 3, window_starts=lambda starts: starts - 98_303)
-    run = toy_run(
-        toy_identity(statistics=("sad", "d1")),
-        sha256=draft.sha256,
-        shards=len(draft.shards),
-        by_status=draft.by_status,
-    )
-    run.claim(store)
-    rows = tuple(described_track(at, *names) for at, names in zip(TRACKS, NAMES, strict=True))
-    tracks = Tracks("human", 8, rows).to_arrow()
-    store.put_if_absent(TRACKS_KEY, to_parquet(tracks, Footer("tracks", run.digest, None)))
-    worker = scoring_worker(CountingScorer(), toy_ledger(store, run), CONVENTIONS, TRACKS)
-    for shard in draft.put(store).shards:
-        worker(ShardTask(shard))
+    named = zip(TRACKS, NAMES, strict=True)
+    run = begun_toy_run(store, tracks=[described_track(at, *names) for at, names in named])
+    run.commit_all()
     return store.location
 
 
@@ -139,16 +126,110 @@ def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
     rows = json.loads(text)
     values = [abs(row["value"]) for row in rows]
     assert values == sorted(values, reverse=True)
-    assert rows[0].keys() == {"variant_id", "id", "track", "statistic", "value", "track_index"}
+    assert rows[0].keys() == {
+        *("variant_id", "id", "track", "statistic", "value", "share", "track_index")
+    }
     every = json.loads(ask("FROM top", "--json")[1])
-    count = json.loads(ask("FROM effects SELECT count(*) AS n", "--json")[1])[0]["n"]
-    assert len(every) == count
+    sql = "FROM effects SELECT count(*) AS n WHERE value <> 0"
+    assert len(every) == json.loads(ask(sql, "--json")[1])[0]["n"]
+    # the first allele's, at base 0, is nothing on the first track and 0.5 of 6.5 on the second
+    assert {row["share"] for row in every if row["variant_id"] == "chr1:1:A:G"} == {
+        round(0.5 / 6.5, 6),
+        round(1.0 / 6.5, 6),
+    }
     # a track by its description, else its identifier, else its number
     assert {(row["track_index"], row["track"]) for row in every} <= {
         (0, "CAGE:liver"),
         (5, "dnase"),
         (7, "7"),
     }
+
+
+class ScorerOfNoise(CountingScorer):
+    """Beside values of whole numbers, what rounding leaves of nothing; of one allele nothing else."""
+
+    def score(self, alleles, start):
+        scores = [np.array([allele.start, 3e-6, -2e-6]) for allele in alleles]
+        return [{"sad": values, "d1": np.abs(values) * 1e-9} for values in scores]
+
+
+def test_what_rounding_leaves_of_nothing_is_no_hit(tmp_path, capsys):
+    """Of each statistic by itself: values of one may be smaller than another's noise."""
+    run = begun_toy_run(LocalStore(tmp_path / "noisy"), scorer=ScorerOfNoise())
+    run.commit_all()
+    assert main(["query", run.store.location, "FROM top", "--json"]) == exit_codes.DONE
+    rows = json.loads(capsys.readouterr().out)
+    assert {(row["statistic"], row["track_index"]) for row in rows} == {("sad", 0), ("d1", 0)}
+    assert max(row["share"] for row in rows) == 1
+    assert main(["query", run.store.location, "FROM effects", "--json"]) == exit_codes.DONE
+    every = json.loads(capsys.readouterr().out)
+    assert len(every) > len(rows)
+    assert min(abs(row["value"]) for row in every if row["statistic"] == "sad") < 1e-5
+
+
+FLOATS = """SELECT 0.3::FLOAT AS one, [0.1::FLOAT, NULL, 'nan'::FLOAT] AS list, 16777216::FLOAT AS whole,
+    {'FLOAT': 0.7::FLOAT, 'x FLOAT': [1e-7::FLOAT]} AS struct, MAP {'k': 0.2::FLOAT} AS map, 0.3::FLOAT::DOUBLE AS wide,
+    '-inf'::FLOAT AS inf, NULL AS nothing, 'FLOAT'::ENUM('FLOAT') AS kind, [3.4028235e38]::FLOAT[1] AS largest"""
+
+
+def test_floats_have_the_digits_that_read_back_to_them(ask):
+    (row,) = json.loads(ask(FLOATS, "--json")[1])
+    assert row == {
+        "one": 0.3,
+        "list": [0.1, None, None],
+        "whole": 16777216,
+        "struct": {"FLOAT": 0.7, "x FLOAT": [1e-7]},
+        "map": {"k": 0.2},
+        "wide": 0.30000001192092896,  # a double that was asked for is one
+        "inf": None,
+        "nothing": None,
+        "kind": "FLOAT",
+        "largest": [3.4028235e38],
+    }
+    text = ask("SELECT 0.3::FLOAT AS one, [0.1::FLOAT] AS list")[1]
+    assert text.splitlines()[2].split() == ["0.3", "[0.1]"]
+    stored = ask("SELECT max(abs(sad[1])) / 3 AS third FROM scores", "--json")[1]
+    third = json.loads(stored)[0]["third"]
+    assert len(str(third)) <= 10
+    assert np.float32(third) == np.float32(6) / np.float32(3)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard output as a terminal of so many columns."""
+
+    def call(columns):
+        monkeypatch.setattr(SafeStream, "isatty", lambda stream: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+
+    return call
+
+
+WIDE = "SELECT 1234567 AS number, repeat('abc', 20) AS text, 'short' AS word, 2.5 AS last"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 100])
+def test_a_terminal_is_given_what_fits_and_told_the_rest(ask, terminal, columns):
+    whole = ask(WIDE)[1]
+    terminal(columns)
+    text = ask(WIDE)[1]
+    lines = text.splitlines()
+    assert max(map(len, lines[:3])) <= columns
+    assert "1234567" in lines[2]  # a number is never cut
+    assert (text == whole) == (columns == 100)
+    assert ("…" in lines[2]) == (columns in {40, 60})
+    assert ("not shown" in text) == (columns == 20)
+    if columns == 20:
+        assert lines[0].split() == ["number"]
+        assert "narrow: text, word, last (" in " ".join(" ".join(lines[4:]).split())
+        assert "--json" in text
+
+
+def test_a_column_that_is_too_wide_by_itself_is_cut(ask, terminal):
+    terminal(30)
+    lines = ask("SELECT repeat('x', 100) AS text")[1].splitlines()
+    assert lines[2] == "x" * 29 + "…"
+    assert lines[3:] == ["(1 row)"]
 
 
 def test_only_what_receipts_name_is_read(ask, out):

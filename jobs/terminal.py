@@ -1,0 +1,42 @@
+"""How wide standard output is where it is a terminal, and sentences that are broken between words to fit there.
+
+What goes to a file or a pipe is written whole, a line a line. Knows letters and columns. Does not know what is said.
+"""
+
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+
+_INDENT = "  "
+
+# What stands before a line's sentence, as in `audit    sad: …`: more lines of it begin below its first word.
+_LABEL = re.compile(r"\S+ {2,}")
+
+
+def terminal_columns() -> int | None:
+    """How many letters fit in a line of standard output; None where it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_prose(lines: Iterable[str]) -> None:
+    """Print lines of words; on a terminal those that are too long are broken between words and indented."""
+    room = terminal_columns()
+    for line in lines:
+        print(line if room is None else _broken(line, room))
+
+
+def _broken(line: str, room: int) -> str:
+    label = _LABEL.match(line)
+    indent = " " * len(label[0]) if label else _INDENT
+    # neither a path nor a word that is longer than the terminal is wide may be changed by being cut
+    broken = textwrap.wrap(
+        line,
+        room,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+    return "\n".join(broken) if len(line) > room else line
