@@ -1,0 +1,205 @@
+"""Places that are like boundaries but are none: on the same chromosome, as rich in G and C, as far from a TSS.
+
+Drawn by a seed. A chromosome's draws depend on its own boundaries alone, so that others may be left out or added. Does
+not know attention.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
+from enformer_core.insulators.composition import STEP_BP, Composition, composition
+
+Positions = Int64[np.ndarray, " _"]
+"""Of a contig, 0-based."""
+
+NO_MATCH = -1
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How like a control must be.
+
+    Attributes:
+        window_bp: around a place, whose G and C count; a multiple of twice `STEP_BP`.
+        gc: the most by which shares of G and C may differ.
+        log10_tss: the most by which distances to the nearest TSS may differ, as powers of 10.
+        apart_bp: the least distance of a control to any boundary.
+        least_known: the least share of known bases in a control's window.
+        drawn: how many places are drawn for each boundary, of which the most similar is taken.
+        seed: which places they are.
+    """
+
+    window_bp: int
+    gc: float = 0.02
+    log10_tss: float = 0.2
+    apart_bp: int = 50_000
+    least_known: float = 0.95
+    drawn: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.window_bp < 1 or self.window_bp % (2 * STEP_BP):
+            raise InputError(
+                f"a window of {self.window_bp:,} bp: must be a multiple of {2 * STEP_BP}"
+            )
+        if self.drawn < 1:
+            raise InputError(f"{self.drawn} places drawn for each boundary: must be at least 1")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What places are matched by.
+
+    Attributes:
+        gc: share of G and C around each; NaN where no base is known.
+        log10_tss: log10(1 + distance to the nearest TSS).
+        known: share of known bases around each.
+    """
+
+    gc: Float64[np.ndarray, " _"]
+    log10_tss: Float64[np.ndarray, " _"]
+    known: Float64[np.ndarray, " _"]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Boundaries of a contig and their controls.
+
+    Attributes:
+        boundaries: as they were given, moved to the grid.
+        controls: of each boundary; `NO_MATCH` where none of those drawn is like it.
+    """
+
+    boundaries: Positions
+    controls: Positions
+
+    @property
+    def is_matched(self) -> Bool[np.ndarray, " places"]:
+        """Which boundaries have a control."""
+        return self.controls != NO_MATCH
+
+
+def matched_controls(
+    genome: Genome,
+    boundaries: Mapping[str, Positions],
+    tss: Mapping[str, Positions],
+    matching: Matching,
+) -> dict[str, Matched]:
+    """A control for each boundary, no place twice.
+
+    Args:
+        genome: whose bases count.
+        boundaries: of each contig, 0-based; they are moved to the nearest place of the grid.
+        tss: of each contig, in any order.
+        matching: how like they must be.
+
+    Raises:
+        InputError: for a contig with boundaries and without any TSS, to which distances could be matched.
+    """
+    matched = {}
+    for contig, places in boundaries.items():
+        sites = np.sort(tss.get(contig, np.empty(0, dtype=np.int64)))
+        if not sites.size:
+            raise InputError(
+                f"{contig}: has boundaries and no gene, so controls cannot be matched by distance to genes"
+            )
+        matched[contig] = _on_contig(genome, contig, places, sites, matching)
+    return matched
+
+
+def _on_contig(
+    genome: Genome, contig: str, places: Positions, tss: Positions, matching: Matching
+) -> Matched:
+    sums = composition(genome.codes(contig))
+    on_grid = (places + STEP_BP // 2) // STEP_BP * STEP_BP
+    # the name, not its place in a list: see above
+    rng = np.random.default_rng([matching.seed, zlib.crc32(contig.encode())])
+    drawn = _drawn(sums, on_grid, matching, rng)
+    wanted = surroundings(sums, on_grid, tss, matching.window_bp)
+    offered = surroundings(sums, drawn, tss, matching.window_bp)
+    is_known = offered.known >= matching.least_known
+    misfits = _misfits(wanted, offered, matching)
+    misfits[:, ~is_known] = np.inf
+    chosen = _nearest(misfits, rng.permutation(places.size))
+    controls = np.full(places.size, NO_MATCH, dtype=np.int64)
+    has_one = chosen != NO_MATCH
+    controls[has_one] = drawn[chosen[has_one]]
+    return Matched(on_grid, controls)
+
+
+def surroundings(
+    sums: Composition, places: Positions, tss: Positions, window_bp: int
+) -> Surroundings:
+    """What is around places of a contig; a window that leaves it counts as unknown there.
+
+    Args:
+        sums: of the contig.
+        places: on the grid.
+        tss: in order, at least one.
+        window_bp: of the window whose middle a place is.
+    """
+    steps = window_bp // STEP_BP
+    last = sums.known.size - 1 - steps
+    first = places // STEP_BP - steps // 2
+    is_whole = (first >= 0) & (first <= last)
+    gc = np.full(places.size, np.nan)
+    known = np.zeros(places.size)
+    gc[is_whole], known[is_whole] = sums.shares(first[is_whole], steps)
+    return Surroundings(gc, np.log10(1 + nearest_bp(places, tss)), known)
+
+
+def nearest_bp(places: Positions, sites: Positions) -> Positions:
+    """The distance of each place to the nearest site.
+
+    Args:
+        places: in any order.
+        sites: in order, at least one.
+    """
+    behind = np.searchsorted(sites, places)
+    after = sites[np.minimum(behind, sites.size - 1)]
+    before = sites[np.maximum(behind - 1, 0)]
+    return np.minimum(np.abs(after - places), np.abs(before - places))
+
+
+def _drawn(
+    sums: Composition, boundaries: Positions, matching: Matching, rng: np.random.Generator
+) -> Positions:
+    """Places of the grid whose window is on the contig and which no boundary is near, each once."""
+    steps = sums.known.size - 1
+    half = matching.window_bp // STEP_BP // 2
+    places = np.arange(half, steps - half + 1) * STEP_BP
+    is_apart = nearest_bp(places, np.sort(boundaries)) >= matching.apart_bp
+    free = places[is_apart]
+    wanted = min(free.size, matching.drawn * boundaries.size)
+    return rng.choice(free, size=wanted, replace=False)
+
+
+def _misfits(
+    wanted: Surroundings, offered: Surroundings, matching: Matching
+) -> Float64[np.ndarray, "boundaries drawn"]:
+    """How unlike each place is each boundary, in units of what is allowed; infinite where it is not like it."""
+    by_gc = np.abs(wanted.gc[:, np.newaxis] - offered.gc) / matching.gc
+    by_tss = np.abs(wanted.log10_tss[:, np.newaxis] - offered.log10_tss) / matching.log10_tss
+    is_like = (by_gc <= 1) & (by_tss <= 1)
+    return np.where(is_like, np.hypot(by_gc, by_tss), np.inf)
+
+
+def _nearest(
+    misfits: Float64[np.ndarray, "boundaries drawn"], order: Int64[np.ndarray, " boundaries"]
+) -> Int64[np.ndarray, " boundaries"]:
+    """The most similar place of each boundary that no boundary before it in the order has taken."""
+    chosen = np.full(order.size, NO_MATCH, dtype=np.int64)
+    if not misfits.shape[1]:
+        return chosen
+    for boundary in order:
+        place = int(misfits[boundary].argmin())
+        if np.isfinite(misfits[boundary, place]):
+            chosen[boundary] = place
+            misfits[:, place] = np.inf
+    return chosen
