@@ -6,10 +6,12 @@ Knows paths, processes and signals of this machine. Does not import Ray, and doe
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
+
+import psutil
 
 from cluster.pool import PoolError
 
@@ -29,8 +31,15 @@ _ESSENTIAL = {"raylet": "raylet", "gcs_server": "control store (gcs_server)"}
 class LocalNode(Protocol):
     """What Ray knows of the processes that it has started on this machine."""
 
+    all_processes: Mapping[str, Sequence[Any]]
+    """Processes by kind; `process.pid` of each is its number."""
+
     def dead_processes(self) -> list[tuple[str, Any]]:
         """The kind of each process that has ended by itself, and the process."""
+        ...
+
+    def kill_all_processes(self, *, check_alive: bool, allow_graceful: bool) -> None:
+        """End them."""
         ...
 
 
@@ -121,3 +130,21 @@ def end_within(end: Callable[[], None], timeout_s: float) -> None:
     thread = threading.Thread(target=end, daemon=True)
     thread.start()
     thread.join(timeout_s)
+
+
+def kill_node(node: LocalNode) -> None:
+    """SIGKILL to the processes of Ray on this machine, and to all that these have started."""
+    own = [info.process.pid for of_kind in node.all_processes.values() for info in of_kind]
+    # the raylet's agents would outlive it by minutes
+    started = [child for pid in own for child in _descendants(pid)]
+    node.kill_all_processes(check_alive=False, allow_graceful=False)
+    for process in started:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """The processes that this one has started, and those that they have; none where it has ended."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []

@@ -4,6 +4,7 @@ Each worker is an actor. Knows how actors start, die and come back; does not kno
 whose turn. Only the factory, payloads and results pass through Ray: large data never do.
 """
 
+import atexit
 import logging
 import os
 import time
@@ -28,7 +29,13 @@ from ray.util import metrics  # noqa: TID251
 
 from cluster.backend import Call, Outcome, WorkerGone
 from cluster.head_watcher import HeadWatcher, check_port, listens
-from cluster.local_ray import LocalHead, directory_for_ray, end_within, signals_kept
+from cluster.local_ray import (
+    LocalHead,
+    directory_for_ray,
+    end_within,
+    kill_node,
+    signals_kept,
+)
 from cluster.pool import (
     Classify,
     Control,
@@ -55,7 +62,9 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 
 _CONNECT_S = 10.0
 
-_SHUTDOWN_S = 10.0  # of a Ray that is gone, which nobody need wait for
+_SHUTDOWN_S = (
+    3.0  # of a Ray that is gone; its library ends this very process, without a word, after 10
+)
 
 
 def ray_pool(
@@ -284,7 +293,9 @@ def _watched() -> HeadWatcher | LocalHead:
 def _kill_ray() -> None:
     node = worker._global_node
     if node is not None:
-        node.kill_all_processes(check_alive=False, allow_graceful=False)
+        kill_node(node)
+    # at the end of this process it would be waited for once more
+    atexit.unregister(ray.shutdown)
     ray.shutdown()
 
 
