@@ -342,3 +342,16 @@ def test_a_failed_writing_leaves_nothing_and_spares_what_was_there(tmp_path):
     ]
     with pytest.raises(InputError, match="cannot be written"):
         save_weights(tmp_path / "nowhere" / "w.safetensors", {}, {})
+
+
+def test_of_a_link_the_file_behind_is_written_and_the_link_stays(tmp_path):
+    (tmp_path / "disk").mkdir()
+    behind = tmp_path / "disk" / "real.safetensors"
+    behind.write_text("before")
+    link = tmp_path / "w.safetensors"
+    link.symlink_to(behind)
+    save_weights(link, {"one": torch.ones(1)}, {})
+    assert link.readlink() == behind
+    assert torch.equal(load_file(behind)["one"], torch.ones(1))
+    # the file that was written first lay beside it, and is gone
+    assert {path.name for path in tmp_path.rglob("*")} == {"disk", "w.safetensors", behind.name}

@@ -1,10 +1,13 @@
 """Files that are refused say what they look like, and a remedy that can be followed."""
 
+import gzip
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from enformer_core.errors import InputError
+from enformer_core.variants.formats import compression
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.source import open_source
 
@@ -90,3 +93,20 @@ def test_parquet_is_told_of_columns(tmp_path):
     pq.write_table(pa.table({"a": ["20"], "b": [5]}), tmp_path / "x.parquet")
     with pytest.raises(InputError, match="--columns chrom=…"):
         open_source(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_that_does_not_end_stops_with_its_number(tmp_path, monkeypatch, packed):
+    """Before it fills the memory; a line of as many bytes as there may be is a line."""
+    monkeypatch.setattr(compression, "LONGEST_LINE_BYTES", 5_000)
+    path = tmp_path / "x"
+    for length in (4_000, 6_000):
+        text = f"chr\tpos\tref\talt\n20\t5\tT\tG\n20\t6\tT\t{'G' * length}".encode()
+        path.write_bytes(gzip.compress(text) if packed else text)
+        if length < 5_000:
+            assert sum(batch.num_rows for batch in open_source(path).batches()) == 2
+            continue
+        with pytest.raises(
+            InputError, match=r"x: line 3 has more than 5,000 bytes\. Is it a table"
+        ):
+            list(open_source(path).batches())
