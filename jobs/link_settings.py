@@ -62,7 +62,7 @@ class EvaluateLinksSettings:
     """pairs that CRISPR experiments tested, in ENCODE's format (EngreitzLab/CRISPR_comparison); gzip or not, or s3://"""
 
     predictions: OptionalFile = field(default=None, kw_only=True)
-    """table of `enformer-ray links`, whose scores are judged too: a pair has the sum over elements that overlap its"""
+    """table of `enformer-ray links`, whose scores are judged too: of a pair the sum over overlapping elements"""
 
     scores: Annotated[Words, Parameter(metavar="COLUMN,…")] = field(default=(), kw_only=True)
     """columns of the table to judge (default: all numbers that are not the format's own)"""

@@ -17,6 +17,9 @@ from enformer_core.links.tables import Numbers, Table
 ACTIVITY_COLUMNS = ("DHS.RPM", "H3K27ac.RPM.expandedRegion")
 """Of which activity is the geometric mean: accessibility of the element, H3K27ac of it and what lies beside it."""
 
+_REGULATED = "Regulated"
+_VALID = "ValidConnection"
+
 INVERSE_DISTANCE = "inverse_distance"
 ACTIVITY_CONTACT = "activity_contact"
 
@@ -72,7 +75,7 @@ class TestedPairs:
 
 
 def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPairs:
-    """The pairs of a table, without those that ValidConnection says are none.
+    """The pairs of a table, without those that ValidConnection says are none, and those of which nothing was found out.
 
     Args:
         table: in ENCODE's format; it needs Regulated, and distanceToTSS or the places of elements and TSSs.
@@ -82,9 +85,8 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
     Raises:
         InputError: for columns that are missing, and cells that cannot be read.
     """
-    is_regulated = table.truths(table.column(["Regulated"]))
+    table, notes = _judged(table)
     distance = _distance(table)
-    notes: list[str] = []
     by_name: dict[str, Numbers] = {INVERSE_DISTANCE: 1 / (1 + distance)}
     missing = [column for column in ACTIVITY_COLUMNS if table.find([column]) is None]
     if missing:
@@ -93,21 +95,29 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
         by_name[ACTIVITY_CONTACT] = _activity_contact(table, distance)
     for column in _score_columns(table, scores):
         by_name[column] = table.numbers(column)
-    valid = _valid(table)
-    invalid = int((~valid).sum())
+    is_regulated = table.truths(table.column([_REGULATED]))
+    return TestedPairs(_places(table), is_regulated, distance, by_name, tuple(notes))
+
+
+def _judged(table: Table) -> tuple[Table, list[str]]:
+    """The pairs of which an experiment says whether they are regulated, and notes of how many it says nothing."""
+    is_known = table.texts(table.column([_REGULATED])).is_not_null()
+    is_valid = is_known
+    column = table.find([_VALID])
+    if column is not None:
+        # not a truth alone: what is wrong with a pair stands there
+        is_valid = (table.texts(column).str.to_lowercase() == "true").fill_null(False)
+    notes = []
+    invalid = int((~is_valid).sum())
     if invalid:
-        notes.append(
-            f"{table.name}: {invalid:,} pairs are left out, whose ValidConnection is not TRUE"
-        )
-    if not valid.any():
-        raise InputError(f"{table.name}: has no pair whose ValidConnection is TRUE")
-    return TestedPairs(
-        places=_places(table).filter(valid),
-        is_regulated=is_regulated[valid],
-        distance_bp=distance[valid],
-        scores={name: values[valid] for name, values in by_name.items()},
-        notes=tuple(notes),
-    )
+        notes.append(f"{table.name}: {invalid:,} pairs are left out, whose {_VALID} is not TRUE")
+    unknown = int((is_valid & ~is_known).sum())
+    if unknown:
+        notes.append(f"{table.name}: {unknown:,} pairs are left out, which have no {_REGULATED}")
+    judged = table.kept(is_valid & is_known)
+    if not judged.rows.height:
+        raise InputError(f"{table.name}: has no valid pair with a value of {_REGULATED}")
+    return judged, notes
 
 
 def _distance(table: Table) -> Numbers:
@@ -150,14 +160,6 @@ def _score_columns(table: Table, asked: Sequence[str]) -> list[str]:
 def _is_numeric(table: Table, column: str) -> bool:
     cells = table.texts(column).drop_nulls()
     return bool(cells.len()) and cells.cast(pl.Float64, strict=False).is_not_null().all()
-
-
-def _valid(table: Table) -> Bool[np.ndarray, " rows"]:
-    column = table.find(["ValidConnection"])
-    if column is None:
-        return np.ones(table.rows.height, dtype=bool)
-    # not a truth alone: what is wrong with a pair stands there
-    return (table.texts(column).str.to_lowercase() == "true").fill_null(False).to_numpy()
 
 
 def _places(table: Table) -> pl.DataFrame:

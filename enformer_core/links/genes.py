@@ -5,7 +5,7 @@ TSS of a gene on the minus strand is its `end`, one more than its first base. Do
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -140,9 +140,7 @@ def _of_types(table: Table, wanted: Sequence[str]) -> Table:
             raise InputError(
                 f"--gene-types {name}: {table.name} has no gene of this type{nearest(name, known)}"
             )
-    is_wanted = types.is_in(list(wanted)).fill_null(False)
-    lines = table.lines[is_wanted.to_numpy()]
-    return replace(table, rows=table.rows.filter(is_wanted), lines=lines)
+    return table.kept(types.is_in(list(wanted)).fill_null(False))
 
 
 def _refuse_elements(table: Table) -> None:

@@ -8,7 +8,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +86,10 @@ class Table:
     def where(self, row: int) -> str:
         """The place of a row, for messages: `candidates.bed, line 3`."""
         return f"{self.name}, {self.unit} {self.lines[row]}"
+
+    def kept(self, is_kept: pl.Series) -> "Table":
+        """The rows for which this is true, with their lines."""
+        return replace(self, rows=self.rows.filter(is_kept), lines=self.lines[is_kept.to_numpy()])
 
     def texts(self, column: str) -> pl.Series:
         """A column as text, null where a cell says that there is nothing."""

@@ -27,7 +27,8 @@ ROWS = [
     ("chr1", 500, 600, "chr1", 5_550, 5_551, "B", "TRUE", "TRUE", 5_000, 9, 9, 0.8),
     ("chr1", 700, 800, "chr1", 90_750, 90_751, "B", "TRUE", "FALSE", 90_000, 1, 1, ""),
     ("chr1", 900, 990, "chr1", 200_945, 200_946, "B", "TRUE", "TRUE", 200_000, 50, 50, 0.7),
-    ("chr1", 900, 990, "chr1", 0, 1, "C", "overlaps promoter", "FALSE", 10, 1, 1, 0.5),
+    ("chr1", 900, 990, "chr1", 0, 1, "C", "overlaps promoter", "FALSE", "NA", 1, 1, 0.5),
+    ("chr1", 900, 990, "chr1", 0, 1, "D", "TRUE", "NA", 10, 1, 1, 0.5),
 ]
 
 
@@ -72,6 +73,7 @@ def refused(run):
 def test_scores_and_bins_by_hand(table, evaluate):
     rows, said = evaluate(table())
     assert "1 pairs are left out, whose ValidConnection is not TRUE" in said
+    assert "1 pairs are left out, which have no Regulated" in said
     bins = ["all", "0-98000", "0-3000", "3000-12500", "12500-34500", "34500-131000"]
     scores = ["inverse_distance", "activity_contact", "mine"]
     assert list(rows) == [(score, each) for each in bins for score in scores]
@@ -200,7 +202,7 @@ BAD = {
         "line 2: Regulated 'perhaps' is neither TRUE nor FALSE",
     ),
     "no distance": ([(*ROWS[0][:9], "NA", *ROWS[0][10:])], COLUMNS, "line 2: has no distance"),
-    "no valid pair": (ROWS[-1:], COLUMNS, "has no pair whose ValidConnection is TRUE"),
+    "no valid pair": (ROWS[-2:], COLUMNS, "has no valid pair with a value of Regulated"),
 }
 
 
