@@ -56,8 +56,7 @@ class QuerySettings:
     """directory or s3://bucket/prefix of the run"""
 
     sql: str
-    """what to ask, in DuckDB's SQL; `FROM top LIMIT 20` shows the strongest effects with IDs and tracks;
-    without values below a millionth of the largest, which are rounding (`FROM effects` has all)"""
+    """what to ask, in DuckDB's SQL; `FROM top LIMIT 20` shows the strongest effects, `effects` has rounding too"""
 
     json: bool = field(default=False, kw_only=True)
     """print one JSON list of rows; NaN and infinities are null, dates and blobs (hexadecimal) text"""
