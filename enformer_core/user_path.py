@@ -1,9 +1,12 @@
 """What a user means by a path. Loads nothing, so that the command line can ask."""
 
 import os
+import re
 from pathlib import Path
 
 from enformer_core.errors import InputError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def user_path(name: str) -> str:
@@ -21,6 +24,31 @@ def user_path(name: str) -> str:
         return str(Path(name).expanduser())
     except RuntimeError as error:
         raise InputError(f"{name}: {error} Give the whole path.") from error
+
+
+def file_in_the_way(path: Path) -> Path | None:
+    """The part of a path, or all of it, that is a file where a directory must be; None where nothing stands in the way.
+
+    Of `a/b/c`, where `a` is a file, `a`.
+    """
+    for part in (path, *path.parents):
+        try:
+            if part.exists():
+                return None if part.is_dir() else part
+        except OSError:  # a name that is too long; whoever uses it will say so
+            return None
+    return None
+
+
+def why_unwritable(path: Path, error: OSError) -> str:
+    """Why a file cannot be written, for a message: which part of its path is a file, else the system's reason."""
+    file = file_in_the_way(path.parent)
+    return error.strerror or str(error) if file is None else f"{file} is a file"
+
+
+def one_line(text: str) -> str:
+    r"""A text without what would break the line or move a terminal's cursor: a line's end stands there as `\n`."""
+    return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def readable_name(name: str) -> str:

@@ -1,23 +1,22 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over the Parquet files that its receipts name."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.stored_tables import stored_keys
-from enformer_core.errors import DatasetError, InputError
-from enformer_core.storage.open import sql_filesystem
+from enformer_core.dataset.stored_tables import stored_objects
+from enformer_core.errors import InputError
+from enformer_core.storage.fenced_files import FENCED, FencedFiles, fenced_files
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
+from jobs.query_refusals import SQL_EXAMPLE, refusals
 from jobs.result_rows import print_drawing, print_json, print_text
 
 # One row for each of the strongest effects, strongest first, with what people call its variant and its track. A value
@@ -38,14 +37,6 @@ LEFT JOIN (
 ) named ON named.variant_id = e.variant_id
 ORDER BY abs(e.value) DESC, e.variant_id, e.track
 """
-
-_SLIPS = (
-    duckdb.ParserException,
-    duckdb.BinderException,
-    duckdb.CatalogException,
-    duckdb.DataError,  # a value that cannot be converted, or is out of range
-)
-"""What DuckDB says of SQL alone, whatever the files hold."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +62,7 @@ def query(settings: QuerySettings) -> int:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
-    ledger = open_ledger(settings.out)
-    with _sql_errors(ledger, settings.out):
-        relation = _connect(ledger).sql(settings.sql)
+    with _answer(settings.out, settings.sql) as relation:
         # a statement without a result has none
         if relation is not None:
             _printer(settings)(relation)
@@ -86,9 +75,7 @@ def run_query(out: str, sql: str) -> list[tuple[Any, ...]]:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
-    ledger = open_ledger(out)
-    with _sql_errors(ledger, out):
-        relation = _connect(ledger).sql(sql)
+    with _answer(out, sql) as relation:
         return [] if relation is None else relation.fetchall()
 
 
@@ -100,63 +87,77 @@ def _printer(settings: QuerySettings) -> Callable[[duckdb.DuckDBPyRelation], Non
     return print_drawing if is_drawing else print_text
 
 
-def _connect(ledger: Ledger) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for each table; of what is not there yet, DuckDB says that there is no such table."""
-    connection = duckdb.connect()
-    root = ledger.store.location
-    filesystem = sql_filesystem(root)
-    if filesystem is None:
-        root = str(Path(root).resolve())
-    else:
-        connection.register_filesystem(filesystem)
-    keys = {table: keys for table, keys in stored_keys(ledger).items() if keys}
-    if ledger.store.get(TRACKS_KEY) is not None:
-        keys["tracks"] = [TRACKS_KEY]
-    for table, of_table in keys.items():
-        _create_view(connection, table, [f"{root}/{key}" for key in of_table])
-    if {"scores", "effects", "tracks"} <= keys.keys():
-        connection.execute(_TOP)
-    return connection
-
-
-def _create_view(connection: duckdb.DuckDBPyConnection, view: str, files: Sequence[str]) -> None:
-    quoted = ", ".join(f"'{_literal(file)}'" for file in files)
-    partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
-    connection.execute(
-        f"CREATE VIEW {view} AS FROM read_parquet([{quoted}], hive_partitioning = {partitioned})"
-    )
-
-
-def _literal(path: str) -> str:
-    """A path within quotes that stands for itself alone: `[` in a class of one letter is no pattern."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path).replace("'", "''")
+@contextmanager
+def _answer(out: str, sql: str) -> Iterator[duckdb.DuckDBPyRelation | None]:
+    """The answer of a query, to be read while the block lasts; what goes wrong with it is said."""
+    ledger = open_ledger(out)
+    _check_asks(sql)
+    tables = _tables(ledger)
+    sizes = {key: size for of_table in tables.values() for key, size in of_table.items()}
+    files = fenced_files(ledger.store.location, sizes)
+    with (
+        _spill_folder() as spill,
+        refusals(ledger, files, out),
+        _fenced_connection(files, spill) as connection,
+    ):
+        for table, of_table in tables.items():
+            _create_view(connection, table, of_table)
+        if {"scores", "effects", "tracks"} <= tables.keys():
+            connection.execute(_TOP)
+        yield connection.sql(sql)
 
 
 @contextmanager
-def _sql_errors(ledger: Ledger, out: str) -> Iterator[None]:
-    """Say what was wrong: the SQL, or a file of the run."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        # to look for damage is to read the run, which nobody should wait for after a slip of the pen
-        damage = None if isinstance(error, _SLIPS) else _damage(ledger)
-        if damage is not None:
-            raise InputError(
-                f"{damage}. `enformer-ray verify {out}` says what else is damaged."
-            ) from error
-        raise InputError(f"this SQL was refused: {error}") from error
-
-
-def _damage(ledger: Ledger) -> str | None:
-    """What is wrong with the first file of the run that cannot be read; None where the SQL is at fault."""
-    for key in (TRACKS_KEY, *(key for keys in stored_keys(ledger).values() for key in keys)):
-        content = ledger.store.get(key)
-        if content is None:
-            return f"{key}: missing, though a receipt names it"
+def _spill_folder() -> Iterator[str]:
+    """Where DuckDB may write what memory does not hold; empty where there is no such place."""
+    with ExitStack() as stack:
         try:
-            from_parquet(content, key)
-        except DatasetError as error:
-            return str(error)
-    return None
+            folder = stack.enter_context(TemporaryDirectory(prefix="enformer-ray-query-"))
+        except OSError:  # a machine that writes nowhere can still ask
+            folder = ""
+        yield folder
+
+
+def _check_asks(sql: str) -> None:
+    """Refuse what holds no statement: blanks, a semicolon, a remark."""
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error:  # whoever runs it will say why
+        return
+    if not statements:
+        raise InputError(f"{sql!r}: no question. Give SQL, such as {SQL_EXAMPLE}")
+
+
+def _tables(ledger: Ledger) -> dict[str, dict[str, int | None]]:
+    """Objects of each table with their bytes; a table of which nothing is committed is not among them."""
+    tables: dict[str, dict[str, int | None]] = {
+        table: {**sizes} for table, sizes in stored_objects(ledger).items() if sizes
+    }
+    if ledger.store.get(TRACKS_KEY) is not None:
+        tables["tracks"] = {TRACKS_KEY: None}
+    return tables
+
+
+@contextmanager
+def _fenced_connection(files: FencedFiles, spill: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads these files, and writes into the folder `spill` what memory does not hold."""
+    with duckdb.connect() as connection:
+        connection.register_filesystem(files)
+        connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
+        connection.execute(f"SET allowed_directories = ['{FENCED}']")
+        # from here on no setting can be changed, this one least of all
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, view: str, keys: Iterable[str]) -> None:
+    listed = ", ".join(f"'{_quoted(FENCED + key)}'" for key in keys)
+    partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
+    connection.execute(
+        f"CREATE VIEW {view} AS FROM read_parquet([{listed}], hive_partitioning = {partitioned})"
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -17,6 +17,7 @@ from itertools import chain, count, islice
 import duckdb
 import pyarrow as pa
 
+from enformer_core.user_path import one_line
 from jobs.terminal import print_prose, terminal_columns
 from jobs.text_columns import TextColumns
 
@@ -36,16 +37,13 @@ _FLOAT = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\bFLOAT\b""")
 
 _NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)")
 
-# What would move a terminal's cursor or break the line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
 Row = tuple[object, ...]
 
 
 def print_text(relation: duckdb.DuckDBPyRelation) -> None:
     """Print the rows in columns below their names, then how many they are, and what a terminal had no room for."""
     types = [str(kind) for kind in relation.types]
-    names = [_one_line(name) for name in relation.columns]
+    names = [one_line(name) for name in relation.columns]
     as_text = ["VARCHAR"] * len(names)
     rows = _rows(_projected(relation, [as_text]))
     texts = (tuple(map(_cell, row)) for row in rows)
@@ -203,15 +201,11 @@ def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[Row]:
 
 
 def _cell(value: object) -> str:
-    text = "NULL" if value is None else _one_line(str(value))
+    text = "NULL" if value is None else one_line(str(value))
     if text.startswith("[") and len(text) > _LONGEST_LIST:
         shown = text[:_LONGEST_LIST].rpartition(", ")[0]
         return f"{shown}, … {text.count(', ') + 1:,} values]"
     return text
-
-
-def _one_line(text: str) -> str:
-    return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def _reader_left() -> bool:

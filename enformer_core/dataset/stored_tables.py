@@ -10,22 +10,25 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError
 
 
-def stored_keys(ledger: Ledger) -> dict[str, list[str]]:
-    """Keys of the objects that receipts name, by table and in the order of shards: these are the run, and nothing else.
+def stored_objects(ledger: Ledger) -> dict[str, dict[str, int]]:
+    """Objects that receipts name with their bytes, by table and in the order of shards: these are the run, no others.
 
     A listing of the directory would give more: what somebody left there, and tables of shards under way.
 
     Args:
-        ledger: of the run; a table of which nothing is committed has no keys.
+        ledger: of the run; a table of which nothing is committed has no objects.
+
+    Returns:
+        Bytes by key, by table.
 
     Raises:
         DatasetError: for a receipt that is damaged or of another run.
     """
-    keys: dict[str, list[str]] = {name: [] for name in ledger.run_type.tables}
+    sizes: dict[str, dict[str, int]] = {name: {} for name in ledger.run_type.tables}
     for receipt in ledger.receipts():
         for name, entry in receipt.tables.items():
-            keys.setdefault(name, []).append(entry.key)
-    return keys
+            sizes.setdefault(name, {})[entry.key] = entry.bytes
+    return sizes
 
 
 def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Table]]:

@@ -264,12 +264,11 @@ def read_bytes(name: str) -> bytes:
 
 
 def sql_filesystem(name: str) -> "AbstractFileSystem | None":
-    """What DuckDB must be given to read the objects below an address; None for a path, which it reads by itself."""
+    """What a reader of Parquet must be given for the objects below an address; None for a path, which needs none."""
     address = parse_address(name)
     if address is None:
         return None
     from enformer_core.storage.filesystem import object_filesystem  # noqa: PLC0415 - see _open_s3
 
-    # SQL may name any bucket of the scheme, not only the run's.
     open_bucket = partial(STORES[address.scheme], prefix="")
     return object_filesystem(address.scheme, open_bucket, SystemClock())

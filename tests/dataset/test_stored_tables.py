@@ -2,7 +2,7 @@
 
 from enformer_core.dataset.keys import table_key
 from enformer_core.dataset.shard_task import ShardTask
-from enformer_core.dataset.stored_tables import stored_keys
+from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.storage.local import LocalStore
 from tests.support.toy_runs import begun_toy_run
 
@@ -11,7 +11,7 @@ def test_keys_are_those_of_receipts_and_not_of_a_listing(tmp_path):
     store = LocalStore(tmp_path / "run [1] *")
     run = begun_toy_run(store)
     ledger = run.ledger
-    assert stored_keys(ledger) == {"scores": [], "effects": []}
+    assert stored_objects(ledger) == {"scores": {}, "effects": {}}
 
     first, second, *_ = run.plan.shards
     for shard in (second, first):
@@ -21,5 +21,7 @@ def test_keys_are_those_of_receipts_and_not_of_a_listing(tmp_path):
         store.put_if_absent(name, b"no table")
 
     expected = [table_key("scores", shard.chrom, shard.number) for shard in (first, second)]
-    assert stored_keys(ledger)["scores"] == expected
-    assert len(stored_keys(ledger)["effects"]) == len(expected)
+    objects = stored_objects(ledger)
+    assert list(objects["scores"]) == expected
+    assert len(objects["effects"]) == len(expected)
+    assert objects["scores"].items() <= dict(store.sizes("scores/")).items()

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -255,10 +256,127 @@ def test_a_damaged_file_is_named_and_a_slip_is_not_taken_for_damage(ask, out):
     assert code == exit_codes.BAD_INPUT
     assert key in error
     assert "enformer-ray verify" in error
-    path.unlink()
-    code, _, error = ask("FROM effects SELECT error('mine')")
+    code, _, error = ask("FROM tracks SELECT error('mine')")
     assert code == exit_codes.BAD_INPUT
-    assert f"{key}: missing" in error
+    assert "mine" in error
+    assert "damaged" not in error
+    path.unlink()
+    assert f"{key}: missing, though a receipt names it" in ask("FROM scores")[2]
+
+
+def test_a_file_of_another_length_is_named_with_both_lengths(ask, out):
+    path = next(Path(out, "scores").rglob("*.parquet"))
+    key = str(path.relative_to(out))
+    content = path.read_bytes()
+    for other in (content[:-1], content + b"?", b""):
+        path.write_bytes(other)
+        code, _, error = ask("FROM scores")
+        assert code == exit_codes.BAD_INPUT
+        lengths = f"{len(other):,} bytes, its receipt says {len(content):,} bytes"
+        assert f"{key}: {lengths}. `enformer-ray verify {out}`" in error
+
+
+def test_a_damaged_page_in_a_file_of_the_right_length_is_named(ask, out):
+    path = max(Path(out, "effects").rglob("*.parquet"), key=lambda each: each.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[4:200] = bytes(196)  # of the first column's page
+    path.write_bytes(content)
+    code, _, error = ask("FROM effects")
+    assert code == exit_codes.BAD_INPUT
+    assert str(path.relative_to(out)) in error
+    assert "enformer-ray verify" in error
+
+
+@pytest.fixture
+def contents(out):
+    """What lies in the run, by name."""
+
+    def read():
+        paths = [path for path in Path(out).rglob("*") if path.is_file()]
+        return {str(path): path.read_bytes() for path in paths}
+
+    return read
+
+
+BEYOND = [
+    "COPY scores TO '{elsewhere}/x.csv'",
+    "COPY (SELECT 1) TO '{first}' (FORMAT parquet, USE_TMP_FILE false)",
+    "COPY (SELECT 1) TO 'run://{key}' (FORMAT parquet, USE_TMP_FILE false)",
+    "WITH c AS (COPY (SELECT 1) TO 'run://{key}' (FORMAT csv, USE_TMP_FILE false)) FROM c",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO 'run://{key}' (FORMAT csv, USE_TMP_FILE false)",
+    "EXPORT DATABASE '{elsewhere}/e'",
+    "EXPORT DATABASE 'run://e'",
+    "ATTACH '{elsewhere}/a.db'",
+    "ATTACH 'run://a.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "FROM read_text('{elsewhere}/secret')",
+    "FROM read_csv('/etc/passwd')",
+    "FROM glob('/etc/*')",
+    "FROM read_text('run://run.json')",
+    "FROM read_text('run://{key}/../../../run.json')",
+    "FROM read_blob('run://**')",
+    "FROM read_parquet('https://example.org/x.parquet')",
+    "FROM 's3://bucket/x.parquet'",
+    "CREATE PERSISTENT SECRET s (TYPE s3)",
+    "SET enable_external_access = true",
+    "SET allowed_directories = ['/']",
+    "PRAGMA enable_profiling",
+]
+
+
+def test_nothing_but_the_tables_of_the_run_is_read_and_nothing_written(
+    ask, out, contents, tmp_path
+):
+    (tmp_path / "secret").write_text("secret")
+    first = next(Path(out, "scores").rglob("*.parquet"))
+    before = contents()
+    key = first.relative_to(out)
+    quoted = str(first).replace("'", "''")
+    for sql in BEYOND:
+        code, text, error = ask(sql.format(elsewhere=tmp_path, first=quoted, key=key))
+        assert (code, text) == (exit_codes.BAD_INPUT, ""), sql
+        assert "this SQL was refused" in error, sql
+        assert "A query reads the tables of its run and nothing else" in error, sql
+        assert "Traceback" not in error, sql
+        assert contents() == before, sql
+    assert {path.name for path in tmp_path.iterdir()} == {"secret", Path(out).name}
+
+
+def test_a_file_in_the_place_of_a_table_is_told_about_the_fence(ask):
+    assert "A query reads the tables of its run" in ask("FROM 'genes.parquet'")[2]
+
+
+@pytest.mark.parametrize("sql", ["", "  ", ";", " ;; ", "/* nothing */"])
+def test_no_question_is_no_answer(ask, sql):
+    code, text, error = ask(sql)
+    assert (code, text) == (exit_codes.BAD_INPUT, "")
+    assert "no question. Give SQL, such as 'FROM top LIMIT 20'" in error
+
+
+@pytest.mark.parametrize("view", ["scores", "effects", "top", "EFFECTS"])
+def test_a_run_without_receipts_says_so(ask, out, view):
+    shutil.rmtree(Path(out, "commits"))
+    code, _, error = ask(f"FROM {view}")
+    assert code == exit_codes.BAD_INPUT
+    assert "none of the run's" in error
+    assert f"`enformer-ray status {out}` says how far it is" in error
+    assert ask("FROM tracks")[0] == exit_codes.DONE
+
+
+@pytest.mark.parametrize("view", ["tracks", "top"])
+def test_a_run_without_its_tracks_says_so(ask, out, view):
+    Path(out, "tracks.parquet").unlink()
+    code, _, error = ask(f"FROM {view}")
+    assert code == exit_codes.BAD_INPUT
+    assert "tracks.parquet is missing" in error
+    assert "Run its own command again" in error
+    assert ask("FROM scores")[0] == exit_codes.DONE
+
+
+def test_a_table_of_another_kind_of_run_is_told_from_one_to_come(ask):
+    error = ask("FROM predictions")[2]
+    assert "a run of alleles has no table predictions, but scores, effects and tracks" in error
 
 
 @pytest.mark.parametrize(
@@ -273,7 +391,7 @@ def test_refused_sql_has_its_reason(ask, sql):
 
 
 def test_statements_without_a_question_are_answered(ask):
-    assert ask("")[0] == exit_codes.DONE
+    assert ask("CREATE TABLE t AS SELECT 1; FROM t")[0] == exit_codes.DONE
     assert ask("DESCRIBE scores")[0] == exit_codes.DONE
     code, text, _ = ask("EXPLAIN FROM scores SELECT pos")
     assert code == exit_codes.DONE

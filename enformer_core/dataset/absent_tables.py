@@ -1,0 +1,40 @@
+"""Why a run has no table of a name, and what brings it: said once for all who read runs."""
+
+from enformer_core.dataset.damage import repair_advice
+from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.ledger import Ledger
+
+
+def why_absent(ledger: Ledger, table: str, location: str) -> str:
+    """Why there is no such table, and the remedy.
+
+    Args:
+        ledger: of the run, which has no rows of this table.
+        table: its name; `tracks` is the table of the whole run.
+        location: of the run, as its user gave it.
+    """
+    tables = [*ledger.run_type.tables, "tracks"]
+    if table not in tables:
+        known = ", ".join(tables[:-1])
+        return f"{location}: a run of {ledger.run_type.unit} has no table {table}, but {known} and tracks"
+    if table == "tracks":
+        return _why_no_tracks(ledger, location)
+    shards = ledger.run.plan.shards
+    if ledger.manifest() is not None:
+        text = f"{location}: none of the {shards:,} shards has its receipt any more, though the run was complete"
+        return f"{text}. {repair_advice(location)}"
+    return (
+        f"{location}: there are no {table} yet: none of the run's {shards:,} shards is committed. Run its own command "
+        f"again to continue it; `enformer-ray status {location}` says how far it is."
+    )
+
+
+def _why_no_tracks(ledger: Ledger, location: str) -> str:
+    is_closed = ledger.manifest() is not None
+    if is_closed or ledger.committed():
+        remedy = repair_advice(location) if is_closed else "Run its own command again: it puts it."
+        return f"{location}: {TRACKS_KEY} is missing, the table of the run's tracks. {remedy}"
+    return (
+        f"{location}: {TRACKS_KEY} is missing: the run was stopped before it was planned. "
+        "Run its own command again."
+    )

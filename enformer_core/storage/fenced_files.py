@@ -1,0 +1,128 @@
+"""Some objects of one place as a file system of their own, `run://key`, behind which there is nothing else to read.
+
+DuckDB is given it in the place of all other files: whatever a query is made of, it reads these objects and writes
+none. Knows keys and lengths. Does not know what the objects are.
+"""
+
+# ruff: noqa: ARG002 - the signatures are fsspec's
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractFileSystem
+
+from enformer_core.errors import DatasetError, StorageError
+from enformer_core.storage.open import sql_filesystem
+
+_READ_ONLY = "rb"
+
+_NEVER_CHANGED = datetime(1970, 1, 1, tzinfo=UTC)
+
+FENCED = "run://"
+"""How the names of these files begin."""
+
+
+class FencedFiles(AbstractFileSystem):
+    """Objects of one place, each with the length that it must have.
+
+    Whoever reads through DuckDB gets its words for what goes wrong here; so the first of it is kept.
+
+    Args:
+        files: of the place, by whole names.
+        place: where the objects lie, without a slash at its end.
+        sizes: bytes of each object that may be read, by key; None where that is not known.
+
+    Attributes:
+        opened: keys of what was read.
+        failure: what went wrong first: a `DatasetError` for an object that is not what it must be, a `StorageError`,
+            or a `PermissionError` for what is beyond the fence.
+    """
+
+    protocol = "run"
+    # fsspec would keep it for the life of the process
+    cachable = False
+
+    def __init__(
+        self, files: AbstractFileSystem, place: str, sizes: Mapping[str, int | None]
+    ) -> None:
+        super().__init__()
+        self._files = files
+        self._place = place
+        self._sizes = sizes
+        self.opened: dict[str, None] = {}
+        self.failure: Exception | None = None
+
+    def glob(self, path: str, **kwargs: Any) -> list[str]:
+        """The name itself: DuckDB asks so for each file, and patterns are no names here."""
+        return [self._known(path)]
+
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        """Name and length.
+
+        Raises:
+            DatasetError: for an object that is missing, or of another length.
+        """
+        key = self._known(path)
+        return {"name": key, "size": self._checked_size(key), "type": "file"}
+
+    def modified(self, path: str) -> datetime:
+        """One moment for all: objects never change."""
+        return _NEVER_CHANGED
+
+    def _open(self, path: str, mode: str = _READ_ONLY, **kwargs: Any) -> io.IOBase:
+        if mode != _READ_ONLY:
+            raise self._failed(PermissionError(f"{path}: a query writes nothing"))
+        key = self._known(path)
+        self.opened[key] = None
+        self._checked_size(key)
+        try:
+            return self._files.open(f"{self._place}/{key}", mode)
+        except OSError as error:
+            raise self._failed(_unreadable(key, error)) from error
+
+    def _known(self, path: str) -> str:
+        key = self._strip_protocol(path)
+        if key not in self._sizes:
+            raise self._failed(PermissionError(f"{path}: no table of the run"))
+        return str(key)
+
+    def _checked_size(self, key: str) -> int:
+        try:
+            size = int(self._files.info(f"{self._place}/{key}")["size"])
+        except FileNotFoundError as error:
+            text = f"{key}: missing, though a receipt names it"
+            raise self._failed(DatasetError(text)) from error
+        except OSError as error:
+            raise self._failed(_unreadable(key, error)) from error
+        except StorageError as error:
+            raise self._failed(error) from error
+        expected = self._sizes[key]
+        if expected is not None and size != expected:
+            text = f"{key}: {size:,} bytes, its receipt says {expected:,} bytes"
+            raise self._failed(DatasetError(text))
+        return size
+
+    def _failed(self, error: Exception) -> Exception:
+        """The error, which is kept where it is the first."""
+        self.failure = self.failure or error
+        return error
+
+
+def _unreadable(key: str, error: OSError) -> DatasetError:
+    return DatasetError(f"{key}: cannot be read: {error.strerror or error}")
+
+
+def fenced_files(name: str, sizes: Mapping[str, int | None]) -> FencedFiles:
+    """Some objects below a path or an address, for a reader that must see nothing else.
+
+    Args:
+        name: the place.
+        sizes: bytes of each object, by key; None where that is not known.
+    """
+    filesystem = sql_filesystem(name)
+    if filesystem is None:
+        # a name that begins with a tilde is a directory's by now
+        return FencedFiles(LocalFileSystem(), str(Path(name).resolve()), sizes)
+    return FencedFiles(filesystem, name.rstrip("/"), sizes)

@@ -1,0 +1,129 @@
+"""What is said where a query has no answer: whether the SQL, the fence around the run or the run itself is at fault."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow as pa
+
+from enformer_core.dataset.absent_tables import why_absent
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.errors import DatasetError, InputError, StorageError
+from enformer_core.storage.fenced_files import FencedFiles
+
+SQL_EXAMPLE = "'FROM top LIMIT 20'"
+
+_SLIPS = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.DataError,  # a value that cannot be converted, or is out of range
+)
+"""What DuckDB says of SQL alone, whatever the files hold."""
+
+_OF_FILES = (
+    duckdb.OperationalError,
+    duckdb.InternalError,
+    duckdb.FatalException,
+    pa.ArrowException,
+    OSError,
+)
+"""What it says where it cannot go on reading, whatever the SQL."""
+
+_ABSENT = re.compile(r"Table with name (?P<name>\S+) does not exist")
+_LOCKED = "the configuration has been locked"
+
+_FENCE = (
+    "A query reads the tables of its run and nothing else (no files, no network, no extensions, no settings), and "
+    "writes nothing. Keep its answer by `enformer-ray query … --json > FILE`, a table by `enformer-ray export`; "
+    "beside other data a run is read from Python (enformer_core.open_run)."
+)
+
+
+@contextmanager
+def refusals(ledger: Ledger, files: FencedFiles, out: str) -> Iterator[None]:
+    """Say what was wrong: the SQL, what it wanted beside the run, or a file of the run.
+
+    Args:
+        ledger: of the run.
+        files: through which its objects are read.
+        out: the run, as its user gave it.
+
+    Raises:
+        InputError: with the reason and the remedy.
+        StorageError: where storage was at fault.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _refusal(error, ledger, files, out) from error
+
+
+def _refusal(error: Exception, ledger: Ledger, files: FencedFiles, out: str) -> Exception:
+    failure = files.failure
+    if isinstance(failure, StorageError):
+        return failure
+    if isinstance(failure, DatasetError):
+        return _damaged(str(failure), out)
+    if failure is not None or _is_fenced(error):
+        said = str(failure or error).partition("\n")[0]
+        return InputError(f"this SQL was refused: {said}. {_FENCE}")
+    if isinstance(error, duckdb.CatalogException):
+        return _unknown_table(error, ledger, out)
+    # to look for damage is to read files, which nobody should wait for after a slip of the pen
+    damage = None if isinstance(error, _SLIPS) else _damage(ledger, files)
+    if damage is not None:
+        return _damaged(damage, out)
+    refused = f"this SQL was refused: {error}"
+    if isinstance(error, _OF_FILES):
+        refused += (
+            f"\nIf the SQL is right, `enformer-ray verify {out}` reads every file of the run."
+        )
+    return InputError(refused)
+
+
+def _damaged(what: str, out: str) -> InputError:
+    return InputError(f"{what}. `enformer-ray verify {out}` says what else is damaged.")
+
+
+def _is_fenced(error: Exception) -> bool:
+    return isinstance(error, duckdb.PermissionException) or _LOCKED in str(error)
+
+
+def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> InputError:
+    """A table that the run has not yet, or has no more; one that no run has; a file."""
+    named = _ABSENT.search(str(error))
+    name = "" if named is None else named["name"].strip("\"'").lower()
+    if name == "top":
+        return InputError(_why_no_top(ledger, out))
+    if name in ("scores", "effects", "predictions", "tracks"):
+        return InputError(why_absent(ledger, name, out))
+    refused = f"this SQL was refused: {error}"
+    if "/" in name or "." in name:
+        return InputError(f"{refused}\n{_FENCE}")
+    return InputError(refused)
+
+
+def _why_no_top(ledger: Ledger, out: str) -> str:
+    """The view `top` is made of three tables: the first that is not there is why."""
+    has_effects = "effects" in ledger.run_type.tables
+    if not has_effects or not ledger.committed():
+        return why_absent(ledger, "effects", out)
+    return why_absent(ledger, "tracks", out)
+
+
+def _damage(ledger: Ledger, files: FencedFiles) -> str | None:
+    """What is wrong with the first file that was read; None where all can be read."""
+    for key in files.opened:
+        content = ledger.store.get(key)
+        if content is None:
+            return f"{key}: missing, though a receipt names it"
+        try:
+            from_parquet(content, key)
+        except DatasetError as error:
+            return str(error)
+    return None
