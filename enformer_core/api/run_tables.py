@@ -15,6 +15,8 @@ from fsspec.spec import AbstractFileSystem
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from enformer_core.analyses import run_type_of
+from enformer_core.api.arguments import path
+from enformer_core.dataset.absent_tables import why_absent
 from enformer_core.dataset.find_run import find_run
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
@@ -82,27 +84,23 @@ class RunTables:
         """One row for each track: `index` (column of the head), `list_position` (from 1), names.
 
         Raises:
-            DatasetError: when the run has none: it was stopped before it was planned.
+            DatasetError: when the run has none, with the reason.
         """
         if self.ledger.store.get(TRACKS_KEY) is None:
-            raise DatasetError(
-                f"{self.location}: no {TRACKS_KEY}: the run was stopped before it was planned. "
-                "Run its command again."
-            )
+            raise DatasetError(why_absent(self.ledger, "tracks", self.location))
         return self._scan([TRACKS_KEY])
 
     def table(self, name: str) -> pl.LazyFrame:
-        """A table of the run, its contig in the column `chrom`, null for rows without a place.
+        """A table of the run, its contig in the column `chrom`, null for rows without a place; `tracks` has none.
 
         Raises:
             InputError: for a table that runs of this kind do not have.
         """
+        if name == "tracks":
+            return self.tracks
         run_type = self.ledger.run_type
         if name not in run_type.tables:
-            raise InputError(
-                f"{self.location}: a run of {run_type.unit} has no table {name}, "
-                f"but {', '.join(run_type.tables)} and tracks"
-            )
+            raise InputError(why_absent(self.ledger, name, self.location))
         by_contig: dict[str | None, list[str]] = {}
         for receipt in self.receipts:
             if name in receipt.tables:
@@ -154,9 +152,10 @@ def open_run(uri: str | Path) -> RunTables:
         InputError: when there is no run.
         DatasetError: when it was written by a release that this one does not read, or is damaged.
     """
-    store, run = find_run(str(uri))
+    name = path("uri", uri)
+    store, run = find_run(name)
     ledger = Ledger(store, run, run_type_of(run.typed_identity.kind))
-    return RunTables(str(uri), ledger, tuple(ledger.receipts()))
+    return RunTables(name, ledger, tuple(ledger.receipts()))
 
 
 def _with_chrom(table: pl.LazyFrame, contig: str | None) -> pl.LazyFrame:

@@ -21,6 +21,14 @@ from enformer_core.analyses.model_inputs import (
     located_weights,
 )
 from enformer_core.analyses.score_spec import ScoreSpec
+from enformer_core.api.arguments import (
+    optional_number,
+    optional_path,
+    path,
+    text,
+    whole_number,
+    whole_numbers,
+)
 from enformer_core.api.results import Prediction, VariantEffect
 from enformer_core.api.variant_names import PlacedVariant, VariantName, place_variants
 from enformer_core.api.windows import find_window
@@ -116,34 +124,37 @@ class Scorer:
         device: Device = "auto",
         threads: int | None = None,
     ) -> None:
-        source = ModelSource(
-            model, None if weights is None else located_weights(os.fspath(weights))
-        )
+        model = text("model", model)
+        source = ModelSource(model, located_weights(optional_path("weights", weights)))
         geometry = source.geometry
         self.conventions = Conventions(
             geometry=geometry,
             statistics=parse_statistics(_words(statistics)),
-            centre_index=centre_index_of(centre_bin, geometry),
+            centre_index=centre_index_of(optional_number("centre_bin", centre_bin), geometry),
             indel_rule=one_of("indel_rule", indel_rule, INDEL_RULES),
             strands=one_of("strands", strands, get_args(Strands)),
-            shifts=tuple(shifts),
-            central_bins=central_bins,
-            centre_mask_bp=centre_mask_bp,
-            max_offset_bp=max_offset_bp,
+            shifts=whole_numbers("shifts", shifts),
+            central_bins=optional_number("central_bins", central_bins),
+            centre_mask_bp=optional_number("centre_mask_bp", centre_mask_bp),
+            max_offset_bp=whole_number("max_offset_bp", max_offset_bp),
         )
         spec = _spec(
             self.conventions,
             one_of("engine", engine, ENGINES),
             one_of("precision", precision, POLICIES),
         )
-        resources = _resources(source, one_of("device", device, get_args(Device)), threads)
-        self.tracks = _selected(
-            source.tracks(head, None if targets is None else located_targets(os.fspath(targets))),
-            tracks,
+        resources = _resources(
+            source,
+            one_of("device", device, get_args(Device)),
+            optional_number("threads", threads),
         )
+        head = text("head", head)
+        table = source.tracks(head, located_targets(optional_path("targets", targets)))
+        self.tracks = _selected(table, tracks)
         self.notice = source.notice
-        self._max_allele_bp = max_allele_bp or default_max_allele_bp(geometry)
-        self._genome = Genome(located(os.fspath(genome)))
+        longest_bp = optional_number("max_allele_bp", max_allele_bp)
+        self._max_allele_bp = longest_bp or default_max_allele_bp(geometry)
+        self._genome = Genome(located(path("genome", genome)))
         columns = tuple(self.tracks.indices())
         loaded = load_model(source, self._genome, head, columns, resources)
         self._engine = load_engine(loaded, spec, resources)
@@ -174,7 +185,7 @@ class Scorer:
         Raises:
             InputError: naming every variant that cannot be scored, before any is computed.
         """
-        if isinstance(names, str):
+        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
             raise InputError(f"variants takes a list of names: give [{names!r}], or ask variant")
         placed = place_variants(list(names), self._genome, max_allele_bp=self._max_allele_bp)
         by_window: dict[tuple[str, int], list[int]] = {}
@@ -287,18 +298,24 @@ def _selected(table: Tracks, tracks: str | int | Iterable[int] | None) -> Tracks
     if tracks is None or isinstance(tracks, str):
         selector = tracks
     else:
-        columns = [tracks] if isinstance(tracks, int) else tracks
-        selector = ",".join(map(str, columns))
+        columns = tracks if isinstance(tracks, Iterable) else [tracks]
+        selector = ",".join(map(_selector, columns))
     selection, notes = select_tracks(table, selector)
     for note in notes:
         warnings.warn(note, stacklevel=3)
     return selection
 
 
+def _selector(column: object) -> str:
+    return column if isinstance(column, str) else str(whole_number("tracks", column))
+
+
 def _words(statistics: str | Iterable[str]) -> tuple[str, ...]:
     if isinstance(statistics, str):
         return tuple(word.strip() for word in statistics.split(",") if word.strip())
-    return tuple(statistics)
+    if not isinstance(statistics, Iterable):
+        raise InputError(f"statistics={statistics!r}: must be names, such as ('sad', 'js')")
+    return tuple(text("statistics", name) for name in statistics)
 
 
 def _sound(

@@ -26,11 +26,13 @@ VariantName = str | tuple[str, int, str, str]
 
 # The contig may hold any of the separators itself (`HLA*01:01`, `chr1_KI270706v1_random`): what is behind it may not.
 _NAME = re.compile(
-    r"(?P<chrom>.+)[:_-](?:g\.)?(?P<pos>[0-9][0-9,]*)\s*[:_-]?\s*(?P<ref>[A-Za-z*.]+)[:_/>-](?P<alt>[A-Za-z*.,<>]+)"
+    r"(?P<chrom>.*[^:_\-\s])[:_-](?:g\.)?(?P<pos>[0-9][0-9,]*)\s*[:_-]?\s*(?P<ref>[A-Za-z*.]+)[:_/>-](?P<alt>[A-Za-z*.,<>]+)"
 )
 _SPDI = re.compile(r"N[A-Z]_[0-9]+\.[0-9]+:.*")
 _RSID = re.compile(r"rs[0-9]+", re.IGNORECASE)
 _SHOWN_REFUSALS = 5
+_BEYOND_ALL = 1 << 40
+"""A position behind the end of every contig: a number of more digits than a column holds lies there too."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,21 @@ class PlacedVariant:
     allele: Allele
 
 
-def parse_variant(name: VariantName) -> NamedVariant:
+def parse_variant(name: object) -> NamedVariant:
     """Read the name of a variant; looks at no genome.
+
+    Args:
+        name: a `VariantName`, or anything else that a user gives for one.
 
     Raises:
         InputError: for what is no variant's name, with one that is.
     """
-    if isinstance(name, tuple):
+    if isinstance(name, tuple | list):
         return from_parts(name)
+    if not isinstance(name, str):
+        raise InputError(
+            f"{name!r} is no variant. Give text, 'chr20:4699605:A:G', or four parts, ('chr20', 4699605, 'A', 'G')"
+        )
     text = name.strip()
     if _RSID.fullmatch(text):
         raise InputError(
@@ -104,12 +113,24 @@ def from_parts(parts: Sequence[object]) -> NamedVariant:
     try:
         chrom, pos, ref, alt = parts
         at = operator.index(pos)  # type: ignore[arg-type] # a TypeError is what is asked for
+        contig, *alleles = (_letters(part) for part in (chrom, ref, alt))
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{parts!r} is no variant. Give four parts, the second a whole number that counts from 1, "
             "as ('chr20', 4699605, 'A', 'G')"
         ) from error
-    return NamedVariant(given, str(chrom), at, str(ref), _one_alt(given, str(alt)))
+    return NamedVariant(given, contig, at, alleles[0], _one_alt(given, alleles[1]))
+
+
+def _letters(part: object) -> str:
+    """A contig or an allele; contigs may be numbers.
+
+    Raises:
+        TypeError: for what is neither.
+    """
+    if isinstance(part, bytes) or not isinstance(part, str | int):
+        raise TypeError
+    return str(part)
 
 
 def _one_alt(given: str, alt: str) -> str:
@@ -120,12 +141,12 @@ def _one_alt(given: str, alt: str) -> str:
 
 
 def place_variants(
-    names: Sequence[VariantName], genome: Genome, *, max_allele_bp: int
+    names: Sequence[object], genome: Genome, *, max_allele_bp: int
 ) -> list[PlacedVariant]:
     """Find variants in the genome, each in the normal form in which it is scored.
 
     Args:
-        names: of the variants.
+        names: of the variants, each as `parse_variant` takes it.
         genome: which must have each REF.
         max_allele_bp: longest REF or ALT, without what both share.
 
@@ -160,7 +181,7 @@ def _as_read(named: Sequence[NamedVariant]) -> pa.Table:
             "input_chrom": variant.chrom,
             "input_ref": variant.ref,
             "input_alt": variant.alt,
-            "start": variant.pos - 1,
+            "start": min(max(variant.pos, 0), _BEYOND_ALL) - 1,
             "declares_ref": True,
         }
         for number, variant in enumerate(named, start=1)
@@ -177,8 +198,7 @@ def _why_not(
     reasons = {
         Status.UNKNOWN_CONTIG: f"{genome.path} has no contig {variant.chrom!r}, "
         f"it has {first_few([*lengths])}",
-        Status.OUT_OF_BOUNDS: f"{contig} of the genome ends at base {lengths.get(contig, 0):,}, "
-        "and bases count from 1",
+        Status.OUT_OF_BOUNDS: _beyond(variant, contig, lengths.get(contig, 0)),
         Status.TOO_LONG: f"REF or ALT is longer than {max_allele_bp:,} bases; "
         "max_allele_bp sets how long it may be",
         Status.NO_ALT: "has no ALT",
@@ -188,6 +208,16 @@ def _why_not(
     }
     status = Status(row["status"])
     return reasons[status] if status in reasons else _mismatch(variant, contig, genome)
+
+
+def _beyond(variant: NamedVariant, contig: str, length_bp: int) -> str:
+    """On which side of its contig a variant lies."""
+    if variant.pos < 1:
+        return f"there is no base {variant.pos:,}: bases count from 1"
+    if variant.pos > length_bp:
+        return f"{contig} of the genome ends at base {length_bp:,}"
+    last = variant.pos + len(variant.ref) - 1
+    return f"REF ends at base {last:,}, and {contig} of the genome at base {length_bp:,}"
 
 
 def _mismatch(variant: NamedVariant, contig: str, genome: Genome) -> str:

@@ -55,12 +55,22 @@ class SequenceWindow:
         return moved
 
 
-def find_window(where: str, genome: Genome, geometry: Geometry) -> GenomeWindow | SequenceWindow:
+def find_window(where: object, genome: Genome, geometry: Geometry) -> GenomeWindow | SequenceWindow:
     """The window of a region, whose middle it has, or of a sequence.
+
+    Args:
+        where: a text of either, or anything else that a user gives for one.
+        genome: that has the region.
+        geometry: of the model.
 
     Raises:
         InputError: for a region that the genome does not have or no window holds; a sequence of another length.
     """
+    if not isinstance(where, str):
+        raise InputError(
+            f"{where!r}: neither a region nor a sequence. Give text: 'chr20:4,600,000-4,796,608', or the letters of a "
+            "whole window"
+        )
     text = "".join(where.split())
     if ":" in text or len(text) <= _LONGEST_NAME or text in genome.contigs:
         return _region(text, genome, geometry)

@@ -1,22 +1,67 @@
 """Find the run that a directory holds."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.run import Run, read_run
-from enformer_core.errors import InputError
-from enformer_core.storage.open import open_store
+from enformer_core.errors import InputError, StorageError
+from enformer_core.storage.open import open_store, parse_address
 from enformer_core.storage.store import Store
+from enformer_core.user_path import file_in_the_way, user_path
+
+_MOST_FOLDERS = 3
+"""How far above a name a run is looked for: `run/scores/chrom=chr1/shard-00000000.parquet` lies three folders deep."""
 
 
 def find_run(out: str) -> tuple[Store, Run]:
     """The store and description of a run.
 
     Raises:
-        InputError: when the directory holds none.
+        InputError: when the directory holds none, with the run that a name within it probably meant.
     """
+    file = None if parse_address(out) is not None else file_in_the_way(Path(user_path(out)))
     store = open_store(out)
-    run = read_run(store)
+    run = None if file is not None else read_run(store)
     if run is None:
-        raise InputError(
-            f"{out}: no run here (no run.json). "
-            "Give the --out directory of `enformer-ray score` or `tiles`."
-        )
+        raise InputError(_no_run(out, file))
     return store, run
+
+
+def _no_run(out: str, file: Path | None) -> str:
+    """What is said of a name that holds no run."""
+    shown = out or repr(out)
+    said = f"{shown}: no run here (no {RUN_KEY})"
+    if file is not None:
+        which = "this" if str(file) == str(Path(user_path(out))) else str(file)
+        said = f"{out}: no run here: {which} is a file, and a run is a directory"
+    meant = next(_runs_above(out), None)
+    if meant is not None:
+        return f"{said}. Did you mean {meant}?"
+    return f"{said}. Give the --out directory of `enformer-ray score` or `tiles`."
+
+
+def _runs_above(out: str) -> Iterator[str]:
+    """Places above a name that hold a run, the nearest first."""
+    name = out.rstrip("/")
+    for _ in range(_MOST_FOLDERS):
+        name, slash, _ = name.rpartition("/")
+        if not slash:
+            # of `run.json` alone, the run may be the folder that its user is in
+            name = "."
+        if not name or name.endswith(("/", ":")):
+            return
+        if _holds_run(name):
+            yield name
+        if not slash:
+            return
+
+
+def _holds_run(name: str) -> bool:
+    try:
+        return open_store(name).get(RUN_KEY) is not None
+    except (
+        InputError,
+        StorageError,
+    ):  # an address without a bucket, a folder that may not be looked into
+        return False

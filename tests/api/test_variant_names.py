@@ -52,6 +52,7 @@ def test_a_contig_may_hold_what_separates(contig, mark):
         ("chr20:4600000-4796608", r"is no variant. Give chrom:pos:ref:alt, counted from 1"),
         ("chr20", r"is no variant"),
         ("chr20:4:A", r"is no variant"),
+        ("chr20:-4:A:G", r"is no variant"),
         ("", r"is no variant"),
         ("chr20:4:C:T,G", r"names several ALTs. Give each by itself, the first as T"),
         (
@@ -66,11 +67,30 @@ def test_what_is_no_name_is_answered_with_one(name, words):
 
 
 @pytest.mark.parametrize(
-    "parts", [("chr20", "4", "C", "T"), ("chr20", 4.0, "C", "T"), ("chr20", 4, "C")]
+    "parts",
+    [
+        ("chr20", "4", "C", "T"),
+        ("chr20", 4.0, "C", "T"),
+        ("chr20", 4, "C"),
+        ("chr20", 4, None, "T"),
+        ("chr20", 4, b"C", "T"),
+        (None, 4, "C", "T"),
+    ],
 )
 def test_parts_that_are_no_variant(parts):
     with pytest.raises(InputError, match=r"Give four parts, the second a whole number"):
         from_parts(parts)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"chr20:4:C:T", object(), {}])
+def test_what_is_neither_text_nor_parts(name):
+    with pytest.raises(InputError, match=r"is no variant. Give text, .* or four parts"):
+        parse_variant(name)
+
+
+def test_parts_may_be_a_list_and_a_contig_a_number():
+    assert parse_variant(["chr20", 4, "C", "T"]) == from_parts(("chr20", 4, "C", "T"))
+    assert from_parts((20, 4, "C", "T")).chrom == "20"
 
 
 def placed(genome, name, max_allele_bp=5):
@@ -92,8 +112,10 @@ def test_alleles_are_the_genomes_own(genome):
         ("chr20:2:T:A", r"the genome has A here, not T. It has ALT: exchange the two"),
         ("chr20:2:T:G", r"the genome has A here, not T. Was it called on another assembly than"),
         ("chr21:3:A:G", r"has no contig 'chr21', it has chr20, HLA"),
-        ("chr20:11:A:G", r"chr20 of the genome ends at base 10"),
-        ("20:0:A:G", r"chr20 of the genome ends at base 10, and bases count from 1"),
+        ("chr20:11:A:G", r"chr20 of the genome ends at base 10$"),
+        ("20:0:A:G", r": there is no base 0: bases count from 1$"),
+        ("chr20:10:CA:G", r"REF ends at base 11, and chr20 of the genome at base 10$"),
+        (f"chr20:{10**30}:A:G", r"chr20 of the genome ends at base 10$"),
         ("chr20:2:A:<DEL>", r"ALT <DEL> names no sequence"),
         ("chr20:2:A:.", r"has no ALT"),
         ("chr20:2:A:R", r"ALT has 'R', which is not A, C, G or T"),
