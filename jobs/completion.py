@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import user_path
+from enformer_core.user_path import user_path, why_unwritable
 from jobs import exit_codes
 from jobs.option_types import OptionalFile
 
@@ -51,7 +51,8 @@ def install(settings: CompletionSettings) -> int:
             shell=shell, output=output, add_to_startup=output is None
         )
     except OSError as error:
-        name = error.filename or output
-        raise InputError(f"{name}: cannot be written: {error.strerror}") from error
+        name = output or error.filename or "the shell's script"
+        why = why_unwritable(Path(name), error)
+        raise InputError(f"{name}: cannot be written: {why}") from error
     print(f"{path}: completion for {shell}; open a new shell")
     return exit_codes.DONE

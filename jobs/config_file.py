@@ -12,6 +12,7 @@ from typing import Literal, cast
 from cyclopts import Argument, Group
 
 from enformer_core.errors import InputError, nearest
+from enformer_core.user_path import why_unwritable
 from jobs import exit_codes
 from jobs.option_types import OptionalFile
 
@@ -56,7 +57,8 @@ def init(settings: ConfigInitSettings) -> int:
     except FileExistsError as error:
         raise InputError(f"{settings.out}: is there already. Give another name.") from error
     except OSError as error:
-        raise InputError(f"{settings.out}: cannot be written: {error.strerror}") from error
+        why = why_unwritable(Path(settings.out), error)
+        raise InputError(f"{settings.out}: cannot be written: {why}") from error
     print(
         f"{settings.out}: fill it in, then: enformer-ray {settings.command} --config {settings.out}"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from enformer_core.errors import InputError
 from enformer_core.storage.open import parse_address
+from enformer_core.user_path import why_unwritable
 from jobs import exit_codes
 from jobs.gp1bb import CONTIG, KNOWN_ID, SLICE_START, DemoInput, shipped_letters, write_input
 from jobs.mutation_map import MutationMap, Style
@@ -106,11 +107,13 @@ def _input(out: str) -> DemoInput:
     """Write what is scored; whatever is wrong with the place is said before Ray starts."""
     if parse_address(out) is not None:
         raise InputError(f"--out {out}: the demonstration writes files of its own; give a path")
+    place = Path(out) / "gp1bb"
     try:
-        return write_input(Path(out) / "gp1bb")
+        return write_input(place)
     except OSError as error:
+        why = why_unwritable(place / "gp1bb.vcf", error)
         raise InputError(
-            f"--out {out}: the demonstration's input cannot be written there: {error}. "
+            f"--out {out}: the demonstration's input cannot be written there: {why}. "
             "Give a directory that can be written to."
         ) from error
 

@@ -15,6 +15,7 @@ from enformer_core.models.weights.save import read_metadata, save_weights
 from enformer_core.models.weights.source import WeightsContent, open_weights
 from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from enformer_core.storage.open import local_path
+from enformer_core.user_path import file_in_the_way
 from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.settings import ImportSettings
@@ -114,6 +115,9 @@ def _check_place(path: Path) -> None:
         raise InputError(
             f"{path}: ends with {path.suffix!r}, what is written is {_ENDING}. Name it so."
         )
+    file = file_in_the_way(path.parent)
+    if file is not None:
+        raise InputError(f"{path}: {file} is a file. Choose another place.")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no directory {path.parent}. Make it first.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from enformer_core.errors import InputError
+from enformer_core.user_path import why_unwritable
 
 STDOUT = Path("-")
 """The name that means standard output."""
@@ -41,7 +42,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         return  # who reads a pipe may have enough, as `head` has
     except OSError as error:
         name = "standard output" if path == STDOUT else path
-        raise InputError(f"{name}: cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{name}: cannot be written: {why_unwritable(path, error)}") from error
 
 
 def _standard_output() -> Iterator[IO[bytes]]:

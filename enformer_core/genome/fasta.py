@@ -34,6 +34,7 @@ from enformer_core.genome.alphabet import (
 )
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
 from enformer_core.mistaken import mistaken_for
+from enformer_core.user_path import why_unwritable
 
 _CACHE_FORMAT = 1  # of the files in the cache; part of their names
 
@@ -232,7 +233,7 @@ def _make(fasta: Path, codes: Path) -> None:
         full = error.errno == errno.ENOSPC
         remedy = "Free 1 byte a base there" if full else "Make it writable"
         raise InputError(
-            f"{codes.parent}: the base codes of {fasta.name} cannot be written: {error}. "
+            f"{codes.parent}: the base codes of {fasta.name} cannot be written: {why_unwritable(codes, error)}. "
             f"{remedy}, or name another cache directory by {CACHE_VARIABLE}."
         ) from error
 

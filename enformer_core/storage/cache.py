@@ -20,6 +20,7 @@ from enformer_core.errors import InputError, StorageError, TransientStorageError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
 from enformer_core.storage.retry import Retries
 from enformer_core.storage.store import ObjectStat, ObjectStore
+from enformer_core.user_path import why_unwritable
 
 _DIGEST_FILE = ".sha256"
 
@@ -54,7 +55,7 @@ def local_copy(store: ObjectStore, key: str, name: str, retries: Retries) -> "Lo
         return LocalCopy(path, _fetch_once(source, path))
     except OSError as error:
         raise StorageError(
-            f"{name}: no copy can be made at {path}: {error.strerror or error}. "
+            f"{name}: no copy can be made at {path}: {why_unwritable(path, error)}. "
             f"Give another directory in ${CACHE_VARIABLE} and run the same command again."
         ) from error
 

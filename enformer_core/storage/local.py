@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_core.errors import InputError, StorageError, TransientStorageError
+from enformer_core.user_path import file_in_the_way
 
 _UNFINISHED = ".unfinished"
 """How the names of files under way begin; earlier releases kept them in a directory of this name."""
@@ -89,8 +90,11 @@ class LocalStore:
             raise self._unusable(f"cannot be used: {error.strerror}") from error
 
     def _check_place(self, marker: str) -> None:
-        if self.root.exists() and not self.root.is_dir():
+        file = file_in_the_way(self.root)
+        if file == self.root:
             raise InputError(f"{self.root}: is a file; --out must be a directory")
+        if file is not None:
+            raise InputError(f"{self.root}: {file} is a file; --out must be a directory")
         if not (self.root / marker).exists() and _holds_others(self.root):
             raise InputError(
                 f"{self.root}: holds files but no run ({marker}). Choose another --out, or empty it."

@@ -7,7 +7,9 @@ import pytest
 from safetensors.torch import save_file
 
 from enformer_core.models.motif import motif_model
+from enformer_core.storage.local import LocalStore
 from tests.support.genomes import OTHER
+from tests.support.toy_runs import toy_run
 from tests.support.vcf import write_vcf
 
 
@@ -152,8 +154,23 @@ def test_an_output_that_cannot_be(refused, tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     assert "is a file" in refused(out=file)
+    assert f"{file}/x/y: {file} is a file; --out must be" in refused(out=file / "x" / "y")
     assert "holds files but no run" in refused(out=tmp_path)
     assert "cannot be written" in refused(out="/proc/nowhere/run")
+
+
+def test_other_places_below_a_file(run, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    said = f"{file} is a file"
+    assert said in run("config", "init", "score", "--out", file / "x.toml")[2]
+    assert said in run("demo", "--out", file / "x")[2]
+    assert said in run("--install-completion", "--shell", "bash", "--output", file / "x")[2]
+    weights = tmp_path / "w.safetensors"
+    save_file(motif_model().state_dict(), weights)
+    code, _, error = run("weights", "import", weights, "--out", file / "x.safetensors")
+    assert code == 2
+    assert said in error
 
 
 def test_a_gpu_that_is_not_there(refused, monkeypatch):
@@ -166,3 +183,33 @@ def test_a_directory_without_a_run(run, tmp_path):
         code, _, error = run(*command)
         assert code == 2
         assert "no run here" in error
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "run.json/", "scores", "scores/chrom=chr1/x.parquet", "commits", "none"]
+)
+def test_a_name_within_a_run_is_told_the_run(run, tmp_path, name):
+    out = tmp_path / "r0"
+    toy_run().claim(LocalStore(out))
+    (out / "scores/chrom=chr1").mkdir(parents=True)
+    (out / "scores/chrom=chr1/x.parquet").touch()
+    given = f"{out}/{name}"
+    for command in (
+        ("status", given),
+        ("verify", given),
+        ("query", given, "SELECT 1"),
+        ("repair", given),
+    ):
+        code, _, error = run(*command)
+        assert code == 2
+        assert f"{given}: no run here" in error
+        assert f"Did you mean {out}?" in error
+        assert "Traceback" not in error
+
+
+def test_the_run_that_one_stands_in(run, tmp_path, monkeypatch):
+    toy_run().claim(LocalStore(tmp_path / "r0"))
+    monkeypatch.chdir(tmp_path / "r0")
+    assert "Did you mean .?" in run("status", "run.json")[2]
+    monkeypatch.chdir(tmp_path)
+    assert "Did you mean r0?" in run("status", "r0/run.json")[2]

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from enformer_core.errors import InputError
+from enformer_core.user_path import why_unwritable
 
 # The library writes several keys in an order that changes from one process to the next, so all go into one, as JSON.
 _KEY = "enformer-ray"
@@ -39,7 +40,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
         temporary.replace(target)
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be written ({error.strerror}). Choose another place for it."
+            f"{path}: cannot be written ({why_unwritable(path, error)}). Choose another place for it."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
