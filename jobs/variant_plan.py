@@ -83,10 +83,9 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         max_indel_bp=settings.max_indel_bp,
         seed=settings.sample_seed,
     )
-    sites = located(settings.sites)
     return VariantInput(
         files=tuple(file for name in settings.variants for file in _files_named(name)),
-        sites=None if sites is None else Path(sites),
+        sites=None if settings.sites is None else _sites_named(settings.sites),
         given=GivenColumns.parse(settings.columns, settings.effect_allele),
         filters=filters,
         sample=settings.sample,
@@ -104,6 +103,13 @@ def planning_progress() -> Iterator[Report]:
     """Show how many alleles are through which step of planning."""
     with ReadingProgress("alleles") as progress:
         yield progress.show
+
+
+def _sites_named(name: str) -> Path | InputFile:
+    """The table of sites on this node; of an object, with the address that messages name."""
+    if parse_address(name) is None:
+        return Path(located(name))
+    return InputFile(Path(local_path(name)), name)
 
 
 def _files_named(name: str) -> list[InputFile]:

@@ -22,6 +22,7 @@ from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.readability import readable_batches
+from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.source import Source, open_sources
 from enformer_core.variants.table import Flag, Status, has_flag
 
@@ -66,7 +67,7 @@ class VariantInput:
     """
 
     files: tuple[InputFile, ...]
-    sites: Path | None
+    sites: Path | InputFile | None
     given: GivenColumns
     filters: Filters
     sample: int | None
@@ -123,6 +124,8 @@ class VariantInput:
                 warn(_disagreeing_ids(sum(placing.disagreeing)))
             if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
                 warn(_unmatched_effects(unmatched))
+            if disagreeing := alleles.by_flag.get(Flag.END_DISAGREES):
+                warn(_disagreeing_ends(disagreeing))
             yield ReadAlleles(alleles, removed, tuple(columns_taken(sources)))
 
     def draft(
@@ -177,7 +180,7 @@ class VariantInput:
 
     def _check_any(self, alleles: PlacedAlleles, removed: Mapping[str, int]) -> None:
         if not alleles.alleles:
-            named = ", ".join(file.given for file in self.files)
+            named = ", ".join(shown_name(file.given) for file in self.files)
             filters = f"; filters took out {dict(removed)}" if removed else ""
             raise InputError(f"{named}: no variants in the input{filters}")
 
@@ -211,6 +214,13 @@ def _unmatched_effects(alleles: int) -> str:
     return (
         f"{alleles:,} alleles have an effect allele that is neither their REF nor their ALT: their scores are of ALT, "
         f"effect_sign is null, and the rows have the flag {Flag.EFFECT_UNMATCHED}"
+    )
+
+
+def _disagreeing_ends(alleles: int) -> str:
+    return (
+        f"{alleles:,} alleles have an END in INFO that is not the last base of their REF; POS, REF and ALT count, and "
+        f"the rows have the flag {Flag.END_DISAGREES}"
     )
 
 

@@ -8,6 +8,7 @@ none. Knows keys and lengths. Does not know what the objects are.
 import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem

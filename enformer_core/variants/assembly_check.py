@@ -243,7 +243,7 @@ def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
         example = example or sample.example()  # the first will do
     declared = source.header_contigs or {}
     return AssemblyCheck(
-        file=source.name,
+        file=source.shown,
         genome=genome.path.name,
         declares_ref=source.declares_ref,
         contigs={name: fits[name] for name in genome.contigs if name in fits},

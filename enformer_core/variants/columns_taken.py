@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from enformer_core.errors import first_few
 from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.user_path import one_line
 from enformer_core.variants.assembly_check import FEW, AssemblyCheck
 from enformer_core.variants.formats.reader import Basis, Columns
 from enformer_core.variants.named_assemblies import doubts_of_assembly
+from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.source import Source
 
 _SHOWN_FILES = 3
@@ -52,6 +54,7 @@ class ColumnsTaken:
         positions: how they count.
         basis: how it is known which allele is which.
         why: the same in words.
+        notes: what of the command line has no use for these files, in words.
     """
 
     files: tuple[str, ...]
@@ -60,14 +63,16 @@ class ColumnsTaken:
     positions: str
     basis: Basis
     why: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        files = first_few(self.files, count=_SHOWN_FILES)
+        files = first_few([shown_name(name) for name in self.files], count=_SHOWN_FILES)
         in_order = sorted(self.columns, key=_ORDER.index)
         pairs = [f"{meaning.replace('_', ' ')} {self.columns[meaning]}" for meaning in in_order]
         why = f": {self.why}" if self.why else ""
         known = f"alleles {_BASES[self.basis]}{why}"
-        return f"{files} ({self.format}): {', '.join(pairs)}; positions {self.positions}; {known}"
+        parts = [f"{files} ({self.format}): {', '.join(pairs)}", f"positions {self.positions}"]
+        return one_line("; ".join([*parts, known, *self.notes]))
 
 
 def columns_taken(sources: Iterable[Source]) -> list[ColumnsTaken]:
@@ -93,6 +98,7 @@ def _taken(source: Source) -> ColumnsTaken:
         positions=_POSITIONS[source.rules.one_based],
         basis=columns.basis,
         why=columns.why,
+        notes=source.notes,
     )
 
 
@@ -131,8 +137,9 @@ def _name(columns: Columns, at: int) -> str:
 
 
 def doubts(source: Source, check: AssemblyCheck) -> Sequence[str]:
-    """What a sample of a file shows against what was assumed of it, or what it is called."""
+    """What a file has no use for, and what a sample shows against what was assumed of it, or what it is called."""
     return [
+        *(f"{source.shown}: {note}" for note in source.notes),
         *_doubts_of_effect(source, check),
         *_doubts_of_name(source, check),
         *doubts_of_assembly(source, check.genome, check.genome_build),
@@ -150,7 +157,7 @@ def _doubts_of_name(source: Source, check: AssemblyCheck) -> Sequence[str]:
     if not others:
         return []
     return [
-        f"{source.name}: called after {name}, and has records on {first_few(others)}; the records count"
+        f"{source.shown}: called after {name}, and has records on {first_few(others)}; the records count"
     ]
 
 
@@ -164,7 +171,7 @@ def _doubts_of_effect(source: Source, check: AssemblyCheck) -> Sequence[str]:
     effect = names.get("effect_allele")
     other = names.get("other_allele")
     return [
-        f"{source.name}: the genome has {effect}, taken for the effect allele, in {check.alt_rate:.1%} of "
+        f"{source.shown}: the genome has {effect}, taken for the effect allele, in {check.alt_rate:.1%} of "
         f"{check.checked:,} sampled records, as if it were REF. If the effect is of {other}, "
         f"give --effect-allele {other}"
     ]

@@ -94,11 +94,11 @@ class Filters:
         has_frequency = "frequency" in roles or "info" in roles
         if self.by_frequency and not has_frequency:
             raise InputError(
-                f"{source.path}: {source.format}, has no allele frequencies to filter by (AF, MAF, INFO)"
+                f"{source.called}: {source.format}, has no allele frequencies to filter by (AF, MAF, INFO)"
             )
         if self.only_pass and "filter" not in roles:
             raise InputError(
-                f"{source.path}: {source.format}, has no FILTER column to look for PASS in"
+                f"{source.called}: {source.format}, has no FILTER column to look for PASS in"
             )
 
     def apply(self, raw: pa.Table, contigs: Lengths) -> tuple[pa.Table, dict[str, int]]:

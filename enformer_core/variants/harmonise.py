@@ -238,6 +238,7 @@ def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
         Flag.AMBIGUOUS_ORDER: orientation.ambiguous,
         Flag.ID_DISAGREES: alleles.is_marked("id_disagrees"),
         Flag.MINUS_STRAND: alleles.is_marked("minus_strand"),
+        Flag.END_DISAGREES: alleles.is_marked("end_disagrees"),
         Flag.EFFECT_UNMATCHED: _names_neither(alleles) & orientation.fits,
     }
     number = np.zeros(0, dtype=np.int64)

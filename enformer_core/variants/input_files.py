@@ -14,13 +14,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TextIO, TypedDict
+from weakref import WeakKeyDictionary
 
 from enformer_core.errors import InputError
 from enformer_core.storage.expand import expand_name
-from enformer_core.user_path import readable_name
+from enformer_core.user_path import one_line, readable_name
+from enformer_core.variants.shown_names import SPOOLED_STDIN, STDIN, as_given, shown_name
 
 _SPOOL_BYTES = 1 << 20
+
+_KEPT_STDIN: WeakKeyDictionary[TextIO, Path] = WeakKeyDictionary()
+"""Where what came by standard input is kept: it comes only once."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,6 @@ def expand_inputs(inputs: Sequence[Path | InputFile]) -> list[InputFile]:
     return files
 
 
-STDIN = "-"
-"""The name that means standard input."""
-
-
 def _files_of(path: Path) -> Iterator[InputFile]:
     if str(path) == STDIN:
         yield _spooled_stdin()
@@ -95,19 +96,31 @@ def _spooled_stdin() -> InputFile:
             f"{STDIN}: standard input is a terminal. Pipe the variants in (zcat x.vcf.gz | enformer-ray … -), or name "
             f"a file; a file of this name is ./{STDIN}"
         )
-    return InputFile(_spooled(stream.buffer.read, "standard-input"), STDIN)
+    # given twice it is the same file, which whoever compares names will say
+    if stream not in _KEPT_STDIN:
+        _KEPT_STDIN[stream] = _spooled(stream.buffer.read, SPOOLED_STDIN, shown_name(STDIN))
+    return InputFile(_KEPT_STDIN[stream], STDIN)
 
 
 def _spooled_pipe(path: Path) -> Path:
     try:
         with path.open("rb") as stream:
-            return _spooled(stream.read, path.name)
+            return _spooled(stream.read, path.name, one_line(str(path)))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _spooled(read: Callable[[int], bytes], name: str) -> Path:
-    """What comes through a pipe, as a file that lasts as long as this process."""
+def _spooled(read: Callable[[int], bytes], name: str, shown: str) -> Path:
+    """What comes through a pipe, as a file that lasts as long as this process.
+
+    Args:
+        read: gives so many bytes of it, or fewer; none at its end.
+        name: of the file.
+        shown: what messages call the pipe.
+
+    Raises:
+        InputError: where nothing comes, or what comes has no place.
+    """
     try:
         folder = Path(tempfile.mkdtemp(prefix="enformer-ray-input-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -117,9 +130,13 @@ def _spooled(read: Callable[[int], bytes], name: str) -> Path:
                 file.write(piece)
     except OSError as error:
         raise InputError(
-            f"{name}: what was piped in cannot be kept in {tempfile.gettempdir()}: {error.strerror}. "
+            f"{shown}: what was piped in cannot be kept in {tempfile.gettempdir()}: {error.strerror}. "
             "Give a roomier place by TMPDIR, or write it to a file and name that."
         ) from error
+    if not path.stat().st_size:
+        raise InputError(
+            f"{shown}: nothing came by it (0 bytes). Did the command that should write it fail?"
+        )
     return path
 
 
@@ -200,7 +217,8 @@ def input_digests(paths: Sequence[Path | InputFile]) -> list[InputDigest]:
     files = expand_inputs(paths)
     digests: list[InputDigest] = []
     for file, name in zip(files, input_names(files), strict=True):
-        check_file(file.path)
+        with as_given(file.path, file.given):
+            check_file(file.path)
         with file.path.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         size_bytes = file.path.stat().st_size

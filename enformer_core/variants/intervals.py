@@ -9,6 +9,10 @@ import pyarrow.compute as pc
 from enformer_core.variants.arrow import Column, equal, has_match, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 
+_END = r"(?:^|;)END=(?P<end>[0-9]+)(?:;|$)"
+
+_ALL_LETTERS = r"^[A-Za-z,]+$"
+
 
 def starts_by_end(
     records: pa.Table,
@@ -79,6 +83,26 @@ def contradicted_by_last(records: pa.Table, start: Column, *, declares_ref: bool
         " is POS + length of REF, as where positions count from 0: say by --columns which is start and which is end",
     )
     return pc.if_else(from_zero, said, pa.scalar(None, pa.string()))
+
+
+def ends_disagree(records: pa.Table, start: Column) -> Column:
+    """Whether the END of a record's INFO is not the last base of REF; null where there is none, or it says the length.
+
+    Of a symbolic ALT, and of a site without one, END is how long it is, and nothing can contradict it.
+
+    Args:
+        records: with ref and alt as written; with info_end, the text of INFO, where one in the table may have an END.
+        start: 0-based, null where it could not be read.
+    """
+    if "info_end" not in records.column_names:
+        return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
+    parts = pc.extract_regex(records["info_end"], _END)
+    end = _numbers(pc.struct_field(parts, "end"))
+    ref_bp = pc.cast(pc.utf8_length(records["ref"]), pa.int64())
+    # REF at base 5 of two letters ends at base 6: 0-based it begins at 4
+    is_other = pc.not_equal(end, pc.add(start, ref_bp))
+    has_letters = has_match(records["alt"], _ALL_LETTERS)
+    return pc.and_(is_other, has_letters)
 
 
 def _numbers(written: Column) -> Column:

@@ -41,7 +41,7 @@ def doubts_of_assembly(source: Source, genome: str, genome_build: str | None) ->
         return []
     is_genome = f"is {own}" if own else "can be one of them only"
     return [
-        f"{source.name}: records name {assembly} ({text!r}), and {genome} {is_genome}: their positions may be other "
+        f"{source.shown}: records name {assembly} ({text!r}), and {genome} {is_genome}: their positions may be other "
         "places. Give the genome they were made for, or lift them over"
         for assembly, text in named.items()
         if assembly != own

@@ -17,7 +17,7 @@ from enformer_core.variants.arrow import Numbers, equal, has_match, is_one_of, s
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.formats.reader import Separator
 from enformer_core.variants.identifier_check import ids_disagree
-from enformer_core.variants.intervals import contradicted_by_last, starts_by_end
+from enformer_core.variants.intervals import contradicted_by_last, ends_disagree, starts_by_end
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 _WHOLE_NUMBER = "^[0-9]{1,18}$"  # 19 digits could overflow 64 bits
@@ -59,8 +59,9 @@ def to_alleles(
     """Alleles of RAW_SCHEMA.
 
     Args:
-        records: as a `RecordReader` gives them, with any of the roles end, effect, frequency, filter and info; and
-            from a look-up by identifier (`rsids`) status and reason, where a record is decided already, and alt_offset.
+        records: as a `RecordReader` gives them, with any of the roles end, effect, frequency, filter, info and
+            info_end; and from a look-up by identifier (`rsids`) status and reason, where a record is decided already,
+            and alt_offset.
         input_file: the name the rows carry.
         rules: how they are understood; by default as VCF.
     """
@@ -88,6 +89,7 @@ def to_alleles(
         "id_disagrees": alts.of_record(_disagreements(records, start)),
         "dash_is_empty": pa.repeat(rules.dash_is_empty, alts.record.size),
         "minus_strand": alts.of_record(_minus_strand(records)),
+        "end_disagrees": alts.of_record(ends_disagree(records, start)),
     }
     in_order = [columns[name] for name in RAW_SCHEMA.names]
     return pa.table(in_order, schema=RAW_SCHEMA)

@@ -123,7 +123,7 @@ def _refusal(source: Source, readability: _Readability) -> str:
         verb = "cannot be read"
     return "\n".join(
         [
-            f"{source.path}: {source.format}, of whose records {counts} {verb}, for example",
+            f"{source.called}: {source.format}, of whose records {counts} {verb}, for example",
             *lines,
             f"{hint}Is it the file that is meant, and whole? --allow-malformed goes on in any "
             "case; records that cannot be read become rows with the status malformed.",
@@ -134,7 +134,7 @@ def _refusal(source: Source, readability: _Readability) -> str:
 def _note(source: Source, readability: _Readability) -> str:
     example = readability.examples[0]
     return (
-        f"{source.name}: {readability.malformed:,} of {readability.records:,} records cannot be read and become rows "
+        f"{source.shown}: {readability.malformed:,} of {readability.records:,} records cannot be read and become rows "
         f"malformed, for example line {example.line:,}: {example.reason}"
     )
 

@@ -15,17 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
-from enformer_core.variants.formats.columns import listed
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.identifiers import holds_alleles, holds_place
-from enformer_core.variants.formats.odd_lines import BY_COLUMNS
 from enformer_core.variants.formats.reader import (
     Columns,
     Header,
     RecordReader,
     Roles,
 )
+from enformer_core.variants.given_alleles import check_given_alleles
 from enformer_core.variants.header_lines import without_other_headers
 from enformer_core.variants.input_files import (
     InputFile,
@@ -38,7 +37,9 @@ from enformer_core.variants.named_records import (
     with_named_alleles,
     with_named_places,
 )
+from enformer_core.variants.needs_more import needs_more
 from enformer_core.variants.parse import ParseRules, to_alleles
+from enformer_core.variants.shown_names import as_given, shown_name
 from enformer_core.variants.strands import on_the_plus_strand
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ QUOTED = (
 _FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand", "first", "last", "build")
 """Roles beside TEXT_COLUMNS that understanding a record takes."""
 
+_PLACE_ROLES = ("chrom", "pos", "start", "end")
+_PLACE_AND_REF = (*_PLACE_ROLES, "ref")
+
+_NO_SITES = "--sites is not used: places and alleles of its own count"
+
 _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
 
 
@@ -71,6 +77,8 @@ class Source:
         header: what its beginning says; where identifiers are looked up, contigs are those of the sites' file.
         rules: how its records are understood.
         sites: where identifiers are looked up.
+        given: what the user wrote, where the file is a copy of that.
+        notes: what of the command line has no use for this file, in words.
     """
 
     path: Path
@@ -79,6 +87,22 @@ class Source:
     header: Header
     rules: ParseRules
     sites: "Source | None" = None
+    given: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def noting(self, *notes: str) -> "Source":
+        """The same with more to be said of how it is read."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    @property
+    def shown(self) -> str:
+        """What its rows carry as `input_file`, for a message."""
+        return shown_name(self.name)
+
+    @property
+    def called(self) -> str:
+        """The file as its user wrote it, for a message."""
+        return shown_name(self.given or str(self.path))
 
     @property
     def format(self) -> str:
@@ -140,12 +164,13 @@ class Source:
         Raises:
             InputError: when the file cannot be read, or is damaged.
         """
-        try:
-            for block in self.reader.blocks((*self._needed_roles, *roles)):
-                checked = without_other_headers(block, self.columns, str(self.path))
-                yield self._completed(checked)
-        except OSError as error:  # the file went away, or its disk failed, while it was read
-            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        with as_given(self.path, self.given):
+            try:
+                for block in self.reader.blocks((*self._needed_roles, *roles)):
+                    checked = without_other_headers(block, self.columns, str(self.path))
+                    yield self._completed(checked)
+            except OSError as error:  # the file went away, or its disk failed, while it was read
+                raise InputError(f"{self.path}: cannot be read: {error}") from error
 
     def sample(self, probes: int) -> Iterator[pa.Table]:
         """Records, as `records` gives them, from about so many places after the file's beginning.
@@ -154,8 +179,9 @@ class Source:
         would read all sites.
         """
         if self.sites is None:
-            for block in self.reader.sample(self._needed_roles, probes=probes):
-                yield self._completed(block)
+            with as_given(self.path, self.given):
+                for block in self.reader.sample(self._needed_roles, probes=probes):
+                    yield self._completed(block)
 
     @property
     def _needed_roles(self) -> Roles:
@@ -194,7 +220,7 @@ class Source:
 def open_source(
     path: Path,
     *,
-    sites: Path | None = None,
+    sites: Path | InputFile | None = None,
     name: str | None = None,
     given: str | None = None,
     columns: GivenColumns = NOTHING_GIVEN,
@@ -206,12 +232,24 @@ def open_source(
         sites: a file with identifiers, places and alleles, for inputs that name their variants without saying where
             they are or what their alleles are.
         name: what the rows carry as `input_file`; by default the file's name.
-        given: the address that the file is a copy of.
+        given: what the user wrote, where the file is a copy of that: of an address, of a pipe.
         columns: those that the user named.
 
     Raises:
         InputError: when the file is missing, empty, damaged, no variant file, or needs `sites`.
     """
+    with as_given(path, given):
+        return _opened(path, name or path.name, given, sites=sites, columns=columns)
+
+
+def _opened(
+    path: Path,
+    name: str,
+    given: str | None,
+    *,
+    sites: Path | InputFile | None,
+    columns: GivenColumns,
+) -> Source:
     check_file(path)
     reader = open_reader(path, given, columns)
     header = reader.header
@@ -221,12 +259,29 @@ def open_source(
         separator=header.separator,
         dash_is_empty=header.is_table,
     )
-    source = Source(path, name or path.name, reader, header, rules)
+    source = Source(path, name, reader, header, rules, given=given)
+    check_given_alleles(reader, columns, path)
     if source.is_complete:
-        return source
+        return source if sites is None else source.noting(_NO_SITES)
     if sites is not None:
-        return _with_sites(source, open_source(sites))
-    return _named_by_identifiers(source)
+        return _with_sites(source, _open_sites(sites)).noting(*_unused(columns, _PLACE_ROLES))
+    named = _named_by_identifiers(source)
+    roles = _PLACE_AND_REF if named.header.named_alleles else _PLACE_ROLES
+    return named.noting(*_unused(columns, roles))
+
+
+def _open_sites(sites: Path | InputFile) -> Source:
+    if isinstance(sites, InputFile):
+        return open_source(sites.path, name=sites.name, given=sites.given)
+    return open_source(sites)
+
+
+def _unused(columns: GivenColumns, roles: Sequence[str]) -> Iterator[str]:
+    """A note for each column that the user named and that says nothing where identifiers have the place."""
+    for role in roles:
+        if role in columns.roles:
+            named = f"--columns {role}={columns.roles[role]}"
+            yield f"{named} is not used: the place is that of the identifiers"
 
 
 def _named_by_identifiers(source: Source) -> Source:
@@ -236,7 +291,7 @@ def _named_by_identifiers(source: Source) -> Source:
         InputError: when they hold none: then `sites` are needed.
     """
     if source.columns.has_place:
-        raise InputError(_needs_sites(source))
+        raise InputError(_refusal(source))
     header = source.header
     first = _first_identifier(source)
     if holds_alleles(first):
@@ -252,7 +307,7 @@ def _named_by_identifiers(source: Source) -> Source:
             header=replace(header, named_places=True),
             rules=replace(source.rules, one_based=True),
         )
-    raise InputError(_needs_sites(source))
+    raise InputError(_refusal(source))
 
 
 def _with_sites(source: Source, sites: Source) -> Source:
@@ -275,7 +330,7 @@ def _with_sites(source: Source, sites: Source) -> Source:
 def open_sources(
     paths: Sequence[Path | InputFile],
     *,
-    sites: Path | None = None,
+    sites: Path | InputFile | None = None,
     columns: GivenColumns = NOTHING_GIVEN,
 ) -> list[Source]:
     """Open several: globs and directories of Parquet stand for the files in them; each has a name of its own.
@@ -291,19 +346,8 @@ def open_sources(
     ]
 
 
-def _needs_sites(source: Source) -> str:
-    names = source.columns.names
-    has = f" It has {listed(names)}. {BY_COLUMNS}." if names else ""
-    return (
-        f"{source.path}: {source.format}, without {_lacks(source.columns)}. Give a file with identifiers, places and "
-        f"alleles by --sites, for example dbSNP's VCF of your assembly or the .bim.{has}"
-    )
-
-
-def _lacks(columns: Columns) -> str:
-    if not columns.has_place:
-        return "places" if columns.has_alleles else "places and alleles"
-    return "a second allele" if {"effect", "ref"} & columns.index.keys() else "alleles"
+def _refusal(source: Source) -> str:
+    return needs_more(f"{source.path}: {source.format}", source.columns)
 
 
 def _rebatched(blocks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

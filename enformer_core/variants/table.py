@@ -3,7 +3,9 @@
 One row for each ALT of each input record. Does not know files, genomes or scores.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,24 @@ class Status(StrEnum):
     """Scoring failed, and again when tried alone."""
 
 
+MEANINGS: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.OK: "scored",
+        Status.REF_MISMATCH: "the genome has other letters where the input has REF",
+        Status.UNKNOWN_CONTIG: "the genome has no such contig",
+        Status.OUT_OF_BOUNDS: "REF leaves the contig",
+        Status.NO_ALT: "a site without a variant",
+        Status.SYMBOLIC: "ALT names no sequence",
+        Status.BAD_ALLELE: "an allele is no sequence of A, C, G and T",
+        Status.TOO_LONG: "an allele is longer than --max-allele-bp",
+        Status.NOT_FOUND: "its identifier is not among the --sites",
+        Status.MALFORMED: "the record cannot be read",
+        Status.FAILED: "scoring failed",
+    }
+)
+"""The statuses in words, for rows that have no reason of their own."""
+
+
 class Flag(StrEnum):
     """What is worth knowing of an allele whatever its status."""
 
@@ -49,6 +69,8 @@ class Flag(StrEnum):
     """The file says minus: effect and other allele were turned to the plus strand; a declared REF stays as written."""
     EFFECT_UNMATCHED = "effect_unmatched"
     """The input names an effect allele that is neither REF nor ALT: the score is of ALT, which it says nothing of."""
+    END_DISAGREES = "end_disagrees"
+    """INFO's END is not REF's last base, though ALT has letters; POS, REF and ALT are what counts."""
     DUPLICATE = "duplicate"
     """The same allele as another row; set when a plan is made."""
 
@@ -76,6 +98,7 @@ RAW_SCHEMA = pa.schema(
         pa.field("id_disagrees", pa.bool_()),
         pa.field("dash_is_empty", pa.bool_()),
         pa.field("minus_strand", pa.bool_()),
+        pa.field("end_disagrees", pa.bool_()),
     ]
 )
 """Alleles as read.
@@ -89,7 +112,8 @@ allele (A1) and `input_ref` the other; null counts as true. `effect` is 1 where 
 where `input_ref` is, 0 where another is named, null where none is. `frequency` (of `input_alt`, 0 to 1) and `passed`
 (FILTER) are null where the input does not have them or they were not asked for. `id_disagrees` is true where the
 identifier names another place or other alleles than the columns, `dash_is_empty` where `-` is an empty allele, as in
-tables, `minus_strand` where a column says so; null counts as false.
+tables, `minus_strand` where a column says so, `end_disagrees` where INFO's END is not REF's last base; null counts as
+false.
 """
 
 PLACED_SCHEMA = pa.schema(

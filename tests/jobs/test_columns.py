@@ -68,6 +68,36 @@ def test_a_column_that_is_not_there(run, table, genome):
         assert "did you mean" in error
 
 
+def test_what_a_table_has_no_use_for_is_said(run, rows, table, genome, tmp_path):
+    sites = tmp_path / "sites.vcf"
+    sites.write_text("#CHROM\tPOS\tID\tREF\tALT\nchr1\t5\trs5\tA\tC\n")
+    note = "--sites is not used: places and alleles of its own count"
+    given = [table, "--genome", genome, *MOTIF, "--sites", sites]
+    code, text, error = run("plan", *given)
+    assert code == 0, error
+    assert f"note: munged.tsv: {note}" in error
+    assert note in text
+    code, text, _ = run("score", *given, "--out", tmp_path / "run")
+    assert note in text
+    [taken] = json.loads((tmp_path / "run" / "run.json").read_text())["plan"]["columns"]
+    assert taken["notes"] == [note]
+
+
+def test_places_are_those_of_identifiers_where_these_have_them(run, genome, letters, tmp_path):
+    letter = letters["chr1"][99]
+    alt = "A" if letter != "A" else "C"
+    path = tmp_path / "x.tsv"
+    path.write_text(f"variant_id\tcontig_name\nchr1_100_{letter}_{alt}_b38\tchr2\n")
+    code, text, error = run(
+        *("plan", path, "--genome", genome, *MOTIF, "--columns", "chrom=contig_name", "--json")
+    )
+    assert code == 0, error
+    [taken] = json.loads(text)["columns"]
+    note = "--columns chrom=contig_name is not used: the place is that of the identifiers"
+    assert taken["notes"] == [note]
+    assert note in error
+
+
 def test_identifiers_that_disagree_are_counted(run, genome, letters, tmp_path):
     letter = letters["chr1"][99]
     alt = "A" if letter != "A" else "C"

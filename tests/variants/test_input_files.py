@@ -1,5 +1,6 @@
 """Files by name: each given once, whatever its name is made of; what can be read once only is kept in a file."""
 
+import gzip
 import io
 import os
 import threading
@@ -8,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.variants.input_files import expand_inputs, input_digests, input_names
+from enformer_core.variants.columns_taken import columns_taken
+from enformer_core.variants.input_files import (
+    InputFile,
+    expand_inputs,
+    input_digests,
+    input_names,
+)
+from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.source import open_source, open_sources
 from tests.support.variants import read_alleles
 
@@ -65,7 +73,7 @@ def test_a_hyphen_is_standard_input(write, piped):
 
 def test_standard_input_that_gives_nothing(piped, monkeypatch):
     piped(b"")
-    with pytest.raises(InputError, match="standard-input: an empty file"):
+    with pytest.raises(InputError, match=r"^standard input: nothing came by it \(0 bytes\)"):
         input_digests([Path("-")])
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InputError, match="standard input is closed"):
@@ -75,6 +83,56 @@ def test_standard_input_that_gives_nothing(piped, monkeypatch):
     monkeypatch.setattr("sys.stdin", terminal)
     with pytest.raises(InputError, match=r"is a terminal.*\./-"):
         expand_inputs([Path("-")])
+
+
+REFUSED = {
+    b"\n\n": "standard input: no header line and no records",
+    b"Dear reader,\n": "standard input: not a variant file",
+    b"SNP\tA1\nrs1\tA\n": "standard input: .*, without places",
+    VCF.replace(b"5", b"x"): "standard input: VCF, of whose records",
+    gzip.compress(VCF * 50)[:60]: "standard input: this gzip file is",
+    b"PK\x03\x04"
+    + bytes(50): r"standard input: no variants but a ZIP archive. Unpack it: unzip FILE",
+    b"PAR1" + bytes(50): "standard input: this Parquet file cannot be read",
+    b"chr\tpos\tref\talt\r20\t5\tT\tG\r": "standard input: line 1 and others end with CR alone",
+}
+
+
+@pytest.mark.parametrize("content", REFUSED)
+def test_refusals_of_what_was_piped_in_name_no_file_that_the_user_never_made(piped, content):
+    piped(content)
+    with pytest.raises(InputError, match=REFUSED[content]) as refused:
+        read_through(Path("-"))
+    assert "enformer-ray-input" not in str(refused.value)
+    assert "standard-input" not in str(refused.value)
+
+
+def read_through(path):
+    """Read a file to its end, as planning does."""
+    for source in open_sources([path]):
+        batches = source.batches()
+        list(readable_batches(source, batches, allow_malformed=False, warn=print))
+
+
+def test_names_with_ends_of_lines_are_shown_in_one(write):
+    path = write("a\nb\x1b[31m.txt", b"Dear reader,\n")
+    with pytest.raises(InputError, match=r"a\\nb\\x1b\[31m\.txt: not a variant file"):
+        open_sources([path])
+    (source,) = open_sources([write("c\nd.vcf")])
+    [taken] = columns_taken([source])
+    assert str(taken).startswith("c\\nd.vcf (VCF): chrom #CHROM")
+    assert "\n" not in str(taken)
+    # rows carry the name as it is
+    assert source.name == "c\nd.vcf"
+
+
+def test_a_copy_is_called_by_its_address(write):
+    file = InputFile(write("cache/1f/x.txt", b"Dear reader,\n"), "s3://bucket/x.txt")
+    with pytest.raises(InputError, match=r"^s3://bucket/x\.txt: not a variant file"):
+        open_sources([file])
+    list_of_names = write("list.txt", b"rs1\n")
+    with pytest.raises(InputError, match=r"^s3://bucket/x\.txt: not a variant file"):
+        open_sources([list_of_names], sites=file)
 
 
 def test_standard_input_is_read_once(piped):

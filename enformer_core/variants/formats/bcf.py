@@ -73,8 +73,9 @@ class BcfReader:
         with _open(pysam, self.path) as file:
             records = _records(file, self.path)
             line = 1
-            while block := [_cells(record, details) for record in islice(records, _BLOCK_ROWS)]:
-                yield _table(block, details, line)
+            roles = (*details, "info_end")
+            while block := [_cells(record, roles) for record in islice(records, _BLOCK_ROWS)]:
+                yield _table(block, roles, line)
                 line += len(block)
 
     def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
@@ -141,6 +142,10 @@ def _cells(record: Any, details: Roles) -> tuple[str | None, ...]:
         # all of INFO would cost most of the time; only frequencies are ever looked for
         present = [key for key in _FREQUENCY_KEYS if key in record.info]
         cells.append(";".join(f"{key}={_as_text(record.info[key])}" for key in present))
+    if "info_end" in details:
+        # htslib keeps END apart from INFO, and gives the end of REF where there is none
+        is_own = record.stop == record.start + len(record.ref or "")
+        cells.append(None if is_own else f"END={record.stop}")
     return tuple(cells)
 
 

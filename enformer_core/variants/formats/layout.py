@@ -5,7 +5,7 @@ Knows headers and what records look like where there is none. Does not read the 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -169,7 +169,7 @@ class _Search:
         refuse_spaced_vcf(line, self._where)
         # the order is the specification's: a name that is empty, by a tab too many, is no column
         names = [name for name in cells if name.strip()] if line.startswith(b"#") else cells
-        columns = find_columns(_without_samples(names), self._where, self._given)
+        columns = self._vcf_columns(_without_samples(names))
         # a VCF's header must name the alleles; with a lesser one the first record is refused, which says so
         if columns is not None and columns.has_alleles:
             return self._vcf(columns, len(names))
@@ -180,6 +180,12 @@ class _Search:
         if head is None:
             raise self._no_header(cells)
         return head
+
+    def _vcf_columns(self, names: Sequence[str]) -> Columns | None:
+        columns = find_columns(names, self._where)
+        # what names no columns is a remark or a record, and has none that could be given
+        is_header = names[0].upper().startswith("#CHROM") or columns is not None
+        return find_columns(names, self._where, self._given) if is_header else None
 
     @property
     def _where(self) -> str:
@@ -298,6 +304,11 @@ class _Search:
         has_alt = len(fields) > VCF_COLUMNS["alt"]
         if self._has_chrom_line or not has_alt or not is_whole_number(fields[VCF_COLUMNS["pos"]]):
             return None
+        if self._given:
+            raise InputError(
+                f"{self.path}: a VCF without a line #CHROM has its columns in the order of the format, and no names "
+                "for --columns and --effect-allele. Leave them out, or add that line"
+            )
         index = {role: at for role, at in VCF_COLUMNS.items() if at < len(fields)}
         columns = Columns(index, why=VCF_ALLELES)
         header = Header("VCF", columns, self._contigs or None)

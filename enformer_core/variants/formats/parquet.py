@@ -154,7 +154,7 @@ class ParquetReader:
         present = [role for role in (*TEXT_COLUMNS, *roles) if role in columns.index]
         names = {role: columns.names[columns.index[role]] for role in present}
         if self.chrom_is_outside:
-            del names["chrom"]
+            names.pop("chrom", None)
         return names
 
     def _records(

@@ -129,6 +129,7 @@ class RecordReader(Protocol):
       one; a line with fewer becomes a malformed row, so every record answers for itself;
     - TEXT_COLUMNS, as written, null where the file or the line has none: positions count as `header` says, ALTs of one
       record are separated by commas;
+    - info_end (text), where the reader has it: INFO, in tables of which some record may have an END there;
     - each of the further roles that was asked for and that the file has, likewise as text;
     - fault (text), where the reader has it: why a record cannot be believed, null elsewhere.
     """

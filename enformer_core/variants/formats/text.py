@@ -6,7 +6,7 @@ separators and line ends. Does not know what a position or an allele is.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -36,6 +36,9 @@ from enformer_core.variants.formats.reader import (
 _TAB = ord("\t")
 _LF = ord("\n")
 _CR = ord("\r")
+
+_ENDS = (b"\tEND=", b";END=")
+"""What stands in a block if a record in it has an END in INFO."""
 
 _BLANKS = (b" ", b"\xc2\xa0")  # the second is a blank that does not break, from web pages
 
@@ -74,13 +77,15 @@ class TextReader:
         """
         # the file is read again from its beginning; the header is found again where it was
         splitter = self._splitter(roles)
+        with_ends = self._with_ends(splitter)
         blocks = whole_lines(self.path)
         layout, first_records = find_layout(blocks, self.path, self.given)
         line = layout.body_line
         if first_records:
             blocks = chain([first_records], blocks)
         for block in blocks:
-            yield splitter.split(block, first_line=line)
+            has_ends = any(sign in block for sign in _ENDS)
+            yield (with_ends if has_ends else splitter).split(block, first_line=line)
             line += block.count(b"\n")
 
     def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
@@ -88,6 +93,13 @@ class TextReader:
         lines = lines_at(self.path, probes=probes)
         if lines:
             yield self._splitter(roles).split(lines, first_line=0)
+
+    def _with_ends(self, splitter: "_Splitter") -> "_Splitter":
+        """The same that gives INFO for its END, too; most blocks have none, and INFO is long."""
+        index = self.header.columns.index
+        if "info" not in index:
+            return splitter
+        return replace(splitter, columns={**splitter.columns, "info_end": index["info"]})
 
     def _splitter(self, roles: Roles) -> "_Splitter":
         index = self.header.columns.index

@@ -13,8 +13,10 @@ from enformer_core.variants.source import open_source
 
 REFUSED = {
     "chr\tpos\trisk\tother\n20\t5\tT\tG\n": "--columns chrom=…,pos=…,ref=…,alt=…",
-    "SNP\trisk_allele\nrs1\tT\n": "--columns chrom=…,pos=…,ref=…,alt=…",
-    "chrom\tchromStart\tchromEnd\tname\talts\n20\t4\t5\trs1\tG\n": "--columns chrom=…,pos=…,ref=…,alt=…",
+    "SNP\trisk_allele\nrs1\tT\n": "by --sites.*--columns chrom=…,pos=…,ref=…,alt=…",
+    # of UCSC, where chromStart counts from 0 and is found; of ClinVar
+    "chrom\tchromStart\tchromEnd\tname\talts\n20\t4\t5\trs1\tG\n": "--columns ref=…,alt=….*by --sites",
+    "RS\tChrom38\tPositionVCF\tReferenceAlleleVCF\n1\t20\t5\tT\n": "--columns chrom=…,pos=….*by --sites",
     "##fileformat=VCFv4.2\n#CHROM POS ID REF ALT\n20 5 . T G\n": "line 2 has spaces between",
     "chr\tpos\tref\talt\r20\t5\tT\tG\r": "end with CR alone",
     "chr;pos;ref;alt\n20;5;T;G\n": "semicolons between its columns",
@@ -51,6 +53,14 @@ GIVEN = {
     ("20\t4\t5\tT\n", "chrom=1,pos=3,ref=4"): "does not number alt",
     ("chr\tpos\tA1\tA2\n20\t5\tT\tG\n", "ref=A2,alt=a2"): "'A2' is named for both alleles",
 }
+
+
+@pytest.mark.parametrize("given", [GivenColumns({"ref": "A"}), GivenColumns({}, "ALT")])
+def test_a_vcf_without_names_has_none_to_give(tmp_path, given):
+    (tmp_path / "x").write_text("##fileformat=VCFv4.2\n20\t5\t.\tT\tG\n")
+    with pytest.raises(InputError, match=r"x: a VCF without a line #CHROM .* Leave them out"):
+        open_source(tmp_path / "x", columns=given)
+    assert open_source(tmp_path / "x").format == "VCF"
 
 
 @pytest.mark.parametrize(("text", "columns"), GIVEN)
