@@ -23,7 +23,7 @@ from jobs.commands import COMMANDS, EXAMPLES, GROUPS, Command
 from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError, StoppedError, stoppable
-from jobs.log import Log, command_log, summarise, tell
+from jobs.log import Log, command_log, summarise, tell, unprintable_names
 from jobs.option_types import STREAM, STREAM_WORD
 from jobs.output import output_failure, protected_streams
 from jobs.wrong_command_line import answer, missing
@@ -45,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     with protected_streams(), command_log() as log:
-        code = _outcome(sys.argv[1:] if arguments is None else arguments, log)
+        log.names = unprintable_names(words)
+        code = _outcome(words, log)
         summarise(code)
         return code
 
@@ -77,11 +79,18 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
 
 def _with_what_it_printed(command: Command, code: int) -> int:
     """The code of a command; where it is there to print, and that could not be written, never `done`."""
+    if not _complains_of_output():
+        return code
+    return code if code or command.is_work else exit_codes.BAD_INPUT
+
+
+def _complains_of_output() -> bool:
+    """Whether what was printed could not be written, which is said then."""
     failure = output_failure()
     if failure is None:
-        return code
+        return False
     _complain(f"standard output: cannot be written: {failure.strerror or failure}")
-    return code if code or command.is_work else exit_codes.BAD_INPUT
+    return True
 
 
 def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
@@ -106,7 +115,9 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
     # Without a command, or with --help after it, cyclopts has shown help (or the version) and returned nothing.
     if name is None or settings is None:
         wanted = {"--help", "-h", "--version"}.intersection(words)
-        raise SystemExit(exit_codes.DONE if wanted else exit_codes.BAD_INPUT)
+        is_lost = _complains_of_output()
+        is_answered = wanted and not is_lost
+        raise SystemExit(exit_codes.DONE if is_answered else exit_codes.BAD_INPUT)
     return COMMANDS[name], settings
 
 

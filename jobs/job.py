@@ -4,7 +4,6 @@ Joins the rooms: what a worker computes comes from an `Analysis` of `enformer_co
 `cluster`. Which analysis it is, nothing here knows.
 """
 
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,7 @@ from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
-from enformer_core.user_path import readable_name
+from enformer_core.user_path import one_line, readable_name
 from enformer_core.variants.table import Status
 from jobs import exit_codes
 from jobs.control import known_to_compute
@@ -44,6 +43,7 @@ from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
+from jobs.shell_words import command_line
 from jobs.terminal import print_prose
 from jobs.watch import ReceiptBlocks, Watch, audit_figures, remembered
 
@@ -90,7 +90,7 @@ class Job:
         if stored is not None:
             manifest = self._closed(stored)
             if manifest is not None:
-                print(f"already complete: {self.settings.out}")
+                print(f"already complete: {one_line(self.settings.out)}")
                 return manifest
         run, plan = self._take_up(stored) or self._begin()
         ledger = Ledger(self.store, run, self.analysis.run_type)
@@ -255,9 +255,11 @@ class Job:
         is_strict = getattr(self.settings, "strict", False)
         print_prose(self._report_lines(manifest, strict=is_strict))
         # as they are, so that they can be copied: neither a path nor a command may be broken
-        print(f"output: {self.store.location}")
-        query = shlex.join([self.settings.out, self.analysis.example_query()])
-        print(f"ask it: enformer-ray query {query}")
+        print(f"output: {one_line(self.store.location)}")
+        question = self._question(manifest)
+        if question is not None:
+            words = ["enformer-ray", "query", self.settings.out, question]
+            print(f"ask it: {command_line(words)}")
         remember(
             complete=True,
             done=manifest.rows,
@@ -279,7 +281,25 @@ class Job:
             *notice,
             *self.analysis.report(manifest),
             *audit_lines(manifest.audit, strict=strict),
+            *self._of_nothing(manifest),
         ]
+
+    def _of_nothing(self, manifest: Manifest) -> Iterator[str]:
+        """Where no row has values: that it is so, and one of them with its reason."""
+        if manifest.by_status.get(Status.OK):
+            return
+        run_type = self.analysis.run_type
+        table = run_type.tables[0]
+        yield f"no {table}: none of the {manifest.rows:,} {run_type.unit} is ok, so nothing was computed"
+        run = read_run(self.store)
+        if run is not None:
+            ledger = Ledger(self.store, run, run_type)
+            yield from (one_line(line) for line in self.analysis.example_of_nothing(ledger))
+
+    def _question(self, manifest: Manifest) -> str | None:
+        """SQL that has an answer in this run, if there is some."""
+        has_values = bool(manifest.by_status.get(Status.OK))
+        return self.analysis.example_query() if has_values else self.analysis.query_of_nothing
 
     def _columns_taken(self) -> Sequence[str]:
         """Which columns of the input were taken for what, as `run.json` has it."""
@@ -335,4 +355,4 @@ def make_pool(
 
 def _command() -> str:
     """What the user called, as a shell takes it."""
-    return shlex.join(["enformer-ray", *sys.argv[1:]])
+    return command_line(["enformer-ray", *sys.argv[1:]])

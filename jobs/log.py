@@ -7,12 +7,14 @@ figures that it was told. Does not know what a run is.
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from enformer_core.user_path import one_line
 
 
 def _now_s() -> float:
@@ -28,11 +30,13 @@ class Log:
         as_json: whether each line is a JSON object.
         began_s: when the command began, on the monotonic clock.
         facts: what the summary will say.
+        names: words of the command line that hold ends of lines, or what moves a cursor; as text they are escaped.
     """
 
     as_json: bool = False
     began_s: float = field(default_factory=_now_s)
     facts: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
 
 _LOG: ContextVar[Log | None] = ContextVar("log", default=None)
@@ -55,10 +59,29 @@ def current_log() -> Log:
 
 def tell(event: str, text: object, *, prefix: str, **fields: Any) -> None:
     """Say something on standard error: `prefix: text`, or an event with its text and fields."""
-    if current_log().as_json:
+    log = current_log()
+    if log.as_json:
         write_line(event, text=str(text), **fields)
     else:
-        print(f"{prefix}: {text}", file=sys.stderr)
+        print(printable(f"{prefix}: {text}", log.names), file=sys.stderr)
+
+
+def printable(text: str, names: Iterable[str] = ()) -> str:
+    """A message of one line or more, in which nothing that a user has named breaks a line or moves a cursor.
+
+    Args:
+        text: the message; its own lines stay.
+        names: what the user has named that has ends of lines in itself.
+    """
+    for name in names:
+        text = text.replace(name, one_line(name))
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def unprintable_names(words: Iterable[str]) -> tuple[str, ...]:
+    """The words of a command line, and the values behind `--option=`, that `printable` must be told of."""
+    values = [part for word in words for part in (word, word.partition("=")[2])]
+    return tuple(value for value in values if one_line(value) != value)
 
 
 def note(text: object) -> None:

@@ -5,7 +5,6 @@ Knows the words and the commands. Runs nothing.
 
 import difflib
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cyclopts import Argument, CycloptsError, UnknownCommandError, UnknownOption
 from cyclopts.exceptions import UnusedCliTokensError
 
 from enformer_core.dataset.keys import RUN_KEY
+from jobs.shell_words import command_line, shell_word
 
 _PROGRAM = "enformer-ray"
 
@@ -70,7 +70,7 @@ def missing(options: Sequence[Argument], given: Sequence[Argument], command: str
     positional = [option for option in given if not _is_keyword(option)]
     named = [option for option in given if _is_keyword(option)]
     words = [
-        *(shlex.quote(token.value) for option in positional for token in option.tokens),
+        *(shell_word(token.value) for option in positional for token in option.tokens),
         *example,
         *(_as_given(option) for option in named),
     ]
@@ -87,7 +87,7 @@ def _as_given(option: Argument) -> str:
     # A flag has no value of its own.
     if option.hint is bool or values == [""]:
         return option.name
-    return f"{option.name} {shlex.quote(','.join(values))}"
+    return f"{option.name} {shell_word(','.join(values))}"
 
 
 def _as_in_usage(option: Argument) -> str:
@@ -198,4 +198,4 @@ def _alike(name: str, known: Iterable[str]) -> str | None:
 
 
 def _line(words: Sequence[str]) -> str:
-    return shlex.join([_PROGRAM, *words])
+    return command_line([_PROGRAM, *words])

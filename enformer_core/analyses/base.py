@@ -185,6 +185,18 @@ class Analysis(ABC):
         """SQL that shows a user what is in a finished run."""
         return f"FROM {self.run_type.tables[0]} LIMIT 10"
 
+    query_of_nothing: ClassVar[str | None] = None
+    """SQL that shows why a finished run has no values at all; None where no table says it."""
+
+    def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
+        """Of a finished run without values: why one of its rows has none, in words.
+
+        Args:
+            ledger: of the run.
+        """
+        del ledger
+        return ()
+
 
 @dataclass(frozen=True)
 class WorkerFactory:

@@ -24,6 +24,7 @@ from enformer_core.analyses.base import (
 from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.analyses.tile_run_type import TilesType, tile_bins
 from enformer_core.dataset.commit import Tables
+from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
 from enformer_core.dataset.receipts import Manifest, Provenance
 from enformer_core.dataset.run import Identity
@@ -122,6 +123,11 @@ class Tiles(Analysis):
     def report(self, manifest: Manifest) -> Sequence[str]:
         """How many bins the run has predicted."""
         return [f"{manifest.table_rows['predictions']:,} bins"]
+
+    def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
+        """What a tile without predictions is."""
+        unknown = ledger.run.plan.by_status.get(ALL_N, 0)
+        return [f"{ALL_N}: of {unknown:,} tiles the genome knows no base"] if unknown else []
 
     def example_query(self) -> str:
         """The first track along the genome."""

@@ -24,9 +24,11 @@ from enformer_core.analyses.variant_input import ReadAlleles, ShowProgress, Vari
 from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import JsonObject, as_json_object, convert
 from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles
 from enformer_core.dataset.receipts import Manifest
 from enformer_core.dataset.run import Identity
+from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.genome.regions import regions_digest
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import FLOAT32, Engine, Policy
@@ -34,6 +36,8 @@ from enformer_core.variants.columns_taken import ColumnsTaken
 from enformer_core.variants.filters import Filters
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputDigest, input_digests
+from enformer_core.variants.shown_names import shown_name
+from enformer_core.variants.table import MEANINGS, Status
 
 if TYPE_CHECKING:
     from enformer_core.analyses.allele_scoring import AlleleScoring
@@ -151,9 +155,19 @@ class VariantEffects(Analysis):
         """The same in one line each."""
         return [str(convert(each, ColumnsTaken, RUN_KEY)) for each in taken]
 
+    query_of_nothing = "SELECT input_file, input_line, status, reason FROM scores LIMIT 10"
+
+    def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
+        """The first allele, and why it has no scores."""
+        _, rows = next(stored_tables(ledger, "scores"), (None, None))
+        return [] if rows is None else [_why_unscored(rows.slice(0, 1).to_pylist()[0])]
+
     def example_query(self) -> str:
         """The strongest effects, with what people call their variants and tracks."""
         statistic, *others = self.spec.conventions.statistics
+        if not self.spec.top_tracks:  # then no effects are kept, of which `top` is made
+            columns = f"variant_id, max_abs_{statistic}"
+            return f"FROM scores SELECT {columns} WHERE status = 'ok' ORDER BY 2 DESC LIMIT 10"
         # values of two statistics have no common scale
         where = f"WHERE statistic = '{statistic}' " if others else ""
         return f"FROM top {where}LIMIT 10"
@@ -205,6 +219,16 @@ class _AlleleDraft:
             for line in notes.lines():
                 analysis.warn(line)
         return draft
+
+
+def _why_unscored(row: Mapping[str, object]) -> str:
+    """One row of `scores` without values, in words."""
+    where = f"{shown_name(str(row['input_file']))} line {row['input_line']}"
+    called = row["id"] or row["variant_id"]
+    name = f" ({called})" if called else ""
+    status = Status(str(row["status"]))
+    reason = row["reason"] or MEANINGS[status]
+    return f"for example {where}{name}: {status}: {reason}"
 
 
 def _column_identity(given: GivenColumns) -> dict[str, str] | UnsetType:

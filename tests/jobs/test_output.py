@@ -153,6 +153,27 @@ def test_a_full_disk_that_shows_only_at_the_end_counts():
     assert "standard output: cannot be written: No space left on device" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["score", "--help"], ["weights"], ["status", "RUN"]]
+)
+def test_help_that_a_full_disk_does_not_take_is_no_help(score, tmp_path, words):
+    assert score() == 0
+    command = [sys.executable, "-m", "jobs.cli", *words]
+    command = [str(tmp_path / "run") if word == "RUN" else word for word in command]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    said = "enformer-ray: standard output: cannot be written: No space left on device\n"
+    assert said in ended.stderr
+
+
+def test_a_run_is_done_whether_or_not_a_full_disk_takes_its_summary(score, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", BrokenStream(BROKEN["disk full"]))
+        assert score() == 0
+    assert "standard output: cannot be written" in capsys.readouterr().err
+
+
 def test_a_bar_on_a_terminal_without_its_letters_is_drawn_by_those_that_it_has(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     stream, content = in_encoding("ascii")

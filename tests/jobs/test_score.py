@@ -1,6 +1,7 @@
 """The main job on a small genome: complete, repeatable, continued, and the same on every path."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key
 from enformer_core.storage.local import LocalStore
+from tests.support.genomes import OTHER
+from tests.support.vcf import write_vcf
 
 SMALL = [
     "--model",
@@ -59,6 +62,45 @@ def test_every_alt_has_one_row(score, rows, run):
     code, text, _ = run("verify", out)
     assert code == 0
     assert text.startswith("verified: 6 alleles")
+
+
+def test_a_run_of_which_nothing_was_scored_says_so(run, genome, letters, tmp_path):
+    refs = {pos: OTHER[letters["chr1"][pos - 1]] for pos in (10, 20)}
+    wrong = [("chr1", pos, ref, OTHER[OTHER[ref]]) for pos, ref in refs.items()]
+    path = write_vcf(tmp_path / "x.vcf", [*wrong, ("chr1", 30, letters["chr1"][29], "<DEL>")])
+    given = ["score", path, "--genome", genome, "--out", tmp_path / "run", *SMALL]
+    code, text, error = run(*given, "--allow-mismatch")
+    assert code == 0, error
+    lines = text.splitlines()
+    assert "3 alleles in 2 shards: 2 ref_mismatch, 1 symbolic" in lines
+    assert "no scores: none of the 3 alleles is ok, so nothing was computed" in lines
+    where = f"for example x.vcf line 3 (chr1:10:{wrong[0][2]}:{wrong[0][3]})"
+    assert f"{where}: ref_mismatch: the genome has other letters where the input has REF" in lines
+    assert "FROM top" not in text
+    words = shlex.split(lines[-1].removeprefix("ask it: enformer-ray "))
+    code, text, error = run(*words, "--json")
+    assert code == 0, error
+    assert len(json.loads(text)) == 3
+
+
+def test_a_run_without_effects_is_not_asked_for_them(score, run):
+    text = score("run", "--top-tracks", "0")[1]
+    words = shlex.split(text.splitlines()[-1].removeprefix("ask it: enformer-ray "))
+    code, text, error = run(*words, "--json")
+    assert code == 0, error
+    assert len(json.loads(text)) == 5
+
+
+def test_a_name_with_the_end_of_a_line_is_told_in_one(run, vcf, genome, tmp_path):
+    out = tmp_path / "a\nb"
+    code, text, error = run("score", vcf, "--genome", genome, "--out", out, *SMALL)
+    assert code == 0, error
+    assert f"output: {tmp_path}/a\\nb\n" in text
+    assert f"ask it: enformer-ray query $'{tmp_path}/a\\nb' 'FROM top LIMIT 10'\n" in text
+    error = run("score", "no\nwhere.vcf", "--genome", genome, "--out", tmp_path / "c", *SMALL)[2]
+    assert error.startswith("enformer-ray: no\\nwhere.vcf: ")
+    error = run("status", tmp_path / "no\x1b[31m\nrun")[2]
+    assert error.startswith(f"enformer-ray: {tmp_path}/no\\x1b[31m\\nrun: no run here")
 
 
 def test_run_again_it_is_already_complete_and_nothing_changes(score):

@@ -1,0 +1,18 @@
+"""Command lines as a shell takes them, each in one line whatever its words hold."""
+
+import shlex
+from collections.abc import Iterable
+
+from enformer_core.user_path import one_line
+
+
+def command_line(words: Iterable[str]) -> str:
+    r"""The words of a command, quoted where they must be; one with a line's end as bash writes it: $'a\nb'."""
+    return " ".join(map(shell_word, words))
+
+
+def shell_word(word: str) -> str:
+    """One word, quoted where it must be."""
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    in_one_line = one_line(escaped)
+    return shlex.quote(word) if in_one_line == escaped else f"$'{in_one_line}'"
