@@ -6,7 +6,7 @@ Which commands there are says `jobs.commands`. Only the one that was named is im
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from jobs.config_file import read_toml
 from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError, StoppedError, stoppable
 from jobs.log import Log, command_log, summarise, tell, unprintable_names
+from jobs.mutagenesis_settings import IN_THE_PLACE_OF_VARIANTS
 from jobs.option_types import STREAM, STREAM_WORD
 from jobs.output import output_failure, protected_streams
 from jobs.wrong_command_line import answer, missing
@@ -32,6 +33,9 @@ __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app
 
 _CONFIG_HELP = "file with any of these settings (enformer-ray config init); the command line wins"
 _OPTIONS = Group.create_default_parameters()
+
+_UNLESS = {"--variants": IN_THE_PLACE_OF_VARIANTS}
+"""Options that a command cannot do without, unless one of others stands in their place."""
 
 _WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 
@@ -227,10 +231,18 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
     _check_whole_numbers(options.values())
     _check_finite(options.values())
     # Cyclopts would name the first only.
-    absent = [option for option in options.values() if option.required and not option.tokens]
+    absent = [option for option in options.values() if _is_absent(option, options)]
     if absent:
         given = [option for option in options.values() if option.tokens]
         raise InputError(missing(absent, given, " ".join(commands)))
+
+
+def _is_absent(option: Argument, options: Mapping[str, Argument]) -> bool:
+    """Whether nothing stands for an option that a command cannot do without."""
+    if option.tokens:
+        return False
+    others = [options[name] for name in _UNLESS.get(option.name, ()) if name in options]
+    return option.required or (bool(others) and not any(other.tokens for other in others))
 
 
 def _as_given(token: Token) -> Token:

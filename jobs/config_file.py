@@ -20,6 +20,9 @@ _COLUMNS = 100
 
 _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
     {
+        "--variants": ("variants.vcf.gz",),
+        "--mutagenesis": ("chr20:4699500-4699700", "peaks.bed"),
+        "--mutagenesis-around": ("variants.vcf.gz",),
         "--columns": ("chrom=CHR", "pos=BP", "effect=A1", "other=A2"),
         "--regions": ("chr20:1-5000000", "exons.bed"),
     }

@@ -87,6 +87,11 @@ Places = Annotated[
     _COMMAS,
     Parameter(metavar="BED|REGION,…", converter=_places_at_commas),
 ]
+FileList = Annotated[
+    tuple[str, ...],
+    _COMMAS,
+    Parameter(metavar="FILE,…", converter=_places_at_commas),
+]
 # One text, of which the last would stand: who gives it twice means both.
 _SELECTION = Parameter(metavar="TRACK,…", allow_repeating=False)
 

@@ -29,7 +29,13 @@ from jobs.log import note
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
 from jobs.terminal import print_prose
-from jobs.variant_plan import conventions_of, planning_progress, score_spec, variant_input
+from jobs.variant_plan import (
+    conventions_of,
+    notes_of_sharing,
+    planning_progress,
+    score_spec,
+    variant_input,
+)
 
 _GB = 10**9
 
@@ -149,7 +155,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             audited=work.audited,
             audit_share=round(notes.audit_share, 4),
             sharing=notes.sharing,
-            notes=tuple(notes.lines()),
+            notes=(*notes_of_sharing(settings, spec.conventions), *notes.lines()),
         )
 
 

@@ -7,6 +7,7 @@ from jobs.named_inputs import find_inputs
 from jobs.settings import ScoreSettings
 from jobs.variant_plan import (
     conventions_of,
+    notes_of_sharing,
     planning_progress,
     score_spec,
     variant_input,
@@ -34,10 +35,14 @@ def scoring_job(settings: ScoreSettings) -> Job:
     """
     named = find_inputs(settings)
     geometry = named.source.geometry
+    conventions = conventions_of(settings, geometry)
+    variants = variant_input(settings, geometry, named.genome)
+    for line in notes_of_sharing(settings, conventions):
+        note(line)
     analysis = VariantEffects(
         inputs=named.inputs,
-        spec=score_spec(settings, conventions_of(settings, geometry)),
-        variants=variant_input(settings, geometry, named.genome),
+        spec=score_spec(settings, conventions),
+        variants=variants,
         bin_bp=geometry.bin_bp,
         progress=planning_progress,
         warn=note,

@@ -8,13 +8,15 @@ loads neither torch nor Ray, so that `--help` comes at once.
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.models import BUILTIN_MODELS
 from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
+from jobs.help_headings import CONVENTIONS, COST, INPUT, MODEL, OUTPUT, RECORDS, RUNNING, SPEED
+from jobs.mutagenesis_settings import MutagenesisSettings
 from jobs.option_types import (
     BasePairs,
     ColumnName,
@@ -47,34 +49,25 @@ PRECISION_HELP = (
 )
 OFFSET_HELP = (
     "how far off its window's centre a variant may lie, so that neighbours share the reference's "
-    "pass, most of the work: 0 (each exactly centred), or at least 64; `plan` says what it saves"
+    "pass, most of the work: 0 (each exactly centred), or at least 64; `plan` says what it saves "
+    "(default 0; with --mutagenesis as far as other settings allow, at most 8192)"
 )
 
 Device = Literal["auto", "cpu", "cuda"]
 LogFormat = Literal["text", "json"]
 
-# The help lists the options by what people look for, in this order.
-_INPUT = Group.create_ordered("Input")
-_MODEL = Group.create_ordered("Model")
-_OUTPUT = Group.create_ordered("Output")
-_RECORDS = Group.create_ordered("Records: which are scored")
-_CONVENTIONS = Group.create_ordered("Conventions: what a score is")
-_SPEED = Group.create_ordered("Speed and error")
-_RUNNING = Group.create_ordered("Running: where and how")
-_COST = Group.create_ordered("Cost: hours and money")
-
 
 @dataclass(frozen=True)
-@listed_under(_INPUT)
+@listed_under(INPUT)
 class VariantFiles:
     """The positional argument; a base of its own, since positional fields come before all others."""
 
-    variants: Files
+    variants: Files = ()
     """VCF, BCF, .pvar, .bim, GWAS-SSF, other statistics, TSV, BED, Parquet, rsIDs, globs: enformer-ray docs variants"""
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_INPUT)
+@listed_under(INPUT)
 class GenomeSettings:
     """The reference genome that records are checked against and windows are read from."""
 
@@ -83,7 +76,7 @@ class GenomeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_MODEL)
+@listed_under(MODEL)
 class ModelSettings:
     """What predicts, and which of its tracks."""
 
@@ -103,7 +96,7 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_CONVENTIONS)
+@listed_under(CONVENTIONS)
 class StrandSettings:
     """Which strands of a window the model reads."""
 
@@ -112,11 +105,11 @@ class StrandSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_RUNNING)
+@listed_under(RUNNING)
 class MachineSettings:
     """Where the work is done, and how it is cut and shown."""
 
-    config_group = _RUNNING  # no field: under which heading `--config` is listed
+    config_group = RUNNING  # no field: under which heading `--config` is listed
 
     share: Annotated[str | None, Parameter(metavar="I/N")] = None
     """command I of N that work at one --out side by side, as in a job array: each begins at a part of its own"""
@@ -158,7 +151,7 @@ class CommonSettings(MachineSettings, StrandSettings, ModelSettings, GenomeSetti
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_OUTPUT)
+@listed_under(OUTPUT)
 class RunSettings(CommonSettings):
     """What every command that computes a run is asked for."""
 
@@ -167,7 +160,7 @@ class RunSettings(CommonSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_INPUT)
+@listed_under(INPUT)
 class ColumnSettings:
     """Which columns of tables hold what, where their names say too little."""
 
@@ -179,7 +172,7 @@ class ColumnSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_RECORDS)
+@listed_under(RECORDS)
 class RecordSettings:
     """Which records of the input are scored."""
 
@@ -221,7 +214,7 @@ class RecordSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_CONVENTIONS)
+@listed_under(CONVENTIONS)
 class ScoringSettings:
     """How an allele is put in its windows, and how their predictions become scores."""
 
@@ -244,7 +237,7 @@ class ScoringSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_SPEED)
+@listed_under(SPEED)
 class SpeedSettings:
     """What speed costs in exactness, and how the error is watched."""
 
@@ -252,7 +245,7 @@ class SpeedSettings:
 
     precision: Annotated[Policy, Parameter(help=PRECISION_HELP)] = "fast"
 
-    max_offset_bp: Annotated[BasePairs, Parameter(help=OFFSET_HELP)] = 0
+    max_offset_bp: Annotated[BasePairs | None, Parameter(help=OFFSET_HELP)] = None
 
     audit_fraction: Fraction = 0.001
     """part of the alleles that delta scores again by direct, at least 3 alleles; 0 for none"""
@@ -265,7 +258,7 @@ class SpeedSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_OUTPUT)
+@listed_under(OUTPUT)
 class StoredSettings:
     """How much of the scores is kept."""
 
@@ -284,6 +277,7 @@ class VariantSettings(
     ScoringSettings,
     RecordSettings,
     ColumnSettings,
+    MutagenesisSettings,
     CommonSettings,
     VariantFiles,
 ):
@@ -291,6 +285,7 @@ class VariantSettings(
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_mutagenesis(self.variants)
         _check_at_least(0, "--top-tracks", self.top_tracks)
         _check_at_least(1, "--max-allele-bp", self.max_allele_bp)
         if not 0 <= self.audit_fraction <= 1:
@@ -309,7 +304,7 @@ class ScoreSettings(VariantSettings, RunSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_COST)
+@listed_under(COST)
 class CostSettings:
     """From work to hours and money."""
 
@@ -324,13 +319,13 @@ class CostSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_OUTPUT)
+@listed_under(OUTPUT)
 class PlanSettings(CostSettings, VariantSettings):
     """What `enformer-ray plan` is asked for: what `score` is, except that model and place have defaults."""
 
     model: Annotated[
         ModelName,
-        Parameter(help=f"{MODELS_HELP}; weights are not needed to plan", group=_MODEL),
+        Parameter(help=f"{MODELS_HELP}; weights are not needed to plan", group=MODEL),
     ] = "enformer"
 
     out: Directory = ""
@@ -338,7 +333,7 @@ class PlanSettings(CostSettings, VariantSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_INPUT)
+@listed_under(INPUT)
 class TileSettings(RunSettings):
     """What `enformer-ray tiles` is asked for."""
 

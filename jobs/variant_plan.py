@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from enformer_core.analyses.cost_notes import SHARED_OFFSET_BP
 from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.mutagenesis_input import Mutagenesis, find_targets
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.plan_builder import Report
+from enformer_core.dataset.sharding import ALLELES_LEAST
+from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import (
@@ -20,6 +24,7 @@ from enformer_core.scoring.conventions import (
     default_max_allele_bp,
     parse_indel_rule,
     parse_statistics,
+    sharing_windows,
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
 from enformer_core.storage.expand import expand_name
@@ -27,8 +32,13 @@ from enformer_core.storage.open import local_path, parse_address
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
+from jobs.mutagenesis_settings import DEFAULT_FLANK_BP
 from jobs.reading_progress import ReadingProgress
 from jobs.settings import VariantSettings
+
+_SHARING_LEAST = 96
+"""Alleles of a shard at least where all share windows: a window's reference takes as long as some seven alleles, and
+every shard computes it anew."""
 
 
 def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions:
@@ -37,7 +47,7 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
     Raises:
         InputError: for what a model of this geometry cannot do.
     """
-    return Conventions(
+    given = Conventions(
         geometry=geometry,
         statistics=parse_statistics(settings.statistics),
         centre_index=centre_index_of(settings.centre_bin, geometry),
@@ -46,8 +56,23 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
         central_bins=settings.central_bins,
         centre_mask_bp=settings.centre_mask_bp,
         indel_rule=parse_indel_rule(settings.indel_rule),
-        max_offset_bp=settings.max_offset_bp,
+        max_offset_bp=settings.max_offset_bp or 0,
     )
+    # all changes of a stretch lie beside each other: without shared windows most of the work would be repeated
+    if settings.mutates and settings.max_offset_bp is None:
+        return sharing_windows(given, SHARED_OFFSET_BP)
+    return given
+
+
+def notes_of_sharing(settings: VariantSettings, conventions: Conventions) -> list[str]:
+    """What a user should know of an offset that nobody asked for."""
+    offset_bp = conventions.max_offset_bp
+    if settings.max_offset_bp is not None or not offset_bp:
+        return []
+    return [
+        f"--max-offset-bp {offset_bp} by default, since changes of --mutagenesis lie beside each other: they share "
+        f"windows, up to {offset_bp:,} bp off their centre; 0 centres each base exactly, at several times the work"
+    ]
 
 
 def score_spec(settings: VariantSettings, conventions: Conventions) -> ScoreSpec:
@@ -83,19 +108,56 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         max_indel_bp=settings.max_indel_bp,
         seed=settings.sample_seed,
     )
+    max_allele_bp = settings.max_allele_bp or default_max_allele_bp(geometry)
     return VariantInput(
-        files=tuple(file for name in settings.variants for file in _files_named(name)),
+        files=tuple(
+            file
+            for name in (*settings.variants, *settings.mutagenesis_around)
+            for file in _files_named(name)
+        ),
         sites=None if settings.sites is None else _sites_named(settings.sites),
         given=GivenColumns.parse(settings.columns, settings.effect_allele),
         filters=filters,
         sample=settings.sample,
         genome=genome,
-        max_allele_bp=settings.max_allele_bp or default_max_allele_bp(geometry),
+        max_allele_bp=max_allele_bp,
         allow_swapped=settings.allow_swapped,
         allow_mismatch=settings.allow_mismatch,
         shard_size=settings.shard_size,
         allow_malformed=settings.allow_malformed,
+        mutagenesis=_mutagenesis(settings, genome, max_allele_bp) if settings.mutates else None,
+        least_shard=_SHARING_LEAST if settings.mutates else ALLELES_LEAST,
     )
+
+
+def _mutagenesis(settings: VariantSettings, genome: Genome, max_allele_bp: int) -> Mutagenesis:
+    _check_file_options(settings)
+    deletions_bp = settings.deletions
+    # REF has the base before the stretch too
+    if deletions_bp is not None and deletions_bp >= max_allele_bp:
+        raise InputError(
+            f"--deletions {deletions_bp}: REF, with the base before, would have {deletions_bp + 1:,} bases, and "
+            f"--max-allele-bp is {max_allele_bp:,}"
+        )
+    regions = [InputFile(Path(located(text)), text) for text in settings.mutagenesis]
+    flank_bp = DEFAULT_FLANK_BP if settings.flank is None else settings.flank
+    return Mutagenesis(find_targets(regions, genome), flank_bp, deletions_bp)
+
+
+def _check_file_options(settings: VariantSettings) -> None:
+    """Refuse what says how files are read where none is."""
+    if settings.mutagenesis_around:
+        return
+    values = {
+        "--sites": settings.sites,
+        "--columns": settings.columns,
+        "--effect-allele": settings.effect_allele,
+    }
+    given = " and ".join(option for option, value in values.items() if value)
+    if given:
+        raise InputError(
+            f"{given} say how files are read, and --mutagenesis reads none of variants"
+        )
 
 
 @contextmanager

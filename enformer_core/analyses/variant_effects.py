@@ -128,7 +128,7 @@ class VariantEffects(Analysis):
             mantissa_bits=spec.mantissa_bits,
             top_tracks=spec.top_tracks,
             max_allele_bp=variants.max_allele_bp,
-            input=input_digests(variants.files),
+            input=variants.digests(),
             sites=None if variants.sites is None else input_digests([variants.sites]),
             allow_swapped=variants.allow_swapped,
             filters=_filter_identity(variants.filters, variants.sample),

@@ -1,4 +1,4 @@
-"""From files of variants to a drafted plan: what `score` and `plan` do alike, without a model."""
+"""From variants, read or made, to a drafted plan: what `score` and `plan` do alike, without a model."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enformer_core.analyses.mutagenesis_input import Mutagenesis, MutatedSources, in_words
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
-from enformer_core.dataset.sharding import default_shard_size
-from enformer_core.errors import InputError
+from enformer_core.dataset.sharding import ALLELES_LEAST, default_shard_size
+from enformer_core.errors import InputError, first_few
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import window_start
@@ -20,7 +21,7 @@ from enformer_core.variants.filters import Filters, filtered, with_sample
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
-from enformer_core.variants.input_files import InputFile
+from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.source import Source, open_sources
@@ -53,7 +54,7 @@ class VariantInput:
     """Which alleles are to be scored: everything named found, nothing of it read yet.
 
     Attributes:
-        files: the variants.
+        files: the variants; with mutagenesis, those around which is mutated.
         sites: a table of rsIDs with places and alleles, for lists of rsIDs.
         given: columns that the user named.
         filters: which records are wanted.
@@ -64,6 +65,8 @@ class VariantInput:
         allow_mismatch: go on though few of a sample fit the genome.
         shard_size: alleles of a shard; None for a size that follows from their number.
         allow_malformed: go on though few records of a file can be read.
+        mutagenesis: every change of some bases, in the place of the variants.
+        least_shard: alleles of a shard at least, where their number decides.
     """
 
     files: tuple[InputFile, ...]
@@ -77,10 +80,17 @@ class VariantInput:
     allow_mismatch: bool
     shard_size: int | None
     allow_malformed: bool = False
+    mutagenesis: Mutagenesis | None = None
+    least_shard: int = ALLELES_LEAST
 
     def shard_rows(self, alleles: int) -> int:
         """Alleles of a shard, give or take."""
-        return self.shard_size or default_shard_size(alleles)
+        return self.shard_size or default_shard_size(alleles, least=self.least_shard)
+
+    def digests(self) -> list[InputDigest]:
+        """What the alleles follow from, for a run's identity: files are read through."""
+        of_files = input_digests(self.files)
+        return of_files if self.mutagenesis is None else self.mutagenesis.digests(of_files)
 
     @contextmanager
     def read(self, *, progress: ShowProgress, warn: Callable[[str], None]) -> Iterator[ReadAlleles]:
@@ -96,7 +106,9 @@ class VariantInput:
         Raises:
             InputError: when there are none, or the input cannot be used.
         """
-        sources = self._checked_sources(warn)
+        given = self._checked_sources(warn)
+        made = self._made(given, warn)
+        sources = given if made is None else made.sources
         wanted = filtered(
             sources,
             self._with_sample(sources),
@@ -108,25 +120,14 @@ class VariantInput:
             progress() as report,
             gather(wanted.batches, self.genome.contigs, place=placing, report=report) as alleles,
         ):
-            removed = {name: count for name, count in wanted.removed.items() if count}
-            self._check_any(alleles, removed)
-            if not alleles.by_status.get(Status.OK):
-                counts = ", ".join(f"{rows:,} {name}" for name, rows in alleles.by_status.items())
-                warn(f"no allele of the input can be scored: {counts}")
-            if removed:
-                counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
-                warn(f"filters took out records: {counts}")
-            flagged = {name: rows for name, rows in alleles.by_flag.items() if name in _TO_BE_SAID}
-            if flagged:
-                counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())
-                warn(f"flags of alleles: {counts} (enformer-ray docs variants)")
-            if placing.disagreeing:
-                warn(_disagreeing_ids(sum(placing.disagreeing)))
-            if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
-                warn(_unmatched_effects(unmatched))
-            if disagreeing := alleles.by_flag.get(Flag.END_DISAGREES):
-                warn(_disagreeing_ends(disagreeing))
-            yield ReadAlleles(alleles, removed, tuple(columns_taken(sources)))
+            by_filter = {name: count for name, count in wanted.removed.items() if count}
+            left_out = {} if made is None else made.left_out()
+            removed = left_out | by_filter
+            self._check_any(alleles, sources, removed)
+            notes = [*in_words(left_out), *_notes(alleles, by_filter, placing.disagreeing)]
+            for note in notes:
+                warn(note)
+            yield ReadAlleles(alleles, removed, tuple(columns_taken(given)))
 
     def draft(
         self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
@@ -151,6 +152,28 @@ class VariantInput:
             source.batches(details=self.filters.needs_details),
             allow_malformed=self.allow_malformed,
             warn=warn,
+        )
+
+    def _made(self, given: Sequence[Source], warn: Callable[[str], None]) -> MutatedSources | None:
+        """Every change of the bases that are to be mutated, those around records of files too."""
+        if self.mutagenesis is None:
+            return None
+        around = []
+        not_placed = 0
+        for source in given:
+            placed = map(self.harmonised, self._readable(source, warn))
+            target, left_out = self.mutagenesis.around(source.name, placed, self.genome.contigs)
+            around.append(target)
+            not_placed += left_out
+        return self.mutagenesis.sources(around, self.genome, not_placed=not_placed)
+
+    def harmonised(self, raw: pa.Table) -> pa.Table:
+        """A batch of alleles as read, found in the genome."""
+        return harmonise_alleles(
+            raw,
+            self.genome,
+            max_allele_bp=self.max_allele_bp,
+            allow_swapped=self.allow_swapped,
         )
 
     def _checked_sources(self, warn: Callable[[str], None]) -> Sequence[Source]:
@@ -178,11 +201,18 @@ class VariantInput:
         for source in sources:
             yield from source.batches(details=self.filters.needs_details)
 
-    def _check_any(self, alleles: PlacedAlleles, removed: Mapping[str, int]) -> None:
-        if not alleles.alleles:
-            named = ", ".join(shown_name(file.given) for file in self.files)
-            filters = f"; filters took out {dict(removed)}" if removed else ""
-            raise InputError(f"{named}: no variants in the input{filters}")
+    def _check_any(
+        self, alleles: PlacedAlleles, sources: Sequence[Source], removed: Mapping[str, int]
+    ) -> None:
+        if alleles.alleles:
+            return
+        if self.mutagenesis is not None:
+            named = first_few([source.name for source in sources])
+            why = "; ".join(in_words(removed)) or f"filters took out {dict(removed)}"
+            raise InputError(f"{named}: there is nothing to mutate: {why}")
+        named = ", ".join(shown_name(file.given) for file in self.files)
+        filters = f"; filters took out {dict(removed)}" if removed else ""
+        raise InputError(f"{named}: no variants in the input{filters}")
 
 
 @dataclass(frozen=True)
@@ -198,16 +228,33 @@ class _Placing:
     disagreeing: list[int] = field(default_factory=list)
 
     def __call__(self, raw: pa.Table) -> pa.Table:
-        placed = harmonise_alleles(
-            raw,
-            self.variants.genome,
-            max_allele_bp=self.variants.max_allele_bp,
-            allow_swapped=self.variants.allow_swapped,
-        )
+        placed = self.variants.harmonised(raw)
         disagreeing = pc.sum(has_flag(placed, Flag.ID_DISAGREES)).as_py()
         if disagreeing:
             self.disagreeing.append(disagreeing)
         return placed
+
+
+def _notes(
+    alleles: PlacedAlleles, removed: Mapping[str, int], disagreeing: Sequence[int]
+) -> Iterator[str]:
+    """What a user should know of the alleles though it stops nothing."""
+    if not alleles.by_status.get(Status.OK):
+        counts = ", ".join(f"{rows:,} {name}" for name, rows in alleles.by_status.items())
+        yield f"no allele of the input can be scored: {counts}"
+    if removed:
+        counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
+        yield f"filters took out records: {counts}"
+    flagged = {name: rows for name, rows in alleles.by_flag.items() if name in _TO_BE_SAID}
+    if flagged:
+        counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())
+        yield f"flags of alleles: {counts} (enformer-ray docs variants)"
+    if disagreeing:
+        yield _disagreeing_ids(sum(disagreeing))
+    if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
+        yield _unmatched_effects(unmatched)
+    if disagreeing_ends := alleles.by_flag.get(Flag.END_DISAGREES):
+        yield _disagreeing_ends(disagreeing_ends)
 
 
 def _unmatched_effects(alleles: int) -> str:

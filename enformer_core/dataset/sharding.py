@@ -18,6 +18,9 @@ from enformer_core.dataset.plan import Shards, ShardsBuilder
 PART_ROWS = 1 << 16
 """Rows of a part: some 1 MB, which is what a worker fetches to read one of its shards."""
 
+ALLELES_LEAST = 8
+"""Alleles of a shard where neighbours need not share a window."""
+
 TILES_LEAST, TILES_MOST = 1, 8
 """Tiles of a shard: 8 of 5,313 tracks are 150 MB; seven of eight share a part of their tower with the one before."""
 
@@ -29,7 +32,7 @@ _AIMED_AT_SHARDS = 64  # of a small run, so that a few dozen workers have someth
 def default_shard_size(
     rows: int,
     *,
-    least: int = 8,
+    least: int = ALLELES_LEAST,
     most: int = 2_000,
 ) -> int:
     """Rows of a shard where nobody says how many: some 64 shards a run, of `least` to `most` rows each.

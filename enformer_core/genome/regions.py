@@ -10,8 +10,8 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
@@ -36,14 +36,45 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _SHOWN_LETTERS = 60  # of a line that cannot be read
 
 
-@dataclass(frozen=True)
-class _NamedRegion:
-    """A region as it was given; `end` is None for a whole contig."""
+class _NamedRegion(NamedTuple):
+    """A region as it was given; `end` is None for a whole contig.
 
-    where: str
+    Attributes:
+        given: the option and its text, or the BED file.
+        line: of the BED file; None for a text.
+        contig: as it was written.
+        start: first base.
+        end: the one after the last.
+        name: the BED file's fourth column, if there is one.
+    """
+
+    given: str
+    line: int | None
     contig: str
     start: int
     end: int | None
+    name: str | None = None
+
+    @property
+    def where(self) -> str:
+        """What was given, for a message."""
+        return self.given if self.line is None else f"{self.given}, line {self.line}"
+
+
+class PlacedRegion(NamedTuple):
+    """A region of the genome, as somebody named it.
+
+    Attributes:
+        contig: the genome's own name.
+        start: first base.
+        end: the one after the last.
+        name: what a BED file calls it, if it does.
+    """
+
+    contig: str
+    start: int
+    end: int
+    name: str | None
 
 
 def read_regions(regions: str | None, genome: Genome) -> Regions:
@@ -60,19 +91,41 @@ def read_regions(regions: str | None, genome: Genome) -> Regions:
     lengths = dict(genome.contigs)
     if regions is None:
         return {contig: np.array([[0, length_bp]]) for contig, length_bp in lengths.items()}
-    path = Path(regions)
-    where = f"--regions {regions}"
-    named = list(_read_bed(path)) if path.is_file() else [_parse_region(where, regions, lengths)]
-    own_names = reconcile_contigs({region.contig for region in named}, lengths)
     by_contig = defaultdict(list)
+    for region in place_regions(regions, genome, option="--regions"):
+        by_contig[region.contig].append((region.start, region.end))
+    if not by_contig:
+        raise InputError(
+            f"{regions}: no regions in this BED file. To predict the whole genome leave out --regions."
+        )
+    intervals = {contig: np.array(by_contig[contig]) for contig in lengths if contig in by_contig}
+    return {contig: merge_intervals(bounds) for contig, bounds in intervals.items()}
+
+
+def place_regions(regions: str, genome: Genome, *, option: str) -> Iterator[PlacedRegion]:
+    """Find regions in the genome one by one, in the order in which they were given; none are joined.
+
+    Args:
+        regions: a BED file, a contig, or `contig:first-last`, as `read_regions` takes them; a BED file may be empty.
+        genome: whose contigs they must be.
+        option: by which they were given, for messages.
+
+    Raises:
+        InputError: as `read_regions`, where there is none that cannot be.
+    """
+    lengths = dict(genome.contigs)
+    path = Path(regions)
+    where = f"{option} {regions}"
+    named = _read_bed(path) if path.is_file() else [_parse_region(where, regions, lengths)]
+    own_names: dict[str, str] = {}
     for region in named:
+        if region.contig not in own_names:
+            own_names |= reconcile_contigs([region.contig], lengths)
         contig = own_names.get(region.contig)
         if contig is None:
             raise InputError(_unknown_contig(region, genome.path, lengths))
-        interval = _interval(region, contig, lengths[contig])
-        by_contig[contig].append(interval)
-    intervals = {contig: np.array(by_contig[contig]) for contig in lengths if contig in by_contig}
-    return {contig: merge_intervals(bounds) for contig, bounds in intervals.items()}
+        start, end = _interval(region, contig, lengths[contig])
+        yield PlacedRegion(contig, start, end, region.name)
 
 
 def find_region(region: str, genome: Genome) -> tuple[str, int, int]:
@@ -121,14 +174,14 @@ def _parse_region(where: str, text: str, lengths: Mapping[str, int]) -> _NamedRe
     text = text.strip()
     match = _REGION.fullmatch(text)
     if text in lengths or match is None:  # a contig's own name may hold a colon
-        return _NamedRegion(where, text, 0, None)
+        return _NamedRegion(where, None, text, 0, None)
     first = _number(match["first"])
     last = _number(match["last"])
     if first < 1 or last < first:
         raise InputError(
             f"{where}: from base {first} to {last}; bases count from 1, and the first comes first"
         )
-    return _NamedRegion(where, match["contig"], first - 1, last)
+    return _NamedRegion(where, None, match["contig"], first - 1, last)
 
 
 def _number(text: str) -> int:
@@ -137,19 +190,12 @@ def _number(text: str) -> int:
 
 
 def _read_bed(path: Path) -> Iterator[_NamedRegion]:
-    count = 0
     for number, line in enumerate(_lines(path), 1):
-        if not line.strip() or line.startswith(_BED_HEADERS):
-            continue
-        count += 1
-        yield _parse_bed(f"{path}, line {number}", line)
-    if not count:
-        raise InputError(
-            f"{path}: no regions in this BED file. To predict the whole genome leave out --regions."
-        )
+        if line.strip() and not line.startswith(_BED_HEADERS):
+            yield _parse_bed(path, number, line)
 
 
-def _parse_bed(where: str, line: str) -> _NamedRegion:
+def _parse_bed(path: Path, number: int, line: str) -> _NamedRegion:
     separator = "\t" if "\t" in line else None  # None: any white space
     fields = line.split(separator)
     try:
@@ -158,12 +204,15 @@ def _parse_bed(where: str, line: str) -> _NamedRegion:
         end = int(fields[2])
     except (IndexError, ValueError):
         shown = line.strip()[:_SHOWN_LETTERS]
-        raise InputError(f"{where}: {shown!r} is not BED: it needs contig, start, end") from None
+        raise InputError(
+            f"{path}, line {number}: {shown!r} is not BED: it needs contig, start, end"
+        ) from None
     if start < 0 or end <= start:
         raise InputError(
-            f"{where}: from {start} to {end}; BED counts from 0, and the end comes after the start"
+            f"{path}, line {number}: from {start} to {end}; BED counts from 0, and the end comes after the start"
         )
-    return _NamedRegion(where, contig, start, end)
+    name = fields[3].strip() if len(fields) > 3 else None
+    return _NamedRegion(str(path), number, contig, start, end, name)
 
 
 def _lines(path: Path) -> list[str]:

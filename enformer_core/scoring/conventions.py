@@ -4,7 +4,7 @@ Does not know how they are carried out.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 from enformer_core.errors import InputError, nearest
@@ -151,6 +151,22 @@ class Conventions:
         1-based pos).
         """
         return self.geometry.output_bin(self.centre_index + offset_bp + 1)
+
+
+def sharing_windows(conventions: Conventions, most_bp: int) -> Conventions:
+    """The same with windows that neighbours share: by the largest offset that the other choices leave room for.
+
+    Args:
+        conventions: without an offset.
+        most_bp: the offset that is tried first, then its half, and so on; where none is possible, there is none.
+    """
+    offset_bp = most_bp
+    while 2 * offset_bp >= conventions.geometry.bin_bp:
+        try:
+            return replace(conventions, max_offset_bp=offset_bp)
+        except InputError:
+            offset_bp //= 2
+    return conventions
 
 
 def centre_index_of(centre_bin: int | None, geometry: Geometry) -> int:

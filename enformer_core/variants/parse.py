@@ -59,7 +59,7 @@ def to_alleles(
     """Alleles of RAW_SCHEMA.
 
     Args:
-        records: as a `RecordReader` gives them, with any of the roles end, effect, frequency, filter, info and
+        records: as a `RecordStream` gives them, with any of the roles end, effect, frequency, filter, info and
             info_end; and from a look-up by identifier (`rsids`) status and reason, where a record is decided already,
             and alt_offset.
         input_file: the name the rows carry.

@@ -21,7 +21,7 @@ from enformer_core.variants.formats.identifiers import holds_alleles, holds_plac
 from enformer_core.variants.formats.reader import (
     Columns,
     Header,
-    RecordReader,
+    RecordStream,
     Roles,
 )
 from enformer_core.variants.given_alleles import check_given_alleles
@@ -68,10 +68,10 @@ _RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
 
 @dataclass(frozen=True)
 class Source:
-    """One file of variants, opened.
+    """One file of variants, opened; or variants that a rule makes (`mutagenesis`).
 
     Attributes:
-        path: the file.
+        path: the file; of a rule its name.
         name: what its rows carry as `input_file`.
         reader: of its records.
         header: what its beginning says; where identifiers are looked up, contigs are those of the sites' file.
@@ -79,16 +79,18 @@ class Source:
         sites: where identifiers are looked up.
         given: what the user wrote, where the file is a copy of that.
         notes: what of the command line has no use for this file, in words.
+        batch_rows: records of a batch, where nobody says how many.
     """
 
     path: Path
     name: str
-    reader: RecordReader
+    reader: RecordStream
     header: Header
     rules: ParseRules
     sites: "Source | None" = None
     given: str | None = None
     notes: tuple[str, ...] = ()
+    batch_rows: int = BATCH_ROWS
 
     def noting(self, *notes: str) -> "Source":
         """The same with more to be said of how it is read."""
@@ -133,13 +135,13 @@ class Source:
     def batches(
         self,
         *,
-        rows: int = BATCH_ROWS,
+        rows: int | None = None,
         details: bool = False,
     ) -> Iterator[pa.Table]:
         """Alleles of RAW_SCHEMA in the file's order, whole records together.
 
         Args:
-            rows: records of a batch at most; the last of the file may be smaller.
+            rows: records of a batch at most, by default `batch_rows`; the last of the file may be smaller.
             details: whether to read `frequency` and `passed` too.
 
         Raises:
@@ -148,7 +150,7 @@ class Source:
         known_sites = None if self.sites is None else self._read_sites(self.sites)
         has_alleles = self.columns.has_alleles
         roles = DETAILS if details else ()
-        for records in _rebatched(self.records(roles), rows):
+        for records in _rebatched(self.records(roles), rows or self.batch_rows):
             if known_sites is None:
                 yield self.alleles_of(records)
             else:
@@ -159,7 +161,7 @@ class Source:
         return to_alleles(records, self.name, self.rules)
 
     def records(self, roles: Roles = ()) -> Iterator[pa.Table]:
-        """All records as columns of text (see `RecordReader`), place and alleles taken out of identifiers.
+        """All records as columns of text (see `RecordStream`), place and alleles taken out of identifiers.
 
         Raises:
             InputError: when the file cannot be read, or is damaged.

@@ -43,11 +43,21 @@ def test_a_list_that_is_empty_by_default_has_an_example_that_can_be_used(capsys,
     text = capsys.readouterr().out
     assert "[]" not in text
     path = tmp_path / "run.toml"
-    path.write_text(re.sub(r"^# ([a-z-]+) =  # such as ", r"\1 = ", text, flags=re.MULTILINE))
+    of_files = re.sub(
+        r"^# (?!mutagenesis)([a-z-]+) =  # such as ", r"\1 = ", text, flags=re.MULTILINE
+    )
+    path.write_text(of_files)
     settings = parse([command, *GIVEN[command], "--config", str(path)])[1]
     if command != "tiles":
         assert settings.columns == ("chrom=CHR", "pos=BP", "effect=A1", "other=A2")
         assert settings.regions == ("chr20:1-5000000", "exons.bed")
+        # what stands in the place of files is given without them
+        made = re.sub(r"^# (mutagenesis[a-z-]*) =  # such as ", r"\1 = ", text, flags=re.MULTILINE)
+        path.write_text(made)
+        _, *others = GIVEN[command]
+        settings = parse([command, *others, "--config", str(path)])[1]
+        assert settings.mutagenesis == ("chr20:4699500-4699700", "peaks.bed")
+        assert settings.mutagenesis_around == ("variants.vcf.gz",)
 
 
 def test_it_goes_to_standard_output_and_over_no_file(capsys, tmp_path):

@@ -119,8 +119,8 @@ class Header:
 
 
 @runtime_checkable
-class RecordReader(Protocol):
-    """A variant file of one format, whose beginning has been looked at.
+class RecordStream(Protocol):
+    """Records, wherever they come from: a file, or a rule that makes them.
 
     Tables of records have these columns, in any order:
 
@@ -136,20 +136,7 @@ class RecordReader(Protocol):
 
     @property
     def header(self) -> Header:
-        """What the beginning of the file says."""
-        ...
-
-    @staticmethod
-    def sniff(path: Path, given: GivenColumns = NOTHING_GIVEN) -> "RecordReader | None":
-        """Open the file if its content is of this format, whatever its name; None if it is not.
-
-        Args:
-            path: the file.
-            given: columns that the user named; a format without names of columns has no use for them.
-
-        Raises:
-            InputError: when it is of this format and cannot be used; the message names file and remedy.
-        """
+        """What is known of all records: of a file, what its beginning says."""
         ...
 
     def blocks(self, roles: Roles = ()) -> Iterator[pa.Table]:
@@ -167,6 +154,24 @@ class RecordReader(Protocol):
         """Some records from about so many places after the beginning; lines are not numbered as in the file.
 
         Nothing where the format can be read from its beginning only.
+        """
+        ...
+
+
+@runtime_checkable
+class RecordReader(RecordStream, Protocol):
+    """A variant file of one format, whose beginning has been looked at."""
+
+    @staticmethod
+    def sniff(path: Path, given: GivenColumns = NOTHING_GIVEN) -> "RecordReader | None":
+        """Open the file if its content is of this format, whatever its name; None if it is not.
+
+        Args:
+            path: the file.
+            given: columns that the user named; a format without names of columns has no use for them.
+
+        Raises:
+            InputError: when it is of this format and cannot be used; the message names file and remedy.
         """
         ...
 
