@@ -148,3 +148,14 @@ def _descendants(pid: int) -> list[psutil.Process]:
     with suppress(psutil.Error):
         return psutil.Process(pid).children(recursive=True)
     return []
+
+
+def cannot_connect(address: str, error: Exception) -> str:
+    """What is said where Ray is neither started on this machine (`local`) nor reached at an address."""
+    remedy = "check the address and `ray status` there"
+    if address == "local":
+        remedy = (
+            "free memory and disk under /tmp; where other programs keep this machine busy, wait and run the same "
+            "command again, or compute in one process by --ray off"
+        )
+    return f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}."

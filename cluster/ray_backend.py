@@ -31,6 +31,7 @@ from cluster.backend import Call, Outcome, WorkerGone
 from cluster.head_watcher import HeadWatcher, check_port, listens
 from cluster.local_ray import (
     LocalHead,
+    cannot_connect,
     directory_for_ray,
     end_within,
     kill_node,
@@ -332,18 +333,8 @@ def _connect(address: str) -> list[PoolNotice] | None:
         # Of a start that takes too long Ray says so by a bare Exception.
         if isinstance(error, PoolError) or not isinstance(error, Exception):
             raise
-        raise PoolError(_cannot_connect(address, error)) from error
+        raise PoolError(cannot_connect(address, error)) from error
     return []
-
-
-def _cannot_connect(address: str, error: Exception) -> str:
-    remedy = "check the address and `ray status` there"
-    if address == "local":
-        remedy = (
-            "free memory and disk under /tmp; where other programs keep this machine busy, wait and run the same "
-            "command again, or compute in one process by --ray off"
-        )
-    return f"Ray at {address!r} cannot be reached or started: {error}\nPlease {remedy}."
 
 
 def _answering(address: str) -> str:

@@ -13,6 +13,8 @@ from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_type import RunType, ValueTable
 from enformer_core.variants.table import Status
 
+_NO_BINS = np.empty(0, np.int64)
+
 
 class TilesType(RunType):
     """Runs of `enformer-ray tiles`, as they lie in their directory."""
@@ -30,10 +32,12 @@ class TilesType(RunType):
 
     def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
         """As planned; but `failed` where a bin of the tile is without values."""
-        without_values = tile_bins(planned)["row"].filter(pc.is_null(stored["values"]))
-        numbers = pa.array(np.arange(planned.num_rows))
-        is_failed = pc.is_in(numbers, value_set=without_values)
-        return pc.if_else(pa.chunked_array([is_failed]), Status.FAILED, planned["status"])
+        tile_of_bin = tile_bins(planned)["row"]
+        has_no_values = pc.is_null(stored["values"])
+        failed = tile_of_bin.filter(has_no_values)
+        tiles = pa.array(np.arange(planned.num_rows))
+        is_failed = pa.chunked_array([pc.is_in(tiles, value_set=failed)])
+        return pc.if_else(is_failed, Status.FAILED, planned["status"])
 
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
         """The one list over tracks that a bin has."""
@@ -47,18 +51,23 @@ def tile_bins(tiles: pa.Table) -> pa.Table:
     Args:
         tiles: of TILES_SCHEMA, all on one contig. Those that are not `ok` have no bins.
     """
-    rows = [np.empty(0, np.int64)]
-    bins = [np.empty(0, np.int64)]
+    # Runs [1, 3) of tile 0 and [0, 2) of tile 1:    rows 0 0 1 1    bins 1 2 0 1
+    rows = [_NO_BINS]
+    bins = [_NO_BINS]
     columns = tiles.select(["status", "first_bins", "end_bins"])
     for number, tile in enumerate(columns.to_pylist()):
         if tile["status"] != Status.OK:
             continue
-        for first, end in zip(tile["first_bins"], tile["end_bins"], strict=True):
+        runs = zip(tile["first_bins"], tile["end_bins"], strict=True)
+        for first, end in runs:
             rows.append(np.full(end - first, number))
             bins.append(np.arange(first, end))
     row = np.concatenate(rows)
-    bin_bp = np.asarray(tiles["bin_bp"], dtype=np.int64)[row]
-    start = np.asarray(tiles["start"])[row] + np.concatenate(bins) * bin_bp
+    of_tiles = {
+        name: np.asarray(tiles[name], dtype=np.int64)[row] for name in ("bin_bp", "start", "end")
+    }
+    bin_bp = of_tiles["bin_bp"]
+    start = of_tiles["start"] + np.concatenate(bins) * bin_bp
     # the last bin of a contig ends where the contig does
-    end = np.minimum(start + bin_bp, np.asarray(tiles["end"])[row])
+    end = np.minimum(start + bin_bp, of_tiles["end"])
     return pa.table({"start": start, "end": end, "row": row})
