@@ -9,8 +9,9 @@ from dataclasses import dataclass
 _GAP = "  "
 _CUT = "…"
 
-_LEAST_COLUMNS = 12
-"""A text that is cut keeps so many letters at least; before more is cut off, columns are left out."""
+_LEAST_COLUMNS = 24
+"""A text that is cut keeps so many letters at least, by which most variants are told apart. Before more is cut off,
+columns are left out."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class TextColumns:
         """Columns of these widths, in a line of at most `room` letters; None where there is no such limit.
 
         The widest texts are cut first. Where that is not enough, the last columns are left out: of a name, a number and
-        a text of 20, 6 and 90 letters, a line of 50 has 20, 6 and 20; one of 30 has 20 and 6.
+        a text of 20, 6 and 90 letters, a line of 60 has 20, 6 and 30; one of 50 has 20 and 6.
         """
         if room is None:
             return cls(names, widths, is_number)
@@ -50,7 +51,9 @@ class TextColumns:
             shown -= 1
         widths = widths[:shown]
         most = max(widths)
-        while most > _LEAST_COLUMNS and _line_columns(_cut_to(most, widths, is_number)) > room:
+        # there is no other to be left out in the place of the last one
+        fewest = _LEAST_COLUMNS if shown > 1 else 1
+        while most > fewest and _line_columns(_cut_to(most, widths, is_number)) > room:
             most -= 1
         return cls(names, _cut_to(most, widths, is_number), is_number, is_limited=True)
 
