@@ -4,7 +4,7 @@ Only objects that receipts name are read, on a disk or on object storage; there 
 credentials and retries. Loads no torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from enformer_core.dataset.receipts import Receipt
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA, PREDICTIONS_SCHEMA, scores_schema
 from enformer_core.errors import DatasetError, InputError
-from enformer_core.storage.open import sql_filesystem
+from enformer_core.storage.fenced_files import fenced_files
+from enformer_core.storage.open import parse_address
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,27 +89,29 @@ class RunTables:
         """
         if self.ledger.store.get(TRACKS_KEY) is None:
             raise DatasetError(why_absent(self.ledger, "tracks", self.location))
-        return self._scan([TRACKS_KEY])
+        return self._scan({TRACKS_KEY: None})
 
     def table(self, name: str) -> pl.LazyFrame:
         """A table of the run, its contig in the column `chrom`, null for rows without a place; `tracks` has none.
 
         Raises:
             InputError: for a table that runs of this kind do not have.
+            DatasetError: for an object that is missing, or not as long as its receipt says.
         """
         if name == "tracks":
             return self.tracks
         run_type = self.ledger.run_type
         if name not in run_type.tables:
             raise InputError(why_absent(self.ledger, name, self.location))
-        by_contig: dict[str | None, list[str]] = {}
+        by_contig: dict[str | None, dict[str, int | None]] = {}
         for receipt in self.receipts:
             if name in receipt.tables:
-                by_contig.setdefault(receipt.chrom, []).append(receipt.tables[name].key)
+                entry = receipt.tables[name]
+                by_contig.setdefault(receipt.chrom, {})[entry.key] = entry.bytes
         if not by_contig:
             return _with_chrom(self._empty(name).lazy(), None)
         return pl.concat(
-            [_with_chrom(self._scan(keys), contig) for contig, keys in by_contig.items()]
+            [_with_chrom(self._scan(sizes), contig) for contig, sizes in by_contig.items()]
         )
 
     def _empty(self, name: str) -> pl.DataFrame:
@@ -122,13 +125,21 @@ class RunTables:
             raise DatasetError(f"{self.location}: no shard with a table {name} is committed yet")
         return _from_arrow(schemas[name].empty_table())
 
-    def _scan(self, keys: Sequence[str]) -> pl.LazyFrame:
+    def _scan(self, sizes: Mapping[str, int | None]) -> pl.LazyFrame:
+        """Objects of these bytes by key, None where they are not known, as one table."""
         root = self.ledger.store.location
-        filesystem = sql_filesystem(root)
-        if filesystem is not None:
-            return _scan_objects(filesystem, [f"{root}/{key}" for key in keys])
+        objects = fenced_files(root, sizes)
+        try:
+            for key in sizes:
+                objects.info(key)
+        except DatasetError as error:
+            raise DatasetError(
+                f"{error}. `enformer-ray verify {self.location}` says what else is damaged."
+            ) from error
+        if parse_address(root) is not None:
+            return _scan_objects(objects, list(sizes))
         # A path is a path: no pattern, and a folder `a=b` above the run is no column; receipts say what `chrom` is
-        files = [Path(root).resolve() / key for key in keys]
+        files = [Path(root).resolve() / key for key in sizes]
         return pl.scan_parquet(files, glob=False, hive_partitioning=False)
 
     def __repr__(self) -> str:

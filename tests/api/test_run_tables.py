@@ -52,6 +52,27 @@ def test_a_finished_run_has_all_its_rows(begun):
     assert "only a test" in repr(run)
 
 
+def test_a_file_that_is_not_what_its_receipt_says_is_named(begun):
+    store, plan, _, worker = begun
+    for shard in plan.shards:
+        worker(ShardTask(shard))
+    run = open_run(store.location)
+    path = next((store.root / "scores").rglob("*.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    said = (
+        f"{len(content) - 1:,} bytes, its receipt says {len(content):,} bytes. `enformer-ray verify"
+    )
+    with pytest.raises(DatasetError, match=said):
+        run.scores  # noqa: B018 - what is lazy is what is in the file
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"shard-.*: missing, though a receipt names it"):
+        run.table("scores")
+    (store.root / "tracks.parquet").unlink()
+    with pytest.raises(DatasetError, match=r"tracks\.parquet is missing.*own command again"):
+        run.table("tracks")
+
+
 def test_a_run_that_goes_on_has_what_is_committed_and_nothing_else(begun):
     store, plan, _, worker = begun
     early = open_run(store.location)

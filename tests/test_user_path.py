@@ -1,0 +1,52 @@
+"""What a user means by a path, what stands in its way, and how its name is shown."""
+
+import errno
+import os
+import subprocess
+
+import pytest
+
+from enformer_core.user_path import file_in_the_way, one_line, why_unwritable
+from jobs.log import printable, unprintable_names
+from jobs.shell_words import command_line
+
+
+def test_the_part_of_a_path_that_is_a_file_is_found(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(file)
+    assert file_in_the_way(file) == file
+    assert file_in_the_way(file / "x" / "y") == file
+    assert file_in_the_way(tmp_path / "link" / "x") == tmp_path / "link"
+    for name in ("folder", "folder/x", "none/x", "x" * 300):
+        assert file_in_the_way(tmp_path / name) is None
+
+
+def test_why_a_file_cannot_be_written(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    error = OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    assert why_unwritable(file / "x", error) == f"{file} is a file"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert why_unwritable(tmp_path / "x", full) == "No space left on device"
+
+
+def test_what_breaks_a_line_is_shown_by_its_sign():
+    assert one_line("a\nb\r\t\x1b[31m\x7f\u2028ü…") == r"a\nb\r\t\x1b[31m\x7f\u2028ü…"
+
+
+def test_a_messages_own_lines_stay_where_names_are_escaped():
+    names = unprintable_names(["score", "--out=a\nb", "x\x1by.vcf", "plain"])
+    assert set(names) == {"--out=a\nb", "a\nb", "x\x1by.vcf"}
+    said = printable("a\nb/x: damaged:\n  x\x1by.vcf: lost", names)
+    assert said == "a\\nb/x: damaged:\n  x\\x1by.vcf: lost"
+
+
+@pytest.mark.parametrize("words", [["a b", "it's"], ["a\nb", "'\\\t\n\x1b'", "ü"], ["a\\nb"], [""]])
+def test_a_command_line_is_one_line_that_a_shell_reads_as_it_was(words):
+    line = command_line(words)
+    assert len(line.splitlines()) == 1
+    shown = ["bash", "-c", f"printf '%s\\0' {line}"]
+    read = subprocess.run(shown, capture_output=True, check=True).stdout
+    assert [word.decode() for word in read.split(b"\0")[:-1]] == words
