@@ -23,6 +23,7 @@ from enformer_core.machine import total_memory_bytes
 from enformer_core.models.registry import model_spec
 from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.storage.open import parse_address
+from enformer_core.user_path import file_in_the_way
 from enformer_core.variants.columns_taken import ColumnsTaken
 from jobs import exit_codes
 from jobs.log import note
@@ -188,13 +189,16 @@ def check_memory(settings: PlanSettings) -> None:
 
 
 def check_disk(out: str, needed_bytes: int) -> None:
-    """Refuse an output that the disk of a local directory cannot hold.
+    """Refuse an output that the disk of a local directory cannot hold, and one that cannot be a directory.
 
     Raises:
-        InputError: with both figures.
+        InputError: with both figures; naming the file that stands in the way.
     """
     if not out or parse_address(out) is not None:
         return
+    file = file_in_the_way(Path(out))
+    if file is not None:
+        raise InputError(f"{out}: {file} is a file; --out must be a directory")
     folder = Path(out).absolute()
     while not folder.exists():
         folder = folder.parent

@@ -67,12 +67,18 @@ class ColumnsTaken:
 
     def __str__(self) -> str:
         files = first_few([shown_name(name) for name in self.files], count=_SHOWN_FILES)
-        in_order = sorted(self.columns, key=_ORDER.index)
-        pairs = [f"{meaning.replace('_', ' ')} {self.columns[meaning]}" for meaning in in_order]
         why = f": {self.why}" if self.why else ""
         known = f"alleles {_BASES[self.basis]}{why}"
-        parts = [f"{files} ({self.format}): {', '.join(pairs)}", f"positions {self.positions}"]
+        parts = [f"{files} ({self.format}): {self.pairs}", f"positions {self.positions}"]
         return one_line("; ".join([*parts, known, *self.notes]))
+
+    @property
+    def pairs(self) -> str:
+        """What columns were taken for, and their names, in one order for every file."""
+        in_order = sorted(self.columns, key=_ORDER.index)
+        return ", ".join(
+            f"{meaning.replace('_', ' ')} {self.columns[meaning]}" for meaning in in_order
+        )
 
 
 def columns_taken(sources: Iterable[Source]) -> list[ColumnsTaken]:

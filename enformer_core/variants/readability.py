@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
 from enformer_core.variants.arrow import equal
+from enformer_core.variants.columns_taken import columns_taken
 from enformer_core.variants.formats.compression import whole_lines
 from enformer_core.variants.formats.text import TextReader
 from enformer_core.variants.source import QUOTED, Source
@@ -125,10 +126,19 @@ def _refusal(source: Source, readability: _Readability) -> str:
         [
             f"{source.called}: {source.format}, of whose records {counts} {verb}, for example",
             *lines,
-            f"{hint}Is it the file that is meant, and whole? --allow-malformed goes on in any "
+            f"{hint}{_other_columns(source)}Is it the file that is meant, and whole? --allow-malformed goes on in any "
             "case; records that cannot be read become rows with the status malformed.",
         ]
     )
+
+
+def _other_columns(source: Source) -> str:
+    """Of a table, which columns were taken: another may be the one that can be read, as PositionVCF beside Start."""
+    if not source.header.is_table or not source.columns.names:
+        return ""
+    [taken] = columns_taken([source])
+    others = "where others are meant, say which: --columns chrom=…,pos=…,ref=…,alt=…"
+    return f"Taken were {taken.pairs}; {others}. "
 
 
 def _note(source: Source, readability: _Readability) -> str:

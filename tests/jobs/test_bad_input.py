@@ -159,10 +159,11 @@ def test_an_output_that_cannot_be(refused, tmp_path):
     assert "cannot be written" in refused(out="/proc/nowhere/run")
 
 
-def test_other_places_below_a_file(run, tmp_path):
+def test_other_places_below_a_file(run, vcf, genome, tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
     said = f"{file} is a file"
+    assert said in run("plan", vcf, "--genome", genome, "--out", file / "x")[2]
     assert said in run("config", "init", "score", "--out", file / "x.toml")[2]
     assert said in run("demo", "--out", file / "x")[2]
     assert said in run("--install-completion", "--shell", "bash", "--output", file / "x")[2]

@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 
+import polars as pl
 import pytest
 
 from cluster.local_backend import LocalBackend
@@ -75,10 +76,8 @@ def test_every_base_has_one_bin_but_where_all_is_n(tile, rows, run):
     ]
     assert all(len(row["values"]) == 2 for row in answered)
     assert max(value for row in answered for value in row["values"]) > 5  # some bin has a site
-    planned = rows(
-        out, f"SELECT chrom, start, status FROM '{out}/plan/*.parquet' WHERE status <> 'ok'"
-    )
-    assert planned == [{"chrom": "chr1", "start": 0, "status": "all_n"}]
+    planned = pl.read_parquet(out / "plan" / "*.parquet").filter(pl.col("status") != "ok")
+    assert planned.select("chrom", "start", "status").rows() == [("chr1", 0, "all_n")]
     assert rows(out, "FROM tracks SELECT index, list_position") == [
         {"index": 0, "list_position": 1},
         {"index": 1, "list_position": 2},
@@ -95,6 +94,14 @@ def test_every_base_has_one_bin_but_where_all_is_n(tile, rows, run):
     for path in out.rglob("shard-*.parquet"):
         _, footer = from_parquet(path.read_bytes(), path.name)
         assert footer.notice.startswith("DEMONSTRATION")
+
+
+def test_a_run_without_predictions_says_so(tile):
+    code, text, _, _ = tile("run", "--regions", f"chr1:1-{OUTPUT_BP}")
+    assert code == 0
+    assert "no predictions: none of the 1 tiles is ok, so nothing was computed" in text
+    assert "all_n: of 1 tiles the genome knows no base" in text
+    assert "ask it" not in text
 
 
 def test_a_run_that_dies_in_the_middle_is_continued_to_the_same_table(

@@ -87,6 +87,23 @@ def test_quoted_lines_are_called_so(write):
         read(write(HEADER + '"1,5,.,A,C"\n"1,6,.,A,C"\n', "excel.vcf"))
 
 
+def test_of_a_table_the_columns_that_were_taken_are_said(write):
+    names = (
+        "Chromosome\tStart\tStop\tReferenceAllele\tAlternateAllele\tPositionVCF\tReferenceAlleleVCF"
+    )
+    path = write(f"{names}\n1\t100\t100\tna\tna\t100\tA\n", "variant_summary.txt")
+    with pytest.raises(InputError) as refusal:
+        read(path)
+    taken = (
+        "Taken were chrom Chromosome, pos Start, end Stop, ref ReferenceAllele, alt AlternateAllele"
+    )
+    others = "where others are meant, say which: --columns chrom=…,pos=…,ref=…,alt=…"
+    assert f"{taken}; {others}. Is it" in str(refusal.value)
+    with pytest.raises(InputError) as refusal:
+        read(write(HEADER + BAD))
+    assert "--columns" not in str(refusal.value)
+
+
 def test_a_hopeless_file_is_not_read_to_its_end(write, monkeypatch):
     monkeypatch.setattr(sources, "BATCH_ROWS", 16)
     path = write(HEADER + BAD * 5000)
