@@ -68,8 +68,14 @@ class Network(nn.Module, ABC):
         """Stem and tower: one token for each `bin_bp` letters, which sees its surroundings only."""
 
     @abstractmethod
+    def embed_tokens(
+        self, tokens: Float[Tensor, "batch tokens channels"]
+    ) -> Float[Tensor, "batch bins embedding"]:
+        """The trunk, from the tokens of a whole window: what the heads read, for the central bins."""
+
     def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """Everything but the heads: what they read, for the central bins."""
+        return self.embed_tokens(self.tokens(one_hot))
 
     @abstractmethod
     def blocks(self) -> Blocks:

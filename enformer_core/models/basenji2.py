@@ -117,12 +117,14 @@ class Basenji2(Network):
             )
         return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
+    def embed_tokens(
+        self, tokens: Float[Tensor, "batch tokens channels"]
+    ) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins.
 
         Tokens are dropped at both ends only after the dilated blocks, which see 212 tokens to each side.
         """
-        x = self.dilated(self.tokens(one_hot).mT)
+        x = self.dilated(tokens.mT)
         crop = self.geometry.crop_tokens
         x = x[..., crop : x.shape[-1] - crop]
         # The next block would begin with this GELU; there is none.

@@ -31,6 +31,11 @@ class AttentionPooledLevel:
     pointwise: NormGeluConv
     pool: SoftmaxPool
 
+    @property
+    def reach(self) -> int:
+        """How far the convolution sees to either side, in positions of the level's input."""
+        return self.conv.kernel_size[0] // 2
+
 
 @dataclass(frozen=True)
 class NormedConvolution:
@@ -45,6 +50,21 @@ class MaxPooledLevel:
     """A halving of the sequence: a normed convolution, then the larger of each pair of positions."""
 
     block: NormedConvolution
+
+    @property
+    def reach(self) -> int:
+        """How far the convolution sees to either side, in positions of the level's input."""
+        return self.block.conv.kernel_size[0] // 2
+
+
+@runtime_checkable
+class HasReach(Protocol):
+    """A level that halves the sequence and sees a few positions to either side of each."""
+
+    @property
+    def reach(self) -> int:
+        """How far it sees to either side, in positions of its input."""
+        ...
 
 
 @dataclass(frozen=True)

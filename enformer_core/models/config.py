@@ -17,3 +17,8 @@ class ModelConfig:
 
     geometry: Geometry
     output_tracks: Mapping[str, int]
+
+    @property
+    def attention_layers(self) -> int:
+        """Layers of the network that attend; none in most."""
+        return 0

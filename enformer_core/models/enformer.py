@@ -121,9 +121,9 @@ class Enformer(Network):
         """Stem and tower: a token for each 128 bp, which sees its surroundings only."""
         return self.tower(self.stem(one_hot.mT)).mT
 
-    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
+    def embed_tokens(self, tokens: Tokens) -> Float[Tensor, "batch bins embedding"]:
         """The trunk: what the heads read, for the central bins."""
-        x = self.transformer(self.tokens(one_hot))
+        x = self.transformer(tokens)
         # What lies near the ends of the window has been seen, and is not predicted.
         crop = self.geometry.crop_tokens
         x = x[:, crop : x.shape[1] - crop]

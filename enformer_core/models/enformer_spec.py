@@ -37,6 +37,11 @@ class EnformerConfig(ModelConfig):
         check_pooling(self.geometry, levels=1 + len(self.tower_channels))
 
     @property
+    def attention_layers(self) -> int:
+        """All of the transformer's layers attend."""
+        return self.layers
+
+    @property
     def channels(self) -> int:
         """Channels of a token in the transformer."""
         return self.tower_channels[-1]

@@ -51,8 +51,8 @@ def _has_fast_bfloat16(device_type: str) -> bool:
 
 
 @contextmanager
-def inference_in_true_float32() -> Iterator[None]:
-    """Inference without TF32 on GPUs, for cuDNN too, and without bfloat16 in place of float32 on CPUs.
+def true_float32() -> Iterator[None]:
+    """No TF32 on GPUs, for cuDNN too, and no bfloat16 in place of float32 on CPUs.
 
     Effects of variants are small differences of large numbers: TF32 keeps 11 bits of them. The settings are the
     process's; they are put back at the end.
@@ -62,8 +62,14 @@ def inference_in_true_float32() -> Iterator[None]:
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
         torch.set_float32_matmul_precision(matmul_precision)
         torch.backends.cudnn.allow_tf32 = allow_tf32
+
+
+@contextmanager
+def inference_in_true_float32() -> Iterator[None]:
+    """Inference, and `true_float32`."""
+    with true_float32(), torch.inference_mode():
+        yield

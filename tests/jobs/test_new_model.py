@@ -57,8 +57,7 @@ class Toy(Network):
     def tokens(self, one_hot):
         return self.pool(self.norm(self.conv(gelu(one_hot.mT)))).mT
 
-    def embed(self, one_hot):
-        x = self.tokens(one_hot)
+    def embed_tokens(self, x):
         crop = self.geometry.crop_tokens
         return (x + x.mean(dim=1, keepdim=True))[:, crop : x.shape[1] - crop]
 
