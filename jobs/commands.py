@@ -64,6 +64,22 @@ COMMANDS = {
         ),
         exit_codes=_COMPUTES,
     ),
+    "attribute": Command(
+        "attribute predictions at genes, intervals or variants to bases",
+        "jobs.attribute_settings:AttributeSettings",
+        "jobs.attribute:attribute",
+        is_work=True,
+        examples=(
+            "enformer-ray attribute promoters.bed --genome hg38.fa --model enformer --weights pytorch_model.bin"
+            " --group K562=4828,5111 --out contributions",
+            "enformer-ray attribute gencode.gtf.gz --gene-list genes.txt --genome hg38.fa --model enformer"
+            " --weights pytorch_model.bin --group K562=4828,5111 --attention --out contributions",
+            "enformer-ray attribute variants.vcf.gz --genome hg38.fa --model enformer"
+            " --weights pytorch_model.bin --targets targets_human.txt --group K562=CAGE:K562"
+            " --group DNase=assay=DNASE --hypothetical --out contributions",
+        ),
+        exit_codes=_COMPUTES,
+    ),
     "plan": Command(
         "say what a run of `score` will take, without computing anything",
         "jobs.settings:PlanSettings",

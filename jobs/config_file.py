@@ -24,6 +24,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--mutagenesis": ("chr20:4699500-4699700", "peaks.bed"),
         "--mutagenesis-around": ("variants.vcf.gz",),
         "--columns": ("chrom=CHR", "pos=BP", "effect=A1", "other=A2"),
+        "--gene-types": ("protein_coding",),
         "--regions": ("chr20:1-5000000", "exons.bed"),
     }
 )
@@ -34,7 +35,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
 class ConfigInitSettings:
     """What `enformer-ray config init` is asked for: whose settings, and where they go."""
 
-    command: Literal["score", "tiles", "plan"] = "score"
+    command: Literal["score", "tiles", "attribute", "plan"] = "score"
     """the command whose settings are written"""
 
     out: OptionalFile = field(default=None, kw_only=True)

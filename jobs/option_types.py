@@ -71,6 +71,11 @@ def _paths(hint: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(user_path(token.value) for token in tokens)
 
 
+def _texts(hint: object, tokens: Sequence[Token]) -> tuple[str, ...]:
+    del hint
+    return tuple(token.value for token in tokens)
+
+
 _COMMAS = Parameter(
     converter=_split_at_commas,
     n_tokens=1,  # `--statistics sad x.vcf` must not take the file for a statistic
@@ -97,8 +102,14 @@ _SELECTION = Parameter(metavar="TRACK,…", allow_repeating=False)
 
 Selection = Annotated[str | None, _SELECTION]
 Files = Annotated[tuple[str, ...], Parameter(converter=_paths)]
+# Each time it is given, one text: its own commas stand between selectors of tracks.
+Groups = Annotated[
+    tuple[str, ...],
+    Parameter(metavar="NAME=TRACK,…", converter=_texts, n_tokens=1),
+]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
+OptionalDirectory = Annotated[str | None, _PATH, Parameter(metavar="DIR")]
 OptionalFile = Annotated[str | None, _PATH, Parameter(metavar="FILE")]
 OptionalStream = Annotated[str | None, _STREAM, Parameter(metavar="FILE")]
 Place = Annotated[str | None, _PATH, Parameter(metavar="BED|REGION")]

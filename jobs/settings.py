@@ -269,14 +269,18 @@ class StoredSettings:
     """bits of mantissa that stored scores keep, 0 to 23 (default 11 with fast, which halves the files; else 23)"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class VariantRecordSettings(RecordSettings, ColumnSettings):
+    """How variants are read, and which of them, whatever is done with them."""
+
+
 # A dataclass takes the fields of its last base first: so the positional one precedes all others.
 @dataclass(frozen=True, kw_only=True)
 class VariantSettings(
     StoredSettings,
     SpeedSettings,
     ScoringSettings,
-    RecordSettings,
-    ColumnSettings,
+    VariantRecordSettings,
     MutagenesisSettings,
     CommonSettings,
     VariantFiles,

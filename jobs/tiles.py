@@ -21,7 +21,7 @@ def predict_tiles(settings: TileSettings) -> int:
     """
     named = find_inputs(settings)
     geometry = named.source.geometry
-    _check_shard_size(settings.shard_size, geometry.bins * len(named.tracks))
+    check_shard_size(settings.shard_size, "a tile", geometry.bins * len(named.tracks))
     analysis = Tiles(
         inputs=named.inputs,
         geometry=geometry,
@@ -34,10 +34,20 @@ def predict_tiles(settings: TileSettings) -> int:
     return job.report(job.run())
 
 
-def _check_shard_size(shard_size: int | None, values: int) -> None:
+def check_shard_size(shard_size: int | None, unit: str, values: int) -> None:
+    """Refuse shards with more values than a table's file can have.
+
+    Args:
+        shard_size: as it was asked for.
+        unit: what there are so many of in a shard.
+        values: of one of them.
+
+    Raises:
+        InputError: naming the size, and the largest that there can be.
+    """
     most = _MOST_VALUES // values
     if shard_size is not None and shard_size > most:
         raise InputError(
-            f"--shard-size {shard_size}: a tile has {values:,} values, and a shard's file at most "
+            f"--shard-size {shard_size}: {unit} has {values:,} values, and a shard's file at most "
             f"{_MOST_VALUES:,}. Give at most {most}, or leave it out."
         )

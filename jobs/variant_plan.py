@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from enformer_core.analyses.cost_notes import SHARED_OFFSET_BP
@@ -34,7 +35,7 @@ from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
 from jobs.mutagenesis_settings import DEFAULT_FLANK_BP
 from jobs.reading_progress import ReadingProgress
-from jobs.settings import VariantSettings
+from jobs.settings import VariantRecordSettings, VariantSettings
 
 _SHARING_LEAST = 96
 """Alleles of a shard at least where all share windows: a window's reference takes as long as some seven alleles, and
@@ -98,6 +99,30 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
     Raises:
         InputError: naming what is missing or does not fit.
     """
+    names = (*settings.variants, *settings.mutagenesis_around)
+    files = tuple(file for name in names for file in files_named(name))
+    records = records_of(files, settings, geometry, genome)
+    return replace(
+        records,
+        shard_size=settings.shard_size,
+        mutagenesis=_mutagenesis(settings, genome, records.max_allele_bp)
+        if settings.mutates
+        else None,
+        least_shard=_SHARING_LEAST if settings.mutates else ALLELES_LEAST,
+    )
+
+
+def records_of(
+    files: tuple[InputFile, ...],
+    settings: VariantRecordSettings,
+    geometry: Geometry,
+    genome: Genome,
+) -> VariantInput:
+    """The alleles of files that the settings of records choose, whatever is done with them.
+
+    Raises:
+        InputError: naming what is missing or does not fit.
+    """
     filters = Filters(
         regions=regions_of([located(region) for region in settings.regions], genome)
         if settings.regions
@@ -108,25 +133,18 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         max_indel_bp=settings.max_indel_bp,
         seed=settings.sample_seed,
     )
-    max_allele_bp = settings.max_allele_bp or default_max_allele_bp(geometry)
     return VariantInput(
-        files=tuple(
-            file
-            for name in (*settings.variants, *settings.mutagenesis_around)
-            for file in _files_named(name)
-        ),
+        files=files,
         sites=None if settings.sites is None else _sites_named(settings.sites),
         given=GivenColumns.parse(settings.columns, settings.effect_allele),
         filters=filters,
         sample=settings.sample,
         genome=genome,
-        max_allele_bp=max_allele_bp,
+        max_allele_bp=settings.max_allele_bp or default_max_allele_bp(geometry),
         allow_swapped=settings.allow_swapped,
         allow_mismatch=settings.allow_mismatch,
-        shard_size=settings.shard_size,
+        shard_size=None,
         allow_malformed=settings.allow_malformed,
-        mutagenesis=_mutagenesis(settings, genome, max_allele_bp) if settings.mutates else None,
-        least_shard=_SHARING_LEAST if settings.mutates else ALLELES_LEAST,
     )
 
 
@@ -174,7 +192,7 @@ def _sites_named(name: str) -> Path | InputFile:
     return InputFile(Path(local_path(name)), name)
 
 
-def _files_named(name: str) -> list[InputFile]:
+def files_named(name: str) -> list[InputFile]:
     """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
     if parse_address(name) is None:
         return expand_inputs([Path(name)])

@@ -16,6 +16,8 @@ __all__ = ["register_run_type", "run_type_of", "run_types"]
 _RUN_TYPES = {
     "variants": "enformer_core.analyses.variant_run_type:VariantEffectsType",
     "tiles": "enformer_core.analyses.tile_run_type:TilesType",
+    "contributions": "enformer_core.analyses.contribution_run_type:ContributionsType",
+    "contributions-attention": "enformer_core.analyses.contribution_run_type:AttendingContributionsType",
 }
 _registered: dict[str, RunType] = {}
 

@@ -131,8 +131,8 @@ class VariantEffects(Analysis):
             input=variants.digests(),
             sites=None if variants.sites is None else input_digests([variants.sites]),
             allow_swapped=variants.allow_swapped,
-            filters=_filter_identity(variants.filters, variants.sample),
-            columns=_column_identity(variants.given),
+            filters=filter_identity(variants.filters, variants.sample),
+            columns=column_identity(variants.given),
         )
 
     def report(self, manifest: Manifest) -> Sequence[str]:
@@ -231,13 +231,14 @@ def _why_unscored(row: Mapping[str, object]) -> str:
     return f"for example {where}{name}: {status}: {reason}"
 
 
-def _column_identity(given: GivenColumns) -> dict[str, str] | UnsetType:
+def column_identity(given: GivenColumns) -> dict[str, str] | UnsetType:
     """Columns by role, as given; none where nothing was."""
     effect = {} if given.effect_allele is None else {"effect_allele": given.effect_allele}
     return {**given.roles, **effect} or UNSET
 
 
-def _filter_identity(filters: Filters, sample: int | None) -> FilterIdentity:
+def filter_identity(filters: Filters, sample: int | None) -> FilterIdentity:
+    """What an identity says of filters and a sample."""
     return FilterIdentity(
         regions_sha256=None if filters.regions is None else regions_digest(filters.regions),
         min_maf=filters.min_maf,

@@ -68,6 +68,11 @@ class RunType(ABC):
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
         """Columns of a value table that hold a list over the run's tracks, or null where a row failed."""
 
+    def list_length(self, table: ValueTable, run: Run) -> int:
+        """How long the lists in these columns are: as many as the run has tracks, where a kind says nothing else."""
+        del table
+        return run.typed_identity.tracks.count
+
 
 def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
     """Rows by status, in the order of the statuses' names."""

@@ -74,3 +74,95 @@ def scores_schema(statistics: Sequence[str]) -> pa.Schema:
         columns.append((f"max_abs_{name}", pa.float32()))
         columns.append((f"max_abs_{name}_track", pa.int32()))
     return pa.schema(columns)
+
+
+TARGETS_SCHEMA = pa.schema(
+    [
+        ("chrom", pa.string()),
+        ("target", pa.string()),
+        ("name", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("strand", pa.string()),
+        ("ref", pa.string()),
+        ("alt", pa.string()),
+        ("window_start", pa.int64()),
+        ("first_bin", pa.int32()),
+        ("end_bin", pa.int32()),
+        ("alleles", pa.list_(pa.string())),
+        ("groups", pa.list_(pa.string())),
+        ("layers", pa.int32()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+"""What a prediction is attributed of: the bases [start, end), or a variant there, with `ref` and `alt`; the window, and
+its bins [first_bin, end_bin), over which predictions are averaged. `alleles` says of which sequences: the genome's
+(`ref`) and, of a variant, the alternate one (`alt`) too. `groups` are the run's; `layers` counts those whose attention
+is read, 0 where it was not asked for. `start` and what follows are null where a variant has no place."""
+
+REF, ALT = "ref", "alt"
+"""The alleles of a target: the genome's own sequence, and a variant's alternate one."""
+
+CONTRIBUTIONS = "contributions"
+"""The table that has a list over bases for each target, group of tracks and allele."""
+
+LETTERS = ("a", "c", "g", "t")
+"""Ends of the names of the columns of hypothetical contributions, in the order of the models' letters."""
+
+_ATTRIBUTED = [
+    ("target", pa.string()),
+    ("group", pa.string()),
+    ("allele", pa.string()),
+]
+
+CONTRIBUTION_BINS_SCHEMA = pa.schema(
+    [
+        *_ATTRIBUTED,
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("value", pa.float32()),
+    ]
+)
+"""Signed sums of contributions over each bin's bases, over the whole window."""
+
+ATTENTION_SCHEMA = pa.schema(
+    [
+        ("target", pa.string()),
+        ("allele", pa.string()),
+        ("layer", pa.int32()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("values", pa.list_(pa.float32())),
+    ]
+)
+"""How much a target's bins attend to each token of the window: a row for each layer, counted from 1, and one, its layer
+null, for the mean over layers."""
+
+
+def contributions_schema(*, hypothetical: bool) -> pa.Schema:
+    """Columns of a contributions file: what was attributed, the window and its letters, and a list over its bases."""
+    columns = [
+        *_ATTRIBUTED,
+        ("name", pa.string()),
+        ("target_start", pa.int64()),
+        ("target_end", pa.int64()),
+        ("strand", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("contig_bp", pa.int64()),
+        ("first_bin", pa.int32()),
+        ("end_bin", pa.int32()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("prediction", pa.float32()),
+        ("sequence", pa.string()),
+    ]
+    lists = contribution_lists(hypothetical=hypothetical)
+    return pa.schema([*columns, *((name, pa.list_(pa.float32())) for name in lists)])
+
+
+def contribution_lists(*, hypothetical: bool) -> tuple[str, ...]:
+    """The columns of lists over bases: contributions and, where they were asked for, those of every letter."""
+    of_letters = tuple(f"hypothetical_{letter}" for letter in LETTERS)
+    return ("values", *of_letters) if hypothetical else ("values",)

@@ -301,7 +301,7 @@ class _Verifier:
             return
         row = self.ledger.run_type.expected_keys(table, planned)["row"]
         is_computed = pc.equal(statuses.take(row), Status.OK)
-        tracks = self.ledger.run.typed_identity.tracks.count
+        expected = self.ledger.run_type.list_length(table, self.ledger.run)
         for column in self.ledger.run_type.value_columns(table, self.ledger.run):
             values = stored[table.name][column]
             if not pc.is_valid(values).equals(is_computed):
@@ -309,8 +309,8 @@ class _Verifier:
             all_lengths = pc.drop_null(pc.list_value_length(values))
             lengths = pc.unique(all_lengths).to_pylist()
             # no length at all: no row of the table was computed
-            if lengths not in ([], [tracks]):
-                yield f"{column} has lists of {lengths} tracks, the run {tracks}"
+            if lengths not in ([], [expected]):
+                yield f"{column} has lists of {lengths} values, the run {expected}"
 
     def _misplaced_keys(
         self, table: ValueTable, planned: pa.Table, stored: Mapping[str, pa.Table]

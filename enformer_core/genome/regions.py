@@ -46,6 +46,7 @@ class _NamedRegion(NamedTuple):
         start: first base.
         end: the one after the last.
         name: the BED file's fourth column, if there is one.
+        strand: its sixth, `+` or `-`; None for anything else.
     """
 
     given: str
@@ -54,6 +55,7 @@ class _NamedRegion(NamedTuple):
     start: int
     end: int | None
     name: str | None = None
+    strand: str | None = None
 
     @property
     def where(self) -> str:
@@ -69,12 +71,16 @@ class PlacedRegion(NamedTuple):
         start: first base.
         end: the one after the last.
         name: what a BED file calls it, if it does.
+        strand: `+` or `-`, where a BED file says so.
+        where: what was given, for a message.
     """
 
     contig: str
     start: int
     end: int
     name: str | None
+    strand: str | None = None
+    where: str = ""
 
 
 def read_regions(regions: str | None, genome: Genome) -> Regions:
@@ -125,7 +131,7 @@ def place_regions(regions: str, genome: Genome, *, option: str) -> Iterator[Plac
         if contig is None:
             raise InputError(_unknown_contig(region, genome.path, lengths))
         start, end = _interval(region, contig, lengths[contig])
-        yield PlacedRegion(contig, start, end, region.name)
+        yield PlacedRegion(contig, start, end, region.name, region.strand, region.where)
 
 
 def find_region(region: str, genome: Genome) -> tuple[str, int, int]:
@@ -170,6 +176,11 @@ def regions_digest(regions: Regions) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def looks_like_region(text: str) -> bool:
+    """Whether a text is `contig:first-last`, whatever contig that may be."""
+    return _REGION.fullmatch(text.strip()) is not None
+
+
 def _parse_region(where: str, text: str, lengths: Mapping[str, int]) -> _NamedRegion:
     text = text.strip()
     match = _REGION.fullmatch(text)
@@ -212,7 +223,10 @@ def _parse_bed(path: Path, number: int, line: str) -> _NamedRegion:
             f"{path}, line {number}: from {start} to {end}; BED counts from 0, and the end comes after the start"
         )
     name = fields[3].strip() if len(fields) > 3 else None
-    return _NamedRegion(str(path), number, contig, start, end, name)
+    strand = fields[5].strip() if len(fields) > 5 else None
+    return _NamedRegion(
+        str(path), number, contig, start, end, name, strand if strand in ("+", "-") else None
+    )
 
 
 def _lines(path: Path) -> list[str]:

@@ -13,6 +13,10 @@ GIVEN = {
     "score": ["a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o"],
     "plan": ["a.vcf", "--genome", "g.fa"],
     "tiles": ["--genome", "g.fa", "--model", "motif", "--out", "o"],
+    "attribute": [
+        *("a.bed", "--genome", "g.fa", "--model", "motif", "--out", "o"),
+        *("--group", "a=1", "--group", "b=assay=CAGE,3"),
+    ],
 }
 
 

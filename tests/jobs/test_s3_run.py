@@ -165,6 +165,31 @@ def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
     assert_no_secret(weed, "runs/off", text, error, status, verdict, again, home=home)
 
 
+def test_contributions_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
+    """Targets are read from there too."""
+    reach(weed.endpoint)
+    bed = b"chr1\t1000\t1384\tone\nchr2\t1000\t1384\ttwo\n"
+    client(weed.endpoint).put_object(Bucket=weed.bucket, Key="in/targets.bed", Body=bed)
+    (tmp_path / "targets.bed").write_bytes(bed)
+    where = f"s3://{weed.bucket}"
+    small = ["--model", "motif", "--strands", "forward", "--group", "GATA1=1", "--ray", "off"]
+    code, _, error = run(
+        *("attribute", f"{where}/in/targets.bed", "--genome", f"{where}/in/small.fa"),
+        *("--out", f"{where}/runs/attributed", *small),
+    )
+    assert code == 0, error
+    assert run("verify", f"{where}/runs/attributed")[0] == 0
+    on_disk = str(tmp_path / "run")
+    genome = str(inputs[1])
+    targets = str(tmp_path / "targets.bed")
+    assert run("attribute", targets, "--genome", genome, "--out", on_disk, *small)[0] == 0
+    tables = ["contributions", "contribution_bins"]
+    assert content_digests(f"{where}/runs/attributed", tables) == content_digests(on_disk, tables)
+    npz = tmp_path / "npz"
+    assert run("export", f"{where}/runs/attributed", "--npz", npz)[0] == 0
+    assert (npz / "shap.npz").exists()
+
+
 def test_with_a_worker_on_ray(weed, reach, run, on_disk):
     """In a process of its own: workers take their environment from it."""
     home, out = reach(weed.endpoint), f"s3://{weed.bucket}/runs/ray"

@@ -63,7 +63,7 @@ def test_the_line_as_it_should_be(capsys, wrong, right):
     ("arguments", "message"),
     [
         (["score", "a.vcf", "--frobnicate", *GIVEN], "--frobnicate: score has no such option. See enformer-ray score"),
-        (["frobnicate"], "frobnicate: there is no such command. Known: score, tiles, plan"),
+        (["frobnicate"], "frobnicate: there is no such command. Known: score, tiles, attribute, plan"),
         (["--genome", "g.fa", "score"], "--genome: the command comes first"),
         (["status", "a", "b"], "'b': status takes no such word"),
         (["demo", "x"], "'x': demo takes no such word"),

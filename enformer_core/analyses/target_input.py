@@ -1,0 +1,208 @@
+"""Where targets come from: intervals of BED files and regions, genes, or variants in any format. Loads no torch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Int64
+from msgspec import UNSET, UnsetType
+
+from enformer_core.analyses.contributions import PlannedTargets, TargetsIdentity
+from enformer_core.analyses.targets import (
+    allele_targets,
+    distinct,
+    gene_targets,
+    interval_target,
+    target_table,
+    unusable_table,
+)
+from enformer_core.analyses.variant_effects import (
+    FilterIdentity,
+    column_identity,
+    filter_identity,
+)
+from enformer_core.analyses.variant_input import ShowProgress, VariantInput
+from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.genes import read_genes
+from enformer_core.genome.regions import PlacedRegion, place_regions
+from enformer_core.models.geometry import Geometry
+from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
+
+Warn = Callable[[str], None]
+"""Told what a user should know though it stops nothing."""
+
+
+@dataclass(frozen=True)
+class IntervalInput:
+    """Intervals of BED files, or regions as people write them.
+
+    Attributes:
+        files: BED files.
+        regions: such as `chr20:4,699,478-4,699,861`.
+        genome: whose contigs they must be.
+        geometry: the model's.
+        warn: told of intervals that are given twice.
+    """
+
+    files: tuple[InputFile, ...]
+    regions: tuple[str, ...]
+    genome: Genome
+    geometry: Geometry
+    warn: Warn
+
+    def identity(self) -> TargetsIdentity:
+        """The files, and the regions by the bases that they come to."""
+        places = [(place.contig, place.start, place.end) for place in self._named_places()]
+        return TargetsIdentity("intervals", _digests(self.files), places)
+
+    def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
+        """Every interval in its window, each once.
+
+        Raises:
+            InputError: for a file without intervals, or one that cannot be.
+        """
+        places = self._named_places()
+        for file in self.files:
+            of_file = list(place_regions(str(file.path), self.genome, option="target"))
+            if not of_file:
+                raise InputError(f"{file.given}: no intervals in this BED file")
+            places += of_file
+        targets = [interval_target(place, self.geometry) for place in places]
+        kept = distinct(targets)
+        if len(kept) < len(targets):
+            self.warn(
+                f"{len(targets) - len(kept):,} intervals are given more than once; each is attributed once"
+            )
+        table = target_table(kept, self.genome.contigs, groups, layers)
+        return PlannedTargets(table, records=len(targets))
+
+    def _named_places(self) -> list[PlacedRegion]:
+        """The regions that the command line names, on the genome."""
+        places: list[PlacedRegion] = []
+        for region in self.regions:
+            places += place_regions(region, self.genome, option="target")
+        return places
+
+
+@dataclass(frozen=True)
+class GeneTargetsIdentity(TargetsIdentity):
+    """Which genes: the settings by which they were chosen."""
+
+    gene_types: tuple[str, ...] = ()
+    gene_list: list[InputDigest] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class GeneInput:
+    """Genes, whose TSSs are attributed.
+
+    Attributes:
+        files: GTF, GFF3 or BED.
+        gene_types: only genes of these types; all where there are none.
+        gene_list: a file that names those that are wanted.
+        genome: whose contigs they must be on.
+        geometry: the model's.
+        warn: told what a user should know of the files.
+    """
+
+    files: tuple[InputFile, ...]
+    gene_types: tuple[str, ...]
+    gene_list: Path | None
+    genome: Genome
+    geometry: Geometry
+    warn: Warn
+
+    def identity(self) -> GeneTargetsIdentity:
+        """The files, and what chooses from them."""
+        return GeneTargetsIdentity(
+            kind="genes",
+            input=input_digests(self.files),
+            gene_types=self.gene_types,
+            gene_list=[] if self.gene_list is None else input_digests([self.gene_list]),
+        )
+
+    def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
+        """Every TSS in its window; those that share a bin are one."""
+        targets = []
+        records = 0
+        for file in self.files:
+            genes = read_genes(
+                file.path, self.genome, gene_types=self.gene_types, gene_list=self.gene_list
+            )
+            for line in genes.notes:
+                self.warn(line)
+            records += len(genes)
+            targets += gene_targets(genes, self.geometry)
+        table = target_table(distinct(targets), self.genome.contigs, groups, layers)
+        return PlannedTargets(table, records)
+
+
+@dataclass(frozen=True)
+class VariantTargetsIdentity(TargetsIdentity):
+    """Which alleles: the settings by which they were read, as in a scoring run."""
+
+    sites: list[InputDigest] | None = None
+    allow_swapped: bool = False
+    max_allele_bp: int = 0
+    filters: FilterIdentity | None = None
+    columns: dict[str, str] | UnsetType = UNSET
+
+
+@dataclass(frozen=True)
+class AlleleInput:
+    """Variants, of which the sequence with either allele is attributed.
+
+    Attributes:
+        variants: which, and how they are read.
+        geometry: the model's.
+        progress: shows how far reading has come.
+        warn: told what a user should know though it stops nothing.
+    """
+
+    variants: VariantInput
+    geometry: Geometry
+    progress: ShowProgress
+    warn: Warn
+
+    def identity(self) -> VariantTargetsIdentity:
+        """The files and the settings by which they are read."""
+        variants = self.variants
+        return VariantTargetsIdentity(
+            kind="variants",
+            input=variants.digests(),
+            sites=None if variants.sites is None else input_digests([variants.sites]),
+            allow_swapped=variants.allow_swapped,
+            max_allele_bp=variants.max_allele_bp,
+            filters=filter_identity(variants.filters, variants.sample),
+            columns=column_identity(variants.given),
+        )
+
+    def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
+        """Every allele that can be read in its window, each once; the others say why not."""
+        with self.variants.read(progress=self.progress, warn=self.warn) as read:
+            draft = read.alleles.draft(max(read.alleles.alleles, 1), window_starts=_as_they_are)
+            alleles = pa.concat_tables([_part(part) for part in draft.parts])
+            targets, unusable = allele_targets(alleles, self.geometry)
+            repeats = alleles.num_rows - unusable.num_rows - len(targets)
+            if repeats:
+                self.warn(f"{repeats:,} alleles repeat others; each allele is attributed once")
+            usable = target_table(distinct(targets), self.variants.genome.contigs, groups, layers)
+            table = pa.concat_tables([usable, unusable_table(unusable, groups, layers)])
+            return PlannedTargets(table, read.alleles.records, read.removed)
+
+
+def _as_they_are(starts: Int64[np.ndarray, " alleles"]) -> Int64[np.ndarray, " alleles"]:
+    """A plan gives alleles their windows; here only their order is wanted."""
+    return starts
+
+
+def _part(content: Path | bytes) -> pa.Table:
+    return pq.read_table(pa.BufferReader(content) if isinstance(content, bytes) else content)
+
+
+def _digests(files: Sequence[InputFile]) -> list[InputDigest]:
+    return input_digests(files) if files else []
