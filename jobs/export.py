@@ -7,19 +7,22 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from enformer_core.errors import InputError
-from enformer_core.export import export_names, export_summary, find_export
+from enformer_core.export import export_names, export_summary, find_export, writes_directory
 from enformer_core.export.whole_file import STDOUT
 from enformer_core.user_path import user_path
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import tell
-from jobs.option_types import Directory, OptionalStream
+from jobs.option_types import Directory, OptionalDirectory, OptionalStream
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 
 
 def _option(name: str) -> tuple[str, Any, Any]:
-    """The option of a format: `--tsv FILE`."""
+    """The option of a format: `--tsv FILE`, or `--npz DIR`."""
+    if writes_directory(name):
+        directory = Annotated[OptionalDirectory, Parameter(help=export_summary(name))]
+        return name, directory, field(default=None, kw_only=True)
     file = Annotated[
         OptionalStream,
         Parameter(help=f"{export_summary(name)}; - for standard output", allow_leading_hyphen=True),
@@ -54,7 +57,9 @@ def export(settings: Any) -> int:
     files = {name: getattr(settings, name) for name in export_names()}
     wanted = {name: _path(file) for name, file in files.items() if file is not None}
     if not wanted:
-        options = ", ".join(f"--{name} FILE" for name in files)
+        options = ", ".join(
+            f"--{name} {'DIR' if writes_directory(name) else 'FILE'}" for name in files
+        )
         raise InputError(f"nothing to write: give {options}")
     ledger = open_ledger(settings.out)
     for file in wanted.values():

@@ -1,7 +1,7 @@
 """Finished runs in other formats, one file each.
 
-An export is a function of a run's ledger and the path of the file to write; it returns how many rows it
-wrote. To add one, write its file and name it in `_EXPORTS`, or call `register_export`.
+An export is a function of a run's ledger and the path of the file, or the directory, to write; it returns how many rows
+it wrote. To add one, write its file and name it in `_EXPORTS`, or call `register_export`.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,17 @@ from pathlib import Path
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError, nearest
 
-__all__ = ["Export", "export_names", "export_summary", "find_export", "register_export"]
+__all__ = [
+    "Export",
+    "export_names",
+    "export_summary",
+    "find_export",
+    "register_export",
+    "writes_directory",
+]
 
 Export = Callable[[Ledger, Path], int]
-"""Writes a finished run to a file, and says how many rows that came to."""
+"""Writes a finished run to a file or a directory, and says how many rows that came to."""
 
 # by name, so that one format's libraries are imported only when it is asked for
 _EXPORTS = {
@@ -22,14 +29,36 @@ _EXPORTS = {
         "enformer_core.export.tsv:export_tsv",
         "tab-separated text: a line for each row; of all tracks the strongest, with its sign and names",
     ),
+    "npz": (
+        "enformer_core.export.npz:export_npz",
+        "contributions as tfmodisco-lite reads them: ohe.npz and shap.npz",
+    ),
+    "bedgraph": (
+        "enformer_core.export.bedgraph:export_bedgraph",
+        "contributions along the genome, a track for each target and group",
+    ),
+    "bigwig": (
+        "enformer_core.export.bigwig:export_bigwig",
+        "contributions along the genome, a bigWig for each target and group",
+    ),
 }
+_directories = {"npz", "bigwig"}
 _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 
 
-def register_export(name: str, export: Export, summary: str) -> None:
-    """Make a format known under a name; `summary` is its line in the command's help."""
+def register_export(name: str, export: Export, summary: str, *, directory: bool = False) -> None:
+    """Make a format known under a name.
+
+    Args:
+        name: of its option.
+        export: writes it.
+        summary: its line in the command's help.
+        directory: whether it is written to a directory, not to a file.
+    """
     _registered[name] = export
+    if directory:
+        _directories.add(name)
     _summaries[name] = summary
 
 
@@ -41,6 +70,11 @@ def export_names() -> tuple[str, ...]:
 def export_summary(name: str) -> str:
     """What the command's help says of a format."""
     return _summaries[name]
+
+
+def writes_directory(name: str) -> bool:
+    """Whether a format is written to a directory, not to a file."""
+    return name in _directories
 
 
 def find_export(name: str) -> Export:

@@ -1,0 +1,73 @@
+"""Contributions as bigWig, a file for each target and group; written by pyBigWig, which is an extra."""
+
+import secrets
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import quote
+
+import numpy as np
+
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.errors import InputError
+from enformer_core.export.contribution_rows import (
+    ContributionRow,
+    contribution_rows,
+)
+
+
+def export_bigwig(ledger: Ledger, path: Path) -> int:
+    """Write `TARGET.GROUP.bw` into a directory for each target and group, of the genome's own sequence.
+
+    A bigWig has one value a base, and windows of targets that lie close overlap: hence the many files. The alternate
+    sequence of a variant is no part of the genome, and is left out.
+
+    Returns:
+        How many files there are.
+
+    Raises:
+        InputError: for a run of another kind, where pyBigWig is not installed, or nothing can be written.
+    """
+    rows = contribution_rows(ledger)
+    library = _import_pybigwig()
+    files = 0
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            if row.is_reference:
+                _write(library, row, path)
+                files += 1
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: cannot be written: {error}") from error
+    return files
+
+
+def _write(library: ModuleType, row: ContributionRow, folder: Path) -> None:
+    """One file, which takes its name when it is whole."""
+    name = f"{quote(row.target, safe=' :@+')}.{quote(row.group, safe=' ')}.bw"
+    scratch = folder / f".{name}.{secrets.token_hex(4)}"
+    bases = row.on_contig()
+    try:
+        file = library.open(str(scratch), "w")
+        file.addHeader([(row.contig, row.contig_bp)])
+        file.addEntries(
+            row.contig,
+            row.start + bases.start,
+            values=row.values[bases].astype(np.float64),
+            span=1,
+            step=1,
+        )
+        file.close()
+        scratch.replace(folder / name)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _import_pybigwig() -> ModuleType:
+    try:
+        import pyBigWig  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise InputError(
+            "bigWig is written by pyBigWig, which is not installed. Run: pip install pyBigWig; or give --bedgraph FILE."
+        ) from error
+    module: ModuleType = pyBigWig
+    return module

@@ -1,0 +1,121 @@
+"""Contributions as tfmodisco-lite reads them: `ohe.npz` and `shap.npz`, each with an array of shape (n, 4, length).
+
+modisco motifs -s DIR/ohe.npz -a DIR/shap.npz -n 2000 -w 2000 -o modisco.h5
+"""
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, Protocol, runtime_checkable
+from urllib.parse import quote
+
+import numpy as np
+from jaxtyping import Int8
+from numpy.lib import format as npy
+
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.errors import InputError
+from enformer_core.export.contribution_rows import (
+    ContributionRow,
+    contribution_rows,
+)
+from enformer_core.export.whole_file import whole_file
+
+_ARRAY = "arr_0.npy"  # what NumPy calls an array that was saved without a name
+
+_HEADER = "row\ttarget\tallele\tchrom\tstart\tend\n"
+
+
+def export_npz(ledger: Ledger, path: Path) -> int:
+    """Write the sequences as one-hot letters, and the hypothetical contributions, into a directory.
+
+    A run of several groups has a folder for each. `windows.tsv` says which row is what. Where the run has no
+    hypothetical contributions, each base's own stands at its letter, and 0 at the others.
+
+    Returns:
+        How many rows there are.
+
+    Raises:
+        InputError: for a run of another kind, or where nothing can be written.
+    """
+    counts = Counter(row.group for row in contribution_rows(ledger))
+    if not counts:
+        raise InputError(f"{ledger.store.location}: no target has contributions yet")
+    window_bp = next(contribution_rows(ledger)).codes.size
+    with ExitStack() as files:
+        writers = {}
+        for group, rows in counts.items():
+            folder = path if len(counts) == 1 else path / quote(group, safe=" ")
+            opened = _writer(folder, (rows, 4, window_bp))
+            writers[group] = files.enter_context(opened)
+        for row in contribution_rows(ledger):
+            writers[row.group].write(row)
+    return counts.total()
+
+
+@runtime_checkable
+class _Stream(Protocol):
+    """What takes bytes; a member of a zip archive has little else of a file."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
+class _Writer:
+    """The three files of one group, written row after row."""
+
+    def __init__(self, letters: _Stream, contributions: _Stream, windows: _Stream) -> None:
+        self._letters = letters
+        self._contributions = contributions
+        self._windows = windows
+        self._rows = 0
+        windows.write(_HEADER.encode())
+
+    def write(self, row: ContributionRow) -> None:
+        """Add a row to each of the three."""
+        letters = _one_hot(row)
+        contributions = row.hypothetical
+        if contributions is None:
+            # 0 but at the letter that is there
+            contributions = (letters * row.values).astype(np.float32)
+        end = row.start + row.codes.size
+        cells = (self._rows, row.target, row.allele, row.contig, row.start, end)
+        line = "\t".join(map(str, cells))
+        self._letters.write(letters.tobytes())
+        self._contributions.write(contributions.tobytes())
+        self._windows.write(f"{line}\n".encode())
+        self._rows += 1
+
+
+def _one_hot(row: ContributionRow) -> Int8[np.ndarray, "4 length"]:
+    """Rows A, C, G, T; N is 0 in all of them."""
+    return (row.codes == np.arange(4)[:, None]).astype(np.int8)
+
+
+@contextmanager
+def _writer(folder: Path, shape: tuple[int, int, int]) -> Iterator[_Writer]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
+    with (
+        whole_file(folder / "ohe.npz") as letters,
+        whole_file(folder / "shap.npz") as contributions,
+        whole_file(folder / "windows.tsv") as windows,
+        _array(letters, np.dtype(np.int8), shape) as letters_array,
+        _array(contributions, np.dtype(np.float32), shape) as contributions_array,
+    ):
+        yield _Writer(letters_array, contributions_array, windows)
+
+
+@contextmanager
+def _array(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, int, int]) -> Iterator[_Stream]:
+    """A `.npz` of one array, whose rows are written one by one: a thousand windows would be 3 GB in memory."""
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(_ARRAY, "w", force_zip64=True) as array,
+    ):
+        header = {"descr": npy.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(array, header)
+        yield array
