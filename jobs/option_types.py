@@ -102,11 +102,10 @@ _SELECTION = Parameter(metavar="TRACK,…", allow_repeating=False)
 
 Selection = Annotated[str | None, _SELECTION]
 Files = Annotated[tuple[str, ...], Parameter(converter=_paths)]
-# Each time it is given, one text: its own commas stand between selectors of tracks.
-Groups = Annotated[
-    tuple[str, ...],
-    Parameter(metavar="NAME=TRACK,…", converter=_texts, n_tokens=1),
-]
+ONE_EACH_TIME = "NAME=TRACK,…"
+"""What stands for the value of an option that is given again for each further one: commas are its own."""
+
+Groups = Annotated[tuple[str, ...], Parameter(metavar=ONE_EACH_TIME, converter=_texts, n_tokens=1)]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
 OptionalDirectory = Annotated[str | None, _PATH, Parameter(metavar="DIR")]

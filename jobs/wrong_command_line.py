@@ -12,6 +12,7 @@ from cyclopts import Argument, CycloptsError, UnknownCommandError, UnknownOption
 from cyclopts.exceptions import UnusedCliTokensError
 
 from enformer_core.dataset.keys import RUN_KEY
+from jobs.option_types import ONE_EACH_TIME
 from jobs.shell_words import command_line, shell_word
 
 _PROGRAM = "enformer-ray"
@@ -26,6 +27,9 @@ _EXAMPLES = {
     "--out": "scores",
     "--sql": "'FROM top LIMIT 20'",
     "--source": "pytorch_model.bin",
+    "--places": "promoters.bed",
+    "--group": "K562=4828,5111",
+    "attribute --out": "contributions",
     "weights import --out": "enformer.safetensors",
 }
 
@@ -87,6 +91,8 @@ def _as_given(option: Argument) -> str:
     # A flag has no value of its own.
     if option.hint is bool or values == [""]:
         return option.name
+    if option.parameter.metavar == ONE_EACH_TIME:
+        return " ".join(f"{option.name} {shell_word(value)}" for value in values)
     return f"{option.name} {shell_word(','.join(values))}"
 
 

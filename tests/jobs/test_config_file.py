@@ -55,6 +55,9 @@ def test_a_list_that_is_empty_by_default_has_an_example_that_can_be_used(capsys,
     if command != "tiles":
         assert settings.columns == ("chrom=CHR", "pos=BP", "effect=A1", "other=A2")
         assert settings.regions == ("chr20:1-5000000", "exons.bed")
+    if command == "attribute":
+        assert settings.gene_types == ("protein_coding",)
+    elif command != "tiles":
         # what stands in the place of files is given without them
         made = re.sub(r"^# (mutagenesis[a-z-]*) =  # such as ", r"\1 = ", text, flags=re.MULTILINE)
         path.write_text(made)

@@ -49,6 +49,11 @@ def said(capsys, arguments):
         (["score", "my file.vcf", "--model=motif", "--strict"],
          ["score", "my file.vcf", *HG38, "--model", "motif", "--strict"]),
         (["query", "my run"], ["query", "my run", "FROM top LIMIT 20"]),
+        (["attribute", "a.bed", "--model", "motif", "--group", "a=1", "--group", "b=2,3"],
+         ["attribute", "a.bed", "--genome", "hg38.fa", "--out", "contributions", "--model", "motif",
+          "--group", "a=1", "--group", "b=2,3"]),
+        (["attribute", *GIVEN],
+         ["attribute", "promoters.bed", "--group", "K562=4828,5111", *GIVEN]),
         (["weights", "import", "a.h5"], ["weights", "import", "a.h5", "enformer.safetensors"]),
     ],
 )  # fmt: skip
