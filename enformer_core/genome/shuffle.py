@@ -1,0 +1,80 @@
+"""Shuffles that keep the number of every pair of neighbouring letters, for sequence that means nothing and looks alike.
+
+A sequence is a walk through its letters. Every order of its steps that is a walk again, from the same first letter,
+has the same pairs; one is drawn, each with the same chance (Altschul & Erikson 1985, Mol Biol Evol 2:526; Kandel et al.
+1996, Discrete Appl Math 71:171). Knows codes of letters. Does not know genomes.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+from enformer_core.genome.alphabet import N_CODE, Codes
+
+_Steps = list[list[int]]
+"""The letters that follow each letter, in order."""
+
+
+def dinucleotide_shuffle(codes: Codes, rng: np.random.Generator) -> Codes:
+    """The same letters in another order, each pair of neighbours as often as before.
+
+    Every run of known letters is shuffled by itself and keeps its first and last letter; N stays where it is.
+
+    Args:
+        codes: not changed.
+        rng: decides which order; the same state gives the same one.
+    """
+    shuffled = codes.copy()
+    # of ACNNGT the edges of known runs are 0 2 4 6
+    is_known = np.concatenate([[False], codes != N_CODE, [False]])
+    edges = np.flatnonzero(is_known[1:] != is_known[:-1]).reshape(-1, 2)
+    for first, end in edges:
+        shuffled[first:end] = _shuffled_run(codes[first:end].tolist(), rng)
+    return shuffled
+
+
+def _shuffled_run(letters: list[int], rng: np.random.Generator) -> list[int]:
+    steps: _Steps = [[] for _ in range(N_CODE)]
+    for letter, follower in pairwise(letters):
+        steps[letter].append(follower)
+    finish = letters[-1]
+    last = _last_steps(steps, finish, rng)
+    for letter, followers in enumerate(steps):
+        if letter != finish and followers:
+            followers.remove(last[letter])
+        order = rng.permutation(len(followers))
+        steps[letter] = [followers[place] for place in order]
+        if letter in last:
+            steps[letter].append(last[letter])
+    return _walk(letters[0], len(letters), steps)
+
+
+def _last_steps(steps: _Steps, finish: int, rng: np.random.Generator) -> dict[int, int]:
+    """By which step each letter is left for the last time: any, if from everywhere they lead to the finish.
+
+    The walk AACAT ends at T. A may be left last for T alone: for A or C, no step would be left that comes to T.
+    """
+    leaving = [letter for letter, followers in enumerate(steps) if followers and letter != finish]
+    while True:
+        last = {letter: steps[letter][int(rng.integers(len(steps[letter])))] for letter in leaving}
+        if all(_arrives(letter, finish, last) for letter in leaving):
+            return last
+
+
+def _arrives(letter: int, finish: int, last: dict[int, int]) -> bool:
+    # four letters at most, so that who has not come after four steps goes in a circle
+    for _ in range(N_CODE):
+        if letter == finish:
+            return True
+        letter = last[letter]
+    return letter == finish
+
+
+def _walk(first: int, length: int, steps: _Steps) -> list[int]:
+    taken = [0] * len(steps)
+    walk = [first]
+    while len(walk) < length:
+        here = walk[-1]
+        walk.append(steps[here][taken[here]])
+        taken[here] += 1
+    return walk
