@@ -44,7 +44,7 @@ def _digest_values(digest: "hashlib._Hash", values: pa.Array | pa.ChunkedArray) 
         digest.update(letters.encode())
     else:
         # what stands below a null is arbitrary
-        filled = array.fill_null(0)
+        filled = array.fill_null(pa.scalar(0).cast(array.type))
         _add(digest, filled)
 
 

@@ -14,9 +14,10 @@ alleles are placed.
 import shutil
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -260,16 +261,17 @@ def gather(
     )
 
 
-def draft_tiles(tiles: pa.Table, shard_size: int) -> DraftPlan:
-    """Cut tiles into shards of so many on one contig, and encode the plan, in memory.
+def draft_tiles(tiles: pa.Table, shard_size: int, *, together: Sequence[str] = ()) -> DraftPlan:
+    """Cut tiles, or other rows in order, into shards of so many on one contig, and encode the plan, in memory.
 
-    A genome has some 27,000 tiles, which come in order: there is nothing to sort.
+    A genome has some 27,000 tiles: there is nothing to sort.
 
     Args:
-        tiles: of TILES_SCHEMA, contig after contig.
-        shard_size: tiles of a shard.
+        tiles: of TILES_SCHEMA or any other, contig after contig.
+        shard_size: tiles of a shard; up to half as many more where that keeps some together.
+        together: columns in which rows agree that cost less in one shard; none for rows that have nothing in common.
     """
-    sharder = Sharder(shard_size, _cut_anywhere)
+    sharder = Sharder(shard_size, partial(_cut_between, together=together))
     parts = chain(sharder.add(tiles), sharder.finish())
     contents = tuple(part_to_parquet(part) for part in parts)
     return DraftPlan(
@@ -280,12 +282,11 @@ def draft_tiles(tiles: pa.Table, shard_size: int) -> DraftPlan:
     )
 
 
-def _cut_anywhere(tiles: pa.Table) -> Boundaries:
-    every_row = np.ones(tiles.num_rows, dtype=bool)
-    new_contig = changes(tiles, ("chrom",))
+def _cut_between(rows: pa.Table, together: Sequence[str]) -> Boundaries:
+    every_row = np.ones(rows.num_rows, dtype=bool)
     return Boundaries(
-        new_contig=new_contig,
-        new_window=every_row,
+        new_contig=changes(rows, ("chrom",)),
+        new_window=changes(rows, together) if together else every_row,
         new_allele=every_row,
     )
 

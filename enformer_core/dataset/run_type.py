@@ -66,16 +66,12 @@ class RunType(ABC):
 
     @abstractmethod
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """Columns of a value table that hold a list over the run's tracks, or null where a row failed."""
+        """Columns of a value table that hold a list over the run's tracks, or a number; null where a row failed."""
 
     def list_length(self, table: ValueTable, run: Run) -> int:
         """How long the lists in these columns are: as many as the run has tracks, where a kind says nothing else."""
         del table
         return run.typed_identity.tracks.count
-
-    def computed_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """All columns of a value table that are null where a row failed: the lists, and what is made of them."""
-        return self.value_columns(table, run)
 
 
 def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:

@@ -247,6 +247,8 @@ def test_the_content_digest_is_of_values_not_of_their_encoding():
         {"a": ["x", None, ""], "b": pa.array([[1.0, 2.0], [], []], pa.list_(pa.float32()))},
     ):
         assert content_digest(pa.table(other)) != digest
+    truths = [[True, None, False], [True, False, False], [True, None, True], [True, False, None]]
+    assert len({content_digest(pa.table({"a": each})) for each in truths}) == len(truths)
 
 
 def test_contigs_with_odd_names_go_round():
