@@ -1,24 +1,23 @@
 """`enformer-ray attribute`: put targets in their windows, attribute predictions to bases, say what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
-from enformer_core.analyses.contribution_spec import AttributionSpec, TrackGroup
+from enformer_core.analyses.contribution_spec import AttributionSpec
 from enformer_core.analyses.contributions import Contributions, TargetInput
 from enformer_core.analyses.model_inputs import located
 from enformer_core.analyses.target_input import AlleleInput, GeneInput, IntervalInput
 from enformer_core.analyses.target_kind import TargetKind, target_kind
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import looks_like_region
-from enformer_core.models.tracks.selector import select_tracks
-from enformer_core.models.tracks.table import Tracks
 from enformer_core.variants.input_files import InputFile, check_file
 from jobs.attribute_settings import AttributeSettings
 from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.settings import VariantRecordSettings
 from jobs.tiles import check_shard_size
+from jobs.track_groups import attention_layers, track_groups, with_tracks
 from jobs.variant_plan import files_named, planning_progress, records_of
 
 
@@ -32,15 +31,15 @@ def attribute(settings: AttributeSettings) -> int:
         InputError: for anything that cannot work, before it costs anything.
     """
     named = find_inputs(settings)
-    groups = _groups(settings.group, named.tracks)
-    named = _with_tracks(named, groups)
+    groups = track_groups(settings.group, named.tracks)
+    named = with_tracks(named, groups)
     geometry = named.source.geometry
     # a variant has two alleles
     check_shard_size(settings.shard_size, "a target", 2 * len(groups) * geometry.window_bp)
     analysis = Contributions(
         inputs=named.inputs,
         geometry=geometry,
-        layers=_attention_layers(named) if settings.attention else 0,
+        layers=attention_layers(named, "--attention") if settings.attention else 0,
         targets=_target_input(settings, named),
         spec=AttributionSpec(
             groups=groups,
@@ -52,49 +51,6 @@ def attribute(settings: AttributeSettings) -> int:
     )
     job = named.job(analysis)
     return job.report(job.run())
-
-
-def _groups(texts: Sequence[str], tracks: Tracks) -> tuple[TrackGroup, ...]:
-    groups: dict[str, TrackGroup] = {}
-    for text in texts:
-        name, equals, selector = text.partition("=")
-        name = name.strip()
-        if not (name and equals and selector.strip()):
-            raise InputError(
-                f"--group {text}: give a name and its tracks, such as K562=4828,5111 or DNase=assay=DNASE"
-            )
-        if name in groups:
-            raise InputError(f"--group {name}: given twice. Give each group a name of its own.")
-        groups[name] = TrackGroup(name, _columns(name, selector, tracks))
-    return tuple(groups.values())
-
-
-def _columns(name: str, selector: str, tracks: Tracks) -> tuple[int, ...]:
-    """The columns of the head that one group's selector names."""
-    try:
-        selected, notes = select_tracks(tracks, selector)
-    except InputError as error:
-        # the selector speaks as of its own option
-        raise InputError(f"{error}".replace("--tracks", f"--group {name}:", 1)) from error
-    for line in notes:
-        note(f"--group {name}: {line}")
-    return tuple(selected.indices())
-
-
-def _with_tracks(named: NamedInputs, groups: Sequence[TrackGroup]) -> NamedInputs:
-    """The tracks of all groups, which the run's table of tracks names."""
-    wanted = {column for group in groups for column in group.tracks}
-    rows = tuple(track for track in named.tracks.rows if track.index in wanted)
-    tracks = replace(named.tracks, rows=rows)
-    inputs = replace(named.inputs, tracks=tuple(tracks.indices()))
-    return replace(named, tracks=tracks, inputs=inputs)
-
-
-def _attention_layers(named: NamedInputs) -> int:
-    layers = named.source.config.attention_layers
-    if not layers:
-        raise InputError(f"--attention: model {named.source.name} has no attention; leave it out")
-    return layers
 
 
 def _target_input(settings: AttributeSettings, named: NamedInputs) -> TargetInput:

@@ -136,7 +136,7 @@ COMMANDS = {
         exit_codes=_ASKS,
     ),
     "links": Command(
-        "link elements to genes: distance, contact, ABC score",
+        "link elements to genes: distance, contact, ABC score, and what a model says of them",
         "jobs.link_settings:LinksSettings",
         "jobs.links:links",
         is_work=True,
@@ -145,7 +145,10 @@ COMMANDS = {
             " --out links.parquet",
             "enformer-ray links --genes genes.bed --candidates peaks.bed --scores distance"
             " --window-bp 98304 --out near.parquet",
+            "enformer-ray links --genes gencode.gtf.gz --candidates peaks.bed --genome hg38.fa"
+            " --model enformer --weights pytorch_model.bin --group K562=4828,5111 --out links",
         ),
+        exit_codes=_COMPUTES,
     ),
     "evaluate links": Command(
         "hold scores of element-gene pairs against CRISPR experiments",

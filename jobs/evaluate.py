@@ -1,15 +1,20 @@
 """`enformer-ray evaluate`: scores held against experiments."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+import polars as pl
+
+from enformer_core.api.run_tables import open_run
 from enformer_core.evaluate.average_precision import Bootstrap
 from enformer_core.evaluate.bins import EVERYWHERE, DistanceBin
 from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
 from enformer_core.evaluate.links import LinksResult, judge_links
-from enformer_core.evaluate.predictions import predicted_scores
-from enformer_core.links.tables import read_table
+from enformer_core.evaluate.predictions import predicted_scores, scores_of_run
+from enformer_core.links.tables import Numbers, read_table
+from enformer_core.storage.open import parse_address
 from jobs import exit_codes
 from jobs.link_settings import EvaluateLinksSettings
 from jobs.log import note
@@ -41,7 +46,17 @@ def _pairs(settings: EvaluateLinksSettings) -> TestedPairs:
         note(text)
     if settings.predictions is None:
         return pairs
-    return pairs.with_scores(predicted_scores(settings.predictions, pairs.places))
+    return pairs.with_scores(_predicted(settings.predictions, pairs.places))
+
+
+def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
+    """Scores of a file of links, or of a run."""
+    if not Path(name).is_dir() and (parse_address(name) is None or name.endswith(".parquet")):
+        return predicted_scores(name, places)
+    run = open_run(name)
+    if not run.status.finished:
+        note(f"{name}: is not finished; pairs that it has not come to are without a score")
+    return scores_of_run(name, run.table("links").collect(), places)
 
 
 def _text(results: Sequence[LinksResult]) -> str:

@@ -1,21 +1,45 @@
 """The settings of `enformer-ray links` and `enformer-ray evaluate links`; what reads tables is not loaded for them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from enformer_core.evaluate.bins import PAPER_BINS
 from enformer_core.links.abc import ABC_WINDOW_BP
 from enformer_core.links.contact import PUBLISHED_LAW
-from jobs.option_types import BasePairs, File, OptionalFile, Words
+from jobs.option_types import (
+    BasePairs,
+    File,
+    Groups,
+    ModelName,
+    OptionalFile,
+    Selection,
+    Words,
+    listed_under,
+)
+from jobs.settings import MODELS_HELP, MachineSettings, RunSettings, StrandSettings
+
+FILE_SCORES = ("distance", "abc")
+AUTO = "auto"
+MODEL_SCORES = ("gradient", "attention", "mutagenesis", "shuffles")
 
 _PAPER_BINS = tuple(each.name for each in PAPER_BINS)
 
+_PAIRS = Group.create_ordered("Genes and elements")
+_MODEL = Group.create_ordered("Model")
+
+_SCORES_HELP = (
+    "distance (with contact), abc (needs columns of activity); with --model gradient, attention, mutagenesis, "
+    "shuffles; auto is abc, with a model gradient, attention and mutagenesis"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
-class LinksSettings:
-    """What `enformer-ray links` is asked for."""
+@listed_under(_PAIRS)
+class LinkPairSettings:
+    """Which genes and elements, and what files alone say of them."""
 
     genes: File
     """genes: GTF, GFF3, BED with strands, BED of regions around TSSs, GeneList of the ABC program; gzip or not, or s3://"""
@@ -23,11 +47,7 @@ class LinksSettings:
     candidates: File
     """elements: BED, a table with their places, or the EnhancerList of the ABC program; gzip or not, or s3://"""
 
-    out: File
-    """the .parquet file to write, which must not be there; one row for each gene and candidate within reach"""
-
-    scores: Words = ("abc",)
-    """what to work out: distance (with the contact that follows from it), abc (which needs columns of activity)"""
+    scores: Annotated[Words, Parameter(help=_SCORES_HELP)] = (AUTO,)
 
     activity: Annotated[Words, Parameter(metavar="COLUMN,…")] = ()
     """columns whose geometric mean is activity (default activity_base, else DHS.RPM or ATAC.RPM with H3K27ac.RPM)"""
@@ -44,14 +64,73 @@ class LinksSettings:
     expressed_only: bool = False
     """only genes that the GeneList shows to be expressed: by Expression, else by PromoterActivityQuantile"""
 
-    genome: OptionalFile = None
-    """reference genome, FASTA: places are held against its contigs, and called as it calls them"""
-
     powerlaw_gamma: float = PUBLISHED_LAW.gamma
     """exponent of contact by distance"""
 
     powerlaw_scale: float = PUBLISHED_LAW.scale
     """logarithm of the contact that the power law would have at 1 bp"""
+
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_MODEL)
+class LinkScoreSettings:
+    """What a model is asked of each pair."""
+
+    group: Groups = ()
+    """tracks whose mean is asked about, under a name: K562=4828,5111; given again for each further group"""
+
+    shuffles: int | None = None
+    """how often each element is shuffled for --scores shuffles (default 10)"""
+
+    seed: int = 0
+    """which shuffles they are"""
+
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_MODEL)
+class _MaybeModelSettings:
+    """What predicts, where a model is asked."""
+
+    model: Annotated[ModelName | None, Parameter(help=MODELS_HELP)] = None
+
+    weights: OptionalFile = None
+    """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
+
+    head: str = "human"
+    """output head of the model: human or mouse"""
+
+    tracks: Selection = None
+    """tracks that groups choose from (default all)"""
+
+    targets: OptionalFile = None
+    """published table of the head's tracks, for names and selection"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinksSettings(
+    LinkScoreSettings, MachineSettings, StrandSettings, _MaybeModelSettings, LinkPairSettings
+):
+    """What `enformer-ray links` is asked for."""
+
+    out: Annotated[File, Parameter(group=_PAIRS, metavar="FILE|DIR")]
+    """the .parquet file to write, which must not be there; with --model the run's directory or s3://bucket/prefix"""
+
+    genome: Annotated[OptionalFile, Parameter(group=_PAIRS)] = None
+    """reference genome, FASTA: places are held against its contigs, and called as it calls them"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkRunSettings(LinkScoreSettings, LinkPairSettings, RunSettings):
+    """The same where there is a model, and so a genome and a run."""
+
+
+def settings_of_models(settings: LinksSettings) -> Iterator[str]:
+    """Names of those that were given and have a use with a model only."""
+    for kind in (_MaybeModelSettings, LinkScoreSettings, StrandSettings, MachineSettings):
+        for setting in fields(kind):
+            is_given = getattr(settings, setting.name) != setting.default
+            if is_given and setting.name not in ("model", "log_format"):
+                yield setting.name
 
 
 @dataclass(frozen=True)
@@ -62,7 +141,7 @@ class EvaluateLinksSettings:
     """pairs that CRISPR experiments tested, in ENCODE's format (EngreitzLab/CRISPR_comparison); gzip or not, or s3://"""
 
     predictions: OptionalFile = field(default=None, kw_only=True)
-    """table of `enformer-ray links`, whose scores are judged too: of a pair the sum over overlapping elements"""
+    """table or run of `enformer-ray links`, whose scores are judged too: of a pair the sum over overlapping elements"""
 
     scores: Annotated[Words, Parameter(metavar="COLUMN,…")] = field(default=(), kw_only=True)
     """columns of the table to judge (default: all numbers that are not the format's own)"""

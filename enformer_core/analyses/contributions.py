@@ -160,7 +160,7 @@ class Contributions(Analysis):
             shard_size=self.shard_rows(rows),
             geometry=self.geometry,
             strands=spec.strands,
-            groups=[_group_identity(group) for group in spec.groups],
+            groups=[group_identity(group) for group in spec.groups],
             targets=self.targets.identity(),
             hypothetical=spec.hypothetical,
             attention=spec.attention,
@@ -178,7 +178,8 @@ class Contributions(Analysis):
         )
 
 
-def _group_identity(group: TrackGroup) -> GroupIdentity:
+def group_identity(group: TrackGroup) -> GroupIdentity:
+    """What an identity says of a group."""
     digest = sha256(canonical_json(group.tracks))
     return GroupIdentity(group.name, TracksIdentity(len(group.tracks), digest))
 

@@ -3,22 +3,17 @@
 Loads torch.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from enformer_core.analyses.allele_scoring import AlleleScoring
-from enformer_core.analyses.audit import DirectAuditor
-from enformer_core.analyses.base import WorkerResources, provenance_of
-from enformer_core.analyses.gene_table import GeneTable
+from enformer_core.analyses.base import WorkerResources
 from enformer_core.analyses.model_inputs import LoadedModel
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.memory import choose_batch
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
-from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import choose_arithmetic
 
 
@@ -41,58 +36,27 @@ class LoadedEngine:
     device: torch.device
 
 
-def load_engine(
-    model: LoadedModel,
-    spec: ScoreSpec,
-    resources: WorkerResources,
-    genes: GeneSums | None = None,
-) -> LoadedEngine:
+def load_engine(model: LoadedModel, spec: ScoreSpec, resources: WorkerResources) -> LoadedEngine:
     """The engine of a model that is loaded.
 
     Args:
         model: with the genome that it reads.
         spec: which engine, and how alleles are scored.
         resources: what it may use of this machine.
-        genes: what is summed of genes; None where nobody asks for them.
     """
     predictor = SequencePredictor(
         model.network, model.head, model.tracks, spec.conventions, model.device
     )
-    direct = DirectScorer(predictor, model.genome, genes)
+    direct = DirectScorer(predictor, model.genome)
     scorer: DeltaScorer | DirectScorer = direct
     arithmetic = "float32"
     if spec.engine == "delta":
-        scorer, arithmetic = _delta(model, spec, resources, genes)
+        scorer, arithmetic = _delta(model, spec, resources)
     return LoadedEngine(scorer, direct, predictor, arithmetic, model.device)
 
 
-def load_scoring(
-    model: LoadedModel,
-    spec: ScoreSpec,
-    tracks: Sequence[int],
-    resources: WorkerResources,
-    genes: GeneSums | None = None,
-) -> AlleleScoring:
-    """What scores shards: the engine, and plain scoring beside it for the audit.
-
-    Args:
-        model: with the genome that it reads.
-        spec: which engine, and how alleles are scored.
-        tracks: head column of each value.
-        resources: what it may use of this machine.
-        genes: what is summed of genes; None where the run has none.
-    """
-    engine = load_engine(model, spec, resources, genes)
-    auditor = None
-    if spec.engine == "delta":
-        auditor = DirectAuditor(engine.direct, spec.audit_tolerance)
-    provenance = provenance_of(engine.device, engine.arithmetic, engine=spec.engine)
-    table = None if genes is None else GeneTable(engine.scorer, genes.reach)
-    return AlleleScoring(engine.scorer, spec, tracks, provenance, auditor, table)
-
-
 def _delta(
-    model: LoadedModel, spec: ScoreSpec, resources: WorkerResources, genes: GeneSums | None
+    model: LoadedModel, spec: ScoreSpec, resources: WorkerResources
 ) -> tuple[DeltaScorer, str]:
     arithmetic = choose_arithmetic(spec.precision, model.device)
     network = delta_network(
@@ -104,7 +68,5 @@ def _delta(
         resources.memory_bytes,
         views=spec.conventions.views,
     )
-    scorer = DeltaScorer(
-        network, model.genome, spec.conventions, batch_alts=batch_alts, genes=genes
-    )
+    scorer = DeltaScorer(network, model.genome, spec.conventions, batch_alts=batch_alts)
     return scorer, str(arithmetic)

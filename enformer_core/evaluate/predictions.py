@@ -4,7 +4,7 @@ An experiment's element need not be one of the candidates: a pair has the sum ov
 EngreitzLab/CRISPR_comparison takes it for ABC scores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +15,10 @@ from enformer_core.links.tables import Numbers
 from enformer_core.storage.open import local_path
 
 _PLACES = ("gene", "chrom", "start", "end")
+OF_MODEL = ("gradient", "gradient_2kb", "attention", "mutagenesis", "shuffles")
+"""Columns of a run of links that are a model's scores."""
+
+_SIGNED = ("mutagenesis", "shuffles")
 _NO_SCORES = (*_PLACES, "tss", "distance", "powerlaw_contact", "activity", "abc_numerator")
 
 
@@ -30,14 +34,47 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
     Raises:
         InputError: for a file that is no such table, has no scores, or none of the pairs' genes.
     """
-    predictions, scores = _open(name)
+    return _summed(name, *_open(name), pairs)
+
+
+def scores_of_run(name: str, links: pl.DataFrame, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
+    """The same of a run's table of links: each score of the model for each group of tracks, and the ABC score.
+
+    What it does to change an element counts by its magnitude, as in the Enformer article: an enhancer that is taken
+    away lowers the prediction.
+
+    Args:
+        name: of the run, for messages.
+        links: its table.
+        pairs: as for `predicted_scores`.
+
+    Raises:
+        InputError: for a run that has none of the pairs' genes.
+    """
+    signed = [column for column in _SIGNED if column in links.columns]
+    computed = links.filter(pl.col("status") == "ok").with_columns(pl.col(signed).abs())
+    of_model = [column for column in OF_MODEL if column in links.columns]
+    scores = [] if links["abc"].is_null().all() else ["abc"]
+    parts = []
+    for group in computed["group"].unique(maintain_order=True):
+        names = {column: f"{column} ({group})" for column in of_model}
+        of_group = computed.filter(pl.col("group") == group)
+        parts.append(of_group.select(*_PLACES, *scores, *of_model).rename(names))
+    # elements of several groups have a row for each, of which the others' columns are null
+    beside = pl.concat(parts, how="diagonal")
+    return _summed(name, beside.lazy(), beside.columns[len(_PLACES) :], pairs)
+
+
+def _summed(
+    name: str, predictions: pl.LazyFrame, scores: Sequence[str], pairs: pl.DataFrame
+) -> Mapping[str, Numbers]:
     tested = pairs.with_row_index("pair")
     here = _named_alike(predictions, tested)
     beside = here.join(tested.lazy(), on=["gene", "chrom"], suffix="_tested")
     begins_before = pl.col("start") < pl.col("end_tested")
     ends_behind = pl.col("end") > pl.col("start_tested")
     overlapping = beside.filter(begins_before & ends_behind)
-    # an element of several TSSs once, then all elements of a pair
+    # an element of several TSSs or groups once, then all elements of a pair
     elements = overlapping.group_by("pair", "start", "end").agg(pl.col(scores).max())
     sums = elements.group_by("pair").agg(pl.col(scores).sum()).collect()
     if not sums.height:

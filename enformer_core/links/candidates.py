@@ -79,6 +79,12 @@ def read_candidates(
     return Candidates(frame, columns, table)
 
 
+def has_activity(table: Table, asked: Sequence[str] = ()) -> bool:
+    """Whether a table has columns of activity, or was said to."""
+    known = ([table.find([name]) for name in names] for names in ACTIVITIES)
+    return bool(asked) or any(map(all, known))
+
+
 def read_places(table: Table) -> pl.DataFrame:
     """The columns `chrom`, `start` and `end` of a table, whatever they are called there.
 

@@ -25,6 +25,7 @@ _COLUMNS = {
     "gene_id": pl.String,
     "chrom": pl.String,
     "tss": pl.Int64,
+    "first_base": pl.Int64,
     "start": pl.Int64,
     "end": pl.Int64,
     "is_expressed": pl.Boolean,
@@ -42,8 +43,9 @@ class GeneTable:
     """TSSs in the order of their file; a gene has a row for each of its TSSs.
 
     Attributes:
-        frame: `gene`, `gene_id` (null where the file has none), `chrom`, `tss`, `start` and `end` (0-based, half-open;
-            null where only TSSs are known), `is_expressed` (null where nothing is known).
+        frame: `gene`, `gene_id` (null where the file has none), `chrom`, `tss`, `first_base` (that is transcribed, and
+            of a gene on the minus strand the base before `tss`; `tss` where no strand is known), `start` and `end`
+            (0-based, half-open; null where only TSSs are known), `is_expressed` (null where nothing is known).
         name: of the file, for messages.
         notes: what was taken for what, for people.
     """
@@ -71,7 +73,7 @@ def _gene_rows(gene: Gene, *, all_tss: bool) -> Iterator[tuple[object, ...]]:
     for first_base in gene.tss if all_tss else (outermost,):
         # as the program counts: behind the first base of a minus gene
         tss = first_base if is_plus else first_base + 1
-        yield gene.name, gene.id, gene.chrom, tss, gene.start, gene.end, None
+        yield gene.name, gene.id, gene.chrom, tss, first_base, gene.start, gene.end, None
 
 
 def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTable:
@@ -107,6 +109,7 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
         names.alias("gene"),
         _identifiers(table),
         pl.Series("tss", tss),
+        pl.Series("first_base", tss - _is_minus(table)),
         _expressed(table),
     )
     return _without_repeats(frame.select(list(_COLUMNS)), table.name, notes)
@@ -170,6 +173,14 @@ def _ends_of_transcription(table: Table, places: pl.DataFrame) -> WholeNumbers:
     is_plus: Bool[np.ndarray, " rows"] = (strand == "+").to_numpy()
     tss: WholeNumbers = np.where(is_plus, places["start"].to_numpy(), places["end"].to_numpy())
     return tss
+
+
+def _is_minus(table: Table) -> Bool[np.ndarray, " rows"]:
+    """Which genes are known to lie on the minus strand."""
+    column = table.find(["strand"])
+    if column is None:
+        return np.zeros(table.rows.height, dtype=bool)
+    return (table.texts(column) == "-").fill_null(False).to_numpy()
 
 
 def _expressed(table: Table) -> pl.Series:

@@ -190,6 +190,40 @@ def test_contributions_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tm
     assert (npz / "shap.npz").exists()
 
 
+def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
+    """Genes and candidates are read from there too; what was stored is judged there."""
+    reach(weed.endpoint)
+    files = {
+        "genes.bed": "chr1\t2000\t3000\tone\t0\t+\nchr2\t900\t2500\ttwo\t0\t-\n",
+        "elements.bed": "chr1\t100\t600\nchr1\t2500\t3000\nchr2\t100\t600\n",
+    }
+    for name, text in files.items():
+        body = text.encode()
+        client(weed.endpoint).put_object(Bucket=weed.bucket, Key=f"in/{name}", Body=body)
+        (tmp_path / name).write_bytes(body)
+    small = ["--model", "motif", "--strands", "forward", "--group", "GATA1=1", "--ray", "off"]
+    small += ["--scores", "gradient"]
+
+    def link(where, genome, out):
+        code, _, error = run(
+            *("links", "--genes", f"{where}/genes.bed", "--candidates", f"{where}/elements.bed"),
+            *("--genome", genome, "--out", out, *small),
+        )
+        assert code == 0, error
+        assert run("verify", out)[0] == 0
+
+    where = f"s3://{weed.bucket}"
+    stored = f"{where}/runs/linked"
+    link(f"{where}/in", f"{where}/in/small.fa", stored)
+    link(tmp_path, inputs[1], tmp_path / "run")
+    assert content_digests(stored, ["links"]) == content_digests(tmp_path / "run", ["links"])
+    names = "chrom\tchromStart\tchromEnd\tmeasuredGeneSymbol\tRegulated\tdistanceToTSS\n"
+    (tmp_path / "tested.tsv").write_text(names + "chr1\t2600\t2700\tone\tTRUE\t750\n")
+    code, text, error = run("evaluate", "links", tmp_path / "tested.tsv", "--predictions", stored)
+    assert code == 0, error
+    assert "gradient (GATA1)" in text
+
+
 def test_with_a_worker_on_ray(weed, reach, run, on_disk):
     """In a process of its own: workers take their environment from it."""
     home, out = reach(weed.endpoint), f"s3://{weed.bucket}/runs/ray"

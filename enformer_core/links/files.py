@@ -1,0 +1,129 @@
+"""The files that say what is linked to what, read and held against one another. Does not know scores."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
+from enformer_core.genome.gene_files import is_annotation
+from enformer_core.genome.genes import read_genes, read_genes_by_contig
+from enformer_core.links.candidates import Candidates, has_activity, read_candidates
+from enformer_core.links.contigs import candidates_on_genome, genes_on_genome, one_naming
+from enformer_core.links.genes import GeneTable, annotated_genes, read_gene_table
+from enformer_core.links.linking import with_classes
+from enformer_core.links.tables import read_table
+from enformer_core.storage.open import local_path
+
+Activity = Literal["none", "needed", "where there is one"]
+
+
+@dataclass(frozen=True)
+class LinkFiles:
+    """Genes and candidates as they were named.
+
+    Attributes:
+        genes: GTF, GFF3, or a table of genes.
+        candidates: a table of elements.
+        genome: FASTA on which all must lie; None where nothing holds them against one.
+        gene_types: only genes of these types; all where there are none.
+        tss: of a gene with several transcripts: its outermost TSS, or all.
+        expressed_only: only genes that are known to be expressed.
+        activity_columns: those whose geometric mean is activity; none for those that are known by name.
+        activity: whether activities are wanted.
+    """
+
+    genes: str
+    candidates: str
+    genome: str | None = None
+    gene_types: tuple[str, ...] = ()
+    tss: Literal["outermost", "all"] = "outermost"
+    expressed_only: bool = False
+    activity_columns: tuple[str, ...] = ()
+    activity: Activity = "needed"
+
+    def read(self) -> "LinkInput":
+        """Both files; genes on contigs called as the candidates' are, or both as the genome's.
+
+        Raises:
+            InputError: for files that cannot be used.
+        """
+        candidates, notes = self._candidates()
+        if self.genome is None:
+            genes = one_naming(self._genes(candidates, None), candidates)
+        else:
+            genome = Genome(local_path(self.genome))
+            candidates = candidates_on_genome(candidates, genome.contigs, self.genome)
+            genes = self._genes(candidates, genome)
+            genes = genes_on_genome(genes, genome.contigs, self.genome)
+        notes += genes.notes
+        if self.expressed_only:
+            genes = _expressed(genes)
+        if not candidates.has_classes:
+            candidates = with_classes(genes, candidates)
+            notes += (
+                f"{self.candidates}: has no column class; candidates at a TSS are its promoters",
+            )
+        return LinkInput(genes, candidates, notes)
+
+    def _genes(self, candidates: Candidates, genome: Genome | None) -> GeneTable:
+        path = Path(local_path(self.genes))
+        types = self.gene_types
+        if not is_annotation(path):
+            return read_gene_table(read_table(self.genes), gene_types=types)
+        if genome is None:
+            contigs = candidates.frame["chrom"].unique(maintain_order=True).to_list()
+            genes = read_genes_by_contig(path, contigs, gene_types=types)
+        else:
+            genes = read_genes(path, genome, gene_types=types)
+        return annotated_genes(genes, all_tss=self.tss == "all")
+
+    def _candidates(self) -> tuple[Candidates, tuple[str, ...]]:
+        if is_annotation(Path(local_path(self.candidates))):
+            raise InputError(
+                f"{self.candidates}: is an annotation of genes. Were --genes and --candidates exchanged?"
+            )
+        table = read_table(self.candidates)
+        is_wanted = self.activity == "needed" or (
+            self.activity != "none" and has_activity(table, self.activity_columns)
+        )
+        candidates = read_candidates(table, with_activity=is_wanted, activity=self.activity_columns)
+        if candidates.activity_from in ((), ("activity_base",)):
+            return candidates, ()
+        columns = " and ".join(candidates.activity_from)
+        mean = "the geometric mean of " if len(candidates.activity_from) > 1 else ""
+        said = f"{self.candidates}: activity is {mean}{columns}, without quantile normalisation"
+        return candidates, (said,)
+
+
+@dataclass(frozen=True)
+class LinkInput:
+    """Genes and candidates that may be linked.
+
+    Attributes:
+        genes: TSSs.
+        candidates: with their classes.
+        notes: what was taken for what, for people.
+    """
+
+    genes: GeneTable
+    candidates: Candidates
+    notes: tuple[str, ...]
+
+    @property
+    def has_activities(self) -> bool:
+        """Whether the ABC score can be worked out."""
+        return bool(self.candidates.activity_from)
+
+
+def _expressed(genes: GeneTable) -> GeneTable:
+    if genes.frame["is_expressed"].is_null().all():
+        raise InputError(
+            f"--expressed-only: {genes.name} has no columns Expression and PromoterActivityQuantile, which say it"
+        )
+    expressed = genes.frame.filter(pl.col("is_expressed"))
+    if not expressed.height:
+        raise InputError(f"--expressed-only: {genes.name} has no gene that is expressed")
+    return replace(genes, frame=expressed)

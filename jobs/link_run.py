@@ -1,0 +1,109 @@
+"""`enformer-ray links` with a model: a run, of the elements that lie in the window of each gene."""
+
+from dataclasses import fields
+
+from enformer_core.analyses.link_spec import (
+    ATTENTION,
+    GRADIENT,
+    MUTAGENESIS,
+    SCORE_COLUMNS,
+    SHUFFLES,
+    LinkSpec,
+)
+from enformer_core.analyses.links import Links
+from enformer_core.errors import InputError, nearest
+from enformer_core.links.contact import PowerLaw
+from enformer_core.links.files import LinkFiles
+from enformer_core.links.linking import Linking
+from jobs.link_settings import AUTO, FILE_SCORES, MODEL_SCORES, LinkRunSettings, LinksSettings
+from jobs.log import note
+from jobs.named_inputs import NamedInputs, find_inputs
+from jobs.track_groups import attention_layers, track_groups, with_tracks
+
+_DEFAULT_SHUFFLES = 10
+
+
+def link_run(given: LinksSettings) -> int:
+    """Score every pair; the same command again continues, or finds the run complete.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: for anything that cannot work, before it costs anything.
+    """
+    if given.genome is None:
+        raise InputError("--genome: is missing; a model reads the bases around each gene")
+    if not given.group:
+        raise InputError(
+            "--group: is missing; name the tracks that are asked about, such as K562=4828,5111"
+        )
+    shared = {field.name: getattr(given, field.name) for field in fields(LinkRunSettings)}
+    settings = LinkRunSettings(**shared)
+    named = find_inputs(settings)
+    groups = track_groups(settings.group, named.tracks)
+    named = with_tracks(named, groups)
+    scores = _scores(settings, named)
+    analysis = Links(
+        inputs=named.inputs,
+        geometry=named.source.geometry,
+        genome=named.genome,
+        files=_files(settings),
+        linking=Linking(
+            window_bp=settings.window_bp,
+            law=PowerLaw(settings.powerlaw_gamma, settings.powerlaw_scale),
+        ),
+        spec=LinkSpec(
+            groups=groups,
+            strands=settings.strands,
+            scores=scores,
+            shuffles=_shuffles(settings, scores),
+            seed=settings.seed,
+        ),
+        shard_size=settings.shard_size,
+        warn=note,
+    )
+    job = named.job(analysis)
+    return job.report(job.run())
+
+
+def _scores(settings: LinkRunSettings, named: NamedInputs) -> tuple[str, ...]:
+    """The model's scores that are asked for, in their own order."""
+    if settings.scores == (AUTO,):
+        attends = named.source.config.attention_layers > 0
+        return (GRADIENT, ATTENTION, MUTAGENESIS) if attends else (GRADIENT, MUTAGENESIS)
+    known = (*FILE_SCORES, *MODEL_SCORES)
+    for name in settings.scores:
+        if name not in known:
+            raise InputError(f"--scores {name}: there is no such score{nearest(name, known)}")
+    scores = tuple(name for name in SCORE_COLUMNS if name in settings.scores)
+    if not scores:
+        raise InputError(
+            f"--scores {','.join(settings.scores)}: none of them is the model's. Add {', '.join(MODEL_SCORES)}, or "
+            "leave --model out"
+        )
+    if ATTENTION in scores:
+        attention_layers(named, "--scores attention")
+    return scores
+
+
+def _shuffles(settings: LinkRunSettings, scores: tuple[str, ...]) -> int:
+    if SHUFFLES in scores:
+        return _DEFAULT_SHUFFLES if settings.shuffles is None else settings.shuffles
+    if settings.shuffles is not None:
+        raise InputError(f"--shuffles {settings.shuffles}: add shuffles to --scores")
+    return 0
+
+
+def _files(settings: LinkRunSettings) -> LinkFiles:
+    is_needed = "abc" in settings.scores or bool(settings.activity)
+    return LinkFiles(
+        genes=settings.genes,
+        candidates=settings.candidates,
+        genome=settings.genome,
+        gene_types=settings.gene_types,
+        tss=settings.tss,
+        expressed_only=settings.expressed_only,
+        activity_columns=settings.activity,
+        activity="needed" if is_needed else "where there is one",
+    )

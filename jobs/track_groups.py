@@ -1,0 +1,64 @@
+"""`--group`: tracks under a name, whose mean is what is asked about; and what the model must have for attention."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from enformer_core.analyses.contribution_spec import TrackGroup
+from enformer_core.errors import InputError
+from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.table import Tracks
+from jobs.log import note
+from jobs.named_inputs import NamedInputs
+
+
+def track_groups(texts: Sequence[str], tracks: Tracks) -> tuple[TrackGroup, ...]:
+    """Groups as they were given, NAME=TRACKS each.
+
+    Raises:
+        InputError: for one that is not written so, is given twice, or selects no track.
+    """
+    groups: dict[str, TrackGroup] = {}
+    for text in texts:
+        name, equals, selector = text.partition("=")
+        name = name.strip()
+        if not (name and equals and selector.strip()):
+            raise InputError(
+                f"--group {text}: give a name and its tracks, such as K562=4828,5111 or DNase=assay=DNASE"
+            )
+        if name in groups:
+            raise InputError(f"--group {name}: given twice. Give each group a name of its own.")
+        groups[name] = TrackGroup(name, _columns(name, selector, tracks))
+    return tuple(groups.values())
+
+
+def _columns(name: str, selector: str, tracks: Tracks) -> tuple[int, ...]:
+    """The columns of the head that one group's selector names."""
+    try:
+        selected, notes = select_tracks(tracks, selector)
+    except InputError as error:
+        # the selector speaks as of its own option
+        raise InputError(f"{error}".replace("--tracks", f"--group {name}:", 1)) from error
+    for line in notes:
+        note(f"--group {name}: {line}")
+    return tuple(selected.indices())
+
+
+def with_tracks(named: NamedInputs, groups: Sequence[TrackGroup]) -> NamedInputs:
+    """The tracks of all groups, which the run's table of tracks names."""
+    wanted = {column for group in groups for column in group.tracks}
+    rows = tuple(track for track in named.tracks.rows if track.index in wanted)
+    tracks = replace(named.tracks, rows=rows)
+    inputs = replace(named.inputs, tracks=tuple(tracks.indices()))
+    return replace(named, tracks=tracks, inputs=inputs)
+
+
+def attention_layers(named: NamedInputs, option: str) -> int:
+    """How many layers of the model attend, for the option that asks for it.
+
+    Raises:
+        InputError: where none does.
+    """
+    layers = named.source.config.attention_layers
+    if not layers:
+        raise InputError(f"{option}: model {named.source.name} has no attention; leave it out")
+    return layers
