@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from enformer_core.version import __version__
 
 if TYPE_CHECKING:
+    from enformer_core.api.mutations import Mutations
     from enformer_core.api.results import Prediction, VariantEffect
     from enformer_core.api.run_tables import RunTables, open_run
     from enformer_core.api.scorer import Scorer
@@ -26,6 +27,7 @@ __all__ = [
     "DatasetError",
     "Genome",
     "InputError",
+    "Mutations",
     "Prediction",
     "RunTables",
     "Scorer",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 _PLACES = {
     "Scorer": "enformer_core.api.scorer",
+    "Mutations": "enformer_core.api.mutations",
     "VariantEffect": "enformer_core.api.results",
     "Prediction": "enformer_core.api.results",
     "open_run": "enformer_core.api.run_tables",

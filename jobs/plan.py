@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from enformer_core.analyses.cost import (
@@ -26,6 +26,7 @@ from enformer_core.storage.open import parse_address
 from enformer_core.user_path import file_in_the_way
 from enformer_core.variants.columns_taken import ColumnsTaken
 from jobs import exit_codes
+from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
@@ -58,6 +59,7 @@ class Outlook:
         windows: windows of the reference to be read, each in every strand and shift.
         alts: distinct alleles to be scored.
         tflop: 10¹² floating-point operations.
+        gene_rows: pairs of an allele and a gene in reach, with --genes.
         output_bytes: size of the tables, some 20 % more or less.
         device: which kind of hours, `cuda` or `cpu`; None without a measurement.
         hours: of GPUs, or of CPU cores; None without a measurement.
@@ -80,6 +82,7 @@ class Outlook:
     windows: int
     alts: int
     tflop: float
+    gene_rows: int
     output_bytes: int
     device: str | None
     hours: float | None
@@ -117,7 +120,12 @@ def plan(settings: PlanSettings) -> int:
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
     model = model_spec(settings.model)
     table = model.tracks(settings.head, located_targets(settings.targets))
-    tracks = select_tracks(table, settings.tracks)[0].indices()
+    selected, _ = select_tracks(table, settings.tracks)
+    tracks = selected.indices()
+    if settings.genes is not None:
+        asked = genes_asked(settings, settings.genes, selected)
+        genes = read_asked(asked, variants.genome)
+        variants = replace(variants, reach=asked.reach(genes, spec))
     speed = None
     if settings.benchmark is not None:
         speed = read_speed(settings.benchmark, model=settings.model)
@@ -149,7 +157,8 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             windows=work.windows,
             alts=work.alts,
             tflop=total / 1e12,
-            output_bytes=_output_bytes(spec, work, len(tracks)),
+            gene_rows=read.gene_rows,
+            output_bytes=_output_bytes(spec, work, len(tracks), read.gene_rows),
             device=None if speed is None else speed.device,
             hours=hours,
             cost=None if hours is None or price is None else hours * price,
@@ -160,13 +169,14 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         )
 
 
-def _output_bytes(spec: ScoreSpec, work: Work, tracks: int) -> int:
+def _output_bytes(spec: ScoreSpec, work: Work, tracks: int, gene_rows: int) -> int:
     return output_bytes(
         work,
         statistics=len(spec.conventions.statistics),
         tracks=tracks,
         top_tracks=spec.top_tracks,
         mantissa_bits=spec.mantissa_bits,
+        gene_rows=gene_rows,
     )
 
 
@@ -219,6 +229,7 @@ def _lines(outlook: Outlook) -> list[str]:
         *(f"filtered {rows:,} records by {name}" for name, rows in outlook.filtered.items()),
         "contigs  " + ", ".join(f"{name} {rows:,}" for name, rows in outlook.contigs.items()),
         f"to score {outlook.alts:,} distinct alleles in {outlook.windows:,} windows",
+        *([f"genes    {outlook.gene_rows:,} rows of gene_effects"] if outlook.gene_rows else []),
         f"work     {outlook.tflop:,.1f} TFLOP by {outlook.model}",
         f"output   about {_size(outlook.output_bytes)}",
     ]

@@ -1,6 +1,8 @@
 """`enformer-ray score`: plan the alleles, score them in shards, say what came of it."""
 
+from enformer_core.analyses.gene_effects import VariantAndGeneEffects
 from enformer_core.analyses.variant_effects import VariantEffects
+from jobs.gene_plan import genes_asked, read_asked
 from jobs.job import Job
 from jobs.log import note
 from jobs.named_inputs import find_inputs
@@ -48,4 +50,8 @@ def scoring_job(settings: ScoreSettings) -> Job:
         warn=note,
         operations=named.source.spec.pass_operations(settings.head, named.inputs.tracks),
     )
-    return named.job(analysis)
+    if settings.genes is None:
+        return named.job(analysis)
+    asked = genes_asked(settings, settings.genes, named.tracks)
+    genes = read_asked(asked, named.genome)
+    return named.job(VariantAndGeneEffects.of(analysis, asked, genes))

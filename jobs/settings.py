@@ -15,6 +15,7 @@ from enformer_core.models import BUILTIN_MODELS
 from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
+from jobs.gene_settings import GeneSettings
 from jobs.help_headings import CONVENTIONS, COST, INPUT, MODEL, OUTPUT, RECORDS, RUNNING, SPEED
 from jobs.mutagenesis_settings import MutagenesisSettings
 from jobs.option_types import (
@@ -281,6 +282,7 @@ class VariantSettings(
     SpeedSettings,
     ScoringSettings,
     VariantRecordSettings,
+    GeneSettings,
     MutagenesisSettings,
     CommonSettings,
     VariantFiles,

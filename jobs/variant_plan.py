@@ -99,6 +99,7 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
     Raises:
         InputError: naming what is missing or does not fit.
     """
+    _check_gene_options(settings)
     names = (*settings.variants, *settings.mutagenesis_around)
     files = tuple(file for name in names for file in files_named(name))
     records = records_of(files, settings, geometry, genome)
@@ -146,6 +147,19 @@ def records_of(
         shard_size=None,
         allow_malformed=settings.allow_malformed,
     )
+
+
+def _check_gene_options(settings: VariantSettings) -> None:
+    """Refuse what says nothing without genes."""
+    values = {
+        "--gene-types": settings.gene_types or None,
+        "--gene-list": settings.gene_list,
+        "--tss-bins": settings.tss_bins,
+        "--exon-tracks": settings.exon_tracks,
+    }
+    given = " and ".join(option for option, value in values.items() if value is not None)
+    if given and settings.genes is None:
+        raise InputError(f"{given}: is about genes, and none were given. Add --genes FILE.")
 
 
 def _mutagenesis(settings: VariantSettings, genome: Genome, max_allele_bp: int) -> Mutagenesis:

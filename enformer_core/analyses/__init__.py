@@ -18,6 +18,7 @@ _RUN_TYPES = {
     "tiles": "enformer_core.analyses.tile_run_type:TilesType",
     "contributions": "enformer_core.analyses.contribution_run_type:ContributionsType",
     "contributions-attention": "enformer_core.analyses.contribution_run_type:AttendingContributionsType",
+    "variants_and_genes": "enformer_core.analyses.gene_run_type:GeneEffectsType",
     "links": "enformer_core.analyses.link_run_type:LinksType",
 }
 _registered: dict[str, RunType] = {}

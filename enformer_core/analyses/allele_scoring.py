@@ -1,23 +1,24 @@
-"""Alleles of shards scored: what is due in which window, what came of each, and the table `scores`."""
+"""Alleles of shards scored: what is due in which window, what came of each, and the tables that say so."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Float32
 
 from enformer_core.analyses.base import ComputedRows, RowCount
+from enformer_core.analyses.gene_run_type import GENE_EFFECTS
+from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.strongest_effects import strongest_effects
+from enformer_core.analyses.value_columns import value_columns
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import AuditedAllele, Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut
-from enformer_core.scoring.rounding import round_mantissa
+from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import Flag, Status
@@ -61,7 +62,7 @@ class _Failure:
     reason: str
 
 
-Outcome = AlleleScores | _Failure | _Unscored
+Outcome = ScoredAllele | _Failure | _Unscored
 """What came of one planned allele."""
 
 
@@ -75,6 +76,7 @@ class AlleleScoring:
         tracks: head column of each value.
         provenance: software, hardware and arithmetic.
         auditor: scores again those alleles that the plan has drawn for it.
+        genes: what scores alleles together with their genes; None where the run has none.
         rows_through: alleles of the shard that is being computed which are scored and audited.
     """
 
@@ -83,6 +85,7 @@ class AlleleScoring:
     tracks: Sequence[int]
     provenance: Provenance
     auditor: Auditor | None = None
+    genes: GeneTable | None = None
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
     def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
@@ -103,8 +106,11 @@ class AlleleScoring:
         for at, reason in left_out.items():
             outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)
         of_all = _copied_to_duplicates(rows, outcomes)
+        tables = {"scores": self._scores(rows, of_all)}
+        if self.genes is not None:
+            tables[GENE_EFFECTS] = self._gene_effects(self.genes, rows, of_all)
         return ComputedRows(
-            tables={"scores": self._scores(rows, of_all)},
+            tables=tables,
             computed=sum(allele is not None for allele in due),
             audits=tuple(audits),
         )
@@ -126,13 +132,21 @@ class AlleleScoring:
             return [_Unscored.NOT_DUE] * len(window)
         alleles = [row.allele for row in due]
         # rows were cut where the window changes: the first one's is everybody's
-        scores = iter(self.scorer.score(alleles, due[0].window_start))
-        return [_Unscored.NOT_DUE if row is None else self._sound(next(scores)) for row in window]
+        scored = iter(self._scored(alleles, due[0].window_start))
+        return [_Unscored.NOT_DUE if row is None else self._sound(next(scored)) for row in window]
 
-    def _sound(self, scores: AlleleScores) -> Outcome:
-        """The scores, unless some are not finite."""
-        why = why_unsound(scores, self.tracks)
-        return scores if why is None else _Failure(why)
+    def _scored(self, alleles: Sequence[Allele], start: int) -> Sequence[ScoredAllele]:
+        if self.genes is not None:
+            return self.genes.scorer.score_with_genes(alleles, start)
+        return [ScoredAllele(scores) for scores in self.scorer.score(alleles, start)]
+
+    def _sound(self, scored: ScoredAllele) -> Outcome:
+        """What was scored, unless some of it is not finite."""
+        for values in (scored.scores, *(gene.values for gene in scored.genes)):
+            why = why_unsound(values, self.tracks)
+            if why is not None:
+                return _Failure(why)
+        return scored
 
     def _audited(
         self, window: Sequence["_DueAllele | None"], outcomes: Sequence[Outcome]
@@ -140,51 +154,36 @@ class AlleleScoring:
         if self.auditor is None:
             return
         for row, outcome in zip(window, outcomes, strict=True):
-            if row is not None and row.audited and isinstance(outcome, Mapping):
-                yield self.auditor.compare(row.allele, row.window_start, outcome)
+            if row is not None and row.audited and isinstance(outcome, ScoredAllele):
+                yield self.auditor.compare(row.allele, row.window_start, outcome.scores)
 
     def _scores(self, alleles: pa.Table, outcomes: Sequence[Outcome]) -> pa.Table:
         why = [outcome.reason if isinstance(outcome, _Failure) else None for outcome in outcomes]
         reasons = pa.array(why, pa.string())
         # a row fails exactly where there is a reason; planned statuses stay as they are
         is_failed = pc.is_valid(reasons)
-        columns = {
+        columns: dict[str, Any] = {
             **_described(alleles, self.spec.conventions.centre_index),
             "status": pc.if_else(is_failed, Status.FAILED, alleles["status"]),
             "reason": pc.coalesce(reasons, alleles["reason"]),
         }
         for name in self.spec.conventions.statistics:
             values = [
-                self._stored(outcome[name]) if isinstance(outcome, Mapping) else None
+                outcome.scores[name] if isinstance(outcome, ScoredAllele) else None
                 for outcome in outcomes
             ]
-            columns |= self._statistic_columns(name, values)
+            columns |= value_columns(name, values, self.tracks, self.spec.mantissa_bits)
         schema = scores_schema(self.spec.conventions.statistics)
         return pa.table([columns[name] for name in schema.names], schema=schema)
 
-    def _stored(self, values: Float[np.ndarray, " tracks"]) -> Float32[np.ndarray, " tracks"]:
-        return round_mantissa(np.asarray(values, dtype=np.float32), self.spec.mantissa_bits)
-
-    def _statistic_columns(
-        self, name: str, rows: Sequence[Float32[np.ndarray, " tracks"] | None]
-    ) -> dict[str, pa.Array]:
-        """The list over tracks, the largest magnitude, and its track."""
-        magnitudes: list[float | None] = []
-        tracks: list[int | None] = []
-        for row in rows:
-            if row is None:
-                magnitudes.append(None)
-                tracks.append(None)
-                continue
-            # of equal magnitudes the first: the smaller track
-            strongest = int(np.abs(row).argmax())
-            magnitudes.append(float(abs(row[strongest])))
-            tracks.append(self.tracks[strongest])
-        return {
-            name: pa.array(rows, pa.list_(pa.float32())),
-            f"max_abs_{name}": pa.array(magnitudes, pa.float32()),
-            f"max_abs_{name}_track": pa.array(tracks, pa.int32()),
-        }
+    def _gene_effects(
+        self, genes: GeneTable, alleles: pa.Table, outcomes: Sequence[Outcome]
+    ) -> pa.Table:
+        described = pa.table(_described(alleles, self.spec.conventions.centre_index))
+        effects = [
+            outcome.genes if isinstance(outcome, ScoredAllele) else None for outcome in outcomes
+        ]
+        return genes.table(described, effects, self.tracks, self.spec.mantissa_bits)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int64
 
 from enformer_core.dataset.order import changes
+from enformer_core.dataset.schemas import GENE_VALUES
 from enformer_core.errors import InputError
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import Engine
@@ -33,6 +34,7 @@ _HOUR_S = 3600
 # measured on stored runs
 _ALLELE_BYTES = 160  # of a row of scores, its values aside
 _EFFECT_BYTES = 18  # of a row of effects
+_GENE_BYTES = 60  # of a row of gene_effects, its values aside
 
 _EXPONENT_BITS = (
     5  # a value takes its mantissa, its sign, and what is left of its exponent's 8 bits
@@ -123,6 +125,7 @@ def output_bytes(
     tracks: int,
     top_tracks: int,
     mantissa_bits: int,
+    gene_rows: int = 0,
 ) -> int:
     """Size of the tables, some 20 % more or less: repeats and what is not scored are counted as scored.
 
@@ -132,11 +135,13 @@ def output_bytes(
         tracks: of each statistic.
         top_tracks: rows of effects for each allele and statistic.
         mantissa_bits: of each value, as stored.
+        gene_rows: rows of gene_effects.
     """
     value_bytes = (mantissa_bits + _EXPONENT_BITS) / 8
     allele_bytes = _ALLELE_BYTES + statistics * tracks * value_bytes
     effects = work.alts * statistics * min(top_tracks, tracks)
-    return round(work.alleles * allele_bytes + effects * _EFFECT_BYTES)
+    gene_bytes = _GENE_BYTES + len(GENE_VALUES) * tracks * value_bytes
+    return round(work.alleles * allele_bytes + effects * _EFFECT_BYTES + gene_rows * gene_bytes)
 
 
 @dataclass(frozen=True)

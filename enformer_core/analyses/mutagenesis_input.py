@@ -84,6 +84,7 @@ class Mutagenesis:
         """
         digests = [_digest(target) for target in self.targets]
         digests += [_renamed(file, self._around(file["name"])) for file in files]
+        # both kinds of changes follow from the same: the name says which they are
         named = [_renamed(each, substitutions_name(each["name"])) for each in digests]
         bp = self.deletions_bp
         if bp is not None:
@@ -141,6 +142,7 @@ def find_targets(given: Sequence[InputFile], genome: Genome) -> tuple[Target, ..
         InputError: for a region that cannot be, an empty BED file, and what is given twice.
     """
     files = [each for each in given if each.path.is_file()]
+    # a text has no name of its own: it is called as the genome calls its contig, in plain numbers
     names_of_files = dict(zip(files, input_names(files), strict=True))
     targets = []
     for each in given:
@@ -151,7 +153,9 @@ def find_targets(given: Sequence[InputFile], genome: Genome) -> tuple[Target, ..
             )
         name = names_of_files.get(each) or regions.name[0].as_py()
         targets.append(Target(name, regions))
-    for name, times in Counter(target.name for target in targets).items():
+    times_given = Counter(target.name for target in targets)
+    for name, times in times_given.items():
+        # rows are named by target and base: two of one name could not be told apart
         if times > 1:
             raise InputError(f"{OPTION}: {name} is given twice. Give each region once.")
     return tuple(targets)

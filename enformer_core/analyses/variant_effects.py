@@ -14,8 +14,8 @@ from msgspec import UNSET, UnsetType
 from enformer_core.analyses.base import (
     Analysis,
     DraftInput,
+    Loader,
     WorkerResources,
-    provenance_of,
 )
 from enformer_core.analyses.cost_notes import cost_notes
 from enformer_core.analyses.model_inputs import ModelInputs
@@ -100,7 +100,7 @@ class VariantEffects(Analysis):
     operations: PassOperations | None = None
 
     @property
-    def loader(self) -> "VariantEffectsLoader":
+    def loader(self) -> Loader:
         """What workers are sent: names and the resolved settings."""
         return VariantEffectsLoader(self.inputs, self.spec)
 
@@ -262,14 +262,7 @@ class VariantEffectsLoader:
     ) -> "AlleleScoring":
         """The engine, and plain scoring beside it for the audit."""
         # here, so that whoever only plans or reads runs needs no torch
-        from enformer_core.analyses.allele_scoring import AlleleScoring  # noqa: PLC0415
-        from enformer_core.analyses.audit import DirectAuditor  # noqa: PLC0415
-        from enformer_core.analyses.engines import load_engine  # noqa: PLC0415
+        from enformer_core.analyses.engines import load_scoring  # noqa: PLC0415
 
         model = self.inputs.load(resources, planned_contigs)
-        engine = load_engine(model, self.spec, resources)
-        auditor = None
-        if self.spec.engine == "delta":
-            auditor = DirectAuditor(engine.direct, self.spec.audit_tolerance)
-        provenance = provenance_of(engine.device, engine.arithmetic, engine=self.spec.engine)
-        return AlleleScoring(engine.scorer, self.spec, self.inputs.tracks, provenance, auditor)
+        return load_scoring(model, self.spec, self.inputs.tracks, resources)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enformer_core.analyses.gene_run_type import GENE_IDS
 from enformer_core.analyses.mutagenesis_input import Mutagenesis, MutatedSources, in_words
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
 from enformer_core.dataset.sharding import ALLELES_LEAST, default_shard_size
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.gene_bins import GeneReach
 from enformer_core.scoring.windows import window_start
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.columns_taken import ColumnsTaken, columns_taken, doubts
@@ -42,11 +44,13 @@ class ReadAlleles:
         alleles: placed and counted.
         removed: records that each filter took out.
         columns: which columns of the files were taken for what.
+        gene_rows: pairs of an allele and a gene in reach.
     """
 
     alleles: PlacedAlleles
     removed: Mapping[str, int]
     columns: tuple[ColumnsTaken, ...]
+    gene_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class VariantInput:
         allow_malformed: go on though few records of a file can be read.
         mutagenesis: every change of some bases, in the place of the variants.
         least_shard: alleles of a shard at least, where their number decides.
+        reach: which genes an allele has, for a column of the plan; None where nobody asks for genes.
     """
 
     files: tuple[InputFile, ...]
@@ -82,6 +87,7 @@ class VariantInput:
     allow_malformed: bool = False
     mutagenesis: Mutagenesis | None = None
     least_shard: int = ALLELES_LEAST
+    reach: GeneReach | None = None
 
     def shard_rows(self, alleles: int) -> int:
         """Alleles of a shard, give or take."""
@@ -124,10 +130,12 @@ class VariantInput:
             left_out = {} if made is None else made.left_out()
             removed = left_out | by_filter
             self._check_any(alleles, sources, removed)
+            if self.reach is not None and not sum(placing.gene_rows):
+                raise InputError(_no_gene_in_reach(self.reach, alleles.alleles))
             notes = [*in_words(left_out), *_notes(alleles, by_filter, placing.disagreeing)]
             for note in notes:
                 warn(note)
-            yield ReadAlleles(alleles, removed, tuple(columns_taken(given)))
+            yield ReadAlleles(alleles, removed, tuple(columns_taken(given)), sum(placing.gene_rows))
 
     def draft(
         self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
@@ -222,16 +230,23 @@ class _Placing:
     Attributes:
         variants: by whose rules.
         disagreeing: of each batch that has some, the alleles whose identifier names something else.
+        gene_rows: of each batch, the pairs of an allele and a gene in reach.
     """
 
     variants: VariantInput
     disagreeing: list[int] = field(default_factory=list)
+    gene_rows: list[int] = field(default_factory=list)
 
     def __call__(self, raw: pa.Table) -> pa.Table:
         placed = self.variants.harmonised(raw)
         disagreeing = pc.sum(has_flag(placed, Flag.ID_DISAGREES)).as_py()
         if disagreeing:
             self.disagreeing.append(disagreeing)
+        reach = self.variants.reach
+        if reach is not None:
+            gene_ids = reach.gene_ids(placed)
+            placed = placed.append_column(GENE_IDS, gene_ids)
+            self.gene_rows.append(len(gene_ids.flatten()))
         return placed
 
 
@@ -255,6 +270,14 @@ def _notes(
         yield _unmatched_effects(unmatched)
     if disagreeing_ends := alleles.by_flag.get(Flag.END_DISAGREES):
         yield _disagreeing_ends(disagreeing_ends)
+
+
+def _no_gene_in_reach(reach: GeneReach, alleles: int) -> str:
+    output_bp = reach.conventions.geometry.output_bp
+    return (
+        f"{reach.genes.file}: none of {len(reach.genes):,} genes is in reach of any of {alleles:,} alleles: no TSS "
+        f"lies in the {output_bp:,} bp that are predicted around them. Give other genes, or leave out --genes."
+    )
 
 
 def _unmatched_effects(alleles: int) -> str:

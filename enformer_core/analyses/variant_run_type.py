@@ -5,6 +5,7 @@ Apart from `variant_effects`, so that whoever asks a run how far it is loads not
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ class VariantEffectsType(RunType):
     unit = "alleles"
     proof = "each with its one row"
     plan_keys = KEY_COLUMNS
-    value_tables = (ValueTable("scores", KEY_COLUMNS),)
+    value_tables: ClassVar[tuple[ValueTable, ...]] = (ValueTable("scores", KEY_COLUMNS),)
     derived_tables = ("effects",)
 
     def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:

@@ -23,7 +23,12 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.receipts import Receipt
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.schemas import EFFECTS_SCHEMA, PREDICTIONS_SCHEMA, scores_schema
+from enformer_core.dataset.schemas import (
+    EFFECTS_SCHEMA,
+    PREDICTIONS_SCHEMA,
+    gene_effects_schema,
+    scores_schema,
+)
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.fenced_files import fenced_files
 from enformer_core.storage.open import parse_address
@@ -72,6 +77,15 @@ class RunTables:
         return self.table("effects")
 
     @property
+    def gene_effects(self) -> pl.LazyFrame:
+        """One row for each allele and gene in reach; lists over tracks `log2_ratio` and `difference`.
+
+        Raises:
+            InputError: for a run without genes.
+        """
+        return self.table("gene_effects")
+
+    @property
     def predictions(self) -> pl.LazyFrame:
         """One row for each bin of a run over tiles: `chrom`, `start`, `end`, and a list over tracks.
 
@@ -116,7 +130,11 @@ class RunTables:
 
     def _empty(self, name: str) -> pl.DataFrame:
         """A table without rows, of a run of which nothing is committed yet."""
-        schemas = {"effects": EFFECTS_SCHEMA, "predictions": PREDICTIONS_SCHEMA}
+        schemas = {
+            "effects": EFFECTS_SCHEMA,
+            "gene_effects": gene_effects_schema(),
+            "predictions": PREDICTIONS_SCHEMA,
+        }
         run_type = self.ledger.run_type
         for table in run_type.value_tables:
             if table.name == "scores":

@@ -112,7 +112,8 @@ class Commit:
         statuses = self.statuses()
         row = self._run_type.expected_keys(table, self._planned)["row"]
         columns = self._run_type.value_columns(table, self._run)
-        kinds = {name: values.schema.field(name).type for name in columns}
+        computed = self._run_type.computed_columns(table, self._run)
+        kinds = {name: values.schema.field(name).type for name in computed}
         is_ok = pc.equal(statuses, Status.OK).take(row)
         for name in columns:
             if pc.any(pc.and_(is_ok, pc.is_null(values[name]))).as_py():

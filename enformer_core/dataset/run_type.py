@@ -73,6 +73,10 @@ class RunType(ABC):
         del table
         return run.typed_identity.tracks.count
 
+    def computed_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """All columns of a value table that are null where a row failed: the lists, and what is made of them."""
+        return self.value_columns(table, run)
+
 
 def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
     """Rows by status, in the order of the statuses' names."""

@@ -26,6 +26,24 @@ _ALLELE_COLUMNS = [
     ("offset_bp", pa.int32()),
 ]
 
+GENE_VALUES = ("log2_ratio", "difference")
+"""What a gene has for each track: log2((1 + Σ alt) / (1 + Σ ref)) and Σ alt − Σ ref over its bins."""
+
+_ALLELE_OF_GENE = frozenset(
+    {
+        "variant_id",
+        "pos",
+        "id",
+        "ref",
+        "alt",
+        "input_file",
+        "input_line",
+        "alt_index",
+        "effect_sign",
+    }
+)
+"""What a gene's row says of its allele; the rest stands in `scores`."""
+
 EFFECTS_SCHEMA = pa.schema(
     [
         ("track", pa.int32()),
@@ -67,13 +85,35 @@ that are asked for, and how many bins they are; `ok`, or `all_n` where there is 
 
 def scores_schema(statistics: Sequence[str]) -> pa.Schema:
     """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each."""
-    columns = list(_ALLELE_COLUMNS)
-    columns += [(name, pa.list_(pa.float32())) for name in statistics]
-    for name in statistics:
+    return pa.schema([*_ALLELE_COLUMNS, *_value_columns(statistics)])
+
+
+def gene_effects_schema() -> pa.Schema:
+    """Columns of a file of gene effects: the allele, the gene, where it lies, a list over tracks for each value.
+
+    `distance` is from the gene's nearest TSS to the allele's first base, along transcription: negative is upstream.
+    `tss_bins` are output bins of the reference's window, from 0, that are summed.
+    """
+    columns = [column for column in _ALLELE_COLUMNS if column[0] in _ALLELE_OF_GENE]
+    columns += [
+        ("gene_id", pa.string()),
+        ("gene_name", pa.string()),
+        ("gene_type", pa.string()),
+        ("strand", pa.string()),
+        ("distance", pa.int64()),
+        ("tss_bins", pa.list_(pa.int32())),
+    ]
+    return pa.schema([*columns, *_value_columns(GENE_VALUES)])
+
+
+def _value_columns(names: Sequence[str]) -> list[tuple[str, pa.DataType]]:
+    """A list over tracks for each, then the strongest of each."""
+    columns = [(name, pa.list_(pa.float32())) for name in names]
+    for name in names:
         # scalars, so that SQL can filter and sort without reading the lists
         columns.append((f"max_abs_{name}", pa.float32()))
         columns.append((f"max_abs_{name}_track", pa.int32()))
-    return pa.schema(columns)
+    return columns
 
 
 TARGETS_SCHEMA = pa.schema(

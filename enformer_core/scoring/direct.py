@@ -18,6 +18,8 @@ from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
 from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.gene_effect import ScoredAllele
+from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import inference_in_true_float32
 from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import (
@@ -90,11 +92,20 @@ class SequencePredictor:
 
 
 class DirectScorer:
-    """Scores alleles by alt − ref; alleles that follow one another at one place share the reference's passes."""
+    """Scores alleles by alt − ref; alleles that follow one another at one place share the reference's passes.
 
-    def __init__(self, predictor: SequencePredictor, genome: Genome) -> None:
+    Args:
+        predictor: of sequences.
+        genome: the reference.
+        genes: what is summed of genes; None where nobody asks for them.
+    """
+
+    def __init__(
+        self, predictor: SequencePredictor, genome: Genome, genes: GeneSums | None = None
+    ) -> None:
         self._predictor = predictor
         self._genome = genome
+        self._genes = genes
         self._reference: tuple[tuple[object, ...], Float[Tensor, "bins tracks"]] | None = None
 
     def _reference_prediction(
@@ -120,6 +131,17 @@ class DirectScorer:
         """
         return [self._scores(*self.profiles(allele, start)) for allele in alleles]
 
+    def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
+        """As `score`, with the effects on the genes in reach."""
+        assert self._genes is not None, "made for genes"
+        scored = []
+        for allele in alleles:
+            r, d = self._whole_profiles(allele, start)
+            bins = self._scored_bins(allele, start)
+            genes = self._genes.effects(allele, start, r, d)
+            scored.append(ScoredAllele(self._scores(r[bins], d[bins]), genes))
+        return scored
+
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
         effects = []
@@ -140,6 +162,20 @@ class DirectScorer:
         start: int,
     ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
         """The reference's prediction in the bins that are scored, and alt − ref, in float64."""
+        bins = self._scored_bins(allele, start)
+        r, d = self._whole_profiles(allele, start)
+        return r[bins], d[bins]
+
+    def _scored_bins(self, allele: Allele, start: int) -> slice:
+        conventions = self._predictor.conventions
+        return conventions.scored_bins(conventions.offset_bp(allele.start, start))
+
+    def _whole_profiles(
+        self,
+        allele: Allele,
+        start: int,
+    ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
+        """The reference's prediction in all bins, and alt − ref, in float64."""
         conventions = self._predictor.conventions
         offset_bp = conventions.offset_bp(allele.start, start)
         rule = conventions.indel_rule
@@ -153,5 +189,4 @@ class DirectScorer:
                 self._genome, allele, window, conventions.geometry.window_bp
             ),
         )
-        bins = conventions.scored_bins(offset_bp)
-        return reference[bins], alternate[bins] - reference[bins]
+        return reference, alternate - reference

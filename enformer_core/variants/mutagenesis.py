@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import LETTER_OF_CODE, N_CODE
@@ -51,8 +51,6 @@ _COLUMNS = Columns({role: VCF_COLUMNS[role] for role in _ROLES})
 
 Letters: TypeAlias = UInt8[np.ndarray, "rows letters"]
 
-Mask: TypeAlias = Bool[np.ndarray, " rows"]
-
 
 @dataclass
 class Substitutions:
@@ -78,16 +76,17 @@ class Substitutions:
         del roles
         self.unknown = 0
         for bases in self.regions.blocks(BLOCK_BASES):
-            codes = self.regions.codes(bases, self.genome)[:, 0]
+            one_a_row = self.regions.codes(bases, self.genome)
+            codes = one_a_row[:, 0]
             known = np.flatnonzero(codes != N_CODE)
             self.unknown += codes.size - known.size
-            base = pa.array(codes[known])
+            code = pa.array(codes[known])
             yield _records(
                 self.regions,
                 bases.only(known),
-                pos=bases.start[known] + 1,
-                ref=_LETTERS.take(base),
-                alt=_OTHERS.take(base),
+                pos=bases.start[known] + 1,  # as text, records count from 1
+                ref=_LETTERS.take(code),
+                alt=_OTHERS.take(code),
             )
 
     def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
@@ -125,8 +124,9 @@ class Deletions:
         del roles
         self.unknown = 0
         for bases in self.regions.blocks(self.block_rows):
-            ends = self.regions.end[bases.region]
-            inside = np.flatnonzero(bases.start + self.deleted_bp <= ends)
+            stretch_end = bases.start + self.deleted_bp
+            region_end = self.regions.end[bases.region]
+            inside = np.flatnonzero(stretch_end <= region_end)
             yield self._of_stretches(bases.only(inside))
 
     @property
@@ -145,18 +145,23 @@ class Deletions:
         letters = self.regions.codes(first, self.genome, before=1, behind=self.deleted_bp)
         is_known = letters != N_CODE
         has_before = is_known[:, 0]
-        has_anchor = has_before | is_known[:, -1]
-        usable = np.flatnonzero(is_known[:, 1:-1].all(axis=1) & has_anchor)
-        self.unknown += has_anchor.size - usable.size
+        has_behind = is_known[:, -1]
+        whole = is_known[:, 1:-1].all(axis=1)
+        usable = np.flatnonzero(whole & (has_before | has_behind))
+        self.unknown += whole.size - usable.size
         letters = letters[usable]
         before = has_before[usable]
         start = first.start[usable]
-        ref = np.where(before[:, None], letters[:, :-1], letters[:, 1:])
         anchor = np.where(before, letters[:, 0], letters[:, -1])
+        with_before = letters[:, :-1]
+        with_behind = letters[:, 1:]
+        ref = np.where(before[:, None], with_before, with_behind)
+        # counted from 1, the base before has the number that the stretch's first has counted from 0
+        pos = np.where(before, start, start + 1)
         return _records(
             self.regions,
             first.only(usable),
-            pos=np.where(before, start, start + 1),
+            pos=pos,
             ref=_texts(ref),
             alt=_LETTERS.take(pa.array(anchor)),
         )
@@ -168,25 +173,35 @@ def _records(
     """Records as every reader gives them; `pos` counts from 1."""
     rows = bases.number.size
     contigs = pa.array(regions.contigs, pa.string())
+    contig = pa.array(bases.contig)
+    region = pa.array(bases.region)
     cells = {
-        "chrom": contigs.take(pa.array(bases.contig)),
+        "chrom": contigs.take(contig),
         "pos": pa.array(pos).cast(pa.string()),
-        "id": regions.name.take(pa.array(bases.region)),
+        "id": regions.name.take(region),
         "ref": ref,
         "alt": alt,
         # a region's name, chr20:101-200, must not be taken for the identifier of a variant at 101
         "id_disagrees": pa.nulls(rows, pa.bool_()),
     }
     records = whole_records(cells, rows=rows, first_line=1)
-    return with_columns(records, {"line": pa.array(bases.number + 1)})
+    # bases that are N have numbers too, so that lines are not what was counted here
+    lines = pa.array(bases.number + 1)
+    return with_columns(records, {"line": lines})
 
 
 def _texts(codes: Letters) -> pa.Array:
     """Rows of base codes as text: [[0, 1], [3, 3]] as AC and TT."""
     rows, letters = codes.shape
+    # all are as long: of two of 2 letters the offsets are 0 2 4
     offsets = np.arange(0, rows * letters + 1, letters, dtype=np.int32)
+    ascii_letters = _ASCII[codes].tobytes()
     is_null = None  # no row is
-    buffers = [is_null, pa.py_buffer(offsets), pa.py_buffer(_ASCII[codes].tobytes())]
+    buffers = [
+        is_null,
+        pa.py_buffer(offsets),
+        pa.py_buffer(ascii_letters),
+    ]
     return pa.Array.from_buffers(pa.string(), rows, buffers)
 
 

@@ -45,27 +45,35 @@ def surroundings(
         contigs: the genome's, with their lengths in bp.
         flank_bp: bases on either side; 0 for REF alone.
     """
+    # one row for each record, and no more of it than regions need: all of a file's are held
     schema = pa.schema([PLACED_SCHEMA.field(name) for name in _KEPT])
     kept = [schema.empty_table()]
     records = 0
     for placed in batches:
         firsts = _record_firsts(placed)
         records += firsts.size
-        kept.append(_first_that_fits(placed, firsts).select(_KEPT))
+        fitting = _first_that_fits(placed, firsts)
+        kept.append(fitting.select(_KEPT))
     chosen = pa.concat_tables(kept)
+    regions = _around(chosen, contigs, flank_bp)
+    return Surroundings(regions, left_out=records - chosen.num_rows)
+
+
+def _around(chosen: pa.Table, contigs: Mapping[str, int], flank_bp: int) -> RegionList:
     names = pa.array(list(contigs), pa.string())
-    contig = ints(pc.index_in(in_full(chosen, "chrom"), names), 0)
-    start = ints(in_full(chosen, "start"), 0)
-    end = start + ints(pc.utf8_length(in_full(chosen, "ref")), 0)
     lengths_bp = np.fromiter(contigs.values(), np.int64)
-    regions = RegionList(
+    index = pc.index_in(in_full(chosen, "chrom"), names)
+    contig = ints(index, 0)
+    start = ints(in_full(chosen, "start"), 0)
+    ref_bp = pc.utf8_length(in_full(chosen, "ref"))
+    end = start + ints(ref_bp, 0)
+    return RegionList(
         contigs=tuple(contigs),
         contig=contig,
         start=np.maximum(start - flank_bp, 0),
         end=np.minimum(end + flank_bp, lengths_bp[contig]),
         name=pc.coalesce(in_full(chosen, "id"), _spelled(chosen)),
     )
-    return Surroundings(regions, records - chosen.num_rows)
 
 
 def _record_firsts(placed: pa.Table) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Saturation mutagenesis through the commands: what is planned, what is scored, what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -184,6 +185,18 @@ def test_the_same_regions_are_the_same_run_and_others_are_not(score, run, plante
     code, _, error = run("score", "--mutagenesis", bed, *again)
     assert code == exit_codes.BAD_INPUT
     assert "sha256" in error
+
+
+def test_a_run_that_was_interrupted_is_continued_to_the_same_table(score, run, rows):
+    asked = ["--mutagenesis", "chr1:101-110,chr2:495-505", "--deletions", "2", "--shard-size", "9"]
+    sql = "FROM scores ORDER BY input_file, input_line, alt_index"
+    whole = rows(score("whole", *asked), sql)
+    half = score("half", *asked)
+    (half / "manifest.json").unlink()
+    sorted((half / "commits").iterdir())[1].unlink()
+    shutil.rmtree(half / "plan")
+    assert rows(score("half", *asked), sql) == whole
+    assert run("verify", half)[0] == 0
 
 
 def test_around_variants(score, run, rows, planted, tmp_path):

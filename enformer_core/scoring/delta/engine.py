@@ -29,6 +29,8 @@ from enformer_core.scoring.delta.reference_tokens import (
 )
 from enformer_core.scoring.delta.spans import clip, mirrored
 from enformer_core.scoring.delta.tower import Codes, fill_differences
+from enformer_core.scoring.gene_effect import ScoredAllele
+from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import inference_in_true_float32
 from enformer_core.scoring.statistics import AlleleScores, Profile
 from enformer_core.scoring.windows import (
@@ -44,8 +46,8 @@ from enformer_core.scoring.windows import (
 
 Result = TypeVar("Result")
 
-OfProfiles = Callable[[Profile, Profile], Result]
-"""What is made of an allele's profiles in the bins that are scored: the reference's prediction, and alt − ref."""
+OfProfiles = Callable[[Allele, Profile, Profile], Result]
+"""What is made of an allele's profiles: the reference's prediction, and alt − ref, in the bins that are needed."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class DeltaScorer:
         genome: the reference.
         conventions: what is scored and how.
         batch_alts: alleles carried at once; halved where memory does not suffice.
+        genes: what is summed of genes; None where nobody asks for them.
     """
 
     def __init__(
@@ -102,8 +105,10 @@ class DeltaScorer:
         conventions: Conventions,
         *,
         batch_alts: int,
+        genes: GeneSums | None = None,
     ) -> None:
         self._network = network
+        self._genes = genes
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
@@ -124,11 +129,28 @@ class DeltaScorer:
             alleles: on one contig.
             start: first base of the window that they share.
         """
-        return self._of_each(alleles, start, self._scores)
+        return self._of_each(alleles, start, lambda allele, r, d: self._scores(allele, start, r, d))
+
+    def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
+        """As `score`, with the effects on the genes in reach."""
+        sums = self._genes
+        assert sums is not None, "made for genes"
+        return self._of_each(
+            alleles,
+            start,
+            lambda allele, r, d: ScoredAllele(
+                self._scores(allele, start, r, d), sums.effects(allele, start, r, d)
+            ),
+        )
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
-        return self._of_each(alleles, start, lambda r, d: AlleleEffect.of(r, d, self._scores(r, d)))
+
+        def effect(allele: Allele, r: Profile, d: Profile) -> AlleleEffect:
+            bins = self._scored_bins(allele, start)
+            return AlleleEffect.of(r[bins], d[bins], self._scores(allele, start, r, d))
+
+        return self._of_each(alleles, start, effect)
 
     def _of_each(
         self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
@@ -168,9 +190,8 @@ class DeltaScorer:
         made: dict[int, Result] = {}
         with inference_in_true_float32():
             for index in self._completed(parts, sums):
-                bins = self._scored_bins(alleles[index], start)
                 # the profiles have no name here: they would live on beside the next allele's
-                made[index] = make(*(profile[bins] for profile in sums.pop_means(index)))
+                made[index] = make(alleles[index], *sums.pop_means(index))
         return [made[index] for index in range(len(alleles))]
 
     def _completed(self, parts: Sequence[_Part], sums: "_ProfileSums") -> Iterator[int]:
@@ -184,6 +205,9 @@ class DeltaScorer:
 
     def _needed_bins(self) -> range:
         """The bins that some variant of a shared window may need: those of the outermost variants, and all between."""
+        # genes lie anywhere
+        if self._genes is not None:
+            return range(self._network.geometry.bins)
         most_bp = self._conventions.max_offset_bp
         leftmost = self._conventions.scored_bins(-most_bp)
         rightmost = self._conventions.scored_bins(most_bp)
@@ -251,8 +275,9 @@ class DeltaScorer:
         first = self._needed_bins().start
         return slice(scored.start - first, scored.stop - first)
 
-    def _scores(self, r: Profile, d: Profile) -> AlleleScores:
-        scores = statistics.compute(r, d, self._conventions.statistics)
+    def _scores(self, allele: Allele, start: int, r: Profile, d: Profile) -> AlleleScores:
+        bins = self._scored_bins(allele, start)
+        scores = statistics.compute(r[bins], d[bins], self._conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
 

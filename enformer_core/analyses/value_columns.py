@@ -1,0 +1,45 @@
+"""The columns that a table has for values over tracks: the lists as stored, and the strongest track of each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float, Float32
+
+from enformer_core.scoring.rounding import round_mantissa
+
+
+def value_columns(
+    name: str,
+    rows: Sequence[Float[np.ndarray, " tracks"] | None],
+    tracks: Sequence[int],
+    mantissa_bits: int,
+) -> dict[str, pa.Array]:
+    """The list over tracks, the largest magnitude, and its track; all null where a row has no values.
+
+    Args:
+        name: of the values.
+        rows: the values of each row.
+        tracks: head column of each value.
+        mantissa_bits: that are kept of each.
+    """
+    lists: list[Float32[np.ndarray, " tracks"] | None] = []
+    magnitudes: list[float | None] = []
+    strongest_tracks: list[int | None] = []
+    for values in rows:
+        if values is None:
+            lists.append(None)
+            magnitudes.append(None)
+            strongest_tracks.append(None)
+            continue
+        stored = round_mantissa(np.asarray(values, dtype=np.float32), mantissa_bits)
+        # of equal magnitudes the first: the smaller track
+        strongest = int(np.abs(stored).argmax())
+        lists.append(stored)
+        magnitudes.append(float(abs(stored[strongest])))
+        strongest_tracks.append(tracks[strongest])
+    return {
+        name: pa.array(lists, pa.list_(pa.float32())),
+        f"max_abs_{name}": pa.array(magnitudes, pa.float32()),
+        f"max_abs_{name}_track": pa.array(strongest_tracks, pa.int32()),
+    }

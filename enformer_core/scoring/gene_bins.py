@@ -1,0 +1,246 @@
+"""Which genes an allele can act on, and which output bins are theirs: around their TSSs, and over their exons.
+
+A gene's bins follow its bases, where an insertion or deletion moves them: see `base_bins`. Knows genes, alleles and
+windows. Does not know predictions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int64
+
+from enformer_core.errors import InputError, first_few
+from enformer_core.genome.genes import Gene, Genes
+from enformer_core.scoring.base_bins import (
+    BaseBins,
+    Pairs,
+    Placements,
+    bins_of_allele,
+    bins_of_bases,
+    predicted_in_both,
+)
+from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.windows import Allele, window_start
+from enformer_core.variants.hashing import scored_rows
+
+DEFAULT_TSS_BINS = 3
+
+_CHUNK_ALLELES = 1 << 12  # whose TSSs are looked at together while planning
+
+Rows = Int64[np.ndarray, " rows"]
+
+
+@dataclass(frozen=True)
+class BinPair:
+    """The output bins of the same bases in both sequences, each ascending.
+
+    Attributes:
+        reference: bins of the reference's profile.
+        alternate: bins of the alternate's; others only where an insertion or deletion moves the bases.
+    """
+
+    reference: tuple[int, ...]
+    alternate: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GeneBins:
+    """A gene in reach of an allele.
+
+    Attributes:
+        gene: the gene.
+        distance_bp: from its nearest TSS to the allele's first base, along transcription: negative is upstream.
+        tss: bins around those of its TSSs that are predicted in both sequences.
+        exons: bins in which it has exons; None where nobody asks for them.
+    """
+
+    gene: Gene
+    distance_bp: int
+    tss: BinPair
+    exons: BinPair | None
+
+
+@dataclass(frozen=True)
+class _Sites:
+    """TSSs in reach.
+
+    Attributes:
+        allele: which of some alleles each belongs to, ascending.
+        gene: the number of its gene.
+        bins: where it lies.
+    """
+
+    allele: Pairs
+    gene: Pairs
+    bins: BaseBins
+
+
+@dataclass(frozen=True)
+class GeneReach:
+    """Finds the genes of alleles, and their bins.
+
+    A gene is in reach of an allele where one of its TSSs is predicted in both sequences.
+
+    Attributes:
+        genes: all of them.
+        conventions: which window an allele has, and how an indel keeps its length.
+        tss_bins: bins that are summed around each TSS; of an even number, one more lies left of the TSS's own.
+        with_exons: whether bins of exons are asked for.
+    """
+
+    genes: Genes
+    conventions: Conventions
+    tss_bins: int = DEFAULT_TSS_BINS
+    with_exons: bool = False
+
+    def __post_init__(self) -> None:
+        predicted = self.conventions.geometry.bins
+        if not 1 <= self.tss_bins <= predicted:
+            raise InputError(
+                f"--tss-bins {self.tss_bins}: must be between 1 and {predicted}, the bins that are predicted"
+            )
+        without = [gene.name for gene in self.genes if not gene.exons]
+        if self.with_exons and without:
+            raise InputError(
+                f"--exon-tracks: {self.genes.file} has no exons of {len(without):,} genes, {first_few(without)}. "
+                "Give a file with exons, or name the genes that have some by --gene-list."
+            )
+
+    def gene_ids(self, alleles: pa.Table) -> pa.ListArray:
+        """Identifiers of the genes in reach of each allele, in the order of `genes`; none where nothing is scored.
+
+        Args:
+            alleles: with the columns chrom, start, ref, alt and status.
+        """
+        numbers: list[Sequence[int]] = [()] * alleles.num_rows
+        for contig, rows in _rows_by_contig(alleles):
+            placements = self._placements(alleles, rows)
+            sites = self._sites(contig, placements)
+            for row, of_row in zip(rows.tolist(), _genes_of_each(sites, rows.size), strict=True):
+                numbers[row] = of_row
+        ids = pa.array([gene.id for gene in self.genes], pa.string())
+        # numbers [7 9] [] [8] are 7 9 8, which begin at 0 2 2 and end at 3
+        sizes = [len(of_row) for of_row in numbers]
+        offsets = np.append(0, np.cumsum(sizes, dtype=np.int64))
+        flat = [number for of_row in numbers for number in of_row]
+        taken = ids.take(pa.array(flat, pa.int64()))
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken)
+
+    def of_allele(self, allele: Allele, window: int) -> list[GeneBins]:
+        """The genes in reach of an allele in the order of `genes`, with their bins.
+
+        Args:
+            allele: which.
+            window: first base of the window that it is scored in.
+        """
+        sites = self._sites(allele.contig, Placements.of(allele, window))
+        around_tss = self._around(sites)
+        found = []
+        for number in sorted(around_tss):
+            gene = self.genes.genes[number]
+            exons = self._exon_bins(gene, allele, window) if self.with_exons else None
+            distance_bp = _distance(gene, allele.start)
+            found.append(GeneBins(gene, distance_bp, around_tss[number], exons))
+        return found
+
+    def _placements(self, alleles: pa.Table, rows: Rows) -> Placements:
+        chosen = alleles.select(["start", "ref", "alt"]).take(pa.array(rows))
+        start = np.asarray(chosen["start"], dtype=np.int64)
+        bin_bp = self.conventions.geometry.bin_bp
+        return Placements(
+            start=start,
+            ref_bp=np.asarray(pc.binary_length(chosen["ref"]), dtype=np.int64),
+            alt_bp=np.asarray(pc.binary_length(chosen["alt"]), dtype=np.int64),
+            window=window_start(start, self.conventions, bin_bp),
+        )
+
+    def _sites(self, contig: str, placements: Placements) -> _Sites:
+        """The TSSs of a contig that are in reach of alleles."""
+        sites = self.genes.tss_sites(contig)
+        geometry = self.conventions.geometry
+        # An indel moves bases by its own length at most: what lies within that of the output may be in reach.
+        spare_bp = np.abs(placements.gain_bp)
+        left = placements.window + geometry.crop_bp
+        right = left + geometry.output_bp
+        first = np.searchsorted(sites.positions, left - spare_bp)
+        counts = np.searchsorted(sites.positions, right + spare_bp) - first
+        # Alleles 0 and 1 with sites 4 … 5 and 5:
+        #     counts  2 1      allele  0 0 1      begins  0 2      site  4 5 5
+        allele = np.repeat(np.arange(counts.size), counts)
+        begins = np.cumsum(counts) - counts
+        site = np.arange(allele.size) + np.repeat(first - begins, counts)
+        positions = sites.positions[site]
+        bins = bins_of_bases(placements.take(allele), positions, self.conventions)
+        inside = bins.is_predicted
+        in_reach = BaseBins(bins.reference[inside], bins.alternate[inside], bins.count)
+        return _Sites(allele[inside], sites.genes[site[inside]], in_reach)
+
+    def _around(self, sites: _Sites) -> dict[int, BinPair]:
+        """The bins around TSSs by gene, each bin once however many TSSs share it."""
+        first = -(self.tss_bins // 2)
+        steps = range(first, first + self.tss_bins)
+        reference: dict[int, set[int]] = defaultdict(set)
+        alternate: dict[int, set[int]] = defaultdict(set)
+        columns = (sites.gene, sites.bins.reference, sites.bins.alternate)
+        last = sites.bins.count - 1
+        for gene, own, moved in zip(*(column.tolist() for column in columns), strict=True):
+            for step in steps:
+                # what one of both does not predict is left out of both, or the sums would not be of the same bases
+                if min(own, moved) + step >= 0 and max(own, moved) + step <= last:
+                    reference[gene].add(own + step)
+                    alternate[gene].add(moved + step)
+        return {
+            gene: BinPair(tuple(sorted(reference[gene])), tuple(sorted(alternate[gene])))
+            for gene in reference
+        }
+
+    def _exon_bins(self, gene: Gene, allele: Allele, window: int) -> BinPair:
+        """Every bin that exons touch."""
+        spans = np.array(gene.exons, dtype=np.int64)
+        # of an exon that leaves the output, the part that is predicted in both
+        first_base, end = predicted_in_both(allele, window, self.conventions)
+        spans = np.clip(spans, first_base, end)
+        spans = spans[spans[:, 0] < spans[:, 1]]
+        firsts = bins_of_allele(allele, window, spans[:, 0], self.conventions)
+        lasts = bins_of_allele(allele, window, spans[:, 1] - 1, self.conventions)
+        return BinPair(
+            _all_between(firsts.reference, lasts.reference),
+            _all_between(firsts.alternate, lasts.alternate),
+        )
+
+
+def _genes_of_each(sites: _Sites, alleles: int) -> Iterator[list[int]]:
+    """Numbers of the genes of each allele, ascending and each once."""
+    pairs = np.unique(np.stack([sites.allele, sites.gene], axis=1), axis=0)
+    # of pairs (0 7) (0 9) (2 8): allele 0 has genes 7 and 9, allele 1 none
+    edges = np.searchsorted(pairs[:, 0], np.arange(alleles + 1))
+    for begin, end in pairwise(edges.tolist()):
+        yield pairs[begin:end, 1].tolist()
+
+
+def _all_between(first: Pairs, last: Pairs) -> tuple[int, ...]:
+    """Each bin from any first to its last, once: of 3 … 5 and 5 … 6, 3 4 5 6."""
+    spans = zip(first.tolist(), last.tolist(), strict=True)
+    return tuple(sorted({each for begin, end in spans for each in range(begin, end + 1)}))
+
+
+def _rows_by_contig(alleles: pa.Table) -> Iterator[tuple[str, Rows]]:
+    """The rows of each contig that are scored, a few thousand at a time."""
+    scored = np.flatnonzero(scored_rows(alleles))
+    chrom = alleles["chrom"].combine_chunks().take(pa.array(scored)).dictionary_encode()
+    numbers = np.asarray(chrom.indices)
+    for number, contig in enumerate(chrom.dictionary.to_pylist()):
+        rows = scored[numbers == number]
+        for first in range(0, rows.size, _CHUNK_ALLELES):
+            yield contig, rows[first : first + _CHUNK_ALLELES]
+
+
+def _distance(gene: Gene, start: int) -> int:
+    """From the gene's nearest TSS to a base, in the direction of transcription; of two as near, from the first."""
+    nearest = min(gene.tss, key=lambda position: abs(start - position))
+    return start - nearest if gene.strand == "+" else nearest - start

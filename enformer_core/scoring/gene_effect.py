@@ -1,0 +1,32 @@
+"""What an engine knows of one allele and its genes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from enformer_core.scoring.gene_bins import GeneBins
+from enformer_core.scoring.statistics import AlleleScores
+
+
+@dataclass(frozen=True)
+class GeneEffect:
+    """What an allele does to a gene.
+
+    Attributes:
+        gene: which, and in which bins.
+        values: for each track, in float64: `log2_ratio`, log2((1 + Σ alt) / (1 + Σ ref)) over the gene's bins, and
+            `difference`, Σ alt − Σ ref.
+    """
+
+    gene: GeneBins
+    values: Mapping[str, Float[np.ndarray, " tracks"]]
+
+
+@dataclass(frozen=True)
+class ScoredAllele:
+    """An allele's statistics, and its effects on the genes in reach, in their order; none where nobody asked."""
+
+    scores: AlleleScores
+    genes: tuple[GeneEffect, ...] = ()
