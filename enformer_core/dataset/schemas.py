@@ -144,6 +144,9 @@ is read, 0 where it was not asked for. `start` and what follows are null where a
 REF, ALT = "ref", "alt"
 """The alleles of a target: the genome's own sequence, and a variant's alternate one."""
 
+SEQUENCE = "sequence"
+"""The column that has the letters of a whole window, too long for a line of text."""
+
 CONTRIBUTIONS = "contributions"
 """The table that has a list over bases for each target, group of tracks and allele."""
 
@@ -196,7 +199,7 @@ def contributions_schema(*, hypothetical: bool) -> pa.Schema:
         ("status", pa.string()),
         ("reason", pa.string()),
         ("prediction", pa.float32()),
-        ("sequence", pa.string()),
+        (SEQUENCE, pa.string()),
     ]
     lists = contribution_lists(hypothetical=hypothetical)
     return pa.schema([*columns, *((name, pa.list_(pa.float32())) for name in lists)])

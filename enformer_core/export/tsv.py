@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.schemas import SEQUENCE
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.export.whole_file import whole_file
@@ -88,6 +89,9 @@ def _strongest(table: pa.Table, lists: Sequence[str], tracks: pa.Table) -> dict[
 def _scalars(chrom: str | None, table: pa.Table, strongest: Mapping[str, Columns]) -> pl.DataFrame:
     columns = {"chrom": pa.array([chrom] * table.num_rows, pa.string())}
     for field in table.schema:
+        # a window's letters are more than a cell of a spreadsheet takes
+        if field.name == SEQUENCE:
+            continue
         if field.type == pa.list_(pa.string()):
             joined = pc.binary_join(table[field.name], ",")
             # no flags are an empty field, not a quoted empty text

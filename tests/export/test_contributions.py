@@ -131,6 +131,17 @@ def test_bigwig_has_the_same_values(two_groups, one_group, tmp_path):
     assert len(list((tmp_path / "one").iterdir())) == 1
 
 
+def test_tab_separated_text_has_what_a_line_can_hold(two_groups, tmp_path):
+    path = tmp_path / "run.tsv"
+    assert main(["export", str(two_groups), "--tsv", str(path)]) == 0
+    header, *lines = [line.split("\t") for line in path.read_text().splitlines()]
+    assert header[:5] == ["chrom", "target", "group", "allele", "name"]
+    assert header[-1] == "prediction"
+    assert [(line[1], line[2]) for line in lines] == [
+        *(("other", "GATA1"), ("other", "b/d"), ("gene", "GATA1"), ("gene", "b/d"))
+    ]
+
+
 def test_what_cannot_be_is_said(one_group, tmp_path, capsys, monkeypatch):
     scored = tmp_path / "scored"
     vcf = write_vcf(tmp_path / "v.vcf", [("chr1", 1503, "A", "C")])

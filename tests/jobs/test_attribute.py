@@ -108,6 +108,23 @@ def test_a_planted_site_is_what_its_track_rests_on(whole):
     np.testing.assert_allclose(letters, 12 * sigmoid(10) * np.array(fits), rtol=1e-5, atol=1e-6)
 
 
+def test_mutagenesis_of_the_site_is_what_contributions_point_at(run, planted, rows, tmp_path):
+    """A change of any letter breaks the site, softplus(−8) − softplus(10), but of the last from A to G.
+
+    The gradient promises 3 · 12 σ(10) for each letter, more than the site is worth: one letter is enough to lose it.
+    """
+    out = tmp_path / "map"
+    region = f"chr1:{NEAR + 1}-{NEAR + len(SITE)}"
+    more = ["--tracks", "1", "--strands", "forward", "--audit-fraction", "0", "--out", out]
+    assert run("score", "--mutagenesis", region, *words(planted, *more))[0] == 0
+    found = rows(out, "FROM scores SELECT pos, alt, sad[1] AS sad ORDER BY pos, alt")
+    assert len(found) == 3 * len(SITE)
+    for row in found:
+        is_kept = (row["pos"], row["alt"]) == (NEAR + len(SITE), "G")
+        lost = 0.0 if is_kept else softplus(-8) - softplus(10)
+        assert row["sad"] == pytest.approx(lost, abs=2e-2), row
+
+
 def test_a_distant_enhancer_is_what_expression_rests_on(whole):
     """softplus(60 c − 3), c = Σ_j P_ij m_j: a letter of the site at j adds 120 P_ij σ(60 c − 3), mean of 3 bins i."""
     (row,) = rows_of(whole, target="gene", group="blood")

@@ -64,6 +64,7 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         "--help": (),
         "docs python": (),
         "score --help": ("numpy",),
+        "attribute --help": (),
         "links --help": (),
         "evaluate links --help": (),
         f"status {run}": ("pyarrow",),
