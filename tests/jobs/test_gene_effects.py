@@ -307,3 +307,50 @@ def test_what_is_about_genes_needs_genes(run, vcf, genome, tmp_path, option):
     code, _, error = run("score", vcf, *options, option)
     assert code == 2
     assert f"{option.partition('=')[0]}: is about genes, and none were given" in error
+
+
+def test_the_sums_are_those_of_tiles(run, rows, tmp_path):
+    """A variant whose window is a tile's: what `tiles` says of the genome before and after the change is the answer."""
+    tile = 114_688
+    variant = tile - 40_960 + 98_303
+    letters = bytearray(b"A" * CONTIG_BP)
+    for number in range(-6, 6):
+        at = variant - 1 + number * 640
+        letters[at : at + len(SITE)] = SITE.encode()
+    before = write_fasta(tmp_path / "before.fa", {"chr1": letters.decode()})
+    letters[variant : variant + 1] = b"C"
+    after = write_fasta(tmp_path / "after.fa", {"chr1": letters.decode()})
+    vcf = write_vcf(tmp_path / "one.vcf", [("chr1", variant + 1, "G", "C")])
+    tss = {"PLUS": variant + 20_000, "MINUS": variant - 3_000, "EDGE": tile}
+    genes = [
+        ("chr1", tss["PLUS"], tss["PLUS"] + 10, "PLUS", "+"),
+        ("chr1", tss["MINUS"] - 10, tss["MINUS"] + 1, "MINUS", "-"),
+        ("chr1", tile, tile + 10, "EDGE", "+"),
+    ]
+    common = ["--genome", before, *MOTIF[:4]]
+    options = ["--genes", write_bed(tmp_path / "g.bed", genes), "--precision", "exact"]
+    options += ["--audit-fraction", "0", "--out", tmp_path / "run"]
+    code, _, error = run("score", vcf, *common, *options)
+    assert code == 0, error
+    sums = {}
+    for name, genome in (("ref", before), ("alt", after)):
+        out = tmp_path / name
+        region = f"chr1:{tile + 1}-{tile + 896 * 128}"
+        command = ["tiles", "--genome", genome, *MOTIF[:4], "--regions", region, "--out", out]
+        assert run(*command)[0] == 0
+        predicted = {
+            row["start"]: np.array(row["values"]) for row in rows(out, "FROM predictions SELECT *")
+        }
+        for gene, position in tss.items():
+            own = position // 128 * 128
+            near = [own - 128, own, own + 128]
+            sums[gene, name] = sum(predicted[start] for start in near if start >= tile)
+    found = rows(tmp_path / "run", "FROM gene_effects SELECT * EXCLUDE (input_file, chrom)")
+    assert {row["gene_id"] for row in found} == set(tss)
+    for row in found:
+        ref, alt = sums[row["gene_id"], "ref"], sums[row["gene_id"], "alt"]
+        # two predictions in float32 are told apart to a millionth
+        np.testing.assert_allclose(row["difference"], alt - ref, rtol=1e-3, atol=3e-6)
+        expected = np.log2((1 + alt) / (1 + ref))
+        np.testing.assert_allclose(row["log2_ratio"], expected, rtol=1e-3, atol=3e-6)
+        assert row["difference"][6] < -1e-4
