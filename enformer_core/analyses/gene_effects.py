@@ -45,7 +45,11 @@ class GenesAsked:
     def read(self, genome: Genome) -> Genes:
         """The genes, from this node's copy of the files."""
         return read_genes(
-            located(self.file), genome, gene_types=self.types, gene_list=located(self.listed)
+            located(self.file),
+            genome,
+            gene_types=self.types,
+            gene_list=located(self.listed),
+            given=self.file,
         )
 
     def reach(self, genes: Genes, spec: ScoreSpec) -> GeneReach:

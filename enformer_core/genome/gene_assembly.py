@@ -6,7 +6,6 @@ A wrong assembly gives plausible scores of wrong places; here it stops the run. 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.assemblies import different_lengths, known_build
@@ -25,12 +24,12 @@ _UCSC_NAMES = {"hg19": "GRCh37", "hg38": "GRCh38", "mm10": "GRCm38", "mm39": "GR
 
 
 def check_gene_assembly(
-    path: Path, content: GeneFile, genome: Genome
+    name: str, content: GeneFile, genome: Genome
 ) -> tuple[list[GeneDraft], list[str]]:
     """Refuse genes of another assembly; leave out those beyond the end of a genome that holds a part only.
 
     Args:
-        path: the file, for messages.
+        name: of the file, for messages.
         content: what it says.
         genome: what it should have been made for.
 
@@ -44,41 +43,41 @@ def check_gene_assembly(
     unknown = content.contigs.unknown
     if not content.drafts and unknown:
         raise InputError(
-            f"{path}: shares no contig with {genome.path.name}. It has {first_few(list(unknown))}; the genome has "
+            f"{name}: shares no contig with {genome.path.name}. It has {first_few(list(unknown))}; the genome has "
             f"{first_few(list(lengths))}. Give the genome it was made for, or rename its contigs."
         )
     if not content.drafts:
-        raise InputError(f"{path}: no genes in this file on contigs of {genome.path.name}")
-    _check_header(path, content.header, genome, lengths)
+        raise InputError(f"{name}: no genes in this file on contigs of {genome.path.name}")
+    _check_header(name, content.header, genome, lengths)
     inside, beyond = _by_end(content.drafts, lengths)
     notes = []
     if unknown:
         names = first_few(list(unknown))
-        notes.append(f"{path}: on contigs that {genome.path.name} does not have: {names}")
+        notes.append(f"{name}: on contigs that {genome.path.name} does not have: {names}")
     if beyond:
         _check_beyond(inside, beyond, genome, lengths)
         notes.append(
-            f"{path}: {len(beyond):,} genes lie behind the end of what {genome.path.name} has of "
+            f"{name}: {len(beyond):,} genes lie behind the end of what {genome.path.name} has of "
             f"{first_few(_contigs_of(beyond))}: they are left out"
         )
     return inside, notes
 
 
-def _check_header(path: Path, header: Sequence[str], genome: Genome, lengths: Lengths) -> None:
+def _check_header(name: str, header: Sequence[str], genome: Genome, lengths: Lengths) -> None:
     """Refuse a file whose header names another assembly than the one that the genome's lengths are those of."""
     own = known_build(lengths)
     declared = _declared_lengths(header)
     theirs = known_build(declared) or next(_named_builds(header), None)
     if own and theirs and own.split(" ")[0] != theirs.split(" ")[0]:
         raise InputError(
-            f"{path}: its header names {theirs}, and the contigs of {genome.path.name} are those of {own}. "
+            f"{name}: its header names {theirs}, and the contigs of {genome.path.name} are those of {own}. "
             "Give the genome that the file was made for, or lift it over."
         )
     for contig, (theirs_bp, own_bp) in different_lengths(declared, lengths).items():
         # a longer contig is one of which the genome may hold the beginning only
         if own or theirs_bp < own_bp:
             raise InputError(
-                f"{path}: its header says {contig} has {theirs_bp:,} bp; {genome.path.name} has {own_bp:,}. "
+                f"{name}: its header says {contig} has {theirs_bp:,} bp; {genome.path.name} has {own_bp:,}. "
                 "It looks like another assembly: give the genome that the file was made for, or lift it over."
             )
 

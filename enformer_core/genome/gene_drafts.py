@@ -5,7 +5,6 @@ Does not know formats, nor which genes are wanted. Positions are 0-based and hal
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from enformer_core.errors import InputError
@@ -107,14 +106,14 @@ class ContigNames:
 class Line(NamedTuple):
     """One line of a file, and where it stands."""
 
-    path: Path
+    file: str
     number: int
     text: str
 
     @property
     def where(self) -> str:
         """File and line, the first being 1."""
-        return f"{self.path}, line {self.number}"
+        return f"{self.file}, line {self.number}"
 
     @property
     def shown(self) -> str:

@@ -46,22 +46,24 @@ class GeneFile:
     header: Sequence[str]
 
 
-def read_gene_file(path: Path, lengths: Lengths) -> GeneFile:
+def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) -> GeneFile:
     """Read a file of genes, plain or gzip; which format it is, its first line with data shows.
 
     Args:
         path: the file.
         lengths: of the genome's contigs; lines on others are counted and left out.
+        given: what messages call it: as the user named it, where that is not the path.
 
     Raises:
         InputError: for a file without genes, or a line that cannot be, naming file, line and what is wrong.
     """
+    name = given or str(path)
     contigs = ContigNames(lengths)
-    lines = _lines(path)
+    lines = _lines(path, name)
     header, first = _head(lines)
     if first is None:
-        raise InputError(f"{path}: no genes in this file. Give GTF, GFF3 or BED with six columns.")
-    reader = _reader(path, header, first)
+        raise InputError(f"{name}: no genes in this file. Give GTF, GFF3 or BED with six columns.")
+    reader = _reader(header, first)
     for line in chain([first], lines):
         if line.text.startswith(_SEQUENCE):
             break  # GFF3 may carry the sequence itself, at its end
@@ -94,7 +96,7 @@ def _head(lines: Iterator[Line]) -> tuple[list[str], Line | None]:
     return header, None
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _lines(path: Path, name: str) -> Iterator[Line]:
     try:
         with path.open("rb") as file:
             is_gzip = file.read(2) == _GZIP_MAGIC
@@ -102,11 +104,11 @@ def _lines(path: Path) -> Iterator[Line]:
             # a name in Latin-1 is no reason to refuse a file
             text = io.TextIOWrapper(content, encoding="utf-8", errors="backslashreplace")
             for number, line in enumerate(text, 1):
-                yield Line(path, number, line.rstrip("\n"))
+                yield Line(name, number, line.rstrip("\n"))
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
+        raise InputError(f"{name}: there is no such file") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as a file of genes: {error}") from error
+        raise InputError(f"{name}: cannot be read as a file of genes: {error}") from error
 
 
 def is_annotation(path: Path) -> bool:
@@ -115,7 +117,7 @@ def is_annotation(path: Path) -> bool:
     Raises:
         InputError: for a file that cannot be read.
     """
-    _, first = _head(_lines(path))
+    _, first = _head(_lines(path, str(path)))
     return first is not None and _is_gff(first.text.split("\t"))
 
 
@@ -125,7 +127,7 @@ def _is_gff(fields: Sequence[str]) -> bool:
     return has_places and not fields[2].isdigit()
 
 
-def _reader(path: Path, header: Sequence[str], first: Line) -> "_Reader":
+def _reader(header: Sequence[str], first: Line) -> "_Reader":
     fields = first.text.split("\t")
     if _is_gff(fields):
         # `gene_id "ENSG1";` or `ID=gene:ENSG1;`
@@ -135,6 +137,6 @@ def _reader(path: Path, header: Sequence[str], first: Line) -> "_Reader":
     if columns or (len(fields) >= 3 and _NUMBER.fullmatch(fields[1])):
         return BedReader(columns)
     head = first.text[:_HEAD_BYTES].encode("utf-8", "replace")
-    what = mistaken_for(head, path)
+    what = mistaken_for(head, Path(first.file))
     is_what = f" It is {what}" if what else " Give GTF, GFF3 or BED with six columns."
     raise InputError(f"{first.where}: {first.shown} is neither GTF, GFF3 nor BED.{is_what}")

@@ -155,6 +155,7 @@ def read_genes(
     *,
     gene_types: Sequence[str] = (),
     gene_list: str | Path | None = None,
+    given: str | None = None,
 ) -> Genes:
     """Read the genes of a GTF, GFF3 or BED file that lie on the genome, and hold them against it.
 
@@ -164,19 +165,20 @@ def read_genes(
             reconciled; genes on other contigs are left out, and a note says so.
         gene_types: only genes of these types, as `protein_coding`; all by default.
         gene_list: only genes that this file names, one a line: by identifier, with or without version, or by name.
+        given: what messages call the file of genes, where it is the copy of an object.
 
     Raises:
         InputError: for a file of another assembly, one without genes, and any line that cannot be: naming file, line,
             what is wrong, and the remedy.
     """
-    path = Path(path)
+    name = given or str(path)
     lengths = dict(genome.contigs)
-    content = read_gene_file(path, lengths)
-    drafts, notes = check_gene_assembly(path, content, genome)
+    content = read_gene_file(Path(path), lengths, given=name)
+    drafts, notes = check_gene_assembly(name, content, genome)
     order = {contig: number for number, contig in enumerate(lengths)}
     found = [_gene(draft) for draft in drafts]
     found.sort(key=lambda gene: (order[gene.chrom], gene.start, gene.end, gene.id, gene.strand))
-    genes = Genes(str(path), tuple(found), (*notes, *_look_like_windows(path, found)))
+    genes = Genes(name, tuple(found), (*notes, *_look_like_windows(name, found)))
     if gene_types:
         genes = _of_types(genes, gene_types)
     if gene_list is not None:
@@ -243,13 +245,13 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def _look_like_windows(path: Path, genes: Sequence[Gene]) -> list[str]:
+def _look_like_windows(name: str, genes: Sequence[Gene]) -> list[str]:
     """A note where all genes have one length, as the 500 bp around each TSS that ABC writes."""
     lengths = {gene.end - gene.start for gene in genes}
     if len(lengths) != 1 or len(genes) < _LEAST_WINDOWS:
         return []
     return [
-        f"{path}: all {len(genes):,} genes are {lengths.pop():,} bp long, as windows around TSSs are. A TSS is taken "
+        f"{name}: all {len(genes):,} genes are {lengths.pop():,} bp long, as windows around TSSs are. A TSS is taken "
         "to be the first base of a gene (of a minus gene the last): give the bounds of the genes themselves"
     ]
 

@@ -1,5 +1,7 @@
 """`score --genes` on a locus whose answer is known: a row for each allele and gene in reach, worked out by hand."""
 
+import gzip
+import hashlib
 import json
 import shutil
 from math import floor, log2
@@ -8,6 +10,8 @@ import numpy as np
 import pytest
 
 from enformer_core.models.motif_spec import EXPRESSIONS
+from enformer_core.storage import open as gateway
+from enformer_core.storage.store import ObjectStat, ObjectStore
 from tests.support.genes import write_bed
 from tests.support.genomes import write_fasta
 from tests.support.vcf import write_vcf
@@ -354,3 +358,45 @@ def test_the_sums_are_those_of_tiles(run, rows, tmp_path):
         expected = np.log2((1 + alt) / (1 + ref))
         np.testing.assert_allclose(row["log2_ratio"], expected, rtol=1e-3, atol=3e-6)
         assert row["difference"][6] < -1e-4
+
+
+class OneObject(ObjectStore):
+    """A store of one object, as much of it as copies of inputs need."""
+
+    location = "toy://bucket"
+    content = b""
+
+    def __init__(self, bucket, prefix, *, single_writer=False):
+        pass
+
+    def stat(self, key):
+        return ObjectStat(len(self.content), hashlib.sha256(self.content).hexdigest())
+
+    def pieces(self, key, *, etag, first_byte=0, end_byte=None):
+        yield self.content[first_byte:end_byte]
+
+
+def test_genes_lie_in_object_storage(score, bed, monkeypatch):
+    monkeypatch.setitem(gateway.STORES, "toy", OneObject)
+    monkeypatch.setattr(OneObject, "content", gzip.compress(bed.read_bytes()))
+    address = "toy://bucket/genes.bed.gz"
+    code, text, error, _ = score("run", "--strands", "forward", genes=address)
+    assert code == 0, error
+    # the same genes, wherever they lie
+    code, text, error, _ = score("run", "--strands", "forward")
+    assert (code, text.startswith("already complete")) == (0, True), error
+    monkeypatch.setattr(OneObject, "content", b"chr1\t20\t10\tG\t0\t+\n")
+    code, _, error, _ = score("other", genes=address)
+    assert code == 2
+    assert f"{address}, line 1: from 20 to 10" in error
+
+
+def test_with_mutagenesis(run, rows, genome, bed, tmp_path):
+    out = tmp_path / "run"
+    region = f"chr1:{VARIANT}-{VARIANT + 1}"
+    command = ["score", "--mutagenesis", region, "--genome", genome, "--out", out, *MOTIF]
+    code, _, error = run(*command, "--strands", "forward", "--genes", bed)
+    assert code == 0, error
+    found = rows(out, "FROM gene_effects SELECT variant_id, gene_id ORDER BY ALL")
+    assert len(found) == len({tuple(row.values()) for row in found}) == 6 * 2
+    assert run("verify", out)[0] == 0

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,44 @@ def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
     code, text, error = run("evaluate", "links", tmp_path / "tested.tsv", "--predictions", stored)
     assert code == 0, error
     assert "gradient (GATA1)" in text
+
+
+def test_gene_effects_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
+    """Genes are read from there too. One command is killed, two go on side by side, and the tables are the same."""
+    reach(weed.endpoint)
+    genes = b"chr1\t2000\t3000\tone\t0\t+\nchr2\t900\t2500\ttwo\t0\t-\n"
+    client(weed.endpoint).put_object(Bucket=weed.bucket, Key="in/genes.bed", Body=genes)
+    (tmp_path / "genes.bed").write_bytes(genes)
+    where = f"s3://{weed.bucket}"
+    out = f"{where}/runs/genes"
+    arguments = [*command(weed.bucket, out, "--ray", "off"), "--genes", f"{where}/in/genes.bed"]
+    slow = [sys.executable, "-m", "tests.support.planted", "0.5", "-", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def begin():
+        with (tmp_path / "said").open("ab") as said:
+            return subprocess.Popen(slow, cwd=ROOT, env=environment, stdout=said, stderr=said)
+
+    first = begin()
+    deadline = time.monotonic() + 120
+    while not any(open_store(out).keys("commits/")):
+        assert first.poll() is None, (tmp_path / "said").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    first.kill()
+    first.wait()
+    others = [begin(), begin()]
+    assert [other.wait(timeout=300) for other in others] == [0, 0], (tmp_path / "said").read_text()
+    assert run("verify", out)[0] == 0
+    on_disk = tmp_path / "run"
+    options = ["--genome", inputs[1], "--out", on_disk, *SMALL, "--ray", "off"]
+    code, _, error = run("score", inputs[0], *options, "--genes", tmp_path / "genes.bed")
+    assert code == 0, error
+    tables = ["scores", "gene_effects", "effects"]
+    assert content_digests(out, tables) == content_digests(on_disk, tables)
+    found = open_run(out).gene_effects.collect()
+    assert found["gene_id"].n_unique() == 2
+    assert found.height == ALLELES
 
 
 def test_with_a_worker_on_ray(weed, reach, run, on_disk):
