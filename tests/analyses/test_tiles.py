@@ -450,7 +450,7 @@ def one_null(table):
     [
         (without_last, "do not hold the planned tiles in order"),
         (lambda table: pa.concat_tables([table, table]), "do not hold the planned tiles in order"),
-        (one_shorter, "lists of [4, 5] tracks, the run 5"),
+        (one_shorter, "lists of [4, 5] values, the run 5"),
         (one_null, "not there for just the rows that are ok"),
     ],
 )
