@@ -1,6 +1,6 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over the Parquet files that its receipts name."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -15,28 +15,12 @@ from enformer_core.errors import InputError
 from enformer_core.storage.fenced_files import FENCED, FencedFiles, fenced_files
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
+from jobs.log import note
 from jobs.option_types import Directory
+from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import SQL_EXAMPLE, refusals
+from jobs.query_views import create_top, kept_columns
 from jobs.result_rows import print_drawing, print_json, print_text
-
-# One row for each of the strongest effects, strongest first, with what people call its variant and its track. A value
-# that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
-# list of hits has none of it. `effects` has every row.
-_TOP = """
-CREATE VIEW top AS
-SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
-       e.statistic, e.value, round(abs(e.value::DOUBLE) / largest.value, 6) AS share, e.track AS track_index
-FROM effects e
-JOIN (
-    SELECT statistic, max(abs(value::DOUBLE)) AS value FROM effects GROUP BY statistic
-) largest ON largest.statistic = e.statistic AND abs(e.value) > 1e-6 * largest.value
-JOIN tracks t ON t.index = e.track
-LEFT JOIN (
-    SELECT variant_id, string_agg(DISTINCT id, ',' ORDER BY id) AS id
-    FROM scores WHERE id IS NOT NULL GROUP BY variant_id
-) named ON named.variant_id = e.variant_id
-ORDER BY abs(e.value) DESC, e.variant_id, e.track
-"""
 
 
 @dataclass(frozen=True)
@@ -62,10 +46,13 @@ def query(settings: QuerySettings) -> int:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
-    with _answer(settings.out, settings.sql) as relation:
+    with _answer(settings.out, settings.sql) as answer:
         # a statement without a result has none
-        if relation is not None:
-            _printer(settings)(relation)
+        if answer.relation is not None:
+            _print(settings, answer)
+            notes = notes_of_answer(answer.ledger, answer.connection, settings.sql, settings.out)
+            for text in notes:
+                note(text)
     return exit_codes.DONE
 
 
@@ -75,20 +62,39 @@ def run_query(out: str, sql: str) -> list[tuple[Any, ...]]:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
-    with _answer(out, sql) as relation:
-        return [] if relation is None else relation.fetchall()
+    with _answer(out, sql) as answer:
+        return [] if answer.relation is None else answer.relation.fetchall()
 
 
-def _printer(settings: QuerySettings) -> Callable[[duckdb.DuckDBPyRelation], None]:
-    if settings.json:
-        return print_json
+@dataclass(frozen=True)
+class _Answer:
+    """What a query came to.
+
+    Attributes:
+        relation: its rows, not read yet; None of a statement without a result.
+        connection: on which more can be asked.
+        ledger: of the run.
+    """
+
+    relation: duckdb.DuckDBPyRelation | None
+    connection: duckdb.DuckDBPyConnection
+    ledger: Ledger
+
+
+def _print(settings: QuerySettings, answer: _Answer) -> None:
+    assert answer.relation is not None
     # EXPLAIN answers with a drawing
     is_drawing = settings.sql.lstrip().lower().startswith("explain")
-    return print_drawing if is_drawing else print_text
+    if settings.json:
+        print_json(answer.relation)
+    elif is_drawing:
+        print_drawing(answer.relation)
+    else:
+        print_text(answer.relation, kept_columns(answer.ledger))
 
 
 @contextmanager
-def _answer(out: str, sql: str) -> Iterator[duckdb.DuckDBPyRelation | None]:
+def _answer(out: str, sql: str) -> Iterator[_Answer]:
     """The answer of a query, to be read while the block lasts; what goes wrong with it is said."""
     ledger = open_ledger(out)
     _check_asks(sql)
@@ -103,8 +109,8 @@ def _answer(out: str, sql: str) -> Iterator[duckdb.DuckDBPyRelation | None]:
         for table, of_table in tables.items():
             _create_view(connection, table, of_table)
         if {"scores", "effects", "tracks"} <= tables.keys():
-            connection.execute(_TOP)
-        yield connection.sql(sql)
+            create_top(connection)
+        yield _Answer(connection.sql(sql), connection, ledger)
 
 
 @contextmanager

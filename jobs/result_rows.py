@@ -37,11 +37,19 @@ _FLOAT = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\bFLOAT\b""")
 
 _NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)")
 
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_WORDS_OF_SQL = frozenset({"end", "group", "table", "order", "all", "column"})
+
 Row = tuple[object, ...]
 
 
-def print_text(relation: duckdb.DuckDBPyRelation) -> None:
-    """Print the rows in columns below their names, then how many they are, and what a terminal had no room for."""
+def print_text(relation: duckdb.DuckDBPyRelation, kept: Sequence[str] = ()) -> None:
+    """Print the rows in columns below their names, then how many they are, and what a terminal had no room for.
+
+    Args:
+        relation: the rows.
+        kept: columns that a narrow terminal is given before all others, what matters most first.
+    """
     types = [str(kind) for kind in relation.types]
     names = [one_line(name) for name in relation.columns]
     as_text = ["VARCHAR"] * len(names)
@@ -50,7 +58,9 @@ def print_text(relation: duckdb.DuckDBPyRelation) -> None:
     first = list(islice(texts, _MEASURED_ROWS))
     widths = [max(map(len, column)) for column in zip(names, *first, strict=True)]
     is_number = [bool(_NUMBER.fullmatch(kind)) for kind in types]
-    columns = TextColumns.fitted(names, widths, is_number, terminal_columns())
+    same = _same_in_all(first)
+    room = terminal_columns()
+    columns = TextColumns.fitted(names, widths, is_number, room, kept=kept, same=same)
     printed = 0
     print(columns.line(names))
     print(columns.rule())
@@ -62,9 +72,33 @@ def print_text(relation: duckdb.DuckDBPyRelation) -> None:
     unit = "row" if printed == 1 else "rows"
     print(f"({printed:,} {unit})")
     if columns.left_out:
-        names_left_out = ", ".join(columns.left_out)
-        left_out = f"not shown, as the terminal is too narrow: {names_left_out}"
-        print_prose([f"{left_out} (a file, `> FILE`, or --json has them)"])
+        print_prose([_not_shown(columns)])
+
+
+def _same_in_all(rows: Sequence[Sequence[str]]) -> frozenset[int]:
+    """Places of columns that say one thing in every row; of one row nothing can be said."""
+    if len(rows) < 2:
+        return frozenset()
+    return frozenset(
+        place for place, cells in enumerate(zip(*rows, strict=True)) if len(set(cells)) == 1
+    )
+
+
+def _not_shown(columns: TextColumns) -> str:
+    """Which columns a terminal has no room for, and how to see them."""
+    names = ", ".join(columns.left_out)
+    wanted = [columns.names[columns.shown[0]], columns.left_out[0]]
+    listed = ", ".join(map(_as_sql, wanted))
+    left_out = f"not shown, as the terminal is too narrow: {names}"
+    by_name = f"or name the columns that you want: SELECT {listed}, …"
+    return f"{left_out} (a file, `> FILE`, or --json has them; {by_name})"
+
+
+def _as_sql(name: str) -> str:
+    """The name of a column as SQL takes it: in quotes, unless it is a plain word that means nothing else."""
+    quoted = name.replace('"', '""')
+    is_plain = _PLAIN_NAME.fullmatch(name) and name not in _WORDS_OF_SQL
+    return name if is_plain else f'"{quoted}"'
 
 
 def print_json(relation: duckdb.DuckDBPyRelation) -> None:

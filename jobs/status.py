@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.summary import audit_lines
 from jobs import exit_codes
+from jobs.count import duration, significant
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
 from jobs.terminal import print_prose
 
 _LOST_SHOWN = 5
+_HOUR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,21 @@ def _json(progress: RunProgress, cost: Cost | None) -> str:
 def _lines(progress: RunProgress, cost: Cost | None, location: str) -> list[str]:
     lines = [
         *_headline(progress, location),
+        *_last_commit(progress),
         f"shards   {progress.shards_done:,} of {progress.shards:,}",
         f"{progress.unit:<8} {progress.rows_done:,} of {progress.rows:,}",
     ]
     lines += [f"  {status:<16}{rows:>12,}" for status, rows in progress.by_status.items()]
     if progress.rows_per_s is not None:
-        lines.append(f"rate     {progress.rows_per_s:,.2f} {progress.unit}/s")
+        rate = significant(progress.rows_per_s)
+        lines.append(
+            f"rate     {rate} {progress.unit}/s, from the first shard's start to the last commit, without pauses"
+        )
     if progress.seconds_left and not progress.finished:
         lines.append(f"left     {timedelta(seconds=round(progress.seconds_left))} at that rate")
     # A kind that has no hours is not shown: most runs know one kind only.
     kinds = {"GPU": progress.gpu_hours, "CPU-core": progress.cpu_hours}
-    used = [f"{hours:,.2f} {kind}-hours" for kind, hours in kinds.items() if hours]
+    used = [_hours(hours, kind) for kind, hours in kinds.items() if hours]
     if used:
         lines.append(f"computed {' and '.join(used)}{_to_come(progress, progress.hours_left)}")
     if cost is not None:
@@ -104,13 +110,33 @@ def _lines(progress: RunProgress, cost: Cost | None, location: str) -> list[str]
 
 def _headline(progress: RunProgress, location: str) -> list[str]:
     if not progress.finished:
-        return ["incomplete: run the same command again to continue"]
+        return [
+            "incomplete: where no command computes it any more, run the same command again to continue"
+        ]
     if not progress.lost:
         return ["complete"]
     shown = [f"  {text}" for text in progress.lost[:_LOST_SHOWN]]
     more = len(progress.lost) - len(shown)
     shown += [f"  … and {more:,} more"] if more else []
     return ["complete, and damaged since:", *shown, repair_advice(location)]
+
+
+def _last_commit(progress: RunProgress) -> list[str]:
+    """The last sign of life of a run that is not complete: when a shard was committed."""
+    if progress.finished:
+        return []
+    if progress.last_commit is None:
+        return ["last     no shard is committed yet"]
+    at = datetime.fromisoformat(progress.last_commit).astimezone(UTC)
+    ago_s = max((datetime.now(UTC) - at).total_seconds(), 0.0)
+    return [f"last     shard committed {duration(ago_s)} ago, at {at:%Y-%m-%d %H:%M:%S} UTC"]
+
+
+def _hours(hours: float, kind: str) -> str:
+    """`2.50 GPU-hours`; of less than a tenth of an hour the seconds, `14 CPU-core-seconds`."""
+    if hours < 0.1:
+        return f"{significant(hours * _HOUR_S)} {kind}-seconds"
+    return f"{hours:,.2f} {kind}-hours"
 
 
 def _to_come(progress: RunProgress, amount: float | None) -> str:

@@ -3,7 +3,7 @@
 Knows letters and columns. Does not know what is in the cells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 _GAP = "  "
@@ -13,6 +13,10 @@ _LEAST_COLUMNS = 24
 """A text that is cut keeps so many letters at least, by which most variants are told apart. Before more is cut off,
 columns are left out."""
 
+_CUT_FOR = 4
+_LEAST_FOR_THESE = 14
+"""For the few columns that matter most, the others' texts are cut further, rather than leaving one of these out."""
+
 
 @dataclass(frozen=True)
 class TextColumns:
@@ -20,12 +24,14 @@ class TextColumns:
 
     Attributes:
         names: of all columns.
-        widths: letters of each column that is shown, from the first on; the others are left out.
-        is_number: whether a column's cells stand at its right; numbers are never cut.
+        shown: places of the columns that are shown, from 0 and ascending; the others are left out.
+        widths: letters of each of these.
+        is_number: whether a column's cells stand at its right, for all columns; numbers are never cut.
         is_limited: whether texts that are longer, and names, are cut.
     """
 
     names: Sequence[str]
+    shown: Sequence[int]
     widths: Sequence[int]
     is_number: Sequence[bool]
     is_limited: bool = False
@@ -37,35 +43,56 @@ class TextColumns:
         widths: Sequence[int],
         is_number: Sequence[bool],
         room: int | None,
+        *,
+        kept: Sequence[str] = (),
+        same: Collection[int] = (),
     ) -> "TextColumns":
         """Columns of these widths, in a line of at most `room` letters; None where there is no such limit.
 
-        The widest texts are cut first. Where that is not enough, the last columns are left out: of a name, a number and
-        a text of 20, 6 and 90 letters, a line of 60 has 20, 6 and 30; one of 50 has 20 and 6.
+        The widest texts are cut first. Where that is not enough, columns are left out: of a name, a number and a text
+        of 20, 6 and 90 letters, a line of 60 has 20, 6 and 30; one of 50 has 20 and 6.
+
+        Args:
+            names: of the columns.
+            widths: letters of the widest cell of each, or of its name.
+            is_number: whether a column holds numbers.
+            room: letters of a line.
+            kept: columns that matter most, the first of them most of all: they are left out last.
+            same: places of columns that say one thing in every row: they are left out first.
         """
+        shown = list(range(len(names)))
         if room is None:
-            return cls(names, widths, is_number)
-        shown = len(widths)
-        least = _cut_to(_LEAST_COLUMNS, widths, is_number)
-        while shown > 1 and _line_columns(least[:shown]) > room:
-            shown -= 1
-        widths = widths[:shown]
+            return cls(names, shown, widths, is_number)
+        in_order = [names.index(name) for name in kept if name in names]
+        needed = in_order[:_CUT_FOR]
+        for place in _least_first(names, in_order, same):
+            fewest = _LEAST_FOR_THESE if place in needed else _LEAST_COLUMNS
+            least = _cut_to(fewest, widths, is_number)
+            if len(shown) == 1 or _line_columns([least[each] for each in shown]) <= room:
+                break
+            shown.remove(place)
+        widths = [widths[place] for place in shown]
+        numbers = [is_number[place] for place in shown]
         most = max(widths)
         # there is no other to be left out in the place of the last one
-        fewest = _LEAST_COLUMNS if shown > 1 else 1
-        while most > fewest and _line_columns(_cut_to(most, widths, is_number)) > room:
+        fewest = _LEAST_FOR_THESE if len(shown) > 1 else 1
+        while most > fewest and _line_columns(_cut_to(most, widths, numbers)) > room:
             most -= 1
-        return cls(names, _cut_to(most, widths, is_number), is_number, is_limited=True)
+        cut = _cut_to(most, widths, numbers)
+        return cls(names, shown, cut, is_number, is_limited=True)
 
     @property
     def left_out(self) -> Sequence[str]:
         """Names of columns for which there is no room."""
-        return self.names[len(self.widths) :]
+        return [name for place, name in enumerate(self.names) if place not in self.shown]
 
     def line(self, cells: Sequence[str]) -> str:
         """The cells of a row that are shown, below one another in all rows."""
-        shown = zip(cells, self.widths, self.is_number, strict=False)
-        return _GAP.join(self._cell(*cell) for cell in shown).rstrip()
+        shown = [
+            self._cell(cells[place], width, self.is_number[place])
+            for place, width in zip(self.shown, self.widths, strict=True)
+        ]
+        return _GAP.join(shown).rstrip()
 
     def _cell(self, cell: str, width: int, is_number: bool) -> str:
         if is_number:
@@ -77,6 +104,17 @@ class TextColumns:
     def rule(self) -> str:
         """What stands between the names and the rows."""
         return _GAP.join("-" * width for width in self.widths)
+
+
+def _least_first(names: Sequence[str], kept: Sequence[int], same: Collection[int]) -> Iterator[int]:
+    """Places of columns in the order in which they are left out: each kind from its last.
+
+    Of `pos, statistic, value, share`, with `value` kept and one statistic in all rows: statistic, share, pos, value.
+    """
+    others = [place for place in reversed(range(len(names))) if place not in kept]
+    yield from (place for place in others if place in same)
+    yield from (place for place in others if place not in same)
+    yield from reversed(kept)
 
 
 def _line_columns(widths: Sequence[int]) -> int:

@@ -38,7 +38,10 @@ def _no_run(out: str, file: Path | None) -> str:
     meant = next(_runs_above(out), None)
     if meant is not None:
         return f"{said}. Did you mean {meant}?"
-    return f"{said}. Give the --out directory of `enformer-ray score` or `tiles`."
+    said = f"{said}. Give the --out directory of `enformer-ray score` or `tiles`"
+    if file is not None:
+        return f"{said}."
+    return f"{said}; a command that reads its input still has not put it yet."
 
 
 def _runs_above(out: str) -> Iterator[str]:

@@ -51,6 +51,7 @@ class RunProgress:
         seconds_left: at that rate; None where unknown.
         gpu_hours: that GPUs have computed for the shards that are done.
         cpu_hours: that CPU threads have, where no GPU did.
+        last_commit: when the latest shard was committed, as ISO 8601 has it; None where none was.
         hours_left: of both kinds together, for what is left at the same cost a row; None where unknown.
         finished: whether the manifest stands.
         lost: objects of a finished run that are gone, or have another length, in words.
@@ -69,6 +70,7 @@ class RunProgress:
     seconds_left: float | None
     gpu_hours: float
     cpu_hours: float
+    last_commit: str | None
     hours_left: float | None
     finished: bool
     lost: tuple[str, ...]
@@ -101,6 +103,7 @@ def run_progress(ledger: Ledger) -> RunProgress:
         seconds_left=rate.seconds_left(rows_left),
         gpu_hours=gpu_hours,
         cpu_hours=cpu_hours,
+        last_commit=None if totals.last_commit is None else totals.last_commit.isoformat(),
         hours_left=hours * rows_left / totals.rows if totals.rows else None,
         finished=finished,
         lost=lost,

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from statistics import median
 
 from enformer_core.dataset.receipts import AuditedAllele, AuditSummary, Receipt, StatisticError
@@ -59,6 +60,7 @@ class Totals:
         gpu_s: seconds of GPUs.
         cpu_s: seconds of CPU threads, where no GPU computed.
         work: when shards were at work.
+        last_commit: when the latest of the receipts was put.
     """
 
     shards: int = 0
@@ -68,6 +70,7 @@ class Totals:
     gpu_s: float = 0.0
     cpu_s: float = 0.0
     work: WorkTime = field(default_factory=WorkTime)
+    last_commit: datetime | None = None
     _audits: list[AuditedAllele] = field(default_factory=list)
 
     def add(self, receipt: Receipt) -> None:
@@ -85,7 +88,9 @@ class Totals:
             self.gpu_s += provenance.seconds
         else:
             self.cpu_s += provenance.seconds * provenance.threads
-        end_s = receipt.committed_at.timestamp()
+        committed_at = receipt.committed_at
+        self.last_commit = max(committed_at, self.last_commit or committed_at)
+        end_s = committed_at.timestamp()
         began = provenance.started_at
         # an older receipt has no start; between computing and commit hardly any time passes
         start_s = end_s - provenance.seconds if began is None else began.timestamp()
@@ -146,6 +151,8 @@ def _audit_line(name: str, summary: AuditSummary) -> str:
     audited = summary.audited
     alleles = "1 allele was" if audited == 1 else f"{audited:,} alleles were"
     heading = f"audit    {name}: {alleles} scored a second time, the slow and plain way"
+    if audited and summary.without_effect == audited:
+        return f"{heading}; {_without_effect(summary)}"
     said = []
     if summary.worst_error is not None:
         middle = _percent(summary.median_error)
@@ -155,6 +162,15 @@ def _audit_line(name: str, summary: AuditSummary) -> str:
         worst = f"{summary.worst_absolute_error:.2g} at most"
         said.append(f"{worst} for the {summary.without_effect:,} without an effect")
     return f"{heading}; the scores differ by {', and by '.join(said)}" if said else heading
+
+
+def _without_effect(summary: AuditSummary) -> str:
+    """Of alleles without an effect there is nothing that an error could be a part of."""
+    one = summary.audited == 1
+    none = "the one has no effect" if one else f"none of the {summary.audited:,} has an effect"
+    text = f"the error could not be judged: {none}"
+    worst = summary.worst_absolute_error
+    return text if not worst else f"{text} (the scores differ by {worst:.2g} at most)"
 
 
 def _warning(name: str, summary: AuditSummary, *, strict: bool) -> str:

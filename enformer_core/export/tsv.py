@@ -25,8 +25,9 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
     """Write a line for each row, first the contig, then the scalar columns in the table's order.
 
     Behind the number of the strongest track, `max_abs_sad_track`, stand its value with its sign and its names:
-    `max_abs_sad_value`, `max_abs_sad_identifier`, `max_abs_sad_description`. Lists of text, such as flags, are joined
-    by commas. What is null is an empty field. The file appears under its name when it is whole.
+    `max_abs_sad_value`, `max_abs_sad_identifier`, `max_abs_sad_description`. Where every track has 0 none is the
+    strongest: its number and names are empty. Lists of text, such as flags, are joined by commas. What is null is an
+    empty field. The file appears under its name when it is whole.
 
     Returns:
         How many rows there are.
@@ -70,7 +71,7 @@ Columns = dict[str, pl.Series]
 
 
 def _strongest(table: pa.Table, lists: Sequence[str], tracks: pa.Table) -> dict[str, Columns]:
-    """Value and names of each list's strongest track, by the column that has the track's number."""
+    """Number, value and names of each list's strongest track, by the column that has the track's number."""
     found: dict[str, Columns] = {}
     for name in lists:
         strongest = f"max_abs_{name}"
@@ -80,7 +81,11 @@ def _strongest(table: pa.Table, lists: Sequence[str], tracks: pa.Table) -> dict[
         # Tracks 0, 5, 7 are items 0, 1, 2 of a list: of the number 7 that is item 2, and row 2 of the tracks.
         item = pc.index_in(table[numbers], value_set=tracks["index"])
         value = pl.Series(table[name]).list.get(pl.Series(item), null_on_oob=True)
-        columns = {f"{strongest}_value": value}
+        # where all are 0 the smallest number stands there, which is no stronger than the others
+        has_effect = pc.not_equal(table[strongest], 0)
+        item = pc.if_else(has_effect, item, None)
+        columns = {numbers: pl.Series(pc.if_else(has_effect, table[numbers], None))}
+        columns[f"{strongest}_value"] = value
         columns |= {f"{strongest}_{label}": pl.Series(tracks[label].take(item)) for label in _NAMES}
         found[numbers] = columns
     return found
@@ -100,7 +105,8 @@ def _scalars(chrom: str | None, table: pa.Table, strongest: Mapping[str, Columns
             columns[field.name] = table[field.name]
     lines = pl.DataFrame(pl.from_arrow(pa.table(columns)))
     for number, behind in strongest.items():
-        place = lines.columns.index(number) + 1
+        place = lines.columns.index(number)
+        lines = lines.drop(number)
         for further, (name, column) in enumerate(behind.items()):
             lines.insert_column(place + further, column.rename(name))
     return lines

@@ -103,14 +103,14 @@ def motif_tracks(head: str) -> Tracks:
     names = [
         (
             f"motif-{motif.name}",
-            f"DEMO:{motif.name} motif occupancy (demonstration, not a trained model)",
+            f"DEMO:{motif.name} motif occupancy (not a trained model)",
         )
         for motif in MOTIFS
     ]
     names += [
         (
             f"expression-{expression.name}",
-            f"DEMO:{expression.name} expression, {'+'.join(expression.motifs)} (demonstration, not a trained model)",
+            f"DEMO:{expression.name} expression, {'+'.join(expression.motifs)} (not a trained model)",
         )
         for expression in EXPRESSIONS
     ]

@@ -53,9 +53,18 @@ def test_errors_where_there_is_no_effect_are_told_as_they_are():
 
 def test_where_no_allele_has_an_effect_and_one_is_exceeded_both_are_said():
     line, warning = audit_lines(summarise_audits(audits((0.5, 0.0, True), (0.0, 0.0, False))))
-    assert line.endswith("the scores differ by 0.5 at most for the 2 without an effect")
+    assert line.endswith(
+        "the error could not be judged: none of the 2 has an effect (the scores differ by 0.5 at most)"
+    )
     assert "*** AUDIT WARNING *** sad: 1 of 2 audited alleles" in warning
     assert "chr1:0:A:C" in warning
+
+
+def test_where_nothing_has_an_effect_and_nothing_differs_no_error_is_told():
+    (line,) = audit_lines(summarise_audits(audits(*[(0.0, 0.0, False)] * 3)))
+    assert line.endswith("plain way; the error could not be judged: none of the 3 has an effect")
+    (line,) = audit_lines(summarise_audits(audits((0.0, 0.0, False))))
+    assert line.endswith("the error could not be judged: the one has no effect")
 
 
 def test_an_exceeded_bound_fails_a_run_only_where_that_was_asked_for():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from enformer_core.models.tracks.table import described_track
@@ -32,6 +33,13 @@ def scored(tmp_path_factory):
     command = ["score", str(vcf), "--genome", str(genome), "--model", "motif", "--out", str(out)]
     assert main([*command, "--ray", "off", "--strands", "forward"]) == 0
     return out
+
+
+class ScorerOfNothing:
+    """No SAD in any track, and a D1 in all."""
+
+    def score(self, alleles, start):
+        return [{"sad": np.zeros(3), "d1": np.ones(3)} for _ in alleles]
 
 
 def read(path):
@@ -80,6 +88,23 @@ def test_the_strongest_track_has_its_sign_and_names(tmp_path):
     assert rows["chr1:4:A:G"]["max_abs_d1_value"] == "3.5"
     assert rows["chr1:1:A:G"]["max_abs_sad_value"] == "1.0"
     assert rows["chr1:1:A:G"]["max_abs_sad_identifier"] == "id-7"
+
+
+def test_where_no_track_has_an_effect_none_is_called_the_strongest(tmp_path):
+    names = [described_track(at, f"id-{at}", f"CAGE:cell {at}") for at in TRACKS]
+    store = LocalStore(tmp_path / "run")
+    run = begun_toy_run(store, tracks=names, scorer=ScorerOfNothing())
+    run.commit_all()
+    file = tmp_path / "run.tsv"
+    assert main(["export", run.store.location, "--tsv", str(file)]) == 0
+    rows = [row for row in read(file) if row["status"] == "ok"]
+    assert rows
+    for row in rows:
+        assert (row["max_abs_sad"], row["max_abs_sad_value"]) == ("0.0", "0.0")
+        assert {row[f"max_abs_sad_{name}"] for name in ("track", "identifier", "description")} == {
+            ""
+        }
+        assert row["max_abs_d1_track"] == "0"
 
 
 def test_what_cannot_be_is_said(scored, tmp_path, capsys):

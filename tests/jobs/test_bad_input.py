@@ -184,6 +184,7 @@ def test_a_directory_without_a_run(run, tmp_path):
         code, _, error = run(*command)
         assert code == 2
         assert "no run here" in error
+        assert "a command that reads its input still has not put it yet" in error
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pytest
 
 from enformer_core.dataset.codec import Footer, to_parquet
 from enformer_core.dataset.keys import table_key
+from enformer_core.dataset.receipts import AuditedAllele, StatisticError
+from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.models.tracks.table import described_track
 from enformer_core.storage.local import LocalStore
 from jobs import exit_codes
@@ -128,7 +130,8 @@ def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
     values = [abs(row["value"]) for row in rows]
     assert values == sorted(values, reverse=True)
     assert rows[0].keys() == {
-        *("variant_id", "id", "track", "statistic", "value", "share", "track_index")
+        *("variant_id", "id", "track", "statistic", "value", "share", "effect_sign"),
+        *("track_index", "identifier"),
     }
     every = json.loads(ask("FROM top", "--json")[1])
     sql = "FROM effects SELECT count(*) AS n WHERE value <> 0"
@@ -166,6 +169,77 @@ def test_what_rounding_leaves_of_nothing_is_no_hit(tmp_path, capsys):
     every = json.loads(capsys.readouterr().out)
     assert len(every) > len(rows)
     assert min(abs(row["value"]) for row in every if row["statistic"] == "sad") < 1e-5
+
+
+@pytest.fixture
+def ask_of(tmp_path, capsys):
+    """What a query of a toy run says on stdout and stderr; the run is scored by this, and is whole by default."""
+
+    def call(scorer, sql, *, is_whole=True, auditor=None):
+        run = begun_toy_run(LocalStore(tmp_path / "toy"), scorer=scorer, auditor=auditor)
+        if is_whole:
+            run.commit_all()
+            run.ledger.finish(run.plan)
+        else:
+            run.worker(ShardTask(run.plan.shards[0]))
+        assert main(["query", run.store.location, sql]) == exit_codes.DONE
+        said = capsys.readouterr()
+        return said.out, " ".join(said.err.split())
+
+    return call
+
+
+def test_of_a_run_that_is_not_complete_it_is_said(ask_of, tmp_path):
+    text, said = ask_of(CountingScorer(), "FROM scores SELECT pos", is_whole=False)
+    assert "(1 row)" in text
+    assert f"note: {tmp_path}/toy: is not complete: " in said
+    assert "shards are not committed, and not in this answer" in said
+    assert "effect" not in said
+
+
+def test_of_a_complete_run_with_effects_nothing_is_said(ask_of):
+    assert ask_of(CountingScorer(), "FROM top")[1] == ""
+
+
+class ScorerOfSoMuch:
+    """One value for every track of every allele."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def score(self, alleles, start):
+        return [{"sad": np.full(3, self.value), "d1": np.full(3, self.value)} for _ in alleles]
+
+
+class AuditorWithBound:
+    """Finds what it is told to find."""
+
+    def __init__(self, norm, bound):
+        self.found = StatisticError(error=0.0, norm=norm, bound=bound, exceeded=False)
+
+    def compare(self, allele, start, scores):
+        return AuditedAllele("chr1:1:A:G", {"sad": self.found})
+
+
+def test_where_nothing_has_an_effect_it_is_said_why_there_is_nothing_to_see(ask_of):
+    text, said = ask_of(ScorerOfSoMuch(0.0), "FROM top")
+    assert "(0 rows)" in text
+    assert "no allele of this run has an effect: every sad is 0, in every track" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "norm", "bound", "is_noise"),
+    [
+        (2e-5, 2e-5, 3e-4, True),
+        (2e-3, 2e-5, 3e-4, False),  # another allele has an effect
+        (2e-5, 1.0, 0.02, False),  # the audited one has
+    ],
+)
+def test_effects_no_larger_than_rounding_are_called_so(ask_of, value, norm, bound, is_noise):
+    auditor = AuditorWithBound(norm, bound)
+    _, said = ask_of(ScorerOfSoMuch(value), "SELECT * FROM Top LIMIT 5", auditor=auditor)
+    noise = "the largest sad of this run is 2e-05, and rounding alone can do 0.0003 beside"
+    assert (noise in said) == is_noise
 
 
 FLOATS = """SELECT 0.3::FLOAT AS one, [0.1::FLOAT, NULL, 'nan'::FLOAT] AS list, 16777216::FLOAT AS whole,
@@ -242,6 +316,40 @@ def test_what_tells_variants_apart_stands_before_what_is_merely_nice_to_know(ask
         "SELECT 'chr22:19710919:C:A' AS variant_id, repeat('d', 60) AS track, 1.5 AS value, * FROM top"
     )[1]
     assert {line.split()[0] for line in lines.splitlines()[2:5]} == {"chr22:19710919:C:A"}
+
+
+LONG_NAMES = """SELECT 'chr20:4699605:' || repeat('ACGT', 20) || ':A' AS variant_id, 'rs12345678,rs87654321' AS id,
+    'CHIP:H3K27ac:' || repeat('cell ', 20) AS track, 'log_ratio' AS statistic, -0.00012345679 * i AS value,
+    0.123457 AS share, NULL AS effect_sign, i AS track_index, 'ENCFF' || i AS identifier FROM range(1, 4) r(i)"""
+
+
+@pytest.mark.parametrize("columns", [70, 80, 100])
+def test_variant_value_and_track_are_shown_however_long_the_names(ask, terminal, columns):
+    terminal(columns)
+    lines = ask(LONG_NAMES)[1].splitlines()
+    assert max(map(len, lines[:5])) <= columns
+    assert [*lines[0].split()][:4] == ["variant_id", "id", "track", "value"]
+    assert lines[2].startswith("chr20:4699605")
+    assert "-0.00012345679" in lines[2]
+    said = " ".join(" ".join(lines[6:]).split())
+    assert "name the columns that you want: SELECT variant_id, statistic, …" in said
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_of_the_table_of_scores_a_terminal_is_given_the_strongest_values(ask, terminal, columns):
+    terminal(columns)
+    lines = ask("FROM scores LIMIT 3")[1].splitlines()
+    assert max(map(len, lines[:5])) <= columns
+    names = lines[0].split()
+    assert {"variant_id", "max_abs_sad"} <= set(names)
+
+
+def test_columns_that_say_one_thing_in_every_row_are_left_out_first(ask, terminal):
+    sql = "SELECT i AS a, repeat('s', 9) AS same, 100 - i AS b, 10 + i AS c FROM range(3) r(i)"
+    terminal(12)
+    assert ask(sql)[1].splitlines()[0].split() == ["a", "b", "c"]
+    terminal(9)
+    assert ask(sql)[1].splitlines()[0].split() == ["a", "b"]
 
 
 def test_only_what_receipts_name_is_read(ask, out):

@@ -50,6 +50,28 @@ def test_as_text(run, half):
     assert "to come" in text
 
 
+def test_of_a_run_that_may_still_be_computed_the_last_sign_of_life_is_told(run, half):
+    for path in (half / "commits").iterdir():
+        receipt = json.loads(path.read_text())
+        receipt["committed_at"] = "2026-11-26T10:00:00+00:00"
+        path.write_text(json.dumps(receipt))
+    path.write_text(path.read_text().replace("T10:00:00", "T10:00:05"))
+    text = run("status", half)[1]
+    assert text.startswith("incomplete: where no command computes it any more, run the same")
+    assert "last     shard committed " in text
+    assert "ago, at 2026-11-26 10:00:05 UTC" in text
+    for path in (half / "commits").iterdir():
+        path.unlink()
+    assert "last     no shard is committed yet" in run("status", half)[1]
+
+
+def test_what_took_seconds_is_told_in_seconds(run, half):
+    for path in (half / "commits").iterdir():
+        change_provenance(path, seconds=1.5, threads=1)
+    done = json.loads(run("status", half, "--json")[1])["shards_done"]
+    assert f"computed {1.5 * done:.3g} CPU-core-seconds, " in run("status", half)[1]
+
+
 def test_hours_of_gpus_are_told_apart(run, half):
     for path in (half / "commits").iterdir():
         change_provenance(path, device_type="cuda")
@@ -66,6 +88,7 @@ def test_of_a_finished_run_nothing_is_to_come(run, vcf, genome, tmp_path):
     assert code == 0
     assert "complete" in text
     assert "to come" not in text
+    assert "last     " not in text
 
 
 def test_where_nothing_is_done_yet_nothing_is_known(run, half):

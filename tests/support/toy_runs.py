@@ -31,6 +31,7 @@ from enformer_core.models.tracks.table import Track, Tracks
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.storage.store import Store
+from enformer_core.variants.hashing import AuditSample
 from tests.support.plans import make_draft, placed_table
 
 CONTIGS = {"chr2": 1000, "chr10": 1000, "chr1": 1000}
@@ -162,6 +163,7 @@ def begun_toy_run(
     shard_size: int = 3,
     tracks: Sequence[Track] | None = None,
     scorer: Scorer | None = None,
+    auditor: Auditor | None = None,
 ) -> ToyRun:
     """Plan alleles, each in a window of its own, and store what a driver stores before anything is computed.
 
@@ -172,9 +174,14 @@ def begun_toy_run(
         shard_size: rows of a shard.
         tracks: those at TRACKS; without names by default.
         scorer: what scores; it gives `sad` and `d1` for each of the tracks.
+        auditor: what scores again; nothing by default.
     """
     draft = make_draft(
-        placed_table(rows), contigs, shard_size, window_starts=lambda starts: starts - 98_303
+        placed_table(rows),
+        contigs,
+        shard_size,
+        window_starts=lambda starts: starts - 98_303,
+        audit=None if auditor is None else AuditSample(1.0, 0, ""),
     )
     run = toy_run(
         toy_identity(statistics=("sad", "d1")),
@@ -187,7 +194,9 @@ def begun_toy_run(
     footer = Footer("tracks", run.digest, run.notice)
     store.put_if_absent(TRACKS_KEY, to_parquet(named.to_arrow(), footer))
     ledger = toy_ledger(store, run)
-    worker = scoring_worker(scorer or CountingScorer(), ledger, CONVENTIONS, TRACKS)
+    worker = scoring_worker(
+        scorer or CountingScorer(), ledger, CONVENTIONS, TRACKS, auditor=auditor
+    )
     return ToyRun(store, run, draft.put(store), ledger, worker)
 
 

@@ -1,0 +1,52 @@
+"""What `query` adds to the tables of a run: the view `top`, and which columns a narrow terminal is given first."""
+
+from collections.abc import Iterator
+
+import duckdb
+
+from enformer_core.dataset.ledger import Ledger
+
+# One row for each of the strongest effects, strongest first, with what people call its variant and its track. A value
+# that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
+# list of hits has none of it. `effects` has every row. Rows of the input that are one allele may name different effect
+# alleles: then there is no one sign.
+_TOP = """
+CREATE VIEW top AS
+SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
+       e.statistic, e.value, round(abs(e.value::DOUBLE) / largest.value, 6) AS share, named.effect_sign,
+       e.track AS track_index, t.identifier
+FROM effects e
+JOIN (
+    SELECT statistic, max(abs(value::DOUBLE)) AS value FROM effects GROUP BY statistic
+) largest ON largest.statistic = e.statistic AND abs(e.value) > 1e-6 * largest.value
+JOIN tracks t ON t.index = e.track
+LEFT JOIN (
+    SELECT variant_id, string_agg(DISTINCT id, ',' ORDER BY id) AS id,
+           CASE WHEN min(effect_sign) = max(effect_sign) THEN min(effect_sign) END AS effect_sign
+    FROM scores WHERE id IS NOT NULL OR effect_sign IS NOT NULL GROUP BY variant_id
+) named ON named.variant_id = e.variant_id
+ORDER BY abs(e.value) DESC, e.variant_id, e.track
+"""
+
+_NAMES_AND_VALUES = ("variant_id", "target", "gene", "value", "id", "track", "gene_name")
+"""What a row is about, and its value where it has one: without these the rest says nothing."""
+
+_THEN = ("prediction", "status", "share")
+
+
+def create_top(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the view `top` of the views `effects`, `scores` and `tracks`."""
+    connection.execute(_TOP)
+
+
+def kept_columns(ledger: Ledger) -> list[str]:
+    """Columns that are shown before others, what matters most first: names, values, the strongest track."""
+    values = list(_value_columns(ledger))
+    strongest = [f"max_abs_{name}" for name in values]
+    tracks = [f"{name}_track" for name in strongest]
+    return [*_NAMES_AND_VALUES, *strongest, *_THEN, *values, *tracks]
+
+
+def _value_columns(ledger: Ledger) -> Iterator[str]:
+    for table in ledger.run_type.value_tables:
+        yield from ledger.run_type.value_columns(table, ledger.run)
