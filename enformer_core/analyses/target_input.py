@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from enformer_core.analyses.contributions import PlannedTargets, TargetsIdentity
 from enformer_core.analyses.targets import (
+    Target,
     allele_targets,
     distinct,
     gene_targets,
@@ -31,6 +32,7 @@ from enformer_core.genome.genes import read_genes
 from enformer_core.genome.regions import PlacedRegion, place_regions
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
+from enformer_core.variants.shown_names import as_given
 
 Warn = Callable[[str], None]
 """Told what a user should know though it stops nothing."""
@@ -65,13 +67,10 @@ class IntervalInput:
         Raises:
             InputError: for a file without intervals, or one that cannot be.
         """
-        places = self._named_places()
+        targets = [interval_target(place, self.geometry) for place in self._named_places()]
         for file in self.files:
-            of_file = list(place_regions(str(file.path), self.genome, option="target"))
-            if not of_file:
-                raise InputError(f"{file.given}: no intervals in this BED file")
-            places += of_file
-        targets = [interval_target(place, self.geometry) for place in places]
+            with as_given(file.path, file.given):
+                targets += self._of_file(file)
         kept = distinct(targets)
         if len(kept) < len(targets):
             self.warn(
@@ -79,6 +78,12 @@ class IntervalInput:
             )
         table = target_table(kept, self.genome.contigs, groups, layers)
         return PlannedTargets(table, records=len(targets))
+
+    def _of_file(self, file: InputFile) -> list[Target]:
+        places = list(place_regions(str(file.path), self.genome, option="target"))
+        if not places:
+            raise InputError(f"{file.path}: no intervals in this BED file")
+        return [interval_target(place, self.geometry) for place in places]
 
     def _named_places(self) -> list[PlacedRegion]:
         """The regions that the command line names, on the genome."""
@@ -131,7 +136,11 @@ class GeneInput:
         records = 0
         for file in self.files:
             genes = read_genes(
-                file.path, self.genome, gene_types=self.gene_types, gene_list=self.gene_list
+                file.path,
+                self.genome,
+                gene_types=self.gene_types,
+                gene_list=self.gene_list,
+                given=file.given,
             )
             for line in genes.notes:
                 self.warn(line)

@@ -186,6 +186,12 @@ def test_contributions_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tm
     assert run("attribute", targets, "--genome", genome, "--out", on_disk, *small)[0] == 0
     tables = ["contributions", "contribution_bins"]
     assert content_digests(f"{where}/runs/attributed", tables) == content_digests(on_disk, tables)
+    # refusals call files as their user does, not the copy that is read
+    client(weed.endpoint).put_object(Bucket=weed.bucket, Key="in/bad.bed", Body=b"chr9\t1\t9\n")
+    bad = f"{where}/in/bad.bed"
+    code, _, error = run("attribute", bad, "--genome", genome, "--out", tmp_path / "bad", *small)
+    assert code == 2
+    assert f"{bad}, line 1: " in error
     npz = tmp_path / "npz"
     assert run("export", f"{where}/runs/attributed", "--npz", npz)[0] == 0
     assert (npz / "shap.npz").exists()
