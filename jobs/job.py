@@ -256,10 +256,9 @@ class Job:
         print_prose(self._report_lines(manifest, strict=is_strict))
         # as they are, so that they can be copied: neither a path nor a command may be broken
         print(f"output: {one_line(self.store.location)}")
-        question = self._question(manifest)
-        if question is not None:
+        for label, question in self._questions(manifest):
             words = ["enformer-ray", "query", self.settings.out, question]
-            print(f"ask it: {command_line(words)}")
+            print(f"{label}: {command_line(words)}")
         remember(
             complete=True,
             done=manifest.rows,
@@ -296,10 +295,14 @@ class Job:
             ledger = Ledger(self.store, run, run_type)
             yield from (one_line(line) for line in self.analysis.example_of_nothing(ledger))
 
-    def _question(self, manifest: Manifest) -> str | None:
-        """SQL that has an answer in this run, if there is some."""
-        has_values = bool(manifest.by_status.get(Status.OK))
-        return self.analysis.example_query() if has_values else self.analysis.query_of_nothing
+    def _questions(self, manifest: Manifest) -> Iterator[tuple[str, str]]:
+        """SQL that has an answer in this run, with what it is called: of rows without values, and of those with."""
+        ok = manifest.by_status.get(Status.OK, 0)
+        of_unscored = self.analysis.query_of_unscored
+        if of_unscored is not None and ok < manifest.rows:
+            yield "why not ok", of_unscored
+        if ok:
+            yield "ask it", self.analysis.example_query()
 
     def _columns_taken(self) -> Sequence[str]:
         """Which columns of the input were taken for what, as `run.json` has it."""

@@ -185,8 +185,8 @@ class Analysis(ABC):
         """SQL that shows a user what is in a finished run."""
         return f"FROM {self.run_type.tables[0]} LIMIT 10"
 
-    query_of_nothing: ClassVar[str | None] = None
-    """SQL that shows why a finished run has no values at all; None where no table says it."""
+    query_of_unscored: ClassVar[str | None] = None
+    """SQL that shows which rows of a finished run have no values, and why; None where no table says it."""
 
     def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
         """Of a finished run without values: why one of its rows has none, in words.

@@ -170,6 +170,10 @@ class Contributions(Analysis):
         """How many rows of contributions there are."""
         return [f"{manifest.table_rows[CONTRIBUTIONS.name]:,} rows of contributions"]
 
+    query_of_unscored = (
+        "SELECT DISTINCT target, status, reason FROM contributions WHERE status <> 'ok' LIMIT 10"
+    )
+
     def example_query(self) -> str:
         """The bins on which predictions rest most."""
         return (

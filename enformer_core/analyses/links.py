@@ -145,6 +145,10 @@ class Links(Analysis):
         """How many rows of links there are."""
         return [f"{manifest.table_rows[LINKS.name]:,} rows of links"]
 
+    query_of_unscored = (
+        "SELECT DISTINCT gene, status, reason FROM links WHERE status <> 'ok' LIMIT 10"
+    )
+
     def example_query(self) -> str:
         """The strongest element of each gene by the first score."""
         score = self.spec.columns[0]

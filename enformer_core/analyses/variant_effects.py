@@ -155,7 +155,7 @@ class VariantEffects(Analysis):
         """The same in one line each."""
         return [str(convert(each, ColumnsTaken, RUN_KEY)) for each in taken]
 
-    query_of_nothing = "SELECT input_file, input_line, status, reason FROM scores LIMIT 10"
+    query_of_unscored = "SELECT input_file, input_line, id, status, reason FROM scores WHERE status <> 'ok' LIMIT 10"
 
     def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
         """The first allele, and why it has no scores."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from enformer_core.analyses.gene_run_type import GENE_IDS
 from enformer_core.analyses.mutagenesis_input import Mutagenesis, MutatedSources, in_words
+from enformer_core.analyses.unscored import UnscoredAllele, first_unscored, unscored_notes
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
 from enformer_core.dataset.sharding import ALLELES_LEAST, default_shard_size
 from enformer_core.errors import InputError, first_few
@@ -132,7 +133,11 @@ class VariantInput:
             self._check_any(alleles, sources, removed)
             if self.reach is not None and not sum(placing.gene_rows):
                 raise InputError(_no_gene_in_reach(self.reach, alleles.alleles))
-            notes = [*in_words(left_out), *_notes(alleles, by_filter, placing.disagreeing)]
+            notes = [
+                *in_words(left_out),
+                *_notes(alleles, by_filter, placing.disagreeing),
+                *unscored_notes(alleles.by_status, placing.unscored),
+            ]
             for note in notes:
                 warn(note)
             yield ReadAlleles(alleles, removed, tuple(columns_taken(given)), sum(placing.gene_rows))
@@ -231,14 +236,17 @@ class _Placing:
         variants: by whose rules.
         disagreeing: of each batch that has some, the alleles whose identifier names something else.
         gene_rows: of each batch, the pairs of an allele and a gene in reach.
+        unscored: of each batch, the first allele of each status that is not scored.
     """
 
     variants: VariantInput
     disagreeing: list[int] = field(default_factory=list)
     gene_rows: list[int] = field(default_factory=list)
+    unscored: list[UnscoredAllele] = field(default_factory=list)
 
     def __call__(self, raw: pa.Table) -> pa.Table:
         placed = self.variants.harmonised(raw)
+        self.unscored.extend(first_unscored(placed))
         disagreeing = pc.sum(has_flag(placed, Flag.ID_DISAGREES)).as_py()
         if disagreeing:
             self.disagreeing.append(disagreeing)

@@ -14,11 +14,10 @@ import pyarrow as pa
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.alphabet import decode
-from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring.windows import Allele
-from enformer_core.variants.allele_checks import short
 from enformer_core.variants.harmonise import harmonise_alleles
+from enformer_core.variants.reasons import IT_HAS_ALT
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 VariantName = str | tuple[str, int, str, str]
@@ -162,7 +161,7 @@ def place_variants(
             allele = Allele(row["chrom"], row["start"], row["ref"], row["alt"])
             found.append(PlacedVariant(variant.given, allele))
         else:
-            refusals.append(f"{variant.given}: {_why_not(variant, row, genome, max_allele_bp)}")
+            refusals.append(f"{variant.given}: {_why_not(row, genome)}")
     if refusals:
         shown = refusals[:_SHOWN_REFUSALS]
         more = len(refusals) - len(shown)
@@ -189,50 +188,31 @@ def _as_read(named: Sequence[NamedVariant]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
 
 
-def _why_not(
-    variant: NamedVariant, row: Mapping[str, Any], genome: Genome, max_allele_bp: int
-) -> str:
-    """Why a variant has no scores, and what would help."""
-    lengths = genome.contigs
-    contig = reconcile_contigs([variant.chrom], lengths).get(variant.chrom, "")
-    reasons = {
-        Status.UNKNOWN_CONTIG: f"{genome.path} has no contig {variant.chrom!r}, "
-        f"it has {first_few([*lengths])}",
-        Status.OUT_OF_BOUNDS: _beyond(variant, contig, lengths.get(contig, 0)),
-        Status.TOO_LONG: f"REF or ALT is longer than {max_allele_bp:,} bases; "
-        "max_allele_bp sets how long it may be",
-        Status.NO_ALT: "has no ALT",
-        Status.SYMBOLIC: f"ALT {variant.alt} names no sequence; give its letters",
-        Status.BAD_ALLELE: f"{row['reason']}. Give REF and ALT in A, C, G, T; "
-        "an insertion or deletion begins with the base before it",
-    }
-    status = Status(row["status"])
-    return reasons[status] if status in reasons else _mismatch(variant, contig, genome)
+def _why_not(row: Mapping[str, Any], genome: Genome) -> str:
+    """Why a variant has no scores, in the words of a run's column `reason`, and what would help."""
+    reason = str(row["reason"])
+    match Status(row["status"]):
+        case Status.UNKNOWN_CONTIG:
+            return f"{reason}: {genome.path} has {first_few([*genome.contigs])}"
+        case Status.TOO_LONG:
+            return f"{reason}; max_allele_bp sets how long it may be"
+        case Status.SYMBOLIC:
+            return f"{reason}; give its letters"
+        case Status.BAD_ALLELE:
+            return f"{reason}. Give REF and ALT in A, C, G, T; an insertion or deletion begins with the base before it"
+        case Status.REF_MISMATCH:
+            return f"{reason}{_advice(row, genome)}"
+    return reason
 
 
-def _beyond(variant: NamedVariant, contig: str, length_bp: int) -> str:
-    """On which side of its contig a variant lies."""
-    if variant.pos < 1:
-        return f"there is no base {variant.pos:,}: bases count from 1"
-    if variant.pos > length_bp:
-        return f"{contig} of the genome ends at base {length_bp:,}"
-    last = variant.pos + len(variant.ref) - 1
-    return f"REF ends at base {last:,}, and {contig} of the genome at base {length_bp:,}"
-
-
-def _mismatch(variant: NamedVariant, contig: str, genome: Genome) -> str:
-    """What the genome has in the place of REF, and what this looks like."""
-    start = variant.pos - 1
-    ref = variant.ref.upper()
-    alt = variant.alt.upper()
-    there = decode(genome.fetch(contig, start, start + len(ref)))
-    message = f"the genome has {short(there)} here, not {short(ref)}"
-    # the most telling first: by chance one SNV in four has its REF at the next base
-    in_place_of_alt = decode(genome.fetch(contig, start, start + len(alt)))
-    if in_place_of_alt == alt:
-        return f"{message}. It has ALT: exchange the two, and turn the sign of the scores"
-    next_base = start + 1
-    behind = decode(genome.fetch(contig, next_base, next_base + len(ref)))
+def _advice(row: Mapping[str, Any], genome: Genome) -> str:
+    """What a mismatch looks like, where its reason does not say so."""
+    if str(row["reason"]).endswith(IT_HAS_ALT):
+        return ""
+    ref = row["ref"]
+    # by chance one SNV in four has its REF at the next base: worth saying of one, not of a file's
+    next_base = row["start"] + 1
+    behind = decode(genome.fetch(row["chrom"], next_base, next_base + len(ref)))
     if behind == ref:
-        return f"{message}, which is the next base. Positions count from 1; was this one from 0?"
-    return f"{message}. Was it called on another assembly than {genome.path}?"
+        return ", which is the next base. Positions count from 1; was this one from 0?"
+    return f". Was it called on another assembly than {genome.path}?"

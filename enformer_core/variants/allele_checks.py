@@ -132,7 +132,7 @@ class Alleles:
         Args:
             max_allele_bp: longest REF or ALT that is scored, without what both share.
         """
-        end = self.start + self._least_bp()
+        end = self.start + self.least_bp()
         # at the contig's end an allele that may be ALT must not be taken for one that leaves it
         leaves_contig = (self.start < 0) | (end > self.length_bp)
         return [
@@ -144,7 +144,22 @@ class Alleles:
             (Status.TOO_LONG, self._is_too_long(max_allele_bp)),
         ]
 
-    def _least_bp(self) -> Numbers:
+    def chosen(self, rows: Numbers) -> "Alleles":
+        """Some of the alleles alone."""
+        index = pa.array(rows)
+        return Alleles(
+            raw=self.raw.take(index),
+            chrom=self.chrom.take(index),
+            start=self.start[rows],
+            ref=self.ref.take(index),
+            alt=self.alt.take(index),
+            length_bp=self.length_bp[rows],
+            declared=self.declared[rows],
+            is_snv=self.is_snv[rows],
+            is_deletion=self.is_deletion[rows],
+        )
+
+    def least_bp(self) -> Numbers:
         """Bases of the genome that the allele takes at least: of REF, or of the shorter where either may be REF."""
         alt_bp = np.maximum(self.alt_bp, 1)
         shorter_bp = np.minimum(self.ref_bp, alt_bp)
@@ -160,9 +175,9 @@ class Alleles:
 
     def _is_symbolic(self, rows: Numbers) -> Mask:
         index = pa.array(rows)
-        in_alt = matches(self.alt.take(index), _SYMBOLIC)
+        in_alt = symbolic(self.alt.take(index))
         # where the order is open, either column may hold the symbol; in a declared REF it is a bad allele
-        in_ref = matches(self.ref.take(index), _SYMBOLIC)
+        in_ref = symbolic(self.ref.take(index))
         return in_alt | (in_ref & ~self.declared[rows])
 
     def _is_bad(self, rows: Numbers) -> Mask:
@@ -222,10 +237,15 @@ def _clean_alts(
         return upper
     mask = pa.array(unclear)
     written = written.filter(mask)
-    is_symbolic = pa.array(matches(written, _SYMBOLIC))
+    is_symbolic = pa.array(symbolic(written))
     clean = pc.if_else(is_symbolic, written, upper.filter(mask))
     is_absent = pc.equal(written, ".")
     return pc.replace_with_mask(upper, mask, pc.if_else(is_absent, None, clean))
+
+
+def symbolic(alleles: pa.Array) -> Mask:
+    """Whether each allele is a symbol, a breakend, or begins or ends in a dot; null is not."""
+    return matches(alleles, _SYMBOLIC)
 
 
 def contigs_of(

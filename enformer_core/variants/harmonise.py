@@ -4,7 +4,9 @@ Which of both alleles is REF, the genome decides. Works on columns. Does not kno
 can be said without the genome's letters, `assembly_check` whether a file was made for this genome at all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +18,12 @@ from enformer_core.variants.allele_checks import (
     Alleles,
     Decision,
     contigs_of,
-    why_bad,
 )
-from enformer_core.variants.arrow import Mask, are, bools, in_full
+from enformer_core.variants.arrow import Mask, Numbers, bools, in_full
 from enformer_core.variants.empty_alleles import with_anchors
 from enformer_core.variants.lookup import has_letters
 from enformer_core.variants.normalise import normalise
+from enformer_core.variants.reasons import reasons_of
 from enformer_core.variants.table import PLACED_SCHEMA, Flag, Status
 
 _PALINDROMES = pa.array(["AT", "TA", "CG", "GC"])
@@ -29,6 +31,8 @@ _PALINDROMES = pa.array(["AT", "TA", "CG", "GC"])
 _NO_SIGN = pa.scalar(None, pa.int8())
 
 _MINUS = pa.scalar(-1, pa.int8())
+
+_Why = Callable[[Status, Numbers, Alleles], pa.Array]
 
 _WITHOUT_PLACE = pa.array([Status.UNKNOWN_CONTIG.value, Status.OUT_OF_BOUNDS.value])
 
@@ -133,8 +137,66 @@ def harmonise_alleles(
     orientation = Orientation.of(alleles, open_rows, genome, allow_swapped=allow_swapped)
     scored = open_rows & orientation.fits
     decisions.append((Status.REF_MISMATCH, open_rows & ~scored))
+    decided = _Decided(decisions, undecided)
+    why = partial(reasons_of, genome=genome, max_allele_bp=max_allele_bp)
+    reasons = decided.reasons(
+        alleles,
+        lambda status, rows, those: why(
+            status,
+            those,
+            allow_swapped=allow_swapped,
+            looks_swapped=orientation.looks_swapped[rows],
+        ),
+    )
     final = _in_normal_form(_oriented(alleles, orientation), scored, genome)
-    return _harmonised_table(final, undecided, decisions, orientation)
+    return _harmonised_table(final, decided, reasons, orientation)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What became of each row, by the first decision that applies.
+
+    Attributes:
+        decisions: statuses and their rows, in order.
+        undecided: rows of which the reader decided nothing.
+    """
+
+    decisions: list[Decision]
+    undecided: Mask
+
+    @cached_property
+    def choice(self) -> Numbers:
+        """Of each row the number of its decision; one more than the last where none applies."""
+        masks = [rows for _, rows in self.decisions]
+        numbers = list(range(len(masks)))
+        return np.select(masks, numbers, default=len(masks))
+
+    def status(self) -> pa.Array:
+        """Of each row the status, ok where nothing applies."""
+        names = [status.value for status, _ in self.decisions]
+        names.append(Status.OK.value)
+        return pa.array(names).take(pa.array(self.choice))
+
+    def reasons(self, alleles: Alleles, why: _Why) -> pa.Array:
+        """The reader's reasons, and why each other row that is not scored is not.
+
+        Args:
+            alleles: all.
+            why: told a status, its rows, and the alleles in these; gives a text for each.
+        """
+        reasons = in_full(alleles.raw, "reason")
+        is_found_wrong = self.undecided & (self.choice < len(self.decisions))
+        # of most batches a handful, and only those are looked at
+        rows_found = np.flatnonzero(is_found_wrong)
+        numbers = self.choice[rows_found]
+        for number, (status, _) in enumerate(self.decisions):
+            rows = rows_found[numbers == number]
+            if rows.size:
+                mask = np.zeros(self.choice.size, dtype=bool)
+                mask[rows] = True
+                texts = why(status, rows, alleles.chosen(rows))
+                reasons = pc.replace_with_mask(reasons, pa.array(mask), texts)
+        return reasons
 
 
 def _oriented(alleles: Alleles, orientation: Orientation) -> Alleles:
@@ -186,15 +248,14 @@ def _in_normal_form(
 
 def _harmonised_table(
     alleles: Alleles,
-    undecided: Mask,
-    decisions: list[Decision],
+    decided: _Decided,
+    reasons: pa.Array,
     orientation: Orientation,
 ) -> pa.Table:
     raw = alleles.raw
-    status = pc.coalesce(in_full(raw, "status"), _first_status(decisions))
+    undecided = decided.undecided
+    status = pc.coalesce(in_full(raw, "status"), decided.status())
     is_without_place = bools(pc.is_in(status, _WITHOUT_PLACE))
-    is_bad = undecided & are(status, Status.BAD_ALLELE.value)
-    reasons = _with_bad_alleles(in_full(raw, "reason"), alleles, is_bad)
     start = in_full(raw, "start")
     # a row without a position stays null, though the columns in NumPy have -1 there
     has_start = pc.is_valid(start)
@@ -206,7 +267,7 @@ def _harmonised_table(
         **as_read,
         "start": pc.if_else(has_start, pa.array(alleles.start), start),
         "status": status,
-        "reason": _with_swapped(reasons, orientation),
+        "reason": reasons,
         "chrom": pc.if_else(has_place, alleles.chrom, None),
         "ref": pc.if_else(is_readable, alleles.ref, None),
         "alt": pc.if_else(is_readable, alleles.alt, None),
@@ -214,16 +275,6 @@ def _harmonised_table(
         "effect_sign": _effect_sign(alleles, orientation),
     }
     return pa.table(columns, schema=PLACED_SCHEMA)
-
-
-def _first_status(decisions: list[Decision]) -> pa.Array:
-    """Of each row the first status that applies, else ok."""
-    masks = [rows for _, rows in decisions]
-    numbers = list(range(len(masks)))
-    choice = np.select(masks, numbers, default=len(masks))
-    names = [status.value for status, _ in decisions]
-    names.append(Status.OK.value)
-    return pa.array(names).take(pa.array(choice))
 
 
 def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
@@ -270,30 +321,3 @@ def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:
     sign = pc.cast(pc.coalesce(named, unnamed), pa.int8())
     has_sign = orientation.fits & ~_names_neither(alleles)
     return pc.if_else(pa.array(has_sign), sign, _NO_SIGN)
-
-
-def _with_bad_alleles(
-    reasons: pa.Array,
-    alleles: Alleles,
-    bad: Mask,
-) -> pa.Array:
-    """The reader's reasons, and why each bad allele is one."""
-    if not bad.any():
-        return reasons
-    mask = pa.array(bad)
-    refs = alleles.ref.filter(mask).to_pylist()
-    alts = alleles.alt.filter(mask).to_pylist()
-    why = [why_bad(ref, alt) for ref, alt in zip(refs, alts, strict=True)]
-    return pc.replace_with_mask(reasons, mask, pa.array(why))
-
-
-def _with_swapped(reasons: pa.Array, orientation: Orientation) -> pa.Array:
-    """The reasons, and what mismatches look like that may be exchanged REF and ALT."""
-    if not orientation.looks_swapped.any():
-        return reasons
-    mask = pa.array(orientation.looks_swapped)
-    return pc.if_else(
-        mask,
-        "the genome has ALT here, not REF: see --allow-swapped",
-        reasons,
-    )

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, UInt8
 
-from enformer_core.genome.alphabet import N_CODE, decode, encode
+from enformer_core.genome.alphabet import N_CODE
 from enformer_core.variants.arrow import Mask, Numbers
+from enformer_core.variants.letters import Codes, Letters, Steps, firsts, ranges
 
 # Letters that are looked at together: four at first, since most alleles disagree soon; four times as many of those that
 # agree in all, up to a bound, so that a long repeat takes few rounds; and of all alleles together no more than fits.
@@ -32,9 +33,7 @@ _MOST_STEPS = 1 << 16
 _MOST_LETTERS = 1 << 20
 
 Contig = UInt8[np.ndarray, " length"]
-Steps = Int64[np.ndarray, "rows steps"]
 StepMask = Bool[np.ndarray, "rows steps"]
-Codes = UInt8[np.ndarray, "rows steps"]
 Agrees = Callable[[Numbers, Steps], StepMask]
 """Whether, of these alleles, what is so many steps away agrees."""
 
@@ -68,8 +67,8 @@ def normalise(
         return Normalised(start, ref, alt)
     # only these are taken apart into base codes
     index = pa.array(rows)
-    refs = _Letters.of(ref.take(index))
-    alts = _Letters.of(alt.take(index))
+    refs = Letters.of(ref.take(index))
+    alts = Letters.of(alt.take(index))
     new_start, refs, alts = _normal_forms(start[rows], refs, alts, codes)
     moved = start.copy()
     moved[rows] = new_start
@@ -132,89 +131,12 @@ def _same_letter(
     return np.asarray(pc.equal(of_ref, of_alt))
 
 
-@dataclass(frozen=True)
-class _Letters:
-    """Base codes of many alleles, end to end; to trim an allele is to look at less of it.
-
-    CAC and T are the codes of C, A, C, T with first 0, 3 and bp 3, 1; without a base at the left of the first, first
-    is 1, 3 and bp 2, 1.
-
-    Attributes:
-        codes: of all.
-        first: index of each allele's first base.
-        bp: its length.
-    """
-
-    codes: UInt8[np.ndarray, " letters"]
-    first: Numbers
-    bp: Numbers
-
-    @staticmethod
-    def of(texts: pa.Array) -> "_Letters":
-        """Alleles as read; none is null."""
-        bp = np.asarray(pc.binary_length(texts), dtype=np.int64)
-        codes = encode("".join(texts.to_pylist()))
-        return _Letters(codes, _firsts(bp), bp)
-
-    def to_arrow(self) -> pa.Array:
-        source = _ranges(self.first, self.bp)
-        letters = decode(self.codes[source]).encode()
-        ends = np.cumsum(self.bp)
-        offsets = np.concatenate([[0], ends]).astype(np.int32)
-        is_null = None  # no row is
-        buffers = [
-            is_null,
-            pa.py_buffer(offsets),
-            pa.py_buffer(letters),
-        ]
-        return pa.Array.from_buffers(pa.string(), ends.size, buffers)
-
-    def from_left(self, rows: Numbers, steps: Steps) -> Codes:
-        """The letters so many steps behind each allele's first."""
-        return self.codes[self.first[rows, None] + steps]
-
-    def from_right(self, rows: Numbers, steps: Steps) -> Codes:
-        """The letters so many steps before each allele's last."""
-        last = self.first + self.bp - 1
-        return self.codes[last[rows, None] - steps]
-
-    def last(self) -> UInt8[np.ndarray, " rows"]:
-        """The last letter of each allele."""
-        return self.codes[self.first + self.bp - 1]
-
-    def without(self, left: Numbers | int, right: Numbers | int) -> "_Letters":
-        """Alleles that lose so many bases at the ends."""
-        bp = self.bp - left - right
-        return _Letters(self.codes, self.first + left, bp)
-
-    def replaced(self, rows: Numbers, new: "_Letters") -> "_Letters":
-        """Alleles of which these rows are others."""
-        first = self.first.copy()
-        bp = self.bp.copy()
-        first[rows] = new.first + self.codes.size
-        bp[rows] = new.bp
-        # the old letters stay where they are, so that the other rows need no copy of theirs
-        codes = np.concatenate([self.codes, new.codes])
-        return _Letters(codes, first, bp)
-
-
-def _firsts(size: Numbers) -> Numbers:
-    """Where each of several pieces begins that lie end to end: of the sizes 3, 1, 2 at 0, 3, 4."""
-    return np.cumsum(size) - size
-
-
-def _ranges(first: Numbers, size: Numbers) -> Int64[np.ndarray, " total"]:
-    """The numbers from each first on, so many of each: of 5, 0 and sizes 2, 3 it is 5, 6, 0, 1, 2."""
-    shift = first - _firsts(size)
-    return np.arange(size.sum()) + np.repeat(shift, size)
-
-
 def _normal_forms(
     start: Numbers,
-    ref: _Letters,
-    alt: _Letters,
+    ref: Letters,
+    alt: Letters,
     codes: Contig,
-) -> tuple[Numbers, _Letters, _Letters]:
+) -> tuple[Numbers, Letters, Letters]:
     """The three steps of the normal form: trim the right, shift to the left, trim the left."""
     right = _how_far(
         lambda rows, steps: ref.from_right(rows, steps) == alt.from_right(rows, steps),
@@ -236,7 +158,7 @@ def _normal_forms(
     )
 
 
-def _trimmable_bp(ref: _Letters, alt: _Letters) -> Numbers:
+def _trimmable_bp(ref: Letters, alt: Letters) -> Numbers:
     """Bases that an end can lose at most: one of the shorter allele stays."""
     return np.minimum(ref.bp, alt.bp) - 1
 
@@ -258,7 +180,7 @@ class _Indels:
     """
 
     start: Numbers
-    longer: _Letters
+    longer: Letters
     codes: Contig
 
     def letters(self, rows: Numbers, places: Steps) -> Codes:
@@ -284,21 +206,21 @@ class _Indels:
         before = self.codes[self.start[rows, None] - 1 - steps]
         return ends_alike & (before != N_CODE)
 
-    def moved(self, rows: Numbers, by: Numbers) -> _Letters:
+    def moved(self, rows: Numbers, by: Numbers) -> Letters:
         """The longer alleles of these rows, so many steps to the left."""
         bp = self.longer.bp[rows]
-        places = _ranges(-by, bp)
+        places = ranges(-by, bp)
         one_a_row = places[:, None]
         codes = self.letters(np.repeat(rows, bp), one_a_row)[:, 0]
-        return _Letters(codes, _firsts(bp), bp)
+        return Letters(codes, firsts(bp), bp)
 
 
 def _shifted(
     start: Numbers,
-    ref: _Letters,
-    alt: _Letters,
+    ref: Letters,
+    alt: Letters,
     codes: Contig,
-) -> tuple[Numbers, _Letters, _Letters]:
+) -> tuple[Numbers, Letters, Letters]:
     """Indels moved left while both alleles end in the same base; after the trimming, one of both is that base alone."""
     rows = np.flatnonzero(ref.last() == alt.last())
     ref_is_longer = ref.bp[rows] > alt.bp[rows]
@@ -321,22 +243,22 @@ def _shifted(
 
 def _chosen(
     is_ref: Mask,
-    ref: _Letters,
-    alt: _Letters,
+    ref: Letters,
+    alt: Letters,
     rows: Numbers,
-) -> _Letters:
+) -> Letters:
     """Of each of these rows one allele, REF where that is wanted."""
     codes = np.concatenate([ref.codes, alt.codes])
     alt_first = alt.first[rows] + ref.codes.size
     first = np.where(is_ref, ref.first[rows], alt_first)
     bp = np.where(is_ref, ref.bp[rows], alt.bp[rows])
-    return _Letters(codes, first, bp)
+    return Letters(codes, first, bp)
 
 
-def _only_first(letters: _Letters, *, where: Mask) -> _Letters:
+def _only_first(letters: Letters, *, where: Mask) -> Letters:
     """The alleles, of these rows their first base alone."""
     bp = np.where(where, 1, letters.bp)
-    return _Letters(letters.codes, letters.first, bp)
+    return Letters(letters.codes, letters.first, bp)
 
 
 def _how_far(agrees: Agrees, most: Numbers) -> Numbers:

@@ -75,12 +75,26 @@ def test_a_run_of_which_nothing_was_scored_says_so(run, genome, letters, tmp_pat
     assert "3 alleles in 2 shards: 2 ref_mismatch, 1 symbolic" in lines
     assert "no scores: none of the 3 alleles is ok, so nothing was computed" in lines
     where = f"for example x.vcf line 3 (chr1:10:{wrong[0][2]}:{wrong[0][3]})"
-    assert f"{where}: ref_mismatch: the genome has other letters where the input has REF" in lines
+    reason = f"the genome has {letters['chr1'][9]} here, not {wrong[0][2]}"
+    assert f"{where}: ref_mismatch: {reason}" in lines
+    note = f"note: 2 alleles are ref_mismatch and not scored, for example x.vcf line 3: {reason}\n"
+    assert note in error
+    named = "ALT <DEL> names no sequence"
+    assert f"note: 1 allele is symbolic and not scored, for example x.vcf line 5: {named}" in error
     assert "FROM top" not in text
-    words = shlex.split(lines[-1].removeprefix("ask it: enformer-ray "))
+    words = shlex.split(lines[-1].removeprefix("why not ok: enformer-ray "))
     code, text, error = run(*words, "--json")
     assert code == 0, error
     assert len(json.loads(text)) == 3
+
+
+def test_a_run_of_which_some_was_scored_says_how_to_list_the_others(score, run):
+    lines = score()[1].splitlines()
+    [line] = [line for line in lines if line.startswith("why not ok: ")]
+    code, text, error = run(*shlex.split(line.removeprefix("why not ok: enformer-ray ")), "--json")
+    assert code == 0, error
+    [row] = json.loads(text)
+    assert (row["status"], row["reason"]) == ("symbolic", "ALT <DEL> names no sequence")
 
 
 def test_a_run_without_effects_is_not_asked_for_them(score, run):

@@ -50,23 +50,56 @@ CASES = [
     (("MT", 1, "GATTAC", "g"), ("ok", "chrM", "GATTAC", "G", None)),
     (("chr1", 6, "ACGT", "A"), ("ok", "chr1", "ACGT", "A", None)),  # soft-masked in the genome
     (("chr1", 17, "T", "TACGTA"), ("ok", "chr1", "T", "TACGTA", None)),
-    (("chr1", 2, "A", "T"), ("ref_mismatch", "chr1", "A", "T", None)),
-    (("chr1", 1, "ACT", "A"), ("ref_mismatch", "chr1", "ACT", "A", None)),
-    (("chr1", 5, "A", "T"), ("ref_mismatch", "chr1", "A", "T", None)),  # the genome has N
-    (("chr2", 2, "C", "T"), ("unknown_contig", None, "C", "T", None)),
-    (("chr2", 0, "C", "<del>"), ("unknown_contig", None, "C", "<del>", None)),
-    (("chr2", 1, "C", "."), ("unknown_contig", None, "C", None, None)),
-    (("chr1", 0, "C", "T"), ("out_of_bounds", None, "C", "T", None)),
-    (("chr1", 18, "T", "C"), ("out_of_bounds", None, "T", "C", None)),
-    (("chr1", 17, "TT", "T"), ("out_of_bounds", None, "TT", "T", None)),
-    (("chr1", 18, "T", "<DEL>"), ("out_of_bounds", None, "T", "<DEL>", None)),
-    (("chrM", 7, "A", "."), ("no_alt", "chrM", "A", None, None)),
-    (("chr1", 2, "N", "."), ("no_alt", "chr1", "N", None, None)),
-    (("chr1", 2, "C", "<del>"), ("symbolic", "chr1", "C", "<del>", None)),
-    (("chr1", 2, "G", "*"), ("symbolic", "chr1", "G", "*", None)),  # before REF is looked at
-    (("chr1", 2, "C", "C]chr1:9]"), ("symbolic", "chr1", "C", "C]chr1:9]", None)),
-    (("chr1", 2, "C", ".A"), ("symbolic", "chr1", "C", ".A", None)),
-    (("chr1", 2, "C", "A."), ("symbolic", "chr1", "C", "A.", None)),
+    (("chr1", 2, "A", "T"), ("ref_mismatch", "chr1", "A", "T", "the genome has C here, not A")),
+    (
+        ("chr1", 1, "ACT", "A"),
+        ("ref_mismatch", "chr1", "ACT", "A", "the genome has ACG here, not ACT"),
+    ),
+    (
+        ("chr1", 5, "A", "T"),
+        ("ref_mismatch", "chr1", "A", "T", "the genome has N here, not A"),
+    ),  # the genome has N
+    (("chr2", 2, "C", "T"), ("unknown_contig", None, "C", "T", "the genome has no contig 'chr2'")),
+    (
+        ("chr2", 0, "C", "<del>"),
+        ("unknown_contig", None, "C", "<del>", "the genome has no contig 'chr2'"),
+    ),
+    (("chr2", 1, "C", "."), ("unknown_contig", None, "C", None, "the genome has no contig 'chr2'")),
+    (
+        ("chr1", 0, "C", "T"),
+        ("out_of_bounds", None, "C", "T", "there is no base 0: bases count from 1"),
+    ),
+    (
+        ("chr1", 18, "T", "C"),
+        ("out_of_bounds", None, "T", "C", "chr1 of the genome ends at base 17"),
+    ),
+    (
+        ("chr1", 17, "TT", "T"),
+        (
+            "out_of_bounds",
+            None,
+            "TT",
+            "T",
+            "REF ends at base 18, and chr1 of the genome at base 17",
+        ),
+    ),
+    (
+        ("chr1", 18, "T", "<DEL>"),
+        ("out_of_bounds", None, "T", "<DEL>", "chr1 of the genome ends at base 17"),
+    ),
+    (("chrM", 7, "A", "."), ("no_alt", "chrM", "A", None, "there is no ALT")),
+    (("chr1", 2, "N", "."), ("no_alt", "chr1", "N", None, "there is no ALT")),
+    (("chr1", 2, "C", "<del>"), ("symbolic", "chr1", "C", "<del>", "ALT <del> names no sequence")),
+    (
+        ("chr1", 2, "G", "*"),
+        ("symbolic", "chr1", "G", "*", "ALT * names no sequence"),
+    ),  # before REF is looked at
+    (
+        ("chr1", 2, "C", "C]chr1:9]"),
+        ("symbolic", "chr1", "C", "C]chr1:9]", "ALT C]chr1:9] names no sequence"),
+    ),
+    (("chr1", 2, "C", ".A"), ("symbolic", "chr1", "C", ".A", "ALT .A names no sequence")),
+    (("chr1", 2, "C", "A."), ("symbolic", "chr1", "C", "A.", "ALT A. names no sequence")),
     (
         ("chr1", 2, "C", "R"),
         ("bad_allele", "chr1", "C", "R", "ALT has 'R', which is not A, C, G or T"),
@@ -81,10 +114,13 @@ CASES = [
     ),
     (("chr1", 2, "C", ""), ("bad_allele", "chr1", "C", "", "ALT is empty")),
     (("chr1", 2, "C", "c"), ("bad_allele", "chr1", "C", "C", "ALT is the same as REF")),
-    (("chr1", 2, "C", "CCCCCCC"), ("too_long", "chr1", "C", "CCCCCCC", None)),
+    (
+        ("chr1", 2, "C", "CCCCCCC"),
+        ("too_long", "chr1", "C", "CCCCCCC", "REF or ALT is longer than 6 bases (--max-allele-bp)"),
+    ),
     (
         ("chr1", 2, "AAAAAAA", "C"),
-        ("too_long", "chr1", "AAAAAAA", "C", None),
+        ("too_long", "chr1", "AAAAAAA", "C", "REF or ALT is longer than 6 bases (--max-allele-bp)"),
     ),  # before REF is looked at
     (("chr2", "x", "C", "T"), ("malformed", None, None, None, "POS is not a whole number: 'x'")),
 ]
