@@ -1,10 +1,12 @@
 """`enformer-ray evaluate`: scores held against experiments."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from enformer_core.api.run_tables import open_run
@@ -15,9 +17,20 @@ from enformer_core.evaluate.links import LinksResult, judge_links
 from enformer_core.evaluate.predictions import predicted_scores, scores_of_run
 from enformer_core.links.tables import Numbers, read_table
 from enformer_core.storage.open import parse_address
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.link_settings import EvaluateLinksSettings
 from jobs.log import note
+
+_LOWER_IS_BETTER = re.compile(
+    r"(?i)^(dist|p[_.]?val|q[_.]?val|fdr|padj|rank)|^(?!inv).*[_.](dist|rank)"
+)
+"""Names of what is the stronger the smaller it is: distances, p-values, ranks; 1/distance is called otherwise."""
+
+_TURN_IT = "turn its sign in the table"
+
+_LEAST_COVERAGE = 0.5
+"""Part of the pairs that predictions cover below which that is said: the rest share the last rank."""
 
 
 def evaluate_links(settings: EvaluateLinksSettings) -> int:
@@ -32,6 +45,11 @@ def evaluate_links(settings: EvaluateLinksSettings) -> int:
     bins = list(dict.fromkeys((*EVERYWHERE, *map(DistanceBin.read, settings.bins))))
     bootstrap = Bootstrap(settings.bootstrap, settings.seed)
     pairs = _pairs(settings)
+    for name in pairs.scores:
+        if _LOWER_IS_BETTER.search(name):
+            note(
+                f"{name}: is ranked from high to low, as all scores are; where lower is better, {_TURN_IT}"
+            )
     results = list(judge_links(pairs, bins, bootstrap))
     if settings.json:
         print(json.dumps({"rows": list(map(asdict, results))}))
@@ -46,7 +64,20 @@ def _pairs(settings: EvaluateLinksSettings) -> TestedPairs:
         note(text)
     if settings.predictions is None:
         return pairs
-    return pairs.with_scores(_predicted(settings.predictions, pairs.places))
+    predicted = _predicted(settings.predictions, pairs.places)
+    _note_coverage(settings.predictions, predicted)
+    return pairs.with_scores(predicted)
+
+
+def _note_coverage(name: str, predicted: Mapping[str, Numbers]) -> None:
+    """Say so where most pairs have no prediction, so that a ranking of the few others is what is judged."""
+    is_covered = ~np.isnan(np.stack(list(predicted.values()))).all(axis=0)
+    covered = int(is_covered.sum())
+    if covered < _LEAST_COVERAGE * is_covered.size:
+        note(
+            f"{name}: the predictions cover {covered:,} of {counted(is_covered.size, 'tested pairs')}; "
+            "the others come last in every ranking"
+        )
 
 
 def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
@@ -62,7 +93,8 @@ def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
 def _text(results: Sequence[LinksResult]) -> str:
     """A line for each score and bin, in columns."""
     width = max(len(result.score) for result in results)
-    lines = [f"{'bin':<14}{'pairs':>8}{'positive':>10}  {'score':<{width}}  average precision"]
+    columns = f"{'bin':<14}{'pairs':>8}{'positive':>10}  {'score':<{width}}"
+    lines = [f"{columns}  average precision  (95 % interval)"]
     for result in results:
         bin_and_pairs = f"{result.bin:<14}{result.pairs:>8,}{result.positives:>10,}"
         lines.append(f"{bin_and_pairs}  {result.score:<{width}}  {_precision(result)}")
@@ -71,10 +103,10 @@ def _text(results: Sequence[LinksResult]) -> str:
 
 def _precision(result: LinksResult) -> str:
     if result.average_precision is None:
-        return "none is positive"
+        return "none is positive" if not result.positives else "none has this score"
     value = f"{result.average_precision:.3f}"
     if result.low is not None:
-        value += f"  {result.low:.3f}-{result.high:.3f}"
+        value += f"  ({result.low:.3f}-{result.high:.3f})"
     if result.missing:
         value += f"  ({result.missing:,} without a score come last)"
     return value

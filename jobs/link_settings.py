@@ -113,7 +113,7 @@ class LinksSettings(
     """What `enformer-ray links` is asked for."""
 
     out: Annotated[File, Parameter(group=_PAIRS, metavar="FILE|DIR")]
-    """the .parquet file to write, which must not be there; with --model the run's directory or s3://bucket/prefix"""
+    """file to write, .parquet or .tsv (.gz), which must not be there; with --model a run's directory or s3://bucket/prefix"""
 
     genome: Annotated[OptionalFile, Parameter(group=_PAIRS)] = None
     """reference genome, FASTA: places are held against its contigs, and called as it calls them"""
@@ -144,7 +144,7 @@ class EvaluateLinksSettings:
     """table or run of `enformer-ray links`, whose scores are judged too: of a pair the sum over overlapping elements"""
 
     scores: Annotated[Words, Parameter(metavar="COLUMN,…")] = field(default=(), kw_only=True)
-    """columns of the table to judge (default: all numbers that are not the format's own)"""
+    """columns of the table to judge, higher being better (default: all numbers that are not the format's own)"""
 
     bins: Annotated[Words, Parameter(metavar="BP-BP,…")] = field(default=_PAPER_BINS, kw_only=True)
     """distances to TSSs, beside all and 0-98000, that are judged on their own; a bin has its first, not its last"""

@@ -6,11 +6,13 @@ Nothing of that needs a model, and a genome is needed only to hold places agains
 
 from pathlib import Path
 
+from enformer_core.dataset.find_run import how_to_read
 from enformer_core.errors import InputError, nearest
 from enformer_core.export.whole_file import whole_file
 from enformer_core.links.contact import PowerLaw
 from enformer_core.links.files import LinkFiles, LinkInput
 from enformer_core.links.linking import LinkCounts, Linking, write_links
+from enformer_core.links.written import is_tsv, is_written
 from enformer_core.storage.open import parse_address
 from jobs import exit_codes
 from jobs.link_settings import (
@@ -21,6 +23,7 @@ from jobs.link_settings import (
     settings_of_models,
 )
 from jobs.log import note, tell
+from jobs.shell_words import command_line
 
 _ABC = "abc"
 
@@ -54,8 +57,9 @@ def links(settings: LinksSettings) -> int:
     for text in files.notes:
         note(text)
     with whole_file(out) as file:
-        counts = write_links(file, files.genes, files.candidates, linking)
-    tell("links", _summary(counts, files), prefix=settings.out)
+        counts = write_links(file, settings.out, files.genes, files.candidates, linking)
+    tell("links", _summary(counts, files, linking.window_bp), prefix=settings.out)
+    note(_what_next(settings.out))
     return exit_codes.DONE
 
 
@@ -90,6 +94,8 @@ def _new_file(name: str) -> Path:
     """The place of a file that is not there yet, before anything is read."""
     if parse_address(name) is not None:
         raise InputError(f"--out {name}: links are written to a file of this machine; give a path")
+    if not is_written(name):
+        raise InputError(f"--out {name}: links are written as .parquet, .tsv or .tsv.gz; name one")
     path = Path(name)
     if path.exists():
         raise InputError(f"{name}: is there already. Remove it, or give --out another name.")
@@ -98,10 +104,18 @@ def _new_file(name: str) -> Path:
     return path
 
 
-def _summary(counts: LinkCounts, files: LinkInput) -> str:
+def _summary(counts: LinkCounts, files: LinkInput, window_bp: int) -> str:
     all_genes = files.genes.frame.height
     all_candidates = files.candidates.frame.height
+    others = all_genes + all_candidates - counts.genes - counts.candidates
+    why = f"; the others have none of each other within {window_bp:,} bp" if others else ""
     return (
         f"{counts.pairs:,} pairs of {counts.genes:,} of {all_genes:,} TSSs and "
-        f"{counts.candidates:,} of {all_candidates:,} candidates"
+        f"{counts.candidates:,} of {all_candidates:,} candidates{why}"
     )
+
+
+def _what_next(out: str) -> str:
+    judge = command_line(["enformer-ray", "evaluate", "links", "PAIRS", "--predictions", out])
+    read = "" if is_tsv(out) else f"look at it: {how_to_read(out)}; "
+    return f"{read}hold it against tested pairs: {judge}"

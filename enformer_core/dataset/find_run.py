@@ -1,5 +1,7 @@
 """Find the run that a directory holds."""
 
+import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,10 +40,26 @@ def _no_run(out: str, file: Path | None) -> str:
     meant = next(_runs_above(out), None)
     if meant is not None:
         return f"{said}. Did you mean {meant}?"
+    if file is not None and _is_parquet(file):
+        return f"{said}. A table by itself is read so: {how_to_read(out)}"
     said = f"{said}. Give the --out directory of `enformer-ray score` or `tiles`"
     if file is not None:
         return f"{said}."
     return f"{said}; a command that reads its input still has not put it yet."
+
+
+def how_to_read(name: str) -> str:
+    """The command that shows a Parquet file that is no part of a run."""
+    program = f"import polars; print(polars.read_parquet({json.dumps(name)}))"
+    return f"python -c {shlex.quote(program)}"
+
+
+def _is_parquet(file: Path) -> bool:
+    try:
+        with file.open("rb") as content:
+            return content.read(4) == b"PAR1"
+    except OSError:
+        return False
 
 
 def _runs_above(out: str) -> Iterator[str]:

@@ -85,6 +85,7 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
     Raises:
         InputError: for columns that are missing, and cells that cannot be read.
     """
+    _refuse_links(table)
     table, notes = _judged(table)
     distance = _distance(table)
     by_name: dict[str, Numbers] = {INVERSE_DISTANCE: 1 / (1 + distance)}
@@ -97,6 +98,14 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
         by_name[column] = table.numbers(column)
     is_regulated = table.truths(table.column([_REGULATED]))
     return TestedPairs(_places(table), is_regulated, distance, by_name, tuple(notes))
+
+
+def _refuse_links(table: Table) -> None:
+    """Refuse what `enformer-ray links` has written, which is the other table that an evaluation takes."""
+    if table.find([_REGULATED]) is None and table.find(["powerlaw_contact"]) is not None:
+        raise InputError(
+            f"{table.name}: is a table of links, not of tested pairs. Give it by --predictions, and those pairs first."
+        )
 
 
 def _judged(table: Table) -> tuple[Table, list[str]]:

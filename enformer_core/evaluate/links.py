@@ -31,7 +31,7 @@ class LinksResult:
         pairs: how many the bin has.
         positives: how many of them are regulated.
         missing: how many have no such score; they come last.
-        average_precision: None where no pair is regulated.
+        average_precision: None where no pair is regulated, or none has such a score: then nothing is ranked.
         low: the lower end of its interval; None without one.
         high: the upper one.
     """
@@ -56,6 +56,9 @@ def judge_links(
         scores = {name: values[is_here] for name, values in pairs.scores.items()}
         intervals = _intervals(positives, scores, each, bootstrap)
         for name, values in scores.items():
+            if np.isnan(values).all():
+                yield _unscored(name, each, positives)
+                continue
             low, high = intervals[name]
             yield LinksResult(
                 score=name,
@@ -67,6 +70,20 @@ def judge_links(
                 low=_known(low),
                 high=_known(high),
             )
+
+
+def _unscored(name: str, each: DistanceBin, positives: Bool[np.ndarray, " rows"]) -> LinksResult:
+    """A bin in which no pair has the score: all share the last rank, and its precision would be the bin's own."""
+    return LinksResult(
+        score=name,
+        bin=each.name,
+        pairs=positives.size,
+        positives=int(positives.sum()),
+        missing=positives.size,
+        average_precision=None,
+        low=None,
+        high=None,
+    )
 
 
 def _intervals(

@@ -12,6 +12,7 @@ import polars as pl
 from enformer_core.errors import InputError
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.links.tables import Numbers
+from enformer_core.links.written import is_tsv
 from enformer_core.storage.open import local_path
 
 _PLACES = ("gene", "chrom", "start", "end")
@@ -28,7 +29,8 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
     Of an element that is predicted for several TSSs of a gene, the largest score counts.
 
     Args:
-        name: the Parquet file, a path or an object's address; every column of numbers that is no place is a score.
+        name: the file, Parquet or .tsv (.gz), a path or an object's address; every column of numbers that is no place
+            is a score.
         pairs: `gene`, `chrom`, `start` and `end` of each.
 
     Raises:
@@ -90,11 +92,13 @@ def _summed(
 
 def _open(name: str) -> tuple[pl.LazyFrame, list[str]]:
     """A table of links, and which of its columns are scores."""
+    kind = "tab-separated text" if is_tsv(name) else "Parquet"
     try:
-        predictions = pl.scan_parquet(Path(local_path(name)))
+        path = Path(local_path(name))
+        predictions = _scan_tsv(path) if is_tsv(name) else pl.scan_parquet(path)
         schema = predictions.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{name}: cannot be read as Parquet: {error}") from error
+        raise InputError(f"{name}: cannot be read as {kind}: {error}") from error
     missing = [column for column in _PLACES if column not in schema]
     if missing:
         raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
@@ -105,6 +109,12 @@ def _open(name: str) -> tuple[pl.LazyFrame, list[str]]:
             f"{name}: has no column of scores, as `enformer-ray links --scores abc` writes"
         )
     return predictions, scores
+
+
+def _scan_tsv(path: Path) -> pl.LazyFrame:
+    # names may look like numbers: chromosome 1, gene 7SK
+    names = dict.fromkeys(("gene", "gene_id", "chrom", "name", "class"), pl.String)
+    return pl.scan_csv(path, separator="\t", schema_overrides=names, infer_schema_length=None)
 
 
 def _named_alike(predictions: pl.LazyFrame, tested: pl.DataFrame) -> pl.LazyFrame:

@@ -8,7 +8,6 @@ from typing import IO
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.links.abc import ABC_WINDOW_BP, abc_scores
@@ -17,6 +16,7 @@ from enformer_core.links.classes import PROMOTER, element_classes, reaches_tss
 from enformer_core.links.contact import PUBLISHED_LAW, PowerLaw, powerlaw_contact
 from enformer_core.links.genes import GeneTable
 from enformer_core.links.pairs import Pairs, pair_blocks
+from enformer_core.links.written import written
 
 _PLACES = {
     "gene": pl.String,
@@ -85,12 +85,13 @@ def with_classes(genes: GeneTable, candidates: Candidates) -> Candidates:
 
 
 def write_links(
-    out: IO[bytes], genes: GeneTable, candidates: Candidates, linking: Linking
+    out: IO[bytes], name: str, genes: GeneTable, candidates: Candidates, linking: Linking
 ) -> LinkCounts:
-    """Write the table of links as one Parquet file, block by block; a gene's rows are in one row group.
+    """Write the table of links as one file, block by block; a gene's rows are in one row group of Parquet.
 
     Args:
         out: the file.
+        name: what it will be called, which says its format.
         genes: on contigs called as the candidates' are.
         candidates: with classes, and with activities where ABC scores are wanted.
         linking: what is wanted.
@@ -101,16 +102,14 @@ def write_links(
     Raises:
         InputError: where no element is in reach of any gene.
     """
-    # Arrow's own idea of the columns, whatever a block's values would suggest
-    schema = linking.empty_table().to_arrow().schema
     has_links = np.zeros(genes.frame.height, dtype=bool)
     is_linked = np.zeros(candidates.frame.height, dtype=bool)
     rows = 0
-    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+    with written(out, name, linking.empty_table()) as write:
         blocks = pair_blocks(genes.frame, candidates.frame, window_bp=linking.window_bp)
         for pairs in blocks:
             block = link_rows(pairs, genes.frame, candidates.frame, linking)
-            writer.write_table(block.to_arrow().cast(schema))
+            write(block)
             has_links[pairs.gene] = True
             is_linked[pairs.candidate] = True
             rows += block.height

@@ -185,13 +185,43 @@ def test_predictions_that_cannot_be_used(table, refused, tmp_path):
     assert "has no column start, so it is no" in refused(
         table(), "--predictions", tmp_path / "bad.parquet"
     )
-    assert "cannot be read as Parquet" in refused(table(), "--predictions", table())
+    assert "has no column gene, so it is no" in refused(table(), "--predictions", table())
+    (tmp_path / "text.parquet").write_text("gene")
+    assert "cannot be read as Parquet" in refused(
+        table(), "--predictions", tmp_path / "text.parquet"
+    )
     assert "cannot be read" in refused(table(), "--predictions", tmp_path / "nowhere.parquet")
     same = pl.read_parquet(other).rename({"abc": "mine"}).with_columns(gene=pl.lit("A"), end=150)
     same.write_parquet(tmp_path / "same.parquet")
     assert "mine: the table of pairs has a score of this name" in refused(
         table(), "--predictions", tmp_path / "same.parquet"
     )
+
+
+def test_what_nothing_has_a_score_of_has_no_precision(table, run, evaluate, tmp_path):
+    """In the nearest bin no pair is predicted: all would share one rank, whose precision is the bin's own."""
+    path = predictions(tmp_path / "links.parquet", [("B", "1", 5_550, 550, 560, 5.0, "u", 0.6)])
+    rows, said = evaluate(table(), "--predictions", path)
+    nearest = rows["abc", "0-3000"]
+    assert (nearest["pairs"], nearest["positives"], nearest["missing"]) == (2, 1, 2)
+    assert (nearest["average_precision"], nearest["low"], nearest["high"]) == (None, None, None)
+    assert "links.parquet: the predictions cover 1 of 5 tested pairs" in said
+    text = run("evaluate", "links", table(), "--predictions", path, "--bins", "0-3000")[1]
+    assert text.splitlines()[-1].split()[-4:] == ["none", "has", "this", "score"]
+
+
+def test_scores_of_which_lower_is_better_are_told_of(table, evaluate):
+    said = evaluate(table(), "--scores", "distanceToTSS")[1]
+    assert "note: distanceToTSS: is ranked from high to low" in said
+    assert "from high to low" not in evaluate(table())[1]
+
+
+def test_predictions_may_be_text(table, evaluate, tmp_path):
+    rows = [("B", "1", 5_550, 550, 560, 5.0, "7", 0.6), ("A", "1", 1, 150, 250, 5.0, "x", None)]
+    path = predictions(tmp_path / "links.parquet", rows)
+    pl.read_parquet(path).write_csv(tmp_path / "links.tsv", separator="\t")
+    of_text, _ = evaluate(table(), "--predictions", tmp_path / "links.tsv", "--bootstrap", "0")
+    assert of_text == evaluate(table(), "--predictions", path, "--bootstrap", "0")[0]
 
 
 BAD = {
@@ -234,7 +264,8 @@ def test_text_has_a_line_for_each(table, run):
     assert code == 0
     lines = text.splitlines()
     assert len(lines) == 1 + 3 * 3
-    assert lines[0].split() == ["bin", "pairs", "positive", "score", "average", "precision"]
+    assert lines[0].endswith("score             average precision  (95 % interval)")
+    assert lines[0].split()[:3] == ["bin", "pairs", "positive"]
     assert lines[1].split()[:5] == ["all", "5", "3", "inverse_distance", "0.756"]
     assert lines[3].endswith("(1 without a score come last)")
     assert lines[-1].endswith("none is positive")

@@ -76,7 +76,9 @@ def contact(distance):
 
 def test_the_table_by_hand(files, link):
     table, said = link(*files())
-    assert "links.parquet: 6 pairs of 2 of 3 TSSs and 3 of 4 candidates" in said
+    assert (
+        "links.parquet: 6 pairs of 2 of 3 TSSs and 3 of 4 candidates; the others have none" in said
+    )
     left = table.filter(pl.col("gene") == "LEFT")
     assert left["distance"].to_list() == [100, 10_000, 25_000]
     numerators = [2 * contact(100), 4 * contact(10_000), 1 * contact(25_000)]
@@ -98,6 +100,38 @@ def test_the_table_by_hand(files, link):
     ]
     assert first["activity"] == 2
     assert first["powerlaw_contact"] == pytest.approx(contact(5_000))
+
+
+@pytest.mark.parametrize("name", ["links.tsv", "links.tsv.gz"])
+def test_the_name_says_the_format(files, link, run, tmp_path, name):
+    table, _ = link(*files())
+    genes, candidates = files()
+    out = tmp_path / name
+    code, _, error = run("links", "--genes", genes, "--candidates", candidates, "--out", out)
+    assert code == 0, error
+    assert "polars.read_parquet" not in error
+    found = pl.read_csv(out, separator="\t", schema_overrides=table.schema)
+    assert found.equals(table)
+
+
+def test_another_name_is_refused(files, refused, tmp_path):
+    for name in ("links.csv", "links", "links.bed.gz"):
+        message = refused(*files(), out=tmp_path / name)
+        assert f"--out {tmp_path / name}: links are written as .parquet, .tsv or .tsv.gz" in message
+
+
+def test_what_to_do_with_a_table_is_said_where_somebody_is_lost(files, link, run, tmp_path):
+    said = link(*files())[1]
+    out = tmp_path / "links.parquet"
+    read = f"python -c 'import polars; print(polars.read_parquet(\"{out}\"))'"
+    assert read in said
+    assert f"enformer-ray evaluate links PAIRS --predictions {out}" in said
+    code, _, error = run("query", out, "FROM links")
+    assert code == 2
+    assert read in error
+    code, _, error = run("evaluate", "links", out)
+    assert code == 2
+    assert "is a table of links, not of tested pairs. Give it by --predictions" in error
 
 
 def test_the_window_bounds_pairs_and_the_sum(files, link):
