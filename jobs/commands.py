@@ -98,6 +98,8 @@ COMMANDS = {
             "enformer-ray query scores 'FROM top LIMIT 20'",
             'enformer-ray query scores "SELECT variant_id, status, reason FROM scores'
             " WHERE status <> 'ok'\" --json",
+            "enformer-ray query scores 'SHOW TABLES'",
+            "enformer-ray query scores 'DESCRIBE top'",
         ),
     ),
     "status": Command(

@@ -33,6 +33,7 @@ from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
 from enformer_core.user_path import one_line, readable_name
 from enformer_core.variants.table import Status
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.control import known_to_compute
 from jobs.count import Count
@@ -274,8 +275,9 @@ class Job:
         counts = ", ".join(f"{rows:,} {status}" for status, rows in manifest.by_status.items())
         unit = self.analysis.run_type.unit
         notice = [manifest.notice] if manifest.notice else []
+        rows = counted(manifest.rows, unit)
         return [
-            f"{manifest.rows:,} {unit} in {manifest.shards:,} shards: {counts}",
+            f"{rows} in {counted(manifest.shards, 'shards')}: {counts}",
             *self._columns_taken(),
             *notice,
             *self.analysis.report(manifest),

@@ -31,7 +31,7 @@ class QuerySettings:
     """directory or s3://bucket/prefix of the run"""
 
     sql: str
-    """what to ask, in DuckDB's SQL; `FROM top LIMIT 20` shows the strongest effects, `effects` has rounding too"""
+    """DuckDB's SQL, as `FROM top LIMIT 20`; `value` is alt - ref, `share` its part of the largest; see `docs tables`"""
 
     json: bool = field(default=False, kw_only=True)
     """print one JSON list of rows; NaN and infinities are null, dates and blobs (hexadecimal) text"""

@@ -133,14 +133,15 @@ class VariantInput:
             self._check_any(alleles, sources, removed)
             if self.reach is not None and not sum(placing.gene_rows):
                 raise InputError(_no_gene_in_reach(self.reach, alleles.alleles))
+            taken = tuple(columns_taken(given))
             notes = [
                 *in_words(left_out),
-                *_notes(alleles, by_filter, placing.disagreeing),
+                *_notes(alleles, by_filter, placing.disagreeing, taken),
                 *unscored_notes(alleles.by_status, placing.unscored),
             ]
             for note in notes:
                 warn(note)
-            yield ReadAlleles(alleles, removed, tuple(columns_taken(given)), sum(placing.gene_rows))
+            yield ReadAlleles(alleles, removed, taken, sum(placing.gene_rows))
 
     def draft(
         self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
@@ -259,7 +260,10 @@ class _Placing:
 
 
 def _notes(
-    alleles: PlacedAlleles, removed: Mapping[str, int], disagreeing: Sequence[int]
+    alleles: PlacedAlleles,
+    removed: Mapping[str, int],
+    disagreeing: Sequence[int],
+    columns: Sequence[ColumnsTaken],
 ) -> Iterator[str]:
     """What a user should know of the alleles though it stops nothing."""
     if not alleles.by_status.get(Status.OK):
@@ -272,6 +276,8 @@ def _notes(
     if flagged:
         counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())
         yield f"flags of alleles: {counts} (enformer-ray docs variants)"
+    if Flag.REF_SWAPPED in flagged and all(map(_names_effects, columns)):
+        yield _swapped_effects(flagged[Flag.REF_SWAPPED])
     if disagreeing:
         yield _disagreeing_ids(sum(disagreeing))
     if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
@@ -285,6 +291,18 @@ def _no_gene_in_reach(reach: GeneReach, alleles: int) -> str:
     return (
         f"{reach.genes.file}: none of {len(reach.genes):,} genes is in reach of any of {alleles:,} alleles: no TSS "
         f"lies in the {output_bp:,} bp that are predicted around them. Give other genes, or leave out --genes."
+    )
+
+
+def _names_effects(columns: ColumnsTaken) -> bool:
+    """Whether a file says which allele an effect is of, and not which is the genome's."""
+    return "effect_allele" in columns.columns and "ref" not in columns.columns
+
+
+def _swapped_effects(alleles: int) -> str:
+    return (
+        f"{Flag.REF_SWAPPED} is nothing wrong here: of {alleles:,} alleles the effect allele is the genome's. "
+        "Scores are alt - ref all the same; effect_sign * score is the effect allele's"
     )
 
 

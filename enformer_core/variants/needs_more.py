@@ -16,6 +16,11 @@ _SITES = (
 )
 
 
+_ALLELES_BY_COLUMNS = (
+    "If it has both alleles under other names, say which columns they are: --columns ref=…,alt=…"
+)
+
+
 def needs_more(what: str, columns: Columns) -> str:
     """The refusal of a table that names variants, and does not say where they are or what their alleles are.
 
@@ -23,14 +28,17 @@ def needs_more(what: str, columns: Columns) -> str:
         what: the file and its format.
         columns: that were found.
     """
-    text = f"{what}, without {_lacks(columns)}."
+    there = _places(columns)
+    places = f"with places ({there}) but " if there else ""
+    text = f"{what}, {places}without {_lacks(columns)}."
     has = f"It has {listed(columns.names)}." if columns.names else ""
     if not has:
         return f"{text} {_sentence(_SITES)}."
     if _seems_to_have_all(columns):
         named = "chrom=…,pos=…,ref=…,alt=…" if not columns.has_place else "ref=…,alt=…"
         return f"{text} {has} If they are among them, say which columns they are: --columns {named}. Else {_SITES}."
-    return f"{text} {_sentence(_SITES)}. {has} {BY_COLUMNS}."
+    by_columns = _ALLELES_BY_COLUMNS if there else BY_COLUMNS
+    return f"{text} {_sentence(_SITES)}. {has} {by_columns}."
 
 
 def _seems_to_have_all(columns: Columns) -> bool:
@@ -47,6 +55,15 @@ def _any_like(columns: Columns, pattern: re.Pattern[str]) -> bool:
     taken = set(columns.index.values())
     free = [name for at, name in enumerate(columns.names) if at not in taken]
     return any(pattern.search(cleaned(name)) for name in free)
+
+
+def _places(columns: Columns) -> str:
+    """The columns that hold the places, where they are found."""
+    if not columns.has_place:
+        return ""
+    index = columns.index
+    at = [index[role] for role in ("locus", "chrom", "pos") if role in index]
+    return ", ".join(columns.names[place] for place in at if place < len(columns.names))
 
 
 def _lacks(columns: Columns) -> str:

@@ -58,3 +58,33 @@ def test_the_lines_run_and_give_what_is_said(page, blocks, named, monkeypatch):
         assert (prediction.start, prediction.end) == (4_640_960, 4_755_648)
         assert namespace["strongest"].collect()["pos"].to_list() == [4_699_605]
         assert namespace["run"].status.finished
+
+
+def test_scores_are_put_beside_the_effects_of_a_gwas(tmp_path, monkeypatch):
+    genome = write_fasta(tmp_path / "hg38.fa", {"chr20": "C" * 500 + "AGATAAGA".ljust(500, "C")})
+    table = tmp_path / "sumstats.tsv"
+    rows = ["rs1\tchr20\t505\tG\tA\t0.5", "rs2\tchr20\t506\tA\tG\t0.25"]
+    table.write_text("\n".join(["SNP\tchr\tpos\teffect_allele\tother_allele\tBETA", *rows, ""]))
+    words = [
+        "score",
+        table,
+        "--genome",
+        genome,
+        "--model",
+        "motif",
+        "--tracks",
+        "1",
+        "--ray",
+        "off",
+    ]
+    words += ["--strands", "forward", "--out", tmp_path / "gwas"]
+    assert main([str(word) for word in words]) == 0
+    monkeypatch.chdir(tmp_path)
+    (block,) = BLOCKS.findall((ROOT / "docs/variants.md").read_text(encoding="utf-8"))
+    namespace = {}
+    exec(block, namespace)
+    beside = {row["SNP"]: row for row in namespace["beside"].to_dicts()}
+    # of rs1 the effect allele takes the site away; of rs2 it is the genome's, which has the site
+    assert beside["rs1"]["sad_of_effect_allele"] == pytest.approx(-10, abs=0.1)
+    assert beside["rs2"]["sad_of_effect_allele"] == pytest.approx(10, abs=0.1)
+    assert beside["rs2"]["BETA"] == 0.25

@@ -92,7 +92,16 @@ def test_flags_that_decide_about_signs_are_counted(run, letters, genome, tmp_pat
     table.write_text("\n".join([*lines, ""]))
     found = outlook(run, table, "--genome", genome)
     assert found["by_flag"] == {"ref_swapped": 3}
-    assert "flags of alleles: 3 ref_swapped" in run("plan", table, "--genome", genome)[2]
+    said = run("plan", table, "--genome", genome)[2]
+    assert "flags of alleles: 3 ref_swapped" in said
+    assert (
+        "ref_swapped is nothing wrong here: of 3 alleles the effect allele is the genome's" in said
+    )
+    # where REF is declared, a swap is no matter of course
+    table.write_text(table.read_text().replace("effect_allele\tother_allele", "alt\tref"))
+    said = run("plan", table, "--genome", genome, "--allow-swapped")[2]
+    assert "flags of alleles: 3 ref_swapped" in said
+    assert "nothing wrong" not in said
 
 
 def test_direct_passes_are_counted_by_hand(run, vcf, genome):

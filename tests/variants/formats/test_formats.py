@@ -274,7 +274,8 @@ def test_summary_statistics_without_places(write, sites):
 def test_catalogue_of_risk_alleles(write, sites):
     header = "CHR_ID\tCHR_POS\tSTRONGEST SNP-RISK ALLELE\tSNPS\tP-VALUE\n"
     path = write(header + "1\t5\trs1-A\trs1\t1\n1\t7\trs2-G\trs2\t1\n1\t5\trs1-?\trs1\t1\n")
-    with pytest.raises(InputError, match="GWAS Catalog associations, without alleles"):
+    places = r"GWAS Catalog associations, with places \(CHR_ID, CHR_POS\) but without alleles\. Give a file"
+    with pytest.raises(InputError, match=f"{places}.*ref=…,alt=…"):
         open_source(path)
     assert [(row[1], row[5], row[6], row[7]) for row in rows(open_source(path, sites=sites))] == [
         (1, "A", "C", -1),

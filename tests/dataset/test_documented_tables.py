@@ -1,0 +1,60 @@
+"""docs/tables.md says what every column of every table is, and names no column that there is not."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from enformer_core.analyses import _RUN_TYPES, run_type_of
+from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
+from enformer_core.dataset import schemas
+from enformer_core.models.tracks.table import TRACKS_SCHEMA
+from jobs.query_views import create_top
+
+PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
+
+SCHEMAS = {
+    "scores": schemas.scores_schema(["sad"]),
+    "effects": schemas.EFFECTS_SCHEMA,
+    "gene_effects": schemas.gene_effects_schema(),
+    "predictions": schemas.PREDICTIONS_SCHEMA,
+    "contributions": schemas.contributions_schema(hypothetical=True),
+    "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,
+    "attention": schemas.ATTENTION_SCHEMA,
+    "links": schemas.links_schema(columns_of(tuple(SCORE_COLUMNS))),
+    "tracks": TRACKS_SCHEMA,
+}
+
+
+def documented():
+    """The columns of each section's table, in the page's order."""
+    sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    columns = {}
+    for section in sections:
+        cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+        columns[section.split("\n")[0]] = [
+            name for cell in cells for name in re.findall(r"`(\w+)`", cell)
+        ]
+    return columns
+
+
+@pytest.mark.parametrize("table", SCHEMAS)
+def test_every_column_is_there_and_no_other(table):
+    found = documented()[table]
+    assert sorted(found) == sorted(SCHEMAS[table].names)
+
+
+def test_every_table_of_every_kind_of_run_has_its_section():
+    tables = {table for kind in _RUN_TYPES for table in run_type_of(kind).tables}
+    assert {*tables, "tracks"} == SCHEMAS.keys()
+    assert documented().keys() == {*SCHEMAS, "top"}
+
+
+def test_the_view_top_has_the_columns_that_are_told():
+    with duckdb.connect() as connection:
+        for table in ("scores", "effects", "tracks"):
+            connection.register(table, pa.table(SCHEMAS[table].empty_table()))
+        create_top(connection)
+        assert connection.sql("FROM top").columns == documented()["top"]
