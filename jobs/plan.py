@@ -8,6 +8,7 @@ from pathlib import Path
 
 from enformer_core.analyses.cost import (
     Work,
+    estimated_core_hours,
     output_bytes,
     read_speed,
     total_operations,
@@ -21,11 +22,13 @@ from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.machine import total_memory_bytes
 from enformer_core.models.registry import model_spec
-from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.selector import select_tracks, selection_in_words
 from enformer_core.storage.open import parse_address
 from enformer_core.user_path import file_in_the_way
 from enformer_core.variants.columns_taken import ColumnsTaken
+from enformer_core.words import counted
 from jobs import exit_codes
+from jobs.count import significant
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
 from jobs.resources import worker_memory_bytes
@@ -55,6 +58,7 @@ class Outlook:
         by_flag: rows by flag; a row may have several.
         filtered: records that the filters took out, by filter.
         columns: which columns of the files were taken for what.
+        tracks: how many of the head's, and the first of them.
         shards: pieces of work.
         windows: windows of the reference to be read, each in every strand and shift.
         alts: distinct alleles to be scored.
@@ -63,6 +67,8 @@ class Outlook:
         output_bytes: size of the tables, some 20 % more or less.
         device: which kind of hours, `cuda` or `cpu`; None without a measurement.
         hours: of GPUs, or of CPU cores; None without a measurement.
+        estimated_core_hours: of CPU cores, the least and the most by what was measured on two machines; None where a
+            measurement was given, and for small models.
         cost: at the price given; None without.
         audited: alleles that are scored a second time, by direct passes.
         audit_share: part of the work that this takes, 0 to 1.
@@ -78,6 +84,7 @@ class Outlook:
     by_flag: Mapping[str, int]
     filtered: Mapping[str, int]
     columns: Sequence[ColumnsTaken]
+    tracks: str
     shards: int
     windows: int
     alts: int
@@ -86,6 +93,7 @@ class Outlook:
     output_bytes: int
     device: str | None
     hours: float | None
+    estimated_core_hours: tuple[float, float] | None
     cost: float | None
     audited: int
     audit_share: float
@@ -120,7 +128,9 @@ def plan(settings: PlanSettings) -> int:
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
     model = model_spec(settings.model)
     table = model.tracks(settings.head, located_targets(settings.targets))
-    selected, _ = select_tracks(table, settings.tracks)
+    selected, doubts = select_tracks(table, settings.tracks)
+    for doubt in doubts:
+        note(doubt)
     tracks = selected.indices()
     if settings.genes is not None:
         asked = genes_asked(settings, settings.genes, selected)
@@ -153,6 +163,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             by_flag=dict(alleles.by_flag),
             filtered=read.removed,
             columns=read.columns,
+            tracks=selection_in_words(selected),
             shards=len(draft.shards),
             windows=work.windows,
             alts=work.alts,
@@ -161,6 +172,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             output_bytes=_output_bytes(spec, work, len(tracks), read.gene_rows),
             device=None if speed is None else speed.device,
             hours=hours,
+            estimated_core_hours=estimated_core_hours(total, operations) if hours is None else None,
             cost=None if hours is None or price is None else hours * price,
             audited=work.audited,
             audit_share=round(notes.audit_share, 4),
@@ -228,21 +240,39 @@ def _lines(outlook: Outlook) -> list[str]:
         *(f"  {status:<16}{rows:>14,}" for status, rows in outlook.by_status.items()),
         *(f"filtered {rows:,} records by {name}" for name, rows in outlook.filtered.items()),
         "contigs  " + ", ".join(f"{name} {rows:,}" for name, rows in outlook.contigs.items()),
-        f"to score {outlook.alts:,} distinct alleles in {outlook.windows:,} windows",
+        f"tracks   {outlook.tracks}",
+        *_to_score(outlook),
         *([f"genes    {outlook.gene_rows:,} rows of gene_effects"] if outlook.gene_rows else []),
-        f"work     {outlook.tflop:,.1f} TFLOP by {outlook.model}",
         f"output   about {_size(outlook.output_bytes)}",
     ]
-    if outlook.hours is None:
-        lines.append(
-            "hours    unknown: give --benchmark FILE (a pilot run's `enformer-ray status OUT --json` will do)"
-        )
-    else:
-        kind = "GPU" if outlook.device == "cuda" else "CPU-core"
-        lines.append(f"hours    {outlook.hours:,.2f} {kind}-hours")
+    if outlook.alts:
+        lines.append(f"hours    {_hours(outlook)}")
     if outlook.cost is not None:
         lines.append(f"cost     {outlook.cost:,.2f}")
     return [*lines, *(f"note: {note}" for note in outlook.notes)]
+
+
+def _to_score(outlook: Outlook) -> list[str]:
+    if not outlook.alts:
+        return [f"to score nothing: none of the {counted(outlook.alleles, 'alleles')} is ok"]
+    alleles = counted(outlook.alts, "distinct alleles")
+    return [
+        f"to score {alleles} in {counted(outlook.windows, 'windows')}",
+        f"work     {significant(outlook.tflop)} TFLOP by {outlook.model}",
+    ]
+
+
+_BETTER = "a measurement tells better: --benchmark FILE (enformer-ray docs cluster)"
+
+
+def _hours(outlook: Outlook) -> str:
+    if outlook.hours is not None:
+        kind = "GPU" if outlook.device == "cuda" else "CPU-core"
+        return f"{outlook.hours:,.2f} {kind}-hours"
+    if outlook.estimated_core_hours is None:
+        return f"a small model's, seconds rather than hours for some hundred alleles; {_BETTER}"
+    least, most = map(significant, outlook.estimated_core_hours)
+    return f"roughly {least} to {most} CPU-core-hours, ESTIMATED from two other machines; {_BETTER}"
 
 
 def _size(size_bytes: float) -> str:

@@ -49,6 +49,14 @@ _DIRECT = "c"  # two full passes for each variant
 _DELTA_CENTRED = "d"  # differences; every variant has a window of its own
 _DELTA_SHARED = "e"  # differences; all variants share one window
 
+# README, "How fast": 0.75 TFLOP of a variant that shares its window in 1.56 s on two cores with AVX512-BF16, and 3.8 of
+# one that does not in 51 s on two cores with AVX2 only. What else was measured lies between.
+_QUICK_CORE_TFLOP_S = 0.24
+_SLOW_CORE_TFLOP_S = 0.037
+
+_LARGE_PASS = 10**11
+"""Operations of a pass beyond which they, and not what stands beside them, decide how long it takes."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -116,6 +124,24 @@ def total_operations(
     references = work.windows * operations.total
     differences = work.alts * operations.after_tower
     return views * (references + differences + work.audited * of_direct)
+
+
+def estimated_core_hours(total: int, operations: PassOperations) -> tuple[float, float] | None:
+    """Hours of a CPU core that a run takes on a quick machine and on a slow one, by what was measured on two.
+
+    Args:
+        total: operations of the run.
+        operations: of one pass.
+
+    Returns:
+        None for small models, of which operations say little.
+    """
+    if operations.total < _LARGE_PASS:
+        return None
+    tflop = total / 1e12
+    least = tflop / _QUICK_CORE_TFLOP_S / _HOUR_S
+    most = tflop / _SLOW_CORE_TFLOP_S / _HOUR_S
+    return least, most
 
 
 def output_bytes(
@@ -200,12 +226,22 @@ def read_speed(path: str, *, model: str) -> Speed:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise InputError(
-            f"{path}: not a measurement ({error!r}). Give the JSON of `python -m benchmarks.engine --json FILE`, or "
-            "`enformer-ray status OUT --json` of a run that has scored something."
+            f"{path}: not a measurement: {_why_none(error)}. Score some of the variants with the same settings "
+            "(--sample 200), and give what `enformer-ray status OUT --json > FILE` writes of that run; in a checkout "
+            "`python -m benchmarks.engine --json FILE` will do too."
         ) from error
     if measured != model:
         raise InputError(f"{path}: measured with model {measured}, the plan is for {model}.")
     return speed
+
+
+def _why_none(error: Exception) -> str:
+    """What is wrong with a file, in words that need no knowledge of Python."""
+    if isinstance(error, ZeroDivisionError):
+        return "the run has scored nothing yet"
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    return "it is no JSON" if isinstance(error, ValueError) else "it is JSON of something else"
 
 
 def _speed_of_run(status: Figures) -> Speed:

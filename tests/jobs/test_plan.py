@@ -68,7 +68,12 @@ def test_it_says_what_the_run_then_does(run, rows, many, genome, tmp_path):
         for path in (out / table).rglob("*.parquet")
     )
     assert stored / 3 < found["output_bytes"] < stored * 3  # small files: their footers weigh
-    assert found["hours"] is None
+    assert found["hours"] is found["estimated_core_hours"] is None  # a small model
+    text = run("plan", *common)[1]
+    assert "tracks   8 of 8: 0 DEMO:CTCF motif occupancy" in text
+    assert "and 5 more" in text
+    [work] = re.findall(r"^work     (\S+) TFLOP by motif$", text, re.MULTILINE)
+    assert float(work) > 0
 
 
 def test_it_writes_nothing_and_needs_neither_weights_nor_out(run, vcf, genome, tmp_path):
@@ -79,6 +84,27 @@ def test_it_writes_nothing_and_needs_neither_weights_nor_out(run, vcf, genome, t
     assert "alleles  6" in text
     assert "symbolic" in text
     assert "TFLOP by enformer" in text
+    assert "tracks   5,313 of 5,313: 0, 1, 2 and 5,310 more" in text
+
+
+def test_hours_are_estimated_where_nothing_was_measured(run, vcf, genome):
+    direct = [vcf, "--genome", genome, "--engine", "direct", "--strands", "forward"]
+    least, most = outlook(run, *direct)["estimated_core_hours"]
+    # 5 alleles of 38.6 s on two cores of the quick machine
+    assert least < 5 * 38.6 * 2 / 3600 < most < 10 * least
+    text = run("plan", *direct)[1]
+    assert re.search(
+        r"^hours    roughly 0\.\S+ to 0\.\S+ CPU-core-hours, ESTIMATED", text, re.MULTILINE
+    )
+
+
+def test_of_a_list_of_which_nothing_is_found_it_is_said(run, letters, genome, tmp_path):
+    none = write_vcf(tmp_path / "none.vcf", [("chr1", 30, letters["chr1"][29], "<DEL>")])
+    code, text, _ = run("plan", none, "--genome", genome)
+    assert code == 0
+    assert "to score nothing: none of the 1 allele is ok\n" in text
+    assert "TFLOP" not in text
+    assert "hours" not in text
 
 
 def test_flags_that_decide_about_signs_are_counted(run, letters, genome, tmp_path):
@@ -158,15 +184,25 @@ def test_hours_from_a_pilot_run(run, vcf, many, genome, tmp_path):
     assert found["device"] == "cpu"
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{}", "[1]", '{"rows_done": 3}', '{"cases": 1, "machine": 2}']
-)
+NO_MEASUREMENTS = {
+    "": "it is no JSON",
+    "{}": "it has no 'machine'",
+    "[1]": "it is JSON of something else",
+    '{"rows_done": 3}': "it has no 'gpu_hours'",
+    '{"cases": 1, "machine": 2}': "it is JSON of something else",
+    '{"rows_done": 0, "gpu_hours": 0, "cpu_hours": 0, "by_status": {"ok": 0}}': "has scored nothing",
+}
+
+
+@pytest.mark.parametrize("content", NO_MEASUREMENTS)
 def test_a_benchmark_that_is_none(run, vcf, genome, tmp_path, content):
     path = tmp_path / "other.json"
     path.write_text(content)
     code, _, error = run("plan", vcf, "--genome", genome, "--benchmark", path)
     assert code == exit_codes.BAD_INPUT
-    assert re.search("not a measurement.*benchmarks.engine", error)
+    assert re.search(f"not a measurement: .*{NO_MEASUREMENTS[content]}", error)
+    assert re.search("--sample 200.*status OUT --json.*benchmarks.engine", error)
+    assert "Error" not in error
 
 
 def test_a_price_without_hours_is_refused(run, vcf, genome):

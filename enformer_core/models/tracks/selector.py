@@ -9,6 +9,16 @@ from enformer_core.models.tracks.table import Track, Tracks
 
 _LISTED_COLUMNS = 10  # at most so many columns are named in a note
 
+_SHOWN_TRACKS = 3
+_SHOWN_LETTERS = 60
+"""Of a selection's tracks so many are named, of each name so many letters."""
+
+_FEW_TRACKS = 20
+"""Of a head with so few all names can be told, and none need be guessed."""
+
+_LIKENESS = 0.6
+"""Of names that are told for another, as difflib has it: CAGE and CEBP are alike by 0.5."""
+
 
 @dataclass(frozen=True)
 class _Match:
@@ -47,6 +57,21 @@ def select_tracks(tracks: Tracks, selector: str | None) -> tuple[Tracks, list[st
         notes += match.notes
     rows = tuple(track for track in tracks.rows if track in chosen)
     return replace(tracks, rows=rows), notes
+
+
+def selection_in_words(tracks: Tracks) -> str:
+    """How many of a head's tracks were chosen, and the first of them: `2 of 5,313: 4828 CAGE:…, 5111 CAGE:…`."""
+    shown = [_track_in_words(track) for track in tracks.rows[:_SHOWN_TRACKS]]
+    more = len(tracks) - len(shown)
+    words = ", ".join(shown) + (f" and {more:,} more" if more else "")
+    return f"{len(tracks):,} of {tracks.head_size:,}: {words}"
+
+
+def _track_in_words(track: Track) -> str:
+    name = track.description or track.identifier or ""
+    if len(name) > _SHOWN_LETTERS:
+        name = f"{name[: _SHOWN_LETTERS - 1]}…"
+    return f"{track.index} {name}".rstrip()
 
 
 def _terms(tracks: Tracks, selector: str) -> list[str]:
@@ -211,11 +236,15 @@ def _suggestion(tracks: Tracks, term: str) -> str:
     for pattern in (loose, f"(?i){loose}"):
         if matching := _search(tracks, pattern):
             return f"; did you mean {pattern!r} ({_counted(len(matching))})?"
+    # of a published head there is a table to look into, whatever of it was chosen
+    if tracks.head_size <= _FEW_TRACKS and not tracks.layout.assays:
+        known = [track.identifier or str(track.index) for track in tracks.rows]
+        return f". Its tracks are {', '.join(known)}."
     names = {
         name for track in tracks.rows for name in (track.identifier, track.description) if name
     }
     words = {word for name in names for word in re.split(r"[\s:,()-]+", name)}
-    close = difflib.get_close_matches(term, sorted(names | words), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(term, sorted(names | words), n=3, cutoff=_LIKENESS)
     if not close:
         return ". Look into the targets table for names."
     return f"; did you mean {' or '.join(map(repr, close))}?"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.errors import InputError
-from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.motif_spec import motif_tracks
+from enformer_core.models.tracks.selector import select_tracks, selection_in_words
 from enformer_core.models.tracks.table import Tracks, described_track
 from tests.support.targets_table import SIZE, lines, read_table, without_table
 
@@ -47,6 +48,25 @@ def test_selectors(human, selector, indices):
     assert chosen.indices() == indices
     assert chosen.rows == tuple(human.rows[index] for index in indices)
     assert notes == []
+
+
+def test_a_selection_is_told_with_its_first_tracks(human):
+    chosen, _ = select_tracks(human, "DNASE:K562")
+    shown = "0 DNASE:K562, 1 DNASE:K562, 2 DNASE:K562 G1 phase"
+    assert selection_in_words(chosen) == f"3 of {SIZE}: {shown}"
+    assert selection_in_words(human).endswith(f" and {SIZE - 3} more")
+    assert selection_in_words(select_tracks(without_table("human", 9), "1-2")[0]).endswith(": 1, 2")
+    long = Tracks("human", 1, (described_track(0, None, "DNASE:" + "x" * 99),))
+    assert selection_in_words(long) == f"1 of 1: 0 DNASE:{'x' * 53}…"
+
+
+@pytest.mark.parametrize("term", ["CAGE", "CAGE:K562"])
+def test_a_head_of_few_tracks_names_them_all(term):
+    """There is no table to look into, and nothing need be guessed."""
+    with pytest.raises(
+        InputError, match=r"found\. Its tracks are motif-CTCF, motif-GATA1, .*-liver\.$"
+    ):
+        select_tracks(motif_tracks("human"), term)
 
 
 def test_a_description_selects_its_tracks_and_those_that_contain_it_and_says_so(human):
