@@ -35,7 +35,7 @@ class GeneEffectsType(VariantEffectsType):
         return super().expected_keys(table, planned)
 
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
-        """The columns of lists."""
+        """The columns of lists: of a gene, its ratio and its difference."""
         return GENE_VALUES if table.name == GENE_EFFECTS else super().value_columns(table, run)
 
     def computed_columns(self, table: ValueTable, run: Run) -> Sequence[str]:

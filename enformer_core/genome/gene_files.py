@@ -77,7 +77,7 @@ class _Reader(Protocol):
     """Collects genes from the lines of one format."""
 
     def add(self, line: Line, contigs: ContigNames) -> None:
-        """Take a line with data."""
+        """Take a line with data, which may be of any gene."""
         ...
 
     def finish(self) -> Iterator[GeneDraft]:

@@ -200,7 +200,7 @@ class GeneReach:
         }
 
     def _exon_bins(self, gene: Gene, allele: Allele, window: int) -> BinPair:
-        """Every bin that exons touch."""
+        """Every bin that exons touch, by however little."""
         spans = np.array(gene.exons, dtype=np.int64)
         # of an exon that leaves the output, the part that is predicted in both
         first_base, end = predicted_in_both(allele, window, self.conventions)
