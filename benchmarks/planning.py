@@ -41,6 +41,7 @@ from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import input_digests
 from enformer_core.variants.source import open_source
+from tests.support.memory import peak_bytes
 
 WORKERS = 2
 CENTRE_INDEX = 196_608 // 2 - 1
@@ -130,7 +131,7 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
         seconds=ended - began,
         gather_s=placed - began,
         draft_s=drafted - placed,
-        peak_gib=_peak_bytes() / 2**30,
+        peak_gib=peak_bytes() / 2**30,
         records=alleles.records,
         alleles=alleles.alleles,
         by_status=dict(alleles.by_status),
@@ -144,13 +145,6 @@ def plan(vcf: Path, fasta: Path, folder: Path) -> Planned:
 
 def _bytes_in(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
-
-
-def _peak_bytes() -> int:
-    # Unlike ru_maxrss, VmHWM does not begin with the memory of the process that started this one.
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
 
 
 def bcftools(case: str, vcf: Path, fasta: Path, folder: Path) -> dict[str, float]:

@@ -8,7 +8,6 @@ requests of which each began after the one before had ended: what is asked one a
 # ruff: noqa: N803 - botocore names its arguments as S3 does
 import gc
 import json
-import resource
 import subprocess
 import sys
 import threading
@@ -50,6 +49,7 @@ from enformer_core.storage.s3_connection import RequestCounts
 from enformer_core.variants.table import PLACED_SCHEMA
 from jobs.job import Job
 from jobs.resources import Workers
+from tests.support.memory import peak_bytes
 from tests.support.toy_runs import scoring_worker, toy_identity, toy_ledger
 
 ROWS = 10
@@ -546,7 +546,7 @@ def print_memory(directory, shards, of):
             lambda *given: computed.append(psutil.Process().memory_info().rss) or finish(*given),
         )
         command(range(of))
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    most = peak_bytes()
     print(json.dumps([computed[-1] - before if computed else 0, most - before]))
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ pytestmark = pytest.mark.full
 
 # In a process of its own, because peaks never fall; one thread, as a worker of many has.
 _ATTRIBUTE = """
-import json, resource, sys
+import json, sys
 from jobs.cli import main
+from tests.support.memory import peak_bytes
 code = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"code": code, "peak": peak}), file=sys.stderr)
+print(json.dumps({"code": code, "peak": peak_bytes()}), file=sys.stderr)
 """
 
 CROP_BP = 40_960
@@ -49,6 +50,7 @@ def attributed(tmp_path_factory, golden, seeded_weights, data_dir):
     words += ["--attention", "--hypothetical", "--ray", "off", "--out", out]
     finished = subprocess.run(
         [sys.executable, "-c", _ATTRIBUTE, *map(str, words)],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,11 @@ import json, resource, sys
 import torch
 from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
-from enformer_core.genome import Genome
+from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.windows import Allele
+from tests.support.memory import peak_bytes
 
 name, weights, fasta, count = sys.argv[1], sys.argv[2] or None, sys.argv[3], int(sys.argv[4])
 device = torch.device("cpu")
@@ -40,7 +42,7 @@ for start in range(count):
     ref = "ACGTN"[genome.codes("chr20")[at]]
     scorer.score([Allele("chr20", at, ref, "A" if ref != "A" else "C")], at - 98_303)
     held.append(resident())
-print(json.dumps({"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "held": held}))
+print(json.dumps({"peak": peak_bytes(), "held": held}))
 """
 
 
@@ -48,7 +50,8 @@ def measure(name, weights, data_dir, count):
     fasta = data_dir / "reference" / "grch38.chr20_and_21_10M.fa.gz"
     finished = subprocess.run(
         [sys.executable, "-c", _SCRIPT, name, str(weights or ""), str(fasta), str(count)],
-        capture_output=True,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
