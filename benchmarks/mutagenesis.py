@@ -4,9 +4,9 @@
 
 The model is Enformer at full size with the seeded weights, the sequence real, one strand is read, and every case sums
 the same prediction over its bins. Each case runs in a process of its own, so that its peak memory is its own, in turns
-with the others. They score a few bases each, and seconds are told of one SNV: of the peers only what each further SNV
-costs, without the reference or what they prepare once; of ours everything, the reference included. So the ratios are
-what a long stretch gives to the peers, and what a short one gives to us.
+with the others. They score a few bases each, and what is told is the cost of each further SNV: what is done once for a
+window (the reference, a captured model) stands beside it. Seconds are of the clock, and of the processor: with
+`--threads 1` the latter say what a machine would take that had nothing else to do.
 
 tangermeme computes every edited sequence in full (`fast=False`), or, as it does by default where a model can be
 captured, only the convolutions that the edit reaches (`fast=True`): here by its own classes, without the check of both
@@ -24,9 +24,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -67,20 +68,40 @@ CASES = {
 BATCH_ALTS = 24
 
 
+class Seconds(NamedTuple):
+    """Of the clock, and of all processors together."""
+
+    clock: float
+    cpu: float
+
+    @staticmethod
+    def now() -> "Seconds":
+        """Since some moment, the same for all of a process."""
+        return Seconds(time.perf_counter(), time.process_time())
+
+    def minus(self, other: "Seconds", times: float = 1) -> "Seconds":
+        """Less so many times another."""
+        return Seconds(self.clock - times * other.clock, self.cpu - times * other.cpu)
+
+    def over(self, number: int) -> "Seconds":
+        """One of so many parts."""
+        return Seconds(self.clock / number, self.cpu / number)
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a case took.
 
     Attributes:
-        seconds_per_snv: wall-clock time.
+        snv: of each further SNV.
         snvs: how many were scored.
-        prepared_s: what was done once and is not counted.
+        once: what was done once for all of them.
         sad: sums of the difference over bins, of the SNVs of the first base in the order A, C, G, T.
     """
 
-    seconds_per_snv: float
+    snv: Seconds
     snvs: int
-    prepared_s: float = 0.0
+    once: Seconds
     sad: np.ndarray | None = None
 
 
@@ -129,17 +150,23 @@ class Stretch:
 
 
 def run_delta(bench: Bench, policy: Policy, bases: int) -> Measured:
-    """By differences, the window's reference included."""
+    """By differences: one base, then more of them; each time the window's reference is computed."""
     stretch = Stretch(bench, bases)
     network = delta_network(
         bench.model, "human", None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
     )
     scorer = DeltaScorer(network, bench.genome, SHARED, batch_alts=BATCH_ALTS)
-    began = time.perf_counter()
-    scores = scorer.score(stretch.alleles, WINDOW.start)
-    seconds = time.perf_counter() - began
-    first = np.stack([each["sad"] for each in scores[:3]])
-    return Measured(seconds / len(scores), len(scores), sad=first)
+    alleles = stretch.alleles
+    first = alleles[:3]
+    began = Seconds.now()
+    scores = scorer.score(first, WINDOW.start)
+    of_first = Seconds.now().minus(began)
+    began = Seconds.now()
+    scorer.score(alleles, WINDOW.start)
+    of_all = Seconds.now().minus(began)
+    snv = of_all.minus(of_first).over(len(alleles) - len(first))
+    sad = np.stack([each["sad"] for each in scores])
+    return Measured(snv, len(alleles), of_first.minus(snv, len(first)), sad)
 
 
 def run_tangermeme(bench: Bench) -> Measured:
@@ -148,7 +175,7 @@ def run_tangermeme(bench: Bench) -> Measured:
 
     stretch = Stretch(bench, 1)
     model = SummedOverBins(bench.model).eval()
-    began = time.perf_counter()
+    began = Seconds.now()
     y0, y_hat = saturation_mutagenesis(
         model,
         stretch.one_hot,
@@ -160,10 +187,10 @@ def run_tangermeme(bench: Bench) -> Measured:
         device="cpu",
     )
     passes = 4
-    seconds = (time.perf_counter() - began) / passes
+    one = Seconds.now().minus(began).over(passes)
     ref = int(stretch.codes[0, stretch.first])
     others = [code for code in range(4) if code != ref]
-    return Measured(seconds, 3, sad=(y_hat[0, others, 0] - y0[0]).numpy())
+    return Measured(one, 3, one, (y_hat[0, others, 0] - y0[0]).numpy())
 
 
 def run_tangermeme_fast(bench: Bench) -> Measured:
@@ -171,31 +198,31 @@ def run_tangermeme_fast(bench: Bench) -> Measured:
     from tangermeme._fastism import _FastISM
     from tangermeme.saturation_mutagenesis import _single_edits
 
-    bases = 2
-    stretch = Stretch(bench, bases)
+    stretch = Stretch(bench, 1)
     model = SummedOverBins(bench.model).eval()
     x = stretch.one_hot
-    start, end = stretch.first, stretch.first + bases
-    began = time.perf_counter()
+    start = stretch.first
+    end = start + stretch.bases
+    began = Seconds.now()
     with torch.no_grad():
         # features that the model keeps must be there, or the capture would keep its own stand-ins
         y0 = model(x)
         fast = _FastISM(model, x.to(torch.int8), None, start, end, CPU, torch.float32, False)
         _, letters, places = _single_edits(x[0], start, end)
         fast.predict_edits(0, letters[:1], places[:1], 1)
-    prepared_s = time.perf_counter() - began
-    began = time.perf_counter()
-    edited = fast.predict_edits(0, letters, places, 3)
-    seconds = time.perf_counter() - began
+        once = Seconds.now().minus(began)
+        began = Seconds.now()
+        edited = fast.predict_edits(0, letters, places, len(letters))
+        snv = Seconds.now().minus(began).over(len(letters))
     of_first = edited[places == start] - y0[0]
-    return Measured(seconds / len(letters), len(letters), prepared_s, of_first.numpy())
+    return Measured(snv, len(letters), once, of_first.numpy())
 
 
 def run_captum(bench: Bench) -> Measured:
-    """Two SNVs by captum, and a pass for the sequence as it is, and one for all other bases, which it changes too."""
+    """An SNV by captum, a pass for the sequence as it is, and one for all other bases, which it changes too."""
     from captum.attr import FeatureAblation
 
-    stretch = Stretch(bench, 2)
+    stretch = Stretch(bench, 1)
     model = SummedOverBins(bench.model).eval()
     x = stretch.one_hot
     following = x.roll(1, dims=1)  # C for A, G for C, and so on
@@ -203,10 +230,11 @@ def run_captum(bench: Bench) -> Measured:
     for at in range(stretch.bases):
         feature[..., stretch.first + at] = at + 1
     ablation = FeatureAblation(lambda sequence: model(sequence).mean(dim=1))
-    began = time.perf_counter()
+    began = Seconds.now()
     ablation.attribute(x, baselines=following, feature_mask=feature)
     passes = 2 + stretch.bases
-    return Measured((time.perf_counter() - began) / passes, stretch.bases)
+    one = Seconds.now().minus(began).over(passes)
+    return Measured(one, stretch.bases, one)
 
 
 def cases(bench: Bench, bases: int) -> dict[str, Callable[[], Measured]]:
@@ -220,15 +248,20 @@ def cases(bench: Bench, bases: int) -> dict[str, Callable[[], Measured]]:
     }
 
 
-def print_case(case: str, weights: Path, bases: int) -> None:
+def print_case(case: str, weights: Path, bases: int, threads: int | None) -> None:
     """Run one case in this process, and print what it took as JSON."""
+    if threads:
+        torch.set_num_threads(threads)
     measured = cases(Bench(weights, "forward"), bases)[case]()
     print(
         json.dumps(
             {
-                "seconds_per_snv": measured.seconds_per_snv,
+                "case": case,
+                "snv_s": measured.snv.clock,
+                "snv_cpu_s": measured.snv.cpu,
+                "once_s": measured.once.clock,
+                "once_cpu_s": measured.once.cpu,
                 "snvs": measured.snvs,
-                "prepared_s": measured.prepared_s,
                 "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 "sad": None if measured.sad is None else measured.sad.tolist(),
             }
@@ -236,15 +269,26 @@ def print_case(case: str, weights: Path, bases: int) -> None:
     )
 
 
-def run_case(case: str, weights: Path, bases: int) -> dict[str, Any]:
+def run_case(case: str, weights: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run one case in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.mutagenesis", "--case", case]
-    command += ["--weights", str(weights), "--bases", str(bases)]
+    command += ["--weights", str(weights), "--bases", str(options.bases)]
+    if options.threads:
+        command += ["--threads", str(options.threads)]
     done = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,  # Linux shares processors out by session
     )
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{case}: {figures['seconds_per_snv']:.2f} s per SNV", flush=True)
+    print(
+        f"{case}: {figures['snv_s']:.2f} s per SNV, {figures['snv_cpu_s']:.2f} of the processor; "
+        f"once {figures['once_cpu_s']:.1f}",
+        flush=True,
+    )
     return figures
 
 
@@ -253,7 +297,10 @@ def summarise(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     truth = runs["tangermeme"][0]["sad"] if "tangermeme" in runs else None
     figures = {}
     for case, rounds in runs.items():
-        seconds = statistics.median(each["seconds_per_snv"] for each in rounds)
+        medians = {
+            name: statistics.median(each[name] for each in rounds)
+            for name in ("snv_s", "snv_cpu_s", "once_s", "once_cpu_s")
+        }
         sad = rounds[0]["sad"]
         error = None
         if truth is not None and sad is not None and case != "tangermeme":
@@ -261,11 +308,11 @@ def summarise(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             error = max(relative_error(ours, theirs) for ours, theirs in pairs)
         figures[case] = {
             "what": CASES[case],
-            "seconds_per_snv": seconds,
-            "snvs_per_second": 1 / seconds,
-            "all_rounds": [each["seconds_per_snv"] for each in rounds],
+            **medians,
+            "snvs_per_second": 1 / medians["snv_s"],
+            "snvs_per_cpu_second": 1 / medians["snv_cpu_s"],
+            "all_rounds": [each["snv_cpu_s"] for each in rounds],
             "snvs": rounds[0]["snvs"],
-            "prepared_s": rounds[0]["prepared_s"],
             "peak_memory_bytes": max(each["peak_memory_bytes"] for each in rounds),
             "error_against_tangermeme": error,
         }
@@ -273,15 +320,16 @@ def summarise(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """For people."""
-    lines = [f"{'':46}{'s/SNV':>9}{'SNVs/s':>9}{'× tangermeme':>14}{'peak GB':>9}{'error':>9}"]
-    slowest_s = figures.get("tangermeme", next(iter(figures.values())))["seconds_per_snv"]
+    """For people: seconds of the processor, which other work on the machine does not lengthen."""
+    first = figures.get("tangermeme", next(iter(figures.values())))
+    lines = [f"{'CPU seconds':46}{'s/SNV':>9}{'SNVs/s':>9}{'x':>7}{'once':>8}{'GB':>7}{'error':>9}"]
     for row in figures.values():
-        seconds = row["seconds_per_snv"]
+        seconds = row["snv_cpu_s"]
         error = row["error_against_tangermeme"]
         lines.append(
-            f"{row['what']:46}{seconds:>9.2f}{1 / seconds:>9.3f}{slowest_s / seconds:>14.1f}"
-            f"{row['peak_memory_bytes'] / 1e9:>9.2f}{'' if error is None else f'{error:.1e}':>9}"
+            f"{row['what']:46}{seconds:>9.2f}{1 / seconds:>9.3f}{first['snv_cpu_s'] / seconds:>7.1f}"
+            f"{row['once_cpu_s']:>8.1f}{row['peak_memory_bytes'] / 1e9:>7.1f}"
+            f"{'' if error is None else f'{error:.1e}':>9}"
         )
     return "\n".join(lines)
 
@@ -293,29 +341,41 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--bases", type=int, default=16, help="that our own cases change")
+    parser.add_argument("--bases", type=int, default=8, help="that our own cases change")
+    parser.add_argument("--threads", type=int, help="of each case (default: one for each core)")
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="all cases at once, on a machine that is busy anyway: only the processor's seconds count then",
+    )
     parser.add_argument("--cases", default=",".join(CASES), help="some of them")
     parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
-    parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--weights", type=Path, help="the seeded ones, if they are there")
     options = parser.parse_args()
     if options.case:
-        print_case(options.case, options.weights, options.bases)
+        print_case(options.case, options.weights, options.bases, options.threads)
         return
     runs: dict[str, list[dict[str, Any]]] = {case: [] for case in options.cases.split(",")}
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "seeded.safetensors"
-        save_file(seeded_state(0), weights)
-        for _ in range(options.rounds):
-            for case, rounds in runs.items():
-                rounds.append(run_case(case, weights, options.bases))
-    figures = summarise(runs)
-    print(table(figures))
+        weights = options.weights or Path(folder) / "seeded.safetensors"
+        if not options.weights:
+            save_file(seeded_state(0), weights)
+        at_once = len(runs) if options.together else 1
+        with ThreadPoolExecutor(at_once) as pool:
+            for _ in range(options.rounds):
+                figures_of = pool.map(lambda case: run_case(case, weights, options), runs)
+                for rounds, figures in zip(runs.values(), figures_of, strict=True):
+                    rounds.append(figures)
+    summary = summarise(runs)
+    print(table(summary))
     if options.json:
         # of what was found in this environment, before anything is written
         peers = [name for name in ("tangermeme", "captum") if any(name in case for case in runs)]
         text = {
-            "cases": figures,
+            "cases": summary,
+            "together": options.together,
             "bases": options.bases,
+            "threads": options.threads,
             "strands": "forward",
             **circumstances(*peers),
         }

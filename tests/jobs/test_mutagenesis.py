@@ -103,14 +103,14 @@ def scored_kb(planted, tmp_path_factory):
     "part",
     [
         pytest.param(["--mutagenesis", f"chr1:{PLANTED_AT - 1}-{PLANTED_AT + 10}"], id="site"),
-        pytest.param(["--mutagenesis", KB, "--sample", "20"], id="sample"),
+        pytest.param(["--mutagenesis", KB, "--sample", "8"], id="sample"),
         pytest.param(["--mutagenesis", KB], id="all", marks=pytest.mark.full),
     ],
 )
 def test_differences_and_two_passes_agree_over_1_kb(score, scored_kb, part):
     plain = open_run(score("direct", *part, *EXACT, "--engine", "direct")).scores.collect()
     both = plain.join(scored_kb, on="variant_id", suffix="_delta")
-    assert both.height == plain.height >= 36
+    assert both.height == plain.height >= 24
     changes = both.filter(pl.col("max_abs_sad") > 1)
     assert changes.height or "--sample" in part
     # the same windows, so the same question

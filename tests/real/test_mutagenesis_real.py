@@ -26,7 +26,7 @@ REGION = "chr20:4699556-4699655"
 BOUNDS = {"fast": 0.02, "exact": 2e-3}
 """Relative L2 of SAD over tracks: of two passes in float32 it is up to 1e-3 itself."""
 
-EVERY = 25
+EVERY = 60
 """Two passes take half a minute: every so many of the 300 alleles are held against them."""
 
 
