@@ -10,6 +10,7 @@ from enformer_core.errors import InputError
 from enformer_core.export import export_names, export_summary, find_export, writes_directory
 from enformer_core.export.whole_file import STDOUT
 from enformer_core.user_path import user_path
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import tell
@@ -69,11 +70,11 @@ def export(settings: Any) -> int:
         rows = find_export(name)(ledger, file)
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
-        tell("export", f"{rows:,} rows", prefix=place)
+        tell("export", counted(rows, "rows"), prefix=place)
     if missing:
         tell(
             "incomplete",
-            f"{missing:,} shards are not committed, and not in it",
+            f"{counted(missing, 'shards')} not committed, and not in it",
             prefix="incomplete",
         )
         return exit_codes.INCOMPLETE

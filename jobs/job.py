@@ -208,7 +208,7 @@ class Job:
         blocks = ReceiptBlocks(ledger, done, len(plan.shards))
         rows = -(-count.total // len(plan.shards))
         watch = Watch(
-            display, blocks, f"computing; results come by shards of about {rows:,} {unit}"
+            display, blocks, f"computing; results come by shards of about {counted(rows, unit)}"
         )
         share = None if self.settings.share is None else Share.read(self.settings.share)
         shards = OpenShards(ledger, plan.shards, done=done, share=share, tell=watch.see_elsewhere)
@@ -291,7 +291,7 @@ class Job:
             return
         run_type = self.analysis.run_type
         table = run_type.tables[0]
-        yield f"no {table}: none of the {manifest.rows:,} {run_type.unit} is ok, so nothing was computed"
+        yield f"no {table}: of {counted(manifest.rows, run_type.unit)} none is ok, so nothing was computed"
         run = read_run(self.store)
         if run is not None:
             ledger = Ledger(self.store, run, run_type)

@@ -4,18 +4,28 @@ Messages name a page by this command: it is there wherever the program is, and s
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
 from enformer_core.errors import InputError, nearest
 from jobs import exit_codes
+from jobs.page_text import fitted_markdown
+from jobs.terminal import terminal_columns
 
 _PAGES = Path(__file__).parent / "docs"
 """In a checkout a link to its `docs`; a wheel has the pages themselves."""
 
 _NOTEBOOK = ".ipynb"
+_README = "readme"
+_DISTRIBUTION = "enformer-ray"
+
+
+Pages = Mapping[str, Callable[[], str]]
+"""What gives the text of each page, by its name."""
 
 
 @dataclass(frozen=True)
@@ -35,34 +45,53 @@ def show(settings: DocsSettings) -> int:
     Raises:
         InputError: for a page that there is not.
     """
-    pages = {path.stem: path for path in (*sorted(_PAGES.glob("*.md")), *_notebooks())}
-    if not pages:
+    paths = (*sorted(_PAGES.glob("*.md")), *_notebooks())
+    if not paths:
         raise InputError(
             f"{_PAGES}: the pages are not installed here, as on the nodes of a cluster"
         )
+    pages: Pages = {path.stem: partial(_text, path) for path in paths}
+    readme = _readme()
+    if readme is not None:
+        pages = {_README: lambda: readme, **pages}
     if not settings.page:
-        width = max(map(len, pages))
-        for name, path in pages.items():
-            print(f"{name:{width}}  {_title(path)}")
+        _list(pages)
         return exit_codes.DONE
-    # as a link on a page has it: docs/weights.md, notebooks/first_hour.ipynb
-    name = Path(settings.page).name.removesuffix(".md").removesuffix(_NOTEBOOK)
+    # as a link on a page has it: docs/weights.md, notebooks/first_hour.ipynb, README.md
+    name = Path(settings.page).name.removesuffix(".md").removesuffix(_NOTEBOOK).lower()
     if name not in pages:
         raise InputError(
-            f"docs {settings.page}: there is no such page{nearest(name, list(pages))}; "
-            f"there are {', '.join(pages)}"
+            f"docs {settings.page}: there is no such page{nearest(name, list(pages))} "
+            "`enformer-ray docs` lists all, with what they are about"
         )
-    print(_text(pages[name]), end="")
+    text = pages[name]()
+    room = terminal_columns()
+    print(text if room is None else fitted_markdown(text, room), end="")
     return exit_codes.DONE
+
+
+def _list(pages: Pages) -> None:
+    width = max(map(len, pages))
+    for name, text in pages.items():
+        title = text().partition("\n")[0]
+        print(f"{name:{width}}  {title.removeprefix('# ').strip()}")
+    print("\nTo read one: enformer-ray docs weights")
+
+
+def _readme() -> str | None:
+    """The README of the checkout; of an installation what its metadata keep of it, if anything."""
+    path = Path(__file__).parent.parent / "README.md"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    try:
+        found = metadata(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return None
+    return found["Description"] if "Description" in found else None  # noqa: SIM401 - it has no `get`
 
 
 def _notebooks() -> list[Path]:
     return sorted((_PAGES / "notebooks").glob(f"*{_NOTEBOOK}"))
-
-
-def _title(path: Path) -> str:
-    first, _, _ = _text(path).partition("\n")
-    return first.removeprefix("# ").strip()
 
 
 def _text(path: Path) -> str:

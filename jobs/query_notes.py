@@ -32,10 +32,8 @@ def notes_of_answer(
     """
     missing = _missing_shards(ledger)
     if missing:
-        yield (
-            f"{out}: is not complete: {missing:,} of {counted(ledger.run.plan.shards, 'shards')} are not committed, "
-            "and not in this answer"
-        )
+        shards = counted(ledger.run.plan.shards, "shards")
+        yield f"{out}: is not complete: {missing:,} of {shards} not committed, and not in this answer"
     if _TOP.search(sql):
         for statistic, largest in connection.sql(_LARGEST).fetchall():
             yield from _no_effect(ledger, statistic, largest)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.verify import Verification, verify_run
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
@@ -56,10 +57,11 @@ def _verdict(verdict: Verification, run_type: RunType) -> str:
     if verdict.problems:
         return "\n".join(["damaged:", *(f"  {problem}" for problem in verdict.problems)])
     counts = ", ".join(f"{rows:,} {status}" for status, rows in verdict.by_status.items())
-    rows = f"{verdict.rows:,} {verdict.unit}"
+    rows = counted(verdict.rows, verdict.unit)
+    to_come = f"{counted(verdict.missing_shards, 'shards')} to come"
     if not verdict.rows:
-        return f"incomplete: {verdict.missing_shards:,} shards to come; so far none is committed"
+        return f"incomplete: {to_come}; so far none is committed"
     sound = f"{rows} ({counts}), {run_type.proof}, every checksum right"
     if verdict.complete:
         return f"verified: {sound}"
-    return f"incomplete: {verdict.missing_shards:,} shards to come; so far {sound}"
+    return f"incomplete: {to_come}; so far {sound}"

@@ -27,6 +27,7 @@ from enformer_core.dataset.keys import BLOCK_SHARDS
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Shard
 from enformer_core.errors import StorageError
+from enformer_core.words import counted
 from jobs.count import Count
 from jobs.log import remember
 from jobs.progress import Display
@@ -166,7 +167,7 @@ class Watch:
 
     def failures(self) -> str:
         """Which shards were given up, and why; the first ten of them."""
-        lines = [f"{self._failures:,} shards are not committed in this run:"]
+        lines = [f"not committed in this run: {counted(self._failures, 'shards')}"]
         lines += [f"  {failed.key}: {failed.error}" for failed in self._first_failures]
         more = self._failures - len(self._first_failures)
         if more:

@@ -127,9 +127,10 @@ def test_every_page_is_printed(capsys):
     assert main(["docs"]) == 0
     listed = capsys.readouterr().out.splitlines()
     pages = sorted((ROOT / "docs").glob("*.md"))
-    assert [line.split()[0] for line in listed] == [*(page.stem for page in pages), "first_hour"]
-    assert "Weights: where they are, which command reads them" in listed[-2]
-    assert "The first hour, from Python" in listed[-1]
+    names = ["readme", *(page.stem for page in pages), "first_hour"]
+    assert [line.split()[0] for line in listed[: len(names)]] == names
+    assert "Weights: where they are, which command reads them" in listed[len(names) - 2]
+    assert "The first hour, from Python" in listed[len(names) - 1]
     for page in pages:
         for name in (page.stem, f"docs/{page.name}"):
             assert main(["docs", name]) == 0
@@ -193,9 +194,12 @@ def test_installed_elsewhere_it_runs(wheel, tmp_path):
     assert run("enformer-ray", "--version").stdout.startswith("enformer-ray ")
     page = run("enformer-ray", "docs", "weights")
     assert page.stdout == (ROOT / "docs" / "weights.md").read_text()
+    # from the metadata, which end without the last line's end, or with one more
+    readme = run("enformer-ray", "docs", "readme").stdout
+    assert readme.strip() == (ROOT / "README.md").read_text().strip()
     words = "score small.vcf --genome small.fa --model motif --out out --ray off"
     scored = run("enformer-ray", *words.split())
     assert scored.returncode == 0, scored.stderr
-    assert "1 alleles" in scored.stdout
+    assert "1 allele in 1 shard" in scored.stdout
     need = run("enformer-ray", *words.replace("motif", "enformer").split())
     assert (need.returncode, "`enformer-ray docs weights`" in need.stderr) == (2, True)

@@ -38,6 +38,7 @@ from enformer_core.genome.regions import Regions, regions_digest
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Strands
 from enformer_core.variants.table import Status
+from enformer_core.words import counted
 
 if TYPE_CHECKING:
     from enformer_core.scoring.tile_prediction import TilePrediction
@@ -127,7 +128,9 @@ class Tiles(Analysis):
     def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
         """What a tile without predictions is."""
         unknown = ledger.run.plan.by_status.get(ALL_N, 0)
-        return [f"{ALL_N}: of {unknown:,} tiles the genome knows no base"] if unknown else []
+        return (
+            [f"{ALL_N}: of {counted(unknown, 'tiles')} the genome knows no base"] if unknown else []
+        )
 
     def example_query(self) -> str:
         """The first track along the genome."""

@@ -152,8 +152,9 @@ class VariantEffects(Analysis):
         return tuple(as_json_object(taken) for taken in draft_input.columns)
 
     def columns_in_words(self, taken: Sequence[JsonObject]) -> Sequence[str]:
-        """The same in one line each."""
-        return [str(convert(each, ColumnsTaken, RUN_KEY)) for each in taken]
+        """The same in one line each, of files in which something had to be found out."""
+        files = [convert(each, ColumnsTaken, RUN_KEY) for each in taken]
+        return [str(each) for each in files if each.basis != "format" or each.notes]
 
     query_of_unscored = "SELECT input_file, input_line, id, status, reason FROM scores WHERE status <> 'ok' LIMIT 10"
 

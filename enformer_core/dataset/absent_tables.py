@@ -3,6 +3,7 @@
 from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.words import counted
 
 
 def why_absent(ledger: Ledger, table: str, location: str) -> str:
@@ -21,10 +22,10 @@ def why_absent(ledger: Ledger, table: str, location: str) -> str:
         return _why_no_tracks(ledger, location)
     shards = ledger.run.plan.shards
     if ledger.manifest() is not None:
-        text = f"{location}: none of the {shards:,} shards has its receipt any more, though the run was complete"
+        text = f"{location}: of {counted(shards, 'shards')} none has its receipt any more, though the run was complete"
         return f"{text}. {repair_advice(location)}"
     return (
-        f"{location}: there are no {table} yet: none of the run's {shards:,} shards is committed. Run its own command "
+        f"{location}: there are no {table} yet: of {counted(shards, 'shards')} none is committed. Run its own command "
         f"again to continue it; `enformer-ray status {location}` says how far it is."
     )
 

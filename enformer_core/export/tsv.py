@@ -44,10 +44,7 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
         for chrom, table in stored_tables(ledger, table_of_values.name):
             lines = _scalars(chrom, table, _strongest(table, lists, tracks))
             if lines.width <= 1 + len(table_of_values.key_columns):
-                raise InputError(
-                    f"{table_of_values.name}: holds lists over tracks and nothing beside them, for "
-                    "which a line of text has no place. Ask with `enformer-ray query`."
-                )
+                raise InputError(_only_lists(ledger, table_of_values.name, lists[0]))
             text = lines.write_csv(
                 include_header=not rows,
                 separator="\t",
@@ -65,6 +62,16 @@ def _tracks(ledger: Ledger) -> pa.Table:
             f"{TRACKS_KEY}: missing; `enformer-ray verify {ledger.store.location}` says more"
         )
     return from_parquet(content, TRACKS_KEY)[0]
+
+
+def _only_lists(ledger: Ledger, table: str, values: str) -> str:
+    """Why a table has no lines of text, and the query that gives one track of it."""
+    # item 1 is the run's first track, in SQL as in `list_position`
+    sql = f'SELECT chrom, start, "end", {values}[1] AS value FROM {table} ORDER BY ALL'  # noqa: S608
+    return (
+        f"{table}: holds lists over tracks and nothing beside them, for which a line of text has no place. Ask for the "
+        f"tracks that you want, 1 for the run's first: `enformer-ray query {ledger.store.location} '{sql}' > FILE`"
+    )
 
 
 Columns = dict[str, pl.Series]

@@ -1,7 +1,9 @@
 """A run as tab-separated text: every row of its first table, and nothing that a spreadsheet cannot hold."""
 
 import csv
+import json
 import os
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +124,7 @@ def test_of_an_unfinished_run_what_is_there(scored, tmp_path, capsys):
         assert main(["export", str(scored), "--tsv", str(tmp_path / "half.tsv")]) == 5
     finally:
         receipt.write_bytes(content)
-    assert "shards are not committed, and not in it" in capsys.readouterr().err
+    assert "incomplete: 1 shard not committed, and not in it" in capsys.readouterr().err
 
 
 def test_a_damaged_table_is_not_exported(scored, tmp_path, capsys):
@@ -200,8 +202,16 @@ def test_a_run_of_nothing_but_lists_is_refused(scored, tmp_path, capsys):
     out = str(tmp_path / "tiles")
     assert main([*command, "--out", out, "--strands", "forward"]) == 0
     assert main(["export", out, "--tsv", str(tmp_path / "tiles.tsv")]) == 2
-    assert "lists over tracks and nothing beside them" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "lists over tracks and nothing beside them" in said
     assert not list(tmp_path.glob("*tiles.tsv*"))
+    # the query that is named gives one track of every bin
+    program, *words = shlex.split(said.split("`")[1])
+    assert (program, words[-2:]) == ("enformer-ray", [">", "FILE"])
+    assert main([*words[:-2], "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 32  # bins of 4,000 bases
+    assert list(rows[0]) == ["chrom", "start", "end", "value"]
 
 
 def test_a_reader_that_has_enough_ends_nothing(scored):

@@ -200,7 +200,7 @@ def test_of_a_run_that_is_not_complete_it_is_said(ask_of, tmp_path):
     text, said = ask_of(CountingScorer(), "FROM scores SELECT pos", is_whole=False)
     assert "(1 row)" in text
     assert f"note: {tmp_path}/toy: is not complete: " in said
-    assert "shards are not committed, and not in this answer" in said
+    assert "shards not committed, and not in this answer" in said
     assert "effect" not in said
 
 
@@ -485,7 +485,7 @@ def test_a_run_without_receipts_says_so(ask, out, view):
     shutil.rmtree(Path(out, "commits"))
     code, _, error = ask(f"FROM {view}")
     assert code == exit_codes.BAD_INPUT
-    assert "none of the run's" in error
+    assert "shards none is committed" in error
     assert f"`enformer-ray status {out}` says how far it is" in error
     assert ask("FROM tracks")[0] == exit_codes.DONE
 

@@ -6,7 +6,7 @@ from jobs.output import SafeStream, protected_streams
 from jobs.terminal import print_prose
 
 LINES = [
-    "2 alleles in 1 shards: 2 ok",
+    "2 alleles in 1 shard: 2 ok",
     "audit    sad: 3 alleles were scored a second time, the slow and plain way",
     "note: /a/path/that/is-longer/than/the/terminal/is/wide/and/stays/whole.vcf is named",
 ]
@@ -29,7 +29,7 @@ def shown(monkeypatch, capsys):
 def test_a_terminal_has_lines_that_fit_and_begin_below_their_first_word(shown):
     lines = shown(is_terminal=True)
     assert lines == [
-        "2 alleles in 1 shards: 2 ok",
+        "2 alleles in 1 shard: 2 ok",
         "audit    sad: 3 alleles were scored a",
         "         second time, the slow and plain",
         "         way",

@@ -99,8 +99,8 @@ def test_every_base_has_one_bin_but_where_all_is_n(tile, rows, run):
 def test_a_run_without_predictions_says_so(tile):
     code, text, _, _ = tile("run", "--regions", f"chr1:1-{OUTPUT_BP}")
     assert code == 0
-    assert "no predictions: none of the 1 tiles is ok, so nothing was computed" in text
-    assert "all_n: of 1 tiles the genome knows no base" in text
+    assert "no predictions: of 1 tile none is ok, so nothing was computed" in text
+    assert "all_n: of 1 tile the genome knows no base" in text
     assert "ask it" not in text
 
 
