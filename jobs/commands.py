@@ -152,6 +152,17 @@ COMMANDS = {
         ),
         exit_codes=_COMPUTES,
     ),
+    "insulators": Command(
+        "whether attention stops at boundaries, against places that are like them",
+        "jobs.insulator_settings:InsulatorSettings",
+        "jobs.insulators:insulators",
+        is_work=True,
+        examples=(
+            "enformer-ray insulators boundaries.bed --genes gencode.gtf.gz --genome hg38.fa"
+            " --model enformer --weights pytorch_model.bin --out insulators",
+        ),
+        exit_codes=_COMPUTES,
+    ),
     "evaluate links": Command(
         "hold scores of element-gene pairs against CRISPR experiments",
         "jobs.link_settings:EvaluateLinksSettings",

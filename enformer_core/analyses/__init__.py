@@ -19,6 +19,7 @@ _RUN_TYPES = {
     "contributions": "enformer_core.analyses.contribution_run_type:ContributionsType",
     "contributions-attention": "enformer_core.analyses.contribution_run_type:AttendingContributionsType",
     "variants_and_genes": "enformer_core.analyses.gene_run_type:GeneEffectsType",
+    "insulators": "enformer_core.analyses.insulator_run_type:InsulatorsType",
     "links": "enformer_core.analyses.link_run_type:LinksType",
 }
 _registered: dict[str, RunType] = {}

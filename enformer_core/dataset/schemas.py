@@ -242,6 +242,39 @@ LINK_PAIRS_SCHEMA = pa.schema(
 """A gene's TSS and an element that lies whole in its window, whose bins [first_bin, end_bin) are the TSS's. `activity`
 and what follows from it are null where elements have none. `groups` are the run's."""
 
+PLACES_SCHEMA = pa.schema(
+    [
+        ("chrom", pa.string()),
+        ("place", pa.string()),
+        ("boundary", pa.string()),
+        ("kind", pa.string()),
+        ("position", pa.int64()),
+        ("window_start", pa.int64()),
+        ("layers", pa.int32()),
+        ("status", pa.string()),
+    ]
+)
+"""A boundary, or a control of one, `boundary` by name. The window's middle lies before the base `position`. `layers`
+counts the model's that attend. A boundary that no place is like is `unmatched`, and is not read."""
+
+_PLACE_COLUMNS = [
+    ("place", pa.string()),
+    ("boundary", pa.string()),
+    ("kind", pa.string()),
+    ("position", pa.int64()),
+    ("status", pa.string()),
+    ("reason", pa.string()),
+]
+
+INSULATION_SCHEMA = pa.schema(
+    [*_PLACE_COLUMNS, ("layer", pa.int32()), ("across", pa.float32()), ("at", pa.float32())]
+)
+"""What attention does at a place: a row for each layer, counted from 1, and one, its layer null, for the mean over
+layers."""
+
+ATTENTION_MAPS_SCHEMA = pa.schema([*_PLACE_COLUMNS, ("values", pa.list_(pa.float32()))])
+"""A place's map over what distance gives, mean over layers, in pixels, row after row."""
+
 
 def links_schema(scores: Sequence[str]) -> pa.Schema:
     """Columns of a file of links: the pair, the group of tracks, and a number for each score of the model."""

@@ -41,8 +41,12 @@ _EXPORTS = {
         "enformer_core.export.bigwig:export_bigwig",
         "contributions along the genome, a bigWig for each target and group",
     ),
+    "insulation": (
+        "enformer_core.export.insulation:export_insulation",
+        "attention at boundaries and controls: insulation.tsv, and mean maps in maps.npz",
+    ),
 }
-_directories = {"npz", "bigwig"}
+_directories = {"npz", "bigwig", "insulation"}
 _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 

@@ -5,7 +5,7 @@ layers. Nearby tokens see each other more, wherever they are; so pairs are compa
 Does not know where maps come from.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -38,6 +38,20 @@ def observed_over_expected(attention: AttentionMap) -> AttentionMap:
     sums = np.bincount(diagonal.ravel(), weights=attention.ravel())
     sizes = np.bincount(diagonal.ravel())
     return attention / (sums / sizes)[diagonal]
+
+
+def picture(attention: AttentionMap, pixels: int) -> Float64[np.ndarray, "pixels pixels"]:
+    """A map in fewer pixels: means over squares of so many tokens.
+
+    Args:
+        attention: any map.
+        pixels: along either side; must divide its tokens.
+    """
+    # of 4 tokens and 2 pixels the rows 0 1 | 2 3 and columns likewise: an array of 2 by 2 by 2 by 2
+    tokens = attention.shape[0] // pixels
+    squares = attention.reshape(pixels, tokens, pixels, tokens)
+    mean: Float64[np.ndarray, "pixels pixels"] = squares.mean(axis=(1, 3))
+    return mean
 
 
 def insulation(attention: AttentionMap, *, width: int = 2) -> dict[str, float]:
@@ -119,10 +133,10 @@ class MeanMap:
         """What they come to.
 
         Raises:
-            InputError: where there were none.
+            ValueError: where there were none.
         """
         if self.sums is None:
-            raise InputError("no place has a map of attention")
+            raise ValueError("the mean of no maps")
         return self.sums / self.maps
 
 
@@ -147,51 +161,32 @@ class Contrast:
     high: float
 
 
-@dataclass
-class Contrasts:
-    """Statistics of pairs of a boundary and its control, as they come.
+def contrast(
+    pairs: Float64[np.ndarray, "pairs 2"], *, draws: int = 1_000, seed: int = 0
+) -> Contrast:
+    """What a statistic came to.
 
-    Attributes:
-        maps: mean maps by kind, `boundaries` and `controls`, over what distance gives: for pictures.
-        values: of each statistic, pairs of numbers.
+    Args:
+        pairs: of each boundary its value, and that of its controls.
+        draws: how often pairs are drawn anew for the interval.
+        seed: which draws they are.
+
+    Raises:
+        InputError: where there is no pair.
     """
-
-    maps: dict[str, MeanMap] = field(
-        default_factory=lambda: {"boundaries": MeanMap(), "controls": MeanMap()}
+    if not len(pairs):
+        raise InputError("no boundary has a control, so there is nothing to compare")
+    rng = np.random.default_rng(seed)
+    drawn: Int64[np.ndarray, "draws pairs"] = rng.integers(len(pairs), size=(draws, len(pairs)))
+    # a boundary is drawn with its control: what both share, as their chromosome, is no part of the difference
+    differences = (pairs[:, 0] - pairs[:, 1])[drawn].mean(axis=1)
+    low, high = np.quantile(differences, [0.025, 0.975])
+    of_boundaries, of_controls = pairs.mean(axis=0)
+    return Contrast(
+        pairs=len(pairs),
+        boundaries=float(of_boundaries),
+        controls=float(of_controls),
+        difference=float(of_boundaries - of_controls),
+        low=float(low),
+        high=float(high),
     )
-    values: dict[str, list[tuple[float, float]]] = field(
-        default_factory=lambda: {ACROSS: [], AT: []}
-    )
-
-    def add(self, boundary: AttentionMap, control: AttentionMap) -> None:
-        """Take the maps of attention around a boundary and around its control."""
-        for kind, one in zip(self.maps.values(), (boundary, control), strict=True):
-            kind.add(observed_over_expected(one))
-        at_boundary = insulation(boundary)
-        at_control = insulation(control)
-        for name, pairs in self.values.items():
-            pairs.append((at_boundary[name], at_control[name]))
-
-    def contrast(self, name: str, *, draws: int = 1_000, seed: int = 0) -> Contrast:
-        """What a statistic came to.
-
-        Raises:
-            InputError: where there is no pair.
-        """
-        if not self.values[name]:
-            raise InputError("no boundary has a control, so there is nothing to compare")
-        pairs = np.array(self.values[name])
-        rng = np.random.default_rng(seed)
-        drawn: Int64[np.ndarray, "draws pairs"] = rng.integers(len(pairs), size=(draws, len(pairs)))
-        # a boundary is drawn with its control: what both share, as their chromosome, is no part of the difference
-        differences = (pairs[:, 0] - pairs[:, 1])[drawn].mean(axis=1)
-        low, high = np.quantile(differences, [0.025, 0.975])
-        of_boundaries, of_controls = pairs.mean(axis=0)
-        return Contrast(
-            pairs=len(pairs),
-            boundaries=float(of_boundaries),
-            controls=float(of_controls),
-            difference=float(of_boundaries - of_controls),
-            low=float(low),
-            high=float(high),
-        )

@@ -31,7 +31,8 @@ class Matching:
         log10_tss: the most by which distances to the nearest TSS may differ, as powers of 10.
         apart_bp: the least distance of a control to any boundary.
         least_known: the least share of known bases in a control's window.
-        drawn: how many places are drawn for each boundary, of which the most similar is taken.
+        drawn: how many places are drawn for each boundary, of which the most similar are taken.
+        controls: how many of them.
         seed: which places they are.
     """
 
@@ -41,6 +42,7 @@ class Matching:
     apart_bp: int = 50_000
     least_known: float = 0.95
     drawn: int = 100
+    controls: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,6 +52,13 @@ class Matching:
             )
         if self.drawn < 1:
             raise InputError(f"{self.drawn} places drawn for each boundary: must be at least 1")
+        if not 1 <= self.controls <= self.drawn:
+            raise InputError(
+                f"--controls {self.controls}: must be between 1 and {self.drawn}, the places that are drawn"
+            )
+        for option, most in (("gc", self.gc), ("tss", self.log10_tss)):
+            if most < 0:
+                raise InputError(f"--{option}-within {most}: must not be below 0")
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Surroundings:
 
     Attributes:
         gc: share of G and C around each; NaN where no base is known.
-        log10_tss: log10(1 + distance to the nearest TSS).
+        log10_tss: log10(1 + distance to the nearest TSS); 0 where no TSSs are asked about.
         known: share of known bases around each.
     """
 
@@ -73,30 +82,31 @@ class Matched:
 
     Attributes:
         boundaries: as they were given, moved to the grid.
-        controls: of each boundary; `NO_MATCH` where none of those drawn is like it.
+        controls: of each boundary, the most similar first; `NO_MATCH` where none of those drawn is left that is like
+            it.
     """
 
     boundaries: Positions
-    controls: Positions
+    controls: Int64[np.ndarray, "boundaries controls"]
 
     @property
     def is_matched(self) -> Bool[np.ndarray, " places"]:
         """Which boundaries have a control."""
-        return self.controls != NO_MATCH
+        return self.controls[:, 0] != NO_MATCH
 
 
 def matched_controls(
     genome: Genome,
     boundaries: Mapping[str, Positions],
-    tss: Mapping[str, Positions],
+    tss: Mapping[str, Positions] | None,
     matching: Matching,
 ) -> dict[str, Matched]:
-    """A control for each boundary, no place twice.
+    """Controls for each boundary, no place twice.
 
     Args:
         genome: whose bases count.
         boundaries: of each contig, 0-based; they are moved to the nearest place of the grid.
-        tss: of each contig, in any order.
+        tss: of each contig, in any order; None where distances to TSSs do not count.
         matching: how like they must be.
 
     Raises:
@@ -104,8 +114,8 @@ def matched_controls(
     """
     matched = {}
     for contig, places in boundaries.items():
-        sites = np.sort(tss.get(contig, np.empty(0, dtype=np.int64)))
-        if not sites.size:
+        sites = None if tss is None else np.sort(tss.get(contig, np.empty(0, dtype=np.int64)))
+        if sites is not None and not sites.size:
             raise InputError(
                 f"{contig}: has boundaries and no gene, so controls cannot be matched by distance to genes"
             )
@@ -114,7 +124,7 @@ def matched_controls(
 
 
 def _on_contig(
-    genome: Genome, contig: str, places: Positions, tss: Positions, matching: Matching
+    genome: Genome, contig: str, places: Positions, tss: Positions | None, matching: Matching
 ) -> Matched:
     sums = composition(genome.codes(contig))
     on_grid = (places + STEP_BP // 2) // STEP_BP * STEP_BP
@@ -126,22 +136,24 @@ def _on_contig(
     is_known = offered.known >= matching.least_known
     misfits = _misfits(wanted, offered, matching)
     misfits[:, ~is_known] = np.inf
-    chosen = _nearest(misfits, rng.permutation(places.size))
-    controls = np.full(places.size, NO_MATCH, dtype=np.int64)
+    # every boundary has its first control before any has its second
+    rounds = [_nearest(misfits, rng.permutation(places.size)) for _ in range(matching.controls)]
+    chosen = np.stack(rounds, axis=1)
+    controls = np.full(chosen.shape, NO_MATCH, dtype=np.int64)
     has_one = chosen != NO_MATCH
     controls[has_one] = drawn[chosen[has_one]]
     return Matched(on_grid, controls)
 
 
 def surroundings(
-    sums: Composition, places: Positions, tss: Positions, window_bp: int
+    sums: Composition, places: Positions, tss: Positions | None, window_bp: int
 ) -> Surroundings:
     """What is around places of a contig; a window that leaves it counts as unknown there.
 
     Args:
         sums: of the contig.
         places: on the grid.
-        tss: in order, at least one.
+        tss: in order, at least one; None where they do not count.
         window_bp: of the window whose middle a place is.
     """
     steps = window_bp // STEP_BP
@@ -151,7 +163,10 @@ def surroundings(
     gc = np.full(places.size, np.nan)
     known = np.zeros(places.size)
     gc[is_whole], known[is_whole] = sums.shares(first[is_whole], steps)
-    return Surroundings(gc, np.log10(1 + nearest_bp(places, tss)), known)
+    log10_tss = np.zeros(places.size)
+    if tss is not None:
+        log10_tss = np.log10(1 + nearest_bp(places, tss))
+    return Surroundings(gc, log10_tss, known)
 
 
 def nearest_bp(places: Positions, sites: Positions) -> Positions:
@@ -184,8 +199,10 @@ def _misfits(
     wanted: Surroundings, offered: Surroundings, matching: Matching
 ) -> Float64[np.ndarray, "boundaries drawn"]:
     """How unlike each place is each boundary, in units of what is allowed; infinite where it is not like it."""
-    by_gc = np.abs(wanted.gc[:, np.newaxis] - offered.gc) / matching.gc
-    by_tss = np.abs(wanted.log10_tss[:, np.newaxis] - offered.log10_tss) / matching.log10_tss
+    # where nothing is allowed, 0 / 0 is no match either
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_gc = np.abs(wanted.gc[:, np.newaxis] - offered.gc) / matching.gc
+        by_tss = np.abs(wanted.log10_tss[:, np.newaxis] - offered.log10_tss) / matching.log10_tss
     is_like = (by_gc <= 1) & (by_tss <= 1)
     return np.where(is_like, np.hypot(by_gc, by_tss), np.inf)
 

@@ -77,7 +77,7 @@ class LinkFiles:
             contigs = candidates.frame["chrom"].unique(maintain_order=True).to_list()
             genes = read_genes_by_contig(path, contigs, gene_types=types)
         else:
-            genes = read_genes(path, genome, gene_types=types)
+            genes = read_genes(path, genome, gene_types=types, given=self.genes)
         return annotated_genes(genes, all_tss=self.tss == "all")
 
     def _candidates(self) -> tuple[Candidates, tuple[str, ...]]:

@@ -5,8 +5,7 @@ then again piece by piece, each piece backwards at once. Several groups of track
 autograd in float32. Does not know genomes, targets or tables.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,13 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from enformer_core.genome.alphabet import reverse_complement
-from enformer_core.models.attention import Attention
 from enformer_core.models.base import Letters, Network
 from enformer_core.models.blocks import HasReach
 from enformer_core.models.layers import head_columns, one_hot
 from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.delta.spans import as_slice, mirrored
 from enformer_core.scoring.precision import true_float32
+from enformer_core.scoring.watched_attention import Weights, watched_attention
 
 PIECE_TOKENS = 96
 """Tokens of a piece of the tower: at the published size its graph takes some 600 MB."""
@@ -136,7 +135,7 @@ class Attributor:
         crop = self.network.geometry.crop_tokens
         queries = range(crop + bins.start, crop + bins.stop)
         watched = self.network if self.attention else None
-        with _attention_rows(watched, queries) as rows:
+        with watched_attention(watched, queries, _mean_weights) as rows:
             embedding = self.network.embed_tokens(tokens)
         # no other bin bears on the objectives
         central = embedding[:, as_slice(bins)]
@@ -239,33 +238,9 @@ def halo_tokens(network: Network) -> int:
     return -(-reach_bp // network.geometry.bin_bp)
 
 
-@contextmanager
-def _attention_rows(
-    network: Network | None, queries: range
-) -> Iterator[list[Float[Tensor, " tokens"]]]:
-    """Note what some queries attend to in each layer, while the network is run; of none, nothing.
-
-    Yields:
-        A list that the run fills, layer after layer: the mean over heads and queries for each key.
-    """
-    rows: list[Float[Tensor, " tokens"]] = []
-
-    def look(attention: Attention, inputs: tuple[Tensor]) -> None:
-        # a second time, beside the graph: of all queries only these are kept
-        with torch.no_grad():
-            logits = attention.logits(inputs[0])
-            of_queries = logits[0, :, as_slice(queries)]
-            weights = of_queries.softmax(dim=-1)
-            rows.append(weights.mean(dim=(0, 1)))
-
-    modules = [] if network is None else network.modules()
-    layers = [module for module in modules if isinstance(module, Attention)]
-    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
-    try:
-        yield rows
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _mean_weights(weights: Weights) -> Float[Tensor, " tokens"]:
+    """Over heads and queries."""
+    return weights.mean(dim=(0, 1))
 
 
 def _mean(of_strands: Sequence[Tensor]) -> Float[np.ndarray, "..."]:

@@ -7,10 +7,11 @@ from enformer_core.errors import InputError
 from enformer_core.insulators.attention import (
     ACROSS,
     AT,
-    Contrasts,
     MeanMap,
+    contrast,
     insulation,
     observed_over_expected,
+    picture,
 )
 
 TOKENS = 20
@@ -53,24 +54,27 @@ def test_distance_alone_is_nothing():
     assert found == {ACROSS: pytest.approx(0, abs=1e-12), AT: pytest.approx(0, abs=1e-12)}
 
 
+def pairs_of(name, boundaries, controls):
+    pairs = [
+        [insulation(one)[name], insulation(other)[name]]
+        for one, other in zip(boundaries, controls, strict=True)
+    ]
+    return np.array(pairs)
+
+
 def test_a_planted_insulator_is_seen_and_a_control_is_not():
-    contrasts = Contrasts()
-    for seed in range(12):
-        boundary = attention(through=0.3, to_place=2.0, seed=seed)
-        control = attention(seed=100 + seed)
-        contrasts.add(boundary, control)
-    across = contrasts.contrast(ACROSS, draws=200)
+    boundaries = [attention(through=0.3, to_place=2.0, seed=seed) for seed in range(12)]
+    controls = [attention(seed=100 + seed) for seed in range(12)]
+    across = contrast(pairs_of(ACROSS, boundaries, controls), draws=200)
     assert across.pairs == 12
     # log2 .3 is -1.7; that rows sum to 1 takes some of it
     assert across.low < across.difference < across.high < -1
     assert across.difference == pytest.approx(across.boundaries - across.controls)
-    at = contrasts.contrast(AT, draws=200)
+    at = contrast(pairs_of(AT, boundaries, controls), draws=200)
     assert 0.3 < at.low < at.difference < at.high
-    nothing = Contrasts()
-    for seed in range(12):
-        nothing.add(attention(seed=seed), attention(seed=100 + seed))
+    others = [attention(seed=seed) for seed in range(12)]
     for name in (ACROSS, AT):
-        found = nothing.contrast(name, draws=200)
+        found = contrast(pairs_of(name, others, controls), draws=200)
         assert abs(found.difference) < 0.05
         assert found.low < 0 < found.high
 
@@ -81,25 +85,25 @@ def test_the_mean_map_is_that_of_all():
     for one in maps:
         mean.add(one)
     np.testing.assert_allclose(mean.mean(), np.mean(maps, axis=0))
-    contrasts = Contrasts()
-    contrasts.add(maps[0], maps[1])
-    np.testing.assert_allclose(contrasts.maps["boundaries"].mean(), observed_over_expected(maps[0]))
-    np.testing.assert_allclose(contrasts.maps["controls"].mean(), observed_over_expected(maps[1]))
+    with pytest.raises(ValueError, match="the mean of no maps"):
+        MeanMap().mean()
+
+
+def test_a_picture_has_means_of_squares():
+    found = picture(np.arange(16.0).reshape(4, 4), 2)
+    # 0 1 4 5, 2 3 6 7 and so on
+    assert found.tolist() == [[2.5, 4.5], [10.5, 12.5]]
 
 
 def test_intervals_are_seeded():
-    contrasts = Contrasts()
-    for seed in range(5):
-        contrasts.add(attention(through=0.5, seed=seed), attention(seed=100 + seed))
-    assert contrasts.contrast(ACROSS) == contrasts.contrast(ACROSS)
-    assert contrasts.contrast(ACROSS, seed=1).low != contrasts.contrast(ACROSS).low
+    pairs = np.random.default_rng(0).normal(size=(5, 2))
+    assert contrast(pairs) == contrast(pairs)
+    assert contrast(pairs, seed=1).low != contrast(pairs).low
 
 
 def test_without_pairs_there_is_nothing_to_say():
     with pytest.raises(InputError, match="no boundary has a control"):
-        Contrasts().contrast(AT)
-    with pytest.raises(InputError, match="no place has a map"):
-        MeanMap().mean()
+        contrast(np.empty((0, 2)))
     with pytest.raises(ValueError, match="a map of 8 tokens is too small"):
         insulation(np.ones((8, 8)))
     for shape in ((3, 3), (4, 2)):

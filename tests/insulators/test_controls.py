@@ -1,5 +1,7 @@
 """Controls are like their boundaries by chromosome, G and C, and distance to genes; nothing else decides them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,24 +69,25 @@ def test_distances_to_the_nearest_site():
 def test_controls_are_like_their_boundaries(genome):
     for contig, matched in matched_controls(genome, BOUNDARIES, TSS, MATCHING).items():
         assert matched.is_matched.all()
-        assert len(set(matched.controls.tolist())) == matched.controls.size
+        chosen = matched.controls[:, 0]
+        assert len(set(chosen.tolist())) == chosen.size
         sums = composition(genome.codes(contig))
         of_boundaries, of_controls = (
             surroundings(sums, places, np.sort(TSS[contig]), WINDOW_BP)
-            for places in (matched.boundaries, matched.controls)
+            for places in (matched.boundaries, chosen)
         )
         assert (np.abs(of_boundaries.gc - of_controls.gc) <= 0.05).all()
         assert (np.abs(of_boundaries.log10_tss - of_controls.log10_tss) <= 0.2).all()
         assert (of_controls.known >= 0.95).all()
-        assert (nearest_bp(matched.controls, np.sort(matched.boundaries)) >= 5_000).all()
-        assert not (matched.controls % STEP_BP).any()
+        assert (nearest_bp(chosen, np.sort(matched.boundaries)) >= 5_000).all()
+        assert not (chosen % STEP_BP).any()
         assert (np.abs(matched.boundaries - BOUNDARIES[contig]) <= STEP_BP // 2).all()
 
 
 def controls(genome, boundaries=None, **more):
     matching = Matching(**{**vars(MATCHING), **more})
     found = matched_controls(genome, boundaries or BOUNDARIES, TSS, matching)
-    return {contig: matched.controls.tolist() for contig, matched in found.items()}
+    return {contig: matched.controls[:, 0].tolist() for contig, matched in found.items()}
 
 
 def test_the_seed_decides_them_and_other_contigs_do_not(genome):
@@ -104,6 +107,22 @@ def test_what_nothing_is_like_has_no_control(genome):
     assert controls(genome, {"chr2": np.array([50_000])}, apart_bp=60_000)["chr2"] == [NO_MATCH]
 
 
+def test_several_controls_for_each(genome):
+    """The first are those that are taken where one is asked for."""
+    several = matched_controls(genome, BOUNDARIES, TSS, replace(MATCHING, controls=3))
+    places = several["chr1"].controls
+    assert places[:, 0].tolist() == controls(genome)["chr1"]
+    found = places[places != NO_MATCH]
+    assert np.unique(found).size == found.size
+    assert found.size > 8
+
+
+def test_without_genes_distances_do_not_count(genome):
+    found = matched_controls(genome, BOUNDARIES, None, MATCHING)
+    assert all(matched.is_matched.all() for matched in found.values())
+    assert found["chr1"].controls[:, 0].tolist() != controls(genome)["chr1"]
+
+
 def test_what_cannot_be_matched_is_refused(genome):
     with pytest.raises(InputError, match="chr1: has boundaries and no gene"):
         matched_controls(genome, BOUNDARIES, {"chr2": TSS["chr2"]}, MATCHING)
@@ -111,3 +130,7 @@ def test_what_cannot_be_matched_is_refused(genome):
         Matching(window_bp=1_000)
     with pytest.raises(InputError, match="0 places drawn"):
         Matching(window_bp=256, drawn=0)
+    with pytest.raises(InputError, match="--controls 0: must be between 1 and 100"):
+        Matching(window_bp=256, controls=0)
+    with pytest.raises(InputError, match=r"--gc-within -1\.0: must not be below 0"):
+        Matching(window_bp=256, gc=-1.0)

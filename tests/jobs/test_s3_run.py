@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from enformer_core import open_run
 from enformer_core.storage.open import open_store
 from jobs.cli import main
+from tests.support.genomes import random_letters, write_fasta
 from tests.support.proxy import FaultProxy
 from tests.support.runs import content_digests
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client, credentials
@@ -95,6 +96,27 @@ def command(bucket, out, *more):
         *SMALL,
         *more,
     ]
+
+
+def kill_and_continue_by_two(arguments, out, tmp_path):
+    """Kill a command when its first shard is committed, and let two go on side by side."""
+    slow = [sys.executable, "-m", "tests.support.planted", "0.5", "-", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def begin():
+        with (tmp_path / "said").open("ab") as said:
+            return subprocess.Popen(slow, cwd=ROOT, env=environment, stdout=said, stderr=said)
+
+    first = begin()
+    deadline = time.monotonic() + 120
+    while not any(open_store(out).keys("commits/")):
+        assert first.poll() is None, (tmp_path / "said").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    first.kill()
+    first.wait()
+    others = [begin(), begin()]
+    assert [other.wait(timeout=300) for other in others] == [0, 0], (tmp_path / "said").read_text()
 
 
 def contents(weed, prefix):
@@ -198,7 +220,7 @@ def test_contributions_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tm
 
 
 def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
-    """Genes and candidates are read from there too; what was stored is judged there."""
+    """Genes and candidates are read from there too; killed, continued by two, and judged there."""
     reach(weed.endpoint)
     files = {
         "genes.bed": "chr1\t2000\t3000\tone\t0\t+\nchr2\t900\t2500\ttwo\t0\t-\n",
@@ -211,18 +233,17 @@ def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
     small = ["--model", "motif", "--strands", "forward", "--group", "GATA1=1", "--ray", "off"]
     small += ["--scores", "gradient"]
 
-    def link(where, genome, out):
-        code, _, error = run(
-            *("links", "--genes", f"{where}/genes.bed", "--candidates", f"{where}/elements.bed"),
-            *("--genome", genome, "--out", out, *small),
-        )
-        assert code == 0, error
-        assert run("verify", out)[0] == 0
+    def words(where, genome, out):
+        files = ["--genes", f"{where}/genes.bed", "--candidates", f"{where}/elements.bed"]
+        return ["links", *files, "--genome", str(genome), "--out", str(out), *small]
 
     where = f"s3://{weed.bucket}"
     stored = f"{where}/runs/linked"
-    link(f"{where}/in", f"{where}/in/small.fa", stored)
-    link(tmp_path, inputs[1], tmp_path / "run")
+    command = words(f"{where}/in", f"{where}/in/small.fa", stored)
+    kill_and_continue_by_two(command, stored, tmp_path)
+    assert run("verify", stored)[0] == 0
+    code, _, error = run(*words(tmp_path, inputs[1], tmp_path / "run"))
+    assert code == 0, error
     assert content_digests(stored, ["links"]) == content_digests(tmp_path / "run", ["links"])
     names = "chrom\tchromStart\tchromEnd\tmeasuredGeneSymbol\tRegulated\tdistanceToTSS\n"
     (tmp_path / "tested.tsv").write_text(names + "chr1\t2600\t2700\tone\tTRUE\t750\n")
@@ -240,23 +261,7 @@ def test_gene_effects_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp
     where = f"s3://{weed.bucket}"
     out = f"{where}/runs/genes"
     arguments = [*command(weed.bucket, out, "--ray", "off"), "--genes", f"{where}/in/genes.bed"]
-    slow = [sys.executable, "-m", "tests.support.planted", "0.5", "-", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    def begin():
-        with (tmp_path / "said").open("ab") as said:
-            return subprocess.Popen(slow, cwd=ROOT, env=environment, stdout=said, stderr=said)
-
-    first = begin()
-    deadline = time.monotonic() + 120
-    while not any(open_store(out).keys("commits/")):
-        assert first.poll() is None, (tmp_path / "said").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    first.kill()
-    first.wait()
-    others = [begin(), begin()]
-    assert [other.wait(timeout=300) for other in others] == [0, 0], (tmp_path / "said").read_text()
+    kill_and_continue_by_two(arguments, out, tmp_path)
     assert run("verify", out)[0] == 0
     on_disk = tmp_path / "run"
     options = ["--genome", inputs[1], "--out", on_disk, *SMALL, "--ray", "off"]
@@ -267,6 +272,33 @@ def test_gene_effects_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp
     found = open_run(out).gene_effects.collect()
     assert found["gene_id"].n_unique() == 2
     assert found.height == ALLELES
+
+
+@pytest.mark.full
+def test_insulators_lie_in_a_bucket_as_on_a_disk(weed, reach, run, tmp_path):
+    """Boundaries and genome are read from there too; killed, and continued by two."""
+    reach(weed.endpoint)
+    letters = random_letters(400_000, 3)
+    write_fasta(tmp_path / "long.fa", {"chr1": letters})
+    (tmp_path / "boundaries.bed").write_text("chr1\t120000\t121000\tone\n")
+    for name in ("long.fa", "boundaries.bed"):
+        body = (tmp_path / name).read_bytes()
+        client(weed.endpoint).put_object(Bucket=weed.bucket, Key=f"in/{name}", Body=body)
+
+    def words(where, out):
+        files = [f"{where}/boundaries.bed", "--genome", f"{where}/long.fa", "--out", str(out)]
+        small = ["--model", "motif", "--strands", "forward", "--controls", "3", "--ray", "off"]
+        return ["insulators", *files, *small]
+
+    stored = f"s3://{weed.bucket}/runs/insulators"
+    kill_and_continue_by_two(words(f"s3://{weed.bucket}/in", stored), stored, tmp_path)
+    assert run("verify", stored)[0] == 0
+    code, text, error = run(*words(tmp_path, tmp_path / "run"))
+    assert code == 0, error
+    assert "4 places in" in text
+    tables = ["insulation", "attention_maps"]
+    assert content_digests(stored, tables) == content_digests(tmp_path / "run", tables)
+    assert run("export", stored, "--insulation", tmp_path / "pictures")[0] == 0
 
 
 def test_with_a_worker_on_ray(weed, reach, run, on_disk):

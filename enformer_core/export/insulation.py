@@ -1,0 +1,88 @@
+"""What attention does at boundaries against their controls: `insulation.tsv`, and `maps.npz` for the picture."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.stored_tables import stored_tables
+from enformer_core.errors import InputError
+from enformer_core.export.whole_file import whole_file
+from enformer_core.insulators.summary import contrasts, mean_maps
+
+_COLUMNS = ("pairs", "boundaries", "controls", "difference", "low", "high")
+
+_INSULATION = "insulation"
+_MAPS = "attention_maps"
+
+
+def export_insulation(ledger: Ledger, path: Path) -> int:
+    """Write both files into a directory.
+
+    `insulation.tsv` has a line for each layer (`mean` for the mean over them) and statistic; `maps.npz` the arrays
+    `boundaries` and `controls`, mean maps over what distance gives, and `position_bp`, how far right of the place each
+    pixel's middle lies.
+
+    Returns:
+        How many places there are.
+
+    Raises:
+        InputError: for a run of another kind, one in which no boundary has a control, or where nothing can be written.
+    """
+    insulation = insulation_of(ledger)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}") from error
+    lines = ["\t".join(("layer", "statistic", *_COLUMNS))]
+    for each in contrasts(insulation):
+        values = [getattr(each.contrast, name) for name in _COLUMNS]
+        layer = "mean" if each.layer is None else each.layer
+        lines.append("\t".join(map(str, (layer, each.statistic, *values))))
+    with whole_file(path / "insulation.tsv") as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
+    maps = mean_maps(_map_rows(ledger))
+    pixels = next(iter(maps.values())).shape[0]
+    window_bp = _window_bp(ledger)
+    # of 4 pixels over 400 bp: -150 -50 50 150
+    middles_bp = (np.arange(pixels) + 0.5) * (window_bp / pixels) - window_bp / 2
+    with whole_file(path / "maps.npz") as file:
+        np.savez_compressed(
+            file,
+            boundaries=maps["boundaries"],
+            controls=maps["controls"],
+            position_bp=middles_bp,
+        )
+    return insulation["place"].n_unique()
+
+
+def insulation_of(ledger: Ledger) -> pl.DataFrame:
+    """The table of statistics, of what is committed.
+
+    Raises:
+        InputError: for a run of another kind.
+    """
+    run_type = ledger.run_type
+    if _INSULATION not in run_type.tables:
+        raise InputError(
+            f"{ledger.store.location}: a run of {run_type.unit} with the tables {', '.join(run_type.tables)}; "
+            "insulation comes from `enformer-ray insulators`"
+        )
+    parts = [table for _, table in stored_tables(ledger, _INSULATION)]
+    if not parts:
+        raise InputError(f"{ledger.store.location}: no place is committed yet")
+    return pl.DataFrame(pl.from_arrow(pa.concat_tables(parts)))
+
+
+def _map_rows(ledger: Ledger) -> Iterator[Mapping[str, Any]]:
+    for _, table in stored_tables(ledger, _MAPS):
+        yield from table.select(["kind", "values"]).to_pylist()
+
+
+def _window_bp(ledger: Ledger) -> int:
+    window_bp: int = ledger.run.identity["geometry"]["window_bp"]
+    return window_bp

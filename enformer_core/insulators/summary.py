@@ -1,0 +1,88 @@
+"""What a run of insulators came to: each statistic of boundaries against their controls, and the mean maps of both.
+
+Made of the run's tables, however far it is. Does not know how they were computed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from enformer_core.insulators.attention import (
+    ACROSS,
+    AT,
+    AttentionMap,
+    Contrast,
+    MeanMap,
+    contrast,
+)
+
+KINDS = {"boundary": "boundaries", "control": "controls"}
+"""What places of a kind are called together."""
+
+
+@dataclass(frozen=True)
+class LayerContrast:
+    """One statistic of one layer.
+
+    Attributes:
+        layer: counted from 1; None for the mean over layers.
+        statistic: `across` or `at`.
+        contrast: what it came to.
+    """
+
+    layer: int | None
+    statistic: str
+    contrast: Contrast
+
+
+def contrasts(
+    insulation: pl.DataFrame, *, draws: int = 1_000, seed: int = 0
+) -> Iterator[LayerContrast]:
+    """Both statistics for the mean over layers, then for each layer.
+
+    A boundary counts once, with the mean of its controls; without one that was computed it does not count.
+
+    Args:
+        insulation: the run's table.
+        draws: of boundaries with their controls, for the interval.
+        seed: which draws they are.
+
+    Raises:
+        InputError: where no boundary has a control.
+    """
+    computed = insulation.filter(pl.col("status") == "ok")
+    layers = computed["layer"].unique().sort(nulls_last=False).to_list()
+    for layer in layers or [None]:
+        of_layer = computed.filter(pl.col("layer").eq_missing(layer))
+        for statistic in (ACROSS, AT):
+            pairs = _pairs(of_layer, statistic)
+            yield LayerContrast(layer, statistic, contrast(pairs, draws=draws, seed=seed))
+
+
+def _pairs(places: pl.DataFrame, statistic: str) -> np.ndarray:
+    """Of each boundary its own value, and the mean of its controls; in the order of names."""
+    value = pl.col(statistic).cast(pl.Float64)
+    own, others = (
+        places.filter(pl.col("kind") == kind).group_by("boundary").agg(value.mean())
+        for kind in KINDS
+    )
+    both = own.join(others, on="boundary", suffix="_controls").sort("boundary")
+    return both.select(statistic, f"{statistic}_controls").to_numpy()
+
+
+def mean_maps(rows: Iterable[Mapping[str, object]]) -> dict[str, AttentionMap]:
+    """The mean map of all boundaries, and of all controls; of a kind without any there is none.
+
+    Args:
+        rows: of the run's table of maps, one after another.
+    """
+    means = {name: MeanMap() for name in KINDS.values()}
+    for row in rows:
+        if row["values"] is None:
+            continue
+        pixels = np.asarray(row["values"], dtype=np.float64)
+        side = round(pixels.size**0.5)
+        means[KINDS[str(row["kind"])]].add(pixels.reshape(side, side))
+    return {name: mean.mean() for name, mean in means.items() if mean.maps}
