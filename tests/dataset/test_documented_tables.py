@@ -24,6 +24,8 @@ SCHEMAS = {
     "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,
     "attention": schemas.ATTENTION_SCHEMA,
     "links": schemas.links_schema(columns_of(tuple(SCORE_COLUMNS))),
+    "insulation": schemas.INSULATION_SCHEMA,
+    "attention_maps": schemas.ATTENTION_MAPS_SCHEMA,
     "tracks": TRACKS_SCHEMA,
 }
 
