@@ -62,7 +62,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing $$(grep -c == requirements.lock) packages, torch and Ray among them, into .venv; only once." \
 		"It takes minutes, and 3 GB of disk (7 GB with PyTorch's CUDA build, which Linux gets by default)."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

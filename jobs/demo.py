@@ -38,12 +38,15 @@ FROM scores s JOIN tracks t ON t.index = s.max_abs_sad_track
 ORDER BY s.pos, s.alt"""
 """Every variant with the track that it changes most."""
 
+OWN_DATA_WITHOUT_WEIGHTS = (
+    "score variants.vcf.gz --genome hg38.fa --model motif --max-offset-bp 8192 --out try"
+)
 OWN_DATA = (
     "plan variants.vcf.gz --genome hg38.fa",
     "score variants.vcf.gz --genome hg38.fa --model enformer --weights pytorch_model.bin --out scores",
     "query scores 'FROM top LIMIT 20'",
 )
-"""What follows the command's name, for data of one's own."""
+"""What follows the command's name, for data of one's own; the first needs no download but a genome."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def demo(settings: DemoSettings) -> int:
     scored = scores_of(run)
     columns = shutil.get_terminal_size().columns
     print("\n".join(["", *_picture(given, scored, columns), "", *_table(given, scored)]))
-    print("\n".join(["", "Your own variants:", *(f"  {_program()} {words}" for words in OWN_DATA)]))
+    print("\n".join(["", *_own_data()]))
     return exit_codes.DONE
 
 
@@ -157,6 +160,7 @@ def _picture(given: DemoInput, scored: list[Scored], columns: int) -> list[str]:
         "",
         f"  {style.loss[-1]} the site is lost   {style.gain} a site is made   {style.none} nothing changes   "
         f"X {KNOWN_ID}",
+        "  (blank)  the genome's own letter, which is no change",
     ]
 
 
@@ -174,6 +178,18 @@ def _table(given: DemoInput, scored: list[Scored]) -> list[str]:
         *rows,
         "",
         f"{lost} of {len(in_site)} changes of the site's own letters break it, {also} of {len(beside)} beside it.",
+    ]
+
+
+def _own_data() -> list[str]:
+    """What to do next, at first without weights."""
+    called = _program()
+    return [
+        "Your own variants, without weights, to see how it goes (--model motif looks for",
+        "motifs at full length; motif_core, as here, for their cores, frequent in any DNA):",
+        f"  {called} {OWN_DATA_WITHOUT_WEIGHTS}",
+        "With Enformer's weights:",
+        *(f"  {called} {words}" for words in OWN_DATA),
     ]
 
 

@@ -215,6 +215,9 @@ class Job:
         tasks = (Task(f"shard {shard.number}", ShardTask(shard)) for shard in shards)
         factory = WorkerFactory(self.analysis.loader, ledger, self.workers.each)
         control = known_to_compute(ledger, plan)
+        hint = hint_of_ray(self.settings.ray, len(plan.shards) - len(done))
+        if hint is not None:
+            note(hint)
         with display, kept_alive(display), watch, remembered(count, watch):
             display.phase(_STARTING.get(self.settings.ray, f"connecting to {self.settings.ray}"))
             with (
@@ -325,6 +328,15 @@ def _readable(value: Any) -> Any:
 def exit_code(manifest: Manifest) -> int:
     """The exit code of a complete run: rows that failed are told apart."""
     return exit_codes.FAILED_ROWS if manifest.by_status.get(Status.FAILED) else exit_codes.DONE
+
+
+def hint_of_ray(ray: str, shards: int) -> str | None:
+    """What to say where a Ray of this machine's own would take longer to start than it can save."""
+    if ray != "local" or shards > 1:
+        return None
+    return (
+        "one shard is left to compute, which takes one process: --ray off spares the start of Ray"
+    )
 
 
 def classify(error: BaseException) -> Blame:

@@ -15,6 +15,7 @@ from enformer_core.analyses.cost import (
 )
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import located, located_targets
+from enformer_core.analyses.mutagenesis_input import PASSED_OVER
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
@@ -119,7 +120,7 @@ def plan(settings: PlanSettings) -> int:
     if settings.json:
         print(json.dumps(asdict(outlook)))
     else:
-        print_prose(_lines(outlook))
+        print_prose(_lines(outlook, variants.filtered_unit))
     check_memory(settings)
     check_disk(settings.out, outlook.output_bytes)
     return exit_codes.DONE
@@ -232,13 +233,19 @@ def check_disk(out: str, needed_bytes: int) -> None:
         )
 
 
-def _lines(outlook: Outlook) -> list[str]:
+def _lines(outlook: Outlook, unit: str) -> list[str]:
+    """The outlook for people.
+
+    Args:
+        outlook: what is to be said.
+        unit: what filters take out, in the plural.
+    """
     lines = [
         *(f"columns  {taken}" for taken in outlook.columns),
         f"records  {outlook.records:,}",
         f"alleles  {outlook.alleles:,} in {outlook.shards:,} shards",
         *(f"  {status:<16}{rows:>14,}" for status, rows in outlook.by_status.items()),
-        *(f"filtered {rows:,} records by {name}" for name, rows in outlook.filtered.items()),
+        *(f"left out {_left_out(name, rows, unit)}" for name, rows in outlook.filtered.items()),
         "contigs  " + ", ".join(f"{name} {rows:,}" for name, rows in outlook.contigs.items()),
         f"tracks   {outlook.tracks}",
         *_to_score(outlook),
@@ -252,9 +259,16 @@ def _lines(outlook: Outlook) -> list[str]:
     return [*lines, *(f"note: {note}" for note in outlook.notes)]
 
 
+def _left_out(name: str, rows: int, unit: str) -> str:
+    """What has no rows, and by which filter; of mutagenesis also what it had to pass over."""
+    if name in PASSED_OVER:
+        return f"{rows:,} {PASSED_OVER[name]}"
+    return f"{rows:,} {unit} by {name}"
+
+
 def _to_score(outlook: Outlook) -> list[str]:
     if not outlook.alts:
-        return [f"to score nothing: none of the {counted(outlook.alleles, 'alleles')} is ok"]
+        return [f"to score nothing: of {counted(outlook.alleles, 'alleles')} none is ok"]
     alleles = counted(outlook.alts, "distinct alleles")
     return [
         f"to score {alleles} in {counted(outlook.windows, 'windows')}",

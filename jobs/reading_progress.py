@@ -83,7 +83,8 @@ class ReadingProgress:
     def _text(self, now_s: float) -> str:
         text = f"{self._step}: {self._count:,} {self._unit}"
         elapsed_s = now_s - self._step_began_s
-        if elapsed_s > 0 and self._count:
+        # of less than a second a rate is chance: 198 alleles would be 45 million a second
+        if elapsed_s >= 1 and self._count:
             text += f", {significant(self._count / elapsed_s)} {self._unit}/s"
         whole_s = now_s - self._began_s
         return f"{text}, {duration(whole_s)}" if whole_s >= 1 else text

@@ -1,9 +1,12 @@
 """`enformer-ray repair`: move what is damaged of a run out of the way, so that its own command makes it anew."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from enformer_core.dataset.damage import Problem, set_aside
+from enformer_core.dataset.keys import MANIFEST_KEY
 from enformer_core.dataset.verify import Verification, verify_run
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 
@@ -40,7 +43,9 @@ def repair(settings: RepairSettings) -> int:
         print(f"{len(mendable):,} problems; nothing was moved (--dry-run)")
         return exit_codes.BAD_INPUT
     moved = set_aside(ledger.store, mendable)
-    print(f"{len(moved):,} objects moved to {ledger.store.location}/damaged")
+    print(f"{counted(len(moved), 'objects')} moved to {ledger.store.location}/damaged")
+    for line in _moved_beside(moved, mendable):
+        print(f"  {line}")
     return _next(verdict, mendable)
 
 
@@ -52,6 +57,22 @@ def _next(verdict: Verification, mended: list[Problem]) -> int:
         "Give the run's own command again: it computes what is missing, and says whether its values are as before."
     )
     return exit_codes.INCOMPLETE
+
+
+_BESIDE = {
+    MANIFEST_KEY: "said that the run is complete",
+    "receipts": "held receipts, and one of them vouched for what was moved",
+    "commits": "vouched for what was moved",
+}
+_DERIVED = "followed from what was moved, and is made again with it"
+
+
+def _moved_beside(moved: Sequence[str], mended: Sequence[Problem]) -> Iterator[str]:
+    """What was moved though nothing is wrong with it, and why."""
+    for key in moved:
+        is_wrong = any(problem.text.startswith(f"{key}:") for problem in mended)
+        if not is_wrong:
+            yield f"with it {key}, which {_BESIDE.get(key.partition('/')[0], _DERIVED)}"
 
 
 def _told(problem: Problem) -> str:

@@ -113,13 +113,20 @@ class MutatedSources:
         return {why: count for why, count in counts.items() if count}
 
 
+FILTERED_UNIT = "bases or stretches"
+"""What filters take out of changes that a rule makes: a record has all changes of a base, or removes a stretch."""
+
+
+PASSED_OVER: Mapping[str, str] = {
+    NOT_PLACED: "records have no allele that fits the genome: nothing is mutated around them",
+    UNKNOWN_BASE: "bases, or stretches to be removed, are N or hold N: they have no rows",
+}
+"""What has no rows though no filter took it out: behind its number, a sentence."""
+
+
 def in_words(left_out: Mapping[str, int]) -> list[str]:
     """What has no rows, a sentence for each reason."""
-    words = {
-        NOT_PLACED: "records have no allele that fits the genome: nothing is mutated around them",
-        UNKNOWN_BASE: "bases, or stretches to be removed, are N or hold N: they have no rows",
-    }
-    return [f"{left_out[why]:,} {said}" for why, said in words.items() if why in left_out]
+    return [f"{left_out[why]:,} {said}" for why, said in PASSED_OVER.items() if why in left_out]
 
 
 def _digest(target: Target) -> InputDigest:

@@ -9,7 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.analyses.gene_run_type import GENE_IDS
-from enformer_core.analyses.mutagenesis_input import Mutagenesis, MutatedSources, in_words
+from enformer_core.analyses.mutagenesis_input import (
+    FILTERED_UNIT,
+    Mutagenesis,
+    MutatedSources,
+    in_words,
+)
 from enformer_core.analyses.unscored import UnscoredAllele, first_unscored, unscored_notes
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
 from enformer_core.dataset.sharding import ALLELES_LEAST, default_shard_size
@@ -90,6 +95,11 @@ class VariantInput:
     least_shard: int = ALLELES_LEAST
     reach: GeneReach | None = None
 
+    @property
+    def filtered_unit(self) -> str:
+        """What filters take out, in the plural."""
+        return "records" if self.mutagenesis is None else FILTERED_UNIT
+
     def shard_rows(self, alleles: int) -> int:
         """Alleles of a shard, give or take."""
         return self.shard_size or default_shard_size(alleles, least=self.least_shard)
@@ -136,7 +146,8 @@ class VariantInput:
             taken = tuple(columns_taken(given))
             notes = [
                 *in_words(left_out),
-                *_notes(alleles, by_filter, placing.disagreeing, taken),
+                *_notes(alleles, placing.disagreeing, taken),
+                *_filter_notes(by_filter, self.filtered_unit),
                 *unscored_notes(alleles.by_status, placing.unscored),
             ]
             for note in notes:
@@ -259,9 +270,14 @@ class _Placing:
         return placed
 
 
+def _filter_notes(removed: Mapping[str, int], unit: str) -> Iterator[str]:
+    if removed:
+        counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
+        yield f"filters took out {unit}: {counts}"
+
+
 def _notes(
     alleles: PlacedAlleles,
-    removed: Mapping[str, int],
     disagreeing: Sequence[int],
     columns: Sequence[ColumnsTaken],
 ) -> Iterator[str]:
@@ -269,9 +285,6 @@ def _notes(
     if not alleles.by_status.get(Status.OK):
         counts = ", ".join(f"{rows:,} {name}" for name, rows in alleles.by_status.items())
         yield f"no allele of the input can be scored: {counts}"
-    if removed:
-        counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
-        yield f"filters took out records: {counts}"
     flagged = {name: rows for name, rows in alleles.by_flag.items() if name in _TO_BE_SAID}
     if flagged:
         counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())

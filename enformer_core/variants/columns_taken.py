@@ -101,11 +101,25 @@ def _taken(source: Source) -> ColumnsTaken:
         files=(source.name,),
         format=source.format,
         columns=_meanings(source),
-        positions=_POSITIONS[source.rules.one_based],
+        positions=_positions(source),
         basis=columns.basis,
-        why=columns.why,
+        why=columns.why if columns.has_alleles else _alleles_of_sites(source),
         notes=source.notes,
     )
+
+
+def _positions(source: Source) -> str:
+    """How positions count, and whose they are where the file has none of its own."""
+    count = _POSITIONS[source.rules.one_based]
+    if source.sites is None:
+        return count
+    return (
+        f"of {source.sites.shown} ({source.sites.format}), where identifiers are looked up, {count}"
+    )
+
+
+def _alleles_of_sites(source: Source) -> str:
+    return source.columns.why if source.sites is None else f"those of {source.sites.shown}"
 
 
 def _meanings(source: Source) -> dict[str, str]:

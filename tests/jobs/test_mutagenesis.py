@@ -220,6 +220,13 @@ def test_around_variants(score, run, rows, planted, tmp_path):
     assert (of_snv["first"], of_snv["last"]) == (1, 15)
     assert of_deletion["last"] - of_deletion["first"] == 22
     assert of_deletion["id"].startswith("chr1:")
+    # what filters take out has all changes of a base: it is no record of the file
+    near = ["--mutagenesis-around", vcf, "--flank", "10", "--regions", "chr1:1-3"]
+    code, text, error = run("plan", *near, "--genome", planted, "--model", "motif")
+    assert code == 0, error
+    assert f"filters took out bases or stretches: {12 + 23} by regions" in error
+    assert f"left out {12 + 23} bases or stretches by regions" in text
+    assert "left out 1 records have no allele that fits the genome" in text
     # by default 50 on either side
     assert planned(run, planted, "--mutagenesis-around", vcf)["alleles"] == 3 * (55 + 103)
 

@@ -102,7 +102,7 @@ def test_of_a_list_of_which_nothing_is_found_it_is_said(run, letters, genome, tm
     none = write_vcf(tmp_path / "none.vcf", [("chr1", 30, letters["chr1"][29], "<DEL>")])
     code, text, _ = run("plan", none, "--genome", genome)
     assert code == 0
-    assert "to score nothing: none of the 1 allele is ok\n" in text
+    assert "to score nothing: of 1 allele none is ok\n" in text
     assert "TFLOP" not in text
     assert "hours" not in text
 

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.count import Count, duration
 from jobs.progress import JsonLines, ProgressBar, ProgressLines, choose_display
+from jobs.reading_progress import ReadingProgress
 
 
 @dataclass
@@ -221,3 +222,18 @@ def test_an_error_inside_is_not_swallowed(clock: Clock):
 )
 def test_time_spans_are_given_in_two_units_at_most(seconds, shown):
     assert duration(seconds) == shown
+
+
+def test_a_rate_of_less_than_a_second_is_not_told():
+    """198 alleles that are through a step at once would be tens of millions a second."""
+    clock = Clock()
+    stream = io.StringIO()
+    with ReadingProgress("alleles", stream=stream, clock=clock) as progress:
+        clock.now_s += 20
+        progress.show("planned", 198)
+        clock.now_s += 20
+        progress.show("planned", 198)
+    assert stream.getvalue().splitlines() == [
+        "planned: 198 alleles, 20 s",
+        "planned: 198 alleles, 9.9 alleles/s, 40 s",
+    ]

@@ -181,6 +181,9 @@ def test_after_a_run_is_closed_it_is_noticed_repaired_and_proved(
     code, told = call("repair", out)
     assert (code, named in told) == (5, True), told
     assert "Give the run's own command again" in told
+    # whatever was sound and is moved is named, with why
+    moved = sorted(path.name for path in (out / "damaged").rglob("*") if path.is_file())
+    assert told.count("\n  with it ") == len(moved) - (0 if "missing" in named else 1)
     assert call("status", out)[0] == 5
     code, told = call("score", out)
     assert code == 0, told

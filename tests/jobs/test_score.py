@@ -11,6 +11,7 @@ import pytest
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import receipt_key
 from enformer_core.storage.local import LocalStore
+from jobs.job import hint_of_ray
 from tests.support.genomes import OTHER
 from tests.support.vcf import write_vcf
 
@@ -96,6 +97,13 @@ def test_a_run_of_which_some_was_scored_says_how_to_list_the_others(score, run):
     assert code == 0, error
     [row] = json.loads(text)
     assert (row["status"], row["reason"]) == ("symbolic", "ALT <DEL> names no sequence")
+
+
+def test_for_one_shard_ray_need_not_be_started(score):
+    hint = hint_of_ray("local", 1)
+    assert "--ray off" in hint
+    assert hint_of_ray("local", 2) is hint_of_ray("auto", 1) is None
+    assert hint not in score()[2]  # by --ray off
 
 
 def test_a_run_without_effects_is_not_asked_for_them(score, run):

@@ -35,6 +35,16 @@ SAID = {
 }
 
 
+def test_a_list_of_identifiers_says_where_places_and_alleles_come_from(tmp_path):
+    path = tmp_path / "ids.txt"
+    path.write_text("rs5\nrs7\n")
+    sites = tmp_path / "sites.vcf"
+    sites.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n21\t5\trs5\tA\tC\n")
+    (taken,) = columns_taken([open_source(path, sites=sites)])
+    places = "positions of sites.vcf (VCF), where identifiers are looked up, from 1"
+    assert f"; {places}; alleles by the format: those of sites.vcf" in str(taken)
+
+
 @pytest.mark.parametrize("text", SAID)
 def test_columns_are_said_in_one_order_wherever_they_come_from(tmp_path, text):
     path = tmp_path / "x"
