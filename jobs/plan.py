@@ -243,13 +243,17 @@ def _lines(outlook: Outlook, unit: str) -> list[str]:
     lines = [
         *(f"columns  {taken}" for taken in outlook.columns),
         f"records  {outlook.records:,}",
-        f"alleles  {outlook.alleles:,} in {outlook.shards:,} shards",
+        f"alleles  {outlook.alleles:,} in {counted(outlook.shards, 'shards')}",
         *(f"  {status:<16}{rows:>14,}" for status, rows in outlook.by_status.items()),
         *(f"left out {_left_out(name, rows, unit)}" for name, rows in outlook.filtered.items()),
-        "contigs  " + ", ".join(f"{name} {rows:,}" for name, rows in outlook.contigs.items()),
+        f"contigs  {_by_contig(outlook.contigs)}",
         f"tracks   {outlook.tracks}",
         *_to_score(outlook),
-        *([f"genes    {outlook.gene_rows:,} rows of gene_effects"] if outlook.gene_rows else []),
+        *(
+            [f"genes    {counted(outlook.gene_rows, 'rows')} of gene_effects"]
+            if outlook.gene_rows
+            else []
+        ),
         f"output   about {_size(outlook.output_bytes)}",
     ]
     if outlook.alts:
@@ -264,6 +268,13 @@ def _left_out(name: str, rows: int, unit: str) -> str:
     if name in PASSED_OVER:
         return f"{rows:,} {PASSED_OVER[name]}"
     return f"{rows:,} {unit} by {name}"
+
+
+def _by_contig(contigs: Mapping[str, int]) -> str:
+    """How many rows each contig has, and how many have no place on any."""
+    counts = [f"{name} {rows:,}" for name, rows in contigs.items() if name != UNPLACED]
+    unplaced = contigs.get(UNPLACED)
+    return ", ".join([*counts, f"{unplaced:,} without a place"] if unplaced else counts)
 
 
 def _to_score(outlook: Outlook) -> list[str]:

@@ -107,6 +107,16 @@ def test_of_a_list_of_which_nothing_is_found_it_is_said(run, letters, genome, tm
     assert "hours" not in text
 
 
+def test_shards_and_rows_without_a_place_are_told_in_words(run, letters, genome, tmp_path):
+    ref = letters["chr1"][29]
+    place = ("chr1", 30, ref, {"A": "C"}.get(ref, "A"))
+    one = write_vcf(tmp_path / "one.vcf", [place])
+    assert "alleles  1 in 1 shard\n" in run("plan", one, "--genome", genome)[1]
+    two = write_vcf(tmp_path / "two.vcf", [place, ("nowhere", 5, "A", "C")])
+    assert "contigs  chr1 1, 1 without a place\n" in run("plan", two, "--genome", genome)[1]
+    assert outlook(run, two, "--genome", genome)["contigs"] == {"chr1": 1, "__unplaced__": 1}
+
+
 def test_flags_that_decide_about_signs_are_counted(run, letters, genome, tmp_path):
     places = range(1000, 1200, 10)
     lines = ["chr\tpos\teffect_allele\tother_allele"]
