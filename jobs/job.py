@@ -28,6 +28,7 @@ from enformer_core.dataset.run import PlanSummary, Run, check_same, identity_dig
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.summary import audit_failed, audit_lines
 from enformer_core.errors import DatasetError, InputError, StorageError
+from enformer_core.models.tracks.selector import selection_in_words
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
@@ -161,6 +162,8 @@ class Job:
         """Read the input, and put the run's description, tracks and plan."""
         with self.analysis.read_input() as draft_input:
             check_partitions(draft_input.contigs)
+            if self.settings.tracks is not None:
+                note(f"tracks: {selection_in_words(self.tracks)}")
             identity = self.analysis.identity(draft_input.contigs, draft_input.rows)
             draft = draft_input.draft(identity_digest(identity))
             run = Run.of(

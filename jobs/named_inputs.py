@@ -8,7 +8,7 @@ from enformer_core.analyses.model_inputs import ModelInputs, located_targets, lo
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
-from enformer_core.models.tracks.selector import select_tracks, selection_in_words
+from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import open_store
 from enformer_core.storage.store import Store
@@ -62,8 +62,6 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
         note(line)
-    if settings.tracks is not None:
-        note(f"tracks: {selection_in_words(tracks)}")
     store = open_store(settings.out, single_writer=settings.single_writer)
     store.check_usable(RUN_KEY, MANIFEST_KEY)
     inputs = ModelInputs(

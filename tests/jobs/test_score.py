@@ -43,10 +43,11 @@ def score(run, vcf, genome, tmp_path):
 
 
 def test_every_alt_has_one_row(score, rows, run):
-    code, text, _, out = score()
+    code, text, error, out = score()
     assert code == 0
     assert "6 alleles" in text
     assert "5 ok, 1 symbolic" in text
+    assert "note: tracks: 2 of 8: 0 DEMO:CTCF motif occupancy" in error
     assert "DEMONSTRATION" in text
     assert "columns: " not in text  # a VCF's are what the format says
     answered = rows(out)
