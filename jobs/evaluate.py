@@ -14,7 +14,8 @@ from enformer_core.evaluate.average_precision import Bootstrap
 from enformer_core.evaluate.bins import EVERYWHERE, DistanceBin
 from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
 from enformer_core.evaluate.links import LinksResult, judge_links
-from enformer_core.evaluate.predictions import predicted_scores, scores_of_run
+from enformer_core.evaluate.predictions import predicted_scores
+from enformer_core.evaluate.run_predictions import scores_of_run
 from enformer_core.links.tables import Numbers, read_table
 from enformer_core.storage.open import parse_address
 from enformer_core.words import counted

@@ -15,12 +15,10 @@ from enformer_core.links.tables import Numbers
 from enformer_core.links.written import is_tsv
 from enformer_core.storage.open import local_path
 
-_PLACES = ("gene", "chrom", "start", "end")
-OF_MODEL = ("gradient", "gradient_2kb", "attention", "mutagenesis", "shuffles")
-"""Columns of a run of links that are a model's scores."""
+PLACES = ("gene", "chrom", "start", "end")
+"""Columns that name a gene and an element."""
 
-_SIGNED = ("mutagenesis", "shuffles")
-_NO_SCORES = (*_PLACES, "tss", "distance", "powerlaw_contact", "activity", "abc_numerator")
+_NO_SCORES = (*PLACES, "tss", "distance", "powerlaw_contact", "activity", "abc_numerator")
 
 
 def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
@@ -36,40 +34,23 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
     Raises:
         InputError: for a file that is no such table, has no scores, or none of the pairs' genes.
     """
-    return _summed(name, *_open(name), pairs)
+    return summed_scores(name, *_open(name), pairs)
 
 
-def scores_of_run(name: str, links: pl.DataFrame, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
-    """The same of a run's table of links: each score of the model for each group of tracks, and the ABC score.
-
-    What it does to change an element counts by its magnitude, as in the Enformer article: an enhancer that is taken
-    away lowers the prediction.
+def summed_scores(
+    name: str, predictions: pl.LazyFrame, scores: Sequence[str], pairs: pl.DataFrame
+) -> Mapping[str, Numbers]:
+    """Of each pair the sum over the predicted elements that overlap its own, as `predicted_scores` says.
 
     Args:
-        name: of the run, for messages.
-        links: its table.
+        name: of the predictions, for messages.
+        predictions: with `PLACES` and the scores.
+        scores: names of columns.
         pairs: as for `predicted_scores`.
 
     Raises:
-        InputError: for a run that has none of the pairs' genes.
+        InputError: where none of the pairs is predicted.
     """
-    signed = [column for column in _SIGNED if column in links.columns]
-    computed = links.filter(pl.col("status") == "ok").with_columns(pl.col(signed).abs())
-    of_model = [column for column in OF_MODEL if column in links.columns]
-    scores = [] if links["abc"].is_null().all() else ["abc"]
-    parts = []
-    for group in computed["group"].unique(maintain_order=True):
-        names = {column: f"{column} ({group})" for column in of_model}
-        of_group = computed.filter(pl.col("group") == group)
-        parts.append(of_group.select(*_PLACES, *scores, *of_model).rename(names))
-    # elements of several groups have a row for each, of which the others' columns are null
-    beside = pl.concat(parts, how="diagonal")
-    return _summed(name, beside.lazy(), beside.columns[len(_PLACES) :], pairs)
-
-
-def _summed(
-    name: str, predictions: pl.LazyFrame, scores: Sequence[str], pairs: pl.DataFrame
-) -> Mapping[str, Numbers]:
     tested = pairs.with_row_index("pair")
     here = _named_alike(predictions, tested)
     beside = here.join(tested.lazy(), on=["gene", "chrom"], suffix="_tested")
@@ -99,7 +80,7 @@ def _open(name: str) -> tuple[pl.LazyFrame, list[str]]:
         schema = predictions.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{name}: cannot be read as {kind}: {error}") from error
-    missing = [column for column in _PLACES if column not in schema]
+    missing = [column for column in PLACES if column not in schema]
     if missing:
         raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
     numeric = [column for column, kind in schema.items() if kind.is_numeric()]

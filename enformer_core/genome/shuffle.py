@@ -40,12 +40,12 @@ def _shuffled_run(letters: list[int], rng: np.random.Generator) -> list[int]:
     finish = letters[-1]
     last = _last_steps(steps, finish, rng)
     for letter, followers in enumerate(steps):
-        if letter != finish and followers:
+        if letter in last:
             followers.remove(last[letter])
         order = rng.permutation(len(followers))
-        steps[letter] = [followers[place] for place in order]
-        if letter in last:
-            steps[letter].append(last[letter])
+        others = [followers[place] for place in order]
+        # with its last step at the end, every walk comes through and arrives
+        steps[letter] = [*others, last[letter]] if letter in last else others
     return _walk(letters[0], len(letters), steps)
 
 
@@ -54,9 +54,13 @@ def _last_steps(steps: _Steps, finish: int, rng: np.random.Generator) -> dict[in
 
     The walk AACAT ends at T. A may be left last for T alone: for A or C, no step would be left that comes to T.
     """
-    leaving = [letter for letter, followers in enumerate(steps) if followers and letter != finish]
+    leaving = [letter for letter in range(N_CODE) if steps[letter] and letter != finish]
+    # drawn anew until they do: of those that do, each has its share
     while True:
-        last = {letter: steps[letter][int(rng.integers(len(steps[letter])))] for letter in leaving}
+        last = {}
+        for letter in leaving:
+            drawn = int(rng.integers(len(steps[letter])))
+            last[letter] = steps[letter][drawn]
         if all(_arrives(letter, finish, last) for letter in leaving):
             return last
 

@@ -22,6 +22,10 @@ WIDE_BP = 2_000
 
 OfGroups = Float64[np.ndarray, " groups"]
 
+Contributions = Float[np.ndarray, "groups length"]
+
+AttentionOfLayers = Float[np.ndarray, "layers tokens"]
+
 
 @dataclass(frozen=True)
 class Element:
@@ -37,37 +41,48 @@ class Element:
 
     def wide(self, window_start: int, window_bp: int) -> slice:
         """`WIDE_BP` around its middle, cut where the window ends; the middle of 10 … 13 lies before base 11."""
-        first = (self.start + self.end) // 2 - WIDE_BP // 2 - window_start
-        return slice(max(first, 0), min(first + WIDE_BP, window_bp))
+        middle = (self.start + self.end) // 2
+        first = middle - WIDE_BP // 2 - window_start
+        end = first + WIDE_BP
+        return slice(max(first, 0), min(end, window_bp))
 
     def tokens(self, window_start: int, geometry: Geometry) -> slice:
         """The tokens of a window that it overlaps."""
+        # bases 100 … 300 lie in tokens 0, 1 and 2 of 128 bp
         bases = self.within(window_start)
-        return slice(bases.start // geometry.bin_bp, -(-bases.stop // geometry.bin_bp))
+        first = bases.start // geometry.bin_bp
+        end = -(-bases.stop // geometry.bin_bp)
+        return slice(first, end)
 
 
-def summed_magnitudes(contributions: Float[np.ndarray, "groups length"], bases: slice) -> OfGroups:
+def summed_magnitudes(contributions: Contributions, bases: slice) -> OfGroups:
     """Σ|gradient × input| over some bases of a window."""
-    return np.abs(contributions[:, bases]).sum(axis=1, dtype=np.float64)
+    magnitudes = np.abs(contributions[:, bases])
+    return magnitudes.sum(axis=1, dtype=np.float64)
 
 
-def summed_attention(attention: Float[np.ndarray, "layers tokens"], tokens: slice) -> float:
+def summed_attention(attention: AttentionOfLayers, tokens: slice) -> float:
     """Attention to some tokens, of the mean over layers."""
-    return float(attention[:, tokens].mean(axis=0, dtype=np.float64).sum())
+    of_layers = attention[:, tokens].sum(axis=1, dtype=np.float64)
+    return float(of_layers.mean())
 
 
 def without(element: Element, codes: Codes) -> Allele:
     """The element with every base unknown, which the models read as zeros."""
-    return Allele(element.contig, element.start, decode(codes), "N" * codes.size)
+    nothing = "N" * codes.size
+    return Allele(element.contig, element.start, decode(codes), nothing)
 
 
 def shuffled(element: Element, codes: Codes, count: int, seed: int) -> Iterator[Allele]:
     """The element in other orders of its bases; which they are depends on its place and the seed alone."""
     name = zlib.crc32(element.contig.encode())
+    own = decode(codes)
     for number in range(count):
-        rng = np.random.default_rng([seed, name, element.start, element.end, number])
+        # whatever shard the element is in, and whoever else is
+        key = [seed, name, element.start, element.end, number]
+        rng = np.random.default_rng(key)
         other = dinucleotide_shuffle(codes, rng)
-        yield Allele(element.contig, element.start, decode(codes), decode(other))
+        yield Allele(element.contig, element.start, own, decode(other))
 
 
 def changes_nothing(allele: Allele) -> bool:
@@ -93,5 +108,10 @@ def log2_ratios(effect: AlleleEffect, bins: range, groups: Sequence[Sequence[int
 
 
 def _sums(profile: Float[np.ndarray, "bins tracks"], groups: Sequence[Sequence[int]]) -> OfGroups:
+    """Of each group the mean over its tracks, summed over the bins."""
     values = profile.astype(np.float64)
-    return np.array([values[:, list(tracks)].mean(axis=1).sum() for tracks in groups])
+    of_groups = []
+    for tracks in groups:
+        mean = values[:, list(tracks)].mean(axis=1)
+        of_groups.append(mean.sum())
+    return np.array(of_groups)

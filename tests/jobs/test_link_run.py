@@ -246,6 +246,18 @@ def test_what_is_not_finite_has_no_values(link, run, monkeypatch):
     assert run("verify", out)[0] == 3
 
 
+def test_a_run_without_scores_cannot_be_judged(link, run, monkeypatch, tmp_path):
+    nothing = {"attention": np.array([np.nan])}
+    monkeypatch.setattr(LinkComputation, "_of_reading", lambda self, read, pair: nothing)
+    *_, out = link("--scores", "attention", "--shard-size", "8")
+    tested = tmp_path / "tested.tsv"
+    names = "chrom\tchromStart\tchromEnd\tmeasuredGeneSymbol\tRegulated\tdistanceToTSS\n"
+    tested.write_text(f"{names}chr1\t{FAR}\t{FAR + 9}\t{GENE}\tTRUE\t60000\n")
+    code, _, error = run("evaluate", "links", tested, "--predictions", out)
+    assert code == 2
+    assert "no pair of this run has scores" in error
+
+
 def test_elements_at_the_edge_of_the_window_and_of_contigs(link, tmp_path):
     """Whole in the window, or not at all; a window beyond its contig's end reads N."""
     first, end = TSS - 98_304, TSS + 98_304
