@@ -60,17 +60,11 @@ class TextColumns:
             kept: columns that matter most, the first of them most of all: they are left out last.
             same: places of columns that say one thing in every row: they are left out first.
         """
-        shown = list(range(len(names)))
         if room is None:
-            return cls(names, shown, widths, is_number)
-        in_order = [names.index(name) for name in kept if name in names]
-        needed = in_order[:_CUT_FOR]
-        for place in _least_first(names, in_order, same):
-            fewest = _LEAST_FOR_THESE if place in needed else _LEAST_COLUMNS
-            least = _cut_to(fewest, widths, is_number)
-            if len(shown) == 1 or _line_columns([least[each] for each in shown]) <= room:
-                break
-            shown.remove(place)
+            return cls(names, range(len(names)), widths, is_number)
+        # a name may be kept for several tables, and several columns may have it: the first counts
+        places = dict.fromkeys(names.index(name) for name in kept if name in names)
+        shown = _shown(widths, is_number, room, list(places), same)
         widths = [widths[place] for place in shown]
         numbers = [is_number[place] for place in shown]
         most = max(widths)
@@ -106,12 +100,32 @@ class TextColumns:
         return _GAP.join("-" * width for width in self.widths)
 
 
-def _least_first(names: Sequence[str], kept: Sequence[int], same: Collection[int]) -> Iterator[int]:
+def _shown(
+    widths: Sequence[int],
+    is_number: Sequence[bool],
+    room: int,
+    kept: Sequence[int],
+    same: Collection[int],
+) -> list[int]:
+    """Places of the columns for which there is room, ascending; one at least."""
+    shown = list(range(len(widths)))
+    for place in _least_first(len(widths), kept, same):
+        is_needed = place in kept[:_CUT_FOR]
+        fewest = _LEAST_FOR_THESE if is_needed else _LEAST_COLUMNS
+        least = _cut_to(fewest, widths, is_number)
+        needed = _line_columns([least[each] for each in shown])
+        if len(shown) == 1 or needed <= room:
+            break
+        shown.remove(place)
+    return shown
+
+
+def _least_first(columns: int, kept: Sequence[int], same: Collection[int]) -> Iterator[int]:
     """Places of columns in the order in which they are left out: each kind from its last.
 
     Of `pos, statistic, value, share`, with `value` kept and one statistic in all rows: statistic, share, pos, value.
     """
-    others = [place for place in reversed(range(len(names))) if place not in kept]
+    others = [place for place in reversed(range(columns)) if place not in kept]
     yield from (place for place in others if place in same)
     yield from (place for place in others if place not in same)
     yield from reversed(kept)

@@ -22,6 +22,7 @@ from jobs import exit_codes
 from jobs.cli import main
 from jobs.output import SafeStream
 from jobs.result_rows import unique_names
+from jobs.text_columns import TextColumns
 from tests.support.toy_runs import ROWS, TRACKS, CountingScorer, begun_toy_run
 
 NAMES = (("cage", "CAGE:liver"), ("dnase", None), (None, None))
@@ -357,6 +358,14 @@ def test_columns_that_say_one_thing_in_every_row_are_left_out_first(ask, termina
     assert ask(sql)[1].splitlines()[0].split() == ["a", "b", "c"]
     terminal(9)
     assert ask(sql)[1].splitlines()[0].split() == ["a", "b"]
+
+
+def test_a_name_that_is_kept_twice_is_one_column():
+    """Two tables of a run may have a column `values`."""
+    names = ["target", "values", "values"]
+    columns = TextColumns.fitted(names, [9, 9, 9], [False] * 3, 12, kept=["target", *names])
+    assert [columns.names[place] for place in columns.shown] == ["target"]
+    assert columns.left_out == ["values", "values"]
 
 
 def test_only_what_receipts_name_is_read(ask, out):
