@@ -6,14 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from enformer_core.analyses.allele_scoring import AlleleScoring
-from enformer_core.analyses.base import ShardWorker
 from enformer_core.analyses.gene_run_type import GENE_IDS, GeneEffectsType, gene_rows
 from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.commit import ContradictionError
 from enformer_core.dataset.keys import receipt_key, table_key
-from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.verify import verify_run
 from enformer_core.scoring.gene_bins import GeneReach
@@ -27,7 +24,7 @@ from tests.support.toy_runs import (
     TRACKS,
     CountingScorer,
     put_tracks,
-    score_spec,
+    scoring_worker,
     toy_identity,
     toy_ledger,
     toy_run,
@@ -95,9 +92,8 @@ def begun():
     plan = draft.put(store)
 
     def worker(scorer, through=store):
-        table = GeneTable(scorer, REACH)
-        scoring = AlleleScoring(scorer, score_spec(CONVENTIONS), TRACKS, Provenance(), genes=table)
-        return ShardWorker(scoring, toy_ledger(through, run, GeneEffectsType()))
+        ledger = toy_ledger(through, run, GeneEffectsType())
+        return scoring_worker(scorer, ledger, CONVENTIONS, TRACKS, genes=GeneTable(scorer, REACH))
 
     return store, run, plan, worker
 

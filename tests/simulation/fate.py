@@ -131,7 +131,7 @@ class Fate:
             if (
                 request.kind == "put"
                 and moment == "applied"
-                and request.key.startswith(("scores/", "effects/"))
+                and request.key.startswith(("scores/", "gene_effects/", "effects/"))
             ):
                 service.hooks.remove(strike)
                 self._world.weather.took_effect(Kind.KILLED_BEFORE_RECEIPT)

@@ -38,12 +38,11 @@ from tests.simulation.faults import Kind
 from tests.simulation.fleet import TASKS_PER_WORKER
 from tests.simulation.store import SECRET, Request, Service
 from tests.simulation.world import Process
-from tests.support.toy_runs import toy_ledger
 
 READER_S = 15.0
 _FIXED = {RUN_KEY, TRACKS_KEY, MANIFEST_KEY, plan_key(0)}
-_PUTS_OF_A_COMMIT = 3
-_GETS_OF_A_COMMIT = 4  # plan, and the stored object after each 412
+_PUTS_OF_A_COMMIT = 4
+_GETS_OF_A_COMMIT = 5  # plan, and the stored object after each 412
 _REFUSALS = {  # what a command is refused for, and what it says of it
     Kind.CORRUPT_WEIGHTS: "weights: sha256 is ",
     Kind.OTHER_GENOME: "g.fa: contig chr1: sha256 is ",
@@ -95,7 +94,7 @@ class Watcher:
             self._wrong(f"{key}: a stored object has changed")
         if sum(1 for _, put, _, _ in self._service.history if put == key) != 1:
             self._wrong(f"{key}: was stored more than once")
-        if key.startswith(("scores/", "effects/")):
+        if key.partition("/")[0] in toy.TABLES:
             self._see_table(key, stored.content)
         elif key.startswith("commits/"):
             self._see_receipt(key, json.loads(stored.content))
@@ -113,7 +112,7 @@ class Watcher:
 
     def _see_receipt(self, key: str, receipt: dict[str, Any]) -> None:
         self._receipt_s.setdefault(receipt["shard"], self._world.hub.now_s)
-        for table in ("scores", "effects"):
+        for table in toy.TABLES:
             stored = self._service.objects.get(receipt["tables"][table]["key"])
             if stored is None:
                 self._wrong(f"{key}: names {receipt['tables'][table]['key']}, which is not there")
@@ -139,7 +138,7 @@ class Watcher:
                 run = read_run(store)
                 if run is None:
                     continue
-                progress = run_progress(toy_ledger(store, run))
+                progress = run_progress(toy.ledger_of(store, run))
             except StorageError:
                 continue  # bad weather
             if progress.shards_done < self._done:
@@ -173,7 +172,7 @@ def verify_stored(world: World) -> list[str]:
         mock.patch.object(verify, "from_parquet", memory.from_parquet),
         mock.patch.object(verify, "content_digest", memory.content_digest),
     ):
-        verdict = verify.verify_run(toy_ledger(heap, run))
+        verdict = verify.verify_run(toy.ledger_of(heap, run))
     return (
         [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
     )
@@ -197,27 +196,33 @@ def _rows(objects: dict[str, bytes]) -> Iterator[str]:
 def _values(world: World, objects: dict[str, bytes]) -> Iterator[str]:
     """Every shard is that of the undisturbed run on one kind of machine, its poison alleles apart."""
     for shard in toy.shards_by_number().values():
-        keys = {
-            table: table_key(table, shard.chrom, shard.number) for table in ("scores", "effects")
-        }
+        keys = {table: table_key(table, shard.chrom, shard.number) for table in toy.TABLES}
         if missing := [key for key in keys.values() if key not in objects]:
             yield f"missing: {missing}"
             continue
         found = {table: _read(objects[key])[0] for table, key in keys.items()}
         yield from _reasons(world, shard, found["scores"])
-        wrong = [
-            _shard_problem(world, shard, found, hardware)
-            for hardware in range(world.hardware_kinds)
-        ]
-        if all(wrong):
-            yield f"shard {shard.number}: {wrong[0]}"
+        # an attempt may put the first table and die: each value table is that of one kind, and effects follow scores
+        for tables in (("scores", "effects"), ("gene_effects",)):
+            wrong = [
+                _shard_problem(world, shard, found, hardware, tables)
+                for hardware in range(world.hardware_kinds)
+            ]
+            if all(wrong):
+                yield f"shard {shard.number}: {wrong[0]}"
 
 
-def _shard_problem(world: World, shard: Shard, found: dict[str, pa.Table], hardware: int) -> str:
+def _shard_problem(
+    world: World,
+    shard: Shard,
+    found: dict[str, pa.Table],
+    hardware: int,
+    tables: tuple[str, ...],
+) -> str:
     expected = expected_tables(shard.number, hardware, frozenset(world.poison))
     statuses = found["scores"]["status"].to_pylist()
-    for table in ("scores", "effects"):
-        here, there = (_without_reasons(tables[table]) for tables in (found, expected))
+    for table in tables:
+        here, there = (_without_reasons(each[table]) for each in (found, expected))
         if memory.content_digest(here) != memory.content_digest(there):
             return f"{table}: statuses {statuses}, expected {expected['scores']['status'].to_pylist()}; or other values"
     return ""
@@ -256,9 +261,7 @@ def expected_tables(
 def _leftovers(objects: dict[str, bytes]) -> Iterator[str]:
     shards = toy.shards_by_number().values()
     named = {
-        table_key(table, shard.chrom, shard.number)
-        for shard in shards
-        for table in ("scores", "effects")
+        table_key(table, shard.chrom, shard.number) for shard in shards for table in toy.TABLES
     }
     named |= {receipt_key(shard.number) for shard in shards} | _FIXED
     blocks = {receipt_block_key(block) for block in range(len(shards))}

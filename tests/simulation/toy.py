@@ -1,4 +1,4 @@
-"""A run that is small enough to be done a thousand times: its alleles, what they come to, and who computes them.
+"""A run small enough to be done a thousand times: its alleles and genes, what they come to, and who computes them.
 
 Values are a pure function of the allele and of the kind of hardware, so that what any run leaves can be compared with
 what an undisturbed one leaves.
@@ -23,32 +23,53 @@ from enformer_core.analyses.base import (
     WorkerFactory,
     WorkerResources,
 )
+from enformer_core.analyses.gene_run_type import GENE_IDS, GeneEffectsType
+from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.analyses.model_inputs import check_same_contigs, check_same_file
-from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import table_key
+from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.receipts import Provenance
-from enformer_core.dataset.run import Identity, ModelIdentity, ReferenceIdentity, TracksIdentity
+from enformer_core.dataset.run import (
+    Identity,
+    ModelIdentity,
+    ReferenceIdentity,
+    Run,
+    TracksIdentity,
+)
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.gene_bins import GeneReach
+from enformer_core.scoring.gene_effect import GeneEffect, ScoredAllele
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.simulation import memory
 from tests.simulation.faults import Kind
 from tests.simulation.fleet import Machine
 from tests.simulation.world import Hub
+from tests.support.genes import gene, genes
 from tests.support.plans import decoded, make_draft
 from tests.support.toy_runs import score_spec, scoring_worker, toy_ledger
 
 CONTIGS = {"chr1": 1000, "chr2": 1000}
 CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=98_303)
 TRACKS = (0, 7)
+REACH = GeneReach(
+    genes(
+        gene("one", 100, 300, chrom="chr1"),
+        gene("two", 500, chrom="chr1", strand="-"),
+        gene("three", 60, chrom="chr2"),
+    ),
+    CONVENTIONS,
+)
+"""Two genes of every allele of chr1, one of those of chr2."""
+TABLES = ("scores", "gene_effects", "effects")
 TOP_TRACKS = 1
 SHARD_ROWS = 3
 WEIGHTS = bytes(range(64))
@@ -87,6 +108,7 @@ def draft() -> DraftPlan:
         pa.array(columns.get(field.name, [None] * ALLELES), field.type) for field in PLACED_SCHEMA
     ]
     placed = pa.table(arrays, schema=PLACED_SCHEMA)
+    placed = placed.append_column(GENE_IDS, REACH.gene_ids(placed))
     return make_draft(placed, CONTIGS, SHARD_ROWS, window_starts=lambda starts: starts - 98_303)
 
 
@@ -107,7 +129,7 @@ class ToyIdentity(Identity):
 def identity_of(content: bytes = INPUT) -> ToyIdentity:
     """The run's, as a driver finds it that reads this input."""
     return ToyIdentity(
-        kind="variants",
+        kind=GeneEffectsType.name,
         model=ModelIdentity("a toy", WEIGHTS_SHA256, "human"),
         tracks=TracksIdentity(len(TRACKS), sha256(b"toy")),
         reference=ReferenceIdentity(len(CONTIGS), sha256(b"toy"), GENOME_SHA256),
@@ -137,6 +159,18 @@ class ToyScorer:
             for allele in alleles
         ]
 
+    def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
+        scored = []
+        for allele, scores in zip(alleles, self.score(alleles, start), strict=True):
+            found = enumerate(REACH.of_allele(allele, start))
+            of_genes = [GeneEffect(each, self._of_gene(scores["sad"] + at)) for at, each in found]
+            scored.append(ScoredAllele(scores, tuple(of_genes)))
+        return scored
+
+    @staticmethod
+    def _of_gene(values: Any) -> Mapping[str, Any]:
+        return {"log2_ratio": values, "difference": -values}
+
 
 SPEC = score_spec(CONVENTIONS, top_tracks=TOP_TRACKS)
 
@@ -145,7 +179,7 @@ SPEC = score_spec(CONVENTIONS, top_tracks=TOP_TRACKS)
 class ToyAnalysis(Analysis):
     """The real kind of run, with a toy for a model and a plan that is made already."""
 
-    run_type = VariantEffectsType()
+    run_type = GeneEffectsType()
 
     @property
     def loader(self) -> "ToyLoader":
@@ -210,7 +244,8 @@ class ToyLoader:
         # whoever lets other files pass is betrayed by the values
         hardware = machine.hardware + _OTHER_VALUES * bool(kinds)
         scorer = ToyScorer(hardware, lambda allele: world.allele_begins(process, allele))
-        return ToyScoring(scorer, SPEC, TRACKS, Provenance())
+        table = GeneTable(scorer, REACH)
+        return ToyScoring(scorer, SPEC, TRACKS, Provenance(), genes=table)
 
 
 @dataclass(frozen=True)
@@ -251,8 +286,11 @@ class WatchedWorker(ShardWorker):
         if task.trial is not None:
             return computed
         key = (task.shard, self.computation.scorer.hardware, tuple(task.failed.items()))
-        scores = memory.interned(key, computed.values.tables["scores"])
-        return replace(computed, values=replace(computed.values, tables={"scores": scores}))
+        tables = {
+            name: memory.interned((*key, name), table)
+            for name, table in computed.values.tables.items()
+        }
+        return replace(computed, values=replace(computed.values, tables=tables))
 
 
 @dataclass
@@ -284,18 +322,25 @@ class Heap:
         pass
 
 
+def ledger_of(store: Any, run: Run | None = None) -> Ledger:
+    """The ledger of the toy's run."""
+    return toy_ledger(store, run, GeneEffectsType())
+
+
 def tables_of(
     number: int, hardware: int, poison: frozenset[tuple[str, int]]
 ) -> dict[str, pa.Table]:
     """The tables that a shard has when nothing befalls it on machines of one kind, but that these alleles fail."""
     plan, store = make_toy_plan(), Heap()
     draft().put(store)
+    toy_scorer = ToyScorer(hardware, lambda allele: None)
     scorer = scoring_worker(
-        ToyScorer(hardware, lambda allele: None),
-        toy_ledger(store),
+        toy_scorer,
+        ledger_of(store),
         CONVENTIONS,
         TRACKS,
         top_tracks=TOP_TRACKS,
+        genes=GeneTable(toy_scorer, REACH),
     )
     shard = plan.shards[number]
     rows = plan.parts[shard.part].slice(shard.first_row, shard.rows).to_pylist()
@@ -305,7 +350,7 @@ def tables_of(
             {at: "poison" for at, row in enumerate(rows) if (row["chrom"], row["start"]) in poison},
         )
     )
-    keys = {table: table_key(table, shard.chrom, number) for table in ("scores", "effects")}
+    keys = {table: table_key(table, shard.chrom, number) for table in TABLES}
     return {table: from_parquet(store.objects[key], key)[0] for table, key in keys.items()}
 
 

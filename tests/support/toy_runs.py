@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from enformer_core.analyses.allele_scoring import AlleleScoring, Auditor, Scorer
 from enformer_core.analyses.base import ShardWorker
+from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.codec import Footer, to_parquet
@@ -133,10 +134,11 @@ def scoring_worker(
     top_tracks: int = 2,
     mantissa_bits: int = WHOLE_BITS,
     auditor: Auditor | None = None,
+    genes: GeneTable | None = None,
 ) -> ShardWorker:
     """A worker that scores shards with this scorer."""
     spec = replace(score_spec(conventions, top_tracks=top_tracks), mantissa_bits=mantissa_bits)
-    return ShardWorker(AlleleScoring(scorer, spec, tracks, Provenance(), auditor), ledger)
+    return ShardWorker(AlleleScoring(scorer, spec, tracks, Provenance(), auditor, genes), ledger)
 
 
 @dataclass(frozen=True)
