@@ -3,7 +3,6 @@
 import secrets
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import quote
 
 import numpy as np
 
@@ -13,6 +12,12 @@ from enformer_core.export.contribution_rows import (
     ContributionRow,
     contribution_rows,
 )
+from enformer_core.export.file_names import FileNames
+
+_BYTES_A_BASE = 8
+"""A value has 4, and all its summaries come to less than that again; packed, both are less."""
+
+_OTHER_BYTES = 1 << 16
 
 
 def export_bigwig(ledger: Ledger, path: Path) -> int:
@@ -29,24 +34,27 @@ def export_bigwig(ledger: Ledger, path: Path) -> int:
     """
     rows = contribution_rows(ledger)
     library = _import_pybigwig()
+    names = FileNames()
     files = 0
     try:
         path.mkdir(parents=True, exist_ok=True)
         for row in rows:
             if row.is_reference:
-                _write(library, row, path)
+                name = names.of(row.target, row.group, safe=" :@+")
+                _write(library, row, path, f"{name}.bw")
                 files += 1
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be written: {error}") from error
     return files
 
 
-def _write(library: ModuleType, row: ContributionRow, folder: Path) -> None:
+def _write(library: ModuleType, row: ContributionRow, folder: Path, name: str) -> None:
     """One file, which takes its name when it is whole."""
-    name = f"{quote(row.target, safe=' :@+')}.{quote(row.group, safe=' ')}.bw"
     scratch = folder / f".{name}.{secrets.token_hex(4)}"
     bases = row.on_contig()
     try:
+        # room is taken first: the library ends the whole process where it cannot open a file or write it
+        scratch.write_bytes(bytes(room_bytes(row.values[bases].size)))
         file = library.open(str(scratch), "w")
         file.addHeader([(row.contig, row.contig_bp)])
         file.addEntries(
@@ -60,6 +68,11 @@ def _write(library: ModuleType, row: ContributionRow, folder: Path) -> None:
         scratch.replace(folder / name)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def room_bytes(bases: int) -> int:
+    """How many bytes a file of so many bases has at most."""
+    return _BYTES_A_BASE * bases + _OTHER_BYTES
 
 
 def _import_pybigwig() -> ModuleType:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, runtime_checkable
-from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Int8
@@ -21,6 +20,7 @@ from enformer_core.export.contribution_rows import (
     ContributionRow,
     contribution_rows,
 )
+from enformer_core.export.file_names import FileNames
 from enformer_core.export.whole_file import whole_file
 
 _ARRAY = "arr_0.npy"  # what NumPy calls an array that was saved without a name
@@ -44,10 +44,11 @@ def export_npz(ledger: Ledger, path: Path) -> int:
     if not counts:
         raise InputError(f"{ledger.store.location}: no target has contributions yet")
     window_bp = next(contribution_rows(ledger)).codes.size
+    names = FileNames()
     with ExitStack() as files:
         writers = {}
         for group, rows in counts.items():
-            folder = path if len(counts) == 1 else path / quote(group, safe=" ")
+            folder = path if len(counts) == 1 else path / names.of(group)
             opened = _writer(folder, (rows, 4, window_bp))
             writers[group] = files.enter_context(opened)
         for row in contribution_rows(ledger):

@@ -1,14 +1,18 @@
 """Contributions in the formats of other programs: each reader finds the numbers of the run, at their places."""
 
+import errno
+import os
 import sys
 from collections import defaultdict
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyBigWig
 import pytest
 
 from enformer_core.api.run_tables import open_run
+from enformer_core.export.bigwig import room_bytes
 from jobs.cli import main
 from tests.support.genomes import write_fasta
 from tests.support.vcf import write_vcf
@@ -161,3 +165,41 @@ def test_what_cannot_be_is_said(one_group, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
     assert main(["export", str(one_group), "--bigwig", str(tmp_path / "bw")]) == 2
     assert "pip install pyBigWig; or give --bedgraph FILE" in capsys.readouterr().err
+
+
+def test_groups_of_any_name_stay_within_the_folder(tmp_path):
+    bed = tmp_path / "t.bed"
+    bed.write_text("chr1\t1408\t1536\tgene\n")
+    long = "x" * 300
+    names = (".", "..", "k", "K", long)
+    groups = [word for name in names for word in ("--group", f"{name}=1")]
+    out = attributed(tmp_path, bed, *groups)
+    before = sorted(tmp_path.iterdir())
+    npz = tmp_path / "npz"
+    assert main(["export", str(out), "--npz", str(npz)]) == 0
+    assert sorted(tmp_path.iterdir()) == sorted([*before, npz])
+    assert len(list(npz.iterdir())) == len(names)
+    assert all(folder.is_dir() for folder in npz.iterdir())
+    assert main(["export", str(out), "--bigwig", str(tmp_path / "bw")]) == 0
+    files = list((tmp_path / "bw").iterdir())
+    assert len({file.name.lower() for file in files}) == len(names)
+
+
+def test_a_bigwig_that_finds_no_room_is_refused(one_group, tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(["export", str(one_group), "--bigwig", str(tmp_path / "bw")]) == 2
+    assert "bw: cannot be written: " in capsys.readouterr().err
+    assert not list((tmp_path / "bw").iterdir())
+
+
+def test_a_bigwig_has_no_more_bytes_than_room_was_taken_for(tmp_path):
+    # values that no packing makes smaller
+    values = np.random.default_rng(1).normal(size=196_608)
+    path = tmp_path / "x.bw"
+    with pyBigWig.open(str(path), "w") as file:
+        file.addHeader([("chr1", 3_000_000)])
+        file.addEntries("chr1", 0, values=values, span=1, step=1)
+    assert path.stat().st_size < room_bytes(values.size)
