@@ -140,7 +140,7 @@ def read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:
         InputError: for a file that cannot be read, is no TOML, or has other settings.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -215,7 +215,7 @@ def read_speed(path: str, *, model: str) -> Speed:
         InputError: when it is neither, or of another model.
     """
     try:
-        figures = json.loads(Path(path).read_text(encoding="utf-8"))
+        figures = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         if "rows_done" in figures:
             speed = _speed_of_run(figures)
             measured = figures["model"]

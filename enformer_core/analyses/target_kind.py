@@ -1,5 +1,6 @@
 """What a file of targets holds, told by its first lines: intervals, genes or variants. Loads nothing heavy."""
 
+import codecs
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -80,4 +81,4 @@ def _first_lines(path: Path) -> list[str]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except zlib.error:  # the reader of its kind will say so
         return []
-    return head.decode("latin-1").splitlines()
+    return head.removeprefix(codecs.BOM_UTF8).decode("latin-1").splitlines()

@@ -102,7 +102,8 @@ def _lines(path: Path, name: str) -> Iterator[Line]:
             is_gzip = file.read(2) == _GZIP_MAGIC
         with gzip.open(path) if is_gzip else path.open("rb") as content:
             # a name in Latin-1 is no reason to refuse a file
-            text = io.TextIOWrapper(content, encoding="utf-8", errors="backslashreplace")
+            # Windows marks text by three bytes that are no part of its first line
+            text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="backslashreplace")
             for number, line in enumerate(text, 1):
                 yield Line(name, number, line.rstrip("\n"))
     except FileNotFoundError as error:

@@ -289,7 +289,7 @@ def _named_in(genes: Genes, path: Path) -> Genes:
 def _listed_names(path: Path) -> list[str]:
     """The first word of each line; what follows `#` is a remark."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--gene-list {path}: cannot be read: {error}") from error
     lines = (line.partition("#")[0].split() for line in text.splitlines())

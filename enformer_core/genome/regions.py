@@ -234,7 +234,7 @@ def _lines(path: Path) -> list[str]:
         content = path.read_bytes()
         if content.startswith(_GZIP_MAGIC):
             content = gzip.decompress(content)
-        return content.decode().splitlines()
+        return content.decode("utf-8-sig").splitlines()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as BED: {error}") from error
 

@@ -134,5 +134,7 @@ def test_kinds_of_files(tmp_path, text, kind):
     path = tmp_path / "targets.txt"
     path.write_text(text)
     assert target_kind(path) == kind
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert target_kind(path) == kind
     path.write_bytes(gzip.compress(text.encode()))
     assert target_kind(path) == kind

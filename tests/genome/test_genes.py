@@ -469,3 +469,16 @@ def test_the_gencode_sample(data_dir, monkeypatch, genome):
     assert (other.chrom, other.strand) == ("1", "-")
     assert all(position > other.start for position in other.tss)
     assert len(ctcf.exons) == 10
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_mark_that_windows_puts_before_text_is_no_part_of_it(tmp_path, genome, name):
+    text = DIALECTS[name][0]
+    plain = read_genes(written(tmp_path, text), genome)
+    marked = read_genes(written(tmp_path, f"\ufeff{text}"), genome)
+    assert marked.digest == plain.digest
+    assert marked.notes == plain.notes
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text(f"\ufeff{plain.genes[0].id}\n")
+    kept = read_genes(written(tmp_path, text), genome, gene_list=wanted)
+    assert plain.genes[0] in kept.genes

@@ -77,3 +77,9 @@ def test_a_region_in_the_words_of_people(genome, text):
 )
 def test_commas_within_numbers_do_not_part_regions(text, regions):
     assert split_regions(text) == regions
+
+
+def test_the_mark_that_windows_puts_before_text_is_no_part_of_it(genome, tmp_path):
+    bed = tmp_path / "r.bed"
+    bed.write_text("\ufeffchr1\t3\t5\n")
+    assert read_regions(str(bed), genome)["chr1"].tolist() == [[3, 5]]

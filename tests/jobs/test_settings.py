@@ -312,3 +312,8 @@ def test_a_hyphen_in_a_message_is_a_hyphen(capsys):
     with pytest.raises(SystemExit):
         parse(["status", "run", "-"])
     assert "'-': status takes no such word" in capsys.readouterr().err
+
+
+def test_the_mark_that_windows_puts_before_a_toml_file_is_no_part_of_it(config):
+    settings = score_settings("a.vcf", *REQUIRED, *config("\ufeffshard-size = 7\n"))
+    assert settings.shard_size == 7
