@@ -46,6 +46,14 @@ def why_unwritable(path: Path, error: OSError) -> str:
     return error.strerror or str(error) if file is None else f"{file} is a file"
 
 
+def real_path(path: Path) -> Path:
+    """Where a path leads when all links are followed; of links that lead in a circle, as far as they lead.
+
+    `Path.resolve` raises there, before whoever opens the file can say what is wrong.
+    """
+    return Path(os.path.realpath(path))
+
+
 def one_line(text: str) -> str:
     r"""A text without what would break the line or move a terminal's cursor: a line's end stands there as `\n`."""
     return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)

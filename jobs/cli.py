@@ -4,9 +4,8 @@ Which commands there are says `jobs.commands`. Only the one that was named is im
 """
 
 import importlib
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ from jobs.help_page import below_the_options, help_console
 from jobs.interruption import InterruptedRunError, StoppedError, stoppable
 from jobs.log import Log, command_log, summarise, tell, unprintable_names
 from jobs.mutagenesis_settings import IN_THE_PLACE_OF_VARIANTS
+from jobs.option_checks import check_words
 from jobs.option_types import STREAM, STREAM_WORD
 from jobs.output import output_failure, protected_streams
 from jobs.wrong_command_line import answer, missing
@@ -36,8 +36,6 @@ _OPTIONS = Group.create_default_parameters()
 
 _UNLESS = {"--variants": IN_THE_PLACE_OF_VARIANTS}
 """Options that a command cannot do without, unless one of others stands in their place."""
-
-_WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -228,8 +226,7 @@ def _add_config(app: App, commands: tuple[str, ...], arguments: ArgumentCollecti
             values = {word: values}
         # It passes over options that have words already: the command line wins.
         Dict(values, source=str(path))(app, commands, arguments)
-    _check_whole_numbers(options.values())
-    _check_finite(options.values())
+    check_words(options.values())
     # Cyclopts would name the first only.
     absent = [option for option in options.values() if _is_absent(option, options)]
     if absent:
@@ -247,26 +244,6 @@ def _is_absent(option: Argument, options: Mapping[str, Argument]) -> bool:
 
 def _as_given(token: Token) -> Token:
     return token.evolve(value=STREAM) if token.value == STREAM_WORD else token
-
-
-def _check_whole_numbers(options: Iterable[Argument]) -> None:
-    # Cyclopts takes 2.5 for 2, and 0x10 for 16; what is no number at all it refuses itself.
-    for option in options:
-        if option.hint in (int, int | None):
-            for token in option.tokens:
-                if re.match(r"[+-]?[\d.]", token.value) and not _WHOLE_NUMBER.fullmatch(
-                    token.value
-                ):
-                    raise InputError(f"{option.name} {token.value}: must be a whole number")
-
-
-def _check_finite(options: Iterable[Argument]) -> None:
-    # Python reads nan and inf as numbers; no setting means them, and JSON has neither.
-    for option in options:
-        if option.hint in (float, float | None):
-            for token in option.tokens:
-                if re.fullmatch(r"[+-]?(nan|inf|infinity)", token.value.strip(), re.IGNORECASE):
-                    raise InputError(f"{option.name} {token.value}: must be a number")
 
 
 def _import(place: str) -> Any:

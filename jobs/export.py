@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from enformer_core.errors import InputError
 from enformer_core.export import export_names, export_summary, find_export, writes_directory
 from enformer_core.export.whole_file import STDOUT
-from enformer_core.user_path import user_path
+from enformer_core.user_path import real_path, user_path
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
@@ -87,5 +87,9 @@ def _path(file: str) -> Path:
 
 def _check_beside(file: Path, run: str) -> None:
     """Refuse a file inside the run: it could overwrite one of its objects."""
-    if file != STDOUT and Path(run).is_dir() and file.resolve().is_relative_to(Path(run).resolve()):
+    if (
+        file != STDOUT
+        and Path(run).is_dir()
+        and real_path(file).is_relative_to(real_path(Path(run)))
+    ):
         raise InputError(f"{file}: lies in the run {run}. Give a place beside it.")

@@ -119,6 +119,11 @@ BasePairs = Annotated[int, Parameter(metavar="BP")]
 Fraction = Annotated[float, Parameter(metavar="FRACTION")]
 
 
+def holds_paths(parameter: Parameter) -> bool:
+    """Whether an option's values may be names of files, which need not be text."""
+    return parameter.converter in (_path, _path_or_stream, _paths, _places_at_commas)
+
+
 def listed_under(group: Group) -> Callable[[Class], Class]:
     """Decorate a class of settings: the help lists its own fields under the heading.
 

@@ -30,6 +30,7 @@ from enformer_core.scoring.conventions import (
 from enformer_core.scoring.rounding import default_mantissa_bits
 from enformer_core.storage.expand import expand_name
 from enformer_core.storage.open import local_path, parse_address
+from enformer_core.user_path import readable_name
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
@@ -171,7 +172,7 @@ def _mutagenesis(settings: VariantSettings, genome: Genome, max_allele_bp: int) 
             f"--deletions {deletions_bp}: REF, with the base before, would have {deletions_bp + 1:,} bases, and "
             f"--max-allele-bp is {max_allele_bp:,}"
         )
-    regions = [InputFile(Path(located(text)), text) for text in settings.mutagenesis]
+    regions = [InputFile(Path(located(text)), readable_name(text)) for text in settings.mutagenesis]
     flank_bp = DEFAULT_FLANK_BP if settings.flank is None else settings.flank
     return Mutagenesis(find_targets(regions, genome), flank_bp, deletions_bp)
 

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 from enformer_core.errors import InputError
 from enformer_core.storage.expand import expand_name
-from enformer_core.user_path import one_line, readable_name
+from enformer_core.user_path import one_line, readable_name, real_path
 from enformer_core.variants.shown_names import SPOOLED_STDIN, STDIN, as_given, shown_name
 
 _SPOOL_BYTES = 1 << 20
@@ -152,7 +152,7 @@ def input_names(files: Sequence[InputFile]) -> list[str]:
     earlier: dict[Path, str] = {}
     for file in files:
         # links are followed: rows of one file under two names would be scored and counted twice
-        place = _resolved(file.path)
+        place = real_path(file.path)
         if place in earlier:
             raise _given_twice(file.given, earlier[place])
         earlier[place] = file.given
@@ -169,13 +169,6 @@ def _given_twice(name: str, before: str) -> InputError:
     )
 
 
-def _resolved(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except OSError:  # links in a circle, say; whoever opens it will say so
-        return path
-
-
 def check_file(path: Path) -> None:
     """Refuse what is no file, and a file without a byte.
 
@@ -186,12 +179,18 @@ def check_file(path: Path) -> None:
         if path.is_dir():
             raise InputError(f"{path}: a directory. Give the variant files in it by name.")
         if not path.is_file():
-            raise InputError(f"{path}: no such variant file")
+            raise InputError(f"{path}: {_what_is_missing(path)}")
         size_bytes = path.stat().st_size
     except OSError as error:  # a name that is too long, a directory that may not be looked into
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if size_bytes == 0:
         raise InputError(f"{path}: an empty file (0 bytes). Was it written or copied to its end?")
+
+
+def _what_is_missing(path: Path) -> str:
+    if not path.is_symlink():
+        return "no such variant file"
+    return f"a link to {path.readlink()}, where there is no file"
 
 
 class InputDigest(TypedDict):

@@ -328,3 +328,9 @@ def test_around_variants_of_another_genome(refused, vcf, tmp_path):
     symbolic = write_vcf(tmp_path / "s.vcf", [("chr3", 100, "N", "<DEL>")])
     message = refused("--mutagenesis-around", symbolic)
     assert "nothing to mutate: 1 records have no allele that fits the genome" in message
+
+
+def test_a_file_of_any_name(run, planted, tmp_path):
+    bed = tmp_path / "caf\udce9.bed"  # in Latin-1
+    bed.write_text("chr1\t10\t12\n")
+    assert planned(run, planted, "--mutagenesis", bed)["alleles"] == 6

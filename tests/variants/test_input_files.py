@@ -156,3 +156,13 @@ def test_a_pipe_is_read_once_and_kept(tmp_path):
 def test_a_name_that_cannot_be_is_an_input_error(write, name):
     with pytest.raises(InputError, match=r"File name too long|no such variant file"):
         input_digests([Path(name)])
+
+
+def test_links_that_lead_nowhere_are_named(write):
+    write("a.vcf")
+    Path("loop").symlink_to("loop")
+    Path("gone").symlink_to("b.vcf")
+    for name, leads_to in (("loop", "loop"), ("gone", "b.vcf")):
+        message = f"{name}: a link to {leads_to}, where there is no file"
+        with pytest.raises(InputError, match=message):
+            input_digests([Path("a.vcf"), Path(name)])

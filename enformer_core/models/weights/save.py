@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import why_unwritable
+from enformer_core.user_path import real_path, why_unwritable
 
 # The library writes several keys in an order that changes from one process to the next, so all go into one, as JSON.
 _KEY = "enformer-ray"
@@ -28,7 +28,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
         if tensor.dtype != torch.float32:
             raise ValueError(f"{name} is {tensor.dtype}, not float32")
     described = {_KEY: json.dumps(dict(metadata), sort_keys=True)}
-    target = path.resolve()  # of a link it is the file behind that is replaced
+    target = real_path(path)  # of a link it is the file behind that is replaced
     if target.exists() and not target.is_file():
         raise InputError(f"{path}: is no file. Choose another place for it.")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

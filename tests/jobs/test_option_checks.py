@@ -1,0 +1,74 @@
+"""Words that no option can mean are named, before anything is read."""
+
+import json
+
+import pytest
+
+from enformer_core.errors import InputError
+from jobs.cli import parse
+
+SCORE = ["score", "a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o"]
+
+LINKS = ["links", "--genes", "g.bed", "--candidates", "c.bed", "--out", "o.tsv"]
+
+NOT_TEXT = "K\udce9"
+"""How Python gives the bytes of a word in Latin-1."""
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (SCORE, "--shard-size"),
+        (SCORE, "--max-indel-bp"),
+        (SCORE, "--sample"),
+        (SCORE, "--sample-seed"),
+        (SCORE, "--shifts"),
+        ([*SCORE, "--mutagenesis-around", "b.vcf"], "--flank"),
+        (LINKS, "--window-bp"),
+        (["evaluate", "links", "pairs.tsv"], "--bootstrap"),
+    ],
+)
+@pytest.mark.parametrize("value", ["99999999999999999999", "9" * 5_000])
+def test_a_number_that_nothing_has_so_many_of(command, option, value, tmp_path):
+    with pytest.raises(InputError, match=f"{option} {value}: is too large. The most is "):
+        parse([*command, option, value])
+    with pytest.raises(InputError, match=f"{option} -{value}: is too large"):
+        parse([*command, f"{option}=-{value}"])
+    config = tmp_path / "run.toml"
+    config.write_text(f"{option.removeprefix('--')} = {json.dumps(value)}\n")
+    with pytest.raises(InputError, match=f"{option} {value}: is too large"):
+        parse([*command, "--config", str(config)])
+
+
+def test_the_largest_numbers_are_taken():
+    words = ["--sample-seed", str(2**63 - 1), "--shard-size", str(10**12), "--shifts", "-5,5"]
+    _, settings = parse([*SCORE, *words])
+    assert settings.sample_seed == 2**63 - 1
+    assert settings.shard_size == 10**12
+    assert settings.shifts == (-5, 5)
+
+
+def test_each_number_of_a_list_is_whole():
+    with pytest.raises(InputError, match=r"--shifts 1\.5: must be a whole number"):
+        parse([*SCORE, "--shifts", "0,1.5"])
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["attribute", "chr1:1-3", *SCORE[2:]], "--group"),
+        (SCORE, "--tracks"),
+        (SCORE, "--columns"),
+        (SCORE, "--effect-allele"),
+    ],
+)
+def test_what_is_stored_as_text_is_text(command, option):
+    with pytest.raises(InputError, match=rf"{option} K\\xe9: is not UTF-8"):
+        parse([*command, option, NOT_TEXT])
+
+
+def test_names_of_files_are_as_they_are():
+    name = f"{NOT_TEXT}.vcf"
+    _, settings = parse(["score", name, *SCORE[2:-1], name, "--regions", name, "--sites", name])
+    assert settings.variants == settings.regions == (name,)
+    assert settings.out == settings.sites == name
