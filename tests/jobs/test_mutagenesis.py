@@ -247,7 +247,7 @@ def test_plan_says_what_is_mutated_and_that_windows_are_shared(run, planted):
     assert centred["windows"] >= 218
     assert not any("by default" in note for note in centred["notes"])
     _, text, _ = run("plan", *asked, "--genome", planted, "--model", "motif")
-    assert "filtered 8 records by unknown_base" in text
+    assert "left out 8 bases, or stretches to be removed, are N or hold N" in text
     assert "note: --max-offset-bp 8192 by default" in text
 
 
