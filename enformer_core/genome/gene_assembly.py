@@ -23,6 +23,9 @@ _BUILD = re.compile(r"\b(?P<name>GRC[hm]\d+|T2T-CHM13v[\d.]+|hg\d+|mm\d+)(?![0-9
 _UCSC_NAMES = {"hg19": "GRCh37", "hg38": "GRCh38", "mm10": "GRCm38", "mm39": "GRCm39"}
 
 
+_GIVE_GENES = "Give the file with its lines of genes, as it was published"
+
+
 def check_gene_assembly(
     name: str, content: GeneFile, genome: Genome
 ) -> tuple[list[GeneDraft], list[str]]:
@@ -47,10 +50,12 @@ def check_gene_assembly(
             f"{first_few(list(lengths))}. Give the genome it was made for, or rename its contigs."
         )
     if not content.drafts:
-        raise InputError(f"{name}: no genes in this file on contigs of {genome.path.name}")
-    _check_header(name, content.header, genome, lengths)
+        lost = f": {content.lost}. {_GIVE_GENES}" if content.lost else ""
+        raise InputError(f"{name}: no genes in this file on contigs of {genome.path.name}{lost}")
+    notes = _check_header(name, content.header, genome, lengths)
     inside, beyond = _by_end(content.drafts, lengths)
-    notes = []
+    if content.lost:
+        notes.append(f"{name}: {content.lost}: they are left out. {_GIVE_GENES}")
     if unknown:
         names = first_few(list(unknown))
         notes.append(f"{name}: on contigs that {genome.path.name} does not have: {names}")
@@ -63,8 +68,12 @@ def check_gene_assembly(
     return inside, notes
 
 
-def _check_header(name: str, header: Sequence[str], genome: Genome, lengths: Lengths) -> None:
-    """Refuse a file whose header names another assembly than the one that the genome's lengths are those of."""
+def _check_header(name: str, header: Sequence[str], genome: Genome, lengths: Lengths) -> list[str]:
+    """Refuse a file whose header names another assembly than the one that the genome's lengths are those of.
+
+    Returns:
+        What the header says that nothing shows to be wrong, nor right.
+    """
     own = known_build(lengths)
     declared = _declared_lengths(header)
     theirs = known_build(declared) or next(_named_builds(header), None)
@@ -73,13 +82,51 @@ def _check_header(name: str, header: Sequence[str], genome: Genome, lengths: Len
             f"{name}: its header names {theirs}, and the contigs of {genome.path.name} are those of {own}. "
             "Give the genome that the file was made for, or lift it over."
         )
-    for contig, (theirs_bp, own_bp) in different_lengths(declared, lengths).items():
+    different = different_lengths(declared, lengths)
+    for contig, (theirs_bp, own_bp) in different.items():
         # a longer contig is one of which the genome may hold the beginning only
         if own or theirs_bp < own_bp:
             raise InputError(
                 f"{name}: its header says {contig} has {theirs_bp:,} bp; {genome.path.name} has {own_bp:,}. "
                 "It looks like another assembly: give the genome that the file was made for, or lift it over."
             )
+    if own:
+        return []
+    if theirs:
+        _check_lengths_of(theirs, name, genome, lengths)
+    return list(_not_shown(name, theirs, different, genome))
+
+
+def _not_shown(
+    name: str, build: str | None, longer: Mapping[str, tuple[int, int]], genome: Genome
+) -> Iterator[str]:
+    """What is taken on trust of a genome of which the lengths do not show the assembly."""
+    if build:
+        yield (
+            f"{name}: its header names {build}; of which assembly {genome.path.name} is, the lengths of its contigs do "
+            "not show. See that it is the same"
+        )
+    elif longer:
+        contig, (theirs_bp, own_bp) = next(iter(longer.items()))
+        yield (
+            f"{name}: its header says {contig} has {theirs_bp:,} bp; {genome.path.name} has {own_bp:,}, taken "
+            "for the beginning of it. See that it is the same assembly"
+        )
+
+
+def _check_lengths_of(build: str, name: str, genome: Genome, lengths: Lengths) -> None:
+    """Refuse a build in which a contig of the genome is shorter than it is there."""
+    short_name, _, _ = build.partition(" ")
+    for known in known_contigs():
+        if not known.assembly.startswith(short_name) or not known.length_bp:
+            continue
+        for contig in reconcile_contigs([known.chromosome], lengths).values():
+            if lengths[contig] > known.length_bp:
+                raise InputError(
+                    f"{name}: its header names {build}, in which {contig} has {known.length_bp:,} bp; "
+                    f"{genome.path.name} has {lengths[contig]:,}. Give the genome that the file was made for, or lift "
+                    "it over."
+                )
 
 
 def _declared_lengths(header: Sequence[str]) -> Lengths:

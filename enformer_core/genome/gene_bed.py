@@ -12,6 +12,7 @@ from enformer_core.genome.gene_drafts import (
     parse_span,
     parse_strand,
 )
+from enformer_core.genome.whole_number import whole_number
 
 _BED_STRAND = 5
 _BED_COLUMNS = 6
@@ -90,6 +91,11 @@ class BedReader:
         yield from self._drafts.values()
 
     @staticmethod
+    def lost() -> str | None:
+        """Nothing: every line is a gene's."""
+        return None
+
+    @staticmethod
     def _value(fields: Sequence[str], column: int | None) -> str | None:
         if column is None or column >= len(fields) or fields[column] in _BED_NOTHING:
             return None
@@ -104,14 +110,18 @@ def _blocks(line: Line, fields: Sequence[str], span: Span) -> Iterator[Span]:
     """The exons of a row of BED12: sizes, and starts that count from the row's own."""
     lists = [[text for text in fields[column].split(",") if text] for column in (10, 11)]
     try:
-        sizes, begins = (list(map(int, texts)) for texts in lists)
+        count = whole_number(fields[9])
+        sizes, begins = (list(map(whole_number, texts)) for texts in lists)
     except ValueError:
         raise InputError(
-            f"{line.where}: the eleventh and twelfth column of BED12 are sizes and starts of blocks, here "
-            f"{fields[10]!r} and {fields[11]!r}"
+            f"{line.where}: the last three columns of BED12 are the number of blocks, their sizes and their "
+            f"starts, here {fields[9]!r}, {fields[10]!r} and {fields[11]!r}"
         ) from None
-    if len(sizes) != len(begins):
-        raise InputError(f"{line.where}: {len(sizes)} sizes of blocks, {len(begins)} starts")
+    if not len(sizes) == len(begins) == count:
+        raise InputError(
+            f"{line.where}: says that it has {count} blocks, and has {len(sizes)} sizes and {len(begins)} starts. "
+            "Was the line cut off?"
+        )
     for begin, size in zip(begins, sizes, strict=True):
         start = span[0] + begin
         if begin < 0 or size < 1 or start + size > span[1]:

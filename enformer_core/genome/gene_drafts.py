@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from enformer_core.errors import InputError
 from enformer_core.genome.contig_names import Lengths, reconcile_contigs
+from enformer_core.genome.whole_number import whole_number
 
 Strand = Literal["+", "-"]
 
@@ -128,8 +129,8 @@ def parse_span(line: Line, first: str, last: str, *, counts_from: int) -> Span:
         InputError: for what are no positions, or positions of nothing.
     """
     try:
-        start = int(first) - counts_from
-        end = int(last)
+        start = whole_number(first) - counts_from
+        end = whole_number(last)
     except ValueError:
         raise InputError(f"{line.where}: {line.shown}: {first}, {last} are no positions") from None
     if start < 0 or end <= start:

@@ -39,11 +39,13 @@ class GeneFile:
         drafts: its genes.
         contigs: names, and what was on unknown ones.
         header: comment lines before the first gene, which may name an assembly.
+        lost: what lines lead to no gene; None where all do.
     """
 
     drafts: Sequence[GeneDraft]
     contigs: ContigNames
     header: Sequence[str]
+    lost: str | None = None
 
 
 def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) -> GeneFile:
@@ -69,7 +71,8 @@ def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) ->
             break  # GFF3 may carry the sequence itself, at its end
         if not line.text.startswith(_NO_DATA) and line.text.strip():
             reader.add(line, contigs)
-    return GeneFile(list(reader.finish()), contigs, header)
+    drafts = list(reader.finish())
+    return GeneFile(drafts, contigs, header, reader.lost())
 
 
 @runtime_checkable
@@ -82,6 +85,10 @@ class _Reader(Protocol):
 
     def finish(self) -> Iterator[GeneDraft]:
         """All genes, when there are no more lines."""
+        ...
+
+    def lost(self) -> str | None:
+        """Which lines lead to no gene, once it is finished."""
         ...
 
 

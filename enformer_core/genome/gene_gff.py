@@ -85,6 +85,11 @@ class GtfReader:
         """All genes, in the order in which they came."""
         yield from self._drafts.values()
 
+    @staticmethod
+    def lost() -> str | None:
+        """Nothing: every line names its gene."""
+        return None
+
 
 def _gff_fields(line: Line) -> list[str]:
     fields = line.text.split("\t")
@@ -107,13 +112,16 @@ def _kind(feature: str) -> str | None:
 
 def _gtf_value(attributes: str, key: str) -> str | None:
     match = _gtf_pattern(key).search(attributes)
-    return (match[1] or match[2]) if match else None
+    if match is None:
+        return None
+    # `one; \"x\"` is how a quote stands within quotes
+    return re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]
 
 
 @lru_cache
 def _gtf_pattern(key: str) -> re.Pattern[str]:
     # `gene_id "ENSG1.2"; level 2; tag "basic";`: the word itself, not `havana_gene_id`; quoted or not
-    return re.compile(rf'(?<![\w"]){key}\s+(?:"([^"]*)"|([^\s;]+))')
+    return re.compile(rf'(?<![\w"]){key}\s+(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))')
 
 
 def _gtf_first(attributes: str, keys: Sequence[str]) -> str | None:
@@ -168,6 +176,18 @@ class Gff3Reader:
             still = self._waiting
             self._waiting = [feature for feature in still if not self._took(feature)]
         yield from self._drafts.values()
+
+    def lost(self) -> str | None:
+        """What is left when the file is read: lines that lead to no gene, and the first of them."""
+        if not self._waiting:
+            return None
+        count = len(self._waiting)
+        line, _, _, _, _, attributes = min(self._waiting, key=lambda feature: feature.line.number)
+        lines = "1 line names a parent" if count == 1 else f"{count:,} lines name parents"
+        return (
+            f"{lines} (Parent=) that lead to no gene of this file, such as line {line.number}, "
+            f"Parent={attributes.get('Parent', '')}"
+        )
 
     def _took(self, feature: _Feature) -> bool:
         """Give a line to its gene; False where that is not known yet."""

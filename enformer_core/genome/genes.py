@@ -200,12 +200,15 @@ def read_genes_by_contig(
         InputError: for a file without genes, and any line that cannot be.
     """
     content = read_gene_file(Path(path), dict.fromkeys(contigs, _NO_END_BP))
+    if not content.drafts and content.lost:
+        raise InputError(f"{path}: no genes in this file: {content.lost}")
     if not content.drafts:
         raise InputError(
             f"{path}: has no genes on {first_few(list(contigs))}; it has some on "
             f"{first_few(list(content.contigs.unknown))}"
         )
-    genes = Genes(str(path), tuple(map(_gene, content.drafts)))
+    notes = (f"{path}: {content.lost}: they are left out",) if content.lost else ()
+    genes = Genes(str(path), tuple(map(_gene, content.drafts)), notes)
     return _of_types(genes, gene_types) if gene_types else genes
 
 

@@ -19,6 +19,7 @@ from jaxtyping import Int64
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.genome.fasta import Genome
+from enformer_core.genome.whole_number import whole_number
 
 Intervals = Int64[np.ndarray, "regions 2"]
 """Rows of a first base and the one after the last."""
@@ -27,7 +28,7 @@ Regions = Mapping[str, Intervals]
 """Intervals of each contig, in order and disjoint."""
 
 # with the dash of typesetters, and blanks, as they come out of papers and browsers
-_REGION = re.compile(r"(?P<contig>.+):\s*(?P<first>[\d,]+)\s*[–-]\s*(?P<last>[\d,]+)")
+_REGION = re.compile(r"(?P<contig>.+):\s*(?P<first>[0-9,]+)\s*[–-]\s*(?P<last>[0-9,]+)")
 
 _BED_HEADERS = ("#", "track", "browser")
 
@@ -211,8 +212,8 @@ def _parse_bed(path: Path, number: int, line: str) -> _NamedRegion:
     fields = line.split(separator)
     try:
         contig = fields[0].strip()
-        start = int(fields[1])
-        end = int(fields[2])
+        start = whole_number(fields[1])
+        end = whole_number(fields[2])
     except (IndexError, ValueError):
         shown = line.strip()[:_SHOWN_LETTERS]
         raise InputError(

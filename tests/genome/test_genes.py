@@ -8,8 +8,15 @@ import pickle
 import pytest
 
 from enformer_core.errors import InputError
+from enformer_core.genome import gene_assembly
+from enformer_core.genome.contig_names import KnownContig
 from enformer_core.genome.fasta import Genome
-from enformer_core.genome.genes import merge_spans, read_genes, stable_id
+from enformer_core.genome.genes import (
+    merge_spans,
+    read_genes,
+    read_genes_by_contig,
+    stable_id,
+)
 from tests.support.genomes import write_fasta
 
 # ALPHA on +: transcripts [100, 400) and [120, 400), exons [100, 150), [120, 180) and [300, 400). BETA on -: one
@@ -310,11 +317,11 @@ BAD = {
     ),
     "BED12 in words": (
         "chr1\t100\t400\tA\t0\t+\t120\t400\t0\t1\tx\t0\n",
-        "line 1: the eleventh and twelfth",
+        "line 1: the last three columns of BED12",
     ),
     "BED12 that lacks a start": (
         "chr1\t100\t400\tA\t0\t+\t120\t400\t0\t2\t5,5\t0\n",
-        "line 1: 2 sizes of blocks, 1 starts",
+        "line 1: says that it has 2 blocks, and has 2 sizes and 1 starts",
     ),
     "GTF with end before start": (
         GTF + GTF.replace("200", "20"),
@@ -482,3 +489,64 @@ def test_the_mark_that_windows_puts_before_text_is_no_part_of_it(tmp_path, genom
     wanted.write_text(f"\ufeff{plain.genes[0].id}\n")
     kept = read_genes(written(tmp_path, text), genome, gene_list=wanted)
     assert plain.genes[0] in kept.genes
+
+
+GFF3 = "##gff-version 3\n1\tx\tgene\t101\t400\t.\t+\t.\tID=g\n"
+
+
+def test_lines_that_lead_to_no_gene_are_told(tmp_path, genome):
+    lost = "1\tx\tmRNA\t601\t900\t.\t+\t.\tID=t;Parent=absent\n1\tx\texon\t601\t700\t.\t+\t.\tParent=t\n"
+    genes = read_genes(written(tmp_path, f"{GFF3}{lost}"), genome)
+    assert [gene.id for gene in genes] == ["g"]
+    (note,) = genes.notes
+    assert "2 lines name parents (Parent=) that lead to no gene of this file" in note
+    assert "such as line 3, Parent=absent: they are left out" in note
+    ring = "1\tx\tmRNA\t1\t9\t.\t+\t.\tID=a;Parent=b\n1\tx\tmRNA\t1\t9\t.\t+\t.\tID=b;Parent=a\n"
+    message = r"no genes in this file on contigs of g\.fa: 2 lines name parents .* line 1, Parent=b"
+    with pytest.raises(InputError, match=message):
+        read_genes(written(tmp_path, ring), genome)
+    with pytest.raises(InputError, match="no genes in this file: 2 lines name parents"):
+        read_genes_by_contig(written(tmp_path, ring), ["chr1"])
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_of_whole_files_no_line_is_lost(tmp_path, genome, name):
+    assert not read_genes(written(tmp_path, DIALECTS[name][0]), genome).notes
+
+
+def test_what_a_header_says_and_nothing_shows_is_told(tmp_path, genome):
+    longer = read_genes(written(tmp_path, f"##sequence-region chr1 1 5000\n{GFF3}"), genome)
+    assert "chr1 has 5,000 bp; g.fa has 1,000, taken for the beginning" in longer.notes[0]
+    named = read_genes(written(tmp_path, f"#!genome-build GRCh37\n{GFF3}"), genome)
+    assert "its header names GRCh37; of which assembly g.fa is" in named.notes[0]
+    same = read_genes(written(tmp_path, f"##sequence-region chr1 1 1000\n{GFF3}"), genome)
+    assert same.notes == ()
+
+
+def test_a_build_whose_contigs_are_shorter_is_refused(tmp_path, genome, monkeypatch):
+    known = KnownContig("GRCh37 (hg19)", "1", 900, ())
+    monkeypatch.setattr(gene_assembly, "known_contigs", lambda: (known,))
+    message = r"names GRCh37, in which chr1 has 900 bp; g\.fa has 1,000"
+    with pytest.raises(InputError, match=message):
+        read_genes(written(tmp_path, f"#!genome-build GRCh37.p13\n{GFF3}"), genome)
+
+
+def test_a_quote_within_quotes_is_part_of_a_name(tmp_path, genome):
+    text = (
+        r'1	x	exon	101	200	.	+	.	gene_id "g"; gene_name "one; \"x\"";'
+        + "\n"
+    )
+    assert read_genes(written(tmp_path, text), genome).genes[0].name == 'one; "x"'
+
+
+@pytest.mark.parametrize("number", ["1_01", "１０１", "9" * 19, "1e2", ""])
+def test_positions_are_digits(tmp_path, genome, number):
+    with pytest.raises(InputError, match=r"line 2: .* are no positions"):
+        read_genes(written(tmp_path, GTF + GTF.replace("101", number)), genome)
+    with pytest.raises(InputError, match=r"line 2: .* are no positions"):
+        read_genes(written(tmp_path, f"{BED}chr1\t{number}\t1000\tA\t0\t+\n"), genome)
+
+
+def test_blocks_are_as_many_as_their_line_says(tmp_path, genome):
+    with pytest.raises(InputError, match="line 2: says that it has 3 blocks, and has 2 sizes"):
+        read_genes(written(tmp_path, BED12.replace("\t2\t", "\t3\t", 1)), genome)

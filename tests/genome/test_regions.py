@@ -83,3 +83,16 @@ def test_the_mark_that_windows_puts_before_text_is_no_part_of_it(genome, tmp_pat
     bed = tmp_path / "r.bed"
     bed.write_text("\ufeffchr1\t3\t5\n")
     assert read_regions(str(bed), genome)["chr1"].tolist() == [[3, 5]]
+
+
+@pytest.mark.parametrize("number", ["1_0", "１０", "9" * 19])
+def test_positions_are_digits(genome, tmp_path, number):
+    bed = tmp_path / "r.bed"
+    bed.write_text(f"chr1\t{number}\t{number}\n")
+    with pytest.raises(InputError, match=r"line 1: .* is not BED"):
+        read_regions(str(bed), genome)
+
+
+def test_digits_of_other_scripts_are_no_region(genome):
+    with pytest.raises(InputError, match="has no contig 'chr1:１-５'"):
+        read_regions("chr1:１-５", genome)
