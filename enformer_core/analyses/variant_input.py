@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from enformer_core.analyses.gene_run_type import GENE_IDS
 from enformer_core.analyses.mutagenesis_input import (
     FILTERED_UNIT,
+    NOT_PLACED,
+    UNKNOWN_BASE,
     Mutagenesis,
     MutatedSources,
     in_words,
@@ -233,7 +235,13 @@ class VariantInput:
             return
         if self.mutagenesis is not None:
             named = first_few([source.name for source in sources])
-            why = "; ".join(in_words(removed)) or f"filters took out {dict(removed)}"
+            by_filter = {
+                name: count
+                for name, count in removed.items()
+                if name not in (NOT_PLACED, UNKNOWN_BASE)
+            }
+            notes = [*in_words(removed), *_filter_notes(by_filter, FILTERED_UNIT)]
+            why = "; ".join(notes)
             raise InputError(f"{named}: there is nothing to mutate: {why}")
         named = ", ".join(shown_name(file.given) for file in self.files)
         filters = f"; filters took out {dict(removed)}" if removed else ""

@@ -4,6 +4,7 @@ Fulco et al. 2019 (Nat Genet 51:1664); constants and formula of broadinstitute/A
 averaged Hi-C map they were fitted to.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,12 @@ Distances = Float64[np.ndarray, " pairs"]
 """In bp, from the middle of an element to a TSS."""
 
 Contacts = Float64[np.ndarray, " pairs"]
+
+_FURTHEST_BP = 10**10
+"""No chromosome is longer."""
+
+_MOST_LN = 600.0
+"""The logarithm of the largest float is 709; contacts are summed, and multiplied by activities."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,15 @@ class PowerLaw:
             value = getattr(self, name)
             if not value > 0:
                 raise InputError(f"--powerlaw-{name} {value}: must be above 0")
+        # ln of the contact where it is largest, and where it is smallest
+        largest = self.scale - self.gamma * math.log(self.flat_below_bp + 1)
+        smallest = self.scale - self.gamma * math.log(_FURTHEST_BP)
+        if largest > _MOST_LN or smallest < -_MOST_LN:
+            raise InputError(
+                f"--powerlaw-scale {self.scale} and --powerlaw-gamma {self.gamma}: contacts would be e^{smallest:.4g} "
+                f"to e^{largest:.4g}, which no number holds. The published law has {PowerLaw.scale} and "
+                f"{PowerLaw.gamma}."
+            )
 
 
 PUBLISHED_LAW = PowerLaw()

@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,7 @@ class Table:
         lines: which line of the file each row is, from 1; in Parquet, which row.
         has_header: whether the names are the file's own; those of BED are not.
         unit: what `lines` counts.
+        repeated: names in small letters that several columns have.
     """
 
     name: str
@@ -63,12 +65,23 @@ class Table:
     lines: WholeNumbers
     has_header: bool
     unit: str = "line"
+    repeated: frozenset[str] = frozenset()
 
     def find(self, names: Iterable[str]) -> str | None:
-        """The column that is called by one of these names, in any case of letters; the first name that is there."""
+        """The column that is called by one of these names, in any case of letters; the first name that is there.
+
+        Raises:
+            InputError: where several columns of the file have that name.
+        """
         own_names = {column.lower(): column for column in reversed(self.rows.columns)}
         found = (own_names.get(name.lower()) for name in names)
-        return next((column for column in found if column is not None), None)
+        column = next((column for column in found if column is not None), None)
+        # which of them is meant nobody can know
+        if column is not None and column.lower() in self.repeated:
+            raise InputError(
+                f"{self.name}: has several columns {column}. Leave one, or rename the others."
+            )
+        return column
 
     def column(self, names: Sequence[str]) -> str:
         """The column that is called by one of these names.
@@ -180,7 +193,8 @@ def _parquet(name: str, content: bytes) -> Table:
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{name}: cannot be read as Parquet: {error}") from error
     places = np.arange(1, rows.height + 1)
-    return _checked(Table(name, rows, places, has_header=True, unit="row"))
+    repeated = _repeated(rows.columns)
+    return _checked(Table(name, rows, places, has_header=True, unit="row", repeated=repeated))
 
 
 def _text(name: str, text: str) -> Table:
@@ -207,7 +221,7 @@ def _text(name: str, text: str) -> Table:
     if separator == "\t":  # a comma within quotes separates nothing
         _check_widths(name, rows, lines, len(names))
     cells = _cells(name, rows, _distinct(names), separator)
-    return _checked(Table(name, cells, lines, has_header))
+    return _checked(Table(name, cells, lines, has_header, repeated=_repeated(names)))
 
 
 def _rows_and_header(lines: Sequence[str]) -> tuple[str | None, list[tuple[int, str]]]:
@@ -256,6 +270,11 @@ def _distinct(names: Sequence[str]) -> list[str]:
         f"{name}_{names[: place + 1].count(name)}" if name in names[:place] else name
         for place, name in enumerate(names)
     ]
+
+
+def _repeated(names: Sequence[str]) -> frozenset[str]:
+    times = Counter(name.lower() for name in names)
+    return frozenset(name for name, count in times.items() if count > 1)
 
 
 def _check_widths(name: str, rows: Sequence[str], lines: WholeNumbers, wanted: int) -> None:

@@ -293,6 +293,10 @@ def test_regions_that_cannot_be(refused, tmp_path):
     assert "chr1:1-5 is given twice" in refused("--mutagenesis", "chr1:1-5,1:1-5")
     all_n = refused("--mutagenesis", "chr3:11-50")
     assert "mutagenesis:chr3:11-50: there is nothing to mutate: 40 bases" in all_n
+    # of these, two are N, and it is the filter that leaves nothing
+    elsewhere = refused("--mutagenesis", "chr2:491-510", "--regions", "chr1:1-3")
+    assert "nothing to mutate: 2 bases" in elsewhere
+    assert "filters took out bases or stretches: 18 by regions" in elsewhere
 
 
 def test_options_that_do_not_go_together(refused, vcf):

@@ -25,3 +25,24 @@ def test_published_constants_are_those_of_the_program():
 def test_a_law_that_does_not_fall_is_refused(name):
     with pytest.raises(InputError, match=f"--powerlaw-{name} 0.0: must be above 0"):
         PowerLaw(**{name: 0.0})
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        {"scale": 1e5},
+        {"gamma": 1e5},
+        {"scale": 1e308, "gamma": 1e308},
+        {"scale": 1e5, "gamma": 1e4},
+    ],
+)
+def test_a_law_whose_contacts_are_no_numbers_is_refused(law):
+    with pytest.raises(InputError, match=r"which no number holds\. The published law has 5\.9594"):
+        PowerLaw(**law)
+
+
+def test_contacts_of_every_law_that_is_taken_are_numbers():
+    for law in (PowerLaw(gamma=1.0, scale=600.0), PowerLaw(gamma=26.0, scale=1.0), PUBLISHED_LAW):
+        contact = powerlaw_contact(np.array([0.0, 1e9]), law)
+        assert np.isfinite(contact).all()
+        assert (contact > 0).all()

@@ -132,3 +132,14 @@ def test_a_cell_that_cannot_be_read_is_named_with_its_line(table, ask, message):
     read = table("chr\tstart\tend\tx\n# so\nchr1\t1\t2\tmuch\nchr1\t2.5\t3\t1\n")
     with pytest.raises(InputError, match=message):
         ask(read)
+
+
+def test_of_two_columns_of_one_name_none_is_taken(table):
+    read = table("chr\tstart\tend\tx\tX\ty\tx\nchr1\t1\t2\t3\t4\t5\t6\n")
+    assert read.find(["y"]) == "y"
+    with pytest.raises(
+        InputError, match=r"has several columns x\. Leave one, or rename the others"
+    ):
+        read.find(["x"])
+    # names that are like those given to repeats are names
+    assert table("chr\tstart\tend\tx\tx_2\nchr1\t1\t2\t3\t4\n").find(["x"]) == "x"
