@@ -167,6 +167,10 @@ class Insulators(Analysis):
         """How many maps there are."""
         return [f"{manifest.table_rows[ATTENTION_MAPS.name]:,} places with their maps"]
 
+    query_of_unscored = (
+        "SELECT DISTINCT place, kind, status, reason FROM insulation WHERE status <> 'ok' LIMIT 10"
+    )
+
     def example_query(self) -> str:
         """The boundaries that insulate most."""
         return (

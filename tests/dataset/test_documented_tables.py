@@ -8,7 +8,12 @@ import pyarrow as pa
 import pytest
 
 from enformer_core.analyses import _RUN_TYPES, run_type_of
+from enformer_core.analyses.contributions import Contributions
+from enformer_core.analyses.insulators import Insulators
 from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
+from enformer_core.analyses.links import Links
+from enformer_core.analyses.tiles import Tiles
+from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.dataset import schemas
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
 from jobs.query_views import create_top
@@ -60,3 +65,16 @@ def test_the_view_top_has_the_columns_that_are_told():
             connection.register(table, pa.table(SCHEMAS[table].empty_table()))
         create_top(connection)
         assert connection.sql("FROM top").columns == documented()["top"]
+
+
+@pytest.mark.parametrize("analysis", [VariantEffects, Contributions, Insulators, Links])
+def test_each_kind_of_run_asks_for_what_has_no_values(analysis):
+    with duckdb.connect() as connection:
+        for name, schema in SCHEMAS.items():
+            connection.register(name, pa.table(schema.empty_table()))
+        assert {"status", "reason"} <= {*connection.sql(analysis.query_of_unscored).columns}
+
+
+def test_tiles_have_no_rows_without_values():
+    assert Tiles.query_of_unscored is None
+    assert "status" not in SCHEMAS["predictions"].names
