@@ -178,7 +178,8 @@ def test_both_heads_have_the_same_named_tracks(model):
     np.testing.assert_array_equal(predict(model, codes, "mouse"), predict(model, codes))
     tracks = motif_tracks("mouse")
     assert [track.identifier for track in tracks.rows][:2] == ["motif-CTCF", "motif-GATA1"]
-    assert all("demonstration" in track.description for track in tracks.rows)
+    assert all(track.description.startswith("DEMO:") for track in tracks.rows)
+    assert all("not a trained model" in track.description for track in tracks.rows)
     assert len(tracks.rows) == 8
 
 
