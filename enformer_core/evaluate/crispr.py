@@ -19,6 +19,7 @@ ACTIVITY_COLUMNS = ("DHS.RPM", "H3K27ac.RPM.expandedRegion")
 
 _REGULATED = "Regulated"
 _VALID = "ValidConnection"
+_DISTANCE = "distanceToTSS"
 
 INVERSE_DISTANCE = "inverse_distance"
 ACTIVITY_CONTACT = "activity_contact"
@@ -87,6 +88,10 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
     """
     _refuse_links(table)
     table, notes = _judged(table)
+    if table.find([_DISTANCE]) is None:
+        notes.append(
+            f"{table.name}: has no column {_DISTANCE}; it is worked out from the middle of the element to the TSS's"
+        )
     distance = _distance(table)
     by_name: dict[str, Numbers] = {INVERSE_DISTANCE: 1 / (1 + distance)}
     missing = [column for column in ACTIVITY_COLUMNS if table.find([column]) is None]
@@ -97,7 +102,13 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
     for column in _score_columns(table, scores):
         by_name[column] = table.numbers(column)
     is_regulated = table.truths(table.column([_REGULATED]))
-    return TestedPairs(_places(table), is_regulated, distance, by_name, tuple(notes))
+    places = _places(table)
+    repeats = places.height - places.unique().height
+    if repeats:
+        notes.append(
+            f"{table.name}: {repeats:,} pairs of an element and a gene are listed before, and count each time"
+        )
+    return TestedPairs(places, is_regulated, distance, by_name, tuple(notes))
 
 
 def _refuse_links(table: Table) -> None:
@@ -113,10 +124,12 @@ def _judged(table: Table) -> tuple[Table, list[str]]:
     is_known = table.texts(table.column([_REGULATED])).is_not_null()
     is_valid = is_known
     column = table.find([_VALID])
-    if column is not None:
+    notes = []
+    if column is None:
+        notes.append(f"{table.name}: has no column {_VALID}; every pair is taken for a valid one")
+    else:
         # not a truth alone: what is wrong with a pair stands there
         is_valid = (table.texts(column).str.to_lowercase() == "true").fill_null(False)
-    notes = []
     invalid = int((~is_valid).sum())
     if invalid:
         notes.append(f"{table.name}: {invalid:,} pairs are left out, whose {_VALID} is not TRUE")
@@ -131,7 +144,7 @@ def _judged(table: Table) -> tuple[Table, list[str]]:
 
 def _distance(table: Table) -> Numbers:
     """The column distanceToTSS; else from the middle of the element to that of the TSS."""
-    given = table.find(["distanceToTSS"])
+    given = table.find([_DISTANCE])
     if given is None:
         start, end, tss, behind = (
             table.numbers(table.column([name]))
@@ -142,7 +155,10 @@ def _distance(table: Table) -> Numbers:
         distance = np.abs(table.numbers(given))
     unknown = np.flatnonzero(np.isnan(distance))
     if unknown.size:
-        raise InputError(f"{table.where(int(unknown[0]))}: has no distance to the TSS")
+        where = table.where(int(unknown[0]))
+        raise InputError(
+            f"{where}: has no distance to the TSS. Leave the pair out, or the column {_DISTANCE}."
+        )
     return distance
 
 

@@ -1,0 +1,61 @@
+"""What is taken for granted of a table of tested pairs is told."""
+
+import pytest
+
+from enformer_core.errors import InputError
+from enformer_core.evaluate.crispr import read_tested_pairs
+from enformer_core.links.tables import read_table
+
+HEADER = "chrom chromStart chromEnd measuredGeneSymbol startTSS endTSS Regulated ValidConnection distanceToTSS"
+ROWS = (
+    "chr1 100 200 A 1000 1001 TRUE TRUE 850",
+    "chr1 300 400 A 1000 1001 FALSE TRUE 650",
+    "chr1 100 200 B 5000 5001 FALSE TRUE 4850",
+)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """The pairs of these rows, without some of the columns."""
+
+    def read(*rows, without=()):
+        names = HEADER.split()
+        kept = [place for place, name in enumerate(names) if name not in without]
+        lines = [[row.split()[place] for place in kept] for row in (HEADER, *rows)]
+        path = tmp_path / "pairs.tsv"
+        path.write_text("".join("\t".join(line) + "\n" for line in lines))
+        return read_tested_pairs(read_table(str(path)))
+
+    return read
+
+
+def said(found):
+    # of activity, which these tables have not
+    return [text for text in found.notes if "activity" not in text]
+
+
+def test_of_a_whole_table_nothing_is_said(pairs):
+    found = pairs(*ROWS)
+    assert said(found) == []
+    assert found.distance_bp.tolist() == [850, 650, 4850]
+
+
+def test_pairs_that_are_listed_twice_are_counted(pairs):
+    (note,) = said(pairs(*ROWS, ROWS[0], ROWS[0]))
+    assert "2 pairs of an element and a gene are listed before, and count each time" in note
+
+
+def test_columns_that_are_not_there_are_named(pairs):
+    (valid,) = said(pairs(*ROWS, without=["ValidConnection"]))
+    assert "has no column ValidConnection; every pair is taken for a valid one" in valid
+    found = pairs(*ROWS, without=["distanceToTSS"])
+    (distance,) = said(found)
+    assert "has no column distanceToTSS; it is worked out" in distance
+    assert found.distance_bp.tolist() == [850.5, 650.5, 4850.5]
+
+
+def test_a_pair_without_a_distance_is_told_what_to_do(pairs):
+    with pytest.raises(
+        InputError, match=r"line 2: has no distance to the TSS\. Leave the pair out"
+    ):
+        pairs("chr1 100 200 A 1000 1001 TRUE TRUE NA", *ROWS)
