@@ -51,7 +51,7 @@ class SafeStream(io.TextIOBase):
 
     Attributes:
         lost: whether it has failed; nothing is written to it any more.
-        failure: why, where that is neither a reader who left nor a stream that was closed from the start.
+        failure: why something that was written is not there, unless its reader left.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -75,6 +75,8 @@ class SafeStream(io.TextIOBase):
         Returns:
             The length of the text, whatever came of it.
         """
+        if self._stream is None and text:
+            self.failure = OSError(errno.EBADF, "it is closed")
         if not self.lost:
             try:
                 cast("TextIO", self._stream).write(self.plain(text))

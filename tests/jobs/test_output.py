@@ -134,6 +134,24 @@ def test_without_any_stream_a_run_ends_well_too(score, monkeypatch):
         assert score() == 0
 
 
+def test_an_answer_for_which_there_is_no_stream_is_no_answer(score, tmp_path, monkeypatch, capsys):
+    said = "enformer-ray: standard output: cannot be written: it is closed\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        # a run is work, and done whoever hears of it
+        assert score() == 0
+        assert said in capsys.readouterr().err
+        run = str(tmp_path / "run")
+        for command in (["status", run], ["query", run, "SELECT 1"], ["docs"]):
+            assert main(command) == 2
+            assert said in capsys.readouterr().err
+        with pytest.raises(SystemExit) as help_ended:
+            main(["--help"])
+        assert help_ended.value.code == 2
+    # what writes nothing there loses nothing
+    assert main(["verify", run]) == 0
+
+
 @pytest.mark.parametrize("name", ["disk full", "terminal gone", "reader gone"])
 @pytest.mark.parametrize("command", [["config", "init"], ["docs"]])
 def test_an_answer_that_could_not_be_written_is_no_answer(monkeypatch, capsys, command, name):
