@@ -18,6 +18,23 @@ from jobs.option_types import OptionalFile
 
 _COLUMNS = 100
 
+_Name = Literal[
+    "score",
+    "tiles",
+    "attribute",
+    "plan",
+    "links",
+    "insulators",
+    "evaluate links",
+    "query",
+    "status",
+    "verify",
+    "repair",
+    "export",
+    "weights import",
+    "demo",
+]
+
 _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
     {
         "--variants": ("variants.vcf.gz",),
@@ -26,6 +43,9 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--columns": ("chrom=CHR", "pos=BP", "effect=A1", "other=A2"),
         "--gene-types": ("protein_coding",),
         "--regions": ("chr20:1-5000000", "exons.bed"),
+        "--group": ("K562=4828,5111", "liver=assay=DNASE"),
+        "--scores": ("ABCScore",),
+        "--activity": ("DHS.RPM", "H3K27ac.RPM"),
     }
 )
 """What a list may hold that is empty by default: `[]` would show nothing of it."""
@@ -35,7 +55,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
 class ConfigInitSettings:
     """What `enformer-ray config init` is asked for: whose settings, and where they go."""
 
-    command: Literal["score", "tiles", "attribute", "plan"] = "score"
+    command: _Name = "score"
     """the command whose settings are written"""
 
     out: OptionalFile = field(default=None, kw_only=True)

@@ -1,13 +1,14 @@
 """`config init` writes a file of all settings that `--config` takes, and paths mean the same wherever they stand."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from enformer_core.errors import InputError
 from jobs import exit_codes
-from jobs.cli import command_options, main, parse
+from jobs.cli import COMMANDS, command_options, main, parse
 
 GIVEN = {
     "score": ["a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o"],
@@ -121,3 +122,15 @@ def test_a_setting_that_is_called_as_a_command_is_one(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('weights = "w.bin"\n')
     assert parse([*["plan", *GIVEN["plan"]], "--config", str(path)])[1].weights == "w.bin"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [name for name in COMMANDS if name not in ("config init", "docs", "--install-completion")],
+)
+def test_every_command_that_takes_a_file_has_one(capsys, command):
+    assert main(["config", "init", command]) == exit_codes.DONE
+    text = capsys.readouterr().out
+    assert f"enformer-ray {command} --config FILE" in text
+    assert "[]" not in text
+    tomllib.loads(text)
