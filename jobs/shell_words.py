@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable
 
-from enformer_core.user_path import one_line
+from enformer_core.user_path import one_line, readable_name
 
 
 def command_line(words: Iterable[str]) -> str:
@@ -14,5 +14,6 @@ def command_line(words: Iterable[str]) -> str:
 def shell_word(word: str) -> str:
     """One word, quoted where it must be."""
     escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-    in_one_line = one_line(escaped)
+    # bytes of a file's name that are no UTF-8 too: $'caf\xe9'
+    in_one_line = one_line(readable_name(escaped))
     return shlex.quote(word) if in_one_line == escaped else f"$'{in_one_line}'"

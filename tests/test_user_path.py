@@ -43,10 +43,13 @@ def test_a_messages_own_lines_stay_where_names_are_escaped():
     assert said == "a\\nb/x: damaged:\n  x\\x1by.vcf: lost"
 
 
-@pytest.mark.parametrize("words", [["a b", "it's"], ["a\nb", "'\\\t\n\x1b'", "ü"], ["a\\nb"], [""]])
+@pytest.mark.parametrize(
+    "words",
+    [["a b", "it's"], ["a\nb", "'\\\t\n\x1b'", "ü"], ["a\\nb"], [""], ["caf\udce9", "\udce9b'"]],
+)
 def test_a_command_line_is_one_line_that_a_shell_reads_as_it_was(words):
     line = command_line(words)
     assert len(line.splitlines()) == 1
     shown = ["bash", "-c", f"printf '%s\\0' {line}"]
     read = subprocess.run(shown, capture_output=True, check=True).stdout
-    assert [word.decode() for word in read.split(b"\0")[:-1]] == words
+    assert [os.fsdecode(word) for word in read.split(b"\0")[:-1]] == words

@@ -13,6 +13,7 @@ from enformer_core.export.contribution_rows import (
     contribution_rows,
 )
 from enformer_core.export.file_names import FileNames
+from enformer_core.user_path import why_unwritable
 
 _BYTES_A_BASE = 8
 """A value has 4, and all its summaries come to less than that again; packed, both are less."""
@@ -43,7 +44,11 @@ def export_bigwig(ledger: Ledger, path: Path) -> int:
                 name = names.of(row.target, row.group, safe=" :@+")
                 _write(library, row, path, f"{name}.bw")
                 files += 1
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {why_unwritable(path / 'x', error)}"
+        ) from error
+    except RuntimeError as error:  # the library's own
         raise InputError(f"{path}: cannot be written: {error}") from error
     return files
 

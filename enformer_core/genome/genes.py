@@ -293,8 +293,15 @@ def _listed_names(path: Path) -> list[str]:
     """The first word of each line; what follows `#` is a remark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--gene-list {path}: cannot be read: {error}") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise InputError(
+            f"--gene-list {path}: cannot be read: {why}. Give a file with a name on each line."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"--gene-list {path}: is not UTF-8 text. Give a file with a name on each line."
+        ) from error
     lines = (line.partition("#")[0].split() for line in text.splitlines())
     names = [words[0] for words in lines if words]
     if not names:

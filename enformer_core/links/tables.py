@@ -93,8 +93,13 @@ class Table:
         if found is None:
             raise InputError(
                 f"{self.name}: has no column {' or '.join(names)}; it has {first_few(self.rows.columns, 12)}"
+                f"{self._how_to_have_more()}"
             )
         return found
+
+    def _how_to_have_more(self) -> str:
+        is_whole = self.has_header and any(";" in column for column in self.rows.columns)
+        return ". Columns are separated by tabs or commas, not by semicolons" if is_whole else ""
 
     def where(self, row: int) -> str:
         """The place of a row, for messages: `candidates.bed, line 3`."""
@@ -304,5 +309,7 @@ def _cells(name: str, rows: Sequence[str], names: Sequence[str], separator: str)
 
 def _checked(table: Table) -> Table:
     if not table.rows.height:
-        raise InputError(f"{table.name}: has no rows")
+        raise InputError(
+            f"{table.name}: has no rows, only a header. Was it written or copied to its end?"
+        )
     return table

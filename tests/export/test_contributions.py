@@ -160,6 +160,8 @@ def test_what_cannot_be_is_said(one_group, tmp_path, capsys, monkeypatch):
     (tmp_path / "file").write_text("")
     assert main(["export", str(one_group), "--npz", str(tmp_path / "file")]) == 2
     assert "cannot be made" in capsys.readouterr().err
+    assert main(["export", str(one_group), "--bigwig", str(tmp_path / "file")]) == 2
+    assert f"file: cannot be written: {tmp_path / 'file'} is a file" in capsys.readouterr().err
     assert main(["export", str(one_group), "--npz", str(one_group / "npz")]) == 2
     assert "Give a place beside it" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "pyBigWig", None)

@@ -550,3 +550,15 @@ def test_positions_are_digits(tmp_path, genome, number):
 def test_blocks_are_as_many_as_their_line_says(tmp_path, genome):
     with pytest.raises(InputError, match="line 2: says that it has 3 blocks, and has 2 sizes"):
         read_genes(written(tmp_path, BED12.replace("\t2\t", "\t3\t", 1)), genome)
+
+
+def test_what_is_no_list_of_genes_is_named(tmp_path, genome):
+    path = written(tmp_path, GTF)
+    with pytest.raises(
+        InputError, match=r"cannot be read: Is a directory\. Give a file with a name"
+    ):
+        read_genes(path, genome, gene_list=tmp_path)
+    binary = tmp_path / "b"
+    binary.write_bytes(b"\xff\x00")
+    with pytest.raises(InputError, match="b: is not UTF-8 text"):
+        read_genes(path, genome, gene_list=binary)

@@ -143,3 +143,11 @@ def test_of_two_columns_of_one_name_none_is_taken(table):
         read.find(["x"])
     # names that are like those given to repeats are names
     assert table("chr\tstart\tend\tx\tx_2\nchr1\t1\t2\t3\t4\n").find(["x"]) == "x"
+
+
+def test_semicolons_are_named(table):
+    read = table("chr;start;end\nchr1;1;2\n")
+    with pytest.raises(InputError, match="separated by tabs or commas, not by semicolons"):
+        read.column(["chr"])
+    with pytest.raises(InputError, match=r"it has chr, start, end$"):
+        table("chr\tstart\tend\nchr1\t1\t2\n").column(["x"])
