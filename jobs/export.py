@@ -13,7 +13,7 @@ from enformer_core.user_path import real_path, user_path
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
-from jobs.log import tell
+from jobs.log import note, tell
 from jobs.option_types import Directory, OptionalDirectory, OptionalStream
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
@@ -67,6 +67,10 @@ def export(settings: Any) -> int:
         _check_beside(file, ledger.store.location)
     missing = ledger.run.plan.shards - len(ledger.committed())
     for name, file in wanted.items():
+        if writes_directory(name) and _holds_files(file):
+            note(
+                f"{file}: is there already; files of the same names are written anew, all others stay as they were"
+            )
         rows = find_export(name)(ledger, file)
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
@@ -83,6 +87,13 @@ def export(settings: Any) -> int:
 
 def _path(file: str) -> Path:
     return STDOUT if file == str(STDOUT) else Path(user_path(file))
+
+
+def _holds_files(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:  # not there yet; of anything else whoever writes will speak
+        return False
 
 
 def _check_beside(file: Path, run: str) -> None:

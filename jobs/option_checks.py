@@ -20,6 +20,8 @@ _NEARLY_WHOLE = re.compile(r"[+-]?[\d.]")
 
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
+_TRUTHS = ("True", "False")
+
 _MOST = 10**12
 """No genome has so many bases, no run so many rows; and what is worked out from it fits into 64 bits."""
 
@@ -59,7 +61,8 @@ def _check_whole_numbers(option: Argument) -> None:
     """Cyclopts takes 2.5 for 2, and 0x10 for 16; what is no number at all it refuses itself."""
     most = _LARGEST_SEED if option.name.endswith("seed") else _MOST
     for word in _numbers(option):
-        if not _NEARLY_WHOLE.match(word):
+        # true and false of a TOML file are numbers to Python
+        if not _NEARLY_WHOLE.match(word) and word not in _TRUTHS:
             continue
         if not _WHOLE_NUMBER.fullmatch(word):
             raise InputError(f"{option.name} {word}: must be a whole number")

@@ -22,12 +22,24 @@ def find_run(out: str) -> tuple[Store, Run]:
     Raises:
         InputError: when the directory holds none, with the run that a name within it probably meant.
     """
-    file = None if parse_address(out) is not None else file_in_the_way(Path(user_path(out)))
+    file = None
+    if parse_address(out) is None:
+        path = Path(user_path(out))
+        _refuse_dead_link(path)
+        file = file_in_the_way(path)
     store = open_store(out)
     run = None if file is not None else read_run(store)
     if run is None:
         raise InputError(_no_run(out, file))
     return store, run
+
+
+def _refuse_dead_link(path: Path) -> None:
+    """Of links that lead to nothing, or in a circle, no storage could say more."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(
+            f"{path}: no run here: a link to {path.readlink()}, where there is nothing"
+        )
 
 
 def _no_run(out: str, file: Path | None) -> str:

@@ -11,11 +11,14 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_files import is_annotation
 from enformer_core.genome.genes import read_genes, read_genes_by_contig
 from enformer_core.links.candidates import Candidates, has_activity, read_candidates
+from enformer_core.links.classes import GENIC, INTERGENIC, PROMOTER
 from enformer_core.links.contigs import candidates_on_genome, genes_on_genome, one_naming
 from enformer_core.links.genes import GeneTable, annotated_genes, read_gene_table
 from enformer_core.links.linking import with_classes
 from enformer_core.links.tables import read_table
 from enformer_core.storage.open import local_path
+
+_CLASSES = (PROMOTER, GENIC, INTERGENIC)
 
 Activity = Literal["none", "needed", "where there is one"]
 
@@ -59,6 +62,7 @@ class LinkFiles:
             genes = self._genes(candidates, genome)
             genes = genes_on_genome(genes, genome.contigs, self.genome)
         notes += genes.notes
+        notes += _strange_classes(candidates)
         if self.expressed_only:
             genes = _expressed(genes)
         if not candidates.has_classes:
@@ -116,6 +120,18 @@ class LinkInput:
     def has_activities(self) -> bool:
         """Whether the ABC score can be worked out."""
         return bool(self.candidates.activity_from)
+
+
+def _strange_classes(candidates: Candidates) -> tuple[str, ...]:
+    """A note of classes that are none that is known: only promoters differ from the others."""
+    classes = candidates.frame["class"].drop_nulls()
+    strange = classes.filter(~classes.is_in(_CLASSES))
+    if not strange.len():
+        return ()
+    return (
+        f"{candidates.table.name}: {strange.len():,} candidates have a class that is none of {', '.join(_CLASSES)}, "
+        f"such as {strange[0]!r}: they are taken for no promoters",
+    )
 
 
 def _expressed(genes: GeneTable) -> GeneTable:

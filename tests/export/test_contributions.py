@@ -169,7 +169,7 @@ def test_what_cannot_be_is_said(one_group, tmp_path, capsys, monkeypatch):
     assert "pip install pyBigWig; or give --bedgraph FILE" in capsys.readouterr().err
 
 
-def test_groups_of_any_name_stay_within_the_folder(tmp_path):
+def test_groups_of_any_name_stay_within_the_folder(tmp_path, capsys):
     bed = tmp_path / "t.bed"
     bed.write_text("chr1\t1408\t1536\tgene\n")
     long = "x" * 300
@@ -178,13 +178,18 @@ def test_groups_of_any_name_stay_within_the_folder(tmp_path):
     out = attributed(tmp_path, bed, *groups)
     before = sorted(tmp_path.iterdir())
     npz = tmp_path / "npz"
+    capsys.readouterr()
     assert main(["export", str(out), "--npz", str(npz)]) == 0
+    assert "is there already" not in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == sorted([*before, npz])
     assert len(list(npz.iterdir())) == len(names)
     assert all(folder.is_dir() for folder in npz.iterdir())
     assert main(["export", str(out), "--bigwig", str(tmp_path / "bw")]) == 0
     files = list((tmp_path / "bw").iterdir())
     assert len({file.name.lower() for file in files}) == len(names)
+    assert main(["export", str(out), "--bigwig", str(tmp_path / "bw")]) == 0
+    assert f"note: {tmp_path / 'bw'}: is there already" in capsys.readouterr().err
+    assert sorted((tmp_path / "bw").iterdir()) == sorted(files)
 
 
 def test_a_bigwig_that_finds_no_room_is_refused(one_group, tmp_path, capsys, monkeypatch):

@@ -215,3 +215,13 @@ def test_the_run_that_one_stands_in(run, tmp_path, monkeypatch):
     assert "Did you mean .?" in run("status", "run.json")[2]
     monkeypatch.chdir(tmp_path)
     assert "Did you mean r0?" in run("status", "r0/run.json")[2]
+
+
+@pytest.mark.parametrize("leads_to", ["loop", "gone"])
+def test_links_that_lead_to_no_run(run, tmp_path, leads_to):
+    link = tmp_path / "loop"
+    link.symlink_to(tmp_path / leads_to)
+    for command in (("status", link), ("query", link, "SELECT 1"), ("export", link, "--tsv", "-")):
+        code, _, error = run(*command)
+        assert code == 2
+        assert f"{link}: no run here: a link to {tmp_path / leads_to}, where there" in error

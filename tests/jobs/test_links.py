@@ -188,6 +188,13 @@ def test_classes_follow_from_genes_where_the_file_has_none(files, link):
     assert table["name"].is_null().all()
 
 
+def test_a_class_that_is_not_known_is_told(files, link):
+    _, said = link(*files())
+    assert "have a class" not in said
+    _, said = link(*files(candidates=CANDIDATES.replace("genic", "foo")))
+    assert "have a class that is none of promoter, genic, intergenic, such as 'foo'" in said
+
+
 ACTIVITIES = CANDIDATES.replace("activity_base", "DHS.RPM\tH3K27ac.RPM\tmine")
 
 

@@ -72,3 +72,10 @@ def test_names_of_files_are_as_they_are():
     _, settings = parse(["score", name, *SCORE[2:-1], name, "--regions", name, "--sites", name])
     assert settings.variants == settings.regions == (name,)
     assert settings.out == settings.sites == name
+
+
+def test_a_truth_of_a_toml_file_is_no_number(tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text("sample = true\n")
+    with pytest.raises(InputError, match="--sample True: must be a whole number"):
+        parse([*SCORE, "--config", str(config)])
