@@ -55,7 +55,7 @@ def check_gene_assembly(
     notes = _check_header(name, content.header, genome, lengths)
     inside, beyond = _by_end(content.drafts, lengths)
     if content.lost:
-        notes.append(f"{name}: {content.lost}: they are left out. {_GIVE_GENES}")
+        notes.append(f"{name}: {content.lost}: left out. {_GIVE_GENES}")
     if unknown:
         names = first_few(list(unknown))
         notes.append(f"{name}: on contigs that {genome.path.name} does not have: {names}")

@@ -183,9 +183,9 @@ class Gff3Reader:
             return None
         count = len(self._waiting)
         line, _, _, _, _, attributes = min(self._waiting, key=lambda feature: feature.line.number)
-        lines = "1 line names a parent" if count == 1 else f"{count:,} lines name parents"
+        lines = "1 line has" if count == 1 else f"{count:,} lines have"
         return (
-            f"{lines} (Parent=) that lead to no gene of this file, such as line {line.number}, "
+            f"{lines} a Parent= that leads to no gene of this file, such as line {line.number}, "
             f"Parent={attributes.get('Parent', '')}"
         )
 

@@ -207,7 +207,7 @@ def read_genes_by_contig(
             f"{path}: has no genes on {first_few(list(contigs))}; it has some on "
             f"{first_few(list(content.contigs.unknown))}"
         )
-    notes = (f"{path}: {content.lost}: they are left out",) if content.lost else ()
+    notes = (f"{path}: {content.lost}: left out",) if content.lost else ()
     genes = Genes(str(path), tuple(map(_gene, content.drafts)), notes)
     return _of_types(genes, gene_types) if gene_types else genes
 

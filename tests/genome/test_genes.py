@@ -499,13 +499,15 @@ def test_lines_that_lead_to_no_gene_are_told(tmp_path, genome):
     genes = read_genes(written(tmp_path, f"{GFF3}{lost}"), genome)
     assert [gene.id for gene in genes] == ["g"]
     (note,) = genes.notes
-    assert "2 lines name parents (Parent=) that lead to no gene of this file" in note
-    assert "such as line 3, Parent=absent: they are left out" in note
+    assert "2 lines have a Parent= that leads to no gene of this file" in note
+    assert "such as line 3, Parent=absent: left out" in note
     ring = "1\tx\tmRNA\t1\t9\t.\t+\t.\tID=a;Parent=b\n1\tx\tmRNA\t1\t9\t.\t+\t.\tID=b;Parent=a\n"
-    message = r"no genes in this file on contigs of g\.fa: 2 lines name parents .* line 1, Parent=b"
+    message = (
+        r"no genes in this file on contigs of g\.fa: 2 lines have a Parent= .* line 1, Parent=b"
+    )
     with pytest.raises(InputError, match=message):
         read_genes(written(tmp_path, ring), genome)
-    with pytest.raises(InputError, match="no genes in this file: 2 lines name parents"):
+    with pytest.raises(InputError, match="no genes in this file: 2 lines have a Parent="):
         read_genes_by_contig(written(tmp_path, ring), ["chr1"])
 
 
