@@ -1,6 +1,7 @@
 """Find the run that a directory holds."""
 
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ def find_run(out: str) -> tuple[Store, Run]:
 
 def _refuse_dead_link(path: Path) -> None:
     """Of links that lead to nothing, or in a circle, no storage could say more."""
-    if path.is_symlink() and not path.exists():
+    # of a name that is too long, `Path` would raise
+    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
         raise InputError(
             f"{path}: no run here: a link to {path.readlink()}, where there is nothing"
         )

@@ -344,6 +344,7 @@ class Settings:
     log_format: str = "text"
     single_writer: bool = False
     share: str | None = None
+    tracks: str | None = None
 
 
 class Command:

@@ -63,12 +63,16 @@ def test_two_hundred_calls_end_alike(shell, command):
     assert shell(times)[1].split() == ["0"] * 200
 
 
-@pytest.mark.parametrize(
-    "lost", ["| true; echo ${PIPESTATUS[0]}", ">&-; echo $?", "2>&- >&-; echo $?"]
-)
-def test_streams_that_are_gone_change_no_code(shell, lost):
-    code, said, complained = shell(f"enformer-ray status $OUT {lost}")
-    assert (code, said, complained) == (0, "0\n", "")
+@pytest.mark.parametrize("command", ["status $OUT", "verify $OUT"])
+def test_a_reader_that_leaves_changes_no_code(shell, command):
+    assert shell(f"enformer-ray {command} | true; echo ${{PIPESTATUS[0]}}") == (0, "0\n", "")
+
+
+@pytest.mark.parametrize("lost", [">&-", "2>&- >&-"])
+def test_an_answer_that_nobody_can_get_is_none(shell, lost):
+    code, said, complained = shell(f"enformer-ray status $OUT {lost}; echo $?")
+    assert (code, said) == (0, "2\n")
+    assert ("closed" in complained) == (lost == ">&-")
 
 
 # Signals outside the pool.

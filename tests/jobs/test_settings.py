@@ -100,7 +100,7 @@ def test_tiles_take_regions():
         ("x = {a = 1}", "unknown setting 'x'"),
         ('shard-size = "many"', 'shard-size.*from .*toml: unable to convert "many" into int'),
         ("shard-size = [1, 2]", "shard-size.*unable to convert"),
-        ("shard-size = true", "shard-size.*unable to convert"),
+        ("shard-size = true", "shard-size True: must be a whole number"),
         ("genome = {a = 1}", r"\[genome\]\[a\]"),
         ("only-pass = 3", "only-pass.*unable to convert"),
         ('shifts = "0,x"', "shifts.*'x'"),
