@@ -85,6 +85,27 @@ def contradicted_by_last(records: pa.Table, start: Column, *, declares_ref: bool
     return pc.if_else(from_zero, said, pa.scalar(None, pa.string()))
 
 
+def contradicted_by_bed_start(records: pa.Table, start: Column) -> Column:
+    """A reason where UCSC's start shows that a position is the end of a REF of several letters; else null.
+
+    Of one letter, the base's number and BED's end are the same. Any other start says nothing: it may be a gene's.
+
+    Args:
+        records: with ref as written, and bed_start.
+        start: the positions as numbers, null where they are none.
+    """
+    ref_bp = pc.cast(pc.utf8_length(records["ref"]), pa.int64())
+    spanned = pc.subtract(start, _numbers(records["bed_start"]))
+    is_long = pc.greater(ref_bp, 1)
+    is_end = pc.and_(equal(spanned, ref_bp), is_long)
+    said = sentence(
+        "POS is chromStart ",
+        pc.fill_null(records["bed_start"], ""),
+        " + length of REF, as the end is: say by --columns which is start and which is end",
+    )
+    return pc.if_else(is_end, said, pa.scalar(None, pa.string()))
+
+
 def ends_disagree(records: pa.Table, start: Column) -> Column:
     """Whether the END of a record's INFO is not the last base of REF; null where there is none, or it says the length.
 

@@ -16,7 +16,7 @@ _LOCUS = r"^(?P<chrom>.+):(?P<pos>[0-9]+)$"
 _LIST = r"""^\[?\s*["']?[A-Za-z<>*.]+["']?(\s*,\s*["']?[A-Za-z<>*.:0-9\[\]]+["']?)+\s*\]?$"""
 """["T","G"], as Hail writes it; ['T', 'G'], as pandas does; T,G, of a list in Parquet."""
 
-_ENDS = ("end", "first", "last")
+_ENDS = ("end", "first", "last", "bed_start")
 _LIST_SIGNS = r"""^\[|\]$|["'\s]"""
 
 _REF_AND_ALTS = r"^(?P<ref>[^,]*),(?P<alt>.*)$"

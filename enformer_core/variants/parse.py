@@ -17,13 +17,20 @@ from enformer_core.variants.arrow import Numbers, equal, has_match, is_one_of, s
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.formats.reader import Separator
 from enformer_core.variants.identifier_check import ids_disagree
-from enformer_core.variants.intervals import contradicted_by_last, ends_disagree, starts_by_end
+from enformer_core.variants.intervals import (
+    contradicted_by_bed_start,
+    contradicted_by_last,
+    ends_disagree,
+    starts_by_end,
+)
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 _WHOLE_NUMBER = "^[0-9]{1,18}$"  # 19 digits could overflow 64 bits
 _MOST_DIGITS = 18
 
 _WHOLE_FLOAT = r"^([0-9]{1,18})\.0+$"  # how table programs write positions of a column with gaps
+
+_EMPTY_MEMBER = r"^\s*,|,\s*,|,\s*$"
 
 _SEPARATED_BY: dict[Separator, str] = {
     "tab": ", separated by tabs",
@@ -144,6 +151,8 @@ def _starts(records: pa.Table, rules: ParseRules) -> tuple[Column, Column]:
         reason = pc.coalesce(
             reason, contradicted_by_last(records, start, declares_ref=rules.declares_ref)
         )
+    if "bed_start" in records.column_names:
+        reason = pc.coalesce(reason, contradicted_by_bed_start(records, start))
     if rules.declares_ref and rules.dash_is_empty:
         reason = pc.coalesce(reason, _between_which_bases(records))
     if rules.one_based:
@@ -231,6 +240,7 @@ def _reasons(
         _is_missing(records, "pos"),
         _is_missing(records, "ref"),
         _has_no_number(records, pos),
+        _has_gap(records),
     ]
     if not any(pc.any(fault.rows).as_py() for fault in faults):
         return pa.chunked_array([pa.nulls(records.num_rows, pa.string())])
@@ -284,6 +294,18 @@ def _has_no_number(records: pa.Table, pos: Column) -> _Fault:
     return _Fault(
         pc.is_null(pos),
         lambda: sentence("POS is not a whole number: '", written, "'", ""),
+    )
+
+
+def _has_gap(records: pa.Table) -> _Fault:
+    """Whether a list of ALTs has an empty member: a letter is lost, and which of them it was cannot be known."""
+    has_lists = pc.any(pc.match_substring(records["alt"], ","))
+    if not has_lists.as_py():
+        none = pa.chunked_array([np.zeros(records.num_rows, dtype=bool)])
+        return _Fault(none, lambda: _NO_TEXT)
+    return _Fault(
+        has_match(records["alt"], _EMPTY_MEMBER),
+        lambda: sentence("ALT has an empty allele in its list: '", records["alt"], "'"),
     )
 
 

@@ -55,7 +55,10 @@ QUOTED = (
     "sed -e 's/^\"//' -e 's/\"$//' -e 's/\"\"/\"/g'."
 )
 """What is said of a file whose records begin with a quote that belongs to no cell."""
-_FURTHER = ("end", "effect", "risk", "locus", "alleles", "strand", "first", "last", "build")
+_FURTHER = (
+    *("end", "effect", "risk", "locus", "alleles", "strand"),
+    *("first", "last", "bed_start", "build"),
+)
 """Roles beside TEXT_COLUMNS that understanding a record takes."""
 
 _PLACE_ROLES = ("chrom", "pos", "start", "end")

@@ -20,7 +20,7 @@ from tests.support.bcftools import read_text
 OUTCOMES = {
     "failed_body_alt_000": "bad_allele: ALT has 'R', which is not A, C, G or T",
     "failed_body_alt_001": "bad_allele: ALT has ' ', which is not A, C, G or T",
-    "failed_body_alt_002": "bad_allele: ALT is empty",  # A,,T: the other two ALTs are read
+    "failed_body_alt_002": "malformed: ALT has an empty allele in its list: 'A,,T'",
     "failed_body_alt_003": "symbolic",  # <INS>BLAH>
     "failed_body_alt_005": "symbolic",  # a breakend without a base
     "failed_body_contiguous_000": "symbolic",  # contigs in turns, and symbolic alleles: order does not matter

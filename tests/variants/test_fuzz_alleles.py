@@ -97,6 +97,9 @@ ROLES = {
     "chromend": "end",
 }
 
+ALLELES = {"ref", "alt", "effect", "other"}
+"""Facts that a number, under whatever name, is none of."""
+
 NAMES = ["chrom", "pos", "ref", "alt", "A1", "A2", "id", "start", "end", "junk", "", "POS"]
 
 
@@ -166,12 +169,19 @@ def plain_readings(lines: list[str], number: int) -> set[Allele]:
             # a line cut short, or with more behind it, says what it says all the same
             shared = min(len(names), len(cells))
             alleles |= read_by_header(names[:shared], cells[:shared])
+            # R's numbers of rows stand before the columns, and the header has no name for them
+            if len(cells) == len(names) + 1 and cells[0].isdecimal():
+                alleles |= read_by_header(names, cells[1:])
     return alleles
 
 
 def read_by_header(names: list[str], cells: list[str]) -> set[Allele]:
     """What the cells say under these names; nothing where two columns could be one fact, or one is missing."""
-    roles = [ROLES.get(name.lower().lstrip("#"), "") for name in names]
+    named = [ROLES.get(name.lower().lstrip("#"), "") for name in names]
+    roles = [
+        "" if role in ALLELES and not re.fullmatch(r"[A-Za-z,-]+", cell) else role
+        for role, cell in zip(named, cells, strict=True)
+    ]
     if any(roles.count(role) > 1 for role in set(roles) - {"", "id"}):
         return set()
     found = dict(zip(roles, cells, strict=True))

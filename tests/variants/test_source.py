@@ -105,6 +105,14 @@ MALFORMED = {
 }
 
 
+@pytest.mark.parametrize("alt", [",C", "C,", "C,,G", "C, ,G"])
+def test_of_a_list_with_a_gap_no_allele_is_taken(write, alt):
+    # a letter is lost: ,C may have been TC
+    for row in read_alleles([write(f"{HEADER}1\t5\t.\tA\t{alt}\n")]).to_pylist():
+        assert row["status"] == "malformed"
+        assert row["reason"] == f"ALT has an empty allele in its list: '{alt}'"
+
+
 @pytest.mark.parametrize("line", MALFORMED)
 def test_an_unreadable_line_is_one_row_with_its_reason(write, line):
     good = "1\t5\t.\tA\tC"
@@ -321,9 +329,12 @@ record = st.tuples(
 def test_what_is_written_is_read(tmp_path_factory, records, end, rest):
     lines, expected = HEADER.splitlines(), []
     for chrom, pos, name, ref, alts, gap in records:
-        lines.append(f"{chrom}\t{pos}\t{name or '.'}\t{ref}\t{','.join(alts)}{rest}")
+        written = ",".join(alts)
+        lines.append(f"{chrom}\t{pos}\t{name or '.'}\t{ref}\t{written}{rest}")
+        has_gap = len(alts) > 1 and "" in alts
+        reason = f"ALT has an empty allele in its list: '{written}'" if has_gap else None
         expected += [
-            (len(lines), i, chrom, pos - 1, name, ref, one, None)
+            (len(lines), i, chrom, pos - 1, name, ref, one, reason)
             for i, one in enumerate(alts, start=1)
         ]
         lines += [""] * gap

@@ -58,6 +58,10 @@ class Search:
             return self.choose((tier,), kind)
         return self.choose(NAMES[kind], kind)
 
+    def named(self, kind: Kind) -> list[int]:
+        """Indices of all columns that bear a name of this kind."""
+        return [at for tier in NAMES[kind] for at in self._free_columns(tier)]
+
     def put(self, index: dict[str, int], role: str, kind: Kind) -> None:
         """Note the column of this kind under its role, if there is one."""
         at = self.find(kind)

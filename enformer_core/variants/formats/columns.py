@@ -80,7 +80,12 @@ def _find_place(search: Search, index: dict[str, int]) -> bool | None:
 
 
 def _put_last(search: Search, index: dict[str, int]) -> None:
-    """Find the end beside a position, unless the user says what the position is."""
+    """Find the start and the end beside a position, unless the user says what the position is."""
+    if "pos" not in search.given:
+        # of several the first: what was joined to the variants stands behind them
+        bed_starts = search.named("chrom_start")
+        if bed_starts:
+            index["bed_start"] = bed_starts[0]
     last = search.find("end") if "end" in search.given or "pos" not in search.given else None
     if last is not None and last != index["pos"]:
         index["last"] = last

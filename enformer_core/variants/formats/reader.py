@@ -27,12 +27,14 @@ Role = Literal[
     "strand",
     "first",
     "last",
+    "bed_start",
     "build",
 ]
 """What a column holds. `ref` and `alt` are the other and the effect allele where the order is not declared; `effect` is
 a column that says which of both is the effect allele; `risk` is an identifier with the risk allele, rs1-A; `locus` is
 contig:position and `alleles` a list of both alleles, REF first; `first` and `last` are
-a start and an end beside a position that counts from 1, and only held against it;
+a start and an end beside a position that counts from 1, and only held against it; so is `bed_start`, which is surely
+UCSC's and counts from 0;
 `build` is the name of an assembly."""
 
 Roles = tuple[str, ...]

@@ -339,6 +339,11 @@ ENDS = {
     "chrom\tstart\tend\tpos\tref\talt\n1\t1\t5\t4\tT\tG": None,
     "chrom\tpos\tend\tea\toa\n1\t4\t6\tT\tTG": "malformed",
     "chrom\tpos\tend\tea\toa\n1\t4\t5\tT\tTG": None,
+    # BED's end under the name of a position
+    "chrom\tchromStart\tpos\tref\talt\n1\t4\t6\tTG\tA": "malformed",
+    "chrom\tchromStart\tpos\tref\talt\n1\t4\t5\tTG\tA": None,
+    "chrom\tchromStart\tpos\tref\talt\n1\t4\t5\tT\tA": None,
+    "chrom\tpos\tref\talt\tchromStart\tchromStart\n1\t4\tTG\tA\t900\t2": None,
 }
 
 
