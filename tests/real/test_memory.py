@@ -69,6 +69,7 @@ def test_200_variants_of_the_demonstration(data_dir):
 
 
 def test_a_full_size_worker(seeded_weights, data_dir):
-    peak, growth = measure("enformer", seeded_weights, data_dir, 3)  # 6 passes
+    # the allocator settles over the first two variants; what a leak holds goes on growing behind them
+    peak, growth = measure("enformer", seeded_weights, data_dir, 8)
     assert peak < 5e9
     assert growth < 50e6
