@@ -6,13 +6,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from jaxtyping import config as shape_checks
 from jaxtyping import install_import_hook
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.threads import one_thread  # noqa: F401 - a fixture
 
-# Shapes and types in signatures are checked in every test; it must be switched on before the modules are imported.
+# Shapes and types in signatures are checked; it must be switched on before the modules are imported.
 install_import_hook(["enformer_core"], "beartype.beartype")
 
 # Machines differ in speed; no property depends on it.
@@ -31,6 +32,12 @@ _WITH_RAY = (
 """Files that start Ray or an object store: one after another, for each keeps the machine's memory and ports busy."""
 
 _LONG = (*_WITH_RAY, "simulation/", "real/")
+
+
+_AS_USERS_RUN = ("chaos/", "cluster/", "jobs/", "real/", "simulation/", "variants/test_fuzz")
+"""Whole runs, in which checking shapes takes as long as the rest: there they are checked by `make test-full` alone."""
+
+_CHECKED_EVERYWHERE = "ENFORMER_RAY_CHECK_SHAPES" in os.environ
 
 
 class OneFileAtATime(LoadScopeScheduling):
@@ -54,6 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             (at for at, long in enumerate(_LONG) if places[item].startswith(long)), len(_LONG)
         )
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Whether shapes are checked in this test, and in the fixtures that are made for it."""
+    place = item.path.relative_to(_HERE).as_posix()
+    is_left_out = place.startswith(_AS_USERS_RUN) and not _CHECKED_EVERYWHERE
+    shape_checks.update("jaxtyping_disable", is_left_out)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
