@@ -59,9 +59,9 @@ CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=9
 
 IDENTITY = toy_identity()
 
-FEW, MANY = 10_000, 100_000
+FEW, MANY = 3_000, 100_000
 
-WITHIN_S = {FEW: 20, MANY: 120}
+WITHIN_S = {FEW: 10, MANY: 120}
 """Seconds of CPU, which do not depend on what else the machine does."""
 
 SIZES = [FEW, pytest.param(MANY, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]

@@ -7,17 +7,28 @@ import pytest
 MOTIF = ["--model", "motif", "--ray", "off"]
 
 
-@pytest.fixture
-def table(tmp_path, letters):
-    """30 records with A1 and A2, of which A1 is the genome's letter, as MungeSumstats writes them."""
+def munged(tmp_path, letters, records):
+    """Records with A1 and A2, of which A1 is the genome's letter, as MungeSumstats writes them."""
     other = {"A": "C", "C": "G", "G": "T", "T": "A"}
     rows = ["SNP\tCHR\tBP\tA1\tA2"]
-    for pos in range(100, 130):
+    for pos in range(100, 100 + records):
         letter = letters["chr1"][pos - 1]
         rows.append(f"rs{pos}\tchr1\t{pos}\t{letter}\t{other[letter]}")
     path = tmp_path / "munged.tsv"
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+@pytest.fixture
+def table(tmp_path, letters):
+    """As many records as it takes to see which allele is the genome's."""
+    return munged(tmp_path, letters, 30)
+
+
+@pytest.fixture
+def few(tmp_path, letters):
+    """For runs: each record takes its time."""
+    return munged(tmp_path, letters, 3)
 
 
 def test_plan_says_what_was_assumed_and_what_speaks_against_it(run, table, genome):
@@ -41,8 +52,8 @@ def test_plan_says_what_was_assumed_and_what_speaks_against_it(run, table, genom
     assert "taken for the effect allele" not in error
 
 
-def test_score_says_it_and_keeps_it(run, rows, table, genome, tmp_path):
-    common = ["score", table, "--genome", genome, *MOTIF]
+def test_score_says_it_and_keeps_it(run, rows, few, genome, tmp_path):
+    common = ["score", few, "--genome", genome, *MOTIF]
     plain, given = tmp_path / "plain", tmp_path / "given"
     _, text, _ = run(*common, "--out", plain)
     assert "columns: munged.tsv (summary statistics)" in text
@@ -68,11 +79,11 @@ def test_a_column_that_is_not_there(run, table, genome):
         assert "did you mean" in error
 
 
-def test_what_a_table_has_no_use_for_is_said(run, rows, table, genome, tmp_path):
+def test_what_a_table_has_no_use_for_is_said(run, rows, few, genome, tmp_path):
     sites = tmp_path / "sites.vcf"
     sites.write_text("#CHROM\tPOS\tID\tREF\tALT\nchr1\t5\trs5\tA\tC\n")
     note = "--sites is not used: places and alleles of its own count"
-    given = [table, "--genome", genome, *MOTIF, "--sites", sites]
+    given = [few, "--genome", genome, *MOTIF, "--sites", sites]
     code, text, error = run("plan", *given)
     assert code == 0, error
     assert f"note: munged.tsv: {note}" in error

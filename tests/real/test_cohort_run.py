@@ -12,7 +12,7 @@ import pytest
 
 from jobs.cli import main
 
-RECORDS = 100
+RECORDS = 40
 SQL = "FROM read_parquet('{}/scores/**/*.parquet', hive_partitioning = true) SELECT * ORDER BY input_line, alt_index"
 
 
@@ -86,7 +86,7 @@ def test_windows_over_the_chromosomes_start_are_padded_and_scored(on_ray):
 
 
 @pytest.mark.parametrize(
-    "path", [["--ray", "off"], ["--workers", "1", "--shard-size", "40"]], ids=["off", "one-worker"]
+    "path", [["--ray", "off"], ["--workers", "1", "--shard-size", "16"]], ids=["off", "one-worker"]
 )
 def test_the_same_rows_come_out_on_every_path(
     on_ray, first_records, genome, tmp_path, monkeypatch, path
