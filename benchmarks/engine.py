@@ -41,7 +41,7 @@ from benchmarks.engine_figures import (
     summarise,
     table,
 )
-from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.genome.alphabet import Codes, reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.geometry import ENFORMER
@@ -207,7 +207,7 @@ def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
         reference_sequence(bench.genome, "chr20", window, ENFORMER.window_bp),
         alternate_sequence(bench.genome, allele, window, ENFORMER.window_bp),
     )
-    views = [codes]
+    views: list[tuple[Codes, ...]] = [codes]
     if bench.strands == "both":
         views.append(tuple(reverse_complement(strand) for strand in codes))
     peer = bench.peer

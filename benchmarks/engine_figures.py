@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from enformer_core.models.enformer import EnformerConfig
+from enformer_core.models.enformer_spec import EnformerConfig
 
 CASES = {
     "a": "enformer-pytorch, float32, reference and alternate",

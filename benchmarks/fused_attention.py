@@ -11,6 +11,7 @@ import json
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def measure(delta: torch.dtype, alts: int, repeats: int) -> Iterator[dict[str, A
         name = f"fused {blocks.queries}x{blocks.keys}, {blocks.warps} warps, {blocks.stages} stages"
         ways[name] = (
             blocks,
-            lambda blocks=blocks: fused_attention_difference(reference, *changes, blocks=blocks),
+            partial(fused_attention_difference, reference, *changes, blocks=blocks),
         )
     for name, (way_blocks, work) in ways.items():
         row: dict[str, Any] = {

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -156,8 +156,20 @@ class Silent:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def advance(self, count: int, **fields: Any) -> None:
+    def phase(self, text: str) -> None:
+        """Show nothing of what the run is at."""
+
+    def begin_work(self) -> None:
+        """Show nothing of workers that are ready."""
+
+    def follow(self, in_hand: Callable[[], int]) -> None:
+        """Show nothing of what is computed."""
+
+    def advance(self, count: int, *, audited: int = 0, **fields: Any) -> None:
         """Show nothing of shards that are done."""
+
+    def beat(self) -> None:
+        """Show nothing as time goes by."""
 
     def say(self, event: str, text: str, **fields: Any) -> None:
         """Print what happened beside shards being done, on standard error."""

@@ -158,7 +158,7 @@ def window_pair(genome: Genome, allele: Allele) -> tuple[Codes, Codes]:
 class Ours:
     """Our model under the seeded weights, in float32, one window at a time."""
 
-    def __init__(self, state: Mapping[str, Tensor]) -> None:
+    def __init__(self, state: dict[str, Tensor]) -> None:
         with torch.device("meta"):
             self._model = Enformer()
         load_parameters(self._model, our_names(state), source="seeded weights")

@@ -19,6 +19,7 @@ import json
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def main(inputs_path: str, outputs_path: str) -> None:
     )
     codes = torch.from_numpy(inputs["codes"]).long()
     versions = {name: version(name) for name in PACKAGES}
-    outputs: dict[str, np.ndarray] = {"versions": np.array(json.dumps(versions))}
+    outputs: dict[str, Any] = {"versions": np.array(json.dumps(versions))}
     with torch.inference_mode():
         tokens = []
         for row in codes:

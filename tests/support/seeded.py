@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enformer_core.models.enformer import Enformer, EnformerConfig
+from enformer_core.models.enformer import Enformer
+from enformer_core.models.enformer_spec import EnformerConfig
 from enformer_core.models.weights.huggingface import ENFORMER_NAMES
 
 # Gain by name of a weight with a fan-in: its scale is gain / sqrt(fan-in). The first that matches holds.
