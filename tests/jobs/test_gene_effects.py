@@ -12,6 +12,7 @@ import pytest
 from enformer_core.models.motif_spec import EXPRESSIONS
 from enformer_core.storage import open as gateway
 from enformer_core.storage.store import ObjectStat, ObjectStore
+from jobs import exit_codes
 from tests.support.genes import write_bed
 from tests.support.genomes import write_fasta
 from tests.support.vcf import write_vcf
@@ -155,6 +156,37 @@ def test_a_broken_site_lowers_the_genes_in_reach(score, rows, run):
     alt = sum(prediction(0, each + 2, moved) for each in target["tss_bins"])
     assert inserted["difference"][6] == pytest.approx(alt - ref, rel=5e-4)
     assert run("verify", out)[0] == 0
+
+
+def test_an_enhancer_60_kb_away_lowers_its_gene_and_not_the_neighbour(run, rows, genome, tmp_path):
+    # a window of its own ends 57 kb from the variant; a shared one has its middle nearer to the gene
+    bed = write_bed(
+        tmp_path / "g.bed",
+        [
+            ("chr1", VARIANT - 60_000, VARIANT - 59_500, "TARGET", "+"),
+            ("chr1", VARIANT - 70_000, VARIANT - 65_000, "NEIGHBOUR", "+"),
+        ],
+    )
+    vcf = write_vcf(tmp_path / "v.vcf", [("chr1", VARIANT + 1, "G", "C")])
+    asked = ["score", vcf, "--genome", genome, "--genes", bed, *MOTIF, "--strands", "forward"]
+    code, _, error = run(*asked, "--out", tmp_path / "centred")
+    assert code == exit_codes.BAD_INPUT
+    assert "in reach" in error
+    shared = ["--max-offset-bp", "8192", "--precision", "exact"]
+    code, _, error = run(*asked, *shared, "--out", tmp_path / "shared")
+    assert code == 0, error
+    [row] = rows(tmp_path / "shared", ROWS)
+    [scored] = rows(tmp_path / "shared", "FROM scores SELECT window_start")
+    window = scored["window_start"]
+    assert (row["gene_id"], row["distance"]) == ("TARGET", 60_000)
+    own = (VARIANT - 60_000 - window) // 128 - 320
+    assert row["tss_bins"] == [own - 1, own, own + 1]
+    ref, alt = (
+        sum(prediction(0, each, sites) for each in row["tss_bins"])
+        for sites in (tokens_of_sites(window), tokens_of_sites(window, broken=[VARIANT - 1]))
+    )
+    assert row["difference"][6] == pytest.approx(alt - ref, rel=5e-4)
+    assert row["difference"][6] < -1e-3
 
 
 def test_without_genes_the_run_is_what_it_was(score, run, vcf, genome, tmp_path, rows):
