@@ -6,8 +6,8 @@ Apart from `gene_effects`, so that whoever asks a run how far it is loads nothin
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from enformer_core.analyses.several_rows import keys_of_entries
 from enformer_core.analyses.variant_run_type import VariantEffectsType
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_type import ValueTable
@@ -22,27 +22,44 @@ GENE_IDS = "gene_ids"
 class GeneEffectsType(VariantEffectsType):
     """Runs of `enformer-ray score --genes`, as they lie in their directory."""
 
+    # a kind of its own: whether a shard has the table must not hang on its settings
     name = "variants_and_genes"
     value_tables = (
         *VariantEffectsType.value_tables,
         ValueTable(GENE_EFFECTS, (*KEY_COLUMNS, "gene_id")),
     )
 
-    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+    def expected_keys(
+        self,
+        table: ValueTable,
+        planned: pa.Table,
+    ) -> pa.Table:
         """Of `gene_effects`, a row for each planned allele and gene; of `scores`, one for each allele."""
         if table.name == GENE_EFFECTS:
             return gene_rows(planned)
         return super().expected_keys(table, planned)
 
-    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+    def value_columns(
+        self,
+        table: ValueTable,
+        run: Run,
+    ) -> Sequence[str]:
         """The columns of lists: of a gene, its ratio and its difference."""
-        return GENE_VALUES if table.name == GENE_EFFECTS else super().value_columns(table, run)
+        if table.name == GENE_EFFECTS:
+            return GENE_VALUES
+        return super().value_columns(table, run)
 
-    def computed_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+    def computed_columns(
+        self,
+        table: ValueTable,
+        run: Run,
+    ) -> Sequence[str]:
         """The lists, and the strongest track of each."""
         lists = self.value_columns(table, run)
-        strongest = [f"max_abs_{name}{of}" for name in lists for of in ("", "_track")]
-        return [*lists, *strongest]
+        # they follow from the lists, so that without these they would contradict them
+        sizes = [f"max_abs_{name}" for name in lists]
+        tracks = [f"max_abs_{name}_track" for name in lists]
+        return [*lists, *sizes, *tracks]
 
 
 def gene_rows(planned: pa.Table) -> pa.Table:
@@ -50,7 +67,6 @@ def gene_rows(planned: pa.Table) -> pa.Table:
 
     Genes [a b] [] [c] of three alleles come to keys of a, b and c, and rows 0, 0 and 2.
     """
+    # null where an allele is not scored: then it has no gene either
     genes = planned[GENE_IDS].combine_chunks()
-    row = pc.cast(pc.list_parent_indices(genes), pa.int64())
-    keys = planned.select(KEY_COLUMNS).take(row)
-    return keys.append_column("gene_id", pc.list_flatten(genes)).append_column("row", row)
+    return keys_of_entries(planned, KEY_COLUMNS, genes, "gene_id")

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from enformer_core.analyses.several_rows import (
+    SeveralRowsType,
+    keys_of_entries,
+    layers_with_mean,
+)
 from enformer_core.dataset.codec import convert
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.run_type import RunType, ValueTable
+from enformer_core.dataset.run_type import ValueTable
 
 INSULATION = ValueTable("insulation", ("place", "layer"))
 
 ATTENTION_MAPS = ValueTable("attention_maps", ("place",))
 
+# what a place is
 BOUNDARY = "boundary"
 CONTROL = "control"
 
@@ -29,7 +35,7 @@ class _HasPixels:
     pixels: int
 
 
-class InsulatorsType(RunType):
+class InsulatorsType(SeveralRowsType):
     """Attention around boundaries and their controls."""
 
     name = "insulators"
@@ -38,30 +44,36 @@ class InsulatorsType(RunType):
     plan_keys = ("place",)
     value_tables = (INSULATION, ATTENTION_MAPS)
 
-    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+    def expected_keys(
+        self,
+        table: ValueTable,
+        planned: pa.Table,
+    ) -> pa.Table:
         """One map for each place; of insulation a row for the mean over layers, and for each."""
         if table == ATTENTION_MAPS:
-            row = pa.array(np.arange(planned.num_rows))
-            return planned.select(["place"]).append_column("row", row)
+            row = np.arange(planned.num_rows)
+            keys = planned.select(["place"])
+            return keys.append_column("row", pa.array(row))
         # of 2 layers: null 1 2, for each place
-        layers = [[None, *range(1, count + 1)] for count in planned["layers"].to_pylist()]
-        row = pa.array(np.repeat(np.arange(planned.num_rows), [len(each) for each in layers]))
-        flat = pa.array([layer for each in layers for layer in each], pa.int32())
-        keys = planned.select(["place"]).take(row)
-        return keys.append_column("layer", flat).append_column("row", row)
+        counts = planned["layers"].to_pylist()
+        layers = [layers_with_mean(count) for count in counts]
+        lists = pa.array(layers, pa.list_(pa.int32()))
+        return keys_of_entries(planned, ["place"], lists, "layer")
 
-    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
-        """What became of each place; all of its rows say the same."""
-        counts = np.asarray(planned["layers"]).astype(np.int64) + 1
-        firsts = np.cumsum(counts) - counts
-        return stored["status"].take(pa.array(firsts))
-
-    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+    def value_columns(
+        self,
+        table: ValueTable,
+        run: Run,
+    ) -> Sequence[str]:
         """Both statistics, a number each; of a map its pixels."""
         del run
-        return ("values",) if table == ATTENTION_MAPS else ("across", "at")
+        if table == ATTENTION_MAPS:
+            return ("values",)
+        return ("across", "at")
 
     def list_length(self, table: ValueTable, run: Run) -> int:
-        """Pixels of a map."""
+        """Pixels of a whole map, which is a square; the statistics are no lists."""
         del table
-        return convert(run.identity, _HasPixels, RUN_KEY).pixels ** 2
+        identity = convert(run.identity, _HasPixels, RUN_KEY)
+        # 96 on a side, of 16 of Enformer's tokens each
+        return identity.pixels**2

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from enformer_core.analyses.link_spec import columns_of
+from enformer_core.analyses.several_rows import SeveralRowsType, keys_of_entries
 from enformer_core.dataset.codec import convert
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.run import Run
-from enformer_core.dataset.run_type import RunType, ValueTable
+from enformer_core.dataset.run_type import ValueTable
 
+# a gene may have several TSSs, and two genes one name
 _PAIR = ("gene", "gene_id", "tss", "start", "end")
 
 LINKS = ValueTable("links", (*_PAIR, "group"))
@@ -24,7 +25,7 @@ class _HasScores:
     scores: tuple[str, ...]
 
 
-class LinksType(RunType):
+class LinksType(SeveralRowsType):
     """Pairs of a gene and an element, with what a model says of them."""
 
     name = "links"
@@ -33,23 +34,23 @@ class LinksType(RunType):
     plan_keys = ("chrom", *_PAIR)
     value_tables = (LINKS,)
 
-    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+    def expected_keys(
+        self,
+        table: ValueTable,
+        planned: pa.Table,
+    ) -> pa.Table:
         """One row for each group of a pair."""
         del table
         # two pairs with groups a, b: rows 0 0 1 1 and groups a b a b
         groups = planned["groups"].combine_chunks()
-        row = np.repeat(np.arange(planned.num_rows), groups.value_lengths())
-        keys = planned.select(list(_PAIR)).take(pa.array(row))
-        return keys.append_column("group", groups.flatten()).append_column("row", pa.array(row))
+        return keys_of_entries(planned, _PAIR, groups, "group")
 
-    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
-        """What became of each pair; all of its rows say the same."""
-        # pairs of 2 groups begin at rows 0, 2, 4
-        counts = np.asarray(planned["groups"].combine_chunks().value_lengths())
-        firsts = np.cumsum(counts) - counts
-        return stored["status"].take(pa.array(firsts))
-
-    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+    def value_columns(
+        self,
+        table: ValueTable,
+        run: Run,
+    ) -> Sequence[str]:
         """The scores that were asked for, a number each."""
         del table
-        return columns_of(convert(run.identity, _HasScores, RUN_KEY).scores)
+        identity = convert(run.identity, _HasScores, RUN_KEY)
+        return columns_of(identity.scores)
