@@ -1,6 +1,6 @@
 """Targets of shards attributed: the model loaded in a worker, each allele's window, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ from enformer_core.analyses.contribution_run_type import (
     CONTRIBUTION_BINS,
     CONTRIBUTIONS,
 )
-from enformer_core.analyses.contribution_spec import AttributionSpec
+from enformer_core.analyses.contribution_spec import AttributionSpec, TrackGroup
 from enformer_core.analyses.contribution_tables import (
     Attributed,
     Outcome,
@@ -21,7 +21,8 @@ from enformer_core.analyses.contribution_tables import (
     contribution_table,
     why_unsound,
 )
-from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.analyses.model_inputs import LoadedModel, ModelInputs
+from enformer_core.analyses.planned_rows import PlacedTarget, PlannedTarget, is_placed
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.schemas import ALT
@@ -29,8 +30,8 @@ from enformer_core.dataset.shard_task import LeftOut
 from enformer_core.genome.alphabet import Codes
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import Geometry
+from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence, reference_sequence
-from enformer_core.variants.table import Status
 
 if TYPE_CHECKING:
     from enformer_core.scoring.attribution import Attribution
@@ -47,9 +48,46 @@ class Attributes(Protocol):
         ...
 
 
+def attributor_of(
+    model: LoadedModel,
+    groups: Sequence[TrackGroup],
+    strands: Strands,
+    *,
+    attention: bool,
+) -> Attributes:
+    """What attributes windows by a loaded model.
+
+    Args:
+        model: loaded in this process.
+        groups: of tracks, whose means are attributed.
+        strands: which are averaged.
+        attention: whether attention is read too.
+    """
+    # here, so that whoever only plans or reads runs needs no torch
+    from enformer_core.models.base import Network  # noqa: PLC0415
+    from enformer_core.scoring.attribution import Attributor  # noqa: PLC0415
+
+    # gradients are taken through its tower piece by piece
+    assert isinstance(model.network, Network)
+    return Attributor(
+        network=model.network,
+        head=model.head,
+        groups=[group.tracks for group in groups],
+        device=model.device,
+        strands=strands,
+        attention=attention,
+    )
+
+
 @dataclass(frozen=True)
 class ContributionsLoader:
-    """Loads the model in a worker."""
+    """Loads the model in a worker.
+
+    Attributes:
+        inputs: model, tracks and genome, by name.
+        geometry: of the model's windows.
+        spec: what is computed of each target.
+    """
 
     inputs: ModelInputs
     geometry: Geometry
@@ -59,18 +97,11 @@ class ContributionsLoader:
         self, resources: WorkerResources, planned_contigs: Mapping[str, str]
     ) -> "ContributionComputation":
         """The model, and autograd in float32."""
-        # here, so that whoever only plans or reads runs needs no torch
-        from enformer_core.models.base import Network  # noqa: PLC0415
-        from enformer_core.scoring.attribution import Attributor  # noqa: PLC0415
-
         model = self.inputs.load(resources, planned_contigs)
-        assert isinstance(model.network, Network)
-        attributor = Attributor(
-            network=model.network,
-            head=model.head,
-            groups=[group.tracks for group in self.spec.groups],
-            device=model.device,
-            strands=self.spec.strands,
+        attributor = attributor_of(
+            model,
+            self.spec.groups,
+            self.spec.strands,
             attention=self.spec.attention,
         )
         return ContributionComputation(
@@ -102,33 +133,47 @@ class ContributionComputation:
     provenance: Provenance = field(default_factory=Provenance)
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
-    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+    def compute(
+        self,
+        rows: pa.Table,
+        left_out: LeftOut,
+    ) -> ComputedRows:
         """Attribute every target that has a window; all get their rows."""
+        targets: list[PlannedTarget] = rows.to_pylist()
         outcomes: list[Outcome] = []
         computed = 0
-        for number, target in enumerate(rows.to_pylist()):
+        for number, target in enumerate(targets):
             self.rows_through.rows = number
-            if number in left_out or target["status"] != Status.OK:
-                outcomes.append(Outcome(target, failure=left_out.get(number)))
-            else:
-                outcomes.append(self._attributed(target))
+            if number in left_out:
+                # without a reason in a trial, of which nothing is kept
+                outcome = Outcome(target, failure=left_out[number])
+            elif is_placed(target):
+                outcome = self._attributed(target)
                 computed += 1
+            else:
+                outcome = Outcome(target)
+            outcomes.append(outcome)
         self.rows_through.rows = 0  # none of the next shard's
+        return ComputedRows(self._tables(outcomes), computed)
+
+    def _tables(self, outcomes: Sequence[Outcome]) -> Tables:
         lengths = dict(self.genome.contigs)
+        hypothetical = self.spec.hypothetical
         tables = {
             CONTRIBUTIONS.name: contribution_table(
-                outcomes, lengths, self.geometry, hypothetical=self.spec.hypothetical
+                outcomes, lengths, self.geometry, hypothetical=hypothetical
             )
         }
         if self.spec.attention:
             tables[ATTENTION.name] = attention_table(outcomes, self.geometry)
-        return ComputedRows(tables, computed)
+        return tables
 
     def derive(self, stored: Tables) -> Tables:
         """The sums over bins, from the contributions as stored."""
-        return {CONTRIBUTION_BINS: bins_table(stored[CONTRIBUTIONS.name], self.geometry)}
+        bins = bins_table(stored[CONTRIBUTIONS.name], self.geometry)
+        return {CONTRIBUTION_BINS: bins}
 
-    def _attributed(self, target: dict[str, Any]) -> Outcome:
+    def _attributed(self, target: PlacedTarget) -> Outcome:
         """Every allele of a target; of one that is not finite somewhere none has values."""
         bins = range(target["first_bin"], target["end_bin"])
         of_alleles = {}
@@ -137,16 +182,22 @@ class ContributionComputation:
             attribution = self.attributor.attribute(codes, bins)
             failure = why_unsound(attribution)
             if failure is not None:
+                # one allele with values beside one without would look like a comparison
                 return Outcome(target, failure=f"{allele}: {failure}")
             of_alleles[allele] = Attributed.of(attribution, codes, keep=self.spec.hypothetical)
         return Outcome(target, of_alleles)
 
-    def _sequence(self, target: dict[str, Any], allele: str) -> Codes:
-        """Base codes of a target's window."""
+    def _sequence(self, target: PlacedTarget, allele: str) -> Codes:
+        """Base codes of a target's window, the genome's own or with the variant in it."""
         contig = target["chrom"]
         window = Window(target["window_start"])
         window_bp = self.geometry.window_bp
         if allele != ALT:
             return reference_sequence(self.genome, contig, window, window_bp)
-        variant = Allele(contig, target["start"], target["ref"], target["alt"])
+        ref = target["ref"]
+        alt = target["alt"]
+        # only variants are planned with this allele
+        assert ref is not None
+        assert alt is not None
+        variant = Allele(contig, target["start"], ref, alt)
         return alternate_sequence(self.genome, variant, window, window_bp)

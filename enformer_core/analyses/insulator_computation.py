@@ -11,6 +11,8 @@ from jaxtyping import Float64
 from enformer_core.analyses.base import ComputedRows, RowCount, WorkerResources, provenance_of
 from enformer_core.analyses.insulator_run_type import ATTENTION_MAPS, INSULATION
 from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.analyses.planned_rows import PlannedPlace
+from enformer_core.analyses.several_rows import layers_with_mean
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.schemas import ATTENTION_MAPS_SCHEMA, INSULATION_SCHEMA
@@ -34,17 +36,17 @@ else:
 
 _MOST_PIXELS = 96
 
-Place = Mapping[str, Any]
-
 
 def pixels_of(geometry: Geometry) -> int:
     """Pixels along a side of a map: 96 of Enformer's 1,536 tokens, 16 tokens each."""
-    return max(pixels for pixels in range(1, _MOST_PIXELS + 1) if geometry.tokens % pixels == 0)
+    sides = range(1, _MOST_PIXELS + 1)
+    # whole tokens in each pixel
+    return max(pixels for pixels in sides if geometry.tokens % pixels == 0)
 
 
 @runtime_checkable
 class MapsAttention(Protocol):
-    """Reads the attention of a window."""
+    """Reads the attention of a window: which token looks at which."""
 
     def maps(self, codes: Codes) -> LayerMaps:
         """A map for each layer, mean over heads and strands."""
@@ -70,12 +72,13 @@ class InsulatorsLoader:
     def load(
         self, resources: WorkerResources, planned_contigs: Mapping[str, str]
     ) -> "InsulatorComputation":
-        """The model, in float32."""
+        """The model, which reads in float32, and what watches its attention."""
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.models.base import Network  # noqa: PLC0415
         from enformer_core.scoring.attention_maps import AttentionMapper  # noqa: PLC0415
 
         model = self.inputs.load(resources, planned_contigs)
+        # attention is watched inside its trunk
         assert isinstance(model.network, Network)
         return InsulatorComputation(
             mapper=AttentionMapper(model.network, model.device, self.strands),
@@ -121,20 +124,26 @@ class InsulatorComputation:
     provenance: Provenance = field(default_factory=Provenance)
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
-    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+    def compute(
+        self,
+        rows: pa.Table,
+        left_out: LeftOut,
+    ) -> ComputedRows:
         """Read every place that is to be; all get their rows."""
-        places = rows.to_pylist()
+        places: list[PlannedPlace] = rows.to_pylist()
         outcomes = []
         computed = 0
         for number, place in enumerate(places):
             self.rows_through.rows = number
             if number in left_out:
-                outcomes.append(PlaceOutcome(failure=left_out[number]))
+                outcome = PlaceOutcome(failure=left_out[number])
             elif place["status"] != Status.OK:
-                outcomes.append(PlaceOutcome())
+                # a boundary without a control is compared with nothing
+                outcome = PlaceOutcome()
             else:
-                outcomes.append(self._read(place))
+                outcome = self._read(place)
                 computed += 1
+            outcomes.append(outcome)
         self.rows_through.rows = 0  # none of the next shard's
         tables = {
             INSULATION.name: insulation_table(places, outcomes),
@@ -147,43 +156,61 @@ class InsulatorComputation:
         del stored
         return {}
 
-    def _read(self, place: Place) -> PlaceOutcome:
+    def _read(self, place: PlannedPlace) -> PlaceOutcome:
+        """Both statistics and the map of a place, or why there are none."""
         first = place["window_start"]
-        codes = self.genome.fetch(place["chrom"], first, first + self.geometry.window_bp)
+        end = first + self.geometry.window_bp
+        codes = self.genome.fetch(place["chrom"], first, end)
         layers = self.mapper.maps(codes)
         if not np.isfinite(layers).all():
             return PlaceOutcome(failure="attention is not finite")
         mean: AttentionMap = layers.mean(axis=0, dtype=np.float64)
-        pixels = picture(observed_over_expected(mean), pixels_of(self.geometry))
+        over_distance = observed_over_expected(mean)
+        pixels = picture(over_distance, pixels_of(self.geometry))
+        # the mean first, as tables have it
         maps = [mean, *(layer.astype(np.float64) for layer in layers)]
-        found = [insulation(each, width=self.boundary_tokens) for each in maps]
+        width = self.boundary_tokens
+        found = [insulation(each, width=width) for each in maps]
+        values = [value for layer in found for value in layer.values()]
         # between tokens that never look at each other there is no ratio
-        if not all(np.isfinite(value) for layer in found for value in layer.values()):
+        if not np.isfinite(values).all():
             return PlaceOutcome(failure="a layer's attention is 0 across the place, or to it")
         return PlaceOutcome(found, pixels.ravel())
 
 
-def insulation_table(places: Sequence[Place], outcomes: Sequence[PlaceOutcome]) -> pa.Table:
+def insulation_table(
+    places: Sequence[PlannedPlace],
+    outcomes: Sequence[PlaceOutcome],
+) -> pa.Table:
     """A row for the mean over layers and for each layer of every place, whether there are values or not."""
     rows = []
     for place, outcome in zip(places, outcomes, strict=True):
         described = _described(place, outcome)
-        for number in range(place["layers"] + 1):
-            values = outcome.layers[number] if outcome.layers else {}
-            rows.append({**described, "layer": number or None, **values})
+        layers = layers_with_mean(place["layers"])
+        # what was not read has its rows all the same
+        of_layers: Sequence[Mapping[str, float]] = outcome.layers or [{}] * len(layers)
+        for layer, values in zip(layers, of_layers, strict=True):
+            rows.append({**described, "layer": layer, **values})
     return pa.Table.from_pylist(rows, schema=INSULATION_SCHEMA)
 
 
-def map_table(places: Sequence[Place], outcomes: Sequence[PlaceOutcome]) -> pa.Table:
+def map_table(
+    places: Sequence[PlannedPlace],
+    outcomes: Sequence[PlaceOutcome],
+) -> pa.Table:
     """A row for every place, whether there is a map or not."""
-    rows = [
-        {**_described(place, outcome), "values": outcome.pixels}
-        for place, outcome in zip(places, outcomes, strict=True)
-    ]
+    rows = []
+    for place, outcome in zip(places, outcomes, strict=True):
+        described = _described(place, outcome)
+        rows.append({**described, "values": outcome.pixels})
     return pa.Table.from_pylist(rows, schema=ATTENTION_MAPS_SCHEMA)
 
 
-def _described(place: Place, outcome: PlaceOutcome) -> dict[str, Any]:
-    """What a row says of its place."""
-    status = place["status"] if outcome.failure is None else Status.FAILED
-    return {**place, "status": status, "reason": outcome.failure}
+def _described(
+    place: PlannedPlace,
+    outcome: PlaceOutcome,
+) -> dict[str, object]:
+    """What a row says of its place, read or not."""
+    failure = outcome.failure
+    status = place["status"] if failure is None else Status.FAILED
+    return {**place, "status": status, "reason": failure}

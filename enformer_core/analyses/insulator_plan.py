@@ -4,14 +4,14 @@ Knows places. Does not know attention.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from enformer_core.analyses.insulator_run_type import BOUNDARY, CONTROL, UNMATCHED
+from enformer_core.analyses.planned_rows import PlannedPlace
 from enformer_core.dataset.schemas import PLACES_SCHEMA
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
@@ -27,6 +27,9 @@ from enformer_core.insulators.controls import (
 )
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.table import Status
+
+_OnGrid = tuple[str, int]
+"""A contig, and a position of the grid."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Boundaries:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many there are on all contigs, repeats aside."""
         return sum(map(len, self.names.values()))
 
 
@@ -55,27 +58,54 @@ def read_boundaries(regions: Sequence[PlacedRegion], geometry: Geometry) -> Boun
     Raises:
         InputError: for an interval that is no boundary, but a domain.
     """
-    by_place: dict[tuple[str, int], str] = {}
+    by_place: dict[_OnGrid, str] = {}
     for region in regions:
-        length_bp = region.end - region.start
-        if length_bp > geometry.window_bp // 2:
-            raise InputError(
-                f"{region.where}: {length_bp:,} bp from {region.start:,} to {region.end:,}; a boundary has at most "
-                f"{geometry.window_bp // 2:,} bp. Are these domains? Give the places between them."
-            )
-        middle = (region.start + region.end) // 2
-        on_grid = (middle + STEP_BP // 2) // STEP_BP * STEP_BP
-        by_place.setdefault((region.contig, on_grid), region.name or "")
+        place = _middle_of(region, geometry)
+        # a region need not have a name, and of two at one place the first gives its own
+        by_place.setdefault(place, region.name or "")
+    # names are keys of tables, where none may stand twice
+    counts = Counter(by_place.values())
     names: dict[str, list[str]] = {}
     positions: dict[str, list[int]] = {}
-    counts = Counter(by_place.values())
     for (contig, position), name in by_place.items():
-        place = f"{contig}:{position}"
-        own = name if name and counts[name] == 1 else f"{name}@{place}" if name else place
+        is_unique = counts[name] == 1
+        own = _own_name(name, f"{contig}:{position}", is_unique=is_unique)
         names.setdefault(contig, []).append(own)
         positions.setdefault(contig, []).append(position)
     arrays = {contig: np.array(found, dtype=np.int64) for contig, found in positions.items()}
-    return Boundaries(names, arrays, len(regions) - len(by_place))
+    repeats = len(regions) - len(by_place)
+    return Boundaries(names, arrays, repeats)
+
+
+def _middle_of(region: PlacedRegion, geometry: Geometry) -> _OnGrid:
+    """A boundary's contig, and the position of the grid that its middle is nearest to.
+
+    Raises:
+        InputError: for an interval that is too long to be one.
+    """
+    length_bp = region.end - region.start
+    most_bp = geometry.window_bp // 2
+    if length_bp > most_bp:
+        raise InputError(
+            f"{region.where}: {length_bp:,} bp from {region.start:,} to {region.end:,}; a boundary has at most "
+            f"{most_bp:,} bp. Are these domains? Give the places between them."
+        )
+    middle = (region.start + region.end) // 2
+    # composition is known at every step: boundaries and controls lie on one grid, so that they compare
+    step = (middle + STEP_BP // 2) // STEP_BP
+    return region.contig, step * STEP_BP
+
+
+def _own_name(
+    name: str,
+    place: str,
+    *,
+    is_unique: bool,
+) -> str:
+    """What tables call a boundary: its name where no other has it, with its place where one has, else the place."""
+    if not name:
+        return place
+    return name if is_unique else f"{name}@{place}"
 
 
 def planned_places(
@@ -97,41 +127,74 @@ def planned_places(
     Raises:
         InputError: where no boundary has a control.
     """
+    # only of contigs with boundaries: elsewhere nothing is drawn
     tss = None
     if genes is not None:
         tss = {contig: genes.tss_sites(contig).positions for contig in boundaries.positions}
     matched = matched_controls(genome, boundaries.positions, tss, matching)
-    rows = [
-        row
-        for contig, found in matched.items()
-        for row in _places(contig, boundaries.names[contig], found)
-    ]
+    rows: list[PlannedPlace] = []
+    for contig, found in matched.items():
+        places = _Places(contig, matching.window_bp, layers)
+        rows += places.of(boundaries.names[contig], found)
     if all(row["status"] == UNMATCHED for row in rows):
         raise InputError(
             f"none of the {boundaries.count:,} boundaries has a control: no place at least {matching.apart_bp:,} bp "
             f"from them, with a whole window, is like one in G and C{'' if tss is None else ' and distance to genes'}. "
             "Allow less likeness by --gc-within and --tss-within, or nearer places by --apart-bp."
         )
+    # controls lie anywhere on their contig, and shards are runs of the genome
     ranks = {contig: rank for rank, contig in enumerate(genome.contigs)}
     rows.sort(key=lambda row: (ranks[row["chrom"]], row["position"], row["place"]))
-    for row in rows:
-        row["window_start"] = row["position"] - matching.window_bp // 2
-        row["layers"] = layers
     return pa.Table.from_pylist(rows, schema=PLACES_SCHEMA)
 
 
-def _places(contig: str, names: Sequence[str], matched: Matched) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for name, position, controls in zip(
-        names, matched.boundaries.tolist(), matched.controls.tolist(), strict=True
-    ):
-        found = [control for control in controls if control != NO_MATCH]
-        shared = {"chrom": contig, "boundary": name, "status": Status.OK}
-        own_status = Status.OK if found else UNMATCHED
-        rows.append(
-            {**shared, "place": name, "kind": BOUNDARY, "position": position, "status": own_status}
+@dataclass(frozen=True)
+class _Places:
+    """Makes the rows of one contig's boundaries.
+
+    Attributes:
+        contig: which.
+        window_bp: bases around each place.
+        layers: of the model that attend.
+    """
+
+    contig: str
+    window_bp: int
+    layers: int
+
+    def of(
+        self,
+        names: Sequence[str],
+        matched: Matched,
+    ) -> Iterator[PlannedPlace]:
+        """Each boundary, and behind it its controls; it is not read where it has none."""
+        positions = matched.boundaries.tolist()
+        controls = matched.controls.tolist()
+        for name, position, drawn in zip(names, positions, controls, strict=True):
+            found = [control for control in drawn if control != NO_MATCH]
+            # without a control there is nothing to hold it against
+            status = Status.OK if found else UNMATCHED
+            yield self._row(name, name, BOUNDARY, position, status)
+            for number, control in enumerate(found, 1):
+                place = f"{name}/control {number}"
+                yield self._row(place, name, CONTROL, control, Status.OK)
+
+    def _row(
+        self,
+        place: str,
+        boundary: str,
+        kind: str,
+        position: int,
+        status: str,
+    ) -> PlannedPlace:
+        return PlannedPlace(
+            chrom=self.contig,
+            place=place,
+            boundary=boundary,
+            kind=kind,
+            position=position,
+            # the middle lies before the base `position`
+            window_start=position - self.window_bp // 2,
+            layers=self.layers,
+            status=status,
         )
-        for number, control in enumerate(found, 1):
-            place = f"{name}/control {number}"
-            rows.append({**shared, "place": place, "kind": CONTROL, "position": control})
-    return rows

@@ -3,19 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64
 
 from enformer_core.analyses.base import ComputedRows, RowCount, WorkerResources, provenance_of
-from enformer_core.analyses.contribution_computation import Attributes
+from enformer_core.analyses.contribution_computation import Attributes, attributor_of
 from enformer_core.analyses.contribution_tables import contributions
 from enformer_core.analyses.link_run_type import LINKS
-from enformer_core.analyses.link_spec import ATTENTION, GRADIENT, MUTAGENESIS, SHUFFLES, LinkSpec
+from enformer_core.analyses.link_spec import (
+    ATTENTION,
+    GRADIENT,
+    MUTAGENESIS,
+    SHUFFLES,
+    LinkSpec,
+)
 from enformer_core.analyses.link_tables import PairOutcome, link_table
 from enformer_core.analyses.model_inputs import LoadedModel, ModelInputs
+from enformer_core.analyses.planned_rows import PlannedPair
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.shard_task import LeftOut
@@ -24,7 +30,10 @@ from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.element_scores import (
+    AttentionOfLayers,
+    Contributions,
     Element,
+    OfGroups,
     changes_nothing,
     log2_ratios,
     shuffled,
@@ -34,30 +43,47 @@ from enformer_core.scoring.element_scores import (
 )
 from enformer_core.scoring.windows import Allele
 
-if TYPE_CHECKING:
-    from enformer_core.scoring.attribution import Attribution
-else:
-    Attribution = Any  # workers alone load torch
-
 _HELD_BYTES = 256_000_000  # of profiles, until they are summed
 
-Pair = Mapping[str, Any]
+Scores = dict[str, OfGroups]
+"""Values of each group, by the column that they stand in."""
 
-Scores = dict[str, Float64[np.ndarray, " groups"]]
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model that is read once says of a window: it serves every element in there.
+
+    Attributes:
+        contributions: for each group, those of each base.
+        attention: for each layer, that of the TSS to each token; None where it was not read.
+    """
+
+    contributions: Contributions
+    attention: AttentionOfLayers | None
 
 
 @runtime_checkable
 class Mutates(Protocol):
     """Predicts a window and what alleles change in it."""
 
-    def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
+    def effects(
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+    ) -> list[AlleleEffect]:
         """Both profiles of each allele, in all bins of the window that begins at `start`."""
         ...
 
 
 @dataclass(frozen=True)
 class LinksLoader:
-    """Loads the model in a worker."""
+    """Loads the model in a worker.
+
+    Attributes:
+        inputs: model, tracks and genome, by name.
+        geometry: of the model's windows.
+        spec: what is computed of each pair.
+    """
 
     inputs: ModelInputs
     geometry: Geometry
@@ -69,9 +95,11 @@ class LinksLoader:
         """The model; autograd, and the engine of differences in float32, as far as they are needed."""
         model = self.inputs.load(resources, planned_contigs)
         asked = set(self.spec.scores)
+        reads = bool(asked & {GRADIENT, ATTENTION})
+        changes = bool(asked & {MUTAGENESIS, SHUFFLES})
         return LinkComputation(
-            attributor=self._attributor(model) if asked & {GRADIENT, ATTENTION} else None,
-            mutator=self._mutator(model, resources) if asked & {MUTAGENESIS, SHUFFLES} else None,
+            attributor=self._attributor(model) if reads else None,
+            mutator=self._mutator(model, resources) if changes else None,
             genome=model.genome,
             geometry=self.geometry,
             spec=self.spec,
@@ -80,28 +108,26 @@ class LinksLoader:
         )
 
     def _attributor(self, model: LoadedModel) -> Attributes:
-        # here, so that whoever only plans or reads runs needs no torch
-        from enformer_core.models.base import Network  # noqa: PLC0415
-        from enformer_core.scoring.attribution import Attributor  # noqa: PLC0415
-
-        assert isinstance(model.network, Network)
-        return Attributor(
-            network=model.network,
-            head=model.head,
-            groups=[group.tracks for group in self.spec.groups],
-            device=model.device,
-            strands=self.spec.strands,
+        return attributor_of(
+            model,
+            self.spec.groups,
+            self.spec.strands,
             attention=ATTENTION in self.spec.scores,
         )
 
     def _mutator(self, model: LoadedModel, resources: WorkerResources) -> Mutates:
+        # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.scoring.delta.delta_model import delta_network  # noqa: PLC0415
         from enformer_core.scoring.delta.engine import DeltaScorer  # noqa: PLC0415
         from enformer_core.scoring.delta.memory import choose_batch  # noqa: PLC0415
         from enformer_core.scoring.precision import Arithmetic  # noqa: PLC0415
 
         network = delta_network(
-            model.network, model.head, model.tracks, device=model.device, arithmetic=Arithmetic()
+            model.network,
+            model.head,
+            model.tracks,
+            device=model.device,
+            arithmetic=Arithmetic(),
         )
         # every bin is predicted, wherever in the window an element lies
         conventions = Conventions(
@@ -111,7 +137,10 @@ class LinksLoader:
             strands=self.spec.strands,
         )
         batch = choose_batch(
-            network, model.track_count, resources.memory_bytes, views=conventions.views
+            network,
+            model.track_count,
+            resources.memory_bytes,
+            views=conventions.views,
         )
         return DeltaScorer(network, model.genome, conventions, batch_alts=batch)
 
@@ -140,104 +169,142 @@ class LinkComputation:
     provenance: Provenance = field(default_factory=Provenance)
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
-    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+    def compute(
+        self,
+        rows: pa.Table,
+        left_out: LeftOut,
+    ) -> ComputedRows:
         """Score every pair, those of one window together; all get their rows."""
-        pairs = rows.to_pylist()
-        outcomes = {
-            number: PairOutcome(failure=left_out[number])
-            for number in range(len(pairs))
-            if number in left_out
-        }
-        asked = [number for number in range(len(pairs)) if number not in outcomes]
-        for _, of_window in groupby(asked, key=lambda number: _window_of(pairs[number])):
-            numbers = list(of_window)
-            self.rows_through.rows = numbers[0]
-            scored = self._of_window([pairs[number] for number in numbers])
-            for number, scores in zip(numbers, scored, strict=True):
-                self.rows_through.rows = number
-                outcomes[number] = PairOutcome.checked(scores)
+        pairs: list[PlannedPair] = rows.to_pylist()
+        numbers = range(len(pairs))
+        outcomes: dict[int, PairOutcome] = {}
+        for number in numbers:
+            if number in left_out:
+                outcomes[number] = PairOutcome(failure=left_out[number])
+        asked = [number for number in numbers if number not in outcomes]
+        # a plan keeps the pairs of one TSS together: what is read of its window serves all
+        for _, together in groupby(asked, key=lambda number: _window_of(pairs[number])):
+            self._score_window(pairs, list(together), outcomes)
         self.rows_through.rows = 0  # none of the next shard's
-        in_order = [outcomes[number] for number in range(len(pairs))]
-        return ComputedRows({LINKS.name: link_table(pairs, in_order, self.spec)}, len(asked))
+        in_order = [outcomes[number] for number in numbers]
+        table = link_table(pairs, in_order, self.spec)
+        return ComputedRows({LINKS.name: table}, len(asked))
 
     def derive(self, stored: Tables) -> Tables:
-        """No table is derived from links."""
+        """No table is derived from links: which are strong is asked of the rows themselves."""
         del stored
         return {}
 
-    def _of_window(self, pairs: Sequence[Pair]) -> Iterator[Scores]:
+    def _score_window(
+        self,
+        pairs: Sequence[PlannedPair],
+        numbers: Sequence[int],
+        outcomes: dict[int, PairOutcome],
+    ) -> None:
+        """Add what comes of the pairs of one window, which are some of a shard's."""
+        # whatever all pairs wait for counts as work on the first of them
+        self.rows_through.rows = numbers[0]
+        scored = self._of_window([pairs[number] for number in numbers])
+        for number, scores in zip(numbers, scored, strict=True):
+            self.rows_through.rows = number
+            outcomes[number] = PairOutcome.checked(scores)
+
+    def _of_window(
+        self,
+        pairs: Sequence[PlannedPair],
+    ) -> Iterator[Scores]:
         """The scores of pairs of one TSS."""
-        read = {}
+        read = None
         if self.attributor is not None:
-            read = self._attributed(self.attributor, pairs[0])
+            read = self._read(self.attributor, pairs[0])
         changed: Iterator[Scores] = ({} for _ in pairs)
         if self.mutator is not None:
             changed = self._mutated(self.mutator, pairs)
+        # one pair after another, so that progress is seen while a window lasts
         for pair, of_changes in zip(pairs, changed, strict=True):
-            yield {**self._of_reading(read, pair), **of_changes}
+            of_reading = {} if read is None else self._of_reading(read, pair)
+            yield {**of_reading, **of_changes}
 
-    def _attributed(self, attributor: Attributes, pair: Pair) -> dict[str, Any]:
+    def _read(self, attributor: Attributes, pair: PlannedPair) -> Reading:
         """Contributions and attention over the window that the pair is in."""
         contig, first_base, bins = _window_of(pair)
-        codes = self.genome.fetch(contig, first_base, first_base + self.geometry.window_bp)
+        end = first_base + self.geometry.window_bp
+        codes = self.genome.fetch(contig, first_base, end)
         attribution = attributor.attribute(codes, bins)
-        return {
-            GRADIENT: contributions(attribution.gradients, codes),
-            ATTENTION: attribution.attention,
-        }
+        of_bases = contributions(attribution.gradients, codes)
+        return Reading(of_bases, attribution.attention)
 
-    def _of_reading(self, read: Mapping[str, Any], pair: Pair) -> Scores:
+    def _of_reading(self, read: Reading, pair: PlannedPair) -> Scores:
         """What gradients and attention say of an element."""
         element = _element(pair)
         first_base = pair["window_start"]
         scores: Scores = {}
         if GRADIENT in self.spec.scores:
+            own = element.within(first_base)
             wide = element.wide(first_base, self.geometry.window_bp)
-            by_base = read[GRADIENT]
-            scores[GRADIENT] = summed_magnitudes(by_base, element.within(first_base))
-            scores[f"{GRADIENT}_2kb"] = summed_magnitudes(by_base, wide)
+            scores[GRADIENT] = summed_magnitudes(read.contributions, own)
+            scores[f"{GRADIENT}_2kb"] = summed_magnitudes(read.contributions, wide)
         if ATTENTION in self.spec.scores:
+            # who asks for the score has asked the attributor for it
+            assert read.attention is not None
             tokens = element.tokens(first_base, self.geometry)
+            to_element = summed_attention(read.attention, tokens)
             # it is the same for all groups
-            to_element = summed_attention(read[ATTENTION], tokens)
             scores[ATTENTION] = np.full(len(self.spec.groups), to_element)
         return scores
 
-    def _mutated(self, mutator: Mutates, pairs: Sequence[Pair]) -> Iterator[Scores]:
+    def _mutated(
+        self,
+        mutator: Mutates,
+        pairs: Sequence[PlannedPair],
+    ) -> Iterator[Scores]:
         """What it does to the TSS to change each element, some pairs at a time."""
-        profile_bytes = 2 * self.geometry.bins * len(self.tracks) * 4
-        per_pair = (MUTAGENESIS in self.spec.scores) + self.spec.shuffles
-        at_once = max(1, _HELD_BYTES // (profile_bytes * per_pair))
+        at_once = self._pairs_at_once()
         for first in range(0, len(pairs), at_once):
             some = pairs[first : first + at_once]
             alleles = [self._alleles(pair) for pair in some]
             # an engine is not asked for what is no change
             different = [
-                allele for each in alleles for allele in each if not changes_nothing(allele)
+                allele for of_pair in alleles for allele in of_pair if not changes_nothing(allele)
             ]
-            effects = iter(mutator.effects(different, some[0]["window_start"]))
-            for pair, each in zip(some, alleles, strict=True):
-                ratios = [self._ratio(pair, allele, effects) for allele in each]
+            window_start = some[0]["window_start"]
+            effects = iter(mutator.effects(different, window_start))
+            for pair, of_pair in zip(some, alleles, strict=True):
+                ratios = [self._ratio(pair, allele, effects) for allele in of_pair]
                 yield self._of_changes(ratios)
 
-    def _alleles(self, pair: Pair) -> list[Allele]:
+    def _pairs_at_once(self) -> int:
+        """Of how many pairs an engine's profiles are held, until they are sums."""
+        values = self.geometry.bins * len(self.tracks)
+        # float32, of the reference and of what changes
+        allele_bytes = 2 * 4 * values
+        removals = int(MUTAGENESIS in self.spec.scores)
+        alleles = removals + self.spec.shuffles
+        return max(1, _HELD_BYTES // (allele_bytes * alleles))
+
+    def _alleles(self, pair: PlannedPair) -> list[Allele]:
         """The element without its bases, then its shuffles, as far as they are asked for."""
         element = _element(pair)
         codes = self.genome.fetch(element.contig, element.start, element.end)
         spec = self.spec
         removed = [without(element, codes)] if MUTAGENESIS in spec.scores else []
-        return [*removed, *shuffled(element, codes, spec.shuffles, spec.seed)]
+        shuffles = shuffled(element, codes, spec.shuffles, spec.seed)
+        return [*removed, *shuffles]
 
     def _ratio(
-        self, pair: Pair, allele: Allele, effects: Iterator[AlleleEffect]
-    ) -> Float64[np.ndarray, " groups"]:
+        self,
+        pair: PlannedPair,
+        allele: Allele,
+        effects: Iterator[AlleleEffect],
+    ) -> OfGroups:
         """The change at the TSS; of an allele that changes nothing, for which there is no effect, 0."""
         if changes_nothing(allele):
             return np.zeros(len(self.spec.groups))
         _, _, bins = _window_of(pair)
         return log2_ratios(next(effects), bins, self._places)
 
-    def _of_changes(self, ratios: list[Float64[np.ndarray, " groups"]]) -> Scores:
+    def _of_changes(self, ratios: list[OfGroups]) -> Scores:
+        """The scores of one element's changes, which stand in the order of `_alleles`."""
         scores: Scores = {}
         if MUTAGENESIS in self.spec.scores:
             scores[MUTAGENESIS], *ratios = ratios
@@ -248,14 +315,17 @@ class LinkComputation:
     @property
     def _places(self) -> list[list[int]]:
         """Where each group's tracks stand among those that are predicted."""
+        # of tracks 3 5 9 the group 5 9 stands at 1 2
         place = {track: number for number, track in enumerate(self.tracks)}
-        return [[place[track] for track in group.tracks] for group in self.spec.groups]
+        groups = self.spec.groups
+        return [[place[track] for track in group.tracks] for group in groups]
 
 
-def _element(pair: Pair) -> Element:
+def _element(pair: PlannedPair) -> Element:
     return Element(pair["chrom"], pair["start"], pair["end"])
 
 
-def _window_of(pair: Pair) -> tuple[str, int, range]:
+def _window_of(pair: PlannedPair) -> tuple[str, int, range]:
     """A pair's contig, the first base of its window, and the bins of its TSS."""
-    return pair["chrom"], pair["window_start"], range(pair["first_bin"], pair["end_bin"])
+    bins = range(pair["first_bin"], pair["end_bin"])
+    return pair["chrom"], pair["window_start"], bins

@@ -50,20 +50,43 @@ def planned_pairs(
     rows = pl.concat(parts) if parts else pl.DataFrame()
     if not rows.height:
         raise InputError(_nothing_in_reach(files, geometry))
-    # of a plan all columns are there, whatever was asked for
-    _, bins = point_window(0, geometry)
+    return _as_plan(_in_order(rows, contigs), geometry, groups)
+
+
+def _in_order(
+    rows: pl.DataFrame,
+    contigs: Mapping[str, int],
+) -> pl.DataFrame:
+    """Rows contig after contig, and of each those of one window together."""
+    # the genome's order, which need not be that of the names
     ranks = {contig: rank for rank, contig in enumerate(contigs)}
-    rank = pl.col("chrom").replace_strict(ranks, return_dtype=pl.Int64)
-    in_order = rows.sort(rank, *_ORDER)
+    chrom = pl.col("chrom")
+    rank = chrom.replace_strict(ranks, return_dtype=pl.Int64)
+    return rows.sort(rank, *_ORDER)
+
+
+def _as_plan(
+    rows: pl.DataFrame,
+    geometry: Geometry,
+    groups: Sequence[str],
+) -> pa.Table:
+    """Rows of pairs as the plan's table: the bins of their TSS, the run's groups, and null where files say nothing."""
+    count = rows.height
+    # every window is centred on its TSS, so that all have the same bins there
+    _, bins = point_window(0, geometry)
     columns = {
-        **in_order.to_dict(as_series=False),
-        "first_bin": [bins.start] * rows.height,
-        "end_bin": [bins.stop] * rows.height,
-        "groups": [list(groups)] * rows.height,
-        "status": [Status.OK] * rows.height,
+        **rows.to_dict(as_series=False),
+        "first_bin": [bins.start] * count,
+        "end_bin": [bins.stop] * count,
+        "groups": [list(groups)] * count,
+        "status": [Status.OK] * count,
     }
-    nothing = [None] * rows.height
-    arrays = [pa.array(columns.get(field.name, nothing), field.type) for field in LINK_PAIRS_SCHEMA]
+    # of a plan all columns are there, whatever was asked for
+    nothing = [None] * count
+    arrays = []
+    for field in LINK_PAIRS_SCHEMA:
+        values = columns.get(field.name, nothing)
+        arrays.append(pa.array(values, field.type))
     return pa.table(arrays, schema=LINK_PAIRS_SCHEMA)
 
 
@@ -75,28 +98,41 @@ def _in_windows(
     geometry: Geometry,
 ) -> pl.DataFrame:
     """The rows of pairs whose element lies in the gene's window, which begins at `window_start`."""
-    window_start = _window_starts(genes, geometry)[pairs.gene]
-    start = candidates["start"].to_numpy()[pairs.candidate]
-    end = candidates["end"].to_numpy()[pairs.candidate]
-    is_inside = (start >= window_start) & (end <= window_start + geometry.window_bp)
+    window_starts = _window_starts(genes, geometry)
+    window_start = window_starts[pairs.gene]
+    window_end = window_start + geometry.window_bp
+    starts = candidates["start"].to_numpy()
+    ends = candidates["end"].to_numpy()
+    begins_inside = starts[pairs.candidate] >= window_start
+    ends_inside = ends[pairs.candidate] <= window_end
+    # first the rows of all pairs: ABC scores are shares of what lies beyond the window, too
     rows = link_rows(pairs, genes, candidates, linking)
     rows = rows.with_columns(pl.Series("window_start", window_start))
-    return rows.filter(pl.Series(is_inside))
+    return rows.filter(pl.Series(begins_inside & ends_inside))
 
 
-def _window_starts(genes: pl.DataFrame, geometry: Geometry) -> Int64[np.ndarray, " genes"]:
+def _window_starts(
+    genes: pl.DataFrame,
+    geometry: Geometry,
+) -> Int64[np.ndarray, " genes"]:
     """First base of the window around each TSS, which is the first base right of its centre."""
+    # every window lies alike around its TSS, so that one base tells of all
     of_base_0, _ = point_window(0, geometry)
-    return genes["first_base"].to_numpy() + of_base_0
+    first_bases = genes["first_base"].to_numpy()
+    return first_bases + of_base_0
 
 
 def _nothing_in_reach(files: LinkInput, geometry: Geometry) -> str:
-    names = files.genes.name, files.candidates.table.name
-    on = [
-        first_few(frame["chrom"].unique(maintain_order=True).to_list())
-        for frame in (files.genes.frame, files.candidates.frame)
-    ]
+    genes = files.genes.name
+    candidates = files.candidates.table.name
+    genes_on = _contigs_of(files.genes.frame)
+    candidates_on = _contigs_of(files.candidates.frame)
     return (
         f"no candidate lies whole in the {geometry.window_bp:,} bp around a TSS, which the model reads: the genes of "
-        f"{names[0]} are on {on[0]}, the candidates of {names[1]} on {on[1]}. Are both of the same assembly?"
+        f"{genes} are on {genes_on}, the candidates of {candidates} on {candidates_on}. Are both of the same assembly?"
     )
+
+
+def _contigs_of(frame: pl.DataFrame) -> str:
+    contigs = frame["chrom"].unique(maintain_order=True)
+    return first_few(contigs.to_list())

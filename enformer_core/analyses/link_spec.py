@@ -6,6 +6,7 @@ from enformer_core.analyses.contribution_spec import TrackGroup
 from enformer_core.errors import InputError
 from enformer_core.scoring.conventions import Strands
 
+# names of scores, as the command line has them
 GRADIENT = "gradient"
 ATTENTION = "attention"
 MUTAGENESIS = "mutagenesis"
@@ -39,12 +40,13 @@ class LinkSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        # the mean of none is no number
         if SHUFFLES in self.scores and self.shuffles < 1:
             raise InputError(f"--shuffles {self.shuffles}: must be at least 1")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of all scores."""
+        """The columns that the scores of a pair have, in the order of the table."""
         return columns_of(self.scores)
 
 

@@ -58,10 +58,16 @@ class IntervalInput:
 
     def identity(self) -> TargetsIdentity:
         """The files, and the regions by the bases that they come to."""
-        places = [(place.contig, place.start, place.end) for place in self._named_places()]
+        named = self._named_places()
+        # files count by their digests, whatever intervals they hold
+        places = [(place.contig, place.start, place.end) for place in named]
         return TargetsIdentity("intervals", _digests(self.files), places)
 
-    def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
+    def read(
+        self,
+        groups: Sequence[str],
+        layers: int,
+    ) -> PlannedTargets:
         """Every interval in its window, each once.
 
         Raises:
@@ -69,18 +75,20 @@ class IntervalInput:
         """
         targets = [interval_target(place, self.geometry) for place in self._named_places()]
         for file in self.files:
+            # whoever named a pattern or an address is told of that, not of a file in a cache
             with as_given(file.path, file.given):
                 targets += self._of_file(file)
         kept = distinct(targets)
-        if len(kept) < len(targets):
-            self.warn(
-                f"{len(targets) - len(kept):,} intervals are given more than once; each is attributed once"
-            )
+        repeats = len(targets) - len(kept)
+        if repeats:
+            self.warn(f"{repeats:,} intervals are given more than once; each is attributed once")
         table = target_table(kept, self.genome.contigs, groups, layers)
         return PlannedTargets(table, records=len(targets))
 
     def _of_file(self, file: InputFile) -> list[Target]:
-        places = list(place_regions(str(file.path), self.genome, option="target"))
+        path = str(file.path)
+        places = list(place_regions(path, self.genome, option="target"))
+        # an empty file is hardly meant
         if not places:
             raise InputError(f"{file.path}: no intervals in this BED file")
         return [interval_target(place, self.geometry) for place in places]
@@ -130,7 +138,11 @@ class GeneInput:
             gene_list=[] if self.gene_list is None else input_digests([self.gene_list]),
         )
 
-    def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
+    def read(
+        self,
+        groups: Sequence[str],
+        layers: int,
+    ) -> PlannedTargets:
         """Every TSS in its window; those that share a bin are one."""
         targets = []
         records = 0
@@ -142,11 +154,14 @@ class GeneInput:
                 gene_list=self.gene_list,
                 given=file.given,
             )
+            # what was left out, of which the run says nothing more
             for line in genes.notes:
                 self.warn(line)
             records += len(genes)
             targets += gene_targets(genes, self.geometry)
-        table = target_table(distinct(targets), self.genome.contigs, groups, layers)
+        # files may name one gene twice
+        kept = distinct(targets)
+        table = target_table(kept, self.genome.contigs, groups, layers)
         return PlannedTargets(table, records)
 
 
@@ -190,17 +205,27 @@ class AlleleInput:
             columns=column_identity(variants.given),
         )
 
-    def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
+    def read(
+        self,
+        groups: Sequence[str],
+        layers: int,
+    ) -> PlannedTargets:
         """Every allele that can be read in its window, each once; the others say why not."""
         with self.variants.read(progress=self.progress, warn=self.warn) as read:
-            draft = read.alleles.draft(max(read.alleles.alleles, 1), window_starts=_as_they_are)
+            # as one shard: what is cut here is targets, later
+            in_one = max(read.alleles.alleles, 1)
+            draft = read.alleles.draft(in_one, window_starts=_as_they_are)
             alleles = pa.concat_tables([_part(part) for part in draft.parts])
             targets, unusable = allele_targets(alleles, self.geometry)
             repeats = alleles.num_rows - unusable.num_rows - len(targets)
             if repeats:
                 self.warn(f"{repeats:,} alleles repeat others; each allele is attributed once")
-            usable = target_table(distinct(targets), self.variants.genome.contigs, groups, layers)
-            table = pa.concat_tables([usable, unusable_table(unusable, groups, layers)])
+            kept = distinct(targets)
+            contigs = self.variants.genome.contigs
+            usable = target_table(kept, contigs, groups, layers)
+            # last, since what has no place is on no contig
+            without_place = unusable_table(unusable, groups, layers)
+            table = pa.concat_tables([usable, without_place])
             return PlannedTargets(table, read.alleles.records, read.removed)
 
 
@@ -210,8 +235,11 @@ def _as_they_are(starts: Int64[np.ndarray, " alleles"]) -> Int64[np.ndarray, " a
 
 
 def _part(content: Path | bytes) -> pa.Table:
-    return pq.read_table(pa.BufferReader(content) if isinstance(content, bytes) else content)
+    # a small plan's parts are bytes, a large one's are files on scratch disk
+    source = pa.BufferReader(content) if isinstance(content, bytes) else content
+    return pq.read_table(source)
 
 
 def _digests(files: Sequence[InputFile]) -> list[InputDigest]:
+    # regions alone need no file
     return input_digests(files) if files else []

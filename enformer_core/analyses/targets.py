@@ -6,10 +6,10 @@ Knows intervals and alleles that were read. Does not know models beyond their ge
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 
+from enformer_core.analyses.planned_rows import PlacedTarget, UnplacedTarget
 from enformer_core.dataset.schemas import ALT, REF, TARGETS_SCHEMA
 from enformer_core.errors import InputError
 from enformer_core.genome.genes import Gene
@@ -55,7 +55,11 @@ class Target:
         return f"{self.contig}:{self.start + 1}-{self.end}"
 
 
-def interval_window(start: int, end: int, geometry: Geometry) -> tuple[int, range]:
+def interval_window(
+    start: int,
+    end: int,
+    geometry: Geometry,
+) -> tuple[int, range]:
     """First base of an interval's window, and its bins, which begin where the interval does.
 
     As many bins as cover the interval stand in the middle: of an odd number the middle one is the bin right of the
@@ -63,19 +67,24 @@ def interval_window(start: int, end: int, geometry: Geometry) -> tuple[int, rang
     """
     # 384 bp at base 4,699,477 are 3 bins, 447 … 449 of 896. Bin 447 begins 40,960 + 447 · 128 = 98,176 bp behind the
     # window's first base, which so is 4,601,301.
-    count = -(-(end - start) // geometry.bin_bp)
+    length_bp = end - start
+    count = -(-length_bp // geometry.bin_bp)
     first = geometry.bins // 2 - count // 2
     window_start = start - geometry.crop_bp - first * geometry.bin_bp
     return window_start, range(first, first + count)
 
 
-def point_window(position: int, geometry: Geometry) -> tuple[int, range]:
+def point_window(
+    position: int,
+    geometry: Geometry,
+) -> tuple[int, range]:
     """First base of the window whose centre is a base, and the bins around that: what is asked of a TSS."""
     window_start, own = interval_window(position, position + 1, geometry)
     return window_start, _point_bins(own.start)
 
 
 def _point_bins(middle: int) -> range:
+    # around 448: 447, 448 and 449
     first = middle - POINT_BINS // 2
     return range(first, first + POINT_BINS)
 
@@ -87,6 +96,7 @@ def interval_target(region: PlacedRegion, geometry: Geometry) -> Target:
         InputError: for one that is longer than what a window predicts.
     """
     start, end = region.start, region.end
+    # its bins would not all be predicted
     if end - start > geometry.output_bp:
         raise InputError(
             f"{region.where}: {end - start:,} bp from {start:,} to {end:,}; a window predicts "
@@ -107,7 +117,10 @@ def interval_target(region: PlacedRegion, geometry: Geometry) -> Target:
     )
 
 
-def gene_targets(genes: Iterable[Gene], geometry: Geometry) -> list[Target]:
+def gene_targets(
+    genes: Iterable[Gene],
+    geometry: Geometry,
+) -> list[Target]:
     """Targets of genes: one for each TSS, but one for those that share a bin.
 
     The window is centred on the first base that is transcribed, which of a minus gene is the last on the genome.
@@ -120,7 +133,7 @@ def gene_targets(genes: Iterable[Gene], geometry: Geometry) -> list[Target]:
                 Target(
                     contig=gene.chrom,
                     start=min(sites),
-                    end=max(sites) + 1,
+                    end=max(sites) + 1,  # one target for all TSSs of the group
                     window_start=window_start,
                     bins=bins,
                     label=gene.name,
@@ -131,7 +144,10 @@ def gene_targets(genes: Iterable[Gene], geometry: Geometry) -> list[Target]:
     return targets
 
 
-def _sharing_bins(gene: Gene, bin_bp: int) -> list[list[int]]:
+def _sharing_bins(
+    gene: Gene,
+    bin_bp: int,
+) -> list[list[int]]:
     """A gene's TSSs in the order of transcription, in groups that lie within a bin of their first.
 
     Bins of 128 bp, a plus gene with TSSs at 100, 200, 227 and 228: [100, 200, 227], [228]. On the minus strand:
@@ -146,7 +162,10 @@ def _sharing_bins(gene: Gene, bin_bp: int) -> list[list[int]]:
     return groups
 
 
-def allele_targets(alleles: pa.Table, geometry: Geometry) -> tuple[list[Target], pa.Table]:
+def allele_targets(
+    alleles: pa.Table,
+    geometry: Geometry,
+) -> tuple[list[Target], pa.Table]:
     """Targets of the alleles that can be read, each once, and the rows of the others.
 
     The window is that of `score` by default: the variant's first base is the last left of the centre.
@@ -162,6 +181,7 @@ def allele_targets(alleles: pa.Table, geometry: Geometry) -> tuple[list[Target],
         if row["status"] != Status.OK:
             unusable.append(number)
             continue
+        # attributed where it stands first
         if Flag.DUPLICATE in (row["flags"] or ()):
             continue
         start = row["start"]
@@ -202,7 +222,10 @@ def distinct(targets: Iterable[Target]) -> list[Target]:
 
 
 def target_table(
-    targets: Sequence[Target], contigs: Mapping[str, int], groups: Sequence[str], layers: int
+    targets: Sequence[Target],
+    contigs: Mapping[str, int],
+    groups: Sequence[str],
+    layers: int,
 ) -> pa.Table:
     """Targets as rows of a plan, in the order of the genome.
 
@@ -212,48 +235,69 @@ def target_table(
         groups: names of the groups of tracks.
         layers: whose attention is read.
     """
+    # the genome's order, which need not be that of the names; of one place the names decide, not the input's order
     ranks = {contig: rank for rank, contig in enumerate(contigs)}
     in_order = sorted(
-        targets, key=lambda target: (ranks[target.contig], target.start, target.label)
+        targets,
+        key=lambda target: (ranks[target.contig], target.start, target.label),
     )
-    shared = {"groups": list(groups), "layers": layers}
-    rows = [
-        {
-            "chrom": target.contig,
-            "target": target.label,
-            "name": target.name,
-            "start": target.start,
-            "end": target.end,
-            "strand": target.strand,
-            "ref": target.ref,
-            "alt": target.alt,
-            "window_start": target.window_start,
-            "first_bin": target.bins.start,
-            "end_bin": target.bins.stop,
-            "alleles": [REF] if target.alt is None else [REF, ALT],
-            "status": Status.OK,
-            **shared,
-        }
-        for target in in_order
-    ]
+    rows = [_planned(target, groups, layers) for target in in_order]
     return pa.Table.from_pylist(rows, schema=TARGETS_SCHEMA)
 
 
-def unusable_table(alleles: pa.Table, groups: Sequence[str], layers: int) -> pa.Table:
+def _planned(
+    target: Target,
+    groups: Sequence[str],
+    layers: int,
+) -> PlacedTarget:
+    return PlacedTarget(
+        chrom=target.contig,
+        target=target.label,
+        name=target.name,
+        start=target.start,
+        end=target.end,
+        strand=target.strand,
+        ref=target.ref,
+        alt=target.alt,
+        window_start=target.window_start,
+        first_bin=target.bins.start,
+        end_bin=target.bins.stop,
+        # only a variant has a sequence beside the genome's
+        alleles=[REF] if target.alt is None else [REF, ALT],
+        groups=list(groups),
+        layers=layers,
+        status=Status.OK,
+        reason=None,
+    )
+
+
+def unusable_table(
+    alleles: pa.Table,
+    groups: Sequence[str],
+    layers: int,
+) -> pa.Table:
     """Alleles that cannot be read, as rows of a plan that say why, without a place."""
     # nothing is computed for them: which contig they name does not matter
-    rows: list[dict[str, Any]] = [
-        {
-            "target": f"{row['input_file']}:{row['input_line']}:{row['alt_index']}",
-            "name": row["id"],
-            "ref": row["ref"],
-            "alt": row["alt"],
-            "alleles": [REF],
-            "groups": list(groups),
-            "layers": layers,
-            "status": row["status"],
-            "reason": row["reason"],
-        }
+    rows = [
+        UnplacedTarget(
+            chrom=None,
+            # what has no place has no other name that a user knows it by
+            target=f"{row['input_file']}:{row['input_line']}:{row['alt_index']}",
+            name=row["id"],
+            start=None,
+            end=None,
+            strand=None,
+            ref=row["ref"],
+            alt=row["alt"],
+            window_start=None,
+            first_bin=None,
+            end_bin=None,
+            alleles=[REF],
+            groups=list(groups),
+            layers=layers,
+            status=row["status"],
+            reason=row["reason"],
+        )
         for row in alleles.to_pylist()
     ]
     return pa.Table.from_pylist(rows, schema=TARGETS_SCHEMA)
