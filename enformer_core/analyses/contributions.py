@@ -4,14 +4,12 @@
 stored, one for each bin. torch is imported by workers only.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from enformer_core.analyses.base import Analysis, DraftInput
 from enformer_core.analyses.contribution_computation import ContributionsLoader
 from enformer_core.analyses.contribution_run_type import (
     CONTRIBUTIONS,
@@ -19,19 +17,13 @@ from enformer_core.analyses.contribution_run_type import (
     ContributionsType,
 )
 from enformer_core.analyses.contribution_spec import AttributionSpec, TrackGroup
-from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.analyses.table_analysis import TableAnalysis, TableDraft, TableIdentity
 from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
-from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
 from enformer_core.dataset.receipts import Manifest
-from enformer_core.dataset.run import Identity, TracksIdentity
-from enformer_core.dataset.sharding import default_shard_size
+from enformer_core.dataset.run import TracksIdentity
 from enformer_core.errors import InputError
-from enformer_core.models.geometry import Geometry
-from enformer_core.scoring.conventions import Strands
 from enformer_core.variants.input_files import InputDigest
-
-_MOST_TARGETS = 8  # of a shard: each takes minutes on a CPU
 
 
 @dataclass(frozen=True)
@@ -58,11 +50,9 @@ class TargetsIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContributionsIdentity(Identity):
+class ContributionsIdentity(TableIdentity):
     """Everything that decides the values of a run of contributions."""
 
-    geometry: Geometry
-    strands: Strands
     groups: list[GroupIdentity]
     targets: TargetsIdentity
     hypothetical: bool
@@ -86,10 +76,10 @@ class PlannedTargets:
 
 @runtime_checkable
 class TargetInput(Protocol):
-    """Where targets come from."""
+    """Where targets come from: files and regions, as the user named them."""
 
     def identity(self) -> TargetsIdentity:
-        """What an identity says of them."""
+        """What an identity says of the targets: the files by digest, and what chooses from them."""
         ...
 
     def read(self, groups: Sequence[str], layers: int) -> PlannedTargets:
@@ -105,25 +95,22 @@ class TargetInput(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Contributions(Analysis):
-    """A run of contributions as it was asked for.
+@dataclass(frozen=True, kw_only=True)
+class Contributions(TableAnalysis):
+    """A run of contributions as it was asked for; its tracks are those of all groups.
 
     Attributes:
-        inputs: model, tracks (those of all groups) and genome.
-        geometry: the model's.
         layers: of the model that attend; 0 where attention is not asked for.
         targets: where they come from.
         spec: what is computed of each.
-        shard_size: targets of a shard; None for a size that follows from their number.
     """
 
-    inputs: ModelInputs
-    geometry: Geometry
+    # each takes minutes on a CPU
+    most_rows = 8
+
     layers: int
     targets: TargetInput
     spec: AttributionSpec
-    shard_size: int | None
 
     @property
     def run_type(self) -> ContributionsType:  # type: ignore[override]
@@ -135,30 +122,25 @@ class Contributions(Analysis):
         """What workers are sent: names and settings."""
         return ContributionsLoader(self.inputs, self.geometry, self.spec)
 
-    @contextmanager
-    def read_input(self) -> Iterator[DraftInput]:
+    def drafted(self) -> TableDraft:
         """Read the targets, and put each in its window."""
-        self.inputs.check_weights()
         names = [group.name for group in self.spec.groups]
         planned = self.targets.read(names, self.layers)
-        if not planned.table.num_rows:
+        table = planned.table
+        if not table.num_rows:
             raise InputError("no targets: there is nothing to attribute")
-        yield _TargetDraft(planned, self.shard_rows(planned.table.num_rows))
-
-    def shard_rows(self, targets: int) -> int:
-        """Targets of a shard, by default from their number."""
-        return self.shard_size or default_shard_size(targets, least=1, most=_MOST_TARGETS)
+        return TableDraft(
+            table,
+            self.shard_rows(table.num_rows),
+            records=planned.records,
+            filtered=planned.filtered,
+        )
 
     def identity(self, contigs: Iterable[str], rows: int) -> ContributionsIdentity:
-        """Everything that decides the values."""
+        """Everything that decides the values of this run."""
         spec = self.spec
         return ContributionsIdentity(
-            kind=self.run_type.name,
-            model=self.inputs.model_identity,
-            tracks=self.inputs.tracks_identity,
-            reference=self.inputs.reference_identity(contigs),
-            shard_size=self.shard_rows(rows),
-            geometry=self.geometry,
+            **self.shared_identity(contigs, rows),
             strands=spec.strands,
             groups=[group_identity(group) for group in spec.groups],
             targets=self.targets.identity(),
@@ -170,6 +152,7 @@ class Contributions(Analysis):
         """How many rows of contributions there are."""
         return [f"{manifest.table_rows[CONTRIBUTIONS.name]:,} rows of contributions"]
 
+    # a target's rows all say the same: one of them is enough
     query_of_unscored = (
         "SELECT DISTINCT target, status, reason FROM contributions WHERE status <> 'ok' LIMIT 10"
     )
@@ -184,34 +167,6 @@ class Contributions(Analysis):
 
 def group_identity(group: TrackGroup) -> GroupIdentity:
     """What an identity says of a group."""
+    # hundreds of columns are a digest: identities are compared, and shown where they differ
     digest = sha256(canonical_json(group.tracks))
     return GroupIdentity(group.name, TracksIdentity(len(group.tracks), digest))
-
-
-@dataclass(frozen=True)
-class _TargetDraft:
-    """Targets in their windows, ready to be planned."""
-
-    planned: PlannedTargets
-    shard_rows: int
-
-    @property
-    def rows(self) -> int:
-        return self.planned.table.num_rows
-
-    @property
-    def contigs(self) -> Sequence[str]:
-        contigs = self.planned.table["chrom"].unique().to_pylist()
-        return [contig for contig in contigs if contig is not None]
-
-    @property
-    def records(self) -> int:
-        return self.planned.records
-
-    @property
-    def filtered(self) -> Mapping[str, int]:
-        return self.planned.filtered
-
-    def draft(self, seed: str) -> DraftPlan:
-        del seed  # nothing is drawn by chance
-        return draft_tiles(self.planned.table, self.shard_rows)

@@ -3,14 +3,11 @@
 torch is imported by workers only.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.analyses.base import Analysis, DraftInput
 from enformer_core.analyses.insulator_computation import InsulatorsLoader, pixels_of
 from enformer_core.analyses.insulator_plan import (
     Boundaries,
@@ -18,30 +15,24 @@ from enformer_core.analyses.insulator_plan import (
     read_boundaries,
 )
 from enformer_core.analyses.insulator_run_type import ATTENTION_MAPS, UNMATCHED, InsulatorsType
-from enformer_core.analyses.model_inputs import ModelInputs
-from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
+from enformer_core.analyses.table_analysis import TableAnalysis, TableDraft, TableIdentity
 from enformer_core.dataset.receipts import Manifest
-from enformer_core.dataset.run import Identity
-from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import Genes, read_genes
 from enformer_core.genome.regions import place_regions
 from enformer_core.insulators.controls import Matching
-from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Strands
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
 from enformer_core.variants.shown_names import as_given
 
-_MOST_PLACES = 16  # of a shard: each takes half a minute and more on a CPU
-
 
 @dataclass(frozen=True)
 class NamedGenes:
-    """Genes by name.
+    """Genes to whose TSSs distances are measured, not read yet.
 
     Attributes:
-        file: which.
+        file: with the genes.
         types: only genes of these types; all where there are none.
     """
 
@@ -50,11 +41,9 @@ class NamedGenes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InsulatorsIdentity(Identity):
+class InsulatorsIdentity(TableIdentity):
     """Everything that decides the values of a run of insulators."""
 
-    geometry: Geometry
-    strands: Strands
     layers: int
     pixels: int
     boundary_tokens: int
@@ -64,13 +53,11 @@ class InsulatorsIdentity(Identity):
     matching: Matching
 
 
-@dataclass(frozen=True)
-class Insulators(Analysis):
+@dataclass(frozen=True, kw_only=True)
+class Insulators(TableAnalysis):
     """A run of insulators as it was asked for.
 
     Attributes:
-        inputs: model and genome.
-        geometry: the model's.
         layers: of the model that attend.
         genome: on the driver's node.
         boundaries: the BED file.
@@ -78,14 +65,14 @@ class Insulators(Analysis):
         matching: how alike controls are, and how many.
         strands: which are averaged.
         boundary_tokens: how wide a boundary is.
-        shard_size: places of a shard; None for a size that follows from their number.
         warn: told what a user should know of the files.
     """
 
     run_type = InsulatorsType()
 
-    inputs: ModelInputs
-    geometry: Geometry
+    # each takes half a minute and more on a CPU
+    most_rows = 16
+
     layers: int
     genome: Genome
     boundaries: InputFile
@@ -93,7 +80,6 @@ class Insulators(Analysis):
     matching: Matching
     strands: Strands
     boundary_tokens: int
-    shard_size: int | None
     warn: Callable[[str], None]
 
     @property
@@ -101,10 +87,8 @@ class Insulators(Analysis):
         """What workers are sent: names and settings."""
         return InsulatorsLoader(self.inputs, self.geometry, self.strands, self.boundary_tokens)
 
-    @contextmanager
-    def read_input(self) -> Iterator[DraftInput]:
-        """Read boundaries and genes, and draw controls."""
-        self.inputs.check_weights()
+    def drafted(self) -> TableDraft:
+        """Read boundaries and genes, and draw controls among the places that are like the boundaries."""
         given = self.boundaries.given
         with as_given(self.boundaries.path, given):
             boundaries = self._read_boundaries()
@@ -112,19 +96,24 @@ class Insulators(Analysis):
             self.warn(
                 f"{given}: {boundaries.repeats:,} boundaries lie where others do, and count once"
             )
-        table = planned_places(
-            boundaries, self.genome, self._read_genes(), self.matching, self.layers
-        )
+        genes = self._read_genes()
+        table = planned_places(boundaries, self.genome, genes, self.matching, self.layers)
+        # they are planned all the same, so that their rows say why they have no values
         unmatched = pc.sum(pc.equal(table["status"], UNMATCHED)).as_py()
         if unmatched:
             self.warn(
                 f"{given}: {unmatched:,} of {boundaries.count:,} boundaries have no control, and are not read"
             )
-        records = boundaries.count + boundaries.repeats
-        yield _PlaceDraft(table, self.shard_rows(table.num_rows), records)
+        return TableDraft(
+            table,
+            self.shard_rows(table.num_rows),
+            # a place is no record of the file: controls are places too
+            records=boundaries.count + boundaries.repeats,
+        )
 
     def _read_boundaries(self) -> Boundaries:
         path = str(self.boundaries.path)
+        # a list, since a file without an interval is refused
         regions = list(place_regions(path, self.genome, option="boundaries"))
         if not regions:
             raise InputError(f"{path}: no boundaries in this BED file")
@@ -139,20 +128,12 @@ class Insulators(Analysis):
             self.warn(text)
         return genes
 
-    def shard_rows(self, places: int) -> int:
-        """Places of a shard, by default from their number."""
-        return self.shard_size or default_shard_size(places, least=1, most=_MOST_PLACES)
-
     def identity(self, contigs: Iterable[str], rows: int) -> InsulatorsIdentity:
-        """Everything that decides the values."""
+        """Everything that decides the values of this run."""
+        # without genes distances do not count, and no types of genes either
         genes = self.genes
         return InsulatorsIdentity(
-            kind=self.run_type.name,
-            model=self.inputs.model_identity,
-            tracks=self.inputs.tracks_identity,
-            reference=self.inputs.reference_identity(contigs),
-            shard_size=self.shard_rows(rows),
-            geometry=self.geometry,
+            **self.shared_identity(contigs, rows),
             strands=self.strands,
             layers=self.layers,
             pixels=pixels_of(self.geometry),
@@ -164,38 +145,17 @@ class Insulators(Analysis):
         )
 
     def report(self, manifest: Manifest) -> Sequence[str]:
-        """How many maps there are."""
+        """How many places there are, each with its map."""
         return [f"{manifest.table_rows[ATTENTION_MAPS.name]:,} places with their maps"]
 
+    # a place fails as a whole, in every layer
     query_of_unscored = (
         "SELECT DISTINCT place, kind, status, reason FROM insulation WHERE status <> 'ok' LIMIT 10"
     )
 
     def example_query(self) -> str:
-        """The boundaries that insulate most."""
+        """The boundaries across which attention is least, of the mean over layers."""
         return (
             "FROM insulation SELECT place, chrom, position, across, at "
             "WHERE kind = 'boundary' AND layer IS NULL ORDER BY across LIMIT 10"
         )
-
-
-@dataclass(frozen=True)
-class _PlaceDraft:
-    """Places in their order, ready to be planned."""
-
-    table: pa.Table
-    shard_rows: int
-    records: int | None
-    filtered: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        return self.table.num_rows
-
-    @property
-    def contigs(self) -> Sequence[str]:
-        return self.table["chrom"].unique().to_pylist()
-
-    def draft(self, seed: str) -> DraftPlan:
-        del seed  # the user's own decides what is drawn by chance
-        return draft_tiles(self.table, self.shard_rows)

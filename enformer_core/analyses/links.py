@@ -3,33 +3,23 @@
 torch is imported by workers only.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
-from enformer_core.analyses.base import Analysis, DraftInput
 from enformer_core.analyses.contributions import GroupIdentity, group_identity
 from enformer_core.analyses.link_computation import LinksLoader
 from enformer_core.analyses.link_plan import planned_pairs
 from enformer_core.analyses.link_run_type import LINKS, LinksType
 from enformer_core.analyses.link_spec import LinkSpec
-from enformer_core.analyses.model_inputs import ModelInputs, located
-from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
+from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.table_analysis import TableAnalysis, TableDraft, TableIdentity
 from enformer_core.dataset.receipts import Manifest
-from enformer_core.dataset.run import Identity
-from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.genome.fasta import Genome
 from enformer_core.links.contact import PowerLaw
 from enformer_core.links.files import LinkFiles
 from enformer_core.links.linking import Linking
-from enformer_core.models.geometry import Geometry
-from enformer_core.scoring.conventions import Strands
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
-
-_MOST_PAIRS = 32  # of a shard: each takes a minute and more on a CPU
 
 
 @dataclass(frozen=True)
@@ -47,11 +37,9 @@ class PairsIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinksIdentity(Identity):
+class LinksIdentity(TableIdentity):
     """Everything that decides the values of a run of links."""
 
-    geometry: Geometry
-    strands: Strands
     groups: list[GroupIdentity]
     scores: tuple[str, ...]
     shuffles: int
@@ -59,30 +47,27 @@ class LinksIdentity(Identity):
     pairs: PairsIdentity
 
 
-@dataclass(frozen=True)
-class Links(Analysis):
-    """A run of links as it was asked for.
+@dataclass(frozen=True, kw_only=True)
+class Links(TableAnalysis):
+    """A run of links as it was asked for; its tracks are those of all groups.
 
     Attributes:
-        inputs: model, tracks (those of all groups) and genome.
-        geometry: the model's.
         genome: on the driver's node.
         files: genes and candidates.
         linking: how far the sums of ABC scores reach, and by which law.
         spec: what is computed of each pair.
-        shard_size: pairs of a shard; None for a size that follows from their number.
         warn: told what a user should know of the files.
     """
 
     run_type = LinksType()
 
-    inputs: ModelInputs
-    geometry: Geometry
+    # each takes a minute and more on a CPU
+    most_rows = 32
+
     genome: Genome
     files: LinkFiles
     linking: Linking
     spec: LinkSpec
-    shard_size: int | None
     warn: Callable[[str], None]
 
     @property
@@ -90,36 +75,32 @@ class Links(Analysis):
         """What workers are sent: names and settings."""
         return LinksLoader(self.inputs, self.geometry, self.spec)
 
-    @contextmanager
-    def read_input(self) -> Iterator[DraftInput]:
+    def drafted(self) -> TableDraft:
         """Read genes and candidates, and put each pair in its window."""
-        self.inputs.check_weights()
         files = self.files.read()
         for text in files.notes:
             self.warn(text)
+        # only the files show whether there are activities, of which ABC scores are made
+        linking = replace(self.linking, with_abc=files.has_activities)
         table = planned_pairs(
             files,
-            replace(self.linking, with_abc=files.has_activities),
+            linking,
             self.geometry,
             self.genome.contigs,
             [group.name for group in self.spec.groups],
         )
-        yield _PairDraft(table, self.shard_rows(table.num_rows))
-
-    def shard_rows(self, pairs: int) -> int:
-        """Pairs of a shard, by default from their number."""
-        return self.shard_size or default_shard_size(pairs, least=1, most=_MOST_PAIRS)
+        return TableDraft(
+            table,
+            self.shard_rows(table.num_rows),
+            # pairs of one window share its gradients
+            together=("chrom", "window_start"),
+        )
 
     def identity(self, contigs: Iterable[str], rows: int) -> LinksIdentity:
-        """Everything that decides the values."""
+        """Everything that decides the values of this run."""
         spec = self.spec
         return LinksIdentity(
-            kind=self.run_type.name,
-            model=self.inputs.model_identity,
-            tracks=self.inputs.tracks_identity,
-            reference=self.inputs.reference_identity(contigs),
-            shard_size=self.shard_rows(rows),
-            geometry=self.geometry,
+            **self.shared_identity(contigs, rows),
             strands=spec.strands,
             groups=[group_identity(group) for group in spec.groups],
             scores=spec.scores,
@@ -129,6 +110,7 @@ class Links(Analysis):
         )
 
     def _pairs_identity(self) -> PairsIdentity:
+        # activities and expression count by the columns that are asked for: what these hold is in the digests
         files = self.files
         return PairsIdentity(
             genes=_digests(files.genes),
@@ -145,6 +127,7 @@ class Links(Analysis):
         """How many rows of links there are."""
         return [f"{manifest.table_rows[LINKS.name]:,} rows of links"]
 
+    # a pair fails as a whole, in every group
     query_of_unscored = (
         "SELECT DISTINCT gene, status, reason FROM links WHERE status <> 'ok' LIMIT 10"
     )
@@ -160,26 +143,3 @@ class Links(Analysis):
 
 def _digests(name: str) -> list[InputDigest]:
     return input_digests([InputFile(Path(located(name)), name)])
-
-
-@dataclass(frozen=True)
-class _PairDraft:
-    """Pairs in their windows, ready to be planned."""
-
-    table: pa.Table
-    shard_rows: int
-    records: int | None = None
-    filtered: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        return self.table.num_rows
-
-    @property
-    def contigs(self) -> Sequence[str]:
-        return self.table["chrom"].unique().to_pylist()
-
-    def draft(self, seed: str) -> DraftPlan:
-        del seed  # the user's own decides what is drawn by chance
-        # pairs of one window share its gradients
-        return draft_tiles(self.table, self.shard_rows, together=("chrom", "window_start"))

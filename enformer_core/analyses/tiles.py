@@ -4,33 +4,29 @@ Windows stand on a grid of their predicted bases, counted from each contig's fir
 base has one bin, whatever is asked for. torch is imported by workers only.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float32, Int64
 
 from enformer_core.analyses.base import (
-    Analysis,
     ComputedRows,
-    DraftInput,
     RowCount,
     WorkerResources,
     provenance_of,
 )
 from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.analyses.planned_rows import PlannedTile
+from enformer_core.analyses.table_analysis import TableAnalysis, TableDraft, TableIdentity
 from enformer_core.analyses.tile_run_type import TilesType, tile_bins
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan_builder import DraftPlan, draft_tiles
 from enformer_core.dataset.receipts import Manifest, Provenance
-from enformer_core.dataset.run import Identity
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA, TILES_SCHEMA
 from enformer_core.dataset.shard_task import LeftOut
-from enformer_core.dataset.sharding import TILES_LEAST, TILES_MOST, default_shard_size
 from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import N_CODE
 from enformer_core.genome.fasta import Genome
@@ -42,6 +38,8 @@ from enformer_core.words import counted
 
 if TYPE_CHECKING:
     from enformer_core.scoring.tile_prediction import TilePrediction
+
+_LISTS = PREDICTIONS_SCHEMA.field("values").type
 
 ALL_N = "all_n"
 """Status of a tile without a base that is known: there is nothing to predict."""
@@ -56,67 +54,57 @@ class RegionsIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TilesIdentity(Identity):
+class TilesIdentity(TableIdentity):
     """Everything that decides the values of a run over tiles."""
 
-    geometry: Geometry
-    strands: Strands
     regions: RegionsIdentity
 
 
-@dataclass(frozen=True)
-class Tiles(Analysis):
+@dataclass(frozen=True, kw_only=True)
+class Tiles(TableAnalysis):
     """A run over tiles as it was asked for.
 
     Attributes:
-        inputs: model, tracks and genome.
-        geometry: the model's.
         genome: on the driver's node.
         regions: what is predicted.
         strands: which are averaged.
-        shard_size: tiles of a shard; None for a size that follows from their number.
     """
 
     run_type = TilesType()
 
-    inputs: ModelInputs
-    geometry: Geometry
+    # of 5,313 tracks they are 150 MB; seven of eight share a part of their tower with the one before
+    most_rows = 8
+
     genome: Genome
     regions: Regions
     strands: Strands
-    shard_size: int | None
 
     @property
     def loader(self) -> "TilesLoader":
         """What workers are sent: names, and which strands to read."""
         return TilesLoader(self.inputs, self.strands)
 
-    @contextmanager
-    def read_input(self) -> Iterator[DraftInput]:
+    def drafted(self) -> TableDraft:
         """Lay out the tiles that the regions ask for."""
-        self.inputs.check_weights()
         tiles = tiles_of(self.genome, self.regions, self.geometry)
         if not tiles.num_rows:
             raise InputError(
                 f"{self.genome.path}: its contigs have no bases. There is nothing to predict."
             )
-        yield _TileDraft(tiles, list(self.regions), self.shard_rows(tiles.num_rows))
+        rows = self.shard_rows(tiles.num_rows)
+        return _TileDraft(tiles, rows, asked=tuple(self.regions))
 
-    def shard_rows(self, tiles: int) -> int:
-        """Tiles of a shard, by default from their number."""
-        return self.shard_size or default_shard_size(tiles, least=TILES_LEAST, most=TILES_MOST)
-
-    def identity(self, contigs: Iterable[str], rows: int) -> TilesIdentity:
+    def identity(
+        self,
+        contigs: Iterable[str],
+        rows: int,
+    ) -> TilesIdentity:
         """Everything that decides the values. All regions' contigs count, whatever was planned."""
         del contigs
-        bases = sum(int(np.diff(intervals).sum()) for intervals in self.regions.values())
+        of_contigs = [np.diff(intervals).sum() for intervals in self.regions.values()]
+        bases = int(sum(of_contigs))
         return TilesIdentity(
-            kind=self.run_type.name,
-            model=self.inputs.model_identity,
-            tracks=self.inputs.tracks_identity,
-            reference=self.inputs.reference_identity(self.regions),
-            shard_size=self.shard_rows(rows),
-            geometry=self.geometry,
+            **self.shared_identity(self.regions, rows),
             strands=self.strands,
             regions=RegionsIdentity(bases, regions_digest(self.regions)),
         )
@@ -126,11 +114,11 @@ class Tiles(Analysis):
         return [f"{manifest.table_rows['predictions']:,} bins"]
 
     def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
-        """What a tile without predictions is."""
+        """What a tile without predictions is: one without a base that is known."""
         unknown = ledger.run.plan.by_status.get(ALL_N, 0)
-        return (
-            [f"{ALL_N}: of {counted(unknown, 'tiles')} the genome knows no base"] if unknown else []
-        )
+        if not unknown:
+            return []
+        return [f"{ALL_N}: of {counted(unknown, 'tiles')} the genome knows no base"]
 
     def example_query(self) -> str:
         """The first track along the genome."""
@@ -140,25 +128,26 @@ class Tiles(Analysis):
 
 
 @dataclass(frozen=True)
-class _TileDraft:
-    """Tiles laid out, ready to be planned."""
+class _TileDraft(TableDraft):
+    """Tiles laid out, ready to be planned.
 
-    tiles: pa.Table
-    contigs: Sequence[str]
-    shard_rows: int
-    records: int | None = None
-    filtered: Mapping[str, int] = field(default_factory=dict)
+    Attributes:
+        asked: contigs of the regions, of which an empty one has no tile.
+    """
+
+    asked: tuple[str, ...] = ()
 
     @property
-    def rows(self) -> int:
-        return self.tiles.num_rows
-
-    def draft(self, seed: str) -> DraftPlan:
-        del seed  # nothing is drawn by chance
-        return draft_tiles(self.tiles, self.shard_rows)
+    def contigs(self) -> Sequence[str]:
+        """Contigs that were asked for: identity and checks speak of them, whatever was planned."""
+        return self.asked
 
 
-def tiles_of(genome: Genome, regions: Regions, geometry: Geometry) -> pa.Table:
+def tiles_of(
+    genome: Genome,
+    regions: Regions,
+    geometry: Geometry,
+) -> pa.Table:
     """The tiles that cover the regions, contig after contig.
 
     Tile k of a contig predicts its bases [k · output_bp, (k + 1) · output_bp). All bins that overlap a
@@ -187,32 +176,49 @@ def _contig_tiles(
     length_bp: int,
     geometry: Geometry,
 ) -> pa.Table:
+    """The tiles of one contig in which some bin is asked for."""
     is_asked = _overlapped_bins(intervals, length_bp, geometry)
-    numbers = np.flatnonzero(is_asked.any(axis=1))
+    has_bins = is_asked.any(axis=1)
+    numbers = np.flatnonzero(has_bins)
+    count = numbers.size
     starts = numbers * geometry.output_bp
+    # the last tile ends where the contig does
     ends = np.minimum(starts + geometry.output_bp, length_bp)
     runs = [_runs(is_asked[number]) for number in numbers]
-    codes = genome.codes(contig)
-    # a tile of N alone costs as much as any other and says nothing
-    has_known_base = [
-        bool((codes[start:end] != N_CODE).any()) for start, end in zip(starts, ends, strict=True)
-    ]
     columns = {
-        "chrom": [contig] * numbers.size,
+        "chrom": [contig] * count,
         "start": starts,
         "end": ends,
-        "bin_bp": [geometry.bin_bp] * numbers.size,
-        "first_bins": [firsts for firsts, _ in runs],
-        "end_bins": [ends for _, ends in runs],
+        "bin_bp": [geometry.bin_bp] * count,
+        "first_bins": [first_bins for first_bins, _ in runs],
+        "end_bins": [end_bins for _, end_bins in runs],
         "bins": is_asked[numbers].sum(axis=1),
-        "status": [Status.OK if known else ALL_N for known in has_known_base],
+        "status": _statuses(genome, contig, starts, ends),
     }
     arrays = [pa.array(columns[column.name], column.type) for column in TILES_SCHEMA]
     return pa.table(arrays, schema=TILES_SCHEMA)
 
 
+def _statuses(
+    genome: Genome,
+    contig: str,
+    starts: Int64[np.ndarray, " tiles"],
+    ends: Int64[np.ndarray, " tiles"],
+) -> list[str]:
+    """Which tiles are predicted: one of N alone costs as much as any other, and says nothing."""
+    codes = genome.codes(contig)
+    statuses = []
+    for start, end in zip(starts, ends, strict=True):
+        is_known = codes[start:end] != N_CODE
+        status = Status.OK if is_known.any() else ALL_N
+        statuses.append(str(status))
+    return statuses
+
+
 def _overlapped_bins(
-    intervals: Int64[np.ndarray, "regions 2"], length_bp: int, geometry: Geometry
+    intervals: Int64[np.ndarray, "regions 2"],
+    length_bp: int,
+    geometry: Geometry,
 ) -> Bool[np.ndarray, "tiles bins"]:
     """Whether some region overlaps a bin.
 
@@ -220,17 +226,26 @@ def _overlapped_bins(
     1 1 1 0 …, so bins 0, 1 and 2 are overlapped.
     """
     tiles = -(-length_bp // geometry.output_bp)
-    steps = np.zeros(tiles * geometry.bins + 1, dtype=np.int64)
-    np.add.at(steps, intervals[:, 0] // geometry.bin_bp, 1)
-    np.add.at(steps, -(-intervals[:, 1] // geometry.bin_bp), -1)
-    is_overlapped = np.cumsum(steps)[:-1] > 0
+    bins = tiles * geometry.bins
+    first_bins = intervals[:, 0] // geometry.bin_bp
+    # a bin of which a region has one base is asked for
+    end_bins = -(-intervals[:, 1] // geometry.bin_bp)
+    steps = np.zeros(bins + 1, dtype=np.int64)
+    # regions may begin in one bin: each counts, which `steps[first_bins] += 1` would not do
+    np.add.at(steps, first_bins, 1)
+    np.add.at(steps, end_bins, -1)
+    open_regions = np.cumsum(steps)[:bins]
+    is_overlapped = open_regions > 0
     return is_overlapped.reshape(tiles, geometry.bins)
 
 
 def _runs(is_asked: Bool[np.ndarray, " bins"]) -> tuple[list[int], list[int]]:
     """First bins, and the ones after the last, of all runs: 0 1 1 0 1 comes to [1, 4], [3, 5]."""
+    # 0 1 1 0 1 between zeros: steps 0 1 0 -1 1 -1
     steps = np.diff(is_asked.astype(np.int8), prepend=0, append=0)
-    return np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist()
+    firsts = np.flatnonzero(steps == 1)
+    ends = np.flatnonzero(steps == -1)
+    return firsts.tolist(), ends.tolist()
 
 
 @runtime_checkable
@@ -244,7 +259,12 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class TilesLoader:
-    """Loads the model in a worker."""
+    """Loads the model in a worker.
+
+    Attributes:
+        inputs: model, tracks and genome, by name.
+        strands: which are averaged.
+    """
 
     inputs: ModelInputs
     strands: Strands
@@ -259,8 +279,13 @@ class TilesLoader:
         from enformer_core.scoring.tile_prediction import TilePredictor  # noqa: PLC0415
 
         model = self.inputs.load(resources, planned_contigs)
+        # alleles are scored against the same reference, so that both kinds of runs agree
         network = delta_network(
-            model.network, model.head, model.tracks, device=model.device, arithmetic=Arithmetic()
+            model.network,
+            model.head,
+            model.tracks,
+            device=model.device,
+            arithmetic=Arithmetic(),
         )
         predictor = TilePredictor(network, model.genome, strands=self.strands)
         provenance = provenance_of(model.device, "float32")
@@ -281,42 +306,58 @@ class TileComputation:
     provenance: Provenance = field(default_factory=Provenance)
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
-    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+    def compute(
+        self,
+        rows: pa.Table,
+        left_out: LeftOut,
+    ) -> ComputedRows:
         """Predict every tile that has a base; one that is not finite everywhere has bins without values."""
-        bins = tile_bins(rows)
+        tiles: list[PlannedTile] = rows.to_pylist()
         values: list[pa.Array] = []
         computed = 0
-        for number, tile in enumerate(rows.to_pylist()):
+        for number, tile in enumerate(tiles):
             self.rows_through.rows = number
+            # a tile that is not predicted has no bins, and so no rows
             if tile["status"] != Status.OK:
                 continue
             if number in left_out:
-                values.append(pa.nulls(tile["bins"], pa.list_(pa.float32())))
+                of_tile = _no_lists(tile["bins"])
             else:
-                values.append(self._values(tile))
+                of_tile = self._values(tile)
                 computed += 1
+            values.append(of_tile)
         self.rows_through.rows = 0  # none of the next shard's
-        lists = pa.chunked_array(values, PREDICTIONS_SCHEMA.field("values").type)
-        table = pa.table([bins["start"], bins["end"], lists], schema=PREDICTIONS_SCHEMA)
+        bins = tile_bins(rows)
+        lists = pa.chunked_array(values, _LISTS)
+        columns = [bins["start"], bins["end"], lists]
+        table = pa.table(columns, schema=PREDICTIONS_SCHEMA)
         return ComputedRows({"predictions": table}, computed)
 
     def derive(self, stored: Tables) -> Tables:
-        """No table is derived from predictions."""
+        """No table is derived from predictions: every bin stands as it was predicted."""
         del stored
         return {}
 
-    def _values(self, tile: dict[str, Any]) -> pa.Array:
+    def _values(self, tile: PlannedTile) -> pa.Array:
         """A list for each bin of a tile that is asked for."""
         profile = self.predictor.predict(tile["chrom"], tile["start"])
         bins = profile.float().cpu().numpy()
         runs = zip(tile["first_bins"], tile["end_bins"], strict=True)
-        return _lists(np.concatenate([bins[first:end] for first, end in runs]))
+        # the window predicts all its bins; those beside the regions are not kept
+        asked = [bins[first:end] for first, end in runs]
+        return _lists(np.concatenate(asked))
 
 
 def _lists(profile: Float32[np.ndarray, "bins tracks"]) -> pa.Array:
     """A list for each bin; none for any where something is not finite."""
     bins, tracks = profile.shape
     if not np.isfinite(profile).all():
-        return pa.nulls(bins, pa.list_(pa.float32()))
-    offsets = np.arange(0, bins * tracks + 1, tracks, dtype=np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(profile.ravel()))
+        return _no_lists(bins)
+    flat = profile.ravel()
+    # two bins of three tracks: 0 3 6
+    offsets = np.arange(0, flat.size + 1, tracks, dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+
+
+def _no_lists(bins: int) -> pa.Array:
+    return pa.nulls(bins, _LISTS)

@@ -21,9 +21,6 @@ PART_ROWS = 1 << 16
 ALLELES_LEAST = 8
 """Alleles of a shard where neighbours need not share a window."""
 
-TILES_LEAST, TILES_MOST = 1, 8
-"""Tiles of a shard: 8 of 5,313 tracks are 150 MB; seven of eight share a part of their tower with the one before."""
-
 RowNumbers = Int64[np.ndarray, " chosen"]
 
 _AIMED_AT_SHARDS = 64  # of a small run, so that a few dozen workers have something to share
@@ -37,7 +34,8 @@ def default_shard_size(
 ) -> int:
     """Rows of a shard where nobody says how many: some 64 shards a run, of `least` to `most` rows each.
 
-    The defaults are for alleles. A tile has 896 rows of values: see `TILES_LEAST` and `TILES_MOST`.
+    The defaults are for alleles. A tile has 896 rows of values, and other rows cost minutes each: of them few make a
+    shard.
     """
     rows_of_one = -(-rows // _AIMED_AT_SHARDS)
     return min(max(least, rows_of_one), most)
