@@ -11,11 +11,10 @@ from enformer_core.analyses.link_spec import (
     LinkSpec,
 )
 from enformer_core.analyses.links import Links
-from enformer_core.errors import InputError, nearest
-from enformer_core.links.contact import PowerLaw
-from enformer_core.links.files import LinkFiles
-from enformer_core.links.linking import Linking
-from jobs.link_settings import AUTO, FILE_SCORES, MODEL_SCORES, LinkRunSettings, LinksSettings
+from enformer_core.errors import InputError
+from enformer_core.links.files import Activity
+from jobs.link_inputs import check_scores, link_files, linking_of
+from jobs.link_settings import AUTO, MODEL_SCORES, LinkRunSettings, LinksSettings
 from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.track_groups import attention_layers, track_groups, with_tracks
@@ -38,6 +37,7 @@ def link_run(given: LinksSettings) -> int:
         raise InputError(
             "--group: is missing; name the tracks that are asked about, such as K562=4828,5111"
         )
+    # the same settings where a model, a genome and so a run are certain
     shared = {field.name: getattr(given, field.name) for field in fields(LinkRunSettings)}
     settings = LinkRunSettings(**shared)
     named = find_inputs(settings)
@@ -48,11 +48,8 @@ def link_run(given: LinksSettings) -> int:
         inputs=named.inputs,
         geometry=named.source.geometry,
         genome=named.genome,
-        files=_files(settings),
-        linking=Linking(
-            window_bp=settings.window_bp,
-            law=PowerLaw(settings.powerlaw_gamma, settings.powerlaw_scale),
-        ),
+        files=link_files(settings, settings.genome, _activity(settings)),
+        linking=linking_of(settings, with_abc=True),
         spec=LinkSpec(
             groups=groups,
             strands=settings.strands,
@@ -70,12 +67,11 @@ def link_run(given: LinksSettings) -> int:
 def _scores(settings: LinkRunSettings, named: NamedInputs) -> tuple[str, ...]:
     """The model's scores that are asked for, in their own order."""
     if settings.scores == (AUTO,):
+        # not shuffles: ten of each element cost ten times what mutagenesis does
         attends = named.source.config.attention_layers > 0
         return (GRADIENT, ATTENTION, MUTAGENESIS) if attends else (GRADIENT, MUTAGENESIS)
-    known = (*FILE_SCORES, *MODEL_SCORES)
-    for name in settings.scores:
-        if name not in known:
-            raise InputError(f"--scores {name}: there is no such score{nearest(name, known)}")
+    check_scores(settings.scores)
+    # those of files are there whatever is asked for
     scores = tuple(name for name in SCORE_COLUMNS if name in settings.scores)
     if not scores:
         raise InputError(
@@ -88,6 +84,7 @@ def _scores(settings: LinkRunSettings, named: NamedInputs) -> tuple[str, ...]:
 
 
 def _shuffles(settings: LinkRunSettings, scores: tuple[str, ...]) -> int:
+    # None where it was not given: a number that nothing uses is refused below
     if SHUFFLES in scores:
         return _DEFAULT_SHUFFLES if settings.shuffles is None else settings.shuffles
     if settings.shuffles is not None:
@@ -95,15 +92,7 @@ def _shuffles(settings: LinkRunSettings, scores: tuple[str, ...]) -> int:
     return 0
 
 
-def _files(settings: LinkRunSettings) -> LinkFiles:
+def _activity(settings: LinkRunSettings) -> Activity:
+    """Whether activities must be there; where nobody names them, what the files have is taken along."""
     is_needed = "abc" in settings.scores or bool(settings.activity)
-    return LinkFiles(
-        genes=settings.genes,
-        candidates=settings.candidates,
-        genome=settings.genome,
-        gene_types=settings.gene_types,
-        tss=settings.tss,
-        expressed_only=settings.expressed_only,
-        activity_columns=settings.activity,
-        activity="needed" if is_needed else "where there is one",
-    )
+    return "needed" if is_needed else "where there is one"

@@ -7,14 +7,14 @@ Nothing of that needs a model, and a genome is needed only to hold places agains
 from pathlib import Path
 
 from enformer_core.dataset.find_run import how_to_read
-from enformer_core.errors import InputError, nearest
+from enformer_core.errors import InputError
 from enformer_core.export.whole_file import whole_file
-from enformer_core.links.contact import PowerLaw
-from enformer_core.links.files import LinkFiles, LinkInput
+from enformer_core.links.files import LinkInput
 from enformer_core.links.linking import LinkCounts, Linking, write_links
 from enformer_core.links.written import is_tsv, is_written
 from enformer_core.storage.open import parse_address
 from jobs import exit_codes
+from jobs.link_inputs import check_scores, link_files, linking_of
 from jobs.link_settings import (
     AUTO,
     FILE_SCORES,
@@ -38,21 +38,17 @@ def links(settings: LinksSettings) -> int:
         InputError: for files that cannot be used, for an output that is there, and where nothing is in reach.
     """
     if settings.model is not None:
+        # only now: it loads what runs need
         from jobs.link_run import link_run
 
         return link_run(settings)
     _refuse_settings_of_models(settings)
     out = _new_file(settings.out)
     linking = _linking(settings)
-    files = LinkFiles(
-        genes=settings.genes,
-        candidates=settings.candidates,
-        genome=settings.genome,
-        gene_types=settings.gene_types,
-        tss=settings.tss,
-        expressed_only=settings.expressed_only,
-        activity_columns=settings.activity,
-        activity="needed" if linking.with_abc else "none",
+    files = link_files(
+        settings,
+        settings.genome,
+        "needed" if linking.with_abc else "none",
     ).read()
     for text in files.notes:
         note(text)
@@ -76,18 +72,13 @@ def _refuse_settings_of_models(settings: LinksSettings) -> None:
 
 
 def _linking(settings: LinksSettings) -> Linking:
+    # distance and contact have their columns whatever is asked for
     scores = (_ABC,) if settings.scores == (AUTO,) else settings.scores
-    for name in scores:
-        if name not in FILE_SCORES:
-            known = (*FILE_SCORES, *MODEL_SCORES)
-            raise InputError(f"--scores {name}: there is no such score{nearest(name, known)}")
+    # those of models are refused by now
+    check_scores(scores)
     if not scores:
         raise InputError(f"--scores: name one or more of {', '.join(FILE_SCORES)}")
-    return Linking(
-        window_bp=settings.window_bp,
-        law=PowerLaw(settings.powerlaw_gamma, settings.powerlaw_scale),
-        with_abc=_ABC in scores,
-    )
+    return linking_of(settings, with_abc=_ABC in scores)
 
 
 def _new_file(name: str) -> Path:
@@ -97,6 +88,7 @@ def _new_file(name: str) -> Path:
     if not is_written(name):
         raise InputError(f"--out {name}: links are written as .parquet, .tsv or .tsv.gz; name one")
     path = Path(name)
+    # nothing is ever written over
     if path.exists():
         raise InputError(f"{name}: is there already. Remove it, or give --out another name.")
     if not path.parent.is_dir():
