@@ -53,7 +53,11 @@ class GenesAsked:
         )
 
     def reach(self, genes: Genes, spec: ScoreSpec) -> GeneReach:
-        """Which of them an allele has."""
+        """Which of them an allele has, and in which bins.
+
+        Raises:
+            InputError: for bins that cannot be summed.
+        """
         with_exons = bool(self.exon_tracks)
         return GeneReach(genes, spec.conventions, self.tss_bins, with_exons)
 
@@ -99,7 +103,9 @@ class VariantAndGeneEffects(VariantEffects):
             InputError: for bins that cannot be summed.
         """
         reach = asked.reach(genes, analysis.spec)
-        shared = {each.name: getattr(analysis, each.name) for each in fields(analysis)}
+        # whatever a scoring run is asked, now and later, a run with genes is asked too
+        names = [each.name for each in fields(analysis)]
+        shared = {name: getattr(analysis, name) for name in names}
         shared["variants"] = replace(analysis.variants, reach=reach)
         return cls(**shared, asked=asked, genes=genes)
 
@@ -108,23 +114,36 @@ class VariantAndGeneEffects(VariantEffects):
         """What workers are sent: names, settings, and the digest of the genes."""
         return GeneEffectsLoader(self.inputs, self.spec, self.asked, self.genes.digest)
 
-    def identity(self, contigs: Iterable[str], rows: int) -> GeneEffectsIdentity:
+    def identity(
+        self,
+        contigs: Iterable[str],
+        rows: int,
+    ) -> GeneEffectsIdentity:
         """Everything that decides the values of this run."""
         of_variants = super().identity(contigs, rows)
         exon_tracks = self.asked.exon_tracks
+        exons_digest = sha256(canonical_json(exon_tracks))
         genes = GenesIdentity(
             genes=len(self.genes),
             sha256=self.genes.digest,
             tss_bins=self.asked.tss_bins,
-            exon_tracks=TracksIdentity(len(exon_tracks), sha256(canonical_json(exon_tracks))),
+            exon_tracks=TracksIdentity(len(exon_tracks), exons_digest),
         )
-        shared = {each.name: getattr(of_variants, each.name) for each in fields(of_variants)}
+        names = [each.name for each in fields(of_variants)]
+        shared = {name: getattr(of_variants, name) for name in names}
         return GeneEffectsIdentity(**shared, genes=genes)
 
 
 @dataclass(frozen=True)
 class GeneEffectsLoader:
-    """Loads the model, the engine and the genes in a worker."""
+    """Loads the model, the engine and the genes in a worker.
+
+    Attributes:
+        inputs: model, tracks and genome, by name.
+        spec: how alleles are scored.
+        asked: the genes, by name.
+        genes_sha256: digest of the genes that were planned for.
+    """
 
     inputs: ModelInputs
     spec: ScoreSpec
@@ -147,6 +166,9 @@ class GeneEffectsLoader:
         genes = self.asked.read(model.genome)
         check_same_file(f"{self.asked.file}: genes", genes.digest, self.genes_sha256)
         reach = self.asked.reach(genes, self.spec)
-        place = {track: number for number, track in enumerate(self.inputs.tracks)}
-        sums = GeneSums(reach, tuple(place[track] for track in self.asked.exon_tracks))
-        return load_scoring(model, self.spec, self.inputs.tracks, resources, sums)
+        # engines number the tracks that are computed, not the columns of the head
+        tracks = self.inputs.tracks
+        place = {track: number for number, track in enumerate(tracks)}
+        exon_places = [place[track] for track in self.asked.exon_tracks]
+        sums = GeneSums(reach, tuple(exon_places))
+        return load_scoring(model, self.spec, tracks, resources, sums)

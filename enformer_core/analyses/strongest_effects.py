@@ -12,11 +12,24 @@ from enformer_core.scoring.statistics import Statistic
 from enformer_core.variants.table import Flag, Status, has_flag
 
 _DESCRIBED = ["variant_id", "pos", "ref", "alt"]
-_ORDER = ("track", "pos", "ref", "alt", "statistic", "rank")
+
+# by track first, so that a reader who asks for one reads neighbouring rows
+_ORDER = [
+    ("track", "ascending"),
+    ("pos", "ascending"),
+    ("ref", "ascending"),
+    ("alt", "ascending"),
+    ("statistic", "ascending"),
+    ("rank", "ascending"),
+]
 
 
 def strongest_effects(
-    scores: pa.Table, *, statistics: Sequence[Statistic], tracks: Sequence[int], top_tracks: int
+    scores: pa.Table,
+    *,
+    statistics: Sequence[Statistic],
+    tracks: Sequence[int],
+    top_tracks: int,
 ) -> pa.Table:
     """The largest values in size of each allele and statistic, sorted by track and position.
 
@@ -28,16 +41,19 @@ def strongest_effects(
         tracks: head column of each list entry.
         top_tracks: how many of each allele and statistic; ties go to the smaller track index.
     """
-    is_scored = pc.equal(scores["status"], Status.OK)
+    # whoever asks for the strongest must not meet one allele twice
+    is_ok = pc.equal(scores["status"], Status.OK)
     is_repeat = has_flag(scores, Flag.DUPLICATE)
-    is_first_scored = pc.and_not(is_scored, is_repeat)
-    scored = scores.filter(is_first_scored)
+    is_due = pc.and_not(is_ok, is_repeat)
+    scored = scores.filter(is_due)
     indices = np.asarray(tracks, dtype=np.int64)
-    parts = [_strongest(scored, name, indices, top_tracks) for name in statistics]
     # a shard without scored alleles still has the table, with its columns
-    no_effects = EFFECTS_SCHEMA.empty_table()
-    effects = pa.concat_tables([no_effects, *parts])
-    return effects.sort_by([(name, "ascending") for name in _ORDER])
+    parts = [EFFECTS_SCHEMA.empty_table()]
+    for name in statistics:
+        part = _strongest(scored, name, indices, top_tracks)
+        parts.append(part)
+    effects = pa.concat_tables(parts)
+    return effects.sort_by(_ORDER)
 
 
 def _strongest(
@@ -48,26 +64,28 @@ def _strongest(
 ) -> pa.Table:
     """The `top` rows of each allele for one statistic, the strongest first; all tracks where there are fewer."""
     values = list_matrix(scored[name], tracks.size)
-    top = min(top, tracks.size)
-    places = _strongest_places(values, top)
+    most = min(top, tracks.size)
+    places = _strongest_places(values, most)
     strongest = np.take_along_axis(values, places, axis=1)
-    alleles = np.arange(scored.num_rows)
-    allele = np.repeat(alleles, top)
-    described = scored.select(_DESCRIBED).take(pa.array(allele))
-    rank = np.tile(np.arange(1, top + 1), alleles.size)
-    track = tracks[places].ravel()
-    value = strongest.ravel()
-    columns = {column: described[column] for column in _DESCRIBED}
-    columns["track"] = pa.array(track, pa.int32())
-    columns["statistic"] = pa.repeat(name, allele.size)
-    columns["value"] = pa.array(value, pa.float32())
-    columns["rank"] = pa.array(rank, pa.int32())
-    in_order = [columns[column] for column in EFFECTS_SCHEMA.names]
-    return pa.table(in_order, schema=EFFECTS_SCHEMA)
+    count = scored.num_rows
+    # two alleles, the strongest three of each: alleles 0 0 0 1 1 1, ranks 1 2 3 1 2 3
+    alleles = np.repeat(np.arange(count), most)
+    ranks = np.tile(np.arange(1, most + 1), count)
+    described = scored.select(_DESCRIBED)
+    of_rows = described.take(pa.array(alleles))
+    columns = {
+        **{column: of_rows[column] for column in _DESCRIBED},
+        "track": tracks[places].ravel(),
+        "statistic": pa.repeat(name, alleles.size),
+        "value": strongest.ravel(),
+        "rank": ranks,
+    }
+    return pa.table(columns, schema=EFFECTS_SCHEMA)
 
 
 def _strongest_places(
-    values: Float32[np.ndarray, "alleles tracks"], top: int
+    values: Float32[np.ndarray, "alleles tracks"],
+    top: int,
 ) -> Int64[np.ndarray, "alleles top"]:
     """Columns of the `top` values of each row that are largest in size, the largest first.
 
@@ -80,8 +98,13 @@ def _strongest_places(
     return order[:, :top]
 
 
-def list_matrix(column: pa.ChunkedArray, width: int) -> Float32[np.ndarray, "alleles tracks"]:
+def list_matrix(
+    column: pa.ChunkedArray,
+    width: int,
+) -> Float32[np.ndarray, "alleles tracks"]:
     """A list column without nulls, whose lists are all `width` long, as a matrix."""
-    flat = column.combine_chunks().flatten()
+    lists = column.combine_chunks()
+    # not to Python and back: a shard has millions of values
+    flat = lists.flatten()
     values = np.asarray(flat, dtype=np.float32)
     return values.reshape(len(column), width)

@@ -55,14 +55,22 @@ def _first_record(lines: Iterable[str]) -> list[str]:
 
 
 def _is_interval(fields: Sequence[str]) -> bool:
-    has_place = len(fields) >= _BED_COLUMNS and all(map(_is_number, fields[1:3]))
+    if len(fields) < _BED_COLUMNS:
+        return False
+    start_and_end = fields[1:3]
     alleles = fields[3:5]
-    has_alleles = len(alleles) == 2 and all(map(_ALLELE.fullmatch, alleles))
+    has_place = all(map(_is_number, start_and_end))
+    # ANNOVAR's tables begin like BED, with both alleles behind the place
+    are_alleles = all(map(_ALLELE.fullmatch, alleles))
+    has_alleles = len(alleles) == 2 and are_alleles
     return has_place and not has_alleles
 
 
 def _is_gff(fields: Sequence[str]) -> bool:
-    has_place = len(fields) == _GFF_COLUMNS and all(map(_is_number, fields[3:5]))
+    if len(fields) != _GFF_COLUMNS:
+        return False
+    start_and_end = fields[3:5]
+    has_place = all(map(_is_number, start_and_end))
     return has_place and fields[6] in _STRANDS
 
 
@@ -76,9 +84,12 @@ def _first_lines(path: Path) -> list[str]:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         if head.startswith(_GZIP_MAGIC):
-            head = zlib.decompressobj(_GZIP_WINDOW_BITS).decompress(head, _HEAD_BYTES)
+            # no more than its beginning, of whatever size the file is unpacked
+            unpacker = zlib.decompressobj(_GZIP_WINDOW_BITS)
+            head = unpacker.decompress(head, _HEAD_BYTES)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except zlib.error:  # the reader of its kind will say so
         return []
-    return head.removeprefix(codecs.BOM_UTF8).decode("latin-1").splitlines()
+    text = head.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    return text.splitlines()
