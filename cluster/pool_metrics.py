@@ -11,6 +11,14 @@ Figures = Callable[[Event], Mapping[str, float]]
 """Further figures that an event tells, by name."""
 
 
+class Gauge(Protocol):
+    """A metric that shows the last value that it was set to."""
+
+    def set(self, value: float) -> None:
+        """Show this value from now on."""
+        ...
+
+
 class Instruments(Protocol):
     """Kinds of metrics, as `ray.util.metrics` has them."""
 
@@ -43,7 +51,7 @@ class PoolMetrics:
         self._queued = instruments.Gauge(
             "enformer_ray_queue_depth", "Shards read ahead that no worker has begun."
         )
-        self._gauges: dict[str, Any] = {}
+        self._gauges: dict[str, Gauge] = {}
 
     def observe(self, event: Event, *, queued: int) -> None:
         """Count what an event says (see `cluster.pool.EventObserver`)."""

@@ -35,7 +35,7 @@ class Log:
 
     as_json: bool = False
     began_s: float = field(default_factory=_now_s)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from enformer_core.errors import InputError, nearest
 from jobs import exit_codes
@@ -26,6 +26,21 @@ _DISTRIBUTION = "enformer-ray"
 
 Pages = Mapping[str, Callable[[], str]]
 """What gives the text of each page, by its name."""
+
+
+class _Output(TypedDict, total=False):
+    """What a cell of a notebook printed: lines of text, or of each form in which a value is shown."""
+
+    text: list[str]
+    data: dict[str, list[str]]
+
+
+class _Cell(TypedDict):
+    """A cell of a notebook; only one of code has outputs."""
+
+    cell_type: str
+    source: list[str]
+    outputs: list[_Output]
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ def _text(path: Path) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _blocks(cell: dict[str, Any]) -> Iterator[str]:
+def _blocks(cell: _Cell) -> Iterator[str]:
     source = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
         yield source

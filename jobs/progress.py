@@ -6,7 +6,7 @@ Knows time and streams. Does not know what is counted: the caller names the unit
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from threading import RLock
 from types import TracebackType
@@ -290,17 +290,22 @@ class JsonLines:
             if (now - self._spoke).total_seconds() >= _SILENT_S:
                 self._write("working", {"text": self._count.phase}, now)
 
-    def _write(self, event: str, fields: dict[str, Any], at: datetime | None = None) -> None:
+    def _write(
+        self,
+        event: str,
+        fields: Mapping[str, object],
+        at: datetime | None = None,
+    ) -> None:
         with self._lock:
             now = at or self._now()
             self._spoke = now
             work = now - self._work_began
             figures = self._figures(work.total_seconds())
-            line = json_line(event, figures | fields, now)
+            line = json_line(event, {**figures, **fields}, now)
             # Flushed, so that who follows the log sees what happened and not what happened a buffer ago.
             print(line, file=self._stream, flush=True)
 
-    def _figures(self, work_s: float) -> dict[str, Any]:
+    def _figures(self, work_s: float) -> dict[str, str | float | None]:
         count = self._count
         rate = count.rate(work_s).per_second
         # The time left follows from the rate as written, so that a reader can check one by the other.

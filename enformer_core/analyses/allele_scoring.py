@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -162,7 +162,7 @@ class AlleleScoring:
         reasons = pa.array(why, pa.string())
         # a row fails exactly where there is a reason; planned statuses stay as they are
         is_failed = pc.is_valid(reasons)
-        columns: dict[str, Any] = {
+        columns: dict[str, object] = {
             **_described(alleles, self.spec.conventions.centre_index),
             "status": pc.if_else(is_failed, Status.FAILED, alleles["status"]),
             "reason": pc.coalesce(reasons, alleles["reason"]),

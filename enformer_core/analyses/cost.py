@@ -5,10 +5,9 @@ gives. Does not know where the output goes or who computes.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int64
 
+from enformer_core.dataset.codec import JsonObject
 from enformer_core.dataset.order import changes
 from enformer_core.dataset.schemas import GENE_VALUES
 from enformer_core.errors import InputError
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import Engine
 from enformer_core.variants.table import Flag, Status, has_flag
-
-Figures = Mapping[str, Any]
-"""JSON of a file that somebody gives; what does not stand in it raises KeyError."""
 
 WindowStarts = Callable[[Int64[np.ndarray, " alleles"]], Int64[np.ndarray, " alleles"]]
 """From the first bases of alleles to those of their windows."""
@@ -244,7 +241,8 @@ def _why_none(error: Exception) -> str:
     return "it is no JSON" if isinstance(error, ValueError) else "it is JSON of something else"
 
 
-def _speed_of_run(status: Figures) -> Speed:
+def _speed_of_run(status: JsonObject) -> Speed:
+    """From the status of a finished run; what it lacks raises KeyError."""
     gpu_hours = status["gpu_hours"]
     hours = gpu_hours or status["cpu_hours"]
     return Speed(
@@ -253,7 +251,8 @@ def _speed_of_run(status: Figures) -> Speed:
     )
 
 
-def _speed_of_benchmark(figures: Figures) -> Speed:
+def _speed_of_benchmark(figures: JsonObject) -> Speed:
+    """From the figures of `benchmarks.engine`; what they lack raises KeyError."""
     machine = figures["machine"]
     # On CPUs all cores worked on one variant; hours are told of one core.
     cores = 1 if machine["device_type"] == "cuda" else machine["threads"]

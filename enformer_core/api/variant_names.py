@@ -6,9 +6,9 @@ decided where it is decided for `enformer-ray score`: by `variants.harmonise`.
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -154,9 +154,10 @@ def place_variants(
     """
     named = [parse_variant(name) for name in names]
     placed = harmonise_alleles(_as_read(named), genome, max_allele_bp=max_allele_bp)
+    rows: list[_Harmonised] = placed.to_pylist()
     refusals = []
     found = []
-    for variant, row in zip(named, placed.to_pylist(), strict=True):
+    for variant, row in zip(named, rows, strict=True):
         if row["status"] == Status.OK:
             allele = Allele(row["chrom"], row["start"], row["ref"], row["alt"])
             found.append(PlacedVariant(variant.given, allele))
@@ -188,7 +189,18 @@ def _as_read(named: Sequence[NamedVariant]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
 
 
-def _why_not(row: Mapping[str, Any], genome: Genome) -> str:
+class _Harmonised(TypedDict):
+    """The columns of a harmonised variant that are read here; a place is read only of one that has it."""
+
+    status: str
+    reason: str | None
+    chrom: str
+    start: int
+    ref: str
+    alt: str
+
+
+def _why_not(row: _Harmonised, genome: Genome) -> str:
     """Why a variant has no scores, in the words of a run's column `reason`, and what would help."""
     reason = str(row["reason"])
     match Status(row["status"]):
@@ -205,7 +217,7 @@ def _why_not(row: Mapping[str, Any], genome: Genome) -> str:
     return reason
 
 
-def _advice(row: Mapping[str, Any], genome: Genome) -> str:
+def _advice(row: _Harmonised, genome: Genome) -> str:
     """What a mismatch looks like, where its reason does not say so."""
     if str(row["reason"]).endswith(IT_HAS_ALT):
         return ""

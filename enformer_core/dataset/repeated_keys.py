@@ -1,7 +1,6 @@
 """Keys that stand more than once among more rows than fit in memory. Does not know what the keys are of."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,10 +9,11 @@ from jaxtyping import UInt64
 
 KeyDigests = UInt64[np.ndarray, " rows"]
 
+Key = dict[str, str | int | None]
+"""Values of the columns of a key, by name."""
 
-def repeated_keys(
-    parts: Iterable[pa.Table], names: Sequence[str], rows: int
-) -> list[dict[str, Any]]:
+
+def repeated_keys(parts: Iterable[pa.Table], names: Sequence[str], rows: int) -> list[Key]:
     """Find the keys that are not unique among more rows than fit in memory, in 8 bytes a row.
 
     Rows are compared by 64-bit digests; those whose digests agree, by their keys.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,7 +77,8 @@ def insulation_of(ledger: Ledger) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(pa.concat_tables(parts)))
 
 
-def _map_rows(ledger: Ledger) -> Iterator[Mapping[str, Any]]:
+def _map_rows(ledger: Ledger) -> Iterator[Mapping[str, object]]:
+    # shard by shard: for a mean no more than one map is needed at a time
     for _, table in stored_tables(ledger, _MAPS):
         yield from table.select(["kind", "values"]).to_pylist()
 
