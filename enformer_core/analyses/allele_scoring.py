@@ -23,14 +23,27 @@ from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.table import Flag, Status
 
-_SCORED_COLUMNS = ["chrom", "start", "ref", "alt", "window_start", "audited", "status", "flags"]
+_SCORED_COLUMNS = [
+    "chrom",
+    "start",
+    "ref",
+    "alt",
+    "window_start",
+    "audited",
+    "status",
+    "flags",
+]
 
 
 @runtime_checkable
 class Scorer(Protocol):
     """Scores the alleles of a window."""
 
-    def score(self, alleles: Sequence[Allele], start: int) -> Sequence[AlleleScores]:
+    def score(
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+    ) -> Sequence[AlleleScores]:
         """Each statistic for each track of each allele.
 
         Args:
@@ -44,7 +57,12 @@ class Scorer(Protocol):
 class Auditor(Protocol):
     """Holds scores against those of two plain passes."""
 
-    def compare(self, allele: Allele, start: int, scores: AlleleScores) -> AuditedAllele:
+    def compare(
+        self,
+        allele: Allele,
+        start: int,
+        scores: AlleleScores,
+    ) -> AuditedAllele:
         """What the comparison showed, for the receipt."""
         ...
 
@@ -88,7 +106,11 @@ class AlleleScoring:
     genes: GeneTable | None = None
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
-    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+    def compute(
+        self,
+        rows: pa.Table,
+        left_out: LeftOut,
+    ) -> ComputedRows:
         """Score every allele that can be scored; all get their row of `scores`."""
         distinct = enumerate(_distinct_alleles(rows))
         due = [None if at in left_out else allele for at, allele in distinct]
@@ -125,25 +147,43 @@ class AlleleScoring:
         )
         return {"effects": effects}
 
-    def _score_window(self, window: Sequence["_DueAllele | None"]) -> list[Outcome]:
+    def _score_window(
+        self,
+        window: Sequence["_DueAllele | None"],
+    ) -> list[Outcome]:
+        """What came of the rows of one window, of which some are not due."""
         due = [row for row in window if row is not None]
         # a window may hold nothing but rows that repeat others or cannot be scored
         if not due:
             return [_Unscored.NOT_DUE] * len(window)
         alleles = [row.allele for row in due]
         # rows were cut where the window changes: the first one's is everybody's
-        scored = iter(self._scored(alleles, due[0].window_start))
-        return [_Unscored.NOT_DUE if row is None else self._sound(next(scored)) for row in window]
+        start = due[0].window_start
+        scored = iter(self._scored(alleles, start))
+        outcomes: list[Outcome] = []
+        for row in window:
+            # the engine was asked of those that are due, in their order
+            outcome = _Unscored.NOT_DUE if row is None else self._sound(next(scored))
+            outcomes.append(outcome)
+        return outcomes
 
-    def _scored(self, alleles: Sequence[Allele], start: int) -> Sequence[ScoredAllele]:
+    def _scored(
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+    ) -> Sequence[ScoredAllele]:
         if self.genes is not None:
-            return self.genes.scorer.score_with_genes(alleles, start)
-        return [ScoredAllele(scores) for scores in self.scorer.score(alleles, start)]
+            scorer = self.genes.scorer
+            return scorer.score_with_genes(alleles, start)
+        of_alleles = self.scorer.score(alleles, start)
+        return [ScoredAllele(scores) for scores in of_alleles]
 
     def _sound(self, scored: ScoredAllele) -> Outcome:
         """What was scored, unless some of it is not finite."""
-        for values in (scored.scores, *(gene.values for gene in scored.genes)):
+        of_genes = [gene.values for gene in scored.genes]
+        for values in (scored.scores, *of_genes):
             why = why_unsound(values, self.tracks)
+            # the whole allele fails: a row without values beside one with some would contradict it
             if why is not None:
                 return _Failure(why)
         return scored
@@ -151,39 +191,65 @@ class AlleleScoring:
     def _audited(
         self, window: Sequence["_DueAllele | None"], outcomes: Sequence[Outcome]
     ) -> Iterator[AuditedAllele]:
+        # plain passes are the yardstick: where they are the engine, nothing is left to compare
         if self.auditor is None:
             return
         for row, outcome in zip(window, outcomes, strict=True):
-            if row is not None and row.audited and isinstance(outcome, ScoredAllele):
+            is_drawn = row is not None and row.audited
+            # of a failed allele there is nothing to compare
+            if is_drawn and isinstance(outcome, ScoredAllele):
                 yield self.auditor.compare(row.allele, row.window_start, outcome.scores)
 
-    def _scores(self, alleles: pa.Table, outcomes: Sequence[Outcome]) -> pa.Table:
-        why = [outcome.reason if isinstance(outcome, _Failure) else None for outcome in outcomes]
+    def _scores(
+        self,
+        alleles: pa.Table,
+        outcomes: Sequence[Outcome],
+    ) -> pa.Table:
+        """A row for each planned allele, whether it has values or not."""
+        conventions = self.spec.conventions
+        why = [_failure_of(outcome) for outcome in outcomes]
         reasons = pa.array(why, pa.string())
         # a row fails exactly where there is a reason; planned statuses stay as they are
         is_failed = pc.is_valid(reasons)
         columns: dict[str, object] = {
-            **_described(alleles, self.spec.conventions.centre_index),
+            **_described(alleles, conventions.centre_index),
             "status": pc.if_else(is_failed, Status.FAILED, alleles["status"]),
             "reason": pc.coalesce(reasons, alleles["reason"]),
         }
-        for name in self.spec.conventions.statistics:
+        bits = self.spec.mantissa_bits
+        for name in conventions.statistics:
             values = [
                 outcome.scores[name] if isinstance(outcome, ScoredAllele) else None
                 for outcome in outcomes
             ]
-            columns |= value_columns(name, values, self.tracks, self.spec.mantissa_bits)
-        schema = scores_schema(self.spec.conventions.statistics)
-        return pa.table([columns[name] for name in schema.names], schema=schema)
+            columns |= value_columns(name, values, self.tracks, bits)
+        schema = scores_schema(conventions.statistics)
+        # what a plan has beyond the schema is for planning alone
+        in_order = [columns[name] for name in schema.names]
+        return pa.table(in_order, schema=schema)
 
     def _gene_effects(
-        self, genes: GeneTable, alleles: pa.Table, outcomes: Sequence[Outcome]
+        self,
+        genes: GeneTable,
+        alleles: pa.Table,
+        outcomes: Sequence[Outcome],
     ) -> pa.Table:
-        described = pa.table(_described(alleles, self.spec.conventions.centre_index))
+        centre_index = self.spec.conventions.centre_index
+        described = pa.table(_described(alleles, centre_index))
+        # None, not no genes: rows of what was not scored have their genes, without values
         effects = [
             outcome.genes if isinstance(outcome, ScoredAllele) else None for outcome in outcomes
         ]
-        return genes.table(described, effects, self.tracks, self.spec.mantissa_bits)
+        return genes.table(
+            described,
+            effects,
+            self.tracks,
+            self.spec.mantissa_bits,
+        )
+
+
+def _failure_of(outcome: Outcome) -> str | None:
+    return outcome.reason if isinstance(outcome, _Failure) else None
 
 
 @dataclass(frozen=True)
@@ -198,13 +264,16 @@ class _DueAllele:
 def _distinct_alleles(rows: pa.Table) -> list[_DueAllele | None]:
     """The alleles to score; None where a row is not scored, or repeats the row before it."""
     due: list[_DueAllele | None] = []
-    for row in rows.select(_SCORED_COLUMNS).to_pylist():
+    columns = rows.select(_SCORED_COLUMNS)
+    for row in columns.to_pylist():
         is_repeat = Flag.DUPLICATE in (row["flags"] or ())
+        # a repeat takes over what its allele comes to: `_copied_to_duplicates`
         if row["status"] != Status.OK or is_repeat:
             due.append(None)
             continue
         allele = Allele(row["chrom"], row["start"], row["ref"], row["alt"])
-        due.append(_DueAllele(allele, row["window_start"], bool(row["audited"])))
+        audited = bool(row["audited"])
+        due.append(_DueAllele(allele, row["window_start"], audited))
     return due
 
 
@@ -225,16 +294,23 @@ def _windows(rows: Sequence[_DueAllele | None]) -> list[list[_DueAllele | None]]
     return windows
 
 
-def _copied_to_duplicates(alleles: pa.Table, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _copied_to_duplicates(
+    alleles: pa.Table,
+    outcomes: Sequence[Outcome],
+) -> list[Outcome]:
     """Give each repeat the outcome of the row before it; repeats follow their allele in the plan."""
     filled: list[Outcome] = []
-    for flags, outcome in zip(alleles["flags"].to_pylist(), outcomes, strict=True):
-        is_repeat = Flag.DUPLICATE in (flags or ())
+    flags = alleles["flags"].to_pylist()
+    for of_row, outcome in zip(flags, outcomes, strict=True):
+        is_repeat = Flag.DUPLICATE in (of_row or ())
         filled.append(filled[-1] if is_repeat else outcome)
     return filled
 
 
-def _described(alleles: pa.Table, centre_index: int) -> dict[str, pa.ChunkedArray]:
+def _described(
+    alleles: pa.Table,
+    centre_index: int,
+) -> dict[str, pa.ChunkedArray]:
     """The columns of `scores` that say what was scored; positions leave as VCF has them, 1-based."""
     pos = pc.add(alleles["start"], 1)
     place_in_window = pc.subtract(alleles["start"], alleles["window_start"])
@@ -247,7 +323,10 @@ def _described(alleles: pa.Table, centre_index: int) -> dict[str, pa.ChunkedArra
     }
 
 
-def _variant_ids(alleles: pa.Table, pos: pa.ChunkedArray) -> pa.ChunkedArray:
+def _variant_ids(
+    alleles: pa.Table,
+    pos: pa.ChunkedArray,
+) -> pa.ChunkedArray:
     """chrom:pos:ref:alt as the genome has them, or as the input has where a row has no place."""
     parts = [
         pc.coalesce(alleles["chrom"], alleles["input_chrom"]),
@@ -255,4 +334,6 @@ def _variant_ids(alleles: pa.Table, pos: pa.ChunkedArray) -> pa.ChunkedArray:
         pc.coalesce(alleles["ref"], alleles["input_ref"]),
         pc.coalesce(alleles["alt"], alleles["input_alt"]),
     ]
-    return pc.binary_join_element_wise(*[pc.fill_null(part, "?") for part in parts], ":")
+    # some rows have neither: a name of theirs must not be null for that
+    known = [pc.fill_null(part, "?") for part in parts]
+    return pc.binary_join_element_wise(*known, ":")

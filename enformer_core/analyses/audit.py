@@ -33,7 +33,12 @@ class DirectAuditor:
     direct: DirectScorer
     tolerance: float
 
-    def compare(self, allele: Allele, start: int, scores: AlleleScores) -> AuditedAllele:
+    def compare(
+        self,
+        allele: Allele,
+        start: int,
+        scores: AlleleScores,
+    ) -> AuditedAllele:
         """The error of each statistic, for a receipt.
 
         The bound is tolerance · ‖statistic‖ plus what rounding alone can do: by how much the statistic
@@ -43,6 +48,7 @@ class DirectAuditor:
         r, d = self.direct.profiles(allele, start)
         names = tuple(scores)
         exact = statistics.compute(r, d, names)
+        # what rounding alone may do to each statistic, of which some are not linear
         moved = statistics.compute(r, d + ROUNDING * r, names)
         errors: dict[str, StatisticError] = {}
         for name in names:
@@ -52,10 +58,16 @@ class DirectAuditor:
         variant = f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}"
         return AuditedAllele(variant, errors)
 
-    def _error(self, answer: PerTrack, truth: PerTrack, floor: float) -> StatisticError:
+    def _error(
+        self,
+        answer: PerTrack,
+        truth: PerTrack,
+        floor: float,
+    ) -> StatisticError:
         norm = float(np.linalg.norm(truth))
         error = float(np.linalg.norm(answer - truth))
         bound = self.tolerance * norm + floor
+        # JSON has no NaN and no infinity
         return StatisticError(
             error=error if isfinite(error) else None,
             norm=norm,

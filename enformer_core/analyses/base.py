@@ -72,7 +72,11 @@ class Computation(Protocol):
         """Software, hardware and arithmetic, for receipts; the times are filled in by the caller."""
         ...
 
-    def compute(self, rows: pa.Table, left_out: LeftOut) -> ComputedRows:
+    def compute(
+        self,
+        rows: pa.Table,
+        left_out: LeftOut,
+    ) -> ComputedRows:
         """Compute the value tables of a shard.
 
         Args:
@@ -122,7 +126,11 @@ class DraftInput(Protocol):
 class Loader(Protocol):
     """What of an analysis is sent to workers: names and settings, no data."""
 
-    def load(self, resources: WorkerResources, planned_contigs: Mapping[str, str]) -> Computation:
+    def load(
+        self,
+        resources: WorkerResources,
+        planned_contigs: Mapping[str, str],
+    ) -> Computation:
         """Load the model.
 
         Args:
@@ -150,7 +158,11 @@ class Analysis(ABC):
         """What of this run is sent to workers; it loads the model there."""
 
     @abstractmethod
-    def identity(self, contigs: Iterable[str], rows: int) -> Identity:
+    def identity(
+        self,
+        contigs: Iterable[str],
+        rows: int,
+    ) -> Identity:
         """Everything that decides the run's values.
 
         Args:
@@ -176,7 +188,10 @@ class Analysis(ABC):
         del draft_input
         return ()
 
-    def columns_in_words(self, taken: Sequence[JsonObject]) -> Sequence[str]:
+    def columns_in_words(
+        self,
+        taken: Sequence[JsonObject],
+    ) -> Sequence[str]:
         """The same, as `run.json` has it, for people."""
         del taken
         return ()
@@ -208,6 +223,7 @@ class WorkerFactory:
 
     def __call__(self) -> "ShardWorker":
         """Load the model, and make the worker that uses it."""
+        # by the run's description: a node with another genome must not compute
         reference = self.ledger.run.typed_identity.reference
         computation = self.loader.load(self.resources, reference.sha256)
         return ShardWorker(computation, self.ledger)
@@ -252,6 +268,7 @@ class ShardWorker:
     @property
     def items_done(self) -> int:
         """How many rows of the shard that is being computed are through; 0 where the computation does not count."""
+        # no part of `Computation`: whoever adds a kind of run need not count
         count = getattr(self.computation, "rows_through", None)
         return count.rows if isinstance(count, RowCount) else 0
 

@@ -51,6 +51,7 @@ class ContributionsType(SeveralRowsType):
     name = "contributions"
     unit = "targets"
     proof = "each with a row for every group and allele"
+    # no two targets of a run share a name: `targets.distinct`
     plan_keys = ("target",)
     value_tables: ClassVar[tuple[ValueTable, ...]] = (CONTRIBUTIONS,)
     derived_tables = (CONTRIBUTION_BINS,)

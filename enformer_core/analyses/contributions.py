@@ -138,6 +138,7 @@ class Contributions(TableAnalysis):
 
     def identity(self, contigs: Iterable[str], rows: int) -> ContributionsIdentity:
         """Everything that decides the values of this run."""
+        # not the layers, which follow from the model
         spec = self.spec
         return ContributionsIdentity(
             **self.shared_identity(contigs, rows),

@@ -56,10 +56,15 @@ def load_engine(
         genes: what is summed of genes; None where nobody asks for them.
     """
     predictor = SequencePredictor(
-        model.network, model.head, model.tracks, spec.conventions, model.device
+        model.network,
+        model.head,
+        model.tracks,
+        spec.conventions,
+        model.device,
     )
     direct = DirectScorer(predictor, model.genome, genes)
     scorer: DeltaScorer | DirectScorer = direct
+    # plain passes are the yardstick, and so never in 16 bits
     arithmetic = "float32"
     if spec.engine == "delta":
         scorer, arithmetic = _delta(model, spec, resources, genes)
@@ -83,6 +88,7 @@ def load_scoring(
         genes: what is summed of genes; None where the run has none.
     """
     engine = load_engine(model, spec, resources, genes)
+    # plain scoring has nothing to be held against
     auditor = None
     if spec.engine == "delta":
         auditor = DirectAuditor(engine.direct, spec.audit_tolerance)
@@ -94,10 +100,12 @@ def load_scoring(
 def _delta(
     model: LoadedModel, spec: ScoreSpec, resources: WorkerResources, genes: GeneSums | None
 ) -> tuple[DeltaScorer, str]:
+    # a policy is the run's, what it comes to is this machine's
     arithmetic = choose_arithmetic(spec.precision, model.device)
     network = delta_network(
         model.network, model.head, model.tracks, device=model.device, arithmetic=arithmetic
     )
+    # the memory of a GPU decides for itself; on a CPU the worker's share does
     batch_alts = choose_batch(
         network,
         model.track_count,

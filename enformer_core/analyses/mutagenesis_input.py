@@ -48,7 +48,10 @@ class Mutagenesis:
     deletions_bp: int | None
 
     def around(
-        self, file: str, placed: Iterable[pa.Table], contigs: Mapping[str, int]
+        self,
+        file: str,
+        placed: Iterable[pa.Table],
+        contigs: Mapping[str, int],
     ) -> tuple[Target, int]:
         """The regions around the records of a file, and how many records have none.
 
@@ -61,7 +64,11 @@ class Mutagenesis:
         return Target(self._around(file), found.regions), found.left_out
 
     def sources(
-        self, around: Sequence[Target], genome: Genome, *, not_placed: int = 0
+        self,
+        around: Sequence[Target],
+        genome: Genome,
+        *,
+        not_placed: int = 0,
     ) -> "MutatedSources":
         """All changes as sources of variants.
 
@@ -76,7 +83,10 @@ class Mutagenesis:
         sources = mutated((*self.targets, *around), genome, deletions_bp=self.deletions_bp)
         return MutatedSources(tuple(sources), not_placed)
 
-    def digests(self, files: Sequence[InputDigest]) -> list[InputDigest]:
+    def digests(
+        self,
+        files: Sequence[InputDigest],
+    ) -> list[InputDigest]:
         """What names the changes in a run's identity: for each source a digest of what it follows from.
 
         Args:
@@ -109,6 +119,7 @@ class MutatedSources:
 
     def left_out(self) -> dict[str, int]:
         """What has no rows, by why; known when all sources were read."""
+        # a reason that took out nothing is not worth a sentence
         counts = {NOT_PLACED: self.not_placed, UNKNOWN_BASE: unknown_bases(self.sources)}
         return {why: count for why, count in counts.items() if count}
 
@@ -138,7 +149,10 @@ def _renamed(digest: InputDigest, name: str) -> InputDigest:
     return {"name": name, "sha256": digest["sha256"], "bytes": digest["bytes"]}
 
 
-def find_targets(given: Sequence[InputFile], genome: Genome) -> tuple[Target, ...]:
+def find_targets(
+    given: Sequence[InputFile],
+    genome: Genome,
+) -> tuple[Target, ...]:
     """The regions that were named, each text and each BED file a target.
 
     Args:
@@ -154,6 +168,7 @@ def find_targets(given: Sequence[InputFile], genome: Genome) -> tuple[Target, ..
     targets = []
     for each in given:
         regions = RegionList.of(place_regions(str(each.path), genome, option=OPTION))
+        # only a file can have none: a text names its bases
         if not regions.bases:
             raise InputError(
                 f"{each.given}: no regions to mutate in this BED file. Its lines have contig, start and end."

@@ -34,13 +34,17 @@ def first_unscored(placed: pa.Table) -> Iterator[UnscoredAllele]:
     for status in pc.unique(placed["status"]).to_pylist():
         if status in _SAID_ELSEWHERE:
             continue
+        # one of each batch is enough: the smallest of these is told
         at = pc.index(placed["status"], status).as_py()
         [row] = placed.slice(at, 1).to_pylist()
         reason = row["reason"] or MEANINGS[Status(status)]
         yield UnscoredAllele(row["input_file"] or "", row["input_line"], status, reason)
 
 
-def unscored_notes(by_status: Mapping[str, int], found: Sequence[UnscoredAllele]) -> Iterator[str]:
+def unscored_notes(
+    by_status: Mapping[str, int],
+    found: Sequence[UnscoredAllele],
+) -> Iterator[str]:
     """A sentence for each status that is not scored, with the first allele that has it.
 
     Args:
@@ -51,6 +55,7 @@ def unscored_notes(by_status: Mapping[str, int], found: Sequence[UnscoredAllele]
         those = [allele for allele in found if allele.status == status]
         if not those:
             continue
+        # whichever thread came by its batch first
         first = min(those)
         be = "1 allele is" if rows == 1 else f"{rows:,} alleles are"
         yield (

@@ -27,19 +27,27 @@ def value_columns(
     magnitudes: list[float | None] = []
     strongest_tracks: list[int | None] = []
     for values in rows:
+        # a row without values has its columns all the same
         if values is None:
             lists.append(None)
             magnitudes.append(None)
             strongest_tracks.append(None)
             continue
-        stored = round_mantissa(np.asarray(values, dtype=np.float32), mantissa_bits)
+        as_float32 = np.asarray(values, dtype=np.float32)
+        # the strongest of what is stored, so that whoever looks for it in the list finds it
+        stored = round_mantissa(as_float32, mantissa_bits)
+        sizes = np.abs(stored)
         # of equal magnitudes the first: the smaller track
-        strongest = int(np.abs(stored).argmax())
+        strongest = int(sizes.argmax())
         lists.append(stored)
-        magnitudes.append(float(abs(stored[strongest])))
+        magnitudes.append(float(sizes[strongest]))
         strongest_tracks.append(tracks[strongest])
+    list_type = pa.list_(pa.float32())
     return {
-        name: pa.array(lists, pa.list_(pa.float32())),
+        name: pa.array(lists, list_type),
         f"max_abs_{name}": pa.array(magnitudes, pa.float32()),
-        f"max_abs_{name}_track": pa.array(strongest_tracks, pa.int32()),
+        f"max_abs_{name}_track": pa.array(
+            strongest_tracks,
+            pa.int32(),
+        ),
     }

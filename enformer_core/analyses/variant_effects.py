@@ -111,7 +111,11 @@ class VariantEffects(Analysis):
         with self.variants.read(progress=self.progress, warn=self.warn) as read:
             yield _AlleleDraft(self, read)
 
-    def identity(self, contigs: Iterable[str], rows: int) -> VariantEffectsIdentity:
+    def identity(
+        self,
+        contigs: Iterable[str],
+        rows: int,
+    ) -> VariantEffectsIdentity:
         """Everything that decides the values of this run."""
         spec = self.spec
         variants = self.variants
@@ -122,6 +126,7 @@ class VariantEffects(Analysis):
             reference=self.inputs.reference_identity(contigs),
             shard_size=variants.shard_rows(rows),
             engine=spec.engine,
+            # plain passes know one arithmetic: a policy that they do not read must not tell runs apart
             precision=spec.precision if spec.engine == "delta" else None,
             audit_fraction=spec.audit_fraction,
             conventions=spec.conventions.record(),
@@ -137,6 +142,7 @@ class VariantEffects(Analysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """What `fast` came to where the hardware is not quick at 16 bits."""
+        # what was asked for and not got is said; the manifest has it of every shard
         is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
         if not is_fast or FLOAT32 not in manifest.arithmetic:
             return []
@@ -151,7 +157,10 @@ class VariantEffects(Analysis):
         assert isinstance(draft_input, _AlleleDraft)
         return tuple(as_json_object(taken) for taken in draft_input.columns)
 
-    def columns_in_words(self, taken: Sequence[JsonObject]) -> Sequence[str]:
+    def columns_in_words(
+        self,
+        taken: Sequence[JsonObject],
+    ) -> Sequence[str]:
         """The same in one line each, of files in which something had to be found out."""
         files = [convert(each, ColumnsTaken, RUN_KEY) for each in taken]
         return [str(each) for each in files if each.basis != "format" or each.notes]
@@ -160,6 +169,7 @@ class VariantEffects(Analysis):
 
     def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
         """The first allele, and why it has no scores."""
+        # the first shard's alone: a run without values may have thousands
         _, rows = next(stored_tables(ledger, "scores"), (None, None))
         return [] if rows is None else [_why_unscored(rows.slice(0, 1).to_pylist()[0])]
 
@@ -199,6 +209,7 @@ class _AlleleDraft:
 
     @property
     def contigs(self) -> Sequence[str]:
+        # alleles without a place are planned too, so that their rows can say why
         return [name for name in self.alleles.by_contig if name is not None]
 
     @property
@@ -213,6 +224,7 @@ class _AlleleDraft:
             bin_bp=analysis.bin_bp,
             audit=analysis.spec.audit_sample(seed),
         )
+        # only now are windows and shards known, of which the cost follows
         if analysis.operations is not None:
             notes = cost_notes(
                 draft.parts, analysis.spec, analysis.operations, bin_bp=analysis.bin_bp

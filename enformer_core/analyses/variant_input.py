@@ -104,15 +104,22 @@ class VariantInput:
 
     def shard_rows(self, alleles: int) -> int:
         """Alleles of a shard, give or take."""
+        # several a shard at least: neighbours may share a window
         return self.shard_size or default_shard_size(alleles, least=self.least_shard)
 
     def digests(self) -> list[InputDigest]:
         """What the alleles follow from, for a run's identity: files are read through."""
+        # with mutagenesis the files say only where: a rule makes the changes
         of_files = input_digests(self.files)
         return of_files if self.mutagenesis is None else self.mutagenesis.digests(of_files)
 
     @contextmanager
-    def read(self, *, progress: ShowProgress, warn: Callable[[str], None]) -> Iterator[ReadAlleles]:
+    def read(
+        self,
+        *,
+        progress: ShowProgress,
+        warn: Callable[[str], None],
+    ) -> Iterator[ReadAlleles]:
         """Read and harmonise all alleles of the input that the filters leave, while the block lasts.
 
         Args:
@@ -125,6 +132,7 @@ class VariantInput:
         Raises:
             InputError: when there are none, or the input cannot be used.
         """
+        # the genome is held against a sample before hours are spent on the rest
         given = self._checked_sources(warn)
         made = self._made(given, warn)
         sources = given if made is None else made.sources
@@ -139,10 +147,12 @@ class VariantInput:
             progress() as report,
             gather(wanted.batches, self.genome.contigs, place=placing, report=report) as alleles,
         ):
+            # filters count while batches pass: their numbers stand only now
             by_filter = {name: count for name, count in wanted.removed.items() if count}
             left_out = {} if made is None else made.left_out()
             removed = left_out | by_filter
             self._check_any(alleles, sources, removed)
+            # genes of another assembly, or of other contigs, would make a run without a row of them
             if self.reach is not None and not sum(placing.gene_rows):
                 raise InputError(_no_gene_in_reach(self.reach, alleles.alleles))
             taken = tuple(columns_taken(given))
@@ -152,12 +162,18 @@ class VariantInput:
                 *_filter_notes(by_filter, self.filtered_unit),
                 *unscored_notes(alleles.by_status, placing.unscored),
             ]
+            # before the plan is made: whoever reads them may stop here
             for note in notes:
                 warn(note)
             yield ReadAlleles(alleles, removed, taken, sum(placing.gene_rows))
 
     def draft(
-        self, alleles: PlacedAlleles, conventions: Conventions, *, bin_bp: int, audit: AuditSample
+        self,
+        alleles: PlacedAlleles,
+        conventions: Conventions,
+        *,
+        bin_bp: int,
+        audit: AuditSample,
     ) -> DraftPlan:
         """Cut the alleles into shards.
 
@@ -167,13 +183,19 @@ class VariantInput:
             bin_bp: bases of a bin of the model.
             audit: which alleles are scored a second time.
         """
+        # windows are given to sorted alleles, since neighbours may share one
         return alleles.draft(
             self.shard_rows(alleles.alleles),
             window_starts=lambda starts: window_start(starts, conventions, bin_bp),
             audit=audit,
         )
 
-    def _readable(self, source: Source, warn: Callable[[str], None]) -> Iterator[pa.Table]:
+    def _readable(
+        self,
+        source: Source,
+        warn: Callable[[str], None],
+    ) -> Iterator[pa.Table]:
+        # details cost time, and filters alone ask for them
         return readable_batches(
             source,
             source.batches(details=self.filters.needs_details),
@@ -181,10 +203,15 @@ class VariantInput:
             warn=warn,
         )
 
-    def _made(self, given: Sequence[Source], warn: Callable[[str], None]) -> MutatedSources | None:
+    def _made(
+        self,
+        given: Sequence[Source],
+        warn: Callable[[str], None],
+    ) -> MutatedSources | None:
         """Every change of the bases that are to be mutated, those around records of files too."""
         if self.mutagenesis is None:
             return None
+        # one target for each file, so that its changes are told from those of others
         around = []
         not_placed = 0
         for source in given:
@@ -203,7 +230,10 @@ class VariantInput:
             allow_swapped=self.allow_swapped,
         )
 
-    def _checked_sources(self, warn: Callable[[str], None]) -> Sequence[Source]:
+    def _checked_sources(
+        self,
+        warn: Callable[[str], None],
+    ) -> Sequence[Source]:
         sources = open_sources(self.files, sites=self.sites, columns=self.given)
         checks = check_assemblies(
             sources,
@@ -211,6 +241,7 @@ class VariantInput:
             allow_swapped=self.allow_swapped,
             allow_mismatch=self.allow_mismatch,
         )
+        # what is said of one file stands together
         for source, check in zip(sources, checks, strict=True):
             for note in (*check.notes(), *doubts(source, check)):
                 warn(note)
@@ -218,21 +249,29 @@ class VariantInput:
 
     def _with_sample(self, sources: Sequence[Source]) -> Filters:
         """The filters, with the sample drawn where one is wanted: this reads the input once more."""
+        # what is drawn hangs on all records, whatever shards or threads they come to
         if self.sample is None:
             return self.filters
         return with_sample(
             self.filters, self._raw_batches(sources), self.genome.contigs, size=self.sample
         )
 
-    def _raw_batches(self, sources: Sequence[Source]) -> Iterable[pa.Table]:
+    def _raw_batches(
+        self,
+        sources: Sequence[Source],
+    ) -> Iterable[pa.Table]:
         for source in sources:
             yield from source.batches(details=self.filters.needs_details)
 
     def _check_any(
-        self, alleles: PlacedAlleles, sources: Sequence[Source], removed: Mapping[str, int]
+        self,
+        alleles: PlacedAlleles,
+        sources: Sequence[Source],
+        removed: Mapping[str, int],
     ) -> None:
         if alleles.alleles:
             return
+        # regions are asked for by name, files by what is in them: each has its own words
         if self.mutagenesis is not None:
             named = first_few([source.name for source in sources])
             by_filter = {
@@ -266,6 +305,7 @@ class _Placing:
 
     def __call__(self, raw: pa.Table) -> pa.Table:
         placed = self.variants.harmonised(raw)
+        # `append` and `extend` are safe in any thread, which `+=` of a number is not
         self.unscored.extend(first_unscored(placed))
         disagreeing = pc.sum(has_flag(placed, Flag.ID_DISAGREES)).as_py()
         if disagreeing:
@@ -278,7 +318,10 @@ class _Placing:
         return placed
 
 
-def _filter_notes(removed: Mapping[str, int], unit: str) -> Iterator[str]:
+def _filter_notes(
+    removed: Mapping[str, int],
+    unit: str,
+) -> Iterator[str]:
     if removed:
         counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
         yield f"filters took out {unit}: {counts}"
@@ -297,6 +340,7 @@ def _notes(
     if flagged:
         counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())
         yield f"flags of alleles: {counts} (enformer-ray docs variants)"
+    # a file of effects names an allele, not the genome's: there a swap is no error
     if Flag.REF_SWAPPED in flagged and all(map(_names_effects, columns)):
         yield _swapped_effects(flagged[Flag.REF_SWAPPED])
     if disagreeing:

@@ -27,20 +27,36 @@ class VariantEffectsType(RunType):
     value_tables: ClassVar[tuple[ValueTable, ...]] = (ValueTable("scores", KEY_COLUMNS),)
     derived_tables = ("effects",)
 
-    def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
+    def expected_keys(
+        self,
+        table: ValueTable,
+        planned: pa.Table,
+    ) -> pa.Table:
         """One row for each planned allele."""
+        # repeats of an allele have rows of their own
         keys = planned.select(list(table.key_columns))
         return keys.append_column("row", pa.array(np.arange(planned.num_rows)))
 
-    def statuses(self, planned: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+    def statuses(
+        self,
+        planned: pa.Table,
+        stored: pa.Table,
+    ) -> pa.ChunkedArray:
         """What became of each allele, as `scores` says it."""
+        # the one table that decides: a row of it answers a row of the plan
         del planned
         return stored["status"]
 
-    def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+    def value_columns(
+        self,
+        table: ValueTable,
+        run: Run,
+    ) -> Sequence[str]:
         """The columns of lists: one for each statistic."""
         del table
-        return convert(run.identity, _HasConventions, RUN_KEY).conventions.statistics
+        # not the whole identity, to which later releases have added fields
+        identity = convert(run.identity, _HasConventions, RUN_KEY)
+        return identity.conventions.statistics
 
 
 @dataclass(frozen=True)
