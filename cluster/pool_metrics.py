@@ -36,7 +36,12 @@ class PoolMetrics:
         instruments: the engine's kinds of metrics.
     """
 
-    def __init__(self, unit: str, figures: Figures | None, instruments: Instruments) -> None:
+    def __init__(
+        self,
+        unit: str,
+        figures: Figures | None,
+        instruments: Instruments,
+    ) -> None:
         self._figures = figures
         self._instruments = instruments
         self._items = instruments.Counter("enformer_ray_items_done", f"Items done: {unit}.")
@@ -53,8 +58,14 @@ class PoolMetrics:
         )
         self._gauges: dict[str, Gauge] = {}
 
-    def observe(self, event: Event, *, queued: int) -> None:
+    def observe(
+        self,
+        event: Event,
+        *,
+        queued: int,
+    ) -> None:
         """Count what an event says (see `cluster.pool.EventObserver`)."""
+        # with every event, since nothing is told when a shard is only read
         self._queued.set(queued)
         match event:
             case TaskDone():
@@ -73,6 +84,7 @@ class PoolMetrics:
 
     def _show(self, name: str, value: float) -> None:
         if name not in self._gauges:
+            # made when first told of: which figures there are, only the caller knows
             self._gauges[name] = self._instruments.Gauge(
                 f"enformer_ray_{name}", name.replace("_", " ")
             )

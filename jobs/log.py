@@ -57,16 +57,26 @@ def current_log() -> Log:
     return _LOG.get() or Log()
 
 
-def tell(event: str, text: object, *, prefix: str, **fields: Any) -> None:
+def tell(
+    event: str,
+    text: object,
+    *,
+    prefix: str,
+    **fields: Any,
+) -> None:
     """Say something on standard error: `prefix: text`, or an event with its text and fields."""
     log = current_log()
+    # a program reads all of it, or none: lines of text between would break its parser
     if log.as_json:
         write_line(event, text=str(text), **fields)
     else:
         print(printable(f"{prefix}: {text}", log.names), file=sys.stderr)
 
 
-def printable(text: str, names: Iterable[str] = ()) -> str:
+def printable(
+    text: str,
+    names: Iterable[str] = (),
+) -> str:
     """A message of one line or more, in which nothing that a user has named breaks a line or moves a cursor.
 
     Args:
@@ -75,7 +85,8 @@ def printable(text: str, names: Iterable[str] = ()) -> str:
     """
     for name in names:
         text = text.replace(name, one_line(name))
-    return "\n".join(map(one_line, text.split("\n")))
+    lines = text.split("\n")
+    return "\n".join(map(one_line, lines))
 
 
 def unprintable_names(words: Iterable[str]) -> tuple[str, ...]:
@@ -104,11 +115,17 @@ def summarise(exit_code: int) -> None:
 
 def write_line(event: str, **fields: Any) -> None:
     """Write an event as one line of JSON."""
-    line = json_line(event, fields, datetime.now(UTC))
+    now = datetime.now(UTC)
+    # at once: who follows a log waits for the line
+    line = json_line(event, fields, now)
     print(line, file=sys.stderr, flush=True)
 
 
-def json_line(event: str, fields: Mapping[str, object], at: datetime) -> str:
+def json_line(
+    event: str,
+    fields: Mapping[str, object],
+    at: datetime,
+) -> str:
     """An event as one line of JSON, without its end: when it was, what it is called, what is known of it."""
     line = {"time": at.isoformat(timespec="milliseconds"), "event": event, **fields}
     # paths and numbers of other libraries are no JSON, but say what they are as text

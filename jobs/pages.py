@@ -115,6 +115,7 @@ def _text(path: Path) -> str:
     if path.suffix != _NOTEBOOK:
         return content
     blocks = [block for cell in json.loads(content)["cells"] for block in _blocks(cell)]
+    # as Markdown parts them
     return "\n\n".join(blocks) + "\n"
 
 
@@ -124,8 +125,9 @@ def _blocks(cell: _Cell) -> Iterator[str]:
         yield source
         return
     yield f"```python\n{source}\n```"
+    # pictures have no text, and are left out
     for output in cell["outputs"]:
-        printed = output.get("text") or output.get("data", {}).get("text/plain", ())
+        printed = output.get("text") or output.get("data", {}).get("text/plain", [])
         text = "".join(printed).rstrip()
         if text:
             yield f"```text\n{text}\n```"

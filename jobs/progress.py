@@ -61,7 +61,13 @@ class Display(Protocol):
         """Learn how many are computed that are not done yet; asked from any thread."""
         ...
 
-    def advance(self, count: int, *, audited: int = 0, **fields: Any) -> None:
+    def advance(
+        self,
+        count: int,
+        *,
+        audited: int = 0,
+        **fields: Any,
+    ) -> None:
         """Count more as done, some of them audited; `fields` say what else is known, for displays that have room."""
         ...
 
@@ -87,13 +93,21 @@ def choose_display(
     shown_on = safe(sys.stderr if stream is None else stream)
     if log_format == "json":
         return JsonLines(count, shown_on)
-    return ProgressBar(count, shown_on) if is_animated(shown_on) else ProgressLines(count, shown_on)
+    if is_animated(shown_on):
+        return ProgressBar(count, shown_on)
+    # a bar in a file would be a line for each time that it was drawn
+    return ProgressLines(count, shown_on)
 
 
 class ProgressLines:
     """Shows a run as lines: one at the start, one at the end, one for each phase, and one each 10 s between them."""
 
-    def __init__(self, count: Count, stream: TextIO, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        count: Count,
+        stream: TextIO,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._count = count
         self._stream = stream
         self._clock = clock
@@ -126,7 +140,13 @@ class ProgressLines:
         """Learn how many are computed that are not done yet."""
         self._count.in_hand = in_hand
 
-    def advance(self, count: int, *, audited: int = 0, **fields: Any) -> None:
+    def advance(
+        self,
+        count: int,
+        *,
+        audited: int = 0,
+        **fields: Any,
+    ) -> None:
         """Count more as done; what else is known of them is not shown."""
         del fields
         self._count.done += count
@@ -141,6 +161,7 @@ class ProgressLines:
     def beat(self) -> None:
         """Write how far it is, where that was not written for 10 s."""
         with self._lock:
+            # asked in the same lock in which it is set: two threads would write two lines
             if self._clock() >= self._next_line_s:
                 self._write_count()
 
@@ -148,7 +169,9 @@ class ProgressLines:
         with self._lock:
             now_s = self._clock()
             self._next_line_s = now_s + LINE_EVERY_S
-            self._write(self._count.text(now_s - self._began_s, now_s - self._work_began_s))
+            elapsed_s = now_s - self._began_s
+            work_s = now_s - self._work_began_s
+            self._write(self._count.text(elapsed_s, work_s))
 
     def _write(self, text: str) -> None:
         with self._lock:
@@ -158,7 +181,12 @@ class ProgressLines:
 class ProgressBar:
     """Shows a run as a bar that is redrawn in place, with what happens as lines above it."""
 
-    def __init__(self, count: Count, stream: TextIO, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        count: Count,
+        stream: TextIO,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._count = count
         self._clock = clock
         self._began_s = self._work_began_s = clock()
@@ -187,6 +215,7 @@ class ProgressBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # the bar stays on the screen as it was drawn last
         self.beat()
         self._bar.stop()
 
@@ -203,7 +232,13 @@ class ProgressBar:
         """Learn how many are computed that are not done yet."""
         self._count.in_hand = in_hand
 
-    def advance(self, count: int, *, audited: int = 0, **fields: Any) -> None:
+    def advance(
+        self,
+        count: int,
+        *,
+        audited: int = 0,
+        **fields: Any,
+    ) -> None:
         """Count more as done; what else is known of them is not shown."""
         del fields
         self._count.done += count
@@ -213,6 +248,7 @@ class ProgressBar:
     def say(self, event: str, text: str, **fields: Any) -> None:
         """Write the text above the bar."""
         del event, fields
+        # a user's names may hold what Rich takes for markup
         self._bar.console.print(text, markup=False, highlight=False)
 
     def beat(self) -> None:
@@ -223,7 +259,8 @@ class ProgressBar:
         text = self._count.text(
             now_s - self._began_s, now_s - self._work_began_s, most=room - _LEAST_BAR_COLUMNS
         )
-        self._drawn.bar_width = min(max(room - len(text), _LEAST_BAR_COLUMNS), _BAR_COLUMNS)
+        left = max(room - len(text), _LEAST_BAR_COLUMNS)
+        self._drawn.bar_width = min(left, _BAR_COLUMNS)
         self._bar.update(self._task, completed=self._count.computed, text=text)
 
 
@@ -239,7 +276,12 @@ class JsonLines:
     the rest at that rate; null until something is done.
     """
 
-    def __init__(self, count: Count, stream: TextIO, now: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        count: Count,
+        stream: TextIO,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
         self._count = count
         self._stream = stream
         self._now = now
@@ -273,7 +315,13 @@ class JsonLines:
         """Learn how many are computed that are not done yet."""
         self._count.in_hand = in_hand
 
-    def advance(self, count: int, *, audited: int = 0, **fields: Any) -> None:
+    def advance(
+        self,
+        count: int,
+        *,
+        audited: int = 0,
+        **fields: Any,
+    ) -> None:
         """Count more as done, and write what is known of them as event `done`."""
         self._count.done += count
         self._count.audited += audited
@@ -287,7 +335,8 @@ class JsonLines:
         """Write event `working` where nothing was written for some seconds."""
         with self._lock:
             now = self._now()
-            if (now - self._spoke).total_seconds() >= _SILENT_S:
+            silent_s = (now - self._spoke).total_seconds()
+            if silent_s >= _SILENT_S:
                 self._write("working", {"text": self._count.phase}, now)
 
     def _write(
@@ -310,7 +359,10 @@ class JsonLines:
         rate = count.rate(work_s).per_second
         # The time left follows from the rate as written, so that a reader can check one by the other.
         per_second = None if rate is None else float(f"{rate:.4g}")
-        left = None if per_second is None else round((count.total - count.computed) / per_second, 1)
+        left = None
+        if per_second is not None:
+            rows_left = count.total - count.computed
+            left = round(rows_left / per_second, 1)
         return {
             "done": count.done,
             "total": count.total,

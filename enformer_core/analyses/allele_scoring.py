@@ -195,9 +195,10 @@ class AlleleScoring:
         if self.auditor is None:
             return
         for row, outcome in zip(window, outcomes, strict=True):
-            is_drawn = row is not None and row.audited
+            if row is None or not row.audited:
+                continue
             # of a failed allele there is nothing to compare
-            if is_drawn and isinstance(outcome, ScoredAllele):
+            if isinstance(outcome, ScoredAllele):
                 yield self.auditor.compare(row.allele, row.window_start, outcome.scores)
 
     def _scores(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from jaxtyping import Float64
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_tables
@@ -37,18 +38,14 @@ def export_insulation(ledger: Ledger, path: Path) -> int:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be made: {error.strerror}") from error
-    lines = ["\t".join(("layer", "statistic", *_COLUMNS))]
-    for each in contrasts(insulation):
-        values = [getattr(each.contrast, name) for name in _COLUMNS]
-        layer = "mean" if each.layer is None else each.layer
-        lines.append("\t".join(map(str, (layer, each.statistic, *values))))
+    lines = [f"{line}\n" for line in _lines(insulation)]
+    text = "".join(lines)
     with whole_file(path / "insulation.tsv") as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
+        file.write(text.encode())
     maps = mean_maps(_map_rows(ledger))
-    pixels = next(iter(maps.values())).shape[0]
-    window_bp = _window_bp(ledger)
-    # of 4 pixels over 400 bp: -150 -50 50 150
-    middles_bp = (np.arange(pixels) + 0.5) * (window_bp / pixels) - window_bp / 2
+    # both kinds have maps of one size
+    pixels = maps["boundaries"].shape[0]
+    middles_bp = _middles_bp(pixels, _window_bp(ledger))
     with whole_file(path / "maps.npz") as file:
         np.savez_compressed(
             file,
@@ -57,6 +54,25 @@ def export_insulation(ledger: Ledger, path: Path) -> int:
             position_bp=middles_bp,
         )
     return insulation["place"].n_unique()
+
+
+def _lines(insulation: pl.DataFrame) -> Iterator[str]:
+    """The table as text: its header, and a line for each layer and statistic."""
+    yield "\t".join(("layer", "statistic", *_COLUMNS))
+    for each in contrasts(insulation):
+        # null in tables, where numbers stand; here a word says more
+        layer = "mean" if each.layer is None else each.layer
+        values = [getattr(each.contrast, name) for name in _COLUMNS]
+        cells = (layer, each.statistic, *values)
+        yield "\t".join(map(str, cells))
+
+
+def _middles_bp(pixels: int, window_bp: int) -> Float64[np.ndarray, " pixels"]:
+    """How far right of the place the middle of each pixel lies."""
+    # of 4 pixels over 400 bp: -150 -50 50 150
+    pixel_bp = window_bp / pixels
+    middles = np.arange(pixels) + 0.5
+    return middles * pixel_bp - window_bp / 2
 
 
 def insulation_of(ledger: Ledger) -> pl.DataFrame:
@@ -71,16 +87,19 @@ def insulation_of(ledger: Ledger) -> pl.DataFrame:
             f"{ledger.store.location}: a run of {run_type.unit} with the tables {', '.join(run_type.tables)}; "
             "insulation comes from `enformer-ray insulators`"
         )
-    parts = [table for _, table in stored_tables(ledger, _INSULATION)]
+    tables = stored_tables(ledger, _INSULATION)
+    parts = [table for _, table in tables]
     if not parts:
         raise InputError(f"{ledger.store.location}: no place is committed yet")
-    return pl.DataFrame(pl.from_arrow(pa.concat_tables(parts)))
+    whole = pa.concat_tables(parts)
+    return pl.DataFrame(pl.from_arrow(whole))
 
 
 def _map_rows(ledger: Ledger) -> Iterator[Mapping[str, object]]:
     # shard by shard: for a mean no more than one map is needed at a time
     for _, table in stored_tables(ledger, _MAPS):
-        yield from table.select(["kind", "values"]).to_pylist()
+        maps = table.select(["kind", "values"])
+        yield from maps.to_pylist()
 
 
 def _window_bp(ledger: Ledger) -> int:
