@@ -32,6 +32,7 @@ from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
+from enformer_core.variants.named_assemblies import of_one_assembly
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.source import Source, open_sources
@@ -234,7 +235,8 @@ class VariantInput:
         self,
         warn: Callable[[str], None],
     ) -> Sequence[Source]:
-        sources = open_sources(self.files, sites=self.sites, columns=self.given)
+        opened = open_sources(self.files, sites=self.sites, columns=self.given)
+        sources = [of_one_assembly(source, self.genome) for source in opened]
         checks = check_assemblies(
             sources,
             self.genome,

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
+from enformer_core.variants.builds import BUILD, of_assembly
 from enformer_core.variants.formats.detect import open_reader
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.identifiers import holds_alleles, holds_place
@@ -57,7 +58,7 @@ QUOTED = (
 """What is said of a file whose records begin with a quote that belongs to no cell."""
 _FURTHER = (
     *("end", "effect", "risk", "locus", "alleles", "strand"),
-    *("first", "last", "bed_start", "build"),
+    *("first", "last", "bed_start", BUILD),
 )
 """Roles beside TEXT_COLUMNS that understanding a record takes."""
 
@@ -83,6 +84,7 @@ class Source:
         given: what the user wrote, where the file is a copy of that.
         notes: what of the command line has no use for this file, in words.
         batch_rows: records of a batch, where nobody says how many.
+        assembly: of a file whose records name several, the one whose records are read; None for all.
     """
 
     path: Path
@@ -94,6 +96,7 @@ class Source:
     given: str | None = None
     notes: tuple[str, ...] = ()
     batch_rows: int = BATCH_ROWS
+    assembly: str | None = None
 
     def noting(self, *notes: str) -> "Source":
         """The same with more to be said of how it is read."""
@@ -195,6 +198,8 @@ class Source:
         return tuple(role for role in _FURTHER if role in index)
 
     def _completed(self, records: pa.Table) -> pa.Table:
+        if self.assembly is not None:
+            records = of_assembly(records, self.assembly)
         records = _with_effect(records)
         if self.header.named_alleles:
             records = with_named_alleles(records, pos_from=self._pos_from)

@@ -80,7 +80,9 @@ def _find_place(search: Search, index: dict[str, int]) -> bool | None:
 
 
 def _put_last(search: Search, index: dict[str, int]) -> None:
-    """Find the start and the end beside a position, unless the user says what the position is."""
+    """Find the start and the end beside a position, unless the user or the program's own name says what that is."""
+    if "pos" in search.own and "pos" not in search.given:
+        return
     if "pos" not in search.given:
         # of several the first: what was joined to the variants stands behind them
         bed_starts = search.named("chrom_start")

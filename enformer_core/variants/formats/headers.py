@@ -86,6 +86,7 @@ NAMES: Mapping[Kind, Tiers] = {
         ("variantid",),  # Open Targets
         ("variant",),  # UK Biobank of the Neale laboratory: likewise
         ("spdi",),
+        ("variationid",),  # ClinVar, as its VCF's ID has it
         ("name",),  # BED
     ),
     # the GWAS Catalog's STRONGEST SNP-RISK ALLELE, as it is, and as R or SQL write it
@@ -255,6 +256,16 @@ DIALECTS: tuple[Dialect, ...] = (
                 "other_allele",
             }
         ),
+    ),
+    # Start, Stop, ReferenceAllele and AlternateAllele beside them are HGVS's: of an insertion other places
+    Dialect(
+        "ClinVar's variant_summary",
+        names=frozenset({"positionvcf", "referenceallelevcf", "alternateallelevcf"}),
+        columns={
+            "pos": "positionvcf",
+            "ref": "referenceallelevcf",
+            "alt": "alternateallelevcf",
+        },
     ),
     Dialect("PLINK 2 .pvar", fits=_is_pvar),
     Dialect(
