@@ -17,6 +17,7 @@ from enformer_core.evaluate.links import LinksResult, judge_links
 from enformer_core.evaluate.predictions import predicted_scores
 from enformer_core.evaluate.run_predictions import scores_of_run
 from enformer_core.links.tables import Numbers, read_table
+from enformer_core.links.written import is_written
 from enformer_core.storage.open import parse_address
 from enformer_core.words import counted
 from jobs import exit_codes
@@ -83,7 +84,7 @@ def _note_coverage(name: str, predicted: Mapping[str, Numbers]) -> None:
 
 def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
     """Scores of a file of links, or of a run."""
-    if not Path(name).is_dir() and (parse_address(name) is None or name.endswith(".parquet")):
+    if not Path(name).is_dir() and (parse_address(name) is None or is_written(name)):
         return predicted_scores(name, places)
     run = open_run(name)
     if not run.status.finished:

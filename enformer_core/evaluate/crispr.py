@@ -12,7 +12,8 @@ from jaxtyping import Bool
 
 from enformer_core.errors import InputError, nearest
 from enformer_core.links.contact import powerlaw_contact
-from enformer_core.links.tables import Numbers, Table
+from enformer_core.links.tables import Numbers, Table, WholeNumbers
+from enformer_core.words import agreeing, counted
 
 ACTIVITY_COLUMNS = ("DHS.RPM", "H3K27ac.RPM.expandedRegion")
 """Of which activity is the geometric mean: accessibility of the element, H3K27ac of it and what lies beside it."""
@@ -92,7 +93,8 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
         notes.append(
             f"{table.name}: has no column {_DISTANCE}; it is worked out from the middle of the element to the TSS's"
         )
-    distance = _distance(table)
+    distance, upstream = _distance(table)
+    notes += upstream
     by_name: dict[str, Numbers] = {INVERSE_DISTANCE: 1 / (1 + distance)}
     missing = [column for column in ACTIVITY_COLUMNS if table.find([column]) is None]
     if missing:
@@ -106,7 +108,8 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
     repeats = places.height - places.unique().height
     if repeats:
         notes.append(
-            f"{table.name}: {repeats:,} pairs of an element and a gene are listed before, and count each time"
+            f"{table.name}: {_pairs(repeats, ' of an element and a gene')} listed before, "
+            f"and {agreeing(repeats, 'counts', 'count')} each time"
         )
     return TestedPairs(places, is_regulated, distance, by_name, tuple(notes))
 
@@ -132,19 +135,24 @@ def _judged(table: Table) -> tuple[Table, list[str]]:
         is_valid = (table.texts(column).str.to_lowercase() == "true").fill_null(False)
     invalid = int((~is_valid).sum())
     if invalid:
-        notes.append(f"{table.name}: {invalid:,} pairs are left out, whose {_VALID} is not TRUE")
+        notes.append(f"{table.name}: {_pairs(invalid)} left out, whose {_VALID} is not TRUE")
     unknown = int((is_valid & ~is_known).sum())
     if unknown:
-        notes.append(f"{table.name}: {unknown:,} pairs are left out, which have no {_REGULATED}")
+        notes.append(f"{table.name}: {_pairs(unknown)} left out, without a value of {_REGULATED}")
     judged = table.kept(is_valid & is_known)
     if not judged.rows.height:
         raise InputError(f"{table.name}: has no valid pair with a value of {_REGULATED}")
     return judged, notes
 
 
-def _distance(table: Table) -> Numbers:
-    """The column distanceToTSS; else from the middle of the element to that of the TSS."""
+def _pairs(number: int, of_what: str = "") -> str:
+    return f"{counted(number, 'pairs')}{of_what} {agreeing(number, 'is', 'are')}"
+
+
+def _distance(table: Table) -> tuple[Numbers, list[str]]:
+    """The size of distanceToTSS, else from the middle of the element to that of the TSS; and what is said of it."""
     given = table.find([_DISTANCE])
+    notes = []
     if given is None:
         start, end, tss, behind = (
             table.numbers(table.column([name]))
@@ -152,14 +160,29 @@ def _distance(table: Table) -> Numbers:
         )
         distance = np.abs((start + end) / 2 - (tss + behind) / 2)
     else:
-        distance = np.abs(table.numbers(given))
-    unknown = np.flatnonzero(np.isnan(distance))
+        signed = table.numbers(given)
+        distance = np.abs(signed)
+        negative = np.flatnonzero(signed < 0)
+        if negative.size:
+            notes.append(_with_signs(table, given, negative))
+    unknown = np.flatnonzero(~np.isfinite(distance))
     if unknown.size:
         where = table.where(int(unknown[0]))
         raise InputError(
             f"{where}: has no distance to the TSS. Leave the pair out, or the column {_DISTANCE}."
         )
-    return distance
+    return distance, notes
+
+
+def _with_signs(table: Table, column: str, negative: WholeNumbers) -> str:
+    """What is said of distances below 0: many tables give those upstream so, and the format's own has none."""
+    first = int(negative[0])
+    cell = table.rows[column][first]
+    are = agreeing(negative.size, "is", "are")
+    return (
+        f"{table.where(first)}: {column} is {cell}; {counted(negative.size, 'distances')} {are} below 0, taken for "
+        "those of elements upstream: the size counts"
+    )
 
 
 def _activity_contact(table: Table, distance: Numbers) -> Numbers:

@@ -11,8 +11,8 @@ import polars as pl
 
 from enformer_core.errors import InputError
 from enformer_core.genome.contig_names import reconcile_contigs
-from enformer_core.links.tables import Numbers
-from enformer_core.links.written import is_tsv
+from enformer_core.links.tables import PARQUET_MAGIC, Numbers
+from enformer_core.links.written import is_tsv, is_written
 from enformer_core.storage.open import local_path
 
 PLACES = ("gene", "chrom", "start", "end")
@@ -27,14 +27,23 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
     Of an element that is predicted for several TSSs of a gene, the largest score counts.
 
     Args:
-        name: the file, Parquet or .tsv (.gz), a path or an object's address; every column of numbers that is no place
-            is a score.
+        name: the file, Parquet or text separated by tabs (.gz), a path or an object's address; which it is, its content
+            shows. Every column of numbers that is no place is a score.
         pairs: `gene`, `chrom`, `start` and `end` of each.
 
     Raises:
         InputError: for a file that is no such table, has no scores, or none of the pairs' genes.
     """
-    return summed_scores(name, *_open(name), pairs)
+    path = Path(local_path(name))
+    is_parquet = _is_parquet(name, path)
+    try:
+        predictions = pl.scan_parquet(path) if is_parquet else _scan_tsv(path)
+        scores = _score_columns(name, predictions, is_parquet=is_parquet)
+        # only here its rows are read
+        return summed_scores(name, predictions, scores, pairs)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        kind = "Parquet" if is_parquet else "tab-separated text"
+        raise InputError(f"{name}: cannot be read as {kind}: {error}") from error
 
 
 def summed_scores(
@@ -71,25 +80,31 @@ def summed_scores(
     }
 
 
-def _open(name: str) -> tuple[pl.LazyFrame, list[str]]:
-    """A table of links, and which of its columns are scores."""
-    kind = "tab-separated text" if is_tsv(name) else "Parquet"
-    try:
-        path = Path(local_path(name))
-        predictions = _scan_tsv(path) if is_tsv(name) else pl.scan_parquet(path)
-        schema = predictions.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{name}: cannot be read as {kind}: {error}") from error
+def _score_columns(name: str, predictions: pl.LazyFrame, *, is_parquet: bool) -> list[str]:
+    """Which columns of a table of links are scores."""
+    schema = predictions.collect_schema()
     missing = [column for column in PLACES if column not in schema]
     if missing:
-        raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
+        is_uncut = not is_parquet and len(schema) == 1
+        hint = ". Columns are separated by tabs" if is_uncut else ""
+        raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links{hint}")
     numeric = [column for column, kind in schema.items() if kind.is_numeric()]
     scores = [column for column in numeric if column not in _NO_SCORES]
     if not scores:
         raise InputError(
             f"{name}: has no column of scores, as `enformer-ray links --scores abc` writes"
         )
-    return predictions, scores
+    return scores
+
+
+def _is_parquet(name: str, path: Path) -> bool:
+    """By content; what is called Parquet and is something else is damaged, and no text."""
+    try:
+        with path.open("rb") as file:
+            begins_so = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+    return begins_so or (is_written(name) and not is_tsv(name))
 
 
 def _scan_tsv(path: Path) -> pl.LazyFrame:

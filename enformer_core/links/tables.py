@@ -28,7 +28,8 @@ _BED = ("chrom", "start", "end", "name", "score", "strand")
 _NARROW_PEAK = (*_BED, "signalValue", "pValue", "qValue", "peak")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_PARQUET_MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
+"""What such a file begins with."""
 
 # of the UCSC browser: how a file is to be shown
 _DISPLAY = re.compile(r"(track|browser)\s")
@@ -168,7 +169,7 @@ def read_table(name: str) -> Table:
         InputError: for a file that is not there, is empty, cannot be unpacked, or is no table.
     """
     content = _content(name)
-    if content.startswith(_PARQUET_MAGIC):
+    if content.startswith(PARQUET_MAGIC):
         return _parquet(name, content)
     try:
         text = content.decode("utf-8-sig")

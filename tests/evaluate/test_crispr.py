@@ -59,3 +59,17 @@ def test_a_pair_without_a_distance_is_told_what_to_do(pairs):
         InputError, match=r"line 2: has no distance to the TSS\. Leave the pair out"
     ):
         pairs("chr1 100 200 A 1000 1001 TRUE TRUE NA", *ROWS)
+
+
+def test_distances_below_zero_are_those_of_elements_upstream(pairs):
+    found = pairs(ROWS[0], ROWS[1].replace(" 650", " -650"), ROWS[2].replace(" 4850", " -4850"))
+    assert found.distance_bp.tolist() == [850, 650, 4850]
+    (note,) = said(found)
+    assert "pairs.tsv, line 3: distanceToTSS is -650; 2 distances are below 0" in note
+    (note,) = said(pairs(ROWS[0], ROWS[1].replace(" 650", " -650")))
+    assert "1 distance is below 0, taken for those of elements upstream: the size counts" in note
+
+
+def test_a_distance_without_end_is_none(pairs):
+    with pytest.raises(InputError, match="line 2: has no distance to the TSS"):
+        pairs(ROWS[0].replace("850", "inf"), *ROWS)

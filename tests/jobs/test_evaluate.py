@@ -72,8 +72,8 @@ def refused(run):
 
 def test_scores_and_bins_by_hand(table, evaluate):
     rows, said = evaluate(table())
-    assert "1 pairs are left out, whose ValidConnection is not TRUE" in said
-    assert "1 pairs are left out, which have no Regulated" in said
+    assert "1 pair is left out, whose ValidConnection is not TRUE" in said
+    assert "1 pair is left out, without a value of Regulated" in said
     bins = ["all", "0-98000", "0-3000", "3000-12500", "12500-34500", "34500-131000"]
     scores = ["inverse_distance", "activity_contact", "mine"]
     assert list(rows) == [(score, each) for each in bins for score in scores]
@@ -174,6 +174,26 @@ def test_predictions_are_summed_over_the_elements_that_overlap(table, evaluate, 
     assert found["average_precision"] == pytest.approx((1 + 1 + 3 / 5) / 3)
     by_sum, _ = evaluate(table([*ROWS[:1], (*ROWS[2][:-1], 0.65)]), "--predictions", path)
     assert by_sum["abc", "all"]["average_precision"] == 1
+
+
+def test_predictions_are_known_by_their_content(table, evaluate, refused, tmp_path):
+    rows = [("B", "1", 5_550, 550, 560, 5.0, "7", 0.6)]
+    path = predictions(tmp_path / "links.parquet", rows)
+    wanted, _ = evaluate(table(), "--predictions", path)
+    pl.read_parquet(path).write_csv(tmp_path / "links.txt", separator="\t")
+    path.rename(tmp_path / "c.tsv")
+    for name in ("links.txt", "c.tsv"):
+        assert evaluate(table(), "--predictions", tmp_path / name)[0] == wanted
+    commas = tmp_path / "c.txt"
+    commas.write_text("gene,chrom,start,end,abc\nB,1,550,560,0.6\n")
+    said = refused(table(), "--predictions", commas)
+    assert "has no column gene, so it is no table of links. Columns are separated by tabs" in said
+    nowhere = refused(table(), "--predictions", tmp_path / "nowhere.tsv")
+    assert "nowhere.tsv: cannot be read: No such file or directory" in nowhere
+    (tmp_path / "latin.tsv").write_bytes(b"gene\tchrom\tstart\tend\tabc\ncaf\xe9\t1\t5\t6\t0.5\n")
+    damaged = refused(table(), "--predictions", tmp_path / "latin.tsv")
+    assert "latin.tsv: cannot be read as tab-separated text" in damaged
+    assert "Parquet" not in said + nowhere + damaged
 
 
 def test_predictions_that_cannot_be_used(table, refused, tmp_path):
