@@ -19,6 +19,7 @@ from enformer_core.genome.gene_bed import BedReader, bed_fields, bed_header
 from enformer_core.genome.gene_drafts import ContigNames, GeneDraft, Line
 from enformer_core.genome.gene_gff import GFF_COLUMNS, Gff3Reader, GtfReader
 from enformer_core.mistaken import mistaken_for
+from enformer_core.words import agreeing, counted
 
 _NUMBER = re.compile(r"-?\d+")
 
@@ -40,12 +41,14 @@ class GeneFile:
         contigs: names, and what was on unknown ones.
         header: comment lines before the first gene, which may name an assembly.
         lost: what lines lead to no gene; None where all do.
+        odd_letters: what lines are not UTF-8, and how their letters stand; None where all are.
     """
 
     drafts: Sequence[GeneDraft]
     contigs: ContigNames
     header: Sequence[str]
     lost: str | None = None
+    odd_letters: str | None = None
 
 
 def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) -> GeneFile:
@@ -61,7 +64,8 @@ def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) ->
     """
     name = given or str(path)
     contigs = ContigNames(lengths)
-    lines = _lines(path, name)
+    odd = _OddLetters()
+    lines = _lines(path, name, odd)
     header, first = _head(lines)
     if first is None:
         raise InputError(f"{name}: no genes in this file. Give GTF, GFF3 or BED with six columns.")
@@ -72,7 +76,7 @@ def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) ->
         if not line.text.startswith(_NO_DATA) and line.text.strip():
             reader.add(line, contigs)
     drafts = list(reader.finish())
-    return GeneFile(drafts, contigs, header, reader.lost())
+    return GeneFile(drafts, contigs, header, reader.lost(), odd.said())
 
 
 @runtime_checkable
@@ -103,16 +107,44 @@ def _head(lines: Iterator[Line]) -> tuple[list[str], Line | None]:
     return header, None
 
 
-def _lines(path: Path, name: str) -> Iterator[Line]:
+@dataclass
+class _OddLetters:
+    """Lines that are not UTF-8: how many, and the first. Most likely a name is Latin-1."""
+
+    lines: int = 0
+    first: int = 0
+
+    def readable(self, text: str, number: int) -> str:
+        r"""The line, such bytes as `\xe9`: no reason to refuse a file."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.first = self.first or number
+            self.lines += 1
+            return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return text
+
+    def said(self) -> str | None:
+        if not self.lines:
+            return None
+        are = agreeing(self.lines, "is", "are")
+        return (
+            f"{counted(self.lines, 'lines')} {are} not UTF-8, such as line {self.first:,}: of their letters those "
+            r"stand as \xe9. To have names as they are, turn the file to it: iconv -f latin1 -t utf-8"
+        )
+
+
+def _lines(path: Path, name: str, odd: _OddLetters | None = None) -> Iterator[Line]:
+    odd = odd or _OddLetters()
     try:
         with path.open("rb") as file:
             is_gzip = file.read(2) == _GZIP_MAGIC
         with gzip.open(path) if is_gzip else path.open("rb") as content:
-            # a name in Latin-1 is no reason to refuse a file
             # Windows marks text by three bytes that are no part of its first line
-            text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="backslashreplace")
+            text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape")
             for number, line in enumerate(text, 1):
-                yield Line(name, number, line.rstrip("\n"))
+                bare = line.rstrip("\n")
+                yield Line(name, number, bare if bare.isascii() else odd.readable(bare, number))
     except FileNotFoundError as error:
         raise InputError(f"{name}: there is no such file") from error
     except (OSError, EOFError, zlib.error) as error:

@@ -114,8 +114,8 @@ def _gtf_value(attributes: str, key: str) -> str | None:
     match = _gtf_pattern(key).search(attributes)
     if match is None:
         return None
-    # `one; \"x\"` is how a quote stands within quotes
-    return re.sub(r"\\(.)", r"\1", match[1]) if match[1] else match[2]
+    # `one; \"x\"` is how a quote stands within quotes; any other `\` is itself, as in `\xe9`
+    return re.sub(r'\\(["\\])', r"\1", match[1]) if match[1] else match[2]
 
 
 @lru_cache
@@ -197,7 +197,7 @@ class Gff3Reader:
             draft.add_gene(feature.span)
             self._genes[attributes.get("ID", draft.id)] = draft
             return True
-        parents = [unquote(name) for name in attributes.get("Parent", "").split(",") if name]
+        parents = [_unquoted(name) for name in attributes.get("Parent", "").split(",") if name]
         if feature.kind == "transcript":
             return self._took_transcript(feature, parents)
         known = [self._transcripts.get(name) or self._genes.get(name) for name in parents]
@@ -246,7 +246,14 @@ def _gff3_attributes(text: str) -> Mapping[str, str]:
     if "%" not in text:
         return attributes
     # parents are split at commas first, which a name itself may hold as %2C
-    return {key: value if key == "Parent" else unquote(value) for key, value in attributes.items()}
+    return {
+        key: value if key == "Parent" else _unquoted(value) for key, value in attributes.items()
+    }
+
+
+def _unquoted(value: str) -> str:
+    r"""A value in which `%2C` is a comma; bytes that are no UTF-8 as `\xe9`, as elsewhere in the file."""
+    return unquote(value, errors="backslashreplace")
 
 
 def _gff3_kind(feature: str, attributes: str) -> str | None:

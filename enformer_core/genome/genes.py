@@ -24,6 +24,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_assembly import check_gene_assembly
 from enformer_core.genome.gene_drafts import GeneDraft, Span, Strand
 from enformer_core.genome.gene_files import read_gene_file
+from enformer_core.words import agreeing, counted
 
 # Ensembl's identifiers have 11 digits; `.14` is the version of the gene, `_1` that of a lift-over.
 _VERSION = re.compile(r"(?<=\d{11})\.\d+(?:_\d+)?(?=$|_PAR_Y$)")
@@ -121,6 +122,16 @@ class Genes:
         """The genes that an identifier, with or without its version, or a name stands for; often one."""
         return self._by_name.get(name) or self._by_name.get(stable_id(name)) or ()
 
+    def other_version(self, name: str) -> str | None:
+        """The identifier, of another version, of the gene that `find` gives for an identifier; None where it has none.
+
+        Of a gene whose version the file does not have, nothing shows another.
+        """
+        if name in self._by_name:
+            return None
+        found = self._by_name.get(stable_id(name), ())
+        return next((gene.id for gene in found if gene.id != gene.stable_id), None)
+
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[Gene, ...]]:
         by_name: dict[str, list[Gene]] = defaultdict(list)
@@ -175,6 +186,8 @@ def read_genes(
     lengths = dict(genome.contigs)
     content = read_gene_file(Path(path), lengths, given=name)
     drafts, notes = check_gene_assembly(name, content, genome)
+    if content.odd_letters:
+        notes.append(f"{name}: {content.odd_letters}")
     order = {contig: number for number, contig in enumerate(lengths)}
     found = [_gene(draft) for draft in drafts]
     found.sort(key=lambda gene: (order[gene.chrom], gene.start, gene.end, gene.id, gene.strand))
@@ -207,7 +220,8 @@ def read_genes_by_contig(
             f"{path}: has no genes on {first_few(list(contigs))}; it has some on "
             f"{first_few(list(content.contigs.unknown))}"
         )
-    notes = (f"{path}: {content.lost}: left out",) if content.lost else ()
+    lost = content.lost and f"{content.lost}: left out"
+    notes = tuple(f"{path}: {text}" for text in (lost, content.odd_letters) if text)
     genes = Genes(str(path), tuple(map(_gene, content.drafts)), notes)
     return _of_types(genes, gene_types) if gene_types else genes
 
@@ -276,17 +290,31 @@ def _named_in(genes: Genes, path: Path) -> Genes:
     names = _listed_names(path)
     unknown = [name for name in names if not genes.find(name)]
     if len(unknown) == len(names):
+        none = "its one name is no" if len(names) == 1 else f"none of its {len(names):,} names is a"
         raise InputError(
-            f"--gene-list {path}: none of its {len(names):,} names is a gene of {genes.file} on this genome, "
-            f"for example {names[0]}"
+            f"--gene-list {path}: {none} gene of {genes.file} on this genome, for example {names[0]}"
         )
     wanted = {gene for name in names for gene in genes.find(name)}
     kept = tuple(gene for gene in genes if gene in wanted)
-    notes = genes.notes
-    if unknown:
-        few = first_few(unknown)
-        notes = (*notes, f"{path}: {len(unknown):,} names are no genes of {genes.file}: {few}")
+    notes = (*genes.notes, *_notes_of_list(genes, path, names, unknown))
     return Genes(genes.file, kept, notes)
+
+
+def _notes_of_list(
+    genes: Genes, path: Path, names: Sequence[str], unknown: Sequence[str]
+) -> Iterator[str]:
+    """What of a list of genes is taken otherwise than it is written."""
+    versions = [(name, genes.other_version(name)) for name in names]
+    others = [f"{name} ({found})" for name, found in versions if found]
+    if others:
+        have = agreeing(len(others), "has", "have")
+        yield (
+            f"{path}: {counted(len(others), 'identifiers')} {have} another version than in {genes.file}, whose genes "
+            f"are taken: {first_few(others)}"
+        )
+    if unknown:
+        are = agreeing(len(unknown), "is no gene", "are no genes")
+        yield f"{path}: {counted(len(unknown), 'names')} {are} of {genes.file}: {first_few(unknown)}"
 
 
 def _listed_names(path: Path) -> list[str]:

@@ -260,10 +260,50 @@ def test_filters(tmp_path, genome):
         names.write_text(f"# mine\n{name}  remark\n\nOTHER\n")
         genes = read_genes(path, genome, gene_list=names)
         assert [gene.name for gene in genes] == ["ALPHA"]
-        assert "1 names are no genes of" in genes.notes[-1]
+        assert "1 name is no gene of" in genes.notes[-1]
         assert genes.notes[-1].endswith("OTHER")
     both = read_genes(path, genome)
     assert len({genes.digest, both.digest}) == 2
+
+
+GTF = '1\tx\texon\t101\t200\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
+
+
+GFF3 = "##gff-version 3\n1\tx\tgene\t101\t400\t.\t+\t.\tID=g\n"
+
+
+def test_another_version_of_an_identifier_is_told(tmp_path, genome):
+    path = written(tmp_path, GENCODE_GFF3)
+    names = tmp_path / "list.txt"
+    for name in ("ENSG00000000001", "ENSG00000000001.5", "ALPHA"):
+        names.write_text(f"{name}\n")
+        assert read_genes(path, genome, gene_list=names).notes == ()
+    names.write_text("ENSG00000000001.9\n")
+    (note,) = read_genes(path, genome, gene_list=names).notes
+    assert "1 identifier has another version than in" in note
+    assert note.endswith("whose genes are taken: ENSG00000000001.9 (ENSG00000000001.5)")
+    # a file without versions says nothing of them
+    bare = written(tmp_path, GENCODE_GFF3.replace("ENSG00000000001.5", "ENSG00000000001"))
+    assert read_genes(bare, genome, gene_list=names).notes == ()
+
+
+@pytest.mark.parametrize("text", [GTF, GFF3, "chr1\t100\t400\tg\t0\t+\n"])
+def test_bytes_that_are_no_utf_8_are_shown_alike_in_every_format(tmp_path, genome, text):
+    path = tmp_path / "x"
+    named = text.replace('"g";', '"g"; gene_name "caf\xe9";').replace("ID=g", "ID=g;Name=caf\xe9")
+    if text.startswith("chr1"):
+        named = text.replace("\tg\t", "\tcaf\xe9\t")
+    path.write_bytes(named.encode("latin-1"))
+    genes = read_genes(path, genome)
+    assert [gene.name for gene in genes] == [r"caf\xe9"]
+    assert "1 line is not UTF-8, such as line" in genes.notes[-1]
+    path.write_text(named)
+    assert [gene.name for gene in read_genes(path, genome)] == ["café"]
+
+
+def test_a_name_that_is_written_by_numbers_may_be_no_utf_8_either(tmp_path, genome):
+    (gene,) = read_genes(written(tmp_path, GFF3.replace("ID=g", "ID=g;Name=caf%E9")), genome)
+    assert gene.name == r"caf\xe9"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +333,6 @@ def test_spans_are_merged():
 
 
 BED = "chr1\t100\t400\tALPHA\t0\t+\n"
-GTF = '1\tx\texon\t101\t200\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
 
 BAD = {
     "empty": ("", "no genes in this file"),
@@ -367,7 +406,7 @@ def test_what_cannot_be_is_refused(tmp_path, genome, case):
 def test_filters_that_leave_nothing_are_refused(tmp_path, genome):
     path = written(tmp_path, ENSEMBL_GTF)
     names = written(tmp_path, "NOBODY\n", "list.txt")
-    with pytest.raises(InputError, match="none of its 1 names is a gene of"):
+    with pytest.raises(InputError, match="its one name is no gene of"):
         read_genes(path, genome, gene_list=names)
     names.write_text("# nothing\n")
     with pytest.raises(InputError, match=r"list\.txt: names no gene"):
@@ -489,9 +528,6 @@ def test_the_mark_that_windows_puts_before_text_is_no_part_of_it(tmp_path, genom
     wanted.write_text(f"\ufeff{plain.genes[0].id}\n")
     kept = read_genes(written(tmp_path, text), genome, gene_list=wanted)
     assert plain.genes[0] in kept.genes
-
-
-GFF3 = "##gff-version 3\n1\tx\tgene\t101\t400\t.\t+\t.\tID=g\n"
 
 
 def test_lines_that_lead_to_no_gene_are_told(tmp_path, genome):
