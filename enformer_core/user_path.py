@@ -1,5 +1,6 @@
 """What a user means by a path. Loads nothing, so that the command line can ask."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -52,6 +53,11 @@ def real_path(path: Path) -> Path:
     `Path.resolve` raises there, before whoever opens the file can say what is wrong.
     """
     return Path(os.path.realpath(path))
+
+
+def circle_of_links(path: Path) -> OSError:
+    """What the system says of links that lead in a circle: a file that takes the name of one opens none of them."""
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
 
 
 def one_line(text: str) -> str:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import IO
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import why_unwritable
+from enformer_core.user_path import circle_of_links, why_unwritable
 
 STDOUT = Path("-")
 """The name that means standard output."""
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the one folder of devices that has files
 _SYSTEM = (Path("/dev"), Path("/proc"))
+
+_MOST_LINKS = 40
+"""As many as Linux follows; names of links in a circle may differ each time, as `x/../x/link`."""
 
 
 @contextmanager
@@ -69,14 +72,17 @@ def _replaced(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _behind_links(path: Path) -> Path:
-    """Where a chain of links leads; one that leads to a device ends there, wherever that itself may lead."""
-    seen = {path}
-    while path.is_symlink() and not _is_system(path):
-        path = path.parent / path.readlink()
-        if path in seen:  # a ring of links, which the system refuses when it is opened
-            break
-        seen.add(path)
-    return path
+    """Where a chain of links leads; one that leads to a device ends there, wherever that itself may lead.
+
+    Raises:
+        OSError: for links that lead in a circle.
+    """
+    place = path
+    for _ in range(_MOST_LINKS):
+        if not place.is_symlink() or _is_system(place):
+            return place
+        place = place.parent / place.readlink()
+    raise circle_of_links(path)
 
 
 def _is_system(path: Path) -> bool:

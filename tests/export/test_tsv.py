@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from enformer_core.errors import InputError
+from enformer_core.export.whole_file import whole_file
 from enformer_core.models.tracks.table import described_track
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
@@ -185,6 +187,23 @@ def test_of_links_the_file_behind_is_written_and_devices_stay(scored, tmp_path):
         assert os.fstat(stream.fileno()).st_nlink == 1  # the file that it was, not one in its place
         assert os.fstat(stream.fileno()).st_size
     assert device.is_symlink()
+
+
+@pytest.mark.parametrize("beside", ["", "../{folder}/"])
+def test_links_in_a_circle_are_named_and_stay(tmp_path, beside):
+    to = beside.format(folder=tmp_path.name)
+    one = tmp_path / "one.tsv"
+    other = tmp_path / "other.tsv"
+    one.symlink_to(f"{to}other.tsv")
+    other.symlink_to(f"{to}one.tsv")
+    with (
+        pytest.raises(
+            InputError, match=r"one\.tsv: cannot be written: Too many levels of symbolic"
+        ),
+        whole_file(one) as file,
+    ):
+        file.write(b"never")
+    assert [path.is_symlink() for path in sorted(tmp_path.iterdir())] == [True, True]
 
 
 def test_a_new_file_has_the_rights_that_the_umask_leaves(scored, tmp_path):

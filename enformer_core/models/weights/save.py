@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import real_path, why_unwritable
+from enformer_core.user_path import circle_of_links, real_path, why_unwritable
 
 # The library writes several keys in an order that changes from one process to the next, so all go into one, as JSON.
 _KEY = "enformer-ray"
@@ -33,6 +33,8 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
         raise InputError(f"{path}: is no file. Choose another place for it.")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        if target.is_symlink():
+            raise circle_of_links(path)
         temporary.touch()  # a missing directory is an OSError here, and an error of the library's own below
         save_file(_apart(state), temporary, described)
         with temporary.open("rb") as file:

@@ -355,3 +355,12 @@ def test_of_a_link_the_file_behind_is_written_and_the_link_stays(tmp_path):
     assert torch.equal(load_file(behind)["one"], torch.ones(1))
     # the file that was written first lay beside it, and is gone
     assert {path.name for path in tmp_path.rglob("*")} == {"disk", "w.safetensors", behind.name}
+
+
+def test_links_in_a_circle_are_named_and_stay(tmp_path):
+    link = tmp_path / "w.safetensors"
+    link.symlink_to("other")
+    (tmp_path / "other").symlink_to("w.safetensors")
+    with pytest.raises(InputError, match=r"cannot be written \(Too many levels of symbolic links"):
+        save_weights(link, {"one": torch.ones(1)}, {})
+    assert all(path.is_symlink() for path in tmp_path.iterdir())
