@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from enformer_core.errors import InputError
@@ -58,6 +60,26 @@ def real_path(path: Path) -> Path:
 def circle_of_links(path: Path) -> OSError:
     """What the system says of links that lead in a circle: a file that takes the name of one opens none of them."""
     return OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
+@contextmanager
+def named_as_given(path: str | Path | None, given: str | None) -> Iterator[None]:
+    """While this lasts, refusals call a file as its user does: of an object's copy the path means nothing to people.
+
+    Args:
+        path: from which it is read; None where there is none.
+        given: what the user wrote; None for the path itself.
+
+    Raises:
+        InputError: the same that the block raises, in other words.
+    """
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+        if path is None or given is None or str(path) not in said:
+            raise
+        raise InputError(said.replace(str(path), given)) from error
 
 
 def one_line(text: str) -> str:

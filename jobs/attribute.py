@@ -11,6 +11,7 @@ from enformer_core.analyses.target_input import AlleleInput, GeneInput, Interval
 from enformer_core.analyses.target_kind import TargetKind, target_kind
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import looks_like_region
+from enformer_core.user_path import readable_name
 from enformer_core.variants.input_files import InputFile, check_file
 from jobs.attribute_settings import AttributeSettings
 from jobs.log import note
@@ -74,11 +75,14 @@ def _target_input(settings: AttributeSettings, named: NamedInputs) -> TargetInpu
             warn=note,
         )
     if kind == "genes":
-        gene_list = located(settings.gene_list)
+        listed = settings.gene_list
+        gene_list = (
+            None if listed is None else InputFile(Path(located(listed)), readable_name(listed))
+        )
         return GeneInput(
             tuple(files),
             settings.gene_types,
-            None if gene_list is None else Path(gene_list),
+            gene_list,
             named.genome,
             geometry,
             warn=note,

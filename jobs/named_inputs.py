@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from enformer_core.analyses.base import Analysis
-from enformer_core.analyses.model_inputs import ModelInputs, located_targets, located_weights
+from enformer_core.analyses.model_inputs import ModelInputs, located_weights, tracks_named
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
@@ -57,8 +57,8 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
         InputError: naming what is missing or does not fit.
     """
     check_device(settings)
-    source = ModelSource(settings.model, located_weights(settings.weights))
-    table = source.tracks(settings.head, located_targets(settings.targets))
+    source = ModelSource(settings.model, located_weights(settings.weights), given=settings.weights)
+    table = tracks_named(source, settings.head, settings.targets)
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
         note(line)

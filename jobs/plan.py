@@ -14,13 +14,12 @@ from enformer_core.analyses.cost import (
     total_operations,
 )
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
-from enformer_core.analyses.model_inputs import located, located_targets
+from enformer_core.analyses.model_inputs import genome_named, tracks_named
 from enformer_core.analyses.mutagenesis_input import PASSED_OVER
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
-from enformer_core.genome.fasta import Genome
 from enformer_core.machine import total_memory_bytes
 from enformer_core.models.registry import model_spec
 from enformer_core.models.tracks.selector import select_tracks, selection_in_words
@@ -115,7 +114,7 @@ def plan(settings: PlanSettings) -> int:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
     geometry = model_spec(settings.model).config.geometry
     conventions = conventions_of(settings, geometry)
-    variants = variant_input(settings, geometry, Genome(located(settings.genome)))
+    variants = variant_input(settings, geometry, genome_named(settings.genome))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
     if settings.json:
         print(json.dumps(asdict(outlook)))
@@ -128,7 +127,7 @@ def plan(settings: PlanSettings) -> int:
 
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
     model = model_spec(settings.model)
-    table = model.tracks(settings.head, located_targets(settings.targets))
+    table = tracks_named(model, settings.head, settings.targets)
     selected, doubts = select_tracks(table, settings.tracks)
     for doubt in doubts:
         note(doubt)

@@ -4,6 +4,7 @@ from enformer_core.analyses.model_inputs import located
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import read_regions
+from enformer_core.user_path import named_as_given
 from jobs.named_inputs import find_inputs
 from jobs.settings import TileSettings
 
@@ -22,11 +23,14 @@ def predict_tiles(settings: TileSettings) -> int:
     named = find_inputs(settings)
     geometry = named.source.geometry
     check_shard_size(settings.shard_size, "a tile", geometry.bins * len(named.tracks))
+    path = located(settings.regions)
+    with named_as_given(path, settings.regions):
+        regions = read_regions(path, named.genome)
     analysis = Tiles(
         inputs=named.inputs,
         geometry=geometry,
         genome=named.genome,
-        regions=read_regions(located(settings.regions), named.genome),
+        regions=regions,
         strands="forward" if settings.strands == "forward" else "both",
         shard_size=settings.shard_size,
     )

@@ -3,8 +3,8 @@
 `score` and `plan` resolve them alike, here and once; nothing below sees an option of the command line.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from enformer_core.dataset.plan_builder import Report
 from enformer_core.dataset.sharding import ALLELES_LEAST
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
+from enformer_core.genome.regions import Regions
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import (
     AUDIT_TOLERANCE,
@@ -30,7 +31,7 @@ from enformer_core.scoring.conventions import (
 from enformer_core.scoring.rounding import default_mantissa_bits
 from enformer_core.storage.expand import expand_name
 from enformer_core.storage.open import local_path, parse_address
-from enformer_core.user_path import readable_name
+from enformer_core.user_path import named_as_given, readable_name
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile, expand_inputs
@@ -126,9 +127,7 @@ def records_of(
         InputError: naming what is missing or does not fit.
     """
     filters = Filters(
-        regions=regions_of([located(region) for region in settings.regions], genome)
-        if settings.regions
-        else None,
+        regions=_regions(settings.regions, genome) if settings.regions else None,
         min_maf=settings.min_maf,
         max_maf=settings.max_maf,
         only_pass=settings.only_pass,
@@ -175,6 +174,15 @@ def _mutagenesis(settings: VariantSettings, genome: Genome, max_allele_bp: int) 
     regions = [InputFile(Path(located(text)), readable_name(text)) for text in settings.mutagenesis]
     flank_bp = DEFAULT_FLANK_BP if settings.flank is None else settings.flank
     return Mutagenesis(find_targets(regions, genome), flank_bp, deletions_bp)
+
+
+def _regions(names: Sequence[str], genome: Genome) -> Regions:
+    """The regions of texts and of files, which refusals call as the user does."""
+    paths = [located(name) for name in names]
+    with ExitStack() as named:
+        for path, name in zip(paths, names, strict=True):
+            named.enter_context(named_as_given(path, name))
+        return regions_of(paths, genome)
 
 
 def _check_file_options(settings: VariantSettings) -> None:

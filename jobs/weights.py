@@ -15,7 +15,7 @@ from enformer_core.models.weights.save import read_metadata, save_weights
 from enformer_core.models.weights.source import WeightsContent, open_weights
 from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from enformer_core.storage.open import local_path
-from enformer_core.user_path import file_in_the_way
+from enformer_core.user_path import file_in_the_way, named_as_given
 from enformer_core.version import __version__
 from jobs import exit_codes
 from jobs.settings import ImportSettings
@@ -66,6 +66,17 @@ def import_weights(settings: ImportSettings) -> int:
     out = Path(settings.out)
     source = local_path(settings.source, also=("hf",))
     _check_place(out)  # before gigabytes are read
+    with named_as_given(source, settings.source):
+        imported = _imported(settings, source, out)
+    if settings.json:
+        print(json.dumps(asdict(imported), indent=2))
+    else:
+        print(_text(imported, list_tensors=settings.list_tensors))
+    return exit_codes.DONE
+
+
+def _imported(settings: ImportSettings, source: str, out: Path) -> Imported:
+    """Read weights, prove that they fit, and write them where they are not yet."""
     content = open_weights(source)
     model = settings.model or _recognised(content)
     chosen = ModelSource(model, source)
@@ -78,7 +89,7 @@ def import_weights(settings: ImportSettings) -> int:
     else:
         save_weights(out, state, _metadata(content, model, source_sha256))
     published = chosen.spec.weights.names.published
-    imported = Imported(
+    return Imported(
         source=settings.source,
         format=content.format,
         model=model,
@@ -92,11 +103,6 @@ def import_weights(settings: ImportSettings) -> int:
         out_sha256=file_sha256(out),
         names={theirs: published(ours) for theirs, ours in loaded.names.items()},
     )
-    if settings.json:
-        print(json.dumps(asdict(imported), indent=2))
-    else:
-        print(_text(imported, list_tensors=settings.list_tensors))
-    return exit_codes.DONE
 
 
 def _recognised(content: WeightsContent) -> str:

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from enformer_core.user_path import file_in_the_way, one_line, why_unwritable
+from enformer_core.errors import InputError
+from enformer_core.user_path import file_in_the_way, named_as_given, one_line, why_unwritable
 from jobs.log import printable, unprintable_names
 from jobs.shell_words import command_line
 
@@ -53,3 +54,16 @@ def test_a_command_line_is_one_line_that_a_shell_reads_as_it_was(words):
     shown = ["bash", "-c", f"printf '%s\\0' {line}"]
     read = subprocess.run(shown, capture_output=True, check=True).stdout
     assert [os.fsdecode(word) for word in read.split(b"\0")[:-1]] == words
+
+
+def test_a_copy_is_called_as_the_user_does():
+    with (
+        pytest.raises(InputError, match=r"^s3://b/x\.fa: is no FASTA; remove s3://b/x\.fa$"),
+        named_as_given("/cache/7/x.fa", "s3://b/x.fa"),
+    ):
+        raise InputError("/cache/7/x.fa: is no FASTA; remove /cache/7/x.fa")
+    refusal = InputError("--head dog: there is none")
+    for path, given in (("/cache/7/x.fa", "s3://b/x.fa"), (None, None), ("x", None)):
+        with pytest.raises(InputError) as raised, named_as_given(path, given):
+            raise refusal
+        assert raised.value is refusal

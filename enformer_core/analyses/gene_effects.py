@@ -50,6 +50,7 @@ class GenesAsked:
             gene_types=self.types,
             gene_list=located(self.listed),
             given=self.file,
+            list_given=self.listed,
         )
 
     def reach(self, genes: Genes, spec: ScoreSpec) -> GeneReach:

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.dataset.codec import canonical_json
@@ -14,12 +14,14 @@ from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.storage.open import local_path
 from enformer_core.storage.web import READERS
+from enformer_core.user_path import named_as_given
 
 if TYPE_CHECKING:
     import torch
 
     from enformer_core.models.base import SequenceModel
     from enformer_core.models.registry import ModelSource
+    from enformer_core.models.tracks.table import Tracks
 
 
 _NOTHING_PLANNED: Mapping[str, str] = MappingProxyType({})
@@ -71,11 +73,11 @@ class ModelInputs:
         # here, so that whoever reads runs needs no torch
         from enformer_core.models.registry import ModelSource  # noqa: PLC0415
 
-        return ModelSource(self.model, located_weights(self.weights))
+        return ModelSource(self.model, located_weights(self.weights), given=self.weights)
 
     def open_genome(self) -> Genome:
         """The genome as this node has it, brought here if it lies in object storage."""
-        return Genome(located(self.genome))
+        return genome_named(self.genome)
 
     def load(
         self, resources: WorkerResources, planned_contigs: Mapping[str, str] = _NOTHING_PLANNED
@@ -92,7 +94,7 @@ class ModelInputs:
             InputError: when this node finds other weights, or another genome, under the names than the driver did.
         """
         source = self.source()
-        check_same_file(f"{source.weights}", source.weights_sha256(), self.weights_sha256)
+        check_same_file(self.weights or source.name, source.weights_sha256(), self.weights_sha256)
         genome = self.open_genome()
         check_same_contigs(genome, planned_contigs)
         return load_model(source, genome, self.head, self.tracks, resources)
@@ -176,7 +178,7 @@ def check_same_contigs(genome: Genome, planned: Mapping[str, str]) -> None:
     here = genome.contigs
     for contig, digest in planned.items():
         found = genome.sha256(contig) if contig in here else "of no such contig"
-        check_same_file(f"{genome.path}: contig {contig}", found, digest)
+        check_same_file(f"{genome.called}: contig {contig}", found, digest)
 
 
 def check_same_file(name: str, found: str, planned: str) -> None:
@@ -200,6 +202,35 @@ def located_weights(name: str | None) -> str | None:
 def located_targets(name: str | None) -> str | None:
     """A path on this node of the table of tracks that the user named, or an address that is read as it is."""
     return None if name is None else local_path(name, also=tuple(READERS))
+
+
+@runtime_checkable
+class _HasTracks(Protocol):
+    """A model, with its weights or without."""
+
+    def tracks(self, head: str, targets: str | None = None) -> "Tracks":
+        """The table of a head's tracks; `targets` is the path or address of the published one."""
+        ...
+
+
+def tracks_named(model: _HasTracks, head: str, targets: str | None) -> "Tracks":
+    """The table of a head's tracks by the published one that the user named; messages call that so.
+
+    Raises:
+        InputError: as the model's own `tracks`, or for an address that nothing reads.
+    """
+    path = located_targets(targets)
+    with named_as_given(path, targets):
+        return model.tracks(head, path)
+
+
+def genome_named(name: str) -> Genome:
+    """The genome that the user named, on this node; messages call it so.
+
+    Raises:
+        InputError: where there is none.
+    """
+    return Genome(located(name), given=name)
 
 
 @overload

@@ -13,6 +13,7 @@ from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.region_list import RegionList
 from enformer_core.genome.regions import place_regions
+from enformer_core.user_path import named_as_given
 from enformer_core.variants.input_files import InputDigest, InputFile, input_names
 from enformer_core.variants.mutagenesis import (
     Target,
@@ -167,7 +168,8 @@ def find_targets(
     names_of_files = dict(zip(files, input_names(files), strict=True))
     targets = []
     for each in given:
-        regions = RegionList.of(place_regions(str(each.path), genome, option=OPTION))
+        with named_as_given(each.path, each.given):
+            regions = RegionList.of(place_regions(str(each.path), genome, option=OPTION))
         # only a file can have none: a text names its bases
         if not regions.bases:
             raise InputError(

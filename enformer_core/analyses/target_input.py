@@ -124,7 +124,7 @@ class GeneInput:
 
     files: tuple[InputFile, ...]
     gene_types: tuple[str, ...]
-    gene_list: Path | None
+    gene_list: InputFile | None
     genome: Genome
     geometry: Geometry
     warn: Warn
@@ -151,8 +151,9 @@ class GeneInput:
                 file.path,
                 self.genome,
                 gene_types=self.gene_types,
-                gene_list=self.gene_list,
+                gene_list=None if self.gene_list is None else self.gene_list.path,
                 given=file.given,
+                list_given=None if self.gene_list is None else self.gene_list.given,
             )
             # what was left out, of which the run says nothing more
             for line in genes.notes:

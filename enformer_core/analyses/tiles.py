@@ -89,7 +89,7 @@ class Tiles(TableAnalysis):
         tiles = tiles_of(self.genome, self.regions, self.geometry)
         if not tiles.num_rows:
             raise InputError(
-                f"{self.genome.path}: its contigs have no bases. There is nothing to predict."
+                f"{self.genome.called}: its contigs have no bases. There is nothing to predict."
             )
         rows = self.shard_rows(tiles.num_rows)
         return _TileDraft(tiles, rows, asked=tuple(self.regions))

@@ -15,10 +15,10 @@ from jaxtyping import Float32
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.analyses.engines import load_engine
 from enformer_core.analyses.model_inputs import (
+    genome_named,
     load_model,
-    located,
-    located_targets,
     located_weights,
+    tracks_named,
 )
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.api.arguments import (
@@ -35,7 +35,6 @@ from enformer_core.api.variant_names import PlacedVariant, VariantName, place_va
 from enformer_core.api.windows import find_window
 from enformer_core.errors import InputError, nearest
 from enformer_core.genome.alphabet import decode
-from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import find_region
 from enformer_core.machine import cpu_count, device_here
 from enformer_core.models.registry import ModelSource
@@ -128,7 +127,8 @@ class Scorer:
         threads: int | None = None,
     ) -> None:
         model = text("model", model)
-        source = ModelSource(model, located_weights(optional_path("weights", weights)))
+        given = optional_path("weights", weights)
+        source = ModelSource(model, located_weights(given), given=given)
         geometry = source.geometry
         self.conventions = Conventions(
             geometry=geometry,
@@ -152,12 +152,12 @@ class Scorer:
             optional_number("threads", threads),
         )
         head = text("head", head)
-        table = source.tracks(head, located_targets(optional_path("targets", targets)))
+        table = tracks_named(source, head, optional_path("targets", targets))
         self.tracks = _selected(table, tracks)
         self.notice = source.notice
         longest_bp = optional_number("max_allele_bp", max_allele_bp)
         self._max_allele_bp = longest_bp or default_max_allele_bp(geometry)
-        self._genome = Genome(located(path("genome", genome)))
+        self._genome = genome_named(path("genome", genome))
         columns = tuple(self.tracks.indices())
         loaded = load_model(source, self._genome, head, columns, resources)
         self._engine = load_engine(loaded, spec, resources)
@@ -287,7 +287,7 @@ class Scorer:
     def __repr__(self) -> str:
         engine = self._engine
         where = f"{engine.arithmetic}, on {engine.device}"
-        lines = [f"Scorer {self._heading} ({where})", f"genome {self._genome.path}"]
+        lines = [f"Scorer {self._heading} ({where})", f"genome {self._genome.called}"]
         return "\n".join(lines if self.notice is None else [*lines, self.notice])
 
 

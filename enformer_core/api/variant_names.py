@@ -205,7 +205,7 @@ def _why_not(row: _Harmonised, genome: Genome) -> str:
     reason = str(row["reason"])
     match Status(row["status"]):
         case Status.UNKNOWN_CONTIG:
-            return f"{reason}: {genome.path} has {first_few([*genome.contigs])}"
+            return f"{reason}: {genome.called} has {first_few([*genome.contigs])}"
         case Status.TOO_LONG:
             return f"{reason}; max_allele_bp sets how long it may be"
         case Status.SYMBOLIC:
@@ -227,4 +227,4 @@ def _advice(row: _Harmonised, genome: Genome) -> str:
     behind = decode(genome.fetch(row["chrom"], next_base, next_base + len(ref)))
     if behind == ref:
         return ", which is the next base. Positions count from 1; was this one from 0?"
-    return f". Was it called on another assembly than {genome.path}?"
+    return f". Was it called on another assembly than {genome.called}?"

@@ -34,7 +34,7 @@ from enformer_core.genome.alphabet import (
 )
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
 from enformer_core.mistaken import mistaken_for
-from enformer_core.user_path import why_unwritable
+from enformer_core.user_path import named_as_given, why_unwritable
 
 _CACHE_FORMAT = 1  # of the files in the cache; part of their names
 
@@ -67,14 +67,25 @@ class Genome:
         InputError: when the file is missing, empty, damaged or not FASTA, or the cache cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], given: str | None = None) -> None:
+        """Name the file; nothing of it is read yet.
+
+        Args:
+            path: on this machine.
+            given: what messages call it, where it is the copy of an object.
+        """
         self.path = Path(path)
+        self.called = given or str(self.path)
         if not self.path.is_file():
-            raise InputError(f"{self.path}: no such FASTA file")
+            raise InputError(f"{self.called}: no such FASTA file")
         self._cache: _Cache | None = None
 
-    def __getstate__(self) -> dict[str, Path | None]:
-        return {"path": self.path, "_cache": None}  # the receiver has a cache of its own
+    def __getstate__(self) -> dict[str, Path | str | None]:
+        return {
+            "path": self.path,
+            "called": self.called,
+            "_cache": None,
+        }  # the receiver has a cache of its own
 
     @property
     def contigs(self) -> Mapping[str, int]:
@@ -124,7 +135,8 @@ class Genome:
 
     def _open_cache(self) -> "_Cache":
         if self._cache is None:
-            cache = _load_cache(self.path)
+            with named_as_given(self.path, self.called):
+                cache = _load_cache(self.path)
             # open for as long as this genome is used: whoever removes the file takes nothing from it
             weakref.finalize(self, os.close, cache.descriptor)
             self._cache = cache
@@ -133,9 +145,9 @@ class Genome:
     def _entry(self, contig: str) -> "_Contig":
         entry = self._open_cache().contigs.get(contig)
         if entry is None:
-            raise InputError(f"{self.path}: there is no contig {contig!r}")
+            raise InputError(f"{self.called}: there is no contig {contig!r}")
         if entry.illegal is not None:
-            raise InputError(f"{self.path}: contig {contig}: {entry.illegal}")
+            raise InputError(f"{self.called}: contig {contig}: {entry.illegal}")
         return entry
 
 

@@ -167,6 +167,7 @@ def read_genes(
     gene_types: Sequence[str] = (),
     gene_list: str | Path | None = None,
     given: str | None = None,
+    list_given: str | None = None,
 ) -> Genes:
     """Read the genes of a GTF, GFF3 or BED file that lie on the genome, and hold them against it.
 
@@ -177,6 +178,7 @@ def read_genes(
         gene_types: only genes of these types, as `protein_coding`; all by default.
         gene_list: only genes that this file names, one a line: by identifier, with or without version, or by name.
         given: what messages call the file of genes, where it is the copy of an object.
+        list_given: likewise the list.
 
     Raises:
         InputError: for a file of another assembly, one without genes, and any line that cannot be: naming file, line,
@@ -195,7 +197,7 @@ def read_genes(
     if gene_types:
         genes = _of_types(genes, gene_types)
     if gene_list is not None:
-        genes = _named_in(genes, Path(gene_list))
+        genes = _named_in(genes, Path(gene_list), list_given or str(gene_list))
     return genes
 
 
@@ -286,22 +288,22 @@ def _of_types(genes: Genes, wanted: Sequence[str]) -> Genes:
     return Genes(genes.file, kept, genes.notes)
 
 
-def _named_in(genes: Genes, path: Path) -> Genes:
-    names = _listed_names(path)
+def _named_in(genes: Genes, path: Path, called: str) -> Genes:
+    names = _listed_names(path, called)
     unknown = [name for name in names if not genes.find(name)]
     if len(unknown) == len(names):
         none = "its one name is no" if len(names) == 1 else f"none of its {len(names):,} names is a"
         raise InputError(
-            f"--gene-list {path}: {none} gene of {genes.file} on this genome, for example {names[0]}"
+            f"--gene-list {called}: {none} gene of {genes.file} on this genome, for example {names[0]}"
         )
     wanted = {gene for name in names for gene in genes.find(name)}
     kept = tuple(gene for gene in genes if gene in wanted)
-    notes = (*genes.notes, *_notes_of_list(genes, path, names, unknown))
+    notes = (*genes.notes, *_notes_of_list(genes, called, names, unknown))
     return Genes(genes.file, kept, notes)
 
 
 def _notes_of_list(
-    genes: Genes, path: Path, names: Sequence[str], unknown: Sequence[str]
+    genes: Genes, called: str, names: Sequence[str], unknown: Sequence[str]
 ) -> Iterator[str]:
     """What of a list of genes is taken otherwise than it is written."""
     versions = [(name, genes.other_version(name)) for name in names]
@@ -309,29 +311,29 @@ def _notes_of_list(
     if others:
         have = agreeing(len(others), "has", "have")
         yield (
-            f"{path}: {counted(len(others), 'identifiers')} {have} another version than in {genes.file}, whose genes "
+            f"{called}: {counted(len(others), 'identifiers')} {have} another version than in {genes.file}, whose genes "
             f"are taken: {first_few(others)}"
         )
     if unknown:
         are = agreeing(len(unknown), "is no gene", "are no genes")
-        yield f"{path}: {counted(len(unknown), 'names')} {are} of {genes.file}: {first_few(unknown)}"
+        yield f"{called}: {counted(len(unknown), 'names')} {are} of {genes.file}: {first_few(unknown)}"
 
 
-def _listed_names(path: Path) -> list[str]:
+def _listed_names(path: Path, called: str) -> list[str]:
     """The first word of each line; what follows `#` is a remark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         why = error.strerror or error
         raise InputError(
-            f"--gene-list {path}: cannot be read: {why}. Give a file with a name on each line."
+            f"--gene-list {called}: cannot be read: {why}. Give a file with a name on each line."
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(
-            f"--gene-list {path}: is not UTF-8 text. Give a file with a name on each line."
+            f"--gene-list {called}: is not UTF-8 text. Give a file with a name on each line."
         ) from error
     lines = (line.partition("#")[0].split() for line in text.splitlines())
     names = [words[0] for words in lines if words]
     if not names:
-        raise InputError(f"--gene-list {path}: names no gene. Write one name on each line.")
+        raise InputError(f"--gene-list {called}: names no gene. Write one name on each line.")
     return names

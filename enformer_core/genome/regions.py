@@ -130,7 +130,7 @@ def place_regions(regions: str, genome: Genome, *, option: str) -> Iterator[Plac
             own_names |= reconcile_contigs([region.contig], lengths)
         contig = own_names.get(region.contig)
         if contig is None:
-            raise InputError(_unknown_contig(region, genome.path, lengths))
+            raise InputError(_unknown_contig(region, genome.called, lengths))
         start, end = _interval(region, contig, lengths[contig])
         yield PlacedRegion(contig, start, end, region.name, region.strand, region.where)
 
@@ -149,7 +149,7 @@ def find_region(region: str, genome: Genome) -> tuple[str, int, int]:
     named = _parse_region(region, region, lengths)
     contig = reconcile_contigs([named.contig], lengths).get(named.contig)
     if contig is None:
-        raise InputError(_unknown_contig(named, genome.path, lengths))
+        raise InputError(_unknown_contig(named, genome.called, lengths))
     return contig, *_interval(named, contig, lengths[contig])
 
 
@@ -240,7 +240,7 @@ def _lines(path: Path) -> list[str]:
         raise InputError(f"{path}: cannot be read as BED: {error}") from error
 
 
-def _unknown_contig(region: _NamedRegion, genome: Path, lengths: Mapping[str, int]) -> str:
+def _unknown_contig(region: _NamedRegion, genome: str, lengths: Mapping[str, int]) -> str:
     message = (
         f"{region.where}: {genome} has no contig {region.contig!r}, it has {first_few([*lengths])}"
     )

@@ -57,7 +57,7 @@ class LinkFiles:
         if self.genome is None:
             genes = one_naming(self._genes(candidates, None), candidates)
         else:
-            genome = Genome(local_path(self.genome))
+            genome = Genome(local_path(self.genome), given=self.genome)
             candidates = candidates_on_genome(candidates, genome.contigs, self.genome)
             genes = self._genes(candidates, genome)
             genes = genes_on_genome(genes, genome.contigs, self.genome)

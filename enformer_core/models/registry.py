@@ -1,6 +1,7 @@
 """The models by name, and a model with the file of its weights, as a run names it."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from enformer_core.models.tracks.table import Tracks
 from enformer_core.models.weights.check import file_sha256, load_parameters, state_sha256
 from enformer_core.models.weights.loaded import LoadedWeights
 from enformer_core.models.weights.source import WeightsContent, open_weights, weight_files
+from enformer_core.user_path import named_as_given
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +82,7 @@ class ModelSource:
         name: of a registered model.
         weights: path (or `hf://` address) of weights in any format that `weights.source` reads; None for `motif`, which
             has its own.
+        given: what messages call them, where they are the copy of an object.
 
     Raises:
         InputError: for an unknown name, or weights missing where they are needed or given where they are not.
@@ -87,11 +90,12 @@ class ModelSource:
 
     name: str
     weights: str | None = None
+    given: str | None = None
 
     def __post_init__(self) -> None:
         if self.demonstration and self.weights is not None:
             raise InputError(
-                f"model {self.name} makes its own weights; leave out --weights {self.weights}"
+                f"model {self.name} makes its own weights; leave out --weights {self.given or self.weights}"
             )
         if not self.demonstration and self.weights is None:
             raise InputError(
@@ -136,7 +140,8 @@ class ModelSource:
         Raises:
             InputError: when the weights cannot be read or belong to another model.
         """
-        model = self._built()
+        with self._as_given():
+            model = self._built()
         return model.to(device).eval().requires_grad_(requires_grad=False)
 
     def _built(self) -> "Network":
@@ -144,6 +149,10 @@ class ModelSource:
         if demonstration is not None:
             return demonstration.make()
         return self.fill(self.load(open_weights(str(self.weights))))
+
+    def _as_given(self) -> AbstractContextManager[None]:
+        """While this lasts, refusals call the weights as the user does."""
+        return named_as_given(self.weights, self.given)
 
     def load(self, content: WeightsContent) -> LoadedWeights:
         """The content of weights under the model's names.
@@ -182,7 +191,8 @@ class ModelSource:
         """Digest of the weights' files; of made parameters, of their content under the published names."""
         demonstration = self.spec.demonstration
         if demonstration is None:
-            return file_sha256(weight_files(str(self.weights)))
+            with self._as_given():
+                return file_sha256(weight_files(str(self.weights)))
         if demonstration.weights_sha256 is not None:
             return demonstration.weights_sha256
         return state_sha256(self.spec.published_state(demonstration.make().state_dict()))
@@ -196,7 +206,8 @@ class ModelSource:
         """
         # Reading a gigabyte for its names is worth while only where the file may lack the head.
         if self.spec.one_head_per_file and head in self.output_tracks:
-            self._check_head(head)
+            with self._as_given():
+                self._check_head(head)
         return self.spec.tracks(head, targets)
 
     def _held_heads(self, loaded: LoadedWeights) -> dict[str, int]:

@@ -319,3 +319,16 @@ def test_a_cache_that_was_cut_short_is_named(tmp_path):
     codes.write_bytes(codes.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"has 14 bytes, expected 15\. Remove it"):
         Genome(path).codes("chr1")
+
+
+def test_a_copy_is_called_by_its_address(tmp_path):
+    address = "s3://bucket/g.fa"
+    genome = Genome(write_fasta(tmp_path, b">chr1\nAC!\n"), given=address)
+    for here in (genome, pickle.loads(pickle.dumps(genome))):
+        with pytest.raises(InputError, match=r"^s3://bucket/g\.fa: contig chr1: '!'"):
+            here.codes("chr1")
+        with pytest.raises(InputError, match=r"^s3://bucket/g\.fa: there is no contig 'chr9'"):
+            here.codes("chr9")
+    other = Genome(write_fasta(tmp_path, b"hello\n"), given=address)
+    with pytest.raises(InputError, match=r"^s3://bucket/g\.fa: not a readable FASTA"):
+        _ = other.contigs

@@ -118,3 +118,28 @@ def test_what_it_lacks_is_said(inputs, capsys):
 def test_before_it_is_added_its_addresses_are_refused(capsys):
     assert main(["query", "toy://out/run", "SELECT 1"]) == 2
     assert "toy://out/run: this kind of storage is not known" in capsys.readouterr().err
+
+
+BAD = {
+    "genome": ("--genome", b"hello\n", "not a readable FASTA file"),
+    "regions": ("--regions", b"chr1\t5\tx\n", "line 1"),
+    "targets": ("--targets", b"index\tidentifier\n", "not a targets table"),
+    "genes": ("--genes", b"hello\n", "neither GTF, GFF3 nor BED"),
+    "gene list": ("--gene-list", b"NOBODY\n", "its one name is no gene of toy://in/genes.bed"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_with_an_object_is_said_by_its_address(objects, inputs, capsys, case):
+    option, content, message = BAD[case]
+    objects["in/bad.x"] = content
+    objects["in/genes.bed"] = b"chr1\t100\t900\tA\t0\t+\n"
+    files = {"--genome": "toy://in/small.fa", option: "toy://in/bad.x"}
+    if option == "--gene-list":
+        files["--genes"] = "toy://in/genes.bed"
+    words = [word for pair in files.items() for word in pair]
+    assert main(["plan", "toy://in/a.vcf", "--model", "enformer", *words]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "toy://in/bad.x" in said
+    assert "cache" not in said

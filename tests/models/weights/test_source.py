@@ -364,3 +364,13 @@ def test_links_in_a_circle_are_named_and_stay(tmp_path):
     with pytest.raises(InputError, match=r"cannot be written \(Too many levels of symbolic links"):
         save_weights(link, {"one": torch.ones(1)}, {})
     assert all(path.is_symlink() for path in tmp_path.iterdir())
+
+
+def test_a_copy_is_called_by_its_address(tmp_path):
+    copy = tmp_path / "w.safetensors"
+    copy.write_bytes(b"none")
+    address = "s3://bucket/w.safetensors"
+    for source in (copy, tmp_path / "gone.safetensors"):
+        with pytest.raises(InputError, match=f"^{address}: ") as raised:
+            ModelSource("enformer", str(source), given=address).build(CPU)
+        assert str(tmp_path) not in str(raised.value)
