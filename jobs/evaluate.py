@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from enformer_core.api.run_tables import open_run
+from enformer_core.api.run_tables import RunTables, open_run
+from enformer_core.errors import DatasetError
 from enformer_core.evaluate.average_precision import Bootstrap
 from enformer_core.evaluate.bins import EVERYWHERE, DistanceBin
 from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
@@ -89,7 +90,21 @@ def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
     run = open_run(name)
     if not run.status.finished:
         note(f"{name}: is not finished; pairs that it has not come to are without a score")
-    return scores_of_run(name, run.table("links").collect(), places)
+    return scores_of_run(name, _links(run, name), places)
+
+
+def _links(run: RunTables, name: str) -> pl.DataFrame:
+    """The run's table, read whole.
+
+    Raises:
+        DatasetError: where a file of it is damaged behind its length, which nothing notices but its reading.
+    """
+    try:
+        return run.table("links").collect()
+    except pl.exceptions.PolarsError as error:
+        raise DatasetError(
+            f"{name}: its table links cannot be read: {error}. `enformer-ray verify {name}` says which file is damaged."
+        ) from error
 
 
 def _text(results: Sequence[LinksResult]) -> str:

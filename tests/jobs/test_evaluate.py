@@ -6,8 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from enformer_core.api.run_tables import RunTables
 from enformer_core.evaluate.bins import DistanceBin
 from enformer_core.links.contact import powerlaw_contact
+from enformer_core.storage.local import LocalStore
+from tests.support.toy_runs import begun_toy_run
 
 COLUMNS = [
     *("chrom", "chromStart", "chromEnd", "chrTSS", "startTSS", "endTSS", "measuredGeneSymbol"),
@@ -289,3 +292,17 @@ def test_text_has_a_line_for_each(table, run):
     assert lines[1].split()[:5] == ["all", "5", "3", "inverse_distance", "0.756"]
     assert lines[3].endswith("(1 without a score come last)")
     assert lines[-1].endswith("none is positive")
+
+
+def test_a_run_whose_bytes_are_damaged_is_named(table, run, tmp_path, monkeypatch):
+    begun_toy_run(LocalStore(tmp_path / "run")).commit_all()
+    for file in (tmp_path / "run" / "scores").rglob("*.parquet"):
+        content = bytearray(file.read_bytes())
+        content[4:40] = bytes(36)
+        file.write_bytes(content)  # of the length that its receipt says
+    read = RunTables.table
+    monkeypatch.setattr(RunTables, "table", lambda self, _: read(self, "scores"))
+    code, _, said = run("evaluate", "links", table(), "--predictions", tmp_path / "run")
+    assert code == 2
+    assert "run: its table links cannot be read: parquet: " in said
+    assert "`enformer-ray verify" in said
