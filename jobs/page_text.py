@@ -1,4 +1,4 @@
-"""Markdown for a terminal: prose is broken between words to fit its lines; tables, code and headings stay as they are.
+"""Markdown for a terminal: prose and tables are broken between words to fit its lines; code and headings stay.
 
 Knows Markdown's blocks and columns. Does not know which page it is.
 """
@@ -7,17 +7,21 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from jobs.page_tables import fitted_table
+
 _FENCE = "```"
 
 # A list's item, as `- …` or `12. …`, with what stands before it: its further lines begin below its first word.
 _ITEM = re.compile(r"\s*(?:[-*]|\d+\.) +")
 
-_AS_IT_IS = re.compile(r"\s*\||#|!\[|    |<")
-"""Lines of tables, headings, pictures, indented code and HTML."""
+_TABLE = re.compile(r"\s*\|")
+
+_AS_IT_IS = re.compile(r"#|!\[|    |<")
+"""Headings, pictures, indented code and HTML."""
 
 
 def fitted_markdown(text: str, room: int) -> str:
-    """A page whose prose stands in lines of at most `room` letters, unless a single word is longer.
+    """A page whose prose and tables stand in lines of at most `room` letters, unless a single word is longer.
 
     Lines of a paragraph are joined first: those of `docs` are longer than most terminals are wide, and broken one by
     one they would leave a short line behind each.
@@ -27,21 +31,29 @@ def fitted_markdown(text: str, room: int) -> str:
 
 def _lines(lines: list[str], room: int) -> Iterator[str]:
     paragraph: list[str] = []
+    table: list[str] = []
     is_code = False
     for line in lines:
         is_fence = line.lstrip().startswith(_FENCE)
-        is_prose = (
-            not (is_code or is_fence) and bool(line.strip()) and not _is_fixed(line, paragraph)
-        )
+        is_text = not (is_code or is_fence)
+        is_row = is_text and bool(_TABLE.match(line))
+        if table and not is_row:
+            yield from fitted_table(table, room)
+            table = []
+        is_prose = is_text and not is_row and bool(line.strip()) and not _is_fixed(line, paragraph)
         # an item begins a paragraph of its own
         if paragraph and (not is_prose or _ITEM.match(line)):
             yield from _broken(paragraph, room)
             paragraph = []
-        if is_prose:
+        if is_row:
+            table.append(line)
+        elif is_prose:
             paragraph.append(line)
         else:
             yield line
         is_code ^= is_fence
+    if table:
+        yield from fitted_table(table, room)
     yield from _broken(paragraph, room)
 
 
