@@ -54,7 +54,12 @@ class PredictedBins:
         """0-based position of the first base of each bin."""
         return self.start + self.bin_bp * np.arange(self.bins)
 
-    def _text(self, heading: str, name: str, values: Float32[np.ndarray, " tracks"]) -> str:
+    def _text(
+        self,
+        heading: str,
+        name: str,
+        values: Float32[np.ndarray, " tracks"],
+    ) -> str:
         """What and where it is, and the tracks whose values are largest in size."""
         # of equal sizes the smaller track first, as in `effects`
         strongest = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_TRACKS]

@@ -140,7 +140,10 @@ def _one_alt(given: str, alt: str) -> str:
 
 
 def place_variants(
-    names: Sequence[object], genome: Genome, *, max_allele_bp: int
+    names: Sequence[object],
+    genome: Genome,
+    *,
+    max_allele_bp: int,
 ) -> list[PlacedVariant]:
     """Find variants in the genome, each in the normal form in which it is scored.
 

@@ -102,7 +102,11 @@ def as_json_object(value: object) -> JsonObject:
     return builtins
 
 
-def decode(content: bytes | None, wanted: type[T], name: str) -> T:
+def decode(
+    content: bytes | None,
+    wanted: type[T],
+    name: str,
+) -> T:
     """A value of the contract from its JSON.
 
     Args:

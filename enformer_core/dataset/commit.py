@@ -49,7 +49,13 @@ class Commit:
     """
 
     def __init__(
-        self, store: Store, run: Run, run_type: RunType, *, shard: Shard, planned: pa.Table
+        self,
+        store: Store,
+        run: Run,
+        run_type: RunType,
+        *,
+        shard: Shard,
+        planned: pa.Table,
     ) -> None:
         self._store = store
         self._run = run

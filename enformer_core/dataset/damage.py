@@ -79,14 +79,20 @@ def undo(shard: int, tables: Iterable[str] = ()) -> tuple[str, ...]:
     return (receipt_block_key(block_of(shard)), receipt_key(shard), *reversed([*tables]))
 
 
-def keys_from(tables: Sequence[str], first: str, objects: Receipt | ShardObjects) -> list[str]:
+def keys_from(
+    tables: Sequence[str],
+    first: str,
+    objects: Receipt | ShardObjects,
+) -> list[str]:
     """Keys of a shard's tables from one on, in the order of their puts."""
     names = tables[tables.index(first) :]
     return [table_key(name, objects.chrom, objects.shard) for name in names]
 
 
 def problem_of_sizes(
-    objects: Receipt | ShardObjects, tables: Sequence[str], sizes: Mapping[str, int]
+    objects: Receipt | ShardObjects,
+    tables: Sequence[str],
+    sizes: Mapping[str, int],
 ) -> Problem | None:
     """Whether the tables that a receipt names are there, with the length that it says.
 

@@ -103,7 +103,12 @@ class Ledger:
     readers: int = 32
 
     def commit(
-        self, shard: Shard, planned: pa.Table, values: ShardValues, *, derive: Derivation
+        self,
+        shard: Shard,
+        planned: pa.Table,
+        values: ShardValues,
+        *,
+        derive: Derivation,
     ) -> Committed:
         """Put a shard's tables and its receipt; what is there already is checked and kept.
 
@@ -179,7 +184,11 @@ class Ledger:
         self.store.put_if_absent(receipt_block_key(block), lines + b"\n")
 
     def _block(
-        self, block: int, shards: Sequence[int], *, put: bool
+        self,
+        block: int,
+        shards: Sequence[int],
+        *,
+        put: bool,
     ) -> Iterator[Receipt | Problem]:
         """The receipts of these shards, which all belong to one block."""
         key = receipt_block_key(block)
@@ -200,7 +209,12 @@ class Ledger:
             self._put_block(block, contents)
         yield from found
 
-    def _of_block(self, stored: bytes, key: str, shards: Sequence[int]) -> list[Receipt]:
+    def _of_block(
+        self,
+        stored: bytes,
+        key: str,
+        shards: Sequence[int],
+    ) -> list[Receipt]:
         receipts = [self._checked(line, key) for line in stored.splitlines()]
         if [receipt.shard for receipt in receipts] != list(shards):
             first, last = shards[0], shards[-1]
@@ -277,7 +291,10 @@ class Ledger:
         return self.manifest() or manifest
 
     def _problem(
-        self, found: Receipt | Problem, plan: Plan, sizes: Mapping[str, int]
+        self,
+        found: Receipt | Problem,
+        plan: Plan,
+        sizes: Mapping[str, int],
     ) -> Problem | None:
         """What is wrong with what stands in a receipt's place, and with the tables that it names."""
         if isinstance(found, Problem):

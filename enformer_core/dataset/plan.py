@@ -101,7 +101,13 @@ class ShardsBuilder:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def append(self, chrom: str | None, *, part: int, rows: int) -> None:
+    def append(
+        self,
+        chrom: str | None,
+        *,
+        part: int,
+        rows: int,
+    ) -> None:
         """Add the shard that follows.
 
         Args:

@@ -261,7 +261,12 @@ def gather(
     )
 
 
-def draft_tiles(tiles: pa.Table, shard_size: int, *, together: Sequence[str] = ()) -> DraftPlan:
+def draft_tiles(
+    tiles: pa.Table,
+    shard_size: int,
+    *,
+    together: Sequence[str] = (),
+) -> DraftPlan:
     """Cut tiles, or other rows in order, into shards of so many on one contig, and encode the plan, in memory.
 
     A genome has some 27,000 tiles: there is nothing to sort.

@@ -89,7 +89,12 @@ class MissingPartError(DatasetError):
     """A part of the plan is not there: its driver died, or it was removed; it follows from the same input."""
 
 
-def read_plan(store: Store, parts: int, *, digests: Sequence[str] = ()) -> Plan:
+def read_plan(
+    store: Store,
+    parts: int,
+    *,
+    digests: Sequence[str] = (),
+) -> Plan:
     """Read which shards a stored plan has. Every part is fetched once, and its rows are left there.
 
     Args:
@@ -111,7 +116,9 @@ def read_plan(store: Store, parts: int, *, digests: Sequence[str] = ()) -> Plan:
 
 
 def _shards_of_part(
-    store: Store, digests: Sequence[str], number: int
+    store: Store,
+    digests: Sequence[str],
+    number: int,
 ) -> list[tuple[str | None, int]]:
     """Contig and rows of each shard of a part."""
     expected = digests[number] if digests else None
@@ -123,7 +130,12 @@ def _shards_of_part(
     return list(zip(chroms, sizes.tolist(), strict=True))
 
 
-def read_shard(store: Store, shard: Shard, *, digest: str | None = None) -> pa.Table:
+def read_shard(
+    store: Store,
+    shard: Shard,
+    *,
+    digest: str | None = None,
+) -> pa.Table:
     """Read the rows of one shard from a stored plan; no more of its part is decoded than holds them.
 
     Args:
@@ -164,7 +176,12 @@ class _Part:
         return rows.slice(first - groups_begin, count)
 
 
-def _open_part(store: Store, number: int, *, digest: str | None = None) -> _Part:
+def _open_part(
+    store: Store,
+    number: int,
+    *,
+    digest: str | None = None,
+) -> _Part:
     key = plan_key(number)
     content = store.get(key)
     if content is None:

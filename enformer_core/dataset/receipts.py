@@ -174,7 +174,11 @@ class ShardObjects:
     tables: Mapping[str, StoredTable]
 
 
-def read_receipt(content: bytes | None, key: str, tables: Iterable[str]) -> Receipt:
+def read_receipt(
+    content: bytes | None,
+    key: str,
+    tables: Iterable[str],
+) -> Receipt:
     """A receipt from its object.
 
     Args:
@@ -191,7 +195,11 @@ def read_receipt(content: bytes | None, key: str, tables: Iterable[str]) -> Rece
     return convert(_from_first_form(raw, tables), Receipt, key)
 
 
-def read_manifest_objects(content: bytes, key: str, tables: Iterable[str]) -> list[ShardObjects]:
+def read_manifest_objects(
+    content: bytes,
+    key: str,
+    tables: Iterable[str],
+) -> list[ShardObjects]:
     """The list of objects in a manifest.
 
     Raises:

@@ -290,7 +290,11 @@ _NOTHING = object()
 """What stands on one side of a difference where a list has no such item."""
 
 
-def _differences(name: str, there: object, now: object) -> Iterator[tuple[str, object, object]]:
+def _differences(
+    name: str,
+    there: object,
+    now: object,
+) -> Iterator[tuple[str, object, object]]:
     """What differs in two JSON values, named from the outside in: `model.head`, `input[0].sha256`."""
     if isinstance(there, dict) and isinstance(now, dict):
         for key in sorted(there.keys() | now.keys()):
@@ -303,7 +307,9 @@ def _differences(name: str, there: object, now: object) -> Iterator[tuple[str, o
 
 
 def _differences_of_lists(
-    name: str, there: list[object], now: list[object]
+    name: str,
+    there: list[object],
+    now: list[object],
 ) -> Iterator[tuple[str, object, object]]:
     if len(there) == len(now):
         for index, pair in enumerate(zip(there, now, strict=True)):

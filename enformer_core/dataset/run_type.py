@@ -91,7 +91,9 @@ def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
 
 
 def without_values(
-    table: pa.Table, rows: pa.ChunkedArray, columns: Mapping[str, pa.DataType]
+    table: pa.Table,
+    rows: pa.ChunkedArray,
+    columns: Mapping[str, pa.DataType],
 ) -> pa.Table:
     """A table with nulls in some columns of the rows for which `rows` is true."""
     for name, kind in columns.items():

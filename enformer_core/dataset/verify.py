@@ -259,7 +259,10 @@ class _Verifier:
         return Problem(f"{keys[0]}: {what}", undo(shard.number, keys))
 
     def _of_values(
-        self, shard: Shard, receipt: Receipt, stored: Mapping[str, pa.Table]
+        self,
+        shard: Shard,
+        receipt: Receipt,
+        stored: Mapping[str, pa.Table],
     ) -> Iterator[Problem]:
         """Whether the value tables answer the planned rows, each by the same statuses."""
         run_type = self.ledger.run_type
@@ -315,7 +318,10 @@ class _Verifier:
                 yield f"{column} has lists of {lengths} values, the run {expected}"
 
     def _misplaced_keys(
-        self, table: ValueTable, planned: pa.Table, stored: Mapping[str, pa.Table]
+        self,
+        table: ValueTable,
+        planned: pa.Table,
+        stored: Mapping[str, pa.Table],
     ) -> str | None:
         expected = self.ledger.run_type.expected_keys(table, planned)
         rows = stored[table.name]

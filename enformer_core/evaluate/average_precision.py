@@ -50,7 +50,9 @@ def average_precision(is_positive: Positives, score: Scores) -> float:
 
 
 def average_precisions(
-    ranked: Ranking, is_positive: Positives, counts: Counts
+    ranked: Ranking,
+    is_positive: Positives,
+    counts: Counts,
 ) -> Float64[np.ndarray, " draws"]:
     """The average precision of each draw of the items, some of which are in it several times, some not at all.
 

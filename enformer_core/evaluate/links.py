@@ -47,7 +47,9 @@ class LinksResult:
 
 
 def judge_links(
-    pairs: TestedPairs, bins: Sequence[DistanceBin], bootstrap: Bootstrap
+    pairs: TestedPairs,
+    bins: Sequence[DistanceBin],
+    bootstrap: Bootstrap,
 ) -> Iterator[LinksResult]:
     """Every score in every bin; within a bin all scores meet the same draws."""
     for each in bins:
@@ -72,7 +74,11 @@ def judge_links(
             )
 
 
-def _unscored(name: str, each: DistanceBin, positives: Bool[np.ndarray, " rows"]) -> LinksResult:
+def _unscored(
+    name: str,
+    each: DistanceBin,
+    positives: Bool[np.ndarray, " rows"],
+) -> LinksResult:
     """A bin in which no pair has the score: all share the last rank, and its precision would be the bin's own."""
     return LinksResult(
         score=name,

@@ -12,7 +12,11 @@ _OF_MODEL = ("gradient", "gradient_2kb", "attention", "mutagenesis", "shuffles")
 _SIGNED = ("mutagenesis", "shuffles")
 
 
-def scores_of_run(name: str, links: pl.DataFrame, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
+def scores_of_run(
+    name: str,
+    links: pl.DataFrame,
+    pairs: pl.DataFrame,
+) -> Mapping[str, Numbers]:
     """The scores of tested pairs: each of the model's for each group of tracks, and the ABC score.
 
     What it does to change an element counts by its magnitude, as in the Enformer article: an enhancer that is taken
@@ -41,7 +45,11 @@ def scores_of_run(name: str, links: pl.DataFrame, pairs: pl.DataFrame) -> Mappin
     return summed_scores(name, beside.lazy(), scores, pairs)
 
 
-def _of_group(computed: pl.DataFrame, group: str, of_files: list[str]) -> pl.DataFrame:
+def _of_group(
+    computed: pl.DataFrame,
+    group: str,
+    of_files: list[str],
+) -> pl.DataFrame:
     """Places and scores of one group, by whose name the model's are called."""
     of_model = [column for column in _OF_MODEL if column in computed.columns]
     rows = computed.filter(pl.col("group") == group)

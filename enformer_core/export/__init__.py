@@ -51,7 +51,13 @@ _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 
 
-def register_export(name: str, export: Export, summary: str, *, directory: bool = False) -> None:
+def register_export(
+    name: str,
+    export: Export,
+    summary: str,
+    *,
+    directory: bool = False,
+) -> None:
     """Make a format known under a name.
 
     Args:

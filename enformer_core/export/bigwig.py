@@ -53,7 +53,12 @@ def export_bigwig(ledger: Ledger, path: Path) -> int:
     return files
 
 
-def _write(library: ModuleType, row: ContributionRow, folder: Path, name: str) -> None:
+def _write(
+    library: ModuleType,
+    row: ContributionRow,
+    folder: Path,
+    name: str,
+) -> None:
     """One file, which takes its name when it is whole."""
     scratch = folder / f".{name}.{secrets.token_hex(4)}"
     bases = row.on_contig()

@@ -78,14 +78,20 @@ def _table(ledger: Ledger) -> ValueTable:
 
 
 def _rows_of_run(
-    ledger: Ledger, value_table: ValueTable, columns: Sequence[str]
+    ledger: Ledger,
+    value_table: ValueTable,
+    columns: Sequence[str],
 ) -> Iterator[ContributionRow]:
     for contig, table in stored_tables(ledger, value_table.name):
         if contig is not None:  # what has no place has no values
             yield from _rows(contig, table, columns)
 
 
-def _rows(contig: str, table: pa.Table, columns: Sequence[str]) -> Iterator[ContributionRow]:
+def _rows(
+    contig: str,
+    table: pa.Table,
+    columns: Sequence[str],
+) -> Iterator[ContributionRow]:
     has_letters = len(columns) > 1
     lists = contribution_lists(hypothetical=has_letters)
     for batch in table.to_batches(max_chunksize=1):

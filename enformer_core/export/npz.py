@@ -111,7 +111,11 @@ def _writer(folder: Path, shape: tuple[int, int, int]) -> Iterator[_Writer]:
 
 
 @contextmanager
-def _array(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, int, int]) -> Iterator[_Stream]:
+def _array(
+    file: IO[bytes],
+    kind: np.dtype[Any],
+    shape: tuple[int, int, int],
+) -> Iterator[_Stream]:
     """A `.npz` of one array, whose rows are written one by one: a thousand windows would be 3 GB in memory."""
     with (
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,

@@ -77,7 +77,11 @@ def _only_lists(ledger: Ledger, table: str, values: str) -> str:
 Columns = dict[str, pl.Series]
 
 
-def _strongest(table: pa.Table, lists: Sequence[str], tracks: pa.Table) -> dict[str, Columns]:
+def _strongest(
+    table: pa.Table,
+    lists: Sequence[str],
+    tracks: pa.Table,
+) -> dict[str, Columns]:
     """Number, value and names of each list's strongest track, by the column that has the track's number."""
     found: dict[str, Columns] = {}
     for name in lists:
@@ -98,7 +102,11 @@ def _strongest(table: pa.Table, lists: Sequence[str], tracks: pa.Table) -> dict[
     return found
 
 
-def _scalars(chrom: str | None, table: pa.Table, strongest: Mapping[str, Columns]) -> pl.DataFrame:
+def _scalars(
+    chrom: str | None,
+    table: pa.Table,
+    strongest: Mapping[str, Columns],
+) -> pl.DataFrame:
     columns = {"chrom": pa.array([chrom] * table.num_rows, pa.string())}
     for field in table.schema:
         # a window's letters are more than a cell of a spreadsheet takes

@@ -27,7 +27,9 @@ _GIVE_GENES = "Give the file with its lines of genes, as it was published"
 
 
 def check_gene_assembly(
-    name: str, content: GeneFile, genome: Genome
+    name: str,
+    content: GeneFile,
+    genome: Genome,
 ) -> tuple[list[GeneDraft], list[str]]:
     """Refuse genes of another assembly; leave out those beyond the end of a genome that holds a part only.
 
@@ -68,7 +70,12 @@ def check_gene_assembly(
     return inside, notes
 
 
-def _check_header(name: str, header: Sequence[str], genome: Genome, lengths: Lengths) -> list[str]:
+def _check_header(
+    name: str,
+    header: Sequence[str],
+    genome: Genome,
+    lengths: Lengths,
+) -> list[str]:
     """Refuse a file whose header names another assembly than the one that the genome's lengths are those of.
 
     Returns:
@@ -98,7 +105,10 @@ def _check_header(name: str, header: Sequence[str], genome: Genome, lengths: Len
 
 
 def _not_shown(
-    name: str, build: str | None, longer: Mapping[str, tuple[int, int]], genome: Genome
+    name: str,
+    build: str | None,
+    longer: Mapping[str, tuple[int, int]],
+    genome: Genome,
 ) -> Iterator[str]:
     """What is taken on trust of a genome of which the lengths do not show the assembly."""
     if build:
@@ -114,7 +124,12 @@ def _not_shown(
         )
 
 
-def _check_lengths_of(build: str, name: str, genome: Genome, lengths: Lengths) -> None:
+def _check_lengths_of(
+    build: str,
+    name: str,
+    genome: Genome,
+    lengths: Lengths,
+) -> None:
     """Refuse a build in which a contig of the genome is shorter than it is there."""
     short_name, _, _ = build.partition(" ")
     for known in known_contigs():
@@ -172,7 +187,9 @@ def _check_beyond(
 
 
 def _are_cut_off(
-    inside: Sequence[GeneDraft], beyond: Sequence[GeneDraft], lengths: Lengths
+    inside: Sequence[GeneDraft],
+    beyond: Sequence[GeneDraft],
+    lengths: Lengths,
 ) -> bool:
     """Whether contigs look like the beginnings of chromosomes: they lack most genes, and none beyond a known length."""
     # Of another assembly, whose chromosomes are a little shorter or longer, a few genes lie beyond. Of chr20's first

@@ -106,7 +106,11 @@ def _column(columns: Mapping[str, int], names: frozenset[str]) -> int | None:
     return next((column for name, column in columns.items() if name in names), None)
 
 
-def _blocks(line: Line, fields: Sequence[str], span: Span) -> Iterator[Span]:
+def _blocks(
+    line: Line,
+    fields: Sequence[str],
+    span: Span,
+) -> Iterator[Span]:
     """The exons of a row of BED12: sizes, and starts that count from the row's own."""
     lists = [[text for text in fields[column].split(",") if text] for column in (10, 11)]
     try:

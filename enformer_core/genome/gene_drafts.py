@@ -122,7 +122,13 @@ class Line(NamedTuple):
         return repr(self.text[:_SHOWN_LETTERS])
 
 
-def parse_span(line: Line, first: str, last: str, *, counts_from: int) -> Span:
+def parse_span(
+    line: Line,
+    first: str,
+    last: str,
+    *,
+    counts_from: int,
+) -> Span:
     """The bases from a line's first position to its last, which count from 0 (BED) or 1.
 
     Raises:

@@ -51,7 +51,12 @@ class GeneFile:
     odd_letters: str | None = None
 
 
-def read_gene_file(path: Path, lengths: Lengths, *, given: str | None = None) -> GeneFile:
+def read_gene_file(
+    path: Path,
+    lengths: Lengths,
+    *,
+    given: str | None = None,
+) -> GeneFile:
     """Read a file of genes, plain or gzip; which format it is, its first line with data shows.
 
     Args:

@@ -202,7 +202,10 @@ def read_genes(
 
 
 def read_genes_by_contig(
-    path: str | Path, contigs: Sequence[str], *, gene_types: Sequence[str] = ()
+    path: str | Path,
+    contigs: Sequence[str],
+    *,
+    gene_types: Sequence[str] = (),
 ) -> Genes:
     """Read genes where no genome is at hand: those on contigs of these names, which nothing holds against lengths.
 

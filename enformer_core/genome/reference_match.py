@@ -20,7 +20,12 @@ Mask = Bool[np.ndarray, " rows"]
 Letters = UInt8[np.ndarray, " letters"]
 
 
-def genome_has(genome: Genome, chrom: pa.Array, start: Integers, letters: pa.Array) -> Mask:
+def genome_has(
+    genome: Genome,
+    chrom: pa.Array,
+    start: Integers,
+    letters: pa.Array,
+) -> Mask:
     """Look up whether the genome has `letters` at `start`; False where they leave the contig.
 
     Args:
@@ -72,7 +77,12 @@ def _contig_has(codes: Codes, start: Integers, letters: pa.Array) -> Mask:
     return has_letters
 
 
-def _are_there(codes: Codes, start: Integers, sizes: Integers, expected: Letters) -> Mask:
+def _are_there(
+    codes: Codes,
+    start: Integers,
+    sizes: Integers,
+    expected: Letters,
+) -> Mask:
     if (sizes == 1).all():
         return codes[start] == expected
     # Letters ACG at 7 and T at 20, end to end:

@@ -131,7 +131,12 @@ class RegionList:
             yield self.find(np.arange(first, end))
 
     def codes(
-        self, bases: Bases, genome: Genome, *, before: int = 0, behind: int = 0
+        self,
+        bases: Bases,
+        genome: Genome,
+        *,
+        before: int = 0,
+        behind: int = 0,
     ) -> UInt8[np.ndarray, "rows letters"]:
         """Codes of bases and of those around them, a row for each; N beyond a contig's ends.
 

@@ -49,7 +49,11 @@ def _shuffled_run(letters: list[int], rng: np.random.Generator) -> list[int]:
     return _walk(letters[0], len(letters), steps)
 
 
-def _last_steps(steps: _Steps, finish: int, rng: np.random.Generator) -> dict[int, int]:
+def _last_steps(
+    steps: _Steps,
+    finish: int,
+    rng: np.random.Generator,
+) -> dict[int, int]:
     """By which step each letter is left for the last time: any, if from everywhere they lead to the finish.
 
     The walk AACAT ends at T. A may be left last for T alone: for A or C, no step would be left that comes to T.
@@ -65,7 +69,11 @@ def _last_steps(steps: _Steps, finish: int, rng: np.random.Generator) -> dict[in
             return last
 
 
-def _arrives(letter: int, finish: int, last: dict[int, int]) -> bool:
+def _arrives(
+    letter: int,
+    finish: int,
+    last: dict[int, int],
+) -> bool:
     # four letters at most, so that who has not come after four steps goes in a circle
     for _ in range(N_CODE):
         if letter == finish:

@@ -102,7 +102,9 @@ def _log2_ratio(
 
 
 def _by_distance(
-    attention: AttentionMap, pairs: _Pairs, distance: Int64[np.ndarray, "looking seen"]
+    attention: AttentionMap,
+    pairs: _Pairs,
+    distance: Int64[np.ndarray, "looking seen"],
 ) -> tuple[Float64[np.ndarray, " distances"], Int64[np.ndarray, " distances"]]:
     """The sum of attention over pairs of each distance, and how many they are."""
     far = distance[pairs]
@@ -162,7 +164,10 @@ class Contrast:
 
 
 def contrast(
-    pairs: Float64[np.ndarray, "pairs 2"], *, draws: int = 1_000, seed: int = 0
+    pairs: Float64[np.ndarray, "pairs 2"],
+    *,
+    draws: int = 1_000,
+    seed: int = 0,
 ) -> Contrast:
     """What a statistic came to.
 

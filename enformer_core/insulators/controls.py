@@ -124,7 +124,11 @@ def matched_controls(
 
 
 def _on_contig(
-    genome: Genome, contig: str, places: Positions, tss: Positions | None, matching: Matching
+    genome: Genome,
+    contig: str,
+    places: Positions,
+    tss: Positions | None,
+    matching: Matching,
 ) -> Matched:
     sums = composition(genome.codes(contig))
     on_grid = (places + STEP_BP // 2) // STEP_BP * STEP_BP
@@ -146,7 +150,10 @@ def _on_contig(
 
 
 def surroundings(
-    sums: Composition, places: Positions, tss: Positions | None, window_bp: int
+    sums: Composition,
+    places: Positions,
+    tss: Positions | None,
+    window_bp: int,
 ) -> Surroundings:
     """What is around places of a contig; a window that leaves it counts as unknown there.
 
@@ -183,7 +190,10 @@ def nearest_bp(places: Positions, sites: Positions) -> Positions:
 
 
 def _drawn(
-    sums: Composition, boundaries: Positions, matching: Matching, rng: np.random.Generator
+    sums: Composition,
+    boundaries: Positions,
+    matching: Matching,
+    rng: np.random.Generator,
 ) -> Positions:
     """Places of the grid whose window is on the contig and which no boundary is near, each once."""
     steps = sums.known.size - 1
@@ -196,7 +206,9 @@ def _drawn(
 
 
 def _misfits(
-    wanted: Surroundings, offered: Surroundings, matching: Matching
+    wanted: Surroundings,
+    offered: Surroundings,
+    matching: Matching,
 ) -> Float64[np.ndarray, "boundaries drawn"]:
     """How unlike each place is each boundary, in units of what is allowed; infinite where it is not like it."""
     # where nothing is allowed, 0 / 0 is no match either

@@ -38,7 +38,10 @@ class LayerContrast:
 
 
 def contrasts(
-    insulation: pl.DataFrame, *, draws: int = 1_000, seed: int = 0
+    insulation: pl.DataFrame,
+    *,
+    draws: int = 1_000,
+    seed: int = 0,
 ) -> Iterator[LayerContrast]:
     """Both statistics for the mean over layers, then for each layer.
 

@@ -50,7 +50,10 @@ class Candidates:
 
 
 def read_candidates(
-    table: Table, *, with_activity: bool, activity: Sequence[str] = ()
+    table: Table,
+    *,
+    with_activity: bool,
+    activity: Sequence[str] = (),
 ) -> Candidates:
     """The elements of a table.
 
@@ -177,7 +180,11 @@ def _activity(table: Table, columns: Sequence[str]) -> Numbers:
 
 
 def _refuse_values(
-    table: Table, column: str, values: Numbers, is_bad: Bool[np.ndarray, " rows"], why: str
+    table: Table,
+    column: str,
+    values: Numbers,
+    is_bad: Bool[np.ndarray, " rows"],
+    why: str,
 ) -> None:
     bad: Int64[np.ndarray, " bad"] = np.flatnonzero(is_bad)
     if bad.size:

@@ -19,7 +19,11 @@ INTERGENIC = "intergenic"
 Places = Int64[np.ndarray, " elements"]
 
 
-def reaches_tss(start: Places, end: Places, tss: Places) -> Bool[np.ndarray, " elements"]:
+def reaches_tss(
+    start: Places,
+    end: Places,
+    tss: Places,
+) -> Bool[np.ndarray, " elements"]:
     """Whether each element, made longer by `TSS_SLOP_BP` on both sides, holds the TSS beside it in the arguments."""
     is_before = start - TSS_SLOP_BP < tss
     is_behind = end + TSS_SLOP_BP > tss
@@ -50,7 +54,9 @@ def element_classes(candidates: pl.DataFrame, genes: pl.DataFrame) -> pl.Series:
 
 
 def _reach_any_tss(
-    start: Places, end: Places, genes: pl.DataFrame
+    start: Places,
+    end: Places,
+    genes: pl.DataFrame,
 ) -> Bool[np.ndarray, " elements"]:
     tss = np.sort(genes["tss"].to_numpy())
     # of TSSs 100, 900, 2000 and an element that reaches from 500 to 1500: one lies before it, two before its end
@@ -60,7 +66,9 @@ def _reach_any_tss(
 
 
 def _overlap_genes(
-    start: Places, end: Places, genes: pl.DataFrame
+    start: Places,
+    end: Places,
+    genes: pl.DataFrame,
 ) -> Bool[np.ndarray, " elements"]:
     known = genes.select("start", "end").drop_nulls()
     if not known.height:

@@ -22,7 +22,9 @@ def one_naming(genes: GeneTable, candidates: Candidates) -> GeneTable:
 
 
 def candidates_on_genome(
-    candidates: Candidates, lengths: Mapping[str, int], genome: str
+    candidates: Candidates,
+    lengths: Mapping[str, int],
+    genome: str,
 ) -> Candidates:
     """The candidates on the genome's contigs, called as the genome calls them.
 
@@ -53,7 +55,11 @@ def candidates_on_genome(
     return replace(candidates, frame=frame)
 
 
-def genes_on_genome(genes: GeneTable, lengths: Mapping[str, int], genome: str) -> GeneTable:
+def genes_on_genome(
+    genes: GeneTable,
+    lengths: Mapping[str, int],
+    genome: str,
+) -> GeneTable:
     """The genes that lie on the genome's contigs, called as the genome calls them.
 
     Lists of genes know more than a genome that is a part of one: genes on other contigs, and beyond the ends of its

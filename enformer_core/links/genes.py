@@ -195,7 +195,11 @@ def _expressed(table: Table) -> pl.Series:
     return pl.Series("is_expressed", is_expressed)
 
 
-def _without_repeats(frame: pl.DataFrame, name: str, notes: tuple[str, ...]) -> GeneTable:
+def _without_repeats(
+    frame: pl.DataFrame,
+    name: str,
+    notes: tuple[str, ...],
+) -> GeneTable:
     distinct = frame.unique(["gene", "gene_id", "chrom", "tss"], keep="first", maintain_order=True)
     repeats = frame.height - distinct.height
     if repeats:

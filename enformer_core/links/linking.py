@@ -85,7 +85,11 @@ def with_classes(genes: GeneTable, candidates: Candidates) -> Candidates:
 
 
 def write_links(
-    out: IO[bytes], name: str, genes: GeneTable, candidates: Candidates, linking: Linking
+    out: IO[bytes],
+    name: str,
+    genes: GeneTable,
+    candidates: Candidates,
+    linking: Linking,
 ) -> LinkCounts:
     """Write the table of links as one file, block by block; a gene's rows are in one row group of Parquet.
 
@@ -130,7 +134,10 @@ def _nothing_in_reach(genes: GeneTable, candidates: Candidates, window_bp: int) 
 
 
 def link_rows(
-    pairs: Pairs, genes: pl.DataFrame, candidates: pl.DataFrame, linking: Linking
+    pairs: Pairs,
+    genes: pl.DataFrame,
+    candidates: pl.DataFrame,
+    linking: Linking,
 ) -> pl.DataFrame:
     """The rows of the table of links for some pairs, with the columns of `linking.empty_table()`."""
     gene = genes.select(_OF_GENE)[pairs.gene]

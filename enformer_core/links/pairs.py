@@ -58,7 +58,10 @@ def pair_blocks(
 
 
 def _blocks_of_chromosome(
-    genes: pl.DataFrame, candidates: pl.DataFrame, window_bp: int, most: int
+    genes: pl.DataFrame,
+    candidates: pl.DataFrame,
+    window_bp: int,
+    most: int,
 ) -> Iterator[Pairs]:
     # twice the middle is a whole number: 2 * (100 to 103) is 203
     twice = (candidates["start"] + candidates["end"]).to_numpy()

@@ -283,7 +283,12 @@ def _repeated(names: Sequence[str]) -> frozenset[str]:
     return frozenset(name for name, count in times.items() if count > 1)
 
 
-def _check_widths(name: str, rows: Sequence[str], lines: WholeNumbers, wanted: int) -> None:
+def _check_widths(
+    name: str,
+    rows: Sequence[str],
+    lines: WholeNumbers,
+    wanted: int,
+) -> None:
     for row, line in zip(rows, lines, strict=True):
         found = row.count("\t") + 1
         if found != wanted:
@@ -292,7 +297,12 @@ def _check_widths(name: str, rows: Sequence[str], lines: WholeNumbers, wanted: i
             )
 
 
-def _cells(name: str, rows: Sequence[str], names: Sequence[str], separator: str) -> pl.DataFrame:
+def _cells(
+    name: str,
+    rows: Sequence[str],
+    names: Sequence[str],
+    separator: str,
+) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     try:

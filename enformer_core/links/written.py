@@ -29,7 +29,11 @@ def is_written(name: str) -> bool:
 
 
 @contextmanager
-def written(out: IO[bytes], name: str, columns: pl.DataFrame) -> Iterator[Write]:
+def written(
+    out: IO[bytes],
+    name: str,
+    columns: pl.DataFrame,
+) -> Iterator[Write]:
     """Write a table while the block lasts.
 
     Args:

@@ -66,7 +66,12 @@ def motif_model(motifs: Sequence[Motif] = MOTIFS) -> Enformer:
     return model
 
 
-def _set_norm(norm: nn.BatchNorm1d, *, scale: float | Tensor, shift: float | Tensor) -> None:
+def _set_norm(
+    norm: nn.BatchNorm1d,
+    *,
+    scale: float | Tensor,
+    shift: float | Tensor,
+) -> None:
     """scale · x + shift: statistics are 0 and 1, less the epsilon that inference adds."""
     assert norm.running_mean is not None
     assert norm.running_var is not None

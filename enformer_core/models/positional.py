@@ -51,7 +51,10 @@ def gamma_basis(distance: Distances, count: int, tokens: int) -> Features:
 
 @lru_cache(maxsize=8)
 def relative_features(
-    tokens: int, count: int, dtype: torch.dtype, device: torch.device
+    tokens: int,
+    count: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Features:
     """The `count` features of each relative distance −(tokens − 1) … tokens − 1, one row each.
 

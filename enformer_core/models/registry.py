@@ -67,7 +67,11 @@ def recognise(content: WeightsContent) -> str | None:
     return bearers[0] if len(bearers) == 1 else None
 
 
-def _telling_names(content: WeightsContent, model: str, names: Iterable[str]) -> list[str]:
+def _telling_names(
+    content: WeightsContent,
+    model: str,
+    names: Iterable[str],
+) -> list[str]:
     """Those names that only this model's weights have in the content's format."""
     # In a format that the model has no weights in, no name tells it.
     mark = SPECS[model].weights.mark(content.format)

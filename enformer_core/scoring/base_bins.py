@@ -107,7 +107,11 @@ def bins_of_bases(placements: Placements, positions: Pairs, conventions: Convent
     return BaseBins(reference, alternate, conventions.geometry.bins)
 
 
-def predicted_in_both(allele: Allele, window: int, conventions: Conventions) -> tuple[int, int]:
+def predicted_in_both(
+    allele: Allele,
+    window: int,
+    conventions: Conventions,
+) -> tuple[int, int]:
     """The bases that lie in the output of both sequences: the first, and the one after the last."""
     left = window + conventions.geometry.crop_bp
     right = left + conventions.geometry.output_bp
@@ -121,7 +125,10 @@ def predicted_in_both(allele: Allele, window: int, conventions: Conventions) -> 
 
 
 def bins_of_allele(
-    allele: Allele, window: int, positions: Pairs, conventions: Conventions
+    allele: Allele,
+    window: int,
+    positions: Pairs,
+    conventions: Conventions,
 ) -> BaseBins:
     """As `bins_of_bases`, for bases of one allele."""
     return bins_of_bases(_repeated(allele, window, positions.size), positions, conventions)
@@ -137,7 +144,11 @@ def _output_bins(index: Pairs, conventions: Conventions) -> Pairs:
     return (index - geometry.crop_bp) // geometry.bin_bp
 
 
-def _cut_off(rule: str, gain_bp: Pairs, is_right: PairMask) -> tuple[Pairs, Pairs]:
+def _cut_off(
+    rule: str,
+    gain_bp: Pairs,
+    is_right: PairMask,
+) -> tuple[Pairs, Pairs]:
     """By how much the reference window begins further right, and what is cut off the alternate's left: `windows`."""
     lost_bp = np.maximum(-gain_bp, 0)
     gained_bp = np.maximum(gain_bp, 0)

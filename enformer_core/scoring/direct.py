@@ -101,7 +101,10 @@ class DirectScorer:
     """
 
     def __init__(
-        self, predictor: SequencePredictor, genome: Genome, genes: GeneSums | None = None
+        self,
+        predictor: SequencePredictor,
+        genome: Genome,
+        genes: GeneSums | None = None,
     ) -> None:
         self._predictor = predictor
         self._genome = genome

@@ -73,7 +73,12 @@ def without(element: Element, codes: Codes) -> Allele:
     return Allele(element.contig, element.start, decode(codes), nothing)
 
 
-def shuffled(element: Element, codes: Codes, count: int, seed: int) -> Iterator[Allele]:
+def shuffled(
+    element: Element,
+    codes: Codes,
+    count: int,
+    seed: int,
+) -> Iterator[Allele]:
     """The element in other orders of its bases; which they are depends on its place and the seed alone."""
     name = zlib.crc32(element.contig.encode())
     own = decode(codes)
@@ -90,7 +95,11 @@ def changes_nothing(allele: Allele) -> bool:
     return allele.ref == allele.alt
 
 
-def log2_ratios(effect: AlleleEffect, bins: range, groups: Sequence[Sequence[int]]) -> OfGroups:
+def log2_ratios(
+    effect: AlleleEffect,
+    bins: range,
+    groups: Sequence[Sequence[int]],
+) -> OfGroups:
     """log2((1 + Σ alt) / (1 + Σ ref)) of the mean of each group's tracks, summed over some bins.
 
     Below 0 where the element as it is raises the prediction.

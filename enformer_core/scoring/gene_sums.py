@@ -34,7 +34,13 @@ class GeneSums:
     reach: GeneReach
     exon_tracks: tuple[int, ...] = ()
 
-    def effects(self, allele: Allele, start: int, r: Profile, d: Profile) -> tuple[GeneEffect, ...]:
+    def effects(
+        self,
+        allele: Allele,
+        start: int,
+        r: Profile,
+        d: Profile,
+    ) -> tuple[GeneEffect, ...]:
         """The effects of an allele on each gene in reach.
 
         Args:
@@ -77,7 +83,11 @@ class GeneSums:
         )
 
 
-def _summed(bins: Sequence[BinPair], r: Profile, d: Profile) -> tuple[PerGene, PerGene]:
+def _summed(
+    bins: Sequence[BinPair],
+    r: Profile,
+    d: Profile,
+) -> tuple[PerGene, PerGene]:
     """Σ ref and Σ alt − Σ ref over the bins of each gene."""
     every = [{*pair.reference, *pair.alternate} for pair in bins]
     rows = sorted(set().union(*every))

@@ -17,7 +17,9 @@ Weights = Float[Tensor, "heads queries tokens"]
 
 @contextmanager
 def watched_attention(
-    network: Network | None, queries: range, keep: Callable[[Weights], Tensor]
+    network: Network | None,
+    queries: range,
+    keep: Callable[[Weights], Tensor],
 ) -> Iterator[list[Tensor]]:
     """Note what some queries attend to in each layer, while the network is run.
 

@@ -29,7 +29,12 @@ _LONGEST_WAIT_S = 3600.0
 _SPARE_BYTES = 64 << 20  # indexes, and what others write meanwhile
 
 
-def local_copy(store: ObjectStore, key: str, name: str, retries: Retries) -> "LocalCopy":
+def local_copy(
+    store: ObjectStore,
+    key: str,
+    name: str,
+    retries: Retries,
+) -> "LocalCopy":
     """A file of this node with an object's content.
 
     Of several processes on a node one downloads, the others wait for it. A copy made earlier is used again as long as

@@ -46,7 +46,10 @@ class FencedFiles(AbstractFileSystem):
     cachable = False
 
     def __init__(
-        self, files: AbstractFileSystem, place: str, sizes: Mapping[str, int | None]
+        self,
+        files: AbstractFileSystem,
+        place: str,
+        sizes: Mapping[str, int | None],
     ) -> None:
         super().__init__()
         self._files = files
@@ -72,7 +75,12 @@ class FencedFiles(AbstractFileSystem):
         """One moment for all: objects never change."""
         return _NEVER_CHANGED
 
-    def _open(self, path: str, mode: str = _READ_ONLY, **kwargs: Any) -> io.IOBase:
+    def _open(
+        self,
+        path: str,
+        mode: str = _READ_ONLY,
+        **kwargs: Any,
+    ) -> io.IOBase:
         if mode != _READ_ONLY:
             raise self._failed(PermissionError(f"{path}: a query writes nothing"))
         key = self._known(path)

@@ -27,7 +27,9 @@ _NEVER_CHANGED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def object_filesystem(
-    scheme: str, open_bucket: Callable[[str], ObjectStore], clock: Clock
+    scheme: str,
+    open_bucket: Callable[[str], ObjectStore],
+    clock: Clock,
 ) -> AbstractFileSystem:
     """The read-only file system of a scheme, whose paths are `bucket/key`, with or without the scheme.
 
@@ -82,7 +84,12 @@ class _ObjectFileSystem(AbstractFileSystem):
 
         return self._retries.call(attempt)
 
-    def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> io.IOBase:
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        **kwargs: Any,
+    ) -> io.IOBase:
         size_bytes = self._stat(path).size_bytes
         if size_bytes <= _SMALL_BYTES:
             return io.BytesIO(self._small_content(path))

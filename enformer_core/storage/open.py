@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 class StoreOpener(Protocol):
     """How a store is made; it asks the service nothing yet. It is called from several threads, and can be pickled."""
 
-    def __call__(self, bucket: str, prefix: str, *, single_writer: bool = False) -> ObjectStore:
+    def __call__(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        single_writer: bool = False,
+    ) -> ObjectStore:
         """The objects of a bucket below a prefix, which has no slash at either end."""
         ...
 
@@ -131,7 +137,11 @@ def _scheme(name: str) -> str | None:
     )
 
 
-def _unknown(name: str, scheme: str, also: Collection[str] = ()) -> InputError:
+def _unknown(
+    name: str,
+    scheme: str,
+    also: Collection[str] = (),
+) -> InputError:
     places = ["a path", *(f"{known}://bucket/prefix" for known in STORES)]
     places += [f"{known}://…" for known in also]
     download = _DOWNLOADS.get(scheme.lower())

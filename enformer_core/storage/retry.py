@@ -61,7 +61,11 @@ class Retries:
     """
 
     def __init__(
-        self, clock: Clock, *, seed: int | None = None, patience_s: float = _PATIENCE_S
+        self,
+        clock: Clock,
+        *,
+        seed: int | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._settings = (clock, seed, patience_s)
         self._clock = clock
@@ -124,7 +128,12 @@ class RetryingStore:
         retries: how often and how long.
     """
 
-    def __init__(self, store: Store, clock: Clock, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        seed: int | None = None,
+    ) -> None:
         self.store = store
         self.retries = Retries(clock, seed=seed)
 

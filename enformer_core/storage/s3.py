@@ -169,7 +169,12 @@ class S3Store:
         return ObjectStat(answer["ContentLength"], answer["ETag"])
 
     def pieces(
-        self, key: str, *, etag: str, first_byte: int = 0, end_byte: int | None = None
+        self,
+        key: str,
+        *,
+        etag: str,
+        first_byte: int = 0,
+        end_byte: int | None = None,
     ) -> Iterator[bytes]:
         """The object's bytes from `first_byte` up to but without `end_byte`, in pieces of about a megabyte.
 

@@ -83,7 +83,12 @@ class ObjectStore(Store, Protocol):
         ...
 
     def pieces(
-        self, key: str, *, etag: str, first_byte: int = 0, end_byte: int | None = None
+        self,
+        key: str,
+        *,
+        etag: str,
+        first_byte: int = 0,
+        end_byte: int | None = None,
     ) -> Iterator[bytes]:
         """The object's bytes from `first_byte` up to but without `end_byte`, or to its end, in pieces of any length.
 

@@ -139,7 +139,11 @@ def check_assemblies(
 
 
 def check_assembly(
-    source: Source, genome: Genome, *, allow_swapped: bool = False, allow_mismatch: bool = False
+    source: Source,
+    genome: Genome,
+    *,
+    allow_swapped: bool = False,
+    allow_mismatch: bool = False,
 ) -> AssemblyCheck:
     """Look up a sample of a file's alleles in the genome.
 

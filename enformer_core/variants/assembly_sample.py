@@ -146,7 +146,10 @@ class SampledAlleles:
 
 
 def sample_alleles(
-    source: Source, *, head_rows: int = HEAD_ROWS, probes: int = PROBES
+    source: Source,
+    *,
+    head_rows: int = HEAD_ROWS,
+    probes: int = PROBES,
 ) -> Iterator[pa.Table]:
     """Alleles of RAW_SCHEMA; line numbers count from the beginning in the first table only.
 

@@ -73,7 +73,11 @@ def _anchored(
     return alleles.changed(start, *both)
 
 
-def _with_base(allele: pa.Array, base: pa.Array, is_behind: pa.Array) -> pa.Array:
+def _with_base(
+    allele: pa.Array,
+    base: pa.Array,
+    is_behind: pa.Array,
+) -> pa.Array:
     is_empty = pc.equal(allele, EMPTY_ALLELE)
     bare = pc.if_else(is_empty, "", allele)
     begun = sentence(base, bare)

@@ -176,7 +176,11 @@ def _first_rows(raw: pa.Table) -> _Firsts:
 
 
 def with_sample(
-    filters: Filters, batches: Iterable[pa.Table], contigs: Lengths, *, size: int
+    filters: Filters,
+    batches: Iterable[pa.Table],
+    contigs: Lengths,
+    *,
+    size: int,
 ) -> Filters:
     """Add a sample of `size` of the records that filters leave.
 

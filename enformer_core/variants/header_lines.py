@@ -90,7 +90,11 @@ def _holds_a_name(cells: Column, own: Mapping[str, str]) -> Column:
     return pc.fill_null(is_known, False)
 
 
-def _check(row: Mapping[str, object], own: Mapping[str, str], where: str) -> None:
+def _check(
+    row: Mapping[str, object],
+    own: Mapping[str, str],
+    where: str,
+) -> None:
     """Refuse a header line that names other columns than the file's header.
 
     Where the file has none, the line may say what the order of a VCF is.

@@ -110,7 +110,11 @@ def _spooled_pipe(path: Path) -> Path:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _spooled(read: Callable[[int], bytes], name: str, shown: str) -> Path:
+def _spooled(
+    read: Callable[[int], bytes],
+    name: str,
+    shown: str,
+) -> Path:
     """What comes through a pipe, as a file that lasts as long as this process.
 
     Args:

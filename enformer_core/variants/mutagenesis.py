@@ -168,7 +168,12 @@ class Deletions:
 
 
 def _records(
-    regions: RegionList, bases: Bases, *, pos: Numbers, ref: pa.Array, alt: pa.Array
+    regions: RegionList,
+    bases: Bases,
+    *,
+    pos: Numbers,
+    ref: pa.Array,
+    alt: pa.Array,
 ) -> pa.Table:
     """Records as every reader gives them; `pos` counts from 1."""
     rows = bases.number.size
@@ -218,7 +223,12 @@ class Target:
     regions: RegionList
 
 
-def mutated(targets: Sequence[Target], genome: Genome, *, deletions_bp: int | None) -> list[Source]:
+def mutated(
+    targets: Sequence[Target],
+    genome: Genome,
+    *,
+    deletions_bp: int | None,
+) -> list[Source]:
     """The sources of all changes: of each target its substitutions and, where they are asked for, its deletions.
 
     Args:

@@ -34,7 +34,10 @@ class Surroundings:
 
 
 def surroundings(
-    batches: Iterable[pa.Table], contigs: Mapping[str, int], *, flank_bp: int
+    batches: Iterable[pa.Table],
+    contigs: Mapping[str, int],
+    *,
+    flank_bp: int,
 ) -> Surroundings:
     """Regions around records: the bases of REF and those beside it, cut at the contig's ends.
 
@@ -59,7 +62,11 @@ def surroundings(
     return Surroundings(regions, left_out=records - chosen.num_rows)
 
 
-def _around(chosen: pa.Table, contigs: Mapping[str, int], flank_bp: int) -> RegionList:
+def _around(
+    chosen: pa.Table,
+    contigs: Mapping[str, int],
+    flank_bp: int,
+) -> RegionList:
     names = pa.array(list(contigs), pa.string())
     lengths_bp = np.fromiter(contigs.values(), np.int64)
     index = pc.index_in(in_full(chosen, "chrom"), names)

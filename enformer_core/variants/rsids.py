@@ -38,7 +38,11 @@ class Sites:
     table: pa.Table
 
     @staticmethod
-    def read(blocks: Iterable[pa.Table], wanted: pa.Array, name: str) -> "Sites":
+    def read(
+        blocks: Iterable[pa.Table],
+        wanted: pa.Array,
+        name: str,
+    ) -> "Sites":
         """Keep the sites of wanted identifiers.
 
         Args:

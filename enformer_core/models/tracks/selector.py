@@ -96,7 +96,12 @@ def _match_term(tracks: Tracks, term: str) -> _Match:
     return _match_text(tracks, term)
 
 
-def _match_columns(tracks: Tracks, term: str, first: int, last: int) -> _Match:
+def _match_columns(
+    tracks: Tracks,
+    term: str,
+    first: int,
+    last: int,
+) -> _Match:
     notes = []
     # A number is a column wherever it can be one; only beyond the head is it an index of the table.
     if tracks.head_size <= tracks.first_index <= first:
@@ -202,7 +207,11 @@ def _search(tracks: Tracks, pattern: str) -> list[Track]:
     ]
 
 
-def _notes_on_description(term: str, described: list[Track], containing: list[Track]) -> list[str]:
+def _notes_on_description(
+    term: str,
+    described: list[Track],
+    containing: list[Track],
+) -> list[str]:
     """What to say of a term that is the whole description of some tracks, and part of others'."""
     notes = []
     if len(described) > 1:

@@ -26,7 +26,11 @@ class _Head:
 
 
 def read_targets(
-    path_or_url: str, *, head: str, count: int, layouts: Mapping[str, HeadLayout]
+    path_or_url: str,
+    *,
+    head: str,
+    count: int,
+    layouts: Mapping[str, HeadLayout],
 ) -> Tracks:
     """Read a targets table: tab-separated, with the columns index (its header may be empty), identifier, description.
 
@@ -61,7 +65,11 @@ def read_targets(
     return Tracks(head, count, tuple(tracks), first_index, wanted.layout)
 
 
-def _column_places(source: str, header: list[str], wanted: _Head) -> list[int]:
+def _column_places(
+    source: str,
+    header: list[str],
+    wanted: _Head,
+) -> list[int]:
     """Where the three columns stand, in the order of `_COLUMNS`."""
     names = [name.strip().lower() for name in header]
     names[0] = names[0] or "index"  # pandas leaves the index's header empty

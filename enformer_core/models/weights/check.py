@@ -65,7 +65,11 @@ def load_parameters(
     model.load_state_dict({**counters, **state}, strict=True, assign=True)
 
 
-def _check_names(wanted: Sequence[str], given: Sequence[str], source: str) -> None:
+def _check_names(
+    wanted: Sequence[str],
+    given: Sequence[str],
+    source: str,
+) -> None:
     known = set(wanted)
     present = set(given)
     missing = [name for name in wanted if name not in present and not name.endswith(BATCH_COUNTER)]
@@ -92,7 +96,12 @@ def _names_remedy(wanted: Sequence[str], given: Sequence[str]) -> str:
     return "These look like the weights of another model; choose the model that they belong to."
 
 
-def _check_tensor(name: str, given: Tensor, wanted: Tensor, source: str) -> None:
+def _check_tensor(
+    name: str,
+    given: Tensor,
+    wanted: Tensor,
+    source: str,
+) -> None:
     if given.shape != wanted.shape:
         raise InputError(
             f"{source}: {name} has shape {tuple(given.shape)}, the model wants {tuple(wanted.shape)}. "

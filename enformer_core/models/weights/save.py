@@ -17,7 +17,11 @@ from enformer_core.user_path import circle_of_links, real_path, why_unwritable
 _KEY = "enformer-ray"
 
 
-def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+def save_weights(
+    path: Path,
+    state: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+) -> None:
     """Write float32 tensors to `path`, replacing what is there, by way of a file of another name beside it.
 
     Raises:

@@ -159,7 +159,12 @@ def _write_logit_changes(
     dl += relative_logits(factors.dq, reference.low_relative[head], queries)
 
 
-def _normalised(moved: Attended, carried: Attended, attended: Attended, z: PerRow) -> Attended:
+def _normalised(
+    moved: Attended,
+    carried: Attended,
+    attended: Attended,
+    z: PerRow,
+) -> Attended:
     """The change of weights · v, from `moved` = e · (v + dv) and `carried` = P · dv.
 
     (e − P z) / (1 + z) · (v + dv) + P · dv = (moved − z (attended + carried)) / (1 + z) + carried.
@@ -261,7 +266,11 @@ def _columns_difference(
     return difference.transpose(0, 1), z[..., 0]
 
 
-def _rows_beyond_columns(queries: range, near: range, large: Bool[Tensor, " queries"]) -> Rows:
+def _rows_beyond_columns(
+    queries: range,
+    near: range,
+    large: Bool[Tensor, " queries"],
+) -> Rows:
     """The rows that need more than their changed columns: the changed tokens' own, and those that change much."""
     tokens = torch.arange(near.start, near.stop, device=large.device)
     own = tokens - queries.start

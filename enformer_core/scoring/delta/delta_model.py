@@ -47,7 +47,12 @@ class Trunk(Protocol):
 
 
 @singledispatch
-def trunk_of(block: object, head: str, tracks: Tensor | None, arithmetic: Arithmetic) -> Trunk:
+def trunk_of(
+    block: object,
+    head: str,
+    tracks: Tensor | None,
+    arithmetic: Arithmetic,
+) -> Trunk:
     """The rules of a model's trunk with one head, its weights prepared; call it in inference mode.
 
     Args:
@@ -65,14 +70,20 @@ def trunk_of(block: object, head: str, tracks: Tensor | None, arithmetic: Arithm
 
 @trunk_of.register(TransformerTrunk)
 def _transformer(
-    block: TransformerTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+    block: TransformerTrunk,
+    head: str,
+    tracks: Tensor | None,
+    arithmetic: Arithmetic,
 ) -> Trunk:
     return DeltaTransformer(block, head, tracks, arithmetic)
 
 
 @trunk_of.register(DilatedTrunk)
 def _dilated(
-    block: DilatedTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+    block: DilatedTrunk,
+    head: str,
+    tracks: Tensor | None,
+    arithmetic: Arithmetic,
 ) -> Trunk:
     return DeltaDilated(block, head, tracks, arithmetic)
 

@@ -86,7 +86,11 @@ class DeltaDilated:
     """
 
     def __init__(
-        self, trunk: DilatedTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+        self,
+        trunk: DilatedTrunk,
+        head: str,
+        tracks: Tensor | None,
+        arithmetic: Arithmetic,
     ) -> None:
         self._geometry = trunk.geometry
         self._final = trunk.final

@@ -153,7 +153,10 @@ class DeltaScorer:
         return self._of_each(alleles, start, effect)
 
     def _of_each(
-        self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+        make: OfProfiles[Result],
     ) -> list[Result]:
         # batches may become smaller on the way, so their edges cannot be laid out before
         made: list[Result] = []
@@ -163,7 +166,10 @@ class DeltaScorer:
         return made
 
     def _of_what_fits(
-        self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+        make: OfProfiles[Result],
     ) -> list[Result]:
         """Of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
         try:
@@ -179,7 +185,10 @@ class DeltaScorer:
         return self._of_what_fits(alleles[: self._batch_alts], start, make)
 
     def _of_batch(
-        self, alleles: Sequence[Allele], start: int, make: OfProfiles[Result]
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+        make: OfProfiles[Result],
     ) -> list[Result]:
         parts = [
             _Part(index, allele, comparison)
@@ -275,7 +284,13 @@ class DeltaScorer:
         first = self._needed_bins().start
         return slice(scored.start - first, scored.stop - first)
 
-    def _scores(self, allele: Allele, start: int, r: Profile, d: Profile) -> AlleleScores:
+    def _scores(
+        self,
+        allele: Allele,
+        start: int,
+        r: Profile,
+        d: Profile,
+    ) -> AlleleScores:
         bins = self._scored_bins(allele, start)
         scores = statistics.compute(r[bins], d[bins], self._conventions.statistics)
         return {name: values.cpu().numpy() for name, values in scores.items()}
@@ -300,7 +315,12 @@ class _ProfileSums:
         views: how many views each is added in.
     """
 
-    def __init__(self, bins: range, parts: Sequence[_Part], views: int) -> None:
+    def __init__(
+        self,
+        bins: range,
+        parts: Sequence[_Part],
+        views: int,
+    ) -> None:
         self.bins = bins
         self._views = views
         self._parts: dict[int, list[_Part]] = {}

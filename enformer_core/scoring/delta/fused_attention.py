@@ -188,7 +188,12 @@ def fused_attention_difference(
     return out.transpose(1, 2)
 
 
-def _check(reference: FusedReference, dq: Tensor, dk: Tensor, dv: Tensor) -> None:
+def _check(
+    reference: FusedReference,
+    dq: Tensor,
+    dk: Tensor,
+    dv: Tensor,
+) -> None:
     if not fused_attention_available(dq.device):
         raise InputError(
             f"the fused attention runs on CUDA devices with Triton, not on {dq.device}: use attention_difference"

@@ -34,7 +34,12 @@ def _expm1_small(x):
 
 @triton.jit
 @no_type_check
-def _dot(left, right, sum_, PRECISION: tl.constexpr):
+def _dot(
+    left,
+    right,
+    sum_,
+    PRECISION: tl.constexpr,
+):
     """sum + left · right. The interpreter cannot multiply bfloat16; float32 holds its products exactly."""
     if _INTERPRETED:
         return tl.dot(left.to(tl.float32), right.to(tl.float32), sum_, input_precision="ieee")
@@ -43,7 +48,15 @@ def _dot(left, right, sum_, PRECISION: tl.constexpr):
 
 @triton.jit
 @no_type_check
-def _load_keys(start, column, stride, channel, channel_stride, tokens, channels):
+def _load_keys(
+    start,
+    column,
+    stride,
+    channel,
+    channel_stride,
+    tokens,
+    channels,
+):
     """A block of keys, transposed, zeros beyond the last token and channel."""
     inside = (column[None, :] < tokens) & (channel[:, None] < channels)
     return tl.load(
@@ -117,7 +130,18 @@ def _gather(
 
 @triton.jit
 @no_type_check
-def _store(out, stride, attended, sum_, z, row, first, rows, values, VALUES: tl.constexpr):
+def _store(
+    out,
+    stride,
+    attended,
+    sum_,
+    z,
+    row,
+    first,
+    rows,
+    values,
+    VALUES: tl.constexpr,
+):
     """(sum − z · attended) / (1 + z) for a run of the values' channels."""
     channel = first + tl.arange(0, VALUES)
     inside = (row[:, None] < rows) & (channel[None, :] < values)

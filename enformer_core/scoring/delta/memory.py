@@ -16,7 +16,13 @@ _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in flo
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 
 
-def choose_batch(network: DeltaNetwork, tracks: int, worker_bytes: int, *, views: int) -> int:
+def choose_batch(
+    network: DeltaNetwork,
+    tracks: int,
+    worker_bytes: int,
+    *,
+    views: int,
+) -> int:
     """Alts that are carried at once, from 1 to 96.
 
     Args:

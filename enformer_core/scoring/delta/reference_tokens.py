@@ -54,7 +54,13 @@ class SharedTokens:
     depends on the place alone, never on what was computed before, so that results repeat to the last bit.
     """
 
-    def __init__(self, tower: Tower, genome: Genome, *, kept_chunks: int = 64) -> None:
+    def __init__(
+        self,
+        tower: Tower,
+        genome: Genome,
+        *,
+        kept_chunks: int = 64,
+    ) -> None:
         self._tower = tower
         self._genome = genome
         self._kept_chunks = kept_chunks
@@ -94,7 +100,13 @@ class SharedTokens:
             chunks.reverse()
         return torch.cat(chunks)[skipped : skipped + count]
 
-    def _chunk(self, contig: str, reverse: bool, phase: int, number: int) -> Tokens:
+    def _chunk(
+        self,
+        contig: str,
+        reverse: bool,
+        phase: int,
+        number: int,
+    ) -> Tokens:
         """Chunk `number` of the tokens whose bases begin `phase` bases after the multiples of a token."""
         key = (contig, reverse, phase, number)
         if key not in self._chunks:
@@ -105,7 +117,13 @@ class SharedTokens:
         self._chunks.move_to_end(key)
         return self._chunks[key]
 
-    def _computed(self, contig: str, reverse: bool, phase: int, number: int) -> Tokens:
+    def _computed(
+        self,
+        contig: str,
+        reverse: bool,
+        phase: int,
+        number: int,
+    ) -> Tokens:
         token_bp = self._tower.token_bp
         halo = self._tower.halo_tokens
         begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase

@@ -103,7 +103,12 @@ class Trace:
     outputs: tuple[Float[Tensor, "_ _"], ...]
 
 
-def trace_reference(tower: Tower, codes: Codes, first: int, last: int) -> Trace:
+def trace_reference(
+    tower: Tower,
+    codes: Codes,
+    first: int,
+    last: int,
+) -> Trace:
     """Run the tower over tokens [first, last) of a window and their halo, and keep what small changes need.
 
     Raises:
@@ -133,7 +138,12 @@ def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
     return int(differing[0]), int(differing[-1]) + 1
 
 
-def touched_tokens(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int]:
+def touched_tokens(
+    tower: Tower,
+    begin_bp: int,
+    end_bp: int,
+    tokens: int,
+) -> tuple[int, int]:
     """The tokens of a window that its bases [begin_bp, end_bp) can reach."""
     first = begin_bp // tower.token_bp - tower.halo_tokens
     last = -(-end_bp // tower.token_bp) + tower.halo_tokens
@@ -178,7 +188,11 @@ def small_differences(
     return [(first, of_alt.T) for first, of_alt in zip(firsts, d, strict=True)]
 
 
-def _runs_of(x: Float[Tensor, "channels length"], starts: Starts, count: int) -> Runs:
+def _runs_of(
+    x: Float[Tensor, "channels length"],
+    starts: Starts,
+    count: int,
+) -> Runs:
     """`count` positions of x from each start."""
     return torch.stack([x[:, start : start + count] for start in starts])
 
@@ -285,7 +299,12 @@ def _fill_small(
         d[change.row, first : first + len(moved)] = moved
 
 
-def _traced(tower: Tower, begin_bp: int, end_bp: int, tokens: int) -> tuple[int, int] | None:
+def _traced(
+    tower: Tower,
+    begin_bp: int,
+    end_bp: int,
+    tokens: int,
+) -> tuple[int, int] | None:
     """Tokens to trace for a small change; None where it is not small, or its surroundings leave the window."""
     if end_bp - begin_bp > SMALL_CHANGE_BP:
         return None

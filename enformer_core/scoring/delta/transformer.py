@@ -264,7 +264,11 @@ class DeltaTransformer:
     """
 
     def __init__(
-        self, trunk: TransformerTrunk, head: str, tracks: Tensor | None, arithmetic: Arithmetic
+        self,
+        trunk: TransformerTrunk,
+        head: str,
+        tracks: Tensor | None,
+        arithmetic: Arithmetic,
     ) -> None:
         self._geometry = trunk.geometry
         self._delta = arithmetic.delta

@@ -183,7 +183,11 @@ def _effect_column(search: Search) -> int | None:
     return effect
 
 
-def _basis_of_numbered(search: Search, effect: int, other: int) -> tuple[Basis, str]:
+def _basis_of_numbered(
+    search: Search,
+    effect: int,
+    other: int,
+) -> tuple[Basis, str]:
     if search.dialect is not None and search.dialect.program:
         return "dialect", _reported_by(search, search.dialect.program, effect)
     first = search.names[effect].upper()

@@ -99,7 +99,12 @@ def _first_lines(records: bytes) -> list[str]:
     return of_records[:_LOOKED_AT]
 
 
-def _vcf_body(header: Header, cut: Cut, cells: int, lines: Sequence[str]) -> Body:
+def _vcf_body(
+    header: Header,
+    cut: Cut,
+    cells: int,
+    lines: Sequence[str],
+) -> Body:
     """The order of a VCF's columns is fixed: records may leave out QUAL to INFO if they all do, and samples."""
     first = len(cut.cells(lines[0])) if lines else cells
     least = min(cells, first)
@@ -128,7 +133,11 @@ def _filled(row: Sequence[str], named: int) -> int:
     return count
 
 
-def _has_row_names(header: Header, rows: Sequence[Sequence[str]], where: str) -> bool:
+def _has_row_names(
+    header: Header,
+    rows: Sequence[Sequence[str]],
+    where: str,
+) -> bool:
     """Whether the first cell is the one without a name."""
     as_named = sum(_fits(header.columns, row) for row in rows)
     moved = sum(_fits(header.columns, row[1:]) for row in rows)

@@ -20,7 +20,12 @@ Pair = tuple[int, int]
 class Search:
     """Looks kinds of columns up among a header's names: those given, then a dialect's own, then everybody's."""
 
-    def __init__(self, names: Sequence[str], where: str, given: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        where: str,
+        given: Mapping[str, int],
+    ) -> None:
         self._written = names
         self.names = [headers.cleaned(name) for name in names]
         self.given = given
@@ -62,7 +67,12 @@ class Search:
         """Indices of all columns that bear a name of this kind."""
         return [at for tier in NAMES[kind] for at in self._free_columns(tier)]
 
-    def put(self, index: dict[str, int], role: str, kind: Kind) -> None:
+    def put(
+        self,
+        index: dict[str, int],
+        role: str,
+        kind: Kind,
+    ) -> None:
         """Note the column of this kind under its role, if there is one."""
         at = self.find(kind)
         if at is not None:

@@ -107,7 +107,12 @@ def _name_columns(fields: Sequence[str]) -> Columns | None:
     return None
 
 
-def with_effect(columns: Columns, name: str, fields: Sequence[str], where: str) -> Columns:
+def with_effect(
+    columns: Columns,
+    name: str,
+    fields: Sequence[str],
+    where: str,
+) -> Columns:
     """The columns where the user says which holds the effect allele: A1 or A2, REF or ALT, or a number from 1.
 
     Raises:

@@ -175,7 +175,12 @@ class ParquetReader:
             cells["chrom"] = self._chroms(self.partition, cells.get("chrom"), batch.num_rows)
         return whole_records(cells, rows=batch.num_rows, first_line=first_row)
 
-    def _chroms(self, partition: Partition, inside: pa.Array | None, rows: int) -> pa.Array:
+    def _chroms(
+        self,
+        partition: Partition,
+        inside: pa.Array | None,
+        rows: int,
+    ) -> pa.Array:
         """Contigs of a batch in a partition.
 
         Raises:

@@ -288,7 +288,12 @@ def _fields(data: bytes) -> Fields:
     return fields
 
 
-def _value(data: bytes, at: int, *, wire_type: int) -> tuple[int | bytes, int]:
+def _value(
+    data: bytes,
+    at: int,
+    *,
+    wire_type: int,
+) -> tuple[int | bytes, int]:
     """A field's value from index `at`, and the index behind it."""
     match wire_type:
         case 0:  # a varint
