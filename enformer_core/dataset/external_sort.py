@@ -85,15 +85,16 @@ class BucketKeys:
         # edges 10 20 and positions 3 10 25 -> intervals 0 1 2
         codes = np.searchsorted(self._edges, positions, side="right")
         no_start = positions == NO_START
-        if no_start.any():
-            codes[no_start] = self._without_start
-            no_ref = pc.is_null(alleles["ref"])
-            no_alt = pc.is_null(alleles["alt"])
-            no_letters = np.asarray(pc.and_(no_ref, no_alt))
-            bare = np.flatnonzero(no_start & no_letters)
-            lines = alleles.select(["input_file", "input_line"])
-            lines = lines.take(pa.array(bare))
-            codes[bare] = self._line_codes(lines)
+        if not no_start.any():
+            return codes
+        codes[no_start] = self._without_start
+        no_ref = pc.is_null(alleles["ref"])
+        no_alt = pc.is_null(alleles["alt"])
+        no_letters = np.asarray(pc.and_(no_ref, no_alt))
+        bare = np.flatnonzero(no_start & no_letters)
+        lines = alleles.select(["input_file", "input_line"])
+        bare_lines = lines.take(pa.array(bare))
+        codes[bare] = self._line_codes(bare_lines)
         return codes
 
     def _line_codes(self, rows: pa.Table) -> RowCodes:
@@ -108,10 +109,9 @@ class BucketKeys:
         file_and_block = np.stack([file_of_row, line_blocks], axis=1)
         pairs, pair_of_row = np.unique(file_and_block, axis=0, return_inverse=True)
         names = files.dictionary.to_pylist()
-        code_of_pair = np.array(
-            [self._line_code(names[file], block) for file, block in pairs.tolist()],
-            dtype=np.int64,
-        )
+        codes = [self._line_code(names[file], block) for file, block in pairs.tolist()]
+        code_of_pair = np.array(codes, dtype=np.int64)
+        # NumPy 2.0 gives this inverse a second axis, other versions do not
         return code_of_pair[pair_of_row.reshape(-1)]
 
     def _line_code(self, file: str, line_block: int) -> int:
@@ -194,16 +194,21 @@ class ExternalSorter:
         ends = [*firsts[1:], codes.size]
         (batch,) = alleles.combine_chunks().to_batches()
         with self._lock, scratch_errors(self.path):
-            if self._writer is None:
-                options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-                self._writer = pa.ipc.new_file(self.path, alleles.schema, options=options)
             for first, end in zip(firsts, ends, strict=True):
                 key = self._keys[int(codes[first])]
                 rows = batch.slice(first, end - first)
-                self._writer.write_batch(rows)
-                self._batches_of[key].append(self._batches_written)
-                self._batches_written += 1
-                self._rows_of[key] += rows.num_rows
+                self._write(key, rows)
+
+    def _write(self, key: BucketKey, rows: pa.RecordBatch) -> None:
+        """Write rows of one key behind those before, and note which batch they are; under the lock."""
+        # opened with the first rows: only they show which columns there are
+        if self._writer is None:
+            options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+            self._writer = pa.ipc.new_file(self.path, rows.schema, options=options)
+        self._writer.write_batch(rows)
+        self._batches_of[key].append(self._batches_written)
+        self._batches_written += 1
+        self._rows_of[key] += rows.num_rows
 
     def close(self) -> None:
         """Finish the file: no more rows will come, and from now on it can be read."""
@@ -256,10 +261,11 @@ class ExternalSorter:
 
     def _bucket(self, keys: Sequence[BucketKey]) -> Bucket:
         batches = [number for key in keys for number in self._batches_of[key]]
+        rows = [self._rows_of[key] for key in keys]
         return Bucket(
             sorter=self,
             batches=tuple(batches),
-            rows=sum(self._rows_of[key] for key in keys),
+            rows=sum(rows),
             # Rows without a start come last: where the first key has starts, there is something to divide.
             can_be_divided=self._keys.has_starts(keys[0]),
         )
@@ -291,6 +297,7 @@ def scratch_errors(path: Path) -> Iterator[None]:
 
 def _even_edges(contigs: ContigLengths) -> Edges:
     """Edges that cut the axis of a genome into some INTERVALS of one length; the last is the genome's end."""
+    # a contig has one more place than bases, see `axis_positions`
     end = sum(contigs.values()) + len(contigs)
     step = max(end // INTERVALS, 1)
     inner = np.arange(step, end, step)

@@ -88,7 +88,9 @@ def changes(rows: pa.Table, columns: Sequence[str]) -> RowMask:
         values = rows[name].combine_chunks()
         before = values[:-1]
         after = values[1:]
-        both_null = pc.and_(pc.is_null(before), pc.is_null(after))
+        was_null = pc.is_null(before)
+        is_null = pc.is_null(after)
+        both_null = pc.and_(was_null, is_null)
         equal = pc.equal(before, after)
         # Comparing with null gives null, which is neither equal nor different.
         same = pc.or_(pc.fill_null(equal, False), both_null)
@@ -147,10 +149,10 @@ class AlleleSorter:
         # Repeats are neighbours, so the first of equal rows is the one that differs from the row before.
         first = changes(alleles, ALLELE)
         alleles = _flag_duplicates(alleles, scored & ~first)
-        windows = pa.array(self._windows(alleles), mask=~scored)
-        audited = pa.array(self._audited(alleles) & first)
-        alleles = alleles.append_column("window_start", windows)
-        return alleles.append_column("audited", audited)
+        windows = self._windows(alleles)
+        audited = self._audited(alleles) & first
+        alleles = alleles.append_column("window_start", pa.array(windows, mask=~scored))
+        return alleles.append_column("audited", pa.array(audited))
 
     def boundaries(self, alleles: pa.Table) -> Boundaries:
         """Where alleles in order may be cut. Rows that are not scored need no other row."""
@@ -159,11 +161,12 @@ class AlleleSorter:
         before_first = windows[:1] - 1
         another = np.diff(windows, prepend=before_first) != 0
         new_contig = changes(alleles, ("chrom",))
+        new_letters = changes(alleles, ALLELE)
         unscored = ~scored_rows(alleles)
         return Boundaries(
             new_contig=new_contig,
             new_window=new_contig | another,
-            new_allele=changes(alleles, ALLELE) | unscored,
+            new_allele=new_letters | unscored,
         )
 
     def _audited(self, alleles: pa.Table) -> RowMask:
@@ -185,15 +188,18 @@ def _flag_duplicates(alleles: pa.Table, repeated: RowMask) -> pa.Table:
     # Lists [a b] [] [c], of which the last two are repeats, are the values a b c with ends 2 2 3. A fourth value D,
     # `duplicate`, is put in at the repeats' ends: values 0 1 3 2 3, that is a b D c D, with ends 2 3 5.
     # polars' list.concat says the same in two lines and takes ten times as long.
-    values = flags.flatten()
-    duplicate = len(values)
+    own_values = flags.flatten()
+    duplicate = len(own_values)
     added = pa.array([Flag.DUPLICATE.value])
-    values = pa.concat_arrays([values, added])
+    values = pa.concat_arrays([own_values, added])
     as_they_are = np.arange(duplicate)
     ends = np.cumsum(sizes)
     source = np.insert(as_they_are, ends[repeated], duplicate)
-    offsets = np.append(0, np.cumsum(sizes + repeated))
-    still_null = pc.and_(pc.is_null(flags), pa.array(~repeated))
+    new_ends = np.cumsum(sizes + repeated)
+    offsets = np.append(0, new_ends)
+    # a null that is repeated has a list now, of the flag alone
+    was_null = pc.is_null(flags)
+    still_null = pc.and_(was_null, pa.array(~repeated))
     longer = pa.ListArray.from_arrays(
         pa.array(offsets, pa.int32()),
         values.take(pa.array(source)),

@@ -32,12 +32,15 @@ class WorkTime:
         touched = self._spans[first:end]
         starts = [start_s, *map(_start, touched)]
         ends = [end_s, *map(_end, touched)]
-        self._spans[first:end] = [(min(starts), max(ends))]
+        joined = min(starts), max(ends)
+        self._spans[first:end] = [joined]
 
     @property
     def seconds(self) -> float:
         """Of all spans together, at least one second."""
-        return max(sum(end_s - start_s for start_s, end_s in self._spans), 1.0)
+        # others divide by it
+        lengths_s = [end_s - start_s for start_s, end_s in self._spans]
+        return max(sum(lengths_s), 1.0)
 
 
 def _start(span: tuple[float, float]) -> float:
@@ -118,17 +121,18 @@ def summarise_audits(audits: Iterable[AuditedAllele]) -> dict[str, AuditSummary]
 
 def _summary(errors: Sequence[tuple[str, StatisticError]]) -> AuditSummary:
     entries = [entry for _, entry in errors]
+    exceeded = [variant for variant, entry in errors if entry.exceeded]
     without_effect = [entry for entry in entries if entry.norm == 0]
+    # of an allele without effect there is nothing that an error could be a part of
+    absolute = [entry.error for entry in without_effect if entry.error is not None]
     relative = [
         entry.error / entry.norm for entry in entries if entry.norm > 0 and entry.error is not None
     ]
-    # of an allele without effect there is nothing that an error could be a part of
-    absolute = [entry.error for entry in without_effect if entry.error is not None]
     return AuditSummary(
         audited=len(errors),
         median_error=median(relative) if relative else None,
         worst_error=max(relative, default=None),
-        exceeded=tuple(variant for variant, entry in errors if entry.exceeded),
+        exceeded=tuple(exceeded),
         without_effect=len(without_effect),
         worst_absolute_error=max(absolute, default=None),
     )
@@ -156,12 +160,15 @@ def _audit_line(name: str, summary: AuditSummary) -> str:
     said = []
     if summary.worst_error is not None:
         middle = _percent(summary.median_error)
-        said.append(f"{middle} in the median, {_percent(summary.worst_error)} at most")
+        worst = _percent(summary.worst_error)
+        said.append(f"{middle} in the median, {worst} at most")
     # An error is no part of nothing, so it is told as it is.
     if summary.worst_absolute_error is not None:
         worst = f"{summary.worst_absolute_error:.2g} at most"
         said.append(f"{worst} for the {summary.without_effect:,} without an effect")
-    return f"{heading}; the scores differ by {', and by '.join(said)}" if said else heading
+    if not said:
+        return heading
+    return f"{heading}; the scores differ by {', and by '.join(said)}"
 
 
 def _without_effect(summary: AuditSummary) -> str:

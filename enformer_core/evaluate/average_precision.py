@@ -37,7 +37,8 @@ def ranking(score: Scores) -> Ranking:
     """The ranking by a score, which may be infinite and must not be NaN."""
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
-    is_last = np.append(ordered[1:] != ordered[:-1], True)
+    changes_behind = ordered[1:] != ordered[:-1]
+    is_last = np.append(changes_behind, True)
     return Ranking(order, np.flatnonzero(is_last))
 
 
@@ -45,8 +46,10 @@ def average_precision(is_positive: Positives, score: Scores) -> float:
     """The average precision of the items; NaN where none of them is positive."""
     if not is_positive.size:
         return float("nan")
-    once = np.ones((1, is_positive.size), dtype=np.int64)
-    return float(average_precisions(ranking(score), is_positive, once)[0])
+    # one draw, in which each item is once
+    counts = np.ones((1, is_positive.size), dtype=np.int64)
+    of_draws = average_precisions(ranking(score), is_positive, counts)
+    return float(of_draws[0])
 
 
 def average_precisions(
@@ -63,14 +66,18 @@ def average_precisions(
         gained     1    0    1      positives of this rank; (1 + 2/3) / 2 is the average
     """
     in_order = counts[:, ranked.order]
-    drawn = np.cumsum(in_order, axis=1)[:, ranked.last]
+    drawn_by_place = np.cumsum(in_order, axis=1)
+    drawn = drawn_by_place[:, ranked.last]
     positive = in_order * is_positive[ranked.order]
-    hits = np.cumsum(positive, axis=1)[:, ranked.last]
+    hits_by_place = np.cumsum(positive, axis=1)
+    hits = hits_by_place[:, ranked.last]
     # the first ranks of a draw may be empty
     precision = hits / np.maximum(drawn, 1)
     gained = np.diff(hits, axis=1, prepend=0)
+    total = (precision * gained).sum(axis=1)
+    # of a draw without a positive 0 / 0, which is NaN
     with np.errstate(invalid="ignore"):
-        return (precision * gained).sum(axis=1) / hits[:, -1]
+        return total / hits[:, -1]
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,8 @@ class Bootstrap:
     level: float = 0.95
 
     def __post_init__(self) -> None:
-        for name, value in (("--bootstrap", self.draws), ("--seed", self.seed)):
+        given = {"--bootstrap": self.draws, "--seed": self.seed}
+        for name, value in given.items():
             if value < 0:
                 raise InputError(f"{name} {value}: must be at least 0")
 
@@ -105,8 +113,10 @@ class Bootstrap:
             draws = min(at_once, self.draws - begin)
             drawn = rng.integers(items, size=(draws, items))
             # items of the second draw are counted behind those of the first
-            drawn += items * np.arange(draws)[:, np.newaxis]
-            counted = np.bincount(drawn.ravel(), minlength=draws * items)
+            number = np.arange(draws)[:, np.newaxis]
+            drawn += items * number
+            numbers = drawn.ravel()
+            counted = np.bincount(numbers, minlength=draws * items)
             yield counted.reshape(draws, items)
 
     def interval(self, values: Float64[np.ndarray, " draws"]) -> tuple[float, float]:
@@ -114,6 +124,7 @@ class Bootstrap:
         known = values[~np.isnan(values)]
         if not known.size:
             return float("nan"), float("nan")
+        # as much of the draws lies below as above
         outside = (1 - self.level) / 2
         low, high = np.quantile(known, [outside, 1 - outside])
         return float(low), float(high)

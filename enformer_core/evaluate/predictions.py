@@ -47,10 +47,7 @@ def predicted_scores(name: str, pairs: pl.DataFrame) -> Mapping[str, Numbers]:
 
 
 def summed_scores(
-    name: str,
-    predictions: pl.LazyFrame,
-    scores: Sequence[str],
-    pairs: pl.DataFrame,
+    name: str, predictions: pl.LazyFrame, scores: Sequence[str], pairs: pl.DataFrame
 ) -> Mapping[str, Numbers]:
     """Of each pair the sum over the predicted elements that overlap its own, as `predicted_scores` says.
 

@@ -8,7 +8,13 @@ from enformer_core.errors import InputError
 from enformer_core.evaluate.predictions import PLACES, summed_scores
 from enformer_core.links.tables import Numbers
 
-_OF_MODEL = ("gradient", "gradient_2kb", "attention", "mutagenesis", "shuffles")
+_OF_MODEL = (
+    "gradient",
+    "gradient_2kb",
+    "attention",
+    "mutagenesis",
+    "shuffles",
+)
 _SIGNED = ("mutagenesis", "shuffles")
 
 
@@ -30,17 +36,21 @@ def scores_of_run(
     Raises:
         InputError: for a run in which no pair has scores, or that has none of the pairs' genes.
     """
-    computed = links.filter(pl.col("status") == "ok")
+    is_computed = pl.col("status") == "ok"
+    computed = links.filter(is_computed)
     if not computed.height:
         raise InputError(f"{name}: no pair of this run has scores")
     signed = [column for column in _SIGNED if column in links.columns]
-    computed = computed.with_columns(pl.col(signed).abs())
+    magnitudes = pl.col(signed).abs()
+    computed = computed.with_columns(magnitudes)
     # it is the same for all groups; null where candidates have no activity
-    of_files = [] if computed["abc"].is_null().all() else ["abc"]
+    has_abc = not computed["abc"].is_null().all()
+    of_files = ["abc"] if has_abc else []
     groups = computed["group"].unique(maintain_order=True)
     parts = [_of_group(computed, group, of_files) for group in groups]
     # elements of several groups have a row for each, of which the others' columns are null
     beside = pl.concat(parts, how="diagonal")
+    # places come first in each part
     scores = beside.columns[len(PLACES) :]
     return summed_scores(name, beside.lazy(), scores, pairs)
 
@@ -52,6 +62,8 @@ def _of_group(
 ) -> pl.DataFrame:
     """Places and scores of one group, by whose name the model's are called."""
     of_model = [column for column in _OF_MODEL if column in computed.columns]
-    rows = computed.filter(pl.col("group") == group)
+    is_of_group = pl.col("group") == group
+    rows = computed.filter(is_of_group)
     names = {column: f"{column} ({group})" for column in of_model}
-    return rows.select(*PLACES, *of_files, *of_model).rename(names)
+    wanted = rows.select(*PLACES, *of_files, *of_model)
+    return wanted.rename(names)

@@ -114,13 +114,17 @@ class Genes:
     @cached_property
     def digest(self) -> str:
         """The sha256 of the genes themselves: the same in whatever format, order or packing they were given."""
-        rows = [[getattr(gene, each.name) for each in fields(Gene)] for gene in self.genes]
+        # every field, in the order of the class: another order would be another digest
+        names = [each.name for each in fields(Gene)]
+        rows = [[getattr(gene, name) for name in names] for gene in self.genes]
         text = json.dumps(rows, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def find(self, name: str) -> tuple[Gene, ...]:
         """The genes that an identifier, with or without its version, or a name stands for; often one."""
-        return self._by_name.get(name) or self._by_name.get(stable_id(name)) or ()
+        exactly = self._by_name.get(name)
+        # of a gene of another release only the version differs
+        return exactly or self._by_name.get(stable_id(name)) or ()
 
     def other_version(self, name: str) -> str | None:
         """The identifier, of another version, of the gene that `find` gives for an identifier; None where it has none.
@@ -136,6 +140,7 @@ class Genes:
     def _by_name(self) -> Mapping[str, tuple[Gene, ...]]:
         by_name: dict[str, list[Gene]] = defaultdict(list)
         for gene in self.genes:
+            # a set, for a gene without a name is called by its identifier
             for name in {gene.id, gene.stable_id, gene.name}:
                 by_name[name].append(gene)
         return {name: tuple(genes) for name, genes in by_name.items()}
@@ -155,8 +160,9 @@ class Genes:
             pairs[gene.chrom] += [(position, number) for position in gene.tss]
         sites = {}
         for chrom, of_contig in pairs.items():
-            columns = np.array(sorted(of_contig), dtype=np.int64).T
-            sites[chrom] = TssSites(columns[0], columns[1])
+            in_order = sorted(of_contig)
+            positions, numbers = np.array(in_order, dtype=np.int64).T
+            sites[chrom] = TssSites(positions, numbers)
         return sites
 
 
@@ -192,8 +198,14 @@ def read_genes(
         notes.append(f"{name}: {content.odd_letters}")
     order = {contig: number for number, contig in enumerate(lengths)}
     found = [_gene(draft) for draft in drafts]
-    found.sort(key=lambda gene: (order[gene.chrom], gene.start, gene.end, gene.id, gene.strand))
-    genes = Genes(name, tuple(found), (*notes, *_look_like_windows(name, found)))
+
+    def place(gene: Gene) -> tuple[int, int, int, str, Strand]:
+        return order[gene.chrom], gene.start, gene.end, gene.id, gene.strand
+
+    # whatever the order of the file, so that equal genes have one digest
+    found.sort(key=place)
+    all_notes = (*notes, *_look_like_windows(name, found))
+    genes = Genes(name, tuple(found), all_notes)
     if gene_types:
         genes = _of_types(genes, gene_types)
     if gene_list is not None:
@@ -287,7 +299,8 @@ def _of_types(genes: Genes, wanted: Sequence[str]) -> Genes:
             raise InputError(
                 f"--gene-types {name}: {genes.file} has no gene of this type{nearest(name, known)}"
             )
-    kept = tuple(gene for gene in genes if gene.type in set(wanted))
+    types = set(wanted)
+    kept = tuple(gene for gene in genes if gene.type in types)
     return Genes(genes.file, kept, genes.notes)
 
 
@@ -335,8 +348,9 @@ def _listed_names(path: Path, called: str) -> list[str]:
         raise InputError(
             f"--gene-list {called}: is not UTF-8 text. Give a file with a name on each line."
         ) from error
-    lines = (line.partition("#")[0].split() for line in text.splitlines())
-    names = [words[0] for words in lines if words]
+    without_remarks = [line.partition("#")[0] for line in text.splitlines()]
+    words_of_lines = [line.split() for line in without_remarks]
+    names = [words[0] for words in words_of_lines if words]
     if not names:
         raise InputError(f"--gene-list {called}: names no gene. Write one name on each line.")
     return names

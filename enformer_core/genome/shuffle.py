@@ -27,9 +27,11 @@ def dinucleotide_shuffle(codes: Codes, rng: np.random.Generator) -> Codes:
     shuffled = codes.copy()
     # of ACNNGT the edges of known runs are 0 2 4 6
     is_known = np.concatenate([[False], codes != N_CODE, [False]])
-    edges = np.flatnonzero(is_known[1:] != is_known[:-1]).reshape(-1, 2)
-    for first, end in edges:
-        shuffled[first:end] = _shuffled_run(codes[first:end].tolist(), rng)
+    is_edge = is_known[1:] != is_known[:-1]
+    edges = np.flatnonzero(is_edge)
+    for first, end in edges.reshape(-1, 2):
+        letters = codes[first:end].tolist()
+        shuffled[first:end] = _shuffled_run(letters, rng)
     return shuffled
 
 
@@ -40,12 +42,15 @@ def _shuffled_run(letters: list[int], rng: np.random.Generator) -> list[int]:
     finish = letters[-1]
     last = _last_steps(steps, finish, rng)
     for letter, followers in enumerate(steps):
+        # letters that are never left, or that the walk ends at, have no last step
         if letter in last:
             followers.remove(last[letter])
         order = rng.permutation(len(followers))
         others = [followers[place] for place in order]
         # with its last step at the end, every walk comes through and arrives
-        steps[letter] = [*others, last[letter]] if letter in last else others
+        if letter in last:
+            others.append(last[letter])
+        steps[letter] = others
     return _walk(letters[0], len(letters), steps)
 
 
@@ -63,8 +68,9 @@ def _last_steps(
     while True:
         last = {}
         for letter in leaving:
-            drawn = int(rng.integers(len(steps[letter])))
-            last[letter] = steps[letter][drawn]
+            followers = steps[letter]
+            drawn = int(rng.integers(len(followers)))
+            last[letter] = followers[drawn]
         if all(_arrives(letter, finish, last) for letter in leaving):
             return last
 
@@ -87,6 +93,7 @@ def _walk(first: int, length: int, steps: _Steps) -> list[int]:
     walk = [first]
     while len(walk) < length:
         here = walk[-1]
-        walk.append(steps[here][taken[here]])
+        followers = steps[here]
+        walk.append(followers[taken[here]])
         taken[here] += 1
     return walk

@@ -34,10 +34,13 @@ def observed_over_expected(attention: AttentionMap) -> AttentionMap:
         raise ValueError(f"a map of {attention.shape} is not square with a middle between tokens")
     # of 3 tokens, diagonals by how far the token that is seen lies behind: 0 1 2 / -1 0 1 / -2 -1 0, counted from -2
     place = np.arange(tokens)
-    diagonal = place[np.newaxis, :] - place[:, np.newaxis] + tokens - 1
-    sums = np.bincount(diagonal.ravel(), weights=attention.ravel())
-    sizes = np.bincount(diagonal.ravel())
-    return attention / (sums / sizes)[diagonal]
+    behind = place[np.newaxis, :] - place[:, np.newaxis]
+    diagonal = behind + tokens - 1
+    of_each_pair = diagonal.ravel()
+    sums = np.bincount(of_each_pair, weights=attention.ravel())
+    sizes = np.bincount(of_each_pair)
+    means = sums / sizes
+    return attention / means[diagonal]
 
 
 def picture(attention: AttentionMap, pixels: int) -> Float64[np.ndarray, "pixels pixels"]:
@@ -71,15 +74,21 @@ def insulation(attention: AttentionMap, *, width: int = 2) -> dict[str, float]:
     """
     token = np.arange(attention.shape[0])
     middle = token.size // 2
-    is_place = np.abs(token + 0.5 - middle) < width / 2
+    # of 6 tokens the middle lies between 2 and 3, whose own middles are half a token from it
+    from_middle = np.abs(token + 0.5 - middle)
+    is_place = from_middle < width / 2
     is_left = token < middle
-    looks, is_seen = ~is_place[:, np.newaxis], ~is_place
+    looks = ~is_place[:, np.newaxis]
+    is_seen = ~is_place
     crosses = is_left[:, np.newaxis] != is_left
-    within = looks & is_seen & ~crosses
     distance = np.abs(token[:, np.newaxis] - token)
+    both_outside = looks & is_seen
+    within = both_outside & ~crosses
+    across = both_outside & crosses
+    at = looks & ~is_seen
     return {
-        ACROSS: _log2_ratio(attention, looks & is_seen & crosses, within, distance),
-        AT: _log2_ratio(attention, looks & ~is_seen, within, distance),
+        ACROSS: _log2_ratio(attention, across, within, distance),
+        AT: _log2_ratio(attention, at, within, distance),
     }
 
 
@@ -96,6 +105,7 @@ def _log2_ratio(
     if not is_in_both.any():
         raise ValueError(f"a map of {attention.shape[0]} tokens is too small for its place")
     found = sums[is_in_both].sum()
+    # what the pairs would sum to if distance alone decided
     other_means = other_sums[is_in_both] / other_sizes[is_in_both]
     expected = (other_means * sizes[is_in_both]).sum()
     return float(np.log2(found / expected))
@@ -127,12 +137,12 @@ class MeanMap:
     maps: int = 0
 
     def add(self, one: AttentionMap) -> None:
-        """Take one more."""
+        """Add one more map, which the caller may change afterwards."""
         self.sums = one.copy() if self.sums is None else self.sums + one
         self.maps += 1
 
     def mean(self) -> AttentionMap:
-        """What they come to.
+        """The mean of all maps so far.
 
         Raises:
             ValueError: where there were none.
@@ -182,9 +192,11 @@ def contrast(
     if not len(pairs):
         raise InputError("no boundary has a control, so there is nothing to compare")
     rng = np.random.default_rng(seed)
-    drawn: Int64[np.ndarray, "draws pairs"] = rng.integers(len(pairs), size=(draws, len(pairs)))
+    size = (draws, len(pairs))
+    drawn: Int64[np.ndarray, "draws pairs"] = rng.integers(len(pairs), size=size)
     # a boundary is drawn with its control: what both share, as their chromosome, is no part of the difference
-    differences = (pairs[:, 0] - pairs[:, 1])[drawn].mean(axis=1)
+    of_pairs = pairs[:, 0] - pairs[:, 1]
+    differences = of_pairs[drawn].mean(axis=1)
     low, high = np.quantile(differences, [0.025, 0.975])
     of_boundaries, of_controls = pairs.mean(axis=0)
     return Contrast(

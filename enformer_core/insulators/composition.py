@@ -13,8 +13,10 @@ from enformer_core.genome.alphabet import N_CODE, Codes
 STEP_BP = 128
 """Windows begin and end on this grid, the model's bins, so that sums over bins are all that is kept."""
 
-_STEPS_AT_ONCE = 1 << 17  # 16 Mb of the contig
+# 16 Mb of the contig
+_STEPS_AT_ONCE = 1 << 17
 
+# in the order A C G T, see `alphabet`
 _C_CODE = 1
 _G_CODE = 2
 
@@ -41,10 +43,12 @@ class Composition:
             first: the step at which each window begins; windows lie on the contig whole.
             steps: how long they are.
         """
-        gc = self.gc[first + steps] - self.gc[first]
-        known = self.known[first + steps] - self.known[first]
+        end = first + steps
+        gc = self.gc[end] - self.gc[first]
+        known = self.known[end] - self.known[first]
+        length_bp = steps * STEP_BP
         with np.errstate(invalid="ignore"):
-            return gc / known, known / (steps * STEP_BP)
+            return gc / known, known / length_bp
 
 
 def composition(codes: Codes) -> Composition:
@@ -55,10 +59,12 @@ def composition(codes: Codes) -> Composition:
     # a chromosome has 250 Mb: in pieces, or every comparison would make another array of that size
     for begin in range(0, steps, _STEPS_AT_ONCE):
         end = min(begin + _STEPS_AT_ONCE, steps)
-        bases = codes[begin * STEP_BP : end * STEP_BP].reshape(-1, STEP_BP)
+        piece = codes[begin * STEP_BP : end * STEP_BP]
+        bases = piece.reshape(-1, STEP_BP)
         is_gc = (bases == _C_CODE) | (bases == _G_CODE)
+        is_known = bases != N_CODE
         gc[begin:end] = is_gc.sum(axis=1)
-        known[begin:end] = (bases != N_CODE).sum(axis=1)
+        known[begin:end] = is_known.sum(axis=1)
     return Composition(_running(gc), _running(known))
 
 

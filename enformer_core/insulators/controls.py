@@ -16,7 +16,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.insulators.composition import STEP_BP, Composition, composition
 
 Positions = Int64[np.ndarray, " _"]
-"""Of a contig, 0-based."""
+"""Bases of one contig, 0-based."""
 
 NO_MATCH = -1
 
@@ -27,7 +27,7 @@ class Matching:
 
     Attributes:
         window_bp: around a place, whose G and C count; a multiple of twice `STEP_BP`.
-        gc: the most by which shares of G and C may differ.
+        gc: the most by which shares of G and C may differ, from 0 to 1.
         log10_tss: the most by which distances to the nearest TSS may differ, as powers of 10.
         apart_bp: the least distance of a control to any boundary.
         least_known: the least share of known bases in a control's window.
@@ -56,7 +56,8 @@ class Matching:
             raise InputError(
                 f"--controls {self.controls}: must be between 1 and {self.drawn}, the places that are drawn"
             )
-        for option, most in (("gc", self.gc), ("tss", self.log10_tss)):
+        limits = {"gc": self.gc, "tss": self.log10_tss}
+        for option, most in limits.items():
             if most < 0:
                 raise InputError(f"--{option}-within {most}: must not be below 0")
 
@@ -91,7 +92,7 @@ class Matched:
 
     @property
     def is_matched(self) -> Bool[np.ndarray, " places"]:
-        """Which boundaries have a control."""
+        """Which boundaries have a control; the most similar one comes first, so it decides."""
         return self.controls[:, 0] != NO_MATCH
 
 
@@ -113,8 +114,9 @@ def matched_controls(
         InputError: for a contig with boundaries and without any TSS, to which distances could be matched.
     """
     matched = {}
+    nowhere = np.empty(0, dtype=np.int64)
     for contig, places in boundaries.items():
-        sites = None if tss is None else np.sort(tss.get(contig, np.empty(0, dtype=np.int64)))
+        sites = None if tss is None else np.sort(tss.get(contig, nowhere))
         if sites is not None and not sites.size:
             raise InputError(
                 f"{contig}: has boundaries and no gene, so controls cannot be matched by distance to genes"
@@ -131,9 +133,11 @@ def _on_contig(
     matching: Matching,
 ) -> Matched:
     sums = composition(genome.codes(contig))
-    on_grid = (places + STEP_BP // 2) // STEP_BP * STEP_BP
+    nearest_step = (places + STEP_BP // 2) // STEP_BP
+    on_grid = nearest_step * STEP_BP
     # the name, not its place in a list: see above
-    rng = np.random.default_rng([matching.seed, zlib.crc32(contig.encode())])
+    name = zlib.crc32(contig.encode())
+    rng = np.random.default_rng([matching.seed, name])
     drawn = _drawn(sums, on_grid, matching, rng)
     wanted = surroundings(sums, on_grid, tss, matching.window_bp)
     offered = surroundings(sums, drawn, tss, matching.window_bp)
@@ -141,7 +145,11 @@ def _on_contig(
     misfits = _misfits(wanted, offered, matching)
     misfits[:, ~is_known] = np.inf
     # every boundary has its first control before any has its second
-    rounds = [_nearest(misfits, rng.permutation(places.size)) for _ in range(matching.controls)]
+    rounds = []
+    for _ in range(matching.controls):
+        # in an order of chance, or those at the contig's beginning would have the best
+        order = rng.permutation(places.size)
+        rounds.append(_nearest(misfits, order))
     chosen = np.stack(rounds, axis=1)
     controls = np.full(chosen.shape, NO_MATCH, dtype=np.int64)
     has_one = chosen != NO_MATCH
@@ -164,12 +172,14 @@ def surroundings(
         window_bp: of the window whose middle a place is.
     """
     steps = window_bp // STEP_BP
+    # sums stand between steps: there is one more of them
     last = sums.known.size - 1 - steps
     first = places // STEP_BP - steps // 2
     is_whole = (first >= 0) & (first <= last)
     gc = np.full(places.size, np.nan)
     known = np.zeros(places.size)
-    gc[is_whole], known[is_whole] = sums.shares(first[is_whole], steps)
+    shares = sums.shares(first[is_whole], steps)
+    gc[is_whole], known[is_whole] = shares
     log10_tss = np.zeros(places.size)
     if tss is not None:
         log10_tss = np.log10(1 + nearest_bp(places, tss))
@@ -183,10 +193,13 @@ def nearest_bp(places: Positions, sites: Positions) -> Positions:
         places: in any order.
         sites: in order, at least one.
     """
+    # of sites 10 and 50, place 20 lies behind the first: 50 is after it and 10 before; at either end both are one
     behind = np.searchsorted(sites, places)
     after = sites[np.minimum(behind, sites.size - 1)]
     before = sites[np.maximum(behind - 1, 0)]
-    return np.minimum(np.abs(after - places), np.abs(before - places))
+    to_after_bp = np.abs(after - places)
+    to_before_bp = np.abs(before - places)
+    return np.minimum(to_after_bp, to_before_bp)
 
 
 def _drawn(
@@ -199,8 +212,10 @@ def _drawn(
     steps = sums.known.size - 1
     half = matching.window_bp // STEP_BP // 2
     places = np.arange(half, steps - half + 1) * STEP_BP
-    is_apart = nearest_bp(places, np.sort(boundaries)) >= matching.apart_bp
+    to_boundary_bp = nearest_bp(places, np.sort(boundaries))
+    is_apart = to_boundary_bp >= matching.apart_bp
     free = places[is_apart]
+    # a short contig may not have as many
     wanted = min(free.size, matching.drawn * boundaries.size)
     return rng.choice(free, size=wanted, replace=False)
 
@@ -212,11 +227,14 @@ def _misfits(
 ) -> Float64[np.ndarray, "boundaries drawn"]:
     """How unlike each place is each boundary, in units of what is allowed; infinite where it is not like it."""
     # where nothing is allowed, 0 / 0 is no match either
+    apart_in_gc = np.abs(wanted.gc[:, np.newaxis] - offered.gc)
+    apart_in_tss = np.abs(wanted.log10_tss[:, np.newaxis] - offered.log10_tss)
     with np.errstate(invalid="ignore", divide="ignore"):
-        by_gc = np.abs(wanted.gc[:, np.newaxis] - offered.gc) / matching.gc
-        by_tss = np.abs(wanted.log10_tss[:, np.newaxis] - offered.log10_tss) / matching.log10_tss
+        by_gc = apart_in_gc / matching.gc
+        by_tss = apart_in_tss / matching.log10_tss
     is_like = (by_gc <= 1) & (by_tss <= 1)
-    return np.where(is_like, np.hypot(by_gc, by_tss), np.inf)
+    misfit = np.hypot(by_gc, by_tss)
+    return np.where(is_like, misfit, np.inf)
 
 
 def _nearest(
@@ -230,5 +248,6 @@ def _nearest(
         place = int(misfits[boundary].argmin())
         if np.isfinite(misfits[boundary, place]):
             chosen[boundary] = place
+            # taken, for every boundary and every round to come
             misfits[:, place] = np.inf
     return chosen

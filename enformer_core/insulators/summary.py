@@ -56,22 +56,29 @@ def contrasts(
         InputError: where no boundary has a control.
     """
     computed = insulation.filter(pl.col("status") == "ok")
+    # of a table without a row the mean is asked for all the same: it says what is missing
     layers = computed["layer"].unique().sort(nulls_last=False).to_list()
     for layer in layers or [None]:
-        of_layer = computed.filter(pl.col("layer").eq_missing(layer))
+        is_of_layer = pl.col("layer").eq_missing(layer)
+        of_layer = computed.filter(is_of_layer)
         for statistic in (ACROSS, AT):
             pairs = _pairs(of_layer, statistic)
-            yield LayerContrast(layer, statistic, contrast(pairs, draws=draws, seed=seed))
+            found = contrast(pairs, draws=draws, seed=seed)
+            yield LayerContrast(layer, statistic, found)
 
 
 def _pairs(places: pl.DataFrame, statistic: str) -> np.ndarray:
     """Of each boundary its own value, and the mean of its controls; in the order of names."""
     value = pl.col(statistic).cast(pl.Float64)
-    own, others = (
-        places.filter(pl.col("kind") == kind).group_by("boundary").agg(value.mean())
-        for kind in KINDS
-    )
-    both = own.join(others, on="boundary", suffix="_controls").sort("boundary")
+    means = []
+    for kind in KINDS:
+        is_of_kind = pl.col("kind") == kind
+        by_boundary = places.filter(is_of_kind).group_by("boundary")
+        means.append(by_boundary.agg(value.mean()))
+    own, others = means
+    joined = own.join(others, on="boundary", suffix="_controls")
+    # groups come in any order, and the interval's draws depend on it
+    both = joined.sort("boundary")
     return both.select(statistic, f"{statistic}_controls").to_numpy()
 
 
@@ -85,7 +92,9 @@ def mean_maps(rows: Iterable[Mapping[str, object]]) -> dict[str, AttentionMap]:
     for row in rows:
         if row["values"] is None:
             continue
+        # a map is stored as a list, row behind row
         pixels = np.asarray(row["values"], dtype=np.float64)
         side = round(pixels.size**0.5)
-        means[KINDS[str(row["kind"])]].add(pixels.reshape(side, side))
+        kind = KINDS[str(row["kind"])]
+        means[kind].add(pixels.reshape(side, side))
     return {name: mean.mean() for name, mean in means.items() if mean.maps}

@@ -70,10 +70,22 @@ def annotated_genes(genes: Genes, *, all_tss: bool) -> GeneTable:
 def _gene_rows(gene: Gene, *, all_tss: bool) -> Iterator[tuple[object, ...]]:
     is_plus = gene.strand == "+"
     outermost = gene.tss[0] if is_plus else gene.tss[-1]
-    for first_base in gene.tss if all_tss else (outermost,):
+    first_bases = gene.tss if all_tss else (outermost,)
+    # an annotation does not say in which cells a gene is expressed
+    is_expressed = None
+    for first_base in first_bases:
         # as the program counts: behind the first base of a minus gene
         tss = first_base if is_plus else first_base + 1
-        yield gene.name, gene.id, gene.chrom, tss, first_base, gene.start, gene.end, None
+        yield (
+            gene.name,
+            gene.id,
+            gene.chrom,
+            tss,
+            first_base,
+            gene.start,
+            gene.end,
+            is_expressed,
+        )
 
 
 def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTable:
@@ -97,7 +109,8 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
     if given is not None:
         tss = table.whole_numbers(given)
     elif _are_tss_regions(places):
-        tss = ((places["start"] + places["end"]) // 2).to_numpy()
+        both_ends = places["start"] + places["end"]
+        tss = (both_ends // 2).to_numpy()
         bp = places["end"][0] - places["start"][0]
         notes = (f"{table.name}: {bp} bp each, taken for regions with the TSS in the middle",)
         # where the genes themselves begin and end is not known
@@ -105,28 +118,32 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
         places = places.with_columns(start=nowhere, end=nowhere)
     else:
         tss = _ends_of_transcription(table, places)
+    first_base = tss - _is_minus(table)
     frame = places.with_columns(
         names.alias("gene"),
         _identifiers(table),
         pl.Series("tss", tss),
-        pl.Series("first_base", tss - _is_minus(table)),
+        pl.Series("first_base", first_base),
         _expressed(table),
     )
-    return _without_repeats(frame.select(list(_COLUMNS)), table.name, notes)
+    columns = list(_COLUMNS)
+    return _without_repeats(frame.select(columns), table.name, notes)
 
 
 def _names(table: Table) -> pl.Series:
     names = table.texts(table.column(_NAMES))
     unnamed = names.is_null().arg_true()
     if unnamed.len():
-        raise InputError(f"{table.where(int(unnamed[0]))}: a gene without a name")
+        first = int(unnamed[0])
+        raise InputError(f"{table.where(first)}: a gene without a name")
     return names
 
 
 def _identifiers(table: Table) -> pl.Series:
     column = table.find(_IDENTIFIERS)
     if column is None:
-        return pl.Series("gene_id", [None] * table.rows.height, pl.String)
+        unknown = [None] * table.rows.height
+        return pl.Series("gene_id", unknown, pl.String)
     return table.texts(column).alias("gene_id")
 
 
@@ -143,7 +160,8 @@ def _of_types(table: Table, wanted: Sequence[str]) -> Table:
             raise InputError(
                 f"--gene-types {name}: {table.name} has no gene of this type{nearest(name, known)}"
             )
-    return table.kept(types.is_in(list(wanted)).fill_null(False))
+    is_wanted = types.is_in(list(wanted))
+    return table.kept(is_wanted.fill_null(False))
 
 
 def _refuse_elements(table: Table) -> None:
@@ -157,13 +175,18 @@ def _refuse_elements(table: Table) -> None:
 
 def _are_tss_regions(places: pl.DataFrame) -> bool:
     lengths = (places["end"] - places["start"]).unique()
-    return places.height > 1 and lengths.len() == 1 and lengths[0] <= _LONGEST_TSS_REGION_BP
+    # of one row alone nothing says whether it is a gene or a region
+    if places.height < 2 or lengths.len() != 1:
+        return False
+    return bool(lengths[0] <= _LONGEST_TSS_REGION_BP)
 
 
 def _ends_of_transcription(table: Table, places: pl.DataFrame) -> WholeNumbers:
     """The start of genes on the plus strand, the end of those on the minus strand."""
+    # both are named where neither is there: either would do
     strand = table.texts(table.column(["strand", "tss"]))
-    strange = (~strand.fill_null(".").is_in(["+", "-"])).arg_true()
+    is_known = strand.fill_null(".").is_in(["+", "-"])
+    strange = (~is_known).arg_true()
     if strange.len():
         row = int(strange[0])
         raise InputError(
@@ -171,7 +194,9 @@ def _ends_of_transcription(table: Table, places: pl.DataFrame) -> WholeNumbers:
             "Were --genes and --candidates exchanged?"
         )
     is_plus: Bool[np.ndarray, " rows"] = (strand == "+").to_numpy()
-    tss: WholeNumbers = np.where(is_plus, places["start"].to_numpy(), places["end"].to_numpy())
+    start = places["start"].to_numpy()
+    end = places["end"].to_numpy()
+    tss: WholeNumbers = np.where(is_plus, start, end)
     return tss
 
 
@@ -180,7 +205,8 @@ def _is_minus(table: Table) -> Bool[np.ndarray, " rows"]:
     column = table.find(["strand"])
     if column is None:
         return np.zeros(table.rows.height, dtype=bool)
-    return (table.texts(column) == "-").fill_null(False).to_numpy()
+    is_minus = table.texts(column) == "-"
+    return is_minus.fill_null(False).to_numpy()
 
 
 def _expressed(table: Table) -> pl.Series:
@@ -188,10 +214,12 @@ def _expressed(table: Table) -> pl.Series:
     expression = table.find(["Expression"])
     quantile = table.find(["PromoterActivityQuantile"])
     if expression is None or quantile is None:
-        return pl.Series("is_expressed", [None] * table.rows.height, pl.Boolean)
+        unknown = [None] * table.rows.height
+        return pl.Series("is_expressed", unknown, pl.Boolean)
     measured = table.numbers(expression)
+    is_high = measured >= _LEAST_EXPRESSION
     is_active = table.numbers(quantile) >= _LEAST_PROMOTER_QUANTILE
-    is_expressed = np.where(np.isnan(measured), is_active, measured >= _LEAST_EXPRESSION)
+    is_expressed = np.where(np.isnan(measured), is_active, is_high)
     return pl.Series("is_expressed", is_expressed)
 
 
@@ -200,7 +228,12 @@ def _without_repeats(
     name: str,
     notes: tuple[str, ...],
 ) -> GeneTable:
-    distinct = frame.unique(["gene", "gene_id", "chrom", "tss"], keep="first", maintain_order=True)
+    # a gene's transcripts may share a TSS, and the ABC score must not count it twice
+    distinct = frame.unique(
+        ["gene", "gene_id", "chrom", "tss"],
+        keep="first",
+        maintain_order=True,
+    )
     repeats = frame.height - distinct.height
     if repeats:
         notes += (f"{name}: {repeats:,} rows repeat a gene and its TSS, and count once",)

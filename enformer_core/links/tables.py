@@ -74,9 +74,10 @@ class Table:
         Raises:
             InputError: where several columns of the file have that name.
         """
+        # backwards, so that of names alike in small letters the first column stands
         own_names = {column.lower(): column for column in reversed(self.rows.columns)}
-        found = (own_names.get(name.lower()) for name in names)
-        column = next((column for column in found if column is not None), None)
+        found = [own_names.get(name.lower()) for name in names]
+        column = next(filter(None, found), None)
         # which of them is meant nobody can know
         if column is not None and column.lower() in self.repeated:
             raise InputError(
@@ -92,15 +93,18 @@ class Table:
         """
         found = self.find(names)
         if found is None:
+            known = first_few(self.rows.columns, 12)
             raise InputError(
-                f"{self.name}: has no column {' or '.join(names)}; it has {first_few(self.rows.columns, 12)}"
-                f"{self._how_to_have_more()}"
+                f"{self.name}: has no column {' or '.join(names)}; it has {known}{self._how_to_have_more()}"
             )
         return found
 
     def _how_to_have_more(self) -> str:
-        is_whole = self.has_header and any(";" in column for column in self.rows.columns)
-        return ". Columns are separated by tabs or commas, not by semicolons" if is_whole else ""
+        # a header in one piece: spreadsheets write `;` where the comma is the decimal sign
+        has_semicolons = any(";" in column for column in self.rows.columns)
+        if self.has_header and has_semicolons:
+            return ". Columns are separated by tabs or commas, not by semicolons"
+        return ""
 
     def where(self, row: int) -> str:
         """The place of a row, for messages: `candidates.bed, line 3`."""
@@ -108,13 +112,18 @@ class Table:
 
     def kept(self, is_kept: pl.Series) -> "Table":
         """The rows for which this is true, with their lines."""
-        return replace(self, rows=self.rows.filter(is_kept), lines=self.lines[is_kept.to_numpy()])
+        rows = self.rows.filter(is_kept)
+        lines = self.lines[is_kept.to_numpy()]
+        return replace(self, rows=rows, lines=lines)
 
     def texts(self, column: str) -> pl.Series:
         """A column as text, null where a cell says that there is nothing."""
-        cells = self.rows[column].cast(pl.String).str.strip_chars()
+        # in Parquet a column may be of numbers or truths
+        as_text = self.rows[column].cast(pl.String)
+        cells = as_text.str.strip_chars()
         is_missing = cells.str.to_lowercase().is_in(_MISSING)
-        return pl.select(pl.when(~is_missing).then(cells)).to_series().alias(column)
+        known = pl.select(pl.when(~is_missing).then(cells))
+        return known.to_series().alias(column)
 
     def numbers(self, column: str) -> Numbers:
         """A column as numbers, NaN where a cell says that there is none.
@@ -124,7 +133,8 @@ class Table:
         """
         cells = self.texts(column)
         values = cells.cast(pl.Float64, strict=False)
-        self._refuse(values.is_null() & cells.is_not_null(), column, "is not a number")
+        is_strange = values.is_null() & cells.is_not_null()
+        self._refuse(is_strange, column, "is not a number")
         return values.fill_null(np.nan).to_numpy()
 
     def whole_numbers(self, column: str) -> WholeNumbers:
@@ -136,7 +146,8 @@ class Table:
         # 15528158.0 is one too: programs write it so where a column has gaps
         values = self.texts(column).cast(pl.Float64, strict=False)
         is_whole = values.is_finite() & (values == values.round())
-        self._refuse(~is_whole.fill_null(False), column, "is not a whole number")
+        is_known_whole = is_whole.fill_null(False)
+        self._refuse(~is_known_whole, column, "is not a whole number")
         return values.cast(pl.Int64).to_numpy()
 
     def truths(self, column: str) -> Bool[np.ndarray, " rows"]:
@@ -147,7 +158,8 @@ class Table:
         """
         words = self.texts(column).str.to_lowercase().fill_null("")
         is_true = words.is_in(_TRUE)
-        self._refuse(~is_true & ~words.is_in(_FALSE), column, "is neither TRUE nor FALSE")
+        is_false = words.is_in(_FALSE)
+        self._refuse(~is_true & ~is_false, column, "is neither TRUE nor FALSE")
         return is_true.to_numpy()
 
     def _refuse(self, is_bad: pl.Series, column: str, why: str) -> None:
@@ -172,6 +184,7 @@ def read_table(name: str) -> Table:
     if content.startswith(PARQUET_MAGIC):
         return _parquet(name, content)
     try:
+        # spreadsheets put a mark before the first letter, which is no part of its column's name
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{name}: is neither text nor Parquet ({error.reason})") from error
@@ -198,14 +211,23 @@ def _parquet(name: str, content: bytes) -> Table:
         rows = pl.read_parquet(io.BytesIO(content))
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{name}: cannot be read as Parquet: {error}") from error
-    places = np.arange(1, rows.height + 1)
-    repeated = _repeated(rows.columns)
-    return _checked(Table(name, rows, places, has_header=True, unit="row", repeated=repeated))
+    table = Table(
+        name,
+        rows,
+        lines=np.arange(1, rows.height + 1),
+        has_header=True,
+        unit="row",
+        repeated=_repeated(rows.columns),
+    )
+    return _checked(table)
 
 
 def _text(name: str, text: str) -> Table:
-    comment, numbered = _rows_and_header(text.replace("\r\n", "\n").split("\n"))
-    lines = np.array([number for number, _ in numbered], dtype=np.int64)
+    # not `splitlines`: it ends lines at signs that editors do not, and numbers would be others
+    in_lines = text.replace("\r\n", "\n").split("\n")
+    comment, numbered = _rows_and_header(in_lines)
+    numbers = [number for number, _ in numbered]
+    lines = np.array(numbers, dtype=np.int64)
     rows = [row for _, row in numbered]
     separator = _separator(rows[0] if rows else comment or "")
     if separator == _BLANKS:
@@ -215,6 +237,7 @@ def _text(name: str, text: str) -> Table:
     first = _split(rows[0], separator) if rows else []
     above = _split(comment or "", separator)
     has_header = True
+    # `#chrom start end`, as bedtools and MACS write it, names the columns of rows that look like BED
     if above[0].lower() in CHROM:
         names = above
     elif _is_bed(first):
@@ -224,10 +247,18 @@ def _text(name: str, text: str) -> Table:
         names = first
         rows = rows[1:]
         lines = lines[1:]
-    if separator == "\t":  # a comma within quotes separates nothing
+    # a comma within quotes separates nothing, so that commas cannot be counted
+    if separator == "\t":
         _check_widths(name, rows, lines, len(names))
     cells = _cells(name, rows, _distinct(names), separator)
-    return _checked(Table(name, cells, lines, has_header, repeated=_repeated(names)))
+    table = Table(
+        name,
+        cells,
+        lines,
+        has_header,
+        repeated=_repeated(names),
+    )
+    return _checked(table)
 
 
 def _rows_and_header(lines: Sequence[str]) -> tuple[str | None, list[tuple[int, str]]]:
@@ -260,7 +291,10 @@ def _split(line: str, separator: str) -> list[str]:
 
 def _is_bed(cells: Sequence[str]) -> bool:
     """Whether a line is a row of BED, no header: its second and third cell are places."""
-    return len(cells) >= 3 and all(map(_WHOLE_NUMBER.fullmatch, cells[1:3]))
+    if len(cells) < 3:
+        return False
+    places = cells[1:3]
+    return all(map(_WHOLE_NUMBER.fullmatch, places))
 
 
 def _names_without_header(width: int) -> list[str]:
@@ -272,10 +306,11 @@ def _names_without_header(width: int) -> list[str]:
 
 def _distinct(names: Sequence[str]) -> list[str]:
     """Names that are all different: the second `a` is called `a_2`."""
-    return [
-        f"{name}_{names[: place + 1].count(name)}" if name in names[:place] else name
-        for place, name in enumerate(names)
-    ]
+    distinct = []
+    for place, name in enumerate(names):
+        before = names[:place].count(name)
+        distinct.append(f"{name}_{before + 1}" if before else name)
+    return distinct
 
 
 def _repeated(names: Sequence[str]) -> frozenset[str]:
@@ -311,7 +346,9 @@ def _cells(
             separator=separator,
             has_header=False,
             new_columns=list(names),
-            infer_schema=False,  # all text: what is no number is named with its line
+            # all text: what is no number is named with its line
+            infer_schema=False,
+            # between tabs a quote is a letter like another
             quote_char='"' if separator == "," else None,
         )
     except pl.exceptions.PolarsError as error:

@@ -70,7 +70,8 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tokens) -> Tokens:
         """Transform each token by itself, whatever the others are."""
-        hidden = functional.relu(self.dropout(self.up(x)))
+        wide = self.dropout(self.up(x))
+        hidden = functional.relu(wide)
         return self.dropout(self.down(hidden))
 
 
@@ -94,7 +95,8 @@ class TransformerLayer(nn.Module):
         """Let every token gather from all, then transform it by itself."""
         gathered = self.attention(self.attention_norm(x))
         x = x + self.attention_dropout(gathered)
-        return x + self.mlp(self.mlp_norm(x))
+        transformed = self.mlp(self.mlp_norm(x))
+        return x + transformed
 
 
 class Enformer(Network):
@@ -108,9 +110,11 @@ class Enformer(Network):
         self.stem = Stem(config.stem_channels)
         # -> [49,152, 768] -> [24,576, 896] -> … -> [1,536, 1,536], a token for each 128 bp
         widths = (config.stem_channels, *config.tower_channels)
-        self.tower = nn.Sequential(*(TowerLevel(*channels) for channels in pairwise(widths)))
+        levels = [TowerLevel(*channels) for channels in pairwise(widths)]
+        self.tower = nn.Sequential(*levels)
         # the same shape, through 11 layers
-        self.transformer = nn.Sequential(*(TransformerLayer(config) for _ in range(config.layers)))
+        layers = [TransformerLayer(config) for _ in range(config.layers)]
+        self.transformer = nn.Sequential(*layers)
         # the central 896 tokens -> [896, 3,072]
         self.final = NormGeluConv(config.channels, 2 * config.channels, width=1)
         self.final_dropout = nn.Dropout(0.05)
@@ -128,13 +132,18 @@ class Enformer(Network):
         crop = self.geometry.crop_tokens
         x = x[:, crop : x.shape[1] - crop]
         # Convolutions want [channels, length], the heads [length, channels].
-        return gelu(self.final_dropout(self.final(x.mT))).mT
+        final = self.final_dropout(self.final(x.mT))
+        return gelu(final).mT
 
     def blocks(self) -> Blocks:
         """Stem and tower as levels that pool by attention; transformer, final block and heads as the trunk."""
         stem = AttentionPooledLevel(
-            norm=None, conv=self.stem.conv, pointwise=self.stem.pointwise, pool=self.stem.pool
+            norm=None,
+            conv=self.stem.conv,
+            pointwise=self.stem.pointwise,
+            pool=self.stem.pool,
         )
+        # nn.Sequential does not say what it holds
         levels = [
             AttentionPooledLevel(
                 norm=level.conv_block.norm,

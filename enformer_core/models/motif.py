@@ -30,10 +30,13 @@ from enformer_core.models.motif_spec import (
     motif_config,
 )
 
-_KERNEL_WIDTH = 15  # of the stem's convolution
+# of the stem's convolution
+_KERNEL_WIDTH = 15
 
-_SITE = 20.0  # activation of a site: gelu(±20) is ±20 or 0 to 1e-13
-_CONSTANT = 64.0  # of two channels ±64 that make LayerNorm linear in the counts to 1e-4
+# activation of a site: gelu(±20) is ±20 or 0 to 1e-13
+_SITE = 20.0
+# of two channels ±64 that make LayerNorm linear in the counts to 1e-4
+_CONSTANT = 64.0
 
 # Channels of a token: the 6 counts, the constant with both signs, 2 that attention gathers into, 2 empty ones.
 _COUNT = len(MOTIFS)
@@ -92,16 +95,21 @@ def _set_stem(model: Enformer, motifs: Sequence[Motif]) -> None:
     for number, motif in enumerate(motifs):
         width = len(motif.consensus)
         begin = (_KERNEL_WIDTH - width) // 2
-        forward = kernels[2 * number]
+        plus = 2 * number
+        minus = plus + 1
+        forward = kernels[plus]
         for offset, letters in enumerate(motif.consensus):
             for letter in IUPAC[letters]:
-                forward["ACGT".index(letter), begin + offset] = 2 * _SITE
-        kernels[2 * number + 1] = forward.flip(0, 1)
+                row = "ACGT".index(letter)
+                forward[row, begin + offset] = 2 * _SITE
+        # rows A C G T from the end are T G C A: the complements, and places from the end
+        kernels[minus] = forward.flip(0, 1)
         # A site of w letters sums to 40 w, one wrong letter leaves 40 (w − 1): ±20 around the threshold between.
-        bias[2 * number : 2 * number + 2] = -2 * _SITE * (width - 0.5)
+        bias[plus : minus + 1] = -2 * _SITE * (width - 0.5)
     bias[-1] = _CONSTANT
-    _set_norm(model.stem.pointwise.norm, scale=-1.0, shift=0.0)
-    model.stem.pointwise.conv.weight[..., 0] = torch.eye(2 * _COUNT + 1)
+    pointwise = model.stem.pointwise
+    _set_norm(pointwise.norm, scale=-1.0, shift=0.0)
+    pointwise.conv.weight[..., 0] = torch.eye(2 * _COUNT + 1)
 
 
 def _bias(conv: nn.Conv1d) -> Tensor:
@@ -120,16 +128,20 @@ def _set_tower(model: Enformer, motifs: Sequence[Motif]) -> None:
         # The first level reads two channels a motif, one for each strand; the others one.
         is_first = level is levels[0]
         is_last = level is levels[-1]
-        constant = -1 if is_first else _PLUS  # the stem has it as its last channel
+        # the stem has it as its last channel
+        constant = -1 if is_first else _PLUS
         norm = level.conv_block.norm
         scale = torch.full_like(norm.weight, 2.0)
         scale[constant] = 1.0
         _set_norm(norm, scale=scale, shift=0.0)
-        middle = level.conv_block.conv.weight[..., 2]  # of a kernel of width 5
+        # of a kernel of width 5
+        middle = level.conv_block.conv.weight[..., 2]
+        of_each_site = 2.0 / _SITE if is_last else 1.0
         for number, motif in enumerate(motifs):
+            # a palindrome's site is one on both strands, and counts once
             share = 0.5 if motif.palindromic and is_first else 1.0
             strands = [2 * number, 2 * number + 1] if is_first else [number]
-            middle[number, strands] = share * (2.0 / _SITE if is_last else 1.0)
+            middle[number, strands] = share * of_each_site
         middle[_PLUS, constant] = 1.0
         if is_last:
             middle[_MINUS, _PLUS] = -1.0
@@ -145,7 +157,8 @@ def _set_attention(model: Enformer) -> None:
     attention = layer.attention
     deviation = _CONSTANT * (2.0 / TOKEN_CHANNELS) ** 0.5
     value_channels = TOKEN_CHANNELS // len(EXPRESSIONS)
-    masks = slice(MASKS, 2 * MASKS)  # the second of six families of positional features
+    # the second of six families of positional features
+    masks = slice(MASKS, 2 * MASKS)
     for head, expression in enumerate(EXPRESSIONS):
         attention.rel_pos_bias[0, head, 0, 0] = 1.0
         key = head * attention.key_channels
@@ -171,5 +184,6 @@ def _set_heads(model: Enformer) -> None:
         for track in range(TRACKS):
             is_occupancy = track < _COUNT
             channel = track if is_occupancy else _GATHERED + track - _COUNT
+            threshold = 8.0 if is_occupancy else 3.0
             head.weight[track, channel] = 1.0
-            head.bias[track] = -_SITE - (8.0 if is_occupancy else 3.0)
+            head.bias[track] = -_SITE - threshold

@@ -107,17 +107,20 @@ class Attributor:
                 turned = mirrored(bins, self.network.geometry.bins)
                 backwards = self._strand(reverse_complement(codes), turned)
                 strands.append(backwards.turned_back())
+        objectives = [strand.objectives for strand in strands]
+        gradients = [strand.gradients for strand in strands]
         attention = [strand.attention for strand in strands if strand.attention is not None]
         return Attribution(
-            objectives=_mean([strand.objectives for strand in strands]),
-            gradients=_mean([strand.gradients for strand in strands]),
+            objectives=_mean(objectives),
+            gradients=_mean(gradients),
             attention=_mean(attention) if attention else None,
         )
 
     def _strand(self, codes: Codes, bins: range) -> "_Strand":
         """What one strand gives, in the direction in which it is read."""
         # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
-        sequence = torch.from_numpy(np.array(codes)).to(self.device)[None]
+        copied = torch.from_numpy(np.array(codes))
+        sequence = copied.to(self.device)[None]
         letters = one_hot(sequence, self.dtype)
         # without a graph: the tower's activations of a whole window would not fit
         with torch.no_grad():
@@ -132,6 +135,7 @@ class Attributor:
     ) -> tuple[Float[Tensor, " groups"], list[Tokens], AttentionRows | None]:
         """The objective of each group, its gradient by the tokens, and the attention of the bins."""
         tokens.requires_grad_()
+        # bins are counted from the first that is predicted, tokens from the window's first
         crop = self.network.geometry.crop_tokens
         queries = range(crop + bins.start, crop + bins.stop)
         watched = self.network if self.attention else None
@@ -147,7 +151,8 @@ class Attributor:
     def _objective(
         self, embedding: Float[Tensor, "1 bins embedding"], tracks: tuple[int, ...]
     ) -> Float[Tensor, ""]:
-        """The mean prediction over bins and tracks."""
+        """The mean prediction over bins and tracks, of which the gradient is taken."""
+        # the head's other columns would be computed for nothing: Enformer's has 5,313
         columns = torch.tensor(tracks, device=self.device)
         head = self.network.head(self.head)
         weight, bias = head_columns(head, columns)
@@ -163,28 +168,34 @@ class Attributor:
         gradients = letters.new_zeros(groups, *letters.shape[1:])
         for piece in self._pieces:
             bases = self._bases(piece)
+            own_rows = as_slice(piece.tokens)
             leaf = letters[:, bases].clone().requires_grad_()
-            tokens = piece.own(self.network.tokens(leaf))
+            read = self.network.tokens(leaf)
+            tokens = piece.own(read)
             for number, of_group in enumerate(by_token):
+                is_last = number + 1 == groups
                 (of_piece,) = torch.autograd.grad(
                     tokens,
                     leaf,
-                    grad_outputs=of_group[:, as_slice(piece.tokens)],
+                    grad_outputs=of_group[:, own_rows],
                     # let go of with the last group
-                    retain_graph=number + 1 < groups,
+                    retain_graph=not is_last,
                 )
                 gradients[number, bases] += of_piece[0]
         return gradients
 
     def _tokens(self, letters: Letters, piece: _Piece) -> Tokens:
-        """The tokens of one piece."""
-        read = self.network.tokens(letters[:, self._bases(piece)])
+        """The tokens of one piece, without those of its halo."""
+        bases = letters[:, self._bases(piece)]
+        read = self.network.tokens(bases)
         return piece.own(read)
 
     def _bases(self, piece: _Piece) -> slice:
         """What of the window has to be read for a piece."""
         token_bp = self.network.geometry.bin_bp
-        return slice(piece.read.start * token_bp, piece.read.stop * token_bp)
+        first = piece.read.start * token_bp
+        end = piece.read.stop * token_bp
+        return slice(first, end)
 
     @cached_property
     def _pieces(self) -> tuple[_Piece, ...]:
@@ -193,8 +204,10 @@ class Attributor:
         pieces = []
         for first in range(0, count, self.piece_tokens):
             end = min(first + self.piece_tokens, count)
+            own = range(first, end)
+            # at the window's ends the network pads by itself, and nothing is read beyond
             read = range(max(first - halo, 0), min(end + halo, count))
-            pieces.append(_Piece(range(first, end), read))
+            pieces.append(_Piece(own, read))
         return tuple(pieces)
 
 
@@ -209,8 +222,9 @@ class _Strand:
     def turned_back(self) -> "_Strand":
         """The same of the other strand: bases from the end, each letter its complement's, tokens from the end."""
         # the columns A C G T from the end are T G C A, their complements
+        gradients = self.gradients.flip(1, 2)
         attention = None if self.attention is None else self.attention.flip(1)
-        return _Strand(self.objectives, self.gradients.flip(1, 2), attention)
+        return _Strand(self.objectives, gradients, attention)
 
 
 def _gradients(objectives: Sequence[Float[Tensor, ""]], tokens: Tokens) -> list[Tokens]:
@@ -239,11 +253,12 @@ def halo_tokens(network: Network) -> int:
 
 
 def _mean_weights(weights: Weights) -> Float[Tensor, " tokens"]:
-    """Over heads and queries."""
+    """The mean weight of each token over heads and queries."""
     return weights.mean(dim=(0, 1))
 
 
 def _mean(of_strands: Sequence[Tensor]) -> Float[np.ndarray, "..."]:
-    """The mean over strands, in float64."""
+    """The mean over strands, in float64, so that the sum loses no digit of either."""
     stacked = torch.stack(list(of_strands)).double()
-    return stacked.mean(dim=0).cpu().numpy()
+    mean = stacked.mean(dim=0)
+    return mean.cpu().numpy()

@@ -59,10 +59,12 @@ class SequencePredictor:
     def strand(self, codes: UInt8[np.ndarray, " length"]) -> Float[Tensor, "bins tracks"]:
         """Prediction for one sequence as it reads, in the model's precision."""
         # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
-        sequence = torch.from_numpy(np.array(codes)).to(self.device)[None]
+        copied = torch.from_numpy(np.array(codes))
+        sequence = copied.to(self.device)[None]
         tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
         with inference_in_true_float32():
-            return self.model(one_hot(sequence, self.dtype), self.head, tracks)[0]
+            letters = one_hot(sequence, self.dtype)
+            return self.model(letters, self.head, tracks)[0]
 
     def averaged(self, window: Window, sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
         """Prediction averaged in float64 over shifts and strands; reverse predictions have their bins turned back."""
@@ -83,11 +85,12 @@ class SequencePredictor:
     ) -> Float[Tensor, "bins tracks"]:
         """The averaged predictions of several windows, each from its first bin to the next one's."""
         # windows from bin 0 and 448 of 896: bins 0 … 448 of the first, 448 … 896 of the second
-        ends = [window.first_bin for window in windows[1:]] + [self.model.geometry.bins]
-        pieces = [
-            self.averaged(window, sequence_of)[window.first_bin : end]
-            for window, end in zip(windows, ends, strict=True)
-        ]
+        ends = [window.first_bin for window in windows[1:]]
+        ends.append(self.model.geometry.bins)
+        pieces = []
+        for window, end in zip(windows, ends, strict=True):
+            prediction = self.averaged(window, sequence_of)
+            pieces.append(prediction[window.first_bin : end])
         return torch.cat(pieces)
 
 
@@ -117,12 +120,14 @@ class DirectScorer:
         windows: tuple[Window, ...],
     ) -> Float[Tensor, "bins tracks"]:
         # shards are sorted by place, so that remembering one reference serves all alleles that share it
-        if self._reference is None or self._reference[0] != (contig, windows):
+        place = (contig, windows)
+        if self._reference is None or self._reference[0] != place:
             length_bp = self._predictor.model.geometry.window_bp
             prediction = self._predictor.stitched(
-                windows, lambda window: reference_sequence(self._genome, contig, window, length_bp)
+                windows,
+                lambda window: reference_sequence(self._genome, contig, window, length_bp),
             )
-            self._reference = ((contig, windows), prediction)
+            self._reference = (place, prediction)
         return self._reference[1]
 
     def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
@@ -139,10 +144,12 @@ class DirectScorer:
         assert self._genes is not None, "made for genes"
         scored = []
         for allele in alleles:
+            # genes may lie anywhere in the window, the bins that are scored around the allele
             r, d = self._whole_profiles(allele, start)
-            bins = self._scored_bins(allele, start)
             genes = self._genes.effects(allele, start, r, d)
-            scored.append(ScoredAllele(self._scores(r[bins], d[bins]), genes))
+            bins = self._scored_bins(allele, start)
+            scores = self._scores(r[bins], d[bins])
+            scored.append(ScoredAllele(scores, genes))
         return scored
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
@@ -150,13 +157,15 @@ class DirectScorer:
         effects = []
         for allele in alleles:
             r, d = self.profiles(allele, start)
-            effects.append(AlleleEffect.of(r, d, self._scores(r, d)))
+            scores = self._scores(r, d)
+            effects.append(AlleleEffect.of(r, d, scores))
         return effects
 
     def _scores(
         self, r: Float[Tensor, "bins tracks"], d: Float[Tensor, "bins tracks"]
     ) -> AlleleScores:
-        scores = statistics.compute(r, d, self._predictor.conventions.statistics)
+        wanted = self._predictor.conventions.statistics
+        scores = statistics.compute(r, d, wanted)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
     def profiles(
@@ -171,7 +180,8 @@ class DirectScorer:
 
     def _scored_bins(self, allele: Allele, start: int) -> slice:
         conventions = self._predictor.conventions
-        return conventions.scored_bins(conventions.offset_bp(allele.start, start))
+        offset_bp = conventions.offset_bp(allele.start, start)
+        return conventions.scored_bins(offset_bp)
 
     def _whole_profiles(
         self,
@@ -183,13 +193,12 @@ class DirectScorer:
         offset_bp = conventions.offset_bp(allele.start, start)
         rule = conventions.indel_rule
         stitch_bin = conventions.stitch_bin(offset_bp)
-        reference = self._reference_prediction(
-            allele.contig, reference_windows(allele, start, rule, stitch_bin)
-        )
+        references = reference_windows(allele, start, rule, stitch_bin)
+        alternates = alternate_windows(allele, start, rule, stitch_bin)
+        length_bp = conventions.geometry.window_bp
+        reference = self._reference_prediction(allele.contig, references)
         alternate = self._predictor.stitched(
-            alternate_windows(allele, start, rule, stitch_bin),
-            lambda window: alternate_sequence(
-                self._genome, allele, window, conventions.geometry.window_bp
-            ),
+            alternates,
+            lambda window: alternate_sequence(self._genome, allele, window, length_bp),
         )
         return reference, alternate - reference

@@ -113,7 +113,9 @@ def log2_ratios(
     # of alt and ref themselves the difference would be rounded: it is known better than either
     reference = _sums(effect.reference[rows], groups)
     difference = _sums(effect.difference[rows], groups)
-    return np.log1p(difference / (1 + reference)) / log(2.0)
+    # by how much the ratio is more than 1, which is all that log1p wants
+    share = difference / (1 + reference)
+    return np.log1p(share) / log(2.0)
 
 
 def _sums(profile: Float[np.ndarray, "bins tracks"], groups: Sequence[Sequence[int]]) -> OfGroups:
@@ -121,6 +123,7 @@ def _sums(profile: Float[np.ndarray, "bins tracks"], groups: Sequence[Sequence[i
     values = profile.astype(np.float64)
     of_groups = []
     for tracks in groups:
-        mean = values[:, list(tracks)].mean(axis=1)
+        columns = values[:, list(tracks)]
+        mean = columns.mean(axis=1)
         of_groups.append(mean.sum())
     return np.array(of_groups)

@@ -117,19 +117,26 @@ class GeneReach:
         Args:
             alleles: with the columns chrom, start, ref, alt and status.
         """
+        # rows that no contig below has are not scored, and keep no gene
         numbers: list[Sequence[int]] = [()] * alleles.num_rows
         for contig, rows in _rows_by_contig(alleles):
             placements = self._placements(alleles, rows)
             sites = self._sites(contig, placements)
-            for row, of_row in zip(rows.tolist(), _genes_of_each(sites, rows.size), strict=True):
+            of_rows = _genes_of_each(sites, rows.size)
+            for row, of_row in zip(rows.tolist(), of_rows, strict=True):
                 numbers[row] = of_row
+        return self._ids_of(numbers)
+
+    def _ids_of(self, numbers: Sequence[Sequence[int]]) -> pa.ListArray:
+        """The identifiers of genes that are given by number, a list for each allele."""
         ids = pa.array([gene.id for gene in self.genes], pa.string())
         # numbers [7 9] [] [8] are 7 9 8, which begin at 0 2 2 and end at 3
         sizes = [len(of_row) for of_row in numbers]
-        offsets = np.append(0, np.cumsum(sizes, dtype=np.int64))
+        ends = np.cumsum(sizes, dtype=np.int64)
+        offsets = pa.array(np.append(0, ends), pa.int32())
         flat = [number for of_row in numbers for number in of_row]
         taken = ids.take(pa.array(flat, pa.int64()))
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken)
+        return pa.ListArray.from_arrays(offsets, taken)
 
     def of_allele(self, allele: Allele, window: int) -> list[GeneBins]:
         """The genes in reach of an allele in the order of `genes`, with their bins.
@@ -138,24 +145,29 @@ class GeneReach:
             allele: which.
             window: first base of the window that it is scored in.
         """
-        sites = self._sites(allele.contig, Placements.of(allele, window))
+        placement = Placements.of(allele, window)
+        sites = self._sites(allele.contig, placement)
         around_tss = self._around(sites)
         found = []
+        # numbers are places in `genes`: the plan lists the same genes in the same order
         for number in sorted(around_tss):
             gene = self.genes.genes[number]
             exons = self._exon_bins(gene, allele, window) if self.with_exons else None
             distance_bp = _distance(gene, allele.start)
-            found.append(GeneBins(gene, distance_bp, around_tss[number], exons))
+            bins = around_tss[number]
+            found.append(GeneBins(gene, distance_bp, bins, exons))
         return found
 
     def _placements(self, alleles: pa.Table, rows: Rows) -> Placements:
         chosen = alleles.select(["start", "ref", "alt"]).take(pa.array(rows))
         start = np.asarray(chosen["start"], dtype=np.int64)
+        ref_bp = pc.binary_length(chosen["ref"])
+        alt_bp = pc.binary_length(chosen["alt"])
         bin_bp = self.conventions.geometry.bin_bp
         return Placements(
             start=start,
-            ref_bp=np.asarray(pc.binary_length(chosen["ref"]), dtype=np.int64),
-            alt_bp=np.asarray(pc.binary_length(chosen["alt"]), dtype=np.int64),
+            ref_bp=np.asarray(ref_bp, dtype=np.int64),
+            alt_bp=np.asarray(alt_bp, dtype=np.int64),
             window=window_start(start, self.conventions, bin_bp),
         )
 
@@ -168,55 +180,67 @@ class GeneReach:
         left = placements.window + geometry.crop_bp
         right = left + geometry.output_bp
         first = np.searchsorted(sites.positions, left - spare_bp)
-        counts = np.searchsorted(sites.positions, right + spare_bp) - first
+        end = np.searchsorted(sites.positions, right + spare_bp)
+        counts = end - first
         # Alleles 0 and 1 with sites 4 … 5 and 5:
         #     counts  2 1      allele  0 0 1      begins  0 2      site  4 5 5
         allele = np.repeat(np.arange(counts.size), counts)
         begins = np.cumsum(counts) - counts
-        site = np.arange(allele.size) + np.repeat(first - begins, counts)
+        moved = np.repeat(first - begins, counts)
+        site = np.arange(allele.size) + moved
         positions = sites.positions[site]
-        bins = bins_of_bases(placements.take(allele), positions, self.conventions)
+        of_sites = placements.take(allele)
+        bins = bins_of_bases(of_sites, positions, self.conventions)
         inside = bins.is_predicted
-        in_reach = BaseBins(bins.reference[inside], bins.alternate[inside], bins.count)
-        return _Sites(allele[inside], sites.genes[site[inside]], in_reach)
+        reference = bins.reference[inside]
+        alternate = bins.alternate[inside]
+        genes = sites.genes[site[inside]]
+        return _Sites(allele[inside], genes, BaseBins(reference, alternate, bins.count))
 
     def _around(self, sites: _Sites) -> dict[int, BinPair]:
         """The bins around TSSs by gene, each bin once however many TSSs share it."""
+        # of 3 bins the steps are -1, 0 and 1; of 4, -2 … 1
         first = -(self.tss_bins // 2)
         steps = range(first, first + self.tss_bins)
         reference: dict[int, set[int]] = defaultdict(set)
         alternate: dict[int, set[int]] = defaultdict(set)
+        predicted = range(sites.bins.count)
         columns = (sites.gene, sites.bins.reference, sites.bins.alternate)
-        last = sites.bins.count - 1
-        for gene, own, moved in zip(*(column.tolist() for column in columns), strict=True):
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for gene, own, moved in rows:
             for step in steps:
                 # what one of both does not predict is left out of both, or the sums would not be of the same bases
-                if min(own, moved) + step >= 0 and max(own, moved) + step <= last:
+                if own + step in predicted and moved + step in predicted:
                     reference[gene].add(own + step)
                     alternate[gene].add(moved + step)
-        return {
-            gene: BinPair(tuple(sorted(reference[gene])), tuple(sorted(alternate[gene])))
-            for gene in reference
-        }
+        pairs = {}
+        for gene, bins in reference.items():
+            own_bins = tuple(sorted(bins))
+            moved_bins = tuple(sorted(alternate[gene]))
+            pairs[gene] = BinPair(own_bins, moved_bins)
+        return pairs
 
     def _exon_bins(self, gene: Gene, allele: Allele, window: int) -> BinPair:
         """Every bin that exons touch, by however little."""
         spans = np.array(gene.exons, dtype=np.int64)
         # of an exon that leaves the output, the part that is predicted in both
         first_base, end = predicted_in_both(allele, window, self.conventions)
-        spans = np.clip(spans, first_base, end)
-        spans = spans[spans[:, 0] < spans[:, 1]]
-        firsts = bins_of_allele(allele, window, spans[:, 0], self.conventions)
-        lasts = bins_of_allele(allele, window, spans[:, 1] - 1, self.conventions)
-        return BinPair(
-            _all_between(firsts.reference, lasts.reference),
-            _all_between(firsts.alternate, lasts.alternate),
-        )
+        clipped = np.clip(spans, first_base, end)
+        # an exon outside is clipped to nothing: its end is its first base then
+        is_inside = clipped[:, 0] < clipped[:, 1]
+        starts, ends = clipped[is_inside].T
+        firsts = bins_of_allele(allele, window, starts, self.conventions)
+        lasts = bins_of_allele(allele, window, ends - 1, self.conventions)
+        reference = _all_between(firsts.reference, lasts.reference)
+        alternate = _all_between(firsts.alternate, lasts.alternate)
+        return BinPair(reference, alternate)
 
 
 def _genes_of_each(sites: _Sites, alleles: int) -> Iterator[list[int]]:
     """Numbers of the genes of each allele, ascending and each once."""
-    pairs = np.unique(np.stack([sites.allele, sites.gene], axis=1), axis=0)
+    # a gene with several TSSs in reach is there for each of them
+    repeated = np.stack([sites.allele, sites.gene], axis=1)
+    pairs = np.unique(repeated, axis=0)
     # of pairs (0 7) (0 9) (2 8): allele 0 has genes 7 and 9, allele 1 none
     edges = np.searchsorted(pairs[:, 0], np.arange(alleles + 1))
     for begin, end in pairwise(edges.tolist()):
@@ -225,22 +249,27 @@ def _genes_of_each(sites: _Sites, alleles: int) -> Iterator[list[int]]:
 
 def _all_between(first: Pairs, last: Pairs) -> tuple[int, ...]:
     """Each bin from any first to its last, once: of 3 … 5 and 5 … 6, 3 4 5 6."""
-    spans = zip(first.tolist(), last.tolist(), strict=True)
-    return tuple(sorted({each for begin, end in spans for each in range(begin, end + 1)}))
+    bins: set[int] = set()
+    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
+        bins.update(range(begin, end + 1))
+    return tuple(sorted(bins))
 
 
 def _rows_by_contig(alleles: pa.Table) -> Iterator[tuple[str, Rows]]:
     """The rows of each contig that are scored, a few thousand at a time."""
     scored = np.flatnonzero(scored_rows(alleles))
-    chrom = alleles["chrom"].combine_chunks().take(pa.array(scored)).dictionary_encode()
+    of_scored = alleles["chrom"].combine_chunks().take(pa.array(scored))
+    chrom = of_scored.dictionary_encode()
     numbers = np.asarray(chrom.indices)
     for number, contig in enumerate(chrom.dictionary.to_pylist()):
         rows = scored[numbers == number]
         for first in range(0, rows.size, _CHUNK_ALLELES):
-            yield contig, rows[first : first + _CHUNK_ALLELES]
+            end = first + _CHUNK_ALLELES
+            yield contig, rows[first:end]
 
 
 def _distance(gene: Gene, start: int) -> int:
     """From the gene's nearest TSS to a base, in the direction of transcription; of two as near, from the first."""
     nearest = min(gene.tss, key=lambda position: abs(start - position))
-    return start - nearest if gene.strand == "+" else nearest - start
+    along_contig_bp = start - nearest
+    return along_contig_bp if gene.strand == "+" else -along_contig_bp

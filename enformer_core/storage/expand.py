@@ -50,7 +50,8 @@ def expand_name(name: str, *, suffix: str) -> list[str]:
 
 def _expand_path(path: Path, suffix: str) -> Iterator[Path]:
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a name is too long
-        yield from _data_files(path, suffix) or [path]
+        files = _data_files(path, suffix)
+        yield from files or [path]
     elif is_pattern(str(path)) and not _exists(path):
         for match in _matches(path):
             yield from _expand_path(match, suffix)
@@ -69,15 +70,13 @@ def _data_files(folder: Path, suffix: str) -> list[Path]:
     files: list[Path] = []
     for inner, folders, names in os.walk(folder):
         here = Path(inner)
+        open_folders = [one for one in folders if not one.startswith(_HIDDEN)]
         # pruned in place: os.walk does not enter what is taken out of its list
-        folders[:] = [
-            one for one in folders if not one.startswith(_HIDDEN) and not _is_run_folder(here / one)
-        ]
-        files.extend(
-            here / name
-            for name in names
-            if name.endswith(suffix) and not name.startswith(_HIDDEN) and (here / name).is_file()
-        )
+        folders[:] = [one for one in open_folders if not _is_run_folder(here / one)]
+        for name in names:
+            is_data = name.endswith(suffix) and not name.startswith(_HIDDEN)
+            if is_data and (here / name).is_file():
+                files.append(here / name)
     return sorted(files)
 
 
@@ -104,18 +103,25 @@ def _matches(pattern: Path) -> list[Path]:
     rest = PurePath(*parts[literal:])
     text = str(Path(glob.escape(str(root))) / rest)
     found = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207 - patterns may be absolute
-    folders = {folder for match in found for folder in (match, *match.parents)}
-    runs = {folder for folder in folders if folder.is_relative_to(root) and _is_run_folder(folder)}
-    runs.discard(root)  # named by the user
+    runs = _runs_around(found, root)
     is_hidden = _hider(rest)
-    matches = [
-        match
-        for match in found
-        if runs.isdisjoint((match, *match.parents)) and not is_hidden(match.relative_to(root))
-    ]
+    matches = []
+    for match in found:
+        is_of_run = not runs.isdisjoint((match, *match.parents))
+        if not is_of_run and not is_hidden(match.relative_to(root)):
+            matches.append(match)
     if not matches:
         raise _no_match(str(pattern), "file", len(found))
     return matches
+
+
+def _runs_around(found: Sequence[Path], root: Path) -> set[Path]:
+    """Of what was found and the folders around it, below the root, those that are runs."""
+    folders = {folder for match in found for folder in (match, *match.parents)}
+    # the root is named by the user, and is what it is
+    folders.discard(root)
+    below = [folder for folder in folders if folder.is_relative_to(root)]
+    return set(filter(_is_run_folder, below))
 
 
 def _no_match(name: str, what: str, left_out: int) -> InputError:
@@ -155,15 +161,15 @@ def _expand_key(address: Address, suffix: str) -> list[str]:
     runs = _runs_among(bucket, listed)
     if PurePosixPath(prefix) in runs:
         raise _is_run(str(address))
-    keys = [
-        key
-        for key in listed
-        if key.endswith(suffix)
-        and runs.isdisjoint(PurePosixPath(key).parents)
-        and not any(
-            part.startswith(_HIDDEN) for part in PurePosixPath(key.removeprefix(prefix)).parts
-        )
-    ]
+    keys = []
+    for key in listed:
+        if not key.endswith(suffix):
+            continue
+        is_of_run = not runs.isdisjoint(PurePosixPath(key).parents)
+        below = PurePosixPath(key.removeprefix(prefix))
+        is_hidden = any(part.startswith(_HIDDEN) for part in below.parts)
+        if not is_of_run and not is_hidden:
+            keys.append(key)
     return keys or [address.key]
 
 
@@ -174,12 +180,12 @@ def _matching_objects(bucket: Store, address: Address) -> list[str]:
     runs = _runs_among(bucket, listed) - {PurePosixPath(folder)}
     is_hidden = _hider(PurePosixPath(pattern.removeprefix(folder)))
     found = list(filter(matcher(pattern), listed))
-    keys = [
-        key
-        for key in found
-        if runs.isdisjoint(PurePosixPath(key).parents)
-        and not is_hidden(PurePosixPath(key.removeprefix(folder)))
-    ]
+    keys = []
+    for key in found:
+        is_of_run = not runs.isdisjoint(PurePosixPath(key).parents)
+        below = PurePosixPath(key.removeprefix(folder))
+        if not is_of_run and not is_hidden(below):
+            keys.append(key)
     if not keys:
         raise _no_match(str(address), "object", len(found))
     return keys
@@ -197,4 +203,5 @@ def _runs_among(bucket: Store, keys: Sequence[str]) -> set[PurePosixPath]:
 
 def _is_object(address: Address) -> bool:
     bucket = address.open_bucket()
-    return Retries(SystemClock()).call(lambda: bucket.stat(address.key)) is not None
+    stat = Retries(SystemClock()).call(lambda: bucket.stat(address.key))
+    return stat is not None

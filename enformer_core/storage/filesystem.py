@@ -72,8 +72,9 @@ class _ObjectFileSystem(AbstractFileSystem):
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """Bytes from `start` up to but without `end` of the version that was first seen."""
+        # HTTP has no range without a byte
         if start >= end:
-            return b""  # HTTP has no range without a byte
+            return b""
         bucket, key = self._split(path)
         store = self._open_bucket(bucket)
         etag = self._stat(path).etag
@@ -96,7 +97,8 @@ class _ObjectFileSystem(AbstractFileSystem):
         return _ObjectFile(self, path, mode, _READ_AHEAD_BYTES, size=size_bytes)
 
     def _read_small(self, path: str) -> bytes:
-        return self.read_range(path, 0, self._stat(path).size_bytes)
+        size_bytes = self._stat(path).size_bytes
+        return self.read_range(path, 0, size_bytes)
 
     def _ask_matches(self, path: str) -> list[str]:
         bucket, pattern = self._split(path)

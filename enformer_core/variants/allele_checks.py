@@ -145,7 +145,7 @@ class Alleles:
         ]
 
     def chosen(self, rows: Numbers) -> "Alleles":
-        """Some of the alleles alone."""
+        """Some of the alleles alone, each with all that is known of it."""
         index = pa.array(rows)
         return Alleles(
             raw=self.raw.take(index),
@@ -208,23 +208,28 @@ class Alleles:
 
 
 def _are_snvs(ref: pa.Array, alt: pa.Array) -> Mask:
-    is_base = pc.is_in(ref, _BASES)
-    are_bases = pc.and_(is_base, pc.is_in(alt, _BASES))
-    return bools(pc.and_(are_bases, pc.not_equal(ref, alt)))
+    is_ref_base = pc.is_in(ref, _BASES)
+    is_alt_base = pc.is_in(alt, _BASES)
+    are_bases = pc.and_(is_ref_base, is_alt_base)
+    differ = pc.not_equal(ref, alt)
+    return bools(pc.and_(are_bases, differ))
 
 
 def _lengths_bp(chrom: pa.Array, contigs: Mapping[str, int]) -> Numbers:
     names = pa.array(list(contigs), pa.string())
     lengths = np.array([*contigs.values(), 0])
-    unknown = len(contigs)  # the place of the 0
-    return lengths[ints(pc.index_in(chrom, names), unknown)]
+    # the place of the 0
+    unknown = len(contigs)
+    place = ints(pc.index_in(chrom, names), unknown)
+    return lengths[place]
 
 
 def _declare_ref(raw: pa.Table) -> Mask:
     # tables that are made by hand, not read, have no such column, and are as VCF
     if "declares_ref" not in raw.column_names:
         return np.ones(raw.num_rows, dtype=bool)
-    return np.asarray(pc.fill_null(in_full(raw, "declares_ref"), True))
+    declares = in_full(raw, "declares_ref")
+    return np.asarray(pc.fill_null(declares, True))
 
 
 def _clean_alts(
@@ -239,8 +244,10 @@ def _clean_alts(
     written = written.filter(mask)
     is_symbolic = pa.array(symbolic(written))
     clean = pc.if_else(is_symbolic, written, upper.filter(mask))
+    # VCF's missing value; ALT is there, and says that there is none
     is_absent = pc.equal(written, ".")
-    return pc.replace_with_mask(upper, mask, pc.if_else(is_absent, None, clean))
+    clean_or_null = pc.if_else(is_absent, None, clean)
+    return pc.replace_with_mask(upper, mask, clean_or_null)
 
 
 def symbolic(alleles: pa.Array) -> Mask:
@@ -257,7 +264,8 @@ def contigs_of(
     written = in_full(raw, "input_chrom")
     if not undecided.all():
         written = pc.if_else(pa.array(undecided), written, None)
-    coded = written.dictionary_encode()  # names are few, rows are many
+    # names are few, rows are many
+    coded = written.dictionary_encode()
     names = coded.dictionary.to_pylist()
     known = reconcile_contigs(names, contigs)
     in_genome = [known.get(name) for name in names]
@@ -272,11 +280,10 @@ def why_bad(ref: str, alt: str) -> str:
             return f"{name} is empty"
         strange = [letter for letter in letters if letter not in "ACGT"]
         # of a list in another language the bracket or quote says most
-        other = next(
-            (letter for letter in strange if letter in _OF_LISTS), next(iter(strange), None)
-        )
-        if other is not None:
-            return f"{name} has {other!r}, which is not A, C, G or T"
+        of_lists = [letter for letter in strange if letter in _OF_LISTS]
+        worst_first = [*of_lists, *strange]
+        if worst_first:
+            return f"{name} has {worst_first[0]!r}, which is not A, C, G or T"
     return "ALT is the same as REF"
 
 

@@ -59,13 +59,15 @@ class Alts:
         filled = pc.fill_null(alt, "")
         lists = pc.split_pattern(filled, ",")
         counts = np.asarray(pc.list_value_length(lists))
-        record = np.repeat(np.arange(len(alt)), counts)
+        records = np.arange(len(alt))
+        record = np.repeat(records, counts)
         firsts = np.cumsum(counts) - counts
         first_of_record = np.repeat(firsts, counts)
-        index = np.arange(record.size) - first_of_record + 1
+        place = np.arange(record.size) - first_of_record
         is_null = pc.is_null(alt).take(pa.array(record))
-        one_row_each = pc.if_else(is_null, None, pc.list_flatten(lists))
-        return Alts(record, index, one_row_each, one_each=False)
+        parts = pc.list_flatten(lists)
+        one_row_each = pc.if_else(is_null, None, parts)
+        return Alts(record, place + 1, one_row_each, one_each=False)
 
     def of_record(self, column: Any) -> Any:
         """A column of the records, as one of the ALTs."""
@@ -89,13 +91,16 @@ def effect_signs(
         # of REF and ALT nothing says whose effect is measured; of a pair of alleles ALT stands for the effect's
         sign = _NO_SIGN if declares_ref else _PLUS
         return pa.repeat(sign, size)
-    named = pc.ascii_upper(_taken(records["effect"], alts))
+    # letters count in either case: studies write their effect alleles in small ones, too
+    effect = _taken(records["effect"], alts)
+    named = pc.ascii_upper(effect)
     alt = pc.ascii_upper(alts.alt)
     ref = pc.ascii_upper(_taken(records["ref"], alts))
     is_alt = equal(named, alt)
     is_ref = equal(named, ref)
     # ALT first: where both are the same letter, a bad allele, the sign is that of ALT
-    is_none = is_one_of(pc.fill_null(named, ""), *_NO_ALLELE)
+    named_or_empty = pc.fill_null(named, "")
+    is_none = is_one_of(named_or_empty, *_NO_ALLELE)
     unless_ref = pc.if_else(is_none, _NO_SIGN, _NEITHER)
     unless_alt = pc.if_else(is_ref, _MINUS, unless_ref)
     return pc.if_else(is_alt, _PLUS, unless_alt)
@@ -108,7 +113,8 @@ def _taken(column: Column, alts: Alts) -> pa.Array:
 def passed_filters(records: pa.Table) -> Column:
     """Whether FILTER is PASS, `.` or empty; null where the records have no such column."""
     if "filter" not in records.column_names:
-        return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
+        unknown = pa.nulls(records.num_rows, pa.bool_())
+        return pa.chunked_array([unknown])
     return is_one_of(records["filter"], "PASS", ".", "")
 
 
@@ -122,6 +128,7 @@ def frequencies(records: pa.Table, alts: Alts) -> pa.Array:
     if "info" not in records.column_names:
         return pa.nulls(alts.record.size, pa.float64())
     info = records["info"]
+    # a pattern over INFO is slow: the further keys are looked for only where one before left gaps
     frequency = _info_numbers(info, "AF", alts)
     if frequency.null_count:
         minor = _info_numbers(info, "MAF", alts)
@@ -144,8 +151,10 @@ def _counted_frequency(info: Column, alts: Alts) -> pa.Array:
 
 def _info_numbers(info: Column, key: str, alts: Alts) -> pa.Array:
     """Each ALT's number of a key of INFO, such as AF=0.1,0.2;AN=8; null where the key is not there."""
+    # from the line's begin or a `;`, or AF would be found in MAF
     parts = pc.extract_regex(info, rf"(?:^|;){key}=(?P<value>[^;]*)")
-    return _numbers_of_alts(pc.struct_field(parts, "value"), alts)
+    values = pc.struct_field(parts, "value")
+    return _numbers_of_alts(values, alts)
 
 
 def _numbers_of_alts(text: Column, alts: Alts) -> pa.Array:
@@ -163,7 +172,8 @@ def _numbers_of_alts(text: Column, alts: Alts) -> pa.Array:
     own = np.where(count == 1, 0, alts.index - 1)
     is_absent = own >= count
     place_or_null = pa.array(first + own, mask=is_absent)
-    cells = pc.list_flatten(lists).take(place_or_null)
+    all_cells = pc.list_flatten(lists)
+    cells = all_cells.take(place_or_null)
     # a cell that is no number, such as ".", says that there is none
     is_number = has_match(cells, _NUMBER)
     numbers = pc.if_else(is_number, cells, None)

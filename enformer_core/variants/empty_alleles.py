@@ -28,8 +28,10 @@ def with_anchors(alleles: Alleles, genome: Genome) -> Alleles:
     """
     no_ref = are(alleles.ref, EMPTY_ALLELE)
     no_alt = are(alleles.alt, EMPTY_ALLELE)
+    # of two empty alleles nothing changes, and nothing can be said
+    has_one_empty = no_ref ^ no_alt
     has_contig = bools(pc.is_valid(alleles.chrom))
-    rows = (no_ref ^ no_alt) & has_contig
+    rows = has_one_empty & has_contig
     rows &= alleles.start >= 0
     # in a VCF a dash is no allele at all
     rows &= alleles.is_marked("dash_is_empty")
@@ -42,7 +44,9 @@ def with_anchors(alleles: Alleles, genome: Genome) -> Alleles:
         rows &= alleles.declared | are_there
     is_insertion = no_ref & alleles.declared
     letters_bp = ints(pc.utf8_length(letters), 0)
-    end = alleles.start + np.where(is_insertion, 0, letters_bp)
+    # an insertion takes no base of the genome: it ends where it begins
+    taken_bp = np.where(is_insertion, 0, letters_bp)
+    end = alleles.start + taken_bp
     rows &= end <= alleles.length_bp
     before, behind = _bases_around(alleles, rows, end, genome)
     # N is no base, nor is there one before a contig's first
@@ -69,7 +73,8 @@ def _anchored(
         longer = _with_base(allele, base, is_behind)
         both.append(pc.if_else(is_changed, longer, allele))
     # a base before the allele moves its start; one behind does not
-    start = alleles.start - (rows & ~at_end)
+    moved = rows & ~at_end
+    start = alleles.start - moved
     return alleles.changed(start, *both)
 
 

@@ -144,10 +144,13 @@ class Filters:
 
     def _has_wanted_frequency(self, raw: pa.Table) -> _Mask:
         column = in_full(raw, "frequency").to_numpy(zero_copy_only=False)
-        frequency = np.asarray(column, dtype=np.float64)  # nan where it is null
-        minor = np.round(np.minimum(frequency, 1 - frequency), 12)  # 1 - 0.97 is 0.03
+        # NaN where it is null, which no limit lets through
+        frequency = np.asarray(column, dtype=np.float64)
+        rarer = np.minimum(frequency, 1 - frequency)
+        # 1 - 0.97 is 0.03, and in floating point a little more
+        minor = np.round(rarer, 12)
         least, largest = self._maf_limits
-        return (minor >= least) & (minor <= largest)  # nan is neither
+        return (minor >= least) & (minor <= largest)
 
     def hashes(self, raw: pa.Table, firsts: _Firsts) -> UInt64[np.ndarray, " records"]:
         """Hash the seed with contig, start and alleles of each record, as written: wherever it stands in a file.
@@ -169,9 +172,8 @@ class Filters:
 
 
 def _first_rows(raw: pa.Table) -> _Firsts:
-    alt_index = ints(
-        in_full(raw, "alt_index"), 1
-    )  # null where the record is malformed, and a row of its own
+    # null where the record is malformed, and a row of its own
+    alt_index = ints(in_full(raw, "alt_index"), 1)
     return np.flatnonzero(alt_index == 1)
 
 
@@ -261,8 +263,12 @@ def regions_of(regions: Sequence[str], genome: Genome) -> Regions:
     for text in regions:
         for contig, intervals in read_regions(text, genome).items():
             by_contig[contig].append(intervals)
-    joined = {contig: np.concatenate(intervals) for contig, intervals in by_contig.items()}
-    return {contig: merge_intervals(intervals) for contig, intervals in joined.items()}
+    # regions of different files may overlap, and a base in two of them counts once
+    merged = {}
+    for contig, intervals in by_contig.items():
+        joined = np.concatenate(intervals)
+        merged[contig] = merge_intervals(joined)
+    return merged
 
 
 def _indel_bp(raw: pa.Table) -> _Integers:
@@ -286,7 +292,8 @@ def _inside(raw: pa.Table, contigs: Lengths, regions: Regions) -> _Mask:
     start = ints(in_full(raw, "start"), -1)
     ref = in_full(raw, "input_ref")
     ref_bp = ints(pc.utf8_length(ref), 1)
-    end = start + np.maximum(ref_bp, 1)  # a REF that is empty or missing has a place all the same
+    # a REF that is empty or missing has a place all the same
+    end = start + np.maximum(ref_bp, 1)
     every_row = np.ones(raw.num_rows, dtype=bool)
     chrom = contigs_of(raw, every_row, contigs).dictionary_encode()
     numbers = np.asarray(pc.fill_null(chrom.indices, -1))
@@ -300,7 +307,8 @@ def _inside(raw: pa.Table, contigs: Lengths, regions: Regions) -> _Mask:
         # Regions are disjoint and in order, so none reaches further than the last that has begun.
         begins, ends = intervals.T
         begun = np.searchsorted(begins, end[rows])
-        end_or_zero = np.append(0, ends)  # 0: no region has begun
+        # 0 where no region has begun
+        end_or_zero = np.append(0, ends)
         end_of_last = end_or_zero[begun]
         inside[rows] = end_of_last > start[rows]
     return inside

@@ -46,8 +46,9 @@ def check_given_alleles(reader: RecordReader, given: GivenColumns, path: Path) -
         cells = next(_cells_of(reader, [at]), None)
         if cells is None or _holds_alleles(cells):
             continue
+        others = _others(reader, at)
         raise InputError(
-            f"{path}: {option}: that column has {_some(cells)}, which are no alleles{_others(reader, at)}"
+            f"{path}: {option}: that column has {_some(cells)}, which are no alleles{others}"
         )
 
 
@@ -65,20 +66,25 @@ def _place_of(name: str, columns: Columns) -> int | None:
     names = [cleaned(each) for each in columns.names]
     wanted = cleaned(name)
     if wanted in names:
+        # of Effect and EFFECT the one that is written so
         as_written = [each.strip() for each in columns.names]
         return as_written.index(name) if name in as_written else names.index(wanted)
-    return int(name) - 1 if name.isdecimal() and int(name) > 0 else None
+    is_number = name.isdecimal() and int(name) > 0
+    return int(name) - 1 if is_number else None
 
 
 def _holds_alleles(cells: Column) -> bool:
     """Whether half of a column and more are alleles, or nothing in it says what it is."""
     told = _telling(cells)
-    alleles = pc.sum(has_match(told, _ALLELE)).as_py() or 0  # the sum of no cells is null
+    is_allele = has_match(told, _ALLELE)
+    # the sum of no cells is null
+    alleles = pc.sum(is_allele).as_py() or 0
     return 2 * alleles >= len(told)
 
 
 def _telling(cells: Column) -> Column:
-    return cells.filter(pc.invert(has_match(cells, _TELLS_NOTHING)))
+    tells_nothing = has_match(cells, _TELLS_NOTHING)
+    return cells.filter(pc.invert(tells_nothing))
 
 
 def _some(cells: Column) -> str:
@@ -105,8 +111,12 @@ def _others(reader: RecordReader, refused: int) -> str:
 def _looks_like_alleles(cells: Column) -> bool:
     """Whether all cells that say something are letters of bases, and some are."""
     told = _telling(cells)
-    has_bases = pc.any(has_match(told, "^(?i:[ACGT]+)$")).as_py()
-    return bool(has_bases) and bool(pc.all(has_match(told, _ALLELE)).as_py())
+    is_bases = has_match(told, "^(?i:[ACGT]+)$")
+    is_allele = has_match(told, _ALLELE)
+    # of no cells both are null
+    has_bases = bool(pc.any(is_bases).as_py())
+    are_alleles = bool(pc.all(is_allele).as_py())
+    return has_bases and are_alleles
 
 
 def _cells_of(reader: RecordReader, at: list[int]) -> Iterator[Column]:
@@ -118,17 +128,22 @@ def _cells_of(reader: RecordReader, at: list[int]) -> Iterator[Column]:
             return
         try:
             blocks: list[pa.Table] = list(islice(only.blocks((role,)), 1))
-        except InputError:  # a column of lists of numbers, say
+        # of a column of lists of numbers, say
+        except InputError:
             return
         if blocks and role in blocks[0].column_names:
-            yield blocks[0][role].slice(0, _LOOKED_AT)
+            cells = blocks[0][role]
+            yield cells.slice(0, _LOOKED_AT)
 
 
 def _with_columns(reader: RecordReader, index: dict[str, int]) -> RecordReader | None:
     """A reader of the same file that takes its columns for these roles; None for one that cannot be told so."""
-    header = replace(reader.header, columns=replace(reader.header.columns, index=index))
+    columns = replace(reader.header.columns, index=index)
+    header = replace(reader.header, columns=columns)
+    # the header of a text file is its layout's
     if isinstance(reader, TextReader):
-        return replace(reader, layout=replace(reader.layout, header=header))
+        layout = replace(reader.layout, header=header)
+        return replace(reader, layout=layout)
     changed: Any = reader
     try:
         told: RecordReader = replace(changed, header=header)

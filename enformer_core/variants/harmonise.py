@@ -6,7 +6,7 @@ can be said without the genome's letters, `assembly_check` whether a file was ma
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -73,21 +73,25 @@ class Orientation:
         """
         # ALT is looked up only where REF does not settle it: of most files nearly nowhere
         is_shorter_ref = alleles.is_deletion & (alleles.ref_bp < alleles.alt_bp)
-        ref_fits = has_letters(alleles, alleles.ref, open_rows & ~is_shorter_ref, genome)
+        may_fit = open_rows & ~is_shorter_ref
+        ref_fits = has_letters(alleles, alleles.ref, may_fit, genome)
         undeclared = open_rows & ~alleles.declared
         # of an indel both may fit: where the genome has TT, so do T and TT; an SNV's ALT cannot, once REF does
-        indels = undeclared & ~alleles.is_deletion & ref_fits & (alleles.ref_bp != alleles.alt_bp)
-        in_question = (open_rows & ~ref_fits) | indels
-        alt_fits = has_letters(alleles, alleles.alt, in_question, genome)
-        may_swap = ~ref_fits & (~alleles.declared | allow_swapped)
+        of_two_lengths = alleles.ref_bp != alleles.alt_bp
+        indels = undeclared & ~alleles.is_deletion & ref_fits & of_two_lengths
+        unsettled = open_rows & ~ref_fits
+        alt_fits = has_letters(alleles, alleles.alt, unsettled | indels, genome)
+        is_order_open = ~alleles.declared | allow_swapped
+        may_swap = ~ref_fits & is_order_open
         # the short ALT of a deletion is there by chance often enough to prove nothing
-        is_shorter = alleles.alt_bp < alleles.ref_bp
+        is_shorter_alt = alleles.alt_bp < alleles.ref_bp
+        only_alt_fits = alt_fits & ~ref_fits
         return Orientation(
             ref_fits=ref_fits,
             swapped=alt_fits & may_swap,
             ambiguous=indels & alt_fits,
             palindromic=_are_palindromic(alleles, undeclared),
-            looks_swapped=alt_fits & ~ref_fits & ~may_swap & ~is_shorter,
+            looks_swapped=only_alt_fits & ~may_swap & ~is_shorter_alt,
         )
 
     @property
@@ -130,7 +134,8 @@ def harmonise_alleles(
     """
     undecided = bools(pc.is_null(in_full(raw, "status")))
     chrom = contigs_of(raw, undecided, genome.contigs)
-    alleles = with_anchors(Alleles.of(raw, chrom, genome.contigs), genome)
+    as_written = Alleles.of(raw, chrom, genome.contigs)
+    alleles = with_anchors(as_written, genome)
     decisions = alleles.decisions(max_allele_bp)
     is_decided = np.any([rows for _, rows in decisions], axis=0)
     open_rows = undecided & ~is_decided
@@ -138,17 +143,21 @@ def harmonise_alleles(
     scored = open_rows & orientation.fits
     decisions.append((Status.REF_MISMATCH, open_rows & ~scored))
     decided = _Decided(decisions, undecided)
-    why = partial(reasons_of, genome=genome, max_allele_bp=max_allele_bp)
-    reasons = decided.reasons(
-        alleles,
-        lambda status, rows, those: why(
+
+    def why(status: Status, rows: Numbers, those: Alleles) -> pa.Array:
+        return reasons_of(
             status,
             those,
+            genome,
+            max_allele_bp=max_allele_bp,
             allow_swapped=allow_swapped,
             looks_swapped=orientation.looks_swapped[rows],
-        ),
-    )
-    final = _in_normal_form(_oriented(alleles, orientation), scored, genome)
+        )
+
+    # before alleles are turned and trimmed, so that a reason shows REF and ALT as they came
+    reasons = decided.reasons(alleles, why)
+    oriented = _oriented(alleles, orientation)
+    final = _in_normal_form(oriented, scored, genome)
     return _harmonised_table(final, decided, reasons, orientation)
 
 
@@ -239,11 +248,12 @@ def _in_normal_form(
     # each row takes its letters from itself, or from the new ones, which are put behind all: of 4 rows of which 2 and 0
     # have new letters, from 5, 1, 4, 3
     source = np.arange(scored.size)
-    source[np.concatenate(new_rows)] = scored.size + np.arange(rows.size)
+    changed_rows = np.concatenate(new_rows)
+    source[changed_rows] = scored.size + np.arange(rows.size)
     index = pa.array(source)
-    refs = pa.concat_arrays([alleles.ref, *new_refs])
-    alts = pa.concat_arrays([alleles.alt, *new_alts])
-    return alleles.changed(start, refs.take(index), alts.take(index))
+    all_refs = pa.concat_arrays([alleles.ref, *new_refs])
+    all_alts = pa.concat_arrays([alleles.alt, *new_alts])
+    return alleles.changed(start, all_refs.take(index), all_alts.take(index))
 
 
 def _harmonised_table(
@@ -294,10 +304,13 @@ def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
     }
     number = np.zeros(0, dtype=np.int64)
     offsets = np.zeros(orientation.swapped.size + 1, dtype=np.int32)
-    if any(rows.any() for rows in columns.values()):  # of most batches none is set
-        is_set = np.stack(list(columns.values()), axis=1)
+    # of most batches none is set
+    if any(rows.any() for rows in columns.values()):
+        masks = list(columns.values())
+        is_set = np.stack(masks, axis=1)
         number = np.nonzero(is_set)[1]
-        np.cumsum(is_set.sum(axis=1), out=offsets[1:])
+        flags_of_each = is_set.sum(axis=1)
+        np.cumsum(flags_of_each, out=offsets[1:])
     names = pa.array([flag.value for flag in columns])
     flags = names.take(pa.array(number))
     return pa.ListArray.from_arrays(pa.array(offsets), flags)
@@ -305,7 +318,9 @@ def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:
 
 def _names_neither(alleles: Alleles) -> Mask:
     """Rows with an effect allele that is neither of their two."""
-    return bools(pc.fill_null(pc.equal(alleles.effect, 0), False))
+    # null where no effect allele is named, which is no mismatch
+    is_neither = pc.equal(alleles.effect, 0)
+    return bools(pc.fill_null(is_neither, False))
 
 
 def _effect_sign(alleles: Alleles, orientation: Orientation) -> pa.Array:

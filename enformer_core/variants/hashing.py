@@ -20,6 +20,7 @@ Mask = Bool[np.ndarray, " rows"]
 
 _BITS = 64
 
+# hashed before it is asked whether these are enough, which of a large run they soon are
 _LOOK_ROWS = 1 << 12
 
 _Letters = UInt64[np.ndarray, " letters"]
@@ -70,6 +71,7 @@ class AuditSample:
             below = [value for value in smallest.tolist() if value < limit]
             if len(below) == self.at_least:
                 return limit
+        # the whole run has been read: the bound lies above as many hashes as are wanted, or above all
         just_above = [value + 1 for value in smallest.tolist()]
         return max([limit, *just_above])
 
@@ -96,11 +98,14 @@ def allele_hashes(alleles: pa.Table, seed: str) -> Hashes:
         alleles: with the columns chrom, start, ref and alt, each of which may be null.
         seed: any text.
     """
+    # sums and products wrap around at 2^64, as SplitMix64's do; NumPy says nothing of it in arrays
     start = np.asarray(pc.fill_null(alleles["start"], 0))
+    steps = start.astype(np.uint64) * _ODD
     contig_keys = _contig_keys(alleles["chrom"], seed)
-    mixed = _mix(contig_keys + start.astype(np.uint64) * _ODD)
+    mixed = _mix(contig_keys + steps)
     for name in ("ref", "alt"):
-        mixed = _mix(mixed + _letters_hash(alleles[name]))
+        letters = _letters_hash(alleles[name])
+        mixed = _mix(mixed + letters)
     return mixed
 
 
@@ -127,7 +132,8 @@ def _contig_key(contig: str, seed: str) -> int:
 
 def _mix(values: Hashes) -> Hashes:
     for shift, factor in _MIXERS:
-        values = (values ^ (values >> shift)) * factor
+        folded = values ^ (values >> shift)
+        values = folded * factor
     return values ^ (values >> _LAST_SHIFT)
 
 
@@ -140,9 +146,11 @@ def _letters_hash(column: pa.ChunkedArray) -> Hashes:
     # Texts "AC", "" and "G", with p for the odd number:
     #     letters  A C G    begins  0 2 2    ends  2 2 3    place  0 1 0    terms  Ap Cp² Gp
     #     sums     0, Ap, Ap+Cp², Ap+Cp²+Gp  hashes  sums[2]-sums[0], sums[2]-sums[2], sums[3]-sums[2]
-    place = np.arange(letters.size) - np.repeat(begins, sizes)
+    begin_of_each = np.repeat(begins, sizes)
+    place = np.arange(letters.size) - begin_of_each
     longest = int(sizes.max(initial=0))
-    powers = np.cumprod(np.full(longest, _ODD))
+    factors = np.full(longest, _ODD)
+    powers = np.cumprod(factors)
     terms = letters * powers[place]
     sums = np.zeros(letters.size + 1, dtype=np.uint64)
     np.cumsum(terms, out=sums[1:])
@@ -152,11 +160,14 @@ def _letters_hash(column: pa.ChunkedArray) -> Hashes:
 def _letters_and_offsets(column: pa.ChunkedArray) -> tuple[_Letters, _Offsets]:
     """The bytes of all texts, end to end, and where each begins, and the last ends; null is empty."""
     filled = pc.fill_null(column.combine_chunks(), "")
+    # large strings have offsets of 64 bits, whatever the length of the column
     texts = pc.cast(filled, pa.large_string())
     _, offsets_buffer, letters_buffer = texts.buffers()
     # A column may be a slice of longer buffers, and have no buffer of letters where all are empty.
-    offsets = np.frombuffer(offsets_buffer, np.int64)[texts.offset :]
-    offsets = offsets[: len(texts) + 1]
-    letters = np.frombuffer(letters_buffer or b"", np.uint8)
-    letters = letters[offsets[0] : offsets[-1]]
-    return letters.astype(np.uint64), offsets - offsets[0]
+    from_first = np.frombuffer(offsets_buffer, np.int64)[texts.offset :]
+    offsets = from_first[: len(texts) + 1]
+    begin = offsets[0]
+    end = offsets[-1]
+    all_letters = np.frombuffer(letters_buffer or b"", np.uint8)
+    letters = all_letters[begin:end]
+    return letters.astype(np.uint64), offsets - begin

@@ -38,10 +38,11 @@ def ids_disagree(records: pa.Table, start: Column) -> Column:
     ids = records["id"]
     if not _may_hold_places(ids):
         return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
+    # some name place and alleles, some the place alone
     named = parts_of(ids)
     places = places_of(ids)
-    pos = pc.coalesce(named["pos"], places["pos"])
-    pos = pc.cast(pos, pa.int64())
+    pos_as_text = pc.coalesce(named["pos"], places["pos"])
+    pos = pc.cast(pos_as_text, pa.int64())
     chrom = pc.coalesce(named["chrom"], places["chrom"])
     are_bases = _are_single_bases(named, records)
     is_far = _is_far(pos, start, are_bases)
@@ -50,7 +51,8 @@ def ids_disagree(records: pa.Table, start: Column) -> Column:
     # an identifier without alleles leaves that answer null, and its place alone decides
     differs = reduce(pc.or_kleene, [is_far, is_other_contig, has_other_alleles])
     differs = pc.fill_null(differs, False)
-    is_comparable = pc.invert(_are_incomparable(records))
+    is_odd = _are_incomparable(records)
+    is_comparable = pc.invert(is_odd)
     names_place = pc.is_valid(pos)
     may_differ = pc.and_kleene(names_place, is_comparable)
     return pc.and_kleene(may_differ, differs)
@@ -96,7 +98,9 @@ def _is_single_or_null(allele: Column) -> Column:
 def _is_far(pos: Column, start: Column, are_bases: Column) -> Column:
     """Whether the identifier's position, from 1, is further from the record's start than spellings of one variant."""
     written = pc.add(start, 1)
-    apart_bp = pc.abs(pc.subtract(pos, written))
+    behind_bp = pc.subtract(pos, written)
+    apart_bp = pc.abs(behind_bp)
+    # a single base has one place only
     allowed_bp = pc.if_else(are_bases, 0, _REPEAT_BP)
     return pc.greater(apart_bp, allowed_bp)
 
@@ -112,8 +116,8 @@ def _on_another_contig(named: Column, written: Column) -> Column:
 
 def _bare_contig(chrom: Column) -> Column:
     """The contig's number: of chr07 and of 7.0 it is 7."""
-    number = pc.replace_substring_regex(chrom, _PREFIX, "")
-    return pc.replace_substring_regex(number, _DECIMALS, "")
+    without_prefix = pc.replace_substring_regex(chrom, _PREFIX, "")
+    return pc.replace_substring_regex(without_prefix, _DECIMALS, "")
 
 
 def _is_autosome(number: Column) -> Column:
@@ -162,6 +166,8 @@ def _other_length(named: dict[str, Column], records: pa.Table) -> Column:
 
 
 def _indel_bp(ref: Column, alt: Column) -> Column:
+    # without a sign, for an identifier may have REF and ALT in either order
     ref_bp = pc.utf8_length(ref)
     alt_bp = pc.utf8_length(alt)
-    return pc.abs(pc.subtract(ref_bp, alt_bp))
+    loss_bp = pc.subtract(ref_bp, alt_bp)
+    return pc.abs(loss_bp)

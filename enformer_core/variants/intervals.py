@@ -13,6 +13,8 @@ _END = r"(?:^|;)END=(?P<end>[0-9]+)(?:;|$)"
 
 _ALL_LETTERS = r"^[A-Za-z,]+$"
 
+_NO_TEXT = pa.scalar(None, pa.string())
+
 
 def starts_by_end(
     records: pa.Table,
@@ -45,7 +47,9 @@ def starts_by_end(
         by_alt = pc.or_(is_empty, neither)
         from_one = pc.if_else(by_alt, alt_from_one, from_one)
         from_zero = pc.if_else(by_alt, alt_from_zero, from_zero)
-    begin = pc.subtract(start, pc.cast(from_one, pa.int64()))
+    # True is 1: what counts from 1 begins one base before its number
+    one_if_from_one = pc.cast(from_one, pa.int64())
+    begin = pc.subtract(start, one_if_from_one)
     fits = pc.or_(from_one, from_zero)
     if declares_ref:
         is_insertion = _is_empty(records["ref"])
@@ -70,19 +74,23 @@ def contradicted_by_last(records: pa.Table, start: Column, *, declares_ref: bool
     """
     last = _numbers(records["last"])
     from_one, from_zero = _counts(start, last, records["ref"], None)
+    # of a pair either may be REF: it must fit from 0 by one of them, and from 1 by neither
     if not declares_ref:
         alt_from_one, alt_from_zero = _counts(start, last, records["alt"], None)
-        from_zero = pc.and_(pc.or_(from_zero, alt_from_zero), pc.invert(from_one))
-        from_zero = pc.and_(from_zero, pc.invert(alt_from_one))
+        either_from_one = pc.or_(from_one, alt_from_one)
+        either_from_zero = pc.or_(from_zero, alt_from_zero)
+        from_zero = pc.and_(either_from_zero, pc.invert(either_from_one))
     if "first" in records.column_names:
-        is_start = pc.equal(_numbers(records["first"]), start)
+        first = _numbers(records["first"])
+        is_start = pc.equal(first, start)
         from_zero = pc.and_(from_zero, pc.fill_null(is_start, False))
+    written = pc.fill_null(records["last"], "")
     said = sentence(
         "END ",
-        pc.fill_null(records["last"], ""),
+        written,
         " is POS + length of REF, as where positions count from 0: say by --columns which is start and which is end",
     )
-    return pc.if_else(from_zero, said, pa.scalar(None, pa.string()))
+    return pc.if_else(from_zero, said, _NO_TEXT)
 
 
 def contradicted_by_bed_start(records: pa.Table, start: Column) -> Column:
@@ -121,14 +129,17 @@ def ends_disagree(records: pa.Table, start: Column) -> Column:
     end = _numbers(pc.struct_field(parts, "end"))
     ref_bp = pc.cast(pc.utf8_length(records["ref"]), pa.int64())
     # REF at base 5 of two letters ends at base 6: 0-based it begins at 4
-    is_other = pc.not_equal(end, pc.add(start, ref_bp))
+    last_from_one = pc.add(start, ref_bp)
+    is_other = pc.not_equal(end, last_from_one)
     has_letters = has_match(records["alt"], _ALL_LETTERS)
     return pc.and_(is_other, has_letters)
 
 
 def _numbers(written: Column) -> Column:
+    # no more digits than 64 bits hold
     is_number = has_match(written, "^[0-9]{1,18}$")
-    return pc.cast(pc.if_else(is_number, written, pa.scalar(None, pa.string())), pa.int64())
+    digits = pc.if_else(is_number, written, _NO_TEXT)
+    return pc.cast(digits, pa.int64())
 
 
 def _counts(

@@ -38,16 +38,19 @@ class Letters:
     def of(texts: pa.Array) -> "Letters":
         """Alleles as read; none is null."""
         bp = np.asarray(pc.binary_length(texts), dtype=np.int64)
-        codes = encode("".join(texts.to_pylist()))
+        end_to_end = "".join(texts.to_pylist())
+        codes = encode(end_to_end)
         return Letters(codes, firsts(bp), bp)
 
     def to_arrow(self) -> pa.Array:
-        """The alleles as texts."""
+        """The alleles as a column of texts, none of them null."""
         source = ranges(self.first, self.bp)
         letters = decode(self.codes[source]).encode()
         ends = np.cumsum(self.bp)
+        # of strings that are not large, offsets have 32 bits
         offsets = np.concatenate([[0], ends]).astype(np.int32)
-        is_null = None  # no row is
+        # no row is
+        is_null = None
         buffers = [
             is_null,
             pa.py_buffer(offsets),
@@ -57,16 +60,20 @@ class Letters:
 
     def from_left(self, rows: Numbers, steps: Steps) -> Codes:
         """The letters so many steps behind each allele's first."""
-        return self.codes[self.first[rows, None] + steps]
+        first = self.first[rows, None]
+        return self.codes[first + steps]
 
     def from_right(self, rows: Numbers, steps: Steps) -> Codes:
         """The letters so many steps before each allele's last."""
-        last = self.first + self.bp - 1
-        return self.codes[last[rows, None] - steps]
+        last = self._last_index()[rows, None]
+        return self.codes[last - steps]
 
     def last(self) -> UInt8[np.ndarray, " rows"]:
-        """The last letter of each allele."""
-        return self.codes[self.first + self.bp - 1]
+        """The last letter of each allele, which has at least one."""
+        return self.codes[self._last_index()]
+
+    def _last_index(self) -> Numbers:
+        return self.first + self.bp - 1
 
     def without(self, left: Numbers | int, right: Numbers | int) -> "Letters":
         """Alleles that lose so many bases at the ends."""
@@ -91,5 +98,7 @@ def firsts(size: Numbers) -> Numbers:
 
 def ranges(first: Numbers, size: Numbers) -> Int64[np.ndarray, " total"]:
     """The numbers from each first on, so many of each: of 5, 0 and sizes 2, 3 it is 5, 6, 0, 1, 2."""
+    # of that example places are 0 1 2 3 4, pieces begin at 0 and 2, and shifts are 5 5 -2 -2 -2
     shift = first - firsts(size)
-    return np.arange(size.sum()) + np.repeat(shift, size)
+    place = np.arange(size.sum())
+    return place + np.repeat(shift, size)

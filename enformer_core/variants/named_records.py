@@ -32,6 +32,7 @@ def with_named_alleles(records: pa.Table, *, pos_from: int | None) -> pa.Table:
         pos_from: what a column of positions counts from, 0 or 1; None where that is not known.
     """
     parts = parts_of(records["id"])
+    # before its columns are replaced: they are what the identifier is held against
     records = _without_own_places(records, pos_from)
     if "effect" not in records.column_names:
         # A1 or effect_allele beside such an identifier says nothing of REF any more, but still whose the effect is
@@ -45,17 +46,24 @@ def with_named_alleles(records: pa.Table, *, pos_from: int | None) -> pa.Table:
 
 def _without_own_places(records: pa.Table, pos_from: int | None) -> pa.Table:
     """The records, with what their other columns of place and alleles say against the identifiers."""
-    records = records.append_column("id_disagrees", _contradicted(records, pos_from))
-    return records.drop_columns([name for name in _ENDS if name in records.column_names])
+    disagrees = _contradicted(records, pos_from)
+    records = records.append_column("id_disagrees", disagrees)
+    # an end of its own belongs to the place that is given up
+    ends = [name for name in _ENDS if name in records.column_names]
+    return records.drop_columns(ends)
 
 
 def _contradicted(records: pa.Table, pos_from: int | None) -> Column:
     pos = records["pos"]
+    # no more digits than 64 bits hold
     is_number = has_match(pos, "^[0-9]{1,18}$")
-    start = pc.cast(pc.if_else(is_number, pos, _NO_TEXT), pa.int64())
+    digits = pc.if_else(is_number, pos, _NO_TEXT)
+    start = pc.cast(digits, pa.int64())
     if pos_from is None:
-        start = pc.if_else(is_number, pa.scalar(None, pa.int64()), start)
-    return ids_disagree(records, pc.subtract(start, pos_from or 0))
+        unknown = pa.scalar(None, pa.int64())
+        start = pc.if_else(is_number, unknown, start)
+    from_zero = pc.subtract(start, pos_from or 0)
+    return ids_disagree(records, from_zero)
 
 
 def with_named_places(records: pa.Table, *, pos_from: int | None) -> pa.Table:
@@ -75,7 +83,8 @@ def with_locus(records: pa.Table) -> pa.Table:
     if "locus" in records.column_names:
         places = pc.extract_regex(records["locus"], _LOCUS)
         named = {role: pc.struct_field(places, role) for role in ("chrom", "pos")}
-        records = with_columns(records, named).drop_columns(["locus"])
+        placed = with_columns(records, named)
+        records = placed.drop_columns(["locus"])
     if "alleles" in records.column_names:
         records = _with_listed_alleles(records)
     return records
@@ -84,6 +93,7 @@ def with_locus(records: pa.Table) -> pa.Table:
 def _with_listed_alleles(records: pa.Table) -> pa.Table:
     written = records["alleles"]
     is_list = has_match(written, _LIST)
+    # ["T","G","C"] becomes T,G,C: REF is what stands before the first comma
     bare = pc.replace_substring_regex(written, _LIST_SIGNS, "")
     both = pc.extract_regex(bare, _REF_AND_ALTS)
     named = {}
@@ -94,7 +104,8 @@ def _with_listed_alleles(records: pa.Table) -> pa.Table:
     reason = sentence("alleles '", shown, "' are no list of REF and ALT")
     fault = pc.if_else(is_list, _NO_TEXT, reason)
     replaced = with_columns(records, named)
-    return with_fault(replaced, fault).drop_columns(["alleles"])
+    checked = with_fault(replaced, fault)
+    return checked.drop_columns(["alleles"])
 
 
 def _with_interval(
@@ -111,5 +122,7 @@ def _with_interval(
     pos = pc.if_else(is_insertion, before, pos)
     end = pc.if_else(is_insertion, before, last)
     # as text, which is what a reader gives and the following steps read
-    records = with_columns(records, {"pos": pc.cast(pos, pa.string())})
-    return records.append_column("end", pc.cast(end, pa.string()))
+    pos_as_text = pc.cast(pos, pa.string())
+    end_as_text = pc.cast(end, pa.string())
+    records = with_columns(records, {"pos": pos_as_text})
+    return records.append_column("end", end_as_text)

@@ -69,15 +69,13 @@ def normalise(
     index = pa.array(rows)
     refs = Letters.of(ref.take(index))
     alts = Letters.of(alt.take(index))
-    new_start, refs, alts = _normal_forms(start[rows], refs, alts, codes)
+    new_start, new_refs, new_alts = _normal_forms(start[rows], refs, alts, codes)
     moved = start.copy()
     moved[rows] = new_start
     mask = pa.array(can_change)
-    return Normalised(
-        moved,
-        pc.replace_with_mask(ref, mask, refs.to_arrow()),
-        pc.replace_with_mask(alt, mask, alts.to_arrow()),
-    )
+    all_refs = pc.replace_with_mask(ref, mask, new_refs.to_arrow())
+    all_alts = pc.replace_with_mask(alt, mask, new_alts.to_arrow())
+    return Normalised(moved, all_refs, all_alts)
 
 
 def trimmed_bp(ref: str, alt: str) -> int:
@@ -115,8 +113,11 @@ def _can_change(ref: pa.Array, alt: pa.Array) -> Mask:
     alt = alt.take(index)
     same_first = _same_letter(ref, alt, 0, 1)
     same_last = _same_letter(ref, alt, -1, None)
-    have_more = np.minimum(ref_bp, alt_bp)[rows] > 1
-    can_change[rows] = same_last | (same_first & have_more)
+    shorter_bp = np.minimum(ref_bp, alt_bp)
+    have_more = shorter_bp[rows] > 1
+    # A/AC begin alike, and the shared base is the one that stays
+    can_lose_first = same_first & have_more
+    can_change[rows] = same_last | can_lose_first
     return can_change
 
 
@@ -138,24 +139,26 @@ def _normal_forms(
     codes: Contig,
 ) -> tuple[Numbers, Letters, Letters]:
     """The three steps of the normal form: trim the right, shift to the left, trim the left."""
-    right = _how_far(
-        lambda rows, steps: ref.from_right(rows, steps) == alt.from_right(rows, steps),
-        most=_trimmable_bp(ref, alt),
-    )
+
+    def ends_alike(rows: Numbers, steps: Steps) -> StepMask:
+        of_ref = ref.from_right(rows, steps)
+        of_alt = alt.from_right(rows, steps)
+        return of_ref == of_alt
+
+    right = _how_far(ends_alike, most=_trimmable_bp(ref, alt))
     ref_to_shift = ref.without(0, right)
     alt_to_shift = alt.without(0, right)
     start, shifted_ref, shifted_alt = _shifted(start, ref_to_shift, alt_to_shift, codes)
-    left = _how_far(
-        lambda rows, steps: (
-            shifted_ref.from_left(rows, steps) == shifted_alt.from_left(rows, steps)
-        ),
-        most=_trimmable_bp(shifted_ref, shifted_alt),
-    )
-    return (
-        start + left,
-        shifted_ref.without(left, 0),
-        shifted_alt.without(left, 0),
-    )
+
+    def begins_alike(rows: Numbers, steps: Steps) -> StepMask:
+        of_ref = shifted_ref.from_left(rows, steps)
+        of_alt = shifted_alt.from_left(rows, steps)
+        return of_ref == of_alt
+
+    left = _how_far(begins_alike, most=_trimmable_bp(shifted_ref, shifted_alt))
+    final_ref = shifted_ref.without(left, 0)
+    final_alt = shifted_alt.without(left, 0)
+    return start + left, final_ref, final_alt
 
 
 def _trimmable_bp(ref: Letters, alt: Letters) -> Numbers:
@@ -189,8 +192,10 @@ class _Indels:
         in_allele = self.longer.first[rows, None] + places
         in_genome = self.start[rows, None] + places
         # both are looked up everywhere, at 0 where the other is meant
-        own = self.longer.codes[np.where(is_own, in_allele, 0)]
-        genome = self.codes[np.where(is_own, 0, in_genome)]
+        index_in_allele = np.where(is_own, in_allele, 0)
+        index_in_genome = np.where(is_own, 0, in_genome)
+        own = self.longer.codes[index_in_allele]
+        genome = self.codes[index_in_genome]
         return np.where(is_own, own, genome)
 
     def can_step(self, rows: Numbers, steps: Steps) -> StepMask:
@@ -199,20 +204,24 @@ class _Indels:
         Steps are fewer than `start`, so that there is a base before them.
         """
         last_place = self.longer.bp[rows, None] - 1 - steps
-        ends_alike = self.letters(rows, -steps) == self.letters(rows, last_place)
+        last_of_other = self.letters(rows, -steps)
+        last_of_longer = self.letters(rows, last_place)
+        ends_alike = last_of_other == last_of_longer
         # place 0 is the longer allele's first base, which the other allele need not be before the first step; but they
         # are known to end alike there
         ends_alike |= steps == 0
-        before = self.codes[self.start[rows, None] - 1 - steps]
-        return ends_alike & (before != N_CODE)
+        before = self.start[rows, None] - 1 - steps
+        is_known = self.codes[before] != N_CODE
+        return ends_alike & is_known
 
     def moved(self, rows: Numbers, by: Numbers) -> Letters:
         """The longer alleles of these rows, so many steps to the left."""
         bp = self.longer.bp[rows]
         places = ranges(-by, bp)
-        one_a_row = places[:, None]
-        codes = self.letters(np.repeat(rows, bp), one_a_row)[:, 0]
-        return Letters(codes, firsts(bp), bp)
+        # as if each letter were an allele of which one place is asked
+        row_of_each = np.repeat(rows, bp)
+        letters = self.letters(row_of_each, places[:, None])
+        return Letters(letters[:, 0], firsts(bp), bp)
 
 
 def _shifted(
@@ -248,6 +257,7 @@ def _chosen(
     rows: Numbers,
 ) -> Letters:
     """Of each of these rows one allele, REF where that is wanted."""
+    # letters of both end to end: ALT's begin behind REF's
     codes = np.concatenate([ref.codes, alt.codes])
     alt_first = alt.first[rows] + ref.codes.size
     first = np.where(is_ref, ref.first[rows], alt_first)
@@ -279,8 +289,10 @@ def _how_far(agrees: Agrees, most: Numbers) -> Numbers:
             steps = agreed[rows, None] + np.arange(step)
             is_inside = steps < most[rows, None]
             # steps beyond the most may lie outside the letters: they look at the first instead, and do not count
-            same = is_inside & agrees(rows, np.where(is_inside, steps, 0))
+            safe_steps = np.where(is_inside, steps, 0)
+            same = is_inside & agrees(rows, safe_steps)
             all_same = same.all(axis=1)
+            # of True True False True the first False is at 2, and so many agree
             first_other = same.argmin(axis=1)
             agreed[rows] += np.where(all_same, step, first_other)
             still_going.append(rows[all_same])

@@ -25,10 +25,12 @@ from enformer_core.variants.intervals import (
 )
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
-_WHOLE_NUMBER = "^[0-9]{1,18}$"  # 19 digits could overflow 64 bits
+# 19 digits could overflow 64 bits
+_WHOLE_NUMBER = "^[0-9]{1,18}$"
 _MOST_DIGITS = 18
 
-_WHOLE_FLOAT = r"^([0-9]{1,18})\.0+$"  # how table programs write positions of a column with gaps
+# how table programs write positions of a column with gaps
+_WHOLE_FLOAT = r"^([0-9]{1,18})\.0+$"
 
 _EMPTY_MEMBER = r"^\s*,|,\s*,|,\s*$"
 
@@ -73,31 +75,37 @@ def to_alleles(
         rules: how they are understood; by default as VCF.
     """
     rules = rules or ParseRules()
-    records = records.combine_chunks()  # one chunk a column, so that each becomes one array
+    # one chunk a column, so that each becomes one array
+    records = records.combine_chunks()
     start, reason = _starts(records, rules)
     status, reason = _statuses(records, reason)
     alts = Alts.of(records["alt"].combine_chunks())
+    of_records = {
+        "input_line": records["line"],
+        "input_chrom": records["chrom"],
+        "input_ref": records["ref"],
+        "id": _identifiers(records),
+        "start": start,
+        "status": status,
+        "reason": reason,
+        "passed": passed_filters(records),
+        "id_disagrees": _disagreements(records, start),
+        "minus_strand": _minus_strand(records),
+        "end_disagrees": ends_disagree(records, start),
+    }
     alt_index = alts.index + _alt_offset(records, alts)
-    columns = {
-        "input_file": pa.repeat(input_file, alts.record.size),
-        "input_line": alts.of_record(records["line"]),
+    rows = alts.record.size
+    of_alts = {
         "alt_index": pa.array(alt_index, pa.int32()),
-        "input_chrom": alts.of_record(records["chrom"]),
-        "input_ref": alts.of_record(records["ref"]),
         "input_alt": alts.alt,
-        "id": alts.of_record(_identifiers(records)),
-        "start": alts.of_record(start),
-        "status": alts.of_record(status),
-        "reason": alts.of_record(reason),
-        "declares_ref": pa.repeat(rules.declares_ref, alts.record.size),
         "effect": effect_signs(records, alts, declares_ref=rules.declares_ref),
         "frequency": frequencies(records, alts),
-        "passed": alts.of_record(passed_filters(records)),
-        "id_disagrees": alts.of_record(_disagreements(records, start)),
-        "dash_is_empty": pa.repeat(rules.dash_is_empty, alts.record.size),
-        "minus_strand": alts.of_record(_minus_strand(records)),
-        "end_disagrees": alts.of_record(ends_disagree(records, start)),
+        "input_file": pa.repeat(input_file, rows),
+        "declares_ref": pa.repeat(rules.declares_ref, rows),
+        "dash_is_empty": pa.repeat(rules.dash_is_empty, rows),
     }
+    columns = {name: alts.of_record(column) for name, column in of_records.items()}
+    columns |= of_alts
     in_order = [columns[name] for name in RAW_SCHEMA.names]
     return pa.table(in_order, schema=RAW_SCHEMA)
 
@@ -112,7 +120,8 @@ def _disagreements(records: pa.Table, start: Column) -> Column:
 def _minus_strand(records: pa.Table) -> Column:
     if "minus_strand" in records.column_names:
         return records["minus_strand"]
-    return pa.chunked_array([pa.nulls(records.num_rows, pa.bool_())])
+    unknown = pa.nulls(records.num_rows, pa.bool_())
+    return pa.chunked_array([unknown])
 
 
 def _statuses(records: pa.Table, reason: Column) -> tuple[Column, Column]:
@@ -148,13 +157,14 @@ def _starts(records: pa.Table, rules: ParseRules) -> tuple[Column, Column]:
         )
         return start, pc.coalesce(reason, no_fit)
     if "last" in records.column_names:
-        reason = pc.coalesce(
-            reason, contradicted_by_last(records, start, declares_ref=rules.declares_ref)
-        )
+        contradicted = contradicted_by_last(records, start, declares_ref=rules.declares_ref)
+        reason = pc.coalesce(reason, contradicted)
     if "bed_start" in records.column_names:
-        reason = pc.coalesce(reason, contradicted_by_bed_start(records, start))
+        contradicted = contradicted_by_bed_start(records, start)
+        reason = pc.coalesce(reason, contradicted)
     if rules.declares_ref and rules.dash_is_empty:
-        reason = pc.coalesce(reason, _between_which_bases(records))
+        unplaced = _between_which_bases(records)
+        reason = pc.coalesce(reason, unplaced)
     if rules.one_based:
         start = pc.subtract(start, 1)
     return start, reason
@@ -202,10 +212,13 @@ def _all_digits(texts: Column) -> bool:
 def _are_digits(texts: pa.Array) -> bool:
     _, offsets_buffer, letters_buffer = texts.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)
-    begin = offsets[texts.offset]  # the array may be a slice of its buffers
-    end = offsets[texts.offset + len(texts)]
+    # the array may be a slice of its buffers
+    first = texts.offset
+    begin = offsets[first]
+    end = offsets[first + len(texts)]
     # least and largest byte settle it for all letters at once
-    letters = np.frombuffer(letters_buffer, np.uint8)[begin:end]
+    all_letters = np.frombuffer(letters_buffer, np.uint8)
+    letters = all_letters[begin:end]
     least = letters.min()
     largest = letters.max()
     return bool(least >= ord("0") and largest <= ord("9"))
@@ -242,8 +255,10 @@ def _reasons(
         _has_no_number(records, pos),
         _has_gap(records),
     ]
+    # of most batches none has any, and no sentence is put together
     if not any(pc.any(fault.rows).as_py() for fault in faults):
-        return pa.chunked_array([pa.nulls(records.num_rows, pa.string())])
+        none = pa.nulls(records.num_rows, pa.string())
+        return pa.chunked_array([none])
     conditions = pc.make_struct(*[fault.rows for fault in faults])
     reasons = [fault.reason() for fault in faults]
     return pc.case_when(conditions, *reasons, _NO_TEXT)
@@ -275,16 +290,18 @@ def _is_quoted(records: pa.Table) -> _Fault:
 def _has_fault(records: pa.Table) -> _Fault:
     """What the reader found; it says it itself."""
     if "fault" not in records.column_names:
-        none = pa.chunked_array([np.zeros(records.num_rows, dtype=bool)])
-        return _Fault(none, lambda: _NO_TEXT)
-    return _Fault(pc.is_valid(records["fault"]), lambda: records["fault"])
+        no_row = np.zeros(records.num_rows, dtype=bool)
+        return _Fault(pa.chunked_array([no_row]), lambda: _NO_TEXT)
+    found = records["fault"]
+    return _Fault(pc.is_valid(found), lambda: found)
 
 
 def _is_missing(records: pa.Table, role: str) -> _Fault:
     column = records[role]
+    is_null = pc.is_null(column)
     is_empty = is_one_of(column, "", ".")
     return _Fault(
-        pc.or_(pc.is_null(column), is_empty),
+        pc.or_(is_null, is_empty),
         lambda: f"{role.upper()} is missing",
     )
 

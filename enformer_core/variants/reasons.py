@@ -17,7 +17,7 @@ from enformer_core.variants.arrow import Mask, Numbers, in_full, sentence
 from enformer_core.variants.letters import Letters
 from enformer_core.variants.table import Status
 
-_SHOWN_BP = 20
+_SHOWN_BP = 20  # of an allele, which may be thousands of bases long
 
 IT_HAS_ALT = ". It has ALT: exchange the two and turn the scores' sign (score: --allow-swapped)"
 """What is said further where the genome has ALT in the place of REF."""
@@ -65,6 +65,7 @@ def _unknown_contig(alleles: Alleles) -> pa.Array:
 def _out_of_bounds(alleles: Alleles) -> pa.Array:
     """On which side of its contig each allele lies; positions count from 1."""
     pos = pa.array(alleles.start + 1)
+    # from 1 and with the last base: the same number as from 0 and without it
     ends_at = pa.array(alleles.start + alleles.least_bp())
     length = pa.array(alleles.length_bp)
     begins_before = pc.less(pos, 1)
@@ -74,29 +75,40 @@ def _out_of_bounds(alleles: Alleles) -> pa.Array:
     # of alleles whose order is open either may be REF
     which = pc.if_else(pa.array(alleles.declared), "REF", "the shorter allele")
     across = sentence(
-        which, " ends at base ", ends_at, ", and ", alleles.chrom, " of the genome at base ", length
+        which,
+        " ends at base ",
+        ends_at,
+        ", and ",
+        alleles.chrom,
+        " of the genome at base ",
+        length,
     )
-    return pc.if_else(begins_before, before, pc.if_else(begins_behind, behind, across))
+    unless_before = pc.if_else(begins_behind, behind, across)
+    return pc.if_else(begins_before, before, unless_before)
 
 
 def _symbolic(alleles: Alleles) -> pa.Array:
     in_alt = pa.array(symbolic(alleles.alt))
     name = pc.if_else(in_alt, "ALT ", "REF ")
     written = pc.if_else(in_alt, alleles.alt, alleles.ref)
-    return sentence(name, _beginning(written), " names no sequence")
+    shown = _beginning(written)
+    return sentence(name, shown, " names no sequence")
 
 
 def _beginning(texts: pa.Array) -> pa.Array:
     """Texts as they are; of long ones the beginning."""
     is_long = pc.greater(pc.utf8_length(texts), _SHOWN_BP)
     cut = pc.utf8_slice_codeunits(texts, 0, _SHOWN_BP)
-    return pc.if_else(is_long, sentence(cut, "…"), texts)
+    shortened = sentence(cut, "…")
+    return pc.if_else(is_long, shortened, texts)
 
 
 def _bad(alleles: Alleles) -> pa.Array:
     # one after another: what is wrong with an allele is found letter by letter, and few are wrong
-    pairs = zip(alleles.ref.to_pylist(), alleles.alt.to_pylist(), strict=True)
-    return pa.array([why_bad(ref, alt) for ref, alt in pairs], pa.string())
+    refs = alleles.ref.to_pylist()
+    alts = alleles.alt.to_pylist()
+    why = list(map(why_bad, refs, alts))
+    return pa.array(why, pa.string())
 
 
 _OF_STATUS: Mapping[Status, Callable[[Alleles], pa.Array]] = {
@@ -110,6 +122,7 @@ _OF_STATUS: Mapping[Status, Callable[[Alleles], pa.Array]] = {
 
 def _mismatch(alleles: Alleles, genome: Genome, *, allow_swapped: bool) -> pa.Array:
     """What the genome has in the place of REF, or of both alleles where either might have been its own."""
+    # where either may be REF, as many bases are shown as the longer one has
     is_either = ~alleles.declared | allow_swapped
     longer_bp = np.maximum(alleles.ref_bp, alleles.alt_bp)
     looked_at_bp = np.where(is_either, longer_bp, alleles.ref_bp)
@@ -129,16 +142,21 @@ def _letters_there(alleles: Alleles, bp: Numbers, genome: Genome) -> pa.Array:
     Pieces are taken contig by contig, and brought to the order of the rows: of rows on chr2, chr1, chr2 the pieces are
     of rows 1, 0, 2, and their places in this order are 1, 0, 2.
     """
-    inside_bp = np.minimum(bp, alleles.length_bp - alleles.start)
+    to_the_end_bp = alleles.length_bp - alleles.start
+    inside_bp = np.minimum(bp, to_the_end_bp)
     shown_bp = np.minimum(inside_bp, _SHOWN_BP)
     order = []
     pieces = []
+    # contigs are large and mapped: each is opened once
     for contig, rows in by_contig(alleles.chrom):
         order.append(rows)
-        letters = Letters(genome.codes(contig), alleles.start[rows], shown_bp[rows])
+        codes = genome.codes(contig)
+        letters = Letters(codes, alleles.start[rows], shown_bp[rows])
         pieces.append(letters.to_arrow())
-    place_in_pieces = np.argsort(np.concatenate(order))
-    in_order = pa.concat_arrays(pieces).take(pa.array(place_in_pieces))
+    rows_of_pieces = np.concatenate(order)
+    place_in_pieces = np.argsort(rows_of_pieces)
+    in_pieces = pa.concat_arrays(pieces)
+    in_order = in_pieces.take(pa.array(place_in_pieces))
     return _with_length(in_order, inside_bp)
 
 
@@ -149,4 +167,5 @@ def _with_length(letters: pa.Array, bp: Numbers) -> pa.Array:
         return letters
     cut = pc.utf8_slice_codeunits(letters, 0, _SHOWN_BP)
     length = sentence("… (", pa.array(bp), " bp)")
-    return sentence(cut, pc.if_else(pa.array(is_long), length, ""))
+    length_if_long = pc.if_else(pa.array(is_long), length, "")
+    return sentence(cut, length_if_long)

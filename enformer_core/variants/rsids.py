@@ -3,8 +3,9 @@
 Works on columns of records. Does not know the formats of files, nor the genome.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,8 @@ _NO_IDENTIFIER = ("", ".")
 _UNNAMED = "no identifier to look up"
 
 _Letters = str | None
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -67,21 +70,27 @@ class Sites:
             records: with a column id, and of alleles those that the input has.
             has_alleles: whether the input has a column for each of both alleles.
         """
-        pairs = self._pairs(records["id"])
-        # Where identifiers have one site each, there is nothing to choose, and no letters need be compared.
-        is_effect_named = "effect" in records.column_names
-        has_choice = len(pairs) > len(records)
-        if has_choice and (has_alleles or is_effect_named):
-            choose = self._are_meant if has_alleles else self._have_effect
-            are_chosen = choose(pairs, records)
-            pairs = pairs.filter(are_chosen)
+        pairs = self._chosen_pairs(records, has_alleles=has_alleles)
         filled = records.take(pairs["record"].to_arrow())
+        # the row of no site is a row of nulls
         sites = self.table.take(pairs["site"].to_arrow())
         columns = {name: filled[name] for name in filled.column_names}
         columns |= self._placed(filled["id"], sites)
         if not has_alleles:
             columns |= _alleles_of_sites(sites, filled, pairs["record"])
         return pa.table(columns)
+
+    def _chosen_pairs(self, records: pa.Table, *, has_alleles: bool) -> pl.DataFrame:
+        """Rows of each record and of those of its sites that its alleles, or its effect allele, leave."""
+        pairs = self._pairs(records["id"])
+        # Where identifiers have one site each, there is nothing to choose, and no letters need be compared.
+        if len(pairs) == len(records):
+            return pairs
+        if has_alleles:
+            return pairs.filter(self._are_meant(pairs, records))
+        if "effect" in records.column_names:
+            return pairs.filter(self._have_effect(pairs, records))
+        return pairs
 
     def _placed(self, ids: pa.ChunkedArray, sites: pa.Table) -> dict[str, pa.ChunkedArray]:
         """Columns of place, status and reason: each record's from its site, or why it has none."""
@@ -107,14 +116,14 @@ class Sites:
         # is_same  - x x - -      the first of these is meant:  1 | 3
         of_records = records.take(pairs["record"].to_arrow())
         of_sites = self.table.take(pairs["site"].to_arrow())
-        columns = (
+        are_same = _map_letters(
+            _same_alleles,
             of_sites["ref"],
             of_sites["alt"],
             of_records["ref"],
             of_records["alt"],
         )
-        letters = [column.to_pylist() for column in columns]
-        is_same = pl.Series(map(_same_alleles, *letters), dtype=pl.Boolean)
+        is_same = pl.Series(are_same, dtype=pl.Boolean)
         marked = pairs.with_columns(is_same=is_same)
         numbered = marked.with_row_index("pair")
         pair = pl.col("pair")
@@ -127,12 +136,16 @@ class Sites:
         """The sites of a record that have its effect allele; all of them where none has."""
         of_sites = self.table.take(pairs["site"].to_arrow())
         effects = records["effect"].take(pairs["record"].to_arrow())
-        columns = (of_sites["ref"], of_sites["alt"], effects)
-        letters = [column.to_pylist() for column in columns]
-        has_effect = pl.Series("has_effect", map(_has_allele, *letters), dtype=pl.Boolean)
-        among = pairs.with_columns(has_effect)
-        any_has = pl.col("has_effect").any().over("record")
-        return among.select(pl.col("has_effect") | ~any_has).to_series()
+        have_it = _map_letters(
+            _has_allele,
+            of_sites["ref"],
+            of_sites["alt"],
+            effects,
+        )
+        among = pairs.with_columns(pl.Series("has_effect", have_it, dtype=pl.Boolean))
+        has_effect = pl.col("has_effect")
+        any_has = has_effect.any().over("record")
+        return among.select(has_effect | ~any_has).to_series()
 
     def _decided(
         self, ids: pa.ChunkedArray, has_site: pa.ChunkedArray
@@ -153,6 +166,13 @@ class Sites:
         not_found = sentence(named, f" is not in {self.name}")
         reason = pc.case_when(cases, _UNNAMED, not_found, undecided)
         return status, reason
+
+
+def _map_letters(function: Callable[..., Result], *columns: Column) -> list[Result]:
+    """What a function of letters gives for each row."""
+    # in Python: of an ALT such as "A,C" Arrow has no column for each part
+    letters = [column.to_pylist() for column in columns]
+    return list(map(function, *letters))
 
 
 def _numbered(name: str, ids: pa.ChunkedArray) -> pl.DataFrame:
@@ -182,8 +202,11 @@ def _same_alleles(
     ref: _Letters,
     alt: _Letters,
 ) -> bool:
-    if site_ref is None or site_alt is None or ref is None or alt is None:
+    if site_ref is None or site_alt is None:
         return False
+    if ref is None or alt is None:
+        return False
+    # in either order: which of both is REF the genome decides, later
     of_site = site_alt.upper().split(",")
     of_site.append(site_ref.upper())
     return ref.upper() in of_site and alt.upper() in of_site
@@ -211,17 +234,18 @@ def _alleles_of_sites(
 
 def _only_effect(sites: pa.Table, records: pa.Table) -> pa.Array:
     """The site's ALT that is the effect allele; all of them where none is."""
-    alts_of_site = sites["alt"].to_pylist()
-    effects = records["effect"].to_pylist()
-    chosen = map(_one_alt, alts_of_site, effects)
-    return pa.array(list(chosen), pa.string())
+    chosen = _map_letters(_one_alt, sites["alt"], records["effect"])
+    return pa.array(chosen, pa.string())
 
 
 def _one_alt(alts: _Letters, effect: _Letters) -> _Letters:
     if alts is None or effect is None or "," not in alts:
         return alts
     meant = effect.upper()
-    return next((alt for alt in alts.split(",") if alt.upper() == meant), alts)
+    for alt in alts.split(","):
+        if alt.upper() == meant:
+            return alt
+    return alts
 
 
 def _has_allele(ref: _Letters, alts: _Letters, allele: _Letters) -> bool:
@@ -235,8 +259,8 @@ def _effects_of_partners(sites: pa.Table, records: pa.Table) -> dict[str, pa.Arr
     others = records["ref"]
     if others.null_count == len(others):
         return {}
-    letters = [column.to_pylist() for column in (sites["ref"], sites["alt"], others)]
-    return {"effect": pa.array(list(map(_partner, *letters)), pa.string())}
+    partners = _map_letters(_partner, sites["ref"], sites["alt"], others)
+    return {"effect": pa.array(partners, pa.string())}
 
 
 def _partner(ref: _Letters, alts: _Letters, other: _Letters) -> _Letters:
@@ -245,8 +269,9 @@ def _partner(ref: _Letters, alts: _Letters, other: _Letters) -> _Letters:
         return None
     if not _has_allele(ref, alts, other):
         return other
+    # beside one of three, either of the two others may be it
     if "," in alts:
-        return None  # beside one of three, either of the two others may be it
+        return None
     return alts if other.upper() == ref.upper() else ref
 
 

@@ -76,7 +76,9 @@ def attention_difference(
     heads, values, _ = dv.shape
     difference = dv.new_empty(len(reference.queries), heads, values)
     for head, changes in enumerate(zip(dq, dk, dv, strict=True)):
-        large = _head_difference(reference, head, changes, near, difference[:, head])
+        of_head = difference[:, head]
+        large = _head_difference(reference, head, changes, near, of_head)
+        # seldom any: of most alleles the weights change little everywhere
         if large.numel():
             exact = [change.to(reference.k.dtype) for change in changes]
             rows = _rows_exactly(reference, head, *exact, rows=large)
@@ -98,10 +100,13 @@ def _factors(reference: ReferenceAttention, head: int, changes: Changes) -> _Fac
     dq, dk, dv = changes
     content = reference.content[head] + dq
     values = reference.v[head] + dv
+    # sums in the reference's format, rounded once; only then products in that of differences
+    low_content = content.to(dq.dtype)
+    low_k = reference.low_k[head]
     return _Factors(
         dq=dq,
-        left=torch.cat([content.to(dq.dtype), dq], dim=-1),
-        right=torch.cat([dk, reference.low_k[head]], dim=-1),
+        left=torch.cat([low_content, dq], dim=-1),
+        right=torch.cat([dk, low_k], dim=-1),
         values=values.to(dv.dtype),
     )
 
@@ -127,7 +132,8 @@ def _head_difference(
     z = weights.new_empty(count)
     rise = torch.empty_like(z)
     for first in range(0, count, block):
-        rows = slice(first, min(first + block, count))
+        end = min(first + block, count)
+        rows = slice(first, end)
         queries = reference.queries[rows]
         # dl, its expm1 and e take one another's place in the same memory
         dl = memory[: len(queries)]
@@ -192,7 +198,8 @@ def _expm1_by_series(dl: Logits, near: range, queries: range) -> PerRow:
     highest = dl.amax().item()
     size = max(highest, -dl.amin().item())
     rise = dl.new_full((len(dl),), highest)
-    if highest > LARGE_RISE:  # below that it is of no interest which row rises most
+    # below that it is of no interest which row rises most
+    if highest > LARGE_RISE:
         rise = dl.amax(dim=-1)
     if near:
         rise = torch.maximum(rise, near_columns.amax(dim=-1))
@@ -256,6 +263,7 @@ def _columns_difference(
     """Change of weights · v when the logits of a few columns change by dl; and z, of every row."""
     columns = as_slice(near)
     weights = reference.weights[..., columns]
+    # values of the reference lie transposed, those of the change do not
     values = reference.v[..., columns].mT
     e = weights * torch.expm1(dl)
     z = e.sum(dim=-1, keepdim=True)
@@ -307,7 +315,8 @@ def _rows_exactly(
     distances = _distance_columns(queries, len(dq))
     of_rows = dq[queries]
     dl = (content + of_rows) @ dk.mT + of_rows @ k.mT
-    dl = dl + (of_rows @ relative.mT).gather(1, distances)
+    by_distance = of_rows @ relative.mT
+    dl = dl + by_distance.gather(1, distances)
 
     before = reference.weights[head, rows]
     e = before * torch.expm1(dl)
@@ -317,8 +326,10 @@ def _rows_exactly(
     if large.any():
         position = reference.position[head, queries]
         logits = content @ k.mT
-        logits = logits + (position @ relative.mT).gather(1, distances)
-        after = (logits + dl)[large].softmax(dim=-1)
+        by_distance = position @ relative.mT
+        logits = logits + by_distance.gather(1, distances)
+        changed = logits + dl
+        after = changed[large].softmax(dim=-1)
         change[large] = after - before[large]
     values = reference.v[head] + dv
     return change @ values.T + before @ dv.T
@@ -333,4 +344,7 @@ def _distance_columns(queries: Rows, tokens: int) -> Int[Tensor, "rows tokens"]:
 
 def _is_large(rise: Float[Tensor, "*rows"], z: Float[Tensor, "*rows"]) -> Bool[Tensor, "*rows"]:
     """Whether a row's weights change so much that (e − P z) / (1 + z) does not hold."""
-    return (rise > LARGE_RISE) | ~(z >= LARGE_FALL)  # so that NaN is large too
+    rises_much = rise > LARGE_RISE
+    # not `z < LARGE_FALL`, so that NaN is large too
+    falls_much = ~(z >= LARGE_FALL)
+    return rises_much | falls_much

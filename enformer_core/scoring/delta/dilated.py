@@ -34,7 +34,12 @@ class ConvolutionDifference:
     def __call__(self, d: Float[Tensor, "1 inputs tokens"]) -> Float[Tensor, "1 outputs tokens"]:
         """The change of norm(conv(·)), in the format of d."""
         low = d.to(self._kernel.dtype)
-        moved = functional.conv1d(low, self._kernel, padding=self._padding, dilation=self._dilation)
+        moved = functional.conv1d(
+            low,
+            self._kernel,
+            padding=self._padding,
+            dilation=self._dilation,
+        )
         return moved.to(d.dtype)
 
 
@@ -55,19 +60,18 @@ class DilatedBlock:
     @classmethod
     def of(cls, block: DilatedResidual, delta: torch.dtype) -> "DilatedBlock":
         """The block with its kernels in the number format of differences."""
-        return cls(
-            block,
-            ConvolutionDifference(block.gather, delta),
-            ConvolutionDifference(block.widen, delta),
-        )
+        d_gather = ConvolutionDifference(block.gather, delta)
+        d_widen = ConvolutionDifference(block.widen, delta)
+        return cls(block, d_gather, d_widen)
 
     def propagate(self, x: Lengthwise, d: Float[Tensor, "alts channels tokens"]) -> Lengthwise:
         """x after the block; d is changed in place to what it is then."""
         inner = _normed(self.reference.gather, x)
         # One alt at a time, so that a score never depends on the alts beside it.
         for alt in range(len(d)):
-            moved = self.d_gather(gelu_difference(x, d[alt : alt + 1]))
-            d[alt] += self.d_widen(gelu_difference(inner, moved))[0]
+            of_alt = d[alt : alt + 1]
+            moved = self.d_gather(gelu_difference(x, of_alt))
+            of_alt += self.d_widen(gelu_difference(inner, moved))
         return x + _normed(self.reference.widen, inner)
 
 
@@ -97,7 +101,9 @@ class DeltaDilated:
         self._blocks = [DilatedBlock.of(block, arithmetic.delta) for block in trunk.dilated]
         self._d_final = ConvolutionDifference(trunk.final, arithmetic.delta)
         self._head = head_columns(trunk.heads[head], tracks)
-        self._d_head = self._head[0].to(arithmetic.delta)
+        # a bias is common to reference and alternate, and no part of a difference
+        weight, _ = self._head
+        self._d_head = weight.to(arithmetic.delta)
 
     def propagate(
         self,
@@ -116,7 +122,8 @@ class DeltaDilated:
         reference = reference[..., kept]
         differences = differences[..., kept]
         final = _normed(self._final, reference)
-        logits = linear(gelu(final)[0].T, *self._head)
+        embedding = gelu(final)[0].T
+        logits = linear(embedding, *self._head)
         # Made one by one when asked for: all alts' profiles over all tracks would not fit into memory at once.
         profiles = (
             self._head_difference(reference, final, logits, differences[alt : alt + 1])
@@ -134,5 +141,6 @@ class DeltaDilated:
         """One alt's change of the prediction."""
         moved = self._d_final(gelu_difference(reference, d))
         embedded = gelu_difference(final, moved)[0].T
-        moved_logits = embedded.to(self._d_head.dtype) @ self._d_head.T
+        low = embedded.to(self._d_head.dtype)
+        moved_logits = low @ self._d_head.T
         return softplus_difference(logits, moved_logits.to(d.dtype))

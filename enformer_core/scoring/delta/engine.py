@@ -129,26 +129,30 @@ class DeltaScorer:
             alleles: on one contig.
             start: first base of the window that they share.
         """
-        return self._of_each(alleles, start, lambda allele, r, d: self._scores(allele, start, r, d))
+
+        def scores(allele: Allele, r: Profile, d: Profile) -> AlleleScores:
+            return self._scores(allele, start, r, d)
+
+        return self._of_each(alleles, start, scores)
 
     def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
         """As `score`, with the effects on the genes in reach."""
         sums = self._genes
         assert sums is not None, "made for genes"
-        return self._of_each(
-            alleles,
-            start,
-            lambda allele, r, d: ScoredAllele(
-                self._scores(allele, start, r, d), sums.effects(allele, start, r, d)
-            ),
-        )
+
+        def scored(allele: Allele, r: Profile, d: Profile) -> ScoredAllele:
+            scores = self._scores(allele, start, r, d)
+            return ScoredAllele(scores, sums.effects(allele, start, r, d))
+
+        return self._of_each(alleles, start, scored)
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
 
         def effect(allele: Allele, r: Profile, d: Profile) -> AlleleEffect:
             bins = self._scored_bins(allele, start)
-            return AlleleEffect.of(r[bins], d[bins], self._scores(allele, start, r, d))
+            scores = self._scores(allele, start, r, d)
+            return AlleleEffect.of(r[bins], d[bins], scores)
 
         return self._of_each(alleles, start, effect)
 
@@ -161,7 +165,8 @@ class DeltaScorer:
         # batches may become smaller on the way, so their edges cannot be laid out before
         made: list[Result] = []
         while len(made) < len(alleles):
-            batch = alleles[len(made) : len(made) + self._batch_alts]
+            first = len(made)
+            batch = alleles[first : first + self._batch_alts]
             made.extend(self._of_what_fits(batch, start, make))
         return made
 
@@ -228,7 +233,8 @@ class DeltaScorer:
         stitch_bin = self._conventions.stitch_bin(offset_bp)
         references = reference_windows(allele, start, rule, stitch_bin)
         alternates = alternate_windows(allele, start, rule, stitch_bin)
-        return compared_windows(references, alternates, self._network.geometry.bins)
+        bins = self._network.geometry.bins
+        return compared_windows(references, alternates, bins)
 
     def _views(self) -> list[View]:
         views = []
@@ -253,10 +259,12 @@ class DeltaScorer:
         network = self._network
         contig = parts[0].allele.contig
         window = reference.moved(view.shift_bp)
-        codes = view.read(self._reference_codes(contig, window))
+        along_chromosome = self._reference_codes(contig, window)
+        codes = view.read(along_chromosome)
         alternates = [view.read(self._alternate_codes(view, part)) for part in parts]
         place = Place(contig, window.start, view.reverse)
         x = self._tokens(place, codes)
+        # left as memory was: what no allele touches is set to zero below
         d = x.new_empty(len(parts), *x.shape)
         fill_differences(network.tower, x, codes, alternates, d)
         # the trunk overwrites d; the profiles' differences are computed one by one, when they are taken
@@ -292,7 +300,8 @@ class DeltaScorer:
         d: Profile,
     ) -> AlleleScores:
         bins = self._scored_bins(allele, start)
-        scores = statistics.compute(r[bins], d[bins], self._conventions.statistics)
+        wanted = self._conventions.statistics
+        scores = statistics.compute(r[bins], d[bins], wanted)
         return {name: values.cpu().numpy() for name, values in scores.items()}
 
 

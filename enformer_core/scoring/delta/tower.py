@@ -74,18 +74,20 @@ class Tower:
 
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
-        chunks = [
-            self._chunk(codes, start, min(start + CHUNK_TOKENS, last))
-            for start in range(first, last, CHUNK_TOKENS)
-        ]
+        chunks = []
+        for begin in range(first, last, CHUNK_TOKENS):
+            end = min(begin + CHUNK_TOKENS, last)
+            chunks.append(self._chunk(codes, begin, end))
         return torch.cat(chunks)
 
     def _chunk(self, codes: Codes, first: int, last: int) -> Tokens:
         # at the window's ends there is no halo: the piece's zero padding is the network's own there
+        window_tokens = codes.size // self.token_bp
         begin = max(first - self.halo_tokens, 0)
-        end = min(last + self.halo_tokens, codes.size // self.token_bp)
+        end = min(last + self.halo_tokens, window_tokens)
         piece = codes[begin * self.token_bp : end * self.token_bp]
-        return self.run(piece)[first - begin : last - begin]
+        tokens = self.run(piece)
+        return tokens[first - begin : last - begin]
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,14 @@ def small_differences(
     # One changed base, at 101, through Enformer's stem (it sees 7 bases to either side) and the level behind it (2):
     #     convolution [94, 109), begun at an even position [94, 110), halved [47, 55)
     #     convolution [45, 57),  begun at an even position [44, 58),  halved [22, 29)
+    # positions count from the trace's first base, as its activations do
     begin_bp = trace.begin * tower.token_bp
     starts = np.array([first_bp - begin_bp for first_bp, _ in changes])
     alternate = np.stack([codes for _, codes in changes])
     sent = torch.from_numpy(alternate).to(tower.device)
     letters = one_hot(sent, tower.dtype).mT
-    d = letters - _runs_of(trace.inputs[0], starts, letters.shape[-1])
+    reference = _runs_of(trace.inputs[0], starts, letters.shape[-1])
+    d = letters - reference
     for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
         before = _runs_of(inputs, starts, d.shape[-1])
         d = level.before_difference(before, d)
@@ -204,7 +208,9 @@ def _convolve(
 ) -> tuple[Starts, Float[Tensor, "alts outputs m"]]:
     """A difference that is zero outside its run, through a convolution that reaches half a width further each way."""
     reached = reach(level)
-    return starts - reached, convolve(d, level.kernel, padding=2 * reached)
+    # a kernel is 2 · reach + 1 wide: with so many zeros the result is longer by its reach at either end
+    convolution = convolve(d, level.kernel, padding=2 * reached)
+    return starts - reached, convolution
 
 
 def _pad_to_pairs(
@@ -310,8 +316,11 @@ def _traced(
         return None
     halo = tower.halo_tokens
     aligned_bp = TRACED_TOKENS * tower.token_bp
-    first = begin_bp // aligned_bp * TRACED_TOKENS - halo
-    last = -(-end_bp // aligned_bp) * TRACED_TOKENS + halo
+    # a change over an edge between two such runs takes both
+    first_run = begin_bp // aligned_bp
+    end_run = -(-end_bp // aligned_bp)
+    first = first_run * TRACED_TOKENS - halo
+    last = end_run * TRACED_TOKENS + halo
     # the trace needs a halo of its own, and must not meet the window's padding, which the tower's rules do not know
     if first < halo or last + halo > tokens:
         return None

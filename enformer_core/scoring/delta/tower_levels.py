@@ -74,7 +74,8 @@ def reach(level: Level) -> int:
 
 def convolved(level: Level, x: Wide) -> Float[Tensor, "batch outputs length"]:
     """The output of the level's convolution, from the level's input."""
-    return convolve(level.before(x), level.kernel, level.bias, padding=reach(level))
+    prepared = level.before(x)
+    return convolve(prepared, level.kernel, level.bias, padding=reach(level))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,10 @@ class NormedGelu:
         # weight (x − mean) / √(variance + ε) + bias as one multiplication and one addition
         scale = norm_scale(norm)
         shift = norm.bias - norm.running_mean * scale
-        return cls(GELU_SLOPE * scale[:, None], GELU_SLOPE * shift[:, None])
+        # of a channel each, for all positions
+        steep_scale = GELU_SLOPE * scale[:, None]
+        steep_shift = GELU_SLOPE * shift[:, None]
+        return cls(steep_scale, steep_shift)
 
     def __call__(self, x: Wide) -> Wide:
         """1.702 · gelu(norm(x)) of every position and channel."""
@@ -192,7 +196,9 @@ class DeltaMaxPooled:
 
     def after_difference(self, convolved: Wide, d: Wide) -> Halved:
         """Change of `after` when `convolved` changes by d."""
-        return max_pool_difference(self.norm(convolved), batch_norm_difference(self.norm, d))
+        normed = self.norm(convolved)
+        d_normed = batch_norm_difference(self.norm, d)
+        return max_pool_difference(normed, d_normed)
 
 
 def _pairs(x: Wide) -> tuple[Halved, Halved]:
@@ -233,7 +239,8 @@ def _attention_pooled(block: AttentionPooledLevel) -> Level:
 
 @level_of.register(MaxPooledLevel)
 def _max_pooled(block: MaxPooledLevel) -> Level:
-    return DeltaMaxPooled(_channels_last(block.block.conv.weight), block.block.norm)
+    inner = block.block
+    return DeltaMaxPooled(_channels_last(inner.conv.weight), inner.norm)
 
 
 def _channels_last(kernel: Kernel) -> Kernel:

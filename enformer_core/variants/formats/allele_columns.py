@@ -28,6 +28,7 @@ class Alleles:
     @staticmethod
     def find(search: Search) -> "Alleles":
         """Find both alleles, and a column that names the effect allele beside them."""
+        # the surest first: what the user says, what a format says, what columns are called, and guesses last
         found = _given_alleles(search) or _list_of_alleles(search)
         found = found or _harmonised_alleles(search) or _declared_alleles(search)
         found = found or _named_alleles(search) or _numbered_alleles(search)
@@ -38,15 +39,19 @@ class Alleles:
 
     def are_harmonised(self, search: Search) -> bool:
         """Whether a harmonisation wrote them, not the table's author."""
-        return any(search.names[at].startswith(HARMONISED) for at in self.index.values())
+        names = [search.names[at] for at in self.index.values()]
+        return any(name.startswith(HARMONISED) for name in names)
 
     def with_effect(self, column: int) -> "Alleles":
         """The same where the user says which column holds the effect allele."""
         why = "--effect-allele says so"
+        # where REF is declared it stays REF, whosever the effect is
         if self.declares_ref or column not in self.index.values():
-            return replace(self, index={**self.index, "effect": column}, basis="given", why=why)
+            beside = {**self.index, "effect": column}
+            return replace(self, index=beside, basis="given", why=why)
         index = {role: at for role, at in self.index.items() if role != "effect"}
-        if "alt" not in index:  # one allele alone, which no longer is the other one
+        # one allele alone, which no longer is the other one
+        if "alt" not in index:
             return replace(self, index={"effect": column}, basis="given", why=why)
         # the effect allele stands as ALT, so that a positive effect is one of ALT
         if column == index.get("ref"):
@@ -63,7 +68,8 @@ def _given_alleles(search: Search) -> Alleles | None:
         if "effect_allele" in given:
             index["effect"] = given["effect_allele"]
         return Alleles(index, True, "given", why)
-    if not {"ref", "alt", "effect_allele", "other_allele"} & given.keys():
+    named = {"ref", "alt", "effect_allele", "other_allele"}
+    if not named & given.keys():
         return None
     # one allele is given: the header may still name the other, by either of its names
     other = _first_found(search, "other_allele", "ref")
@@ -86,8 +92,9 @@ def _first_found(search: Search, *kinds: Kind) -> int | None:
 def _list_of_alleles(search: Search) -> Alleles | None:
     alleles = search.find("alleles")
     # a column of this name elsewhere holds anything; beside a locus it is Hail's
-    is_hail = any(name.startswith("locus.") for name in search.names)
-    if alleles is None or not (is_hail or search.find("locus") is not None):
+    has_locus_fields = any(name.startswith("locus.") for name in search.names)
+    is_hail = has_locus_fields or search.find("locus") is not None
+    if alleles is None or not is_hail:
         return None
     return Alleles({"alleles": alleles}, True, "format", "Hail lists REF first")
 
@@ -143,8 +150,10 @@ def _numbered_alleles(search: Search) -> Alleles | None:
         named = search.find("effect_allele")
         if named is not None:
             # which of both it is, this column says, record by record
-            return Alleles({**index, "effect": named}, False, "names", _NAMED)
-        return Alleles(index, False, *_basis_of_numbered(search, effect, other))
+            index["effect"] = named
+            return Alleles(index, False, "names", _NAMED)
+        basis, why = _basis_of_numbered(search, effect, other)
+        return Alleles(index, False, basis, why)
     return None
 
 
@@ -188,6 +197,7 @@ def _basis_of_numbered(
     effect: int,
     other: int,
 ) -> tuple[Basis, str]:
+    # A1 is PLINK's effect allele and other programs' other allele: who knows the program knows which
     if search.dialect is not None and search.dialect.program:
         return "dialect", _reported_by(search, search.dialect.program, effect)
     first = search.names[effect].upper()

@@ -44,8 +44,10 @@ def _bim_columns(fields: Sequence[str]) -> Columns | None:
     """Chromosome, identifier, centimorgans (which PLINK 2 may leave out), position, A1, A2."""
     if len(fields) not in {5, 6}:
         return None
+    # counted from the end, as centimorgans may be there or not
     pos = len(fields) - 3
-    if not all(_BIM_ALLELE.fullmatch(allele.strip()) for allele in fields[pos + 1 :]):
+    alleles = fields[pos + 1 :]
+    if not all(_BIM_ALLELE.fullmatch(allele.strip()) for allele in alleles):
         return None
     # a negative position is PLINK's way to leave a variant out; with a number for an identifier it would be a BED file
     if not is_whole_number(fields[pos].removeprefix("-")):
@@ -68,18 +70,33 @@ def _interval_columns(fields: Sequence[str]) -> Columns | None:
 
     How starts count, each record's end and REF show: of T at the 5th base, 5 and 5 count from 1 and 4 and 5 from 0.
     """
-    if len(fields) < 5 or not (is_whole_number(fields[1]) and is_whole_number(fields[2])):
+    if len(fields) < 5:
+        return None
+    if not (is_whole_number(fields[1]) and is_whole_number(fields[2])):
         return None
     for ref in (3, 4, _BED6):
         alleles = fields[ref : ref + 2]
         if len(alleles) == 2 and all(_LETTERS.fullmatch(allele) for allele in alleles):
-            index = {"chrom": 0, "pos": 1, "end": 2, "ref": ref, "alt": ref + 1}
-            if ref > 3:
-                index["id"] = 3
-            if ref == _BED6:
-                index["strand"] = 5
+            index = _interval_index(ref)
             return Columns(index, one_based_start=None, why="REF and ALT stand behind the interval")
     return None
+
+
+def _interval_index(ref: int) -> dict[str, int]:
+    """Where the roles of an interval's fields are, from where REF is."""
+    index = {
+        "chrom": 0,
+        "pos": 1,
+        "end": 2,
+        "ref": ref,
+        "alt": ref + 1,
+    }
+    # BED's fourth column is a name
+    if ref > 3:
+        index["id"] = 3
+    if ref == _BED6:
+        index["strand"] = 5
+    return index
 
 
 def _annovar_columns(fields: Sequence[str]) -> Columns | None:
@@ -121,10 +138,11 @@ def with_effect(
     ref = columns.index.get("ref")
     alt = columns.index.get("alt")
     names = ("REF", "ALT") if columns.declares_ref else ("A2", "A1")
-    at = {names[0]: ref, names[1]: alt}.get(name.upper())
+    by_name = dict(zip(names, (ref, alt), strict=True))
+    at = by_name.get(name.upper())
     if at is None and ref is not None and is_whole_number(name):
         at = int(name) - 1
-    if at is None or not 0 <= at < len(fields) or not _BIM_ALLELE.fullmatch(fields[at].strip()):
+    if at is None or not _is_allele_at(at, fields):
         known = "it has no column of alleles" if ref is None else f"give {' or '.join(names)}"
         raise InputError(
             f"{where}: --effect-allele {name}: this file has no header and no such column of alleles; {known}"
@@ -133,8 +151,18 @@ def with_effect(
     if columns.declares_ref or at not in {ref, alt}:
         index["effect"] = at
     elif at == ref:
+        # the effect allele stands as ALT, so that a positive effect is one of ALT
         index |= {"ref": index["alt"], "alt": index["ref"]}
     return replace(columns, index=index, basis="given", why="--effect-allele says so")
+
+
+def _is_allele_at(at: int, fields: Sequence[str]) -> bool:
+    """Whether there is such a field, and an allele in it."""
+    # number 0 would be -1, Python's last field
+    if not 0 <= at < len(fields):
+        return False
+    allele = fields[at].strip()
+    return _BIM_ALLELE.fullmatch(allele) is not None
 
 
 HEADLESS: tuple[Headless, ...] = (

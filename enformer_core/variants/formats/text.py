@@ -61,7 +61,8 @@ class TextReader:
         Raises:
             InputError: when the file is not text, has no usable header, or is compressed and damaged.
         """
-        layout, _ = find_layout(whole_lines(path, block_bytes=HEAD_BYTES), path, given)
+        beginning = whole_lines(path, block_bytes=HEAD_BYTES)
+        layout, _ = find_layout(beginning, path, given)
         return TextReader(path, layout, given)
 
     @property
@@ -85,7 +86,8 @@ class TextReader:
             blocks = chain([first_records], blocks)
         for block in blocks:
             has_ends = any(sign in block for sign in _ENDS)
-            yield (with_ends if has_ends else splitter).split(block, first_line=line)
+            cutter = with_ends if has_ends else splitter
+            yield cutter.split(block, first_line=line)
             line += block.count(b"\n")
 
     def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
@@ -99,7 +101,8 @@ class TextReader:
         index = self.header.columns.index
         if "info" not in index:
             return splitter
-        return replace(splitter, columns={**splitter.columns, "info_end": index["info"]})
+        columns = {**splitter.columns, "info_end": index["info"]}
+        return replace(splitter, columns=columns)
 
     def _splitter(self, roles: Roles) -> "_Splitter":
         index = self.header.columns.index
@@ -142,16 +145,16 @@ class _Splitter:
 
     def _split_even(self, block: bytes, first_line: int) -> pa.Table | None:
         """By pyarrow's CSV reader; None where lines differ, or it would not count them as they are."""
+        # to the CSV reader a CR is the end of a line by itself
         if b"\r" in block:
-            return None  # to the CSV reader it is the end of a line by itself
+            return None
         first_end = block.index(b"\n")
         fields = block.count(b"\t", 0, first_end) + 1
-        if fields < self.needed_fields or not 1 < fields <= _MANY_FIELDS:
+        if not self._suits_csv(fields):
             return None
-        if fields < self.body.least or (self.body.most or fields) < fields:
-            return None  # each line says what is wrong with it
         present = {at for at in self.columns.values() if at is not None and at < fields}
-        table = _read_csv(block, [f"f{at}" for at in sorted(present)])
+        names = [f"f{at}" for at in sorted(present)]
+        table = _read_csv(block, names)
         # the CSV reader leaves out empty lines; then every number behind one would be wrong
         if table is None or table.num_rows != block.count(b"\n"):
             return None
@@ -163,6 +166,16 @@ class _Splitter:
         lines = np.arange(first_line, first_line + rows)
         fields_of_each = np.full(rows, fields)
         return self._table(lines, fields_of_each, cells)
+
+    def _suits_csv(self, fields: int) -> bool:
+        """Whether lines of so many columns have all that is needed, and no more than the CSV reader is good at."""
+        if fields < self.needed_fields:
+            return False
+        if not 1 < fields <= _MANY_FIELDS:
+            return False
+        # of lines that are too short or too long each says by itself what is wrong with it
+        most = self.body.most or fields
+        return self.body.least <= fields <= most
 
     def _split_any(self, block: bytes, first_line: int) -> pa.Table:
         """The same with every line cut by itself, however many columns it has."""
@@ -177,16 +190,18 @@ class _Splitter:
         is_unlike = lines.fields < body.least
         if body.most is not None:
             is_long = lines.are_filled_beyond(body.most)
+            # further cells of a VCF are merely more, unless an empty one before them shows that others moved
             if body.has_fixed_order:
-                is_long &= lines.have_empty_cells(VCF_COLUMNS["alt"] + 1, VCF_FIXED)
+                behind_alt = VCF_COLUMNS["alt"] + 1
+                is_long &= lines.have_empty_cells(behind_alt, VCF_FIXED)
             is_unlike |= is_long
         if not is_unlike.any():
             return records
         cells = pc.cast(records["fields"], pa.string())
-        said = pc.binary_join_element_wise(
-            cells, f" cells, where the header names {body.named}", ""
-        )
-        fault = pc.if_else(pa.array(is_unlike), said, pa.scalar(None, pa.string()))
+        named = f" cells, where the header names {body.named}"
+        said = pc.binary_join_element_wise(cells, named, "")
+        no_fault = pa.scalar(None, pa.string())
+        fault = pc.if_else(pa.array(is_unlike), said, no_fault)
         return records.append_column("fault", fault)
 
     def _table(
@@ -255,14 +270,17 @@ class _Lines:
         starts = np.concatenate([[0], ends[:-1] + 1])
         numbers = np.arange(first_line, first_line + ends.size)
         # a CR before LF belongs to the line's end
-        has_cr = (text[ends - 1] == _CR) & (ends > starts)
+        last_is_cr = text[ends - 1] == _CR
+        has_cr = last_is_cr & (ends > starts)
         ends = ends - has_cr
-        filled = ends > starts  # an empty line is no record, but has a number
+        # an empty line is no record, but has a number
+        filled = ends > starts
         starts = starts[filled]
         ends = ends[filled]
         tabs = np.flatnonzero(text == _TAB)
         first_tab = np.searchsorted(tabs, starts)
-        tabs_of_each = np.searchsorted(tabs, ends) - first_tab
+        end_tab = np.searchsorted(tabs, ends)
+        tabs_of_each = end_tab - first_tab
         return _Lines(
             text=text,
             numbers=numbers[filled],
@@ -280,8 +298,10 @@ class _Lines:
         begins = self.starts if index == 0 else self._tab(index - 1) + 1
         # a cell ends at the next tab, or where its line ends
         has_tab_behind = index < self.fields - 1
-        cell_ends = np.where(has_tab_behind, self._tab(index), self.ends)
-        return _strings(self.text, begins, cell_ends, index < self.fields)
+        next_tab = self._tab(index)
+        cell_ends = np.where(has_tab_behind, next_tab, self.ends)
+        is_present = index < self.fields
+        return _strings(self.text, begins, cell_ends, is_present)
 
     def are_filled_beyond(self, most: int) -> Mask:
         """Whether each line has a cell behind so many that is not empty; tabs alone at a line's end are none."""
@@ -294,13 +314,15 @@ class _Lines:
         """Whether one of these cells of each line, all of which it must have, is empty; the first is not cell 0."""
         is_empty = np.zeros(self.fields.size, dtype=bool)
         for number in range(first, end):
-            is_empty |= self._tab(number) == self._tab(number - 1) + 1
+            begin = self._tab(number - 1) + 1
+            is_empty |= self._tab(number) == begin
         return is_empty
 
     def _tab(self, number: int) -> Int64[np.ndarray, " lines"]:
         """Where each line's tab of this number is; some tab of another line where it has fewer."""
         last = self.tabs.size - 1
-        return self.tabs[np.minimum(self.first_tab + number, last)]
+        wanted = self.first_tab + number
+        return self.tabs[np.minimum(wanted, last)]
 
 
 def _trimmed(records: pa.Table) -> pa.Table:
@@ -328,7 +350,9 @@ def _strings(
     offsets = np.zeros(sizes.size + 1, dtype=np.int32)
     np.cumsum(sizes, out=offsets[1:])
     shift = begins - offsets[:-1]
-    source = np.arange(offsets[-1]) + np.repeat(shift, sizes)
+    shift_of_each = np.repeat(shift, sizes)
+    source = np.arange(offsets[-1]) + shift_of_each
+    # Arrow's bitmap has row 0 in the lowest bit
     validity = np.packbits(present, bitorder="little")
     arrays = (validity, offsets, text[source])
     buffers = [pa.py_buffer(array) for array in arrays]
@@ -342,7 +366,5 @@ def _strings(
 def _readable(column: pa.Array) -> pa.Array:
     r"""Bytes that are no UTF-8, most likely Latin-1 in an identifier, kept readable as \xe9."""
     cells = column.to_pylist()
-    return pa.array(
-        [cell and cell.decode("utf-8", "backslashreplace") for cell in cells],
-        pa.string(),
-    )
+    readable = [cell and cell.decode("utf-8", "backslashreplace") for cell in cells]
+    return pa.array(readable, pa.string())
