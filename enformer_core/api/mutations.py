@@ -51,16 +51,17 @@ class Mutations:
         """A row for each change: `variant_id`, `pos` from 1, `ref`, `alt`; of each statistic a list over tracks."""
         alleles = changes(self.contig, self.start, self.letters)
         at, base = _places(alleles, self.start)
+        # from 1, as in VCF and in the tables of a run
+        names = [f"{each.contig}:{each.start + 1}:{each.ref}:{each.alt}" for each in alleles]
         columns: dict[str, Any] = {
-            "variant_id": [
-                f"{each.contig}:{each.start + 1}:{each.ref}:{each.alt}" for each in alleles
-            ],
+            "variant_id": names,
             "pos": [each.start + 1 for each in alleles],
             "ref": [each.ref for each in alleles],
             "alt": [each.alt for each in alleles],
         }
         for name, values in self.statistics.items():
-            columns[name] = pl.Series(values[at, base].tolist(), dtype=pl.List(pl.Float32))
+            of_changes = values[at, base].tolist()
+            columns[name] = pl.Series(of_changes, dtype=pl.List(pl.Float32))
         return pl.DataFrame(columns)
 
     def to_pandas(self) -> Any:
@@ -75,7 +76,8 @@ class Mutations:
         name, values = next(iter(self.statistics.items()))
         sizes = np.nan_to_num(np.abs(values))
         # of equal sizes the first base, the first letter and the smaller track
-        strongest = np.argsort(-sizes, axis=None, kind="stable")[:_SHOWN_CHANGES]
+        order = np.argsort(-sizes, axis=None, kind="stable")
+        strongest = order[:_SHOWN_CHANGES]
         lines = [
             f"Mutations of {self.contig}, bases {self.start:,} to {self.end:,} from 0: "
             f"{len(self.letters)} bases × 4 × {len(self.tracks):,} tracks",
@@ -83,10 +85,13 @@ class Mutations:
         ]
         for flat in strongest.tolist():
             at, base, track = np.unravel_index(flat, values.shape)
-            change = f"{self.start + at + 1:,} {self.letters[at]}>{BASES[base]}"
+            pos = self.start + at + 1
+            change = f"{pos:,} {self.letters[at]}>{BASES[base]}"
             shown = track_line(self.tracks.rows[track])
             lines.append(f"{values[at, base, track]:>12.5g}  {change}, {shown}")
-        return "\n".join(lines if self.notice is None else [*lines, self.notice])
+        if self.notice is not None:
+            lines.append(self.notice)
+        return "\n".join(lines)
 
 
 def changes(contig: str, start: int, letters: str) -> list[Allele]:

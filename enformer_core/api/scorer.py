@@ -291,11 +291,7 @@ class Scorer:
         return "\n".join(lines if self.notice is None else [*lines, self.notice])
 
 
-def one_of(
-    setting: str,
-    given: str,
-    known: tuple[Choice, ...],
-) -> Choice:
+def one_of(setting: str, given: str, known: tuple[Choice, ...]) -> Choice:
     """A setting that is one of a few words.
 
     Raises:
@@ -361,9 +357,7 @@ def _words(statistics: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _sound(
-    variant: str,
-    scores: AlleleScores,
-    tracks: Tracks,
+    variant: str, scores: AlleleScores, tracks: Tracks
 ) -> dict[Statistic, Float32[np.ndarray, " tracks"]]:
     """The scores as they are stored, in float32.
 

@@ -92,6 +92,7 @@ class Commit:
         key = table_key(name, self._shard.chrom, self._shard.number)
         footer = footer_of(self._run, name, self._shard)
         content = to_parquet(table, footer)
+        # what another attempt has put stands, even where this one's bytes differ: others may have read it
         if not store.put_if_absent(key, content):
             self.found += 1
             stored = store.get(key)
@@ -122,7 +123,8 @@ class Commit:
         kinds = {name: values.schema.field(name).type for name in computed}
         is_ok = pc.equal(statuses, Status.OK).take(row)
         for name in columns:
-            if pc.any(pc.and_(is_ok, pc.is_null(values[name]))).as_py():
+            is_absent = pc.is_null(values[name])
+            if pc.any(pc.and_(is_ok, is_absent)).as_py():
                 raise ContradictionError(
                     f"shard {self._shard.number}: another attempt has stored values for rows that "
                     "failed in this one"
@@ -133,8 +135,10 @@ class Commit:
     def _check_keys(self, table: ValueTable) -> None:
         run_type = self._run_type
         expected = run_type.expected_keys(table, self._planned)
+        # also where this attempt has put it: values beside other rows than theirs could never be taken back
+        stored = self.stored[table.name]
         for column in table.key_columns:
-            if not self.stored[table.name][column].equals(expected[column]):
+            if not stored[column].equals(expected[column]):
                 raise DatasetError(
                     f"{self.entries[table.name].key}: column {column} does not hold this shard's "
                     f"{run_type.unit} in the plan's order"

@@ -19,6 +19,7 @@ def content_digest(table: pa.Table) -> str:
         # a list's inner field is named by whoever wrote the file: it is no part of the values
         is_list = pa.types.is_list(field.type)
         kind = f"list<{field.type.value_type}>" if is_list else field.type
+        # with the length, so that no values of one column can pass for those of the next
         heading = f"{field.name}:{kind}:{len(column)};"
         digest.update(heading.encode())
         values = column.combine_chunks()
@@ -44,7 +45,8 @@ def _digest_values(digest: "hashlib._Hash", values: pa.Array | pa.ChunkedArray) 
         digest.update(letters.encode())
     else:
         # what stands below a null is arbitrary
-        filled = array.fill_null(pa.scalar(0).cast(array.type))
+        zero = pa.scalar(0).cast(array.type)
+        filled = array.fill_null(zero)
         _add(digest, filled)
 
 

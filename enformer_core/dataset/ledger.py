@@ -125,6 +125,7 @@ class Ledger:
         commit.put_values(values.tables)
         commit.put_derived(derive(commit.stored))
         statuses = commit.statuses()
+        now = datetime.now(UTC)
         receipt = Receipt(
             shard=shard.number,
             chrom=shard.chrom,
@@ -133,7 +134,7 @@ class Ledger:
             rows=planned.num_rows,
             by_status=count_statuses([statuses]),
             tables=commit.entries,
-            committed_at=datetime.now(UTC).replace(microsecond=0),
+            committed_at=now.replace(microsecond=0),
             audits=values.audits,
             provenance=values.provenance,
         )
@@ -169,7 +170,8 @@ class Ledger:
 
     def examined(self, *, put_blocks: bool = False) -> Iterator[Receipt | Problem]:
         """As `receipts`; what is damaged, or of another run, is given as a problem in its place."""
-        by_block = groupby(sorted(self.committed()), key=lambda shard: shard // BLOCK_SHARDS)
+        in_order = sorted(self.committed())
+        by_block = groupby(in_order, key=lambda shard: shard // BLOCK_SHARDS)
         for block, shards in by_block:
             yield from self._block(block, list(shards), put=put_blocks)
 
@@ -287,7 +289,9 @@ class Ledger:
         check_complete(plan, draft.answered)
         manifest = draft.manifest(self.run)
         self.store.put_if_absent(MANIFEST_KEY, manifest_json(manifest, draft.objects))
-        draft.objects.clear()  # of many shards they are as large as the manifest that is read now
+        # of many shards they are as large as the manifest that is read now
+        draft.objects.clear()
+        # another driver's, where that was first
         return self.manifest() or manifest
 
     def _problem(
@@ -308,12 +312,12 @@ class Ledger:
         """What is missing of a closed run, or has another length: by listings and the manifest alone."""
         tables = self.run_type.tables
         sizes = stored_sizes(self.store, tables)
-        found = (problem_of_sizes(each, tables, sizes) for each in self.manifest_objects())
+        found = [problem_of_sizes(each, tables, sizes) for each in self.manifest_objects()]
         problems = [problem for problem in found if problem is not None]
-        uncommitted = sorted(set(range(self.run.plan.shards)) - self.committed())
-        problems += [
-            Problem(f"{receipt_key(shard)}: missing", undo(shard)) for shard in uncommitted
-        ]
+        planned = set(range(self.run.plan.shards))
+        for shard in sorted(planned - self.committed()):
+            problem = Problem(f"{receipt_key(shard)}: missing", undo(shard))
+            problems.append(problem)
         # the plan is listed, not read: its parts are as large as the input
         parts = {plan_key(part) for part in range(self.run.plan.parts)}
         lost = parts - set(self.store.keys("plan/"))

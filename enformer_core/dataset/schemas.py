@@ -94,6 +94,7 @@ def gene_effects_schema() -> pa.Schema:
     `distance` is from the gene's nearest TSS to the allele's first base, along transcription: negative is upstream.
     `tss_bins` are output bins of the reference's window, from 0, that are summed.
     """
+    # in the order of `scores`, whatever the set's own
     columns = [column for column in _ALLELE_COLUMNS if column[0] in _ALLELE_OF_GENE]
     columns += [
         ("gene_id", pa.string()),
@@ -141,7 +142,8 @@ its bins [first_bin, end_bin), over which predictions are averaged. `alleles` sa
 (`ref`) and, of a variant, the alternate one (`alt`) too. `groups` are the run's; `layers` counts those whose attention
 is read, 0 where it was not asked for. `start` and what follows are null where a variant has no place."""
 
-REF, ALT = "ref", "alt"
+REF = "ref"
+ALT = "alt"
 """The alleles of a target: the genome's own sequence, and a variant's alternate one."""
 
 SEQUENCE = "sequence"
@@ -202,7 +204,9 @@ def contributions_schema(*, hypothetical: bool) -> pa.Schema:
         (SEQUENCE, pa.string()),
     ]
     lists = contribution_lists(hypothetical=hypothetical)
-    return pa.schema([*columns, *((name, pa.list_(pa.float32())) for name in lists)])
+    # of so many bases of a window, one number each, in the order of the letters
+    of_bases = [(name, pa.list_(pa.float32())) for name in lists]
+    return pa.schema([*columns, *of_bases])
 
 
 def contribution_lists(*, hypothetical: bool) -> tuple[str, ...]:
@@ -267,7 +271,12 @@ _PLACE_COLUMNS = [
 ]
 
 INSULATION_SCHEMA = pa.schema(
-    [*_PLACE_COLUMNS, ("layer", pa.int32()), ("across", pa.float32()), ("at", pa.float32())]
+    [
+        *_PLACE_COLUMNS,
+        ("layer", pa.int32()),
+        ("across", pa.float32()),
+        ("at", pa.float32()),
+    ]
 )
 """What attention does at a place: a row for each layer, counted from 1, and one, its layer null, for the mean over
 layers."""
@@ -284,4 +293,5 @@ def links_schema(scores: Sequence[str]) -> pa.Schema:
         ("status", pa.string()),
         ("reason", pa.string()),
     ]
-    return pa.schema([*columns, *((name, pa.float32()) for name in scores)])
+    of_model = [(name, pa.float32()) for name in scores]
+    return pa.schema([*columns, *of_model])

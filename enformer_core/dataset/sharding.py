@@ -23,7 +23,8 @@ ALLELES_LEAST = 8
 
 RowNumbers = Int64[np.ndarray, " chosen"]
 
-_AIMED_AT_SHARDS = 64  # of a small run, so that a few dozen workers have something to share
+# of a small run, so that a few dozen workers have something to share
+_AIMED_AT_SHARDS = 64
 
 
 def default_shard_size(
@@ -38,7 +39,8 @@ def default_shard_size(
     shard.
     """
     rows_of_one = -(-rows // _AIMED_AT_SHARDS)
-    return min(max(least, rows_of_one), most)
+    at_least = max(least, rows_of_one)
+    return min(at_least, most)
 
 
 @dataclass
@@ -83,7 +85,8 @@ class Sharder:
         """Take the rows that follow, and give the parts that they complete, with the column shard."""
         if self._open_shard is not None:
             rows = pa.concat_tables([self._open_shard, rows])
-        firsts = shard_firsts(self._boundaries(rows), self._shard_size)
+        boundaries = self._boundaries(rows)
+        firsts = shard_firsts(boundaries, self._shard_size)
         # Where the last shard ends is not known before the next rows are, or there are none.
         self._open_shard = rows.slice(firsts[-1]) if firsts else None
         yield from self._collect(rows, firsts)
@@ -126,7 +129,8 @@ class Sharder:
         self._parts_closed += 1
         # The last shards so far, 5 and 6, of 3 and 2 rows: 5 5 5 6 6
         shards = len(self._shards)
-        numbers = np.arange(shards - len(part.shard_rows), shards)
+        first = shards - len(part.shard_rows)
+        numbers = np.arange(first, shards)
         shard_of_row = np.repeat(numbers, part.shard_rows)
         rows = pa.concat_tables(part.tables)
         column = pa.array(shard_of_row, pa.int64())

@@ -42,25 +42,31 @@ class DistanceBin:
         match = _BIN.fullmatch(text)
         if match is None:
             raise InputError(f"--bins {text}: must be two distances in bp, as 3000-12500")
-        low, high = (int(number.replace("_", "")) for number in match.groups())
+        # 12_500 is 12500, as Python has it
+        low, high = [int(number.replace("_", "")) for number in match.groups()]
         return cls(low, high)
 
     @property
     def name(self) -> str:
-        """`3000-12500`, or `all`."""
+        """What tables call it: `3000-12500`, or `all` where there is no end."""
         return _ALL if self.high_bp is None else f"{self.low_bp}-{self.high_bp}"
 
     def holds(self, distance_bp: Float64[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
-        """Which distances lie in it."""
+        """Which distances lie in it; half-open, so that bins side by side share no pair."""
         is_far = distance_bp >= self.low_bp
-        return is_far if self.high_bp is None else is_far & (distance_bp < self.high_bp)
+        if self.high_bp is None:
+            return is_far
+        is_near = distance_bp < self.high_bp
+        return is_far & is_near
 
 
 EVERYWHERE = (DistanceBin(), DistanceBin(0, 98_000))
 """All pairs, and those that a window of Enformer's holds whose middle is the TSS."""
 
-PAPER_BINS = tuple(
-    DistanceBin(*ends)
-    for ends in ((0, 3_000), (3_000, 12_500), (12_500, 34_500), (34_500, 131_000))
+PAPER_BINS = (
+    DistanceBin(0, 3_000),
+    DistanceBin(3_000, 12_500),
+    DistanceBin(12_500, 34_500),
+    DistanceBin(34_500, 131_000),
 )
 """Those of the Enformer article, figure 2."""

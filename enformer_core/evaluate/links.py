@@ -62,13 +62,14 @@ def judge_links(
                 yield _unscored(name, each, positives)
                 continue
             low, high = intervals[name]
+            ranked = _last_if_missing(values)
             yield LinksResult(
                 score=name,
                 bin=each.name,
                 pairs=positives.size,
                 positives=int(positives.sum()),
                 missing=int(np.isnan(values).sum()),
-                average_precision=_known(average_precision(positives, _last_if_missing(values))),
+                average_precision=_known(average_precision(positives, ranked)),
                 low=_known(low),
                 high=_known(high),
             )
@@ -101,6 +102,7 @@ def _intervals(
     nothing = (float("nan"), float("nan"))
     if not positives.any() or not bootstrap.draws:
         return dict.fromkeys(scores, nothing)
+    # sorted once: a draw changes how often items count, not their order
     rankings = {name: ranking(_last_if_missing(values)) for name, values in scores.items()}
     values: dict[str, list[Numbers]] = {name: [] for name in scores}
     # the bin decides its draws, whichever others are asked for
@@ -111,6 +113,7 @@ def _intervals(
 
 
 def _last_if_missing(values: Numbers) -> Numbers:
+    # not left out: a score that says something of easy pairs alone must not look better for it
     return np.where(np.isnan(values), -np.inf, values)
 
 

@@ -23,7 +23,8 @@ from enformer_core.export.contribution_rows import (
 from enformer_core.export.file_names import FileNames
 from enformer_core.export.whole_file import whole_file
 
-_ARRAY = "arr_0.npy"  # what NumPy calls an array that was saved without a name
+# what NumPy calls an array that was saved without a name
+_ARRAY = "arr_0.npy"
 
 _HEADER = "row\ttarget\tallele\tchrom\tstart\tend\n"
 
@@ -40,6 +41,7 @@ def export_npz(ledger: Ledger, path: Path) -> int:
     Raises:
         InputError: for a run of another kind, or where nothing can be written.
     """
+    # read twice: a .npy says in its first bytes how many rows will follow
     counts = Counter(row.group for row in contribution_rows(ledger))
     if not counts:
         raise InputError(f"{ledger.store.location}: no target has contributions yet")
@@ -91,7 +93,10 @@ class _Writer:
 
 def _one_hot(row: ContributionRow) -> Int8[np.ndarray, "4 length"]:
     """Rows A, C, G, T; N is 0 in all of them."""
-    return (row.codes == np.arange(4)[:, None]).astype(np.int8)
+    # the code of N is 4, which no row has
+    of_rows = np.arange(4)[:, None]
+    is_letter = row.codes == of_rows
+    return is_letter.astype(np.int8)
 
 
 @contextmanager
@@ -121,6 +126,11 @@ def _array(
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open(_ARRAY, "w", force_zip64=True) as array,
     ):
-        header = {"descr": npy.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+        # np.save would want the whole array
+        header = {
+            "descr": npy.dtype_to_descr(kind),
+            "fortran_order": False,
+            "shape": shape,
+        }
         npy.write_array_header_1_0(array, header)
         yield array

@@ -42,15 +42,19 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
     rows = 0
     with whole_file(path) as out:
         for chrom, table in stored_tables(ledger, table_of_values.name):
-            lines = _scalars(chrom, table, _strongest(table, lists, tracks))
+            strongest = _strongest(table, lists, tracks)
+            lines = _scalars(chrom, table, strongest)
+            # nothing beside the contig and what names a row
             if lines.width <= 1 + len(table_of_values.key_columns):
                 raise InputError(_only_lists(ledger, table_of_values.name, lists[0]))
             text = lines.write_csv(
                 include_header=not rows,
                 separator="\t",
-                quote_style="necessary",  # cut and awk do not know quotes
+                # cut and awk do not know quotes
+                quote_style="necessary",
             )
-            out.write(text.encode())  # by Python, whose errors say when a reader has left
+            # by Python, whose errors say when a reader has left
+            out.write(text.encode())
             rows += lines.height
     return rows
 
@@ -94,10 +98,13 @@ def _strongest(
         value = pl.Series(table[name]).list.get(pl.Series(item), null_on_oob=True)
         # where all are 0 the smallest number stands there, which is no stronger than the others
         has_effect = pc.not_equal(table[strongest], 0)
-        item = pc.if_else(has_effect, item, None)
-        columns = {numbers: pl.Series(pc.if_else(has_effect, table[numbers], None))}
+        number = pc.if_else(has_effect, table[numbers], None)
+        columns = {numbers: pl.Series(number)}
         columns[f"{strongest}_value"] = value
-        columns |= {f"{strongest}_{label}": pl.Series(tracks[label].take(item)) for label in _NAMES}
+        named_item = pc.if_else(has_effect, item, None)
+        for label in _NAMES:
+            names = tracks[label].take(named_item)
+            columns[f"{strongest}_{label}"] = pl.Series(names)
         found[numbers] = columns
     return found
 
@@ -114,8 +121,9 @@ def _scalars(
             continue
         if field.type == pa.list_(pa.string()):
             joined = pc.binary_join(table[field.name], ",")
+            is_empty = pc.equal(joined, "")
             # no flags are an empty field, not a quoted empty text
-            columns[field.name] = pc.if_else(pc.equal(joined, ""), None, joined)
+            columns[field.name] = pc.if_else(is_empty, None, joined)
         elif not pa.types.is_nested(field.type):
             columns[field.name] = table[field.name]
     lines = pl.DataFrame(pl.from_arrow(pa.table(columns)))

@@ -83,7 +83,9 @@ def _check_header(
     """
     own = known_build(lengths)
     declared = _declared_lengths(header)
+    # lengths say more than a name, which may be that of any file a header was copied from
     theirs = known_build(declared) or next(_named_builds(header), None)
+    # patches and providers stand behind a blank: they do not change the chromosomes
     if own and theirs and own.split(" ")[0] != theirs.split(" ")[0]:
         raise InputError(
             f"{name}: its header names {theirs}, and the contigs of {genome.path.name} are those of {own}. "
@@ -131,6 +133,7 @@ def _check_lengths_of(
     lengths: Lengths,
 ) -> None:
     """Refuse a build in which a contig of the genome is shorter than it is there."""
+    # only a longer contig contradicts: a genome may hold the beginning of one
     short_name, _, _ = build.partition(" ")
     for known in known_contigs():
         if not known.assembly.startswith(short_name) or not known.length_bp:
@@ -145,14 +148,15 @@ def _check_lengths_of(
 
 
 def _declared_lengths(header: Sequence[str]) -> Lengths:
-    matches = (_REGION.match(line) for line in header)
-    return {match["contig"]: int(match["length"]) for match in matches if match}
+    found = filter(None, map(_REGION.match, header))
+    return {match["contig"]: int(match["length"]) for match in found}
 
 
 def _named_builds(header: Sequence[str]) -> Iterator[str]:
     for line in header:
         if match := _BUILD.search(line):
-            yield _UCSC_NAMES.get(match["name"], match["name"])
+            name = match["name"]
+            yield _UCSC_NAMES.get(name, name)
 
 
 def _by_end(
@@ -197,9 +201,10 @@ def _are_cut_off(
     longest = _longest_known(lengths)
     kept = Counter(draft.contig for draft in inside)
     lost = Counter(draft.contig for draft in beyond)
-    return all(lost[contig] > kept[contig] for contig in lost) and all(
-        draft.bounds[1] <= longest.get(draft.contig, 0) for draft in beyond
-    )
+    lack_most = all(lost[contig] > kept[contig] for contig in lost)
+    # of a contig that no assembly knows there is no length to be believed
+    lie_on_known = all(draft.bounds[1] <= longest.get(draft.contig, 0) for draft in beyond)
+    return lack_most and lie_on_known
 
 
 def _longest_known(lengths: Lengths) -> Mapping[str, int]:
@@ -212,4 +217,5 @@ def _longest_known(lengths: Lengths) -> Mapping[str, int]:
 
 
 def _contigs_of(drafts: Sequence[GeneDraft]) -> list[str]:
+    # each once, in the order of the file
     return list(dict.fromkeys(draft.contig for draft in drafts))

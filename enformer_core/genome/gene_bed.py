@@ -33,8 +33,10 @@ def bed_fields(text: str) -> list[str]:
 
 def bed_header(header: Sequence[str], first: Line) -> Mapping[str, int]:
     """The columns of a BED file by name in small letters, where a line names them: with or without `#`."""
+    # the comment nearest to the data first: those above it tell where a file comes from
     for text in (*reversed(header), first.text):
-        names = [name.strip().lower() for name in bed_fields(text.lstrip("#"))]
+        fields = bed_fields(text.lstrip("#"))
+        names = [name.strip().lower() for name in fields]
         if len(names) >= 3 and names[1] in _BED_STARTS:
             return {name: column for column, name in enumerate(names)}
     return {}
@@ -58,8 +60,9 @@ class BedReader:
     def add(self, line: Line, contigs: ContigNames) -> None:
         """Take a line with data; lines on contigs that the genome does not have are counted and left out."""
         fields = [text.strip() for text in bed_fields(line.text)]
+        # the header, without `#`
         if len(fields) > 1 and fields[1].lower() in _BED_STARTS:
-            return  # the header, without `#`
+            return
         if len(fields) < _BED_COLUMNS:
             raise InputError(
                 f"{line.where}: {line.shown} has {len(fields)} columns; genes in BED need six: contig, start, end, "
@@ -69,6 +72,20 @@ class BedReader:
         contig = contigs.own(fields[0])
         if contig is None:
             return
+        draft = self._draft(line, fields, contig)
+        # a row is a transcript: where it stands names it, as rows of one gene have one name
+        draft.add_transcript(line.where, span)
+        if self._has_blocks and len(fields) >= _BED12_COLUMNS:
+            for block in _blocks(line, fields, span):
+                draft.add_part("exon", block)
+
+    def _draft(
+        self,
+        line: Line,
+        fields: Sequence[str],
+        contig: str,
+    ) -> GeneDraft:
+        """The gene of a row, begun where no row before has named it."""
         name = fields[3]
         if name in _BED_NOTHING:
             raise InputError(f"{line.where}: this gene has no name: {line.shown}")
@@ -81,10 +98,7 @@ class BedReader:
             gene_type = self._value(fields, self._type_column)
             draft = GeneDraft(line.where, gene, name, gene_type, contig, strand)
             self._drafts[key] = draft
-        draft.add_transcript(line.where, span)
-        if self._has_blocks and len(fields) >= _BED12_COLUMNS:
-            for block in _blocks(line, fields, span):
-                draft.add_part("exon", block)
+        return draft
 
     def finish(self) -> Iterator[GeneDraft]:
         """All genes, in the order in which they came."""
@@ -97,9 +111,11 @@ class BedReader:
 
     @staticmethod
     def _value(fields: Sequence[str], column: int | None) -> str | None:
-        if column is None or column >= len(fields) or fields[column] in _BED_NOTHING:
+        # empty cells at the end of a row may be left out
+        if column is None or column >= len(fields):
             return None
-        return fields[column]
+        value = fields[column]
+        return None if value in _BED_NOTHING else value
 
 
 def _column(columns: Mapping[str, int], names: frozenset[str]) -> int | None:
@@ -112,10 +128,11 @@ def _blocks(
     span: Span,
 ) -> Iterator[Span]:
     """The exons of a row of BED12: sizes, and starts that count from the row's own."""
-    lists = [[text for text in fields[column].split(",") if text] for column in (10, 11)]
+    # UCSC writes a comma behind the last number, too
+    lists = [list(filter(None, fields[column].split(","))) for column in (10, 11)]
     try:
         count = whole_number(fields[9])
-        sizes, begins = (list(map(whole_number, texts)) for texts in lists)
+        sizes, begins = [list(map(whole_number, texts)) for texts in lists]
     except ValueError:
         raise InputError(
             f"{line.where}: the last three columns of BED12 are the number of blocks, their sizes and their "
@@ -126,10 +143,12 @@ def _blocks(
             f"{line.where}: says that it has {count} blocks, and has {len(sizes)} sizes and {len(begins)} starts. "
             "Was the line cut off?"
         )
+    row_start, row_end = span
     for begin, size in zip(begins, sizes, strict=True):
-        start = span[0] + begin
-        if begin < 0 or size < 1 or start + size > span[1]:
+        start = row_start + begin
+        end = start + size
+        if begin < 0 or size < 1 or end > row_end:
             raise InputError(
-                f"{line.where}: a block of {size} bp at {begin} leaves its row, {span[0]} to {span[1]}"
+                f"{line.where}: a block of {size} bp at {begin} leaves its row, {row_start} to {row_end}"
             )
-        yield start, start + size
+        yield start, end

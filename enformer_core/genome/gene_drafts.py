@@ -16,7 +16,8 @@ Strand = Literal["+", "-"]
 Span = tuple[int, int]
 """First base, and the one after the last."""
 
-_SHOWN_LETTERS = 60  # of a line that cannot be read
+# of a line that cannot be read, which may be as long as a chromosome
+_SHOWN_LETTERS = 60
 
 
 @dataclass
@@ -53,7 +54,8 @@ class GeneDraft:
         spans = list(self.transcripts.values())
         if self.span is not None:
             spans.append(self.span)
-        return min(start for start, _ in spans), max(end for _, end in spans)
+        starts, ends = zip(*spans, strict=True)
+        return min(starts), max(ends)
 
     def add_gene(self, span: Span) -> None:
         """Take what the gene's own line says, or another line of the same gene."""
@@ -65,6 +67,7 @@ class GeneDraft:
 
     def add_part(self, kind: str, span: Span) -> None:
         """Take an exon, or a piece of one."""
+        # pieces lie within exons: once there are exons, they say nothing more
         if kind == "exon":
             self.exons.add(span)
             self.pieces.clear()
@@ -96,8 +99,10 @@ class ContigNames:
 
     def own(self, name: str) -> str | None:
         """What the genome calls this contig; None where it has no such one."""
+        # asked once for each name: a file has millions of lines and a few contigs
         if name not in self._own:
-            self._own[name] = reconcile_contigs([name], self._lengths).get(name)
+            names = reconcile_contigs([name], self._lengths)
+            self._own[name] = names.get(name)
         own = self._own[name]
         if own is None:
             self.unknown[name] += 1
@@ -136,6 +141,7 @@ def parse_span(
     """
     try:
         start = whole_number(first) - counts_from
+        # BED's end from 0 is the base behind, which is the last one's number from 1: the same in both
         end = whole_number(last)
     except ValueError:
         raise InputError(f"{line.where}: {line.shown}: {first}, {last} are no positions") from None

@@ -76,8 +76,9 @@ def read_gene_file(
         raise InputError(f"{name}: no genes in this file. Give GTF, GFF3 or BED with six columns.")
     reader = _reader(header, first)
     for line in chain([first], lines):
+        # GFF3 may carry the sequence itself, at its end
         if line.text.startswith(_SEQUENCE):
-            break  # GFF3 may carry the sequence itself, at its end
+            break
         if not line.text.startswith(_NO_DATA) and line.text.strip():
             reader.add(line, contigs)
     drafts = list(reader.finish())
@@ -167,7 +168,10 @@ def is_annotation(path: Path) -> bool:
 
 
 def _is_gff(fields: Sequence[str]) -> bool:
-    has_places = len(fields) >= GFF_COLUMNS - 1 and fields[3].isdigit() and fields[4].isdigit()
+    # a gene may come without its attributes, which the reader then misses in its own words
+    if len(fields) < GFF_COLUMNS - 1:
+        return False
+    has_places = fields[3].isdigit() and fields[4].isdigit()
     # of BED, whose names and scores may be numbers too, the third column is a place
     return has_places and not fields[2].isdigit()
 
@@ -179,6 +183,7 @@ def _reader(header: Sequence[str], first: Line) -> "_Reader":
         return GtfReader() if re.match(r"\s*\w+\s+\S", fields[-1]) else Gff3Reader()
     columns = bed_header(header, first)
     fields = bed_fields(first.text)
+    # a place below 0 is a bad place in BED, not another format
     if columns or (len(fields) >= 3 and _NUMBER.fullmatch(fields[1])):
         return BedReader(columns)
     head = first.text[:_HEAD_BYTES].encode("utf-8", "replace")

@@ -65,14 +65,7 @@ class GtfReader:
         if kind != "transcript":
             draft.add_part(kind, span)
 
-    def _draft(
-        self,
-        line: Line,
-        gene: str,
-        contig: str,
-        strand: str,
-        attributes: str,
-    ) -> GeneDraft:
+    def _draft(self, line: Line, gene: str, contig: str, strand: str, attributes: str) -> GeneDraft:
         # one identifier on two contigs is two genes: the pseudo-autosomal ones, and copies in UCSC's files
         key = (gene, "", contig, strand)
         draft = self._drafts.get(key)

@@ -34,7 +34,8 @@ _BED_HEADERS = ("#", "track", "browser")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
-_SHOWN_LETTERS = 60  # of a line that cannot be read
+# of a line that cannot be read
+_SHOWN_LETTERS = 60
 
 
 class _NamedRegion(NamedTuple):

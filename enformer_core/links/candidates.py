@@ -84,7 +84,7 @@ def read_candidates(
 
 def has_activity(table: Table, asked: Sequence[str] = ()) -> bool:
     """Whether a table has columns of activity, or was said to."""
-    known = ([table.find([name]) for name in names] for names in ACTIVITIES)
+    known = [[table.find([name]) for name in names] for names in ACTIVITIES]
     return bool(asked) or any(map(all, known))
 
 
@@ -99,7 +99,9 @@ def read_places(table: Table) -> pl.DataFrame:
     end = table.whole_numbers(table.column(END))
     unnamed = chrom.is_null().arg_true()
     if unnamed.len():
-        raise InputError(f"{table.where(int(unnamed[0]))}: has no chromosome")
+        row = int(unnamed[0])
+        raise InputError(f"{table.where(row)}: has no chromosome")
+    # 0-based and half-open: an end that is the start would be an element without a base
     impossible = np.flatnonzero((start < 0) | (end <= start))
     if impossible.size:
         row = int(impossible[0])
@@ -111,7 +113,9 @@ def read_places(table: Table) -> pl.DataFrame:
 
 
 def _refuse_genes(table: Table) -> None:
-    found = [column for column in map(table.find, [[name] for name in _OF_GENES]) if column]
+    columns = [table.find([name]) for name in _OF_GENES]
+    found = [column for column in columns if column]
+    # the ABC program's lists of elements have a class; no list of genes has
     if found and table.find(["class"]) is None:
         raise InputError(
             f"{table.name}: looks like a list of genes, with its column {found[0]}. {_EXCHANGED}"
@@ -120,13 +124,18 @@ def _refuse_genes(table: Table) -> None:
 
 def _refuse_repeats(places: pl.DataFrame, table: Table) -> None:
     """An element that is listed twice would count twice in the sum of every gene near it."""
-    repeats = places.select(~pl.struct(pl.all()).is_first_distinct()).to_series().arg_true()
+    is_first = pl.struct(pl.all()).is_first_distinct()
+    repeats = places.select(~is_first).to_series().arg_true()
     if not repeats.len():
         return
     row = int(repeats[0])
     chrom, start, end = places.row(row)
-    same = (pl.col("chrom") == chrom) & (pl.col("start") == start) & (pl.col("end") == end)
-    first = int(places.select(same.arg_true().first()).item())
+    is_same = pl.all_horizontal(
+        pl.col("chrom") == chrom,
+        pl.col("start") == start,
+        pl.col("end") == end,
+    )
+    first = int(places.select(is_same.arg_true().first()).item())
     raise InputError(
         f"{table.where(row)}: {chrom}:{start}-{end} is listed before, in {table.unit} {table.lines[first]}. "
         "List each candidate once."
@@ -136,16 +145,18 @@ def _refuse_repeats(places: pl.DataFrame, table: Table) -> None:
 def _words(table: Table, column: str) -> pl.Series:
     found = table.find([column])
     if found is None:
-        return pl.Series(column, [None] * table.rows.height, pl.String)
+        nothing = [None] * table.rows.height
+        return pl.Series(column, nothing, pl.String)
     return table.texts(found).alias(column)
 
 
 def _activity_columns(table: Table, asked: Sequence[str]) -> tuple[str, ...]:
     if asked:
-        unknown = [name for name in asked if name not in table.rows.columns]
+        columns = table.rows.columns
+        unknown = [name for name in asked if name not in columns]
         if unknown:
             raise InputError(
-                f"--activity {unknown[0]}: {table.name} has no such column{nearest(unknown[0], table.rows.columns)}"
+                f"--activity {unknown[0]}: {table.name} has no such column{nearest(unknown[0], columns)}"
             )
         return tuple(asked)
     for names in ACTIVITIES:
@@ -168,7 +179,8 @@ def _no_activity(table: Table) -> str:
 
 
 def _activity(table: Table, columns: Sequence[str]) -> Numbers:
-    """The geometric mean of some columns."""
+    """The geometric mean of some columns, 0 where one of them is."""
+    # of one column the mean is the column itself, and of two the root of their product, as in the ABC program
     product = np.ones(table.rows.height)
     for column in columns:
         values = table.numbers(column)

@@ -59,9 +59,11 @@ def _reach_any_tss(
     genes: pl.DataFrame,
 ) -> Bool[np.ndarray, " elements"]:
     tss = np.sort(genes["tss"].to_numpy())
+    first = start - TSS_SLOP_BP
+    last = end + TSS_SLOP_BP
     # of TSSs 100, 900, 2000 and an element that reaches from 500 to 1500: one lies before it, two before its end
-    below = np.searchsorted(tss, start - TSS_SLOP_BP, side="right")
-    until = np.searchsorted(tss, end + TSS_SLOP_BP, side="left")
+    below = np.searchsorted(tss, first, side="right")
+    until = np.searchsorted(tss, last, side="left")
     return until > below
 
 
@@ -70,10 +72,14 @@ def _overlap_genes(
     end: Places,
     genes: pl.DataFrame,
 ) -> Bool[np.ndarray, " elements"]:
+    # of regions around TSSs nobody knows where their genes end
     known = genes.select("start", "end").drop_nulls()
     if not known.height:
         return np.zeros(start.size, dtype=bool)
     # Disjoint and in order: the last that begins before an element's end is the only one that can overlap it.
-    bodies = merge_intervals(known.to_numpy())
-    last = np.searchsorted(bodies[:, 0], end, side="left") - 1
-    return (last >= 0) & (bodies[last, 1] > start)
+    begins, ends = merge_intervals(known.to_numpy()).T
+    last = np.searchsorted(begins, end, side="left") - 1
+    has_begun = last >= 0
+    # -1, where none has begun, is Python's last one, and does not count
+    lasts_into_it = ends[last] > start
+    return has_begun & lasts_into_it

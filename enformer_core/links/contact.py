@@ -18,7 +18,7 @@ Distances = Float64[np.ndarray, " pairs"]
 Contacts = Float64[np.ndarray, " pairs"]
 
 _FURTHEST_BP = 10**10
-"""No chromosome is longer."""
+"""No chromosome is longer, so that contacts at greater distances need not be numbers."""
 
 _MOST_LN = 600.0
 """The logarithm of the largest float is 709; contacts are summed, and multiplied by activities."""

@@ -16,9 +16,12 @@ from enformer_core.links.genes import GeneTable
 
 def one_naming(genes: GeneTable, candidates: Candidates) -> GeneTable:
     """The genes with their chromosomes called as the candidates' file calls them, `chr22` or `22`."""
-    known = dict.fromkeys(candidates.frame["chrom"].unique(maintain_order=True), 0)
+    # lengths are not known without a genome, and names are told apart without them
+    contigs = candidates.frame["chrom"].unique(maintain_order=True)
+    known = dict.fromkeys(contigs, 0)
     names = reconcile_contigs(genes.frame["chrom"].unique(), known)
-    return replace(genes, frame=_renamed(genes.frame, names))
+    renamed = _renamed(genes.frame, names)
+    return replace(genes, frame=renamed)
 
 
 def candidates_on_genome(
@@ -38,6 +41,7 @@ def candidates_on_genome(
     """
     names = reconcile_contigs(candidates.frame["chrom"].unique(), lengths)
     where = candidates.table.where
+    # a genome without them is another genome: of candidates none is left out in silence
     is_unknown = ~candidates.frame["chrom"].is_in(list(names))
     for row in is_unknown.arg_true().head(1):
         contig = candidates.frame["chrom"][row]
@@ -46,7 +50,8 @@ def candidates_on_genome(
         )
     frame = _renamed(candidates.frame, names)
     length = frame["chrom"].replace_strict(lengths, return_dtype=pl.Int64)
-    for row in (frame["end"] > length).arg_true().head(1):
+    is_beyond = frame["end"] > length
+    for row in is_beyond.arg_true().head(1):
         contig, end = frame.select("chrom", "end").row(row)
         raise InputError(
             f"{where(row)}: ends at base {end:,}, {contig} of {genome} has {length[row]:,}. "
@@ -70,8 +75,10 @@ def genes_on_genome(
     """
     names = reconcile_contigs(genes.frame["chrom"].unique(), lengths)
     is_known = pl.col("chrom").is_in(list(names))
-    frame = _renamed(genes.frame.filter(is_known), names)
+    known = genes.frame.filter(is_known)
+    frame = _renamed(known, names)
     length = pl.col("chrom").replace_strict(lengths, return_dtype=pl.Int64)
+    # of a minus gene the TSS is the base behind its first one: at a contig's very end, its length
     inside = frame.filter(pl.col("tss") <= length)
     if not inside.height:
         contigs = genes.frame["chrom"].unique(maintain_order=True).to_list()

@@ -53,6 +53,7 @@ class LinkFiles:
         Raises:
             InputError: for files that cannot be used.
         """
+        # candidates first: they say on which contigs genes are looked for where there is no genome
         candidates, notes = self._candidates()
         if self.genome is None:
             genes = one_naming(self._genes(candidates, None), candidates)
@@ -90,10 +91,13 @@ class LinkFiles:
                 f"{self.candidates}: is an annotation of genes. Were --genes and --candidates exchanged?"
             )
         table = read_table(self.candidates)
-        is_wanted = self.activity == "needed" or (
-            self.activity != "none" and has_activity(table, self.activity_columns)
+        has_some = self.activity != "none" and has_activity(table, self.activity_columns)
+        candidates = read_candidates(
+            table,
+            with_activity=self.activity == "needed" or has_some,
+            activity=self.activity_columns,
         )
-        candidates = read_candidates(table, with_activity=is_wanted, activity=self.activity_columns)
+        # the ABC program's own activity needs no word: it is what the score is defined with
         if candidates.activity_from in ((), ("activity_base",)):
             return candidates, ()
         columns = " and ".join(candidates.activity_from)
@@ -139,6 +143,7 @@ def _expressed(genes: GeneTable) -> GeneTable:
         raise InputError(
             f"--expressed-only: {genes.name} has no columns Expression and PromoterActivityQuantile, which say it"
         )
+    # a gene of which nothing is known is left out, too: null is no True
     expressed = genes.frame.filter(pl.col("is_expressed"))
     if not expressed.height:
         raise InputError(f"--expressed-only: {genes.name} has no gene that is expressed")

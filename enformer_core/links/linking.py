@@ -32,7 +32,11 @@ _PLACES = {
     "distance": pl.Float64,
     "powerlaw_contact": pl.Float64,
 }
-_ABC = {"activity": pl.Float64, "abc_numerator": pl.Float64, "abc": pl.Float64}
+_ABC = {
+    "activity": pl.Float64,
+    "abc_numerator": pl.Float64,
+    "abc": pl.Float64,
+}
 
 _OF_GENE = ("gene", "gene_id", "chrom", "tss", "is_expressed")
 _OF_ELEMENT = ("start", "end", "name", "class", "activity")
@@ -58,7 +62,8 @@ class Linking:
 
     def empty_table(self) -> pl.DataFrame:
         """A table of links without a row, with all columns."""
-        return pl.DataFrame(schema={**_PLACES, **(_ABC if self.with_abc else {})})
+        schema = _PLACES | _ABC if self.with_abc else _PLACES
+        return pl.DataFrame(schema=schema)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def write_links(
     Raises:
         InputError: where no element is in reach of any gene.
     """
+    # marked, not counted: a candidate is in the reach of many genes
     has_links = np.zeros(genes.frame.height, dtype=bool)
     is_linked = np.zeros(candidates.frame.height, dtype=bool)
     rows = 0
@@ -123,14 +129,17 @@ def write_links(
 
 
 def _nothing_in_reach(genes: GeneTable, candidates: Candidates, window_bp: int) -> str:
-    on = [
-        first_few(frame["chrom"].unique(maintain_order=True).to_list())
-        for frame in (genes.frame, candidates.frame)
-    ]
+    genes_on = _contigs(genes.frame)
+    candidates_on = _contigs(candidates.frame)
     return (
-        f"no candidate lies within {window_bp:,} bp of a TSS: the genes of {genes.name} are on {on[0]}, "
-        f"the candidates of {candidates.table.name} on {on[1]}. Are both of the same assembly?"
+        f"no candidate lies within {window_bp:,} bp of a TSS: the genes of {genes.name} are on {genes_on}, "
+        f"the candidates of {candidates.table.name} on {candidates_on}. Are both of the same assembly?"
     )
+
+
+def _contigs(frame: pl.DataFrame) -> str:
+    contigs = frame["chrom"].unique(maintain_order=True)
+    return first_few(contigs.to_list())
 
 
 def link_rows(
@@ -144,11 +153,15 @@ def link_rows(
     element = candidates.select(_OF_ELEMENT)[pairs.candidate]
     contact = powerlaw_contact(pairs.distance_bp, linking.law)
     is_near = reaches_tss(
-        element["start"].to_numpy(), element["end"].to_numpy(), gene["tss"].to_numpy()
+        element["start"].to_numpy(),
+        element["end"].to_numpy(),
+        gene["tss"].to_numpy(),
     )
-    is_promoter = (element["class"] == PROMOTER).fill_null(False).to_numpy()
-    is_self_promoter = is_promoter & is_near
-    rows = pl.concat([gene, element], how="horizontal").with_columns(
+    is_promoter = (element["class"] == PROMOTER).fill_null(False)
+    # another gene's promoter is an element like others
+    is_self_promoter = is_promoter.to_numpy() & is_near
+    beside = pl.concat([gene, element], how="horizontal")
+    rows = beside.with_columns(
         pl.Series("is_self_promoter", is_self_promoter),
         pl.Series("distance", pairs.distance_bp),
         pl.Series("powerlaw_contact", contact),
@@ -158,6 +171,8 @@ def link_rows(
         scores = abc_scores(activity, contact, pairs.gene, is_self_promoter)
         rows = rows.with_columns(
             pl.Series("abc_numerator", scores.numerator),
+            # none where nothing near a gene is active, and there is no whole to have a share of
             pl.Series("abc", scores.score, nan_to_null=True),
         )
+    # every block in one order, as they are rows of one file
     return rows.select(linking.empty_table().columns)

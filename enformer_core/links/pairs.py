@@ -67,17 +67,21 @@ def _blocks_of_chromosome(
     twice = (candidates["start"] + candidates["end"]).to_numpy()
     order = np.argsort(twice, kind="stable")
     middles = twice[order]
+    # polars counts rows in 32 bits
     candidate_row = candidates["row"].to_numpy()[order].astype(np.int64)
     gene_row = genes["row"].to_numpy().astype(np.int64)
     tss = 2 * genes["tss"].to_numpy()
+    reach = 2 * window_bp
     # nearer than the window, as the ABC program has it, not as near: neither end is in it
-    first = np.searchsorted(middles, tss - 2 * window_bp, side="right")
-    behind = np.searchsorted(middles, tss + 2 * window_bp, side="left")
+    first = np.searchsorted(middles, tss - reach, side="right")
+    behind = np.searchsorted(middles, tss + reach, side="left")
     counts = behind - first
     for begin, end in _cuts(counts, most):
         gene, candidate = _expanded(first[begin:end], counts[begin:end])
         gene += begin
-        distance = np.abs(middles[candidate] - tss[gene]) / 2
+        # both are twice their place
+        apart = middles[candidate] - tss[gene]
+        distance = np.abs(apart) / 2
         if gene.size:
             yield Pairs(gene_row[gene], candidate_row[candidate], distance)
 

@@ -81,8 +81,12 @@ class BaseBins:
         return (lowest >= 0) & (highest < self.count)
 
 
-def bins_of_bases(placements: Placements, positions: Pairs, conventions: Conventions) -> BaseBins:
-    """Where bases lie.
+def bins_of_bases(
+    placements: Placements,
+    positions: Pairs,
+    conventions: Conventions,
+) -> BaseBins:
+    """Where bases lie, in both profiles of the allele of each.
 
     Args:
         placements: an allele for each base.
@@ -93,7 +97,8 @@ def bins_of_bases(placements: Placements, positions: Pairs, conventions: Convent
     is_right = positions > placements.start
     moved_bp, trimmed_bp = _cut_off(conventions.indel_rule, placements.gain_bp, is_right)
     in_reference = positions - placements.window - moved_bp
-    in_alternate = _edited(placements, positions) - placements.window - trimmed_bp
+    edited = _edited(placements, positions)
+    in_alternate = edited - placements.window - trimmed_bp
     reference = _output_bins(in_reference, conventions)
     alternate = _output_bins(in_alternate, conventions)
     if conventions.indel_rule == "stitched":
@@ -119,7 +124,7 @@ def predicted_in_both(
     moved_bp = abs(allele.gain_bp)
     near = np.arange(-moved_bp - 1, moved_bp + 1)
     positions = np.concatenate([left + near, right + near])
-    bins = bins_of_bases(_repeated(allele, window, positions.size), positions, conventions)
+    bins = bins_of_allele(allele, window, positions, conventions)
     inside = positions[bins.is_predicted]
     return int(inside.min()), int(inside.max()) + 1
 
@@ -131,17 +136,17 @@ def bins_of_allele(
     conventions: Conventions,
 ) -> BaseBins:
     """As `bins_of_bases`, for bases of one allele."""
-    return bins_of_bases(_repeated(allele, window, positions.size), positions, conventions)
-
-
-def _repeated(allele: Allele, window: int, times: int) -> Placements:
-    first = np.zeros(times, dtype=np.int64)
-    return Placements.of(allele, window).take(first)
+    # the allele beside each of its bases, as its row is taken again and again
+    row = np.zeros(positions.size, dtype=np.int64)
+    placements = Placements.of(allele, window).take(row)
+    return bins_of_bases(placements, positions, conventions)
 
 
 def _output_bins(index: Pairs, conventions: Conventions) -> Pairs:
     geometry = conventions.geometry
-    return (index - geometry.crop_bp) // geometry.bin_bp
+    # rounded down, also below 0: what lies before the output must not come to lie in its first bin
+    in_output_bp = index - geometry.crop_bp
+    return in_output_bp // geometry.bin_bp
 
 
 def _cut_off(
@@ -155,7 +160,10 @@ def _cut_off(
     if rule == "centre-trim":
         return lost_bp // 2, gained_bp // 2
     if rule == "stitched":
-        return np.where(is_right, lost_bp, 0), np.where(is_right, gained_bp, 0)
+        moved_bp = np.where(is_right, lost_bp, 0)
+        trimmed_bp = np.where(is_right, gained_bp, 0)
+        return moved_bp, trimmed_bp
+    # `left-fixed`: both sequences begin with the same base
     nothing = np.zeros_like(gain_bp)
     return nothing, nothing
 

@@ -52,14 +52,18 @@ class GeneSums:
         genes = self.reach.of_allele(allele, start)
         if not genes:
             return ()
-        reference, difference = _summed([gene.tss for gene in genes], r, d)
+        around_tss = [gene.tss for gene in genes]
+        reference, difference = _summed(around_tss, r, d)
         if self.exon_tracks:
+            # all of them have some where any is asked for
             exons = [gene.exons for gene in genes if gene.exons is not None]
             reference, difference = self._with_exons(exons, r, d, reference, difference)
         # log2((1 + r + d) / (1 + r)) = log2(1 + d / (1 + r)), without cancellation
-        ratio = (difference / (1 + reference)).log1p() / log(2.0)
+        share = difference / (1 + reference)
+        ratio = share.log1p() / log(2.0)
         # all genes in one copy from the device
-        values = torch.stack([ratio, difference], dim=1).cpu().numpy()
+        both = torch.stack([ratio, difference], dim=1)
+        values = both.cpu().numpy()
         effects = []
         for gene, (of_ratio, of_difference) in zip(genes, values, strict=True):
             named = {"log2_ratio": of_ratio, "difference": of_difference}
@@ -77,10 +81,9 @@ class GeneSums:
         """The sums, of some tracks over exons."""
         tracks = torch.tensor(self.exon_tracks, device=r.device)
         of_exons, change_of_exons = _summed(exons, r, d)
-        return (
-            reference.index_copy(1, tracks, of_exons[:, tracks]),
-            difference.index_copy(1, tracks, change_of_exons[:, tracks]),
-        )
+        mixed_reference = reference.index_copy(1, tracks, of_exons[:, tracks])
+        mixed_difference = difference.index_copy(1, tracks, change_of_exons[:, tracks])
+        return mixed_reference, mixed_difference
 
 
 def _summed(
@@ -96,14 +99,16 @@ def _summed(
     # Bins 3 4 of the reference lie in 4 5 of the alternate. Of rows 3 4 5 the weights are 1 1 0 and 0 1 1, and the
     # difference is d[4] + d[5] + r[5] − r[3]: what both sums have is not added and taken away again.
     moved = alternate - reference
-    weights = torch.as_tensor(np.stack([reference, alternate, moved]), device=r.device)
+    # in one copy to the device
+    stacked = np.stack([reference, alternate, moved])
+    in_reference, in_alternate, of_moved = torch.as_tensor(stacked, device=r.device)
     index = torch.as_tensor(rows, device=r.device)
     r_rows = r.index_select(0, index).double()
     d_rows = d.index_select(0, index).double()
-    difference = weights[1] @ d_rows
+    difference = in_alternate @ d_rows
     if moved.any():
-        difference = difference + weights[2] @ r_rows
-    return weights[0] @ r_rows, difference
+        difference = difference + of_moved @ r_rows
+    return in_reference @ r_rows, difference
 
 
 def _weights(
@@ -113,5 +118,6 @@ def _weights(
     place = {row: number for number, row in enumerate(rows)}
     weights = np.zeros((len(bins), len(rows)))
     for gene, of_gene in enumerate(bins):
-        weights[gene, [place[each] for each in of_gene]] = 1.0
+        columns = [place[each] for each in of_gene]
+        weights[gene, columns] = 1.0
     return weights

@@ -25,7 +25,8 @@ HEAD_ROWS = 1 << 16
 PROBES = 64
 """Places looked at in the rest of a file: another assembly may show on some contigs only."""
 
-_ANY_LENGTH_BP = 1 << 40  # no allele is too long to be looked up
+# no allele is too long to be looked up
+_ANY_LENGTH_BP = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class ContigFit:
     one_right: int = 0
 
     def __add__(self, other: "ContigFit") -> "ContigFit":
-        sums = map(sum, zip(astuple(self), astuple(other), strict=True))
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        sums = map(sum, pairs)
         return ContigFit(*sums)
 
     def matching(self, *, declares_ref: bool) -> int:
@@ -105,9 +107,11 @@ class SampledAlleles:
         is_known = contig >= 0
 
         def counts(rows: Mask) -> list[int]:
-            of_contigs = np.bincount(contig[rows & is_known], minlength=len(names))
+            contigs_of_rows = contig[rows & is_known]
+            of_contigs = np.bincount(contigs_of_rows, minlength=len(names))
             return of_contigs.tolist()
 
+        # in the order of ContigFit's fields
         by_contig = zip(
             counts(self.checked),
             counts(self.ref),
@@ -127,18 +131,23 @@ class SampledAlleles:
 
     def unknown_contigs(self) -> dict[str, int]:
         """Alleles on contigs that the genome does not have, by the input's name."""
-        rows = self.undecided & bools(pc.is_null(self.alleles.chrom))
-        names = in_full(self.alleles.raw, "input_chrom").filter(pa.array(rows))
+        is_unknown = bools(pc.is_null(self.alleles.chrom))
+        rows = self.undecided & is_unknown
+        written = in_full(self.alleles.raw, "input_chrom")
+        names = written.filter(pa.array(rows))
         counts = pc.value_counts(names)
         return {str(count["values"]): count["counts"] for count in counts.to_pylist()}
 
     def example(self) -> str | None:
         """An allele that does not fit, and what the genome has there."""
         alleles = self.alleles
-        wrong = self.checked & ~self.ref & (alleles.declared | ~self.alt)
+        # of a pair whose order is open, either allele may be the genome's
+        fits_by_alt = ~alleles.declared & self.alt
+        wrong = self.checked & ~self.ref & ~fits_by_alt
         if not wrong.any():
             return None
-        row = int(np.argmax(wrong))  # the first
+        # the first
+        row = int(np.argmax(wrong))
         start = int(alleles.start[row])
         end = start + int(alleles.ref_bp[row])
         there = self.genome.fetch(alleles.chrom[row].as_py(), start, end)

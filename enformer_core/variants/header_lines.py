@@ -15,7 +15,18 @@ from enformer_core.variants.formats.headers import NAMES, cleaned
 from enformer_core.variants.formats.reader import Columns
 from enformer_core.variants.records import with_fault
 
-_COMPARED = ("chrom", "pos", "end", "id", "ref", "alt", "effect", "strand", "locus", "alleles")
+_COMPARED = (
+    "chrom",
+    "pos",
+    "end",
+    "id",
+    "ref",
+    "alt",
+    "effect",
+    "strand",
+    "locus",
+    "alleles",
+)
 
 _PLACES = ("pos", "locus", "id")
 """Where a header line has a word; the first that the file has is looked at."""
@@ -41,8 +52,9 @@ def without_other_headers(records: pa.Table, columns: Columns, where: str) -> pa
     # of most files every position is digits, and no words are compared
     if place == "pos" and _are_all_digits(cells):
         return records
+    # a list of one column has no order
     is_list = len(columns.index) == 1
-    if is_list:  # which has no order
+    if is_list:
         return records
     own = _own_names(columns)
     is_header = _holds_a_name(cells, own)
@@ -85,7 +97,8 @@ def _holds_a_name(cells: Column, own: Mapping[str, str]) -> Column:
     words = {name for name in own.values() if name and not name.isdecimal()}
     known = pa.array(sorted(_KNOWN | words))
     bare = pc.utf8_trim(cells, ' "')
-    without_sign = pc.replace_substring_regex(pc.ascii_lower(bare), "^#", "")
+    lower = pc.ascii_lower(bare)
+    without_sign = pc.replace_substring_regex(lower, "^#", "")
     is_known = pc.is_in(without_sign, known)
     return pc.fill_null(is_known, False)
 

@@ -108,9 +108,11 @@ class ParquetReader:
                 return None
         with _readable(path):
             names = pq.read_schema(_opened(path)).names
+        # of a copy the place that it was copied from tells
         partition = Partition.of(address or str(path))
         columns = find_columns(names, str(path), given)
-        is_outside = partition is not None and (columns is None or "chrom" not in columns.index)
+        has_contig = columns is not None and "chrom" in columns.index
+        is_outside = partition is not None and not has_contig
         if partition is not None and is_outside:
             columns = find_columns([*names, partition.column], str(path), given)
         if columns is None:
@@ -189,9 +191,11 @@ class ParquetReader:
         outside = pa.repeat(pa.scalar(partition.chrom, pa.string()), rows)
         if inside is None:
             return outside
+        # a contig beside a partition of another: whichever were taken, rows would be misplaced
         for chrom in pc.unique(inside).to_pylist():
             if chrom is not None and not partition.says_the_same(chrom):
-                name = self.header.columns.names[self.header.columns.index["chrom"]]
+                columns = self.header.columns
+                name = columns.names[columns.index["chrom"]]
                 raise InputError(
                     f"{self.path}: lies in {partition.column}={partition.chrom}, and has rows whose column {name!r} "
                     f"is {chrom!r}. Move the file where it belongs, or give it another folder without '='."
@@ -200,7 +204,8 @@ class ParquetReader:
 
 
 def _opened(path: Path) -> pa.NativeFile:
-    return pa.OSFile(os.fsencode(path))  # a name need not be UTF-8
+    # a name need not be UTF-8
+    return pa.OSFile(os.fsencode(path))
 
 
 def _distinct(names: dict[str, str]) -> list[str]:
@@ -227,10 +232,12 @@ def _as_text(
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
+    # some programs write the ALTs of a record as a list
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        # some programs write the ALTs of a record as a list
-        return pc.binary_join(_without_gaps(pc.cast(column, pa.list_(pa.string()))), ",")
-    if not (_is_text(kind) or _is_number(kind, numeric=numeric) or pa.types.is_null(kind)):
+        lists = pc.cast(column, pa.list_(pa.string()))
+        return pc.binary_join(_without_gaps(lists), ",")
+    is_number = _is_number(kind, numeric=numeric)
+    if not (_is_text(kind) or is_number or pa.types.is_null(kind)):
         raise InputError(f"{where} is of type {kind}. Write it as text, or positions as integers.")
     return pc.cast(column, pa.string())
 
@@ -241,8 +248,10 @@ def _without_gaps(lists: pa.ListArray) -> pa.ListArray:
     if not cells.null_count:
         return lists
     counts = pc.fill_null(pc.list_value_length(lists), 0)
-    offsets = pa.array([0, *pc.cumulative_sum(counts).to_pylist()], pa.int32())
-    return pa.ListArray.from_arrays(offsets, pc.fill_null(cells, "."), mask=pc.is_null(lists))
+    ends = pc.cumulative_sum(counts).to_pylist()
+    offsets = pa.array([0, *ends], pa.int32())
+    filled = pc.fill_null(cells, ".")
+    return pa.ListArray.from_arrays(offsets, filled, mask=pc.is_null(lists))
 
 
 def _is_text(kind: pa.DataType) -> bool:
