@@ -62,7 +62,8 @@ class PredictedBins:
     ) -> str:
         """What and where it is, and the tracks whose values are largest in size."""
         # of equal sizes the smaller track first, as in `effects`
-        strongest = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_TRACKS]
+        order = np.argsort(-np.abs(values), kind="stable")
+        strongest = order[:_SHOWN_TRACKS]
         more = len(values) - len(strongest)
         place = f"{self.contig or 'sequence'}, bases {self.start:,} to {self.end:,} from 0"
         lines = [
@@ -73,7 +74,10 @@ class PredictedBins:
         ]
         if more:
             lines.append(f"{'':>12}  … and {more:,} more")
-        return "\n".join(lines if self.notice is None else [*lines, self.notice])
+        # last, where it is seen in a notebook
+        if self.notice is not None:
+            lines.append(self.notice)
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

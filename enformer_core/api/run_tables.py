@@ -117,16 +117,17 @@ class RunTables:
         run_type = self.ledger.run_type
         if name not in run_type.tables:
             raise InputError(why_absent(self.ledger, name, self.location))
+        # the contig is not in the files: receipts say of which one each is
         by_contig: dict[str | None, dict[str, int | None]] = {}
         for receipt in self.receipts:
             if name in receipt.tables:
                 entry = receipt.tables[name]
-                by_contig.setdefault(receipt.chrom, {})[entry.key] = entry.bytes
+                sizes = by_contig.setdefault(receipt.chrom, {})
+                sizes[entry.key] = entry.bytes
         if not by_contig:
             return _with_chrom(self._empty(name).lazy(), None)
-        return pl.concat(
-            [_with_chrom(self._scan(sizes), contig) for contig, sizes in by_contig.items()]
-        )
+        tables = [_with_chrom(self._scan(sizes), contig) for contig, sizes in by_contig.items()]
+        return pl.concat(tables)
 
     def _empty(self, name: str) -> pl.DataFrame:
         """A table without rows, of a run of which nothing is committed yet."""
@@ -147,6 +148,7 @@ class RunTables:
         """Objects of these bytes by key, None where they are not known, as one table."""
         root = self.ledger.store.location
         objects = fenced_files(root, sizes)
+        # asked now: what is gone is told when the table is opened, not in the middle of a query
         try:
             for key in sizes:
                 objects.info(key)
@@ -168,7 +170,9 @@ class RunTables:
             f"RunTables {self.location}: {state}, {progress.rows_done:,} of {progress.rows:,} {progress.unit}",
             f"model {progress.model}; tables: {tables}",
         ]
-        return "\n".join(lines if progress.notice is None else [*lines, progress.notice])
+        if progress.notice is not None:
+            lines.append(progress.notice)
+        return "\n".join(lines)
 
 
 def open_run(uri: str | Path) -> RunTables:
@@ -194,8 +198,11 @@ def _with_chrom(table: pl.LazyFrame, contig: str | None) -> pl.LazyFrame:
 
 def _scan_objects(filesystem: AbstractFileSystem, names: Sequence[str]) -> pl.LazyFrame:
     """Objects, of which the columns that are asked for are read, by the program's own client."""
+    handler = FSSpecHandler(filesystem)
     dataset = pads.dataset(
-        names, format="parquet", filesystem=PyFileSystem(FSSpecHandler(filesystem))
+        names,
+        format="parquet",
+        filesystem=PyFileSystem(handler),
     )
     # with Arrow's own filters, nulls would be compared otherwise than on a disk
     return pl.scan_pyarrow_dataset(dataset, allow_pyarrow_filter=False)

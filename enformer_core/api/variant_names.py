@@ -92,14 +92,15 @@ def parse_variant(name: object) -> NamedVariant:
         raise InputError(
             f"{name!r} is no variant. Give chrom:pos:ref:alt, counted from 1, as chr20:4699605:A:G"
         )
+    chrom, ref, alt = match["chrom"], match["ref"], match["alt"]
+    pos = int(match["pos"].replace(",", ""))
+    # one base aside the REF often fits too, by chance: a guess would be seen by nobody
     if _SPDI.fullmatch(text):
-        chrom, pos, ref, alt = match["chrom"], match["pos"], match["ref"], match["alt"]
         raise InputError(
             f"{text}: may count from 0, as SPDI does, or from 1. Say it by "
-            f"{(chrom, int(pos.replace(',', '')), ref, alt)}, where positions count from 1."
+            f"{(chrom, pos, ref, alt)}, where positions count from 1."
         )
-    pos = int(match["pos"].replace(",", ""))
-    return NamedVariant(text, match["chrom"], pos, match["ref"], _one_alt(text, match["alt"]))
+    return NamedVariant(text, chrom, pos, ref, _one_alt(text, alt))
 
 
 def from_parts(parts: Sequence[object]) -> NamedVariant:
@@ -111,6 +112,7 @@ def from_parts(parts: Sequence[object]) -> NamedVariant:
     given = ":".join(map(str, parts))
     try:
         chrom, pos, ref, alt = parts
+        # NumPy's whole numbers are taken, floats are not: 4699605.7 is no position
         at = operator.index(pos)  # type: ignore[arg-type] # a TypeError is what is asked for
         contig, *alleles = (_letters(part) for part in (chrom, ref, alt))
     except (TypeError, ValueError) as error:

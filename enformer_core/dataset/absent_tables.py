@@ -21,6 +21,7 @@ def why_absent(ledger: Ledger, table: str, location: str) -> str:
     if table == "tracks":
         return _why_no_tracks(ledger, location)
     shards = ledger.run.plan.shards
+    # a manifest is put only when all receipts are there: somebody took them since
     if ledger.manifest() is not None:
         text = f"{location}: of {counted(shards, 'shards')} none has its receipt any more, though the run was complete"
         return f"{text}. {repair_advice(location)}"
@@ -31,6 +32,7 @@ def why_absent(ledger: Ledger, table: str, location: str) -> str:
 
 
 def _why_no_tracks(ledger: Ledger, location: str) -> str:
+    # tracks are put before the plan, and so before anything is committed
     is_closed = ledger.manifest() is not None
     if is_closed or ledger.committed():
         remedy = repair_advice(location) if is_closed else "Run its own command again: it puts it."

@@ -23,7 +23,8 @@ from enformer_core.errors import DatasetError, StorageError
 from enformer_core.storage.store import Store
 
 _SHOWN = 5
-_DIGITS = 12  # of a digest, to tell one damaged object from another under the same key
+# of a digest, to tell one damaged object from another under the same key
+_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ def undo(shard: int, tables: Iterable[str] = ()) -> tuple[str, ...]:
     A table that is sound may stay, if those before it do: the next attempt finds it and keeps it. What follows a
     damaged one goes with it, or it would be derived from other values than stand beside it.
     """
-    return (receipt_block_key(block_of(shard)), receipt_key(shard), *reversed([*tables]))
+    # the block too: a copy of the receipt in it would go on vouching for the shard
+    block = receipt_block_key(block_of(shard))
+    receipt = receipt_key(shard)
+    return (block, receipt, *reversed([*tables]))
 
 
 def keys_from(
@@ -139,15 +143,18 @@ def set_aside(store: Store, problems: Iterable[Problem]) -> list[str]:
 
 
 def _in_reverse_of_commits(key: str) -> tuple[int, str]:
+    # tables lie in folders of their own names, and go last
     folders = [MANIFEST_KEY, "receipts", "commits"]
     folder = key.partition("/")[0]
-    return (folders.index(folder) if folder in folders else len(folders), key)
+    place = folders.index(folder) if folder in folders else len(folders)
+    return (place, key)
 
 
 def _moved(store: Store, key: str) -> bool:
     try:
         content = store.get(key)
-    except StorageError:  # it cannot be read, which is what is wrong with it
+    # it cannot be read, which is what is wrong with it
+    except StorageError:
         digest = "unreadable"
     else:
         if content is None:

@@ -90,6 +90,7 @@ def run_progress(ledger: Ledger) -> RunProgress:
     cpu_hours = totals.cpu_s / _HOUR_S
     hours = gpu_hours + cpu_hours
     finished = ledger.manifest() is not None
+    # while a run lasts, what is not there yet is not lost
     lost = tuple(problem.text for problem in ledger.lost()) if finished else ()
     return RunProgress(
         shards=run.plan.shards,

@@ -192,6 +192,7 @@ def read_receipt(
     raw = parse_object(content, key)
     if "tables" in raw:
         return convert(raw, Receipt, key)
+    # runs of the first releases are read, and go on, as they are
     return convert(_from_first_form(raw, tables), Receipt, key)
 
 
@@ -207,10 +208,12 @@ def read_manifest_objects(
     """
     entries = decode(content, _WithObjects, key).objects
     names = tuple(tables)
-    return [
-        convert(entry if "tables" in entry else _with_tables(entry, names), ShardObjects, key)
-        for entry in entries
-    ]
+    objects = []
+    for entry in entries:
+        # likewise of the first form
+        with_tables = entry if "tables" in entry else _with_tables(entry, names)
+        objects.append(convert(with_tables, ShardObjects, key))
+    return objects
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class RunType(ABC):
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of all tables of a shard, in the order of their puts."""
-        return (*(table.name for table in self.value_tables), *self.derived_tables)
+        values = [table.name for table in self.value_tables]
+        return (*values, *self.derived_tables)
 
     @abstractmethod
     def expected_keys(self, table: ValueTable, planned: pa.Table) -> pa.Table:
@@ -97,6 +98,7 @@ def without_values(
 ) -> pa.Table:
     """A table with nulls in some columns of the rows for which `rows` is true."""
     for name, kind in columns.items():
+        # of the column's own type: a list cannot be replaced by a null of none
         nulls = pa.nulls(table.num_rows, kind)
         kept = pc.if_else(rows, nulls, table[name])
         place = table.schema.get_field_index(name)

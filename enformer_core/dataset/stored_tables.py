@@ -52,6 +52,7 @@ def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Ta
         content = ledger.store.get(key)
         if content is None:
             raise DatasetError(f"{key}: missing, though a receipt names it")
+        # an export may be the last that anybody looks at: damage must not pass through it
         if sha256(content) != entry.sha256:
             raise DatasetError(
                 f"{key}: is not what its receipt names; `enformer-ray verify` says more"

@@ -79,6 +79,7 @@ def verify_run(ledger: Ledger) -> Verification:
         else:
             totals.add(examined)
             receipts.append(examined)
+    # a manifest that cannot be read is a problem like others: the rest is looked at all the same
     manifest = _manifest(ledger)
     if isinstance(manifest, Problem):
         problems.append(manifest)
@@ -161,6 +162,7 @@ class _Verifier:
                 yield Problem(text, undo(receipt.shard), reopens=False)
             else:
                 yield from self._of_shard(shard, receipt)
+        # of a run under way, shards without receipts and tables without them are work that goes on
         if self.finished:
             yield from self._uncommitted()
             yield from self._stray_objects()
@@ -173,7 +175,8 @@ class _Verifier:
         if rows != summary.rows:
             text = f"plan: {rows} {unit}, run.json says {summary.rows}"
             yield Problem(text, remedy=_NO_REMEDY)
-        for key in repeated_keys(self.plan.parts, self.ledger.run_type.plan_keys, rows):
+        plan_keys = self.ledger.run_type.plan_keys
+        for key in repeated_keys(self.plan.parts, plan_keys, rows):
             shown = ", ".join(f"{name} {value}" for name, value in key.items())
             yield Problem(f"plan: {shown} stands there more than once", remedy=_NO_REMEDY)
 
@@ -243,16 +246,18 @@ class _Verifier:
         if footer != expected:
             yield self._damaged(name, shard, f"its footer says {footer}, expected {expected}")
         if table.num_rows != entry.rows:
-            yield self._damaged(
-                name, shard, f"has {table.num_rows} rows, its receipt says {entry.rows}"
-            )
-        if (found := content_digest(table)) != entry.content_digest:
+            text = f"has {table.num_rows} rows, its receipt says {entry.rows}"
+            yield self._damaged(name, shard, text)
+        # the bytes are right: another digest of values means that they were never what the receipt says
+        found = content_digest(table)
+        if found != entry.content_digest:
             text = f"digest of values is {found}, its receipt says {entry.content_digest}"
             yield self._damaged(name, shard, text)
         stored[name] = table
 
     def _damaged(self, table: str, shard: Shard, what: str) -> Problem:
         """A problem of a shard's table, because of which it and those behind it are made again."""
+        # what was derived from damaged values would contradict those that replace them
         names = self.ledger.run_type.tables
         behind = names[names.index(table) :]
         keys = [table_key(name, shard.chrom, shard.number) for name in behind]
@@ -266,6 +271,7 @@ class _Verifier:
     ) -> Iterator[Problem]:
         """Whether the value tables answer the planned rows, each by the same statuses."""
         run_type = self.ledger.run_type
+        # statuses stand in the first table: without it nothing says which rows others should have values for
         first = run_type.value_tables[0]
         if first.name not in stored:
             return

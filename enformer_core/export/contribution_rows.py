@@ -50,8 +50,10 @@ class ContributionRow:
 
     def on_contig(self) -> slice:
         """The bases that lie on the contig: beyond its ends a window has N."""
+        # a window that begins at -5 has the contig's first base at 5
         first = max(-self.start, 0)
-        return slice(first, min(self.codes.size, self.contig_bp - self.start))
+        end = min(self.codes.size, self.contig_bp - self.start)
+        return slice(first, end)
 
 
 def contribution_rows(ledger: Ledger) -> Iterator[ContributionRow]:
@@ -61,6 +63,7 @@ def contribution_rows(ledger: Ledger) -> Iterator[ContributionRow]:
         InputError: at once, for a run of another kind, naming what it has.
         DatasetError: for an object that is missing or damaged.
     """
+    # no generator: a run of another kind is refused before a file is begun
     table = _table(ledger)
     columns = ledger.run_type.value_columns(table, ledger.run)
     return _rows_of_run(ledger, table, columns)
@@ -83,7 +86,8 @@ def _rows_of_run(
     columns: Sequence[str],
 ) -> Iterator[ContributionRow]:
     for contig, table in stored_tables(ledger, value_table.name):
-        if contig is not None:  # what has no place has no values
+        # what has no place has no values
+        if contig is not None:
             yield from _rows(contig, table, columns)
 
 
@@ -94,11 +98,12 @@ def _rows(
 ) -> Iterator[ContributionRow]:
     has_letters = len(columns) > 1
     lists = contribution_lists(hypothetical=has_letters)
+    # one at a time: of Enformer a row with hypothetical contributions is 4 MB
     for batch in table.to_batches(max_chunksize=1):
         if batch.column("values").null_count:
             continue
         (row,) = batch.select(_SCALARS).to_pylist()
-        values, *letters = (np.asarray(batch.column(name).flatten()) for name in lists)
+        values, *letters = [np.asarray(batch.column(name).flatten()) for name in lists]
         codes = encode(row.pop("sequence"))
         yield ContributionRow(
             contig=contig,

@@ -85,7 +85,7 @@ def _check_header(
     declared = _declared_lengths(header)
     # lengths say more than a name, which may be that of any file a header was copied from
     theirs = known_build(declared) or next(_named_builds(header), None)
-    # patches and providers stand behind a blank: they do not change the chromosomes
+    # `GRCh38 (hg38)`: what UCSC calls it stands behind a blank
     if own and theirs and own.split(" ")[0] != theirs.split(" ")[0]:
         raise InputError(
             f"{name}: its header names {theirs}, and the contigs of {genome.path.name} are those of {own}. "

@@ -39,13 +39,16 @@ class TilePredictor:
         """
         geometry = self._network.geometry
         window_start = start - geometry.crop_bp
-        codes = self._genome.fetch(contig, window_start, window_start + geometry.window_bp)
+        window_end = window_start + geometry.window_bp
+        codes = self._genome.fetch(contig, window_start, window_end)
         with inference_in_true_float32():
             forward = Place(contig, window_start, reverse=False)
             predictions = [self._strand(forward, codes)]
             if self._strands == "both":
                 reverse = Place(contig, window_start, reverse=True)
-                prediction = self._strand(reverse, reverse_complement(codes))
+                backwards = reverse_complement(codes)
+                prediction = self._strand(reverse, backwards)
+                # its first bin is the last along the chromosome
                 predictions.append(prediction.flip(0))
             return torch.stack(predictions).mean(dim=0)
 

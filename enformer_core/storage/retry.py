@@ -100,7 +100,8 @@ class Retries:
         raise AssertionError("a million attempts fit into the patience: the clock stands still")
 
     def _pause_s(self, failures: int) -> float:
-        doublings = min(failures, 30)  # 2**1000 is no float
+        # 2**1000 is no float
+        doublings = min(failures, 30)
         bound_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**doublings)
         with self._lock:
             return self._random.random() * bound_s
@@ -145,7 +146,8 @@ class RetryingStore:
     def check_usable(self, marker: str, closed: str) -> None:
         """See `Store`; a place that does not answer at all is given up sooner than in the middle of a run."""
         self.retries.call(
-            lambda: self.store.check_usable(marker, closed), patience_s=_PATIENCE_AT_START_S
+            lambda: self.store.check_usable(marker, closed),
+            patience_s=_PATIENCE_AT_START_S,
         )
 
     def put_if_absent(self, key: str, content: bytes) -> bool:

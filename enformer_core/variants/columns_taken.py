@@ -31,8 +31,21 @@ _BASES: Mapping[Basis, str] = {
 }
 
 _ORDER = (
-    *("identifier", "place", "place_and_alleles", "chrom", "pos", "end", "locus", "alleles"),
-    *("ref", "alt", "allele", "effect_allele", "other_allele", "strand", "strand_only_flagged"),
+    "identifier",
+    "place",
+    "place_and_alleles",
+    "chrom",
+    "pos",
+    "end",
+    "locus",
+    "alleles",
+    "ref",
+    "alt",
+    "allele",
+    "effect_allele",
+    "other_allele",
+    "strand",
+    "strand_only_flagged",
 )
 """Of what columns are taken for, in words: `run.json` has its keys in the alphabet's order."""
 
@@ -86,7 +99,9 @@ def columns_taken(sources: Iterable[Source]) -> list[ColumnsTaken]:
     alike: dict[str, list[ColumnsTaken]] = {}
     for source in sources:
         taken = _taken(source)
-        alike.setdefault(str(replace(taken, files=())), []).append(taken)
+        # all but the names of the files, in the words in which people read it
+        said = str(replace(taken, files=()))
+        alike.setdefault(said, []).append(taken)
     return [_of_all(group) for group in alike.values()]
 
 
@@ -139,6 +154,7 @@ def _meanings(source: Source) -> dict[str, str]:
         meanings |= {"alt": "allele", "ref": "other_allele", "effect": "effect_allele"}
     else:
         meanings |= {"alt": "effect_allele", "ref": "other_allele"}
+    # of a declared REF a strand turns nothing: it may be a gene's
     meanings["strand"] = "strand_only_flagged" if source.declares_ref else "strand"
     if source.header.named_alleles:
         meanings = {"id": "place_and_alleles", "effect": "effect_allele", "alt": "effect_allele"}
@@ -168,7 +184,9 @@ def doubts(source: Source, check: AssemblyCheck) -> Sequence[str]:
 
 def _doubts_of_name(source: Source, check: AssemblyCheck) -> Sequence[str]:
     """A file called after one chromosome that has records on others."""
-    called = set(_CHROMOSOME.findall(source.name.rsplit("/", 1)[-1]))
+    # of the file alone: a folder may be called after anything
+    own_name = source.name.rsplit("/", 1)[-1]
+    called = set(_CHROMOSOME.findall(own_name))
     if len(called) != 1:
         return []
     name = f"chr{called.pop()}"
@@ -185,6 +203,7 @@ def _doubts_of_effect(source: Source, check: AssemblyCheck) -> Sequence[str]:
     """An effect allele that was assumed, and is the genome's nearly everywhere."""
     columns = source.columns
     is_assumed = columns.basis == "assumed" and not source.declares_ref
+    # of a handful of records all may have it by chance
     if not is_assumed or check.checked < FEW or check.alt_rate < _NEARLY_ALL:
         return []
     names = _meanings(source)

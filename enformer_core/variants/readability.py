@@ -50,7 +50,8 @@ class _Readability:
         """Count a table of RAW_SCHEMA, whole records."""
         is_first = pc.equal(pc.fill_null(raw["alt_index"], 1), 1)
         is_malformed = equal(raw["status"], Status.MALFORMED.value)
-        self.records += pc.sum(is_first).as_py() or 0  # the sum of no rows is null
+        # the sum of no rows is null
+        self.records += pc.sum(is_first).as_py() or 0
         if not pc.any(is_malformed).as_py():
             return
         unreadable = np.asarray(pc.and_(is_first, is_malformed))
@@ -100,6 +101,7 @@ def readable_batches(
     readability = _Readability()
     for raw in batches:
         readability.add(raw)
+        # of a file of hundreds of gigabytes the first batch tells as much as the last
         if readability.is_hopeless and not allow_malformed:
             break
         yield raw

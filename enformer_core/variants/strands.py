@@ -13,7 +13,8 @@ _MINUS = r"^\s*(?i:-|\x{2212}|-1|-1\.0+|\(-\)|m|r|minus|neg|negative|rev|reverse
 
 _SEQUENCE = "^[ACGTNacgtn]+$"
 
-_MAY_STAY = r"^([-.*0]|[IiDd]|<.*>|)$"  # what has no letters looks the same on either strand
+# what has no letters looks the same on either strand
+_MAY_STAY = r"^([-.*0]|[IiDd]|<.*>|)$"
 
 _COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
 
@@ -68,4 +69,5 @@ def _reverse_complements(written: Column, is_sequence: Column) -> Column:
     coded = letters.combine_chunks().dictionary_encode()
     texts = coded.dictionary.to_pylist()
     turned = [text.translate(_COMPLEMENT)[::-1] for text in texts]
-    return pa.array(turned, pa.string()).take(coded.indices)
+    of_kinds = pa.array(turned, pa.string())
+    return of_kinds.take(coded.indices)

@@ -117,7 +117,12 @@ class AttentionBlock:
         normed = self.norm(x)
         fused = fused_attention_available(x.device)
         reference = reference_attention(
-            self.attention, normed, self.relative, queries, keep_logits=fused
+            self.attention,
+            normed,
+            self.relative,
+            queries,
+            # 75 MB a layer, which the other way does not read
+            keep_logits=fused,
         )
         if fused:
             self._add_fused(reference, x, normed, d)
@@ -174,6 +179,7 @@ class AttentionBlock:
         attention = self.attention
         rows = as_slice(near)
         dn = layer_norm_difference(self.norm, x[rows], normed[rows], d[rows])
+        # without a bias: the attention's projections have none
         dq, dk, dv = [
             attention.split(functional.linear(dn, projection.weight))
             for projection in (attention.to_q, attention.to_k, attention.to_v)
@@ -283,12 +289,14 @@ class DeltaTransformer:
         delta = self._delta
         attention = layer.attention
         relative = relative_keys(attention, self._geometry.tokens)
+        # in the model's own format, so that the factor is not rounded by itself
+        scaled_q = attention.to_q.weight * attention.key_channels**-0.5
         return (
             AttentionBlock(
                 norm=layer.attention_norm,
                 attention=attention,
                 relative=(relative, relative.to(delta)),
-                to_q=LinearDifference(attention.to_q.weight * attention.key_channels**-0.5, delta),
+                to_q=LinearDifference(scaled_q, delta),
                 to_k=LinearDifference(attention.to_k.weight, delta),
                 to_v=LinearDifference(attention.to_v.weight, delta),
                 to_out=LinearDifference(attention.to_out.weight, delta),

@@ -44,7 +44,8 @@ EMPTY_ALLELE = "-"
 
 def holds_alleles(name: str) -> bool:
     """Whether an identifier holds place and alleles."""
-    return any(re.match(pattern, name) for pattern in (SPDI, NAMED_ALLELES, HGVS))
+    patterns = (SPDI, NAMED_ALLELES, HGVS)
+    return any(re.match(pattern, name) for pattern in patterns)
 
 
 def holds_place(name: str) -> bool:
@@ -55,17 +56,22 @@ def holds_place(name: str) -> bool:
 def parts_of(ids: Column) -> dict[str, Column]:
     """chrom, pos (from 1), ref and alt of identifiers; null where they hold none."""
     named = pc.extract_regex(ids, NAMED_ALLELES)
-    parts = {role: pc.struct_field(named, role) for role in ("chrom", "pos", "ref", "alt")}
     hgvs = pc.extract_regex(ids, HGVS)
-    parts = {role: pc.coalesce(parts[role], pc.struct_field(hgvs, role)) for role in parts}
+    parts = {}
+    for role in ("chrom", "pos", "ref", "alt"):
+        of_name = pc.struct_field(named, role)
+        of_hgvs = pc.struct_field(hgvs, role)
+        parts[role] = pc.coalesce(of_name, of_hgvs)
+    # the only form that counts from 0: where it fits, it counts, whatever else would fit too
     spdi = pc.extract_regex(ids, SPDI)
     is_spdi = pc.is_valid(spdi)
     if not pc.any(is_spdi).as_py():
         return parts
     from_zero = pc.cast(pc.struct_field(spdi, "pos"), pa.int64())
+    from_one = pc.add(from_zero, 1)
     written = {
         "chrom": pc.struct_field(spdi, "chrom"),
-        "pos": pc.cast(pc.add(from_zero, 1), pa.string()),
+        "pos": pc.cast(from_one, pa.string()),
         "ref": _or_empty(pc.struct_field(spdi, "ref")),
         "alt": _or_empty(pc.struct_field(spdi, "alt")),
     }
