@@ -71,6 +71,7 @@ def from_parquet(content: bytes, name: str) -> tuple[pa.Table, Footer]:
         DatasetError: when these bytes are not a Parquet file of a run.
     """
     try:
+        # pages have their own checksums: a flipped bit is found even where no receipt is at hand
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         footer = (table.schema.metadata or {})[_FOOTER]
     except (pa.ArrowException, OSError, KeyError) as error:
@@ -88,7 +89,8 @@ def canonical_json(value: object) -> bytes:
 
 def readable_json(value: object) -> bytes:
     """JSON for people: indented, with a line end."""
-    return (json.dumps(_builtins(value), indent=2, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(_builtins(value), indent=2, ensure_ascii=False)
+    return f"{text}\n".encode()
 
 
 def json_line(content: bytes) -> bytes:
@@ -153,6 +155,7 @@ def _plain(value: object) -> Any:
     # msgspec knows dict, not every Mapping: read-only views stand in many frozen dataclasses
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, str):  # a subclass, as torch's version is
+    # a subclass, as torch's version is
+    if isinstance(value, str):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -242,7 +242,8 @@ def gather(
                 total.add(counts)
                 report("read", total.alleles)
         sorter.close()
-    except BaseException:  # an interruption, too: nobody has a handle on the folder yet
+    # an interruption, too: nobody has a handle on the folder yet
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     # A Counter gives 0 for what never came.
@@ -288,6 +289,7 @@ def draft_tiles(
 
 
 def _cut_between(rows: pa.Table, together: Sequence[str]) -> Boundaries:
+    # no tile is another's repeat: a shard may end anywhere
     every_row = np.ones(rows.num_rows, dtype=bool)
     return Boundaries(
         new_contig=changes(rows, ("chrom",)),
@@ -315,9 +317,11 @@ class _Counts:
 
 
 def _count(alleles: pa.Table) -> _Counts:
+    # each record has one first ALT, however many follow
     first_alts = pc.sum(pc.equal(alleles["alt_index"], 1))
     return _Counts(
-        records=first_alts.as_py() or 0,  # the sum of no rows is null
+        # the sum of no rows is null
+        records=first_alts.as_py() or 0,
         alleles=alleles.num_rows,
         by_status=_value_counts(alleles["status"]),
         by_contig=_value_counts(alleles["chrom"]),

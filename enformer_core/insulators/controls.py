@@ -16,7 +16,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.insulators.composition import STEP_BP, Composition, composition
 
 Positions = Int64[np.ndarray, " _"]
-"""Bases of one contig, 0-based."""
+"""Places on one contig: 0-based numbers of bases."""
 
 NO_MATCH = -1
 

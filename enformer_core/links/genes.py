@@ -109,8 +109,7 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
     if given is not None:
         tss = table.whole_numbers(given)
     elif _are_tss_regions(places):
-        both_ends = places["start"] + places["end"]
-        tss = (both_ends // 2).to_numpy()
+        tss = _middles(places)
         bp = places["end"][0] - places["start"][0]
         notes = (f"{table.name}: {bp} bp each, taken for regions with the TSS in the middle",)
         # where the genes themselves begin and end is not known
@@ -118,6 +117,7 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
         places = places.with_columns(start=nowhere, end=nowhere)
     else:
         tss = _ends_of_transcription(table, places)
+    # of a minus gene the base before, as its TSS is the end of an interval; True is 1
     first_base = tss - _is_minus(table)
     frame = places.with_columns(
         names.alias("gene"),
@@ -179,6 +179,11 @@ def _are_tss_regions(places: pl.DataFrame) -> bool:
     if places.height < 2 or lengths.len() != 1:
         return False
     return bool(lengths[0] <= _LONGEST_TSS_REGION_BP)
+
+
+def _middles(places: pl.DataFrame) -> WholeNumbers:
+    both_ends = places["start"] + places["end"]
+    return (both_ends // 2).to_numpy()
 
 
 def _ends_of_transcription(table: Table, places: pl.DataFrame) -> WholeNumbers:

@@ -236,17 +236,17 @@ def _text(name: str, text: str) -> Table:
         separator = "\t"
     first = _split(rows[0], separator) if rows else []
     above = _split(comment or "", separator)
-    has_header = True
     # `#chrom start end`, as bedtools and MACS write it, names the columns of rows that look like BED
-    if above[0].lower() in CHROM:
+    is_named_above = above[0].lower() in CHROM
+    has_header = is_named_above or not _is_bed(first)
+    if is_named_above:
         names = above
-    elif _is_bed(first):
-        has_header = False
-        names = _names_without_header(len(first))
-    else:
+    elif has_header:
         names = first
         rows = rows[1:]
         lines = lines[1:]
+    else:
+        names = _names_without_header(len(first))
     # a comma within quotes separates nothing, so that commas cannot be counted
     if separator == "\t":
         _check_widths(name, rows, lines, len(names))

@@ -72,6 +72,7 @@ class Conventions:
         return choices
 
     def _check_centre(self) -> None:
+        # an even window has no middle base: published tools differ by this one
         half = self.geometry.window_bp // 2
         if self.centre_index not in (half - 1, half):
             raise InputError(
@@ -135,7 +136,8 @@ class Conventions:
         own_bin = geometry.output_bin(self.centre_index + offset_bp)
         if self.central_bins is not None:
             count = self.central_bins
-            middle = geometry.bins // 2 + own_bin - geometry.output_bin(self.centre_index)
+            moved_bins = own_bin - geometry.output_bin(self.centre_index)
+            middle = geometry.bins // 2 + moved_bins
         elif self.centre_mask_bp is not None:
             count = -(-self.centre_mask_bp // geometry.bin_bp)
             middle = own_bin

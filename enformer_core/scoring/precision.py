@@ -70,6 +70,6 @@ def true_float32() -> Iterator[None]:
 
 @contextmanager
 def inference_in_true_float32() -> Iterator[None]:
-    """Inference without gradients, and `true_float32`."""
+    """Inference, for which torch keeps no gradients, in `true_float32`."""
     with true_float32(), torch.inference_mode():
         yield

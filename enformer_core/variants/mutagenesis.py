@@ -84,7 +84,8 @@ class Substitutions:
             yield _records(
                 self.regions,
                 bases.only(known),
-                pos=bases.start[known] + 1,  # as text, records count from 1
+                # as text, records count from 1
+                pos=bases.start[known] + 1,
                 ref=_LETTERS.take(code),
                 alt=_OTHERS.take(code),
             )
@@ -132,7 +133,9 @@ class Deletions:
     @property
     def block_rows(self) -> int:
         """Stretches at once: fewer where they are long."""
-        return max(min(_BLOCK_LETTERS // self.deleted_bp, BLOCK_BASES), 1)
+        within_memory = _BLOCK_LETTERS // self.deleted_bp
+        at_most = min(within_memory, BLOCK_BASES)
+        return max(at_most, 1)
 
     def sample(self, roles: Roles = (), *, probes: int) -> Iterator[pa.Table]:
         """Nothing: what is made from the genome need not be held against it."""
@@ -201,7 +204,8 @@ def _texts(codes: Letters) -> pa.Array:
     # all are as long: of two of 2 letters the offsets are 0 2 4
     offsets = np.arange(0, rows * letters + 1, letters, dtype=np.int32)
     ascii_letters = _ASCII[codes].tobytes()
-    is_null = None  # no row is
+    # no row is
+    is_null = None
     buffers = [
         is_null,
         pa.py_buffer(offsets),
@@ -271,9 +275,9 @@ def deletions_name(target: str, deleted_bp: int) -> str:
 def unknown_bases(sources: Sequence[Source]) -> int:
     """Bases and stretches that have no record, since the genome has N there; known when all sources were read."""
     readers = [source.reader for source in sources]
-    return sum(
-        reader.unknown for reader in readers if isinstance(reader, Substitutions | Deletions)
-    )
+    # files may stand beside them, which have none
+    made = [reader for reader in readers if isinstance(reader, Substitutions | Deletions)]
+    return sum(reader.unknown for reader in made)
 
 
 def _source(name: str, reader: Substitutions | Deletions, batch_rows: int) -> Source:

@@ -25,11 +25,7 @@ _IN_FILE_NAME = re.compile(r"(?<![a-z])(?:grch|hg|b)(?P<number>18|19|36|37|38)(?
 _SUFFIX = r"_(?P<build>(?i:b|hg|grch)(?:18|19|36|37|38))$"
 
 
-def doubts_of_assembly(
-    source: Source,
-    genome: str,
-    genome_build: str | None,
-) -> Sequence[str]:
+def doubts_of_assembly(source: Source, genome: str, genome_build: str | None) -> Sequence[str]:
     """A note for each assembly that the first records name and that is not the genome's.
 
     Args:

@@ -43,7 +43,8 @@ def needs_more(what: str, columns: Columns) -> str:
 
 def _seems_to_have_all(columns: Columns) -> bool:
     """Whether there are columns, found or only called alike, for what is lacking."""
-    if "risk" in columns.index:  # the catalogue has no other allele
+    # the catalogue has no other allele
+    if "risk" in columns.index:
         return False
     if columns.has_place:
         return True
@@ -52,6 +53,7 @@ def _seems_to_have_all(columns: Columns) -> bool:
 
 
 def _any_like(columns: Columns, pattern: re.Pattern[str]) -> bool:
+    # a column that is found already is not looked for any more
     taken = set(columns.index.values())
     free = [name for at, name in enumerate(columns.names) if at not in taken]
     return any(pattern.search(cleaned(name)) for name in free)

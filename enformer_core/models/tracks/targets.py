@@ -47,7 +47,8 @@ def read_targets(
     """
     wanted = _Head(head, count, layouts)
     # Spreadsheets on Windows end lines by two characters.
-    lines = _read_text(path_or_url, wanted).replace("\r\n", "\n").rstrip("\n").split("\n")
+    text = _read_text(path_or_url, wanted).replace("\r\n", "\n")
+    lines = text.rstrip("\n").split("\n")
     header, *rows = [line.split("\t") for line in lines]
     places = _column_places(path_or_url, header, wanted)
     _check_size(path_or_url, wanted, len(rows))
@@ -72,7 +73,8 @@ def _column_places(
 ) -> list[int]:
     """Where the three columns stand, in the order of `_COLUMNS`."""
     names = [name.strip().lower() for name in header]
-    names[0] = names[0] or "index"  # pandas leaves the index's header empty
+    # pandas leaves the index's header empty
+    names[0] = names[0] or "index"
     missing = [name for name in _COLUMNS if name not in names]
     if missing:
         plural = "s" if len(missing) > 1 else ""

@@ -67,15 +67,19 @@ def parts_of(ids: Column) -> dict[str, Column]:
     is_spdi = pc.is_valid(spdi)
     if not pc.any(is_spdi).as_py():
         return parts
+    written = _counted_from_one(spdi)
+    return {role: pc.if_else(is_spdi, written[role], parts[role]) for role in parts}
+
+
+def _counted_from_one(spdi: Column) -> dict[str, Column]:
     from_zero = pc.cast(pc.struct_field(spdi, "pos"), pa.int64())
     from_one = pc.add(from_zero, 1)
-    written = {
+    return {
         "chrom": pc.struct_field(spdi, "chrom"),
         "pos": pc.cast(from_one, pa.string()),
         "ref": _or_empty(pc.struct_field(spdi, "ref")),
         "alt": _or_empty(pc.struct_field(spdi, "alt")),
     }
-    return {role: pc.if_else(is_spdi, written[role], parts[role]) for role in parts}
 
 
 def places_of(ids: Column) -> dict[str, Column]:
