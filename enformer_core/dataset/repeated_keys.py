@@ -34,8 +34,9 @@ def repeated_keys(parts: Iterable[pa.Table], names: Sequence[str], rows: int) ->
         filled = end
     # sorted in place, where a set would take many times the memory: equal digests are neighbours
     digests.sort()
-    is_repeat = digests[1:] == digests[:-1]
-    repeated = np.unique(digests[1:][is_repeat])
+    behind = digests[1:]
+    is_repeat = behind == digests[:-1]
+    repeated = np.unique(behind[is_repeat])
     if not repeated.size:
         return []
     # different keys may share a digest by chance, so that the keys themselves decide
@@ -45,7 +46,8 @@ def repeated_keys(parts: Iterable[pa.Table], names: Sequence[str], rows: int) ->
 
 
 def _keys(part: pa.Table, names: Sequence[str]) -> pl.DataFrame:
-    keys = pl.DataFrame(pl.from_arrow(part.select(list(names))))
+    of_key = part.select(list(names))
+    keys = pl.DataFrame(pl.from_arrow(of_key))
     # digests must follow the text: the code of a category differs from part to part
     return keys.with_columns(pl.col(pl.Categorical).cast(pl.String))
 

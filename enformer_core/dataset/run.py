@@ -187,6 +187,7 @@ class Run:
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             tracks_digest=self.tracks_digest,
         )
+        # the identity alone is compared: times, versions and the command's words may be others
         if not store.put_if_absent(RUN_KEY, readable_json(content)):
             found = read_run(store)
             assert found is not None
@@ -237,7 +238,14 @@ def read_run(store: Store) -> Run | None:
             f"run.json: format {version}, this program reads {known}. Use its release."
         )
     file = _read(content, _RunFile)
-    run = Run(file.identity, file.plan, file.notice, file.configuration, file.tracks_digest)
+    run = Run(
+        file.identity,
+        file.plan,
+        file.notice,
+        file.configuration,
+        file.tracks_digest,
+    )
+    # somebody who edits the identity by hand would mix values of two runs
     if run.digest != file.identity_sha256:
         raise DatasetError(
             f"run.json: its identity's digest is {run.digest}, it says {file.identity_sha256}. "
@@ -328,10 +336,12 @@ def _differences_of_lists(
 
 def _shown_pair(there: object, now: object) -> tuple[str, str]:
     """Both values as JSON, long ones from a little before the first letter in which they differ."""
-    texts = [
-        "nothing" if value is _NOTHING else canonical_json(value).decode() for value in (there, now)
-    ]
+    texts = []
+    for value in (there, now):
+        text = "nothing" if value is _NOTHING else canonical_json(value).decode()
+        texts.append(text)
     letters = zip(*texts, strict=False)
+    # long lists of tracks differ somewhere in their middle
     equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))
     start = equal - _SHOWN_BEFORE if equal > _SHOWN_LETTERS // 2 else 0
     first, second = (_short(text, start) for text in texts)

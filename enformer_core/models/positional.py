@@ -15,8 +15,10 @@ Distances = Float[Tensor, " distances"]
 
 Features = Float[Tensor, "distances count"]
 
-_FAMILIES = 3  # exponentials, central masks, gamma densities
-_SYMMETRIES = 2  # of |distance| alone, and times the distance's sign
+# exponentials, central masks, gamma densities
+_FAMILIES = 3
+# of |distance| alone, and times the distance's sign
+_SYMMETRIES = 2
 
 
 def exponential_basis(distance: Distances, count: int, tokens: int) -> Features:
@@ -28,8 +30,10 @@ def exponential_basis(distance: Distances, count: int, tokens: int) -> Features:
 
 def central_mask_basis(distance: Distances, count: int) -> Features:
     """1 where the distance is below 2^i − 1 tokens, i = 1 … count."""
-    width = 2.0 ** torch.arange(1, count + 1, dtype=distance.dtype) - 1
-    return (width > distance[:, None]).to(distance.dtype)
+    exponent = torch.arange(1, count + 1, dtype=distance.dtype)
+    width = 2.0**exponent - 1
+    is_inside = width > distance[:, None]
+    return is_inside.to(distance.dtype)
 
 
 def gamma_basis(distance: Distances, count: int, tokens: int) -> Features:

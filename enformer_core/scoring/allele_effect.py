@@ -41,4 +41,5 @@ class AlleleEffect:
 
 
 def _in_float32(profile: Float[Tensor, "bins tracks"]) -> Float32[np.ndarray, "bins tracks"]:
+    # np.array copies where np.asarray would look into the engine's own memory
     return np.array(profile.cpu().numpy(), dtype=np.float32)

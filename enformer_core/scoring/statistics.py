@@ -144,7 +144,8 @@ def js(r: Profile, d: Profile) -> PerTrack:
     ref = ref / ref.sum(dim=0)
     alt = alt / alt.sum(dim=0)
     # KL(ref, alt) + KL(alt, ref) = Σ (alt − ref) (log alt − log ref), every term of which is non-negative
-    terms = (alt - ref) * (alt / ref).log()
+    log_ratios = (alt / ref).log()
+    terms = (alt - ref) * log_ratios
     return 0.5 * terms.sum(dim=0)
 
 

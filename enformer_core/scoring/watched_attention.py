@@ -43,6 +43,7 @@ def watched_attention(
     modules = [] if network is None else network.modules()
     layers = [module for module in modules if isinstance(module, Attention)]
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
+    # whatever happens in the block: a hook that stays would be run by whoever uses the network next
     try:
         yield kept
     finally:

@@ -190,12 +190,11 @@ def _worst_contigs(check: AssemblyCheck) -> str:
         for contig, fit in check.contigs.items()
     }
     worst_first = sorted(rates, key=lambda contig: rates[contig])
-    return first_few(
-        [
-            f"{contig} {rates[contig]:.1%} of {check.contigs[contig].checked:,}"
-            for contig in worst_first
-        ]
-    )
+    shown = []
+    for contig in worst_first:
+        checked = check.contigs[contig].checked
+        shown.append(f"{contig} {rates[contig]:.1%} of {checked:,}")
+    return first_few(shown)
 
 
 def _diagnosis(check: AssemblyCheck) -> str:
@@ -206,9 +205,11 @@ def _diagnosis(check: AssemblyCheck) -> str:
             f"REF and ALT look swapped: {check.alt_rate:.1%} of the ALT alleles agree. --allow-swapped goes on and "
             "takes the allele that the genome has for REF. Or was the file made for another assembly?"
         )
+    fits = check.contigs.values()
+    # a position from 0, read as one from 1, names the base before the one that is meant
     shifts = {
-        "count from 0 where 1 is expected": sum(fit.one_right for fit in check.contigs.values()),
-        "are one too high": sum(fit.one_left for fit in check.contigs.values()),
+        "count from 0 where 1 is expected": sum(fit.one_right for fit in fits),
+        "are one too high": sum(fit.one_left for fit in fits),
     }
     for words, alleles in shifts.items():
         rate = check.rate(alleles)
@@ -244,7 +245,8 @@ def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
         for contig, fit in sample.fits().items():
             fits[contig] = fits.get(contig, ContigFit()) + fit
         unknown.update(sample.unknown_contigs())
-        example = example or sample.example()  # the first will do
+        # the first will do
+        example = example or sample.example()
     declared = source.header_contigs or {}
     return AssemblyCheck(
         file=source.shown,

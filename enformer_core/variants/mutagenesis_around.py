@@ -67,6 +67,7 @@ def _around(
     contigs: Mapping[str, int],
     flank_bp: int,
 ) -> RegionList:
+    # what fits the genome has a contig, a start and letters: no null is filled here
     names = pa.array(list(contigs), pa.string())
     lengths_bp = np.fromiter(contigs.values(), np.int64)
     index = pc.index_in(in_full(chosen, "chrom"), names)
@@ -97,7 +98,8 @@ def _first_that_fits(placed: pa.Table, firsts: np.ndarray) -> pa.Table:
     rows = np.arange(placed.num_rows)
     fitting = np.where(scored_rows(placed), rows, _NONE)
     least = np.minimum.reduceat(fitting, firsts)
-    return placed.take(pa.array(least[least != _NONE]))
+    has_one = least != _NONE
+    return placed.take(pa.array(least[has_one]))
 
 
 def _spelled(placed: pa.Table) -> pa.Array:

@@ -72,6 +72,7 @@ class GivenColumns:
             _KINDS.get(role, role): _index_of(name, names, f"{where}: --columns {role}={name}")
             for role, name in self.roles.items()
         }
+        # by place, not by name: two names may mean one column, `A1` and `5`
         for one, other in _PAIRS:
             if one in found and found[one] == found.get(other):
                 name = names[found[one]].strip()
@@ -91,7 +92,8 @@ class GivenColumns:
 
 def _check_distinct(roles: Mapping[str, str]) -> None:
     """One column is one thing, but that the effect allele's may be that of REF or ALT where both are given."""
-    may_repeat = {"effect"} if {"ref", "alt"} <= roles.keys() else set()
+    has_both_alleles = {"ref", "alt"} <= roles.keys()
+    may_repeat = {"effect"} if has_both_alleles else set()
     seen: dict[str, str] = {}
     for role, name in roles.items():
         if role in may_repeat:
@@ -107,6 +109,7 @@ NOTHING_GIVEN = GivenColumns()
 
 
 def _index_of(name: str, names: Sequence[str], option: str) -> int:
+    # people write CHROM for #CHROM: the sign says that the line is a header, not what the column is
     stripped = [each.strip().strip('"').removeprefix("#") for each in names]
     wanted = name.removeprefix("#")
     # as written first: names may differ by case alone

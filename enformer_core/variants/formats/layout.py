@@ -34,7 +34,8 @@ _CONTIG_LINE = re.compile(
     rb"##contig=<(?=[^\n]*\bID=(?P<id>[^,>]+))(?=[^\n]*\blength=(?P<length>\d{1,18})\b)"
 )
 
-_FORMAT_AT = 8  # of VCF's columns; behind FORMAT are samples, which may have any name
+# of VCF's columns; behind FORMAT are samples, which may have any name
+_FORMAT_AT = 8
 
 _BY_SEPARATOR: dict[Separator, str] = {
     "tab": "tab-separated text",
@@ -160,7 +161,8 @@ class _Search:
             self._has_chrom_line |= line.upper().startswith(b"#CHROM")
             return None
         if head is None:
-            raise self._no_header(Cut(likely_separators(text)[0], quotes=True).cells(text))
+            cut = Cut(likely_separators(text)[0], quotes=True)
+            raise self._no_header(cut.cells(text))
         return head
 
     def _look_in_vcf(self, line: bytes, text: str) -> _Head | None:
@@ -229,8 +231,9 @@ class _Search:
         if is_comment and self._given:
             try:
                 return find_columns(names, self._where, self._given)
+            # a remark; the header is yet to come
             except InputError:
-                return None  # a remark; the header is yet to come
+                return None
         return find_columns(names, self._where, self._given)
 
     def _mixed(self, names: list[str]) -> Columns | None:
@@ -242,8 +245,9 @@ class _Search:
             return None
         try:
             columns = find_columns(names, self._where, self._given)
+        # what it would say is of names that nobody wrote
         except InputError:
-            return None  # what it would say is of names that nobody wrote
+            return None
         is_whole = columns is not None and columns.has_place and columns.has_alleles
         return columns if is_whole else None
 
@@ -302,7 +306,10 @@ class _Search:
     def _vcf_without_names(self, fields: list[str]) -> _Head | None:
         """The first record of a VCF without #CHROM; after ##fileformat=VCF the columns' order is known all the same."""
         has_alt = len(fields) > VCF_COLUMNS["alt"]
-        if self._has_chrom_line or not has_alt or not is_whole_number(fields[VCF_COLUMNS["pos"]]):
+        # a line #CHROM that was no header named other columns, and the order is not known
+        if self._has_chrom_line or not has_alt:
+            return None
+        if not is_whole_number(fields[VCF_COLUMNS["pos"]]):
             return None
         if self._given:
             raise InputError(
