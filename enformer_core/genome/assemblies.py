@@ -41,7 +41,8 @@ def different_lengths(declared: Lengths, genome: Lengths) -> dict[str, tuple[int
     """Return the contigs that both have, with lengths that differ: as declared, and the genome's, in bp."""
     differences = {}
     for theirs, ours in reconcile_contigs(declared, genome).items():
-        lengths_bp = (declared[theirs], genome[ours])
-        if lengths_bp[0] != lengths_bp[1]:
-            differences[theirs] = lengths_bp
+        declared_bp = declared[theirs]
+        own_bp = genome[ours]
+        if declared_bp != own_bp:
+            differences[theirs] = (declared_bp, own_bp)
     return differences

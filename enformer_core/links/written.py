@@ -45,7 +45,12 @@ def written(
         # Arrow's own idea of the columns, whatever a block's values would suggest
         schema = columns.to_arrow().schema
         with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-            yield lambda block: writer.write_table(block.to_arrow().cast(schema))
+
+            def write_table(block: pl.DataFrame) -> None:
+                table = block.to_arrow()
+                writer.write_table(table.cast(schema))
+
+            yield write_table
     elif name.lower().endswith(".gz"):
         # without a time, so that equal tables are equal files
         with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed:
@@ -55,9 +60,11 @@ def written(
 
 
 def _text(write: Callable[[bytes], object], columns: pl.DataFrame) -> Write:
+    # at once: a table without a row is a file with a header
     write(_lines(columns, header=True))
     return lambda block: write(_lines(block, header=False))
 
 
 def _lines(block: pl.DataFrame, *, header: bool) -> bytes:
-    return block.write_csv(separator="\t", include_header=header).encode()
+    text = block.write_csv(separator="\t", include_header=header)
+    return text.encode()

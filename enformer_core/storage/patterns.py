@@ -29,9 +29,16 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     from fsspec.utils import glob_translate  # noqa: PLC0415 - fsspec loads much beside it
 
     meaning = re.compile(glob_translate(pattern))
-    return lambda key: meaning.fullmatch(key) is not None or key == pattern
+
+    def is_match(key: str) -> bool:
+        # an object may have such signs in its own name
+        return key == pattern or meaning.fullmatch(key) is not None
+
+    return is_match
 
 
 def matching_keys(store: Store, pattern: str) -> Iterator[str]:
     """Keys that a pattern matches, in order of their bytes."""
-    return filter(matcher(pattern), store.keys(folder_before(pattern)))
+    # stores list by prefix: what lies beside the last plain folder is never asked for
+    prefix = folder_before(pattern)
+    return filter(matcher(pattern), store.keys(prefix))

@@ -65,7 +65,10 @@ class Search:
 
     def named(self, kind: Kind) -> list[int]:
         """Indices of all columns that bear a name of this kind."""
-        return [at for tier in NAMES[kind] for at in self._free_columns(tier)]
+        found: list[int] = []
+        for tier in NAMES[kind]:
+            found.extend(self._free_columns(tier))
+        return found
 
     def put(
         self,
@@ -96,6 +99,7 @@ class Search:
 
     def _free_columns(self, tier: Sequence[str]) -> list[int]:
         """Indices of columns with one of these names that the user has given no other meaning."""
+        # a column that is given for ALT is not found as the effect allele, whatever it is called
         named = [index for index, name in enumerate(self.names) if name in tier]
         return [index for index in named if index not in self._taken]
 
