@@ -265,8 +265,8 @@ def regions_of(regions: Sequence[str], genome: Genome) -> Regions:
             by_contig[contig].append(intervals)
     # regions of different files may overlap, and a base in two of them counts once
     merged = {}
-    for contig, intervals in by_contig.items():
-        joined = np.concatenate(intervals)
+    for contig, parts in by_contig.items():
+        joined = np.concatenate(parts)
         merged[contig] = merge_intervals(joined)
     return merged
 
