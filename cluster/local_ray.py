@@ -39,7 +39,7 @@ class LocalNode(Protocol):
         ...
 
     def kill_all_processes(self, *, check_alive: bool, allow_graceful: bool) -> None:
-        """End all of them; `allow_graceful` lets each tidy up first, `check_alive` complains of those that had ended."""
+        """End all of them; `allow_graceful` lets each tidy up first, `check_alive` complains of those that ended."""
         ...
 
 
