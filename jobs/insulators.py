@@ -7,6 +7,7 @@ from enformer_core.insulators.controls import Matching
 from enformer_core.insulators.summary import LayerContrast, contrasts
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.input_files import InputFile, check_file
+from enformer_core.words import counted
 from jobs.finished_run import open_ledger
 from jobs.insulator_settings import InsulatorSettings
 from jobs.log import note
@@ -98,7 +99,8 @@ def _summary(settings: InsulatorSettings) -> str:
     found = [each for each in contrasts(insulation, seed=settings.seed) if each.layer is None]
     header = f"{'attention':<12}{'boundaries':>12}{'controls':>12}{'difference':>12}   95 %"
     pairs = found[0].contrast.pairs
-    last = f"log2 of ratios, of {pairs:,} boundaries with controls; by layer: enformer-ray export --insulation"
+    of_pairs = f"{counted(pairs, 'boundaries')} with controls"
+    last = f"log2 of ratios, of {of_pairs}; by layer: enformer-ray export --insulation"
     return "\n".join([header, *map(_line, found), last])
 
 

@@ -34,7 +34,7 @@ from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
 from enformer_core.user_path import one_line, readable_name
 from enformer_core.variants.table import Status
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.control import known_to_compute
 from jobs.count import Count
@@ -238,10 +238,11 @@ class Job:
     ) -> None:
         if left and interruption.signal_number is not None:
             committed = shards - left
+            of_all = f"{counted(shards, 'shards')} {agreeing(shards, 'is', 'are')} committed"
             raise InterruptedRunError(
                 interruption.signal_number,
                 f"stopped by {signal.Signals(interruption.signal_number).name}: {committed:,} of "
-                f"{shards:,} shards are committed. Continue with:\n  {_command()}",
+                f"{of_all}. Continue with:\n  {_command()}",
             )
         if left:
             raise PoolError(f"{watch.failures()}\nContinue with:\n  {_command()}")

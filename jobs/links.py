@@ -13,6 +13,7 @@ from enformer_core.links.files import LinkInput
 from enformer_core.links.linking import LinkCounts, Linking, write_links
 from enformer_core.links.written import is_tsv, is_written
 from enformer_core.storage.open import parse_address
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.link_inputs import check_scores, link_files, linking_of
 from jobs.link_settings import (
@@ -102,8 +103,8 @@ def _summary(counts: LinkCounts, files: LinkInput, window_bp: int) -> str:
     others = all_genes + all_candidates - counts.genes - counts.candidates
     why = f"; the others have none of each other within {window_bp:,} bp" if others else ""
     return (
-        f"{counts.pairs:,} pairs of {counts.genes:,} of {all_genes:,} TSSs and "
-        f"{counts.candidates:,} of {all_candidates:,} candidates{why}"
+        f"{counted(counts.pairs, 'pairs')} of {counts.genes:,} of {counted(all_genes, 'TSSs')} and "
+        f"{counts.candidates:,} of {counted(all_candidates, 'candidates')}{why}"
     )
 
 

@@ -15,7 +15,7 @@ from enformer_core.analyses.cost import (
 )
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import genome_named, tracks_named
-from enformer_core.analyses.mutagenesis_input import PASSED_OVER
+from enformer_core.analyses.mutagenesis_input import passed_over
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
@@ -264,8 +264,9 @@ def _lines(outlook: Outlook, unit: str) -> list[str]:
 
 def _left_out(name: str, rows: int, unit: str) -> str:
     """What has no rows, and by which filter; of mutagenesis also what it had to pass over."""
-    if name in PASSED_OVER:
-        return f"{rows:,} {PASSED_OVER[name]}"
+    said = passed_over(name, rows)
+    if said is not None:
+        return said
     return f"{rows:,} {unit} by {name}"
 
 

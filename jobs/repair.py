@@ -40,7 +40,7 @@ def repair(settings: RepairSettings) -> int:
         print("nothing is lost or damaged")
         return exit_codes.DONE if verdict.complete else exit_codes.INCOMPLETE
     if settings.dry_run:
-        print(f"{len(mendable):,} problems; nothing was moved (--dry-run)")
+        print(f"{counted(len(mendable), 'problems')}; nothing was moved (--dry-run)")
         return exit_codes.BAD_INPUT
     moved = set_aside(ledger.store, mendable)
     print(f"{counted(len(moved), 'objects')} moved to {ledger.store.location}/damaged")

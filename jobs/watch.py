@@ -27,7 +27,7 @@ from enformer_core.dataset.keys import BLOCK_SHARDS
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Shard
 from enformer_core.errors import StorageError
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
 from jobs.count import Count
 from jobs.log import remember
 from jobs.progress import Display
@@ -115,11 +115,13 @@ class Watch:
     ) -> None:
         self._blocks.close()
         # Said once, at the end: after a killed driver it may be so of thousands of objects.
-        if self.objects_there:
+        there = self.objects_there
+        if there:
             self._display.say(
                 "found",
-                f"{self.objects_there:,} objects were there already, put by another attempt or driver; they were kept",
-                objects=self.objects_there,
+                f"{counted(there, 'objects')} {agreeing(there, 'was', 'were')} there already, put by another attempt "
+                f"or driver, and {agreeing(there, 'was', 'were')} kept",
+                objects=there,
             )
 
     def see(self, event: Event) -> None:
@@ -144,7 +146,7 @@ class Watch:
                 reasons = ", ".join(f"{row} ({reason})" for row, reason in first)
                 self._display.say(
                     "isolated",
-                    f"{event.key}: {len(event.failures)} rows fail by themselves and are marked so: {reasons}",
+                    f"{event.key}: {counted(len(event.failures), 'rows')} marked as failed, alone too: {reasons}",
                     task=event.key,
                     rows=len(event.failures),
                 )

@@ -17,6 +17,7 @@ from enformer_core.models.weights.tensor_files import HUB_SCHEME
 from enformer_core.storage.open import local_path
 from enformer_core.user_path import file_in_the_way, named_as_given
 from enformer_core.version import __version__
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.settings import ImportSettings
 
@@ -159,12 +160,14 @@ def _text(imported: Imported, *, list_tensors: bool) -> str:
     lines = []
     if list_tensors:
         lines = [f"{theirs} -> {ours}" for theirs, ours in imported.names.items()]
-    heads = ", ".join(f"{head} ({tracks:,} tracks)" for head, tracks in imported.heads.items())
+    heads = ", ".join(
+        f"{head} ({counted(tracks, 'tracks')})" for head, tracks in imported.heads.items()
+    )
     left_out = ", ".join(f"{count} {reason}" for reason, count in imported.left_out.items())
     lines += [
         f"{imported.source}: {imported.model}, {heads}",
         f"format: {imported.format}, sha256 {imported.source_sha256}",
-        f"mapped: {imported.tensors:,} tensors, {imported.parameters:,} parameters; "
+        f"mapped: {counted(imported.tensors, 'tensors')}, {counted(imported.parameters, 'parameters')}; "
         f"left out: {left_out or 'nothing'}",
         f"output: {imported.out}, sha256 {imported.out_sha256}",
     ]

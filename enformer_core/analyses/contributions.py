@@ -24,6 +24,7 @@ from enformer_core.dataset.receipts import Manifest
 from enformer_core.dataset.run import TracksIdentity
 from enformer_core.errors import InputError
 from enformer_core.variants.input_files import InputDigest
+from enformer_core.words import counted
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Contributions(TableAnalysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """How many rows of contributions there are."""
-        return [f"{manifest.table_rows[CONTRIBUTIONS.name]:,} rows of contributions"]
+        return [f"{counted(manifest.table_rows[CONTRIBUTIONS.name], 'rows')} of contributions"]
 
     # a target's rows all say the same: one of them is enough
     query_of_unscored = (

@@ -14,6 +14,7 @@ from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.errors import InputError
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.windows import window_start
+from enformer_core.words import counted
 
 SHARED_OFFSET_BP = 8192
 """An offset at which the predicted bins still reach far beyond the variant on either side, and many neighbours meet."""
@@ -59,13 +60,13 @@ class CostNotes:
         if self.sharing is not None:
             lines.append(
                 f"--max-offset-bp {self.sharing.max_offset_bp} would save {self.sharing.factor:.1f}×: "
-                f"{self.sharing.windows:,} windows instead of {self.work.windows:,}, with variants up to "
+                f"{counted(self.sharing.windows, 'windows')} instead of {self.work.windows:,}, with variants up to "
                 f"{self.sharing.max_offset_bp:,} bp off their window's centre"
             )
         if self.audit_share >= _WORTH_SAYING_OF_AUDIT:
             lines.append(
-                f"the audit scores {self.work.audited:,} of {self.work.alts:,} alleles again by direct passes, "
-                f"{self.audit_share:.0%} of the work (--audit-fraction)"
+                f"the audit scores {self.work.audited:,} of {counted(self.work.alts, 'alleles')} again "
+                f"by direct passes, {self.audit_share:.0%} of the work (--audit-fraction)"
             )
         return lines
 

@@ -27,6 +27,7 @@ from enformer_core.insulators.controls import (
 )
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.table import Status
+from enformer_core.words import agreeing
 
 _OnGrid = tuple[str, int]
 """A contig, and a position of the grid."""
@@ -137,9 +138,11 @@ def planned_places(
         places = _Places(contig, matching.window_bp, layers)
         rows += places.of(boundaries.names[contig], found)
     if all(row["status"] == UNMATCHED for row in rows):
+        count = boundaries.count
+        none = agreeing(count, "the one boundary has no", f"none of {count:,} boundaries has a")
         raise InputError(
-            f"none of the {boundaries.count:,} boundaries has a control: no place at least {matching.apart_bp:,} bp "
-            f"from them, with a whole window, is like one in G and C{'' if tss is None else ' and distance to genes'}. "
+            f"{none} control: no place at least {matching.apart_bp:,} bp from them, with a whole window, is like one "
+            f"in G and C{'' if tss is None else ' and distance to genes'}. "
             "Allow less likeness by --gc-within and --tss-within, or nearer places by --apart-bp."
         )
     # controls lie anywhere on their contig, and shards are runs of the genome

@@ -25,6 +25,7 @@ from enformer_core.insulators.controls import Matching
 from enformer_core.scoring.conventions import Strands
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
 from enformer_core.variants.shown_names import as_given
+from enformer_core.words import agreeing, counted
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,20 @@ class Insulators(TableAnalysis):
         with as_given(self.boundaries.path, given):
             boundaries = self._read_boundaries()
         if boundaries.repeats:
-            self.warn(
-                f"{given}: {boundaries.repeats:,} boundaries lie where others do, and count once"
+            lie = agreeing(
+                boundaries.repeats,
+                "lies where others do, and counts",
+                "lie where others do, and count",
             )
+            self.warn(f"{given}: {counted(boundaries.repeats, 'boundaries')} {lie} once")
         genes = self._read_genes()
         table = planned_places(boundaries, self.genome, genes, self.matching, self.layers)
         # they are planned all the same, so that their rows say why they have no values
         unmatched = pc.sum(pc.equal(table["status"], UNMATCHED)).as_py()
         if unmatched:
             self.warn(
-                f"{given}: {unmatched:,} of {boundaries.count:,} boundaries have no control, and are not read"
+                f"{given}: {unmatched:,} of {counted(boundaries.count, 'boundaries')} "
+                f"{agreeing(unmatched, 'has no control, and is', 'have no control, and are')} not read"
             )
         return TableDraft(
             table,
@@ -146,7 +151,7 @@ class Insulators(TableAnalysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """How many places there are, each with its map."""
-        return [f"{manifest.table_rows[ATTENTION_MAPS.name]:,} places with their maps"]
+        return [f"{counted(manifest.table_rows[ATTENTION_MAPS.name], 'places')} with a map of each"]
 
     # a place fails as a whole, in every layer
     query_of_unscored = (

@@ -20,6 +20,7 @@ from enformer_core.links.contact import PowerLaw
 from enformer_core.links.files import LinkFiles
 from enformer_core.links.linking import Linking
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
+from enformer_core.words import counted
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Links(TableAnalysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """How many rows of links there are."""
-        return [f"{manifest.table_rows[LINKS.name]:,} rows of links"]
+        return [f"{counted(manifest.table_rows[LINKS.name], 'rows')} of links"]
 
     # a pair fails as a whole, in every group
     query_of_unscored = (

@@ -24,6 +24,7 @@ from enformer_core.variants.mutagenesis import (
 )
 from enformer_core.variants.mutagenesis_around import surroundings
 from enformer_core.variants.source import Source
+from enformer_core.words import agreeing, counted
 
 OPTION = "--mutagenesis"
 
@@ -129,16 +130,31 @@ FILTERED_UNIT = "bases or stretches"
 """What filters take out of changes that a rule makes: a record has all changes of a base, or removes a stretch."""
 
 
-PASSED_OVER: Mapping[str, str] = {
-    NOT_PLACED: "records have no allele that fits the genome: nothing is mutated around them",
-    UNKNOWN_BASE: "bases, or stretches to be removed, are N or hold N: they have no rows",
-}
-"""What has no rows though no filter took it out: behind its number, a sentence."""
+def passed_over(why: str, number: int) -> str | None:
+    """What has no rows though no filter took it out, in a sentence; None for what a filter took out.
+
+    Args:
+        why: the name under which it is counted.
+        number: how many.
+    """
+    if why == NOT_PLACED:
+        have = agreeing(number, "has", "have")
+        them = agreeing(number, "it", "them")
+        records = counted(number, "records")
+        return f"{records} {have} no allele that fits the genome: nothing is mutated around {them}"
+    if why == UNKNOWN_BASE:
+        stretches = agreeing(number, "base, or stretch", "bases, or stretches")
+        are = agreeing(number, "is N or holds N: it has", "are N or hold N: they have")
+        return f"{number:,} {stretches} to be removed, {are} no rows"
+    return None
 
 
 def in_words(left_out: Mapping[str, int]) -> list[str]:
     """What has no rows, a sentence for each reason."""
-    return [f"{left_out[why]:,} {said}" for why, said in PASSED_OVER.items() if why in left_out]
+    said = (
+        passed_over(why, left_out[why]) for why in (NOT_PLACED, UNKNOWN_BASE) if why in left_out
+    )
+    return [text for text in said if text is not None]
 
 
 def _digest(target: Target) -> InputDigest:

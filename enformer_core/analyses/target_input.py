@@ -33,6 +33,7 @@ from enformer_core.genome.regions import PlacedRegion, place_regions
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
 from enformer_core.variants.shown_names import as_given
+from enformer_core.words import agreeing, counted
 
 Warn = Callable[[str], None]
 """Told what a user should know though it stops nothing."""
@@ -81,7 +82,7 @@ class IntervalInput:
         kept = distinct(targets)
         repeats = len(targets) - len(kept)
         if repeats:
-            self.warn(f"{repeats:,} intervals are given more than once; each is attributed once")
+            self.warn(f"{counted(repeats, 'intervals')} given before; each is attributed once")
         table = target_table(kept, self.genome.contigs, groups, layers)
         return PlannedTargets(table, records=len(targets))
 
@@ -220,7 +221,10 @@ class AlleleInput:
             targets, unusable = allele_targets(alleles, self.geometry)
             repeats = alleles.num_rows - unusable.num_rows - len(targets)
             if repeats:
-                self.warn(f"{repeats:,} alleles repeat others; each allele is attributed once")
+                self.warn(
+                    f"{counted(repeats, 'alleles')} {agreeing(repeats, 'repeats', 'repeat')} others; "
+                    "each is attributed once"
+                )
             kept = distinct(targets)
             contigs = self.variants.genome.contigs
             usable = target_table(kept, contigs, groups, layers)

@@ -111,7 +111,7 @@ class Tiles(TableAnalysis):
 
     def report(self, manifest: Manifest) -> Sequence[str]:
         """How many bins the run has predicted."""
-        return [f"{manifest.table_rows['predictions']:,} bins"]
+        return [f"{counted(manifest.table_rows['predictions'], 'bins')}"]
 
     def example_of_nothing(self, ledger: Ledger) -> Sequence[str]:
         """What a tile without predictions is: one without a base that is known."""

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.table import MEANINGS, Status
+from enformer_core.words import agreeing, counted
 
 _SAID_ELSEWHERE = (Status.OK, Status.MALFORMED)
 """Malformed records are told of as they are read (`readability`)."""
@@ -57,7 +58,7 @@ def unscored_notes(
             continue
         # whichever thread came by its batch first
         first = min(those)
-        be = "1 allele is" if rows == 1 else f"{rows:,} alleles are"
+        be = f"{counted(rows, 'alleles')} {agreeing(rows, 'is', 'are')}"
         yield (
             f"{be} {status} and not scored, for example {shown_name(first.input_file)} "
             f"line {first.input_line:,}: {first.reason}"

@@ -37,6 +37,7 @@ from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.source import Source, open_sources
 from enformer_core.variants.table import Flag, Status, has_flag
+from enformer_core.words import agreeing, counted
 
 _TO_BE_SAID = frozenset({Flag.REF_SWAPPED, Flag.STRAND_AMBIGUOUS, Flag.AMBIGUOUS_ORDER})
 """Flags of alleles whose sign or kind hangs on what the input did not say. Others have a message of their own."""
@@ -355,10 +356,16 @@ def _notes(
 
 def _no_gene_in_reach(reach: GeneReach, alleles: int) -> str:
     output_bp = reach.conventions.geometry.output_bp
+    genes = len(reach.genes)
+    none = agreeing(genes, "the one gene is not", f"none of {genes:,} genes is")
     return (
-        f"{reach.genes.file}: none of {len(reach.genes):,} genes is in reach of any of {alleles:,} alleles: no TSS "
-        f"lies in the {output_bp:,} bp that are predicted around them. Give other genes, or leave out --genes."
+        f"{reach.genes.file}: {none} in reach of any of {counted(alleles, 'alleles')}: no TSS lies in the "
+        f"{output_bp:,} bp that are predicted around them. Give other genes, or leave out --genes."
     )
+
+
+def _alleles_have(number: int) -> str:
+    return f"{counted(number, 'alleles')} {agreeing(number, 'has', 'have')}"
 
 
 def _names_effects(columns: ColumnsTaken) -> bool:
@@ -368,27 +375,27 @@ def _names_effects(columns: ColumnsTaken) -> bool:
 
 def _swapped_effects(alleles: int) -> str:
     return (
-        f"{Flag.REF_SWAPPED} is nothing wrong here: of {alleles:,} alleles the effect allele is the genome's. "
-        "Scores are alt - ref all the same; effect_sign * score is the effect allele's"
+        f"{Flag.REF_SWAPPED} is nothing wrong here: of {counted(alleles, 'alleles')} the effect allele is the "
+        "genome's. Scores are alt - ref all the same; effect_sign * score is the effect allele's"
     )
 
 
 def _unmatched_effects(alleles: int) -> str:
     return (
-        f"{alleles:,} alleles have an effect allele that is neither their REF nor their ALT: their scores are of ALT, "
-        f"effect_sign is null, and the rows have the flag {Flag.EFFECT_UNMATCHED}"
+        f"{_alleles_have(alleles)} an effect allele that is neither REF nor ALT: scores are of ALT, "
+        f"effect_sign is null, and the flag is {Flag.EFFECT_UNMATCHED}"
     )
 
 
 def _disagreeing_ends(alleles: int) -> str:
     return (
-        f"{alleles:,} alleles have an END in INFO that is not the last base of their REF; POS, REF and ALT count, and "
-        f"the rows have the flag {Flag.END_DISAGREES}"
+        f"{_alleles_have(alleles)} an END in INFO that is not the last base of REF; POS, REF and ALT count, and "
+        f"the flag is {Flag.END_DISAGREES}"
     )
 
 
 def _disagreeing_ids(alleles: int) -> str:
     return (
-        f"{alleles:,} alleles have an identifier that names another place or other alleles than their columns do; "
-        f"the columns count unless the identifier alone has the place, and the rows have the flag {Flag.ID_DISAGREES}"
+        f"{_alleles_have(alleles)} an identifier that names another place or other alleles than the columns do; "
+        f"the columns count unless the identifier alone has the place, and the flag is {Flag.ID_DISAGREES}"
     )

@@ -15,6 +15,7 @@ from enformer_core.api.frames import in_pandas, track_line
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.statistics import Statistic
 from enformer_core.scoring.windows import Allele
+from enformer_core.words import counted
 
 BASES = "ACGT"
 
@@ -80,7 +81,7 @@ class Mutations:
         strongest = order[:_SHOWN_CHANGES]
         lines = [
             f"Mutations of {self.contig}, bases {self.start:,} to {self.end:,} from 0: "
-            f"{len(self.letters)} bases × 4 × {len(self.tracks):,} tracks",
+            f"{counted(len(self.letters), 'bases')} × 4 × {counted(len(self.tracks), 'tracks')}",
             f"{name:>12}  change, track",
         ]
         for flat in strongest.tolist():

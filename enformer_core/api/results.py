@@ -17,6 +17,7 @@ from enformer_core.api.frames import in_pandas, per_bin, per_track, track_line
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.statistics import Statistic
 from enformer_core.scoring.windows import Allele
+from enformer_core.words import counted
 
 _SHOWN_TRACKS = 5
 
@@ -68,7 +69,7 @@ class PredictedBins:
         place = f"{self.contig or 'sequence'}, bases {self.start:,} to {self.end:,} from 0"
         lines = [
             heading,
-            f"{place}: {self.bins} bins of {self.bin_bp} bp × {len(self.tracks):,} tracks",
+            f"{place}: {counted(self.bins, 'bins')} of {self.bin_bp} bp × {counted(len(self.tracks), 'tracks')}",
             f"{name:>12}  track",
             *(f"{values[at]:>12.5g}  {track_line(self.tracks.rows[at])}" for at in strongest),
         ]

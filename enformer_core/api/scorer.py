@@ -58,6 +58,7 @@ from enformer_core.scoring.conventions import (
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import AlleleScores, Statistic, why_unsound
 from enformer_core.scoring.windows import Allele, Window, window_start
+from enformer_core.words import agreeing, counted
 
 Choice = TypeVar("Choice", bound=str)
 PathName = str | os.PathLike[str]
@@ -161,7 +162,9 @@ class Scorer:
         columns = tuple(self.tracks.indices())
         loaded = load_model(source, self._genome, head, columns, resources)
         self._engine = load_engine(loaded, spec, resources)
-        self._heading = f"{model}, head {head}, {len(columns):,} tracks, {spec.engine} engine"
+        self._heading = (
+            f"{model}, head {head}, {counted(len(columns), 'tracks')}, {spec.engine} engine"
+        )
 
     def variant(self, name: VariantName) -> VariantEffect:
         """The effect of one variant.
@@ -215,7 +218,8 @@ class Scorer:
         letters = decode(self._genome.fetch(contig, first, end))
         alleles = changes(contig, first, letters)
         if not alleles:
-            raise InputError(f"{region}: the genome has N at all of its {end - first:,} bases")
+            bases = agreeing(end - first, "its one base", f"all of its {end - first:,} bases")
+            raise InputError(f"{region}: the genome has N at {bases}")
         scores: dict[int, dict[Statistic, Float32[np.ndarray, " tracks"]]] = {}
         for start, numbers in self._by_window(alleles):
             computed = self._engine.scorer.score([alleles[number] for number in numbers], start)

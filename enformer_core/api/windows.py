@@ -15,6 +15,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import find_region
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.windows import Window, reference_sequence
+from enformer_core.words import counted
 
 _ONE_BASE = re.compile(r"(?P<contig>.+):(?P<base>[\d,]+)")
 _LONGEST_NAME = (
@@ -81,10 +82,10 @@ def _sequence(letters: str, geometry: Geometry) -> SequenceWindow:
     try:
         codes = encode(letters)
     except ValueError as error:
-        raise InputError(f"a sequence of {len(letters):,} letters: {error}") from error
+        raise InputError(f"a sequence of {counted(len(letters), 'letters')}: {error}") from error
     if codes.size != geometry.window_bp:
         raise InputError(
-            f"a sequence of {codes.size:,} bases: the model reads {geometry.window_bp:,} and predicts "
+            f"a sequence of {counted(codes.size, 'bases')}: the model reads {geometry.window_bp:,} and predicts "
             f"the middle {geometry.output_bp:,}. Cut it, or put as many N on either side."
         )
     return SequenceWindow(codes)

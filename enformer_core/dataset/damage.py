@@ -21,6 +21,7 @@ from enformer_core.dataset.keys import (
 from enformer_core.dataset.receipts import Receipt, ShardObjects
 from enformer_core.errors import DatasetError, StorageError
 from enformer_core.storage.store import Store
+from enformer_core.words import agreeing, counted
 
 _SHOWN = 5
 # of a digest, to tell one damaged object from another under the same key
@@ -62,8 +63,12 @@ class DamagedRunError(DatasetError):
         if len(problems) > _SHOWN:
             lines.append(f"  … and {len(problems) - _SHOWN:,} more")
         shown = "\n".join(lines)
-        self.summary = f"{location}: {len(problems):,} objects are lost or damaged:\n{shown}\n"
+        self.summary = f"{location}: {_objects(len(problems))} lost or damaged:\n{shown}\n"
         super().__init__(f"{self.summary}{repair_advice(location)}")
+
+
+def _objects(number: int) -> str:
+    return f"{counted(number, 'objects')} {agreeing(number, 'is', 'are')}"
 
 
 def repair_advice(location: str) -> str:

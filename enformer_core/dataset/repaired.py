@@ -6,6 +6,7 @@ from enformer_core.dataset.keys import receipt_key, shard_of_receipt
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.receipts import Receipt, read_receipt
 from enformer_core.errors import DatasetError, first_few
+from enformer_core.words import agreeing, counted
 
 
 def compare_repaired(ledger: Ledger) -> list[str]:
@@ -14,18 +15,23 @@ def compare_repaired(ledger: Ledger) -> list[str]:
     Returns:
         For people: how many shards agree, and which do not; nothing where nothing was repaired.
     """
-    agreeing: set[int] = set()
+    alike: set[int] = set()
     differing: set[int] = set()
     for before in _set_aside(ledger):
         now = ledger.receipt(before.shard)
         is_same = _values(before) == _values(now)
-        group = agreeing if is_same else differing
+        group = alike if is_same else differing
         group.add(before.shard)
     # a shard that was repaired twice counts as its worse repair
-    count = len(agreeing - differing)
+    count = len(alike - differing)
     lines = []
     if count:
-        lines.append(f"{count:,} shards were repaired, with the very values that they had before")
+        had = agreeing(
+            count,
+            "was repaired, with the very values that it",
+            "were repaired, with the very values that they",
+        )
+        lines.append(f"{counted(count, 'shards')} {had} had before")
     if differing:
         names = first_few([f"{shard}" for shard in sorted(differing)])
         lines.append(

@@ -8,6 +8,7 @@ from datetime import datetime
 from statistics import median
 
 from enformer_core.dataset.receipts import AuditedAllele, AuditSummary, Receipt, StatisticError
+from enformer_core.words import agreeing, counted
 
 _AUDITS_KEPT = 100_000
 _NAMED = 5
@@ -153,7 +154,7 @@ def audit_lines(summaries: Mapping[str, AuditSummary], *, strict: bool = False) 
 
 def _audit_line(name: str, summary: AuditSummary) -> str:
     audited = summary.audited
-    alleles = "1 allele was" if audited == 1 else f"{audited:,} alleles were"
+    alleles = f"{counted(audited, 'alleles')} {agreeing(audited, 'was', 'were')}"
     heading = f"audit    {name}: {alleles} scored a second time, the slow and plain way"
     if audited and summary.without_effect == audited:
         return f"{heading}; {_without_effect(summary)}"

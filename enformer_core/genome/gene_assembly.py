@@ -13,6 +13,7 @@ from enformer_core.genome.contig_names import Lengths, known_contigs, reconcile_
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_drafts import GeneDraft
 from enformer_core.genome.gene_files import GeneFile
+from enformer_core.words import agreeing, counted
 
 # `##sequence-region chr1 1 248956422`, of GFF3
 _REGION = re.compile(r"##sequence-region\s+(?P<contig>\S+)\s+1\s+(?P<length>\d+)")
@@ -64,8 +65,8 @@ def check_gene_assembly(
     if beyond:
         _check_beyond(inside, beyond, genome, lengths)
         notes.append(
-            f"{name}: {len(beyond):,} genes lie behind the end of what {genome.path.name} has of "
-            f"{first_few(_contigs_of(beyond))}: they are left out"
+            f"{name}: {counted(len(beyond), 'genes')} {agreeing(len(beyond), 'lies', 'lie')} behind the end of what "
+            f"{genome.path.name} has of {first_few(_contigs_of(beyond))}: left out"
         )
     return inside, notes
 
@@ -182,7 +183,7 @@ def _check_beyond(
         return
     example = beyond[0]
     _, end = example.bounds
-    more = f" (and {len(beyond) - 1:,} genes more)" if len(beyond) > 1 else ""
+    more = f" (and {counted(len(beyond) - 1, 'genes')} more)" if len(beyond) > 1 else ""
     raise InputError(
         f"{example.where}: gene {example.name or example.id} ends at base {end:,}, {example.contig} of "
         f"{genome.path.name} has {lengths[example.contig]:,}{more}. It looks like another assembly: give the genome "

@@ -13,6 +13,7 @@ from enformer_core.genome.gene_drafts import (
     parse_strand,
 )
 from enformer_core.genome.whole_number import whole_number
+from enformer_core.words import counted
 
 _BED_STRAND = 5
 _BED_COLUMNS = 6
@@ -65,8 +66,8 @@ class BedReader:
             return
         if len(fields) < _BED_COLUMNS:
             raise InputError(
-                f"{line.where}: {line.shown} has {len(fields)} columns; genes in BED need six: contig, start, end, "
-                "name, score, strand"
+                f"{line.where}: {line.shown} has {counted(len(fields), 'columns')}; genes in BED need six: "
+                "contig, start, end, name, score, strand"
             )
         span = parse_span(line, fields[1], fields[2], counts_from=0)
         contig = contigs.own(fields[0])
@@ -140,7 +141,8 @@ def _blocks(
         ) from None
     if not len(sizes) == len(begins) == count:
         raise InputError(
-            f"{line.where}: says that it has {count} blocks, and has {len(sizes)} sizes and {len(begins)} starts. "
+            f"{line.where}: says that it has {counted(count, 'blocks')}, and has "
+            f"{counted(len(sizes), 'sizes')} and {counted(len(begins), 'starts')}. "
             "Was the line cut off?"
         )
     row_start, row_end = span

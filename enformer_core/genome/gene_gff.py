@@ -19,6 +19,7 @@ from enformer_core.genome.gene_drafts import (
     parse_span,
     parse_strand,
 )
+from enformer_core.words import agreeing, counted
 
 GFF_COLUMNS = 9
 
@@ -95,7 +96,7 @@ def _gff_fields(line: Line) -> list[str]:
     fields = line.text.split("\t")
     if len(fields) < GFF_COLUMNS:
         raise InputError(
-            f"{line.where}: {line.shown} has {len(fields)} columns, GTF and GFF3 have {GFF_COLUMNS}"
+            f"{line.where}: {line.shown} has {counted(len(fields), 'columns')}, GTF and GFF3 have {GFF_COLUMNS}"
         )
     return fields
 
@@ -183,7 +184,7 @@ class Gff3Reader:
             return None
         count = len(self._waiting)
         line, _, _, _, _, attributes = min(self._waiting, key=lambda feature: feature.line.number)
-        lines = "1 line has" if count == 1 else f"{count:,} lines have"
+        lines = f"{counted(count, 'lines')} {agreeing(count, 'has', 'have')}"
         return (
             f"{lines} a Parent= that leads to no gene of this file, such as line {line.number}, "
             f"Parent={attributes.get('Parent', '')}"

@@ -17,6 +17,7 @@ from enformer_core.links.genes import GeneTable, annotated_genes, read_gene_tabl
 from enformer_core.links.linking import with_classes
 from enformer_core.links.tables import read_table
 from enformer_core.storage.open import local_path
+from enformer_core.words import agreeing, counted
 
 _CLASSES = (PROMOTER, GENIC, INTERGENIC)
 
@@ -133,8 +134,9 @@ def _strange_classes(candidates: Candidates) -> tuple[str, ...]:
     if not strange.len():
         return ()
     return (
-        f"{candidates.table.name}: {strange.len():,} candidates have a class that is none of {', '.join(_CLASSES)}, "
-        f"such as {strange[0]!r}: they are taken for no promoters",
+        f"{candidates.table.name}: {counted(strange.len(), 'candidates')} "
+        f"{agreeing(strange.len(), 'has', 'have')} a class that is none of "
+        f"{', '.join(_CLASSES)}, such as {strange[0]!r}: taken for no promoters",
     )
 
 

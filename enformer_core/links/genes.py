@@ -15,6 +15,7 @@ from enformer_core.errors import InputError, nearest
 from enformer_core.genome.genes import Gene, Genes
 from enformer_core.links.candidates import read_places
 from enformer_core.links.tables import Table, WholeNumbers
+from enformer_core.words import agreeing, counted
 
 _NAMES = ("symbol", "gene_name", "gene", "name")
 _IDENTIFIERS = ("Ensembl_ID", "gene_id")
@@ -228,6 +229,13 @@ def _expressed(table: Table) -> pl.Series:
     return pl.Series("is_expressed", is_expressed)
 
 
+def _of_repeats(name: str, rows: int) -> str:
+    repeat = agreeing(
+        rows, "repeats a gene and its TSS, and counts", "repeat a gene and its TSS, and count"
+    )
+    return f"{name}: {counted(rows, 'rows')} {repeat} once"
+
+
 def _without_repeats(
     frame: pl.DataFrame,
     name: str,
@@ -241,5 +249,5 @@ def _without_repeats(
     )
     repeats = frame.height - distinct.height
     if repeats:
-        notes += (f"{name}: {repeats:,} rows repeat a gene and its TSS, and count once",)
+        notes += (_of_repeats(name, repeats),)
     return GeneTable(distinct, name, notes)

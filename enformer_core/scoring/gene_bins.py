@@ -27,6 +27,7 @@ from enformer_core.scoring.base_bins import (
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.variants.hashing import scored_rows
+from enformer_core.words import counted
 
 DEFAULT_TSS_BINS = 3
 
@@ -107,8 +108,8 @@ class GeneReach:
         without = [gene.name for gene in self.genes if not gene.exons]
         if self.with_exons and without:
             raise InputError(
-                f"--exon-tracks: {self.genes.file} has no exons of {len(without):,} genes, {first_few(without)}. "
-                "Give a file with exons, or name the genes that have some by --gene-list."
+                f"--exon-tracks: {self.genes.file} has no exons of {counted(len(without), 'genes')}, "
+                f"{first_few(without)}. Give a file with exons, or name the genes that have some by --gene-list."
             )
 
     def gene_ids(self, alleles: pa.Table) -> pa.ListArray:

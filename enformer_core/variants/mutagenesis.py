@@ -29,6 +29,7 @@ from enformer_core.variants.formats.reader import (
 from enformer_core.variants.parse import ParseRules
 from enformer_core.variants.records import with_columns
 from enformer_core.variants.source import Source
+from enformer_core.words import counted
 
 BLOCK_BASES = 1 << 16
 """Bases that are turned into records at once: three times as many alleles, as many as a batch of a file has."""
@@ -252,8 +253,8 @@ def mutated(
     longest_bp = max((target.regions.longest_bp for target in targets), default=0)
     if longest_bp < deletions_bp:
         raise InputError(
-            f"--deletions {deletions_bp}: the longest region has {longest_bp:,} bases, and a stretch that is removed "
-            "lies within its region. Give longer regions, or remove fewer bases."
+            f"--deletions {deletions_bp}: the longest region has {counted(longest_bp, 'bases')}, and a stretch that "
+            "is removed lies within its region. Give longer regions, or remove fewer bases."
         )
     for target in targets:
         deletions = Deletions(target.regions, genome, deletions_bp)

@@ -18,6 +18,7 @@ from enformer_core.variants.formats.compression import whole_lines
 from enformer_core.variants.formats.text import TextReader
 from enformer_core.variants.source import QUOTED, Source
 from enformer_core.variants.table import Status
+from enformer_core.words import counted
 
 MOST_MALFORMED = 0.5
 """Part of a file's records at which it is not read on: more are not the odd bad line."""
@@ -146,8 +147,8 @@ def _other_columns(source: Source) -> str:
 def _note(source: Source, readability: _Readability) -> str:
     example = readability.examples[0]
     return (
-        f"{source.shown}: {readability.malformed:,} of {readability.records:,} records cannot be read and become rows "
-        f"malformed, for example line {example.line:,}: {example.reason}"
+        f"{source.shown}: {readability.malformed:,} of {counted(readability.records, 'records')} cannot be read: "
+        f"status malformed, for example line {example.line:,}: {example.reason}"
     )
 
 

@@ -360,7 +360,7 @@ BAD = {
     ),
     "BED12 that lacks a start": (
         "chr1\t100\t400\tA\t0\t+\t120\t400\t0\t2\t5,5\t0\n",
-        "line 1: says that it has 2 blocks, and has 2 sizes and 1 starts",
+        "line 1: says that it has 2 blocks, and has 2 sizes and 1 start",
     ),
     "GTF with end before start": (
         GTF + GTF.replace("200", "20"),

@@ -258,7 +258,7 @@ def test_both_alleles_of_a_variant(small, run, tmp_path):
     assert code == 0, error
     assert "3 targets in" in text
     assert "1 symbolic" in text
-    assert "1 alleles repeat others" in error
+    assert "1 allele repeats others; each is attributed once" in error
     ref, alt = rows_of(out, target=f"chr1:{NEAR + 3}:A:C")
     assert (ref["allele"], alt["allele"]) == ("ref", "alt")
     # the variant's first base is the last of bin 447, as in `score`; the bins are those of the article

@@ -310,9 +310,9 @@ def test_plan_foresees_the_rows(run, vcf, genome, bed):
         ),
         ("chr1\t20\t10\tG\t0\t+\n", [], "line 1: from 20 to 10; BED counts from 0"),
         ("", [], "no genes in this file"),
-        ("chr2\t10\t20\tG\t0\t+\n", [], "none of 1 genes is in reach of any of 5 alleles"),
+        ("chr2\t10\t20\tG\t0\t+\n", [], "the one gene is not in reach of any of 5 alleles"),
         ("chr1\t10\t20\tG\t0\t+\n", ["--tss-bins", "0"], "--tss-bins 0: must be between 1 and 896"),
-        ("chr1\t10\t20\tG\t0\t+\n", ["--exon-tracks", "6"], "has no exons of 1 genes, G"),
+        ("chr1\t10\t20\tG\t0\t+\n", ["--exon-tracks", "6"], "has no exons of 1 gene, G"),
         (
             "chr1\t10\t20\tG\t0\t+\n",
             ["--exon-tracks", "99"],

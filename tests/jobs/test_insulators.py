@@ -213,8 +213,8 @@ def test_boundaries_without_controls_and_maps_that_are_not_finite(
     bed.write_text("".join(f"1\t{start}\t{end}\n" for start, end in rows))
     code, text, error, out = insulate("--controls", "2", boundaries=bed)
     assert code == 3, error
-    assert "1 boundaries lie where others do" in error
-    assert "1 of 3 boundaries have no control" in error
+    assert "1 boundary lies where others do, and counts once" in error
+    assert "1 of 3 boundaries has no control, and is not read" in error
     assert "1 failed, 5 ok, 1 unmatched" in text
     (unmatched,) = insulation(out, status="unmatched", layer=1).to_dicts()
     assert (unmatched["place"], unmatched["across"]) == ("chr1:512", None)
@@ -235,8 +235,8 @@ def test_boundaries_without_controls_and_maps_that_are_not_finite(
         ("chr1\t100\t5\n", [], ["line 1", "the end comes after the start"]),
         ("chr1\t5\tx\n", [], ["line 1", "is not BED"]),
         ("chr1\t5\t100000\n", [], ["line 1", "99,995 bp", "Are these domains?"]),
-        ("chr2\t5\t100\n", [], ["none of the 1 boundaries has a control", "--apart-bp"]),
-        (None, ["--apart-bp", "400000"], ["none of the 3 boundaries has a control"]),
+        ("chr2\t5\t100\n", [], ["the one boundary has no control", "--apart-bp"]),
+        (None, ["--apart-bp", "400000"], ["none of 3 boundaries has a control"]),
         (None, ["--controls", "0"], ["--controls 0: must be between 1 and 100"]),
         (None, ["--boundary-bp", "100"], ["--boundary-bp 100: must be a multiple of 256"]),
         (None, ["--gc-within", "-1"], ["--gc-within -1.0: must not be below 0"]),

@@ -146,7 +146,7 @@ def test_expression_is_the_genelists_and_can_be_asked_for(files, link, refused):
     assert expressed == {"LEFT": True, "RIGHT": False}
     only, said = link(*files(), "--expressed-only")
     assert only.equals(table.filter(pl.col("gene") == "LEFT"))
-    assert "1 of 1 TSSs" in said
+    assert "1 of 1 TSS and" in said
 
 
 BOUNDS = "chr1\t20000\t30000\tLEFT\t0\t+\nchr1\t40000\t60000\tRIGHT\t0\t-\n"
@@ -444,5 +444,5 @@ def test_expression_that_nobody_knows(files, refused):
 def test_a_gene_and_tss_that_repeat_count_once(files, link):
     wanted, _ = link(*files())
     table, said = link(*files(GENES + GENES.splitlines()[1] + "\n"))
-    assert "1 rows repeat a gene and its TSS, and count once" in said
+    assert "1 row repeats a gene and its TSS, and counts once" in said
     assert table.equals(wanted)

@@ -212,7 +212,7 @@ def test_around_variants(score, run, rows, planted, tmp_path):
     assert code == 0, error
     assert f"filters took out bases or stretches: {12 + 23} by regions" in error
     assert f"left out {12 + 23} bases or stretches by regions" in text
-    assert "left out 1 records have no allele that fits the genome" in text
+    assert "left out 1 record has no allele that fits the genome" in text
     # by default 50 on either side
     assert planned(run, planted, "--mutagenesis-around", vcf)["alleles"] == 3 * (55 + 103)
 
@@ -317,7 +317,7 @@ def test_around_variants_of_another_genome(refused, vcf, tmp_path):
     assert "agree with planted.fa" in refused("--mutagenesis-around", wrong)
     symbolic = write_vcf(tmp_path / "s.vcf", [("chr3", 100, "N", "<DEL>")])
     message = refused("--mutagenesis-around", symbolic)
-    assert "nothing to mutate: 1 records have no allele that fits the genome" in message
+    assert "nothing to mutate: 1 record has no allele that fits the genome" in message
 
 
 def test_a_file_of_any_name(run, planted, tmp_path):

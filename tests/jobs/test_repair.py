@@ -141,7 +141,7 @@ def test_what_is_sound_of_a_lost_shard_stays(out, call):
     code, told = call("score", out)
     assert code == 0, told
     assert kept.stat().st_mtime_ns == before
-    assert "1 shards were repaired, with the very values that they had before" in told
+    assert "1 shard was repaired, with the very values that it had before" in told
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ def test_bins_that_cannot_be_summed_are_refused():
     for count in (0, 21):
         with pytest.raises(InputError, match=f"--tss-bins {count}: must be between 1 and 20"):
             GeneReach(genes(gene("g", 400)), conventions_of(), tss_bins=count)
-    with pytest.raises(InputError, match=r"--exon-tracks: genes\.bed has no exons of 1 genes, b"):
+    with pytest.raises(InputError, match=r"--exon-tracks: genes\.bed has no exons of 1 gene, b"):
         GeneReach(
             genes(gene("a", 400, exons=((400, 500),)), gene("b", 410)),
             conventions_of(),

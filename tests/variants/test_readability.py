@@ -8,6 +8,7 @@ from enformer_core.errors import InputError
 from enformer_core.variants import source as sources
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.source import open_source
+from enformer_core.words import counted
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
 GOOD = "1\t5\t.\tA\tC\n"
@@ -58,7 +59,7 @@ def test_how_many_records_must_be_readable(write, good, bad, is_refused):
     assert rows == good + bad
     assert len(notes) == (bad > 0)
     if bad:
-        assert f"{bad} of {good + bad} records cannot be read" in notes[0]
+        assert f"{bad} of {counted(good + bad, 'records')} cannot be read" in notes[0]
 
 
 def test_records_are_counted_not_alleles(write):

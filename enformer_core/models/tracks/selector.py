@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from enformer_core.errors import InputError, first_few, nearest
 from enformer_core.models.tracks.table import Track, Tracks
+from enformer_core.words import counted
 
 _LISTED_COLUMNS = 10  # at most so many columns are named in a note
 
@@ -119,7 +120,7 @@ def _match_columns(
     chosen = [track for track in tracks.rows if first <= track.index <= last]
     if not chosen:
         raise InputError(
-            f"--tracks {term}: none of the {len(tracks)} tracks to choose from; choose from all of them."
+            f"--tracks {term}: none of {counted(len(tracks), 'tracks')} to choose from; choose from all of them."
         )
     return _Match(chosen, notes)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from enformer_core.errors import InputError
 from enformer_core.models.tracks.table import HeadLayout, Tracks, described_track
 from enformer_core.storage.open import read_bytes
+from enformer_core.words import counted
 
 _COLUMNS = ("index", "identifier", "description")
 
@@ -55,7 +56,7 @@ def read_targets(
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(
-                f"{path_or_url}: line {number} has {len(row)} cells, the header {len(header)}. Is it cut?"
+                f"{path_or_url}: line {number} has {counted(len(row), 'cells')}, the header {len(header)}. Is it cut?"
             )
     index, identifier, description = ([row[place] for row in rows] for place in places)
     first_index = _check_indices(path_or_url, wanted, index)
@@ -99,7 +100,7 @@ def _check_size(source: str, wanted: _Head, rows: int) -> None:
     ]
     whose = f"; it is the table of the {others[0]} head" if others else ""
     raise InputError(
-        f"{source}: has {rows:,} tracks, the {wanted.name} head {wanted.count:,}{whose}. "
+        f"{source}: has {counted(rows, 'tracks')}, the {wanted.name} head {wanted.count:,}{whose}. "
         f"Give the {wanted.name} head's table with --targets, or choose another --head."
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from enformer_core.errors import InputError
 from enformer_core.models.weights.loaded import LoadedWeights
+from enformer_core.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -112,7 +113,7 @@ class KerasOrder:
         layers = content.layers
         if len(layers) != len(slots):
             raise InputError(
-                f"{content.file}: {len(layers)} layers with weights, but {self.model} has {len(slots)}: "
+                f"{content.file}: {counted(len(layers), 'layers')} with weights, but {self.model} has {len(slots)}: "
                 f"{len(slots) // 2} convolutions, each followed by its BatchNorm, and a dense layer. "
                 f"Is this a {self.model} file?"
             )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
+from enformer_core.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -175,7 +176,7 @@ def _check_index(index: Path, state: Mapping[str, Tensor]) -> None:
     promised = _weight_map(index).keys()
     if differing := sorted(promised ^ state.keys()):
         raise InputError(
-            f"{index}: promises {len(promised)} tensors, its files hold {len(state)}; "
+            f"{index}: promises {counted(len(promised), 'tensors')}, its files hold {len(state)}; "
             f"{differing[0]} is on one side only. Fetch index and files of one revision."
         )
 

@@ -396,6 +396,6 @@ def test_a_targets_table_that_does_not_fit_the_head_of_a_keras_file(tmp_path: Pa
     source = ModelSource("basenji2", write_keras(tmp_path, {}))
     with pytest.raises(
         InputError,
-        match=re.escape(f"{table}: has 1 tracks, the human head 7. Give the human head's"),
+        match=re.escape(f"{table}: has 1 track, the human head 7. Give the human head's"),
     ):
         source.tracks("human", str(table))

@@ -15,6 +15,7 @@ import numpy as np
 from enformer_core.errors import InputError, first_few
 from enformer_core.models.weights.loaded import TRAINING, LoadedWeights
 from enformer_core.models.weights.tensorflow.tensor_bundle import TensorBundle
+from enformer_core.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +79,7 @@ _IGNORED = re.compile(
 def _check_paths(bundle: TensorBundle, wanted: set[str]) -> None:
     present = {name for name in bundle.entries if not _IGNORED.fullmatch(name)}
     parts = [
-        f"{what} {len(paths)} object paths ({_listed(paths)})"
+        f"{what} {counted(len(paths), 'object paths')} ({_listed(paths)})"
         for what, paths in (("lacks", wanted - present), ("has the unknown", present - wanted))
         if paths
     ]
