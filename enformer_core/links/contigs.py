@@ -12,6 +12,7 @@ from enformer_core.errors import InputError, first_few
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.links.candidates import Candidates
 from enformer_core.links.genes import GeneTable
+from enformer_core.words import agreeing, counted
 
 
 def one_naming(genes: GeneTable, candidates: Candidates) -> GeneTable:
@@ -89,7 +90,11 @@ def genes_on_genome(
     left_out = genes.frame.height - inside.height
     notes = genes.notes
     if left_out:
-        notes += (f"{genes.name}: {left_out:,} TSSs do not lie on {genome}, and are left out",)
+        lie = agreeing(left_out, "does not lie", "do not lie")
+        are = agreeing(left_out, "is", "are")
+        notes += (
+            f"{genes.name}: {counted(left_out, 'TSSs')} {lie} on {genome}, and {are} left out",
+        )
     return replace(genes, frame=inside, notes=notes)
 
 

@@ -13,9 +13,11 @@ from enformer_core.genome.alphabet import LETTER_OF_CODE, N_CODE
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.reference_match import by_contig
 from enformer_core.variants.allele_checks import Alleles
-from enformer_core.variants.arrow import Mask, Numbers, are, bools, ints, sentence
+from enformer_core.variants.arrow import Mask, Numbers, are, bools, has_match, ints, sentence
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
 from enformer_core.variants.lookup import has_letters
+
+_BASES = "^[ACGTNacgtn]+$"
 
 _LETTERS = np.array([chr(letter) for letter in LETTER_OF_CODE])
 
@@ -40,7 +42,9 @@ def with_anchors(alleles: Alleles, genome: Genome) -> Alleles:
     letters = pc.if_else(pa.array(no_ref), alleles.alt, alleles.ref)
     undeclared = rows & ~alleles.declared
     if undeclared.any():
-        are_there = has_letters(alleles, letters, undeclared, genome)
+        # what is no base is in no genome, and cannot be looked up
+        are_bases = bools(has_match(letters, _BASES))
+        are_there = has_letters(alleles, letters, undeclared & are_bases, genome)
         rows &= alleles.declared | are_there
     is_insertion = no_ref & alleles.declared
     letters_bp = ints(pc.utf8_length(letters), 0)

@@ -252,7 +252,7 @@ def test_a_genome_gives_its_names_and_bounds(files, link, refused, tmp_path):
     table, said = link(*files(), "--genome", genome)
     assert table["chrom"].unique().to_list() == ["1"]
     assert table.drop("chrom").equals(wanted.drop("chrom"))
-    assert "genes.tsv: 1 TSSs do not lie on" in said
+    assert "genes.tsv: 1 TSS does not lie on" in said
     assert "2 of 2 TSSs" in said
     (tmp_path / "links.parquet").unlink()
     unknown = CANDIDATES.replace("chr3", "chr9")

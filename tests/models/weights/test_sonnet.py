@@ -289,9 +289,9 @@ def test_missing_and_unknown_object_paths_are_named(bundle: Path) -> None:
     content = dict(rows(index_of(bundle).read_bytes()))
     content[key("_optimizer/rate")] = content.pop(key("_trunk/_layers/0/_layers/0/w"))
     write_index(index_of(bundle), content)
-    lacks = r"lacks 1 object paths \(module/_trunk/_layers/0/_layers/0/w\)"
+    lacks = r"lacks 1 object path \(module/_trunk/_layers/0/_layers/0/w\)"
     with pytest.raises(
-        InputError, match=rf"{lacks} and has the unknown 1 object paths \(module/_optimizer/rate\)"
+        InputError, match=rf"{lacks} and has the unknown 1 object path \(module/_optimizer/rate\)"
     ):
         read_sonnet(bundle)
 

@@ -330,6 +330,12 @@ def test_columns_beside_an_identifier_that_has_the_place(raw, text):
     assert bool(row["id_disagrees"]) == ALONE[text]
 
 
+@pytest.mark.parametrize("sign", ["(", "é", "中", "Q", "A(", "<X>"])
+def test_beside_an_empty_allele_what_is_no_base_is_a_bad_allele(placed, sign):
+    (row,) = placed(f"chrom\tpos\tea\toa\nchr1\t5\t-\t{sign}\n")
+    assert row[0] in ("bad_allele", "symbolic")
+
+
 ENDS = {
     "chrom\tpos\tend\tref\talt\n1\t4\t5\tT\tG": "malformed",
     "chrom\tpos\tend\tref\talt\n1\t5\t5\tT\tG": None,
