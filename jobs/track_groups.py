@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from enformer_core.analyses.contribution_spec import TrackGroup
 from enformer_core.errors import InputError
-from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.selector import select_tracks, selection_in_words
 from enformer_core.models.tracks.table import Tracks
 from jobs.log import note
 from jobs.named_inputs import NamedInputs
@@ -40,6 +40,8 @@ def _columns(name: str, selector: str, tracks: Tracks) -> tuple[int, ...]:
         raise InputError(f"{error}".replace("--tracks", f"--group {name}:", 1)) from error
     for line in notes:
         note(f"--group {name}: {line}")
+    # a term may be found in more descriptions than was thought of
+    note(f"--group {name}: tracks: {selection_in_words(selected)}")
     return tuple(selected.indices())
 
 
