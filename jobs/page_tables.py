@@ -32,13 +32,17 @@ def fitted_table(lines: Sequence[str], room: int) -> Iterator[str]:
     if max(map(len, lines)) <= room:
         yield from lines
         return
-    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    bare = lines[0].lstrip()
+    # a table below an item of a list stays below it
+    indent = lines[0].removesuffix(bare)
     rows = [_cells(line) for line in lines]
-    widths = _widths([row for row in rows if not _is_rule(row)], room - len(indent))
+    of_text = [row for row in rows if not _is_rule(row)]
+    widths = _widths(of_text, room - len(indent))
     at_right = _columns_at_right(rows, len(widths))
     for row in rows:
         if _is_rule(row):
-            yield f"{indent}|{'|'.join(map(_rule, row, widths))}|"
+            rules = map(_rule, row, widths)
+            yield f"{indent}|{'|'.join(rules)}|"
             continue
         for cells in _broken(row, widths):
             padded = map(_padded, cells, widths, at_right)
@@ -69,17 +73,26 @@ def _widths(rows: Sequence[Cells], room: int) -> list[int]:
 
     Of two columns of 8 and 90 letters in a line of 60, which has 7 for bars and blanks, 8 and 45.
     """
-    columns = max(map(len, rows))
-    words = [[word for row in rows for word in _cell(row, at).split()] for at in range(columns)]
-    least = [max([_LEAST_LETTERS, *map(len, of_column)]) for of_column in words]
-    widths = [max(least[at], *(len(_cell(row, at)) for row in rows)) for at in range(columns)]
-    bars = 3 * columns + 1
+    columns = range(max(map(len, rows)))
+    of_columns = [[_cell(row, at) for row in rows] for at in columns]
+    least = [_longest_word(cells) for cells in of_columns]
+    widths = [max(map(len, cells)) for cells in of_columns]
+    widths = [max(pair) for pair in zip(least, widths, strict=True)]
+    # two blanks and a bar each, and the bar that begins the line
+    bars = 3 * len(columns) + 1
     while sum(widths) > room - bars:
-        wider = [at for at in range(columns) if widths[at] > least[at]]
+        wider = [at for at in columns if widths[at] > least[at]]
+        # what does not fit by words is longer than the line
         if not wider:
             break
-        widths[max(wider, key=widths.__getitem__)] -= 1
+        widest = max(wider, key=widths.__getitem__)
+        widths[widest] -= 1
     return widths
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    words = " ".join(cells).split()
+    return max([_LEAST_LETTERS, *map(len, words)])
 
 
 def _cell(row: Cells, column: int) -> str:

@@ -18,6 +18,7 @@ from enformer_core.analyses.mutagenesis_input import (
     in_words,
 )
 from enformer_core.analyses.unscored import UnscoredAllele, first_unscored, unscored_notes
+from enformer_core.analyses.variant_notes import allele_notes, filter_notes
 from enformer_core.dataset.plan_builder import DraftPlan, PlacedAlleles, Report, gather
 from enformer_core.dataset.sharding import ALLELES_LEAST, default_shard_size
 from enformer_core.errors import InputError, first_few
@@ -36,11 +37,8 @@ from enformer_core.variants.named_assemblies import of_one_assembly
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.shown_names import shown_name
 from enformer_core.variants.source import Source, open_sources
-from enformer_core.variants.table import Flag, Status, has_flag
+from enformer_core.variants.table import Flag, has_flag
 from enformer_core.words import agreeing, counted
-
-_TO_BE_SAID = frozenset({Flag.REF_SWAPPED, Flag.STRAND_AMBIGUOUS, Flag.AMBIGUOUS_ORDER})
-"""Flags of alleles whose sign or kind hangs on what the input did not say. Others have a message of their own."""
 
 ShowProgress = Callable[[], AbstractContextManager[Report]]
 """Begins to show progress; what it gives is told how many alleles are through which step."""
@@ -160,8 +158,8 @@ class VariantInput:
             taken = tuple(columns_taken(given))
             notes = [
                 *in_words(left_out),
-                *_notes(alleles, placing.disagreeing, taken),
-                *_filter_notes(by_filter, self.filtered_unit),
+                *allele_notes(alleles, placing.disagreeing, taken),
+                *filter_notes(by_filter, self.filtered_unit),
                 *unscored_notes(alleles.by_status, placing.unscored),
             ]
             # before the plan is made: whoever reads them may stop here
@@ -282,7 +280,7 @@ class VariantInput:
                 for name, count in removed.items()
                 if name not in (NOT_PLACED, UNKNOWN_BASE)
             }
-            notes = [*in_words(removed), *_filter_notes(by_filter, FILTERED_UNIT)]
+            notes = [*in_words(removed), *filter_notes(by_filter, FILTERED_UNIT)]
             why = "; ".join(notes)
             raise InputError(f"{named}: there is nothing to mutate: {why}")
         named = ", ".join(shown_name(file.given) for file in self.files)
@@ -321,39 +319,6 @@ class _Placing:
         return placed
 
 
-def _filter_notes(
-    removed: Mapping[str, int],
-    unit: str,
-) -> Iterator[str]:
-    if removed:
-        counts = ", ".join(f"{count:,} by {name}" for name, count in removed.items())
-        yield f"filters took out {unit}: {counts}"
-
-
-def _notes(
-    alleles: PlacedAlleles,
-    disagreeing: Sequence[int],
-    columns: Sequence[ColumnsTaken],
-) -> Iterator[str]:
-    """What a user should know of the alleles though it stops nothing."""
-    if not alleles.by_status.get(Status.OK):
-        counts = ", ".join(f"{rows:,} {name}" for name, rows in alleles.by_status.items())
-        yield f"no allele of the input can be scored: {counts}"
-    flagged = {name: rows for name, rows in alleles.by_flag.items() if name in _TO_BE_SAID}
-    if flagged:
-        counts = ", ".join(f"{rows:,} {name}" for name, rows in flagged.items())
-        yield f"flags of alleles: {counts} (enformer-ray docs variants)"
-    # a file of effects names an allele, not the genome's: there a swap is no error
-    if Flag.REF_SWAPPED in flagged and all(map(_names_effects, columns)):
-        yield _swapped_effects(flagged[Flag.REF_SWAPPED])
-    if disagreeing:
-        yield _disagreeing_ids(sum(disagreeing))
-    if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
-        yield _unmatched_effects(unmatched)
-    if disagreeing_ends := alleles.by_flag.get(Flag.END_DISAGREES):
-        yield _disagreeing_ends(disagreeing_ends)
-
-
 def _no_gene_in_reach(reach: GeneReach, alleles: int) -> str:
     output_bp = reach.conventions.geometry.output_bp
     genes = len(reach.genes)
@@ -361,41 +326,4 @@ def _no_gene_in_reach(reach: GeneReach, alleles: int) -> str:
     return (
         f"{reach.genes.file}: {none} in reach of any of {counted(alleles, 'alleles')}: no TSS lies in the "
         f"{output_bp:,} bp that are predicted around them. Give other genes, or leave out --genes."
-    )
-
-
-def _alleles_have(number: int) -> str:
-    return f"{counted(number, 'alleles')} {agreeing(number, 'has', 'have')}"
-
-
-def _names_effects(columns: ColumnsTaken) -> bool:
-    """Whether a file says which allele an effect is of, and not which is the genome's."""
-    return "effect_allele" in columns.columns and "ref" not in columns.columns
-
-
-def _swapped_effects(alleles: int) -> str:
-    return (
-        f"{Flag.REF_SWAPPED} is nothing wrong here: of {counted(alleles, 'alleles')} the effect allele is the "
-        "genome's. Scores are alt - ref all the same; effect_sign * score is the effect allele's"
-    )
-
-
-def _unmatched_effects(alleles: int) -> str:
-    return (
-        f"{_alleles_have(alleles)} an effect allele that is neither REF nor ALT: scores are of ALT, "
-        f"effect_sign is null, and the flag is {Flag.EFFECT_UNMATCHED}"
-    )
-
-
-def _disagreeing_ends(alleles: int) -> str:
-    return (
-        f"{_alleles_have(alleles)} an END in INFO that is not the last base of REF; POS, REF and ALT count, and "
-        f"the flag is {Flag.END_DISAGREES}"
-    )
-
-
-def _disagreeing_ids(alleles: int) -> str:
-    return (
-        f"{_alleles_have(alleles)} an identifier that names another place or other alleles than the columns do; "
-        f"the columns count unless the identifier alone has the place, and the flag is {Flag.ID_DISAGREES}"
     )

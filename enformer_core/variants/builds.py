@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BUILD = "build"
-"""The role of the column."""
+"""The role of the column in which each record names the assembly of its place."""
 
 _NAMED = re.compile(
     r"(?<![a-z0-9])(?:grch|hg|b|build|ncbi|ncbi build)?[ ._-]?(?P<number>18|19|36|37|38)(?![0-9])"
