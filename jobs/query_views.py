@@ -28,10 +28,15 @@ LEFT JOIN (
 ORDER BY abs(e.value) DESC, e.variant_id, e.track
 """
 
-_NAMES_AND_VALUES = ("variant_id", "target", "gene", "value", "id", "track", "gene_name")
-"""What a row is about, and its value where it has one: without these the rest says nothing."""
+_WHAT_A_ROW_IS_ABOUT = (
+    *("variant_id", "target", "place", "gene", "gene_name"),
+    *("group", "allele", "layer", "start", "end", "track"),
+)
+"""What tells the rows of a run's tables apart: without these two rows look equal, and their values contradict."""
 
-_THEN = ("prediction", "status", "share")
+_MAIN_VALUE = ("value", "id")
+
+_THEN = ("name", "status", "share")
 
 
 def create_top(connection: duckdb.DuckDBPyConnection) -> None:
@@ -40,13 +45,30 @@ def create_top(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def kept_columns(ledger: Ledger) -> list[str]:
-    """Columns that are shown before others, what matters most first: names, values, the strongest track."""
+    """Columns that are shown before others, what matters most first: what tells rows apart, values, tracks."""
     values = list(_value_columns(ledger))
     strongest = [f"max_abs_{name}" for name in values]
     tracks = [f"{name}_track" for name in strongest]
-    return [*_NAMES_AND_VALUES, *strongest, *_THEN, *values, *tracks]
+    return [
+        *_WHAT_A_ROW_IS_ABOUT,
+        *_MAIN_VALUE,
+        *_statistic(ledger),
+        "distance",
+        *strongest,
+        "prediction",
+        *values,
+        *_THEN,
+        *tracks,
+    ]
 
 
 def _value_columns(ledger: Ledger) -> Iterator[str]:
     for table in ledger.run_type.value_tables:
         yield from ledger.run_type.value_columns(table, ledger.run)
+
+
+def _statistic(ledger: Ledger) -> tuple[str, ...]:
+    """The column that says which number a value is, where a run has several."""
+    scores = ledger.run_type.value_tables[0]
+    several = len(ledger.run_type.value_columns(scores, ledger.run)) > 1
+    return ("statistic",) if several else ()

@@ -48,7 +48,7 @@ def print_text(relation: duckdb.DuckDBPyRelation, kept: Sequence[str] = ()) -> N
 
     Args:
         relation: the rows.
-        kept: columns that a narrow terminal is given before all others, what matters most first.
+        kept: columns that a narrow terminal is given before all others, what matters most first; of them lists last.
     """
     types = [str(kind) for kind in relation.types]
     names = [one_line(name) for name in relation.columns]
@@ -60,6 +60,9 @@ def print_text(relation: duckdb.DuckDBPyRelation, kept: Sequence[str] = ()) -> N
     is_number = [bool(_NUMBER.fullmatch(kind)) for kind in types]
     same = _same_in_all(first)
     room = terminal_columns()
+    # a list takes the room of several columns, and tells the least of a row
+    lists = {name for name, kind in zip(names, types, strict=True) if kind.endswith("[]")}
+    kept = sorted(kept, key=lists.__contains__)
     columns = TextColumns.fitted(names, widths, is_number, room, kept=kept, same=same)
     printed = 0
     print(columns.line(names))
