@@ -1,10 +1,12 @@
 """`enformer-ray insulators`: read the attention around boundaries and controls, say what boundaries do to it."""
 
+from collections.abc import Iterator, Sequence
+
 from enformer_core.analyses.insulators import Insulators, NamedGenes
 from enformer_core.errors import InputError
 from enformer_core.export.insulation import insulation_of
 from enformer_core.insulators.controls import Matching
-from enformer_core.insulators.summary import LayerContrast, contrasts
+from enformer_core.insulators.summary import LayerContrast, contrasts, is_same_everywhere
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.input_files import InputFile, check_file
 from enformer_core.words import counted
@@ -13,6 +15,8 @@ from jobs.insulator_settings import InsulatorSettings
 from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.variant_plan import files_named
+
+_FEW_BOUNDARIES = 10
 
 
 def insulators(settings: InsulatorSettings) -> int:
@@ -52,7 +56,11 @@ def insulators(settings: InsulatorSettings) -> int:
     )
     job = named.job(analysis)
     code = job.report(job.run())
-    print(_summary(settings))
+    insulation = insulation_of(open_ledger(settings.out))
+    found = [each for each in contrasts(insulation, seed=settings.seed) if each.layer is None]
+    print(_summary(found))
+    for text in _cautions(found[0].contrast.pairs, is_same=is_same_everywhere(insulation)):
+        note(text)
     return code
 
 
@@ -93,10 +101,8 @@ def _genes(settings: InsulatorSettings) -> NamedGenes | None:
     return NamedGenes(_file(settings.genes), settings.gene_types)
 
 
-def _summary(settings: InsulatorSettings) -> str:
+def _summary(found: Sequence[LayerContrast]) -> str:
     """Both statistics for the mean over layers, in columns."""
-    insulation = insulation_of(open_ledger(settings.out))
-    found = [each for each in contrasts(insulation, seed=settings.seed) if each.layer is None]
     header = f"{'attention':<12}{'boundaries':>12}{'controls':>12}{'difference':>12}   95 %"
     pairs = found[0].contrast.pairs
     of_pairs = f"{counted(pairs, 'boundaries')} with controls"
@@ -108,3 +114,22 @@ def _line(found: LayerContrast) -> str:
     one = found.contrast
     values = f"{one.boundaries:>12.3f}{one.controls:>12.3f}{one.difference:>12.3f}"
     return f"{found.statistic:<12}{values}   {one.low:.3f} to {one.high:.3f}"
+
+
+def _cautions(pairs: int, *, is_same: bool) -> Iterator[str]:
+    """What figures say less than they seem to.
+
+    Args:
+        pairs: boundaries with controls.
+        is_same: whether attention is the same at all places.
+    """
+    if is_same:
+        yield (
+            "attention is the same at all places, boundaries and controls alike: what this model looks at does not "
+            "depend on these bases, so that nothing follows of insulators"
+        )
+    elif pairs < _FEW_BOUNDARIES:
+        yield (
+            f"an interval over {counted(pairs, 'boundaries')} says little: draws of so few are much alike. Give "
+            f"{_FEW_BOUNDARIES} or more, better hundreds"
+        )

@@ -212,5 +212,7 @@ def _described(
 ) -> dict[str, object]:
     """What a row says of its place, read or not."""
     failure = outcome.failure
-    status = place["status"] if failure is None else Status.FAILED
-    return {**place, "status": status, "reason": failure}
+    if failure is not None:
+        return {**place, "status": Status.FAILED, "reason": failure}
+    # of a boundary without a control the plan says why
+    return {**place, "reason": place.get("reason")}

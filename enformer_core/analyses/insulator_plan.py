@@ -143,12 +143,18 @@ def planned_places(
         raise InputError(
             f"{none} control: no place at least {matching.apart_bp:,} bp from them, with a whole window, is like one "
             f"in G and C{'' if tss is None else ' and distance to genes'}. "
-            "Allow less likeness by --gc-within and --tss-within, or nearer places by --apart-bp."
+            "Allow less likeness by --gc-within and --tss-within, or nearer places by --apart-bp. "
+            f"{_first_reason(rows)}"
         )
     # controls lie anywhere on their contig, and shards are runs of the genome
     ranks = {contig: rank for rank, contig in enumerate(genome.contigs)}
     rows.sort(key=lambda row: (ranks[row["chrom"]], row["position"], row["place"]))
     return pa.Table.from_pylist(rows, schema=PLACES_SCHEMA)
+
+
+def _first_reason(rows: Sequence[PlannedPlace]) -> str:
+    first = rows[0]
+    return f"Of {first['place']}: {first.get('reason')}."
 
 
 @dataclass(frozen=True)
@@ -173,14 +179,15 @@ class _Places:
         """Each boundary, and behind it its controls; it is not read where it has none."""
         positions = matched.boundaries.tolist()
         controls = matched.controls.tolist()
-        for name, position, drawn in zip(names, positions, controls, strict=True):
+        each = zip(names, positions, controls, matched.reasons, strict=True)
+        for name, position, drawn, reason in each:
             found = [control for control in drawn if control != NO_MATCH]
             # without a control there is nothing to hold it against
-            status = Status.OK if found else UNMATCHED
-            yield self._row(name, name, BOUNDARY, position, status)
+            row = self._row(name, name, BOUNDARY, position)
+            yield row if found else {**row, "status": UNMATCHED, "reason": reason}
             for number, control in enumerate(found, 1):
                 place = f"{name}/control {number}"
-                yield self._row(place, name, CONTROL, control, Status.OK)
+                yield self._row(place, name, CONTROL, control)
 
     def _row(
         self,
@@ -188,7 +195,6 @@ class _Places:
         boundary: str,
         kind: str,
         position: int,
-        status: str,
     ) -> PlannedPlace:
         return PlannedPlace(
             chrom=self.contig,
@@ -199,5 +205,6 @@ class _Places:
             # the middle lies before the base `position`
             window_start=position - self.window_bp // 2,
             layers=self.layers,
-            status=status,
+            status=Status.OK,
+            reason=None,
         )

@@ -6,6 +6,7 @@ torch is imported by workers only.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.analyses.insulator_computation import InsulatorsLoader, pixels_of
@@ -26,6 +27,9 @@ from enformer_core.scoring.conventions import Strands
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
 from enformer_core.variants.shown_names import as_given
 from enformer_core.words import agreeing, counted
+
+# the others' reasons are in the table
+_SHOWN_UNMATCHED = 3
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,9 @@ class Insulators(TableAnalysis):
         genes = self._read_genes()
         table = planned_places(boundaries, self.genome, genes, self.matching, self.layers)
         # they are planned all the same, so that their rows say why they have no values
-        unmatched = pc.sum(pc.equal(table["status"], UNMATCHED)).as_py()
-        if unmatched:
-            self.warn(
-                f"{given}: {unmatched:,} of {counted(boundaries.count, 'boundaries')} "
-                f"{agreeing(unmatched, 'has no control, and is', 'have no control, and are')} not read"
-            )
+        unmatched = table.filter(pc.equal(table["status"], UNMATCHED))
+        if unmatched.num_rows:
+            self.warn(f"{given}: {_of_unmatched(unmatched, boundaries.count)}")
         return TableDraft(
             table,
             self.shard_rows(table.num_rows),
@@ -164,3 +165,14 @@ class Insulators(TableAnalysis):
             "FROM insulation SELECT place, chrom, position, across, at "
             "WHERE kind = 'boundary' AND layer IS NULL ORDER BY across LIMIT 10"
         )
+
+
+def _of_unmatched(unmatched: pa.Table, boundaries: int) -> str:
+    """How many boundaries have no control, and of the first of them why."""
+    count = unmatched.num_rows
+    have = agreeing(count, "has no control, and is", "have no control, and are")
+    first = unmatched.select(["place", "reason"]).slice(0, _SHOWN_UNMATCHED).to_pylist()
+    reasons = "; ".join(f"{row['place']}: {row['reason']}" for row in first)
+    more = count - len(first)
+    others = f"; and {more:,} more" if more else ""
+    return f"{count:,} of {counted(boundaries, 'boundaries')} {have} not read. {reasons}{others}"

@@ -4,7 +4,7 @@ A type for each kind of row, with the columns of its schema in `dataset.schemas`
 know what is computed of a row.
 """
 
-from typing import TypedDict, TypeGuard
+from typing import NotRequired, TypedDict, TypeGuard
 
 from enformer_core.variants.table import Status
 
@@ -108,3 +108,4 @@ class PlannedPlace(TypedDict):
     window_start: int
     layers: int
     status: str
+    reason: NotRequired[str | None]  # plans of before have none

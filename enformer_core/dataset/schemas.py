@@ -256,10 +256,11 @@ PLACES_SCHEMA = pa.schema(
         ("window_start", pa.int64()),
         ("layers", pa.int32()),
         ("status", pa.string()),
+        ("reason", pa.string()),
     ]
 )
 """A boundary, or a control of one, `boundary` by name. The window's middle lies before the base `position`. `layers`
-counts the model's that attend. A boundary that no place is like is `unmatched`, and is not read."""
+counts the model's that attend. A boundary that no place is like is `unmatched`, for a `reason`, and is not read."""
 
 _PLACE_COLUMNS = [
     ("place", pa.string()),

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float64, Int64
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.insulators.composition import STEP_BP, Composition, composition
+from enformer_core.words import counted
 
 Positions = Int64[np.ndarray, " _"]
 """Places on one contig: 0-based numbers of bases."""
@@ -85,10 +86,12 @@ class Matched:
         boundaries: as they were given, moved to the grid.
         controls: of each boundary, the most similar first; `NO_MATCH` where none of those drawn is left that is like
             it.
+        reasons: of each boundary, why it has no control; None where it has one.
     """
 
     boundaries: Positions
     controls: Int64[np.ndarray, "boundaries controls"]
+    reasons: tuple[str | None, ...]
 
     @property
     def is_matched(self) -> Bool[np.ndarray, " places"]:
@@ -154,7 +157,9 @@ def _on_contig(
     controls = np.full(chosen.shape, NO_MATCH, dtype=np.int64)
     has_one = chosen != NO_MATCH
     controls[has_one] = drawn[chosen[has_one]]
-    return Matched(on_grid, controls)
+    why = _WhyUnmatched(contig, matching, wanted, offered, with_genes=tss is not None)
+    reasons = [None if has else why.of(number) for number, has in enumerate(has_one[:, 0])]
+    return Matched(on_grid, controls, tuple(reasons))
 
 
 def surroundings(
@@ -226,15 +231,23 @@ def _misfits(
     matching: Matching,
 ) -> Float64[np.ndarray, "boundaries drawn"]:
     """How unlike each place is each boundary, in units of what is allowed; infinite where it is not like it."""
-    # where nothing is allowed, 0 / 0 is no match either
-    apart_in_gc = np.abs(wanted.gc[:, np.newaxis] - offered.gc)
-    apart_in_tss = np.abs(wanted.log10_tss[:, np.newaxis] - offered.log10_tss)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        by_gc = apart_in_gc / matching.gc
-        by_tss = apart_in_tss / matching.log10_tss
+    by_gc = _misfit(wanted.gc, offered.gc, matching.gc)
+    by_tss = _misfit(wanted.log10_tss, offered.log10_tss, matching.log10_tss)
     is_like = (by_gc <= 1) & (by_tss <= 1)
     misfit = np.hypot(by_gc, by_tss)
     return np.where(is_like, misfit, np.inf)
+
+
+def _misfit(
+    wanted: Float64[np.ndarray, " boundaries"],
+    offered: Float64[np.ndarray, " drawn"],
+    allowed: float,
+) -> Float64[np.ndarray, "boundaries drawn"]:
+    """By how much each place differs from each boundary in one respect, in units of what is allowed."""
+    apart = np.abs(wanted[:, np.newaxis] - offered)
+    # where nothing is allowed, 0 / 0 is no match either
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return apart / allowed
 
 
 def _nearest(
@@ -251,3 +264,66 @@ def _nearest(
             # taken, for every boundary and every round to come
             misfits[:, place] = np.inf
     return chosen
+
+
+@dataclass(frozen=True)
+class _WhyUnmatched:
+    """Says which condition left a boundary without a control, and which option loosens it.
+
+    Attributes:
+        contig: on which boundaries and places lie.
+        matching: what was asked.
+        wanted: surroundings of the boundaries.
+        offered: surroundings of the places that were drawn.
+        with_genes: whether distances to TSSs count.
+    """
+
+    contig: str
+    matching: Matching
+    wanted: Surroundings
+    offered: Surroundings
+    with_genes: bool
+
+    def of(self, boundary: int) -> str:
+        """The first condition that no place meets, in the order in which places are chosen."""
+        if np.isnan(self.wanted.gc[boundary]):
+            window = f"its window of {self.matching.window_bp:,} bp"
+            return f"{window} leaves {self.contig}, or none of its bases is known"
+        places = self.offered.known.size
+        if not places:
+            apart = f"{self.matching.apart_bp:,} bp from every boundary (--apart-bp)"
+            return f"no place of {self.contig} with a whole window is at least {apart}"
+        drawn = f"of {counted(places, 'places')} drawn on {self.contig}"
+        return f"{drawn} {self._unlike(boundary)}"
+
+    def _unlike(self, boundary: int) -> str:
+        """In which respect no place that was drawn is like the boundary."""
+        matching = self.matching
+        is_known = self.offered.known >= matching.least_known
+        if not is_known.any():
+            return f"none has {matching.least_known:.0%} of its window known"
+        itself = slice(boundary, boundary + 1)
+        by_gc = _misfit(self.wanted.gc[itself], self.offered.gc, matching.gc)
+        by_tss = _misfit(self.wanted.log10_tss[itself], self.offered.log10_tss, matching.log10_tss)
+        has_gc = is_known & (by_gc[0] <= 1)
+        has_tss = is_known & (by_tss[0] <= 1)
+        if not has_gc.any():
+            return f"none has {self._gc(boundary)}"
+        if not has_tss.any():
+            return f"none has {self._tss(boundary)}"
+        if not (has_gc & has_tss).any():
+            return f"none has both {self._gc(boundary)} and {self._tss(boundary)}"
+        options = "--gc-within or --tss-within" if self.with_genes else "--gc-within"
+        return f"those that are like it are controls of other boundaries ({options})"
+
+    def _gc(self, boundary: int) -> str:
+        own = self.wanted.gc[boundary]
+        return f"a share of G and C within {self.matching.gc:g} of its {own:.3f} (--gc-within)"
+
+    def _tss(self, boundary: int) -> str:
+        # surroundings hold log10 of one more
+        own_bp = round(10 ** self.wanted.log10_tss[boundary]) - 1
+        factor = f"10^{self.matching.log10_tss:g}"
+        return (
+            f"a TSS as near as its own, {own_bp:,} bp, within a factor of {factor} (--tss-within)"
+        )

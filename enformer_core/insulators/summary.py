@@ -21,6 +21,9 @@ from enformer_core.insulators.attention import (
 KINDS = {"boundary": "boundaries", "control": "controls"}
 """What places of a kind are called together."""
 
+# attention has 24 bits: sums of it agree to some 1e-6 of their size
+_ROUNDING_LOG2 = 1e-5
+
 
 @dataclass(frozen=True)
 class LayerContrast:
@@ -80,6 +83,21 @@ def _pairs(places: pl.DataFrame, statistic: str) -> np.ndarray:
     # groups come in any order, and the interval's draws depend on it
     both = joined.sort("boundary")
     return both.select(statistic, f"{statistic}_controls").to_numpy()
+
+
+def is_same_everywhere(insulation: pl.DataFrame) -> bool:
+    """Whether in each layer all places, boundaries and controls, have one value of both statistics, rounding aside.
+
+    Args:
+        insulation: the run's table.
+    """
+    computed = insulation.filter(pl.col("status") == "ok")
+    by_layer = computed.group_by("layer").agg(
+        (pl.col(statistic).max() - pl.col(statistic).min()).alias(statistic)
+        for statistic in (ACROSS, AT)
+    )
+    spread = by_layer.select(ACROSS, AT).to_numpy()
+    return bool((spread <= _ROUNDING_LOG2).all())
 
 
 def mean_maps(rows: Iterable[Mapping[str, object]]) -> dict[str, AttentionMap]:

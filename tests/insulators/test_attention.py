@@ -1,6 +1,7 @@
 """A planted insulator is seen, a place that does nothing is not, and distance alone is nothing."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from enformer_core.errors import InputError
@@ -13,6 +14,7 @@ from enformer_core.insulators.attention import (
     observed_over_expected,
     picture,
 )
+from enformer_core.insulators.summary import is_same_everywhere
 
 TOKENS = 20
 
@@ -109,3 +111,15 @@ def test_without_pairs_there_is_nothing_to_say():
     for shape in ((3, 3), (4, 2)):
         with pytest.raises(ValueError, match="not square"):
             observed_over_expected(np.ones(shape))
+
+
+@pytest.mark.parametrize(("other", "is_same"), [(0.3 + 1e-7, True), (0.31, False)])
+def test_attention_that_is_the_same_everywhere(other, is_same):
+    """A place that was not computed says nothing."""
+    rows = {
+        "status": ["ok", "ok", "ok", "ok", "unmatched"],
+        "layer": [None, 1, None, 1, 1],
+        "across": [0.1, 0.2, 0.1, 0.2, None],
+        "at": [0.1, 0.3, 0.1, other, None],
+    }
+    assert is_same_everywhere(pl.DataFrame(rows)) is is_same

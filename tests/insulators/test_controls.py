@@ -107,6 +107,43 @@ def test_what_nothing_is_like_has_no_control(genome):
     assert controls(genome, {"chr2": np.array([50_000])}, apart_bp=60_000)["chr2"] == [NO_MATCH]
 
 
+@pytest.mark.parametrize(
+    ("places", "more", "reason"),
+    [
+        ([100], {}, "its window of 1,024 bp leaves chr1, or none of its bases is known"),
+        ([110_000], {}, "its window of 1,024 bp leaves chr1, or none of its bases is known"),
+        (
+            [200_000],
+            {"apart_bp": 400_000},
+            "no place of chr1 with a whole window is at least 400,000 bp from every boundary (--apart-bp)",
+        ),
+        # no share of so many letters is this one
+        ([50_000], {"gc": 0.0}, "a share of G and C within 0 of its 0."),
+        ([5_000], {"log10_tss": 0.0}, "a TSS as near as its own, 8 bp, within a factor of 10^0 (--tss-within)"),
+        ([50_000], {"least_known": 1.1}, "none has 110% of its window known"),
+    ],
+)  # fmt: skip
+def test_why_a_boundary_has_no_control(genome, places, more, reason):
+    matching = Matching(**{**vars(MATCHING), **more})
+    matched = matched_controls(genome, {"chr1": np.array(places)}, TSS, matching)["chr1"]
+    (found,) = matched.reasons
+    assert reason in found
+
+
+def test_why_the_second_of_two_alike_has_no_control(genome):
+    """One place is drawn for each; where it serves the other boundary, that is the reason, and nobody else has one."""
+    reasons = set()
+    for seed in range(40):
+        matching = Matching(**{**vars(MATCHING), "drawn": 1, "seed": seed, "log10_tss": 9.0})
+        places = {"chr1": np.array([51_234, 250_000])}
+        matched = matched_controls(genome, places, None, matching)["chr1"]
+        is_explained = [reason is not None for reason in matched.reasons]
+        assert is_explained == (~matched.is_matched).tolist()
+        reasons.update(filter(None, matched.reasons))
+    taken = "of 2 places drawn on chr1 those that are like it are controls of other boundaries"
+    assert f"{taken} (--gc-within)" in reasons
+
+
 def test_several_controls_for_each(genome):
     """The first are those that are taken where one is asked for."""
     several = matched_controls(genome, BOUNDARIES, TSS, replace(MATCHING, controls=3))

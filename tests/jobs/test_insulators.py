@@ -218,6 +218,10 @@ def test_boundaries_without_controls_and_maps_that_are_not_finite(
     assert "1 failed, 5 ok, 1 unmatched" in text
     (unmatched,) = insulation(out, status="unmatched", layer=1).to_dicts()
     assert (unmatched["place"], unmatched["across"]) == ("chr1:512", None)
+    why = "its window of 196,608 bp leaves chr1, or none of its bases is known"
+    assert unmatched["reason"] == why
+    assert f"and is not read. chr1:512: {why}" in error
+    assert "an interval over 1 boundary says little" in error
     failed = insulation(out, status="failed").to_dicts()
     assert {row["reason"] for row in failed} == {"attention is not finite"}
     assert run("verify", out)[0] == 3
@@ -235,7 +239,11 @@ def test_boundaries_without_controls_and_maps_that_are_not_finite(
         ("chr1\t100\t5\n", [], ["line 1", "the end comes after the start"]),
         ("chr1\t5\tx\n", [], ["line 1", "is not BED"]),
         ("chr1\t5\t100000\n", [], ["line 1", "99,995 bp", "Are these domains?"]),
-        ("chr2\t5\t100\n", [], ["the one boundary has no control", "--apart-bp"]),
+        (
+            "chr2\t5\t100\n",
+            [],
+            ["the one boundary has no control", "--apart-bp", "Of chr2:0: its window"],
+        ),
         (None, ["--apart-bp", "400000"], ["none of 3 boundaries has a control"]),
         (None, ["--controls", "0"], ["--controls 0: must be between 1 and 100"]),
         (None, ["--boundary-bp", "100"], ["--boundary-bp 100: must be a multiple of 256"]),
