@@ -15,7 +15,7 @@ from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.verify import verify_run
 from enformer_core.scoring.gene_bins import GeneReach
 from enformer_core.scoring.gene_effect import GeneEffect, ScoredAllele
-from tests.simulation.toy import Heap
+from tests.simulation.subject import Heap
 from tests.support.genes import gene, genes
 from tests.support.plans import make_draft, placed_table
 from tests.support.toy_runs import (

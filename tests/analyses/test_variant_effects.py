@@ -17,24 +17,15 @@ from enformer_core.dataset.ledger import Committed
 from enformer_core.dataset.plan import Shard
 from enformer_core.dataset.shard_task import ShardTask, TrialResult
 from enformer_core.variants.table import PLACED_SCHEMA
-from tests.simulation.toy import (
-    ALLELES,
-    CONTIGS,
-    CONVENTIONS,
-    TOP_TRACKS,
-    TRACKS,
-    Heap,
-    PoisonError,
-    ToyScorer,
-    make_toy_plan,
-)
+from tests.simulation.subject import CONTIGS, TRACKS, Heap, PoisonError
+from tests.simulation.toy import ALLELES, CONVENTIONS, GENES, TOP_TRACKS, ToyScorer
 from tests.support.plans import decoded, make_draft
 from tests.support.toy_runs import scoring_worker, toy_ledger
 
 
 def _draft():
     """The toy's alleles, each contig's in one shard."""
-    placed = make_toy_plan().parts[0].select(PLACED_SCHEMA.names).to_pylist()
+    placed = GENES.plan.parts[0].select(PLACED_SCHEMA.names).to_pylist()
     table = pa.Table.from_pylist([row | {"flags": []} for row in placed], schema=PLACED_SCHEMA)
     return make_draft(table, CONTIGS, 100, window_starts=lambda starts: starts - 98_303)
 

@@ -5,6 +5,7 @@ retries and S3 store; only the model, the machines, the network and time are mad
 """
 
 import contextlib
+import importlib
 import io
 import pickle
 import signal
@@ -31,7 +32,6 @@ import jobs.interruption
 import jobs.job
 import jobs.log
 import jobs.progress
-import jobs.score
 import jobs.watch
 from cluster.backend import WorkerGone
 from cluster.scheduler import Scheduler
@@ -40,12 +40,24 @@ from enformer_core.analyses.base import WorkerResources
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.storage.retry import RetryingStore
+from jobs.commands import COMMANDS
 from jobs.job import Job
 from jobs.resources import Workers
-from tests.simulation import memory, toy
+from tests.simulation import memory
 from tests.simulation.faults import Kind, Weather
 from tests.simulation.fleet import Cluster, Machine, VirtualBackend
 from tests.simulation.store import Service
+from tests.simulation.subject import (
+    INPUT,
+    TRACKS,
+    WEIGHTS,
+    Place,
+    PoisonError,
+    Subject,
+    SubjectAnalysis,
+    WatchedFactory,
+)
+from tests.simulation.toy import GENES
 from tests.simulation.world import (
     START_WALL_S,
     Hub,
@@ -59,18 +71,6 @@ from tests.simulation.world import (
 LIMIT_S = 20_000.0
 """Virtual seconds in which everything must be done, whatever happened: nothing hangs."""
 MOST_STARTS = 25
-COMMAND = (
-    "score",
-    "a.vcf",
-    "--genome",
-    "g.fa",
-    "--model",
-    "motif",
-    "--out",
-    "s3://bucket/run",
-    "--log-format",
-    "json",
-)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,9 @@ class World:
 
     Attributes:
         seed: decides everything.
-        poison: places of poison alleles, and whether they `raise` or `kill`.
+        subject: what kind of run it is.
+        place_s: how long it takes to compute at one place.
+        poison: places that cannot be computed, and whether they `raise` or `kill`.
         weights: what the workers find.
         input: what the drivers find.
         attempts: all tasks handed to workers.
@@ -192,10 +194,11 @@ class World:
     seed: int | str
     machines: int = 2
     hardware_kinds: int = 1
-    allele_s: float = 3.0
-    poison: dict[tuple[str, int], str] = field(default_factory=dict)
-    weights: bytes = toy.WEIGHTS
-    input: bytes = toy.INPUT
+    place_s: float = 3.0
+    subject: Subject = GENES
+    poison: dict[Place, str] = field(default_factory=dict)
+    weights: bytes = WEIGHTS
+    input: bytes = INPUT
     attempts: list[Attempt] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     users: list[User] = field(default_factory=list)
@@ -220,10 +223,10 @@ class World:
 
     # What workers tell.
 
-    def allele_begins(self, process: Process, allele: Any) -> None:
+    def computing_at(self, process: Process, place: Place) -> None:
         machine: Machine = process.machine
-        self.hub.sleep(self.allele_s * machine.slowness * self.hub.random.uniform(0.8, 1.2))
-        poison = self.poison.get((allele.contig, allele.start))
+        self.hub.sleep(self.place_s * machine.slowness * self.hub.random.uniform(0.8, 1.2))
+        poison = self.poison.get(place)
         if machine.slowness > 1:
             self.weather.took_effect(Kind.STRAGGLER)
         if machine.starved:
@@ -237,7 +240,7 @@ class World:
             self.weather.took_effect(Kind.ALWAYS_FAILING)
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         if poison == "raise":
-            raise toy.PoisonError(f"{allele.contig}:{allele.start} cannot be computed")
+            raise PoisonError("{}:{} cannot be computed".format(*place))
 
     def computing_begins(self, process: Process, work: ShardTask) -> None:
         attempt: Attempt = work.attempt  # type: ignore[attr-defined]
@@ -291,7 +294,7 @@ class World:
 
     def _drive(self, user: User, driver: Process) -> None:
         try:
-            code = jobs.cli.main(COMMAND)
+            code = jobs.cli.main(self.subject.command)
         except Exception as error:  # noqa: BLE001 - the interpreter would show it and end with 1
             code = 1
             self.problems.append(f"{driver.name}: a traceback: {error!r}")
@@ -306,10 +309,7 @@ class World:
             user.finished = True
             return
         if code == 2:
-            self.weights, self.input = (
-                toy.WEIGHTS,
-                toy.INPUT,
-            )  # the user mends what the message names
+            self.weights, self.input = WEIGHTS, INPUT  # the user mends what the message names
             for machine in self.cluster.machines:
                 machine.other_genome = False
         self.hub.at(self.hub.random.uniform(1.0, 40.0), lambda: self.start_driver(user))
@@ -380,13 +380,13 @@ def inhabited(world: World) -> Iterator[World]:
             (jobs.interruption, "time", stopwatch),
             (jobs.job, "make_pool", _virtual_pool),
             (jobs.job, "kept_alive", lambda display: contextlib.nullcontext()),
-            (jobs.score, "score_variants", _score),
+            (*_function_of(world.subject.command), _run),
             (commit, "to_parquet", memory.to_parquet),
             (commit, "from_parquet", memory.from_parquet),
             (commit, "content_digest", memory.content_digest),
             (enformer_core.dataset.plan_storage, "pq", memory.parquet),
             (jobs.cli, "parse", _parse),
-            (sys, "argv", ["enformer-ray", *COMMAND]),
+            (sys, "argv", ["enformer-ray", *world.subject.command]),
             (sys, "stderr", world.log),
             (sys, "stdout", world.log),
             (Hub, "current", world.hub),
@@ -403,6 +403,12 @@ def _seconds() -> float:
     """What the monotonic clock of the asking process says."""
     hub = World.here().hub
     return hub.process.now() if hub.running else hub.now_s
+
+
+def _function_of(command: Sequence[str]) -> tuple[Any, str]:
+    """The module and the name of what a command calls."""
+    module, _, name = COMMANDS[command[0]].function.partition(":")
+    return importlib.import_module(module), name
 
 
 _settings = cache(jobs.cli.parse)
@@ -441,7 +447,7 @@ def _set_handler(number: int, handler: Any) -> Any:
 
 def _virtual_pool(settings: Any, workers: Any, factory: Any, unit: str, control: Any) -> Scheduler:
     world = World.here()
-    sent = pickle.dumps(toy.WatchedFactory(factory))
+    sent = pickle.dumps(WatchedFactory(factory))
     backend = VirtualBackend(world.cluster, world.hub.process, sent, world.assigned)
     return Scheduler(
         backend,
@@ -463,18 +469,18 @@ def open_store(world: World, process: Process) -> RetryingStore:
 @dataclass(frozen=True)
 class _ToyTracks:
     def to_arrow(self) -> pa.Table:
-        return pa.table({"track": list(toy.TRACKS)})
+        return pa.table({"track": list(TRACKS)})
 
 
-def _score(settings: Any) -> int:
-    """`score_variants` with a toy for a model."""
+def _run(settings: Any) -> int:
+    """What the command does, with a toy for a model."""
     world = World.here()
     store = open_store(world, world.hub.process)
     store.check_usable(RUN_KEY, MANIFEST_KEY)
     resources = WorkerResources(device="cpu", cpus=1, gpus=0, memory_bytes=1)
     job = Job(
         settings=settings,
-        analysis=toy.ToyAnalysis(),
+        analysis=SubjectAnalysis(world.subject),
         tracks=_ToyTracks(),  # type: ignore[arg-type]
         store=store,
         choose_workers=lambda: Workers(None, resources),

@@ -5,11 +5,12 @@ from typing import Any
 
 from enformer_core.dataset.keys import RUN_KEY
 from jobs.interruption import SIGNALS
-from tests.simulation import toy
 from tests.simulation.drivers import World
 from tests.simulation.faults import SPELLS, Fault, Kind, draw_faults
 from tests.simulation.fleet import Machine
 from tests.simulation.store import Request
+from tests.simulation.subject import INPUT, WEIGHTS, Subject
+from tests.simulation.toy import GENES
 from tests.simulation.world import Hub, Process
 
 
@@ -131,7 +132,7 @@ class Fate:
             if (
                 request.kind == "put"
                 and moment == "applied"
-                and request.key.startswith(("scores/", "gene_effects/", "effects/"))
+                and request.key.partition("/")[0] in self._world.subject.tables
             ):
                 service.hooks.remove(strike)
                 self._world.weather.took_effect(Kind.KILLED_BEFORE_RECEIPT)
@@ -172,8 +173,8 @@ class Fate:
     def _corrupt_weights(self) -> bool:
         """Of the copy that workers load; they do so when they begin, so half the time a driver begins anew."""
         world = self._world
-        world.weights = _damaged(toy.WEIGHTS, self._chance.randrange(len(toy.WEIGHTS)))
-        world.hub.at(60.0, lambda: setattr(world, "weights", toy.WEIGHTS))
+        world.weights = _damaged(WEIGHTS, self._chance.randrange(len(WEIGHTS)))
+        world.hub.at(60.0, lambda: setattr(world, "weights", WEIGHTS))
         if self._chance.random() < 0.5:
             self._kill_a_driver()
         return True
@@ -195,8 +196,8 @@ class Fate:
         world = self._world
         if RUN_KEY not in world.service.objects or not self._kill_a_driver():
             return False
-        world.input = _damaged(toy.INPUT, self._chance.randrange(len(toy.INPUT)))
-        world.hub.at(60.0, lambda: setattr(world, "input", toy.INPUT))
+        world.input = _damaged(INPUT, self._chance.randrange(len(INPUT)))
+        world.hub.at(60.0, lambda: setattr(world, "input", INPUT))
         return True
 
     def _straggler(self) -> bool:
@@ -259,17 +260,18 @@ def kill_everybody(world: World) -> None:
         driver.kill()
 
 
-def make_world(seed: int) -> World:
+def make_world(seed: int, subject: Subject = GENES) -> World:
     """The world of a seed, with its users, poison and fate."""
     chooser = Hub(f"world {seed}").random
     world = World(
         seed,
         machines=chooser.choice((1, 2, 2, 3)),
         hardware_kinds=chooser.choice((1, 1, 2)),
-        allele_s=chooser.choice((1.0, 3.0, 8.0)),
+        place_s=chooser.choice((1.0, 3.0, 8.0)),
+        subject=subject,
     )
     if chooser.random() < 0.2:
-        for place in chooser.sample(toy.PLACES, k=chooser.choice((1, 1, 2))):
+        for place in chooser.sample(subject.places, k=chooser.choice((1, 1, 2))):
             world.poison[place] = chooser.choice(("raise", "kill"))
         world.weather.injected[Kind.POISON] += len(world.poison)
     world.service.slowness = chooser.choice((1.0, 1.0, 20.0))
@@ -277,6 +279,6 @@ def make_world(seed: int) -> World:
     if chooser.random() < 0.25:
         world.add_user(chooser.choice((0.0, 0.0, 10.0, 40.0)))
         world.weather.count(Kind.TWO_DRIVERS)
-    alone_s = len(toy.PLACES) * world.allele_s
+    alone_s = len(subject.places) * world.place_s
     Fate(world, draw_faults(chooser, horizon_s=15.0 + alone_s / world.machines))
     return world

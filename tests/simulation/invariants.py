@@ -8,7 +8,6 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 from unittest import mock
 
@@ -32,21 +31,20 @@ from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run import read_run
 from enformer_core.errors import StorageError
 from jobs import exit_codes
-from tests.simulation import memory, toy
+from tests.simulation import memory
 from tests.simulation.drivers import Attempt, World, open_store
 from tests.simulation.faults import Kind
 from tests.simulation.fleet import TASKS_PER_WORKER
 from tests.simulation.store import SECRET, Request, Service
+from tests.simulation.subject import Heap, Subject, shard_of_key
 from tests.simulation.world import Process
 
 READER_S = 15.0
 _FIXED = {RUN_KEY, TRACKS_KEY, MANIFEST_KEY, plan_key(0)}
-_PUTS_OF_A_COMMIT = 4
-_GETS_OF_A_COMMIT = 5  # plan, and the stored object after each 412
 _REFUSALS = {  # what a command is refused for, and what it says of it
     Kind.CORRUPT_WEIGHTS: "weights: sha256 is ",
     Kind.OTHER_GENOME: "g.fa: contig chr1: sha256 is ",
-    Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  input",
+    Kind.CORRUPT_INPUT: "holds another run; these fields differ:\n  ",
     Kind.IGNORED_PRECONDITION: "it ignores If-None-Match",
 }
 _HARMLESS = {
@@ -70,7 +68,7 @@ class Watcher:
     def __init__(self, world: World) -> None:
         self._world, self._service = world, world.service
         self._known: dict[str, str] = {}
-        self._shards = toy.shards_by_number()
+        self._subject = world.subject
         self._done = 0
         self._receipt_s: dict[int, float] = {}
         world.service.hooks.append(self._see)
@@ -94,7 +92,7 @@ class Watcher:
             self._wrong(f"{key}: a stored object has changed")
         if sum(1 for _, put, _, _ in self._service.history if put == key) != 1:
             self._wrong(f"{key}: was stored more than once")
-        if key.partition("/")[0] in toy.TABLES:
+        if key.partition("/")[0] in self._subject.tables:
             self._see_table(key, stored.content)
         elif key.startswith("commits/"):
             self._see_receipt(key, json.loads(stored.content))
@@ -102,17 +100,19 @@ class Watcher:
             self._see_manifest(json.loads(stored.content))
 
     def _see_table(self, key: str, content: bytes) -> None:
-        number = toy.shard_of_key(key)
+        number, (kind, _, _) = shard_of_key(key), key.split("/")
         table, _ = _read(content)
-        shard, (kind, _, _) = self._shards.get(-1 if number is None else number), key.split("/")
+        shard = None if number is None else self._subject.shards.get(number)
         if shard is None or table_key(kind, shard.chrom, shard.number) != key:
             self._wrong(f"{key}: no shard of the plan")
-        elif kind == "scores" and table.num_rows != shard.rows:
-            self._wrong(f"{key}: {table.num_rows} rows are visible of {shard.rows}")
+        elif kind in self._subject.keys:
+            rows = self._subject.undisturbed(shard.number, 0, frozenset())[kind].num_rows
+            if table.num_rows != rows:
+                self._wrong(f"{key}: {table.num_rows} rows are visible of {rows}")
 
     def _see_receipt(self, key: str, receipt: dict[str, Any]) -> None:
         self._receipt_s.setdefault(receipt["shard"], self._world.hub.now_s)
-        for table in toy.TABLES:
+        for table in self._subject.tables:
             stored = self._service.objects.get(receipt["tables"][table]["key"])
             if stored is None:
                 self._wrong(f"{key}: names {receipt['tables'][table]['key']}, which is not there")
@@ -123,12 +123,14 @@ class Watcher:
 
     def _see_manifest(self, manifest: dict[str, Any]) -> None:
         missing = [
-            number for number in self._shards if receipt_key(number) not in self._service.objects
+            number
+            for number in self._subject.shards
+            if receipt_key(number) not in self._service.objects
         ]
         if missing:
             self._wrong(f"the manifest stands while shards {missing} have no receipt")
-        if manifest["rows"] != toy.ALLELES:
-            self._wrong(f"the manifest counts {manifest['rows']} rows of {toy.ALLELES}")
+        if manifest["rows"] != self._subject.rows:
+            self._wrong(f"the manifest counts {manifest['rows']} rows of {self._subject.rows}")
 
     def _read_on(self) -> None:
         store = open_store(self._world, self._process)
@@ -138,7 +140,7 @@ class Watcher:
                 run = read_run(store)
                 if run is None:
                     continue
-                progress = run_progress(toy.ledger_of(store, run))
+                progress = run_progress(self._subject.ledger(store, run))
             except StorageError:
                 continue  # bad weather
             if progress.shards_done < self._done:
@@ -150,9 +152,9 @@ def check_end(world: World, watcher: Watcher) -> list[str]:
     """Everything that is wrong with a world in which all users are done."""
     objects = {key: stored.content for key, stored in world.service.objects.items()}
     problems = list(world.problems)
-    problems += _rows(objects)
+    problems += _rows(world.subject, objects)
     problems += _values(world, objects)
-    problems += _leftovers(objects)
+    problems += _leftovers(world.subject, objects)
     problems += _exit_codes(world)
     problems += _secrets(world, objects)
     problems += _requests(world, watcher)
@@ -164,7 +166,7 @@ def check_end(world: World, watcher: Watcher) -> list[str]:
 
 def verify_stored(world: World) -> list[str]:
     """The product's own proof, over the same objects."""
-    heap = toy.Heap({key: stored.content for key, stored in world.service.objects.items()})
+    heap = Heap({key: stored.content for key, stored in world.service.objects.items()})
     run = read_run(heap)
     if run is None:
         return ["no run"]
@@ -172,38 +174,46 @@ def verify_stored(world: World) -> list[str]:
         mock.patch.object(verify, "from_parquet", memory.from_parquet),
         mock.patch.object(verify, "content_digest", memory.content_digest),
     ):
-        verdict = verify.verify_run(toy.ledger_of(heap, run))
+        verdict = verify.verify_run(world.subject.ledger(heap, run))
     return (
         [*verdict.problems] if verdict.complete else [*verdict.problems, "the run is not complete"]
     )
 
 
-def _rows(objects: dict[str, bytes]) -> Iterator[str]:
-    """Each input allele has one row."""
-    lines = Counter(
-        line
-        for key, content in objects.items()
-        if key.startswith("scores/")
-        for line in _read(content)[0]["input_line"].to_pylist()
-    )
-    wanted = set(range(1, toy.ALLELES + 1))
-    if lost := wanted - lines.keys():
-        yield f"alleles without a row: {sorted(lost)}"
-    if doubled := [line for line, rows in lines.items() if rows > 1 or line not in wanted]:
-        yield f"alleles with more than one row: {doubled}"
+def _rows(subject: Subject, objects: dict[str, bytes]) -> Iterator[str]:
+    """Every value table has each row that it must have, once."""
+    for kind, (columns, keys) in subject.keys.items():
+        tables = [_read(objects[key])[0] for key in objects if key.startswith(f"{kind}/")]
+        found = Counter(key for table in tables for key in _keys(table, columns))
+        wanted = Counter(keys)
+        if lost := wanted - found:
+            yield f"{kind}: rows that are missing: {[*lost]}"
+        if doubled := found - wanted:
+            yield f"{kind}: rows that are there too often: {[*doubled]}"
+
+
+def _keys(table: pa.Table, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    def read() -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in table.select(columns).to_pylist()]
+
+    return memory.once("keys", table, read)
 
 
 def _values(world: World, objects: dict[str, bytes]) -> Iterator[str]:
     """Every shard is that of the undisturbed run on one kind of machine, its poison alleles apart."""
-    for shard in toy.shards_by_number().values():
-        keys = {table: table_key(table, shard.chrom, shard.number) for table in toy.TABLES}
+    subject = world.subject
+    first, *later = (table.name for table in subject.run_type.value_tables)
+    # an attempt may put the first table and die: each value table is that of one kind, and what is derived follows
+    # the first
+    of_one_kind = [(first, *subject.run_type.derived_tables), *((name,) for name in later)]
+    for shard in subject.shards.values():
+        keys = {table: table_key(table, shard.chrom, shard.number) for table in subject.tables}
         if missing := [key for key in keys.values() if key not in objects]:
             yield f"missing: {missing}"
             continue
         found = {table: _read(objects[key])[0] for table, key in keys.items()}
-        yield from _reasons(world, shard, found["scores"])
-        # an attempt may put the first table and die: each value table is that of one kind, and effects follow scores
-        for tables in (("scores", "effects"), ("gene_effects",)):
+        yield from _reasons(world, shard, found[first])
+        for tables in of_one_kind:
             wrong = [
                 _shard_problem(world, shard, found, hardware, tables)
                 for hardware in range(world.hardware_kinds)
@@ -219,23 +229,30 @@ def _shard_problem(
     hardware: int,
     tables: tuple[str, ...],
 ) -> str:
-    expected = expected_tables(shard.number, hardware, frozenset(world.poison))
-    statuses = found["scores"]["status"].to_pylist()
+    expected = world.subject.undisturbed(shard.number, hardware, frozenset(world.poison))
+    first = world.subject.tables[0]
+    statuses = [each[first]["status"].to_pylist() for each in (found, expected)]
     for table in tables:
         here, there = (_without_reasons(each[table]) for each in (found, expected))
         if memory.content_digest(here) != memory.content_digest(there):
-            return f"{table}: statuses {statuses}, expected {expected['scores']['status'].to_pylist()}; or other values"
+            return f"{table}: statuses {statuses[0]}, expected {statuses[1]}; or other values"
     return ""
 
 
-def _reasons(world: World, shard: Shard, scores: pa.Table) -> Iterator[str]:
-    """A failed allele's reason is what was planted in it."""
+def _reasons(world: World, shard: Shard, stored: pa.Table) -> Iterator[str]:
+    """A failed row's reason is what was planted where it is computed."""
     told = {"raise": "PoisonError: {}:{} cannot be computed", "kill": "its process died"}
-    for row in scores.select(["pos", "status", "reason"]).to_pylist():
-        place = (shard.chrom or "", (row["pos"] or 0) - 1)
-        planted = told[world.poison[place]].format(*place) if place in world.poison else "nothing"
-        if row["status"] == "failed" and planted not in (row["reason"] or ""):
-            yield f"{place} failed because {row['reason']!r}, planted was {planted!r}"
+    subject = world.subject
+    planned = subject.planned(shard)
+    answered = subject.run_type.expected_keys(subject.run_type.value_tables[0], planned)["row"]
+    places = [[*subject.places_of(row)] for row in planned.to_pylist()]
+    for number, row in zip(
+        answered.to_pylist(), stored.select(["status", "reason"]).to_pylist(), strict=True
+    ):
+        poisoned = [place for place in places[number] if place in world.poison]
+        planted = [told[world.poison[place]].format(*place) for place in poisoned]
+        if row["status"] == "failed" and not any(text in (row["reason"] or "") for text in planted):
+            yield f"{places[number]} failed because {row['reason']!r}, planted was {planted}"
 
 
 def _without_reasons(table: pa.Table) -> pa.Table:
@@ -250,18 +267,10 @@ def _blanked(table: pa.Table) -> pa.Table:
     return table.set_column(at, "reason", pc.if_else(ok, None, table["reason"]))
 
 
-@lru_cache(maxsize=4096)
-def expected_tables(
-    number: int, hardware: int, poison: frozenset[tuple[str, int]]
-) -> dict[str, pa.Table]:
-    """A shard's tables with its poison alleles failed."""
-    return toy.tables_of(number, hardware, poison)
-
-
-def _leftovers(objects: dict[str, bytes]) -> Iterator[str]:
-    shards = toy.shards_by_number().values()
+def _leftovers(subject: Subject, objects: dict[str, bytes]) -> Iterator[str]:
+    shards = subject.shards.values()
     named = {
-        table_key(table, shard.chrom, shard.number) for shard in shards for table in toy.TABLES
+        table_key(table, shard.chrom, shard.number) for shard in shards for table in subject.tables
     }
     named |= {receipt_key(shard.number) for shard in shards} | _FIXED
     blocks = {receipt_block_key(block) for block in range(len(shards))}
@@ -289,7 +298,9 @@ def _is_due(world: World, driver: Process, code: int | None, complete: int) -> b
     said = world.log.of(driver).replace("\\n", "\n")  # the log is JSON
     signals = [what for what in met if isinstance(what, int)]
     if code == exit_codes.BAD_INPUT:
-        return any(what in met and _REFUSALS[what] in said for what in _REFUSALS)
+        of_input = _REFUSALS[Kind.CORRUPT_INPUT] + world.subject.input_field
+        told = {**_REFUSALS, Kind.CORRUPT_INPUT: of_input}
+        return any(what in met and told[what] in said for what in told)
     if code == exit_codes.INCOMPLETE:
         return bool((world.weather.injected + world.weather.effective).keys() - _HARMLESS) and (
             "again" in said or "Continue with" in said
@@ -318,21 +329,21 @@ def _requests(world: World, watcher: Watcher) -> Iterator[str]:
     service: Service = world.service
     drivers = sum(len(user.drivers) for user in world.users)
     readings = 2 * drivers + 2 + world.hub.now_s / READER_S
+    puts = len(world.subject.tables) + 1
+    gets = puts + 1  # plan, and the stored object after each 412
     attempts = Counter(
         attempt.work.shard.number for attempt in world.attempts if attempt.work.trial is None
     )
     asked: Counter[int] = Counter()
     failed: Counter[int] = Counter()
     for (_, key), count in service.requests.items():
-        if (number := toy.shard_of_key(key)) is not None:
+        if (number := shard_of_key(key)) is not None:
             asked[number] += count
     for key, count in service.failed.items():
-        if (number := toy.shard_of_key(key)) is not None:
+        if (number := shard_of_key(key)) is not None:
             failed[number] += count
     for number, count in asked.items():
-        bound = (
-            attempts[number] * (_PUTS_OF_A_COMMIT + _GETS_OF_A_COMMIT) + failed[number] + readings
-        )
+        bound = attempts[number] * (puts + gets) + failed[number] + readings
         if count > bound:
             yield f"shard {number}: {count} requests, {attempts[number]} attempts, {failed[number]} failures"
 

@@ -13,7 +13,7 @@ WORKERS = 2
 
 
 def new_world() -> World:
-    world = World("every call", machines=1, allele_s=2.0)
+    world = World("every call", machines=1, place_s=2.0)
     world.add_user()
     return world
 

@@ -16,7 +16,7 @@ from enformer_core.storage.retry import RetryingStore
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_errors import status_of
 from jobs.job import Job
-from tests.simulation import toy
+from tests.simulation import subject
 from tests.simulation.drivers import World
 from tests.simulation.fate import Fate
 from tests.simulation.faults import Fault, Kind
@@ -30,7 +30,7 @@ SEEDS = range(60)
 def stormy_world(seed: int) -> World:
     """Twins, two drivers, lost answers, kills: what the mistakes need to show themselves."""
     chance = Hub(f"stormy {seed}").random
-    world = World(seed, machines=2, hardware_kinds=2, allele_s=chance.choice((0.05, 2.0)))
+    world = World(seed, machines=2, hardware_kinds=2, place_s=chance.choice((0.05, 2.0)))
     world.add_user()
     world.add_user(chance.uniform(0.0, 2.0))
     kinds = (
@@ -47,7 +47,7 @@ def stormy_world(seed: int) -> World:
 
 def motley_world(seed: int) -> World:
     """Machines that have other weights or another genome than the driver, from their first worker on."""
-    world = World(seed, machines=2, allele_s=0.05)
+    world = World(seed, machines=2, place_s=0.05)
     world.add_user()
     Fate(world, [Fault((Kind.CORRUPT_WEIGHTS, Kind.OTHER_GENOME)[seed % 2], 0.1)])
     return world
@@ -81,12 +81,12 @@ def test_control_other_files_are_refused(kind):
 
 def other_files_pass():
     """A worker does not mind that its weights, or its genome, are others than the run's."""
-    return mock.patch.object(toy, "check_same_file", return_value=None)
+    return mock.patch.object(subject, "check_same_file", return_value=None)
 
 
 def other_genomes_pass():
     """A worker does not mind that its genome is another one than the run's."""
-    return mock.patch.object(toy, "check_same_contigs", return_value=None)
+    return mock.patch.object(subject, "check_same_contigs", return_value=None)
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def receipt_before_derived_tables():
     late = {}
 
     def put_late(self, key, content):
-        place = (Hub.current.process, toy.shard_of_key(key))
+        place = (Hub.current.process, subject.shard_of_key(key))
         if key.startswith("effects/"):
             late[place] = (key, content)
             return True

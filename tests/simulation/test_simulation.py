@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import toy
 from tests.simulation.drivers import World, inhabited
 from tests.simulation.fate import Fate, make_world
 from tests.simulation.faults import Fault, Kind
 from tests.simulation.invariants import Watcher, check_end, lost_work
 from tests.simulation.seeds import SETTLE_S, Findings, run_seed, run_seeds, run_world
+from tests.simulation.toy import GENES
 
 SEEDS = int(os.environ.get("ENFORMER_RAY_SEEDS", "1000"))
 ALL_SEEDS = 10_000
@@ -86,10 +86,10 @@ def test_an_undisturbed_world_does_everything_once():
 
 def sick_world(seed: int) -> World:
     """One of three machines fails at everything, for ever."""
-    world = World(seed, machines=3, allele_s=(1.0, 3.0)[seed % 2])
+    world = World(seed, machines=3, place_s=(1.0, 3.0)[seed % 2])
     world.cluster.machines[seed % 3].broken = True
     if seed % 5 == 0:
-        world.poison[toy.PLACES[3]] = "raise"
+        world.poison[GENES.places[3]] = "raise"
     world.add_user()
     return world
 
