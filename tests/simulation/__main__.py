@@ -2,9 +2,12 @@
 
 import argparse
 import sys
+from functools import partial
 
 from tests.simulation.fate import make_world
+from tests.simulation.other_kinds import KINDS
 from tests.simulation.seeds import run_seeds, run_world
+from tests.simulation.toy import GENES
 
 
 def main() -> int:
@@ -12,9 +15,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="show this world")
     parser.add_argument("--seeds", type=int, default=1000, help="how many worlds, from 0")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--kind", choices=KINDS, default=GENES.name, help="of runs")
     asked = parser.parse_args()
+    make = partial(make_world, subject=KINDS[asked.kind])
     if asked.seed is not None:
-        world = make_world(asked.seed)
+        world = make(asked.seed)
         problems = run_world(world)
         print(
             *world.hub.trace,
@@ -24,7 +29,7 @@ def main() -> int:
             sep="\n",
         )
         return bool(problems)
-    findings = run_seeds(range(asked.seeds), processes=asked.processes)
+    findings = run_seeds(range(asked.seeds), processes=asked.processes, make=make)
     for kind, count in findings.injected.most_common():
         print(f"{count:7,} × {kind.value}, {findings.effective[kind]:,} times felt")
     for name, count in findings.figures.items():

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 
 from cluster.worker_process import Done
@@ -12,6 +13,7 @@ from tests.simulation.drivers import World, inhabited
 from tests.simulation.fate import make_world
 from tests.simulation.faults import Kind
 from tests.simulation.invariants import Watcher, check_end, lost_work, verify_stored
+from tests.simulation.toy import GENES
 from tests.simulation.world import HangError
 
 SETTLE_S = 300.0
@@ -29,6 +31,7 @@ class Findings:
         injected: faults that came.
         effective: those that hit somebody.
         figures: what was done, in counts.
+        kind: of runs.
     """
 
     seeds: int = 0
@@ -36,9 +39,11 @@ class Findings:
     injected: Counter[Kind] = field(default_factory=Counter)
     effective: Counter[Kind] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
+    kind: str = GENES.name
 
     def add(self, other: "Findings") -> None:
         self.seeds += other.seeds
+        self.kind = other.kind
         self.problems |= other.problems
         self.injected += other.injected
         self.effective += other.effective
@@ -49,7 +54,7 @@ class Findings:
         lines = [f"{len(self.problems)} of {self.seeds} seeds failed"]
         for seed, problems in [*self.problems.items()][:10]:
             lines += [
-                f"seed {seed} (python -m tests.simulation --seed {seed}):",
+                f"seed {seed} (python -m tests.simulation --kind {self.kind} --seed {seed}):",
                 *(f"  {text}" for text in problems),
             ]
         return "\n".join(lines)
@@ -85,6 +90,7 @@ def run_seed(seed: int, make: Callable[[int], World] = make_world) -> Findings:
         world.weather.injected,
         world.weather.effective,
         _figures(world),
+        world.subject.name,
     )
 
 
@@ -132,15 +138,17 @@ def _figures(world: World) -> Counter[str]:
     )
 
 
-def run_seeds(seeds: Iterable[int], *, processes: int = 1) -> Findings:
+def run_seeds(
+    seeds: Iterable[int], *, processes: int = 1, make: Callable[[int], World] = make_world
+) -> Findings:
     """Many worlds."""
     seeds, findings = list(seeds), Findings()
     if processes == 1:
         for seed in seeds:
-            findings.add(run_seed(seed))
+            findings.add(run_seed(seed, make))
         return findings
     chunks = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for found in pool.map(run_seeds, chunks):
+        for found in pool.map(partial(run_seeds, make=make), chunks):
             findings.add(found)
     return findings

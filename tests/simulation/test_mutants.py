@@ -5,32 +5,41 @@ Each is caught within some seeds, in worlds in which the code as it is passes th
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from unittest import mock
 
 import pytest
 from botocore import exceptions as boto
 
+from enformer_core.analyses import link_computation
+from enformer_core.analyses.contribution_run_type import ContributionsType
+from enformer_core.analyses.insulator_run_type import InsulatorsType
 from enformer_core.dataset import ledger
 from enformer_core.errors import TransientStorageError
 from enformer_core.storage.retry import RetryingStore
 from enformer_core.storage.s3 import S3Store
 from enformer_core.storage.s3_errors import status_of
 from jobs.job import Job
-from tests.simulation import subject
+from tests.simulation import subject as sent
 from tests.simulation.drivers import World
 from tests.simulation.fate import Fate
 from tests.simulation.faults import Fault, Kind
+from tests.simulation.other_kinds import CONTRIBUTIONS, INSULATORS, LINKS, OTHERS
 from tests.simulation.seeds import Findings, run_seed
 from tests.simulation.store import Client
+from tests.simulation.subject import Subject, shard_of_key
+from tests.simulation.toy import GENES
 from tests.simulation.world import Hub
 
 SEEDS = range(60)
 
 
-def stormy_world(seed: int) -> World:
+def stormy_world(seed: int, subject: Subject = GENES) -> World:
     """Twins, two drivers, lost answers, kills: what the mistakes need to show themselves."""
     chance = Hub(f"stormy {seed}").random
-    world = World(seed, machines=2, hardware_kinds=2, place_s=chance.choice((0.05, 2.0)))
+    place_s = chance.choice((0.05, 2.0))
+    world = World(seed, machines=2, hardware_kinds=2, place_s=place_s, subject=subject)
     world.add_user()
     world.add_user(chance.uniform(0.0, 2.0))
     kinds = (
@@ -42,6 +51,13 @@ def stormy_world(seed: int) -> World:
         Kind.TORN_UPLOAD,
     )
     Fate(world, [Fault(chance.choice(kinds), chance.uniform(0.0, 20.0)) for _ in range(5)])
+    return world
+
+
+def poisoned_world(seed: int, subject: Subject = GENES) -> World:
+    """The same, and one place cannot be computed."""
+    world = stormy_world(seed, subject)
+    world.poison[subject.places[seed % len(subject.places)]] = "raise"
     return world
 
 
@@ -81,12 +97,12 @@ def test_control_other_files_are_refused(kind):
 
 def other_files_pass():
     """A worker does not mind that its weights, or its genome, are others than the run's."""
-    return mock.patch.object(subject, "check_same_file", return_value=None)
+    return mock.patch.object(sent, "check_same_file", return_value=None)
 
 
 def other_genomes_pass():
     """A worker does not mind that its genome is another one than the run's."""
-    return mock.patch.object(subject, "check_same_contigs", return_value=None)
+    return mock.patch.object(sent, "check_same_contigs", return_value=None)
 
 
 @contextmanager
@@ -96,7 +112,7 @@ def receipt_before_derived_tables():
     late = {}
 
     def put_late(self, key, content):
-        place = (Hub.current.process, subject.shard_of_key(key))
+        place = (Hub.current.process, shard_of_key(key))
         if key.startswith("effects/"):
             late[place] = (key, content)
             return True
@@ -203,3 +219,56 @@ def test_a_mutant_is_caught(mutant):
     print(findings.seeds, problems)
     pattern = MUTANTS[mutant]
     assert any(word in text for word in pattern.split("|") for text in problems), problems
+
+
+def a_row_answers_a_target():
+    """Statuses are read of the table's first rows, as if each target had one."""
+    return mock.patch.object(
+        ContributionsType,
+        "statuses",
+        lambda self, planned, stored: stored["status"].slice(0, planned.num_rows),
+    )
+
+
+def shuffles_of_each_attempt():
+    """Every attempt shuffles elements in another way."""
+    shuffled, attempts = link_computation.shuffled, count()
+
+    def anew(element, codes, shuffles, seed):
+        return shuffled(element, codes, shuffles, seed + next(attempts))
+
+    return mock.patch.object(link_computation, "shuffled", anew)
+
+
+def planned_statuses():
+    """What was planned of a place is taken for what became of it."""
+    return mock.patch.object(
+        InsulatorsType, "statuses", lambda self, planned, stored: planned["status"]
+    )
+
+
+MUTANTS_OF_ONE_KIND = {
+    a_row_answers_a_target: (CONTRIBUTIONS, "is not there for just the rows that are ok"),
+    shuffles_of_each_attempt: (LINKS, "or other values"),
+    planned_statuses: (INSULATORS, "expected 3"),
+}
+
+
+@pytest.mark.parametrize("subject", OTHERS, ids=lambda subject: subject.name)
+def test_control_the_other_kinds_pass_as_they_are(subject):
+    findings = first_problem(range(10), partial(poisoned_world, subject=subject))
+    assert findings.seeds == 10
+    assert not findings.problems, findings.told()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS_OF_ONE_KIND, ids=lambda mutant: mutant.__name__)
+def test_a_mutant_of_one_kind_is_caught_by_its_worlds_alone(mutant):
+    subject, pattern = MUTANTS_OF_ONE_KIND[mutant]
+    with mutant():
+        of_genes = first_problem(range(3), poisoned_world)
+        findings = first_problem(range(10), partial(poisoned_world, subject=subject))
+    assert not of_genes.problems, of_genes.told()
+    assert findings.problems, f"{mutant.__doc__} survived {findings.seeds} seeds"
+    (problems,) = findings.problems.values()
+    print(findings.seeds, problems)
+    assert any(pattern in text for text in problems), problems

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.simulation.drivers import World, inhabited
 from tests.simulation.fate import Fate, make_world
 from tests.simulation.faults import Fault, Kind
 from tests.simulation.invariants import Watcher, check_end, lost_work
+from tests.simulation.other_kinds import OTHERS
 from tests.simulation.seeds import SETTLE_S, Findings, run_seed, run_seeds, run_world
 from tests.simulation.toy import GENES
 
@@ -62,6 +64,17 @@ def test_a_thousand_worlds():
 @pytest.mark.timeout(14_400)
 def test_ten_thousand_worlds():
     check(run_seeds(range(ALL_SEEDS), processes=PROCESSES))
+
+
+@pytest.mark.parametrize("subject", OTHERS, ids=lambda subject: subject.name)
+def test_worlds_of_the_other_kinds_of_run(subject):
+    findings = run_seeds(range(SEEDS // 10), make=partial(make_world, subject=subject))
+    print(findings.told(), *sorted(findings.figures.items()), sep="\n")
+    assert not findings.problems, findings.told()
+    for fault in DRAWN:
+        assert findings.effective[fault] >= 0.01 * findings.seeds, fault
+    for figure in FIGURES:
+        assert findings.figures[figure] > 0, figure
 
 
 def test_an_undisturbed_world_does_everything_once():
