@@ -2,24 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 
+from enformer_core.analyses.contribution_run_type import CONTRIBUTION_BINS
 from enformer_core.analyses.contribution_spec import AttributionSpec
 from enformer_core.analyses.contributions import Contributions, TargetInput
 from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.no_contributions import contributing
 from enformer_core.analyses.target_input import AlleleInput, GeneInput, IntervalInput
 from enformer_core.analyses.target_kind import TargetKind, target_kind
+from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import looks_like_region
 from enformer_core.user_path import readable_name
 from enformer_core.variants.input_files import InputFile, check_file
 from jobs.attribute_settings import AttributeSettings
+from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.settings import VariantRecordSettings
 from jobs.tiles import check_shard_size
 from jobs.track_groups import attention_layers, track_groups, with_tracks
 from jobs.variant_plan import files_named, planning_progress, records_of
+
+_SHARDS_READ = 64
 
 
 def attribute(settings: AttributeSettings) -> int:
@@ -51,7 +58,18 @@ def attribute(settings: AttributeSettings) -> int:
         shard_size=settings.shard_size,
     )
     job = named.job(analysis)
-    return job.report(job.run())
+    code = job.report(job.run())
+    _note_no_contributions(settings.out)
+    return code
+
+
+def _note_no_contributions(out: str) -> None:
+    """Say where contributions are all 0, as of a window in which the model finds nothing."""
+    bins = (table for _, table in stored_tables(open_ledger(out), CONTRIBUTION_BINS))
+    # of a run of thousands of shards, the first ones tell whether it is so
+    said = contributing(islice(bins, _SHARDS_READ)).said()
+    if said is not None:
+        note(said)
 
 
 def _target_input(settings: AttributeSettings, named: NamedInputs) -> TargetInput:

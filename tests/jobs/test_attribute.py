@@ -163,6 +163,13 @@ def test_attention_of_the_bins_is_the_models(whole):
         assert (row["start"], row["end"]) == (TSS - 98_304, TSS + 98_304)
 
 
+def test_where_nothing_acts_it_is_said(small):
+    """The other contig has no site of any motif."""
+    code, _, error, _ = small("chr2:256-384")
+    assert code == 0, error
+    assert "1 of 1 row of contributions is 0 at every base, such as chr2:256-384 for group" in error
+
+
 def test_a_short_contig_is_padded_with_n(whole):
     (row, _) = rows_of(whole, target="small")
     assert row["start"] < 0
@@ -289,6 +296,7 @@ def test_genes_are_attributed_at_their_tsss(small, tmp_path):
     )
     code, _, error, out = small(gtf, "--gene-types", "protein_coding")
     assert code == 0, error
+    assert "at every base" not in error
     (row,) = rows_of(out)
     assert (row["target"], row["name"], row["strand"]) == ("HBB", "G1", "-")
     assert (row["start"], row["first_bin"], row["end_bin"]) == (TSS - 98_304, 447, 450)
