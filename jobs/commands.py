@@ -134,6 +134,7 @@ COMMANDS = {
         examples=(
             "enformer-ray export scores --tsv scores.tsv",
             "enformer-ray export scores --tsv - | gzip > scores.tsv.gz",
+            "enformer-ray export scores --tsv genes.tsv --table gene_effects",
         ),
         exit_codes=_ASKS,
     ),

@@ -7,14 +7,25 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from enformer_core.errors import InputError
-from enformer_core.export import export_names, export_summary, find_export, writes_directory
-from enformer_core.export.whole_file import STDOUT
+from enformer_core.export import (
+    export_names,
+    export_of_table,
+    export_summary,
+    export_written,
+    find_export,
+    writes_directory,
+)
+from enformer_core.export.whole_file import STDOUT, replaces
 from enformer_core.user_path import real_path, user_path
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, OptionalDirectory, OptionalStream
+
+_TABLE_HELP = """with --tsv: which table of the run, such as gene_effects; its first by default, such as scores"""
+
+_Table = Annotated[str | None, Parameter(help=_TABLE_HELP, metavar="NAME")]
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 
@@ -37,6 +48,7 @@ ExportSettings = make_dataclass(
     [
         ("out", _Run),
         *map(_option, export_names()),
+        ("table", _Table, field(default=None, kw_only=True)),
     ],
     frozen=True,
     namespace={"__module__": __name__},
@@ -44,7 +56,7 @@ ExportSettings = make_dataclass(
 
 
 def export(settings: Any) -> int:
-    """Write the files that are asked for, and say how many rows each has.
+    """Write the files that are asked for, and say what each holds.
 
     Args:
         settings: an `ExportSettings`.
@@ -53,7 +65,7 @@ def export(settings: Any) -> int:
         The exit code: done, or incomplete where shards of the run are missing.
 
     Raises:
-        InputError: where no file is asked for, or one cannot be written.
+        InputError: where no file is asked for, or one cannot be written, or the run has no such table.
     """
     files = {name: getattr(settings, name) for name in export_names()}
     wanted = {name: _path(file) for name, file in files.items() if file is not None}
@@ -62,6 +74,8 @@ def export(settings: Any) -> int:
             f"--{name} {'DIR' if writes_directory(name) else 'FILE'}" for name in files
         )
         raise InputError(f"nothing to write: give {options}")
+    if settings.table is not None and "tsv" not in wanted:
+        raise InputError(f"--table {settings.table}: is for text alone; give --tsv FILE with it")
     ledger = open_ledger(settings.out)
     for file in wanted.values():
         _check_beside(file, ledger.store.location)
@@ -71,10 +85,14 @@ def export(settings: Any) -> int:
             note(
                 f"{file}: is there already; files of the same names are written anew, all others stay as they were"
             )
-        rows = find_export(name)(ledger, file)
+        # asked before it is there
+        instead = " (replaced the file that was there)" if replaces(file) else ""
+        of_table = name == "tsv" and settings.table is not None
+        write = export_of_table(settings.table) if of_table else find_export(name)
+        number = write(ledger, file)
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
-        tell("export", counted(rows, "rows"), prefix=place)
+        tell("export", f"{export_written(name, number)}{instead}", prefix=place)
     if missing:
         tell(
             "incomplete",

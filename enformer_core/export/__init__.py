@@ -5,16 +5,20 @@ it wrote. To add one, write its file and name it in `_EXPORTS`, or call `registe
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError, nearest
+from enformer_core.words import counted
 
 __all__ = [
     "Export",
     "export_names",
+    "export_of_table",
     "export_summary",
+    "export_written",
     "find_export",
     "register_export",
     "writes_directory",
@@ -50,6 +54,15 @@ _directories = {"npz", "bigwig", "insulation"}
 _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 
+_ROWS = ("rows", "")
+_written = {
+    "npz": ("rows", " of ohe.npz, shap.npz and windows.tsv"),
+    "bedgraph": ("tracks", ""),
+    "bigwig": ("files", ", TARGET.GROUP.bw"),
+    "insulation": ("places", ", in insulation.tsv and maps.npz"),
+}
+"""What an export counts, and in which files of a directory that is; where nothing is said, rows of the file named."""
+
 
 def register_export(
     name: str,
@@ -80,6 +93,23 @@ def export_names() -> tuple[str, ...]:
 def export_summary(name: str) -> str:
     """What the command's help says of a format."""
     return _summaries[name]
+
+
+def export_written(name: str, number: int) -> str:
+    """What a format's export came to, in words: `1 row`, `2 files, TARGET.GROUP.bw`.
+
+    Args:
+        name: of the format.
+        number: what its export gave back.
+    """
+    what, files = _written.get(name, _ROWS)
+    return f"{counted(number, what)}{files}"
+
+
+def export_of_table(table: str) -> Export:
+    """The export to tab-separated text of a table of this name, whether a run has it or not."""
+    module, _, function = _EXPORTS["tsv"][0].partition(":")
+    return partial(getattr(import_module(module), function), table=table)
 
 
 def writes_directory(name: str) -> bool:

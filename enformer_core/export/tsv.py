@@ -1,4 +1,4 @@
-"""A run's first table as tab-separated text: a spreadsheet's view of it.
+"""A table of a run as tab-separated text: a spreadsheet's view of it.
 
 Of a list over tracks a line has the strongest value with its sign, and what the track of that is called.
 """
@@ -21,7 +21,12 @@ from enformer_core.export.whole_file import whole_file
 _NAMES = ("identifier", "description")
 
 
-def export_tsv(ledger: Ledger, path: Path) -> int:
+def export_tsv(
+    ledger: Ledger,
+    path: Path,
+    *,
+    table: str | None = None,
+) -> int:
     """Write a line for each row, first the contig, then the scalar columns in the table's order.
 
     Behind the number of the strongest track, `max_abs_sad_track`, stand its value with its sign and its names:
@@ -29,24 +34,31 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
     strongest: its number and names are empty. Lists of text, such as flags, are joined by commas. What is null is an
     empty field. The file appears under its name when it is whole.
 
+    Args:
+        ledger: of the run.
+        path: of the file.
+        table: one of the run's tables; its first by default.
+
     Returns:
         How many rows there are.
 
     Raises:
-        InputError: when the file cannot be written, or the table's rows say nothing but lists.
+        InputError: for a table that the run does not have, when the file cannot be written, or the table's rows say
+            nothing but lists.
         DatasetError: when a table is missing or damaged, that of the tracks among them.
     """
-    table_of_values = ledger.run_type.value_tables[0]
-    lists = ledger.run_type.value_columns(table_of_values, ledger.run)
+    name = ledger.run_type.tables[0] if table is None else table
+    _check_known(ledger, name)
+    keys, lists = _keys_and_lists(ledger, name)
     tracks = _tracks(ledger)
     rows = 0
     with whole_file(path) as out:
-        for chrom, table in stored_tables(ledger, table_of_values.name):
-            strongest = _strongest(table, lists, tracks)
-            lines = _scalars(chrom, table, strongest)
+        for chrom, stored in stored_tables(ledger, name):
+            strongest = _strongest(stored, lists, tracks)
+            lines = _scalars(chrom, stored, strongest)
             # nothing beside the contig and what names a row
-            if lines.width <= 1 + len(table_of_values.key_columns):
-                raise InputError(_only_lists(ledger, table_of_values.name, lists[0]))
+            if lists and lines.width <= 1 + len(keys):
+                raise InputError(_only_lists(ledger, name, lists[0]))
             text = lines.write_csv(
                 include_header=not rows,
                 separator="\t",
@@ -57,6 +69,24 @@ def export_tsv(ledger: Ledger, path: Path) -> int:
             out.write(text.encode())
             rows += lines.height
     return rows
+
+
+def _check_known(ledger: Ledger, table: str) -> None:
+    run_type = ledger.run_type
+    if table not in run_type.tables:
+        known = ", ".join(run_type.tables)
+        raise InputError(
+            f"{ledger.store.location}: a run of {run_type.unit} has no table {table!r} to write; it has {known}"
+        )
+
+
+def _keys_and_lists(ledger: Ledger, table: str) -> tuple[Sequence[str], Sequence[str]]:
+    """The columns that name a row, and those of lists over tracks; a derived table has neither."""
+    run_type = ledger.run_type
+    for known in run_type.value_tables:
+        if known.name == table:
+            return known.key_columns, run_type.value_columns(known, ledger.run)
+    return (), ()
 
 
 def _tracks(ledger: Ledger) -> pa.Table:

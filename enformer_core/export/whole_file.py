@@ -48,6 +48,15 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{name}: cannot be written: {why_unwritable(path, error)}") from error
 
 
+def replaces(path: Path) -> bool:
+    """Whether `whole_file` puts another file in the place of one that is there; what it cannot write it says itself."""
+    try:
+        target = _behind_links(path)
+    except OSError:  # links that lead in a circle
+        return False
+    return path != STDOUT and not _is_system(target) and target.is_file()
+
+
 def _standard_output() -> Iterator[IO[bytes]]:
     """The process's own stream, however the shell has led it; nothing is opened, closed or renamed."""
     stream: IO[bytes] | None = getattr(sys.stdout, "buffer", None)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from enformer_core.errors import InputError
+from enformer_core.export import export_written
 from enformer_core.export.whole_file import whole_file
 from enformer_core.models.tracks.table import described_track
 from enformer_core.storage.local import LocalStore
@@ -92,6 +93,54 @@ def test_the_strongest_track_has_its_sign_and_names(tmp_path):
     assert rows["chr1:4:A:G"]["max_abs_d1_value"] == "3.5"
     assert rows["chr1:1:A:G"]["max_abs_sad_value"] == "1.0"
     assert rows["chr1:1:A:G"]["max_abs_sad_identifier"] == "id-7"
+
+
+def test_every_table_of_a_run_can_be_written(tmp_path, capsys):
+    run = begun_toy_run(LocalStore(tmp_path / "run"))
+    run.commit_all()
+    command = ["export", run.store.location, "--tsv", str(tmp_path / "run.tsv")]
+    assert main([*command, "--table", "effects"]) == 0
+    rows = read(tmp_path / "run.tsv")
+    assert list(rows[0]) == [
+        *("chrom", "track", "variant_id", "pos", "ref", "alt", "statistic", "value", "rank")
+    ]
+    # of 9 alleles with a place, one of them given twice, two tracks of two statistics
+    assert len(rows) == 8 * 2 * 2
+    capsys.readouterr()
+    for name in ("gene_effects", "tracks", ""):
+        assert main([*command, "--table", name]) == 2
+        said = capsys.readouterr().err
+        assert f"a run of alleles has no table {name!r} to write; it has scores, effects" in said
+    assert main(["export", run.store.location, "--npz", str(tmp_path), "--table", "scores"]) == 2
+    assert "--table scores: is for text alone; give --tsv FILE with it" in capsys.readouterr().err
+
+
+def test_a_file_that_was_there_is_said_to_be_replaced(tmp_path, capsys):
+    run = begun_toy_run(LocalStore(tmp_path / "run"))
+    run.commit_all()
+    file = tmp_path / "run.tsv"
+    command = ["export", run.store.location, "--tsv"]
+    assert main([*command, str(file)]) == 0
+    assert capsys.readouterr().err == f"{file}: 10 rows\n"
+    assert main([*command, str(file)]) == 0
+    assert capsys.readouterr().err == f"{file}: 10 rows (replaced the file that was there)\n"
+    assert main([*command, "/dev/null"]) == 0
+    assert "replaced" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "said"),
+    [
+        ("tsv", 1, "1 row"),
+        ("bigwig", 1, "1 file, TARGET.GROUP.bw"),
+        ("bigwig", 2, "2 files, TARGET.GROUP.bw"),
+        ("bedgraph", 1, "1 track"),
+        ("npz", 1_200, "1,200 rows of ohe.npz, shap.npz and windows.tsv"),
+        ("insulation", 6, "6 places, in insulation.tsv and maps.npz"),
+    ],
+)
+def test_what_was_written_is_counted_by_its_name(name, number, said):
+    assert export_written(name, number) == said
 
 
 def test_where_no_track_has_an_effect_none_is_called_the_strongest(tmp_path):
