@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.export import (
+    export_caution,
     export_names,
     export_of_table,
     export_summary,
@@ -93,6 +94,9 @@ def export(settings: Any) -> int:
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
         tell("export", f"{export_written(name, number)}{instead}", prefix=place)
+        caution = export_caution(name, ledger)
+        if caution is not None:
+            note(caution)
     if missing:
         tell(
             "incomplete",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError, nearest
@@ -15,6 +16,7 @@ from enformer_core.words import counted
 
 __all__ = [
     "Export",
+    "export_caution",
     "export_names",
     "export_of_table",
     "export_summary",
@@ -50,6 +52,7 @@ _EXPORTS = {
         "attention at boundaries and controls: insulation.tsv, and mean maps in maps.npz",
     ),
 }
+_CAUTIONS = {"npz": "enformer_core.export.npz:npz_caution"}
 _directories = {"npz", "bigwig", "insulation"}
 _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
@@ -126,6 +129,19 @@ def find_export(name: str) -> Export:
     if name not in _registered:
         if name not in _EXPORTS:
             raise InputError(f"unknown format {name!r}{nearest(name, export_names())}")
-        module, _, function = _EXPORTS[name][0].partition(":")
-        _registered[name] = getattr(import_module(module), function)
+        _registered[name] = _found(_EXPORTS[name][0])
     return _registered[name]
+
+
+def export_caution(name: str, ledger: Ledger) -> str | None:
+    """What a user should know of a run in a format, though it was written; None where there is nothing."""
+    if name not in _CAUTIONS:
+        return None
+    said: str | None = _found(_CAUTIONS[name])(ledger)
+    return said
+
+
+def _found(place: str) -> Any:
+    """The function that `module:name` says."""
+    module, _, function = place.partition(":")
+    return getattr(import_module(module), function)

@@ -58,6 +58,16 @@ def export_npz(ledger: Ledger, path: Path) -> int:
     return counts.total()
 
 
+def npz_caution(ledger: Ledger) -> str | None:
+    """What a user should know of the arrays before motifs are looked for in them; None where there is nothing."""
+    if ledger.run.identity.get("hypothetical"):
+        return None
+    return (
+        "tfmodisco-lite wants hypothetical contributions, of all four letters at every base; this run kept those of "
+        "the letters that are there alone, and the others are 0. For motifs, attribute with --hypothetical"
+    )
+
+
 @runtime_checkable
 class _Stream(Protocol):
     """What takes bytes; a member of a zip archive has little else of a file."""
