@@ -21,6 +21,9 @@ _BED12_COLUMNS = 12
 
 _BED_NOTHING = frozenset({"", ".", "NA", "nan"})
 
+_LONGEST_WINDOW_BP = 1_000
+"""Up to which rows of one length are windows around TSSs, as the 500 bp that the ABC program writes."""
+
 # Columns of BED files with a header, as ABC's are, by what they hold.
 _BED_IDS = frozenset({"ensembl_id", "ensemblid", "ensembl", "gene_id", "geneid"})
 _BED_TYPES = frozenset({"gene_type", "genetype", "gene_biotype", "biotype"})
@@ -57,6 +60,9 @@ class BedReader:
         self._type_column = _column(columns, _BED_TYPES)
         # without a header, twelve columns are BED12
         self._has_blocks = not columns or "blocksizes" in columns
+        self._rows = 0
+        self._lengths: set[int] = set()
+        self._blocks_seen = False
 
     def add(self, line: Line, contigs: ContigNames) -> None:
         """Take a line with data; lines on contigs that the genome does not have are counted and left out."""
@@ -70,6 +76,10 @@ class BedReader:
                 "contig, start, end, name, score, strand"
             )
         span = parse_span(line, fields[1], fields[2], counts_from=0)
+        start, end = span
+        # rows of other contigs tell of the file, too
+        self._rows += 1
+        self._lengths.add(end - start)
         contig = contigs.own(fields[0])
         if contig is None:
             return
@@ -77,6 +87,7 @@ class BedReader:
         # a row is a transcript: where it stands names it, as rows of one gene have one name
         draft.add_transcript(line.where, span)
         if self._has_blocks and len(fields) >= _BED12_COLUMNS:
+            self._blocks_seen = True
             for block in _blocks(line, fields, span):
                 draft.add_part("exon", block)
 
@@ -103,7 +114,28 @@ class BedReader:
 
     def finish(self) -> Iterator[GeneDraft]:
         """All genes, in the order in which they came."""
-        yield from self._drafts.values()
+        are_windows = self._window_bp is not None
+        for draft in self._drafts.values():
+            draft.around_tss = are_windows
+            yield draft
+
+    def taken(self) -> str | None:
+        """That rows are windows around TSSs, where they are."""
+        if self._window_bp is None:
+            return None
+        return (
+            f"all {self._rows:,} intervals are {self._window_bp:,} bp long, and taken for windows around TSSs: a TSS "
+            "is the middle of its interval. Are they whole genes? Then give them as GTF, GFF3 or BED12"
+        )
+
+    @property
+    def _window_bp(self) -> int | None:
+        """How long all rows are, where such rows are no genes; of one alone nothing says what it is."""
+        if self._rows < 2 or len(self._lengths) != 1 or self._blocks_seen:
+            return None
+        (length_bp,) = self._lengths
+        # a single base is its own middle
+        return length_bp if 1 < length_bp <= _LONGEST_WINDOW_BP else None
 
     @staticmethod
     def lost() -> str | None:

@@ -35,6 +35,7 @@ class GeneDraft:
         transcripts: span of each by its name; a file without names of transcripts has one for all.
         exons: of all transcripts.
         pieces: coding and untranslated stretches; kept while no exon is known.
+        around_tss: whether transcripts are not whole, but windows with the first base in the middle.
     """
 
     where: str
@@ -47,6 +48,7 @@ class GeneDraft:
     transcripts: dict[str, Span] = field(default_factory=dict)
     exons: set[Span] = field(default_factory=set)
     pieces: set[Span] = field(default_factory=set)
+    around_tss: bool = False
 
     @property
     def bounds(self) -> Span:

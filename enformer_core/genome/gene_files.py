@@ -42,6 +42,7 @@ class GeneFile:
         header: comment lines before the first gene, which may name an assembly.
         lost: what lines lead to no gene; None where all do.
         odd_letters: what lines are not UTF-8, and how their letters stand; None where all are.
+        taken: what its lines were taken for, though they could be something else; None where nothing is in doubt.
     """
 
     drafts: Sequence[GeneDraft]
@@ -49,6 +50,7 @@ class GeneFile:
     header: Sequence[str]
     lost: str | None = None
     odd_letters: str | None = None
+    taken: str | None = None
 
 
 def read_gene_file(
@@ -82,7 +84,8 @@ def read_gene_file(
         if not line.text.startswith(_NO_DATA) and line.text.strip():
             reader.add(line, contigs)
     drafts = list(reader.finish())
-    return GeneFile(drafts, contigs, header, reader.lost(), odd.said())
+    taken = reader.taken() if isinstance(reader, BedReader) else None
+    return GeneFile(drafts, contigs, header, reader.lost(), odd.said(), taken)
 
 
 @runtime_checkable

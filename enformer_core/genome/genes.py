@@ -47,7 +47,7 @@ class Gene:
         start: its first base on the genome, whatever the strand.
         end: the base after its last one.
         tss: first bases of its transcripts, each once, ascending; on the minus strand they are last bases on the
-            genome.
+            genome. Of windows around TSSs the middle.
         exons: of all transcripts, in order, joined where they overlap or touch; none where the file has none.
     """
 
@@ -204,7 +204,8 @@ def read_genes(
 
     # whatever the order of the file, so that equal genes have one digest
     found.sort(key=place)
-    all_notes = (*notes, *_look_like_windows(name, found))
+    taken = [f"{name}: {content.taken}"] if content.taken else _look_like_windows(name, found)
+    all_notes = (*notes, *taken)
     genes = Genes(name, tuple(found), all_notes)
     if gene_types:
         genes = _of_types(genes, gene_types)
@@ -247,7 +248,8 @@ def _gene(draft: GeneDraft) -> Gene:
     start, end = draft.bounds
     # a file may name genes only: then the gene is its own transcript
     transcripts = draft.transcripts.values() or [draft.span]
-    tss = {_tss(span, draft.strand) for span in transcripts if span is not None}
+    first_base = _middle if draft.around_tss else _tss
+    tss = {first_base(span, draft.strand) for span in transcripts if span is not None}
     return Gene(
         id=draft.id,
         name=draft.name or draft.id,
@@ -267,6 +269,16 @@ def _tss(span: Span, strand: Strand) -> int:
     return start if strand == "+" else end - 1
 
 
+def _middle(span: Span, strand: Strand) -> int:
+    """The base that is transcribed first, of a window around it.
+
+    Where two bases are in the middle, as 9 and 10 of 5 to 15, a gene on + begins with the second and one on - with the
+    first: between them lies the end of its interval.
+    """
+    start, end = span
+    return (start + end) // 2 if strand == "+" else (start + end - 1) // 2
+
+
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
     """Spans in order, those joined that overlap or touch: (5, 9), (0, 3), (3, 4) come to (0, 4), (5, 9)."""
     merged: list[Span] = []
@@ -280,9 +292,10 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
 
 
 def _look_like_windows(name: str, genes: Sequence[Gene]) -> list[str]:
-    """A note where all genes have one length, as the 500 bp around each TSS that ABC writes."""
+    """A note where all genes have one length, too long for windows that could be taken for what they are."""
     lengths = {gene.end - gene.start for gene in genes}
-    if len(lengths) != 1 or len(genes) < _LEAST_WINDOWS:
+    # bases are the TSSs themselves
+    if len(lengths) != 1 or lengths == {1} or len(genes) < _LEAST_WINDOWS:
         return []
     return [
         f"{name}: all {len(genes):,} genes are {lengths.pop():,} bp long, as windows around TSSs are. A TSS is taken "

@@ -17,6 +17,8 @@ from enformer_core.genome.genes import (
     read_genes_by_contig,
     stable_id,
 )
+from enformer_core.links.genes import read_gene_table
+from enformer_core.links.tables import read_table
 from tests.support.genomes import write_fasta
 
 # ALPHA on +: transcripts [100, 400) and [120, 400), exons [100, 150), [120, 180) and [300, 400). BETA on -: one
@@ -496,10 +498,57 @@ def test_genes_of_a_genome_cut_to_size(data_dir):
         read_genes(data_dir / "genes" / "gencode_sample.GRCh37.gtf.gz", genome)
 
 
-def test_windows_around_tss_are_told(data_dir):
+def test_windows_around_tss_have_it_in_their_middle_as_links_takes_it(data_dir):
+    path = data_dir / "genes" / "abc_gene_TSS500bp.hg38.bed.gz"
     genome = Genome(data_dir / "reference" / "grch38.chr20_and_21_10M.fa.gz")
-    genes = read_genes(data_dir / "genes" / "abc_gene_TSS500bp.hg38.bed.gz", genome)
-    assert any("genes are 500 bp long, as windows around TSSs are" in note for note in genes.notes)
+    genes = read_genes(path, genome)
+    (said,) = [note for note in genes.notes if "windows around TSSs" in note]
+    assert "intervals are 500 bp long, and taken for windows around TSSs" in said
+    # GENCODE's own
+    (prnp,) = genes.find("PRNP")
+    assert prnp.tss == (4_686_093,)
+    of_links = read_gene_table(read_table(str(path))).frame
+    first_bases = {(row["gene"], row["chrom"], row["first_base"]) for row in of_links.to_dicts()}
+    ours = {(gene.name, gene.chrom, base) for gene in genes for base in gene.tss}
+    assert {gene.strand for gene in genes} == {"+", "-"}
+    assert ours <= first_bases
+
+
+@pytest.mark.parametrize(
+    ("rows", "tss", "is_said"),
+    [
+        # the middle of 10-20 lies between 14 and 15, that of 110-120 between 114 and 115
+        (["10\t20\tA\t0\t+", "110\t120\tB\t0\t-"], [(15,), (114,)], True),
+        # of 11 bp one base is the middle
+        (["10\t21\tA\t0\t+", "110\t121\tB\t0\t-"], [(15,), (115,)], True),
+        # TSSs themselves
+        (["10\t11\tA\t0\t+", "110\t111\tB\t0\t-"], [(10,), (110,)], False),
+        # one row, or two lengths, tell nothing of windows
+        (["10\t20\tA\t0\t+"], [(10,)], False),
+        (["10\t20\tA\t0\t+", "110\t121\tB\t0\t-"], [(10,), (120,)], False),
+        # whole genes have blocks
+        (
+            [f"{at}\t{at + 10}\tG{at}\t0\t+\t0\t0\t0\t1\t10,\t0," for at in (10, 110)],
+            [(10,), (110,)],
+            False,
+        ),
+        # a row of a contig that the genome does not have tells of the file too
+        (["10\t20\tA\t0\t+", "110\t120\tB\t0\t-\nchr9\t1\t99\tC\t0\t+"], [(10,), (119,)], False),
+    ],
+)  # fmt: skip
+def test_which_rows_are_windows(tmp_path, genome, rows, tss, is_said):
+    text = "".join(f"chr1\t{row}\n" for row in rows)
+    genes = read_genes(written(tmp_path, text), genome)
+    assert [gene.tss for gene in genes] == tss
+    assert any("taken for windows" in note for note in genes.notes) is is_said
+
+
+def test_long_rows_of_one_length_are_told(tmp_path):
+    genome = Genome(write_fasta(tmp_path / "g.fa", {"chr1": "ACGT" * 2_000}))
+    rows = [f"chr1\t{at}\t{at + 1_001}\tG{at}\t0\t+\n" for at in (0, 2_000, 4_000)]
+    genes = read_genes(written(tmp_path, "".join(rows)), genome)
+    assert [gene.tss for gene in genes] == [(0,), (2_000,), (4_000,)]
+    assert any("all 3 genes are 1,001 bp long" in note for note in genes.notes)
 
 
 def test_the_gencode_sample(data_dir, monkeypatch, genome):
