@@ -33,7 +33,7 @@ tests: $(INSTALLED) ## the tests, in JOBS=2 processes
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
 test-full: $(INSTALLED) ## the tests and the slow suites
-	ENFORMER_RAY_CHECK_SHAPES=1 $(PYTEST) -m "not gpu" --timeout=7200
+	ENFORMER_RAY_THOROUGH=1 $(PYTEST) -m "not gpu" --timeout=7200
 
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
 chaos: $(INSTALLED) ## runs in which workers, machines, drivers and the store are killed: hours

@@ -16,9 +16,13 @@ from tests.support.threads import one_thread  # noqa: F401 - a fixture
 # Shapes and types in signatures are checked; it must be switched on before the modules are imported.
 install_import_hook(["enformer_core"], "beartype.beartype")
 
+_IS_THOROUGH = "ENFORMER_RAY_THOROUGH" in os.environ
+"""Set by `make test-full`: shapes are checked everywhere, and properties are tried four times as often."""
+
 # Machines differ in speed; no property depends on it.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=200)
+hypothesis.settings.load_profile("thorough" if _IS_THOROUGH else "house")
 
 _SHARED = Path(__file__).parent.parent.parent / "shared"
 
@@ -36,8 +40,6 @@ _LONG = (*_WITH_RAY, "simulation/", "real/")
 
 _AS_USERS_RUN = ("chaos/", "cluster/", "jobs/", "real/", "simulation/", "variants/test_fuzz")
 """Whole runs, in which checking shapes takes as long as the rest: there they are checked by `make test-full` alone."""
-
-_CHECKED_EVERYWHERE = "ENFORMER_RAY_CHECK_SHAPES" in os.environ
 
 
 class OneFileAtATime(LoadScopeScheduling):
@@ -67,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Whether shapes are checked in this test, and in the fixtures that are made for it."""
     place = item.path.relative_to(_HERE).as_posix()
-    is_left_out = place.startswith(_AS_USERS_RUN) and not _CHECKED_EVERYWHERE
+    is_left_out = place.startswith(_AS_USERS_RUN) and not _IS_THOROUGH
     shape_checks.update("jaxtyping_disable", is_left_out)
 
 
