@@ -3,9 +3,9 @@
 Knows places. Does not know attention.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow as pa
 from enformer_core.analyses.insulator_run_type import BOUNDARY, CONTROL, UNMATCHED
 from enformer_core.analyses.planned_rows import PlannedPlace
 from enformer_core.dataset.schemas import PLACES_SCHEMA
+from enformer_core.distinct_names import DistinctNames, placed_names
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import Genes
@@ -38,7 +39,7 @@ class Boundaries:
     """Boundaries on the genome, each once.
 
     Attributes:
-        names: of those of each contig.
+        names: of those of each contig, no two the same.
         positions: of each contig, in the same order: the middle of each interval.
         repeats: how many were left out, since another lies at the same place.
     """
@@ -65,12 +66,11 @@ def read_boundaries(regions: Sequence[PlacedRegion], geometry: Geometry) -> Boun
         # a region need not have a name, and of two at one place the first gives its own
         by_place.setdefault(place, region.name or "")
     # names are keys of tables, where none may stand twice
-    counts = Counter(by_place.values())
+    places = [f"{contig}:{position}" for contig, position in by_place]
+    given = [name or place for name, place in zip(by_place.values(), places, strict=True)]
     names: dict[str, list[str]] = {}
     positions: dict[str, list[int]] = {}
-    for (contig, position), name in by_place.items():
-        is_unique = counts[name] == 1
-        own = _own_name(name, f"{contig}:{position}", is_unique=is_unique)
+    for (contig, position), own in zip(by_place, placed_names(given, places), strict=True):
         names.setdefault(contig, []).append(own)
         positions.setdefault(contig, []).append(position)
     arrays = {contig: np.array(found, dtype=np.int64) for contig, found in positions.items()}
@@ -97,18 +97,6 @@ def _middle_of(region: PlacedRegion, geometry: Geometry) -> _OnGrid:
     return region.contig, step * STEP_BP
 
 
-def _own_name(
-    name: str,
-    place: str,
-    *,
-    is_unique: bool,
-) -> str:
-    """What tables call a boundary: its name where no other has it, with its place where one has, else the place."""
-    if not name:
-        return place
-    return name if is_unique else f"{name}@{place}"
-
-
 def planned_places(
     boundaries: Boundaries,
     genome: Genome,
@@ -133,9 +121,11 @@ def planned_places(
     if genes is not None:
         tss = {contig: genes.tss_sites(contig).positions for contig in boundaries.positions}
     matched = matched_controls(genome, boundaries.positions, tss, matching)
+    # a boundary may be called as another's control would be
+    taken = DistinctNames(chain.from_iterable(boundaries.names.values()))
     rows: list[PlannedPlace] = []
     for contig, found in matched.items():
-        places = _Places(contig, matching.window_bp, layers)
+        places = _Places(contig, matching.window_bp, layers, taken)
         rows += places.of(boundaries.names[contig], found)
     if all(row["status"] == UNMATCHED for row in rows):
         count = boundaries.count
@@ -165,11 +155,13 @@ class _Places:
         contig: which.
         window_bp: bases around each place.
         layers: of the model that attend.
+        taken: names of all boundaries, and of the controls so far.
     """
 
     contig: str
     window_bp: int
     layers: int
+    taken: DistinctNames
 
     def of(
         self,
@@ -186,7 +178,7 @@ class _Places:
             row = self._row(name, name, BOUNDARY, position)
             yield row if found else {**row, "status": UNMATCHED, "reason": reason}
             for number, control in enumerate(found, 1):
-                place = f"{name}/control {number}"
+                place = self.taken.take(f"{name}/control {number}")
                 yield self._row(place, name, CONTROL, control)
 
     def _row(

@@ -3,7 +3,6 @@
 Knows intervals and alleles that were read. Does not know models beyond their geometry, nor what is computed.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from enformer_core.analyses.planned_rows import PlacedTarget, UnplacedTarget
 from enformer_core.dataset.schemas import ALT, REF, TARGETS_SCHEMA
+from enformer_core.distinct_names import placed_names
 from enformer_core.errors import InputError
 from enformer_core.genome.genes import Gene
 from enformer_core.genome.regions import PlacedRegion
@@ -212,13 +212,11 @@ def distinct(targets: Iterable[Target]) -> list[Target]:
         )
         by_question.setdefault(question, target)
     kept = list(by_question.values())
-    shared = Counter(target.label for target in kept)
-    return [
-        replace(target, label=f"{target.label}@{target.place}")
-        if shared[target.label] > 1
-        else target
-        for target in kept
-    ]
+    labels = placed_names(
+        [target.label for target in kept],
+        [target.place for target in kept],
+    )
+    return [replace(target, label=label) for target, label in zip(kept, labels, strict=True)]
 
 
 def target_table(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.distinct_names import DistinctNames
 from enformer_core.export.contribution_rows import (
     ContributionRow,
     contribution_rows,
@@ -27,17 +28,21 @@ def export_bedgraph(ledger: Ledger, path: Path) -> int:
         InputError: for a run of another kind, or where the file cannot be written.
     """
     rows = contribution_rows(ledger)
+    # a browser takes tracks of one name for one track
+    names = DistinctNames()
     tracks = 0
     with whole_file(path) as out:
         for row in rows:
             if row.is_reference:
-                out.write("".join(_lines(row)).encode())
+                out.write("".join(_lines(row, names)).encode())
                 tracks += 1
     return tracks
 
 
-def _lines(row: ContributionRow) -> Iterator[str]:
-    name = f"{row.target} {row.group}".replace('"', "'")
+def _lines(row: ContributionRow, names: DistinctNames) -> Iterator[str]:
+    # quotes end a name
+    plain = f"{row.target} {row.group}".replace('"', "'")
+    name = names.take(plain)
     yield f'track type=bedGraph name="{name}" description="gradient x input"\n'
     bases = row.on_contig()
     values = row.values[bases]

@@ -41,7 +41,7 @@ def export_bigwig(ledger: Ledger, path: Path) -> int:
         path.mkdir(parents=True, exist_ok=True)
         for row in rows:
             if row.is_reference:
-                name = names.of(row.target, row.group, safe=" :@+")
+                name = names.of(row.target, row.group, safe=" @+")
                 _write(library, row, path, f"{name}.bw")
                 files += 1
     except OSError as error:

@@ -25,16 +25,19 @@ class FileNames:
 
         Args:
             texts: such as a target and a group.
-            safe: signs that stand in the name as they are, beside letters and digits; any other is `%2F` and the like.
+            safe: signs that stand in the name as they are, beside letters and digits; a colon is `_`, any
+                other `%2F` and the like.
         """
-        name = ".".join(quote(text, safe=safe) for text in texts)
+        # Windows has no colons in names, and scp takes what stands before one for a machine
+        plain = (text.replace(":", "_") for text in texts)
+        name = ".".join(quote(text, safe=safe) for text in plain)
         # `.` and `..` are the folder itself and the one above it
         if name.startswith("."):
             name = f"%2E{name[1:]}"
         digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:_DIGEST_LETTERS]
         if len(name) > _MOST_BYTES:
             name = f"{name[:_MOST_BYTES]}~{digest}"
-        if self._taken.setdefault(name.lower(), texts) != texts:
+        # a text may end as a digest does: then once more
+        while self._taken.setdefault(name.lower(), texts) != texts:
             name = f"{name}~{digest}"
-            self._taken[name.lower()] = texts
         return name

@@ -98,6 +98,24 @@ def test_names_are_unique_and_the_order_is_the_genomes(genome):
     assert table[0]["alleles"] == ["ref"]
 
 
+def test_names_with_places_are_not_those_that_were_given():
+    given = placed(
+        ("chr1", 100, 228, "A", None),
+        ("chr1", 300, 428, "A", None),
+        ("chr1", 500, 628, "A@chr1:101-228", None),
+        ("chr1", 600, 728, "chr1:701-828", None),
+        ("chr1", 700, 828, None, None),
+    )
+    targets = distinct(interval_target(region, ENFORMER) for region in given)
+    assert [target.label for target in targets] == [
+        "A@chr1:101-228#2",
+        "A@chr1:301-428",
+        "A@chr1:101-228",
+        "chr1:701-828@chr1:601-728",
+        "chr1:701-828@chr1:701-828",
+    ]
+
+
 def test_names_and_strands_of_bed(tmp_path, genome):
     path = tmp_path / "a.bed.gz"
     lines = "track name=x\nchr1 1 9\n1\t1\t9\t\nchr1\t1\t9\tA b\t0\t-\nchr1\t1\t9\t.\t0\t.\n"

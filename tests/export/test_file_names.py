@@ -14,7 +14,17 @@ def named(*texts):
 
 def test_plain_names_stay_and_others_are_escaped():
     assert FileNames().of("GATA1 K562", "b/d") == "GATA1 K562.b%2Fd"
-    assert FileNames().of("chr1:5", "x", safe=":") == "chr1:5.x"
+    assert FileNames().of("a@b", "x", safe="@") == "a@b.x"
+
+
+def test_no_name_has_a_colon_and_what_it_becomes_stays_apart():
+    names = named("chr1:5", "chr1_5", "chr1:5")
+    assert names[0] == names[2] == "chr1_5"
+    assert names[1].startswith("chr1_5~")
+    # a text that looks like the name of the second
+    again = FileNames()
+    found = [again.of(text) for text in ("chr1:5", names[1], "chr1_5")]
+    assert len(set(found)) == 3
 
 
 @pytest.mark.parametrize("text", [".", "..", "...", ".hidden", "../x", "/etc/x"])
