@@ -24,7 +24,7 @@ class BoundaryFile:
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_INPUT)
 class BoundarySettings:
-    """What a boundary is."""
+    """What counts as a boundary, and as the place itself."""
 
     boundary_bp: BasePairs = 2_048
     """how wide the place itself is: attention to it is `at`, attention over it `across`"""

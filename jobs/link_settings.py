@@ -65,7 +65,7 @@ class LinkPairSettings:
     """only genes that the GeneList shows to be expressed: by Expression, else by PromoterActivityQuantile"""
 
     powerlaw_gamma: float = PUBLISHED_LAW.gamma
-    """exponent of contact by distance"""
+    """exponent by which contact falls with distance"""
 
     powerlaw_scale: float = PUBLISHED_LAW.scale
     """logarithm of the contact that the power law would have at 1 bp"""
@@ -83,7 +83,7 @@ class LinkScoreSettings:
     """how often each element is shuffled for --scores shuffles (default 10)"""
 
     seed: int = 0
-    """which shuffles they are"""
+    """which shuffles they are: the same seed draws the same"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ class EvaluateLinksSettings:
     """how many times pairs are drawn anew for the 95 % intervals; 0 for none"""
 
     seed: int = field(default=0, kw_only=True)
-    """which draws they are"""
+    """which draws they are: the same seed draws the same"""
 
     json: bool = field(default=False, kw_only=True)
     """print one JSON object instead of text"""
