@@ -91,13 +91,14 @@ COMMANDS = {
         ),
     ),
     "query": Command(
-        "ask a run with SQL; views: top, scores, effects, predictions, tracks",
+        "ask a run with SQL; views: its tables, and top and top_genes of what is strongest",
         "jobs.query:QuerySettings",
         "jobs.query:query",
         examples=(
             "enformer-ray query scores 'FROM top LIMIT 20'",
             'enformer-ray query scores "SELECT variant_id, status, reason FROM scores'
             " WHERE status <> 'ok'\" --json",
+            "enformer-ray query scores 'FROM top_genes LIMIT 20'",
             "enformer-ray query scores 'SHOW TABLES'",
             "enformer-ray query scores 'DESCRIBE top'",
         ),

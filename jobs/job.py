@@ -312,6 +312,8 @@ class Job:
             yield "why not ok", of_unscored
         if ok:
             yield "ask it", self.analysis.example_query()
+            for question in self.analysis.further_queries():
+                yield "ask it", question
 
     def _columns_taken(self) -> Sequence[str]:
         """Which columns of the input were taken for what, as `run.json` has it."""

@@ -19,7 +19,7 @@ from jobs.log import note
 from jobs.option_types import Directory
 from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import SQL_EXAMPLE, refusals
-from jobs.query_views import create_top, kept_columns
+from jobs.query_views import create_top, create_top_genes, kept_columns
 from jobs.result_rows import print_drawing, print_json, print_text
 
 
@@ -110,6 +110,8 @@ def _answer(out: str, sql: str) -> Iterator[_Answer]:
             _create_view(connection, table, of_table)
         if {"scores", "effects", "tracks"} <= tables.keys():
             create_top(connection)
+        if {"gene_effects", "tracks"} <= tables.keys():
+            create_top_genes(connection)
         yield _Answer(connection.sql(sql), connection, ledger)
 
 

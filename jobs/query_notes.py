@@ -15,6 +15,10 @@ _LARGEST = """
 SELECT statistic, max(abs(value)) AS value FROM effects GROUP BY statistic ORDER BY statistic
 """
 
+_TOP_GENES = re.compile(r"\btop_genes\b", re.IGNORECASE)
+
+_LARGEST_OF_GENES = "SELECT max(max_abs_log2_ratio) FROM gene_effects"
+
 _RECEIPTS_ASKED = 1_000
 """Of a run of millions, the audits of the first shards tell what rounding comes to."""
 
@@ -37,6 +41,10 @@ def notes_of_answer(
     if _TOP.search(sql):
         for statistic, largest in connection.sql(_LARGEST).fetchall():
             yield from _no_effect(ledger, statistic, largest)
+    if _TOP_GENES.search(sql):
+        ((largest,),) = connection.sql(_LARGEST_OF_GENES).fetchall()
+        if largest == 0:
+            yield "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
 
 
 def _missing_shards(ledger: Ledger) -> int:

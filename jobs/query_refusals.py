@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from enformer_core.analyses import run_types
 from enformer_core.dataset.absent_tables import why_absent
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.ledger import Ledger
@@ -31,6 +32,12 @@ _OF_FILES = (
     OSError,
 )
 """What it says where it cannot go on reading, whatever the SQL."""
+
+_VIEWS = {
+    "top": ("effects", "runs of `score`"),
+    "top_genes": ("gene_effects", "runs of `score --genes`"),
+}
+"""Of each view the table of values that it is made of beside `tracks`, and which runs have it."""
 
 _ABSENT = re.compile(r"Table with name (?P<name>\S+) does not exist")
 _LOCKED = "the configuration has been locked"
@@ -98,9 +105,10 @@ def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> 
     """A table that the run has not yet, or has no more; one that no run has; a file."""
     named = _ABSENT.search(str(error))
     name = "" if named is None else named["name"].strip("\"'").lower()
-    if name == "top":
-        return InputError(_why_no_top(ledger, out))
-    if name in ("scores", "effects", "predictions", "tracks"):
+    if name in _VIEWS:
+        return InputError(_why_no_view(ledger, name, out))
+    tables = {table for kind in run_types() for table in kind.tables}
+    if name in tables or name == "tracks":
         return InputError(why_absent(ledger, name, out))
     refused = f"this SQL was refused: {error}"
     if "/" in name or "." in name:
@@ -108,12 +116,18 @@ def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> 
     return InputError(refused)
 
 
-def _why_no_top(ledger: Ledger, out: str) -> str:
-    """The view `top` is made of three tables: the first that is not there is why."""
-    has_effects = "effects" in ledger.run_type.tables
-    if not has_effects or not ledger.committed():
-        return why_absent(ledger, "effects", out)
-    return why_absent(ledger, "tracks", out)
+def _why_no_view(ledger: Ledger, view: str, out: str) -> str:
+    """A view is made of other tables: that runs of this kind have none, or the first table that is not there."""
+    table, made_by = _VIEWS[view]
+    run_type = ledger.run_type
+    if table not in run_type.tables:
+        known = ", ".join(run_type.tables)
+        return (
+            f"{out}: a run of {run_type.unit} has no view {view}, which is of {made_by}. It has {known} and tracks: "
+            f"ask 'FROM {run_type.tables[0]} LIMIT 20'"
+        )
+    missing = "tracks" if ledger.committed() else table
+    return why_absent(ledger, missing, out)
 
 
 def _damage(ledger: Ledger, files: FencedFiles) -> str | None:

@@ -1,4 +1,4 @@
-"""What `query` adds to the tables of a run: the view `top`, and which columns a narrow terminal is given first."""
+"""What `query` adds to the tables of a run: its views, and which columns a narrow terminal is given first."""
 
 from collections.abc import Iterator
 
@@ -28,13 +28,29 @@ LEFT JOIN (
 ORDER BY abs(e.value) DESC, e.variant_id, e.track
 """
 
+# The same of genes: one row for each allele and gene, by its strongest track. Rows of the input that are one allele are
+# one row.
+_TOP_GENES = """
+CREATE VIEW top_genes AS
+SELECT g.gene_name, g.variant_id, string_agg(DISTINCT g.id, ',' ORDER BY g.id) AS id,
+       coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
+       first(g.log2_ratio[t.list_position]) AS log2_ratio, g.distance,
+       CASE WHEN min(g.effect_sign) = max(g.effect_sign) THEN min(g.effect_sign) END AS effect_sign,
+       g.gene_id, t.index AS track_index, t.identifier
+FROM gene_effects g
+JOIN tracks t ON t.index = g.max_abs_log2_ratio_track
+WHERE g.max_abs_log2_ratio > 1e-6 * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
+GROUP BY g.variant_id, g.gene_id, g.gene_name, g.distance, t.index, t.identifier, t.description
+ORDER BY abs(first(g.log2_ratio[t.list_position])) DESC, g.variant_id, g.gene_id
+"""
+
 _WHAT_A_ROW_IS_ABOUT = (
     *("variant_id", "target", "place", "gene", "gene_name"),
     *("group", "allele", "layer", "start", "end", "track"),
 )
 """What tells the rows of a run's tables apart: without these two rows look equal, and their values contradict."""
 
-_MAIN_VALUE = ("value", "id")
+_MAIN_VALUE = ("value", "log2_ratio", "id")
 
 _THEN = ("name", "status", "share")
 
@@ -42,6 +58,11 @@ _THEN = ("name", "status", "share")
 def create_top(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the view `top` of the views `effects`, `scores` and `tracks`."""
     connection.execute(_TOP)
+
+
+def create_top_genes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the view `top_genes` of the views `gene_effects` and `tracks`."""
+    connection.execute(_TOP_GENES)
 
 
 def kept_columns(ledger: Ledger) -> list[str]:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
-from enformer_core.dataset.summary import audit_lines
+from enformer_core.dataset.run_type import RunType
+from enformer_core.dataset.summary import audit_lines, rows_beside
 from jobs import exit_codes
 from jobs.count import duration, significant
 from jobs.finished_run import open_ledger
@@ -50,14 +51,15 @@ def status(settings: StatusSettings) -> int:
     Returns:
         The exit code: done, complete with failed rows, incomplete, or bad input where something of it is lost.
     """
-    progress = run_progress(open_ledger(settings.out))
+    ledger = open_ledger(settings.out)
+    progress = run_progress(ledger)
     cost = None
     if settings.price_per_hour is not None:
         cost = _cost(progress, settings.price_per_hour)
     if settings.json:
         print(_json(progress, cost))
     else:
-        print_prose(_lines(progress, cost, settings.out))
+        print_prose(_lines(progress, cost, settings.out, ledger.run_type))
     if progress.lost:
         return exit_codes.BAD_INPUT
     # All receipts without a manifest are still incomplete: nobody has proved yet that they answer the whole plan.
@@ -80,7 +82,12 @@ def _json(progress: RunProgress, cost: Cost | None) -> str:
     return json.dumps(figures)
 
 
-def _lines(progress: RunProgress, cost: Cost | None, location: str) -> list[str]:
+def _lines(
+    progress: RunProgress,
+    cost: Cost | None,
+    location: str,
+    run_type: RunType,
+) -> list[str]:
     lines = [
         *_headline(progress, location),
         *_last_commit(progress),
@@ -88,6 +95,7 @@ def _lines(progress: RunProgress, cost: Cost | None, location: str) -> list[str]
         f"{progress.unit:<8} {progress.rows_done:,} of {progress.rows:,}",
     ]
     lines += [f"  {status:<16}{rows:>12,}" for status, rows in progress.by_status.items()]
+    lines += [f"tables   {text}" for text in rows_beside(run_type, progress.table_rows)]
     if progress.rows_per_s is not None:
         rate = significant(progress.rows_per_s)
         lines.append(

@@ -13,7 +13,7 @@ _LEAST_COLUMNS = 24
 """A text that is cut keeps so many letters at least, by which most variants are told apart. Before more is cut off,
 columns are left out."""
 
-_CUT_FOR = 6
+_CUT_FOR = 5
 _LEAST_FOR_THESE = 14
 """For the few columns that matter most, the others' texts are cut further, rather than leaving one of these out."""
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from enformer_core.dataset.run_type import RunType
+from enformer_core.dataset.summary import rows_beside
 from enformer_core.dataset.verify import Verification, verify_run
 from enformer_core.words import counted
 from jobs import exit_codes
@@ -61,7 +62,8 @@ def _verdict(verdict: Verification, run_type: RunType) -> str:
     to_come = f"{counted(verdict.missing_shards, 'shards')} to come"
     if not verdict.rows:
         return f"incomplete: {to_come}; so far none is committed"
-    sound = f"{rows} ({counts}), {run_type.proof}, every checksum right"
+    proved = [run_type.proof, *rows_beside(run_type, verdict.table_rows), "every checksum right"]
+    sound = f"{rows} ({counts}), {', '.join(proved)}"
     if verdict.complete:
         return f"verified: {sound}"
     return f"incomplete: {to_come}; so far {sound}"

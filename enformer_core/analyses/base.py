@@ -200,6 +200,10 @@ class Analysis(ABC):
         """SQL that shows a user what is in a finished run."""
         return f"FROM {self.run_type.tables[0]} LIMIT 10"
 
+    def further_queries(self) -> Sequence[str]:
+        """SQL that shows what else is in it, where one table does not say all; none by default."""
+        return ()
+
     query_of_unscored: ClassVar[str | None] = None
     """SQL that shows which rows of a finished run have no values, and why; None where no table says it."""
 

@@ -3,7 +3,7 @@
 A kind of run of its own, since its shards have a table more; everything else is that of `variant_effects`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_effects import VariantEffects, VariantEffectsIdentity
 from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
+from enformer_core.dataset.receipts import Manifest
 from enformer_core.dataset.run import TracksIdentity
+from enformer_core.dataset.summary import rows_beside
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import Genes, read_genes
 from enformer_core.scoring.gene_bins import GeneReach
@@ -109,6 +111,14 @@ class VariantAndGeneEffects(VariantEffects):
         shared = {name: getattr(analysis, name) for name in names}
         shared["variants"] = replace(analysis.variants, reach=reach)
         return cls(**shared, asked=asked, genes=genes)
+
+    def report(self, manifest: Manifest) -> Sequence[str]:
+        """What a scoring run says, and how many pairs of an allele and a gene there are."""
+        return [*rows_beside(self.run_type, manifest.table_rows), *super().report(manifest)]
+
+    def further_queries(self) -> Sequence[str]:
+        """The genes that alleles change most."""
+        return ["FROM top_genes LIMIT 10"]
 
     @property
     def loader(self) -> "GeneEffectsLoader":

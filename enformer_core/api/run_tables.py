@@ -95,6 +95,60 @@ class RunTables:
         return self.table("predictions")
 
     @property
+    def contributions(self) -> pl.LazyFrame:
+        """One row for each target, group of tracks and allele of a run of `attribute`; lists over the window's bases.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("contributions")
+
+    @property
+    def contribution_bins(self) -> pl.LazyFrame:
+        """The sums of contributions over each 128 bp.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("contribution_bins")
+
+    @property
+    def attention(self) -> pl.LazyFrame:
+        """One row for each target, allele and layer; lists over the window's tokens.
+
+        Raises:
+            InputError: for a run without `--attention`.
+        """
+        return self.table("attention")
+
+    @property
+    def links(self) -> pl.LazyFrame:
+        """One row for each pair of a gene and an element, and group of tracks.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("links")
+
+    @property
+    def insulation(self) -> pl.LazyFrame:
+        """One row for each boundary or control and layer: the statistics `across` and `at`.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("insulation")
+
+    @property
+    def attention_maps(self) -> pl.LazyFrame:
+        """One row for each boundary or control; its map as a list of pixels.
+
+        Raises:
+            InputError: for a run of another kind.
+        """
+        return self.table("attention_maps")
+
+    @property
     def tracks(self) -> pl.LazyFrame:
         """One row for each track: `index` (column of the head), `list_position` (from 1), names.
 
@@ -176,10 +230,10 @@ class RunTables:
 
 
 def open_run(uri: str | Path) -> RunTables:
-    """Open a run of `enformer-ray score` or `tiles`; of one that is not finished, what is committed.
+    """Open a run of any command that has an `--out`; of one that is not finished, what is committed.
 
     Args:
-        uri: its `--out`: a directory, or `s3://bucket/prefix`.
+        uri: the `--out` of `score`, `tiles`, `attribute`, `links` or `insulators`: a directory, or `s3://bucket/prefix`.
 
     Raises:
         InputError: when there is no run.

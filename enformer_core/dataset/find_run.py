@@ -13,6 +13,8 @@ from enformer_core.storage.open import open_store, parse_address
 from enformer_core.storage.store import Store
 from enformer_core.user_path import file_in_the_way, user_path
 
+_MAKERS = "`enformer-ray score`, `tiles`, `attribute`, `links` or `insulators`"
+
 _MOST_FOLDERS = 3
 """How far above a name a run is looked for: `run/scores/chrom=chr1/shard-00000000.parquet` lies three folders deep."""
 
@@ -56,7 +58,7 @@ def _no_run(out: str, file: Path | None) -> str:
         return f"{said}. Did you mean {meant}?"
     if file is not None and _is_parquet(file):
         return f"{said}. A table by itself is read so: {how_to_read(out)}"
-    said = f"{said}. Give the --out directory of `enformer-ray score` or `tiles`"
+    said = f"{said}. Give the --out directory of {_MAKERS}"
     if file is not None:
         return f"{said}."
     return f"{said}; a command that reads its input still has not put it yet."

@@ -5,7 +5,6 @@ receipt. Only the receipt counts. Derived tables are made from the value tables 
 when another worker was first, its values are taken and nothing contradicts them.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -359,11 +358,9 @@ class _ManifestDraft:
     answered: dict[int, int] = field(default_factory=dict)
     objects: list[bytes] = field(default_factory=list)
     _totals: Totals = field(default_factory=Totals)
-    _table_rows: Counter[str] = field(default_factory=Counter)
 
     def add(self, receipt: Receipt) -> None:
         self.answered[receipt.shard] = receipt.rows
-        self._table_rows.update({name: table.rows for name, table in receipt.tables.items()})
         self._totals.add(receipt)
         entry = ShardObjects(receipt.shard, receipt.chrom, receipt.tables)
         self.objects.append(canonical_json(entry))
@@ -378,6 +375,6 @@ class _ManifestDraft:
             by_status=dict(sorted(totals.by_status.items())),
             arithmetic=tuple(sorted(totals.arithmetic)),
             audit=totals.audit,
-            table_rows=dict(self._table_rows),
+            table_rows=dict(totals.table_rows),
             completed_at=datetime.now(UTC).replace(microsecond=0),
         )

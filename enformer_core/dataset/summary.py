@@ -8,6 +8,7 @@ from datetime import datetime
 from statistics import median
 
 from enformer_core.dataset.receipts import AuditedAllele, AuditSummary, Receipt, StatisticError
+from enformer_core.dataset.run_type import RunType
 from enformer_core.words import agreeing, counted
 
 _AUDITS_KEPT = 100_000
@@ -60,6 +61,7 @@ class Totals:
         shards: how many.
         rows: of the plan that they answer.
         by_status: those by status.
+        table_rows: rows of each table.
         arithmetic: number formats in use.
         gpu_s: seconds of GPUs.
         cpu_s: seconds of CPU threads, where no GPU computed.
@@ -70,6 +72,7 @@ class Totals:
     shards: int = 0
     rows: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
+    table_rows: Counter[str] = field(default_factory=Counter)
     arithmetic: set[str] = field(default_factory=set)
     gpu_s: float = 0.0
     cpu_s: float = 0.0
@@ -82,6 +85,7 @@ class Totals:
         self.shards += 1
         self.rows += receipt.rows
         self.by_status.update(receipt.by_status)
+        self.table_rows.update({name: table.rows for name, table in receipt.tables.items()})
         # of a run of millions, the first audits tell what all would, in memory that does not grow
         if len(self._audits) < _AUDITS_KEPT:
             self._audits.extend(receipt.audits)
@@ -109,6 +113,17 @@ class Totals:
     def work_s(self) -> float:
         """Seconds in which shards were at work, at least one; pauses between commands do not count."""
         return self.work.seconds
+
+
+def rows_beside(run_type: RunType, table_rows: Mapping[str, int]) -> list[str]:
+    """What a run's value tables hold beside the first, whose rows are told by status: `6 rows of gene_effects`.
+
+    Args:
+        run_type: which tables there are.
+        table_rows: rows of each; a table of which nothing is committed has none.
+    """
+    beside = [table.name for table in run_type.value_tables[1:]]
+    return [f"{counted(table_rows.get(name, 0), 'rows')} of {name}" for name in beside]
 
 
 def summarise_audits(audits: Iterable[AuditedAllele]) -> dict[str, AuditSummary]:

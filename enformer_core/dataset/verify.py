@@ -44,6 +44,7 @@ class Verification:
         finished: whether the manifest stands.
         rows: planned rows in committed shards.
         by_status: those rows by status.
+        table_rows: rows of each table of committed shards.
         unit: what a planned row is: alleles or tiles.
         location: of the run.
     """
@@ -54,6 +55,7 @@ class Verification:
     finished: bool
     rows: int
     by_status: Mapping[str, int]
+    table_rows: Mapping[str, int]
     unit: str
     location: str
 
@@ -98,6 +100,7 @@ def verify_run(ledger: Ledger) -> Verification:
         finished=manifest is not None,
         rows=totals.rows,
         by_status=dict(sorted(totals.by_status.items())),
+        table_rows=dict(totals.table_rows),
         unit=ledger.run_type.unit,
         location=ledger.store.location,
     )

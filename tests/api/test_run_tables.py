@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from enformer_core import DatasetError, InputError, open_run
+from enformer_core.analyses import run_types
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.storage.local import LocalStore
@@ -112,6 +113,9 @@ def test_what_a_run_does_not_have_is_said(begun, tmp_path):
         InputError, match=r"a run of alleles has no table predictions, but scores, effects"
     ):
         _ = open_run(store.location).predictions
+    for name in {table for kind in run_types() for table in kind.tables} - {"scores", "effects"}:
+        with pytest.raises(InputError, match=f"a run of alleles has no table {name}, but scores"):
+            getattr(open_run(store.location), name)
     with pytest.raises(InputError, match=r"no run here"):
         open_run(tmp_path)
     bare = LocalStore(tmp_path / "stopped")

@@ -111,8 +111,12 @@ def tokens_of_sites(window, broken=()):
 
 
 def test_a_broken_site_lowers_the_genes_in_reach(score, rows, run):
-    code, _, error, out = score("run", "--precision", "exact", "--strands", "forward")
+    code, text, error, out = score("run", "--precision", "exact", "--strands", "forward")
     assert code == 0, error
+    assert "6 rows of gene_effects\n" in text
+    assert f"ask it: enformer-ray query {out} 'FROM top_genes LIMIT 10'\n" in text
+    assert "tables   6 rows of gene_effects" in run("status", out)[1]
+    assert ", 6 rows of gene_effects, every checksum right" in run("verify", out)[1]
     answered = rows(out, ROWS)
     # the allele and its repeat have both genes; NEIGHBOUR and ELSEWHERE are out of reach, and the others have none
     first = answered[0]

@@ -333,7 +333,7 @@ LONG_NAMES = """SELECT 'chr20:4699605:' || repeat('ACGT', 20) || ':A' AS variant
 
 # the toy has two statistics
 @pytest.mark.parametrize(
-    ("columns", "first_left_out"), [(70, "statistic"), (80, "share"), (100, "effect_sign")]
+    ("columns", "first_left_out"), [(70, "statistic"), (80, "share"), (100, "share")]
 )
 def test_variant_value_and_track_are_shown_however_long_the_names(
     ask, terminal, columns, first_left_out
@@ -517,6 +517,8 @@ def test_a_run_without_its_tracks_says_so(ask, out, view):
 def test_a_table_of_another_kind_of_run_is_told_from_one_to_come(ask):
     error = ask("FROM predictions")[2]
     assert "a run of alleles has no table predictions, but scores, effects and tracks" in error
+    assert "a run of alleles has no table gene_effects, but scores" in ask("FROM gene_effects")[2]
+    assert "a run of alleles has no view top_genes" in ask("FROM top_genes")[2]
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ TABLES = [
         ("target", "group", "allele", "start", "end"),
         "value",
     ),
-    (CONTRIBUTIONS, schemas.ATTENTION_SCHEMA, ("target", "allele", "layer"), "values"),
+    (CONTRIBUTIONS, schemas.ATTENTION_SCHEMA, ("target", "allele"), "layer"),
     (
         LINKS,
         schemas.links_schema(columns_of(tuple(SCORE_COLUMNS))),

@@ -1,0 +1,121 @@
+"""The view `top_genes`: which gene an allele changes most, in which track, and in which direction."""
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from enformer_core.analyses.contribution_run_type import ContributionsType
+from enformer_core.analyses.gene_run_type import GeneEffectsType
+from enformer_core.analyses.tile_run_type import TilesType
+from enformer_core.dataset.run_type import RunType
+from enformer_core.dataset.schemas import gene_effects_schema
+from enformer_core.dataset.summary import rows_beside
+from enformer_core.models.tracks.table import TRACKS_SCHEMA
+from enformer_core.storage.local import LocalStore
+from jobs.query_refusals import _why_no_view
+from jobs.query_views import create_top_genes
+from tests.support.toy_runs import toy_identity, toy_ledger, toy_run
+
+TRACKS = [
+    {"index": 4, "list_position": 1, "identifier": "CNhs1", "description": "CAGE:liver"},
+    {"index": 9, "list_position": 2, "identifier": "CNhs2"},
+]
+
+
+def effect(variant, gene, ratios, **more):
+    """A row of gene effects, whose strongest track follows from the ratios."""
+    sizes = [abs(ratio) for ratio in ratios]
+    strongest = sizes.index(max(sizes))
+    return {
+        "variant_id": variant,
+        "gene_id": f"ENSG-{gene}",
+        "gene_name": gene,
+        "distance": -100,
+        "log2_ratio": ratios,
+        "max_abs_log2_ratio": sizes[strongest],
+        "max_abs_log2_ratio_track": TRACKS[strongest]["index"],
+        **more,
+    }
+
+
+@pytest.fixture
+def top_genes():
+    """The rows of the view, made of rows of gene effects."""
+
+    def call(effects):
+        with duckdb.connect() as connection:
+            gene_effects = pa.Table.from_pylist(effects, schema=gene_effects_schema())
+            connection.register("gene_effects", gene_effects)
+            connection.register("tracks", pa.Table.from_pylist(TRACKS, schema=TRACKS_SCHEMA))
+            create_top_genes(connection)
+            answer = connection.sql("FROM top_genes")
+            return [dict(zip(answer.columns, row, strict=True)) for row in answer.fetchall()]
+
+    return call
+
+
+def test_the_strongest_ratio_has_its_sign_and_the_name_of_its_track(top_genes):
+    rows = top_genes(
+        [
+            effect("chr1:5:A:G", "weak", [0.25, -0.5]),
+            effect("chr1:5:A:G", "strong", [-2.0, 1.0]),
+            effect("chr1:9:A:G", "none", [0.0, 0.0]),
+            effect("chr1:9:A:G", "rounding", [1e-7, 0.0]),
+        ]
+    )
+    assert [(row["gene_name"], row["track"], row["log2_ratio"]) for row in rows] == [
+        ("strong", "CAGE:liver", -2.0),
+        ("weak", "CNhs2", -0.5),
+    ]
+    assert (rows[0]["variant_id"], rows[0]["track_index"], rows[0]["distance"]) == (
+        *("chr1:5:A:G", 4),
+        -100,
+    )
+
+
+def test_rows_of_the_input_that_are_one_allele_are_one_row(top_genes):
+    rows = top_genes(
+        [
+            effect("chr1:5:A:G", "gene", [1.0, 0.0], id="rs2", effect_sign=1),
+            effect("chr1:5:A:G", "gene", [1.0, 0.0], id="rs1", effect_sign=-1),
+        ]
+    )
+    assert [(row["id"], row["effect_sign"]) for row in rows] == [("rs1,rs2", None)]
+
+
+def test_an_allele_that_failed_has_no_row(top_genes):
+    failed = effect("chr1:5:A:G", "gene", [1.0, 0.0]) | {
+        "log2_ratio": None,
+        "max_abs_log2_ratio": None,
+        "max_abs_log2_ratio_track": None,
+    }
+    assert top_genes([failed]) == []
+
+
+def test_tables_beside_the_first_are_counted():
+    table_rows = {"scores": 5, "gene_effects": 1, "effects": 10}
+    assert rows_beside(GeneEffectsType(), table_rows) == ["1 row of gene_effects"]
+    assert rows_beside(GeneEffectsType(), {}) == ["0 rows of gene_effects"]
+    assert rows_beside(ContributionsType(), {"contributions": 4}) == []
+
+
+@pytest.mark.parametrize(
+    ("run_type", "view", "said"),
+    [
+        (
+            TilesType(),
+            "top",
+            "out: a run of tiles has no view top, which is of runs of `score`. It has predictions and tracks: "
+            "ask 'FROM predictions LIMIT 20'",
+        ),
+        (
+            ContributionsType(),
+            "top_genes",
+            "out: a run of targets has no view top_genes, which is of runs of `score --genes`. It has contributions, "
+            "contribution_bins and tracks: ask 'FROM contributions LIMIT 20'",
+        ),
+    ],
+)
+def test_a_view_that_a_run_has_not_is_called_by_its_name(run_type: RunType, view, said, tmp_path):
+    ledger = toy_ledger(LocalStore(tmp_path), toy_run(toy_identity(run_type.name)), run_type)
+    assert _why_no_view(ledger, view, "out") == said
