@@ -31,6 +31,21 @@ _EXON_PIECES = frozenset(
 
 _TRANSCRIPT_ENDINGS = ("transcript", "RNA", "gene_segment")
 
+_GTF_ATTRIBUTE = re.compile(
+    r"""
+    ([^\s;"]+)\s+                 # its key
+    (?:"((?:[^"\\]|\\.)*)"       # its value in quotes, where `;` and words that are keys elsewhere are itself;
+       (?:[^;"]*"(?=\s*(?:;|$)))? # one quote too many, as of `"3" end";`, belongs to it
+       |([^\s;"][^\s;]*)[^;]*)    # or one word: what follows up to the semicolon is no key
+    |"(?:[^"\\]|\\.)*"           # quotes without a key
+    """,
+    re.VERBOSE,
+)
+"""`gene_id "ENSG1.2"; level 2; description "host gene 11";`."""
+
+_GFF3_ATTRIBUTE = re.compile(r'([^=;]*)=("[^"]*"(?=\s*(?:;|$))|[^;]*)')
+"""`ID=gene-1;Note="host; gene=11"`: quotes are nothing in GFF3, but where they hold a whole value they are meant."""
+
 _TYPE_KEYS = ("gene_type", "gene_biotype", "biotype")
 
 _NAME_KEYS = ("gene_name", "Name", "gene")
@@ -112,17 +127,12 @@ def _kind(feature: str) -> str | None:
 
 
 def _gtf_value(attributes: str, key: str) -> str | None:
-    match = _gtf_pattern(key).search(attributes)
-    if match is None:
-        return None
-    # `one; \"x\"` is how a quote stands within quotes; any other `\` is itself, as in `\xe9`
-    return re.sub(r'\\(["\\])', r"\1", match[1]) if match[1] else match[2]
-
-
-@lru_cache
-def _gtf_pattern(key: str) -> re.Pattern[str]:
-    # `gene_id "ENSG1.2"; level 2; tag "basic";`: the word itself, not `havana_gene_id`; quoted or not
-    return re.compile(rf'(?<![\w"]){key}\s+(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))')
+    # identifiers stand first: of most lines one or two attributes are read
+    for match in _GTF_ATTRIBUTE.finditer(attributes):
+        if match[1] == key:
+            # `one; \"x\"` is how a quote stands within quotes; any other `\` is itself, as in `\xe9`
+            return re.sub(r'\\(["\\])', r"\1", match[2]) if match[2] else match[3]
+    return None
 
 
 def _gtf_first(attributes: str, keys: Sequence[str]) -> str | None:
@@ -242,8 +252,12 @@ class Gff3Reader:
 
 
 def _gff3_attributes(text: str) -> Mapping[str, str]:
-    pairs = (part.strip().partition("=") for part in text.split(";"))
-    attributes = {key: value for key, _, value in pairs if key}
+    if '"' in text:
+        pairs = [(match[1].strip(), match[2].strip()) for match in _GFF3_ATTRIBUTE.finditer(text)]
+    else:
+        parts = [part.strip().partition("=") for part in text.split(";")]
+        pairs = [(key, value) for key, _, value in parts]
+    attributes = {key: value for key, value in pairs if key}
     if "%" not in text:
         return attributes
     # parents are split at commas first, which a name itself may hold as %2C
@@ -264,10 +278,14 @@ def _gff3_kind(feature: str, attributes: str) -> str | None:
         return "piece"
     if feature.endswith(_TRANSCRIPT_ENDINGS):
         return "transcript"
-    if feature.endswith("gene") or "gbkey=Gene;" in f"{attributes};":
-        # older files of Ensembl call the transcript of a pseudogene so, too
-        return "transcript" if "Parent=" in attributes else "gene"
-    return None
+    if not feature.endswith("gene") and "gbkey=Gene" not in attributes:
+        return None
+    # the words may stand within a note
+    given = _gff3_attributes(attributes)
+    if not feature.endswith("gene") and given.get("gbkey") != "Gene":
+        return None
+    # older files of Ensembl call the transcript of a pseudogene so, too
+    return "transcript" if "Parent" in given else "gene"
 
 
 def _gff3_gene(attributes: Mapping[str, str], line: Line) -> str:

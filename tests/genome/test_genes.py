@@ -618,6 +618,52 @@ def test_a_build_whose_contigs_are_shorter_is_refused(tmp_path, genome, monkeypa
         read_genes(written(tmp_path, f"#!genome-build GRCh37.p13\n{GFF3}"), genome)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "name", "kind"),
+    [
+        (
+            'gene_id "S"; description "small nucleolar RNA host gene 11"; gene "SNHG11"; gene_biotype "lncRNA";',
+            *("SNHG11", "lncRNA"),
+        ),
+        (
+            'note "biotype x; gene_name y; gene_id \\"z\\"; Name w"; gene_id "S"; gene_name "N"',
+            *("N", None),
+        ),
+        ("note host gene 11; gene_id S; level 2; gene_type t;", "S", "t"),
+        ('gene_id "S"; "gene 11"; havana_gene_name "H"; gene_name  "N";', "N", None),
+        # neither semicolons nor what ends a quote are always there
+        ('gene_id "S" gene_name "N"', "N", None),
+        ('note "3" end"; gene_id "S"; gene_name "N";', "N", None),
+        ('gene_id "S"; gene_name "N"; note "gene 11;', "N", None),
+    ],
+)
+def test_words_within_a_value_of_gtf_are_no_keys(tmp_path, genome, attributes, name, kind):
+    lines = f"1\tx\tgene\t101\t200\t.\t+\t.\t{attributes}\n"
+    (gene,) = read_genes(written(tmp_path, lines), genome)
+    assert (gene.id, gene.name, gene.type) == ("S", name, kind)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ("ID=S;Note=host gene 11;gene=N", "N"),
+        ('ID=S;Note="host; gene=11; Parent=x; Name=y";gene=N', "N"),
+        ("ID=S;Note=Parent=x, gene=11;gene=N", "N"),
+        ("ID=S;Old_Parent=x;gene=N", "N"),
+        # an inch is no quote
+        ('ID=S;Note="5 of 7;gene=N;Other=3"x', "N"),
+    ],
+)
+def test_words_within_a_value_of_gff3_are_no_keys(tmp_path, genome, attributes, name):
+    lines = f"1\tx\tgene\t101\t200\t.\t+\t.\t{attributes}\n"
+    (gene,) = read_genes(written(tmp_path, lines), genome)
+    assert (gene.id, gene.name) == ("S", name)
+    # what a feature is, too, is not told by a note
+    other = "1\tx\tregion\t1\t900\t.\t+\t.\tID=r;Note=gbkey=Gene\n"
+    (gene,) = read_genes(written(tmp_path, lines + other), genome)
+    assert gene.id == "S"
+
+
 def test_a_quote_within_quotes_is_part_of_a_name(tmp_path, genome):
     text = (
         r'1	x	exon	101	200	.	+	.	gene_id "g"; gene_name "one; \"x\"";'
