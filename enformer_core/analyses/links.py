@@ -93,8 +93,10 @@ class Links(TableAnalysis):
         return TableDraft(
             table,
             self.shard_rows(table.num_rows),
-            # pairs of one window share its gradients
+            # pairs of one window share its gradients, and the prediction that changes are held against
             together=("chrom", "window_start"),
+            # who asks for a size has it
+            together_rows=None if self.shard_size else self.most_rows + self.most_rows // 2,
         )
 
     def identity(self, contigs: Iterable[str], rows: int) -> LinksIdentity:

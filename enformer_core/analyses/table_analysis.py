@@ -60,6 +60,7 @@ class TableDraft:
         records: input records that they come from, where rows are not records themselves.
         filtered: records that the user's filters took out, by filter.
         together: columns in which rows agree that cost less in one shard.
+        together_rows: most rows of a shard that keeps such rows together; None for half as many more as `shard_rows`.
     """
 
     table: pa.Table
@@ -67,6 +68,7 @@ class TableDraft:
     records: int | None = None
     filtered: Mapping[str, int] = field(default_factory=dict)
     together: tuple[str, ...] = ()
+    together_rows: int | None = None
 
     @property
     def rows(self) -> int:
@@ -84,7 +86,12 @@ class TableDraft:
         """Cut the rows into shards, in memory; nothing is left to chance, so that `seed` is not read."""
         # what is drawn by chance is drawn by now, by a seed that the user sets
         del seed
-        return draft_tiles(self.table, self.shard_rows, together=self.together)
+        return draft_tiles(
+            self.table,
+            self.shard_rows,
+            together=self.together,
+            together_rows=self.together_rows,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -267,6 +267,7 @@ def draft_tiles(
     shard_size: int,
     *,
     together: Sequence[str] = (),
+    together_rows: int | None = None,
 ) -> DraftPlan:
     """Cut tiles, or other rows in order, into shards of so many on one contig, and encode the plan, in memory.
 
@@ -276,8 +277,10 @@ def draft_tiles(
         tiles: of TILES_SCHEMA or any other, contig after contig.
         shard_size: tiles of a shard; up to half as many more where that keeps some together.
         together: columns in which rows agree that cost less in one shard; none for rows that have nothing in common.
+        together_rows: most rows of a shard that keeps such rows together; None for half as many more as its size.
     """
-    sharder = Sharder(shard_size, partial(_cut_between, together=together))
+    cut_between = partial(_cut_between, together=together)
+    sharder = Sharder(shard_size, cut_between, window_rows=together_rows)
     parts = chain(sharder.add(tiles), sharder.finish())
     contents = tuple(part_to_parquet(part) for part in parts)
     return DraftPlan(

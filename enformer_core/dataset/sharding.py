@@ -67,15 +67,19 @@ class Sharder:
     Args:
         shard_size: rows of a shard.
         boundaries: from rows in order, where they may be cut.
+        window_rows: likewise for `shard_firsts`.
     """
 
     def __init__(
         self,
         shard_size: int,
         boundaries: Callable[[pa.Table], Boundaries],
+        *,
+        window_rows: int | None = None,
     ) -> None:
         self._shard_size = shard_size
         self._boundaries = boundaries
+        self._window_rows = window_rows
         self._open_shard: pa.Table | None = None
         self._part = _Part()
         self._parts_closed = 0
@@ -86,7 +90,7 @@ class Sharder:
         if self._open_shard is not None:
             rows = pa.concat_tables([self._open_shard, rows])
         boundaries = self._boundaries(rows)
-        firsts = shard_firsts(boundaries, self._shard_size)
+        firsts = shard_firsts(boundaries, self._shard_size, window_rows=self._window_rows)
         # Where the last shard ends is not known before the next rows are, or there are none.
         self._open_shard = rows.slice(firsts[-1]) if firsts else None
         yield from self._collect(rows, firsts)
@@ -137,7 +141,12 @@ class Sharder:
         return rows.append_column("shard", column)
 
 
-def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
+def shard_firsts(
+    boundaries: Boundaries,
+    shard_size: int,
+    *,
+    window_rows: int | None = None,
+) -> list[int]:
     """First rows of shards: at contigs; where a window begins soon after `shard_size` rows; else at an allele.
 
     Whatever rows follow, these stay first rows of shards; only the end of the last shard is open.
@@ -145,23 +154,37 @@ def shard_firsts(boundaries: Boundaries, shard_size: int) -> list[int]:
     Args:
         boundaries: of rows of which the first begins a shard.
         shard_size: in rows.
+        window_rows: a window of at most so many rows is never cut, however small shards are; None where a shard grows
+            by half of its size at most.
     """
     window_firsts = np.flatnonzero(boundaries.new_window)
     allele_firsts = np.flatnonzero(boundaries.new_allele)
     rows = boundaries.new_contig.size
     contig_firsts = np.flatnonzero(boundaries.new_contig).tolist()
+    most = shard_size + shard_size // 2
+    if window_rows is not None:
+        most = max(shard_size, window_rows)
     firsts = []
     contig_edges = [*contig_firsts, rows]
     for contig_first, contig_end in pairwise(contig_edges):
         first = contig_first
         while first < contig_end:
             firsts.append(first)
-            full = first + shard_size
+            begun = first
+            full = begun + shard_size
             first = _next(window_firsts, full, contig_end)
             # A window that two shards need is computed twice: a shard is made larger for it, but not without end.
-            if first > full + shard_size // 2:
-                first = _next(allele_firsts, full, contig_end)
+            if first > begun + most:
+                cut = full if window_rows is None else _last(window_firsts, begun, most)
+                first = _next(allele_firsts, cut, contig_end)
     return firsts
+
+
+def _last(firsts: RowNumbers, begun: int, most: int) -> int:
+    """The last of the ascending `firsts` within `most` rows behind `begun`; the row after those where none is there."""
+    behind = int(np.searchsorted(firsts, begun + most, side="right"))
+    last = int(firsts[behind - 1])
+    return last if last > begun else begun + most
 
 
 def _next(firsts: RowNumbers, row: int, end: int) -> int:
