@@ -24,6 +24,7 @@ from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.link_settings import EvaluateLinksSettings
 from jobs.log import note
+from jobs.terminal import print_prose
 
 _LOWER_IS_BETTER = re.compile(
     r"(?i)^(dist|p[_.]?val|q[_.]?val|fdr|padj|rank)|^(?!inv).*[_.](dist|rank)"
@@ -57,7 +58,8 @@ def evaluate_links(settings: EvaluateLinksSettings) -> int:
     if settings.json:
         print(json.dumps({"rows": list(map(asdict, results))}))
     else:
-        print(_text(results))
+        # of a narrow terminal lines are longer: they go on below the second column
+        print_prose(_lines(results))
     return exit_codes.DONE
 
 
@@ -107,7 +109,7 @@ def _links(run: RunTables, name: str) -> pl.DataFrame:
         ) from error
 
 
-def _text(results: Sequence[LinksResult]) -> str:
+def _lines(results: Sequence[LinksResult]) -> list[str]:
     """A line for each score and bin, in columns."""
     width = max(len(result.score) for result in results)
     columns = f"{'bin':<14}{'pairs':>8}{'positive':>10}  {'score':<{width}}"
@@ -115,7 +117,7 @@ def _text(results: Sequence[LinksResult]) -> str:
     for result in results:
         bin_and_pairs = f"{result.bin:<14}{result.pairs:>8,}{result.positives:>10,}"
         lines.append(f"{bin_and_pairs}  {result.score:<{width}}  {_precision(result)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _precision(result: LinksResult) -> str:

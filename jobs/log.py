@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from enformer_core.user_path import one_line
+from jobs.terminal import broken, error_columns
 
 
 def _now_s() -> float:
@@ -96,8 +97,15 @@ def unprintable_names(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def note(text: object) -> None:
-    """Tell the user what stops nothing and should be known."""
-    tell("note", text, prefix="note")
+    """Tell the user what stops nothing and should be known, in lines that fit where standard error is a terminal."""
+    log = current_log()
+    room = None if log.as_json else error_columns()
+    if room is None:
+        tell("note", text, prefix="note")
+    else:
+        lines = printable(f"note: {text}", log.names).split("\n")
+        fitted = [broken(line, room) for line in lines]
+        print("\n".join(fitted), file=sys.stderr)
 
 
 def remember(**facts: Any) -> None:

@@ -2,8 +2,11 @@
 
 import pytest
 
+from enformer_core.evaluate.links import LinksResult
+from jobs.evaluate import _lines
+from jobs.log import note
 from jobs.output import SafeStream, protected_streams
-from jobs.terminal import print_prose
+from jobs.terminal import broken, print_prose
 
 LINES = [
     "2 alleles in 1 shard: 2 ok",
@@ -41,3 +44,36 @@ def test_a_terminal_has_lines_that_fit_and_begin_below_their_first_word(shown):
 
 def test_no_terminal_has_each_in_one_line(shown):
     assert shown(is_terminal=False) == LINES
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_notes_are_broken_as_what_is_said_at_the_end(monkeypatch, capsys, is_terminal):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(SafeStream, "isatty", lambda stream: is_terminal)
+    text = "2 pairs of an element and a gene\nare left out, and nothing is said of them here"
+    with protected_streams():
+        note(text)
+    lines = capsys.readouterr().err.splitlines()
+    assert (max(map(len, lines)) <= 40) == is_terminal
+    assert " ".join(" ".join(lines).split()) == f"note: {text}".replace("\n", " ")
+
+
+def test_rows_of_an_evaluation_go_on_below_their_second_column():
+    result = LinksResult(
+        score="gradient (K562_of_a_long_name)",
+        bin="12500-34500",
+        pairs=10_356,
+        positives=471,
+        missing=1_234,
+        average_precision=0.438,
+        low=0.395,
+        high=0.49,
+    )
+    head, row = _lines([result])
+    assert len(row) > 100
+    shown = broken(row, 80).split("\n")
+    assert max(map(len, shown)) <= 80
+    assert shown[0].startswith("12500-34500     10,356       471  gradient (K562_of_a_long_name)")
+    assert shown[1].startswith(" " * 14)
+    assert " ".join(shown).split() == row.split()
+    assert head.split()[0] == "bin"
