@@ -9,6 +9,7 @@ Knows attempts, their failures, and workers by name. Does not know when or where
 | its worker died with its node        | no, ten times           | the same; then it runs alone, and deaths count     |
 | storage                              | apart, three times      | the same; five in a row end the run                |
 | it counted three times               |                         | a bisection of its items, or it is given up        |
+| each of its items, by itself         |                         | they are isolated if a sound item computes then    |
 | its worker fails at everything       | taken back              | the worker is replaced                             |
 | everything that was ever tried       |                         | the run ends                                       |
 """
@@ -132,7 +133,9 @@ class FailurePolicy:
             self._end(attempt)
         elif attempt.key in self._bisections:
             search = self._bisections[attempt.key]
-            if search.control is not attempt:
+            if search.control is attempt:
+                attempt.state.workers_can_compute = proof
+            else:
                 search.bisection.passed(attempt.probed, idle=not proof)
             yield from self._continue_bisection(attempt.key)
 
@@ -277,9 +280,10 @@ class FailurePolicy:
             yield from self._conclude(search)
 
     def _begin_control(self, search: _TaskBisection) -> bool:
-        """Whether it must be seen first if workers can compute at all: where all fails that was tried in this run."""
-        # Such as the only item of a run's last task, which may have been left by an earlier run.
-        if search.control is not None or self._successes or not search.bisection.all_bad:
+        """Whether it must be seen first if workers can compute at all: where every item fails by itself."""
+        # Such as the only item of a run's last task, which may have been left by an earlier run; or pairs of one
+        # window, which fail together where that cannot be read.
+        if search.control is not None or not self._looks_like_bad_workers(search):
             return False
         payload = self._control()
         if payload is None:
@@ -294,14 +298,14 @@ class FailurePolicy:
         task = search.whole.task
         state = search.whole.state
         bad = search.bisection.bad
-        if search.control is not None and self._successes:
-            # Workers can compute after all: from here on, what fails again and again fails by itself.
-            self._queue.put(TaskAttempt(task, search.payload, state))
-        elif self._looks_like_bad_workers(search.bisection):
+        if self._looks_like_bad_workers(search):
             self._all_bad_in_a_row += 1
             if self._all_bad_in_a_row >= _HOPELESS_TASKS:
                 raise _nothing_succeeds(search.whole) from search.whole.last_error
             yield self._give_up(search.whole, _all_bad(search.whole, len(bad)))
+        elif search.control is not None:
+            # Workers can compute after all: from here on, what fails again and again fails by itself.
+            self._queue.put(TaskAttempt(task, search.payload, state))
         elif bad and all(self._failed_on_proven_node(search.failures[item]) for item in bad):
             # What fails without them is not searched again.
             state.bisections = _BISECTIONS
@@ -312,12 +316,16 @@ class FailurePolicy:
             # Nothing was found, or it may be the fault of the only node that tried it: the whole again.
             self._queue.put(TaskAttempt(task, search.payload, state))
 
-    def _looks_like_bad_workers(self, bisection: Bisection) -> bool:
+    def _looks_like_bad_workers(self, search: _TaskBisection) -> bool:
         """Whether every item fails by itself, which rather shows that the workers are at fault than the items."""
+        bisection = search.bisection
         if not bisection.bad or not bisection.all_bad:
             return False
         # A task with a single item to compute is all bad as soon as that is; it is believed once anything succeeded.
-        return len(bisection.bad) > 1 or not self._successes
+        # Several are believed once something succeeded after them: workers may break in mid-run.
+        is_single = len(bisection.bad) == 1
+        is_believed = is_single and self._successes > 0
+        return not (is_believed or search.whole.state.workers_can_compute)
 
     def _failed_on_proven_node(self, failures: Sequence[FailureRecord]) -> bool:
         # Else a broken GPU may have failed at it twice, with no sound one to say otherwise.

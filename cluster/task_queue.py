@@ -47,10 +47,12 @@ class TaskState:
     Attributes:
         done: the task has ended, well or not; what is still in flight is of no use.
         bisections: how often its items were searched for those at fault.
+        workers_can_compute: it was seen after all its items had failed, each by itself.
     """
 
     done: bool = False
     bisections: int = 0
+    workers_can_compute: bool = False
 
 
 @dataclass(frozen=True)

@@ -336,6 +336,35 @@ def test_it_is_not_isolated_when_workers_cannot_compute_a_sound_one_either(compu
     assert "the workers' fault" in str(failed.error)
 
 
+@pytest.mark.parametrize("deadly", [False, True])
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_task_of_which_every_item_fails_is_isolated_when_workers_compute_a_sound_one(
+    others: int, deadly: bool
+):
+    """As pairs of one window, which cannot be read; whether or not something else was done before."""
+    backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 2})
+    bad = Part(3, frozenset({0, 1, 2}), deadly=deadly)
+    events = events_of(backend, numbered(bad, *[Part(3)] * others), control=lambda: SOUND)
+    (isolated,) = of(TaskIsolated, events)
+    assert (isolated.key, [*isolated.failures]) == ("t0", [0, 1, 2])
+    assert not of(TaskFailed, events)
+    assert len(of(TaskDone, events)) == 1 + others
+    assert len(attempts(backend, SOUND)) == 1
+
+
+def test_workers_that_break_in_mid_run_cannot_compute_a_sound_item_either():
+    backend = ToyBackend(machines={"m": 2})
+    backend.behaviour_of = lambda payload, worker: (
+        payload.behaviour() if backend.now_s < 30 else Behaviour(0.1, OSError("GPU fell off"))
+    )
+    seen = []
+    with pool_on(backend, control=lambda: SOUND) as pool, pytest.raises(PoolError):
+        seen.extend(iter(pool.run(numbered(*[Part(4) for _ in range(400)]))))
+    assert of(TaskDone, seen)
+    assert attempts(backend, SOUND)
+    assert not of(TaskIsolated, seen)
+
+
 def test_what_is_known_to_be_sound_is_not_computed_where_something_else_was():
     backend = ToyBackend(lambda payload, worker: payload.behaviour(), machines={"m": 1})
     events_of(backend, numbered(Part(1), Part(1, frozenset({0}))), control=lambda: SOUND)

@@ -217,7 +217,10 @@ class LinksToy(Subject):
     shard_rows = 3
     words = ("links", "--genes", "genes.bed", "--candidates", "elements.bed", *_GROUP_WORDS)
     input_field = "pairs.candidates[0].sha256"
-    places = tuple(sorted({(pair["chrom"], pair["start"]) for pair in _PAIRS}))
+    # who cannot read a window fails with all of its pairs, who cannot change an element with the pairs of that
+    places = tuple(
+        sorted({(pair["chrom"], pair[at]) for pair in _PAIRS for at in ("start", "window_start")})
+    )
     keys: ClassVar[Keys] = {
         "links": (
             ("gene", "start", "group"),
