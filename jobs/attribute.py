@@ -1,5 +1,6 @@
 """`enformer-ray attribute`: put targets in their windows, attribute predictions to bases, say what came of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import islice
@@ -23,10 +24,13 @@ from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.settings import VariantRecordSettings
 from jobs.tiles import check_shard_size
-from jobs.track_groups import attention_layers, track_groups, with_tracks
+from jobs.track_groups import attention_layers, groups_in_words, track_groups, with_tracks
 from jobs.variant_plan import files_named, planning_progress, records_of
 
 _SHARDS_READ = 64
+
+# what people give for a gene: its name, or an identifier with its version
+_WORD = re.compile(r"[\w-]{1,60}(\.\d+)?")
 
 
 def attribute(settings: AttributeSettings) -> int:
@@ -40,6 +44,7 @@ def attribute(settings: AttributeSettings) -> int:
     """
     named = find_inputs(settings)
     groups = track_groups(settings.group, named.tracks)
+    in_words = groups_in_words(groups, named.tracks)
     named = with_tracks(named, groups)
     geometry = named.source.geometry
     # a variant has two alleles
@@ -57,7 +62,7 @@ def attribute(settings: AttributeSettings) -> int:
         ),
         shard_size=settings.shard_size,
     )
-    job = named.job(analysis)
+    job = named.job(analysis, groups=in_words)
     code = job.report(job.run())
     _note_no_contributions(settings.out)
     return code
@@ -79,12 +84,13 @@ def _target_input(settings: AttributeSettings, named: NamedInputs) -> TargetInpu
         if looks_like_region(place) and not Path(place).exists():
             regions.append(place)
         else:
+            _check_is_no_word(place)
             files += files_named(place)
     for file in files:
         check_file(file.path)
     geometry = named.source.geometry
     kind = _kind(settings, files, regions)
-    _check_settings_of(settings, kind)
+    _check_settings_of(settings, kind, has_files=bool(files))
     if kind == "variants":
         return AlleleInput(
             records_of(tuple(files), settings, geometry, named.genome),
@@ -128,8 +134,28 @@ def _kind(
     return kind
 
 
-def _check_settings_of(settings: AttributeSettings, kind: TargetKind) -> None:
+def _check_is_no_word(place: str) -> None:
+    """Refuse what no file is called, but a gene may be: `PRNP`, `ENSG00000171867.18`.
+
+    Raises:
+        InputError: with what places are, and how genes are named.
+    """
+    if _WORD.fullmatch(place) and not Path(place).exists():
+        raise InputError(
+            f"{place}: no such file, and no region such as chr20:4699478-4699861. Is it a gene? Give a file of genes "
+            f"(GTF, GFF3 or BED), and --gene-list LIST: a file with {place} on a line"
+        )
+
+
+def _check_settings_of(
+    settings: AttributeSettings,
+    kind: TargetKind,
+    *,
+    has_files: bool,
+) -> None:
     """Refuse settings of another kind of targets, which would be passed over in silence."""
+    # of BED only its user knows; a region is no gene
+    may_be_genes = kind == "intervals" and has_files
     of_variants = {setting.name: setting.default for setting in fields(VariantRecordSettings)}
     of_genes: dict[str, object] = {"gene_types": (), "gene_list": None}
     others = {"variants": of_variants, "genes": of_genes}
@@ -138,4 +164,7 @@ def _check_settings_of(settings: AttributeSettings, kind: TargetKind) -> None:
         for name, default in defaults.items():
             if getattr(settings, name) != default:
                 option = name.replace("_", "-")
-                raise InputError(f"--{option} is for {other}; these targets are {kind}")
+                remedy = ""
+                if other == "genes" and may_be_genes:
+                    remedy = ". Are they genes? Then give --target-type genes"
+                raise InputError(f"--{option} is for {other}; these targets are {kind}{remedy}")

@@ -66,6 +66,7 @@ class Job:
         store: where the run lies.
         choose_workers: how many there are, and what each may use; asked when something is left to compute.
         notice: what every object says, where the model is a demonstration.
+        groups: which tracks each group has, in words; told when the run begins.
     """
 
     settings: RunSettings
@@ -74,6 +75,7 @@ class Job:
     store: Store
     choose_workers: Callable[[], Workers]
     notice: str | None = None
+    groups: Sequence[str] = ()
 
     @cached_property
     def workers(self) -> Workers:
@@ -164,6 +166,8 @@ class Job:
             check_partitions(draft_input.contigs)
             if self.settings.tracks is not None:
                 note(f"tracks: {selection_in_words(self.tracks)}")
+            for line in self.groups:
+                note(line)
             identity = self.analysis.identity(draft_input.contigs, draft_input.rows)
             draft = draft_input.draft(identity_digest(identity))
             run = Run.of(

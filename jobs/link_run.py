@@ -17,7 +17,7 @@ from jobs.link_inputs import check_scores, link_files, linking_of
 from jobs.link_settings import AUTO, MODEL_SCORES, LinkRunSettings, LinksSettings
 from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
-from jobs.track_groups import attention_layers, track_groups, with_tracks
+from jobs.track_groups import attention_layers, groups_in_words, track_groups, with_tracks
 
 _DEFAULT_SHUFFLES = 10
 
@@ -42,6 +42,7 @@ def link_run(given: LinksSettings) -> int:
     settings = LinkRunSettings(**shared)
     named = find_inputs(settings)
     groups = track_groups(settings.group, named.tracks)
+    in_words = groups_in_words(groups, named.tracks)
     named = with_tracks(named, groups)
     scores = _scores(settings, named)
     analysis = Links(
@@ -60,7 +61,7 @@ def link_run(given: LinksSettings) -> int:
         shard_size=settings.shard_size,
         warn=note,
     )
-    job = named.job(analysis)
+    job = named.job(analysis, groups=in_words)
     return job.report(job.run())
 
 

@@ -1,5 +1,6 @@
 """What the settings of every run name, found and checked before anything costs anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,8 +39,13 @@ class NamedInputs:
     genome: Genome
     store: Store
 
-    def job(self, analysis: Analysis) -> Job:
-        """The run of an analysis with these inputs."""
+    def job(self, analysis: Analysis, *, groups: Sequence[str] = ()) -> Job:
+        """The run of an analysis with these inputs.
+
+        Args:
+            analysis: what is computed.
+            groups: which tracks each group has, in words.
+        """
         return Job(
             settings=self.settings,
             analysis=analysis,
@@ -47,6 +53,7 @@ class NamedInputs:
             store=self.store,
             choose_workers=partial(choose_workers, self.settings, self.source),
             notice=self.source.notice,
+            groups=groups,
         )
 
 

@@ -1,6 +1,6 @@
 """`--group`: tracks under a name, whose mean is what is asked about; and what the model must have for attention."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from enformer_core.analyses.contribution_spec import TrackGroup
@@ -40,16 +40,31 @@ def _columns(name: str, selector: str, tracks: Tracks) -> tuple[int, ...]:
         raise InputError(f"{error}".replace("--tracks", f"--group {name}:", 1)) from error
     for line in notes:
         note(f"--group {name}: {line}")
-    # a term may be found in more descriptions than was thought of
-    note(f"--group {name}: tracks: {selection_in_words(selected)}")
     return tuple(selected.indices())
+
+
+def groups_in_words(groups: Sequence[TrackGroup], tracks: Tracks) -> list[str]:
+    """Which tracks each group has: text may be found in more descriptions than was meant.
+
+    Args:
+        groups: as they were given.
+        tracks: those that they choose from.
+    """
+    return [
+        f"--group {group.name}: tracks: {selection_in_words(_chosen(tracks, group.tracks))}"
+        for group in groups
+    ]
+
+
+def _chosen(tracks: Tracks, columns: Collection[int]) -> Tracks:
+    rows = tuple(track for track in tracks.rows if track.index in columns)
+    return replace(tracks, rows=rows)
 
 
 def with_tracks(named: NamedInputs, groups: Sequence[TrackGroup]) -> NamedInputs:
     """The tracks of all groups, which the run's table of tracks names."""
     wanted = {column for group in groups for column in group.tracks}
-    rows = tuple(track for track in named.tracks.rows if track.index in wanted)
-    tracks = replace(named.tracks, rows=rows)
+    tracks = _chosen(named.tracks, wanted)
     inputs = replace(named.inputs, tracks=tuple(tracks.indices()))
     return replace(named, tracks=tracks, inputs=inputs)
 

@@ -131,7 +131,8 @@ def place_regions(regions: str, genome: Genome, *, option: str) -> Iterator[Plac
             own_names |= reconcile_contigs([region.contig], lengths)
         contig = own_names.get(region.contig)
         if contig is None:
-            raise InputError(_unknown_contig(region, genome.called, lengths))
+            unknown = _unknown_contig(region, genome.called, lengths)
+            raise InputError(f"{unknown}{_what_to_give(region)}")
         start, end = _interval(region, contig, lengths[contig])
         yield PlacedRegion(contig, start, end, region.name, region.strand, region.where)
 
@@ -247,6 +248,17 @@ def _unknown_contig(region: _NamedRegion, genome: str, lengths: Mapping[str, int
     )
     looks_like_a_path = region.end is None and Path(region.contig).suffix
     return f"{message}; there is no such BED file either" if looks_like_a_path else message
+
+
+def _what_to_give(region: _NamedRegion) -> str:
+    """What places may be, where a word is given that is neither a region nor like a file's name: perhaps a gene's."""
+    is_word = region.line is None and region.end is None and not Path(region.contig).suffix
+    if not is_word:
+        return ""
+    return (
+        ". Give a region such as chr20:4699478-4699861, a contig, or a BED file. "
+        f"Is {region.contig} a gene? Then give where it lies"
+    )
 
 
 def _interval(region: _NamedRegion, contig: str, length_bp: int) -> tuple[int, int]:

@@ -297,6 +297,7 @@ def test_genes_are_attributed_at_their_tsss(small, tmp_path):
     code, _, error, out = small(gtf, "--gene-types", "protein_coding")
     assert code == 0, error
     assert "at every base" not in error
+    assert "note: --group GATA1: tracks: 1 of 8: 1 DEMO:GATA1" in error
     (row,) = rows_of(out)
     assert (row["target"], row["name"], row["strand"]) == ("HBB", "G1", "-")
     assert (row["start"], row["first_bin"], row["end_bin"]) == (TSS - 98_304, 447, 450)
@@ -368,10 +369,27 @@ def test_bad_input_is_named_and_nothing_is_written(small, tmp_path, bed_text, mo
 def test_places_that_are_not_there(small, tmp_path, bed):
     assert "nowhere.bed" in small("nowhere.bed")[2]
     assert "no contig 'chr7'" in small("chr7:5-90")[2]
+    for gene in ("PRNP", "HLA-A", "ENSG00000171867.18"):
+        code, _, error, _ = small(gene)
+        assert code == 2
+        assert f"{gene}: no such file, and no region such as" in error
+        assert f"--gene-list LIST: a file with {gene} on a line" in error
     vcf = write_vcf(tmp_path / "v.vcf", [("chr1", 500, "C", "A")])
     code, _, error = small(vcf, "--target-type", "intervals")[:3]
     assert code == 2
     assert "is not BED" in error
+
+
+def test_settings_of_genes_say_how_bed_is_taken_for_genes(small, tmp_path, bed):
+    names = tmp_path / "names.txt"
+    names.write_text("gene\n")
+    code, _, error, _ = small(bed, "--gene-list", names)
+    assert code == 2
+    assert "--gene-list is for genes; these targets are intervals. Are they genes?" in error
+    assert "--target-type genes" in error
+    code, _, error, _ = small("chr1:5-90", "--gene-list", names)
+    assert code == 2
+    assert error.splitlines()[-1].endswith("these targets are intervals")
 
 
 def test_attention_needs_a_model_that_attends(run, planted, bed, tmp_path, monkeypatch):

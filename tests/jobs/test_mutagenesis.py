@@ -274,6 +274,9 @@ def test_regions_that_cannot_be(refused, tmp_path):
     assert "--mutagenesis chr1:3990-4001: ends at base 4,001" in beyond
     assert "chr1 of the genome has 4,000" in beyond
     assert "no contig 'chr9', it has chr1, chr2, chr3" in refused("--mutagenesis", "chr9:1-5")
+    of_gene = refused("--mutagenesis", "PRNP")
+    assert "no contig 'PRNP', it has chr1, chr2, chr3. Give a region such as" in of_gene
+    assert "Is PRNP a gene? Then give where it lies" in of_gene
     assert "from base 50 to 40" in refused("--mutagenesis", "chr1:50-40")
     assert "there is no such BED file either" in refused("--mutagenesis", "nowhere.bed")
     assert "chr1:1-5 is given twice" in refused("--mutagenesis", "chr1:1-5,1:1-5")
