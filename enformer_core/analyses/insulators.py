@@ -162,7 +162,8 @@ class Insulators(TableAnalysis):
     def example_query(self) -> str:
         """The boundaries across which attention is least, of the mean over layers."""
         return (
-            "FROM insulation SELECT place, chrom, position, across, at "
+            # `at` is a word of DuckDB's own
+            'FROM insulation SELECT place, chrom, position, across, "at" '
             "WHERE kind = 'boundary' AND layer IS NULL ORDER BY across LIMIT 10"
         )
 

@@ -100,12 +100,17 @@ def _tracks(ledger: Ledger) -> pa.Table:
 
 def _only_lists(ledger: Ledger, table: str, values: str) -> str:
     """Why a table has no lines of text, and the query that gives one track of it."""
-    # item 1 is the run's first track, in SQL as in `list_position`
-    sql = f'SELECT chrom, start, "end", {values}[1] AS value FROM {table} ORDER BY ALL'  # noqa: S608
+    sql = query_of_first_track(table, values)
     return (
         f"{table}: holds lists over tracks and nothing beside them, for which a line of text has no place. Ask for the "
         f"tracks that you want, 1 for the run's first: `enformer-ray query {ledger.store.location} '{sql}' > FILE`"
     )
+
+
+def query_of_first_track(table: str, values: str) -> str:
+    """SQL of one track of a table that holds lists over tracks along the genome."""
+    # item 1 is the run's first track, in SQL as in `list_position`
+    return f'SELECT chrom, start, "end", {values}[1] AS value FROM {table} ORDER BY ALL'  # noqa: S608
 
 
 Columns = dict[str, pl.Series]
