@@ -9,13 +9,9 @@ import duckdb
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.words import counted
 
-_TOP = re.compile(r"\btop\b", re.IGNORECASE)
-
 _LARGEST = """
 SELECT statistic, max(abs(value)) AS value FROM effects GROUP BY statistic ORDER BY statistic
 """
-
-_TOP_GENES = re.compile(r"\btop_genes\b", re.IGNORECASE)
 
 _LARGEST_OF_GENES = "SELECT max(max_abs_log2_ratio) FROM gene_effects"
 
@@ -38,13 +34,22 @@ def notes_of_answer(
     if missing:
         shards = counted(ledger.run.plan.shards, "shards")
         yield f"{out}: is not complete: {missing:,} of {shards} not committed, and not in this answer"
-    if _TOP.search(sql):
+    if _asks(connection, sql, "top"):
         for statistic, largest in connection.sql(_LARGEST).fetchall():
             yield from _no_effect(ledger, statistic, largest)
-    if _TOP_GENES.search(sql):
+    if _asks(connection, sql, "top_genes"):
         ((largest,),) = connection.sql(_LARGEST_OF_GENES).fetchall()
         if largest == 0:
             yield "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
+
+
+def _asks(connection: duckdb.DuckDBPyConnection, sql: str, view: str) -> bool:
+    """Whether the SQL names this view, and the run has it: of other runs it may be the name of a column."""
+    if not re.search(rf"\b{view}\b", sql, re.IGNORECASE):
+        return False
+    named = connection.execute("FROM duckdb_views() WHERE view_name = ?", [view])
+    # to the end: a connection takes no other question before
+    return bool(named.fetchall())
 
 
 def _missing_shards(ledger: Ledger) -> int:

@@ -25,9 +25,9 @@ def error_columns() -> int | None:
     """How many letters fit in a line of standard error; None where it is no terminal."""
     if not sys.stderr.isatty():
         return None
-    if os.environ.get("COLUMNS", "").isdigit():
-        return int(os.environ["COLUMNS"])
-    # standard output, which `shutil` asks, may be a file beside it
+    if "COLUMNS" in os.environ:
+        return shutil.get_terminal_size().columns
+    # standard output, which `shutil` asks where nothing is set, may be a file beside it
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or None
     except OSError:  # a terminal that does not know

@@ -514,6 +514,13 @@ def test_a_run_without_its_tracks_says_so(ask, out, view):
     assert ask("FROM scores")[0] == exit_codes.DONE
 
 
+def test_a_column_may_be_called_as_a_view_that_the_run_has_not(ask, out):
+    shutil.rmtree(Path(out, "commits"))
+    code, text, error = ask("SELECT 1 AS top, 2 AS top_genes")
+    assert (code, text.split()[:2]) == (exit_codes.DONE, ["top", "top_genes"])
+    assert "no allele" not in error
+
+
 def test_a_table_of_another_kind_of_run_is_told_from_one_to_come(ask):
     error = ask("FROM predictions")[2]
     assert "a run of alleles has no table predictions, but scores, effects and tracks" in error

@@ -12,6 +12,7 @@ from enformer_core.dataset.schemas import gene_effects_schema
 from enformer_core.dataset.summary import rows_beside
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
 from enformer_core.storage.local import LocalStore
+from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import _why_no_view
 from jobs.query_views import create_top_genes
 from tests.support.toy_runs import toy_identity, toy_ledger, toy_run
@@ -90,6 +91,21 @@ def test_an_allele_that_failed_has_no_row(top_genes):
         "max_abs_log2_ratio_track": None,
     }
     assert top_genes([failed]) == []
+
+
+def test_where_no_gene_is_changed_it_is_said(tmp_path):
+    ledger = toy_ledger(LocalStore(tmp_path), toy_run(shards=0), GeneEffectsType())
+    with duckdb.connect() as connection:
+        effects = [effect("chr1:9:A:G", "none", [0.0, 0.0])]
+        table = pa.Table.from_pylist(effects, schema=gene_effects_schema())
+        connection.from_arrow(table).create("gene_effects")
+        connection.from_arrow(pa.Table.from_pylist(TRACKS, schema=TRACKS_SCHEMA)).create("tracks")
+        create_top_genes(connection)
+        (said,) = notes_of_answer(ledger, connection, "FROM top_genes", "out")
+    assert (
+        said
+        == "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
+    )
 
 
 def test_tables_beside_the_first_are_counted():
