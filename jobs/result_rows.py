@@ -38,7 +38,7 @@ _FLOAT = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|\bFLOAT\b""")
 _NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)")
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-_WORDS_OF_SQL = frozenset({"end", "group", "table", "order", "all", "column"})
+_WORDS_OF_SQL = frozenset({"at", "end", "group", "table", "order", "all", "column"})
 
 Row = tuple[object, ...]
 

@@ -130,3 +130,11 @@ def test_a_list_is_left_out_before_a_number(monkeypatch, capsys):
     schema = pa.schema([("a", pa.int64()), ("list", pa.list_(pa.float32())), ("b", pa.string())])
     monkeypatch.setattr(result_rows, "terminal_columns", lambda: 40)
     assert shown_columns(schema, ["a", "list", "b"], capsys) == ["a", "b"]
+
+
+def test_a_column_that_sql_has_a_word_for_is_proposed_in_quotes(monkeypatch, capsys):
+    monkeypatch.setattr(result_rows, "terminal_columns", lambda: 9)
+    with duckdb.connect() as connection:
+        relation = connection.sql('SELECT 1 AS place, 2.5 AS "at", \'x\' AS "end"')
+        print_text(relation, ["place"])
+        assert 'SELECT place, "at", …' in capsys.readouterr().out
