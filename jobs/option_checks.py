@@ -59,7 +59,8 @@ def _check_text(option: Argument) -> None:
 
 def _check_whole_numbers(option: Argument) -> None:
     """Cyclopts takes 2.5 for 2, and 0x10 for 16; what is no number at all it refuses itself."""
-    most = _LARGEST_SEED if option.name.endswith("seed") else _MOST
+    is_seed = option.name.endswith("seed")
+    most = _LARGEST_SEED if is_seed else _MOST
     for word in _numbers(option):
         # true and false of a TOML file are numbers to Python
         if not _NEARLY_WHOLE.match(word) and word not in _TRUTHS:
@@ -69,6 +70,9 @@ def _check_whole_numbers(option: Argument) -> None:
         # Python itself refuses to read a number of thousands of digits
         if len(word) > len(str(most)) + 1 or abs(int(word)) > most:
             raise InputError(f"{option.name} {word}: is too large. The most is {most:,}")
+        # what draws takes none below, and some would only find out among workers
+        if is_seed and int(word) < 0:
+            raise InputError(f"{option.name} {word}: must be at least 0")
 
 
 def _check_finite(option: Argument) -> None:

@@ -20,6 +20,9 @@ SCORE_COLUMNS = {
 }
 """The scores that a model gives to a pair, and their columns."""
 
+MOST_SHUFFLES = 1_000
+"""Of an element: its mean is known to a thirtieth of their spread by then."""
+
 
 @dataclass(frozen=True)
 class LinkSpec:
@@ -43,6 +46,11 @@ class LinkSpec:
         # the mean of none is no number
         if SHUFFLES in self.scores and self.shuffles < 1:
             raise InputError(f"--shuffles {self.shuffles}: must be at least 1")
+        if self.shuffles > MOST_SHUFFLES:
+            raise InputError(
+                f"--shuffles {self.shuffles}: is too many. The most is {MOST_SHUFFLES:,}: each is a prediction of "
+                "every element"
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:

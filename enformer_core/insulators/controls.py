@@ -57,6 +57,9 @@ class Matching:
             raise InputError(
                 f"--controls {self.controls}: must be between 1 and {self.drawn}, the places that are drawn"
             )
+        # at 0 a boundary could be its own control
+        if self.apart_bp < 1:
+            raise InputError(f"--apart-bp {self.apart_bp}: must be at least 1")
         limits = {"gc": self.gc, "tss": self.log10_tss}
         for option, most in limits.items():
             if most < 0:

@@ -169,5 +169,8 @@ def test_what_cannot_be_matched_is_refused(genome):
         Matching(window_bp=256, drawn=0)
     with pytest.raises(InputError, match="--controls 0: must be between 1 and 100"):
         Matching(window_bp=256, controls=0)
+    for apart_bp in (-5, 0):
+        with pytest.raises(InputError, match=f"--apart-bp {apart_bp}: must be at least 1"):
+            Matching(window_bp=256, apart_bp=apart_bp)
     with pytest.raises(InputError, match=r"--gc-within -1\.0: must not be below 0"):
         Matching(window_bp=256, gc=-1.0)

@@ -314,6 +314,7 @@ def test_evaluate_reads_the_run(link, run, tmp_path):
         (["--scores", "abc"], ["--scores abc: none of them is the model's"]),
         (["--shuffles", "3"], ["--shuffles 3: add shuffles to --scores"]),
         (["--scores", "shuffles", "--shuffles", "0"], ["--shuffles 0: must be at least 1"]),
+        (["--scores", "shuffles", "--shuffles", "1001"], ["--shuffles 1001: is too many"]),
         (["--activity", "nothing"], ["--activity nothing", "has no such column"]),
         (["--gene-types", "x"], ["has no types of genes"]),
     ],

@@ -1,11 +1,14 @@
 """Words that no option can mean are named, before anything is read."""
 
+import itertools
 import json
+from dataclasses import fields
+from importlib import import_module
 
 import pytest
 
 from enformer_core.errors import InputError
-from jobs.cli import parse
+from jobs.cli import COMMANDS, parse
 
 SCORE = ["score", "a.vcf", "--genome", "g.fa", "--model", "motif", "--out", "o"]
 
@@ -46,6 +49,35 @@ def test_the_largest_numbers_are_taken():
     assert settings.sample_seed == 2**63 - 1
     assert settings.shard_size == 10**12
     assert settings.shifts == (-5, 5)
+
+
+SEEDED = [
+    (SCORE, "--sample-seed"),
+    (["plan", "a.vcf", "--genome", "g.fa"], "--sample-seed"),
+    (["attribute", "a.vcf", *SCORE[2:], "--group", "K=1"], "--sample-seed"),
+    (["insulators", "b.bed", *SCORE[2:]], "--seed"),
+    (LINKS, "--seed"),
+    (["evaluate", "links", "pairs.tsv"], "--seed"),
+]
+
+
+def test_every_command_with_a_seed_is_tried():
+    commands = {" ".join(itertools.takewhile(str.isalpha, words)) for words, _ in SEEDED}
+    seeded = set()
+    for name, command in COMMANDS.items():
+        module, _, settings = command.settings.partition(":")
+        known = fields(getattr(import_module(module), settings))
+        if any(setting.name.endswith("seed") for setting in known):
+            seeded.add(name)
+    assert commands == seeded
+
+
+@pytest.mark.parametrize(("command", "option"), SEEDED)
+def test_no_seed_is_below_0(command, option):
+    with pytest.raises(InputError, match=f"^{option} -1: must be at least 0$"):
+        parse([*command, f"{option}=-1"])
+    _, settings = parse([*command, option, "0"])
+    assert getattr(settings, option.removeprefix("--").replace("-", "_")) == 0
 
 
 def test_each_number_of_a_list_is_whole():
