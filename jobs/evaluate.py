@@ -88,7 +88,7 @@ def _note_coverage(name: str, predicted: Mapping[str, Numbers]) -> None:
 def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
     """Scores of a file of links, or of a run."""
     if not Path(name).is_dir() and (parse_address(name) is None or is_written(name)):
-        return predicted_scores(name, places)
+        return predicted_scores(name, places, warn=note)
     run = open_run(name)
     if not run.status.finished:
         note(f"{name}: is not finished; pairs that it has not come to are without a score")

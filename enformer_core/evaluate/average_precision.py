@@ -19,6 +19,9 @@ Counts = Int64[np.ndarray, "draws items"]
 
 _NUMBERS_AT_ONCE = 1 << 21  # of one array of draws and items: 16 MB
 
+_MOST_DRAWS = 1_000_000
+"""Far more than intervals need, and few enough that their precisions fit into memory."""
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -99,6 +102,10 @@ class Bootstrap:
         for name, value in given.items():
             if value < 0:
                 raise InputError(f"{name} {value}: must be at least 0")
+        if self.draws > _MOST_DRAWS:
+            raise InputError(
+                f"--bootstrap {self.draws}: must be at most {_MOST_DRAWS:,}; intervals of more are the same"
+            )
 
     def counts(self, items: int, *key: int) -> Iterator[Counts]:
         """The draws, in blocks that memory holds.

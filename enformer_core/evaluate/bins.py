@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float64
 
 from enformer_core.errors import InputError
 
-_BIN = re.compile(r"([\d_]+)-([\d_]+)")
+# the digits 0 to 9 alone, and no more than a distance can have
+_BIN = re.compile(r"([0-9]{1,12})-([0-9]{1,12})")
 
 _ALL = "all"
 
@@ -42,8 +43,7 @@ class DistanceBin:
         match = _BIN.fullmatch(text)
         if match is None:
             raise InputError(f"--bins {text}: must be two distances in bp, as 3000-12500")
-        # 12_500 is 12500, as Python has it
-        low, high = [int(number.replace("_", "")) for number in match.groups()]
+        low, high = map(int, match.groups())
         return cls(low, high)
 
     @property

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from enformer_core.errors import InputError
-from enformer_core.evaluate.predictions import PLACES, summed_scores
+from enformer_core.evaluate.prediction_tables import PLACES
+from enformer_core.evaluate.predictions import summed_scores
 from enformer_core.links.tables import Numbers
 
 _OF_MODEL = (

@@ -41,6 +41,9 @@ _BLANKS = " "
 _MISSING = ("", ".", "na", "n/a", "nan", "null", "none")
 """How people write that there is no value, in any case of letters."""
 
+MOST_EXACT = 2**53
+"""Up to here each whole number is a float of its own."""
+
 _TRUE = ("true", "t", "1", "yes")
 _FALSE = ("false", "f", "0", "no")
 
@@ -117,13 +120,18 @@ class Table:
         return replace(self, rows=rows, lines=lines)
 
     def texts(self, column: str) -> pl.Series:
-        """A column as text, null where a cell says that there is nothing."""
-        # in Parquet a column may be of numbers or truths
-        as_text = self.rows[column].cast(pl.String)
-        cells = as_text.str.strip_chars()
-        is_missing = cells.str.to_lowercase().is_in(_MISSING)
-        known = pl.select(pl.when(~is_missing).then(cells))
-        return known.to_series().alias(column)
+        """A column as text, null where a cell says that there is nothing.
+
+        Raises:
+            InputError: for a column of lists or bytes, which are no cells of a table.
+        """
+        kind = self.rows.schema[column]
+        # unused columns of Parquet may be of anything
+        if kind.is_nested() or kind == pl.Binary:
+            raise InputError(
+                f"{self.name}: its column {column} is of {kind}, neither text nor numbers"
+            )
+        return self.rows.select(known_cells(pl.col(column)).alias(column)).to_series()
 
     def numbers(self, column: str) -> Numbers:
         """A column as numbers, NaN where a cell says that there is none.
@@ -145,7 +153,9 @@ class Table:
         """
         # 15528158.0 is one too: programs write it so where a column has gaps
         values = self.texts(column).cast(pl.Float64, strict=False)
-        is_whole = values.is_finite() & (values == values.round())
+        # larger ones are not told apart, and those of 1e19 do not fit into 64 bits
+        is_exact = values.abs() <= MOST_EXACT
+        is_whole = values.is_finite() & (values == values.round()) & is_exact
         is_known_whole = is_whole.fill_null(False)
         self._refuse(~is_known_whole, column, "is not a whole number")
         return values.cast(pl.Int64).to_numpy()
@@ -168,6 +178,14 @@ class Table:
             row = int(rows[0])
             cell = self.rows[column][row]
             raise InputError(f"{self.where(row)}: {column} {cell!r} {why}")
+
+
+def known_cells(column: pl.Expr) -> pl.Expr:
+    """The cells of a column as text, null where they say that there is nothing."""
+    # in Parquet a column may be of numbers or truths
+    cells = column.cast(pl.String).str.strip_chars()
+    is_missing = cells.str.to_lowercase().is_in(_MISSING)
+    return pl.when(~is_missing).then(cells)
 
 
 def read_table(name: str) -> Table:

@@ -103,3 +103,8 @@ def test_an_interval_is_the_middle_of_the_draws():
 def test_settings_below_0_are_refused(name, option):
     with pytest.raises(InputError, match=f"--{option} -1: must be at least 0"):
         Bootstrap(**{name: -1})
+
+
+def test_more_draws_than_memory_holds_are_refused():
+    with pytest.raises(InputError, match="--bootstrap 1000000000000: must be at most 1,000,000"):
+        Bootstrap(draws=10**12)

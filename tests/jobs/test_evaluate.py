@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from enformer_core.api.run_tables import RunTables
-from enformer_core.evaluate.bins import DistanceBin
 from enformer_core.links.contact import powerlaw_contact
 from enformer_core.storage.local import LocalStore
 from tests.support.toy_runs import begun_toy_run
@@ -233,6 +232,51 @@ def test_what_nothing_has_a_score_of_has_no_precision(table, run, evaluate, tmp_
     assert text.splitlines()[-1].split()[-4:] == ["none", "has", "this", "score"]
 
 
+UNSCORED = [
+    ("A", "1", 1, 100, 150, 5.0, "x", None),  # of the first pair: one of two elements
+    ("A", "1", 1, 150, 200, 5.0, "x", 0.6),
+    ("A", "1", 1, 300, 400, 5.0, "x", None),  # all that the second pair has
+    ("B", "1", 1, 500, 600, 5.0, "x", 0.7),
+]
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "NA", ""])
+def test_an_element_without_a_score_counts_as_none(table, evaluate, tmp_path, nothing):
+    path = predictions(tmp_path / "links.parquet", UNSCORED)
+    frame = pl.read_parquet(path)
+    if isinstance(nothing, str):
+        path = tmp_path / "links.tsv"
+        frame.write_csv(path, separator="\t", null_value=nothing)
+    elif nothing is not None:
+        frame.with_columns(pl.col("abc").fill_null(nothing)).write_parquet(path)
+    rows, _ = evaluate(table(), "--predictions", path)
+    # .6 and .7 of the regulated ones; the second pair has no score, and not 0
+    found = rows["abc", "all"]
+    assert found["missing"] == 3
+    assert found["average_precision"] == pytest.approx((1 + 1 + 3 / 5) / 3)
+
+
+def test_columns_of_text_are_read_as_numbers_or_told(table, evaluate, refused, tmp_path):
+    path = predictions(tmp_path / "links.parquet", UNSCORED)
+    plain, said = evaluate(table(), "--predictions", path)
+    assert "not judged" not in said
+    as_text = pl.read_parquet(path).with_columns(
+        pl.col("gene", "chrom").cast(pl.Categorical),
+        pl.col("start", "abc").cast(pl.String),
+        cell=pl.lit("K562"),
+        parts=pl.lit([1]),
+    )
+    as_text.write_parquet(path)
+    rows, said = evaluate(table(), "--predictions", path)
+    assert rows == plain
+    assert "links.parquet: cell ('K562'), parts are no columns of numbers, and not judged" in said
+    as_text.with_columns(start=pl.lit("here")).write_parquet(path)
+    assert "links.parquet, row 1: start is not a whole" in refused(table(), "--predictions", path)
+    as_text.with_columns(gene=pl.lit(b"A")).write_parquet(path)
+    said = refused(table(), "--predictions", path)
+    assert "links.parquet: its column gene is of Binary, neither text nor numbers" in said
+
+
 def test_scores_of_which_lower_is_better_are_told_of(table, evaluate):
     said = evaluate(table(), "--scores", "distanceToTSS")[1]
     assert "note: distanceToTSS: is ranked from high to low" in said
@@ -272,14 +316,13 @@ def test_what_is_wrong_with_the_table_is_named(table, refused, name):
         ("9-3", "--bins 9-3: the larger distance comes second"),
         ("3-3", "the larger distance comes second"),
         ("-5-3", "must be two distances"),
+        ("_-_", "must be two distances"),
+        ("3_000-5000", "must be two distances"),
+        ("٣-٩", "must be two distances"),
     ],
 )
 def test_bins_that_are_none(table, refused, text, message):
     assert message in refused(table(), f"--bins={text}")
-
-
-def test_a_bin_is_written_as_people_write_it():
-    assert DistanceBin.read("3_000-12500") == DistanceBin(3_000, 12_500)
 
 
 def test_text_has_a_line_for_each(table, run):
