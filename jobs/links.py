@@ -53,7 +53,8 @@ def links(settings: LinksSettings) -> int:
     ).read()
     for text in files.notes:
         note(text)
-    with whole_file(out) as file:
+    # another command may have made it since
+    with whole_file(out, may_replace=False) as file:
         counts = write_links(file, settings.out, files.genes, files.candidates, linking)
     tell("links", _summary(counts, files, linking.window_bp), prefix=settings.out)
     note(_what_next(settings.out))

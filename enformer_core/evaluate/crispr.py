@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
-from enformer_core.errors import InputError, nearest
+from enformer_core.errors import InputError, first_few, nearest
+from enformer_core.links.candidates import named_once
 from enformer_core.links.contact import powerlaw_contact
 from enformer_core.links.tables import Numbers, Table, WholeNumbers
 from enformer_core.words import agreeing, counted
@@ -101,6 +102,8 @@ def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPair
         notes.append(f"{table.name}: no {ACTIVITY_CONTACT}, without the column {missing[0]}")
     else:
         by_name[ACTIVITY_CONTACT] = _activity_contact(table, distance)
+    if not scores:
+        notes += _not_judged(table)
     for column in _score_columns(table, scores):
         by_name[column] = table.numbers(column)
     is_regulated = table.truths(table.column([_REGULATED]))
@@ -196,7 +199,7 @@ def _activity_contact(table: Table, distance: Numbers) -> Numbers:
 def _score_columns(table: Table, asked: Sequence[str]) -> list[str]:
     columns = table.rows.columns
     if not asked:
-        return [name for name in columns if name not in _OWN and _is_numeric(table, name)]
+        return [name for name in _others(table) if _strange_cell(table, name) is None]
     for name in asked:
         if name not in columns and name not in (INVERSE_DISTANCE, ACTIVITY_CONTACT):
             raise InputError(
@@ -205,14 +208,40 @@ def _score_columns(table: Table, asked: Sequence[str]) -> list[str]:
     return [name for name in asked if name in columns]
 
 
-def _is_numeric(table: Table, column: str) -> bool:
-    cells = table.texts(column).drop_nulls()
-    return bool(cells.len()) and cells.cast(pl.Float64, strict=False).is_not_null().all()
+def _others(table: Table) -> list[str]:
+    """Columns that are not the format's own, and in which something stands."""
+    others = [name for name in table.rows.columns if name not in _OWN]
+    return [name for name in others if not table.is_of_cells(name) or _cells(table, name).len()]
+
+
+def _cells(table: Table, column: str) -> pl.Series:
+    return table.texts(column).drop_nulls()
+
+
+def _strange_cell(table: Table, column: str) -> str | None:
+    """Why a column is none of numbers: the first cell that is none, or its type; None where all are."""
+    if not table.is_of_cells(column):
+        return str(table.rows.schema[column])
+    cells = _cells(table, column)
+    is_strange = cells.cast(pl.Float64, strict=False).is_null()
+    first = cells.filter(is_strange).head(1).to_list()
+    return repr(first[0]) if first else None
+
+
+def _not_judged(table: Table) -> list[str]:
+    """A note of columns of text, among which one may be of numbers with a slip in it."""
+    strange = {name: _strange_cell(table, name) for name in _others(table)}
+    shown = [f"{name} ({cell})" for name, cell in strange.items() if cell is not None]
+    if not shown:
+        return []
+    are = agreeing(len(shown), "is no column", "are no columns")
+    return [f"{table.name}: {first_few(shown)} {are} of numbers, and not judged"]
 
 
 def _places(table: Table) -> pl.DataFrame:
     gene = table.texts(table.column(["measuredGeneSymbol"]))
-    chrom = table.texts(table.column(["chrom"]))
+    # before repeats are counted, and predictions called as pairs are
+    chrom = named_once(table.texts(table.column(["chrom"])))
     start = table.whole_numbers(table.column(["chromStart"]))
     end = table.whole_numbers(table.column(["chromEnd"]))
     return pl.DataFrame({"gene": gene, "chrom": chrom, "start": start, "end": end})

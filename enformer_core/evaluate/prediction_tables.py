@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from enformer_core.errors import InputError, first_few
+from enformer_core.links.regular_file import regular_file
 from enformer_core.links.tables import MOST_EXACT, PARQUET_MAGIC, known_cells
 from enformer_core.links.written import is_tsv, is_written
-from enformer_core.storage.open import local_path
 from enformer_core.words import agreeing
 
 PLACES = ("gene", "chrom", "start", "end")
@@ -57,7 +57,7 @@ def scan_predictions(name: str) -> PredictionTable:
     Raises:
         InputError: for a file that is no such table, or has no scores.
     """
-    path = Path(local_path(name))
+    path = regular_file(name)
     is_parquet = _is_parquet(name, path)
     try:
         rows = pl.scan_parquet(path) if is_parquet else _scan_tsv(path)
@@ -92,9 +92,8 @@ def _typed(name: str, rows: pl.LazyFrame, *, is_parquet: bool) -> PredictionTabl
     texts = [column for column, kind in schema.items() if kind in _TEXTS]
     for column in PLACES:
         if not (column in texts or schema[column].is_numeric()):
-            raise InputError(
-                f"{name}: its column {column} is of {schema[column]}, neither text nor numbers"
-            )
+            kind = schema[column]
+            raise InputError(f"{name}: its column {column} is of {kind}, no text or numbers")
     others = [column for column in schema if column not in (*_NO_SCORES, *_WORDS)]
     of_text = [column for column in others if column in texts]
     strange = _first_strange_cells(name, rows, of_text)

@@ -22,14 +22,18 @@ _MOST_LINKS = 40
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its name when the block ends well, and is gone when it does not.
 
     `-` is standard output. That, and what is there and is no file, such as a device or a pipe, is written to as it
     is, until its reader leaves. Of a link it is the file behind that is written anew; the link stays.
 
+    Args:
+        path: where it belongs.
+        may_replace: whether a file that is there, perhaps since a moment ago, gives way.
+
     Raises:
-        InputError: when it cannot be written.
+        InputError: when it cannot be written, or must not give way and is there.
     """
     try:
         target = _behind_links(path)
@@ -40,10 +44,14 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             with target.open("ab" if _is_system(target) else "wb") as stream:
                 yield stream
         else:
-            yield from _replaced(target)
+            yield from _put(target, may_replace=may_replace)
     except BrokenPipeError:
         return  # who reads a pipe may have enough, as `head` has
     except OSError as error:
+        if isinstance(error, FileExistsError) and not may_replace:
+            raise InputError(
+                f"{path}: is there already: it was made meanwhile. Remove it, or give another name."
+            ) from error
         name = "standard output" if path == STDOUT else path
         raise InputError(f"{name}: cannot be written: {why_unwritable(path, error)}") from error
 
@@ -67,17 +75,37 @@ def _standard_output() -> Iterator[IO[bytes]]:
     stream.flush()
 
 
-def _replaced(target: Path) -> Iterator[IO[bytes]]:
+def _put(target: Path, *, may_replace: bool) -> Iterator[IO[bytes]]:
     scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         # By `open`, which gives a new file the rights that the user's umask leaves.
         with scratch.open("xb") as out:
             yield out
+        if not may_replace:
+            _named_once(scratch, target)
+            return
         if target.exists():
             scratch.chmod(stat.S_IMODE(target.stat().st_mode))
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _named_once(scratch: Path, target: Path) -> None:
+    """Give a file its name, unless another has it.
+
+    Raises:
+        FileExistsError: where one has.
+    """
+    try:
+        # unlike a rename, it never takes the place of a file
+        target.hardlink_to(scratch)
+    except FileExistsError:
+        raise
+    except OSError:
+        # a file system without hard links: who makes the empty file has the name
+        target.touch(exist_ok=False)
+        scratch.replace(target)
 
 
 def _behind_links(path: Path) -> Path:

@@ -118,6 +118,32 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str
     return own_names
 
 
+def one_name_each(names: Iterable[str]) -> dict[str, str]:
+    """Of names in one table, the first one of each contig: chr20 for both chr20 and 20.
+
+    Without a genome nothing else says how contigs are called. Names are alike as for `reconcile_contigs`, but for
+    PLINK's numbers; one that could mean two of those before it stays as it is.
+
+    Args:
+        names: in their order, each once or several times.
+    """
+    by_bare_name: dict[str, list[str]] = defaultdict(list)
+    first_names: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        before = by_bare_name[_bare_name(name)]
+        same = [contig for contig in before if _may_be_one(name, contig)]
+        if len(same) == 1:
+            first_names[name] = same[0]
+        else:
+            first_names[name] = name
+            before.append(name)
+    return first_names
+
+
+def _may_be_one(name: str, other: str) -> bool:
+    return name not in _by_accession() or _may_be_same(name, other)
+
+
 def _bare_name(name: str) -> str:
     """The name without `chr` and leading zeros; an accession's chromosome."""
     known = _by_accession().get(name)

@@ -11,7 +11,8 @@ import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from enformer_core.errors import InputError, nearest
-from enformer_core.links.tables import CHROM, END, START, Numbers, Table
+from enformer_core.genome.contig_names import Lengths, one_name_each, reconcile_contigs
+from enformer_core.links.tables import CHROM, END, START, Numbers, Table, WholeNumbers
 
 ACTIVITIES = (
     ("activity_base",),
@@ -24,6 +25,12 @@ ACTIVITIES = (
 
 _OF_GENES = ("tss", "Ensembl_ID", "gene_type")
 """Columns that lists of genes have and lists of elements have not."""
+
+_LONGEST_CONTIG_BP = 2**31 - 1
+"""As far as programs that read BED can count."""
+
+_MOST_ACTIVITY = 1e30
+"""Far beyond any measurement; sums of such activities times contacts are still numbers."""
 
 _EXCHANGED = "Were --genes and --candidates exchanged?"
 
@@ -54,6 +61,7 @@ def read_candidates(
     *,
     with_activity: bool,
     activity: Sequence[str] = (),
+    contigs: Lengths | None = None,
 ) -> Candidates:
     """The elements of a table.
 
@@ -61,13 +69,14 @@ def read_candidates(
         table: with columns of chromosome, start and end; `name` and `class` where they are there.
         with_activity: whether activities are needed.
         activity: the columns that activity is the geometric mean of (default: the first of `ACTIVITIES`).
+        contigs: a genome's, as for `read_places`.
 
     Raises:
         InputError: for places that cannot be, an element that is listed twice, a table of genes, and for activities
             that are missing, negative, or no numbers.
     """
     _refuse_genes(table)
-    places = read_places(table)
+    places = read_places(table, contigs)
     _refuse_repeats(places, table)
     columns: tuple[str, ...] = ()
     values = pl.Series("activity", [None] * places.height, pl.Float64)
@@ -88,11 +97,16 @@ def has_activity(table: Table, asked: Sequence[str] = ()) -> bool:
     return bool(asked) or any(map(all, known))
 
 
-def read_places(table: Table) -> pl.DataFrame:
+def read_places(table: Table, contigs: Lengths | None = None) -> pl.DataFrame:
     """The columns `chrom`, `start` and `end` of a table, whatever they are called there.
 
+    Args:
+        table: in which a contig may have several names, chr20 and 20.
+        contigs: a genome's, by whose names they are called; without one, a contig has the name that it has first.
+
     Raises:
-        InputError: for a row without a chromosome, that starts before 0, or that does not end after its start.
+        InputError: for a row without a chromosome, that starts before 0, that does not end after its start, or that
+            lies where no contig reaches.
     """
     chrom = table.texts(table.column(CHROM))
     start = table.whole_numbers(table.column(START))
@@ -109,7 +123,33 @@ def read_places(table: Table) -> pl.DataFrame:
             f"{table.where(row)}: from {start[row]} to {end[row]}; starts count from 0, and the end comes "
             "after the start"
         )
-    return pl.DataFrame({"chrom": chrom, "start": start, "end": end})
+    refuse_beyond_contigs(table, end)
+    return pl.DataFrame({"chrom": named_once(chrom, contigs), "start": start, "end": end})
+
+
+def named_once(chrom: pl.Series, contigs: Lengths | None = None) -> pl.Series:
+    """Names of contigs, of which each has one alone: the genome's, or without a genome the first.
+
+    Two names would be two places: an element that is listed by both would count twice, and rows that are called
+    otherwise would be lost where tables are joined.
+    """
+    names = chrom.unique(maintain_order=True).to_list()
+    own = one_name_each(names) if contigs is None else reconcile_contigs(names, contigs)
+    return chrom.replace(own)
+
+
+def refuse_beyond_contigs(table: Table, position: WholeNumbers) -> None:
+    """Refuse a position that no contig has.
+
+    Raises:
+        InputError: with its row.
+    """
+    beyond = np.flatnonzero(position > _LONGEST_CONTIG_BP)
+    if beyond.size:
+        row = int(beyond[0])
+        raise InputError(
+            f"{table.where(row)}: base {position[row]}; no contig is longer than {_LONGEST_CONTIG_BP:,} bases"
+        )
 
 
 def _refuse_genes(table: Table) -> None:
@@ -186,6 +226,7 @@ def _activity(table: Table, columns: Sequence[str]) -> Numbers:
         values = table.numbers(column)
         _refuse_values(table, column, values, ~np.isfinite(values), "is no activity")
         _refuse_values(table, column, values, values < 0, "is below 0, which no activity is")
+        _refuse_values(table, column, values, values > _MOST_ACTIVITY, "is no activity: too large")
         product *= values
     mean: Float64[np.ndarray, " rows"] = product ** (1 / len(columns))
     return mean

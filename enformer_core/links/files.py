@@ -1,20 +1,21 @@
 """The files that say what is linked to what, read and held against one another. Does not know scores."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from enformer_core.errors import InputError
+from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_files import is_annotation
 from enformer_core.genome.genes import read_genes, read_genes_by_contig
 from enformer_core.links.candidates import Candidates, has_activity, read_candidates
 from enformer_core.links.classes import GENIC, INTERGENIC, PROMOTER
 from enformer_core.links.contigs import candidates_on_genome, genes_on_genome, one_naming
-from enformer_core.links.genes import GeneTable, annotated_genes, read_gene_table
+from enformer_core.links.genes import EXPRESSION, GeneTable, annotated_genes, read_gene_table
 from enformer_core.links.linking import with_classes
+from enformer_core.links.regular_file import regular_file
 from enformer_core.links.tables import read_table
 from enformer_core.storage.open import local_path
 from enformer_core.words import agreeing, counted
@@ -55,11 +56,12 @@ class LinkFiles:
             InputError: for files that cannot be used.
         """
         # candidates first: they say on which contigs genes are looked for where there is no genome
-        candidates, notes = self._candidates()
         if self.genome is None:
+            candidates, notes = self._candidates(None)
             genes = one_naming(self._genes(candidates, None), candidates)
         else:
             genome = Genome(local_path(self.genome), given=self.genome)
+            candidates, notes = self._candidates(genome.contigs)
             candidates = candidates_on_genome(candidates, genome.contigs, self.genome)
             genes = self._genes(candidates, genome)
             genes = genes_on_genome(genes, genome.contigs, self.genome)
@@ -67,27 +69,24 @@ class LinkFiles:
         notes += _strange_classes(candidates)
         if self.expressed_only:
             genes = _expressed(genes)
-        if not candidates.has_classes:
-            candidates = with_classes(genes, candidates)
-            notes += (
-                f"{self.candidates}: has no column class; candidates at a TSS are its promoters",
-            )
-        return LinkInput(genes, candidates, notes)
+        notes += _without_classes(candidates)
+        return LinkInput(genes, with_classes(genes, candidates), notes)
 
     def _genes(self, candidates: Candidates, genome: Genome | None) -> GeneTable:
-        path = Path(local_path(self.genes))
+        path = regular_file(self.genes)
         types = self.gene_types
         if not is_annotation(path):
-            return read_gene_table(read_table(self.genes), gene_types=types)
+            contigs = None if genome is None else genome.contigs
+            return read_gene_table(read_table(self.genes), gene_types=types, contigs=contigs)
         if genome is None:
-            contigs = candidates.frame["chrom"].unique(maintain_order=True).to_list()
-            genes = read_genes_by_contig(path, contigs, gene_types=types)
+            named = candidates.frame["chrom"].unique(maintain_order=True).to_list()
+            genes = read_genes_by_contig(path, named, gene_types=types)
         else:
             genes = read_genes(path, genome, gene_types=types, given=self.genes)
         return annotated_genes(genes, all_tss=self.tss == "all")
 
-    def _candidates(self) -> tuple[Candidates, tuple[str, ...]]:
-        if is_annotation(Path(local_path(self.candidates))):
+    def _candidates(self, contigs: Lengths | None) -> tuple[Candidates, tuple[str, ...]]:
+        if is_annotation(regular_file(self.candidates)):
             raise InputError(
                 f"{self.candidates}: is an annotation of genes. Were --genes and --candidates exchanged?"
             )
@@ -97,6 +96,7 @@ class LinkFiles:
             table,
             with_activity=self.activity == "needed" or has_some,
             activity=self.activity_columns,
+            contigs=contigs,
         )
         # the ABC program's own activity needs no word: it is what the score is defined with
         if candidates.activity_from in ((), ("activity_base",)):
@@ -127,6 +127,20 @@ class LinkInput:
         return bool(self.candidates.activity_from)
 
 
+def _without_classes(candidates: Candidates) -> tuple[str, ...]:
+    """A note where classes are worked out from the genes."""
+    name = candidates.table.name
+    unknown = candidates.frame["class"].null_count()
+    if not candidates.has_classes:
+        return (f"{name}: has no column class; candidates at a TSS are its promoters",)
+    if not unknown:
+        return ()
+    have = agreeing(unknown, "has", "have")
+    return (
+        f"{name}: {counted(unknown, 'candidates')} {have} no class; those at a TSS are its promoters",
+    )
+
+
 def _strange_classes(candidates: Candidates) -> tuple[str, ...]:
     """A note of classes that are none that is known: only promoters differ from the others."""
     classes = candidates.frame["class"].drop_nulls()
@@ -141,9 +155,11 @@ def _strange_classes(candidates: Candidates) -> tuple[str, ...]:
 
 
 def _expressed(genes: GeneTable) -> GeneTable:
-    if genes.frame["is_expressed"].is_null().all():
+    if genes.unknown_expression:
+        columns = " and ".join(genes.unknown_expression)
+        noun = "column" if len(genes.unknown_expression) == 1 else "columns"
         raise InputError(
-            f"--expressed-only: {genes.name} has no columns Expression and PromoterActivityQuantile, which say it"
+            f"--expressed-only: {genes.name} has no {noun} {columns}; it is said by {' and '.join(EXPRESSION)} together"
         )
     # a gene of which nothing is known is left out, too: null is no True
     expressed = genes.frame.filter(pl.col("is_expressed"))

@@ -5,15 +5,16 @@ TSS of a gene on the minus strand is its `end`, one more than its first base. Do
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
 from enformer_core.errors import InputError, nearest
+from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.genes import Gene, Genes
-from enformer_core.links.candidates import read_places
+from enformer_core.links.candidates import read_places, refuse_beyond_contigs
 from enformer_core.links.tables import Table, WholeNumbers
 from enformer_core.words import agreeing, counted
 
@@ -32,6 +33,9 @@ _COLUMNS = {
     "is_expressed": pl.Boolean,
 }
 
+EXPRESSION = ("Expression", "PromoterActivityQuantile")
+"""Columns of the ABC program's list that say together whether a gene is expressed."""
+
 _LEAST_EXPRESSION = 1.0
 _LEAST_PROMOTER_QUANTILE = 0.3
 """From which on the ABC program calls a gene expressed; of promoters where the expression is not known."""
@@ -49,11 +53,13 @@ class GeneTable:
             (0-based, half-open; null where only TSSs are known), `is_expressed` (null where nothing is known).
         name: of the file, for messages.
         notes: what was taken for what, for people.
+        unknown_expression: the columns by which `is_expressed` would be known, and that the file has not.
     """
 
     frame: pl.DataFrame
     name: str
     notes: tuple[str, ...] = ()
+    unknown_expression: tuple[str, ...] = EXPRESSION
 
 
 def annotated_genes(genes: Genes, *, all_tss: bool) -> GeneTable:
@@ -89,7 +95,12 @@ def _gene_rows(gene: Gene, *, all_tss: bool) -> Iterator[tuple[object, ...]]:
         )
 
 
-def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTable:
+def read_gene_table(
+    table: Table,
+    *,
+    gene_types: Sequence[str] = (),
+    contigs: Lengths | None = None,
+) -> GeneTable:
     """The genes of a table: with a column `tss`, or with strands, from which a gene's TSS follows.
 
     Intervals that are all of one length, and short, are regions around TSSs, which lie in their middle.
@@ -97,22 +108,26 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
     Args:
         table: with names of genes, and their places.
         gene_types: only genes of these types; all by default.
+        contigs: a genome's, as for `read_places`.
 
     Raises:
         InputError: for a table without names, or with neither strands nor TSSs; for places that cannot be.
     """
     _refuse_elements(table)
+    # of some types alone there may be one region, of which nothing would say what it is
+    region_bp = _tss_region_bp(read_places(table))
     table = _of_types(table, gene_types)
     names = _names(table)
-    places = read_places(table)
+    places = read_places(table, contigs)
     given = table.find(["tss"])
     notes: tuple[str, ...] = ()
     if given is not None:
-        tss = table.whole_numbers(given)
-    elif _are_tss_regions(places):
-        tss = _middles(places)
-        bp = places["end"][0] - places["start"][0]
-        notes = (f"{table.name}: {bp} bp each, taken for regions with the TSS in the middle",)
+        tss = _given_tss(table, given)
+    elif region_bp is not None:
+        tss = _middles(table, places, region_bp)
+        notes = (
+            f"{table.name}: {region_bp} bp each, taken for regions with the TSS in the middle",
+        )
         # where the genes themselves begin and end is not known
         nowhere = pl.lit(None, pl.Int64)
         places = places.with_columns(start=nowhere, end=nowhere)
@@ -128,7 +143,9 @@ def read_gene_table(table: Table, *, gene_types: Sequence[str] = ()) -> GeneTabl
         _expressed(table),
     )
     columns = list(_COLUMNS)
-    return _without_repeats(frame.select(columns), table.name, notes)
+    unknown = tuple(name for name in EXPRESSION if table.find([name]) is None)
+    distinct = _without_repeats(frame.select(columns), table.name, notes)
+    return replace(distinct, unknown_expression=unknown)
 
 
 def _names(table: Table) -> pl.Series:
@@ -174,17 +191,41 @@ def _refuse_elements(table: Table) -> None:
         )
 
 
-def _are_tss_regions(places: pl.DataFrame) -> bool:
-    lengths = (places["end"] - places["start"]).unique()
+def _given_tss(table: Table, column: str) -> WholeNumbers:
+    tss = table.whole_numbers(column)
+    negative = np.flatnonzero(tss < 0)
+    if negative.size:
+        row = int(negative[0])
+        raise InputError(f"{table.where(row)}: {column} {tss[row]}; TSSs count from 0")
+    refuse_beyond_contigs(table, tss)
+    return tss
+
+
+def _tss_region_bp(places: pl.DataFrame) -> int | None:
+    """How long the regions around TSSs are, of a file whose rows are such regions; None for one of genes.
+
+    One at the start of its contig may be cut there: it is shorter, and holds the middle of a whole one.
+    """
+    lengths = places["end"] - places["start"]
     # of one row alone nothing says whether it is a gene or a region
-    if places.height < 2 or lengths.len() != 1:
-        return False
-    return bool(lengths[0] <= _LONGEST_TSS_REGION_BP)
+    if places.height < 2:
+        return None
+    longest = int(places.select(pl.col("end") - pl.col("start")).max().item())
+    is_cut = (places["start"] == 0) & (2 * places["end"] >= longest)
+    is_region = (lengths == longest) | is_cut
+    if longest > _LONGEST_TSS_REGION_BP or not is_region.all():
+        return None
+    return longest
 
 
-def _middles(places: pl.DataFrame) -> WholeNumbers:
-    both_ends = places["start"] + places["end"]
-    return (both_ends // 2).to_numpy()
+def _middles(table: Table, places: pl.DataFrame, region_bp: int) -> WholeNumbers:
+    """TSSs of regions around them; of a minus gene the TSS is the end of a base, as everywhere in this module."""
+    end = places["end"].to_numpy()
+    # from the end, as the start may be cut off
+    twice = 2 * end - region_bp
+    # of 1 bp from 600000 the minus gene has 600001, whose first base is that one; True is 1
+    tss: WholeNumbers = (twice + _is_minus(table)) // 2
+    return tss
 
 
 def _ends_of_transcription(table: Table, places: pl.DataFrame) -> WholeNumbers:
@@ -217,8 +258,7 @@ def _is_minus(table: Table) -> Bool[np.ndarray, " rows"]:
 
 def _expressed(table: Table) -> pl.Series:
     """Whether each gene is expressed, by the ABC program's rule; null where the table says nothing of it."""
-    expression = table.find(["Expression"])
-    quantile = table.find(["PromoterActivityQuantile"])
+    expression, quantile = (table.find([name]) for name in EXPRESSION)
     if expression is None or quantile is None:
         unknown = [None] * table.rows.height
         return pl.Series("is_expressed", unknown, pl.Boolean)

@@ -83,9 +83,11 @@ class LinkCounts:
 
 def with_classes(genes: GeneTable, candidates: Candidates) -> Candidates:
     """The candidates with the classes that the genes give them, where their file has none."""
-    if candidates.has_classes:
+    given = candidates.frame["class"]
+    if not given.null_count():
         return candidates
-    classes = element_classes(candidates.frame, genes.frame)
+    found = element_classes(candidates.frame, genes.frame)
+    classes = given.zip_with(given.is_not_null(), found)
     return replace(candidates, frame=candidates.frame.with_columns(classes))
 
 

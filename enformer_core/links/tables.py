@@ -3,6 +3,7 @@
 Knows cells, names of columns, and the line of each row, for messages. Does not know what the cells mean.
 """
 
+import csv
 import gzip
 import io
 import re
@@ -35,6 +36,9 @@ PARQUET_MAGIC = b"PAR1"
 _DISPLAY = re.compile(r"(track|browser)\s")
 
 _WHOLE_NUMBER = re.compile(r"-?\d+")
+
+# a whole cell, in which no other quote stands
+_QUOTED = r'^\s*"([^"]*)"\s*$'
 
 _BLANKS = " "
 
@@ -125,13 +129,15 @@ class Table:
         Raises:
             InputError: for a column of lists or bytes, which are no cells of a table.
         """
-        kind = self.rows.schema[column]
-        # unused columns of Parquet may be of anything
-        if kind.is_nested() or kind == pl.Binary:
-            raise InputError(
-                f"{self.name}: its column {column} is of {kind}, neither text nor numbers"
-            )
+        if not self.is_of_cells(column):
+            kind = self.rows.schema[column]
+            raise InputError(f"{self.name}: its column {column} is of {kind}, no text or numbers")
         return self.rows.select(known_cells(pl.col(column)).alias(column)).to_series()
+
+    def is_of_cells(self, column: str) -> bool:
+        """Whether a column is of text, numbers or truths: those of Parquet may be of lists or bytes."""
+        kind = self.rows.schema[column]
+        return not kind.is_nested() and kind != pl.Binary
 
     def numbers(self, column: str) -> Numbers:
         """A column as numbers, NaN where a cell says that there is none.
@@ -243,6 +249,11 @@ def _parquet(name: str, content: bytes) -> Table:
 def _text(name: str, text: str) -> Table:
     # not `splitlines`: it ends lines at signs that editors do not, and numbers would be others
     in_lines = text.replace("\r\n", "\n").split("\n")
+    if "\r" in in_lines[0]:
+        raise InputError(
+            f"{name}: its lines end with CR alone, as those of old Macintosh programs. Write them anew: "
+            "tr '\\r' '\\n'"
+        )
     comment, numbered = _rows_and_header(in_lines)
     numbers = [number for number, _ in numbered]
     lines = np.array(numbers, dtype=np.int64)
@@ -265,9 +276,7 @@ def _text(name: str, text: str) -> Table:
         lines = lines[1:]
     else:
         names = _names_without_header(len(first))
-    # a comma within quotes separates nothing, so that commas cannot be counted
-    if separator == "\t":
-        _check_widths(name, rows, lines, len(names))
+    _check_widths(name, rows, lines, names, separator)
     cells = _cells(name, rows, _distinct(names), separator)
     table = Table(
         name,
@@ -340,10 +349,17 @@ def _check_widths(
     name: str,
     rows: Sequence[str],
     lines: WholeNumbers,
-    wanted: int,
+    names: Sequence[str],
+    separator: str,
 ) -> None:
+    wanted = len(names)
     for row, line in zip(rows, lines, strict=True):
-        found = row.count("\t") + 1
+        found = row.count(separator) + 1
+        if separator == "," and '"' in row:
+            if row.count('"') % 2:
+                raise InputError(f"{name}, line {line}: has a quote that does not end in its line")
+            # a comma within quotes separates nothing
+            found = len(next(csv.reader([row])))
         if found != wanted:
             raise InputError(
                 f"{name}, line {line}: has {found} columns, the lines above it have {wanted}"
@@ -359,7 +375,7 @@ def _cells(
     if not rows:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     try:
-        return pl.read_csv(
+        cells = pl.read_csv(
             io.BytesIO("\n".join(rows).encode()),
             separator=separator,
             has_header=False,
@@ -371,6 +387,8 @@ def _cells(
         )
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{name}: cannot be read as a table: {error}") from error
+    # R and spreadsheets put quotes around words between tabs, too
+    return cells.with_columns(pl.all().str.replace(_QUOTED, "$1")) if separator == "\t" else cells
 
 
 def _checked(table: Table) -> Table:

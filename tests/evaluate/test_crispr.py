@@ -45,6 +45,13 @@ def test_pairs_that_are_listed_twice_are_counted(pairs):
     assert "2 pairs of an element and a gene are listed before, and count each time" in note
 
 
+def test_a_contig_has_one_name(pairs):
+    found = pairs(*ROWS, ROWS[0].replace("chr1", "1"))
+    assert found.places["chrom"].unique().to_list() == ["chr1"]
+    (note,) = said(found)
+    assert "1 pair of an element and a gene is listed before" in note
+
+
 def test_columns_that_are_not_there_are_named(pairs):
     (valid,) = said(pairs(*ROWS, without=["ValidConnection"]))
     assert "has no column ValidConnection; every pair is taken for a valid one" in valid
@@ -73,3 +80,12 @@ def test_distances_below_zero_are_those_of_elements_upstream(pairs):
 def test_a_distance_without_end_is_none(pairs):
     with pytest.raises(InputError, match="line 2: has no distance to the TSS"):
         pairs(ROWS[0].replace("850", "inf"), *ROWS)
+
+
+def test_a_column_with_a_slip_is_told(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    lines = (f"{HEADER} mine other", f"{ROWS[0]} 0,5 NA", f"{ROWS[1]} 0.5 1")
+    path.write_text("".join("\t".join(line.split()) + "\n" for line in lines))
+    found = read_tested_pairs(read_table(str(path)))
+    assert "pairs.tsv: mine ('0,5') is no column of numbers, and not judged" in said(found)[0]
+    assert list(found.scores) == ["inverse_distance", "other"]

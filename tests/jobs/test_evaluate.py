@@ -274,7 +274,7 @@ def test_columns_of_text_are_read_as_numbers_or_told(table, evaluate, refused, t
     assert "links.parquet, row 1: start is not a whole" in refused(table(), "--predictions", path)
     as_text.with_columns(gene=pl.lit(b"A")).write_parquet(path)
     said = refused(table(), "--predictions", path)
-    assert "links.parquet: its column gene is of Binary, neither text nor numbers" in said
+    assert "links.parquet: its column gene is of Binary, no text or numbers" in said
 
 
 def test_scores_of_which_lower_is_better_are_told_of(table, evaluate):

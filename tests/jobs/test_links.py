@@ -1,10 +1,13 @@
 """`enformer-ray links`: the table by hand, for each kind of file; what is wrong with files is named."""
 
 import gzip
+import os
 
 import polars as pl
 import pytest
 
+from enformer_core.errors import InputError
+from enformer_core.export.whole_file import whole_file
 from enformer_core.links.contact import powerlaw_contact
 from tests.support.genomes import write_fasta
 
@@ -439,6 +442,102 @@ def test_expression_that_nobody_knows(files, refused):
     assert "--expressed-only: " in refused(*files(BOUNDS), "--expressed-only")
     silent = GENES.replace("NaN\t0.3", "0\t0.3")
     assert "has no gene that is expressed" in refused(*files(silent), "--expressed-only")
+
+
+def test_which_column_of_expression_is_missing_is_said(files, refused):
+    without = GENES.replace("PromoterActivityQuantile", "other")
+    said = refused(*files(without), "--expressed-only")
+    assert "has no column PromoterActivityQuantile; it is said by Expression and" in said
+
+
+@pytest.mark.parametrize("with_genome", [True, False])
+def test_a_contig_may_have_two_names_in_one_table(files, link, refused, tmp_path, with_genome):
+    genome = write_fasta(tmp_path / "g.fa", {"1": "A" * 70_000, "2": "A" * 9_000, "3": "A" * 900})
+    more = ("--genome", genome) if with_genome else ()
+    wanted, _ = link(*files(), *more)
+    half = CANDIDATES.replace("chr1\t29", "1\t29")
+    genes = GENES.replace("chr1\t40", "1\t40")
+    table, said = link(*files(genes, half), *more)
+    assert table.equals(wanted)
+    twice = GENES + GENES.splitlines()[1].replace("chr1", "1") + "\n"
+    table, said = link(*files(twice), *more)
+    assert table.equals(wanted)
+    assert "1 row repeats a gene and its TSS" in said
+    twice = CANDIDATES + CANDIDATES.splitlines()[1].replace("chr1", "1") + "\n"
+    assert "line 6: " in refused_again(refused, tmp_path, files(GENES, twice), more)
+
+
+def refused_again(refused, tmp_path, paths, more):
+    # the table of the run before is in the way of what looks for tables
+    (tmp_path / "links.parquet").unlink()
+    return refused(*paths, *more)
+
+
+def test_a_class_that_some_rows_do_not_have_follows_from_genes(files, link):
+    wanted, _ = link(*files())
+    table, said = link(*files(GENES, CANDIDATES.replace("|a\tpromoter", "|a\tNA")))
+    assert table.equals(wanted)
+    assert "candidates.tsv: 1 candidate has no class; those at a TSS are its promoters" in said
+
+
+def test_of_a_base_the_tss_is_the_base(files, link, tmp_path):
+    genes = "chr1\t20000\t20001\tP\t0\t+\nchr1\t40000\t40001\tM\t0\t-\n"
+    table, _ = link(*files(genes))
+    # of a minus gene the end of its first base, as of every other
+    assert dict(table.select("gene", "tss").unique().rows()) == {"P": 20_000, "M": 40_001}
+
+
+def test_regions_may_be_cut_at_a_contigs_start_and_stay_regions_of_some_types(files, link):
+    header = "#chr\tstart\tend\tname\tscore\tstrand\tgene_type\n"
+    rows = "chr1\t0\t450\tCUT\t0\t+\tpc\nchr1\t19750\t20250\tLEFT\t0\t-\tlnc\n"
+    table, said = link(*files(header + rows))
+    assert dict(table.select("gene", "tss").unique().rows()) == {"CUT": 200, "LEFT": 20_000}
+    assert "500 bp each, taken for regions" in said
+    table, _ = link(*files(header + rows), "--gene-types", "lnc")
+    assert dict(table.select("gene", "tss").unique().rows()) == {"LEFT": 20_000}
+
+
+IMPOSSIBLE = {
+    "a huge activity": (
+        GENES,
+        CANDIDATES.replace("\t4\n", "\t1e200\n"),
+        "line 3: activity_base 1e+200",
+    ),
+    "a negative TSS": (GENES.replace("\t20000\tNaN", "\t-5\tNaN"), CANDIDATES, "line 2: tss -5"),
+    "a far TSS": (
+        GENES.replace("\t20000\tNaN", "\t3e9\tNaN"),
+        CANDIDATES,
+        "line 2: base 3000000000",
+    ),
+    "a far end": (GENES, CANDIDATES.replace("31000", "3000000000"), "line 3: base 3000000000"),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_numbers_that_cannot_be_are_named(files, refused, name):
+    genes, candidates, message = IMPOSSIBLE[name]
+    assert message in refused(*files(genes, candidates))
+
+
+def test_a_stream_is_no_file(files, refused, tmp_path):
+    genes, candidates = files()
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe: is a stream, which can be read once" in refused(genes, tmp_path / "pipe")
+    assert "pipe: is a stream, which can be read once" in refused(tmp_path / "pipe", candidates)
+
+
+def test_what_another_command_made_meanwhile_stays(tmp_path):
+    out = tmp_path / "links.tsv"
+
+    def write_while_another_does():
+        with whole_file(out, may_replace=False) as file:
+            file.write(b"mine")
+            out.write_text("another's")
+
+    with pytest.raises(InputError, match="is there already: it was made meanwhile"):
+        write_while_another_does()
+    assert out.read_text() == "another's"
+    assert [path.name for path in tmp_path.iterdir()] == ["links.tsv"]
 
 
 def test_a_gene_and_tss_that_repeat_count_once(files, link):

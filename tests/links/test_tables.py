@@ -45,6 +45,8 @@ SAME = {
     "Windows": f"\ufeffchr\tstart\tend\n{ROWS}".replace("\n", "\r\n"),
     "numbers with a point": f"chr\tstart\tend\n{ROWS}".replace("5", "5.0"),
     "no end of line": ROWS.rstrip(),
+    "quotes around words": 'chr\tstart\tend\n"chr1"\t5\t9\n"chr2"\t6\t"8"\n',
+    "BED with quotes": ROWS.replace("chr1", '"chr1"'),
     "gzip": gzip.compress(ROWS.encode()),
 }
 
@@ -151,3 +153,40 @@ def test_semicolons_are_named(table):
         read.column(["chr"])
     with pytest.raises(InputError, match=r"it has chr, start, end$"):
         table("chr\tstart\tend\nchr1\t1\t2\n").column(["x"])
+
+
+WRONG_WIDTHS = {
+    "short": (
+        "chr,start,end\nchr1,5,9\nchr2,6\n",
+        "line 3: has 2 columns, the lines above it have 3",
+    ),
+    "long": ("chr,start,end\nchr1,5,9,7\n", "line 2: has 4 columns, the lines above it have 3"),
+    "open": ('chr,start,end\n"chr1,5,9\n', "line 2: has a quote that does not end in its line"),
+    "old": ("chr,start,end\rchr1,5,9\r", "its lines end with CR alone"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_WIDTHS)
+def test_lines_that_are_no_rows_are_named(table, kind):
+    text, message = WRONG_WIDTHS[kind]
+    with pytest.raises(InputError, match=message):
+        table(text)
+    # within quotes a comma separates nothing
+    read = table('chr,start,end,name\nchr1,5,9,"a,b"\n')
+    assert read.texts("name").to_list() == ["a,b"]
+
+
+def test_a_number_beyond_all_integers_is_none(table):
+    read = table("chr\tstart\tend\nchr1\t5\t1e30\n")
+    with pytest.raises(InputError, match="line 2: end '1e30' is not a whole number"):
+        read.whole_numbers("end")
+
+
+def test_of_parquet_only_columns_that_are_used_must_be_cells(tmp_path):
+    path = tmp_path / "x.parquet"
+    frame = pl.DataFrame({"chrom": ["chr1"], "start": ["5"], "end": [9], "parts": [[1]]})
+    frame.with_columns(pl.col("chrom").cast(pl.Categorical)).write_parquet(path)
+    read = read_table(str(path))
+    assert places(read) == [("chr1", 5, 9)]
+    with pytest.raises(InputError, match=r"column parts is of List\(Int64\), no text or numbers"):
+        read.texts("parts")
