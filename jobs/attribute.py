@@ -15,6 +15,7 @@ from enformer_core.analyses.target_input import AlleleInput, GeneInput, Interval
 from enformer_core.analyses.target_kind import TargetKind, target_kind
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import looks_like_region
 from enformer_core.user_path import readable_name
 from enformer_core.variants.input_files import InputFile, check_file
@@ -28,6 +29,11 @@ from jobs.track_groups import attention_layers, groups_in_words, track_groups, w
 from jobs.variant_plan import files_named, planning_progress, records_of
 
 _SHARDS_READ = 64
+
+_WHAT_PLACES_ARE = (
+    ". PLACES are files of intervals (BED), genes (GTF, GFF3, BED) or variants, or regions such as "
+    "chr20:4699478-4699861"
+)
 
 # what people give for a gene: its name, or an identifier with its version
 _WORD = re.compile(r"[\w-]{1,60}(\.\d+)?")
@@ -84,10 +90,10 @@ def _target_input(settings: AttributeSettings, named: NamedInputs) -> TargetInpu
         if looks_like_region(place) and not Path(place).exists():
             regions.append(place)
         else:
-            _check_is_no_word(place)
+            _check_is_no_word(place, named.genome)
             files += files_named(place)
     for file in files:
-        check_file(file.path)
+        check_file(file.path, "target file", _WHAT_PLACES_ARE)
     geometry = named.source.geometry
     kind = _kind(settings, files, regions)
     _check_settings_of(settings, kind, has_files=bool(files))
@@ -134,12 +140,17 @@ def _kind(
     return kind
 
 
-def _check_is_no_word(place: str) -> None:
+def _check_is_no_word(place: str, genome: Genome) -> None:
     """Refuse what no file is called, but a gene may be: `PRNP`, `ENSG00000171867.18`.
 
     Raises:
         InputError: with what places are, and how genes are named.
     """
+    if place in genome.contigs and not Path(place).exists():
+        raise InputError(
+            f"{place}: is a contig as a whole. Give a region of it, {place}:START-END, no longer than what a "
+            "window predicts"
+        )
     if _WORD.fullmatch(place) and not Path(place).exists():
         raise InputError(
             f"{place}: no such file, and no region such as chr20:4699478-4699861. Is it a gene? Give a file of genes "

@@ -39,7 +39,7 @@ def insulators(settings: InsulatorSettings) -> int:
         geometry=geometry,
         layers=_layers(named),
         genome=named.genome,
-        boundaries=_file(settings.boundaries),
+        boundaries=_file(settings.boundaries, "BED file"),
         genes=_genes(settings),
         matching=Matching(
             window_bp=geometry.window_bp,
@@ -85,11 +85,11 @@ def _tokens(boundary_bp: int, geometry: Geometry) -> int:
     return boundary_bp // geometry.bin_bp
 
 
-def _file(name: str) -> InputFile:
+def _file(name: str, what: str) -> InputFile:
     files = files_named(name)
     if len(files) != 1:
         raise InputError(f"{name}: stands for {len(files)} files; give one")
-    check_file(files[0].path)
+    check_file(files[0].path, what)
     return files[0]
 
 
@@ -98,7 +98,7 @@ def _genes(settings: InsulatorSettings) -> NamedGenes | None:
         if settings.gene_types:
             raise InputError("--gene-types: give --genes too, or leave it out")
         return None
-    return NamedGenes(_file(settings.genes), settings.gene_types)
+    return NamedGenes(_file(settings.genes, "gene file"), settings.gene_types)
 
 
 def _summary(found: Sequence[LayerContrast]) -> str:

@@ -173,17 +173,26 @@ def _given_twice(name: str, before: str) -> InputError:
     )
 
 
-def check_file(path: Path) -> None:
+def check_file(
+    path: Path,
+    what: str = "variant file",
+    remedy: str = "",
+) -> None:
     """Refuse what is no file, and a file without a byte.
+
+    Args:
+        path: as it was given.
+        what: kind of file it should be.
+        remedy: what else could be given, where there is none.
 
     Raises:
         InputError: naming it.
     """
     try:
         if path.is_dir():
-            raise InputError(f"{path}: a directory. Give the variant files in it by name.")
+            raise InputError(f"{path}: a directory. Give the {what}s in it by name.")
         if not path.is_file():
-            raise InputError(f"{path}: {_what_is_missing(path)}")
+            raise InputError(f"{path}: {_what_is_missing(path, what)}{remedy}")
         size_bytes = path.stat().st_size
     except OSError as error:  # a name that is too long, a directory that may not be looked into
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
@@ -191,9 +200,9 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: an empty file (0 bytes). Was it written or copied to its end?")
 
 
-def _what_is_missing(path: Path) -> str:
+def _what_is_missing(path: Path, what: str) -> str:
     if not path.is_symlink():
-        return "no such variant file"
+        return f"no such {what}"
     return f"a link to {path.readlink()}, where there is no file"
 
 

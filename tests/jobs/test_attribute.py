@@ -367,7 +367,9 @@ def test_bad_input_is_named_and_nothing_is_written(small, tmp_path, bed_text, mo
 
 
 def test_places_that_are_not_there(small, tmp_path, bed):
-    assert "nowhere.bed" in small("nowhere.bed")[2]
+    error = small("nowhere.bed")[2]
+    assert "nowhere.bed: no such target file. PLACES are files of intervals (BED), genes" in error
+    assert "chr1: is a contig as a whole. Give a region of it, chr1:START-END" in small("chr1")[2]
     assert "no contig 'chr7'" in small("chr7:5-90")[2]
     for gene in ("PRNP", "HLA-A", "ENSG00000171867.18"):
         code, _, error, _ = small(gene)

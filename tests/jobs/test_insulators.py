@@ -272,7 +272,7 @@ def test_what_else_it_needs(insulate, run, tmp_path, monkeypatch):
     assert "chr1: has boundaries and no gene" in error
     code, _, error, _ = insulate(boundaries="nowhere.bed")
     assert code == 2
-    assert "nowhere.bed" in error
+    assert "nowhere.bed: no such BED file" in error
     config = "enformer_core.models.enformer_spec.EnformerConfig.attention_layers"
     monkeypatch.setattr(config, 0)
     code, _, error, _ = insulate()

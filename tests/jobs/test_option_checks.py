@@ -66,6 +66,9 @@ def test_every_command_with_a_seed_is_tried():
     seeded = set()
     for name, command in COMMANDS.items():
         module, _, settings = command.settings.partition(":")
+        # those of commands that only read a run stand beside what they do, which takes long to load
+        if not module.endswith("settings"):
+            continue
         known = fields(getattr(import_module(module), settings))
         if any(setting.name.endswith("seed") for setting in known):
             seeded.add(name)
