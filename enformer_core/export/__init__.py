@@ -143,5 +143,5 @@ def export_caution(name: str, ledger: Ledger) -> str | None:
 
 def _found(place: str) -> Any:
     """The function that `module:name` says."""
-    module, _, function = place.partition(":")
+    """The function that `module:name` means; its module is loaded only now."""
     return getattr(import_module(module), function)
