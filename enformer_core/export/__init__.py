@@ -142,6 +142,6 @@ def export_caution(name: str, ledger: Ledger) -> str | None:
 
 
 def _found(place: str) -> Any:
-    """The function that `module:name` says."""
     """The function that `module:name` means; its module is loaded only now."""
+    module, _, function = place.partition(":")
     return getattr(import_module(module), function)
