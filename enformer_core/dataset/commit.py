@@ -11,6 +11,7 @@ Worked example, two workers A and B with the same shard of a scoring run:
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +25,9 @@ from enformer_core.dataset.run_type import RunType, ValueTable, without_values
 from enformer_core.errors import DatasetError, TransientStorageError
 from enformer_core.storage.store import Store
 from enformer_core.variants.table import Status
+
+_OUTCOME = ("status", "reason")
+"""Columns that say what became of a row, in tables that have them."""
 
 Tables = Mapping[str, pa.Table]
 Derivation = Callable[[Tables], Tables]
@@ -130,7 +134,25 @@ class Commit:
                     "failed in this one"
                 )
         is_failed = pc.equal(statuses, Status.FAILED).take(row)
-        return without_values(values, is_failed, kinds)
+        return self._with_stored_outcome(without_values(values, is_failed, kinds), row)
+
+    def _with_stored_outcome(self, values: pa.Table, row: pa.ChunkedArray) -> pa.Table:
+        """A later table whose rows say what became of them, and why, as the first does that is stored.
+
+        Args:
+            values: of the later table.
+            row: which planned row each of its rows answers.
+        """
+        first = self._run_type.value_tables[0]
+        answered = self._run_type.expected_keys(first, self._planned)["row"]
+        # rows 0 0 1 1 2 of three planned ones: the first of each stand at 0, 2 and 4
+        _, firsts = np.unique(np.asarray(answered), return_index=True)
+        for name in _OUTCOME:
+            if name in values.column_names:
+                told = self.stored[first.name][name].take(pa.array(firsts))
+                place = values.schema.get_field_index(name)
+                values = values.set_column(place, name, told.take(row))
+        return values
 
     def _check_keys(self, table: ValueTable) -> None:
         run_type = self._run_type

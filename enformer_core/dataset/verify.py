@@ -312,10 +312,15 @@ class _Verifier:
             yield misplaced
             return
         row = self.ledger.run_type.expected_keys(table, planned)["row"]
-        is_computed = pc.equal(statuses.take(row), Status.OK)
+        became = statuses.take(row)
+        rows = stored[table.name]
+        if "status" in rows.column_names and not rows["status"].equals(became):
+            first = self.ledger.run_type.value_tables[0].name
+            yield f"a status is not the one in {first}"
+        is_computed = pc.equal(became, Status.OK)
         expected = self.ledger.run_type.list_length(table, self.ledger.run)
         for column in self.ledger.run_type.value_columns(table, self.ledger.run):
-            values = stored[table.name][column]
+            values = rows[column]
             if not pc.is_valid(values).equals(is_computed):
                 yield f"{column} is not there for just the rows that are ok"
             if not pa.types.is_list(values.type):
