@@ -116,4 +116,4 @@ def test_identifiers_that_disagree_are_counted(run, genome, letters, tmp_path):
     path.write_text(f"chr\tpos\tid\tref\talt\nchr1\t100\tchr1:90:{letter}:{alt}\t{letter}\t{alt}\n")
     _, _, error = run("plan", path, "--genome", genome, *MOTIF)
     assert "1 allele has an identifier that names another place" in error
-    assert "flag id_disagrees" in error
+    assert "the flag is id_disagrees" in error

@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import pytest
 
+from enformer_core.words import counted
 from jobs import exit_codes
 from tests.support.vcf import write_vcf
 
@@ -259,7 +260,7 @@ def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
     assert sharing["factor"] == round(centred["tflop"] / shared["tflop"], 2) > 1.3
     _, text, _ = run("plan", *common)
     assert "note: --max-offset-bp 8192 would save " in text
-    assert f"{shared['windows']:,} windows instead of {centred['windows']:,}" in text
+    assert f"{counted(shared['windows'], 'windows')} instead of {centred['windows']:,}" in text
 
     audited = outlook(run, *common)
     assert audited["audited"] == 3

@@ -42,20 +42,31 @@ def test_windows_are_those_of_the_original(golden, chr20):
         assert digest(alternate) == str(golden["onehot_md5_alt"][row])
 
 
-@pytest.fixture(scope="module")
-def snv1(golden, chr20, enformer):
-    """Embeddings of both alleles of one SNV, in float32."""
-    row = golden["variant_ids"].tolist().index("snv1")
-    start = int(golden["window_start0"][row])
-    windows = (
-        reference_sequence(chr20, "chr20", Window(start), 196_608),
-        alternate_sequence(chr20, allele(golden, row), Window(start), 196_608),
-    )
+def embedded(enformer, codes):
     with torch.inference_mode():
-        return row, [
-            enformer.embed(one_hot(torch.from_numpy(codes.copy())[None], torch.float32))
-            for codes in windows
-        ]
+        return enformer.embed(one_hot(torch.from_numpy(codes.copy())[None], torch.float32))
+
+
+@pytest.fixture(scope="module")
+def snv1(golden):
+    """One SNV: its row and the start of its window."""
+    row = golden["variant_ids"].tolist().index("snv1")
+    return row, int(golden["window_start0"][row])
+
+
+@pytest.fixture(scope="module")
+def reference(snv1, chr20, enformer):
+    """The embedding of its reference, in float32."""
+    codes = reference_sequence(chr20, "chr20", Window(snv1[1]), 196_608)
+    return embedded(enformer, codes)
+
+
+@pytest.fixture(scope="module")
+def alternate(golden, snv1, chr20, enformer):
+    """The embedding of its alternate; `make test` reads alternates by differences (test_delta_golden)."""
+    row, start = snv1
+    codes = alternate_sequence(chr20, allele(golden, row), Window(start), 196_608)
+    return embedded(enformer, codes)
 
 
 def head(enformer, embedding, name):
@@ -63,24 +74,25 @@ def head(enformer, embedding, name):
         return torch.nn.functional.softplus(enformer.head(name)(embedding))[0]
 
 
-def test_embedding(golden, snv1):
-    found = snv1[1][0][0][:, golden["channels_embedding"]]
+def test_embedding(golden, reference):
+    found = reference[0][:, golden["channels_embedding"]]
     assert relative_l2(found, golden["embedding_f64"]) < 5e-5
 
 
 @pytest.mark.parametrize("name", ["human", "mouse"])
-def test_predictions(golden, enformer, snv1, name):
-    found = head(enformer, snv1[1][0], name)[:, golden[f"tracks_{name}"]].numpy()
+def test_predictions(golden, enformer, reference, name):
+    found = head(enformer, reference, name)[:, golden[f"tracks_{name}"]].numpy()
     expected = golden[f"pred_f64_{name}"]
     assert relative_l2(found, expected) < 5e-5
     assert np.abs(found - expected).max() < 1e-3
     assert relative_l2(found - found.mean(axis=0), expected - expected.mean(axis=0)) < 3e-4
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["human", "mouse"])
 @pytest.mark.parametrize("statistic", STATISTICS)
-def test_statistics_of_an_snv(golden, enformer, snv1, name, statistic):
-    row, (reference, alternate) = snv1
+def test_statistics_of_an_snv(golden, enformer, snv1, reference, alternate, name, statistic):
+    row, _ = snv1
     ref, alt = (head(enformer, embedding, name).double() for embedding in (reference, alternate))
     found = compute(ref, alt - ref, [statistic])[statistic].numpy()
     check(statistic, found, golden, f"f64_{name}", row)

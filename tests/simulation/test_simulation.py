@@ -1,4 +1,4 @@
-"""A thousand worlds in which everything goes wrong that can; in each every allele ends with its one row, unchanged."""
+"""Worlds in which everything goes wrong that can; in each every allele ends with its one row, unchanged."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tests.simulation.other_kinds import OTHERS
 from tests.simulation.seeds import SETTLE_S, Findings, run_seed, run_seeds, run_world
 from tests.simulation.toy import GENES
 
-SEEDS = int(os.environ.get("ENFORMER_RAY_SEEDS", "1000"))
+SEEDS = int(os.environ.get("ENFORMER_RAY_SEEDS", "500"))
 ALL_SEEDS = 10_000
 PROCESSES = 2
 DRAWN = set(Kind) - {Kind.ALWAYS_FAILING, Kind.IGNORED_PRECONDITION}
@@ -56,7 +56,7 @@ def check(findings: Findings) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_a_thousand_worlds():
+def test_hundreds_of_worlds():
     check(run_seeds(range(SEEDS), processes=PROCESSES))
 
 
@@ -68,7 +68,7 @@ def test_ten_thousand_worlds():
 
 @pytest.mark.parametrize("subject", OTHERS, ids=lambda subject: subject.name)
 def test_worlds_of_the_other_kinds_of_run(subject):
-    findings = run_seeds(range(SEEDS // 10), make=partial(make_world, subject=subject))
+    findings = run_seeds(range(SEEDS // 5), make=partial(make_world, subject=subject))
     print(findings.told(), *sorted(findings.figures.items()), sep="\n")
     assert not findings.problems, findings.told()
     for fault in DRAWN:
