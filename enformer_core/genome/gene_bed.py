@@ -24,6 +24,9 @@ _BED_NOTHING = frozenset({"", ".", "NA", "nan"})
 _LONGEST_WINDOW_BP = 1_000
 """Up to which rows of one length are windows around TSSs, as the 500 bp that the ABC program writes."""
 
+_LEAST_WINDOW_ROWS = 20
+"""How many rows of one length are no chance: a few genes that somebody has made up may all be 1,000 bp long."""
+
 # Columns of BED files with a header, as ABC's are, by what they hold.
 _BED_IDS = frozenset({"ensembl_id", "ensemblid", "ensembl", "gene_id", "geneid"})
 _BED_TYPES = frozenset({"gene_type", "genetype", "gene_biotype", "biotype"})
@@ -130,8 +133,8 @@ class BedReader:
 
     @property
     def _window_bp(self) -> int | None:
-        """How long all rows are, where such rows are no genes; of one alone nothing says what it is."""
-        if self._rows < 2 or len(self._lengths) != 1 or self._blocks_seen:
+        """How long all rows are, where such rows are no genes; of a few nothing says what they are."""
+        if self._rows < _LEAST_WINDOW_ROWS or len(self._lengths) != 1 or self._blocks_seen:
             return None
         (length_bp,) = self._lengths
         # a single base is its own middle

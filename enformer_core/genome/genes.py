@@ -292,7 +292,7 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
 
 
 def _look_like_windows(name: str, genes: Sequence[Gene]) -> list[str]:
-    """A note where all genes have one length, too long for windows that could be taken for what they are."""
+    """A note where all genes have one length, and are too long or too few to be taken for windows around TSSs."""
     lengths = {gene.end - gene.start for gene in genes}
     # bases are the TSSs themselves
     if len(lengths) != 1 or lengths == {1} or len(genes) < _LEAST_WINDOWS:

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.genome import gene_assembly
+from enformer_core.genome import gene_assembly, gene_bed
 from enformer_core.genome.contig_names import KnownContig
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import (
@@ -514,6 +514,13 @@ def test_windows_around_tss_have_it_in_their_middle_as_links_takes_it(data_dir):
     assert ours <= first_bases
 
 
+@pytest.mark.parametrize(("rows", "tss"), [(19, 30), (20, 35)])
+def test_a_few_genes_may_be_of_one_length_by_chance(tmp_path, genome, rows, tss):
+    text = "".join(f"chr1\t{30 + at}\t{40 + at}\tG{at}\t0\t+\n" for at in range(rows))
+    genes = read_genes(written(tmp_path, text), genome)
+    assert genes.find("G0")[0].tss == (tss,)
+
+
 @pytest.mark.parametrize(
     ("rows", "tss", "is_said"),
     [
@@ -536,7 +543,8 @@ def test_windows_around_tss_have_it_in_their_middle_as_links_takes_it(data_dir):
         (["10\t20\tA\t0\t+", "110\t120\tB\t0\t-\nchr9\t1\t99\tC\t0\t+"], [(10,), (119,)], False),
     ],
 )  # fmt: skip
-def test_which_rows_are_windows(tmp_path, genome, rows, tss, is_said):
+def test_which_rows_are_windows(tmp_path, genome, monkeypatch, rows, tss, is_said):
+    monkeypatch.setattr(gene_bed, "_LEAST_WINDOW_ROWS", 2)
     text = "".join(f"chr1\t{row}\n" for row in rows)
     genes = read_genes(written(tmp_path, text), genome)
     assert [gene.tss for gene in genes] == tss
