@@ -5,6 +5,7 @@ INSTALLED := .venv/.installed
 TORCH := torch==2.13.0
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
+IN_PROCESSES = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo help test test-full chaos fuzz bench lint types rooms tests format lock clean
 
@@ -29,11 +30,11 @@ rooms: $(INSTALLED) ## which package may import which, by import-linter
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
 # One thread each: several processes of several threads would wait for each other.
 tests: $(INSTALLED) ## the tests, in JOBS=2 processes
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" $(IN_PROCESSES)
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
-test-full: $(INSTALLED) ## the tests and the slow suites
-	ENFORMER_RAY_THOROUGH=1 $(PYTEST) -m "not gpu" --timeout=7200
+test-full: $(INSTALLED) ## the tests and the slow suites, in JOBS=2 processes of up to 9 GB
+	ENFORMER_RAY_THOROUGH=1 OMP_NUM_THREADS=1 $(PYTEST) -m "not gpu" --timeout=7200 $(IN_PROCESSES)
 
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
 chaos: $(INSTALLED) ## runs in which workers, machines, drivers and the store are killed: hours
