@@ -1,14 +1,15 @@
 """How long a variant takes, how much memory, and how wrong it is: enformer-pytorch, two plain passes, differences.
 
     python -m benchmarks.engine --json benchmarks/results/engine.json [--chart docs/engine.svg] [--quick]
-        [--strands forward] [--without-peer]
+        [--strands forward] [--without-peer] [--without-memory] [--device cuda]
 
 All cases run in one process, in turns, on real sequence with the seeded weights, over both strands as the program does
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
 (c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
-tower and patches included; (f) saturation mutagenesis of 100 bp. Peak memory is that of a process of its own for each.
-Errors are of SAD over all human tracks against a float64 run of the original's equations. Ratios hold within one run
-only. Without the peer, (a) and (b) are left out, and an environment without enformer-pytorch will do.
+tower and patches included; (f) saturation mutagenesis of 100 bp; (g), on a GPU, (b) after `torch.compile`. Peak memory
+is that of a process of its own for each; on a GPU, what torch has taken of the device. Errors are of SAD over all human
+tracks against a float64 run of the original's equations. Ratios hold within one run only. Without the peer, (a), (b)
+and (g) are left out, and an environment without enformer-pytorch will do.
 """
 
 import argparse
@@ -67,7 +68,6 @@ STRETCH_BP = 40_000
 STRETCH_START_BP = 5_440_000
 MUTATED_BP = 100
 WORKER_BYTES = 4_000_000_000
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,14 @@ class Bench:
         batch_alts: alts carried at once; None to choose from the memory there is.
         weights: the file of the seeded ones.
         strands: which are read.
+        device: where all of it computes.
     """
 
     batch_alts: int | None = None
 
-    def __init__(self, weights: Path, strands: Strands) -> None:
+    def __init__(self, weights: Path, strands: Strands, device: torch.device) -> None:
         self.weights = weights
+        self.device = device
         self.strands: Strands = strands
         shared = Path(__file__).parents[2] / "shared"
         self._data = Path(os.environ.get("ENFORMER_RAY_DATA", shared / "data"))
@@ -161,7 +163,7 @@ class Bench:
     @cached_property
     def model(self) -> SequenceModel:
         """Ours."""
-        return ModelSource("enformer", str(self.weights)).build(CPU)
+        return ModelSource("enformer", str(self.weights)).build(self.device)
 
     @cached_property
     def peer(self) -> Any:
@@ -172,12 +174,21 @@ class Bench:
         missing, unexpected = model.load_state_dict(self.state, strict=False)
         if unexpected or any(not key.startswith("_trunk.") for key in missing):
             sys.exit(f"enformer-pytorch: missing {missing}, unexpected {unexpected}")
-        return model.eval()
+        return model.eval().to(self.device)
+
+    @cached_property
+    def compiled_peer(self) -> Any:
+        """The same, compiled when it first runs."""
+        return torch.compile(self.peer)
 
     def network(self, policy: Policy) -> DeltaNetwork:
         """Our model taken apart."""
         return delta_network(
-            self.model, "human", None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
+            self.model,
+            "human",
+            None,
+            device=self.device,
+            arithmetic=choose_arithmetic(policy, self.device),
         )
 
     @cached_property
@@ -197,7 +208,7 @@ def conventions(strands: Strands, max_offset_bp: int = 0) -> Conventions:
     )
 
 
-def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
+def run_peer(bench: Bench, name: str, *, autocast: bool, compiled: bool = False) -> Measured:
     """One SNV by two passes of enformer-pytorch for each strand."""
     from enformer_pytorch.data import seq_indices_to_one_hot
 
@@ -210,24 +221,29 @@ def run_peer(bench: Bench, name: str, *, autocast: bool) -> Measured:
     views: list[tuple[Codes, ...]] = [codes]
     if bench.strands == "both":
         views.append(tuple(reverse_complement(strand) for strand in codes))
-    peer = bench.peer
+    peer = bench.compiled_peer if compiled else bench.peer
+
+    def one_hot_of(codes: Codes) -> Tensor:
+        sent = torch.from_numpy(codes.copy()).to(bench.device)
+        return seq_indices_to_one_hot(sent.long()[None])
+
     sads = []
     began = time.perf_counter()
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+    with (
+        torch.inference_mode(),
+        torch.autocast(bench.device.type, torch.bfloat16, enabled=autocast),
+    ):
         for view in views:
-            ref, alt = (
-                peer(seq_indices_to_one_hot(torch.from_numpy(c.copy()).long()[None]))["human"][0]
-                for c in view
-            )
+            ref, alt = (peer(one_hot_of(c))["human"][0] for c in view)
             # A sum over bins does not see their order, so that the other strand's need not be turned back.
-            sads.append((alt.double() - ref.double()).sum(dim=0).numpy())
+            sads.append((alt.double() - ref.double()).sum(dim=0).cpu().numpy())
     return Measured(time.perf_counter() - began, 1, {name: np.mean(sads, axis=0)})
 
 
 def run_direct(bench: Bench, name: str) -> Measured:
     """One SNV by two passes of our model."""
     scorer = DirectScorer(
-        SequencePredictor(bench.model, "human", None, conventions(bench.strands), CPU),
+        SequencePredictor(bench.model, "human", None, conventions(bench.strands), bench.device),
         bench.genome,
     )
     allele = bench.golden[name][0]
@@ -274,18 +290,24 @@ def cases(
     }
     if not quick:
         measured["f"] = lambda _: run_shared(bench, bench.mutations)
+        if bench.device.type == "cuda":
+            measured["g"] = lambda name: run_peer(bench, name, autocast=True, compiled=True)
     return {case: run for case, run in measured.items() if with_peer or case not in PEER_CASES}
 
 
-def matmul_rate(dtype: torch.dtype, seconds: float = 1.0) -> float:
-    """FLOP/s of the machine's own matrix product, [1536, 1536] by [1536, 3072], at its best."""
-    left, right = torch.randn(1536, 1536).to(dtype), torch.randn(1536, 3072).to(dtype)
+def matmul_rate(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) -> float:
+    """FLOP/s of the machine's own matrix product at its best: [1536, 1536] by [1536, 3072]; 8192 each on a GPU."""
+    rows, inner, columns = (1536, 1536, 3072) if device.type == "cpu" else (8192, 8192, 8192)
+    left = torch.randn(rows, inner, device=device).to(dtype)
+    right = torch.randn(inner, columns, device=device).to(dtype)
     best, ends = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < ends:
         began = time.perf_counter()
         left @ right
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         best = min(best, time.perf_counter() - began)
-    return 2 * 1536 * 1536 * 3072 / best
+    return 2 * rows * inner * columns / best
 
 
 def peak_memory(bench: Bench, case: str) -> list[int]:
@@ -300,6 +322,8 @@ def peak_memory(bench: Bench, case: str) -> list[int]:
         str(bench.weights),
         "--strands",
         bench.strands,
+        "--device",
+        bench.device.type,
     ]
     done = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
@@ -311,14 +335,14 @@ def measure(bench: Bench, *, quick: bool, with_peer: bool, rounds: int) -> dict[
     """All cases in turns; rates of the machine before every round."""
     names = list(bench.golden)[: 2 if quick else None]
     running = cases(bench, quick=quick, with_peer=with_peer)
-    arithmetic = choose_arithmetic("fast", CPU)
+    arithmetic = choose_arithmetic("fast", bench.device)
     seconds: dict[str, list[float]] = {case: [] for case in running}
     errors: dict[str, dict[str, float]] = {case: {} for case in running}
     counts: dict[str, int] = {}
     rates: list[float] = []
     for number in range(rounds):
         for case, run in running.items():
-            rates.append(matmul_rate(arithmetic.delta))
+            rates.append(matmul_rate(arithmetic.delta, bench.device))
             name = names[number % len(names)]
             measured = run(name)
             seconds[case].append(measured.seconds_per_variant)
@@ -337,7 +361,7 @@ def measure(bench: Bench, *, quick: bool, with_peer: bool, rounds: int) -> dict[
         "arithmetic": str(arithmetic),
         "views": conventions(bench.strands).views,
         "flops_per_s": rates,
-        "fp32_flops_per_s": matmul_rate(torch.float32),
+        "fp32_flops_per_s": matmul_rate(torch.float32, bench.device),
         "errors_fast": {
             n: relative_error(run_centred(bench, n, bench.fast).sad[n], bench.golden[n][1])
             for n in names
@@ -367,17 +391,21 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--strands", choices=get_args(Strands), default="both")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--without-peer", action="store_true", help="leave enformer-pytorch out")
+    parser.add_argument(
+        "--without-memory", action="store_true", help="no processes of their own for peak memory"
+    )
     parser.add_argument("--memory-of", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.weights:
-        print_memory(Bench(options.weights, options.strands), options.memory_of)
+        print_memory(Bench(options.weights, options.strands, options.device), options.memory_of)
         return
     with tempfile.TemporaryDirectory() as directory:
         weights = Path(directory) / "seeded.safetensors"
         save_file(seeded_state(0), weights)
-        report(options, Bench(weights, options.strands))
+        report(options, Bench(weights, options.strands, options.device))
 
 
 def print_memory(bench: Bench, case: str) -> None:
@@ -389,16 +417,21 @@ def print_memory(bench: Bench, case: str) -> None:
         run_shared(bench, bench.stretch[:MOST_ALTS])  # as many as are ever carried at once
     else:
         cases(bench, quick=True)[case](name)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    if bench.device.type == "cuda":
+        print(torch.cuda.max_memory_reserved(bench.device))
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def report(options: argparse.Namespace, bench: Bench) -> None:
     """Measure everything, print it, and write what is asked for."""
     with_peer = not options.without_peer
-    bench.batch_alts, peak_shared = peak_memory(bench, "e")
-    alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
-    memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
-    memory |= {"e": peak_shared, "f": peak_shared}
+    memory: dict[str, int] = {}
+    if not options.without_memory:
+        bench.batch_alts, peak_shared = peak_memory(bench, "e")
+        alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
+        memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
+        memory |= {"e": peak_shared, "f": peak_shared}
     measured = measure(
         bench,
         quick=options.quick,
@@ -408,7 +441,7 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
     peer_packages = ("enformer-pytorch", "transformers") if with_peer else ()
     figures = {
         **summarise(measured, memory),
-        **circumstances("numpy", *peer_packages),
+        **circumstances("numpy", *peer_packages, device=bench.device),
         "strands": bench.strands,
         "batch_alts": bench.batch_alts,
         "quick": options.quick,

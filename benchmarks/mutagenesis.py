@@ -35,8 +35,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.circumstances import circumstances
-from benchmarks.engine import CPU, Bench, conventions
+from benchmarks.circumstances import CPU, circumstances
+from benchmarks.engine import Bench, conventions
 from benchmarks.engine_figures import relative_error
 from enformer_core.analyses.cost_notes import SHARED_OFFSET_BP
 from enformer_core.models.base import SequenceModel
@@ -256,7 +256,7 @@ def print_case(case: str, weights: Path, bases: int, threads: int | None) -> Non
     """Run one case in this process, and print what it took as JSON."""
     if threads:
         torch.set_num_threads(threads)
-    measured = cases(Bench(weights, "forward"), bases)[case]()
+    measured = cases(Bench(weights, "forward", CPU), bases)[case]()
     print(
         json.dumps(
             {

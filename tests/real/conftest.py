@@ -32,6 +32,20 @@ def enformer(seeded_weights):
     return ModelSource("enformer", str(seeded_weights)).build(torch.device("cpu"))
 
 
+@pytest.fixture(scope="session", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request):
+    """Where a test computes; on a GPU with `-m gpu`."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    return torch.device(request.param)
+
+
+@pytest.fixture(scope="session")
+def enformer_there(device, seeded_weights):
+    """`enformer`, on that device."""
+    return ModelSource("enformer", str(seeded_weights)).build(device)
+
+
 @pytest.fixture(scope="session")
 def chr20(data_dir):
     """GRCh38 chr20:1-10,000,000."""

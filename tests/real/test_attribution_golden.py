@@ -17,18 +17,20 @@ pytestmark = pytest.mark.full
 # In a process of its own, because peaks never fall; one thread, as a worker of many has.
 _ATTRIBUTE = """
 import json, sys
+import torch
 from jobs.cli import main
 from tests.support.memory import peak_bytes
 code = main(sys.argv[1:])
-print(json.dumps({"code": code, "peak": peak_bytes()}), file=sys.stderr)
+peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else peak_bytes()
+print(json.dumps({"code": code, "peak": peak}), file=sys.stderr)
 """
 
 CROP_BP = 40_960
 
 
 @pytest.fixture(scope="module")
-def attributed(tmp_path_factory, golden, seeded_weights, data_dir):
-    """Three bins of the window of `snv1`, as BED: where it is stored, and the peak of memory."""
+def attributed(tmp_path_factory, golden, seeded_weights, data_dir, device):
+    """Three bins of the window of `snv1`, as BED: where it is stored, and the peak of the device's memory."""
     folder = tmp_path_factory.mktemp("attributed")
     row = golden["variant_ids"].tolist().index("snv1")
     first = int(golden["window_start0"][row]) + CROP_BP + 447 * 128
@@ -47,7 +49,8 @@ def attributed(tmp_path_factory, golden, seeded_weights, data_dir):
         seeded_weights,
     ]
     words += ["--group", "K562=4828,5111", "--group", "all=0-5312", "--strands", "forward"]
-    words += ["--attention", "--hypothetical", "--ray", "off", "--out", out]
+    words += ["--attention", "--hypothetical", "--ray", "off"]
+    words += ["--device", device.type, "--out", out]
     finished = subprocess.run(
         [sys.executable, "-c", _ATTRIBUTE, *map(str, words)],
         cwd=Path(__file__).parents[2],
@@ -76,7 +79,8 @@ def test_gradient_times_input_is_the_original_programs(attributed, golden):
     assert main(["verify", str(out)]) == 0
 
 
-def test_a_full_size_worker_stays_under_6_gb(attributed):
+def test_a_full_size_worker_fits_a_small_machine(attributed, device):
     _, peak = attributed
-    print(f"attribute: peak {peak / 1e9:.2f} GB")
-    assert peak < 6e9
+    print(f"attribute on {device.type}: peak {peak / 1e9:.2f} GB")
+    # of a GPU of 16 GB, what its driver leaves
+    assert peak < {"cpu": 6e9, "cuda": 15e9}[device.type]

@@ -14,6 +14,7 @@ from enformer_core.models.layers import one_hot
 from enformer_core.models.registry import ModelSource
 from enformer_core.models.weights.check import load_parameters
 from enformer_core.models.weights.source import open_weights
+from enformer_core.scoring.precision import inference_in_true_float32
 from tests.support import seeded_basenji2 as seeded
 from tests.support.closeness import relative_l2
 
@@ -80,15 +81,21 @@ def test_our_keras_file_has_the_documented_tree_and_is_read_bit_for_bit(
         assert torch.equal(state[name], tensor), name
 
 
-def predict(arrays: dict[str, np.ndarray], windows: torch.Tensor, dtype: torch.dtype) -> np.ndarray:
+def predict(
+    arrays: dict[str, np.ndarray],
+    windows: torch.Tensor,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> np.ndarray:
     """Predictions [2, bins, tracks] of the reference and the alternate window, as float64."""
     with torch.device("meta"):
         model = Basenji2(HUMAN)
     load_parameters(model, seeded.state_dict(HUMAN, arrays), source="seeded")
-    model.eval().to(dtype)
-    with torch.inference_mode():
+    model.eval().to(device, dtype)
+    with inference_in_true_float32():
         rows = [
-            model(one_hot(window[None], dtype), "human")[0].double().numpy() for window in windows
+            model(one_hot(window[None].to(device), dtype), "human")[0].double().cpu().numpy()
+            for window in windows
         ]
     return np.stack(rows)
 
@@ -115,12 +122,12 @@ def check_against_the_original(
     assert relative_l2(reference.sum(axis=0), golden["refsum_f64_human"]) < 1e-6
 
 
-def test_float32_agrees_with_the_original_in_float64(golden, arrays, windows):
-    predictions = predict(arrays, windows, torch.float32)
+def test_float32_agrees_with_the_original_in_float64(golden, arrays, windows, device):
+    predictions = predict(arrays, windows, torch.float32, device)
     check_against_the_original(predictions, golden, atol=1e-4, signed=2e-3, absolute=3e-4)
 
 
 @pytest.mark.full
-def test_float64_agrees_with_the_original_in_float64(golden, arrays, windows):
-    predictions = predict(arrays, windows, torch.float64)
+def test_float64_agrees_with_the_original_in_float64(golden, arrays, windows, device):
+    predictions = predict(arrays, windows, torch.float64, device)
     check_against_the_original(predictions, golden, atol=1e-12, signed=1e-9, absolute=1e-9)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring.conventions import Conventions
@@ -11,17 +10,18 @@ from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.precision import choose_arithmetic
 from enformer_core.scoring.windows import Allele
 
-CPU = torch.device("cpu")
 CENTRE_INDEX = 98_303
 BOUNDS = {"fast": 0.02, "exact": 1e-4}  # relative L2 of SAD over tracks
 
 
-def scorer(enformer, genome, policy, *, head="human", strands="forward", statistics=("sad",)):
+def scorer(
+    enformer, device, genome, policy, *, head="human", strands="forward", statistics=("sad",)
+):
     conventions = Conventions(
         geometry=ENFORMER, statistics=statistics, centre_index=CENTRE_INDEX, strands=strands
     )
     network = delta_network(
-        enformer, head, None, device=CPU, arithmetic=choose_arithmetic(policy, CPU)
+        enformer, head, None, device=device, arithmetic=choose_arithmetic(policy, device)
     )
     return DeltaScorer(network, genome, conventions, batch_alts=4)
 
@@ -42,17 +42,17 @@ def check(golden, scores, truth, policy, what):
 
 
 @pytest.mark.parametrize("policy", ["fast", pytest.param("exact", marks=pytest.mark.full)])
-def test_one_snv(golden, chr20, enformer, policy):
+def test_one_snv(golden, chr20, enformer_there, device, policy):
     one = allele(golden, 0)
-    (scores,) = scorer(enformer, chr20, policy).score([one], one.start - CENTRE_INDEX)
+    (scores,) = scorer(enformer_there, device, chr20, policy).score([one], one.start - CENTRE_INDEX)
     check(golden, scores["sad"], golden["SAD_f64_human"][0], policy, golden["variant_ids"][0])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("policy", BOUNDS)
 @pytest.mark.parametrize("head", ["human", "mouse"])
-def test_every_variant(golden, chr20, enformer, policy, head):
-    engine = scorer(enformer, chr20, policy, head=head)
+def test_every_variant(golden, chr20, enformer_there, device, policy, head):
+    engine = scorer(enformer_there, device, chr20, policy, head=head)
     found = {}
     for row, name in enumerate(golden["variant_ids"].tolist()):
         one = allele(golden, row)
@@ -66,8 +66,8 @@ def test_every_variant(golden, chr20, enformer, policy, head):
 
 @pytest.mark.full
 @pytest.mark.parametrize("policy", BOUNDS)
-def test_both_strands(golden, chr20, enformer, policy):
-    engine = scorer(enformer, chr20, policy, strands="both")
+def test_both_strands(golden, chr20, enformer_there, device, policy):
+    engine = scorer(enformer_there, device, chr20, policy, strands="both")
     ids = golden["variant_ids"].tolist()
     for at, name in enumerate(golden["rcavg_ids"].tolist()):
         one = allele(golden, ids.index(name))

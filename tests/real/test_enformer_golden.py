@@ -108,12 +108,12 @@ def check(statistic, found, golden, which, row, prefix=""):
     assert error < tolerance
 
 
-def scorer(model, genome, name, strands):
+def scorer(model, device, genome, name, strands):
     conventions = Conventions(
         geometry=ENFORMER, statistics=tuple(STATISTICS), centre_index=98_303, strands=strands
     )
     predictor = SequencePredictor(
-        model=model, head=name, tracks=None, conventions=conventions, device=torch.device("cpu")
+        model=model, head=name, tracks=None, conventions=conventions, device=device
     )
     return DirectScorer(predictor, genome)
 
@@ -122,18 +122,22 @@ def scorer(model, genome, name, strands):
 @pytest.mark.parametrize(
     ("name", "row"), [*(("human", row) for row in range(7)), ("mouse", 1), ("mouse", 4)]
 )
-def test_every_variant_by_the_main_path(golden, enformer, chr20, name, row):
+def test_every_variant_by_the_main_path(golden, enformer_there, device, chr20, name, row):
     one = allele(golden, row)
-    (scores,) = scorer(enformer, chr20, name, "forward").score([one], one.start - 98_303)
+    (scores,) = scorer(enformer_there, device, chr20, name, "forward").score(
+        [one], one.start - 98_303
+    )
     for statistic, found in scores.items():
         check(statistic, found, golden, f"f64_{name}", row)
 
 
 @pytest.mark.full
-def test_both_strands_averaged(golden, enformer, chr20):
+def test_both_strands_averaged(golden, enformer_there, device, chr20):
     ids = golden["variant_ids"].tolist()
     for at, variant in enumerate(golden["rcavg_ids"].tolist()):
         one = allele(golden, ids.index(variant))
-        (scores,) = scorer(enformer, chr20, "human", "both").score([one], one.start - 98_303)
+        (scores,) = scorer(enformer_there, device, chr20, "human", "both").score(
+            [one], one.start - 98_303
+        )
         for statistic, found in scores.items():
             check(statistic, found, golden, "f64_human", at, prefix="rcavg_")

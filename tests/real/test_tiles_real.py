@@ -9,7 +9,7 @@ from enformer_core.genome.alphabet import N_CODE, reverse_complement
 from enformer_core.models.layers import one_hot
 from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.delta.delta_model import delta_network
-from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.precision import Arithmetic, inference_in_true_float32
 from enformer_core.scoring.tile_prediction import TilePredictor
 from jobs.cli import main
 from tests.support.closeness import relative_l2
@@ -23,16 +23,16 @@ def alone(model, genome, start, dtype=torch.float32):
     codes = genome.fetch("chr20", start - CROP_BP, start - CROP_BP + WINDOW_BP)
     passes = []
     for read in (codes, reverse_complement(codes)):
-        with torch.inference_mode():
-            passes.append(
-                model(one_hot(torch.from_numpy(read.copy())[None], dtype), "human")[0].double()
-            )
+        there = next(model.parameters()).device
+        sequence = torch.from_numpy(read.copy())[None].to(there)
+        with inference_in_true_float32():
+            passes.append(model(one_hot(sequence, dtype), "human")[0].double().cpu())
     return ((passes[0] + passes[1].flip(0)) / 2).numpy()
 
 
-def predictor(model, genome, dtype=torch.float32):
+def predictor(model, genome, dtype=torch.float32, device=CPU):
     network = delta_network(
-        model, "human", None, device=CPU, arithmetic=Arithmetic(reference=dtype, delta=dtype)
+        model, "human", None, device=device, arithmetic=Arithmetic(reference=dtype, delta=dtype)
     )
     return TilePredictor(network, genome, strands="both")
 
@@ -46,10 +46,11 @@ def test_a_tile_of_the_demonstration_is_its_window_predicted_alone(chr20):
 
 
 @pytest.mark.full
-def test_two_full_size_tiles_are_their_windows_predicted_alone(enformer, chr20):
-    tiles = predictor(enformer, chr20)
+def test_two_full_size_tiles_are_their_windows_predicted_alone(enformer_there, device, chr20):
+    tiles = predictor(enformer_there, chr20, device=device)
     for start in (0, 10 * OUTPUT_BP):  # the first window overhangs the chromosome's start
-        predicted, expected = tiles.predict("chr20", start).numpy(), alone(enformer, chr20, start)
+        predicted = tiles.predict("chr20", start).cpu().numpy()
+        expected = alone(enformer_there, chr20, start)
         error = relative_l2(predicted, expected)
         print(f"tile at {start:,}: relative L2 error {error:.1e}")
         assert error < 1e-5

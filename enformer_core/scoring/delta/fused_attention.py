@@ -69,6 +69,8 @@ LEAST_WIDTH = 16
 """Products on tensor cores need at least so many channels; narrower ones are padded with zeros, on the chip."""
 MOST_RUNS = 3
 """Sums over the values are kept in at most so many runs of a power of two: 192 = 3 · 64."""
+FORMATS = frozenset({torch.float32, torch.bfloat16, torch.float16})
+"""Number formats of differences that the kernel multiplies."""
 FLOAT16_SCALE = 2.0**15
 """Changes of weights are small, float16 ends at 6e-8: they are multiplied by this before they are rounded."""
 
@@ -135,7 +137,7 @@ def fused_reference(
     Raises:
         InputError: on another number format.
     """
-    if delta not in {torch.float32, torch.bfloat16, torch.float16}:
+    if delta not in FORMATS:
         raise InputError(
             f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16"
         )

@@ -25,6 +25,7 @@ from enformer_core.scoring.delta.attention_reference import (
     relative_keys,
 )
 from enformer_core.scoring.delta.fused_attention import (
+    FORMATS,
     FusedReference,
     fused_attention_available,
     fused_attention_difference,
@@ -115,7 +116,8 @@ class AttentionBlock:
             first: whether this is the first block, where d is 0 for all but the tokens `near`.
         """
         normed = self.norm(x)
-        fused = fused_attention_available(x.device)
+        # float64, the yardstick's format, is multiplied by torch alone
+        fused = self.to_q.dtype in FORMATS and fused_attention_available(x.device)
         reference = reference_attention(
             self.attention,
             normed,

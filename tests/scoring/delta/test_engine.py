@@ -11,7 +11,7 @@ from enformer_core.scoring.conventions import INDEL_RULES, Conventions
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
-from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.precision import Arithmetic, choose_arithmetic
 from enformer_core.scoring.statistics import STATISTICS
 from enformer_core.scoring.windows import Allele, window_start
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
@@ -43,9 +43,24 @@ def genome(tmp_path_factory):
     return Genome(str(write_genome(tmp_path_factory.mktemp("genome") / "g.fa")))
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        *((name, "cpu") for name in MODELS),
+        *(pytest.param((name, "cuda"), marks=pytest.mark.gpu) for name in MODELS),
+    ],
+    ids="-".join,
+)
 def model(request):
-    return MODELS[request.param]()
+    name, device = request.param
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    return MODELS[name]().to(device)
+
+
+def place_of(model):
+    """Where it computes."""
+    return next(model.parameters()).device
 
 
 def allele(genome, start, kind):
@@ -72,7 +87,7 @@ def start_of(model, conventions, alleles):
 
 
 def by_two_passes(model, genome, conventions, alleles, *, head="human", tracks=None):
-    predictor = SequencePredictor(model, head, tracks, conventions, CPU, torch.float64)
+    predictor = SequencePredictor(model, head, tracks, conventions, place_of(model), torch.float64)
     start = start_of(model, conventions, alleles)
     return DirectScorer(predictor, genome).score(alleles, start)
 
@@ -80,13 +95,38 @@ def by_two_passes(model, genome, conventions, alleles, *, head="human", tracks=N
 def by_differences(
     model, genome, conventions, alleles, *, head="human", tracks=None, batch_alts=64
 ):
-    network = delta_network(model, head, tracks, device=CPU, arithmetic=FLOAT64)
+    network = delta_network(model, head, tracks, device=place_of(model), arithmetic=FLOAT64)
     scorer = DeltaScorer(network, genome, conventions, batch_alts=batch_alts)
     return scorer.score(alleles, start_of(model, conventions, alleles))
 
 
 def both(*case, batch_alts=64, **how):
     return by_two_passes(*case, **how), by_differences(*case, batch_alts=batch_alts, **how)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("policy", ["exact", "fast"])
+def test_policies_on_a_gpu(name, genome, policy):
+    """In the formats that the fused kernel multiplies, every kind of variant, against two passes in float64."""
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    cuda = torch.device("cuda")
+    truth = MODELS[name]()
+    model = MODELS[name]().float().to(cuda)
+    network = delta_network(
+        model, "human", None, device=cuda, arithmetic=choose_arithmetic(policy, cuda)
+    )
+    for kind in KINDS:
+        conventions = conventions_of(truth, statistics=("sad", "log_d2"))
+        one = [allele(genome, 9_000, kind)]
+        plain = by_two_passes(truth, genome, conventions, one)
+        scorer = DeltaScorer(network, genome, conventions, batch_alts=4)
+        found = scorer.score(one, start_of(truth, conventions, one))
+        for statistic, values in plain[0].items():
+            error = np.linalg.norm(found[0][statistic] - values) / np.linalg.norm(values)
+            print(f"{name} {policy} {kind} {statistic}: relative L2 {error:.1e}")
+            assert error < {"exact": 2e-4, "fast": 0.05}[policy]
 
 
 def assert_same(plain, differences, bound=1e-9, *, may_be_nothing=False):
@@ -231,8 +271,8 @@ def test_effects_hold_the_scores_and_the_profiles_that_they_are_made_of(model, g
     alleles = [allele(genome, 9_000, "deletion"), allele(genome, 9_000, "snv")]
     start = start_of(model, conventions, alleles)
     bins = conventions.scored_bins(conventions.offset_bp(9_000, start))
-    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
-    predictor = SequencePredictor(model, "human", None, conventions, CPU, torch.float64)
+    network = delta_network(model, "human", None, device=place_of(model), arithmetic=FLOAT64)
+    predictor = SequencePredictor(model, "human", None, conventions, place_of(model), torch.float64)
     for scorer in (
         DeltaScorer(network, genome, conventions, batch_alts=2),
         DirectScorer(predictor, genome),
