@@ -1,12 +1,12 @@
 """How long a variant takes, how much memory, and how wrong it is: enformer-pytorch, two plain passes, differences.
 
     python -m benchmarks.engine --json benchmarks/results/engine.json [--chart docs/engine.svg] [--quick]
-        [--strands forward] [--without-peer] [--without-memory] [--device cuda]
+        [--strands forward] [--without-peer] [--compile-peer] [--without-memory] [--device cuda]
 
 All cases run in one process, in turns, on real sequence with the seeded weights, over both strands as the program does
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
 (c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
-tower and patches included; (f) saturation mutagenesis of 100 bp; (g), on a GPU, (b) after `torch.compile`. Peak memory
+tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`. Peak memory
 is that of a process of its own for each; on a GPU, what torch has taken of the device. Errors are of SAD over all human
 tracks against a float64 run of the original's equations. Ratios hold within one run only. Without the peer, (a), (b)
 and (g) are left out, and an environment without enformer-pytorch will do.
@@ -278,7 +278,7 @@ def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
 
 
 def cases(
-    bench: Bench, *, quick: bool, with_peer: bool = True
+    bench: Bench, *, quick: bool, with_peer: bool = True, compile_peer: bool = False
 ) -> dict[str, Callable[[str], Measured]]:
     """What is measured, each for a golden SNV where it scores one."""
     measured: dict[str, Callable[[str], Measured]] = {
@@ -290,7 +290,7 @@ def cases(
     }
     if not quick:
         measured["f"] = lambda _: run_shared(bench, bench.mutations)
-        if bench.device.type == "cuda":
+        if compile_peer:
             measured["g"] = lambda name: run_peer(bench, name, autocast=True, compiled=True)
     return {case: run for case, run in measured.items() if with_peer or case not in PEER_CASES}
 
@@ -331,10 +331,15 @@ def peak_memory(bench: Bench, case: str) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
-def measure(bench: Bench, *, quick: bool, with_peer: bool, rounds: int) -> dict[str, Any]:
+def measure(
+    bench: Bench,
+    running: dict[str, Callable[[str], Measured]],
+    *,
+    quick: bool,
+    rounds: int,
+) -> dict[str, Any]:
     """All cases in turns; rates of the machine before every round."""
     names = list(bench.golden)[: 2 if quick else None]
-    running = cases(bench, quick=quick, with_peer=with_peer)
     arithmetic = choose_arithmetic("fast", bench.device)
     seconds: dict[str, list[float]] = {case: [] for case in running}
     errors: dict[str, dict[str, float]] = {case: {} for case in running}
@@ -394,6 +399,9 @@ def main() -> None:
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--without-peer", action="store_true", help="leave enformer-pytorch out")
     parser.add_argument(
+        "--compile-peer", action="store_true", help="the peer after torch.compile, too"
+    )
+    parser.add_argument(
         "--without-memory", action="store_true", help="no processes of their own for peak memory"
     )
     parser.add_argument("--memory-of", choices=CASES, help=argparse.SUPPRESS)
@@ -432,10 +440,13 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
         alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
         memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
         memory |= {"e": peak_shared, "f": peak_shared}
+    running = cases(
+        bench, quick=options.quick, with_peer=with_peer, compile_peer=options.compile_peer
+    )
     measured = measure(
         bench,
+        running,
         quick=options.quick,
-        with_peer=with_peer,
         rounds=1 if options.quick else options.rounds,
     )
     peer_packages = ("enformer-pytorch", "transformers") if with_peer else ()
