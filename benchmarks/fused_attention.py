@@ -24,6 +24,7 @@ from enformer_core.models.positional import relative_shift
 from enformer_core.scoring.delta.fused_attention import (
     BLOCKS_16_BIT,
     BLOCKS_FLOAT32,
+    BLOCKS_TF32,
     Blocks,
     FusedReference,
     fused_attention_available,
@@ -34,12 +35,21 @@ from enformer_core.scoring.delta.fused_attention import (
 HEADS, TOKENS, KEYS, VALUES = 8, 1536, 64, 192
 CHANGE = 1e-3
 CANDIDATES = {
-    torch.float32: (BLOCKS_FLOAT32, Blocks(32, 16, 8, 1), Blocks(64, 16, 8, 1)),
+    torch.float32: (
+        BLOCKS_FLOAT32,
+        BLOCKS_TF32,
+        Blocks(32, 16, 4, 2, "tf32x3"),
+        Blocks(64, 16, 4, 2, "tf32x3"),
+        Blocks(64, 32, 8, 2, "tf32x3"),
+        Blocks(64, 16, 8, 2, "tf32x3"),
+    ),
     torch.bfloat16: (
         BLOCKS_16_BIT,
         Blocks(128, 64, 8, 2),
         Blocks(128, 32, 8, 3),
+        Blocks(128, 64, 8, 1),
         Blocks(64, 32, 4, 2),
+        Blocks(64, 64, 4, 1),
     ),
 }
 Changes = tuple[Tensor, Tensor, Tensor]
@@ -123,6 +133,7 @@ def measure(delta: torch.dtype, alts: int, repeats: int) -> Iterator[dict[str, A
     }
     for blocks in CANDIDATES[delta]:
         name = f"fused {blocks.queries}x{blocks.keys}, {blocks.warps} warps, {blocks.stages} stages"
+        name += f", {blocks.precision}" if delta == torch.float32 else ""
         ways[name] = (
             blocks,
             partial(fused_attention_difference, reference, *changes, blocks=blocks),

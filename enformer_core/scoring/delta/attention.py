@@ -162,7 +162,8 @@ def _write_logit_changes(
     """Write the changes of one head's logits of some queries: (content + dq) · dk + dq · k + dq · relative keys."""
     product = factors.left[as_slice(queries)] @ factors.right.T
     dl.copy_(product)
-    dl += relative_logits(factors.dq, reference.low_relative[head], queries)
+    by_distance = relative_logits(factors.dq[None], reference.low_relative[head][None], queries)
+    dl += by_distance[0]
 
 
 def _normalised(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from enformer_core.models.attention import Attention
 from enformer_core.models.positional import relative_features
-from enformer_core.scoring.delta.matmul import apply_linear, linear
+from enformer_core.scoring.delta.matmul import apply_linear, products
 from enformer_core.scoring.delta.spans import as_slice
 
 # Of one head. Values are transposed: that is how products with attention weights read them.
@@ -98,13 +98,13 @@ def reference_attention(
     weights = normed.new_empty(heads, len(queries), tokens)
     attended = normed.new_empty(heads, len(queries), values)
     kept_logits = torch.empty_like(weights) if keep_logits else None
-    for head in range(heads):
-        logits = linear(content[head, as_slice(queries)], k[head])
-        logits += relative_logits(position[head], exact_relative[head], queries)
-        torch.softmax(logits, dim=-1, out=weights[head])
-        attended[head] = linear(weights[head], v[head])
+    for some in _heads_together(heads, normed.device):
+        logits = products(content[some, as_slice(queries)], k[some])
+        logits += relative_logits(position[some], exact_relative[some], queries)
+        torch.softmax(logits, dim=-1, out=weights[some])
+        attended[some] = products(weights[some], v[some])
         if kept_logits is not None:
-            kept_logits[head] = logits
+            kept_logits[some] = logits
 
     return ReferenceAttention(
         content=content,
@@ -122,17 +122,24 @@ def reference_attention(
     )
 
 
-def relative_logits(q: Keys, relative: Distances, queries: range) -> Logits:
+def _heads_together(heads: int, device: torch.device) -> list[slice]:
+    """Which heads are computed at once: one on CPUs, whose caches hold no more; all on GPUs, which small steps keep."""
+    if device.type != "cpu":
+        return [slice(0, heads)]
+    return [slice(head, head + 1) for head in range(heads)]
+
+
+def relative_logits(q: KeysByHead, relative: DistancesByHead, queries: range) -> LogitsByHead:
     """q · relative keys for a run of queries: of each query with all tokens, by their distance."""
-    tokens = len(q)
+    heads, tokens, _ = q.shape
     first = tokens - queries.stop
     last = 2 * tokens - 1 - queries.start
-    product = linear(q[as_slice(queries)], relative[first:last]).contiguous()
+    product = products(q[:, as_slice(queries)], relative[:, first:last]).contiguous()
     # A column of the product is a distance, and the next query's distances lie one column further left. Three queries
     # and three tokens, distances −2 … 2:
     #     a b [c d e]
     #     f [g h i] j        read as        c d e / g h i / k l m
     #     [k l m] n o
     # In memory each row begins `columns − 1` numbers after the one before: a view with that stride, nothing copied.
-    rows, columns = product.shape
-    return product.as_strided((rows, tokens), (columns - 1, 1), rows - 1)
+    _, rows, columns = product.shape
+    return product.as_strided((heads, rows, tokens), (rows * columns, columns - 1, 1), rows - 1)

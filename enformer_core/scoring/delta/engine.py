@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
@@ -32,7 +34,7 @@ from enformer_core.scoring.delta.tower import Codes, fill_differences
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import inference_in_true_float32
-from enformer_core.scoring.statistics import AlleleScores, Profile
+from enformer_core.scoring.statistics import AlleleScores, Profile, Statistic
 from enformer_core.scoring.windows import (
     Allele,
     Comparison,
@@ -45,6 +47,10 @@ from enformer_core.scoring.windows import (
 )
 
 Result = TypeVar("Result")
+Final = TypeVar("Final")
+
+ScoresThere = dict[Statistic, Float[Tensor, " tracks"]]
+"""An allele's scores, where they were computed."""
 
 OfProfiles = Callable[[Allele, Profile, Profile], Result]
 """What is made of an allele's profiles: the reference's prediction, and alt − ref, in the bins that are needed."""
@@ -130,10 +136,11 @@ class DeltaScorer:
             start: first base of the window that they share.
         """
 
-        def scores(allele: Allele, r: Profile, d: Profile) -> AlleleScores:
-            return self._scores(allele, start, r, d)
+        def on_device(allele: Allele, r: Profile, d: Profile) -> ScoresThere:
+            return self._scores_there(allele, start, r, d)
 
-        return self._of_each(alleles, start, scores)
+        # a batch's all at once: to fetch each by itself, a GPU would stand still as often
+        return self._of_each(alleles, start, on_device, finish=_fetched)
 
     def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
         """As `score`, with the effects on the genes in reach."""
@@ -144,7 +151,7 @@ class DeltaScorer:
             scores = self._scores(allele, start, r, d)
             return ScoredAllele(scores, sums.effects(allele, start, r, d))
 
-        return self._of_each(alleles, start, scored)
+        return self._of_each(alleles, start, scored, finish=list)
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
@@ -154,20 +161,21 @@ class DeltaScorer:
             scores = self._scores(allele, start, r, d)
             return AlleleEffect.of(r[bins], d[bins], scores)
 
-        return self._of_each(alleles, start, effect)
+        return self._of_each(alleles, start, effect, finish=list)
 
     def _of_each(
         self,
         alleles: Sequence[Allele],
         start: int,
         make: OfProfiles[Result],
-    ) -> list[Result]:
+        finish: Callable[[list[Result]], list[Final]],
+    ) -> list[Final]:
         # batches may become smaller on the way, so their edges cannot be laid out before
-        made: list[Result] = []
+        made: list[Final] = []
         while len(made) < len(alleles):
             first = len(made)
             batch = alleles[first : first + self._batch_alts]
-            made.extend(self._of_what_fits(batch, start, make))
+            made.extend(finish(self._of_what_fits(batch, start, make)))
         return made
 
     def _of_what_fits(
@@ -299,10 +307,26 @@ class DeltaScorer:
         r: Profile,
         d: Profile,
     ) -> AlleleScores:
+        (scores,) = _fetched([self._scores_there(allele, start, r, d)])
+        return scores
+
+    def _scores_there(
+        self,
+        allele: Allele,
+        start: int,
+        r: Profile,
+        d: Profile,
+    ) -> ScoresThere:
         bins = self._scored_bins(allele, start)
-        wanted = self._conventions.statistics
-        scores = statistics.compute(r[bins], d[bins], wanted)
-        return {name: values.cpu().numpy() for name, values in scores.items()}
+        return statistics.compute(r[bins], d[bins], self._conventions.statistics)
+
+
+def _fetched(scores: list[ScoresThere]) -> list[AlleleScores]:
+    """The scores of some alleles on the host, in one copy."""
+    # with no statistic asked for, there is nothing to stack
+    tensors = [values for of_allele in scores for values in of_allele.values()]
+    on_host = iter(torch.stack(tensors).cpu().numpy() if tensors else [])
+    return [{name: next(on_host) for name in of_allele} for of_allele in scores]
 
 
 class _ProfileSums:

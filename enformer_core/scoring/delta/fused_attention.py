@@ -32,6 +32,7 @@ Does not know layers or models, and imports Triton only when the kernel is calle
 import importlib.util
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -39,7 +40,9 @@ from torch import Tensor
 
 from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
+from enformer_core.scoring.delta.matmul import products
 from enformer_core.scoring.delta.spans import as_slice
+from enformer_core.scoring.precision import multiplies_tf32
 
 
 @dataclass(frozen=True)
@@ -51,25 +54,30 @@ class Blocks:
         keys: columns that it takes at a time.
         warps: groups of 32 threads that share them.
         stages: blocks of keys in flight.
+        precision: how operands of float32 are multiplied: `ieee`, or `tf32x3`, in three products of TF32 on tensor
+            cores, which leaves some 1e-6.
     """
 
     queries: int
     keys: int
     warps: int
     stages: int
+    precision: Literal["ieee", "tf32x3"] = "ieee"
 
 
 BLOCKS_16_BIT = Blocks(queries=128, keys=32, warps=8, stages=2)
 """At Enformer's sizes: 120 KiB of shared memory on compute capability 9.0, 88 KiB on 8.0 and 8.9."""
 BLOCKS_FLOAT32 = Blocks(queries=32, keys=16, warps=4, stages=2)
 """Products in plain float32 hold their operands in registers, which larger blocks would spill."""
-PRECISION = "ieee"
-"""Products of float32 are products of float32, not of TF32."""
+BLOCKS_TF32 = Blocks(queries=32, keys=32, warps=4, stages=2, precision="tf32x3")
+"""The same on tensor cores."""
 LEAST_WIDTH = 16
 """Products on tensor cores need at least so many channels; narrower ones are padded with zeros, on the chip."""
 MOST_RUNS = 3
 """Sums over the values are kept in at most so many runs of a power of two: 192 = 3 · 64."""
-FORMATS = frozenset({torch.float32, torch.bfloat16, torch.float16})
+TERMS = {torch.float32: 9, torch.bfloat16: 5, torch.float16: 5}
+"""Terms of the series for expm1 below 1/2: what they leave out is below the rounding of the format."""
+FORMATS = frozenset(TERMS)
 """Number formats of differences that the kernel multiplies."""
 FLOAT16_SCALE = 2.0**15
 """Changes of weights are small, float16 ends at 6e-8: they are multiplied by this before they are rounded."""
@@ -84,7 +92,8 @@ class FusedReference:
 
     Attributes:
         content: q / √key + content bias of the queries, in float32.
-        log_weights: logarithms of the attention weights of the queries, in float32.
+        weights: attention weights of the queries, in float32.
+        log_weights: their logarithms, in float32.
         attended: weights · v of the queries, in float32.
         k: keys, in the number format of differences, as are the next two.
         v: values.
@@ -93,6 +102,7 @@ class FusedReference:
     """
 
     content: Float[Tensor, "heads queries keys"]
+    weights: Float[Tensor, "heads queries tokens"]
     log_weights: Float[Tensor, "heads queries tokens"]
     attended: Float[Tensor, "heads queries values"]
     k: Float[Tensor, "heads tokens keys"]
@@ -141,9 +151,11 @@ def fused_reference(
         raise InputError(
             f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16"
         )
+    log_weights = logits.float().log_softmax(dim=-1).contiguous()
     return FusedReference(
         content=content[:, as_slice(queries)].float().contiguous(),
-        log_weights=logits.float().log_softmax(dim=-1).contiguous(),
+        weights=log_weights.exp(),
+        log_weights=log_weights,
         attended=attended.float().contiguous(),
         k=k.to(delta).contiguous(),
         v=v.to(delta).contiguous(),
@@ -183,11 +195,18 @@ def fused_attention_difference(
     out = dv.new_empty(alts, len(reference.queries), heads, values)
     if out.numel():
         if blocks is None:
-            blocks = BLOCKS_FLOAT32 if out.dtype == torch.float32 else BLOCKS_16_BIT
+            blocks = _usual_blocks(out)
         by_distance = _by_distance(reference, of_queries)
         with torch.cuda.device_of(out):  # Triton launches on the current device
             _launch(reference, (of_queries, dk, dv), by_distance, out, blocks)
     return out.transpose(1, 2)
+
+
+def _usual_blocks(out: Tensor) -> Blocks:
+    if out.dtype != torch.float32:
+        return BLOCKS_16_BIT
+    has_tf32 = out.device.type == "cuda" and multiplies_tf32()
+    return BLOCKS_TF32 if has_tf32 else BLOCKS_FLOAT32
 
 
 def _check(
@@ -217,7 +236,7 @@ def _by_distance(
     last = 2 * tokens - 1 - queries.start
     relative = reference.relative[:, first:last]
     # one product a head: the queries of all alts are its rows
-    product = dq.transpose(0, 1).flatten(1, 2) @ relative.mT
+    product = products(dq.transpose(0, 1).flatten(1, 2), relative)
     return product.unflatten(1, (len(dq), len(queries)))
 
 
@@ -240,6 +259,7 @@ def _launch(
         reference.content,
         reference.k,
         reference.v,
+        reference.weights,
         reference.log_weights,
         reference.attended,
         by_distance,
@@ -256,7 +276,8 @@ def _launch(
         VALUES=width,
         RUNS=runs,
         SCALE=FLOAT16_SCALE if out.dtype == torch.float16 else 1.0,
-        PRECISION=PRECISION,
+        TERMS=TERMS[out.dtype],
+        PRECISION=blocks.precision,
         num_warps=blocks.warps,
         num_stages=blocks.stages,
     )

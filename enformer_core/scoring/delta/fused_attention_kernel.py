@@ -19,16 +19,11 @@ _INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET") == "1")
 
 @triton.jit
 @no_type_check
-def _expm1_small(x):
-    """x + x²/2! + … + x⁹/9!, for |x| ≤ 1/2: the next term is below 3e-10 of the sum."""
-    sum_ = 1.0 + x * (1.0 / 9.0)
-    sum_ = 1.0 + x * (1.0 / 8.0) * sum_
-    sum_ = 1.0 + x * (1.0 / 7.0) * sum_
-    sum_ = 1.0 + x * (1.0 / 6.0) * sum_
-    sum_ = 1.0 + x * (1.0 / 5.0) * sum_
-    sum_ = 1.0 + x * (1.0 / 4.0) * sum_
-    sum_ = 1.0 + x * (1.0 / 3.0) * sum_
-    sum_ = 1.0 + x * (1.0 / 2.0) * sum_
+def _expm1_small(x, TERMS: tl.constexpr):
+    """x + x²/2! + … + x^TERMS/TERMS!, for |x| ≤ 1/2: the next term is below 3e-10 of the sum for 9, 5e-5 for 5."""
+    sum_ = 1.0 + x * (1.0 / TERMS)
+    for done in tl.static_range(1, TERMS - 1):
+        sum_ = 1.0 + x * (1.0 / (TERMS - done)) * sum_
     return x * sum_
 
 
@@ -66,7 +61,7 @@ def _load_keys(
 
 @triton.jit
 @no_type_check
-def _logits(
+def _logit_changes(
     left,
     dq,
     dk,
@@ -74,16 +69,15 @@ def _logits(
     dk_channel,
     k,
     by_distance,
-    log_weights,
     row,
     column,
     rows,
     tokens,
     keys,
-    KEYS,
-    PRECISION,
+    KEYS: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):
-    """The changes of a block of logits, and the logarithms of the reference's weights: −inf beyond the last token."""
+    """The changes of a block of logits; 0 beyond the last row and token."""
     channel = tl.arange(0, KEYS)
     changed = _load_keys(dk, column, dk_token, channel, dk_channel, tokens, keys)
     unchanged = _load_keys(k, column, keys, channel, 1, tokens, keys)
@@ -95,9 +89,21 @@ def _logits(
     shifted = row[:, None] * (tokens + rows - 2) + rows - 1 + column[None, :]
     dl = tl.load(by_distance + shifted, mask=inside, other=0.0).to(tl.float32)
     dl = _dot(left, changed, dl, PRECISION)
-    dl = _dot(dq, unchanged, dl, PRECISION)
-    log_p = tl.load(log_weights + row[:, None] * tokens + column[None, :], mask=inside, other=0.0)
-    return dl, tl.where(column[None, :] < tokens, log_p, float("-inf"))
+    return _dot(dq, unchanged, dl, PRECISION)
+
+
+@triton.jit
+@no_type_check
+def _load_rows(
+    of_weights,
+    row,
+    column,
+    rows,
+    tokens,
+):
+    """A block of the reference's weights or of their logarithms; 0 beyond the last row and token."""
+    inside = (row[:, None] < rows) & (column[None, :] < tokens)
+    return tl.load(of_weights + row[:, None] * tokens + column[None, :], mask=inside, other=0.0)
 
 
 @triton.jit
@@ -126,6 +132,39 @@ def _gather(
     )
     sum_ = _dot(change, of_v, sum_, PRECISION)
     return _dot(weights, of_dv, sum_, PRECISION)
+
+
+@triton.jit
+@no_type_check
+def _gather_runs(
+    sums,
+    change,
+    weights,
+    v,
+    dv,
+    dv_token,
+    dv_channel,
+    column,
+    tokens,
+    values,
+    VALUES: tl.constexpr,
+    RUNS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """`_gather` for each of up to three runs."""
+    sum_0, sum_1, sum_2 = sums
+    sum_0 = _gather(
+        sum_0, change, weights, v, dv, dv_token, dv_channel, column, 0, tokens, values, VALUES, PRECISION
+    )  # fmt: skip
+    if RUNS > 1:
+        sum_1 = _gather(
+            sum_1, change, weights, v, dv, dv_token, dv_channel, column, VALUES, tokens, values, VALUES, PRECISION
+        )  # fmt: skip
+    if RUNS > 2:
+        sum_2 = _gather(
+            sum_2, change, weights, v, dv, dv_token, dv_channel, column, 2 * VALUES, tokens, values, VALUES, PRECISION
+        )  # fmt: skip
+    return sum_0, sum_1, sum_2
 
 
 @triton.jit
@@ -160,6 +199,7 @@ def attention_difference_kernel(
     content,  # [heads, rows, keys] float32; a row is a query
     k,  # [heads, tokens, keys]
     v,  # [heads, tokens, values]
+    weights,  # [heads, rows, tokens] float32
     log_weights,  # [heads, rows, tokens] float32
     attended,  # [heads, rows, values] float32
     by_distance,  # [heads, alts, rows, tokens + rows − 1]
@@ -189,6 +229,7 @@ def attention_difference_kernel(
     VALUES: tl.constexpr,
     RUNS: tl.constexpr,
     SCALE: tl.constexpr,
+    TERMS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
     """One block of queries of one head of one alt; alts run side by side, so that they share what they read."""
@@ -198,6 +239,7 @@ def attention_difference_kernel(
     content += head * rows * keys
     k += head * tokens * keys
     v += head * tokens * values
+    weights += head * rows * tokens
     log_weights += head * rows * tokens
     attended += head * rows * values
     by_distance += (head * alts + alt) * rows * (tokens + rows - 1)
@@ -216,46 +258,27 @@ def attention_difference_kernel(
     )
     left = left.to(d.dtype)
 
-    # first pass: by how much each row's log-sum-exp changes, where anything in it changes much
-    most = tl.zeros([BLOCK_QUERIES], tl.float32)
-    highest = tl.full([BLOCK_QUERIES], float("-inf"), tl.float32)
-    total = tl.zeros([BLOCK_QUERIES], tl.float32)
+    zeros = tl.zeros([BLOCK_QUERIES], tl.float32)
+    no_sum = tl.zeros([BLOCK_QUERIES, VALUES], tl.float32)
+
+    # as if no logit changed by more than the series serves, which holds for nearly all; whether it does is known then
+    most = zeros
+    z = zeros
+    sums = (no_sum, no_sum, no_sum)
     for first in range(0, tokens, BLOCK_KEYS):
         column = first + tl.arange(0, BLOCK_KEYS)
-        dl, log_p = _logits(
-            left, d, dk, dk_token, dk_channel, k, by_distance, log_weights, row, column, rows, tokens, keys, KEYS,
-            PRECISION,
+        dl = _logit_changes(
+            left, d, dk, dk_token, dk_channel, k, by_distance, row, column, rows, tokens, keys, KEYS, PRECISION
         )  # fmt: skip
         most = tl.maximum(most, tl.max(tl.abs(dl), axis=1))
-        # log-sum-exp of all blocks so far: what was summed below a lower maximum is scaled down to the new one
-        risen = tl.maximum(highest, tl.max(log_p + dl, axis=1))
-        total = total * tl.exp(highest - risen) + tl.sum(
-            tl.exp(log_p + dl - risen[:, None]), axis=1
-        )
-        highest = risen
-    shift = tl.where(most <= _LARGE, 0.0, highest + tl.log(total))
-
-    # second pass: the change of each weight, and what it gathers
-    z = tl.zeros([BLOCK_QUERIES], tl.float32)
-    sum_0 = tl.zeros([BLOCK_QUERIES, VALUES], tl.float32)
-    sum_1 = tl.zeros([BLOCK_QUERIES, VALUES], tl.float32)
-    sum_2 = tl.zeros([BLOCK_QUERIES, VALUES], tl.float32)
-    for first in range(0, tokens, BLOCK_KEYS):
-        column = first + tl.arange(0, BLOCK_KEYS)
-        dl, log_p = _logits(
-            left, d, dk, dk_token, dk_channel, k, by_distance, log_weights, row, column, rows, tokens, keys, KEYS,
-            PRECISION,
-        )  # fmt: skip
-        p = tl.exp(log_p)
-        dl -= shift[:, None]
-        after = tl.exp(log_p + dl)
-        e = tl.where(tl.abs(dl) <= _LARGE, p * _expm1_small(dl), after - p)
-        e, after = (e * SCALE).to(d.dtype), (after * SCALE).to(d.dtype)
-        z += tl.sum(
-            e.to(tl.float32), axis=1
-        )  # of rounded numbers, so that equal values gather no change
-        sum_0 = _gather(
-            sum_0,
+        p = _load_rows(weights, row, column, rows, tokens)
+        e = p * _expm1_small(dl, TERMS)
+        after = ((p + e) * SCALE).to(d.dtype)
+        e = (e * SCALE).to(d.dtype)
+        # of rounded numbers, so that equal values gather no change
+        z += tl.sum(e.to(tl.float32), axis=1)
+        sums = _gather_runs(
+            sums,
             e,
             after,
             v,
@@ -263,15 +286,50 @@ def attention_difference_kernel(
             dv_token,
             dv_channel,
             column,
-            0,
             tokens,
             values,
             VALUES,
+            RUNS,
             PRECISION,
         )
-        if RUNS > 1:
-            sum_1 = _gather(
-                sum_1,
+
+    if tl.max(most, axis=0) > _LARGE:
+        # by how much each row's log-sum-exp changes, where anything in it changes much
+        highest = tl.full([BLOCK_QUERIES], float("-inf"), tl.float32)
+        total = zeros
+        for first in range(0, tokens, BLOCK_KEYS):
+            column = first + tl.arange(0, BLOCK_KEYS)
+            dl = _logit_changes(
+                left, d, dk, dk_token, dk_channel, k, by_distance, row, column, rows, tokens, keys, KEYS, PRECISION
+            )  # fmt: skip
+            log_p = _load_rows(log_weights, row, column, rows, tokens)
+            logit = tl.where(column[None, :] < tokens, log_p + dl, float("-inf"))
+            # log-sum-exp of all blocks so far: what was summed below a lower maximum is scaled down to the new one
+            risen = tl.maximum(highest, tl.max(logit, axis=1))
+            before = total * tl.exp(highest - risen)
+            total = before + tl.sum(tl.exp(logit - risen[:, None]), axis=1)
+            highest = risen
+        shift = tl.where(most <= _LARGE, 0.0, highest + tl.log(total))
+
+        # the change of each weight, and what it gathers
+        z = zeros
+        sums = (no_sum, no_sum, no_sum)
+        for first in range(0, tokens, BLOCK_KEYS):
+            column = first + tl.arange(0, BLOCK_KEYS)
+            dl = _logit_changes(
+                left, d, dk, dk_token, dk_channel, k, by_distance, row, column, rows, tokens, keys, KEYS, PRECISION
+            )  # fmt: skip
+            dl -= shift[:, None]
+            log_p = _load_rows(log_weights, row, column, rows, tokens)
+            log_p = tl.where(column[None, :] < tokens, log_p, float("-inf"))
+            p = tl.exp(log_p)
+            after = tl.exp(log_p + dl)
+            e = tl.where(tl.abs(dl) <= _LARGE, p * _expm1_small(dl, TERMS), after - p)
+            after = (after * SCALE).to(d.dtype)
+            e = (e * SCALE).to(d.dtype)
+            z += tl.sum(e.to(tl.float32), axis=1)
+            sums = _gather_runs(
+                sums,
                 e,
                 after,
                 v,
@@ -279,28 +337,13 @@ def attention_difference_kernel(
                 dv_token,
                 dv_channel,
                 column,
-                VALUES,
                 tokens,
                 values,
                 VALUES,
+                RUNS,
                 PRECISION,
             )
-        if RUNS > 2:
-            sum_2 = _gather(
-                sum_2,
-                e,
-                after,
-                v,
-                dv,
-                dv_token,
-                dv_channel,
-                column,
-                2 * VALUES,
-                tokens,
-                values,
-                VALUES,
-                PRECISION,
-            )
+    sum_0, sum_1, sum_2 = sums
     z /= SCALE
     stride = heads * values
     _store(out, stride, attended, sum_0 / SCALE, z, row, 0, rows, values, VALUES)

@@ -25,10 +25,10 @@ def gelu_difference(x: Activations, d: Activations) -> Activations:
 
 
 def relu_difference(
-    negative: Activations,
-    less_positive: Activations,
-    d: Activations,
-) -> Activations:
+    negative: Float[Tensor, "*shape"],
+    less_positive: Float[Tensor, "*shape"],
+    d: Float[Tensor, "*alts_and_shape"],
+) -> Float[Tensor, "*alts_and_shape"]:
     """relu(x + d) − relu(x) for x in two parts, min(x, 0) and −max(x, 0): max(d + min(x, 0), −max(x, 0)).
 
     It is d itself where both are positive, without rounding, in 16 bits too.

@@ -15,6 +15,8 @@ from enformer_core.scoring.delta.tower import Codes, Tokens, Tower
 
 SHARED_CHUNK_TOKENS = 128
 """Tokens computed and kept together where windows share them; chunks begin at its multiples along the chromosome."""
+SHARED_CHUNK_TOKENS_ON_GPU = 256
+"""As many on a GPU, which small steps keep waiting."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class SharedTokens:
         self._tower = tower
         self._genome = genome
         self._kept_chunks = kept_chunks
+        on_cpu = tower.device.type == "cpu"
+        self._chunk_tokens = SHARED_CHUNK_TOKENS if on_cpu else SHARED_CHUNK_TOKENS_ON_GPU
         self._chunks: OrderedDict[tuple[str, bool, int, int], Tokens] = OrderedDict()
 
     def __call__(self, place: Place, codes: Codes) -> Tokens:
@@ -88,15 +92,15 @@ class SharedTokens:
         """
         # windows whose starts have the same phase cut the chromosome into the same tokens
         first, phase = divmod(place.start, self._tower.token_bp)
-        first_chunk = first // SHARED_CHUNK_TOKENS
-        last_chunk = (first + count - 1) // SHARED_CHUNK_TOKENS
+        first_chunk = first // self._chunk_tokens
+        last_chunk = (first + count - 1) // self._chunk_tokens
         chunks = [
             self._chunk(place.contig, place.reverse, phase, number)
             for number in range(first_chunk, last_chunk + 1)
         ]
-        skipped = first - first_chunk * SHARED_CHUNK_TOKENS
+        skipped = first - first_chunk * self._chunk_tokens
         if place.reverse:
-            skipped = len(chunks) * SHARED_CHUNK_TOKENS - skipped - count
+            skipped = len(chunks) * self._chunk_tokens - skipped - count
             chunks.reverse()
         return torch.cat(chunks)[skipped : skipped + count]
 
@@ -126,8 +130,8 @@ class SharedTokens:
     ) -> Tokens:
         token_bp = self._tower.token_bp
         halo = self._tower.halo_tokens
-        begin = (number * SHARED_CHUNK_TOKENS - halo) * token_bp + phase
-        end = begin + (SHARED_CHUNK_TOKENS + 2 * halo) * token_bp
+        begin = (number * self._chunk_tokens - halo) * token_bp + phase
+        end = begin + (self._chunk_tokens + 2 * halo) * token_bp
         codes = self._genome.fetch(contig, begin, end)
         piece = reverse_complement(codes) if reverse else codes
         # a copy, so that the halo's memory does not live as long as the chunk

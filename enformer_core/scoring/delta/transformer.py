@@ -43,8 +43,8 @@ from enformer_core.scoring.delta.spans import as_slice
 from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.statistics import Profile
 
-FUSED_ALTS = 8
-"""Alts that one call of the fused kernel serves: its product by distance takes 75 MB for each in 16 bits."""
+ALTS_TOGETHER = 8
+"""Alts that one step on a GPU serves: the fused kernel's product by distance takes 75 MB for each in 16 bits."""
 NEAR_TOKENS = 32
 """Most tokens that count as a small change."""
 
@@ -68,7 +68,8 @@ class LinearDifference:
 
     def __call__(self, d: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """W d for each row, in the number format of differences."""
-        return d.to(self._weight.dtype) @ self._weight.T
+        low = d.to(self._weight.dtype)
+        return low @ self._weight.T if low.device.type == "cpu" else linear(low, self._weight)
 
     def transposed(self, d: Float[Tensor, "rows inputs"]) -> Float[Tensor, "outputs rows"]:
         """(W d)ᵀ, which lies in memory as products with attention weights read values."""
@@ -116,8 +117,7 @@ class AttentionBlock:
             first: whether this is the first block, where d is 0 for all but the tokens `near`.
         """
         normed = self.norm(x)
-        # float64, the yardstick's format, is multiplied by torch alone
-        fused = self.to_q.dtype in FORMATS and fused_attention_available(x.device)
+        fused = _is_fused(self.to_q.dtype, x.device)
         reference = reference_attention(
             self.attention,
             normed,
@@ -200,8 +200,7 @@ class AttentionBlock:
         shared = _for_kernel(reference, self.to_q.dtype)
         split = self.attention.split
         rows = as_slice(reference.queries)
-        for first in range(0, len(d), FUSED_ALTS):
-            alts = slice(first, first + FUSED_ALTS)
+        for alts in _carried_together(len(d), d.device):
             dn = layer_norm_difference(self.norm, x, normed, d[alts])
             low = dn.to(self.to_q.dtype)
             dq = split(self.to_q(low))
@@ -254,10 +253,10 @@ class PerceptronBlock:
         # Once for all alts, and apart: in 16 bits, x + d would cost a small d beside a large x all of its digits.
         negative = hidden.clamp(max=0).to(delta)
         less_positive = (-hidden.clamp(min=0)).to(delta)
-        for alt in range(len(d)):
-            dn = layer_norm_difference(self.norm, x, normed, d[alt])
+        for alts in _carried_together(len(d), d.device):
+            dn = layer_norm_difference(self.norm, x, normed, d[alts])
             d_hidden = relu_difference(negative, less_positive, self.d_first(dn))
-            d[alt] += self.d_second(d_hidden)
+            d[alts] += self.d_second(d_hidden)
         return x + apply_linear(self.second, functional.relu(hidden))
 
 
@@ -323,7 +322,10 @@ class DeltaTransformer:
         crop = geometry.crop_tokens
         every = range(geometry.tokens)
         kept = range(crop + bins.start, crop + bins.stop)
-        near = [_near(of_alt) for of_alt in d]
+        # the fused kernel asks for none, and to look would wait for the GPU
+        near = [range(0)] * len(d)
+        if not _is_fused(self._delta, d.device):
+            near = [_near(of_alt) for of_alt in d]
         last = len(self._layers) - 1
         for number, (attention, perceptron) in enumerate(self._layers):
             # no token reads another behind the last attention: only those of the bins are carried on
@@ -354,6 +356,17 @@ class DeltaTransformer:
         final = self._d_final(gelu_difference(reference.normed, normed))
         logits = self._d_head(gelu_difference(reference.final, final))
         return softplus_difference(reference.logits, logits.to(d.dtype))
+
+
+def _carried_together(alts: int, device: torch.device) -> list[slice]:
+    """Which alts a step serves: one on CPUs, whose caches hold no more; several on GPUs, which small steps keep."""
+    together = 1 if device.type == "cpu" else ALTS_TOGETHER
+    return [slice(first, min(first + together, alts)) for first in range(0, alts, together)]
+
+
+def _is_fused(delta: torch.dtype, device: torch.device) -> bool:
+    """Whether the fused kernel serves: not in float64, the yardstick's format."""
+    return delta in FORMATS and fused_attention_available(device)
 
 
 def _near(d: Float[Tensor, "tokens channels"]) -> range:

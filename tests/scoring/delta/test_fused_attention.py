@@ -235,13 +235,14 @@ def test_kernel_compiles_and_fits(
         "VALUES": 64,
         "RUNS": 3,
         "SCALE": 1.0,
-        "PRECISION": "ieee",
+        "TERMS": 9,
+        "PRECISION": blocks.precision,
         "dq_channel": 1,
         "dk_channel": 1,
         "dv_channel": 1,
     }
     pointers = dict.fromkeys(("k", "v", "by_distance", "dq", "dk", "dv", "out"), f"*{dtype}")
-    pointers |= dict.fromkeys(("content", "log_weights", "attended"), "*fp32")
+    pointers |= dict.fromkeys(("content", "weights", "log_weights", "attended"), "*fp32")
     names = kernel.arg_names
     signature = {
         name: pointers.get(name, "constexpr" if name in constants else "i32") for name in names
