@@ -24,7 +24,6 @@ from enformer_core.models.positional import relative_shift
 from enformer_core.scoring.delta.fused_attention import (
     BLOCKS_16_BIT,
     BLOCKS_FLOAT32,
-    BLOCKS_TF32,
     Blocks,
     FusedReference,
     fused_attention_available,
@@ -37,11 +36,7 @@ CHANGE = 1e-3
 CANDIDATES = {
     torch.float32: (
         BLOCKS_FLOAT32,
-        BLOCKS_TF32,
-        Blocks(32, 16, 4, 2, "tf32x3"),
-        Blocks(64, 16, 4, 2, "tf32x3"),
-        Blocks(64, 32, 8, 2, "tf32x3"),
-        Blocks(64, 16, 8, 2, "tf32x3"),
+        Blocks(64, 16, 8, 1),
     ),
     torch.bfloat16: (
         BLOCKS_16_BIT,
@@ -133,7 +128,6 @@ def measure(delta: torch.dtype, alts: int, repeats: int) -> Iterator[dict[str, A
     }
     for blocks in CANDIDATES[delta]:
         name = f"fused {blocks.queries}x{blocks.keys}, {blocks.warps} warps, {blocks.stages} stages"
-        name += f", {blocks.precision}" if delta == torch.float32 else ""
         ways[name] = (
             blocks,
             partial(fused_attention_difference, reference, *changes, blocks=blocks),

@@ -20,32 +20,22 @@ class Arithmetic:
     Attributes:
         reference: of the reference's activations, and of everything that is not linear.
         delta: of the operands of matrix products that act on differences.
-        by_tf32: whether products in float32 are made of three on tensor cores (`delta.matmul`).
     """
 
     reference: torch.dtype = torch.float32
     delta: torch.dtype = torch.float32
-    by_tf32: bool = False
 
     def __str__(self) -> str:
         reference = str(self.reference).removeprefix("torch.")
         delta = str(self.delta).removeprefix("torch.")
-        way = " by three products of TF32" if self.by_tf32 else ""
-        return f"reference {reference}{way}, differences {delta}"
+        return f"reference {reference}, differences {delta}"
 
 
 def choose_arithmetic(policy: Policy, device: torch.device) -> Arithmetic:
     """`exact`: float32 throughout. `fast`: bfloat16 for differences, where the hardware multiplies it faster."""
-    by_tf32 = device.type == "cuda" and multiplies_tf32()
     if policy == "fast" and _has_fast_bfloat16(device.type):
-        return Arithmetic(delta=torch.bfloat16, by_tf32=by_tf32)
-    return Arithmetic(by_tf32=by_tf32)
-
-
-@cache
-def multiplies_tf32() -> bool:
-    """Whether this machine's GPU has tensor cores for TF32: from compute capability 8.0 on."""
-    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+        return Arithmetic(delta=torch.bfloat16)
+    return Arithmetic()
 
 
 @cache

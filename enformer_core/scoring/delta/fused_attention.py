@@ -32,7 +32,6 @@ Does not know layers or models, and imports Triton only when the kernel is calle
 import importlib.util
 import os
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -42,7 +41,6 @@ from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
 from enformer_core.scoring.delta.matmul import products
 from enformer_core.scoring.delta.spans import as_slice
-from enformer_core.scoring.precision import multiplies_tf32
 
 
 @dataclass(frozen=True)
@@ -54,23 +52,20 @@ class Blocks:
         keys: columns that it takes at a time.
         warps: groups of 32 threads that share them.
         stages: blocks of keys in flight.
-        precision: how operands of float32 are multiplied: `ieee`, or `tf32x3`, in three products of TF32 on tensor
-            cores, which leaves some 1e-6.
     """
 
     queries: int
     keys: int
     warps: int
     stages: int
-    precision: Literal["ieee", "tf32x3"] = "ieee"
 
 
 BLOCKS_16_BIT = Blocks(queries=128, keys=32, warps=8, stages=2)
 """At Enformer's sizes: 120 KiB of shared memory on compute capability 9.0, 88 KiB on 8.0 and 8.9."""
 BLOCKS_FLOAT32 = Blocks(queries=32, keys=16, warps=4, stages=2)
 """Products in plain float32 hold their operands in registers, which larger blocks would spill."""
-BLOCKS_TF32 = Blocks(queries=32, keys=32, warps=4, stages=2, precision="tf32x3")
-"""The same on tensor cores."""
+PRECISION = "ieee"
+"""Products of float32 are products of float32, not of TF32."""
 LEAST_WIDTH = 16
 """Products on tensor cores need at least so many channels; narrower ones are padded with zeros, on the chip."""
 MOST_RUNS = 3
@@ -195,18 +190,11 @@ def fused_attention_difference(
     out = dv.new_empty(alts, len(reference.queries), heads, values)
     if out.numel():
         if blocks is None:
-            blocks = _usual_blocks(out)
+            blocks = BLOCKS_FLOAT32 if out.dtype == torch.float32 else BLOCKS_16_BIT
         by_distance = _by_distance(reference, of_queries)
         with torch.cuda.device_of(out):  # Triton launches on the current device
             _launch(reference, (of_queries, dk, dv), by_distance, out, blocks)
     return out.transpose(1, 2)
-
-
-def _usual_blocks(out: Tensor) -> Blocks:
-    if out.dtype != torch.float32:
-        return BLOCKS_16_BIT
-    has_tf32 = out.device.type == "cuda" and multiplies_tf32()
-    return BLOCKS_TF32 if has_tf32 else BLOCKS_FLOAT32
 
 
 def _check(
@@ -277,7 +265,7 @@ def _launch(
         RUNS=runs,
         SCALE=FLOAT16_SCALE if out.dtype == torch.float16 else 1.0,
         TERMS=TERMS[out.dtype],
-        PRECISION=blocks.precision,
+        PRECISION=PRECISION,
         num_warps=blocks.warps,
         num_stages=blocks.stages,
     )

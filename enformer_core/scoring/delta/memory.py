@@ -10,9 +10,7 @@ from enformer_core.scoring.delta.tower import chunk_tokens
 MOST_ALTS = 96
 """More alts than this gain nothing: the reference that they share is a small part by then."""
 
-# activations of one chunk of the tower that live at the same time; on GPUs two of them three times as long, to be
-# multiplied by TF32
-_CHUNK_COPIES = {"cpu": 6, "cuda": 10}
+_CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
 _LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
@@ -40,7 +38,7 @@ def choose_batch(
     widest = _channels(network, -1)
     # all below are counts of numbers, not of bytes
     device = network.tower.device
-    chunk = _CHUNK_COPIES[device.type] * chunk_tokens(device) * geometry.bin_bp * narrowest
+    chunk = _CHUNK_COPIES * chunk_tokens(device) * geometry.bin_bp * narrowest
     profile = geometry.bins * tracks
     activations = geometry.tokens * widest
     layer = _LAYER_COPIES * activations + _PROFILE_COPIES * profile

@@ -236,7 +236,7 @@ def test_kernel_compiles_and_fits(
         "RUNS": 3,
         "SCALE": 1.0,
         "TERMS": 9,
-        "PRECISION": blocks.precision,
+        "PRECISION": "ieee",
         "dq_channel": 1,
         "dk_channel": 1,
         "dv_channel": 1,
