@@ -12,7 +12,7 @@ from enformer_core.analyses.contributions import Contributions, TargetInput
 from enformer_core.analyses.model_inputs import located
 from enformer_core.analyses.no_contributions import contributing
 from enformer_core.analyses.target_input import AlleleInput, GeneInput, IntervalInput
-from enformer_core.analyses.target_kind import TargetKind, target_kind
+from enformer_core.analyses.target_kind import TargetKind, has_strands, target_kind
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
@@ -117,7 +117,19 @@ def _target_input(settings: AttributeSettings, named: NamedInputs) -> TargetInpu
             geometry,
             warn=note,
         )
+    if settings.target_type == "auto":
+        _note_strands(files)
     return IntervalInput(tuple(files), tuple(regions), named.genome, geometry, warn=note)
+
+
+def _note_strands(files: Sequence[InputFile]) -> None:
+    """Say which files may be of genes: BED of both kinds looks the same."""
+    for file in files:
+        if has_strands(file.path):
+            note(
+                f"{file.given}: its rows have strands, and are taken for intervals, attributed as a whole. Are they "
+                "genes, whose TSSs are meant? Then give --target-type genes"
+            )
 
 
 def _kind(

@@ -150,6 +150,8 @@ def _tables(ledger: Ledger) -> dict[str, dict[str, int | None]]:
 def _fenced_connection(files: FencedFiles, spill: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads these files, and writes into the folder `spill` what memory does not hold."""
     with duckdb.connect() as connection:
+        # a slow query would draw it on standard output, between the rows
+        connection.execute("SET enable_progress_bar = false")
         connection.register_filesystem(files)
         connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
         connection.execute(f"SET allowed_directories = ['{FENCED}']")

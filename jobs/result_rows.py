@@ -1,6 +1,7 @@
 """Rows of a query as text in columns or as JSON, one after another, in numbers that read back as they are stored.
 
-Files and pipes are given every column in full, but for long lists in text; a terminal is given what fits in its lines.
+Files and pipes are given every column in full, but for long lists and texts; a terminal is given what fits in its
+lines.
 Knows types and letters. Does not know what was asked.
 """
 
@@ -24,6 +25,8 @@ from jobs.text_columns import TextColumns
 _MEASURED_ROWS = 1_000  # the first ones decide how wide the columns of text are
 _BATCH_ROWS = 1_000
 _LONGEST_LIST = 200  # letters of a list over tracks that text shows
+_LONGEST_TEXT = 1_000  # letters of any other cell: no name is longer, and a window's sequence is
+_SHOWN_LETTERS = 200
 _MOST_64_BITS = 2**63
 
 # DuckDB's types of which neither Python nor JSON has one: they are written as DuckDB writes them.
@@ -242,6 +245,8 @@ def _cell(value: object) -> str:
     if text.startswith("[") and len(text) > _LONGEST_LIST:
         shown = text[:_LONGEST_LIST].rpartition(", ")[0]
         return f"{shown}, … {text.count(', ') + 1:,} values]"
+    if len(text) > _LONGEST_TEXT:
+        return f"{text[:_SHOWN_LETTERS]}… {len(text):,} letters"
     return text
 
 

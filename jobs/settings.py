@@ -184,7 +184,7 @@ class RecordSettings:
     """go on where the genome has ALT in the place of REF; such alleles change places (flag ref_swapped)"""
 
     allow_mismatch: bool = False
-    """go on though less than 90 % of a sample fit the genome; what does not fit is a row ref_mismatch"""
+    """go on though less than 90 % of a sample fit the genome (half of fewer than 20); others are rows ref_mismatch"""
 
     allow_malformed: bool = False
     """go on though no record of a file, or half or less of 20 and more, can be read; the others are rows malformed"""

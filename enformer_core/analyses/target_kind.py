@@ -3,7 +3,7 @@
 import codecs
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -21,6 +21,7 @@ _ALLELE = re.compile(r"[ACGTN*-]+|<.+>", re.IGNORECASE)
 _STRANDS = frozenset("+-.?")
 _GFF_COLUMNS = 9
 _BED_COLUMNS = 3
+_BED_STRAND = 5
 _VCF = ("##fileformat=VCF", "#CHROM\tPOS")
 
 
@@ -46,12 +47,23 @@ def target_kind(path: Path) -> TargetKind:
     return "intervals" if _is_interval(fields) else "variants"
 
 
+def has_strands(path: Path) -> bool:
+    """Whether one of a file's first intervals says on which strand it lies, as BED of genes does."""
+    strands = [
+        fields[_BED_STRAND] for fields in _records(_first_lines(path)) if fields[_BED_STRAND:]
+    ]
+    return any(strand.strip() in ("+", "-") for strand in strands)
+
+
 def _first_record(lines: Iterable[str]) -> list[str]:
+    return next(_records(lines), [])
+
+
+def _records(lines: Iterable[str]) -> Iterator[list[str]]:
     for line in lines:
         if line.strip() and not line.startswith(_HEADERS):
             # at tabs, or at white space where there are none
-            return line.split("\t") if "\t" in line else line.split()
-    return []
+            yield line.split("\t") if "\t" in line else line.split()
 
 
 def _is_interval(fields: Sequence[str]) -> bool:

@@ -382,6 +382,20 @@ def test_places_that_are_not_there(small, tmp_path, bed):
     assert "is not BED" in error
 
 
+def test_intervals_with_strands_may_be_genes_which_is_said(small, bed, tmp_path):
+    said = f"{bed}: its rows have strands, and are taken for intervals"
+    code, _, error, _ = small(bed)
+    assert code == 0
+    assert said in error
+    assert "--target-type genes" in error
+    _, _, error, _ = small(bed, "--target-type", "intervals", out="asked")
+    assert said not in error
+    plain = tmp_path / "plain.bed"
+    plain.write_text(f"chr1\t{TSS}\t{TSS + 128}\tpeak\t0\t.\n")
+    _, _, error, _ = small(plain, out="peaks")
+    assert "have strands" not in error
+
+
 def test_settings_of_genes_say_how_bed_is_taken_for_genes(small, tmp_path, bed):
     names = tmp_path / "names.txt"
     names.write_text("gene\n")

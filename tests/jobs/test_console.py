@@ -56,6 +56,14 @@ def test_a_library_that_aborts_at_the_end_changes_no_code(shell):
     assert (code, complained) == (0, "")
 
 
+@pytest.mark.parametrize("module", ["jobs.cli", "jobs.console"])
+def test_either_module_is_the_command(module):
+    command = [sys.executable, "-m", module, "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == 0
+    assert ended.stdout.strip()
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("command", ["verify $OUT", "status $OUT"])
 def test_two_hundred_calls_end_alike(shell, command):

@@ -124,6 +124,21 @@ def test_text_has_every_column_and_row_and_no_sign_that_moves_a_cursor(ask, monk
     assert max(map(len, text.splitlines())) < 300
 
 
+def test_a_text_as_long_as_a_window_is_cut_in_columns_and_whole_in_json(ask):
+    _, text, _ = ask("SELECT repeat('ACGT', 49152) AS sequence, repeat('x', 1000) AS name")
+    assert text.splitlines()[2].split() == ["ACGT" * 50 + "…", "196,608", "letters", "x" * 1000]
+    _, text, _ = ask("SELECT repeat('ACGT', 49152) AS sequence", "--json")
+    assert json.loads(text) == [{"sequence": "ACGT" * 49152}]
+
+
+def test_a_slow_query_draws_no_progress_between_its_rows(ask):
+    names = "('enable_progress_bar', 'enable_progress_bar_print')"
+    _, text, _ = ask(
+        f"SELECT value FROM duckdb_settings() WHERE name IN {names} ORDER BY name", "--json"
+    )
+    assert json.loads(text)[0] == {"value": "false"}
+
+
 def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
     code, text, _ = ask("FROM top LIMIT 3", "--json")
     assert code == exit_codes.DONE
