@@ -93,7 +93,7 @@ def export(settings: Any) -> int:
         number = write(ledger, file)
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
-        tell("export", f"{export_written(name, number)}{instead}", prefix=place)
+        tell("export", f"{export_written(name, number, ledger)}{instead}", prefix=place)
         caution = export_caution(name, ledger)
         if caution is not None:
             note(caution)

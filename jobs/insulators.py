@@ -58,8 +58,9 @@ def insulators(settings: InsulatorSettings) -> int:
     code = job.report(job.run())
     insulation = insulation_of(open_ledger(settings.out))
     found = [each for each in contrasts(insulation, seed=settings.seed) if each.layer is None]
-    print(_summary(found))
-    for text in _cautions(found[0].contrast.pairs, is_same=is_same_everywhere(insulation)):
+    is_same = is_same_everywhere(insulation)
+    print(summary_of(found, is_same=is_same))
+    for text in cautions(found[0].contrast.pairs, is_same=is_same):
         note(text)
     return code
 
@@ -101,22 +102,25 @@ def _genes(settings: InsulatorSettings) -> NamedGenes | None:
     return NamedGenes(_file(settings.genes, "gene file"), settings.gene_types)
 
 
-def _summary(found: Sequence[LayerContrast]) -> str:
+def summary_of(found: Sequence[LayerContrast], *, is_same: bool) -> str:
     """Both statistics for the mean over layers, in columns."""
     header = f"{'attention':<12}{'boundaries':>12}{'controls':>12}{'difference':>12}   95 %"
     pairs = found[0].contrast.pairs
     of_pairs = f"{counted(pairs, 'boundaries')} with controls"
     last = f"log2 of ratios, of {of_pairs}; by layer: enformer-ray export --insulation"
-    return "\n".join([header, *map(_line, found), last])
+    lines = [_line(each, is_same=is_same) for each in found]
+    return "\n".join([header, *lines, last])
 
 
-def _line(found: LayerContrast) -> str:
+def _line(found: LayerContrast, *, is_same: bool) -> str:
     one = found.contrast
     values = f"{one.boundaries:>12.3f}{one.controls:>12.3f}{one.difference:>12.3f}"
-    return f"{found.statistic:<12}{values}   {one.low:.3f} to {one.high:.3f}"
+    # an interval of no width would look like certainty
+    interval = "the same at all places" if is_same else f"{one.low:.3f} to {one.high:.3f}"
+    return f"{found.statistic:<12}{values}   {interval}"
 
 
-def _cautions(pairs: int, *, is_same: bool) -> Iterator[str]:
+def cautions(pairs: int, *, is_same: bool) -> Iterator[str]:
     """What figures say less than they seem to.
 
     Args:
@@ -128,7 +132,7 @@ def _cautions(pairs: int, *, is_same: bool) -> Iterator[str]:
             "attention is the same at all places, boundaries and controls alike: what this model looks at does not "
             "depend on these bases, so that nothing follows of insulators"
         )
-    elif pairs < _FEW_BOUNDARIES:
+    if pairs < _FEW_BOUNDARIES:
         yield (
             f"an interval over {counted(pairs, 'boundaries')} says little: draws of so few are much alike. Give "
             f"{_FEW_BOUNDARIES} or more, better hundreds"

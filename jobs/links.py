@@ -13,7 +13,7 @@ from enformer_core.links.files import LinkInput
 from enformer_core.links.linking import LinkCounts, Linking, write_links
 from enformer_core.links.written import is_tsv, is_written
 from enformer_core.storage.open import parse_address
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.link_inputs import check_scores, link_files, linking_of
 from jobs.link_settings import (
@@ -101,12 +101,22 @@ def _new_file(name: str) -> Path:
 def _summary(counts: LinkCounts, files: LinkInput, window_bp: int) -> str:
     all_genes = files.genes.frame.height
     all_candidates = files.candidates.frame.height
-    others = all_genes + all_candidates - counts.genes - counts.candidates
-    why = f"; the others have none of each other within {window_bp:,} bp" if others else ""
+    lonely = [
+        *_without(all_genes - counts.genes, "TSSs", "candidate"),
+        *_without(all_candidates - counts.candidates, "candidates", "TSS"),
+    ]
+    why = f"; {' and '.join(lonely)} within {window_bp:,} bp" if lonely else ""
     return (
         f"{counted(counts.pairs, 'pairs')} of {counts.genes:,} of {counted(all_genes, 'TSSs')} and "
         f"{counts.candidates:,} of {counted(all_candidates, 'candidates')}{why}"
     )
+
+
+def _without(number: int, plural: str, of_what: str) -> list[str]:
+    """How many of the one have none of the other, if any: `7 candidates have no TSS`."""
+    if not number:
+        return []
+    return [f"{counted(number, plural)} {agreeing(number, 'has', 'have')} no {of_what}"]
 
 
 def _what_next(out: str) -> str:

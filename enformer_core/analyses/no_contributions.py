@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from enformer_core.words import agreeing, counted
+from enformer_core.words import agreeing
 
 _OF_ONE = ("target", "group", "allele")
 
@@ -45,11 +45,15 @@ class Contributing:
         if self.first is None:
             return None
         target, group = self.first
+        why = "no base in the window acts on the prediction there, as far as gradients see"
+        if self.attributed == 1:
+            return f"the contributions to {target} for group {group} are 0 at every base: {why}"
         are = agreeing(self.silent, "is", "are")
-        of_all = counted(self.attributed, "rows")
+        none = agreeing(self.silent, "This is no effect", "None of these is an effect")
+        named = agreeing(self.silent, "that of", "such as")
         return (
-            f"{self.silent:,} of {of_all} of contributions {are} 0 at every base, such as {target} for group {group}: "
-            "no base in the window acts on the prediction there, as far as gradients see. None of these is an effect"
+            f"{self.silent:,} of {self.attributed:,} rows of contributions {are} 0 at every base, {named} {target} for "
+            f"group {group}: {why}. {none}"
         )
 
 

@@ -53,13 +53,15 @@ _EXPORTS = {
     ),
 }
 _CAUTIONS = {"npz": "enformer_core.export.npz:npz_caution"}
+_WRITTEN = {"npz": "enformer_core.export.npz:npz_written"}
+"""Where a run decides into which files of a directory an export goes."""
+
 _directories = {"npz", "bigwig", "insulation"}
 _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 
 _ROWS = ("rows", "")
 _written = {
-    "npz": ("rows", " of ohe.npz, shap.npz and windows.tsv"),
     "bedgraph": ("tracks", ""),
     "bigwig": ("files", ", TARGET.GROUP.bw"),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),
@@ -98,13 +100,17 @@ def export_summary(name: str) -> str:
     return _summaries[name]
 
 
-def export_written(name: str, number: int) -> str:
+def export_written(name: str, number: int, ledger: Ledger) -> str:
     """What a format's export came to, in words: `1 row`, `2 files, TARGET.GROUP.bw`.
 
     Args:
         name: of the format.
         number: what its export gave back.
+        ledger: of the run.
     """
+    if name in _WRITTEN:
+        said: str = _found(_WRITTEN[name])(ledger, number)
+        return said
     what, files = _written.get(name, _ROWS)
     return f"{counted(number, what)}{files}"
 

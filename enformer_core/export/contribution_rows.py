@@ -14,7 +14,16 @@ from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.genome.alphabet import encode
 
-_SCALARS = ["target", "group", "allele", "start", "contig_bp", "sequence"]
+_SCALARS = [
+    "target",
+    "group",
+    "allele",
+    "start",
+    "contig_bp",
+    "target_start",
+    "target_end",
+    "sequence",
+]
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,8 @@ class ContributionRow:
         group: of tracks.
         allele: `ref` or `alt`.
         start: first base of the window; negative near a contig's start.
+        target_start: where the target lies on the contig.
+        target_end: the first base behind it.
         codes: base codes of the window.
         values: contributions of its bases.
         hypothetical: those of every letter, a row for each of A, C, G, T; None where the run has none.
@@ -39,6 +50,8 @@ class ContributionRow:
     group: str
     allele: str
     start: int
+    target_start: int
+    target_end: int
     codes: UInt8[np.ndarray, " length"]
     values: Float32[np.ndarray, " length"]
     hypothetical: Float32[np.ndarray, "4 length"] | None

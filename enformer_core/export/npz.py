@@ -15,18 +15,21 @@ from jaxtyping import Int8
 from numpy.lib import format as npy
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.export.contribution_rows import (
     ContributionRow,
     contribution_rows,
 )
 from enformer_core.export.file_names import FileNames
 from enformer_core.export.whole_file import whole_file
+from enformer_core.words import counted
 
 # what NumPy calls an array that was saved without a name
 _ARRAY = "arr_0.npy"
 
-_HEADER = "row\ttarget\tallele\tchrom\tstart\tend\n"
+_FILES = "ohe.npz, shap.npz and windows.tsv"
+
+_HEADER = "row\ttarget\tallele\tchrom\tstart\tend\tgroup\ttarget_start\ttarget_end\n"
 
 
 def export_npz(ledger: Ledger, path: Path) -> int:
@@ -46,16 +49,32 @@ def export_npz(ledger: Ledger, path: Path) -> int:
     if not counts:
         raise InputError(f"{ledger.store.location}: no target has contributions yet")
     window_bp = next(contribution_rows(ledger)).codes.size
-    names = FileNames()
+    folders = _folders(ledger)
     with ExitStack() as files:
         writers = {}
         for group, rows in counts.items():
-            folder = path if len(counts) == 1 else path / names.of(group)
-            opened = _writer(folder, (rows, 4, window_bp))
+            opened = _writer(path / folders[group], (rows, 4, window_bp))
             writers[group] = files.enter_context(opened)
         for row in contribution_rows(ledger):
             writers[row.group].write(row)
     return counts.total()
+
+
+def npz_written(ledger: Ledger, rows: int) -> str:
+    """What was written of a run, and in which folders where it has several groups."""
+    folders = list(_folders(ledger).values())
+    if len(folders) == 1:
+        return f"{counted(rows, 'rows')} of {_FILES}"
+    return f"{counted(rows, 'rows')}, {_FILES} in each of the folders {first_few(folders)}"
+
+
+def _folders(ledger: Ledger) -> dict[str, str]:
+    """The folder of each group, in the directory that was named; of one group there is none."""
+    groups: Any = ledger.run.identity["groups"]
+    if len(groups) == 1:
+        return {groups[0]["name"]: ""}
+    names = FileNames()
+    return {group["name"]: names.of(group["name"]) for group in groups}
 
 
 def npz_caution(ledger: Ledger) -> str | None:
@@ -93,7 +112,9 @@ class _Writer:
             # 0 but at the letter that is there
             contributions = (letters * row.values).astype(np.float32)
         end = row.start + row.codes.size
-        cells = (self._rows, row.target, row.allele, row.contig, row.start, end)
+        window = (row.contig, row.start, end)
+        target = (row.group, row.target_start, row.target_end)
+        cells = (self._rows, row.target, row.allele, *window, *target)
         line = "\t".join(map(str, cells))
         self._letters.write(letters.tobytes())
         self._contributions.write(contributions.tobytes())

@@ -63,7 +63,8 @@ def test_npz_has_a_folder_for_each_group(two_groups, tmp_path, capsys):
     out = tmp_path / "modisco"
     assert main(["export", str(two_groups), "--npz", str(out)]) == 0
     error = capsys.readouterr().err
-    assert f"{out}: 4 rows" in error
+    written = "4 rows, ohe.npz, shap.npz and windows.tsv in each of the folders GATA1, b%2Fd"
+    assert f"{out}: {written}" in error
     assert "note: " not in error
     assert sorted(path.name for path in out.iterdir()) == ["GATA1", "b%2Fd"]
     for group, folder in (("GATA1", "GATA1"), ("b/d", "b%2Fd")):
@@ -80,6 +81,7 @@ def test_npz_has_a_folder_for_each_group(two_groups, tmp_path, capsys):
         windows = (out / folder / "windows.tsv").read_text().splitlines()
         assert windows[1].split("\t")[:4] == ["0", "other", "ref", "chr1"]
         assert int(windows[1].split("\t")[4]) == rows[0]["start"]
+        assert windows[1].split("\t")[6:] == [group, "1280", "1408"]
 
 
 def _codes(letters):
@@ -89,7 +91,9 @@ def _codes(letters):
 
 def test_npz_of_one_group_without_other_letters_contributions(one_group, tmp_path, capsys):
     assert main(["export", str(one_group), "--npz", str(tmp_path / "npz")]) == 0
-    assert "note: tfmodisco-lite wants hypothetical contributions" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "note: tfmodisco-lite wants hypothetical contributions" in error
+    assert f"{tmp_path / 'npz'}: 2 rows of ohe.npz, shap.npz and windows.tsv" in error
     letters, contributions = arrays(tmp_path / "npz")
     ref, alt = rows_of(one_group)
     for number, row in enumerate((ref, alt)):

@@ -135,12 +135,12 @@ def test_a_file_that_was_there_is_said_to_be_replaced(tmp_path, capsys):
         ("bigwig", 1, "1 file, TARGET.GROUP.bw"),
         ("bigwig", 2, "2 files, TARGET.GROUP.bw"),
         ("bedgraph", 1, "1 track"),
-        ("npz", 1_200, "1,200 rows of ohe.npz, shap.npz and windows.tsv"),
         ("insulation", 6, "6 places, in insulation.tsv and maps.npz"),
     ],
 )
-def test_what_was_written_is_counted_by_its_name(name, number, said):
-    assert export_written(name, number) == said
+def test_what_was_written_is_counted_by_its_name(name, number, said, tmp_path):
+    ledger = begun_toy_run(LocalStore(tmp_path / "run")).ledger
+    assert export_written(name, number, ledger) == said
 
 
 def test_where_no_track_has_an_effect_none_is_called_the_strongest(tmp_path):

@@ -167,7 +167,7 @@ def test_where_nothing_acts_it_is_said(small):
     """The other contig has no site of any motif."""
     code, _, error, _ = small("chr2:256-384")
     assert code == 0, error
-    assert "1 of 1 row of contributions is 0 at every base, such as chr2:256-384 for group" in error
+    assert "the contributions to chr2:256-384 for group" in error
 
 
 def test_a_short_contig_is_padded_with_n(whole):

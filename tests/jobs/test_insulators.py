@@ -8,8 +8,11 @@ import pytest
 
 from enformer_core.analyses.insulator_computation import InsulatorComputation
 from enformer_core.api.run_tables import open_run
+from enformer_core.insulators.attention import contrast
 from enformer_core.insulators.attention import insulation as insulation_of_map
+from enformer_core.insulators.summary import LayerContrast
 from enformer_core.scoring.attention_maps import AttentionMapper
+from jobs.insulators import cautions, summary_of
 from tests.support.attending import registered
 from tests.support.genomes import write_fasta
 from tests.support.runs import content_digests
@@ -278,3 +281,16 @@ def test_what_else_it_needs(insulate, run, tmp_path, monkeypatch):
     code, _, error, _ = insulate()
     assert code == 2
     assert "has no attention, by which insulators are seen" in error
+
+
+def test_where_attention_is_the_same_everywhere_no_interval_is_shown():
+    """And that boundaries are few is said all the same."""
+    same = contrast(np.full((1, 2), -0.1))
+    found = [LayerContrast(None, name, same) for name in ("across", "at")]
+    rows = summary_of(found, is_same=True).splitlines()[1:3]
+    assert all(row.endswith("0.000   the same at all places") for row in rows)
+    assert "-0.100 to" not in summary_of(found, is_same=True)
+    notes = list(cautions(1, is_same=True))
+    assert notes[0].startswith("attention is the same at all places")
+    assert notes[1].startswith("an interval over 1 boundary says little")
+    assert not list(cautions(10, is_same=False))
