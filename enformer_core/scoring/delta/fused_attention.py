@@ -14,14 +14,17 @@ With P the reference's attention weights, O = P v what they gather and dl the ch
 for any number c that a row's logits share. Where no logit of a row changes by more than 1/2, c = 0. Elsewhere c is the
 change of the row's log-sum-exp, so that P + e are the new weights and z is what rounding left: 1 + z keeps its digits
 and z O cancels nothing when the dominant key falls by 90. It is all the switch that large changes need, is made key by
-key, and one sum over the values serves every row. c takes a pass over the keys of its own, with a running maximum. To
-compute dl a second time costs less than two more sums over the values, and far fewer registers.
+key, and one sum over the values serves every row.
+
+A block of queries is summed with c = 0 in one pass over the keys, and the largest change is noted on the way. Where it
+turns out to be above 1/2, which is seldom, what was summed is forgotten: one pass finds c, with a running maximum, and
+another sums. To compute dl again costs less than to keep more sums, and far fewer registers.
 
 Two keys, P = (1 − 1e-13, 1e-13), and the first one's logit falls by 90. With c = 0 it were e = (−1, 0) and z = −1, and
 1 + z had no digit left. With c = log(1e-13 + exp(−90)) = −29.9, P · exp(dl − c) = (8e-27, 1) are the new weights, and
 z is 0.
 
-log P is read instead of P: P underflows where a logit is 90 below the others, and such a key may rise. The term
+There, log P is read instead of P: P underflows where a logit is 90 below the others, and such a key may rise. The term
 dq · relative keys of dl comes from a plain product over all distances, read shifted, as in
 `attention_reference.relative_logits`: the last query's row from its first column on, the one before it from its second.
 Operands of products have the number format of differences, all sums and exponentials are in float32.
@@ -36,6 +39,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
@@ -66,6 +70,8 @@ BLOCKS_FLOAT32 = Blocks(queries=32, keys=16, warps=4, stages=2)
 """Products in plain float32 hold their operands in registers, which larger blocks would spill."""
 PRECISION = "ieee"
 """Products of float32 are products of float32, not of TF32."""
+DISTANCES_MULTIPLE = 8
+"""Rows of the product by distance begin at multiples of so many numbers, 16 bytes of 16 bits."""
 LEAST_WIDTH = 16
 """Products on tensor cores need at least so many channels; narrower ones are padded with zeros, on the chip."""
 MOST_RUNS = 3
@@ -92,7 +98,8 @@ class FusedReference:
         attended: weights · v of the queries, in float32.
         k: keys, in the number format of differences, as are the next two.
         v: values.
-        relative: keys of the relative distances −(tokens − 1) … tokens − 1.
+        relative: keys of the relative distances between the queries and all tokens, and zeros up to a multiple of 8:
+            of an odd number of them, products are made by slower routines.
         queries: which queries, a run of tokens.
     """
 
@@ -146,6 +153,8 @@ def fused_reference(
         raise InputError(
             f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16"
         )
+    tokens = k.shape[1]
+    distances = range(tokens - queries.stop, 2 * tokens - 1 - queries.start)
     log_weights = logits.float().log_softmax(dim=-1).contiguous()
     return FusedReference(
         content=content[:, as_slice(queries)].float().contiguous(),
@@ -154,7 +163,7 @@ def fused_reference(
         attended=attended.float().contiguous(),
         k=k.to(delta).contiguous(),
         v=v.to(delta).contiguous(),
-        relative=relative.to(delta).contiguous(),
+        relative=_padded_distances(relative[:, as_slice(distances)].to(delta)),
         queries=queries,
     )
 
@@ -218,14 +227,17 @@ def _by_distance(
     reference: FusedReference, dq: Float[Tensor, "alts heads queries keys"]
 ) -> Float[Tensor, "heads alts queries distances"]:
     """dq · relative keys, of the distances between the queries and all tokens."""
-    tokens = reference.k.shape[1]
-    queries = reference.queries
-    first = tokens - queries.stop
-    last = 2 * tokens - 1 - queries.start
-    relative = reference.relative[:, first:last]
     # one product a head: the queries of all alts are its rows
-    product = products(dq.transpose(0, 1).flatten(1, 2), relative)
-    return product.unflatten(1, (len(dq), len(queries)))
+    product = products(dq.transpose(0, 1).flatten(1, 2), reference.relative)
+    return product.unflatten(1, (len(dq), len(reference.queries)))
+
+
+def _padded_distances(
+    relative: Float[Tensor, "heads distances keys"],
+) -> Float[Tensor, "heads padded keys"]:
+    """With zeros up to a multiple of 8 distances."""
+    missing = -relative.shape[1] % DISTANCES_MULTIPLE
+    return functional.pad(relative, (0, 0, 0, missing)).contiguous()
 
 
 def _launch(
@@ -256,6 +268,7 @@ def _launch(
         *(stride for change in changes for stride in change.stride()),
         rows,
         tokens,
+        by_distance.shape[-1],
         keys,
         values,
         BLOCK_QUERIES=blocks.queries,

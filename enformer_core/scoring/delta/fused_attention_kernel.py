@@ -69,6 +69,7 @@ def _logit_changes(
     dk_channel,
     k,
     by_distance,
+    distances,
     row,
     column,
     rows,
@@ -82,11 +83,12 @@ def _logit_changes(
     changed = _load_keys(dk, column, dk_token, channel, dk_channel, tokens, keys)
     unchanged = _load_keys(k, column, keys, channel, 1, tokens, keys)
     inside = (row[:, None] < rows) & (column[None, :] < tokens)
-    # Row r is read from column rows − 1 − r of a product as wide as tokens + rows − 1. Two rows, three tokens:
-    #     a [b c d]
-    #     [e f g] h
-    # so that row 1 begins at 4 = 1 · (3 + 2 − 2) + 2 − 1.
-    shifted = row[:, None] * (tokens + rows - 2) + rows - 1 + column[None, :]
+    # Row r is read from column rows − 1 − r of a product that is at least as wide as tokens + rows − 1. Two rows, three
+    # tokens, and a column of padding:
+    #     a [b c d] .
+    #     [e f g] h .
+    # so that row 1 begins at 5 = 1 · (5 − 1) + 2 − 1.
+    shifted = row[:, None] * (distances - 1) + rows - 1 + column[None, :]
     dl = tl.load(by_distance + shifted, mask=inside, other=0.0).to(tl.float32)
     dl = _dot(left, changed, dl, PRECISION)
     return _dot(dq, unchanged, dl, PRECISION)
@@ -202,7 +204,7 @@ def attention_difference_kernel(
     weights,  # [heads, rows, tokens] float32
     log_weights,  # [heads, rows, tokens] float32
     attended,  # [heads, rows, values] float32
-    by_distance,  # [heads, alts, rows, tokens + rows − 1]
+    by_distance,  # [heads, alts, rows, distances]
     dq,  # [alts, heads, rows, keys], with any strides, as the next two
     dk,  # [alts, heads, tokens, keys]
     dv,  # [alts, heads, tokens, values]
@@ -221,6 +223,7 @@ def attention_difference_kernel(
     dv_channel,
     rows,
     tokens,
+    distances,
     keys,
     values,
     BLOCK_QUERIES: tl.constexpr,
@@ -242,7 +245,7 @@ def attention_difference_kernel(
     weights += head * rows * tokens
     log_weights += head * rows * tokens
     attended += head * rows * values
-    by_distance += (head * alts + alt) * rows * (tokens + rows - 1)
+    by_distance += (head * alts + alt) * rows * distances
     dq += alt * dq_alt + head * dq_head
     dk += alt * dk_alt + head * dk_head
     dv += alt * dv_alt + head * dv_head
@@ -268,7 +271,8 @@ def attention_difference_kernel(
     for first in range(0, tokens, BLOCK_KEYS):
         column = first + tl.arange(0, BLOCK_KEYS)
         dl = _logit_changes(
-            left, d, dk, dk_token, dk_channel, k, by_distance, row, column, rows, tokens, keys, KEYS, PRECISION
+            left, d, dk, dk_token, dk_channel, k, by_distance, distances, row, column, rows, tokens, keys, KEYS,
+            PRECISION,
         )  # fmt: skip
         most = tl.maximum(most, tl.max(tl.abs(dl), axis=1))
         p = _load_rows(weights, row, column, rows, tokens)
@@ -278,20 +282,8 @@ def attention_difference_kernel(
         # of rounded numbers, so that equal values gather no change
         z += tl.sum(e.to(tl.float32), axis=1)
         sums = _gather_runs(
-            sums,
-            e,
-            after,
-            v,
-            dv,
-            dv_token,
-            dv_channel,
-            column,
-            tokens,
-            values,
-            VALUES,
-            RUNS,
-            PRECISION,
-        )
+            sums, e, after, v, dv, dv_token, dv_channel, column, tokens, values, VALUES, RUNS, PRECISION
+        )  # fmt: skip
 
     if tl.max(most, axis=0) > _LARGE:
         # by how much each row's log-sum-exp changes, where anything in it changes much
@@ -300,7 +292,8 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, by_distance, row, column, rows, tokens, keys, KEYS, PRECISION
+                left, d, dk, dk_token, dk_channel, k, by_distance, distances, row, column, rows, tokens, keys, KEYS,
+                PRECISION,
             )  # fmt: skip
             log_p = _load_rows(log_weights, row, column, rows, tokens)
             logit = tl.where(column[None, :] < tokens, log_p + dl, float("-inf"))
@@ -317,7 +310,8 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, by_distance, row, column, rows, tokens, keys, KEYS, PRECISION
+                left, d, dk, dk_token, dk_channel, k, by_distance, distances, row, column, rows, tokens, keys, KEYS,
+                PRECISION,
             )  # fmt: skip
             dl -= shift[:, None]
             log_p = _load_rows(log_weights, row, column, rows, tokens)
@@ -329,20 +323,8 @@ def attention_difference_kernel(
             e = (e * SCALE).to(d.dtype)
             z += tl.sum(e.to(tl.float32), axis=1)
             sums = _gather_runs(
-                sums,
-                e,
-                after,
-                v,
-                dv,
-                dv_token,
-                dv_channel,
-                column,
-                tokens,
-                values,
-                VALUES,
-                RUNS,
-                PRECISION,
-            )
+                sums, e, after, v, dv, dv_token, dv_channel, column, tokens, values, VALUES, RUNS, PRECISION
+            )  # fmt: skip
     sum_0, sum_1, sum_2 = sums
     z /= SCALE
     stride = heads * values

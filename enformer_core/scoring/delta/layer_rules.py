@@ -47,6 +47,10 @@ def softplus_difference(x: Activations, d: Activations) -> Activations:
     slope = torch.sigmoid(x)
     difference = torch.expm1(d).mul_(slope).log1p_()
     large = d.abs() > _SMALL
+    if d.device.type != "cpu":
+        # all are computed both ways: to ask which are large, the GPU would be waited for
+        plainly = functional.softplus(x + d) - functional.softplus(x)
+        return torch.where(large, plainly, difference)
     if large.any():
         before = functional.softplus(x[large])
         after = functional.softplus(x[large] + d[large])

@@ -215,10 +215,12 @@ def test_a_score_does_not_depend_on_its_neighbours_or_the_batch(model, genome):
         batch: both(model, genome, conventions, alleles, batch_alts=batch)[1]
         for batch in (1, 7, 64)
     }
+    # routines of a GPU follow the size of a batch, and with it the last digits
+    tolerance = 0 if place_of(model).type == "cpu" else 1e-10
     for batch in (7, 64):
         for alone, together in zip(scored[1], scored[batch], strict=True):
             for name in alone:
-                np.testing.assert_array_equal(together[name], alone[name])
+                np.testing.assert_allclose(together[name], alone[name], rtol=tolerance, atol=0)
 
 
 def test_an_alternate_equal_to_the_reference_scores_nothing(model, genome):
