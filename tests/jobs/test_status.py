@@ -6,6 +6,7 @@ import math
 import pytest
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "1"]
+SMALL += ["--device", "cpu"]  # of whose cores hours are told, whatever the machine has
 
 
 @pytest.fixture
