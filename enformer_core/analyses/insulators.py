@@ -18,7 +18,7 @@ from enformer_core.analyses.insulator_plan import (
 from enformer_core.analyses.insulator_run_type import ATTENTION_MAPS, UNMATCHED, InsulatorsType
 from enformer_core.analyses.table_analysis import TableAnalysis, TableDraft, TableIdentity
 from enformer_core.dataset.receipts import Manifest
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import Genes, read_genes
 from enformer_core.genome.regions import place_regions
@@ -105,6 +105,8 @@ class Insulators(TableAnalysis):
             )
             self.warn(f"{given}: {counted(boundaries.repeats, 'boundaries')} {lie} once")
         genes = self._read_genes()
+        if genes is not None:
+            self._note_without_genes(genes, boundaries)
         table = planned_places(boundaries, self.genome, genes, self.matching, self.layers)
         # they are planned all the same, so that their rows say why they have no values
         unmatched = table.filter(pc.equal(table["status"], UNMATCHED))
@@ -116,6 +118,18 @@ class Insulators(TableAnalysis):
             # a place is no record of the file: controls are places too
             records=boundaries.count + boundaries.repeats,
         )
+
+    def _note_without_genes(self, genes: Genes, boundaries: Boundaries) -> None:
+        """Say which contigs have boundaries and no gene: of an odd contig it is a fact, of all a wrong file."""
+        without = [
+            contig for contig in boundaries.positions if not genes.tss_sites(contig).positions.size
+        ]
+        if without:
+            count = sum(len(boundaries.names[contig]) for contig in without)
+            self.warn(
+                f"{genes.file}: no gene on {first_few(without)}, where {counted(count, 'boundaries')} "
+                f"{agreeing(count, 'has', 'have')} no control by distance to genes"
+            )
 
     def _read_boundaries(self) -> Boundaries:
         path = str(self.boundaries.path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from enformer_core.errors import InputError
+from enformer_core.errors import InputError, first_few
 from enformer_core.genome.fasta import Genome
 from enformer_core.insulators.composition import STEP_BP, Composition, composition
 from enformer_core.words import counted
@@ -116,19 +116,41 @@ def matched_controls(
         tss: of each contig, in any order; None where distances to TSSs do not count.
         matching: how like they must be.
 
+    Boundaries of a contig without a TSS have none, since nothing says how far from genes a control should be.
+
     Raises:
-        InputError: for a contig with boundaries and without any TSS, to which distances could be matched.
+        InputError: where no contig with boundaries has a TSS.
     """
     matched = {}
     nowhere = np.empty(0, dtype=np.int64)
-    for contig, places in boundaries.items():
-        sites = None if tss is None else np.sort(tss.get(contig, nowhere))
+    of_contigs = {
+        contig: None if tss is None else tss.get(contig, nowhere) for contig in boundaries
+    }
+    if all(sites is not None and not sites.size for sites in of_contigs.values()):
+        raise InputError(
+            f"{first_few(list(of_contigs))}: has boundaries and no gene, so controls cannot be matched by distance to "
+            "genes. Are they of one assembly? Without --genes distances do not count."
+        )
+    for contig, sites in of_contigs.items():
+        places = boundaries[contig]
         if sites is not None and not sites.size:
-            raise InputError(
-                f"{contig}: has boundaries and no gene, so controls cannot be matched by distance to genes"
-            )
-        matched[contig] = _on_contig(genome, contig, places, sites, matching)
+            matched[contig] = _without_genes(contig, places, matching)
+        else:
+            in_order = None if sites is None else np.sort(sites)
+            matched[contig] = _on_contig(genome, contig, places, in_order, matching)
     return matched
+
+
+def _without_genes(contig: str, places: Positions, matching: Matching) -> Matched:
+    """Boundaries to which no control can be as like as was asked: where no gene is, none is as far from one."""
+    controls = np.full((places.size, matching.controls), NO_MATCH, dtype=np.int64)
+    why = f"{contig} has no gene, by whose distance controls are matched (--genes)"
+    return Matched(_on_grid(places), controls, (why,) * places.size)
+
+
+def _on_grid(places: Positions) -> Positions:
+    nearest_step = (places + STEP_BP // 2) // STEP_BP
+    return nearest_step * STEP_BP
 
 
 def _on_contig(
@@ -139,8 +161,7 @@ def _on_contig(
     matching: Matching,
 ) -> Matched:
     sums = composition(genome.codes(contig))
-    nearest_step = (places + STEP_BP // 2) // STEP_BP
-    on_grid = nearest_step * STEP_BP
+    on_grid = _on_grid(places)
     # the name, not its place in a list: see above
     name = zlib.crc32(contig.encode())
     rng = np.random.default_rng([matching.seed, name])

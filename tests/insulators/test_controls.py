@@ -160,9 +160,21 @@ def test_without_genes_distances_do_not_count(genome):
     assert found["chr1"].controls[:, 0].tolist() != controls(genome)["chr1"]
 
 
+def test_on_a_contig_without_genes_boundaries_have_no_control(genome):
+    """Those of other contigs have the same as ever."""
+    found = matched_controls(genome, BOUNDARIES, {"chr2": TSS["chr2"]}, MATCHING)
+    assert not found["chr1"].is_matched.any()
+    assert set(found["chr1"].reasons) == {
+        "chr1 has no gene, by whose distance controls are matched (--genes)"
+    }
+    whole = matched_controls(genome, BOUNDARIES, TSS, MATCHING)
+    assert found["chr1"].boundaries.tolist() == whole["chr1"].boundaries.tolist()
+    assert found["chr2"].controls.tolist() == whole["chr2"].controls.tolist()
+
+
 def test_what_cannot_be_matched_is_refused(genome):
     with pytest.raises(InputError, match="chr1: has boundaries and no gene"):
-        matched_controls(genome, BOUNDARIES, {"chr2": TSS["chr2"]}, MATCHING)
+        matched_controls(genome, {"chr1": BOUNDARIES["chr1"]}, {"chr2": TSS["chr2"]}, MATCHING)
     with pytest.raises(InputError, match="a window of 1,000 bp: must be a multiple of 256"):
         Matching(window_bp=1_000)
     with pytest.raises(InputError, match="0 places drawn"):
