@@ -12,6 +12,7 @@ from enformer_core.genome.gene_drafts import (
     parse_span,
     parse_strand,
 )
+from enformer_core.genome.tss_windows import TssWindows
 from enformer_core.genome.whole_number import whole_number
 from enformer_core.words import counted
 
@@ -20,12 +21,6 @@ _BED_COLUMNS = 6
 _BED12_COLUMNS = 12
 
 _BED_NOTHING = frozenset({"", ".", "NA", "nan"})
-
-_LONGEST_WINDOW_BP = 1_000
-"""Up to which rows of one length are windows around TSSs, as the 500 bp that the ABC program writes."""
-
-_LEAST_WINDOW_ROWS = 20
-"""How many rows of one length are no chance: a few genes that somebody has made up may all be 1,000 bp long."""
 
 # Columns of BED files with a header, as ABC's are, by what they hold.
 _BED_IDS = frozenset({"ensembl_id", "ensemblid", "ensembl", "gene_id", "geneid"})
@@ -63,8 +58,7 @@ class BedReader:
         self._type_column = _column(columns, _BED_TYPES)
         # without a header, twelve columns are BED12
         self._has_blocks = not columns or "blocksizes" in columns
-        self._rows = 0
-        self._lengths: set[int] = set()
+        self._windows = TssWindows()
         self._blocks_seen = False
 
     def add(self, line: Line, contigs: ContigNames) -> None:
@@ -81,8 +75,7 @@ class BedReader:
         span = parse_span(line, fields[1], fields[2], counts_from=0)
         start, end = span
         # rows of other contigs tell of the file, too
-        self._rows += 1
-        self._lengths.add(end - start)
+        self._windows.add(start, end)
         contig = contigs.own(fields[0])
         if contig is None:
             return
@@ -117,28 +110,21 @@ class BedReader:
 
     def finish(self) -> Iterator[GeneDraft]:
         """All genes, in the order in which they came."""
-        are_windows = self._window_bp is not None
+        window_bp = self._window_bp
         for draft in self._drafts.values():
-            draft.around_tss = are_windows
+            draft.window_bp = window_bp
             yield draft
 
     def taken(self) -> str | None:
-        """That rows are windows around TSSs, where they are."""
-        if self._window_bp is None:
+        """Whether rows of one length were taken for windows around TSSs or for genes; None where there is no doubt."""
+        if self._blocks_seen:
             return None
-        return (
-            f"all {self._rows:,} intervals are {self._window_bp:,} bp long, and taken for windows around TSSs: a TSS "
-            "is the middle of its interval. Are they whole genes? Then give them as GTF, GFF3 or BED12"
-        )
+        return self._windows.said()
 
     @property
     def _window_bp(self) -> int | None:
-        """How long all rows are, where such rows are no genes; of a few nothing says what they are."""
-        if self._rows < _LEAST_WINDOW_ROWS or len(self._lengths) != 1 or self._blocks_seen:
-            return None
-        (length_bp,) = self._lengths
-        # a single base is its own middle
-        return length_bp if 1 < length_bp <= _LONGEST_WINDOW_BP else None
+        """How long the windows around TSSs are that all rows are; None where they are genes."""
+        return self._windows.length_bp(has_blocks=self._blocks_seen)
 
     @staticmethod
     def lost() -> str | None:

@@ -35,7 +35,8 @@ class GeneDraft:
         transcripts: span of each by its name; a file without names of transcripts has one for all.
         exons: of all transcripts.
         pieces: coding and untranslated stretches; kept while no exon is known.
-        around_tss: whether transcripts are not whole, but windows with the first base in the middle.
+        window_bp: how long transcripts are where they are windows with the first base in the middle; None where they
+            are whole.
     """
 
     where: str
@@ -48,7 +49,7 @@ class GeneDraft:
     transcripts: dict[str, Span] = field(default_factory=dict)
     exons: set[Span] = field(default_factory=set)
     pieces: set[Span] = field(default_factory=set)
-    around_tss: bool = False
+    window_bp: int | None = None
 
     @property
     def bounds(self) -> Span:

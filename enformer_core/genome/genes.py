@@ -24,6 +24,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_assembly import check_gene_assembly
 from enformer_core.genome.gene_drafts import GeneDraft, Span, Strand
 from enformer_core.genome.gene_files import read_gene_file
+from enformer_core.genome.tss_windows import window_middle
 from enformer_core.words import agreeing, counted
 
 # Ensembl's identifiers have 11 digits; `.14` is the version of the gene, `_1` that of a lift-over.
@@ -248,8 +249,7 @@ def _gene(draft: GeneDraft) -> Gene:
     start, end = draft.bounds
     # a file may name genes only: then the gene is its own transcript
     transcripts = draft.transcripts.values() or [draft.span]
-    first_base = _middle if draft.around_tss else _tss
-    tss = {first_base(span, draft.strand) for span in transcripts if span is not None}
+    tss = {_first_base(span, draft) for span in transcripts if span is not None}
     return Gene(
         id=draft.id,
         name=draft.name or draft.id,
@@ -263,20 +263,13 @@ def _gene(draft: GeneDraft) -> Gene:
     )
 
 
-def _tss(span: Span, strand: Strand) -> int:
-    """The base that is transcribed first: a minus gene begins at its end."""
+def _first_base(span: Span, draft: GeneDraft) -> int:
+    """The base that is transcribed first: a minus gene begins at its end; a window has it in its middle."""
     start, end = span
-    return start if strand == "+" else end - 1
-
-
-def _middle(span: Span, strand: Strand) -> int:
-    """The base that is transcribed first, of a window around it.
-
-    Where two bases are in the middle, as 9 and 10 of 5 to 15, a gene on + begins with the second and one on - with the
-    first: between them lies the end of its interval.
-    """
-    start, end = span
-    return (start + end) // 2 if strand == "+" else (start + end - 1) // 2
+    is_minus = draft.strand == "-"
+    if draft.window_bp is not None:
+        return window_middle(end, draft.window_bp, is_minus=is_minus)
+    return end - 1 if is_minus else start
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:

@@ -14,6 +14,7 @@ from jaxtyping import Bool
 from enformer_core.errors import InputError, nearest
 from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.genes import Gene, Genes
+from enformer_core.genome.tss_windows import TssWindows, window_middle
 from enformer_core.links.candidates import read_places, refuse_beyond_contigs
 from enformer_core.links.tables import Table, WholeNumbers
 from enformer_core.words import agreeing, counted
@@ -36,11 +37,11 @@ _COLUMNS = {
 EXPRESSION = ("Expression", "PromoterActivityQuantile")
 """Columns of the ABC program's list that say together whether a gene is expressed."""
 
+_BED12_COLUMNS = 12
+
 _LEAST_EXPRESSION = 1.0
 _LEAST_PROMOTER_QUANTILE = 0.3
 """From which on the ABC program calls a gene expressed; of promoters where the expression is not known."""
-
-_LONGEST_TSS_REGION_BP = 5_000
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def read_gene_table(
 ) -> GeneTable:
     """The genes of a table: with a column `tss`, or with strands, from which a gene's TSS follows.
 
-    Intervals that are all of one length, and short, are regions around TSSs, which lie in their middle.
+    Rows may be windows around TSSs, which lie in their middle: `tss_windows` says which are.
 
     Args:
         table: with names of genes, and their places.
@@ -114,8 +115,10 @@ def read_gene_table(
         InputError: for a table without names, or with neither strands nor TSSs; for places that cannot be.
     """
     _refuse_elements(table)
-    # of some types alone there may be one region, of which nothing would say what it is
-    region_bp = _tss_region_bp(read_places(table))
+    # of some types alone there may be one window, of which nothing would say what it is
+    windows = _windows(read_places(table))
+    has_strands = _has_strands(table)
+    window_bp = windows.length_bp(has_strands=has_strands, has_blocks=_has_blocks(table))
     table = _of_types(table, gene_types)
     names = _names(table)
     places = read_places(table, contigs)
@@ -123,16 +126,16 @@ def read_gene_table(
     notes: tuple[str, ...] = ()
     if given is not None:
         tss = _given_tss(table, given)
-    elif region_bp is not None:
-        tss = _middles(table, places, region_bp)
-        notes = (
-            f"{table.name}: {region_bp} bp each, taken for regions with the TSS in the middle",
-        )
+    elif window_bp is not None:
+        tss = _middles(table, places, window_bp)
         # where the genes themselves begin and end is not known
         nowhere = pl.lit(None, pl.Int64)
         places = places.with_columns(start=nowhere, end=nowhere)
     else:
         tss = _ends_of_transcription(table, places)
+    said = windows.said(has_strands=has_strands)
+    if said is not None and given is None and not _has_blocks(table):
+        notes = (f"{table.name}: {said}",)
     # of a minus gene the base before, as its TSS is the end of an interval; True is 1
     first_base = tss - _is_minus(table)
     frame = places.with_columns(
@@ -201,31 +204,36 @@ def _given_tss(table: Table, column: str) -> WholeNumbers:
     return tss
 
 
-def _tss_region_bp(places: pl.DataFrame) -> int | None:
-    """How long the regions around TSSs are, of a file whose rows are such regions; None for one of genes.
-
-    One at the start of its contig may be cut there: it is shorter, and holds the middle of a whole one.
-    """
-    lengths = places["end"] - places["start"]
-    # of one row alone nothing says whether it is a gene or a region
-    if places.height < 2:
-        return None
-    longest = int(places.select(pl.col("end") - pl.col("start")).max().item())
-    is_cut = (places["start"] == 0) & (2 * places["end"] >= longest)
-    is_region = (lengths == longest) | is_cut
-    if longest > _LONGEST_TSS_REGION_BP or not is_region.all():
-        return None
-    return longest
+def _windows(places: pl.DataFrame) -> TssWindows:
+    windows = TssWindows()
+    for start, end in places.select("start", "end").iter_rows():
+        windows.add(start, end)
+    return windows
 
 
-def _middles(table: Table, places: pl.DataFrame, region_bp: int) -> WholeNumbers:
-    """TSSs of regions around them; of a minus gene the TSS is the end of a base, as everywhere in this module."""
-    end = places["end"].to_numpy()
-    # from the end, as the start may be cut off
-    twice = 2 * end - region_bp
+def _has_strands(table: Table) -> bool:
+    column = table.find(["strand"])
+    if column is None:
+        return False
+    # BED has a full stop where nothing is known
+    return bool(table.texts(column).is_in(["+", "-"]).any())
+
+
+def _has_blocks(table: Table) -> bool:
+    """Whether rows have exons, as BED12's."""
+    # without a header, twelve columns are BED12
+    has_names = table.has_header
+    return table.find(["blockSizes"]) is not None or (
+        not has_names and table.rows.width >= _BED12_COLUMNS
+    )
+
+
+def _middles(table: Table, places: pl.DataFrame, window_bp: int) -> WholeNumbers:
+    """TSSs of windows around them; of a minus gene the TSS is the end of a base, as everywhere in this module."""
+    rows = zip(places["end"].to_list(), _is_minus(table).tolist(), strict=True)
     # of 1 bp from 600000 the minus gene has 600001, whose first base is that one; True is 1
-    tss: WholeNumbers = (twice + _is_minus(table)) // 2
-    return tss
+    tss = [window_middle(end, window_bp, is_minus=minus) + minus for end, minus in rows]
+    return np.array(tss, dtype=np.int64)
 
 
 def _ends_of_transcription(table: Table, places: pl.DataFrame) -> WholeNumbers:

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.genome import gene_assembly, gene_bed
+from enformer_core.genome import gene_assembly, tss_windows
 from enformer_core.genome.contig_names import KnownContig
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import (
@@ -544,7 +544,7 @@ def test_a_few_genes_may_be_of_one_length_by_chance(tmp_path, genome, rows, tss)
     ],
 )  # fmt: skip
 def test_which_rows_are_windows(tmp_path, genome, monkeypatch, rows, tss, is_said):
-    monkeypatch.setattr(gene_bed, "_LEAST_WINDOW_ROWS", 2)
+    monkeypatch.setattr(tss_windows, "_LEAST_ROWS", 2)
     text = "".join(f"chr1\t{row}\n" for row in rows)
     genes = read_genes(written(tmp_path, text), genome)
     assert [gene.tss for gene in genes] == tss

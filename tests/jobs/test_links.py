@@ -152,8 +152,11 @@ def test_expression_is_the_genelists_and_can_be_asked_for(files, link, refused):
 
 
 BOUNDS = "chr1\t20000\t30000\tLEFT\t0\t+\nchr1\t40000\t60000\tRIGHT\t0\t-\n"
+# a few rows of one length may be genes, 20 are windows; nothing is near the others
+OTHERS = [f"chr9\t{at}\t{at + 500}\tG{at}\t0\t+" for at in range(1, 19)]
 REGIONS = "#chr\tstart\tend\tname\tscore\tstrand\tEnsembl_ID\n" + (
     "chr1\t19750\t20250\tLEFT\t0\t+\tENSG1\nchr1\t59750\t60250\tRIGHT\t0\t-\tENSG2\n"
+    + "".join(f"{row}\t.\n" for row in OTHERS)
 )
 
 
@@ -164,9 +167,21 @@ def test_bed_of_genes_and_of_regions_around_tsss(files, link, genes):
     assert table["tss"].to_list() == wanted["tss"].to_list()
     assert table["abc"].to_list() == wanted["abc"].to_list()
     assert table["is_expressed"].is_null().all()
-    assert ("500 bp each, taken for regions with the TSS in the middle" in said) == (
-        genes == REGIONS
-    )
+    taken = "all 20 intervals are 500 bp long, and taken for windows around TSSs"
+    assert (taken in said) == (genes == REGIONS)
+
+
+def test_a_few_regions_need_no_strands_and_a_few_genes_of_one_length_are_genes(files, link):
+    few = REGIONS.partition("chr9")[0]
+    table, _ = link(*files(few))
+    assert set(table["tss"]) == {19_750, 60_250}
+    bare = "".join(line.rsplit("\t", 3)[0] + "\n" for line in few.splitlines())
+    dots = "".join(f"{line}\t0\t.\n" for line in bare.splitlines()[1:])
+    table, _ = link(*files(dots))
+    assert set(table["tss"]) == {20_000, 60_000}
+    table, said = link(*files(bare))
+    assert set(table["tss"]) == {20_000, 60_000}
+    assert "all 2 intervals are 500 bp long, and taken for windows" in said
 
 
 def test_names_of_chromosomes_may_differ_and_files_may_be_packed(files, link, tmp_path):
@@ -489,9 +504,10 @@ def test_of_a_base_the_tss_is_the_base(files, link, tmp_path):
 def test_regions_may_be_cut_at_a_contigs_start_and_stay_regions_of_some_types(files, link):
     header = "#chr\tstart\tend\tname\tscore\tstrand\tgene_type\n"
     rows = "chr1\t0\t450\tCUT\t0\t+\tpc\nchr1\t19750\t20250\tLEFT\t0\t-\tlnc\n"
+    rows += "".join(f"{row}\tpc\n" for row in OTHERS)
     table, said = link(*files(header + rows))
     assert dict(table.select("gene", "tss").unique().rows()) == {"CUT": 200, "LEFT": 20_000}
-    assert "500 bp each, taken for regions" in said
+    assert "500 bp long, and taken for windows" in said
     table, _ = link(*files(header + rows), "--gene-types", "lnc")
     assert dict(table.select("gene", "tss").unique().rows()) == {"LEFT": 20_000}
 
