@@ -9,7 +9,10 @@ from pathlib import Path
 
 from enformer_core.errors import InputError
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL_SIGNS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+"""What ends a line or moves a cursor."""
+
+_CONTROL = re.compile(CONTROL_SIGNS)
 
 
 def user_path(name: str) -> str:

@@ -129,7 +129,7 @@ COMMANDS = {
         exit_codes=_ASKS,
     ),
     "export": Command(
-        "write a finished run in another format",
+        "write a run in another format; of an unfinished one NAME.incomplete.tsv (5)",
         "jobs.export:ExportSettings",
         "jobs.export:export",
         examples=(

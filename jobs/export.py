@@ -16,7 +16,7 @@ from enformer_core.export import (
     find_export,
     writes_directory,
 )
-from enformer_core.export.whole_file import STDOUT, replaces
+from enformer_core.export.whole_file import STDOUT, ReaderLeftError, is_stream, replaces
 from enformer_core.user_path import real_path, user_path
 from enformer_core.words import counted
 from jobs import exit_codes
@@ -25,6 +25,8 @@ from jobs.log import note, tell
 from jobs.option_types import Directory, OptionalDirectory, OptionalStream
 
 _TABLE_HELP = """with --tsv: which table of the run, such as gene_effects; its first by default, such as scores"""
+
+_INCOMPLETE = ".incomplete"
 
 _Table = Annotated[str | None, Parameter(help=_TABLE_HELP, metavar="NAME")]
 
@@ -81,6 +83,8 @@ def export(settings: Any) -> int:
     for file in wanted.values():
         _check_beside(file, ledger.store.location)
     missing = ledger.run.plan.shards - len(ledger.committed())
+    if missing:
+        wanted = {name: _marked_incomplete(file) for name, file in wanted.items()}
     for name, file in wanted.items():
         if writes_directory(name) and _holds_files(file):
             note(
@@ -90,9 +94,14 @@ def export(settings: Any) -> int:
         instead = " (replaced the file that was there)" if replaces(file) else ""
         of_table = name == "tsv" and settings.table is not None
         write = export_of_table(settings.table) if of_table else find_export(name)
-        number = write(ledger, file)
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
+        try:
+            number = write(ledger, file)
+        except ReaderLeftError:
+            # how many rows it has read nobody knows: a pipe holds some
+            tell("export", "its reader left before all rows were written", prefix=place)
+            continue
         tell("export", f"{export_written(name, number, ledger)}{instead}", prefix=place)
         caution = export_caution(name, ledger)
         if caution is not None:
@@ -100,11 +109,21 @@ def export(settings: Any) -> int:
     if missing:
         tell(
             "incomplete",
-            f"{counted(missing, 'shards')} not committed, and not in it",
+            f"{counted(missing, 'shards')} not committed, and not in it: files are called so",
             prefix="incomplete",
         )
         return exit_codes.INCOMPLETE
     return exit_codes.DONE
+
+
+def _marked_incomplete(file: Path) -> Path:
+    """The name of what lacks some shards, `scores.incomplete.tsv`: under its own name it would look whole."""
+    try:
+        if is_stream(file) and not file.is_dir():
+            return file
+    except OSError:  # whoever writes it says what is wrong
+        return file
+    return file.with_name(f"{file.stem}{_INCOMPLETE}{file.suffix}")
 
 
 def _path(file: str) -> Path:

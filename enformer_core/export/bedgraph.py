@@ -12,6 +12,7 @@ from enformer_core.export.contribution_rows import (
     contribution_rows,
 )
 from enformer_core.export.whole_file import whole_file
+from enformer_core.user_path import one_line
 
 
 def export_bedgraph(ledger: Ledger, path: Path) -> int:
@@ -41,7 +42,7 @@ def export_bedgraph(ledger: Ledger, path: Path) -> int:
 
 def _lines(row: ContributionRow, names: DistinctNames) -> Iterator[str]:
     # quotes end a name
-    plain = f"{row.target} {row.group}".replace('"', "'")
+    plain = one_line(f"{row.target} {row.group}").replace('"', "'")
     name = names.take(plain)
     yield f'track type=bedGraph name="{name}" description="gradient x input"\n'
     bases = row.on_contig()

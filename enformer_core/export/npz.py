@@ -22,6 +22,7 @@ from enformer_core.export.contribution_rows import (
 )
 from enformer_core.export.file_names import FileNames
 from enformer_core.export.whole_file import whole_file
+from enformer_core.user_path import one_line
 from enformer_core.words import counted
 
 # what NumPy calls an array that was saved without a name
@@ -115,7 +116,7 @@ class _Writer:
         window = (row.contig, row.start, end)
         target = (row.group, row.target_start, row.target_end)
         cells = (self._rows, row.target, row.allele, *window, *target)
-        line = "\t".join(map(str, cells))
+        line = "\t".join(one_line(str(cell)) for cell in cells)
         self._letters.write(letters.tobytes())
         self._contributions.write(contributions.tobytes())
         self._windows.write(f"{line}\n".encode())

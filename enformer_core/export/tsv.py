@@ -17,6 +17,7 @@ from enformer_core.dataset.schemas import SEQUENCE
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.export.whole_file import whole_file
+from enformer_core.text_cells import one_line_cells
 
 _NAMES = ("identifier", "description")
 
@@ -59,7 +60,7 @@ def export_tsv(
             # nothing beside the contig and what names a row
             if lists and lines.width <= 1 + len(keys):
                 raise InputError(_only_lists(ledger, name, lists[0]))
-            text = lines.write_csv(
+            text = one_line_cells(lines).write_csv(
                 include_header=not rows,
                 separator="\t",
                 # cut and awk do not know quotes

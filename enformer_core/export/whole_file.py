@@ -21,6 +21,10 @@ _MOST_LINKS = 40
 """As many as Linux follows; names of links in a circle may differ each time, as `x/../x/link`."""
 
 
+class ReaderLeftError(Exception):
+    """Who reads a pipe had enough, as `head` has: nothing failed, and not all of it was written."""
+
+
 @contextmanager
 def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its name when the block ends well, and is gone when it does not.
@@ -34,19 +38,20 @@ def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[IO[bytes]]:
 
     Raises:
         InputError: when it cannot be written, or must not give way and is there.
+        ReaderLeftError: when the reader of a pipe left before the end.
     """
     try:
         target = _behind_links(path)
         if path == STDOUT:
             yield from _standard_output()
-        elif _is_system(target) or (target.exists() and not target.is_file()):
+        elif is_stream(path):
             # at its end: what a shell has opened as /dev/stdout may hold something already
             with target.open("ab" if _is_system(target) else "wb") as stream:
                 yield stream
         else:
             yield from _put(target, may_replace=may_replace)
-    except BrokenPipeError:
-        return  # who reads a pipe may have enough, as `head` has
+    except BrokenPipeError as error:
+        raise ReaderLeftError(path) from error
     except OSError as error:
         if isinstance(error, FileExistsError) and not may_replace:
             raise InputError(
@@ -54,6 +59,16 @@ def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[IO[bytes]]:
             ) from error
         name = "standard output" if path == STDOUT else path
         raise InputError(f"{name}: cannot be written: {why_unwritable(path, error)}") from error
+
+
+def is_stream(path: Path) -> bool:
+    """Whether it is standard output, a device or a pipe, which is written to as it is and takes no other name.
+
+    Raises:
+        OSError: for links that lead in a circle.
+    """
+    target = _behind_links(path)
+    return path == STDOUT or _is_system(target) or (target.exists() and not target.is_file())
 
 
 def replaces(path: Path) -> bool:

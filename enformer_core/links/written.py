@@ -11,6 +11,8 @@ from typing import IO
 import polars as pl
 import pyarrow.parquet as pq
 
+from enformer_core.text_cells import one_line_cells
+
 _TSV = (".tsv", ".tsv.gz")
 _PARQUET = ".parquet"
 
@@ -66,5 +68,5 @@ def _text(write: Callable[[bytes], object], columns: pl.DataFrame) -> Write:
 
 
 def _lines(block: pl.DataFrame, *, header: bool) -> bytes:
-    text = block.write_csv(separator="\t", include_header=header)
+    text = one_line_cells(block).write_csv(separator="\t", include_header=header)
     return text.encode()
