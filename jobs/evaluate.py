@@ -12,7 +12,7 @@ import polars as pl
 from enformer_core.api.run_tables import RunTables, open_run
 from enformer_core.errors import DatasetError
 from enformer_core.evaluate.average_precision import Bootstrap
-from enformer_core.evaluate.bins import EVERYWHERE, DistanceBin
+from enformer_core.evaluate.bins import read_bins
 from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
 from enformer_core.evaluate.links import LinksResult, judge_links
 from enformer_core.evaluate.predictions import predicted_scores
@@ -46,7 +46,7 @@ def evaluate_links(settings: EvaluateLinksSettings) -> int:
     Raises:
         InputError: for tables that cannot be used, and bins that are none.
     """
-    bins = list(dict.fromkeys((*EVERYWHERE, *map(DistanceBin.read, settings.bins))))
+    bins = read_bins(settings.bins)
     bootstrap = Bootstrap(settings.bootstrap, settings.seed)
     pairs = _pairs(settings)
     for name in pairs.scores:

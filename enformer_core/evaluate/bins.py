@@ -4,6 +4,7 @@ Knows distances. Does not know scores.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,3 +71,21 @@ PAPER_BINS = (
     DistanceBin(34_500, 131_000),
 )
 """Those of the Enformer article, figure 2."""
+
+
+def read_bins(texts: Sequence[str]) -> list[DistanceBin]:
+    """Everywhere, and the bins that are asked for, each once.
+
+    Raises:
+        InputError: for none, for one that is named twice, and for what is no bin.
+    """
+    if not any(texts):
+        raise InputError("--bins: names no bin. Give some, as 0-3000,3000-12500, or leave it out")
+    asked: list[DistanceBin] = []
+    for text in texts:
+        each = DistanceBin.read(text)
+        if each in asked:
+            raise InputError(f"--bins {text}: is named twice")
+        asked.append(each)
+    # those that are always judged may be named all the same
+    return list(dict.fromkeys((*EVERYWHERE, *asked)))

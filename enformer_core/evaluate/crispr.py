@@ -13,6 +13,7 @@ from jaxtyping import Bool
 from enformer_core.errors import InputError, first_few, nearest
 from enformer_core.links.candidates import named_once
 from enformer_core.links.contact import powerlaw_contact
+from enformer_core.links.refusals import several_columns
 from enformer_core.links.tables import Numbers, Table, WholeNumbers
 from enformer_core.words import agreeing, counted
 
@@ -198,6 +199,10 @@ def _activity_contact(table: Table, distance: Numbers) -> Numbers:
 
 def _score_columns(table: Table, asked: Sequence[str]) -> list[str]:
     columns = table.rows.columns
+    # of two nobody can know which is meant, and of none where each is judged
+    for name in asked or _others(table):
+        if name in table.twice:
+            raise InputError(several_columns(table.name, name))
     if not asked:
         return [name for name in _others(table) if _strange_cell(table, name) is None]
     for name in asked:
@@ -229,13 +234,18 @@ def _strange_cell(table: Table, column: str) -> str | None:
 
 
 def _not_judged(table: Table) -> list[str]:
-    """A note of columns of text, among which one may be of numbers with a slip in it."""
+    """Notes of columns of text, among which one may be of numbers with a slip in it, and of empty ones."""
     strange = {name: _strange_cell(table, name) for name in _others(table)}
     shown = [f"{name} ({cell})" for name, cell in strange.items() if cell is not None]
-    if not shown:
-        return []
-    are = agreeing(len(shown), "is no column", "are no columns")
-    return [f"{table.name}: {first_few(shown)} {are} of numbers, and not judged"]
+    notes = []
+    if shown:
+        are = agreeing(len(shown), "is no column", "are no columns")
+        notes.append(f"{table.name}: {first_few(shown)} {are} of numbers, and not judged")
+    empty = [name for name in table.rows.columns if name not in {*_OWN, *strange}]
+    if empty:
+        have = agreeing(len(empty), "has no value, and is", "have no value, and are")
+        notes.append(f"{table.name}: {first_few(empty)} {have} not judged")
+    return notes
 
 
 def _places(table: Table) -> pl.DataFrame:

@@ -4,13 +4,15 @@ Knows which columns are places and which are scores, and what cells may be. Does
 pairs.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from enformer_core.errors import InputError, first_few
+from enformer_core.links.refusals import empty_file, several_columns
 from enformer_core.links.regular_file import regular_file
 from enformer_core.links.tables import MOST_EXACT, PARQUET_MAGIC, known_cells
 from enformer_core.links.written import is_tsv, is_written
@@ -27,6 +29,9 @@ _NO_SCORES = (*PLACES, "tss", "distance", "powerlaw_contact", "activity", "abc_n
 
 _WORDS = ("gene_id", "is_expressed", "name", "class", "is_self_promoter")
 """Other columns of a table of links, of which nobody expects scores."""
+
+_AGAIN = re.compile(r"(?P<name>.+)_duplicated_[0-9]+")
+"""What polars calls a column of text whose name another has: `abc_duplicated_0`."""
 
 _TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
@@ -62,6 +67,8 @@ def scan_predictions(name: str) -> PredictionTable:
     try:
         rows = pl.scan_parquet(path) if is_parquet else _scan_tsv(path)
         return _typed(name, rows, is_parquet=is_parquet)
+    except pl.exceptions.NoDataError as error:
+        raise InputError(empty_file(name)) from error
     except (pl.exceptions.PolarsError, OSError) as error:
         kind = "Parquet" if is_parquet else "tab-separated text"
         raise InputError(f"{name}: cannot be read as {kind}: {error}") from error
@@ -74,6 +81,8 @@ def _is_parquet(name: str, path: Path) -> bool:
             begins_so = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not path.stat().st_size:
+        raise InputError(empty_file(name))
     return begins_so or (is_written(name) and not is_tsv(name))
 
 
@@ -89,6 +98,7 @@ def _typed(name: str, rows: pl.LazyFrame, *, is_parquet: bool) -> PredictionTabl
         is_uncut = not is_parquet and len(schema) == 1
         hint = ". Columns are separated by tabs" if is_uncut else ""
         raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links{hint}")
+    _refuse_repeated(name, schema)
     texts = [column for column, kind in schema.items() if kind in _TEXTS]
     for column in PLACES:
         if not (column in texts or schema[column].is_numeric()):
@@ -111,6 +121,15 @@ def _typed(name: str, rows: pl.LazyFrame, *, is_parquet: bool) -> PredictionTabl
     )
     left_out = [column for column in others if column not in scores]
     return PredictionTable(typed, tuple(scores), _notes(name, left_out, strange))
+
+
+def _refuse_repeated(name: str, columns: Collection[str]) -> None:
+    """Refuse several columns of one name, as polars calls them, where it matters which is meant."""
+    for column in columns:
+        again = _AGAIN.fullmatch(column)
+        unused = {*_NO_SCORES, *_WORDS} - {*PLACES}
+        if again is not None and again["name"] in columns and again["name"] not in unused:
+            raise InputError(several_columns(name, again["name"]))
 
 
 def _number(column: str) -> pl.Expr:

@@ -143,7 +143,13 @@ class _OddLetters:
         )
 
 
-def _lines(path: Path, name: str, odd: _OddLetters | None = None) -> Iterator[Line]:
+def _lines(
+    path: Path,
+    name: str,
+    odd: _OddLetters | None = None,
+    *,
+    what: str = "genes",
+) -> Iterator[Line]:
     odd = odd or _OddLetters()
     try:
         with path.open("rb") as file:
@@ -157,16 +163,29 @@ def _lines(path: Path, name: str, odd: _OddLetters | None = None) -> Iterator[Li
     except FileNotFoundError as error:
         raise InputError(f"{name}: there is no such file") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{name}: cannot be read as a file of genes: {error}") from error
+        # of what the system says its number means nothing to people
+        by_system = error.strerror if isinstance(error, OSError) else None
+        why = f": {by_system}" if by_system else f" as a file of {what}: {error}"
+        raise InputError(f"{name}: cannot be read{why}") from error
 
 
-def is_annotation(path: Path) -> bool:
+def is_annotation(
+    path: Path,
+    *,
+    given: str | None = None,
+    what: str = "genes",
+) -> bool:
     """Whether a file is GTF or GFF3, by its first line with data.
+
+    Args:
+        path: the file.
+        given: what messages call it, where that is not the path.
+        what: it should hold, for messages.
 
     Raises:
         InputError: for a file that cannot be read.
     """
-    _, first = _head(_lines(path, str(path)))
+    _, first = _head(_lines(path, given or str(path), what=what))
     return first is not None and _is_gff(first.text.split("\t"))
 
 

@@ -75,7 +75,7 @@ class LinkFiles:
     def _genes(self, candidates: Candidates, genome: Genome | None) -> GeneTable:
         path = regular_file(self.genes)
         types = self.gene_types
-        if not is_annotation(path):
+        if not is_annotation(path, given=self.genes):
             contigs = None if genome is None else genome.contigs
             return read_gene_table(read_table(self.genes), gene_types=types, contigs=contigs)
         if genome is None:
@@ -86,7 +86,8 @@ class LinkFiles:
         return annotated_genes(genes, all_tss=self.tss == "all")
 
     def _candidates(self, contigs: Lengths | None) -> tuple[Candidates, tuple[str, ...]]:
-        if is_annotation(regular_file(self.candidates)):
+        path = regular_file(self.candidates)
+        if is_annotation(path, given=self.candidates, what="candidates"):
             raise InputError(
                 f"{self.candidates}: is an annotation of genes. Were --genes and --candidates exchanged?"
             )

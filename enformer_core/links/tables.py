@@ -18,6 +18,7 @@ import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from enformer_core.errors import InputError, first_few
+from enformer_core.links.refusals import empty_file, several_columns
 from enformer_core.storage.open import local_path
 
 CHROM = ("chr", "chrom", "chromosome")
@@ -66,6 +67,7 @@ class Table:
         has_header: whether the names are the file's own; those of BED are not.
         unit: what `lines` counts.
         repeated: names in small letters that several columns have.
+        twice: names that several columns have letter by letter; all but the first are called otherwise here.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Table:
     has_header: bool
     unit: str = "line"
     repeated: frozenset[str] = frozenset()
+    twice: frozenset[str] = frozenset()
 
     def find(self, names: Iterable[str]) -> str | None:
         """The column that is called by one of these names, in any case of letters; the first name that is there.
@@ -87,9 +90,7 @@ class Table:
         column = next(filter(None, found), None)
         # which of them is meant nobody can know
         if column is not None and column.lower() in self.repeated:
-            raise InputError(
-                f"{self.name}: has several columns {column}. Leave one, or rename the others."
-            )
+            raise InputError(several_columns(self.name, column))
         return column
 
     def column(self, names: Sequence[str]) -> str:
@@ -226,7 +227,7 @@ def _content(name: str) -> bytes:
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
     if not content.strip():
-        raise InputError(f"{name}: an empty file. Was it written or copied to its end?")
+        raise InputError(empty_file(name))
     return content
 
 
@@ -284,6 +285,7 @@ def _text(name: str, text: str) -> Table:
         lines,
         has_header,
         repeated=_repeated(names),
+        twice=frozenset(name for name in names if names.count(name) > 1),
     )
     return _checked(table)
 

@@ -1,5 +1,6 @@
 """`enformer-ray evaluate links`: bins, scores and baselines by hand; what is wrong with tables is named."""
 
+import gzip
 import json
 
 import numpy as np
@@ -319,10 +320,33 @@ def test_what_is_wrong_with_the_table_is_named(table, refused, name):
         ("_-_", "must be two distances"),
         ("3_000-5000", "must be two distances"),
         ("٣-٩", "must be two distances"),
+        ("", "--bins: names no bin"),
+        ("0-3000,0003-9,0-03000", "--bins 0-03000: is named twice"),
     ],
 )
 def test_bins_that_are_none(table, refused, text, message):
     assert message in refused(table(), f"--bins={text}")
+
+
+def test_a_score_without_values_is_said_and_two_of_one_name_are_refused(table, evaluate, refused):
+    rows = [(*row[:-1], "NaN") for row in ROWS]
+    found, said = evaluate(table(rows))
+    assert {score for score, _ in found} == {"inverse_distance", "activity_contact"}
+    assert "pairs.tsv: mine has no value, and is not judged" in said
+    twice = table([(*row, 1) for row in ROWS], [*COLUMNS, "mine"])
+    assert "pairs.tsv: has several columns mine. Leave one" in refused(twice)
+    assert "has several columns mine" in refused(twice, "--scores", "mine")
+
+
+def test_predictions_that_are_empty_or_have_a_name_twice(table, refused, tmp_path):
+    for name, content in {"e.tsv": b"", "e.parquet": b"", "e.tsv.gz": gzip.compress(b"")}.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert f"{path}: an empty file. Was it" in refused(table(), "--predictions", path)
+    path = tmp_path / "twice.tsv"
+    for name in ("abc", "start"):
+        path.write_text(f"gene\tchrom\tstart\tend\tabc\t{name}\nB\t1\t550\t560\t0.6\t7\n")
+        assert f"{path}: has several columns {name}" in refused(table(), "--predictions", path)
 
 
 def test_text_has_a_line_for_each(table, run):

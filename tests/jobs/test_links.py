@@ -184,6 +184,17 @@ def test_a_few_regions_need_no_strands_and_a_few_genes_of_one_length_are_genes(f
     assert "all 2 intervals are 500 bp long, and taken for windows" in said
 
 
+def test_a_file_that_cannot_be_read_is_called_what_it_was_given_as(files, refused, tmp_path):
+    genes, candidates = files()
+    cut = tmp_path / "cut.tsv.gz"
+    cut.write_bytes(gzip.compress(candidates.read_bytes())[:20])
+    said = refused(genes, cut)
+    assert f"{cut}: cannot be read as a file of candidates: Compressed file ended" in said
+    assert f"{cut}: cannot be read as a file of genes" in refused(cut, candidates)
+    for paths in ((tmp_path, candidates), (genes, tmp_path)):
+        assert f"{tmp_path}: cannot be read: Is a directory" in refused(*paths)
+
+
 def test_names_of_chromosomes_may_differ_and_files_may_be_packed(files, link, tmp_path):
     wanted, _ = link(*files())
     genes, candidates = files(GENES.replace("chr", "").replace("\tstart", "chr\tstart", 1))
