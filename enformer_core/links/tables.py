@@ -322,8 +322,7 @@ def _is_bed(cells: Sequence[str]) -> bool:
     """Whether a line is a row of BED, no header: its second and third cell are places."""
     if len(cells) < 3:
         return False
-    places = cells[1:3]
-    return all(map(_WHOLE_NUMBER.fullmatch, places))
+    return all(map(_WHOLE_NUMBER.fullmatch, cells[1:3]))
 
 
 def _names_without_header(width: int) -> list[str]:
