@@ -235,7 +235,20 @@ class Job:
                 display.phase("loading the model")
                 self._see_all(pool.run(tasks), watch)
         left = len(plan.shards) - len(done) - watch.shards_done - watch.shards_elsewhere
+        if left:
+            left = self._still_left(ledger, plan, left)
         self._check_none_left(left, len(plan.shards), watch, interruption)
+
+    def _still_left(self, ledger: Ledger, plan: Plan, left: int) -> int:
+        """What is left when it is looked at once more: of two commands, one may give up what the other has done."""
+        committed = sum(shard < len(plan.shards) for shard in ledger.committed())
+        still_left = len(plan.shards) - committed
+        if still_left < left:
+            elsewhere = counted(left - still_left, "shards")
+            note(
+                f"{elsewhere} that this command did not finish, another on this output has committed"
+            )
+        return still_left
 
     def _check_none_left(
         self, left: int, shards: int, watch: Watch, interruption: Interruption

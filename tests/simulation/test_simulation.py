@@ -114,6 +114,13 @@ def test_a_machine_that_always_fails_blames_no_allele():
     assert not findings.problems, findings.told()
 
 
+def test_what_one_command_gives_up_another_may_have_committed():
+    """Faults of a world in which a driver gave a shard up after both searches, which its neighbour had long stored."""
+    findings = Findings()
+    findings.add(run_seed(5196))
+    assert not findings.problems, findings.told()
+
+
 def test_a_store_that_ignores_preconditions_is_refused_before_anything_is_computed():
     world = World("no preconditions")
     world.service.keeps_preconditions = False
