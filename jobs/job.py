@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
 from cluster.local_backend import local_pool
 from cluster.pool import Blame, Control, Event, Pool, PoolError, Task
 from enformer_core.analyses.base import Analysis, WorkerFactory
-from enformer_core.dataset.codec import Footer, to_parquet
+from enformer_core.dataset.codec import Footer, JsonObject, from_parquet, to_parquet
 from enformer_core.dataset.damage import DamagedRunError, set_aside
+from enformer_core.dataset.differences import InWords
 from enformer_core.dataset.digests import content_digest
 from enformer_core.dataset.keys import RUN_KEY, TRACKS_KEY, check_letter_case, check_partitions
 from enformer_core.dataset.ledger import Ledger
@@ -32,7 +32,7 @@ from enformer_core.models.tracks.selector import selection_in_words
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
-from enformer_core.user_path import one_line, readable_name
+from enformer_core.user_path import one_line
 from enformer_core.variants.table import Status
 from enformer_core.words import agreeing, counted
 from jobs import exit_codes
@@ -43,6 +43,7 @@ from jobs.interruption import InterruptedRunError, Interruption, interruptible
 from jobs.log import note, remember
 from jobs.progress import choose_display
 from jobs.resources import Workers
+from jobs.run_in_words import INPUT_IN_WORDS, readable, words_of
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
 from jobs.shell_words import command_line
@@ -108,8 +109,22 @@ class Job:
         run = read_run(self.store)
         if run is not None:
             hashed = run.identity.get("reference", {}).get("sha256", {})
-            check_same(run.identity, self.analysis.identity(hashed, run.plan.rows))
+            identity = self.analysis.identity(hashed, run.plan.rows)
+            check_same(run.identity, identity, lambda: self._in_words(run))
         return run
+
+    def _in_words(self, run: Run) -> tuple[InWords, InWords]:
+        """What people call the fields of two identities: of a run that is there, and of this one."""
+        tracks = self.store.get(TRACKS_KEY)
+        there = None if tracks is None else from_parquet(tracks, TRACKS_KEY)[0]
+        now = self.tracks.to_arrow()
+        return words_of(run.configuration, there), words_of(self._configuration(), now)
+
+    def _configuration(self) -> JsonObject:
+        """The command as resolved, and what people call its input."""
+        words = self.analysis.input_in_words()
+        settings: JsonObject = readable(asdict(self.settings))
+        return settings | ({INPUT_IN_WORDS: dict(words)} if words else {})
 
     def _note(self, run: Run) -> None:
         """Let the summary know the run."""
@@ -182,7 +197,7 @@ class Job:
                     columns=self.analysis.columns_taken(draft_input),
                 ),
                 notice=self.notice,
-                configuration=_readable(asdict(self.settings)),
+                configuration=self._configuration(),
                 tracks_digest=content_digest(self.tracks.to_arrow()),
             )
             return run, self._put(run, draft, draft_input.contigs)
@@ -337,15 +352,6 @@ class Job:
         run = read_run(self.store)
         taken = () if run is None else run.plan.columns
         return [f"columns: {line}" for line in self.analysis.columns_in_words(taken)]
-
-
-def _readable(value: Any) -> Any:
-    """The same settings with names as text, which the bytes of a path need not be."""
-    if isinstance(value, str):
-        return readable_name(value)
-    if isinstance(value, dict):
-        return {name: _readable(item) for name, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def exit_code(manifest: Manifest) -> int:

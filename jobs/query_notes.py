@@ -2,18 +2,29 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import duckdb
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
+from jobs.query_views import GENE_ROUNDING
 
 _LARGEST = """
 SELECT statistic, max(abs(value)) AS value FROM effects GROUP BY statistic ORDER BY statistic
 """
 
-_LARGEST_OF_GENES = "SELECT max(max_abs_log2_ratio) FROM gene_effects"
+_AT_MOST = """
+SELECT count(*) FILTER (abs(value) <= $most), count(*) FROM effects
+WHERE statistic = $statistic AND abs(value) > 1e-6 * $largest
+"""
+"""Of the rows that `top` has of a statistic, how many are no larger."""
+
+_OF_GENES = f"""
+SELECT max(max_abs_log2_ratio), count(*) FILTER (max_abs_log2_ratio BETWEEN 1e-30 AND {GENE_ROUNDING}), count(*)
+FROM gene_effects
+"""  # noqa: S608 - of no text from outside
 
 _RECEIPTS_ASKED = 1_000
 """Of a run of millions, the audits of the first shards tell what rounding comes to."""
@@ -36,11 +47,9 @@ def notes_of_answer(
         yield f"{out}: is not complete: {missing:,} of {shards} not committed, and not in this answer"
     if _asks(connection, sql, "top"):
         for statistic, largest in connection.sql(_LARGEST).fetchall():
-            yield from _no_effect(ledger, statistic, largest)
+            yield from _no_effect(ledger, connection, statistic, largest)
     if _asks(connection, sql, "top_genes"):
-        ((largest,),) = connection.sql(_LARGEST_OF_GENES).fetchall()
-        if largest == 0:
-            yield "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
+        yield from _no_gene_effect(*connection.sql(_OF_GENES).fetchall()[0])
 
 
 def _asks(connection: duckdb.DuckDBPyConnection, sql: str, view: str) -> bool:
@@ -58,32 +67,85 @@ def _missing_shards(ledger: Ledger) -> int:
     return ledger.run.plan.shards - len(ledger.committed())
 
 
-def _no_effect(ledger: Ledger, statistic: str, largest: float) -> Iterator[str]:
-    """Where nothing has an effect: that it is so. Where rounding explains the largest: that, and how much it can do."""
+def _no_effect(
+    ledger: Ledger,
+    connection: duckdb.DuckDBPyConnection,
+    statistic: str,
+    largest: float,
+) -> Iterator[str]:
+    """Where nothing has an effect: that it is so. Where rounding explains the largest, or others: how many."""
     if largest == 0:
         yield f"no allele of this run has an effect: every {statistic} is 0, in every track"
         return
-    rounding = _rounding(ledger, statistic)
-    if rounding is not None and largest <= rounding:
+    audited = _rounding(ledger, statistic)
+    if audited.rounding is None:
+        return
+    can_do = f"rounding alone can do {audited.rounding:.2g} beside predictions of this size"
+    # beside an allele that does act another's rounding is no bound for all
+    if largest <= audited.rounding and not audited.acts:
         yield (
-            f"the largest {statistic} of this run is {largest:.2g}, and rounding alone can do {rounding:.2g} beside "
-            "predictions of this size: none of these is an effect"
+            f"the largest {statistic} of this run is {largest:.2g}, and {can_do}: none of these is an effect"
+        )
+        return
+    asked = {"most": audited.rounding, "statistic": statistic, "largest": largest}
+    ((below, rows),) = connection.execute(_AT_MOST, asked).fetchall()
+    if below:
+        yield (
+            f"{below:,} of {rows:,} rows of top {agreeing(below, 'has', 'have')} a {statistic} of at most "
+            f"{audited.rounding:.2g} in size, and {can_do}, as the audit found: take none of these for an effect"
         )
 
 
-def _rounding(ledger: Ledger, statistic: str) -> float | None:
-    """What rounding can do to a statistic, as the audit found; None where an audited allele has more of an effect.
+def _no_gene_effect(largest: float | None, below: int, rows: int) -> Iterator[str]:
+    """The same of genes, of whose ratios rounding is a millionth.
+
+    Args:
+        largest: ratio in size; None where no row has one.
+        below: rows whose ratio is not 0, and no more than rounding.
+        rows: in all.
+    """
+    if largest == 0:
+        yield "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
+    elif largest is not None and largest <= GENE_ROUNDING:
+        yield (
+            f"no allele of this run has an effect on a gene: the largest log2_ratio is {largest:.2g}, and two passes "
+            f"in float32 cannot tell {GENE_ROUNDING:.2g} from 0"
+        )
+    elif below:
+        yield (
+            f"{below:,} of {rows:,} rows of gene_effects {agreeing(below, 'is', 'are')} not in top_genes: their "
+            f"largest log2_ratio is {GENE_ROUNDING:.2g} or less, which two passes in float32 cannot tell from 0"
+        )
+
+
+@dataclass(frozen=True)
+class _Audited:
+    """What the audit found of a statistic.
+
+    Attributes:
+        rounding: the most that rounding did to an allele without an effect; None where no such allele was audited.
+        acts: whether an audited allele has more of an effect.
+    """
+
+    rounding: float | None
+    acts: bool
+
+
+def _rounding(ledger: Ledger, statistic: str) -> _Audited:
+    """What rounding can do to a statistic, as the audited alleles without an effect say.
 
     An audit's bound is a part of the allele's own effect, and what rounding can do on top. Of an allele whose effect is
     within its bound, as 2e-5 within 3e-4, the bound is nothing but rounding.
     """
     largest = None
+    acts = False
     for receipt in islice(ledger.receipts(), _RECEIPTS_ASKED):
         for audit in receipt.audits:
             found = audit.statistics.get(statistic)
             if found is None:
                 continue
             if found.norm > found.bound:
-                return None
-            largest = max(found.bound, largest or 0.0)
-    return largest
+                acts = True
+            else:
+                largest = max(found.bound, largest or 0.0)
+    return _Audited(largest, acts)

@@ -1,6 +1,7 @@
 """What `query` adds to the tables of a run: its views, and which columns a narrow terminal is given first."""
 
 from collections.abc import Iterator
+from math import log2
 
 import duckdb
 
@@ -28,21 +29,29 @@ LEFT JOIN (
 ORDER BY abs(e.value) DESC, e.variant_id, e.track
 """
 
+GENE_ROUNDING = log2(1 + 1e-6)
+"""What two passes in float32 cannot tell of a `log2_ratio` from 0: a millionth of the prediction, whatever its size."""
+
 # The same of genes: one row for each allele and gene, by its strongest track. Rows of the input that are one allele are
-# one row.
-_TOP_GENES = """
+# one row. A ratio of sums has a size of its own below which it is rounding, whatever the largest of the run is. The TSS
+# is found by its distance, which is along transcription.
+_TOP_GENES = f"""
 CREATE VIEW top_genes AS
 SELECT g.gene_name, g.variant_id, string_agg(DISTINCT g.id, ',' ORDER BY g.id) AS id,
        coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
        first(g.log2_ratio[t.list_position]) AS log2_ratio, g.distance,
+       g.pos + CASE g.strand WHEN '-' THEN g.distance ELSE -g.distance END AS tss_pos,
        CASE WHEN min(g.effect_sign) = max(g.effect_sign) THEN min(g.effect_sign) END AS effect_sign,
        g.gene_id, t.index AS track_index, t.identifier
 FROM gene_effects g
 JOIN tracks t ON t.index = g.max_abs_log2_ratio_track
-WHERE g.max_abs_log2_ratio > 1e-6 * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
-GROUP BY g.variant_id, g.gene_id, g.gene_name, g.distance, t.index, t.identifier, t.description
+WHERE g.max_abs_log2_ratio > greatest(
+    {GENE_ROUNDING},
+    1e-6 * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
+)
+GROUP BY g.variant_id, g.gene_id, g.gene_name, g.pos, g.strand, g.distance, t.index, t.identifier, t.description
 ORDER BY abs(first(g.log2_ratio[t.list_position])) DESC, g.variant_id, g.gene_id
-"""
+"""  # noqa: S608 - of no text from outside
 
 _WHAT_A_ROW_IS_ABOUT = (
     *("variant_id", "target", "place", "gene", "gene_name"),

@@ -196,6 +196,10 @@ class Analysis(ABC):
         del taken
         return ()
 
+    def input_in_words(self) -> Mapping[str, str]:
+        """What people call parts of the identity that are digests, for `run.json`; nothing by default."""
+        return {}
+
     def example_query(self) -> str:
         """SQL that shows a user what is in a finished run."""
         return f"FROM {self.run_type.tables[0]} LIMIT 10"

@@ -116,6 +116,10 @@ class VariantAndGeneEffects(VariantEffects):
         """What a scoring run says, and how many pairs of an allele and a gene there are."""
         return [*rows_beside(self.run_type, manifest.table_rows), *super().report(manifest)]
 
+    def input_in_words(self) -> Mapping[str, str]:
+        """How many genes there are, and what they have."""
+        return {"genes.sha256": self.genes.counted()}
+
     def further_queries(self) -> Sequence[str]:
         """The genes that alleles change most."""
         return ["FROM top_genes LIMIT 10"]

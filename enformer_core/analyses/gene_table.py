@@ -6,6 +6,7 @@ from typing import Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Float
 
 from enformer_core.analyses.value_columns import value_columns
@@ -115,7 +116,7 @@ class GeneTable:
         columns = _described(alleles, rows)
         for name in GENE_VALUES:
             values = rows.values(name)
-            columns |= value_columns(name, values, tracks, mantissa_bits)
+            columns |= _strongest_of_some(name, value_columns(name, values, tracks, mantissa_bits))
         # types are the schema's: a shard may have no gene from which they could follow. What an allele has beyond
         # the schema stands in `scores` alone.
         return pa.table(columns, schema=gene_effects_schema())
@@ -150,6 +151,13 @@ class GeneTable:
             planned["alt"],
         )
         return self.reach.of_allele(allele, planned["window_start"])
+
+
+def _strongest_of_some(name: str, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """The columns of a value, without a strongest track where all of them have 0: none is stronger than the others."""
+    track = f"max_abs_{name}_track"
+    has_effect = pc.not_equal(columns[f"max_abs_{name}"], 0)
+    return {**columns, track: pc.if_else(has_effect, columns[track], None)}
 
 
 def _described(alleles: pa.Table, rows: _Rows) -> dict[str, object]:

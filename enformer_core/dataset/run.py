@@ -4,11 +4,10 @@ The identity is everything that decides values: equal identities, equal tables. 
 the same directory must come to the same identity, or is refused with the fields that differ.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import takewhile
 from typing import TypeVar
 
 from enformer_core.dataset.codec import (
@@ -19,6 +18,7 @@ from enformer_core.dataset.codec import (
     decode,
     readable_json,
 )
+from enformer_core.dataset.differences import InWords, difference_lines
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.errors import DatasetError, InputError
@@ -32,9 +32,6 @@ T = TypeVar("T")
 
 _FORMAT = 2  # 1 named tables and provenance among a receipt's own fields, and counted `alleles` or `tiles`
 _READ_FORMATS = (1, 2)
-_SHOWN_LETTERS = 60
-_SHOWN_BEFORE = 10  # letters before the first that differs
-_SHOWN_FIELDS = 20
 _RESTORE = "Put the file back from a copy, or use another --out."
 
 
@@ -271,85 +268,29 @@ def _check_plan(plan: PlanSummary) -> None:
         )
 
 
-def check_same(stored: JsonObject, wanted: Identity | JsonObject) -> None:
+def check_same(
+    stored: JsonObject,
+    wanted: Identity | JsonObject,
+    in_words: Callable[[], tuple[InWords, InWords]] = lambda: ({}, {}),
+) -> None:
     """Refuse to mix two runs in one directory.
+
+    Args:
+        stored: the identity of the run that is there.
+        wanted: the identity now.
+        in_words: gives what people call the fields of both; asked where they differ.
 
     Raises:
         InputError: naming the fields of the identity that differ, with both values.
     """
-    differing = list(_differences("", stored, as_json_object(wanted)))
-    if not differing:
+    now = as_json_object(wanted)
+    if stored == now:
         return
-    lines = [
-        "  {}: there {}, now {}".format(name, *_shown_pair(there, now))
-        for name, there, now in differing[:_SHOWN_FIELDS]
-    ]
-    more = len(differing) - len(lines)
-    if more > 0:
-        lines.append(f"  and {more:,} more")
+    lines = difference_lines(stored, now, *in_words())
+    if not lines:
+        return
     raise InputError(
         "the output directory holds another run; these fields differ:\n"
         + "\n".join(lines)
         + "\nUse another --out, or repeat that run's command."
     )
-
-
-_NOTHING = object()
-"""What stands on one side of a difference where a list has no such item."""
-
-
-def _differences(
-    name: str,
-    there: object,
-    now: object,
-) -> Iterator[tuple[str, object, object]]:
-    """What differs in two JSON values, named from the outside in: `model.head`, `input[0].sha256`."""
-    if isinstance(there, dict) and isinstance(now, dict):
-        for key in sorted(there.keys() | now.keys()):
-            inner = f"{name}.{key}" if name else key
-            yield from _differences(inner, there.get(key), now.get(key))
-    elif isinstance(there, list) and isinstance(now, list):
-        yield from _differences_of_lists(name, there, now)
-    elif there != now:
-        yield name, there, now
-
-
-def _differences_of_lists(
-    name: str,
-    there: list[object],
-    now: list[object],
-) -> Iterator[tuple[str, object, object]]:
-    if len(there) == len(now):
-        for index, pair in enumerate(zip(there, now, strict=True)):
-            yield from _differences(f"{name}[{index}]", *pair)
-        return
-    # of lists of two lengths the items that only one of them has, not all that have moved
-    for index, item in enumerate(there):
-        if item not in now:
-            yield f"{name}[{index}]", item, _NOTHING
-    for index, item in enumerate(now):
-        if item not in there:
-            yield f"{name}[{index}]", _NOTHING, item
-    if all(item in now for item in there) and all(item in there for item in now):
-        yield f"len({name})", len(there), len(now)
-
-
-def _shown_pair(there: object, now: object) -> tuple[str, str]:
-    """Both values as JSON, long ones from a little before the first letter in which they differ."""
-    texts = []
-    for value in (there, now):
-        text = "nothing" if value is _NOTHING else canonical_json(value).decode()
-        texts.append(text)
-    letters = zip(*texts, strict=False)
-    # long lists of tracks differ somewhere in their middle
-    equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))
-    start = equal - _SHOWN_BEFORE if equal > _SHOWN_LETTERS // 2 else 0
-    first, second = (_short(text, start) for text in texts)
-    return first, second
-
-
-def _short(text: str, start: int) -> str:
-    shown = text[start : start + _SHOWN_LETTERS]
-    before = "…" if start else ""
-    behind = "…" if start + _SHOWN_LETTERS < len(text) else ""
-    return f"{before}{shown}{behind}"

@@ -133,6 +133,24 @@ def test_rows_answer_the_planned_alleles_and_genes():
     assert stored(store, shard_of(plan, None))["gene_effects"].num_rows == 0
 
 
+def test_where_all_tracks_have_0_none_is_the_strongest():
+    store, _, plan, worker = begun()
+
+    class Idle(GeneScorer):
+        def score_with_genes(self, alleles, start):
+            nothing = {"log2_ratio": np.zeros(3), "difference": np.array([0.0, 2.0, -2.0])}
+            return [
+                replace(scored, genes=tuple(replace(each, values=nothing) for each in scored.genes))
+                for scored in super().score_with_genes(alleles, start)
+            ]
+
+    worker(Idle())(ShardTask(shard_of(plan, "chr2")))
+    (row,) = stored(store, shard_of(plan, "chr2"))["gene_effects"].to_pylist()
+    assert (row["max_abs_log2_ratio"], row["max_abs_log2_ratio_track"]) == (0.0, None)
+    # of equals the first
+    assert (row["max_abs_difference"], row["max_abs_difference_track"]) == (2.0, TRACKS[1])
+
+
 class Watched(Heap):
     """A store before each of whose puts something happens."""
 

@@ -237,7 +237,7 @@ def test_another_question_is_another_run(small):
     assert small(f" chr1: {TSS + 1:,}-{TSS + 128:,}")[1].startswith("already complete")
     for more, named in [
         (["--strands", "both"], 'strands: there "forward", now "both"'),
-        (["--group", "GATA1=2"], "groups"),
+        (["--group", "GATA1=2"], "  groups: there GATA1=1, now GATA1=2"),
         (["--group", "other=1"], "groups"),
         (["--hypothetical"], "hypothetical: there false, now true"),
         (["--attention"], "attention"),

@@ -265,6 +265,23 @@ def test_effects_no_larger_than_rounding_are_called_so(ask_of, value, norm, boun
     assert (noise in said) == is_noise
 
 
+class ScorerOfOneEffect(ScorerOfSoMuch):
+    """The same beside one track with an effect."""
+
+    def score(self, alleles, start):
+        values = np.array([5.0, self.value, 0.0])
+        return [{"sad": values, "d1": values} for _ in alleles]
+
+
+@pytest.mark.parametrize(("value", "is_noise"), [(1e-4, True), (0.01, False)])
+def test_rows_no_larger_than_rounding_are_counted_beside_effects(ask_of, value, is_noise):
+    auditor = AuditorWithBound(2e-5, 3e-4)
+    _, said = ask_of(ScorerOfOneEffect(value), "FROM top", auditor=auditor)
+    noise = "rows of top have a sad of at most 0.0003 in size, and rounding alone can do 0.0003"
+    assert (noise in said) == is_noise
+    assert ("take none of these for an effect" in said) == is_noise
+
+
 FLOATS = """SELECT 0.3::FLOAT AS one, [0.1::FLOAT, NULL, 'nan'::FLOAT] AS list, 16777216::FLOAT AS whole,
     {'FLOAT': 0.7::FLOAT, 'x FLOAT': [1e-7::FLOAT]} AS struct, MAP {'k': 0.2::FLOAT} AS map, 0.3::FLOAT::DOUBLE AS wide,
     '-inf'::FLOAT AS inf, NULL AS nothing, 'FLOAT'::ENUM('FLOAT') AS kind, [3.4028235e38]::FLOAT[1] AS largest"""

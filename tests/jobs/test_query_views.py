@@ -31,6 +31,8 @@ def effect(variant, gene, ratios, **more):
         "variant_id": variant,
         "gene_id": f"ENSG-{gene}",
         "gene_name": gene,
+        "pos": 5,
+        "strand": "+",
         "distance": -100,
         "log2_ratio": ratios,
         "max_abs_log2_ratio": sizes[strongest],
@@ -62,6 +64,7 @@ def test_the_strongest_ratio_has_its_sign_and_the_name_of_its_track(top_genes):
             effect("chr1:5:A:G", "strong", [-2.0, 1.0]),
             effect("chr1:9:A:G", "none", [0.0, 0.0]),
             effect("chr1:9:A:G", "rounding", [1e-7, 0.0]),
+            effect("chr1:9:A:G", "as two passes", [1.4e-6, 0.0]),
         ]
     )
     assert [(row["gene_name"], row["track"], row["log2_ratio"]) for row in rows] == [
@@ -72,6 +75,13 @@ def test_the_strongest_ratio_has_its_sign_and_the_name_of_its_track(top_genes):
         *("chr1:5:A:G", 4),
         -100,
     )
+
+
+def test_the_tss_lies_along_the_genes_strand(top_genes):
+    """Both genes are upstream of their allele by 100 bp: behind it on +, before it on -."""
+    changed = [effect("chr1:905:A:G", "plus", [1.0, 0.0], pos=905)]
+    changed += [effect("chr1:905:A:G", "minus", [0.5, 0.0], pos=905, strand="-")]
+    assert [row["tss_pos"] for row in top_genes(changed)] == [1_005, 805]
 
 
 def test_rows_of_the_input_that_are_one_allele_are_one_row(top_genes):
@@ -93,19 +103,26 @@ def test_an_allele_that_failed_has_no_row(top_genes):
     assert top_genes([failed]) == []
 
 
-def test_where_no_gene_is_changed_it_is_said(tmp_path):
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [
+        ([0.0], ["no allele of this run has an effect on a gene: every log2_ratio is 0, in every"]),
+        ([1e-6, 0.0], ["no allele of this run has an effect on a gene: the largest log2_ratio is"]),
+        ([1.0, 1e-6, 0.0], ["1 of 3 rows of gene_effects is not in top_genes: their largest"]),
+        ([1.0, 2e-6, 0.0], []),
+    ],
+)
+def test_where_genes_are_not_changed_it_is_said(tmp_path, ratios, said):
     ledger = toy_ledger(LocalStore(tmp_path), toy_run(shards=0), GeneEffectsType())
     with duckdb.connect() as connection:
-        effects = [effect("chr1:9:A:G", "none", [0.0, 0.0])]
+        effects = [effect("chr1:9:A:G", f"g{ratio}", [ratio, 0.0]) for ratio in ratios]
         table = pa.Table.from_pylist(effects, schema=gene_effects_schema())
         connection.from_arrow(table).create("gene_effects")
         connection.from_arrow(pa.Table.from_pylist(TRACKS, schema=TRACKS_SCHEMA)).create("tracks")
         create_top_genes(connection)
-        (said,) = notes_of_answer(ledger, connection, "FROM top_genes", "out")
-    assert (
-        said
-        == "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
-    )
+        notes = list(notes_of_answer(ledger, connection, "FROM top_genes", "out"))
+    assert len(notes) == len(said)
+    assert all(note.startswith(start) for note, start in zip(notes, said, strict=True))
 
 
 def test_tables_beside_the_first_are_counted():
