@@ -1,6 +1,7 @@
 """`enformer-ray evaluate`: scores held against experiments."""
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from enformer_core.api.run_tables import RunTables, open_run
-from enformer_core.errors import DatasetError
+from enformer_core.errors import DatasetError, InputError
 from enformer_core.evaluate.average_precision import Bootstrap
 from enformer_core.evaluate.bins import read_bins
 from enformer_core.evaluate.crispr import TestedPairs, read_tested_pairs
@@ -48,7 +50,7 @@ def evaluate_links(settings: EvaluateLinksSettings) -> int:
     """
     bins = read_bins(settings.bins)
     bootstrap = Bootstrap(settings.bootstrap, settings.seed)
-    pairs = _pairs(settings)
+    pairs, left_out = _pairs(settings)
     for name in pairs.scores:
         if _LOWER_IS_BETTER.search(name):
             note(
@@ -56,43 +58,64 @@ def evaluate_links(settings: EvaluateLinksSettings) -> int:
             )
     results = list(judge_links(pairs, bins, bootstrap))
     if settings.json:
-        print(json.dumps({"rows": list(map(asdict, results))}))
+        answer: dict[str, object] = {"rows": list(map(asdict, results))}
+        if settings.covered_only:
+            answer["left_out"] = left_out
+        print(json.dumps(answer))
     else:
         # of a narrow terminal lines are longer: they go on below the second column
         print_prose(_lines(results))
     return exit_codes.DONE
 
 
-def _pairs(settings: EvaluateLinksSettings) -> TestedPairs:
+def _pairs(settings: EvaluateLinksSettings) -> tuple[TestedPairs, int]:
+    """The pairs with all scores, and how many are left out since no prediction covers them."""
+    if settings.covered_only and settings.predictions is None:
+        raise InputError("--covered-only: give --predictions too, or leave it out")
     pairs = read_tested_pairs(read_table(settings.table), scores=settings.scores)
     for text in pairs.notes:
         note(text)
     if settings.predictions is None:
-        return pairs
+        return pairs, 0
     predicted = _predicted(settings.predictions, pairs.places)
-    _note_coverage(settings.predictions, predicted)
-    return pairs.with_scores(predicted)
-
-
-def _note_coverage(name: str, predicted: Mapping[str, Numbers]) -> None:
-    """Say so where most pairs have no prediction, so that a ranking of the few others is what is judged."""
     is_covered = ~np.isnan(np.stack(list(predicted.values()))).all(axis=0)
+    with_predictions = pairs.with_scores(predicted)
+    if settings.covered_only:
+        left_out = int((~is_covered).sum())
+        note(
+            f"{settings.predictions}: {left_out:,} of {counted(is_covered.size, 'tested pairs')} left out, which no "
+            "prediction covers; all scores are of the others"
+        )
+        return with_predictions.kept(is_covered), left_out
+    _note_coverage(settings.predictions, is_covered)
+    return with_predictions, 0
+
+
+def _note_coverage(name: str, is_covered: Bool[np.ndarray, " rows"]) -> None:
+    """Say so where most pairs have no prediction, so that a ranking of the few others is what is judged."""
     covered = int(is_covered.sum())
     if covered < _LEAST_COVERAGE * is_covered.size:
         note(
             f"{name}: the predictions cover {covered:,} of {counted(is_covered.size, 'tested pairs')}; "
-            "the others come last in every ranking"
+            "the others come last in every ranking (--covered-only leaves them out)"
         )
 
 
 def _predicted(name: str, places: pl.DataFrame) -> Mapping[str, Numbers]:
     """Scores of a file of links, or of a run."""
-    if not Path(name).is_dir() and (parse_address(name) is None or is_written(name)):
+    if _is_file(name):
         return predicted_scores(name, places, warn=note)
     run = open_run(name)
     if not run.status.finished:
         note(f"{name}: is not finished; pairs that it has not come to are without a score")
     return scores_of_run(name, _links(run, name), places)
+
+
+def _is_file(name: str) -> bool:
+    """Whether this is a table rather than a run; of what is not there, by its name."""
+    if parse_address(name) is None and os.path.lexists(name):
+        return not Path(name).is_dir()
+    return is_written(name)
 
 
 def _links(run: RunTables, name: str) -> pl.DataFrame:

@@ -1,7 +1,9 @@
 """`enformer-ray links` with a model: a run, of the elements that lie in the window of each gene."""
 
 from dataclasses import fields
+from itertools import islice
 
+from enformer_core.analyses.link_run_type import LINKS
 from enformer_core.analyses.link_spec import (
     ATTENTION,
     GRADIENT,
@@ -11,8 +13,11 @@ from enformer_core.analyses.link_spec import (
     LinkSpec,
 )
 from enformer_core.analyses.links import Links
+from enformer_core.analyses.silent_scores import silent_scores
+from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.links.files import Activity
+from jobs.finished_run import open_ledger
 from jobs.link_inputs import check_scores, link_files, linking_of
 from jobs.link_settings import AUTO, MODEL_SCORES, LinkRunSettings, LinksSettings
 from jobs.log import note
@@ -20,6 +25,8 @@ from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.track_groups import attention_layers, groups_in_words, track_groups, with_tracks
 
 _DEFAULT_SHUFFLES = 10
+
+_SHARDS_READ = 64
 
 
 def link_run(given: LinksSettings) -> int:
@@ -62,7 +69,18 @@ def link_run(given: LinksSettings) -> int:
         warn=note,
     )
     job = named.job(analysis, groups=in_words)
-    return job.report(job.run())
+    code = job.report(job.run())
+    _note_silent_scores(settings.out, analysis.spec)
+    return code
+
+
+def _note_silent_scores(out: str, spec: LinkSpec) -> None:
+    """Say in how many rows a score is nothing but rounding."""
+    tables = (table for _, table in stored_tables(open_ledger(out), LINKS.name))
+    # of a run of thousands of shards, the first ones tell whether it is so
+    said = silent_scores(islice(tables, _SHARDS_READ), spec.columns)
+    if said is not None:
+        note(said)
 
 
 def _scores(settings: LinkRunSettings, named: NamedInputs) -> tuple[str, ...]:

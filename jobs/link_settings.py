@@ -143,6 +143,9 @@ class EvaluateLinksSettings:
     predictions: OptionalFile = field(default=None, kw_only=True)
     """table or run of `enformer-ray links`, whose scores are judged too: of a pair the sum over overlapping elements"""
 
+    covered_only: bool = field(default=False, kw_only=True)
+    """judge every score on the pairs that --predictions cover alone; the others, counted, come last otherwise"""
+
     scores: Annotated[Words, Parameter(metavar="COLUMN,…")] = field(default=(), kw_only=True)
     """columns of the table to judge, higher being better (default: all numbers that are not the format's own)"""
 

@@ -8,8 +8,8 @@ from itertools import islice
 import duckdb
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.scoring.rounding import RATIO_ROUNDING
 from enformer_core.words import agreeing, counted
-from jobs.query_views import GENE_ROUNDING
 
 _LARGEST = """
 SELECT statistic, max(abs(value)) AS value FROM effects GROUP BY statistic ORDER BY statistic
@@ -22,7 +22,7 @@ WHERE statistic = $statistic AND abs(value) > 1e-6 * $largest
 """Of the rows that `top` has of a statistic, how many are no larger."""
 
 _OF_GENES = f"""
-SELECT max(max_abs_log2_ratio), count(*) FILTER (max_abs_log2_ratio BETWEEN 1e-30 AND {GENE_ROUNDING}), count(*)
+SELECT max(max_abs_log2_ratio), count(*) FILTER (max_abs_log2_ratio BETWEEN 1e-30 AND {RATIO_ROUNDING}), count(*)
 FROM gene_effects
 """  # noqa: S608 - of no text from outside
 
@@ -106,15 +106,15 @@ def _no_gene_effect(largest: float | None, below: int, rows: int) -> Iterator[st
     """
     if largest == 0:
         yield "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
-    elif largest is not None and largest <= GENE_ROUNDING:
+    elif largest is not None and largest <= RATIO_ROUNDING:
         yield (
             f"no allele of this run has an effect on a gene: the largest log2_ratio is {largest:.2g}, and two passes "
-            f"in float32 cannot tell {GENE_ROUNDING:.2g} from 0"
+            f"in float32 cannot tell {RATIO_ROUNDING:.2g} from 0"
         )
     elif below:
         yield (
             f"{below:,} of {rows:,} rows of gene_effects {agreeing(below, 'is', 'are')} not in top_genes: their "
-            f"largest log2_ratio is {GENE_ROUNDING:.2g} or less, which two passes in float32 cannot tell from 0"
+            f"largest log2_ratio is {RATIO_ROUNDING:.2g} or less, which two passes in float32 cannot tell from 0"
         )
 
 

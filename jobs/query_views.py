@@ -1,11 +1,11 @@
 """What `query` adds to the tables of a run: its views, and which columns a narrow terminal is given first."""
 
 from collections.abc import Iterator
-from math import log2
 
 import duckdb
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.scoring.rounding import RATIO_ROUNDING
 
 # One row for each of the strongest effects, strongest first, with what people call its variant and its track. A value
 # that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
@@ -29,9 +29,6 @@ LEFT JOIN (
 ORDER BY abs(e.value) DESC, e.variant_id, e.track
 """
 
-GENE_ROUNDING = log2(1 + 1e-6)
-"""What two passes in float32 cannot tell of a `log2_ratio` from 0: a millionth of the prediction, whatever its size."""
-
 # The same of genes: one row for each allele and gene, by its strongest track. Rows of the input that are one allele are
 # one row. A ratio of sums has a size of its own below which it is rounding, whatever the largest of the run is. The TSS
 # is found by its distance, which is along transcription.
@@ -46,7 +43,7 @@ SELECT g.gene_name, g.variant_id, string_agg(DISTINCT g.id, ',' ORDER BY g.id) A
 FROM gene_effects g
 JOIN tracks t ON t.index = g.max_abs_log2_ratio_track
 WHERE g.max_abs_log2_ratio > greatest(
-    {GENE_ROUNDING},
+    {RATIO_ROUNDING},
     1e-6 * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
 )
 GROUP BY g.variant_id, g.gene_id, g.gene_name, g.pos, g.strand, g.distance, t.index, t.identifier, t.description

@@ -45,7 +45,8 @@ def difference_lines(
         if field is not None:
             told.add(field)
             label = field.removesuffix(_DIGEST)
-            lines.append(f"  {label}: there {words_there[field]}, now {words_now[field]}")
+            shown = _from_first_difference(words_there[field], words_now[field])
+            lines.append("  {}: there {}, now {}".format(label, *shown))
         else:
             lines.append("  {}: there {}, now {}".format(name, *_shown_pair(*both)))
     more = len(lines) - _SHOWN_FIELDS
@@ -115,6 +116,10 @@ def _shown_pair(there: object, now: object) -> tuple[str, str]:
     for value in (there, now):
         text = "nothing" if value is _NOTHING else canonical_json(value).decode()
         texts.append(text)
+    return _from_first_difference(*texts)
+
+
+def _from_first_difference(*texts: str) -> tuple[str, str]:
     letters = zip(*texts, strict=False)
     # long lists of tracks differ somewhere in their middle
     equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], letters))

@@ -77,6 +77,16 @@ class TestedPairs:
                 )
         return replace(self, scores={**self.scores, **scores})
 
+    def kept(self, is_kept: Bool[np.ndarray, " rows"]) -> "TestedPairs":
+        """Some of the pairs, with all that is known of them."""
+        return replace(
+            self,
+            places=self.places.filter(is_kept),
+            is_regulated=self.is_regulated[is_kept],
+            distance_bp=self.distance_bp[is_kept],
+            scores={name: values[is_kept] for name, values in self.scores.items()},
+        )
+
 
 def read_tested_pairs(table: Table, *, scores: Sequence[str] = ()) -> TestedPairs:
     """The pairs of a table, without those that ValidConnection says are none, and those of which nothing was found out.

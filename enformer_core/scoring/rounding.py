@@ -3,6 +3,8 @@
 Does not know which statistic a value is of.
 """
 
+from math import log2
+
 import numpy as np
 from jaxtyping import Float32
 
@@ -10,6 +12,9 @@ from enformer_core.scoring.conventions import Engine, Policy
 
 WHOLE_BITS = 23
 """Explicit bits of a float32's mantissa."""
+
+RATIO_ROUNDING = log2(1 + 1e-6)
+"""What two passes in float32 cannot tell of log2((1 + Σ alt) / (1 + Σ ref)) from 0: a millionth of the prediction."""
 
 FAST_BITS = 11
 """Error at most 2^-12 of a value, far below that of 16-bit differences; files of half the size."""

@@ -199,6 +199,30 @@ def test_predictions_are_known_by_their_content(table, evaluate, refused, tmp_pa
     assert "Parquet" not in said + nowhere + damaged
 
 
+def test_all_scores_may_be_of_the_pairs_that_are_predicted(table, run, refused, tmp_path):
+    rows = [("A", "1", 1_150, 100, 200, 5.0, "x", 0.2), ("B", "1", 5_550, 550, 560, 5.0, "7", 0.6)]
+    path = predictions(tmp_path / "links.parquet", rows)
+    asked = ("evaluate", "links", table(), "--predictions", path, "--covered-only", "--json")
+    code, text, error = run(*asked)
+    assert code == 0, error
+    answer = json.loads(text)
+    # of five valid pairs with a result
+    assert answer["left_out"] == 3
+    assert "3 of 5 tested pairs left out, which no prediction covers" in " ".join(error.split())
+    everywhere = [row for row in answer["rows"] if row["bin"] == "all"]
+    assert {row["score"] for row in everywhere} >= {"inverse_distance", "mine", "abc"}
+    assert {(row["pairs"], row["positives"], row["missing"]) for row in everywhere} == {(2, 2, 0)}
+    assert "--covered-only: give --predictions too" in refused(table(), "--covered-only")
+
+
+def test_a_run_that_is_not_there_is_told_as_query_tells_it(table, refused, run, tmp_path):
+    missing = tmp_path / "nowhere"
+    code, _, of_query = run("query", missing, "FROM links")
+    assert code == 2
+    assert "no run here (no run.json). Give the --out directory of" in of_query
+    assert of_query.splitlines()[-1] in refused(table(), "--predictions", missing)
+
+
 def test_predictions_that_cannot_be_used(table, refused, tmp_path):
     other = predictions(tmp_path / "other.parquet", [("Z", "1", 1, 1, 2, 5.0, "x", 0.2)])
     assert "predicts none of the tested pairs" in refused(table(), "--predictions", other)
