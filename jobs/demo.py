@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_core.errors import InputError
+from enformer_core.export.mutation_map import MutationMap, Style
 from enformer_core.storage.open import parse_address
 from enformer_core.user_path import why_unwritable
 from jobs import exit_codes
 from jobs.gp1bb import CONTIG, KNOWN_ID, SLICE_START, DemoInput, shipped_letters, write_input
-from jobs.mutation_map import MutationMap, Style
 from jobs.query import run_query
 from jobs.score import score_variants
 from jobs.settings import DemoSettings, ScoreSettings

@@ -35,6 +35,10 @@ _EXPORTS = {
         "enformer_core.export.tsv:export_tsv",
         "tab-separated text: a line for each row; of all tracks the strongest, with its sign and names",
     ),
+    "map": (
+        "enformer_core.export.text_map:export_map",
+        "saturation mutagenesis as a picture of text: a column for each base, a row for each letter that it becomes",
+    ),
     "npz": (
         "enformer_core.export.npz:export_npz",
         "contributions as tfmodisco-lite reads them: ohe.npz and shap.npz",
@@ -62,6 +66,7 @@ _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 
 _ROWS = ("rows", "")
 _written = {
+    "map": ("bases", ""),
     "bedgraph": ("tracks", ""),
     "bigwig": ("files", ", TARGET.GROUP.bw"),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),

@@ -85,6 +85,11 @@ def test_the_bases_of_a_site_are_those_that_matter(score, run, rows):
         expected = -10.0 if breaks else 0.0
         assert row["sad"] == pytest.approx(expected, abs=0.1), row
     assert run("verify", out)[0] == 0
+    code, drawn, error = run("export", out, "--map", "-")
+    assert code == 0, error
+    assert drawn.startswith(f"sad of track {GATA1_TRACK} ")
+    # three changes of seven letters of the site lose it, and two of the last, which may be A or G
+    assert drawn.count("█") == 1 + 3 * 7 + 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from jobs.mutation_map import MutationMap, Style
+from enformer_core.export.mutation_map import MutationMap, Style
 
 PLAIN = Style("░▒▓█", "+", "·", coloured=False)
 
@@ -80,3 +80,12 @@ def test_colours_are_a_terminals(monkeypatch):
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     assert not Style.of(Terminal("utf-8")).coloured
+
+
+def test_pieces_have_every_letter_once_and_one_scale():
+    pieces = list(MutationMap(1, "ACGTACG", {(1, "C"): -8.0, (5, "C"): -2.0}).pieces(14))
+    assert [(piece.first, piece.letters) for piece in pieces] == [(1, "ACG"), (4, "TAC"), (7, "G")]
+    drawn = [piece.draw(PLAIN, 14) for piece in pieces]
+    assert drawn[0][4] == "    to C  █ ·"
+    assert drawn[1][4] == "    to C  ·▒"
+    assert all(len(lines) == 7 for lines in drawn)
