@@ -103,6 +103,16 @@ COMMANDS = {
             "enformer-ray query scores 'DESCRIBE top'",
         ),
     ),
+    "lookup": Command(
+        "show alleles of runs by rsID or place, at once",
+        "jobs.lookup:LookupSettings",
+        "jobs.lookup:look_up_alleles",
+        examples=(
+            "enformer-ray lookup scores rs6052080 chr20:4699605",
+            "enformer-ray lookup liver s3://BUCKET/runs/brain chr20:4699605:A:G --json",
+        ),
+        exit_codes=(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE),
+    ),
     "status": Command(
         "say how far a run is",
         "jobs.status:StatusSettings",

@@ -48,10 +48,9 @@ def to_parquet(table: pa.Table, footer: Footer) -> bytes:
     """
     lists = [column.name for column in table.schema if column.type == pa.list_(pa.float32())]
     scalars = [column.name for column in table.schema if not pa.types.is_nested(column.type)]
-    annotated = table.replace_schema_metadata({_FOOTER: canonical_json(footer)})
     sink = io.BytesIO()
     pq.write_table(
-        annotated,
+        with_footer(table, footer),
         sink,
         compression="zstd",
         compression_level=1,
@@ -62,6 +61,11 @@ def to_parquet(table: pa.Table, footer: Footer) -> bytes:
         row_group_size=_ROW_GROUP_ROWS,
     )
     return sink.getvalue()
+
+
+def with_footer(table: pa.Table, footer: Footer) -> pa.Table:
+    """The same table, which says what it is when it is written, however that is done."""
+    return table.replace_schema_metadata({_FOOTER: canonical_json(footer)})
 
 
 def from_parquet(content: bytes, name: str) -> tuple[pa.Table, Footer]:

@@ -49,6 +49,11 @@ def block_of(shard: int) -> int:
     return shard // BLOCK_SHARDS
 
 
+def lookup_key(table: str, plan: str) -> str:
+    """Key of one table of the index by which alleles are looked up, under the name of the plan that it is made of."""
+    return f"lookup/{plan}/{table}.parquet"
+
+
 def damaged_key(key: str, digest: str) -> str:
     """Where a repair moves an object that is not what the run says of it; no reader of runs looks there."""
     return f"damaged/{key}.{digest}"

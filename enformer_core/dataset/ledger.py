@@ -248,6 +248,15 @@ class Ledger:
         """
         return self._receipt_of(shard, self._content(shard))
 
+    def found_receipt(self, shard: int) -> Receipt | None:
+        """The receipt of a shard; None where it is not committed.
+
+        Raises:
+            DatasetError: when it is damaged, or of another run.
+        """
+        content = self._content(shard)
+        return self._receipt_of(shard, content) if content else None
+
     def _receipt_of(self, shard: int, content: bytes) -> Receipt:
         key = receipt_key(shard)
         receipt = self._checked(content, key)

@@ -150,6 +150,27 @@ def read_shard(
     return part.read_rows(shard.first_row, shard.rows)
 
 
+def read_part(
+    store: Store,
+    number: int,
+    columns: Sequence[str] | None = None,
+    *,
+    digest: str | None = None,
+) -> pa.Table:
+    """Some columns of one part of a stored plan.
+
+    Args:
+        store: of the run.
+        number: which part.
+        columns: their names; None for all.
+        digest: sha256 of the part, as `run.json` says; None, and it is not looked at.
+
+    Raises:
+        DatasetError: when the part is missing or damaged.
+    """
+    return _open_part(store, number, digest=digest).read(columns)
+
+
 @dataclass(frozen=True)
 class _Part:
     """A part whose bytes are here, and of which nothing but the footer is decoded."""

@@ -174,6 +174,16 @@ def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
     assert tables.effects.collect()["variant_id"].n_unique() == ALLELES
     assert tables.tracks.collect()["index"].to_list() == [0, 1]
 
+    # by an index that the first look-up puts, and the second one finds
+    for _ in range(2):
+        code, found, _ = run("lookup", out, "2:601", "chr1:701", "--json")
+        alleles = json.loads(found)["alleles"]
+        assert (code, [each["keys"] for each in alleles]) == (0, [["chr1:701"], ["2:601"]])
+    assert [key.split("/")[-1] for key in contents(weed, "runs/off/lookup")] == [
+        "ids.parquet",
+        "shards.parquet",
+    ]
+
     code, status, _ = run("status", out, "--json")
     assert (code, json.loads(status)["rows_done"], json.loads(status)["finished"]) == (
         0,

@@ -17,6 +17,7 @@ from enformer_core.variants.table import PLACED_SCHEMA
 
 def placed_table(
     rows: Sequence[tuple[str | None, int | None, str | None, str | None]],
+    ids: Sequence[str | None] | None = None,
 ) -> pa.Table:
     """Placed alleles of PLACED_SCHEMA from (chrom, start, ref, alt); four times None for a row without a place."""
     columns = {
@@ -29,6 +30,7 @@ def placed_table(
         "alt": [row[3] for row in rows],
         "status": ["ok" if row[0] else "malformed" for row in rows],
         "flags": [[] for _ in rows],
+        "id": ids or [None] * len(rows),
     }
     return pa.table(
         [

@@ -166,6 +166,7 @@ def begun_toy_run(
     tracks: Sequence[Track] | None = None,
     scorer: Scorer | None = None,
     auditor: Auditor | None = None,
+    ids: Sequence[str | None] | None = None,
 ) -> ToyRun:
     """Plan alleles, each in a window of its own, and store what a driver stores before anything is computed.
 
@@ -177,9 +178,10 @@ def begun_toy_run(
         tracks: those at TRACKS; without names by default.
         scorer: what scores; it gives `sad` and `d1` for each of the tracks.
         auditor: what scores again; nothing by default.
+        ids: what the input calls each row; nothing by default.
     """
     draft = make_draft(
-        placed_table(rows),
+        placed_table(rows, ids),
         contigs,
         shard_size,
         window_starts=lambda starts: starts - 98_303,

@@ -1,0 +1,164 @@
+"""`enformer-ray lookup`: what runs say of alleles, by rsID or place."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from enformer_core.dataset.lookup import Answer, FoundAllele, look_up
+from enformer_core.errors import InputError, first_few
+from enformer_core.user_path import one_line
+from enformer_core.variants.allele_keys import AlleleKey, parse_key
+from enformer_core.words import agreeing
+from jobs import exit_codes
+from jobs.finished_run import open_ledger
+from jobs.log import note
+from jobs.option_types import Files
+from jobs.terminal import print_prose, terminal_columns
+from jobs.text_columns import TextColumns
+
+_KEYS = "rs6052080, chr20:4699605 or chr20:4699605:A:G"
+
+_DESCRIBED = ("run", "variant_id", "id", "status", "reason")
+
+_LARGEST = "max_abs_"
+
+
+@dataclass(frozen=True)
+class LookupSettings:
+    """What `enformer-ray lookup` is asked for."""
+
+    words: Files = ()
+    """runs (directories or s3://bucket/prefix) and keys: rs6052080, chr20:4699605 (from 1), chr20:4699605:A:G"""
+
+    json: bool = field(default=False, kw_only=True)
+    """print one JSON object: `alleles`, with every column but the lists and all kept effects, and keys without any"""
+
+
+def look_up_alleles(settings: LookupSettings) -> int:
+    """Print a row for each run and allele that a key finds, and say which keys find none.
+
+    Returns:
+        The exit code: bad input for a key that no run has, incomplete where it is not committed yet, complete with
+        failed rows, or done.
+
+    Raises:
+        InputError: for a word that is neither a run nor a key; for a run of another kind.
+        DatasetError: for objects of a run that are missing or damaged.
+    """
+    runs, keys = _runs_and_keys(settings.words)
+    answers = {run: look_up(open_ledger(run), keys) for run in runs}
+    for run, answer in answers.items():
+        if answer.note is not None:
+            note(f"{run}: {answer.note}")
+    given = [key.given for key in keys]
+    found = {key for answer in answers.values() for key in answer.found()}
+    waiting = {key for answer in answers.values() for key in answer.uncommitted} - found
+    uncommitted = [key for key in given if key in waiting]
+    missing = [key for key in given if key not in found | waiting]
+    if settings.json:
+        alleles = [_as_json(run, each) for run in runs for each in answers[run].alleles]
+        print(json.dumps({"alleles": alleles, "uncommitted": uncommitted, "missing": missing}))
+    else:
+        _print_rows(answers)
+    for key in uncommitted:
+        note(f"{key}: its shard is not committed yet; the run's own command continues it")
+    for key in missing:
+        note(f"{key}: in none of the runs{_beside(key, answers.values())}")
+    if missing:
+        return exit_codes.BAD_INPUT
+    if uncommitted:
+        return exit_codes.INCOMPLETE
+    statuses = {each.row["status"] for answer in answers.values() for each in answer.alleles}
+    return exit_codes.FAILED_ROWS if "failed" in statuses else exit_codes.DONE
+
+
+def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
+    runs = []
+    keys = []
+    for word in dict.fromkeys(words):
+        key = parse_key(word)
+        if key is None:
+            runs.append(word)
+        else:
+            keys.append(key)
+    if not runs:
+        raise InputError("no run is named. Give the --out directory of `enformer-ray score`.")
+    if not keys:
+        named = first_few(runs)
+        raise InputError(
+            f"no key is named: {named} {agreeing(len(runs), 'is', 'are')} taken for a run. Give {_KEYS}."
+        )
+    return runs, keys
+
+
+def _beside(key: str, answers: Iterable[Answer]) -> str:
+    """Of a key that names alleles, which others are there."""
+    others = {each: None for answer in answers for each in answer.beside.get(key, ())}
+    if not others:
+        return ""
+    return f"; at its place {agreeing(len(others), 'is', 'are')} {first_few([*others])}"
+
+
+def _as_json(run: str, allele: FoundAllele) -> dict[str, object]:
+    """A found allele with the digits that read back to what is stored."""
+    described = {name: _shortest(value) for name, value in allele.row.items()}
+    strongest = [
+        {name: _shortest(value) for name, value in effect.items()} for effect in allele.strongest
+    ]
+    return {"run": run, "keys": list(allele.keys), **described, "strongest": strongest}
+
+
+def _shortest(value: Any) -> Any:
+    # stored numbers are of 32 bits: 0.3, not 0.30000001192092896
+    return float(str(np.float32(value))) if isinstance(value, float) else value
+
+
+def _print_rows(answers: dict[str, Answer]) -> None:
+    """A row for each run and allele: its strongest track of each statistic, and the value there with its sign."""
+    alleles = [(run, each) for run, answer in answers.items() for each in answer.alleles]
+    if not alleles:
+        return
+    statistics = dict.fromkeys(name for _, each in alleles for name in _statistics(each))
+    names = [*_DESCRIBED]
+    for statistic in statistics:
+        names += [statistic, f"{_LARGEST}{statistic}", f"{statistic}_track"]
+    rows = [_cells(run, each, statistics) for run, each in alleles]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    is_number = [name.removeprefix(_LARGEST) in statistics for name in names]
+    kept = ["variant_id", "status", *statistics, *(f"{each}_track" for each in statistics), "id"]
+    columns = TextColumns.fitted(names, widths, is_number, terminal_columns(), kept=kept)
+    print(columns.line(names))
+    print(columns.rule())
+    for row in rows:
+        print(columns.line(row))
+    if columns.left_out:
+        left_out = ", ".join(columns.left_out)
+        print_prose([f"not shown, as the terminal is too narrow: {left_out} (--json has them)"])
+
+
+def _statistics(allele: FoundAllele) -> list[str]:
+    return [
+        name.removeprefix(_LARGEST)
+        for name in allele.row
+        if name.startswith(_LARGEST) and f"{name}_track" in allele.row
+    ]
+
+
+def _cells(run: str, allele: FoundAllele, statistics: Iterable[str]) -> list[str]:
+    row: dict[str, object] = {"run": run, **allele.row}
+    cells = [row.get(name) for name in _DESCRIBED]
+    first = {effect["statistic"]: effect for effect in reversed(allele.strongest)}
+    for statistic in statistics:
+        track = row.get(f"{_LARGEST}{statistic}_track")
+        # without effects (`--top-tracks 0`) the sign is in the lists alone
+        effect = first.get(statistic, {})
+        name = effect.get("description") or effect.get("identifier") or track
+        cells += [effect.get("value"), row.get(f"{_LARGEST}{statistic}"), name]
+    return [_text(cell) for cell in cells]
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else one_line(str(_shortest(cell)))

@@ -1,0 +1,97 @@
+"""`enformer-ray lookup`, as a user calls it: rows, what is not there, and how it ends."""
+
+import json
+
+import pytest
+
+from jobs.cli import main
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, genome, letters):
+    """Two small runs over one file, of two statistics and of one."""
+    folder = tmp_path_factory.mktemp("lookup")
+    one = letters["chr1"]
+    lines = [
+        "##fileformat=VCFv4.2",
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO",
+        f"chr1\t1000\trs10\t{one[999]}\t{'A' if one[999] != 'A' else 'C'}\t.\t.\t.",
+        f"chr1\t2000\trs11;rs12\t{one[1999]}\t<DEL>\t.\t.\t.",
+    ]
+    vcf = folder / "v.vcf"
+    vcf.write_text("\n".join([*lines, ""]))
+    score = ["score", str(vcf), "--genome", str(genome), "--model", "motif", "--ray", "off"]
+    score += ["--strands", "forward", "--audit-fraction", "0"]
+    assert main([*score, "--statistics", "sad,js", "--out", str(folder / "both")]) == 0
+    assert main([*score, "--out", str(folder / "one"), "--top-tracks", "0"]) == 0
+    return folder
+
+
+def test_a_row_for_each_run_and_allele(runs, run):
+    both = runs / "both"
+    code, text, error = run("lookup", both, runs / "one", "rs10", "1:2000", "--json")
+    assert (code, error) == (0, "")
+    answer = json.loads(text)
+    assert (answer["missing"], answer["uncommitted"]) == ([], [])
+    assert [(each["id"], each["status"], each["keys"]) for each in answer["alleles"]] == [
+        ("rs10", "ok", ["rs10"]),
+        ("rs11;rs12", "symbolic", ["1:2000"]),
+    ] * 2
+    strong = answer["alleles"][0]
+    assert strong["run"] == str(both)
+    assert {each["statistic"] for each in strong["strongest"]} == {"sad", "js"}
+    (largest, *_) = [each for each in strong["strongest"] if each["statistic"] == "sad"]
+    assert abs(largest["value"]) == strong["max_abs_sad"]
+    assert largest["track"] == strong["max_abs_sad_track"]
+    assert largest["description"]
+    # without effects there is the largest size, and its track
+    assert answer["alleles"][2]["strongest"] == []
+    assert answer["alleles"][2]["max_abs_sad"] == strong["max_abs_sad"]
+
+
+def test_text_has_a_line_for_each(runs, run):
+    code, text, _ = run("lookup", "rs10", "rs12", runs / "both", runs / "one")
+    assert code == 0
+    names, _, *rows = text.splitlines()
+    assert names.split()[:5] == ["run", "variant_id", "id", "status", "reason"]
+    assert "js_track" in names
+    assert [row.split()[0] for row in rows] == [str(runs / "both")] * 2 + [str(runs / "one")] * 2
+    assert "symbolic" in rows[1]
+
+
+def test_what_is_nowhere_is_said(runs, run):
+    code, text, error = run("lookup", runs / "one", "rs10", "rs99", "chr1:1000:T:TT")
+    assert code == 2
+    assert text.count("rs10") == 1
+    assert "rs99: in none of the runs\n" in error
+    assert "chr1:1000:T:TT: in none of the runs; at its place is chr1:1000:" in error
+
+
+def test_what_is_not_computed_yet_is_said(runs, run):
+    receipt = runs / "both" / "commits" / "shard-00000000.json"
+    content = receipt.read_bytes()
+    receipt.unlink()
+    try:
+        code, text, error = run("lookup", runs / "both", "rs10", "--json")
+        assert (code, json.loads(text)["uncommitted"]) == (5, ["rs10"])
+        assert "not committed yet" in error
+        # what another run has is found
+        assert run("lookup", runs / "both", runs / "one", "rs10")[0] == 0
+    finally:
+        receipt.write_bytes(content)
+
+
+def test_words_that_make_no_question_are_refused(runs, run, tmp_path):
+    code, _, error = run("lookup", "rs10")
+    assert (code, "no run is named" in error) == (2, True)
+    code, _, error = run("lookup", runs / "one", "chr20-4699605")
+    assert (code, "no key is named" in error) == (2, True)
+    code, _, error = run("lookup", tmp_path, "rs10")
+    assert (code, "no run here" in error) == (2, True)
+
+
+def test_verify_and_status_pass_over_the_index(runs, run):
+    assert run("lookup", runs / "one", "rs10")[0] == 0
+    assert (runs / "one" / "lookup").is_dir()
+    assert run("verify", runs / "one")[0] == 0
+    assert run("status", runs / "one")[0] == 0
