@@ -134,7 +134,15 @@ class Insulators(TableAnalysis):
     def _read_boundaries(self) -> Boundaries:
         path = str(self.boundaries.path)
         # a list, since a file without an interval is refused
-        regions = list(place_regions(path, self.genome, option="boundaries"))
+        given = self.boundaries.given
+        regions = list(
+            place_regions(
+                path,
+                self.genome,
+                option="boundaries",
+                warn=lambda text: self.warn(text.replace(path, given)),
+            )
+        )
         if not regions:
             raise InputError(f"{path}: no boundaries in this BED file")
         return read_boundaries(regions, self.geometry)

@@ -59,7 +59,7 @@ class IntervalInput:
 
     def identity(self) -> TargetsIdentity:
         """The files, and the regions by the bases that they come to."""
-        named = self._named_places()
+        named = self._named_places(warn=None)
         # files count by their digests, whatever intervals they hold
         places = [(place.contig, place.start, place.end) for place in named]
         return TargetsIdentity("intervals", _digests(self.files), places)
@@ -74,7 +74,7 @@ class IntervalInput:
         Raises:
             InputError: for a file without intervals, or one that cannot be.
         """
-        targets = [interval_target(place, self.geometry) for place in self._named_places()]
+        targets = [interval_target(place, self.geometry) for place in self._named_places(self.warn)]
         for file in self.files:
             # whoever named a pattern or an address is told of that, not of a file in a cache
             with as_given(file.path, file.given):
@@ -88,17 +88,21 @@ class IntervalInput:
 
     def _of_file(self, file: InputFile) -> list[Target]:
         path = str(file.path)
-        places = list(place_regions(path, self.genome, option="target"))
+        places = list(place_regions(path, self.genome, option="target", warn=self._warn_of(file)))
         # an empty file is hardly meant
         if not places:
             raise InputError(f"{file.path}: no intervals in this BED file")
         return [interval_target(place, self.geometry) for place in places]
 
-    def _named_places(self) -> list[PlacedRegion]:
+    def _warn_of(self, file: InputFile) -> Warn:
+        """Tells it under the name that the user gave."""
+        return lambda text: self.warn(text.replace(str(file.path), file.given))
+
+    def _named_places(self, warn: Warn | None) -> list[PlacedRegion]:
         """The regions that the command line names, on the genome."""
         places: list[PlacedRegion] = []
         for region in self.regions:
-            places += place_regions(region, self.genome, option="target")
+            places += place_regions(region, self.genome, option="target", warn=warn)
         return places
 
 
@@ -159,6 +163,8 @@ class GeneInput:
             # what was left out, of which the run says nothing more
             for line in genes.notes:
                 self.warn(line)
+            if genes.called_otherwise:
+                self.warn(f"{file.given}: {genes.called_otherwise}")
             records += len(genes)
             targets += gene_targets(genes, self.geometry)
         # files may name one gene twice

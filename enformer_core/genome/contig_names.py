@@ -11,6 +11,9 @@ from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 
+from enformer_core.errors import first_few
+from enformer_core.words import agreeing
+
 Lengths = Mapping[str, int]
 """Length in bp of each contig."""
 
@@ -28,6 +31,8 @@ _PLINK_CODES: Mapping[str, str] = {
 _HUMAN_AUTOSOMES = 22
 
 _MOUSE_AUTOSOMES = 19
+
+_SHOWN_NAMES = 3
 
 _LONGEST_NUMBER = 8  # digits of a contig's name that may be a chromosome's number
 
@@ -116,6 +121,24 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str
         if len(candidates) == 1:
             own_names[name] = candidates[0]
     return own_names
+
+
+def called_otherwise(names: Iterable[str], genome_contigs: Lengths) -> str | None:
+    """Which contigs of an input the genome calls otherwise, in words; None where names are the same.
+
+    Args:
+        names: as in the input.
+        genome_contigs: the genome's own.
+    """
+    own = reconcile_contigs(dict.fromkeys(names), genome_contigs)
+    others = {name: own_name for name, own_name in own.items() if name != own_name}
+    if not others:
+        return None
+    are = agreeing(len(others), "is", "are")
+    return (
+        f"{first_few(list(others), _SHOWN_NAMES)} {are} called {first_few(list(others.values()), _SHOWN_NAMES)} in the "
+        "genome, here and in the output"
+    )
 
 
 def one_name_each(names: Iterable[str]) -> dict[str, str]:

@@ -100,6 +100,11 @@ class ContigNames:
         self._own: dict[str, str | None] = {}
         self.unknown: Counter[str] = Counter()
 
+    @property
+    def names(self) -> list[str]:
+        """All names so far, in the order of the file."""
+        return list(self._own)
+
     def own(self, name: str) -> str | None:
         """What the genome calls this contig; None where it has no such one."""
         # asked once for each name: a file has millions of lines and a few contigs

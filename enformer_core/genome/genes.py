@@ -12,7 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from enformer_core.errors import InputError, first_few, nearest
+from enformer_core.genome.contig_names import called_otherwise
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_assembly import check_gene_assembly
 from enformer_core.genome.gene_drafts import GeneDraft, Span, Strand
@@ -100,11 +101,13 @@ class Genes:
         file: where they come from, for messages.
         genes: all of them.
         notes: what a user should know of the file though it stops nothing.
+        called_otherwise: which contigs the genome calls otherwise, in words, for whoever shows genes under its names.
     """
 
     file: str
     genes: tuple[Gene, ...]
     notes: tuple[str, ...] = ()
+    called_otherwise: str | None = None
 
     def __len__(self) -> int:
         return len(self.genes)
@@ -215,7 +218,8 @@ def read_genes(
     found.sort(key=place)
     taken = [f"{name}: {content.taken}"] if content.taken else _look_like_windows(name, found)
     all_notes = (*notes, *taken)
-    genes = Genes(name, tuple(found), all_notes)
+    others = called_otherwise(content.contigs.names, lengths)
+    genes = Genes(name, tuple(found), all_notes, others)
     if gene_types:
         genes = _of_types(genes, gene_types)
     if gene_list is not None:
@@ -315,7 +319,7 @@ def _of_types(genes: Genes, wanted: Sequence[str]) -> Genes:
             )
     types = set(wanted)
     kept = tuple(gene for gene in genes if gene.type in types)
-    return Genes(genes.file, kept, genes.notes)
+    return replace(genes, genes=kept)
 
 
 def _named_in(genes: Genes, path: Path, called: str) -> Genes:
@@ -329,7 +333,7 @@ def _named_in(genes: Genes, path: Path, called: str) -> Genes:
     wanted = {gene for name in names for gene in genes.find(name)}
     kept = tuple(gene for gene in genes if gene in wanted)
     notes = (*genes.notes, *_notes_of_list(genes, called, names, unknown))
-    return Genes(genes.file, kept, notes)
+    return replace(genes, genes=kept, notes=notes)
 
 
 def _notes_of_list(

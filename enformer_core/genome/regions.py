@@ -9,7 +9,7 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from enformer_core.errors import InputError, first_few
-from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.genome.contig_names import called_otherwise, reconcile_contigs
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.whole_number import whole_number
 
@@ -110,13 +110,20 @@ def read_regions(regions: str | None, genome: Genome) -> Regions:
     return {contig: merge_intervals(bounds) for contig, bounds in intervals.items()}
 
 
-def place_regions(regions: str, genome: Genome, *, option: str) -> Iterator[PlacedRegion]:
+def place_regions(
+    regions: str,
+    genome: Genome,
+    *,
+    option: str,
+    warn: Callable[[str], None] | None = None,
+) -> Iterator[PlacedRegion]:
     """Find regions in the genome one by one, in the order in which they were given; none are joined.
 
     Args:
         regions: a BED file, a contig, or `contig:first-last`, as `read_regions` takes them; a BED file may be empty.
         genome: whose contigs they must be.
         option: by which they were given, for messages.
+        warn: is told at the end which contigs the genome calls otherwise.
 
     Raises:
         InputError: as `read_regions`, where there is none that cannot be.
@@ -135,6 +142,9 @@ def place_regions(regions: str, genome: Genome, *, option: str) -> Iterator[Plac
             raise InputError(f"{unknown}{_what_to_give(region)}")
         start, end = _interval(region, contig, lengths[contig])
         yield PlacedRegion(contig, start, end, region.name, region.strand, region.where)
+    said = called_otherwise(own_names, lengths)
+    if warn is not None and said is not None:
+        warn(f"{regions}: {said}")
 
 
 def find_region(region: str, genome: Genome) -> tuple[str, int, int]:

@@ -11,7 +11,12 @@ import polars as pl
 from jaxtyping import Bool, Float64, Int64
 
 from enformer_core.errors import InputError, nearest
-from enformer_core.genome.contig_names import Lengths, one_name_each, reconcile_contigs
+from enformer_core.genome.contig_names import (
+    Lengths,
+    called_otherwise,
+    one_name_each,
+    reconcile_contigs,
+)
 from enformer_core.links.tables import CHROM, END, START, Numbers, Table, WholeNumbers
 
 ACTIVITIES = (
@@ -125,6 +130,15 @@ def read_places(table: Table, contigs: Lengths | None = None) -> pl.DataFrame:
         )
     refuse_beyond_contigs(table, end)
     return pl.DataFrame({"chrom": named_once(chrom, contigs), "start": start, "end": end})
+
+
+def notes_of_names(table: Table, contigs: Lengths | None) -> tuple[str, ...]:
+    """A note where a genome calls the contigs of a table otherwise."""
+    if contigs is None:
+        return ()
+    names = table.texts(table.column(CHROM)).unique(maintain_order=True)
+    said = called_otherwise(names.to_list(), contigs)
+    return () if said is None else (f"{table.name}: {said}",)
 
 
 def named_once(chrom: pl.Series, contigs: Lengths | None = None) -> pl.Series:

@@ -10,7 +10,12 @@ from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.gene_files import is_annotation
 from enformer_core.genome.genes import read_genes, read_genes_by_contig
-from enformer_core.links.candidates import Candidates, has_activity, read_candidates
+from enformer_core.links.candidates import (
+    Candidates,
+    has_activity,
+    notes_of_names,
+    read_candidates,
+)
 from enformer_core.links.classes import GENIC, INTERGENIC, PROMOTER
 from enformer_core.links.contigs import candidates_on_genome, genes_on_genome, one_naming
 from enformer_core.links.genes import EXPRESSION, GeneTable, annotated_genes, read_gene_table
@@ -63,6 +68,7 @@ class LinkFiles:
             genome = Genome(local_path(self.genome), given=self.genome)
             candidates, notes = self._candidates(genome.contigs)
             candidates = candidates_on_genome(candidates, genome.contigs, self.genome)
+            notes += notes_of_names(candidates.table, genome.contigs)
             genes = self._genes(candidates, genome)
             genes = genes_on_genome(genes, genome.contigs, self.genome)
         notes += genes.notes

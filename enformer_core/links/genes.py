@@ -15,7 +15,7 @@ from enformer_core.errors import InputError, nearest
 from enformer_core.genome.contig_names import Lengths
 from enformer_core.genome.genes import Gene, Genes
 from enformer_core.genome.tss_windows import TssWindows, window_middle
-from enformer_core.links.candidates import read_places, refuse_beyond_contigs
+from enformer_core.links.candidates import notes_of_names, read_places, refuse_beyond_contigs
 from enformer_core.links.tables import Table, WholeNumbers
 from enformer_core.words import agreeing, counted
 
@@ -72,7 +72,9 @@ def annotated_genes(genes: Genes, *, all_tss: bool) -> GeneTable:
     """
     rows = [row for gene in genes for row in _gene_rows(gene, all_tss=all_tss)]
     frame = pl.DataFrame(rows, schema=_COLUMNS, orient="row")
-    return GeneTable(frame, genes.file, genes.notes)
+    others = genes.called_otherwise
+    notes = (*genes.notes, f"{genes.file}: {others}") if others else genes.notes
+    return GeneTable(frame, genes.file, notes)
 
 
 def _gene_rows(gene: Gene, *, all_tss: bool) -> Iterator[tuple[object, ...]]:
@@ -136,6 +138,7 @@ def read_gene_table(
     said = windows.said(has_strands=has_strands)
     if said is not None and given is None and not _has_blocks(table):
         notes = (f"{table.name}: {said}",)
+    notes += notes_of_names(table, contigs)
     # of a minus gene the base before, as its TSS is the end of an interval; True is 1
     first_base = tss - _is_minus(table)
     frame = places.with_columns(

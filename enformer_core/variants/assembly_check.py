@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.assemblies import different_lengths, known_build
+from enformer_core.genome.contig_names import called_otherwise
 from enformer_core.genome.fasta import Genome
 from enformer_core.variants.assembly_sample import (
     ContigFit,
@@ -40,6 +41,7 @@ class AssemblyCheck:
         genome_build: the assembly that the genome's lengths are those of, if known.
         example: an allele that does not fit, in words.
         allow_swapped: whether `harmonise_alleles` may exchange REF and ALT of this file.
+        called_otherwise: which contigs the genome calls otherwise, in words.
     """
 
     file: str
@@ -52,6 +54,7 @@ class AssemblyCheck:
     genome_build: str | None = None
     example: str | None = None
     allow_swapped: bool = False
+    called_otherwise: str | None = None
 
     @property
     def checked(self) -> int:
@@ -99,6 +102,8 @@ class AssemblyCheck:
             note = self._contig_note(contig, fit)
             if note is not None:
                 notes.append(f"{self.file}: {note}")
+        if self.called_otherwise:
+            notes.append(f"{self.file}: {self.called_otherwise}")
         return notes
 
     def _lengths_note(self) -> str:
@@ -240,11 +245,13 @@ def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
     fits: dict[str, ContigFit] = {}
     unknown: Counter[str] = Counter()
     example: str | None = None
+    names: dict[str, None] = {}
     for raw in sample_alleles(source):
         sample = SampledAlleles.of(raw, genome)
         for contig, fit in sample.fits().items():
             fits[contig] = fits.get(contig, ContigFit()) + fit
         unknown.update(sample.unknown_contigs())
+        names |= dict.fromkeys(sample.contig_names())
         # the first will do
         example = example or sample.example()
     declared = source.header_contigs or {}
@@ -258,4 +265,5 @@ def _look_up_sample(source: Source, genome: Genome) -> AssemblyCheck:
         header_build=known_build(declared),
         genome_build=known_build(genome.contigs),
         example=example,
+        called_otherwise=called_otherwise(names, genome.contigs),
     )

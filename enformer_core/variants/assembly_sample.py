@@ -138,6 +138,13 @@ class SampledAlleles:
         counts = pc.value_counts(names)
         return {str(count["values"]): count["counts"] for count in counts.to_pylist()}
 
+    def contig_names(self) -> list[str]:
+        """Names of contigs that the genome has, as the input has them."""
+        is_known = pc.is_valid(self.alleles.chrom)
+        written = in_full(self.alleles.raw, "input_chrom")
+        names: list[str] = pc.unique(written.filter(is_known)).to_pylist()
+        return names
+
     def example(self) -> str | None:
         """An allele that does not fit, and what the genome has there."""
         alleles = self.alleles

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.region_text import split_regions
-from enformer_core.genome.regions import merge_intervals, read_regions, regions_digest
+from enformer_core.genome.regions import (
+    merge_intervals,
+    place_regions,
+    read_regions,
+    regions_digest,
+)
 
 intervals = st.lists(
     st.tuples(st.integers(0, 60), st.integers(1, 12)).map(lambda pair: (pair[0], sum(pair))),
@@ -33,6 +38,18 @@ def genome(tmp_path):
     path = tmp_path / "g.fa"
     path.write_text(f">chr1\n{'ACGT' * 30}\n>chr2\n{'A' * 50}\n")
     return Genome(path)
+
+
+def test_what_the_genome_calls_otherwise_is_said_once(genome, tmp_path):
+    bed = tmp_path / "r.bed"
+    bed.write_text("2\t10\t20\nchr1\t0\t10\n2\t20\t30\n")
+    said = []
+    places = list(place_regions(str(bed), genome, option="target", warn=said.append))
+    assert [place.contig for place in places] == ["chr2", "chr1", "chr2"]
+    assert said == [f"{bed}: 2 is called chr2 in the genome, here and in the output"]
+    said.clear()
+    list(place_regions("chr2:1-5", genome, option="target", warn=said.append))
+    assert not said
 
 
 def test_the_digest_is_of_the_bases(genome, tmp_path):

@@ -281,6 +281,8 @@ def test_a_genome_gives_its_names_and_bounds(files, link, refused, tmp_path):
     assert table["chrom"].unique().to_list() == ["1"]
     assert table.drop("chrom").equals(wanted.drop("chrom"))
     assert "genes.tsv: 1 TSS does not lie on" in said
+    assert "candidates.tsv: chr1, chr3 are called 1, 3 in the genome, here and in the" in said
+    assert "genes.tsv: chr1 is called 1 in the genome, here and in the output" in said
     assert "2 of 2 TSSs" in said
     (tmp_path / "links.parquet").unlink()
     unknown = CANDIDATES.replace("chr3", "chr9")
