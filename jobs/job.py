@@ -13,7 +13,7 @@ from functools import cached_property
 from cluster.local_backend import local_pool
 from cluster.pool import Blame, Control, Event, Pool, PoolError, Task
 from enformer_core.analyses.base import Analysis, WorkerFactory
-from enformer_core.dataset.codec import Footer, JsonObject, from_parquet, to_parquet
+from enformer_core.dataset.codec import Footer, JsonObject, to_parquet
 from enformer_core.dataset.damage import DamagedRunError, set_aside
 from enformer_core.dataset.differences import InWords
 from enformer_core.dataset.digests import content_digest
@@ -43,7 +43,7 @@ from jobs.interruption import InterruptedRunError, Interruption, interruptible
 from jobs.log import note, remember
 from jobs.progress import choose_display
 from jobs.resources import Workers
-from jobs.run_in_words import INPUT_IN_WORDS, readable, words_of
+from jobs.run_in_words import configuration_of, words_of, words_there
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
 from jobs.shell_words import command_line
@@ -115,16 +115,12 @@ class Job:
 
     def _in_words(self, run: Run) -> tuple[InWords, InWords]:
         """What people call the fields of two identities: of a run that is there, and of this one."""
-        tracks = self.store.get(TRACKS_KEY)
-        there = None if tracks is None else from_parquet(tracks, TRACKS_KEY)[0]
-        now = self.tracks.to_arrow()
-        return words_of(run.configuration, there), words_of(self._configuration(), now)
+        now = words_of(self._configuration(), self.tracks.to_arrow())
+        return words_there(self.store, run), now
 
     def _configuration(self) -> JsonObject:
         """The command as resolved, and what people call its input."""
-        words = self.analysis.input_in_words()
-        settings: JsonObject = readable(asdict(self.settings))
-        return settings | ({INPUT_IN_WORDS: dict(words)} if words else {})
+        return configuration_of(asdict(self.settings), self.analysis.input_in_words())
 
     def _note(self, run: Run) -> None:
         """Let the summary know the run."""
