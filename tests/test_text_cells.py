@@ -1,7 +1,5 @@
 """Names that hold ends of lines, tabs or escapes stand in one cell of text each."""
 
-import io
-
 import polars as pl
 
 from enformer_core.links.written import written
@@ -19,10 +17,10 @@ def test_signs_that_break_lines_are_shown_by_their_names():
     assert one_line_cells(table.clear()).is_empty()
 
 
-def test_links_as_text_have_a_line_for_each_row():
+def test_links_as_text_have_a_line_for_each_row(tmp_path):
     table = pl.DataFrame({"gene": NAMES})
-    out = io.BytesIO()
-    with written(out, "links.tsv", table.clear()) as write:
+    path = tmp_path / "links.tsv"
+    with path.open("wb") as out, written(out, path.name, table.clear()) as write:
         write(table)
-    lines = out.getvalue().decode().split("\n")
+    lines = path.read_text(encoding="utf-8").split("\n")
     assert lines == ["gene", *[name or "" for name in SHOWN], ""]
