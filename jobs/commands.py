@@ -113,6 +113,16 @@ COMMANDS = {
         ),
         exit_codes=(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE),
     ),
+    "sql": Command(
+        "print the text that opens a run in DuckDB, Polars, Spark and other SQL engines",
+        "jobs.sql:SqlSettings",
+        "jobs.sql:sql",
+        examples=(
+            "enformer-ray sql scores --engine polars",
+            "enformer-ray sql s3://BUCKET/runs/first --engine athena",
+            "enformer-ray sql scores --engine datafusion --run",
+        ),
+    ),
     "status": Command(
         "say how far a run is",
         "jobs.status:StatusSettings",

@@ -78,6 +78,7 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         f"export {run} --tsv {folder / 'run.tsv'}": (),
         f"verify {run}": (),
         f"query {run} FROM/**/top --json": ("duckdb",),
+        f"sql {run}": (),
     }
     assert answers(*lines) == [
         " ".join([line.split()[0], "0", *loaded, "END"]) for line, loaded in lines.items()
