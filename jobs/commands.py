@@ -159,6 +159,17 @@ COMMANDS = {
         ),
         exit_codes=_ASKS,
     ),
+    "publish": Command(
+        "put a finished run into a catalog of Iceberg tables; its files stay where they are",
+        "jobs.publish:PublishSettings",
+        "jobs.publish:publish",
+        is_work=True,
+        examples=(
+            "enformer-ray publish scores --catalog sqlite:////data/catalog.db --warehouse /data/tables",
+            "enformer-ray publish s3://BUCKET/runs/first --catalog production",
+        ),
+        exit_codes=_ASKS,
+    ),
     "links": Command(
         "link elements to genes: distance, contact, ABC score, and what a model says of them",
         "jobs.link_settings:LinksSettings",

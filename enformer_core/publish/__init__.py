@@ -1,0 +1,1 @@
+"""Finished runs in catalogs of tables, where many engines find them: files stay where they are."""
