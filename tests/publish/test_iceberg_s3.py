@@ -1,4 +1,4 @@
-"""Runs and tables on object storage: metadata is written there by pyiceberg, and files are found where the run has them."""
+"""Tables on object storage: metadata is written there by pyiceberg, and files are found where the run has them."""
 
 import pytest
 from moto.server import ThreadedMotoServer
