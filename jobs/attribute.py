@@ -19,6 +19,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import looks_like_region
 from enformer_core.user_path import readable_name
 from enformer_core.variants.input_files import InputFile, check_file
+from enformer_core.variants.named_files import files_named
 from jobs.attribute_settings import AttributeSettings
 from jobs.finished_run import open_ledger
 from jobs.log import note
@@ -26,7 +27,7 @@ from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.settings import VariantRecordSettings
 from jobs.tiles import check_shard_size
 from jobs.track_groups import attention_layers, groups_in_words, track_groups, with_tracks
-from jobs.variant_plan import files_named, planning_progress, records_of
+from jobs.variant_plan import planning_progress, records_of
 
 _SHARDS_READ = 64
 

@@ -1,5 +1,6 @@
 """`enformer-ray export`: a finished run in other formats, an option for each that is known."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from enformer_core.errors import InputError
 from enformer_core.export import (
     export_caution,
     export_names,
-    export_of_table,
+    export_options,
     export_summary,
     export_written,
     find_export,
@@ -22,13 +23,44 @@ from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note, tell
-from jobs.option_types import Directory, OptionalDirectory, OptionalStream
+from jobs.option_types import (
+    Directory,
+    OptionalDirectory,
+    OptionalFile,
+    OptionalStream,
+    Selection,
+)
 
 _TABLE_HELP = """with --tsv: which table of the run, such as gene_effects; its first by default, such as scores"""
 
+_INPUT_HELP = """with --vcf: the file that was scored, where it is no longer at its place, or is one of several"""
+
+_GENOME_HELP = """with --vcf: the run's genome, where it is no longer at its place; its contigs' lengths are told"""
+
+_TRACKS_HELP = """with --vcf: among which tracks the strongest are looked for, as in `score --help`; all by default"""
+
+_TOP_TRACKS_HELP = (
+    """with --vcf: strongest tracks that are named for each ALT and statistic (default 3)"""
+)
+
 _INCOMPLETE = ".incomplete"
 
+_PACKED = (".gz", ".bgz")
+
 _Table = Annotated[str | None, Parameter(help=_TABLE_HELP, metavar="NAME")]
+_Input = Annotated[OptionalFile, Parameter(help=_INPUT_HELP)]
+_Genome = Annotated[OptionalFile, Parameter(help=_GENOME_HELP)]
+_Tracks = Annotated[Selection, Parameter(help=_TRACKS_HELP)]
+_TopTracks = Annotated[int | None, Parameter(help=_TOP_TRACKS_HELP, metavar="N")]
+
+_OPTIONS = {
+    "table": _Table,
+    "input": _Input,
+    "genome": _Genome,
+    "tracks": _Tracks,
+    "top_tracks": _TopTracks,
+}
+"""What some exports can be told, whichever formats are asked for."""
 
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 
@@ -51,7 +83,7 @@ ExportSettings = make_dataclass(
     [
         ("out", _Run),
         *map(_option, export_names()),
-        ("table", _Table, field(default=None, kw_only=True)),
+        *((name, hint, field(default=None, kw_only=True)) for name, hint in _OPTIONS.items()),
     ],
     frozen=True,
     namespace={"__module__": __name__},
@@ -73,12 +105,9 @@ def export(settings: Any) -> int:
     files = {name: getattr(settings, name) for name in export_names()}
     wanted = {name: _path(file) for name, file in files.items() if file is not None}
     if not wanted:
-        options = ", ".join(
-            f"--{name} {'DIR' if writes_directory(name) else 'FILE'}" for name in files
-        )
+        options = ", ".join(map(_as_given, files))
         raise InputError(f"nothing to write: give {options}")
-    if settings.table is not None and "tsv" not in wanted:
-        raise InputError(f"--table {settings.table}: is for text alone; give --tsv FILE with it")
+    told = _told(settings, list(wanted))
     ledger = open_ledger(settings.out)
     for file in wanted.values():
         _check_beside(file, ledger.store.location)
@@ -92,8 +121,7 @@ def export(settings: Any) -> int:
             )
         # asked before it is there
         instead = " (replaced the file that was there)" if replaces(file) else ""
-        of_table = name == "tsv" and settings.table is not None
-        write = export_of_table(settings.table) if of_table else find_export(name)
+        write = find_export(name, **_of_format(name, told))
         # not on standard output, which may be what was written to
         place = "standard output" if file == STDOUT else str(file)
         try:
@@ -116,6 +144,33 @@ def export(settings: Any) -> int:
     return exit_codes.DONE
 
 
+def _as_given(name: str) -> str:
+    return f"--{name} {'DIR' if writes_directory(name) else 'FILE'}"
+
+
+def _told(settings: Any, wanted: Sequence[str]) -> dict[str, Any]:
+    """What the user says beside the formats, which one of these must have a use for.
+
+    Raises:
+        InputError: naming the formats that have.
+    """
+    given = {name: getattr(settings, name) for name in _OPTIONS}
+    told = {name: value for name, value in given.items() if value is not None}
+    for name, value in told.items():
+        if not any(name in export_options(each) for each in wanted):
+            option = name.replace("_", "-")
+            users = [each for each in export_names() if name in export_options(each)]
+            those = " and ".join(f"--{each}" for each in users)
+            one = " or ".join(map(_as_given, users))
+            raise InputError(f"--{option} {value}: is for {those} alone; give {one} with it")
+    return told
+
+
+def _of_format(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    known = {**told, "warn": note}
+    return {option: known[option] for option in export_options(name) if option in known}
+
+
 def _marked_incomplete(file: Path) -> Path:
     """The name of what lacks some shards, `scores.incomplete.tsv`: under its own name it would look whole."""
     try:
@@ -123,7 +178,10 @@ def _marked_incomplete(file: Path) -> Path:
             return file
     except OSError:  # whoever writes it says what is wrong
         return file
-    return file.with_name(f"{file.stem}{_INCOMPLETE}{file.suffix}")
+    # of two endings, x.vcf.gz, both stay behind
+    endings = "".join(file.suffixes[-2:]) if file.suffix in _PACKED else file.suffix
+    stem = file.name.removesuffix(endings)
+    return file.with_name(f"{stem}{_INCOMPLETE}{endings}")
 
 
 def _path(file: str) -> Path:

@@ -9,12 +9,12 @@ from enformer_core.insulators.controls import Matching
 from enformer_core.insulators.summary import LayerContrast, contrasts, is_same_everywhere
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.input_files import InputFile, check_file
+from enformer_core.variants.named_files import files_named
 from enformer_core.words import counted
 from jobs.finished_run import open_ledger
 from jobs.insulator_settings import InsulatorSettings
 from jobs.log import note
 from jobs.named_inputs import NamedInputs, find_inputs
-from jobs.variant_plan import files_named
 
 _FEW_BOUNDARIES = 10
 

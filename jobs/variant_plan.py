@@ -29,12 +29,12 @@ from enformer_core.scoring.conventions import (
     sharing_windows,
 )
 from enformer_core.scoring.rounding import default_mantissa_bits
-from enformer_core.storage.expand import expand_name
 from enformer_core.storage.open import local_path, parse_address
 from enformer_core.user_path import named_as_given, readable_name
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
-from enformer_core.variants.input_files import InputFile, expand_inputs
+from enformer_core.variants.input_files import InputFile
+from enformer_core.variants.named_files import files_named
 from jobs.mutagenesis_settings import DEFAULT_FLANK_BP
 from jobs.reading_progress import ReadingProgress
 from jobs.settings import VariantRecordSettings, VariantSettings
@@ -213,12 +213,3 @@ def _sites_named(name: str) -> Path | InputFile:
     if parse_address(name) is None:
         return Path(located(name))
     return InputFile(Path(local_path(name)), name)
-
-
-def files_named(name: str) -> list[InputFile]:
-    """The files that a path, an address, a glob or a directory of Parquet stands for, on this node."""
-    if parse_address(name) is None:
-        return expand_inputs([Path(name)])
-    return [
-        InputFile(Path(local_path(each)), each) for each in expand_name(name, suffix=".parquet")
-    ]

@@ -4,7 +4,7 @@ An export is a function of a run's ledger and the path of the file, or the direc
 it wrote. To add one, write its file and name it in `_EXPORTS`, or call `register_export`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = [
     "Export",
     "export_caution",
     "export_names",
-    "export_of_table",
+    "export_options",
     "export_summary",
     "export_written",
     "find_export",
@@ -38,6 +38,10 @@ _EXPORTS = {
     "map": (
         "enformer_core.export.text_map:export_map",
         "saturation mutagenesis as a picture of text: a column for each base, a row for each letter that it becomes",
+    ),
+    "vcf": (
+        "enformer_core.export.vcf:export_vcf",
+        "the input's own records with scores in INFO: .vcf, .vcf.gz with an index, or .bcf",
     ),
     "npz": (
         "enformer_core.export.npz:export_npz",
@@ -60,6 +64,12 @@ _CAUTIONS = {"npz": "enformer_core.export.npz:npz_caution"}
 _WRITTEN = {"npz": "enformer_core.export.npz:npz_written"}
 """Where a run decides into which files of a directory an export goes."""
 
+_TAKES: Mapping[str, tuple[str, ...]] = {
+    "tsv": ("table",),
+    "vcf": ("input", "genome", "tracks", "top_tracks", "warn"),
+}
+"""What an export can be told beside the run and the path: options of the command, and `warn`."""
+
 _directories = {"npz", "bigwig", "insulation"}
 _registered: dict[str, Export] = {}
 _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
@@ -67,6 +77,7 @@ _summaries = {name: summary for name, (_, summary) in _EXPORTS.items()}
 _ROWS = ("rows", "")
 _written = {
     "map": ("bases", ""),
+    "vcf": ("records", ""),
     "bedgraph": ("tracks", ""),
     "bigwig": ("files", ", TARGET.GROUP.bw"),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),
@@ -120,10 +131,9 @@ def export_written(name: str, number: int, ledger: Ledger) -> str:
     return f"{counted(number, what)}{files}"
 
 
-def export_of_table(table: str) -> Export:
-    """The export to tab-separated text of a table of this name, whether a run has it or not."""
-    module, _, function = _EXPORTS["tsv"][0].partition(":")
-    return partial(getattr(import_module(module), function), table=table)
+def export_options(name: str) -> tuple[str, ...]:
+    """What a format's export can be told beside the run and the path."""
+    return _TAKES.get(name, ())
 
 
 def writes_directory(name: str) -> bool:
@@ -131,8 +141,12 @@ def writes_directory(name: str) -> bool:
     return name in _directories
 
 
-def find_export(name: str) -> Export:
+def find_export(name: str, **options: Any) -> Export:
     """The export of a format.
+
+    Args:
+        name: of the format.
+        options: what it is told beside the run and the path, of `export_options`.
 
     Raises:
         InputError: for a format that is not known, with the nearest names.
@@ -141,7 +155,8 @@ def find_export(name: str) -> Export:
         if name not in _EXPORTS:
             raise InputError(f"unknown format {name!r}{nearest(name, export_names())}")
         _registered[name] = _found(_EXPORTS[name][0])
-    return _registered[name]
+    export = _registered[name]
+    return partial(export, **options) if options else export
 
 
 def export_caution(name: str, ledger: Ledger) -> str | None:

@@ -114,7 +114,7 @@ def test_every_table_of_a_run_can_be_written(tmp_path, capsys):
         said = capsys.readouterr().err
         assert f"a run of alleles has no table {name!r} to write; it has scores, effects" in said
     assert main(["export", run.store.location, "--npz", str(tmp_path), "--table", "scores"]) == 2
-    assert "--table scores: is for text alone; give --tsv FILE with it" in capsys.readouterr().err
+    assert "--table scores: is for --tsv alone; give --tsv FILE with it" in capsys.readouterr().err
 
 
 def test_a_file_that_was_there_is_said_to_be_replaced(tmp_path, capsys):

@@ -47,7 +47,7 @@ class BcfReader:
         Raises:
             InputError: when pysam is not installed, or the file is damaged.
         """
-        if not _is_bcf(path):
+        if not is_bcf(path):
             return None
         if given:
             raise InputError(
@@ -84,7 +84,8 @@ class BcfReader:
         return iter(())
 
 
-def _is_bcf(path: Path) -> bool:
+def is_bcf(path: Path) -> bool:
+    """Whether the file begins as BCF does, compressed or not."""
     with path.open("rb") as file:
         head = file.read(4)
     if head.startswith(_MAGIC):
@@ -96,6 +97,19 @@ def _is_bcf(path: Path) -> bool:
             return bool(stream.read(len(_MAGIC)) == _MAGIC)
     except OSError:
         return False  # damaged: reading it as text says so
+
+
+def bcf_text(path: Path) -> Iterator[bytes]:
+    """The file as a VCF says it: the lines of its header, then its records with their samples.
+
+    Raises:
+        InputError: when pysam is not installed, or the file is damaged.
+    """
+    pysam = _import_pysam(path)
+    with _open(pysam, path, samples=True) as file:
+        yield from str(file.header).encode().splitlines(keepends=True)
+        for record in _records(file, path):
+            yield str(record).encode()
 
 
 def _import_pysam(path: Path) -> ModuleType:
@@ -111,9 +125,9 @@ def _import_pysam(path: Path) -> ModuleType:
     return module
 
 
-def _open(pysam: ModuleType, path: Path) -> Any:
+def _open(pysam: ModuleType, path: Path, *, samples: bool = False) -> Any:
     try:
-        return pysam.VariantFile(os.fsencode(path), drop_samples=True)
+        return pysam.VariantFile(os.fsencode(path), drop_samples=not samples)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
 

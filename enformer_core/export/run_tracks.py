@@ -1,0 +1,82 @@
+"""The tracks of a run as its table has them, and which of them an export is asked for."""
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float32, Int64
+
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.errors import DatasetError, InputError
+from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.table import TRACKS_SCHEMA, Track, Tracks
+
+
+class ChosenTracks:
+    """Some tracks of a run, and where their values stand in its lists.
+
+    Args:
+        tracks: those that are chosen, in ascending order.
+        places: items of a list that are theirs, from 0.
+        of: how many the run has.
+    """
+
+    def __init__(
+        self,
+        tracks: Tracks,
+        places: Int64[np.ndarray, " chosen"],
+        of: int,
+    ) -> None:
+        self.tracks = tracks
+        self._places = places
+        self._of = of
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    @property
+    def are_all(self) -> bool:
+        """Whether none of the run's tracks is left out."""
+        return len(self) == self._of
+
+    def values(self, lists: pa.ChunkedArray) -> Float32[np.ndarray, "rows chosen"]:
+        """The chosen values of rows that all have a list."""
+        items = np.asarray(lists.combine_chunks().flatten(), dtype=np.float32)
+        matrix = items.reshape(len(lists), self._of)
+        return matrix if self.are_all else matrix[:, self._places]
+
+
+def chosen_tracks(ledger: Ledger, selector: str | None) -> ChosenTracks:
+    """The tracks that a selector names, or all of a run's.
+
+    Raises:
+        InputError: for a selector that names none.
+        DatasetError: where the run's table of tracks is missing or damaged.
+    """
+    content = ledger.store.get(TRACKS_KEY)
+    if content is None:
+        raise DatasetError(
+            f"{TRACKS_KEY}: missing; `enformer-ray verify {ledger.store.location}` says more"
+        )
+    rows = from_parquet(content, TRACKS_KEY)[0]
+    # what else a later release may put there is nothing to choose by
+    known = [
+        name
+        for name in TRACKS_SCHEMA.names
+        if name in rows.column_names and name != "list_position"
+    ]
+    named = tuple(Track(**row) for row in rows.select(known).to_pylist())
+    head_size = max(track.index for track in named) + 1
+    head = ledger.run.typed_identity.model.head
+    every = Tracks(head, head_size, named)
+    chosen, _ = select_tracks(every, selector)
+    place_of = {track.index: place for place, track in enumerate(named)}
+    places = np.array([place_of[index] for index in chosen.indices()], dtype=np.int64)
+    if not len(chosen):
+        raise InputError(f"--tracks {selector}: names none of the run's {len(named):,} tracks")
+    return ChosenTracks(chosen, places, len(named))
+
+
+def track_name(track: Track) -> str:
+    """What people call a track: its description, else its identifier, else nothing."""
+    return track.description or track.identifier or ""

@@ -1,0 +1,185 @@
+"""A run as VCF: the input's own records with scores in their INFO, or the scored alleles where the input is no VCF."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.plan_storage import read_plan, read_shard
+from enformer_core.dataset.stored_tables import stored_tables
+from enformer_core.errors import InputError
+from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line_buckets
+from enformer_core.export.run_input import RecordsFile, contig_lengths, records_file
+from enformer_core.export.run_tracks import chosen_tracks
+from enformer_core.export.sites import write_sites
+from enformer_core.export.vcf_fields import (
+    STATUS,
+    FieldSource,
+    provenance_line,
+    score_fields,
+)
+from enformer_core.export.vcf_file import Write, vcf_file
+from enformer_core.export.vcf_records import RECORD_FIELD, VcfHead, annotated, read_text, split_head
+from enformer_core.variants.formats.bcf import is_bcf
+from enformer_core.variants.shown_names import as_given, shown_name
+
+NAMED_TRACKS = 3
+"""Strongest tracks that are named for each ALT, where nobody says how many."""
+
+NOT_COMMITTED = "not_committed"
+"""The status of an ALT in a shard that an unfinished run has not come to."""
+
+_LINES_AT_ONCE = 1 << 12
+
+
+def _unheard(said: str) -> None:
+    """Of whoever calls without a log."""
+    del said
+
+
+def export_vcf(
+    ledger: Ledger,
+    path: Path,
+    *,
+    input: str | None = None,  # noqa: A002 - what the option is called
+    genome: str | None = None,
+    tracks: str | None = None,
+    top_tracks: int | None = None,
+    warn: Callable[[str], object] = _unheard,
+) -> int:
+    """Write the input's records, every byte outside INFO as it is, or sites where the input is no VCF.
+
+    Args:
+        ledger: of a run that scored variants.
+        path: of the file: `.vcf`, `.vcf.gz` (packed by blocks, with an index if pysam is installed) or `.bcf`.
+        input: the file that was scored, where it is no longer at its place, or is one of several.
+        genome: the genome, likewise; sites take the lengths of contigs from it.
+        tracks: a selector of the tracks among which the strongest are looked for; all by default.
+        top_tracks: how many are named for each ALT and statistic; 0 for none.
+        warn: told what a user should know though it stops nothing.
+
+    Returns:
+        How many records there are.
+
+    Raises:
+        InputError: for a run of another kind, an input that is not there or is another file, or a file that cannot be
+            written.
+        DatasetError: for an object that is missing or damaged.
+    """
+    check_scores(ledger)
+    count = NAMED_TRACKS if top_tracks is None else top_tracks
+    if count < 0:
+        raise InputError(f"--top-tracks {count}: give 0 or more")
+    chosen = chosen_tracks(ledger, tracks)
+    file = records_file(ledger, input)
+    if file is not None:
+        head = _head(file)
+        if head is not None:
+            fields = score_fields(ledger, chosen, count=count, of_written=True)
+            return _annotate(ledger, path, file, head, sources=fields, warn=warn)
+        warn(
+            f"{shown_name(file.given)}: has no line #CHROM with the columns to INFO: the scored alleles are written as "
+            "sites, without what else its records say"
+        )
+    fields = score_fields(ledger, chosen, count=count, of_written=False)
+    lengths = contig_lengths(ledger, genome)
+    return write_sites(ledger, path, fields, lengths, warn)
+
+
+def check_scores(ledger: Ledger) -> None:
+    """Refuse a run that scored no variants.
+
+    Raises:
+        InputError: naming what it has.
+    """
+    run_type = ledger.run_type
+    if "scores" not in run_type.tables:
+        raise InputError(
+            f"{ledger.store.location}: a run of {run_type.unit} with the tables {', '.join(run_type.tables)}; "
+            "scores of variants come from `enformer-ray score`"
+        )
+
+
+def _head(file: RecordsFile) -> VcfHead | None:
+    with as_given(file.path, file.given):
+        return split_head(read_text(file.path))[0]
+
+
+def _annotate(
+    ledger: Ledger,
+    path: Path,
+    file: RecordsFile,
+    head: VcfHead,
+    *,
+    sources: Sequence[FieldSource],
+    warn: Callable[[str], object],
+) -> int:
+    fields = [*(field for source in sources for field in source.fields), RECORD_FIELD]
+    keys = [field.key for field in fields]
+    replaced = head.earlier_keys(keys)
+    added = [provenance_line(ledger, "score"), *(field.line for field in fields)]
+    records = 0
+    with line_buckets() as rows, as_given(file.path, file.given):
+        _gather(ledger, file.name, sources, rows)
+        with vcf_file(path, warn=warn) as write:
+            write(head.lines(added, replaced))
+            lines = read_text(file.path)
+            _, header_lines = split_head(lines)
+            # of BCF the records are counted, of text the lines
+            first_line = 1 if is_bcf(file.path) else header_lines + 1
+            written = annotated(lines, first_line, rows.by_line(), keys[:-1], replaced=replaced)
+            records = _write(written, write)
+    return records
+
+
+def _write(lines: Iterator[bytes], write: Write) -> int:
+    records = 0
+    while some := list(islice(lines, _LINES_AT_ONCE)):
+        write(b"".join(some))
+        # an empty line is no record
+        records += sum(1 for line in some if line.strip())
+    return records
+
+
+def _gather(
+    ledger: Ledger,
+    name: str,
+    sources: Sequence[FieldSource],
+    rows: LineBuckets,
+) -> None:
+    """Put what INFO says of each row of one input file where its line will look for it."""
+    keys = [field.key for source in sources for field in source.fields]
+    for _, scores in stored_tables(ledger, "scores"):
+        of_file = scores.filter(pa.compute.equal(scores["input_file"], name))
+        texts: dict[str, Sequence[str | None]] = {}
+        if of_file.num_rows:
+            for source in sources:
+                texts |= source.texts(of_file)
+            rows.add(_texts_table(of_file, keys, texts))
+    for planned in _uncommitted(ledger):
+        of_file = planned.filter(pa.compute.equal(planned["input_file"], name))
+        statuses = [NOT_COMMITTED] * of_file.num_rows
+        rows.add(_texts_table(of_file, keys, {STATUS: statuses}))
+
+
+def _texts_table(
+    rows: pa.Table,
+    keys: Sequence[str],
+    texts: Mapping[str, Sequence[str | None]],
+) -> pa.Table:
+    columns = {LINE: rows[LINE], ALT_INDEX: rows[ALT_INDEX]}
+    nothing = [None] * rows.num_rows
+    return pa.table(columns | {key: pa.array(texts.get(key, nothing), pa.string()) for key in keys})
+
+
+def _uncommitted(ledger: Ledger) -> Iterator[pa.Table]:
+    """Planned rows of shards that have no receipt yet."""
+    committed = ledger.committed()
+    if len(committed) >= ledger.run.plan.shards:
+        return
+    plan = read_plan(ledger.store, ledger.run.plan.parts, digests=ledger.run.plan.sha256)
+    for shard in plan.shards:
+        if shard.number not in committed:
+            yield read_shard(ledger.store, shard)
