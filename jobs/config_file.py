@@ -27,6 +27,7 @@ _Name = Literal[
     "insulators",
     "evaluate links",
     "query",
+    "lookup",
     "status",
     "verify",
     "repair",
@@ -44,6 +45,8 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--gene-types": ("protein_coding",),
         "--regions": ("chr20:1-5000000", "exons.bed"),
         "--group": ("K562=4828,5111", "liver=assay=DNASE"),
+        "--reuse": ("first-run", "s3://bucket/runs/second"),
+        "--words": ("first-run", "rs6052080", "chr20:4699605:A:G"),
         "--scores": ("ABCScore",),
         "--activity": ("DHS.RPM", "H3K27ac.RPM"),
     }

@@ -19,6 +19,9 @@ def known_to_compute(ledger: Ledger, plan: Plan) -> Callable[[], ShardTask | Non
 
     def find() -> ShardTask | None:
         for receipt in ledger.receipts():
+            # of what was copied from another run nothing would be computed
+            if receipt.copied:
+                continue
             if receipt.by_status.get(Status.OK) and not receipt.by_status.get(Status.FAILED):
                 shard = plan.shards[receipt.shard]
                 statuses = read_shard(ledger.store, shard)["status"]

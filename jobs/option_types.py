@@ -97,6 +97,11 @@ FileList = Annotated[
     _COMMAS,
     Parameter(metavar="FILE,…", converter=_places_at_commas),
 ]
+Runs = Annotated[
+    tuple[str, ...],
+    _COMMAS,
+    Parameter(metavar="RUN,…", converter=_places_at_commas),
+]
 # One text, of which the last would stand: who gives it twice means both.
 _SELECTION = Parameter(metavar="TRACK,…", allow_repeating=False)
 

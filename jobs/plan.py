@@ -16,6 +16,7 @@ from enformer_core.analyses.cost import (
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import genome_named, tracks_named
 from enformer_core.analyses.mutagenesis_input import passed_over
+from enformer_core.analyses.reusable_runs import Deciding, find_reusable
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
@@ -62,6 +63,7 @@ class Outlook:
         shards: pieces of work.
         windows: windows of the reference to be read, each in every strand and shift.
         alts: distinct alleles to be scored.
+        reused: distinct alleles that other runs have scored, with --reuse; they are no part of `alts` nor of the work.
         tflop: 10¹² floating-point operations.
         gene_rows: pairs of an allele and a gene in reach, with --genes.
         output_bytes: size of the tables, some 20 % more or less.
@@ -88,6 +90,7 @@ class Outlook:
     shards: int
     windows: int
     alts: int
+    reused: int
     tflop: float
     gene_rows: int
     output_bytes: int
@@ -149,7 +152,22 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             bin_bp=model.config.geometry.bin_bp,
             audit=spec.audit_sample(seed=""),
         )
-        notes = cost_notes(draft.parts, spec, operations, bin_bp=model.config.geometry.bin_bp)
+        parts: Sequence[Path | bytes] = draft.parts
+        reused = 0
+        if settings.reuse:
+            deciding = Deciding(
+                model=settings.model,
+                head=settings.head,
+                weights_sha256=None,
+                tracks=tracks,
+                genome=variants.genome,
+                spec=spec,
+            )
+            from enformer_core.analyses.reuse import without_reused
+
+            runs = [find_reusable(run, deciding) for run in settings.reuse]
+            parts, reused = without_reused(parts, runs, spec.conventions.statistics)
+        notes = cost_notes(parts, spec, operations, bin_bp=model.config.geometry.bin_bp)
         work = notes.work
         total = total_operations(work, settings.engine, views=views, operations=operations)
         hours = None if speed is None else speed.hours(work, settings.engine, views=views)
@@ -167,9 +185,12 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             shards=len(draft.shards),
             windows=work.windows,
             alts=work.alts,
+            reused=reused,
             tflop=total / 1e12,
             gene_rows=read.gene_rows,
-            output_bytes=_output_bytes(spec, work, len(tracks), read.gene_rows),
+            output_bytes=_output_bytes(
+                spec, replace(work, alts=work.alts + reused), len(tracks), read.gene_rows
+            ),
             device=None if speed is None else speed.device,
             hours=hours,
             estimated_core_hours=estimated_core_hours(total, operations) if hours is None else None,
@@ -247,6 +268,11 @@ def _lines(outlook: Outlook, unit: str) -> list[str]:
         *(f"left out {_left_out(name, rows, unit)}" for name, rows in outlook.filtered.items()),
         f"contigs  {_by_contig(outlook.contigs)}",
         f"tracks   {outlook.tracks}",
+        *(
+            [f"reused   {counted(outlook.reused, 'distinct alleles')}, if the weights are the same"]
+            if outlook.reused
+            else []
+        ),
         *_to_score(outlook),
         *(
             [f"genes    {counted(outlook.gene_rows, 'rows')} of gene_effects"]
@@ -278,6 +304,8 @@ def _by_contig(contigs: Mapping[str, int]) -> str:
 
 
 def _to_score(outlook: Outlook) -> list[str]:
+    if not outlook.alts and outlook.reused:
+        return ["to score nothing: all is reused"]
     if not outlook.alts:
         return [f"to score nothing: of {counted(outlook.alleles, 'alleles')} none is ok"]
     alleles = counted(outlook.alts, "distinct alleles")

@@ -1,11 +1,15 @@
 """`enformer-ray score`: plan the alleles, score them in shards, say what came of it."""
 
+from dataclasses import replace
+
 from enformer_core.analyses.gene_effects import VariantAndGeneEffects
+from enformer_core.analyses.reusable_runs import Deciding, ReusableRun, find_reusable
 from enformer_core.analyses.variant_effects import VariantEffects
+from enformer_core.errors import InputError
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.job import Job
 from jobs.log import note
-from jobs.named_inputs import find_inputs
+from jobs.named_inputs import NamedInputs, find_inputs
 from jobs.settings import ScoreSettings
 from jobs.variant_plan import (
     conventions_of,
@@ -51,7 +55,31 @@ def scoring_job(settings: ScoreSettings) -> Job:
         operations=named.source.spec.pass_operations(settings.head, named.inputs.tracks),
     )
     if settings.genes is None:
-        return named.job(analysis)
+        return named.job(replace(analysis, reuse=_reusable(settings, named, analysis)))
+    if settings.reuse:
+        raise InputError(
+            "--reuse and --genes: what other runs say of genes is not copied yet. Leave one out."
+        )
     asked = genes_asked(settings, settings.genes, named.tracks)
     genes = read_asked(asked, named.genome)
     return named.job(VariantAndGeneEffects.of(analysis, asked, genes))
+
+
+def _reusable(
+    settings: ScoreSettings, named: NamedInputs, analysis: VariantEffects
+) -> tuple[ReusableRun, ...]:
+    """The runs that alleles are copied from.
+
+    Raises:
+        InputError: for one whose scores could be others.
+    """
+    inputs = named.inputs
+    deciding = Deciding(
+        model=inputs.model,
+        head=inputs.head,
+        weights_sha256=inputs.weights_sha256,
+        tracks=inputs.tracks,
+        genome=named.genome,
+        spec=analysis.spec,
+    )
+    return tuple(find_reusable(run, deciding) for run in settings.reuse)

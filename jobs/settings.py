@@ -30,6 +30,7 @@ from jobs.option_types import (
     OptionalFile,
     Place,
     Places,
+    Runs,
     Selection,
     Shifts,
     Words,
@@ -256,6 +257,9 @@ class SpeedSettings:
 
     strict: bool = False
     """end with exit code 4 when the audit warns"""
+
+    reuse: Runs = ()
+    """runs of the same model and settings: alleles that they have scored are copied (enformer-ray docs reuse)"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,6 +95,8 @@ def _lines(
         f"{progress.unit:<8} {progress.rows_done:,} of {progress.rows:,}",
     ]
     lines += [f"  {status:<16}{rows:>12,}" for status, rows in progress.by_status.items()]
+    if progress.rows_reused:
+        lines.append(f"reused   {progress.rows_reused:,} of them, copied from other runs")
     lines += [f"tables   {text}" for text in rows_beside(run_type, progress.table_rows)]
     if progress.rows_per_s is not None:
         rate = significant(progress.rows_per_s)

@@ -1,6 +1,6 @@
 """Alleles of shards scored: what is due in which window, what came of each, and the tables that say so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -9,6 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.analyses.base import ComputedRows, RowCount
+from enformer_core.analyses.copied_alleles import (
+    AlleleSource,
+    CopiedAllele,
+    reused_rows,
+    with_repeats,
+)
 from enformer_core.analyses.gene_run_type import GENE_EFFECTS
 from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.analyses.score_spec import ScoreSpec
@@ -95,6 +101,7 @@ class AlleleScoring:
         provenance: software, hardware and arithmetic.
         auditor: scores again those alleles that the plan has drawn for it.
         genes: what scores alleles together with their genes; None where the run has none.
+        reuse: other runs, of which alleles are copied that these have scored; None without any.
         rows_through: alleles of the shard that is being computed which are scored and audited.
     """
 
@@ -104,6 +111,7 @@ class AlleleScoring:
     provenance: Provenance
     auditor: Auditor | None = None
     genes: GeneTable | None = None
+    reuse: AlleleSource | None = None
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
     def compute(
@@ -114,6 +122,8 @@ class AlleleScoring:
         """Score every allele that can be scored; all get their row of `scores`."""
         distinct = enumerate(_distinct_alleles(rows))
         due = [None if at in left_out else allele for at, allele in distinct]
+        copied = self._copied(rows, due)
+        due = [None if at in copied else allele for at, allele in enumerate(due)]
         outcomes: list[Outcome] = []
         audits: list[AuditedAllele] = []
         self.rows_through.rows = 0
@@ -127,6 +137,8 @@ class AlleleScoring:
         # after the windows, so that a row that fails with a reason is not overwritten by "not due"
         for at, reason in left_out.items():
             outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)
+        for at, each in copied.items():
+            outcomes[at] = ScoredAllele(each.scores)
         of_all = _copied_to_duplicates(rows, outcomes)
         tables = {"scores": self._scores(rows, of_all)}
         if self.genes is not None:
@@ -135,7 +147,21 @@ class AlleleScoring:
             tables=tables,
             computed=sum(allele is not None for allele in due),
             audits=tuple(audits),
+            reused=reused_rows(
+                with_repeats(copied, rows),
+                tables["scores"],
+                self.spec.conventions.statistics,
+            ),
         )
+
+    def _copied(
+        self, rows: pa.Table, due: Sequence["_DueAllele | None"]
+    ) -> Mapping[int, CopiedAllele]:
+        """Of the rows that are due, those that another run has scored."""
+        if self.reuse is None:
+            return {}
+        wanted = [at for at, allele in enumerate(due) if allele is not None]
+        return self.reuse.find(rows, wanted)
 
     def derive(self, stored: Tables) -> Tables:
         """The strongest tracks of each allele."""

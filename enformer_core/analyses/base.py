@@ -21,7 +21,7 @@ from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.ledger import Committed, Ledger, ShardValues
 from enformer_core.dataset.plan_builder import DraftPlan
 from enformer_core.dataset.plan_storage import read_shard
-from enformer_core.dataset.receipts import AuditedAllele, Manifest, Provenance
+from enformer_core.dataset.receipts import AuditedAllele, Manifest, Provenance, ReusedRows
 from enformer_core.dataset.run import Identity
 from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.shard_task import LeftOut, ShardTask, TrialResult
@@ -56,11 +56,13 @@ class ComputedRows:
         tables: the value tables of the run type, by name; their rows answer the planned ones in order.
         computed: how many planned rows something was computed for.
         audits: alleles that were scored twice.
+        reused: rows of the first table that were copied from other runs.
     """
 
     tables: Tables
     computed: int
     audits: tuple[AuditedAllele, ...] = ()
+    reused: tuple[ReusedRows, ...] = ()
 
 
 @runtime_checkable
@@ -301,7 +303,7 @@ class ShardWorker:
             started_at=started_at,
             seconds=round(time.monotonic() - began_s, 3),
         )
-        values = ShardValues(rows.tables, provenance, rows.audits)
+        values = ShardValues(rows.tables, provenance, rows.audits, rows.reused)
         return ComputedShard(prepared, values, rows.computed)
 
     def finish(self, computed: ComputedShard) -> Committed | TrialResult:

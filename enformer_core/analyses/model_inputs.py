@@ -1,7 +1,7 @@
 """The model and the genome of a run: by name for whoever sends them, loaded for whoever computes."""
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
@@ -117,7 +117,7 @@ class ModelInputs:
     @property
     def tracks_identity(self) -> TracksIdentity:
         """Which tracks are computed, for `run.json`."""
-        return TracksIdentity(len(self.tracks), sha256(canonical_json(self.tracks)))
+        return tracks_identity(self.tracks)
 
     def reference_identity(self, contigs: Iterable[str]) -> ReferenceIdentity:
         """Which genome is read: its names and lengths, and the letters of some contigs."""
@@ -128,6 +128,11 @@ class ModelInputs:
             names_and_lengths_sha256=sha256(canonical_json(lengths)),
             sha256={name: genome.sha256(name) for name in contigs if name in lengths},
         )
+
+
+def tracks_identity(tracks: Sequence[int]) -> TracksIdentity:
+    """Which tracks are computed, for `run.json`, by their columns of the head."""
+    return TracksIdentity(len(tracks), sha256(canonical_json(tracks)))
 
 
 def load_model(

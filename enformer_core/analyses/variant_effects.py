@@ -6,7 +6,7 @@ derived from the scores as stored. torch is imported by workers only, when they 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,7 @@ from enformer_core.analyses.base import (
 )
 from enformer_core.analyses.cost_notes import cost_notes
 from enformer_core.analyses.model_inputs import ModelInputs
+from enformer_core.analyses.reusable_runs import ReusableRun
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import ReadAlleles, ShowProgress, VariantInput
 from enformer_core.analyses.variant_run_type import VariantEffectsType
@@ -87,6 +88,7 @@ class VariantEffects(Analysis):
         progress: shows how far planning has come.
         warn: told what a user should know though it stops nothing.
         operations: of one pass, of which the cost is told; None where nobody asks.
+        reuse: other runs, of which alleles are copied that these have scored.
     """
 
     run_type = VariantEffectsType()
@@ -98,11 +100,12 @@ class VariantEffects(Analysis):
     progress: ShowProgress
     warn: Callable[[str], None]
     operations: PassOperations | None = None
+    reuse: tuple[ReusableRun, ...] = ()
 
     @property
     def loader(self) -> Loader:
         """What workers are sent: names and the resolved settings."""
-        return VariantEffectsLoader(self.inputs, self.spec)
+        return VariantEffectsLoader(self.inputs, self.spec, self.reuse)
 
     @contextmanager
     def read_input(self) -> Iterator[DraftInput]:
@@ -269,6 +272,7 @@ class VariantEffectsLoader:
 
     inputs: ModelInputs
     spec: ScoreSpec
+    reuse: tuple[ReusableRun, ...] = ()
 
     def load(
         self, resources: WorkerResources, planned_contigs: Mapping[str, str]
@@ -278,4 +282,9 @@ class VariantEffectsLoader:
         from enformer_core.analyses.engines import load_scoring  # noqa: PLC0415
 
         model = self.inputs.load(resources, planned_contigs)
-        return load_scoring(model, self.spec, self.inputs.tracks, resources)
+        scoring = load_scoring(model, self.spec, self.inputs.tracks, resources)
+        if not self.reuse:
+            return scoring
+        from enformer_core.analyses.reuse import Reuse  # noqa: PLC0415 - most runs reuse nothing
+
+        return replace(scoring, reuse=Reuse(self.reuse, self.spec.conventions.statistics))

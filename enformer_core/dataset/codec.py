@@ -7,12 +7,13 @@ JSON, whose bytes follow from the value alone.
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import UNSET, UnsetType
 
 from enformer_core.errors import DatasetError
 
@@ -33,12 +34,15 @@ class Footer:
         identity: digest of the run's identity.
         notice: what a demonstration says.
         shard: the shard's number; None for tables of the whole run.
+        reused: which rows were copied from other runs, as the receipt has it: it goes with the values, whoever puts the
+            receipt. No part of what the file must be, and no field where none were.
     """
 
     kind: str
     identity: str
     notice: str | None
     shard: int | None = None
+    reused: tuple[JsonObject, ...] | UnsetType = field(default=UNSET, compare=False)
 
 
 def to_parquet(table: pa.Table, footer: Footer) -> bytes:

@@ -9,17 +9,24 @@ Worked example, two workers A and B with the same shard of a scoring run:
     B puts the receipt   created: the shard is done, with A's scores and effects that agree with them
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from enformer_core.dataset.codec import Footer, from_parquet, to_parquet
+from enformer_core.dataset.codec import (
+    Footer,
+    as_json_object,
+    convert,
+    from_parquet,
+    to_parquet,
+)
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import table_key
 from enformer_core.dataset.plan import Shard
-from enformer_core.dataset.receipts import StoredTable
+from enformer_core.dataset.receipts import ReusedRows, StoredTable
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_type import RunType, ValueTable, without_values
 from enformer_core.errors import DatasetError, TransientStorageError
@@ -50,6 +57,7 @@ class Commit:
         stored: the tables as they lie in the store, by name.
         entries: what the receipt will say of them.
         found: how many were there already.
+        reused: rows of the first value table, as stored, that were copied from other runs.
     """
 
     def __init__(
@@ -69,9 +77,16 @@ class Commit:
         self.stored: dict[str, pa.Table] = {}
         self.entries: dict[str, StoredTable] = {}
         self.found = 0
+        self.reused: tuple[ReusedRows, ...] = ()
 
-    def put_values(self, tables: Tables) -> None:
-        """Put the value tables, in the order of the run type."""
+    def put_values(self, tables: Tables, reused: Sequence[ReusedRows] = ()) -> None:
+        """Put the value tables, in the order of the run type.
+
+        Args:
+            tables: by name.
+            reused: rows of the first that were copied from other runs.
+        """
+        self.reused = tuple(reused)
         for table in self._run_type.value_tables:
             values = tables[table.name]
             # another attempt may have stored the first table and died: ours must agree with it
@@ -95,6 +110,9 @@ class Commit:
         store = self._store
         key = table_key(name, self._shard.chrom, self._shard.number)
         footer = footer_of(self._run, name, self._shard)
+        is_first = name == self._run_type.value_tables[0].name
+        if is_first and self.reused:
+            footer = replace(footer, reused=tuple(map(as_json_object, self.reused)))
         content = to_parquet(table, footer)
         # what another attempt has put stands, even where this one's bytes differ: others may have read it
         if not store.put_if_absent(key, content):
@@ -105,7 +123,10 @@ class Commit:
                     f"{key}: was there, and is gone. Run the same command again."
                 )
             content = stored
-            table = _read_checked(content, key, footer)
+            table, there = _read_checked(content, key, footer)
+            if is_first:
+                # of whose values stand: another attempt may have had other runs to copy from, or none
+                self.reused = reused_in(there, key)
         self.stored[name] = table
         self.entries[name] = StoredTable(
             key=key,
@@ -167,11 +188,20 @@ class Commit:
                 )
 
 
-def _read_checked(content: bytes, key: str, expected: Footer) -> pa.Table:
+def reused_in(footer: Footer, key: str) -> tuple[ReusedRows, ...]:
+    """Rows of a file that were copied from other runs, as it says itself.
+
+    Raises:
+        DatasetError: where it says something else.
+    """
+    return tuple(convert(each, ReusedRows, key) for each in footer.reused or ())
+
+
+def _read_checked(content: bytes, key: str, expected: Footer) -> tuple[pa.Table, Footer]:
     table, footer = from_parquet(content, key)
     if footer != expected:
         raise DatasetError(
             f"{key}: belongs to run {footer.identity}, shard {footer.shard}; "
             f"expected run {expected.identity}, shard {expected.shard}. Use another --out."
         )
-    return table
+    return table, footer

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 import pyarrow as pa
+from msgspec import UNSET
 
 from enformer_core.dataset.codec import canonical_json, decode, json_line, readable_json
 from enformer_core.dataset.commit import Commit, Derivation, Tables
@@ -37,6 +38,7 @@ from enformer_core.dataset.receipts import (
     Manifest,
     Provenance,
     Receipt,
+    ReusedRows,
     ShardObjects,
     manifest_json,
     read_manifest_objects,
@@ -57,11 +59,13 @@ class ShardValues:
         tables: its value tables by name.
         provenance: how they came about, for the receipt.
         audits: alleles that were scored twice.
+        reused: rows of the first of them that were copied from other runs.
     """
 
     tables: Tables
     provenance: Provenance
     audits: tuple[AuditedAllele, ...] = ()
+    reused: tuple[ReusedRows, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class Ledger:
             DatasetError: when an object of another run stands in the place.
         """
         commit = Commit(self.store, self.run, self.run_type, shard=shard, planned=planned)
-        commit.put_values(values.tables)
+        commit.put_values(values.tables, values.reused)
         commit.put_derived(derive(commit.stored))
         statuses = commit.statuses()
         now = datetime.now(UTC)
@@ -136,6 +140,7 @@ class Ledger:
             committed_at=now.replace(microsecond=0),
             audits=values.audits,
             provenance=values.provenance,
+            reused=commit.reused or UNSET,
         )
         # a second driver or a speculative copy may have put the receipt meanwhile: then it counts
         found = commit.found

@@ -47,6 +47,7 @@ class RunProgress:
         rows: planned rows.
         rows_done: those of done shards.
         by_status: those of done shards by status.
+        rows_reused: those whose values were copied from other runs.
         table_rows: rows of each table of done shards.
         rows_per_s: as `Rate` says; None before the first commit.
         seconds_left: at that rate; None where unknown.
@@ -67,6 +68,7 @@ class RunProgress:
     rows: int
     rows_done: int
     by_status: Mapping[str, int]
+    rows_reused: int
     table_rows: Mapping[str, int]
     rows_per_s: float | None
     seconds_left: float | None
@@ -102,6 +104,7 @@ def run_progress(ledger: Ledger) -> RunProgress:
         rows=run.plan.rows,
         rows_done=totals.rows,
         by_status=dict(sorted(totals.by_status.items())),
+        rows_reused=totals.reused,
         table_rows=dict(totals.table_rows),
         rows_per_s=rate.per_second,
         seconds_left=rate.seconds_left(rows_left),

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import UNSET, UnsetType
+
 from enformer_core.dataset.codec import JsonObject, convert, decode, parse_object, readable_json
 
 
@@ -86,6 +88,32 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class ReusedRows:
+    """Rows of a shard whose values another run has computed, and which were copied.
+
+    Attributes:
+        run: where the run that computed them lay, as its user named it.
+        identity: digest of its identity.
+        shard: of that run.
+        rows: stretches [first, end) of this shard's planned rows.
+        values: digest of these rows' values as they stand in the first value table.
+        provenance: how they came about there.
+    """
+
+    run: str
+    identity: str
+    shard: int
+    rows: tuple[tuple[int, int], ...]
+    values: str
+    provenance: Provenance
+
+    @property
+    def count(self) -> int:
+        """How many rows these are."""
+        return sum(end - first for first, end in self.rows)
+
+
+@dataclass(frozen=True)
 class Receipt:
     """The object that makes a shard count as done.
 
@@ -99,7 +127,8 @@ class Receipt:
         tables: the shard's tables as stored, by name.
         committed_at: when it was put.
         audits: alleles that were scored twice.
-        provenance: how the values came about.
+        provenance: how the values came about that were computed here.
+        reused: rows whose values were copied from other runs; no field where none were.
     """
 
     shard: int
@@ -112,6 +141,12 @@ class Receipt:
     committed_at: datetime
     audits: tuple[AuditedAllele, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    reused: tuple[ReusedRows, ...] | UnsetType = UNSET
+
+    @property
+    def copied(self) -> tuple[ReusedRows, ...]:
+        """The same, none where there is no field."""
+        return self.reused or ()
 
 
 @dataclass(frozen=True)

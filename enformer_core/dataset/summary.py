@@ -67,6 +67,7 @@ class Totals:
         cpu_s: seconds of CPU threads, where no GPU computed.
         work: when shards were at work.
         last_commit: when the latest of the receipts was put.
+        reused: rows whose values were copied from other runs.
     """
 
     shards: int = 0
@@ -78,12 +79,14 @@ class Totals:
     cpu_s: float = 0.0
     work: WorkTime = field(default_factory=WorkTime)
     last_commit: datetime | None = None
+    reused: int = 0
     _audits: list[AuditedAllele] = field(default_factory=list)
 
     def add(self, receipt: Receipt) -> None:
         """Add the figures of one more receipt."""
         self.shards += 1
         self.rows += receipt.rows
+        self.reused += sum(each.count for each in receipt.copied)
         self.by_status.update(receipt.by_status)
         self.table_rows.update({name: table.rows for name, table in receipt.tables.items()})
         # of a run of millions, the first audits tell what all would, in memory that does not grow

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.dataset.codec import Footer, from_parquet
-from enformer_core.dataset.commit import footer_of
+from enformer_core.dataset.commit import footer_of, reused_in
 from enformer_core.dataset.damage import DamagedRunError, Problem, undo
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import (
@@ -21,8 +21,9 @@ from enformer_core.dataset.keys import (
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, Shard
 from enformer_core.dataset.plan_storage import read_plan
-from enformer_core.dataset.receipts import Manifest, Receipt, StoredTable
+from enformer_core.dataset.receipts import Manifest, Receipt
 from enformer_core.dataset.repeated_keys import repeated_keys
+from enformer_core.dataset.reused import problems_of_reused
 from enformer_core.dataset.run_type import ValueTable, count_statuses
 from enformer_core.dataset.summary import Totals
 from enformer_core.errors import DatasetError
@@ -228,18 +229,19 @@ class _Verifier:
                 text = f"sha256 is {sha256(content)}, its receipt says {entry.sha256}"
                 yield self._damaged(name, shard, text)
             else:
-                yield from self._of_table(name, shard, entry, content, stored)
+                yield from self._of_table(name, shard, receipt, content, stored)
         yield from self._of_values(shard, receipt, stored)
 
     def _of_table(
         self,
         name: str,
         shard: Shard,
-        entry: StoredTable,
+        receipt: Receipt,
         content: bytes,
         stored: dict[str, pa.Table],
     ) -> Iterator[Problem]:
         """A table whose bytes are those of its receipt; it is added to `stored`."""
+        entry = receipt.tables[name]
         try:
             table, footer = from_parquet(content, entry.key)
         except DatasetError as error:
@@ -248,6 +250,10 @@ class _Verifier:
         expected = footer_of(self.ledger.run, name, shard)
         if footer != expected:
             yield self._damaged(name, shard, f"its footer says {footer}, expected {expected}")
+        is_first = name == self.ledger.run_type.value_tables[0].name
+        if is_first and reused_in(footer, entry.key) != receipt.copied:
+            text = f"{receipt_key(shard.number)}: names other copied rows than the table itself"
+            yield Problem(text, undo(shard.number))
         if table.num_rows != entry.rows:
             text = f"has {table.num_rows} rows, its receipt says {entry.rows}"
             yield self._damaged(name, shard, text)
@@ -296,6 +302,9 @@ class _Verifier:
                 f"{receipt.rows} {run_type.unit}, {dict(receipt.by_status)}"
             )
             yield Problem(text, undo(shard.number))
+        columns = run_type.value_columns(first, self.ledger.run)
+        for text in problems_of_reused(receipt.copied, stored[first.name], statuses, columns):
+            yield Problem(f"{receipt_key(shard.number)}: {text}", undo(shard.number))
         for table in run_type.value_tables:
             if table.name in stored:
                 for text in self._of_value_table(table, planned, statuses, stored):

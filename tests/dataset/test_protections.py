@@ -191,8 +191,8 @@ def second_signals_are_ignored():
 
 
 def tables_are_not_compared():
-    def believed(self, name, shard, entry, content, stored):
-        stored[name] = from_parquet(content, entry.key)[0]
+    def believed(self, name, shard, receipt, content, stored):
+        stored[name] = from_parquet(content, receipt.tables[name].key)[0]
         return iter(())
 
     return mock.patch.object(_Verifier, "_of_table", believed)
