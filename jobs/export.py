@@ -35,9 +35,12 @@ _TABLE_HELP = """with --tsv: which table of the run, such as gene_effects; its f
 
 _INPUT_HELP = """with --vcf: the file that was scored, where it is no longer at its place, or is one of several"""
 
-_GENOME_HELP = """with --vcf: the run's genome, where it is no longer at its place; its contigs' lengths are told"""
+_GENOME_HELP = """with --vcf and --vep: the run's genome, where it is no longer at its place, for lengths of contigs"""
 
-_TRACKS_HELP = """with --vcf: among which tracks the strongest are looked for, as in `score --help`; all by default"""
+_TRACKS_HELP = (
+    "which of the run's tracks, written as for `score`; all by default. With --vcf: among which the strongest are "
+    "looked for; with --vep: whose values are written"
+)
 
 _TOP_TRACKS_HELP = (
     """with --vcf: strongest tracks that are named for each ALT and statistic (default 3)"""

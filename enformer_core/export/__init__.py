@@ -43,6 +43,10 @@ _EXPORTS = {
         "enformer_core.export.vcf:export_vcf",
         "the input's own records with scores in INFO: .vcf, .vcf.gz with an index, or .bcf",
     ),
+    "vep": (
+        "enformer_core.export.vep:export_vep",
+        "scores as Ensembl VEP's plugin Enformer reads them, .vcf.gz with an index",
+    ),
     "npz": (
         "enformer_core.export.npz:export_npz",
         "contributions as tfmodisco-lite reads them: ohe.npz and shap.npz",
@@ -60,13 +64,17 @@ _EXPORTS = {
         "attention at boundaries and controls: insulation.tsv, and mean maps in maps.npz",
     ),
 }
-_CAUTIONS = {"npz": "enformer_core.export.npz:npz_caution"}
+_CAUTIONS = {
+    "npz": "enformer_core.export.npz:npz_caution",
+    "vep": "enformer_core.export.vep:vep_caution",
+}
 _WRITTEN = {"npz": "enformer_core.export.npz:npz_written"}
 """Where a run decides into which files of a directory an export goes."""
 
 _TAKES: Mapping[str, tuple[str, ...]] = {
     "tsv": ("table",),
     "vcf": ("input", "genome", "tracks", "top_tracks", "warn"),
+    "vep": ("genome", "tracks", "warn"),
 }
 """What an export can be told beside the run and the path: options of the command, and `warn`."""
 
@@ -78,6 +86,7 @@ _ROWS = ("rows", "")
 _written = {
     "map": ("bases", ""),
     "vcf": ("records", ""),
+    "vep": ("alleles", ""),
     "bedgraph": ("tracks", ""),
     "bigwig": ("files", ", TARGET.GROUP.bw"),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),

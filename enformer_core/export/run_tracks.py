@@ -1,4 +1,6 @@
-"""The tracks of a run as its table has them, and which of them an export is asked for."""
+"""What a run has values of: its tracks, of which an export may be asked for some, and its statistics."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +46,22 @@ class ChosenTracks:
         items = np.asarray(lists.combine_chunks().flatten(), dtype=np.float32)
         matrix = items.reshape(len(lists), self._of)
         return matrix if self.are_all else matrix[:, self._places]
+
+
+def check_scores(ledger: Ledger) -> Sequence[str]:
+    """The statistics of a run that scored variants.
+
+    Raises:
+        InputError: for a run of another kind, naming what it has.
+    """
+    run_type = ledger.run_type
+    for table in run_type.value_tables:
+        if table.name == "scores":
+            return run_type.value_columns(table, ledger.run)
+    raise InputError(
+        f"{ledger.store.location}: a run of {run_type.unit} with the tables {', '.join(run_type.tables)}; "
+        "scores of variants come from `enformer-ray score`"
+    )
 
 
 def chosen_tracks(ledger: Ledger, selector: str | None) -> ChosenTracks:

@@ -26,6 +26,9 @@ def write_sites(
     sources: Sequence[FieldSource],
     lengths: Lengths,
     warn: Callable[[str], object],
+    *,
+    wanted: Callable[[pa.Table], pa.Table] | None = None,
+    further: Sequence[str] = (),
 ) -> int:
     """Write a record of one ALT for each row of `scores` that has a place.
 
@@ -35,6 +38,8 @@ def write_sites(
         sources: what stands in INFO.
         lengths: of the genome's contigs.
         warn: told what is not in it.
+        wanted: chooses rows; all by default.
+        further: lines of the header.
 
     Returns:
         How many records there are.
@@ -45,8 +50,9 @@ def write_sites(
     left_out = 0
     longest_bp = max((lengths or {}).values(), default=0)
     with vcf_file(path, warn=warn, longest_contig_bp=longest_bp) as write:
-        write(sites_header(ledger, sources, lengths).encode())
-        for chrom, scores in stored_tables(ledger, "scores"):
+        write(_header(ledger, sources, lengths, further).encode())
+        for chrom, stored in stored_tables(ledger, "scores"):
+            scores = stored if wanted is None else wanted(stored)
             lines = [] if chrom is None else list(_lines(chrom, scores, sources))
             write("".join(lines).encode())
             records += len(lines)
@@ -60,13 +66,19 @@ def write_sites(
     return records
 
 
-def sites_header(ledger: Ledger, sources: Sequence[FieldSource], lengths: Lengths) -> str:
-    """The header: contigs, provenance, and what stands in INFO."""
+def _header(
+    ledger: Ledger,
+    sources: Sequence[FieldSource],
+    lengths: Lengths,
+    further: Sequence[str],
+) -> str:
+    """Contigs, provenance, and what stands in INFO."""
     fields = [field for source in sources for field in source.fields]
     lines = [
         "##fileformat=VCFv4.3",
         *_contig_lines(ledger, lengths),
         provenance_line(ledger, "score"),
+        *further,
         *(field.line for field in fields),
     ]
     return "\n".join(lines) + "\n" + _COLUMNS
@@ -92,10 +104,10 @@ def _lines(chrom: str, scores: pa.Table, sources: Sequence[FieldSource]) -> Iter
         if (row["pos"] or 0) < 1 or not are_alleles(row["ref"], row["alt"]):
             continue
         said = [f"{key}={of_rows[at]}" for key, of_rows in texts if of_rows[at] is not None]
-        yield site_line(contig, row, ";".join(said) or ".")
+        yield _line(contig, row, ";".join(said) or ".")
 
 
-def site_line(contig: str, row: Mapping[str, Any], info: str) -> str:
+def _line(contig: str, row: Mapping[str, Any], info: str) -> str:
     """One record; QUAL and FILTER say nothing."""
     place = f"{contig}\t{row['pos']}\t{as_id(row['id'])}\t{row['ref']}\t{row['alt'] or '.'}"
     return f"{place}\t.\t.\t{info}\n"

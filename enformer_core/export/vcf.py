@@ -12,7 +12,7 @@ from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line_buckets
 from enformer_core.export.run_input import RecordsFile, contig_lengths, records_file
-from enformer_core.export.run_tracks import chosen_tracks
+from enformer_core.export.run_tracks import check_scores, chosen_tracks
 from enformer_core.export.sites import write_sites
 from enformer_core.export.vcf_fields import (
     STATUS,
@@ -20,7 +20,7 @@ from enformer_core.export.vcf_fields import (
     provenance_line,
     score_fields,
 )
-from enformer_core.export.vcf_file import Write, vcf_file
+from enformer_core.export.vcf_file import Write, unheard, vcf_file
 from enformer_core.export.vcf_records import RECORD_FIELD, VcfHead, annotated, read_text, split_head
 from enformer_core.variants.formats.bcf import is_bcf
 from enformer_core.variants.shown_names import as_given, shown_name
@@ -34,11 +34,6 @@ NOT_COMMITTED = "not_committed"
 _LINES_AT_ONCE = 1 << 12
 
 
-def _unheard(said: str) -> None:
-    """Of whoever calls without a log."""
-    del said
-
-
 def export_vcf(
     ledger: Ledger,
     path: Path,
@@ -47,7 +42,7 @@ def export_vcf(
     genome: str | None = None,
     tracks: str | None = None,
     top_tracks: int | None = None,
-    warn: Callable[[str], object] = _unheard,
+    warn: Callable[[str], object] = unheard,
 ) -> int:
     """Write the input's records, every byte outside INFO as it is, or sites where the input is no VCF.
 
@@ -86,20 +81,6 @@ def export_vcf(
     fields = score_fields(ledger, chosen, count=count, of_written=False)
     lengths = contig_lengths(ledger, genome)
     return write_sites(ledger, path, fields, lengths, warn)
-
-
-def check_scores(ledger: Ledger) -> None:
-    """Refuse a run that scored no variants.
-
-    Raises:
-        InputError: naming what it has.
-    """
-    run_type = ledger.run_type
-    if "scores" not in run_type.tables:
-        raise InputError(
-            f"{ledger.store.location}: a run of {run_type.unit} with the tables {', '.join(run_type.tables)}; "
-            "scores of variants come from `enformer-ray score`"
-        )
 
 
 def _head(file: RecordsFile) -> VcfHead | None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.export.run_tracks import ChosenTracks, track_name
+from enformer_core.export.run_tracks import ChosenTracks, check_scores, track_name
 from enformer_core.export.vcf_text import in_quotes, in_value
 from enformer_core.version import __version__
 
@@ -40,7 +40,7 @@ class InfoField:
         key: its name.
         kind: `Float`, `Integer` or `String`.
         description: what it means.
-        number: of values: `A`, one for each ALT; or 1.
+        number: of values: `A`, one for each ALT; `1`; or `.`, any.
     """
 
     key: str
@@ -233,9 +233,8 @@ def score_fields(
         count: how many are named for each statistic.
         of_written: whether records are the input's own, of which REF need not be the genome's.
     """
-    (table,) = [each for each in ledger.run_type.value_tables if each.name == "scores"]
-    statistics = ledger.run_type.value_columns(table, ledger.run)
-    strongest = [StrongestFields(name, chosen, count, of_written) for name in statistics]
+    names = check_scores(ledger)
+    strongest = [StrongestFields(name, chosen, count, of_written) for name in names]
     # records as scored have the genome's REF: there a sign says whose effect was asked for
     signs = [] if of_written else [SignField()]
     return (StatusFields(), *signs, *strongest)

@@ -37,6 +37,16 @@ pysam.bcftools.view("--no-version", "-Ob", "-o", sys.argv[2], sys.argv[1], catch
 """
 
 
+def unheard(said: str) -> None:
+    """For whoever writes without a log."""
+    del said
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file of this name is packed by blocks."""
+    return path.suffix.lower() in _PACKED
+
+
 @contextmanager
 def vcf_file(
     path: Path,
@@ -59,7 +69,7 @@ def vcf_file(
         pysam = _import_pysam(path)
         with _as_bcf(pysam, path) as write:
             yield write
-    elif ending in _PACKED:
+    elif is_packed(path):
         with whole_file(path) as out:
             packed = BgzfWriter(out.write)
             yield packed.write

@@ -37,7 +37,7 @@ NAMES = ("CAGE:liver, adult;50%", "DNASE:K562", "CHIP:CTCF:HeLa")
 
 
 class ScorerByPlace:
-    """SAD of an allele: base from 0, minus that and a half more, and 1 for three tracks; D1 is their size."""
+    """SAD and log SAD of an allele: base from 0, minus that and a half more, 1 for three tracks; D1 is their size."""
 
     def __init__(self, failing: Sequence[int] = ()):
         self.failing = failing
@@ -49,7 +49,7 @@ class ScorerByPlace:
         sad = np.array([allele.start, -allele.start - 0.5, 1.0])
         if allele.start in self.failing:
             sad = sad * np.nan
-        return {"sad": sad, "d1": np.abs(sad)}
+        return {"sad": sad, "d1": np.abs(sad), "log_sad": sad}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,7 @@ def begun_file_run(
     allow_swapped: bool = False,
     failing: Sequence[int] = (),
     sites: Path | None = None,
+    statistics: Sequence[str] = ("sad", "d1"),
 ) -> ToyRun:
     """Plan the alleles of files as `score` does, and store what a driver stores before anything is computed.
 
@@ -79,6 +80,7 @@ def begun_file_run(
         allow_swapped: take ALT for REF where the genome has it.
         failing: starts of alleles whose scores are no numbers.
         sites: places of rsIDs.
+        statistics: that are kept.
     """
     genome = Genome(fasta)
     sources = open_sources(list(files), sites=sites)
@@ -98,7 +100,7 @@ def begun_file_run(
         draft = replace(draft, parts=tuple(contents(draft)))
     lengths = dict(genome.contigs)
     names_sha256 = sha256(canonical_json(lengths))
-    plain = toy_identity(statistics=("sad", "d1"))
+    plain = toy_identity(statistics=statistics)
     identity = FileIdentity(
         **{
             name: getattr(plain, name)
@@ -127,7 +129,8 @@ def begun_file_run(
         TRACKS_KEY, to_parquet(named.to_arrow(), Footer("tracks", run.digest, run.notice))
     )
     ledger = toy_ledger(store, run)
-    worker = scoring_worker(ScorerByPlace(failing), ledger, CONVENTIONS, TRACKS)
+    conventions = replace(CONVENTIONS, statistics=tuple(statistics))
+    worker = scoring_worker(ScorerByPlace(failing), ledger, conventions, TRACKS)
     return ToyRun(store, run, draft.put(store), ledger, worker)
 
 
