@@ -91,7 +91,7 @@ COMMANDS = {
         ),
     ),
     "query": Command(
-        "ask a run with SQL; views: its tables, and top and top_genes of what is strongest",
+        "ask a run with SQL; views: its tables, top and top_genes of what is strongest, long of all",
         "jobs.query:QuerySettings",
         "jobs.query:query",
         examples=(
@@ -99,6 +99,10 @@ COMMANDS = {
             'enformer-ray query scores "SELECT variant_id, status, reason FROM scores'
             " WHERE status <> 'ok'\" --json",
             "enformer-ray query scores 'FROM top_genes LIMIT 20'",
+            "enformer-ray query scores \"FROM long WHERE assay = 'CAGE'\" --format parquet --output cage.parquet",
+            "enformer-ray query scores 'SELECT g.*, s.max_abs_sad FROM gwas g"
+            " JOIN scores s USING (chrom, pos, ref, alt)'"
+            " --attach gwas=sumstats.tsv.gz --format tsv --output scored.tsv",
             "enformer-ray query scores 'SHOW TABLES'",
             "enformer-ray query scores 'DESCRIBE top'",
         ),

@@ -18,10 +18,10 @@ from enformer_core.export import (
     writes_directory,
 )
 from enformer_core.export.whole_file import STDOUT, ReaderLeftError, is_stream, replaces
-from enformer_core.user_path import real_path, user_path
+from enformer_core.user_path import user_path
 from enformer_core.words import counted
 from jobs import exit_codes
-from jobs.finished_run import open_ledger
+from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
 from jobs.option_types import (
     Directory,
@@ -113,7 +113,7 @@ def export(settings: Any) -> int:
     told = _told(settings, list(wanted))
     ledger = open_ledger(settings.out)
     for file in wanted.values():
-        _check_beside(file, ledger.store.location)
+        check_beside(file, ledger.store.location)
     missing = ledger.run.plan.shards - len(ledger.committed())
     if missing:
         wanted = {name: _marked_incomplete(file) for name, file in wanted.items()}
@@ -196,13 +196,3 @@ def _holds_files(folder: Path) -> bool:
         return any(folder.iterdir())
     except OSError:  # not there yet; of anything else whoever writes will speak
         return False
-
-
-def _check_beside(file: Path, run: str) -> None:
-    """Refuse a file inside the run: it could overwrite one of its objects."""
-    if (
-        file != STDOUT
-        and Path(run).is_dir()
-        and real_path(file).is_relative_to(real_path(Path(run)))
-    ):
-        raise InputError(f"{file}: lies in the run {run}. Give a place beside it.")

@@ -111,6 +111,10 @@ ONE_EACH_TIME = "NAME=TRACK,…"
 """What stands for the value of an option that is given again for each further one: commas are its own."""
 
 Groups = Annotated[tuple[str, ...], Parameter(metavar=ONE_EACH_TIME, converter=_texts, n_tokens=1)]
+Tables = Annotated[
+    tuple[str, ...],
+    Parameter(metavar="NAME=FILE", converter=_texts, n_tokens=1),
+]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
 OptionalDirectory = Annotated[str | None, _PATH, Parameter(metavar="DIR")]

@@ -1,10 +1,12 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over the Parquet files that its receipts name."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -12,15 +14,20 @@ from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.errors import InputError
+from enformer_core.export.whole_file import STDOUT, ReaderLeftError, whole_file
 from enformer_core.storage.fenced_files import FENCED, FencedFiles, fenced_files
 from jobs import exit_codes
-from jobs.finished_run import open_ledger
+from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note
-from jobs.option_types import Directory
+from jobs.option_types import Directory, OptionalStream, Tables
+from jobs.query_attached import Attached, attach, attached_files
 from jobs.query_notes import notes_of_answer
-from jobs.query_refusals import SQL_EXAMPLE, refusals
-from jobs.query_views import create_top, create_top_genes, kept_columns
+from jobs.query_refusals import RUN_VIEWS, SQL_EXAMPLE, refusals
+from jobs.query_views import create_views, kept_columns
+from jobs.result_files import print_csv, print_tsv, write_parquet
 from jobs.result_rows import print_drawing, print_json, print_text
+
+Format = Literal["table", "csv", "tsv", "json", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,17 @@ class QuerySettings:
     sql: str
     """DuckDB's SQL, as `FROM top LIMIT 20`; `value` is alt - ref, `share` its part of the largest; see `docs tables`"""
 
+    format: Format = field(default="table", kw_only=True)
+    """how to write the rows; in json NaN and infinities are null, dates and blobs (hexadecimal) text"""
+
     json: bool = field(default=False, kw_only=True)
-    """print one JSON list of rows; NaN and infinities are null, dates and blobs (hexadecimal) text"""
+    """the same as --format json: one JSON list of rows"""
+
+    output: OptionalStream = field(default=None, kw_only=True)
+    """write them to this file, which appears when it is whole; - for standard output"""
+
+    attach: Tables = field(default=(), kw_only=True)
+    """a table of your own beside the run's: Parquet, CSV, TSV or JSON; given again for each further one"""
 
 
 def query(settings: QuerySettings) -> int:
@@ -46,14 +62,30 @@ def query(settings: QuerySettings) -> int:
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
-    with _answer(settings.out, settings.sql) as answer:
+    chosen = _format(settings)
+    with _answer(settings.out, settings.sql, settings.attach) as answer:
         # a statement without a result has none
-        if answer.relation is not None:
-            _print(settings, answer)
-            notes = notes_of_answer(answer.ledger, answer.connection, settings.sql, settings.out)
-            for text in notes:
-                note(text)
+        if answer.relation is None:
+            return exit_codes.DONE
+        if settings.output is None:
+            _print(chosen, settings.sql, answer)
+        else:
+            _write(chosen, settings, answer)
+        notes = notes_of_answer(answer.ledger, answer.connection, settings.sql, settings.out)
+        for text in notes:
+            note(text)
     return exit_codes.DONE
+
+
+def _format(settings: QuerySettings) -> Format:
+    chosen = settings.format
+    if settings.json:
+        if chosen not in ("table", "json"):
+            raise InputError(f"--json with --format {chosen}: give one of them")
+        return "json"
+    if chosen == "parquet" and settings.output is None:
+        raise InputError("--format parquet: is no text; give --output FILE with it")
+    return chosen
 
 
 def run_query(out: str, sql: str) -> list[tuple[Any, ...]]:
@@ -81,37 +113,60 @@ class _Answer:
     ledger: Ledger
 
 
-def _print(settings: QuerySettings, answer: _Answer) -> None:
-    assert answer.relation is not None
+def _print(chosen: Format, sql: str, answer: _Answer) -> None:
+    relation = answer.relation
+    assert relation is not None
     # EXPLAIN answers with a drawing
-    is_drawing = settings.sql.lstrip().lower().startswith("explain")
-    if settings.json:
-        print_json(answer.relation)
+    is_drawing = sql.lstrip().lower().startswith("explain")
+    if chosen == "json":
+        print_json(relation)
+    elif chosen == "csv":
+        print_csv(relation)
+    elif chosen == "tsv":
+        print_tsv(relation)
     elif is_drawing:
-        print_drawing(answer.relation)
+        print_drawing(relation)
     else:
-        print_text(answer.relation, kept_columns(answer.ledger))
+        print_text(relation, kept_columns(answer.ledger))
+
+
+def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
+    """Write the rows into a file; what a pipe's reader does not wait for is left out."""
+    assert settings.output is not None
+    assert answer.relation is not None
+    path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
+    check_beside(path, answer.ledger.store.location)
+    with suppress(ReaderLeftError), whole_file(path) as stream:
+        if chosen == "parquet":
+            write_parquet(answer.relation, stream)
+            return
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+        try:
+            with redirect_stdout(text):
+                _print(chosen, settings.sql, answer)
+            text.flush()
+        finally:
+            # the stream is closed by who has opened it
+            text.detach()
 
 
 @contextmanager
-def _answer(out: str, sql: str) -> Iterator[_Answer]:
+def _answer(out: str, sql: str, attached: Sequence[str] = ()) -> Iterator[_Answer]:
     """The answer of a query, to be read while the block lasts; what goes wrong with it is said."""
     ledger = open_ledger(out)
     _check_asks(sql)
     tables = _tables(ledger)
+    own = attached_files(attached, {*ledger.run_type.tables, "tracks", *RUN_VIEWS})
     sizes = {key: size for of_table in tables.values() for key, size in of_table.items()}
     files = fenced_files(ledger.store.location, sizes)
     with (
         _spill_folder() as spill,
         refusals(ledger, files, out),
-        _fenced_connection(files, spill) as connection,
+        _fenced_connection(files, spill, own) as connection,
     ):
         for table, of_table in tables.items():
             _create_view(connection, table, of_table)
-        if {"scores", "effects", "tracks"} <= tables.keys():
-            create_top(connection)
-        if {"gene_effects", "tracks"} <= tables.keys():
-            create_top_genes(connection)
+        create_views(connection, ledger, list(tables))
         yield _Answer(connection.sql(sql), connection, ledger)
 
 
@@ -147,13 +202,19 @@ def _tables(ledger: Ledger) -> dict[str, dict[str, int | None]]:
 
 
 @contextmanager
-def _fenced_connection(files: FencedFiles, spill: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads these files, and writes into the folder `spill` what memory does not hold."""
+def _fenced_connection(
+    files: FencedFiles, spill: str, own: Sequence[Attached]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads these files, and writes into the folder `spill` what memory does not hold.
+
+    The user's own tables are read at once, before the fence is closed.
+    """
     with duckdb.connect() as connection:
         # a slow query would draw it on standard output, between the rows
         connection.execute("SET enable_progress_bar = false")
         connection.register_filesystem(files)
         connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
+        attach(connection, own)
         connection.execute(f"SET allowed_directories = ['{FENCED}']")
         # from here on no setting can be changed, this one least of all
         connection.execute("SET enable_external_access = false")

@@ -35,17 +35,21 @@ _OF_FILES = (
 
 _VIEWS = {
     "top": ("effects", "runs of `score`"),
+    "long": ("scores", "runs of `score`"),
     "top_genes": ("gene_effects", "runs of `score --genes`"),
 }
 """Of each view the table of values that it is made of beside `tracks`, and which runs have it."""
+
+RUN_VIEWS = tuple(_VIEWS)
+"""Names of views that some run has."""
 
 _ABSENT = re.compile(r"Table with name (?P<name>\S+) does not exist")
 _LOCKED = "the configuration has been locked"
 
 _FENCE = (
     "A query reads the tables of its run and nothing else (no files, no network, no extensions, no settings), and "
-    "writes nothing. Keep its answer by `enformer-ray query … --json > FILE`, a table by `enformer-ray export`; "
-    "beside other data a run is read from Python (enformer_core.open_run)."
+    "writes nothing. Read a file of your own beside them by `--attach NAME=FILE`, keep the answer by `--output FILE`; "
+    "other engines read a run as `enformer-ray sql` says."
 )
 
 

@@ -1,6 +1,6 @@
 """What `query` adds to the tables of a run: its views, and which columns a narrow terminal is given first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import duckdb
 
@@ -15,7 +15,7 @@ _TOP = """
 CREATE VIEW top AS
 SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
        e.statistic, e.value, round(abs(e.value::DOUBLE) / largest.value, 6) AS share, named.effect_sign,
-       e.track AS track_index, t.identifier
+       e.track AS track_index, t.identifier, t.assay, t.biosample
 FROM effects e
 JOIN (
     SELECT statistic, max(abs(value::DOUBLE)) AS value FROM effects GROUP BY statistic
@@ -26,7 +26,7 @@ LEFT JOIN (
            CASE WHEN min(effect_sign) = max(effect_sign) THEN min(effect_sign) END AS effect_sign
     FROM scores WHERE id IS NOT NULL OR effect_sign IS NOT NULL GROUP BY variant_id
 ) named ON named.variant_id = e.variant_id
-ORDER BY abs(e.value) DESC, e.variant_id, e.track
+ORDER BY abs(e.value) DESC, e.variant_id, e.track, e.statistic
 """
 
 # The same of genes: one row for each allele and gene, by its strongest track. Rows of the input that are one allele are
@@ -50,6 +50,16 @@ GROUP BY g.variant_id, g.gene_id, g.gene_name, g.pos, g.strand, g.distance, t.in
 ORDER BY abs(first(g.log2_ratio[t.list_position])) DESC, g.variant_id, g.gene_id
 """  # noqa: S608 - of no text from outside
 
+# Every value of every scored row. What is asked of some tracks or of one statistic reads no other lists.
+_LONG = """
+SELECT s.variant_id, s.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
+       '{statistic}' AS statistic, s.{statistic}[t.list_position] AS value, s.effect_sign,
+       t.index AS track_index, t.identifier, t.assay, t.biosample,
+       s.chrom, s.pos, s.ref, s.alt, s.input_file, s.input_line, s.alt_index
+FROM scores s CROSS JOIN tracks t
+WHERE s.{statistic} IS NOT NULL
+"""
+
 _WHAT_A_ROW_IS_ABOUT = (
     *("variant_id", "target", "place", "gene", "gene_name"),
     *("group", "allele", "layer", "start", "end", "track"),
@@ -64,6 +74,26 @@ _THEN = ("name", "status", "share")
 def create_top(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the view `top` of the views `effects`, `scores` and `tracks`."""
     connection.execute(_TOP)
+
+
+def create_long(connection: duckdb.DuckDBPyConnection, statistics: Sequence[str]) -> None:
+    """Make the view `long` of the views `scores` and `tracks`, a row for each value of these statistics."""
+    parts = [_LONG.format(statistic=statistic) for statistic in statistics]
+    connection.execute(f"CREATE VIEW long AS {'UNION ALL'.join(parts)}")
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection, ledger: Ledger, tables: Sequence[str]
+) -> None:
+    """Make the views that these tables of the run allow."""
+    there = set(tables)
+    if {"scores", "effects", "tracks"} <= there:
+        create_top(connection)
+    if {"scores", "tracks"} <= there:
+        (scores, *_) = ledger.run_type.value_tables
+        create_long(connection, ledger.run_type.value_columns(scores, ledger.run))
+    if {"gene_effects", "tracks"} <= there:
+        create_top_genes(connection)
 
 
 def create_top_genes(connection: duckdb.DuckDBPyConnection) -> None:

@@ -55,8 +55,7 @@ def print_text(relation: duckdb.DuckDBPyRelation, kept: Sequence[str] = ()) -> N
     """
     types = [str(kind) for kind in relation.types]
     names = [one_line(name) for name in relation.columns]
-    as_text = ["VARCHAR"] * len(names)
-    rows = _rows(_projected(relation, [as_text]))
+    rows = rows_of(as_text(relation))
     texts = (tuple(map(_cell, row)) for row in rows)
     first = list(islice(texts, _MEASURED_ROWS))
     widths = [max(map(len, column)) for column in zip(names, *first, strict=True)]
@@ -127,7 +126,7 @@ def print_json(relation: duckdb.DuckDBPyRelation) -> None:
     ]
     is_whole = [bool(_LONG_INTEGER.fullmatch(kind)) for kind in types]
     before = "["
-    for row in _rows(_projected(relation, [digits, doubles])):
+    for row in rows_of(_projected(relation, [digits, doubles])):
         values = [
             json_value(_whole(value) if whole else value)
             for value, whole in zip(row, is_whole, strict=True)
@@ -144,7 +143,7 @@ def print_json(relation: duckdb.DuckDBPyRelation) -> None:
 
 def print_drawing(relation: duckdb.DuckDBPyRelation) -> None:
     """Print the last column as it is, lines and all."""
-    for row in _rows(relation):
+    for row in rows_of(relation):
         print(row[-1])
 
 
@@ -232,7 +231,13 @@ def _projected(
     return relation.project(", ".join(columns))
 
 
-def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[Row]:
+def as_text(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The same rows, every value as DuckDB writes it: of a FLOAT the shortest digits that read back to it."""
+    return _projected(relation, [["VARCHAR"] * len(relation.columns)])
+
+
+def rows_of(relation: duckdb.DuckDBPyRelation) -> Iterator[Row]:
+    """The rows one after another, read in batches."""
     reader = pa.RecordBatchReader.from_stream(relation)
     for batch in reader:
         for start in range(0, batch.num_rows, _BATCH_ROWS):

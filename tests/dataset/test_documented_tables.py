@@ -16,7 +16,7 @@ from enformer_core.analyses.tiles import Tiles
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.dataset import schemas
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
-from jobs.query_views import create_top, create_top_genes
+from jobs.query_views import create_long, create_top, create_top_genes
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 
@@ -56,7 +56,7 @@ def test_every_column_is_there_and_no_other(table):
 def test_every_table_of_every_kind_of_run_has_its_section():
     tables = {table for kind in _RUN_TYPES for table in run_type_of(kind).tables}
     assert {*tables, "tracks"} == SCHEMAS.keys()
-    assert documented().keys() == {*SCHEMAS, "top", "top_genes"}
+    assert documented().keys() == {*SCHEMAS, "top", "long", "top_genes"}
 
 
 def test_the_view_top_has_the_columns_that_are_told():
@@ -65,6 +65,16 @@ def test_the_view_top_has_the_columns_that_are_told():
             connection.register(table, pa.table(SCHEMAS[table].empty_table()))
         create_top(connection)
         assert connection.sql("FROM top").columns == documented()["top"]
+
+
+def test_the_view_long_has_the_columns_that_are_told():
+    with duckdb.connect() as connection:
+        for table in ("scores", "tracks"):
+            schema = SCHEMAS[table]
+            columns = schema if table == "tracks" else schema.append(pa.field("chrom", pa.string()))
+            connection.register(table, columns.empty_table())
+        create_long(connection, ["sad"])
+        assert connection.sql("FROM long").columns == documented()["long"]
 
 
 def test_the_view_top_genes_has_the_columns_that_are_told():

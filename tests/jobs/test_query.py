@@ -147,7 +147,7 @@ def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
     assert values == sorted(values, reverse=True)
     assert rows[0].keys() == {
         *("variant_id", "id", "track", "statistic", "value", "share", "effect_sign"),
-        *("track_index", "identifier"),
+        *("track_index", "identifier", "assay", "biosample"),
     }
     every = json.loads(ask("FROM top", "--json")[1])
     sql = "FROM effects SELECT count(*) AS n WHERE value <> 0"
@@ -167,7 +167,7 @@ def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
 
 def test_tables_and_their_columns_can_be_asked_for(ask):
     tables = {row["name"] for row in json.loads(ask("SHOW TABLES", "--json")[1])}
-    assert tables == {"scores", "effects", "tracks", "top"}
+    assert tables == {"scores", "effects", "tracks", "top", "long"}
     columns = json.loads(ask("DESCRIBE top", "--json")[1])
     assert {"value", "share"} <= {row["column_name"] for row in columns}
 

@@ -23,7 +23,7 @@ from enformer_core.scoring.statistics import STATISTICS
 from jobs.commands import COMMANDS, EXAMPLES
 from jobs.demo import DEMO_SQL, OWN_DATA
 from jobs.query_refusals import SQL_EXAMPLE
-from jobs.query_views import create_top, create_top_genes
+from jobs.query_views import create_long, create_top, create_top_genes
 
 SCORE_NAMES = columns_of(tuple(SCORE_COLUMNS))
 
@@ -52,7 +52,10 @@ def connection():
             columns = schema if is_whole else schema.append(pa.field("chrom", pa.string()))
             connection.register(table, columns.empty_table())
         create_top(connection)
+        create_long(connection, list(STATISTICS))
         create_top_genes(connection)
+        # what a user attaches
+        connection.sql("SELECT chrom, pos, ref, alt FROM scores").create("gwas")
         yield connection
 
 

@@ -1,0 +1,140 @@
+"""`query --attach NAME=FILE`: the user's own tables beside those of a run.
+
+A file is read whole before the query is looked at, while the fence around the run is still open; the query itself
+reads nothing more. Knows files and names. Does not know what is asked.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from enformer_core.errors import InputError
+from enformer_core.links.regular_file import regular_file
+from enformer_core.user_path import user_path
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_JSON = frozenset({".json", ".jsonl", ".ndjson"})
+_PACKED = frozenset({".gz", ".bgz", ".zst"})
+_CONTIGS = frozenset({"chrom", "chr", "chromosome", "contig", "seqid", "hm_chrom"})
+"""Columns that hold texts whatever their first lines look like: a run's `chrom` is one."""
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PARQUET = b"PAR1"
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A file of the user's, and the name by which a query asks it."""
+
+    name: str
+    file: Path
+
+
+def attached_files(texts: Sequence[str], taken: Collection[str]) -> list[Attached]:
+    """Files as they were given, NAME=FILE each.
+
+    Args:
+        texts: as they were given.
+        taken: names that the run's own tables and views have.
+
+    Raises:
+        InputError: for one that is not written so, whose name is taken, or that is not there.
+    """
+    found: dict[str, Attached] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not (equals and file and _NAME.fullmatch(name)):
+            raise InputError(
+                f"--attach {text}: give a name of letters and its file, such as gwas=sumstats.tsv.gz"
+            )
+        # names in SQL have no case
+        if name.lower() in taken:
+            raise InputError(f"--attach {text}: {name} is the run's own. Give another name.")
+        if name.lower() in found:
+            raise InputError(
+                f"--attach {text}: {name} is given twice. Give each file its own name."
+            )
+        path = regular_file(user_path(file))
+        if not path.is_file():
+            raise InputError(f"--attach {text}: {file}: there is no such file")
+        found[name.lower()] = Attached(name, path)
+    return list(found.values())
+
+
+def attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Attached]) -> None:
+    """Read the files as tables of these names.
+
+    Raises:
+        InputError: for one that is no table, with the reason.
+    """
+    for each in files:
+        try:
+            rows = _rows(connection, each)
+            connection.execute(f'CREATE TABLE "{each.name}" AS {rows}')
+        except (duckdb.Error, OSError) as error:
+            # DuckDB's further lines are about options that nobody here can set
+            said = str(error).partition("\n")[0]
+            raise InputError(
+                f"--attach {each.name}={each.file}: cannot be read as a table: {said}. It may be Parquet, CSV, TSV or "
+                "JSON, packed by gzip or zstd or not."
+            ) from error
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, attached: Attached) -> str:
+    """The SQL of a file's rows; contigs are texts in it."""
+    with attached.file.open("rb") as content:
+        first = content.read(4)
+    literal = _literal(attached.file)
+    options = list(_compression(first))
+    if first == _PARQUET:
+        read = f"read_parquet({literal}, hive_partitioning = false)"
+    elif _ending(attached.file) in _JSON:
+        read = f"read_json({', '.join([literal, *options])})"
+    else:
+        # as files of the field write that there is no value
+        options.append("nullstr = ['', 'NA', '.']")
+        read = f"read_csv({', '.join([literal, *options])})"
+    names = [name for name, *_ in connection.execute(f"DESCRIBE FROM {read}").fetchall()]
+    if len(names) == 1 and len(names[0].split()) > 1:
+        raise InputError(
+            f"--attach {attached.name}={attached.file}: its columns are parted by spaces; make them tabs: "
+            f"tr -s ' ' '\\t' < FILE"
+        )
+    contigs = [name for name in names if name.lower().lstrip("#") in _CONTIGS]
+    if not contigs:
+        return f"FROM {read}"
+    if read.startswith("read_csv"):
+        types = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in contigs)
+        return f"FROM {read[:-1]}, types = {{{types}}})"
+    # known words, in whatever letters, and no quotes among them
+    texts = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in contigs)
+    return f"SELECT * REPLACE ({texts}) FROM {read}"  # noqa: S608
+
+
+def _compression(first: bytes) -> Iterator[str]:
+    """Told by content: block gzip has many endings."""
+    if first.startswith(_GZIP):
+        yield "compression = 'gzip'"
+    elif first == _ZSTD:
+        yield "compression = 'zstd'"
+
+
+def _ending(file: Path) -> str:
+    endings = [ending.lower() for ending in file.suffixes]
+    while endings and endings[-1] in _PACKED:
+        endings.pop()
+    return endings[-1] if endings else ""
+
+
+def _literal(file: Path) -> str:
+    """The path as SQL has it, of which no letter is a pattern's."""
+    letters = (f"[{letter}]" if letter in "*?[" else letter for letter in str(file))
+    return _quoted("".join(letters))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
