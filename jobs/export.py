@@ -39,7 +39,7 @@ _GENOME_HELP = """with --vcf and --vep: the run's genome, where it is no longer 
 
 _TRACKS_HELP = (
     "which of the run's tracks, written as for `score`; all by default. With --vcf: among which the strongest are "
-    "looked for; with --vep: whose values are written"
+    "looked for; with --vep and --hdf5: whose values are written"
 )
 
 _TOP_TRACKS_HELP = (

@@ -47,6 +47,10 @@ _EXPORTS = {
         "enformer_core.export.vep:export_vep",
         "scores as Ensembl VEP's plugin Enformer reads them, .vcf.gz with an index",
     ),
+    "hdf5": (
+        "enformer_core.export.sad_hdf5:export_hdf5",
+        "scores in the layout of basenji's sad.h5, as the released ones of Enformer have it",
+    ),
     "npz": (
         "enformer_core.export.npz:export_npz",
         "contributions as tfmodisco-lite reads them: ohe.npz and shap.npz",
@@ -75,6 +79,7 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
     "tsv": ("table",),
     "vcf": ("input", "genome", "tracks", "top_tracks", "warn"),
     "vep": ("genome", "tracks", "warn"),
+    "hdf5": ("tracks", "warn"),
 }
 """What an export can be told beside the run and the path: options of the command, and `warn`."""
 
@@ -87,6 +92,7 @@ _written = {
     "map": ("bases", ""),
     "vcf": ("records", ""),
     "vep": ("alleles", ""),
+    "hdf5": ("alleles", ""),
     "bedgraph": ("tracks", ""),
     "bigwig": ("files", ", TARGET.GROUP.bw"),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from enformer_core.dataset.codec import from_parquet
@@ -12,6 +13,7 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.models.tracks.selector import select_tracks
 from enformer_core.models.tracks.table import TRACKS_SCHEMA, Track, Tracks
+from enformer_core.variants.table import Flag, Status, has_flag
 
 
 class ChosenTracks:
@@ -93,6 +95,13 @@ def chosen_tracks(ledger: Ledger, selector: str | None) -> ChosenTracks:
     if not len(chosen):
         raise InputError(f"--tracks {selector}: names none of the run's {len(named):,} tracks")
     return ChosenTracks(chosen, places, len(named))
+
+
+def scored_once(scores: pa.Table) -> pa.Table:
+    """The rows of `scores` that have values, each allele once."""
+    is_ok = pc.equal(scores["status"], Status.OK)
+    is_repeat = has_flag(scores, Flag.DUPLICATE)
+    return scores.filter(pc.and_not(is_ok, is_repeat))
 
 
 def track_name(track: Track) -> str:

@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
 from enformer_core.export.run_input import contig_lengths
-from enformer_core.export.run_tracks import ChosenTracks, check_scores, chosen_tracks, track_name
+from enformer_core.export.run_tracks import (
+    ChosenTracks,
+    check_scores,
+    chosen_tracks,
+    scored_once,
+    track_name,
+)
 from enformer_core.export.sites import write_sites
 from enformer_core.export.vcf_fields import SOURCE, InfoField, Texts
 from enformer_core.export.vcf_file import is_packed, unheard
 from enformer_core.export.vcf_text import in_quotes
 from enformer_core.export.whole_file import STDOUT
-from enformer_core.variants.table import Flag, Status, has_flag
 
 _STATISTICS = {"SAD": "sad", "SAR": "log_sad"}
 
@@ -116,7 +120,7 @@ def export_vep(
         [_TrackValues(chosen)],
         contig_lengths(ledger, genome),
         warn,
-        wanted=_scored_once,
+        wanted=scored_once,
         further=named,
     )
 
@@ -125,9 +129,3 @@ def vep_caution(ledger: Ledger) -> str:
     """What the plugin does with a record of several ALTs, whatever file it reads."""
     del ledger
     return "VEP's plugin gives every ALT of a record the values of one: split records before, bcftools norm -m-any"
-
-
-def _scored_once(scores: pa.Table) -> pa.Table:
-    is_ok = pc.equal(scores["status"], Status.OK)
-    is_repeat = has_flag(scores, Flag.DUPLICATE)
-    return scores.filter(pc.and_not(is_ok, is_repeat))
