@@ -152,6 +152,14 @@ COMMANDS = {
         examples=("enformer-ray repair scores --dry-run", "enformer-ray repair scores"),
         exit_codes=_ASKS,
     ),
+    "compact": Command(
+        "put a finished run together into fewer, larger files, in another place",
+        "jobs.compact:CompactSettings",
+        "jobs.compact:compact",
+        is_work=True,
+        examples=("enformer-ray compact scores --out scores-compact",),
+        exit_codes=(*_ASKS, *_STARTED),
+    ),
     "export": Command(
         "write a run in another format; of an unfinished one NAME.incomplete.tsv (5)",
         "jobs.export:ExportSettings",

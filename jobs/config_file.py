@@ -31,6 +31,7 @@ _Name = Literal[
     "status",
     "verify",
     "repair",
+    "compact",
     "export",
     "weights import",
     "demo",

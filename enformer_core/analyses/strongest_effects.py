@@ -7,21 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
-from enformer_core.dataset.schemas import EFFECTS_SCHEMA
+from enformer_core.dataset.schemas import EFFECTS_ORDER, EFFECTS_SCHEMA
 from enformer_core.scoring.statistics import Statistic
 from enformer_core.variants.table import Flag, Status, has_flag
 
 _DESCRIBED = ["variant_id", "pos", "ref", "alt"]
-
-# by track first, so that a reader who asks for one reads neighbouring rows
-_ORDER = [
-    ("track", "ascending"),
-    ("pos", "ascending"),
-    ("ref", "ascending"),
-    ("alt", "ascending"),
-    ("statistic", "ascending"),
-    ("rank", "ascending"),
-]
 
 
 def strongest_effects(
@@ -53,7 +43,7 @@ def strongest_effects(
         part = _strongest(scored, name, indices, top_tracks)
         parts.append(part)
     effects = pa.concat_tables(parts)
-    return effects.sort_by(_ORDER)
+    return effects.sort_by(EFFECTS_ORDER)
 
 
 def _strongest(

@@ -9,12 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from enformer_core.dataset.codec import convert
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_type import RunType, ValueTable
-from enformer_core.dataset.schemas import KEY_COLUMNS
+from enformer_core.dataset.schemas import EFFECTS_ORDER, KEY_COLUMNS
 
 
 class VariantEffectsType(RunType):
@@ -57,6 +58,24 @@ class VariantEffectsType(RunType):
         # not the whole identity, to which later releases have added fields
         identity = convert(run.identity, _HasConventions, RUN_KEY)
         return identity.conventions.statistics
+
+    @property
+    def can_be_put_together(self) -> bool:
+        """Effects are told by their alleles."""
+        return True
+
+    def merge_derived(self, name: str, tables: Sequence[pa.Table]) -> pa.Table:
+        """The effects of several shards, sorted as those of one."""
+        del name
+        return pa.concat_tables(tables).sort_by(EFFECTS_ORDER)
+
+    def derived_rows(self, name: str, derived: pa.Table, values: pa.Table) -> pa.Table:
+        """The effects of these alleles; one allele never stands in two shards."""
+        del name
+        # of a table that is sorted, every part is
+        return derived.filter(
+            pc.is_in(derived["variant_id"], values["variant_id"].combine_chunks())
+        )
 
 
 @dataclass(frozen=True)

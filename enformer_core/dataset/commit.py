@@ -9,7 +9,7 @@ Worked example, two workers A and B with the same shard of a scoring run:
     B puts the receipt   created: the shard is done, with A's scores and effects that agree with them
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -79,7 +79,7 @@ class Commit:
         self.found = 0
         self.reused: tuple[ReusedRows, ...] = ()
 
-    def put_values(self, tables: Tables, reused: Sequence[ReusedRows] = ()) -> None:
+    def put_values(self, tables: Tables, reused: Iterable[ReusedRows] = ()) -> None:
         """Put the value tables, in the order of the run type.
 
         Args:

@@ -114,6 +114,23 @@ class ReusedRows:
 
 
 @dataclass(frozen=True)
+class CompactedShard:
+    """A shard of another cut of the same run, whose rows stand in a larger shard now, as they are.
+
+    Attributes:
+        rows: of the plan, behind those of the shard before it.
+        digests: of its tables' values, by table.
+        committed_at: when it was put.
+        provenance: how its values came about.
+    """
+
+    rows: int
+    digests: Mapping[str, str]
+    committed_at: datetime
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
 class Receipt:
     """The object that makes a shard count as done.
 
@@ -129,6 +146,7 @@ class Receipt:
         audits: alleles that were scored twice.
         provenance: how the values came about that were computed here.
         reused: rows whose values were copied from other runs; no field where none were.
+        compacted: the shards that it was put together from, in order; no field where it was computed as one.
     """
 
     shard: int
@@ -142,11 +160,17 @@ class Receipt:
     audits: tuple[AuditedAllele, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     reused: tuple[ReusedRows, ...] | UnsetType = UNSET
+    compacted: tuple[CompactedShard, ...] | UnsetType = UNSET
 
     @property
     def copied(self) -> tuple[ReusedRows, ...]:
         """The same, none where there is no field."""
         return self.reused or ()
+
+    @property
+    def put_together_from(self) -> tuple[CompactedShard, ...]:
+        """`compacted`, none where there is no field."""
+        return self.compacted or ()
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,16 @@ class Run:
         if not store.put_if_absent(RUN_KEY, readable_json(content)):
             found = read_run(store)
             assert found is not None
+            self._check_cut(found)
             check_same(found.identity, self.identity)
+
+    def _check_cut(self, found: "Run") -> None:
+        """Refuse to put another cut's plan beside what stands there, as into a compacted run that has lost its own."""
+        if found.digest == self.digest and found.plan.shards != self.plan.shards:
+            raise InputError(
+                f"the run there is cut into {found.plan.shards:,} shards, this command's into {self.plan.shards:,}: it "
+                "was compacted, and a part of its plan is lost. Compact the original run again, into another --out."
+            )
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,20 @@ class RunType(ABC):
         """All columns of a value table that are null where a row failed: the lists, and what is made of them."""
         return self.value_columns(table, run)
 
+    @property
+    def can_be_put_together(self) -> bool:
+        """Whether shards can be joined: where every table is of planned rows, or `merge_derived` says how."""
+        return not self.derived_tables
+
+    def merge_derived(self, name: str, tables: Sequence[pa.Table]) -> pa.Table:
+        """One derived table of several shards as if they were one; for kinds that can be put together."""
+        raise NotImplementedError(f"{self.name}: {name} of {len(tables)} shards")
+
+    def derived_rows(self, name: str, derived: pa.Table, values: pa.Table) -> pa.Table:
+        """Those rows of a derived table that follow from some rows of the first value table, in their order."""
+        del values
+        raise NotImplementedError(f"{self.name}: {name} of {derived.num_rows} rows")
+
 
 def count_statuses(statuses: Iterable[pa.ChunkedArray]) -> dict[str, int]:
     """Rows by status, in the order of the statuses' names."""

@@ -57,6 +57,16 @@ EFFECTS_SCHEMA = pa.schema(
     ]
 )
 
+EFFECTS_ORDER = [
+    ("track", "ascending"),
+    ("pos", "ascending"),
+    ("ref", "ascending"),
+    ("alt", "ascending"),
+    ("statistic", "ascending"),
+    ("rank", "ascending"),
+]
+"""How `effects` are sorted: by track first, so that a reader who asks for one reads neighbouring rows."""
+
 PREDICTIONS_SCHEMA = pa.schema(
     [
         ("start", pa.int64()),

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from enformer_core.dataset.codec import Footer, from_parquet
 from enformer_core.dataset.commit import footer_of, reused_in
+from enformer_core.dataset.compacted import problems_of_compacted
 from enformer_core.dataset.damage import DamagedRunError, Problem, undo
 from enformer_core.dataset.digests import content_digest, sha256
 from enformer_core.dataset.keys import (
@@ -304,6 +305,8 @@ class _Verifier:
             yield Problem(text, undo(shard.number))
         columns = run_type.value_columns(first, self.ledger.run)
         for text in problems_of_reused(receipt.copied, stored[first.name], statuses, columns):
+            yield Problem(f"{receipt_key(shard.number)}: {text}", undo(shard.number))
+        for text in problems_of_compacted(receipt, run_type, planned, stored):
             yield Problem(f"{receipt_key(shard.number)}: {text}", undo(shard.number))
         for table in run_type.value_tables:
             if table.name in stored:

@@ -1,0 +1,68 @@
+"""`enformer-ray compact`: the same run in fewer, larger files, in another place."""
+
+from dataclasses import dataclass, field
+
+from enformer_core.dataset.compact import Compaction, IncompleteRunError
+from enformer_core.errors import InputError
+from enformer_core.storage.open import open_store
+from enformer_core.user_path import one_line
+from enformer_core.words import counted
+from jobs import exit_codes
+from jobs.finished_run import open_ledger
+from jobs.log import note
+from jobs.option_types import Directory
+from jobs.shell_words import command_line
+
+_MB = 10**6
+_TOLD = 10  # times, of a run that takes long
+
+
+@dataclass(frozen=True)
+class CompactSettings:
+    """What `enformer-ray compact` is asked for."""
+
+    run: Directory
+    """directory or s3://bucket/prefix of the run, which must be complete; nothing of it is changed"""
+
+    out: Directory = field(kw_only=True)
+    """directory or s3://bucket/prefix of the new run; made if absent, continued if this compaction's"""
+
+    file_mb: int = field(default=128, kw_only=True)
+    """neighbouring shards are joined while their value tables have at most so many MB; memory is several times that"""
+
+    def __post_init__(self) -> None:
+        if self.file_mb < 1:
+            raise InputError(f"--file-mb {self.file_mb}: must be at least 1")
+
+
+def compact(settings: CompactSettings) -> int:
+    """Put the run together anew in another place; the same command again continues, or finds it done.
+
+    Returns:
+        The exit code: done, or incomplete where the run is not finished yet.
+
+    Raises:
+        InputError: where something else stands in the place; for kinds of runs that cannot be compacted.
+        DatasetError: for a run that is damaged.
+    """
+    source = open_ledger(settings.run)
+    target = open_store(settings.out)
+    compaction = Compaction(source, target, settings.file_mb * _MB, _tell)
+    try:
+        manifest = compaction.run()
+    except IncompleteRunError as error:
+        note(f"{error}")
+        return exit_codes.INCOMPLETE
+    before = counted(source.run.plan.shards, "shards")
+    print(
+        f"{counted(manifest.rows, source.run_type.unit)}: {before} put together into {manifest.shards:,}"
+    )
+    print(f"output: {one_line(target.location)}")
+    print(f"prove it: {command_line(['enformer-ray', 'verify', settings.out])}")
+    return exit_codes.DONE
+
+
+def _tell(done: int, shards: int) -> None:
+    step = max(shards // _TOLD, 1)
+    if done % step == 0 and done < shards:
+        note(f"{done:,} of {counted(shards, 'shards')}")
