@@ -27,6 +27,8 @@ _Name = Literal[
     "insulators",
     "evaluate links",
     "query",
+    "sql",
+    "publish",
     "lookup",
     "status",
     "verify",
@@ -48,6 +50,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--group": ("K562=4828,5111", "liver=assay=DNASE"),
         "--reuse": ("first-run", "s3://bucket/runs/second"),
         "--words": ("first-run", "rs6052080", "chr20:4699605:A:G"),
+        "--attach": ("liver=runs/liver", "genes=genes.bed"),
         "--scores": ("ABCScore",),
         "--activity": ("DHS.RPM", "H3K27ac.RPM"),
     }
