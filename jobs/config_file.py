@@ -35,6 +35,8 @@ _Name = Literal[
     "repair",
     "compact",
     "export",
+    "sql",
+    "publish",
     "weights import",
     "demo",
 ]
@@ -46,6 +48,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--mutagenesis-around": ("variants.vcf.gz",),
         "--columns": ("chrom=CHR", "pos=BP", "effect=A1", "other=A2"),
         "--gene-types": ("protein_coding",),
+        "--keep-columns": ("BETA", "SE", "P"),
         "--regions": ("chr20:1-5000000", "exons.bed"),
         "--group": ("K562=4828,5111", "liver=assay=DNASE"),
         "--reuse": ("first-run", "s3://bucket/runs/second"),

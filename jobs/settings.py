@@ -273,6 +273,9 @@ class StoredSettings:
     mantissa_bits: int | None = None
     """bits of mantissa that stored scores keep, 0 to 23 (default 11 with fast, which halves the files; else 23)"""
 
+    keep_columns: Annotated[Words, Parameter(metavar="COLUMN,…")] = ()
+    """columns of the input, or keys of a VCF's INFO, kept in `scores` as written: BETA,SE,P"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRecordSettings(RecordSettings, ColumnSettings):

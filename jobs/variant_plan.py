@@ -14,6 +14,7 @@ from enformer_core.analyses.mutagenesis_input import Mutagenesis, find_targets
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.plan_builder import Report
+from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.sharding import ALLELES_LEAST
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
@@ -34,6 +35,7 @@ from enformer_core.user_path import named_as_given, readable_name
 from enformer_core.variants.filters import Filters, regions_of
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile
+from enformer_core.variants.kept_columns import parse_kept
 from enformer_core.variants.named_files import files_named
 from jobs.mutagenesis_settings import DEFAULT_FLANK_BP
 from jobs.reading_progress import ReadingProgress
@@ -112,7 +114,21 @@ def variant_input(settings: VariantSettings, geometry: Geometry, genome: Genome)
         if settings.mutates
         else None,
         least_shard=_SHARING_LEAST if settings.mutates else ALLELES_LEAST,
+        keep=_kept(settings),
     )
+
+
+def _kept(settings: VariantSettings) -> tuple[str, ...]:
+    """Names of columns that are kept, none of them the run's own."""
+    names = settings.keep_columns
+    if names and settings.mutates:
+        raise InputError(
+            f"--keep-columns {','.join(names)}: keeps columns of the input's records, and changes of --mutagenesis are "
+            "in no file. Leave it out."
+        )
+    own = scores_schema(parse_statistics(settings.statistics)).names
+    # of SQL's tables and of Iceberg's
+    return parse_kept(names, [*own, "chrom", "run"])
 
 
 def records_of(

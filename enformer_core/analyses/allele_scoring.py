@@ -27,6 +27,8 @@ from enformer_core.dataset.shard_task import LeftOut
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
+from enformer_core.variants.formats.reader import kept_role
+from enformer_core.variants.kept_columns import kept_of
 from enformer_core.variants.table import Flag, Status
 
 _SCORED_COLUMNS = [
@@ -250,7 +252,10 @@ class AlleleScoring:
                 for outcome in outcomes
             ]
             columns |= value_columns(name, values, self.tracks, bits)
-        schema = scores_schema(conventions.statistics)
+        kept = kept_of(alleles)
+        columns |= {name: alleles[kept_role(name)] for name in kept}
+        fields = [pa.field(name, alleles[kept_role(name)].type) for name in kept]
+        schema = scores_schema(conventions.statistics, fields)
         # what a plan has beyond the schema is for planning alone
         in_order = [columns[name] for name in schema.names]
         return pa.table(in_order, schema=schema)

@@ -74,6 +74,8 @@ class VariantEffectsIdentity(Identity):
     filters: FilterIdentity
     columns: dict[str, str] | UnsetType = UNSET
     """Columns that the user named; no field where none was, as in runs of earlier releases."""
+    keep_columns: tuple[str, ...] | UnsetType = UNSET
+    """Columns of the input that are kept in `scores`; likewise no field where none is."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class VariantEffects(Analysis):
             allow_swapped=variants.allow_swapped,
             filters=filter_identity(variants.filters, variants.sample),
             columns=column_identity(variants.given),
+            keep_columns=variants.keep or UNSET,
         )
 
     def report(self, manifest: Manifest) -> Sequence[str]:
@@ -226,6 +229,7 @@ class _AlleleDraft:
             analysis.spec.conventions,
             bin_bp=analysis.bin_bp,
             audit=analysis.spec.audit_sample(seed),
+            numbers=self.read.numbers,
         )
         # only now are windows and shards known, of which the cost follows
         if analysis.operations is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,9 +31,11 @@ from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.columns_taken import ColumnsTaken, columns_taken, doubts
 from enformer_core.variants.filters import Filters, filtered, with_sample
 from enformer_core.variants.formats.given import GivenColumns
+from enformer_core.variants.formats.reader import kept_role
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
+from enformer_core.variants.kept_columns import are_numbers, with_numbers
 from enformer_core.variants.named_assemblies import of_one_assembly
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.shown_names import shown_name
@@ -53,12 +56,14 @@ class ReadAlleles:
         removed: records that each filter took out.
         columns: which columns of the files were taken for what.
         gene_rows: pairs of an allele and a gene in reach.
+        numbers: kept columns of which every value is a number.
     """
 
     alleles: PlacedAlleles
     removed: Mapping[str, int]
     columns: tuple[ColumnsTaken, ...]
     gene_rows: int = 0
+    numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class VariantInput:
         mutagenesis: every change of some bases, in the place of the variants.
         least_shard: alleles of a shard at least, where their number decides.
         reach: which genes an allele has, for a column of the plan; None where nobody asks for genes.
+        keep: columns of the files, and keys of their INFO, that are kept in `scores`.
     """
 
     files: tuple[InputFile, ...]
@@ -96,6 +102,7 @@ class VariantInput:
     mutagenesis: Mutagenesis | None = None
     least_shard: int = ALLELES_LEAST
     reach: GeneReach | None = None
+    keep: tuple[str, ...] = ()
 
     @property
     def filtered_unit(self) -> str:
@@ -161,11 +168,12 @@ class VariantInput:
                 *allele_notes(alleles, placing.disagreeing, taken),
                 *filter_notes(by_filter, self.filtered_unit),
                 *unscored_notes(alleles.by_status, placing.unscored),
+                *placing.notes_of_kept(),
             ]
             # before the plan is made: whoever reads them may stop here
             for note in notes:
                 warn(note)
-            yield ReadAlleles(alleles, removed, taken, sum(placing.gene_rows))
+            yield ReadAlleles(alleles, removed, taken, sum(placing.gene_rows), placing.numbers())
 
     def draft(
         self,
@@ -174,6 +182,7 @@ class VariantInput:
         *,
         bin_bp: int,
         audit: AuditSample,
+        numbers: Sequence[str] = (),
     ) -> DraftPlan:
         """Cut the alleles into shards.
 
@@ -182,12 +191,14 @@ class VariantInput:
             conventions: where each allele's window lies.
             bin_bp: bases of a bin of the model.
             audit: which alleles are scored a second time.
+            numbers: kept columns that are planned as numbers.
         """
         # windows are given to sorted alleles, since neighbours may share one
         return alleles.draft(
             self.shard_rows(alleles.alleles),
             window_starts=lambda starts: window_start(starts, conventions, bin_bp),
             audit=audit,
+            finish=partial(with_numbers, names=numbers),
         )
 
     def _readable(
@@ -234,7 +245,7 @@ class VariantInput:
         self,
         warn: Callable[[str], None],
     ) -> Sequence[Source]:
-        opened = open_sources(self.files, sites=self.sites, columns=self.given)
+        opened = open_sources(self.files, sites=self.sites, columns=self.given, keep=self.keep)
         sources = [of_one_assembly(source, self.genome) for source in opened]
         checks = check_assemblies(
             sources,
@@ -297,12 +308,31 @@ class _Placing:
         disagreeing: of each batch that has some, the alleles whose identifier names something else.
         gene_rows: of each batch, the pairs of an allele and a gene in reach.
         unscored: of each batch, the first allele of each status that is not scored.
+        filled: of each batch, the kept columns that have a value.
+        texts: of each batch, those that have one that is no number.
     """
 
     variants: VariantInput
     disagreeing: list[int] = field(default_factory=list)
     gene_rows: list[int] = field(default_factory=list)
     unscored: list[UnscoredAllele] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def numbers(self) -> tuple[str, ...]:
+        """Kept columns of which every value is a number, and some value is there."""
+        are_text = set(self.texts)
+        return tuple(
+            name for name in self.variants.keep if name in set(self.filled) and name not in are_text
+        )
+
+    def notes_of_kept(self) -> list[str]:
+        """What is said of kept columns in which nothing stands."""
+        return [
+            f"--keep-columns {name}: no record has a value there"
+            for name in self.variants.keep
+            if name not in set(self.filled)
+        ]
 
     def __call__(self, raw: pa.Table) -> pa.Table:
         placed = self.variants.harmonised(raw)
@@ -311,6 +341,12 @@ class _Placing:
         disagreeing = pc.sum(has_flag(placed, Flag.ID_DISAGREES)).as_py()
         if disagreeing:
             self.disagreeing.append(disagreeing)
+        for name in self.variants.keep:
+            column = placed[kept_role(name)]
+            if column.null_count < len(column):
+                self.filled.append(name)
+            if not are_numbers(column):
+                self.texts.append(name)
         reach = self.variants.reach
         if reach is not None:
             gene_ids = reach.gene_ids(placed)

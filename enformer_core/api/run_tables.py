@@ -192,7 +192,9 @@ class RunTables:
         }
         run_type = self.ledger.run_type
         for table in run_type.value_tables:
-            if table.name == "scores":
+            # of columns of the input that are kept, only files say which are numbers
+            is_known = not self.run.identity.get("keep_columns")
+            if table.name == "scores" and is_known:
                 schemas["scores"] = scores_schema(run_type.value_columns(table, self.run))
         if name not in schemas:
             raise DatasetError(f"{self.location}: no shard with a table {name} is committed yet")

@@ -62,6 +62,10 @@ def _no_report(step: Step, alleles: int) -> None:
     del step, alleles
 
 
+def _as_it_is(rows: pa.Table) -> pa.Table:
+    return rows
+
+
 @dataclass(frozen=True)
 class DraftPlan:
     """A complete plan, encoded, not stored yet.
@@ -133,6 +137,7 @@ class PlacedAlleles:
         *,
         window_starts: WindowStarts,
         audit: AuditSample | None = None,
+        finish: Callable[[pa.Table], pa.Table] = _as_it_is,
     ) -> DraftPlan:
         """Sort alleles, give them their windows, flag repeats, draw the audited ones, cut shards, and encode the plan.
 
@@ -141,6 +146,8 @@ class PlacedAlleles:
                 one run of equal alleles is never cut.
             window_starts: first bases of the windows in which alleles that start at these positions are scored.
             audit: which alleles to score twice; none by default.
+            finish: what becomes of rows in order before they are cut, such as types that are known only once all are
+                read; called in several threads.
 
         Raises:
             InputError: when scratch files cannot be written.
@@ -150,7 +157,7 @@ class PlacedAlleles:
         sharder = Sharder(shard_size, allele_sorter.boundaries)
 
         def read_sorted(bucket: Bucket) -> pa.Table:
-            return allele_sorter.sort(bucket.read())
+            return finish(allele_sorter.sort(bucket.read()))
 
         # A pipeline: threads sort buckets ahead, this one cuts what is sorted, and threads encode what is cut.
         with ThreadPoolExecutor(self.workers) as pool:

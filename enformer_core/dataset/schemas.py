@@ -93,9 +93,17 @@ TILES_SCHEMA = pa.schema(
 that are asked for, and how many bins they are; `ok`, or `all_n` where there is nothing to predict."""
 
 
-def scores_schema(statistics: Sequence[str]) -> pa.Schema:
-    """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each."""
-    return pa.schema([*_ALLELE_COLUMNS, *_value_columns(statistics)])
+def scores_schema(
+    statistics: Sequence[str],
+    kept: Sequence[pa.Field] = (),
+) -> pa.Schema:
+    """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each.
+
+    Args:
+        statistics: of the run.
+        kept: columns of the input that stand behind the allele's own.
+    """
+    return pa.schema([*_ALLELE_COLUMNS, *kept, *_value_columns(statistics)])
 
 
 def gene_effects_schema() -> pa.Schema:

@@ -90,6 +90,9 @@ def _known_schema(ledger: Ledger, name: str) -> pa.Schema | None:
     }
     if name in alike:
         return alike[name]
+    # of columns of the input that are kept, only files say which are numbers
+    if ledger.run.identity.get("keep_columns"):
+        return None
     for table in ledger.run_type.value_tables:
         if table.name == name:
             values = ledger.run_type.value_columns(table, ledger.run)

@@ -21,6 +21,8 @@ from enformer_core.variants.allele_checks import (
 )
 from enformer_core.variants.arrow import Mask, Numbers, bools, in_full
 from enformer_core.variants.empty_alleles import with_anchors
+from enformer_core.variants.formats.reader import kept_role
+from enformer_core.variants.kept_columns import kept_of
 from enformer_core.variants.lookup import has_letters
 from enformer_core.variants.normalise import normalise
 from enformer_core.variants.reasons import reasons_of
@@ -130,7 +132,7 @@ def harmonise_alleles(
         allow_swapped: whether that may happen too where the input declares REF.
 
     Returns:
-        The same rows in the same order, of PLACED_SCHEMA.
+        The same rows in the same order, of PLACED_SCHEMA, and the columns that are kept.
     """
     undecided = bools(pc.is_null(in_full(raw, "status")))
     chrom = contigs_of(raw, undecided, genome.contigs)
@@ -284,7 +286,11 @@ def _harmonised_table(
         "flags": _flags(alleles, orientation),
         "effect_sign": _effect_sign(alleles, orientation),
     }
-    return pa.table(columns, schema=PLACED_SCHEMA)
+    placed = pa.table(columns, schema=PLACED_SCHEMA)
+    for name in kept_of(raw):
+        role = kept_role(name)
+        placed = placed.append_column(role, raw[role])
+    return placed
 
 
 def _flags(alleles: Alleles, orientation: Orientation) -> pa.Array:

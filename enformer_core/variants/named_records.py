@@ -21,6 +21,8 @@ _LIST_SIGNS = r"""^\[|\]$|["'\s]"""
 
 _REF_AND_ALTS = r"^(?P<ref>[^,]*),(?P<alt>.*)$"
 
+_RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
+
 _NO_TEXT = pa.scalar(None, pa.string())
 
 
@@ -126,3 +128,12 @@ def _with_interval(
     end_as_text = pc.cast(end, pa.string())
     records = with_columns(records, {"pos": pos_as_text})
     return records.append_column("end", end_as_text)
+
+
+def with_effect(records: pa.Table) -> pa.Table:
+    """Where the file has identifiers with a risk allele, rs1-A: the allele as the column effect."""
+    if "risk" not in records.column_names or "effect" in records.column_names:
+        return records
+    parts = pc.extract_regex(records["risk"], _RISK_ALLELE)
+    allele = pc.struct_field(parts, "allele")  # null where it is unknown, rs1-?
+    return records.append_column("effect", allele)

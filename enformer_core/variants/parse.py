@@ -23,6 +23,7 @@ from enformer_core.variants.intervals import (
     ends_disagree,
     starts_by_end,
 )
+from enformer_core.variants.kept_columns import NOTHING_KEPT, KeptColumns
 from enformer_core.variants.table import RAW_SCHEMA, Status
 
 # 19 digits could overflow 64 bits
@@ -52,12 +53,14 @@ class ParseRules:
         one_based: whether positions count from 1; None where `end` shows it, record by record.
         separator: between columns, for a message.
         dash_is_empty: whether `-` is an empty allele; in a VCF it is none.
+        kept: columns that are kept beside the alleles.
     """
 
     declares_ref: bool = True
     one_based: bool | None = True
     separator: Separator = "tab"
     dash_is_empty: bool = False
+    kept: KeptColumns = NOTHING_KEPT
 
 
 def to_alleles(
@@ -65,7 +68,7 @@ def to_alleles(
     input_file: str,
     rules: ParseRules | None = None,
 ) -> pa.Table:
-    """Alleles of RAW_SCHEMA.
+    """Alleles of RAW_SCHEMA, and a column of text for each that is kept.
 
     Args:
         records: as a `RecordStream` gives them, with any of the roles end, effect, frequency, filter, info and
@@ -107,7 +110,8 @@ def to_alleles(
     columns = {name: alts.of_record(column) for name, column in of_records.items()}
     columns |= of_alts
     in_order = [columns[name] for name in RAW_SCHEMA.names]
-    return pa.table(in_order, schema=RAW_SCHEMA)
+    raw = pa.table(in_order, schema=RAW_SCHEMA)
+    return rules.kept.beside(raw, records, alts)
 
 
 def _disagreements(records: pa.Table, start: Column) -> Column:

@@ -33,7 +33,9 @@ from enformer_core.variants.input_files import (
     expand_inputs,
     input_names,
 )
+from enformer_core.variants.kept_columns import check_found, find_kept
 from enformer_core.variants.named_records import (
+    with_effect,
     with_locus,
     with_named_alleles,
     with_named_places,
@@ -66,8 +68,6 @@ _PLACE_ROLES = ("chrom", "pos", "start", "end")
 _PLACE_AND_REF = (*_PLACE_ROLES, "ref")
 
 _NO_SITES = "--sites is not used: places and alleles of its own count"
-
-_RISK_ALLELE = r"-(?P<allele>[ACGTacgt]+)\s*$"
 
 
 @dataclass(frozen=True)
@@ -174,9 +174,12 @@ class Source:
         """
         with as_given(self.path, self.given):
             try:
-                for block in self.reader.blocks((*self._needed_roles, *roles)):
+                kept = self.rules.kept
+                wanted = dict.fromkeys((*self._needed_roles, *roles, *kept.roles))
+                for block in self.reader.blocks(tuple(wanted)):
                     checked = without_other_headers(block, self.columns, str(self.path))
-                    yield self._completed(checked)
+                    with_keys = kept.with_keys(checked, has_info="info" in roles)
+                    yield self._completed(with_keys)
             except OSError as error:  # the file went away, or its disk failed, while it was read
                 raise InputError(f"{self.path}: cannot be read: {error}") from error
 
@@ -200,7 +203,7 @@ class Source:
     def _completed(self, records: pa.Table) -> pa.Table:
         if self.assembly is not None:
             records = of_assembly(records, self.assembly)
-        records = _with_effect(records)
+        records = with_effect(records)
         if self.header.named_alleles:
             records = with_named_alleles(records, pos_from=self._pos_from)
         elif self.header.named_places:
@@ -234,6 +237,7 @@ def open_source(
     name: str | None = None,
     given: str | None = None,
     columns: GivenColumns = NOTHING_GIVEN,
+    keep: Sequence[str] = (),
 ) -> Source:
     """Find out what a file of variants is. Only its beginning is read.
 
@@ -244,12 +248,15 @@ def open_source(
         name: what the rows carry as `input_file`; by default the file's name.
         given: what the user wrote, where the file is a copy of that: of an address, of a pipe.
         columns: those that the user named.
+        keep: columns of it, or keys of its INFO, that are kept beside the alleles; one that it has not is null.
 
     Raises:
         InputError: when the file is missing, empty, damaged, no variant file, or needs `sites`.
     """
     with as_given(path, given):
-        return _opened(path, name or path.name, given, sites=sites, columns=columns)
+        source = _opened(path, name or path.name, given, sites=sites, columns=columns)
+        reader, kept = find_kept(source.reader, path, keep)
+        return replace(source, reader=reader, rules=replace(source.rules, kept=kept))
 
 
 def _opened(
@@ -342,18 +349,21 @@ def open_sources(
     *,
     sites: Path | InputFile | None = None,
     columns: GivenColumns = NOTHING_GIVEN,
+    keep: Sequence[str] = (),
 ) -> list[Source]:
     """Open several: globs and directories of Parquet stand for the files in them; each has a name of its own.
 
     Raises:
-        InputError: as `open_source`, or when a file is given twice or a glob has no match.
+        InputError: as `open_source`, or when a file is given twice, a glob has no match, or no file has one of `keep`.
     """
     files = expand_inputs(paths)
     names = input_names(files)
-    return [
-        open_source(file.path, sites=sites, name=name, given=file.given, columns=columns)
+    opened = [
+        open_source(file.path, sites=sites, name=name, given=file.given, columns=columns, keep=keep)
         for file, name in zip(files, names, strict=True)
     ]
+    check_found(keep, [(source.reader, source.path, source.rules.kept) for source in opened])
+    return opened
 
 
 def _refusal(source: Source) -> str:
@@ -388,12 +398,3 @@ def _first_identifier(source: Source) -> str:
     blocks = (block for block in source.records() if block.num_rows)
     first = next((block["id"][0].as_py() for block in blocks), None)
     return first or ""
-
-
-def _with_effect(records: pa.Table) -> pa.Table:
-    """Where the file has identifiers with a risk allele, rs1-A: the allele as the column effect."""
-    if "risk" not in records.column_names or "effect" in records.column_names:
-        return records
-    parts = pc.extract_regex(records["risk"], _RISK_ALLELE)
-    allele = pc.struct_field(parts, "allele")  # null where it is unknown, rs1-?
-    return records.append_column("effect", allele)

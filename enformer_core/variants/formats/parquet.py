@@ -5,9 +5,9 @@ Of a file in folders as Hive and Spark lay them out (`chrom=20/part.parquet`) th
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,6 +26,7 @@ from enformer_core.variants.formats.reader import (
     TEXT_COLUMNS,
     Header,
     Roles,
+    kept_name,
     whole_records,
 )
 
@@ -150,6 +151,13 @@ class ParquetReader:
                 for batch in batches:
                     yield self._records(batch, names, 1)
 
+    def keeping(self, places: Mapping[str, int]) -> "ParquetReader":
+        """The same with further roles, and the index of each one's column."""
+        columns = self.header.columns
+        index = {**columns.index, **places}
+        header = replace(self.header, columns=replace(columns, index=index))
+        return replace(self, header=header)
+
     def _names(self, roles: Roles) -> dict[str, str]:
         """The file's name of each column that is to be read, by role."""
         columns = self.header.columns
@@ -169,7 +177,7 @@ class ParquetReader:
             role: _as_text(
                 batch[name],
                 f"{self.path}: column {name!r}",
-                numeric=role in _NUMERIC,
+                numeric=role in _NUMERIC or kept_name(role) is not None,
             )
             for role, name in names.items()
         }

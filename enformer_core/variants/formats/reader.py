@@ -66,6 +66,19 @@ VCF_ALLELES = "REF and ALT as VCF defines them"
 """Why a VCF's columns are known to be which allele, in words."""
 
 
+_KEPT = "keep:"
+
+
+def kept_role(name: str) -> str:
+    """The role of a column that is kept under its name, whatever it holds."""
+    return f"{_KEPT}{name}"
+
+
+def kept_name(role: str) -> str | None:
+    """The name of a kept column; None for all other roles."""
+    return role.removeprefix(_KEPT) if role.startswith(_KEPT) else None
+
+
 @dataclass(frozen=True)
 class Columns:
     """Where the columns are.

@@ -5,7 +5,7 @@ bytes in NumPy, so that each of its lines answers for itself. No record becomes 
 separators and line ends. Does not know what a position or an allele is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -95,6 +95,13 @@ class TextReader:
         lines = lines_at(self.path, probes=probes)
         if lines:
             yield self._splitter(roles).split(lines, first_line=0)
+
+    def keeping(self, places: Mapping[str, int]) -> "TextReader":
+        """The same with further roles, and the index of each one's column."""
+        header = self.layout.header
+        index = {**header.columns.index, **places}
+        columns = replace(header.columns, index=index)
+        return replace(self, layout=replace(self.layout, header=replace(header, columns=columns)))
 
     def _with_ends(self, splitter: "_Splitter") -> "_Splitter":
         """The same that gives INFO for its END, too; most blocks have none, and INFO is long."""
