@@ -29,6 +29,7 @@ NO_PART_OF_A_SCORE = frozenset(
         "allow_swapped",
         "filters",
         "columns",
+        "keep_columns",
     }
 )
 """Fields of a scoring run's identity that say which alleles it has, and how they are kept; all others decide scores."""

@@ -76,6 +76,20 @@ def test_everything_else_is_as_without_them(score):
     assert identities[0] == identities[1]
 
 
+def test_alleles_are_copied_from_a_run_that_kept_others(score):
+    assert score("plain")[0] == 0
+    _, _, computed = score("computed", "--keep-columns", "BETA")
+    code, said, copied = score(
+        "copied", "--keep-columns", "BETA", "--reuse", computed.parent / "plain"
+    )
+    assert code == 0, said
+    assert content_digests(computed) == content_digests(copied)
+    receipt = next((copied / "commits").glob("*.json"))
+    assert json.loads(receipt.read_text()).get(
+        "reused", json.loads(receipt.read_text()).get("copied")
+    )
+
+
 def test_they_are_part_of_what_a_run_is(score):
     assert score("run", "--keep-columns", "BETA")[0] == 0
     assert score("run", "--keep-columns", "BETA")[0] == 0
