@@ -35,8 +35,6 @@ _Name = Literal[
     "repair",
     "compact",
     "export",
-    "sql",
-    "publish",
     "weights import",
     "demo",
 ]
