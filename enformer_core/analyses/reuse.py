@@ -150,14 +150,13 @@ class _Source:
         """Alleles that committed shards have, shard by shard; those that are taken may be removed meanwhile."""
         if not alleles:
             return
-        starts = np.array(sorted(start for start, *_ in alleles))
-        first, last = int(starts[0]), int(starts[-1])
-        for shard in self.spans.overlapping(contig, first, last):
+        starts = {start for start, *_ in alleles}
+        for shard in self.spans.holding(contig, starts):
             committed = CommittedShard.of(self.ledger, shard)
             if committed is None:
                 continue
             with committed.open_table(_SCORES) as scores:
-                there = scores.where("pos", first + 1, last + 1, _KEY)
+                there = scores.where("pos", min(starts) + 1, max(starts) + 1, _KEY)
             found = []
             for row in there.to_pylist():
                 allele = (row["pos"] - 1, row["ref"], row["alt"], row["window_start"])

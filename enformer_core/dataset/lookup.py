@@ -122,7 +122,7 @@ def _wanted(index: LookupIndex, keys: Sequence[AlleleKey]) -> dict[int, _Wanted]
                 wanted[each.shard].rows[each.row].append(key)
         elif key.chrom in contigs and key.pos is not None:
             start = key.pos - 1
-            for shard in index.spans.overlapping(contigs[key.chrom], start, start):
+            for shard in index.spans.holding(contigs[key.chrom], [start]):
                 wanted[shard].places.append(key)
     return wanted
 

@@ -75,13 +75,16 @@ class ShardSpans:
     def _of_contig(self) -> Mapping[str, Int64[np.ndarray, " shards"]]:
         return {name: np.flatnonzero(self._contig == name) for name in self.contigs}
 
-    def overlapping(self, contig: str, first_start: int, last_start: int) -> list[int]:
-        """Shards that may hold alleles whose start is in [first_start, last_start], both included."""
+    def holding(self, contig: str, starts: Collection[int]) -> list[int]:
+        """Shards that may hold an allele that starts at one of these positions, 0-based."""
         at = self._of_contig.get(contig)
         if at is None:
             return []
-        meets = (self._first[at] <= last_start) & (self._last[at] >= first_start)
-        return [int(shard) for shard in self._shard[at[meets]]]
+        in_order = np.array(sorted(starts), np.int64)
+        # a shard from 5 to 9, starts 3 7 20: one lies before it, and two do not lie behind it
+        before = np.searchsorted(in_order, self._first[at], side="left")
+        not_behind = np.searchsorted(in_order, self._last[at], side="right")
+        return [int(shard) for shard in self._shard[at[before < not_behind]]]
 
 
 @dataclass(frozen=True)

@@ -168,9 +168,11 @@ def test_a_plan_without_ids_has_an_index(tmp_path):
     assert not look_up(begun.ledger, keys("rs1")).alleles
     assert len(look_up(begun.ledger, keys("chr1:1")).alleles) == 1
     index = open_index(begun.store, begun.run)
-    assert index.spans.overlapping("chr1", 0, 1) == [0]
-    assert index.spans.overlapping("chr1", 1, 2) == [0, 1]
-    assert index.spans.overlapping("chr9", 1, 2) == []
+    assert index.spans.holding("chr1", [0, 1]) == [0]
+    assert index.spans.holding("chr1", [2, 1]) == [0, 1]
+    # between two shards, before and behind all of them
+    assert index.spans.holding("chr1", [-1, 900]) == []
+    assert index.spans.holding("chr9", [1, 2]) == []
 
 
 def test_a_run_of_another_kind_and_a_damaged_file_are_named(begun):

@@ -184,6 +184,20 @@ def test_everything_lies_in_a_bucket(weed, reach, run, rows, on_disk):
         "shards.parquet",
     ]
 
+    # copied from a bucket, and put together in one
+    copy, small = f"s3://{weed.bucket}/runs/copy", f"s3://{weed.bucket}/runs/small"
+    copying = command(weed.bucket, copy, "--ray", "off", "--reuse", out)
+    code, _, error = run(*copying)
+    assert code == 0, error
+    assert content_digests(copy) == on_disk
+    assert json.loads(run("status", copy, "--json")[1])["rows_reused"] == ALLELES
+    code, _, error = run("compact", copy, "--out", small)
+    assert code == 0, error
+    assert run("verify", small)[0] == 0
+    assert rows(small, "FROM scores SELECT chrom, pos, sad ORDER BY ALL") == rows(
+        out, "FROM scores SELECT chrom, pos, sad ORDER BY ALL"
+    )
+
     code, status, _ = run("status", out, "--json")
     assert (code, json.loads(status)["rows_done"], json.loads(status)["finished"]) == (
         0,
