@@ -35,11 +35,11 @@ _TABLE_HELP = """with --tsv: which table of the run, such as gene_effects; its f
 
 _INPUT_HELP = """with --vcf: the file that was scored, where it is no longer at its place, or is one of several"""
 
-_GENOME_HELP = """with --vcf and --vep: the run's genome, where it is no longer at its place, for lengths of contigs"""
+_GENOME_HELP = "the run's genome, if it is no longer at its place: --vcf, --vep and --bigwig tell its contigs' lengths"
 
 _TRACKS_HELP = (
     "which of the run's tracks, written as for `score`; all by default. With --vcf: among which the strongest are "
-    "looked for; with --vep and --hdf5: whose values are written"
+    "looked for; with --vep, --hdf5 and, of tiles, --bigwig: which are written"
 )
 
 _TOP_TRACKS_HELP = (

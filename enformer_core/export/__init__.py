@@ -61,7 +61,7 @@ _EXPORTS = {
     ),
     "bigwig": (
         "enformer_core.export.bigwig:export_bigwig",
-        "contributions along the genome, a bigWig for each target and group",
+        "contributions or predicted tracks along the genome, a bigWig for each target and group, or track",
     ),
     "insulation": (
         "enformer_core.export.insulation:export_insulation",
@@ -72,7 +72,10 @@ _CAUTIONS = {
     "npz": "enformer_core.export.npz:npz_caution",
     "vep": "enformer_core.export.vep:vep_caution",
 }
-_WRITTEN = {"npz": "enformer_core.export.npz:npz_written"}
+_WRITTEN = {
+    "npz": "enformer_core.export.npz:npz_written",
+    "bigwig": "enformer_core.export.bigwig:bigwig_written",
+}
 """Where a run decides into which files of a directory an export goes."""
 
 _TAKES: Mapping[str, tuple[str, ...]] = {
@@ -80,6 +83,7 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
     "vcf": ("input", "genome", "tracks", "top_tracks", "warn"),
     "vep": ("genome", "tracks", "warn"),
     "hdf5": ("tracks", "warn"),
+    "bigwig": ("genome", "tracks"),
 }
 """What an export can be told beside the run and the path: options of the command, and `warn`."""
 
@@ -94,7 +98,6 @@ _written = {
     "vep": ("alleles", ""),
     "hdf5": ("alleles", ""),
     "bedgraph": ("tracks", ""),
-    "bigwig": ("files", ", TARGET.GROUP.bw"),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),
 }
 """What an export counts, and in which files of a directory that is; where nothing is said, rows of the file named."""

@@ -1,6 +1,8 @@
-"""Contributions as bigWig, a file for each target and group; written by pyBigWig, which is an extra."""
+"""A run as bigWig: contributions, a file for each target and group; predicted tracks, a file for each."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -8,12 +10,14 @@ import numpy as np
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
+from enformer_core.export.bigwig_tracks import PREDICTIONS, export_tracks
 from enformer_core.export.contribution_rows import (
     ContributionRow,
     contribution_rows,
 )
 from enformer_core.export.file_names import FileNames
 from enformer_core.user_path import why_unwritable
+from enformer_core.words import counted
 
 _BYTES_A_BASE = 8
 """A value has 4, and all its summaries come to less than that again; packed, both are less."""
@@ -21,11 +25,23 @@ _BYTES_A_BASE = 8
 _OTHER_BYTES = 1 << 16
 
 
-def export_bigwig(ledger: Ledger, path: Path) -> int:
-    """Write `TARGET.GROUP.bw` into a directory for each target and group, of the genome's own sequence.
+def export_bigwig(
+    ledger: Ledger,
+    path: Path,
+    *,
+    genome: str | None = None,
+    tracks: str | None = None,
+) -> int:
+    """Write `TARGET.GROUP.bw` into a directory for each target and group, or of tiles `NUMBER.IDENTIFIER.bw` a track.
 
     A bigWig has one value a base, and windows of targets that lie close overlap: hence the many files. The alternate
-    sequence of a variant is no part of the genome, and is left out.
+    sequence of a variant is no part of the genome, and is left out. All are written by pyBigWig, which is an extra.
+
+    Args:
+        ledger: of a run of contributions, or over tiles.
+        path: of the directory.
+        genome: of tiles, where it is no longer at its place.
+        tracks: of tiles, a selector of those that are written.
 
     Returns:
         How many files there are.
@@ -33,24 +49,49 @@ def export_bigwig(ledger: Ledger, path: Path) -> int:
     Raises:
         InputError: for a run of another kind, where pyBigWig is not installed, or nothing can be written.
     """
+    if is_of_tiles(ledger):
+        library = _import_pybigwig("ask for bins by enformer-ray query")
+        with _errors_of(path):
+            return export_tracks(library, ledger, path, genome=genome, tracks=tracks)
+    if genome is not None or tracks is not None:
+        raise InputError(
+            "--genome and --tracks are of tiles; contributions are those of the run's groups"
+        )
     rows = contribution_rows(ledger)
-    library = _import_pybigwig()
+    library = _import_pybigwig("give --bedgraph FILE")
     names = FileNames()
     files = 0
-    try:
+    with _errors_of(path):
         path.mkdir(parents=True, exist_ok=True)
         for row in rows:
             if row.is_reference:
                 name = names.of(row.target, row.group, safe=" @+")
                 _write(library, row, path, f"{name}.bw")
                 files += 1
+    return files
+
+
+def bigwig_written(ledger: Ledger, files: int) -> str:
+    """What was written, in words."""
+    named = "NUMBER.IDENTIFIER.bw" if is_of_tiles(ledger) else "TARGET.GROUP.bw"
+    return f"{counted(files, 'files')}, {named}"
+
+
+def is_of_tiles(ledger: Ledger) -> bool:
+    """Whether a run has predicted tracks."""
+    return PREDICTIONS in ledger.run_type.tables
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written: {why_unwritable(path / 'x', error)}"
         ) from error
     except RuntimeError as error:  # the library's own
         raise InputError(f"{path}: cannot be written: {error}") from error
-    return files
 
 
 def _write(
@@ -85,12 +126,12 @@ def room_bytes(bases: int) -> int:
     return _BYTES_A_BASE * bases + _OTHER_BYTES
 
 
-def _import_pybigwig() -> ModuleType:
+def _import_pybigwig(instead: str) -> ModuleType:
     try:
         import pyBigWig  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise InputError(
-            "bigWig is written by pyBigWig, which is not installed. Run: pip install pyBigWig; or give --bedgraph FILE."
+            f"bigWig is written by pyBigWig, which is not installed. Run: pip install pyBigWig; or {instead}."
         ) from error
     module: ModuleType = pyBigWig
     return module

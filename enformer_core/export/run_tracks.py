@@ -11,9 +11,13 @@ from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError, InputError
+from enformer_core.models.registry import SPECS
 from enformer_core.models.tracks.selector import select_tracks
-from enformer_core.models.tracks.table import TRACKS_SCHEMA, Track, Tracks
+from enformer_core.models.tracks.table import TRACKS_SCHEMA, HeadLayout, Track, Tracks
 from enformer_core.variants.table import Flag, Status, has_flag
+
+MOST_TRACKS = 100
+"""That are written unasked where each is a file of its own, or a number in every line of text."""
 
 
 class ChosenTracks:
@@ -86,15 +90,46 @@ def chosen_tracks(ledger: Ledger, selector: str | None) -> ChosenTracks:
         if name in rows.column_names and name != "list_position"
     ]
     named = tuple(Track(**row) for row in rows.select(known).to_pylist())
-    head_size = max(track.index for track in named) + 1
-    head = ledger.run.typed_identity.model.head
-    every = Tracks(head, head_size, named)
+    every = _of_head(ledger, named)
     chosen, _ = select_tracks(every, selector)
     place_of = {track.index: place for place, track in enumerate(named)}
     places = np.array([place_of[index] for index in chosen.indices()], dtype=np.int64)
     if not len(chosen):
         raise InputError(f"--tracks {selector}: names none of the run's {len(named):,} tracks")
     return ChosenTracks(chosen, places, len(named))
+
+
+def _of_head(ledger: Ledger, rows: tuple[Track, ...]) -> Tracks:
+    """The tracks with what is known of their head, so that a selector means what it means to `score`."""
+    model = ledger.run.typed_identity.model
+    size = max(track.index for track in rows) + 1
+    # a model of another release, or of somebody's own, may not be known here
+    if model.name not in SPECS:
+        return Tracks(model.head, size, rows)
+    spec = SPECS[model.name]
+    size = max(size, spec.config.output_tracks.get(model.head, 0))
+    layout = spec.heads.get(model.head, HeadLayout())
+    return Tracks(model.head, size, rows, layout=layout)
+
+
+def few_or_chosen(ledger: Ledger, selector: str | None, come_to: str) -> ChosenTracks:
+    """As `chosen_tracks`, where many tracks come to so much that nobody writes them unasked.
+
+    Args:
+        ledger: of the run.
+        selector: None for all, if they are few.
+        come_to: what so many tracks are, for the message.
+
+    Raises:
+        InputError: for many tracks of which none are chosen; as `chosen_tracks`.
+    """
+    chosen = chosen_tracks(ledger, selector)
+    if selector is None and len(chosen) > MOST_TRACKS:
+        last = chosen.tracks.rows[-1].index
+        raise InputError(
+            f"{len(chosen):,} tracks are {come_to}; choose some by --tracks, or all by --tracks 0-{last}"
+        )
+    return chosen
 
 
 def scored_once(scores: pa.Table) -> pa.Table:

@@ -18,7 +18,7 @@ from enformer_core.export.run_input import contig_lengths
 from enformer_core.export.run_tracks import (
     ChosenTracks,
     check_scores,
-    chosen_tracks,
+    few_or_chosen,
     scored_once,
     track_name,
 )
@@ -29,9 +29,6 @@ from enformer_core.export.vcf_text import in_quotes
 from enformer_core.export.whole_file import STDOUT
 
 _STATISTICS = {"SAD": "sad", "SAR": "log_sad"}
-
-_MOST_TRACKS = 100
-"""Of which a line is written unasked: 5,313 tracks are some 75 kB of text for each allele."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +100,7 @@ def export_vep(
         raise InputError(
             f"{path}: the plugin reads a packed file with an index; give a name that ends in .vcf.gz"
         )
-    chosen = chosen_tracks(ledger, tracks)
-    if tracks is None and len(chosen) > _MOST_TRACKS:
-        last = chosen.tracks.rows[-1].index
-        raise InputError(
-            f"{len(chosen):,} tracks are as many values of SAD and of SAR for each allele; choose some by --tracks, or "
-            f"all by --tracks 0-{last}"
-        )
+    chosen = few_or_chosen(ledger, tracks, "as many values of SAD and of SAR for each allele")
     named = [
         f"##{SOURCE}-track=<ID={track.index},Name={in_quotes(track_name(track))}>"
         for track in chosen.tracks.rows
