@@ -112,12 +112,19 @@ DIALECTS = {
         title="Polars",
         packages=("polars",),
         speaks_python=True,
-        setup=("import polars as pl", "ctx = pl.SQLContext()"),
-        table='ctx.register("{name}", pl.scan_parquet({files}, '
-        'hive_partitioning=True, hive_schema={{"chrom": pl.String}}))',
+        setup=("import polars as pl", "", "ctx = pl.SQLContext()"),
+        table="""\
+ctx.register(
+    "{name}",
+    pl.scan_parquet(
+        {files},
+        hive_partitioning=True,
+        hive_schema={{"chrom": pl.String}},
+    ),
+)""",
         whole='ctx.register("{name}", pl.scan_parquet({file}, hive_partitioning=False))',
         empty='ctx.register("{name}", pl.LazyFrame(schema={{{nulls}}}))',
-        ask='print(ctx.execute("""\n{sql}\n""", eager=True))',
+        ask='question = """\n{sql}\n"""\nprint(ctx.execute(question, eager=True))',
         element="ARRAY_GET({list}, {at})",
         largest=None,
         contains="ARRAY_CONTAINS({list}, {text})",
@@ -153,6 +160,7 @@ DIALECTS = {
         largest="greatest(array_max({list}), -array_min({list}))",
         contains="array_has({list}, {text})",
         notes=(
+            "`datafusion-cli` takes it as it is, `SessionContext().sql` a statement at a time.",
             "`datafusion-cli` reads `s3://` with the credentials of the environment; in Python its context is told "
             "the bucket by `register_object_store` first.",
         ),
@@ -182,6 +190,7 @@ DIALECTS = {
         },
         null_list="CAST([] AS {type}) AS {column}",
         notes=(
+            "A `chdb.session.Session()` takes it a statement at a time.",
             "It has no null list: of a row without scores `sad` is `[]`, and `sad[1]` null.",
             "Its own reading of `chrom=…` takes a type from the first folder and leaves `%2A` as it is: so the path is "
             "read.",
@@ -203,6 +212,7 @@ DIALECTS = {
         escaped_quote="\\'",
         scheme="s3a",
         notes=(
+            "`spark-sql` takes it as it is, `spark.sql` a statement at a time.",
             "It takes a folder, not a pattern, or there is no `chrom`; `sad[0]` is the first item, and one beyond the "
             "end fails.",
             "For `s3a://` it needs the package `hadoop-aws` of its Hadoop's version.",

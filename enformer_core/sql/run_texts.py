@@ -8,6 +8,9 @@ from enformer_core.sql.dialects import DIALECTS, Dialect
 from enformer_core.sql.opening import RunTable, opening, run_address, tables_of
 from enformer_core.words import counted
 
+OWN_FOLDER = "A table is a folder to it: copy tracks.parquet into the folder of its own named below, beside the run."
+"""Of engines that open no single file."""
+
 _FIRST = """\
 SELECT e.chrom, e.variant_id, t.identifier, t.description, e.value
 FROM effects AS e JOIN tracks AS t ON e.track = t.index
@@ -112,7 +115,4 @@ def _notes(ledger: Ledger, dialect: Dialect, address: str, tables: list[RunTable
             f"{dialect.title} reads runs on {dialect.wants}: copy the run there first, and put its place below."
         )
     if "own_folder" in dialect.whole and any(table.file for table in tables):
-        yield (
-            "A table is a folder to it: copy tracks.parquet into the folder of its own that is named below, beside the "
-            "run."
-        )
+        yield OWN_FOLDER
