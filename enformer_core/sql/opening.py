@@ -220,7 +220,11 @@ class _Place:
         return template.format(type=self._type(column.type), column=self._name(column))
 
     def _name(self, column: pa.Field) -> str:
-        return self.dialect.identifier.format(name=column.name)
+        """In quotes: columns that are kept of an input have its names."""
+        if self.dialect.speaks_python:
+            return text_in(self.dialect, column.name)
+        quote = self.dialect.identifier[0]
+        return self.dialect.identifier.format(name=column.name.replace(quote, 2 * quote))
 
     def _type(self, kind: pa.DataType) -> str:
         types = self.dialect.types

@@ -153,6 +153,15 @@ def test_a_table_of_which_nothing_is_stored_is_empty_and_has_its_columns(engine)
         assert sorted(rows.schema.names) == sorted(table.columns.names)
 
 
+@pytest.mark.parametrize("engine", HERE)
+def test_columns_of_odd_names_have_them(engine):
+    need(engine)
+    schema = pa.schema([('a "b" `c`', pa.float64()), ("P {x}", pa.string()), ("end", pa.int64())])
+    said = opening(DIALECTS[engine], "/nowhere", [RunTable("scores", schema, is_stored=False)])
+    rows = answer(engine, said, "SELECT * FROM scores")
+    assert sorted(rows.schema.names) == sorted([*schema.names, "chrom"])
+
+
 @pytest.mark.parametrize("engine", SERVICES)
 @pytest.mark.parametrize("address", ["s3://bucket/runs/first", "/data/it's"])
 def test_texts_for_services_are_sql_and_their_tables_have_all_columns(engine, address):
