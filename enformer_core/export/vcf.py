@@ -22,6 +22,8 @@ from enformer_core.export.vcf_fields import (
 )
 from enformer_core.export.vcf_file import Write, unheard, vcf_file
 from enformer_core.export.vcf_records import RECORD_FIELD, VcfHead, annotated, read_text, split_head
+from enformer_core.export.whole_file import STDOUT
+from enformer_core.user_path import real_path
 from enformer_core.variants.formats.bcf import is_bcf
 from enformer_core.variants.shown_names import as_given, shown_name
 
@@ -70,6 +72,7 @@ def export_vcf(
     chosen = chosen_tracks(ledger, tracks)
     file = records_file(ledger, input)
     if file is not None:
+        _check_other(path, file)
         head = _head(file)
         if head is not None:
             fields = score_fields(ledger, chosen, count=count, of_written=True)
@@ -81,6 +84,12 @@ def export_vcf(
     fields = score_fields(ledger, chosen, count=count, of_written=False)
     lengths = contig_lengths(ledger, genome)
     return write_sites(ledger, path, fields, lengths, warn)
+
+
+def _check_other(path: Path, file: RecordsFile) -> None:
+    """Refuse to write over the input: the run could never be exported again."""
+    if path != STDOUT and real_path(path) == real_path(file.path):
+        raise InputError(f"{path}: is the run's input itself; give another name")
 
 
 def _head(file: RecordsFile) -> VcfHead | None:

@@ -4,6 +4,7 @@ import gzip
 import subprocess
 import sys
 
+import pyarrow.compute as pc
 import pysam
 import pytest
 
@@ -244,6 +245,25 @@ def test_what_an_unfinished_run_has_not_come_to_says_so(tmp_path, fasta):
     told = [info_of(record)["ER_STATUS"] for record in records_of(text)]
     waiting = "not_committed,not_committed"
     assert told == ["ok,ok", "ok,ok", waiting, waiting, "ok,ok", "ok,ok"]
+
+
+def test_what_filters_took_out_says_so(made, tmp_path):
+    # the first record is on line 7
+    run, _ = made(
+        HEADER + RECORDS, chosen=lambda raw: raw.filter(pc.not_equal(raw["input_line"], 7))
+    )
+    told = [info_of(record) for record in records_of(exported(run, tmp_path / "out.vcf"))]
+    assert told[0] == {"AC": "1", "ER_RECORD": "not_chosen"}
+    assert told[1]["ER_STATUS"] == "ok,symbolic,symbolic,ok"
+
+
+def test_the_input_itself_is_never_written_over(made, tmp_path, capsys):
+    run, file = made(HEADER + RECORDS)
+    (tmp_path / "link.vcf").symlink_to(file)
+    for name in (file, tmp_path / "link.vcf"):
+        assert main(["export", run.store.location, "--vcf", str(name)]) == 2
+        assert "is the run's input itself" in capsys.readouterr().err
+    assert file.read_text() == HEADER + RECORDS
 
 
 def test_a_packed_file_has_its_index(made, tmp_path, capsys):

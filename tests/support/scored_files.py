@@ -1,7 +1,7 @@
 """Runs of real files of variants whose scores are worked out without a network: as fast as they are read."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def begun_file_run(
     failing: Sequence[int] = (),
     sites: Path | None = None,
     statistics: Sequence[str] = ("sad", "d1"),
+    chosen: Callable[[pa.Table], pa.Table] = lambda raw: raw,
 ) -> ToyRun:
     """Plan the alleles of files as `score` does, and store what a driver stores before anything is computed.
 
@@ -81,10 +82,11 @@ def begun_file_run(
         failing: starts of alleles whose scores are no numbers.
         sites: places of rsIDs.
         statistics: that are kept.
+        chosen: leaves out rows that are read, as filters do.
     """
     genome = Genome(fasta)
     sources = open_sources(list(files), sites=sites)
-    batches = [batch for source in sources for batch in source.batches()]
+    batches = [chosen(batch) for source in sources for batch in source.batches()]
     with (
         tempfile.TemporaryDirectory() as folder,
         gather(
