@@ -168,6 +168,7 @@ COMMANDS = {
             "enformer-ray export scores --tsv scores.tsv",
             "enformer-ray export scores --tsv - | gzip > scores.tsv.gz",
             "enformer-ray export scores --tsv genes.tsv --table gene_effects",
+            "enformer-ray export scores --vcf scored.vcf.gz",
         ),
         exit_codes=_ASKS,
     ),

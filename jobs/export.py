@@ -16,6 +16,7 @@ from enformer_core.export import (
     export_written,
     find_export,
     writes_directory,
+    writes_stream,
 )
 from enformer_core.export.whole_file import STDOUT, ReaderLeftError, is_stream, replaces
 from enformer_core.user_path import user_path
@@ -73,6 +74,9 @@ def _option(name: str) -> tuple[str, Any, Any]:
     if writes_directory(name):
         directory = Annotated[OptionalDirectory, Parameter(help=export_summary(name))]
         return name, directory, field(default=None, kw_only=True)
+    if not writes_stream(name):
+        named = Annotated[OptionalFile, Parameter(help=export_summary(name))]
+        return name, named, field(default=None, kw_only=True)
     file = Annotated[
         OptionalStream,
         Parameter(help=f"{export_summary(name)}; - for standard output", allow_leading_hyphen=True),

@@ -24,6 +24,7 @@ __all__ = [
     "find_export",
     "register_export",
     "writes_directory",
+    "writes_stream",
 ]
 
 Export = Callable[[Ledger, Path], int]
@@ -86,6 +87,9 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
     "bigwig": ("genome", "tracks"),
 }
 """What an export can be told beside the run and the path: options of the command, and `warn`."""
+
+_NAMED_ONLY = frozenset({"hdf5"})
+"""Files that are written to and fro, which no stream allows."""
 
 _directories = {"npz", "bigwig", "insulation"}
 _registered: dict[str, Export] = {}
@@ -157,6 +161,11 @@ def export_options(name: str) -> tuple[str, ...]:
 def writes_directory(name: str) -> bool:
     """Whether a format is written to a directory, not to a file."""
     return name in _directories
+
+
+def writes_stream(name: str) -> bool:
+    """Whether a format can be written to standard output."""
+    return not writes_directory(name) and name not in _NAMED_ONLY
 
 
 def find_export(name: str, **options: Any) -> Export:

@@ -104,6 +104,8 @@ def test_a_run_without_scored_alleles_is_a_file_of_none(tmp_path):
 def test_what_cannot_be_written_is_said(run, tmp_path, capsys, monkeypatch):
     command = ["export", run.store.location, "--hdf5"]
     assert main([*command, "-"]) == 2
+    assert "neither standard input nor standard output" in capsys.readouterr().err
+    assert main([*command, "/dev/null"]) == 2
     assert "name a file" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "h5py", None)
     assert main([*command, str(tmp_path / "sad.h5")]) == 2
