@@ -266,16 +266,11 @@ def _declared_keys(path: Path) -> dict[str, str | None]:
 
 def _value_of(info: Column, key: str) -> Column:
     """What stands behind `KEY=` in each INFO, `true` for a key alone, null where it is not."""
-    # from the begin or a `;`, or AF would be found in MAF
-    pattern = rf"(?:^|;){re.escape(key)}(?P<equals>=?)(?P<value>[^;]*)(?:;|$)"
-    parts = pc.extract_regex(info, pattern)
-    value = pc.struct_field(parts, "value")
-    has_equals = pc.equal(pc.struct_field(parts, "equals"), "=")
-    is_flag = pc.and_(pc.equal(value, ""), pc.invert(has_equals))
-    # of KEYS=1 the pattern of KEY finds no equals and a value
-    is_longer = pc.and_(pc.invert(has_equals), pc.not_equal(value, ""))
-    flagged = pc.if_else(is_flag, "true", value)
-    return pc.if_else(is_longer, _NO_TEXT, flagged)
+    # the whole key, or AF would be found in MAF and in AF_EAS
+    pattern = rf"(?:^|;){re.escape(key)}(?P<rest>=[^;]*)?(?:;|$)"
+    rest = pc.struct_field(pc.extract_regex(info, pattern), "rest")
+    is_flag = pc.equal(rest, "")
+    return pc.if_else(is_flag, "true", pc.utf8_slice_codeunits(rest, 1))
 
 
 def _of_alts(written: Column, alts: Alts) -> pa.Array:

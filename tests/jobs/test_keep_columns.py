@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from enformer_core import open_run
+from tests.support.genes import write_bed
 from tests.support.genomes import OTHER
 from tests.support.runs import content_digests
 
@@ -88,6 +89,20 @@ def test_alleles_are_copied_from_a_run_that_kept_others(score):
     assert json.loads(receipt.read_text()).get(
         "reused", json.loads(receipt.read_text()).get("copied")
     )
+
+
+def test_with_genes_and_put_together(score, run, tmp_path):
+    bed = write_bed(tmp_path / "genes.bed", [("chr1", 900, 1600, "GENE", "+")])
+    code, said, out = score("genes", "--keep-columns", "BETA", "--genes", bed)
+    assert code == 0, said
+    for path in (out / "gene_effects").rglob("*.parquet"):
+        assert not [name for name in pq.read_schema(path).names if "BETA" in name]
+    compacted = tmp_path / "compacted"
+    assert run("compact", out, "--out", compacted)[0] == 0
+    for each in (out, compacted):
+        assert run("verify", each)[0] == 0
+        kept = open_run(each).scores.sort("input_line").select("BETA").collect()
+        assert kept["BETA"].to_list() == [-0.5, 0.25, 0.75, None, 0.001, 3.0]
 
 
 def test_they_are_part_of_what_a_run_is(score):

@@ -17,8 +17,8 @@ VCF = """##fileformat=VCFv4.2
 ##INFO=<ID=PIP,Number=1,Type=Float,Description="x">
 ##INFO=<ID=IMPUTED,Number=0,Type=Flag,Description="x">
 #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
-chr1\t5\trs1\tA\tC,G\t30\tPASS\tAF=0.1,0.2;PIP=0.5;MPIP=9
-chr1\t9\trs2\tA\tT\t.\tPASS\tMAF=0.3;IMPUTED
+chr1\t5\trs1\tA\tC,G\t30\tPASS\tPIP_OLD=7;AF=0.1,0.2;PIP=0.5;MPIP=9
+chr1\t9\trs2\tA\tT\t.\tPASS\tIMPUTED2;MAF=0.3;PIP=;IMPUTED
 """
 
 
