@@ -4,6 +4,7 @@ pyiceberg, an extra, is loaded by functions of this room alone, when they are ca
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ CATALOG_NAME = "default"
 `load_catalog()` looks for this one."""
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 _INSTALL = "pip install 'enformer-ray[iceberg]'"
 
 
@@ -45,19 +47,20 @@ def open_catalog(name: str, warehouse: str | None) -> "Catalog":
         properties["warehouse"] = _warehouse(warehouse)
     elif name.startswith("sqlite:"):
         raise InputError(
-            f"--catalog {name}: this kind of catalog keeps no place for tables. Give --warehouse DIR, where their "
-            "metadata is written; the run's files stay where they are."
+            f"--catalog {shown_catalog(name)}: this kind of catalog keeps no place for tables. Give --warehouse DIR, "
+            "where their metadata is written; the run's files stay where they are."
         )
     # pyiceberg reads no such variables, which all other readers of S3 do
     endpoint = next((os.environ[each] for each in _ENDPOINTS if os.environ.get(each)), None)
-    if endpoint is not None:
+    # a configuration has its own
+    if endpoint is not None and is_address:
         properties["s3.endpoint"] = endpoint
     try:
         return load_catalog(CATALOG_NAME if is_address else name, **properties)
     except Exception as error:  # of a driver, a server or a file of settings
         raise InputError(
-            f"--catalog {name}: cannot be opened: {_first_line(error)}. Give an address, as sqlite:////PATH/catalog.db "
-            "or https://…, or a name that pyiceberg's configuration has."
+            f"--catalog {shown_catalog(name)}: cannot be opened: {_first_line(error)}. Give an address, as "
+            "sqlite:////PATH/catalog.db or https://…, or a name that pyiceberg's configuration has."
         ) from error
 
 
@@ -73,8 +76,8 @@ def as_storage_errors(catalog: str) -> Iterator[None]:
         raise
     except _troubles() as error:
         raise StorageError(
-            f"--catalog {catalog}: {_first_line(error)}. The same command continues: tables that are published are "
-            "left as they are."
+            f"--catalog {shown_catalog(catalog)}: {_first_line(error)}. The same command continues: tables that are "
+            "published are left as they are."
         ) from error
 
 
@@ -90,6 +93,11 @@ def check_installed() -> None:
         raise InputError(
             f"Iceberg tables are written by pyiceberg, which is not installed. Run: {_INSTALL}"
         ) from error
+
+
+def shown_catalog(name: str) -> str:
+    """A catalog's name or address without the password that an address may hold."""
+    return _PASSWORD.sub(r"\1…@", name)
 
 
 def _troubles() -> tuple[type[Exception], ...]:

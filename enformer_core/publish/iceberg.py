@@ -22,6 +22,7 @@ from enformer_core.publish.run_files import (
     TRACKS,
     RunTable,
     address_of,
+    address_of_run,
     footers,
 )
 
@@ -231,7 +232,7 @@ def _add_files(
     transaction: "Transaction",
     table: RunTable,
 ) -> None:
-    summary = {IDENTITY: ledger.run.digest, _LOCATION: ledger.store.location}
+    summary = {IDENTITY: ledger.run.digest, _LOCATION: address_of_run(ledger)}
     if ledger.run.notice is not None:
         summary[_NOTICE] = ledger.run.notice
     # not merged with older manifests: that would read all of them

@@ -124,7 +124,10 @@ def address_of(ledger: Ledger, file: RunFile) -> str:
 
     Letters stay as the folder has them: in `chrom=HLA%2A01%3A01` the percent signs are its own.
     """
+    return f"{address_of_run(ledger)}/{file.key}"
+
+
+def address_of_run(ledger: Ledger) -> str:
+    """Where all its files lie, likewise, without a slash at the end."""
     root = ledger.store.location
-    if parse_address(root) is None:
-        return f"file://{Path(root).resolve()}/{file.key}"
-    return f"{root.rstrip('/')}/{file.key}"
+    return root.rstrip("/") if parse_address(root) else f"file://{Path(root).resolve()}"

@@ -2,7 +2,10 @@
 
 import contextlib
 import logging
+import os
 import shutil
+import subprocess
+import sys
 import threading
 import warnings
 from collections import Counter
@@ -16,7 +19,7 @@ import pytest
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError, InputError
-from enformer_core.publish.catalogs import open_catalog
+from enformer_core.publish.catalogs import open_catalog, shown_catalog
 from enformer_core.publish.iceberg import IDENTITY, publish_run
 from enformer_core.publish.run_files import RunFile, RunTable, tables_of
 from enformer_core.storage.local import LocalStore
@@ -30,6 +33,7 @@ pytest.importorskip("pyiceberg")
 # what third parties warn of is no concern of these tests
 pytestmark = pytest.mark.filterwarnings("default")
 
+ROOT = Path(__file__).parents[2]
 NAMES = ["1", "22", "X", "HLA*01:01"]
 PLACED = [(name, start, "A", "G") for name in NAMES for start in range(3)]
 UNPLACED = (None, None, None, None)
@@ -140,6 +144,7 @@ def test_files_stay_and_each_table_is_one_snapshot_that_names_the_run(ledger, ca
     for name in TABLES:
         (snapshot,) = table(catalog, name).metadata.snapshots
         assert snapshot.summary[IDENTITY] == ledger.run.digest
+        assert snapshot.summary["enformer-ray.location"] == f"file://{ledger.store.location}"
         assert snapshot.summary["enformer-ray.notice"] == "only a test"
     for task in table(catalog).scan().plan_files():
         assert Path(task.file.file_path.removeprefix("file://")).is_file()
@@ -381,6 +386,35 @@ def test_the_command_says_what_it_did(ledger, tmp_path, capsys):
 
 def opened_default(folder):
     return open_catalog(f"sqlite:///{folder}/c.db", str(folder / "tables"))
+
+
+def test_a_catalog_by_its_name_in_pyicebergs_configuration(ledger, tmp_path):
+    """Its configuration is read when it is loaded: by a process of its own."""
+    named = {
+        "PYICEBERG_CATALOG__LAB__URI": f"sqlite:///{tmp_path}/lab.db",
+        "PYICEBERG_CATALOG__LAB__WAREHOUSE": f"file://{tmp_path}/tables",
+    }
+    words = ["publish", ledger.store.location, "--catalog", "lab"]
+    command = [sys.executable, "-m", "jobs.console", *words]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **named},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "enformer_ray.scores: 13 rows in" in done.stderr
+    assert list((tmp_path / "tables").rglob("*.metadata.json"))
+
+
+def test_a_password_is_not_shown():
+    assert shown_catalog("postgresql://me:secret@host/db") == "postgresql://me:…@host/db"
+    assert shown_catalog("sqlite:////a/b.db") == "sqlite:////a/b.db"
+    with pytest.raises(InputError) as refused:
+        open_catalog("postgresql+nothing://me:secret@host/db", "/tmp/tables")
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "sqlite:////no/such/folder/c.db"])
