@@ -1,6 +1,6 @@
 """The tables of a run as they lie in its directory: those that receipts name, in the order of shards."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import pyarrow as pa
 
@@ -31,12 +31,18 @@ def stored_objects(ledger: Ledger) -> dict[str, dict[str, int]]:
     return sizes
 
 
-def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Table]]:
+def stored_tables(
+    ledger: Ledger,
+    name: str,
+    *,
+    shards: Container[int] | None = None,
+) -> Iterator[tuple[str | None, pa.Table]]:
     """One table of each committed shard, one after another.
 
     Args:
         ledger: of the run.
         name: of the table, one of `ledger.run_type.tables`.
+        shards: numbers of those that are read; all by default.
 
     Yields:
         The contig (None for rows without a place) and the rows.
@@ -45,6 +51,8 @@ def stored_tables(ledger: Ledger, name: str) -> Iterator[tuple[str | None, pa.Ta
         DatasetError: for an object that is missing or damaged.
     """
     for receipt in ledger.receipts():
+        if shards is not None and receipt.shard not in shards:
+            continue
         entry = receipt.tables.get(name)
         if entry is None:
             raise DatasetError(f"shard {receipt.shard}: its receipt names no table {name}")

@@ -5,9 +5,10 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.plan_storage import read_plan, read_shard
+from enformer_core.dataset.plan_storage import StoredParts, read_plan, read_shard
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line_buckets
@@ -141,17 +142,27 @@ def _gather(
 ) -> None:
     """Put what INFO says of each row of one input file where its line will look for it."""
     keys = [field.key for source in sources for field in source.fields]
-    for _, scores in stored_tables(ledger, "scores"):
-        of_file = scores.filter(pa.compute.equal(scores["input_file"], name))
+    shards = shards_of_file(ledger, name)
+    for _, scores in stored_tables(ledger, "scores", shards=shards):
+        of_file = scores.filter(pc.equal(scores["input_file"], name))
         texts: dict[str, Sequence[str | None]] = {}
         if of_file.num_rows:
             for source in sources:
                 texts |= source.texts(of_file)
             rows.add(_texts_table(of_file, keys, texts))
     for planned in _uncommitted(ledger):
-        of_file = planned.filter(pa.compute.equal(planned["input_file"], name))
+        of_file = planned.filter(pc.equal(planned["input_file"], name))
         statuses = [NOT_COMMITTED] * of_file.num_rows
         rows.add(_texts_table(of_file, keys, {STATUS: statuses}))
+
+
+def shards_of_file(ledger: Ledger, name: str) -> set[int]:
+    """Shards that have rows of an input file, by the plan: of a run over a file for each chromosome few of them."""
+    shards: set[int] = set()
+    for part in StoredParts(ledger.store, ledger.run.plan.parts):
+        of_file = part.filter(pc.equal(part["input_file"], name))
+        shards.update(pc.unique(of_file["shard"]).to_pylist())
+    return shards
 
 
 def _texts_table(

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pysam
 import pytest
 
-from enformer_core.export.vcf import export_vcf
+from enformer_core.export.vcf import export_vcf, shards_of_file
 from enformer_core.export.vcf_text import as_contig, as_id, in_value
 from jobs.cli import main
 from tests.support.bcftools import read_text, to_bcf
@@ -224,6 +224,19 @@ def test_of_several_files_one_is_named(tmp_path, fasta, capsys):
     assert main([*out, "--input", str(files[1])]) == 0
     told = [info_of(record) for record in records_of((tmp_path / "out.vcf").read_text())]
     assert [each["ER_MAX_sad"] for each in told] == ["200.5", "100.5"]
+
+
+def test_only_shards_of_the_file_are_read(tmp_path, fasta):
+    files = [tmp_path / "chr1.vcf", tmp_path / "chr2.vcf"]
+    for file in files:
+        write_vcf(file, [(file.stem, pos, "A", "G") for pos in (101, 201, 301)])
+    run = scored_file_run(tmp_path / "run", files, fasta, shard_size=2)
+    assert [shards_of_file(run.ledger, file.name) for file in files] == [{0, 1}, {2, 3}]
+    # what belongs to the other file may even be gone
+    for path in (tmp_path / "run" / "scores" / "chrom=chr1").iterdir():
+        path.unlink()
+    text = exported(run, tmp_path / "out.vcf", "--input", files[1])
+    assert text.count("ER_STATUS=ok;") == 3
 
 
 def test_lines_in_any_order_find_their_rows(tmp_path, fasta, monkeypatch):
@@ -446,3 +459,19 @@ def test_without_a_place_for_scratch_files_it_is_said(made, tmp_path, capsys, mo
     assert main(["export", run.store.location, "--vcf", str(tmp_path / "out.vcf")]) == 2
     assert "name another place by TMPDIR" in capsys.readouterr().err
     assert not (tmp_path / "out.vcf").exists()
+
+
+def test_runs_of_the_command_itself(tmp_path, fasta, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_vcf(tmp_path / "v.vcf", [("chr1", 101, "A", "C,G"), ("chr1", 105, "A", "<DEL>")])
+    few = ["--genome", "g.fa", "--model", "motif", "--ray", "off", "--strands", "forward"]
+    assert main(["score", "v.vcf", *few, "--out", "run"]) == 0
+    assert main(["export", "run", "--vcf", "out.vcf"]) == 0
+    told = [info_of(record) for record in records_of((tmp_path / "out.vcf").read_text())]
+    assert [each["ER_STATUS"] for each in told] == ["ok,ok", "symbolic"]
+    assert main(["score", "--mutagenesis", "chr1:101-102", *few, "--out", "changes"]) == 0
+    assert main(["export", "changes", "--vcf", "changes.vcf.gz"]) == 0
+    records = records_of(read_text(tmp_path / "changes.vcf.gz"))
+    assert [record[:2] for record in records] == [["chr1", "101"]] * 3 + [["chr1", "102"]] * 3
+    assert main(["export", "changes", "--vcf", "x.vcf", "--input", "v.vcf"]) == 2
+    assert "the run scored changes that a rule made" in capsys.readouterr().err
