@@ -88,13 +88,29 @@ def test_a_vcf_that_declares_nothing_may_have_any_key(tmp_path):
 def test_parquet(tmp_path):
     path = tmp_path / "a.parquet"
     columns = {"chrom": ["chr1"] * 3, "pos": [5, 6, 7], "ref": ["A"] * 3, "alt": ["C"] * 3}
-    values = {"P": [1e-300, None, float("nan")], "N": [10, 20, None], "NOTE": ["x", "", "y"]}
+    values = {
+        "P": [1e-300, None, float("nan")],
+        "N": [10, 20, None],
+        "NOTE": ["x", "", "y"],
+        "LEAD": [True, None, False],
+    }
     pq.write_table(pa.table(columns | values), path)
-    assert kept(open_source(path, keep=["P", "N", "NOTE"]), "P", "N", "NOTE") == {
+    assert kept(open_source(path, keep=list(values)), *values) == {
         "P": ["1e-300", None, None],
         "N": ["10", "20", None],
         "NOTE": ["x", None, "y"],
+        "LEAD": ["true", None, "false"],
     }
+
+
+def test_a_folders_name_is_no_column(tmp_path):
+    folder = tmp_path / "CHR=1"
+    folder.mkdir()
+    columns = {"pos": [5], "ref": ["A"], "alt": ["C"], "P": [0.5]}
+    pq.write_table(pa.table(columns), folder / "a.parquet")
+    assert kept(open_source(folder / "a.parquet", keep=["P"]), "P") == {"P": ["0.5"]}
+    with pytest.raises(InputError, match="'CHR' cannot be kept: it is the folder's name"):
+        open_source(folder / "a.parquet", keep=["CHR"])
 
 
 def test_of_several_files_each_gives_what_it_has(table, vcf):

@@ -152,8 +152,18 @@ class ParquetReader:
                     yield self._records(batch, names, 1)
 
     def keeping(self, places: Mapping[str, int]) -> "ParquetReader":
-        """The same with further roles, and the index of each one's column."""
+        """The same with further roles, and the index of each one's column.
+
+        Raises:
+            InputError: for what is no column but the folder's name.
+        """
         columns = self.header.columns
+        behind_all = len(columns.names) - 1
+        if self.chrom_is_outside and behind_all in places.values():
+            name = columns.names[behind_all]
+            raise InputError(
+                f"{self.path}: {name!r} cannot be kept: it is the folder's name and no column. The column chrom has it."
+            )
         index = {**columns.index, **places}
         header = replace(self.header, columns=replace(columns, index=index))
         return replace(self, header=header)
@@ -178,6 +188,7 @@ class ParquetReader:
                 batch[name],
                 f"{self.path}: column {name!r}",
                 numeric=role in _NUMERIC or kept_name(role) is not None,
+                boolean=kept_name(role) is not None,
             )
             for role, name in names.items()
         }
@@ -235,6 +246,7 @@ def _as_text(
     where: str,
     *,
     numeric: bool,
+    boolean: bool = False,
 ) -> pa.Array:
     """A column as text: numbers as they are written in decimal, lists joined by commas."""
     if pa.types.is_dictionary(column.type):
@@ -244,8 +256,8 @@ def _as_text(
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         lists = pc.cast(column, pa.list_(pa.string()))
         return pc.binary_join(_without_gaps(lists), ",")
-    is_number = _is_number(kind, numeric=numeric)
-    if not (_is_text(kind) or is_number or pa.types.is_null(kind)):
+    is_scalar = _is_number(kind, numeric=numeric) or (boolean and pa.types.is_boolean(kind))
+    if not (_is_text(kind) or is_scalar or pa.types.is_null(kind)):
         raise InputError(f"{where} is of type {kind}. Write it as text, or positions as integers.")
     return pc.cast(column, pa.string())
 
