@@ -8,7 +8,6 @@ Knows alleles, windows, strands and shifts. Does not know files, shards or statu
 """
 
 import gc
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,13 +22,14 @@ from enformer_core.scoring import statistics
 from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
+from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference
 from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
     Place,
     ReferenceTokens,
     SharedTokens,
 )
-from enformer_core.scoring.delta.spans import clip, mirrored
+from enformer_core.scoring.delta.spans import mirrored
 from enformer_core.scoring.delta.tower import Codes, fill_differences
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
@@ -74,21 +74,6 @@ class View:
     def along_chromosome(self, profile: Profile) -> Profile:
         """A profile predicted in this view, with its bins in the order of the chromosome."""
         return profile.flip(0) if self.reverse else profile
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One comparison of an allele: its only one, or one flank's where predictions are stitched.
-
-    Attributes:
-        index: the allele's place in its batch.
-        allele: the allele.
-        comparison: the two windows that are compared, and in which bins.
-    """
-
-    index: int
-    allele: Allele
-    comparison: Comparison
 
 
 class DeltaScorer:
@@ -204,11 +189,11 @@ class DeltaScorer:
         make: OfProfiles[Result],
     ) -> list[Result]:
         parts = [
-            _Part(index, allele, comparison)
+            Part(index, allele, comparison)
             for index, allele in enumerate(alleles)
             for comparison in self._comparisons(allele, start)
         ]
-        sums = _ProfileSums(self._needed_bins(), parts, self._conventions.views)
+        sums = ProfileSums(self._needed_bins(), parts, self._conventions.views)
         made: dict[int, Result] = {}
         with inference_in_true_float32():
             for index in self._completed(parts, sums):
@@ -216,9 +201,9 @@ class DeltaScorer:
                 made[index] = make(alleles[index], *sums.pop_means(index))
         return [made[index] for index in range(len(alleles))]
 
-    def _completed(self, parts: Sequence[_Part], sums: "_ProfileSums") -> Iterator[int]:
+    def _completed(self, parts: Sequence[Part], sums: ProfileSums) -> Iterator[int]:
         """Carry all parts through the network, in every view; gives each allele's index as soon as it is complete."""
-        groups = _by_reference(parts)
+        groups = by_reference(parts)
         for view in self._views():
             for reference, compared in groups.items():
                 for part in self._add_view(view, reference, compared, sums):
@@ -256,9 +241,9 @@ class DeltaScorer:
         self,
         view: View,
         reference: Window,
-        parts: Sequence[_Part],
-        sums: "_ProfileSums",
-    ) -> Iterator[_Part]:
+        parts: Sequence[Part],
+        sums: ProfileSums,
+    ) -> Iterator[Part]:
         """Carry a window and the alleles compared with it through the network, in one view.
 
         Yields:
@@ -287,7 +272,7 @@ class DeltaScorer:
         window_bp = self._network.geometry.window_bp
         return reference_sequence(self._genome, contig, window, window_bp)
 
-    def _alternate_codes(self, view: View, part: _Part) -> Codes:
+    def _alternate_codes(self, view: View, part: Part) -> Codes:
         window = part.comparison.alternate.moved(view.shift_bp)
         window_bp = self._network.geometry.window_bp
         return alternate_sequence(self._genome, part.allele, window, window_bp)
@@ -327,91 +312,6 @@ def _fetched(scores: list[ScoresThere]) -> list[AlleleScores]:
     tensors = [values for of_allele in scores for values in of_allele.values()]
     on_host = iter(torch.stack(tensors).cpu().numpy() if tensors else [])
     return [{name: next(on_host) for name in of_allele} for of_allele in scores]
-
-
-class _ProfileSums:
-    """Predictions and differences of a batch, summed over the views.
-
-    A difference is kept only until its allele is complete: with one view, none waits here for another.
-
-    An SNV, on the forward strand alone, has one part: the window W, bins 0 … 896. `add_reference` keeps W's prediction,
-    `add_difference` makes the SNV complete, and `pop_means` gives back both as they are.
-
-    A stitched deletion of 8 bp has two parts: W in bins 0 … 448, and W moved by 8 bp in bins 448 … 896. On both strands
-    each window's prediction is added twice, and so is the difference of each part, in its own rows; the fourth makes
-    the deletion complete. Its reference is then W's rows 0 … 448 above the moved window's rows 448 … 896, halved, as is
-    its difference.
-
-    Args:
-        bins: the bins of a window that profiles have as their rows.
-        parts: all parts of the batch.
-        views: how many views each is added in.
-    """
-
-    def __init__(
-        self,
-        bins: range,
-        parts: Sequence[_Part],
-        views: int,
-    ) -> None:
-        self.bins = bins
-        self._views = views
-        self._parts: dict[int, list[_Part]] = {}
-        self._missing: Counter[int] = Counter()
-        for part in parts:
-            self._parts.setdefault(part.index, []).append(part)
-            self._missing[part.index] += views
-        self._references: dict[Window, Profile] = {}
-        self._differences: dict[int, Profile] = {}
-
-    def add_reference(self, window: Window, prediction: Profile) -> None:
-        """Add a window's prediction in one view; the first one's memory is kept and added to."""
-        if window in self._references:
-            self._references[window] += prediction
-        else:
-            self._references[window] = prediction
-
-    def add_difference(self, part: _Part, difference: Profile) -> None:
-        """Add a part's difference in one view, of which only the part's own rows count."""
-        self._missing[part.index] -= 1
-        rows = self._rows(part.comparison)
-        total = self._differences.get(part.index)
-        if total is not None:
-            total[rows] += difference[rows]
-            return
-        total = difference
-        if rows != slice(0, len(difference)):
-            total = torch.zeros_like(difference)
-            total[rows] = difference[rows]
-        # a difference in all bins is kept as it is: most alleles have one part, and nothing is copied
-        self._differences[part.index] = total
-
-    def is_complete(self, index: int) -> bool:
-        """Whether all parts of an allele have been added, in every view."""
-        return not self._missing[index]
-
-    def pop_means(self, index: int) -> tuple[Profile, Profile]:
-        """A complete allele's reference prediction and difference, averaged over views; the latter is forgotten."""
-        pieces = [self._reference_rows(part.comparison) for part in self._parts[index]]
-        reference = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-        difference = self._differences.pop(index)
-        if self._views == 1:
-            return reference, difference
-        return reference / self._views, difference / self._views
-
-    def _reference_rows(self, comparison: Comparison) -> Profile:
-        return self._references[comparison.reference][self._rows(comparison)]
-
-    def _rows(self, comparison: Comparison) -> slice:
-        return clip(comparison.bins, within=self.bins)
-
-
-def _by_reference(parts: Sequence[_Part]) -> dict[Window, list[_Part]]:
-    # a dict keeps the order in which parts come: what is added up, is added up in the same order in every run
-    groups: dict[Window, list[_Part]] = {}
-    for part in parts:
-        groups.setdefault(part.comparison.reference, []).append(part)
-    return groups
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

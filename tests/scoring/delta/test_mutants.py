@@ -462,7 +462,7 @@ def reverse_profiles_are_not_turned(right):
     return lambda self, profile: profile
 
 
-@slip("engine:_ProfileSums.pop_means")
+@slip("profile_sums:ProfileSums.pop_means")
 def differences_are_summed_not_averaged(right):
     def wrong(self, index):
         reference, difference = right(self, index)

@@ -1,0 +1,115 @@
+"""Predictions and differences of alleles, summed over the views of an ensemble until an allele has all of its own.
+
+Does not know a network.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from enformer_core.scoring.delta.spans import clip
+from enformer_core.scoring.statistics import Profile
+from enformer_core.scoring.windows import Allele, Comparison, Window
+
+
+@dataclass(frozen=True)
+class Part:
+    """One comparison of an allele: its only one, or one flank's where predictions are stitched.
+
+    Attributes:
+        index: the allele's place in its batch.
+        allele: the allele.
+        comparison: the two windows that are compared, and in which bins.
+    """
+
+    index: int
+    allele: Allele
+    comparison: Comparison
+
+
+class ProfileSums:
+    """Predictions and differences of a batch, summed over the views.
+
+    A difference is kept only until its allele is complete: with one view, none waits here for another.
+
+    An SNV, on the forward strand alone, has one part: the window W, bins 0 … 896. `add_reference` keeps W's prediction,
+    `add_difference` makes the SNV complete, and `pop_means` gives back both as they are.
+
+    A stitched deletion of 8 bp has two parts: W in bins 0 … 448, and W moved by 8 bp in bins 448 … 896. On both strands
+    each window's prediction is added twice, and so is the difference of each part, in its own rows; the fourth makes
+    the deletion complete. Its reference is then W's rows 0 … 448 above the moved window's rows 448 … 896, halved, as is
+    its difference.
+
+    Args:
+        bins: the bins of a window that profiles have as their rows.
+        parts: all parts of the batch.
+        views: how many views each is added in.
+    """
+
+    def __init__(
+        self,
+        bins: range,
+        parts: Sequence[Part],
+        views: int,
+    ) -> None:
+        self.bins = bins
+        self._views = views
+        self._parts: dict[int, list[Part]] = {}
+        self._missing: Counter[int] = Counter()
+        for part in parts:
+            self._parts.setdefault(part.index, []).append(part)
+            self._missing[part.index] += views
+        self._references: dict[Window, Profile] = {}
+        self._differences: dict[int, Profile] = {}
+
+    def add_reference(self, window: Window, prediction: Profile) -> None:
+        """Add a window's prediction in one view; the first one's memory is kept and added to."""
+        if window in self._references:
+            self._references[window] += prediction
+        else:
+            self._references[window] = prediction
+
+    def add_difference(self, part: Part, difference: Profile) -> None:
+        """Add a part's difference in one view, of which only the part's own rows count."""
+        self._missing[part.index] -= 1
+        rows = self._rows(part.comparison)
+        total = self._differences.get(part.index)
+        if total is not None:
+            total[rows] += difference[rows]
+            return
+        total = difference
+        if rows != slice(0, len(difference)):
+            total = torch.zeros_like(difference)
+            total[rows] = difference[rows]
+        # a difference in all bins is kept as it is: most alleles have one part, and nothing is copied
+        self._differences[part.index] = total
+
+    def is_complete(self, index: int) -> bool:
+        """Whether all parts of an allele have been added, in every view."""
+        return not self._missing[index]
+
+    def pop_means(self, index: int) -> tuple[Profile, Profile]:
+        """A complete allele's reference prediction and difference, averaged over views; the latter is forgotten."""
+        pieces = [self._reference_rows(part.comparison) for part in self._parts[index]]
+        reference = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        difference = self._differences.pop(index)
+        if self._views == 1:
+            return reference, difference
+        return reference / self._views, difference / self._views
+
+    def _reference_rows(self, comparison: Comparison) -> Profile:
+        return self._references[comparison.reference][self._rows(comparison)]
+
+    def _rows(self, comparison: Comparison) -> slice:
+        return clip(comparison.bins, within=self.bins)
+
+
+def by_reference(parts: Sequence[Part]) -> dict[Window, list[Part]]:
+    """Parts that are compared with one window, by that window; both in the order in which parts come."""
+    # a dict keeps the order in which parts come: what is added up, is added up in the same order in every run
+    groups: dict[Window, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(part.comparison.reference, []).append(part)
+    return groups
