@@ -72,7 +72,7 @@ def export_bigwig(
 
 
 def bigwig_written(ledger: Ledger, files: int) -> str:
-    """What was written, in words."""
+    """How many files were written and what they are called, in words."""
     named = "NUMBER.IDENTIFIER.bw" if is_of_tiles(ledger) else "TARGET.GROUP.bw"
     return f"{counted(files, 'files')}, {named}"
 

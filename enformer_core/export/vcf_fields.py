@@ -50,7 +50,7 @@ class InfoField:
 
     @property
     def line(self) -> str:
-        """Its line of the header."""
+        """Its line of the header, which names its maker."""
         return (
             f"##INFO=<ID={self.key},Number={self.number},Type={self.kind},"
             f'Description={in_quotes(self.description)},Source="{SOURCE}",Version="{__version__}">'
@@ -118,7 +118,7 @@ class SignField:
     )
 
     def texts(self, scores: pa.Table) -> Mapping[str, Texts]:
-        """Signs as they are stored."""
+        """Signs of `effect_sign` as they are stored."""
         signs = scores["effect_sign"].to_pylist()
         return {"ER_SIGN": [None if sign is None else str(sign) for sign in signs]}
 
