@@ -469,7 +469,7 @@ def open_store(world: World, process: Process) -> RetryingStore:
 @dataclass(frozen=True)
 class _ToyTracks:
     def to_arrow(self) -> pa.Table:
-        return pa.table({"track": list(TRACKS)})
+        return pa.table({"index": list(TRACKS)})
 
 
 def _run(settings: Any) -> int:
