@@ -14,7 +14,7 @@ _SHOWN_FIELDS = 20
 
 _DIGEST = ".sha256"
 
-_BESIDE_DIGESTS = ("bytes", "count", "genes", "name")
+_BESIDE_DIGESTS = ("bases", "bytes", "count", "genes", "name")
 """Fields that stand beside a digest and say of the same thing what people can read."""
 
 InWords = Mapping[str, str]
