@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import UNSET, UnsetType
 
+from enformer_core.dataset.meanings import with_meanings, without_meanings
 from enformer_core.errors import DatasetError
 
 T = TypeVar("T")
@@ -48,13 +49,14 @@ class Footer:
 def to_parquet(table: pa.Table, footer: Footer) -> bytes:
     """A table as one Parquet file that carries `footer`.
 
-    Lists of floats are BYTE_STREAM_SPLIT, zstd-1; only scalar columns have minimum and maximum.
+    Lists of floats are BYTE_STREAM_SPLIT, zstd-1; only scalar columns have minimum and maximum. Fields say what they
+    mean.
     """
     lists = [column.name for column in table.schema if column.type == pa.list_(pa.float32())]
     scalars = [column.name for column in table.schema if not pa.types.is_nested(column.type)]
     sink = io.BytesIO()
     pq.write_table(
-        with_footer(table, footer),
+        with_footer(with_meanings(table, footer.kind), footer),
         sink,
         compression="zstd",
         compression_level=1,
@@ -85,7 +87,8 @@ def from_parquet(content: bytes, name: str) -> tuple[pa.Table, Footer]:
     except (pa.ArrowException, OSError, KeyError) as error:
         message = f"{name}: damaged, or not written by this program: {error}"
         raise DatasetError(message) from error
-    return table.replace_schema_metadata(None), decode(footer, Footer, name)
+    plain = without_meanings(table).replace_schema_metadata(None)
+    return plain, decode(footer, Footer, name)
 
 
 def canonical_json(value: object) -> bytes:
