@@ -1,16 +1,21 @@
 """`enformer-ray lookup`: what runs say of alleles, by rsID or place."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from enformer_core.dataset.lookup import Answer, FoundAllele, look_up
+from enformer_core.dataset.lookup import (
+    Answer,
+    FoundAllele,
+    look_up,
+)
 from enformer_core.errors import InputError, first_few
 from enformer_core.user_path import one_line
 from enformer_core.variants.allele_keys import AlleleKey, parse_key
+from enformer_core.variants.table import Status
 from enformer_core.words import agreeing
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
@@ -71,8 +76,9 @@ def look_up_alleles(settings: LookupSettings) -> int:
         return exit_codes.BAD_INPUT
     if uncommitted:
         return exit_codes.INCOMPLETE
-    statuses = {each.row["status"] for answer in answers.values() for each in answer.alleles}
-    return exit_codes.FAILED_ROWS if "failed" in statuses else exit_codes.DONE
+    everybody = [each for answer in answers.values() for each in answer.alleles]
+    has_failed = any(each.row["status"] == Status.FAILED for each in everybody)
+    return exit_codes.FAILED_ROWS if has_failed else exit_codes.DONE
 
 
 def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
@@ -94,7 +100,10 @@ def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
     return runs, keys
 
 
-def _beside(key: str, answers: Iterable[Answer]) -> str:
+def _beside(
+    key: str,
+    answers: Iterable[Answer],
+) -> str:
     """Of a key that names alleles, which others are there."""
     others = {each: None for answer in answers for each in answer.beside.get(key, ())}
     if not others:
@@ -102,13 +111,18 @@ def _beside(key: str, answers: Iterable[Answer]) -> str:
     return f"; at its place {agreeing(len(others), 'is', 'are')} {first_few([*others])}"
 
 
-def _as_json(run: str, allele: FoundAllele) -> dict[str, object]:
+def _as_json(
+    run: str,
+    allele: FoundAllele,
+) -> dict[str, object]:
     """A found allele with the digits that read back to what is stored."""
-    described = {name: _shortest(value) for name, value in allele.row.items()}
-    strongest = [
-        {name: _shortest(value) for name, value in effect.items()} for effect in allele.strongest
-    ]
+    described = _with_shortest(allele.row)
+    strongest = [_with_shortest(effect) for effect in allele.strongest]
     return {"run": run, "keys": list(allele.keys), **described, "strongest": strongest}
+
+
+def _with_shortest(row: Mapping[str, object]) -> dict[str, object]:
+    return {name: _shortest(value) for name, value in row.items()}
 
 
 def _shortest(value: Any) -> Any:
@@ -116,7 +130,9 @@ def _shortest(value: Any) -> Any:
     return float(str(np.float32(value))) if isinstance(value, float) else value
 
 
-def _print_rows(answers: dict[str, Answer]) -> None:
+def _print_rows(
+    answers: dict[str, Answer],
+) -> None:
     """A row for each run and allele: its strongest track of each statistic, and the value there with its sign."""
     alleles = [(run, each) for run, answer in answers.items() for each in answer.alleles]
     if not alleles:
@@ -126,10 +142,17 @@ def _print_rows(answers: dict[str, Answer]) -> None:
     for statistic in statistics:
         names += [statistic, f"{_LARGEST}{statistic}", f"{statistic}_track"]
     rows = [_cells(run, each, statistics) for run, each in alleles]
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    columns_of_cells = zip(names, *rows, strict=True)
+    widths = [max(map(len, cells)) for cells in columns_of_cells]
     is_number = [name.removeprefix(_LARGEST) in statistics for name in names]
     kept = ["variant_id", "status", *statistics, *(f"{each}_track" for each in statistics), "id"]
-    columns = TextColumns.fitted(names, widths, is_number, terminal_columns(), kept=kept)
+    columns = TextColumns.fitted(
+        names,
+        widths,
+        is_number,
+        terminal_columns(),
+        kept=kept,
+    )
     print(columns.line(names))
     print(columns.rule())
     for row in rows:
@@ -147,7 +170,11 @@ def _statistics(allele: FoundAllele) -> list[str]:
     ]
 
 
-def _cells(run: str, allele: FoundAllele, statistics: Iterable[str]) -> list[str]:
+def _cells(
+    run: str,
+    allele: FoundAllele,
+    statistics: Iterable[str],
+) -> list[str]:
     row: dict[str, object] = {"run": run, **allele.row}
     cells = [row.get(name) for name in _DESCRIBED]
     first = {effect["statistic"]: effect for effect in reversed(allele.strongest)}

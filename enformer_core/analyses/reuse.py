@@ -5,7 +5,13 @@ also where that run had copied it itself. Which runs may be copied from is known
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +35,11 @@ from enformer_core.dataset.plan_storage import part_to_parquet
 from enformer_core.dataset.receipts import Provenance, Receipt
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.statistics import Statistic
-from enformer_core.variants.table import Flag, Status, has_flag
+from enformer_core.variants.table import (
+    Flag,
+    Status,
+    has_flag,
+)
 
 _SCORES = "scores"
 
@@ -57,7 +67,11 @@ class Reuse:
     def _sources(self) -> Sequence["_Source"]:
         return [_Source.open(run) for run in self.runs]
 
-    def find(self, rows: pa.Table, wanted: Collection[int]) -> dict[int, CopiedAllele]:
+    def find(
+        self,
+        rows: pa.Table,
+        wanted: Collection[int],
+    ) -> dict[int, CopiedAllele]:
         """The alleles of a shard that these runs have scored.
 
         Args:
@@ -75,7 +89,11 @@ class Reuse:
             found |= source.copied(matches, self.statistics)
         return found
 
-    def count(self, rows: pa.Table, wanted: Collection[int]) -> list[int]:
+    def count(
+        self,
+        rows: pa.Table,
+        wanted: Collection[int],
+    ) -> list[int]:
         """Rows that `find` would find; no values are read."""
         return [match.row for _, matches in self._matches(rows, wanted) for match in matches.rows]
 
@@ -114,7 +132,10 @@ class _Matches:
     rows: Sequence[_Match]
 
 
-def _by_contig(rows: pa.Table, wanted: Collection[int]) -> dict[str, dict[AlleleInWindow, int]]:
+def _by_contig(
+    rows: pa.Table,
+    wanted: Collection[int],
+) -> dict[str, dict[AlleleInWindow, int]]:
     """Rows by what a score is of, on each contig."""
     chosen = sorted(wanted)
     columns = rows.select(["chrom", "start", "ref", "alt", "window_start"])
@@ -138,7 +159,10 @@ class _Source:
     spans: ShardSpans
 
     @classmethod
-    def open(cls, named: ReusableRun) -> "_Source":
+    def open(
+        cls,
+        named: ReusableRun,
+    ) -> "_Source":
         store, run = find_run(named.location)
         if run.digest != named.identity:
             raise InputError(
@@ -146,7 +170,11 @@ class _Source:
             )
         return cls(Ledger(store, run, VariantEffectsType()), read_spans(store, run))
 
-    def matches(self, contig: str, alleles: Mapping[AlleleInWindow, int]) -> Iterator[_Matches]:
+    def matches(
+        self,
+        contig: str,
+        alleles: Mapping[AlleleInWindow, int],
+    ) -> Iterator[_Matches]:
         """Alleles that committed shards have, shard by shard; those that are taken may be removed meanwhile."""
         if not alleles:
             return
@@ -156,7 +184,12 @@ class _Source:
             if committed is None:
                 continue
             with committed.open_table(_SCORES) as scores:
-                there = scores.where("pos", min(starts) + 1, max(starts) + 1, _KEY)
+                there = scores.where(
+                    "pos",
+                    min(starts) + 1,
+                    max(starts) + 1,
+                    _KEY,
+                )
             found = []
             for row in there.to_pylist():
                 allele = (row["pos"] - 1, row["ref"], row["alt"], row["window_start"])
@@ -167,7 +200,11 @@ class _Source:
             if distinct:
                 yield _Matches(committed.receipt, tuple(distinct.values()))
 
-    def copied(self, matches: _Matches, statistics: Sequence[Statistic]) -> dict[int, CopiedAllele]:
+    def copied(
+        self,
+        matches: _Matches,
+        statistics: Sequence[Statistic],
+    ) -> dict[int, CopiedAllele]:
         """The values of these rows, and who computed them."""
         receipt = matches.receipt
         places = pa.array([match.place for match in matches.rows], pa.int64())
@@ -181,12 +218,20 @@ class _Source:
             copied[match.row] = CopiedAllele(scores, origin, provenance)
         return copied
 
-    def _origin(self, receipt: Receipt, place: int) -> tuple[Origin, Provenance]:
+    def _origin(
+        self,
+        receipt: Receipt,
+        place: int,
+    ) -> tuple[Origin, Provenance]:
         """Who computed a row: another run still, where this one had copied it."""
         for each in receipt.copied:
             if any(first <= place < end for first, end in each.rows):
                 return Origin(each.run, each.identity, each.shard), each.provenance
-        here = Origin(self.ledger.store.location, receipt.identity, receipt.shard)
+        here = Origin(
+            self.ledger.store.location,
+            receipt.identity,
+            receipt.shard,
+        )
         return here, receipt.provenance
 
     def _table(self, receipt: Receipt) -> pa.Table:
@@ -215,7 +260,10 @@ def without_reused(
     marked = []
     for part in parts:
         rows = pq.read_table(pa.BufferReader(part) if isinstance(part, bytes) else part)
-        is_due = pc.and_not(pc.equal(rows["status"], Status.OK), has_flag(rows, Flag.DUPLICATE))
+        is_due = pc.and_not(
+            pc.equal(rows["status"], Status.OK),
+            has_flag(rows, Flag.DUPLICATE),
+        )
         reused = reuse.count(rows, np.flatnonzero(np.asarray(is_due)).tolist())
         statuses = np.array(rows["status"].to_pylist(), dtype=object)
         statuses[reused] = _REUSED

@@ -32,7 +32,11 @@ class CommittedShard:
     location: str
 
     @classmethod
-    def of(cls, ledger: Ledger, shard: int) -> "CommittedShard | None":
+    def of(
+        cls,
+        ledger: Ledger,
+        shard: int,
+    ) -> "CommittedShard | None":
         """A shard of a run; None where it is not committed.
 
         Raises:
@@ -75,7 +79,8 @@ class StoredRows:
     def __init__(self, file: pq.ParquetFile) -> None:
         self._file = file
         footer = file.metadata
-        sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+        groups = range(footer.num_row_groups)
+        sizes = [footer.row_group(group).num_rows for group in groups]
         # groups of 10 10 3 rows begin at 0 10 20
         self._ends = np.cumsum(sizes, dtype=np.int64)
         self._firsts = self._ends - sizes
@@ -83,13 +88,14 @@ class StoredRows:
     @property
     def scalar_columns(self) -> list[str]:
         """All columns but lists of numbers, which are most of a file."""
-        return [
-            field.name
-            for field in self._file.schema_arrow
-            if not (pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type))
-        ]
+        fields = self._file.schema_arrow
+        return [field.name for field in fields if not _is_list_of_numbers(field.type)]
 
-    def at(self, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    def at(
+        self,
+        rows: Sequence[int],
+        columns: Sequence[str],
+    ) -> pa.Table:
         """These rows, in ascending order, and their places in the column `row`.
 
         Raises:
@@ -98,12 +104,20 @@ class StoredRows:
         wanted = np.unique(np.asarray(rows, dtype=np.int64))
         if wanted.size and wanted[-1] >= self._file.metadata.num_rows:
             raise DatasetError(f"row {wanted[-1]} of {self._file.metadata.num_rows}")
-        groups = np.unique(np.searchsorted(self._ends, wanted, side="right"))
+        group_of_row = np.searchsorted(self._ends, wanted, side="right")
+        groups = np.unique(group_of_row)
         table = self._read(groups.tolist(), columns)
         # of rows that were read, those that are wanted
-        return table.filter(pc.is_in(table["row"], pa.array(wanted)))
+        is_wanted = pc.is_in(table["row"], pa.array(wanted))
+        return table.filter(is_wanted)
 
-    def where(self, column: str, first: int, last: int, columns: Sequence[str]) -> pa.Table:
+    def where(
+        self,
+        column: str,
+        first: int,
+        last: int,
+        columns: Sequence[str],
+    ) -> pa.Table:
         """Rows whose number in `column` is from `first` to `last`, both included; `row` is their place."""
         place = self._file.schema.names.index(column)
         groups = []
@@ -115,17 +129,31 @@ class StoredRows:
             )
             if not is_beside:
                 groups.append(group)
-        table = self._read(groups, list(dict.fromkeys([*columns, column])))
+        with_column = dict.fromkeys([*columns, column])
+        table = self._read(groups, list(with_column))
         values = table[column]
-        is_within = pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last))
+        is_within = pc.and_(
+            pc.greater_equal(values, first),
+            pc.less_equal(values, last),
+        )
         return table.filter(is_within).select([*columns, "row"])
 
     def all(self, columns: Sequence[str]) -> pa.Table:
         """Every row."""
         return self._file.read(list(columns))
 
-    def _read(self, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    def _read(
+        self,
+        groups: Sequence[int],
+        columns: Sequence[str],
+    ) -> pa.Table:
         table = self._file.read_row_groups(list(groups), list(columns))
+        # of no group at all there are no places
+        nothing = np.empty(0, np.int64)
         rows = [np.arange(self._firsts[group], self._ends[group]) for group in groups]
-        places = np.concatenate([np.empty(0, np.int64), *rows])
+        places = np.concatenate([nothing, *rows])
         return table.append_column("row", pa.array(places, pa.int64()))
+
+
+def _is_list_of_numbers(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)

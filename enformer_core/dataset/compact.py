@@ -9,7 +9,11 @@ fewer shards. Each new receipt says of which shards it was put together, with th
 `verify` holds the new files. Whoever dies leaves a run that the same command continues.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,10 +25,20 @@ from enformer_core.dataset.commit import Commit
 from enformer_core.dataset.compacted import taken_apart
 from enformer_core.dataset.damage import DamagedRunError, repair_advice
 from enformer_core.dataset.digests import content_digest, sha256
-from enformer_core.dataset.keys import MANIFEST_KEY, TRACKS_KEY, plan_key, receipt_key
+from enformer_core.dataset.keys import (
+    MANIFEST_KEY,
+    TRACKS_KEY,
+    plan_key,
+    receipt_key,
+)
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan import Plan, Shard
-from enformer_core.dataset.plan_storage import part_to_parquet, read_part, read_plan, read_shard
+from enformer_core.dataset.plan_storage import (
+    part_to_parquet,
+    read_part,
+    read_plan,
+    read_shard,
+)
 from enformer_core.dataset.receipts import (
     CompactedShard,
     Manifest,
@@ -70,16 +84,37 @@ class Compaction:
         self._check_source()
         self._check_target()
         of_source = self.source.run.plan
-        plan = read_plan(self.source.store, of_source.parts, digests=of_source.sha256)
+        plan = read_plan(
+            self.source.store,
+            of_source.parts,
+            digests=of_source.sha256,
+        )
         receipts = list(self.source.receipts())
-        groups = _groups(plan, receipts, self._sizes(receipts), self.file_bytes)
-        ledger = replace(self.source, store=self.target, run=self._begin(groups))
+        groups = _groups(
+            plan,
+            receipts,
+            self._sizes(receipts),
+            self.file_bytes,
+        )
+        ledger = replace(
+            self.source,
+            store=self.target,
+            run=self._begin(groups),
+        )
         of_target = ledger.run.plan
-        new_plan = read_plan(self.target, of_target.parts, digests=of_target.sha256)
+        new_plan = read_plan(
+            self.target,
+            of_target.parts,
+            digests=of_target.sha256,
+        )
         done = ledger.committed()
         for shard, group in zip(new_plan.shards, groups, strict=True):
             if shard.number not in done:
-                self._put_together(ledger, shard, group)
+                self._put_together(
+                    ledger,
+                    shard,
+                    group,
+                )
             self.report(shard.number + 1, len(groups))
         manifest = ledger.finish(new_plan)
         self.target.sweep()
@@ -131,14 +166,22 @@ class Compaction:
         )
         digests = []
         for number, digest in enumerate(source.run.plan.sha256):
-            rows = read_part(source.store, number, digest=digest)
+            rows = read_part(
+                source.store,
+                number,
+                digest=digest,
+            )
             column = rows.schema.get_field_index("shard")
             kind = rows.schema.field("shard").type
             cut = pa.array(new_shards[np.asarray(rows["shard"])], kind)
             content = part_to_parquet(rows.set_column(column, rows.schema.field("shard"), cut))
             self._put(plan_key(number), content)
             digests.append(sha256(content))
-        summary = replace(source.run.plan, sha256=tuple(digests), shards=len(groups))
+        summary = replace(
+            source.run.plan,
+            sha256=tuple(digests),
+            shards=len(groups),
+        )
         origin = {"compacted_from": source.store.location}
         run = replace(
             source.run, plan=summary, configuration={**source.run.configuration, **origin}
@@ -146,22 +189,41 @@ class Compaction:
         run.claim(self.target)
         return run
 
-    def _put(self, key: str, content: bytes) -> None:
+    def _put(
+        self,
+        key: str,
+        content: bytes,
+    ) -> None:
         if not self.target.put_if_absent(key, content) and self.target.get(key) != content:
             raise InputError(
                 f"{self.target.location}: {key} is another one: a compaction with another --file-mb, or of another "
                 "run, was begun there. Repeat that command, or give --out another place."
             )
 
-    def _put_together(self, ledger: Ledger, shard: Shard, group: _Group) -> None:
+    def _put_together(
+        self,
+        ledger: Ledger,
+        shard: Shard,
+        group: _Group,
+    ) -> None:
         """One shard of the new run."""
         run_type = ledger.run_type
         tables = {name: self._tables(name, group) for name in run_type.tables}
         values = {
             table.name: pa.concat_tables(tables[table.name]) for table in run_type.value_tables
         }
-        planned = read_shard(self.target, shard, digest=ledger.run.plan.sha256[shard.part])
-        commit = Commit(self.target, ledger.run, run_type, shard=shard, planned=planned)
+        planned = read_shard(
+            self.target,
+            shard,
+            digest=ledger.run.plan.sha256[shard.part],
+        )
+        commit = Commit(
+            self.target,
+            ledger.run,
+            run_type,
+            shard=shard,
+            planned=planned,
+        )
         commit.put_values(values, _shifted(group))
         commit.put_derived(
             {name: run_type.merge_derived(name, tables[name]) for name in run_type.derived_tables}
@@ -191,7 +253,11 @@ class Compaction:
         )
         self.target.put_if_absent(receipt_key(shard.number), readable_json(receipt))
 
-    def _tables(self, name: str, group: _Group) -> list[pa.Table]:
+    def _tables(
+        self,
+        name: str,
+        group: _Group,
+    ) -> list[pa.Table]:
         """One table of each shard, every byte of it as its receipt says."""
         tables = []
         for receipt in group:
@@ -262,4 +328,8 @@ def _provenance(group: _Group) -> Provenance:
     starts = [receipt.provenance.started_at for receipt in group]
     known = [start for start in starts if start is not None]
     seconds = sum(receipt.provenance.seconds for receipt in group)
-    return replace(first, seconds=round(seconds, 3), started_at=min(known, default=None))
+    return replace(
+        first,
+        seconds=round(seconds, 3),
+        started_at=min(known, default=None),
+    )

@@ -5,7 +5,11 @@ that is found is held against what was asked for, so that an index which mislead
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import (
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,10 +19,16 @@ from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.committed_shard import CommittedShard
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.lookup_index import LookupIndex, ShardRow, names_in, open_index
+from enformer_core.dataset.lookup_index import (
+    LookupIndex,
+    ShardRow,
+    names_in,
+    open_index,
+)
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.variants.allele_keys import AlleleKey
+from enformer_core.variants.table import Status
 
 _SCORES = "scores"
 _EFFECTS = "effects"
@@ -64,7 +74,10 @@ class Answer:
         return {key for allele in self.alleles for key in allele.keys}
 
 
-def look_up(ledger: Ledger, keys: Sequence[AlleleKey]) -> Answer:
+def look_up(
+    ledger: Ledger,
+    keys: Sequence[AlleleKey],
+) -> Answer:
     """The rows of these keys.
 
     Args:
@@ -110,9 +123,13 @@ class _Wanted:
         return named | {key.given for key in self.places}
 
 
-def _wanted(index: LookupIndex, keys: Sequence[AlleleKey]) -> dict[int, _Wanted]:
+def _wanted(
+    index: LookupIndex,
+    keys: Sequence[AlleleKey],
+) -> dict[int, _Wanted]:
     wanted: dict[int, _Wanted] = defaultdict(_Wanted)
-    by_id = index.rows_of({key.id for key in keys if key.id is not None})
+    ids = {key.id for key in keys if key.id is not None}
+    by_id = index.rows_of(ids)
     lengths = dict.fromkeys(index.spans.contigs, 0)
     contigs = reconcile_contigs([key.chrom for key in keys if key.chrom is not None], lengths)
     for key in keys:
@@ -133,37 +150,61 @@ def _in_shard(
     tracks: Mapping[int, Row],
     beside: dict[str, list[str]],
 ) -> Iterator[FoundAllele]:
-    found: dict[int, tuple[Row, list[str]]] = {}
+    found: dict[int, _Found] = {}
     with committed.open_table(_SCORES) as scores:
         columns = scores.scalar_columns
         if wanted.rows:
-            for row in scores.at(list(wanted.rows), columns).to_pylist():
-                keys = wanted.rows[row["row"]]
-                _check_names(committed, row, keys)
-                found[row["row"]] = (row, [key.given for key in keys])
+            named = scores.at(list(wanted.rows), columns)
+            for row in named.to_pylist():
+                place = row.pop("row")
+                keys = wanted.rows[place]
+                _check_names(committed, place, row, keys)
+                given = [key.given for key in keys]
+                found[place] = _Found(row, given)
         for key in wanted.places:
             assert key.pos is not None
-            for row in scores.where("pos", key.pos, key.pos, columns).to_pylist():
-                if key.ref is not None and (row["ref"], row["alt"]) != (key.ref, key.alt):
-                    beside.setdefault(key.given, []).append(f"{row['variant_id']}")
+            there = scores.where("pos", key.pos, key.pos, columns)
+            for row in there.to_pylist():
+                place = row.pop("row")
+                if not key.means(row["ref"], row["alt"]):
+                    others = beside.setdefault(key.given, [])
+                    others.append(f"{row['variant_id']}")
                     continue
-                found.setdefault(row["row"], (row, []))[1].append(key.given)
-    effects = _effects(committed, [row["variant_id"] for row, _ in found.values()], tracks)
+                known = found.setdefault(place, _Found(row, []))
+                known.keys.append(key.given)
+    names = [each.row["variant_id"] for each in found.values()]
+    effects = _effects(committed, names, tracks)
+    chrom = {"chrom": committed.receipt.chrom}
     for place in sorted(found):
-        row, given = found[place]
-        del row["row"]
-        strongest = effects.get(row["variant_id"], []) if row["status"] == "ok" else []
-        chrom = {"chrom": committed.receipt.chrom}
-        yield FoundAllele(chrom | row, tuple(dict.fromkeys(given)), tuple(strongest))
+        each = found[place]
+        strongest: Sequence[Row] = ()
+        # a repeat, or what has failed, may be called as what has effects
+        if each.row["status"] == Status.OK:
+            strongest = effects.get(each.row["variant_id"], ())
+        keys_once = tuple(dict.fromkeys(each.keys))
+        yield FoundAllele(chrom | each.row, keys_once, tuple(strongest))
 
 
-def _check_names(committed: CommittedShard, row: Row, keys: Sequence[AlleleKey]) -> None:
+@dataclass
+class _Found:
+    """A row, and the keys that found it so far."""
+
+    row: Row
+    keys: list[str]
+
+
+def _check_names(
+    committed: CommittedShard,
+    place: int,
+    row: Row,
+    keys: Sequence[AlleleKey],
+) -> None:
     """An index is held against the table itself: neither may answer for the other."""
     names = names_in(f"{row['id'] or ''}")
     for key in keys:
         if key.id is None or key.id not in names:
             raise DatasetError(
-                f"{committed.location}: the index in lookup/ says that {key.given} is row {row['row']} of shard "
+                f"{committed.location}: the index in lookup/ says that {key.given} is row {place} of shard "
                 f"{committed.receipt.shard}, where {row['id']} is. Remove the folder lookup/: it is made again."
             )
 
@@ -173,14 +214,21 @@ def _effects(
 ) -> dict[object, list[Row]]:
     """Rows of `effects` by allele, with the names of their tracks, the strongest of each statistic first."""
     of_alleles: dict[object, list[Row]] = defaultdict(list)
-    wanted = pa.array(sorted({f"{name}" for name in variant_ids if name is not None}), pa.string())
-    if not len(wanted):
+    named = {f"{name}" for name in variant_ids if name is not None}
+    if not named:
         return of_alleles
+    wanted = pa.array(sorted(named), pa.string())
     with committed.open_table(_EFFECTS) as table:
         rows = table.all(_OF_EFFECTS)
     rows = rows.filter(pc.is_in(rows["variant_id"], wanted))
     # the order of statistics is that of the table, that of tracks is another
-    for row in rows.sort_by([("statistic", "ascending"), ("rank", "ascending")]).to_pylist():
+    in_order = rows.sort_by(
+        [
+            ("statistic", "ascending"),
+            ("rank", "ascending"),
+        ]
+    )
+    for row in in_order.to_pylist():
         variant_id = row.pop("variant_id")
         of_alleles[variant_id].append(row | tracks.get(row["track"], {}))
     return of_alleles

@@ -7,7 +7,12 @@ anew in memory.
 """
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +22,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int64
 
-from enformer_core.dataset.codec import Footer, canonical_json, from_parquet, with_footer
+from enformer_core.dataset.codec import (
+    Footer,
+    canonical_json,
+    from_parquet,
+    with_footer,
+)
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import lookup_key
 from enformer_core.dataset.order import run_firsts
@@ -75,15 +85,27 @@ class ShardSpans:
     def _of_contig(self) -> Mapping[str, Int64[np.ndarray, " shards"]]:
         return {name: np.flatnonzero(self._contig == name) for name in self.contigs}
 
-    def holding(self, contig: str, starts: Collection[int]) -> list[int]:
+    def holding(
+        self,
+        contig: str,
+        starts: Collection[int],
+    ) -> list[int]:
         """Shards that may hold an allele that starts at one of these positions, 0-based."""
         at = self._of_contig.get(contig)
         if at is None:
             return []
         in_order = np.array(sorted(starts), np.int64)
         # a shard from 5 to 9, starts 3 7 20: one lies before it, and two do not lie behind it
-        before = np.searchsorted(in_order, self._first[at], side="left")
-        not_behind = np.searchsorted(in_order, self._last[at], side="right")
+        before = np.searchsorted(
+            in_order,
+            self._first[at],
+            side="left",
+        )
+        not_behind = np.searchsorted(
+            in_order,
+            self._last[at],
+            side="right",
+        )
         return [int(shard) for shard in self._shard[at[before < not_behind]]]
 
 
@@ -123,7 +145,10 @@ class LookupIndex:
         return groups
 
 
-def open_index(store: Store, run: Run) -> LookupIndex:
+def open_index(
+    store: Store,
+    run: Run,
+) -> LookupIndex:
     """The index of a run; made and put where there is none yet.
 
     Raises:
@@ -135,16 +160,28 @@ def open_index(store: Store, run: Run) -> LookupIndex:
     # the smaller one is put last: where it stands, both do
     content = store.get(spans_key)
     if content is None:
-        return _made(store, run, spans_key, ids_key)
+        return _made(
+            store,
+            run,
+            spans_key,
+            ids_key,
+        )
     try:
-        spans = _checked(content, spans_key, Footer(_SPANS, run.digest, run.notice))
+        spans = _checked(
+            content,
+            spans_key,
+            Footer(_SPANS, run.digest, run.notice),
+        )
         ids = _opened(store, ids_key)
     except DatasetError as error:
         return _in_memory(run, _tables(store, run), f"{error}; it was made again, and not kept")
     return LookupIndex(ShardSpans(spans), ids)
 
 
-def read_spans(store: Store, run: Run) -> ShardSpans:
+def read_spans(
+    store: Store,
+    run: Run,
+) -> ShardSpans:
     """Which positions each shard of a run holds, of the index where there is one; nothing is put.
 
     Raises:
@@ -166,23 +203,38 @@ def _digest(run: Run) -> str:
     return sha256(canonical_json([_FORMAT, run.digest, run.plan.sha256]))[:16]
 
 
-def _checked(content: bytes, key: str, expected: Footer) -> pa.Table:
+def _checked(
+    content: bytes,
+    key: str,
+    expected: Footer,
+) -> pa.Table:
     table, footer = from_parquet(content, key)
     if footer != expected:
         raise DatasetError(f"{key}: is not this run's")
     return table
 
 
-def _opened(store: Store, key: str) -> pq.ParquetFile:
+def _opened(
+    store: Store,
+    key: str,
+) -> pq.ParquetFile:
     """A table of which only what is asked for is read."""
     files = fenced_files(store.location, {key: None})
     try:
-        return pq.ParquetFile(files.open(key, "rb"), page_checksum_verification=True)
+        return pq.ParquetFile(
+            files.open(key, "rb"),
+            page_checksum_verification=True,
+        )
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{key}: damaged: {error}") from error
 
 
-def _made(store: Store, run: Run, spans_key: str, ids_key: str) -> LookupIndex:
+def _made(
+    store: Store,
+    run: Run,
+    spans_key: str,
+    ids_key: str,
+) -> LookupIndex:
     spans, ids = tables = _tables(store, run)
     try:
         store.put_if_absent(ids_key, _encoded(ids, Footer(_IDS, run.digest, run.notice)))
@@ -190,16 +242,30 @@ def _made(store: Store, run: Run, spans_key: str, ids_key: str) -> LookupIndex:
     except StorageError as error:
         # who may only read is answered all the same
         return _in_memory(run, tables, f"the index of its alleles was not kept: {error}")
-    return _in_memory(run, tables, None)
+    return _in_memory(
+        run,
+        tables,
+        None,
+    )
 
 
-def _in_memory(run: Run, tables: tuple[pa.Table, pa.Table], note: str | None) -> LookupIndex:
+def _in_memory(
+    run: Run,
+    tables: tuple[pa.Table, pa.Table],
+    note: str | None,
+) -> LookupIndex:
     spans, ids = tables
-    content = _encoded(ids, Footer(_IDS, run.digest, run.notice))
+    content = _encoded(
+        ids,
+        Footer(_IDS, run.digest, run.notice),
+    )
     return LookupIndex(ShardSpans(spans), pq.ParquetFile(pa.BufferReader(content)), note)
 
 
-def _encoded(table: pa.Table, footer: Footer) -> bytes:
+def _encoded(
+    table: pa.Table,
+    footer: Footer,
+) -> bytes:
     sink = io.BytesIO()
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     numbers = [field.name for field in table.schema if field.name not in texts]
@@ -217,7 +283,10 @@ def _encoded(table: pa.Table, footer: Footer) -> bytes:
     return sink.getvalue()
 
 
-def _tables(store: Store, run: Run) -> tuple[pa.Table, pa.Table]:
+def _tables(
+    store: Store,
+    run: Run,
+) -> tuple[pa.Table, pa.Table]:
     """Spans and identifiers of a plan."""
     spans = [_SPANS_SCHEMA.empty_table()]
     ids = [_IDS_SCHEMA.empty_table()]
@@ -230,9 +299,18 @@ def _tables(store: Store, run: Run) -> tuple[pa.Table, pa.Table]:
     return pa.concat_tables(spans), of_all
 
 
-def _parts(store: Store, run: Run, columns: Sequence[str]) -> Iterator[pa.Table]:
+def _parts(
+    store: Store,
+    run: Run,
+    columns: Sequence[str],
+) -> Iterator[pa.Table]:
     for number, digest in enumerate(run.plan.sha256):
-        yield read_part(store, number, columns, digest=digest)
+        yield read_part(
+            store,
+            number,
+            columns,
+            digest=digest,
+        )
 
 
 def _spans_of(part: pa.Table) -> pa.Table:

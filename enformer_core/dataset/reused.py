@@ -3,7 +3,11 @@
 Knows stretches of rows and digests. Does not know which rows may be copied.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Sequence,
+)
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +33,11 @@ def stretches(rows: Iterable[int]) -> Stretches:
     )
 
 
-def digest_of_values(table: pa.Table, columns: Sequence[str], rows: Stretches) -> str:
+def digest_of_values(
+    table: pa.Table,
+    columns: Sequence[str],
+    rows: Stretches,
+) -> str:
     """Digest of what stands in some columns of some rows."""
     values = table.select(list(columns))
     parts = [values.slice(first, end - first) for first, end in rows]
@@ -65,6 +73,10 @@ def problems_of_reused(
         if np.any(here & ~is_ok):
             yield f"{of} are not all ok"
         seen |= here
-        found = digest_of_values(table, columns, each.rows)
+        found = digest_of_values(
+            table,
+            columns,
+            each.rows,
+        )
         if found != each.values:
             yield f"{of}: digest of their values is {found}, its receipt says {each.values}"

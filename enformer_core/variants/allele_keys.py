@@ -36,6 +36,12 @@ class AlleleKey:
     ref: str | None = None
     alt: str | None = None
 
+    def means(self, ref: str | None, alt: str | None) -> bool:
+        """Whether an allele at the place is meant."""
+        if self.ref is None:
+            return True
+        return (ref, alt) == (self.ref, self.alt)
+
 
 def parse_key(text: str) -> AlleleKey | None:
     """Read `rs123`, `chr20:4699605`, `chr20:4699605:A:G` or `20-4699605-A-G`; None for what is no key.
@@ -49,10 +55,20 @@ def parse_key(text: str) -> AlleleKey | None:
         pos, ref, alt = _trimmed(
             _number(allele["pos"]), allele["ref"].upper(), allele["alt"].upper()
         )
-        return AlleleKey(text, chrom=allele["chrom"], pos=pos, ref=ref, alt=alt)
+        return AlleleKey(
+            text,
+            chrom=allele["chrom"],
+            pos=pos,
+            ref=ref,
+            alt=alt,
+        )
     place = _PLACE.fullmatch(text)
     if place is not None:
-        return AlleleKey(text, chrom=place["chrom"], pos=_number(place["pos"]))
+        return AlleleKey(
+            text,
+            chrom=place["chrom"],
+            pos=_number(place["pos"]),
+        )
     return None
 
 
@@ -60,7 +76,11 @@ def _number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def _trimmed(pos: int, ref: str, alt: str) -> tuple[int, str, str]:
+def _trimmed(
+    pos: int,
+    ref: str,
+    alt: str,
+) -> tuple[int, str, str]:
     """Without the bases that both share, but for one on the left of an insertion or deletion.
 
     100 CAT/CT is 100 CA/C; 100 CAT/CAG is 102 T/G.
