@@ -126,7 +126,7 @@ class _Match:
 
 @dataclass(frozen=True)
 class _Matches:
-    """Rows that one shard has."""
+    """Rows of alleles that one committed shard of the other run has."""
 
     receipt: Receipt
     rows: Sequence[_Match]

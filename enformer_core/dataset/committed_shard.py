@@ -139,7 +139,7 @@ class StoredRows:
         return table.filter(is_within).select([*columns, "row"])
 
     def all(self, columns: Sequence[str]) -> pa.Table:
-        """Every row."""
+        """Every row of the file, in its order."""
         return self._file.read(list(columns))
 
     def _read(

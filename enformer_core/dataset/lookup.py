@@ -70,7 +70,7 @@ class Answer:
     note: str | None = None
 
     def found(self) -> set[str]:
-        """Keys that have a row."""
+        """Keys that have a row, as they were given."""
         return {key for allele in self.alleles for key in allele.keys}
 
 

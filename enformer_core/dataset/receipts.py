@@ -109,7 +109,7 @@ class ReusedRows:
 
     @property
     def count(self) -> int:
-        """How many rows these are."""
+        """How many rows lie in these ranges, all together."""
         return sum(end - first for first, end in self.rows)
 
 

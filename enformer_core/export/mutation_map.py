@@ -27,11 +27,11 @@ class Stream(Protocol):
 
     @property
     def encoding(self) -> str:
-        """How letters become bytes."""
+        """Name of the code by which letters become bytes."""
         ...
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Whether a person may be looking: it is a terminal."""
         ...
 
 

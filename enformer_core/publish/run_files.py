@@ -52,7 +52,7 @@ class RunTable:
 
     @property
     def rows(self) -> int:
-        """How many rows it has."""
+        """How many rows all of its files have."""
         return sum(file.rows for file in self.files)
 
 

@@ -40,7 +40,7 @@ class RunTexts:
 
     @property
     def dialect(self) -> Dialect:
-        """The engine's words."""
+        """What the engine calls things, and how it spells them."""
         return DIALECTS[self.engine]
 
     @property
