@@ -32,7 +32,7 @@ class SqlSettings:
     """directory or s3://bucket/prefix of the run"""
 
     engine: Engine = field(default="duckdb", kw_only=True)
-    """whose text to print; Python of polars, of the others SQL [default: duckdb]"""
+    """whose text to print; Python of polars, of the others SQL"""
 
     run: bool = field(default=False, kw_only=True)
     """run the text and print the rows of its question; the first five run here where their package is installed"""
