@@ -53,6 +53,9 @@ TRANSIENT = tuple(
 )
 """Faults that a client should overcome."""
 
+_MEETING_S = 10.0
+"""How long a put waits for another at the most: less than clients wait for an answer before they try again."""
+
 _REFUSALS = {
     Fault.INTERNAL_ERROR: (500, "InternalError"),
     Fault.SLOW_DOWN: (503, "SlowDown"),
@@ -73,6 +76,8 @@ class FaultProxy:
         only: requests for which it returns False (given method and path) pass untouched.
         strip_preconditions: pass `If-None-Match` on to nobody, as services do that ignore it.
         slow_s: how late a slow answer comes.
+        meeting: a put of a path with this in it waits, for some seconds at most, until the path has been put twice: so
+            that two clients meet there, however late one of them begins. Nobody waits where it is empty.
     """
 
     def __init__(
@@ -84,12 +89,16 @@ class FaultProxy:
         only: Callable[[str, str], bool] = lambda method, path: True,
         strip_preconditions: bool = False,
         slow_s: float = 0.2,
+        meeting: str = "",
     ):
         self.upstream = urlsplit(upstream)
         self.rates = dict(rates or {})
         self.only = only
         self.strip_preconditions = strip_preconditions
         self.slow_s = slow_s
+        self.meeting = meeting
+        self._arrived: Counter[str] = Counter()
+        self._arrival = threading.Condition()
         self.faults: Counter[Fault] = Counter()
         self.requests: Counter[str] = Counter()
         self.created: Counter[str] = (
@@ -126,6 +135,15 @@ class FaultProxy:
             fault = self._script.pop(0) if self._script else self._drawn()
             self.faults[fault] += 1
             return fault
+
+    def meet(self, method: str, path: str) -> None:
+        """Wait for another put of this path, where puts are to meet."""
+        if method != "PUT" or not self.meeting or self.meeting not in path:
+            return
+        with self._arrival:
+            self._arrived[path] += 1
+            self._arrival.notify_all()
+            self._arrival.wait_for(lambda: self._arrived[path] > 1, timeout=_MEETING_S)
 
     def note(self, method: str, path: str, status: int) -> None:
         """Remember what the service answered to a put."""
@@ -194,6 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault is Fault.GARBAGE:
             self._answer(200, [("Content-Type", "text/html")], b"<html><p>Please log in")
         else:
+            proxy.meet(self.command, self.path)
             self._pass_on(body, fault)
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _serve  # noqa: N815 - as http.server looks for them
