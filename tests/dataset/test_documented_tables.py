@@ -10,29 +10,15 @@ import pytest
 from enformer_core.analyses import _RUN_TYPES, run_type_of
 from enformer_core.analyses.contributions import Contributions
 from enformer_core.analyses.insulators import Insulators
-from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
 from enformer_core.analyses.links import Links
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.analyses.variant_effects import VariantEffects
-from enformer_core.dataset import schemas
-from enformer_core.models.tracks.table import TRACKS_SCHEMA
 from jobs.query_views import create_long, create_top, create_top_genes
+from tests.support.schemas import schemas_by_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 
-SCHEMAS = {
-    "scores": schemas.scores_schema(["sad"]),
-    "effects": schemas.EFFECTS_SCHEMA,
-    "gene_effects": schemas.gene_effects_schema(),
-    "predictions": schemas.PREDICTIONS_SCHEMA,
-    "contributions": schemas.contributions_schema(hypothetical=True),
-    "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,
-    "attention": schemas.ATTENTION_SCHEMA,
-    "links": schemas.links_schema(columns_of(tuple(SCORE_COLUMNS))),
-    "insulation": schemas.INSULATION_SCHEMA,
-    "attention_maps": schemas.ATTENTION_MAPS_SCHEMA,
-    "tracks": TRACKS_SCHEMA,
-}
+SCHEMAS = schemas_by_table(["sad"])
 
 
 def documented():

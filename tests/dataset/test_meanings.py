@@ -9,27 +9,14 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
-from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
 from enformer_core.dataset import codec, meanings, schemas
 from enformer_core.dataset.codec import Footer, from_parquet, to_parquet
 from enformer_core.dataset.digests import content_digest
 from enformer_core.dataset.meanings import MEANINGS, Meaning, meaning_of
-from enformer_core.models.tracks.table import TRACKS_SCHEMA
 from enformer_core.scoring.statistics import STATISTICS
+from tests.support.schemas import schemas_by_table
 
-SCHEMAS = {
-    "scores": schemas.scores_schema(list(STATISTICS)),
-    "effects": schemas.EFFECTS_SCHEMA,
-    "gene_effects": schemas.gene_effects_schema(),
-    "predictions": schemas.PREDICTIONS_SCHEMA,
-    "contributions": schemas.contributions_schema(hypothetical=True),
-    "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,
-    "attention": schemas.ATTENTION_SCHEMA,
-    "links": schemas.links_schema(columns_of(tuple(SCORE_COLUMNS))),
-    "insulation": schemas.INSULATION_SCHEMA,
-    "attention_maps": schemas.ATTENTION_MAPS_SCHEMA,
-    "tracks": TRACKS_SCHEMA,
-}
+SCHEMAS = schemas_by_table(list(STATISTICS))
 
 FOOTER = Footer("scores", "0" * 64, None)
 

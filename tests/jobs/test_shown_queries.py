@@ -16,30 +16,17 @@ from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
 from enformer_core.analyses.links import Links
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.analyses.variant_effects import VariantEffects
-from enformer_core.dataset import schemas
 from enformer_core.export.tsv import query_of_first_track
-from enformer_core.models.tracks.table import TRACKS_SCHEMA
 from enformer_core.scoring.statistics import STATISTICS
 from jobs.commands import COMMANDS, EXAMPLES
 from jobs.demo import DEMO_SQL, OWN_DATA
 from jobs.query_refusals import SQL_EXAMPLE
 from jobs.query_views import create_long, create_top, create_top_genes
+from tests.support.schemas import schemas_by_table
 
 SCORE_NAMES = columns_of(tuple(SCORE_COLUMNS))
 
-SCHEMAS = {
-    "scores": schemas.scores_schema(list(STATISTICS)),
-    "effects": schemas.EFFECTS_SCHEMA,
-    "gene_effects": schemas.gene_effects_schema(),
-    "predictions": schemas.PREDICTIONS_SCHEMA,
-    "contributions": schemas.contributions_schema(hypothetical=True),
-    "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,
-    "attention": schemas.ATTENTION_SCHEMA,
-    "links": schemas.links_schema(SCORE_NAMES),
-    "insulation": schemas.INSULATION_SCHEMA,
-    "attention_maps": schemas.ATTENTION_MAPS_SCHEMA,
-    "tracks": TRACKS_SCHEMA,
-}
+SCHEMAS = schemas_by_table(list(STATISTICS))
 
 
 @pytest.fixture(scope="module")
