@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.run_tracks import ChosenTracks, few_or_chosen
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.export.file_names import FileNames
 from enformer_core.export.run_input import contig_lengths
-from enformer_core.export.run_tracks import ChosenTracks, few_or_chosen
 from enformer_core.models.tracks.table import Track
 
 PREDICTIONS = "predictions"

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from jaxtyping import Float16, Float64
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, chosen_tracks, scored_once
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
-from enformer_core.export.run_tracks import ChosenTracks, check_scores, chosen_tracks, scored_once
 from enformer_core.export.vcf_file import unheard
 from enformer_core.export.whole_file import is_stream, whole_file
 from enformer_core.models.tracks.table import Track

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan_storage import StoredParts, read_plan, read_shard
+from enformer_core.dataset.run_tracks import check_scores, chosen_tracks
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line_buckets
 from enformer_core.export.run_input import RecordsFile, contig_lengths, records_file
-from enformer_core.export.run_tracks import check_scores, chosen_tracks
 from enformer_core.export.sites import write_sites
 from enformer_core.export.vcf_fields import (
     STATUS,

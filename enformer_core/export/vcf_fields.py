@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.export.run_tracks import ChosenTracks, check_scores, track_name
+from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, track_name
 from enformer_core.export.vcf_text import in_quotes, in_value
 from enformer_core.version import __version__
 

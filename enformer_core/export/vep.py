@@ -13,15 +13,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.errors import InputError
-from enformer_core.export.run_input import contig_lengths
-from enformer_core.export.run_tracks import (
+from enformer_core.dataset.run_tracks import (
     ChosenTracks,
     check_scores,
     few_or_chosen,
     scored_once,
     track_name,
 )
+from enformer_core.errors import InputError
+from enformer_core.export.run_input import contig_lengths
 from enformer_core.export.sites import write_sites
 from enformer_core.export.vcf_fields import SOURCE, InfoField, Texts
 from enformer_core.export.vcf_file import is_packed, unheard

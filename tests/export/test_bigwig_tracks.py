@@ -78,7 +78,7 @@ def test_what_cannot_be_written_is_refused(tiled, tmp_path, capsys, monkeypatch)
     other = write_fasta(tmp_path / "other.fa", {"chr2": "ACGT"})
     assert main([*command, "--genome", str(other)]) == 2
     assert "is not the run's genome" in capsys.readouterr().err
-    monkeypatch.setattr("enformer_core.export.run_tracks.MOST_TRACKS", 2)
+    monkeypatch.setattr("enformer_core.dataset.run_tracks.MOST_TRACKS", 2)
     assert main(command) == 2
     assert "3 tracks are as many files; choose some by --tracks" in capsys.readouterr().err
     monkeypatch.setattr("enformer_core.export.bigwig_tracks._BYTES_A_BIN", 1 << 60)

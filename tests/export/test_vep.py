@@ -86,7 +86,7 @@ def test_what_the_plugin_could_not_read_is_refused(make, tmp_path, capsys, monke
     make("sad", "log_sad")
     assert main([*command, str(tmp_path / "vep.vcf")]) == 2
     assert "give a name that ends in .vcf.gz" in capsys.readouterr().err
-    monkeypatch.setattr("enformer_core.export.run_tracks.MOST_TRACKS", 2)
+    monkeypatch.setattr("enformer_core.dataset.run_tracks.MOST_TRACKS", 2)
     assert main([*command, str(tmp_path / "vep.vcf.gz")]) == 2
     assert "all by --tracks 0-7" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "vep.vcf.gz"), "--tracks", "0-7"]) == 0
