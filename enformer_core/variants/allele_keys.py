@@ -52,7 +52,7 @@ def parse_key(text: str) -> AlleleKey | None:
         return AlleleKey(text, id=text.lower())
     allele = _ALLELE.fullmatch(text)
     if allele is not None:
-        pos, ref, alt = _trimmed(
+        pos, ref, alt = trimmed(
             _number(allele["pos"]), allele["ref"].upper(), allele["alt"].upper()
         )
         return AlleleKey(
@@ -76,7 +76,7 @@ def _number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def _trimmed(
+def trimmed(
     pos: int,
     ref: str,
     alt: str,

@@ -48,7 +48,8 @@ def _turned(records: pa.Table, role: str, is_minus: Column) -> pa.Table:
     written = records[role]
     is_letters = has_match(written, _SEQUENCE)
     is_sequence = pc.and_(is_minus, is_letters)
-    other_strand = _reverse_complements(written, is_sequence)
+    sequences = pc.if_else(is_sequence, written, _NO_TEXT)
+    other_strand = reverse_complements(sequences)
     turned = pc.coalesce(other_strand, written)
     stays = pc.match_substring_regex(written, _MAY_STAY)
     may_stay = pc.fill_null(stays, True)
@@ -62,11 +63,12 @@ def _turned(records: pa.Table, role: str, is_minus: Column) -> pa.Table:
     return with_fault(replaced, fault)
 
 
-def _reverse_complements(written: Column, is_sequence: Column) -> Column:
-    """Sequences of the other strand; null where there is no sequence."""
-    letters = pc.if_else(is_sequence, written, _NO_TEXT)
+def reverse_complements(sequences: Column) -> Column:
+    """Sequences as the other strand reads them; null stays null."""
     # alleles are of few kinds: each is turned once
-    coded = letters.combine_chunks().dictionary_encode()
+    coded = sequences.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
     texts = coded.dictionary.to_pylist()
     turned = [text.translate(_COMPLEMENT)[::-1] for text in texts]
     of_kinds = pa.array(turned, pa.string())

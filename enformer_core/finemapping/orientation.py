@@ -1,0 +1,384 @@
+"""Rows of summary statistics matched with the alleles of a run, and their effects turned to the run's ALT.
+
+    oriented = orient(sumstats, alleles, genome=genome)
+    z_of_alt = sumstats.z[oriented.row] * oriented.sign
+
+The forms in which a row is looked for are those of `allele_forms`. What cannot be told is decided by one rule for the
+whole file, and everything is counted. Does not know scores.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Int8, Int64
+
+from enformer_core.errors import InputError
+from enformer_core.finemapping.allele_forms import (
+    FIRST_TURNED,
+    SIGNS,
+    AlleleForm,
+    allele_forms,
+    are_indels,
+    are_palindromic,
+)
+from enformer_core.finemapping.run_alleles import RunAlleles
+from enformer_core.finemapping.sumstats import Sumstats
+from enformer_core.genome.contig_names import reconcile_contigs
+from enformer_core.genome.fasta import Genome
+from enformer_core.variants.arrow import Mask, Numbers, ints
+from enformer_core.words import agreeing, counted
+
+Ambiguous = Literal["majority", "keep", "drop"]
+"""What becomes of alleles whose strand nothing shows: what the file's other rows are, as written, or left out."""
+
+Signs = Int8[np.ndarray, " rows"]
+Places = Int64[np.ndarray, " places"]
+OfForms = Bool[np.ndarray, "4 rows"]
+
+_FEW = 0.01
+"""Part of a file's rows on the other strand up to which it counts as on the genome's strand, as a whole."""
+
+_SCANTY = 0.1
+"""Part of the smaller of both sets below which a match is so scanty that something is probably wrong."""
+
+
+@dataclass(frozen=True)
+class OrientationReport:
+    """What became of the rows and of the run's alleles.
+
+    rows = matched + unusable + not_in_run + ambiguous_dropped + duplicates, and
+    matched = as_written + swapped + turned + turned_and_swapped;
+    alleles = matched + not_in_sumstats.
+
+    Attributes:
+        rows: of the sumstats.
+        matched: rows that are an allele of the run.
+        as_written: of these, the other allele is REF.
+        swapped: the effect allele is REF: the effect's sign is turned.
+        turned: on the other strand.
+        turned_and_swapped: both.
+        ambiguous_kept: matched rows whose strand, or of an indel whose order, nothing shows.
+        ambiguous_dropped: the same, left out.
+        unusable: rows without alleles or a z; `Sumstats.counts` says why.
+        not_in_run: rows that the run has not scored.
+        other_alleles: of these, those at the place of an allele of the run.
+        duplicates: rows that are the allele of an earlier one, written otherwise.
+        alleles: that the run has scored.
+        not_in_sumstats: of these, those that no row is.
+    """
+
+    rows: int
+    matched: int
+    as_written: int
+    swapped: int
+    turned: int
+    turned_and_swapped: int
+    ambiguous_kept: int
+    ambiguous_dropped: int
+    unusable: int
+    not_in_run: int
+    other_alleles: int
+    duplicates: int
+    alleles: int
+    not_in_sumstats: int
+
+    def counts(self) -> dict[str, int]:
+        """All numbers by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Oriented:
+    """Which row of the sumstats is which allele of the run, in the order of the sumstats.
+
+    Attributes:
+        row: of the sumstats.
+        allele: of the run.
+        sign: 1 where the effect allele is the run's ALT, -1 where it is REF.
+        is_turned: whether the row has the letters of the other strand.
+        report: the counts.
+        notes: what a user should know, in sentences.
+    """
+
+    row: Numbers
+    allele: Numbers
+    sign: Signs
+    is_turned: Mask
+    report: OrientationReport
+    notes: tuple[str, ...] = ()
+
+
+def orient(
+    sumstats: Sumstats,
+    alleles: RunAlleles,
+    *,
+    genome: Genome | None = None,
+    ambiguous: Ambiguous = "majority",
+) -> Oriented:
+    """Match the usable rows of sumstats with the alleles of a run.
+
+    A/T, C/G and their like are the same alleles on both strands, with the effects exchanged. By `majority` they are
+    taken as the file's other substitutions are: where at most 1 % of those are on the other strand, as written; where
+    at most 1 % are not, as of the other strand; else they are left out, as by `drop`. By `keep` they are as written.
+    An indel of which the run has both orders, and the file declares no REF, is taken as written, or left out by `drop`.
+
+    Args:
+        sumstats: all rows of a file.
+        alleles: of the run.
+        genome: of the run, for the normal form of indels; without it they are found as far as trimming goes.
+        ambiguous: what becomes of alleles whose strand, or order, nothing shows.
+
+    Raises:
+        InputError: when no row is an allele of the run, with what that looks like.
+    """
+    usable = np.flatnonzero(sumstats.is_usable)
+    rows = sumstats.taken(usable)
+    chrom = _contigs(rows, alleles)
+    index = _AlleleIndex.of(alleles)
+    forms = [index.found(chrom, form) for form in allele_forms(rows, chrom, genome)]
+    found = np.stack(forms)
+    is_found = found >= 0
+    is_in_run = is_found.any(axis=0)
+    # of each row the first form that the run has
+    form = is_found.argmax(axis=0)
+    at_place = index.has_place(chrom, rows.pos)
+    doubt = _Doubt.of(rows, is_found, form)
+    form = doubt.decided(form, ambiguous)
+    is_dropped = doubt.dropped(ambiguous)
+    allele = np.take_along_axis(found, form[None, :], axis=0)[0]
+    # forms 0 and 3 of a palindrome are one allele, which is found under both
+    stays = is_in_run & ~is_dropped
+    is_first = _firsts(allele, stays)
+    kept = np.flatnonzero(stays & is_first)
+    of_forms = np.bincount(form[kept], minlength=len(SIGNS)).tolist()
+    as_written, swapped, turned, turned_and_swapped = of_forms
+    report = OrientationReport(
+        rows=len(sumstats),
+        matched=kept.size,
+        as_written=as_written,
+        swapped=swapped,
+        turned=turned,
+        turned_and_swapped=turned_and_swapped,
+        ambiguous_kept=int(doubt.is_open[kept].sum()),
+        ambiguous_dropped=int(is_dropped.sum()),
+        unusable=len(sumstats) - usable.size,
+        not_in_run=int((~is_in_run).sum()),
+        other_alleles=int((at_place & ~is_in_run).sum()),
+        duplicates=int((stays & ~is_first).sum()),
+        alleles=len(alleles),
+        not_in_sumstats=len(alleles) - kept.size,
+    )
+    _check_any(sumstats, alleles, report, chrom)
+    return Oriented(
+        row=usable[kept],
+        allele=allele[kept],
+        sign=np.array(SIGNS, dtype=np.int8)[form[kept]],
+        is_turned=form[kept] >= FIRST_TURNED,
+        report=report,
+        notes=_notes(sumstats, report, ambiguous, has_genome=genome is not None, rows=rows),
+    )
+
+
+def _contigs(rows: Sumstats, alleles: RunAlleles) -> pa.Array:
+    """The run's names of the rows' contigs; null for others."""
+    coded = rows.chrom.dictionary_encode()
+    names = coded.dictionary.to_pylist()
+    own = reconcile_contigs(names, dict.fromkeys(pc.unique(alleles.column("chrom")).to_pylist(), 0))
+    renamed = pa.array([own.get(name) for name in names], pa.string())
+    return renamed.take(coded.indices)
+
+
+@dataclass(frozen=True)
+class _AlleleIndex:
+    """Alleles of a run as sorted whole numbers, so that all rows are looked up at once.
+
+    A place is its contig's number times 2^40 plus the position; an allele its place's rank times the number of kinds
+    of alleles, A/G, C/T, plus the number of its kind.
+
+    Attributes:
+        contigs: names, in the order of their numbers.
+        places: all, sorted.
+        kinds: texts `REF/ALT`, in the order of their numbers.
+        keys: of the alleles, sorted.
+        order: which allele each key is.
+    """
+
+    contigs: pa.Array
+    places: Places
+    kinds: pa.Array
+    keys: Numbers
+    order: Numbers
+
+    @staticmethod
+    def of(alleles: RunAlleles) -> "_AlleleIndex":
+        chrom = alleles.column("chrom").dictionary_encode()
+        kinds = _kinds(alleles.column("ref"), alleles.column("alt")).dictionary_encode()
+        place = (ints(chrom.indices, -1) << 40) + alleles.pos
+        places, rank = np.unique(place, return_inverse=True)
+        key = rank * len(kinds.dictionary) + ints(kinds.indices, -1)
+        order = np.argsort(key, kind="stable")
+        return _AlleleIndex(chrom.dictionary, places, kinds.dictionary, key[order], order)
+
+    def found(self, chrom: pa.Array, form: AlleleForm) -> Numbers:
+        """The allele that each row is, read so; -1 for none."""
+        kind = ints(pc.index_in(_kinds(form.ref, form.alt), value_set=self.kinds), -1)
+        rank = self._rank(chrom, form.pos)
+        key = rank * len(self.kinds) + kind
+        at = np.minimum(np.searchsorted(self.keys, key), self.keys.size - 1)
+        is_known = form.is_possible & (kind >= 0) & (rank >= 0)
+        is_there = is_known & (self.keys[at] == key)
+        return np.where(is_there, self.order[at], -1)
+
+    def has_place(self, chrom: pa.Array, pos: Numbers) -> Mask:
+        """Whether the run has any allele at these places."""
+        return self._rank(chrom, pos) >= 0
+
+    def _rank(self, chrom: pa.Array, pos: Numbers) -> Numbers:
+        number = ints(pc.index_in(chrom, value_set=self.contigs, skip_nulls=True), -1)
+        place = (number << 40) + pos
+        at = np.minimum(np.searchsorted(self.places, place), self.places.size - 1)
+        is_there = (number >= 0) & (self.places[at] == place)
+        return np.where(is_there, at, -1)
+
+
+def _kinds(ref: pa.Array, alt: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(ref, alt, "/")
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """Rows of which two forms of contrary sign are alleles of the run, and what the others say of the strand.
+
+    Attributes:
+        is_palindrome: A/T, C/G and their like, in the run.
+        is_either_order: indels of which the run has both orders.
+        turned_share: of the substitutions that show their strand, the part on the other one; None where there is none.
+    """
+
+    is_palindrome: Mask
+    is_either_order: Mask
+    turned_share: float | None
+
+    @staticmethod
+    def of(rows: Sumstats, is_found: OfForms, form: Numbers) -> "_Doubt":
+        is_in_run = is_found.any(axis=0)
+        is_indel = are_indels(rows)
+        is_palindrome = are_palindromic(rows) & ~is_indel & is_in_run
+        shows_strand = is_in_run & ~is_indel & ~is_palindrome
+        turned = form[shows_strand] >= FIRST_TURNED
+        share = float(turned.mean()) if turned.size else None
+        return _Doubt(is_palindrome, is_indel & is_found[0] & is_found[1], share)
+
+    @property
+    def is_open(self) -> Mask:
+        return self.is_palindrome | self.is_either_order
+
+    def decided(self, form: Numbers, ambiguous: Ambiguous) -> Numbers:
+        """The forms, of palindromes those of the other strand where the file is on that."""
+        is_turned_file = self.turned_share is not None and self.turned_share >= 1 - _FEW
+        if ambiguous != "majority" or not is_turned_file:
+            return form
+        # as written becomes turned and, since it is a palindrome, swapped: 0 is 3, and 1 is 2
+        return np.where(self.is_palindrome, 3 - form, form)
+
+    def dropped(self, ambiguous: Ambiguous) -> Mask:
+        """Rows that are left out."""
+        if ambiguous == "drop":
+            return self.is_open
+        is_mixed = self.turned_share is not None and _FEW < self.turned_share < 1 - _FEW
+        if ambiguous == "majority" and is_mixed:
+            return self.is_palindrome
+        return np.zeros_like(self.is_open)
+
+
+def _firsts(allele: Numbers, stays: Mask) -> Mask:
+    """Whether each row that stays is the first of its allele."""
+    rows = np.flatnonzero(stays)
+    _, at = np.unique(allele[rows], return_index=True)
+    is_first = np.zeros(stays.size, dtype=bool)
+    is_first[rows[at]] = True
+    return is_first
+
+
+def _check_any(
+    sumstats: Sumstats, alleles: RunAlleles, report: OrientationReport, chrom: pa.Array
+) -> None:
+    if report.matched:
+        return
+    said = f"{sumstats.name}: none of its {counted(report.rows, 'rows')} is an allele of {alleles.location}"
+    if report.unusable == report.rows:
+        raise InputError(f"{said}: {'; '.join(sumstats.notes())}")
+    if chrom.null_count == len(chrom):
+        theirs = ", ".join(map(str, pc.unique(sumstats.chrom).to_pylist()[:5]))
+        own = ", ".join(map(str, pc.unique(alleles.column("chrom")).to_pylist()[:5]))
+        raise InputError(f"{said}: it has the contigs {theirs}, the run {own}")
+    if report.ambiguous_dropped:
+        raise InputError(
+            f"{said} once {counted(report.ambiguous_dropped, 'rows')} whose strand nothing shows are left out; "
+            "--ambiguous keep takes them as written"
+        )
+    raise InputError(
+        f"{said}, and {report.other_alleles:,} are at a place of the run, with other alleles. Are the positions of "
+        "another assembly than the run's genome?"
+    )
+
+
+def _notes(
+    sumstats: Sumstats,
+    report: OrientationReport,
+    ambiguous: Ambiguous,
+    *,
+    has_genome: bool,
+    rows: Sumstats,
+) -> tuple[str, ...]:
+    """What a user should know of the match."""
+    said = []
+    may_match = min(report.rows - report.unusable, report.alleles)
+    if report.matched < _SCANTY * may_match:
+        said.append(
+            f"only {report.matched:,} of {may_match:,} that could be are the same alleles in both; "
+            f"{report.other_alleles:,} rows are at a place of the run with other alleles. Are the positions of "
+            "another assembly than the run's genome?"
+        )
+    if report.ambiguous_dropped:
+        why = "--ambiguous drop" if ambiguous == "drop" else "the file's others are of both strands"
+        are = agreeing(report.ambiguous_dropped, "is", "are")
+        said.append(
+            f"{counted(report.ambiguous_dropped, 'rows')} whose strand or order nothing shows {are} left out: {why}"
+        )
+    if not has_genome and are_indels(rows).any():
+        said.append(
+            "the run's genome is not at its place: indels are matched as they are written, trimmed; --genome FILE "
+            "names it"
+        )
+    return tuple(f"{sumstats.name}: {text}" for text in said)
+
+
+def report_in_words(report: OrientationReport) -> str:
+    """The counts as one line: `3 of 5 rows matched (1 swapped), 1 not in the run, …`."""
+    counts: Mapping[str, int] = report.counts()
+    of_matched = [
+        f"{counts[name]:,} {name.replace('_', ' ')}"
+        for name in ("swapped", "turned", "turned_and_swapped", "ambiguous_kept")
+        if counts[name]
+    ]
+    others = [
+        f"{counts[name]:,} {words}"
+        for name, words in (
+            ("unusable", "not usable"),
+            ("not_in_run", "not in the run"),
+            ("ambiguous_dropped", "ambiguous and left out"),
+            ("duplicates", "duplicates"),
+        )
+        if counts[name]
+    ]
+    matched = f"{report.matched:,} of {counted(report.rows, 'rows')} matched"
+    in_brackets = f" ({', '.join(of_matched)})" if of_matched else ""
+    of_run = (
+        f"{report.not_in_sumstats:,} of {counted(report.alleles, 'alleles')} of the run not in it"
+    )
+    return ", ".join([f"{matched}{in_brackets}", *others, of_run])

@@ -1,0 +1,393 @@
+"""Summary statistics of an association study, read from any table of variants that the project reads.
+
+    sumstats = read_sumstats(Path("gwas.tsv.gz"))
+    sumstats.usable()          # rows that have alleles and a z
+
+Places and alleles are found by the names and rules of `variants`, statistics by those of `statistic_names`. Every row
+of the file is a row here, with a status. Does not know a run or the genome.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float64
+
+from enformer_core.errors import InputError
+from enformer_core.finemapping.p_values import z_of_log_p
+from enformer_core.finemapping.statistic_names import (
+    Statistic,
+    StatisticColumns,
+    check_has_z,
+    find_statistics,
+)
+from enformer_core.finemapping.statistic_texts import as_floats, as_log_p
+from enformer_core.variants.arrow import Mask, Numbers, bools, in_full, ints, matches
+from enformer_core.variants.formats.column_search import HARMONISED
+from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
+from enformer_core.variants.formats.headers import cleaned
+from enformer_core.variants.formats.reader import kept_role
+from enformer_core.variants.input_files import InputFile, expand_inputs
+from enformer_core.variants.source import Source, open_source
+from enformer_core.words import counted
+
+Floats = Float64[np.ndarray, " rows"]
+
+_LETTERS = "^[ACGT]+$"
+
+_LN_10 = float(np.log(10))
+
+
+class RowStatus(StrEnum):
+    """What a row of sumstats is good for; the first that applies."""
+
+    MALFORMED = "malformed"
+    """The record cannot be read, or its identifier is not among the sites."""
+    SEVERAL_ALTS = "several_alts"
+    """It lists several ALTs, and has one effect."""
+    BAD_ALLELE = "bad_allele"
+    """An allele is no sequence of A, C, G and T, or both are the same."""
+    EFFECT_UNMATCHED = "effect_unmatched"
+    """The effect allele is neither of both."""
+    BAD_SE = "bad_se"
+    """The standard error is 0 or below."""
+    NO_Z = "no_z"
+    """What z is made of is missing, or no finite number."""
+    DUPLICATE = "duplicate"
+    """An earlier usable row has the same place and alleles, in whichever order."""
+    OK = "ok"
+
+
+MEANINGS: Mapping[RowStatus, str] = {
+    RowStatus.MALFORMED: "no record that can be read, or no place",
+    RowStatus.SEVERAL_ALTS: "several ALTs for one effect",
+    RowStatus.BAD_ALLELE: "alleles that are not two sequences of A, C, G and T",
+    RowStatus.EFFECT_UNMATCHED: "an effect allele that is neither of both",
+    RowStatus.BAD_SE: "a standard error of 0 or below",
+    RowStatus.NO_Z: "no finite z, nor what it is made of",
+    RowStatus.DUPLICATE: "place and alleles of an earlier row",
+}
+"""Why rows are not used, in words."""
+
+
+@dataclass(frozen=True)
+class Sumstats:
+    """Rows of summary statistics, in the order of their file; numbers that are not there are NaN.
+
+    Attributes:
+        name: of the file, as its user calls it.
+        line: of the file, from 1; of Parquet the row.
+        chrom: the contig as written.
+        pos: counts from 1; 0 where there is none.
+        id: as written; null where there is none.
+        effect_allele: in upper case; the one that beta and z are of.
+        other_allele: in upper case.
+        beta: effect of the effect allele; of an odds ratio its logarithm.
+        se: standard error of beta.
+        z: of the effect allele.
+        n: sample size.
+        maf: frequency of the rarer allele.
+        p: as written.
+        status: of each row, of `RowStatus`.
+        effect_is_ref: where the file declares REF, whether that is the effect allele; None where it does not.
+        why_effect: how it is known which column is the effect allele.
+        columns: which columns held the statistics.
+    """
+
+    name: str
+    line: Numbers
+    chrom: pa.Array
+    pos: Numbers
+    id: pa.Array
+    effect_allele: pa.Array
+    other_allele: pa.Array
+    beta: Floats
+    se: Floats
+    z: Floats
+    n: Floats
+    maf: Floats
+    p: Floats
+    status: pa.Array
+    effect_is_ref: Mask | None
+    why_effect: str
+    columns: StatisticColumns
+
+    def __len__(self) -> int:
+        return self.line.size
+
+    @property
+    def is_usable(self) -> Mask:
+        """Whether each row has alleles and a z."""
+        return bools(pc.equal(self.status, RowStatus.OK.value))
+
+    def usable(self) -> "Sumstats":
+        """The rows that have alleles and a z."""
+        return self.taken(np.flatnonzero(self.is_usable))
+
+    def taken(self, rows: Numbers) -> "Sumstats":
+        """These rows, in this order."""
+        chosen: dict[str, object] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, np.ndarray):
+                chosen[each.name] = value[rows]
+            elif isinstance(value, pa.Array):
+                chosen[each.name] = value.take(pa.array(rows))
+        return replace(self, **chosen)  # type: ignore[arg-type]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows have each status; those that none has are left out."""
+        by_status = pc.value_counts(self.status).to_pylist()
+        found = {entry["values"]: entry["counts"] for entry in by_status}
+        return {status.value: found[status] for status in RowStatus if status in found}
+
+    def notes(self) -> list[str]:
+        """What a user should know of the rows: how many are not used, and why; whose the effects are."""
+        counts = self.counts()
+        said = [
+            f"{self.name}: {counted(counts[status], 'rows')} not used: {words}"
+            for status, words in MEANINGS.items()
+            if status in counts
+        ]
+        if self.why_effect:
+            said.append(f"{self.name}: effects are taken for {self.why_effect}")
+        return said
+
+    def check_n(self) -> None:
+        """Refuse usable rows without a sample size, for programs that need one.
+
+        Raises:
+            InputError: naming the file and its columns.
+        """
+        missing = int(np.count_nonzero(self.is_usable & ~(self.n > 0)))
+        if not missing:
+            return
+        if self.columns.has("n") or self.columns.has("cases", "controls"):
+            raise InputError(
+                f"{self.name}: {counted(missing, 'rows')} without an N above 0. Take them out, or give one N for all "
+                "by --n N"
+            )
+        known = ", ".join(name.strip() for name in self.columns.header)
+        raise InputError(
+            f"{self.name}: has no column of sample sizes (N); it has {known}. Give it by --n N"
+        )
+
+
+def read_sumstats(
+    path: Path | InputFile,
+    *,
+    n: float | None = None,
+    sites: Path | InputFile | None = None,
+    columns: GivenColumns = NOTHING_GIVEN,
+) -> Sumstats:
+    """Read a file of summary statistics: text of any dialect, plain or packed, or Parquet.
+
+    z is the column Z; where a row has none, BETA / SE; where it has no SE, the z of P with the sign of BETA. An odds
+    ratio counts as the BETA that is its logarithm, whose SE stands beside it. Where P makes z, SE is BETA / z.
+
+    Args:
+        path: the file.
+        n: sample size of all rows; by default that of the file's column, else cases + controls.
+        sites: a file of identifiers with places, for sumstats without places.
+        columns: of places and alleles, which the user named.
+
+    Raises:
+        InputError: when it cannot be read, or has no columns that z could be made of.
+    """
+    file = _one_file(path)
+    opened = open_source(file.path, name=file.name, given=file.given, sites=sites, columns=columns)
+    statistics = find_statistics(opened.columns.names, harmonised=_is_harmonised(opened))
+    check_has_z(statistics, opened.called)
+    keep = tuple(dict.fromkeys(statistics.names.values()))
+    source = open_source(
+        file.path, name=file.name, given=file.given, sites=sites, columns=columns, keep=keep
+    )
+    batches = list(source.batches(details=True))
+    if not batches:
+        raise InputError(f"{source.called}: has no rows below its header")
+    return _of_alleles(pa.concat_tables(batches), source, statistics, n)
+
+
+def _one_file(path: Path | InputFile) -> InputFile:
+    files = expand_inputs([path])
+    if len(files) != 1:
+        raise InputError(f"{path}: stands for {len(files)} files of summary statistics; name one")
+    return files[0]
+
+
+def _is_harmonised(source: Source) -> bool:
+    """Whether the effect allele is of the GWAS Catalog's harmonisation, beside the author's own."""
+    at = source.columns.index.get("alt")
+    names = source.columns.names
+    return at is not None and at < len(names) and cleaned(names[at]).startswith(HARMONISED)
+
+
+def _of_alleles(
+    raw: pa.Table,
+    source: Source,
+    columns: StatisticColumns,
+    n: float | None,
+) -> Sumstats:
+    """Rows of a table as read, of which a record with several ALTs is one."""
+    line = ints(in_full(raw, "input_line"), 0)
+    # a record of two ALTs is two rows, one behind the other
+    is_further = np.zeros(line.size, dtype=bool)
+    is_further[1:] = line[1:] == line[:-1]
+    is_list = is_further.copy()
+    is_list[:-1] |= is_further[1:]
+    rows = np.flatnonzero(~is_further)
+    raw = raw.take(pa.array(rows))
+    numbers = _Numbers.of(raw, columns, n)
+    effect = in_full(raw, "effect")
+    is_of_ref = bools(pc.equal(effect, -1))
+    ref = pc.ascii_upper(in_full(raw, "input_ref"))
+    alt = pc.ascii_upper(in_full(raw, "input_alt"))
+    is_swapped = pa.array(is_of_ref)
+    sumstats = Sumstats(
+        name=source.called,
+        line=line[rows],
+        chrom=in_full(raw, "input_chrom"),
+        pos=ints(in_full(raw, "start"), -1) + 1,
+        id=in_full(raw, "id"),
+        effect_allele=pc.if_else(is_swapped, ref, alt),
+        other_allele=pc.if_else(is_swapped, alt, ref),
+        beta=numbers.beta,
+        se=numbers.se,
+        z=numbers.z,
+        n=numbers.n,
+        maf=_minor(in_full(raw, "frequency")),
+        p=numbers.p,
+        status=pa.nulls(rows.size, pa.string()),
+        effect_is_ref=is_of_ref if source.declares_ref else None,
+        why_effect=_why_effect(source, effect),
+        columns=columns,
+    )
+    faults = {
+        RowStatus.MALFORMED: bools(pc.is_valid(in_full(raw, "status"))),
+        RowStatus.SEVERAL_ALTS: is_list[rows],
+        RowStatus.BAD_ALLELE: ~_are_letters(ref, alt),
+        RowStatus.EFFECT_UNMATCHED: bools(pc.equal(effect, 0)),
+        RowStatus.BAD_SE: numbers.se_as_read <= 0,
+        RowStatus.NO_Z: ~np.isfinite(numbers.z),
+    }
+    return replace(sumstats, status=_statuses(sumstats, faults))
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The statistics of rows; NaN where there are none.
+
+    Attributes:
+        se_as_read: as written, before it is made of beta and z where it is not there.
+    """
+
+    beta: Floats
+    se: Floats
+    se_as_read: Floats
+    z: Floats
+    n: Floats
+    p: Floats
+
+    @staticmethod
+    def of(raw: pa.Table, columns: StatisticColumns, n: float | None) -> "_Numbers":
+        """Read them from the columns that are kept beside the alleles, as text."""
+
+        def column(statistic: Statistic) -> Floats:
+            if not columns.has(statistic):
+                return np.full(raw.num_rows, np.nan)
+            return as_floats(_texts(raw, columns, statistic))
+
+        odds_ratio = column("odds_ratio")
+        positive = np.where(odds_ratio > 0, odds_ratio, np.nan)
+        beta = _first(column("beta"), np.log(positive))
+        se = column("se")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = _first(column("z"), beta / se)
+        log_p = _log_p(raw, columns)
+        without = np.isnan(z) & ~np.isnan(log_p) & ~np.isnan(beta)
+        z[without] = np.sign(beta[without]) * z_of_log_p(log_p[without])
+        # of P alone
+        is_made = without & np.isnan(se) & (z != 0)
+        made = se.copy()
+        made[is_made] = beta[is_made] / z[is_made]
+        in_all = column("cases") + column("controls")
+        of_rows = _first(column("n"), in_all)
+        sizes = of_rows if n is None else np.full(raw.num_rows, float(n))
+        return _Numbers(beta, made, se, z, sizes, np.exp(log_p))
+
+
+def _texts(raw: pa.Table, columns: StatisticColumns, statistic: Statistic) -> pa.Array:
+    return in_full(raw, kept_role(columns.names[statistic]))
+
+
+def _log_p(raw: pa.Table, columns: StatisticColumns) -> Floats:
+    """Natural logarithms of P; a column of -log10(P) says more of what is very small, and wins."""
+    log_p = np.full(raw.num_rows, np.nan)
+    if columns.has("minus_log10_p"):
+        log_p = -_LN_10 * as_floats(_texts(raw, columns, "minus_log10_p"))
+    if columns.has("p"):
+        log_p = _first(log_p, as_log_p(_texts(raw, columns, "p")))
+    # what is above 1 is no P
+    return np.where(log_p <= 0, log_p, np.nan)
+
+
+def _first(numbers: Floats, others: Floats) -> Floats:
+    """Of each row the first number, or the second where there is no first."""
+    return np.where(np.isnan(numbers), others, numbers)
+
+
+def _minor(frequency: pa.Array) -> Floats:
+    """Frequencies of the rarer of both alleles; NaN for what is no frequency."""
+    values = np.asarray(pc.fill_null(frequency, np.nan), dtype=np.float64)
+    minor = np.minimum(values, 1 - values)
+    return np.where(minor >= 0, minor, np.nan)
+
+
+def _are_letters(ref: pa.Array, alt: pa.Array) -> Mask:
+    differ = bools(pc.not_equal(ref, alt))
+    return matches(ref, _LETTERS) & matches(alt, _LETTERS) & differ
+
+
+def _why_effect(source: Source, effect: pa.Array) -> str:
+    """Whose effects they are, where the file does not say it itself; else nothing."""
+    columns = source.columns
+    if source.declares_ref:
+        nobody_named = effect.null_count == len(effect)
+        return "those of ALT: no column names an effect allele" if nobody_named else ""
+    if columns.basis != "assumed":
+        return ""
+    name = columns.names[columns.index["alt"]].strip()
+    return (
+        f"those of {name}, which its name alone does not say; --effect-allele COLUMN says otherwise"
+    )
+
+
+def _statuses(sumstats: Sumstats, faults: Mapping[RowStatus, Mask]) -> pa.Array:
+    """The first fault of each row; of those that have none the first of each place and alleles is fine."""
+    has_fault = np.any(list(faults.values()), axis=0)
+    sound = np.flatnonzero(~has_fault)
+    is_repeat = np.zeros(len(sumstats), dtype=bool)
+    is_repeat[sound] = _repeats(sumstats.taken(sound))
+    masks = [*faults.values(), is_repeat]
+    names = [*(status.value for status in faults), RowStatus.DUPLICATE.value]
+    number = np.select(masks, list(range(len(masks))), default=len(masks))
+    return pa.array([*names, RowStatus.OK.value]).take(pa.array(number))
+
+
+def _repeats(sumstats: Sumstats) -> Mask:
+    """Whether an earlier row has the same place and alleles."""
+    # A/G and G/A are one pair
+    pair = [sumstats.effect_allele, sumstats.other_allele]
+    least = pc.min_element_wise(*pair)
+    largest = pc.max_element_wise(*pair)
+    place = pc.cast(pa.array(sumstats.pos), pa.string())
+    keys = pc.binary_join_element_wise(sumstats.chrom, place, least, largest, ":")
+    number = np.asarray(keys.dictionary_encode().indices)
+    _, firsts = np.unique(number, return_index=True)
+    is_repeat = np.ones(number.size, dtype=bool)
+    is_repeat[firsts] = False
+    return is_repeat

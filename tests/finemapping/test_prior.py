@@ -1,0 +1,83 @@
+"""Scores as prior weights: sizes, floored once over all alleles, and refusals of what can be no weight."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enformer_core.errors import InputError
+from enformer_core.finemapping.prior import (
+    alleles_with_prior,
+    check_sizes,
+    floored,
+    phred_of_ranks,
+)
+from tests.support.genomes import write_fasta
+from tests.support.scored_files import scored_file_run
+from tests.support.vcf import write_vcf
+
+
+def test_ranks_by_hand():
+    # parts as large: 2 of 4, all, all, 1 of 4
+    phred = phred_of_ranks(np.array([3.0, 1, 1, 8]))
+    assert phred == pytest.approx([3.0103, 0, 0, 6.0206], abs=1e-4)
+
+
+def test_of_a_thousand_the_largest_is_30_as_in_cadd():
+    phred = phred_of_ranks(np.arange(1000.0))
+    assert phred[-1] == pytest.approx(30)
+    assert phred[-10] == pytest.approx(20)
+    assert phred[0] == 0
+
+
+def test_the_floor_is_a_hundredth_of_the_largest():
+    prior = floored(np.array([0.0, 0.01, 0.06, 5]), "toy")
+    assert prior.weight.tolist() == [0.05, 0.05, 0.06, 5]
+    assert prior.floored == 2
+    assert prior.least == 0.05
+    assert prior.notes() == [
+        "prior weights of 4 alleles are toy, 2 of them raised to a hundredth of the largest"
+    ]
+
+
+def test_where_all_are_0_all_are_1():
+    prior = floored(np.zeros(3), "toy")
+    assert prior.weight.tolist() == [1, 1, 1]
+    assert "since all are 0" in prior.notes()[0]
+
+
+@given(st.lists(st.floats(0, 1e30), min_size=1, max_size=40))
+def test_weights_are_positive_in_the_order_of_sizes_and_within_the_ratio(sizes):
+    size = np.array(sizes)
+    prior = floored(phred_of_ranks(size), "toy")
+    assert (prior.weight > 0).all()
+    assert prior.weight.max() / prior.weight.min() <= 100 * (1 + 1e-12)
+    order = np.argsort(size, kind="stable")
+    assert (np.diff(prior.weight[order]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1, np.nan, np.nan], "x: is no finite number, of 2 of 3 alleles"),
+        ([1, np.inf], "x: is no finite number, of 1 of 2 alleles"),
+        ([1, -1], r"x: is below 0, and a prior is a size: take abs\(\) of it, of 1 of 2 alleles"),
+    ],
+)
+def test_what_is_no_size_is_refused_with_its_count(values, said):
+    with pytest.raises(InputError, match=said):
+        check_sizes(np.array(values, dtype=float), "x")
+
+
+def test_a_run_ranks_its_alleles_by_the_largest_size_over_tracks(tmp_path):
+    fasta = write_fasta(tmp_path / "g.fa", {"chr1": "ACGT" * 10})
+    # twice the same allele: one weight
+    records = [("chr1", 5, "A", "C"), ("chr1", 5, "A", "C"), ("chr1", 9, "A", "C,G")]
+    vcf = write_vcf(tmp_path / "v.vcf", records)
+    run = scored_file_run(tmp_path / "run", [vcf], fasta)
+    alleles, prior = alleles_with_prior(run.ledger)
+    # sizes by place: 4.5, 8.5 and 8.5; 3 of 3 and 2 of 3 are as large
+    assert alleles.pos.tolist() == [5, 9, 9]
+    largest = 10 * np.log10(1.5)
+    assert prior.weight == pytest.approx([largest / 100, largest, largest])
+    assert "max_abs_sad" in prior.made_of
