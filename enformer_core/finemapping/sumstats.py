@@ -241,7 +241,7 @@ def _of_alleles(
     is_list[:-1] |= is_further[1:]
     rows = np.flatnonzero(~is_further)
     raw = raw.take(pa.array(rows))
-    numbers = _Numbers.of(raw, columns, n)
+    numbers = Statistics.of(raw, columns, n)
     effect = in_full(raw, "effect")
     is_of_ref = bools(pc.equal(effect, -1))
     ref = pc.ascii_upper(in_full(raw, "input_ref"))
@@ -278,7 +278,7 @@ def _of_alleles(
 
 
 @dataclass(frozen=True)
-class _Numbers:
+class Statistics:
     """The statistics of rows; NaN where there are none.
 
     Attributes:
@@ -293,7 +293,7 @@ class _Numbers:
     p: Floats
 
     @staticmethod
-    def of(raw: pa.Table, columns: StatisticColumns, n: float | None) -> "_Numbers":
+    def of(raw: pa.Table, columns: StatisticColumns, n: float | None) -> "Statistics":
         """Read them from the columns that are kept beside the alleles, as text."""
 
         def column(statistic: Statistic) -> Floats:
@@ -317,7 +317,7 @@ class _Numbers:
         in_all = column("cases") + column("controls")
         of_rows = _first(column("n"), in_all)
         sizes = of_rows if n is None else np.full(raw.num_rows, float(n))
-        return _Numbers(beta, made, se, z, sizes, np.exp(log_p))
+        return Statistics(beta, made, se, z, sizes, np.exp(log_p))
 
 
 def _texts(raw: pa.Table, columns: StatisticColumns, statistic: Statistic) -> pa.Array:
