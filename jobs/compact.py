@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from enformer_core.dataset.compact import Compaction, IncompleteRunError
+from enformer_core.dataset.compact import Compaction
+from enformer_core.dataset.finished import IncompleteRunError
+from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import InputError
 from enformer_core.storage.open import open_store
 from enformer_core.user_path import one_line
@@ -58,6 +60,11 @@ def compact(settings: CompactSettings) -> int:
         f"{counted(manifest.rows, source.run_type.unit)}: {before} put together into {manifest.shards:,}"
     )
     print(f"output: {one_line(target.location)}")
+    beside = ", ".join(summary_names(source))
+    if beside:
+        note(
+            f"beside the run, and not taken along: {beside}. Make it of the new run by the same command."
+        )
     print(f"prove it: {command_line(['enformer-ray', 'verify', settings.out])}")
     return exit_codes.DONE
 

@@ -156,7 +156,7 @@ def _answer(out: str, sql: str, attached: Sequence[str] = ()) -> Iterator[_Answe
     ledger = open_ledger(out)
     _check_asks(sql)
     tables = _tables(ledger)
-    own = attached_files(attached, {*ledger.run_type.tables, "tracks", *RUN_VIEWS})
+    own = attached_files(attached, {*ledger.run_type.tables, *tables, "tracks", *RUN_VIEWS})
     sizes = {key: size for of_table in tables.values() for key, size in of_table.items()}
     files = fenced_files(ledger.store.location, sizes)
     with (

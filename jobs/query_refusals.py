@@ -8,9 +8,10 @@ import duckdb
 import pyarrow as pa
 
 from enformer_core.analyses import run_types
-from enformer_core.dataset.absent_tables import why_absent
+from enformer_core.dataset.absent_tables import SUMMARY_MAKERS, why_absent
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.storage.fenced_files import FencedFiles
 
@@ -112,7 +113,12 @@ def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> 
     if name in _VIEWS:
         return InputError(_why_no_view(ledger, name, out))
     tables = {table for kind in run_types() for table in kind.tables}
-    if name in tables or name == "tracks":
+    if (
+        name in tables
+        or name == "tracks"
+        or name in SUMMARY_MAKERS
+        or name in summary_names(ledger)
+    ):
         return InputError(why_absent(ledger, name, out))
     refused = f"this SQL was refused: {error}"
     if "/" in name or "." in name:

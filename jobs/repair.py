@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from enformer_core.dataset.damage import Problem, set_aside
-from enformer_core.dataset.keys import MANIFEST_KEY
+from enformer_core.dataset.keys import MANIFEST_KEY, SUMMARIES
 from enformer_core.dataset.verify import Verification, verify_run
 from enformer_core.words import counted
 from jobs import exit_codes
@@ -60,6 +60,7 @@ def _next(verdict: Verification, mended: list[Problem]) -> int:
 
 
 _BESIDE = {
+    SUMMARIES: "says that the table is there",
     MANIFEST_KEY: "said that the run is complete",
     "receipts": "held receipts, and one of them vouched for what was moved",
     "commits": "vouched for what was moved",

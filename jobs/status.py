@@ -98,6 +98,9 @@ def _lines(
     if progress.rows_reused:
         lines.append(f"reused   {progress.rows_reused:,} of them, copied from other runs")
     lines += [f"tables   {text}" for text in rows_beside(run_type, progress.table_rows)]
+    for name, is_there in progress.beside.items():
+        state = "" if is_there else ", not complete: the command that makes it goes on"
+        lines.append(f"beside   {name}{state}")
     if progress.rows_per_s is not None:
         rate = significant(progress.rows_per_s)
         lines.append(

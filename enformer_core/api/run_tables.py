@@ -4,8 +4,8 @@ Only objects that receipts name are read, on a disk or on object storage; there 
 credentials and retries. Loads no torch.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -21,7 +21,7 @@ from enformer_core.dataset.find_run import find_run
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.progress import RunProgress, run_progress
-from enformer_core.dataset.receipts import Receipt
+from enformer_core.dataset.receipts import Receipt, StoredTable
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.schemas import (
     EFFECTS_SCHEMA,
@@ -29,6 +29,7 @@ from enformer_core.dataset.schemas import (
     gene_effects_schema,
     scores_schema,
 )
+from enformer_core.dataset.summary_tables import SummaryFile, SummaryReceipt, summary_receipts
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.fenced_files import fenced_files
 from enformer_core.storage.open import parse_address
@@ -42,11 +43,13 @@ class RunTables:
         location: where it lies.
         ledger: its description, and where its objects are.
         receipts: of the shards that were committed; read once, so that all tables are of the same shards.
+        summaries: receipts of the tables beside the run, by name.
     """
 
     location: str
     ledger: Ledger
     receipts: tuple[Receipt, ...]
+    summaries: Mapping[str, SummaryReceipt] = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
@@ -162,26 +165,34 @@ class RunTables:
     def table(self, name: str) -> pl.LazyFrame:
         """A table of the run, its contig in the column `chrom`, null for rows without a place; `tracks` has none.
 
+        Those beside the run, made of its own later, are among them: `percentiles` and others.
+
         Raises:
-            InputError: for a table that runs of this kind do not have.
+            InputError: for a table that the run does not have, with what makes it.
             DatasetError: for an object that is missing, or not as long as its receipt says.
         """
         if name == "tracks":
             return self.tracks
         run_type = self.ledger.run_type
-        if name not in run_type.tables:
+        if name not in run_type.tables and name not in self.summaries:
             raise InputError(why_absent(self.ledger, name, self.location))
         # the contig is not in the files: receipts say of which one each is
         by_contig: dict[str | None, dict[str, int | None]] = {}
-        for receipt in self.receipts:
-            if name in receipt.tables:
-                entry = receipt.tables[name]
-                sizes = by_contig.setdefault(receipt.chrom, {})
-                sizes[entry.key] = entry.bytes
+        for chrom, entry in self._files(name):
+            sizes = by_contig.setdefault(chrom, {})
+            sizes[entry.key] = entry.bytes
         if not by_contig:
             return _with_chrom(self._empty(name).lazy(), None)
         tables = [_with_chrom(self._scan(sizes), contig) for contig, sizes in by_contig.items()]
         return pl.concat(tables)
+
+    def _files(self, name: str) -> Iterator[tuple[str | None, StoredTable | SummaryFile]]:
+        """The contig and the file of each shard that has this table."""
+        if name in self.summaries:
+            yield from ((file.chrom, file) for file in self.summaries[name].files)
+        for receipt in self.receipts:
+            if name in receipt.tables:
+                yield receipt.chrom, receipt.tables[name]
 
     def _empty(self, name: str) -> pl.DataFrame:
         """A table without rows, of a run of which nothing is committed yet."""
@@ -221,7 +232,7 @@ class RunTables:
     def __repr__(self) -> str:
         progress = self.status
         state = "complete" if progress.finished else "incomplete"
-        tables = ", ".join([*self.ledger.run_type.tables, "tracks"])
+        tables = ", ".join([*self.ledger.run_type.tables, *self.summaries, "tracks"])
         lines = [
             f"RunTables {self.location}: {state}, {progress.rows_done:,} of {progress.rows:,} {progress.unit}",
             f"model {progress.model}; tables: {tables}",
@@ -244,7 +255,7 @@ def open_run(uri: str | Path) -> RunTables:
     name = path("uri", uri)
     store, run = find_run(name)
     ledger = Ledger(store, run, run_type_of(run.typed_identity.kind))
-    return RunTables(name, ledger, tuple(ledger.receipts()))
+    return RunTables(name, ledger, tuple(ledger.receipts()), summary_receipts(ledger))
 
 
 def _with_chrom(table: pl.LazyFrame, contig: str | None) -> pl.LazyFrame:

@@ -3,7 +3,11 @@
 from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.words import counted
+
+SUMMARY_MAKERS: dict[str, str] = {}
+"""Of tables beside runs, by the name that they usually have, the command that makes one."""
 
 
 def why_absent(ledger: Ledger, table: str, location: str) -> str:
@@ -15,6 +19,9 @@ def why_absent(ledger: Ledger, table: str, location: str) -> str:
         location: of the run, as its user gave it.
     """
     tables = [*ledger.run_type.tables, "tracks"]
+    beside = summary_names(ledger)
+    if table in SUMMARY_MAKERS or table in beside:
+        return _why_no_summary(table, location, is_begun=table in beside)
     if table not in tables:
         known = ", ".join(tables[:-1])
         return f"{location}: a run of {ledger.run_type.unit} has no table {table}, but {known} and tracks"
@@ -29,6 +36,14 @@ def why_absent(ledger: Ledger, table: str, location: str) -> str:
         f"{location}: there are no {table} yet: of {counted(shards, 'shards')} none is committed. Run its own command "
         f"again to continue it; `enformer-ray status {location}` says how far it is."
     )
+
+
+def _why_no_summary(table: str, location: str, *, is_begun: bool) -> str:
+    maker = SUMMARY_MAKERS.get(table)
+    command = "its command" if maker is None else f"`enformer-ray {maker.format(run=location)}`"
+    if is_begun:
+        return f"{location}: the table {table} is not complete: give {command} again, it goes on"
+    return f"{location}: there is no table {table} yet; {command} makes it, of a finished run"
 
 
 def _why_no_tracks(ledger: Ledger, location: str) -> str:

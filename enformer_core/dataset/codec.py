@@ -6,7 +6,7 @@ JSON, whose bytes follow from the value alone.
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -74,15 +74,30 @@ def with_footer(table: pa.Table, footer: Footer) -> pa.Table:
     return table.replace_schema_metadata({_FOOTER: canonical_json(footer)})
 
 
-def from_parquet(content: bytes, name: str) -> tuple[pa.Table, Footer]:
+def from_parquet(
+    content: bytes,
+    name: str,
+    *,
+    columns: Sequence[str] | None = None,
+) -> tuple[pa.Table, Footer]:
     """A table and the footer that it carries.
+
+    Args:
+        content: of the file.
+        name: of the file, for messages.
+        columns: those that are read, which must be there; all by default.
 
     Raises:
         DatasetError: when these bytes are not a Parquet file of a run.
     """
     try:
         # pages have their own checksums: a flipped bit is found even where no receipt is at hand
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        wanted = None if columns is None else list(columns)
+        table = pq.read_table(
+            pa.BufferReader(content),
+            columns=wanted,
+            page_checksum_verification=True,
+        )
         footer = (table.schema.metadata or {})[_FOOTER]
     except (pa.ArrowException, OSError, KeyError) as error:
         message = f"{name}: damaged, or not written by this program: {error}"

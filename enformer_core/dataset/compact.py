@@ -23,8 +23,9 @@ from msgspec import UNSET
 from enformer_core.dataset.codec import from_parquet, readable_json
 from enformer_core.dataset.commit import Commit
 from enformer_core.dataset.compacted import taken_apart
-from enformer_core.dataset.damage import DamagedRunError, repair_advice
+from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.digests import content_digest, sha256
+from enformer_core.dataset.finished import check_finished
 from enformer_core.dataset.keys import (
     MANIFEST_KEY,
     TRACKS_KEY,
@@ -129,12 +130,7 @@ class Compaction:
             raise InputError(
                 f"{location}: runs of {ledger.run_type.unit} are not compacted yet: of {tables} nothing says how"
             )
-        if ledger.manifest() is None:
-            raise IncompleteRunError(
-                f"{location}: is not complete. Run its own command again, then compact it."
-            )
-        if lost := ledger.lost():
-            raise DamagedRunError(lost, location)
+        check_finished(ledger, "compact it")
 
     def _check_target(self) -> None:
         """Before anything is put: what is there must be this compaction, as far as it came."""
@@ -269,10 +265,6 @@ class Compaction:
                 )
             tables.append(from_parquet(content, entry.key)[0])
         return tables
-
-
-class IncompleteRunError(DatasetError):
-    """A run that goes on is not compacted."""
 
 
 def _groups(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.keys import (
     MANIFEST_KEY,
+    SUMMARIES,
     block_of,
     damaged_key,
     receipt_block_key,
@@ -149,7 +150,7 @@ def set_aside(store: Store, problems: Iterable[Problem]) -> list[str]:
 
 def _in_reverse_of_commits(key: str) -> tuple[int, str]:
     # tables lie in folders of their own names, and go last
-    folders = [MANIFEST_KEY, "receipts", "commits"]
+    folders = [SUMMARIES, MANIFEST_KEY, "receipts", "commits"]
     folder = key.partition("/")[0]
     place = folders.index(folder) if folder in folders else len(folders)
     return (place, key)

@@ -13,6 +13,9 @@ TRACKS_KEY = "tracks.parquet"
 
 MANIFEST_KEY = "manifest.json"
 
+SUMMARIES = "summaries"
+"""The folder of what says which tables lie beside a run, made of its own later."""
+
 UNPLACED = "__unplaced__"
 """The partition of rows without a place on the genome."""
 
@@ -21,6 +24,7 @@ BLOCK_SHARDS = 1000
 """Receipts of so many shards are put once more as one object, so that few requests read them all."""
 
 _LONGEST_NAME_BYTES = 255  # of a directory, on every common file system
+_SUMMARY = re.compile(r"summaries/([a-z][a-z0-9_]*)/(begun|receipt)\.json")
 _RECEIPT = re.compile(r"commits/shard-(\d{8,})\.json")
 
 
@@ -52,6 +56,22 @@ def block_of(shard: int) -> int:
 def lookup_key(table: str, plan: str) -> str:
     """Key of one table of the index by which alleles are looked up, under the name of the plan that it is made of."""
     return f"lookup/{plan}/{table}.parquet"
+
+
+def summary_begun_key(name: str) -> str:
+    """Key of what a table beside a run is made of; put before its first file."""
+    return f"{SUMMARIES}/{name}/begun.json"
+
+
+def summary_receipt_key(name: str) -> str:
+    """Key of the receipt that makes a table beside a run count as there; put behind its last file."""
+    return f"{SUMMARIES}/{name}/receipt.json"
+
+
+def summary_of_key(key: str) -> str | None:
+    """The table that an object below `summaries/` speaks of; None for what somebody else has left there."""
+    match = _SUMMARY.fullmatch(key)
+    return None if match is None else match[1]
 
 
 def damaged_key(key: str, digest: str) -> str:

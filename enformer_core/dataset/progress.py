@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.receipts import AuditSummary
 from enformer_core.dataset.summary import Totals
+from enformer_core.dataset.summary_tables import summary_names
 
 _HOUR_S = 3600
 
@@ -59,6 +60,7 @@ class RunProgress:
         lost: objects of a finished run that are gone, or have another length, in words.
         audit: what was observed by scoring some alleles twice, by statistic.
         notice: what a demonstration says.
+        beside: tables beside the run that were begun, and whether each is there.
     """
 
     shards: int
@@ -80,6 +82,7 @@ class RunProgress:
     lost: tuple[str, ...]
     audit: Mapping[str, AuditSummary]
     notice: str | None
+    beside: Mapping[str, bool]
 
 
 def run_progress(ledger: Ledger) -> RunProgress:
@@ -116,4 +119,5 @@ def run_progress(ledger: Ledger) -> RunProgress:
         lost=lost,
         audit=totals.audit,
         notice=run.notice,
+        beside=summary_names(ledger),
     )

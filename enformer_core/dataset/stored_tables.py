@@ -1,4 +1,7 @@
-"""The tables of a run as they lie in its directory: those that receipts name, in the order of shards."""
+"""The tables of a run as they lie in its directory: those that receipts name, in the order of shards.
+
+Tables beside a run, made of its own later, are read like these.
+"""
 
 from collections.abc import Container, Iterator
 
@@ -7,6 +10,12 @@ import pyarrow as pa
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.receipts import StoredTable
+from enformer_core.dataset.summary_tables import (
+    SummaryFile,
+    summary_receipt,
+    summary_receipts,
+)
 from enformer_core.errors import DatasetError
 
 
@@ -16,7 +25,7 @@ def stored_objects(ledger: Ledger) -> dict[str, dict[str, int]]:
     A listing of the directory would give more: what somebody left there, and tables of shards under way.
 
     Args:
-        ledger: of the run; a table of which nothing is committed has no objects.
+        ledger: of the run; a table of which nothing is committed has no objects. Tables beside it come last.
 
     Returns:
         Bytes by key, by table.
@@ -28,6 +37,8 @@ def stored_objects(ledger: Ledger) -> dict[str, dict[str, int]]:
     for receipt in ledger.receipts():
         for name, entry in receipt.tables.items():
             sizes.setdefault(name, {})[entry.key] = entry.bytes
+    for name, summary in summary_receipts(ledger).items():
+        sizes[name] = summary.sizes
     return sizes
 
 
@@ -41,7 +52,7 @@ def stored_tables(
 
     Args:
         ledger: of the run.
-        name: of the table, one of `ledger.run_type.tables`.
+        name: of the table, one of `ledger.run_type.tables` or of those beside the run.
         shards: numbers of those that are read; all by default.
 
     Yields:
@@ -50,12 +61,9 @@ def stored_tables(
     Raises:
         DatasetError: for an object that is missing or damaged.
     """
-    for receipt in ledger.receipts():
-        if shards is not None and receipt.shard not in shards:
+    for shard, chrom, entry in _entries(ledger, name):
+        if shards is not None and shard not in shards:
             continue
-        entry = receipt.tables.get(name)
-        if entry is None:
-            raise DatasetError(f"shard {receipt.shard}: its receipt names no table {name}")
         key = entry.key
         content = ledger.store.get(key)
         if content is None:
@@ -65,4 +73,22 @@ def stored_tables(
             raise DatasetError(
                 f"{key}: is not what its receipt names; `enformer-ray verify` says more"
             )
-        yield receipt.chrom, from_parquet(content, key)[0]
+        yield chrom, from_parquet(content, key)[0]
+
+
+def _entries(
+    ledger: Ledger, name: str
+) -> Iterator[tuple[int, str | None, StoredTable | SummaryFile]]:
+    """For each shard its number, its contig, and its file of one table."""
+    if name not in ledger.run_type.tables:
+        summary = summary_receipt(ledger, name)
+        if summary is None:
+            raise DatasetError(f"{ledger.store.location}: there is no table {name}")
+        for file in summary.files:
+            yield file.shard, file.chrom, file
+        return
+    for receipt in ledger.receipts():
+        entry = receipt.tables.get(name)
+        if entry is None:
+            raise DatasetError(f"shard {receipt.shard}: its receipt names no table {name}")
+        yield receipt.shard, receipt.chrom, entry

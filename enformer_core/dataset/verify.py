@@ -27,6 +27,7 @@ from enformer_core.dataset.repeated_keys import repeated_keys
 from enformer_core.dataset.reused import problems_of_reused
 from enformer_core.dataset.run_type import ValueTable, count_statuses
 from enformer_core.dataset.summary import Totals
+from enformer_core.dataset.summary_tables import problems_of_summaries, unfinished_summaries
 from enformer_core.errors import DatasetError
 from enformer_core.variants.table import Status
 
@@ -93,6 +94,7 @@ def verify_run(ledger: Ledger) -> Verification:
     if plan is not None:
         verifier = _Verifier(ledger, plan, receipts, finished=isinstance(manifest, Manifest))
         problems += verifier.problems()
+    problems += problems_of_summaries(ledger, receipts)
     committed = {receipt.shard for receipt in receipts}
     planned = range(ledger.run.plan.shards)
     return Verification(
@@ -145,6 +147,8 @@ def _foreign_files(ledger: Ledger) -> Iterator[str]:
         for key in ledger.store.keys(f"{table}/"):
             if not key.endswith(".parquet"):
                 yield f"{key}: is no table, and nothing reads it"
+    for name in unfinished_summaries(ledger):
+        yield f"{name}: is not complete, and nothing reads it; the command that makes it goes on"
 
 
 @dataclass(frozen=True)

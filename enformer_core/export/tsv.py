@@ -10,11 +10,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from enformer_core.dataset.absent_tables import SUMMARY_MAKERS, why_absent
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.schemas import SEQUENCE
 from enformer_core.dataset.stored_tables import stored_tables
+from enformer_core.dataset.summary_tables import summary_receipts
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.export.whole_file import whole_file
 from enformer_core.text_cells import one_line_cells
@@ -38,7 +40,7 @@ def export_tsv(
     Args:
         ledger: of the run.
         path: of the file.
-        table: one of the run's tables; its first by default.
+        table: one of the run's tables, or of those beside it; its first by default.
 
     Returns:
         How many rows there are.
@@ -74,8 +76,11 @@ def export_tsv(
 
 def _check_known(ledger: Ledger, table: str) -> None:
     run_type = ledger.run_type
-    if table not in run_type.tables:
-        known = ", ".join(run_type.tables)
+    tables = [*run_type.tables, *summary_receipts(ledger)]
+    if table not in tables:
+        if table in SUMMARY_MAKERS:
+            raise InputError(why_absent(ledger, table, ledger.store.location))
+        known = ", ".join(tables)
         raise InputError(
             f"{ledger.store.location}: a run of {run_type.unit} has no table {table!r} to write; it has {known}"
         )

@@ -67,8 +67,9 @@ def tables_of(ledger: Ledger) -> list[RunTable]:
     """
     stored = stored_objects(ledger)
     tables = []
-    for name in ledger.run_type.tables:
-        keys = list(stored.get(name, ()))
+    # with what is beside the run
+    for name in stored:
+        keys = list(stored[name])
         schema = _known_schema(ledger, name) or _schema_of_file(ledger, name, keys)
         has_quoted = any("%" in key for key in keys)
         tables.append(RunTable(name, schema, is_stored=bool(keys), has_quoted=has_quoted))

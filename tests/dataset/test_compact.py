@@ -10,8 +10,9 @@ from enformer_core import open_run
 from enformer_core.analyses import run_type_of
 from enformer_core.analyses.reusable_runs import ReusableRun
 from enformer_core.analyses.reuse import Reuse
-from enformer_core.dataset.compact import Compaction, IncompleteRunError
+from enformer_core.dataset.compact import Compaction
 from enformer_core.dataset.find_run import find_run
+from enformer_core.dataset.finished import IncompleteRunError
 from enformer_core.dataset.keys import receipt_key
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.lookup import look_up

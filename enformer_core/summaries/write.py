@@ -1,0 +1,253 @@
+"""Make a table beside a finished run, shard by shard, in this process or in several; begun once, it is continued.
+
+    write_summary(ledger, name, identity, summarise, columns=["status", "sad"])
+
+Of each shard the columns that are named are read from its `scores` and given to `summarise`, which returns a table of
+as many rows: those columns stand in the new table behind the allele's. Memory is that of one shard for each process.
+What is put, and in which order, says `dataset.summary_tables`. Does not know what a summary computes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from multiprocessing import get_context
+from typing import Any
+
+import pyarrow as pa
+
+from enformer_core.dataset.codec import (
+    Footer,
+    as_json_object,
+    from_parquet,
+    readable_json,
+    to_parquet,
+)
+from enformer_core.dataset.damage import repair_advice
+from enformer_core.dataset.differences import difference_lines
+from enformer_core.dataset.digests import sha256
+from enformer_core.dataset.finished import check_finished
+from enformer_core.dataset.keys import SUMMARIES, summary_begun_key, summary_receipt_key, table_key
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.receipts import Receipt, StoredTable
+from enformer_core.dataset.summary_tables import (
+    SummaryBegun,
+    SummaryFile,
+    SummaryReceipt,
+    file_identity,
+    summary_begun,
+    summary_receipt,
+)
+from enformer_core.errors import DatasetError, InputError
+from enformer_core.version import __version__
+
+Summarise = Callable[[pa.Table], pa.Table]
+"""From rows of a shard, in the columns that were named, the new columns: as many rows, in their order."""
+
+Report = Callable[[int, int], None]
+"""Told of shards that are done: how many, and of how many."""
+
+ALLELE_COLUMNS = ("variant_id", "pos", "id", "ref", "alt")
+"""What every table beside a run says of its alleles, with the keys and `status`."""
+
+_NAME = "letters, digits and _ alone, small, the first a letter"
+
+_TAKEN = frozenset(
+    {
+        *("commits", "damaged", "lookup", "plan", "receipts", SUMMARIES, "tracks"),
+        *("long", "top", "top_genes"),
+        *("scores", "effects", "gene_effects", "predictions"),
+    }
+)
+"""Names that a run has for other things: its folders, the views of queries, its own tables."""
+
+
+def write_summary(
+    ledger: Ledger,
+    name: str,
+    identity: Mapping[str, Any],
+    summarise: Summarise,
+    *,
+    columns: Sequence[str],
+    kind: str | None = None,
+    source: str = "scores",
+    processes: int = 1,
+    report: Report | None = None,
+) -> SummaryReceipt:
+    """Make a table beside a finished run, or what is missing of it; where it is there, nothing is done.
+
+    Args:
+        ledger: of the run.
+        name: of the table, and of its folder.
+        identity: everything beside the run that decides the values, as JSON: settings, digests of files that are
+            read, the version of the arithmetic. Not what decides nothing, such as `processes`.
+        summarise: makes the new columns of a shard. With several processes it is sent to each once.
+        columns: of `source` that it is given.
+        kind: what the table is, if it may be called otherwise: its columns have the meanings of this name.
+        source: the run's table whose rows the new table has.
+        processes: how many shards are worked at once, each in a process of its own; 1 is this one.
+        report: told when a shard is done.
+
+    Returns:
+        The table's receipt as it stands.
+
+    Raises:
+        InputError: for a name that is taken; where a table of this name is made of something else, with both sides.
+        IncompleteRunError: for a run that is not finished.
+        DatasetError: for a run without such a table, or objects that are damaged.
+    """
+    _check_name(ledger, name)
+    check_finished(ledger, f"make {name} of it")
+    begun = SummaryBegun(kind or name, {**as_json_object(identity), "run": ledger.run.digest})
+    _claim(ledger, name, begun)
+    there = summary_receipt(ledger, name)
+    if there is not None:
+        return there
+    receipts = list(ledger.receipts())
+    maker = _ShardMaker(ledger, name, begun, source, tuple(columns), summarise)
+    files = []
+    for file in _made(maker, receipts, processes):
+        files.append(file)
+        if report is not None:
+            report(len(files), len(receipts))
+    receipt = SummaryReceipt(
+        name=name,
+        begun=begun,
+        source=source,
+        rows=sum(file.rows for file in files),
+        files=tuple(files),
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        created_by=f"enformer-ray {__version__}",
+    )
+    ledger.store.put_if_absent(summary_receipt_key(name), readable_json(receipt))
+    # another command's, where that was first: its files are these
+    return summary_receipt(ledger, name) or receipt
+
+
+def _check_name(ledger: Ledger, name: str) -> None:
+    if not _is_plain(name):
+        raise InputError(f"a table cannot be called {name!r}: {_NAME}. Give another name.")
+    if name in _TAKEN or name in ledger.run_type.tables:
+        raise InputError(
+            f"a table cannot be called {name}: a run has it already. Give another name."
+        )
+
+
+def _is_plain(name: str) -> bool:
+    # it names a folder, a key, and a view of SQL
+    letters = name.replace("_", "")
+    return name.isascii() and name[:1].isalpha() and name.islower() and letters.isalnum()
+
+
+def _claim(ledger: Ledger, name: str, begun: SummaryBegun) -> None:
+    """Put what the table is made of, or find the same there."""
+    store = ledger.store
+    if store.put_if_absent(summary_begun_key(name), readable_json(begun)):
+        return
+    there = summary_begun(ledger, name)
+    assert there is not None, "it was there a moment ago"
+    if there.digest == begun.digest:
+        return
+    was, now = [{"table": each.kind, **each.identity} for each in (there, begun)]
+    differing = "\n".join(difference_lines(was, now, {}, {}))
+    raise InputError(
+        f"{store.location}: has a table {name} already that is made of something else; these fields differ:\n"
+        f"{differing}\nGive this one another name by --name, or remove the folders {name} and {SUMMARIES}/{name} of "
+        "the run first."
+    )
+
+
+def _made(
+    maker: "_ShardMaker", receipts: Sequence[Receipt], processes: int
+) -> Iterator[SummaryFile]:
+    """The files of all shards, in their order."""
+    if processes == 1:
+        yield from map(maker, receipts)
+        return
+    # not forked: threads of Arrow and of stores would be forked in the middle of what they do
+    context = get_context("spawn")
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_take, initargs=(maker,)
+    ) as pool:
+        yield from pool.map(_make, receipts)
+
+
+_taken: list["_ShardMaker"] = []
+"""What a process was given when it began."""
+
+
+def _take(maker: "_ShardMaker") -> None:
+    _taken.append(maker)
+
+
+def _make(receipt: Receipt) -> SummaryFile:
+    return _taken[-1](receipt)
+
+
+@dataclass(frozen=True)
+class _ShardMaker:
+    """Makes and puts the file of one shard, or finds it there."""
+
+    ledger: Ledger
+    name: str
+    begun: SummaryBegun
+    source: str
+    columns: tuple[str, ...]
+    summarise: Summarise
+
+    def __call__(self, receipt: Receipt) -> SummaryFile:
+        source = receipt.tables.get(self.source)
+        if source is None:
+            raise DatasetError(f"shard {receipt.shard}: its receipt names no table {self.source}")
+        key = table_key(self.name, receipt.chrom, receipt.shard)
+        identity = file_identity(self.begun, source.content_digest)
+        footer = Footer(self.begun.kind, identity, self.ledger.run.notice, receipt.shard)
+        # of a command that died, or of another one that makes the same table
+        content = self.ledger.store.get(key)
+        if content is None:
+            content = to_parquet(self._rows(source), footer)
+            if not self.ledger.store.put_if_absent(key, content):
+                content = self.ledger.store.get(key) or b""
+        # pages are not read for that
+        rows, found = from_parquet(content, key, columns=["status"])
+        if found != footer:
+            raise DatasetError(
+                f"{key}: was made of another table {self.source}, or for another {self.name}. Remove the folder "
+                f"{self.name} of the run, and give the same command again."
+            )
+        return SummaryFile(
+            shard=receipt.shard,
+            chrom=receipt.chrom,
+            key=key,
+            bytes=len(content),
+            rows=rows.num_rows,
+            sha256=sha256(content),
+            source=source.content_digest,
+        )
+
+    def _rows(self, source: StoredTable) -> pa.Table:
+        """The new table's rows of a shard: what names the alleles, then what `summarise` makes."""
+        content = self.ledger.store.get(source.key)
+        # what is made of damage would look sound
+        if content is None or sha256(content) != source.sha256:
+            raise DatasetError(
+                f"{source.key}: is not what its receipt names. {repair_advice(self.ledger.store.location)}"
+            )
+        wanted = dict.fromkeys([*self._names_of_rows, *self.columns])
+        rows, _ = from_parquet(content, source.key, columns=list(wanted))
+        made = self.summarise(rows.select(list(self.columns)))
+        if made.num_rows != rows.num_rows:
+            raise ValueError(f"{self.name}: {made.num_rows} rows made of {rows.num_rows}")
+        named = rows.select(self._names_of_rows)
+        for field, column in zip(made.schema, made.columns, strict=True):
+            named = named.append_column(field, column)
+        return named
+
+    @cached_property
+    def _names_of_rows(self) -> list[str]:
+        keys: tuple[str, ...] = ()
+        for table in self.ledger.run_type.value_tables:
+            if table.name == self.source:
+                keys = table.key_columns
+        return [*ALLELE_COLUMNS, *keys, "status"]
