@@ -5,9 +5,10 @@ INSTALLED := .venv/.installed
 TORCH := torch==2.13.0
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
+ENGINES := .venv-engines/.installed
 IN_PROCESSES = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo help test test-full chaos fuzz bench lint types rooms tests format lock clean
+.PHONY: demo help test test-full chaos fuzz bench lint types rooms tests engines format lock clean
 
 demo: $(INSTALLED) ## install, score a known variant and its neighbours, show which matter
 	$(BIN)/enformer-ray demo --out demo-run
@@ -29,11 +30,11 @@ rooms: $(INSTALLED) ## which package may import which, by import-linter
 
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
 # One thread each: several processes of several threads would wait for each other.
-tests: $(INSTALLED) ## the tests, in JOBS=2 processes
+tests: $(INSTALLED) $(ENGINES) ## the tests, in JOBS=2 processes
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" $(IN_PROCESSES)
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
-test-full: $(INSTALLED) ## the tests and the slow suites, in JOBS=2 processes of up to 9 GB
+test-full: $(INSTALLED) $(ENGINES) ## the tests and the slow suites, in JOBS=2 processes of up to 9 GB
 	ENFORMER_RAY_THOROUGH=1 OMP_NUM_THREADS=1 $(PYTEST) -m "not gpu" --timeout=7200 $(IN_PROCESSES)
 
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
@@ -52,6 +53,15 @@ bench: .venv-bench/.installed ## how fast and how exact, beside the port that mo
 .venv-bench/.installed: requirements.lock pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt --editable .
+	@touch $@
+
+engines: $(ENGINES) ## an environment for SQL engines and readers that only tests ask
+
+# Apart: chDB brings pandas, DuckDB's reader of Iceberg is for another release of DuckDB, Spark takes 0.5 GB.
+$(ENGINES): tests/requirements-engines.txt
+	@echo "Installing engines that only tests ask into .venv-engines; only once."
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements-engines.txt
 	@touch $@
 
 format: $(INSTALLED) ## mend of the code's form what ruff can mend
@@ -75,4 +85,4 @@ lock: $(INSTALLED) ## renew the pins of requirements.lock
 	sed -i -E -e 's/^(torch==[0-9.]+)\+.*/\1/' -e '/^\# The following packages/,$$d' requirements.lock
 
 clean: ## remove the environments, the demonstration's run and all caches
-	rm -rf .venv .venv-bench demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-engines demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -43,6 +43,7 @@ class Dialect:
         speaks_python: whether a run is opened in Python, and only asked in SQL.
         setup: what is said before any table is opened.
         setup_remote: the same, where the run lies on object storage.
+        tried_remote: whether tests read object storage by it.
         table: opens a table that lies in partitions.
         table_remote: the same on object storage, where that differs.
         table_quoted: the same where a folder has a contig's name with quoted letters, `chrom=HLA%2A01`.
@@ -70,6 +71,7 @@ class Dialect:
     speaks_python: bool = False
     setup: tuple[str, ...] = ()
     setup_remote: tuple[str, ...] = ()
+    tried_remote: bool = False
     table: str
     table_remote: str | None = None
     table_quoted: tuple[str, ...] = ()
@@ -112,6 +114,7 @@ DIALECTS = {
         title="Polars",
         packages=("polars",),
         speaks_python=True,
+        tried_remote=True,
         setup=("import polars as pl", "", "ctx = pl.SQLContext()"),
         table="""\
 ctx.register(
@@ -149,6 +152,7 @@ ctx.register(
     "datafusion": Dialect(
         title="DataFusion",
         packages=("datafusion",),
+        tried_remote=True,
         table="CREATE EXTERNAL TABLE {name} ({columns}) STORED AS PARQUET PARTITIONED BY (chrom) LOCATION {folder}",
         # for a contig that is asked for it looks into the folder of that very name: of a text that is made, into all
         table_quoted=(
@@ -162,7 +166,7 @@ ctx.register(
         notes=(
             "`datafusion-cli` takes it as it is, `SessionContext().sql` a statement at a time.",
             "`datafusion-cli` reads `s3://` with the credentials of the environment; in Python its context is told "
-            "the bucket by `register_object_store` first.",
+            "the bucket by `register_object_store` first, as `--run` does.",
         ),
     ),
     "chdb": Dialect(

@@ -3,6 +3,8 @@
 An engine is loaded when it is asked. Knows no run and no table.
 """
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -11,6 +13,8 @@ import pyarrow as pa
 
 from enformer_core.errors import InputError
 from enformer_core.sql.dialects import DIALECTS
+
+_S3_BUCKET = re.compile(r"'s3://([^/']+)/")
 
 
 def answer(engine: str, statements: Sequence[str], question: str) -> pa.Table:
@@ -60,9 +64,29 @@ def _polars(statements: Sequence[str], question: str) -> pa.Table:
 
 def _datafusion(statements: Sequence[str], question: str) -> pa.Table:
     context = import_module("datafusion").SessionContext()
+    # its command line finds buckets by itself, its Python does not
+    for bucket in sorted({*_S3_BUCKET.findall(" ".join(statements))}):
+        context.register_object_store("s3://", _datafusion_bucket(bucket), bucket)
     for statement in statements:
         context.sql(statement)
     return context.sql(question).to_arrow_table()
+
+
+def _datafusion_bucket(bucket: str) -> Any:
+    """The store of a bucket, with the credentials that all of AWS's clients would find here."""
+    session = import_module("botocore.session").get_session()
+    found = session.get_credentials()
+    keys = found.get_frozen_credentials() if found else None
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return import_module("datafusion.object_store").AmazonS3(
+        bucket,
+        region=session.get_config_variable("region") or "us-east-1",
+        access_key_id=keys and keys.access_key,
+        secret_access_key=keys and keys.secret_key,
+        session_token=keys and keys.token,
+        endpoint=endpoint,
+        allow_http=(endpoint or "").startswith("http://"),
+    )
 
 
 def _chdb(statements: Sequence[str], question: str) -> pa.Table:

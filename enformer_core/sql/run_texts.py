@@ -104,7 +104,7 @@ def _notes(ledger: Ledger, dialect: Dialect, address: str, tables: list[RunTable
         )
     if not dialect.packages:
         yield f"This text for {dialect.title} has been read by a parser of its SQL, and has not been run by us."
-    elif "://" in address:
+    elif "://" in address and not dialect.tried_remote:
         yield (
             f"{dialect.title} reads object storage by its own client, with the usual AWS environment: that has not "
             "been run by us."

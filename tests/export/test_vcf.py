@@ -11,10 +11,12 @@ import pytest
 from enformer_core.export.vcf import export_vcf, shards_of_file
 from enformer_core.export.vcf_text import as_contig, as_id, in_value
 from jobs.cli import main
+from tests.support import engine_process
 from tests.support.bcftools import read_text, to_bcf
 from tests.support.bgzf import write_bgzf
 from tests.support.genomes import write_fasta
 from tests.support.scored_files import begun_file_run, commit, scored_file_run, stored_scores
+from tests.support.sql_engines import need_engines_environment
 from tests.support.vcf import write_vcf
 
 LETTERS = "ACGT" * 500
@@ -443,6 +445,24 @@ def test_public_files_come_back_byte_for_byte(name, genome, records, data_dir, t
     assert len(records_of(view(path))) == records
     with pysam.VariantFile(str(path)) as file:
         assert sum(1 for _ in file.fetch()) == records
+    read_by_cyvcf2(path, records, told)
+
+
+CYVCF2 = """
+from cyvcf2 import VCF
+for record in VCF({!r}):
+    print(len(record.ALT), record.INFO.get("ER_STATUS"))
+"""
+
+
+def read_by_cyvcf2(path, records, told):
+    """Another library, in an environment of its own, sees as many records, and a status for each ALT."""
+    need_engines_environment()
+    lines = engine_process.run(CYVCF2.format(str(path))).splitlines()
+    assert len(lines) == records
+    statuses = [line.partition(" ")[2].split(",") for line in lines]
+    # a record without ALT has one all the same
+    assert list(map(len, statuses)) == [max(alts, 1) for alts in told.values()]
 
 
 def test_standard_output_has_plain_text(tmp_path, fasta, capfdbinary):

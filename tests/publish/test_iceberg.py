@@ -1,6 +1,7 @@
 """Finished runs as Iceberg tables: what readers find, and what becomes of publishers that are stopped or meet."""
 
 import contextlib
+import csv
 import logging
 import os
 import shutil
@@ -25,7 +26,8 @@ from enformer_core.publish.run_files import RunFile, RunTable, tables_of
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
 from jobs.publish import NAMESPACE
-from tests.support import toy_runs
+from tests.support import engine_process, toy_runs
+from tests.support.sql_engines import need_engines_environment
 from tests.support.toy_runs import ROWS, begun_toy_run
 
 pytest.importorskip("pyiceberg")
@@ -121,19 +123,52 @@ def test_polars_reads_the_same(ledger, catalog, reader):
     assert scores.select(pl.col("sad").null_count()).collect().item() == 1
 
 
-def test_clickhouse_reads_the_same(ledger, catalog, monkeypatch):
-    chdb = pytest.importorskip("chdb")
+def test_clickhouse_reads_the_same(ledger, catalog):
+    need_engines_environment()
     publish(ledger, catalog)
-    # it reads nothing that does not lie below the folder in which it works
-    monkeypatch.chdir("/")
     place = table(catalog).location().removeprefix("file://")
-    answer = chdb.query(
-        f"SELECT chrom, count(), sum(pos) FROM icebergLocal('{place}') GROUP BY 1 ORDER BY 1", "CSV"
+    # it reads nothing that does not lie below the folder in which it works
+    rows = asked(
+        "import os; os.chdir('/'); import chdb; print(chdb.query(TEXT, 'CSV'))", CLICKHOUSE, place
     )
-    lines = str(answer).splitlines()
-    assert lines == [
-        *('"1",3,6', '"22",3,6', '"HLA*01:01",3,6', '"X",3,6'),
-        '"__unplaced__",1,\\N',
+    assert rows == COUNTED
+
+
+def test_duckdb_reads_the_same(ledger, catalog):
+    """By its own reader of Iceberg."""
+    need_engines_environment()
+    publish(ledger, catalog)
+    place = table(catalog).metadata_location.removeprefix("file://")
+    assert asked(OPEN_DUCKDB, DUCKDB, place) == COUNTED
+
+
+CLICKHOUSE = """SELECT chrom, count(), sum(pos) FROM icebergLocal('{}') GROUP BY 1 ORDER BY 1"""
+
+DUCKDB = """SELECT chrom, count(*), sum(pos) FROM iceberg_scan('{}') GROUP BY 1 ORDER BY 1"""
+
+OPEN_DUCKDB = """
+import csv, sys, duckdb
+from duckdb_extensions import import_extension
+connection = duckdb.connect()
+for name in ("avro", "iceberg"):
+    import_extension(name)
+    connection.execute(f"LOAD {name}")
+csv.writer(sys.stdout).writerows(connection.execute(TEXT).fetchall())
+"""
+
+COUNTED = [
+    *(["1", 3, 6], ["22", 3, 6], ["HLA*01:01", 3, 6], ["X", 3, 6]),
+    ["__unplaced__", 1, None],
+]
+
+
+def asked(script, sql, place):
+    """Contigs, rows and the sum of their positions, as another environment's reader has them."""
+    printed = engine_process.run(f"TEXT = {sql.format(place)!r}\n{script}")
+    rows = csv.reader(line for line in printed.splitlines() if line)
+    return [
+        [name, int(count), None if total in ("", r"\N") else int(total)]
+        for name, count, total in rows
     ]
 
 

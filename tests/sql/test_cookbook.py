@@ -6,10 +6,9 @@ import pytest
 import sqlglot
 
 from enformer_core.sql.dialects import DIALECTS
-from enformer_core.sql.engines import answer
 from enformer_core.sql.opening import beside, opening
 from tests.support import sql_page
-from tests.support.sql_engines import HERE, need, plain
+from tests.support.sql_engines import HERE, answer, need, plain
 from tests.support.sql_questions import QUESTIONS
 from tests.support.sql_run import write_own, write_run
 

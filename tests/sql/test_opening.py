@@ -11,12 +11,11 @@ from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import InputError
 from enformer_core.models.tracks.table import TRACKS_SCHEMA, described_track
 from enformer_core.sql.dialects import DIALECTS
-from enformer_core.sql.engines import answer
 from enformer_core.sql.opening import RunTable, opening, run_address
 from enformer_core.sql.run_texts import run_texts
 from enformer_core.sql.words import in_words
 from enformer_core.storage.local import LocalStore
-from tests.support.sql_engines import HERE, need, plain
+from tests.support.sql_engines import HERE, answer, need, plain
 from tests.support.toy_runs import TRACKS, begun_toy_run
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of engines that are not ours
