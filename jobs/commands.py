@@ -183,6 +183,26 @@ COMMANDS = {
         ),
         exit_codes=_ASKS,
     ),
+    "pca fit": Command(
+        "fit principal components to the scores of a run",
+        "jobs.pca:FitPcaSettings",
+        "jobs.pca:fit",
+        is_work=True,
+        examples=(
+            "enformer-ray pca fit scores --out pca.safetensors",
+            "enformer-ray pca fit common --statistic log_sad --tracks assay=CAGE --components 100"
+            " --sample 200000 --out cage.safetensors",
+        ),
+        exit_codes=_ASKS,
+    ),
+    "pca apply": Command(
+        "put principal components of a run's scores beside it, as a table",
+        "jobs.pca:ApplyPcaSettings",
+        "jobs.pca:apply",
+        is_work=True,
+        examples=("enformer-ray pca apply scores --pca pca.safetensors",),
+        exit_codes=_ASKS,
+    ),
     "links": Command(
         "link elements to genes: distance, contact, ABC score, and what a model says of them",
         "jobs.link_settings:LinksSettings",
@@ -259,6 +279,7 @@ COMMANDS = {
 }
 
 GROUPS = {
+    "pca": "principal components of scores",
     "evaluate": "hold scores against experiments",
     "weights": "convert files of weights",
     "config": "files of settings",

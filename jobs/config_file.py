@@ -26,6 +26,8 @@ _Name = Literal[
     "links",
     "insulators",
     "evaluate links",
+    "pca fit",
+    "pca apply",
     "query",
     "sql",
     "publish",

@@ -6,7 +6,7 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.words import counted
 
-SUMMARY_MAKERS: dict[str, str] = {}
+SUMMARY_MAKERS: dict[str, str] = {"pca": "pca apply {run} --pca FILE"}
 """Of tables beside runs, by the name that they usually have, the command that makes one."""
 
 

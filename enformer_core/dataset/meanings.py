@@ -16,6 +16,7 @@ FROM_0 = "bp, from 0"
 BP = "bp"
 LOG2 = "log2 ratio"
 OF_TRACK = "as the track's own"
+OF_QUARTILES = "range between the quartiles of the alleles that were fitted"
 
 _DESCRIPTION = b"description"
 _UNIT = b"unit"
@@ -79,6 +80,8 @@ _GENE_VALUES = {
 _OF_ALLELE = ("variant_id", "pos", "ref", "alt")
 
 _OF_GENES_ALLELE = (*_OF_ALLELE, "id", "input_file", "input_line", "alt_index", "effect_sign")
+
+_OF_TABLES_BESIDE = (*_OF_ALLELE, "id", "input_file", "input_line", "alt_index", "status")
 
 _OUTCOME = {name: _ALLELE[name] for name in ("status", "reason")}
 
@@ -190,6 +193,7 @@ MEANINGS: dict[str, dict[str, Meaning]] = {
         **_PLACE,
         "values": Meaning("attention over the mean of pairs equally far apart, pixel by pixel"),
     },
+    "pca": {name: _ALLELE[name] for name in _OF_TABLES_BESIDE},
     "tracks": {
         "index": Meaning("column of the model's head", "from 0"),
         "list_position": Meaning("its place in lists over tracks", "from 1"),
@@ -202,6 +206,9 @@ MEANINGS: dict[str, dict[str, Meaning]] = {
 }
 """By table and column; of lists it is each item's."""
 
+_COMPONENT = re.compile(r"pc(?P<number>\d+)")
+"""Columns of `pca`, as many as were fitted."""
+
 _STRONGEST = re.compile(r"max_abs_(?P<value>\w+?)(?P<track>_track)?")
 
 
@@ -210,6 +217,9 @@ def meaning_of(table: str, column: str) -> Meaning | None:
     of_table = MEANINGS.get(table, {})
     if column in of_table:
         return of_table[column]
+    if table == "pca" and (component := _COMPONENT.fullmatch(column)):
+        said = f"principal component {component['number']} of the allele's scores, centred"
+        return Meaning(said, OF_QUARTILES)
     found = _STRONGEST.fullmatch(column)
     if found is None or found["value"] not in of_table:
         return None

@@ -1,6 +1,7 @@
 """What a run has values of: its tracks, of which an export may be asked for some, and its statistics."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +47,14 @@ class ChosenTracks:
     def are_all(self) -> bool:
         """Whether none of the run's tracks is left out."""
         return len(self) == self._of
+
+    def of_indices(self, indices: Sequence[int]) -> "ChosenTracks":
+        """Those of them that are these columns of the head, all of which must be there; in ascending order."""
+        place_of = dict(zip(self.tracks.indices(), self._places.tolist(), strict=True))
+        wanted = set(indices)
+        rows = tuple(track for track in self.tracks.rows if track.index in wanted)
+        places = np.array([place_of[track.index] for track in rows], dtype=np.int64)
+        return ChosenTracks(replace(self.tracks, rows=rows), places, self._of)
 
     def values(self, lists: pa.ChunkedArray) -> Float32[np.ndarray, "rows chosen"]:
         """The chosen values of rows that all have a list."""

@@ -3,7 +3,7 @@
 Tables beside a run, made of its own later, are read like these.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -47,6 +47,7 @@ def stored_tables(
     name: str,
     *,
     shards: Container[int] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Iterator[tuple[str | None, pa.Table]]:
     """One table of each committed shard, one after another.
 
@@ -54,6 +55,7 @@ def stored_tables(
         ledger: of the run.
         name: of the table, one of `ledger.run_type.tables` or of those beside the run.
         shards: numbers of those that are read; all by default.
+        columns: those that are decoded, which must be there; all by default.
 
     Yields:
         The contig (None for rows without a place) and the rows.
@@ -73,7 +75,7 @@ def stored_tables(
             raise DatasetError(
                 f"{key}: is not what its receipt names; `enformer-ray verify` says more"
             )
-        yield chrom, from_parquet(content, key)[0]
+        yield chrom, from_parquet(content, key, columns=columns)[0]
 
 
 def _entries(

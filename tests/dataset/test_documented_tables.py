@@ -13,6 +13,7 @@ from enformer_core.analyses.insulators import Insulators
 from enformer_core.analyses.links import Links
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.analyses.variant_effects import VariantEffects
+from enformer_core.dataset.absent_tables import SUMMARY_MAKERS
 from jobs.query_views import create_long, create_top, create_top_genes
 from tests.support.schemas import schemas_by_table
 
@@ -41,7 +42,7 @@ def test_every_column_is_there_and_no_other(table):
 
 def test_every_table_of_every_kind_of_run_has_its_section():
     tables = {table for kind in _RUN_TYPES for table in run_type_of(kind).tables}
-    assert {*tables, "tracks"} == SCHEMAS.keys()
+    assert {*tables, "tracks", *SUMMARY_MAKERS} == SCHEMAS.keys()
     assert documented().keys() == {*SCHEMAS, "top", "long", "top_genes"}
 
 

@@ -79,6 +79,8 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         f"verify {run}": (),
         f"query {run} FROM/**/top --json": ("duckdb",),
         f"sql {run}": (),
+        "pca fit --help": (),
+        f"pca fit {run} --components 1 --out {folder / 'x.safetensors'}": (),
     }
     assert answers(*lines) == [
         " ".join([line.split()[0], "0", *loaded, "END"]) for line, loaded in lines.items()

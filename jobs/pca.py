@@ -1,0 +1,195 @@
+"""`enformer-ray pca`: principal components of scores, fitted on one run and worked out beside any like it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from enformer_core.dataset.finished import IncompleteRunError
+from enformer_core.errors import InputError
+from enformer_core.export.whole_file import is_stream, replaces, whole_file
+from enformer_core.summaries import write_summary
+from enformer_core.summaries.pca import (
+    PCA,
+    Components,
+    PcaSettings,
+    fit_pca,
+    table_identity,
+)
+from enformer_core.summaries.pca_file import Pca, read_pca, tracks_for
+from enformer_core.user_path import one_line
+from enformer_core.words import agreeing, counted
+from jobs import exit_codes
+from jobs.finished_run import check_beside, open_ledger
+from jobs.log import note, tell
+from jobs.option_types import Directory, File, Selection
+from jobs.shell_words import command_line
+
+_SHOWN_COMPONENTS = 5
+
+_TOLD = 10  # times, of a run that takes long
+
+_Statistic = Annotated[str, Parameter(metavar="NAME")]
+
+
+@dataclass(frozen=True)
+class FitPcaSettings:
+    """What `enformer-ray pca fit` is asked for."""
+
+    run: Directory
+    """directory or s3://bucket/prefix of a finished run of `score`"""
+
+    out: File = field(kw_only=True)
+    """file of the fitted transform, which `pca apply` reads; plain arrays, safetensors"""
+
+    components: int = field(default=20, kw_only=True)
+    """how many, the strongest first"""
+
+    statistic: _Statistic = field(default="sad", kw_only=True)
+    """which of the run's statistics"""
+
+    tracks: Selection = field(default=None, kw_only=True)
+    """which of the run's tracks, written as for `score`; all by default"""
+
+    sample: int | None = field(default=None, kw_only=True)
+    """fit only so many of the run's alleles, drawn by chance that --seed decides; all by default"""
+
+    seed: int = field(default=0, kw_only=True)
+    """which sample --sample draws; the same number draws the same alleles"""
+
+
+@dataclass(frozen=True)
+class ApplyPcaSettings:
+    """What `enformer-ray pca apply` is asked for."""
+
+    run: Directory
+    """directory or s3://bucket/prefix of a finished run of `score`; the table is put beside its own"""
+
+    pca: File = field(kw_only=True)
+    """file that `pca fit` wrote, of a run of the same model, tracks, conventions and statistic"""
+
+    name: str = field(default=PCA, kw_only=True)
+    """what the table is called: a run may have components of several PCAs"""
+
+    processes: int = field(default=1, kw_only=True)
+    """shards that are worked at once, each in a process of its own"""
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise InputError(f"--processes {self.processes}: must be at least 1")
+
+
+def fit(settings: FitPcaSettings) -> int:
+    """Fit a PCA to the scored alleles of a run, each once, and write it to a file.
+
+    Returns:
+        The exit code: done, or incomplete where the run is not finished yet.
+
+    Raises:
+        InputError: where the run cannot be fitted, or the file not be written.
+        DatasetError: for a run that is damaged.
+    """
+    out = Path(settings.out)
+    ledger = open_ledger(settings.run)
+    # hours may pass before it is written
+    check_beside(out, ledger.store.location)
+    _check_folder(out)
+    asked = PcaSettings(
+        components=settings.components,
+        statistic=settings.statistic,
+        tracks=settings.tracks,
+        sample=settings.sample,
+        seed=settings.seed,
+    )
+    try:
+        pca = fit_pca(ledger, asked, _step)
+    except IncompleteRunError as error:
+        note(f"{error}")
+        return exit_codes.INCOMPLETE
+    instead = " (replaced the file that was there)" if replaces(out) else ""
+    with whole_file(out) as file:
+        file.write(pca.encoded())
+    for line in _lines(pca):
+        print(line)
+    print(f"output: {one_line(settings.out)}{instead}")
+    print(f"apply it: {_apply(settings)}")
+    return exit_codes.DONE
+
+
+def _step(text: str) -> None:
+    tell("step", text, prefix="pca")
+
+
+def _check_folder(out: Path) -> None:
+    if not out.parent.is_dir() and not is_stream(out):
+        raise InputError(f"{out}: there is no directory {out.parent}. Make it, or name another.")
+
+
+def _apply(settings: FitPcaSettings) -> str:
+    return command_line(["enformer-ray", "pca", "apply", settings.run, "--pca", settings.out])
+
+
+def _lines(pca: Pca) -> list[str]:
+    """What was fitted, and how much of the variance it has."""
+    about = pca.fitted_on
+    transform = pca.transform
+    tracks = counted(len(about.tracks), "tracks")
+    alleles = counted(about.alleles, "alleles")
+    shares = transform.explained_variance / transform.total_variance
+    first = ", ".join(f"{share:.1%}" for share in shares[:_SHOWN_COMPONENTS])
+    more = ", …" if pca.components > _SHOWN_COMPONENTS else ""
+    lines = [
+        f"{counted(pca.components, 'components')} of {about.statistic} over {tracks}, fitted on {alleles}",
+        f"variance: {first}{more}; all together {shares.sum():.1%}",
+    ]
+    unscaled = int(np.sum(transform.scale == 1))
+    if unscaled:
+        are = agreeing(unscaled, "has", "have")
+        lines.append(
+            f"{counted(unscaled, 'tracks')} {are} the same {about.statistic} in half of the alleles or more, and "
+            f"{agreeing(unscaled, 'is', 'are')} not scaled"
+        )
+    return lines
+
+
+def apply(settings: ApplyPcaSettings) -> int:
+    """Put the components of a run's alleles beside its scores; the same command again continues, or finds them there.
+
+    Returns:
+        The exit code: done, or incomplete where the run is not finished yet.
+
+    Raises:
+        InputError: for a file that is no PCA or is one of other scores, and where another table of the name is there.
+        DatasetError: for a run that is damaged.
+    """
+    pca = read_pca(Path(settings.pca))
+    ledger = open_ledger(settings.run)
+    chosen = tracks_for(ledger, pca, settings.pca)
+    components = Components(pca.transform, chosen, pca.fitted_on.statistic)
+    try:
+        receipt = write_summary(
+            ledger,
+            settings.name,
+            table_identity(pca),
+            components,
+            columns=components.columns,
+            kind=PCA,
+            processes=settings.processes,
+            report=_report,
+        )
+    except IncompleteRunError as error:
+        note(f"{error}")
+        return exit_codes.INCOMPLETE
+    rows = counted(receipt.rows, "rows")
+    print(f"table {settings.name}: {rows}, {counted(pca.components, 'components')}")
+    query = ["enformer-ray", "query", settings.run, f"FROM {settings.name} LIMIT 10"]
+    print(f"look at it: {command_line(query)}")
+    return exit_codes.DONE
+
+
+def _report(done: int, shards: int) -> None:
+    step = max(shards // _TOLD, 1)
+    if done % step == 0 and done < shards:
+        note(f"{done:,} of {counted(shards, 'shards')}")
