@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.stored_tables import stored_tables
+from enformer_core.export.beside_scores import scores_with_beside
 from enformer_core.export.vcf_fields import FieldSource, provenance_line
 from enformer_core.export.vcf_file import vcf_file
 from enformer_core.export.vcf_text import are_alleles, as_contig, as_id
@@ -51,7 +51,7 @@ def write_sites(
     longest_bp = max((lengths or {}).values(), default=0)
     with vcf_file(path, warn=warn, longest_contig_bp=longest_bp) as write:
         write(_header(ledger, sources, lengths, further).encode())
-        for chrom, stored in stored_tables(ledger, "scores"):
+        for chrom, stored in scores_with_beside(ledger):
             scores = stored if wanted is None else wanted(stored)
             lines = [] if chrom is None else list(_lines(chrom, scores, sources))
             write("".join(lines).encode())

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan_storage import StoredParts, read_plan, read_shard
 from enformer_core.dataset.run_tracks import check_scores, chosen_tracks
-from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
+from enformer_core.export.beside_scores import scores_with_beside
 from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line_buckets
 from enformer_core.export.run_input import RecordsFile, contig_lengths, records_file
 from enformer_core.export.sites import write_sites
@@ -143,7 +143,7 @@ def _gather(
     """Put what INFO says of each row of one input file where its line will look for it."""
     keys = [field.key for source in sources for field in source.fields]
     shards = shards_of_file(ledger, name)
-    for _, scores in stored_tables(ledger, "scores", shards=shards):
+    for _, scores in scores_with_beside(ledger, shards=shards):
         of_file = scores.filter(pc.equal(scores["input_file"], name))
         texts: dict[str, Sequence[str | None]] = {}
         if of_file.num_rows:

@@ -23,7 +23,7 @@ from enformer_core.dataset.run_tracks import (
 from enformer_core.errors import InputError
 from enformer_core.export.run_input import contig_lengths
 from enformer_core.export.sites import write_sites
-from enformer_core.export.vcf_fields import SOURCE, InfoField, Texts
+from enformer_core.export.vcf_fields import SOURCE, InfoField, Texts, component_fields
 from enformer_core.export.vcf_file import is_packed, unheard
 from enformer_core.export.vcf_text import in_quotes
 from enformer_core.export.whole_file import STDOUT
@@ -108,7 +108,8 @@ def export_vep(
     return write_sites(
         ledger,
         path,
-        [_TrackValues(chosen)],
+        # the plugin gives out what stands before SAD as the text of components
+        [*component_fields(ledger, ""), _TrackValues(chosen)],
         contig_lengths(ledger, genome),
         warn,
         wanted=scored_once,
