@@ -12,6 +12,10 @@ class DatasetError(Exception):
     """What lies in the output directory is not what this run wrote, or has been damaged since (exit code 2)."""
 
 
+class IncompleteRunError(DatasetError):
+    """A run that goes on, of which something is asked that only a finished one has (exit code 5)."""
+
+
 class StorageError(Exception):
     """Storage, disk or credentials are at fault: what is committed stays, the same command continues (exit code 5)."""
 

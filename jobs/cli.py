@@ -14,7 +14,7 @@ from cyclopts import App, Argument, ArgumentCollection, CycloptsError, Group, Pa
 from cyclopts.config import Dict
 
 from cluster.pool import PoolError
-from enformer_core.errors import DatasetError, InputError, StorageError
+from enformer_core.errors import DatasetError, IncompleteRunError, InputError, StorageError
 from enformer_core.user_path import user_path
 from enformer_core.version import __version__
 from jobs import exit_codes
@@ -62,12 +62,12 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
             log.as_json = getattr(settings, "log_format", "text") == "json"
             function: Callable[[Any], int] = _import(command.function)
             return _with_what_it_printed(command, function(settings))
+    except (PoolError, StorageError, IncompleteRunError) as error:
+        _complain(error)
+        return exit_codes.INCOMPLETE
     except (InputError, DatasetError) as error:
         _complain(error)
         return exit_codes.BAD_INPUT
-    except (PoolError, StorageError) as error:
-        _complain(error)
-        return exit_codes.INCOMPLETE
     except InterruptedRunError as error:
         _complain(error)
         return 128 + error.signal_number

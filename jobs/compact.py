@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from enformer_core.dataset.compact import Compaction
-from enformer_core.dataset.finished import IncompleteRunError
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import InputError
 from enformer_core.storage.open import open_store
@@ -41,20 +40,17 @@ def compact(settings: CompactSettings) -> int:
     """Put the run together anew in another place; the same command again continues, or finds it done.
 
     Returns:
-        The exit code: done, or incomplete where the run is not finished yet.
+        The exit code.
 
     Raises:
+        IncompleteRunError: for a run that is not finished yet.
         InputError: where something else stands in the place; for kinds of runs that cannot be compacted.
         DatasetError: for a run that is damaged.
     """
     source = open_ledger(settings.run)
     target = open_store(settings.out)
     compaction = Compaction(source, target, settings.file_mb * _MB, _tell)
-    try:
-        manifest = compaction.run()
-    except IncompleteRunError as error:
-        note(f"{error}")
-        return exit_codes.INCOMPLETE
+    manifest = compaction.run()
     before = counted(source.run.plan.shards, "shards")
     print(
         f"{counted(manifest.rows, source.run_type.unit)}: {before} put together into {manifest.shards:,}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from enformer_core.errors import InputError
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
@@ -33,33 +34,56 @@ class PublishSettings:
     namespace: Annotated[str, Parameter(metavar="NAME")] = field(default=NAMESPACE, kw_only=True)
     """in which the tables are: scores, effects, tracks"""
 
+    replace: bool = field(default=False, kw_only=True)
+    """where the tables have this very run from another place, let them have it from here, as after `compact`"""
+
+    withdraw: bool = field(default=False, kw_only=True)
+    """take the run out of the tables; its files stay, and need not be there; DIR may be its `run` in the tables"""
+
+    def __post_init__(self) -> None:
+        if self.replace and self.withdraw:
+            raise InputError("--replace and --withdraw: choose one")
+
 
 def publish(settings: PublishSettings) -> int:
-    """Publish each table, the run's main one last, and say what became of it.
+    """Publish each table, the run's main one last, or take the run out, and say what became of each.
 
     Returns:
         The exit code.
 
     Raises:
-        InputError: for a run that is not finished, a catalog that cannot be opened, or a table that is another's.
+        InputError: for a catalog that cannot be opened, a table that is another's, or one that has the run from
+            elsewhere.
+        IncompleteRunError: for a run that is not finished.
         StorageError: where the catalog fails; the same command continues.
     """
     # here: Iceberg's libraries are an extra
-    from enformer_core.publish.catalogs import as_storage_errors, check_installed, open_catalog
+    from enformer_core.publish.catalogs import check_installed
+
+    check_installed()
+    if settings.withdraw:
+        _withdraw(settings)
+    else:
+        _publish(settings)
+    return exit_codes.DONE
+
+
+def _publish(settings: PublishSettings) -> None:
+    from enformer_core.publish.catalogs import as_storage_errors, open_catalog
     from enformer_core.publish.iceberg import publish_run
     from enformer_core.publish.run_files import tables_of
 
-    check_installed()
     ledger = open_ledger(settings.out)
     # before a catalog is made for it
     tables = tables_of(ledger)
     with as_storage_errors(settings.catalog):
         catalog = open_catalog(settings.catalog, settings.warehouse)
-        published = publish_run(ledger, tables, catalog, settings.namespace)
+        published = publish_run(
+            ledger, tables, catalog, settings.namespace, replace=settings.replace
+        )
         was_there = [_told(table) for table in published]
     if all(was_there):
         note("this run was published before; nothing was changed")
-    return exit_codes.DONE
 
 
 def _told(table: "Published") -> bool:
@@ -69,5 +93,26 @@ def _told(table: "Published") -> bool:
         rows = "the run has no rows of it"
     elif table.already:
         rows = f"already: {rows}"
-    tell("publish", rows, prefix=table.table, already=table.already)
+    elif table.instead is not None:
+        rows = f"{rows}, instead of those in {table.instead}"
+    tell(
+        "publish",
+        rows,
+        prefix=table.table,
+        already=table.already,
+        instead=table.instead,
+    )
     return table.already
+
+
+def _withdraw(settings: PublishSettings) -> None:
+    from enformer_core.analyses import run_types
+    from enformer_core.publish.catalogs import as_storage_errors, open_catalog
+    from enformer_core.publish.withdraw import withdraw_run
+
+    main_tables = {run_type.tables[0] for run_type in run_types()}
+    with as_storage_errors(settings.catalog):
+        catalog = open_catalog(settings.catalog, settings.warehouse)
+        for table in withdraw_run(settings.out, catalog, settings.namespace, main_tables):
+            rows = f"{counted(table.rows, 'rows')} in {counted(table.files, 'files')}"
+            tell("withdraw", f"taken out: {rows}", prefix=table.table)

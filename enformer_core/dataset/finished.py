@@ -2,11 +2,9 @@
 
 from enformer_core.dataset.damage import DamagedRunError
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.errors import DatasetError
+from enformer_core.errors import IncompleteRunError
 
-
-class IncompleteRunError(DatasetError):
-    """A run that goes on is not compacted, nor is anything made of it that would have to be made again."""
+__all__ = ["IncompleteRunError", "check_finished"]
 
 
 def check_finished(ledger: Ledger, what_next: str) -> None:

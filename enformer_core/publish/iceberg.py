@@ -9,7 +9,7 @@ Each table is one transaction: its schema, its partitions and its files are ther
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,17 @@ import pyarrow as pa
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError, StorageError
+from enformer_core.publish.published_files import (
+    ATTEMPTS,
+    CHROM,
+    RUN,
+    are_gone,
+    check_made_here,
+    files_of_run,
+    forbid_retries,
+    place_of,
+    shown_place,
+)
 from enformer_core.publish.run_files import (
     TRACKS,
     RunTable,
@@ -30,11 +41,6 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
-
-RUN = "run"
-"""The column that says of which run a row is, by the digest of its identity."""
-
-CHROM = "chrom"
 
 IDENTITY = "enformer-ray.identity"
 """In each snapshot's summary, the digest of the run that it published."""
@@ -53,8 +59,6 @@ _NEVER_NULL = {
 _STATUS = "status"
 """Never null in all other tables."""
 
-_ATTEMPTS = 20
-_NO_RETRIES = {"commit.retry.num-retries": "0"}
 _REMARK = "statistics missing for column"
 
 
@@ -66,20 +70,24 @@ class Published:
         table: its name in the catalog.
         rows: the run's.
         files: those that hold them.
-        already: whether the run was in it before.
+        already: whether the run was in it before, from the same place.
+        instead: the place whose files it had of the run before, which these replaced; None where it had none.
     """
 
     table: str
     rows: int
     files: int
     already: bool
+    instead: str | None = None
 
 
 def publish_run(
     ledger: Ledger,
-    tables: Iterable[RunTable],
+    tables: Sequence[RunTable],
     catalog: "Catalog",
     namespace: str,
+    *,
+    replace: bool = False,
 ) -> Iterator[Published]:
     """Put a finished run's tables into a catalog, one after another; what is there already stays as it is.
 
@@ -91,16 +99,21 @@ def publish_run(
         tables: of the run, as `run_files.tables_of` gives them.
         catalog: where to.
         namespace: in which the tables are, each under its own name; made where it is not there.
+        replace: whether files of the same run from another place make room for these, in each table at once.
 
     Raises:
-        InputError: for a table of the name that publishing did not make, or that has a column under another type.
+        InputError: for a table of the name that publishing did not make, that has a column under another type, or
+            that has this run from another place, unless this is to replace it; then nothing was changed.
         DatasetError: for a file that is missing, or of another length.
         StorageError: where other writers were always first.
     """
     _make_namespace(catalog, namespace)
+    if not replace:
+        # of none or of all: tables that have a run from two places are nobody's wish
+        for table in tables:
+            _state(ledger, _loaded(catalog, f"{namespace}.{table.name}"), table, replace=False)
     for table in tables:
-        already = _publish(ledger, catalog, f"{namespace}.{table.name}", table)
-        yield Published(f"{namespace}.{table.name}", table.rows, len(table.files), already)
+        yield _publish(ledger, catalog, f"{namespace}.{table.name}", table, replace=replace)
 
 
 def _make_namespace(catalog: "Catalog", namespace: str) -> None:
@@ -117,53 +130,102 @@ def _publish(
     catalog: "Catalog",
     name: str,
     table: RunTable,
-) -> bool:
-    """Put one table; gives whether it was there before."""
+    *,
+    replace: bool,
+) -> Published:
+    """Put one table, unless it is there."""
     from pyiceberg.exceptions import (  # noqa: PLC0415 - an extra
         CommitFailedException,
-        NoSuchTableError,
         TableAlreadyExistsError,
     )
 
-    if not table.files:  # a run without scored rows has effects of none
-        return True
-    for _ in range(_ATTEMPTS):
-        try:
-            found: Table | None = catalog.load_table(name)
-        except NoSuchTableError:
-            found = None
-        if found is not None and _holds(found, ledger):
-            return True
+    for _ in range(ATTEMPTS):
+        found = _loaded(catalog, name)
+        state = _state(ledger, found, table, replace=replace)
+        if state.already:
+            return Published(name, table.rows, len(table.files), already=True)
         try:
             if found is None:
                 _create(ledger, catalog, name, table)
             else:
-                _append(ledger, found, table)
+                _put(ledger, found, table, state.old)
         except (CommitFailedException, TableAlreadyExistsError):
             # somebody else has changed the table meanwhile: perhaps by this very run
             continue
-        return False
+        return Published(name, table.rows, len(table.files), already=False, instead=state.place)
     raise StorageError(
-        f"{name}: other writers changed it {_ATTEMPTS} times before this run was in it. Give the same command again."
+        f"{name}: other writers changed it {ATTEMPTS} times before this run was in it. Give the same command again."
     )
 
 
-def _holds(found: "Table", ledger: Ledger) -> bool:
-    """Whether the table as it is now has this run's files; summaries say it of all snapshots, also of undone ones."""
-    from pyiceberg.expressions import EqualTo  # noqa: PLC0415 - an extra
+def _loaded(catalog: "Catalog", name: str) -> "Table | None":
+    from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415 - an extra
 
-    _check_made_here(found)
-    return any(True for _ in found.scan(row_filter=EqualTo(RUN, ledger.run.digest)).plan_files())
+    try:
+        return catalog.load_table(name)
+    except NoSuchTableError:
+        return None
 
 
-def _check_made_here(found: "Table") -> None:
-    fields = [field.name for field in found.spec().fields]
-    if fields not in ([RUN], [RUN, CHROM]):
-        name = ".".join(found.name())
+@dataclass(frozen=True)
+class _State:
+    """What a table has of the run.
+
+    Attributes:
+        already: whether it has these very files.
+        old: other files of the run, which these replace.
+        place: where those lie.
+    """
+
+    already: bool
+    old: "Sequence[DataFile]" = ()
+    place: str | None = None
+
+
+def _state(
+    ledger: Ledger,
+    found: "Table | None",
+    table: RunTable,
+    *,
+    replace: bool,
+) -> _State:
+    """What becomes of a table.
+
+    Raises:
+        InputError: where it has other files of the run, which are not to be replaced; for a table of another's.
+    """
+    if not table.files:  # a run without scored rows has effects of none
+        return _State(already=True)
+    if found is None:
+        return _State(already=False)
+    check_made_here(found)
+    old = files_of_run(found, ledger.run.digest)
+    if not old:
+        return _State(already=False)
+    there = {file.file_path: file.file_size_in_bytes for file in old}
+    if there == {address_of(ledger, file): file.bytes for file in table.files}:
+        return _State(already=True)
+    place = shown_place(place_of(found, old[0]))
+    if not replace:
         raise InputError(
-            f"{name}: is a table that `publish` did not make: its partitions are by {', '.join(fields) or 'nothing'}. "
-            "Give another --namespace."
+            _elsewhere(".".join(found.name()), ledger, place, gone=are_gone(found, old))
         )
+    return _State(already=False, old=old, place=place)
+
+
+def _elsewhere(name: str, ledger: Ledger, old: str, *, gone: bool) -> str:
+    """The message about a table that has other files of this run."""
+    new = shown_place(address_of_run(ledger))
+    if old == new:
+        return (
+            f"{name}: has this run from {old}, but other files than lie there now, as before a repair. Give "
+            "--replace: the table then has those of now."
+        )
+    lost = ", which are gone" if gone else ""
+    return (
+        f"{name}: has this very run already, by files in {old}{lost}; nothing was changed, and {new} is not what the "
+        "tables read. To have them read it instead, give --replace; then the old files may be removed."
+    )
 
 
 def _create(
@@ -187,17 +249,19 @@ def _create(
         _add_files(ledger, transaction, table)
 
 
-def _append(
+def _put(
     ledger: Ledger,
     found: "Table",
     table: RunTable,
+    old: "Sequence[DataFile]",
 ) -> None:
-    """Add a run to those that the table has; columns that it has not yet are added, null in all other runs."""
+    """Add a run to those that the table has, in the place of its own other files.
+
+    Columns that the table has not yet are added, null in all other runs.
+    """
     from pyiceberg.exceptions import ValidationError  # noqa: PLC0415 - an extra
 
-    properties = {**found.metadata.properties, **_NO_RETRIES}
-    # in memory alone: pyiceberg would add the files once more on top of whoever was first, be it this very run
-    found.metadata = found.metadata.model_copy(update={"properties": properties})
+    forbid_retries(found)
     with found.transaction() as transaction:
         with transaction.update_schema() as schema:
             try:
@@ -207,7 +271,7 @@ def _append(
                     f"{'.'.join(found.name())}: has a column of this run's under another type: {error}. Give another "
                     "--namespace."
                 ) from error
-        _add_files(ledger, transaction, table)
+        _add_files(ledger, transaction, table, old)
 
 
 def _partitions(table: RunTable) -> tuple[str, ...]:
@@ -231,14 +295,18 @@ def _add_files(
     ledger: Ledger,
     transaction: "Transaction",
     table: RunTable,
+    old: "Sequence[DataFile]" = (),
 ) -> None:
     summary = {IDENTITY: ledger.run.digest, _LOCATION: address_of_run(ledger)}
     if ledger.run.notice is not None:
         summary[_NOTICE] = ledger.run.notice
+    update = transaction.update_snapshot(snapshot_properties=summary)
     # not merged with older manifests: that would read all of them
-    with transaction.update_snapshot(snapshot_properties=summary).fast_append() as append:
+    with update.overwrite() if old else update.fast_append() as snapshot:
+        for file in old:
+            snapshot.delete_data_file(file)
         for entry in _entries(ledger, transaction, table):
-            append.append_data_file(entry)
+            snapshot.append_data_file(entry)
 
 
 def _entries(

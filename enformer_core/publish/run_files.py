@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 
 from enformer_core.dataset.keys import TRACKS_KEY, UNPLACED
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.errors import DatasetError, InputError
+from enformer_core.errors import DatasetError, IncompleteRunError
 from enformer_core.storage.fenced_files import fenced_files
 from enformer_core.storage.open import parse_address
 from enformer_core.words import counted
 
 TRACKS = "tracks"
 """The table of the whole run: it has no contig."""
+
+ON_DISK = "file://"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def tables_of(ledger: Ledger) -> list[RunTable]:
     Whoever finds the main table finds all others.
 
     Raises:
-        InputError: for a run that is not finished.
+        IncompleteRunError: for a run that is not finished.
         DatasetError: where something of the run is lost.
     """
     _check_finished(ledger)
@@ -84,7 +86,7 @@ def _check_finished(ledger: Ledger) -> None:
     location = ledger.store.location
     if ledger.manifest() is None:
         done, shards = len(ledger.committed()), ledger.run.plan.shards
-        raise InputError(
+        raise IncompleteRunError(
             f"{location}: is not finished: {done:,} of {counted(shards, 'shards')} are committed, and only finished "
             "runs are published. Give the run's own command again: it continues."
         )
@@ -129,5 +131,11 @@ def address_of(ledger: Ledger, file: RunFile) -> str:
 
 def address_of_run(ledger: Ledger) -> str:
     """Where all its files lie, likewise, without a slash at the end."""
-    root = ledger.store.location
-    return root.rstrip("/") if parse_address(root) else f"file://{Path(root).resolve()}"
+    return address_of_place(ledger.store.location)
+
+
+def address_of_place(root: str) -> str:
+    """Where every machine finds a run, by what its user calls it; an address of this form stays as it is."""
+    if root.startswith(ON_DISK) or parse_address(root):
+        return root.rstrip("/")
+    return f"{ON_DISK}{Path(root).resolve()}"
