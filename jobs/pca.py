@@ -68,7 +68,7 @@ class ApplyPcaSettings:
     """directory or s3://bucket/prefix of a finished run of `score`; the table is put beside its own"""
 
     pca: File = field(kw_only=True)
-    """file that `pca fit` wrote, of a run of the same model, tracks, conventions and statistic"""
+    """file that `pca fit` wrote, or s3://bucket/key, of a run of the same model, tracks, conventions and statistic"""
 
     name: str = field(default=PCA, kw_only=True)
     """what the table is called: a run may have components of several PCAs"""
@@ -164,7 +164,7 @@ def apply(settings: ApplyPcaSettings) -> int:
         InputError: for a file that is no PCA or is one of other scores, and where another table of the name is there.
         DatasetError: for a run that is damaged.
     """
-    pca = read_pca(Path(settings.pca))
+    pca = read_pca(settings.pca)
     ledger = open_ledger(settings.run)
     chosen = tracks_for(ledger, pca, settings.pca)
     components = Components(pca.transform, chosen, pca.fitted_on.statistic)

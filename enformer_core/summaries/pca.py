@@ -20,6 +20,7 @@ from enformer_core.summaries.robust_pca import RobustPca, fit
 from enformer_core.summaries.scratch_matrix import ScratchMatrix, check_scratch
 from enformer_core.variants.table import Status
 from enformer_core.version import __version__
+from enformer_core.words import counted
 
 PCA = "pca"
 """What the table beside a run is called, and what it is."""
@@ -28,6 +29,8 @@ _ARITHMETIC = 1
 """Raised by a release whose components of equal scores are others."""
 
 _USUAL_SAMPLE = 200_000
+
+_TOLD = 10  # times, of a run that takes long to read
 
 Values = Float32[np.ndarray, "alleles tracks"]
 
@@ -81,7 +84,7 @@ def fit_pca(
     _check_scratch(alleles, len(chosen), settings.components)
     progress(f"scores of {alleles:,} alleles")
     with ScratchMatrix(len(chosen), np.float32) as matrix:
-        for values in _values(ledger, settings.statistic, chosen, drawn):
+        for values in _values(ledger, settings.statistic, chosen, drawn, progress):
             matrix.add(values)
         matrix.finish()
         transform = fit(matrix, settings.components, progress)
@@ -114,10 +117,15 @@ def _values(
     statistic: str,
     chosen: ChosenTracks,
     drawn: DrawnAlleles | None,
+    progress: Callable[[str], object],
 ) -> Iterator[Values]:
     """The scores of each shard's alleles, in the order of the run."""
     columns = ["variant_id", "status", "flags", statistic]
-    for rows in _rows(ledger, columns, drawn):
+    shards = ledger.run.plan.shards if drawn is None else len(drawn.of_shard)
+    step = max(shards // _TOLD, 1)
+    for done, rows in enumerate(_rows(ledger, columns, drawn), start=1):
+        if done % step == 0 and done < shards:
+            progress(f"{done:,} of {counted(shards, 'shards')} read")
         # rows that failed were planned
         scored = scored_once(rows)
         values = chosen.values(scored[statistic])

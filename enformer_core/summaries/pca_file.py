@@ -7,7 +7,6 @@ bytes are equal.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from enformer_core.dataset.run import ModelIdentity
 from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, chosen_tracks
 from enformer_core.errors import DatasetError, InputError, first_few
 from enformer_core.models.tracks.table import Track
+from enformer_core.storage.open import local_path
 from enformer_core.summaries.robust_pca import RobustPca
 from enformer_core.words import counted
 
@@ -102,8 +102,11 @@ def _arrays(transform: RobustPca) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
 
 
-def read_pca(path: Path) -> Pca:
+def read_pca(name: str) -> Pca:
     """Read what `pca fit` wrote.
+
+    Args:
+        name: of the file: a path, or `s3://bucket/key`.
 
     Raises:
         InputError: for a file that is not there or was not written by it.
@@ -111,36 +114,36 @@ def read_pca(path: Path) -> Pca:
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - loaded where a file is read
 
     try:
-        with safe_open(path, "np") as file:
+        with safe_open(local_path(name), "np") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no dict
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"{path}: cannot be read as a PCA: {error}. Give a file that `enformer-ray pca fit` wrote."
+            f"{name}: cannot be read as a PCA: {error}. Give a file that `enformer-ray pca fit` wrote."
         ) from error
-    about = _about(path, metadata)
+    about = _about(name, metadata)
     try:
-        fitted_on = convert(about, FittedOn, str(path))
+        fitted_on = convert(about, FittedOn, name)
     except DatasetError as error:
         raise InputError(f"{error}. Fit it again.") from error
-    return Pca(fitted_on, _transform(path, arrays, len(fitted_on.tracks)))
+    return Pca(fitted_on, _transform(name, arrays, len(fitted_on.tracks)))
 
 
-def _about(path: Path, metadata: Mapping[str, str]) -> JsonObject:
+def _about(name: str, metadata: Mapping[str, str]) -> JsonObject:
     written = metadata.get(_KEY, "")
     about: Any = json.loads(written) if written.startswith("{") else {}
     if about.get("kind") != _KIND:
         raise InputError(
-            f"{path}: is no PCA, though a .safetensors file. Give one that `enformer-ray pca fit` wrote."
+            f"{name}: is no PCA, though a .safetensors file. Give one that `enformer-ray pca fit` wrote."
         )
     if about.get("format") != FORMAT:
         raise InputError(
-            f"{path}: a PCA of format {about.get('format')}, this program reads {FORMAT}. Use its release."
+            f"{name}: a PCA of format {about.get('format')}, this program reads {FORMAT}. Use its release."
         )
     return dict(about)
 
 
-def _transform(path: Path, arrays: Mapping[str, np.ndarray], tracks: int) -> RobustPca:
+def _transform(name: str, arrays: Mapping[str, np.ndarray], tracks: int) -> RobustPca:
     """The arrays, each of the shape that the others and the tracks ask for."""
     components = len(arrays.get("explained_variance", ()))
     shapes: dict[str, tuple[int, ...]] = {
@@ -149,10 +152,10 @@ def _transform(path: Path, arrays: Mapping[str, np.ndarray], tracks: int) -> Rob
         **dict.fromkeys(("explained_variance", "second_centre", "second_scale"), (components,)),
         "total_variance": (),
     }
-    found = {name: array.shape for name, array in arrays.items()}
+    found = {key: array.shape for key, array in arrays.items()}
     if found != shapes:
         raise InputError(
-            f"{path}: damaged: has the arrays {found}, expected {shapes}. Fit it again."
+            f"{name}: damaged: has the arrays {found}, expected {shapes}. Fit it again."
         )
     values: dict[str, Any] = dict(arrays)
     return RobustPca(**{**values, "total_variance": float(values["total_variance"])})

@@ -59,7 +59,7 @@ def test_it_goes_on_where_it_was_and_stays_what_it_is(run, tmp_path, capsys):
     first, other = tmp_path / "first.safetensors", tmp_path / "other.safetensors"
     assert fit(place, first, "--components", "2") == 0
     assert fit(place, other, "--components", "3", "--sample", "100", "--seed", "7") == 0
-    assert read_pca(other).fitted_on.alleles == 100
+    assert read_pca(str(other)).fitted_on.alleles == 100
     assert apply(place, first, "--name", "two") == 0
     assert apply(place, first, "--name", "two") == 0
     capsys.readouterr()
@@ -152,7 +152,7 @@ def test_a_run_of_a_network(tmp_path, genome, letters, capsys):
     pca = tmp_path / "x.safetensors"
     assert fit(out, pca, "--components", "1") == 0
     assert apply(out, pca) == 0
-    about = read_pca(pca).fitted_on
+    about = read_pca(str(pca)).fitted_on
     assert (about.model.name, about.alleles, about.conventions["strands"]) == (
         "motif",
         20,

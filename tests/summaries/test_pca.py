@@ -128,7 +128,7 @@ def test_the_file_is_read_as_it_was_written_and_is_the_same_each_time(tmp_path):
     pca = fitted(run)
     file = tmp_path / "x.safetensors"
     file.write_bytes(pca.encoded())
-    read = read_pca(file)
+    read = read_pca(str(file))
     assert read.fitted_on == pca.fitted_on
     assert same_transforms(read.transform, pca.transform)
     assert read.digest == pca.digest
@@ -138,28 +138,36 @@ def test_the_file_is_read_as_it_was_written_and_is_the_same_each_time(tmp_path):
     assert pca.fitted_on.tracks[4].identifier == "id-4"
 
 
+def test_reading_is_told_of_runs_of_many_shards(tmp_path):
+    run = wide_run(tmp_path / "run", matrix_of(rows=40), shard_size=1)
+    told = []
+    fit_pca(run.ledger, SETTINGS, told.append)
+    read = [f"{shards} of 40 shards read" for shards in range(4, 40, 4)]
+    assert told[:10] == ["scores of 40 alleles", *read]
+
+
 def test_files_that_are_no_pca_are_refused(tmp_path):
     file = tmp_path / "x.safetensors"
     with pytest.raises(InputError, match=r"x\.safetensors: cannot be read as a PCA: .*pca fit"):
-        read_pca(file)
+        read_pca(str(file))
     file.write_bytes(b"no")
     with pytest.raises(InputError, match="cannot be read as a PCA"):
-        read_pca(file)
+        read_pca(str(file))
     file.write_bytes(save({"a": np.zeros(3)}))
     with pytest.raises(InputError, match=r"is no PCA, though a \.safetensors file"):
-        read_pca(file)
+        read_pca(str(file))
     pca = fitted(wide_run(tmp_path / "run", matrix_of()))
     whole = pca.encoded()
     file.write_bytes(whole.replace(b'\\"format\\":1', b'\\"format\\":9'))
     with pytest.raises(InputError, match="of format 9, this program reads 1"):
-        read_pca(file)
+        read_pca(str(file))
     file.write_bytes(whole)
     with safe_open(file, "np") as stored:
         about = stored.metadata()
     arrays = load(whole)
     file.write_bytes(save({**arrays, "mean": arrays["mean"][:2]}, about))
     with pytest.raises(InputError, match=r"damaged: has the arrays .*'mean': \(2,\).*Fit it again"):
-        read_pca(file)
+        read_pca(str(file))
 
 
 def test_a_pca_of_other_scores_is_refused_with_both_sides(tmp_path):

@@ -1,6 +1,7 @@
 """Robust scaling, PCA, robust scaling: against scikit-learn, by hand, and the same whatever the blocks."""
 
 import tempfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -157,6 +158,25 @@ def test_directions_that_rounding_makes_are_no_components():
     assert fitted(twice, 4).components.shape == (4, 8)
     with pytest.raises(InputError, match="vary in 0 directions alone"):
         fitted(np.ones((9, 3), dtype=np.float32), 1)
+
+
+def test_memory_holds_blocks_and_strips_and_not_the_rows(monkeypatch):
+    monkeypatch.setattr(scratch_matrix, "_STRIP_BYTES", 1 << 20)
+    monkeypatch.setattr(scratch_matrix, "BLOCK_ROWS", 512)
+    tracks, pieces = 100, 40
+    piece = heavy_tailed(1000, tracks)
+    with ScratchMatrix(tracks, np.float32) as matrix:
+        for number in range(pieces):
+            matrix.add(piece * np.float32(1 + number))
+        matrix.finish()
+        tracemalloc.start()
+        fit(matrix, 5)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    rows_bytes = 4 * tracks * 1000 * pieces
+    assert rows_bytes == 16_000_000
+    # a strip in float64, as percentiles sort it, and as it is scaled
+    assert peak_bytes < 8_000_000
 
 
 def test_steps_are_told():
