@@ -17,7 +17,7 @@ LETTER_OF_CODE = b"ACGTN"
 
 _IUPAC_AMBIGUOUS = b"NRYSWKMBDHVU-."
 
-_COMPLEMENT_OF_CODE = np.array([3, 2, 1, 0, N_CODE], dtype=np.uint8)
+_COMPLEMENT_OF_CODE = bytes([3, 2, 1, 0, N_CODE, *range(N_CODE + 1, 256)])
 
 _LOWER_CASE_BIT = 0x20  # ASCII: "a" is "A" with this bit set; "-" and "." have it already
 
@@ -62,4 +62,6 @@ def decode(codes: Codes) -> str:
 
 def reverse_complement(codes: Codes) -> Codes:
     """Return the other strand, read in its own direction; N stays N."""
-    return _COMPLEMENT_OF_CODE[codes[::-1]]
+    # bytes are looked up ten times faster than by an index array, and windows are long; a bytearray can be written to
+    backwards = bytearray(codes[::-1].tobytes())
+    return np.frombuffer(backwards.translate(_COMPLEMENT_OF_CODE), np.uint8)

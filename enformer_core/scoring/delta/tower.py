@@ -75,9 +75,14 @@ class Tower:
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""
         # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
-        sent = torch.from_numpy(np.array(codes))
-        letters = one_hot(sent.to(self.device)[None], self.dtype)
+        letters = one_hot(self.sent(np.array(codes)[None]), self.dtype)
         return letters.mT
+
+    def sent(
+        self, codes: UInt8[np.ndarray, "sequences length"]
+    ) -> UInt8[Tensor, "sequences length"]:
+        """Base codes on the device, which is not waited for: the driver copies so few bytes before it returns."""
+        return torch.from_numpy(codes).to(self.device, non_blocking=True)
 
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
@@ -183,8 +188,7 @@ def small_differences(
     begin_bp = trace.begin * tower.token_bp
     starts = np.array([first_bp - begin_bp for first_bp, _ in changes])
     alternate = np.stack([codes for _, codes in changes])
-    sent = torch.from_numpy(alternate).to(tower.device)
-    letters = one_hot(sent, tower.dtype).mT
+    letters = one_hot(tower.sent(alternate), tower.dtype).mT
     reference = _runs_of(trace.inputs[0], starts, letters.shape[-1])
     d = letters - reference
     for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
@@ -243,6 +247,8 @@ SMALL_CHANGE_BP = 64
 
 TRACED_TOKENS = 16
 """Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else there is."""
+TRACED_TOKENS_ON_GPU = 64
+"""As many on a GPU, which small steps keep waiting."""
 
 
 @dataclass(frozen=True)
@@ -323,12 +329,13 @@ def _traced(
     if end_bp - begin_bp > SMALL_CHANGE_BP:
         return None
     halo = tower.halo_tokens
-    aligned_bp = TRACED_TOKENS * tower.token_bp
+    aligned = TRACED_TOKENS if tower.device.type == "cpu" else TRACED_TOKENS_ON_GPU
+    aligned_bp = aligned * tower.token_bp
     # a change over an edge between two such runs takes both
     first_run = begin_bp // aligned_bp
     end_run = -(-end_bp // aligned_bp)
-    first = first_run * TRACED_TOKENS - halo
-    last = end_run * TRACED_TOKENS + halo
+    first = first_run * aligned - halo
+    last = end_run * aligned + halo
     # the trace needs a halo of its own, and must not meet the window's padding, which the tower's rules do not know
     if first < halo or last + halo > tokens:
         return None
