@@ -40,11 +40,11 @@ CANDIDATES = {
     ),
     torch.bfloat16: (
         BLOCKS_16_BIT,
-        Blocks(128, 64, 8, 2),
+        Blocks(128, 32, 8, 2),
         Blocks(128, 32, 8, 3),
-        Blocks(128, 64, 8, 1),
+        Blocks(128, 64, 8, 2),
         Blocks(64, 32, 4, 2),
-        Blocks(64, 64, 4, 1),
+        Blocks(64, 64, 4, 2),
     ),
 }
 Changes = tuple[Tensor, Tensor, Tensor]
@@ -73,16 +73,19 @@ def random_attention(
     return fused_reference(**given, queries=range(TOKENS), delta=delta), given, (dq, dk, dv)
 
 
-def unfused(reference: FusedReference, weights: Tensor, changes: Changes) -> Tensor:
+def unfused(
+    reference: FusedReference, given: dict[str, Tensor], weights: Tensor, changes: Changes
+) -> Tensor:
     """The rule for small changes, one alt at a time; its matrices pass through the device's memory."""
-    low, out = weights.to(reference.k.dtype), []
+    low, out = reference.low_weights, []
+    relative, v = (given[name].to(low.dtype) for name in ("relative", "v"))
     for dq, dk, dv in zip(*changes, strict=True):
         dl = (reference.content + dq).to(dq.dtype) @ dk.mT + dq @ reference.k.mT
-        dl += relative_shift((dq @ reference.relative.mT)[None])[0]
+        dl += relative_shift((dq @ relative.mT)[None])[0]
         e = dl.float().expm1_().mul_(weights)
         z = e.sum(dim=-1, keepdim=True)
         carried = (low @ dv).float()
-        moved = (e.to(dq.dtype) @ (reference.v + dv)).float()
+        moved = (e.to(dq.dtype) @ (v + dv)).float()
         out.append(((moved - z * (reference.attended + carried)) / (1 + z) + carried).to(dq.dtype))
     return torch.stack(out)
 
@@ -124,7 +127,7 @@ def measure(delta: torch.dtype, alts: int, repeats: int) -> Iterator[dict[str, A
     weights = reference.log_weights.exp()
     expected = truth(given, changes)
     ways: dict[str, tuple[Blocks | None, Callable[[], Tensor]]] = {
-        "unfused": (None, lambda: unfused(reference, weights, changes))
+        "unfused": (None, lambda: unfused(reference, given, weights, changes))
     }
     for blocks in CANDIDATES[delta]:
         name = f"fused {blocks.queries}x{blocks.keys}, {blocks.warps} warps, {blocks.stages} stages"

@@ -7,27 +7,29 @@ on the chip and streams over blocks of keys.
 With P the reference's attention weights, O = P v what they gather and dl the change of their logits,
 
     e = P · expm1(dl − c)       where |dl − c| ≤ 1/2, by a series
-    e = P · exp(dl − c) − P     elsewhere, P · exp(dl − c) as exp(log P + dl − c)
+    e = P · exp(dl − c) − P     elsewhere
     z = Σ e
-    dO = (Σ e v + Σ (P + e) dv − z O) / (1 + z)
+    dO = (Σ e (v + dv) + P dv − z O) / (1 + z)
 
-for any number c that a row's logits share. Where no logit of a row changes by more than 1/2, c = 0. Elsewhere c is the
-change of the row's log-sum-exp, so that P + e are the new weights and z is what rounding left: 1 + z keeps its digits
-and z O cancels nothing when the dominant key falls by 90. It is all the switch that large changes need, is made key by
-key, and one sum over the values serves every row.
+for any number c that a row's logits share. Where no logit of a row rises by more than 4 and −1/2 ≤ z ≤ 1, c = 0.
+Elsewhere c is the change of the row's log-sum-exp, so that P + e are the new weights and z is what rounding left:
+1 + z keeps its digits and z O cancels nothing when the dominant key falls by 90. It is all the switch that large
+changes need, and one sum over the values serves every row. P dv is a plain product, made before.
 
-A block of queries is summed with c = 0 in one pass over the keys, and the largest change is noted on the way. Where it
-turns out to be above 1/2, which is seldom, what was summed is forgotten: one pass finds c, with a running maximum, and
-another sums. To compute dl again costs less than to keep more sums, and far fewer registers.
+A block of queries is summed with c = 0 in one pass over the keys, and the largest rise is noted on the way. Where a
+row then turns out to need another c, which is seldom, what was summed is forgotten: one pass finds c, with a running
+maximum, and another sums, P · exp(dl − c) as exp(log P + dl − c). To compute dl again costs less than to keep more
+sums, and far fewer registers.
 
 Two keys, P = (1 − 1e-13, 1e-13), and the first one's logit falls by 90. With c = 0 it were e = (−1, 0) and z = −1, and
 1 + z had no digit left. With c = log(1e-13 + exp(−90)) = −29.9, P · exp(dl − c) = (8e-27, 1) are the new weights, and
 z is 0.
 
 There, log P is read instead of P: P underflows where a logit is 90 below the others, and such a key may rise. The term
-dq · relative keys of dl comes from a plain product over all distances, read shifted, as in
-`attention_reference.relative_logits`: the last query's row from its first column on, the one before it from its second.
-Operands of products have the number format of differences, all sums and exponentials are in float32.
+dq · relative keys of dl comes from plain products, one for each run of 128 queries with the distances from them to all
+tokens, read shifted as in `attention_reference.relative_logits`: the run's last query from its first column on, the one
+before it from its second. Operands of products have the number format of differences, all sums and exponentials are in
+float32.
 
 Does not know layers or models, and imports Triton only when the kernel is called: CPU installations lack it.
 """
@@ -43,7 +45,6 @@ from torch.nn import functional
 
 from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
-from enformer_core.scoring.delta.matmul import products
 from enformer_core.scoring.delta.spans import as_slice
 
 
@@ -64,14 +65,16 @@ class Blocks:
     stages: int
 
 
-BLOCKS_16_BIT = Blocks(queries=128, keys=32, warps=8, stages=2)
-"""At Enformer's sizes: 120 KiB of shared memory on compute capability 9.0, 88 KiB on 8.0 and 8.9."""
+BLOCKS_16_BIT = Blocks(queries=64, keys=32, warps=4, stages=3)
+"""At Enformer's sizes: 96 KiB of shared memory on compute capability 9.0, so that two share a processor."""
 BLOCKS_FLOAT32 = Blocks(queries=32, keys=16, warps=4, stages=2)
 """Products in plain float32 hold their operands in registers, which larger blocks would spill."""
 PRECISION = "ieee"
 """Products of float32 are products of float32, not of TF32."""
+BLOCK_DISTANCES = 128
+"""Queries of a run whose products by distance are made together: 1,663 of the 3,071 distances are theirs."""
 DISTANCES_MULTIPLE = 8
-"""Rows of the product by distance begin at multiples of so many numbers, 16 bytes of 16 bits."""
+"""Rows of the products by distance begin at multiples of so many numbers, 16 bytes of 16 bits."""
 LEAST_WIDTH = 16
 """Products on tensor cores need at least so many channels; narrower ones are padded with zeros, on the chip."""
 MOST_RUNS = 3
@@ -80,8 +83,16 @@ TERMS = {torch.float32: 9, torch.bfloat16: 5, torch.float16: 5}
 """Terms of the series for expm1 below 1/2: what they leave out is below the rounding of the format."""
 FORMATS = frozenset(TERMS)
 """Number formats of differences that the kernel multiplies."""
-FLOAT16_SCALE = 2.0**15
-"""Changes of weights are small, float16 ends at 6e-8: they are multiplied by this before they are rounded."""
+SCALE = {torch.float32: 1.0, torch.bfloat16: 2.0**15, torch.float16: 2.0**15}
+"""Weights and their changes are multiplied by this: in 16 bits both are, and float16 ends at 6e-8."""
+WEIGHTS = {
+    torch.float32: torch.float32,
+    torch.bfloat16: torch.float16,
+    torch.float16: torch.float16,
+}
+"""Number format in which weights are read: half of what float32 takes, and with more digits than their changes keep."""
+MOST_RISE = {torch.float32: 4.0, torch.bfloat16: 4.0, torch.float16: 1.0}
+"""Rise of a logit above which a row needs another c; changed weights times 2^15 must stay within float16."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +104,25 @@ class FusedReference:
 
     Attributes:
         content: q / √key + content bias of the queries, in float32.
-        weights: attention weights of the queries, in float32.
+        weights: attention weights of the queries, times `SCALE`, in the format of `WEIGHTS`.
         log_weights: their logarithms, in float32.
+        low_weights: the weights in the number format of differences.
         attended: weights · v of the queries, in float32.
         k: keys, in the number format of differences, as are the next two.
-        v: values.
-        relative: keys of the relative distances between the queries and all tokens, and zeros up to a multiple of 8:
-            of an odd number of them, products are made by slower routines.
+        v: values, a token's heads together.
+        relative: for each run of 128 queries the keys of the distances from them to all tokens, the last run first, and
+            zeros where it has fewer and up to a multiple of 8: of an odd number, products are made by slower routines.
         queries: which queries, a run of tokens.
     """
 
     content: Float[Tensor, "heads queries keys"]
     weights: Float[Tensor, "heads queries tokens"]
     log_weights: Float[Tensor, "heads queries tokens"]
+    low_weights: Float[Tensor, "heads queries tokens"]
     attended: Float[Tensor, "heads queries values"]
     k: Float[Tensor, "heads tokens keys"]
-    v: Float[Tensor, "heads tokens values"]
-    relative: Float[Tensor, "heads distances keys"]
+    v: Float[Tensor, "tokens heads values"]
+    relative: Float[Tensor, "heads runs distances keys"]
     queries: range
 
 
@@ -156,14 +169,16 @@ def fused_reference(
     tokens = k.shape[1]
     distances = range(tokens - queries.stop, 2 * tokens - 1 - queries.start)
     log_weights = logits.float().log_softmax(dim=-1).contiguous()
+    weights = log_weights.exp()
     return FusedReference(
         content=content[:, as_slice(queries)].float().contiguous(),
-        weights=log_weights.exp(),
+        weights=(weights * SCALE[delta]).to(WEIGHTS[delta]),
         log_weights=log_weights,
+        low_weights=weights.to(delta),
         attended=attended.float().contiguous(),
         k=k.to(delta).contiguous(),
-        v=v.to(delta).contiguous(),
-        relative=_padded_distances(relative[:, as_slice(distances)].to(delta)),
+        v=v.to(delta).transpose(0, 1).contiguous(),
+        relative=_of_runs(relative[:, as_slice(distances)].to(delta), len(queries)),
         queries=queries,
     )
 
@@ -178,7 +193,8 @@ def fused_attention_difference(
 ) -> Float[Tensor, "alts heads queries values"]:
     """Change of weights · v, before the output projection.
 
-    Beside the result, it needs alts · heads · queries · (tokens + queries − 1) numbers of the device's memory.
+    Beside the result, it needs alts · heads · queries · (tokens + 127) numbers of the device's memory, and thrice the
+    result's.
 
     Args:
         reference: the layer's attention on the reference.
@@ -200,9 +216,13 @@ def fused_attention_difference(
     if out.numel():
         if blocks is None:
             blocks = BLOCKS_FLOAT32 if out.dtype == torch.float32 else BLOCKS_16_BIT
-        by_distance = _by_distance(reference, of_queries)
+        products = _Products(
+            _by_distance(reference, of_queries),
+            _carried(reference, dv),
+            (reference.v + dv.transpose(1, 2)).transpose(1, 2),
+        )
         with torch.cuda.device_of(out):  # Triton launches on the current device
-            _launch(reference, (of_queries, dk, dv), by_distance, out, blocks)
+            _launch(reference, (of_queries, dk), products, out, blocks)
     return out.transpose(1, 2)
 
 
@@ -223,27 +243,72 @@ def _check(
             )
 
 
+@dataclass(frozen=True)
+class _Products:
+    """What is made of the changes before the kernel runs, in their number format.
+
+    Attributes:
+        by_distance: dq · relative keys, of each run of queries and the distances from them to all tokens.
+        carried: weights · dv.
+        changed_v: v + dv.
+    """
+
+    by_distance: Float[Tensor, "heads runs alts in_run distances"]
+    carried: Float[Tensor, "alts heads queries values"]
+    changed_v: Float[Tensor, "alts heads tokens values"]
+
+
 def _by_distance(
     reference: FusedReference, dq: Float[Tensor, "alts heads queries keys"]
-) -> Float[Tensor, "heads alts queries distances"]:
-    """dq · relative keys, of the distances between the queries and all tokens."""
-    # one product a head: the queries of all alts are its rows
-    product = products(dq.transpose(0, 1).flatten(1, 2), reference.relative)
-    return product.unflatten(1, (len(dq), len(reference.queries)))
+) -> Float[Tensor, "heads runs alts in_run distances"]:
+    """dq · relative keys, of each run of queries and the distances from them to all tokens."""
+    alts, heads, queries, keys = dq.shape
+    runs = reference.relative.shape[1]
+    whole = functional.pad(dq, (0, 0, 0, runs * BLOCK_DISTANCES - queries))
+    of_runs = whole.unflatten(2, (runs, BLOCK_DISTANCES)).permute(1, 2, 0, 3, 4)
+    # one product a head and run: the queries of all alts are its rows
+    rows = of_runs.reshape(heads * runs, alts * BLOCK_DISTANCES, keys)
+    product = rows @ reference.relative.flatten(0, 1).mT
+    return product.view(heads, runs, alts, BLOCK_DISTANCES, -1)
 
 
-def _padded_distances(
-    relative: Float[Tensor, "heads distances keys"],
-) -> Float[Tensor, "heads padded keys"]:
-    """With zeros up to a multiple of 8 distances."""
-    missing = -relative.shape[1] % DISTANCES_MULTIPLE
-    return functional.pad(relative, (0, 0, 0, missing)).contiguous()
+def _of_runs(
+    relative: Float[Tensor, "heads distances keys"], queries: int
+) -> Float[Tensor, "heads runs padded keys"]:
+    """The keys of the distances that each run of queries needs, in the order of runs.
+
+    In runs of two, three queries 0 1 | 2 and three tokens, with the distances −2 … 2 between them, of which a run's
+    last query has its first: run 0 needs those from query 1 on, −1 … 2, and run 1 a zero for the query that it lacks,
+    then −2 … 0.
+    """
+    tokens = relative.shape[1] + 1 - queries
+    runs = -(-queries // BLOCK_DISTANCES)
+    missing = runs * BLOCK_DISTANCES - queries
+    width = tokens + BLOCK_DISTANCES - 1
+    width += -width % DISTANCES_MULTIPLE
+    padded = functional.pad(relative, (0, 0, missing, DISTANCES_MULTIPLE))
+    firsts = range((runs - 1) * BLOCK_DISTANCES, -1, -BLOCK_DISTANCES)
+    of_runs = [padded[:, first : first + width] for first in firsts]
+    if not of_runs:
+        return relative.new_empty(len(relative), 0, width, relative.shape[-1])
+    return torch.stack(of_runs, dim=1)
+
+
+def _carried(
+    reference: FusedReference, dv: Float[Tensor, "alts heads tokens values"]
+) -> Float[Tensor, "alts heads queries values"]:
+    """weights · dv, alt by alt: all at once, the weights would be copied for each."""
+    alts, heads, _, values = dv.shape
+    carried = dv.new_empty(alts, heads, len(reference.queries), values)
+    for of_alt, result in zip(dv, carried, strict=True):
+        torch.bmm(reference.low_weights, of_alt, out=result)
+    return carried
 
 
 def _launch(
     reference: FusedReference,
-    changes: tuple[Tensor, Tensor, Tensor],
-    by_distance: Float[Tensor, "heads alts queries distances"],
+    changes: tuple[Tensor, Tensor],
+    products: _Products,
     out: Float[Tensor, "alts queries heads values"],
     blocks: Blocks,
 ) -> None:
@@ -253,30 +318,33 @@ def _launch(
     _, tokens, keys = reference.k.shape
     alts, rows, heads, values = out.shape
     runs, width = _runs(values)
+    read = (*changes, products.changed_v)
     # alts first: programs of neighbouring numbers run together, and those of one head and block share what they read
     grid = (alts, -(-rows // blocks.queries), heads)
     attention_difference_kernel[grid](
         reference.content,
         reference.k,
-        reference.v,
         reference.weights,
         reference.log_weights,
         reference.attended,
-        by_distance,
-        *changes,
+        products.by_distance,
+        products.carried,
+        *read,
         out,
-        *(stride for change in changes for stride in change.stride()),
+        *(stride for tensor in read for stride in tensor.stride()),
         rows,
         tokens,
-        by_distance.shape[-1],
+        products.by_distance.shape[-1],
         keys,
         values,
         BLOCK_QUERIES=blocks.queries,
         BLOCK_KEYS=blocks.keys,
+        BLOCK_DISTANCES=BLOCK_DISTANCES,
         KEYS=_padded(keys),
         VALUES=width,
         RUNS=runs,
-        SCALE=FLOAT16_SCALE if out.dtype == torch.float16 else 1.0,
+        SCALE=SCALE[out.dtype],
+        MOST_RISE=MOST_RISE[out.dtype],
         TERMS=TERMS[out.dtype],
         PRECISION=PRECISION,
         num_warps=blocks.warps,

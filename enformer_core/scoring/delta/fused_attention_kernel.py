@@ -14,22 +14,34 @@ import triton
 import triton.language as tl
 
 _LARGE = tl.constexpr(0.5)  # beyond it, exp(x) − 1 has digits enough
+_LEAST_SUM = tl.constexpr(-0.5)  # a row's z below which 1 + z loses digits
+_MOST_SUM = tl.constexpr(1.0)  # and above which most of Σ e v is what z O takes away
 _INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET") == "1")
 
 
 @triton.jit
 @no_type_check
-def _expm1_small(x, TERMS: tl.constexpr):
+def expm1_small(x, TERMS: tl.constexpr):
     """x + x²/2! + … + x^TERMS/TERMS!, for |x| ≤ 1/2: the next term is below 3e-10 of the sum for 9, 5e-5 for 5."""
-    sum_ = 1.0 + x * (1.0 / TERMS)
-    for done in tl.static_range(1, TERMS - 1):
-        sum_ = 1.0 + x * (1.0 / (TERMS - done)) * sum_
-    return x * sum_
+    # one multiplication and addition a term, of whole numbers. TERMS = 3: ((x + 3) x + 6) x / 6
+    sum_ = tl.full(x.shape, 1.0, tl.float32)
+    factor = 1.0
+    for done in tl.static_range(0, TERMS - 1):
+        factor *= TERMS - done
+        sum_ = sum_ * x + factor
+    return x * sum_ * (1.0 / factor)
 
 
 @triton.jit
 @no_type_check
-def _dot(
+def _expm1(x, TERMS: tl.constexpr):
+    """exp(x) − 1, by the series where that would cancel."""
+    return tl.where(tl.abs(x) <= _LARGE, expm1_small(x, TERMS), tl.exp(x) - 1.0)
+
+
+@triton.jit
+@no_type_check
+def dot(
     left,
     right,
     sum_,
@@ -68,8 +80,7 @@ def _logit_changes(
     dk_token,
     dk_channel,
     k,
-    by_distance,
-    distances,
+    of_distances,
     row,
     column,
     rows,
@@ -79,19 +90,16 @@ def _logit_changes(
     PRECISION: tl.constexpr,
 ):
     """The changes of a block of logits; 0 beyond the last row and token."""
+    inside = (row[:, None] < rows) & (column[None, :] < tokens)
+    # asked for first and added last: it comes from far
+    dl = tl.load(of_distances[:, None] + column[None, :], mask=inside, other=0.0)
     channel = tl.arange(0, KEYS)
     changed = _load_keys(dk, column, dk_token, channel, dk_channel, tokens, keys)
     unchanged = _load_keys(k, column, keys, channel, 1, tokens, keys)
-    inside = (row[:, None] < rows) & (column[None, :] < tokens)
-    # Row r is read from column rows − 1 − r of a product that is at least as wide as tokens + rows − 1. Two rows, three
-    # tokens, and a column of padding:
-    #     a [b c d] .
-    #     [e f g] h .
-    # so that row 1 begins at 5 = 1 · (5 − 1) + 2 − 1.
-    shifted = row[:, None] * (distances - 1) + rows - 1 + column[None, :]
-    dl = tl.load(by_distance + shifted, mask=inside, other=0.0).to(tl.float32)
-    dl = _dot(left, changed, dl, PRECISION)
-    return _dot(dq, unchanged, dl, PRECISION)
+    products = tl.zeros([row.shape[0], column.shape[0]], tl.float32)
+    products = dot(left, changed, products, PRECISION)
+    products = dot(dq, unchanged, products, PRECISION)
+    return products + dl.to(tl.float32)
 
 
 @triton.jit
@@ -113,27 +121,21 @@ def _load_rows(
 def _gather(
     sum_,
     change,
-    weights,
-    v,
-    dv,
-    dv_token,
-    dv_channel,
+    changed_v,
+    v_token,
+    v_channel,
     column,
     first,
     tokens,
     values,
     VALUES: tl.constexpr,
-    PRECISION,
+    PRECISION: tl.constexpr,
 ):
-    """sum + change · v + weights · dv for a run of the values' channels."""
+    """sum + change · (v + dv) for a run of the values' channels."""
     channel = first + tl.arange(0, VALUES)
     inside = (column[:, None] < tokens) & (channel[None, :] < values)
-    of_v = tl.load(v + column[:, None] * values + channel[None, :], mask=inside, other=0.0)
-    of_dv = tl.load(
-        dv + column[:, None] * dv_token + channel[None, :] * dv_channel, mask=inside, other=0.0
-    )
-    sum_ = _dot(change, of_v, sum_, PRECISION)
-    return _dot(weights, of_dv, sum_, PRECISION)
+    start = changed_v + column[:, None] * v_token + channel[None, :] * v_channel
+    return dot(change, tl.load(start, mask=inside, other=0.0), sum_, PRECISION)
 
 
 @triton.jit
@@ -141,11 +143,9 @@ def _gather(
 def _gather_runs(
     sums,
     change,
-    weights,
-    v,
-    dv,
-    dv_token,
-    dv_channel,
+    changed_v,
+    v_token,
+    v_channel,
     column,
     tokens,
     values,
@@ -156,15 +156,15 @@ def _gather_runs(
     """`_gather` for each of up to three runs."""
     sum_0, sum_1, sum_2 = sums
     sum_0 = _gather(
-        sum_0, change, weights, v, dv, dv_token, dv_channel, column, 0, tokens, values, VALUES, PRECISION
-    )  # fmt: skip
+        sum_0, change, changed_v, v_token, v_channel, column, 0, tokens, values, VALUES, PRECISION
+    )
     if RUNS > 1:
         sum_1 = _gather(
-            sum_1, change, weights, v, dv, dv_token, dv_channel, column, VALUES, tokens, values, VALUES, PRECISION
+            sum_1, change, changed_v, v_token, v_channel, column, VALUES, tokens, values, VALUES, PRECISION
         )  # fmt: skip
     if RUNS > 2:
         sum_2 = _gather(
-            sum_2, change, weights, v, dv, dv_token, dv_channel, column, 2 * VALUES, tokens, values, VALUES, PRECISION
+            sum_2, change, changed_v, v_token, v_channel, column, 2 * VALUES, tokens, values, VALUES, PRECISION
         )  # fmt: skip
     return sum_0, sum_1, sum_2
 
@@ -175,6 +175,7 @@ def _store(
     out,
     stride,
     attended,
+    carried,
     sum_,
     z,
     row,
@@ -183,11 +184,13 @@ def _store(
     values,
     VALUES: tl.constexpr,
 ):
-    """(sum − z · attended) / (1 + z) for a run of the values' channels."""
+    """(sum + carried − z · attended) / (1 + z) for a run of the values' channels."""
     channel = first + tl.arange(0, VALUES)
     inside = (row[:, None] < rows) & (channel[None, :] < values)
-    before = tl.load(attended + row[:, None] * values + channel[None, :], mask=inside, other=0.0)
-    difference = (sum_ - z[:, None] * before) / (1.0 + z[:, None])
+    here = row[:, None] * values + channel[None, :]
+    before = tl.load(attended + here, mask=inside, other=0.0)
+    moved = tl.load(carried + here, mask=inside, other=0.0).to(tl.float32)
+    difference = (sum_ + moved - z[:, None] * before) / (1.0 + z[:, None])
     tl.store(
         out + row[:, None] * stride + channel[None, :],
         difference.to(out.dtype.element_ty),
@@ -200,14 +203,14 @@ def _store(
 def attention_difference_kernel(
     content,  # [heads, rows, keys] float32; a row is a query
     k,  # [heads, tokens, keys]
-    v,  # [heads, tokens, values]
-    weights,  # [heads, rows, tokens] float32
+    weights,  # [heads, rows, tokens] times SCALE
     log_weights,  # [heads, rows, tokens] float32
     attended,  # [heads, rows, values] float32
-    by_distance,  # [heads, alts, rows, distances]
+    by_distance,  # [heads, blocks, alts, BLOCK_DISTANCES, distances]
+    carried,  # [alts, heads, rows, values]
     dq,  # [alts, heads, rows, keys], with any strides, as the next two
     dk,  # [alts, heads, tokens, keys]
-    dv,  # [alts, heads, tokens, values]
+    changed_v,  # [alts, heads, tokens, values]
     out,  # [alts, rows, heads, values]
     dq_alt,
     dq_head,
@@ -217,10 +220,10 @@ def attention_difference_kernel(
     dk_head,
     dk_token,
     dk_channel,
-    dv_alt,
-    dv_head,
-    dv_token,
-    dv_channel,
+    v_alt,
+    v_head,
+    v_token,
+    v_channel,
     rows,
     tokens,
     distances,
@@ -228,10 +231,12 @@ def attention_difference_kernel(
     values,
     BLOCK_QUERIES: tl.constexpr,
     BLOCK_KEYS: tl.constexpr,
+    BLOCK_DISTANCES: tl.constexpr,
     KEYS: tl.constexpr,
     VALUES: tl.constexpr,
     RUNS: tl.constexpr,
     SCALE: tl.constexpr,
+    MOST_RISE: tl.constexpr,
     TERMS: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
@@ -241,15 +246,24 @@ def attention_difference_kernel(
     row = tl.program_id(1) * BLOCK_QUERIES + tl.arange(0, BLOCK_QUERIES)
     content += head * rows * keys
     k += head * tokens * keys
-    v += head * tokens * values
     weights += head * rows * tokens
     log_weights += head * rows * tokens
     attended += head * rows * values
-    by_distance += (head * alts + alt) * rows * distances
+    carried += (alt * heads + head) * rows * values
     dq += alt * dq_alt + head * dq_head
     dk += alt * dk_alt + head * dk_head
-    dv += alt * dv_alt + head * dv_head
+    changed_v += alt * v_alt + head * v_head
     out += (alt * rows * heads + head) * values
+
+    # Row r of a block of rows is read from column BLOCK_DISTANCES − 1 − r on. Two rows, three tokens:
+    #     a [b c d]
+    #     [e f g] h
+    # so that row 1 begins at 4 = 1 · (4 − 1) + 2 − 1.
+    blocks = tl.cdiv(rows, BLOCK_DISTANCES)
+    by_distance += (head * blocks * alts + alt) * BLOCK_DISTANCES * distances
+    in_block = row % BLOCK_DISTANCES
+    block_start = (row // BLOCK_DISTANCES) * alts * BLOCK_DISTANCES * distances
+    of_distances = by_distance + block_start + in_block * (distances - 1) + BLOCK_DISTANCES - 1
 
     channel = tl.arange(0, KEYS)
     inside = (row[:, None] < rows) & (channel[None, :] < keys)
@@ -264,36 +278,34 @@ def attention_difference_kernel(
     zeros = tl.zeros([BLOCK_QUERIES], tl.float32)
     no_sum = tl.zeros([BLOCK_QUERIES, VALUES], tl.float32)
 
-    # as if no logit changed by more than the series serves, which holds for nearly all; whether it does is known then
+    # as if no logit rose by much and no row's sum moved far, which holds for nearly all; whether it does is known then
     most = zeros
     z = zeros
     sums = (no_sum, no_sum, no_sum)
     for first in range(0, tokens, BLOCK_KEYS):
         column = first + tl.arange(0, BLOCK_KEYS)
+        p = _load_rows(weights, row, column, rows, tokens).to(tl.float32)
         dl = _logit_changes(
-            left, d, dk, dk_token, dk_channel, k, by_distance, distances, row, column, rows, tokens, keys, KEYS,
-            PRECISION,
+            left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, KEYS, PRECISION
         )  # fmt: skip
-        most = tl.maximum(most, tl.max(tl.abs(dl), axis=1))
-        p = _load_rows(weights, row, column, rows, tokens)
-        e = p * _expm1_small(dl, TERMS)
-        after = ((p + e) * SCALE).to(d.dtype)
-        e = (e * SCALE).to(d.dtype)
+        most = tl.maximum(most, tl.max(dl, axis=1))
+        e = (p * _expm1(dl, TERMS)).to(d.dtype)
         # of rounded numbers, so that equal values gather no change
         z += tl.sum(e.to(tl.float32), axis=1)
         sums = _gather_runs(
-            sums, e, after, v, dv, dv_token, dv_channel, column, tokens, values, VALUES, RUNS, PRECISION
+            sums, e, changed_v, v_token, v_channel, column, tokens, values, VALUES, RUNS, PRECISION
         )  # fmt: skip
 
-    if tl.max(most, axis=0) > _LARGE:
-        # by how much each row's log-sum-exp changes, where anything in it changes much
+    z /= SCALE
+    far = (most > MOST_RISE) | (z < _LEAST_SUM) | (z > _MOST_SUM)
+    if tl.max(far.to(tl.int32), axis=0) > 0:
+        # by how much each such row's log-sum-exp changes
         highest = tl.full([BLOCK_QUERIES], float("-inf"), tl.float32)
         total = zeros
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, by_distance, distances, row, column, rows, tokens, keys, KEYS,
-                PRECISION,
+                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, KEYS, PRECISION
             )  # fmt: skip
             log_p = _load_rows(log_weights, row, column, rows, tokens)
             logit = tl.where(column[None, :] < tokens, log_p + dl, float("-inf"))
@@ -302,7 +314,7 @@ def attention_difference_kernel(
             before = total * tl.exp(highest - risen)
             total = before + tl.sum(tl.exp(logit - risen[:, None]), axis=1)
             highest = risen
-        shift = tl.where(most <= _LARGE, 0.0, highest + tl.log(total))
+        shift = tl.where(far, highest + tl.log(total), 0.0)
 
         # the change of each weight, and what it gathers
         z = zeros
@@ -310,26 +322,25 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, by_distance, distances, row, column, rows, tokens, keys, KEYS,
-                PRECISION,
+                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, KEYS, PRECISION
             )  # fmt: skip
             dl -= shift[:, None]
             log_p = _load_rows(log_weights, row, column, rows, tokens)
             log_p = tl.where(column[None, :] < tokens, log_p, float("-inf"))
             p = tl.exp(log_p)
-            after = tl.exp(log_p + dl)
-            e = tl.where(tl.abs(dl) <= _LARGE, p * _expm1_small(dl, TERMS), after - p)
-            after = (after * SCALE).to(d.dtype)
+            e = tl.where(tl.abs(dl) <= _LARGE, p * expm1_small(dl, TERMS), tl.exp(log_p + dl) - p)
             e = (e * SCALE).to(d.dtype)
             z += tl.sum(e.to(tl.float32), axis=1)
             sums = _gather_runs(
-                sums, e, after, v, dv, dv_token, dv_channel, column, tokens, values, VALUES, RUNS, PRECISION
+                sums, e, changed_v, v_token, v_channel, column, tokens, values, VALUES, RUNS, PRECISION
             )  # fmt: skip
+        z /= SCALE
     sum_0, sum_1, sum_2 = sums
-    z /= SCALE
     stride = heads * values
-    _store(out, stride, attended, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
+    _store(out, stride, attended, carried, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
     if RUNS > 1:
-        _store(out, stride, attended, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
+        _store(out, stride, attended, carried, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
     if RUNS > 2:
-        _store(out, stride, attended, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES)
+        _store(
+            out, stride, attended, carried, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES
+        )

@@ -17,7 +17,9 @@ import torch
 
 from enformer_core.errors import InputError
 from enformer_core.models.positional import relative_shift
+from enformer_core.scoring.delta import fused_attention
 from enformer_core.scoring.delta.fused_attention import (
+    BLOCK_DISTANCES,
     BLOCKS_16_BIT,
     BLOCKS_FLOAT32,
     _padded,
@@ -81,6 +83,7 @@ SMALL = {
 
 LARGE = {
     "changes of order 1": Case(small=0.3),
+    "a logit rises by 3": Case(rise={KEY: 3.0}),
     "changes of order 10": Case(small=2.0, tokens=60),
     "gaps of 30": Case(gap=15.0, small=0.1),
     "changes of 90": Case(gap=10.0, rise={1: 90.0, 5: -90.0, 33: 90.0, 34: -90.0, 49: 90.0}),
@@ -231,18 +234,22 @@ def test_kernel_compiles_and_fits(
     constants = {
         "BLOCK_QUERIES": blocks.queries,
         "BLOCK_KEYS": blocks.keys,
+        "BLOCK_DISTANCES": BLOCK_DISTANCES,
         "KEYS": 64,
         "VALUES": 64,
         "RUNS": 3,
         "SCALE": 1.0,
+        "MOST_RISE": 4.0,
         "TERMS": 9,
         "PRECISION": "ieee",
         "dq_channel": 1,
         "dk_channel": 1,
-        "dv_channel": 1,
+        "v_channel": 1,
     }
-    pointers = dict.fromkeys(("k", "v", "by_distance", "dq", "dk", "dv", "out"), f"*{dtype}")
-    pointers |= dict.fromkeys(("content", "weights", "log_weights", "attended"), "*fp32")
+    low = ("k", "by_distance", "carried", "dq", "dk", "changed_v", "out")
+    pointers = dict.fromkeys(low, f"*{dtype}")
+    pointers |= dict.fromkeys(("content", "log_weights", "attended"), "*fp32")
+    pointers["weights"] = "*fp32" if dtype == "fp32" else "*fp16"
     names = kernel.arg_names
     signature = {
         name: pointers.get(name, "constexpr" if name in constants else "i32") for name in names
@@ -268,6 +275,17 @@ def test_values_are_held_with_the_least_padding():
     assert _runs(8) == (1, 16)
     assert _runs(300) == (3, 128)
     assert [_padded(keys) for keys in (1, 16, 17, 64)] == [16, 16, 32, 64]
+
+
+def test_each_run_of_queries_has_the_distances_that_it_needs(monkeypatch):
+    monkeypatch.setattr(fused_attention, "BLOCK_DISTANCES", 2)
+    # three queries and three tokens
+    relative = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])[None, :, None]
+    of_runs = fused_attention._of_runs(relative, 3)[0, :, :, 0]
+    assert of_runs[0, :4].tolist() == [-1.0, 0.0, 1.0, 2.0]
+    # nothing for the query that the last run lacks
+    assert of_runs[1, :4].tolist() == [0.0, -2.0, -1.0, 0.0]
+    assert of_runs.shape == (2, 8)
 
 
 def test_processor_is_refused_by_name(monkeypatch):
