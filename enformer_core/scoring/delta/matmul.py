@@ -1,13 +1,19 @@
 """Products with weights in float32, by the fastest exact routine that this hardware has.
 
 On CPUs that is oneDNN's convolution with the channels last: as exact as a plain matrix product, and up to twice as fast
-as MKL's where the processor is not Intel's. Does not know layers.
+as MKL's where the processor is not Intel's. On GPUs long convolutions go to tensor cores, see `split_convolution`. Does
+not know layers.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+from enformer_core.scoring.delta.split_convolution import (
+    split_convolution,
+    split_convolution_serves,
+)
 
 FEW_POSITIONS = 4096
 """On GPUs, convolutions of no more positions than that are matrix products: cuDNN's routines in float32 share so few
@@ -46,6 +52,27 @@ def apply_linear(
     return linear(x, module.weight, module.bias)
 
 
+class LinearDifference:
+    """A linear map without its bias, in the number format of differences."""
+
+    def __init__(self, weight: Float[Tensor, "outputs inputs"], delta: torch.dtype) -> None:
+        self._weight = weight.to(delta)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of differences, to which what it reads is converted."""
+        return self._weight.dtype
+
+    def __call__(self, d: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
+        """W d for each row, in the number format of differences."""
+        low = d.to(self._weight.dtype)
+        return low @ self._weight.T if low.device.type == "cpu" else linear(low, self._weight)
+
+    def transposed(self, d: Float[Tensor, "rows inputs"]) -> Float[Tensor, "outputs rows"]:
+        """(W d)ᵀ, which lies in memory as products with attention weights read values."""
+        return self._weight @ d.to(self._weight.dtype).T
+
+
 def convolve(
     x: Float[Tensor, "batch inputs length"],
     kernel: Float[Tensor, "outputs inputs width"],
@@ -55,6 +82,8 @@ def convolve(
     dilation: int = 1,
 ) -> Float[Tensor, "batch outputs padded"]:
     """A convolution along the length; fast where channels lie together in memory, as they then do in the result."""
+    if dilation == 1 and split_convolution_serves(x, kernel):
+        return split_convolution(x, kernel, bias, padding)
     if x.device.type != "cpu" and dilation == 1 and x[:, 0].numel() <= FEW_POSITIONS:
         return _convolve_few(x, kernel, bias, padding)
     return functional.conv2d(
