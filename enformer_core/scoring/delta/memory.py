@@ -6,11 +6,17 @@ import torch
 from enformer_core.machine import available_memory_bytes
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.tower import chunk_tokens
+from enformer_core.scoring.delta.transformer import ALTS_TOGETHER
 
 MOST_ALTS = 96
 """More alts than this gain nothing: the reference that they share is a small part by then."""
 
+MOST_ALTS_ON_GPU = 256
+"""As many on a GPU, where an alt costs less beside its reference."""
+
 _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
+_CHUNK_COPIES_ON_GPU = 8  # and there the parts that its numbers are taken into, half as much again
+_STEP_COPIES = 8  # activations of all tokens that an alt of a step on a GPU holds, products by distance among them
 _LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
@@ -23,7 +29,7 @@ def choose_batch(
     *,
     views: int,
 ) -> int:
-    """Alts that are carried at once, from 1 to 96.
+    """Alts that are carried at once, from 1 to 96, on a GPU to 256.
 
     Args:
         network: loaded, so that what it takes is taken already.
@@ -38,17 +44,22 @@ def choose_batch(
     widest = _channels(network, -1)
     # all below are counts of numbers, not of bytes
     device = network.tower.device
-    chunk = _CHUNK_COPIES * chunk_tokens(device) * geometry.bin_bp * narrowest
+    on_cpu = device.type == "cpu"
+    copies = _CHUNK_COPIES if on_cpu else _CHUNK_COPIES_ON_GPU
+    chunk = copies * chunk_tokens(device) * geometry.bin_bp * narrowest
     profile = geometry.bins * tracks
     activations = geometry.tokens * widest
     layer = _LAYER_COPIES * activations + _PROFILE_COPIES * profile
+    if not on_cpu:
+        layer += _STEP_COPIES * ALTS_TOGETHER * activations
     # the tower and the layers above it work one after the other, in the same memory
     shared = max(chunk, layer)
     each = activations
     if views > 1:
         each += profile
     fitting = (free - shared) // each
-    return int(max(1, min(MOST_ALTS, fitting)))
+    most = MOST_ALTS if on_cpu else MOST_ALTS_ON_GPU
+    return int(max(1, min(most, fitting)))
 
 
 def _free_bytes(device: torch.device, worker_bytes: int) -> float:

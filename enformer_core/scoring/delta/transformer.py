@@ -1,4 +1,4 @@
-"""The transformer and heads of Enformer with the reference and differences side by side.
+"""The transformer of Enformer with the reference and differences side by side.
 
 Layer by layer over all alts of a window, so that what the reference costs is paid once. Does not know windows or files.
 """
@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from enformer_core.models.attention import Attention
 from enformer_core.models.blocks import AttentionLayer, TransformerTrunk
-from enformer_core.models.layers import gelu, head_columns
 from enformer_core.scoring.delta.attention import (
     attention_difference,
     sparse_attention_difference,
@@ -25,26 +24,27 @@ from enformer_core.scoring.delta.attention_reference import (
     relative_keys,
 )
 from enformer_core.scoring.delta.fused_attention import (
-    FORMATS,
     FusedReference,
-    fused_attention_available,
     fused_attention_difference,
     fused_reference,
 )
+from enformer_core.scoring.delta.fused_rules import (
+    fused_layer_norm_difference,
+    fused_relu_difference,
+    fused_rules_serve,
+)
 from enformer_core.scoring.delta.layer_rules import (
-    batch_norm_difference,
-    gelu_difference,
     layer_norm_difference,
     relu_difference,
-    softplus_difference,
 )
-from enformer_core.scoring.delta.matmul import apply_linear, linear
+from enformer_core.scoring.delta.matmul import LinearDifference, apply_linear
 from enformer_core.scoring.delta.spans import as_slice
+from enformer_core.scoring.delta.transformer_head import DeltaHead
 from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.statistics import Profile
 
-ALTS_TOGETHER = 8
-"""Alts that one step on a GPU serves: the fused kernel's product by distance takes 75 MB for each in 16 bits."""
+ALTS_TOGETHER = 32
+"""Alts that one step on a GPU serves: the fused kernel's products by distance take 41 MB for each in 16 bits."""
 NEAR_TOKENS = 32
 """Most tokens that count as a small change."""
 
@@ -53,27 +53,6 @@ Differences = Float[Tensor, "alts tokens channels"]
 
 Queried = Float[Tensor, "queries channels"]
 """Rows of the tokens that attend: all, or in the last layer those of the bins."""
-
-
-class LinearDifference:
-    """A linear map without its bias, in the number format of differences."""
-
-    def __init__(self, weight: Float[Tensor, "outputs inputs"], delta: torch.dtype) -> None:
-        self._weight = weight.to(delta)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The number format of differences, to which what it reads is converted."""
-        return self._weight.dtype
-
-    def __call__(self, d: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
-        """W d for each row, in the number format of differences."""
-        low = d.to(self._weight.dtype)
-        return low @ self._weight.T if low.device.type == "cpu" else linear(low, self._weight)
-
-    def transposed(self, d: Float[Tensor, "rows inputs"]) -> Float[Tensor, "outputs rows"]:
-        """(W d)ᵀ, which lies in memory as products with attention weights read values."""
-        return self._weight @ d.to(self._weight.dtype).T
 
 
 @dataclass(frozen=True)
@@ -117,7 +96,7 @@ class AttentionBlock:
             first: whether this is the first block, where d is 0 for all but the tokens `near`.
         """
         normed = self.norm(x)
-        fused = _is_fused(self.to_q.dtype, x.device)
+        fused = fused_rules_serve(self.to_q.dtype, x.device)
         reference = reference_attention(
             self.attention,
             normed,
@@ -127,7 +106,7 @@ class AttentionBlock:
             keep_logits=fused,
         )
         if fused:
-            self._add_fused(reference, x, normed, d)
+            self._add_fused(reference, x, d)
         else:
             self._add_each(reference, x, normed, d, near, first=first)
         # [heads, queries, values] to rows of all heads' values, as the projection reads them
@@ -193,7 +172,6 @@ class AttentionBlock:
         self,
         reference: ReferenceAttention,
         x: Tokens,
-        normed: Tokens,
         d: Differences,
     ) -> None:
         """`_add_each` by the fused kernel, a few alts at a time; it needs no other way for the tokens `near`."""
@@ -201,8 +179,7 @@ class AttentionBlock:
         split = self.attention.split
         rows = as_slice(reference.queries)
         for alts in _carried_together(len(d), d.device):
-            dn = layer_norm_difference(self.norm, x, normed, d[alts])
-            low = dn.to(self.to_q.dtype)
+            low = fused_layer_norm_difference(self.norm, x, d[alts], self.to_q.dtype)
             dq = split(self.to_q(low))
             dk = split(self.to_k(low))
             dv = split(self.to_v(low))
@@ -247,9 +224,23 @@ class PerceptronBlock:
 
     def propagate(self, x: Tokens, d: Differences) -> Tokens:
         """The reference after the block; d is changed in place to what it is then."""
-        delta = self.d_first.dtype
         normed = self.norm(x)
         hidden = apply_linear(self.first, normed)
+        if fused_rules_serve(self.d_first.dtype, x.device):
+            self._add_fused(x, hidden, d)
+        else:
+            self._add_each(x, normed, hidden, d)
+        return x + apply_linear(self.second, functional.relu(hidden))
+
+    def _add_each(
+        self,
+        x: Tokens,
+        normed: Tokens,
+        hidden: Float[Tensor, "tokens hidden"],
+        d: Differences,
+    ) -> None:
+        """Add the change of the block's output to d, a few alts at a time."""
+        delta = self.d_first.dtype
         # Once for all alts, and apart: in 16 bits, x + d would cost a small d beside a large x all of its digits.
         negative = hidden.clamp(max=0).to(delta)
         less_positive = (-hidden.clamp(min=0)).to(delta)
@@ -257,7 +248,18 @@ class PerceptronBlock:
             dn = layer_norm_difference(self.norm, x, normed, d[alts])
             d_hidden = relu_difference(negative, less_positive, self.d_first(dn))
             d[alts] += self.d_second(d_hidden)
-        return x + apply_linear(self.second, functional.relu(hidden))
+
+    def _add_fused(
+        self,
+        x: Tokens,
+        hidden: Float[Tensor, "tokens hidden"],
+        d: Differences,
+    ) -> None:
+        """`_add_each` by kernels that pass over memory once."""
+        for alts in _carried_together(len(d), d.device):
+            dn = fused_layer_norm_difference(self.norm, x, d[alts], self.d_first.dtype)
+            d_hidden = fused_relu_difference(hidden, self.d_first(dn))
+            d[alts] += self.d_second(d_hidden)
 
 
 class DeltaTransformer:
@@ -280,11 +282,7 @@ class DeltaTransformer:
         self._geometry = trunk.geometry
         self._delta = arithmetic.delta
         self._layers = [self._prepare(layer) for layer in trunk.layers]
-        self._final_norm = trunk.final.norm
-        self._final = trunk.final.conv
-        self._d_final = LinearDifference(self._final.weight[..., 0], self._delta)
-        self._head = head_columns(trunk.heads[head], tracks)
-        self._d_head = LinearDifference(self._head[0], self._delta)
+        self._head = DeltaHead(trunk, head, tracks, self._delta)
 
     def _prepare(self, layer: AttentionLayer) -> tuple[AttentionBlock, PerceptronBlock]:
         delta = self._delta
@@ -324,7 +322,7 @@ class DeltaTransformer:
         kept = range(crop + bins.start, crop + bins.stop)
         # the fused kernel asks for none, and to look would wait for the GPU
         near = [range(0)] * len(d)
-        if not _is_fused(self._delta, d.device):
+        if not fused_rules_serve(self._delta, d.device):
             near = [_near(of_alt) for of_alt in d]
         last = len(self._layers) - 1
         for number, (attention, perceptron) in enumerate(self._layers):
@@ -334,39 +332,16 @@ class DeltaTransformer:
             x = attention.propagate(x, d, near, queries, first=number == 0)
             d = d[:, as_slice(queries)]
             x = perceptron.propagate(x, d)
-        reference = self._reference_head(x)
+        reference = self._head.reference(x)
         # a generator: one alt's bins × tracks at a time
-        differences = (self._head_difference(reference, of_alt) for of_alt in d)
+        differences = (self._head.difference(reference, of_alt) for of_alt in d)
         return functional.softplus(reference.logits), differences
-
-    def _reference_head(self, x: Tokens) -> "_ReferenceHead":
-        # BatchNorm wants [batch, channels, length]
-        normed = self._final_norm(x.T[None])[0].T
-        weight = self._final.weight[..., 0]
-        final = linear(gelu(normed), weight, self._final.bias)
-        logits = linear(gelu(final), *self._head)
-        return _ReferenceHead(normed, final, logits)
-
-    def _head_difference(
-        self,
-        reference: "_ReferenceHead",
-        d: Float[Tensor, "bins channels"],
-    ) -> Profile:
-        normed = batch_norm_difference(self._final_norm, d.T[None])[0].T
-        final = self._d_final(gelu_difference(reference.normed, normed))
-        logits = self._d_head(gelu_difference(reference.final, final))
-        return softplus_difference(reference.logits, logits.to(d.dtype))
 
 
 def _carried_together(alts: int, device: torch.device) -> list[slice]:
     """Which alts a step serves: one on CPUs, whose caches hold no more; several on GPUs, which small steps keep."""
     together = 1 if device.type == "cpu" else ALTS_TOGETHER
     return [slice(first, min(first + together, alts)) for first in range(0, alts, together)]
-
-
-def _is_fused(delta: torch.dtype, device: torch.device) -> bool:
-    """Whether the fused kernel serves: not in float64, the yardstick's format."""
-    return delta in FORMATS and fused_attention_available(device)
 
 
 def _near(d: Float[Tensor, "tokens channels"]) -> range:
@@ -377,12 +352,3 @@ def _near(d: Float[Tensor, "tokens channels"]) -> range:
     first = int(touched[0])
     last = int(touched[-1])
     return range(first, last + 1)
-
-
-@dataclass(frozen=True)
-class _ReferenceHead:
-    """The reference's activations in the final block, each before its nonlinearity."""
-
-    normed: Float[Tensor, "bins channels"]
-    final: Float[Tensor, "bins embedding"]
-    logits: Profile

@@ -288,6 +288,6 @@ def test_effects_hold_the_scores_and_the_profiles_that_they_are_made_of(model, g
                 assert np.array_equal(effect.scores[name], values)
             r, d = plain.profiles(one, start)
             assert effect.reference.shape == (bins.stop - bins.start, 5)
-            assert np.allclose(effect.reference, r, rtol=1e-6)
-            assert np.allclose(effect.difference, d, rtol=1e-6, atol=1e-12)
+            assert np.allclose(effect.reference, r.cpu(), rtol=1e-6)
+            assert np.allclose(effect.difference, d.cpu(), rtol=1e-6, atol=1e-12)
             assert np.allclose(effect.difference.sum(axis=0), scored["sad"], rtol=1e-4)

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from enformer_core.scoring.delta import transformer
+from enformer_core.scoring.delta import fused_rules, transformer
 from enformer_core.scoring.precision import Arithmetic
 from tests.support.small_models import small_enformer
 
 
 def differences(*, fused):
     """Differences of ten alts, more than one call of the kernel serves."""
-    transformer.fused_attention_available = lambda device: fused
+    fused_rules.fused_attention_available = lambda device: fused
     torch.manual_seed(0)
     x = torch.randn(48, 24)
     d = torch.zeros(10, 48, 24)

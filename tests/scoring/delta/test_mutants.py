@@ -342,18 +342,18 @@ MUTANTS.append(
 )
 
 MUTANTS.append(
-    Mutant("perceptron_has_no_residual", "transformer:PerceptronBlock.propagate", OVERWRITE)
+    Mutant("perceptron_has_no_residual", "transformer:PerceptronBlock._add_each", OVERWRITE)
 )
 
 MUTANTS.append(Mutant("dilated_block_has_no_residual", "dilated:DilatedBlock.propagate", OVERWRITE))
 
 
-@slip("transformer:LinearDifference.__call__")
+@slip("matmul:LinearDifference.__call__")
 def linear_maps_keep_their_bias(right):
     return lambda self, d: right(self, d) + 1e-3
 
 
-@slip("transformer:softplus_difference")
+@slip("transformer_head:softplus_difference")
 def head_has_no_softplus(right):
     return lambda x, d: d
 
