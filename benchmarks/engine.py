@@ -7,7 +7,8 @@ All cases run in one process, in turns, on real sequence with the seeded weights
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
 (c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
 tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`. Peak memory
-is that of a process of its own for each; on a GPU, what torch has taken of the device. Errors are of SAD over all human
+is that of a process of its own for each; on a GPU, what torch has taken of the device, and the first round does not
+count, for it compiles kernels. Errors are of SAD over all human
 tracks against a float64 run of the original's equations. Ratios hold within one run only. Without the peer, (a), (b)
 and (g) are left out, and an environment without enformer-pytorch will do.
 """
@@ -361,6 +362,7 @@ def measure(
             )
     return {
         "seconds": seconds,
+        "device": bench.device.type,
         "errors": errors,
         "variants": counts,
         "arithmetic": str(arithmetic),
