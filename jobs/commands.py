@@ -239,6 +239,17 @@ COMMANDS = {
             " --predictions links.parquet --bins 0-10000,10000-57344 --json",
         ),
     ),
+    "evaluate variants": Command(
+        "hold scores of variants against labels, fine-mapping or measured effects",
+        "jobs.evaluate_settings:EvaluateVariantsSettings",
+        "jobs.evaluate_variants:evaluate_variants",
+        examples=(
+            "enformer-ray evaluate variants traitgym.parquet --run scores --json",
+            "enformer-ray evaluate variants eqtl.tsv.gz --run scores --genome hg38.fa"
+            " --match consequence,tss_dist,MAF",
+            "enformer-ray evaluate variants cagi5.tsv --run scores --score 'sad[1]' --min-tags 10",
+        ),
+    ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",

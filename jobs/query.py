@@ -153,8 +153,36 @@ def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
 @contextmanager
 def _answer(out: str, sql: str, attached: Sequence[str] = ()) -> Iterator[_Answer]:
     """The answer of a query, to be read while the block lasts; what goes wrong with it is said."""
+    with fenced_run(out, attached) as run:
+        _check_asks(sql)
+        yield _Answer(run.connection.sql(sql), run.connection, run.ledger)
+
+
+@dataclass(frozen=True)
+class FencedRun:
+    """A run whose tables, and nothing else, can be asked.
+
+    Attributes:
+        connection: with a view for each table of the run, and those that are made of them.
+        ledger: of the run.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    ledger: Ledger
+
+
+@contextmanager
+def fenced_run(out: str, attached: Sequence[str] = ()) -> Iterator[FencedRun]:
+    """Open a run to be asked in SQL while the block lasts; what goes wrong there with a query is said.
+
+    Args:
+        out: the run, as its user gave it.
+        attached: tables of the user's own, NAME=FILE each.
+
+    Raises:
+        InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
+    """
     ledger = open_ledger(out)
-    _check_asks(sql)
     tables = _tables(ledger)
     own = attached_files(attached, {*ledger.run_type.tables, *tables, "tracks", *RUN_VIEWS})
     sizes = {key: size for of_table in tables.values() for key, size in of_table.items()}
@@ -167,7 +195,7 @@ def _answer(out: str, sql: str, attached: Sequence[str] = ()) -> Iterator[_Answe
         for table, of_table in tables.items():
             _create_view(connection, table, of_table)
         create_views(connection, ledger, list(tables))
-        yield _Answer(connection.sql(sql), connection, ledger)
+        yield FencedRun(connection, ledger)
 
 
 @contextmanager

@@ -68,12 +68,7 @@ def average_precisions(
         precision  1   1/2  2/3
         gained     1    0    1      positives of this rank; (1 + 2/3) / 2 is the average
     """
-    in_order = counts[:, ranked.order]
-    drawn_by_place = np.cumsum(in_order, axis=1)
-    drawn = drawn_by_place[:, ranked.last]
-    positive = in_order * is_positive[ranked.order]
-    hits_by_place = np.cumsum(positive, axis=1)
-    hits = hits_by_place[:, ranked.last]
+    drawn, hits = counted_by_rank(ranked, is_positive, counts)
     # the first ranks of a draw may be empty
     precision = hits / np.maximum(drawn, 1)
     gained = np.diff(hits, axis=1, prepend=0)
@@ -81,6 +76,19 @@ def average_precisions(
     # of a draw without a positive 0 / 0, which is NaN
     with np.errstate(invalid="ignore"):
         return total / hits[:, -1]
+
+
+def counted_by_rank(
+    ranked: Ranking,
+    is_positive: Positives,
+    counts: Counts,
+) -> tuple[Int64[np.ndarray, "draws ranks"], Int64[np.ndarray, "draws ranks"]]:
+    """How many items of each draw stand down to each rank, and how many positives among them."""
+    in_order = counts[:, ranked.order]
+    drawn_by_place = np.cumsum(in_order, axis=1)
+    positive = in_order * is_positive[ranked.order]
+    hits_by_place = np.cumsum(positive, axis=1)
+    return drawn_by_place[:, ranked.last], hits_by_place[:, ranked.last]
 
 
 @dataclass(frozen=True)
@@ -107,15 +115,16 @@ class Bootstrap:
                 f"--bootstrap {self.draws}: must be at most {_MOST_DRAWS:,}; intervals of more are the same"
             )
 
-    def counts(self, items: int, *key: int) -> Iterator[Counts]:
+    def counts(self, items: int, *key: int, width: int | None = None) -> Iterator[Counts]:
         """The draws, in blocks that memory holds.
 
         Args:
             items: how many there are.
             key: further numbers that decide the draws, beside the seed.
+            width: numbers that each draw becomes, where these are more; they decide how many draws a block has.
         """
         rng = np.random.default_rng([self.seed, *key])
-        at_once = max(1, _NUMBERS_AT_ONCE // max(1, items))
+        at_once = max(1, _NUMBERS_AT_ONCE // max(1, width or items))
         for begin in range(0, self.draws, at_once):
             draws = min(at_once, self.draws - begin)
             drawn = rng.integers(items, size=(draws, items))

@@ -49,8 +49,9 @@ _MISSING = ("", ".", "na", "n/a", "nan", "null", "none")
 MOST_EXACT = 2**53
 """Up to here each whole number is a float of its own."""
 
-_TRUE = ("true", "t", "1", "yes")
-_FALSE = ("false", "f", "0", "no")
+TRUE_WORDS = ("true", "t", "1", "yes")
+FALSE_WORDS = ("false", "f", "0", "no")
+"""How people write truths, in small letters."""
 
 Numbers = Float64[np.ndarray, " rows"]
 WholeNumbers = Int64[np.ndarray, " rows"]
@@ -174,8 +175,8 @@ class Table:
             InputError: naming a cell that is neither.
         """
         words = self.texts(column).str.to_lowercase().fill_null("")
-        is_true = words.is_in(_TRUE)
-        is_false = words.is_in(_FALSE)
+        is_true = words.is_in(TRUE_WORDS)
+        is_false = words.is_in(FALSE_WORDS)
         self._refuse(~is_true & ~is_false, column, "is neither TRUE nor FALSE")
         return is_true.to_numpy()
 
