@@ -76,7 +76,7 @@ class _ScoreSettings:
     run: Directory
     """directory or s3://bucket/prefix of the run of `score`"""
 
-    score: Annotated[str | None, Parameter(metavar="SQL")] = None
+    score: Annotated[str | None, Parameter(metavar="SQL", allow_leading_hyphen=True)] = None
     """SQL over a row of `scores` (max_abs_sad; of effects list_avg(sad)), or a SELECT of variant_id and a number"""
 
     sign: Sign = "auto"
