@@ -71,7 +71,7 @@ class _TableSettings:
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_SCORE)
 class _ScoreSettings:
-    """What is judged."""
+    """Which number of the run is judged."""
 
     run: Directory
     """directory or s3://bucket/prefix of the run of `score`"""
@@ -89,7 +89,7 @@ class _ScoreSettings:
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_NEGATIVES)
 class _MatchSettings:
-    """Which negatives are drawn."""
+    """Which negatives are drawn, where they are."""
 
     match: Annotated[Words, Parameter(metavar="COLUMN,…")] = ()
     """draw negatives that agree with a positive in words, and are near in numbers: consequence,tss_dist,MAF"""
@@ -101,7 +101,7 @@ class _MatchSettings:
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_INTERVALS)
 class _IntervalSettings:
-    """What is drawn anew."""
+    """What is drawn anew, and what is printed."""
 
     bootstrap: int = 1_000
     """how many draws the 95 % intervals are of; 0 for none"""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
+from enformer_core.dataset.summary_tables import summary_receipts
 from enformer_core.errors import InputError, first_few
 from enformer_core.evaluate.run_rows import RUN_COLUMNS
 from jobs.query import FencedRun, fenced_run
@@ -24,6 +25,9 @@ _NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIM
 _OF_SLIPS = (duckdb.ParserException, duckdb.BinderException)
 
 _WANTED = "wanted_places"
+
+_KEYS = "input_file, input_line, alt_index"
+"""What names a row of `scores`, and of the tables beside a run that have its rows."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class RunScores:
             chosen = f"""
                 SELECT {listed}, CAST(({self.expression}
                 ) AS DOUBLE) AS score
-                FROM scores"""
+                FROM {self._rows_of_run}"""
         sql = f"{chosen} WHERE {where} ORDER BY scores.input_line, scores.alt_index"
         answer = self.run.connection.sql(sql, params=list(values))
         return pl.DataFrame(pl.from_arrow(answer.to_arrow_table()))
@@ -82,6 +86,16 @@ class RunScores:
     @property
     def _is_query(self) -> bool:
         return _QUERY.match(self.expression) is not None
+
+    @property
+    def _rows_of_run(self) -> str:
+        """The table `scores`, and those beside the run that the expression names, row by row."""
+        beside = [
+            name
+            for name, receipt in summary_receipts(self.run.ledger).items()
+            if receipt.source == "scores" and re.search(rf"\b{name}\.", self.expression)
+        ]
+        return " ".join(["scores", *(f"LEFT JOIN {name} USING ({_KEYS})" for name in beside)])
 
     def check(self) -> None:
         """Look at the expression before anything is read.
@@ -93,7 +107,7 @@ class RunScores:
             self._check_once(self._own_column())
             return
         # beside another column, or what is the maximum of all rows would pass
-        sql = f"SELECT variant_id, ({self.expression}\n) AS score FROM scores"
+        sql = f"SELECT scores.variant_id, ({self.expression}\n) AS score FROM {self._rows_of_run}"
         _, (_, kind, *_) = self._described(sql)
         self._check_number(kind)
 

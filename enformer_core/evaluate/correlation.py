@@ -5,7 +5,7 @@ the numbers are.
 """
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from enformer_core.evaluate.average_precision import Counts
 
@@ -16,17 +16,21 @@ OfItems = Float64[np.ndarray, "draws items"]
 
 def pearsons(one: Values, other: Values, counts: Counts) -> OfDraws:
     """Pearson's correlation of each draw; NaN where either has one value only."""
-    shape = counts.shape
+    in_each = counts.shape
     return _correlation(
-        np.broadcast_to(one, shape),
-        np.broadcast_to(other, shape),
+        np.broadcast_to(one, in_each),
+        np.broadcast_to(other, in_each),
         counts,
     )
 
 
 def spearmans(one: Values, other: Values, counts: Counts) -> OfDraws:
     """Spearman's correlation of each draw; NaN where either has one value only."""
-    return _correlation(ranks(one, counts), ranks(other, counts), counts)
+    return _correlation(
+        ranks(one, counts),
+        ranks(other, counts),
+        counts,
+    )
 
 
 def ranks(values: Values, counts: Counts) -> OfItems:
@@ -37,35 +41,52 @@ def ranks(values: Values, counts: Counts) -> OfItems:
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     changes_behind = ordered[1:] != ordered[:-1]
-    last = np.flatnonzero(np.append(changes_behind, True))
-    # of each item the number of its value, counted from the lowest
-    value_of_place = np.concatenate([[0], np.cumsum(changes_behind)])
-    value_of_item = np.empty(values.size, dtype=np.int64)
+    is_last = np.append(changes_behind, True)
+    last = np.flatnonzero(is_last)
+    # of each place the number of its value, from 0 for the lowest: of 2, 2, 5 they are 0, 0, 1
+    changes_before = np.cumsum(changes_behind)
+    value_of_place = np.insert(changes_before, 0, 0)
+    value_of_item = np.empty_like(order)
     value_of_item[order] = value_of_place
-    drawn_by_place = np.cumsum(counts[:, order], axis=1)
-    down_to = drawn_by_place[:, last]
-    of_value = np.diff(down_to, axis=1, prepend=0)
-    mean_rank = down_to - (of_value - 1) / 2
+    in_order = counts[:, order]
+    drawn_by_place = np.cumsum(in_order, axis=1)
+    drawn_by_value = drawn_by_place[:, last]
+    of_value = np.diff(drawn_by_value, axis=1, prepend=0)
+    middle = (of_value - 1) / 2
+    mean_rank = drawn_by_value - middle
     return mean_rank[:, value_of_item]
 
 
 def _correlation(one: OfItems, other: OfItems, counts: Counts) -> OfDraws:
-    drawn = counts.sum(axis=1, keepdims=True)
-    # differences of means, not means of squares: large numbers that differ little keep their digits
-    one_off = one - (counts * one).sum(axis=1, keepdims=True) / drawn
-    other_off = other - (counts * other).sum(axis=1, keepdims=True) / drawn
-    together = (counts * one_off * other_off).sum(axis=1)
-    one_spread = np.sqrt((counts * one_off**2).sum(axis=1))
-    other_spread = np.sqrt((counts * other_off**2).sum(axis=1))
+    # differences from means, not means of squares: large numbers that differ little keep their digits
+    one_off = _off_the_mean(one, counts)
+    other_off = _off_the_mean(other, counts)
+    together = _total(one_off * other_off, counts)
+    one_squares = _total(one_off**2, counts)
+    other_squares = _total(other_off**2, counts)
+    spread = np.sqrt(one_squares) * np.sqrt(other_squares)
     has_none = _is_constant(one, counts) | _is_constant(other, counts)
-    spread = np.where(has_none, np.nan, one_spread * other_spread)
+    spread[has_none] = np.nan
     # rounding may leave a perfect one a little beyond 1
     return np.clip(together / spread, -1, 1)
 
 
-def _is_constant(values: OfItems, counts: Counts) -> np.ndarray:
+def _total(values: OfItems, counts: Counts) -> OfDraws:
+    """The sum over the items of each draw."""
+    drawn = counts * values
+    total: OfDraws = drawn.sum(axis=1)
+    return total
+
+
+def _off_the_mean(values: OfItems, counts: Counts) -> OfItems:
+    """How far each item is off the mean of its draw."""
+    mean = _total(values, counts) / counts.sum(axis=1)
+    return values - mean[:, np.newaxis]
+
+
+def _is_constant(values: OfItems, counts: Counts) -> Bool[np.ndarray, " draws"]:
     # by comparison: rounding leaves a spread where there is none
     is_drawn = counts > 0
-    least = np.where(is_drawn, values, np.inf).min(axis=1)
-    most = np.where(is_drawn, values, -np.inf).max(axis=1)
-    return least >= most
+    least = np.where(is_drawn, values, np.inf)
+    most = np.where(is_drawn, values, -np.inf)
+    return least.min(axis=1) >= most.max(axis=1)

@@ -30,20 +30,26 @@ class Estimate:
         bootstrap: Bootstrap,
     ) -> "Estimate":
         """From the number itself and those of all draws, NaN where there is none."""
-        parts = list(draws)
+        # a number that is not defined has no interval, even if that of some draw is
+        if np.isnan(value):
+            return UNDEFINED
         nothing = np.empty(0)
-        low, high = bootstrap.interval(np.concatenate(parts) if parts else nothing)
-        is_known = not np.isnan(value)
-        return Estimate(
-            _known(value),
-            _known(low) if is_known else None,
-            _known(high) if is_known else None,
-        )
+        every = np.concatenate([nothing, *draws])
+        low, high = bootstrap.interval(every)
+        return Estimate(value, _known(low), _known(high))
 
     def named(self, name: str) -> dict[str, float | None]:
-        """For JSON: `auroc`, `auroc_low`, `auroc_high`."""
-        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+        """The fields of a JSON object: `auroc`, `auroc_low`, `auroc_high`."""
+        return {
+            name: self.value,
+            f"{name}_low": self.low,
+            f"{name}_high": self.high,
+        }
+
+
+UNDEFINED = Estimate(None, None, None)
+"""Of what has no value."""
 
 
 def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if np.isnan(value) else value

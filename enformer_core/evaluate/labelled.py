@@ -20,7 +20,7 @@ from enformer_core.evaluate.average_precision import (
     average_precisions,
     ranking,
 )
-from enformer_core.evaluate.estimate import Estimate
+from enformer_core.evaluate.estimate import UNDEFINED, Estimate
 from enformer_core.evaluate.resampling import block_counts, stratified_counts
 
 Draws = Float64[np.ndarray, " draws"]
@@ -234,7 +234,7 @@ def _groups(rows: LabelledRows, group: Names, bootstrap: Bootstrap) -> GroupArea
 def _mean(values: Numbers, bootstrap: Bootstrap) -> Estimate:
     """The mean, and that of groups drawn anew."""
     if not values.size:
-        return Estimate(None, None, None)
+        return UNDEFINED
     means = (counts @ values / values.size for counts in bootstrap.counts(values.size))
     return Estimate.of(float(values.mean()), means, bootstrap)
 

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from enformer_core.errors import InputError
 
-Numbers = Float64[np.ndarray, " rows"]
+Places = Float64[np.ndarray, "rows features"]
 Rows = Int64[np.ndarray, " rows"]
 
 NO_GROUP = -1
@@ -51,53 +51,61 @@ def match_groups(
             one is null are in no group.
         matching: how many are drawn, and by which seed.
     """
-    order = np.random.default_rng(matching.seed).permutation(is_positive.size)
+    rng = np.random.default_rng(matching.seed)
+    order = rng.permutation(is_positive.size)
     groups = np.full(is_positive.size, NO_GROUP, dtype=np.int64)
-    numbers = [each for each in features if each.dtype.is_float()]
-    next_group = 0
+    number = 0
     for rows in _alike(order, features):
-        scaled = np.stack([_scaled(each, rows) for each in numbers], axis=1) if numbers else None
-        chosen_by = is_positive[rows]
-        free = ~chosen_by
-        for place in np.flatnonzero(chosen_by):
-            if free.sum() < matching.negatives:
-                break
-            away = _away(scaled, int(place), rows.size)
-            away[~free] = np.inf
-            # stable: of negatives equally near those that the seed put first
-            nearest = np.argsort(away, kind="stable")[: matching.negatives]
-            free[nearest] = False
-            groups[rows[[place, *nearest]]] = next_group
-            next_group += 1
+        places = _scaled(features, rows)
+        for members in _groups(is_positive[rows], places, matching.negatives):
+            groups[rows[members]] = number
+            number += 1
     return groups
+
+
+def _groups(
+    is_positive: Bool[np.ndarray, " rows"],
+    places: Places,
+    negatives: int,
+) -> Iterator[Rows]:
+    """A positive and the negatives nearest to it, one after another, until too few are free."""
+    is_free = ~is_positive
+    for positive in np.flatnonzero(is_positive):
+        free = np.flatnonzero(is_free)
+        if free.size < negatives:
+            return
+        # what lies very far off may have no number any more, and comes last
+        with np.errstate(over="ignore", invalid="ignore"):
+            off = places[free] - places[positive]
+            away = np.hypot.reduce(off, axis=1)
+        # stable: of negatives equally near those that the seed put first
+        by_distance = np.argsort(away, kind="stable")
+        nearest = free[by_distance[:negatives]]
+        is_free[nearest] = False
+        yield np.append(nearest, positive)
 
 
 def _alike(order: Rows, features: Sequence[pl.Series]) -> Iterator[Rows]:
     """Rows whose words agree and of which nothing is missing, each in the order that the seed gave."""
-    table = pl.DataFrame([each.alias(str(place)) for place, each in enumerate(features)])
-    is_whole = ~pl.any_horizontal(pl.all().is_null())
-    in_order = table.with_row_index("row")[order].filter(is_whole)
-    words = [name for name, kind in table.schema.items() if not kind.is_float()]
+    names = list(map(str, range(len(features))))
+    columns = dict(zip(names, features, strict=True))
+    table = pl.DataFrame(columns).with_row_index("row")
+    in_order = table[order].drop_nulls()
+    words = [name for name in names if not columns[name].dtype.is_float()]
     # without words to be parted by, all are alike
     parts = in_order.partition_by(words, maintain_order=True) if words else [in_order]
     for part in parts:
         yield part["row"].to_numpy().astype(np.int64)
 
 
-def _scaled(values: pl.Series, rows: Rows) -> Numbers:
-    """Numbers of some rows by their median and interquartile range; a range of 0 leaves them as they are."""
-    here = values.to_numpy()[rows]
-    low, middle, high = np.quantile(here, [0.25, 0.5, 0.75])
-    spread = high - low
-    return (here - middle) / (spread if spread > 0 else 1)
-
-
-def _away(
-    scaled: Float64[np.ndarray, "rows features"] | None,
-    place: int,
-    rows: int,
-) -> Numbers:
-    """How far each row is from one of them; without numbers all are equally near."""
-    if scaled is None:
-        return np.zeros(rows)
-    return np.sqrt(((scaled - scaled[place]) ** 2).sum(axis=1))
+def _scaled(features: Sequence[pl.Series], rows: Rows) -> Places:
+    """Numbers of some rows, off their median in interquartile ranges; a range of 0 leaves them as they are."""
+    numbers = [each.to_numpy()[rows] for each in features if each.dtype.is_float()]
+    # no column: all lie at one place
+    places = np.zeros((rows.size, len(numbers)))
+    for column, values in enumerate(numbers):
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        spread = high - low or 1.0
+        with np.errstate(over="ignore"):
+            places[:, column] = (values - middle) / spread
+    return places

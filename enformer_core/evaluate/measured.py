@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64
 
 from enformer_core.evaluate.average_precision import Bootstrap, Counts
 from enformer_core.evaluate.correlation import pearsons, spearmans
-from enformer_core.evaluate.estimate import Estimate
+from enformer_core.evaluate.estimate import UNDEFINED, Estimate
 from enformer_core.evaluate.resampling import block_counts
 
 Draws = Float64[np.ndarray, " draws"]
@@ -140,6 +140,6 @@ def _counts(
 def _mean(values: list[float], draws: list[Draws], bootstrap: Bootstrap) -> Estimate:
     """The mean over elements, and that of each draw; a draw in which an element has none gives no mean."""
     if not values:
-        return Estimate(None, None, None)
+        return UNDEFINED
     of_draws = np.stack(draws).mean(axis=0)
     return Estimate.of(float(np.mean(values)), [of_draws], bootstrap)

@@ -22,16 +22,17 @@ def stratified_counts(bootstrap: Bootstrap, stratum: Numbers) -> Iterator[Counts
         stratum: of each item, from 0, without gaps.
     """
     items = stratum.size
-    members = [np.flatnonzero(stratum == number) for number in range(stratum.max() + 1)]
+    sizes = np.bincount(stratum)
     # of one width, so that all strata come in the same blocks
     of_strata = [
-        bootstrap.counts(rows.size, number, width=items) for number, rows in enumerate(members)
+        bootstrap.counts(size, number, width=items) for number, size in enumerate(sizes.tolist())
     ]
+    # items stratum by stratum: of the strata 1, 0, 1 these are 1, 0, 2
+    order = np.argsort(stratum, kind="stable")
     for parts in zip(*of_strata, strict=True):
-        draws = parts[0].shape[0]
-        counts = np.empty((draws, items), dtype=np.int64)
-        for rows, part in zip(members, parts, strict=True):
-            counts[:, rows] = part
+        in_order = np.concatenate(parts, axis=1)
+        counts = np.empty_like(in_order)
+        counts[:, order] = in_order
         yield counts
 
 

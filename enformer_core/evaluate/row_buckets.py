@@ -73,7 +73,7 @@ class Example:
 
 @dataclass(frozen=True)
 class BucketCount:
-    """One bucket.
+    """How many rows a bucket has, and some of them.
 
     Attributes:
         meaning: in words.
@@ -133,12 +133,12 @@ def put(
 
 
 def open_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Those in no bucket yet."""
+    """Those rows that are in no bucket yet."""
     return rows.filter(pl.col("bucket").is_null())
 
 
 def judged(rows: pl.DataFrame) -> pl.DataFrame:
-    """Those that are judged."""
+    """Those rows that are judged, swapped or not."""
     return rows.filter(pl.col("bucket").is_in([bucket.value for bucket in JUDGED]))
 
 

@@ -5,7 +5,7 @@ without it, alleles are trimmed, which finds every substitution, and insertions 
 where the run has them: at the left end of a repeat. Knows columns. Does not know what is judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -25,7 +25,9 @@ RUN_COLUMNS = (*KEY, "status", "reason", "effect_sign", "score")
 _FEW = 0.1
 """Part of the rows on contigs of the run below which the run hardly has the table's variants."""
 
-_BASES = r"^[ACGTN]+$"
+_ADVICE = "Is one of another assembly, or are positions counted from 0?"
+
+_SEVERAL_BASES = "^[ACGTN]{2,}$"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Spelled:
 
     def places(self) -> pl.DataFrame:
         """`chrom` and `pos` of all alleles that are looked for, each place once."""
-        places = open_rows(self.rows).select("chrom", "pos").drop_nulls()
+        looked_for = open_rows(self.rows)
+        places = looked_for.select("chrom", "pos").drop_nulls()
         if not self.is_normal:
             # a deletion is written at its first base, and the run has it with the base before
             before = places.with_columns(pl.col("pos") - 1)
@@ -57,27 +60,35 @@ def in_normal_form(rows: pl.DataFrame) -> Spelled:
 
 def as_written(rows: pl.DataFrame, contigs: Iterable[str]) -> Spelled:
     """Rows without a genome: contigs called as the run calls them, alleles trimmed."""
-    known = dict.fromkeys(contigs, 0)
-    written = rows["contig"].drop_nulls().unique().to_list()
-    own = reconcile_contigs(written, known)
-    chrom = pl.col("contig").replace_strict(own, default=None, return_dtype=pl.String)
-    rows = rows.with_columns(
-        chrom.alias("chrom"),
-        pl.col("written_pos").alias("pos"),
-        pl.col("written_ref").alias("ref"),
-        pl.col("written_alt").alias("alt"),
+    written = rows["contig"].drop_nulls().unique()
+    own = reconcile_contigs(written, dict.fromkeys(contigs, 0))
+    chrom = pl.col("contig").replace_strict(
+        own,
+        default=None,
+        return_dtype=pl.String,
     )
-    both = (pl.col("ref").str.len_bytes() > 1) & (pl.col("alt").str.len_bytes() > 1)
-    are_bases = pl.col("ref").str.contains(_BASES) & pl.col("alt").str.contains(_BASES)
-    has_shared = (both & are_bases).fill_null(False)
+    spelled = rows.with_columns(
+        chrom=chrom,
+        pos="written_pos",
+        ref="written_ref",
+        alt="written_alt",
+    )
+    return Spelled(_trimmed(spelled), is_normal=False)
+
+
+def _trimmed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with alleles without the bases that both share."""
+    both_long = pl.all_horizontal(
+        pl.col(name).str.contains(_SEVERAL_BASES) for name in ("ref", "alt")
+    )
     # few rows share bases: a loop over them costs little
-    longer = rows.filter(has_shared)
-    forms = [trimmed(*row) for row in longer.select("pos", "ref", "alt").iter_rows()]
-    short = pl.DataFrame(forms, schema=["pos", "ref", "alt"], orient="row")
-    if short.height:
-        short = short.with_columns(line=longer["line"])
-        rows = rows.update(short, on="line")
-    return Spelled(rows, is_normal=False)
+    longer = rows.filter(both_long)
+    if not longer.height:
+        return rows
+    alleles = longer.select("pos", "ref", "alt")
+    shorter = [trimmed(*allele) for allele in alleles.iter_rows()]
+    forms = pl.DataFrame(shorter, schema=alleles.schema, orient="row")
+    return rows.update(forms.with_columns(longer["line"]), on="line")
 
 
 def beside_lines(rows: pl.DataFrame, run: pl.DataFrame) -> pl.DataFrame:
@@ -87,9 +98,9 @@ def beside_lines(rows: pl.DataFrame, run: pl.DataFrame) -> pl.DataFrame:
         rows: of the table.
         run: RUN_COLUMNS and `line` of the same file.
     """
-    first = _named(run).unique("line", keep="first", maintain_order=True)
-    signed = first.rename({"effect_sign": "sign"})
-    return _sorted_in(rows.join(signed, on="line", how="left", maintain_order="left"))
+    alleles = _named(run).rename({"effect_sign": "sign"})
+    first = alleles.unique("line", keep="first", maintain_order=True)
+    return _sorted_in(_joined(rows, first, ["line"]))
 
 
 def beside_alleles(spelled: Spelled, run: pl.DataFrame) -> pl.DataFrame:
@@ -102,32 +113,40 @@ def beside_alleles(spelled: Spelled, run: pl.DataFrame) -> pl.DataFrame:
         run: RUN_COLUMNS of alleles at their places.
     """
     # repeats of an allele have one score: one that was computed counts
-    computed_first = _named(run).sort(
-        pl.col("status") == "ok", descending=True, maintain_order=True
-    )
+    is_computed = pl.col("status") == "ok"
+    computed_first = _named(run).sort(is_computed, descending=True, maintain_order=True)
+    once = computed_first.unique(KEY, keep="first", maintain_order=True)
     # whether the run's own input was turned says nothing of the table
-    alleles = computed_first.unique(KEY, keep="first", maintain_order=True).drop("effect_sign")
+    alleles = once.drop("effect_sign", "line")
     if spelled.is_normal:
-        return _sorted_in(_joined(spelled.rows, alleles))
+        return _sorted_in(_joined(spelled.rows, alleles, KEY))
     exchanged = alleles.rename({"ref": "alt", "alt": "ref"})
-    spellings = {1: (alleles, _deletions(alleles)), -1: (exchanged,)}
-    every = [
-        each.select(alleles.columns).with_columns(pl.lit(sign, dtype=pl.Int8).alias("sign"))
-        for sign, several in spellings.items()
-        for each in several
+    spellings = [
+        _with_sign(1, alleles),
+        _with_sign(1, _deletions(alleles)),
+        _with_sign(-1, exchanged.select(alleles.columns)),
     ]
     # what is found as it is written is not looked for in other ways
-    known = pl.concat(every).unique(KEY, keep="first", maintain_order=True)
-    return _sorted_in(_joined(spelled.rows, known))
+    known = pl.concat(spellings).unique(KEY, keep="first", maintain_order=True)
+    return _sorted_in(_joined(spelled.rows, known, KEY))
 
 
 def _named(run: pl.DataFrame) -> pl.DataFrame:
-    allele = pl.concat_str(*KEY, separator=":").alias("allele")
-    return run.with_columns(allele)
+    allele = pl.concat_str(KEY, separator=":")
+    return run.with_columns(allele=allele)
 
 
-def _joined(rows: pl.DataFrame, alleles: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(alleles, on=KEY, how="left", maintain_order="left")
+def _with_sign(sign: int, alleles: pl.DataFrame) -> pl.DataFrame:
+    return alleles.with_columns(sign=pl.lit(sign, dtype=pl.Int8))
+
+
+def _joined(rows: pl.DataFrame, alleles: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    return rows.join(
+        alleles,
+        on=key,
+        how="left",
+        maintain_order="left",
+    )
 
 
 def _deletions(alleles: pl.DataFrame) -> pl.DataFrame:
@@ -135,11 +154,15 @@ def _deletions(alleles: pl.DataFrame) -> pl.DataFrame:
 
     The run's 99 CT>C is 100 T>- there.
     """
-    is_anchored = pl.col("ref").str.starts_with(pl.col("alt"))
-    is_deletion = (pl.col("alt").str.len_bytes() == 1) & (pl.col("ref").str.len_bytes() > 1)
-    return alleles.filter(is_anchored & is_deletion).with_columns(
+    ref = pl.col("ref")
+    alt = pl.col("alt")
+    is_anchored = ref.str.starts_with(alt)
+    has_anchor_alone = alt.str.len_bytes() == 1
+    is_longer = ref.str.len_bytes() > 1
+    found = alleles.filter(is_anchored, has_anchor_alone, is_longer)
+    return found.with_columns(
         pl.col("pos") + 1,
-        pl.col("ref").str.slice(1),
+        ref.str.slice(1),
         pl.lit(EMPTY_ALLELE).alias("alt"),
     )
 
@@ -147,14 +170,16 @@ def _deletions(alleles: pl.DataFrame) -> pl.DataFrame:
 def _sorted_in(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows, those without a score in their buckets; `sign` is that of the table's ALT."""
     rows = rows.with_columns(pl.col("sign").fill_null(1))
-    is_absent = pl.col("status").is_null()
-    rows = put(rows, Bucket.MISSING, is_absent, pl.lit("the run has no such allele"))
     status = pl.col("status")
-    why = pl.concat_str(status, pl.lit(": "), pl.col("reason").fill_null("no reason is known"))
+    nothing = pl.lit("the run has no such allele")
+    rows = put(rows, Bucket.MISSING, status.is_null(), nothing)
+    reason = pl.col("reason").fill_null("no reason is known")
+    why = pl.format("{}: {}", status, reason)
     rows = put(rows, Bucket.NOT_SCORED, status != "ok", why, status)
-    no_number = ~pl.col("score").is_finite().fill_null(False)
-    value = pl.col("score").cast(pl.String).fill_null("null")
-    return put(rows, Bucket.NO_SCORE, no_number, pl.format("the score is {}", value))
+    score = pl.col("score")
+    is_number = score.is_finite().fill_null(False)
+    shown = score.cast(pl.String).fill_null("null")
+    return put(rows, Bucket.NO_SCORE, ~is_number, pl.format("the score is {}", shown))
 
 
 def decided(rows: pl.DataFrame, *, signed: bool) -> pl.DataFrame:
@@ -164,19 +189,20 @@ def decided(rows: pl.DataFrame, *, signed: bool) -> pl.DataFrame:
         rows: as they stand beside the run.
         signed: whether scores are of ALT, and turned where REF and ALT are exchanged.
     """
-    is_swapped = pl.col("sign") < 0
-    swapped = pl.lit(
-        "the genome's allele is ALT here" + (": the score is turned" if signed else "")
-    )
-    rows = put(rows, Bucket.USED_SWAPPED, is_swapped, swapped)
-    rows = put(rows, Bucket.USED, pl.lit(value=True), pl.lit("the genome's allele is REF"))
-    if not signed:
-        return rows
-    return rows.with_columns(pl.col("score") * pl.col("sign"))
+    sign = pl.col("sign")
+    what_follows = ": the score is turned" if signed else ""
+    swapped = pl.lit(f"the genome's allele is ALT here{what_follows}")
+    rows = put(rows, Bucket.USED_SWAPPED, sign < 0, swapped)
+    rest = pl.lit(value=True)
+    rows = put(rows, Bucket.USED, rest, pl.lit("the genome's allele is REF"))
+    return rows.with_columns(pl.col("score") * sign) if signed else rows
 
 
 def check_overlap(
-    table: str, run: str, rows: pl.DataFrame, allele_of_run: str | None
+    table: str,
+    run: str,
+    rows: pl.DataFrame,
+    allele_of_run: str | None,
 ) -> str | None:
     """What is said where the run has few of the table's variants; None where it has enough.
 
@@ -189,26 +215,24 @@ def check_overlap(
     Raises:
         InputError: where it has none of them.
     """
-    absent = Bucket.MISSING.value
-    is_absent = pl.col("bucket") == absent
-    was_found = pl.col("status").is_not_null()
-    found = rows.filter(was_found).height
-    looked_for = rows.filter(was_found | is_absent).height
+    missing = rows.filter(pl.col("bucket") == Bucket.MISSING.value)
+    found = rows["status"].drop_nulls().len()
+    looked_for = found + missing.height
     if found and found >= _FEW * looked_for:
         return None
-    shown = rows.filter(is_absent)["variant"].head(1).to_list() or rows["variant"].head(1).to_list()
-    here = f"{table} has {shown[0]}"
-    there = f"{run} has {allele_of_run}" if allele_of_run else f"{run} has no alleles"
-    advice = "Is one of another assembly, or are positions counted from 0?"
+    if not looked_for:
+        shown = rows["variant"][0]
+        raise InputError(
+            f"{table}: no row has a place and a value that could be looked for in {run}; the first is {shown}"
+        )
+    shown = missing["variant"][0]
     if found:
         return (
-            f"{run}: has {found:,} of {looked_for:,} variants of {table} (not, for one, {shown[0]}); the others are "
-            f"not judged. {advice}"
+            f"{run}: has {found:,} of {looked_for:,} variants of {table} (not, for one, {shown}); the others are "
+            f"not judged. {_ADVICE}"
         )
-    if not looked_for:
-        raise InputError(
-            f"{table}: no row has a place and a value that could be looked for in {run}; the first is {shown[0]}"
-        )
+    there = allele_of_run or "no alleles"
     raise InputError(
-        f"{table} and {run}: none of {looked_for:,} variants is in the run. {here}, {there}. {advice}"
+        f"{table} and {run}: none of {looked_for:,} variants is in the run. {table} has {shown}, {run} has {there}. "
+        f"{_ADVICE}"
     )

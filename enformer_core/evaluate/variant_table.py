@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from enformer_core.errors import InputError
-from enformer_core.evaluate.row_buckets import Bucket, put, undecided
+from enformer_core.evaluate.row_buckets import Bucket, open_rows, put, undecided
 from enformer_core.evaluate.variant_layouts import Layout
 from enformer_core.genome.fasta import Genome
 from enformer_core.links.tables import FALSE_WORDS, TRUE_WORDS
@@ -30,14 +30,28 @@ _LONGEST_ALLELE_BP = 1 << 30
 _TRUE = (*TRUE_WORDS, "y", "1.0", "positive")
 _FALSE = (*FALSE_WORDS, "n", "0.0", "negative")
 
-_AS_WRITTEN = {
+_AS_READ = {
     "input_line": "line",
     "input_chrom": "contig",
+    "start": "written_pos",
     "input_ref": "written_ref",
     "input_alt": "written_alt",
     "id": "id",
-    "alt_index": "alt_index",
+    "status": "read_status",
+    "reason": "read_reason",
 }
+"""Columns of alleles as they are read, and what they are called here."""
+
+_AS_PLACED = {
+    "chrom": "chrom",
+    "start": "pos",
+    "ref": "ref",
+    "alt": "alt",
+    "effect_sign": "sign",
+    "status": "placed_status",
+    "reason": "placed_reason",
+}
+"""The same of alleles in normal form."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +93,20 @@ class VariantTable:
             InputError: when the file is damaged, or has no rows.
         """
         frames = [self._frame(raw, genome) for raw in self.source.batches()]
-        rows = pl.concat(frames) if frames else pl.DataFrame()
-        if not rows.height:
+        if not any(frame.height for frame in frames):
             raise InputError(f"{self.name}: has no rows, only a header")
-        rows = undecided(_one_a_record(rows))
-        unread = pl.col("read_status").is_not_null()
-        rows = put(rows, Bucket.UNREADABLE, unread, pl.col("read_reason"), pl.col("read_status"))
-        several = pl.format("has {} ALTs; write a row for each", pl.col("alts"))
-        rows = put(rows, Bucket.UNREADABLE, pl.col("alts") > 1, several)
-        if genome is not None:
-            is_placed = pl.col("placed_status") == "ok"
-            kind = pl.col("placed_status")
-            rows = put(rows, Bucket.UNPLACED, ~is_placed, pl.col("placed_reason"), kind)
-        return rows
+        rows = undecided(_one_a_record(pl.concat(frames)))
+        status = pl.col("read_status")
+        why = pl.col("read_reason")
+        rows = put(rows, Bucket.UNREADABLE, status.is_not_null(), why, status)
+        alts = pl.col("alts")
+        several = pl.format("has {} ALTs; write a row for each", alts)
+        rows = put(rows, Bucket.UNREADABLE, alts > 1, several)
+        if genome is None:
+            return rows
+        status = pl.col("placed_status")
+        why = pl.col("placed_reason")
+        return put(rows, Bucket.UNPLACED, status != "ok", why, status)
 
     def cell(self, column: str) -> pl.Expr:
         """A column of the layout as text, null where nothing stands there."""
@@ -103,10 +118,10 @@ class VariantTable:
         Raises:
             InputError: naming a cell that is none.
         """
-        cells = rows.select(self.cell(column)).to_series()
-        values = cells.cast(pl.Float64, strict=False)
-        self._refuse(rows, values.is_null() & cells.is_not_null(), column, "is not a number")
-        return values
+        cell = self.cell(column)
+        number = cell.cast(pl.Float64, strict=False)
+        self.check(rows, number.is_not_null() | cell.is_null(), column, "is not a number")
+        return rows.select(number).to_series()
 
     def truths(self, rows: pl.DataFrame, column: str) -> pl.Series:
         """A column of labels, null where nothing stands there.
@@ -114,44 +129,49 @@ class VariantTable:
         Raises:
             InputError: naming a cell that is neither true nor false.
         """
-        words = rows.select(self.cell(column).str.to_lowercase()).to_series()
-        is_true = words.is_in(_TRUE)
-        is_false = words.is_in(_FALSE)
-        strange = ~is_true & ~is_false & words.is_not_null()
-        self._refuse(rows, strange, column, "is no label: true or false, 1 or 0, yes or no")
-        return is_true
+        word = self.cell(column).str.to_lowercase()
+        is_true = word.is_in(_TRUE)
+        is_label = is_true | word.is_in(_FALSE)
+        self.check(rows, is_label, column, "is no label: true or false, 1 or 0, yes or no")
+        return rows.select(is_true).to_series()
 
-    def _refuse(self, rows: pl.DataFrame, is_bad: pl.Series, column: str, why: str) -> None:
-        # of a row that cannot be read nobody knows which cell is which
-        readable = rows["bucket"].is_null()
-        bad = rows.filter(is_bad & readable).head(1)
+    def check(self, rows: pl.DataFrame, is_fine: pl.Expr, column: str, why: str) -> None:
+        """Refuse a table of which a row that can be read has a cell that cannot be meant.
+
+        Args:
+            rows: of the table.
+            is_fine: of each row; null, where nothing stands, is fine.
+            column: that holds the cell.
+            why: what is wrong with a cell that is not fine.
+
+        Raises:
+            InputError: naming the first such cell.
+        """
+        bad = open_rows(rows).filter(~is_fine).head(1)
         if bad.height:
+            line = bad["line"][0]
             cell = bad[f"cell:{column}"][0]
-            raise InputError(f"{self.name}, {self.unit} {bad['line'][0]}: {column} {cell!r} {why}")
+            raise InputError(f"{self.name}, {self.unit} {line}: {column} {cell!r} {why}")
 
     def _frame(self, raw: pa.Table, genome: Genome | None) -> pl.DataFrame:
-        columns = {name: raw[role] for role, name in _AS_WRITTEN.items()}
-        columns |= {"start": raw["start"]}
-        columns |= {"read_status": raw["status"], "read_reason": raw["reason"]}
+        """A batch of alleles: as they are written, and where a genome is given in normal form."""
+        columns = {name: raw[role] for role, name in _AS_READ.items()}
         for name in self.layout.columns:
             columns[f"cell:{name}"] = raw[kept_role(name)]
         if genome is not None:
             placed = harmonise_alleles(
-                raw, genome, max_allele_bp=_LONGEST_ALLELE_BP, allow_swapped=True
+                raw,
+                genome,
+                max_allele_bp=_LONGEST_ALLELE_BP,
+                allow_swapped=True,
             )
-            columns |= {name: placed[name] for name in ("chrom", "ref", "alt")}
-            columns |= {"placed_start": placed["start"], "sign": placed["effect_sign"]}
-            columns |= {"placed_status": placed["status"], "placed_reason": placed["reason"]}
+            columns |= {name: placed[role] for role, name in _AS_PLACED.items()}
         frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
-        if genome is not None:
-            frame = frame.with_columns(
-                (pl.col("placed_start") + 1).alias("pos"),
-                pl.col("sign").fill_null(1),
-            )
+        starts = [name for name in ("written_pos", "pos") if name in columns]
         return frame.with_columns(
-            (pl.col("start") + 1).alias("written_pos"),
-            pl.col("written_ref").str.to_uppercase(),
-            pl.col("written_alt").str.to_uppercase(),
+            # from 0 until here
+            pl.col(starts) + 1,
+            pl.col("written_ref", "written_alt").str.to_uppercase(),
         )
 
 
@@ -183,13 +203,16 @@ def open_variant_table(
 
 
 def _one_a_record(rows: pl.DataFrame) -> pl.DataFrame:
-    """The first ALT of each record, the number of its ALTs, and how it is called."""
-    alts = pl.len().over("line").alias("alts")
-    place = [pl.col("contig"), pl.col("written_pos").cast(pl.String)]
-    alleles = [pl.col("written_ref"), pl.col("written_alt")]
-    parts = [part.fill_null("?") for part in (*place, *alleles)]
-    variant = pl.concat_str(parts, separator=":").alias("variant")
+    """The first ALT of each record, the number of its ALTs, and what it is called for people."""
+    pos = pl.col("written_pos").cast(pl.String)
+    parts = [pl.col("contig"), pos, pl.col("written_ref"), pl.col("written_alt")]
+    known = [part.fill_null("?") for part in parts]
+    spelled = pl.concat_str(known, separator=":")
     # what was looked up and not found has no alleles: its identifier says more
-    named = pl.when(pl.col("contig").is_null()).then(pl.col("id")).otherwise(variant)
-    counted = rows.with_columns(alts, pl.coalesce(named, variant).alias("variant"))
+    has_no_place = pl.col("contig").is_null()
+    named = pl.when(has_no_place).then(pl.col("id"))
+    counted = rows.with_columns(
+        pl.len().over("line").alias("alts"),
+        pl.coalesce(named, spelled).alias("variant"),
+    )
     return counted.unique("line", keep="first", maintain_order=True)

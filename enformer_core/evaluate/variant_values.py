@@ -30,29 +30,46 @@ def with_labels(
     Raises:
         InputError: for a cell that is no label or probability.
     """
-    column = layout.column
-    if not layout.is_pip:
-        rows = rows.with_columns(table.truths(rows, column).alias("is_positive"))
-        return put(
-            rows, Bucket.NO_VALUE, pl.col("is_positive").is_null(), pl.lit(f"{column} is empty")
-        )
-    pip = table.numbers(rows, column)
-    beyond = rows.filter(((pip < 0) | (pip > 1) | pip.is_nan()) & rows["bucket"].is_null())
-    if beyond.height:
-        cell = beyond[f"cell:{column}"][0]
-        raise InputError(
-            f"{table.name}, {table.unit} {beyond['line'][0]}: {column} {cell!r} is no probability, which lies between "
-            "0 and 1. Is this another column? Name that of labels by --label-column"
-        )
-    # thresholds are of this layout alone: elsewhere nothing lies between
-    is_positive = pl.col("pip") >= asked.min_pip
-    is_label = is_positive | (pl.col("pip") <= asked.max_pip)
-    rows = rows.with_columns(pip.alias("pip"))
-    rows = rows.with_columns(pl.when(is_label).then(is_positive).alias("is_positive"))
-    rows = put(rows, Bucket.NO_VALUE, pl.col("pip").is_null(), pl.lit(f"{column} is empty"))
-    between = f" lies between {asked.max_pip:g} and {asked.min_pip:g}"
-    why = pl.concat_str(pl.lit(f"{column} "), pl.col("pip"), pl.lit(between))
-    return put(rows, Bucket.UNDECIDED, pl.col("is_positive").is_null(), why)
+    if layout.is_pip:
+        return _with_thresholds(table, layout.column, rows, asked)
+    labels = table.truths(rows, layout.column)
+    labelled = rows.with_columns(is_positive=labels)
+    has_none = pl.col("is_positive").is_null()
+    return put(labelled, Bucket.NO_VALUE, has_none, _is_empty(layout.column))
+
+
+def _is_empty(column: str | None) -> pl.Expr:
+    return pl.lit(f"{column} is empty")
+
+
+def _with_thresholds(
+    table: VariantTable,
+    column: str,
+    rows: pl.DataFrame,
+    asked: Asked,
+) -> pl.DataFrame:
+    """The rows with `is_positive` by their posterior probability."""
+    rows = rows.with_columns(pip=table.numbers(rows, column))
+    pip = pl.col("pip")
+    table.check(
+        rows,
+        pip.is_between(0, 1),
+        column,
+        "is no probability, which lies between 0 and 1. Is this another column? Name that of labels by --label-column",
+    )
+    is_positive = pip >= asked.min_pip
+    is_negative = pip <= asked.max_pip
+    label = pl.when(is_positive | is_negative).then(is_positive)
+    rows = rows.with_columns(is_positive=label)
+    rows = put(rows, Bucket.NO_VALUE, pip.is_null(), _is_empty(column))
+    between = pl.format(
+        "{} {} lies between {} and {}",
+        pl.lit(column),
+        pip,
+        pl.lit(f"{asked.max_pip:g}"),
+        pl.lit(f"{asked.min_pip:g}"),
+    )
+    return put(rows, Bucket.UNDECIDED, pl.col("is_positive").is_null(), between)
 
 
 def with_effects(
@@ -75,27 +92,35 @@ def with_effects(
         InputError: for a cell that is no number.
     """
     effect = table.numbers(rows, layout.column)
-    name = pl.lit(element) if layout.element is None else table.cell(layout.element)
-    rows = rows.with_columns(effect.alias("effect"), name.alias("element"))
-    has_none = ~pl.col("effect").is_finite().fill_null(False)
-    rows = put(rows, Bucket.NO_VALUE, has_none, pl.lit(f"{layout.column} is no number"))
-    rows = put(
-        rows, Bucket.NO_VALUE, pl.col("element").is_null(), pl.lit(f"{layout.element} is empty")
-    )
-    if layout.tags is not None and asked.min_tags is not None:
-        rows = rows.with_columns(table.numbers(rows, layout.tags).alias("tags"))
-        too_few = ~(pl.col("tags") >= asked.min_tags).fill_null(False)
-        rows = put(rows, Bucket.FILTERED, too_few, _filtered(layout.tags, "tags", "--min-tags"))
-    if layout.p is not None and asked.max_p is not None:
-        rows = rows.with_columns(table.numbers(rows, layout.p).alias("p"))
-        too_large = ~(pl.col("p") <= asked.max_p).fill_null(False)
-        rows = put(rows, Bucket.FILTERED, too_large, _filtered(layout.p, "p", "--max-p"))
+    named = table.cell(layout.element) if layout.element else pl.lit(element)
+    rows = rows.with_columns(named.alias("element"), effect=effect)
+    is_number = pl.col("effect").is_finite()
+    none_is = pl.lit(f"{layout.column} is no number")
+    rows = put(rows, Bucket.NO_VALUE, ~is_number.fill_null(False), none_is)
+    nameless = pl.col("element").is_null()
+    rows = put(rows, Bucket.NO_VALUE, nameless, _is_empty(layout.element))
+    if layout.tags is not None:
+        enough = pl.col("filtered_by") >= asked.min_tags
+        rows = _filtered(table, rows, layout.tags, enough, "--min-tags")
+    if layout.p is not None:
+        small = pl.col("filtered_by") <= asked.max_p
+        rows = _filtered(table, rows, layout.p, small, "--max-p")
     return rows
 
 
-def _filtered(column: str, role: str, option: str) -> pl.Expr:
-    value = pl.col(role).cast(pl.String).fill_null("empty")
-    return pl.format(f"{column} is {{}} ({option})", value)
+def _filtered(
+    table: VariantTable,
+    rows: pl.DataFrame,
+    column: str,
+    passes: pl.Expr,
+    option: str,
+) -> pl.DataFrame:
+    """The rows, of which those that do not pass a filter, or have nothing to be filtered by, are in its bucket."""
+    values = table.numbers(rows, column)
+    rows = rows.with_columns(filtered_by=values)
+    shown = pl.col("filtered_by").cast(pl.String)
+    why = pl.format(f"{column} is {{}} ({option})", shown.fill_null("empty"))
+    return put(rows, Bucket.FILTERED, ~passes.fill_null(False), why)
 
 
 def labels_once(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -103,15 +128,16 @@ def labels_once(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
     Pairs of a variant and a gene are such repeats: what is judged is the variant.
     """
-    order = open_rows(rows).sort("is_positive", "line", descending=[True, False])
-    first = order.unique("allele", keep="first", maintain_order=True)
-    rows = _repeats_in_bucket(rows, first, ["allele"])
-    repeats = rows.filter(pl.col("bucket") == Bucket.DUPLICATE.value)
-    labels = first.select("allele", kept_label="is_positive")
-    contrary = repeats.join(labels, on="allele").filter(
-        pl.col("is_positive") != pl.col("kept_label")
-    )
-    return rows, contrary.height
+    key = ["allele"]
+    positive_first = open_rows(rows).sort("is_positive", descending=True, maintain_order=True)
+    first = positive_first.unique(key, keep="first", maintain_order=True)
+    rows = _repeats_in_bucket(rows, first, key)
+    is_repeat = pl.col("bucket") == Bucket.DUPLICATE.value
+    repeats = rows.filter(is_repeat)
+    kept = first.select("allele", kept_label="is_positive")
+    both = repeats.join(kept, on="allele")
+    contrary = both["is_positive"] != both["kept_label"]
+    return rows, int(contrary.sum())
 
 
 def effects_once(rows: pl.DataFrame) -> pl.DataFrame:
@@ -122,9 +148,15 @@ def effects_once(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _repeats_in_bucket(rows: pl.DataFrame, first: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     lines = first.select(*key, first_line="line")
-    rows = rows.join(lines, on=key, how="left", maintain_order="left", nulls_equal=True)
-    is_repeat = pl.col("line") != pl.col("first_line")
-    why = pl.format("the same variant as {}, which counts", pl.col("first_line"))
+    rows = rows.join(
+        lines,
+        on=key,
+        how="left",
+        maintain_order="left",
+    )
+    first_line = pl.col("first_line")
+    is_repeat = pl.col("line") != first_line
+    why = pl.format("the same variant as {}, which counts", first_line)
     return put(rows, Bucket.DUPLICATE, is_repeat, why)
 
 
@@ -156,10 +188,16 @@ def _matched(
     is_positive = candidates["is_positive"].to_numpy()
     found = match_groups(is_positive, features, matching)
     groups = pl.DataFrame({"line": candidates["line"], "group": found})
-    in_group = groups.filter(pl.col("group") != NO_GROUP)
-    rows = rows.join(in_group, on="line", how="left", maintain_order="left")
-    none_like_it = f"fewer than {matching.negatives} negatives are like it"
-    why = pl.when("is_positive").then(pl.lit(none_like_it)).otherwise(pl.lit("is not drawn"))
+    in_group = groups.filter(found != NO_GROUP)
+    rows = rows.join(
+        in_group,
+        on="line",
+        how="left",
+        maintain_order="left",
+    )
+    few = pl.lit(f"fewer than {matching.negatives} negatives are like it")
+    left = pl.lit("is not drawn")
+    why = pl.when("is_positive").then(few).otherwise(left)
     return put(rows, Bucket.UNMATCHED, pl.col("group").is_null(), why)
 
 
@@ -192,9 +230,10 @@ def judged_labels(rows: pl.DataFrame, table: str) -> LabelledRows:
     group = None
     if "group" in rows.columns:
         # a row of no group is one by itself
-        lonely = pl.format("line {}", pl.col("line"))
-        names = rows.select(pl.col("group").cast(pl.String).fill_null(lonely)).to_series()
-        group = _numbered(names)
+        alone = pl.format("line {}", pl.col("line"))
+        named = pl.col("group").cast(pl.String)
+        names = rows.select(named.fill_null(alone))
+        group = _numbered(names.to_series())
     return LabelledRows(
         is_positive,
         rows["score"].to_numpy(),
@@ -210,8 +249,10 @@ def judged_effects(rows: pl.DataFrame) -> list[MeasuredRows]:
     here = judged(rows)
     found = []
     for element in elements:
-        of_element = here.filter(pl.col("element") == element)
-        place = of_element.select(pl.concat_str("chrom", "written_pos", separator=":"))
+        is_of_it = pl.col("element") == element
+        of_element = here.filter(is_of_it)
+        base = pl.concat_str("chrom", "written_pos", separator=":")
+        place = of_element.select(base)
         found.append(
             MeasuredRows(
                 element,

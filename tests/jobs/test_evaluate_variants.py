@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 
 from enformer_core.storage.local import LocalStore
+from enformer_core.summaries import write_summary
+from tests.support.summaries import Times, finished_toy_run
 from tests.support.toy_runs import begun_toy_run
 
 HEADER = ("chrom", "pos", "ref", "alt")
@@ -520,6 +522,22 @@ def test_scores_by_query_and_what_is_none(toy, write, judged, refused):
     }.items():
         error = refused(table, "--run", out, "--score", wrong)
         assert said in error, error
+
+
+def test_scores_of_a_table_beside_the_run(tmp_path, write, judged):
+    run = finished_toy_run(
+        tmp_path / "run",
+        rows=list(snvs(range(4))),
+        contigs={"chr1": 1_000},
+        scorer=ChosenScorer({(start, "G"): value for start, value in enumerate([5, 4, 3, 1])}),
+    )
+    write_summary(run.ledger, "tenfold", {"factor": 10}, Times(10.0), columns=["max_abs_sad"])
+    table = write((*HEADER, "label"), labelled("1010"))
+    answer, said = judged(table, tmp_path / "run", "--score", "tenfold.times / scores.pos")
+    # 50, 20, 10 and 2.5
+    assert answer["auroc"] == 0.75
+    assert rows_in(answer) == {"used": 4}
+    assert said == ""
 
 
 def test_what_is_printed_and_written(toy, write, run, tmp_path):

@@ -58,6 +58,7 @@ SEEDED = [
     (["insulators", "b.bed", *SCORE[2:]], "--seed"),
     (LINKS, "--seed"),
     (["evaluate", "links", "pairs.tsv"], "--seed"),
+    (["evaluate", "variants", "labels.tsv", "--run", "scores"], "--seed"),
 ]
 
 
