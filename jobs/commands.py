@@ -160,6 +160,39 @@ COMMANDS = {
         examples=("enformer-ray compact scores --out scores-compact",),
         exit_codes=(*_ASKS, *_STARTED),
     ),
+    "calibrate": Command(
+        "write the distribution of a background run's scores, by which others are ranked",
+        "jobs.calibrate:CalibrateSettings",
+        "jobs.calibrate:calibrate_run",
+        is_work=True,
+        examples=(
+            "enformer-ray calibrate background --out null.parquet",
+            "enformer-ray calibrate s3://BUCKET/runs/background --statistics sad --processes 4 --out null.parquet",
+        ),
+        exit_codes=_ASKS,
+    ),
+    "percentiles": Command(
+        "rank a finished run's scores among those of a background run, in a table beside it",
+        "jobs.percentiles:PercentilesSettings",
+        "jobs.percentiles:rank",
+        is_work=True,
+        examples=(
+            "enformer-ray percentiles scores --null null.parquet",
+            "enformer-ray percentiles scores --null eqtl-null.parquet --name eqtl_percentiles --processes 4",
+        ),
+        exit_codes=_ASKS,
+    ),
+    "summarise": Command(
+        "sum a finished run up over groups of tracks, in a table beside it",
+        "jobs.summarise:SummariseSettings",
+        "jobs.summarise:summarise",
+        is_work=True,
+        examples=(
+            "enformer-ray summarise scores --by assay",
+            "enformer-ray summarise scores --by assay,biosample --statistics sad --name by_biosample",
+        ),
+        exit_codes=_ASKS,
+    ),
     "export": Command(
         "write a run in another format; of an unfinished one NAME.incomplete.tsv (5)",
         "jobs.export:ExportSettings",

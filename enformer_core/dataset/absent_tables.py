@@ -6,7 +6,11 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.words import counted
 
-SUMMARY_MAKERS: dict[str, str] = {"pca": "pca apply {run} --pca FILE"}
+SUMMARY_MAKERS = {
+    "pca": "pca apply {run} --pca FILE",
+    "percentiles": "percentiles {run} --null NULL",
+    "groups": "summarise {run} --by assay,biosample",
+}
 """Of tables beside runs, by the name that they usually have, the command that makes one."""
 
 

@@ -138,6 +138,11 @@ class StoredRows:
         )
         return table.filter(is_within).select([*columns, "row"])
 
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        """Every row of the file, at most so many at a time."""
+        for batch in self._file.iter_batches(rows, columns=list(columns)):
+            yield pa.Table.from_batches([batch])
+
     def all(self, columns: Sequence[str]) -> pa.Table:
         """Every row of the file, in its order."""
         return self._file.read(list(columns))

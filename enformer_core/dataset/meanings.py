@@ -7,9 +7,11 @@ docs/tables.md says the same at length. Knows names of columns. Does not know th
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
+
+from enformer_core.dataset.schemas import SUMMARY_COLUMNS
 
 FROM_1 = "bp, from 1"
 FROM_0 = "bp, from 0"
@@ -17,6 +19,7 @@ BP = "bp"
 LOG2 = "log2 ratio"
 OF_TRACK = "as the track's own"
 OF_QUARTILES = "range between the quartiles of the alleles that were fitted"
+OF_STATISTIC = "of the statistic"
 
 _DESCRIPTION = b"description"
 _UNIT = b"unit"
@@ -81,7 +84,7 @@ _OF_ALLELE = ("variant_id", "pos", "ref", "alt")
 
 _OF_GENES_ALLELE = (*_OF_ALLELE, "id", "input_file", "input_line", "alt_index", "effect_sign")
 
-_OF_TABLES_BESIDE = (*_OF_ALLELE, "id", "input_file", "input_line", "alt_index", "status")
+_OF_SUMMARIES = {name: _ALLELE[name] for name in SUMMARY_COLUMNS}
 
 _OUTCOME = {name: _ALLELE[name] for name in ("status", "reason")}
 
@@ -108,13 +111,23 @@ _PLACE = {
 
 _LAYER = Meaning("layer of the network, null for the mean over all", "from 1")
 
+_TRACKS = {
+    "index": Meaning("column of the model's head", "from 0"),
+    "list_position": Meaning("its place in lists over tracks", "from 1"),
+    "identifier": Meaning("the track's identifier in the table of targets"),
+    "description": Meaning("its description there"),
+    "assay": Meaning("what was measured, read off the description"),
+    "target": Meaning("the protein or mark of a CHIP track, read off the description"),
+    "biosample": Meaning("in what it was measured, read off the description"),
+}
+
 MEANINGS: dict[str, dict[str, Meaning]] = {
     "scores": {**_ALLELE, **_STATISTICS},
     "effects": {
         **{name: _ALLELE[name] for name in _OF_ALLELE},
         "track": Meaning("index of the track in tracks", "from 0"),
         "statistic": Meaning("which number the value is"),
-        "value": Meaning("its value with its sign", "of the statistic"),
+        "value": Meaning("its value with its sign", OF_STATISTIC),
         "rank": Meaning("the track's place among the allele's strongest", "from 1"),
     },
     "gene_effects": {
@@ -193,16 +206,22 @@ MEANINGS: dict[str, dict[str, Meaning]] = {
         **_PLACE,
         "values": Meaning("attention over the mean of pairs equally far apart, pixel by pixel"),
     },
-    "pca": {name: _ALLELE[name] for name in _OF_TABLES_BESIDE},
-    "tracks": {
-        "index": Meaning("column of the model's head", "from 0"),
-        "list_position": Meaning("its place in lists over tracks", "from 1"),
-        "identifier": Meaning("the track's identifier in the table of targets"),
-        "description": Meaning("its description there"),
-        "assay": Meaning("what was measured, read off the description"),
-        "target": Meaning("the protein or mark of a CHIP track, read off the description"),
-        "biosample": Meaning("in what it was measured, read off the description"),
+    "pca": _OF_SUMMARIES,
+    "percentiles": _OF_SUMMARIES,
+    "groups": {
+        **_OF_SUMMARIES,
+        "statistic": Meaning("which number the values are"),
+        **{name: _TRACKS[name] for name in ("identifier", "description", "assay", "target")},
+        "biosample": _TRACKS["biosample"],
+        "tracks": Meaning("how many tracks the group has"),
+        "max_abs": Meaning("largest size of the value over the group", OF_STATISTIC),
+        "max_abs_value": Meaning("the same with its sign", OF_STATISTIC),
+        "max_abs_track": Meaning("index of the track in which it is so large", "from 0"),
+        "l2": Meaning("root of the sum of squares over the group", OF_STATISTIC),
+        "mean": Meaning("mean of the values over the group", OF_STATISTIC),
+        "mean_abs": Meaning("mean of their sizes", OF_STATISTIC),
     },
+    "tracks": _TRACKS,
 }
 """By table and column; of lists it is each item's."""
 
@@ -210,6 +229,21 @@ _COMPONENT = re.compile(r"pc(?P<number>\d+)")
 """Columns of `pca`, as many as were fitted."""
 
 _STRONGEST = re.compile(r"max_abs_(?P<value>\w+?)(?P<track>_track)?")
+
+_PERCENTILES = {
+    "{0}_quantile": Meaning("2 F - 1 of {0} in the null, F of one that is never below 0"),
+    "{0}_phred": Meaning(
+        "-10 log10 of the part of the null whose {0} is as large in size", "PHRED"
+    ),
+    "{0}_beyond_null": Meaning(
+        "indices of the tracks in which no {0} of the null is as far out", "from 0"
+    ),
+    "max_{0}_phred": Meaning("largest of {0}_phred over tracks", "PHRED"),
+    "max_{0}_phred_track": Meaning("index of the track in which {0}_phred is largest", "from 0"),
+}
+"""Of the table `percentiles`, by column; a statistic stands for {0}."""
+
+_BY_STATISTIC = {"percentiles": _PERCENTILES}
 
 
 def meaning_of(table: str, column: str) -> Meaning | None:
@@ -220,12 +254,22 @@ def meaning_of(table: str, column: str) -> Meaning | None:
     if table == "pca" and (component := _COMPONENT.fullmatch(column)):
         said = f"principal component {component['number']} of the allele's scores, centred"
         return Meaning(said, OF_QUARTILES)
+    if table in _BY_STATISTIC:
+        return _of_statistic(_BY_STATISTIC[table], column)
     found = _STRONGEST.fullmatch(column)
     if found is None or found["value"] not in of_table:
         return None
     if found["track"]:
         return Meaning(f"index of the track in which {found['value']} is largest in size", "from 0")
     return Meaning(f"largest size of {found['value']} over tracks", of_table[found["value"]].unit)
+
+
+def _of_statistic(meanings: dict[str, Meaning], column: str) -> Meaning | None:
+    for statistic in _STATISTICS:
+        for name, meaning in meanings.items():
+            if column == name.format(statistic):
+                return replace(meaning, text=meaning.text.format(statistic))
+    return None
 
 
 def with_meanings(table: pa.Table, name: str) -> pa.Table:

@@ -44,6 +44,9 @@ _ALLELE_OF_GENE = frozenset(
 )
 """What a gene's row says of its allele; the rest stands in `scores`."""
 
+SUMMARY_COLUMNS = ("variant_id", "pos", "id", "ref", "alt", *KEY_COLUMNS, "status")
+"""What every table beside a run says of its alleles."""
+
 EFFECTS_SCHEMA = pa.schema(
     [
         ("track", pa.int32()),
@@ -123,6 +126,12 @@ def gene_effects_schema() -> pa.Schema:
         ("tss_bins", pa.list_(pa.int32())),
     ]
     return pa.schema([*columns, *_value_columns(GENE_VALUES)])
+
+
+def summary_schema(columns: Sequence[tuple[str, pa.DataType]]) -> pa.Schema:
+    """Columns of a table beside a run: the allele, and what is made of its scores."""
+    kinds = dict(_ALLELE_COLUMNS)
+    return pa.schema([*((name, kinds[name]) for name in SUMMARY_COLUMNS), *columns])
 
 
 def _value_columns(names: Sequence[str]) -> list[tuple[str, pa.DataType]]:

@@ -43,8 +43,20 @@ STATISTICS: Mapping[Statistic, Formula] = MappingProxyType(_FORMULAS)
 """All statistics that there are, by name."""
 
 
-def statistic(name: Statistic) -> Callable[[Formula], Formula]:
+_SIZES: set[Statistic] = set()
+
+
+def is_signed(name: Statistic) -> bool:
+    """Whether a statistic says a direction; one of sizes alone, as `d1`, is never below 0."""
+    return name not in _SIZES
+
+
+def statistic(name: Statistic, *, of_sizes: bool = False) -> Callable[[Formula], Formula]:
     """Make a formula known by a name, which is a column of the results from then on.
+
+    Args:
+        name: of the column.
+        of_sizes: whether its values are never below 0, whichever direction a change has.
 
     Raises:
         ValueError: when the name is taken, or could not be a column.
@@ -56,6 +68,8 @@ def statistic(name: Statistic) -> Callable[[Formula], Formula]:
 
     def register(formula: Formula) -> Formula:
         _FORMULAS[name] = formula
+        if of_sizes:
+            _SIZES.add(name)
         return formula
 
     return register
@@ -94,27 +108,27 @@ def log_sad(r: Profile, d: Profile) -> PerTrack:
     return _sum(_log_difference(r, d))
 
 
-@statistic("d1")
+@statistic("d1", of_sizes=True)
 def d1(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of |alt − ref|."""
     del r
     return _sum(d.abs())
 
 
-@statistic("log_d1")
+@statistic("log_d1", of_sizes=True)
 def log_d1(r: Profile, d: Profile) -> PerTrack:
     """Sum over bins of |log2(1 + alt) − log2(1 + ref)|."""
     return _sum(_log_difference(r, d).abs())
 
 
-@statistic("d2")
+@statistic("d2", of_sizes=True)
 def d2(r: Profile, d: Profile) -> PerTrack:
     """Root of the sum over bins of (alt − ref)²."""
     del r
     return _norm(d)
 
 
-@statistic("log_d2")
+@statistic("log_d2", of_sizes=True)
 def log_d2(r: Profile, d: Profile) -> PerTrack:
     """Root of the sum over bins of (log2(1 + alt) − log2(1 + ref))²."""
     return _norm(_log_difference(r, d))
@@ -129,7 +143,7 @@ def sax(r: Profile, d: Profile) -> PerTrack:
     return d.gather(0, strongest).squeeze(0).double()
 
 
-@statistic("js")
+@statistic("js", of_sizes=True)
 def js(r: Profile, d: Profile) -> PerTrack:
     """Half the sum of both Kullback-Leibler divergences, in nats, of the profiles over bins.
 

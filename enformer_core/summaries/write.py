@@ -31,6 +31,7 @@ from enformer_core.dataset.finished import check_finished
 from enformer_core.dataset.keys import SUMMARIES, summary_begun_key, summary_receipt_key, table_key
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.receipts import Receipt, StoredTable
+from enformer_core.dataset.schemas import SUMMARY_COLUMNS
 from enformer_core.dataset.summary_tables import (
     SummaryBegun,
     SummaryFile,
@@ -43,13 +44,16 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.version import __version__
 
 Summarise = Callable[[pa.Table], pa.Table]
-"""From rows of a shard, in the columns that were named, the new columns: as many rows, in their order."""
+"""From rows of a shard, in the columns that were named, the new columns: as many rows, in their order.
+
+Or any number of rows for each: then a column `row` says which of the given rows, from 0, each is of.
+"""
 
 Report = Callable[[int, int], None]
 """Told of shards that are done: how many, and of how many."""
 
-ALLELE_COLUMNS = ("variant_id", "pos", "id", "ref", "alt")
-"""What every table beside a run says of its alleles, with the keys and `status`."""
+ROW = "row"
+"""The column that says of which row each is, where rows are made several or none of one."""
 
 _NAME = "letters, digits and _ alone, small, the first a letter"
 
@@ -237,9 +241,12 @@ class _ShardMaker:
         wanted = dict.fromkeys([*self._names_of_rows, *self.columns])
         rows, _ = from_parquet(content, source.key, columns=list(wanted))
         made = self.summarise(rows.select(list(self.columns)))
-        if made.num_rows != rows.num_rows:
-            raise ValueError(f"{self.name}: {made.num_rows} rows made of {rows.num_rows}")
         named = rows.select(self._names_of_rows)
+        if ROW in made.column_names:
+            named = named.take(made[ROW])
+            made = made.drop_columns([ROW])
+        if made.num_rows != named.num_rows:
+            raise ValueError(f"{self.name}: {made.num_rows} rows made of {rows.num_rows}")
         for field, column in zip(made.schema, made.columns, strict=True):
             named = named.append_column(field, column)
         return named
@@ -250,4 +257,4 @@ class _ShardMaker:
         for table in self.ledger.run_type.value_tables:
             if table.name == self.source:
                 keys = table.key_columns
-        return [*ALLELE_COLUMNS, *keys, "status"]
+        return list(dict.fromkeys([*SUMMARY_COLUMNS, *keys]))

@@ -7,7 +7,11 @@ import pyarrow as pa
 from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
 from enformer_core.dataset import schemas
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
-from enformer_core.summaries.write import ALLELE_COLUMNS
+from enformer_core.summaries.groups import group_columns
+from enformer_core.summaries.percentiles import percentile_columns
+
+GROUPED_BY = ("identifier", "description", "assay", "target", "biosample")
+"""All columns of tracks by which they can be grouped."""
 
 
 def schemas_by_table(statistics: Sequence[str]) -> dict[str, pa.Schema]:
@@ -23,13 +27,10 @@ def schemas_by_table(statistics: Sequence[str]) -> dict[str, pa.Schema]:
         "links": schemas.links_schema(columns_of(tuple(SCORE_COLUMNS))),
         "insulation": schemas.INSULATION_SCHEMA,
         "attention_maps": schemas.ATTENTION_MAPS_SCHEMA,
+        "percentiles": schemas.summary_schema(
+            [column for name in statistics for column in percentile_columns(name)]
+        ),
+        "groups": schemas.summary_schema(group_columns(GROUPED_BY)),
         "tracks": TRACKS_SCHEMA,
-        "pca": _beside_scores(pc1=pa.float32(), pc2=pa.float32()),
+        "pca": schemas.summary_schema([("pc1", pa.float32()), ("pc2", pa.float32())]),
     }
-
-
-def _beside_scores(**columns: pa.DataType) -> pa.Schema:
-    """A table beside a run: what names its alleles, as in `scores`, and columns of its own."""
-    scores = schemas.scores_schema([])
-    names = [*ALLELE_COLUMNS, *schemas.KEY_COLUMNS, "status"]
-    return pa.schema([*map(scores.field, names), *columns.items()])

@@ -1,0 +1,227 @@
+"""The table `groups`: of every allele and every group of tracks the largest value, the L2 norm and the means.
+
+Tracks are grouped by columns of their table, such as assay and biosample. Tracks are added one after another, in the
+order of lists: sums are the same to the last bit however many alleles are looked at together. Knows runs. Does not know
+what a statistic is.
+
+Worked example, values −3 and 1 of the two tracks of a group: max_abs 3, max_abs_value −3, l2 √10, mean −1, mean_abs 2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float32
+
+from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.summary_tables import SummaryReceipt
+from enformer_core.errors import DatasetError, InputError, nearest
+from enformer_core.summaries.names import GROUPS
+from enformer_core.summaries.values import list_values, scored_statistics
+from enformer_core.summaries.write import ROW, Report, write_summary
+from enformer_core.variants.table import Status
+
+VERSION = 1
+"""Raised by every release that sums up otherwise."""
+
+_NO_GROUPS = frozenset({"index", "list_position"})
+
+_ROWS_AT_ONCE = 1_000
+
+_VALUES = [
+    ("tracks", pa.int32()),
+    ("max_abs", pa.float32()),
+    ("max_abs_value", pa.float32()),
+    ("max_abs_track", pa.int32()),
+    ("l2", pa.float32()),
+    ("mean", pa.float32()),
+    ("mean_abs", pa.float32()),
+]
+
+
+def group_columns(by: Sequence[str]) -> list[tuple[str, pa.DataType]]:
+    """The columns of the table behind the allele's, where tracks are grouped by these of theirs."""
+    return [("statistic", pa.string()), *((name, pa.string()) for name in by), *_VALUES]
+
+
+def write_groups(
+    ledger: Ledger,
+    by: Sequence[str],
+    statistics: Sequence[str] = (),
+    *,
+    name: str = GROUPS,
+    processes: int = 1,
+    report: Report | None = None,
+) -> SummaryReceipt:
+    """Sum a run up over groups of tracks, in a table beside the run.
+
+    Args:
+        ledger: of the run.
+        by: columns of `tracks`; tracks that agree in all of them are one group.
+        statistics: of the run; all by default.
+        name: of the table.
+        processes: how many shards are worked at once.
+        report: told when a shard is done.
+
+    Raises:
+        InputError: for columns that tracks do not have, or of which the run's say nothing; for a table of this name
+            that was made otherwise.
+        IncompleteRunError: for a run that is not finished.
+        DatasetError: for objects that are damaged.
+    """
+    names = scored_statistics(ledger, statistics)
+    columns = tuple(dict.fromkeys(by))
+    groups = _groups(ledger, columns)
+    return write_summary(
+        ledger,
+        name,
+        {"by": list(columns), "statistics": list(names), "version": VERSION},
+        Groups(groups, columns, names),
+        columns=["status", *names],
+        kind=GROUPS,
+        processes=processes,
+        report=report,
+    )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tracks that agree in what they are grouped by.
+
+    Attributes:
+        values: what they agree in, column for column; None where nothing is said.
+        places: of the tracks in the lists, from 0.
+        tracks: their indices.
+    """
+
+    values: tuple[str | None, ...]
+    places: tuple[int, ...]
+    tracks: tuple[int, ...]
+
+
+def _groups(ledger: Ledger, by: Sequence[str]) -> tuple[Group, ...]:
+    """The groups of a run's tracks, in the order of the first track of each."""
+    content = ledger.store.get(TRACKS_KEY)
+    if content is None:
+        raise DatasetError(
+            f"{TRACKS_KEY}: missing; `enformer-ray verify {ledger.store.location}` says more"
+        )
+    tracks = from_parquet(content, TRACKS_KEY)[0]
+    known = [name for name in tracks.column_names if name not in _NO_GROUPS]
+    if not by:
+        raise InputError(f"--by: give columns of the run's tracks, of {', '.join(known)}")
+    for name in by:
+        if name not in known:
+            raise InputError(f"--by {name}: tracks have no such column{nearest(name, known)}")
+        if tracks[name].null_count == tracks.num_rows:
+            raise InputError(
+                f"--by {name}: the tracks of {ledger.store.location} say nothing of it: the run was made without "
+                "their table. Score with `--targets`, the published table of the model's tracks."
+            )
+    members: dict[tuple[str | None, ...], list[int]] = {}
+    for place, row in enumerate(tracks.select(list(by)).to_pylist()):
+        members.setdefault(tuple(row.values()), []).append(place)
+    indices = tracks["index"].to_pylist()
+    return tuple(
+        Group(values, tuple(places), tuple(indices[place] for place in places))
+        for values, places in members.items()
+    )
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Makes the rows of some alleles: of each that has values one for each statistic and group.
+
+    Attributes:
+        groups: of the run's tracks.
+        by: the columns in which the tracks of a group agree.
+        statistics: that are summed up.
+    """
+
+    groups: tuple[Group, ...]
+    by: tuple[str, ...]
+    statistics: tuple[str, ...]
+
+    def __call__(self, scores: pa.Table) -> pa.Table:
+        """Rows by allele, statistic and group, in this order."""
+        is_ok = np.asarray(pc.equal(scores["status"], Status.OK))
+        rows = np.flatnonzero(is_ok)
+        tracks = sum(len(group.places) for group in self.groups)
+        sums = []
+        for name in self.statistics:
+            values = list_values(scores[name].filter(pa.array(is_ok)), tracks)
+            sums.append(self._summed(values))
+        # of alleles, statistics and groups
+        stacked = {name: np.stack([each[name] for each in sums], axis=1) for name in sums[0]}
+        shape = (len(rows), len(self.statistics), len(self.groups))
+        each_row = np.broadcast_to(rows[:, None, None], shape)
+        columns = {ROW: pa.array(each_row.reshape(-1))}
+        columns |= self._names(shape)
+        has_values = stacked["max_abs"].reshape(-1) >= 0
+        for name, kind in _VALUES:
+            # where all are NaN none is the largest
+            is_absent = ~has_values if name.startswith("max_abs") else None
+            columns[name] = pa.array(stacked[name].reshape(-1), kind, mask=is_absent)
+        schema = pa.schema([(ROW, pa.int64()), *group_columns(self.by)])
+        return pa.table(columns, schema=schema)
+
+    def _names(self, shape: tuple[int, int, int]) -> dict[str, pa.Array]:
+        """What tells the rows of one allele apart."""
+        statistic = np.broadcast_to(np.arange(shape[1])[None, :, None], shape).reshape(-1)
+        group = np.broadcast_to(np.arange(shape[2]), shape).reshape(-1)
+        columns = {"statistic": pa.array(self.statistics, pa.string()).take(pa.array(statistic))}
+        for place, name in enumerate(self.by):
+            values = pa.array([each.values[place] for each in self.groups], pa.string())
+            columns[name] = values.take(pa.array(group))
+        return columns
+
+    def _summed(self, values: Float32[np.ndarray, "scored tracks"]) -> dict[str, np.ndarray]:
+        """Of each allele and group its numbers, by column."""
+        parts = [
+            [_of_group(group, values[first : first + _ROWS_AT_ONCE].T) for group in self.groups]
+            for first in range(0, len(values), _ROWS_AT_ONCE)
+        ]
+        kinds = {name: kind.to_pandas_dtype() for name, kind in _VALUES}
+        summed = {name: np.empty((len(values), len(self.groups)), kinds[name]) for name in kinds}
+        for number, part in enumerate(parts):
+            rows = slice(number * _ROWS_AT_ONCE, (number + 1) * _ROWS_AT_ONCE)
+            for place, of_group in enumerate(part):
+                for name in kinds:
+                    summed[name][rows, place] = of_group[name]
+        return summed
+
+
+def _of_group(group: Group, by_track: Float32[np.ndarray, "tracks rows"]) -> dict[str, np.ndarray]:
+    rows = by_track.shape[1]
+    largest = np.full(rows, -1, np.float32)
+    value = np.zeros(rows, np.float32)
+    strongest = np.zeros(rows, np.int32)
+    total = np.zeros(rows)
+    sizes = np.zeros(rows)
+    squares = np.zeros(rows)
+    for place, track in zip(group.places, group.tracks, strict=True):
+        own = np.ascontiguousarray(by_track[place])
+        size = np.abs(own)
+        # of equals the first
+        is_larger = size > largest
+        largest[is_larger] = size[is_larger]
+        value[is_larger] = own[is_larger]
+        strongest[is_larger] = track
+        wide = own.astype(np.float64)
+        total += wide
+        sizes += np.abs(wide)
+        squares += wide * wide
+    count = len(group.places)
+    return {
+        "tracks": np.full(rows, count, np.int32),
+        "max_abs": largest,
+        "max_abs_value": value,
+        "max_abs_track": strongest,
+        "l2": np.sqrt(squares),
+        "mean": total / count,
+        "mean_abs": sizes / count,
+    }

@@ -1,0 +1,5 @@
+"""What tables beside runs are called, where nobody says otherwise."""
+
+PERCENTILES = "percentiles"
+
+GROUPS = "groups"

@@ -1,0 +1,182 @@
+"""The table `percentiles`: where every score of a run stands among those of a background run, its null distribution.
+
+Of each statistic a list over tracks of quantiles and one of their PHRED-scaled tails, the tracks in which the null has
+nothing as far out, and the largest PHRED with its track, for SQL to filter and sort. Knows runs and nulls. Does not
+know how ranks are reckoned (`ranks`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Float32, Int32, Int64
+
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.run_tracks import chosen_tracks
+from enformer_core.dataset.summary_tables import SummaryReceipt
+from enformer_core.scoring.statistics import is_signed
+from enformer_core.summaries.names import PERCENTILES
+from enformer_core.summaries.null_file import VERSION, NullFile
+from enformer_core.summaries.ranks import RankTable
+from enformer_core.summaries.values import as_lists, list_values, scored_statistics
+from enformer_core.summaries.write import Report, write_summary
+from enformer_core.variants.table import Status
+
+_ROWS_AT_ONCE = 1_000
+
+
+def percentile_columns(statistic: str) -> list[tuple[str, pa.DataType]]:
+    """The columns that a statistic has in the table, in order."""
+    return [
+        (f"{statistic}_quantile", pa.list_(pa.float32())),
+        (f"{statistic}_phred", pa.list_(pa.float32())),
+        (f"{statistic}_beyond_null", pa.list_(pa.int32())),
+        (f"max_{statistic}_phred", pa.float32()),
+        (f"max_{statistic}_phred_track", pa.int32()),
+    ]
+
+
+def write_percentiles(
+    ledger: Ledger,
+    null: NullFile,
+    statistics: Sequence[str] = (),
+    *,
+    name: str = PERCENTILES,
+    processes: int = 1,
+    report: Report | None = None,
+) -> SummaryReceipt:
+    """Rank a run's scores by a null, in a table beside the run.
+
+    Args:
+        ledger: of the run.
+        null: of the same model, tracks and conventions.
+        statistics: of the run; by default all of it, which the null must have.
+        name: of the table.
+        processes: how many shards are worked at once.
+        report: told when a shard is done.
+
+    Raises:
+        InputError: for a null of other scores than the run's, or a table of this name that was made by another null.
+        IncompleteRunError: for a run that is not finished.
+        DatasetError: for objects that are damaged.
+    """
+    names = scored_statistics(ledger, statistics)
+    null.check_fits(ledger.run, names)
+    tracks = tuple(chosen_tracks(ledger, None).tracks.indices())
+    return write_summary(
+        ledger,
+        name,
+        {"null": {"sha256": null.sha256}, "statistics": list(names), "version": VERSION},
+        Percentiles(null, names, tracks),
+        columns=["status", *names],
+        kind=PERCENTILES,
+        processes=processes,
+        report=report,
+    )
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Makes the columns of some rows.
+
+    Attributes:
+        null: by which they are ranked; it is read where this is called.
+        statistics: that are ranked.
+        tracks: indices of the run's tracks, in the order of lists.
+    """
+
+    null: NullFile
+    statistics: tuple[str, ...]
+    tracks: tuple[int, ...]
+
+    def __call__(self, scores: pa.Table) -> pa.Table:
+        """A row for each row of `scores`; null in every column where it has no values."""
+        is_ok = np.asarray(pc.equal(scores["status"], Status.OK))
+        columns: dict[str, pa.Array] = {}
+        fields: list[tuple[str, pa.DataType]] = []
+        for name in self.statistics:
+            lists = scores[name].filter(pa.array(is_ok))
+            values = list_values(lists, len(self.tracks))
+            of_statistic = percentile_columns(name)
+            arrays = self._ranked(self._tables[name], values, is_ok)
+            columns |= dict(zip(dict(of_statistic), arrays, strict=True))
+            fields += of_statistic
+        return pa.table(columns, schema=pa.schema(fields))
+
+    @cached_property
+    def _tables(self) -> dict[str, RankTable]:
+        """The null as it is asked, read once in each process."""
+        return {
+            name: RankTable(
+                self.null.of.statistics[name].alleles,
+                self.null.tracks(name),
+                is_signed=is_signed(name),
+            )
+            for name in self.statistics
+        }
+
+    def _ranked(
+        self,
+        table: RankTable,
+        values: Float32[np.ndarray, "scored tracks"],
+        is_ok: Bool[np.ndarray, " rows"],
+    ) -> list[pa.Array]:
+        """The columns of one statistic, of all rows."""
+        quantile = np.empty(values.shape, np.float32)
+        phred = np.empty(values.shape, np.float32)
+        largest = np.empty(len(values), np.float32)
+        strongest = np.empty(len(values), np.int64)
+        outside: list[tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " found"]]] = []
+        for first in range(0, len(values), _ROWS_AT_ONCE):
+            part = slice(first, first + _ROWS_AT_ONCE)
+            standing = table.standing(values[part])
+            quantile[part] = standing.quantile
+            phred[part] = standing.phred
+            # NaN is no rank, and would be the largest
+            known = np.where(np.isnan(standing.phred), -1, standing.phred)
+            strongest[part] = known.argmax(axis=1)
+            largest[part] = known.max(axis=1)
+            row, track = np.nonzero(standing.is_beyond)
+            outside.append((row + first, track))
+        tracks = np.array(self.tracks, np.int32)
+        has_rank = largest >= 0
+        return [
+            as_lists(quantile, is_ok),
+            as_lists(phred, is_ok),
+            _lists_of_tracks(outside, tracks, is_ok),
+            _of_rows(pa.array(largest, mask=~has_rank), is_ok),
+            _of_rows(pa.array(tracks[strongest], mask=~has_rank), is_ok),
+        ]
+
+
+def _of_rows(values: pa.Array, is_ok: Bool[np.ndarray, " rows"]) -> pa.Array:
+    """One value for each row that is ok, null for the others."""
+    # ok, not ok, ok: values 0, none, 1
+    places = np.cumsum(is_ok) - 1
+    return values.take(pa.array(places, mask=~is_ok))
+
+
+def _lists_of_tracks(
+    found: Sequence[tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " found"]]],
+    tracks: Int32[np.ndarray, " tracks"],
+    is_ok: Bool[np.ndarray, " rows"],
+) -> pa.Array:
+    """For each row that is ok the tracks that were found in it, of most rows none; null for the others.
+
+    Args:
+        found: rows, counted among those that are ok, and places of tracks, in ascending order.
+        tracks: the index of each place.
+        is_ok: of every row.
+    """
+    nothing = np.empty(0, np.int64)
+    rows = np.concatenate([nothing, *(row for row, _ in found)])
+    places = np.concatenate([nothing, *(place for _, place in found)])
+    lengths = np.zeros(len(is_ok), np.int64)
+    lengths[is_ok] = np.bincount(rows, minlength=int(is_ok.sum()))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), pa.array(tracks[places]), mask=pa.array(~is_ok)
+    )

@@ -1,0 +1,314 @@
+"""Where values stand among those of a null distribution: twice their mid-rank, an integer, of whole matrices at once.
+
+Of the n values of the null, `lower` are smaller than x and `upper` are smaller or equal: lower + upper is twice the
+mid-rank, and x stands at the quantile (lower + upper) / 2n. Among the values that the null kept as they are at its
+ends ranks are exact; between these the values of one bin are ties. Knows arrays. Does not know files.
+
+Worked example, a null of −1 0 0 2, so that n is 4:
+
+    x                −5    −1     0     1     2     9
+    lower + upper     0     1     4     6     7     8
+    from 1 to 7       1     1     4     6     7     7      beyond the null nothing has a rank that 4 values cannot give
+    2 F − 1        −3/4  −3/4     0   1/2   3/4   3/4
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt32
+
+from enformer_core.summaries.sketch import BITS, Bins, bin_numbers, normal
+
+_OCTAVES = 32
+"""What is 2^32 times smaller than its track's largest value, and not 0, is one bin: no rounding leaves so little."""
+
+_BINS = _OCTAVES << BITS
+_SIDE = _BINS + 2
+"""Places of one sign: for what is smaller than all bins, for the bins, for what is larger."""
+
+_WIDTH = 2 * _SIDE + 1
+"""Negative places, the largest sizes first; 0; positive ones."""
+
+_TRACKS_AT_ONCE = 32
+"""So that the tables of these tracks stay in the processor's cache."""
+
+_SIZE = np.int32(0x7FFF_FFFF)
+"""All bits of a float but its sign."""
+
+_BELOW_BINS = np.int32(23 - BITS)
+"""Bits of a mantissa that tell no bins apart."""
+
+Matrix = Float32[np.ndarray, "rows tracks"]
+ByTrack = Float32[np.ndarray, "some rows"]
+AnyRanks = Int64[np.ndarray, "*shape"] | UInt32[np.ndarray, "*shape"]
+
+
+@dataclass(frozen=True)
+class NullTrack:
+    """What a null holds of one track.
+
+    Attributes:
+        low: its smallest values, ascending.
+        high: its largest, ascending.
+        bins: of all its values.
+    """
+
+    low: Float32[np.ndarray, " low"]
+    high: Float32[np.ndarray, " high"]
+    bins: Bins
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the values of some rows stand; NaN stands nowhere.
+
+    Attributes:
+        quantile: of a signed statistic 2 F(x) − 1, from −1 to 1; of another one F(x), from 0 to 1.
+        phred: −10 log10 of the part of the null that is as large in size, or larger.
+        is_beyond: whether no value of the null lies as far out, on that side.
+    """
+
+    quantile: Matrix
+    phred: Matrix
+    is_beyond: Bool[np.ndarray, "rows tracks"]
+
+
+class RankTable:
+    """The null of one statistic, as it is asked.
+
+    Where a value stands between the ends follows from its bin alone, so that it is looked up, and few values are
+    searched for.
+
+    Args:
+        alleles: values of each track, n.
+        tracks: in the order of the matrices' columns.
+        is_signed: whether the statistic has values of either sign.
+    """
+
+    def __init__(self, alleles: int, tracks: Sequence[NullTrack], *, is_signed: bool) -> None:
+        self._alleles = alleles
+        self._is_signed = is_signed
+        self._least = np.array([track.low[0] for track in tracks])
+        self._most = np.array([track.high[-1] for track in tracks])
+        # of few values `low` and `high` would have some twice: the smallest belongs to `low` in any case
+        kept = len(tracks[0].high)
+        from_low = max(1, min(len(tracks[0].low), alleles - kept))
+        self._low = _Ends(np.stack([track.low[:from_low] for track in tracks]))
+        self._high = _Ends(np.stack([track.high for track in tracks]))
+        # strictly beyond these every value of the null is known
+        self._last = self._high.values[:, 0]
+        self._first = self._low.values[:, -1]
+        if not is_signed:
+            self._first = np.full_like(self._last, -np.inf)
+        # up to this size neither a value nor its negative is beyond
+        self._near = np.minimum(self._last, -self._first)
+        self._base = np.array([_base(track.bins) for track in tracks], np.int32)
+        self._zeros = np.array([_zeros(track.bins) for track in tracks])
+        self._ranks = np.stack([self._between(*each) for each in enumerate(tracks)])
+        self._phreds = np.stack([self._sized(*each) for each in enumerate(self._ranks)])
+
+    def standing(self, values: Matrix) -> Standing:
+        """Where rows stand, of which each has a value of every track."""
+        quantile = np.empty(values.shape, np.float32)
+        phred = np.empty(values.shape, np.float32)
+        is_beyond = np.zeros(values.shape, np.bool_)
+        for first in range(0, values.shape[1], _TRACKS_AT_ONCE):
+            part = slice(first, first + _TRACKS_AT_ONCE)
+            # values of one track side by side
+            some = np.ascontiguousarray(values[:, part].T)
+            found = self._look_up(some, part)
+            is_far = ~(np.abs(some) <= self._near[part, None])
+            if is_far.any():
+                track, _ = np.nonzero(is_far)
+                far = self._search(normal(some[is_far]), track + first)
+                found[0][is_far] = far[0]
+                found[1][is_far] = far[1]
+                beyond = np.zeros_like(is_far)
+                beyond[is_far] = far[2]
+                is_beyond[:, part] = beyond.T
+            quantile[:, part] = found[0].T
+            phred[:, part] = found[1].T
+        return Standing(quantile, phred, is_beyond)
+
+    def _look_up(self, values: ByTrack, part: slice) -> tuple[ByTrack, ByTrack]:
+        """Quantile and PHRED of values that are beyond neither end; of others anything."""
+        places = _places(values, self._base[part, None])
+        # tables of these tracks stand one behind the other
+        tracks = np.arange(len(values), dtype=np.int32)[:, None]
+        phreds = self._phreds[part].reshape(-1).take(places + tracks * (_SIDE + 1))
+        np.negative(places, out=places, where=values < 0)
+        places += tracks * _WIDTH + np.int32(_SIDE)
+        ranks = self._ranks[part].reshape(-1).take(places)
+        return self._quantile(ranks), phreds
+
+    def _search(
+        self,
+        values: Float32[np.ndarray, " asked"],
+        tracks: Int64[np.ndarray, " asked"],
+    ) -> tuple[
+        Float32[np.ndarray, " asked"],
+        Float32[np.ndarray, " asked"],
+        Bool[np.ndarray, " asked"],
+    ]:
+        """Quantile, PHRED, and whether nothing of the null is as far out, of any values of any tracks."""
+        sizes = np.abs(values)
+        above = self._rank(sizes, tracks)
+        below = self._rank(-sizes, tracks)
+        quantile = self._quantile(np.where(values < 0, below, above))
+        phred = self._phred(above, below)
+        phred[sizes == 0] = self._phred_of_0(tracks[sizes == 0])
+        is_nan = np.isnan(values)
+        quantile[is_nan] = np.nan
+        phred[is_nan] = np.nan
+        is_beyond = values > self._most[tracks]
+        if self._is_signed:
+            is_beyond |= values < self._least[tracks]
+        return quantile, phred, is_beyond
+
+    def _rank(
+        self,
+        values: Float32[np.ndarray, " asked"],
+        tracks: Int64[np.ndarray, " asked"],
+    ) -> Int64[np.ndarray, " asked"]:
+        """lower + upper of each value."""
+        places = _places(values, self._base[tracks])
+        np.negative(places, out=places, where=values < 0)
+        ranks = self._ranks[tracks, places + _SIDE].astype(np.int64)
+        is_low = values < self._first[tracks]
+        ranks[is_low] = self._low.ranks(tracks[is_low], values[is_low])
+        is_high = values > self._last[tracks]
+        # `high` are the last of the n: all others are smaller
+        others = self._alleles - self._high.each
+        ranks[is_high] = self._high.ranks(tracks[is_high], values[is_high]) + 2 * others
+        return ranks
+
+    def _quantile(self, ranks: AnyRanks) -> Float32[np.ndarray, "*shape"]:
+        doubled = 2 * self._alleles
+        fractions = np.clip(ranks, 1, doubled - 1) / doubled
+        if self._is_signed:
+            fractions *= 2
+            fractions -= 1
+        return fractions.astype(np.float32)
+
+    def _phred(self, above: AnyRanks, below: AnyRanks) -> Float32[np.ndarray, "*shape"]:
+        """Of a size that is not 0, from the ranks of the value and of its negative."""
+        # larger in size is what lies above x or below −x
+        doubled = 2 * self._alleles
+        larger = doubled - above.astype(np.int64) + below
+        return _phred(np.maximum(larger, 1) / doubled)
+
+    def _phred_of_0(self, tracks: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, " asked"]:
+        # as large as 0 is everything; what is 0 itself are ties, of which half count
+        doubled = 2 * self._alleles
+        return _phred((doubled - self._zeros[tracks]) / doubled)
+
+    def _between(self, number: int, track: NullTrack) -> UInt32[np.ndarray, " places"]:
+        """lower + upper at every place of a track, for values that lie beyond neither end.
+
+        Counts 2 3 of the bins between, with one value below them all: ranks 2·1 + 2 = 4 and 2·3 + 3 = 9.
+        """
+        base = self._base[number]
+        counts = np.zeros(_WIDTH, np.int64)
+        np.add.at(counts, _signed_places(track.bins.edges, base), track.bins.counts)
+        # what lies beyond the ends has its exact rank, and must not be a tie of what does not
+        low = self._low.values[number]
+        high = self._high.values[number]
+        beyond = low[low < self._first[number]]
+        above = high[high > self._last[number]]
+        np.subtract.at(counts, _signed_places(beyond, base), 1)
+        np.subtract.at(counts, _signed_places(above, base), 1)
+        upper = np.cumsum(counts) + len(beyond)
+        return (2 * upper - counts).astype(np.uint32)
+
+    def _sized(
+        self,
+        number: int,
+        ranks: UInt32[np.ndarray, " places"],
+    ) -> Float32[np.ndarray, " sizes"]:
+        """PHRED of every place from 0 on, for both signs."""
+        above = ranks[_SIDE:]
+        below = ranks[_SIDE::-1]
+        phreds = self._phred(above, below)
+        phreds[0] = self._phred_of_0(np.array([number]))[0]
+        return phreds
+
+
+class _Ends:
+    """Values that the null kept as they are, of all tracks, to be searched at once.
+
+    Args:
+        values: of each track, ascending.
+    """
+
+    def __init__(self, values: Float32[np.ndarray, "tracks kept"]) -> None:
+        self.values = values
+        self.each = values.shape[1]
+        tracks = np.arange(len(values))[:, None]
+        self._keys = _keys(tracks, self.values).reshape(-1)
+
+    def ranks(
+        self,
+        tracks: Int64[np.ndarray, " asked"],
+        values: Float32[np.ndarray, " asked"],
+    ) -> Int64[np.ndarray, " asked"]:
+        """Among the kept values of its track, how many are smaller than each, and how many smaller or equal, added."""
+        asked = _keys(tracks, values)
+        lower = np.searchsorted(self._keys, asked, side="left")
+        upper = np.searchsorted(self._keys, asked, side="right")
+        ranks: Int64[np.ndarray, " asked"] = lower + upper - 2 * self.each * tracks
+        return ranks
+
+
+def _keys(
+    tracks: Int64[np.ndarray, "*#shape"], values: Float32[np.ndarray, "*shape"]
+) -> Int64[np.ndarray, "*shape"]:
+    """Numbers that are ordered as track and, of one track, value.
+
+    Floats of one sign are ordered as their bits: 1 is 3f800000, 2 is 40000000; of negative ones the larger bits are the
+    smaller value. So those are taken from zero downwards, and −0, which no value is, would stand at 0.
+    """
+    sizes = (values.view(np.int32) & _SIZE).astype(np.int64)
+    ordered = np.where(values < 0, -sizes, sizes)
+    # room for either sign between two tracks
+    return (tracks.astype(np.int64) << 33) + ordered
+
+
+def _phred(part: Float64[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """−10 log10 of a part of the null; 0 and not −0 of all of it."""
+    phred: Float32[np.ndarray, "*shape"] = (0 - 10 * np.log10(part)).astype(np.float32)
+    return phred
+
+
+def _places(
+    values: Float32[np.ndarray, "*shape"], base: Int32[np.ndarray, "*#shape"] | np.int32
+) -> Int32[np.ndarray, "*shape"]:
+    """Where the bins of values stand in the half of a track's table that has their sign, from 0 on.
+
+    0 is for 0, 1 for what is smaller than all bins, then come the bins, of which `base` is the first, and behind them
+    what is larger.
+    """
+    sizes = (values.view(np.int32) & _SIZE) >> _BELOW_BINS
+    places: Int32[np.ndarray, "*shape"] = np.clip(sizes - base, -1, _BINS)
+    places += 2
+    # whose exponent is the smallest, is 0 or as good as that
+    places[sizes < 1 << BITS] = 0
+    return places
+
+
+def _signed_places(
+    values: Float32[np.ndarray, " values"], base: np.int32
+) -> Int32[np.ndarray, " values"]:
+    places = _places(values, base)
+    return _SIDE + np.where(values < 0, -places, places)
+
+
+def _base(bins: Bins) -> int:
+    """The number of the bin with which a track's table begins, 32 octaves below the end of its largest value's."""
+    largest = int(bin_numbers(np.abs(bins.edges)).max())
+    end = ((largest >> BITS) + 1) << BITS
+    return max(end - _BINS, 0)
+
+
+def _zeros(bins: Bins) -> int:
+    return int(bins.counts[bins.edges == 0].sum())

@@ -1,0 +1,105 @@
+"""`enformer-ray calibrate`: the distribution of a background run's scores, by which others are ranked."""
+
+from dataclasses import dataclass, field
+from math import log10
+from pathlib import Path
+
+from enformer_core.words import counted
+from jobs import exit_codes
+from jobs.finished_run import check_beside, open_ledger
+from jobs.log import note, tell
+from jobs.option_types import Directory, File, Words
+from jobs.shell_words import command_line
+from jobs.summary_written import check_processes
+
+_FEW = 10_000
+"""Alleles of a background below which its tails say little."""
+
+
+@dataclass(frozen=True)
+class CalibrateSettings:
+    """What `enformer-ray calibrate` is asked for."""
+
+    run: Directory
+    """directory or s3://bucket/prefix of the background run, which must be finished"""
+
+    out: File = field(kw_only=True)
+    """file of the null distribution, which appears when it is whole"""
+
+    statistics: Words = field(default=(), kw_only=True)
+    """of the run; all by default"""
+
+    processes: int = field(default=1, kw_only=True)
+    """how many read shards at once, each with memory of its own; the file is the same"""
+
+    def __post_init__(self) -> None:
+        check_processes(self.processes)
+
+
+def calibrate_run(settings: CalibrateSettings) -> int:
+    """Write the null distribution of a run, and say how far its tails reach.
+
+    Returns:
+        The exit code: done, or incomplete where the run is not finished yet.
+
+    Raises:
+        InputError: for a run that scored nothing, or a file that cannot be written.
+        DatasetError: for a run that is damaged.
+    """
+    from enformer_core.dataset.finished import IncompleteRunError
+    from enformer_core.export.whole_file import replaces, whole_file
+    from enformer_core.summaries.calibrate import calibrate
+
+    ledger = open_ledger(settings.run)
+    path = Path(settings.out)
+    check_beside(path, ledger.store.location)
+    instead = " (replaced the file that was there)" if replaces(path) else ""
+    progress = _Progress()
+    try:
+        with whole_file(path) as stream:
+            of = calibrate(
+                ledger,
+                stream,
+                settings.statistics,
+                processes=settings.processes,
+                report=progress.told,
+            )
+    except IncompleteRunError as error:
+        note(f"{error}")
+        return exit_codes.INCOMPLETE
+    for name, null in of.statistics.items():
+        furthest = 10 * log10(2 * null.alleles)
+        tell(
+            "calibrated",
+            f"{counted(null.alleles, 'alleles')}, the furthest at PHRED {furthest:.1f}",
+            prefix=name,
+        )
+        if null.not_finite:
+            note(
+                f"{name}: {counted(null.not_finite, 'alleles')} left out, with values that are NaN or infinite"
+            )
+        if null.alleles < _FEW:
+            note(
+                f"{name}: a null of few alleles has coarse tails: 1 in {null.alleles:,} is the rarest that it tells. "
+                "See `enformer-ray docs calibration`."
+            )
+    if of.notice:
+        note(of.notice)
+    tell("null", f"written{instead}", prefix=settings.out)
+    words = ["enformer-ray", "percentiles", "RUN", "--null", settings.out]
+    print(f"rank a run by it: {command_line(words)}")
+    return exit_codes.DONE
+
+
+class _Progress:
+    """Says of each statistic, ten times, how many alleles were read."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def told(self, statistic: str, done: int, of: int) -> None:
+        tenth = 10 * done // max(of, 1)
+        # the end is said by the result
+        if 0 < tenth < 10 and tenth > self._said.get(statistic, 0):
+            self._said[statistic] = tenth
+            note(f"{statistic}: {done:,} of {counted(of, 'alleles')} read")
