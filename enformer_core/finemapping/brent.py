@@ -18,7 +18,7 @@ R_TOLERANCE = _SQRT_EPS
 _MOST_STEPS = 10_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Point:
     """A place and the function's value there."""
 
@@ -39,61 +39,139 @@ def minimum(
     Args:
         function: of one number.
         low: the lower end; never tried itself.
-        high: the upper end.
+        high: the upper end; likewise.
         tolerance: how near to the minimum the answer lies.
     """
-    first = low + _GOLDEN * (high - low)
-    best = _Point(first, function(first))
-    second = third = best
-    step = before = 0.0
+    search = _Search(function, low, high, tolerance)
     for _ in range(_MOST_STEPS):
-        middle = (low + high) / 2
-        least = _SQRT_EPS * abs(best.x) + tolerance / 3
-        if abs(best.x - middle) <= 2 * least - (high - low) / 2:
+        if search.is_done:
             break
-        parabola = _parabola(best, second, third) if abs(before) > least else None
-        if parabola is not None and _is_useful(parabola, before, low - best.x, high - best.x):
-            before = step
-            step = parabola[0] / parabola[1]
-            tried = best.x + step
-            # nothing is tried too near to an end
-            if tried - low < 2 * least or high - tried < 2 * least:
-                step = least if best.x < middle else -least
+        search.take(search.next_step())
+    return search.best.x
+
+
+class _Search:
+    """Between which ends the minimum lies, and the three best points so far."""
+
+    def __init__(
+        self,
+        function: Callable[[float], float],
+        low: float,
+        high: float,
+        tolerance: float,
+    ) -> None:
+        self._function = function
+        self._low = low
+        self._high = high
+        self._tolerance = tolerance
+        self.best = self._point(low + _GOLDEN * (high - low))
+        self._second = self.best
+        self._third = self.best
+        self._step = 0.0
+        self._step_before = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether both ends are as near to the best point as is asked for."""
+        reach = (self._high - self._low) / 2
+        off_middle = abs(self.best.x - self._middle)
+        return off_middle + reach <= 2 * self._least
+
+    def next_step(self) -> float:
+        """From the best point to the next one that is tried; never shorter than makes sense."""
+        parabola = self._parabola()
+        if parabola is None:
+            self._step_before = self._longer_side()
+            self._step = _GOLDEN * self._step_before
         else:
-            before = (high if best.x < middle else low) - best.x
-            step = _GOLDEN * before
-        # nor too near to the best so far
-        taken = step if abs(step) >= least else math.copysign(least, step or -1)
-        x = best.x + taken
-        new = _Point(x, function(x))
-        if new.value <= best.value:
-            low, high = (low, best.x) if x < best.x else (best.x, high)
-            best, second, third = new, best, second
-            continue
-        low, high = (x, high) if x < best.x else (low, x)
-        if new.value <= second.value or second.x == best.x:
-            second, third = new, second
-        elif new.value <= third.value or third.x in (best.x, second.x):
-            third = new
-    return best.x
+            self._step_before = self._step
+            self._step = self._within_ends(parabola)
+        if abs(self._step) >= self._least:
+            return self._step
+        return self._least if self._step > 0 else -self._least
 
+    def take(
+        self,
+        step: float,
+    ) -> None:
+        """Try the next point, and bring an end nearer."""
+        new = self._point(self.best.x + step)
+        if new.value <= self.best.value:
+            self._end_at(self.best, is_high=new.x < self.best.x)
+            self._third = self._second
+            self._second = self.best
+            self.best = new
+            return
+        self._end_at(new, is_high=new.x >= self.best.x)
+        is_second = new.value <= self._second.value
+        if is_second or self._second.x == self.best.x:
+            self._third = self._second
+            self._second = new
+            return
+        is_third = new.value <= self._third.value
+        if is_third or self._third.x in (self.best.x, self._second.x):
+            self._third = new
 
-def _parabola(best: _Point, second: _Point, third: _Point) -> tuple[float, float]:
-    """The step from the best point to the lowest of a parabola through three: its two parts, the second positive."""
-    from_third = (best.x - second.x) * (best.value - third.value)
-    from_second = (best.x - third.x) * (best.value - second.value)
-    above = (best.x - third.x) * from_second - (best.x - second.x) * from_third
-    below = 2 * (from_second - from_third)
-    return (-above, below) if below > 0 else (above, -below)
+    @property
+    def _middle(self) -> float:
+        return (self._low + self._high) / 2
 
+    @property
+    def _least(self) -> float:
+        """The least step: places nearer to each other have the same value but for rounding."""
+        return _SQRT_EPS * abs(self.best.x) + self._tolerance / 3
 
-def _is_useful(
-    parabola: tuple[float, float],
-    before: float,
-    to_low: float,
-    to_high: float,
-) -> bool:
-    """Whether a parabola's step stays within the ends, and is less than half of the last step but one."""
-    above, below = parabola
-    is_short = abs(above) < abs(below * before / 2)
-    return is_short and below * to_low < above < below * to_high
+    def _point(
+        self,
+        x: float,
+    ) -> _Point:
+        return _Point(x, self._function(x))
+
+    def _end_at(
+        self,
+        point: _Point,
+        *,
+        is_high: bool,
+    ) -> None:
+        if is_high:
+            self._high = point.x
+        else:
+            self._low = point.x
+
+    def _longer_side(self) -> float:
+        """From the best point to the end that is farther away."""
+        end = self._high if self.best.x < self._middle else self._low
+        return end - self.best.x
+
+    def _parabola(self) -> float | None:
+        """The step to the lowest point of a parabola through the three; None where it is of no use.
+
+        It must stay within the ends, and be less than half of the last step but one: else steps might never end.
+        """
+        if abs(self._step_before) <= self._least:
+            return None
+        to_second = self.best.x - self._second.x
+        to_third = self.best.x - self._third.x
+        by_second = to_second * (self.best.value - self._third.value)
+        by_third = to_third * (self.best.value - self._second.value)
+        above = to_third * by_third - to_second * by_second
+        below = 2 * (by_third - by_second)
+        # the step is above / below, and below is to be positive
+        above = -above if below > 0 else above
+        below = abs(below)
+        is_short = abs(above) < abs(below * self._step_before / 2)
+        is_above_low = above > below * (self._low - self.best.x)
+        is_below_high = above < below * (self._high - self.best.x)
+        is_useful = is_short and is_above_low and is_below_high
+        return above / below if is_useful else None
+
+    def _within_ends(
+        self,
+        step: float,
+    ) -> float:
+        """The step, or the least one where it would lead too near to an end."""
+        tried = self.best.x + step
+        room = min(tried - self._low, self._high - tried)
+        if room >= 2 * self._least:
+            return step
+        return self._least if self.best.x < self._middle else -self._least

@@ -53,15 +53,28 @@ def credible_sets(
         if variants in known:
             continue
         known.add(variants)
-        pairs = np.abs(correlations[np.ix_(members, members)])
-        purity = float(pairs[np.triu_indices(members.size, k=1)].min(initial=1.0))
-        if purity >= least_purity:
-            held = float(alpha[members].sum())
-            sets.append(CredibleSet(int(effect), tuple(members.tolist()), held, purity))
+        among = correlations[np.ix_(members, members)]
+        above_diagonal = np.triu_indices(members.size, k=1)
+        # one variant alone has no pair
+        purity = float(np.abs(among[above_diagonal]).min(initial=1.0))
+        if purity < least_purity:
+            continue
+        held = float(alpha[members].sum())
+        sets.append(
+            CredibleSet(
+                effect=int(effect),
+                members=tuple(members.tolist()),
+                coverage=held,
+                purity=purity,
+            )
+        )
     return sorted(sets, key=lambda each: -each.purity)
 
 
-def _fewest(alpha: Variants, coverage: float) -> np.ndarray:
+def _fewest(
+    alpha: Variants,
+    coverage: float,
+) -> np.ndarray:
     """Places of the fewest variants that hold so much: of 0.6, 0.3, 0.1 the first two hold 0.9, and 0.95 needs all."""
     order = np.argsort(-alpha, kind="stable")
     held = np.cumsum(alpha[order])

@@ -44,7 +44,10 @@ class Spectrum:
     vectors: Correlations
 
     @classmethod
-    def of(cls, correlations: Correlations) -> "Spectrum":
+    def of(
+        cls,
+        correlations: Correlations,
+    ) -> "Spectrum":
         """The decomposition; it takes as long as all else of a large locus, and as much memory as two matrices."""
         values, vectors = np.linalg.eigh(correlations)
         return cls(values, vectors)
@@ -94,7 +97,10 @@ def consistency(
     return Consistency(mismatch, expected, spread, log_ratio, is_suspect)
 
 
-def estimate_mismatch(adjusted: Variants, spectrum: Spectrum) -> float:
+def estimate_mismatch(
+    adjusted: Variants,
+    spectrum: Spectrum,
+) -> float:
     """λ, for which z is most likely under N(0, (1 − λ) R + λ I)."""
     squares = (adjusted @ spectrum.vectors) ** 2
     values = spectrum.not_below_zero

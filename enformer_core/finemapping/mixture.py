@@ -10,6 +10,9 @@ from jaxtyping import Float64
 Densities = Float64[np.ndarray, "values components"]
 Weights = Float64[np.ndarray, " components"]
 
+_OFF = 1e-8
+"""So near, for each value, do slacks come to what they are defined as."""
+
 _GAP = 1e-10
 """The log-likelihood of a value is this near to the best, on average over values."""
 
@@ -35,24 +38,32 @@ def best_weights(densities: Densities) -> Weights:
     slack = np.full(components, float(values))
     for _ in range(_MOST_STEPS):
         gap = float(weights @ slack)
-        shares = densities / (densities @ weights)[:, None]
+        mixture = densities @ weights
+        shares = densities / mixture[:, None]
         gradient = values - shares.sum(axis=0)
-        is_near = gap < _GAP * values and np.abs(gradient - slack).max() < 1e-8 * values
-        if is_near:
+        off = float(np.abs(gradient - slack).max())
+        if gap < _GAP * values and off < _OFF * values:
             break
+        # each weight times its slack is to be this, which falls to 0
         target = _SHRINK * gap / components
+        wanted_slack = target / weights
+        stiffness = slack / weights
         curvature = shares.T @ shares
-        curvature[np.diag_indices(components)] += slack / weights
-        step = np.linalg.solve(curvature, target / weights - gradient)
-        slack_step = target / weights - slack - slack / weights * step
+        curvature[np.diag_indices(components)] += stiffness
+        step = np.linalg.solve(curvature, wanted_slack - gradient)
+        slack_step = wanted_slack - slack - stiffness * step
         # both stay above 0
         weights = weights + _longest(weights, step) * step
         slack = slack + _longest(slack, slack_step) * slack_step
-    weights[weights < _ZERO_WEIGHT * weights.sum()] = 0.0
+    is_zero = weights < _ZERO_WEIGHT * weights.sum()
+    weights[is_zero] = 0.0
     return weights / weights.sum()
 
 
-def _longest(values: Weights, step: Weights) -> float:
+def _longest(
+    values: Weights,
+    step: Weights,
+) -> float:
     """How much of a step leaves all values above 0: of 4 with a step of −8 not quite a half; 1 at most."""
     falls = step < 0
     room = values[falls] / -step[falls]

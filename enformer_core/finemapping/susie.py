@@ -86,7 +86,10 @@ class SusieFit:
         return 1 - np.prod(none_is_its, axis=0)
 
 
-def adjusted_z(z: Variants, people: float) -> Variants:
+def adjusted_z(
+    z: Variants,
+    people: float,
+) -> Variants:
     """z on the scale on which the residual variance is 1: each is divided by what its own variant leaves unexplained.
 
     A variant with z = 10 in 102 people explains z² / (z² + n − 2) = 100 / 200 of the trait: 10 becomes 10 √(101 / 200).
@@ -169,7 +172,10 @@ class _Fit:
             has_converged,
         )
 
-    def _update(self, effect: int) -> None:
+    def _update(
+        self,
+        effect: int,
+    ) -> None:
         """One effect anew, given all others: a regression on one variant, which of them unknown."""
         others = self._explained.sum(axis=0) - self._explained[effect]
         # of each variant alone: its estimate and the estimate's variance
@@ -202,13 +208,19 @@ class _Fit:
         own = float(np.sum(products * self._explained))
         return self._scale * (left - own + float(self._square.sum()))
 
-    def _evidence(self, residual: float) -> float:
+    def _evidence(
+        self,
+        residual: float,
+    ) -> float:
         """The lower bound of the log evidence (ELBO)."""
         constant = self._people / 2 * math.log(2 * math.pi * self._residual_variance)
         fit = residual / (2 * self._residual_variance)
         return -constant - fit - float(self._divergence.sum())
 
-    def _estimated_variance(self, residual: float) -> float:
+    def _estimated_variance(
+        self,
+        residual: float,
+    ) -> float:
         estimated = residual / self._people
         if estimated <= 0:
             raise UnreasonableFitError(
@@ -216,7 +228,10 @@ class _Fit:
             )
         return estimated
 
-    def _check_variance(self, variance: float) -> None:
+    def _check_variance(
+        self,
+        variance: float,
+    ) -> None:
         largest = float(np.max(np.abs(self._z)))
         if variance > _UNREASONABLE * largest**2:
             raise UnreasonableFitError(
@@ -239,7 +254,10 @@ class _SingleEffect:
     noise: float
     log_prior: Variants
 
-    def posterior(self, variance: float) -> tuple[Variants, float]:
+    def posterior(
+        self,
+        variance: float,
+    ) -> tuple[Variants, float]:
         """Which variant it is, and the log evidence against no effect, for effects of this prior variance.
 
         Log Bayes factors after Wakefield 2009: ½ log(s² / (V + s²)) + ½ b² V / (s² (V + s²)).
@@ -252,7 +270,10 @@ class _SingleEffect:
         total = float(weight.sum())
         return weight / total, math.log(total) + largest
 
-    def best_variance(self, before: float) -> float:
+    def best_variance(
+        self,
+        before: float,
+    ) -> float:
         """The prior variance under which the estimates are most likely; 0 where no effect is as likely.
 
         Args:
@@ -266,6 +287,9 @@ class _SingleEffect:
         _, with_effect = self.posterior(best)
         return 0.0 if without >= with_effect else best
 
-    def _surprise(self, log_variance: float) -> float:
+    def _surprise(
+        self,
+        log_variance: float,
+    ) -> float:
         _, log_evidence = self.posterior(math.exp(log_variance))
         return -log_evidence
