@@ -189,6 +189,23 @@ def regions_digest(regions: Regions) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def parse_region(option: str, text: str) -> tuple[str, int, int]:
+    """The contig of `contig:first-last` as written, its first base, counted from 0, and the one after the last.
+
+    Args:
+        option: by which it was given, for the message.
+        text: the region; its numbers may have commas.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if not looks_like_region(text):
+        raise InputError(f"{option} {text}: is no region; give one as chr20:4600000-4800000")
+    region = _parse_region(f"{option} {text}", text, {})
+    # a region of this form has an end
+    return region.contig, region.start, region.end or region.start
+
+
 def looks_like_region(text: str) -> bool:
     """Whether a text is `contig:first-last`, whatever contig that may be."""
     return _REGION.fullmatch(text.strip()) is not None
