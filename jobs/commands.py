@@ -283,6 +283,17 @@ COMMANDS = {
             "enformer-ray evaluate variants cagi5.tsv --run scores --score 'sad[1]' --min-tags 10",
         ),
     ),
+    "finemap": Command(
+        "fine-map a locus: credible sets and PIPs, without a prior and with one",
+        "jobs.finemap_settings:FinemapSettings",
+        "jobs.finemap:finemap_locus",
+        examples=(
+            "enformer-ray finemap --sumstats gwas.tsv.gz --ld locus.npz --locus chr20:4600000-4800000"
+            " --prior scores",
+            "enformer-ray finemap --sumstats locus.ma --ld panel.bed --n 5000 --prior-column SNPVAR"
+            " --out locus.tsv",
+        ),
+    ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",

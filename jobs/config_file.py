@@ -28,6 +28,7 @@ _Name = Literal[
     "evaluate links",
     "pca fit",
     "pca apply",
+    "finemap",
     "query",
     "sql",
     "publish",

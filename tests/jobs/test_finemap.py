@@ -1,0 +1,297 @@
+"""`enformer-ray finemap`, as a user calls it: what is printed and written, both priors, and what is refused."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.support.loci import made_up_locus
+from tests.support.plink import write_plink
+
+GOLDEN = Path(
+    os.environ.get("ENFORMER_RAY_GOLDEN", Path(__file__).parents[3] / "shared" / "golden")
+)
+
+VARIANTS = 40
+CAUSAL = 17
+
+
+@pytest.fixture(scope="module")
+def locus():
+    return made_up_locus(seed=2, variants=VARIANTS, causal=(CAUSAL,), explained=0.02)
+
+
+@pytest.fixture
+def files(tmp_path, locus):
+    """Sumstats and a matrix of the locus, beside a reference panel of its people."""
+    weights = np.ones(VARIANTS)
+    weights[CAUSAL] = 50
+    lines = [
+        f"20\t{1000 + each}\trs{each}\tA\tG\t{z:.17g}\t{weights[each]}\t{locus.people:.0f}\n"
+        for each, z in enumerate(locus.z)
+    ]
+    (tmp_path / "study.tsv").write_text("CHR\tBP\tSNP\tA1\tA2\tZ\tw\tN\n" + "".join(lines))
+    np.savez(tmp_path / "ld.npz", R=locus.correlations)
+    names = [("chr20", f"rs{each}", 1000 + each, "A", "G") for each in range(VARIANTS)]
+    write_plink(tmp_path / "panel", locus.genotypes.astype(int), names)
+    return tmp_path
+
+
+@pytest.fixture
+def finemapped(run, files):
+    """The JSON of a command that must end well, and what it noted."""
+
+    def call(*more, ld="ld.npz"):
+        code, text, error = run(
+            "finemap", "--sumstats", files / "study.tsv", "--ld", files / ld, *more, "--json"
+        )
+        assert code == 0, error
+        return json.loads(text), error
+
+    return call
+
+
+@pytest.fixture
+def refused(run, files):
+    """The message of a command that must fail."""
+
+    def call(*more, ld="ld.npz"):
+        code, text, error = run(
+            "finemap", "--sumstats", files / "study.tsv", "--ld", files / ld, *more
+        )
+        assert code == 2, text
+        assert "Traceback" not in error
+        return error.splitlines()[-1].removeprefix("enformer-ray: ")
+
+    return call
+
+
+def test_the_prior_raises_its_variant_side_by_side(finemapped):
+    answer, error = finemapped("--n", 2000, "--prior-column", "w")
+    variants = {each["id"]: each for each in answer["variants"]}
+    assert list(variants) == [f"rs{each}" for each in range(VARIANTS)]
+    causal = variants[f"rs{CAUSAL}"]
+    assert causal["pip_prior"] > causal["pip_uniform"]
+    assert causal["pip_change"] == pytest.approx(causal["pip_prior"] - causal["pip_uniform"])
+    assert causal["prior"] == pytest.approx(50 / (VARIANTS + 49))
+    for which in ("uniform", "prior"):
+        (members,) = answer["credible_sets"][which]
+        assert f"rs{CAUSAL}" in members
+        numbered = {each["id"] for each in answer["variants"] if each[f"set_{which}"] == 1}
+        assert numbered == set(members)
+        (details,) = answer["credible_set_details"][which]
+        assert details["coverage"] >= 0.95
+        assert details["purity"] >= 0.5
+    assert answer["tolerance"] == 1e-4
+    assert answer["fits"]["prior"]["has_converged"]
+    assert answer["diagnostics"]["lambda"] < 0.05
+    assert answer["diagnostics"]["suspects"] == []
+    assert answer["missing"] == []
+    assert "has no names; its rows are taken" in error
+    assert [f"note: {note}" for note in answer["notes"]] == error.splitlines()
+
+
+def test_without_a_prior_there_is_one_fit(finemapped):
+    answer, _ = finemapped()
+    assert answer["credible_sets"]["prior"] is None
+    assert answer["fits"]["prior"] is None
+    assert {each["pip_prior"] for each in answer["variants"]} == {None}
+    assert answer["n"] == 2_000
+
+
+def test_the_genotypes_give_what_the_matrix_gives(finemapped):
+    of_matrix, _ = finemapped()
+    of_panel, error = finemapped(ld="panel.bed")
+    pips = [[each["pip_uniform"] for each in one["variants"]] for one in (of_matrix, of_panel)]
+    np.testing.assert_allclose(*pips, atol=1e-9)
+    assert "no names" not in error
+
+
+def test_the_golden_locus(run, tmp_path):
+    path = GOLDEN / "susie_locus1.npz"
+    if not path.exists():
+        if "CI" in os.environ:
+            pytest.fail(f"{path} is missing")
+        pytest.skip(f"{path} is missing")
+    golden = np.load(path)
+    frame = {
+        "SNP": [f"rs{each}" for each in range(300)],
+        "BETA": golden["bhat"],
+        "SE": golden["shat"],
+        "A1": ["A"] * 300,
+        "A2": ["C"] * 300,
+        "w": golden["w0"],
+    }
+    pl.DataFrame(frame).write_csv(tmp_path / "F.tsv", separator="\t")
+    np.savetxt(tmp_path / "R.ld", golden["R"], fmt="%.17g")
+    for more, residual in (((), "fixed"), (("--estimate-residual-variance",), "estimated")):
+        code, text, error = run(
+            *("finemap", "--sumstats", tmp_path / "F.tsv", "--ld", tmp_path / "R.ld"),
+            *("--n", 5000, "--prior-column", "w", *more, "--json"),
+        )
+        assert code == 0, error
+        answer = json.loads(text)
+        for column, prior in (("pip_uniform", "none"), ("pip_prior", "w0")):
+            expected = golden[f"pip_susieR_0_16_5_{prior}_{residual}_residual"]
+            found = [each[column] for each in answer["variants"]]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
+        assert "30 variants have a prior of 0" in error
+
+
+def test_text_for_people(run, files, monkeypatch):
+    words = ["finemap", "--sumstats", files / "study.tsv", "--ld", files / "ld.npz"]
+    code, text, _ = run(*words, "--prior-column", "w", "--top", 3)
+    assert code == 0
+    lines = text.splitlines()
+    assert lines[0].startswith("locus    40 variants, 2,000 people; at most 10 effects")
+    assert lines[1].startswith("lambda   0.0")
+    assert lines[1].endswith("as those of one sample do")
+    assert lines[2].startswith("uniform  set 1: ")
+    assert lines[3].startswith("prior    set 1: ")
+    header, rule, *rows = lines[5:]
+    assert header.split() == [
+        *("id", "pos", "z", "prior", "pip_uniform", "pip_prior", "pip_change"),
+        *("set_uniform", "set_prior"),
+    ]
+    assert set(rule) <= {"-", " "}
+    assert len(rows) == 3
+    assert rows[0].split()[0] == f"rs{CAUSAL}"
+    code, text, _ = run(*words, "--top", 1, "--diagnostics", "none")
+    assert code == 0
+    assert "lambda" not in text
+    assert "prior" not in text
+
+
+def test_the_table(run, files):
+    out = files / "out.tsv"
+    words = ["finemap", "--sumstats", files / "study.tsv", "--ld", files / "ld.npz", "--out", out]
+    code, _, error = run(*words, "--prior-column", "w")
+    assert code == 0
+    assert f"finemap: 40 variants in {out}" in error
+    table = pl.read_csv(out, separator="\t")
+    assert table.height == VARIANTS
+    page = (Path(__file__).parents[2] / "docs" / "finemapping.md").read_text()
+    documented = page.partition("| column | meaning |")[2].partition("\n\n")[0]
+    assert [name for name in table.columns if f"`{name}`" not in documented] == []
+    code, _, error = run(*words)
+    assert code == 2
+    assert "is there already" in error
+    code, _, error = run(*words[:-1], files / "out.txt")
+    assert code == 2
+    assert "written as .tsv" in error
+
+
+def test_exchanged_alleles_are_named(run, files, locus):
+    strongest = int(np.abs(locus.z).argmax())
+    lines = (files / "study.tsv").read_text().splitlines()
+    cells = lines[strongest + 1].split("\t")
+    cells[5] = str(-float(cells[5]))
+    lines[strongest + 1] = "\t".join(cells)
+    (files / "study.tsv").write_text("\n".join(lines))
+    code, text, _ = run("finemap", "--sumstats", files / "study.tsv", "--ld", files / "ld.npz")
+    assert code == 0
+    assert "suspect  " in text
+    assert f"rs{strongest}" in text.partition("suspect  ")[2].splitlines()[0]
+
+
+def test_a_locus_and_what_is_missing(finemapped, files):
+    lines = (files / "panel.bim").read_text().splitlines()
+    lines[12] = lines[12].replace("rs12", "new").replace("1012", "9012")
+    lines[13] = lines[13].replace("A\tG", "A\tT")
+    (files / "panel.bim").write_text("\n".join(lines))
+    answer, error = finemapped("--locus", "chr20:1,010-1025", ld="panel.bed")
+    assert len(answer["variants"]) == 14
+    assert {each["id"]: each["from"] for each in answer["missing"]} == {"rs12": "ld", "rs13": "ld"}
+    assert "2 variants are left out: line 14, rs12, is not in" in error
+
+
+def change(files, old, new):
+    text = (files / "study.tsv").read_text()
+    assert old in text
+    (files / "study.tsv").write_text(text.replace(old, new, 1))
+
+
+def test_a_contradicting_repeat_is_refused(refused, files):
+    change(files, "20\t1001\trs1\t", "20\t1000\trs0\t")
+    assert "lines 2 and 3 are one variant, rs0, with z" in refused()
+
+
+def test_matrices_that_are_none(refused, files, locus):
+    def save(matrix):
+        np.savez(files / "bad.npz", R=matrix)
+
+    save(locus.correlations[:-1, :-1])
+    assert "has 39 × 39 correlations without names, and" in refused(ld="bad.npz")
+    matrix = locus.correlations.copy()
+    matrix[3, 5] = 0.123
+    save(matrix)
+    assert "is not symmetric: row 4 and row 6 have 0.123" in refused(ld="bad.npz")
+    matrix[3, 5] = np.nan
+    save(matrix)
+    assert "the correlation of row 4 and row 6 is nan" in refused(ld="bad.npz")
+    matrix = locus.correlations.copy()
+    matrix[0, 1:] = matrix[1:, 0] = 0.9
+    save(matrix)
+    message = refused(ld="bad.npz")
+    assert "is not positive definite: of 40 eigenvalues 1 lie below 0" in message
+    assert refused("--diagnostics", "none", ld="bad.npz") == message
+    # the remedy that is named is one
+    shrinkage = message.rpartition("--ld-shrinkage ")[2].split()[0]
+    assert refused("--ld-shrinkage", float(shrinkage) / 2, ld="bad.npz") != message
+
+
+def test_the_shrinkage_that_is_named_is_enough(run, refused, files, locus):
+    matrix = locus.correlations.copy()
+    matrix[0, 1:] = matrix[1:, 0] = 0.9
+    np.savez(files / "bad.npz", R=matrix)
+    shrinkage = refused(ld="bad.npz").rpartition("--ld-shrinkage ")[2].split()[0]
+    code, _, error = run(
+        *("finemap", "--sumstats", files / "study.tsv", "--ld", files / "bad.npz"),
+        *("--ld-shrinkage", shrinkage),
+    )
+    assert code == 0, error
+
+
+def test_without_sizes_n_is_asked_for(refused, files):
+    change(files, "\tN\n", "\tpeople\n")
+    message = refused()
+    assert "has no column of sample sizes (N); it has CHR, BP" in message
+    assert message.endswith("Give it by --n N")
+
+
+def test_a_locus_without_overlap(refused):
+    assert "none of the 40 rows of" in refused("--locus", "chr21:1-99")
+    assert "is no region" in refused("--locus", "chr20")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--n", "2", "--n 2: must be at least 3"),
+        ("--coverage", "1", "--coverage 1: must be above 0 and below 1"),
+        ("--coverage", "1.2", "--coverage 1.2: must be between 0 and 1"),
+        ("--min-purity", "-1", "--min-purity -1: must be between 0 and 1"),
+        ("--ld-shrinkage", "7", "--ld-shrinkage 7: must be between 0 and 1"),
+        ("--tolerance", "0", "--tolerance 0: must be above 0"),
+        ("--effects", "0", "--effects 0: must be at least 1"),
+        ("--max-iterations", "0", "--max-iterations 0: must be at least 1"),
+        ("--top", "0", "--top 0: must be at least 1"),
+        ("--prior-column", "nothing", "has no such column"),
+        ("--ld-variants", "nowhere.bim", "nowhere.bim"),
+    ],
+)
+def test_settings_that_cannot_be(refused, option, value, message):
+    assert message in refused(f"{option}={value}")
+
+
+def test_one_prior_at_a_time(refused):
+    assert "give one of them" in refused("--prior", "run", "--prior-column", "w")
+
+
+def test_a_fit_that_has_not_converged_says_so(finemapped):
+    answer, error = finemapped("--max-iterations", 1)
+    assert not answer["fits"]["uniform"]["has_converged"]
+    assert "has not converged after 1 round" in error
