@@ -202,10 +202,10 @@ def _said_of_convergence(
             f"the fit {which} has not converged after {counted(len(fit.elbo), 'rounds')}: more are given by "
             "--max-iterations, and z and LD that contradict each other are a common cause"
         )
-    if fit.is_effect.all() and fit.is_effect.size < fit.alpha.shape[1]:
-        yield (
-            f"all {fit.is_effect.size} effects are used by the fit {which}: there may be more, see --effects"
-        )
+    effects = fit.is_effect.size
+    # who asks for one effect wants one
+    if fit.is_effect.all() and 1 < effects < fit.alpha.shape[1]:
+        yield f"all {effects} effects are used by the fit {which}: there may be more, see --effects"
 
 
 def _said_of_weights(share: Variants) -> Iterator[str]:

@@ -336,7 +336,9 @@ def _numbers(
         strange = next((cell for cell in known if not _NUMBER.fullmatch(cell)), None)
         if strange is None:
             return np.array(known, dtype=np.float64)
-        raise InputError(f"{name}, line {number}: {strange!r} is not a number") from None
+        raise InputError(
+            f"{name}, line {number}: {strange!r} is not a number, as all of a matrix are"
+        ) from None
 
 
 def _unit_of_text(words: Sequence[str]) -> float:

@@ -225,7 +225,7 @@ def one_file(name: str) -> InputFile:
     files = files_named(name)
     if len(files) != 1:
         raise InputError(f"{name}: stands for {len(files)} files; give one")
-    check_file(files[0].path)
+    check_file(files[0].path, "file")
     return files[0]
 
 
