@@ -105,7 +105,8 @@ def judge(settings: EvaluateVariantsSettings) -> Judgement:
         sites=settings.sites,
     )
     of_effects = isinstance(table.layout, Effects)
-    expression = settings.score or (_BY_EFFECT if of_effects else _BY_LABEL)
+    default = _BY_EFFECT if of_effects else _BY_LABEL
+    expression = default if settings.score is None else settings.score
     signed = of_effects if settings.sign == "auto" else settings.sign == "alt"
     with run_scores(settings.run, expression) as run:
         _note_state(run, settings)

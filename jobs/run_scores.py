@@ -108,7 +108,10 @@ class RunScores:
             return
         # beside another column, or what is the maximum of all rows would pass
         sql = f"SELECT scores.variant_id, ({self.expression}\n) AS score FROM {self._rows_of_run}"
-        _, (_, kind, *_) = self._described(sql)
+        columns = self._described(sql)
+        if not self.expression.strip() or len(columns) != 2:
+            raise InputError(f"--score '{self._shown}': is no expression of one number")
+        _, (_, kind, *_) = columns
         self._check_number(kind)
 
     def _own_column(self) -> str:

@@ -519,6 +519,9 @@ def test_scores_by_query_and_what_is_none(toy, write, judged, refused):
         "SELECT variant_id, value FROM long": "gives chr1:1:A:G 6 rows, and a variant has one score",
         "(SELECT max(a) FROM '/etc/passwd')": "this SQL was refused",
         "sad[1": "syntax error",
+        "": "--score '':",
+        "1) AS one, (2": "is no expression of one number",
+        "NULL": "no number",
     }.items():
         error = refused(table, "--run", out, "--score", wrong)
         assert said in error, error
