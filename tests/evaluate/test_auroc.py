@@ -1,12 +1,13 @@
-"""AUROC by hand, and as the share of pairs of a positive and a negative, read slowly."""
+"""AUROC by hand, as the share of pairs of a positive and a negative, read slowly, and scikit-learn's."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from enformer_core.evaluate.auroc import auroc, aurocs
-from enformer_core.evaluate.average_precision import ranking
+from enformer_core.evaluate.average_precision import average_precision, ranking
 
 ITEMS = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=30)
 
@@ -57,3 +58,13 @@ def test_a_draw_is_what_its_items_written_out_are(items, seed):
             assert value == pytest.approx(slow(*drawn), rel=1e-12)
         else:
             assert np.isnan(value)
+
+
+@pytest.mark.parametrize("values", [3, 40, 100_000])
+def test_both_areas_are_those_of_scikit_learn(values):
+    rng = np.random.default_rng(values)
+    score = rng.integers(values, size=2_000) / 7
+    is_positive = rng.random(2_000) < 0.05 + 0.2 * (score > np.median(score))
+    assert auroc(is_positive, score) == pytest.approx(roc_auc_score(is_positive, score), rel=1e-12)
+    precision = average_precision_score(is_positive, score)
+    assert average_precision(is_positive, score) == pytest.approx(precision, rel=1e-12)

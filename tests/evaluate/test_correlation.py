@@ -1,9 +1,10 @@
-"""Correlations by hand, against numpy, and of draws as of their pairs written out."""
+"""Correlations by hand, against numpy and scipy, and of draws as of their pairs written out."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
 
 from enformer_core.evaluate.correlation import pearsons, ranks, spearmans
 
@@ -76,3 +77,12 @@ def test_a_draw_is_what_its_pairs_written_out_are(pairs, seed):
         (found,) = function(one, other, counts)
         wanted = of(function, *written)
         assert found == pytest.approx(wanted, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("values", [4, 100_000])
+def test_both_correlations_are_those_of_scipy(values):
+    rng = np.random.default_rng(values)
+    one = rng.integers(values, size=500).astype(float)
+    other = one + rng.integers(values, size=500)
+    assert of(pearsons, one, other) == pytest.approx(pearsonr(one, other).statistic, rel=1e-12)
+    assert of(spearmans, one, other) == pytest.approx(spearmanr(one, other).statistic, rel=1e-12)
