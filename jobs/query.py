@@ -1,26 +1,30 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over the Parquet files that its receipts name."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import duckdb
 
-from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.fenced_tables import (
+    create_table_views,
+    fenced_connection,
+    sizes_of,
+    spill_folder,
+    table_objects,
+)
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.errors import InputError
 from enformer_core.export.whole_file import STDOUT, ReaderLeftError, whole_file
-from enformer_core.storage.fenced_files import FENCED, FencedFiles, fenced_files
+from enformer_core.storage.fenced_files import fenced_files
 from jobs import exit_codes
 from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note
 from jobs.option_types import Directory, OptionalStream, Tables
-from jobs.query_attached import Attached, attach, attached_files
+from jobs.query_attached import attach, attached_files
 from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import RUN_VIEWS, SQL_EXAMPLE, refusals
 from jobs.query_views import create_views, kept_columns
@@ -183,30 +187,17 @@ def fenced_run(out: str, attached: Sequence[str] = ()) -> Iterator[FencedRun]:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
     ledger = open_ledger(out)
-    tables = _tables(ledger)
+    tables = table_objects(ledger)
     own = attached_files(attached, {*ledger.run_type.tables, *tables, "tracks", *RUN_VIEWS})
-    sizes = {key: size for of_table in tables.values() for key, size in of_table.items()}
-    files = fenced_files(ledger.store.location, sizes)
+    files = fenced_files(ledger.store.location, sizes_of(tables))
     with (
-        _spill_folder() as spill,
+        spill_folder() as spill,
         refusals(ledger, files, out),
-        _fenced_connection(files, spill, own) as connection,
+        fenced_connection(files, spill, lambda opened: attach(opened, own)) as connection,
     ):
-        for table, of_table in tables.items():
-            _create_view(connection, table, of_table)
+        create_table_views(connection, tables)
         create_views(connection, ledger, list(tables))
         yield FencedRun(connection, ledger)
-
-
-@contextmanager
-def _spill_folder() -> Iterator[str]:
-    """Where DuckDB may write what memory does not hold; empty where there is no such place."""
-    with ExitStack() as stack:
-        try:
-            folder = stack.enter_context(TemporaryDirectory(prefix="enformer-ray-query-"))
-        except OSError:  # a machine that writes nowhere can still ask
-            folder = ""
-        yield folder
 
 
 def _check_asks(sql: str) -> None:
@@ -217,46 +208,3 @@ def _check_asks(sql: str) -> None:
         return
     if not statements:
         raise InputError(f"{sql!r}: no question. Give SQL, such as {SQL_EXAMPLE}")
-
-
-def _tables(ledger: Ledger) -> dict[str, dict[str, int | None]]:
-    """Objects of each table with their bytes; a table of which nothing is committed is not among them."""
-    tables: dict[str, dict[str, int | None]] = {
-        table: {**sizes} for table, sizes in stored_objects(ledger).items() if sizes
-    }
-    if ledger.store.get(TRACKS_KEY) is not None:
-        tables["tracks"] = {TRACKS_KEY: None}
-    return tables
-
-
-@contextmanager
-def _fenced_connection(
-    files: FencedFiles, spill: str, own: Sequence[Attached]
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads these files, and writes into the folder `spill` what memory does not hold.
-
-    The user's own tables are read at once, before the fence is closed.
-    """
-    with duckdb.connect() as connection:
-        # a slow query would draw it on standard output, between the rows
-        connection.execute("SET enable_progress_bar = false")
-        connection.register_filesystem(files)
-        connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
-        attach(connection, own)
-        connection.execute(f"SET allowed_directories = ['{FENCED}']")
-        # from here on no setting can be changed, this one least of all
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        yield connection
-
-
-def _create_view(connection: duckdb.DuckDBPyConnection, view: str, keys: Iterable[str]) -> None:
-    listed = ", ".join(f"'{_quoted(FENCED + key)}'" for key in keys)
-    partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
-    connection.execute(
-        f"CREATE VIEW {view} AS FROM read_parquet([{listed}], hive_partitioning = {partitioned})"
-    )
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

@@ -48,18 +48,31 @@ class Prior:
         ]
 
 
-def alleles_with_prior(ledger: Ledger) -> tuple[RunAlleles, Prior]:
-    """The alleles of a run and their default weights: PHRED-scaled ranks of the largest size over all tracks.
+def alleles_with_prior(ledger: Ledger, expression: str | None = None) -> tuple[RunAlleles, Prior]:
+    """The alleles of a run and their weights.
+
+    Args:
+        ledger: of a run by `score`.
+        expression: of SQL over the columns of `scores`, whose value is the weight; by default weights are PHRED-scaled
+            ranks of the largest size over all tracks.
 
     Raises:
-        InputError: for a run of another kind, without scores, or with scores that are no numbers.
+        InputError: for a run of another kind, without scores, or with weights that are negative or no numbers.
         DatasetError: for a table that is missing or damaged.
     """
+    if expression is not None:
+        # here: it loads DuckDB
+        from enformer_core.finemapping.prior_expression import numbers_of  # noqa: PLC0415
+
+        alleles = RunAlleles.read(ledger)
+        weight = numbers_of(ledger, alleles, expression)
+        check_sizes(weight, f"--prior {expression!r}")
+        return alleles, floored(weight, expression)
     column = f"max_abs_{main_statistic(ledger)}"
     alleles = RunAlleles.read(ledger, column)
     size = np.asarray(alleles.column(column), dtype=np.float64)
     check_sizes(size, f"{alleles.location}: {column}")
-    made_of = f"-10 log10 of the part of the run's alleles whose {column} is as large"
+    made_of = f"-10 log10 of the part of the run's alleles whose {column} is as large or larger"
     return alleles, floored(phred_of_ranks(size), made_of)
 
 

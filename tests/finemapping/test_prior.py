@@ -69,15 +69,58 @@ def test_what_is_no_size_is_refused_with_its_count(values, said):
         check_sizes(np.array(values, dtype=float), "x")
 
 
-def test_a_run_ranks_its_alleles_by_the_largest_size_over_tracks(tmp_path):
-    fasta = write_fasta(tmp_path / "g.fa", {"chr1": "ACGT" * 10})
-    # twice the same allele: one weight
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Four rows, of which two are one allele: sizes by place are 4.5, 8.5 and 8.5."""
+    folder = tmp_path_factory.mktemp("prior")
+    fasta = write_fasta(folder / "g.fa", {"chr1": "ACGT" * 10})
     records = [("chr1", 5, "A", "C"), ("chr1", 5, "A", "C"), ("chr1", 9, "A", "C,G")]
-    vcf = write_vcf(tmp_path / "v.vcf", records)
-    run = scored_file_run(tmp_path / "run", [vcf], fasta)
+    vcf = write_vcf(folder / "v.vcf", records)
+    return scored_file_run(folder / "run", [vcf], fasta)
+
+
+def test_a_run_ranks_its_alleles_by_the_largest_size_over_tracks(run):
     alleles, prior = alleles_with_prior(run.ledger)
-    # sizes by place: 4.5, 8.5 and 8.5; 3 of 3 and 2 of 3 are as large
+    # 3 of 3 and 2 of 3 are as large
     assert alleles.pos.tolist() == [5, 9, 9]
     largest = 10 * np.log10(1.5)
     assert prior.weight == pytest.approx([largest / 100, largest, largest])
     assert "max_abs_sad" in prior.made_of
+
+
+EXPRESSIONS = {
+    "max_abs_sad": [4.5, 8.5, 8.5],
+    "abs(sad[1])": [4, 8, 8],
+    "pos + CASE alt WHEN 'G' THEN 0.5 ELSE 0 END": [5, 9, 9.5],
+    "(SELECT max(abs(e.value)) FROM effects e WHERE e.variant_id = scores.variant_id)": [
+        4.5,
+        8.5,
+        8.5,
+    ],
+    "list_max([abs(x) FOR x IN sad]) -- the largest": [4.5, 8.5, 8.5],
+    "0": [1, 1, 1],
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "weights"), EXPRESSIONS.items(), ids=range(len(EXPRESSIONS))
+)
+def test_an_expression_over_the_run_is_the_weight(run, expression, weights):
+    _, prior = alleles_with_prior(run.ledger, expression)
+    assert prior.weight.tolist() == weights
+
+
+REFUSED = {
+    "sad[1] - 4.5": "is below 0, .* of 1 of 3 alleles",
+    "CASE WHEN pos = 5 THEN 1 END": "is no finite number, of 2 of 3 alleles",
+    "max_abs_sda": "this SQL was refused: .*max_abs_sda",
+    "(SELECT 1": "this SQL was refused",
+    "(SELECT count(*) FROM read_csv('/etc/passwd'))": "this SQL was refused",
+    "1) AS DOUBLE) AS prior FROM scores UNION ALL SELECT 'x', CAST((1": "gives 7 numbers for 3 alleles",
+}
+
+
+@pytest.mark.parametrize(("expression", "said"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_what_is_no_weight_is_refused(run, expression, said):
+    with pytest.raises(InputError, match=said):
+        alleles_with_prior(run.ledger, expression)

@@ -1,0 +1,95 @@
+"""The tables of a run as views of DuckDB, behind a fence: what is asked reads them alone, and writes nothing.
+
+    with fenced_connection(files, spill) as connection:
+        create_table_views(connection, tables)
+        connection.sql("FROM scores LIMIT 3")
+
+Does not know what is asked, nor who asks.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.stored_tables import stored_objects
+from enformer_core.storage.fenced_files import FENCED, FencedFiles
+
+Sizes = dict[str, int | None]
+"""Bytes of objects by key; None where that is not known."""
+
+
+def table_objects(ledger: Ledger) -> dict[str, Sizes]:
+    """Objects of each table with their bytes; a table of which nothing is committed is not among them."""
+    tables: dict[str, Sizes] = {
+        table: {**sizes} for table, sizes in stored_objects(ledger).items() if sizes
+    }
+    if ledger.store.get(TRACKS_KEY) is not None:
+        tables["tracks"] = {TRACKS_KEY: None}
+    return tables
+
+
+def sizes_of(tables: Mapping[str, Sizes]) -> Sizes:
+    """The objects of all tables."""
+    return {key: size for of_table in tables.values() for key, size in of_table.items()}
+
+
+@contextmanager
+def spill_folder() -> Iterator[str]:
+    """Where DuckDB may write what memory does not hold; empty where there is no such place."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(TemporaryDirectory(prefix="enformer-ray-query-"))
+        except OSError:  # a machine that writes nowhere can still ask
+            folder = ""
+        yield folder
+
+
+def _nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    del connection
+
+
+@contextmanager
+def fenced_connection(
+    files: FencedFiles,
+    spill: str,
+    before: Callable[[duckdb.DuckDBPyConnection], object] = _nothing,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads these files, and writes into the folder `spill` what memory does not hold.
+
+    Args:
+        files: of a run.
+        spill: from `spill_folder`.
+        before: what is read at once, before the fence is closed: a user's own tables.
+    """
+    with duckdb.connect() as connection:
+        # a slow query would draw it on standard output, between the rows
+        connection.execute("SET enable_progress_bar = false")
+        connection.register_filesystem(files)
+        connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
+        before(connection)
+        connection.execute(f"SET allowed_directories = ['{FENCED}']")
+        # from here on no setting can be changed, this one least of all
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def create_table_views(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Iterable[str]],
+) -> None:
+    """Make a view of each table, by the keys of its objects."""
+    for view, keys in tables.items():
+        listed = ", ".join(f"'{_quoted(FENCED + key)}'" for key in keys)
+        partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
+        connection.execute(
+            f"CREATE VIEW {view} AS FROM read_parquet([{listed}], hive_partitioning = {partitioned})"
+        )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
