@@ -1,5 +1,6 @@
 """`enformer-ray export`: a finished run in other formats, an option for each that is known."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field, make_dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
 from enformer_core.export import (
     export_caution,
@@ -22,50 +24,16 @@ from enformer_core.export.whole_file import STDOUT, ReaderLeftError, is_stream, 
 from enformer_core.user_path import user_path
 from enformer_core.words import counted
 from jobs import exit_codes
+from jobs.export_options import EXPORT_OPTIONS, JSON_HELP
 from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
-from jobs.option_types import (
-    Directory,
-    OptionalDirectory,
-    OptionalFile,
-    OptionalStream,
-    Selection,
-)
-
-_TABLE_HELP = """with --tsv: which table of the run, such as gene_effects; its first by default, such as scores"""
-
-_INPUT_HELP = """with --vcf: the file that was scored, where it is no longer at its place, or is one of several"""
-
-_GENOME_HELP = "the run's genome, if it is no longer at its place: --vcf, --vep and --bigwig tell its contigs' lengths"
-
-_TRACKS_HELP = (
-    "which of the run's tracks, written as for `score`; all by default. With --vcf: among which the strongest are "
-    "looked for; with --vep, --hdf5 and, of tiles, --bigwig: which are written"
-)
-
-_TOP_TRACKS_HELP = (
-    """with --vcf: strongest tracks that are named for each ALT and statistic (default 3)"""
-)
+from jobs.option_types import Directory, OptionalDirectory, OptionalFile, OptionalStream
 
 _INCOMPLETE = ".incomplete"
 
 _PACKED = (".gz", ".bgz")
 
-_Table = Annotated[str | None, Parameter(help=_TABLE_HELP, metavar="NAME")]
-_Input = Annotated[OptionalFile, Parameter(help=_INPUT_HELP)]
-_Genome = Annotated[OptionalFile, Parameter(help=_GENOME_HELP)]
-_Tracks = Annotated[Selection, Parameter(help=_TRACKS_HELP)]
-_TopTracks = Annotated[int | None, Parameter(help=_TOP_TRACKS_HELP, metavar="N")]
-
-_OPTIONS = {
-    "table": _Table,
-    "input": _Input,
-    "genome": _Genome,
-    "tracks": _Tracks,
-    "top_tracks": _TopTracks,
-}
-"""What some exports can be told, whichever formats are asked for."""
-
+_Json = Annotated[bool, Parameter(help=JSON_HELP)]
 _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of the run")]
 
 
@@ -84,13 +52,19 @@ def _option(name: str) -> tuple[str, Any, Any]:
     return name, file, field(default=None, kw_only=True)
 
 
+def _unset(name: str) -> Any:
+    """The field of an option that nobody gave."""
+    return field(default=() if name == "group" else None, kw_only=True)
+
+
 # made from the list of formats, so that a new one needs no line here
 ExportSettings = make_dataclass(
     "ExportSettings",
     [
         ("out", _Run),
         *map(_option, export_names()),
-        *((name, hint, field(default=None, kw_only=True)) for name, hint in _OPTIONS.items()),
+        *((name, hint, _unset(name)) for name, hint in EXPORT_OPTIONS.items()),
+        ("json", _Json, field(default=False, kw_only=True)),
     ],
     frozen=True,
     namespace={"__module__": __name__},
@@ -121,26 +95,11 @@ def export(settings: Any) -> int:
     missing = ledger.run.plan.shards - len(ledger.committed())
     if missing:
         wanted = {name: _marked_incomplete(file) for name, file in wanted.items()}
-    for name, file in wanted.items():
-        if writes_directory(name) and _holds_files(file):
-            note(
-                f"{file}: is there already; files of the same names are written anew, all others stay as they were"
-            )
-        # asked before it is there
-        instead = " (replaced the file that was there)" if replaces(file) else ""
-        write = find_export(name, **_of_format(name, told))
-        # not on standard output, which may be what was written to
-        place = "standard output" if file == STDOUT else str(file)
-        try:
-            number = write(ledger, file)
-        except ReaderLeftError:
-            # how many rows it has read nobody knows: a pipe holds some
-            tell("export", "its reader left before all rows were written", prefix=place)
-            continue
-        tell("export", f"{export_written(name, number, ledger)}{instead}", prefix=place)
-        caution = export_caution(name, ledger)
-        if caution is not None:
-            note(caution)
+    if settings.json and STDOUT in wanted.values():
+        raise InputError("--json: standard output is one of the files. Give that a name")
+    done = [_written(name, file, told, ledger) for name, file in wanted.items()]
+    if settings.json:
+        print(json.dumps({"run": ledger.store.location, "missing_shards": missing, "files": done}))
     if missing:
         tell(
             "incomplete",
@@ -151,8 +110,47 @@ def export(settings: Any) -> int:
     return exit_codes.DONE
 
 
+def _written(name: str, file: Path, told: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """Write a format's file, say so, and give what came of it by name."""
+    if writes_directory(name) and _holds_files(file):
+        note(
+            f"{file}: is there already; files of the same names are written anew, all others stay as they were"
+        )
+    figures: dict[str, Any] = {"format": name, "file": str(file), "rows": None}
+
+    def warn(text: str) -> None:
+        figures.setdefault("notes", []).append(text)
+        note(text)
+
+    def report(words: str, counts: Mapping[str, Any]) -> None:
+        figures["matched"] = dict(counts)
+        tell("matched", words, prefix="matched", **counts)
+
+    # asked before it is there
+    instead = " (replaced the file that was there)" if replaces(file) else ""
+    write = find_export(name, **_of_format(name, {**told, "warn": warn, "report": report}))
+    # not on standard output, which may be what was written to
+    place = "standard output" if file == STDOUT else str(file)
+    try:
+        number = write(ledger, file)
+    except ReaderLeftError:
+        # how many rows it has read nobody knows: a pipe holds some
+        tell("export", "its reader left before all rows were written", prefix=place)
+        return figures
+    tell("export", f"{export_written(name, number, ledger)}{instead}", prefix=place)
+    caution = export_caution(name, ledger)
+    if caution is not None:
+        warn(caution)
+    return {**figures, "rows": number}
+
+
 def _as_given(name: str) -> str:
-    return f"--{name} {'DIR' if writes_directory(name) else 'FILE'}"
+    return f"--{_dashed(name)} {'DIR' if writes_directory(name) else 'FILE'}"
+
+
+def _dashed(name: str) -> str:
+    """The name of a field as an option has it."""
+    return name.replace("_", "-")
 
 
 def _told(settings: Any, wanted: Sequence[str]) -> dict[str, Any]:
@@ -161,20 +159,21 @@ def _told(settings: Any, wanted: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: naming the formats that have.
     """
-    given = {name: getattr(settings, name) for name in _OPTIONS}
-    told = {name: value for name, value in given.items() if value is not None}
+    given = {name: getattr(settings, name) for name in EXPORT_OPTIONS}
+    told = {name: value for name, value in given.items() if value not in (None, ())}
     for name, value in told.items():
         if not any(name in export_options(each) for each in wanted):
             option = name.replace("_", "-")
+            shown = " ".join(value) if isinstance(value, tuple) else value
             users = [each for each in export_names() if name in export_options(each)]
-            those = " and ".join(f"--{each}" for each in users)
+            those = " and ".join(f"--{_dashed(each)}" for each in users)
             one = " or ".join(map(_as_given, users))
-            raise InputError(f"--{option} {value}: is for {those} alone; give {one} with it")
+            raise InputError(f"--{option} {shown}: is for {those} alone; give {one} with it")
     return told
 
 
-def _of_format(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    known = {**told, "warn": note}
+def _of_format(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What this format can be told of all that is known."""
     return {option: known[option] for option in export_options(name) if option in known}
 
 

@@ -68,6 +68,31 @@ _EXPORTS = {
         "enformer_core.export.insulation:export_insulation",
         "attention at boundaries and controls: insulation.tsv, and mean maps in maps.npz",
     ),
+    "polyfun": (
+        "enformer_core.export.polyfun:export_polyfun",
+        "--sumstats with prior weights as PolyFun's finemapper.py reads them: .parquet, or text",
+    ),
+    "polyfun_annot": (
+        "enformer_core.export.polyfun:export_polyfun_annotations",
+        "annotations for PolyFun and S-LDSC, .annot.parquet: the largest size in each group of tracks; @ is the "
+        "chromosome",
+    ),
+    "finemap": (
+        "enformer_core.export.finemap_z:export_finemap",
+        "--sumstats of a locus as FINEMAP's .z file with prior probabilities",
+    ),
+    "susie": (
+        "enformer_core.export.susie_weights:export_susie",
+        "a prior weight for each row of --sumstats, for susieR",
+    ),
+    "fipip": (
+        "enformer_core.export.fipip:export_fipip",
+        "fine-mapped --sumstats with the scores of variants in credible sets, as fiPIP has them",
+    ),
+    "sldp": (
+        "enformer_core.export.sldp:export_sldp",
+        "signed annotations for SLDP, .sannot.gz: the mean in each group of tracks; @ is the chromosome",
+    ),
 }
 _CAUTIONS = {
     "npz": "enformer_core.export.npz:npz_caution",
@@ -79,14 +104,25 @@ _WRITTEN = {
 }
 """Where a run decides into which files of a directory an export goes."""
 
+_STUDY = (
+    *("sumstats", "n", "prior", "ambiguous", "genome", "sites", "effect_allele"),
+    *("warn", "report"),
+)
+
 _TAKES: Mapping[str, tuple[str, ...]] = {
     "tsv": ("table",),
     "vcf": ("input", "genome", "tracks", "top_tracks", "warn"),
     "vep": ("genome", "tracks", "warn"),
     "hdf5": ("tracks", "warn"),
     "bigwig": ("genome", "tracks"),
+    "polyfun": _STUDY,
+    "polyfun_annot": ("group", "warn"),
+    "finemap": _STUDY,
+    "susie": _STUDY,
+    "fipip": (*_STUDY, "group"),
+    "sldp": (*_STUDY, "group"),
 }
-"""What an export can be told beside the run and the path: options of the command, and `warn`."""
+"""What an export can be told beside the run and the path: options of the command, `warn` and `report`."""
 
 _NAMED_ONLY = frozenset({"hdf5"})
 """Files that are written to and fro, which no stream allows."""
@@ -103,6 +139,11 @@ _written = {
     "hdf5": ("alleles", ""),
     "bedgraph": ("tracks", ""),
     "insulation": ("places", ", in insulation.tsv and maps.npz"),
+    "polyfun": ("variants", ""),
+    "polyfun_annot": ("alleles", ""),
+    "finemap": ("variants", ""),
+    "fipip": ("variants", ""),
+    "sldp": ("variants", ""),
 }
 """What an export counts, and in which files of a directory that is; where nothing is said, rows of the file named."""
 

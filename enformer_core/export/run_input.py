@@ -93,18 +93,33 @@ def contig_lengths(ledger: Ledger, given: str | None) -> Mapping[str, int] | Non
     Raises:
         InputError: where the genome that is given is not there, or is another one.
     """
+    genome = run_genome(ledger, given)
+    return None if genome is None else dict(genome.contigs)
+
+
+def run_genome(ledger: Ledger, given: str | None) -> Genome | None:
+    """The run's genome, told by names and lengths of its contigs; None where it is not at its place any more.
+
+    Args:
+        ledger: of the run.
+        given: the genome by its present name; by default it is looked for where the run read it.
+
+    Raises:
+        InputError: where the genome that is given is not there, or is another one.
+    """
     name = given or _text(ledger.run.configuration, "genome")
     if name is None:
         return None
     expected = ledger.run.typed_identity.reference.names_and_lengths_sha256
     try:
-        lengths = dict(Genome(local_path(name), given=name).contigs)
+        genome = Genome(local_path(name), given=name)
+        lengths = dict(genome.contigs)
     except InputError:
         if given is not None:
             raise
         return None
     if sha256(canonical_json(lengths)) == expected:
-        return lengths
+        return genome
     if given is None:
         return None
     raise InputError(

@@ -11,7 +11,19 @@ from enformer_core.errors import InputError
 from enformer_core.variants.formats.column_search import HARMONISED
 from enformer_core.variants.formats.headers import cleaned
 
-Statistic = Literal["beta", "odds_ratio", "se", "z", "p", "minus_log10_p", "n", "cases", "controls"]
+Statistic = Literal[
+    "beta",
+    "odds_ratio",
+    "se",
+    "z",
+    "p",
+    "minus_log10_p",
+    "n",
+    "cases",
+    "controls",
+    "pip",
+    "credible_set",
+]
 
 NAMES: Mapping[Statistic, tuple[str, ...]] = {
     "beta": (
@@ -41,6 +53,8 @@ NAMES: Mapping[Statistic, tuple[str, ...]] = {
         *("n_controls", "n_con", "ncon", "ncontrol", "n_control", "controls", "nco"),
         "num_controls",
     ),
+    "pip": ("pip", "susie_pip", "pip_susie", "posterior_prob", "posterior", "pp", "prob"),
+    "credible_set": ("cs_id", "cs", "credible_set", "credible_set_id", "cs_index", "susie_cs"),
 }
 """In small letters; of several columns of one meaning the first of this order counts.
 

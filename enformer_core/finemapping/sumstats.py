@@ -19,6 +19,7 @@ from jaxtyping import Float64
 
 from enformer_core.errors import InputError
 from enformer_core.finemapping.p_values import z_of_log_p
+from enformer_core.finemapping.repeated_rows import are_repeats
 from enformer_core.finemapping.statistic_names import (
     Statistic,
     StatisticColumns,
@@ -31,7 +32,7 @@ from enformer_core.variants.formats.column_search import HARMONISED
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.headers import cleaned
 from enformer_core.variants.formats.reader import kept_role
-from enformer_core.variants.input_files import InputFile, expand_inputs
+from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.source import Source, open_source
 from enformer_core.words import counted
 
@@ -58,7 +59,7 @@ class RowStatus(StrEnum):
     NO_Z = "no_z"
     """What z is made of is missing, or no finite number."""
     DUPLICATE = "duplicate"
-    """An earlier usable row has the same place and alleles, in whichever order."""
+    """An earlier usable row has the same place and alleles, of substitutions in whichever order."""
     OK = "ok"
 
 
@@ -96,6 +97,8 @@ class Sumstats:
         effect_is_ref: where the file declares REF, whether that is the effect allele; None where it does not.
         why_effect: how it is known which column is the effect allele.
         columns: which columns held the statistics.
+        pip: of a study that has been fine-mapped; None where the file has none.
+        credible_set: as written, null where a row is in none; None where the file has no such column.
     """
 
     name: str
@@ -115,6 +118,8 @@ class Sumstats:
     effect_is_ref: Mask | None
     why_effect: str
     columns: StatisticColumns
+    pip: Floats | None = None
+    credible_set: pa.Array | None = None
 
     def __len__(self) -> int:
         return self.line.size
@@ -183,6 +188,7 @@ def read_sumstats(
     n: float | None = None,
     sites: Path | InputFile | None = None,
     columns: GivenColumns = NOTHING_GIVEN,
+    needs_z: bool = True,
 ) -> Sumstats:
     """Read a file of summary statistics: text of any dialect, plain or packed, or Parquet.
 
@@ -194,14 +200,18 @@ def read_sumstats(
         n: sample size of all rows; by default that of the file's column, else cases + controls.
         sites: a file of identifiers with places, for sumstats without places.
         columns: of places and alleles, which the user named.
+        needs_z: whether rows without z are of no use.
 
     Raises:
-        InputError: when it cannot be read, or has no columns that z could be made of.
+        InputError: when it cannot be read, or has no columns that z could be made of, where it is needed.
     """
-    file = _one_file(path)
+    if n is not None and not 0 < n < np.inf:
+        raise InputError(f"--n {n:g}: a sample size must be above 0")
+    file = path if isinstance(path, InputFile) else InputFile(path, str(path))
     opened = open_source(file.path, name=file.name, given=file.given, sites=sites, columns=columns)
     statistics = find_statistics(opened.columns.names, harmonised=_is_harmonised(opened))
-    check_has_z(statistics, opened.called)
+    if needs_z:
+        check_has_z(statistics, opened.called)
     keep = tuple(dict.fromkeys(statistics.names.values()))
     source = open_source(
         file.path, name=file.name, given=file.given, sites=sites, columns=columns, keep=keep
@@ -209,14 +219,7 @@ def read_sumstats(
     batches = list(source.batches(details=True))
     if not batches:
         raise InputError(f"{source.called}: has no rows below its header")
-    return _of_alleles(pa.concat_tables(batches), source, statistics, n)
-
-
-def _one_file(path: Path | InputFile) -> InputFile:
-    files = expand_inputs([path])
-    if len(files) != 1:
-        raise InputError(f"{path}: stands for {len(files)} files of summary statistics; name one")
-    return files[0]
+    return _of_alleles(pa.concat_tables(batches), source, statistics, n, needs_z=needs_z)
 
 
 def _is_harmonised(source: Source) -> bool:
@@ -231,6 +234,8 @@ def _of_alleles(
     source: Source,
     columns: StatisticColumns,
     n: float | None,
+    *,
+    needs_z: bool,
 ) -> Sumstats:
     """Rows of a table as read, of which a record with several ALTs is one."""
     line = ints(in_full(raw, "input_line"), 0)
@@ -263,17 +268,20 @@ def _of_alleles(
         p=numbers.p,
         status=pa.nulls(rows.size, pa.string()),
         effect_is_ref=is_of_ref if source.declares_ref else None,
-        why_effect=_why_effect(source, effect),
+        why_effect=_why_effect(source, effect) if needs_z else "",
         columns=columns,
+        pip=as_floats(_texts(raw, columns, "pip")) if columns.has("pip") else None,
+        credible_set=_texts(raw, columns, "credible_set") if columns.has("credible_set") else None,
     )
     faults = {
         RowStatus.MALFORMED: bools(pc.is_valid(in_full(raw, "status"))),
         RowStatus.SEVERAL_ALTS: is_list[rows],
         RowStatus.BAD_ALLELE: ~_are_letters(ref, alt),
         RowStatus.EFFECT_UNMATCHED: bools(pc.equal(effect, 0)),
-        RowStatus.BAD_SE: numbers.se_as_read <= 0,
-        RowStatus.NO_Z: ~np.isfinite(numbers.z),
     }
+    if needs_z:
+        faults[RowStatus.BAD_SE] = numbers.se_as_read <= 0
+        faults[RowStatus.NO_Z] = ~np.isfinite(numbers.z)
     return replace(sumstats, status=_statuses(sumstats, faults))
 
 
@@ -371,23 +379,19 @@ def _statuses(sumstats: Sumstats, faults: Mapping[RowStatus, Mask]) -> pa.Array:
     has_fault = np.any(list(faults.values()), axis=0)
     sound = np.flatnonzero(~has_fault)
     is_repeat = np.zeros(len(sumstats), dtype=bool)
-    is_repeat[sound] = _repeats(sumstats.taken(sound))
+    is_repeat[sound] = _are_repeats(sumstats.taken(sound))
     masks = [*faults.values(), is_repeat]
     names = [*(status.value for status in faults), RowStatus.DUPLICATE.value]
     number = np.select(masks, list(range(len(masks))), default=len(masks))
     return pa.array([*names, RowStatus.OK.value]).take(pa.array(number))
 
 
-def _repeats(sumstats: Sumstats) -> Mask:
+def _are_repeats(sumstats: Sumstats) -> Mask:
     """Whether an earlier row has the same place and alleles."""
-    # A/G and G/A are one pair
-    pair = [sumstats.effect_allele, sumstats.other_allele]
-    least = pc.min_element_wise(*pair)
-    largest = pc.max_element_wise(*pair)
-    place = pc.cast(pa.array(sumstats.pos), pa.string())
-    keys = pc.binary_join_element_wise(sumstats.chrom, place, least, largest, ":")
-    number = np.asarray(keys.dictionary_encode().indices)
-    _, firsts = np.unique(number, return_index=True)
-    is_repeat = np.ones(number.size, dtype=bool)
-    is_repeat[firsts] = False
-    return is_repeat
+    ref = sumstats.other_allele
+    alt = sumstats.effect_allele
+    if sumstats.effect_is_ref is not None:
+        is_ref = pa.array(sumstats.effect_is_ref)
+        ref = pc.if_else(is_ref, sumstats.effect_allele, sumstats.other_allele)
+        alt = pc.if_else(is_ref, sumstats.other_allele, sumstats.effect_allele)
+    return are_repeats(sumstats.chrom, sumstats.pos, ref, alt)

@@ -28,6 +28,10 @@ _PLINK_CODES: Mapping[str, str] = {
 }
 """PLINK's for man; 25, XY and PAR are the pseudo-autosomal regions, whose positions are those on X."""
 
+_NUMBERS: Mapping[str, str] = {"X": "23", "Y": "24", "MT": "26"}
+
+_LAST_NUMBER = 26
+
 _HUMAN_AUTOSOMES = 22
 
 _MOUSE_AUTOSOMES = 19
@@ -121,6 +125,14 @@ def reconcile_contigs(names: Iterable[str], genome_contigs: Lengths) -> dict[str
         if len(candidates) == 1:
             own_names[name] = candidates[0]
     return own_names
+
+
+def chromosome_number(contig: str) -> int | None:
+    """PLINK's number of a human chromosome: 1 to 22 as they are, X is 23, Y 24 and MT 26; None of any other contig."""
+    bare = _bare_name(contig)
+    number = _NUMBERS.get(bare, bare)
+    is_number = number.isdecimal() and len(number) <= _LONGEST_NUMBER
+    return int(number) if is_number and 1 <= int(number) <= _LAST_NUMBER else None
 
 
 def called_otherwise(names: Iterable[str], genome_contigs: Lengths) -> str | None:

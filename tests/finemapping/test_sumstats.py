@@ -157,6 +157,16 @@ def test_of_rows_with_one_place_and_pair_the_first_usable_one_counts(tmp_path):
     assert sumstats.status.to_pylist() == ["no_z", "ok", "duplicate", "ok", "ok", "ok"]
 
 
+def test_an_insertion_and_a_deletion_at_one_place_are_two(tmp_path):
+    lines = ["1 5 C CT 1", "1 5 CT C 2", "1 5 C CT 3"]
+    for header in ("CHR BP A1 A2 Z", "CHR POS REF ALT Z"):
+        sumstats = read(tmp_path, header, *lines)
+        assert sumstats.status.to_pylist() == ["ok", "ok", "duplicate"]
+    header = "#CHROM POS ID REF ALT A1 Z"
+    tested = read(tmp_path, header, "1 5 a C CT CT 1", "1 5 b C CT C -1", "1 5 c CT C CT 1")
+    assert tested.status.to_pylist() == ["ok", "duplicate", "ok"]
+
+
 def test_ref_and_alt_without_an_effect_allele_are_of_alt_and_that_is_said(tmp_path):
     sumstats = read(tmp_path, "CHR POS REF ALT BETA SE", "1 100 A G 0.1 0.05")
     assert sumstats.effect_allele.to_pylist() == ["G"]
