@@ -202,6 +202,7 @@ COMMANDS = {
             "enformer-ray export scores --tsv - | gzip > scores.tsv.gz",
             "enformer-ray export scores --tsv genes.tsv --table gene_effects",
             "enformer-ray export scores --vcf scored.vcf.gz",
+            "enformer-ray export scores --susie weights.tsv --sumstats gwas.tsv.gz",
         ),
         exit_codes=_ASKS,
     ),

@@ -3,7 +3,10 @@
 import gzip
 import io
 import json
+import re
+import shlex
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -405,6 +408,39 @@ def test_the_command_writes_several_and_tells_counts(scored, study, tmp_path, ca
         assert each["matched"]["not_in_sumstats"] == len(rows) - 5
     assert f"matched: {sumstats}: 5 of 5 rows matched (5 swapped, " in told.err
     assert (tmp_path / "1.sannot.gz").exists()
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "priors.md"
+
+
+def documented():
+    """The export commands of the page, what a backslash joins as one."""
+    text = PAGE.read_text().replace("\\\n", " ")
+    lines = re.findall(
+        r"enformer-ray export [^\n]*", "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    )
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def test_the_commands_of_the_page_do_what_it_says(scored, study, tmp_path, monkeypatch):
+    run, rows = scored
+    (tmp_path / "scores").symlink_to(run.ledger.store.location)
+    text = study_of(rows, swapped=False, turned=False)
+    (tmp_path / "gwas.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "locus.tsv").write_text(text)
+    sets = text.replace("FRQ", "PIP").replace("BETA", "CS")
+    (tmp_path / "credible_sets.tsv").write_text(sets)
+    (tmp_path / "sldp").mkdir()
+    monkeypatch.chdir(tmp_path)
+    commands = documented()
+    assert len(commands) == 10
+    for command in commands:
+        assert main(command) == 0
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"gwas.parquet", "locus.z", "weights.tsv", "sets.csv"} <= written
+    assert {"enformer.1.annot.parquet", "enformer.23.annot.parquet"} <= written
+    assert pl.read_parquet("enformer.1.annot.parquet").columns[5:] == ["liver", "DNase", "base"]
+    assert {path.name for path in Path("sldp").iterdir()} == {"1.sannot.gz", "23.sannot.gz"}
 
 
 def test_the_command_refuses_what_has_no_use(scored, tmp_path, capsys):
