@@ -7,14 +7,22 @@ the largest is at most 100 times the smallest, as PolyFun has it (its `--q`). Do
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Float64
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.stored_tables import stored_tables
+from enformer_core.dataset.summary_tables import summary_receipts
 from enformer_core.errors import InputError
 from enformer_core.finemapping.run_alleles import RunAlleles
+from enformer_core.variants.arrow import in_full
 from enformer_core.words import counted
 
 Floats = Float64[np.ndarray, " alleles"]
+
+_PERCENTILES = "percentiles"
+"""The table beside a run that ranks its scores among those of common variants."""
 
 LARGEST_RATIO = 100
 """Of the largest weight to the smallest: PolyFun's default, beyond which no annotation is believed."""
@@ -51,10 +59,12 @@ class Prior:
 def alleles_with_prior(ledger: Ledger, expression: str | None = None) -> tuple[RunAlleles, Prior]:
     """The alleles of a run and their weights.
 
+    By default these are PHRED-scaled tails of the largest effect over all tracks: among common variants, where the run
+    has a table `percentiles` beside it, else among the run's own alleles.
+
     Args:
         ledger: of a run by `score`.
-        expression: of SQL over the columns of `scores`, whose value is the weight; by default weights are PHRED-scaled
-            ranks of the largest size over all tracks.
+        expression: of SQL over the columns of `scores`, whose value is the weight.
 
     Raises:
         InputError: for a run of another kind, without scores, or with weights that are negative or no numbers.
@@ -68,12 +78,41 @@ def alleles_with_prior(ledger: Ledger, expression: str | None = None) -> tuple[R
         weight = numbers_of(ledger, alleles, expression)
         check_sizes(weight, f"--prior {expression!r}")
         return alleles, floored(weight, expression)
-    column = f"max_abs_{main_statistic(ledger)}"
+    statistic = main_statistic(ledger)
+    column = f"max_{statistic}_phred"
+    if has_percentiles(ledger, column):
+        alleles = RunAlleles.read(ledger)
+        weight = _beside(ledger, alleles, column)
+        check_sizes(weight, f"{alleles.location}: {column} of {_PERCENTILES}")
+        return alleles, floored(weight, f"{column} of {_PERCENTILES}, among common variants")
+    column = f"max_abs_{statistic}"
     alleles = RunAlleles.read(ledger, column)
     size = np.asarray(alleles.column(column), dtype=np.float64)
     check_sizes(size, f"{alleles.location}: {column}")
     made_of = f"-10 log10 of the part of the run's alleles whose {column} is as large or larger"
     return alleles, floored(phred_of_ranks(size), made_of)
+
+
+def has_percentiles(ledger: Ledger, column: str) -> bool:
+    """Whether the run has ranks among common variants beside it, of the statistic that is asked for."""
+    # one that is not whole yet has no receipt
+    if _PERCENTILES not in summary_receipts(ledger):
+        return False
+    first = next(stored_tables(ledger, _PERCENTILES), None)
+    return first is not None and column in first[1].column_names
+
+
+def _beside(ledger: Ledger, alleles: RunAlleles, column: str) -> Floats:
+    """A column of the table `percentiles`, in the order of the alleles; NaN where it has none."""
+    parts = [
+        stored.select(["variant_id", column]) for _, stored in stored_tables(ledger, _PERCENTILES)
+    ]
+    table = pa.concat_tables(parts).combine_chunks()
+    # repeats of an allele have its value, rows without scores none
+    named = table.filter(pc.is_valid(table[column]))
+    at = pc.index_in(alleles.column("variant_id"), value_set=in_full(named, "variant_id"))
+    values = in_full(named, column).take(at)
+    return np.asarray(pc.fill_null(values, np.nan), dtype=np.float64)
 
 
 def main_statistic(ledger: Ledger) -> str:
