@@ -97,7 +97,15 @@ def export(settings: Any) -> int:
         wanted = {name: _marked_incomplete(file) for name, file in wanted.items()}
     if settings.json and STDOUT in wanted.values():
         raise InputError("--json: standard output is one of the files. Give that a name")
-    done = [_written(name, file, told, ledger) for name, file in wanted.items()]
+    done = [
+        _written(
+            name,
+            file,
+            told,
+            ledger,
+        )
+        for name, file in wanted.items()
+    ]
     if settings.json:
         print(json.dumps({"run": ledger.store.location, "missing_shards": missing, "files": done}))
     if missing:
@@ -110,7 +118,12 @@ def export(settings: Any) -> int:
     return exit_codes.DONE
 
 
-def _written(name: str, file: Path, told: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
+def _written(
+    name: str,
+    file: Path,
+    told: Mapping[str, Any],
+    ledger: Ledger,
+) -> dict[str, Any]:
     """Write a format's file, say so, and give what came of it by name."""
     if writes_directory(name) and _holds_files(file):
         note(
@@ -122,9 +135,17 @@ def _written(name: str, file: Path, told: Mapping[str, Any], ledger: Ledger) -> 
         figures.setdefault("notes", []).append(text)
         note(text)
 
-    def report(words: str, counts: Mapping[str, Any]) -> None:
+    def report(
+        words: str,
+        counts: Mapping[str, Any],
+    ) -> None:
         figures["matched"] = dict(counts)
-        tell("matched", words, prefix="matched", **counts)
+        tell(
+            "matched",
+            words,
+            prefix="matched",
+            **counts,
+        )
 
     # asked before it is there
     instead = " (replaced the file that was there)" if replaces(file) else ""
@@ -153,7 +174,10 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _told(settings: Any, wanted: Sequence[str]) -> dict[str, Any]:
+def _told(
+    settings: Any,
+    wanted: Sequence[str],
+) -> dict[str, Any]:
     """What the user says beside the formats, which one of these must have a use for.
 
     Raises:
@@ -172,7 +196,10 @@ def _told(settings: Any, wanted: Sequence[str]) -> dict[str, Any]:
     return told
 
 
-def _of_format(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+def _of_format(
+    name: str,
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
     """What this format can be told of all that is known."""
     return {option: known[option] for option in export_options(name) if option in known}
 

@@ -33,7 +33,7 @@ def table_objects(ledger: Ledger) -> dict[str, Sizes]:
 
 
 def sizes_of(tables: Mapping[str, Sizes]) -> Sizes:
-    """The objects of all tables."""
+    """The objects of all tables together, by key."""
     return {key: size for of_table in tables.values() for key, size in of_table.items()}
 
 

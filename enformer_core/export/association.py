@@ -16,7 +16,8 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
 from enformer_core.export.run_input import run_genome
 from enformer_core.export.vcf_file import unheard
-from enformer_core.finemapping.orientation import Ambiguous, Oriented, orient, report_in_words
+from enformer_core.finemapping.orientation import Ambiguous, Oriented, orient
+from enformer_core.finemapping.orientation_report import report_in_words
 from enformer_core.finemapping.prior import Prior, alleles_with_prior
 from enformer_core.finemapping.repeated_rows import are_firsts
 from enformer_core.finemapping.run_alleles import RunAlleles
@@ -32,7 +33,10 @@ Report = Callable[[str, Mapping[str, Any]], object]
 """Told what came of the match, in words and as figures by name."""
 
 
-def unreported(words: str, figures: Mapping[str, Any]) -> None:
+def unreported(
+    words: str,
+    figures: Mapping[str, Any],
+) -> None:
     """Where nobody wants to know what came of the match."""
     del words, figures
 
@@ -153,7 +157,13 @@ def read_association(
     report = options.get("report", unreported)
     figures = {**oriented.report.counts(), "unusable_by_status": _unusable(sumstats)}
     report(f"{sumstats.name}: {report_in_words(oriented.report)}", figures)
-    return Association(sumstats, alleles, prior, oriented, warn)
+    return Association(
+        sumstats,
+        alleles,
+        prior,
+        oriented,
+        warn,
+    )
 
 
 def _unusable(sumstats: Sumstats) -> dict[str, int]:
@@ -162,14 +172,20 @@ def _unusable(sumstats: Sumstats) -> dict[str, int]:
     return counts
 
 
-def _one_file(name: str, option: str) -> InputFile:
+def _one_file(
+    name: str,
+    option: str,
+) -> InputFile:
     files = files_named(name)
     if len(files) != 1:
         raise InputError(f"{option} {name}: stands for {len(files)} files; name one")
     return files[0]
 
 
-def numbered(names: pa.Table, warn: Callable[[str], object]) -> tuple[pa.Table, Mask]:
+def numbered(
+    names: pa.Table,
+    warn: Callable[[str], object],
+) -> tuple[pa.Table, Mask]:
     """The names with a column CHR, the chromosomes' numbers, in the place of CHROM; and which rows have one.
 
     PLINK's numbers, in which X is 23. Rows of other contigs are left out, and counted.
@@ -193,7 +209,10 @@ def numbered(names: pa.Table, warn: Callable[[str], object]) -> tuple[pa.Table, 
     return renamed.filter(pa.array(has_number)), has_number
 
 
-def first_of_pairs(names: pa.Table, warn: Callable[[str], object]) -> Mask:
+def first_of_pairs(
+    names: pa.Table,
+    warn: Callable[[str], object],
+) -> Mask:
     """Whether each row is the first of its place and pair of alleles, in whichever order.
 
     Where the genome has TT, the deletion of a T and the insertion of one have the same place and pair; programs that
@@ -207,7 +226,12 @@ def first_of_pairs(names: pa.Table, warn: Callable[[str], object]) -> Mask:
     pair = [names["A1"], names["A2"]]
     least = pc.min_element_wise(*pair)
     largest = pc.max_element_wise(*pair)
-    keys = pc.binary_join_element_wise(*place, least, largest, ":")
+    keys = pc.binary_join_element_wise(
+        *place,
+        least,
+        largest,
+        ":",
+    )
     is_first = are_firsts(keys)
     repeats = int((~is_first).sum())
     if repeats:
@@ -217,3 +241,16 @@ def first_of_pairs(names: pa.Table, warn: Callable[[str], object]) -> Mask:
             "cannot tell apart, and left out"
         )
     return is_first
+
+
+def names_of_run(alleles: RunAlleles) -> pa.Table:
+    """SNP, CHROM, BP, A1 and A2 of a run's alleles: A1 is ALT."""
+    return pa.table(
+        {
+            "SNP": pc.coalesce(alleles.column("id"), alleles.column("variant_id")),
+            "CHROM": alleles.column("chrom"),
+            "BP": pc.cast(alleles.column("pos"), pa.int64()),
+            "A1": alleles.column("alt"),
+            "A2": alleles.column("ref"),
+        }
+    )

@@ -46,7 +46,12 @@ def export_fipip(
         InputError: for a table without PIP or credible sets, with a PIP that is none, or as `read_association`.
         DatasetError: for a table of the run that is missing or damaged.
     """
-    association = read_association(ledger, "fipip", options, needs_z=False)
+    association = read_association(
+        ledger,
+        "fipip",
+        options,
+        needs_z=False,
+    )
     in_set = _in_credible_set(association)
     kept = np.flatnonzero(in_set)
     rows = association.rows.taken(kept)

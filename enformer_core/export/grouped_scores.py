@@ -23,6 +23,12 @@ OfRows = Float32[np.ndarray, " rows"]
 Chosen = Int64[np.ndarray, " chosen"]
 Reduce = Callable[[OfTracks], OfRows]
 
+BASE = "base"
+"""S-LDSC's annotation of every variant."""
+
+_TAKEN = frozenset({"snp", "chr", "bp", "a1", "a2", BASE, "variant", "cs_id", "pip"})
+"""In small letters, columns that files have beside those of groups."""
+
 _NO_ASSAY = "other"
 _ALL = "all"
 
@@ -48,7 +54,10 @@ class TrackGroups:
     tracks: Mapping[str, ChosenTracks]
 
     @staticmethod
-    def of(ledger: Ledger, texts: Sequence[str] = ()) -> "TrackGroups":
+    def of(
+        ledger: Ledger,
+        texts: Sequence[str] = (),
+    ) -> "TrackGroups":
         """The groups as they were given, `NAME=TRACKS` each; by default one for each assay of the run's tracks.
 
         Raises:
@@ -65,12 +74,20 @@ class TrackGroups:
                     f"--group {text}: give a name and its tracks, such as K562=4828,5111 or DNase=assay=DNASE"
                 )
             column = _column_name(name)
+            if column.lower() in _TAKEN:
+                raise InputError(
+                    f"--group {name}: the file has a column {column} of its own. Give the group another name"
+                )
             if column in groups:
                 raise InputError(f"--group {name}: given twice. Give each group a name of its own")
             groups[column] = chosen_tracks(ledger, selector)
         return TrackGroups(groups)
 
-    def scores(self, ledger: Ledger, reduce: Reduce) -> dict[str, OfRows]:
+    def scores(
+        self,
+        ledger: Ledger,
+        reduce: Reduce,
+    ) -> dict[str, OfRows]:
         """A number of each allele for each group, in the order in which `RunAlleles` has the alleles.
 
         Args:
@@ -108,6 +125,9 @@ def _column_name(name: str) -> str:
     return re.sub(r"\W+", "_", name).strip("_") or _NO_ASSAY
 
 
-def as_columns(scores: Mapping[str, OfRows], rows: Chosen) -> dict[str, pa.Array]:
+def as_columns(
+    scores: Mapping[str, OfRows],
+    rows: Chosen,
+) -> dict[str, pa.Array]:
     """The scores of some alleles as columns."""
     return {name: pa.array(of_group[rows]) for name, of_group in scores.items()}

@@ -11,19 +11,21 @@ from typing import Unpack
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.export.association import (
     StudyOptions,
+    names_of_run,
     numbered,
     read_association,
 )
 from enformer_core.export.grouped_scores import TrackGroups, signed_mean
-from enformer_core.export.plain_table import write_plain
-from enformer_core.export.polyfun import OF_CHROMOSOME, names_of_run
+from enformer_core.export.plain_table import (
+    names_chromosomes,
+    with_columns,
+    write_by_chromosome,
+)
 from enformer_core.export.vcf_file import unheard
-from enformer_core.export.whole_file import is_stream
 from enformer_core.finemapping.repeated_rows import are_firsts
 from enformer_core.finemapping.run_alleles import RunAlleles
 from enformer_core.words import agreeing, counted
@@ -65,13 +67,17 @@ def export_sldp(
         names = names_of_run(RunAlleles.read(ledger))
         allele = np.arange(names.num_rows)
         sign = np.ones(names.num_rows, dtype=np.float32)
-    columns = {name: names[name] for name in names.column_names}
-    annotations = {name: pa.array(of_group[allele] * sign) for name, of_group in scores.items()}
-    table = pa.table({**columns, **annotations})
-    return _write(path, _first_of_names(table, warn), list(annotations), warn)
+    signed = {name: pa.array(of_group[allele] * sign) for name, of_group in scores.items()}
+    table = _first_of_names(with_columns(names, signed), warn)
+    if names_chromosomes(path):
+        table, _ = numbered(table, warn)
+    return write_by_chromosome(path, table, ["SNP", "A1", "A2", *signed])
 
 
-def _first_of_names(table: pa.Table, warn: Callable[[str], object]) -> pa.Table:
+def _first_of_names(
+    table: pa.Table,
+    warn: Callable[[str], object],
+) -> pa.Table:
     """The first row of each SNP, by which SLDP joins: a second would double rows of its panel."""
     is_first = are_firsts(table["SNP"])
     repeats = int((~is_first).sum())
@@ -79,18 +85,3 @@ def _first_of_names(table: pa.Table, warn: Callable[[str], object]) -> pa.Table:
         have = agreeing(repeats, "has", "have")
         warn(f"{counted(repeats, 'variants')} {have} the identifier of another, and are left out")
     return table.filter(pa.array(is_first))
-
-
-def _write(
-    path: Path, table: pa.Table, annotations: Sequence[str], warn: Callable[[str], object]
-) -> int:
-    """Write one file, or one for each chromosome."""
-    columns = ["SNP", "A1", "A2", *annotations]
-    if OF_CHROMOSOME not in path.name or is_stream(path):
-        return write_plain(path, table.select(columns))
-    with_numbers, _ = numbered(table, warn)
-    for number in pc.unique(with_numbers["CHR"]).to_pylist():
-        of_one = with_numbers.filter(pc.equal(with_numbers["CHR"], number))
-        place = path.with_name(path.name.replace(OF_CHROMOSOME, str(number)))
-        write_plain(place, of_one.select(columns))
-    return int(with_numbers.num_rows)

@@ -41,7 +41,7 @@ FIRST_TURNED = 2
 
 @dataclass(frozen=True)
 class AlleleForm:
-    """Rows of a study read in one of the four ways.
+    """All rows of a study, read in one of the four ways.
 
     Attributes:
         pos: counts from 1, of the normal form.
@@ -115,7 +115,12 @@ class _Places:
     pos: Numbers
     genome: Genome | None
 
-    def form(self, ref: pa.Array, alt: pa.Array, may_be: Mask) -> AlleleForm:
+    def form(
+        self,
+        ref: pa.Array,
+        alt: pa.Array,
+        may_be: Mask,
+    ) -> AlleleForm:
         """Alleles in their normal form; where the genome has other letters than REF, a long allele has none.
 
         Args:
@@ -134,7 +139,12 @@ class _Places:
             )
             rows = rows[fits]
         if not rows.size:
-            return AlleleForm(self.pos, ref, alt, may_be & ~is_long)
+            return AlleleForm(
+                self.pos,
+                ref,
+                alt,
+                may_be & ~is_long,
+            )
         pos, new_ref, new_alt = self._normal(rows, ref, alt)
         is_new = np.zeros(may_be.size, dtype=bool)
         is_new[rows] = True
@@ -157,15 +167,29 @@ class _Places:
             new_pos, new_ref, new_alt = _trimmed(of_rows, *letters)
         else:
             chrom = self.chrom.take(taken)
-            new_pos, new_ref, new_alt = _left_aligned(chrom, of_rows, *letters, self.genome)
+            new_pos, new_ref, new_alt = _left_aligned(
+                chrom,
+                of_rows,
+                *letters,
+                self.genome,
+            )
         moved = self.pos.copy()
         moved[rows] = new_pos
         return moved, new_ref, new_alt
 
 
-def _trimmed(pos: Numbers, ref: pa.Array, alt: pa.Array) -> tuple[Numbers, pa.Array, pa.Array]:
+def _trimmed(
+    pos: Numbers,
+    ref: pa.Array,
+    alt: pa.Array,
+) -> tuple[Numbers, pa.Array, pa.Array]:
     """Without the bases that both share; of most files few rows come here."""
-    each = zip(pos.tolist(), ref.to_pylist(), alt.to_pylist(), strict=True)
+    each = zip(
+        pos.tolist(),
+        ref.to_pylist(),
+        alt.to_pylist(),
+        strict=True,
+    )
     forms = [trimmed(at, one, other) for at, one, other in each]
     positions, refs, alts = zip(*forms, strict=True)
     return np.array(positions), pa.array(refs), pa.array(alts)
@@ -185,7 +209,12 @@ def _left_aligned(
     alts = []
     for contig, rows in by_contig(chrom):
         taken = pa.array(rows)
-        form = normalise(pos[rows] - 1, ref.take(taken), alt.take(taken), genome.codes(contig))
+        form = normalise(
+            pos[rows] - 1,
+            ref.take(taken),
+            alt.take(taken),
+            genome.codes(contig),
+        )
         order.append(rows)
         positions.append(form.start + 1)
         refs.append(form.ref)

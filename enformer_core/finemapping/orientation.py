@@ -7,36 +7,35 @@ The forms in which a row is looked for are those of `allele_forms`. What cannot 
 whole file, and everything is counted. Does not know scores.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Int8, Int64
+from jaxtyping import Bool, Int8
 
 from enformer_core.errors import InputError
 from enformer_core.finemapping.allele_forms import (
     FIRST_TURNED,
     SIGNS,
-    AlleleForm,
     allele_forms,
     are_indels,
     are_palindromic,
 )
+from enformer_core.finemapping.allele_index import AlleleIndex
+from enformer_core.finemapping.orientation_report import OrientationReport
 from enformer_core.finemapping.run_alleles import RunAlleles
 from enformer_core.finemapping.sumstats import Sumstats
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.genome.fasta import Genome
-from enformer_core.variants.arrow import Mask, Numbers, ints
+from enformer_core.variants.arrow import Mask, Numbers
 from enformer_core.words import agreeing, counted
 
 Ambiguous = Literal["majority", "keep", "drop"]
 """What becomes of alleles whose strand nothing shows: what the file's other rows are, as written, or left out."""
 
 Signs = Int8[np.ndarray, " rows"]
-Places = Int64[np.ndarray, " places"]
 OfForms = Bool[np.ndarray, "4 rows"]
 
 _FEW = 0.01
@@ -44,51 +43,6 @@ _FEW = 0.01
 
 _SCANTY = 0.1
 """Part of the smaller of both sets below which a match is so scanty that something is probably wrong."""
-
-
-@dataclass(frozen=True)
-class OrientationReport:
-    """What became of the rows and of the run's alleles.
-
-    rows = matched + unusable + not_in_run + ambiguous_dropped + duplicates, and
-    matched = as_written + swapped + turned + turned_and_swapped;
-    alleles = matched + not_in_sumstats.
-
-    Attributes:
-        rows: of the sumstats.
-        matched: rows that are an allele of the run.
-        as_written: of these, the other allele is REF.
-        swapped: the effect allele is REF: the effect's sign is turned.
-        turned: on the other strand.
-        turned_and_swapped: both.
-        ambiguous_kept: matched rows whose strand, or of an indel whose order, nothing shows.
-        ambiguous_dropped: the same, left out.
-        unusable: rows without alleles or a z; `Sumstats.counts` says why.
-        not_in_run: rows that the run has not scored.
-        other_alleles: of these, those at the place of an allele of the run.
-        duplicates: rows that are the allele of an earlier one, written otherwise.
-        alleles: that the run has scored.
-        not_in_sumstats: of these, those that no row is.
-    """
-
-    rows: int
-    matched: int
-    as_written: int
-    swapped: int
-    turned: int
-    turned_and_swapped: int
-    ambiguous_kept: int
-    ambiguous_dropped: int
-    unusable: int
-    not_in_run: int
-    other_alleles: int
-    duplicates: int
-    alleles: int
-    not_in_sumstats: int
-
-    def counts(self) -> dict[str, int]:
-        """All numbers by name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -138,7 +92,7 @@ def orient(
     usable = np.flatnonzero(sumstats.is_usable)
     rows = sumstats.taken(usable)
     chrom = _contigs(rows, alleles)
-    index = _AlleleIndex.of(alleles)
+    index = AlleleIndex.of(alleles)
     forms = [index.found(chrom, form) for form in allele_forms(rows, chrom, genome)]
     found = np.stack(forms)
     is_found = found >= 0
@@ -172,81 +126,38 @@ def orient(
         alleles=len(alleles),
         not_in_sumstats=len(alleles) - kept.size,
     )
-    _check_any(sumstats, alleles, report, chrom)
+    _check_any(
+        sumstats,
+        alleles,
+        report,
+        chrom,
+    )
     return Oriented(
         row=usable[kept],
         allele=allele[kept],
         sign=np.array(SIGNS, dtype=np.int8)[form[kept]],
         is_turned=form[kept] >= FIRST_TURNED,
         report=report,
-        notes=_notes(sumstats, report, ambiguous, has_genome=genome is not None, rows=rows),
+        notes=_notes(
+            sumstats,
+            report,
+            ambiguous,
+            has_genome=genome is not None,
+            rows=rows,
+        ),
     )
 
 
-def _contigs(rows: Sumstats, alleles: RunAlleles) -> pa.Array:
+def _contigs(
+    rows: Sumstats,
+    alleles: RunAlleles,
+) -> pa.Array:
     """The run's names of the rows' contigs; null for others."""
     coded = rows.chrom.dictionary_encode()
     names = coded.dictionary.to_pylist()
     own = reconcile_contigs(names, dict.fromkeys(pc.unique(alleles.column("chrom")).to_pylist(), 0))
     renamed = pa.array([own.get(name) for name in names], pa.string())
     return renamed.take(coded.indices)
-
-
-@dataclass(frozen=True)
-class _AlleleIndex:
-    """Alleles of a run as sorted whole numbers, so that all rows are looked up at once.
-
-    A place is its contig's number times 2^40 plus the position; an allele its place's rank times the number of kinds
-    of alleles, A/G, C/T, plus the number of its kind.
-
-    Attributes:
-        contigs: names, in the order of their numbers.
-        places: all, sorted.
-        kinds: texts `REF/ALT`, in the order of their numbers.
-        keys: of the alleles, sorted.
-        order: which allele each key is.
-    """
-
-    contigs: pa.Array
-    places: Places
-    kinds: pa.Array
-    keys: Numbers
-    order: Numbers
-
-    @staticmethod
-    def of(alleles: RunAlleles) -> "_AlleleIndex":
-        chrom = alleles.column("chrom").dictionary_encode()
-        kinds = _kinds(alleles.column("ref"), alleles.column("alt")).dictionary_encode()
-        place = (ints(chrom.indices, -1) << 40) + alleles.pos
-        places, rank = np.unique(place, return_inverse=True)
-        key = rank * len(kinds.dictionary) + ints(kinds.indices, -1)
-        order = np.argsort(key, kind="stable")
-        return _AlleleIndex(chrom.dictionary, places, kinds.dictionary, key[order], order)
-
-    def found(self, chrom: pa.Array, form: AlleleForm) -> Numbers:
-        """The allele that each row is, read so; -1 for none."""
-        kind = ints(pc.index_in(_kinds(form.ref, form.alt), value_set=self.kinds), -1)
-        rank = self._rank(chrom, form.pos)
-        key = rank * len(self.kinds) + kind
-        at = np.minimum(np.searchsorted(self.keys, key), self.keys.size - 1)
-        is_known = form.is_possible & (kind >= 0) & (rank >= 0)
-        is_there = is_known & (self.keys[at] == key)
-        return np.where(is_there, self.order[at], -1)
-
-    def has_place(self, chrom: pa.Array, pos: Numbers) -> Mask:
-        """Whether the run has any allele at these places."""
-        return self._rank(chrom, pos) >= 0
-
-    def _rank(self, chrom: pa.Array, pos: Numbers) -> Numbers:
-        number = ints(pc.index_in(chrom, value_set=self.contigs, skip_nulls=True), -1)
-        place = (number << 40) + pos
-        at = np.minimum(np.searchsorted(self.places, place), self.places.size - 1)
-        is_there = (number >= 0) & (self.places[at] == place)
-        return np.where(is_there, at, -1)
-
-
-def _kinds(ref: pa.Array, alt: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(ref, alt, "/")
 
 
 @dataclass(frozen=True)
@@ -264,7 +175,11 @@ class _Doubt:
     turned_share: float | None
 
     @staticmethod
-    def of(rows: Sumstats, is_found: OfForms, form: Numbers) -> "_Doubt":
+    def of(
+        rows: Sumstats,
+        is_found: OfForms,
+        form: Numbers,
+    ) -> "_Doubt":
         is_in_run = is_found.any(axis=0)
         is_indel = are_indels(rows)
         is_palindrome = are_palindromic(rows) & ~is_indel & is_in_run
@@ -277,7 +192,11 @@ class _Doubt:
     def is_open(self) -> Mask:
         return self.is_palindrome | self.is_either_order
 
-    def decided(self, form: Numbers, ambiguous: Ambiguous) -> Numbers:
+    def decided(
+        self,
+        form: Numbers,
+        ambiguous: Ambiguous,
+    ) -> Numbers:
         """The forms, of palindromes those of the other strand where the file is on that."""
         is_turned_file = self.turned_share is not None and self.turned_share >= 1 - _FEW
         if ambiguous != "majority" or not is_turned_file:
@@ -285,8 +204,11 @@ class _Doubt:
         # as written becomes turned and, since it is a palindrome, swapped: 0 is 3, and 1 is 2
         return np.where(self.is_palindrome, 3 - form, form)
 
-    def dropped(self, ambiguous: Ambiguous) -> Mask:
-        """Rows that are left out."""
+    def dropped(
+        self,
+        ambiguous: Ambiguous,
+    ) -> Mask:
+        """Which rows of the run's alleles are left out."""
         if ambiguous == "drop":
             return self.is_open
         is_mixed = self.turned_share is not None and _FEW < self.turned_share < 1 - _FEW
@@ -295,7 +217,10 @@ class _Doubt:
         return np.zeros_like(self.is_open)
 
 
-def _firsts(allele: Numbers, stays: Mask) -> Mask:
+def _firsts(
+    allele: Numbers,
+    stays: Mask,
+) -> Mask:
     """Whether each row that stays is the first of its allele."""
     rows = np.flatnonzero(stays)
     _, at = np.unique(allele[rows], return_index=True)
@@ -356,29 +281,3 @@ def _notes(
             "names it"
         )
     return tuple(f"{sumstats.name}: {text}" for text in said)
-
-
-def report_in_words(report: OrientationReport) -> str:
-    """The counts as one line: `3 of 5 rows matched (1 swapped), 1 not in the run, …`."""
-    counts: Mapping[str, int] = report.counts()
-    of_matched = [
-        f"{counts[name]:,} {name.replace('_', ' ')}"
-        for name in ("swapped", "turned", "turned_and_swapped", "ambiguous_kept")
-        if counts[name]
-    ]
-    others = [
-        f"{counts[name]:,} {words}"
-        for name, words in (
-            ("unusable", "not usable"),
-            ("not_in_run", "not in the run"),
-            ("ambiguous_dropped", "ambiguous and left out"),
-            ("duplicates", "duplicates"),
-        )
-        if counts[name]
-    ]
-    matched = f"{report.matched:,} of {counted(report.rows, 'rows')} matched"
-    in_brackets = f" ({', '.join(of_matched)})" if of_matched else ""
-    of_run = (
-        f"{report.not_in_sumstats:,} of {counted(report.alleles, 'alleles')} of the run not in it"
-    )
-    return ", ".join([f"{matched}{in_brackets}", *others, of_run])

@@ -56,7 +56,10 @@ class Prior:
         ]
 
 
-def alleles_with_prior(ledger: Ledger, expression: str | None = None) -> tuple[RunAlleles, Prior]:
+def alleles_with_prior(
+    ledger: Ledger,
+    expression: str | None = None,
+) -> tuple[RunAlleles, Prior]:
     """The alleles of a run and their weights.
 
     By default these are PHRED-scaled tails of the largest effect over all tracks: among common variants, where the run
@@ -93,7 +96,10 @@ def alleles_with_prior(ledger: Ledger, expression: str | None = None) -> tuple[R
     return alleles, floored(phred_of_ranks(size), made_of)
 
 
-def has_percentiles(ledger: Ledger, column: str) -> bool:
+def has_percentiles(
+    ledger: Ledger,
+    column: str,
+) -> bool:
     """Whether the run has ranks among common variants beside it, of the statistic that is asked for."""
     # one that is not whole yet has no receipt
     if _PERCENTILES not in summary_receipts(ledger):
@@ -102,7 +108,11 @@ def has_percentiles(ledger: Ledger, column: str) -> bool:
     return first is not None and column in first[1].column_names
 
 
-def _beside(ledger: Ledger, alleles: RunAlleles, column: str) -> Floats:
+def _beside(
+    ledger: Ledger,
+    alleles: RunAlleles,
+    column: str,
+) -> Floats:
     """A column of the table `percentiles`, in the order of the alleles; NaN where it has none."""
     parts = [
         stored.select(["variant_id", column]) for _, stored in stored_tables(ledger, _PERCENTILES)
@@ -146,7 +156,10 @@ def phred_of_ranks(size: Floats) -> Floats:
     return 10 * np.log10(size.size / as_large)
 
 
-def floored(weight: Floats, made_of: str) -> Prior:
+def floored(
+    weight: Floats,
+    made_of: str,
+) -> Prior:
     """Weights none of which is below a hundredth of the largest; where all are 0, all are 1.
 
     Args:
@@ -161,7 +174,10 @@ def floored(weight: Floats, made_of: str) -> Prior:
     return Prior(np.where(is_below, least, weight), made_of, int(is_below.sum()))
 
 
-def check_sizes(size: Floats, what: str) -> None:
+def check_sizes(
+    size: Floats,
+    what: str,
+) -> None:
     """Refuse what can be no weight.
 
     Raises:

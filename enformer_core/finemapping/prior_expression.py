@@ -75,7 +75,11 @@ def _of_alleles(
     return np.asarray(numbers.take(at), dtype=np.float64)
 
 
-def _refusal(error: Exception, files: FencedFiles, expression: str) -> Exception:
+def _refusal(
+    error: Exception,
+    files: FencedFiles,
+    expression: str,
+) -> Exception:
     """What went wrong: with a file of the run, or with the SQL."""
     if isinstance(files.failure, DatasetError | StorageError):
         return files.failure

@@ -7,7 +7,12 @@ import pyarrow.compute as pc
 from enformer_core.variants.arrow import Column, Mask, Numbers
 
 
-def are_repeats(chrom: pa.Array, pos: Numbers, ref: pa.Array, alt: pa.Array) -> Mask:
+def are_repeats(
+    chrom: pa.Array,
+    pos: Numbers,
+    ref: pa.Array,
+    alt: pa.Array,
+) -> Mask:
     """Whether an earlier row has the same place and alleles.
 
     A/G and G/A are one pair; C/CT and CT/C may be two variants, an insertion and a deletion.
@@ -22,7 +27,13 @@ def are_repeats(chrom: pa.Array, pos: Numbers, ref: pa.Array, alt: pa.Array) -> 
     first = pc.if_else(is_indel, ref, pc.min_element_wise(ref, alt))
     second = pc.if_else(is_indel, alt, pc.max_element_wise(ref, alt))
     place = pc.cast(pa.array(pos), pa.string())
-    keys = pc.binary_join_element_wise(chrom, place, first, second, ":")
+    keys = pc.binary_join_element_wise(
+        chrom,
+        place,
+        first,
+        second,
+        ":",
+    )
     return ~are_firsts(keys)
 
 

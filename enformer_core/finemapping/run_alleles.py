@@ -45,7 +45,10 @@ class RunAlleles:
             raise InputError(
                 f"{location}: is a run of {ledger.run_type.unit}; name one by `enformer-ray score`"
             )
-        parts = [_once(chrom, scores, further) for chrom, scores in stored_tables(ledger, "scores")]
+        parts = []
+        for chrom, scores in stored_tables(ledger, "scores"):
+            # lists over tracks go before the next shard comes
+            parts.append(_once(chrom, scores, further))
         rows = sum(part.num_rows for part in parts)
         if not rows:
             raise InputError(f"{location}: has no allele with scores")
@@ -54,21 +57,30 @@ class RunAlleles:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    def column(self, name: str) -> pa.Array:
-        """A column of all alleles."""
+    def column(
+        self,
+        name: str,
+    ) -> pa.Array:
+        """A column of all alleles, in the order of the run."""
         return in_full(self.table, name)
 
     @cached_property
     def pos(self) -> Numbers:
-        """Places, counted from 1."""
+        """Places of the alleles, counted from 1 as VCF does."""
         return np.asarray(self.column("pos"), dtype=np.int64)
 
 
-def _once(chrom: str | None, scores: pa.Table, further: tuple[str, ...]) -> pa.Table:
+def _once(
+    chrom: str | None,
+    scores: pa.Table,
+    further: tuple[str, ...],
+) -> pa.Table:
     """The rows with values, each allele once: repeats bear a flag."""
     is_ok = pc.equal(scores["status"], Status.OK.value)
     is_repeat = has_flag(scores, Flag.DUPLICATE)
     rows = scores.filter(pc.and_not(is_ok, is_repeat))
-    names = pa.repeat(pa.scalar(chrom, pa.string()), rows.num_rows)
-    columns = dict.fromkeys((*_KEYS, *further))
-    return pa.table({"chrom": names, **{name: rows[name] for name in columns}})
+    contig = pa.scalar(chrom, pa.string())
+    columns = {"chrom": pa.repeat(contig, rows.num_rows)}
+    for name in dict.fromkeys((*_KEYS, *further)):
+        columns[name] = rows[name]
+    return pa.table(columns)

@@ -15,32 +15,27 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float64
 
 from enformer_core.errors import InputError
-from enformer_core.finemapping.p_values import z_of_log_p
 from enformer_core.finemapping.repeated_rows import are_repeats
+from enformer_core.finemapping.row_statistics import Floats, Statistics, texts_of
 from enformer_core.finemapping.statistic_names import (
-    Statistic,
     StatisticColumns,
     check_has_z,
     find_statistics,
 )
-from enformer_core.finemapping.statistic_texts import as_floats, as_log_p
+from enformer_core.finemapping.statistic_texts import as_floats
 from enformer_core.variants.arrow import Mask, Numbers, bools, in_full, ints, matches
 from enformer_core.variants.formats.column_search import HARMONISED
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
 from enformer_core.variants.formats.headers import cleaned
-from enformer_core.variants.formats.reader import kept_role
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.source import Source, open_source
 from enformer_core.words import counted
 
-Floats = Float64[np.ndarray, " rows"]
+__all__ = ["MEANINGS", "Floats", "RowStatus", "Statistics", "Sumstats", "read_sumstats"]
 
 _LETTERS = "^[ACGT]+$"
-
-_LN_10 = float(np.log(10))
 
 
 class RowStatus(StrEnum):
@@ -133,8 +128,11 @@ class Sumstats:
         """The rows that have alleles and a z."""
         return self.taken(np.flatnonzero(self.is_usable))
 
-    def taken(self, rows: Numbers) -> "Sumstats":
-        """These rows, in this order."""
+    def taken(
+        self,
+        rows: Numbers,
+    ) -> "Sumstats":
+        """These rows alone, in the order that is given."""
         chosen: dict[str, object] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -208,7 +206,13 @@ def read_sumstats(
     if n is not None and not 0 < n < np.inf:
         raise InputError(f"--n {n:g}: a sample size must be above 0")
     file = path if isinstance(path, InputFile) else InputFile(path, str(path))
-    opened = open_source(file.path, name=file.name, given=file.given, sites=sites, columns=columns)
+    opened = open_source(
+        file.path,
+        name=file.name,
+        given=file.given,
+        sites=sites,
+        columns=columns,
+    )
     statistics = find_statistics(opened.columns.names, harmonised=_is_harmonised(opened))
     if needs_z:
         check_has_z(statistics, opened.called)
@@ -219,7 +223,13 @@ def read_sumstats(
     batches = list(source.batches(details=True))
     if not batches:
         raise InputError(f"{source.called}: has no rows below its header")
-    return _of_alleles(pa.concat_tables(batches), source, statistics, n, needs_z=needs_z)
+    return _of_alleles(
+        pa.concat_tables(batches),
+        source,
+        statistics,
+        n,
+        needs_z=needs_z,
+    )
 
 
 def _is_harmonised(source: Source) -> bool:
@@ -270,8 +280,10 @@ def _of_alleles(
         effect_is_ref=is_of_ref if source.declares_ref else None,
         why_effect=_why_effect(source, effect) if needs_z else "",
         columns=columns,
-        pip=as_floats(_texts(raw, columns, "pip")) if columns.has("pip") else None,
-        credible_set=_texts(raw, columns, "credible_set") if columns.has("credible_set") else None,
+        pip=as_floats(texts_of(raw, columns, "pip")) if columns.has("pip") else None,
+        credible_set=texts_of(raw, columns, "credible_set")
+        if columns.has("credible_set")
+        else None,
     )
     faults = {
         RowStatus.MALFORMED: bools(pc.is_valid(in_full(raw, "status"))),
@@ -285,69 +297,6 @@ def _of_alleles(
     return replace(sumstats, status=_statuses(sumstats, faults))
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """The statistics of rows; NaN where there are none.
-
-    Attributes:
-        se_as_read: as written, before it is made of beta and z where it is not there.
-    """
-
-    beta: Floats
-    se: Floats
-    se_as_read: Floats
-    z: Floats
-    n: Floats
-    p: Floats
-
-    @staticmethod
-    def of(raw: pa.Table, columns: StatisticColumns, n: float | None) -> "Statistics":
-        """Read them from the columns that are kept beside the alleles, as text."""
-
-        def column(statistic: Statistic) -> Floats:
-            if not columns.has(statistic):
-                return np.full(raw.num_rows, np.nan)
-            return as_floats(_texts(raw, columns, statistic))
-
-        odds_ratio = column("odds_ratio")
-        positive = np.where(odds_ratio > 0, odds_ratio, np.nan)
-        beta = _first(column("beta"), np.log(positive))
-        se = column("se")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = _first(column("z"), beta / se)
-        log_p = _log_p(raw, columns)
-        without = np.isnan(z) & ~np.isnan(log_p) & ~np.isnan(beta)
-        z[without] = np.sign(beta[without]) * z_of_log_p(log_p[without])
-        # of P alone
-        is_made = without & np.isnan(se) & (z != 0)
-        made = se.copy()
-        made[is_made] = beta[is_made] / z[is_made]
-        in_all = column("cases") + column("controls")
-        of_rows = _first(column("n"), in_all)
-        sizes = of_rows if n is None else np.full(raw.num_rows, float(n))
-        return Statistics(beta, made, se, z, sizes, np.exp(log_p))
-
-
-def _texts(raw: pa.Table, columns: StatisticColumns, statistic: Statistic) -> pa.Array:
-    return in_full(raw, kept_role(columns.names[statistic]))
-
-
-def _log_p(raw: pa.Table, columns: StatisticColumns) -> Floats:
-    """Natural logarithms of P; a column of -log10(P) says more of what is very small, and wins."""
-    log_p = np.full(raw.num_rows, np.nan)
-    if columns.has("minus_log10_p"):
-        log_p = -_LN_10 * as_floats(_texts(raw, columns, "minus_log10_p"))
-    if columns.has("p"):
-        log_p = _first(log_p, as_log_p(_texts(raw, columns, "p")))
-    # what is above 1 is no P
-    return np.where(log_p <= 0, log_p, np.nan)
-
-
-def _first(numbers: Floats, others: Floats) -> Floats:
-    """Of each row the first number, or the second where there is no first."""
-    return np.where(np.isnan(numbers), others, numbers)
-
-
 def _minor(frequency: pa.Array) -> Floats:
     """Frequencies of the rarer of both alleles; NaN for what is no frequency."""
     values = np.asarray(pc.fill_null(frequency, np.nan), dtype=np.float64)
@@ -355,12 +304,18 @@ def _minor(frequency: pa.Array) -> Floats:
     return np.where(minor >= 0, minor, np.nan)
 
 
-def _are_letters(ref: pa.Array, alt: pa.Array) -> Mask:
+def _are_letters(
+    ref: pa.Array,
+    alt: pa.Array,
+) -> Mask:
     differ = bools(pc.not_equal(ref, alt))
     return matches(ref, _LETTERS) & matches(alt, _LETTERS) & differ
 
 
-def _why_effect(source: Source, effect: pa.Array) -> str:
+def _why_effect(
+    source: Source,
+    effect: pa.Array,
+) -> str:
     """Whose effects they are, where the file does not say it itself; else nothing."""
     columns = source.columns
     if source.declares_ref:
@@ -374,7 +329,10 @@ def _why_effect(source: Source, effect: pa.Array) -> str:
     )
 
 
-def _statuses(sumstats: Sumstats, faults: Mapping[RowStatus, Mask]) -> pa.Array:
+def _statuses(
+    sumstats: Sumstats,
+    faults: Mapping[RowStatus, Mask],
+) -> pa.Array:
     """The first fault of each row; of those that have none the first of each place and alleles is fine."""
     has_fault = np.any(list(faults.values()), axis=0)
     sound = np.flatnonzero(~has_fault)
@@ -394,4 +352,9 @@ def _are_repeats(sumstats: Sumstats) -> Mask:
         is_ref = pa.array(sumstats.effect_is_ref)
         ref = pc.if_else(is_ref, sumstats.effect_allele, sumstats.other_allele)
         alt = pc.if_else(is_ref, sumstats.other_allele, sumstats.effect_allele)
-    return are_repeats(sumstats.chrom, sumstats.pos, ref, alt)
+    return are_repeats(
+        sumstats.chrom,
+        sumstats.pos,
+        ref,
+        alt,
+    )

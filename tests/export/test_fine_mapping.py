@@ -269,6 +269,8 @@ def test_groups_are_the_users(scored, tmp_path):
     for wrong, said in (("CAGE", "give a name"), ("a=nothing like it", "nothing like it")):
         with pytest.raises(InputError, match=said):
             TrackGroups.of(run.ledger, [wrong])
+    with pytest.raises(InputError, match="has a column Base of its own"):
+        TrackGroups.of(run.ledger, ["Base=0"])
     with pytest.raises(InputError, match="given twice"):
         TrackGroups.of(run.ledger, ["a=0", "a=5"])
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_core.errors import InputError
-from enformer_core.finemapping.orientation import orient, report_in_words
+from enformer_core.finemapping.orientation import orient
+from enformer_core.finemapping.orientation_report import report_in_words
 from enformer_core.finemapping.run_alleles import RunAlleles
 from enformer_core.finemapping.sumstats import read_sumstats
 from enformer_core.genome.fasta import Genome

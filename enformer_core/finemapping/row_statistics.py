@@ -1,0 +1,103 @@
+"""z, beta, SE, P and N of rows, each of what its row has. Works on columns of text. Does not know variants."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float64
+
+from enformer_core.finemapping.p_values import z_of_log_p
+from enformer_core.finemapping.statistic_names import Statistic, StatisticColumns
+from enformer_core.finemapping.statistic_texts import as_floats, as_log_p
+from enformer_core.variants.arrow import in_full
+from enformer_core.variants.formats.reader import kept_role
+
+Floats = Float64[np.ndarray, " rows"]
+
+_LN_10 = float(np.log(10))
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The statistics of rows; NaN where there are none.
+
+    Attributes:
+        se_as_read: as written, before it is made of beta and z where it is not there.
+    """
+
+    beta: Floats
+    se: Floats
+    se_as_read: Floats
+    z: Floats
+    n: Floats
+    p: Floats
+
+    @staticmethod
+    def of(
+        raw: pa.Table,
+        columns: StatisticColumns,
+        n: float | None,
+    ) -> "Statistics":
+        """Read them from the columns that are kept beside the alleles, as text."""
+
+        def column(statistic: Statistic) -> Floats:
+            if not columns.has(statistic):
+                return np.full(raw.num_rows, np.nan)
+            return as_floats(texts_of(raw, columns, statistic))
+
+        # the logarithm of an odds ratio is an effect like any other
+        odds_ratio = column("odds_ratio")
+        positive = np.where(odds_ratio > 0, odds_ratio, np.nan)
+        beta = _first(column("beta"), np.log(positive))
+        se = column("se")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = _first(column("z"), beta / se)
+        log_p = _log_p(raw, columns)
+        without = np.isnan(z) & ~np.isnan(log_p) & ~np.isnan(beta)
+        z[without] = np.sign(beta[without]) * z_of_log_p(log_p[without])
+        # an SE that was never written is the one that gives this z
+        is_made = without & np.isnan(se) & (z != 0)
+        made = se.copy()
+        made[is_made] = beta[is_made] / z[is_made]
+        in_all = column("cases") + column("controls")
+        of_rows = _first(column("n"), in_all)
+        sizes = of_rows if n is None else np.full(raw.num_rows, float(n))
+        return Statistics(
+            beta,
+            made,
+            se,
+            z,
+            sizes,
+            np.exp(log_p),
+        )
+
+
+def texts_of(
+    raw: pa.Table,
+    columns: StatisticColumns,
+    statistic: Statistic,
+) -> pa.Array:
+    """The cells of a statistic that the file has, as they were written."""
+    return in_full(raw, kept_role(columns.names[statistic]))
+
+
+def _log_p(
+    raw: pa.Table,
+    columns: StatisticColumns,
+) -> Floats:
+    """Natural logarithms of P; a column of -log10(P) says more of what is very small, and wins."""
+    log_p = np.full(raw.num_rows, np.nan)
+    if columns.has("minus_log10_p"):
+        log_p = -_LN_10 * as_floats(texts_of(raw, columns, "minus_log10_p"))
+    if columns.has("p"):
+        log_p = _first(log_p, as_log_p(texts_of(raw, columns, "p")))
+    # what is above 1 is no P
+    return np.where(log_p <= 0, log_p, np.nan)
+
+
+def _first(
+    numbers: Floats,
+    others: Floats,
+) -> Floats:
+    """Of each row the first number, or the second where there is no first."""
+    return np.where(np.isnan(numbers), others, numbers)
