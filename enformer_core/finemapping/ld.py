@@ -90,12 +90,15 @@ def open_panel(
     """A matrix, or a PLINK 1 file set by the name of its .bed.
 
     Args:
-        name: a path or an object's address.
+        name: a path or an object's address; of a file set the ending may be left out.
         variants: a file that names a matrix's rows: .bim, PolyFun's .gz, a table, or a list of identifiers.
 
     Raises:
         InputError: for a file that is neither, and for names that do not fit.
     """
+    if not Path(name).is_file() and Path(f"{name}.bed").is_file():
+        # as PLINK itself calls its file sets
+        name = f"{name}.bed"
     path = one_file(name).path
     with path.open("rb") as file:
         is_bed = file.read(2) == MAGIC[:2]

@@ -143,6 +143,7 @@ def test_a_reference_panel(tmp_path):
     )
     panel = open_panel(str(bed))
     assert (panel.size, panel.name) == (2, str(bed))
+    assert open_panel(str(tmp_path / "p")).name == str(bed)
     block = panel.block(np.array([1, 0]))
     assert block.correlations.diagonal().tolist() == [1, 1]
     assert "12.50% of genotypes are missing" in block.notes[0]

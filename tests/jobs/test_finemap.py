@@ -197,6 +197,16 @@ def test_exchanged_alleles_are_named(run, files, locus):
     assert f"rs{strongest}" in text.partition("suspect  ")[2].splitlines()[0]
 
 
+def test_a_residual_variance_of_other_peoples_ld_is_warned_of(finemapped, files):
+    other = made_up_locus(seed=70, variants=VARIANTS, causal=(CAUSAL,), people=150)
+    np.savez(files / "other.npz", R=other.correlations)
+    answer, error = finemapped("--estimate-residual-variance", ld="other.npz")
+    assert answer["diagnostics"]["lambda"] > 0.05
+    assert "the residual variance is estimated, and lambda is" in error
+    _, error = finemapped("--estimate-residual-variance")
+    assert "residual variance" not in error
+
+
 def test_a_locus_and_what_is_missing(finemapped, files):
     lines = (files / "panel.bim").read_text().splitlines()
     lines[12] = lines[12].replace("rs12", "new").replace("1012", "9012")
