@@ -92,7 +92,7 @@ class FinemapResult:
         uniform: all variants alike.
         prior: with the weights; None without any.
         weights: of each variant, which add up to 1; None without any.
-        consistency: None where it was not asked for.
+        consistency: None where it was not asked for, or the locus is one variant.
         notes: what a user should know.
     """
 
@@ -141,7 +141,8 @@ def _diagnosed(
     panel_name: str,
     settings: FinemapSettings,
 ) -> tuple[Consistency | None, tuple[str, ...]]:
-    if settings.diagnostics == "full":
+    # one variant alone has no others that it could contradict
+    if settings.diagnostics == "full" and data.z.size > 1:
         spectrum = Spectrum.of(data.correlations)
         said = check_definite(panel_name, spectrum.values, data.unit)
         return consistency(data.panel_z, spectrum, data.study.people), said

@@ -297,6 +297,12 @@ def test_settings_that_cannot_be(refused, option, value, message):
     assert message in refused(f"{option}={value}")
 
 
+def test_a_locus_of_one_variant(finemapped):
+    answer, _ = finemapped("--locus", "20:1003-1003", ld="panel.bed")
+    assert [each["id"] for each in answer["variants"]] == ["rs3"]
+    assert answer["diagnostics"] is None
+
+
 def test_one_prior_at_a_time(refused):
     assert "give one of them" in refused("--prior", "run", "--prior-column", "w")
 
