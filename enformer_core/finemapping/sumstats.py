@@ -7,9 +7,8 @@ Places and alleles are found by the names and rules of `variants`, statistics by
 of the file is a row here, with a status. Does not know a run or the genome.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,9 @@ import pyarrow.compute as pc
 from enformer_core.errors import InputError
 from enformer_core.finemapping.repeated_rows import are_repeats
 from enformer_core.finemapping.row_statistics import Floats, Statistics, texts_of
+from enformer_core.finemapping.row_status import MEANINGS, RowStatus
 from enformer_core.finemapping.statistic_names import (
+    Statistic,
     StatisticColumns,
     check_has_z,
     find_statistics,
@@ -36,38 +37,6 @@ from enformer_core.words import counted
 __all__ = ["MEANINGS", "Floats", "RowStatus", "Statistics", "Sumstats", "read_sumstats"]
 
 _LETTERS = "^[ACGT]+$"
-
-
-class RowStatus(StrEnum):
-    """What a row of sumstats is good for; the first that applies."""
-
-    MALFORMED = "malformed"
-    """The record cannot be read, or its identifier is not among the sites."""
-    SEVERAL_ALTS = "several_alts"
-    """It lists several ALTs, and has one effect."""
-    BAD_ALLELE = "bad_allele"
-    """An allele is no sequence of A, C, G and T, or both are the same."""
-    EFFECT_UNMATCHED = "effect_unmatched"
-    """The effect allele is neither of both."""
-    BAD_SE = "bad_se"
-    """The standard error is 0 or below."""
-    NO_Z = "no_z"
-    """What z is made of is missing, or no finite number."""
-    DUPLICATE = "duplicate"
-    """An earlier usable row has the same place and alleles, of substitutions in whichever order."""
-    OK = "ok"
-
-
-MEANINGS: Mapping[RowStatus, str] = {
-    RowStatus.MALFORMED: "no record that can be read, or no place",
-    RowStatus.SEVERAL_ALTS: "several ALTs for one effect",
-    RowStatus.BAD_ALLELE: "alleles that are not two sequences of A, C, G and T",
-    RowStatus.EFFECT_UNMATCHED: "an effect allele that is neither of both",
-    RowStatus.BAD_SE: "a standard error of 0 or below",
-    RowStatus.NO_Z: "no finite z, nor what it is made of",
-    RowStatus.DUPLICATE: "place and alleles of an earlier row",
-}
-"""Why rows are not used, in words."""
 
 
 @dataclass(frozen=True)
@@ -220,16 +189,12 @@ def read_sumstats(
     source = open_source(
         file.path, name=file.name, given=file.given, sites=sites, columns=columns, keep=keep
     )
-    batches = list(source.batches(details=True))
-    if not batches:
+    reading = _Reading(source, statistics, n, needs_z)
+    # of a batch only numbers and names stay, not the text that they were
+    parts = [reading.rows(raw) for raw in source.batches(details=True)]
+    if not parts:
         raise InputError(f"{source.called}: has no rows below its header")
-    return _of_alleles(
-        pa.concat_tables(batches),
-        source,
-        statistics,
-        n,
-        needs_z=needs_z,
-    )
+    return _with_repeats(_joined(parts))
 
 
 def _is_harmonised(source: Source) -> bool:
@@ -239,62 +204,115 @@ def _is_harmonised(source: Source) -> bool:
     return at is not None and at < len(names) and cleaned(names[at]).startswith(HARMONISED)
 
 
-def _of_alleles(
-    raw: pa.Table,
-    source: Source,
-    columns: StatisticColumns,
-    n: float | None,
-    *,
-    needs_z: bool,
-) -> Sumstats:
-    """Rows of a table as read, of which a record with several ALTs is one."""
-    line = ints(in_full(raw, "input_line"), 0)
-    # a record of two ALTs is two rows, one behind the other
-    is_further = np.zeros(line.size, dtype=bool)
-    is_further[1:] = line[1:] == line[:-1]
-    is_list = is_further.copy()
-    is_list[:-1] |= is_further[1:]
-    rows = np.flatnonzero(~is_further)
-    raw = raw.take(pa.array(rows))
-    numbers = Statistics.of(raw, columns, n)
-    effect = in_full(raw, "effect")
-    is_of_ref = bools(pc.equal(effect, -1))
+@dataclass(frozen=True)
+class _Reading:
+    """How rows of a file become rows of summary statistics.
+
+    Attributes:
+        source: of the rows.
+        columns: which of its columns hold statistics.
+        n: sample size of all rows; None for the file's own.
+        needs_z: whether rows without z are of no use.
+    """
+
+    source: Source
+    columns: StatisticColumns
+    n: float | None
+    needs_z: bool
+
+    def rows(self, raw: pa.Table) -> Sumstats:
+        """Rows of a batch as read, of which a record with several ALTs is one; repeats are not looked for."""
+        line = ints(in_full(raw, "input_line"), 0)
+        # a record of two ALTs is two rows, one behind the other
+        is_further = np.zeros(line.size, dtype=bool)
+        is_further[1:] = line[1:] == line[:-1]
+        is_list = is_further.copy()
+        is_list[:-1] |= is_further[1:]
+        rows = np.flatnonzero(~is_further)
+        first = raw.take(pa.array(rows))
+        numbers = Statistics.of(first, self.columns, self.n)
+        return replace(
+            self._named(first, numbers),
+            line=line[rows],
+            status=_statuses(self._faults(first, numbers, is_list[rows])),
+        )
+
+    def _named(self, raw: pa.Table, numbers: Statistics) -> Sumstats:
+        """Rows with their names and numbers; lines and statuses are yet to come."""
+        effect = in_full(raw, "effect")
+        is_of_ref = bools(pc.equal(effect, -1))
+        is_swapped = pa.array(is_of_ref)
+        ref, alt = _letters(raw)
+        return Sumstats(
+            name=self.source.called,
+            line=np.zeros(raw.num_rows, dtype=np.int64),
+            chrom=in_full(raw, "input_chrom"),
+            pos=ints(in_full(raw, "start"), -1) + 1,
+            id=in_full(raw, "id"),
+            effect_allele=pc.if_else(is_swapped, ref, alt),
+            other_allele=pc.if_else(is_swapped, alt, ref),
+            beta=numbers.beta,
+            se=numbers.se,
+            z=numbers.z,
+            n=numbers.n,
+            maf=_minor(in_full(raw, "frequency")),
+            p=numbers.p,
+            status=pa.nulls(raw.num_rows, pa.string()),
+            effect_is_ref=is_of_ref if self.source.declares_ref else None,
+            why_effect=_why_effect(self.source, effect) if self.needs_z else "",
+            columns=self.columns,
+            pip=self._floats_of(raw, "pip"),
+            credible_set=self._texts_of(raw, "credible_set"),
+        )
+
+    def _texts_of(self, raw: pa.Table, statistic: Statistic) -> pa.Array | None:
+        if not self.columns.has(statistic):
+            return None
+        return texts_of(raw, self.columns, statistic)
+
+    def _floats_of(self, raw: pa.Table, statistic: Statistic) -> Floats | None:
+        texts = self._texts_of(raw, statistic)
+        return None if texts is None else as_floats(texts)
+
+    def _faults(
+        self,
+        raw: pa.Table,
+        numbers: Statistics,
+        is_list: Mask,
+    ) -> dict[RowStatus, Mask]:
+        """Why rows cannot be used, in the order in which it counts."""
+        faults = {
+            RowStatus.MALFORMED: bools(pc.is_valid(in_full(raw, "status"))),
+            RowStatus.SEVERAL_ALTS: is_list,
+            RowStatus.BAD_ALLELE: ~_are_letters(*_letters(raw)),
+            RowStatus.EFFECT_UNMATCHED: bools(pc.equal(in_full(raw, "effect"), 0)),
+        }
+        if self.needs_z:
+            faults[RowStatus.BAD_SE] = numbers.se_as_read <= 0
+            faults[RowStatus.NO_Z] = ~np.isfinite(numbers.z)
+        return faults
+
+
+def _joined(parts: Sequence[Sumstats]) -> Sumstats:
+    """Rows of all batches, one behind the other."""
+    joined: dict[str, object] = {}
+    for each in fields(Sumstats):
+        values = [getattr(part, each.name) for part in parts]
+        if isinstance(values[0], np.ndarray):
+            joined[each.name] = np.concatenate(values)
+        elif isinstance(values[0], pa.Array):
+            joined[each.name] = pa.concat_arrays(values)
+    # of ALT only where no batch names an effect allele
+    why = [part.why_effect for part in parts]
+    joined["why_effect"] = why[0] if all(why) else ""
+    return replace(parts[0], **joined)  # type: ignore[arg-type]
+
+
+def _letters(raw: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """REF and ALT, or the other and the effect allele, in upper case."""
     ref = pc.ascii_upper(in_full(raw, "input_ref"))
     alt = pc.ascii_upper(in_full(raw, "input_alt"))
-    is_swapped = pa.array(is_of_ref)
-    sumstats = Sumstats(
-        name=source.called,
-        line=line[rows],
-        chrom=in_full(raw, "input_chrom"),
-        pos=ints(in_full(raw, "start"), -1) + 1,
-        id=in_full(raw, "id"),
-        effect_allele=pc.if_else(is_swapped, ref, alt),
-        other_allele=pc.if_else(is_swapped, alt, ref),
-        beta=numbers.beta,
-        se=numbers.se,
-        z=numbers.z,
-        n=numbers.n,
-        maf=_minor(in_full(raw, "frequency")),
-        p=numbers.p,
-        status=pa.nulls(rows.size, pa.string()),
-        effect_is_ref=is_of_ref if source.declares_ref else None,
-        why_effect=_why_effect(source, effect) if needs_z else "",
-        columns=columns,
-        pip=as_floats(texts_of(raw, columns, "pip")) if columns.has("pip") else None,
-        credible_set=texts_of(raw, columns, "credible_set")
-        if columns.has("credible_set")
-        else None,
-    )
-    faults = {
-        RowStatus.MALFORMED: bools(pc.is_valid(in_full(raw, "status"))),
-        RowStatus.SEVERAL_ALTS: is_list[rows],
-        RowStatus.BAD_ALLELE: ~_are_letters(ref, alt),
-        RowStatus.EFFECT_UNMATCHED: bools(pc.equal(effect, 0)),
-    }
-    if needs_z:
-        faults[RowStatus.BAD_SE] = numbers.se_as_read <= 0
-        faults[RowStatus.NO_Z] = ~np.isfinite(numbers.z)
-    return replace(sumstats, status=_statuses(sumstats, faults))
+    return ref, alt
 
 
 def _minor(frequency: pa.Array) -> Floats:
@@ -329,19 +347,21 @@ def _why_effect(
     )
 
 
-def _statuses(
-    sumstats: Sumstats,
-    faults: Mapping[RowStatus, Mask],
-) -> pa.Array:
-    """The first fault of each row; of those that have none the first of each place and alleles is fine."""
-    has_fault = np.any(list(faults.values()), axis=0)
-    sound = np.flatnonzero(~has_fault)
-    is_repeat = np.zeros(len(sumstats), dtype=bool)
-    is_repeat[sound] = _are_repeats(sumstats.taken(sound))
-    masks = [*faults.values(), is_repeat]
-    names = [*(status.value for status in faults), RowStatus.DUPLICATE.value]
+def _statuses(faults: Mapping[RowStatus, Mask]) -> pa.Array:
+    """The first fault of each row; rows that have none are fine."""
+    masks = list(faults.values())
+    names = [status.value for status in faults]
     number = np.select(masks, list(range(len(masks))), default=len(masks))
     return pa.array([*names, RowStatus.OK.value]).take(pa.array(number))
+
+
+def _with_repeats(sumstats: Sumstats) -> Sumstats:
+    """The rows, of which usable ones that repeat an earlier usable one are marked."""
+    sound = np.flatnonzero(sumstats.is_usable)
+    is_repeat = np.zeros(len(sumstats), dtype=bool)
+    is_repeat[sound] = _are_repeats(sumstats.taken(sound))
+    status = pc.if_else(pa.array(is_repeat), RowStatus.DUPLICATE.value, sumstats.status)
+    return replace(sumstats, status=status)
 
 
 def _are_repeats(sumstats: Sumstats) -> Mask:

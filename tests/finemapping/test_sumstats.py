@@ -1,6 +1,7 @@
 """Summary statistics of many makers read into the same arrays, and what is said of rows that cannot be used."""
 
 import gzip
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +17,7 @@ from enformer_core.finemapping.statistic_names import find_statistics
 from enformer_core.finemapping.statistic_texts import as_floats, as_log_p
 from enformer_core.finemapping.sumstats import read_sumstats
 from enformer_core.variants.formats.given import GivenColumns
+from enformer_core.variants.source import open_source
 
 PLAIN = ["CHR BP SNP A1 A2 BETA SE P N", "1 100 rs1 A G 0.1 0.05 0.0455 1000"]
 
@@ -271,3 +273,26 @@ def test_numbers_are_those_of_their_texts():
 def test_names_count_in_any_case_and_in_one_order():
     found = find_statistics(["#b", '"Beta"', "STDERR", "Effect"], harmonised=False)
     assert found.names == {"beta": "Beta", "se": "STDERR"}
+
+
+def test_batches_are_joined_and_repeats_found_across_them(tmp_path, monkeypatch):
+    def by_two(*words, **options):
+        return replace(open_source(*words, **options), batch_rows=2)
+
+    monkeypatch.setattr("enformer_core.finemapping.sumstats.open_source", by_two)
+    lines = [f"1 {5 + number // 2} {'A' if number % 2 else 'G'} C {number}" for number in range(7)]
+    header = "CHR BP A1 A2 Z"
+    sumstats = read(tmp_path, header, *lines, "1 5 C G 3", "1 9 A T NA")
+    assert sumstats.line.tolist() == list(range(2, 11))
+    assert sumstats.z[:7].tolist() == list(range(7))
+    assert sumstats.status.to_pylist() == ["ok"] * 7 + ["duplicate", "no_z"]
+
+
+def test_real_statistics_have_the_z_of_their_p(data_dir):
+    folder = data_dir / "gwas"
+    sumstats = read_sumstats(folder / "prscs_sumstats.txt", sites=folder / "prscs_test.bim")
+    assert sumstats.counts() == {"ok": 1000}
+    for row in (0, 1, 999):
+        expected = NormalDist().inv_cdf(sumstats.p[row] / 2)
+        assert abs(sumstats.z[row]) == pytest.approx(-expected, rel=1e-9)
+        assert np.sign(sumstats.z[row]) == np.sign(sumstats.beta[row])
