@@ -53,8 +53,15 @@ NAMES: Mapping[Statistic, tuple[str, ...]] = {
         *("n_controls", "n_con", "ncon", "ncontrol", "n_control", "controls", "nco"),
         "num_controls",
     ),
-    "pip": ("pip", "susie_pip", "pip_susie", "posterior_prob", "posterior", "pp", "prob"),
-    "credible_set": ("cs_id", "cs", "credible_set", "credible_set_id", "cs_index", "susie_cs"),
+    # of our own finemap those without a prior: scores that stand beside them must not be in them already
+    "pip": (
+        *("pip", "pip_uniform", "susie_pip", "pip_susie"),
+        *("posterior_prob", "posterior", "pp", "prob"),
+    ),
+    "credible_set": (
+        *("cs_id", "cs", "credible_set", "credible_set_id", "cs_index"),
+        *("set_uniform", "susie_cs"),
+    ),
 }
 """In small letters; of several columns of one meaning the first of this order counts.
 

@@ -172,6 +172,20 @@ def test_scores_beside_credible_sets_are_sizes_whatever_the_alleles(
     assert said == ["1 variant in no credible set is left out"]
 
 
+def test_the_table_of_our_own_fine_mapping_is_read_without_its_prior(scored, tmp_path):
+    run, rows = scored
+    chrom, at, ref, alt = rows[0]
+    path = tmp_path / "finemap.tsv"
+    path.write_text(
+        "id\tline\tchrom\tpos\teffect_allele\tother_allele\tz\tprior\tpip_uniform\tpip_prior\tset_uniform"
+        f"\tset_prior\nv0\t2\t{chrom}\t{at}\t{alt}\t{ref}\t5\t0.5\t0.25\t0.75\t1\t2\n"
+    )
+    out = tmp_path / "out.csv"
+    assert find_export("fipip", sumstats=str(path))(run.ledger, out) == 1
+    found = read_text(out, ",")
+    assert found.select("cs_id", "pip").row(0) == (1, 0.25)
+
+
 def test_a_table_that_was_not_fine_mapped_is_refused(scored, study, tmp_path):
     run, rows = scored
     plain = study(rows[:3], swapped=False, turned=False)
