@@ -99,6 +99,10 @@ def _fitting(settings: FinemapSettings) -> Fitting:
         raise InputError(
             f"--prior {settings.prior} and --prior-column {settings.prior_column}: give one of them"
         )
+    if settings.prior_sql is not None and settings.prior is None:
+        raise InputError(
+            f"--prior-sql {settings.prior_sql}: asks a run; give --prior RUN too, or leave it out"
+        )
     susie = SusieSettings(
         effects=settings.effects,
         estimates_residual_variance=settings.estimate_residual_variance,
@@ -158,7 +162,8 @@ def _weights(
         # here: what reads runs is not needed otherwise
         from enformer_core.finemapping.run_prior import weights_of_run
 
-        found = weights_of_run(data, open_ledger(settings.prior))
+        ledger = open_ledger(settings.prior)
+        found = weights_of_run(data, ledger, settings.prior_sql)
         return found.weights, found.missing, found.notes
     if data.study.weights is None:
         return None, (), ()

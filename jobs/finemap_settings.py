@@ -51,6 +51,9 @@ class _PriorSettings:
     prior: Annotated[OptionalFile, Parameter(metavar="RUN")] = None
     """finished run of `score` whose scores make prior weights"""
 
+    prior_sql: Annotated[str | None, Parameter(metavar="SQL")] = None
+    """expression over the tables of --prior that makes weights: max_abs_js (default ranks of the largest effects)"""
+
     prior_column: ColumnName | None = None
     """column of the sumstats that holds prior weights, of any scale"""
 

@@ -37,11 +37,17 @@ class RunWeights:
 def weights_of_run(
     data: LocusData,
     ledger: Ledger,
+    expression: str | None = None,
 ) -> RunWeights:
     """The weights that a run gives the variants of a locus.
 
-    A variant without a score gets the mean of those with one, as Wang et al. 2021 (Nat Commun 12:3394) do: nothing is
+    A variant without a score gets the mean of those with one, much as in Wang et al. 2021 (Nat Commun 12:3394): nothing is
     known for it, and nothing against it.
+
+    Args:
+        data: the locus.
+        ledger: of a run by `score`.
+        expression: of SQL over its tables, whose value is the weight; None for ranks of the largest effects.
 
     Raises:
         InputError: for a run of another kind, and where it has scored no variant of the locus.
@@ -53,7 +59,7 @@ def weights_of_run(
             f"--prior {where}: {data.study.name} says of no variant where it lies, and neither does the LD; a run's "
             "alleles are found by place. Add columns CHR and POS"
         )
-    alleles, prior = alleles_with_prior(ledger)
+    alleles, prior = alleles_with_prior(ledger, expression)
     oriented = orient(_as_sumstats(data), alleles)
     weights = np.full(data.z.size, np.nan)
     weights[oriented.row] = prior.weight[oriented.allele]
@@ -61,6 +67,8 @@ def weights_of_run(
     weights[is_unknown] = weights[~is_unknown].mean()
     missing = tuple(_missing(data, row, where) for row in np.flatnonzero(is_unknown).tolist())
     notes = [*prior.notes(), *oriented.notes]
+    if ledger.manifest() is None:
+        notes.append(f"{where}: is not finished; weights are of what it has scored so far")
     if missing:
         number = counted(len(missing), "variants")
         verb = agreeing(len(missing), "has", "have")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from enformer_core.errors import InputError, nearest
+from enformer_core.finemapping.row_statistics import Statistics
 from enformer_core.finemapping.statistic_names import (
     StatisticColumns,
     check_has_z,
@@ -18,7 +19,6 @@ from enformer_core.finemapping.statistic_names import (
     z_made_of,
 )
 from enformer_core.finemapping.statistic_texts import as_floats
-from enformer_core.finemapping.sumstats import Statistics
 from enformer_core.finemapping.variant_names import NamedTable, VariantNames, unreadable
 from enformer_core.genome.contig_names import one_name_each
 from enformer_core.variants.arrow import Mask, Numbers, in_full

@@ -305,6 +305,7 @@ def test_a_locus_of_one_variant(finemapped):
 
 def test_one_prior_at_a_time(refused):
     assert "give one of them" in refused("--prior", "run", "--prior-column", "w")
+    assert "give --prior RUN too" in refused("--prior-sql", "max_abs_sad")
 
 
 def test_a_fit_that_has_not_converged_says_so(finemapped):

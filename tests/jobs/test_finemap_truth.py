@@ -1,6 +1,7 @@
 """A run of scores as a prior at loci whose causal variant is known: it helps, shuffled it does not, harm is bounded."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -104,6 +105,21 @@ def test_the_command_does_the_same(finemapped, loci, out):
     assert causal["prior"] == pytest.approx(share[loci[0].causal])
     assert answer["missing"] == []
     assert "prior weights of 80 alleles are -10 log10 of the part of the run's" in error
+
+
+def test_an_expression_may_make_the_weights(finemapped, out):
+    answer, error = finemapped(out, "--prior-sql", "1 + max_abs_sad * 0")
+    assert {round(each["prior"], 12) for each in answer["variants"]} == {1 / 40}
+    assert "prior weights of 80 alleles are 1 + max_abs_sad * 0" in error
+    pips = [(each["pip_uniform"], each["pip_prior"]) for each in answer["variants"]]
+    np.testing.assert_allclose(*zip(*pips, strict=True), atol=1e-12)
+
+
+def test_an_unfinished_run_is_noted(finemapped, out, tmp_path):
+    copy = shutil.copytree(out, tmp_path / "run")
+    (copy / "manifest.json").unlink()
+    _, error = finemapped(copy)
+    assert "is not finished; weights are of what it has scored so far" in error
 
 
 @pytest.fixture(scope="module")
