@@ -41,8 +41,8 @@ def weights_of_run(
 ) -> RunWeights:
     """The weights that a run gives the variants of a locus.
 
-    A variant without a score gets the mean of those with one, much as in Wang et al. 2021 (Nat Commun 12:3394): nothing is
-    known for it, and nothing against it.
+    A variant without a score gets the mean of those with one, much as in Wang et al. 2021 (Nat Commun 12:3394): nothing
+    is known for it, and nothing against it.
 
     Args:
         data: the locus.
