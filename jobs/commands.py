@@ -60,7 +60,7 @@ COMMANDS = {
         is_work=True,
         examples=(
             "enformer-ray tiles --genome hg38.fa --model enformer --weights pytorch_model.bin"
-            " --tracks 4828,5111 --regions chr20:1-5000000 --out tracks",
+            " --tracks 4828,5111 --regions chr20:1-5000000 --out tiles",
         ),
         exit_codes=_COMPUTES,
     ),

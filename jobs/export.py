@@ -25,9 +25,10 @@ from enformer_core.user_path import user_path
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.export_options import EXPORT_OPTIONS, JSON_HELP
-from jobs.finished_run import check_beside, open_ledger
+from jobs.finished_run import open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, OptionalDirectory, OptionalFile, OptionalStream
+from jobs.output_guard import check_output
 
 _INCOMPLETE = ".incomplete"
 
@@ -88,13 +89,16 @@ def export(settings: Any) -> int:
     if not wanted:
         options = ", ".join(map(_as_given, files))
         raise InputError(f"nothing to write: give {options}")
+    _check_one_each(wanted)
     told = _told(settings, list(wanted))
     ledger = open_ledger(settings.out)
-    for file in wanted.values():
-        check_beside(file, ledger.store.location)
+    read = (settings.input, settings.genome, settings.sumstats, settings.sites)
+    given = [Path(file) for file in read if file is not None]
     missing = ledger.run.plan.shards - len(ledger.committed())
     if missing:
         wanted = {name: _marked_incomplete(file) for name, file in wanted.items()}
+    for file in wanted.values():
+        check_output(file, ledger, given)
     if settings.json and STDOUT in wanted.values():
         raise InputError("--json: standard output is one of the files. Give that a name")
     done = [
@@ -163,6 +167,22 @@ def _written(
     if caution is not None:
         warn(caution)
     return {**figures, "rows": number}
+
+
+def _check_one_each(wanted: Mapping[str, Path]) -> None:
+    """Refuse two formats in one file: in a stream one would stand behind the other.
+
+    Raises:
+        InputError: naming both.
+    """
+    taken: dict[Path, str] = {}
+    # several formats may share a directory
+    files = {name: file for name, file in wanted.items() if not writes_directory(name)}
+    for name, file in files.items():
+        if file in taken:
+            place = "standard output" if file == STDOUT else file
+            raise InputError(f"--{taken[file]} and --{name}: both to {place}. Give each its own.")
+        taken[file] = name
 
 
 def _as_given(name: str) -> str:

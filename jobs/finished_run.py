@@ -5,9 +5,7 @@ from pathlib import Path
 from enformer_core.analyses import run_type_of
 from enformer_core.dataset.find_run import find_run
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.errors import InputError
-from enformer_core.export.whole_file import STDOUT
-from enformer_core.user_path import real_path
+from jobs.output_guard import check_output
 
 
 def open_ledger(out: str) -> Ledger:
@@ -22,7 +20,7 @@ def open_ledger(out: str) -> Ledger:
 
 
 def check_beside(file: Path, run: str) -> None:
-    """Refuse a file inside the run: it could overwrite one of its objects.
+    """Refuse to write over what the run is or was made of; see `output_guard.check_output`.
 
     Args:
         file: to be written; `-` is standard output.
@@ -31,9 +29,4 @@ def check_beside(file: Path, run: str) -> None:
     Raises:
         InputError: for such a file.
     """
-    if (
-        file != STDOUT
-        and Path(run).is_dir()
-        and real_path(file).is_relative_to(real_path(Path(run)))
-    ):
-        raise InputError(f"{file}: lies in the run {run}. Give a place beside it.")
+    check_output(file, open_ledger(run))

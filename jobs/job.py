@@ -313,12 +313,25 @@ class Job:
         rows = counted(manifest.rows, unit)
         return [
             f"{rows} in {counted(manifest.shards, 'shards')}: {counts}",
+            *self._copied(manifest),
             *self._columns_taken(),
             *notice,
             *self.analysis.report(manifest),
             *audit_lines(manifest.audit, strict=strict),
             *self._of_nothing(manifest),
         ]
+
+    def _copied(self, manifest: Manifest) -> Iterator[str]:
+        """How many rows came from other runs, where some are named; and that none was audited for it."""
+        if not getattr(self.settings, "reuse", ()):
+            return
+        run = read_run(self.store)
+        assert run is not None, "it is complete"
+        receipts = Ledger(self.store, run, self.analysis.run_type).receipts()
+        copied = sum(each.count for receipt in receipts for each in receipt.copied)
+        yield f"reused   {copied:,} of {manifest.rows:,}, copied from other runs"
+        if copied and not manifest.audit and getattr(self.settings, "audit_fraction", 0):
+            yield "audit    none: every allele that was drawn for it is copied, and copied ones are not audited"
 
     def _of_nothing(self, manifest: Manifest) -> Iterator[str]:
         """Where no row has values: that it is so, and one of them with its reason."""

@@ -1,8 +1,10 @@
 """`enformer-ray lookup`: what runs say of alleles, by rsID or place."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,13 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Files
+from jobs.shell_words import command_line
 from jobs.terminal import print_prose, terminal_columns
 from jobs.text_columns import TextColumns
 
 _KEYS = "rs6052080, chr20:4699605 or chr20:4699605:A:G"
+
+_REGION = re.compile(r"(?P<chrom>[^/\s:]+):(?P<first>[0-9][0-9,]*)-(?P<last>[0-9][0-9,]*)")
 
 _DESCRIBED = ("run", "variant_id", "id", "status", "reason")
 
@@ -87,6 +92,7 @@ def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
     for word in dict.fromkeys(words):
         key = parse_key(word)
         if key is None:
+            _refuse_region(word)
             runs.append(word)
         else:
             keys.append(key)
@@ -98,6 +104,23 @@ def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
             f"no key is named: {named} {agreeing(len(runs), 'is', 'are')} taken for a run. Give {_KEYS}."
         )
     return runs, keys
+
+
+def _refuse_region(word: str) -> None:
+    """Refuse what is written as a region and is no directory either.
+
+    Raises:
+        InputError: with the question that has an answer.
+    """
+    region = _REGION.fullmatch(word)
+    if region is None or Path(word).exists():
+        return
+    first, last = (region[name].replace(",", "") for name in ("first", "last"))
+    sql = f"FROM scores WHERE chrom = '{region['chrom']}' AND pos BETWEEN {first} AND {last}"
+    raise InputError(
+        f"{word}: is a region, and places are looked up one by one. Ask for it: "
+        f"{command_line(['enformer-ray', 'query', 'RUN', sql])}"
+    )
 
 
 def _beside(
@@ -183,6 +206,9 @@ def _cells(
         # without effects (`--top-tracks 0`) the sign is in the lists alone
         effect = first.get(statistic, {})
         name = effect.get("description") or effect.get("identifier") or track
+        # where all are 0 the first track stands there, which is no stronger than the others
+        if not row.get(f"{_LARGEST}{statistic}"):
+            name = None
         cells += [effect.get("value"), row.get(f"{_LARGEST}{statistic}"), name]
     return [_text(cell) for cell in cells]
 

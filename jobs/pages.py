@@ -75,8 +75,10 @@ def show(settings: DocsSettings) -> int:
     # as a link on a page has it: docs/weights.md, notebooks/first_hour.ipynb, README.md
     name = Path(settings.page).name.removesuffix(".md").removesuffix(_NOTEBOOK).lower()
     if name not in pages:
+        meant = nearest(name, list(pages))
+        end = "" if meant.endswith("?") else "."
         raise InputError(
-            f"docs {settings.page}: there is no such page{nearest(name, list(pages))} "
+            f"docs {settings.page}: there is no such page{meant}{end} "
             "`enformer-ray docs` lists all, with what they are about"
         )
     text = pages[name]()

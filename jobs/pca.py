@@ -22,9 +22,10 @@ from enformer_core.summaries.pca_file import Pca, read_pca, tracks_for
 from enformer_core.user_path import one_line
 from enformer_core.words import agreeing, counted
 from jobs import exit_codes
-from jobs.finished_run import check_beside, open_ledger
+from jobs.finished_run import open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, File, Selection
+from jobs.output_guard import check_output
 from jobs.shell_words import command_line
 
 _SHOWN_COMPONENTS = 5
@@ -94,7 +95,7 @@ def fit(settings: FitPcaSettings) -> int:
     out = Path(settings.out)
     ledger = open_ledger(settings.run)
     # hours may pass before it is written
-    check_beside(out, ledger.store.location)
+    check_output(out, ledger)
     _check_folder(out)
     asked = PcaSettings(
         components=settings.components,

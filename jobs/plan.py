@@ -198,7 +198,10 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             audited=work.audited,
             audit_share=round(notes.audit_share, 4),
             sharing=notes.sharing,
-            notes=(*notes_of_sharing(settings, spec.conventions), *notes.lines()),
+            notes=(
+                *notes_of_sharing(settings, spec.conventions),
+                *notes.lines("about " if reused else ""),
+            ),
         )
 
 

@@ -18,13 +18,15 @@ from enformer_core.dataset.fenced_tables import (
 )
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
-from enformer_core.export.whole_file import STDOUT, ReaderLeftError, whole_file
+from enformer_core.export.text_file import is_packed, text_file
+from enformer_core.export.whole_file import STDOUT, ReaderLeftError, replaces, whole_file
 from enformer_core.storage.fenced_files import fenced_files
 from jobs import exit_codes
-from jobs.finished_run import check_beside, open_ledger
+from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Directory, OptionalStream, Tables
-from jobs.query_attached import attach, attached_files
+from jobs.output_guard import check_output
+from jobs.query_attached import Attached, attach, attached_files
 from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import RUN_VIEWS, SQL_EXAMPLE, refusals
 from jobs.query_views import create_views, kept_columns
@@ -32,6 +34,16 @@ from jobs.result_files import print_csv, print_tsv, write_parquet
 from jobs.result_rows import print_drawing, print_json, print_text
 
 Format = Literal["table", "csv", "tsv", "json", "parquet"]
+
+_ROWS = [duckdb.ExpectedResultType.QUERY_RESULT]
+
+_BY_ENDING: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 
 
 @dataclass(frozen=True)
@@ -44,14 +56,14 @@ class QuerySettings:
     sql: str
     """DuckDB's SQL, as `FROM top LIMIT 20`; `value` is alt - ref, `share` its part of the largest; see `docs tables`"""
 
-    format: Format = field(default="table", kw_only=True)
-    """how to write the rows; in json NaN and infinities are null, dates and blobs (hexadecimal) text"""
+    format: Format | None = field(default=None, kw_only=True)
+    """how to write the rows: as the ending of --output says, else table; in json NaN and infinities are null"""
 
     json: bool = field(default=False, kw_only=True)
     """the same as --format json: one JSON list of rows"""
 
     output: OptionalStream = field(default=None, kw_only=True)
-    """write them to this file, which appears when it is whole; - for standard output"""
+    """write them to this file (.csv, .tsv, .json, each with .gz too, .parquet); - for standard output"""
 
     attach: Tables = field(default=(), kw_only=True)
     """a table of your own beside the run's: Parquet, CSV, TSV or JSON; given again for each further one"""
@@ -82,14 +94,32 @@ def query(settings: QuerySettings) -> int:
 
 
 def _format(settings: QuerySettings) -> Format:
+    """The format that was given, or that the ending of the file says.
+
+    Raises:
+        InputError: for two that are not one, and for Parquet where only text can be.
+    """
     chosen = settings.format
     if settings.json:
-        if chosen not in ("table", "json"):
+        if chosen not in (None, "table", "json"):
             raise InputError(f"--json with --format {chosen}: give one of them")
         return "json"
-    if chosen == "parquet" and settings.output is None:
-        raise InputError("--format parquet: is no text; give --output FILE with it")
+    output = Path(settings.output or STDOUT)
+    if chosen is None:
+        chosen = _of_ending(output)
+    if chosen == "parquet":
+        if settings.output is None:
+            raise InputError("--format parquet: it is no text; give --output FILE with it")
+        if is_packed(output):
+            raise InputError(
+                f"--output {output}: Parquet packs its columns itself. Give {output.stem}, or --format csv."
+            )
     return chosen
+
+
+def _of_ending(output: Path) -> Format:
+    ending = Path(output.stem).suffix if is_packed(output) else output.suffix
+    return _BY_ENDING.get(ending.lower(), "table")
 
 
 def run_query(out: str, sql: str) -> list[tuple[Any, ...]]:
@@ -110,11 +140,13 @@ class _Answer:
         relation: its rows, not read yet; None of a statement without a result.
         connection: on which more can be asked.
         ledger: of the run.
+        attached: the user's own tables.
     """
 
     relation: duckdb.DuckDBPyRelation | None
     connection: duckdb.DuckDBPyConnection
     ledger: Ledger
+    attached: Sequence[Attached]
 
 
 def _print(chosen: Format, sql: str, answer: _Answer) -> None:
@@ -139,8 +171,12 @@ def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
     assert settings.output is not None
     assert answer.relation is not None
     path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
-    check_beside(path, answer.ledger.store.location)
-    with suppress(ReaderLeftError), whole_file(path) as stream:
+    attached = (each.file for each in answer.attached)
+    check_output(path, answer.ledger, attached)
+    if replaces(path):
+        note(f"{path}: takes the place of the file that was there")
+    opened = whole_file(path) if chosen == "parquet" else text_file(path)
+    with suppress(ReaderLeftError), opened as stream:
         if chosen == "parquet":
             write_parquet(answer.relation, stream)
             return
@@ -159,7 +195,7 @@ def _answer(out: str, sql: str, attached: Sequence[str] = ()) -> Iterator[_Answe
     """The answer of a query, to be read while the block lasts; what goes wrong with it is said."""
     with fenced_run(out, attached) as run:
         _check_asks(sql)
-        yield _Answer(run.connection.sql(sql), run.connection, run.ledger)
+        yield _Answer(run.connection.sql(sql), run.connection, run.ledger, run.attached)
 
 
 @dataclass(frozen=True)
@@ -169,10 +205,12 @@ class FencedRun:
     Attributes:
         connection: with a view for each table of the run, and those that are made of them.
         ledger: of the run.
+        attached: the user's own tables, which can be asked too.
     """
 
     connection: duckdb.DuckDBPyConnection
     ledger: Ledger
+    attached: Sequence[Attached] = ()
 
 
 @contextmanager
@@ -197,14 +235,20 @@ def fenced_run(out: str, attached: Sequence[str] = ()) -> Iterator[FencedRun]:
     ):
         create_table_views(connection, tables)
         create_views(connection, ledger, list(tables))
-        yield FencedRun(connection, ledger)
+        yield FencedRun(connection, ledger, own)
 
 
 def _check_asks(sql: str) -> None:
-    """Refuse what holds no statement: blanks, a semicolon, a remark."""
+    """Refuse what holds no statement (blanks, a semicolon, a remark), or one before the last whose rows nobody sees."""
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error:  # whoever runs it will say why
         return
     if not statements:
         raise InputError(f"{sql!r}: no question. Give SQL, such as {SQL_EXAMPLE}")
+    unseen = [each for each in statements[:-1] if each.expected_result_type == _ROWS]
+    if unseen:
+        raise InputError(
+            f"{unseen[0].query.strip()!r}: its rows would not be seen: of {len(statements)} statements only the last "
+            "one's are. Give each question a command of its own."
+        )

@@ -4,9 +4,11 @@ A file is read whole before the query is looked at, while the fence around the r
 reads nothing more. Knows files and names. Does not know what is asked.
 """
 
+import gzip
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -21,6 +23,8 @@ _PACKED = frozenset({".gz", ".bgz", ".zst"})
 _CONTIGS = frozenset({"chrom", "chr", "chromosome", "contig", "seqid", "hm_chrom"})
 """Columns that hold texts whatever their first lines look like: a run's `chrom` is one."""
 
+_REMARK = "##"
+_BCF = b"BCF\x02"
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
@@ -97,8 +101,14 @@ def _rows(connection: duckdb.DuckDBPyConnection, attached: Attached) -> str:
     else:
         # as files of the field write that there is no value
         options.append("nullstr = ['', 'NA', '.']")
+        options += _below_remarks(attached, first)
         read = f"read_csv({', '.join([literal, *options])})"
     names = [name for name, *_ in connection.execute(f"DESCRIBE FROM {read}").fetchall()]
+    if names and names[0].startswith(_REMARK):
+        raise InputError(
+            f"--attach {attached.name}={attached.file}: begins with lines of ##, which are no table. "
+            "Unpack it: zstd -d FILE"
+        )
     if len(names) == 1 and len(names[0].split()) > 1:
         raise InputError(
             f"--attach {attached.name}={attached.file}: its columns are parted by spaces; make them tabs: "
@@ -121,6 +131,26 @@ def _compression(first: bytes) -> Iterator[str]:
         yield "compression = 'gzip'"
     elif first == _ZSTD:
         yield "compression = 'zstd'"
+
+
+def _below_remarks(attached: Attached, first: bytes) -> Iterator[str]:
+    """How a VCF is read, and whatever else begins with lines of `##`: from the line below them, of which all are tabs.
+
+    Raises:
+        InputError: for a BCF, which is no text.
+    """
+    if first == _ZSTD:
+        return
+    unpacked = gzip.open if first.startswith(_GZIP) else open
+    with unpacked(attached.file, "rb") as lines:
+        if lines.peek(len(_BCF)).startswith(_BCF):
+            raise InputError(
+                f"--attach {attached.name}={attached.file}: is BCF. Make it a VCF: bcftools view FILE > variants.vcf"
+            )
+        remarks = sum(1 for _ in takewhile(lambda line: line.startswith(_REMARK.encode()), lines))
+    if remarks:
+        # a quote is a letter of INFO like any other
+        yield f"skip = {remarks}, header = true, delim = '\t', quote = ''"
 
 
 def _ending(file: Path) -> str:

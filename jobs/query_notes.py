@@ -7,6 +7,7 @@ from itertools import islice
 
 import duckdb
 
+from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.scoring.rounding import RATIO_ROUNDING
 from enformer_core.words import agreeing, counted
@@ -15,10 +16,10 @@ _LARGEST = """
 SELECT statistic, max(abs(value)) AS value FROM effects GROUP BY statistic ORDER BY statistic
 """
 
-_AT_MOST = """
+_AT_MOST = f"""
 SELECT count(*) FILTER (abs(value) <= $most), count(*) FROM effects
-WHERE statistic = $statistic AND abs(value) > 1e-6 * $largest
-"""
+WHERE statistic = $statistic AND abs(value) > {NO_EFFECT} * $largest
+"""  # noqa: S608 - of no text from outside
 """Of the rows that `top` has of a statistic, how many are no larger."""
 
 _OF_GENES = f"""
@@ -80,7 +81,8 @@ def _no_effect(
     audited = _rounding(ledger, statistic)
     if audited.rounding is None:
         return
-    can_do = f"rounding alone can do {audited.rounding:.2g} beside predictions of this size"
+    # not what the audit measured, which `status` tells and which may be 0
+    can_do = f"rounding alone may do {audited.rounding:.2g} beside predictions of this size, as the audit allows"
     # beside an allele that does act another's rounding is no bound for all
     if largest <= audited.rounding and not audited.acts:
         yield (
@@ -92,7 +94,7 @@ def _no_effect(
     if below:
         yield (
             f"{below:,} of {rows:,} rows of top {agreeing(below, 'has', 'have')} a {statistic} of at most "
-            f"{audited.rounding:.2g} in size, and {can_do}, as the audit found: take none of these for an effect"
+            f"{audited.rounding:.2g} in size, and {can_do}: take none of these for an effect"
         )
 
 

@@ -45,6 +45,7 @@ RUN_VIEWS = tuple(_VIEWS)
 """Names of views that some run has."""
 
 _ABSENT = re.compile(r"Table with name (?P<name>\S+) does not exist")
+_NO_SUCH_TABLE = "Referenced table"
 _LOCKED = "the configuration has been locked"
 
 _FENCE = (
@@ -91,6 +92,8 @@ def _refusal(error: Exception, ledger: Ledger, files: FencedFiles, out: str) -> 
     if damage is not None:
         return _damaged(damage, out)
     refused = f"this SQL was refused: {error}"
+    if isinstance(error, duckdb.BinderException) and _NO_SUCH_TABLE in str(error):
+        refused += '\nA name with a dot in it stands in quotes: "P.VALUE".'
     if isinstance(error, _OF_FILES):
         refused += (
             f"\nIf the SQL is right, `enformer-ray verify {out}` reads every file of the run."
@@ -123,7 +126,20 @@ def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> 
     refused = f"this SQL was refused: {error}"
     if "/" in name or "." in name:
         return InputError(f"{refused}\n{_FENCE}")
-    return InputError(refused)
+    if named is None:
+        return InputError(refused)
+    # DuckDB would propose tables of its own that nobody asks for
+    return InputError(
+        f"this SQL was refused: there is no table {named['name']}. The run has {_what_there_is(ledger)}."
+    )
+
+
+def _what_there_is(ledger: Ledger) -> str:
+    """The tables of a run of this kind and the views that are made of them: `scores, effects, tracks, top and long`."""
+    tables = [*ledger.run_type.tables, *summary_names(ledger), "tracks"]
+    views = [view for view, (table, _) in _VIEWS.items() if table in tables]
+    *first, last = [*tables, *views]
+    return f"{', '.join(first)} and {last}"
 
 
 def _why_no_view(ledger: Ledger, view: str, out: str) -> str:
@@ -131,10 +147,9 @@ def _why_no_view(ledger: Ledger, view: str, out: str) -> str:
     table, made_by = _VIEWS[view]
     run_type = ledger.run_type
     if table not in run_type.tables:
-        known = ", ".join(run_type.tables)
         return (
-            f"{out}: a run of {run_type.unit} has no view {view}, which is of {made_by}. It has {known} and tracks: "
-            f"ask 'FROM {run_type.tables[0]} LIMIT 20'"
+            f"{out}: a run of {run_type.unit} has no view {view}, which is of {made_by}. It has "
+            f"{_what_there_is(ledger)}: ask 'FROM {run_type.tables[0]} LIMIT 20'"
         )
     missing = "tracks" if ledger.committed() else table
     return why_absent(ledger, missing, out)

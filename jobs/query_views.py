@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
+from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.scoring.rounding import RATIO_ROUNDING
 
@@ -11,7 +12,7 @@ from enformer_core.scoring.rounding import RATIO_ROUNDING
 # that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
 # list of hits has none of it. `effects` has every row. Rows of the input that are one allele may name different effect
 # alleles: then there is no one sign.
-_TOP = """
+_TOP = f"""
 CREATE VIEW top AS
 SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
        e.statistic, e.value, round(abs(e.value::DOUBLE) / largest.value, 6) AS share, named.effect_sign,
@@ -19,7 +20,7 @@ SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VA
 FROM effects e
 JOIN (
     SELECT statistic, max(abs(value::DOUBLE)) AS value FROM effects GROUP BY statistic
-) largest ON largest.statistic = e.statistic AND abs(e.value) > 1e-6 * largest.value
+) largest ON largest.statistic = e.statistic AND abs(e.value) > {NO_EFFECT} * largest.value
 JOIN tracks t ON t.index = e.track
 LEFT JOIN (
     SELECT variant_id, string_agg(DISTINCT id, ',' ORDER BY id) AS id,
@@ -27,7 +28,7 @@ LEFT JOIN (
     FROM scores WHERE id IS NOT NULL OR effect_sign IS NOT NULL GROUP BY variant_id
 ) named ON named.variant_id = e.variant_id
 ORDER BY abs(e.value) DESC, e.variant_id, e.track, e.statistic
-"""
+"""  # noqa: S608 - of no text from outside
 
 # The same of genes: one row for each allele and gene, by its strongest track. Rows of the input that are one allele are
 # one row. A ratio of sums has a size of its own below which it is rounding, whatever the largest of the run is. The TSS
@@ -44,7 +45,7 @@ FROM gene_effects g
 JOIN tracks t ON t.index = g.max_abs_log2_ratio_track
 WHERE g.max_abs_log2_ratio > greatest(
     {RATIO_ROUNDING},
-    1e-6 * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
+    {NO_EFFECT} * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
 )
 GROUP BY g.variant_id, g.gene_id, g.gene_name, g.pos, g.strand, g.distance, t.index, t.identifier, t.description
 ORDER BY abs(first(g.log2_ratio[t.list_position])) DESC, g.variant_id, g.gene_id

@@ -250,7 +250,7 @@ class SpeedSettings:
     max_offset_bp: Annotated[BasePairs | None, Parameter(help=OFFSET_HELP)] = None
 
     audit_fraction: Fraction = 0.001
-    """part of the alleles that delta scores again by direct, at least 3 alleles; 0 for none"""
+    """part of the alleles that delta scores again by direct, at least 3 unless they are copied; 0 for none"""
 
     audit_tolerance: float | None = None
     """relative error at which the audit warns (default 0.02 for fast, 0.002 for exact)"""

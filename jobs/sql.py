@@ -38,7 +38,7 @@ class SqlSettings:
     """run the text and print the rows of its question; the first five run here where their package is installed"""
 
     json: bool = field(default=False, kw_only=True)
-    """print one JSON object: statements, question, notes; with --run a list of rows"""
+    """print one JSON object: engine, language, packages, opening, question, notes; with --run a list of rows"""
 
 
 def sql(settings: SqlSettings) -> int:

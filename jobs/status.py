@@ -112,9 +112,14 @@ def _lines(
     kinds = {"GPU": progress.gpu_hours, "CPU-core": progress.cpu_hours}
     used = [_hours(hours, kind) for kind, hours in kinds.items() if hours]
     if used:
-        lines.append(f"computed {' and '.join(used)}{_to_come(progress, progress.hours_left)}")
+        # of several kinds it is not known which will compute the rest
+        kind = "/".join(kind for kind, hours in kinds.items() if hours)
+        left = progress.hours_left
+        to_come = _to_come(progress, None if left is None else _hours(left, kind))
+        lines.append(f"computed {' and '.join(used)}{to_come}")
     if cost is not None:
-        lines.append(f"cost     {cost.so_far:,.2f} so far{_to_come(progress, cost.left)}")
+        cost_left = None if cost.left is None else f"{cost.left:,.2f}"
+        lines.append(f"cost     {cost.so_far:,.2f} so far{_to_come(progress, cost_left)}")
     lines += audit_lines(progress.audit)
     if progress.notice:
         lines.append(progress.notice)
@@ -152,7 +157,7 @@ def _hours(hours: float, kind: str) -> str:
     return f"{hours:,.2f} {kind}-hours"
 
 
-def _to_come(progress: RunProgress, amount: float | None) -> str:
+def _to_come(progress: RunProgress, amount: str | None) -> str:
     if progress.finished or amount is None:
         return ""
-    return f", {amount:,.2f} to come"
+    return f", {amount} to come"

@@ -46,7 +46,13 @@ def test_a_messages_own_lines_stay_where_names_are_escaped():
 
 @pytest.mark.parametrize(
     "words",
-    [["a b", "it's"], ["a\nb", "'\\\t\n\x1b'", "ü"], ["a\\nb"], [""], ["caf\udce9", "\udce9b'"]],
+    [
+        ["a b", "it's", "a = 'b' < c", "'$x'", "'`!'"],
+        ["a\nb", "'\\\t\n\x1b'", "ü"],
+        ["a\\nb"],
+        [""],
+        ["caf\udce9", "\udce9b'"],
+    ],
 )
 def test_a_command_line_is_one_line_that_a_shell_reads_as_it_was(words):
     line = command_line(words)
@@ -54,6 +60,12 @@ def test_a_command_line_is_one_line_that_a_shell_reads_as_it_was(words):
     shown = ["bash", "-c", f"printf '%s\\0' {line}"]
     read = subprocess.run(shown, capture_output=True, check=True).stdout
     assert [os.fsdecode(word) for word in read.split(b"\0")[:-1]] == words
+
+
+def test_sql_is_quoted_so_that_it_can_be_read():
+    assert command_line(["FROM top WHERE a = 'sad'"]) == """"FROM top WHERE a = 'sad'\""""
+    # what means something between double quotes is quoted as ever
+    assert command_line(["it's $5!"]) == """'it'"'"'s $5!'"""
 
 
 def test_a_copy_is_called_as_the_user_does():

@@ -54,8 +54,12 @@ class CostNotes:
     audit_share: float
     sharing: Sharing | None
 
-    def lines(self) -> Sequence[str]:
-        """The same for people; what is little is not said."""
+    def lines(self, about: str = "") -> Sequence[str]:
+        """The same for people; what is little is not said.
+
+        Args:
+            about: stands before the number of audited alleles where it is not known yet, as `at most `.
+        """
         lines = []
         if self.sharing is not None:
             lines.append(
@@ -65,8 +69,9 @@ class CostNotes:
             )
         if self.audit_share >= _WORTH_SAYING_OF_AUDIT:
             lines.append(
-                f"the audit scores {self.work.audited:,} of {counted(self.work.alts, 'alleles')} again "
+                f"the audit scores {about}{self.work.audited:,} of {counted(self.work.alts, 'alleles')} again "
                 f"by direct passes, {self.audit_share:.0%} of the work (--audit-fraction)"
+                f"{'; copied ones are not audited' if about else ''}"
             )
         return lines
 

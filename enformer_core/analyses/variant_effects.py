@@ -236,7 +236,8 @@ class _AlleleDraft:
             notes = cost_notes(
                 draft.parts, analysis.spec, analysis.operations, bin_bp=analysis.bin_bp
             )
-            for line in notes.lines():
+            # which alleles are copied is known when their shard is computed
+            for line in notes.lines("at most " if analysis.reuse else ""):
                 analysis.warn(line)
         return draft
 

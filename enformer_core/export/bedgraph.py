@@ -11,7 +11,7 @@ from enformer_core.export.contribution_rows import (
     ContributionRow,
     contribution_rows,
 )
-from enformer_core.export.whole_file import whole_file
+from enformer_core.export.text_file import text_file
 from enformer_core.user_path import one_line
 
 
@@ -32,7 +32,7 @@ def export_bedgraph(ledger: Ledger, path: Path) -> int:
     # a browser takes tracks of one name for one track
     names = DistinctNames()
     tracks = 0
-    with whole_file(path) as out:
+    with text_file(path) as out:
         for row in rows:
             if row.is_reference:
                 out.write("".join(_lines(row, names)).encode())

@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.schemas import CONTRIBUTIONS
 from enformer_core.errors import InputError
 from enformer_core.export.bigwig_tracks import PREDICTIONS, export_tracks
 from enformer_core.export.contribution_rows import (
@@ -56,6 +57,11 @@ def export_bigwig(
     if genome is not None or tracks is not None:
         raise InputError(
             "--genome and --tracks are of tiles; contributions are those of the run's groups"
+        )
+    if CONTRIBUTIONS not in ledger.run_type.tables:
+        raise InputError(
+            f"{ledger.store.location}: a run of {ledger.run_type.unit} with the tables "
+            f"{', '.join(ledger.run_type.tables)}; bigWigs are of runs of `enformer-ray tiles` and `attribute`"
         )
     rows = contribution_rows(ledger)
     library = _import_pybigwig("give --bedgraph FILE")

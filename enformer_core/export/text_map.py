@@ -18,7 +18,8 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.export.mutation_map import MutationMap, Scale, Style
-from enformer_core.export.whole_file import STDOUT, whole_file
+from enformer_core.export.text_file import text_file
+from enformer_core.export.whole_file import STDOUT
 
 _SCORES = "scores"
 _CHANGES = 3  # of a base, into every other one
@@ -75,7 +76,7 @@ def export_map(ledger: Ledger, path: Path) -> int:
     style, columns = _IN_FILES, _FILE_COLUMNS
     if path == STDOUT:
         style, columns = Style.of(sys.stdout), shutil.get_terminal_size().columns
-    with whole_file(path) as out:
+    with text_file(path) as out:
         for line in _lines(
             contigs, _heading(ledger, statistic, track, scale, style), style, scale, columns
         ):

@@ -18,7 +18,7 @@ from enformer_core.dataset.schemas import SEQUENCE
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.dataset.summary_tables import summary_receipts
 from enformer_core.errors import DatasetError, InputError
-from enformer_core.export.whole_file import whole_file
+from enformer_core.export.text_file import text_file
 from enformer_core.text_cells import one_line_cells
 
 _NAMES = ("identifier", "description")
@@ -55,7 +55,7 @@ def export_tsv(
     keys, lists = _keys_and_lists(ledger, name)
     tracks = _tracks(ledger)
     rows = 0
-    with whole_file(path) as out:
+    with text_file(path) as out:
         for chrom, stored in stored_tables(ledger, name):
             strongest = _strongest(stored, lists, tracks)
             lines = _scalars(chrom, stored, strongest)
@@ -81,8 +81,10 @@ def _check_known(ledger: Ledger, table: str) -> None:
         if table in SUMMARY_MAKERS:
             raise InputError(why_absent(ledger, table, ledger.store.location))
         known = ", ".join(tables)
+        location = ledger.store.location
         raise InputError(
-            f"{ledger.store.location}: a run of {run_type.unit} has no table {table!r} to write; it has {known}"
+            f"{location}: a run of {run_type.unit} has no table {table!r} to write; it has {known}. Tracks and views "
+            f"such as top are asked for: `enformer-ray query {location} 'FROM tracks' --output tracks.tsv`"
         )
 
 

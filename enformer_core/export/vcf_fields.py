@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
+from enformer_core.dataset.largest_values import NO_EFFECT, largest_value
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, track_name
 from enformer_core.dataset.summary_tables import SummaryReceipt
@@ -134,12 +135,14 @@ class StrongestFields:
         chosen: among which tracks.
         count: how many tracks are named.
         of_written: whether signs are those of the record's own ALT, also where REF and ALT were swapped.
+        floor: size that is rounding, as that of smaller ones; no track is named for it.
     """
 
     statistic: str
     chosen: ChosenTracks
     count: int
     of_written: bool
+    floor: float
 
     @property
     def fields(self) -> Sequence[InfoField]:
@@ -179,8 +182,12 @@ class StrongestFields:
             found = np.take_along_axis(values, places, axis=1)
             signed = found * self._signs(scores)[rows, None]
             in_text = signed.astype(str).tolist()
-            for row, of_row, at in zip(rows.tolist(), in_text, places.tolist(), strict=True):
-                strongest[row] = self._in_words(of_row, at)
+            # a track without an effect is none of the strongest; sizes fall from left to right
+            named = (np.abs(found) > self.floor).sum(axis=1).tolist()
+            for row, number, of_row, at in zip(
+                rows.tolist(), named, in_text, places.tolist(), strict=True
+            ):
+                strongest[row] = self._in_words(of_row[:number], at[:number])
             texts[f"ER_TOP_{self.statistic}"] = strongest
         return texts
 
@@ -197,10 +204,7 @@ class StrongestFields:
 
     def _in_words(self, values: Sequence[str], places: Sequence[int]) -> str | None:
         named = [
-            f"{value}|{self._labels[place]}"
-            for value, place in zip(values, places, strict=True)
-            # a track without an effect is none of the strongest
-            if value not in ("0.0", "-0.0")
+            f"{value}|{self._labels[place]}" for value, place in zip(values, places, strict=True)
         ]
         return "&".join(named) or None
 
@@ -282,7 +286,10 @@ def score_fields(
         of_written: whether records are the input's own, of which REF need not be the genome's.
     """
     names = check_scores(ledger)
-    strongest = [StrongestFields(name, chosen, count, of_written) for name in names]
+    strongest = [
+        StrongestFields(name, chosen, count, of_written, _floor(ledger, name) if count else 0.0)
+        for name in names
+    ]
     # records as scored have the genome's REF: there a sign says whose effect was asked for
     signs = [] if of_written else [SignField()]
     components = component_fields(ledger, "ER_")
@@ -307,3 +314,9 @@ def provenance_line(ledger: Ledger, kind: str) -> str:
         entries["Notice"] = run.notice
     said = ",".join(f"{key}={in_quotes(value)}" for key, value in entries.items())
     return f"##{SOURCE}=<ID={kind},{said}>"
+
+
+def _floor(ledger: Ledger, statistic: str) -> float:
+    """As `query` leaves rounding out of its view `top`."""
+    table = ledger.run_type.value_tables[0].name
+    return NO_EFFECT * largest_value(ledger, table, f"max_abs_{statistic}")

@@ -14,13 +14,12 @@ from pathlib import Path
 from types import ModuleType
 
 from enformer_core.errors import InputError
+from enformer_core.export.text_file import PACKED, text_file
 from enformer_core.export.whole_file import is_stream, whole_file
-from enformer_core.storage.bgzf import BgzfWriter
 
 Write = Callable[[bytes], object]
 """Takes the next bytes of the text."""
 
-_PACKED = (".gz", ".bgz", ".bgzf")
 _BCF = ".bcf"
 _INDICES = (".tbi", ".csi")
 
@@ -40,11 +39,6 @@ pysam.bcftools.view("--no-version", "-Ob", "-o", sys.argv[2], sys.argv[1], catch
 def unheard(said: str) -> None:
     """For whoever writes without a log."""
     del said
-
-
-def is_packed(path: Path) -> bool:
-    """Whether a file of this name is packed by blocks."""
-    return path.suffix.lower() in _PACKED
 
 
 @contextmanager
@@ -69,15 +63,10 @@ def vcf_file(
         pysam = _import_pysam(path)
         with _as_bcf(pysam, path) as write:
             yield write
-    elif is_packed(path):
-        with whole_file(path) as out:
-            packed = BgzfWriter(out.write)
-            yield packed.write
-            packed.finish()
     else:
-        with whole_file(path) as out:
+        with text_file(path) as out:
             yield out.write
-    if ending in (*_PACKED, _BCF) and not is_stream(path):
+    if ending in (*PACKED, _BCF) and not is_stream(path):
         as_csi = ending == _BCF or longest_contig_bp > _TABIX_REACH_BP
         _index(path, as_csi=as_csi, warn=warn)
 

@@ -145,7 +145,7 @@ ctx.register(
         null_list="{column}: {type}",
         notes=(
             'Without `hive_schema` a run on 1 and 22 has numbers in `chrom`, and `chrom = "X"` fails.',
-            "Its SQL has no largest size of a list; its expressions have: "
+            "Its SQL has no largest size of a list, its expressions have: "
             '`pl.col("sad").list.eval(pl.element().abs()).list.max()`.',
         ),
     ),
@@ -165,7 +165,7 @@ ctx.register(
         contains="array_has({list}, {text})",
         notes=(
             "`datafusion-cli` takes it as it is, `SessionContext().sql` a statement at a time.",
-            "`datafusion-cli` reads `s3://` with the credentials of the environment; in Python its context is told "
+            "`datafusion-cli` reads `s3://` with the credentials of the environment. In Python its context is told "
             "the bucket by `register_object_store` first, as `--run` does.",
         ),
     ),
@@ -217,7 +217,7 @@ ctx.register(
         scheme="s3a",
         notes=(
             "`spark-sql` takes it as it is, `spark.sql` a statement at a time.",
-            "It takes a folder, not a pattern, or there is no `chrom`; `sad[0]` is the first item, and one beyond the "
+            "It takes a folder, not a pattern, or there is no `chrom`. `sad[0]` is the first item, and one beyond the "
             "end fails.",
             "For `s3a://` it needs the package `hadoop-aws` of its Hadoop's version.",
         ),
@@ -268,7 +268,7 @@ ctx.register(
         scheme="gs",
         wants="Google Cloud Storage",
         notes=(
-            "Without `enable_list_inference` a list is `sad.list[0].element`; without a type for it `chrom` is a "
+            "Without `enable_list_inference` a list is `sad.list[0].element`, without a type for it `chrom` is a "
             "number where all contigs are.",
         ),
     ),

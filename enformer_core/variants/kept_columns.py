@@ -194,9 +194,14 @@ def check_found(
             known = dict.fromkeys(
                 each for reader, path, _ in files for each in _names_in(reader, path)
             )
-            raise InputError(
-                f"{OPTION} {name}: no file of the input has such a column{nearest(name, known)}"
+            # as bcftools calls keys of INFO
+            meant = name.removeprefix("INFO/")
+            near = (
+                f"; did you mean {meant}?"
+                if meant in known and meant != name
+                else nearest(name, known)
             )
+            raise InputError(f"{OPTION} {name}: no file of the input has such a column{near}")
 
 
 def _names_in(reader: RecordStream, path: Path) -> list[str]:

@@ -277,7 +277,7 @@ def test_the_input_itself_is_never_written_over(made, tmp_path, capsys):
     (tmp_path / "link.vcf").symlink_to(file)
     for name in (file, tmp_path / "link.vcf"):
         assert main(["export", run.store.location, "--vcf", str(name)]) == 2
-        assert "is the run's input itself" in capsys.readouterr().err
+        assert "v.vcf, which the run" in capsys.readouterr().err
     assert file.read_text() == HEADER + RECORDS
 
 

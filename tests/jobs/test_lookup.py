@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from enformer_core.dataset.lookup import FoundAllele
 from jobs.cli import main
+from jobs.lookup import _cells
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,22 @@ def test_verify_and_status_pass_over_the_index(runs, run):
     assert (runs / "one" / "lookup").is_dir()
     assert run("verify", runs / "one")[0] == 0
     assert run("status", runs / "one")[0] == 0
+
+
+def test_a_region_is_refused_with_the_question_for_it(runs, run):
+    code, _, error = run("lookup", runs / "both", "chr1:900-1,100")
+    assert code == 2
+    assert "chr1:900-1,100: is a region" in error
+    assert (
+        "enformer-ray query RUN \"FROM scores WHERE chrom = 'chr1' AND pos BETWEEN 900 AND 1100\""
+        in error
+    )
+
+
+def test_an_allele_without_an_effect_has_no_strongest_track():
+    """Where all are 0 the first track stands in `max_abs_sad_track`."""
+    for largest, name in ((0.0, ""), (0.5, "CAGE:liver")):
+        row = {"variant_id": "v", "max_abs_sad": largest, "max_abs_sad_track": 0}
+        effect = {"statistic": "sad", "value": largest, "description": "CAGE:liver"}
+        *_, track = _cells("run", FoundAllele(row, ("v",), (effect,)), ["sad"])
+        assert track == name

@@ -261,7 +261,7 @@ def test_where_nothing_has_an_effect_it_is_said_why_there_is_nothing_to_see(ask_
 def test_effects_no_larger_than_rounding_are_called_so(ask_of, value, norm, bound, is_noise):
     auditor = AuditorWithBound(norm, bound)
     _, said = ask_of(ScorerOfSoMuch(value), "SELECT * FROM Top LIMIT 5", auditor=auditor)
-    noise = "the largest sad of this run is 2e-05, and rounding alone can do 0.0003 beside"
+    noise = "the largest sad of this run is 2e-05, and rounding alone may do 0.0003 beside"
     assert (noise in said) == is_noise
 
 
@@ -277,7 +277,7 @@ class ScorerOfOneEffect(ScorerOfSoMuch):
 def test_rows_no_larger_than_rounding_are_counted_beside_effects(ask_of, value, is_noise):
     auditor = AuditorWithBound(2e-5, 3e-4)
     _, said = ask_of(ScorerOfOneEffect(value), "FROM top", auditor=auditor)
-    noise = "rows of top have a sad of at most 0.0003 in size, and rounding alone can do 0.0003"
+    noise = "rows of top have a sad of at most 0.0003 in size, and rounding alone may do 0.0003"
     assert (noise in said) == is_noise
     assert ("take none of these for an effect" in said) == is_noise
 

@@ -253,3 +253,43 @@ def test_a_name_twice_is_refused(ask, tmp_path):
     code, _, error = ask("FROM top", "--attach", f"gwas={file}", "--attach", f"GWAS={file}")
     assert code == exit_codes.BAD_INPUT
     assert "given twice" in error
+
+
+VCF = """##fileformat=VCFv4.2
+##INFO=<ID=X,Number=1,Type=String,Description="a, \\"b\\"">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+1\t5\t.\tA\tG,T\t.\tPASS\tX="c;AF=0.5,0.1
+X\t7\trs1\tC\tT\t30.5\t.\tX=d
+"""
+
+
+@pytest.mark.parametrize("remarks", [1, 300])
+@pytest.mark.parametrize("ending", ["vcf", "vcf.gz"])
+def test_a_vcf_is_read_below_its_header(ask, tmp_path, ending, remarks):
+    """However long it is, and though INFO may hold a quote."""
+    text = "##fileformat=VCFv4.2\n" * remarks + VCF
+    file = tmp_path / f"v.{ending}"
+    file.write_bytes(gzip.compress(text.encode()) if ending.endswith("gz") else text.encode())
+    code, text, error = ask("FROM v ORDER BY POS", "--attach", f"v={file}", "--json")
+    assert code == exit_codes.DONE, error
+    first, second = json.loads(text)
+    assert (first["#CHROM"], first["POS"], first["ID"], first["ALT"]) == ("1", 5, None, "G,T")
+    assert first["INFO"] == 'X="c;AF=0.5,0.1'
+    assert (second["#CHROM"], second["QUAL"], second["FILTER"]) == ("X", 30.5, None)
+
+
+def test_a_bcf_is_refused_with_what_makes_it_text(ask, tmp_path):
+    file = tmp_path / "v.bcf"
+    file.write_bytes(gzip.compress(b"BCF\x02\x02 and so on"))
+    code, _, error = ask("FROM v", "--attach", f"v={file}")
+    assert code == exit_codes.BAD_INPUT
+    assert "is BCF. Make it a VCF: bcftools view FILE > variants.vcf" in error
+
+
+def test_a_table_that_is_not_there_is_told_with_those_that_are(ask):
+    code, _, error = ask("FROM nosuch")
+    assert code == exit_codes.BAD_INPUT
+    assert "there is no table nosuch. The run has scores, effects, tracks, top and long." in error
+    assert "scores, effects, tracks, top and long: ask" in ask("FROM top_genes")[2]
+    error = ask("SELECT P.VALUE FROM scores")[2]
+    assert 'A name with a dot in it stands in quotes: "P.VALUE".' in error

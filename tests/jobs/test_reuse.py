@@ -41,8 +41,10 @@ def test_what_is_there_is_copied_and_verified(given, run, tmp_path):
         *command("score", "all.vcf", "--ray", "off", "--reuse", folder / "few", "--out", out)
     )
     assert code == 0, error
+    assert "reused   2 of 4, copied from other runs" in text
     plain = tmp_path / "plain"
-    assert run(*command("score", "all.vcf", "--ray", "off", "--out", plain))[0] == 0
+    code, text, _ = run(*command("score", "all.vcf", "--ray", "off", "--out", plain))
+    assert (code, "reused" in text) == (0, False)
     assert values(out) == values(plain)
     assert {pos: values(out)[pos] for pos in (900, 1000)} == values(folder / "few")
     assert run("verify", out)[0] == 0
@@ -56,6 +58,22 @@ def test_what_is_there_is_copied_and_verified(given, run, tmp_path):
     (copied,) = receipt.copied
     assert (copied.run, copied.shard, copied.rows) == (str(folder / "few"), 0, ((0, 2),))
     assert copied.provenance.enformer_ray
+
+
+def test_where_all_are_copied_none_is_audited_and_it_is_said(given, run, tmp_path):
+    folder, command = given
+    audited = ["--audit-fraction", "1"]
+    words = ["--ray", "off", "--reuse", folder / "few", "--out", tmp_path / "out", *audited]
+    code, text, error = run(*command("score", "few.vcf", *words))
+    assert code == 0, error
+    assert "reused   2 of 2, copied from other runs" in text
+    assert "audit    none: every allele that was drawn for it is copied" in " ".join(
+        text.split("  note")
+    )
+    assert "the audit scores at most 2 of 2 alleles again" in error
+    code, text, _ = run(*command("plan", "all.vcf", "--reuse", folder / "few", *audited))
+    assert "the audit scores about 2 of 2 alleles again" in text
+    assert "copied ones are not audited" in text
 
 
 def test_plan_counts_them(given, run):

@@ -5,6 +5,8 @@ import math
 
 import pytest
 
+from jobs.count import significant
+
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "1"]
 SMALL += ["--device", "cpu"]  # of whose cores hours are told, whatever the machine has
 
@@ -69,8 +71,13 @@ def test_of_a_run_that_may_still_be_computed_the_last_sign_of_life_is_told(run, 
 def test_what_took_seconds_is_told_in_seconds(run, half):
     for path in (half / "commits").iterdir():
         change_provenance(path, seconds=1.5, threads=1)
-    done = json.loads(run("status", half, "--json")[1])["shards_done"]
-    assert f"computed {1.5 * done:.3g} CPU-core-seconds, " in run("status", half)[1]
+    found = json.loads(run("status", half, "--json")[1])
+    # what is to come is told in a unit too
+    left_s = significant(found["hours_left"] * 3600)
+    assert (
+        f"computed {1.5 * found['shards_done']:.3g} CPU-core-seconds, {left_s} CPU-core-seconds to come"
+        in " ".join(run("status", half)[1].split())
+    )
 
 
 def test_hours_of_gpus_are_told_apart(run, half):

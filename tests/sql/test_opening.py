@@ -115,6 +115,15 @@ def test_where_its_sql_has_no_word_polars_is_asked_as_its_note_says(toy):
     assert sizes.rows() == [(3.5,)]
 
 
+@pytest.mark.parametrize("engine", DIALECTS)
+def test_remarks_have_no_end_of_a_statement_in_them(engine, toy):
+    """Who cuts the text at semicolons has statements; so the remarks have none."""
+    texts = run_texts(toy(("1", "X"), 1), engine)
+    assert texts.notes
+    for note in texts.notes:
+        assert ";" not in note
+
+
 @pytest.mark.parametrize("engine", HERE)
 @pytest.mark.parametrize("shards", [0, 1])
 def test_of_a_run_under_way_there_is_what_is_committed(engine, shards, toy):

@@ -37,6 +37,11 @@ that it goes around: most make numbers of `chrom` where all contigs are numbers,
 `HLA%2A01` as it is or do not find it. `query`, [python](python.md) and these texts agree on contigs as text, and on `__unplaced__` for rows without a place
 (null in Python). [Every column of every table](tables.md).
 
+By `--json` the same comes in parts: `opening` is a list of statements, for engines that take them one at a time, `question` a first one, `notes` what stands as remarks in the text.
+
+Columns kept by `--keep-columns` have the letters of the input. DuckDB and Spark do not tell `af` from `AF`; DataFusion makes small letters of both, Polars tells them apart: write
+`"AF"`, in quotes. A name with a dot stands in quotes everywhere: `"P.VALUE"` (Spark, Athena and BigQuery quote by backticks).
+
 Below, a text is given once for all engines that take it as it is. Those of DuckDB, Polars, DataFusion, chDB and Spark are run by tests and give equal
 rows (chDB and Spark where they are installed). **Those of Trino, Athena and BigQuery have been read by a parser of their SQL, and have not been run by us.**
 """

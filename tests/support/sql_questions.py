@@ -147,7 +147,8 @@ ORDER BY abs(e.value) DESC, e.variant_id, s.input_line""",
     ),
     Question(
         "What became of the rows",
-        "Each row of the input has its status; `enformer-ray verify` proves it.",
+        "Each row of the input has its status; `enformer-ray verify` proves it. Polars' `percent` is a decimal, "
+        "those of the others are floats.",
         """\
 SELECT s.status, count(*) AS number_of_rows, 100.0 * count(*) / max(a.number_of_all) AS percent
 FROM scores AS s CROSS JOIN (SELECT count(*) AS number_of_all FROM scores) AS a

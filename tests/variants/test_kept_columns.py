@@ -124,6 +124,9 @@ def test_a_name_that_no_file_has_is_refused_with_the_nearest(table, vcf):
         open_sources([vcf, table], keep=["PIP", "BETTA"])
     with pytest.raises(InputError, match=r"--keep-columns PIPS: .*did you mean PIP"):
         open_sources([vcf], keep=["PIPS"])
+    # as bcftools calls it
+    with pytest.raises(InputError, match=r"--keep-columns INFO/PIP: .*did you mean PIP\?"):
+        open_sources([vcf], keep=["INFO/PIP"])
 
 
 def test_beside_identifiers_that_are_looked_up(tmp_path, vcf):

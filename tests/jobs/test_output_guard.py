@@ -1,0 +1,159 @@
+"""No output takes the place of an object of a run, of what a run was made of, or of what is read for it."""
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.cli import main
+from jobs.finished_run import open_ledger
+from jobs.output_guard import check_output
+from tests.support.genomes import write_fasta
+from tests.support.scored_files import scored_file_run
+from tests.support.vcf import write_vcf
+
+CSV = "FROM top LIMIT 1"
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A folder with a run, another run and their files, of which all are made from here."""
+    monkeypatch.chdir(tmp_path)
+    fasta = write_fasta(tmp_path / "g.fa", {"chr1": "ACGT" * 500})
+    file = write_vcf(tmp_path / "v.vcf", [("chr1", 101, "A", "G"), ("chr1", 105, "A", "C")])
+    for name in ("run", "other"):
+        scored_file_run(tmp_path / name, [file], fasta)
+    return tmp_path
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("run/x.tsv", "lies in the run "),
+        ("other/run.json", "lies in the run "),
+        ("other/scores/chrom=chr1/y.tsv", "lies in the run "),
+        ("v.vcf", "v.vcf, "),
+        ("link.vcf", "v.vcf, "),
+        ("g.fa", "g.fa, which the run "),
+    ],
+)
+@pytest.mark.parametrize("how", ["query", "tsv", "vcf", "hdf5", "vep"])
+def test_what_somebody_reads_stays(made, capsys, file, said, how):
+    (made / "link.vcf").symlink_to("v.vcf")
+    before = contents(made)
+    if how == "query":
+        words = ["query", "run", CSV, "--format", "csv", "--output", file]
+    else:
+        words = ["export", "run", f"--{how}", file]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"enformer-ray: {file}: ")
+    assert said in error
+    assert contents(made) == before
+
+
+def test_directories_are_no_runs_either(made, capsys):
+    before = contents(made)
+    for folder in ("other", "other/scores", "run"):
+        assert main(["export", "run", "--bigwig", folder]) == 2
+        assert "lies in the run" in capsys.readouterr().err
+    assert contents(made) == before
+
+
+def test_an_attached_table_stays(made, capsys):
+    table = made / "own.csv"
+    table.write_text("a,b\n1,2\n3,4\n")
+    words = ["query", "run", "FROM own LIMIT 1", "--attach", "own=own.csv", "--output", "./own.csv"]
+    assert main(words) == 2
+    assert "is own.csv, which is read for it" in capsys.readouterr().err.replace(f"{made}/", "")
+    assert table.read_text() == "a,b\n1,2\n3,4\n"
+
+
+def test_the_input_is_known_by_its_bytes_wherever_it_is(made, capsys):
+    (made / "moved").mkdir()
+    Path("v.vcf").rename("moved/v2.vcf")
+    assert main(["export", "run", "--tsv", "moved/v2.vcf"]) == 2
+    assert "is v.vcf, byte for byte" in capsys.readouterr().err
+    # of the same length, and something else
+    Path("same.tsv").write_bytes(bytes(Path("moved/v2.vcf").stat().st_size))
+    assert main(["export", "run", "--tsv", "same.tsv"]) == 0
+    assert "2 rows (replaced the file that was there)" in capsys.readouterr().err
+
+
+def test_names_in_settings_are_seen_from_the_runs_folder_too(made, monkeypatch):
+    (made / "elsewhere").mkdir()
+    ledger = open_ledger(str(made / "run"))
+    ledger.run.configuration["weights"] = "w.bin"
+    ledger.run.configuration["group"] = {"a": ["t.txt"]}
+    for name in ("w.bin", "t.txt"):
+        Path(name).write_text(name)
+    monkeypatch.chdir(made / "elsewhere")
+    for name, option in (("w.bin", "weights"), ("t.txt", "group")):
+        with pytest.raises(Exception, match=rf"is {name}, which the run .* read \({option}\)"):
+            check_output(made / name, ledger)
+
+
+def test_another_programs_run_json_is_no_run(made):
+    (made / "theirs").mkdir()
+    (made / "theirs" / "run.json").write_text('{"run": 1}')
+    assert main(["export", "run", "--tsv", "theirs/x.tsv"]) == 0
+    assert main(["export", "run", "--tsv", "theirs/run.json"]) == 0
+
+
+def test_an_ordinary_file_gives_way_with_a_word(made, capsys):
+    Path("x.csv").write_text("before")
+    assert main(["query", "run", CSV, "--output", "x.csv"]) == 0
+    assert "x.csv: takes the place of the file that was there" in capsys.readouterr().err
+    assert Path("x.csv").read_text().startswith("variant_id,")
+    assert main(["query", "run", CSV, "--output", "new.csv"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("place", ["-", "both.txt", "/dev/stdout"])
+def test_two_formats_do_not_share_a_file(made, capsys, place):
+    assert main(["export", "run", "--vcf", place, "--tsv", place]) == 2
+    said = capsys.readouterr()
+    assert "--tsv and --vcf: both to" in said.err
+    assert said.out == ""
+    assert not Path("both.txt").exists()
+
+
+def test_the_ending_says_the_format_and_that_it_is_packed(made, capsysbinary):
+    sql = "SELECT variant_id, pos FROM scores ORDER BY pos"
+    for ending in ("csv", "tsv", "json"):
+        assert main(["query", "run", sql, "--format", ending]) == 0
+        printed = capsysbinary.readouterr().out
+        for packed in ("", ".gz"):
+            name = f"rows.{ending}{packed}"
+            assert main(["query", "run", sql, "--output", name]) == 0
+            content = Path(name).read_bytes()
+            assert (gzip.decompress(content) if packed else content) == printed
+    assert main(["query", "run", sql, "--output", "rows.parquet"]) == 0
+    assert pl.read_parquet("rows.parquet")["pos"].to_list() == [101, 105]
+    # what was said counts more
+    assert main(["query", "run", sql, "--format", "tsv", "--output", "said.csv"]) == 0
+    assert Path("said.csv").read_bytes() == Path("rows.tsv").read_bytes()
+    capsysbinary.readouterr()
+    assert main(["query", "run", sql, "--output", "rows.parquet.gz"]) == 2
+    assert b"Give rows.parquet" in capsysbinary.readouterr().err
+    assert main(["query", "run", sql, "--format", "csv", "--output", "rows.csv.zst"]) == 2
+    assert b"nothing here packs as .zst says" in capsysbinary.readouterr().err
+
+
+def test_exports_of_text_are_packed_by_their_ending(made):
+    assert main(["export", "run", "--tsv", "plain.tsv"]) == 0
+    assert main(["export", "run", "--tsv", "packed.tsv.gz"]) == 0
+    assert gzip.decompress(Path("packed.tsv.gz").read_bytes()) == Path("plain.tsv").read_bytes()
+
+
+def test_several_statements_are_refused(made, capsys):
+    assert main(["query", "run", "FROM top LIMIT 1; FROM effects LIMIT 1"]) == 2
+    said = capsys.readouterr()
+    assert "'FROM top LIMIT 1;': its rows would not be seen: of 2 statements" in said.err
+    assert said.out == ""
+    assert main(["query", "run", "FROM top LIMIT 1;"]) == 0
