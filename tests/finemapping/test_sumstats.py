@@ -160,10 +160,10 @@ def test_of_rows_with_one_place_and_pair_the_first_usable_one_counts(tmp_path):
 
 
 def test_an_insertion_and_a_deletion_at_one_place_are_two(tmp_path):
-    lines = ["1 5 C CT 1", "1 5 CT C 2", "1 5 C CT 3"]
+    lines = ["1 5 C CT 1", "1 5 CT C 2", "1 5 C CT 3", "1 5 CTT CT 4", "1 5 CT CTT 5"]
     for header in ("CHR BP A1 A2 Z", "CHR POS REF ALT Z"):
         sumstats = read(tmp_path, header, *lines)
-        assert sumstats.status.to_pylist() == ["ok", "ok", "duplicate"]
+        assert sumstats.status.to_pylist() == ["ok", "ok", "duplicate", "ok", "ok"]
     header = "#CHROM POS ID REF ALT A1 Z"
     tested = read(tmp_path, header, "1 5 a C CT CT 1", "1 5 b C CT C -1", "1 5 c CT C CT 1")
     assert tested.status.to_pylist() == ["ok", "duplicate", "ok"]
