@@ -9,7 +9,7 @@ from enformer_core.words import counted
 SUMMARY_MAKERS = {
     "pca": "pca apply {run} --pca FILE",
     "percentiles": "percentiles {run} --null NULL",
-    "groups": "summarise {run} --by assay,biosample",
+    "track_groups": "summarise {run} --by assay,biosample",
 }
 """Of tables beside runs, by the name that they usually have, the command that makes one."""
 

@@ -208,12 +208,12 @@ MEANINGS: dict[str, dict[str, Meaning]] = {
     },
     "pca": _OF_SUMMARIES,
     "percentiles": _OF_SUMMARIES,
-    "groups": {
+    "track_groups": {
         **_OF_SUMMARIES,
         "statistic": Meaning("which number the values are"),
         **{name: _TRACKS[name] for name in ("identifier", "description", "assay", "target")},
         "biosample": _TRACKS["biosample"],
-        "tracks": Meaning("how many tracks the group has"),
+        "track_count": Meaning("how many tracks the group has"),
         "max_abs": Meaning("largest size of the value over the group", OF_STATISTIC),
         "max_abs_value": Meaning("the same with its sign", OF_STATISTIC),
         "max_abs_track": Meaning("index of the track in which it is so large", "from 0"),

@@ -5,9 +5,8 @@ not know what the file of a null looks like.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import IO
 
 import numpy as np
@@ -20,6 +19,7 @@ from enformer_core.dataset.receipts import Receipt
 from enformer_core.dataset.run_tracks import chosen_tracks, scored_once
 from enformer_core.errors import InputError
 from enformer_core.summaries.null_file import VERSION, NullOf, NullWriter, StatisticNull
+from enformer_core.summaries.processes import several_processes
 from enformer_core.summaries.sketch import Sketch
 from enformer_core.summaries.values import list_values, scored_statistics
 from enformer_core.variants.table import Status
@@ -131,8 +131,7 @@ def _collected(
         return part.collect(receipts, _told(report, statistic, of))
     whole = _Collected(Sketch(tracks))
     done = 0
-    # not forked: threads of Arrow and of stores would be forked in the middle of what they do
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with several_processes(processes) as pool:
         shares = [receipts[number::processes] for number in range(processes)]
         working = {pool.submit(part.collect, share): share for share in shares}
         for finished in as_completed(working):

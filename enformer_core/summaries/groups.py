@@ -1,4 +1,4 @@
-"""The table `groups`: of every allele and every group of tracks the largest value, the L2 norm and the means.
+"""The table `track_groups`: of every allele and every group of tracks the largest value, the L2 norm and the means.
 
 Tracks are grouped by columns of their table, such as assay and biosample. Tracks are added one after another, in the
 order of lists: sums are the same to the last bit however many alleles are looked at together. Knows runs. Does not know
@@ -33,7 +33,7 @@ _NO_GROUPS = frozenset({"index", "list_position"})
 _ROWS_AT_ONCE = 1_000
 
 _VALUES = [
-    ("tracks", pa.int32()),
+    ("track_count", pa.int32()),
     ("max_abs", pa.float32()),
     ("max_abs_value", pa.float32()),
     ("max_abs_track", pa.int32()),
@@ -217,7 +217,7 @@ def _of_group(group: Group, by_track: Float32[np.ndarray, "tracks rows"]) -> dic
         squares += wide * wide
     count = len(group.places)
     return {
-        "tracks": np.full(rows, count, np.int32),
+        "track_count": np.full(rows, count, np.int32),
         "max_abs": largest,
         "max_abs_value": value,
         "max_abs_track": strongest,

@@ -2,4 +2,4 @@
 
 PERCENTILES = "percentiles"
 
-GROUPS = "groups"
+GROUPS = "track_groups"

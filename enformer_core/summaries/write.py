@@ -8,11 +8,9 @@ What is put, and in which order, says `dataset.summary_tables`. Does not know wh
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from multiprocessing import get_context
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +39,7 @@ from enformer_core.dataset.summary_tables import (
     summary_receipt,
 )
 from enformer_core.errors import DatasetError, InputError
+from enformer_core.summaries.processes import several_processes
 from enformer_core.version import __version__
 
 Summarise = Callable[[pa.Table], pa.Table]
@@ -129,7 +128,26 @@ def write_summary(
     return summary_receipt(ledger, name) or receipt
 
 
+_WORDS_OF_SQL = frozenset(
+    {
+        *("all", "and", "any", "as", "asc", "between", "by", "case", "cast", "column", "create"),
+        *("cross", "current", "default", "delete", "desc", "distinct", "drop", "else", "end"),
+        *("except", "exists", "false", "fetch", "for", "from", "full", "grant", "group", "groups"),
+        *("having", "in", "inner", "insert", "intersect", "into", "is", "join", "left", "like"),
+        *("limit", "natural", "not", "null", "offset", "on", "only", "or", "order", "outer"),
+        *("over", "partition", "primary", "range", "references", "right", "row", "rows", "select"),
+        *("set", "some", "table", "then", "to", "true", "union", "unique", "update", "user"),
+        *("using", "values", "when", "where", "window", "with"),
+    }
+)
+"""Names by which no engine, or not every one, would find a table."""
+
+
 def _check_name(ledger: Ledger, name: str) -> None:
+    if name in _WORDS_OF_SQL:
+        raise InputError(
+            f"a table cannot be called {name}: it is a word of SQL. Give another name."
+        )
     if not _is_plain(name):
         raise InputError(f"a table cannot be called {name!r}: {_NAME}. Give another name.")
     if name in _TAKEN or name in ledger.run_type.tables:
@@ -169,11 +187,7 @@ def _made(
     if processes == 1:
         yield from map(maker, receipts)
         return
-    # not forked: threads of Arrow and of stores would be forked in the middle of what they do
-    context = get_context("spawn")
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_take, initargs=(maker,)
-    ) as pool:
+    with several_processes(processes, _take, maker) as pool:
         yield from pool.map(_make, receipts)
 
 

@@ -35,7 +35,7 @@ def test_two_assays_by_hand(tmp_path, named, capsys):
     run = given_run(tmp_path / "run", [[-3, 2, 1], [0, 0, 0]], tracks=named)
     table = groups(run, ("assay",), statistics=("sad",))
     assert table["variant_id"].to_list() == ["chr1:1:A:G"] * 2 + ["chr1:2:A:G"] * 2
-    columns = ["statistic", "assay", "tracks", "max_abs", "max_abs_value", "max_abs_track"]
+    columns = ["statistic", "assay", "track_count", "max_abs", "max_abs_value", "max_abs_track"]
     assert table.select(columns).rows() == [
         ("sad", "CAGE", 2, 3, -3, 0),
         ("sad", "DNASE", 1, 2, 2, 5),
@@ -106,7 +106,7 @@ def test_a_track_that_says_nothing_is_a_group_of_its_own(tmp_path):
     ]
     run = given_run(tmp_path / "run", [[1, 2, 3]], tracks=tracks)
     table = groups(run, ("target",), statistics=("sad",))
-    assert table.select("target", "tracks", "max_abs").rows() == [("CTCF", 1, 1), (None, 2, 3)]
+    assert table.select("target", "track_count", "max_abs").rows() == [("CTCF", 1, 1), (None, 2, 3)]
 
 
 @pytest.mark.parametrize(

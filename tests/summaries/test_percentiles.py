@@ -1,5 +1,6 @@
 """Nulls and percentiles of runs: counted by hand, the same however a run is cut, refused where they do not fit."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,3 +295,20 @@ def test_no_process_at_all_is_refused(settings):
     other = {"out": "a"} if settings is CalibrateSettings else {"null": "a"}
     with pytest.raises(InputError, match="--processes 0"):
         settings("run", **other, processes=0)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
+
+SHOWN = re.findall(r"enformer-ray query scores ([\"'])(SELECT.*?)\1", PAGE.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("sql", [sql for _, sql in SHOWN])
+def test_the_queries_of_the_page_have_answers(tmp_path, null_of, sql):
+    run = given_run(tmp_path / "run", VALUES)
+    percentiles(run, null_of(run))
+    # of four alleles none is 1 in 1,000
+    assert len(run_query(str(run.store.root), sql.replace(">= 30", ">= 9"))) >= 2
+
+
+def test_the_page_has_queries():
+    assert len(SHOWN) == 2

@@ -18,7 +18,7 @@ from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.dataset.summary_tables import summary_receipts, unfinished_summaries
 from enformer_core.dataset.verify import verify_run
-from enformer_core.errors import DatasetError, InputError
+from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.export.tsv import export_tsv
 from enformer_core.storage.local import LocalStore
 from enformer_core.summaries import write_summary
@@ -28,7 +28,7 @@ from jobs.query import run_query
 from jobs.repair import RepairSettings, repair
 from jobs.status import StatusSettings, status
 from tests.support.dying import deaths, puts_of
-from tests.support.summaries import Times, finished_toy_run
+from tests.support.summaries import Killed, Times, finished_toy_run
 from tests.support.toy_runs import begun_toy_run
 
 COLUMNS = ["max_abs_sad"]
@@ -140,6 +140,28 @@ def test_several_processes_make_the_same(tmp_path):
     assert told == [(done, 5) for done in range(1, 6)]
 
 
+def test_of_several_processes_one_that_is_killed_leaves_what_can_be_continued(run):
+    with pytest.raises(StorageError, match=r"was killed(.|\n)*Give fewer --processes"):
+        write_summary(
+            run.ledger, "doubled", {"factor": 2.0}, Killed(2.0), columns=COLUMNS, processes=2
+        )
+    assert unfinished_summaries(run.ledger) == ["doubled"]
+    assert write(run).rows == 10
+
+
+def test_what_goes_wrong_in_a_process_is_told_by_the_command(run):
+    flip_a_bit(place_of(run) / run.ledger.receipt(4).tables["scores"].key)
+    with pytest.raises(DatasetError, match=r"is not what its receipt names.*repair"):
+        write(run, processes=2)
+    assert unfinished_summaries(run.ledger) == ["doubled"]
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def test_every_reader_knows_it(run, tmp_path, capsys):
     write(run)
     out = str(place_of(run))
@@ -173,10 +195,7 @@ def test_a_query_says_that_the_table_is_not_complete(run):
 
 
 def damage_sha256(run, receipt):
-    path = place_of(run) / receipt.files[1].key
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_a_bit(place_of(run) / receipt.files[1].key)
 
 
 def remove_file(run, receipt):
@@ -227,11 +246,7 @@ def test_damage_is_found_and_mended_by_repair_and_the_same_command(run, harm, to
 
 
 def test_nothing_is_made_of_damaged_scores(run):
-    receipt = run.ledger.receipt(1)
-    path = place_of(run) / receipt.tables["scores"].key
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_a_bit(place_of(run) / run.ledger.receipt(1).tables["scores"].key)
     with pytest.raises(DatasetError, match=r"is not what its receipt names.*repair"):
         write(run)
 
@@ -274,6 +289,11 @@ def test_names_that_a_run_has_are_taken(run, name):
 def test_names_that_sql_or_folders_would_not_take_are_refused(run, name):
     with pytest.raises(InputError, match="cannot be called"):
         write(run, name=name)
+
+
+def test_names_that_are_words_of_sql_are_refused(run):
+    with pytest.raises(InputError, match="cannot be called order: it is a word of SQL"):
+        write(run, name="order")
 
 
 def test_names_with_digits_and_lines_below_are_taken(run):

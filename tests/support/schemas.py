@@ -30,7 +30,7 @@ def schemas_by_table(statistics: Sequence[str]) -> dict[str, pa.Schema]:
         "percentiles": schemas.summary_schema(
             [column for name in statistics for column in percentile_columns(name)]
         ),
-        "groups": schemas.summary_schema(group_columns(GROUPED_BY)),
+        "track_groups": schemas.summary_schema(group_columns(GROUPED_BY)),
         "tracks": TRACKS_SCHEMA,
         "pca": schemas.summary_schema([("pc1", pa.float32()), ("pc2", pa.float32())]),
     }
