@@ -30,8 +30,6 @@ VERSION = 1
 
 _NO_GROUPS = frozenset({"index", "list_position"})
 
-_ROWS_AT_ONCE = 1_000
-
 _VALUES = [
     ("track_count", pa.int32()),
     ("max_abs", pa.float32()),
@@ -148,54 +146,43 @@ class Groups:
 
     def __call__(self, scores: pa.Table) -> pa.Table:
         """Rows by allele, statistic and group, in this order."""
-        is_ok = np.asarray(pc.equal(scores["status"], Status.OK))
-        rows = np.flatnonzero(is_ok)
+        is_ok = pc.equal(scores["status"], Status.OK)
+        scored = scores.filter(is_ok)
         tracks = sum(len(group.places) for group in self.groups)
+        # of each statistic and group the numbers of all alleles
         sums = []
         for name in self.statistics:
-            values = list_values(scores[name].filter(pa.array(is_ok)), tracks)
-            sums.append(self._summed(values))
-        # of alleles, statistics and groups
-        stacked = {name: np.stack([each[name] for each in sums], axis=1) for name in sums[0]}
-        shape = (len(rows), len(self.statistics), len(self.groups))
-        each_row = np.broadcast_to(rows[:, None, None], shape)
-        columns = {ROW: pa.array(each_row.reshape(-1))}
-        columns |= self._names(shape)
-        has_values = stacked["max_abs"].reshape(-1) >= 0
-        for name, kind in _VALUES:
-            # where all are NaN none is the largest
-            is_absent = ~has_values if name.startswith("max_abs") else None
-            columns[name] = pa.array(stacked[name].reshape(-1), kind, mask=is_absent)
-        schema = pa.schema([(ROW, pa.int64()), *group_columns(self.by)])
-        return pa.table(columns, schema=schema)
-
-    def _names(self, shape: tuple[int, int, int]) -> dict[str, pa.Array]:
-        """What tells the rows of one allele apart."""
-        statistic = np.broadcast_to(np.arange(shape[1])[None, :, None], shape).reshape(-1)
-        group = np.broadcast_to(np.arange(shape[2]), shape).reshape(-1)
-        columns = {"statistic": pa.array(self.statistics, pa.string()).take(pa.array(statistic))}
+            values = list_values(scored[name], tracks)
+            by_track = np.ascontiguousarray(values.T)
+            sums.append([_of_group(group, by_track) for group in self.groups])
+        shape = (scored.num_rows, len(self.statistics), len(self.groups))
+        rows, statistics, groups = np.indices(shape).reshape(3, -1)
+        columns = {ROW: pa.array(np.flatnonzero(is_ok)[rows])}
+        columns["statistic"] = pa.array(self.statistics).take(pa.array(statistics))
         for place, name in enumerate(self.by):
-            values = pa.array([each.values[place] for each in self.groups], pa.string())
-            columns[name] = values.take(pa.array(group))
-        return columns
+            said = [group.values[place] for group in self.groups]
+            columns[name] = pa.array(said, pa.string()).take(pa.array(groups))
+        for name, kind in _VALUES:
+            found = [[of_group[name] for of_group in of_groups] for of_groups in sums]
+            # statistic, group, allele: allele first
+            ordered = np.moveaxis(np.array(found), -1, 0)
+            columns[name] = pa.array(ordered.reshape(-1), kind)
+        return _without_nothing(pa.table(columns))
 
-    def _summed(self, values: Float32[np.ndarray, "scored tracks"]) -> dict[str, np.ndarray]:
-        """Of each allele and group its numbers, by column."""
-        parts = [
-            [_of_group(group, values[first : first + _ROWS_AT_ONCE].T) for group in self.groups]
-            for first in range(0, len(values), _ROWS_AT_ONCE)
-        ]
-        kinds = {name: kind.to_pandas_dtype() for name, kind in _VALUES}
-        summed = {name: np.empty((len(values), len(self.groups)), kinds[name]) for name in kinds}
-        for number, part in enumerate(parts):
-            rows = slice(number * _ROWS_AT_ONCE, (number + 1) * _ROWS_AT_ONCE)
-            for place, of_group in enumerate(part):
-                for name in kinds:
-                    summed[name][rows, place] = of_group[name]
-        return summed
+
+def _without_nothing(table: pa.Table) -> pa.Table:
+    """Null for what is largest where all values are NaN, of which none is."""
+    is_known = pc.greater_equal(table["max_abs"], 0)
+    for name in ("max_abs", "max_abs_value", "max_abs_track"):
+        place = table.column_names.index(name)
+        nothing = pa.scalar(None, table[name].type)
+        known = pc.if_else(is_known, table[name], nothing)
+        table = table.set_column(place, name, known)
+    return table
 
 
 def _of_group(group: Group, by_track: Float32[np.ndarray, "tracks rows"]) -> dict[str, np.ndarray]:
+    """The numbers of one group, of all rows."""
     rows = by_track.shape[1]
     largest = np.full(rows, -1, np.float32)
     value = np.zeros(rows, np.float32)
@@ -204,20 +191,20 @@ def _of_group(group: Group, by_track: Float32[np.ndarray, "tracks rows"]) -> dic
     sizes = np.zeros(rows)
     squares = np.zeros(rows)
     for place, track in zip(group.places, group.tracks, strict=True):
-        own = np.ascontiguousarray(by_track[place])
+        own = by_track[place]
         size = np.abs(own)
         # of equals the first
         is_larger = size > largest
         largest[is_larger] = size[is_larger]
         value[is_larger] = own[is_larger]
         strongest[is_larger] = track
-        wide = own.astype(np.float64)
-        total += wide
-        sizes += np.abs(wide)
-        squares += wide * wide
+        total += own
+        sizes += size
+        # of float32 the square is exact in float64
+        squares += np.square(own, dtype=np.float64)
     count = len(group.places)
     return {
-        "track_count": np.full(rows, count, np.int32),
+        "track_count": np.full(rows, count),
         "max_abs": largest,
         "max_abs_value": value,
         "max_abs_track": strongest,

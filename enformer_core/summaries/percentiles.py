@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float32, Int32, Int64
+from jaxtyping import Bool, Int32, Int64
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import chosen_tracks
@@ -21,11 +21,14 @@ from enformer_core.scoring.statistics import is_signed
 from enformer_core.summaries.names import PERCENTILES
 from enformer_core.summaries.null_file import VERSION, NullFile
 from enformer_core.summaries.ranks import RankTable
+from enformer_core.summaries.sketch import Counts, Matrix, Values
 from enformer_core.summaries.values import as_lists, list_values, scored_statistics
 from enformer_core.summaries.write import Report, write_summary
 from enformer_core.variants.table import Status
 
 _ROWS_AT_ONCE = 1_000
+
+Rows = Bool[np.ndarray, " every_row"]
 
 
 def percentile_columns(statistic: str) -> list[tuple[str, pa.DataType]]:
@@ -95,64 +98,93 @@ class Percentiles:
     def __call__(self, scores: pa.Table) -> pa.Table:
         """A row for each row of `scores`; null in every column where it has no values."""
         is_ok = np.asarray(pc.equal(scores["status"], Status.OK))
-        columns: dict[str, pa.Array] = {}
-        fields: list[tuple[str, pa.DataType]] = []
+        columns = []
+        fields = []
         for name in self.statistics:
             lists = scores[name].filter(pa.array(is_ok))
-            values = list_values(lists, len(self.tracks))
-            of_statistic = percentile_columns(name)
-            arrays = self._ranked(self._tables[name], values, is_ok)
-            columns |= dict(zip(dict(of_statistic), arrays, strict=True))
-            fields += of_statistic
+            ranked = _Ranked.by(self._tables[name], list_values(lists, len(self.tracks)))
+            columns += ranked.columns(is_ok, self.tracks)
+            fields += percentile_columns(name)
         return pa.table(columns, schema=pa.schema(fields))
 
     @cached_property
     def _tables(self) -> dict[str, RankTable]:
         """The null as it is asked, read once in each process."""
-        return {
-            name: RankTable(
-                self.null.of.statistics[name].alleles,
-                self.null.tracks(name),
-                is_signed=is_signed(name),
-            )
-            for name in self.statistics
-        }
+        tables = {}
+        for name in self.statistics:
+            alleles = self.null.of.statistics[name].alleles
+            tracks = self.null.tracks(name)
+            tables[name] = RankTable(alleles, tracks, is_signed=is_signed(name))
+        return tables
 
-    def _ranked(
-        self,
-        table: RankTable,
-        values: Float32[np.ndarray, "scored tracks"],
-        is_ok: Bool[np.ndarray, " rows"],
-    ) -> list[pa.Array]:
-        """The columns of one statistic, of all rows."""
+
+@dataclass(frozen=True)
+class _Ranked:
+    """One statistic of the rows that have values.
+
+    Attributes:
+        quantile: of each value.
+        phred: of each value.
+        largest: PHRED of each row; −1 where it has none.
+        strongest: the place of the track that has it.
+        beyond: row and place of each value that lies beyond the null, in ascending order.
+    """
+
+    quantile: Matrix
+    phred: Matrix
+    largest: Values
+    strongest: Counts
+    beyond: Int64[np.ndarray, "two found"]
+
+    @classmethod
+    def by(cls, table: RankTable, values: Matrix) -> "_Ranked":
+        rows = len(values)
         quantile = np.empty(values.shape, np.float32)
         phred = np.empty(values.shape, np.float32)
-        largest = np.empty(len(values), np.float32)
-        strongest = np.empty(len(values), np.int64)
-        outside: list[tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " found"]]] = []
-        for first in range(0, len(values), _ROWS_AT_ONCE):
+        largest = np.empty(rows, np.float32)
+        strongest = np.empty(rows, np.int64)
+        beyond = [np.empty((2, 0), np.int64)]
+        for first in range(0, rows, _ROWS_AT_ONCE):
             part = slice(first, first + _ROWS_AT_ONCE)
             standing = table.standing(values[part])
             quantile[part] = standing.quantile
             phred[part] = standing.phred
             # NaN is no rank, and would be the largest
-            known = np.where(np.isnan(standing.phred), -1, standing.phred)
-            strongest[part] = known.argmax(axis=1)
+            known = np.fmax(standing.phred, np.float32(-1))
             largest[part] = known.max(axis=1)
-            row, track = np.nonzero(standing.is_beyond)
-            outside.append((row + first, track))
-        tracks = np.array(self.tracks, np.int32)
-        has_rank = largest >= 0
+            strongest[part] = known.argmax(axis=1)
+            row, place = np.nonzero(standing.is_beyond)
+            beyond.append(np.stack([row + first, place]))
+        return cls(
+            quantile,
+            phred,
+            largest,
+            strongest,
+            np.concatenate(beyond, axis=1),
+        )
+
+    def columns(self, is_ok: Rows, tracks: Sequence[int]) -> list[pa.Array]:
+        """The columns of the statistic.
+
+        Args:
+            is_ok: of every row, whether it has values; null for the others.
+            tracks: the index of each place in the lists.
+        """
+        indices = np.array(tracks, np.int32)
+        has_none = self.largest < 0
+        largest = pa.array(self.largest, mask=has_none)
+        strongest = pa.array(indices[self.strongest], mask=has_none)
+        row, place = self.beyond
         return [
-            as_lists(quantile, is_ok),
-            as_lists(phred, is_ok),
-            _lists_of_tracks(outside, tracks, is_ok),
-            _of_rows(pa.array(largest, mask=~has_rank), is_ok),
-            _of_rows(pa.array(tracks[strongest], mask=~has_rank), is_ok),
+            as_lists(self.quantile, is_ok),
+            as_lists(self.phred, is_ok),
+            _lists_of_tracks(row, indices[place], is_ok),
+            _of_rows(largest, is_ok),
+            _of_rows(strongest, is_ok),
         ]
 
 
-def _of_rows(values: pa.Array, is_ok: Bool[np.ndarray, " rows"]) -> pa.Array:
+def _of_rows(values: pa.Array, is_ok: Rows) -> pa.Array:
     """One value for each row that is ok, null for the others."""
     # ok, not ok, ok: values 0, none, 1
     places = np.cumsum(is_ok) - 1
@@ -160,23 +192,22 @@ def _of_rows(values: pa.Array, is_ok: Bool[np.ndarray, " rows"]) -> pa.Array:
 
 
 def _lists_of_tracks(
-    found: Sequence[tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " found"]]],
-    tracks: Int32[np.ndarray, " tracks"],
-    is_ok: Bool[np.ndarray, " rows"],
+    row: Counts,
+    track: Int32[np.ndarray, " values"],
+    is_ok: Rows,
 ) -> pa.Array:
     """For each row that is ok the tracks that were found in it, of most rows none; null for the others.
 
     Args:
-        found: rows, counted among those that are ok, and places of tracks, in ascending order.
-        tracks: the index of each place.
+        row: in which each was found, counted among those that are ok, ascending.
+        track: that was found.
         is_ok: of every row.
     """
-    nothing = np.empty(0, np.int64)
-    rows = np.concatenate([nothing, *(row for row, _ in found)])
-    places = np.concatenate([nothing, *(place for _, place in found)])
     lengths = np.zeros(len(is_ok), np.int64)
-    lengths[is_ok] = np.bincount(rows, minlength=int(is_ok.sum()))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    lengths[is_ok] = np.bincount(row, minlength=int(is_ok.sum()))
+    offsets = np.append(0, np.cumsum(lengths))
     return pa.ListArray.from_arrays(
-        pa.array(offsets), pa.array(tracks[places]), mask=pa.array(~is_ok)
+        pa.array(offsets, pa.int32()),
+        pa.array(track),
+        mask=pa.array(~is_ok),
     )

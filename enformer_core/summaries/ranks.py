@@ -16,9 +16,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt32
+from jaxtyping import Bool, Float64, Int32, Int64, UInt32
 
-from enformer_core.summaries.sketch import BITS, Bins, bin_numbers, normal
+from enformer_core.summaries.sketch import (
+    BITS,
+    Bins,
+    ByTrack,
+    Counts,
+    Floats,
+    Kept,
+    Matrix,
+    Values,
+    bin_numbers,
+    normal,
+)
 
 _OCTAVES = 32
 """What is 2^32 times smaller than its track's largest value, and not 0, is one bin: no rounding leaves so little."""
@@ -39,9 +50,12 @@ _SIZE = np.int32(0x7FFF_FFFF)
 _BELOW_BINS = np.int32(23 - BITS)
 """Bits of a mantissa that tell no bins apart."""
 
-Matrix = Float32[np.ndarray, "rows tracks"]
-ByTrack = Float32[np.ndarray, "some rows"]
 AnyRanks = Int64[np.ndarray, "*shape"] | UInt32[np.ndarray, "*shape"]
+Places = Int32[np.ndarray, "*shape"]
+Bases = Int32[np.ndarray, "*#shape"] | np.int32
+Flags = Bool[np.ndarray, " values"]
+Tracks = Int64[np.ndarray, " values"]
+"""Of each value the number of the track that it is of."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +68,8 @@ class NullTrack:
         bins: of all its values.
     """
 
-    low: Float32[np.ndarray, " low"]
-    high: Float32[np.ndarray, " high"]
+    low: Values
+    high: Values
     bins: Bins
 
 
@@ -142,13 +156,9 @@ class RankTable:
 
     def _search(
         self,
-        values: Float32[np.ndarray, " asked"],
-        tracks: Int64[np.ndarray, " asked"],
-    ) -> tuple[
-        Float32[np.ndarray, " asked"],
-        Float32[np.ndarray, " asked"],
-        Bool[np.ndarray, " asked"],
-    ]:
+        values: Values,
+        tracks: Tracks,
+    ) -> tuple[Values, Values, Flags]:
         """Quantile, PHRED, and whether nothing of the null is as far out, of any values of any tracks."""
         sizes = np.abs(values)
         above = self._rank(sizes, tracks)
@@ -166,9 +176,9 @@ class RankTable:
 
     def _rank(
         self,
-        values: Float32[np.ndarray, " asked"],
-        tracks: Int64[np.ndarray, " asked"],
-    ) -> Int64[np.ndarray, " asked"]:
+        values: Values,
+        tracks: Tracks,
+    ) -> Counts:
         """lower + upper of each value."""
         places = _places(values, self._base[tracks])
         places = _with_sign(places, values)
@@ -181,7 +191,7 @@ class RankTable:
         ranks[is_high] = self._high.ranks(tracks[is_high], values[is_high]) + 2 * others
         return ranks
 
-    def _quantile(self, ranks: AnyRanks) -> Float32[np.ndarray, "*shape"]:
+    def _quantile(self, ranks: AnyRanks) -> Floats:
         doubled = 2 * self._alleles
         fractions = np.clip(ranks, 1, doubled - 1) / doubled
         if self._is_signed:
@@ -189,14 +199,14 @@ class RankTable:
             fractions -= 1
         return fractions.astype(np.float32)
 
-    def _phred(self, above: AnyRanks, below: AnyRanks) -> Float32[np.ndarray, "*shape"]:
+    def _phred(self, above: AnyRanks, below: AnyRanks) -> Floats:
         """Of a size that is not 0, from the ranks of the value and of its negative."""
         # larger in size is what lies above x or below −x
         doubled = 2 * self._alleles
         larger = doubled - above.astype(np.int64) + below
         return _phred(np.maximum(larger, 1) / doubled)
 
-    def _phred_of_0(self, tracks: Int64[np.ndarray, " asked"]) -> Float32[np.ndarray, " asked"]:
+    def _phred_of_0(self, tracks: Tracks) -> Values:
         # as large as 0 is everything; what is 0 itself are ties, of which half count
         doubled = 2 * self._alleles
         return _phred((doubled - self._zeros[tracks]) / doubled)
@@ -223,7 +233,7 @@ class RankTable:
         self,
         number: int,
         ranks: UInt32[np.ndarray, " places"],
-    ) -> Float32[np.ndarray, " sizes"]:
+    ) -> Values:
         """PHRED of every place from 0 on, for both signs."""
         above = ranks[_SIDE:]
         below = ranks[_SIDE::-1]
@@ -239,7 +249,7 @@ class _Ends:
         values: of each track, ascending.
     """
 
-    def __init__(self, values: Float32[np.ndarray, "tracks kept"]) -> None:
+    def __init__(self, values: Kept) -> None:
         self.values = values
         self.each = values.shape[1]
         tracks = np.arange(len(values))[:, None]
@@ -247,20 +257,18 @@ class _Ends:
 
     def ranks(
         self,
-        tracks: Int64[np.ndarray, " asked"],
-        values: Float32[np.ndarray, " asked"],
-    ) -> Int64[np.ndarray, " asked"]:
+        tracks: Tracks,
+        values: Values,
+    ) -> Counts:
         """Among the kept values of its track, how many are smaller than each, and how many smaller or equal, added."""
         asked = _keys(tracks, values)
         lower = np.searchsorted(self._keys, asked, side="left")
         upper = np.searchsorted(self._keys, asked, side="right")
-        ranks: Int64[np.ndarray, " asked"] = lower + upper - 2 * self.each * tracks
+        ranks: Counts = lower + upper - 2 * self.each * tracks
         return ranks
 
 
-def _keys(
-    tracks: Int64[np.ndarray, "*#shape"], values: Float32[np.ndarray, "*shape"]
-) -> Int64[np.ndarray, "*shape"]:
+def _keys(tracks: Int64[np.ndarray, "*#shape"], values: Floats) -> Int64[np.ndarray, "*shape"]:
     """Numbers that are ordered as track and, of one track, value.
 
     Floats of one sign are ordered as their bits: 1 is 3f800000, 2 is 40000000; of negative ones the larger bits are the
@@ -272,22 +280,23 @@ def _keys(
     return (tracks.astype(np.int64) << 33) + ordered
 
 
-def _phred(part: Float64[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+def _phred(part: Float64[np.ndarray, "*shape"]) -> Floats:
     """−10 log10 of a part of the null; 0 and not −0 of all of it."""
-    phred: Float32[np.ndarray, "*shape"] = (0 - 10 * np.log10(part)).astype(np.float32)
+    phred: Floats = (0 - 10 * np.log10(part)).astype(np.float32)
     return phred
 
 
 def _places(
-    values: Float32[np.ndarray, "*shape"], base: Int32[np.ndarray, "*#shape"] | np.int32
-) -> Int32[np.ndarray, "*shape"]:
+    values: Floats,
+    base: Bases,
+) -> Places:
     """Where the bins of values stand in the half of a track's table that has their sign, from 0 on.
 
     0 is for 0, 1 for what is smaller than all bins, then come the bins, of which `base` is the first, and behind them
     what is larger.
     """
     sizes = (values.view(np.int32) & _SIZE) >> _BELOW_BINS
-    places: Int32[np.ndarray, "*shape"] = np.clip(sizes - base, -1, _BINS)
+    places: Places = np.clip(sizes - base, -1, _BINS)
     places += 2
     # whose exponent is the smallest, is 0 or as good as that
     places[sizes < 1 << BITS] = 0
@@ -295,20 +304,22 @@ def _places(
 
 
 def _with_sign(
-    places: Int32[np.ndarray, "*shape"], values: Float32[np.ndarray, "*shape"]
-) -> Int32[np.ndarray, "*shape"]:
+    places: Places,
+    values: Floats,
+) -> Places:
     """Negative where the values are.
 
     The sign's bit, spread over all 32, is −1 or 0: 5 ^ −1 is −6, and −6 − −1 is −5; 5 ^ 0 − 0 is 5.
     """
     spread = values.view(np.int32) >> np.int32(31)
-    signed: Int32[np.ndarray, "*shape"] = (places ^ spread) - spread
+    signed: Places = (places ^ spread) - spread
     return signed
 
 
 def _signed_places(
-    values: Float32[np.ndarray, " values"], base: np.int32
-) -> Int32[np.ndarray, " values"]:
+    values: Values,
+    base: np.int32,
+) -> Places:
     return _with_sign(_places(values, base), values) + _SIDE
 
 

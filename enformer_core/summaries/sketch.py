@@ -24,7 +24,9 @@ BITS = 7
 TAIL = 512
 """Values kept as they are at either end: at the tail of 1e-5 all of them, up to 50 million values."""
 
-_MANTISSA_BITS = 23
+_BELOW_BINS = np.uint32(23 - BITS)
+"""Bits of a mantissa that tell no bins apart."""
+
 _PLANES = 512
 """Pairs of sign and exponent that floats have."""
 
@@ -34,25 +36,35 @@ _ROOM = 64
 _TRACKS_AT_ONCE = 128
 """So that what is held of them stays in the processor's cache."""
 
-Rows = Float32[np.ndarray, "rows tracks"]
+Matrix = Float32[np.ndarray, "rows tracks"]
+"""A value of every track for each of some rows."""
+
+ByTrack = Float32[np.ndarray, "some rows"]
+"""Values of some tracks, those of one side by side."""
+
+Kept = Float32[np.ndarray, "tracks kept"]
+Values = Float32[np.ndarray, " values"]
+Counts = Int64[np.ndarray, " values"]
+Floats = Float32[np.ndarray, "*shape"]
+Numbers = UInt32[np.ndarray, "*shape"]
 
 
-def normal(values: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+def normal(values: Floats) -> Floats:
     """The same values; 0 for −0, and for what is so small that it has no mantissa of its own, below 1e-38."""
     # NaN times 0 is NaN, and −0 + 0 is 0
     is_normal = np.abs(values) >= np.finfo(np.float32).tiny
     return values * is_normal + np.float32(0)
 
 
-def bin_numbers(values: Float32[np.ndarray, "*shape"]) -> UInt32[np.ndarray, "*shape"]:
+def bin_numbers(values: Floats) -> Numbers:
     """Sign, exponent and first bits of the mantissa, as one number of 16 bits."""
-    bits: UInt32[np.ndarray, "*shape"] = values.view(np.uint32)
-    return bits >> np.uint32(_MANTISSA_BITS - BITS)
+    bits: Numbers = values.view(np.uint32)
+    return bits >> _BELOW_BINS
 
 
-def bin_edges(numbers: UInt32[np.ndarray, " bins"]) -> Float32[np.ndarray, " bins"]:
+def bin_edges(numbers: Numbers) -> Floats:
     """The value of each bin that is nearest to 0."""
-    bits = numbers.astype(np.uint32) << np.uint32(_MANTISSA_BITS - BITS)
+    bits = numbers << _BELOW_BINS
     return bits.view(np.float32)
 
 
@@ -65,8 +77,8 @@ class Bins:
         counts: its values.
     """
 
-    edges: Float32[np.ndarray, " bins"]
-    counts: Int64[np.ndarray, " bins"]
+    edges: Values
+    counts: Counts
 
 
 class Sketch:
@@ -92,10 +104,10 @@ class Sketch:
 
     @property
     def tracks(self) -> int:
-        """How many tracks there are."""
+        """How many tracks there are, whatever was seen of them."""
         return len(self._low)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Matrix) -> None:
         """See more rows, all of whose values are finite."""
         for first in range(0, self.tracks, _TRACKS_AT_ONCE):
             # values of one track side by side
@@ -115,11 +127,11 @@ class Sketch:
             self._keep(part, other._low[part], other._high[part])
         self.rows += other.rows
 
-    def smallest(self) -> Float32[np.ndarray, "tracks kept"]:
+    def smallest(self) -> Kept:
         """The smallest values of each track, ascending; fewer than `tail` where fewer were seen."""
         return np.sort(self._low, axis=1)[:, : self.rows]
 
-    def largest(self) -> Float32[np.ndarray, "tracks kept"]:
+    def largest(self) -> Kept:
         """The largest values of each track, ascending."""
         kept = min(self._tail, self.rows)
         return np.sort(self._high, axis=1)[:, self._tail - kept :]
@@ -135,7 +147,7 @@ class Sketch:
         found = counts[plane, mantissa].astype(np.int64)
         return Bins(edges[order], found[order])
 
-    def _count(self, first: int, values: Float32[np.ndarray, "some rows"]) -> None:
+    def _count(self, first: int, values: ByTrack) -> None:
         numbers = bin_numbers(values)
         planes = numbers >> np.uint32(BITS)
         used = np.bincount(planes.ravel(), minlength=_PLANES)
@@ -147,7 +159,7 @@ class Sketch:
         places += numbers & np.uint32((1 << BITS) - 1)
         np.add.at(self._counts.reshape(-1), places.reshape(-1), np.uint32(1))
 
-    def _make_room(self, planes: Int64[np.ndarray, " planes"]) -> None:
+    def _make_room(self, planes: Counts) -> None:
         new = planes[self._plane_of[planes] < 0]
         used = self._planes_used
         self._plane_of[new] = used + np.arange(len(new))
@@ -167,8 +179,8 @@ class Sketch:
     def _keep(
         self,
         tracks: slice,
-        low: Float32[np.ndarray, "some low"],
-        high: Float32[np.ndarray, "some high"],
+        low: Float32[np.ndarray, "some more"],
+        high: Float32[np.ndarray, "some more"],
     ) -> None:
         """Take what is smaller, or larger, than what is kept; in no order."""
         tail = self._tail

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32
+from jaxtyping import Bool
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import check_scores
 from enformer_core.errors import InputError, nearest
+from enformer_core.summaries.sketch import Matrix
 
 
 def scored_statistics(ledger: Ledger, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -26,15 +27,15 @@ def scored_statistics(ledger: Ledger, wanted: Sequence[str] = ()) -> tuple[str, 
     return tuple(dict.fromkeys(wanted)) or tuple(known)
 
 
-def list_values(lists: pa.ChunkedArray, tracks: int) -> Float32[np.ndarray, "rows tracks"]:
+def list_values(lists: pa.ChunkedArray, tracks: int) -> Matrix:
     """The values of rows that all have a list, one a row."""
     items = np.asarray(lists.combine_chunks().flatten(), dtype=np.float32)
     return items.reshape(len(lists), tracks)
 
 
 def as_lists(
-    values: Float32[np.ndarray, "scored tracks"],
-    is_scored: Sequence[bool] | np.ndarray,
+    values: Matrix,
+    is_scored: Bool[np.ndarray, " every_row"],
 ) -> pa.Array:
     """A list for each row that has values, null for the others.
 
@@ -42,9 +43,12 @@ def as_lists(
         values: of the rows that have some, in their order.
         is_scored: of every row, whether it has.
     """
-    mask = np.asarray(is_scored, dtype=bool)
-    lengths = np.where(mask, values.shape[1], 0)
+    lengths = np.where(is_scored, values.shape[1], 0)
     # rows with 2 values, none and 2 values: offsets 0 2 2 4
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    offsets = np.append(0, np.cumsum(lengths))
     items = pa.array(values.reshape(-1))
-    return pa.ListArray.from_arrays(pa.array(offsets), items, mask=pa.array(~mask))
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()),
+        items,
+        mask=pa.array(~is_scored),
+    )
