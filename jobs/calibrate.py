@@ -10,7 +10,7 @@ from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, File, Words
 from jobs.shell_words import command_line
-from jobs.summary_written import check_processes
+from jobs.summary_written import Told, check_processes
 
 _FEW = 10_000
 """Alleles of a background below which its tails say little."""
@@ -54,7 +54,6 @@ def calibrate_run(settings: CalibrateSettings) -> int:
     path = Path(settings.out)
     check_beside(path, ledger.store.location)
     instead = " (replaced the file that was there)" if replaces(path) else ""
-    progress = _Progress()
     try:
         with whole_file(path) as stream:
             of = calibrate(
@@ -62,7 +61,7 @@ def calibrate_run(settings: CalibrateSettings) -> int:
                 stream,
                 settings.statistics,
                 processes=settings.processes,
-                report=progress.told,
+                report=Told("alleles").of,
             )
     except IncompleteRunError as error:
         note(f"{error}")
@@ -89,17 +88,3 @@ def calibrate_run(settings: CalibrateSettings) -> int:
     words = ["enformer-ray", "percentiles", "RUN", "--null", settings.out]
     print(f"rank a run by it: {command_line(words)}")
     return exit_codes.DONE
-
-
-class _Progress:
-    """Says of each statistic, ten times, how many alleles were read."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, int] = {}
-
-    def told(self, statistic: str, done: int, of: int) -> None:
-        tenth = 10 * done // max(of, 1)
-        # the end is said by the result
-        if 0 < tenth < 10 and tenth > self._said.get(statistic, 0):
-            self._said[statistic] = tenth
-            note(f"{statistic}: {done:,} of {counted(of, 'alleles')} read")

@@ -1,6 +1,7 @@
 """`enformer-ray percentiles`: where a run's scores stand among those of a background run, in a table beside it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,7 +10,7 @@ from enformer_core.summaries.names import PERCENTILES
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory, File, Words
-from jobs.summary_written import ShardProgress, check_processes, tell_written
+from jobs.summary_written import Told, check_processes, tell_written
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def rank(settings: PercentilesSettings) -> int:
             settings.statistics,
             name=settings.name,
             processes=settings.processes,
-            report=ShardProgress(settings.name).told,
+            report=partial(Told("shards").of, settings.name),
         )
     except IncompleteRunError as error:
         note(f"{error}")

@@ -1,6 +1,7 @@
 """`enformer-ray summarise`: a run's scores summed up over groups of tracks, in a table beside it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,7 +11,7 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Directory, Words
-from jobs.summary_written import ShardProgress, check_processes, tell_written
+from jobs.summary_written import Told, check_processes, tell_written
 
 _BY = "columns of the run's tracks, as assay,biosample: tracks that agree in all of them are one group"
 
@@ -58,7 +59,7 @@ def summarise(settings: SummariseSettings) -> int:
             settings.statistics,
             name=settings.name,
             processes=settings.processes,
-            report=ShardProgress(settings.name).told,
+            report=partial(Told("shards").of, settings.name),
         )
     except IncompleteRunError as error:
         note(f"{error}")

@@ -1,11 +1,15 @@
 """What commands say that make a table beside a run: how far they are, what was made, and how to ask it."""
 
+import time
+
 from enformer_core.dataset.summary_tables import SummaryReceipt
 from enformer_core.errors import InputError
 from enformer_core.user_path import one_line
 from enformer_core.words import counted
 from jobs.log import note
 from jobs.shell_words import command_line
+
+_TOLD_EVERY_S = 10.0
 
 
 def check_processes(processes: int) -> None:
@@ -18,24 +22,28 @@ def check_processes(processes: int) -> None:
         raise InputError(f"--processes {processes}: must be at least 1")
 
 
-class ShardProgress:
-    """Says ten times how many shards are done.
+def _now_s() -> float:
+    return time.monotonic()
+
+
+class Told:
+    """Says from time to time how far a command is; one that is done at once says nothing.
 
     Args:
-        name: of the table.
+        unit: what is counted.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._said = 0
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._last_s = _now_s()
 
-    def told(self, done: int, of: int) -> None:
-        """Take note of a shard."""
-        tenth = 10 * done // max(of, 1)
+    def of(self, name: str, done: int, of: int) -> None:
+        """Take note of how much of a table, or of a statistic, is done."""
+        now_s = _now_s()
         # the end is said by what was made
-        if self._said < tenth < 10:
-            self._said = tenth
-            note(f"{self._name}: {done:,} of {counted(of, 'shards')}")
+        if now_s - self._last_s >= _TOLD_EVERY_S and done < of:
+            self._last_s = now_s
+            note(f"{name}: {done:,} of {counted(of, self._unit)}")
 
 
 def tell_written(run: str, receipt: SummaryReceipt, question: str) -> None:

@@ -16,6 +16,7 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.local import LocalStore
 from enformer_core.summaries.null_file import NullFile
 from enformer_core.summaries.percentiles import write_percentiles
+from jobs import summary_written
 from jobs.calibrate import CalibrateSettings, calibrate_run
 from jobs.exit_codes import DONE, INCOMPLETE
 from jobs.percentiles import PercentilesSettings, rank
@@ -312,3 +313,15 @@ def test_the_queries_of_the_page_have_answers(tmp_path, null_of, sql):
 
 def test_the_page_has_queries():
     assert len(SHOWN) == 2
+
+
+def test_a_command_that_takes_long_says_how_far_it_is(monkeypatch, capsys):
+    clock = iter([0.0, 9.0, 11.0, 12.0, 30.0, 50.0])
+    monkeypatch.setattr(summary_written, "_now_s", lambda: next(clock))
+    told = summary_written.Told("shards")
+    for done in (1, 2, 3, 4, 5):
+        told.of("percentiles", done, 5)
+    assert (
+        capsys.readouterr().err
+        == "note: percentiles: 2 of 5 shards\nnote: percentiles: 4 of 5 shards\n"
+    )
