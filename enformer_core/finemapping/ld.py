@@ -27,6 +27,7 @@ _ROUNDING_UNITS = 10
 """So many units of the last digit may a number be off, by rounding here and there."""
 
 _LEAST_TOLERANCE = 1e-6
+_MOST_TOLERANCE = 1e-3
 
 _ZERO = 1e-8
 """Eigenvalues above −1e-8 are not below 0, as susieR has it."""
@@ -198,7 +199,8 @@ class _MatrixPanel:
         if not np.array_equal(rows, np.arange(self.size)):
             values = values[np.ix_(rows, rows)]
         labels = _Labels(self.name, self.names, rows)
-        tolerance = max(_ROUNDING_UNITS * self.matrix.unit, _LEAST_TOLERANCE)
+        tolerance = _ROUNDING_UNITS * self.matrix.unit
+        tolerance = min(max(tolerance, _LEAST_TOLERANCE), _MOST_TOLERANCE)
         varies = _varies(values)
         _check_numbers(values, varies, labels)
         _check_symmetric(values, varies, labels, tolerance)

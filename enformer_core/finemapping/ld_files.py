@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,6 +33,8 @@ _SPARSE = {"coo": ("row", "col"), "csr": ("indices", "indptr"), "csc": ("indices
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK"
 _NPY_MAGIC = b"\x93NUMPY"
+
+_ROWS_THAT_TELL = 50
 
 _NO_NUMBER = ("NA", "na", ".")
 """How programs write the correlation of a variant that does not vary, beside nan."""
@@ -281,33 +284,42 @@ def _rows(
     header: list[str] | None,
 ) -> tuple[Correlations, Texts | None, float]:
     """The numbers, names if there are some, and the unit of the last digit."""
-    is_named = bool(first[1]) and not _is_number(first[1][0])
-    size = len(first[1]) - is_named
-    # R leaves the corner out; others put a word there
-    ids: list[str] | None = None if header is None else header[-size:]
+    _, words = first
+    is_named = bool(words) and not _is_number(words[0])
+    size = len(words) - is_named
     values = np.zeros((size, size))
-    found: list[str] = []
+    ids: list[str] = []
     row = 0
-    number, words = first
-    while True:
+    digits = _Digits()
+    for number, words in chain([first], others):
         cells = words[1:] if is_named else words
         if row >= size or len(cells) != size:
             _refuse_shape(name, number, len(cells), size, row)
         values[row] = _numbers(name, number, cells)
-        found += words[:1] if is_named else []
+        if is_named:
+            ids.append(words[0])
+        # some rows tell how many digits all have
+        if row < _ROWS_THAT_TELL:
+            digits.count(cells)
         row += 1
-        following = next(others, None)
-        if following is None:
-            break
-        number, words = following
     if row != size:
         raise InputError(f"{name}: has {row:,} rows of {size:,} numbers; a matrix is square")
-    if is_named and ids is not None and ids != found:
-        at = next(place for place in range(size) if ids[place] != found[place])
-        raise InputError(
-            f"{name}: column {at + 1} is called {ids[at]}, and row {at + 1} {found[at]}; they must be in one order"
-        )
-    return values, ids or found or None, _unit_of_text(first[1][is_named:])
+    # R leaves the corner out; others put a word there
+    above = [] if header is None else header[-size:]
+    _check_one_order(name, above, ids)
+    return values, above or ids or None, digits.unit
+
+
+def _check_one_order(
+    name: str,
+    above: Sequence[str],
+    beside: Sequence[str],
+) -> None:
+    for place, (column, row) in enumerate(zip(above, beside, strict=False), 1):
+        if column != row:
+            raise InputError(
+                f"{name}: column {place} is called {column}, and row {place} {row}; they must be in one order"
+            )
 
 
 def _refuse_shape(
@@ -341,8 +353,39 @@ def _numbers(
         ) from None
 
 
-def _unit_of_text(words: Sequence[str]) -> float:
-    """The last digit of the number with the most: 1e-4 of `1 0.1234 0.5`; 0 where all are whole."""
-    digits = [len(word.partition(".")[2].lower().partition("e")[0]) for word in words]
-    most = max(digits)
-    return 10.0**-most if most else 0.0
+@dataclass
+class _Digits:
+    """How many digits behind the point numbers have.
+
+    Attributes:
+        of_large: the most that a number from 0.1 to 1 has.
+        of_any: the most that any has. PLINK writes six digits behind leading zeros, so that 0.00123456 says nothing of
+            the rounding of 0.123456.
+    """
+
+    of_large: int = 0
+    of_any: int = 0
+
+    def count(self, words: Sequence[str]) -> None:
+        """Take a row of numbers into account."""
+        for word in words:
+            decimals = _decimals(word)
+            self.of_any = max(self.of_any, decimals)
+            if decimals > self.of_large and _is_large(word):
+                self.of_large = decimals
+
+    @property
+    def unit(self) -> float:
+        """The last digit: 1e-4 of `1 0.1234 0.5`; 0 where all numbers are whole."""
+        decimals = self.of_large or self.of_any
+        return 10.0**-decimals if decimals else 0.0
+
+
+def _is_large(word: str) -> bool:
+    is_nan = word in _NO_NUMBER
+    return not is_nan and 0.1 <= abs(float(word)) < 1
+
+
+def _decimals(word: str) -> int:
+    behind_point = word.partition(".")[2]
+    return len(behind_point.lower().partition("e")[0])

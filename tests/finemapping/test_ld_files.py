@@ -111,7 +111,16 @@ def test_text(tmp_path, form, packed):
 
 
 def test_digits_that_are_kept(tmp_path):
-    for text, unit in (("1 0.1234\n0.1234 1\n", 1e-4), ("1 0\n0 1\n", 0.0), ("1 .5\n.5 1", 0.1)):
+    for text, unit in (
+        ("1 0.1234\n0.1234 1\n", 1e-4),
+        ("1 0\n0 1\n", 0.0),
+        ("1 .5\n.5 1", 0.1),
+        # six digits, as PLINK writes them
+        ("1 -0.123456 0.00123456\n-0.123456 1 0\n0.00123456 0 1", 1e-6),
+        ("1 0.001\n0.001 1", 1e-3),
+        # the first row is not the only one that tells
+        ("1 0.5 0\n0.5 1 0.125\n0 0.125 1", 1e-3),
+    ):
         (tmp_path / "x.ld").write_text(text)
         assert read_matrix(str(tmp_path / "x.ld")).unit == pytest.approx(unit)
 
