@@ -1,9 +1,8 @@
 """`enformer-ray evaluate variants`: a run's scores held against labels, fine-mapping, or measured effects."""
 
-import io
 import json
 from collections.abc import Mapping
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -47,6 +46,7 @@ from jobs.evaluate_answer import Judgement, as_object, lines_of
 from jobs.evaluate_settings import DrawnBy, EvaluateVariantsSettings
 from jobs.finished_run import check_beside
 from jobs.log import note
+from jobs.result_files import printed_to
 from jobs.run_scores import RunScores, run_scores
 from jobs.terminal import print_prose
 
@@ -69,15 +69,8 @@ def evaluate_variants(settings: EvaluateVariantsSettings) -> int:
         return exit_codes.DONE
     path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
     check_beside(path, settings.run)
-    with suppress(ReaderLeftError), whole_file(path) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
-        try:
-            with redirect_stdout(text):
-                _print(judgement, as_json=settings.json)
-            text.flush()
-        finally:
-            # the stream is closed by who has opened it
-            text.detach()
+    with suppress(ReaderLeftError), whole_file(path) as stream, printed_to(stream):
+        _print(judgement, as_json=settings.json)
     return exit_codes.DONE
 
 
@@ -110,12 +103,7 @@ def judge(settings: EvaluateVariantsSettings) -> Judgement:
     signed = of_effects if settings.sign == "auto" else settings.sign == "alt"
     with run_scores(settings.run, expression) as run:
         _note_state(run, settings)
-        joined_by, genome, file = _way(table, run, settings.genome)
-        rows = _valued(table, table.rows(genome), asked)
-        rows = _beside(rows, run, joined_by, file)
-        overlap = check_overlap(table.name, settings.run, rows, run.any_allele())
-    if overlap is not None:
-        note(overlap)
+        joined_by, rows = _beside_the_run(table, run, settings.genome, asked)
     rows = _once(table, rows)
     if isinstance(table.layout, Labels):
         rows = with_groups(table, table.layout, rows, matching)
@@ -149,6 +137,22 @@ def _note_state(run: RunScores, settings: EvaluateVariantsSettings) -> None:
             f"the score is the mean of sad over {tracks:,} tracks; name those of the cells that were measured: "
             "--score 'sad[1]', with list_position of `tracks`"
         )
+
+
+def _beside_the_run(
+    table: VariantTable,
+    run: RunScores,
+    genome_name: str | None,
+    asked: Asked,
+) -> tuple[str, pl.DataFrame]:
+    """The table's rows with what the run has of each, and how they were joined; what is odd in that is said."""
+    joined_by, genome, file = _way(table, run, genome_name)
+    rows = _valued(table, table.rows(genome), asked)
+    rows = _beside(rows, run, joined_by, file)
+    overlap = check_overlap(table.name, run.name, rows, run.any_allele())
+    if overlap is not None:
+        note(overlap)
+    return joined_by, rows
 
 
 def _way(

@@ -1,8 +1,7 @@
 """`enformer-ray query`: ask a run with SQL, through DuckDB over the Parquet files that its receipts name."""
 
-import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +29,7 @@ from jobs.query_attached import Attached, attach, attached_files
 from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import RUN_VIEWS, SQL_EXAMPLE, refusals
 from jobs.query_views import create_views, kept_columns
-from jobs.result_files import print_csv, print_tsv, write_parquet
+from jobs.result_files import print_csv, print_tsv, printed_to, write_parquet
 from jobs.result_rows import print_drawing, print_json, print_text
 
 Format = Literal["table", "csv", "tsv", "json", "parquet"]
@@ -180,14 +179,8 @@ def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
         if chosen == "parquet":
             write_parquet(answer.relation, stream)
             return
-        text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
-        try:
-            with redirect_stdout(text):
-                _print(chosen, settings.sql, answer)
-            text.flush()
-        finally:
-            # the stream is closed by who has opened it
-            text.detach()
+        with printed_to(stream):
+            _print(chosen, settings.sql, answer)
 
 
 @contextmanager

@@ -4,9 +4,11 @@ Knows types and letters. Does not know what was asked.
 """
 
 import csv
+import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import IO
 
 import duckdb
@@ -18,6 +20,18 @@ from jobs.result_rows import as_text, rows_of, unique_names
 
 # DuckDB's types that Parquet has not: they are written as DuckDB writes them.
 _NOT_OF_PARQUET = re.compile(r"\bBIT\b|INTERVAL|UNION|VARIANT|GEOMETRY")
+
+
+@contextmanager
+def printed_to(stream: IO[bytes]) -> Iterator[None]:
+    """While this lasts, what is printed goes to a stream of bytes, in UTF-8; who has opened the stream closes it."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+    try:
+        with redirect_stdout(text):
+            yield
+        text.flush()
+    finally:
+        text.detach()
 
 
 def print_csv(relation: duckdb.DuckDBPyRelation) -> None:

@@ -14,7 +14,11 @@ OfDraws = Float64[np.ndarray, " draws"]
 OfItems = Float64[np.ndarray, "draws items"]
 
 
-def pearsons(one: Values, other: Values, counts: Counts) -> OfDraws:
+def pearsons(
+    one: Values,
+    other: Values,
+    counts: Counts,
+) -> OfDraws:
     """Pearson's correlation of each draw; NaN where either has one value only."""
     in_each = counts.shape
     return _correlation(
@@ -24,7 +28,11 @@ def pearsons(one: Values, other: Values, counts: Counts) -> OfDraws:
     )
 
 
-def spearmans(one: Values, other: Values, counts: Counts) -> OfDraws:
+def spearmans(
+    one: Values,
+    other: Values,
+    counts: Counts,
+) -> OfDraws:
     """Spearman's correlation of each draw; NaN where either has one value only."""
     return _correlation(
         ranks(one, counts),
@@ -33,7 +41,10 @@ def spearmans(one: Values, other: Values, counts: Counts) -> OfDraws:
     )
 
 
-def ranks(values: Values, counts: Counts) -> OfItems:
+def ranks(
+    values: Values,
+    counts: Counts,
+) -> OfItems:
     """The rank of each item in each draw, from 1 for the lowest; of those that are not drawn it means nothing.
 
     Of 5, 2, 2 drawn 1, 2 and 1 times: the three 2 take up the ranks 1, 2 and 3 and have 2, the 5 has 4.
@@ -57,7 +68,11 @@ def ranks(values: Values, counts: Counts) -> OfItems:
     return mean_rank[:, value_of_item]
 
 
-def _correlation(one: OfItems, other: OfItems, counts: Counts) -> OfDraws:
+def _correlation(
+    one: OfItems,
+    other: OfItems,
+    counts: Counts,
+) -> OfDraws:
     # differences from means, not means of squares: large numbers that differ little keep their digits
     one_off = _off_the_mean(one, counts)
     other_off = _off_the_mean(other, counts)
@@ -71,20 +86,29 @@ def _correlation(one: OfItems, other: OfItems, counts: Counts) -> OfDraws:
     return np.clip(together / spread, -1, 1)
 
 
-def _total(values: OfItems, counts: Counts) -> OfDraws:
+def _total(
+    values: OfItems,
+    counts: Counts,
+) -> OfDraws:
     """The sum over the items of each draw."""
     drawn = counts * values
     total: OfDraws = drawn.sum(axis=1)
     return total
 
 
-def _off_the_mean(values: OfItems, counts: Counts) -> OfItems:
+def _off_the_mean(
+    values: OfItems,
+    counts: Counts,
+) -> OfItems:
     """How far each item is off the mean of its draw."""
     mean = _total(values, counts) / counts.sum(axis=1)
     return values - mean[:, np.newaxis]
 
 
-def _is_constant(values: OfItems, counts: Counts) -> Bool[np.ndarray, " draws"]:
+def _is_constant(
+    values: OfItems,
+    counts: Counts,
+) -> Bool[np.ndarray, " draws"]:
     # by comparison: rounding leaves a spread where there is none
     is_drawn = counts > 0
     least = np.where(is_drawn, values, np.inf)

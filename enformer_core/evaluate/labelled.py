@@ -135,7 +135,11 @@ def judge_labelled(
     return LabelledResult(areas, tuple(_chromosomes(rows)), groups)
 
 
-def _draws(rows: LabelledRows, bootstrap: Bootstrap, drawn_by: DrawnBy) -> Iterator[Counts]:
+def _draws(
+    rows: LabelledRows,
+    bootstrap: Bootstrap,
+    drawn_by: DrawnBy,
+) -> Iterator[Counts]:
     if not bootstrap.draws:
         return iter(())
     if drawn_by == "rows":
@@ -153,17 +157,20 @@ class _Judge:
 
     @staticmethod
     def of(rows: LabelledRows) -> "_Judge":
-        members = [np.flatnonzero(rows.chrom == number) for number in range(len(rows.chroms))]
         every = np.arange(rows.score.size)
-        parts = tuple(_Part.of(rows, each) for each in members)
-        return _Judge(rows, parts, _Part.of(rows, every))
+        parts = []
+        for number in range(len(rows.chroms)):
+            members = np.flatnonzero(rows.chrom == number)
+            parts.append(_Part.of(rows, members))
+        return _Judge(rows, tuple(parts), _Part.of(rows, every))
 
     def areas(self, counts: Counts) -> dict[str, Draws]:
         found = {name: self.whole.area(name, counts) for name in _AREAS}
-        drawn = [part.drawn(counts) for part in self.by_chrom]
+        # a draw of rows may give a chromosome more of them, and so more weight
+        drawn = np.stack([part.drawn(counts) for part in self.by_chrom])
         for name in _AREAS:
-            of_chroms = [part.area(name, counts) for part in self.by_chrom]
-            average = _weighted_average(np.stack(of_chroms), np.stack(drawn))
+            areas = np.stack([part.area(name, counts) for part in self.by_chrom])
+            average = _weighted_average(areas, drawn)
             found[f"{name}_by_chrom_weighted_average"] = average
         return found
 
@@ -177,10 +184,17 @@ class _Part:
     ranked: Ranking
 
     @staticmethod
-    def of(rows: LabelledRows, members: Names) -> "_Part":
+    def of(
+        rows: LabelledRows,
+        members: Names,
+    ) -> "_Part":
         return _Part(members, rows.is_positive[members], ranking(rows.score[members]))
 
-    def area(self, name: str, counts: Counts) -> Draws:
+    def area(
+        self,
+        name: str,
+        counts: Counts,
+    ) -> Draws:
         return _AREAS[name](self.ranked, self.is_positive, counts[:, self.members])
 
     def drawn(self, counts: Counts) -> Int64[np.ndarray, " draws"]:
@@ -195,7 +209,8 @@ def _weighted_average(
     """The average over chromosomes that have an area; NaN where none has."""
     is_known = ~np.isnan(areas)
     weight = np.where(is_known, weights, 0)
-    total = (np.where(is_known, areas, 0) * weight).sum(axis=0)
+    area = np.where(is_known, areas, 0)
+    total = (area * weight).sum(axis=0)
     with np.errstate(invalid="ignore"):
         average: Draws = total / weight.sum(axis=0)
     return average
@@ -215,27 +230,43 @@ def _chromosomes(rows: LabelledRows) -> Iterator[ChromosomeAreas]:
         )
 
 
-def _groups(rows: LabelledRows, group: Names, bootstrap: Bootstrap) -> GroupAreas:
+def _groups(
+    rows: LabelledRows,
+    group: Names,
+    bootstrap: Bootstrap,
+) -> GroupAreas:
+    # rows of one group stand together: of 1, 0, 1 the order is 1, 0, 2, and a border lies before its second
     order = np.argsort(group, kind="stable")
-    borders = np.flatnonzero(np.diff(group[order])) + 1
+    ordered = group[order]
+    borders = np.flatnonzero(np.diff(ordered)) + 1
     members = np.split(order, borders)
-    both = [each for each in members if np.ptp(rows.is_positive[each].astype(np.int8))]
-    of_groups = [(rows.is_positive[each], rows.score[each]) for each in both]
-    ranked = np.array([auroc(*each) for each in of_groups])
-    precise = np.array([average_precision(*each) for each in of_groups])
+    ranked = []
+    precise = []
+    for each in members:
+        is_positive = rows.is_positive[each]
+        # of one kind alone nothing is above or below
+        if is_positive.all() or not is_positive.any():
+            continue
+        score = rows.score[each]
+        ranked.append(auroc(is_positive, score))
+        precise.append(average_precision(is_positive, score))
     return GroupAreas(
-        groups=len(both),
-        left_out=len(members) - len(both),
-        auroc=_mean(ranked, bootstrap),
-        auprc=_mean(precise, bootstrap),
+        groups=len(ranked),
+        left_out=len(members) - len(ranked),
+        auroc=_mean(np.array(ranked), bootstrap),
+        auprc=_mean(np.array(precise), bootstrap),
     )
 
 
-def _mean(values: Numbers, bootstrap: Bootstrap) -> Estimate:
+def _mean(
+    values: Numbers,
+    bootstrap: Bootstrap,
+) -> Estimate:
     """The mean, and that of groups drawn anew."""
     if not values.size:
         return UNDEFINED
-    means = (counts @ values / values.size for counts in bootstrap.counts(values.size))
+    draws = bootstrap.counts(values.size)
+    means = (counts @ values / values.size for counts in draws)
     return Estimate.of(float(values.mean()), means, bootstrap)
 
 

@@ -85,7 +85,10 @@ def _groups(
         yield np.append(nearest, positive)
 
 
-def _alike(order: Rows, features: Sequence[pl.Series]) -> Iterator[Rows]:
+def _alike(
+    order: Rows,
+    features: Sequence[pl.Series],
+) -> Iterator[Rows]:
     """Rows whose words agree and of which nothing is missing, each in the order that the seed gave."""
     names = list(map(str, range(len(features))))
     columns = dict(zip(names, features, strict=True))
@@ -98,7 +101,10 @@ def _alike(order: Rows, features: Sequence[pl.Series]) -> Iterator[Rows]:
         yield part["row"].to_numpy().astype(np.int64)
 
 
-def _scaled(features: Sequence[pl.Series], rows: Rows) -> Places:
+def _scaled(
+    features: Sequence[pl.Series],
+    rows: Rows,
+) -> Places:
     """Numbers of some rows, off their median in interquartile ranges; a range of 0 leaves them as they are."""
     numbers = [each.to_numpy()[rows] for each in features if each.dtype.is_float()]
     # no column: all lie at one place

@@ -96,31 +96,43 @@ def judge_measured(
     for number, element in enumerate(elements):
         estimates = {}
         # elements are drawn apart from one another
-        of_element = _of_draws(element, _counts(element, bootstrap, drawn_by, number))
+        counts = _counts(element, bootstrap, drawn_by, number)
+        of_element = _of_draws(element, counts)
         for name, correlation in CORRELATIONS.items():
             value = _once(correlation, element)
-            estimates[name] = Estimate.of(value, [of_element[name]], bootstrap)
-            if not np.isnan(value):
-                values[name].append(value)
-                draws[name].append(of_element[name])
+            of_draws = of_element[name]
+            estimates[name] = Estimate.of(value, [of_draws], bootstrap)
+            # an element without a correlation has no part in the mean
+            if np.isnan(value):
+                continue
+            values[name].append(value)
+            draws[name].append(of_draws)
         results.append(ElementResult(element.element, element.score.size, **estimates))
     means = {name: _mean(values[name], draws[name], bootstrap) for name in CORRELATIONS}
     return MeasuredResult(tuple(results), len(values["spearman"]), **means)
 
 
-def _once(correlation: _Correlation, element: MeasuredRows) -> float:
+def _once(
+    correlation: _Correlation,
+    element: MeasuredRows,
+) -> float:
     """The correlation of the element itself; NaN where nothing of it is judged."""
     if not element.score.size:
         return float("nan")
     once = np.ones((1, element.score.size), dtype=np.int64)
-    return float(correlation(element.score, element.effect, once)[0])
+    of_draws = correlation(element.score, element.effect, once)
+    return float(of_draws[0])
 
 
-def _of_draws(element: MeasuredRows, draws: Iterator[Counts]) -> dict[str, Draws]:
+def _of_draws(
+    element: MeasuredRows,
+    draws: Iterator[Counts],
+) -> dict[str, Draws]:
     parts: dict[str, list[Draws]] = {name: [np.empty(0)] for name in CORRELATIONS}
     for counts in draws:
         for name, correlation in CORRELATIONS.items():
-            parts[name].append(correlation(element.score, element.effect, counts))
+            of_draws = correlation(element.score, element.effect, counts)
+            parts[name].append(of_draws)
     return {name: np.concatenate(several) for name, several in parts.items()}
 
 
@@ -137,7 +149,11 @@ def _counts(
     return block_counts(bootstrap, element.position, number)
 
 
-def _mean(values: list[float], draws: list[Draws], bootstrap: Bootstrap) -> Estimate:
+def _mean(
+    values: list[float],
+    draws: list[Draws],
+    bootstrap: Bootstrap,
+) -> Estimate:
     """The mean over elements, and that of each draw; a draw in which an element has none gives no mean."""
     if not values:
         return UNDEFINED

@@ -14,7 +14,10 @@ from enformer_core.evaluate.average_precision import Bootstrap, Counts
 Numbers = Int64[np.ndarray, " items"]
 
 
-def stratified_counts(bootstrap: Bootstrap, stratum: Numbers) -> Iterator[Counts]:
+def stratified_counts(
+    bootstrap: Bootstrap,
+    stratum: Numbers,
+) -> Iterator[Counts]:
     """Draws in which each stratum has as many items as it has.
 
     Args:
@@ -36,7 +39,11 @@ def stratified_counts(bootstrap: Bootstrap, stratum: Numbers) -> Iterator[Counts
         yield counts
 
 
-def block_counts(bootstrap: Bootstrap, block: Numbers, *key: int) -> Iterator[Counts]:
+def block_counts(
+    bootstrap: Bootstrap,
+    block: Numbers,
+    *key: int,
+) -> Iterator[Counts]:
     """Draws of as many blocks as there are, each with all its items.
 
     Args:

@@ -58,7 +58,10 @@ def in_normal_form(rows: pl.DataFrame) -> Spelled:
     return Spelled(rows, is_normal=True)
 
 
-def as_written(rows: pl.DataFrame, contigs: Iterable[str]) -> Spelled:
+def as_written(
+    rows: pl.DataFrame,
+    contigs: Iterable[str],
+) -> Spelled:
     """Rows without a genome: contigs called as the run calls them, alleles trimmed."""
     written = rows["contig"].drop_nulls().unique()
     own = reconcile_contigs(written, dict.fromkeys(contigs, 0))
@@ -91,7 +94,10 @@ def _trimmed(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.update(forms.with_columns(longer["line"]), on="line")
 
 
-def beside_lines(rows: pl.DataFrame, run: pl.DataFrame) -> pl.DataFrame:
+def beside_lines(
+    rows: pl.DataFrame,
+    run: pl.DataFrame,
+) -> pl.DataFrame:
     """The rows with what the run has of each line, and `sign` and `allele`, as `beside_alleles` gives them.
 
     Args:
@@ -103,7 +109,10 @@ def beside_lines(rows: pl.DataFrame, run: pl.DataFrame) -> pl.DataFrame:
     return _sorted_in(_joined(rows, first, ["line"]))
 
 
-def beside_alleles(spelled: Spelled, run: pl.DataFrame) -> pl.DataFrame:
+def beside_alleles(
+    spelled: Spelled,
+    run: pl.DataFrame,
+) -> pl.DataFrame:
     """The rows with what the run has of each allele.
 
     `sign` is -1 where the table's ALT is the run's REF; `allele` is the run's, as `chrom:pos:ref:alt`.
@@ -136,11 +145,18 @@ def _named(run: pl.DataFrame) -> pl.DataFrame:
     return run.with_columns(allele=allele)
 
 
-def _with_sign(sign: int, alleles: pl.DataFrame) -> pl.DataFrame:
+def _with_sign(
+    sign: int,
+    alleles: pl.DataFrame,
+) -> pl.DataFrame:
     return alleles.with_columns(sign=pl.lit(sign, dtype=pl.Int8))
 
 
-def _joined(rows: pl.DataFrame, alleles: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+def _joined(
+    rows: pl.DataFrame,
+    alleles: pl.DataFrame,
+    key: Sequence[str],
+) -> pl.DataFrame:
     return rows.join(
         alleles,
         on=key,
@@ -182,7 +198,11 @@ def _sorted_in(rows: pl.DataFrame) -> pl.DataFrame:
     return put(rows, Bucket.NO_SCORE, ~is_number, pl.format("the score is {}", shown))
 
 
-def decided(rows: pl.DataFrame, *, signed: bool) -> pl.DataFrame:
+def decided(
+    rows: pl.DataFrame,
+    *,
+    signed: bool,
+) -> pl.DataFrame:
     """The rows, those that are in no bucket yet in one of those that are judged.
 
     Args:

@@ -112,7 +112,11 @@ class VariantTable:
         """A column of the layout as text, null where nothing stands there."""
         return pl.col(f"cell:{column}")
 
-    def numbers(self, rows: pl.DataFrame, column: str) -> pl.Series:
+    def numbers(
+        self,
+        rows: pl.DataFrame,
+        column: str,
+    ) -> pl.Series:
         """A column of numbers, null where nothing stands there.
 
         Raises:
@@ -123,7 +127,11 @@ class VariantTable:
         self.check(rows, number.is_not_null() | cell.is_null(), column, "is not a number")
         return rows.select(number).to_series()
 
-    def truths(self, rows: pl.DataFrame, column: str) -> pl.Series:
+    def truths(
+        self,
+        rows: pl.DataFrame,
+        column: str,
+    ) -> pl.Series:
         """A column of labels, null where nothing stands there.
 
         Raises:
@@ -135,7 +143,13 @@ class VariantTable:
         self.check(rows, is_label, column, "is no label: true or false, 1 or 0, yes or no")
         return rows.select(is_true).to_series()
 
-    def check(self, rows: pl.DataFrame, is_fine: pl.Expr, column: str, why: str) -> None:
+    def check(
+        self,
+        rows: pl.DataFrame,
+        is_fine: pl.Expr,
+        column: str,
+        why: str,
+    ) -> None:
         """Refuse a table of which a row that can be read has a cell that cannot be meant.
 
         Args:
@@ -153,7 +167,11 @@ class VariantTable:
             cell = bad[f"cell:{column}"][0]
             raise InputError(f"{self.name}, {self.unit} {line}: {column} {cell!r} {why}")
 
-    def _frame(self, raw: pa.Table, genome: Genome | None) -> pl.DataFrame:
+    def _frame(
+        self,
+        raw: pa.Table,
+        genome: Genome | None,
+    ) -> pl.DataFrame:
         """A batch of alleles: as they are written, and where a genome is given in normal form."""
         columns = {name: raw[role] for role, name in _AS_READ.items()}
         for name in self.layout.columns:

@@ -146,7 +146,11 @@ def effects_once(rows: pl.DataFrame) -> pl.DataFrame:
     return _repeats_in_bucket(rows, first, _AS_WRITTEN)
 
 
-def _repeats_in_bucket(rows: pl.DataFrame, first: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+def _repeats_in_bucket(
+    rows: pl.DataFrame,
+    first: pl.DataFrame,
+    key: Sequence[str],
+) -> pl.DataFrame:
     lines = first.select(*key, first_line="line")
     rows = rows.join(
         lines,
@@ -201,7 +205,11 @@ def _matched(
     return put(rows, Bucket.UNMATCHED, pl.col("group").is_null(), why)
 
 
-def _feature(table: VariantTable, rows: pl.DataFrame, column: str) -> pl.Series:
+def _feature(
+    table: VariantTable,
+    rows: pl.DataFrame,
+    column: str,
+) -> pl.Series:
     cells = rows.select(table.cell(column)).to_series()
     numbers = cells.cast(pl.Float64, strict=False)
     is_number = numbers.is_finite().fill_null(False)
@@ -210,7 +218,10 @@ def _feature(table: VariantTable, rows: pl.DataFrame, column: str) -> pl.Series:
     return cells
 
 
-def judged_labels(rows: pl.DataFrame, table: str) -> LabelledRows:
+def judged_labels(
+    rows: pl.DataFrame,
+    table: str,
+) -> LabelledRows:
     """The rows that are judged, as arrays.
 
     Raises:
