@@ -145,10 +145,23 @@ def _diagnosed(
     if settings.diagnostics == "full" and data.z.size > 1:
         spectrum = Spectrum.of(data.correlations)
         said = check_definite(panel_name, spectrum.values, data.unit)
-        return consistency(data.panel_z, spectrum, data.study.people), said
+        found = consistency(data.panel_z, spectrum, data.study.people)
+        return found, (*said, *_said_of_mismatch(found, data, panel_name))
     if _is_definite(data.correlations, tolerated_below_zero(data.unit, data.z.size)):
         return None, ()
     return None, check_definite(panel_name, np.linalg.eigvalsh(data.correlations), data.unit)
+
+
+def _said_of_mismatch(
+    found: Consistency,
+    data: LocusData,
+    panel_name: str,
+) -> Iterator[str]:
+    if found.mismatch > LARGE_LAMBDA:
+        yield (
+            f"z of {data.study.name} and LD of {panel_name} do not fit each other: lambda is {found.mismatch:.3f}, "
+            f"where up to {SMALL_LAMBDA:g} is as of one sample. Results are not to be relied on"
+        )
 
 
 def _is_definite(
@@ -156,8 +169,11 @@ def _is_definite(
     tolerated: float,
 ) -> bool:
     """Whether no eigenvalue is below what is tolerated; much quicker than working them out."""
+    # one copy: the matrix is the large thing
+    raised = correlations.copy()
+    raised[np.diag_indices_from(raised)] += tolerated
     try:
-        np.linalg.cholesky(correlations + tolerated * np.eye(correlations.shape[0]))
+        np.linalg.cholesky(raised)
     except np.linalg.LinAlgError:
         return False
     return True
@@ -229,7 +245,7 @@ def sentence_of(found: Consistency) -> str:
     if found.mismatch > LARGE_LAMBDA:
         return (
             "z and LD do not fit each other: a panel of a few hundred people or of another ancestry, exchanged "
-            "alleles, or a wrong N. PIPs and credible sets are not to be relied on"
+            "alleles, rows in another order, or a wrong N. PIPs and credible sets are not to be relied on"
         )
     if found.mismatch > SMALL_LAMBDA:
         return (

@@ -297,6 +297,21 @@ def test_settings_that_cannot_be(refused, option, value, message):
     assert message in refused(f"{option}={value}")
 
 
+def test_rows_in_another_order_are_noticed(finemapped, files, locus):
+    order = np.random.default_rng(0).permutation(VARIANTS)
+    np.savez(files / "order.npz", R=locus.correlations[np.ix_(order, order)])
+    answer, error = finemapped(ld="order.npz")
+    assert answer["diagnostics"]["lambda"] > 0.25
+    assert "study.tsv and LD of" in error
+    assert "do not fit each other: lambda is" in error
+    # with names they are put in order
+    names = np.array([f"rs{each}" for each in order])
+    np.savez(files / "order.npz", R=locus.correlations[np.ix_(order, order)], rsid=names)
+    named, error = finemapped(ld="order.npz")
+    assert named["diagnostics"]["lambda"] < 0.05
+    assert "do not fit" not in error
+
+
 def test_a_locus_of_one_variant(finemapped):
     answer, _ = finemapped("--locus", "20:1003-1003", ld="panel.bed")
     assert [each["id"] for each in answer["variants"]] == ["rs3"]
