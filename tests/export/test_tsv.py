@@ -113,6 +113,10 @@ def test_every_table_of_a_run_can_be_written(tmp_path, capsys):
         assert main([*command, "--table", name]) == 2
         said = capsys.readouterr().err
         assert f"a run of alleles has no table {name!r} to write; it has scores, effects" in said
+        # neither is a table of the run's shards
+        assert "'FROM tracks' --output tracks.tsv`" in said
+    assert main(["export", run.store.location, "--bigwig", str(tmp_path / "bw")]) == 2
+    assert "bigWigs are of runs of `enformer-ray tiles` and `attribute`" in capsys.readouterr().err
     assert main(["export", run.store.location, "--npz", str(tmp_path), "--table", "scores"]) == 2
     assert "--table scores: is for --tsv alone; give --tsv FILE with it" in capsys.readouterr().err
 
