@@ -11,6 +11,7 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.plan_storage import StoredParts, read_plan, read_shard
 from enformer_core.dataset.run_tracks import check_scores, chosen_tracks
 from enformer_core.errors import InputError
+from enformer_core.export.beside_fields import beside_fields
 from enformer_core.export.beside_scores import scores_with_beside
 from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line_buckets
 from enformer_core.export.run_input import RecordsFile, contig_lengths, records_file
@@ -76,13 +77,15 @@ def export_vcf(
         _check_other(path, file)
         head = _head(file)
         if head is not None:
-            fields = score_fields(ledger, chosen, count=count, of_written=True)
+            of_scores = score_fields(ledger, chosen, count=count, of_written=True)
+            fields = [*of_scores, *beside_fields(ledger)]
             return _annotate(ledger, path, file, head, sources=fields, warn=warn)
         warn(
             f"{shown_name(file.given)}: has no line #CHROM with the columns to INFO: the scored alleles are written as "
             "sites, without what else its records say"
         )
-    fields = score_fields(ledger, chosen, count=count, of_written=False)
+    of_scores = score_fields(ledger, chosen, count=count, of_written=False)
+    fields = [*of_scores, *beside_fields(ledger)]
     lengths = contig_lengths(ledger, genome)
     return write_sites(ledger, path, fields, lengths, warn)
 

@@ -1,7 +1,7 @@
 """What this program writes into INFO: which keys, what they mean, and the text of each for the rows of `scores`.
 
-A source of fields gives its header lines and its texts; `score_fields` names the sources. What is stored in a table
-beside the run, as components are, is one more source there; `beside_scores` brings its columns.
+A source of fields gives its header lines and its texts; `score_fields` names the sources; those of tables beside the
+run are in `beside_fields`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,6 @@ from jaxtyping import Float32, Int64
 from enformer_core.dataset.largest_values import NO_EFFECT, largest_value
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, track_name
-from enformer_core.dataset.summary_tables import SummaryReceipt
-from enformer_core.export.beside_scores import PCA, component_columns, component_table
 from enformer_core.export.vcf_text import in_quotes, in_value
 from enformer_core.version import __version__
 
@@ -209,52 +207,6 @@ class StrongestFields:
         return "&".join(named) or None
 
 
-@dataclass(frozen=True)
-class ComponentFields:
-    """Principal components of each ALT, of the table `pca` beside the run.
-
-    Attributes:
-        receipt: of the table.
-        prefix: of each key, before the number of the component.
-    """
-
-    receipt: SummaryReceipt
-    prefix: str
-
-    @property
-    def fields(self) -> Sequence[InfoField]:
-        """`PC1` and so on behind the prefix, which say of which statistic and fit they are."""
-        identity = self.receipt.begun.identity
-        of_which = f"{identity['statistic']} by the PCA {identity['pca_sha256'][:12]}"
-        said = f"of {of_which}, of the alleles as scored: exchanged ones have others"
-        return [
-            InfoField(self._key(name), "Float", f"Principal component {number} {said}")
-            for number, name in enumerate(component_columns(self.receipt), start=1)
-        ]
-
-    def texts(self, scores: pa.Table) -> Mapping[str, Texts]:
-        """In the shortest letters that are the stored number again; None of rows without values."""
-        return {
-            self._key(name): _texts(scores[f"{PCA}.{name}"])
-            for name in component_columns(self.receipt)
-        }
-
-    def _key(self, column: str) -> str:
-        return f"{self.prefix}{column.upper()}"
-
-
-def component_fields(ledger: Ledger, prefix: str) -> Sequence[ComponentFields]:
-    """The source of the fields of a run's components; none where it has no table of them."""
-    receipt = component_table(ledger)
-    return [] if receipt is None else [ComponentFields(receipt, prefix)]
-
-
-def _texts(values: pa.ChunkedArray) -> Texts:
-    is_there = np.asarray(pc.is_valid(values)).tolist()
-    in_letters = np.asarray(values, dtype=np.float32).astype(str).tolist()
-    return [text if valid else None for text, valid in zip(in_letters, is_there, strict=True)]
-
-
 def strongest_places(
     sizes: Float32[np.ndarray, "rows tracks"],
     count: int,
@@ -292,8 +244,7 @@ def score_fields(
     ]
     # records as scored have the genome's REF: there a sign says whose effect was asked for
     signs = [] if of_written else [SignField()]
-    components = component_fields(ledger, "ER_")
-    return (StatusFields(), *signs, *strongest, *components)
+    return (StatusFields(), *signs, *strongest)
 
 
 def provenance_line(ledger: Ledger, kind: str) -> str:

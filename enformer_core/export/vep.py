@@ -21,10 +21,11 @@ from enformer_core.dataset.run_tracks import (
     track_name,
 )
 from enformer_core.errors import InputError
+from enformer_core.export.beside_fields import component_fields
 from enformer_core.export.run_input import contig_lengths
 from enformer_core.export.sites import write_sites
 from enformer_core.export.text_file import is_packed
-from enformer_core.export.vcf_fields import SOURCE, InfoField, Texts, component_fields
+from enformer_core.export.vcf_fields import SOURCE, InfoField, Texts
 from enformer_core.export.vcf_file import unheard
 from enformer_core.export.vcf_text import in_quotes
 from enformer_core.export.whole_file import STDOUT

@@ -76,11 +76,11 @@ class Pca:
 
     @property
     def components(self) -> int:
-        """How many components were fitted."""
+        """How many components it has fitted."""
         return len(self.transform.components)
 
     def encoded(self) -> bytes:
-        """The bytes of the file."""
+        """The bytes of the file, equal for equal fits."""
         from safetensors.numpy import save  # noqa: PLC0415 - loaded where a file is written
 
         about = {"kind": _KIND, "format": FORMAT, **asdict(self.fitted_on)}

@@ -1,4 +1,4 @@
-"""Principal components in VCF and in the file for VEP's plugin: those of the table beside the run, if it has one."""
+"""Components and percentiles in VCF, components in the file for VEP's plugin: where a run has the tables."""
 
 import gzip
 
@@ -120,3 +120,34 @@ def test_another_table_of_the_name_is_no_table_of_components(run, tmp_path):
     out = tmp_path / "out.vcf"
     assert main(["export", run.store.location, "--vcf", str(out)]) == 0
     assert "PC1" not in out.read_text()
+
+
+def test_a_vcf_says_how_far_out_each_alt_is(run, tmp_path):
+    null = str(tmp_path / "null.parquet")
+    place = run.store.location
+    assert main(["calibrate", place, "--out", null]) == 0
+    assert main(["percentiles", place, "--null", null]) == 0
+    with_components(run, tmp_path)
+    out = tmp_path / "out.vcf"
+    assert main(["export", place, "--vcf", str(out)]) == 0
+    wanted = {}
+    for _, rows in stored_tables(run.ledger, "percentiles"):
+        for row in rows.to_pylist():
+            phred, track = row["max_log_sad_phred"], row["max_log_sad_phred_track"]
+            told = (".", ".") if phred is None else (str(np.float32(phred)), str(track))
+            wanted[row["input_line"], row["alt_index"]] = told
+    lines = out.read_text().splitlines()
+    (header,) = [line for line in lines if line.startswith("##INFO=<ID=ER_PHRED_log_sad,")]
+    assert "tail of log_sad over all tracks of the run, in the null distribution" in header
+    records = [line for line in lines if not line.startswith("#")]
+    assert any("ER_PHRED_sad=" in line for line in records)
+    for number, (line, record) in enumerate(zip(records, RECORDS, strict=True), start=3):
+        told = info_of(line)
+        alts = range(1, record[3].count(",") + 2)
+        phreds = ",".join(wanted[number, alt][0] for alt in alts)
+        tracks = ",".join(wanted[number, alt][1] for alt in alts)
+        has_some = any(letter != "." for letter in phreds.split(","))
+        assert told.get("ER_PHRED_log_sad") == (phreds if has_some else None)
+        assert told.get("ER_PHRED_TRACK_log_sad") == (tracks if has_some else None)
+        assert ("ER_PC1" in told) == ("ER_PHRED_sad" in told)
+    assert len({phred for phred, _ in wanted.values()}) > 3
