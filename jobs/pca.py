@@ -1,24 +1,15 @@
 """`enformer-ray pca`: principal components of scores, fitted on one run and worked out beside any like it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
-from enformer_core.dataset.finished import IncompleteRunError
 from enformer_core.errors import InputError
 from enformer_core.export.whole_file import is_stream, replaces, whole_file
-from enformer_core.summaries import write_summary
-from enformer_core.summaries.pca import (
-    PCA,
-    Components,
-    PcaSettings,
-    fit_pca,
-    table_identity,
-)
-from enformer_core.summaries.pca_file import Pca, read_pca, tracks_for
+from enformer_core.summaries.names import PCA
 from enformer_core.user_path import one_line
 from enformer_core.words import agreeing, counted
 from jobs import exit_codes
@@ -27,12 +18,14 @@ from jobs.log import note, tell
 from jobs.option_types import Directory, File, Selection
 from jobs.output_guard import check_output
 from jobs.shell_words import command_line
+from jobs.summary_written import Told, check_processes, tell_written
+
+if TYPE_CHECKING:
+    from enformer_core.summaries.pca_file import Pca
 
 _SHOWN_COMPONENTS = 5
 
-_TOLD = 10  # times, of a run that takes long
-
-_Statistic = Annotated[str, Parameter(metavar="NAME")]
+_Name = Annotated[str, Parameter(metavar="NAME")]
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class FitPcaSettings:
     components: int = field(default=20, kw_only=True)
     """how many, the strongest first"""
 
-    statistic: _Statistic = field(default="sad", kw_only=True)
+    statistic: _Name = field(default="sad", kw_only=True)
     """which of the run's statistics"""
 
     tracks: Selection = field(default=None, kw_only=True)
@@ -71,15 +64,14 @@ class ApplyPcaSettings:
     pca: File = field(kw_only=True)
     """file that `pca fit` wrote, or s3://bucket/key, of a run of the same model, tracks, conventions and statistic"""
 
-    name: str = field(default=PCA, kw_only=True)
+    name: _Name = field(default=PCA, kw_only=True)
     """what the table is called: a run may have components of several PCAs"""
 
     processes: int = field(default=1, kw_only=True)
     """shards that are worked at once, each in a process of its own"""
 
     def __post_init__(self) -> None:
-        if self.processes < 1:
-            raise InputError(f"--processes {self.processes}: must be at least 1")
+        check_processes(self.processes)
 
 
 def fit(settings: FitPcaSettings) -> int:
@@ -92,6 +84,9 @@ def fit(settings: FitPcaSettings) -> int:
         InputError: where the run cannot be fitted, or the file not be written.
         DatasetError: for a run that is damaged.
     """
+    from enformer_core.dataset.finished import IncompleteRunError
+    from enformer_core.summaries.pca import PcaSettings, fit_pca
+
     out = Path(settings.out)
     ledger = open_ledger(settings.run)
     # hours may pass before it is written
@@ -132,7 +127,7 @@ def _apply(settings: FitPcaSettings) -> str:
     return command_line(["enformer-ray", "pca", "apply", settings.run, "--pca", settings.out])
 
 
-def _lines(pca: Pca) -> list[str]:
+def _lines(pca: "Pca") -> list[str]:
     """What was fitted, and how much of the variance it has."""
     about = pca.fitted_on
     transform = pca.transform
@@ -145,7 +140,7 @@ def _lines(pca: Pca) -> list[str]:
         f"{counted(pca.components, 'components')} of {about.statistic} over {tracks}, fitted on {alleles}",
         f"variance: {first}{more}; all together {shares.sum():.1%}",
     ]
-    unscaled = int(np.sum(transform.scale == 1))
+    unscaled = int((transform.scale == 1).sum())
     if unscaled:
         are = agreeing(unscaled, "has", "have")
         lines.append(
@@ -165,7 +160,14 @@ def apply(settings: ApplyPcaSettings) -> int:
         InputError: for a file that is no PCA or is one of other scores, and where another table of the name is there.
         DatasetError: for a run that is damaged.
     """
+    from enformer_core.dataset.finished import IncompleteRunError
+    from enformer_core.summaries import write_summary
+    from enformer_core.summaries.pca import Components, table_identity
+    from enformer_core.summaries.pca_file import read_pca, tracks_for
+
     pca = read_pca(settings.pca)
+    if pca.fitted_on.notice:
+        note(pca.fitted_on.notice)
     ledger = open_ledger(settings.run)
     chosen = tracks_for(ledger, pca, settings.pca)
     components = Components(pca.transform, chosen, pca.fitted_on.statistic)
@@ -178,19 +180,10 @@ def apply(settings: ApplyPcaSettings) -> int:
             columns=components.columns,
             kind=PCA,
             processes=settings.processes,
-            report=_report,
+            report=partial(Told("shards").of, settings.name),
         )
     except IncompleteRunError as error:
         note(f"{error}")
         return exit_codes.INCOMPLETE
-    rows = counted(receipt.rows, "rows")
-    print(f"table {settings.name}: {rows}, {counted(pca.components, 'components')}")
-    query = ["enformer-ray", "query", settings.run, f"FROM {settings.name} LIMIT 10"]
-    print(f"look at it: {command_line(query)}")
+    tell_written(settings.run, receipt, f"FROM {settings.name} LIMIT 10")
     return exit_codes.DONE
-
-
-def _report(done: int, shards: int) -> None:
-    step = max(shards // _TOLD, 1)
-    if done % step == 0 and done < shards:
-        note(f"{done:,} of {counted(shards, 'shards')}")

@@ -3,3 +3,5 @@
 PERCENTILES = "percentiles"
 
 GROUPS = "track_groups"
+
+PCA = "pca"

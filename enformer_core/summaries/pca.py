@@ -22,9 +22,6 @@ from enformer_core.variants.table import Status
 from enformer_core.version import __version__
 from enformer_core.words import counted
 
-PCA = "pca"
-"""What the table beside a run is called, and what it is."""
-
 _ARITHMETIC = 1
 """Raised by a release whose components of equal scores are others."""
 

@@ -39,7 +39,13 @@ def test_the_released_way_from_scores_to_components(run, tmp_path, capsys):
     assert f"apply it: enformer-ray pca apply {place} --pca {out}" in said.out
     assert said.err.splitlines()[0] == "pca: scores of 300 alleles"
     assert apply(place, out) == 0
-    assert "table pca: 302 rows, 20 components" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "pca: 302 rows in 5 files",
+        f"output: {place}/pca",
+        f"ask it: enformer-ray query {place} 'FROM pca LIMIT 10'",
+    ]
+    assert "only a test" in said.err
     assert main(["verify", str(place)]) == 0
     table = open_run(place).table("pca").collect().filter(status="ok")
     rows = [pos - 1 for pos in table["pos"].to_list()]
