@@ -26,8 +26,12 @@ _Name = Literal[
     "links",
     "insulators",
     "evaluate links",
+    "evaluate variants",
     "pca fit",
     "pca apply",
+    "calibrate",
+    "percentiles",
+    "summarise",
     "finemap",
     "query",
     "sql",
@@ -56,6 +60,8 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--words": ("first-run", "rs6052080", "chr20:4699605:A:G"),
         "--attach": ("liver=runs/liver", "genes=genes.bed"),
         "--scores": ("ABCScore",),
+        "--statistics": ("sad", "js"),
+        "--match": ("consequence", "tss_dist", "MAF"),
         "--activity": ("DHS.RPM", "H3K27ac.RPM"),
     }
 )
