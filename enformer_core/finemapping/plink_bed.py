@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import (
+    Bool,
+    Float64,
+    Int64,
+    UInt8,
+)
 
 from enformer_core.errors import InputError
-from enformer_core.finemapping.variant_names import VariantNames, one_file, read_names
+from enformer_core.finemapping.variant_names import (
+    VariantNames,
+    one_file,
+    read_names,
+)
 
 Rows = Int64[np.ndarray, " variants"]
 Genotypes = Float64[np.ndarray, "variants people"]
@@ -83,6 +92,7 @@ class PlinkBed:
                 f"{name}: genotypes are stored person by person, as programs before PLINK 1.07 wrote them. Write it "
                 "anew: plink --bfile PREFIX --make-bed"
             )
+        # a file that was copied in part, or of other people
         if size != expected:
             raise InputError(
                 f"{name}: has {size:,} bytes; {beside}.bim ({len(names):,} variants) and {beside}.fam "

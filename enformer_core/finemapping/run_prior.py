@@ -10,13 +10,22 @@ import pyarrow as pa
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
-from enformer_core.finemapping.locus import LocusData, Missing
+from enformer_core.finemapping.locus import (
+    LocusData,
+    Missing,
+)
 from enformer_core.finemapping.orientation import orient
 from enformer_core.finemapping.prior import alleles_with_prior
 from enformer_core.finemapping.statistic_names import StatisticColumns
-from enformer_core.finemapping.sumstats import RowStatus, Sumstats
+from enformer_core.finemapping.sumstats import (
+    RowStatus,
+    Sumstats,
+)
 from enformer_core.finemapping.susie import Variants
-from enformer_core.words import agreeing, counted
+from enformer_core.words import (
+    agreeing,
+    counted,
+)
 
 
 @dataclass(frozen=True)

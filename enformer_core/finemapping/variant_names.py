@@ -4,20 +4,36 @@ Unlike variants that are scored these may lack places, or alleles, or both: tabl
 identifiers alone. Does not know statistics, correlations or the genome.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import (
+    Iterator,
+    Sequence,
+)
+from dataclasses import (
+    dataclass,
+    replace,
+)
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
-from enformer_core.variants.arrow import Mask, Numbers, in_full
+from enformer_core.variants.arrow import (
+    Mask,
+    Numbers,
+    in_full,
+)
 from enformer_core.variants.formats.detect import open_reader
-from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
+from enformer_core.variants.formats.given import (
+    NOTHING_GIVEN,
+    GivenColumns,
+)
 from enformer_core.variants.formats.identifiers import holds_alleles
 from enformer_core.variants.given_alleles import check_given_alleles
-from enformer_core.variants.input_files import InputFile, check_file
+from enformer_core.variants.input_files import (
+    InputFile,
+    check_file,
+)
 from enformer_core.variants.kept_columns import find_kept
 from enformer_core.variants.named_files import files_named
 from enformer_core.variants.parse import ParseRules
@@ -72,7 +88,7 @@ class VariantNames:
         self,
         rows: Sequence[int] | Numbers,
     ) -> "VariantNames":
-        """These variants, in this order."""
+        """These variants, in the order in which they are asked for."""
         places = np.asarray(rows, dtype=np.int64)
 
         def taken(texts: Texts) -> Texts:
@@ -160,11 +176,15 @@ class NamedTable:
         records: pa.Table,
     ) -> VariantNames:
         """What records are called, each of them one variant."""
-        ref = pc.utf8_upper(in_full(records, "ref"))
-        alt = pc.utf8_upper(in_full(records, "alt"))
+
+        def upper(role: str) -> pa.Array:
+            return pc.utf8_upper(in_full(records, role))
+
+        ref = upper("ref")
+        alt = upper("alt")
         effect = alt
         if "effect" in records.column_names:
-            effect = pc.utf8_upper(in_full(records, "effect"))
+            effect = upper("effect")
         if self.source.header.named_alleles:
             # beside such an identifier a column may say so, and mostly does not
             effect = pc.coalesce(effect, alt)
