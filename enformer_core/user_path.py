@@ -9,10 +9,14 @@ from pathlib import Path
 
 from enformer_core.errors import InputError
 
-CONTROL_SIGNS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-"""What ends a line or moves a cursor."""
+_BEYOND_ASCII = r"\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+
+CONTROL_SIGNS = rf"[\x00-\x1f{_BEYOND_ASCII}]"
+"""What ends a line, moves a cursor, or turns the direction in which letters stand."""
 
 _CONTROL = re.compile(CONTROL_SIGNS)
+_NOT_FOR_TERMINALS = re.compile(rf"[\x00-\x08\x0b-\x1f{_BEYOND_ASCII}]")
+_NOT_IN_JSON = re.compile(rf"[{_BEYOND_ASCII}]")
 
 
 def user_path(name: str) -> str:
@@ -87,7 +91,25 @@ def named_as_given(path: str | Path | None, given: str | None) -> Iterator[None]
 
 def one_line(text: str) -> str:
     r"""A text without what would break the line or move a terminal's cursor: a line's end stands there as `\n`."""
-    return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(_by_number, text)
+
+
+def for_terminal(text: str) -> str:
+    r"""A text whose lines and tabs stay, without what else would move a cursor: an escape stands there as `\x1b`."""
+    return _NOT_FOR_TERMINALS.sub(_by_number, text)
+
+
+def for_json(encoded: str) -> str:
+    r"""JSON in which texts have as `\u009b` what its own rules leave as it is, and a terminal would obey.
+
+    Args:
+        encoded: what a library made; outside of texts JSON has no such signs.
+    """
+    return _NOT_IN_JSON.sub(lambda sign: f"\\u{ord(sign[0]):04x}", encoded)
+
+
+def _by_number(sign: re.Match[str]) -> str:
+    return sign[0].encode("unicode_escape").decode()
 
 
 def readable_name(name: str) -> str:

@@ -6,6 +6,7 @@ Which commands there are says `jobs.commands`. Only the one that was named is im
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +27,7 @@ from jobs.log import Log, command_log, summarise, tell, unprintable_names
 from jobs.mutagenesis_settings import IN_THE_PLACE_OF_VARIANTS
 from jobs.option_checks import check_words
 from jobs.option_types import STREAM, STREAM_WORD
-from jobs.output import output_failure, protected_streams
+from jobs.output import escaped_on_terminals, output_failure, protected_streams
 from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
@@ -61,7 +62,8 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
             command, settings = parse(arguments)
             log.as_json = getattr(settings, "log_format", "text") == "json"
             function: Callable[[Any], int] = _import(command.function)
-            return _with_what_it_printed(command, function(settings))
+            with nullcontext() if command.paints else escaped_on_terminals():
+                return _with_what_it_printed(command, function(settings))
     except (PoolError, StorageError, IncompleteRunError) as error:
         _complain(error)
         return exit_codes.INCOMPLETE

@@ -25,6 +25,7 @@ class Command:
         examples: command lines that `--help` shows.
         exit_codes: those that it may end with.
         is_work: whether it is there for what it does, not for what it prints: that may be lost.
+        paints: whether it prints in colours, which terminals obey; then it lets through no text of others.
     """
 
     summary: str
@@ -33,6 +34,7 @@ class Command:
     examples: tuple[str, ...] = ()
     exit_codes: tuple[int, ...] = (codes.DONE, codes.BAD_INPUT)
     is_work: bool = False
+    paints: bool = False
 
 
 COMMANDS = {
@@ -316,6 +318,7 @@ COMMANDS = {
         "jobs.settings:DemoSettings",
         "jobs.demo:demo",
         is_work=True,
+        paints=True,
         examples=("enformer-ray demo",),
         exit_codes=_COMPUTES,
     ),

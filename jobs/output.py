@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from enformer_core.user_path import for_terminal
+
 _SIGNS = {
     "-": "━─═╌╍┄┅╴╶╸╺–—‒−",
     "|": "│┃║╵╷╹╻",
@@ -52,12 +54,14 @@ class SafeStream(io.TextIOBase):
     Attributes:
         lost: whether it has failed; nothing is written to it any more.
         failure: why something that was written is not there, unless its reader left.
+        is_escaped: whether a terminal is given signs that it would obey as text.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.lost = stream is None
         self.failure: OSError | None = None
+        self.is_escaped = False
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -77,9 +81,10 @@ class SafeStream(io.TextIOBase):
         """
         if self._stream is None and text:
             self.failure = OSError(errno.EBADF, "it is closed")
+        shown = for_terminal(text) if self.is_escaped and self.isatty() else text
         if not self.lost:
             try:
-                cast("TextIO", self._stream).write(self.plain(text))
+                cast("TextIO", self._stream).write(self.plain(shown))
             except (OSError, ValueError) as error:  # broken or closed
                 self._lose(error)
         return len(text)
@@ -167,6 +172,25 @@ def protected_streams() -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def escaped_on_terminals() -> Iterator[None]:
+    """While this lasts, nothing that is printed moves the cursor of a terminal: neither names nor what is in tables.
+
+    Files and pipes are given everything as it is.
+    """
+    out = sys.stdout
+    # whoever captures it within a program shows it as they like
+    if not isinstance(out, SafeStream):
+        yield
+        return
+    before = out.is_escaped
+    out.is_escaped = True
+    try:
+        yield
+    finally:
+        out.is_escaped = before
 
 
 def fill_descriptors() -> None:

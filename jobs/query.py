@@ -177,6 +177,10 @@ def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
     opened = whole_file(path) if chosen == "parquet" else text_file(path)
     with suppress(ReaderLeftError), opened as stream:
         if chosen == "parquet":
+            if stream.isatty():
+                raise InputError(
+                    "--format parquet: is no text, and this is a terminal; give --output FILE"
+                )
             write_parquet(answer.relation, stream)
             return
         with printed_to(stream):

@@ -18,7 +18,7 @@ from itertools import chain, count, islice
 import duckdb
 import pyarrow as pa
 
-from enformer_core.user_path import one_line
+from enformer_core.user_path import for_json, one_line
 from jobs.terminal import print_prose, terminal_columns
 from jobs.text_columns import TextColumns
 
@@ -132,7 +132,7 @@ def print_json(relation: duckdb.DuckDBPyRelation) -> None:
             for value, whole in zip(row, is_whole, strict=True)
         ]
         named = dict(zip(names, values, strict=True))
-        line = json.dumps(named, ensure_ascii=False)
+        line = for_json(json.dumps(named, ensure_ascii=False))
         print(before, end="\n")
         print(line, end="")
         before = ","

@@ -1,13 +1,21 @@
 """What a user means by a path, what stands in its way, and how its name is shown."""
 
 import errno
+import json
 import os
 import subprocess
 
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import file_in_the_way, named_as_given, one_line, why_unwritable
+from enformer_core.user_path import (
+    file_in_the_way,
+    for_json,
+    for_terminal,
+    named_as_given,
+    one_line,
+    why_unwritable,
+)
 from jobs.log import printable, unprintable_names
 from jobs.shell_words import command_line
 
@@ -79,3 +87,23 @@ def test_a_copy_is_called_as_the_user_does():
         with pytest.raises(InputError) as raised, named_as_given(path, given):
             raise refusal
         assert raised.value is refusal
+
+
+MOVING = [chr(number) for number in (*range(32), *range(0x7F, 0xA0), *range(0x202A, 0x202F))]
+MOVING += [chr(number) for number in (0x2028, 0x2029, *range(0x2066, 0x206A))]
+
+
+@pytest.mark.parametrize("sign", MOVING, ids=ascii)
+def test_no_sign_that_a_terminal_obeys_is_left(sign):
+    number = ord(sign)
+    assert one_line(f"a{sign}b") == f"a{sign}b".encode("unicode_escape").decode()
+    shown = f"a{sign}b" if sign in "\n\t" else one_line(f"a{sign}b")
+    assert for_terminal(f"a{sign}b") == shown
+    encoded = for_json(json.dumps(sign, ensure_ascii=False))
+    assert json.loads(encoded) == sign
+    assert number < 32 or encoded == f'"\\u{number:04x}"'
+
+
+def test_letters_of_all_scripts_stay():
+    text = "Größe é ש ع 漢 🧬 a\u0301 \u200d"
+    assert one_line(text) == for_terminal(text) == for_json(text) == text

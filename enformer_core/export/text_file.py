@@ -23,8 +23,12 @@ def is_packed(path: Path) -> bool:
 
 
 @contextmanager
-def text_file(path: Path) -> Iterator[IO[bytes]]:
+def text_file(path: Path, *, is_painted: bool = False) -> Iterator[IO[bytes]]:
     """`whole_file` for text, packed where the name ends in `.gz` or `.bgz`.
+
+    Args:
+        path: where it belongs.
+        is_painted: whether it has colours for terminals, and no text of others in it.
 
     Raises:
         InputError: for an ending of another program's packed files; see `whole_file` too.
@@ -33,7 +37,7 @@ def text_file(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(
             f"{path}: nothing here packs as {path.suffix} says. Give a name that ends in .gz, or the plain text's."
         )
-    with whole_file(path) as out:
+    with whole_file(path, is_painted=is_painted) as out:
         if is_packed(path):
             packed = BgzfWriter(out.write)
             stream = io.BufferedWriter(_Packer(packed))

@@ -20,6 +20,7 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.export.mutation_map import MutationMap, Scale, Style
 from enformer_core.export.text_file import text_file
 from enformer_core.export.whole_file import STDOUT
+from enformer_core.user_path import one_line
 
 _SCORES = "scores"
 _CHANGES = 3  # of a base, into every other one
@@ -76,7 +77,7 @@ def export_map(ledger: Ledger, path: Path) -> int:
     style, columns = _IN_FILES, _FILE_COLUMNS
     if path == STDOUT:
         style, columns = Style.of(sys.stdout), shutil.get_terminal_size().columns
-    with text_file(path) as out:
+    with text_file(path, is_painted=True) as out:
         for line in _lines(
             contigs, _heading(ledger, statistic, track, scale, style), style, scale, columns
         ):
@@ -151,7 +152,7 @@ def _heading(
     """What is drawn, and by which signs."""
     tracks = _tracks(ledger)
     (named,) = tracks.filter(pl.col("index") == track).to_dicts()
-    called = named.get("description") or named.get("identifier") or ""
+    called = one_line(named.get("description") or named.get("identifier") or "")
     which = f"track {track} {called}".rstrip()
     of_all = "" if tracks.height == 1 else f", which changes most of {tracks.height:,}"
     return [
@@ -172,6 +173,6 @@ def _lines(
     for bases in contigs:
         for stretch in bases.stretches():
             yield ""
-            yield f"{bases.contig}:{stretch.start}-{stretch.stop - 1}"
+            yield f"{one_line(bases.contig)}:{stretch.start}-{stretch.stop - 1}"
             for piece in bases.map_of(stretch, scale).pieces(columns):
                 yield from piece.draw(style, columns)

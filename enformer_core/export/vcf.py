@@ -17,13 +17,23 @@ from enformer_core.export.line_buckets import ALT_INDEX, LINE, LineBuckets, line
 from enformer_core.export.run_input import RecordsFile, contig_lengths, records_file
 from enformer_core.export.sites import write_sites
 from enformer_core.export.vcf_fields import (
+    PREFIX,
     STATUS,
     FieldSource,
+    beginning,
     provenance_line,
     score_fields,
 )
 from enformer_core.export.vcf_file import Write, unheard, vcf_file
-from enformer_core.export.vcf_records import RECORD_FIELD, VcfHead, annotated, read_text, split_head
+from enformer_core.export.vcf_records import (
+    RECORD_FIELD,
+    VcfHead,
+    annotated,
+    free_prefix,
+    is_no_record,
+    read_text,
+    split_head,
+)
 from enformer_core.export.whole_file import STDOUT
 from enformer_core.user_path import real_path
 from enformer_core.variants.formats.bcf import is_bcf
@@ -112,18 +122,33 @@ def _annotate(
 ) -> int:
     fields = [*(field for source in sources for field in source.fields), RECORD_FIELD]
     keys = [field.key for field in fields]
-    replaced = head.earlier_keys(keys)
-    added = [provenance_line(ledger, "score"), *(field.line for field in fields)]
+    replaced = head.earlier_keys()
     records = 0
+    with as_given(file.path, file.given):
+        prefix = free_prefix(file.path, head)
+    if prefix != PREFIX:
+        warn(
+            f"{shown_name(file.given)}: its INFO has keys of its own that begin with {PREFIX}, and they stay: those "
+            f"that are added begin with {prefix}, such as {beginning(STATUS, prefix)}"
+        )
+    in_file = [field.beginning(prefix) for field in fields]
+    added = [provenance_line(ledger, "score"), *(field.line for field in in_file)]
     with line_buckets() as rows, as_given(file.path, file.given):
         _gather(ledger, file.name, sources, rows)
         with vcf_file(path, warn=warn) as write:
-            write(head.lines(added, replaced))
+            write(head.lines(added))
             lines = read_text(file.path)
             _, header_lines = split_head(lines)
             # of BCF the records are counted, of text the lines
             first_line = 1 if is_bcf(file.path) else header_lines + 1
-            written = annotated(lines, first_line, rows.by_line(), keys[:-1], replaced=replaced)
+            written = annotated(
+                lines,
+                first_line,
+                rows.by_line(),
+                keys[:-1],
+                replaced=replaced,
+                prefix=prefix,
+            )
             records = _write(written, write)
     return records
 
@@ -132,8 +157,7 @@ def _write(lines: Iterator[bytes], write: Write) -> int:
     records = 0
     while some := list(islice(lines, _LINES_AT_ONCE)):
         write(b"".join(some))
-        # an empty line is no record
-        records += sum(1 for line in some if line.strip())
+        records += sum(1 for line in some if not is_no_record(line))
     return records
 
 

@@ -5,7 +5,7 @@ run are in `beside_fields`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +22,9 @@ from enformer_core.version import __version__
 
 SOURCE = "enformer-ray"
 """What header lines of fields call their maker; by it a later export knows those of an earlier one."""
+
+PREFIX = "ER_"
+"""What keys begin with, unless the input has keys of its own that begin so."""
 
 STATUS = "ER_STATUS"
 RECORD = "ER_RECORD"
@@ -56,6 +59,15 @@ class InfoField:
             f"##INFO=<ID={self.key},Number={self.number},Type={self.kind},"
             f'Description={in_quotes(self.description)},Source="{SOURCE}",Version="{__version__}">'
         )
+
+    def beginning(self, prefix: str) -> "InfoField":
+        """The same field, its key beginning otherwise."""
+        return replace(self, key=beginning(self.key, prefix))
+
+
+def beginning(key: str, prefix: str) -> str:
+    """A key with another beginning: of ER_STATUS and ER2_ it is ER2_STATUS."""
+    return f"{prefix}{key.removeprefix(PREFIX)}"
 
 
 @runtime_checkable

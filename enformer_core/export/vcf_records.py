@@ -3,12 +3,21 @@
 Knows the columns of a VCF. Does not know what the fields say.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from enformer_core.export.vcf_fields import RECORD, SOURCE, STATUS, InfoField
+from enformer_core.export.vcf_fields import (
+    PREFIX,
+    RECORD,
+    SOURCE,
+    STATUS,
+    InfoField,
+    beginning,
+)
 from enformer_core.variants.formats.bcf import bcf_text, is_bcf
 from enformer_core.variants.formats.compression import whole_lines
 from enformer_core.variants.table import Status
@@ -16,6 +25,12 @@ from enformer_core.variants.table import Status
 _FIXED = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO"]
 _ALT = 4
 _INFO = 7
+
+_PREFIXES = re.compile(rb"ER[0-9]*_", re.IGNORECASE)
+_PREFIXES_WITHIN = re.compile(rb"[\t;]ER[0-9]*_", re.IGNORECASE)
+
+# before any text in quotes, which may hold anything
+_ID = re.compile(rb'##INFO=<(?:[^"]*,)?ID=(?P<key>[^,>]+)')
 
 _VERSION = b"##fileformat="
 _OLDEST_VERSION = b"##fileformat=VCFv4.2"
@@ -49,18 +64,18 @@ class VcfHead:
     columns: bytes
     end: bytes
 
-    def earlier_keys(self, keys: Iterable[str]) -> frozenset[bytes]:
-        """Keys of INFO that give way: those that are written anew, and those of an earlier export."""
+    def earlier_keys(self) -> frozenset[bytes]:
+        """Keys of INFO that give way: those of an earlier export, whose lines say so; no key by its name alone."""
         earlier = {_id_of(line) for line in self.meta if _is_ours(line)}
-        return frozenset(earlier | {key.encode() for key in keys}) - {b""}
+        return frozenset(earlier - self.own_keys()) - {b""}
 
-    def lines(self, added: Sequence[str], replaced: frozenset[bytes]) -> bytes:
+    def own_keys(self) -> frozenset[bytes]:
+        """Keys of INFO that the header declares as somebody else's."""
+        return frozenset(_id_of(line) for line in self.meta if not _is_ours(line)) - {b""}
+
+    def lines(self, added: Sequence[str]) -> bytes:
         """The header with lines added before the last, in the place of those of an earlier export."""
-        kept = [
-            line
-            for line in self.meta
-            if not _is_ours(line) and not (line.startswith(b"##INFO=") and _id_of(line) in replaced)
-        ]
+        kept = [line for line in self.meta if not _is_ours(line)]
         if not kept or not kept[0].startswith(_VERSION):
             kept.insert(0, _OLDEST_VERSION)
         lines = [*kept, *(line.encode() for line in added), self.columns]
@@ -100,6 +115,41 @@ def split_head(lines: Iterator[bytes]) -> tuple[VcfHead | None, int]:
     return None, 0
 
 
+def free_prefix(path: Path, head: VcfHead) -> str:
+    """What the added keys of INFO begin with, so that none of the input's own does: `ER_`, else `ER2_` and so on.
+
+    A header need not declare what records have, so that both are looked at.
+
+    Args:
+        path: of the VCF or BCF.
+        head: its header.
+    """
+    own = head.own_keys()
+    # htslib reads no BCF with a key that its header does not declare
+    if not is_bcf(path):
+        own |= _keys_of_records(path)
+    matches = map(_PREFIXES.match, own - head.earlier_keys())
+    # who filters by hand does not tell er_status from ER_STATUS
+    taken = {found[0].upper() for found in matches if found is not None}
+    candidates = (f"ER{number}_" for number in count(2))
+    return next(each for each in chain((PREFIX,), candidates) if each.encode() not in taken)
+
+
+def _keys_of_records(path: Path) -> set[bytes]:
+    """Keys of INFO in records that begin as added ones may."""
+    found: set[bytes] = set()
+    for block in whole_lines(path):
+        # most files have none of them, and a search of bytes is quick
+        if not _PREFIXES_WITHIN.search(block):
+            continue
+        for line in block.split(b"\n"):
+            cells = line.split(b"\t", _INFO + 1)
+            if len(cells) > _INFO and not line.startswith(b"#"):
+                keys = (each.partition(b"=")[0] for each in cells[_INFO].split(b";"))
+                found.update(key for key in keys if _PREFIXES.match(key))
+    return found
+
+
 def annotated(
     lines: Iterator[bytes],
     first_line: int,
@@ -107,6 +157,7 @@ def annotated(
     keys: Sequence[str],
     *,
     replaced: frozenset[bytes],
+    prefix: str = PREFIX,
 ) -> Iterator[bytes]:
     """Each record with what is known of it added to its INFO.
 
@@ -116,6 +167,7 @@ def annotated(
         rows_by_line: rows of lines in ascending order.
         keys: in the order in which they stand in INFO.
         replaced: keys that are taken out of INFO first.
+        prefix: what the added keys begin with.
     """
     number, rows = next(rows_by_line, (0, ()))
     for line_number, line in enumerate(lines, first_line):
@@ -125,27 +177,33 @@ def annotated(
             number, rows = next(rows_by_line, (0, ()))
         else:
             found = ()
-        # an empty line is no record, and what lacks a column can have nothing added to it
-        if len(cells) <= _INFO:
+        # an empty line and a further header are no records, and what lacks a column can have nothing added to it
+        if len(cells) <= _INFO or is_no_record(line):
             yield line
             continue
         alt = cells[_ALT]
         alts = 0 if alt in (b".", b"") else alt.count(b",") + 1
-        added = info_of(found, keys, alts).encode()
+        added = info_of(found, keys, alts, prefix).encode()
         cells[_INFO] = _with_info(cells[_INFO], added, replaced)
         yield b"\t".join(cells)
 
 
-def info_of(rows: Rows, keys: Sequence[str], alts: int) -> str:
+def is_no_record(line: bytes) -> bool:
+    """Whether a line among the records is empty, or one of a header, as of files that were put one behind the other."""
+    return line.startswith(b"#") or not line.strip()
+
+
+def info_of(rows: Rows, keys: Sequence[str], alts: int, prefix: str = PREFIX) -> str:
     """What is added to the INFO of a record: a list over its ALTs under each key that says something.
 
     Args:
         rows: the record's; none where filters took it out.
         keys: in order.
         alts: how many ALTs it has.
+        prefix: what keys begin with in the file.
     """
     if not rows or not alts:
-        return f"{RECORD}={rows[0][STATUS] if rows else _NOT_CHOSEN}"
+        return f"{beginning(RECORD, prefix)}={rows[0][STATUS] if rows else _NOT_CHOSEN}"
     # a line that cannot be read has one row, whatever its number of ALTs
     only = rows[0] if len(rows) == 1 and rows[0][STATUS] == Status.MALFORMED else None
     of_alt = {row["alt_index"]: row for row in rows}
@@ -154,7 +212,7 @@ def info_of(rows: Rows, keys: Sequence[str], alts: int) -> str:
         texts = [(of_alt.get(alt) or only or {}).get(key) for alt in range(1, alts + 1)]
         if any(text is not None for text in texts):
             values = ",".join("." if text is None else text for text in texts)
-            added.append(f"{key}={values}")
+            added.append(f"{beginning(key, prefix)}={values}")
     return ";".join(added)
 
 
@@ -189,6 +247,5 @@ def _is_ours(line: bytes) -> bool:
 
 def _id_of(line: bytes) -> bytes:
     """ID of a header line `##INFO=<ID=…,`; nothing where it has none."""
-    if not line.startswith(b"##INFO=<ID="):
-        return b""
-    return line.removeprefix(b"##INFO=<ID=").partition(b",")[0].rstrip(b">")
+    found = _ID.match(line)
+    return b"" if found is None else found["key"]

@@ -1,15 +1,17 @@
 """Files that appear under their name when they are whole, or not at all; streams are written to as they are."""
 
+import io
 import secrets
 import stat
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import circle_of_links, why_unwritable
+from enformer_core.user_path import circle_of_links, for_terminal, why_unwritable
 
 STDOUT = Path("-")
 """The name that means standard output."""
@@ -26,15 +28,22 @@ class ReaderLeftError(Exception):
 
 
 @contextmanager
-def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[IO[bytes]]:
+def whole_file(
+    path: Path,
+    *,
+    may_replace: bool = True,
+    is_painted: bool = False,
+) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its name when the block ends well, and is gone when it does not.
 
     `-` is standard output. That, and what is there and is no file, such as a device or a pipe, is written to as it
-    is, until its reader leaves. Of a link it is the file behind that is written anew; the link stays.
+    is, until its reader leaves; a terminal is given signs that it would obey as text. Of a link it is the file behind
+    that is written anew; the link stays.
 
     Args:
         path: where it belongs.
         may_replace: whether a file that is there, perhaps since a moment ago, gives way.
+        is_painted: whether what is written has colours for terminals, and no text of others in it.
 
     Raises:
         InputError: when it cannot be written, or must not give way and is there.
@@ -43,11 +52,11 @@ def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[IO[bytes]]:
     try:
         target = _behind_links(path)
         if path == STDOUT:
-            yield from _standard_output()
+            yield from _standard_output(is_painted=is_painted)
         elif is_stream(path):
             # at its end: what a shell has opened as /dev/stdout may hold something already
             with target.open("ab" if _is_system(target) else "wb") as stream:
-                yield stream
+                yield from _escaped(stream, is_painted=is_painted)
         else:
             yield from _put(target, may_replace=may_replace)
     except BrokenPipeError as error:
@@ -80,13 +89,52 @@ def replaces(path: Path) -> bool:
     return path != STDOUT and not _is_system(target) and target.is_file()
 
 
-def _standard_output() -> Iterator[IO[bytes]]:
+class _ForTerminal(io.BufferedIOBase):
+    """Text of which a terminal obeys no sign but ends of lines and tabs; what is no UTF-8 stands there by number."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        # letters may be cut in two between two pieces
+        self._decoder = getincrementaldecoder("utf-8")("backslashreplace")
+
+    def isatty(self) -> bool:
+        """It is, always: what is no text is of no use here."""
+        return True
+
+    def writable(self) -> bool:
+        """It is there to be written to."""
+        return True
+
+    def write(self, piece: Any, /) -> int:
+        """Show a piece.
+
+        Returns:
+            How many bytes it has.
+        """
+        content = bytes(piece)
+        self._stream.write(for_terminal(self._decoder.decode(content)).encode())
+        return len(content)
+
+    def flush(self) -> None:
+        """Show what was written so far."""
+        self._stream.flush()
+
+
+def _escaped(stream: IO[bytes], *, is_painted: bool) -> Iterator[IO[bytes]]:
+    if is_painted or not stream.isatty():
+        yield stream
+        return
+    yield cast("IO[bytes]", _ForTerminal(stream))
+    stream.flush()
+
+
+def _standard_output(*, is_painted: bool) -> Iterator[IO[bytes]]:
     """The process's own stream, however the shell has led it; nothing is opened, closed or renamed."""
     stream: IO[bytes] | None = getattr(sys.stdout, "buffer", None)
     if stream is None:
         raise InputError("standard output: is closed. Name a file.")
     sys.stdout.flush()  # in the order in which it was written
-    yield stream
+    yield from _escaped(stream, is_painted=is_painted)
     stream.flush()
 
 

@@ -1,6 +1,7 @@
 """A run as VCF: every record of the input as it was, and of every ALT what became of it."""
 
 import gzip
+import re
 import subprocess
 import sys
 
@@ -195,6 +196,46 @@ def test_a_second_export_takes_the_place_of_the_first(made, tmp_path, fasta):
     assert "ER_TOP" not in second
     assert without_added(second) == without_added(first)
     assert all(record[7].count("ER_STATUS") <= 1 for record in records_of(second))
+
+
+DECLARED = """##INFO=<ID=ER_STATUS,Number=1,Type=String,Description="Estrogen receptor status">
+#CHROM"""
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_keys_of_the_inputs_own_stay_and_the_added_ones_are_called_otherwise(
+    is_declared, made, tmp_path, capsys
+):
+    header = HEADER.replace("#CHROM", DECLARED) if is_declared else HEADER
+    record = FIRST.replace("AC=1", "ER_STATUS=positive;AC=1;ER_MAX_sad=99")
+    run, file = made(header + record)
+    written = exported(run, tmp_path / "out.vcf")
+    (told,) = map(info_of, records_of(written))
+    assert (told["ER_STATUS"], told["ER_MAX_sad"], told["AC"]) == ("positive", "99", "1")
+    assert (told["ER2_STATUS"], told["ER2_MAX_sad"]) == ("ok", "100.5")
+    assert set(header.splitlines()) <= set(written.splitlines())
+    assert "begin with ER2_, such as ER2_STATUS" in capsys.readouterr().err
+    # what was added goes again, and nothing else
+    kept = [line for line in written.splitlines() if "enformer-ray" not in line]
+    assert [re.sub(r";ER2_[^;\t]*", "", line) for line in kept] == file.read_text().splitlines()
+
+
+def test_a_second_export_gives_way_to_a_third_beside_the_inputs_own_keys(made, tmp_path, fasta):
+    own = FIRST.replace("AC=1", "er_status=positive;ER2_x")
+    run, _ = made(HEADER + own)
+    first = exported(run, tmp_path / "first.vcf")
+    again = scored_file_run(tmp_path / "again", [tmp_path / "first.vcf"], fasta)
+    assert (
+        exported(again, tmp_path / "second.vcf").replace(again.run.digest, run.run.digest) == first
+    )
+    assert "ER3_STATUS=ok" in first
+
+
+def test_a_header_among_the_records_stays_as_it_is(made, tmp_path, capsys):
+    run, _ = made(HEADER + FIRST + HEADER + FIRST)
+    written = exported(run, tmp_path / "out.vcf")
+    assert without_added(written) == HEADER + FIRST + HEADER + FIRST
+    assert "out.vcf: 2 records" in capsys.readouterr().err
 
 
 def test_the_file_must_be_the_one_that_was_scored(made, tmp_path, capsys):

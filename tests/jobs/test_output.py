@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from enformer_core.export.whole_file import STDOUT, whole_file
 from jobs.cli import main
 from jobs.count import Count
-from jobs.output import SafeStream, protected_streams, safe
+from jobs.output import SafeStream, escaped_on_terminals, protected_streams, safe
 from jobs.progress import choose_display
+from tests.support.terminals import on_terminal
 
 
 class BrokenStream(io.StringIO):
@@ -226,3 +228,31 @@ os._exit(opened)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode > 2
     assert (tmp_path / "table").read_bytes() == b""
+
+
+ODD = "a\x1b[31m\x9b2J\u202eb\x7f\r\n\tc"
+
+
+def test_a_terminal_obeys_nothing_and_a_file_is_given_all(monkeypatch, tmp_path, capsys):
+    with on_terminal(monkeypatch) as terminal, protected_streams(), escaped_on_terminals():
+        print(ODD)
+        with whole_file(STDOUT) as out:
+            for byte in ODD.encode():
+                out.write(bytes([byte]))
+            out.write(b"\xff\n")
+    escaped = "a\\x1b[31m\\x9b2J\\u202eb\\x7f\\r\n\tc"
+    assert terminal.shown.decode() == f"{escaped}\n{escaped}\\xff\n"
+    with protected_streams(), escaped_on_terminals():
+        print(ODD)
+    assert capsys.readouterr().out == f"{ODD}\n"
+    with whole_file(tmp_path / "file") as out:
+        out.write(ODD.encode())
+    assert (tmp_path / "file").read_bytes() == ODD.encode()
+
+
+def test_colours_that_a_command_paints_itself_are_left_to_it(monkeypatch):
+    with on_terminal(monkeypatch) as terminal, protected_streams():
+        with whole_file(STDOUT, is_painted=True) as out:
+            out.write(b"\x1b[31m")
+        print("\x1b[0m")
+    assert terminal.shown == b"\x1b[31m\x1b[0m\n"
