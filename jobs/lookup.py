@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from enformer_core.dataset.lookup import (
 )
 from enformer_core.errors import InputError, first_few
 from enformer_core.user_path import one_line
-from enformer_core.variants.allele_keys import AlleleKey, parse_key
+from enformer_core.variants.allele_keys import AlleleKey, identifier_key, parse_key
 from enformer_core.variants.table import Status
-from enformer_core.words import agreeing
+from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
-from jobs.option_types import Files
+from jobs.option_types import Files, Identifiers
 from jobs.shell_words import command_line
 from jobs.terminal import print_prose, terminal_columns
 from jobs.text_columns import TextColumns
@@ -35,6 +36,11 @@ _DESCRIBED = ("run", "variant_id", "id", "status", "reason")
 
 _LARGEST = "max_abs_"
 
+_STRONGEST = "strongest"
+
+_TOLD = 20
+"""Keys of each kind that have a note of their own."""
+
 
 @dataclass(frozen=True)
 class LookupSettings:
@@ -42,6 +48,9 @@ class LookupSettings:
 
     words: Files = ()
     """runs (directories or s3://bucket/prefix) and keys: rs6052080, chr20:4699605 (from 1), chr20:4699605:A:G"""
+
+    id: Identifiers = field(default=(), kw_only=True)
+    """any other identifier, whatever its letters, such as COSV58737076; given again for each further one"""
 
     json: bool = field(default=False, kw_only=True)
     """print one JSON object: `alleles`, with every column but the lists and all kept effects, and keys without any"""
@@ -58,7 +67,7 @@ def look_up_alleles(settings: LookupSettings) -> int:
         InputError: for a word that is neither a run nor a key; for a run of another kind.
         DatasetError: for objects of a run that are missing or damaged.
     """
-    runs, keys = _runs_and_keys(settings.words)
+    runs, keys = _runs_and_keys(settings.words, settings.id)
     answers = {run: look_up(open_ledger(run), keys) for run in runs}
     for run, answer in answers.items():
         if answer.note is not None:
@@ -73,10 +82,13 @@ def look_up_alleles(settings: LookupSettings) -> int:
         print(json.dumps({"alleles": alleles, "uncommitted": uncommitted, "missing": missing}))
     else:
         _print_rows(answers)
-    for key in uncommitted:
+    for key in uncommitted[:_TOLD]:
         note(f"{key}: its shard is not committed yet; the run's own command continues it")
-    for key in missing:
+    for key in missing[:_TOLD]:
         note(f"{key}: in none of the runs{_beside(key, answers.values())}")
+    untold = len(uncommitted[_TOLD:]) + len(missing[_TOLD:])
+    if untold:
+        note(f"{counted(untold, 'further keys')} without a row: --json names all")
     if missing:
         return exit_codes.BAD_INPUT
     if uncommitted:
@@ -86,9 +98,12 @@ def look_up_alleles(settings: LookupSettings) -> int:
     return exit_codes.FAILED_ROWS if has_failed else exit_codes.DONE
 
 
-def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
+def _runs_and_keys(
+    words: Sequence[str],
+    identifiers: Sequence[str],
+) -> tuple[list[str], list[AlleleKey]]:
     runs = []
-    keys = []
+    keys = [identifier_key(each) for each in dict.fromkeys(identifiers) if each]
     for word in dict.fromkeys(words):
         key = parse_key(word)
         if key is None:
@@ -101,7 +116,8 @@ def _runs_and_keys(words: Sequence[str]) -> tuple[list[str], list[AlleleKey]]:
     if not keys:
         named = first_few(runs)
         raise InputError(
-            f"no key is named: {named} {agreeing(len(runs), 'is', 'are')} taken for a run. Give {_KEYS}."
+            f"no key is named: {named} {agreeing(len(runs), 'is', 'are')} taken for a run. Give {_KEYS}, "
+            "and any other identifier by --id."
         )
     return runs, keys
 
@@ -138,10 +154,19 @@ def _as_json(
     run: str,
     allele: FoundAllele,
 ) -> dict[str, object]:
-    """A found allele with the digits that read back to what is stored."""
-    described = _with_shortest(allele.row)
+    """A found allele with the digits that read back to what is stored.
+
+    A kept column of the input may be called as what is said beside it: it is numbered then, as `keys_2`.
+    """
     strongest = [_with_shortest(effect) for effect in allele.strongest]
-    return {"run": run, "keys": list(allele.keys), **described, "strongest": strongest}
+    found: dict[str, object] = {"run": run, "keys": list(allele.keys)}
+    own = {*found, _STRONGEST}
+    for name, value in _with_shortest(allele.row).items():
+        numbered = (f"{name}_{number}" for number in count(2))
+        taken = own | allele.row.keys()
+        free = name if name not in own else next(each for each in numbered if each not in taken)
+        found[free] = value
+    return found | {_STRONGEST: strongest}
 
 
 def _with_shortest(row: Mapping[str, object]) -> dict[str, object]:

@@ -115,6 +115,11 @@ Tables = Annotated[
     tuple[str, ...],
     Parameter(metavar="NAME=FILE", converter=_texts, n_tokens=1),
 ]
+Identifiers = Annotated[
+    tuple[str, ...],
+    # a name may be anything
+    Parameter(metavar="ID", converter=_texts, n_tokens=1, allow_leading_hyphen=True),
+]
 File = Annotated[str, _PATH, Parameter(metavar="FILE")]
 Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
 OptionalDirectory = Annotated[str | None, _PATH, Parameter(metavar="DIR")]

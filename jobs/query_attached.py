@@ -4,11 +4,9 @@ A file is read whole before the query is looked at, while the fence around the r
 reads nothing more. Knows files and names. Does not know what is asked.
 """
 
-import gzip
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -16,6 +14,7 @@ import duckdb
 from enformer_core.errors import InputError
 from enformer_core.links.regular_file import regular_file
 from enformer_core.user_path import user_path
+from jobs.attached_text import create_text_table
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
@@ -23,8 +22,6 @@ _PACKED = frozenset({".gz", ".bgz", ".zst"})
 _CONTIGS = frozenset({"chrom", "chr", "chromosome", "contig", "seqid", "hm_chrom"})
 """Columns that hold texts whatever their first lines look like: a run's `chrom` is one."""
 
-_REMARK = "##"
-_BCF = b"BCF\x02"
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PARQUET = b"PAR1"
@@ -77,8 +74,9 @@ def attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Attached]) -> 
     """
     for each in files:
         try:
-            rows = _rows(connection, each)
-            connection.execute(f'CREATE TABLE "{each.name}" AS {rows}')
+            _create(connection, each)
+        except InputError as error:
+            raise InputError(f"--attach {each.name}={each.file}: {error}") from error
         except (duckdb.Error, OSError) as error:
             # DuckDB's further lines are about options that nobody here can set
             said = str(error).partition("\n")[0]
@@ -88,69 +86,33 @@ def attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Attached]) -> 
             ) from error
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, attached: Attached) -> str:
-    """The SQL of a file's rows; contigs are texts in it."""
+def _create(connection: duckdb.DuckDBPyConnection, attached: Attached) -> None:
+    """Make the table of a file; contigs are texts in it."""
     with attached.file.open("rb") as content:
         first = content.read(4)
+    compression = _compression(first)
     literal = _literal(attached.file)
-    options = list(_compression(first))
     if first == _PARQUET:
         read = f"read_parquet({literal}, hive_partitioning = false)"
     elif _ending(attached.file) in _JSON:
+        options = [] if compression is None else [f"compression = '{compression}'"]
         read = f"read_json({', '.join([literal, *options])})"
     else:
-        # as files of the field write that there is no value
-        options.append("nullstr = ['', 'NA', '.']")
-        options += _below_remarks(attached, first)
-        read = f"read_csv({', '.join([literal, *options])})"
+        create_text_table(connection, attached.name, attached.file, compression, texts=_CONTIGS)
+        return
     names = [name for name, *_ in connection.execute(f"DESCRIBE FROM {read}").fetchall()]
-    if names and names[0].startswith(_REMARK):
-        raise InputError(
-            f"--attach {attached.name}={attached.file}: begins with lines of ##, which are no table. "
-            "Unpack it: zstd -d FILE"
-        )
-    if len(names) == 1 and len(names[0].split()) > 1:
-        raise InputError(
-            f"--attach {attached.name}={attached.file}: its columns are parted by spaces; make them tabs: "
-            f"tr -s ' ' '\\t' < FILE"
-        )
     contigs = [name for name in names if name.lower().lstrip("#") in _CONTIGS]
-    if not contigs:
-        return f"FROM {read}"
-    if read.startswith("read_csv"):
-        types = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in contigs)
-        return f"FROM {read[:-1]}, types = {{{types}}})"
     # known words, in whatever letters, and no quotes among them
     texts = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in contigs)
-    return f"SELECT * REPLACE ({texts}) FROM {read}"  # noqa: S608
+    replaced = f" REPLACE ({texts})" if contigs else ""
+    connection.execute(f'CREATE TABLE "{attached.name}" AS SELECT *{replaced} FROM {read}')  # noqa: S608
 
 
-def _compression(first: bytes) -> Iterator[str]:
+def _compression(first: bytes) -> str | None:
     """Told by content: block gzip has many endings."""
     if first.startswith(_GZIP):
-        yield "compression = 'gzip'"
-    elif first == _ZSTD:
-        yield "compression = 'zstd'"
-
-
-def _below_remarks(attached: Attached, first: bytes) -> Iterator[str]:
-    """How a VCF is read, and whatever else begins with lines of `##`: from the line below them, of which all are tabs.
-
-    Raises:
-        InputError: for a BCF, which is no text.
-    """
-    if first == _ZSTD:
-        return
-    unpacked = gzip.open if first.startswith(_GZIP) else open
-    with unpacked(attached.file, "rb") as lines:
-        if lines.peek(len(_BCF)).startswith(_BCF):
-            raise InputError(
-                f"--attach {attached.name}={attached.file}: is BCF. Make it a VCF: bcftools view FILE > variants.vcf"
-            )
-        remarks = sum(1 for _ in takewhile(lambda line: line.startswith(_REMARK.encode()), lines))
-    if remarks:
-        # a quote is a letter of INFO like any other
-        yield f"skip = {remarks}, header = true, delim = '\t', quote = ''"
+        return "gzip"
+    return "zstd" if first == _ZSTD else None
 
 
 def _ending(file: Path) -> str:

@@ -10,7 +10,9 @@ import pyarrow as pa
 from enformer_core.analyses import run_types
 from enformer_core.dataset.absent_tables import SUMMARY_MAKERS, why_absent
 from enformer_core.dataset.codec import from_parquet
+from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.storage.fenced_files import FencedFiles
@@ -113,6 +115,10 @@ def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> 
     """A table that the run has not yet, or has no more; one that no run has; a file."""
     named = _ABSENT.search(str(error))
     name = "" if named is None else named["name"].strip("\"'").lower()
+    refused = f"this SQL was refused: {error}"
+    # a run is said to lack only what it lacks: SQL may have dropped it, or have asked for it elsewhere
+    if _is_there(ledger, name):
+        return InputError(refused)
     if name in _VIEWS:
         return InputError(_why_no_view(ledger, name, out))
     tables = {table for kind in run_types() for table in kind.tables}
@@ -123,7 +129,6 @@ def _unknown_table(error: duckdb.CatalogException, ledger: Ledger, out: str) -> 
         or name in summary_names(ledger)
     ):
         return InputError(why_absent(ledger, name, out))
-    refused = f"this SQL was refused: {error}"
     if "/" in name or "." in name:
         return InputError(f"{refused}\n{_FENCE}")
     if named is None:
@@ -140,6 +145,17 @@ def _what_there_is(ledger: Ledger) -> str:
     views = [view for view, (table, _) in _VIEWS.items() if table in tables]
     *first, last = [*tables, *views]
     return f"{', '.join(first)} and {last}"
+
+
+def _is_there(ledger: Ledger, name: str) -> bool:
+    """Whether the run has a table or view of this name, whatever became of it in the query."""
+    if name == "tracks":
+        return ledger.store.get(TRACKS_KEY) is not None
+    of_tables = stored_objects(ledger)
+    if name in _VIEWS:
+        table, _ = _VIEWS[name]
+        return bool(of_tables.get(table)) and _is_there(ledger, "tracks")
+    return bool(of_tables.get(name))
 
 
 def _why_no_view(ledger: Ledger, view: str, out: str) -> str:

@@ -36,8 +36,19 @@ def printed_to(stream: IO[bytes]) -> Iterator[None]:
 
 def print_csv(relation: duckdb.DuckDBPyRelation) -> None:
     """Print the rows with commas between values, in quotes where they need some; null is empty."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(_LinesOfCsv())
     _print(relation, writer.writerow, lambda text: text)
+
+
+class _LinesOfCsv:
+    r"""What a writer of CSV writes to, which ends lines as others do.
+
+    A writer told to end lines by `\n` alone leaves a `\r` in a name without quotes, and readers end the line there.
+    """
+
+    def write(self, row: str) -> int:
+        """Write a row, which comes whole."""
+        return sys.stdout.write(row.removesuffix("\r\n") + "\n")
 
 
 def print_tsv(relation: duckdb.DuckDBPyRelation) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # settings read a share too, and must load at once
     from enformer_core.dataset.ledger import Ledger
     from enformer_core.dataset.plan import Shard, Shards
 
-_SHARE = re.compile(r"([1-9]\d*)/([1-9]\d*)")
+_SHARE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})")
 
 
 @dataclass(frozen=True)

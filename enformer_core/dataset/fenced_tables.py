@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from enformer_core.dataset.keys import TRACKS_KEY
+from enformer_core.dataset.keys import TRACKS_KEY, UNPLACED
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.storage.fenced_files import FENCED, FencedFiles
@@ -82,13 +82,17 @@ def create_table_views(
     connection: duckdb.DuckDBPyConnection,
     tables: Mapping[str, Iterable[str]],
 ) -> None:
-    """Make a view of each table, by the keys of its objects."""
+    """Make a view of each table, by the keys of its objects; `chrom` is null in rows without a place."""
     for view, keys in tables.items():
         listed = ", ".join(f"'{_quoted(FENCED + key)}'" for key in keys)
-        partitioned = "false" if view == "tracks" else "true, hive_types = {'chrom': VARCHAR}"
-        connection.execute(
-            f"CREATE VIEW {view} AS FROM read_parquet([{listed}], hive_partitioning = {partitioned})"
-        )
+        if view == "tracks":
+            rows = f"FROM read_parquet([{listed}], hive_partitioning = false)"
+        else:
+            # a folder must have some name; this still lets DuckDB choose files by contig
+            contig = f"nullif(chrom, '{UNPLACED}') AS chrom"
+            of_folders = "hive_partitioning = true, hive_types = {'chrom': VARCHAR}"
+            rows = f"SELECT * REPLACE ({contig}) FROM read_parquet([{listed}], {of_folders})"  # noqa: S608
+        connection.execute(f"CREATE VIEW {view} AS {rows}")
 
 
 def _quoted(text: str) -> str:

@@ -158,7 +158,13 @@ def open_index(
     spans_key = lookup_key(_SPANS, digest)
     ids_key = lookup_key(_IDS, digest)
     # the smaller one is put last: where it stands, both do
-    content = store.get(spans_key)
+    try:
+        content = store.get(spans_key)
+    except StorageError as error:
+        # such as a file in the place of the folder; where it is the storage that fails, the plan says so
+        return _in_memory(
+            run, _tables(store, run), f"the index of its alleles was not kept: {error}"
+        )
     if content is None:
         return _made(
             store,
@@ -173,7 +179,7 @@ def open_index(
             Footer(_SPANS, run.digest, run.notice),
         )
         ids = _opened(store, ids_key)
-    except DatasetError as error:
+    except (DatasetError, StorageError) as error:
         return _in_memory(run, _tables(store, run), f"{error}; it was made again, and not kept")
     return LookupIndex(ShardSpans(spans), ids)
 
@@ -188,12 +194,12 @@ def read_spans(
         DatasetError: for a plan that is missing, damaged, or not the one that `run.json` names.
     """
     key = lookup_key(_SPANS, _digest(run))
-    content = store.get(key)
-    if content is not None:
-        try:
+    try:
+        content = store.get(key)
+        if content is not None:
             return ShardSpans(_checked(content, key, Footer(_SPANS, run.digest, run.notice)))
-        except DatasetError:
-            pass  # it is derived
+    except (DatasetError, StorageError):
+        pass  # it is derived
     spans = [_spans_of(part) for part in _parts(store, run, ["chrom", "start", "shard"])]
     return ShardSpans(pa.concat_tables([_SPANS_SCHEMA.empty_table(), *spans]))
 

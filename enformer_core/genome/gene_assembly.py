@@ -16,7 +16,7 @@ from enformer_core.genome.gene_files import GeneFile
 from enformer_core.words import agreeing, counted
 
 # `##sequence-region chr1 1 248956422`, of GFF3
-_REGION = re.compile(r"##sequence-region\s+(?P<contig>\S+)\s+1\s+(?P<length>\d+)")
+_REGION = re.compile(r"##sequence-region\s+(?P<contig>\S+)\s+1\s+(?P<length>\d{1,18})\b")
 
 # `#!genome-build GRCh38.p14` of Ensembl and RefSeq; `##description: … of the human genome (GRCh38), …` of GENCODE
 _BUILD = re.compile(r"\b(?P<name>GRC[hm]\d+|T2T-CHM13v[\d.]+|hg\d+|mm\d+)(?![0-9])")

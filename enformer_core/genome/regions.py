@@ -216,8 +216,8 @@ def _parse_region(where: str, text: str, lengths: Mapping[str, int]) -> _NamedRe
     match = _REGION.fullmatch(text)
     if text in lengths or match is None:  # a contig's own name may hold a colon
         return _NamedRegion(where, None, text, 0, None)
-    first = _number(match["first"])
-    last = _number(match["last"])
+    first = _number(where, match["first"])
+    last = _number(where, match["last"])
     if first < 1 or last < first:
         raise InputError(
             f"{where}: from base {first} to {last}; bases count from 1, and the first comes first"
@@ -225,8 +225,14 @@ def _parse_region(where: str, text: str, lengths: Mapping[str, int]) -> _NamedRe
     return _NamedRegion(where, None, match["contig"], first - 1, last)
 
 
-def _number(text: str) -> int:
+_MOST_DIGITS = 18
+
+
+def _number(where: str, text: str) -> int:
     digits = text.replace(",", "")
+    # of 19 digits some do not fit into 64 bits, and no contig has so many bases
+    if len(digits) > _MOST_DIGITS:
+        raise InputError(f"{where}: base {digits[:_MOST_DIGITS]}…: no contig has so many bases")
     return int(digits or 0)  # "," alone is refused as base 0
 
 

@@ -7,11 +7,10 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enformer_core.errors import InputError, StorageError
-from enformer_core.storage.open import parse_address
+from enformer_core.publish.addresses import address_of_place
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -44,7 +43,7 @@ def open_catalog(name: str, warehouse: str | None) -> "Catalog":
     if is_address:
         properties["uri"] = name
     if warehouse is not None:
-        properties["warehouse"] = _warehouse(warehouse)
+        properties["warehouse"] = address_of_place(warehouse)
     elif name.startswith("sqlite:"):
         raise InputError(
             f"--catalog {shown_catalog(name)}: this kind of catalog keeps no place for tables. Give --warehouse DIR, "
@@ -112,12 +111,6 @@ def _troubles() -> tuple[type[Exception], ...]:
     except ImportError:
         return tuple(found)
     return (*found, SQLAlchemyError)
-
-
-def _warehouse(name: str) -> str:
-    if parse_address(name) is not None:
-        return name.rstrip("/")
-    return f"file://{Path(name).resolve()}"
 
 
 def _first_line(error: Exception) -> str:

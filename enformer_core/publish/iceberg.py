@@ -36,6 +36,7 @@ from enformer_core.publish.run_files import (
     address_of_run,
     footers,
 )
+from enformer_core.user_path import one_line
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -117,12 +118,34 @@ def publish_run(
 
 
 def _make_namespace(catalog: "Catalog", namespace: str) -> None:
+    from pyiceberg.catalog.rest import RestCatalog  # noqa: PLC0415 - an extra
+
     try:
+        # other catalogs make such a namespace, and then no table in it
+        if not isinstance(catalog, RestCatalog):
+            catalog.identifier_to_database_and_table(f"{namespace}.{TRACKS}")
         catalog.create_namespace_if_not_exists(namespace)
+    except ValueError as error:  # pyiceberg's word for a name that this catalog cannot have
+        raise _no_namespace(namespace, error) from error
     except Exception:
         # of two who make it at once SQL catalogs refuse one by their database's own error
-        if not catalog.namespace_exists(namespace):
+        if not _namespace_exists(catalog, namespace):
             raise
+
+
+def _namespace_exists(catalog: "Catalog", namespace: str) -> bool:
+    from pyiceberg.exceptions import NoSuchNamespaceError  # noqa: PLC0415 - an extra
+
+    try:
+        return catalog.namespace_exists(namespace)
+    except NoSuchNamespaceError as error:  # of a name with an empty part
+        raise _no_namespace(namespace, error) from error
+
+
+def _no_namespace(namespace: str, error: Exception) -> InputError:
+    return InputError(
+        f"--namespace {one_line(namespace)}: {error}. Give a plain name, such as enformer_ray."
+    )
 
 
 def _publish(

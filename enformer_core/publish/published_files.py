@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.errors import InputError
-from enformer_core.publish.run_files import ON_DISK, TRACKS
+from enformer_core.publish.addresses import ON_DISK
+from enformer_core.publish.run_files import TRACKS
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile

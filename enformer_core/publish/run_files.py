@@ -6,21 +6,18 @@ Knows runs. Does not know catalogs.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from enformer_core.dataset.keys import TRACKS_KEY, UNPLACED
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError, IncompleteRunError
+from enformer_core.publish.addresses import address_of_place
 from enformer_core.storage.fenced_files import fenced_files
-from enformer_core.storage.open import parse_address
 from enformer_core.words import counted
 
 TRACKS = "tracks"
 """The table of the whole run: it has no contig."""
-
-ON_DISK = "file://"
 
 
 @dataclass(frozen=True)
@@ -65,9 +62,12 @@ def tables_of(ledger: Ledger) -> list[RunTable]:
 
     Raises:
         IncompleteRunError: for a run that is not finished.
+        InputError: for a path that no reader finds.
         DatasetError: where something of the run is lost.
     """
     _check_finished(ledger)
+    # asked before anything is written
+    address_of_run(ledger)
     objects = ledger.manifest_objects()
     main, *others = ledger.run_type.tables
     tables = [_tracks(ledger)]
@@ -132,10 +132,3 @@ def address_of(ledger: Ledger, file: RunFile) -> str:
 def address_of_run(ledger: Ledger) -> str:
     """Where all its files lie, likewise, without a slash at the end."""
     return address_of_place(ledger.store.location)
-
-
-def address_of_place(root: str) -> str:
-    """Where every machine finds a run, by what its user calls it; an address of this form stays as it is."""
-    if root.startswith(ON_DISK) or parse_address(root):
-        return root.rstrip("/")
-    return f"{ON_DISK}{Path(root).resolve()}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enformer_core.errors import InputError, StorageError, first_few
+from enformer_core.publish.addresses import addresses_of_place
 from enformer_core.publish.published_files import (
     ATTEMPTS,
     files_of_run,
@@ -17,7 +18,7 @@ from enformer_core.publish.published_files import (
     runs_of,
     shown_place,
 )
-from enformer_core.publish.run_files import TRACKS, address_of_place
+from enformer_core.publish.run_files import TRACKS
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -107,10 +108,10 @@ def _digest_of(
         if run in places.values():
             return run
         raise _not_there(run, namespace, places)
-    try:
-        return places[address_of_place(run)]
-    except KeyError:
-        raise _not_there(run, namespace, places) from None
+    for address in addresses_of_place(run):
+        if address in places:
+            return places[address]
+    raise _not_there(run, namespace, places)
 
 
 def _not_there(run: str, namespace: str, places: Mapping[str, str]) -> InputError:

@@ -16,6 +16,10 @@ _ALLELE = re.compile(
 )
 
 
+_MOST_DIGITS = 17
+_NOWHERE = 10**_MOST_DIGITS
+
+
 @dataclass(frozen=True)
 class AlleleKey:
     """What is looked for: rows of an identifier, or of a place.
@@ -41,6 +45,11 @@ class AlleleKey:
         if self.ref is None:
             return True
         return (ref, alt) == (self.ref, self.alt)
+
+
+def identifier_key(text: str) -> AlleleKey:
+    """The key of any identifier, also of one that is called like a place: COSV58, chr1:5, a/b."""
+    return AlleleKey(text, id=text.lower())
 
 
 def parse_key(text: str) -> AlleleKey | None:
@@ -73,7 +82,9 @@ def parse_key(text: str) -> AlleleKey | None:
 
 
 def _number(text: str) -> int:
-    return int(text.replace(",", ""))
+    digits = text.replace(",", "").lstrip("0") or "0"
+    # no contig has so many bases, and more digits than these do not fit into 64 bits: what lies beyond is nowhere
+    return int(digits) if len(digits) <= _MOST_DIGITS else _NOWHERE
 
 
 def trimmed(

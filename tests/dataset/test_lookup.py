@@ -1,12 +1,14 @@
 """Alleles are found by identifier and place, in what is committed, and by no index but the run's own."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from enformer_core.dataset.lookup import look_up
-from enformer_core.dataset.lookup_index import open_index
+from enformer_core.dataset.lookup_index import open_index, read_spans
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.storage.local import LocalStore
@@ -69,6 +71,24 @@ def test_a_row_without_a_place_says_why(begun):
     begun.commit_all()
     (allele,) = look_up(begun.ledger, keys("rs8")).alleles
     assert (allele.row["status"], allele.row["chrom"], allele.strongest) == ("malformed", None, ())
+
+
+def test_a_place_beyond_all_numbers_is_nowhere(begun):
+    begun.commit_all()
+    answer = look_up(begun.ledger, keys("chr1:4", f"chr1:{'9' * 20}", f"chr1:{'9' * 5000}:A:G"))
+    assert answer.found() == {"chr1:4"}
+
+
+def test_a_file_in_the_place_of_the_index_costs_no_answer(begun):
+    begun.commit_all()
+    Path(begun.store.location, "lookup").write_text("")
+    answer = look_up(begun.ledger, keys("rs4"))
+    assert answer.found() == {"rs4"}
+    assert "was not kept" in answer.note
+    assert (
+        read_spans(begun.store, begun.ledger.run).contigs
+        == open_index(begun.store, begun.ledger.run).spans.contigs
+    )
 
 
 def test_a_contig_with_odd_letters_is_found(begun):

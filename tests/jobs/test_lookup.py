@@ -116,3 +116,45 @@ def test_an_allele_without_an_effect_has_no_strongest_track():
         effect = {"statistic": "sad", "value": largest, "description": "CAGE:liver"}
         *_, track = _cells("run", FoundAllele(row, ("v",), (effect,)), ["sad"])
         assert track == name
+
+
+def test_any_identifier_is_looked_up_and_a_word_that_is_no_key_is_told_how(runs, run):
+    code, text, _ = run("lookup", runs / "one", "--id", "rs11", "--id", "chr1:1000", "--json")
+    answer = json.loads(text)
+    assert (code, answer["missing"]) == (2, ["chr1:1000"])
+    assert [each["keys"] for each in answer["alleles"]] == [["rs11"]]
+    code, _, error = run("lookup", runs / "one", "COSV58737076")
+    assert (code, "any other identifier by --id" in error) == (2, True)
+
+
+def test_of_very_many_keys_without_a_row_some_are_named(runs, run):
+    words = [f"rs{number}" for number in range(1_000, 1_030)]
+    code, text, error = run("lookup", runs / "one", *words)
+    assert (code, text) == (2, "")
+    assert [line for line in error.splitlines() if "in none" in line][-1].startswith(
+        "note: rs1019:"
+    )
+    assert error.endswith("note: 10 further keys without a row: --json names all\n")
+
+
+def test_kept_columns_take_no_place_that_was_promised(run, runs, genome, tmp_path, letters):
+    ref = letters["chr1"][999]
+    table = tmp_path / "t.tsv"
+    alt = "A" if ref != "A" else "C"
+    names = "chrom\tpos\tref\talt\tid\tkeys\tstrongest\tkeys_2\n"
+    table.write_text(f"{names}chr1\t1000\t{ref}\t{alt}\trs10\ta\tb\tc\n")
+    kept = [
+        "--keep-columns",
+        "keys,strongest,keys_2",
+        "--strands",
+        "forward",
+        "--audit-fraction",
+        "0",
+    ]
+    score = ["score", table, "--genome", genome, "--model", "motif", "--ray", "off", *kept]
+    assert run(*score, "--out", tmp_path / "run")[0] == 0
+    _, text, _ = run("lookup", tmp_path / "run", "rs10", "--json")
+    (allele,) = json.loads(text)["alleles"]
+    assert allele["keys"] == ["rs10"]
+    assert allele["strongest"][0]["rank"] == 1
+    assert [allele[name] for name in ("keys_3", "strongest_2", "keys_2")] == ["a", "b", "c"]

@@ -232,8 +232,8 @@ def test_the_fence_stays_around_run_and_tables(ask, tmp_path, sql):
         ("long={file}", "is the run's own"),
         ("gwas={file}.gone", "gone"),
         ("gwas={folder}", "there is no such file"),
-        ("gwas={empty}", "cannot be read as a table"),
-        ("gwas={spaces}", "parted by spaces"),
+        ("gwas={empty}", "line 1 is no UTF-8"),
+        ("gwas={spaces}", "make spaces between columns tabs"),
     ],
 )
 def test_what_cannot_be_attached_is_said(ask, tmp_path, attached, said):

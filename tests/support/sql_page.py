@@ -34,8 +34,8 @@ enformer-ray sql scores --engine polars --run          # run it here, where the 
 
 The text is of this very run: its columns, its place, and of a run under way an empty table for what has no file yet. Each engine has a trap of its own
 that it goes around: most make numbers of `chrom` where all contigs are numbers, and then fail at `X`; one takes the type from the first folder, two leave
-`HLA%2A01` as it is or do not find it. `query`, [python](python.md) and these texts agree on contigs as text, and on `__unplaced__` for rows without a place
-(null in Python). [Every column of every table](tables.md).
+`HLA%2A01` as it is or do not find it. `query`, [python](python.md) and these texts agree on contigs as text. Rows without a place lie in the folder
+`chrom=__unplaced__`, which these texts give as it is called; in `query` and Python their `chrom` is null. [Every column of every table](tables.md).
 
 By `--json` the same comes in parts: `opening` is a list of statements, for engines that take them one at a time, `question` a first one, `notes` what stands as remarks in the text.
 

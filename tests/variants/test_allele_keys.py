@@ -2,7 +2,7 @@
 
 import pytest
 
-from enformer_core.variants.allele_keys import AlleleKey, parse_key
+from enformer_core.variants.allele_keys import AlleleKey, identifier_key, parse_key
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,9 @@ from enformer_core.variants.allele_keys import AlleleKey, parse_key
         ("chr1:5:a:g", AlleleKey("chr1:5:a:g", chrom="chr1", pos=5, ref="A", alt="G")),
         ("1-5-A-G", AlleleKey("1-5-A-G", chrom="1", pos=5, ref="A", alt="G")),
         ("chr1_5_A_AT", AlleleKey("chr1_5_A_AT", chrom="chr1", pos=5, ref="A", alt="AT")),
+        # beyond every contig, and beyond what a number can be
+        (f"1:{'9' * 20}", AlleleKey(f"1:{'9' * 20}", chrom="1", pos=10**17)),
+        (f"1:{'0' * 5000}7", AlleleKey(f"1:{'0' * 5000}7", chrom="1", pos=7)),
         # shared bases go: first those on the right, then those on the left, but for one
         ("chr1:100:CAT:CT", AlleleKey("chr1:100:CAT:CT", chrom="chr1", pos=100, ref="CA", alt="C")),
         (
@@ -32,3 +35,8 @@ def test_keys_are_read(text, key):
 )
 def test_other_words_are_no_keys(word):
     assert parse_key(word) is None
+
+
+@pytest.mark.parametrize("name", ["chr1:5", "COSV1", "a/b", "<x>", "rs7"])
+def test_any_text_may_be_an_identifier(name):
+    assert identifier_key(name) == AlleleKey(name, id=name.lower())

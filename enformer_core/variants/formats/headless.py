@@ -35,9 +35,12 @@ class Headless:
     is_even: bool = False
 
 
+_MOST_DIGITS = 18
+
+
 def is_whole_number(text: str) -> bool:
-    """Whether a field is decimal digits and nothing else."""
-    return text.isascii() and text.isdecimal()
+    """Whether a field is decimal digits and nothing else, and no more of them than 64 bits hold."""
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def _bim_columns(fields: Sequence[str]) -> Columns | None:

@@ -15,7 +15,7 @@ _CONTIG = r"(?P<chrom>(?:[cC][hH][rR])?[A-Za-z0-9.]+(?:_[A-Za-z0-9]+\.[0-9]+)?)"
 _ALLELE = r"(?:[A-Za-z*]+|<[^<>]+>)"
 
 NAMED_ALLELES = (
-    rf"^{_CONTIG}[:_-](?P<pos>[0-9]+)[:_-]"
+    rf"^{_CONTIG}[:_-](?P<pos>[0-9]{{1,17}})[:_-]"
     rf"(?P<ref>{_ALLELE})[:_/>-](?P<alt>{_ALLELE})(?:_(?i:b|hg|grch)(?:18|19|3[678]))?$"
 )
 """Names such as 1:55516888:G:GA, 1-55516888-G-GA and chr1_55516888_G_GA_b38; positions count from 1."""

@@ -1,0 +1,283 @@
+"""Delimited text as a table of which no row is lost: the header's columns in every line, a row for each line.
+
+Readers that guess skip lines which do not look like the others, or fill them up. Here the first line names the columns,
+its separator is that of all, and lines are counted beside the reader. Types are those that every value of a column has.
+Knows bytes and columns. Does not know what they are called for.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from enformer_core.errors import InputError
+from enformer_core.user_path import one_line
+from enformer_core.words import counted
+
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_NULLS = ["", "NA", "."]
+"""As files of the field write that there is no value."""
+
+_BLOCK_BYTES = 1 << 24  # as much as the longest line may have
+_SHOWN_LETTERS = 60
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOM = b"\xef\xbb\xbf"
+
+# what names a row and no column: an rsID, a place, a number
+_OF_ROWS = re.compile(
+    r"rs[0-9]+|(chr)?[0-9XYM]{1,2}[:_-][0-9]+.*|[+-]?[0-9.]+([eE][+-]?[0-9]+)?", re.IGNORECASE
+)
+
+_INTEGER = r"^ *[+-]?(0|[1-9][0-9]{{0,17}}) *$"
+_DOUBLE = r"^ *[+-]?((0|[1-9][0-9]{{0,17}})(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)? *$|^[+-]?(nan|inf|infinity)$"
+_TYPES = {
+    "BIGINT": f"regexp_matches({{column}}, '{_INTEGER}')",
+    "DOUBLE": f"regexp_matches({{column}}, '{_DOUBLE}', 'i')",
+    "BOOLEAN": "lower({column}) IN ('true', 'false')",
+    "DATE": "regexp_matches({column}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$') AND TRY_CAST({column} AS DATE) IS NOT NULL",
+}
+"""Of each type the question that every value of a column must answer with yes; else it is text, as 007 is."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The first line that names columns.
+
+    Attributes:
+        names: of the columns.
+        separator: what stands between cells.
+        lines: how many lines it is, with remarks before it.
+        filled: how many of these are not empty.
+    """
+
+    names: Sequence[str]
+    separator: str
+    lines: int
+    filled: int
+
+
+class _CountedLines(io.RawIOBase):
+    """A stream of bytes, and how many of its lines are not empty."""
+
+    def __init__(self, stream: pa.NativeFile) -> None:
+        self._stream = stream
+        self._open = b""
+        self.lines = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """The next bytes, counted."""
+        content = bytes(self._stream.read(len(buffer)))
+        buffer[: len(content)] = content
+        self._count(content)
+        return len(content)
+
+    def _count(self, content: bytes) -> None:
+        # at the end a last line may have none
+        text = (self._open + (content or b"\n")).replace(b"\r\n", b"\n")
+        last = text.rfind(b"\n") + 1
+        letters = np.frombuffer(text[:last], np.uint8)
+        ends = np.flatnonzero(letters == ord("\n"))
+        # a, an empty line, b: ends at 1 2 4, and so lengths of 1 0 1
+        lengths = np.diff(ends, prepend=-1) - 1
+        self.lines += int(np.count_nonzero(lengths))
+        rest = text[last:]
+        # of an open line it matters that it has letters, and whether it ends in the half of an end
+        self._open = rest[:1] + rest[1:][-1:]
+
+
+def create_text_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    file: Path,
+    compression: str | None,
+    *,
+    texts: Collection[str],
+) -> None:
+    """Make a table of delimited text.
+
+    Args:
+        connection: on which.
+        name: of the table; letters, digits and underscores.
+        file: the text.
+        compression: `gzip`, `zstd` or None.
+        texts: names of columns, in small letters, whose values stay text whatever they look like.
+
+    Raises:
+        InputError: for a line with more or fewer cells than the header, with the line; for what is no such text.
+    """
+    header = _header(file, compression)
+    rows = _rows(file, compression, header)
+    written = f"{name}_as_written"
+    connection.register(written, rows)
+    casts = []
+    for column in rows.column_names:
+        kind = (
+            "VARCHAR" if column.lower().lstrip("#") in texts else _type(connection, written, column)
+        )
+        quoted = _quoted(column)
+        casts.append(f"CAST({quoted} AS {kind}) AS {quoted}")
+    connection.execute(f'CREATE TABLE "{name}" AS SELECT {", ".join(casts)} FROM {written}')  # noqa: S608
+    connection.unregister(written)
+
+
+def _type(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> str:
+    quoted = _quoted(column)
+    for kind, question in _TYPES.items():
+        asked = f"SELECT bool_and({question.format(column=quoted)}) FROM {table}"  # noqa: S608
+        ((is_so,),) = connection.execute(asked).fetchall()
+        # null of a column without a value, which may be text
+        if is_so:
+            return kind
+    return "VARCHAR"
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _opened(file: Path, compression: str | None) -> pa.NativeFile:
+    return pa.input_stream(str(file), compression=compression)
+
+
+def _header(file: Path, compression: str | None) -> _Header:
+    with _opened(file, compression) as stream:
+        lines = io.BytesIO(stream.read(_BLOCK_BYTES))
+    filled = 0
+    for number, line in enumerate(lines, start=1):
+        filled += bool(line.rstrip(b"\r\n"))
+        # as VCF and PGS files have remarks before their columns
+        if line.rstrip(b"\r\n") and not line.startswith(b"##"):
+            return _read_header(file, line, number, filled)
+    raise InputError("it has no line that names columns")
+
+
+def _read_header(file: Path, line: bytes, number: int, filled: int) -> _Header:
+    if line.startswith(_UTF16):
+        raise InputError(f"text in UTF-16. Write it as UTF-8: iconv -f UTF-16 -t UTF-8 {file.name}")
+    try:
+        text = line.removeprefix(_BOM).decode().rstrip("\r\n")
+        found = {separator: len(_cells(text, separator)) for separator in _SEPARATORS}
+    except UnicodeDecodeError as error:
+        raise _no_utf8(file, number) from error
+    except csv.Error as error:
+        raise InputError(
+            f"line {number} has a quote that is not closed: {_shown(line.decode())}"
+        ) from error
+    separator = "\t" if found["\t"] > 1 else max(found, key=lambda each: found[each])
+    names = _cells(text, separator)
+    if len(names) == 1 and len(text.split()) > 1:
+        raise InputError(
+            f"line {number} has no tabs, commas or semicolons: {_shown(text)}. The first line names the columns: "
+            "remove what stands before it; make spaces between columns tabs: tr -s ' ' '\\t' < FILE"
+        )
+    of_rows = [name for name in names if _OF_ROWS.fullmatch(name)]
+    if of_rows:
+        raise InputError(
+            f"line {number} names no columns, but has a row's {_shown(of_rows[0])}. Put a line with the columns' names "
+            "before it."
+        )
+    return _Header(_unique(names), separator, number, filled)
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator, strict=True), [])
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names that SQL tells apart: a second `P` beside `p` is `P_1`; one without a name is called by its number."""
+    taken: set[str] = set()
+    unique = []
+    for at, name in enumerate(names):
+        free = name or f"column{at}"
+        repeats = 0
+        while free.lower() in taken:
+            repeats += 1
+            free = f"{name}_{repeats}"
+        taken.add(free.lower())
+        unique.append(free)
+    return unique
+
+
+def _rows(file: Path, compression: str | None, header: _Header) -> pa.Table:
+    """All rows, every cell as text."""
+    with _opened(file, compression) as stream:
+        lines = _CountedLines(stream)
+        try:
+            rows = arrow_csv.read_csv(
+                pa.PythonFile(lines, mode="r"),
+                read_options=arrow_csv.ReadOptions(
+                    block_size=_BLOCK_BYTES,
+                    skip_rows=header.lines,
+                    column_names=list(header.names),
+                ),
+                parse_options=arrow_csv.ParseOptions(delimiter=header.separator),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(header.names, pa.string()),
+                    null_values=_NULLS,
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise _fault(file, compression, header, f"{error}") from error
+    expected = lines.lines - header.filled
+    if rows.num_rows != expected:
+        said = f"{rows.num_rows:,} rows in {expected:,} lines: each row must be a line"
+        raise _fault(file, compression, header, said)
+    return rows
+
+
+def _fault(file: Path, compression: str | None, header: _Header, said: str) -> InputError:
+    """What is wrong with the first line that is no row; else what was said."""
+    with _opened(file, compression) as stream:
+        for number, line in enumerate(io.BufferedReader(_CountedLines(stream)), start=1):
+            if number <= header.lines or not line.rstrip(b"\r\n"):
+                continue
+            try:
+                text = line.decode().rstrip("\r\n")
+                cells = _cells(text, header.separator)
+            except UnicodeDecodeError:
+                return _no_utf8(file, number)
+            except csv.Error:
+                return InputError(
+                    f"line {number} has a quote that is not closed, or goes on behind it: {_shown(text)}. Each row "
+                    "must be one line; a quote within a cell is written twice"
+                )
+            if len(cells) != len(header.names):
+                return _uneven(number, text, len(cells), header)
+    return InputError(said)
+
+
+def _uneven(number: int, line: str, cells: int, header: _Header) -> InputError:
+    columns = len(header.names)
+    by = _SEPARATORS[header.separator]
+    # as R writes it with row.names and without a name for them
+    is_of_r = number == header.lines + 1 and cells == columns + 1
+    advice = "; of R: write.table(..., row.names = FALSE)" if is_of_r else ""
+    return InputError(
+        f"line {number} has {counted(cells, 'columns')} by {by}, and line {header.lines}, which names them, {columns}: "
+        f"{_shown(line)}. Give every line the same columns{advice}; no line is left out or filled up"
+    )
+
+
+def _no_utf8(file: Path, number: int) -> InputError:
+    return InputError(
+        f"line {number} is no UTF-8. Write it so, as by iconv -f latin1 -t utf-8 {file.name}"
+    )
+
+
+def _shown(text: str) -> str:
+    shown = one_line(text)
+    return shown if len(shown) <= _SHOWN_LETTERS else f"{shown[:_SHOWN_LETTERS]}…"
