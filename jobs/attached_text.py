@@ -16,13 +16,14 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from enformer_core.errors import InputError
 from enformer_core.user_path import one_line
 from enformer_core.words import counted
 
-_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 _NULLS = ["", "NA", "."]
 """As files of the field write that there is no value."""
 
@@ -169,15 +170,15 @@ def _read_header(file: Path, line: bytes, number: int, filled: int) -> _Header:
         raise InputError(f"text in UTF-16. Write it as UTF-8: iconv -f UTF-16 -t UTF-8 {file.name}")
     try:
         text = line.removeprefix(_BOM).decode().rstrip("\r\n")
-        found = {separator: len(_cells(text, separator)) for separator in _SEPARATORS}
     except UnicodeDecodeError as error:
         raise _no_utf8(file, number) from error
-    except csv.Error as error:
-        raise InputError(
-            f"line {number} has a quote that is not closed: {_shown(line.decode())}"
-        ) from error
-    separator = "\t" if found["\t"] > 1 else max(found, key=lambda each: found[each])
-    names = _cells(text, separator)
+    found = {separator: cells for separator in _SEPARATORS if (cells := _cells_by(text, separator))}
+    if not found:
+        raise InputError(f"line {number} has a quote that is not closed: {_shown(text)}")
+    # a tab is part of no name; of equals, as where there is one column, it is commas
+    has_tabs = len(found.get("\t", ())) > 1
+    separator = "\t" if has_tabs else max(found, key=lambda each: len(found[each]))
+    names = found[separator]
     if len(names) == 1 and len(text.split()) > 1:
         raise InputError(
             f"line {number} has no tabs, commas or semicolons: {_shown(text)}. The first line names the columns: "
@@ -190,6 +191,14 @@ def _read_header(file: Path, line: bytes, number: int, filled: int) -> _Header:
             "before it."
         )
     return _Header(_unique(names), separator, number, filled)
+
+
+def _cells_by(line: str, separator: str) -> list[str]:
+    """The cells by a separator; none where quotes say that it is not that."""
+    try:
+        return _cells(line, separator)
+    except csv.Error:
+        return []
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -236,7 +245,20 @@ def _rows(file: Path, compression: str | None, header: _Header) -> pa.Table:
     if rows.num_rows != expected:
         said = f"{rows.num_rows:,} rows in {expected:,} lines: each row must be a line"
         raise _fault(file, compression, header, said)
+    if len(header.names) == 1:
+        _check_one_column(rows)
     return rows
+
+
+def _check_one_column(rows: pa.Table) -> None:
+    """Refuse lines that have columns by another sign than the header, which has one column by any."""
+    has_others = pc.match_substring_regex(rows[0], r"[\t;|]")
+    first = pc.index(has_others, True).as_py()
+    if first >= 0:
+        raise InputError(
+            f"row {first + 1} has more columns than the line that names them, which has one: "
+            f"{_shown(rows[0][first].as_py())}. Name each column in the first line"
+        )
 
 
 def _fault(file: Path, compression: str | None, header: _Header, said: str) -> InputError:

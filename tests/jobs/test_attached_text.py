@@ -28,7 +28,8 @@ def table(tmp_path):
 
 LOST = {
     "a title before": ("Supplementary Table 1\nid,p\nrs1,0\n", "line 1 has no tabs, commas"),
-    "semicolons after": ("id\nrs1;0\nrs2;1\nrs3,1\n", "line 4 has 2 columns by commas"),
+    "semicolons after": ("id\nrs1\nrs2;1\n", "row 2 has more columns than the line"),
+    "commas after": ("id\nrs1;0\nrs3,1\n", "line 3 has 2 columns by commas"),
     "decimal commas": ("id,p\nrs1,0,1\nrs2,0.2\n", "line 2 has 3 columns by commas, and line 1"),
     "of R": ("snp\tp\n1\trs1\t0.1\n", "of R: write.table(..., row.names = FALSE)"),
     "no header": ("rs1\nrs2\nrs3\n", "line 1 names no columns, but has a row's rs1"),
