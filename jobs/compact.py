@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from enformer_core.dataset.compact import Compaction
+from enformer_core.dataset.find_run import check_outside_runs
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import InputError
 from enformer_core.storage.open import open_store
@@ -48,6 +49,7 @@ def compact(settings: CompactSettings) -> int:
         DatasetError: for a run that is damaged.
     """
     source = open_ledger(settings.run)
+    check_outside_runs(settings.out)
     target = open_store(settings.out)
     compaction = Compaction(source, target, settings.file_mb * _MB, _tell)
     manifest = compaction.run()

@@ -6,6 +6,7 @@ from functools import partial
 
 from enformer_core.analyses.base import Analysis
 from enformer_core.analyses.model_inputs import ModelInputs, located_weights, tracks_named
+from enformer_core.dataset.find_run import check_outside_runs
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.registry import ModelSource
@@ -69,6 +70,7 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
         note(line)
+    check_outside_runs(settings.out)
     store = open_store(settings.out, single_writer=settings.single_writer)
     store.check_usable(RUN_KEY, MANIFEST_KEY)
     inputs = ModelInputs(

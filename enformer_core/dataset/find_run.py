@@ -11,7 +11,7 @@ from enformer_core.dataset.run import Run, read_run
 from enformer_core.errors import InputError, StorageError
 from enformer_core.storage.open import open_store, parse_address
 from enformer_core.storage.store import Store
-from enformer_core.user_path import file_in_the_way, user_path
+from enformer_core.user_path import file_in_the_way, real_path, user_path
 
 _MAKERS = "`enformer-ray score`, `tiles`, `attribute`, `links` or `insulators`"
 
@@ -35,6 +35,29 @@ def find_run(out: str) -> tuple[Store, Run]:
     if run is None:
         raise InputError(_no_run(out, file))
     return store, run
+
+
+def check_outside_runs(out: str) -> None:
+    """Refuse a place for a run that lies in another run: readers of that one would count the tables of both.
+
+    Args:
+        out: directory or address of the run that is to be; it may be one already, and need not be there.
+
+    Raises:
+        InputError: naming the run around it.
+    """
+    if parse_address(out) is None:
+        # as it lies, whatever links lead there
+        place = real_path(Path(user_path(out)))
+        runs = (str(above) for above in place.parents if (above / RUN_KEY).is_file())
+        around = next(runs, None)
+    else:
+        around = next(_runs_above(out), None)
+    if around is not None:
+        raise InputError(
+            f"{out}: lies in the run {around}, whose readers would take its tables for that run's. Give --out a place "
+            "beside it."
+        )
 
 
 def _refuse_dead_link(path: Path) -> None:

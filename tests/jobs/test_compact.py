@@ -1,5 +1,7 @@
 """`enformer-ray compact`, as a user calls it, of runs of each kind that can be put together."""
 
+from pathlib import Path
+
 import pytest
 
 from jobs.cli import main
@@ -111,3 +113,19 @@ def test_what_is_not_complete_is_not_compacted(command, run, tmp_path):
     assert (code, "is the run itself" in error) == (2, True)
     code, _, error = run("compact", out, "--out", tmp_path / "x", "--file-mb", "0")
     assert (code, "--file-mb 0" in error) == (2, True)
+
+
+@pytest.mark.parametrize("where", ["", "scores", "scores/chrom=chr1", "new/and/deep/er"])
+def test_a_run_never_lies_in_another(command, run, tmp_path, where):
+    words, out = command("variants")
+    before = content_digests(out)
+    (tmp_path / "link").symlink_to(out)
+    for place in (Path(out, where, "x"), Path(tmp_path, "link", where, "x")):
+        for asked in (["compact", out, "--out", place], [*words, place]):
+            code, _, error = run(*asked)
+            assert (
+                code,
+                f"{place}: lies in the run {Path(out).resolve()}, whose readers" in error,
+            ) == (2, True)
+    assert content_digests(out) == before
+    assert not Path(out, where, "x").exists()
