@@ -30,6 +30,7 @@ _NULLS = ["", "NA", "."]
 _BLOCK_BYTES = 1 << 24  # as much as the longest line may have
 _SHOWN_LETTERS = 60
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BCF = b"BCF\x02"
 _BOM = b"\xef\xbb\xbf"
 
 # what names a row and no column: an rsID, a place, a number
@@ -57,12 +58,14 @@ class _Header:
         separator: what stands between cells.
         lines: how many lines it is, with remarks before it.
         filled: how many of these are not empty.
+        quotes: whether cells may stand in quotes, in which separators are letters.
     """
 
     names: Sequence[str]
     separator: str
     lines: int
     filled: int
+    quotes: bool
 
 
 class _CountedLines(io.RawIOBase):
@@ -156,23 +159,36 @@ def _opened(file: Path, compression: str | None) -> pa.NativeFile:
 def _header(file: Path, compression: str | None) -> _Header:
     with _opened(file, compression) as stream:
         lines = io.BytesIO(stream.read(_BLOCK_BYTES))
+    if lines.getvalue().startswith(_BCF):
+        raise InputError("is BCF, no text. Make it a VCF: bcftools view FILE > variants.vcf")
     filled = 0
+    remarks = 0
     for number, line in enumerate(lines, start=1):
         filled += bool(line.rstrip(b"\r\n"))
-        # as VCF and PGS files have remarks before their columns
-        if line.rstrip(b"\r\n") and not line.startswith(b"##"):
-            return _read_header(file, line, number, filled)
+        is_remark = line.startswith(b"##")
+        remarks += is_remark
+        if line.rstrip(b"\r\n") and not is_remark:
+            # below remarks, as VCF has them, columns are parted by tabs, and a quote is a letter like any other
+            return _read_header(file, line, number, filled=filled, quotes=not remarks)
     raise InputError("it has no line that names columns")
 
 
-def _read_header(file: Path, line: bytes, number: int, filled: int) -> _Header:
+def _read_header(
+    file: Path,
+    line: bytes,
+    number: int,
+    *,
+    filled: int,
+    quotes: bool,
+) -> _Header:
     if line.startswith(_UTF16):
         raise InputError(f"text in UTF-16. Write it as UTF-8: iconv -f UTF-16 -t UTF-8 {file.name}")
     try:
         text = line.removeprefix(_BOM).decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise _no_utf8(file, number) from error
-    found = {separator: cells for separator in _SEPARATORS if (cells := _cells_by(text, separator))}
+    separators = _SEPARATORS if quotes else "\t"
+    found = {each: cells for each in separators if (cells := _cells_by(text, each, quotes=quotes))}
     if not found:
         raise InputError(f"line {number} has a quote that is not closed: {_shown(text)}")
     # a tab is part of no name; of equals, as where there is one column, it is commas
@@ -190,18 +206,20 @@ def _read_header(file: Path, line: bytes, number: int, filled: int) -> _Header:
             f"line {number} names no columns, but has a row's {_shown(of_rows[0])}. Put a line with the columns' names "
             "before it."
         )
-    return _Header(_unique(names), separator, number, filled)
+    return _Header(_unique(names), separator, number, filled, quotes)
 
 
-def _cells_by(line: str, separator: str) -> list[str]:
+def _cells_by(line: str, separator: str, *, quotes: bool) -> list[str]:
     """The cells by a separator; none where quotes say that it is not that."""
     try:
-        return _cells(line, separator)
+        return _cells(line, separator, quotes=quotes)
     except csv.Error:
         return []
 
 
-def _cells(line: str, separator: str) -> list[str]:
+def _cells(line: str, separator: str, *, quotes: bool) -> list[str]:
+    if not quotes:
+        return line.split(separator)
     return next(csv.reader([line], delimiter=separator, strict=True), [])
 
 
@@ -232,7 +250,9 @@ def _rows(file: Path, compression: str | None, header: _Header) -> pa.Table:
                     skip_rows=header.lines,
                     column_names=list(header.names),
                 ),
-                parse_options=arrow_csv.ParseOptions(delimiter=header.separator),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=header.separator, quote_char='"' if header.quotes else False
+                ),
                 convert_options=arrow_csv.ConvertOptions(
                     column_types=dict.fromkeys(header.names, pa.string()),
                     null_values=_NULLS,
@@ -269,7 +289,7 @@ def _fault(file: Path, compression: str | None, header: _Header, said: str) -> I
                 continue
             try:
                 text = line.decode().rstrip("\r\n")
-                cells = _cells(text, header.separator)
+                cells = _cells(text, header.separator, quotes=header.quotes)
             except UnicodeDecodeError:
                 return _no_utf8(file, number)
             except csv.Error:

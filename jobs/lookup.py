@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.lookup import (
     Answer,
     FoundAllele,
@@ -68,7 +69,9 @@ def look_up_alleles(settings: LookupSettings) -> int:
         DatasetError: for objects of a run that are missing or damaged.
     """
     runs, keys = _runs_and_keys(settings.words, settings.id)
-    answers = {run: look_up(open_ledger(run), keys) for run in runs}
+    ledgers = {run: open_ledger(run) for run in runs}
+    answers = {run: look_up(ledger, keys) for run, ledger in ledgers.items()}
+    _note_genomes(ledgers, keys)
     for run, answer in answers.items():
         if answer.note is not None:
             note(f"{run}: {answer.note}")
@@ -96,6 +99,20 @@ def look_up_alleles(settings: LookupSettings) -> int:
     everybody = [each for answer in answers.values() for each in answer.alleles]
     has_failed = any(each.row["status"] == Status.FAILED for each in everybody)
     return exit_codes.FAILED_ROWS if has_failed else exit_codes.DONE
+
+
+def _note_genomes(ledgers: Mapping[str, Ledger], keys: Sequence[AlleleKey]) -> None:
+    """Say where runs are of several genomes: a place is another one in each."""
+    runs_of: dict[str, list[str]] = {}
+    for run, ledger in ledgers.items():
+        genome = ledger.run.typed_identity.reference.names_and_lengths_sha256
+        runs_of.setdefault(genome, []).append(run)
+    if len(runs_of) > 1 and any(key.id is None for key in keys):
+        those = " and ".join(first_few(runs, 2) for runs in runs_of.values())
+        note(
+            f"{those} are of genomes with other contigs, as of other assemblies: what is found by place is at that "
+            "place of each run's own genome"
+        )
 
 
 def _runs_and_keys(

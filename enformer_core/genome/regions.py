@@ -6,6 +6,7 @@ Knows contigs and intervals, 0-based and half-open, and how people write them. D
 import gzip
 import hashlib
 import json
+import os
 import re
 import zlib
 from collections import defaultdict
@@ -131,7 +132,9 @@ def place_regions(
     lengths = dict(genome.contigs)
     path = Path(regions)
     where = f"{option} {regions}"
-    named = _read_bed(path) if path.is_file() else [_parse_region(where, regions, lengths)]
+    # a region may be longer than a name, of which `Path` would raise
+    is_file = os.path.isfile(path)  # noqa: PTH113
+    named = _read_bed(path) if is_file else [_parse_region(where, regions, lengths)]
     own_names: dict[str, str] = {}
     for region in named:
         if region.contig not in own_names:

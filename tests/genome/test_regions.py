@@ -110,6 +110,12 @@ def test_positions_are_digits(genome, tmp_path, number):
         read_regions(str(bed), genome)
 
 
+@pytest.mark.parametrize("region", [f"chr1:1-{'9' * 20}", f"chr1:{'9' * 5000}-{'9' * 5000}"])
+def test_no_contig_has_so_many_bases(genome, region):
+    with pytest.raises(InputError, match=r"base 9{18}…: no contig has so many bases"):
+        read_regions(region, genome)
+
+
 def test_digits_of_other_scripts_are_no_region(genome):
     with pytest.raises(InputError, match="has no contig 'chr1:１-５'"):
         read_regions("chr1:１-５", genome)

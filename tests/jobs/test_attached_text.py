@@ -62,6 +62,16 @@ def test_the_header_is_the_first_line_whatever_looks_like_it(table):
     assert rows == [("1", 5, 0.001, "007"), ("2", 7, None, None)]
 
 
+def test_a_quote_is_a_letter_of_a_vcf(table):
+    record = '1\t5\tx\tA\tG\t.\t.\tNOTE="5, a; b\n'
+    head = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    types, rows = table(head + record + record)
+    assert types["INFO"] == "VARCHAR"
+    assert [row[7] for row in rows] == ['NOTE="5, a; b'] * 2
+    with pytest.raises(InputError, match="is BCF, no text"):
+        table(gzip.compress(b"BCF\x02\x02"))
+
+
 def test_types_are_those_of_all_values_and_not_of_the_first(table):
     lines = "".join(f"{at},{at}\n" for at in range(50_000))
     types, rows = table(f"a,b\n{lines}x,0.5\n")

@@ -272,3 +272,32 @@ def test_rows_without_a_place_have_no_contig(world, run):
     ]
     by_folder = "SELECT count(*) AS rows FROM scores WHERE chrom = '__unplaced__'"
     assert json.loads(run("query", world.run, by_folder, "--json")[1]) == [{"rows": 0}]
+
+
+LONG = "9" * 20
+
+
+def test_positions_beyond_all_numbers_are_rows_and_answers(world, run, tmp_path):
+    """In POS, in a name that holds a place, in a header, in a key, and in a region."""
+    lines = ["##fileformat=VCFv4.2", f"##contig=<ID=%2e%2e,length={LONG}>"]
+    lines.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    letter = random_letters(400, seed=CONTIGS.index("%2e%2e"))[4]
+    lines.append(f"%2e%2e\t5\tchr1:{LONG}:A:G\t{letter}\t{OTHER[letter]}\t.\t.\tEND={LONG}")
+    lines.append(f"%2e%2e\t{LONG}\tx\tA\tG\t.\t.\t.")
+    (tmp_path / "v.vcf").write_text("\n".join([*lines, ""]))
+    words = ["--genome", world.genome, "--model", "motif_core", "--strands", "forward"]
+    words += ["--ray", "off", "--tracks", "0", "--audit-fraction", "0"]
+    code, _, error = run("score", tmp_path / "v.vcf", *words, "--out", tmp_path / "run")
+    assert (code, "Traceback" in error) == (0, False), error
+    statuses = "SELECT status FROM scores ORDER BY input_line"
+    assert json.loads(run("query", tmp_path / "run", statuses, "--json")[1]) == [
+        {"status": "ok"},
+        {"status": "malformed"},
+    ]
+    assert run("lookup", tmp_path / "run", f"%2e%2e:{LONG}")[0] == 2
+    for option in ("--mutagenesis", "--regions"):
+        files = [] if option == "--mutagenesis" else [tmp_path / "v.vcf"]
+        asked = ["score", *files, option, f"%2e%2e:1-{LONG}", *words, "--out", tmp_path / "none"]
+        code, _, error = run(*asked)
+        assert (code, "no contig has so many bases" in error) == (2, True), error
+    assert not (tmp_path / "none").exists()

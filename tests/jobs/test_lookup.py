@@ -7,6 +7,8 @@ import pytest
 from enformer_core.dataset.lookup import FoundAllele
 from jobs.cli import main
 from jobs.lookup import _cells
+from tests.support.genomes import OTHER, random_letters, write_fasta
+from tests.support.vcf import write_vcf
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +160,17 @@ def test_kept_columns_take_no_place_that_was_promised(run, runs, genome, tmp_pat
     assert allele["keys"] == ["rs10"]
     assert allele["strongest"][0]["rank"] == 1
     assert [allele[name] for name in ("keys_3", "strongest_2", "keys_2")] == ["a", "b", "c"]
+
+
+def test_places_of_runs_of_several_genomes_are_told_apart(runs, run, tmp_path):
+    other = tmp_path / "other.fa"
+    letters = random_letters(3_000, seed=5)
+    write_fasta(other, {"chr1": letters})
+    vcf = write_vcf(tmp_path / "o.vcf", [("chr1", 1000, letters[999], OTHER[letters[999]])])
+    score = ["score", vcf, "--genome", other, "--model", "motif", "--ray", "off"]
+    assert run(*score, "--strands", "forward", "--out", tmp_path / "other")[0] == 0
+    code, text, error = run("lookup", runs / "one", tmp_path / "other", "chr1:1000")
+    assert (code, len(text.splitlines())) == (0, 4)
+    assert f"{runs / 'one'} and {tmp_path / 'other'} are of genomes with other contigs" in error
+    assert "of genomes" not in run("lookup", runs / "one", runs / "both", "chr1:1000")[2]
+    assert "of genomes" not in run("lookup", runs / "one", tmp_path / "other", "rs10")[2]

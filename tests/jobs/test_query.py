@@ -546,6 +546,16 @@ def test_a_run_without_its_tracks_says_so(ask, out, view):
     assert ask("FROM scores")[0] == exit_codes.DONE
 
 
+@pytest.mark.parametrize("name", ["scores", "tracks", "top", "long"])
+def test_what_the_sql_itself_has_dropped_is_not_lost(ask, name):
+    code, _, error = ask(f"DROP VIEW {name}; FROM {name}")
+    assert code == exit_codes.BAD_INPUT
+    assert "this SQL was refused" in error
+    assert "receipt" not in error
+    assert "missing" not in error
+    assert "this SQL was refused" in ask(f"FROM elsewhere.{name}")[2]
+
+
 def test_a_column_may_be_called_as_a_view_that_the_run_has_not(ask, out):
     shutil.rmtree(Path(out, "commits"))
     code, text, error = ask("SELECT 1 AS top, 2 AS top_genes")
