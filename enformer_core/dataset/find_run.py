@@ -15,6 +15,8 @@ from enformer_core.user_path import file_in_the_way, real_path, user_path
 
 _MAKERS = "`enformer-ray score`, `tiles`, `attribute`, `links` or `insulators`"
 
+_MARK = b'"identity_sha256"'
+
 _MOST_FOLDERS = 3
 """How far above a name a run is looked for: `run/scores/chrom=chr1/shard-00000000.parquet` lies three folders deep."""
 
@@ -49,8 +51,7 @@ def check_outside_runs(out: str) -> None:
     if parse_address(out) is None:
         # as it lies, whatever links lead there
         place = real_path(Path(user_path(out)))
-        runs = (str(above) for above in place.parents if (above / RUN_KEY).is_file())
-        around = next(runs, None)
+        around = next((str(above) for above in place.parents if _is_run_folder(above)), None)
     else:
         around = next(_runs_above(out), None)
     if around is not None:
@@ -58,6 +59,14 @@ def check_outside_runs(out: str) -> None:
             f"{out}: lies in the run {around}, whose readers would take its tables for that run's. Give --out a place "
             "beside it."
         )
+
+
+def _is_run_folder(folder: Path) -> bool:
+    """Whether a folder has a `run.json` of this program; others have files of that name."""
+    try:
+        return _MARK in (folder / RUN_KEY).read_bytes()
+    except OSError:
+        return False
 
 
 def _refuse_dead_link(path: Path) -> None:

@@ -129,3 +129,9 @@ def test_a_run_never_lies_in_another(command, run, tmp_path, where):
             ) == (2, True)
     assert content_digests(out) == before
     assert not Path(out, where, "x").exists()
+
+
+def test_files_of_other_programs_make_no_run(command, run, tmp_path):
+    _, out = command("variants")
+    (tmp_path / "run.json").write_text('{"of": "another program"}')
+    assert run("compact", out, "--out", tmp_path / "new")[0] == 0
