@@ -1,21 +1,27 @@
 """`enformer-ray publish`: put a finished run into a catalog of Iceberg tables."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from enformer_core.errors import InputError
+from enformer_core.storage.open import parse_address
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, OptionalDirectory
+from jobs.output_guard import check_output
 
 if TYPE_CHECKING:
+    from enformer_core.dataset.ledger import Ledger
     from enformer_core.publish.iceberg import Published
 
 NAMESPACE = "enformer_ray"
+
+_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ def _publish(settings: PublishSettings) -> None:
     ledger = open_ledger(settings.out)
     # before a catalog is made for it
     tables = tables_of(ledger)
+    _check_places(settings, ledger)
     with as_storage_errors(settings.catalog):
         catalog = open_catalog(settings.catalog, settings.warehouse)
         published = publish_run(
@@ -84,6 +91,15 @@ def _publish(settings: PublishSettings) -> None:
         was_there = [_told(table) for table in published]
     if all(was_there):
         note("this run was published before; nothing was changed")
+
+
+def _check_places(settings: PublishSettings, ledger: "Ledger") -> None:
+    """Refuse a catalog or a warehouse on this machine's disk that would lie in a run."""
+    is_file = settings.catalog.startswith(_SQLITE)
+    catalog = settings.catalog.removeprefix(_SQLITE) if is_file else None
+    for place in (catalog, settings.warehouse):
+        if place and parse_address(place) is None:
+            check_output(Path(place), ledger)
 
 
 def _told(table: "Published") -> bool:

@@ -91,3 +91,15 @@ def test_a_namespace_that_a_catalog_cannot_have_is_refused(namespace, tmp_path, 
     assert f"--namespace {namespace}: " in error
     assert "Give a plain name" in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("inside", ["catalog", "warehouse"])
+def test_neither_catalog_nor_warehouse_lies_in_the_run(inside, tmp_path, capsys):
+    run = finished(tmp_path / "run")
+    places = {"catalog": tmp_path, "warehouse": tmp_path} | {inside: run}
+    before = set(run.rglob("*"))
+    words = ["--catalog", f"sqlite:///{places['catalog']}/c.db"]
+    words += ["--warehouse", str(places["warehouse"] / "tables")]
+    assert main(["publish", str(run), *words]) == 2
+    assert str(run) in capsys.readouterr().err
+    assert set(run.rglob("*")) == before
