@@ -4,8 +4,6 @@ Joins the rooms: what a worker computes comes from an `Analysis` of `enformer_co
 `cluster`. Which analysis it is, nothing here knows.
 """
 
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -34,12 +32,13 @@ from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
 from enformer_core.user_path import one_line
 from enformer_core.variants.table import Status
-from enformer_core.words import agreeing, counted
+from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.control import known_to_compute
 from jobs.count import Count
 from jobs.heartbeat import kept_alive
-from jobs.interruption import InterruptedRunError, Interruption, interruptible
+from jobs.interruption import interruptible
+from jobs.left_over import check_none_left, how_to_continue
 from jobs.log import note, remember
 from jobs.progress import choose_display
 from jobs.resources import Workers
@@ -229,7 +228,14 @@ class Job:
             display, blocks, f"computing; results come by shards of about {counted(rows, unit)}"
         )
         share = None if self.settings.share is None else Share.read(self.settings.share)
-        shards = OpenShards(ledger, plan.shards, done=done, share=share, tell=watch.see_elsewhere)
+        shards = OpenShards(
+            ledger,
+            plan.shards,
+            done=done,
+            share=share,
+            tell=watch.see_elsewhere,
+            objects_there=lambda: watch.objects_there,
+        )
         tasks = (Task(f"shard {shard.number}", ShardTask(shard)) for shard in shards)
         factory = WorkerFactory(self.analysis.loader, ledger, self.workers.each)
         control = known_to_compute(ledger, plan)
@@ -246,41 +252,14 @@ class Job:
                 display.phase("loading the model")
                 self._see_all(pool.run(tasks), watch)
         left = len(plan.shards) - len(done) - watch.shards_done - watch.shards_elsewhere
-        if left:
-            left = self._still_left(ledger, plan, left)
-        self._check_none_left(left, len(plan.shards), watch, interruption)
-
-    def _still_left(self, ledger: Ledger, plan: Plan, left: int) -> int:
-        """What is left when it is looked at once more: of two commands, one may give up what the other has done."""
-        committed = sum(shard < len(plan.shards) for shard in ledger.committed())
-        still_left = len(plan.shards) - committed
-        if still_left < left:
-            elsewhere = counted(left - still_left, "shards")
-            note(
-                f"{elsewhere} that this command did not finish, another on this output has committed"
-            )
-        return still_left
-
-    def _check_none_left(
-        self, left: int, shards: int, watch: Watch, interruption: Interruption
-    ) -> None:
-        if left and interruption.signal_number is not None:
-            committed = shards - left
-            of_all = f"{counted(shards, 'shards')} {agreeing(shards, 'is', 'are')} committed"
-            raise InterruptedRunError(
-                interruption.signal_number,
-                f"stopped by {signal.Signals(interruption.signal_number).name}: {committed:,} of "
-                f"{of_all}. Continue with:\n  {_command()}",
-            )
-        if left:
-            raise PoolError(f"{watch.failures()}\nContinue with:\n  {_command()}")
+        check_none_left(left, ledger, len(plan.shards), watch, interruption)
 
     def _see_all(self, events: Iterator[Event], watch: Watch) -> None:
         try:
             for event in events:
                 watch.see(event)
         except PoolError as error:
-            raise PoolError(f"{error}\nContinue with:\n  {_command()}") from error
+            raise PoolError(f"{error}\n{how_to_continue()}") from error
 
     def report(self, manifest: Manifest) -> int:
         """Say what came of a complete run.
@@ -406,8 +385,3 @@ def make_pool(
         figures=audit_figures,
         control=control,
     )
-
-
-def _command() -> str:
-    """What the user called, as a shell takes it."""
-    return command_line(["enformer-ray", *sys.argv[1:]])

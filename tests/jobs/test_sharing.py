@@ -1,5 +1,6 @@
 """Several commands at one output: each has a part of its own, none computes what another has done, all is done."""
 
+import random
 from collections import Counter
 
 import pytest
@@ -46,31 +47,46 @@ class Receipts:
         return set(self.done)
 
 
-def work(speeds, shards=400):
+def work(speeds, shards=400, *, alike=False):
     """Commands side by side, each of which needs so many ticks for a shard; None is one that never comes.
 
-    Gives which shards were computed, how often, and the shards that each was told of.
+    Gives which shards were computed, how often, the shards that each was told of, and the ticks that it took.
     """
-    ledger, computed = Receipts(), Counter()
+    ledger, computed, now = Receipts(), Counter(), [0]
     plan = Shards(["chr1"], contig=[0] * shards, part=[0] * shards, rows=[2] * shards)
-    told = [[] for _ in speeds]
+    told, found = [[] for _ in speeds], Counter()
     commands = [
-        iter(OpenShards(ledger, plan, done=set(), share=Share(at + 1, len(speeds)), tell=tell))
-        for at, tell in enumerate(each.append for each in told)
+        iter(
+            OpenShards(
+                ledger,
+                plan,
+                done=set(),
+                share=None if alike else Share(at + 1, len(speeds)),
+                tell=told[at].append,
+                objects_there=lambda at=at: found[at],
+                clock=lambda: now[0],
+            )
+        )
+        for at in range(len(speeds))
     ]
     at_work = {}
     for tick in range(10_000):
+        now[0] = tick
         for at, speed in enumerate(speeds):
             if speed is None or tick % speed:
                 continue
             if at in at_work:
-                ledger.done.add(at_work.pop(at))
+                shard = at_work.pop(at)
+                found[at] += shard in ledger.done
+                ledger.done.add(shard)
             shard = next(commands[at], None)
             if shard is not None:
                 computed[shard.number] += 1
                 at_work[at] = shard.number
+        if not at_work:
+            break
     assert ledger.done == set(range(shards))
-    return computed, told, ledger
+    return computed, told, ledger, tick
 
 
 @pytest.mark.parametrize(
@@ -87,11 +103,30 @@ def work(speeds, shards=400):
 )
 def test_little_is_computed_twice_and_all_is_done(speeds, most_twice):
     """At the end each may be at what another is at, and where speeds differ much, a few more: of 400, one in twenty."""
-    computed, told, ledger = work(speeds)
+    computed, told, ledger, _ = work(speeds)
     assert sum(computed.values()) - 400 <= most_twice
     for each in told:
         assert len({shard.number for shard in each}) == len(each)
     assert ledger.asked["all"] <= sum(computed.values()) + 2 * len(speeds)
+
+
+@pytest.mark.parametrize("shards", [40, 400])
+@pytest.mark.parametrize(
+    "speeds",
+    [(1, 1, 1, 1), (7, 1), (2, 2, 2), (1, 2, 3, 5), (1, 2, 1, 3, 1, 2, 1, 1), (3,)],
+    ids=str,
+)
+def test_equal_commands_divide_the_work_without_being_told(speeds, shards):
+    """Places are taken by chance: over twenty seeds none wastes more than this, nor leaves anything."""
+    alone = shards / sum(1 / speed for speed in speeds)
+    for seed in range(20):
+        random.seed(seed)
+        computed, told, _, ticks = work(speeds, shards, alike=True)
+        twice = sum(computed.values()) - shards
+        assert twice <= 6 * (len(speeds) - 1)
+        assert ticks <= alone + 6 * max(speeds)
+        for each in told:
+            assert len({shard.number for shard in each}) == len(each)
 
 
 def test_a_command_that_works_alone_asks_nothing():
