@@ -57,6 +57,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--regions": ("chr20:1-5000000", "exons.bed"),
         "--group": ("K562=4828,5111", "liver=assay=DNASE"),
         "--reuse": ("first-run", "s3://bucket/runs/second"),
+        "--id": ("COSV58737076",),
         "--words": ("first-run", "rs6052080", "chr20:4699605:A:G"),
         "--attach": ("liver=runs/liver", "genes=genes.bed"),
         "--scores": ("ABCScore",),

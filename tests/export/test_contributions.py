@@ -163,7 +163,10 @@ def test_what_cannot_be_is_said(one_group, tmp_path, capsys, monkeypatch):
         assert main(["export", str(scored), option, str(tmp_path / "x")]) == 2
         said = capsys.readouterr().err
         assert "a run of alleles with the tables scores, effects" in said
-        assert "contributions come from `enformer-ray attribute`" in said
+        wanted = "bigWigs are of runs of `enformer-ray tiles` and `attribute`"
+        if option != "--bigwig":
+            wanted = "contributions come from `enformer-ray attribute`"
+        assert wanted in said
     (tmp_path / "file").write_text("")
     assert main(["export", str(one_group), "--npz", str(tmp_path / "file")]) == 2
     assert "cannot be made" in capsys.readouterr().err

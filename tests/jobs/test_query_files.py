@@ -283,7 +283,7 @@ def test_a_bcf_is_refused_with_what_makes_it_text(ask, tmp_path):
     file.write_bytes(gzip.compress(b"BCF\x02\x02 and so on"))
     code, _, error = ask("FROM v", "--attach", f"v={file}")
     assert code == exit_codes.BAD_INPUT
-    assert "is BCF. Make it a VCF: bcftools view FILE > variants.vcf" in error
+    assert "is BCF, no text. Make it a VCF: bcftools view FILE > variants.vcf" in error
 
 
 def test_a_table_that_is_not_there_is_told_with_those_that_are(ask):
