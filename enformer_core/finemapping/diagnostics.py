@@ -20,7 +20,8 @@ ZERO_EIGENVALUE = 1e-8
 SMALL_LAMBDA = 0.05
 LARGE_LAMBDA = 0.25
 """λ is below the first for correlations of the people studied, or of thousands like them, and above the second where
-alleles are exchanged, ancestries differ, or a panel has a few hundred people or fewer (`enformer-ray docs finemapping`)."""
+alleles are exchanged, ancestries differ, or a panel has a few hundred people or fewer: `enformer-ray docs
+finemapping`."""
 
 _SUSPECT_LOG_RATIO = 2.0
 _SUSPECT_Z = 2.0
