@@ -6,6 +6,7 @@ none. Knows keys and lengths. Does not know what the objects are.
 
 # ruff: noqa: ARG002 - the signatures are fsspec's
 import io
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,7 +88,7 @@ class FencedFiles(AbstractFileSystem):
         self.opened[key] = None
         self._checked_size(key)
         try:
-            return self._files.open(f"{self._place}/{key}", mode)
+            return FileOfThreads(self._files.open(f"{self._place}/{key}", mode))
         except OSError as error:
             raise self._failed(_unreadable(key, error)) from error
 
@@ -117,6 +118,63 @@ class FencedFiles(AbstractFileSystem):
         """The error, which is kept where it is the first."""
         self.failure = self.failure or error
         return error
+
+
+class FileOfThreads(io.RawIOBase):
+    """A file in which each thread has a place of its own.
+
+    DuckDB's threads read row groups of one file through one handle, and go to a place and read there in two calls.
+    With one place for all, another thread comes between:
+
+        thread 1    seek(4)              read(10) gets what lies at 90
+        thread 2            seek(90)
+
+    Args:
+        file: open for reading; it is closed with this one.
+    """
+
+    def __init__(self, file: io.IOBase) -> None:
+        super().__init__()
+        self._file: Any = file
+        self._one_at_a_time = threading.Lock()
+        self._of_thread = threading.local()
+
+    def readable(self) -> bool:
+        """It is open for nothing else."""
+        return True
+
+    def seekable(self) -> bool:
+        """Each thread goes where it wants."""
+        return True
+
+    def tell(self) -> int:
+        """Where the thread that asks will read next."""
+        return int(getattr(self._of_thread, "place", 0))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go there, for the thread that asks alone."""
+        if whence == io.SEEK_CUR:
+            offset += self.tell()
+        if whence == io.SEEK_END:
+            with self._one_at_a_time:
+                offset = self._file.seek(offset, io.SEEK_END)
+        self._of_thread.place = offset
+        return offset
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes from the place of the thread that asks; all that are left for a negative number."""
+        place = self.tell()
+        with self._one_at_a_time:
+            self._file.seek(place)
+            content: bytes = self._file.read(size)
+        self._of_thread.place = place + len(content)
+        return content
+
+    def close(self) -> None:
+        """Close the file too."""
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 def _unreadable(key: str, error: OSError) -> DatasetError:

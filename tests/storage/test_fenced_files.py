@@ -1,8 +1,11 @@
 """Behind the fence there are some objects of one place, to be read: nothing else, nothing to be written."""
 
+import io
 import os
+import threading
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -52,6 +55,35 @@ def test_what_is_listed_is_read(files, ask):
     assert ask(sql) == [(6, "HLA*01:01")]
     assert list(files.opened) == [KEY]
     assert files.failure is None
+
+
+def test_threads_read_one_file_each_at_its_own_place(files):
+    """One goes to 4 and stands there while another goes to the end and reads."""
+    with files.open(KEY) as file:
+        file.seek(4)
+        other = threading.Thread(target=lambda: (file.seek(-6, io.SEEK_END), file.read()))
+        other.start()
+        other.join()
+        assert (file.tell(), file.read(2), file.tell()) == (4, CONTENT[4:6], 6)
+        assert file.seek(-2, io.SEEK_CUR) == 4
+        assert (file.readable(), file.seekable(), file.writable()) == (True, True, False)
+    file.close()
+    assert file.closed
+
+
+def test_a_file_of_many_row_groups_is_read_by_many_threads(tmp_path):
+    """DuckDB shares the handle: with one place for all, most of these answers were errors."""
+    rows = 200_000
+    table = pa.table({"x": np.arange(rows), "y": np.random.default_rng(0).random(rows)})
+    content = to_parquet(table, Footer("scores", "0" * 64, None))
+    open_store(str(tmp_path)).put_if_absent("a.parquet", content)
+    for _ in range(3):
+        with duckdb.connect(config={"threads": 8}) as connection:
+            connection.register_filesystem(fenced_files(str(tmp_path), {"a.parquet": len(content)}))
+            sql = f"SELECT sum(x), max(y) FROM read_parquet('{FENCED}a.parquet')"
+            assert connection.sql(sql).fetchall() == [
+                (rows * (rows - 1) // 2, table["y"].to_numpy().max())
+            ]
 
 
 @pytest.mark.parametrize("key", ["run.json", "../b.parquet", f"{KEY}/../../../run.json", "*", ""])
