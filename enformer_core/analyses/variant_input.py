@@ -29,7 +29,7 @@ from enformer_core.scoring.gene_bins import GeneReach
 from enformer_core.scoring.windows import window_start
 from enformer_core.variants.assembly_check import check_assemblies
 from enformer_core.variants.columns_taken import ColumnsTaken, columns_taken, doubts
-from enformer_core.variants.filters import Filters, filtered, with_sample
+from enformer_core.variants.filters import MAF, Filters, filtered, with_sample
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.formats.reader import kept_role
 from enformer_core.variants.harmonise import harmonise_alleles
@@ -295,8 +295,20 @@ class VariantInput:
             why = "; ".join(notes)
             raise InputError(f"{named}: there is nothing to mutate: {why}")
         named = ", ".join(shown_name(file.given) for file in self.files)
-        filters = f"; filters took out {dict(removed)}" if removed else ""
-        raise InputError(f"{named}: no variants in the input{filters}")
+        if not removed:
+            raise InputError(f"{named}: no variants in the input")
+        said = [*filter_notes(removed, self.filtered_unit)]
+        if MAF in removed and not self._any_frequency(sources):
+            said.append(
+                "no record has a frequency (AF, MAF, or AC and AN), without which none is kept"
+            )
+        raise InputError(f"{named}: no variants are left: {'; '.join(said)}")
+
+    def _any_frequency(self, sources: Sequence[Source]) -> bool:
+        """Whether a record says how frequent it is: reads the input once more, up to the first that does."""
+        return any(
+            batch["frequency"].null_count < batch.num_rows for batch in self._raw_batches(sources)
+        )
 
 
 @dataclass(frozen=True)

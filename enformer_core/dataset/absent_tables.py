@@ -28,7 +28,9 @@ def why_absent(ledger: Ledger, table: str, location: str) -> str:
         return _why_no_summary(table, location, is_begun=table in beside)
     if table not in tables:
         known = ", ".join(tables[:-1])
-        return f"{location}: a run of {ledger.run_type.unit} has no table {table}, but {known} and tracks"
+        others = [name for name, is_there in beside.items() if is_there]
+        also = f", and beside it {', '.join(others)}" if others else ""
+        return f"{location}: a run of {ledger.run_type.unit} has no table {table}, but {known} and tracks{also}"
     if table == "tracks":
         return _why_no_tracks(ledger, location)
     shards = ledger.run.plan.shards

@@ -26,6 +26,9 @@ _UNBOUNDED = 1 << 64  # beyond every hash
 
 _LARGEST_MAF = 0.5
 
+MAF = "maf"
+"""What the filter by the frequency of the rarer allele is called in counts."""
+
 _SEQUENCE = "^[A-Za-z]+$"
 
 _Mask = Bool[np.ndarray, " rows"]
@@ -138,7 +141,7 @@ class Filters:
         if self.only_pass:
             yield "pass", bools(in_full(raw, "passed"))
         if self.by_frequency:
-            yield "maf", self._has_wanted_frequency(raw)
+            yield MAF, self._has_wanted_frequency(raw)
         if self.max_indel_bp is not None:
             yield "indel_length", _indel_bp(raw) <= self.max_indel_bp
 

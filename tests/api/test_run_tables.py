@@ -11,6 +11,8 @@ from enformer_core.analyses import run_types
 from enformer_core.dataset.schemas import EFFECTS_SCHEMA, scores_schema
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.storage.local import LocalStore
+from enformer_core.summaries import write_summary
+from tests.support.summaries import Times, finished_toy_run
 from tests.support.toy_runs import begun_toy_run, toy_run
 
 CONTIGS = {"1": 50, "HLA*01:01": 50}
@@ -118,6 +120,14 @@ def test_what_a_run_does_not_have_is_said(begun, tmp_path):
             getattr(open_run(store.location), name)
     with pytest.raises(InputError, match=r"no run here"):
         open_run(tmp_path)
+
+
+def test_tables_beside_the_run_are_named_among_those_it_has(tmp_path):
+    run = finished_toy_run(tmp_path / "run")
+    write_summary(run.ledger, "doubled", {"factor": 2}, Times(2.0), columns=["max_abs_sad"])
+    said = "has no table nope, but scores, effects and tracks, and beside it doubled$"
+    with pytest.raises(InputError, match=said):
+        open_run(run.store.root).table("nope")
     bare = LocalStore(tmp_path / "stopped")
     toy_run(sha256=["0" * 64]).claim(bare)
     with pytest.raises(DatasetError, match=r"stopped before it was planned"):

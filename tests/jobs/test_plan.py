@@ -247,6 +247,22 @@ def test_bad_input_is_refused_as_score_refuses_it(run, genome, tmp_path):
     assert "no variants" in error
 
 
+@pytest.mark.parametrize("command", ["plan", "score"])
+def test_without_any_frequency_nothing_passes_and_that_is_said(
+    run, letters, genome, tmp_path, command
+):
+    record = ("chr1", 300, letters["chr1"][299], "<DEL>")
+    out = [] if command == "plan" else ["--out", tmp_path / "run", *MOTIF]
+    words = ["--genome", genome, "--min-maf", "0.1", "--sample", "5", *out]
+    for info, said in (("NS=3", True), ("AF=0.01", False)):
+        path = tmp_path / f"{info}.vcf"
+        path.write_text(write_vcf(path, [record] * 2).read_text().replace("\t.\n", f"\t{info}\n"))
+        code, _, error = run(command, path, *words)
+        assert code == exit_codes.BAD_INPUT
+        assert "no variants are left: filters took out records: 2 by maf" in error
+        assert ("no record has a frequency" in error) == said
+
+
 def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
     run, many, genome, tmp_path
 ):
