@@ -163,12 +163,12 @@ def _lines_of_effects(result: MeasuredResult) -> Iterator[str]:
     width = max(len(each.element) for each in result.elements)
     mean = f"mean of {result.averaged}"
     width = max(width, len(mean), len("element"))
-    yield f"{'element':<{width}}{'rows':>8}  {'Spearman':<24}Pearson"
+    yield f"{'element':<{width}}{'rows':>8}  {'Spearman':<27}Pearson"
     for each in result.elements:
         spearman = _number(each.spearman)
-        yield f"{each.element:<{width}}{each.rows:>8,}  {spearman:<24}{_number(each.pearson)}"
+        yield f"{each.element:<{width}}{each.rows:>8,}  {spearman:<27}{_number(each.pearson)}"
     spearman = _number(result.spearman)
-    yield f"{mean:<{width}}{'':>8}  {spearman:<24}{_number(result.pearson)}"
+    yield f"{mean:<{width}}{'':>8}  {spearman:<27}{_number(result.pearson)}"
 
 
 def _number(estimate: Estimate) -> str:
@@ -176,4 +176,4 @@ def _number(estimate: Estimate) -> str:
         return "none"
     if estimate.low is None:
         return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"

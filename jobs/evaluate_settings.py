@@ -43,6 +43,9 @@ class _TableSettings:
     label_column: Annotated[ColumnName | None, Parameter()] = None
     """column of labels: true or false, 1 or 0, yes or no (default label, where the table has it)"""
 
+    pip_column: Annotated[ColumnName | None, Parameter()] = None
+    """column of posterior probabilities (default pip, susie_pip and the like; of `finemap` pip_uniform)"""
+
     min_pip: float = 0.9
     """a row is positive whose pip is this or more, where that is what tells rows apart"""
 

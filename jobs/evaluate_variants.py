@@ -82,6 +82,7 @@ def judge(settings: EvaluateVariantsSettings) -> Judgement:
     """
     asked = Asked(
         label=settings.label_column,
+        pip=settings.pip_column,
         value=settings.value_column,
         element=settings.element_column,
         min_pip=settings.min_pip,

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from enformer_core.errors import InputError, first_few, nearest
 
 _LABEL = ("label",)
-_PIP = ("pip", "susie_pip", "pip_susie", "max_pip", "finemap_pip", "pip_finemap")
+# the last is `enformer-ray finemap`'s: of its two the one that no score had a part in
+_PIP = (
+    *("pip", "susie_pip", "pip_susie", "max_pip", "finemap_pip", "pip_finemap"),
+    "pip_uniform",
+)
 _VALUE = ("coefficient", "value", "log2fc", "log2foldchange")
 _ELEMENT = ("element",)
 _TAGS = ("tags", "barcodes")
@@ -26,6 +30,7 @@ class Asked:
 
     Attributes:
         label: column of labels.
+        pip: column of posterior probabilities.
         value: column of measured effects.
         element: column that says which element a row is of.
         min_pip: least posterior probability of a positive.
@@ -36,6 +41,7 @@ class Asked:
     """
 
     label: str | None = None
+    pip: str | None = None
     value: str | None = None
     element: str | None = None
     min_pip: float = 0.9
@@ -53,10 +59,18 @@ class Asked:
         for name, value in (("--min-tags", self.min_tags), ("--max-p", self.max_p)):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise InputError(f"{name} {value}: must be a number of at least 0")
-        if self.label is not None and self.value is not None:
-            raise InputError(
-                f"--label-column {self.label} and --value-column {self.value}: give one of them"
-            )
+        given = [f"{name} {value}" for name, value in self._judged_by if value is not None]
+        if len(given) > 1:
+            raise InputError(f"{' and '.join(given)}: give one of them")
+
+    @property
+    def _judged_by(self) -> tuple[tuple[str, str | None], ...]:
+        """Options that name what a table is judged by, of which one can be given."""
+        return (
+            ("--label-column", self.label),
+            ("--pip-column", self.pip),
+            ("--value-column", self.value),
+        )
 
     @property
     def of_values(self) -> list[str]:
@@ -132,8 +146,8 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
     names = _Names(table, header)
     label = names.asked("--label-column", asked.label)
     value = names.asked("--value-column", asked.value)
-    pip = None
-    if label is None and value is None:
+    pip = names.asked("--pip-column", asked.pip)
+    if label is None and value is None and pip is None:
         label = names.find(_LABEL)
         pip = names.find(_PIP)
         beside = names.find(_BESIDE_VALUE)
@@ -141,8 +155,8 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
         found = [name for name in (label or pip, value) if name is not None]
         if len(found) > 1:
             raise InputError(
-                f"{table}: has columns {found[0]} and {found[1]}: say by which it is judged, by --label-column or "
-                "--value-column"
+                f"{table}: has columns {found[0]} and {found[1]}: say by which it is judged, by --label-column, "
+                "--pip-column or --value-column"
             )
     if value is not None:
         return _effects(names, value, asked)
@@ -151,7 +165,7 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
     if column is None:
         raise InputError(
             f"{table}: has no column label, pip or Coefficient; it has {first_few(names.cleaned, 12)}. Name the column "
-            "of labels by --label-column, or that of measured effects by --value-column"
+            "of labels by --label-column, of probabilities by --pip-column, or of measured effects by --value-column"
         )
     if asked.of_values:
         raise InputError(

@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from enformer_core.evaluate.estimate import Estimate
 from enformer_core.storage.local import LocalStore
 from enformer_core.summaries import write_summary
+from jobs.evaluate_answer import _number
 from tests.support.summaries import Times, finished_toy_run
 from tests.support.toy_runs import begun_toy_run
 
@@ -305,6 +307,27 @@ def test_what_is_wrong_with_labels_is_said(toy, write, refused):
     assert "several columns are called label" in refused(
         write((*HEADER, "label", "Label"), both), "--run", out
     )
+
+
+def test_probabilities_of_any_name(toy, write, judged, refused):
+    out = toy(snvs([5, 4, 3, 1]))
+    pips = [("1", at + 1, "A", "G", pip, 1 - pip) for at, pip in enumerate([1, 0, 0.5, 0.95])]
+    # of finemap's two the one without a prior; the other would be judged by what made it
+    answer, _ = judged(write((*HEADER, "pip_uniform", "pip_prior"), pips), out)
+    assert (answer["judged_by"], answer["auroc"]) == ("pip_uniform", 0.5)
+    assert rows_in(answer) == {"used": 3, "undecided": 1}
+    table = write((*HEADER, "mine", "label"), pips)
+    answer, _ = judged(table, out, "--pip-column", "mine", "--min-pip", "1")
+    assert (answer["judged_by"], answer["positives"], answer["auroc"]) == ("mine", 1, 1)
+    said = refused(table, "--run", out, "--pip-column", "mine", "--label-column", "label")
+    assert "--label-column label and --pip-column mine: give one of them" in said
+    said = refused(write((*HEADER, "mine"), pips), "--run", out, "--pip-column", "mien")
+    assert "--pip-column mien: " in said
+
+
+def test_an_interval_below_0_can_be_read():
+    assert _number(Estimate(-0.25, -0.4951, -0.1972)) == "-0.250 (-0.495 to -0.197)"
+    assert _number(Estimate(0.5, None, None)) == "0.500"
 
 
 def test_every_row_is_in_one_bucket(toy, write, judged):
