@@ -82,7 +82,7 @@ class PercentileFields:
             f"ER_PHRED_{name}",
             "Float",
             f"Largest PHRED-scaled tail of {name} over all tracks of the run, in the null distribution {null}: 30 is "
-            "1 in 1,000 of its alleles",
+            "1 in 1,000 of its alleles in that one track, and more have as much in any of them",
         )
         track = InfoField(
             f"ER_PHRED_TRACK_{name}",

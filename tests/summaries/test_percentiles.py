@@ -311,6 +311,15 @@ def test_the_queries_of_the_page_have_answers(tmp_path, null_of, sql):
     assert len(run_query(str(run.store.root), sql.replace(">= 30", ">= 9"))) >= 2
 
 
+def test_the_background_says_how_large_a_maximum_is_unusual(tmp_path, null_of):
+    (sql,) = re.findall(r"enformer-ray query background '(SELECT.*?)'", PAGE.read_text())
+    run = given_run(tmp_path / "run", VALUES)
+    largest = percentiles(run, null_of(run))["max_sad_phred"].to_list()
+    # as large: 3 of 8 in the first track, 4 of 8 in the third, 3 of 8 in the second, 1 of 8 in the first
+    assert largest == pytest.approx([10 * np.log10(8 / each) for each in (3, 4, 3, 1)])
+    assert run_query(str(run.store.root), sql) == [(largest[3],)]
+
+
 def test_the_page_has_queries():
     assert len(SHOWN) == 2
 
