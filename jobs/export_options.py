@@ -54,7 +54,9 @@ _Tracks = Annotated[Selection, Parameter(help=_TRACKS_HELP)]
 _TopTracks = Annotated[int | None, Parameter(help=_TOP_TRACKS_HELP, metavar="N")]
 _Sumstats = Annotated[OptionalStream, Parameter(help=_SUMSTATS_HELP, allow_leading_hyphen=True)]
 _N = Annotated[float | None, Parameter(help=_N_HELP, metavar="N")]
-_Prior = Annotated[str | None, Parameter(help=_PRIOR_HELP, metavar="SQL")]
+_Prior = Annotated[
+    str | None, Parameter(help=_PRIOR_HELP, metavar="SQL", allow_leading_hyphen=True)
+]
 _Ambiguous = Annotated[Literal["majority", "keep", "drop"] | None, Parameter(help=_AMBIGUOUS_HELP)]
 _Sites = Annotated[OptionalFile, Parameter(help=_SITES_HELP)]
 _EffectAllele = Annotated[str | None, Parameter(help=_EFFECT_ALLELE_HELP, metavar="COLUMN")]

@@ -24,7 +24,8 @@ from enformer_core.genome.regions import parse_region
 from enformer_core.links.written import is_written, written
 from enformer_core.user_path import one_line
 from enformer_core.variants.formats.given import GivenColumns
-from enformer_core.words import counted
+from enformer_core.version import __version__
+from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.finemap_settings import FinemapSettings
 from jobs.finished_run import open_ledger
@@ -34,9 +35,15 @@ from jobs.text_columns import TextColumns
 
 _SHOWN_MEMBERS = 8
 
+_ALLELES = ("effect_allele", "other_allele")
+_SHOWN_BP = 12
+
 _SHOWN = (
     "id",
+    "chrom",
     "pos",
+    "effect_allele",
+    "other_allele",
     "z",
     "prior",
     "pip_uniform",
@@ -46,6 +53,7 @@ _SHOWN = (
     "set_prior",
 )
 _KEPT = ("id", "pip_prior", "pip_uniform", "pip_change", "set_prior", "set_uniform", "z", "prior")
+_WORDS = ("id", "chrom", *_ALLELES)
 _OF_PRIORS = ("prior", "pip_prior", "pip_change", "set_prior")
 
 
@@ -70,7 +78,8 @@ def finemap_locus(settings: FinemapSettings) -> int:
     for text in notes:
         note(text)
     if settings.json:
-        print(json.dumps(as_json(result, missing, notes)))
+        made_of = {"inputs": _inputs(settings), "created_by": f"enformer-ray {__version__}"}
+        print(json.dumps(as_json(result, missing, notes) | made_of))
     else:
         print_prose(_summary(settings, result))
         _print_top(variant_rows(result), settings.top)
@@ -78,6 +87,17 @@ def finemap_locus(settings: FinemapSettings) -> int:
         _write(out, result)
         tell("finemap", f"{counted(data.z.size, 'variants')} in {settings.out}", prefix="finemap")
     return exit_codes.DONE
+
+
+def _inputs(settings: FinemapSettings) -> dict[str, object]:
+    """What the answer is made of, as it was given: by options, of which those that were not given are null."""
+    return {
+        name: getattr(settings, name)
+        for name in (
+            *("sumstats", "locus", "effect_allele", "ld", "ld_variants"),
+            *("prior", "prior_sql", "prior_column", "genome"),
+        )
+    }
 
 
 def _fitting(settings: FinemapSettings) -> Fitting:
@@ -99,10 +119,11 @@ def _fitting(settings: FinemapSettings) -> Fitting:
         raise InputError(
             f"--prior {settings.prior} and --prior-column {settings.prior_column}: give one of them"
         )
-    if settings.prior_sql is not None and settings.prior is None:
-        raise InputError(
-            f"--prior-sql {settings.prior_sql}: asks a run; give --prior RUN too, or leave it out"
-        )
+    for option, value in (("--prior-sql", settings.prior_sql), ("--genome", settings.genome)):
+        if value is not None and settings.prior is None:
+            raise InputError(
+                f"{option} {value}: is of a run; give --prior RUN too, or leave it out"
+            )
     susie = SusieSettings(
         effects=settings.effects,
         estimates_residual_variance=settings.estimate_residual_variance,
@@ -160,10 +181,12 @@ def _weights(
     """Prior weights of the locus's variants, which of them have no score, and what is to be said."""
     if settings.prior is not None:
         # here: what reads runs is not needed otherwise
+        from enformer_core.export.run_input import run_genome
         from enformer_core.finemapping.run_prior import weights_of_run
 
         ledger = open_ledger(settings.prior)
-        found = weights_of_run(data, ledger, settings.prior_sql)
+        genome = run_genome(ledger, settings.genome)
+        found = weights_of_run(data, ledger, settings.prior_sql, genome=genome)
         return found.weights, found.missing, found.notes
     if data.study.weights is None:
         return None, (), ()
@@ -189,7 +212,8 @@ def _summary(
     )
     found = result.consistency
     if found is not None:
-        yield f"lambda   {found.mismatch:.4f}: {sentence_of(found)}"
+        meaning = sentence_of(found, seems_squared=result.data.seems_squared)
+        yield f"lambda   {found.mismatch:.4f}: {meaning}"
     suspects = said_of_suspects(result)
     if suspects is not None:
         yield f"suspect  {suspects}"
@@ -206,9 +230,9 @@ def _sets(
 ) -> Iterator[str]:
     """A line for each credible set of a fit."""
     fitted = result.prior if is_prior else result.uniform
-    if fitted is None or not fitted.sets:
+    assert fitted is not None
+    if not fitted.sets:
         yield f"{name:<8} no credible set"
-        return
     for number, each in enumerate(fitted.sets, 1):
         shown = [result.data.labels[member] for member in each.members[:_SHOWN_MEMBERS]]
         more = len(each.members) - len(shown)
@@ -216,6 +240,15 @@ def _sets(
         yield (
             f"{name:<8} set {number}: {counted(len(each.members), 'variants')}, coverage {each.coverage:.3f}, purity "
             f"{each.purity:.3f}: {', '.join(shown)}{behind}"
+        )
+    if fitted.impure:
+        purest = fitted.impure[0]
+        count = counted(len(fitted.impure), "sets")
+        are = agreeing(len(fitted.impure), "is", "are")
+        yield (
+            f"{name:<8} {count} of less purity than {result.settings.least_purity:g} {are} left out, the purest of "
+            f"{counted(len(purest.members), 'variants')}, coverage {purest.coverage:.3f}, purity {purest.purity:.3f} "
+            "(--min-purity)"
         )
 
 
@@ -233,7 +266,7 @@ def _print_top(
     ]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
     columns = TextColumns.fitted(
-        names, widths, [name != "id" for name in names], terminal_columns(), kept=_KEPT
+        names, widths, [name not in _WORDS for name in names], terminal_columns(), kept=_KEPT
     )
     print()
     print(columns.line(names))
@@ -252,7 +285,9 @@ def _text(
     if value is None:
         return ""
     if not isinstance(value, float):
-        return one_line(str(value))
+        text = one_line(str(value))
+        is_long = name in _ALLELES and len(text) > _SHOWN_BP
+        return f"{text[:_SHOWN_BP]}…" if is_long else text
     if name == "pip_change":
         return f"{value:+.4f}"
     return f"{value:.3g}" if name == "prior" else f"{value:.4f}"

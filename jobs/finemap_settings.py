@@ -51,8 +51,11 @@ class _PriorSettings:
     prior: Annotated[OptionalFile, Parameter(metavar="RUN")] = None
     """finished run of `score` whose scores make prior weights"""
 
-    prior_sql: Annotated[str | None, Parameter(metavar="SQL")] = None
+    prior_sql: Annotated[str | None, Parameter(metavar="SQL", allow_leading_hyphen=True)] = None
     """expression over the tables of --prior that makes weights: max_abs_js (default ranks of the largest effects)"""
+
+    genome: OptionalFile = None
+    """genome of --prior, where it is no longer at its place: brings indels to their normal form"""
 
     prior_column: ColumnName | None = None
     """column of the sumstats that holds prior weights, of any scale"""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
-from enformer_core.dataset.summary_tables import summary_receipts
+from enformer_core.dataset.joined_scores import rows_of_scores
 from enformer_core.errors import InputError, first_few
 from enformer_core.evaluate.run_rows import RUN_COLUMNS
 from jobs.query import FencedRun, fenced_run
@@ -25,9 +25,6 @@ _NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIM
 _OF_SLIPS = (duckdb.ParserException, duckdb.BinderException)
 
 _WANTED = "wanted_places"
-
-_KEYS = "input_file, input_line, alt_index"
-"""What names a row of `scores`, and of the tables beside a run that have its rows."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +87,7 @@ class RunScores:
     @property
     def _rows_of_run(self) -> str:
         """The table `scores`, and those beside the run that the expression names, row by row."""
-        beside = [
-            name
-            for name, receipt in summary_receipts(self.run.ledger).items()
-            if receipt.source == "scores" and re.search(rf"\b{name}\.", self.expression)
-        ]
-        return " ".join(["scores", *(f"LEFT JOIN {name} USING ({_KEYS})" for name in beside)])
+        return rows_of_scores(self.run.ledger, self.expression)
 
     def check(self) -> None:
         """Look at the expression before anything is read.

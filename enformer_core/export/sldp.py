@@ -67,7 +67,8 @@ def export_sldp(
         names = names_of_run(RunAlleles.read(ledger))
         allele = np.arange(names.num_rows)
         sign = np.ones(names.num_rows, dtype=np.float32)
-    signed = {name: pa.array(of_group[allele] * sign) for name, of_group in scores.items()}
+    # a 0 that was turned is -0.0, and plus 0 it is 0
+    signed = {name: pa.array(of_group[allele] * sign + 0) for name, of_group in scores.items()}
     table = _first_of_names(with_columns(names, signed), warn)
     if names_chromosomes(path):
         table, _ = numbered(table, warn)

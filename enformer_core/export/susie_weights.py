@@ -20,7 +20,7 @@ def export_susie(ledger: Ledger, path: Path, **options: Unpack[StudyOptions]) ->
     """Write `id`, `prior_weights` and `status` of every row of the sumstats, those that cannot be used among them.
 
     A row without a weight of its own has the mean of the others: nothing is known for it, and nothing against it, as
-    Wang et al. 2021 (Nat Commun 12:3394) have it. `status` is `scored`, `not_in_run`, or why the row is of no use.
+    Wang et al. 2021 (Nat Commun 12:3394) have it. `status` is `Oriented.fate`.
 
     Args:
         ledger: of a run by `score`.
@@ -46,9 +46,6 @@ def export_susie(ledger: Ledger, path: Path, **options: Unpack[StudyOptions]) ->
         association.warn(
             f"{counted(others, 'rows')} without a score {have} the mean weight of the others, {mean:.6g}"
         )
-    is_scored = np.zeros(len(sumstats), dtype=bool)
-    is_scored[matched] = True
-    status = pc.if_else(pa.array(sumstats.is_usable), "not_in_run", sumstats.status)
     place = [
         sumstats.chrom,
         pc.cast(pa.array(sumstats.pos), pa.string()),
@@ -60,7 +57,7 @@ def export_susie(ledger: Ledger, path: Path, **options: Unpack[StudyOptions]) ->
         {
             "id": pc.coalesce(sumstats.id, named),
             "prior_weights": pa.array(weights),
-            "status": pc.if_else(pa.array(is_scored), "scored", status),
+            "status": association.oriented.fate,
         }
     )
     return write_plain(path, table)

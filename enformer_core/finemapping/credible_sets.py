@@ -44,6 +44,16 @@ def credible_sets(
         coverage: probability that a set holds its effect's variant.
         least_purity: sets with a pair of smaller |r| spread over the locus, and say little.
     """
+    every = sets_of_any_purity(fit, correlations, coverage)
+    return [each for each in every if each.purity >= least_purity]
+
+
+def sets_of_any_purity(
+    fit: SusieFit,
+    correlations: Correlations,
+    coverage: float = COVERAGE,
+) -> list[CredibleSet]:
+    """The same, whatever their purity: what `credible_sets` leaves out is among them."""
     sets: list[CredibleSet] = []
     known: set[frozenset[int]] = set()
     for effect in np.flatnonzero(fit.is_effect):
@@ -57,8 +67,6 @@ def credible_sets(
         above_diagonal = np.triu_indices(members.size, k=1)
         # one variant alone has no pair
         purity = float(np.abs(among[above_diagonal]).min(initial=1.0))
-        if purity < least_purity:
-            continue
         held = float(alpha[members].sum())
         sets.append(
             CredibleSet(

@@ -15,7 +15,7 @@ from enformer_core.finemapping.credible_sets import (
     COVERAGE,
     LEAST_PURITY,
     CredibleSet,
-    credible_sets,
+    sets_of_any_purity,
 )
 from enformer_core.finemapping.diagnostics import (
     LARGE_LAMBDA,
@@ -65,10 +65,17 @@ class FinemapSettings:
 
 @dataclass(frozen=True)
 class Fitted:
-    """One fit and its credible sets."""
+    """One fit and its credible sets.
+
+    Attributes:
+        fit: of the locus.
+        sets: that are pure enough, the purest first.
+        impure: the others.
+    """
 
     fit: SusieFit
     sets: tuple[CredibleSet, ...]
+    impure: tuple[CredibleSet, ...] = ()
 
     def set_of(
         self,
@@ -192,8 +199,10 @@ def _fitted(
             f"z of {data.study.name} and correlations of {panel_name} contradict each other: {error}. Are both of the "
             "same alleles and of people of one ancestry, and is N right?"
         ) from error
-    sets = credible_sets(fit, data.correlations, settings.coverage, settings.least_purity)
-    return Fitted(fit, tuple(sets))
+    # the purest first
+    sets = sets_of_any_purity(fit, data.correlations, settings.coverage)
+    pure = sum(each.purity >= settings.least_purity for each in sets)
+    return Fitted(fit, tuple(sets[:pure]), tuple(sets[pure:]))
 
 
 def _said_of_residual(
@@ -235,18 +244,29 @@ def _said_of_weights(share: Variants) -> Iterator[str]:
     ratio = float(share.max() / share[share > 0].min())
     if ratio > _LARGEST_RATIO * (1 + 1e-9):
         yield (
-            f"the largest prior is {ratio:.3g} times the least above 0; beyond {_LARGEST_RATIO} a prior that is wrong "
+            f"the largest prior is {ratio:,.0f} times the least above 0; beyond {_LARGEST_RATIO} a prior that is wrong "
             "does harm that data rarely mend"
         )
 
 
-def sentence_of(found: Consistency) -> str:
-    """What a locus's λ means, in words."""
+def sentence_of(
+    found: Consistency,
+    *,
+    seems_squared: bool = False,
+) -> str:
+    """What a locus's λ means, in words.
+
+    Args:
+        found: of the locus.
+        seems_squared: whether no correlation is below 0: of r² a λ near 0 says nothing.
+    """
     if found.mismatch > LARGE_LAMBDA:
         return (
             "z and LD do not fit each other: a panel of a few hundred people or of another ancestry, exchanged "
             "alleles, rows in another order, or a wrong N. PIPs and credible sets are not to be relied on"
         )
+    if seems_squared:
+        return "z and LD show no sign of misfit, which says nothing if these are r²: no correlation is below 0"
     if found.mismatch > SMALL_LAMBDA:
         return (
             "z and LD fit as those of a study and of a panel of some thousand people like it do: several credible sets "
@@ -271,7 +291,8 @@ def said_of_suspects(result: FinemapResult) -> str | None:
         return None
     number = counted(len(suspects), "variants")
     has = agreeing(len(suspects), "has a z", "have z")
+    their = agreeing(len(suspects), "its", "their")
     return (
-        f"{number} {has} of the other sign than their neighbours make likely, as where alleles are exchanged: "
+        f"{number} {has} of the other sign than {their} neighbours make likely, as where alleles are exchanged: "
         f"{first_few(suspects, _SHOWN_SUSPECTS)}"
     )

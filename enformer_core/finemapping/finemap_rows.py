@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from enformer_core.finemapping.credible_sets import CredibleSet
 from enformer_core.finemapping.finemap import FinemapResult, Fitted, sentence_of, suspects_of
 from enformer_core.finemapping.locus import Missing
 
@@ -87,6 +88,7 @@ def as_json(
         "variants": rows.to_dicts(),
         "credible_sets": _of_both(result, _members),
         "credible_set_details": _of_both(result, _details),
+        "credible_sets_left_out": _of_both(result, _impure),
         "tolerance": susie.tolerance,
         "n": result.data.study.people,
         "effects": susie.effects,
@@ -121,26 +123,40 @@ def _members(
     result: FinemapResult,
     fitted: Fitted,
 ) -> list[list[str]]:
-    labels = result.data.labels
-    return [[labels[member] for member in each.members] for each in fitted.sets]
+    return [_ids(result, each) for each in fitted.sets]
+
+
+def _ids(
+    result: FinemapResult,
+    found: CredibleSet,
+) -> list[str]:
+    return [result.data.labels[member] for member in found.members]
 
 
 def _details(
     result: FinemapResult,
     fitted: Fitted,
 ) -> list[dict[str, object]]:
-    members = _members(result, fitted)
-    details: list[dict[str, object]] = []
-    for ids, each in zip(members, fitted.sets, strict=True):
-        details.append(
-            {
-                "ids": ids,
-                "effect": each.effect + 1,
-                "coverage": each.coverage,
-                "purity": each.purity,
-            }
-        )
-    return details
+    return [_detail(result, each) for each in fitted.sets]
+
+
+def _impure(
+    result: FinemapResult,
+    fitted: Fitted,
+) -> list[dict[str, object]]:
+    return [_detail(result, each) for each in fitted.impure]
+
+
+def _detail(
+    result: FinemapResult,
+    found: CredibleSet,
+) -> dict[str, object]:
+    return {
+        "ids": _ids(result, found),
+        "effect": found.effect + 1,
+        "coverage": found.coverage,
+        "purity": found.purity,
+    }
 
 
 def _fit(fitted: Fitted | None) -> dict[str, object] | None:
@@ -162,6 +178,6 @@ def _diagnostics(result: FinemapResult) -> dict[str, object] | None:
         return None
     return {
         "lambda": found.mismatch,
-        "meaning": sentence_of(found),
+        "meaning": sentence_of(found, seems_squared=result.data.seems_squared),
         "suspects": suspects_of(result),
     }

@@ -45,12 +45,14 @@ class LdBlock:
         varies: which variants do, in the panel; rows and columns of others mean nothing.
         unit: the last digit that is kept of a number near 1; 0 where all are.
         notes: what was made of the numbers.
+        seems_squared: whether they may be r², as none is below 0.
     """
 
     correlations: Correlations
     varies: Bool[np.ndarray, " variants"]
     unit: float
     notes: tuple[str, ...] = ()
+    seems_squared: bool = False
 
 
 @runtime_checkable
@@ -207,7 +209,7 @@ class _MatrixPanel:
         _check_diagonal(values, varies, labels, tolerance)
         _check_range(values, varies, labels, tolerance)
         notes = _seems_squared(self.name, values)
-        return LdBlock(values, varies, self.matrix.unit, notes)
+        return LdBlock(values, varies, self.matrix.unit, notes, seems_squared=bool(notes))
 
 
 @dataclass(frozen=True)

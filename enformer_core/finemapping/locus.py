@@ -60,6 +60,7 @@ class LocusData:
         unit: the last digit that is kept of a correlation.
         missing: what is left out.
         notes: what was taken for granted.
+        seems_squared: whether the correlations may be r², as none is below 0.
     """
 
     study: Study
@@ -72,6 +73,7 @@ class LocusData:
     unit: float
     missing: Sequence[Missing]
     notes: tuple[str, ...]
+    seems_squared: bool = False
 
     @property
     def panel_z(self) -> Variants:
@@ -123,6 +125,7 @@ def put_together(
         unit=block.unit,
         missing=missing,
         notes=(*match.notes, *block.notes, *_said_of_missing(missing, study, panel)),
+        seems_squared=block.seems_squared,
     )
 
 
@@ -189,7 +192,7 @@ def _check_once(
         one, other = study.where(int(same[0])), study.where(int(same[1]))
         name = "" if panel.names is None else f" {panel.names.shown(int(found[at]))}"
         raise InputError(
-            f"{one} and {other} are one variant of {panel.name},{name} row {found[at] + 1}. Leave one of them"
+            f"{one} and {other} are one variant of {panel.name},{name} row {found[at] + 1}. Keep one of them"
         )
 
 

@@ -54,6 +54,8 @@ class Oriented:
         allele: of the run.
         sign: 1 where the effect allele is the run's ALT, -1 where it is REF.
         is_turned: whether the row has the letters of the other strand.
+        fate: what became of every row of the sumstats: `scored` of those above, `not_in_run`, `ambiguous` of rows that
+            are left out as such, `duplicate`, or the status of a row that is of no use.
         report: the counts.
         notes: what a user should know, in sentences.
     """
@@ -62,6 +64,7 @@ class Oriented:
     allele: Numbers
     sign: Signs
     is_turned: Mask
+    fate: pa.Array
     report: OrientationReport
     notes: tuple[str, ...] = ()
 
@@ -137,6 +140,13 @@ def orient(
         allele=allele[kept],
         sign=np.array(SIGNS, dtype=np.int8)[form[kept]],
         is_turned=form[kept] >= FIRST_TURNED,
+        fate=_fates(
+            sumstats,
+            usable,
+            not_in_run=np.logical_not(is_in_run),
+            ambiguous=is_in_run & is_dropped,
+            duplicate=stays & ~is_first,
+        ),
         report=report,
         notes=_notes(
             sumstats,
@@ -215,6 +225,19 @@ class _Doubt:
         if ambiguous == "majority" and is_mixed:
             return self.is_palindrome
         return np.zeros_like(self.is_open)
+
+
+def _fates(
+    sumstats: Sumstats,
+    usable: Numbers,
+    **of_usable: Mask,
+) -> pa.Array:
+    """What became of every row, in words: of usable ones the name of the mask that has them, else `scored`."""
+    fates = np.array(sumstats.status.to_pylist(), dtype=object)
+    fates[usable] = "scored"
+    for name, is_so in of_usable.items():
+        fates[usable[is_so]] = name
+    return pa.array(fates, pa.string())
 
 
 def _firsts(

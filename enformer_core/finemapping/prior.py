@@ -59,6 +59,7 @@ class Prior:
 def alleles_with_prior(
     ledger: Ledger,
     expression: str | None = None,
+    option: str = "--prior",
 ) -> tuple[RunAlleles, Prior]:
     """The alleles of a run and their weights.
 
@@ -68,6 +69,7 @@ def alleles_with_prior(
     Args:
         ledger: of a run by `score`.
         expression: of SQL over the columns of `scores`, whose value is the weight.
+        option: by which that was given, for messages.
 
     Raises:
         InputError: for a run of another kind, without scores, or with weights that are negative or no numbers.
@@ -78,8 +80,8 @@ def alleles_with_prior(
         from enformer_core.finemapping.prior_expression import numbers_of  # noqa: PLC0415
 
         alleles = RunAlleles.read(ledger)
-        weight = numbers_of(ledger, alleles, expression)
-        check_sizes(weight, f"--prior {expression!r}")
+        weight = numbers_of(ledger, alleles, expression, option)
+        check_sizes(weight, f"{option} {expression!r}")
         return alleles, floored(weight, expression)
     statistic = main_statistic(ledger)
     column = f"max_{statistic}_phred"

@@ -2,6 +2,7 @@
 
 max_abs_sad
 list_max([abs(x) FOR x IN sad])
+percentiles.max_sad_phred
 (SELECT max(abs(e.value)) FROM effects e WHERE e.variant_id = scores.variant_id)
 """
 
@@ -18,6 +19,7 @@ from enformer_core.dataset.fenced_tables import (
     spill_folder,
     table_objects,
 )
+from enformer_core.dataset.joined_scores import rows_of_scores
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.finemapping.run_alleles import RunAlleles
@@ -26,23 +28,27 @@ from enformer_core.variants.arrow import in_full
 from enformer_core.variants.table import Flag, Status
 
 _ASKED = """
-SELECT variant_id, CAST((
+SELECT scores.variant_id, CAST((
 {expression}
 ) AS DOUBLE) AS prior
-FROM scores
-WHERE status = '{status}' AND NOT list_contains(coalesce(flags, []), '{repeat}')
+FROM {rows}
+WHERE scores.status = '{status}' AND NOT list_contains(coalesce(scores.flags, []), '{repeat}')
 """
 
 
 def numbers_of(
-    ledger: Ledger, alleles: RunAlleles, expression: str
+    ledger: Ledger,
+    alleles: RunAlleles,
+    expression: str,
+    option: str = "--prior",
 ) -> Float64[np.ndarray, " alleles"]:
     """What an expression over the columns of `scores` comes to, for each allele; NaN where it is null.
 
     Args:
         ledger: of the run.
         alleles: of the run.
-        expression: of SQL; it may ask the run's other tables.
+        expression: of SQL; it may ask the run's other tables, and name the columns of those beside it: `pca.pc1`.
+        option: by which it was given, for messages.
 
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason, and for what gives no number for each allele.
@@ -50,24 +56,30 @@ def numbers_of(
     """
     tables = table_objects(ledger)
     files = fenced_files(ledger.store.location, sizes_of(tables))
-    sql = _ASKED.format(expression=expression, status=Status.OK.value, repeat=Flag.DUPLICATE.value)
+    sql = _ASKED.format(
+        expression=expression,
+        rows=rows_of_scores(ledger, expression),
+        status=Status.OK.value,
+        repeat=Flag.DUPLICATE.value,
+    )
+    given = f"{option} {expression!r}"
     try:
         with spill_folder() as spill, fenced_connection(files, spill) as connection:
             create_table_views(connection, tables)
             answer = connection.sql(sql).to_arrow_table()
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise _refusal(error, files, expression) from error
-    return _of_alleles(answer, alleles, expression)
+        raise _refusal(error, files, given) from error
+    return _of_alleles(answer, alleles, given)
 
 
 def _of_alleles(
-    answer: pa.Table, alleles: RunAlleles, expression: str
+    answer: pa.Table, alleles: RunAlleles, given: str
 ) -> Float64[np.ndarray, " alleles"]:
     """The numbers in the order of the alleles, of which each has one."""
     names = in_full(answer, "variant_id")
     if len(names) != len(alleles):
         raise InputError(
-            f"--prior {expression!r}: gives {len(names):,} numbers for {len(alleles):,} alleles; give an expression "
+            f"{given}: gives {len(names):,} numbers for {len(alleles):,} alleles; give an expression "
             "over the columns of scores, such as max_abs_sad"
         )
     at = pc.index_in(alleles.column("variant_id"), value_set=names)
@@ -78,13 +90,13 @@ def _of_alleles(
 def _refusal(
     error: Exception,
     files: FencedFiles,
-    expression: str,
+    given: str,
 ) -> Exception:
     """What went wrong: with a file of the run, or with the SQL."""
     if isinstance(files.failure, DatasetError | StorageError):
         return files.failure
     said = str(files.failure or error).partition("\n")[0]
     return InputError(
-        f"--prior {expression!r}: this SQL was refused: {said}. Give an expression over the columns of scores, such "
-        "as max_abs_sad"
+        f"{given}: this SQL was refused: {said}. Give an expression over the columns of scores, such as max_abs_sad; "
+        "a column that a table beside the run has too is written with its table, scores.pos"
     )

@@ -22,6 +22,7 @@ from enformer_core.finemapping.sumstats import (
     Sumstats,
 )
 from enformer_core.finemapping.susie import Variants
+from enformer_core.genome.fasta import Genome
 from enformer_core.words import (
     agreeing,
     counted,
@@ -47,6 +48,8 @@ def weights_of_run(
     data: LocusData,
     ledger: Ledger,
     expression: str | None = None,
+    *,
+    genome: Genome | None = None,
 ) -> RunWeights:
     """The weights that a run gives the variants of a locus.
 
@@ -57,6 +60,7 @@ def weights_of_run(
         data: the locus.
         ledger: of a run by `score`.
         expression: of SQL over its tables, whose value is the weight; None for ranks of the largest effects.
+        genome: of the run, for the normal form of indels; without it they are trimmed as they are written.
 
     Raises:
         InputError: for a run of another kind, and where it has scored no variant of the locus.
@@ -68,8 +72,8 @@ def weights_of_run(
             f"--prior {where}: {data.study.name} says of no variant where it lies, and neither does the LD; a run's "
             "alleles are found by place. Add columns CHR and POS"
         )
-    alleles, prior = alleles_with_prior(ledger, expression)
-    oriented = orient(_as_sumstats(data), alleles)
+    alleles, prior = alleles_with_prior(ledger, expression, "--prior-sql")
+    oriented = orient(_as_sumstats(data), alleles, genome=genome)
     weights = np.full(data.z.size, np.nan)
     weights[oriented.row] = prior.weight[oriented.allele]
     is_unknown = np.isnan(weights)

@@ -370,7 +370,7 @@ def _mark_repeats(
         if not np.isclose(z[first], sign * z[row], rtol=1e-6, atol=1e-9):
             raise InputError(
                 f"{called}: lines {found.line[first]} and {found.line[row]} are one variant, "
-                f"{found.names.shown(row)}, with z {z[first]:.6g} and {z[row]:.6g}. Leave one of them"
+                f"{found.names.shown(row)}, with z {z[first]:.6g} and {z[row]:.6g}. Keep one of them"
             )
         reasons[row] = f"is the variant of line {found.line[first]} again"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from enformer_core.finemapping.credible_sets import credible_sets
+from enformer_core.finemapping.credible_sets import credible_sets, sets_of_any_purity
 from enformer_core.finemapping.susie import SusieFit
 
 
@@ -56,6 +56,8 @@ def test_effects_that_are_none_spread_ones_and_repeats_are_left_out():
     # the purest first
     assert [(each.effect, each.members) for each in found] == [(4, (2,)), (1, (0, 1))]
     assert len(credible_sets(fit, correlations, least_purity=0.3)) == 3
+    every = sets_of_any_purity(fit, correlations)
+    assert [each.purity for each in every] == [1, 0.9, 0.4]
 
 
 def test_rounding_below_the_whole_takes_no_variant_that_is_not_there():

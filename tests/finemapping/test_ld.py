@@ -86,9 +86,12 @@ def test_float16_is_fine(panel):
 def test_squares_are_suspected(panel):
     rng = np.random.default_rng(0)
     matrix = np.corrcoef(rng.normal(size=(25, 40)))
-    assert panel(matrix).block(np.arange(25)).notes == ()
-    (said,) = panel(matrix**2).block(np.arange(25)).notes
+    block = panel(matrix).block(np.arange(25))
+    assert (block.notes, block.seems_squared) == ((), False)
+    block = panel(matrix**2).block(np.arange(25))
+    (said,) = block.notes
     assert "r²" in said
+    assert block.seems_squared
 
 
 def test_eigenvalues_below_zero_are_refused_with_what_mends_them():

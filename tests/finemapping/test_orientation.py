@@ -225,6 +225,13 @@ def test_everything_is_counted_once(study):
         "not_in_sumstats": 3,
     }
     check_adds_up(oriented.report)
+    assert oriented.fate.to_pylist() == [
+        *["scored"] * 4,
+        "duplicate",
+        "ambiguous",
+        *["not_in_run"] * 3,
+        "no_z",
+    ]
     assert report_in_words(oriented.report) == (
         "4 of 10 rows matched (1 swapped, 1 turned, 1 turned and swapped), 1 not usable, 3 not in the run, 1 ambiguous "
         "and left out, 1 duplicates, 3 of 7 alleles of the run not in it"

@@ -1,8 +1,6 @@
 """Scores as prior weights: sizes, floored once over all alleles, and refusals of what can be no weight."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +12,9 @@ from enformer_core.finemapping.prior import (
     floored,
     phred_of_ranks,
 )
-from enformer_core.summaries import write_summary
 from tests.support.genomes import write_fasta
 from tests.support.scored_files import scored_file_run
+from tests.support.summaries import write_ranks_by_place
 from tests.support.vcf import write_vcf
 
 
@@ -91,12 +89,6 @@ def test_a_run_ranks_its_alleles_by_the_largest_size_over_tracks(run):
     assert "max_abs_sad" in prior.made_of
 
 
-def tails(scores):
-    """As `percentiles` has it: a PHRED for each row that has scores."""
-    phred = pc.add(pc.multiply(scores["pos"], 2.0), 1.0)
-    return pa.table({"max_sad_phred": pc.cast(phred, pa.float32())})
-
-
 def test_ranks_among_common_variants_come_first_where_the_run_has_them(tmp_path):
     fasta = write_fasta(tmp_path / "g.fa", {"chr1": "ACGT" * 10, "chr2": "ACGT" * 10})
     rows = [("chr1", 5, "A", "C"), ("chr1", 5, "A", "C"), ("chr1", 9, "A", "<DEL>")]
@@ -104,7 +96,7 @@ def test_ranks_among_common_variants_come_first_where_the_run_has_them(tmp_path)
     run = scored_file_run(tmp_path / "run", [vcf], fasta)
     _, own = alleles_with_prior(run.ledger)
     assert "of the run's alleles" in own.made_of
-    write_summary(run.ledger, "percentiles", {"version": 1}, tails, columns=["pos"])
+    write_ranks_by_place(run.ledger)
     alleles, prior = alleles_with_prior(run.ledger)
     # toy PHREDs are twice the place and 1
     assert alleles.pos.tolist() == [5, 9]

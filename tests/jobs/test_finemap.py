@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from enformer_core.version import __version__
 from tests.support.loci import made_up_locus
 from tests.support.plink import write_plink
 
@@ -86,6 +87,10 @@ def test_the_prior_raises_its_variant_side_by_side(finemapped):
         assert details["coverage"] >= 0.95
         assert details["purity"] >= 0.5
     assert answer["tolerance"] == 1e-4
+    given = {name for name, value in answer["inputs"].items() if value is not None}
+    assert given == {"sumstats", "ld", "prior_column"}
+    assert answer["inputs"]["prior_column"] == "w"
+    assert answer["created_by"] == f"enformer-ray {__version__}"
     assert answer["fits"]["prior"]["has_converged"]
     assert answer["diagnostics"]["lambda"] < 0.05
     assert answer["diagnostics"]["suspects"] == []
@@ -150,10 +155,24 @@ def test_text_for_people(run, files, monkeypatch):
     assert lines[1].startswith("lambda   0.0")
     assert lines[1].endswith("as those of one sample do")
     assert lines[2].startswith("uniform  set 1: ")
-    assert lines[3].startswith("prior    set 1: ")
-    header, rule, *rows = lines[5:]
+    # an effect that is spread over nearly all variants is no set
+    spread = "1 set of less purity than 0.5 is left out, the purest of 38 variants, coverage 0.954"
+    assert lines[3].startswith(f"uniform  {spread}, purity 0.003")
+    assert lines[4].startswith("prior    set 1: ")
+    header, rule, *rows = lines[lines.index("") + 1 :]
     assert header.split() == [
-        *("id", "pos", "z", "prior", "pip_uniform", "pip_prior", "pip_change"),
+        *(
+            "id",
+            "chrom",
+            "pos",
+            "effect_allele",
+            "other_allele",
+            "z",
+            "prior",
+            "pip_uniform",
+            "pip_prior",
+            "pip_change",
+        ),
         *("set_uniform", "set_prior"),
     ]
     assert set(rule) <= {"-", " "}
@@ -163,6 +182,25 @@ def test_text_for_people(run, files, monkeypatch):
     assert code == 0
     assert "lambda" not in text
     assert "prior" not in text
+
+
+def test_sets_that_are_not_pure_are_listed(finemapped):
+    answer, _ = finemapped("--n", 2000)
+    pure = answer["credible_set_details"]["uniform"]
+    assert answer["credible_sets_left_out"]["prior"] is None
+    (spread,) = answer["credible_sets_left_out"]["uniform"]
+    assert spread["purity"] < 0.5 <= pure[0]["purity"]
+    answer, _ = finemapped("--n", 2000, "--min-purity", 0, "--prior-column", "w")
+    assert answer["credible_sets_left_out"] == {"uniform": [], "prior": []}
+    assert answer["credible_set_details"]["uniform"] == [*pure, spread]
+
+
+def test_squares_are_not_said_to_fit(finemapped, files, locus):
+    np.savez(files / "squared.npz", R=locus.correlations**2)
+    answer, error = finemapped(ld="squared.npz")
+    assert "Is it r²?" in error
+    assert answer["diagnostics"]["lambda"] < 0.25
+    assert "says nothing if these are r²" in answer["diagnostics"]["meaning"]
 
 
 def test_the_table(run, files):
@@ -194,6 +232,7 @@ def test_exchanged_alleles_are_named(run, files, locus):
     code, text, _ = run("finemap", "--sumstats", files / "study.tsv", "--ld", files / "ld.npz")
     assert code == 0
     assert "suspect  " in text
+    assert "1 variant has a z of the other sign than its neighbours make likely" in text
     assert f"rs{strongest}" in text.partition("suspect  ")[2].splitlines()[0]
 
 

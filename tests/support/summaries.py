@@ -13,6 +13,7 @@ from enformer_core.dataset.plan_storage import read_shard
 from enformer_core.dataset.receipts import Provenance
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.storage.local import LocalStore
+from enformer_core.summaries import write_summary
 from tests.support.toy_runs import begun_toy_run
 
 
@@ -34,6 +35,17 @@ class Killed(Times):
 
     def __call__(self, scores):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ranks_by_place(scores):
+    """As `percentiles` has it: a PHRED for each row that has scores."""
+    phred = pc.add(pc.multiply(scores["pos"], 2.0), 1.0)
+    return pa.table({"max_sad_phred": pc.cast(phred, pa.float32())})
+
+
+def write_ranks_by_place(ledger):
+    """A table `percentiles` beside a run, whose PHREDs are twice an allele's place and 1."""
+    return write_summary(ledger, "percentiles", {"version": 1}, _ranks_by_place, columns=["pos"])
 
 
 def finished_toy_run(place, **options):
