@@ -101,12 +101,15 @@ def export(settings: Any) -> int:
         check_output(file, ledger, given)
     if settings.json and STDOUT in wanted.values():
         raise InputError("--json: standard output is one of the files. Give that a name")
+    # several formats read the same sumstats, and one of them says so
+    said = _Said()
     done = [
         _written(
             name,
             file,
             told,
             ledger,
+            said,
         )
         for name, file in wanted.items()
     ]
@@ -122,11 +125,25 @@ def export(settings: Any) -> int:
     return exit_codes.DONE
 
 
+class _Said:
+    """What one command has said already."""
+
+    def __init__(self) -> None:
+        self._texts: set[str] = set()
+
+    def is_new(self, text: str) -> bool:
+        """Whether this is said for the first time; from then on it is not."""
+        is_new = text not in self._texts
+        self._texts.add(text)
+        return is_new
+
+
 def _written(
     name: str,
     file: Path,
     told: Mapping[str, Any],
     ledger: Ledger,
+    said: _Said,
 ) -> dict[str, Any]:
     """Write a format's file, say so, and give what came of it by name."""
     if writes_directory(name) and _holds_files(file):
@@ -137,19 +154,21 @@ def _written(
 
     def warn(text: str) -> None:
         figures.setdefault("notes", []).append(text)
-        note(text)
+        if said.is_new(text):
+            note(text)
 
     def report(
         words: str,
         counts: Mapping[str, Any],
     ) -> None:
         figures["matched"] = dict(counts)
-        tell(
-            "matched",
-            words,
-            prefix="matched",
-            **counts,
-        )
+        if said.is_new(words):
+            tell(
+                "matched",
+                words,
+                prefix="matched",
+                **counts,
+            )
 
     # asked before it is there
     instead = " (replaced the file that was there)" if replaces(file) else ""
@@ -162,7 +181,10 @@ def _written(
         # how many rows it has read nobody knows: a pipe holds some
         tell("export", "its reader left before all rows were written", prefix=place)
         return figures
-    tell("export", f"{export_written(name, number, ledger)}{instead}", prefix=place)
+    # the name with @ is no file's: each chromosome has one
+    is_split = "@" in file.name and not file.exists()
+    of_each = ", a file for each chromosome (@)" if is_split else ""
+    tell("export", f"{export_written(name, number, ledger)}{of_each}{instead}", prefix=place)
     caution = export_caution(name, ledger)
     if caution is not None:
         warn(caution)

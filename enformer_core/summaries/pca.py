@@ -16,7 +16,7 @@ from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError
 from enformer_core.summaries.drawn_alleles import DrawnAlleles, draw_alleles, planned_alleles
 from enformer_core.summaries.pca_file import FittedOn, Pca, conventions_of, scored_as
-from enformer_core.summaries.robust_pca import RobustPca, fit
+from enformer_core.summaries.robust_pca import RobustPca, check_components, fit
 from enformer_core.summaries.scratch_matrix import ScratchMatrix, check_scratch
 from enformer_core.variants.table import Status
 from enformer_core.version import __version__
@@ -78,6 +78,8 @@ def fit_pca(
     if settings.sample is not None:
         drawn = draw_alleles(ledger, settings.sample, settings.seed)
     alleles = planned_alleles(ledger) if drawn is None else drawn.count
+    # before hours are spent on reading; of alleles that were planned some may have failed
+    check_components(alleles, len(chosen), settings.components)
     _check_scratch(alleles, len(chosen), settings.components)
     progress(f"scores of {alleles:,} alleles")
     with ScratchMatrix(len(chosen), np.float32) as matrix:

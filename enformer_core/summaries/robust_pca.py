@@ -90,7 +90,7 @@ def fit(
     Raises:
         InputError: for fewer rows, tracks or directions than components.
     """
-    _check_components(matrix, components)
+    check_components(matrix.rows, matrix.columns, components)
     progress("quartiles of each track")
     centre, scale, mean = _robust_scaling(matrix)
     progress("products of tracks")
@@ -118,14 +118,23 @@ def fit(
     return replace(unscaled, second_centre=second_centre, second_scale=second_scale)
 
 
-def _check_components(matrix: ScratchMatrix, components: int) -> None:
+def check_components(
+    rows: int,
+    columns: int,
+    components: int,
+) -> None:
+    """Refuse a number of components that so many alleles and tracks do not have.
+
+    Raises:
+        InputError: with how many they have at most.
+    """
     if components < 1:
         raise InputError(f"--components {components}: give at least 1")
     # one direction less than rows, as their mean is taken from them
-    most = min(matrix.rows - 1, matrix.columns)
+    most = min(rows - 1, columns)
     if components > most:
         raise InputError(
-            f"--components {components}: {counted(matrix.rows, 'alleles')} and {counted(matrix.columns, 'tracks')} "
+            f"--components {components}: {counted(rows, 'alleles')} and {counted(columns, 'tracks')} "
             f"have at most {max(most, 0)}. {_fewer(most)}"
         )
 

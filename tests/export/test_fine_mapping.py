@@ -422,7 +422,10 @@ def test_the_command_writes_several_and_tells_counts(scored, study, tmp_path, ca
     for each in answer["files"]:
         assert each["rows"] == each["matched"]["swapped"] == 5
         assert each["matched"]["not_in_sumstats"] == len(rows) - 5
-    assert f"matched: {sumstats}: 5 of 5 rows matched (5 swapped, " in told.err
+    # both say it in JSON, and people read it once
+    assert told.err.count(f"matched: {sumstats}: 5 of 5 rows matched (5 swapped, ") == 1
+    assert "@.sannot.gz: 5 variants, a file for each chromosome (@)" in told.err
+    assert "w.tsv: 5 rows, a file" not in told.err
     assert (tmp_path / "1.sannot.gz").exists()
 
 

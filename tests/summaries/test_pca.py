@@ -261,6 +261,11 @@ def test_runs_that_cannot_be_fitted_are_refused(tmp_path):
     without = wide_run(tmp_path / "without", matrix_of(rows=4), unplaced=1)
     with pytest.raises(InputError, match=r"--components 20: 4 alleles and 5 tracks have at most 3"):
         fitted(without, replace(SETTINGS, components=20))
+    # before anything is read, and whatever it holds
+    steps = []
+    with pytest.raises(InputError, match=r"--components 6: .* have at most"):
+        fit_pca(without.ledger, replace(SETTINGS, components=6), steps.append)
+    assert steps == []
     with pytest.raises(InputError, match="has no js, but sad"):
         fitted(without, replace(SETTINGS, statistic="js"))
     tiles = replace(begun.ledger, run_type=run_type_of("tiles"))
