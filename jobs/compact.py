@@ -1,18 +1,19 @@
 """`enformer-ray compact`: the same run in fewer, larger files, in another place."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from enformer_core.dataset.compact import Compaction
 from enformer_core.dataset.find_run import check_outside_runs
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import InputError
-from enformer_core.storage.open import open_store
+from enformer_core.storage.open import open_store, parse_address
 from enformer_core.user_path import one_line
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
-from jobs.option_types import Directory
+from jobs.option_types import Directory, OptionalDirectory
 from jobs.shell_words import command_line
 
 _MB = 10**6
@@ -26,8 +27,8 @@ class CompactSettings:
     run: Directory
     """directory or s3://bucket/prefix of the run, which must be complete; nothing of it is changed"""
 
-    out: Directory = field(kw_only=True)
-    """directory or s3://bucket/prefix of the new run; made if absent, continued if this compaction's"""
+    out: OptionalDirectory = field(default=None, kw_only=True)
+    """directory or s3://bucket/prefix of the new run, continued if this compaction's (default RUN-compact)"""
 
     file_mb: int = field(default=128, kw_only=True)
     """neighbouring shards are joined while their value tables have at most so many MB; memory is several times that"""
@@ -35,6 +36,11 @@ class CompactSettings:
     def __post_init__(self) -> None:
         if self.file_mb < 1:
             raise InputError(f"--file-mb {self.file_mb}: must be at least 1")
+
+    @property
+    def target(self) -> str:
+        """Where the new run is put."""
+        return self.out if self.out is not None else f"{_without_end(self.run)}-compact"
 
 
 def compact(settings: CompactSettings) -> int:
@@ -49,8 +55,8 @@ def compact(settings: CompactSettings) -> int:
         DatasetError: for a run that is damaged.
     """
     source = open_ledger(settings.run)
-    check_outside_runs(settings.out)
-    target = open_store(settings.out)
+    check_outside_runs(settings.target)
+    target = open_store(settings.target)
     compaction = Compaction(source, target, settings.file_mb * _MB, _tell)
     manifest = compaction.run()
     before = counted(source.run.plan.shards, "shards")
@@ -63,8 +69,15 @@ def compact(settings: CompactSettings) -> int:
         note(
             f"beside the run, and not taken along: {beside}. Make it of the new run by the same command."
         )
-    print(f"prove it: {command_line(['enformer-ray', 'verify', settings.out])}")
+    print(f"prove it: {command_line(['enformer-ray', 'verify', settings.target])}")
     return exit_codes.DONE
+
+
+def _without_end(run: str) -> str:
+    """The run's place by its own name: `.` has none to put something behind."""
+    if parse_address(run) is not None:
+        return run.rstrip("/")
+    return str(Path(run).resolve()) if Path(run).name in ("", "..") else str(Path(run))
 
 
 def _tell(done: int, shards: int) -> None:

@@ -1,5 +1,6 @@
 """`enformer-ray compact`, as a user calls it, of runs of each kind that can be put together."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_the_new_run_answers_as_the_old_one(command, run, rows, tmp_path, kind):
     before = (new / "manifest.json").read_bytes()
     assert run("compact", out, "--out", new)[0] == 0
     assert (new / "manifest.json").read_bytes() == before
+
+
+def test_without_another_place_it_lies_beside_the_run(command, run, rows, tmp_path, monkeypatch):
+    _, finished = command("variants")
+    moved = tmp_path / "scores"
+    shutil.copytree(finished, moved)
+    assert run("compact", f"{moved}/")[0] == 0
+    monkeypatch.chdir(moved)
+    code, said, _ = run("compact", ".")  # the same place, where it is done already
+    assert (code, f"output: {moved}-compact" in said) == (0, True)
+    assert rows(f"{moved}-compact") == rows(moved)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores", "scores-compact"]
 
 
 def test_what_is_lost_of_it_is_computed_again(command, run, tmp_path):
