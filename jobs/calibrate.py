@@ -8,7 +8,7 @@ from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
-from jobs.option_types import Directory, File, Words
+from jobs.option_types import Directory, Words, WrittenFile
 from jobs.shell_words import command_line
 from jobs.summary_written import Told, check_processes
 
@@ -23,7 +23,7 @@ class CalibrateSettings:
     run: Directory
     """directory or s3://bucket/prefix of the background run, which must be finished"""
 
-    out: File = field(kw_only=True)
+    out: WrittenFile = field(kw_only=True)
     """file of the null distribution, which appears when it is whole"""
 
     statistics: Words = field(default=(), kw_only=True)

@@ -26,7 +26,7 @@ from jobs.interruption import InterruptedRunError, StoppedError, stoppable
 from jobs.log import Log, command_log, summarise, tell, unprintable_names
 from jobs.mutagenesis_settings import IN_THE_PLACE_OF_VARIANTS
 from jobs.option_checks import check_words
-from jobs.option_types import STREAM, STREAM_WORD
+from jobs.option_types import STREAM, STREAM_WORD, written_options
 from jobs.output import escaped_on_terminals, output_failure, protected_streams
 from jobs.wrong_command_line import answer, missing
 
@@ -61,6 +61,7 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
         with stoppable():
             command, settings = parse(arguments)
             log.as_json = getattr(settings, "log_format", "text") == "json"
+            _guard_outputs(settings)
             function: Callable[[Any], int] = _import(command.function)
             with nullcontext() if command.paints else escaped_on_terminals():
                 return _with_what_it_printed(command, function(settings))
@@ -79,6 +80,14 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
     except KeyboardInterrupt:  # where this thread may not say what signals do
         _complain("interrupted; run the same command again to continue")
         return exit_codes.INTERRUPTED
+
+
+def _guard_outputs(settings: Any) -> None:
+    if written_options(type(settings)):
+        # only now: it knows runs
+        from jobs.output_guard import check_written
+
+        check_written(settings)
 
 
 def _with_what_it_printed(command: Command, code: int) -> int:

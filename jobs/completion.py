@@ -6,7 +6,7 @@ from typing import Literal
 from enformer_core.errors import InputError
 from enformer_core.user_path import user_path, why_unwritable
 from jobs import exit_codes
-from jobs.option_types import OptionalFile
+from jobs.option_types import OptionalWrittenFile
 
 Shell = Literal["bash", "zsh", "fish", "powershell"]
 
@@ -18,7 +18,7 @@ class CompletionSettings:
     shell: Shell | None = field(default=None, kw_only=True)
     """for which shell (default the one that this is called from)"""
 
-    output: OptionalFile = field(default=None, kw_only=True)
+    output: OptionalWrittenFile = field(default=None, kw_only=True)
     """where to write the script (default where the shell looks for it, with a line in its start-up file)"""
 
 

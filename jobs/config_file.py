@@ -14,7 +14,7 @@ from cyclopts import Argument, Group
 from enformer_core.errors import InputError, nearest
 from enformer_core.user_path import why_unwritable
 from jobs import exit_codes
-from jobs.option_types import OptionalFile
+from jobs.option_types import OptionalWrittenFile
 
 _COLUMNS = 100
 
@@ -76,7 +76,7 @@ class ConfigInitSettings:
     command: _Name = "score"
     """the command whose settings are written"""
 
-    out: OptionalFile = field(default=None, kw_only=True)
+    out: OptionalWrittenFile = field(default=None, kw_only=True)
     """file to write, which must not be there yet (default standard output)"""
 
 

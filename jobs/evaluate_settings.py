@@ -11,7 +11,7 @@ from jobs.option_types import (
     Directory,
     File,
     OptionalFile,
-    OptionalStream,
+    OptionalWrittenStream,
     Words,
     listed_under,
 )
@@ -118,7 +118,7 @@ class _IntervalSettings:
     json: bool = False
     """print one JSON object instead of text"""
 
-    output: OptionalStream = None
+    output: OptionalWrittenStream = None
     """write the answer to this file, which appears when it is whole; - for standard output"""
 
 

@@ -36,7 +36,7 @@ from enformer_core.evaluate.variant_values import (
     with_groups,
     with_labels,
 )
-from enformer_core.export.whole_file import STDOUT, ReaderLeftError, whole_file
+from enformer_core.export.whole_file import STDOUT, ReaderLeftError, replaces, whole_file
 from enformer_core.genome.fasta import Genome
 from enformer_core.storage.open import local_path
 from enformer_core.variants.formats.given import GivenColumns
@@ -69,6 +69,8 @@ def evaluate_variants(settings: EvaluateVariantsSettings) -> int:
         return exit_codes.DONE
     path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
     check_beside(path, settings.run)
+    if replaces(path):
+        note(f"{path}: takes the place of the file that was there")
     with suppress(ReaderLeftError), whole_file(path) as stream, printed_to(stream):
         _print(judgement, as_json=settings.json)
     return exit_codes.DONE

@@ -27,7 +27,12 @@ from jobs import exit_codes
 from jobs.export_options import EXPORT_OPTIONS, JSON_HELP
 from jobs.finished_run import open_ledger
 from jobs.log import note, tell
-from jobs.option_types import Directory, OptionalDirectory, OptionalFile, OptionalStream
+from jobs.option_types import (
+    Directory,
+    OptionalWrittenDirectory,
+    OptionalWrittenFile,
+    OptionalWrittenStream,
+)
 from jobs.output_guard import check_output
 
 _INCOMPLETE = ".incomplete"
@@ -41,13 +46,13 @@ _Run = Annotated[Directory, Parameter(help="directory or s3://bucket/prefix of t
 def _option(name: str) -> tuple[str, Any, Any]:
     """The option of a format: `--tsv FILE`, or `--npz DIR`."""
     if writes_directory(name):
-        directory = Annotated[OptionalDirectory, Parameter(help=export_summary(name))]
+        directory = Annotated[OptionalWrittenDirectory, Parameter(help=export_summary(name))]
         return name, directory, field(default=None, kw_only=True)
     if not writes_stream(name):
-        named = Annotated[OptionalFile, Parameter(help=export_summary(name))]
+        named = Annotated[OptionalWrittenFile, Parameter(help=export_summary(name))]
         return name, named, field(default=None, kw_only=True)
     file = Annotated[
-        OptionalStream,
+        OptionalWrittenStream,
         Parameter(help=f"{export_summary(name)}; - for standard output", allow_leading_hyphen=True),
     ]
     return name, file, field(default=None, kw_only=True)

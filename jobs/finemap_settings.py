@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from jobs.option_types import ColumnName, ColumnRoles, File, OptionalFile, listed_under
+from jobs.option_types import (
+    ColumnName,
+    ColumnRoles,
+    File,
+    OptionalFile,
+    OptionalWrittenFile,
+    listed_under,
+)
 
 _STUDY = Group.create_ordered("Study and LD")
 _PRIOR = Group.create_ordered("Prior")
@@ -92,7 +99,7 @@ class _SusieOptions:
 class FinemapSettings(_SusieOptions, _PriorSettings, _StudySettings):
     """What `enformer-ray finemap` is asked for."""
 
-    out: Annotated[OptionalFile, Parameter(group=_OUTPUT)] = None
+    out: Annotated[OptionalWrittenFile, Parameter(group=_OUTPUT)] = None
     """file for the table of all variants, .tsv, .tsv.gz or .parquet, which must not be there"""
 
     top: Annotated[int, Parameter(group=_OUTPUT)] = 20

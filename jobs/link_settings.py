@@ -17,6 +17,7 @@ from jobs.option_types import (
     OptionalFile,
     Selection,
     Words,
+    WrittenFile,
     listed_under,
 )
 from jobs.settings import MODELS_HELP, MachineSettings, RunSettings, StrandSettings
@@ -112,11 +113,16 @@ class LinksSettings(
 ):
     """What `enformer-ray links` is asked for."""
 
-    out: Annotated[File, Parameter(group=_PAIRS, metavar="FILE|DIR")]
+    out: Annotated[WrittenFile, Parameter(group=_PAIRS, metavar="FILE|DIR")]
     """file to write, .parquet or .tsv (.gz), which must not be there; with --model a run's directory or s3://bucket/prefix"""
 
     genome: Annotated[OptionalFile, Parameter(group=_PAIRS)] = None
     """reference genome, FASTA: places are held against its contigs, and called as it calls them"""
+
+    @property
+    def makes_run(self) -> bool:
+        """Whether `out` is a run's directory, which the same command continues, and no file."""
+        return self.model is not None
 
 
 @dataclass(frozen=True, kw_only=True)

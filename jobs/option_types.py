@@ -5,7 +5,8 @@ Knows words of a command line. Does not know which options there are.
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar, get_args, get_origin
+from dataclasses import dataclass
+from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter, Token
 
@@ -81,6 +82,15 @@ _COMMAS = Parameter(
     n_tokens=1,  # `--statistics sad x.vcf` must not take the file for a statistic
     allow_leading_hyphen=True,  # shifts
 )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Stands in the hint of an option that names what its command writes, so that one rule guards all of them."""
+
+
+_WRITTEN = _Written()
+
 _PATH = Parameter(converter=_path, n_tokens=1)
 _STREAM = Parameter(converter=_path_or_stream, n_tokens=1)
 
@@ -125,12 +135,23 @@ Directory = Annotated[str, _PATH, Parameter(metavar="DIR")]
 OptionalDirectory = Annotated[str | None, _PATH, Parameter(metavar="DIR")]
 OptionalFile = Annotated[str | None, _PATH, Parameter(metavar="FILE")]
 OptionalStream = Annotated[str | None, _STREAM, Parameter(metavar="FILE")]
+# what a command writes, held by `output_guard` against all that it reads; the directory of a run is none of these
+WrittenFile = Annotated[File, _WRITTEN]
+OptionalWrittenFile = Annotated[OptionalFile, _WRITTEN]
+OptionalWrittenStream = Annotated[OptionalStream, _WRITTEN]
+OptionalWrittenDirectory = Annotated[OptionalDirectory, _WRITTEN]
 Place = Annotated[str | None, _PATH, Parameter(metavar="BED|REGION")]
 ModelName = Annotated[str, Parameter(metavar="NAME")]
 ColumnName = Annotated[str, Parameter(metavar="COLUMN")]
 ColumnRoles = Annotated[tuple[str, ...], _COMMAS, Parameter(metavar="ROLE=COLUMN,…")]
 BasePairs = Annotated[int, Parameter(metavar="BP")]
 Fraction = Annotated[float, Parameter(metavar="FRACTION")]
+
+
+def written_options(settings: type) -> list[str]:
+    """Names of the fields of a class of settings that say what its command writes."""
+    hints = get_type_hints(settings, include_extras=True)
+    return [name for name, hint in hints.items() if _WRITTEN in get_args(hint)]
 
 
 def holds_paths(parameter: Parameter) -> bool:

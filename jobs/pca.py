@@ -15,7 +15,7 @@ from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note, tell
-from jobs.option_types import Directory, File, Selection
+from jobs.option_types import Directory, File, Selection, WrittenFile
 from jobs.output_guard import check_output
 from jobs.shell_words import command_line
 from jobs.summary_written import Told, check_processes, tell_written
@@ -35,7 +35,7 @@ class FitPcaSettings:
     run: Directory
     """directory or s3://bucket/prefix of a finished run of `score`"""
 
-    out: File = field(kw_only=True)
+    out: WrittenFile = field(kw_only=True)
     """file of the fitted transform, which `pca apply` reads; plain arrays, safetensors"""
 
     components: int = field(default=20, kw_only=True)

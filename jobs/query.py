@@ -23,7 +23,7 @@ from enformer_core.storage.fenced_files import fenced_files
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
-from jobs.option_types import Directory, OptionalStream, Tables
+from jobs.option_types import Directory, OptionalWrittenStream, Tables
 from jobs.output_guard import check_output
 from jobs.query_attached import Attached, attach, attached_files
 from jobs.query_notes import notes_of_answer
@@ -61,7 +61,7 @@ class QuerySettings:
     json: bool = field(default=False, kw_only=True)
     """the same as --format json: one JSON list of rows"""
 
-    output: OptionalStream = field(default=None, kw_only=True)
+    output: OptionalWrittenStream = field(default=None, kw_only=True)
     """write them to this file (.csv, .tsv, .json, each with .gz too, .parquet); - for standard output"""
 
     attach: Tables = field(default=(), kw_only=True)

@@ -34,6 +34,7 @@ from jobs.option_types import (
     Selection,
     Shifts,
     Words,
+    WrittenFile,
     listed_under,
 )
 from jobs.sharing import Share
@@ -362,7 +363,7 @@ class ImportSettings:
     source: File
     """published weights, in any form that --weights takes (enformer-ray docs weights)"""
 
-    out: File
+    out: WrittenFile
     """the .safetensors file to write; its directory must be there"""
 
     model: ModelName | None = field(default=None, kw_only=True)

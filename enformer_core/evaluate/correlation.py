@@ -11,6 +11,7 @@ from enformer_core.evaluate.average_precision import Counts
 
 Values = Float64[np.ndarray, " items"]
 OfDraws = Float64[np.ndarray, " draws"]
+Sizes = Float64[np.ndarray, "*draws items"]
 OfItems = Float64[np.ndarray, "draws items"]
 
 
@@ -22,8 +23,8 @@ def pearsons(
     """Pearson's correlation of each draw; NaN where either has one value only."""
     in_each = counts.shape
     return _correlation(
-        np.broadcast_to(one, in_each),
-        np.broadcast_to(other, in_each),
+        np.broadcast_to(_near_one(one), in_each),
+        np.broadcast_to(_near_one(other), in_each),
         counts,
     )
 
@@ -74,8 +75,8 @@ def _correlation(
     counts: Counts,
 ) -> OfDraws:
     # differences from means, not means of squares: large numbers that differ little keep their digits
-    one_off = _off_the_mean(one, counts)
-    other_off = _off_the_mean(other, counts)
+    one_off = _near_one(_off_the_mean(one, counts))
+    other_off = _near_one(_off_the_mean(other, counts))
     together = _total(one_off * other_off, counts)
     one_squares = _total(one_off**2, counts)
     other_squares = _total(other_off**2, counts)
@@ -84,6 +85,18 @@ def _correlation(
     spread[has_none] = np.nan
     # rounding may leave a perfect one a little beyond 1
     return np.clip(together / spread, -1, 1)
+
+
+def _near_one(values: Sizes) -> Sizes:
+    """Numbers times the power of 2, one for each draw, that brings their largest size to between ½ and 1.
+
+    No correlation changes by that, nor any of its digits, and squares of 1e200 or 1e-200 are numbers: 12 and -3 are
+    0.75 · 2⁴ and -0.1875 · 2⁴, and become 0.75 and -0.1875.
+    """
+    largest = np.abs(values).max(axis=-1, keepdims=True, initial=0.0)
+    _, exponent = np.frexp(largest)
+    scaled: Sizes = np.ldexp(values, -exponent)
+    return scaled
 
 
 def _total(
@@ -102,7 +115,9 @@ def _off_the_mean(
 ) -> OfItems:
     """How far each item is off the mean of its draw."""
     mean = _total(values, counts) / counts.sum(axis=1)
-    return values - mean[:, np.newaxis]
+    off = values - mean[:, np.newaxis]
+    # what is not drawn says nothing of how large the others are
+    return np.where(counts > 0, off, 0.0)
 
 
 def _is_constant(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.export.association import Association, StudyOptions, read_association
 from enformer_core.export.plain_table import write_plain
+from enformer_core.finemapping.shares import shares
 from enformer_core.finemapping.sumstats import Floats
 from enformer_core.words import counted
 
@@ -54,7 +55,7 @@ def export_finemap(ledger: Ledger, path: Path, **options: Unpack[StudyOptions]) 
         "maf": _maf(association),
         "beta": beta,
         "se": se,
-        "prob": weight / weight.sum(),
+        "prob": shares(weight),
     }
     texts = {name: pa.array(np.char.mod(_DIGITS, values)) for name, values in numbers.items()}
     table = pa.table(

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.export.association import StudyOptions, read_association
 from enformer_core.export.plain_table import write_plain
+from enformer_core.finemapping.shares import mean_weight
 from enformer_core.words import agreeing, counted
 
 
@@ -37,7 +38,7 @@ def export_susie(ledger: Ledger, path: Path, **options: Unpack[StudyOptions]) ->
     association = read_association(ledger, "susie", options)
     sumstats = association.sumstats
     matched = association.oriented.row
-    mean = float(association.weight.mean())
+    mean = mean_weight(association.weight)
     weights = np.full(len(sumstats), mean)
     weights[matched] = association.weight
     others = len(sumstats) - matched.size

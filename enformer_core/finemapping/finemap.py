@@ -26,6 +26,7 @@ from enformer_core.finemapping.diagnostics import (
 )
 from enformer_core.finemapping.ld import check_definite, shrunk, tolerated_below_zero
 from enformer_core.finemapping.locus import LocusData
+from enformer_core.finemapping.shares import shares
 from enformer_core.finemapping.susie import (
     Correlations,
     SusieFit,
@@ -132,7 +133,7 @@ def finemap(
     if settings.shrinkage:
         shrunk(data.correlations, settings.shrinkage)
     found, notes = _diagnosed(data, panel_name, settings)
-    share = None if weights is None else weights / weights.sum()
+    share = None if weights is None else shares(weights)
     uniform = _fitted(data, panel_name, None, settings)
     with_prior = None if share is None else _fitted(data, panel_name, share, settings)
     notes += tuple(_said_of_residual(found, settings))

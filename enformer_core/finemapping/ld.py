@@ -265,7 +265,9 @@ def _check_symmetric(
     """Refuse unlike halves; rounding between them is halved between both."""
     largest = 0.0
     for row in np.flatnonzero(varies):
-        difference = np.where(varies, np.abs(values[row] - values[:, row]), 0.0)
+        # numbers near the largest of float64 are no correlations either
+        with np.errstate(over="ignore"):
+            difference = np.where(varies, np.abs(values[row] - values[:, row]), 0.0)
         column = int(difference.argmax())
         largest = max(largest, float(difference[column]))
         if difference[column] > tolerance:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from enformer_core.finemapping.p_values import z_of_log_p
 from enformer_core.finemapping.statistic_names import Statistic, StatisticColumns
@@ -13,6 +13,9 @@ from enformer_core.variants.arrow import in_full
 from enformer_core.variants.formats.reader import kept_role
 
 Floats = Float64[np.ndarray, " rows"]
+
+MOST_Z = 1e6
+"""No study has a z beyond: what a file has there is no z, and its square would leave all others without a say."""
 
 _LN_10 = float(np.log(10))
 
@@ -50,7 +53,7 @@ class Statistics:
         positive = np.where(odds_ratio > 0, odds_ratio, np.nan)
         beta = _first(column("beta"), np.log(positive))
         se = column("se")
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             z = _first(column("z"), beta / se)
         log_p = _log_p(raw, columns)
         without = np.isnan(z) & ~np.isnan(log_p) & ~np.isnan(beta)
@@ -58,8 +61,10 @@ class Statistics:
         # an SE that was never written is the one that gives this z
         is_made = without & np.isnan(se) & (z != 0)
         made = se.copy()
-        made[is_made] = beta[is_made] / z[is_made]
-        in_all = column("cases") + column("controls")
+        # what is beyond float64 is no number, as is what is divided by 0
+        with np.errstate(over="ignore"):
+            made[is_made] = beta[is_made] / z[is_made]
+            in_all = column("cases") + column("controls")
         of_rows = _first(column("n"), in_all)
         sizes = of_rows if n is None else np.full(raw.num_rows, float(n))
         return Statistics(
@@ -70,6 +75,12 @@ class Statistics:
             sizes,
             np.exp(log_p),
         )
+
+    @property
+    def has_z(self) -> Bool[np.ndarray, " rows"]:
+        """Whether each row has a z that a study can have."""
+        # of NaN it is false
+        return np.abs(self.z) <= MOST_Z
 
 
 def texts_of(

@@ -18,7 +18,7 @@ class RowStatus(StrEnum):
     BAD_SE = "bad_se"
     """The standard error is 0 or below."""
     NO_Z = "no_z"
-    """What z is made of is missing, or no finite number."""
+    """What z is made of is missing or no number, or z is beyond ±1,000,000."""
     DUPLICATE = "duplicate"
     """An earlier usable row has the same place and alleles, of substitutions in whichever order."""
     OK = "ok"
@@ -30,7 +30,7 @@ MEANINGS: Mapping[RowStatus, str] = {
     RowStatus.BAD_ALLELE: "alleles that are not two sequences of A, C, G and T",
     RowStatus.EFFECT_UNMATCHED: "an effect allele that is neither of both",
     RowStatus.BAD_SE: "a standard error of 0 or below",
-    RowStatus.NO_Z: "no finite z, nor what it is made of",
+    RowStatus.NO_Z: "no finite z within ±1,000,000, nor what it is made of",
     RowStatus.DUPLICATE: "place and alleles of an earlier row",
 }
 """Why rows are not used, in words."""

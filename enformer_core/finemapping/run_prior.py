@@ -16,6 +16,7 @@ from enformer_core.finemapping.locus import (
 )
 from enformer_core.finemapping.orientation import orient
 from enformer_core.finemapping.prior import alleles_with_prior
+from enformer_core.finemapping.shares import mean_weight
 from enformer_core.finemapping.statistic_names import StatisticColumns
 from enformer_core.finemapping.sumstats import (
     RowStatus,
@@ -77,7 +78,7 @@ def weights_of_run(
     weights = np.full(data.z.size, np.nan)
     weights[oriented.row] = prior.weight[oriented.allele]
     is_unknown = np.isnan(weights)
-    weights[is_unknown] = weights[~is_unknown].mean()
+    weights[is_unknown] = mean_weight(weights[~is_unknown])
     missing = tuple(_missing(data, row, where) for row in np.flatnonzero(is_unknown).tolist())
     notes = [*prior.notes(), *oriented.notes]
     if ledger.manifest() is None:

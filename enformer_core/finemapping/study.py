@@ -11,7 +11,7 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from enformer_core.errors import InputError, nearest
-from enformer_core.finemapping.row_statistics import Statistics
+from enformer_core.finemapping.row_statistics import MOST_Z, Statistics
 from enformer_core.finemapping.statistic_names import (
     StatisticColumns,
     check_has_z,
@@ -31,6 +31,7 @@ from enformer_core.words import counted
 Floats = Float64[np.ndarray, " rows"]
 
 _LEAST_PEOPLE = 3
+_MOST_PEOPLE = 1e12
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,10 @@ class StudyFile:
     ) -> tuple[float, tuple[str, ...]]:
         """The sample size, and what is to be said of it."""
         if self.people is not None:
-            if self.people < _LEAST_PEOPLE:
-                raise InputError(f"--n {self.people:g}: must be at least {_LEAST_PEOPLE}")
+            if not _LEAST_PEOPLE <= self.people <= _MOST_PEOPLE:
+                raise InputError(
+                    f"--n {self.people:g}: must be at least {_LEAST_PEOPLE}, and at most {_MOST_PEOPLE:g}"
+                )
             return self.people, ()
         has_sizes = statistics.has("n") or statistics.has("cases", "controls")
         if not has_sizes:
@@ -200,7 +203,7 @@ class StudyFile:
             raise InputError(
                 f"{table.called}: has no column of sample sizes (N); it has {known}. Give it by --n N"
             )
-        known_sizes = sizes[is_used & (sizes >= _LEAST_PEOPLE)]
+        known_sizes = sizes[is_used & (sizes >= _LEAST_PEOPLE) & (sizes <= _MOST_PEOPLE)]
         if not known_sizes.size:
             raise InputError(
                 f"{table.called}: no variant has a sample size of {_LEAST_PEOPLE} or more. Give it by --n N"
@@ -313,7 +316,7 @@ def _reasons(
     is_unreadable = unreadable(found.records)
     reasons: list[str | None] = [None] * found.line.size
     # an SE below 0 divides like any other number
-    is_bad = ~np.isfinite(numbers.z) | (numbers.se_as_read <= 0)
+    is_bad = ~numbers.has_z | (numbers.se_as_read <= 0)
     is_odd = np.array([_has_odd_alleles(found.names, row) for row in range(len(reasons))])
     for row in np.flatnonzero(is_unreadable | is_bad | is_odd).tolist():
         if is_unreadable[row]:
@@ -321,7 +324,9 @@ def _reasons(
         elif is_bad[row]:
             cells = _cells(found.records, statistics, row)
             said = ", ".join(f"{name} {cell}" for name, cell in cells.items())
-            reasons[row] = f"has no finite z: {said}"
+            is_far = np.isfinite(numbers.z[row]) and abs(numbers.z[row]) > MOST_Z
+            kind = f"no z within ±{MOST_Z:,.0f}" if is_far else "no finite z"
+            reasons[row] = f"has {kind}: {said}"
         else:
             reasons[row] = "has several ALTs for one effect, or no effect allele"
     return reasons

@@ -289,7 +289,7 @@ class _Reading:
         }
         if self.needs_z:
             faults[RowStatus.BAD_SE] = numbers.se_as_read <= 0
-            faults[RowStatus.NO_Z] = ~np.isfinite(numbers.z)
+            faults[RowStatus.NO_Z] = ~numbers.has_z
         return faults
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from enformer_core.finemapping.brent import minimum
+from enformer_core.finemapping.shares import shares
 
 Variants = Float64[np.ndarray, " variants"]
 Correlations = Float64[np.ndarray, "variants variants"]
@@ -132,7 +133,7 @@ class _Fit:
         settings: SusieSettings,
     ) -> None:
         weights = np.ones(z.size) if prior is None else prior
-        share = weights / weights.sum()
+        share = shares(weights)
         effects = min(settings.effects, z.size)
         self._settings = settings
         self._correlations = correlations

@@ -58,6 +58,32 @@ def test_large_numbers_that_differ_little():
     assert found == pytest.approx(1 / 2)
 
 
+@pytest.mark.parametrize("scale", [1e308, 1e200, 1e-200, 1e-307])
+def test_a_correlation_knows_no_scale(scale):
+    one = np.array([1.0, -1, 0.5, 0.25])
+    other = np.array([0.5, -1, 1, 0.5])
+    draws = np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 1, 2, 1]])
+    expected = pearsons(one, other, draws)
+    assert pearsons(one * scale, other, draws) == pytest.approx(expected)
+    assert pearsons(one * scale, other * -scale, draws) == pytest.approx(-expected)
+    assert spearmans(one * scale, other, draws).tolist() == spearmans(one, other, draws).tolist()
+
+
+def test_what_is_not_drawn_does_not_drown_what_is():
+    one = np.array([1e200, 1.0, 2.0, 3.0])
+    drawn = np.array([[0, 1, 1, 1]])
+    assert pearsons(one, one[::-1], np.array([[0, 1, 1, 0]])) == pytest.approx(-1)
+    assert pearsons(one, np.array([0.0, 1, 3, 2]), drawn) == pytest.approx(1 / 2)
+
+
+def test_a_power_of_two_changes_no_digit():
+    rng = np.random.default_rng(0)
+    one, other = rng.standard_normal((2, 50))
+    draws = rng.integers(0, 3, (20, 50))
+    expected = pearsons(one, other, draws)
+    assert np.array_equal(pearsons(one * 2.0**600, other * 2.0**-600, draws), expected)
+
+
 @given(PAIRS)
 def test_it_is_numpy_s_of_values_and_of_slow_ranks(pairs):
     one, other = zip(*pairs, strict=True)

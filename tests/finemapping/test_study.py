@@ -140,8 +140,11 @@ def test_sample_sizes(written):
         StudyFile(written("SNP Z\nrs1 1\n")).read()
     with pytest.raises(InputError, match="no variant has a sample size"):
         StudyFile(written("SNP Z N\nrs1 1 0\n")).read()
-    with pytest.raises(InputError, match="--n 2: must be at least 3"):
-        StudyFile(written(text), people=2.0).read()
+    for people in (2.0, 1e308, math.inf, math.nan):
+        with pytest.raises(InputError, match=r"--n .*: must be at least 3, and at most 1e\+12"):
+            StudyFile(written(text), people=people).read()
+    with pytest.raises(InputError, match="no variant has a sample size"):
+        StudyFile(written("SNP Z N\nrs1 1 1e308\nrs2 1 1e308\n")).read()
 
 
 def test_no_z_can_be_made(written):
@@ -160,6 +163,8 @@ def test_rows_that_cannot_be_used_say_why(written):
         "20\t6\trs6\tA,T\tG\t0.2\t0.1\t50\n"
         "20\t1\trs1\tG\tA\t-0.2\t0.1\t50\n"
         "20\t8\trs8\tA\tG\tNA\tNA\t50\n"
+        "20\t9\trs9\tA\tG\t-1e308\t1e-300\t50\n"
+        "20\t10\trs10\tA\tG\t1000001\t1\t50\n"
     )
     study = StudyFile(written(text)).read()
     assert study.reasons == [
@@ -171,8 +176,10 @@ def test_rows_that_cannot_be_used_say_why(written):
         "has several ALTs for one effect, or no effect allele",
         "is the variant of line 2 again",
         "has no finite z: BETA NA, SE NA",
+        "has no finite z: BETA -1e308, SE 1e-300",
+        "has no z within ±1,000,000: BETA 1000001, SE 1",
     ]
-    assert np.isnan(study.z).tolist() == [False] + [True] * 7
+    assert np.isnan(study.z).tolist() == [False] + [True] * 9
 
 
 @pytest.mark.parametrize("second", ["rs1 A G 3", "rs1 G A 2"])

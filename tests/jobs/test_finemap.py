@@ -366,3 +366,24 @@ def test_a_fit_that_has_not_converged_says_so(finemapped):
     answer, error = finemapped("--max-iterations", 1)
     assert not answer["fits"]["uniform"]["has_converged"]
     assert "has not converged after 1 round" in error
+
+
+def test_a_z_that_no_study_has_is_left_out_with_its_row(finemapped, files, locus):
+    change(files, f"{locus.z[3]:.17g}", "1e200")
+    answer, error = finemapped()
+    (missing,) = answer["missing"]
+    assert (missing["id"], missing["line"]) == ("rs3", 5)
+    assert missing["reason"] == "has no z within ±1,000,000: Z 1e200"
+    assert "1 variant is left out: line 5, rs3" in error
+    assert "Warning" not in error
+    assert len(answer["variants"]) == VARIANTS - 1
+
+
+@pytest.mark.parametrize("weight", ["1e308", "1", "1e-320"])
+def test_weights_of_any_scale_are_the_same_prior(finemapped, files, weight):
+    text = (files / "study.tsv").read_text().replace("\t1.0\t", f"\t{weight}\t")
+    (files / "study.tsv").write_text(text.replace("\t50.0\t", f"\t{weight}\t"))
+    answer, error = finemapped("--prior-column", "w")
+    assert {each["prior"] for each in answer["variants"]} == {pytest.approx(1 / VARIANTS)}
+    assert {each["pip_change"] for each in answer["variants"]} == {0}
+    assert "Warning" not in error

@@ -1,13 +1,16 @@
 """No output takes the place of an object of a run, of what a run was made of, or of what is read for it."""
 
 import gzip
+import importlib
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from jobs.cli import main
+from jobs.cli import command_options, main
+from jobs.commands import COMMANDS
 from jobs.finished_run import open_ledger
+from jobs.option_types import written_options
 from jobs.output_guard import check_output
 from tests.support.genomes import write_fasta
 from tests.support.scored_files import scored_file_run
@@ -157,3 +160,101 @@ def test_several_statements_are_refused(made, capsys):
     assert "'FROM top LIMIT 1;': its rows would not be seen: of 2 statements" in said.err
     assert said.out == ""
     assert main(["query", "run", "FROM top LIMIT 1;"]) == 0
+
+
+WRITING = {
+    "query": ["query", "run", CSV, "--output"],
+    "export": ["export", "run", "--tsv"],
+    "evaluate variants": ["evaluate", "variants", "e.tsv", "--run", "run", "--output"],
+    "calibrate": ["calibrate", "run", "--out"],
+    "pca fit": ["pca", "fit", "run", "--components", "1", "--out"],
+    "links": ["links", "--genes", "genes.tsv", "--candidates", "e.tsv", "--out"],
+    "finemap": ["finemap", "--sumstats", "e.tsv", "--ld", "e.npz", "--out"],
+    "weights import": ["weights", "import", "w.bin"],
+    "config init": ["config", "init", "--out"],
+    "--install-completion": ["--install-completion", "--shell", "bash", "--output"],
+}
+"""A command line of each command that writes a file, up to the file's name."""
+
+
+def settings_of(name):
+    module, _, settings = COMMANDS[name].settings.partition(":")
+    return getattr(importlib.import_module(module), settings)
+
+
+def test_each_command_that_writes_a_file_says_so_and_is_here():
+    assert {name for name in COMMANDS if written_options(settings_of(name))} == {*WRITING}
+    for name in COMMANDS:
+        marked = written_options(settings_of(name))
+        for option in command_options(name):
+            # a run is continued by the command that made it: `repair` has a run in other words
+            of_run = option.parameter.metavar in ("DIR", None)
+            is_output = option.name in ("--out", "--output") and not of_run
+            field = option.name.removeprefix("--")
+            assert not is_output or field in marked, (name, option.name)
+
+
+@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.parametrize("place", ["run/scores/x.parquet", "other/x.tsv", "other/x.safetensors"])
+def test_no_command_writes_into_a_run(made, capsys, name, place):
+    before = contents(made)
+    assert main([*WRITING[name], place]) == 2
+    run = place.partition("/")[0]
+    said = capsys.readouterr()
+    assert f"enformer-ray: {place}: lies in the run " in said.err
+    assert f"{run}. Give a place beside it." in said.err
+    assert said.out == ""
+    assert contents(made) == before
+
+
+READ = {
+    "table": (["evaluate", "variants", "e.tsv", "--run", "run", "--output"], "e.tsv"),
+    "sites": (
+        ["evaluate", "variants", "e.tsv", "--run", "run", "--sites", "s.vcf", "--output"],
+        "s.vcf",
+    ),
+    "genome": (
+        ["evaluate", "variants", "e.tsv", "--run", "run", "--genome", "g2.fa", "--output"],
+        "g2.fa",
+    ),
+    "sumstats": (["export", "run", "--sumstats", "e.tsv", "--susie"], "e.tsv"),
+    "ld": (["finemap", "--sumstats", "e.tsv", "--ld", "l.tsv", "--out"], "l.tsv"),
+    "candidates": (["links", "--genes", "g2.fa", "--candidates", "e.tsv", "--out"], "e.tsv"),
+    "source": (["weights", "import", "w.safetensors"], "w.safetensors"),
+    "attached": (["query", "run", CSV, "--attach", "g=e.tsv", "--output"], "e.tsv"),
+}
+"""Commands with a file that each reads, up to the name of what it writes."""
+
+
+@pytest.mark.parametrize("how", READ)
+@pytest.mark.parametrize("called", ["{}", "./{}", "link-{}"])
+def test_what_a_command_reads_stays(made, capsys, how, called):
+    words, file = READ[how]
+    for name in ("e.tsv", "s.vcf", "g2.fa", "l.tsv", "w.safetensors"):
+        (made / name).write_text(f"somebody's {name}\n")
+    (made / f"link-{file}").symlink_to(file)
+    before = contents(made)
+    assert main([*words, called.format(file)]) == 2
+    assert f"is {file}, which is read for it. Give another name." in capsys.readouterr().err
+    assert contents(made) == before
+
+
+def test_evaluate_says_what_it_replaces(made, capsys):
+    (made / "e.tsv").write_text(
+        "chrom\tpos\tref\talt\tlabel\nchr1\t101\tA\tG\t1\nchr1\t105\tA\tC\t0\n"
+    )
+    words = [
+        "evaluate",
+        "variants",
+        "e.tsv",
+        "--run",
+        "run",
+        "--bootstrap",
+        "0",
+        "--output",
+        "judged.txt",
+    ]
+    assert main(words) == 0
+    assert "takes the place" not in capsys.readouterr().err
+    assert main(words) == 0
+    assert "judged.txt: takes the place of the file that was there" in capsys.readouterr().err
