@@ -206,6 +206,39 @@ def test_a_terminal_obeys_none_of_them(words, world, monkeypatch, capsys):
         assert "x1b[31mred" in text or "u001b[31mred" in text
 
 
+@pytest.fixture(scope="module")
+def sumstats(world):
+    """Statistics of the run's alleles under their names; beside them none that a line of text could not have."""
+    lines = ["CHR\tBP\tSNP\tA1\tA2\tZ\tN\tPIP\tCS"]
+    lines += [
+        f"{chrom}\t{pos}\t{name}\t{alt}\t{ref}\t2.5\t1000\t0.5\t1"
+        for name, chrom, pos, ref, alt in world.named
+    ]
+    file = world.folder / "s.tsv"
+    file.write_text("\n".join([*lines, ""]), newline="\n")
+    yield file
+    file.unlink()
+
+
+@pytest.mark.parametrize("format_", ["susie", "finemap"])
+def test_exports_beside_sumstats_move_no_terminal_and_files_have_names_as_they_are(
+    format_, world, sumstats, monkeypatch, capsys, tmp_path
+):
+    words = ["export", world.run, "--sumstats", sumstats, "--effect-allele", "A1"]
+    code, text = shown(monkeypatch, *words, f"--{format_}", "-")
+    said = capsys.readouterr().err
+    assert code == 0, said
+    assert moves(text) == []
+    assert moves(said) == []
+    assert text.count("\n") > len(IN_TEXT)
+    assert "\\x1b[31mred" in text
+    assert main([*map(str, words), f"--{format_}", str(tmp_path / "x.txt")]) == 0
+    # a program that reads a file is given each name with its blanks alone made one word
+    written = (tmp_path / "x.txt").read_bytes().decode()
+    assert "\x1b[31mred\x1b[0m" in written
+    assert "=cmd|'/c_calc'!A0" in written
+
+
 def test_every_name_is_looked_up_as_it_is(world, run):
     wanted = [name for name in {*IN_TEXT, *IN_PARQUET} if name and name == name.lower()]
     words = [word for name in wanted if ";" not in name for word in ("--id", name)]
