@@ -129,6 +129,8 @@ def _apply(settings: FitPcaSettings) -> str:
 
 def _lines(pca: "Pca") -> list[str]:
     """What was fitted, and how much of the variance it has."""
+    from enformer_core.summaries.robust_pca import LEAST_SCALE
+
     about = pca.fitted_on
     transform = pca.transform
     tracks = counted(len(about.tracks), "tracks")
@@ -144,8 +146,8 @@ def _lines(pca: "Pca") -> list[str]:
     if unscaled:
         are = agreeing(unscaled, "has", "have")
         lines.append(
-            f"{counted(unscaled, 'tracks')} {are} the same {about.statistic} in half of the alleles or more, and "
-            f"{agreeing(unscaled, 'is', 'are')} not scaled"
+            f"{counted(unscaled, 'tracks')} {are} the same {about.statistic} in half of the alleles, but for less than "
+            f"{LEAST_SCALE:.1g}, and {agreeing(unscaled, 'is', 'are')} not scaled"
         )
     return lines
 
@@ -162,7 +164,7 @@ def apply(settings: ApplyPcaSettings) -> int:
     """
     from enformer_core.dataset.finished import IncompleteRunError
     from enformer_core.summaries import write_summary
-    from enformer_core.summaries.pca import Components, table_identity
+    from enformer_core.summaries.pca import Components, table_identity, without_components
     from enformer_core.summaries.pca_file import read_pca, tracks_for
 
     pca = read_pca(settings.pca)
@@ -185,5 +187,12 @@ def apply(settings: ApplyPcaSettings) -> int:
     except IncompleteRunError as error:
         note(f"{error}")
         return exit_codes.INCOMPLETE
+    without = without_components(ledger, settings.name)
+    if without:
+        have = agreeing(without, "has", "have")
+        note(
+            f"{settings.name}: {counted(without, 'rows')} {have} no components, with values of "
+            f"{pca.fitted_on.statistic} that are NaN or infinite in tracks of the fit"
+        )
     tell_written(settings.run, receipt, f"FROM {settings.name} LIMIT 10")
     return exit_codes.DONE

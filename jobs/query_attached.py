@@ -61,7 +61,8 @@ def attached_files(texts: Sequence[str], taken: Collection[str]) -> list[Attache
             )
         path = regular_file(user_path(file))
         if not path.is_file():
-            raise InputError(f"--attach {text}: {file}: there is no such file")
+            why = "is a directory; give one file" if path.is_dir() else "there is no such file"
+            raise InputError(f"--attach {text}: {file}: {why}")
         found[name.lower()] = Attached(name, path)
     return list(found.values())
 

@@ -96,6 +96,7 @@ class RunScores:
             InputError: for one that is none, or no number of a row.
         """
         if self._is_query:
+            self._check_alone()
             self._check_once(self._own_column())
             return
         # beside another column, or what is the maximum of all rows would pass
@@ -105,6 +106,17 @@ class RunScores:
             raise InputError(f"--score '{self._shown}': is no expression of one number")
         _, (_, kind, *_) = columns
         self._check_number(kind)
+
+    def _check_alone(self) -> None:
+        try:
+            statements = duckdb.extract_statements(self.expression)
+        except duckdb.Error:  # whoever describes it will say why
+            return
+        if len(statements) > 1:
+            raise InputError(
+                f"--score {self._shown}: is {len(statements)} statements, and one query gives the scores. Give one "
+                "SELECT, without a semicolon"
+            )
 
     def _own_column(self) -> str:
         """The column of a query that holds the number: `score`, or the one beside `variant_id`.

@@ -47,7 +47,7 @@ MEANINGS: Mapping[Bucket, str] = {
     Bucket.UNPLACED: "not in the genome",
     Bucket.MISSING: "not in the run",
     Bucket.NOT_SCORED: "in the run, not scored",
-    Bucket.NO_SCORE: "the score is no number",
+    Bucket.NO_SCORE: "the score is no finite number",
     Bucket.DUPLICATE: "listed before",
     Bucket.UNMATCHED: "not among the matched",
 }

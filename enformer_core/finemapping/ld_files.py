@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from enformer_core.errors import InputError, first_few
+from enformer_core.finemapping.plink_bed import said_of_no_bed
 from enformer_core.finemapping.susie import Correlations
 from enformer_core.finemapping.variant_names import Texts, VariantNames, one_file
 
@@ -33,6 +34,8 @@ _SPARSE = {"coo": ("row", "col"), "csr": ("indices", "indptr"), "csc": ("indices
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK"
 _NPY_MAGIC = b"\x93NUMPY"
+
+_BED = ".bed"
 
 _ROWS_THAT_TELL = 50
 
@@ -235,7 +238,8 @@ def _text(
                 first = next(lines, (2, []))
             values, ids, unit = _rows(name, first, lines, header)
     except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{name}: is neither text nor NumPy's file ({error})") from error
+        bed = f"{said_of_no_bed(path)}; nor is it" if name.endswith(_BED) else "is neither"
+        raise InputError(f"{name}: {bed} text nor NumPy's file ({error})") from error
     names = None if ids is None else VariantNames.of_ids(ids)
     return LdMatrix(name, values, names, unit)
 
@@ -287,6 +291,10 @@ def _rows(
     _, words = first
     is_named = bool(words) and not _is_number(words[0])
     size = len(words) - is_named
+    if not size:
+        raise InputError(
+            f"{name}: has no row of numbers; a matrix of correlations has one for each variant"
+        )
     values = np.zeros((size, size))
     ids: list[str] = []
     row = 0

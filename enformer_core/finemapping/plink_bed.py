@@ -38,6 +38,13 @@ _BLOCK_BYTES = 1 << 28
 _COPIES = np.array([2.0, np.nan, 1.0, 0.0])
 
 
+def said_of_no_bed(path: Path) -> str:
+    """Of a file that is called .bed and is none of PLINK 1, with which bytes it begins and should begin."""
+    with path.open("rb") as file:
+        first = file.read(len(MAGIC))
+    return f"begins with {first.hex(' ')}, and a .bed of PLINK 1 with {MAGIC.hex(' ')}"
+
+
 @dataclass(frozen=True)
 class Correlated:
     """Correlations of some variants.

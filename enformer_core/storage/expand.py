@@ -89,7 +89,7 @@ def _is_run_folder(folder: Path) -> bool:
 
 def _is_run(name: str) -> InputError:
     return InputError(
-        f"{name}: holds a run of this program ({_RUN_FILE}), no variants. Give the files that are to be scored."
+        f"{name}: holds a run of this program ({_RUN_FILE}), whose files are no input. Give the files that are meant."
     )
 
 

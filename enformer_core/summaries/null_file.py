@@ -114,6 +114,8 @@ class NullFile:
             InputError: for a file that is not there, or is no null.
         """
         path = local_path(name)
+        if Path(path).is_dir():
+            raise InputError(f"{name}: is a directory, and a null is one file. {_MAKE}")
         if not Path(path).is_file():
             raise InputError(f"{name}: there is no such file. {_MAKE}")
         try:

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from enformer_core.dataset.codec import JsonObject
 from enformer_core.dataset.finished import check_finished
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run_tracks import ChosenTracks, chosen_tracks, scored_once
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError
@@ -164,14 +165,14 @@ def _check_finite(
     row, place = np.argwhere(~is_finite)[0].tolist()
     raise DatasetError(
         f"{scored['variant_id'][row]}: its {statistic} is {values[row, place]} in track "
-        f"{chosen.tracks.rows[place].index}, and no component can be made of that. Leave the track out by --tracks, or "
+        f"{chosen.tracks.rows[place].index}, and no PCA can be fitted to that. Leave the track out by --tracks, or "
         "score the allele again."
     )
 
 
 @dataclass(frozen=True)
 class Components:
-    """Makes the components of a shard's alleles: null where a row has no scores.
+    """Makes the components of a shard's alleles: null where a row has no scores, or one that is no finite number.
 
     Attributes:
         transform: what was fitted.
@@ -193,10 +194,12 @@ class Components:
         is_ok = pc.equal(scores["status"], Status.OK)
         scored = scores.filter(is_ok)
         values = self.chosen.values(scored[self.statistic])
-        _check_finite(values, scored, self.statistic, self.chosen)
-        components = self.transform.transform(values).astype(np.float32)
+        # of rows 0 to 3 the rows 0, 2, 3 are ok, and of these the second is no number: 0 and 3 have components
+        is_finite = np.isfinite(values).all(axis=1)
+        has_values = np.array(is_ok, dtype=bool)
+        has_values[has_values] = is_finite
+        components = self.transform.transform(values[is_finite]).astype(np.float32)
         filled = np.zeros((scores.num_rows, components.shape[1]), dtype=np.float32)
-        has_values = np.asarray(is_ok)
         filled[has_values] = components
         return pa.table(
             {
@@ -204,6 +207,20 @@ class Components:
                 for number, column in enumerate(filled.T, start=1)
             }
         )
+
+
+def without_components(ledger: Ledger, name: str) -> int:
+    """How many scored rows of a run have no components in a table of them, since a score is no finite number.
+
+    Raises:
+        DatasetError: for a table that is missing or damaged.
+    """
+    # by the receipts: the scores themselves are far larger than the table
+    scored = run_progress(ledger).by_status.get(Status.OK, 0)
+    first = component_name(1)
+    beside = stored_tables(ledger, name, columns=[first])
+    with_components = sum(rows.num_rows - rows[first].null_count for _, rows in beside)
+    return scored - with_components
 
 
 def component_name(number: int) -> str:

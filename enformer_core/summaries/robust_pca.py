@@ -17,7 +17,7 @@ from enformer_core.words import counted
 
 QUARTILES = (25, 50, 75)
 
-_LEAST_SCALE = 10 * np.finfo(np.float64).eps
+LEAST_SCALE = 10 * np.finfo(np.float64).eps
 """A narrower range between quartiles counts as none, as scikit-learn has it (`_handle_zeros_in_scale`)."""
 
 _ROWS_AT_ONCE = 512
@@ -33,7 +33,7 @@ class RobustPca:
 
     Attributes:
         centre: median of each track.
-        scale: range between the quartiles of each track, 1 where that is 0.
+        scale: range between the quartiles of each track, 1 where that is below `LEAST_SCALE`.
         mean: of each track, centred and scaled.
         components: loadings, of length 1 and at right angles; of each the largest in size is positive.
         explained_variance: of the scaled tracks along each component, the largest first.
@@ -153,7 +153,7 @@ def _robust_scaling(matrix: ScratchMatrix) -> tuple[OfColumns, OfColumns, OfColu
         lower, middle, upper = np.percentile(values, QUARTILES, axis=1)
         spread = upper - lower
         centre[columns] = middle
-        spread[spread < _LEAST_SCALE] = 1
+        spread[spread < LEAST_SCALE] = 1
         scale[columns] = spread
         scaled = _scaled(values.T, middle, spread)
         mean[columns] = scaled.mean(axis=0)

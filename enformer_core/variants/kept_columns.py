@@ -245,7 +245,7 @@ def _cells(
     for name in names:
         if cleaned.count(name) > 1:
             raise InputError(
-                f"{path}: {OPTION} {name}: {cleaned.count(name)} columns are called so. Give each a name of its own."
+                f"{path}: {cleaned.count(name)} columns are called {name}. Give each a name of its own."
             )
     return {name: cleaned.index(name) for name in names if name in cleaned}
 

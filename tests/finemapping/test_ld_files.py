@@ -143,6 +143,8 @@ def test_no_number_is_nan(tmp_path):
         ("a b\na 1 0.5\nc 0.5 1\n", "column 2 is called b, and row 2 c"),
         ("", "empty file"),
         ("\n\n", "empty file"),
+        ("hello", "has no row of numbers; a matrix of correlations has one for each variant"),
+        ("hello there\n", "has no row of numbers"),
     ],
 )
 def test_text_that_is_no_matrix(tmp_path, text, message):
@@ -182,6 +184,11 @@ def test_damaged_files_are_named(tmp_path):
     (tmp_path / "x.ld.gz").write_bytes(gzip.compress(TEXTS["plink"].encode())[:-9])
     with pytest.raises(InputError, match=r"x\.ld\.gz: is neither"):
         read_matrix(str(tmp_path / "x.ld.gz"))
+    (tmp_path / "x.bed").write_bytes(b"\x6d\x1b\x01" + bytes(range(256)))
+    with pytest.raises(
+        InputError, match=r"x\.bed: begins with 6d 1b 01, and a \.bed of PLINK 1 with 6c 1b 01; nor is it"
+    ):
+        read_matrix(str(tmp_path / "x.bed"))
     (tmp_path / "x.bin").write_bytes(bytes(range(256)))
     with pytest.raises(InputError, match=r"x\.bin: is neither"):
         read_matrix(str(tmp_path / "x.bin"))

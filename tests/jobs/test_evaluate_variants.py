@@ -538,6 +538,8 @@ def test_scores_by_query_and_what_is_none(toy, write, judged, refused):
         "max_abs_sda": "Candidate bindings",
         "max(max_abs_sad)": "must appear in the GROUP BY clause",
         "variant_id": "--score variant_id: is VARCHAR, no number",
+        f"{by_query}; SELECT variant_id, 1 FROM scores": "is 2 statements, and one query gives",
+        f"{by_query}; DROP TABLE scores": "is 2 statements, and one query gives",
         "SELECT 1": "a query must give variant_id and one number",
         "SELECT variant_id, value FROM long": "gives chr1:1:A:G 6 rows, and a variant has one score",
         "(SELECT max(a) FROM '/etc/passwd')": "this SQL was refused",

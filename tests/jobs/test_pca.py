@@ -131,7 +131,7 @@ def test_tracks_that_do_not_vary_are_counted(tmp_path, capsys):
     wide_run(tmp_path / "run", values)
     assert fit(tmp_path / "run", tmp_path / "x.safetensors", "--components", "3") == 0
     assert (
-        "2 tracks have the same sad in half of the alleles or more, and are not scaled"
+        "2 tracks have the same sad in half of the alleles, but for less than 2e-15, and are not scaled"
         in capsys.readouterr().out
     )
 

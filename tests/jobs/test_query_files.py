@@ -231,7 +231,7 @@ def test_the_fence_stays_around_run_and_tables(ask, tmp_path, sql):
         ("SCORES={file}", "is the run's own"),
         ("long={file}", "is the run's own"),
         ("gwas={file}.gone", "gone"),
-        ("gwas={folder}", "there is no such file"),
+        ("gwas={folder}", "is a directory; give one file"),
         ("gwas={empty}", "line 1 is no UTF-8"),
         ("gwas={spaces}", "make spaces between columns tabs"),
     ],

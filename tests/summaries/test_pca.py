@@ -15,7 +15,13 @@ from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.summaries import write_summary
 from enformer_core.summaries.drawn_alleles import draw_alleles, planned_alleles
-from enformer_core.summaries.pca import Components, PcaSettings, fit_pca, table_identity
+from enformer_core.summaries.pca import (
+    Components,
+    PcaSettings,
+    fit_pca,
+    table_identity,
+    without_components,
+)
 from enformer_core.summaries.pca_file import read_pca, tracks_for
 from enformer_core.summaries.robust_pca import fit
 from enformer_core.summaries.scratch_matrix import ScratchMatrix
@@ -275,14 +281,54 @@ def test_runs_that_cannot_be_fitted_are_refused(tmp_path):
         fitted(without, replace(SETTINGS, tracks="CAGE"))
 
 
-def test_values_that_are_no_numbers_are_named(tmp_path):
+def test_values_that_are_no_numbers_have_no_components_and_leave_the_others_theirs(tmp_path):
     run = wide_run(tmp_path / "run", matrix_of())
     chosen = tracks_for(run.ledger, fitted(run), "x")
     components = Components(fitted(run).transform, chosen, "sad")
-    rows = {"variant_id": ["v1", "v2"], "status": ["ok", "ok"]}
-    lists = [[1.0] * 5, [1.0, 2.0, float("inf"), 3.0, 4.0]]
+    status = ["ok", "failed", "ok", "ok", "ok"]
+    numbers = [float("inf"), None, 2.0, float("nan"), 3.0]
+    lists = [None if each is None else [1.0, 2.0, each, 3.0, 4.0] for each in numbers]
     column = pa.array(lists, pa.list_(pa.float32()))
-    with pytest.raises(
-        DatasetError, match=r"v2: its sad is inf in track 2, .* Leave the track out"
-    ):
-        components(pa.table({**rows, "sad": column}))
+    found = components(pa.table({"variant_id": list("abcde"), "status": status, "sad": column}))
+    alone = components(
+        pa.table(
+            {"variant_id": ["c", "e"], "status": ["ok", "ok"], "sad": column.take(pa.array([2, 4]))}
+        )
+    )
+    for name in found.column_names:
+        of_c, of_e = alone[name].to_pylist()
+        assert found[name].to_pylist() == [None, None, of_c, None, of_e]
+        assert None not in (of_c, of_e)
+
+
+def test_a_value_that_no_pca_can_be_fitted_to_is_named(tmp_path, monkeypatch):
+    run = wide_run(tmp_path / "run", matrix_of())
+
+    def spoiled(*words, **options):
+        for chrom, rows in stored_tables(*words, **options):
+            lists = rows["sad"].to_pylist()
+            lists[4][2] = float("inf")
+            at = rows.column_names.index("sad")
+            yield chrom, rows.set_column(at, "sad", pa.array(lists, rows["sad"].type))
+
+    monkeypatch.setattr("enformer_core.summaries.pca.stored_tables", spoiled)
+    with pytest.raises(DatasetError, match=r"inf in track 2, and no PCA can be fitted .* by --tracks"):
+        fitted(run)
+
+
+def test_rows_without_components_are_counted_beside_those_without_scores(tmp_path):
+    values = matrix_of()
+    values[7] = np.nan  # its scorer fails
+    run = wide_run(tmp_path / "run", values, repeats=[3], unplaced=2)
+    pca = fitted(run)
+    applied(run, pca)
+    assert without_components(run.ledger, "pca") == 0
+
+    def first_one_alone(scores):
+        column = [1.0] + [None] * (scores.num_rows - 1)
+        return pa.table({"pc1": pa.array(column, pa.float32())})
+
+    write_summary(run.ledger, "few", {"of": "first"}, first_one_alone, columns=["status"])
+    shards = len(list(stored_tables(run.ledger, "few")))
+    # 60 alleles and a repeat, of which one failed
+    assert without_components(run.ledger, "few") == 60 - shards

@@ -257,6 +257,8 @@ def test_what_is_no_null_is_said(tmp_path, null_of):
             rank(PercentilesSettings(out, null=str(path)))
     with pytest.raises(InputError, match="there is no such file"):
         rank(PercentilesSettings(out, null=str(tmp_path / "absent")))
+    with pytest.raises(InputError, match="is a directory, and a null is one file"):
+        rank(PercentilesSettings(out, null=str(tmp_path)))
     null = Path(null_of(run))
     content = bytearray(null.read_bytes())
     place = content.index(canonical_json({"version": 1})[1:-1])
