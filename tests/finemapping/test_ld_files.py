@@ -186,7 +186,8 @@ def test_damaged_files_are_named(tmp_path):
         read_matrix(str(tmp_path / "x.ld.gz"))
     (tmp_path / "x.bed").write_bytes(b"\x6d\x1b\x01" + bytes(range(256)))
     with pytest.raises(
-        InputError, match=r"x\.bed: begins with 6d 1b 01, and a \.bed of PLINK 1 with 6c 1b 01; nor is it"
+        InputError,
+        match=r"x\.bed: begins with 6d 1b 01, and a \.bed of PLINK 1 with 6c 1b 01; nor is it",
     ):
         read_matrix(str(tmp_path / "x.bed"))
     (tmp_path / "x.bin").write_bytes(bytes(range(256)))

@@ -312,7 +312,9 @@ def test_a_value_that_no_pca_can_be_fitted_to_is_named(tmp_path, monkeypatch):
             yield chrom, rows.set_column(at, "sad", pa.array(lists, rows["sad"].type))
 
     monkeypatch.setattr("enformer_core.summaries.pca.stored_tables", spoiled)
-    with pytest.raises(DatasetError, match=r"inf in track 2, and no PCA can be fitted .* by --tracks"):
+    with pytest.raises(
+        DatasetError, match=r"inf in track 2, and no PCA can be fitted .* by --tracks"
+    ):
         fitted(run)
 
 
