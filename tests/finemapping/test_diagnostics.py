@@ -1,8 +1,6 @@
 """λ and expected z: susieR's numbers, the formulas written out, and what exchanged alleles look like."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,21 +17,12 @@ from enformer_core.finemapping.mixture import best_weights
 from enformer_core.finemapping.susie import adjusted_z
 from tests.support.loci import made_up_locus
 
-GOLDEN = Path(
-    os.environ.get("ENFORMER_RAY_GOLDEN", Path(__file__).parents[3] / "shared" / "golden")
-)
-
 EXCHANGED = [65, 88]
 
 
 @pytest.fixture(scope="module")
-def golden():
-    path = GOLDEN / "susie_locus1.npz"
-    if not path.exists():
-        if "CI" in os.environ:
-            pytest.fail(f"{path} is missing")
-        pytest.skip(f"{path} is missing")
-    return np.load(path)
+def golden(golden_dir):
+    return np.load(golden_dir / "susie_locus1.npz")
 
 
 def test_lambda_and_log_ratios_are_those_of_susier(golden):

@@ -1,8 +1,6 @@
 """SuSiE: the numbers of susieR, one variant by hand, and what must not depend on how a locus is written down."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,19 +14,10 @@ from enformer_core.finemapping.susie import (
 )
 from tests.support.loci import made_up_locus
 
-GOLDEN = Path(
-    os.environ.get("ENFORMER_RAY_GOLDEN", Path(__file__).parents[3] / "shared" / "golden")
-)
-
 
 @pytest.fixture(scope="module")
-def golden():
-    path = GOLDEN / "susie_locus1.npz"
-    if not path.exists():
-        if "CI" in os.environ:
-            pytest.fail(f"{path} is missing")
-        pytest.skip(f"{path} is missing")
-    return np.load(path)
+def golden(golden_dir):
+    return np.load(golden_dir / "susie_locus1.npz")
 
 
 def fit_of(golden, prior, residual, tolerance):

@@ -1,7 +1,6 @@
 """`enformer-ray finemap`, as a user calls it: what is printed and written, both priors, and what is refused."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,6 @@ import pytest
 from enformer_core.version import __version__
 from tests.support.loci import made_up_locus
 from tests.support.plink import write_plink
-
-GOLDEN = Path(
-    os.environ.get("ENFORMER_RAY_GOLDEN", Path(__file__).parents[3] / "shared" / "golden")
-)
 
 VARIANTS = 40
 CAUSAL = 17
@@ -115,13 +110,8 @@ def test_the_genotypes_give_what_the_matrix_gives(finemapped):
     assert "no names" not in error
 
 
-def test_the_golden_locus(run, tmp_path):
-    path = GOLDEN / "susie_locus1.npz"
-    if not path.exists():
-        if "CI" in os.environ:
-            pytest.fail(f"{path} is missing")
-        pytest.skip(f"{path} is missing")
-    golden = np.load(path)
+def test_the_golden_locus(run, tmp_path, golden_dir):
+    golden = np.load(golden_dir / "susie_locus1.npz")
     frame = {
         "SNP": [f"rs{each}" for each in range(300)],
         "BETA": golden["bhat"],
