@@ -56,6 +56,15 @@ _MOST_REPAIRS = 3
 
 
 @dataclass(frozen=True)
+class _Planned:
+    """A run that lies in its store with its plan, and whether this command has begun it."""
+
+    run: Run
+    plan: Plan
+    is_first: bool
+
+
+@dataclass(frozen=True)
 class Job:
     """A run that a command has named, everything in it found and fit to be used.
 
@@ -96,10 +105,10 @@ class Job:
             if manifest is not None:
                 print(f"already complete: {one_line(self.settings.out)}")
                 return manifest
-        run, plan = self._take_up(stored) or self._begin()
-        ledger = Ledger(self.store, run, self.analysis.run_type)
-        self._note(run)
-        manifest = self._complete(ledger, plan)
+        planned = self._take_up(stored) or self._begin()
+        ledger = Ledger(self.store, planned.run, self.analysis.run_type)
+        self._note(planned.run)
+        manifest = self._complete(ledger, planned)
         self.store.sweep()
         return manifest
 
@@ -140,7 +149,7 @@ class Job:
             raise DamagedRunError(lost, self.store.location)
         return manifest
 
-    def _take_up(self, run: Run | None) -> tuple[Run, Plan] | None:
+    def _take_up(self, run: Run | None) -> _Planned | None:
         """A run that was planned to its end, with its plan."""
         if run is None:
             return None
@@ -151,14 +160,14 @@ class Job:
             # a driver died between run.json and the plan, which follows from the same input
             return None
         self._put_tracks(run)
-        return run, plan
+        return _Planned(run, plan, is_first=False)
 
-    def _complete(self, ledger: Ledger, plan: Plan) -> Manifest:
+    def _complete(self, ledger: Ledger, planned: _Planned) -> Manifest:
         """Compute what is missing and close the run; what was lost since its commit is computed again."""
         for repairs_left in reversed(range(_MOST_REPAIRS + 1)):
-            self._work_through(ledger, plan)
+            self._work_through(ledger, planned)
             try:
-                manifest = ledger.finish(plan)
+                manifest = ledger.finish(planned.plan)
                 break
             except DamagedRunError as damaged:
                 # a run that another command has closed meanwhile is for a person to reopen
@@ -170,7 +179,7 @@ class Job:
             note(line)
         return manifest
 
-    def _begin(self) -> tuple[Run, Plan]:
+    def _begin(self) -> _Planned:
         """Read the input, and put the run's description, tracks and plan."""
         with self.analysis.read_input() as draft_input:
             check_partitions(draft_input.contigs)
@@ -195,14 +204,14 @@ class Job:
                 configuration=self._configuration(),
                 tracks_digest=content_digest(self.tracks.to_arrow()),
             )
-            return run, self._put(run, draft, draft_input.contigs)
+            return self._put(run, draft, draft_input.contigs)
 
-    def _put(self, run: Run, draft: DraftPlan, contigs: Sequence[str]) -> Plan:
-        run.claim(self.store)
+    def _put(self, run: Run, draft: DraftPlan, contigs: Sequence[str]) -> _Planned:
+        is_first = run.claim(self.store)
         check_letter_case(self.store, contigs)
         self._check_store()
         self._put_tracks(run)
-        return draft.put(self.store)
+        return _Planned(run, draft.put(self.store), is_first)
 
     def _put_tracks(self, run: Run) -> None:
         footer = Footer("tracks", run.digest, run.notice)
@@ -212,8 +221,9 @@ class Job:
         if not self.settings.single_writer:
             check_preconditions(self.store, RUN_KEY)
 
-    def _work_through(self, ledger: Ledger, plan: Plan) -> None:
+    def _work_through(self, ledger: Ledger, planned: _Planned) -> None:
         """Compute the shards that have no receipt."""
+        plan = planned.plan
         done = {shard for shard in ledger.committed() if shard < len(plan.shards)}
         if len(done) == len(plan.shards):
             return
@@ -233,6 +243,7 @@ class Job:
             plan.shards,
             done=done,
             share=share,
+            is_first=planned.is_first,
             tell=watch.see_elsewhere,
             objects_there=lambda: watch.objects_there,
         )

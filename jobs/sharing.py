@@ -79,20 +79,22 @@ class Share:
 class OpenShards:
     """The shards that this command is to compute, in its order; which those are shows as others get on.
 
-    With a share it begins with its own part. Without one it goes from the first to the last, as if alone, until it
-    meets another: a shard that has a receipt since, or of which another attempt had put something before. Then it
-    goes on amid the largest stretch that nobody seems to have begun. Of four equal commands three compute the first
-    shard for nothing:
+    With a share it begins with its own part. Without one the command that has begun the run goes from the first to the
+    last, as if alone; one that finds the run begun starts amid the largest stretch of open shards, for whoever began
+    it may be at its first. Each goes on so until it meets another: a shard that has a receipt since, or of which
+    another attempt had put something before. Then it looks again for the largest stretch that nobody seems to have
+    begun:
 
         shards     0  1  2  3  4  5  6  7  8  9
-        A          0  1  2  3                     is first with 0, and goes on
-        B          0              5  6  7         was too late with 0: somewhere amid 1 to 9
+        A          0  1  2  3  4                  has begun the run
+        B                      5  6  7            came later: somewhere amid 0 to 9
 
     Args:
         ledger: where receipts are looked for.
         shards: of the plan.
         done: those with a receipt when the command began.
         share: its place among others; None where it was not told of any.
+        is_first: whether this command has begun the run.
         tell: is told of every shard that another command has committed meanwhile.
         objects_there: how many objects this command's workers have found where they wanted to put theirs.
         clock: seconds, for how often receipts are asked for.
@@ -105,6 +107,7 @@ class OpenShards:
         *,
         done: set[int],
         share: Share | None,
+        is_first: bool,
         tell: "Callable[[Shard], None]",
         objects_there: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
@@ -112,6 +115,7 @@ class OpenShards:
         self._ledger = ledger
         self._shards = shards
         self._share = share
+        self._is_first = is_first
         self._tell = tell
         self._objects_there = objects_there
         self._clock = clock
@@ -138,7 +142,7 @@ class OpenShards:
                 yield number
 
     def _by_stretches(self) -> Iterator[int]:
-        start: int | None = 0
+        start = 0 if self._is_first else self._amid_the_largest_stretch()
         while start is not None:
             for number in range(start, len(self._shards)):
                 if self._taken[number]:

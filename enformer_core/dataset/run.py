@@ -167,8 +167,11 @@ class Run:
         """
         return convert(self.identity, Identity, RUN_KEY)
 
-    def claim(self, store: Store) -> None:
+    def claim(self, store: Store) -> bool:
         """Put `run.json`, or find the same identity there.
+
+        Returns:
+            Whether it was put: this is the first command of the run.
 
         Raises:
             InputError: when the directory belongs to another run, naming the fields that differ.
@@ -185,11 +188,13 @@ class Run:
             tracks_digest=self.tracks_digest,
         )
         # the identity alone is compared: times, versions and the command's words may be others
-        if not store.put_if_absent(RUN_KEY, readable_json(content)):
-            found = read_run(store)
-            assert found is not None
-            self._check_cut(found)
-            check_same(found.identity, self.identity)
+        if store.put_if_absent(RUN_KEY, readable_json(content)):
+            return True
+        found = read_run(store)
+        assert found is not None
+        self._check_cut(found)
+        check_same(found.identity, self.identity)
+        return False
 
     def _check_cut(self, found: "Run") -> None:
         """Refuse to put another cut's plan beside what stands there, as into a compacted run that has lost its own."""

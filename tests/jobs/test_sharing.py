@@ -62,6 +62,7 @@ def work(speeds, shards=400, *, alike=False):
                 plan,
                 done=set(),
                 share=None if alike else Share(at + 1, len(speeds)),
+                is_first=at == 0,
                 tell=told[at].append,
                 objects_there=lambda at=at: found[at],
                 clock=lambda: now[0],
@@ -123,7 +124,7 @@ def test_equal_commands_divide_the_work_without_being_told(speeds, shards):
         random.seed(seed)
         computed, told, _, ticks = work(speeds, shards, alike=True)
         twice = sum(computed.values()) - shards
-        assert twice <= 6 * (len(speeds) - 1)
+        assert twice <= 4 * (len(speeds) - 1)
         assert ticks <= alone + 6 * max(speeds)
         for each in told:
             assert len({shard.number for shard in each}) == len(each)
@@ -132,9 +133,21 @@ def test_equal_commands_divide_the_work_without_being_told(speeds, shards):
 def test_a_command_that_works_alone_asks_nothing():
     ledger = Receipts()
     plan = Shards(["chr1"], contig=[0] * 5, part=[0] * 5, rows=[2] * 5)
-    shards = OpenShards(ledger, plan, done={1, 3}, share=None, tell=pytest.fail)
+    shards = OpenShards(ledger, plan, done={1, 3}, share=None, is_first=True, tell=pytest.fail)
     assert [shard.number for shard in shards] == [0, 2, 4]
     assert not ledger.asked
+
+
+def test_a_command_that_finds_the_run_begun_starts_amid_what_is_open():
+    plan = Shards(["chr1"], contig=[0] * 12, part=[0] * 12, rows=[2] * 12)
+    for seed in range(20):
+        random.seed(seed)
+        shards = OpenShards(
+            Receipts(), plan, done={0, 1, 2, 3}, share=None, is_first=False, tell=pytest.fail
+        )
+        order = [shard.number for shard in shards]
+        assert order[0] in range(6, 10)
+        assert sorted(order) == list(range(4, 12))
 
 
 @pytest.fixture
@@ -171,6 +184,24 @@ def test_a_second_command_does_its_part_and_the_first_goes_on_with_what_is_left(
     alone = tmp_path / "alone"
     assert run(*command, "--out", alone)[0] == 0
     assert rows(tmp_path / "run") == rows(alone)
+
+
+def test_an_equal_command_leaves_the_first_shard_to_the_one_that_has_begun(
+    command, run, tmp_path, monkeypatch
+):
+    begun = []
+    compute = ShardWorker.compute
+
+    def counted(worker, prepared):
+        begun.append(prepared.task.shard.number)
+        if len(begun) == 1:
+            assert run(*command, "--out", tmp_path / "run")[0] == 0
+        return compute(worker, prepared)
+
+    monkeypatch.setattr(ShardWorker, "compute", counted)
+    assert run(*command, "--out", tmp_path / "run")[0] == 0
+    assert begun[0] == 0
+    assert begun[1] in {1, 2, 3}
 
 
 def test_a_share_is_no_part_of_a_runs_identity(command, run, tmp_path):
