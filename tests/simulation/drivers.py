@@ -8,12 +8,13 @@ import contextlib
 import importlib
 import io
 import pickle
+import random
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -32,6 +33,7 @@ import jobs.interruption
 import jobs.job
 import jobs.log
 import jobs.progress
+import jobs.sharing
 import jobs.watch
 from cluster.backend import WorkerGone
 from cluster.scheduler import Scheduler
@@ -348,6 +350,7 @@ def inhabited(world: World) -> Iterator[World]:
     ledger, commit = enformer_core.dataset.ledger, enformer_core.dataset.commit
     virtual = SimpleNamespace(Condition=VirtualCondition)
     stopwatch = SimpleNamespace(perf_counter=_seconds, monotonic=_seconds)
+    chance = SimpleNamespace(Random=random.Random, randint=world.hub.random.randint)
     handled = SimpleNamespace(
         **{name: getattr(signal, name) for name in ("SIGHUP", "SIG_IGN", "Signals")},
         getsignal=_handler,
@@ -378,6 +381,8 @@ def inhabited(world: World) -> Iterator[World]:
             (jobs.watch, "BLOCK_SHARDS", 2),
             (jobs.interruption, "signal", handled),
             (jobs.interruption, "time", stopwatch),
+            (jobs.job, "OpenShards", partial(jobs.sharing.OpenShards, clock=_seconds)),
+            (jobs.sharing, "random", chance),
             (jobs.job, "make_pool", _virtual_pool),
             (jobs.job, "kept_alive", lambda display: contextlib.nullcontext()),
             (*_function_of(world.subject.command), _run),

@@ -65,6 +65,7 @@ class Service:
         hooks: see `Hook`.
         conditional_losses: puts answered with 412.
         slowness: times that requests take longer.
+        conflict_share: of puts that meet others of their key, those that are answered with 409.
         keeps_preconditions: it does not overwrite what may only be created.
         abandoned_puts: puts by processes for which nobody waited any more.
     """
@@ -79,6 +80,7 @@ class Service:
     conditional_losses: int = 0
     abandoned_puts: int = 0
     slowness: float = 1.0
+    conflict_share: float = 0.4
     keeps_preconditions: bool = True
     asked: int = 0
     strange: list[str] = field(default_factory=list)
@@ -180,7 +182,7 @@ class Client:
         service.abandoned_puts += process.abandoned
         # From here on the service has it all, whatever becomes of its writer.
         others += service.requests["put", key] - before  # those that came meanwhile
-        if others and "IfNoneMatch" in how and hub.random.random() < 0.4:
+        if others and "IfNoneMatch" in how and hub.random.random() < service.conflict_share:
             service.weather.count(Kind.CONFLICT)
             service.failed[key] += 1
             answer["error"] = _client_error("put", 409, "ConditionalRequestConflict")

@@ -3,6 +3,7 @@
 Each is caught within some seeds, in worlds in which the code as it is passes them all.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
@@ -32,7 +33,7 @@ from tests.simulation.subject import Subject, shard_of_key
 from tests.simulation.toy import GENES
 from tests.simulation.world import Hub
 
-SEEDS = range(60)
+SEEDS = range(60 if "ENFORMER_RAY_THOROUGH" in os.environ else 20)
 
 
 def stormy_world(seed: int, subject: Subject = GENES) -> World:
@@ -61,6 +62,16 @@ def poisoned_world(seed: int, subject: Subject = GENES) -> World:
     return world
 
 
+def crowded_world(seed: int) -> World:
+    """Four commands at once, by chance at the same shards: what meets is answered 409, often on both sides."""
+    world = World(seed, machines=2, place_s=0.05)
+    world.hub.random.randint = lambda low, high: low  # where a command that comes later begins
+    world.service.slowness, world.service.conflict_share = 5.0, 0.9
+    for _ in range(4):
+        world.add_user()
+    return world
+
+
 def motley_world(seed: int) -> World:
     """Machines that have other weights or another genome than the driver, from their first worker on."""
     world = World(seed, machines=2, place_s=0.05)
@@ -83,8 +94,15 @@ def test_control_the_code_as_it_is_passes_all_these_seeds():
     findings = first_problem()
     assert findings.seeds == len(SEEDS)
     assert not findings.problems, findings.told()
-    for kind in (Kind.CONFLICT, Kind.PRECONDITION, Kind.LOST_ANSWER):
+    for kind in (Kind.PRECONDITION, Kind.LOST_ANSWER):
         assert findings.effective[kind] > 5, kind
+
+
+def test_control_commands_that_meet_at_their_shards_pass():
+    findings = first_problem(range(10), crowded_world)
+    assert findings.seeds == 10
+    assert not findings.problems, findings.told()
+    assert findings.effective[Kind.CONFLICT] > 20
 
 
 @pytest.mark.parametrize("kind", [Kind.CORRUPT_WEIGHTS, Kind.OTHER_GENOME])
@@ -207,7 +225,11 @@ MUTANTS = {  # and how each shows itself
     other_genomes_pass: "or other values",
     receipt_before_derived_tables: "which is not there",
 }
-WORLDS = {other_files_pass: motley_world, other_genomes_pass: motley_world}
+WORLDS = {
+    conflict_taken_for_success: crowded_world,
+    other_files_pass: motley_world,
+    other_genomes_pass: motley_world,
+}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
@@ -247,6 +269,8 @@ def planned_statuses():
     )
 
 
+FEW_SEEDS = range(4)
+
 MUTANTS_OF_ONE_KIND = {
     a_row_answers_a_target: (CONTRIBUTIONS, "is not there for just the rows that are ok"),
     shuffles_of_each_attempt: (LINKS, "or other values"),
@@ -256,8 +280,8 @@ MUTANTS_OF_ONE_KIND = {
 
 @pytest.mark.parametrize("subject", OTHERS, ids=lambda subject: subject.name)
 def test_control_the_other_kinds_pass_as_they_are(subject):
-    findings = first_problem(range(10), partial(poisoned_world, subject=subject))
-    assert findings.seeds == 10
+    findings = first_problem(FEW_SEEDS, partial(poisoned_world, subject=subject))
+    assert findings.seeds == len(FEW_SEEDS)
     assert not findings.problems, findings.told()
 
 
@@ -266,7 +290,7 @@ def test_a_mutant_of_one_kind_is_caught_by_its_worlds_alone(mutant):
     subject, pattern = MUTANTS_OF_ONE_KIND[mutant]
     with mutant():
         of_genes = first_problem(range(3), poisoned_world)
-        findings = first_problem(range(10), partial(poisoned_world, subject=subject))
+        findings = first_problem(FEW_SEEDS, partial(poisoned_world, subject=subject))
     assert not of_genes.problems, of_genes.told()
     assert findings.problems, f"{mutant.__doc__} survived {findings.seeds} seeds"
     (problems,) = findings.problems.values()
