@@ -6,6 +6,9 @@ TORCH := torch==2.13.0
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 ENGINES := .venv-engines/.installed
+# One thread each: several processes of several threads would wait for each other. What was compiled is kept, also where
+# a container's PYTHONDONTWRITEBYTECODE says not to: every process that a test starts would compile all modules again.
+ALONE = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 IN_PROCESSES = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo help test test-full chaos fuzz bench lint types rooms tests engines format lock clean
@@ -29,13 +32,12 @@ rooms: $(INSTALLED) ## which package may import which, by import-linter
 	$(BIN)/lint-imports
 
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
-# One thread each: several processes of several threads would wait for each other.
 tests: $(INSTALLED) $(ENGINES) ## the tests, in JOBS=2 processes
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not full and not gpu" $(IN_PROCESSES)
+	$(ALONE) $(PYTEST) -m "not full and not gpu" $(IN_PROCESSES)
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
 test-full: $(INSTALLED) $(ENGINES) ## the tests and the slow suites, in JOBS=2 processes of up to 9 GB
-	ENFORMER_RAY_THOROUGH=1 OMP_NUM_THREADS=1 $(PYTEST) -m "not gpu" --timeout=7200 $(IN_PROCESSES)
+	ENFORMER_RAY_THOROUGH=1 $(ALONE) $(PYTEST) -m "not gpu" --timeout=7200 $(IN_PROCESSES)
 
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
 chaos: $(INSTALLED) ## runs in which workers, machines, drivers and the store are killed: hours
