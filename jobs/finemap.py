@@ -1,6 +1,7 @@
 """`enformer-ray finemap`: credible sets and PIPs of a locus, without a prior and with one, side by side."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -106,6 +107,8 @@ def _fitting(settings: FinemapSettings) -> Fitting:
     _check_within("--ld-shrinkage", settings.ld_shrinkage, 0, 1)
     if settings.coverage in (0, 1):
         raise InputError(f"--coverage {settings.coverage:g}: must be above 0 and below 1")
+    if not 0 <= settings.least_evidence < math.inf:
+        raise InputError(f"--least-evidence {settings.least_evidence:g}: must be 0 or more")
     if settings.tolerance <= 0:
         raise InputError(f"--tolerance {settings.tolerance:g}: must be above 0")
     for option, number in (
@@ -126,6 +129,7 @@ def _fitting(settings: FinemapSettings) -> Fitting:
             )
     susie = SusieSettings(
         effects=settings.effects,
+        least_evidence=settings.least_evidence,
         estimates_residual_variance=settings.estimate_residual_variance,
         tolerance=settings.tolerance,
         most_rounds=settings.max_iterations,

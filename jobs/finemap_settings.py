@@ -76,6 +76,9 @@ class _SusieOptions:
     effects: Annotated[int, Parameter(metavar="L")] = 10
     """the most causal variants of the locus"""
 
+    least_evidence: Annotated[float, Parameter(metavar="NATS")] = 0.0
+    """an effect must gain more log evidence than this over none (susieR's check_null_threshold)"""
+
     estimate_residual_variance: bool = False
     """estimate the residual variance; only with LD of the very people studied, else it stays 1"""
 

@@ -28,6 +28,7 @@ from enformer_core.finemapping.ld import check_definite, shrunk, tolerated_below
 from enformer_core.finemapping.locus import LocusData
 from enformer_core.finemapping.shares import shares
 from enformer_core.finemapping.susie import (
+    WEAK_EVIDENCE,
     Correlations,
     SusieFit,
     SusieSettings,
@@ -229,9 +230,16 @@ def _said_of_convergence(
             f"the fit {which} has not converged after {counted(len(fit.elbo), 'rounds')}: more are given by "
             "--max-iterations, and z and LD that contradict each other are a common cause"
         )
+    weak = int(fit.is_weak.sum())
     effects = fit.is_effect.size
+    if weak:
+        yield (
+            f"{weak} of {counted(effects, 'effects')} of the fit {which} gain less than {WEAK_EVIDENCE} of log "
+            f"evidence over none: they add the prior to PIPs (their sum is {fit.pip.sum():.2f}), not what data say. "
+            f"--least-evidence {WEAK_EVIDENCE} leaves such effects out"
+        )
     # who asks for one effect wants one
-    if fit.is_effect.all() and 1 < effects < fit.alpha.shape[1]:
+    elif fit.is_effect.all() and 1 < effects < fit.alpha.shape[1]:
         yield f"all {effects} effects are used by the fit {which}: there may be more, see --effects"
 
 

@@ -28,6 +28,9 @@ _LOG_VARIANCES = (-30.0, 15.0)
 _LEAST_VARIANCE = 1e-9
 """An effect whose prior variance is no larger is none: it counts neither for PIPs nor for credible sets."""
 
+WEAK_EVIDENCE = 0.1
+"""An effect that gains less log evidence than this over none says where the prior lies, not where the data point."""
+
 _UNREASONABLE = 100
 """A prior variance of so many largest z², in standard errors², shows that z and R are not of one sample."""
 
@@ -43,6 +46,7 @@ class SusieSettings:
     Attributes:
         effects: the most causal variants (L).
         scaled_prior_variance: the prior variance of an effect at the start, in parts of the trait's variance.
+        least_evidence: an effect is none that gains no more log evidence than this (susieR's `check_null_threshold`).
         estimates_residual_variance: whether the residual variance is estimated, beginning with 1; it stays 1 otherwise.
         tolerance: the fit ends when the evidence (ELBO) gains less than this in a round.
         most_rounds: the fit ends after so many rounds whatever it gains.
@@ -50,6 +54,7 @@ class SusieSettings:
 
     effects: int = 10
     scaled_prior_variance: float = 0.2
+    least_evidence: float = 0.0
     estimates_residual_variance: bool = False
     tolerance: float = 1e-4
     most_rounds: int = 50
@@ -63,6 +68,7 @@ class SusieFit:
         alpha: of each effect the probability that it is this variant's.
         mean: of each effect its size if it is this variant's, in standard deviations of trait and genotype.
         prior_variance: of each effect, as estimated; 0 where the data do not need it.
+        evidence: of each effect, the log evidence that it gains over none; 0 where there is none.
         residual_variance: 1, or as estimated.
         elbo: the evidence after each round.
         has_converged: whether the last gain was below the tolerance.
@@ -71,6 +77,7 @@ class SusieFit:
     alpha: EffectsByVariants
     mean: EffectsByVariants
     prior_variance: Float64[np.ndarray, " effects"]
+    evidence: Float64[np.ndarray, " effects"]
     residual_variance: float
     elbo: tuple[float, ...]
     has_converged: bool
@@ -79,6 +86,11 @@ class SusieFit:
     def is_effect(self) -> Bool[np.ndarray, " effects"]:
         """Which effects there are; of the others alpha is the prior, and means nothing."""
         return self.prior_variance > _LEAST_VARIANCE
+
+    @property
+    def is_weak(self) -> Bool[np.ndarray, " effects"]:
+        """Which effects are kept though the data hardly ask for them: their alpha is little else than the prior."""
+        return self.is_effect & (self.evidence < WEAK_EVIDENCE)
 
     @property
     def pip(self) -> Variants:
@@ -146,6 +158,7 @@ class _Fit:
         # R times what each effect explains: kept, since R is the large thing
         self._explained = np.zeros((effects, z.size))
         self._prior_variance = np.full(effects, settings.scaled_prior_variance)
+        self._gain = np.zeros(effects)
         self._residual_variance = 1.0
         # of each effect, for the evidence: what its square is expected to be, and how far it is from its prior
         self._square = np.zeros(effects)
@@ -168,6 +181,7 @@ class _Fit:
             self._alpha,
             self._mean,
             self._prior_variance,
+            self._gain,
             self._residual_variance,
             tuple(elbo),
             has_converged,
@@ -183,7 +197,8 @@ class _Fit:
         estimate = self._z / math.sqrt(self._scale) - others
         noise = self._residual_variance / self._scale
         single = _SingleEffect(estimate, noise, self._log_prior)
-        variance = single.best_variance(self._prior_variance[effect])
+        before = self._prior_variance[effect]
+        variance = single.best_variance(before, self._settings.least_evidence)
         self._check_variance(variance)
         alpha, log_evidence = single.posterior(variance)
         posterior_variance = variance * noise / (variance + noise)
@@ -193,6 +208,7 @@ class _Fit:
         self._alpha[effect] = alpha
         self._mean[effect] = mean
         self._prior_variance[effect] = variance
+        self._gain[effect] = log_evidence - single.evidence(0.0)
         # without an effect nothing is explained, which needs no product with R
         self._explained[effect] = self._correlations @ product if variance > 0 else 0.0
         self._square[effect] = square
@@ -271,26 +287,33 @@ class _SingleEffect:
         total = float(weight.sum())
         return weight / total, math.log(total) + largest
 
+    def evidence(
+        self,
+        variance: float,
+    ) -> float:
+        """The log evidence of an effect of this prior variance; of none for 0."""
+        return self.posterior(variance)[1]
+
     def best_variance(
         self,
         before: float,
+        least_evidence: float,
     ) -> float:
         """The prior variance under which the estimates are most likely; 0 where no effect is as likely.
 
         Args:
             before: the variance of the last round, kept where nothing better is found.
+            least_evidence: log evidence that an effect must gain over none, and more.
         """
         log_variance = minimum(self._surprise, *_LOG_VARIANCES)
         best = math.exp(log_variance)
         if before > 0 and self._surprise(log_variance) > self._surprise(math.log(before)):
             best = before
-        _, without = self.posterior(0.0)
-        _, with_effect = self.posterior(best)
-        return 0.0 if without >= with_effect else best
+        without = self.evidence(0.0)
+        return 0.0 if without + least_evidence >= self.evidence(best) else best
 
     def _surprise(
         self,
         log_variance: float,
     ) -> float:
-        _, log_evidence = self.posterior(math.exp(log_variance))
-        return -log_evidence
+        return -self.evidence(math.exp(log_variance))

@@ -9,8 +9,9 @@ from enformer_core.finemapping.susie import SusieFit
 
 def fit_with(alpha, variances):
     alpha = np.array(alpha, dtype=np.float64)
+    variances = np.array(variances, dtype=np.float64)
     return SusieFit(
-        alpha, np.zeros_like(alpha), np.array(variances, dtype=np.float64), 1.0, (0.0,), True
+        alpha, np.zeros_like(alpha), variances, np.ones_like(variances), 1.0, (0.0,), True
     )
 
 

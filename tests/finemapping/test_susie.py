@@ -7,6 +7,7 @@ import pytest
 
 from enformer_core.finemapping.credible_sets import credible_sets
 from enformer_core.finemapping.susie import (
+    WEAK_EVIDENCE,
     SusieSettings,
     UnreasonableFitError,
     adjusted_z,
@@ -124,6 +125,29 @@ def test_a_prior_of_zero_stands_for_something_tiny(locus):
     fit = susie_rss(locus.z, locus.correlations, locus.people, prior)
     without = susie_rss(locus.z, locus.correlations, locus.people)
     assert 0 < fit.pip[12] < without.pip[12]
+
+
+def test_effects_that_only_repeat_the_prior_are_weak_and_can_be_left_out():
+    locus = made_up_locus(seed=1, variants=60, causal=(12,))
+    prior = np.ones(60)
+    prior[np.random.default_rng(1).choice(60, 8, replace=False)] = 100.0
+    fit = susie_rss(locus.z, locus.correlations, locus.people, prior)
+    # one variant is causal; what is more is the prior
+    assert fit.pip.sum() > 5
+    assert fit.is_weak.tolist() == [False] + [True] * 9
+    settings = SusieSettings(least_evidence=WEAK_EVIDENCE)
+    without = susie_rss(locus.z, locus.correlations, locus.people, prior, settings)
+    assert without.pip.sum() == pytest.approx(1)
+    assert without.pip[12] > 0.99
+    assert without.is_effect.tolist() == [True] + [False] * 9
+    # alone, it is the logarithm of all variants' Bayes factors, weighted by the prior
+    variance, noise = without.prior_variance[0], 1 / (locus.people - 1)
+    shrinkage = variance / (variance + noise)
+    factors = math.sqrt(1 - shrinkage) * np.exp(
+        shrinkage * adjusted_z(locus.z, locus.people) ** 2 / 2
+    )
+    evidence = math.log(factors @ prior / prior.sum())
+    assert without.evidence[0] == pytest.approx(evidence, abs=1e-4)
 
 
 def test_a_looser_tolerance_ends_earlier(locus):

@@ -226,6 +226,29 @@ def test_exchanged_alleles_are_named(run, files, locus):
     assert f"rs{strongest}" in text.partition("suspect  ")[2].splitlines()[0]
 
 
+def test_effects_that_only_repeat_the_prior_are_told_of(run, tmp_path):
+    locus = made_up_locus(seed=1, variants=60, causal=(12,))
+    weights = np.ones(60)
+    weights[np.random.default_rng(1).choice(60, 8, replace=False)] = 100.0
+    rows = zip(locus.z, weights, strict=True)
+    lines = [
+        f"20\t{at}\trs{at}\tA\tG\t{z:.17g}\t{weight}\n" for at, (z, weight) in enumerate(rows, 1)
+    ]
+    (tmp_path / "study.tsv").write_text("CHR\tBP\tSNP\tA1\tA2\tZ\tw\n" + "".join(lines))
+    np.savez(tmp_path / "ld.npz", R=locus.correlations)
+    command = ["finemap", "--sumstats", tmp_path / "study.tsv", "--ld", tmp_path / "ld.npz"]
+    command += ["--n", f"{locus.people:.0f}", "--prior-column", "w", "--json"]
+    code, _, log = run(*command)
+    assert code == 0
+    assert "9 of 10 effects of the fit with the prior gain less than 0.1 of log evidence" in log
+    assert "--least-evidence 0.1 leaves such effects out" in log
+    assert "there may be more" not in log
+    code, answer, log = run(*command, "--least-evidence", "0.1")
+    assert sum(each["pip_prior"] for each in json.loads(answer)["variants"]) == pytest.approx(1)
+    assert "log evidence" not in log
+    assert "--least-evidence -1: must be 0 or more" in run(*command, "--least-evidence", "-1")[2]
+
+
 def test_a_residual_variance_of_other_peoples_ld_is_warned_of(finemapped, files):
     other = made_up_locus(seed=70, variants=VARIANTS, causal=(CAUSAL,), people=150)
     np.savez(files / "other.npz", R=other.correlations)
