@@ -1,6 +1,8 @@
 """A small genome and VCF, and the command as a user calls it."""
 
 import json
+import shutil
+from functools import cache
 
 import pytest
 
@@ -29,10 +31,41 @@ def letters(genome):
 @pytest.fixture
 def vcf(tmp_path, letters):
     """Four records, six ALTs: an SNV, a multi-allelic site, a deletion, and a symbolic allele."""
+    return write_small(tmp_path, letters)
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory, genome, letters):
+    """Runs of `score` over the small VCF, each computed once."""
+    folder = tmp_path_factory.mktemp("finished")
+    given = ["score", str(write_small(folder, letters)), "--genome", str(genome)]
+
+    @cache
+    def finished(*options):
+        out = tmp_path_factory.mktemp("finished") / "run"
+        assert main([*given, "--out", str(out), *options]) == 0
+        return out
+
+    return finished
+
+
+@pytest.fixture
+def finished(_finished, tmp_path, capsys):
+    """A copy of the small VCF's run by these options: what takes seconds is computed once for all tests."""
+
+    def copy(name, *options):
+        out = _finished(*options)
+        capsys.readouterr()  # what was said when it was computed
+        return shutil.copytree(out, tmp_path / name)
+
+    return copy
+
+
+def write_small(folder, letters):
     one = letters["chr1"]
     two = letters["chr2"]
     return write_vcf(
-        tmp_path / "small.vcf",
+        folder / "small.vcf",
         [
             ("chr1", 1000, one[999], OTHER[one[999]]),
             ("chr1", 2000, one[1999], ",".join(sorted(set("ACGT") - {one[1999]}))),

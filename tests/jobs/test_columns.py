@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-MOTIF = ["--model", "motif", "--ray", "off"]
+MOTIF = ["--model", "motif", "--ray", "off", "--strands", "forward", "--audit-fraction", "0"]
 
 
 def munged(tmp_path, letters, records):

@@ -11,10 +11,10 @@ import pytest
 
 from enformer_core.analyses import variant_input
 from enformer_core.variants.harmonise import harmonise_alleles
-from jobs.cli import main
 
 ROOT = Path(__file__).parents[2]
 SMALL = [*("--model", "motif", "--ray", "off", "--strands", "forward", "--tracks", "0")]
+SMALL += ["--audit-fraction", "0"]
 
 ABORTS = """
 import ctypes, sys
@@ -27,20 +27,12 @@ run()
 
 
 @pytest.fixture
-def finished(vcf, genome, tmp_path):
-    """A finished run."""
-    out = tmp_path / "run"
-    run = ["score", str(vcf), "--genome", str(genome), "--out", str(out), *SMALL]
-    assert main(run) == 0
-    return out
-
-
-@pytest.fixture
 def shell(finished):
     """Give a command to a shell in which OUT is a finished run; gives its exit code and all that it said."""
+    out = finished("run", *SMALL)
 
     def call(command, **variables):
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OUT": str(finished)} | variables
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OUT": str(out)} | variables
         program = command.replace("enformer-ray", f"{sys.executable} -m jobs.cli")
         ended = subprocess.run(
             ["bash", "-c", program], capture_output=True, env=environment, check=False, cwd=ROOT

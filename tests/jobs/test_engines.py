@@ -12,6 +12,9 @@ from jobs import exit_codes
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "3"]
 
 
+UNAUDITED = ["--audit-fraction", "0"]
+
+
 @pytest.fixture
 def score(run, vcf, genome, tmp_path):
     """Score the small VCF into a directory."""
@@ -31,7 +34,9 @@ def receipts(out):
 
 def test_both_engines_give_the_same_table(score, rows):
     *_, plain = score("plain", "--engine", "direct", "--statistics", "sad,log_d2")
-    *_, differences = score("differences", "--precision", "exact", "--statistics", "sad,log_d2")
+    *_, differences = score(
+        *("differences", "--precision", "exact", "--statistics", "sad,log_d2"), *UNAUDITED
+    )
     for one, other in zip(rows(plain), rows(differences), strict=True):
         assert one["variant_id"] == other["variant_id"]
         for name in ("sad", "log_d2"):
@@ -42,7 +47,7 @@ def test_both_engines_give_the_same_table(score, rows):
 
 
 def test_variants_may_share_windows_and_say_how_far_off_they_lie(score, rows):
-    code, _, _, out = score("shared", "--max-offset-bp", "2000")
+    code, _, _, out = score("shared", "--max-offset-bp", "2000", *UNAUDITED)
     assert code == 0
     for row in rows(out):
         if row["status"] == "ok":
@@ -100,14 +105,15 @@ def test_an_error_beyond_the_tolerance_cannot_be_missed(score, monkeypatch, run)
 
 def test_fast_without_fast_hardware_says_so(score, monkeypatch):
     monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device_type: False)
-    code, text, _, out = score("slow")
+    code, text, _, out = score("slow", *UNAUDITED)
     assert code == 0
     assert {receipt["provenance"]["arithmetic"] for receipt in receipts(out)} == {
         "reference float32, differences float32"
     }
     # by this process: there are neither workers nor other machines to speak of
     assert "note: fast came to float32: the hardware multiplies" in text
-    assert "fast came to float32" not in score("exact", "--precision", "exact")[1]
+    exact = score("exact", "--precision", "exact", *UNAUDITED)[1]
+    assert "fast came to float32" not in exact
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ def test_stored_scores_keep_what_the_policy_can_answer_for(score, rows):
     }
     tables = {}
     for name, (more, bits) in policies.items():
-        *_, out = score(name, *more)
+        *_, out = score(name, *more, *UNAUDITED)
         assert json.loads((out / "run.json").read_text())["identity"]["mantissa_bits"] == bits
         tables[name] = rows(out)
         assert stored_bits(tables[name]) <= bits

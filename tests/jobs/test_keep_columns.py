@@ -11,6 +11,7 @@ from tests.support.genomes import OTHER
 from tests.support.runs import content_digests
 
 SMALL = ["--model", "motif", "--ray", "off", "--tracks", "0,1", "--strands", "forward"]
+SMALL += ["--audit-fraction", "0"]
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from jobs.lookup import _cells
 from tests.support.genomes import OTHER, random_letters, write_fasta
 from tests.support.vcf import write_vcf
 
+ONE_STRAND = ["--strands", "forward", "--audit-fraction", "0"]
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, genome, letters):
@@ -25,7 +27,7 @@ def runs(tmp_path_factory, genome, letters):
     vcf = folder / "v.vcf"
     vcf.write_text("\n".join([*lines, ""]))
     score = ["score", str(vcf), "--genome", str(genome), "--model", "motif", "--ray", "off"]
-    score += ["--strands", "forward", "--audit-fraction", "0"]
+    score += ONE_STRAND
     assert main([*score, "--statistics", "sad,js", "--out", str(folder / "both")]) == 0
     assert main([*score, "--out", str(folder / "one"), "--top-tracks", "0"]) == 0
     return folder
@@ -145,14 +147,7 @@ def test_kept_columns_take_no_place_that_was_promised(run, runs, genome, tmp_pat
     alt = "A" if ref != "A" else "C"
     names = "chrom\tpos\tref\talt\tid\tkeys\tstrongest\tkeys_2\n"
     table.write_text(f"{names}chr1\t1000\t{ref}\t{alt}\trs10\ta\tb\tc\n")
-    kept = [
-        "--keep-columns",
-        "keys,strongest,keys_2",
-        "--strands",
-        "forward",
-        "--audit-fraction",
-        "0",
-    ]
+    kept = ["--keep-columns", "keys,strongest,keys_2", *ONE_STRAND]
     score = ["score", table, "--genome", genome, "--model", "motif", "--ray", "off", *kept]
     assert run(*score, "--out", tmp_path / "run")[0] == 0
     _, text, _ = run("lookup", tmp_path / "run", "rs10", "--json")
@@ -168,7 +163,7 @@ def test_places_of_runs_of_several_genomes_are_told_apart(runs, run, tmp_path):
     write_fasta(other, {"chr1": letters})
     vcf = write_vcf(tmp_path / "o.vcf", [("chr1", 1000, letters[999], OTHER[letters[999]])])
     score = ["score", vcf, "--genome", other, "--model", "motif", "--ray", "off"]
-    assert run(*score, "--strands", "forward", "--out", tmp_path / "other")[0] == 0
+    assert run(*score, *ONE_STRAND, "--out", tmp_path / "other")[0] == 0
     code, text, error = run("lookup", runs / "one", tmp_path / "other", "chr1:1000")
     assert (code, len(text.splitlines())) == (0, 4)
     assert f"{runs / 'one'} and {tmp_path / 'other'} are of genomes with other contigs" in error

@@ -24,6 +24,7 @@ def mean_rise(r, d):
 '''
 
 SMALL = ["--model", "motif", "--ray", "off", "--tracks", "0,1", "--strands", "forward"]
+SMALL += ["--audit-fraction", "0"]
 
 
 @pytest.fixture

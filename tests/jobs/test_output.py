@@ -103,20 +103,25 @@ def test_streams_are_as_before_afterwards(monkeypatch):
     assert out.getvalue() == "a\n"
 
 
+SMALL = [*("--model", "motif", "--ray", "off", "--strands", "forward", "--tracks", "0")]
+SMALL += ["--audit-fraction", "0"]
+
+
 @pytest.fixture
 def score(vcf, genome, tmp_path):
-    """The code of a small run, and that of asking whether it is whole."""
+    """The code of a small run."""
 
     def call(*more):
         run = [*("score", str(vcf), "--genome", str(genome), "--out", str(tmp_path / "run"))]
-        small = [*("--model", "motif", "--ray", "off", "--strands", "forward", "--tracks", "0")]
-        return main([*run, *small, *more])
+        return main([*run, *SMALL, *more])
 
     return call
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr", "both"])
-@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    ("stream", "log_format"),
+    [("stdout", "text"), ("stderr", "json"), ("both", "text"), ("both", "json")],
+)
 def test_a_run_ends_well_whatever_becomes_of_what_it_says(
     score, tmp_path, monkeypatch, stream, log_format
 ):
@@ -176,10 +181,10 @@ def test_a_full_disk_that_shows_only_at_the_end_counts():
 @pytest.mark.parametrize(
     "words", [["--help"], ["--version"], ["score", "--help"], ["weights"], ["status", "RUN"]]
 )
-def test_help_that_a_full_disk_does_not_take_is_no_help(score, tmp_path, words):
-    assert score() == 0
+def test_help_that_a_full_disk_does_not_take_is_no_help(finished, words):
+    run = str(finished("run", *SMALL)) if "RUN" in words else ""
     command = [sys.executable, "-m", "jobs.cli", *words]
-    command = [str(tmp_path / "run") if word == "RUN" else word for word in command]
+    command = [run if word == "RUN" else word for word in command]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 2

@@ -26,6 +26,8 @@ SMALL = [
     "forward",
     "--shard-size",
     "2",
+    "--audit-fraction",
+    "0",
 ]
 
 
@@ -42,13 +44,21 @@ def score(run, vcf, genome, tmp_path):
     return call
 
 
+@pytest.fixture
+def out(finished):
+    """A finished run of the small VCF."""
+    return finished("run", *SMALL)
+
+
 def test_every_alt_has_one_row(score, rows, run):
     code, text, error, out = score()
+    said = text.splitlines()
     assert code == 0
     assert "6 alleles" in text
     assert "5 ok, 1 symbolic" in text
     assert "note: tracks: 2 of 8: 0 DEMO:CTCF motif occupancy" in error
     assert "DEMONSTRATION" in text
+    assert hint_of_ray("local", 1) not in error  # by --ray off
     assert "columns: " not in text  # a VCF's are what the format says
     answered = rows(out)
     assert [(row["input_line"], row["alt_index"], row["status"]) for row in answered] == [
@@ -65,6 +75,12 @@ def test_every_alt_has_one_row(score, rows, run):
     code, text, _ = run("verify", out)
     assert code == 0
     assert text.startswith("verified: 6 alleles")
+    # some were not scored: it is said how to list them
+    [line] = [line for line in said if line.startswith("why not ok: ")]
+    code, text, error = run(*shlex.split(line.removeprefix("why not ok: enformer-ray ")), "--json")
+    assert code == 0, error
+    [row] = json.loads(text)
+    assert (row["status"], row["reason"]) == ("symbolic", "ALT <DEL> names no sequence")
 
 
 def test_a_run_of_which_nothing_was_scored_says_so(run, genome, letters, tmp_path):
@@ -91,20 +107,9 @@ def test_a_run_of_which_nothing_was_scored_says_so(run, genome, letters, tmp_pat
     assert len(json.loads(text)) == 3
 
 
-def test_a_run_of_which_some_was_scored_says_how_to_list_the_others(score, run):
-    lines = score()[1].splitlines()
-    [line] = [line for line in lines if line.startswith("why not ok: ")]
-    code, text, error = run(*shlex.split(line.removeprefix("why not ok: enformer-ray ")), "--json")
-    assert code == 0, error
-    [row] = json.loads(text)
-    assert (row["status"], row["reason"]) == ("symbolic", "ALT <DEL> names no sequence")
-
-
-def test_for_one_shard_ray_need_not_be_started(score):
-    hint = hint_of_ray("local", 1)
-    assert "--ray off" in hint
+def test_for_one_shard_ray_need_not_be_started():
+    assert "--ray off" in hint_of_ray("local", 1)
     assert hint_of_ray("local", 2) is hint_of_ray("auto", 1) is None
-    assert hint not in score()[2]  # by --ray off
 
 
 def test_a_run_without_effects_is_not_asked_for_them(score, run):
@@ -127,8 +132,7 @@ def test_a_name_with_the_end_of_a_line_is_told_in_one(run, vcf, genome, tmp_path
     assert error.startswith(f"enformer-ray: {tmp_path}/no\\x1b[31m\\nrun: no run here")
 
 
-def test_run_again_it_is_already_complete_and_nothing_changes(score):
-    *_, out = score()
+def test_run_again_it_is_already_complete_and_nothing_changes(score, out):
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in out.rglob("*")}
     code, text, _, _ = score()
     assert code == 0
@@ -138,9 +142,10 @@ def test_run_again_it_is_already_complete_and_nothing_changes(score):
     } == before
 
 
-def test_a_half_finished_run_is_continued_to_the_same_table(score, rows, run, monkeypatch):
-    *_, whole = score("whole")
-    *_, half = score("half")
+def test_a_half_finished_run_is_continued_to_the_same_table(
+    score, finished, rows, run, monkeypatch
+):
+    whole, half = (finished(name, *SMALL) for name in ("whole", "half"))
     receipts = sorted((half / "commits").iterdir())
     (half / "manifest.json").unlink()
     receipts[1].unlink()  # died between the data and its receipt
@@ -164,8 +169,7 @@ def test_a_half_finished_run_is_continued_to_the_same_table(score, rows, run, mo
     assert run("verify", half)[0] == 0
 
 
-def test_a_run_whose_plan_was_not_written_is_continued(score, run):
-    *_, out = score()
+def test_a_run_whose_plan_was_not_written_is_continued(score, run, out):
     for name in ("plan", "commits", "scores", "effects"):
         shutil.rmtree(out / name)
     (out / "manifest.json").unlink()
@@ -173,8 +177,7 @@ def test_a_run_whose_plan_was_not_written_is_continued(score, run):
     assert run("verify", out)[0] == 0
 
 
-def test_another_run_in_the_same_directory_is_refused(score):
-    *_, out = score()
+def test_another_run_in_the_same_directory_is_refused(score, out):
     before = sorted(path.name for path in out.rglob("*"))
     code, _, error, _ = score("run", "--statistics", "sad,js", "--top-tracks", "3")
     assert code == 2
@@ -184,9 +187,8 @@ def test_another_run_in_the_same_directory_is_refused(score):
 
 
 def test_the_same_table_with_another_shard_size_and_order_of_input(
-    score, rows, run, vcf, genome, tmp_path
+    score, out, rows, run, vcf, genome, tmp_path
 ):
-    *_, out = score()
     *_, other = score("other", "--shard-size", "1")
     assert rows(out) == rows(other)
     assert len(list((other / "commits").iterdir())) == 6
@@ -198,8 +200,7 @@ def test_the_same_table_with_another_shard_size_and_order_of_input(
     assert rows(tmp_path / "t", sql) == rows(out, sql)
 
 
-def test_every_output_says_that_it_is_a_demonstration(score):
-    *_, out = score()
+def test_every_output_says_that_it_is_a_demonstration(out):
     for path in [out / "run.json", out / "manifest.json", *(out / "commits").iterdir()]:
         assert json.loads(path.read_text())["notice"].startswith("DEMONSTRATION"), path
     for path in out.rglob("*.parquet"):
@@ -240,8 +241,7 @@ def test_without_ray_nothing_of_ray_is_imported(vcf, genome, tmp_path):
     assert finished.returncode == 0, finished.stderr
 
 
-def test_status_and_query_for_people(score, run):
-    *_, out = score()
+def test_status_and_query_for_people(out, run):
     code, text, _ = run("status", out)
     assert code == 0
     assert "complete" in text

@@ -8,14 +8,14 @@ import pytest
 from jobs.count import significant
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "1"]
+SMALL += ["--tracks", "0", "--audit-fraction", "0"]
 SMALL += ["--device", "cpu"]  # of whose cores hours are told, whatever the machine has
 
 
 @pytest.fixture
-def half(run, vcf, genome, tmp_path):
+def half(finished):
     """A run of which half the receipts are there, each made to say that it took half an hour on two threads."""
-    out = tmp_path / "half"
-    assert run("score", vcf, "--genome", genome, "--out", out, *SMALL)[0] == 0
+    out = finished("half", *SMALL)
     (out / "manifest.json").unlink()
     receipts = sorted((out / "commits").iterdir())
     for number, path in enumerate(receipts):
@@ -89,10 +89,8 @@ def test_hours_of_gpus_are_told_apart(run, half):
     assert "cost" not in found
 
 
-def test_of_a_finished_run_nothing_is_to_come(run, vcf, genome, tmp_path):
-    out = tmp_path / "whole"
-    assert run("score", vcf, "--genome", genome, "--out", out, *SMALL)[0] == 0
-    code, text, _ = run("status", out, "--price-per-hour", "1")
+def test_of_a_finished_run_nothing_is_to_come(run, finished):
+    code, text, _ = run("status", finished("whole", *SMALL), "--price-per-hour", "1")
     assert code == 0
     assert "complete" in text
     assert "to come" not in text
