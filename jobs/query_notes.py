@@ -11,10 +11,7 @@ from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.scoring.rounding import RATIO_ROUNDING
 from enformer_core.words import agreeing, counted
-
-_LARGEST = """
-SELECT statistic, max(abs(value)) AS value FROM effects GROUP BY statistic ORDER BY statistic
-"""
+from jobs.query_views import largest_of_scores, statistics_of
 
 _AT_MOST = f"""
 SELECT count(*) FILTER (abs(value) <= $most), count(*) FROM effects
@@ -47,7 +44,7 @@ def notes_of_answer(
         shards = counted(ledger.run.plan.shards, "shards")
         yield f"{out}: is not complete: {missing:,} of {shards} not committed, and not in this answer"
     if _asks(connection, sql, "top"):
-        for statistic, largest in connection.sql(_LARGEST).fetchall():
+        for statistic, largest in _largest(ledger, connection):
             yield from _no_effect(ledger, connection, statistic, largest)
     if _asks(connection, sql, "top_genes"):
         yield from _no_gene_effect(*connection.sql(_OF_GENES).fetchall()[0])
@@ -66,6 +63,15 @@ def _missing_shards(ledger: Ledger) -> int:
     if ledger.manifest() is not None:
         return 0
     return ledger.run.plan.shards - len(ledger.committed())
+
+
+def _largest(ledger: Ledger, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, float]]:
+    """The largest effect of each statistic in size, none where no effects are kept."""
+    if not connection.sql("SELECT 1 FROM effects LIMIT 1").fetchall():
+        return
+    statistics = statistics_of(ledger)
+    (sizes,) = connection.sql(largest_of_scores(statistics)).fetchall()
+    yield from sorted(zip(statistics, sizes, strict=True))
 
 
 def _no_effect(

@@ -12,23 +12,24 @@ from enformer_core.scoring.rounding import RATIO_ROUNDING
 # that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
 # list of hits has none of it. `effects` has every row. Rows of the input that are one allele may name different effect
 # alleles: then there is no one sign.
-_TOP = f"""
+#
+# The largest is asked of the column of `scores` that holds each allele's: `effects` has twenty rows for one of its, and
+# the same largest, since repeats of an allele have its values.
+_TOP = """
 CREATE VIEW top AS
 SELECT e.variant_id, named.id, coalesce(t.description, t.identifier, t.index::VARCHAR) AS track,
-       e.statistic, e.value, round(abs(e.value::DOUBLE) / largest.value, 6) AS share, named.effect_sign,
+       e.statistic, e.value, round(abs(e.value::DOUBLE) / {of_statistic}, 6) AS share, named.effect_sign,
        e.track AS track_index, t.identifier, t.assay, t.biosample
 FROM effects e
-JOIN (
-    SELECT statistic, max(abs(value::DOUBLE)) AS value FROM effects GROUP BY statistic
-) largest ON largest.statistic = e.statistic AND abs(e.value) > {NO_EFFECT} * largest.value
+JOIN ({largest}) largest ON abs(e.value) > {no_effect} * {of_statistic}
 JOIN tracks t ON t.index = e.track
 LEFT JOIN (
-    SELECT variant_id, string_agg(DISTINCT id, ',' ORDER BY id) AS id,
+    SELECT variant_id, array_to_string(list_sort(list_distinct(list(id) FILTER (id IS NOT NULL))), ',') AS id,
            CASE WHEN min(effect_sign) = max(effect_sign) THEN min(effect_sign) END AS effect_sign
     FROM scores WHERE id IS NOT NULL OR effect_sign IS NOT NULL GROUP BY variant_id
 ) named ON named.variant_id = e.variant_id
 ORDER BY abs(e.value) DESC, e.variant_id, e.track, e.statistic
-"""  # noqa: S608 - of no text from outside
+"""
 
 # The same of genes: one row for each allele and gene, by its strongest track. Rows of the input that are one allele are
 # one row. A ratio of sums has a size of its own below which it is rounding, whatever the largest of the run is. The TSS
@@ -72,9 +73,20 @@ _MAIN_VALUE = ("value", "log2_ratio", "id")
 _THEN = ("name", "status", "share")
 
 
-def create_top(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the view `top` of the views `effects`, `scores` and `tracks`."""
-    connection.execute(_TOP)
+def create_top(connection: duckdb.DuckDBPyConnection, statistics: Sequence[str]) -> None:
+    """Make the view `top` of the views `effects`, `scores` and `tracks`, which have these statistics."""
+    cases = " ".join(f"WHEN '{name}' THEN largest.{name}" for name in statistics)
+    asked = {
+        "largest": largest_of_scores(statistics),
+        "of_statistic": f"CASE e.statistic {cases} END",
+    }
+    connection.execute(_TOP.format(no_effect=NO_EFFECT, **asked))
+
+
+def largest_of_scores(statistics: Sequence[str]) -> str:
+    """SQL for one row that has the largest size of each statistic in a column of its name, null without scores."""
+    columns = ", ".join(f"max(max_abs_{name}::DOUBLE) AS {name}" for name in statistics)
+    return f"SELECT {columns} FROM scores"  # noqa: S608 - of no text from outside
 
 
 def create_long(connection: duckdb.DuckDBPyConnection, statistics: Sequence[str]) -> None:
@@ -88,13 +100,19 @@ def create_views(
 ) -> None:
     """Make the views that these tables of the run allow."""
     there = set(tables)
-    if {"scores", "effects", "tracks"} <= there:
-        create_top(connection)
     if {"scores", "tracks"} <= there:
-        (scores, *_) = ledger.run_type.value_tables
-        create_long(connection, ledger.run_type.value_columns(scores, ledger.run))
+        statistics = statistics_of(ledger)
+        create_long(connection, statistics)
+        if "effects" in there:
+            create_top(connection, statistics)
     if {"gene_effects", "tracks"} <= there:
         create_top_genes(connection)
+
+
+def statistics_of(ledger: Ledger) -> Sequence[str]:
+    """Columns of lists over tracks of a run's first table, of which `effects` has the strongest."""
+    first, *_ = ledger.run_type.value_tables
+    return ledger.run_type.value_columns(first, ledger.run)
 
 
 def create_top_genes(connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,6 +18,16 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.storage.fenced_files import FENCED, FencedFiles
 
+_READ_ONCE = (
+    # a view asks a table more than once, and a note asks again: bytes are kept while memory lasts
+    "SET cache_local_files = true",
+    "SET parquet_metadata_cache = true",
+    # objects never change
+    "SET validate_external_file_cache = 'NO_VALIDATION'",
+    # through Python a call costs more than the bytes of a column that nobody asked for: by default calls are for 16 kB
+    "SET external_file_cache_local_max_block_size = 524288",
+)
+
 Sizes = dict[str, int | None]
 """Bytes of objects by key; None where that is not known."""
 
@@ -68,6 +78,8 @@ def fenced_connection(
     with duckdb.connect() as connection:
         # a slow query would draw it on standard output, between the rows
         connection.execute("SET enable_progress_bar = false")
+        for setting in _READ_ONCE:
+            connection.execute(setting)
         connection.register_filesystem(files)
         connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
         before(connection)

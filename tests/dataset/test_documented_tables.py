@@ -50,7 +50,7 @@ def test_the_view_top_has_the_columns_that_are_told():
     with duckdb.connect() as connection:
         for table in ("scores", "effects", "tracks"):
             connection.register(table, pa.table(SCHEMAS[table].empty_table()))
-        create_top(connection)
+        create_top(connection, ["sad"])
         assert connection.sql("FROM top").columns == documented()["top"]
 
 

@@ -38,7 +38,7 @@ def connection():
             is_whole = table == "tracks" or "chrom" in schema.names
             columns = schema if is_whole else schema.append(pa.field("chrom", pa.string()))
             connection.register(table, columns.empty_table())
-        create_top(connection)
+        create_top(connection, list(STATISTICS))
         create_long(connection, list(STATISTICS))
         create_top_genes(connection)
         # what a user attaches
