@@ -9,6 +9,8 @@ ENGINES := .venv-engines/.installed
 # One thread each: several processes of several threads would wait for each other. What was compiled is kept, also where
 # a container's PYTHONDONTWRITEBYTECODE says not to: every process that a test starts would compile all modules again.
 ALONE = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+# It has the jars by which Spark reads s3a://, and asks for an older Spark, which is left out.
+SPARK_ON_S3 := sagemaker-pyspark==1.4.5
 IN_PROCESSES = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo help test test-full chaos fuzz bench lint types rooms tests engines format lock clean
@@ -64,6 +66,7 @@ $(ENGINES): tests/requirements-engines.txt
 	@echo "Installing engines that only tests ask into .venv-engines; only once."
 	$(PYTHON) -m venv .venv-engines
 	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements-engines.txt
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(SPARK_ON_S3)
 	@touch $@
 
 format: $(INSTALLED) ## mend of the code's form what ruff can mend

@@ -11,6 +11,7 @@ from jaxtyping import install_import_hook
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.mock_s3 import bucket, moto_endpoint, use_endpoint  # noqa: F401 - fixtures
 from tests.support.threads import one_thread  # noqa: F401 - a fixture
 
 # Shapes and types in signatures are checked; it must be switched on before the modules are imported.
@@ -35,7 +36,10 @@ _WITH_RAY = (
 )
 """Files that start Ray or an object store: one after another, for each keeps the machine's memory and ports busy."""
 
-_LONG = (*_WITH_RAY, "simulation/", "real/")
+_TOGETHER = {"ray": _WITH_RAY, "sql": ("sql/",)}
+"""Files of which a process runs all, one after another; those of SQL start each engine once."""
+
+_LONG = (*_WITH_RAY, "simulation/", "real/", "sql/")
 
 
 _AS_USERS_RUN = ("chaos/", "cluster/", "jobs/", "real/", "simulation/", "variants/test_fuzz")
@@ -43,11 +47,12 @@ _AS_USERS_RUN = ("chaos/", "cluster/", "jobs/", "real/", "simulation/", "variant
 
 
 class OneFileAtATime(LoadScopeScheduling):
-    """A file's tests run in one process; of the files that start Ray, one after another in one."""
+    """A file's tests run in one process; those of several files that share what takes long to start, in one too."""
 
     def _split_scope(self, nodeid: str) -> str:
         place = nodeid.partition("::")[0].removeprefix("tests/")
-        return "ray" if place.startswith(_WITH_RAY) else place
+        together = (name for name, files in _TOGETHER.items() if place.startswith(files))
+        return next(together, place)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneFileAtATime:

@@ -4,7 +4,8 @@ A row of `DIALECTS` for each engine; to add one is to add a row. Knows words. Do
 
 Words have places in braces. Of a table: `{name}`; as texts in quotes `{folder}`, where its partitions lie, `{files}`, a
 pattern that names its files alone, and `{file}`, of a table that is one file; `{columns}`, each with its type, and
-`{nulls}`, a null of each. Of a list: `{list}` and `{at}`, counted from 1.
+`{nulls}`, a null of each; `{at_service}`. Of a list: `{list}` and `{at}`, counted from 1. Of a service that is not AWS,
+`http://host:9000`: `{url}` and `{host}` as texts in quotes, `{tls}`, true or false, and `{bare_url}`, without quotes.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,12 @@ class Dialect:
         speaks_python: whether a run is opened in Python, and only asked in SQL.
         setup: what is said before any table is opened.
         setup_remote: the same, where the run lies on object storage.
-        tried_remote: whether tests read object storage by it.
+        setup_service: the same where the storage's service is not AWS: it names the service.
+        at_service: what a table is told beside its files, where the service is not AWS.
+        asks_by_url: whether addresses are URLs, with quoted letters; a service that is not AWS stands in each,
+            `http://host:9000/bucket/key`.
+        wants_plain_keys: whether its client quotes what is quoted, and may not find other keys on object storage.
+        note_service: how the engine is told the service, where the text cannot.
         table: opens a table that lies in partitions.
         table_remote: the same on object storage, where that differs.
         table_quoted: the same where a folder has a contig's name with quoted letters, `chrom=HLA%2A01`.
@@ -71,7 +77,11 @@ class Dialect:
     speaks_python: bool = False
     setup: tuple[str, ...] = ()
     setup_remote: tuple[str, ...] = ()
-    tried_remote: bool = False
+    setup_service: tuple[str, ...] = ()
+    at_service: str = ""
+    asks_by_url: bool = False
+    wants_plain_keys: bool = False
+    note_service: str | None = None
     table: str
     table_remote: str | None = None
     table_quoted: tuple[str, ...] = ()
@@ -103,6 +113,12 @@ DIALECTS = {
             "INSTALL aws",
             "CREATE SECRET (TYPE s3, PROVIDER credential_chain)",
         ),
+        setup_service=(
+            "INSTALL httpfs",
+            "INSTALL aws",
+            "CREATE SECRET (TYPE s3, PROVIDER credential_chain, "
+            "ENDPOINT {host}, URL_STYLE 'path', USE_SSL {tls})",
+        ),
         table="CREATE VIEW {name} AS FROM read_parquet({files}, "
         "hive_partitioning = true, hive_types = {{'chrom': VARCHAR}})",
         whole="CREATE VIEW {name} AS FROM read_parquet({file}, hive_partitioning = false)",
@@ -114,18 +130,20 @@ DIALECTS = {
         title="Polars",
         packages=("polars",),
         speaks_python=True,
-        tried_remote=True,
         setup=("import polars as pl", "", "ctx = pl.SQLContext()"),
+        setup_service=('service = {{"aws_endpoint_url": {url}}}',),
+        at_service=", storage_options=service",
+        wants_plain_keys=True,
         table="""\
 ctx.register(
     "{name}",
     pl.scan_parquet(
         {files},
         hive_partitioning=True,
-        hive_schema={{"chrom": pl.String}},
+        hive_schema={{"chrom": pl.String}}{at_service},
     ),
 )""",
-        whole='ctx.register("{name}", pl.scan_parquet({file}, hive_partitioning=False))',
+        whole='ctx.register("{name}", pl.scan_parquet({file}, hive_partitioning=False{at_service}))',
         empty='ctx.register("{name}", pl.LazyFrame(schema={{{nulls}}}))',
         ask='question = """\n{sql}\n"""\nprint(ctx.execute(question, eager=True))',
         element="ARRAY_GET({list}, {at})",
@@ -152,7 +170,9 @@ ctx.register(
     "datafusion": Dialect(
         title="DataFusion",
         packages=("datafusion",),
-        tried_remote=True,
+        wants_plain_keys=True,
+        note_service="The run is at {bare_url}: `datafusion-cli` is told that by AWS_ENDPOINT_URL, and by "
+        "AWS_ALLOW_HTTP=true where it has no TLS.",
         table="CREATE EXTERNAL TABLE {name} ({columns}) STORED AS PARQUET PARTITIONED BY (chrom) LOCATION {folder}",
         # for a contig that is asked for it looks into the folder of that very name: of a text that is made, into all
         table_quoted=(
@@ -179,6 +199,7 @@ ctx.register(
         "AS String) AS chrom, * FROM s3({files}, 'Parquet') SETTINGS use_hive_partitioning = 0",
         whole="CREATE VIEW {name} AS SELECT * FROM file({file}, Parquet)",
         whole_remote="CREATE VIEW {name} AS SELECT * FROM s3({file}, 'Parquet')",
+        asks_by_url=True,
         largest="if(empty({list}), NULL, arrayMax(x -> abs(assumeNotNull(x)), {list}))",
         contains="has({list}, {text})",
         unnest="SELECT {columns}, item FROM {table} ARRAY JOIN {list} AS item",
@@ -204,6 +225,7 @@ ctx.register(
         title="Spark",
         packages=("pyspark",),
         setup=("SET spark.sql.sources.partitionColumnTypeInference.enabled = false",),
+        setup_service=("SET fs.s3a.endpoint = {bare_url}", "SET fs.s3a.path.style.access = true"),
         table="CREATE TEMPORARY VIEW {name} USING parquet OPTIONS (path {folder})",
         whole="CREATE TEMPORARY VIEW {name} USING parquet OPTIONS (path {file})",
         empty="CREATE TEMPORARY VIEW {name} AS SELECT {nulls} WHERE false",

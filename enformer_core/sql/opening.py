@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -140,16 +141,22 @@ def run_address(location: str) -> str:
     return place
 
 
-def opening(dialect: Dialect, address: str, tables: Sequence[RunTable]) -> list[str]:
+def opening(
+    dialect: Dialect,
+    address: str,
+    tables: Sequence[RunTable],
+    service: str | None = None,
+) -> list[str]:
     """The statements, or lines of Python, that open these tables.
 
     Args:
         dialect: of the engine.
         address: of the run; see `run_address`.
         tables: of the run.
+        service: `https://host:port` of the object storage, where that is not its maker's; see `service_of`.
     """
-    place = _Place(dialect, address)
-    said = [*dialect.setup, *(dialect.setup_remote if place.is_remote else ())]
+    place = _Place(dialect, address, service)
+    said = [*dialect.setup, *place.setup_remote()]
     for table in tables:
         said += place.opened(table)
     return said
@@ -161,6 +168,15 @@ class _Place:
 
     dialect: Dialect
     address: str
+    service: str | None = None
+
+    def setup_remote(self) -> Iterator[str]:
+        """What is said of object storage, and of the service where that is not its maker's."""
+        if self.service is not None:
+            for template in self.dialect.setup_service:
+                yield template.format(**service_words(self.dialect, self.service))
+        elif self.is_remote:
+            yield from self.dialect.setup_remote
 
     @property
     def is_remote(self) -> bool:
@@ -171,7 +187,10 @@ class _Place:
         """The run's address in the engine's words; where it cannot read there, a place that its user fills in."""
         scheme = f"{self.dialect.scheme}://"
         if self.is_remote:
-            return scheme + self.address.partition("://")[2]
+            key = self.address.partition("://")[2]
+            if not self.dialect.asks_by_url:
+                return scheme + key
+            return f"{self.service}/{quote(key)}" if self.service else scheme + quote(key)
         if self.dialect.wants is not None:
             return f"{scheme}BUCKET/{Path(self.address).name}"
         return self.address
@@ -206,6 +225,7 @@ class _Place:
             "own_folder": f"{root}.{table.name}/",
         }
         words = {name: text_in(self.dialect, text) for name, text in texts.items()}
+        words["at_service"] = self.dialect.at_service if self.service is not None else ""
         words["name"] = table.name
         words["columns"] = self._listed(table.columns)
         words["columns_but_chrom"] = self._listed(table.schema)
@@ -232,6 +252,14 @@ class _Place:
         if pa.types.is_list(kind):
             return types["list"].format(item=self._type(kind.value_type))
         return types[_TYPES[kind]]
+
+
+def service_words(dialect: Dialect, service: str) -> dict[str, str]:
+    """What an engine's words for a service have places for: `url`, `host`, `tls`; and `bare_url`, of remarks."""
+    url = urlsplit(service)
+    host = text_in(dialect, url.netloc + url.path)
+    tls = str(url.scheme == "https").lower()
+    return {"url": text_in(dialect, service), "host": host, "tls": tls, "bare_url": service}
 
 
 def text_in(dialect: Dialect, text: str) -> str:

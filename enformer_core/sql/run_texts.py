@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.sql.dialects import DIALECTS, Dialect
-from enformer_core.sql.opening import RunTable, opening, run_address, tables_of
+from enformer_core.sql.opening import RunTable, opening, run_address, service_words, tables_of
+from enformer_core.storage.open import service_of
 from enformer_core.words import counted
 
 OWN_FOLDER = "A table is a folder to it: copy tracks.parquet into the folder of its own named below, beside the run."
@@ -80,8 +81,9 @@ def run_texts(ledger: Ledger, engine: str) -> RunTexts:
     dialect = DIALECTS[engine]
     address = run_address(ledger.store.location)
     tables = tables_of(ledger)
-    said = opening(dialect, address, tables)
-    notes = tuple(_notes(ledger, dialect, address, tables))
+    service = service_of(address)
+    said = opening(dialect, address, tables, service)
+    notes = tuple(_notes(ledger, dialect, address, tables, service))
     return RunTexts(engine, tuple(said), _first_question(ledger), notes)
 
 
@@ -94,7 +96,13 @@ def _first_question(ledger: Ledger) -> str:
     return _FIRST.format(statistic=statistic)
 
 
-def _notes(ledger: Ledger, dialect: Dialect, address: str, tables: list[RunTable]) -> Iterator[str]:
+def _notes(
+    ledger: Ledger,
+    dialect: Dialect,
+    address: str,
+    tables: list[RunTable],
+    service: str | None,
+) -> Iterator[str]:
     shards = ledger.run.plan.shards
     committed = len(ledger.committed())
     if committed < shards:
@@ -104,11 +112,16 @@ def _notes(ledger: Ledger, dialect: Dialect, address: str, tables: list[RunTable
         )
     if not dialect.packages:
         yield f"This text for {dialect.title} has been read by a parser of its SQL, and has not been run by us."
-    elif "://" in address and not dialect.tried_remote:
+    elif "://" in address and service is None:
+        yield "These words for AWS itself have not been run by us, those for other services of S3 have."
+    is_plain = address.isascii() and "%" not in address
+    if "://" in address and dialect.wants_plain_keys and not is_plain:
         yield (
-            f"{dialect.title} reads object storage by its own client, with the usual AWS environment: that has not "
-            "been run by us."
+            f"{dialect.title} may not find keys with '%' or letters beyond ASCII on object storage: copy the run there "
+            "under a plain name."
         )
+    if service is not None and dialect.note_service is not None:
+        yield dialect.note_service.format(**service_words(dialect, service))
     is_there = address.startswith(f"{dialect.scheme}://")
     if dialect.wants is not None and not is_there:
         yield (

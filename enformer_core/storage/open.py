@@ -6,7 +6,7 @@ tables and SQL all reach it through here.
 
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,16 @@ def _open_s3(bucket: str, prefix: str, *, single_writer: bool = False) -> Object
 
 STORES: dict[str, StoreOpener] = {"s3": _open_s3}
 """The stores that there are, by the scheme of their addresses."""
+
+
+def _other_s3() -> str | None:
+    from enformer_core.storage.s3_connection import other_service  # noqa: PLC0415 - see _open_s3
+
+    return other_service()
+
+
+_SERVICES: dict[str, Callable[[], str | None]] = {"s3": _other_s3}
+"""Where each of them is asked, if not at its maker's."""
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/{0,2})")
 
@@ -176,6 +186,16 @@ def open_store(name: str, *, single_writer: bool = False) -> RetryingStore:
         opener = STORES[address.scheme]
         store = opener(address.bucket, address.key, single_writer=single_writer)
     return RetryingStore(store, SystemClock())
+
+
+def service_of(name: str) -> str | None:
+    """The service that is asked for an address, `https://host:port`; None for its maker's own, and for a path.
+
+    Raises:
+        InputError: for an address that no store has, or an endpoint that is no URL.
+    """
+    address = parse_address(name)
+    return None if address is None else _SERVICES[address.scheme]()
 
 
 def check_preconditions(store: Store, key: str) -> None:

@@ -5,15 +5,20 @@ from nowhere else. Does not know objects.
 """
 
 import os
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import botocore.session
 from botocore.config import Config
 
 from enformer_core.errors import InputError
+
+_OF_AWS = re.compile(r"s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?")
+"""Hosts of AWS itself in all its regions, which every client finds by itself."""
 
 _CONNECTIONS = 64  # threads of a driver that write at the same time find one each
 
@@ -106,6 +111,21 @@ def _make_client(timeouts: Timeouts) -> Any:
         raise InputError(
             f"the S3 client cannot be set up: {quotable(error)}. Check AWS_ENDPOINT_URL and AWS_REGION."
         ) from None
+
+
+def other_service() -> str | None:
+    """The service that the environment and files name, `https://host:port`; None for AWS itself.
+
+    A user's name and password are no part of it, nor is anything that would not stand in a text as it is.
+
+    Raises:
+        InputError: for an endpoint that is no URL.
+    """
+    url = urlsplit(_make_client(Timeouts()).meta.endpoint_url)
+    if _OF_AWS.fullmatch(url.hostname or ""):
+        return None
+    host = url.netloc.rpartition("@")[2]
+    return f"{url.scheme}://{host}{quote(url.path.rstrip('/'))}"
 
 
 def quotable(error: Exception) -> str:

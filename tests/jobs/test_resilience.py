@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 from torch.overrides import TorchFunctionMode
 
 import cluster.scheduler
@@ -27,7 +26,6 @@ from tests.support.genomes import OTHER
 from tests.support.planted import SAID
 from tests.support.proxy import Fault, FaultProxy
 from tests.support.runs import content_digests
-from tests.support.seaweed import client, credentials
 from tests.support.vcf import write_vcf
 
 ROOT = Path(__file__).parents[2]
@@ -245,36 +243,6 @@ def test_a_file_system_that_is_read_only_is_refused_at_once(score, tmp_path, mon
     )
 
 
-@pytest.fixture(scope="module")
-def service():
-    """A mock of S3."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture
-def bucket(service, monkeypatch, tmp_path):
-    """A function that points this process to an endpoint of the mock, with an empty bucket."""
-    client(service).create_bucket(Bucket="runs")
-
-    def use(endpoint):
-        for name, value in credentials(endpoint).items():
-            monkeypatch.setenv(name, value)
-        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN"):
-            monkeypatch.delenv(name, raising=False)
-        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-            monkeypatch.setenv(name, str(tmp_path / "none"))
-
-    yield use
-    s3 = client(service)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="runs"):
-        for entry in page.get("Contents", ()):
-            s3.delete_object(Bucket="runs", Key=entry["Key"])
-    s3.delete_bucket(Bucket="runs")
-
-
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -284,19 +252,21 @@ def bucket(service, monkeypatch, tmp_path):
     ],
     ids=["revoked", "expired", "full"],
 )
-def test_a_bucket_that_refuses_in_the_middle(score, service, bucket, undisturbed, fault, says):
-    requests, out = itertools.count(), "s3://runs/run"
+def test_a_bucket_that_refuses_in_the_middle(
+    score, moto_endpoint, bucket, use_endpoint, undisturbed, fault, says
+):
+    requests, out = itertools.count(), f"s3://{bucket}/run"
     with FaultProxy(
-        service, rates={fault: 1.0}, only=lambda method, path: next(requests) >= 25
+        moto_endpoint, rates={fault: 1.0}, only=lambda method, path: next(requests) >= 25
     ) as proxy:
-        bucket(proxy.endpoint)
+        use_endpoint(proxy.endpoint)
         code, told = score(out)
         assert proxy.faults[fault] > 0
     assert code == 5, told
     assert says in told
-    assert "s3://runs/run/" in told
+    assert f"{out}/" in told
     assert "Traceback" not in told
-    bucket(service)
+    use_endpoint(moto_endpoint)
     had = {key: open_store(out).get(key) for key in open_store(out).keys("commits/")}
     assert 0 < len(had) < SHARDS
     assert score(out)[0] == 0

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from enformer_core import open_run
 from enformer_core.storage.open import open_store
@@ -16,7 +15,7 @@ from jobs.cli import main
 from tests.support.genomes import random_letters, write_fasta
 from tests.support.proxy import FaultProxy
 from tests.support.runs import content_digests
-from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client, credentials
+from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, SeaweedFS, client
 from tests.support.vcf import write_vcf
 
 ROOT = Path(__file__).parents[2]
@@ -67,17 +66,14 @@ def weed(tmp_path_factory, inputs):
 
 
 @pytest.fixture
-def reach(monkeypatch, tmp_path_factory):
+def reach(monkeypatch, use_endpoint, tmp_path_factory):
     """Point this process, and those that it starts, to an endpoint; copies of inputs go to a directory of their own."""
     home = tmp_path_factory.mktemp("node")
 
     def use(endpoint):
-        for name in [name for name in os.environ if name.startswith(("AWS_", "RAY_"))]:
+        use_endpoint(endpoint)
+        for name in [name for name in os.environ if name.startswith("RAY_")]:
             monkeypatch.delenv(name)
-        for name, value in credentials(endpoint).items():
-            monkeypatch.setenv(name, value)
-        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-            monkeypatch.setenv(name, str(home / "none"))
         monkeypatch.setenv("ENFORMER_RAY_CACHE", str(home / "cache"))
         return home
 
@@ -349,29 +345,21 @@ def test_with_a_worker_on_ray(weed, reach, run, on_disk):
     assert_no_secret(weed, "runs/ray", done.stdout, done.stderr, home=home)
 
 
-@pytest.fixture
-def moto(inputs):
-    """A mock of S3 with the same inputs: unlike the real server it lets headers be taken from signed requests."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    client(endpoint).create_bucket(Bucket="bucket")
+def test_a_store_that_overwrites_is_refused_before_anything_is_computed(
+    moto_endpoint, bucket, inputs, reach, run, on_disk
+):
     for path in inputs:
-        client(endpoint).put_object(Bucket="bucket", Key=f"in/{path.name}", Body=path.read_bytes())
-    yield endpoint
-    server.stop()
-
-
-def test_a_store_that_overwrites_is_refused_before_anything_is_computed(moto, reach, run, on_disk):
-    out = "s3://bucket/runs/overwritten"
-    with FaultProxy(moto, strip_preconditions=True) as ignorant:
+        body = path.read_bytes()
+        client(moto_endpoint).put_object(Bucket=bucket, Key=f"in/{path.name}", Body=body)
+    out = f"s3://{bucket}/runs/overwritten"
+    with FaultProxy(moto_endpoint, strip_preconditions=True) as ignorant:
         reach(ignorant.endpoint)
-        code, _, error = run(*command("bucket", out, "--ray", "off"))
+        code, _, error = run(*command(bucket, out, "--ray", "off"))
         assert code == 2, error
         assert "overwrites objects that exist (it ignores If-None-Match)" in error
         assert "--single-writer" in error
         assert [*open_store(out).keys("")] == ["run.json"]
-        code, _, error = run(*command("bucket", out, "--ray", "off", "--single-writer"))
+        code, _, error = run(*command(bucket, out, "--ray", "off", "--single-writer"))
         assert code == 0, error
         assert content_digests(out) == on_disk
         assert run("verify", out)[0] == 0

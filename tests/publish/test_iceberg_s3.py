@@ -1,33 +1,16 @@
 """Tables on object storage: metadata is written there by pyiceberg, and files are found where the run has them."""
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from enformer_core.publish.catalogs import open_catalog
 from enformer_core.publish.iceberg import publish_run
 from enformer_core.publish.run_files import tables_of
 from enformer_core.storage.open import open_store
-from tests.support.seaweed import client, credentials
 from tests.support.toy_runs import begun_toy_run
 
 pytest.importorskip("pyiceberg")
 
 pytestmark = pytest.mark.filterwarnings("default")
-
-
-@pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    """An empty bucket of a mock service, to which this process's clients are pointed."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    endpoint = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in credentials(endpoint).items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    client(endpoint).create_bucket(Bucket="tables")
-    yield "tables"
-    server.stop()
 
 
 def test_a_run_on_object_storage_is_read_through_its_tables(bucket, tmp_path):

@@ -207,6 +207,23 @@ def test_addresses_are_those_that_an_engine_reads():
     assert "LOCATION 's3://BUCKET/run/scores/'" in local[0]
 
 
+def test_texts_name_a_service_that_is_not_aws():
+    said = {
+        engine: opening(dialect, "s3://bucket/ü run", TABLES[:1], "https://minio:9000")
+        for engine, dialect in DIALECTS.items()
+    }
+    assert said["duckdb"][-2].endswith("ENDPOINT 'minio:9000', URL_STYLE 'path', USE_SSL true)")
+    assert said["polars"][-2] == 'service = {"aws_endpoint_url": "https://minio:9000"}'
+    assert "storage_options=service" in said["polars"][-1]
+    at_service = "s3('https://minio:9000/bucket/%C3%BC%20run/scores/chrom=*/shard-*.parquet', "
+    assert at_service in said["chdb"][-1]
+    assert "SET fs.s3a.endpoint = https://minio:9000" in said["spark"]
+    assert "path 's3a://bucket/ü run/scores/'" in said["spark"][-1]
+    assert "LOCATION 's3://bucket/ü run/scores/'" in said["datafusion"][-1]
+    plain_http = opening(DIALECTS["duckdb"], "s3://bucket/run", TABLES[:1], "http://minio:9000")
+    assert plain_http[-2].endswith("ENDPOINT 'minio:9000', URL_STYLE 'path', USE_SSL false)")
+
+
 def test_every_service_is_said_to_be_untried_and_where_it_reads(toy):
     ledger = toy(("1",))
     for engine in SERVICES:

@@ -3,7 +3,7 @@
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.storage.s3_connection import Connection, Timeouts
+from enformer_core.storage.s3_connection import Connection, Timeouts, other_service
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,29 @@ def test_one_without_a_password_is_shown(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http//x")
     with pytest.raises(InputError, match="http//x"):
         Connection(Timeouts()).client("get")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "named"),
+    [
+        ("https://minio.example:9000/", "https://minio.example:9000"),
+        ("http://bob:HUNTER2@127.0.0.1:9000/a b", "http://127.0.0.1:9000/a%20b"),
+        ("https://bucket.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com", None),
+        ("https://s3.dualstack.eu-west-1.amazonaws.com", "AWS"),
+    ],
+)
+def test_a_service_that_is_not_aws_is_named_without_a_password(endpoint, named, use_endpoint):
+    use_endpoint(endpoint)
+    assert other_service() == (None if named == "AWS" else named or endpoint)
+
+
+def test_aws_itself_is_none_and_a_profile_may_have_a_service(use_endpoint, monkeypatch, tmp_path):
+    use_endpoint("")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    for region in ("us-east-1", "eu-central-1", "cn-north-1"):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        assert other_service() is None
+    (tmp_path / "config").write_text("[profile lab]\nendpoint_url = http://127.0.0.1:9000\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    assert other_service() == "http://127.0.0.1:9000"

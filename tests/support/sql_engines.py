@@ -43,6 +43,28 @@ def answer(engine: str, statements: Sequence[str], question: str) -> pa.Table:
     return ask(engine, statements, question)
 
 
+ALONE_ON_S3 = ("polars", "datafusion")
+"""Those whose own packages read object storage; others' extensions and jars are in the engines' environment."""
+
+
+def need_for_s3(engine: str) -> None:
+    """The same as `need`, of an engine that reads object storage."""
+    if engine not in ALONE_ON_S3:
+        need_engines_environment()
+    need(engine)
+
+
+def answer_from_s3(engine: str, statements: Sequence[str], question: str) -> pa.Table:
+    """The same as `answer`, of a run on object storage whose address the text alone names."""
+    if engine not in ALONE_ON_S3:
+        return engine_process.ask(engine, statements, question)
+    with pytest.MonkeyPatch.context() as patch:
+        # in Python its context is told the service, in no text
+        if engine != "datafusion":
+            patch.delenv("AWS_ENDPOINT_URL")
+        return engines.answer(engine, statements, question)
+
+
 def plain(rows: list[dict]) -> list[tuple]:
     """Rows as they can be compared: floats in the digits that 32 bits have."""
     return [tuple(map(_plain, row.values())) for row in rows]

@@ -37,6 +37,10 @@ that it goes around: most make numbers of `chrom` where all contigs are numbers,
 `HLA%2A01` as it is or do not find it. `query`, [python](python.md) and these texts agree on contigs as text. Rows without a place lie in the folder
 `chrom=__unplaced__`, which these texts give as it is called; in `query` and Python their `chrom` is null. [Every column of every table](tables.md).
 
+A run on `s3://` is read by the engine's own client, with the keys that the usual AWS environment has. Where the run was found at another service than AWS
+(`AWS_ENDPOINT_URL`, or the endpoint of a profile), the text names it, without a password; DataFusion is told it by the environment. Tests run these texts of
+DuckDB, Polars, DataFusion, chDB and Spark on a service of S3 of their own, with equal rows; AWS itself has not been asked by us.
+
 By `--json` the same comes in parts: `opening` is a list of statements, for engines that take them one at a time, `question` a first one, `notes` what stands as remarks in the text.
 
 Columns kept by `--keep-columns` have the letters of the input. DuckDB and Spark do not tell `af` from `AF`; DataFusion makes small letters of both, Polars tells them apart: write
