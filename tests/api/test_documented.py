@@ -77,7 +77,7 @@ def test_scores_are_put_beside_the_effects_of_a_gwas(tmp_path, monkeypatch):
         "--ray",
         "off",
     ]
-    words += ["--strands", "forward", "--out", tmp_path / "gwas"]
+    words += ["--strands", "forward", "--audit-fraction", "0", "--out", tmp_path / "gwas"]
     assert main([str(word) for word in words]) == 0
     monkeypatch.chdir(tmp_path)
     (block,) = BLOCKS.findall((ROOT / "docs/variants.md").read_text(encoding="utf-8"))

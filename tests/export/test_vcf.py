@@ -526,6 +526,7 @@ def test_runs_of_the_command_itself(tmp_path, fasta, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_vcf(tmp_path / "v.vcf", [("chr1", 101, "A", "C,G"), ("chr1", 105, "A", "<DEL>")])
     few = ["--genome", "g.fa", "--model", "motif", "--ray", "off", "--strands", "forward"]
+    few += ["--audit-fraction", "0"]
     assert main(["score", "v.vcf", *few, "--out", "run"]) == 0
     assert main(["export", "run", "--vcf", "out.vcf"]) == 0
     told = [info_of(record) for record in records_of((tmp_path / "out.vcf").read_text())]

@@ -230,7 +230,7 @@ def test_engines_agree(score, rows, rule):
 
 def test_a_half_finished_run_is_continued_to_the_same_table(score, rows, run):
     *_, whole = score("whole", "--strands", "forward")
-    *_, half = score("half", "--strands", "forward")
+    half = shutil.copytree(whole, whole.parent / "half")
     (half / "manifest.json").unlink()
     for receipt in (half / "commits").iterdir():
         receipt.unlink()

@@ -28,14 +28,20 @@ from tests.support.toy_runs import ROWS, TRACKS, CountingScorer, begun_toy_run
 NAMES = (("cage", "CAGE:liver"), ("dnase", None), (None, None))
 
 
-@pytest.fixture
-def out(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A run without models, in a directory whose name is a pattern, a quotation, and more."""
-    store = LocalStore(tmp_path / "it's [a] run* of ü?")
+    store = LocalStore(tmp_path_factory.mktemp("made") / "it's [a] run* of ü?")
     named = zip(TRACKS, NAMES, strict=True)
     run = begun_toy_run(store, tracks=[described_track(at, *names) for at, names in named])
     run.commit_all()
-    return store.location
+    return Path(store.location)
+
+
+@pytest.fixture
+def out(made, tmp_path):
+    """A copy of it."""
+    return str(shutil.copytree(made, tmp_path / made.name))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -23,13 +24,18 @@ ODD = """SELECT 'a,"b"' AS text, 'x\ty\nz' AS tab, NULL AS nothing, 0.1::FLOAT A
     'nan'::DOUBLE AS nan, 1 AS a, 2 AS a, INTERVAL 36 HOUR AS span, sum(3) AS total"""
 
 
-@pytest.fixture
-def out(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     named = zip(TRACKS, NAMES, strict=True)
     tracks = [described_track(at, *names) for at, names in named]
-    run = begun_toy_run(LocalStore(tmp_path / "toy"), tracks=tracks)
+    run = begun_toy_run(LocalStore(tmp_path_factory.mktemp("made") / "toy"), tracks=tracks)
     run.commit_all()
     return run.store.location
+
+
+@pytest.fixture
+def out(made, tmp_path):
+    return str(shutil.copytree(made, tmp_path / "toy"))
 
 
 @pytest.fixture
