@@ -18,10 +18,10 @@ from tests.support.threads import one_thread  # noqa: F401 - a fixture
 install_import_hook(["enformer_core"], "beartype.beartype")
 
 _IS_THOROUGH = "ENFORMER_RAY_THOROUGH" in os.environ
-"""Set by `make test-full`: shapes are checked everywhere, and properties are tried four times as often."""
+"""Set by `make test-full`: shapes are checked everywhere, and properties are tried eight times as often."""
 
 # Machines differ in speed; no property depends on it.
-hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("house", deadline=None, max_examples=25)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=200)
 hypothesis.settings.load_profile("thorough" if _IS_THOROUGH else "house")
 
@@ -42,7 +42,10 @@ _TOGETHER = {"ray": _WITH_RAY, "sql": ("sql/",)}
 _LONG = (*_WITH_RAY, "simulation/", "real/", "sql/")
 
 
-_AS_USERS_RUN = ("chaos/", "cluster/", "jobs/", "real/", "simulation/", "variants/test_fuzz")
+_AS_USERS_RUN = (
+    *("api/", "chaos/", "cluster/", "export/", "jobs/", "publish/", "real/", "simulation/", "sql/"),
+    *("summaries/", "variants/test_fuzz"),
+)
 """Whole runs, in which checking shapes takes as long as the rest: there they are checked by `make test-full` alone."""
 
 

@@ -998,7 +998,7 @@ def is_due(error: PoolError, backend: ToyBackend, events: list[Event], behaviour
     return "nothing succeeds" in str(error) and (not of(TaskDone, events) or len(hopeless) >= 3)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(BEHAVIOURS, FAULTS, st.sampled_from([None, 1, 3]))
 def test_whatever_happens_each_task_ends_once(behaviours, faults, workers):
     """Sound tasks are done, each item that is at fault is left out, and nothing is left at work."""

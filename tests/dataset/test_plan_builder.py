@@ -120,7 +120,7 @@ def test_it_is_what_the_documentation_says(rows, shard_size, audit):
     assert stored == [part.to_pylist() for part in tables(parts)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=alleles(),
     shard_size=st.integers(1, 9),

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.errors import InputError
@@ -66,7 +66,6 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=50)
 @given(ROWS, st.integers(1, 3), st.integers(0, 3))
 def test_every_group_is_a_positive_and_its_negatives_of_one_word(rows, negatives, seed):
     labels, words, numbers = map(list, zip(*rows, strict=True))

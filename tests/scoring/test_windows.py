@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.genome.alphabet import decode
@@ -54,7 +54,6 @@ def test_the_left_flank_stays_and_the_right_end_gives(
     )
 
 
-@settings(max_examples=200)
 @given(st.data())
 def test_the_alternate_window_is_the_edited_contig_read_from_the_same_start(genome, data):
     start = data.draw(st.integers(0, len(CONTIG) - 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_core.summaries.ranks import NullTrack, RankTable
@@ -58,7 +58,6 @@ def test_the_example_of_the_page():
     assert_counted(null, asked, standing)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     null=st.lists(FLOATS, min_size=1, max_size=60),
     asked=st.lists(FLOATS, min_size=1, max_size=20),
@@ -71,7 +70,6 @@ def test_of_few_values_every_rank_is_counted(null, asked, tail):
     assert_counted(null, asked, standing)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     null=st.lists(st.integers(-20, 20), min_size=1, max_size=120),
     tail=st.integers(1, 20),
@@ -86,7 +84,6 @@ def test_small_whole_numbers_have_bins_of_their_own_so_every_rank_is_counted(nul
         assert_counted(null.tolist(), asked.tolist(), standing)
 
 
-@settings(max_examples=100, deadline=None)
 @given(null=st.lists(FLOATS, min_size=1, max_size=200), tail=st.integers(1, 9))
 def test_quantiles_rise_with_values_and_phred_with_sizes(null, tail):
     table = table_of(sketch_of(null, tail=tail))
