@@ -13,6 +13,9 @@ import pytest
 from jobs.cli import main
 
 RECORDS = 40
+ONCE = ("--strands", "forward", "--audit-fraction", "0")
+"""One pass of each window; `test_all_records` has both strands and the audit."""
+
 SQL = "FROM read_parquet('{}/scores/**/*.parquet', hive_partitioning = true) SELECT * ORDER BY input_line, alt_index"
 
 
@@ -64,7 +67,7 @@ def on_ray(first_records, genome, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "two-workers"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        return out, score(first_records, genome, out, "--workers", "2")
+        return out, score(first_records, genome, out, "--workers", "2", *ONCE)
 
 
 def test_every_alt_has_exactly_one_row(on_ray, first_records):
@@ -86,13 +89,18 @@ def test_windows_over_the_chromosomes_start_are_padded_and_scored(on_ray):
 
 
 @pytest.mark.parametrize(
-    "path", [["--ray", "off"], ["--workers", "1", "--shard-size", "16"]], ids=["off", "one-worker"]
+    "path",
+    [
+        ["--ray", "off", "--shard-size", "16"],
+        pytest.param(["--workers", "1", "--shard-size", "16"], marks=pytest.mark.full),
+    ],
+    ids=["off", "one-worker"],
 )
 def test_the_same_rows_come_out_on_every_path(
     on_ray, first_records, genome, tmp_path, monkeypatch, path
 ):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    assert score(first_records, genome, tmp_path / "other", *path) == on_ray[1]
+    assert score(first_records, genome, tmp_path / "other", *ONCE, *path) == on_ray[1]
 
 
 @pytest.mark.full
