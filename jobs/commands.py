@@ -297,6 +297,29 @@ COMMANDS = {
             " --out locus.tsv",
         ),
     ),
+    "plot locus": Command(
+        "draw a locus: association, fine-mapping, scores and genes on one axis",
+        "jobs.plot_settings:LocusSettings",
+        "jobs.plot_locus:plot_locus",
+        is_work=True,
+        examples=(
+            "enformer-ray plot locus scores --locus chr20:4600000-4800000 --genes gencode.gtf.gz"
+            " --sumstats gwas.tsv.gz --ld locus.npz --pips locus.tsv --out locus.png",
+            "enformer-ray plot locus scores --variant chr20:4699605:A:G --group liver=assay=DNASE"
+            " --out variant.html",
+        ),
+    ),
+    "plot calibration": Command(
+        "draw a null distribution, and a run's scores against it",
+        "jobs.plot_settings:CalibrationSettings",
+        "jobs.plot_calibration:plot_calibration",
+        is_work=True,
+        examples=(
+            "enformer-ray plot calibration null.parquet --tracks 4828,5111 --out null.svg",
+            "enformer-ray plot calibration null.parquet scores --out calibration.html",
+        ),
+        exit_codes=_ASKS,
+    ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",
@@ -340,6 +363,7 @@ COMMANDS = {
 GROUPS = {
     "pca": "principal components of scores",
     "evaluate": "hold scores against experiments",
+    "plot": "draw pictures, as PNG, SVG or a page",
     "weights": "convert files of weights",
     "config": "files of settings",
 }

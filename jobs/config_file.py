@@ -33,6 +33,8 @@ _Name = Literal[
     "percentiles",
     "summarise",
     "finemap",
+    "plot locus",
+    "plot calibration",
     "query",
     "sql",
     "publish",

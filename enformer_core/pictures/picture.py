@@ -45,6 +45,16 @@ def values_of(table: pl.DataFrame) -> alt.InlineData:
     return alt.InlineData(values=sound.to_dicts())
 
 
+def tips(table: pl.DataFrame, columns: Sequence[str]) -> list[alt.Tooltip]:
+    """What a pointer upon a mark shows: these columns, numbers to four digits."""
+    return [
+        alt.Tooltip(name, type="quantitative", format=",d" if kind.is_integer() else ".4~g")
+        if kind.is_numeric()
+        else alt.Tooltip(name, type="nominal")
+        for name, kind in ((name, table.schema[name]) for name in columns)
+    ]
+
+
 def labelled(marks: int) -> dict[str, Any]:
     """The property of a mark that says whether screen readers are told of each of its marks."""
     return {} if marks <= MOST_LABELLED_MARKS else {"aria": False}

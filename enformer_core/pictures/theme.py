@@ -66,7 +66,7 @@ DARK = Colours(
     second="#ef8a3c",
     warning="#ff8a80",
     category=("#56b4e9", "#ef8a3c", "#35c19a", "#dd9cc0", "#f0e442", "#3f8fd0", "#a0a0a0"),
-    ordinal=("#55606c", "#3f7fae", "#56b4e9", "#e69f00", "#ffd27a"),
+    ordinal=("#75818e", "#3f7fae", "#56b4e9", "#e69f00", "#ffd27a"),
     diverging=("#56b4e9", "#3f7fae", "#2c333b", "#b3672b", "#ef8a3c"),
 )
 
@@ -130,6 +130,9 @@ def _legend(colours: Colours) -> dict[str, Any]:
     return {
         "labelColor": colours.ink,
         "titleColor": colours.ink,
+        # of shapes that have no colour
+        "symbolBaseFillColor": colours.muted,
+        "symbolBaseStrokeColor": colours.muted,
         "labelFontSize": 11,
         "titleFontSize": 12,
         "titleFontWeight": "normal",

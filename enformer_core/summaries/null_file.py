@@ -152,6 +152,20 @@ class NullFile:
             for low, high, edges, counts in zip(*columns, strict=True)
         ]
 
+    def track_indices(self, statistic: str) -> list[int]:
+        """Columns of the head that the tracks of a statistic are, in the order of lists.
+
+        Raises:
+            DatasetError: for a file that is damaged.
+        """
+        try:
+            rows = pq.read_table(
+                self.path, columns=["track"], filters=[("statistic", "=", statistic)]
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{self.name}: damaged: {error}. {_MAKE}") from error
+        return [int(index) for index in rows["track"].to_pylist()]
+
     def check_fits(self, run: Run, statistics: Sequence[str]) -> None:
         """Refuse a run whose scores are of another kind than those of the null.
 

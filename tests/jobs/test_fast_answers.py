@@ -18,7 +18,7 @@ SLOW = {
     *("torch", "ray", "triton", "sympy", "tensorflow"),
     *("numpy", "numpy.testing", "pyarrow", "polars", "pandas", "duckdb", "pysam", "h5py"),
     *("botocore", "boto3", "s3fs", "fsspec", "urllib3", "requests", "http.client"),
-    *("pydantic", "jinja2", "huggingface_hub"),
+    *("pydantic", "jinja2", "huggingface_hub", "altair", "vl_convert"),
 }
 
 # Runs each command line of its arguments, in one process; says what each came to, and what slow it loaded first.
@@ -69,6 +69,8 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         "evaluate links --help": (),
         "evaluate variants --help": (),
         "finemap --help": (),
+        "plot locus --help": (),
+        "plot calibration --help": (),
         f"status {run}": ("pyarrow",),
         # the fence around a run is a file system of fsspec's kind
         f"lookup {run} chr1:1001": ("fsspec",),

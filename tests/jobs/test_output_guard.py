@@ -170,6 +170,8 @@ WRITING = {
     "pca fit": ["pca", "fit", "run", "--components", "1", "--out"],
     "links": ["links", "--genes", "genes.tsv", "--candidates", "e.tsv", "--out"],
     "finemap": ["finemap", "--sumstats", "e.tsv", "--ld", "e.npz", "--out"],
+    "plot locus": ["plot", "locus", "--locus", "chr1:1-9", "--genes", "e.tsv", "--out"],
+    "plot calibration": ["plot", "calibration", "n.parquet", "--out"],
     "weights import": ["weights", "import", "w.bin"],
     "config init": ["config", "init", "--out"],
     "--install-completion": ["--install-completion", "--shell", "bash", "--output"],
@@ -220,6 +222,7 @@ READ = {
     "sumstats": (["export", "run", "--sumstats", "e.tsv", "--susie"], "e.tsv"),
     "ld": (["finemap", "--sumstats", "e.tsv", "--ld", "l.tsv", "--out"], "l.tsv"),
     "candidates": (["links", "--genes", "g2.fa", "--candidates", "e.tsv", "--out"], "e.tsv"),
+    "genes": (["plot", "locus", "--locus", "chr1:1-9", "--genes", "e.tsv", "--out"], "e.tsv"),
     "source": (["weights", "import", "w.safetensors"], "w.safetensors"),
     "attached": (["query", "run", CSV, "--attach", "g=e.tsv", "--output"], "e.tsv"),
 }

@@ -1,0 +1,109 @@
+"""Marks that rows of points share: the points themselves, the name of one of them, and which are drawn of many.
+
+Does not know what the numbers are.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from enformer_core.pictures.picture import labelled, tips, values_of
+from enformer_core.pictures.stack import Axis, Layer
+
+MOST_POINTS = 5_000
+"""Of a row; more would be one dark band, and a page of megabytes."""
+
+_SIZE = 34
+_LABEL_DOTS = 220
+_ABOVE = -11
+_BELOW = 13
+
+
+def thinned(
+    table: pl.DataFrame,
+    by: str,
+    name: str,
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """At most `MOST_POINTS` rows: half of them the largest of a column, the others spread over the rest evenly.
+
+    Returns:
+        The rows in their order, and what is to be said of those that are left out.
+    """
+    if table.height <= MOST_POINTS:
+        return table, ()
+    strong = MOST_POINTS // 2
+    order = table[by].arg_sort(descending=True, nulls_last=True).to_numpy()
+    # in the order of the table, so that what is drawn of the rest lies all along it
+    rest = np.sort(order[strong:])
+    places = np.linspace(0, rest.size - 1, MOST_POINTS - strong).round().astype(np.int64)
+    kept = np.sort(np.concatenate([order[:strong], rest[places]]))
+    said = (
+        f"{name}: of {table.height:,} points the {strong:,} strongest are all drawn, of the others every "
+        f"{rest.size / places.size:.1f}th, {places.size:,}"
+    )
+    return table[kept], (said,)
+
+
+def largest(table: pl.DataFrame, by: str) -> pl.DataFrame:
+    """The row of the largest value, the first of several."""
+    ordered = table.sort(
+        by,
+        descending=True,
+        nulls_last=True,
+        maintain_order=True,
+    )
+    return ordered.head(1)
+
+
+def points(
+    table: pl.DataFrame,
+    told: Sequence[str],
+    *,
+    style: str | None = None,
+    size: int = _SIZE,
+) -> alt.Chart:
+    """A point for each row, in a colour of the theme, or in one that is yet to be encoded.
+
+    Args:
+        table: of the points.
+        told: columns that a pointer upon one shows.
+        style: of the theme.
+        size: in square dots.
+    """
+    options: dict[str, Any] = labelled(table.height)
+    if style is not None:
+        options["style"] = style
+    chart = alt.Chart(values_of(table))
+    marks = chart.mark_circle(size=size, opacity=0.85, clip=True, **options)
+    return marks.encode(tooltip=tips(table, told))
+
+
+def name_beside(
+    row: pl.DataFrame,
+    along: Axis,
+    y: alt.Y,
+    *,
+    is_below: bool = False,
+) -> Layer:
+    """The name of one variant at its point."""
+    chart = alt.Chart(values_of(row))
+    text = chart.mark_text(
+        dy=_BELOW if is_below else _ABOVE,
+        style="ink",
+        limit=_LABEL_DOTS,
+        fontWeight="bold",
+    )
+    return text.encode(x=along("pos"), y=y, text="name:N")
+
+
+def upright(
+    column: str,
+    domain: Sequence[float],
+    axis: alt.Axis,
+) -> alt.Y:
+    """The y encoding of a column of numbers, from end to end of a domain that need not hold 0."""
+    scale = alt.Scale(domain=list(domain), nice=False, zero=False)
+    return alt.Y(column, type="quantitative", scale=scale, axis=axis)

@@ -1,0 +1,242 @@
+"""Rows of points along the genome, one for each variant: association, probabilities, scores.
+
+    columns of the tables: name, pos, and what each row says
+
+Does not know where numbers come from.
+"""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from enformer_core.pictures.marks import largest, name_beside, points, thinned, upright
+from enformer_core.pictures.picture import padded, values_of
+from enformer_core.pictures.stack import Axis, Layer, Row, values_axis
+from enformer_core.words import counted
+
+GENOME_WIDE = 5e-8
+"""The p below which an association is believed, among as many variants as a genome has."""
+
+LD_CLASSES = ("0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1")
+_LD_BOUNDS = (0.2, 0.4, 0.6, 0.8)
+
+_OF_ASSOCIATION = ("name", "pos", "minus_log10_p")
+_OF_PIPS = ("name", "pos", "pip", "credible_set")
+_OF_SCORES = ("name", "pos", "score", "track")
+
+_HEIGHT = 170
+_SCORE_HEIGHT = 110
+_MEMBER_SIZE = 60
+_LEAD_SIZE = 130
+_MOST_STEMS = 400
+_NAME_LETTERS = 22
+_SETS_A_COLUMN = 9
+
+_HEADROOM = 0.14
+"""Above the largest value, for the label of what has it."""
+
+_FOOTROOM = 0.03
+
+_PIPS = (0, 0.2, 0.4, 0.6, 0.8, 1)
+
+
+def association_row(
+    table: pl.DataFrame,
+    *,
+    source: str,
+    lead: str | None,
+) -> Row:
+    """Association of each variant, coloured by its correlation with the lead variant where that is known.
+
+    Args:
+        table: `name`, `pos`, `minus_log10_p` and, where LD is known, `r2` with the lead.
+        source: the file that it comes from.
+        lead: name of the variant that LD is with; None for the one of the smallest p, without LD.
+    """
+    has_ld = "r2" in table.columns
+    named = largest(table, "minus_log10_p")
+    if lead is not None:
+        named = table.filter(pl.col("name") == lead).head(1)
+    shown, notes = thinned(table, "minus_log10_p", "association")
+    strongest = largest(table, "minus_log10_p")
+    threshold = -np.log10(GENOME_WIDE)
+    highest = max(strongest["minus_log10_p"][0], threshold)
+    domain = (-_FOOTROOM * highest, (1 + _HEADROOM) * highest)
+
+    def draw(along: Axis) -> Layer:
+        y = upright("minus_log10_p", domain, values_axis("−log10 p"))
+        dots = _by_ld(shown) if has_ld else [points(shown, _OF_ASSOCIATION, style="accent")]
+        diamond = alt.Chart(values_of(named)).mark_point(
+            shape="diamond",
+            filled=True,
+            size=_LEAD_SIZE,
+            opacity=1,
+            style="second",
+        )
+        return alt.layer(
+            _threshold(threshold, y),
+            *(each.encode(x=along("pos"), y=y) for each in (*dots, diamond)),
+            name_beside(named, along, y),
+        )
+
+    best = strongest.row(0, named=True)
+    coloured = f", coloured by r² with {lead}" if has_ld else ""
+    said = (
+        f"Association in {source}{coloured}: {counted(table.height, 'variants')}, the strongest {best['name']} at "
+        f"{best['pos']:,} with −log10 p {best['minus_log10_p']:.2f}."
+    )
+    return Row("association", draw, _HEIGHT, said, table, notes)
+
+
+def probability_row(
+    table: pl.DataFrame,
+    *,
+    name: str,
+    source: str,
+) -> Row:
+    """The posterior probability of each variant to be causal, coloured by its credible set.
+
+    Args:
+        table: `name`, `pos`, `pip`, and `credible_set`, null where a variant is in none.
+        name: what the row is called, as `PIP with prior`.
+        source: the file that it comes from.
+    """
+    shown, notes = thinned(table, "pip", name)
+    is_member = pl.col("credible_set").is_not_null()
+    members = shown.filter(is_member)
+    sets = _sets(table)
+    named = largest(table, "pip")
+
+    def draw(along: Axis) -> Layer:
+        # of more values than ticks Vega leaves out every second
+        axis = values_axis(name, values=list(_PIPS), tickCount=len(_PIPS))
+        y = upright("pip", (-_FOOTROOM, 1 + _HEADROOM), axis)
+        dots = [points(shown.filter(~is_member), _OF_PIPS, style="faint")]
+        if sets:
+            in_sets = points(members, _OF_PIPS, size=_MEMBER_SIZE)
+            dots.append(in_sets.encode(color=_set_colour(list(sets))))
+        return alt.layer(
+            *(each.encode(x=along("pos"), y=y) for each in dots),
+            name_beside(named, along, y),
+        )
+
+    best = named.row(0, named=True)
+    sizes = [f"{each} of {counted(size, 'variants')}" for each, size in sets.items()]
+    of_sets = f"credible sets: {', '.join(sizes)}" if sets else "no credible set here"
+    said = (
+        f"{name} in {source}: the largest {best['pip']:.3f} of {best['name']} at {best['pos']:,}; "
+        f"{of_sets}."
+    )
+    return Row(name, draw, _HEIGHT, said, table, notes)
+
+
+def score_row(
+    table: pl.DataFrame,
+    *,
+    name: str,
+    statistic: str,
+) -> Row:
+    """A score of each variant: the one of the largest size among some tracks, with its sign.
+
+    Args:
+        table: `name`, `pos`, `score`, `track`.
+        name: of the tracks, as people call them.
+        statistic: whose values they are.
+    """
+    sized = table.with_columns(pl.col("score").abs().alias("size"))
+    shown, notes = thinned(sized, "size", name)
+    named = largest(sized, "size")
+    best = named.row(0, named=True)
+    values = table["score"].to_numpy()
+    # 0 is in sight, whatever the sign of all
+    domain = padded(min(values.min(), 0.0), max(values.max(), 0.0), 0.24)
+
+    def draw(along: Axis) -> Layer:
+        y = upright("score", domain, values_axis([statistic, _short(name)]))
+        dots = points(shown, _OF_SCORES, style="accent")
+        return alt.layer(
+            *_stems(shown, along, y),
+            dots.encode(x=along("pos"), y=y),
+            name_beside(named, along, y, is_below=best["score"] < 0),
+        )
+
+    said = (
+        f"{statistic} of {name}: {counted(table.height, 'variants')}, the largest {best['score']:+.4g} of "
+        f"{best['name']} at {best['pos']:,}."
+    )
+    return Row(name, draw, _SCORE_HEIGHT, said, table, notes)
+
+
+def _stems(
+    shown: pl.DataFrame,
+    along: Axis,
+    y: alt.Y,
+) -> list[alt.Chart]:
+    """The line of 0, and one from there to each point where these are few."""
+    ground = alt.Chart(values_of(pl.DataFrame({"score": [0.0]})))
+    lines = [ground.mark_rule(style="muted", aria=False).encode(y=y)]
+    if shown.height <= _MOST_STEMS:
+        chart = alt.Chart(values_of(shown))
+        stems = chart.mark_rule(style="accent", opacity=0.6, aria=False)
+        lines.append(stems.encode(x=along("pos"), y=y, y2=alt.datum(0)))
+    return lines
+
+
+def _by_ld(table: pl.DataFrame) -> list[alt.Chart]:
+    """Points by class of r² with the lead; those of which it is not known are faint, below the others."""
+    told = [*_OF_ASSOCIATION, "r2"]
+    classed = table.with_columns(_ld_class(table["r2"]))
+    is_known = pl.col("ld").is_not_null()
+    unknown = points(classed.filter(~is_known), told, style="faint")
+    # the most alike last, so that none hides them
+    known = classed.filter(is_known).sort("ld", maintain_order=True)
+    colour = alt.Color(
+        "ld:O",
+        scale=alt.Scale(domain=list(LD_CLASSES)),
+        # from above, as the points lie
+        legend=alt.Legend(title="r² with the lead", values=list(reversed(LD_CLASSES))),
+    )
+    return [unknown, points(known, told).encode(color=colour)]
+
+
+def _ld_class(r2: pl.Series) -> pl.Series:
+    """The name of the class of each r²; null where that is not known."""
+    values = r2.fill_null(np.nan).to_numpy()
+    names = np.array(LD_CLASSES, dtype=object)[np.digitize(values, _LD_BOUNDS)]
+    names[np.isnan(values)] = None
+    return pl.Series("ld", names.tolist(), pl.String)
+
+
+def _threshold(
+    height: float,
+    y: alt.Y,
+) -> alt.Chart:
+    line = alt.Chart(values_of(pl.DataFrame({"minus_log10_p": [height]})))
+    return line.mark_rule(style="warning", strokeDash=[5, 4], aria=False).encode(y=y)
+
+
+def _sets(table: pl.DataFrame) -> dict[str, int]:
+    """How many variants each credible set has, in the order of their numbers."""
+    members = table["credible_set"].drop_nulls().to_list()
+    return {each: members.count(each) for each in sorted(set(members), key=_numbered)}
+
+
+def _numbered(name: str) -> tuple[float, str]:
+    """Numbers in their order, before all names."""
+    number = float(name) if name.isdecimal() else np.inf
+    return number, name
+
+
+def _set_colour(sets: Sequence[str]) -> alt.Color:
+    columns = 1 + len(sets) // _SETS_A_COLUMN
+    return alt.Color(
+        "credible_set:N",
+        scale=alt.Scale(domain=list(sets)),
+        legend=alt.Legend(title="credible set", columns=columns),
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…"

@@ -1,0 +1,158 @@
+"""A run's scores in a stretch: of each variant the largest among some tracks. Does not know how they are drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from enformer_core.api.run_tables import open_run
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, chosen_tracks, track_name
+from enformer_core.errors import InputError, nearest
+from enformer_core.genome.contig_names import one_name_each
+from enformer_core.models.tracks.table import Track
+from enformer_core.pictures.stack import Stretch
+from enformer_core.variants.table import Flag, Status
+from enformer_core.words import counted
+
+MOST_ROWS = 8
+"""Of scores in one picture."""
+
+
+@dataclass(frozen=True)
+class LocusScores:
+    """Scores of a run in a stretch.
+
+    Attributes:
+        statistic: whose values they are.
+        groups: by name `name`, `pos`, `score`, `track`: a row for each variant.
+        notes: what is left out.
+    """
+
+    statistic: str
+    groups: dict[str, pl.DataFrame]
+    notes: Sequence[str]
+
+
+def read_scores(
+    run: str,
+    stretch: Stretch,
+    statistic: str | None,
+    tracks: str | None,
+    groups: Sequence[str],
+) -> LocusScores:
+    """Read the scores of the alleles in a stretch, each allele once.
+
+    Raises:
+        InputError: for a run without scores, a statistic or tracks that it does not have, and more than `MOST_ROWS`.
+    """
+    tables = open_run(run)
+    known = check_scores(tables.ledger)
+    chosen = statistic or known[0]
+    if chosen not in known:
+        raise InputError(
+            f"--statistic {chosen}: {run} has no such statistic{nearest(chosen, known)}"
+        )
+    rows_of = _chosen(tables.ledger, tracks, groups)
+    contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
+    own = one_name_each([stretch.chrom, *contigs])
+    here = [contig for contig in contigs if own[contig] == stretch.chrom]
+    found = (
+        tables.scores.filter(
+            pl.col("chrom").is_in(here) & pl.col("pos").is_between(stretch.first, stretch.last)
+        )
+        .select("variant_id", "id", "pos", "status", "flags", chosen)
+        .sort("pos", maintain_order=True)
+        .collect()
+    )
+    scored = found.filter(pl.col("status") == Status.OK.value)
+    once = scored.filter(~pl.col("flags").list.contains(Flag.DUPLICATE.value).fill_null(False))
+    unscored = found.height - scored.height
+    notes = []
+    if unscored:
+        notes.append(f"{run}: {counted(unscored, 'alleles')} of the locus left out, without scores")
+    if not tables.status.finished:
+        notes.append(f"{run}: is not finished; what is committed of it is drawn")
+    by_row = {}
+    if once.height:
+        by_row = {name: _largest(once, chosen, of) for name, of in rows_of.items()}
+    return LocusScores(chosen, {name: row for name, row in by_row.items() if row.height}, notes)
+
+
+def _chosen(
+    ledger: Ledger,
+    tracks: str | None,
+    groups: Sequence[str],
+) -> dict[str, ChosenTracks]:
+    """The tracks of each row, by its name."""
+    if tracks is None and not groups:
+        return {"all tracks": chosen_tracks(ledger, None)}
+    rows = _one_each(chosen_tracks(ledger, tracks)) if tracks is not None else {}
+    for text in groups:
+        name, equals, selector = text.partition("=")
+        name = name.strip()
+        if not (name and equals and selector.strip()):
+            raise InputError(
+                f"--group {text}: give a name and its tracks, such as K562=4828,5111 or DNase=assay=DNASE"
+            )
+        if name in rows:
+            raise InputError(f"--group {name}: given twice. Give each group a name of its own.")
+        rows[name] = _of_group(ledger, name, selector)
+    if len(rows) > MOST_ROWS:
+        raise InputError(
+            f"{len(rows):,} rows of scores: a picture has room for {MOST_ROWS}. Choose fewer --tracks, or put them "
+            "together by --group NAME=TRACKS"
+        )
+    return rows
+
+
+def _one_each(chosen: ChosenTracks) -> dict[str, ChosenTracks]:
+    rows = {}
+    for track in chosen.tracks.rows:
+        name = called(track)
+        # several tracks may share a description
+        name = f"{name} (track {track.index})" if name in rows else name
+        rows[name] = chosen.of_indices([track.index])
+    return rows
+
+
+def _of_group(
+    ledger: Ledger,
+    name: str,
+    selector: str,
+) -> ChosenTracks:
+    try:
+        return chosen_tracks(ledger, selector)
+    except InputError as error:
+        # the selector speaks as of its own option
+        raise InputError(f"{error}".replace("--tracks", f"--group {name}:", 1)) from error
+
+
+def called(track: Track) -> str:
+    """What people call a track; by its number where nothing else is known."""
+    return track_name(track) or f"track {track.index}"
+
+
+def _largest(
+    alleles: pl.DataFrame,
+    statistic: str,
+    tracks: ChosenTracks,
+) -> pl.DataFrame:
+    """Of each allele the value of the largest size among tracks, with its sign, and whose it is."""
+    lists = pa.chunked_array([alleles[statistic].to_arrow()])
+    values = tracks.values(lists)
+    sizes = np.where(np.isnan(values), -1, np.abs(values))
+    strongest = sizes.argmax(axis=1)
+    names = [called(track) for track in tracks.tracks.rows]
+    rows = pl.DataFrame(
+        {
+            "name": alleles.select(pl.coalesce("id", "variant_id")).to_series(),
+            "pos": alleles["pos"],
+            "score": values[np.arange(len(values)), strongest],
+            "track": [names[place] for place in strongest.tolist()],
+        }
+    )
+    # an allele whose values are all NaN has none
+    return rows.filter(pl.col("score").is_not_nan())

@@ -1,0 +1,125 @@
+"""The settings of `enformer-ray plot`; nothing that draws is loaded for them."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from jobs.option_types import (
+    BasePairs,
+    ColumnName,
+    ColumnRoles,
+    Groups,
+    OptionalDirectory,
+    OptionalFile,
+    Selection,
+    Words,
+    WrittenFile,
+    listed_under,
+)
+
+_PLACE = Group.create_ordered("Place")
+_STUDY = Group.create_ordered("Study")
+_SCORES = Group.create_ordered("Scores")
+_OUTPUT = Group.create_ordered("Output")
+
+
+@dataclass(frozen=True)
+class _OfRun:
+    """Whose scores are drawn. Positions come first in a command line, and so in a class."""
+
+    run: OptionalDirectory = None
+    """directory or s3://bucket/prefix of a run of `score`, whose scores are drawn (default none)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_PLACE)
+class _LocusPlace:
+    """Which stretch of the genome is drawn."""
+
+    locus: Annotated[str | None, Parameter(metavar="REGION")] = None
+    """what is drawn: chr20:4600000-4800000, from 1, both ends included"""
+
+    variant: Annotated[str | None, Parameter(metavar="KEY")] = None
+    """instead of --locus, what lies around a variant: chr20:4699605 or chr20:4699605:A:G"""
+
+    flank: BasePairs = 100_000
+    """of --variant, to either side"""
+
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_STUDY)
+class _LocusStudy:
+    """What is known of the locus beside scores."""
+
+    sumstats: OptionalFile = None
+    """summary statistics: P, or Z, or BETA with SE; text, gzip, Parquet, or s3://"""
+
+    effect_allele: ColumnName | None = None
+    """column of the effect allele in --sumstats, where its name does not say so: A1 or A2"""
+
+    columns: ColumnRoles = ()
+    """columns of --sumstats by what they hold: chrom, pos, id, ref, alt, effect, other (default by their names)"""
+
+    ld: OptionalFile = None
+    """correlations r, which colour the association by r² with its strongest variant: as `finemap` takes them"""
+
+    ld_variants: OptionalFile = None
+    """file that names the rows of a matrix (default the matrix's own, or such a file beside it)"""
+
+    pips: OptionalFile = None
+    """what `finemap` wrote: its --out (.tsv, .tsv.gz, .parquet) or its --json"""
+
+    genes: OptionalFile = None
+    """genes in GTF, GFF3 or BED, plain or gzip"""
+
+    gene_types: Annotated[Words, Parameter(metavar="TYPE,…")] = ()
+    """only genes of these types, as protein_coding (default all)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+@listed_under(_SCORES)
+class _LocusScores:
+    """Which scores of the run are drawn."""
+
+    statistic: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """of the run (default its first)"""
+
+    tracks: Selection = None
+    """a row of scores for each of these tracks, at most 8, as `score` selects them (default one row for all tracks)"""
+
+    group: Groups = ()
+    """a row for a group of tracks, whose largest score is drawn: K562=4828,5111 or liver=assay=DNASE; again for more"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocusSettings(_LocusScores, _LocusStudy, _LocusPlace, _OfRun):
+    """What `enformer-ray plot locus` is asked for."""
+
+    out: Annotated[WrittenFile, Parameter(group=_OUTPUT)]
+    """file of the picture: .png, .svg, or .html, a page that needs no network"""
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """What `enformer-ray plot calibration` is asked for."""
+
+    null: OptionalFile = None
+    """null distribution, made by `enformer-ray calibrate` (default none: then --run must have percentiles)"""
+
+    run: OptionalDirectory = None
+    """directory or s3://bucket/prefix of a finished run, whose scores are held against the null"""
+
+    statistic: Annotated[str | None, Parameter(metavar="NAME")] = field(default=None, kw_only=True)
+    """of the null, or of the run (default its first)"""
+
+    tracks: Selection = field(default=None, kw_only=True)
+    """which tracks, at most 6, as `score` selects them (default those of the largest scores)"""
+
+    percentiles: Annotated[str, Parameter(metavar="NAME")] = field(
+        default="percentiles", kw_only=True
+    )
+    """without a null: the table of percentiles beside the run, as `enformer-ray percentiles` called it"""
+
+    out: WrittenFile = field(kw_only=True)
+    """file of the picture: .png, .svg, or .html, a page that needs no network"""

@@ -1,0 +1,140 @@
+"""Rows of points: the numbers that are drawn are those that were given, the strongest always among them."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from enformer_core.pictures.marks import MOST_POINTS, thinned
+from enformer_core.pictures.point_rows import (
+    LD_CLASSES,
+    association_row,
+    probability_row,
+    score_row,
+)
+from enformer_core.pictures.stack import Stretch, stacked
+
+STRETCH = Stretch("chr1", 1, 100)
+
+
+def drawn(*rows):
+    """Each row's layers as dictionaries, in the one picture of all, and the rows of data by name of the set."""
+    spec = stacked(STRETCH, rows, title="t").chart.to_dict()
+    return spec["vconcat"], spec["datasets"]
+
+
+def data_of(layer, datasets):
+    return datasets[layer["data"]["name"]]
+
+
+def flat(chart):
+    """The marks of a chart, however deep."""
+    if "layer" not in chart:
+        return [chart]
+    return [mark for layer in chart["layer"] for mark in flat(layer)]
+
+
+def study(variants=4, **more):
+    numbers = range(1, variants + 1)
+    table = {
+        "name": [f"rs{each}" for each in numbers],
+        "pos": [10 * each % 97 + 1 for each in numbers],
+        "minus_log10_p": [float(each) for each in numbers],
+    }
+    return pl.DataFrame(table | more)
+
+
+def test_association_is_drawn_as_it_was_given():
+    table = study()
+    (chart,), datasets = drawn(association_row(table, source="gwas.tsv", lead=None))
+    threshold, points, diamond, label = flat(chart)
+    assert data_of(points, datasets) == table.to_dicts()
+    assert [row["name"] for row in data_of(diamond, datasets)] == ["rs4"]
+    assert label["encoding"]["text"]["field"] == "name"
+    # 5e-8 is in sight though no variant reaches it
+    low, high = points["encoding"]["y"]["scale"]["domain"]
+    assert low < 0
+    assert high > 7.31
+    assert data_of(threshold, datasets)[0]["minus_log10_p"] == pytest.approx(7.30103)
+
+
+def test_axes_do_not_begin_at_0():
+    stretch = Stretch("chr1", 4_600_001, 4_600_001)
+    row = association_row(study(1), source="g", lead=None)
+    spec = stacked(stretch, [row], title="t").chart.to_dict()
+    x = flat(spec["vconcat"][0])[1]["encoding"]["x"]
+    assert x["scale"] == {"domain": [4_600_000.5, 4_600_001.5], "nice": False, "zero": False}
+
+
+def test_points_have_the_class_of_their_r2():
+    r2 = [0.1, 0.2, None, 1.0]
+    (chart,), datasets = drawn(association_row(study(r2=r2), source="g", lead="rs4"))
+    _, unknown, known, _, _ = flat(chart)
+    assert [row["name"] for row in data_of(unknown, datasets)] == ["rs3"]
+    found = {row["name"]: row["ld"] for row in data_of(known, datasets)}
+    assert found == {"rs1": LD_CLASSES[0], "rs2": LD_CLASSES[1], "rs4": LD_CLASSES[4]}
+    assert known["encoding"]["color"]["scale"]["domain"] == list(LD_CLASSES)
+
+
+def test_credible_sets_are_told_apart_in_the_order_of_their_numbers():
+    table = pl.DataFrame(
+        {
+            "name": ["a", "b", "c", "d"],
+            "pos": [1, 2, 3, 4],
+            "pip": [0.9, 0.5, 0.01, 0.4],
+            "credible_set": ["10", "2", None, "2"],
+        }
+    )
+    row = probability_row(table, name="PIP", source="fm.tsv")
+    (chart,), datasets = drawn(row)
+    others, members, _ = flat(chart)
+    assert [each["name"] for each in data_of(others, datasets)] == ["c"]
+    assert members["encoding"]["color"]["scale"]["domain"] == ["2", "10"]
+    assert "credible sets: 2 of 2 variants, 10 of 1 variant" in row.description
+
+
+def test_a_score_below_0_has_its_name_below_it():
+    table = pl.DataFrame(
+        {"name": ["a", "b"], "pos": [1, 2], "score": [0.5, -2.0], "track": ["t", "t"]}
+    )
+    row = score_row(table, name="liver", statistic="sad")
+    (chart,), datasets = drawn(row)
+    *_, points, label = flat(chart)
+    assert [each["score"] for each in data_of(points, datasets)] == [0.5, -2.0]
+    assert data_of(label, datasets)[0]["name"] == "b"
+    assert label["mark"]["dy"] > 0
+    assert "the largest -2 of b at 2" in row.description
+
+
+def test_of_many_points_the_strongest_are_all_drawn_and_the_caption_says_so():
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame({"place": range(20_000), "value": rng.normal(size=20_000)})
+    kept, notes = thinned(table, "value", "association")
+    assert kept.height == MOST_POINTS
+    assert kept["place"].is_sorted()
+    assert kept["place"].n_unique() == MOST_POINTS
+    strongest = table.sort("value", descending=True).head(MOST_POINTS // 2)
+    assert set(strongest["place"]) <= set(kept["place"])
+    # what else is drawn lies all along
+    assert kept["place"].to_numpy()[[0, -1]] == pytest.approx([0, 19_999], abs=20)
+    assert notes == (
+        "association: of 20,000 points the 2,500 strongest are all drawn, of the others every 7.0th, 2,500",
+    )
+    assert thinned(kept, "value", "association") == (kept, ())
+
+
+def test_many_points_are_not_read_one_by_one():
+    (chart,), _ = drawn(association_row(study(201), source="g", lead=None))
+    assert flat(chart)[1]["mark"]["aria"] is False
+    (chart,), _ = drawn(association_row(study(200), source="g", lead=None))
+    assert "aria" not in flat(chart)[1]["mark"]
+
+
+def test_the_table_of_a_picture_has_the_rows_of_all():
+    association = association_row(study(), source="g", lead=None)
+    table = pl.DataFrame({"name": ["a"], "pos": [1], "score": [0.5], "track": ["t"]})
+    picture = stacked(
+        STRETCH, [association, score_row(table, name="liver", statistic="sad")], title="t"
+    )
+    assert picture.table["row"].to_list() == ["association"] * 4 + ["liver"]
+    assert picture.table["score"].to_list() == [None] * 4 + [0.5]
+    assert picture.description.startswith("chr1:1-100, in rows from above: association, liver.")
