@@ -10,30 +10,30 @@ from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, Words, WrittenFile
 from jobs.shell_words import command_line
-from jobs.summary_written import Told, check_processes
+from jobs.spread import SpreadSettings, spread_of
+from jobs.summary_written import Told
 
 _FEW = 10_000
 """Alleles of a background below which its tails say little."""
 
 
 @dataclass(frozen=True)
-class CalibrateSettings:
-    """What `enformer-ray calibrate` is asked for."""
+class _Background:
+    """The positional argument; a base of its own, since positional fields come before all others."""
 
     run: Directory
     """directory or s3://bucket/prefix of the background run, which must be finished"""
+
+
+@dataclass(frozen=True)
+class CalibrateSettings(SpreadSettings, _Background):
+    """What `enformer-ray calibrate` is asked for."""
 
     out: WrittenFile = field(kw_only=True)
     """file of the null distribution, which appears when it is whole"""
 
     statistics: Words = field(default=(), kw_only=True)
     """of the run; all by default"""
-
-    processes: int = field(default=1, kw_only=True)
-    """how many read shards at once, each with memory of its own; the file is the same"""
-
-    def __post_init__(self) -> None:
-        check_processes(self.processes)
 
 
 def calibrate_run(settings: CalibrateSettings) -> int:
@@ -60,7 +60,7 @@ def calibrate_run(settings: CalibrateSettings) -> int:
                 ledger,
                 stream,
                 settings.statistics,
-                processes=settings.processes,
+                spread=spread_of(settings),
                 report=Told("alleles").of,
             )
     except IncompleteRunError as error:

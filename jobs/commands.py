@@ -169,9 +169,10 @@ COMMANDS = {
         is_work=True,
         examples=(
             "enformer-ray calibrate background --out null.parquet",
-            "enformer-ray calibrate s3://BUCKET/runs/background --statistics sad --processes 4 --out null.parquet",
+            "enformer-ray calibrate background --statistics sad --processes 4 --out null.parquet",
+            "enformer-ray calibrate s3://BUCKET/runs/background --ray auto --out null.parquet",
         ),
-        exit_codes=_ASKS,
+        exit_codes=(*_ASKS, *_STARTED),
     ),
     "percentiles": Command(
         "rank a finished run's scores among those of a background run, in a table beside it",
@@ -181,8 +182,9 @@ COMMANDS = {
         examples=(
             "enformer-ray percentiles scores --null null.parquet",
             "enformer-ray percentiles scores --null eqtl-null.parquet --name eqtl_percentiles --processes 4",
+            "enformer-ray percentiles s3://BUCKET/runs/first --null s3://BUCKET/null.parquet --ray auto",
         ),
-        exit_codes=_ASKS,
+        exit_codes=(*_ASKS, *_STARTED),
     ),
     "summarise": Command(
         "sum a finished run up over groups of tracks, in a table beside it",
@@ -193,7 +195,7 @@ COMMANDS = {
             "enformer-ray summarise scores --by assay",
             "enformer-ray summarise scores --by assay,biosample --statistics sad --name by_biosample",
         ),
-        exit_codes=_ASKS,
+        exit_codes=(*_ASKS, *_STARTED),
     ),
     "export": Command(
         "write a run in another format; of an unfinished one NAME.incomplete.tsv (5)",

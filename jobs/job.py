@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from cluster.local_backend import local_pool
-from cluster.pool import Blame, Control, Event, Pool, PoolError, Task
+from cluster.pool import Control, Event, Pool, PoolError, Task
 from enformer_core.analyses.base import Analysis, WorkerFactory
 from enformer_core.dataset.codec import Footer, JsonObject, to_parquet
 from enformer_core.dataset.damage import DamagedRunError, set_aside
@@ -25,7 +25,6 @@ from enformer_core.dataset.repaired import compare_repaired
 from enformer_core.dataset.run import PlanSummary, Run, check_same, identity_digest, read_run
 from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.summary import audit_failed, audit_lines
-from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.models.tracks.selector import selection_in_words
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import check_preconditions
@@ -40,6 +39,7 @@ from jobs.heartbeat import kept_alive
 from jobs.interruption import interruptible
 from jobs.left_over import check_none_left, how_to_continue
 from jobs.log import note, remember
+from jobs.pool_events import classify
 from jobs.progress import choose_display
 from jobs.resources import Workers
 from jobs.run_in_words import configuration_of, words_of, words_there
@@ -365,13 +365,6 @@ def hint_of_ray(ray: str, shards: int) -> str | None:
     return (
         "one shard is left to compute, which takes one process: --ray off spares the start of Ray"
     )
-
-
-def classify(error: BaseException) -> Blame:
-    """Whose fault an exception of a worker is."""
-    if isinstance(error, InputError | DatasetError):
-        return "stop"
-    return "storage" if isinstance(error, StorageError) else "task"
 
 
 def make_pool(

@@ -1,7 +1,6 @@
 """`enformer-ray pca`: principal components of scores, fitted on one run and worked out beside any like it."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ from jobs.log import note, tell
 from jobs.option_types import Directory, File, Selection, WrittenFile
 from jobs.output_guard import check_output
 from jobs.shell_words import command_line
-from jobs.summary_written import Told, check_processes, tell_written
+from jobs.summary_written import TableSettings, tell_written, write_beside
 
 if TYPE_CHECKING:
     from enformer_core.summaries.pca_file import Pca
@@ -55,23 +54,14 @@ class FitPcaSettings:
 
 
 @dataclass(frozen=True)
-class ApplyPcaSettings:
+class ApplyPcaSettings(TableSettings):
     """What `enformer-ray pca apply` is asked for."""
-
-    run: Directory
-    """directory or s3://bucket/prefix of a finished run of `score`; the table is put beside its own"""
 
     pca: File = field(kw_only=True)
     """file that `pca fit` wrote, or s3://bucket/key, of a run of the same model, tracks, conventions and statistic"""
 
     name: _Name = field(default=PCA, kw_only=True)
     """what the table is called: a run may have components of several PCAs"""
-
-    processes: int = field(default=1, kw_only=True)
-    """shards that are worked at once, each in a process of its own"""
-
-    def __post_init__(self) -> None:
-        check_processes(self.processes)
 
 
 def fit(settings: FitPcaSettings) -> int:
@@ -162,9 +152,7 @@ def apply(settings: ApplyPcaSettings) -> int:
         InputError: for a file that is no PCA or is one of other scores, and where another table of the name is there.
         DatasetError: for a run that is damaged.
     """
-    from enformer_core.dataset.finished import IncompleteRunError
-    from enformer_core.summaries import write_summary
-    from enformer_core.summaries.pca import Components, table_identity, without_components
+    from enformer_core.summaries.pca import components_by, without_components
     from enformer_core.summaries.pca_file import read_pca, tracks_for
 
     pca = read_pca(settings.pca)
@@ -172,20 +160,9 @@ def apply(settings: ApplyPcaSettings) -> int:
         note(pca.fitted_on.notice)
     ledger = open_ledger(settings.run)
     chosen = tracks_for(ledger, pca, settings.pca)
-    components = Components(pca.transform, chosen, pca.fitted_on.statistic)
-    try:
-        receipt = write_summary(
-            ledger,
-            settings.name,
-            table_identity(pca),
-            components,
-            columns=components.columns,
-            kind=PCA,
-            processes=settings.processes,
-            report=partial(Told("shards").of, settings.name),
-        )
-    except IncompleteRunError as error:
-        note(f"{error}")
+    recipe = components_by(pca, chosen)
+    receipt = write_beside(settings, settings.name, ledger, recipe)
+    if receipt is None:
         return exit_codes.INCOMPLETE
     without = without_components(ledger, settings.name)
     if without:

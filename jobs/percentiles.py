@@ -1,7 +1,6 @@
 """`enformer-ray percentiles`: where a run's scores stand among those of a background run, in a table beside it."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,16 +8,15 @@ from cyclopts import Parameter
 from enformer_core.summaries.names import PERCENTILES
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
-from jobs.option_types import Directory, File, Words
-from jobs.summary_written import Told, check_processes, tell_written
+from jobs.log import note
+from jobs.option_types import File, Words
+from jobs.spread import GIBIBYTE
+from jobs.summary_written import TableSettings, tell_written, write_beside
 
 
 @dataclass(frozen=True)
-class PercentilesSettings:
+class PercentilesSettings(TableSettings):
     """What `enformer-ray percentiles` is asked for."""
-
-    run: Directory
-    """directory or s3://bucket/prefix of the run, which must be finished; nothing of it is changed"""
 
     null: File = field(kw_only=True)
     """the null distribution by which scores are ranked, made by `enformer-ray calibrate`; also s3://…"""
@@ -28,12 +26,6 @@ class PercentilesSettings:
 
     name: Annotated[str, Parameter(metavar="NAME")] = field(default=PERCENTILES, kw_only=True)
     """of the table: give another one for another null"""
-
-    processes: int = field(default=1, kw_only=True)
-    """how many shards are worked at once, each with memory of its own; the table is the same"""
-
-    def __post_init__(self) -> None:
-        check_processes(self.processes)
 
 
 def rank(settings: PercentilesSettings) -> int:
@@ -46,31 +38,24 @@ def rank(settings: PercentilesSettings) -> int:
         InputError: for a null of other scores than the run's, or a table of this name made by another.
         DatasetError: for a run that is damaged.
     """
-    from enformer_core.dataset.finished import IncompleteRunError
     from enformer_core.summaries.null_file import NullFile
-    from enformer_core.summaries.percentiles import write_percentiles
-    from jobs.log import note
+    from enformer_core.summaries.percentiles import percentiles_by
 
     ledger = open_ledger(settings.run)
     null = NullFile.open(settings.null)
     if null.of.notice:
         note(null.of.notice)
-    try:
-        receipt = write_percentiles(
-            ledger,
-            null,
-            settings.statistics,
-            name=settings.name,
-            processes=settings.processes,
-            report=partial(Told("shards").of, settings.name),
-        )
-    except IncompleteRunError as error:
-        note(f"{error}")
+    recipe = percentiles_by(ledger, null, settings.statistics)
+    statistics = recipe.identity["statistics"]
+    # a third of one more for the null of each further statistic, as it is asked
+    memory_bytes = GIBIBYTE * (2 + len(statistics)) // 3
+    receipt = write_beside(settings, settings.name, ledger, recipe, memory_bytes)
+    if receipt is None:
         return exit_codes.INCOMPLETE
-    (statistic, *_) = receipt.begun.identity["statistics"]
+    phred = f"max_{statistics[0]}_phred"
     question = (
-        f"SELECT variant_id, max_{statistic}_phred, description FROM {settings.name} "  # noqa: S608
-        f"JOIN tracks ON index = max_{statistic}_phred_track ORDER BY 2 DESC LIMIT 20"
+        f"SELECT variant_id, {phred}, description FROM {settings.name} "  # noqa: S608
+        f"JOIN tracks ON index = {phred}_track ORDER BY 2 DESC LIMIT 20"
     )
     tell_written(settings.run, receipt, question)
     return exit_codes.DONE

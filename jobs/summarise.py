@@ -1,7 +1,6 @@
 """`enformer-ray summarise`: a run's scores summed up over groups of tracks, in a table beside it."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -9,19 +8,15 @@ from cyclopts import Parameter
 from enformer_core.summaries.names import GROUPS
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
-from jobs.log import note
-from jobs.option_types import Directory, Words
-from jobs.summary_written import Told, check_processes, tell_written
+from jobs.option_types import Words
+from jobs.summary_written import TableSettings, tell_written, write_beside
 
 _BY = "columns of the run's tracks, as assay,biosample: tracks that agree in all of them are one group"
 
 
 @dataclass(frozen=True)
-class SummariseSettings:
+class SummariseSettings(TableSettings):
     """What `enformer-ray summarise` is asked for."""
-
-    run: Directory
-    """directory or s3://bucket/prefix of the run, which must be finished; nothing of it is changed"""
 
     by: Annotated[Words, Parameter(help=_BY, metavar="COLUMN,…")] = field(kw_only=True)
 
@@ -30,12 +25,6 @@ class SummariseSettings:
 
     name: Annotated[str, Parameter(metavar="NAME")] = field(default=GROUPS, kw_only=True)
     """of the table: give another one for other groups"""
-
-    processes: int = field(default=1, kw_only=True)
-    """how many shards are worked at once, each with memory of its own; the table is the same"""
-
-    def __post_init__(self) -> None:
-        check_processes(self.processes)
 
 
 def summarise(settings: SummariseSettings) -> int:
@@ -48,23 +37,14 @@ def summarise(settings: SummariseSettings) -> int:
         InputError: for columns that the run's tracks lack, or a table of this name that was made otherwise.
         DatasetError: for a run that is damaged.
     """
-    from enformer_core.dataset.finished import IncompleteRunError
-    from enformer_core.summaries.groups import write_groups
+    from enformer_core.summaries.groups import groups_by
 
     ledger = open_ledger(settings.run)
-    try:
-        receipt = write_groups(
-            ledger,
-            settings.by,
-            settings.statistics,
-            name=settings.name,
-            processes=settings.processes,
-            report=partial(Told("shards").of, settings.name),
-        )
-    except IncompleteRunError as error:
-        note(f"{error}")
+    recipe = groups_by(ledger, settings.by, settings.statistics)
+    receipt = write_beside(settings, settings.name, ledger, recipe)
+    if receipt is None:
         return exit_codes.INCOMPLETE
-    by = ", ".join(receipt.begun.identity["by"])
+    by = ", ".join(recipe.identity["by"])
     question = (
         f"SELECT variant_id, statistic, {by}, max_abs_value, l2 FROM {settings.name} "  # noqa: S608
         "ORDER BY max_abs DESC LIMIT 20"

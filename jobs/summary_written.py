@@ -1,25 +1,36 @@
-"""What commands say that make a table beside a run: how far they are, what was made, and how to ask it."""
+"""What commands have in common that make a table beside a run: settings, the making, and what is said of it."""
 
 import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-from enformer_core.dataset.summary_tables import SummaryReceipt
-from enformer_core.errors import InputError
 from enformer_core.user_path import one_line
 from enformer_core.words import counted
 from jobs.log import note
+from jobs.option_types import Directory
 from jobs.shell_words import command_line
+from jobs.spread import GIBIBYTE, SpreadSettings, spread_of
+
+if TYPE_CHECKING:  # settings load at once
+    from enformer_core.dataset.ledger import Ledger
+    from enformer_core.dataset.summary_tables import SummaryReceipt
+    from enformer_core.summaries.write import Recipe
 
 _TOLD_EVERY_S = 10.0
 
 
-def check_processes(processes: int) -> None:
-    """Refuse a number of processes that is none.
+@dataclass(frozen=True)
+class _OfRun:
+    """The positional argument; a base of its own, since positional fields come before all others."""
 
-    Raises:
-        InputError: naming the option.
-    """
-    if processes < 1:
-        raise InputError(f"--processes {processes}: must be at least 1")
+    run: Directory
+    """directory or s3://bucket/prefix of the run, which must be finished; nothing of it is changed"""
+
+
+@dataclass(frozen=True)
+class TableSettings(SpreadSettings, _OfRun):
+    """What every command is asked for that makes a table beside a run."""
 
 
 def _now_s() -> float:
@@ -46,7 +57,41 @@ class Told:
             note(f"{name}: {done:,} of {counted(of, self._unit)}")
 
 
-def tell_written(run: str, receipt: SummaryReceipt, question: str) -> None:
+def write_beside(
+    settings: TableSettings,
+    name: str,
+    ledger: "Ledger",
+    recipe: "Recipe",
+    memory_bytes: int = GIBIBYTE,
+) -> "SummaryReceipt | None":
+    """Make a table beside a run, or what is missing of it; None where the run is not finished yet, which is said.
+
+    Args:
+        settings: of the command.
+        name: of the table.
+        ledger: of the run.
+        recipe: what the table is made of.
+        memory_bytes: that a worker takes.
+
+    Raises:
+        InputError: for a name that is taken, or a table of this name that is made of something else.
+        DatasetError: for a run that is damaged.
+    """
+    from enformer_core.dataset.finished import IncompleteRunError
+
+    try:
+        return recipe.write(
+            ledger,
+            name,
+            spread=spread_of(settings, memory_bytes),
+            report=partial(Told("shards").of, name),
+        )
+    except IncompleteRunError as error:
+        note(f"{error}")
+        return None
+
+
+def tell_written(run: str, receipt: "SummaryReceipt", question: str) -> None:
     """Print what the table holds and where, and a question to it.
 
     Args:

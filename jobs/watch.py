@@ -4,7 +4,6 @@ Knows events, receipts and a display. Does not know what is computed.
 """
 
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,27 +11,15 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from cluster.pool import (
-    Event,
-    PoolError,
-    PoolNotice,
-    TaskDone,
-    TaskFailed,
-    TaskIsolated,
-    TaskRetried,
-    TaskStarted,
-    WorkerLost,
-)
+from cluster.pool import Event, TaskDone, TaskFailed, TaskStarted
 from enformer_core.dataset.keys import BLOCK_SHARDS
 from enformer_core.dataset.ledger import Committed, Ledger
 from enformer_core.dataset.plan import Shard
-from enformer_core.errors import StorageError
 from enformer_core.words import agreeing, counted
 from jobs.count import Count
 from jobs.log import remember
+from jobs.pool_events import MOST_SHOWN, in_words, story_of
 from jobs.progress import Display
-
-_MOST_SHOWN = 10
 
 
 def audit_figures(event: Event) -> dict[str, float]:
@@ -133,33 +120,8 @@ class Watch:
                 self._begin_work()
             case TaskFailed():
                 self._remember(event)
-            case TaskRetried():
-                self._display.say(
-                    "retried",
-                    f"{event.key} is tried again: {event.reason}",
-                    task=event.key,
-                    worker=event.worker,
-                    counted=event.counted,
-                )
-            case TaskIsolated():
-                first = list(event.failures.items())[:_MOST_SHOWN]
-                reasons = ", ".join(f"{row} ({reason})" for row, reason in first)
-                self._display.say(
-                    "isolated",
-                    f"{event.key}: {counted(len(event.failures), 'rows')} marked as failed, alone too: {reasons}",
-                    task=event.key,
-                    rows=len(event.failures),
-                )
-            case WorkerLost():
-                self._display.say(
-                    "worker_lost",
-                    f"{event.worker} was lost ({event.reason}); its shards are tried again",
-                    worker=event.worker,
-                )
-            case PoolNotice():
-                self._display.say("notice", event.text)
             case _:
-                pass  # a worker is ready: nothing to tell
+                self._say(event)
 
     def see_elsewhere(self, shard: Shard) -> None:
         """Count a shard that another command on the same output has committed."""
@@ -200,15 +162,17 @@ class Watch:
     def _remember(self, event: TaskFailed) -> None:
         # All are counted, but only some kept: a broken store can fail a million shards.
         self._failures += 1
-        if len(self._first_failures) < _MOST_SHOWN:
+        if len(self._first_failures) < MOST_SHOWN:
             self._first_failures.append(event)
-            # Those two say all there is to say; any other error is a fault of the program, whose place matters.
-            if not isinstance(event.error, PoolError | StorageError):
-                story = "".join(traceback.format_exception(event.error)).rstrip()
+            story = story_of(event)
+            if story is not None:
                 self._display.say("traceback", story, task=event.key)
-        self._display.say(
-            "failed", f"{event.key} is given up in this run: {event.error}", task=event.key
-        )
+        self._say(event)
+
+    def _say(self, event: Event) -> None:
+        said = in_words(event)
+        if said is not None:
+            self._display.say(said.event, said.text, **said.fields)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ _HERE = Path(__file__).parent
 _WITH_RAY = (
     *("cluster/", "chaos/", "real/test_cohort_run.py"),
     *("jobs/test_s3_run.py", "jobs/test_resilience.py", "jobs/test_demo.py"),
+    "jobs/test_summaries_on_ray.py",
 )
 """Files that start Ray or an object store: one after another, for each keeps the machine's memory and ports busy."""
 

@@ -18,17 +18,18 @@ from jaxtyping import Float32
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.summary_tables import SummaryReceipt
 from enformer_core.errors import DatasetError, InputError, nearest
 from enformer_core.summaries.names import GROUPS
-from enformer_core.summaries.values import list_values, scored_statistics
-from enformer_core.summaries.write import ROW, Report, write_summary
-from enformer_core.variants.table import Status
+from enformer_core.summaries.values import list_values, scored_rows, scored_statistics
+from enformer_core.summaries.write import ROW, Recipe
 
 VERSION = 1
 """Raised by every release that sums up otherwise."""
 
 _NO_GROUPS = frozenset({"index", "list_position"})
+
+Numbers = dict[str, np.ndarray]
+"""Of some alleles the numbers of one group, by column."""
 
 _VALUES = [
     ("track_count", pa.int32()),
@@ -46,44 +47,32 @@ def group_columns(by: Sequence[str]) -> list[tuple[str, pa.DataType]]:
     return [("statistic", pa.string()), *((name, pa.string()) for name in by), *_VALUES]
 
 
-def write_groups(
+def groups_by(
     ledger: Ledger,
     by: Sequence[str],
     statistics: Sequence[str] = (),
-    *,
-    name: str = GROUPS,
-    processes: int = 1,
-    report: Report | None = None,
-) -> SummaryReceipt:
-    """Sum a run up over groups of tracks, in a table beside the run.
+) -> Recipe:
+    """The table of a run's scores summed up over groups of tracks.
 
     Args:
         ledger: of the run.
         by: columns of `tracks`; tracks that agree in all of them are one group.
         statistics: of the run; all by default.
-        name: of the table.
-        processes: how many shards are worked at once.
-        report: told when a shard is done.
 
     Raises:
-        InputError: for columns that tracks do not have, or of which the run's say nothing; for a table of this name
-            that was made otherwise.
-        IncompleteRunError: for a run that is not finished.
+        InputError: for columns that tracks do not have, or of which the run's say nothing.
         DatasetError: for objects that are damaged.
     """
     names = scored_statistics(ledger, statistics)
     columns = tuple(dict.fromkeys(by))
     groups = _groups(ledger, columns)
-    return write_summary(
-        ledger,
-        name,
-        {"by": list(columns), "statistics": list(names), "version": VERSION},
-        Groups(groups, columns, names),
-        columns=["status", *names],
-        kind=GROUPS,
-        processes=processes,
-        report=report,
-    )
+    identity = {
+        "by": list(columns),
+        "statistics": list(names),
+        "version": VERSION,
+    }
+    made = Groups(groups, columns, names)
+    return Recipe(GROUPS, identity, made, ["status", *names])
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,25 @@ def _groups(ledger: Ledger, by: Sequence[str]) -> tuple[Group, ...]:
         raise DatasetError(
             f"{TRACKS_KEY}: missing; `enformer-ray verify {ledger.store.location}` says more"
         )
-    tracks = from_parquet(content, TRACKS_KEY)[0]
+    tracks, _ = from_parquet(content, TRACKS_KEY)
+    _check_columns(tracks, by, ledger.store.location)
+    members: dict[tuple[str | None, ...], list[int]] = {}
+    for place, row in enumerate(tracks.select(list(by)).to_pylist()):
+        values = tuple(row.values())
+        members.setdefault(values, []).append(place)
+    indices = tracks["index"].to_pylist()
+    groups = []
+    for values, places in members.items():
+        own = tuple(indices[place] for place in places)
+        groups.append(Group(values, tuple(places), own))
+    return tuple(groups)
+
+
+def _check_columns(
+    tracks: pa.Table,
+    by: Sequence[str],
+    location: str,
+) -> None:
     known = [name for name in tracks.column_names if name not in _NO_GROUPS]
     if not by:
         raise InputError(f"--by: give columns of the run's tracks, of {', '.join(known)}")
@@ -117,17 +124,9 @@ def _groups(ledger: Ledger, by: Sequence[str]) -> tuple[Group, ...]:
             raise InputError(f"--by {name}: tracks have no such column{nearest(name, known)}")
         if tracks[name].null_count == tracks.num_rows:
             raise InputError(
-                f"--by {name}: the tracks of {ledger.store.location} say nothing of it: the run was made without "
+                f"--by {name}: the tracks of {location} say nothing of it: the run was made without "
                 "their table. Score with `--targets`, the published table of the model's tracks."
             )
-    members: dict[tuple[str | None, ...], list[int]] = {}
-    for place, row in enumerate(tracks.select(list(by)).to_pylist()):
-        members.setdefault(tuple(row.values()), []).append(place)
-    indices = tracks["index"].to_pylist()
-    return tuple(
-        Group(values, tuple(places), tuple(indices[place] for place in places))
-        for values, places in members.items()
-    )
 
 
 @dataclass(frozen=True)
@@ -146,28 +145,31 @@ class Groups:
 
     def __call__(self, scores: pa.Table) -> pa.Table:
         """Rows by allele, statistic and group, in this order."""
-        is_ok = pc.equal(scores["status"], Status.OK)
-        scored = scores.filter(is_ok)
-        tracks = sum(len(group.places) for group in self.groups)
-        # of each statistic and group the numbers of all alleles
-        sums = []
-        for name in self.statistics:
-            values = list_values(scored[name], tracks)
-            by_track = np.ascontiguousarray(values.T)
-            sums.append([_of_group(group, by_track) for group in self.groups])
+        scored, is_ok = scored_rows(scores)
+        sums = [self._sums(scored[name]) for name in self.statistics]
         shape = (scored.num_rows, len(self.statistics), len(self.groups))
         rows, statistics, groups = np.indices(shape).reshape(3, -1)
-        columns = {ROW: pa.array(np.flatnonzero(is_ok)[rows])}
-        columns["statistic"] = pa.array(self.statistics).take(pa.array(statistics))
+        places = np.flatnonzero(is_ok)
+        columns = {ROW: pa.array(places[rows])}
+        names = pa.array(self.statistics)
+        columns["statistic"] = names.take(pa.array(statistics))
         for place, name in enumerate(self.by):
             said = [group.values[place] for group in self.groups]
-            columns[name] = pa.array(said, pa.string()).take(pa.array(groups))
+            every_said = pa.array(said, pa.string())
+            columns[name] = every_said.take(pa.array(groups))
         for name, kind in _VALUES:
-            found = [[of_group[name] for of_group in of_groups] for of_groups in sums]
+            found = np.array([[of_group[name] for of_group in of_groups] for of_groups in sums])
             # statistic, group, allele: allele first
-            ordered = np.moveaxis(np.array(found), -1, 0)
+            ordered = np.moveaxis(found, -1, 0)
             columns[name] = pa.array(ordered.reshape(-1), kind)
         return _without_nothing(pa.table(columns))
+
+    def _sums(self, lists: pa.ChunkedArray) -> list[Numbers]:
+        """Of one statistic the numbers of every group."""
+        tracks = sum(len(group.places) for group in self.groups)
+        values = list_values(lists, tracks)
+        by_track = np.ascontiguousarray(values.T)
+        return [_of_group(group, by_track) for group in self.groups]
 
 
 def _without_nothing(table: pa.Table) -> pa.Table:
@@ -181,7 +183,10 @@ def _without_nothing(table: pa.Table) -> pa.Table:
     return table
 
 
-def _of_group(group: Group, by_track: Float32[np.ndarray, "tracks rows"]) -> dict[str, np.ndarray]:
+def _of_group(
+    group: Group,
+    by_track: Float32[np.ndarray, "tracks rows"],
+) -> Numbers:
     """The numbers of one group, of all rows."""
     rows = by_track.shape[1]
     largest = np.full(rows, -1, np.float32)

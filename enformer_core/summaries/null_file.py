@@ -10,6 +10,7 @@ are collected, nor how ranks are reckoned.
 """
 
 import hashlib
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,22 +131,27 @@ class NullFile:
             raise InputError(
                 f"{name}: a null of version {version}, this program reads {VERSION}. {_MAKE}"
             )
-        return cls(name, path, _sha256(path), decode(said, NullOf, name))
+        absolute = str(Path(path).absolute())
+        return cls(name, absolute, _sha256(path), decode(said, NullOf, name))
 
     def tracks(self, statistic: str) -> list[NullTrack]:
         """What it holds of a statistic, track after track in the order of lists.
 
         Raises:
+            InputError: on another machine, where the file is not, or is another.
             DatasetError: for a file that is damaged.
         """
+        path = self._here()
         try:
             rows = pq.read_table(
-                self.path,
+                path,
                 filters=[("statistic", "=", statistic)],
                 page_checksum_verification=True,
             )
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{self.name}: damaged: {error}. {_MAKE}") from error
+        if _sha256(path) != self.sha256:
+            raise InputError(f"{self.name}: another file has taken its place on {platform.node()}")
         columns = [_arrays(rows[name]) for name in ("low", "high", "edges", "counts")]
         return [
             NullTrack(low, high, Bins(edges, counts))
@@ -165,6 +171,16 @@ class NullFile:
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{self.name}: damaged: {error}. {_MAKE}") from error
         return [int(index) for index in rows["track"].to_pylist()]
+
+    def _here(self) -> str:
+        """Where this machine has it, which may be another than that on which it was opened."""
+        path = self.path if Path(self.path).is_file() else local_path(self.name)
+        if not Path(path).is_file():
+            raise InputError(
+                f"{self.name}: is not on {platform.node()}. Workers of a cluster read the null themselves: put it "
+                "where each of them sees it, at s3://… or in a directory that all share."
+            )
+        return path
 
     def check_fits(self, run: Run, statistics: Sequence[str]) -> None:
         """Refuse a run whose scores are of another kind than those of the null.

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float32
 
-from enformer_core.dataset.codec import JsonObject
 from enformer_core.dataset.finished import check_finished
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.progress import run_progress
@@ -16,9 +15,11 @@ from enformer_core.dataset.run_tracks import ChosenTracks, chosen_tracks, scored
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import DatasetError
 from enformer_core.summaries.drawn_alleles import DrawnAlleles, draw_alleles, planned_alleles
+from enformer_core.summaries.names import PCA
 from enformer_core.summaries.pca_file import FittedOn, Pca, conventions_of, scored_as
 from enformer_core.summaries.robust_pca import RobustPca, check_components, fit
 from enformer_core.summaries.scratch_matrix import ScratchMatrix, check_scratch
+from enformer_core.summaries.write import Recipe
 from enformer_core.variants.table import Status
 from enformer_core.version import __version__
 from enformer_core.words import counted
@@ -228,12 +229,20 @@ def component_name(number: int) -> str:
     return f"pc{number}"
 
 
-def table_identity(pca: Pca) -> JsonObject:
-    """What decides the values of a run's table of components, beside the run."""
-    return {
+def components_by(pca: Pca, chosen: ChosenTracks) -> Recipe:
+    """The table of a run's components.
+
+    Args:
+        pca: what was fitted.
+        chosen: where the tracks of the fit stand in the run's lists.
+    """
+    statistic = pca.fitted_on.statistic
+    made = Components(pca.transform, chosen, statistic)
+    identity = {
         "arithmetic": _ARITHMETIC,
         "components": pca.components,
         "fitted_on_run": pca.fitted_on.run,
         "pca_sha256": pca.digest,
-        "statistic": pca.fitted_on.statistic,
+        "statistic": statistic,
     }
+    return Recipe(PCA, identity, made, made.columns)

@@ -11,24 +11,25 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Int32, Int64
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import chosen_tracks
-from enformer_core.dataset.summary_tables import SummaryReceipt
 from enformer_core.scoring.statistics import is_signed
 from enformer_core.summaries.names import PERCENTILES
 from enformer_core.summaries.null_file import VERSION, NullFile
 from enformer_core.summaries.ranks import RankTable
 from enformer_core.summaries.sketch import Counts, Matrix, Values
-from enformer_core.summaries.values import as_lists, list_values, scored_statistics
-from enformer_core.summaries.write import Report, write_summary
-from enformer_core.variants.table import Status
+from enformer_core.summaries.values import (
+    EveryRow,
+    as_lists,
+    list_values,
+    scored_rows,
+    scored_statistics,
+)
+from enformer_core.summaries.write import Recipe
 
 _ROWS_AT_ONCE = 1_000
-
-Rows = Bool[np.ndarray, " every_row"]
 
 
 def percentile_columns(statistic: str) -> list[tuple[str, pa.DataType]]:
@@ -42,43 +43,31 @@ def percentile_columns(statistic: str) -> list[tuple[str, pa.DataType]]:
     ]
 
 
-def write_percentiles(
+def percentiles_by(
     ledger: Ledger,
     null: NullFile,
     statistics: Sequence[str] = (),
-    *,
-    name: str = PERCENTILES,
-    processes: int = 1,
-    report: Report | None = None,
-) -> SummaryReceipt:
-    """Rank a run's scores by a null, in a table beside the run.
+) -> Recipe:
+    """The table of a run's scores ranked by a null.
 
     Args:
         ledger: of the run.
         null: of the same model, tracks and conventions.
         statistics: of the run; by default all of it, which the null must have.
-        name: of the table.
-        processes: how many shards are worked at once.
-        report: told when a shard is done.
 
     Raises:
-        InputError: for a null of other scores than the run's, or a table of this name that was made by another null.
-        IncompleteRunError: for a run that is not finished.
-        DatasetError: for objects that are damaged.
+        InputError: for a null of other scores than the run's.
     """
     names = scored_statistics(ledger, statistics)
     null.check_fits(ledger.run, names)
-    tracks = tuple(chosen_tracks(ledger, None).tracks.indices())
-    return write_summary(
-        ledger,
-        name,
-        {"null": {"sha256": null.sha256}, "statistics": list(names), "version": VERSION},
-        Percentiles(null, names, tracks),
-        columns=["status", *names],
-        kind=PERCENTILES,
-        processes=processes,
-        report=report,
-    )
+    tracks = chosen_tracks(ledger, None).tracks.indices()
+    identity = {
+        "null": {"sha256": null.sha256},
+        "statistics": list(names),
+        "version": VERSION,
+    }
+    made = Percentiles(null, names, tuple(tracks))
+    return Recipe(PERCENTILES, identity, made, ["status", *names])
 
 
 @dataclass(frozen=True)
@@ -97,12 +86,12 @@ class Percentiles:
 
     def __call__(self, scores: pa.Table) -> pa.Table:
         """A row for each row of `scores`; null in every column where it has no values."""
-        is_ok = np.asarray(pc.equal(scores["status"], Status.OK))
+        scored, is_ok = scored_rows(scores)
         columns = []
         fields = []
         for name in self.statistics:
-            lists = scores[name].filter(pa.array(is_ok))
-            ranked = _Ranked.by(self._tables[name], list_values(lists, len(self.tracks)))
+            values = list_values(scored[name], len(self.tracks))
+            ranked = _Ranked.by(self._tables[name], values)
             columns += ranked.columns(is_ok, self.tracks)
             fields += percentile_columns(name)
         return pa.table(columns, schema=pa.schema(fields))
@@ -163,7 +152,7 @@ class _Ranked:
             np.concatenate(beyond, axis=1),
         )
 
-    def columns(self, is_ok: Rows, tracks: Sequence[int]) -> list[pa.Array]:
+    def columns(self, is_ok: EveryRow, tracks: Sequence[int]) -> list[pa.Array]:
         """The columns of the statistic.
 
         Args:
@@ -175,16 +164,17 @@ class _Ranked:
         largest = pa.array(self.largest, mask=has_none)
         strongest = pa.array(indices[self.strongest], mask=has_none)
         row, place = self.beyond
+        beyond = indices[place]
         return [
             as_lists(self.quantile, is_ok),
             as_lists(self.phred, is_ok),
-            _lists_of_tracks(row, indices[place], is_ok),
+            _lists_of_tracks(row, beyond, is_ok),
             _of_rows(largest, is_ok),
             _of_rows(strongest, is_ok),
         ]
 
 
-def _of_rows(values: pa.Array, is_ok: Rows) -> pa.Array:
+def _of_rows(values: pa.Array, is_ok: EveryRow) -> pa.Array:
     """One value for each row that is ok, null for the others."""
     # ok, not ok, ok: values 0, none, 1
     places = np.cumsum(is_ok) - 1
@@ -194,7 +184,7 @@ def _of_rows(values: pa.Array, is_ok: Rows) -> pa.Array:
 def _lists_of_tracks(
     row: Counts,
     track: Int32[np.ndarray, " values"],
-    is_ok: Rows,
+    is_ok: EveryRow,
 ) -> pa.Array:
     """For each row that is ok the tracks that were found in it, of most rows none; null for the others.
 

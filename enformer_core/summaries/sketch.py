@@ -13,9 +13,11 @@ Worked example, of the floats 1.0 1.004 1.5 −0.25 and bins of 7 bits:
     bits of −0.25   1 01111101 0000000|0000000000000000
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float32, Int64, UInt32
 
 BITS = 7
@@ -23,6 +25,12 @@ BITS = 7
 
 TAIL = 512
 """Values kept as they are at either end: at the tail of 1e-5 all of them, up to 50 million values."""
+
+_BITS = np.uint32(BITS)
+_BINS_OF_PLANE = 1 << BITS
+
+_MANTISSA = np.uint32(_BINS_OF_PLANE - 1)
+"""Of a bin's number the bits that are of the mantissa."""
 
 _BELOW_BINS = np.uint32(23 - BITS)
 """Bits of a mantissa that tell no bins apart."""
@@ -35,6 +43,8 @@ _ROOM = 64
 
 _TRACKS_AT_ONCE = 128
 """So that what is held of them stays in the processor's cache."""
+
+_CODEC = "zstd"
 
 Matrix = Float32[np.ndarray, "rows tracks"]
 """A value of every track for each of some rows."""
@@ -81,6 +91,23 @@ class Bins:
     counts: Counts
 
 
+@dataclass(frozen=True)
+class PackedSketch:
+    """A sketch on its way to another process, compressed; most of what it holds are bins without a value.
+
+    Attributes:
+        rows: that were added.
+        low: the smallest values of each track, in no order.
+        high: the largest.
+        planes: counts of those planes that have any, by number.
+    """
+
+    rows: int
+    low: bytes
+    high: bytes
+    planes: Mapping[int, bytes]
+
+
 class Sketch:
     """What was seen of each track so far.
 
@@ -100,7 +127,7 @@ class Sketch:
         # a plane is a sign and an exponent; few are in use, and those alone have counts: plane, track, mantissa
         self._plane_of = np.full(_PLANES, -1, np.int64)
         self._planes_used = 0
-        self._counts = np.zeros((_ROOM, tracks, 1 << BITS), np.uint32)
+        self._counts = np.zeros((_ROOM, tracks, _BINS_OF_PLANE), np.uint32)
 
     @property
     def tracks(self) -> int:
@@ -109,79 +136,102 @@ class Sketch:
 
     def add(self, rows: Matrix) -> None:
         """See more rows, all of whose values are finite."""
-        for first in range(0, self.tracks, _TRACKS_AT_ONCE):
+        for part in self._some_tracks():
             # values of one track side by side
-            some = rows[:, first : first + _TRACKS_AT_ONCE]
-            values = normal(np.ascontiguousarray(some.T))
-            self._count(first, values)
-            self._keep(slice(first, first + len(values)), values, values)
+            some = np.ascontiguousarray(rows[:, part].T)
+            values = normal(some)
+            self._count(part.start, values)
+            self._keep(part, values, values)
         self.rows += len(rows)
 
-    def merge(self, other: "Sketch") -> None:
-        """See what another one, of the same tracks, has seen."""
-        for plane in np.flatnonzero(other._plane_of >= 0):
-            self._make_room(np.array([plane]))
-            self._counts[self._plane_of[plane]] += other._counts[other._plane_of[plane]]
-        for first in range(0, self.tracks, _TRACKS_AT_ONCE):
-            part = slice(first, first + _TRACKS_AT_ONCE)
-            self._keep(part, other._low[part], other._high[part])
+    def packed(self) -> PackedSketch:
+        """What was seen so far, for `merge` of another one."""
+        planes = {}
+        for plane in self._planes():
+            place = self._plane_of[plane]
+            planes[int(plane)] = _packed(self._counts[place])
+        return PackedSketch(
+            self.rows,
+            _packed(self._low),
+            _packed(self._high),
+            planes,
+        )
+
+    def merge(self, other: PackedSketch) -> None:
+        """See what another one, of the same tracks and tail, has seen."""
+        numbers = np.array(list(other.planes), np.int64)
+        self._make_room(numbers)
+        # unpacked one at a time: together they would be as large as this sketch
+        for plane, packed in other.planes.items():
+            counts = self._counts[self._plane_of[plane]]
+            counts += _unpacked(packed, counts)
+        low = _unpacked(other.low, self._low)
+        high = _unpacked(other.high, self._high)
+        for part in self._some_tracks():
+            self._keep(part, low[part], high[part])
         self.rows += other.rows
 
     def smallest(self) -> Kept:
         """The smallest values of each track, ascending; fewer than `tail` where fewer were seen."""
-        return np.sort(self._low, axis=1)[:, : self.rows]
+        ascending = np.sort(self._low, axis=1)
+        return ascending[:, : self.rows]
 
     def largest(self) -> Kept:
         """The largest values of each track, ascending."""
         kept = min(self._tail, self.rows)
-        return np.sort(self._high, axis=1)[:, self._tail - kept :]
+        ascending = np.sort(self._high, axis=1)
+        return ascending[:, self._tail - kept :]
 
     def bins(self, track: int) -> Bins:
         """Bins of all values of a track, those at the ends among them."""
-        planes = np.flatnonzero(self._plane_of >= 0)
+        planes = self._planes()
         counts = self._counts[self._plane_of[planes], track]
         plane, mantissa = np.nonzero(counts)
         numbers = (planes[plane] << BITS) + mantissa
         edges = bin_edges(numbers.astype(np.uint32))
-        order = np.argsort(edges, kind="stable")
         found = counts[plane, mantissa].astype(np.int64)
+        order = np.argsort(edges, kind="stable")
         return Bins(edges[order], found[order])
 
+    def _some_tracks(self) -> Iterator[slice]:
+        for first in range(0, self.tracks, _TRACKS_AT_ONCE):
+            yield slice(first, min(first + _TRACKS_AT_ONCE, self.tracks))
+
+    def _planes(self) -> Counts:
+        """The planes in use, ascending."""
+        return np.flatnonzero(self._plane_of >= 0)
+
     def _count(self, first: int, values: ByTrack) -> None:
+        """Count values into their bins; the first of them are of the track with the number `first`."""
         numbers = bin_numbers(values)
-        planes = numbers >> np.uint32(BITS)
+        planes = numbers >> _BITS
         used = np.bincount(planes.ravel(), minlength=_PLANES)
         self._make_room(np.flatnonzero(used))
         # plane 2, track 5, mantissa 3 of counts with 4,096 tracks: (2 * 4096 + 5) * 128 + 3
-        tracks = np.arange(first, first + len(values))[:, None]
-        places = self._plane_of[planes] * self.tracks + tracks
+        tracks = np.arange(first, first + len(values))
+        places = self._plane_of[planes] * self.tracks
+        places += tracks[:, None]
         places <<= BITS
-        places += numbers & np.uint32((1 << BITS) - 1)
-        np.add.at(self._counts.reshape(-1), places.reshape(-1), np.uint32(1))
+        places += numbers & _MANTISSA
+        every_count = self._counts.reshape(-1)
+        np.add.at(every_count, places.reshape(-1), np.uint32(1))
 
     def _make_room(self, planes: Counts) -> None:
+        """See to it that these planes have counts."""
         new = planes[self._plane_of[planes] < 0]
         used = self._planes_used
         self._plane_of[new] = used + np.arange(len(new))
         self._planes_used += len(new)
         room = len(self._counts)
-        if self._planes_used > room:
-            # twice as much each time, or the counts would be copied for every exponent that is new
-            larger = max(2 * room, self._planes_used)
-            counts = np.zeros((larger, *self._counts.shape[1:]), np.uint32)
-            counts[:used] = self._counts[:used]
-            self._counts = counts
+        if self._planes_used <= room:
+            return
+        # twice as much each time, or the counts would be copied for every exponent that is new
+        larger = max(2 * room, self._planes_used)
+        counts = np.zeros((larger, *self._counts.shape[1:]), np.uint32)
+        counts[:used] = self._counts[:used]
+        self._counts = counts
 
-    def __getstate__(self) -> dict[str, object]:
-        """What is sent to another process: counts without the room that is left."""
-        return {**self.__dict__, "_counts": self._counts[: self._planes_used]}
-
-    def _keep(
-        self,
-        tracks: slice,
-        low: Float32[np.ndarray, "some more"],
-        high: Float32[np.ndarray, "some more"],
-    ) -> None:
+    def _keep(self, tracks: slice, low: ByTrack, high: ByTrack) -> None:
         """Take what is smaller, or larger, than what is kept; in no order."""
         tail = self._tail
         smaller = np.concatenate([self._low[tracks], low], axis=1)
@@ -190,3 +240,14 @@ class Sketch:
         larger = np.concatenate([self._high[tracks], high], axis=1)
         larger.partition(larger.shape[1] - tail, axis=1)
         self._high[tracks] = larger[:, -tail:]
+
+
+def _packed(values: np.ndarray) -> bytes:
+    packed: bytes = pa.compress(values.tobytes(), codec=_CODEC, asbytes=True)
+    return packed
+
+
+def _unpacked(packed: bytes, like: np.ndarray) -> np.ndarray:
+    """What was packed of an array; it has the shape and the type of `like`."""
+    content = pa.decompress(packed, like.nbytes, codec=_CODEC, asbytes=True)
+    return np.frombuffer(content, like.dtype).reshape(like.shape)

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Bool
 
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import check_scores
 from enformer_core.errors import InputError, nearest
 from enformer_core.summaries.sketch import Matrix
+from enformer_core.variants.table import Status
+
+EveryRow = Bool[np.ndarray, " every_row"]
+"""Something of every row of a table, also of those without values."""
 
 
 def scored_statistics(ledger: Ledger, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -33,9 +38,15 @@ def list_values(lists: pa.ChunkedArray, tracks: int) -> Matrix:
     return items.reshape(len(lists), tracks)
 
 
+def scored_rows(scores: pa.Table) -> tuple[pa.Table, EveryRow]:
+    """The rows that have values, and of every row whether it has."""
+    is_ok = pc.equal(scores["status"], Status.OK)
+    return scores.filter(is_ok), np.asarray(is_ok)
+
+
 def as_lists(
     values: Matrix,
-    is_scored: Bool[np.ndarray, " every_row"],
+    is_scored: EveryRow,
 ) -> pa.Array:
     """A list for each row that has values, null for the others.
 

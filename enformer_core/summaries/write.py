@@ -1,13 +1,14 @@
-"""Make a table beside a finished run, shard by shard, in this process or in several; begun once, it is continued.
+"""Make a table beside a finished run, shard by shard, here or elsewhere; begun once, it is continued.
 
     write_summary(ledger, name, identity, summarise, columns=["status", "sad"])
 
 Of each shard the columns that are named are read from its `scores` and given to `summarise`, which returns a table of
-as many rows: those columns stand in the new table behind the allele's. Memory is that of one shard for each process.
+as many rows: those columns stand in the new table behind the allele's. Memory is that of a shard for each worker.
 What is put, and in which order, says `dataset.summary_tables`. Does not know what a summary computes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -39,7 +40,7 @@ from enformer_core.dataset.summary_tables import (
     summary_receipt,
 )
 from enformer_core.errors import DatasetError, InputError
-from enformer_core.summaries.processes import several_processes
+from enformer_core.summaries.work import Spread, Work, one_by_one
 from enformer_core.version import __version__
 
 Summarise = Callable[[pa.Table], pa.Table]
@@ -75,7 +76,7 @@ def write_summary(
     columns: Sequence[str],
     kind: str | None = None,
     source: str = "scores",
-    processes: int = 1,
+    spread: Spread = one_by_one,
     report: Report | None = None,
 ) -> SummaryReceipt:
     """Make a table beside a finished run, or what is missing of it; where it is there, nothing is done.
@@ -84,12 +85,12 @@ def write_summary(
         ledger: of the run.
         name: of the table, and of its folder.
         identity: everything beside the run that decides the values, as JSON: settings, digests of files that are
-            read, the version of the arithmetic. Not what decides nothing, such as `processes`.
-        summarise: makes the new columns of a shard. With several processes it is sent to each once.
+            read, the version of the arithmetic. Not what decides nothing, such as `spread`.
+        summarise: makes the new columns of a shard. Workers elsewhere are sent it once.
         columns: of `source` that it is given.
         kind: what the table is, if it may be called otherwise: its columns have the meanings of this name.
         source: the run's table whose rows the new table has.
-        processes: how many shards are worked at once, each in a process of its own; 1 is this one.
+        spread: where shards are worked, and how many at once; one after another here by default.
         report: told when a shard is done.
 
     Returns:
@@ -109,23 +110,62 @@ def write_summary(
         return there
     receipts = list(ledger.receipts())
     maker = _ShardMaker(ledger, name, begun, source, tuple(columns), summarise)
-    files = []
-    for file in _made(maker, receipts, processes):
-        files.append(file)
-        if report is not None:
-            report(len(files), len(receipts))
+    files: dict[int, SummaryFile] = {}
+    with closing(spread(maker, receipts)) as made:
+        for number, file in made:
+            files[number] = file
+            if report is not None:
+                report(len(files), len(receipts))
+    in_order = tuple(files[number] for number in range(len(receipts)))
     receipt = SummaryReceipt(
         name=name,
         begun=begun,
         source=source,
-        rows=sum(file.rows for file in files),
-        files=tuple(files),
+        rows=sum(file.rows for file in in_order),
+        files=in_order,
         created_at=datetime.now(UTC).replace(microsecond=0),
         created_by=f"enformer-ray {__version__}",
     )
     ledger.store.put_if_absent(summary_receipt_key(name), readable_json(receipt))
     # another command's, where that was first: its files are these
     return summary_receipt(ledger, name) or receipt
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a table beside a run is made of, whatever it is called and wherever it is made.
+
+    Attributes:
+        kind: what the table is, and its name unless it is given another one.
+        identity: everything beside the run that decides the values.
+        summarise: makes the new columns of a shard.
+        columns: of `scores` that it is given.
+    """
+
+    kind: str
+    identity: Mapping[str, Any]
+    summarise: Summarise
+    columns: Sequence[str]
+
+    def write(
+        self,
+        ledger: Ledger,
+        name: str | None = None,
+        *,
+        spread: Spread = one_by_one,
+        report: Report | None = None,
+    ) -> SummaryReceipt:
+        """Make the table, or what is missing of it; see `write_summary`."""
+        return write_summary(
+            ledger,
+            name or self.kind,
+            self.identity,
+            self.summarise,
+            columns=self.columns,
+            kind=self.kind,
+            spread=spread,
+            report=report,
+        )
 
 
 _WORDS_OF_SQL = frozenset(
@@ -180,59 +220,74 @@ def _claim(ledger: Ledger, name: str, begun: SummaryBegun) -> None:
     )
 
 
-def _made(
-    maker: "_ShardMaker", receipts: Sequence[Receipt], processes: int
-) -> Iterator[SummaryFile]:
-    """The files of all shards, in their order."""
-    if processes == 1:
-        yield from map(maker, receipts)
-        return
-    with several_processes(processes, _take, maker) as pool:
-        yield from pool.map(_make, receipts)
+@dataclass(frozen=True)
+class _Fetched:
+    """What there is of a shard before anything is made.
 
+    Attributes:
+        receipt: of the shard.
+        there: the new table's object, of a command that died or of another one that makes the same table.
+        source: the object that it is made of; None where it is made already, or where there is none.
+    """
 
-_taken: list["_ShardMaker"] = []
-"""What a process was given when it began."""
-
-
-def _take(maker: "_ShardMaker") -> None:
-    _taken.append(maker)
-
-
-def _make(receipt: Receipt) -> SummaryFile:
-    return _taken[-1](receipt)
+    receipt: Receipt
+    there: bytes | None
+    source: bytes | None = None
 
 
 @dataclass(frozen=True)
-class _ShardMaker:
+class _Made:
+    """The new table's object, which may lie in the store already."""
+
+    receipt: Receipt
+    content: bytes
+    is_there: bool
+
+
+@dataclass(frozen=True)
+class _ShardMaker(Work[Receipt, SummaryFile]):
     """Makes and puts the file of one shard, or finds it there."""
 
     ledger: Ledger
-    name: str
+    table: str
     begun: SummaryBegun
     source: str
     columns: tuple[str, ...]
     summarise: Summarise
 
-    def __call__(self, receipt: Receipt) -> SummaryFile:
-        source = receipt.tables.get(self.source)
-        if source is None:
-            raise DatasetError(f"shard {receipt.shard}: its receipt names no table {self.source}")
-        key = table_key(self.name, receipt.chrom, receipt.shard)
-        identity = file_identity(self.begun, source.content_digest)
-        footer = Footer(self.begun.kind, identity, self.ledger.run.notice, receipt.shard)
-        # of a command that died, or of another one that makes the same table
-        content = self.ledger.store.get(key)
-        if content is None:
-            content = to_parquet(self._rows(source), footer)
-            if not self.ledger.store.put_if_absent(key, content):
-                content = self.ledger.store.get(key) or b""
+    def name(self, item: Receipt) -> str:
+        """The shard, by its number."""
+        return f"shard {item.shard}"
+
+    def prepare(self, item: Receipt) -> _Fetched:
+        """Read what is there, or what it is made of."""
+        there = self.ledger.store.get(self._key(item))
+        if there is not None:
+            return _Fetched(item, there)
+        return _Fetched(item, None, self.ledger.store.get(self._source(item).key))
+
+    def compute(self, prepared: _Fetched) -> _Made:
+        """Make the new table of what was read."""
+        receipt = prepared.receipt
+        if prepared.there is not None:
+            return _Made(receipt, prepared.there, is_there=True)
+        rows = self._rows(self._source(receipt), prepared.source)
+        content = to_parquet(rows, self._footer(receipt))
+        return _Made(receipt, content, is_there=False)
+
+    def finish(self, computed: _Made) -> SummaryFile:
+        """Put it, unless another was first."""
+        receipt = computed.receipt
+        content = computed.content
+        key = self._key(receipt)
+        if not computed.is_there and not self.ledger.store.put_if_absent(key, content):
+            content = self.ledger.store.get(key) or b""
         # pages are not read for that
         rows, found = from_parquet(content, key, columns=["status"])
-        if found != footer:
+        if found != self._footer(receipt):
             raise DatasetError(
-                f"{key}: was made of another table {self.source}, or for another {self.name}. Remove the folder "
-                f"{self.name} of the run, and give the same command again."
+                f"{key}: was made of another table {self.source}, or for another {self.table}. Remove the folder "
+                f"{self.table} of the run, and give the same command again."
             )
         return SummaryFile(
             shard=receipt.shard,
@@ -241,12 +296,24 @@ class _ShardMaker:
             bytes=len(content),
             rows=rows.num_rows,
             sha256=sha256(content),
-            source=source.content_digest,
+            source=self._source(receipt).content_digest,
         )
 
-    def _rows(self, source: StoredTable) -> pa.Table:
+    def _key(self, receipt: Receipt) -> str:
+        return table_key(self.table, receipt.chrom, receipt.shard)
+
+    def _source(self, receipt: Receipt) -> StoredTable:
+        source = receipt.tables.get(self.source)
+        if source is None:
+            raise DatasetError(f"shard {receipt.shard}: its receipt names no table {self.source}")
+        return source
+
+    def _footer(self, receipt: Receipt) -> Footer:
+        identity = file_identity(self.begun, self._source(receipt).content_digest)
+        return Footer(self.begun.kind, identity, self.ledger.run.notice, receipt.shard)
+
+    def _rows(self, source: StoredTable, content: bytes | None) -> pa.Table:
         """The new table's rows of a shard: what names the alleles, then what `summarise` makes."""
-        content = self.ledger.store.get(source.key)
         # what is made of damage would look sound
         if content is None or sha256(content) != source.sha256:
             raise DatasetError(
@@ -260,7 +327,7 @@ class _ShardMaker:
             named = named.take(made[ROW])
             made = made.drop_columns([ROW])
         if made.num_rows != named.num_rows:
-            raise ValueError(f"{self.name}: {made.num_rows} rows made of {rows.num_rows}")
+            raise ValueError(f"{self.table}: {made.num_rows} rows made of {rows.num_rows}")
         for field, column in zip(made.schema, made.columns, strict=True):
             named = named.append_column(field, column)
         return named

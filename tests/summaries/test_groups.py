@@ -7,7 +7,7 @@ import pytest
 from enformer_core import open_run
 from enformer_core.errors import InputError
 from enformer_core.models.tracks.table import described_track
-from enformer_core.summaries.groups import write_groups
+from enformer_core.summaries.groups import groups_by
 from jobs.exit_codes import DONE
 from jobs.query import run_query
 from jobs.summarise import SummariseSettings, summarise
@@ -126,9 +126,10 @@ def test_columns_that_make_no_groups_are_refused(tmp_path, named, by, told):
 
 def test_other_groups_need_another_name(tmp_path, named):
     run = given_run(tmp_path / "run", [[1, 2, 3]], tracks=named)
-    write_groups(run.ledger, ("assay",))
+    groups_by(run.ledger, ("assay",)).write(run.ledger)
+    biosamples = groups_by(run.ledger, ("biosample",))
     with pytest.raises(
         InputError, match=r"by\[0\]: there \"assay\", now \"biosample\"(.|\n)*--name"
     ):
-        write_groups(run.ledger, ("biosample",))
-    assert write_groups(run.ledger, ("biosample",), name="by_biosample").rows == 4
+        biosamples.write(run.ledger)
+    assert biosamples.write(run.ledger, "by_biosample").rows == 4

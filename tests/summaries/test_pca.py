@@ -18,11 +18,12 @@ from enformer_core.summaries.drawn_alleles import draw_alleles, planned_alleles
 from enformer_core.summaries.pca import (
     Components,
     PcaSettings,
+    components_by,
     fit_pca,
-    table_identity,
     without_components,
 )
 from enformer_core.summaries.pca_file import read_pca, tracks_for
+from enformer_core.summaries.processes import Processes
 from enformer_core.summaries.robust_pca import fit
 from enformer_core.summaries.scratch_matrix import ScratchMatrix
 from tests.support.wide_runs import begun_wide_run, wide_run
@@ -54,15 +55,7 @@ def same_transforms(first, second):
 def applied(run, pca, **options):
     """The table `pca` of a run, by allele."""
     chosen = tracks_for(run.ledger, pca, "x.safetensors")
-    components = Components(pca.transform, chosen, pca.fitted_on.statistic)
-    write_summary(
-        run.ledger,
-        "pca",
-        table_identity(pca),
-        components,
-        columns=components.columns,
-        **options,
-    )
+    components_by(pca, chosen).write(run.ledger, **options)
     return pa.concat_tables([rows for _, rows in stored_tables(run.ledger, "pca")])
 
 
@@ -111,7 +104,9 @@ def test_components_do_not_depend_on_shards_processes_or_other_alleles(tmp_path)
     values = matrix_of(rows=50, seed=1)
     tables = [
         component_values(applied(wide_run(tmp_path / "a", values, shard_size=1000), pca)),
-        component_values(applied(wide_run(tmp_path / "b", values, shard_size=3), pca, processes=2)),
+        component_values(
+            applied(wide_run(tmp_path / "b", values, shard_size=3), pca, spread=Processes(2))
+        ),
     ]
     assert np.array_equal(*tables)
     few = applied(wide_run(tmp_path / "c", values[:5]), pca)

@@ -15,7 +15,9 @@ from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.local import LocalStore
 from enformer_core.summaries.null_file import NullFile
-from enformer_core.summaries.percentiles import write_percentiles
+from enformer_core.summaries.percentiles import percentiles_by
+from enformer_core.summaries.processes import Processes
+from enformer_core.summaries.work import one_by_one
 from jobs import summary_written
 from jobs.calibrate import CalibrateSettings, calibrate_run
 from jobs.exit_codes import DONE, INCOMPLETE
@@ -119,8 +121,8 @@ def test_several_processes_write_the_same_bytes(tmp_path, null_of):
     runs = [given_run(tmp_path / name, values) for name in ("one", "two")]
     null = null_of(runs[0])
     one, two = (
-        write_percentiles(run.ledger, NullFile.open(null), processes=processes)
-        for run, processes in zip(runs, (1, 2), strict=True)
+        percentiles_by(run.ledger, NullFile.open(null)).write(run.ledger, spread=spread)
+        for run, spread in zip(runs, (one_by_one, Processes(2)), strict=True)
     )
     assert [file.sha256 for file in one.files] == [file.sha256 for file in two.files]
 

@@ -22,6 +22,7 @@ from enformer_core.errors import DatasetError, InputError, StorageError
 from enformer_core.export.tsv import export_tsv
 from enformer_core.storage.local import LocalStore
 from enformer_core.summaries import write_summary
+from enformer_core.summaries.processes import Processes
 from enformer_core.variants.table import Status
 from jobs.compact import CompactSettings, compact
 from jobs.query import run_query
@@ -132,18 +133,27 @@ def test_several_processes_make_the_same(tmp_path):
     alone, together = (finished_toy_run(tmp_path / name) for name in ("alone", "together"))
     told = []
     write(alone)
-    write(together, processes=2, report=lambda *counts: told.append(counts))
+    write(together, spread=Processes(2), report=lambda *counts: told.append(counts))
     one, two = (open_run(place_of(run)).table("doubled").collect() for run in (alone, together))
     assert one.drop("process").equals(two.drop("process"))
     assert set(one["process"]) == {os.getpid()}
     assert os.getpid() not in two["process"]
     assert told == [(done, 5) for done in range(1, 6)]
+    # whichever was done first
+    assert [file.shard for file in summary_receipts(together.ledger)["doubled"].files] == [
+        *range(5)
+    ]
 
 
 def test_of_several_processes_one_that_is_killed_leaves_what_can_be_continued(run):
     with pytest.raises(StorageError, match=r"was killed(.|\n)*Give fewer --processes"):
         write_summary(
-            run.ledger, "doubled", {"factor": 2.0}, Killed(2.0), columns=COLUMNS, processes=2
+            run.ledger,
+            "doubled",
+            {"factor": 2.0},
+            Killed(2.0),
+            columns=COLUMNS,
+            spread=Processes(2),
         )
     assert unfinished_summaries(run.ledger) == ["doubled"]
     assert write(run).rows == 10
@@ -152,7 +162,7 @@ def test_of_several_processes_one_that_is_killed_leaves_what_can_be_continued(ru
 def test_what_goes_wrong_in_a_process_is_told_by_the_command(run):
     flip_a_bit(place_of(run) / run.ledger.receipt(4).tables["scores"].key)
     with pytest.raises(DatasetError, match=r"is not what its receipt names.*repair"):
-        write(run, processes=2)
+        write(run, spread=Processes(2))
     assert unfinished_summaries(run.ledger) == ["doubled"]
 
 
