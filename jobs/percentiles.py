@@ -10,8 +10,11 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import File, Words
-from jobs.spread import GIBIBYTE
+from jobs.spread import WORKER_BYTES
 from jobs.summary_written import TableSettings, tell_written, write_beside
+
+_NULL_BYTES = 300 * 2**20
+"""That the null of a statistic takes, as it is asked."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ def rank(settings: PercentilesSettings) -> int:
         note(null.of.notice)
     recipe = percentiles_by(ledger, null, settings.statistics)
     statistics = recipe.identity["statistics"]
-    # a third of one more for the null of each further statistic, as it is asked
-    memory_bytes = GIBIBYTE * (2 + len(statistics)) // 3
+    further = len(statistics) - 1
+    memory_bytes = WORKER_BYTES + further * _NULL_BYTES
     receipt = write_beside(settings, settings.name, ledger, recipe, memory_bytes)
     if receipt is None:
         return exit_codes.INCOMPLETE

@@ -21,7 +21,8 @@ from jobs.log import note
 from jobs.option_types import listed_under
 from jobs.pool_events import classify, in_words, story_of
 
-GIBIBYTE = 2**30
+WORKER_BYTES = 3 * 2**29
+"""That most works take: for a shard, what is made of it, and a sketch or a null of thousands of tracks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class SpreadSettings:
             raise InputError(f"--processes {self.processes}: must be at least 1")
 
 
-def spread_of(settings: SpreadSettings, memory_bytes: int = GIBIBYTE) -> Spread:
+def spread_of(settings: SpreadSettings, memory_bytes: int = WORKER_BYTES) -> Spread:
     """What the settings say of where to work.
 
     Args:

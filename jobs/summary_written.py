@@ -10,7 +10,7 @@ from enformer_core.words import counted
 from jobs.log import note
 from jobs.option_types import Directory
 from jobs.shell_words import command_line
-from jobs.spread import GIBIBYTE, SpreadSettings, spread_of
+from jobs.spread import WORKER_BYTES, SpreadSettings, spread_of
 
 if TYPE_CHECKING:  # settings load at once
     from enformer_core.dataset.ledger import Ledger
@@ -62,7 +62,7 @@ def write_beside(
     name: str,
     ledger: "Ledger",
     recipe: "Recipe",
-    memory_bytes: int = GIBIBYTE,
+    memory_bytes: int = WORKER_BYTES,
 ) -> "SummaryReceipt | None":
     """Make a table beside a run, or what is missing of it; None where the run is not finished yet, which is said.
 

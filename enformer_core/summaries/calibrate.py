@@ -29,7 +29,7 @@ from enformer_core.words import counted
 _ROWS_AT_ONCE = 1_000
 
 _VALUES_OF_A_STRETCH = 100_000_000
-"""At least: four seconds of reading. To pack what was seen and to put it to the rest takes a second, of 5,313 tracks."""
+"""At least: four seconds of reading. To pack what was seen and to put it to the rest takes one, of 5,313 tracks."""
 
 _STRETCHES = 200
 """Of a statistic, at most: one process puts them together, in a minute."""

@@ -38,8 +38,14 @@ _BINS = _OCTAVES << BITS
 _SIDE = _BINS + 2
 """Places of one sign: for what is smaller than all bins, for the bins, for what is larger."""
 
+_SIZES = _SIDE + 1
+"""Places of 0 and of one sign."""
+
 _WIDTH = 2 * _SIDE + 1
 """Negative places, the largest sizes first; 0; positive ones."""
+
+_NOTHING = np.int32(_SIDE)
+"""The place of 0."""
 
 _TRACKS_AT_ONCE = 128
 """So that the tables of these tracks stay in the processor's cache."""
@@ -88,6 +94,15 @@ class Standing:
     is_beyond: Bool[np.ndarray, "rows tracks"]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The same of some values, whatever their rows."""
+
+    quantile: Values
+    phred: Values
+    is_beyond: Flags
+
+
 class RankTable:
     """The null of one statistic, as it is asked.
 
@@ -108,8 +123,10 @@ class RankTable:
         # of few values `low` and `high` would have some twice: the smallest belongs to `low` in any case
         kept = len(tracks[0].high)
         from_low = max(1, min(len(tracks[0].low), alleles - kept))
-        self._low = _Ends(np.stack([track.low[:from_low] for track in tracks]))
-        self._high = _Ends(np.stack([track.high for track in tracks]))
+        low = [track.low[:from_low] for track in tracks]
+        high = [track.high for track in tracks]
+        self._low = _Ends(np.stack(low))
+        self._high = _Ends(np.stack(high))
         # strictly beyond these every value of the null is known
         self._last = self._high.values[:, 0]
         self._first = self._low.values[:, -1]
@@ -117,10 +134,14 @@ class RankTable:
             self._first = np.full_like(self._last, -np.inf)
         # up to this size neither a value nor its negative is beyond
         self._near = np.minimum(self._last, -self._first)
-        self._base = np.array([_base(track.bins) for track in tracks], np.int32)
-        self._zeros = np.array([_zeros(track.bins) for track in tracks])
-        self._ranks = np.stack([self._between(*each) for each in enumerate(tracks)])
-        self._phreds = np.stack([self._sized(*each) for each in enumerate(self._ranks)])
+        bases = [_base(track.bins) for track in tracks]
+        zeros = [_zeros(track.bins) for track in tracks]
+        self._base = np.array(bases, np.int32)
+        self._zeros = np.array(zeros)
+        ranks = [self._between(*each) for each in enumerate(tracks)]
+        self._ranks = np.stack(ranks)
+        phreds = [self._sized(*each) for each in enumerate(ranks)]
+        self._phreds = np.stack(phreds)
 
     def standing(self, values: Matrix) -> Standing:
         """Where rows stand, of which each has a value of every track."""
@@ -130,15 +151,19 @@ class RankTable:
         for first in range(0, values.shape[1], _TRACKS_AT_ONCE):
             part = slice(first, first + _TRACKS_AT_ONCE)
             # values of one track side by side
-            some = np.ascontiguousarray(values[:, part].T)
+            own = values[:, part].T
+            some = np.ascontiguousarray(own)
             quantiles, phreds = self._look_up(some, part)
-            # few are, so that they are told by number: of 3 rows, value 7 is that of track 2, row 1
-            far = np.flatnonzero(~(np.abs(some) <= self._near[part, None]))
+            is_near = np.abs(some) <= self._near[part, None]
+            # few are not, so that they are told by number: of 3 rows, value 7 is that of track 2, row 1
+            far = np.flatnonzero(~is_near)
             if len(far):
                 track, row = np.divmod(far, some.shape[1])
-                found = self._search(normal(some[track, row]), track + first)
-                quantiles[track, row], phreds[track, row], beyond = found
-                is_beyond[row, track + first] = beyond
+                searched = normal(some[track, row])
+                found = self._search(searched, track + first)
+                quantiles[track, row] = found.quantile
+                phreds[track, row] = found.phred
+                is_beyond[row, track + first] = found.is_beyond
             quantile[:, part] = quantiles.T
             phred[:, part] = phreds.T
         return Standing(quantile, phred, is_beyond)
@@ -147,32 +172,36 @@ class RankTable:
         """Quantile and PHRED of values that are beyond neither end; of others anything."""
         places = _places(values, self._base[part, None])
         # tables of these tracks stand one behind the other
-        tracks = np.arange(len(values), dtype=np.int32)[:, None]
-        phreds = self._phreds[part].reshape(-1).take(places + tracks * (_SIDE + 1))
+        numbers = np.arange(len(values), dtype=np.int32)
+        tracks = numbers[:, None]
+        every_phred = self._phreds[part].reshape(-1)
+        phreds = every_phred.take(places + tracks * _SIZES)
         places = _with_sign(places, values)
-        places += tracks * _WIDTH + np.int32(_SIDE)
-        ranks = self._ranks[part].reshape(-1).take(places)
+        places += tracks * _WIDTH + _NOTHING
+        every_rank = self._ranks[part].reshape(-1)
+        ranks = every_rank.take(places)
         return self._quantile(ranks), phreds
 
     def _search(
         self,
         values: Values,
         tracks: Tracks,
-    ) -> tuple[Values, Values, Flags]:
-        """Quantile, PHRED, and whether nothing of the null is as far out, of any values of any tracks."""
+    ) -> "_Found":
+        """Any values of any tracks."""
         sizes = np.abs(values)
         above = self._rank(sizes, tracks)
         below = self._rank(-sizes, tracks)
         quantile = self._quantile(np.where(values < 0, below, above))
         phred = self._phred(above, below)
-        phred[sizes == 0] = self._phred_of_0(tracks[sizes == 0])
+        is_0 = sizes == 0
+        phred[is_0] = self._phred_of_0(tracks[is_0])
         is_nan = np.isnan(values)
         quantile[is_nan] = np.nan
         phred[is_nan] = np.nan
         is_beyond = values > self._most[tracks]
         if self._is_signed:
             is_beyond |= values < self._least[tracks]
-        return quantile, phred, is_beyond
+        return _Found(quantile, phred, is_beyond)
 
     def _rank(
         self,
@@ -182,18 +211,21 @@ class RankTable:
         """lower + upper of each value."""
         places = _places(values, self._base[tracks])
         places = _with_sign(places, values)
-        ranks = self._ranks[tracks, places + _SIDE].astype(np.int64)
+        between = self._ranks[tracks, places + _NOTHING]
+        ranks = between.astype(np.int64)
         is_low = values < self._first[tracks]
         ranks[is_low] = self._low.ranks(tracks[is_low], values[is_low])
         is_high = values > self._last[tracks]
+        among_high = self._high.ranks(tracks[is_high], values[is_high])
         # `high` are the last of the n: all others are smaller
         others = self._alleles - self._high.each
-        ranks[is_high] = self._high.ranks(tracks[is_high], values[is_high]) + 2 * others
+        ranks[is_high] = among_high + 2 * others
         return ranks
 
     def _quantile(self, ranks: AnyRanks) -> Floats:
         doubled = 2 * self._alleles
-        fractions = np.clip(ranks, 1, doubled - 1) / doubled
+        possible = np.clip(ranks, 1, doubled - 1)
+        fractions = possible / doubled
         if self._is_signed:
             fractions *= 2
             fractions -= 1
@@ -204,12 +236,14 @@ class RankTable:
         # larger in size is what lies above x or below −x
         doubled = 2 * self._alleles
         larger = doubled - above.astype(np.int64) + below
-        return _phred(np.maximum(larger, 1) / doubled)
+        at_least = np.maximum(larger, 1)
+        return _phred(at_least / doubled)
 
     def _phred_of_0(self, tracks: Tracks) -> Values:
         # as large as 0 is everything; what is 0 itself are ties, of which half count
         doubled = 2 * self._alleles
-        return _phred((doubled - self._zeros[tracks]) / doubled)
+        larger = doubled - self._zeros[tracks]
+        return _phred(larger / doubled)
 
     def _between(self, number: int, track: NullTrack) -> UInt32[np.ndarray, " places"]:
         """lower + upper at every place of a track, for values that lie beyond neither end.
@@ -218,16 +252,19 @@ class RankTable:
         """
         base = self._base[number]
         counts = np.zeros(_WIDTH, np.int64)
-        np.add.at(counts, _signed_places(track.bins.edges, base), track.bins.counts)
+        places = _signed_places(track.bins.edges, base)
+        np.add.at(counts, places, track.bins.counts)
         # what lies beyond the ends has its exact rank, and must not be a tie of what does not
         low = self._low.values[number]
         high = self._high.values[number]
-        beyond = low[low < self._first[number]]
+        below = low[low < self._first[number]]
         above = high[high > self._last[number]]
-        np.subtract.at(counts, _signed_places(beyond, base), 1)
-        np.subtract.at(counts, _signed_places(above, base), 1)
-        upper = np.cumsum(counts) + len(beyond)
-        return (2 * upper - counts).astype(np.uint32)
+        for beyond in (below, above):
+            places = _signed_places(beyond, base)
+            np.subtract.at(counts, places, 1)
+        upper = np.cumsum(counts) + len(below)
+        both = 2 * upper - counts
+        return both.astype(np.uint32)
 
     def _sized(
         self,
@@ -252,8 +289,9 @@ class _Ends:
     def __init__(self, values: Kept) -> None:
         self.values = values
         self.each = values.shape[1]
-        tracks = np.arange(len(values))[:, None]
-        self._keys = _keys(tracks, self.values).reshape(-1)
+        tracks = np.arange(len(values))
+        keys = _keys(tracks[:, None], values)
+        self._keys = keys.reshape(-1)
 
     def ranks(
         self,
@@ -274,15 +312,18 @@ def _keys(tracks: Int64[np.ndarray, "*#shape"], values: Floats) -> Int64[np.ndar
     Floats of one sign are ordered as their bits: 1 is 3f800000, 2 is 40000000; of negative ones the larger bits are the
     smaller value. So those are taken from zero downwards, and −0, which no value is, would stand at 0.
     """
-    sizes = (values.view(np.int32) & _SIZE).astype(np.int64)
+    bits = values.view(np.int32) & _SIZE
+    sizes = bits.astype(np.int64)
     ordered = np.where(values < 0, -sizes, sizes)
     # room for either sign between two tracks
-    return (tracks.astype(np.int64) << 33) + ordered
+    firsts = tracks.astype(np.int64) << 33
+    return firsts + ordered
 
 
 def _phred(part: Float64[np.ndarray, "*shape"]) -> Floats:
     """−10 log10 of a part of the null; 0 and not −0 of all of it."""
-    phred: Floats = (0 - 10 * np.log10(part)).astype(np.float32)
+    exact = 0 - 10 * np.log10(part)
+    phred: Floats = exact.astype(np.float32)
     return phred
 
 
@@ -295,7 +336,8 @@ def _places(
     0 is for 0, 1 for what is smaller than all bins, then come the bins, of which `base` is the first, and behind them
     what is larger.
     """
-    sizes = (values.view(np.int32) & _SIZE) >> _BELOW_BINS
+    sizes = values.view(np.int32) & _SIZE
+    sizes >>= _BELOW_BINS
     places: Places = np.clip(sizes - base, -1, _BINS)
     places += 2
     # whose exponent is the smallest, is 0 or as good as that
@@ -320,15 +362,19 @@ def _signed_places(
     values: Values,
     base: np.int32,
 ) -> Places:
-    return _with_sign(_places(values, base), values) + _SIDE
+    places = _places(values, base)
+    return _with_sign(places, values) + _NOTHING
 
 
 def _base(bins: Bins) -> int:
     """The number of the bin with which a track's table begins, 32 octaves below the end of its largest value's."""
-    largest = int(bin_numbers(np.abs(bins.edges)).max())
-    end = ((largest >> BITS) + 1) << BITS
+    sizes = np.abs(bins.edges)
+    largest = int(bin_numbers(sizes).max())
+    octave = largest >> BITS
+    end = (octave + 1) << BITS
     return max(end - _BINS, 0)
 
 
 def _zeros(bins: Bins) -> int:
-    return int(bins.counts[bins.edges == 0].sum())
+    is_0 = bins.edges == 0
+    return int(bins.counts[is_0].sum())

@@ -185,7 +185,8 @@ class Sketch:
     def bins(self, track: int) -> Bins:
         """Bins of all values of a track, those at the ends among them."""
         planes = self._planes()
-        counts = self._counts[self._plane_of[planes], track]
+        places = self._plane_of[planes]
+        counts = self._counts[places, track]
         plane, mantissa = np.nonzero(counts)
         numbers = (planes[plane] << BITS) + mantissa
         edges = bin_edges(numbers.astype(np.uint32))
@@ -218,7 +219,8 @@ class Sketch:
 
     def _make_room(self, planes: Counts) -> None:
         """See to it that these planes have counts."""
-        new = planes[self._plane_of[planes] < 0]
+        is_new = self._plane_of[planes] < 0
+        new = planes[is_new]
         used = self._planes_used
         self._plane_of[new] = used + np.arange(len(new))
         self._planes_used += len(new)
@@ -226,20 +228,27 @@ class Sketch:
         if self._planes_used <= room:
             return
         # twice as much each time, or the counts would be copied for every exponent that is new
-        larger = max(2 * room, self._planes_used)
-        counts = np.zeros((larger, *self._counts.shape[1:]), np.uint32)
+        more = max(2 * room, self._planes_used)
+        shape = (more, self.tracks, _BINS_OF_PLANE)
+        counts = np.zeros(shape, np.uint32)
         counts[:used] = self._counts[:used]
         self._counts = counts
 
     def _keep(self, tracks: slice, low: ByTrack, high: ByTrack) -> None:
         """Take what is smaller, or larger, than what is kept; in no order."""
         tail = self._tail
-        smaller = np.concatenate([self._low[tracks], low], axis=1)
+        smaller = _beside(self._low[tracks], low)
         smaller.partition(tail - 1, axis=1)
         self._low[tracks] = smaller[:, :tail]
-        larger = np.concatenate([self._high[tracks], high], axis=1)
-        larger.partition(larger.shape[1] - tail, axis=1)
+        larger = _beside(self._high[tracks], high)
+        # the largest stand behind all others
+        larger.partition(-tail, axis=1)
         self._high[tracks] = larger[:, -tail:]
+
+
+def _beside(kept: Kept, more: ByTrack) -> ByTrack:
+    """Both, those of each track side by side."""
+    return np.concatenate([kept, more], axis=1)
 
 
 def _packed(values: np.ndarray) -> bytes:

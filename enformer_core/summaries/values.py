@@ -34,8 +34,9 @@ def scored_statistics(ledger: Ledger, wanted: Sequence[str] = ()) -> tuple[str, 
 
 def list_values(lists: pa.ChunkedArray, tracks: int) -> Matrix:
     """The values of rows that all have a list, one a row."""
-    items = np.asarray(lists.combine_chunks().flatten(), dtype=np.float32)
-    return items.reshape(len(lists), tracks)
+    items = lists.combine_chunks().flatten()
+    values = np.asarray(items, dtype=np.float32)
+    return values.reshape(len(lists), tracks)
 
 
 def scored_rows(scores: pa.Table) -> tuple[pa.Table, EveryRow]:
@@ -56,10 +57,10 @@ def as_lists(
     """
     lengths = np.where(is_scored, values.shape[1], 0)
     # rows with 2 values, none and 2 values: offsets 0 2 2 4
-    offsets = np.append(0, np.cumsum(lengths))
-    items = pa.array(values.reshape(-1))
+    ends = np.cumsum(lengths)
+    offsets = np.append(0, ends)
     return pa.ListArray.from_arrays(
         pa.array(offsets, pa.int32()),
-        items,
+        pa.array(values.reshape(-1)),
         mask=pa.array(~is_scored),
     )
