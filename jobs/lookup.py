@@ -39,6 +39,8 @@ _LARGEST = "max_abs_"
 
 _STRONGEST = "strongest"
 
+_PHRED = "phred"
+
 _TOLD = 20
 """Keys of each kind that have a note of their own."""
 
@@ -204,13 +206,19 @@ def _print_rows(
         return
     statistics = dict.fromkeys(name for _, each in alleles for name in _statistics(each))
     names = [*_DESCRIBED]
+    has_ranks = any(_PHRED in effect for _, each in alleles for effect in each.strongest)
     for statistic in statistics:
         names += [statistic, f"{_LARGEST}{statistic}", f"{statistic}_track"]
-    rows = [_cells(run, each, statistics) for run, each in alleles]
+        if has_ranks:
+            names.append(f"{statistic}_{_PHRED}")
+    rows = [_cells(run, each, statistics, has_ranks=has_ranks) for run, each in alleles]
     columns_of_cells = zip(names, *rows, strict=True)
     widths = [max(map(len, cells)) for cells in columns_of_cells]
-    is_number = [name.removeprefix(_LARGEST) in statistics for name in names]
-    kept = ["variant_id", "status", *statistics, *(f"{each}_track" for each in statistics), "id"]
+    is_number = [
+        name.removeprefix(_LARGEST).removesuffix(f"_{_PHRED}") in statistics for name in names
+    ]
+    kept = ["variant_id", "status", *statistics, *(f"{each}_track" for each in statistics)]
+    kept += [*(f"{each}_{_PHRED}" for each in statistics if has_ranks), "id"]
     columns = TextColumns.fitted(
         names,
         widths,
@@ -239,6 +247,8 @@ def _cells(
     run: str,
     allele: FoundAllele,
     statistics: Iterable[str],
+    *,
+    has_ranks: bool = False,
 ) -> list[str]:
     row: dict[str, object] = {"run": run, **allele.row}
     cells = [row.get(name) for name in _DESCRIBED]
@@ -252,6 +262,8 @@ def _cells(
         if not row.get(f"{_LARGEST}{statistic}"):
             name = None
         cells += [effect.get("value"), row.get(f"{_LARGEST}{statistic}"), name]
+        if has_ranks:
+            cells.append(effect.get(_PHRED))
     return [_text(cell) for cell in cells]
 
 

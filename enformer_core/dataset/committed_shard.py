@@ -60,13 +60,33 @@ class CommittedShard:
         entry = self.receipt.tables.get(name)
         if entry is None:
             raise DatasetError(f"shard {self.receipt.shard}: its receipt names no table {name}")
-        try:
-            with self._files.open(entry.key, "rb") as file:
-                yield StoredRows(pq.ParquetFile(file, page_checksum_verification=True))
-        except (pa.ArrowException, OSError) as error:
-            raise DatasetError(
-                f"{entry.key}: damaged: {error}; `enformer-ray verify {self.location}` says more"
-            ) from error
+        with open_rows(self._files, entry.key, self.location) as rows:
+            yield rows
+
+
+@contextmanager
+def open_rows(
+    files: FencedFiles,
+    key: str,
+    location: str,
+) -> Iterator["StoredRows"]:
+    """One file of a run, to be read while the block lasts.
+
+    Args:
+        files: of the run.
+        key: of the file.
+        location: of the run.
+
+    Raises:
+        DatasetError: for a file that is missing, of another length, or damaged.
+    """
+    try:
+        with files.open(key, "rb") as file:
+            yield StoredRows(pq.ParquetFile(file, page_checksum_verification=True))
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(
+            f"{key}: damaged: {error}; `enformer-ray verify {location}` says more"
+        ) from error
 
 
 class StoredRows:
@@ -84,6 +104,11 @@ class StoredRows:
         # groups of 10 10 3 rows begin at 0 10 20
         self._ends = np.cumsum(sizes, dtype=np.int64)
         self._firsts = self._ends - sizes
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns, in their order."""
+        return list(self._file.schema_arrow.names)
 
     @property
     def scalar_columns(self) -> list[str]:

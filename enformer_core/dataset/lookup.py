@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.committed_shard import CommittedShard
+from enformer_core.dataset.found_percentiles import AlleleRanks, FoundPercentiles
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.lookup_index import (
@@ -45,7 +46,8 @@ class FoundAllele:
     Attributes:
         row: values by column.
         keys: which keys found it, as they were given.
-        strongest: `track`, `statistic`, `value`, `rank`, and the track's names; the strongest first.
+        strongest: `track`, `statistic`, `value`, `rank`, and the track's names; the strongest first. Where the run has
+            the table `percentiles`, also `quantile` and `phred`.
     """
 
     row: Row
@@ -96,12 +98,15 @@ def look_up(
     wanted = _wanted(index, keys)
     answer = Answer(note=index.note)
     tracks = _tracks(ledger)
+    places = {track: place for place, track in enumerate(tracks)}
+    percentiles = FoundPercentiles.beside(ledger, places)
     for shard in sorted(wanted):
         committed = CommittedShard.of(ledger, shard)
         if committed is None:
             answer.uncommitted |= wanted[shard].keys()
         else:
-            answer.alleles += _in_shard(committed, wanted[shard], tracks, answer.beside)
+            found = _in_shard(committed, wanted[shard], answer.beside)
+            answer.alleles += _described(committed, found, tracks, percentiles)
     answer.uncommitted -= answer.found()
     return answer
 
@@ -147,9 +152,9 @@ def _wanted(
 def _in_shard(
     committed: CommittedShard,
     wanted: _Wanted,
-    tracks: Mapping[int, Row],
     beside: dict[str, list[str]],
-) -> Iterator[FoundAllele]:
+) -> dict[int, "_Found"]:
+    """Rows of a shard that keys have found, by their place."""
     found: dict[int, _Found] = {}
     with committed.open_table(_SCORES) as scores:
         columns = scores.scalar_columns
@@ -172,8 +177,21 @@ def _in_shard(
                     continue
                 known = found.setdefault(place, _Found(row, []))
                 known.keys.append(key.given)
-    names = [each.row["variant_id"] for each in found.values()]
-    effects = _effects(committed, names, tracks)
+    return found
+
+
+def _described(
+    committed: CommittedShard,
+    found: Mapping[int, "_Found"],
+    tracks: Mapping[int, Row],
+    percentiles: FoundPercentiles | None,
+) -> Iterator[FoundAllele]:
+    """The alleles of a shard's rows, in their order, with their strongest effects."""
+    names = {place: each.row["variant_id"] for place, each in found.items()}
+    effects = _effects(committed, [*names.values()], tracks)
+    ranks: Mapping[int, AlleleRanks] = {}
+    if found and percentiles is not None:
+        ranks = percentiles.of_rows(committed.receipt.shard, names)
     chrom = {"chrom": committed.receipt.chrom}
     for place in sorted(found):
         each = found[place]
@@ -181,8 +199,17 @@ def _in_shard(
         # a repeat, or what has failed, may be called as what has effects
         if each.row["status"] == Status.OK:
             strongest = effects.get(each.row["variant_id"], ())
+        if place in ranks:
+            strongest = [_ranked(effect, ranks[place]) for effect in strongest]
         keys_once = tuple(dict.fromkeys(each.keys))
         yield FoundAllele(chrom | each.row, keys_once, tuple(strongest))
+
+
+def _ranked(effect: Row, ranks: AlleleRanks) -> Row:
+    statistic, track = effect["statistic"], effect["track"]
+    assert isinstance(statistic, str)
+    assert isinstance(track, int)
+    return effect | ranks.of(statistic, track)
 
 
 @dataclass
@@ -235,7 +262,7 @@ def _effects(
 
 
 def _tracks(ledger: Ledger) -> dict[int, Row]:
-    """Identifier and description of each track that has some."""
+    """Identifier and description of each track that has some, in the order of lists."""
     content = ledger.store.get(TRACKS_KEY)
     if content is None:
         return {}

@@ -246,7 +246,7 @@ class Sketch:
         self._high[tracks] = larger[:, -tail:]
 
 
-def _beside(kept: Kept, more: ByTrack) -> ByTrack:
+def _beside(kept: Kept, more: ByTrack) -> Float32[np.ndarray, "tracks both"]:
     """Both, those of each track side by side."""
     return np.concatenate([kept, more], axis=1)
 
