@@ -5,7 +5,7 @@ line ends, beyond the null begins. Right quantile against quantile: scores of a 
 diagonal. Does not know files or runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import altair as alt
@@ -117,22 +117,23 @@ def _null_chart(
     x = _log_axis(alt.X, "size:Q", f"size of {statistic}", _where_it_falls(tails))
     y = _log_axis(alt.Y, "share:Q", "share of the null as large or larger", tails["share"])
     line = alt.Chart(values_of(lines)).mark_line(strokeWidth=2, clip=True, aria=False)
-    point = alt.Chart(values_of(ends)).mark_point(filled=True, size=90, opacity=1, aria=False)
-    shape = alt.Shape(
+    point = alt.Chart(values_of(ends)).mark_point(
+        filled=True,
+        size=90,
+        opacity=1,
+        aria=False,
+    )
+    shape = _two_shapes(
         "end:N",
-        scale=alt.Scale(domain=["upwards", "downwards"], range=["triangle-up", "triangle-down"]),
-        legend=alt.Legend(title="beyond the null from here", orient="bottom", columns=2),
+        {"upwards": "triangle-up", "downwards": "triangle-down"},
+        "beyond the null from here",
     )
-    return (
-        alt.layer(
-            line.encode(x=x, y=y, color=colour, order="size:Q"),
-            point.encode(
-                x=x, y=y, color=colour, shape=shape, tooltip=tips(ends, ["track", "size", "share"])
-            ),
-        )
-        .properties(width=_SIDE, height=_HEIGHT)
-        .resolve_scale(shape="independent")
+    told = tips(ends, ["track", "size", "share"])
+    layers = (
+        line.encode(x=x, y=y, color=colour, order="size:Q"),
+        point.encode(x=x, y=y, color=colour, shape=shape, tooltip=told),
     )
+    return _half(layers)
 
 
 def _rank_chart(ranks: pl.DataFrame, colour: alt.Color) -> alt.LayerChart:
@@ -148,32 +149,58 @@ def _rank_chart(ranks: pl.DataFrame, colour: alt.Color) -> alt.LayerChart:
         scale=alt.Scale(**scale),
         axis=alt.Axis(title="share of the null as large or larger (−log10)"),
     )
-    corners = pl.DataFrame(
-        {"expected": [0.0, _HEADROOM * largest], "observed": [0.0, _HEADROOM * largest]}
-    )
+    end = _HEADROOM * largest
+    corners = pl.DataFrame({"expected": [0.0, end], "observed": [0.0, end]})
     diagonal = alt.Chart(values_of(corners)).mark_line(
-        style="muted", strokeDash=[5, 4], strokeWidth=1, aria=False
+        style="muted",
+        strokeDash=[5, 4],
+        strokeWidth=1,
+        aria=False,
     )
     points = alt.Chart(values_of(ranks)).mark_point(
-        filled=True, size=36, opacity=0.8, **labelled(ranks.height)
+        filled=True,
+        size=36,
+        opacity=0.8,
+        **labelled(ranks.height),
     )
-    named = ranks.filter(pl.col("observed") == ranks["observed"].max()).head(1)
-    shape = alt.Shape(
+    # of equal ones the first, which is the rightmost
+    rarest = ranks.filter(pl.col("observed") == ranks["observed"].max()).head(1)
+    name = alt.Chart(values_of(rarest)).mark_text(
+        style="ink",
+        dy=-12,
+        limit=180,
+        fontWeight="bold",
+    )
+    shape = _two_shapes(
         "beyond:N",
-        scale=alt.Scale(domain=["within the null", "beyond it"], range=["circle", "triangle-up"]),
-        legend=alt.Legend(title="score", orient="bottom", columns=2),
+        {"within the null": "circle", "beyond it": "triangle-up"},
+        "score",
     )
     told = tips(ranks, ["name", "track", "expected", "observed"])
-    return (
-        alt.layer(
-            diagonal.encode(x=x, y=y),
-            points.encode(x=x, y=y, color=colour, shape=shape, tooltip=told),
-            alt.Chart(values_of(named))
-            .mark_text(style="ink", dy=-12, limit=180, fontWeight="bold")
-            .encode(x=x, y=y, text="name:N"),
-        )
-        .properties(width=_SIDE, height=_HEIGHT)
-        .resolve_scale(shape="independent")
+    layers = (
+        diagonal.encode(x=x, y=y),
+        points.encode(x=x, y=y, color=colour, shape=shape, tooltip=told),
+        name.encode(x=x, y=y, text="name:N"),
+    )
+    return _half(layers)
+
+
+def _half(layers: Sequence[alt.Chart]) -> alt.LayerChart:
+    """One side of the picture; what shapes mean is its own."""
+    chart: alt.LayerChart = alt.LayerChart(layer=list(layers))
+    sized = chart.properties(width=_SIDE, height=_HEIGHT)
+    return sized.resolve_scale(shape="independent")
+
+
+def _two_shapes(
+    column: str,
+    shapes: Mapping[str, str],
+    title: str,
+) -> alt.Shape:
+    return alt.Shape(
+        column,
+        scale=alt.Scale(domain=list(shapes), range=list(shapes.values())),
+        legend=alt.Legend(title=title, orient="bottom", columns=2),
     )
 
 

@@ -41,8 +41,8 @@ def thinned(
     places = np.linspace(0, rest.size - 1, MOST_POINTS - strong).round().astype(np.int64)
     kept = np.sort(np.concatenate([order[:strong], rest[places]]))
     said = (
-        f"{name}: of {table.height:,} points the {strong:,} strongest are all drawn, of the others every "
-        f"{rest.size / places.size:.1f}th, {places.size:,}"
+        f"{name}: of {table.height:,} points {MOST_POINTS:,} are drawn: all of the {strong:,} strongest, and of the "
+        f"others one in {rest.size / places.size:.1f}"
     )
     return table[kept], (said,)
 
@@ -102,8 +102,8 @@ def name_beside(
 def upright(
     column: str,
     domain: Sequence[float],
-    axis: alt.Axis,
+    axis: alt.Axis | None,
 ) -> alt.Y:
-    """The y encoding of a column of numbers, from end to end of a domain that need not hold 0."""
+    """The y encoding of a column of numbers: from the first number of a domain, at the bottom, to the second."""
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     return alt.Y(column, type="quantitative", scale=scale, axis=axis)

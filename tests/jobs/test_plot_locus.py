@@ -203,7 +203,7 @@ def test_more_points_than_can_be_seen_are_thinned(tmp_path, plotted):
     (tmp_path / "many.tsv").write_text("CHR\tBP\tSNP\tA1\tA2\tZ\tN\n" + "".join(lines))
     spec, error = plotted("--sumstats", tmp_path / "many.tsv", locus=("--locus", "20:1-6000"))
     assert len(rows_with(spec, "minus_log10_p")) == 5_000
-    assert "of 6,000 points the 2,500 strongest are all drawn" in error
+    assert "of 6,000 points 5,000 are drawn: all of the 2,500 strongest" in error
 
 
 def test_p_of_any_size():
@@ -246,6 +246,29 @@ def test_what_cannot_be_drawn_is_refused(scores, refused, words, message):
 def test_names_of_other_files_are_refused_before_anything_is_read(scores, refused):
     said = refused("no-such-run", "--locus", "chr20:1-9", out="picture.jpg")
     assert "pictures are written as .png, .svg or .html" in said
+
+
+def test_what_finemap_prints_as_json_is_drawn_with_a_prior_and_without(tmp_path, plotted):
+    variants = [
+        {
+            "id": f"rs{pos}",
+            "chrom": "20",
+            "pos": pos,
+            "pip_uniform": 0.25,
+            "pip_prior": pip,
+            "set_uniform": None,
+            "set_prior": 1 if pip > 0.5 else None,
+        }
+        for pos, pip in ((1000, 0.125), (2000, 0.75), (9000, 1.0))
+    ]
+    (tmp_path / "fm.json").write_text(json.dumps({"variants": variants}))
+    spec, _ = plotted("--pips", tmp_path / "fm.json")
+    with_prior, without = spec["vconcat"]
+    drawn = [
+        {row["name"]: row["pip"] for row in spec["datasets"][layer["data"]["name"]]}
+        for layer in (*with_prior["layer"][:2], without["layer"][0])
+    ]
+    assert drawn == [{"rs1000": 0.125}, {"rs2000": 0.75}, {"rs1000": 0.25, "rs2000": 0.25}]
 
 
 def test_a_file_that_is_no_fine_mapping_is_named(tmp_path, refused):

@@ -117,7 +117,7 @@ def test_of_many_points_the_strongest_are_all_drawn_and_the_caption_says_so():
     # what else is drawn lies all along
     assert kept["place"].to_numpy()[[0, -1]] == pytest.approx([0, 19_999], abs=20)
     assert notes == (
-        "association: of 20,000 points the 2,500 strongest are all drawn, of the others every 7.0th, 2,500",
+        "association: of 20,000 points 5,000 are drawn: all of the 2,500 strongest, and of the others one in 7.0",
     )
     assert thinned(kept, "value", "association") == (kept, ())
 
