@@ -11,9 +11,10 @@ ENGINES := .venv-engines/.installed
 ALONE = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 # It has the jars by which Spark reads s3a://, and asks for an older Spark, which is left out.
 SPARK_ON_S3 := sagemaker-pyspark==1.4.5
+CHROMIUM := $(or $(ENFORMER_RAY_CHROMIUM),/usr/bin/chromium)
 IN_PROCESSES = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo help test test-full chaos fuzz bench lint types rooms tests engines format lock clean
+.PHONY: demo help test test-full browser chaos fuzz bench lint types rooms tests engines format lock clean
 
 demo: $(INSTALLED) ## install, score a known variant and its neighbours, show which matter
 	$(BIN)/enformer-ray demo --out demo-run
@@ -35,11 +36,18 @@ rooms: $(INSTALLED) ## which package may import which, by import-linter
 
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
 tests: $(INSTALLED) $(ENGINES) ## the tests, in JOBS=2 processes
-	$(ALONE) $(PYTEST) -m "not full and not gpu" $(IN_PROCESSES)
+	$(ALONE) $(PYTEST) -m "not full and not gpu and not browser" $(IN_PROCESSES)
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
 test-full: $(INSTALLED) $(ENGINES) ## the tests and the slow suites, in JOBS=2 processes of up to 9 GB
-	ENFORMER_RAY_THOROUGH=1 $(ALONE) $(PYTEST) -m "not gpu" --timeout=7200 $(IN_PROCESSES)
+	ENFORMER_RAY_THOROUGH=1 $(ALONE) $(PYTEST) -m "not gpu and not browser" --timeout=7200 $(IN_PROCESSES)
+
+# Pages of reports and pictures as a browser shows them. The browser is the machine's own; Node.js drives it.
+browser: $(INSTALLED) ## pages in a Chromium (ENFORMER_RAY_CHROMIUM); needs Node.js
+	@test -x "$(CHROMIUM)" || { echo "There is no browser $(CHROMIUM): name a Chromium by ENFORMER_RAY_CHROMIUM."; exit 1; }
+	@command -v npm >/dev/null || { echo "There is no npm: pages are tested with Node.js."; exit 1; }
+	npm install --prefix tests/browser --no-audit --no-fund --no-package-lock --silent
+	$(ALONE) $(PYTEST) -m browser tests/browser
 
 # Ten thousand simulated runs under every fault, then thirty real ones while workers, nodes, drivers and the store are killed.
 chaos: $(INSTALLED) ## runs in which workers, machines, drivers and the store are killed: hours

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from math import log10
 from pathlib import Path
 
+from enformer_core.shell_words import command_line
 from enformer_core.words import counted
 from jobs import exit_codes
 from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, Words, WrittenFile
-from jobs.shell_words import command_line
 from jobs.spread import SpreadSettings, spread_of
 from jobs.summary_written import Told
 

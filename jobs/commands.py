@@ -129,6 +129,17 @@ COMMANDS = {
             "enformer-ray sql scores --engine datafusion --run",
         ),
     ),
+    "report": Command(
+        "write a run on one page of HTML, with the question to each of its numbers",
+        "jobs.report:ReportSettings",
+        "jobs.report:report",
+        is_work=True,
+        examples=(
+            "enformer-ray report scores --out report.html",
+            "enformer-ray report scores --attach finemapping=locus.tsv --out report.html",
+        ),
+        exit_codes=_ASKS,
+    ),
     "status": Command(
         "say how far a run is",
         "jobs.status:StatusSettings",

@@ -7,6 +7,7 @@ from enformer_core.dataset.compact import Compaction
 from enformer_core.dataset.find_run import check_outside_runs
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import InputError
+from enformer_core.shell_words import command_line
 from enformer_core.storage.open import open_store, parse_address
 from enformer_core.user_path import one_line
 from enformer_core.words import counted
@@ -14,7 +15,6 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Directory, OptionalDirectory
-from jobs.shell_words import command_line
 
 _MB = 10**6
 _TOLD = 10  # times, of a run that takes long

@@ -39,6 +39,7 @@ _Name = Literal[
     "sql",
     "publish",
     "lookup",
+    "report",
     "status",
     "verify",
     "repair",

@@ -27,6 +27,7 @@ from enformer_core.dataset.shard_task import ShardTask
 from enformer_core.dataset.summary import audit_failed, audit_lines
 from enformer_core.models.tracks.selector import selection_in_words
 from enformer_core.models.tracks.table import Tracks
+from enformer_core.shell_words import command_line
 from enformer_core.storage.open import check_preconditions
 from enformer_core.storage.store import Store
 from enformer_core.user_path import one_line
@@ -45,7 +46,6 @@ from jobs.resources import Workers
 from jobs.run_in_words import configuration_of, words_of, words_there
 from jobs.settings import RunSettings
 from jobs.sharing import OpenShards, Share
-from jobs.shell_words import command_line
 from jobs.terminal import print_prose
 from jobs.watch import ReceiptBlocks, Watch, audit_figures, remembered
 

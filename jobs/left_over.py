@@ -5,10 +5,10 @@ import sys
 
 from cluster.pool import PoolError
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.shell_words import command_line
 from enformer_core.words import agreeing, counted
 from jobs.interruption import InterruptedRunError, Interruption
 from jobs.log import note
-from jobs.shell_words import command_line
 from jobs.watch import Watch
 
 

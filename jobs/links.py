@@ -12,6 +12,7 @@ from enformer_core.export.whole_file import whole_file
 from enformer_core.links.files import LinkInput
 from enformer_core.links.linking import LinkCounts, Linking, write_links
 from enformer_core.links.written import is_tsv, is_written
+from enformer_core.shell_words import command_line
 from enformer_core.storage.open import parse_address
 from enformer_core.words import agreeing, counted
 from jobs import exit_codes
@@ -24,7 +25,6 @@ from jobs.link_settings import (
     settings_of_models,
 )
 from jobs.log import note, tell
-from jobs.shell_words import command_line
 
 _ABC = "abc"
 

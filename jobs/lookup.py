@@ -17,6 +17,7 @@ from enformer_core.dataset.lookup import (
     look_up,
 )
 from enformer_core.errors import InputError, first_few
+from enformer_core.shell_words import command_line
 from enformer_core.user_path import one_line
 from enformer_core.variants.allele_keys import AlleleKey, identifier_key, parse_key
 from enformer_core.variants.table import Status
@@ -25,7 +26,6 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Files, Identifiers
-from jobs.shell_words import command_line
 from jobs.terminal import print_prose, terminal_columns
 from jobs.text_columns import TextColumns
 

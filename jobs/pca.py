@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.export.whole_file import is_stream, replaces, whole_file
+from enformer_core.shell_words import command_line
 from enformer_core.summaries.names import PCA
 from enformer_core.user_path import one_line
 from enformer_core.words import agreeing, counted
@@ -16,7 +17,6 @@ from jobs.finished_run import open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, File, Selection, WrittenFile
 from jobs.output_guard import check_output
-from jobs.shell_words import command_line
 from jobs.summary_written import TableSettings, tell_written, write_beside
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from enformer_core.shell_words import command_line
 from enformer_core.user_path import one_line
 from enformer_core.words import counted
 from jobs.log import note
 from jobs.option_types import Directory
-from jobs.shell_words import command_line
 from jobs.spread import WORKER_BYTES, SpreadSettings, spread_of
 
 if TYPE_CHECKING:  # settings load at once

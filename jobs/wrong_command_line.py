@@ -12,8 +12,8 @@ from cyclopts import Argument, CycloptsError, UnknownCommandError, UnknownOption
 from cyclopts.exceptions import UnusedCliTokensError
 
 from enformer_core.dataset.keys import RUN_KEY
+from enformer_core.shell_words import command_line, shell_word
 from jobs.option_types import ONE_EACH_TIME
-from jobs.shell_words import command_line, shell_word
 
 _PROGRAM = "enformer-ray"
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from enformer_core.errors import InputError
+from enformer_core.shell_words import command_line
 from enformer_core.user_path import (
     file_in_the_way,
     for_json,
@@ -17,7 +18,6 @@ from enformer_core.user_path import (
     why_unwritable,
 )
 from jobs.log import printable, unprintable_names
-from jobs.shell_words import command_line
 
 
 def test_the_part_of_a_path_that_is_a_file_is_found(tmp_path):

@@ -71,6 +71,7 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         "finemap --help": (),
         "plot locus --help": (),
         "plot calibration --help": (),
+        "report --help": (),
         f"status {run}": ("pyarrow",),
         # the fence around a run is a file system of fsspec's kind
         f"lookup {run} chr1:1001": ("fsspec",),

@@ -18,6 +18,7 @@ from enformer_core.user_path import CONTROL_SIGNS
 from jobs.cli import main
 from tests.support.bcftools import read_text
 from tests.support.genomes import OTHER, random_letters, write_fasta
+from tests.support.pages import Page, check_numbers, check_sound
 from tests.support.terminals import on_terminal
 
 IN_TEXT = [
@@ -237,6 +238,21 @@ def test_exports_beside_sumstats_move_no_terminal_and_files_have_names_as_they_a
     written = (tmp_path / "x.txt").read_bytes().decode()
     assert "\x1b[31mred\x1b[0m" in written
     assert "=cmd|'/c_calc'!A0" in written
+
+
+def test_a_report_has_names_as_text(world, run, tmp_path):
+    table = tmp_path / "fine.tsv"
+    table.write_text("id\tpip_prior\n" + "".join(f"{name}\t0.5\n" for name in IN_TEXT))
+    out = tmp_path / "report.html"
+    assert run("report", world.run, "--attach", f"fine={table}", "--out", out)[0] == 0
+    content = out.read_text()
+    page = Page(content)
+    check_sound(page)
+    check_numbers(page, run)
+    assert moves(content) == []
+    assert "<script>alert(1)</script>" in page.text
+    assert [name for tag, given in page.elements for name in given if name.startswith("on")] == []
+    assert "\\x1b[31mred\\x1b[0m" in page.text
 
 
 def test_every_name_is_looked_up_as_it_is(world, run):

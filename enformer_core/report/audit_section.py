@@ -1,0 +1,138 @@
+"""What scoring some alleles twice has shown: errors by statistic and by kind of allele."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from enformer_core.dataset.receipts import Receipt, StatisticError
+from enformer_core.dataset.summary import audit_lines
+from enformer_core.report.asked import Asked, in_one_line
+from enformer_core.report.content import (
+    STATUS,
+    Block,
+    Column,
+    Figure,
+    Figures,
+    Form,
+    Prose,
+    Section,
+    Table,
+)
+from enformer_core.report.labels import label_of
+from enformer_core.report.receipt_source import receipts_source
+
+_WARNING = "*** AUDIT"
+
+# an allele's name ends with REF and ALT, whatever colons its contig has
+_SQL = """
+WITH audited AS (
+    SELECT string_split(audit.variant, ':') AS parts, entry.key AS statistic, entry.value AS found
+    FROM (SELECT unnest(audits) AS audit FROM RECEIPTS), unnest(map_entries(audit.statistics)) AS each(entry)
+), told AS (
+    SELECT statistic, found, length(parts[-2]) AS ref_bp, length(parts[-1]) AS alt_bp FROM audited
+)
+SELECT statistic,
+       CASE WHEN ref_bp < alt_bp THEN 'insertion' WHEN ref_bp > alt_bp THEN 'deletion'
+            WHEN ref_bp = 1 THEN 'SNV' ELSE 'MNV' END AS kind,
+       count(*) AS audited,
+       median(found.error / found.norm) FILTER (found.norm > 0) AS median_error,
+       max(found.error / found.norm) FILTER (found.norm > 0) AS worst_error,
+       max(found.error) FILTER (found.norm = 0) AS error_without_effect,
+       count(*) FILTER (found.exceeded) AS beyond_bound
+FROM told GROUP BY ALL ORDER BY statistic, kind
+"""
+
+_FORMS: dict[str, Form] = {
+    "statistic": "text",
+    "kind": "text",
+    "audited": "count",
+    "median_error": "percent",
+    "worst_error": "percent",
+    "error_without_effect": "number",
+    "beyond_bound": "count",
+}
+
+
+def audit_section(asked: Asked) -> Section:
+    """Errors of the engine, as far as they were looked at."""
+    return Section("audit", "Audit", list(_blocks(asked)))
+
+
+def _blocks(asked: Asked) -> Iterator[Block]:
+    summaries = asked.progress.audit
+    if not summaries:
+        yield Prose(
+            "No allele was scored a second time, so that nothing is known here of the engine's errors "
+            "(--audit-fraction).",
+            "note",
+        )
+        return
+    yield Prose(
+        "Some alleles were scored a second time, by two plain passes in float32: an error is the difference of both, "
+        "as a part of the allele's effect, over all tracks."
+    )
+    for name, summary in summaries.items():
+        at = ("audit", name)
+        yield Figures(
+            [
+                Figure(f"{name}: alleles audited", summary.audited, STATUS, (*at, "audited")),
+                Figure(
+                    f"{name}: median error",
+                    summary.median_error,
+                    STATUS,
+                    (*at, "median_error"),
+                    "percent",
+                ),
+                Figure(
+                    f"{name}: worst error",
+                    summary.worst_error,
+                    STATUS,
+                    (*at, "worst_error"),
+                    "percent",
+                ),
+            ]
+        )
+    for line in audit_lines(summaries):
+        if line.startswith(_WARNING):
+            yield Prose(line, "warning")
+    yield _by_kind(asked)
+
+
+def _by_kind(asked: Asked) -> Table:
+    found: dict[tuple[str, str], list[StatisticError]] = defaultdict(list)
+    for name, kind, error in _errors(asked.receipts):
+        found[name, kind].append(error)
+    rows = [(*of, *_row(errors)) for of, errors in sorted(found.items())]
+    columns = [Column(name, label_of(name), form) for name, form in _FORMS.items()]
+    source = receipts_source(asked.location, in_one_line(_SQL))
+    return Table("Errors by statistic and kind of allele", columns, rows, source)
+
+
+def _errors(receipts: Sequence[Receipt]) -> Iterator[tuple[str, str, StatisticError]]:
+    for receipt in receipts:
+        for audit in receipt.audits:
+            kind = kind_of(audit.variant)
+            for name, error in audit.statistics.items():
+                yield name, kind, error
+
+
+def kind_of(variant: str) -> str:
+    """What an allele is, by its name `chrom:pos:ref:alt`: SNV, MNV, insertion or deletion."""
+    *_, ref, alt = variant.split(":")
+    if len(ref) != len(alt):
+        return "insertion" if len(ref) < len(alt) else "deletion"
+    return "SNV" if len(ref) == 1 else "MNV"
+
+
+def _row(errors: Sequence[StatisticError]) -> tuple[Any, ...]:
+    known = [(each.error, each.norm) for each in errors if each.error is not None]
+    parts = [error / norm for error, norm in known if norm > 0]
+    of_none = [error for error, norm in known if norm == 0]
+    return (
+        len(errors),
+        median(parts) if parts else None,
+        max(parts, default=None),
+        max(of_none, default=None),
+        sum(each.exceeded for each in errors),
+    )
