@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.pictures.page import figure, page_script, vega_bundle
+from enformer_core.pictures.page import figure, page_script, page_style, vega_bundle
 from enformer_core.pictures.picture import Picture, labelled, padded, values_of
 from enformer_core.pictures.spec import chart_spec, file_spec
 from enformer_core.pictures.text import shown, shown_in
@@ -118,6 +118,13 @@ def test_the_script_of_a_page_ends_no_script():
     assert "</script" not in script
     assert "<!--" not in script
     assert "themes = {" in script.replace('{"', "{")
+
+
+def test_what_hides_a_chart_of_the_other_theme_outweighs_the_style_of_vega_embed():
+    # which has one class, `.vega-embed`, and comes later
+    selectors = re.findall(r"^ *(.*) \{ display: none; \}", page_style(), re.MULTILINE)
+    assert {selector.count(".") for selector in selectors} == {2}
+    assert ".vega-embed {" in vega_bundle()
 
 
 def test_a_specification_for_pages_leaves_title_and_theme_to_the_page():
