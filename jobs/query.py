@@ -211,12 +211,18 @@ class FencedRun:
 
 
 @contextmanager
-def fenced_run(out: str, attached: Sequence[str] = ()) -> Iterator[FencedRun]:
+def fenced_run(
+    out: str,
+    attached: Sequence[str] = (),
+    *,
+    memory: str | None = None,
+) -> Iterator[FencedRun]:
     """Open a run to be asked in SQL while the block lasts; what goes wrong there with a query is said.
 
     Args:
         out: the run, as its user gave it.
         attached: tables of the user's own, NAME=FILE each.
+        memory: the most that DuckDB holds, as `2GB`, beyond which it writes to disk; its own choice by default.
 
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
@@ -225,10 +231,16 @@ def fenced_run(out: str, attached: Sequence[str] = ()) -> Iterator[FencedRun]:
     tables = table_objects(ledger)
     own = attached_files(attached, {*ledger.run_type.tables, *tables, "tracks", *RUN_VIEWS})
     files = fenced_files(ledger.store.location, sizes_of(tables))
+
+    def before(opened: duckdb.DuckDBPyConnection) -> None:
+        if memory is not None:
+            opened.execute(f"SET memory_limit = '{memory}'")
+        attach(opened, own)
+
     with (
         spill_folder() as spill,
         refusals(ledger, files, out),
-        fenced_connection(files, spill, lambda opened: attach(opened, own)) as connection,
+        fenced_connection(files, spill, before) as connection,
     ):
         create_table_views(connection, tables)
         create_views(connection, ledger, list(tables))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _TOLD_EVERY_S = 10.0
 
+_MEMORY = "2GB"
+"""For DuckDB, which would keep what it has read of a large run as long as the machine has room."""
+
 _SETTINGS = {
     "variants": "jobs.settings:ScoreSettings",
     "variants_and_genes": "jobs.settings:ScoreSettings",
@@ -63,7 +66,7 @@ def report(settings: ReportSettings) -> int:
     from jobs.query import fenced_run
 
     path = Path(settings.out)
-    with fenced_run(settings.run, settings.attach) as run:
+    with fenced_run(settings.run, settings.attach, memory=_MEMORY) as run:
         check_output(path, run.ledger, (each.file for each in run.attached))
         instead = " (replaced the file that was there)" if replaces(path) else ""
         asked = Asked(

@@ -64,6 +64,13 @@ const drawn = async (page) => {
 const overflow = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
+// paper cannot be scrolled: what is higher than its box is lost, or lies on what stands below
+const cut = (page) =>
+  page.evaluate(
+    () =>
+      [...document.querySelectorAll(".scrolled, pre")].filter((box) => box.scrollHeight > box.clientHeight + 1).length,
+  );
+
 const judged = async (page, name) => {
   const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   await page.evaluate(axe);
@@ -87,12 +94,15 @@ const looked = async ({ name, size, colours, media = "screen" }) => {
   page.on("request", (request) => {
     if (request.url() !== address) faults.push(`${name}: asked for ${request.url().slice(0, 200)}`);
   });
-  await page.setViewportSize(size);
-  await page.emulateMedia({ media, colorScheme: colours, reducedMotion: "reduce" });
   // of the page's own thread: how busy the machine is beside it counts for nothing
   const measured = await context.newCDPSession(page);
   await measured.send("Performance.enable", { timeDomain: "threadTicks" });
+  await page.setViewportSize(size);
+  const medium = { media, colorScheme: colours, reducedMotion: "reduce" };
+  await page.emulateMedia(medium);
   await page.goto(address, { waitUntil: "load" });
+  // beside a session that measures, the browser forgets the medium when it opens the page
+  await page.emulateMedia(medium);
   seconds[name] = await drawn(page);
   cpuSeconds[name] = (await measured.send("Performance.getMetrics")).metrics.find(
     (each) => each.name === "TaskDuration",
@@ -100,6 +110,7 @@ const looked = async ({ name, size, colours, media = "screen" }) => {
   const wider = await overflow(page);
   if (wider > 0 && media === "screen") faults.push(`${name}: the page is ${wider} px wider than its window`);
   if (media === "screen") await judged(page, name);
+  if (media === "print" && (await cut(page))) faults.push(`${name}: ${await cut(page)} boxes are cut on paper`);
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
   if (folder && media === "print") await page.pdf({ path: join(folder, `${name}.pdf`), format: "A4" });
   await page.close();
