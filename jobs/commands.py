@@ -137,6 +137,7 @@ COMMANDS = {
         examples=(
             "enformer-ray report scores --out report.html",
             "enformer-ray report scores --attach finemapping=locus.tsv --out report.html",
+            "enformer-ray report scores --locus chr20:4600000-4800000 --sumstats gwas.tsv.gz --out report.html",
         ),
         exit_codes=_ASKS,
     ),

@@ -59,6 +59,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--keep-columns": ("BETA", "SE", "P"),
         "--regions": ("chr20:1-5000000", "exons.bed"),
         "--group": ("K562=4828,5111", "liver=assay=DNASE"),
+        "--locus": ("chr20:4600000-4800000", "chr1:109200000-109400000"),
         "--reuse": ("first-run", "s3://bucket/runs/second"),
         "--id": ("COSV58737076",),
         "--words": ("first-run", "rs6052080", "chr20:4699605:A:G"),

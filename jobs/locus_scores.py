@@ -29,11 +29,15 @@ class LocusScores:
         statistic: whose values they are.
         groups: by name `name`, `pos`, `score`, `track`: a row for each variant.
         notes: what is left out.
+        tracks: by the same names the tracks of each, also of those that have no score here.
+        contigs: what the run calls the contig; none where it has no alleles on it.
     """
 
     statistic: str
     groups: dict[str, pl.DataFrame]
     notes: Sequence[str]
+    tracks: dict[str, ChosenTracks]
+    contigs: Sequence[str]
 
 
 def read_scores(
@@ -41,7 +45,7 @@ def read_scores(
     stretch: Stretch,
     statistic: str | None,
     tracks: str | None,
-    groups: Sequence[str],
+    named_groups: Sequence[str],
 ) -> LocusScores:
     """Read the scores of the alleles in a stretch, each allele once.
 
@@ -55,7 +59,7 @@ def read_scores(
         raise InputError(
             f"--statistic {chosen}: {run} has no such statistic{nearest(chosen, known)}"
         )
-    rows_of = _chosen(tables.ledger, tracks, groups)
+    rows_of = _chosen(tables.ledger, tracks, named_groups)
     contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
     own = one_name_each([stretch.chrom, *contigs])
     here = [contig for contig in contigs if own[contig] == stretch.chrom]
@@ -78,7 +82,8 @@ def read_scores(
     by_row = {}
     if once.height:
         by_row = {name: _largest(once, chosen, of) for name, of in rows_of.items()}
-    return LocusScores(chosen, {name: row for name, row in by_row.items() if row.height}, notes)
+    groups = {name: row for name, row in by_row.items() if row.height}
+    return LocusScores(chosen, groups, notes, rows_of, here)
 
 
 def _chosen(

@@ -125,6 +125,11 @@ Tables = Annotated[
     tuple[str, ...],
     Parameter(metavar="NAME=FILE", converter=_texts, n_tokens=1),
 ]
+Regions = Annotated[
+    tuple[str, ...],
+    # numbers may have commas
+    Parameter(metavar="REGION", converter=_texts, n_tokens=1),
+]
 Identifiers = Annotated[
     tuple[str, ...],
     # a name may be anything

@@ -41,7 +41,7 @@ class _LocusPlace:
     """what is drawn: chr20:4600000-4800000, from 1, both ends included"""
 
     variant: Annotated[str | None, Parameter(metavar="KEY")] = None
-    """instead of --locus, what lies around a variant: chr20:4699605 or chr20:4699605:A:G"""
+    """instead of --locus, what lies around a variant: chr20:4699605, chr20:4699605:A:G, or an rsID of the run"""
 
     flank: BasePairs = 100_000
     """of --variant, to either side"""
@@ -49,7 +49,7 @@ class _LocusPlace:
 
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_STUDY)
-class _LocusStudy:
+class LocusStudy:
     """What is known of the locus beside scores."""
 
     sumstats: OptionalFile = None
@@ -79,7 +79,7 @@ class _LocusStudy:
 
 @dataclass(frozen=True, kw_only=True)
 @listed_under(_SCORES)
-class _LocusScores:
+class LocusScores:
     """Which scores of the run are drawn."""
 
     statistic: Annotated[str | None, Parameter(metavar="NAME")] = None
@@ -93,7 +93,12 @@ class _LocusScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocusSettings(_LocusScores, _LocusStudy, _LocusPlace, _OfRun):
+class LocusSources(LocusScores, LocusStudy):
+    """What is drawn of a locus, apart from where it lies: of a picture of its own and of a report alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocusSettings(LocusSources, _LocusPlace, _OfRun):
     """What `enformer-ray plot locus` is asked for."""
 
     out: Annotated[WrittenFile, Parameter(group=_OUTPUT)]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs import exit_codes
-from jobs.option_types import Directory, Tables, WrittenFile
+from jobs.option_types import Directory, Regions, Tables, WrittenFile
+from jobs.plot_settings import LocusSources
 
 if TYPE_CHECKING:
     from enformer_core.dataset.run import Run
@@ -34,8 +35,8 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True)
-class ReportSettings:
-    """What `enformer-ray report` is asked for."""
+class _OfRun:
+    """Whose report. Positions come first in a command line, and so in a class."""
 
     run: Directory
     """directory or s3://bucket/prefix of the run, finished or not; nothing of it is changed"""
@@ -46,6 +47,14 @@ class ReportSettings:
     attach: Tables = field(default=(), kw_only=True)
     """a table of your own that the page shows, as `finemap --out` writes it; given again for each further one"""
 
+    locus: Regions = field(default=(), kw_only=True)
+    """a locus that the page shows as `plot locus` draws it: chr20:4600000-4800000; given again for each further one"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings(LocusSources, _OfRun):
+    """What `enformer-ray report` is asked for."""
+
 
 def report(settings: ReportSettings) -> int:
     """Write the page.
@@ -54,7 +63,7 @@ def report(settings: ReportSettings) -> int:
         The exit code: done, or incomplete where the run is not finished yet and the page is of what is committed.
 
     Raises:
-        InputError: where there is no run, or the page cannot be written.
+        InputError: where there is no run, or the page cannot be written; for loci as `plot locus` refuses them.
         DatasetError: for a run that is damaged.
     """
     from enformer_core.export.whole_file import replaces
@@ -64,6 +73,7 @@ def report(settings: ReportSettings) -> int:
     from jobs.log import note, tell
     from jobs.output_guard import check_output
     from jobs.query import fenced_run
+    from jobs.report_locus import locus_sections, read_loci
 
     path = Path(settings.out)
     with fenced_run(settings.run, settings.attach, memory=_MEMORY) as run:
@@ -77,7 +87,13 @@ def report(settings: ReportSettings) -> int:
             defaults=_defaults(run.ledger.run),
             attached={each.name: str(each.file) for each in run.attached},
         )
-        made = make_report(asked, datetime.now(UTC), _Begun().tell)
+        loci = read_loci(settings, settings.run, settings.locus)
+        made = make_report(
+            asked,
+            datetime.now(UTC),
+            _Begun().tell,
+            loci=partial(locus_sections, asked, loci),
+        )
         size = _write(path, page(made, settings.attach))
         tell("report", f"written, {size / 1e6:.2g} MB{instead}", prefix=settings.out)
         if asked.progress.finished:

@@ -36,6 +36,10 @@ _NO_END_BP = 2**62  # of a contig whose length is not known
 _LEAST_WINDOWS = 3  # rows of one length that look like windows rather than genes
 
 
+class GenesElsewhereError(InputError):
+    """A file has genes, but none on the contigs that were asked for."""
+
+
 @dataclass(frozen=True)
 class Gene:
     """A gene of the genome.
@@ -241,13 +245,14 @@ def read_genes_by_contig(
         gene_types: likewise.
 
     Raises:
+        GenesElsewhereError: for a file that has none on these contigs.
         InputError: for a file without genes, and any line that cannot be.
     """
     content = read_gene_file(Path(path), dict.fromkeys(contigs, _NO_END_BP))
     if not content.drafts and content.lost:
         raise InputError(f"{path}: no genes in this file: {content.lost}")
     if not content.drafts:
-        raise InputError(
+        raise GenesElsewhereError(
             f"{path}: has no genes on {first_few(list(contigs))}; it has some on "
             f"{first_few(list(content.contigs.unknown))}"
         )

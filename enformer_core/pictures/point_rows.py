@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from enformer_core.pictures.marks import largest, name_beside, points, thinned, upright
-from enformer_core.pictures.picture import padded, values_of
+from enformer_core.pictures.picture import padded, tips, values_of
 from enformer_core.pictures.stack import Axis, Layer, Row, values_axis
 from enformer_core.words import counted
 
@@ -30,6 +30,7 @@ _HEIGHT = 170
 _SCORE_HEIGHT = 110
 _MEMBER_SIZE = 60
 _LEAD_SIZE = 130
+_RING_SIZE = 120
 _MOST_STEMS = 400
 _NAME_LETTERS = 22
 _SETS_A_COLUMN = 9
@@ -47,13 +48,17 @@ def association_row(
     *,
     source: str,
     lead: str | None,
+    fine_mapped: pl.DataFrame | None = None,
 ) -> Row:
     """Association of each variant, coloured by its correlation with the lead variant where that is known.
+
+    Members of credible sets have a ring in the colour of their set.
 
     Args:
         table: `name`, `pos`, `minus_log10_p` and, where LD is known, `r2` with the lead.
         source: the file that it comes from.
         lead: name of the variant that LD is with; None for the one of the smallest p, without LD.
+        fine_mapped: `name`, `pos` and `credible_set`, as `probability_row` takes them; its legend tells the colours.
     """
     has_ld = "r2" in table.columns
     named = largest(table, "minus_log10_p")
@@ -64,6 +69,7 @@ def association_row(
     threshold = -np.log10(GENOME_WIDE)
     highest = max(strongest["minus_log10_p"][0], threshold)
     domain = (-_FOOTROOM * highest, (1 + _HEADROOM) * highest)
+    rings = [] if fine_mapped is None else _rings(table, fine_mapped)
 
     def draw(along: Axis) -> Layer:
         y = upright("minus_log10_p", domain, values_axis("−log10 p"))
@@ -77,7 +83,7 @@ def association_row(
         )
         return alt.layer(
             _threshold(threshold, y),
-            *(each.encode(x=along("pos"), y=y) for each in (*dots, diamond)),
+            *(each.encode(x=along("pos"), y=y) for each in (*dots, *rings, diamond)),
             name_beside(named, along, y),
         )
 
@@ -182,6 +188,27 @@ def _stems(
         stems = chart.mark_rule(style="accent", opacity=0.6, aria=False)
         lines.append(stems.encode(x=along("pos"), y=y, y2=alt.datum(0)))
     return lines
+
+
+def _rings(table: pl.DataFrame, fine_mapped: pl.DataFrame) -> list[alt.Chart]:
+    """A ring around each member of a credible set; a variant of another name at the same place is another one."""
+    sets = _sets(fine_mapped)
+    wanted = fine_mapped.select("name", "pos", "credible_set").drop_nulls()
+    members = table.join(wanted, on=["name", "pos"], how="inner", maintain_order="left")
+    if not members.height:
+        return []
+    told = [*_OF_ASSOCIATION, "credible_set"]
+    ring = alt.Chart(values_of(members)).mark_point(
+        shape="circle",
+        size=_RING_SIZE,
+        filled=False,
+        strokeWidth=2,
+        opacity=1,
+        clip=True,
+        aria=False,
+    )
+    colour = alt.Stroke("credible_set:N", scale=alt.Scale(domain=list(sets)), legend=None)
+    return [ring.encode(stroke=colour, tooltip=tips(members, told))]
 
 
 def _by_ld(table: pl.DataFrame) -> list[alt.Chart]:

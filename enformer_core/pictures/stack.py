@@ -92,7 +92,9 @@ def stacked(
         row.draw(_axis(stretch, is_last=row is rows[-1])).properties(width=WIDTH, height=row.height)
         for row in rows
     ]
-    chart = alt.vconcat(*charts).resolve_scale(color="independent", shape="independent")
+    chart = alt.vconcat(*charts).resolve_scale(
+        color="independent", shape="independent", stroke="independent"
+    )
     names = ", ".join(row.name for row in rows)
     told = [row.description for row in rows]
     named = [

@@ -1,6 +1,6 @@
 """A report, made of a run that is asked, section by section."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from enformer_core.report.asked import Asked
@@ -17,7 +17,7 @@ from enformer_core.report.work_section import work_section
 from enformer_core.version import __version__
 from enformer_core.words import counted
 
-Maker = Callable[[], Section | None]
+Maker = Callable[[], Section | Sequence[Section] | None]
 
 
 def _nothing(part: str) -> None:
@@ -28,6 +28,7 @@ def make_report(
     asked: Asked,
     now: datetime,
     begins: Callable[[str], None] = _nothing,
+    loci: Callable[[], Sequence[Section]] = tuple,
 ) -> Report:
     """What a report of a run says; of one that is not finished, of what is committed.
 
@@ -35,13 +36,16 @@ def make_report(
         asked: the run.
         now: when it is made, in UTC.
         begins: told of each part of the report before it is made.
+        loci: makes sections on loci, which stand after the run's effects.
     """
-    sections = []
-    for name, make in _makers(asked):
+    sections: list[Section] = []
+    for name, make in _makers(asked, loci):
         begins(name)
-        section = make()
-        if section is not None:
-            sections.append(section)
+        made = make()
+        if isinstance(made, Section):
+            sections.append(made)
+        elif made is not None:
+            sections += made
     return Report(
         location=asked.location,
         summary=Figures(counted_rows(asked)),
@@ -51,7 +55,10 @@ def make_report(
     )
 
 
-def _makers(asked: Asked) -> Iterator[tuple[str, Maker]]:
+def _makers(
+    asked: Asked,
+    loci: Callable[[], Sequence[Section]],
+) -> Iterator[tuple[str, Maker]]:
     """The parts that this run has, in order, with what makes each."""
     yield "what was run", lambda: run_section(asked)
     yield "rows by status", lambda: rows_section(asked)
@@ -65,6 +72,7 @@ def _makers(asked: Asked) -> Iterator[tuple[str, Maker]]:
         yield "effects by assay", lambda: distribution_section(asked, statistics)
     if "top_genes" in asked.tables:
         yield "genes", lambda: genes_section(asked)
+    yield "loci", loci
     yield "tables beside the run", lambda: beside_section(asked)
     yield "tables", lambda: tables_section(asked)
 

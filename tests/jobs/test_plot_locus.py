@@ -12,6 +12,7 @@ from enformer_core.pictures.page import vega_bundle
 from enformer_core.pictures.stack import Stretch
 from enformer_core.storage.local import LocalStore
 from jobs.locus_study import is_within, minus_log10_p
+from tests.support.genomes import OTHER
 from tests.support.summaries import GivenScorer
 from tests.support.toy_runs import begun_toy_run
 
@@ -227,7 +228,12 @@ def test_places_within_a_stretch():
     [
         (["--locus", "chr20:1-9"], "nothing to draw: give a run, --sumstats, --pips or --genes"),
         (["RUN"], "give --locus chr20:4600000-4800000 or --variant"),
-        (["RUN", "--variant", "rs5"], "--variant rs5: give its place"),
+        (["RUN", "--variant", "rs5"], "--variant rs5: is not in .*; give its place"),
+        (
+            ["--genes", "x", "--variant", "rs5"],
+            "--variant rs5: where it lies is looked up in a run",
+        ),
+        (["RUN", "--variant", "here"], "--variant here: give chr20:4699605"),
         (["RUN", "--locus", "chr20:1-9"], "nothing to draw: "),
         (["RUN", "--locus", "chr20:1-9", "--ld", "x"], "--ld: says something of --sumstats FILE"),
         (
@@ -278,3 +284,40 @@ def test_a_file_that_is_no_fine_mapping_is_named(tmp_path, refused):
         "other.tsv: has no column id. Give the --out or the --json of `enformer-ray finemap`"
         in said
     )
+
+
+def test_members_of_credible_sets_have_rings_in_the_association(study, tmp_path, plotted):
+    pips = tmp_path / "fm.tsv"
+    header = "id\tchrom\tpos\tpip_uniform\tpip_prior\tset_uniform\tset_prior\n"
+    rows = ("rs1\t20\t1000\t0.1\t\t2\t\n", "rs3\t20\t2000\t0.9\t\t1\t\n", "rs2\t20\t7\t0\t\t2\t\n")
+    pips.write_text(header + "".join(rows))
+    spec, _ = plotted("--sumstats", study(), "--pips", pips)
+    association, probability = spec["vconcat"]
+    (ring,) = [each for each in association["layer"] if "stroke" in each["encoding"]]
+    drawn = spec["datasets"][ring["data"]["name"]]
+    assert [(row["name"], row["credible_set"]) for row in drawn] == [("rs1", "2"), ("rs3", "1")]
+    (domain,) = {tuple(scale["domain"]) for scale in scales_of(probability, "color")}
+    assert list(domain) == ring["encoding"]["stroke"]["scale"]["domain"] == ["1", "2"]
+
+
+def test_a_file_of_genes_elsewhere_gives_no_row(scores, tmp_path, plotted):
+    (tmp_path / "genes.bed").write_text("chr3\t1200\t1900\tFAR\t0\t+\n")
+    spec, error = plotted(scores, "--genes", tmp_path / "genes.bed")
+    assert len(spec["vconcat"]) == 1
+    assert "has no genes on chr20; it has some on chr3; that row is left out" in error
+
+
+def test_an_rsid_is_looked_up_in_the_run(run, genome, letters, tmp_path, plotted):
+    ref = letters["chr1"][999]
+    vcf = tmp_path / "v.vcf"
+    lines = [f"chr1\t{pos}\trs10\t{letters['chr1'][pos - 1]}\t" for pos in (1000,)]
+    vcf.write_text(
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        + "".join(f"{line}{OTHER[ref]}\t.\t.\t.\n" for line in lines)
+    )
+    words = ["score", vcf, "--genome", genome, "--model", "motif", "--strands", "forward"]
+    assert run(*words, "--ray", "off", "--out", tmp_path / "run")[0] == 0
+    spec, error = plotted(tmp_path / "run", locus=("--variant", "RS10", "--flank", "50"))
+    assert [row["name"] for row in rows_with(spec, "score")] == ["rs10"]
+    assert {tuple(scale["domain"]) for scale in scales_of(spec, "x")} == {(949.5, 1050.5)}
+    assert "RS10 and 50 bp around it" in error

@@ -1,0 +1,181 @@
+"""The rows of a locus: of a study, of fine-mapping, of a run's scores and of genes, where each has something to show.
+
+For `plot locus` and for the loci of a report alike. Knows which file gives which row; does not know how rows are drawn.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from enformer_core.errors import InputError
+from enformer_core.genome.genes import Gene, GenesElsewhereError, read_genes_by_contig
+from enformer_core.pictures.gene_row import gene_row
+from enformer_core.pictures.point_rows import association_row, probability_row, score_row
+from enformer_core.pictures.stack import Row, Stretch
+from enformer_core.storage.open import local_path
+from enformer_core.variants.formats.given import GivenColumns
+from jobs.locus_scores import LocusScores, read_scores
+from jobs.locus_study import Association, read_association, read_probabilities
+from jobs.plot_settings import LocusSources
+
+
+@dataclass(frozen=True)
+class LocusRows:
+    """What is drawn of a stretch.
+
+    Attributes:
+        stretch: which.
+        rows: from above.
+        notes: what is left out.
+        scores: of the run; None where no run was given.
+    """
+
+    stretch: Stretch
+    rows: list[Row]
+    notes: list[str]
+    scores: LocusScores | None
+
+
+def check_sources(sources: LocusSources, run: str | None) -> None:
+    """Refuse options that say something of what is not given.
+
+    Raises:
+        InputError: naming the option, and what it needs.
+    """
+    for option, value, needed, of in (
+        ("--ld", sources.ld, sources.sumstats, "--sumstats FILE"),
+        ("--ld-variants", sources.ld_variants, sources.ld, "--ld FILE"),
+        ("--statistic", sources.statistic, run, "a run"),
+        ("--tracks", sources.tracks, run, "a run"),
+        ("--group", sources.group or None, run, "a run"),
+        ("--gene-types", sources.gene_types or None, sources.genes, "--genes FILE"),
+    ):
+        if value is not None and needed is None:
+            raise InputError(f"{option}: says something of {of}; give that too, or leave it out")
+
+
+def locus_rows(
+    sources: LocusSources,
+    run: str | None,
+    stretch: Stretch,
+) -> LocusRows:
+    """Each row that was asked for and has something to show.
+
+    Raises:
+        InputError: for files that cannot be used.
+        DatasetError: for a run that is damaged.
+    """
+    association = None
+    if sources.sumstats is not None:
+        columns = GivenColumns.parse(sources.columns, sources.effect_allele)
+        association = read_association(
+            sources.sumstats, columns, stretch, sources.ld, sources.ld_variants
+        )
+    scores = None
+    if run is not None:
+        scores = read_scores(run, stretch, sources.statistic, sources.tracks, sources.group)
+    rows: list[Row] = []
+    notes: list[str] = []
+    for row, said in _rows(sources, stretch, association, run, scores):
+        notes += said
+        if row is not None:
+            rows.append(row)
+    return LocusRows(stretch, rows, notes, scores)
+
+
+_Rows = Iterator[tuple[Row | None, list[str]]]
+"""Rows, each with what is to be said."""
+
+
+def _rows(
+    sources: LocusSources,
+    stretch: Stretch,
+    association: Association | None,
+    run: str | None,
+    scores: LocusScores | None,
+) -> _Rows:
+    probable = _probabilities(sources, stretch, association)
+    if association is not None:
+        yield _of_study(sources, association, probable)
+    if sources.pips is not None and not probable:
+        yield None, [_nothing(sources.pips, "variants")]
+    source = str(sources.pips or sources.sumstats)
+    for name, table in probable.items():
+        yield probability_row(table, name=name, source=source), []
+    if scores is not None:
+        assert run is not None
+        yield from _of_run(run, scores)
+    if sources.genes is not None:
+        yield _of_genes(sources, sources.genes, stretch)
+
+
+def _probabilities(
+    sources: LocusSources,
+    stretch: Stretch,
+    association: Association | None,
+) -> dict[str, pl.DataFrame]:
+    """By the row's name; of the study's own file only where no other says it."""
+    if sources.pips is not None:
+        return read_probabilities(sources.pips, stretch)
+    own = None if association is None else association.fine_mapped
+    return {"PIP": own} if own is not None and own.height else {}
+
+
+def _of_study(
+    sources: LocusSources,
+    found: Association,
+    probable: dict[str, pl.DataFrame],
+) -> tuple[Row | None, list[str]]:
+    name = str(sources.sumstats)
+    if not found.table.height:
+        return None, [*found.notes, _nothing(name, "variants with P or z")]
+    # with a prior where there is one: that row is the first
+    sets = next(iter(probable.values()), None)
+    row = association_row(found.table, source=name, lead=found.lead, fine_mapped=sets)
+    return row, list(found.notes)
+
+
+def _of_run(run: str, found: LocusScores) -> _Rows:
+    if not found.groups:
+        yield None, [*found.notes, _nothing(run, "scored alleles")]
+        return
+    notes = list(found.notes)
+    for name, table in found.groups.items():
+        yield score_row(table, name=name, statistic=found.statistic), notes
+        notes = []
+
+
+def _of_genes(
+    sources: LocusSources,
+    name: str,
+    stretch: Stretch,
+) -> tuple[Row | None, list[str]]:
+    try:
+        genes = read_genes_by_contig(
+            local_path(name), [stretch.chrom], gene_types=sources.gene_types
+        )
+    except GenesElsewhereError as error:
+        return None, [f"{error}; that row is left out"]
+    here = [each for each in genes if each.start < stretch.last and each.end >= stretch.first]
+    if not here:
+        return None, [_nothing(name, "genes")]
+    return gene_row(_gene_table(here), stretch, source=name), []
+
+
+def _gene_table(genes: list[Gene]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "name": [gene.name for gene in genes],
+            "id": [gene.id for gene in genes],
+            "strand": [gene.strand for gene in genes],
+            "first": [gene.start + 1 for gene in genes],
+            "last": [gene.end for gene in genes],
+            "exons": [[(start + 1, end) for start, end in gene.exons] for gene in genes],
+        },
+        schema_overrides={"exons": pl.List(pl.List(pl.Int64))},
+    )
+
+
+def _nothing(name: str, what: str) -> str:
+    return f"{name}: has no {what} here; that row is left out"
