@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enformer_core.dataset.plan_builder import PlacedAlleles
 from enformer_core.variants.columns_taken import ColumnsTaken
 from enformer_core.variants.table import Flag, Status
+from enformer_core.variants.written_order import says_nothing
 from enformer_core.words import agreeing, counted
 
 _TO_BE_SAID = frozenset({Flag.REF_SWAPPED, Flag.STRAND_AMBIGUOUS, Flag.AMBIGUOUS_ORDER})
@@ -48,6 +49,10 @@ def allele_notes(
     # a file of effects names an allele, not the genome's: there a swap is no error
     if Flag.REF_SWAPPED in flagged and all(map(_names_effects, columns)):
         yield _swapped_effects(flagged[Flag.REF_SWAPPED])
+    ambiguous = flagged.get(Flag.AMBIGUOUS_ORDER, 0)
+    swapped = flagged.get(Flag.REF_SWAPPED, 0)
+    if ambiguous and says_nothing(swapped, alleles.by_status.get(Status.OK, 0)):
+        yield _in_no_order(ambiguous, swapped)
     if disagreeing:
         yield _disagreeing_ids(sum(disagreeing))
     if unmatched := alleles.by_flag.get(Flag.EFFECT_UNMATCHED):
@@ -69,6 +74,19 @@ def _swapped_effects(alleles: int) -> str:
     return (
         f"{Flag.REF_SWAPPED} is nothing wrong here: of {counted(alleles, 'alleles')} the effect allele is the "
         "genome's. Scores are alt - ref all the same; effect_sign * score is the effect allele's"
+    )
+
+
+def _in_no_order(
+    ambiguous: int,
+    swapped: int,
+) -> str:
+    are = agreeing(ambiguous, "is", "are")
+    return (
+        f"{counted(ambiguous, 'insertions or deletions')} of which the genome fits both alleles {are} scored as "
+        f"written, with the effect allele as ALT; {swapped:,} of the input are in the contrary order, so that some may "
+        "be scored as their opposite. Give a VCF, or name the column of REF by --columns ref=COLUMN; else "
+        f"leave rows with the flag {Flag.AMBIGUOUS_ORDER} out"
     )
 
 

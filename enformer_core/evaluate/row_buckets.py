@@ -32,6 +32,8 @@ class Bucket(StrEnum):
     """In the run, with a status that is not ok."""
     NO_SCORE = "no_score"
     """In the run, its score null, NaN or infinite."""
+    AMBIGUOUS = "ambiguous"
+    """An insertion or deletion that could be two alleles, in a table whose order does not say which is REF."""
     DUPLICATE = "duplicate"
     UNMATCHED = "unmatched"
     """No positive with enough negatives like it, or a negative that is not drawn."""
@@ -48,6 +50,7 @@ MEANINGS: Mapping[Bucket, str] = {
     Bucket.MISSING: "not in the run",
     Bucket.NOT_SCORED: "in the run, not scored",
     Bucket.NO_SCORE: "the score is no finite number",
+    Bucket.AMBIGUOUS: "could be two alleles",
     Bucket.DUPLICATE: "listed before",
     Bucket.UNMATCHED: "not among the matched",
 }

@@ -15,11 +15,13 @@ from enformer_core.evaluate.row_buckets import Bucket, open_rows, put
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.variants.allele_keys import trimmed
 from enformer_core.variants.formats.identifiers import EMPTY_ALLELE
+from enformer_core.variants.table import Flag
+from enformer_core.variants.written_order import says_nothing
 
 KEY = ("chrom", "pos", "ref", "alt")
 """What makes an allele: its contig, its position from 1, and both alleles."""
 
-RUN_COLUMNS = (*KEY, "status", "reason", "effect_sign", "score")
+RUN_COLUMNS = (*KEY, "status", "reason", "effect_sign", "flags", "score")
 """What is asked of a run for each of its alleles, with `line` where it scored the table."""
 
 _FEW = 0.1
@@ -106,7 +108,8 @@ def beside_lines(
     """
     alleles = _named(run).rename({"effect_sign": "sign"})
     first = alleles.unique("line", keep="first", maintain_order=True)
-    return _sorted_in(_joined(rows, first, ["line"]))
+    beside = _joined(rows, first, ["line"])
+    return _sorted_in(beside.with_columns(is_order_open=_HAS_OPEN_ORDER))
 
 
 def beside_alleles(
@@ -126,9 +129,10 @@ def beside_alleles(
     computed_first = _named(run).sort(is_computed, descending=True, maintain_order=True)
     once = computed_first.unique(KEY, keep="first", maintain_order=True)
     # whether the run's own input was turned says nothing of the table
-    alleles = once.drop("effect_sign", "line")
+    alleles = once.drop("effect_sign", "line", "flags")
     if spelled.is_normal:
-        return _sorted_in(_joined(spelled.rows, alleles, KEY))
+        rows = spelled.rows.with_columns(is_order_open=_HAS_OPEN_ORDER)
+        return _sorted_in(_joined(rows, alleles, KEY))
     exchanged = alleles.rename({"ref": "alt", "alt": "ref"})
     spellings = [
         _with_sign(1, alleles),
@@ -136,8 +140,15 @@ def beside_alleles(
         _with_sign(-1, exchanged.select(alleles.columns)),
     ]
     # what is found as it is written is not looked for in other ways
-    known = pl.concat(spellings).unique(KEY, keep="first", maintain_order=True)
-    return _sorted_in(_joined(spelled.rows, known, KEY))
+    all_known = pl.concat(spellings)
+    has_both = pl.col("sign").n_unique().over(KEY) > 1
+    known = all_known.with_columns(has_both=has_both).unique(KEY, keep="first", maintain_order=True)
+    is_open = pl.col("has_both").fill_null(False) & ~pl.col("declares_ref").fill_null(True)
+    return _sorted_in(_joined(spelled.rows, known, KEY).with_columns(is_order_open=is_open))
+
+
+_HAS_OPEN_ORDER = pl.col("flags").list.contains(Flag.AMBIGUOUS_ORDER.value)
+"""Of rows in normal form, that both their alleles fit the genome, and the table does not say which is REF."""
 
 
 def _named(run: pl.DataFrame) -> pl.DataFrame:
@@ -192,10 +203,20 @@ def _sorted_in(rows: pl.DataFrame) -> pl.DataFrame:
     reason = pl.col("reason").fill_null("no reason is known")
     why = pl.format("{}: {}", status, reason)
     rows = put(rows, Bucket.NOT_SCORED, status != "ok", why, status)
+    if _is_in_no_order(rows):
+        open_order = pl.lit("both its alleles fit, and others of the table are swapped")
+        rows = put(rows, Bucket.AMBIGUOUS, pl.col("is_order_open"), open_order)
     score = pl.col("score")
     is_number = score.is_finite().fill_null(False)
     shown = score.cast(pl.String).fill_null("null")
     return put(rows, Bucket.NO_SCORE, ~is_number, pl.format("the score is {}", shown))
+
+
+def _is_in_no_order(rows: pl.DataFrame) -> bool:
+    """Whether the substitutions that were found show that the written order does not say which allele is REF."""
+    same_length = pl.col("written_ref").str.len_bytes() == pl.col("written_alt").str.len_bytes()
+    found = rows.filter(same_length, pl.col("status").is_not_null())
+    return says_nothing(found.filter(pl.col("sign") < 0).height, found.height)
 
 
 def decided(

@@ -39,6 +39,7 @@ _AS_READ = {
     "id": "id",
     "status": "read_status",
     "reason": "read_reason",
+    "declares_ref": "declares_ref",
 }
 """Columns of alleles as they are read, and what they are called here."""
 
@@ -50,6 +51,7 @@ _AS_PLACED = {
     "effect_sign": "sign",
     "status": "placed_status",
     "reason": "placed_reason",
+    "flags": "flags",
 }
 """The same of alleles in normal form."""
 

@@ -313,7 +313,8 @@ def _check_range(
             )
 
 
-_ENOUGH_FOR_SIGNS = 20
+_ENOUGH_FOR_SIGNS = 3
+"""Variants of which one pair at least is likely to count contrary alleles, were signs there."""
 
 
 def _seems_squared(
@@ -324,7 +325,12 @@ def _seems_squared(
     # a NaN is no number below 0 either
     if values.shape[0] < _ENOUGH_FOR_SIGNS or np.any(values < 0):
         return ()
-    return (f"{name}: no correlation is below 0. Is it r²? Fine-mapping needs r, with its sign",)
+    pairs = values[~np.eye(values.shape[0], dtype=bool)]
+    # of 0 and 1 alone squares are the same
+    if not np.any((pairs > 0) & (pairs < 1)):
+        return ()
+    among = f"no correlation among {counted(values.shape[0], 'variants')} is below 0"
+    return (f"{name}: {among}. Is it r²? Fine-mapping needs r, with its sign",)
 
 
 def tolerated_below_zero(

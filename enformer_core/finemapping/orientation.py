@@ -7,6 +7,7 @@ The forms in which a row is looked for are those of `allele_forms`. What cannot 
 whole file, and everything is counted. Does not know scores.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,9 @@ from enformer_core.finemapping.run_alleles import RunAlleles
 from enformer_core.finemapping.sumstats import Sumstats
 from enformer_core.genome.contig_names import reconcile_contigs
 from enformer_core.genome.fasta import Genome
+from enformer_core.user_path import one_line
 from enformer_core.variants.arrow import Mask, Numbers
+from enformer_core.variants.written_order import says_nothing
 from enformer_core.words import agreeing, counted
 
 Ambiguous = Literal["majority", "keep", "drop"]
@@ -40,6 +43,9 @@ OfForms = Bool[np.ndarray, "4 rows"]
 
 _FEW = 0.01
 """Part of a file's rows on the other strand up to which it counts as on the genome's strand, as a whole."""
+
+_NAMED = 3
+"""Of rows that are left out, how many are called by name."""
 
 _SCANTY = 0.1
 """Part of the smaller of both sets below which a match is so scanty that something is probably wrong."""
@@ -81,7 +87,8 @@ def orient(
     A/T, C/G and their like are the same alleles on both strands, with the effects exchanged. By `majority` they are
     taken as the file's other substitutions are: where at most 1 % of those are on the other strand, as written; where
     at most 1 % are not, as of the other strand; else they are left out, as by `drop`. By `keep` they are as written.
-    An indel of which the run has both orders, and the file declares no REF, is taken as written, or left out by `drop`.
+    An indel of which the run has both orders, and the file declares no REF, is taken as written where at most 1 % of
+    the substitutions are swapped: else the written order means nothing, and it is left out, as by `drop`.
 
     Args:
         sumstats: all rows of a file.
@@ -105,7 +112,8 @@ def orient(
     at_place = index.has_place(chrom, rows.pos)
     doubt = _Doubt.of(rows, is_found, form)
     form = doubt.decided(form, ambiguous)
-    is_dropped = doubt.dropped(ambiguous)
+    dropped = doubt.dropped(ambiguous)
+    is_dropped = np.logical_or.reduce([*dropped.values()])
     allele = np.take_along_axis(found, form[None, :], axis=0)[0]
     # forms 0 and 3 of a palindrome are one allele, which is found under both
     stays = is_in_run & ~is_dropped
@@ -151,9 +159,9 @@ def orient(
         notes=_notes(
             sumstats,
             report,
-            ambiguous,
             has_genome=genome is not None,
             rows=rows,
+            dropped=dropped,
         ),
     )
 
@@ -172,17 +180,19 @@ def _contigs(
 
 @dataclass(frozen=True)
 class _Doubt:
-    """Rows of which two forms of contrary sign are alleles of the run, and what the others say of the strand.
+    """Rows of which two forms of contrary sign are alleles of the run, and what the others say of strand and order.
 
     Attributes:
         is_palindrome: A/T, C/G and their like, in the run.
         is_either_order: indels of which the run has both orders.
         turned_share: of the substitutions that show their strand, the part on the other one; None where there is none.
+        is_in_no_order: whether the same show that the written order does not say which allele is REF.
     """
 
     is_palindrome: Mask
     is_either_order: Mask
     turned_share: float | None
+    is_in_no_order: bool
 
     @staticmethod
     def of(
@@ -194,9 +204,14 @@ class _Doubt:
         is_indel = are_indels(rows)
         is_palindrome = are_palindromic(rows) & ~is_indel & is_in_run
         shows_strand = is_in_run & ~is_indel & ~is_palindrome
-        turned = form[shows_strand] >= FIRST_TURNED
-        share = float(turned.mean()) if turned.size else None
-        return _Doubt(is_palindrome, is_indel & is_found[0] & is_found[1], share)
+        shown = form[shows_strand]
+        signs = np.array(SIGNS)[shown]
+        return _Doubt(
+            is_palindrome,
+            is_indel & is_found[0] & is_found[1],
+            turned_share=_share(shown >= FIRST_TURNED),
+            is_in_no_order=says_nothing(int((signs < 0).sum()), signs.size),
+        )
 
     @property
     def is_open(self) -> Mask:
@@ -217,14 +232,25 @@ class _Doubt:
     def dropped(
         self,
         ambiguous: Ambiguous,
-    ) -> Mask:
-        """Which rows of the run's alleles are left out."""
+    ) -> dict[str, Mask]:
+        """Which rows of the run's alleles are left out, by why they are."""
+        nothing_said = "--ambiguous drop"
+        of_strand = "the file's others are of both strands"
+        of_order = (
+            "others of the file are swapped, so that its order does not say which allele is REF"
+        )
         if ambiguous == "drop":
-            return self.is_open
+            return {nothing_said: self.is_open}
+        is_majority = ambiguous == "majority"
         is_mixed = self.turned_share is not None and _FEW < self.turned_share < 1 - _FEW
-        if ambiguous == "majority" and is_mixed:
-            return self.is_palindrome
-        return np.zeros_like(self.is_open)
+        return {
+            of_strand: self.is_palindrome & (is_majority and is_mixed),
+            of_order: self.is_either_order & (is_majority and self.is_in_no_order),
+        }
+
+
+def _share(is_so: Mask) -> float | None:
+    return float(is_so.mean()) if is_so.size else None
 
 
 def _fates(
@@ -278,10 +304,10 @@ def _check_any(
 def _notes(
     sumstats: Sumstats,
     report: OrientationReport,
-    ambiguous: Ambiguous,
     *,
     has_genome: bool,
     rows: Sumstats,
+    dropped: Mapping[str, Mask],
 ) -> tuple[str, ...]:
     """What a user should know of the match."""
     said = []
@@ -292,15 +318,37 @@ def _notes(
             f"{report.other_alleles:,} rows are at a place of the run with other alleles. Are the positions of "
             "another assembly than the run's genome?"
         )
-    if report.ambiguous_dropped:
-        why = "--ambiguous drop" if ambiguous == "drop" else "the file's others are of both strands"
-        are = agreeing(report.ambiguous_dropped, "is", "are")
-        said.append(
-            f"{counted(report.ambiguous_dropped, 'rows')} whose strand or order nothing shows {are} left out: {why}"
-        )
+    for why, is_left_out in dropped.items():
+        here = np.flatnonzero(is_left_out)
+        if here.size:
+            are = agreeing(here.size, "is", "are")
+            said.append(
+                f"{counted(here.size, 'rows')} whose strand or order nothing shows {are} left out "
+                f"({_called(rows, here)}): {why}; --ambiguous keep takes {agreeing(here.size, 'it', 'them')} as written"
+            )
     if not has_genome and are_indels(rows).any():
         said.append(
             "the run's genome is not at its place: indels are matched as they are written, trimmed; --genome FILE "
             "names it"
         )
     return tuple(f"{sumstats.name}: {text}" for text in said)
+
+
+def _called(
+    rows: Sumstats,
+    chosen: Numbers,
+) -> str:
+    """The first of some rows by their names, `rs1, rs2 and 5 more`."""
+    first = rows.taken(chosen[:_NAMED])
+    both = zip(
+        first.id.to_pylist(),
+        first.chrom.to_pylist(),
+        first.pos.tolist(),
+        first.other_allele.to_pylist(),
+        first.effect_allele.to_pylist(),
+        strict=True,
+    )
+    names = [name or f"{chrom}:{pos}:{other}:{effect}" for name, chrom, pos, other, effect in both]
+    more = chosen.size - len(names)
+    behind = f" and {more:,} more" if more else ""
+    return f"{', '.join(map(one_line, names))}{behind}"

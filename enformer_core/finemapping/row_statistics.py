@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int8
 
 from enformer_core.finemapping.p_values import z_of_log_p
 from enformer_core.finemapping.statistic_names import Statistic, StatisticColumns
@@ -13,6 +13,7 @@ from enformer_core.variants.arrow import in_full
 from enformer_core.variants.formats.reader import kept_role
 
 Floats = Float64[np.ndarray, " rows"]
+Signs = Int8[np.ndarray, " rows"]
 
 MOST_Z = 1e6
 """No study has a z beyond: what a file has there is no z, and its square would leave all others without a say."""
@@ -26,6 +27,8 @@ class Statistics:
 
     Attributes:
         se_as_read: as written, before it is made of beta and z where it is not there.
+        agreement: whether the signs of the columns Z, BETA and OR are the same, as far as a row has several: 1 where
+            they are, −1 where one is not, 0 where there is nothing to compare.
     """
 
     beta: Floats
@@ -34,6 +37,7 @@ class Statistics:
     z: Floats
     n: Floats
     p: Floats
+    agreement: Signs
 
     @staticmethod
     def of(
@@ -51,7 +55,9 @@ class Statistics:
         # the logarithm of an odds ratio is an effect like any other
         odds_ratio = column("odds_ratio")
         positive = np.where(odds_ratio > 0, odds_ratio, np.nan)
-        beta = _first(column("beta"), np.log(positive))
+        log_odds = np.log(positive)
+        as_read = (column("z"), column("beta"), log_odds)
+        beta = _first(column("beta"), log_odds)
         se = column("se")
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             z = _first(column("z"), beta / se)
@@ -74,6 +80,7 @@ class Statistics:
             z,
             sizes,
             np.exp(log_p),
+            _agreement(*as_read),
         )
 
     @property
@@ -81,6 +88,14 @@ class Statistics:
         """Whether each row has a z that a study can have."""
         # of NaN it is false
         return np.abs(self.z) <= MOST_Z
+
+
+def _agreement(*columns: Floats) -> Signs:
+    """Of each row 1 where the signs that are known are the same, −1 where they are not, 0 where there are not two."""
+    signs = np.sign(np.nan_to_num(np.stack(columns), nan=0.0))
+    known = np.abs(signs).sum(axis=0)
+    is_same = np.abs(signs.sum(axis=0)) == known
+    return np.where(known < 2, 0, np.where(is_same, 1, -1)).astype(np.int8)
 
 
 def texts_of(

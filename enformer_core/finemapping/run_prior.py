@@ -79,7 +79,10 @@ def weights_of_run(
     weights[oriented.row] = prior.weight[oriented.allele]
     is_unknown = np.isnan(weights)
     weights[is_unknown] = mean_weight(weights[~is_unknown])
-    missing = tuple(_missing(data, row, where) for row in np.flatnonzero(is_unknown).tolist())
+    fates = oriented.fate.to_pylist()
+    missing = tuple(
+        _missing(data, row, where, fates[row]) for row in np.flatnonzero(is_unknown).tolist()
+    )
     notes = [*prior.notes(), *oriented.notes]
     if ledger.manifest() is None:
         notes.append(f"{where}: is not finished; weights are of what it has scored so far")
@@ -94,9 +97,13 @@ def _missing(
     data: LocusData,
     row: int,
     where: str,
+    fate: str,
 ) -> Missing:
     line = int(data.study.line[data.row[row]])
-    return Missing(data.labels[row], line, "prior", f"has no score in {where}")
+    why = f"has no score in {where}"
+    if fate == "ambiguous":
+        why = f"could be two alleles of {where}, as nothing shows its strand or order, and has no score"
+    return Missing(data.labels[row], line, "prior", why)
 
 
 def _as_sumstats(data: LocusData) -> Sumstats:
@@ -121,7 +128,9 @@ def _as_sumstats(data: LocusData) -> Sumstats:
         maf=unknown,
         p=unknown,
         status=pa.array([each.value for each in status], pa.string()),
-        effect_is_ref=None,
+        effect_is_ref=None
+        if data.study.effect_is_ref is None
+        else data.study.effect_is_ref[data.row],
         why_effect="",
         columns=StatisticColumns({}),
     )

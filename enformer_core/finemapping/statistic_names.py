@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Int8
+
 from enformer_core.errors import InputError
 from enformer_core.variants.formats.column_search import HARMONISED
 from enformer_core.variants.formats.headers import cleaned
+from enformer_core.words import counted
 
 Statistic = Literal[
     "beta",
@@ -120,6 +124,37 @@ def check_has_z(columns: StatisticColumns, file: str) -> None:
         f"{file}: no z can be made of its columns: needs Z, or BETA and SE, or OR and SE, or BETA (or OR) and P; it "
         f"has {known}. Rename its columns so"
     )
+
+
+def said_of_signs(
+    columns: StatisticColumns,
+    agreement: Int8[np.ndarray, " rows"],
+    file: str,
+) -> tuple[str, ...]:
+    """A note where columns of effects contradict each other in their signs.
+
+    Args:
+        columns: of the file.
+        agreement: of its rows: 1 for the same signs, −1 for contrary ones, 0 where there is nothing to compare.
+        file: as its user calls it.
+
+    Raises:
+        InputError: where most do: then one column is of the other allele, or no effect at all.
+    """
+    contrary = int((agreement < 0).sum())
+    if not contrary:
+        return ()
+    compared = int((agreement != 0).sum())
+    of_effects: tuple[Statistic, ...] = ("z", "beta", "odds_ratio")
+    used, *others = [columns.names[each] for each in of_effects if columns.has(each)]
+    of_rows = f"{contrary:,} of {counted(compared, 'rows')}"
+    said = f"{file}: in {of_rows} the sign of {used} is not that of {' or '.join(others)}"
+    if contrary > compared / 2:
+        raise InputError(
+            f"{said}: one of them is of the other allele, or none of effects. Take the one that is wrong out, or "
+            "rename it"
+        )
+    return (f"{said}; {used} counts",)
 
 
 def z_made_of(columns: StatisticColumns) -> tuple[Statistic, ...]:

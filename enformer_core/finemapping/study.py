@@ -16,6 +16,7 @@ from enformer_core.finemapping.statistic_names import (
     StatisticColumns,
     check_has_z,
     find_statistics,
+    said_of_signs,
     z_made_of,
 )
 from enformer_core.finemapping.statistic_texts import as_floats
@@ -75,6 +76,7 @@ class Study:
         reasons: why rows cannot be used; None of the others.
         people: the sample size.
         weights: prior weights; None where the file's are not asked for.
+        effect_is_ref: where the file declares REF, whether that is the effect allele; None where it does not.
         notes: what is worth saying of the file.
     """
 
@@ -87,6 +89,7 @@ class Study:
     reasons: Sequence[str | None]
     people: float
     weights: Floats | None
+    effect_is_ref: Mask | None = None
     notes: tuple[str, ...] = ()
 
     def where(
@@ -138,6 +141,7 @@ class StudyFile:
                 f"{table.called}, line {found.line[0]} ({found.names.shown(0)}) {reasons[0]}; no other row is of use "
                 "either"
             )
+        of_signs = said_of_signs(statistics, numbers.agreement[is_used], table.called)
         people, said = self._people(table, statistics, numbers.n, is_used)
         return Study(
             name=table.called,
@@ -149,7 +153,8 @@ class StudyFile:
             reasons=reasons,
             people=people,
             weights=self._weights(found, is_used, table.called),
-            notes=(*said, *_whose_effects(table)),
+            effect_is_ref=table.effect_is_ref(found.records, found.names),
+            notes=(*said, *_whose_effects(table), *of_signs),
         )
 
     def _weight_column(

@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
 from enformer_core.finemapping.repeated_rows import are_repeats
-from enformer_core.finemapping.row_statistics import Floats, Statistics, texts_of
+from enformer_core.finemapping.row_statistics import Floats, Signs, Statistics, texts_of
 from enformer_core.finemapping.row_status import MEANINGS, RowStatus
 from enformer_core.finemapping.statistic_names import (
     Statistic,
     StatisticColumns,
     check_has_z,
     find_statistics,
+    said_of_signs,
 )
 from enformer_core.finemapping.statistic_texts import as_floats
 from enformer_core.variants.arrow import Mask, Numbers, bools, in_full, ints, matches
@@ -61,6 +62,7 @@ class Sumstats:
         effect_is_ref: where the file declares REF, whether that is the effect allele; None where it does not.
         why_effect: how it is known which column is the effect allele.
         columns: which columns held the statistics.
+        agreement: whether the signs of Z, BETA and OR are the same, as `Statistics` has it; None where nobody looked.
         pip: of a study that has been fine-mapped; None where the file has none.
         credible_set: as written, null where a row is in none; None where the file has no such column.
     """
@@ -82,6 +84,7 @@ class Sumstats:
     effect_is_ref: Mask | None
     why_effect: str
     columns: StatisticColumns
+    agreement: Signs | None = None
     pip: Floats | None = None
     credible_set: pa.Array | None = None
 
@@ -127,7 +130,17 @@ class Sumstats:
         ]
         if self.why_effect:
             said.append(f"{self.name}: effects are taken for {self.why_effect}")
-        return said
+        return [*said, *self.said_of_signs()]
+
+    def said_of_signs(self) -> tuple[str, ...]:
+        """A note where columns of effects contradict each other.
+
+        Raises:
+            InputError: where they do in most rows.
+        """
+        if self.agreement is None:
+            return ()
+        return said_of_signs(self.columns, self.agreement[self.is_usable], self.name)
 
     def check_n(self) -> None:
         """Refuse usable rows without a sample size, for programs that need one.
@@ -170,7 +183,8 @@ def read_sumstats(
         needs_z: whether rows without z are of no use.
 
     Raises:
-        InputError: when it cannot be read, or has no columns that z could be made of, where it is needed.
+        InputError: when it cannot be read, has no columns that z could be made of, where it is needed, or several that
+            contradict each other in most rows.
     """
     if n is not None and not 0 < n < np.inf:
         raise InputError(f"--n {n:g}: a sample size must be above 0")
@@ -194,7 +208,10 @@ def read_sumstats(
     parts = [reading.rows(raw) for raw in source.batches(details=True)]
     if not parts:
         raise InputError(f"{source.called}: has no rows below its header")
-    return _with_repeats(_joined(parts))
+    sumstats = _with_repeats(_joined(parts))
+    # refused before anything is matched
+    sumstats.said_of_signs()
+    return sumstats
 
 
 def _is_harmonised(source: Source) -> bool:
@@ -261,6 +278,7 @@ class _Reading:
             effect_is_ref=is_of_ref if self.source.declares_ref else None,
             why_effect=_why_effect(self.source, effect) if self.needs_z else "",
             columns=self.columns,
+            agreement=numbers.agreement if self.needs_z else None,
             pip=self._floats_of(raw, "pip"),
             credible_set=self._texts_of(raw, "credible_set"),
         )

@@ -199,6 +199,18 @@ class NamedTable:
             other=other.to_pylist(),
         )
 
+    def effect_is_ref(
+        self,
+        records: pa.Table,
+        names: VariantNames,
+    ) -> Mask | None:
+        """Where the table declares REF, whether that is the effect allele of each record; None where it does not."""
+        if not self.source.rules.declares_ref or None in names.effect:
+            return None
+        ref = pc.utf8_upper(in_full(records, "ref"))
+        is_ref = pc.equal(pa.array(names.effect, pa.string()), ref)
+        return np.asarray(pc.fill_null(is_ref, False), dtype=bool)
+
     def _positions(
         self,
         written: pa.Array,

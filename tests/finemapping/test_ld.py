@@ -94,6 +94,21 @@ def test_squares_are_suspected(panel):
     assert block.seems_squared
 
 
+@pytest.mark.parametrize(
+    ("matrix", "seems_squared"),
+    [
+        ([[1, 0.2, 0.3], [0.2, 1, 0.1], [0.3, 0.1, 1]], True),
+        ([[1, 0.2, 0.3], [0.2, 1, -0.1], [0.3, -0.1, 1]], False),
+        # of these squares are the same
+        ([[1, 0, 1], [0, 1, 0], [1, 0, 1]], False),
+        ([[1, 0.2], [0.2, 1]], False),
+    ],
+)
+def test_squares_of_few_are_suspected_too(panel, matrix, seems_squared):
+    block = panel(np.array(matrix, dtype=float)).block(np.arange(len(matrix)))
+    assert block.seems_squared is seems_squared
+
+
 def test_eigenvalues_below_zero_are_refused_with_what_mends_them():
     with pytest.raises(
         InputError, match=r"x: is not positive definite: of 3 .* 1 lie.* -0.7"

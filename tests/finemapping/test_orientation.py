@@ -181,6 +181,32 @@ def test_of_an_indel_in_both_orders_the_written_one_counts_unless_ref_is_declare
     assert orient(declared, alleles, genome=genome).allele.tolist() == [0]
 
 
+@pytest.mark.parametrize(("swapped", "stays"), [(0, True), (1, True), (2, False), (100, False)])
+def test_where_substitutions_are_swapped_the_order_of_an_indel_says_nothing(study, swapped, stays):
+    # 100 substitutions A>G of which so many are written with the genome's allele as effect, and an indel
+    rows = [("1", at, *("AG" if at <= 100 + swapped else "GA"), 1) for at in range(101, 201)]
+    places = [("chr1", at, "A", "G") for at in range(101, 201)]
+    alleles = alleles_of(*places, ("chr1", 9, "C", "CT"), ("chr1", 9, "CT", "C"))
+    sumstats = study(*rows, ("1", 9, "CT", "C", 1), ("1", 9, "C", "CT", 1))
+    oriented = orient(sumstats, alleles)
+    fates = oriented.fate.to_pylist()[100:]
+    # never its opposite, nor a duplicate of that
+    assert fates == (["scored"] * 2 if stays else ["ambiguous"] * 2)
+    said = "(1:9:C:CT, 1:9:CT:C): others of the file are swapped"
+    assert (said in " ".join(oriented.notes)) is not stays
+    check_adds_up(oriented.report)
+    kept = orient(sumstats, alleles, ambiguous="keep")
+    assert kept.fate.to_pylist()[100:] == ["scored"] * 2
+    # where REF is declared the order says all
+    declared = study(
+        *((c, at, "A", "G", "A", 1) for c, at, *_ in rows),
+        ("1", 9, "C", "CT", "C", 1),
+        header="CHR POS REF ALT A1 Z",
+    )
+    oriented = orient(declared, alleles)
+    assert (oriented.report.swapped, oriented.report.ambiguous_dropped) == (101, 0)
+
+
 def test_an_indel_is_not_looked_for_on_the_other_strand(study, genome):
     with pytest.raises(InputError, match="none of its 1 row"):
         orient(study(("1", 9, "GA", "G", 1)), alleles_of(("chr1", 9, "C", "CT")), genome=genome)

@@ -15,6 +15,7 @@ from enformer_core.errors import InputError
 from enformer_core.finemapping.p_values import z_of_log_p
 from enformer_core.finemapping.statistic_names import find_statistics
 from enformer_core.finemapping.statistic_texts import as_floats, as_log_p
+from enformer_core.finemapping.study import StudyFile
 from enformer_core.finemapping.sumstats import read_sumstats
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.source import open_source
@@ -295,3 +296,31 @@ def test_real_statistics_have_the_z_of_their_p(data_dir):
         expected = NormalDist().inv_cdf(sumstats.p[row] / 2)
         assert abs(sumstats.z[row]) == pytest.approx(-expected, rel=1e-9)
         assert np.sign(sumstats.z[row]) == np.sign(sumstats.beta[row])
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "used", "others"),
+    [
+        ("Z BETA SE", ("2 0.1 0.05", "2 -0.1 0.05"), "Z", "BETA"),
+        ("BETA SE OR", ("0.1 0.05 1.1", "0.1 0.05 0.9"), "BETA", "OR"),
+    ],
+)
+def test_signs_that_contradict_are_counted_and_refused_where_most_do(
+    tmp_path, columns, cells, used, others
+):
+    def study(contrary):
+        rows = [f"1 {at} A G {cells[at <= contrary]}" for at in range(1, 5)]
+        # without a sign there is nothing to compare
+        return (f"CHR BP A1 A2 {columns}", *rows, f"1 9 A G {'NA ' * len(columns.split())}")
+
+    said = f"in 2 of 4 rows the sign of {used} is not that of {others}; {used} counts"
+    assert said in " ".join(read(tmp_path, *study(2)).notes())
+    assert "the sign of" not in " ".join(read(tmp_path, *study(0)).notes())
+    with pytest.raises(InputError, match=f"in 3 of 4 rows the sign of {used} is not that"):
+        read(tmp_path, *study(3))
+    # finemap reads a locus by another way
+    written(tmp_path, [f"{study(2)[0]} N", *(f"{row} 500" for row in study(2)[1:])])
+    assert said in " ".join(StudyFile(str(tmp_path / "s.tsv")).read().notes)
+    written(tmp_path, [f"{study(3)[0]} N", *(f"{row} 500" for row in study(3)[1:])])
+    with pytest.raises(InputError, match="rename it"):
+        StudyFile(str(tmp_path / "s.tsv")).read()
