@@ -10,6 +10,7 @@ from jobs import exit_codes
 from jobs.finished_run import check_beside, open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, Words, WrittenFile
+from jobs.output_guard import check_kind
 from jobs.spread import SpreadSettings, spread_of
 from jobs.summary_written import Told
 
@@ -53,6 +54,7 @@ def calibrate_run(settings: CalibrateSettings) -> int:
     ledger = open_ledger(settings.run)
     path = Path(settings.out)
     check_beside(path, ledger.store.location)
+    check_kind(path, "enformer_ray_null", "a null distribution")
     instead = " (replaced the file that was there)" if replaces(path) else ""
     try:
         with whole_file(path) as stream:

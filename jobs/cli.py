@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import MISSING, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,7 +62,7 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
         with stoppable():
             command, settings = parse(arguments)
             log.as_json = getattr(settings, "log_format", "text") == "json"
-            _guard_outputs(settings)
+            _guard_outputs(settings, arguments)
             function: Callable[[Any], int] = _import(command.function)
             with nullcontext() if command.paints else escaped_on_terminals():
                 return _with_what_it_printed(command, function(settings))
@@ -82,12 +83,23 @@ def _outcome(arguments: Sequence[str], log: Log) -> int:
         return exit_codes.INTERRUPTED
 
 
-def _guard_outputs(settings: Any) -> None:
+def _guard_outputs(
+    settings: Any,
+    arguments: Sequence[str],
+) -> None:
     if written_options(type(settings)):
         # only now: it knows runs
         from jobs.output_guard import check_written
 
-        check_written(settings)
+        check_written(settings, _config_of(arguments))
+
+
+def _config_of(arguments: Sequence[str]) -> list[str]:
+    """The file of settings that a command line names, which is none of the settings."""
+    behind = pairwise(arguments)
+    named = [value for word, value in behind if word == "--config"]
+    joined = [word.partition("=")[2] for word in arguments if word.startswith("--config=")]
+    return [*named, *joined]
 
 
 def _with_what_it_printed(command: Command, code: int) -> int:

@@ -49,7 +49,7 @@ def evaluate_links(settings: EvaluateLinksSettings) -> int:
         InputError: for tables that cannot be used, and bins that are none.
     """
     bins = read_bins(settings.bins)
-    bootstrap = Bootstrap(settings.bootstrap, settings.seed)
+    bootstrap = Bootstrap.asked(settings.bootstrap, settings.seed)
     pairs, left_out = _pairs(settings)
     for name in pairs.scores:
         if _LOWER_IS_BETTER.search(name):

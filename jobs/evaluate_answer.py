@@ -154,7 +154,9 @@ def _lines_of_labels(result: LabelledResult) -> Iterator[str]:
     yield f"by chromosome, weighted: AUROC  {_number(areas[f'auroc{_AVERAGE}'])}"
     yield f"by chromosome, weighted: auPRC  {_number(areas[f'auprc{_AVERAGE}'])}"
     if result.groups is not None:
-        of_groups = f"mean of {counted(result.groups.groups, 'match groups')}"
+        left_out = result.groups.left_out
+        others = f" ({left_out:,} of positives or negatives alone left out)" if left_out else ""
+        of_groups = f"mean of {counted(result.groups.groups, 'match groups')}{others}"
         yield f"{of_groups}: AUROC  {_number(result.groups.auroc)}"
         yield f"{of_groups}: auPRC  {_number(result.groups.auprc)}"
 

@@ -46,11 +46,11 @@ class _TableSettings:
     pip_column: Annotated[ColumnName | None, Parameter()] = None
     """column of posterior probabilities (default pip, susie_pip and the like; of `finemap` pip_uniform)"""
 
-    min_pip: float = 0.9
-    """a row is positive whose pip is this or more, where that is what tells rows apart"""
+    min_pip: float | None = None
+    """a row is positive whose pip is this or more, where that is what tells rows apart (default 0.9)"""
 
-    max_pip: float = 0.01
-    """a row is negative whose pip is this or less; what lies between is left out, and counted"""
+    max_pip: float | None = None
+    """a row is negative whose pip is this or less (default 0.01); what lies between is left out, and counted"""
 
     value_column: Annotated[ColumnName | None, Parameter()] = None
     """column of measured effects of ALT (default Coefficient, or Value beside Tags and the like)"""

@@ -13,7 +13,7 @@ from enformer_core.dataset.progress import run_progress
 from enformer_core.errors import InputError
 from enformer_core.evaluate.average_precision import Bootstrap
 from enformer_core.evaluate.labelled import DrawnBy as LabelledBy
-from enformer_core.evaluate.labelled import LabelledResult, judge_labelled
+from enformer_core.evaluate.labelled import LabelledResult, LabelledRows, judge_labelled
 from enformer_core.evaluate.matched_negatives import Matching
 from enformer_core.evaluate.measured import MeasuredBy, MeasuredResult, judge_measured
 from enformer_core.evaluate.row_buckets import JUDGED, BucketCount, Example, counts
@@ -46,11 +46,15 @@ from jobs.evaluate_answer import Judgement, as_object, lines_of
 from jobs.evaluate_settings import DrawnBy, EvaluateVariantsSettings
 from jobs.finished_run import check_beside
 from jobs.log import note
+from jobs.output_guard import check_folder
 from jobs.result_files import printed_to
 from jobs.run_scores import RunScores, run_scores
 from jobs.terminal import print_prose
 
 _BY_LABEL = "max_abs_sad"
+_FEW_PIECES = 10
+"""Pieces that are drawn, below which an interval says little of what others would come to."""
+
 _BY_EFFECT = "list_avg(sad)"
 
 
@@ -63,12 +67,16 @@ def evaluate_variants(settings: EvaluateVariantsSettings) -> int:
     Raises:
         InputError: for a table or a run that cannot be used, and for tables of which the run has nothing.
     """
+    path = None
+    if settings.output is not None:
+        path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
+        # before anything is judged
+        check_beside(path, settings.run)
+        check_folder(path)
     judgement = judge(settings)
-    if settings.output is None:
+    if path is None:
         _print(judgement, as_json=settings.json)
         return exit_codes.DONE
-    path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
-    check_beside(path, settings.run)
     if replaces(path):
         note(f"{path}: takes the place of the file that was there")
     with suppress(ReaderLeftError), whole_file(path) as stream, printed_to(stream):
@@ -93,6 +101,7 @@ def judge(settings: EvaluateVariantsSettings) -> Judgement:
         min_tags=settings.min_tags,
         max_p=settings.max_p,
     )
+    bootstrap = Bootstrap.asked(settings.bootstrap, settings.seed)
     matching = Matching(settings.negatives, settings.seed)
     table = open_variant_table(
         settings.table,
@@ -113,7 +122,6 @@ def judge(settings: EvaluateVariantsSettings) -> Judgement:
     rows = decided(rows, signed=signed)
     buckets = counts(rows)
     _check_any(table.name, buckets)
-    bootstrap = Bootstrap(settings.bootstrap, settings.seed)
     result, drawn_by = _result(table, rows, bootstrap, settings.bootstrap_by)
     return Judgement(
         table.name,
@@ -251,7 +259,22 @@ def _result(
         return judge_measured(judged_effects(rows), bootstrap, by_position), by_position
     labelled = judged_labels(rows, table.name)
     chosen = _drawn_by(table.name, drawn_by, has_groups=labelled.group is not None)
+    if bootstrap.draws:
+        _note_few(labelled, chosen)
     return judge_labelled(labelled, bootstrap, chosen), chosen
+
+
+def _note_few(rows: LabelledRows, drawn_by: LabelledBy) -> None:
+    """Say of what little intervals are drawn: then they tell how those few vary, and not how far the number is sure."""
+    if drawn_by == "rows":
+        positives = int(rows.is_positive.sum())
+        pieces = min(positives, rows.is_positive.size - positives)
+        of = "positives" if pieces == positives else "negatives"
+    else:
+        pieces = int(rows.blocks(drawn_by).max()) + 1
+        of = "match groups" if drawn_by == "match_group" else "chromosomes"
+    if pieces < _FEW_PIECES:
+        note(f"intervals are drawn of {counted(pieces, of)}: of so few they mean little")
 
 
 def _drawn_by(table: str, asked: DrawnBy, *, has_groups: bool) -> LabelledBy:

@@ -6,6 +6,7 @@ written.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,19 +22,33 @@ if TYPE_CHECKING:
     from enformer_core.dataset.codec import JsonObject
     from enformer_core.dataset.ledger import Ledger
 
+_PATTERN = re.compile(r"[*?\[]")
+
 _REMEDY = "Give another name."
+_ENDS_BYTES = 1 << 20
+
 _OWN = "out"
 """The setting that names the run itself."""
+
+_INDEXES = (".fai", ".gzi", ".tbi", ".csi")
+"""What stands behind the name of a file that has an index beside it."""
+
+_PLINK = ((".bed", ".bim", ".fam"), (".pgen", ".pvar", ".psam"))
+"""Files that are read together, whichever of them, or the name without its ending, is given."""
 
 _RUNS_MARK = b'"identity_sha256"'
 """In each `run.json` of this program: other programs have files of that name."""
 
 
-def check_written(settings: Any) -> None:
-    """Refuse an output that lies in a run, or is a file that any other option of the same command names.
+def check_written(
+    settings: Any,
+    read: Iterable[str] = (),
+) -> None:
+    """Refuse an output that lies in a run, or is what another option of the same command names, or an index beside it.
 
     Args:
         settings: of a command; hints such as `WrittenFile` say what it writes, and all other texts may be files.
+        read: names of files beside these, such as that of `--config`.
 
     Raises:
         InputError: naming the output, and what it would take the place of.
@@ -44,6 +59,7 @@ def check_written(settings: Any) -> None:
         return
     given = vars(settings)
     others = [text for name in given if name not in outputs for text in _texts(given[name])]
+    others += read
     for name in outputs:
         output = given[name]
         if output is not None and parse_address(output) is None:
@@ -55,14 +71,68 @@ def _check_written(file: Path, others: Iterable[str]) -> None:
         return
     called = {real_path(Path(text)): text for text in others if _is_name(text)}
     _refuse_inside_runs(file, called)
-    if not file.is_file():
-        return
-    for place, text in called.items():
+    for text in called.values():
         # `g=table.tsv` is a table under a name
-        for named in (place, Path(text.partition("=")[2])):
-            if _are_one(file, named):
-                shown = text if named == place else named
-                raise InputError(f"{file}: is {shown}, which is read for it. {_REMEDY}")
+        for named in (text, text.partition("=")[2]):
+            if named:
+                _refuse_read(file, named)
+
+
+def _refuse_read(
+    file: Path,
+    read: str,
+) -> None:
+    """Refuse a file that is one that is read, one of those that a pattern stands for, or an index beside one.
+
+    Args:
+        file: to be written.
+        read: a name, a pattern, or any other text.
+    """
+    if _are_one(file, Path(read)) or (file.is_file() and _is_among(file, read)):
+        raise InputError(f"{file}: is {read}, which is read for it. {_REMEDY}")
+    beside = _beside(file, Path(read))
+    if beside is not None:
+        raise InputError(
+            f"{file}: would be read as {beside}, which belongs to {read}, and that is read for it. {_REMEDY}"
+        )
+
+
+def _is_among(
+    file: Path,
+    pattern: str,
+) -> bool:
+    """Whether a pattern, `studies/*.tsv`, stands for a file."""
+    if not _PATTERN.search(pattern):
+        return False
+    return file.absolute().match(str(Path(pattern).absolute()))
+
+
+def _beside(
+    file: Path,
+    read: Path,
+) -> Path | None:
+    """The index of a file that is read, or what PLINK has beside it, whose place a file would take; else None.
+
+    Of what is not there yet too: whoever reads `g.fa` next would take `g.fa.fai` for its index.
+    """
+    names = [f"{read.name}{ending}" for ending in _INDEXES]
+    for together in _PLINK:
+        is_prefix = any(read.with_name(f"{read.name}{ending}").is_file() for ending in together[:1])
+        if read.suffix in together and read.is_file():
+            names += [f"{read.stem}{ending}" for ending in together]
+        elif read.name and is_prefix:
+            names += [f"{read.name}{ending}" for ending in together]
+    if not read.name or not (read.exists() or len(names) > len(_INDEXES)):
+        return None
+    places = [read.with_name(name) for name in dict.fromkeys(names)]
+    return next((each for each in places if _have_one_name(file, each)), None)
+
+
+def _have_one_name(
+    file: Path,
+    other: Path,
+) -> bool:
+    return _are_one(file, other) or real_path(file) == real_path(other)
 
 
 def _is_name(text: str) -> bool:
@@ -99,23 +169,65 @@ def check_output(
         return
     own = ledger.store.location
     _refuse_inside_runs(file, {} if parse_address(own) else {real_path(Path(own)): own})
-    if not file.is_file():
-        return
     for other in read:
-        if _are_one(file, other):
-            raise InputError(f"{file}: is {other}, which is read for it. {_REMEDY}")
+        _refuse_read(file, str(other))
     location = ledger.store.location
     for setting, name in _names(ledger.run.configuration):
-        if any(_are_one(file, place) for place in _places(name, location)):
+        for place in _places(name, location):
             option = setting.replace("_", "-")
-            raise InputError(
-                f"{file}: is {name}, which the run {location} read ({option}). {_REMEDY}"
-            )
+            beside = None if _are_one(file, place) else _beside(file, place)
+            if beside is not None:
+                raise InputError(
+                    f"{file}: would be read as {beside}, which belongs to {name}, and that the run {location} read "
+                    f"({option}). {_REMEDY}"
+                )
+            if _are_one(file, place):
+                raise InputError(
+                    f"{file}: is {name}, which the run {location} read ({option}). {_REMEDY}"
+                )
+    if not file.is_file():
+        return
     scored = _scored(file, ledger.run.identity)
     if scored is not None:
         raise InputError(
             f"{file}: is {scored}, byte for byte, which the run {location} read. {_REMEDY}"
         )
+
+
+def check_folder(file: Path) -> None:
+    """Refuse a file for which there is no directory, before hours are spent on what it should hold.
+
+    Raises:
+        InputError: naming both.
+    """
+    if not _is_stream(file) and not file.parent.is_dir():
+        raise InputError(f"{file}: there is no directory {file.parent}. Make it, or name another.")
+
+
+def check_kind(
+    file: Path,
+    mark: str,
+    kind: str,
+) -> None:
+    """Refuse to write over a file of another kind: a slip of the name would cost what hours have made.
+
+    Args:
+        file: to be written.
+        mark: what each file of the kind has near its beginning or end, whichever release wrote it.
+        kind: in words, with its article.
+
+    Raises:
+        InputError: naming the file.
+    """
+    if _is_stream(file) or not file.is_file():
+        return
+    size = file.stat().st_size
+    with file.open("rb") as content:
+        ends = content.read(_ENDS_BYTES)
+        content.seek(max(0, size - _ENDS_BYTES))
+        ends += content.read()
+    if size and mark.encode() not in ends:
+        raise InputError(f"{file}: is there already, and is not {kind}. {_REMEDY}")
 
 
 def _refuse_inside_runs(file: Path, called: Mapping[Path, str]) -> None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from enformer_core.errors import InputError
-from enformer_core.export.whole_file import is_stream, replaces, whole_file
+from enformer_core.export.whole_file import replaces, whole_file
 from enformer_core.shell_words import command_line
 from enformer_core.summaries.names import PCA
 from enformer_core.user_path import one_line
@@ -16,7 +15,7 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note, tell
 from jobs.option_types import Directory, File, Selection, WrittenFile
-from jobs.output_guard import check_output
+from jobs.output_guard import check_folder, check_kind, check_output
 from jobs.summary_written import TableSettings, tell_written, write_beside
 
 if TYPE_CHECKING:
@@ -81,7 +80,8 @@ def fit(settings: FitPcaSettings) -> int:
     ledger = open_ledger(settings.run)
     # hours may pass before it is written
     check_output(out, ledger)
-    _check_folder(out)
+    check_kind(out, '\\"kind\\":\\"pca\\"', "a PCA")
+    check_folder(out)
     asked = PcaSettings(
         components=settings.components,
         statistic=settings.statistic,
@@ -106,11 +106,6 @@ def fit(settings: FitPcaSettings) -> int:
 
 def _step(text: str) -> None:
     tell("step", text, prefix="pca")
-
-
-def _check_folder(out: Path) -> None:
-    if not out.parent.is_dir() and not is_stream(out):
-        raise InputError(f"{out}: there is no directory {out.parent}. Make it, or name another.")
 
 
 def _apply(settings: FitPcaSettings) -> str:

@@ -19,6 +19,9 @@ Counts = Int64[np.ndarray, "draws items"]
 
 _NUMBERS_AT_ONCE = 1 << 21  # of one array of draws and items: 16 MB
 
+_FEWEST_DRAWS = 20
+"""Of fewer the middle 95 % is all of them, from the least to the largest."""
+
 _MOST_DRAWS = 1_000_000
 """Far more than intervals need, and few enough that their precisions fit into memory."""
 
@@ -114,6 +117,23 @@ class Bootstrap:
             raise InputError(
                 f"--bootstrap {self.draws}: must be at most {_MOST_DRAWS:,}; intervals of more are the same"
             )
+
+    @staticmethod
+    def asked(
+        draws: int,
+        seed: int,
+    ) -> "Bootstrap":
+        """What a user asks for.
+
+        Raises:
+            InputError: for so few draws that they have no interval.
+        """
+        if 0 < draws < _FEWEST_DRAWS:
+            raise InputError(
+                f"--bootstrap {draws}: of so few draws 95 % are all; give {_FEWEST_DRAWS} at least, better 1000, or 0 "
+                "for no intervals"
+            )
+        return Bootstrap(draws, seed)
 
     def counts(self, items: int, *key: int, width: int | None = None) -> Iterator[Counts]:
         """The draws, in blocks that memory holds.

@@ -33,8 +33,8 @@ class Asked:
         pip: column of posterior probabilities.
         value: column of measured effects.
         element: column that says which element a row is of.
-        min_pip: least posterior probability of a positive.
-        max_pip: largest of a negative.
+        min_pip: least posterior probability of a positive; 0.9 where nobody says it.
+        max_pip: largest of a negative; likewise 0.01.
         match: columns by which negatives are matched to positives.
         min_tags: least number of tags of a row that is judged.
         max_p: largest p-value of one.
@@ -44,16 +44,17 @@ class Asked:
     pip: str | None = None
     value: str | None = None
     element: str | None = None
-    min_pip: float = 0.9
-    max_pip: float = 0.01
+    min_pip: float | None = None
+    max_pip: float | None = None
     match: tuple[str, ...] = ()
     min_tags: float | None = None
     max_p: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_pip < self.min_pip <= 1:
+        least, most = self.thresholds
+        if not 0 <= most < least <= 1:
             raise InputError(
-                f"--min-pip {self.min_pip} and --max-pip {self.max_pip}: positives need more than negatives, both "
+                f"--min-pip {least} and --max-pip {most}: positives need more than negatives, both "
                 "between 0 and 1"
             )
         for name, value in (("--min-tags", self.min_tags), ("--max-p", self.max_p)):
@@ -62,6 +63,18 @@ class Asked:
         given = [f"{name} {value}" for name, value in self._judged_by if value is not None]
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)}: give one of them")
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Least probability of a positive, and largest of a negative."""
+        least = 0.9 if self.min_pip is None else self.min_pip
+        return least, 0.01 if self.max_pip is None else self.max_pip
+
+    @property
+    def of_pips(self) -> list[str]:
+        """Options that were given and have a use with probabilities only."""
+        given = {"--min-pip": self.min_pip, "--max-pip": self.max_pip}
+        return [name for name, value in given.items() if value is not None]
 
     @property
     def _judged_by(self) -> tuple[tuple[str, str | None], ...]:
@@ -152,15 +165,14 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
         pip = names.find(_PIP)
         beside = names.find(_BESIDE_VALUE)
         value = names.find(_VALUE[:1]) or (names.find(_VALUE) if beside is not None else None)
-        found = [name for name in (label or pip, value) if name is not None]
+        found = [name for name in (label, pip, value) if name is not None]
         if len(found) > 1:
             raise InputError(
-                f"{table}: has columns {found[0]} and {found[1]}: say by which it is judged, by --label-column, "
+                f"{table}: has columns {' and '.join(found)}: say by which it is judged, by --label-column, "
                 "--pip-column or --value-column"
             )
     if value is not None:
         return _effects(names, value, asked)
-    # a label is somebody's decision, which probabilities beside it led to
     column = label or pip
     if column is None:
         raise InputError(
@@ -171,7 +183,16 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
         raise InputError(
             f"{asked.of_values[0]}: is of measured effects, and {table} is judged by its column {column}. Leave it out."
         )
+    if label is not None and asked.of_pips:
+        raise InputError(
+            f"{asked.of_pips[0]}: is of probabilities, and {table} is judged by its labels ({column}). Leave it out, "
+            "or name the column of probabilities by --pip-column"
+        )
     match = tuple(names.named("--match", name) for name in asked.match)
+    if column in match:
+        raise InputError(
+            f"--match {column}: is what rows are judged by: no negative is like a positive in it. Leave it out."
+        )
     group = names.find(_MATCH_GROUP)
     return Labels(
         column,
@@ -182,6 +203,11 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
 
 
 def _effects(names: "_Names", value: str, asked: Asked) -> Effects:
+    if asked.of_pips:
+        raise InputError(
+            f"{asked.of_pips[0]}: is of probabilities, and {names.table} is judged by its measured effects ({value}). "
+            "Leave it out."
+        )
     if asked.match:
         raise InputError(
             f"--match: draws negatives, and {names.table} is judged by its measured effects ({value}). Leave it out."

@@ -57,8 +57,9 @@ def _with_thresholds(
         column,
         "is no probability, which lies between 0 and 1. Is this another column? Name that of labels by --label-column",
     )
-    is_positive = pip >= asked.min_pip
-    is_negative = pip <= asked.max_pip
+    least, most = asked.thresholds
+    is_positive = pip >= least
+    is_negative = pip <= most
     label = pl.when(is_positive | is_negative).then(is_positive)
     rows = rows.with_columns(is_positive=label)
     rows = put(rows, Bucket.NO_VALUE, pip.is_null(), _is_empty(column))
@@ -66,8 +67,8 @@ def _with_thresholds(
         "{} {} lies between {} and {}",
         pl.lit(column),
         pip,
-        pl.lit(f"{asked.max_pip:g}"),
-        pl.lit(f"{asked.min_pip:g}"),
+        pl.lit(f"{most:g}"),
+        pl.lit(f"{least:g}"),
     )
     return put(rows, Bucket.UNDECIDED, pl.col("is_positive").is_null(), between)
 

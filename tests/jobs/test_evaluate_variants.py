@@ -618,3 +618,40 @@ def test_every_order_of_rows_comes_to_the_same(toy, write, judged):
         answer, _ = judged(write((*HEADER, "label"), order), out, "--bootstrap", "0")
         areas.add((answer["auroc"], answer["auprc"]))
     assert len(areas) == 1
+
+
+def test_what_could_mean_two_things_or_has_no_use_is_refused(toy, write, refused):
+    out = toy(snvs([3, 2, 1]))
+    both = write((*HEADER, "label", "pip"), [(*row, 0.5) for row in labelled("101")])
+    assert "has columns label and pip: say by which" in refused(both, "--run", out)
+    by_label = (both, "--run", out, "--label-column", "label")
+    assert "--min-pip: is of probabilities" in refused(*by_label, "--min-pip", "0.5")
+    assert "--max-pip: is of probabilities" in refused(*by_label, "--max-pip", "0.001")
+    said = refused(both, "--run", out, "--value-column", "pip", "--min-pip", "0.5")
+    assert "judged by its measured effects (pip)" in said
+    assert "--match label: is what rows are judged by" in refused(*by_label, "--match", "label")
+    assert "--bootstrap 19: of so few draws" in refused(*by_label, "--bootstrap", "19")
+    said = refused(*by_label, "--output", "no/x.txt")
+    assert "no/x.txt: there is no directory no" in said
+
+
+def test_intervals_of_few_are_said_to_mean_little(toy, write, judged):
+    out = toy(snvs(range(24)))
+    table = write((*HEADER, "label"), labelled("1" + 23 * "0"))
+    _, error = judged(table, out, "--bootstrap", "20")
+    assert "intervals are drawn of 1 positive: of so few they mean little" in error
+    _, error = judged(table, out, "--bootstrap", "20", "--bootstrap-by", "chrom")
+    assert "intervals are drawn of 1 chromosome" in error
+    _, error = judged(table, out, "--bootstrap", "0")
+    assert "intervals" not in error
+    many = write((*HEADER, "label"), labelled(12 * "10"))
+    _, error = judged(many, out)
+    assert "intervals" not in error
+
+
+def test_match_groups_that_are_left_out_are_counted_in_words(toy, write, run):
+    out = toy(snvs([3, 2, 1]))
+    rows = [(*row, group) for row, group in zip(labelled("101"), "aab", strict=True)]
+    table = write((*HEADER, "label", "match_group"), rows)
+    _, text, _ = run("evaluate", "variants", table, "--run", out)
+    assert "mean of 1 match group (1 of positives or negatives alone left out): AUROC" in text

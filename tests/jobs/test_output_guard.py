@@ -261,3 +261,50 @@ def test_evaluate_says_what_it_replaces(made, capsys):
     assert "takes the place" not in capsys.readouterr().err
     assert main(words) == 0
     assert "judged.txt: takes the place of the file that was there" in capsys.readouterr().err
+
+
+BESIDE = {
+    "g2.fa.fai": ["evaluate", "variants", "e.tsv", "--run", "run", "--genome", "g2.fa", "--output"],
+    "e.tsv.tbi": ["export", "run", "--sumstats", "e.tsv", "--susie"],
+    "p.bim": ["finemap", "--sumstats", "e.tsv", "--ld", "p.bed", "--out"],
+    "p.fam": ["finemap", "--sumstats", "e.tsv", "--ld", "p", "--out"],
+    # the run's own genome
+    "g.fa.gzi": ["export", "run", "--tsv"],
+}
+"""Commands up to the name of what they write, by a name that belongs to what they read."""
+
+
+@pytest.mark.parametrize("file", BESIDE)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_belongs_to_a_file_that_is_read_stays(made, capsys, file, is_there):
+    for name in ("e.tsv", "g2.fa", "p.bed"):
+        (made / name).write_text(f"somebody's {name}\n")
+    if is_there:
+        (made / file).write_text("an index\n")
+    before = contents(made)
+    assert main([*BESIDE[file], file]) == 2
+    assert "would be read as" in capsys.readouterr().err
+    assert contents(made) == before
+
+
+@pytest.mark.parametrize("config", [("--config", "c.toml"), ("--config=c.toml",)])
+def test_the_file_of_settings_stays(made, capsys, config):
+    (made / "c.toml").write_text("top = 3\n")
+    assert main(["finemap", "--sumstats", "e", "--ld", "l", *config, "--out", "./c.toml"]) == 2
+    assert "is c.toml, which is read for it" in capsys.readouterr().err
+
+
+def test_what_a_pattern_stands_for_stays(made, capsys):
+    (made / "e.tsv").write_text("a\n")
+    words = ["query", "run", CSV, "--attach", "g=*.tsv", "--output"]
+    assert main([*words, "e.tsv"]) == 2
+    assert "is *.tsv, which is read for it" in capsys.readouterr().err
+
+
+def test_a_fit_does_not_take_the_place_of_another_kind_of_file(made, capsys):
+    (made / "x.bin").write_text("of many hours\n")
+    commands = {"a PCA": ["pca", "fit", "run"], "a null distribution": ["calibrate", "run"]}
+    for kind, words in commands.items():
+        assert main([*words, "--out", "x.bin"]) == 2
+        assert f"x.bin: is there already, and is not {kind}" in capsys.readouterr().err
+    assert (made / "x.bin").read_text() == "of many hours\n"
