@@ -45,6 +45,10 @@ _EFFECT_ALLELE_HELP = (
 
 _GROUP_HELP = "tracks under a name, again for each group; by default a group for each assay"
 
+_FEW_MATCHES_HELP = (
+    "go on where less than 1 % of the --sumstats are alleles of the run, or one alone"
+)
+
 JSON_HELP = "print what was written, and how --sumstats were matched, as JSON"
 
 _Table = Annotated[str | None, Parameter(help=_TABLE_HELP, metavar="NAME")]
@@ -60,6 +64,7 @@ _Prior = Annotated[
 _Ambiguous = Annotated[Literal["majority", "keep", "drop"] | None, Parameter(help=_AMBIGUOUS_HELP)]
 _Sites = Annotated[OptionalFile, Parameter(help=_SITES_HELP)]
 _EffectAllele = Annotated[str | None, Parameter(help=_EFFECT_ALLELE_HELP, metavar="COLUMN")]
+_FewMatches = Annotated[bool | None, Parameter(help=_FEW_MATCHES_HELP, negative="")]
 _Group = Annotated[Groups, Parameter(help=_GROUP_HELP)]
 
 EXPORT_OPTIONS = {
@@ -74,6 +79,7 @@ EXPORT_OPTIONS = {
     "ambiguous": _Ambiguous,
     "sites": _Sites,
     "effect_allele": _EffectAllele,
+    "few_matches": _FewMatches,
     "group": _Group,
 }
 """What some exports can be told, whichever formats are asked for."""

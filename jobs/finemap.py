@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,9 +18,9 @@ from enformer_core.finemapping.finemap import (
 from enformer_core.finemapping.finemap import FinemapSettings as Fitting
 from enformer_core.finemapping.finemap_rows import as_json, variant_rows
 from enformer_core.finemapping.ld import open_panel
-from enformer_core.finemapping.locus import LocusData, Missing, put_together
+from enformer_core.finemapping.locus import NO_WEIGHTS, LocusData, PriorWeights, put_together
 from enformer_core.finemapping.study import Locus, StudyFile
-from enformer_core.finemapping.susie import SusieSettings, Variants
+from enformer_core.finemapping.susie import SusieSettings
 from enformer_core.genome.regions import parse_region
 from enformer_core.links.written import is_written, written
 from enformer_core.user_path import one_line
@@ -38,6 +38,9 @@ _SHOWN_MEMBERS = 8
 
 _ALLELES = ("effect_allele", "other_allele")
 _SHOWN_BP = 12
+
+_LEAST_SHOWN = 0.001
+"""PIP below which a variant is no candidate, and not shown to people."""
 
 _SHOWN = (
     "id",
@@ -72,14 +75,18 @@ def finemap_locus(settings: FinemapSettings) -> int:
     study = _study_file(settings).read()
     panel = open_panel(settings.ld, settings.ld_variants)
     data = put_together(study, panel)
-    weights, without_score, said_of_prior = _weights(settings, data)
-    result = finemap(data, panel.name, weights, fitting)
-    missing = (*data.missing, *without_score)
-    notes = (*study.notes, *data.notes, *said_of_prior, *result.notes)
+    prior = _weights(settings, data)
+    result = finemap(data, panel.name, prior.weights, fitting)
+    missing = (*data.missing, *prior.missing)
+    notes = (*study.notes, *data.notes, *prior.notes, *result.notes)
     for text in notes:
         note(text)
     if settings.json:
-        made_of = {"inputs": _inputs(settings), "created_by": f"enformer-ray {__version__}"}
+        made_of = {
+            "inputs": _inputs(settings),
+            "prior_made_of": prior.made_of,
+            "created_by": f"enformer-ray {__version__}",
+        }
         print(json.dumps(as_json(result, missing, notes) | made_of))
     else:
         print_prose(_summary(settings, result))
@@ -181,7 +188,7 @@ def _study_file(settings: FinemapSettings) -> StudyFile:
 def _weights(
     settings: FinemapSettings,
     data: LocusData,
-) -> tuple[Variants | None, Sequence[Missing], Sequence[str]]:
+) -> PriorWeights:
     """Prior weights of the locus's variants, which of them have no score, and what is to be said."""
     if settings.prior is not None:
         # here: what reads runs is not needed otherwise
@@ -190,17 +197,16 @@ def _weights(
 
         ledger = open_ledger(settings.prior)
         genome = run_genome(ledger, settings.genome)
-        found = weights_of_run(data, ledger, settings.prior_sql, genome=genome)
-        return found.weights, found.missing, found.notes
+        return weights_of_run(data, ledger, settings.prior_sql, genome=genome)
     if data.study.weights is None:
-        return None, (), ()
+        return NO_WEIGHTS
     weights = data.study.weights[data.row]
     if not weights.any():
         raise InputError(
             f"--prior-column {settings.prior_column}: all {counted(weights.size, 'variants')} of the locus have a "
             "weight of 0; one at least must be above"
         )
-    return weights, (), ()
+    return PriorWeights(weights, made_of=f"column {settings.prior_column} of {data.study.name}")
 
 
 def _summary(
@@ -262,7 +268,10 @@ def _print_top(
 ) -> None:
     """The variants of the largest PIPs, in columns."""
     largest = pl.max_horizontal("pip_uniform", "pip_prior")
-    shown = rows.sort(largest, descending=True, maintain_order=True).head(top)
+    ordered = rows.sort(largest, descending=True, maintain_order=True)
+    # one at least, though nothing be likely
+    likely = max(1, ordered.filter(largest >= _LEAST_SHOWN).height)
+    shown = ordered.head(min(top, likely))
     names = [name for name in _SHOWN if name not in _OF_PRIORS or rows["prior"].null_count() == 0]
     cells = [
         [_text(name, value) for name, value in zip(names, row, strict=True)]
@@ -277,9 +286,26 @@ def _print_top(
     print(columns.rule())
     for row in cells:
         print(columns.line(row))
+    print_prose([_said_of_others(rows, shown)])
     if columns.left_out:
         left_out = ", ".join(columns.left_out)
         print_prose([f"not shown, as the terminal is too narrow: {left_out} (--out has them)"])
+
+
+def _said_of_others(
+    rows: pl.DataFrame,
+    shown: pl.DataFrame,
+) -> str:
+    """How many variants are not shown, and what all PIPs add up to: about the number of effects that were found."""
+    fits = [name for name in ("pip_uniform", "pip_prior") if rows[name].null_count() == 0]
+    sums = ", ".join(f"{name} {rows[name].sum():.3f}" for name in fits)
+    largest = rows.select(pl.max_horizontal(fits)).to_series()
+    unlikely = int((largest < _LEAST_SHOWN).sum())
+    have = agreeing(unlikely, "has", "have")
+    return (
+        f"{shown.height:,} of {counted(rows.height, 'variants')} shown; {unlikely:,} {have} PIPs "
+        f"below {_LEAST_SHOWN:g}; all PIPs add up to: {sums}"
+    )
 
 
 def _text(

@@ -147,6 +147,10 @@ def _refuse_region(word: str) -> None:
     Raises:
         InputError: with the question that has an answer.
     """
+    if re.fullmatch("[0-9][0-9,]*", word) and not Path(word).exists():
+        raise InputError(
+            f"{word}: a place needs its contig. Give it as chr20:{word.replace(',', '')}"
+        )
     region = _REGION.fullmatch(word)
     if region is None or Path(word).exists():
         return

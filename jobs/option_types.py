@@ -27,6 +27,9 @@ def _split_at_commas(hint: type, tokens: Sequence[Token]) -> tuple[object, ...]:
     """`sad,js` as ("sad", "js") and `-1,0` as (-1, 0); a TOML list comes as one token an item."""
     item_type = get_args(hint)[0]
     words = [word.strip() for token in tokens for word in token.value.split(",")]
+    if tokens and not any(words):
+        option = _keyword(tokens[-1])
+        raise InputError(f"{option} '': names nothing. Name what is meant, or leave {option} out")
     return tuple(item_type(word) for word in words if word)
 
 

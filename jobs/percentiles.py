@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from enformer_core.summaries.names import PERCENTILES
+from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
@@ -41,6 +42,7 @@ def rank(settings: PercentilesSettings) -> int:
         InputError: for a null of other scores than the run's, or a table of this name made by another.
         DatasetError: for a run that is damaged.
     """
+    from enformer_core.dataset.largest_values import silent_rows
     from enformer_core.summaries.null_file import NullFile
     from enformer_core.summaries.percentiles import percentiles_by
 
@@ -55,6 +57,14 @@ def rank(settings: PercentilesSettings) -> int:
     receipt = write_beside(settings, settings.name, ledger, recipe, memory_bytes)
     if receipt is None:
         return exit_codes.INCOMPLETE
+    for name in statistics:
+        silent, rows = silent_rows(ledger, "scores", f"max_abs_{name}")
+        if silent:
+            have, are = agreeing(silent, "has", "have"), agreeing(silent, "is", "are")
+            note(
+                f"{name}: {silent:,} of {counted(rows, 'rows')} {have} no value above a millionth of the run's "
+                f"largest, and {are} ranked by what rounding leaves of nothing"
+            )
     phred = f"max_{statistics[0]}_phred"
     question = (
         f"SELECT variant_id, {phred}, description FROM {settings.name} "  # noqa: S608

@@ -88,7 +88,10 @@ def _no_effect(
     if audited.rounding is None:
         return
     # not what the audit measured, which `status` tells and which may be 0
-    can_do = f"rounding alone may do {audited.rounding:.2g} beside predictions of this size, as the audit allows"
+    can_do = (
+        f"rounding alone may do {audited.rounding:.2g} beside predictions of this size: so much the audit "
+        "allows, whatever it measured"
+    )
     # beside an allele that does act another's rounding is no bound for all
     if largest <= audited.rounding and not audited.acts:
         yield (

@@ -116,7 +116,8 @@ def _lines(
         kind = "/".join(kind for kind, hours in kinds.items() if hours)
         left = progress.hours_left
         to_come = _to_come(progress, None if left is None else _hours(left, kind))
-        lines.append(f"computed {' and '.join(used)}{to_come}")
+        # a core or GPU counts while it is held, busy or not
+        lines.append(f"computed {' and '.join(used)}{to_come} (time by the clock × how many)")
     if cost is not None:
         cost_left = None if cost.left is None else f"{cost.left:,.2f}"
         lines.append(f"cost     {cost.so_far:,.2f} so far{_to_come(progress, cost_left)}")

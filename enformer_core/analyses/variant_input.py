@@ -1,5 +1,6 @@
 """From variants, read or made, to a drafted plan: what `score` and `plan` do alike, without a model."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from enformer_core.variants.formats.reader import kept_role
 from enformer_core.variants.harmonise import harmonise_alleles
 from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
-from enformer_core.variants.kept_columns import are_numbers, with_numbers
+from enformer_core.variants.kept_columns import are_lost, are_numbers, with_numbers
 from enformer_core.variants.named_assemblies import of_one_assembly
 from enformer_core.variants.readability import readable_batches
 from enformer_core.variants.shown_names import shown_name
@@ -322,6 +323,7 @@ class _Placing:
         unscored: of each batch, the first allele of each status that is not scored.
         filled: of each batch, the kept columns that have a value.
         texts: of each batch, those that have one that is no number.
+        lost: of each batch, those of which a number is too small for float64, once for each.
     """
 
     variants: VariantInput
@@ -330,6 +332,7 @@ class _Placing:
     unscored: list[UnscoredAllele] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     def numbers(self) -> tuple[str, ...]:
         """Kept columns of which every value is a number, and some value is there."""
@@ -339,12 +342,20 @@ class _Placing:
         )
 
     def notes_of_kept(self) -> list[str]:
-        """What is said of kept columns in which nothing stands."""
-        return [
+        """What is said of kept columns in which nothing stands, or numbers do that no column of numbers can hold."""
+        said = [
             f"--keep-columns {name}: no record has a value there"
             for name in self.variants.keep
             if name not in set(self.filled)
         ]
+        lost = Counter(self.lost)
+        said += [
+            f"--keep-columns {name}: {counted(lost[name], 'values')} too small for a number of 64 bits "
+            f"{agreeing(lost[name], 'is', 'are')} kept as 0; a column of -log10 P keeps such sizes"
+            for name in self.numbers()
+            if lost[name]
+        ]
+        return said
 
     def __call__(self, raw: pa.Table) -> pa.Table:
         placed = self.variants.harmonised(raw)
@@ -359,6 +370,7 @@ class _Placing:
                 self.filled.append(name)
             if not are_numbers(column):
                 self.texts.append(name)
+            self.lost.extend([name] * are_lost(column))
         reach = self.variants.reach
         if reach is not None:
             gene_ids = reach.gene_ids(placed)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from enformer_core.dataset.ledger import Ledger
@@ -35,6 +37,34 @@ def largest_value(ledger: Ledger, table: str, column: str) -> float:
     # a request takes milliseconds of waiting
     with ThreadPoolExecutor(ledger.readers) as pool:
         return max(pool.map(largest, sizes), default=0.0)
+
+
+def silent_rows(ledger: Ledger, table: str, column: str) -> tuple[int, int]:
+    """How many rows have a value that is no larger than what rounding leaves of nothing, and how many have one.
+
+    Of each file that column alone is read.
+
+    Args:
+        ledger: of the run.
+        table: one of its tables.
+        column: of numbers that are not negative.
+
+    Raises:
+        DatasetError: for a file that is missing or damaged.
+    """
+    bound = NO_EFFECT * largest_value(ledger, table, column)
+    sizes: dict[str, int | None] = {**stored_objects(ledger)[table]}
+    objects = fenced_files(ledger.store.location, sizes)
+
+    def of_file(key: str) -> tuple[int, int]:
+        with objects.open(key) as content:
+            values = pq.read_table(content, columns=[column])[column].drop_null()
+        silent = pc.sum(pc.less_equal(values, pa.scalar(bound, values.type))).as_py()
+        return silent or 0, len(values)
+
+    with ThreadPoolExecutor(ledger.readers) as pool:
+        found = [*pool.map(of_file, sizes)]
+    return sum(silent for silent, _ in found), sum(rows for _, rows in found)
 
 
 def _largest_of_groups(footer: pq.FileMetaData, column: str) -> Iterator[float]:

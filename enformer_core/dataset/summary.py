@@ -187,7 +187,7 @@ def _audit_line(name: str, summary: AuditSummary) -> str:
         said.append(f"{worst} for the {summary.without_effect:,} without an effect")
     if not said:
         return heading
-    return f"{heading}; the scores differ by {', and by '.join(said)}"
+    return f"{heading}; measured, the scores differ by {', and by '.join(said)}"
 
 
 def _without_effect(summary: AuditSummary) -> str:

@@ -106,7 +106,7 @@ _WRITTEN = {
 
 _STUDY = (
     *("sumstats", "n", "prior", "ambiguous", "genome", "sites", "effect_allele"),
-    *("warn", "report"),
+    *("few_matches", "warn", "report"),
 )
 
 _TAKES: Mapping[str, tuple[str, ...]] = {

@@ -17,7 +17,7 @@ from enformer_core.errors import InputError
 from enformer_core.export.run_input import run_genome
 from enformer_core.export.vcf_file import unheard
 from enformer_core.finemapping.orientation import Ambiguous, Oriented, orient
-from enformer_core.finemapping.orientation_report import report_in_words
+from enformer_core.finemapping.orientation_report import OrientationReport, report_in_words
 from enformer_core.finemapping.prior import Prior, alleles_with_prior
 from enformer_core.finemapping.repeated_rows import are_firsts
 from enformer_core.finemapping.run_alleles import RunAlleles
@@ -28,6 +28,14 @@ from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.named_files import files_named
 from enformer_core.words import agreeing, counted
+
+_LEAST_SHARE = 0.01
+"""Of the smaller of both sets, the part that must be the same alleles in both."""
+
+_LEAST_MATCHES = 2
+
+_MANY = 20
+"""Of fewer even one match may be all that there is."""
 
 Report = Callable[[str, Mapping[str, Any]], object]
 """Told what came of the match, in words and as figures by name."""
@@ -51,6 +59,7 @@ class StudyOptions(TypedDict, total=False):
         ambiguous: what becomes of alleles whose strand nothing shows.
         genome: the run's, by its present name.
         sites: places of identifiers.
+        few_matches: whether next to no match is enough.
         effect_allele: the column whose allele effects are of.
         warn: told what a user should know though it stops nothing.
         report: told what came of the match.
@@ -63,6 +72,7 @@ class StudyOptions(TypedDict, total=False):
     genome: str
     sites: str
     effect_allele: str
+    few_matches: bool
     warn: Callable[[str], object]
     report: Report
 
@@ -152,10 +162,16 @@ def read_association(
         genome=run_genome(ledger, options.get("genome")),
         ambiguous=options.get("ambiguous", "majority"),
     )
+    if not options.get("few_matches", False):
+        _check_enough(sumstats.name, oriented.report)
     for text in (*sumstats.notes(), *oriented.notes):
         warn(text)
     report = options.get("report", unreported)
-    figures = {**oriented.report.counts(), "unusable_by_status": _unusable(sumstats)}
+    figures = {
+        **oriented.report.counts(),
+        "unusable_by_status": _unusable(sumstats),
+        "prior_made_of": prior.made_of,
+    }
     report(f"{sumstats.name}: {report_in_words(oriented.report)}", figures)
     return Association(
         sumstats,
@@ -163,6 +179,25 @@ def read_association(
         prior,
         oriented,
         warn,
+    )
+
+
+def _check_enough(
+    name: str,
+    report: OrientationReport,
+) -> None:
+    """Refuse a match of next to nothing: by chance alone a few places of another assembly have the same alleles.
+
+    Raises:
+        InputError: with the counts.
+    """
+    may_match = report.may_match
+    if report.matched >= max(_LEAST_SHARE * may_match, _LEAST_MATCHES) or may_match < _MANY:
+        return
+    raise InputError(
+        f"{name}: of {may_match:,} that could be alleles of the run {report.matched:,} "
+        f"{agreeing(report.matched, 'is one', 'are')}; {report.other_alleles:,} rows are at a place of the run with "
+        "other alleles. Are the positions of another assembly than the run's genome? --few-matches goes on"
     )
 
 

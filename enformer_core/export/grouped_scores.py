@@ -80,7 +80,7 @@ class TrackGroups:
                 )
             if column in groups:
                 raise InputError(f"--group {name}: given twice. Give each group a name of its own")
-            groups[column] = chosen_tracks(ledger, selector)
+            groups[column] = _chosen(ledger, name, selector)
         return TrackGroups(groups)
 
     def scores(
@@ -103,6 +103,18 @@ class TrackGroups:
             for name, tracks in self.tracks.items():
                 parts[name].append(reduce(tracks.values(lists)))
         return {name: np.concatenate(of_group) for name, of_group in parts.items()}
+
+
+def _chosen(
+    ledger: Ledger,
+    name: str,
+    selector: str,
+) -> ChosenTracks:
+    try:
+        return chosen_tracks(ledger, selector)
+    except InputError as error:
+        # the selector speaks as of its own option
+        raise InputError(f"{error}".replace("--tracks", f"--group {name}:", 1)) from error
 
 
 def _by_assay(ledger: Ledger) -> dict[str, ChosenTracks]:

@@ -81,6 +81,26 @@ class LocusData:
         return self.z * self.sign
 
 
+@dataclass(frozen=True)
+class PriorWeights:
+    """Weights of a locus's variants.
+
+    Attributes:
+        weights: of each; of those of which nothing is known the mean of the others. None without a prior.
+        missing: those.
+        notes: what they are made of, and what was taken for granted.
+        made_of: what they are made of, in few words; None without a prior.
+    """
+
+    weights: Variants | None
+    missing: tuple[Missing, ...] = ()
+    notes: tuple[str, ...] = ()
+    made_of: str | None = None
+
+
+NO_WEIGHTS = PriorWeights(None)
+
+
 def put_together(
     study: Study,
     panel: Panel,

@@ -81,6 +81,7 @@ def orient(
     *,
     genome: Genome | None = None,
     ambiguous: Ambiguous = "majority",
+    remedy: str = "; --ambiguous keep takes them as written",
 ) -> Oriented:
     """Match the usable rows of sumstats with the alleles of a run.
 
@@ -95,6 +96,7 @@ def orient(
         alleles: of the run.
         genome: of the run, for the normal form of indels; without it they are found as far as trimming goes.
         ambiguous: what becomes of alleles whose strand, or order, nothing shows.
+        remedy: what is said to a user where some are left out.
 
     Raises:
         InputError: when no row is an allele of the run, with what that looks like.
@@ -142,6 +144,7 @@ def orient(
         alleles,
         report,
         chrom,
+        remedy,
     )
     return Oriented(
         row=usable[kept],
@@ -162,6 +165,7 @@ def orient(
             has_genome=genome is not None,
             rows=rows,
             dropped=dropped,
+            remedy=remedy,
         ),
     )
 
@@ -279,7 +283,11 @@ def _firsts(
 
 
 def _check_any(
-    sumstats: Sumstats, alleles: RunAlleles, report: OrientationReport, chrom: pa.Array
+    sumstats: Sumstats,
+    alleles: RunAlleles,
+    report: OrientationReport,
+    chrom: pa.Array,
+    remedy: str,
 ) -> None:
     if report.matched:
         return
@@ -292,8 +300,8 @@ def _check_any(
         raise InputError(f"{said}: it has the contigs {theirs}, the run {own}")
     if report.ambiguous_dropped:
         raise InputError(
-            f"{said} once {counted(report.ambiguous_dropped, 'rows')} whose strand nothing shows are left out; "
-            "--ambiguous keep takes them as written"
+            f"{said} once {counted(report.ambiguous_dropped, 'rows')} whose strand or order nothing shows are left "
+            f"out{remedy}"
         )
     raise InputError(
         f"{said}, and {report.other_alleles:,} are at a place of the run, with other alleles. Are the positions of "
@@ -308,10 +316,11 @@ def _notes(
     has_genome: bool,
     rows: Sumstats,
     dropped: Mapping[str, Mask],
+    remedy: str,
 ) -> tuple[str, ...]:
     """What a user should know of the match."""
     said = []
-    may_match = min(report.rows - report.unusable, report.alleles)
+    may_match = report.may_match
     if report.matched < _SCANTY * may_match:
         said.append(
             f"only {report.matched:,} of {may_match:,} that could be are the same alleles in both; "
@@ -324,7 +333,7 @@ def _notes(
             are = agreeing(here.size, "is", "are")
             said.append(
                 f"{counted(here.size, 'rows')} whose strand or order nothing shows {are} left out "
-                f"({_called(rows, here)}): {why}; --ambiguous keep takes {agreeing(here.size, 'it', 'them')} as written"
+                f"({_called(rows, here)}): {why}{remedy}"
             )
     if not has_genome and are_indels(rows).any():
         said.append(

@@ -46,6 +46,11 @@ class OrientationReport:
     alleles: int
     not_in_sumstats: int
 
+    @property
+    def may_match(self) -> int:
+        """How many rows could be alleles of the run, as many as the smaller of both sets has."""
+        return min(self.rows - self.unusable, self.alleles)
+
     def counts(self) -> dict[str, int]:
         """All numbers by their names, for JSON and sums."""
         return asdict(self)

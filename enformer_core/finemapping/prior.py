@@ -4,20 +4,21 @@ Weights are relative: programs that take them bring them to a sum of 1 for each 
 the largest is at most 100 times the smallest, as PolyFun has it (its `--q`). Does not know sumstats.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
+from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.dataset.summary_tables import summary_receipts
 from enformer_core.errors import InputError
 from enformer_core.finemapping.run_alleles import RunAlleles
 from enformer_core.variants.arrow import in_full
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
 
 Floats = Float64[np.ndarray, " alleles"]
 
@@ -36,11 +37,15 @@ class Prior:
         weight: above 0, of each allele.
         made_of: what they are made of, in words.
         floored: alleles whose weight was below a hundredth of the largest, and is that.
+        silent: alleles without an effect above rounding, where weights are ranks, which they have all the same.
+        hint: how to have others, where these hang on what is beside the run.
     """
 
     weight: Floats
     made_of: str
     floored: int
+    silent: int = 0
+    hint: str = ""
 
     @property
     def least(self) -> float:
@@ -50,10 +55,18 @@ class Prior:
     def notes(self) -> list[str]:
         """What a user should know of the weights."""
         floored = f", {self.floored:,} of them raised to a hundredth of the largest"
-        return [
+        said = [
             f"prior weights of {counted(self.weight.size, 'alleles')} are {self.made_of}"
-            f"{floored if self.floored else ''}"
+            f"{floored if self.floored else ''}{self.hint}"
         ]
+        if self.silent:
+            of_all = f"{self.silent:,} of {counted(self.weight.size, 'alleles')}"
+            have, are = agreeing(self.silent, "has", "have"), agreeing(self.silent, "is", "are")
+            said.append(
+                f"{of_all} {have} no value above a millionth of the run's largest, and {are} ranked by what rounding "
+                "leaves of nothing"
+            )
+        return said
 
 
 def alleles_with_prior(
@@ -85,17 +98,23 @@ def alleles_with_prior(
         return alleles, floored(weight, expression)
     statistic = main_statistic(ledger)
     column = f"max_{statistic}_phred"
+    largest = f"max_abs_{statistic}"
+    alleles = RunAlleles.read(ledger, largest)
+    size = np.asarray(alleles.column(largest), dtype=np.float64)
+    most = size.max(initial=0, where=np.isfinite(size))
+    silent = int((size <= NO_EFFECT * most).sum())
     if has_percentiles(ledger, column):
-        alleles = RunAlleles.read(ledger)
         weight = _beside(ledger, alleles, column)
         check_sizes(weight, f"{alleles.location}: {column} of {_PERCENTILES}")
-        return alleles, floored(weight, f"{column} of {_PERCENTILES}, among common variants")
-    column = f"max_abs_{statistic}"
-    alleles = RunAlleles.read(ledger, column)
-    size = np.asarray(alleles.column(column), dtype=np.float64)
-    check_sizes(size, f"{alleles.location}: {column}")
-    made_of = f"-10 log10 of the part of the run's alleles whose {column} is as large or larger"
-    return alleles, floored(phred_of_ranks(size), made_of)
+        of_table = floored(weight, f"{column} of {_PERCENTILES}, among common variants")
+        hint = (
+            f", since the run has this table beside it; ranks among the run's own alleles are {option} "
+            f"'-10 * log10(cume_dist() OVER (ORDER BY {largest} DESC))'"
+        )
+        return alleles, replace(of_table, silent=silent, hint=hint)
+    check_sizes(size, f"{alleles.location}: {largest}")
+    made_of = f"-10 log10 of the part of the run's alleles whose {largest} is as large or larger"
+    return alleles, replace(floored(phred_of_ranks(size), made_of), silent=silent)
 
 
 def has_percentiles(

@@ -3,8 +3,6 @@
 The weights are those of `prior`, and which allele of the run is which variant says `orientation`. Does not know SuSiE.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
@@ -13,6 +11,7 @@ from enformer_core.errors import InputError
 from enformer_core.finemapping.locus import (
     LocusData,
     Missing,
+    PriorWeights,
 )
 from enformer_core.finemapping.orientation import orient
 from enformer_core.finemapping.prior import alleles_with_prior
@@ -22,27 +21,11 @@ from enformer_core.finemapping.sumstats import (
     RowStatus,
     Sumstats,
 )
-from enformer_core.finemapping.susie import Variants
 from enformer_core.genome.fasta import Genome
 from enformer_core.words import (
     agreeing,
     counted,
 )
-
-
-@dataclass(frozen=True)
-class RunWeights:
-    """Weights of a locus's variants.
-
-    Attributes:
-        weights: of each; of those that the run has not scored the mean of the others.
-        missing: those.
-        notes: what they are made of, and what was taken for granted.
-    """
-
-    weights: Variants
-    missing: tuple[Missing, ...]
-    notes: tuple[str, ...]
 
 
 def weights_of_run(
@@ -51,7 +34,7 @@ def weights_of_run(
     expression: str | None = None,
     *,
     genome: Genome | None = None,
-) -> RunWeights:
+) -> PriorWeights:
     """The weights that a run gives the variants of a locus.
 
     A variant without a score gets the mean of those with one, much as in Wang et al. 2021 (Nat Commun 12:3394): nothing
@@ -74,7 +57,7 @@ def weights_of_run(
             "alleles are found by place. Add columns CHR and POS"
         )
     alleles, prior = alleles_with_prior(ledger, expression, "--prior-sql")
-    oriented = orient(_as_sumstats(data), alleles, genome=genome)
+    oriented = orient(_as_sumstats(data), alleles, genome=genome, remedy="")
     weights = np.full(data.z.size, np.nan)
     weights[oriented.row] = prior.weight[oriented.allele]
     is_unknown = np.isnan(weights)
@@ -90,7 +73,7 @@ def weights_of_run(
         number = counted(len(missing), "variants")
         verb = agreeing(len(missing), "has", "have")
         notes.append(f"{number} {verb} no score in {where}, and the mean weight of the others")
-    return RunWeights(weights, missing, tuple(notes))
+    return PriorWeights(weights, missing, tuple(notes), prior.made_of)
 
 
 def _missing(

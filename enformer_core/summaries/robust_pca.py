@@ -135,12 +135,14 @@ def check_components(
     if components > most:
         raise InputError(
             f"--components {components}: {counted(rows, 'alleles')} and {counted(columns, 'tracks')} "
-            f"have at most {max(most, 0)}. {_fewer(most)}"
+            f"have at most {max(most, 0)}, and fewer where tracks say the same as others. {_fewer(most)}"
         )
 
 
 def _fewer(most: int) -> str:
-    return f"Give --components {most}, or more alleles." if most > 0 else "Give more alleles."
+    return (
+        f"Give --components {most} or fewer, or more alleles." if most > 0 else "Give more alleles."
+    )
 
 
 def _robust_scaling(matrix: ScratchMatrix) -> tuple[OfColumns, OfColumns, OfColumns]:

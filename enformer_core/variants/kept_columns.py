@@ -27,6 +27,8 @@ _MISSING = ("", ".", "NA", "#NA", "N/A", "NaN", "nan", "null", "NULL")
 
 # no 007 and no number of 16 digits: as float64 neither would be what was written
 _NUMBER = r"^[+-]?(0|[1-9][0-9]{0,14})?(\.[0-9]*)?([eE][+-]?[0-9]{1,4})?$"
+# digits of which one is not 0, and an exponent of three figures or more
+_TINY = r"^[^eE]*[1-9][^eE]*[eE]-[0-9]{3,4}$"
 _DIGIT = "^[^eE]*[0-9]"
 
 _INFO = re.compile(rb"##INFO=<ID=(?P<key>[^,>]+)(?:,Number=(?P<number>[^,>]+))?")
@@ -217,6 +219,13 @@ def are_numbers(column: Column) -> bool:
     has_digit = has_match(column, _DIGIT)
     is_fine = pc.or_(pc.and_(is_number, has_digit), pc.is_null(column))
     return bool(pc.all(is_fine).as_py() is not False)
+
+
+def are_lost(column: Column) -> int:
+    """How many values of text are numbers above 0 in size that float64 has as 0, such as a P of 1e-400."""
+    tiny = column.filter(has_match(column, _TINY)).drop_null()
+    numbers = [float(text) for text in tiny.to_pylist()]
+    return sum(number == 0 for number in numbers)
 
 
 def kept_of(table: pa.Table) -> list[str]:

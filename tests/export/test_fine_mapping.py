@@ -429,6 +429,32 @@ def test_the_command_writes_several_and_tells_counts(scored, study, tmp_path, ca
     assert (tmp_path / "1.sannot.gz").exists()
 
 
+def test_a_match_of_next_to_nothing_is_refused_unless_it_is_asked_for(
+    scored, study, tmp_path, capsys
+):
+    run, rows = scored
+    sumstats = study(rows[:30], swapped=False, turned=False)
+    # all but the first are a thousand bases on, as in another assembly
+    first, *others = sumstats.read_text().splitlines(keepends=True)[1:]
+    moved = [re.sub(r"^(\S+)\t(\d+)", r"\1\t1\2", line) for line in others]
+    header = sumstats.read_text().splitlines(keepends=True)[0]
+    sumstats.write_text("".join([header, first, *moved]))
+    words = ["export", str(run.ledger.store.location), "--susie", str(tmp_path / "w.tsv")]
+    assert main([*words, "--sumstats", str(sumstats)]) == 2
+    assert "of 30 that could be alleles of the run 1 is one" in capsys.readouterr().err
+    assert not (tmp_path / "w.tsv").exists()
+    assert main([*words, "--sumstats", str(sumstats), "--few-matches"]) == 0
+
+
+def test_groups_that_name_no_track_are_told_by_their_option(scored, tmp_path, capsys):
+    run, _ = scored
+    words = ["export", str(run.ledger.store.location), "--sldp", str(tmp_path / "a.gz")]
+    assert main([*words, "--group", "A=900-901"]) == 2
+    error = capsys.readouterr().err
+    assert "--group A: " in error
+    assert "--tracks" not in error
+
+
 PAGE = Path(__file__).parents[2] / "docs" / "priors.md"
 
 

@@ -1,5 +1,7 @@
 """Scores as prior weights: sizes, floored once over all alleles, and refusals of what can be no weight."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,6 +89,7 @@ def test_a_run_ranks_its_alleles_by_the_largest_size_over_tracks(run):
     largest = 10 * np.log10(1.5)
     assert prior.weight == pytest.approx([largest / 100, largest, largest])
     assert "max_abs_sad" in prior.made_of
+    assert prior.silent == 0
 
 
 def test_ranks_among_common_variants_come_first_where_the_run_has_them(tmp_path):
@@ -102,6 +105,27 @@ def test_ranks_among_common_variants_come_first_where_the_run_has_them(tmp_path)
     assert alleles.pos.tolist() == [5, 9]
     assert prior.weight.tolist() == [11, 19]
     assert prior.made_of == "max_sad_phred of percentiles, among common variants"
+
+
+def test_of_both_defaults_expressions_name_each_for_good(tmp_path):
+    fasta = write_fasta(tmp_path / "g.fa", {"chr1": "ACGT" * 10})
+    rows = [("chr1", 5, "A", "C"), ("chr1", 9, "A", "C,G")]
+    run = scored_file_run(tmp_path / "run", [write_vcf(tmp_path / "v.vcf", rows)], fasta)
+    _, own = alleles_with_prior(run.ledger)
+    write_ranks_by_place(run.ledger)
+    _, beside = alleles_with_prior(run.ledger, None, "--prior-sql")
+    pinned = "-10 * log10(cume_dist() OVER (ORDER BY max_abs_sad DESC))"
+    assert f"own alleles are --prior-sql '{pinned}'" in beside.notes()[0]
+    _, named = alleles_with_prior(run.ledger, pinned)
+    assert named.weight == pytest.approx(own.weight, rel=1e-12)
+    _, named = alleles_with_prior(run.ledger, "percentiles.max_sad_phred")
+    assert named.weight.tolist() == beside.weight.tolist()
+
+
+def test_ranks_of_what_rounding_leaves_are_counted():
+    prior = replace(floored(np.array([1.0, 2, 3]), "ranks"), silent=2)
+    said = "2 of 3 alleles have no value above a millionth of the run's largest, and are ranked by what rounding leaves"
+    assert said in prior.notes()[1]
 
 
 EXPRESSIONS = {

@@ -344,7 +344,7 @@ def test_what_is_wrong_with_the_table_is_named(table, refused, name):
         ("_-_", "must be two distances"),
         ("3_000-5000", "must be two distances"),
         ("٣-٩", "must be two distances"),
-        ("", "--bins: names no bin"),
+        ("", "--bins '': names nothing"),
         ("0-3000,0003-9,0-03000", "--bins 0-03000: is named twice"),
     ],
 )

@@ -561,7 +561,9 @@ def test_scores_of_a_table_beside_the_run(tmp_path, write, judged):
     )
     write_summary(run.ledger, "tenfold", {"factor": 10}, Times(10.0), columns=["max_abs_sad"])
     table = write((*HEADER, "label"), labelled("1010"))
-    answer, said = judged(table, tmp_path / "run", "--score", "tenfold.times / scores.pos")
+    answer, said = judged(
+        table, tmp_path / "run", "--score", "tenfold.times / scores.pos", "--bootstrap", "0"
+    )
     # 50, 20, 10 and 2.5
     assert answer["auroc"] == 0.75
     assert rows_in(answer) == {"used": 4}

@@ -149,7 +149,8 @@ def test_text_for_people(run, files, monkeypatch):
     spread = "1 set of less purity than 0.5 is left out, the purest of 38 variants, coverage 0.954"
     assert lines[3].startswith(f"uniform  {spread}, purity 0.003")
     assert lines[4].startswith("prior    set 1: ")
-    header, rule, *rows = lines[lines.index("") + 1 :]
+    header, rule, *rows, below = lines[lines.index("") + 1 :]
+    assert below.startswith("3 of 40 variants shown; ")
     assert header.split() == [
         *(
             "id",
@@ -172,6 +173,13 @@ def test_text_for_people(run, files, monkeypatch):
     assert code == 0
     assert "lambda" not in text
     assert "prior" not in text
+    # of many variants those alone that may be causal
+    code, text, _ = run(*words, "--top", 40, "--effects", 1)
+    table = text.splitlines()[text.splitlines().index("") + 3 :]
+    *rows, below = table
+    assert all(float(row.split()[-2]) >= 0.001 or row == rows[0] for row in rows)
+    assert f"{len(rows)} of 40 variants shown; {40 - len(rows)} have PIPs below 0.001" in below
+    assert below.endswith("add up to: pip_uniform 1.000")
 
 
 def test_sets_that_are_not_pure_are_listed(finemapped):

@@ -43,6 +43,14 @@ def score(run, gwas, genome, tmp_path):
     return call
 
 
+def test_a_number_too_small_for_one_is_said(run, gwas, genome):
+    gwas.write_text(gwas.read_text().replace("0.25", "1e-400"))
+    words = ["plan", gwas, "--genome", genome, "--model", "motif", "--keep-columns", "BETA"]
+    code, said, error = run(*words)
+    assert code == 0
+    assert "BETA: 1 value too small for a number of 64 bits is kept as 0" in said + error
+
+
 def test_they_are_columns_of_scores(score, run):
     code, said, out = score("kept", "--keep-columns", "BETA,CODE")
     assert code == 0, said

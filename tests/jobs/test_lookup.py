@@ -65,6 +65,12 @@ def test_text_has_a_line_for_each(runs, run):
     assert "symbolic" in rows[1]
 
 
+def test_a_place_without_its_contig_is_told_so(runs, run):
+    code, _, error = run("lookup", runs / "one", "4,662,647")
+    assert code == 2
+    assert "4,662,647: a place needs its contig. Give it as chr20:4662647" in error
+
+
 def test_what_is_nowhere_is_said(runs, run):
     code, text, error = run("lookup", runs / "one", "rs10", "rs99", "chr1:1000:T:TT")
     assert code == 2

@@ -48,6 +48,8 @@ def test_finemap_gives_them_no_score_and_says_why(run, files):
     assert missing.keys() == {"rs1"}
     assert all("could be two alleles" in why for why in missing.values())
     assert "left out (rs1): others of the file are swapped" in error
+    # an option of exports
+    assert "--ambiguous" not in error
 
 
 @pytest.mark.parametrize(

@@ -308,3 +308,10 @@ def test_a_fit_does_not_take_the_place_of_another_kind_of_file(made, capsys):
         assert main([*words, "--out", "x.bin"]) == 2
         assert f"x.bin: is there already, and is not {kind}" in capsys.readouterr().err
     assert (made / "x.bin").read_text() == "of many hours\n"
+
+
+@pytest.mark.parametrize("statistics", ["", " , "])
+def test_a_list_that_names_nothing_is_refused(made, capsys, statistics):
+    words = ["calibrate", "run", "--out", "n.parquet", "--statistics", statistics]
+    assert main(words) == 2
+    assert "--statistics '': names nothing" in capsys.readouterr().err

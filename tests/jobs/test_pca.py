@@ -82,10 +82,11 @@ def test_it_goes_on_where_it_was_and_stays_what_it_is(run, tmp_path, capsys):
 def test_the_file_that_is_there_is_replaced_when_the_fit_is_done(run, tmp_path, capsys):
     place, _ = run
     out = tmp_path / "x.safetensors"
-    out.write_text("before")
+    before = r'{"enformer-ray":"{\"kind\":\"pca\"}"} of an earlier release'
+    out.write_text(before)
     assert fit(place, out, "--components", "400") == 2
     assert "--components 400: 300 alleles and 40 tracks have at most 40" in capsys.readouterr().err
-    assert out.read_text() == "before"
+    assert out.read_text() == before
     assert fit(place, out, "--components", "1") == 0
     assert f"output: {out} (replaced the file that was there)" in capsys.readouterr().out
 

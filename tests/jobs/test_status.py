@@ -75,8 +75,8 @@ def test_what_took_seconds_is_told_in_seconds(run, half):
     # what is to come is told in a unit too
     left_s = significant(found["hours_left"] * 3600)
     assert (
-        f"computed {1.5 * found['shards_done']:.3g} CPU-core-seconds, {left_s} CPU-core-seconds to come"
-        in " ".join(run("status", half)[1].split())
+        f"computed {1.5 * found['shards_done']:.3g} CPU-core-seconds, {left_s} CPU-core-seconds to come "
+        "(time by the clock × how many)" in " ".join(run("status", half)[1].split())
     )
 
 

@@ -192,6 +192,18 @@ def calibrate_run_of(run, tmp_path):
         calibrate(run.ledger, stream)
 
 
+def test_ranks_of_what_rounding_leaves_are_counted(tmp_path, null_of, capsys):
+    null = null_of(given_run(tmp_path / "background", VALUES))
+    rank(PercentilesSettings(str(given_run(tmp_path / "some", VALUES).store.root), null=null))
+    assert "rounding" not in capsys.readouterr().err
+    silent = given_run(tmp_path / "run", [[3e-6, 0, 0], [0, 0, 0], [4, 0, 0]])
+    rank(PercentilesSettings(str(silent.store.root), null=null))
+    said = (
+        "sad: 2 of 3 rows have no value above a millionth of the run's largest, and are ranked by"
+    )
+    assert said in capsys.readouterr().err
+
+
 def test_a_run_under_way_is_neither_null_nor_ranked(tmp_path, null_of, capsys):
     null = null_of(given_run(tmp_path / "background", VALUES))
     begun = begun_toy_run(LocalStore(tmp_path / "run"))

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.variants.kept_columns import are_numbers, parse_kept, with_numbers
+from enformer_core.variants.kept_columns import are_lost, are_numbers, parse_kept, with_numbers
 from enformer_core.variants.source import open_source, open_sources
 
 TABLE = "chrom\tpos\tref\talt\tBETA\tNOTE\nchr1\t5\tA\tC\t0.10\tgood\nchr1\t6\tA\tG\tNA\t\n"
@@ -54,6 +54,12 @@ def test_without_names_a_table_of_alleles_is_what_it_was(table):
     (more,) = open_source(table, keep=["BETA"]).batches()
     assert plain.equals(more.drop_columns(["keep:BETA"]))
     assert not [name for name in plain.column_names if name.startswith("keep")]
+
+
+def test_numbers_that_float64_has_as_0_are_counted():
+    values = ["1e-400", "-2.5E-999", "1e-300", "0e-400", "0", "1e-05", None, "5e-324"]
+    assert are_lost(pa.chunked_array([values])) == 2
+    assert are_lost(pa.chunked_array([["late", None]])) == 0
 
 
 def test_a_column_that_is_taken_for_something_is_kept_too(tmp_path):
