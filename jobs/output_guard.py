@@ -88,7 +88,7 @@ def _refuse_read(
         file: to be written.
         read: a name, a pattern, or any other text.
     """
-    if _are_one(file, Path(read)) or (file.is_file() and _is_among(file, read)):
+    if file.is_file() and (_are_one(file, Path(read)) or _is_among(file, read)):
         raise InputError(f"{file}: is {read}, which is read for it. {_REMEDY}")
     beside = _beside(file, Path(read))
     if beside is not None:
@@ -102,9 +102,12 @@ def _is_among(
     pattern: str,
 ) -> bool:
     """Whether a pattern, `studies/*.tsv`, stands for a file."""
-    if not _PATTERN.search(pattern):
+    try:
+        # a file that is there is no pattern, whatever its name
+        is_pattern = _PATTERN.search(pattern) is not None and not Path(pattern).exists()
+        return is_pattern and file.absolute().match(str(Path(pattern).absolute()))
+    except (OSError, ValueError):  # no name of a file
         return False
-    return file.absolute().match(str(Path(pattern).absolute()))
 
 
 def _beside(
@@ -115,17 +118,22 @@ def _beside(
 
     Of what is not there yet too: whoever reads `g.fa` next would take `g.fa.fai` for its index.
     """
-    names = [f"{read.name}{ending}" for ending in _INDEXES]
-    for together in _PLINK:
-        is_prefix = any(read.with_name(f"{read.name}{ending}").is_file() for ending in together[:1])
-        if read.suffix in together and read.is_file():
-            names += [f"{read.stem}{ending}" for ending in together]
-        elif read.name and is_prefix:
-            names += [f"{read.name}{ending}" for ending in together]
-    if not read.name or not (read.exists() or len(names) > len(_INDEXES)):
+    try:
+        names = [*_names_beside(read)]
+    except (OSError, ValueError):  # no name of a file
         return None
     places = [read.with_name(name) for name in dict.fromkeys(names)]
     return next((each for each in places if _have_one_name(file, each)), None)
+
+
+def _names_beside(read: Path) -> Iterator[str]:
+    if read.is_file():
+        yield from (f"{read.name}{ending}" for ending in _INDEXES)
+    for together in _PLINK:
+        if read.suffix in together and read.is_file():
+            yield from (f"{read.stem}{ending}" for ending in together)
+        elif read.with_name(f"{read.name}{together[0]}").is_file():
+            yield from (f"{read.name}{ending}" for ending in together)
 
 
 def _have_one_name(
@@ -175,13 +183,14 @@ def check_output(
     for setting, name in _names(ledger.run.configuration):
         for place in _places(name, location):
             option = setting.replace("_", "-")
-            beside = None if _are_one(file, place) else _beside(file, place)
+            is_one = file.is_file() and _are_one(file, place)
+            beside = None if is_one else _beside(file, place)
             if beside is not None:
                 raise InputError(
                     f"{file}: would be read as {beside}, which belongs to {name}, and that the run {location} read "
                     f"({option}). {_REMEDY}"
                 )
-            if _are_one(file, place):
+            if is_one:
                 raise InputError(
                     f"{file}: is {name}, which the run {location} read ({option}). {_REMEDY}"
                 )

@@ -46,7 +46,7 @@ def audits(*entries):
 def test_errors_where_there_is_no_effect_are_told_as_they_are():
     (line,) = audit_lines(summarise_audits(audits((0.01, 1.0, False), (0.003, 0.0, False))))
     assert line == (
-        "audit    sad: 2 alleles were scored a second time, the slow and plain way; the scores differ "
+        "audit    sad: 2 alleles were scored a second time, the slow and plain way; measured, the scores differ "
         "by 1 % in the median, 1 % at most, and by 0.003 at most for the 1 without an effect"
     )
 

@@ -301,6 +301,13 @@ def test_what_a_pattern_stands_for_stays(made, capsys):
     assert "is *.tsv, which is read for it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["x" * 300, "/", "SELECT '*' FROM top -- [a-z]?" + "y" * 300])
+def test_texts_that_name_no_file_are_no_matter(made, text):
+    (made / "x.tsv").write_text("")
+    for file in ("x.tsv", "new.tsv"):
+        check_output(made / file, open_ledger("run"), [Path(text)])
+
+
 def test_a_fit_does_not_take_the_place_of_another_kind_of_file(made, capsys):
     (made / "x.bin").write_text("of many hours\n")
     commands = {"a PCA": ["pca", "fit", "run"], "a null distribution": ["calibrate", "run"]}
