@@ -195,7 +195,7 @@ def calibrate_run_of(run, tmp_path):
 def test_ranks_of_what_rounding_leaves_are_counted(tmp_path, null_of, capsys):
     null = null_of(given_run(tmp_path / "background", VALUES))
     rank(PercentilesSettings(str(given_run(tmp_path / "some", VALUES).store.root), null=null))
-    assert "rounding" not in capsys.readouterr().err
+    assert "ranked by what" not in capsys.readouterr().err
     silent = given_run(tmp_path / "run", [[3e-6, 0, 0], [0, 0, 0], [4, 0, 0]])
     rank(PercentilesSettings(str(silent.store.root), null=null))
     said = (
