@@ -166,6 +166,7 @@ WRITING = {
     "query": ["query", "run", CSV, "--output"],
     "export": ["export", "run", "--tsv"],
     "evaluate variants": ["evaluate", "variants", "e.tsv", "--run", "run", "--output"],
+    "report": ["report", "run", "--out"],
     "calibrate": ["calibrate", "run", "--out"],
     "pca fit": ["pca", "fit", "run", "--components", "1", "--out"],
     "links": ["links", "--genes", "genes.tsv", "--candidates", "e.tsv", "--out"],
