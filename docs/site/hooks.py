@@ -1,0 +1,48 @@
+"""What the site adds to the pages: files of the repository that pages name, and pages that are made of others."""
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+_ROOT = Path(__file__).parents[2]
+
+_PAGES = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+"""Pages of the site that lie beside `docs`, where people look for them in a repository."""
+
+_OUTSIDE = re.compile(r"\]\(\.\./(?P<path>[\w./-]+)")
+"""A link from a page to a file beside `docs`."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that lie elsewhere, and every file that a page links to."""
+    for name, path in _PAGES.items():
+        text = (_ROOT / path).read_text(encoding="utf-8")
+        files.append(File.generated(config, name, content=_without_docs(text)))
+    linked = {path for page in files.documentation_pages() for path in _linked(page)}
+    for path in sorted(linked - set(_PAGES.values())):
+        files.append(File.generated(config, f"files/{path}", abs_src_path=str(_ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let links to files beside `docs` lead to where the site has them."""
+    del page, config, files
+    return _OUTSIDE.sub(_place_in_site, markdown)
+
+
+def _linked(page: File) -> set[str]:
+    return {match["path"] for match in _OUTSIDE.finditer(page.content_string)}
+
+
+def _place_in_site(match: re.Match[str]) -> str:
+    pages = {path: name for name, path in _PAGES.items()}
+    path = match["path"]
+    return f"]({pages.get(path, f'files/{path}')}"
+
+
+def _without_docs(text: str) -> str:
+    """A file from beside `docs`, whose links to pages begin with that folder's name."""
+    return text.replace("](docs/", "](")
