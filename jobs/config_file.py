@@ -63,7 +63,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "--reuse": ("first-run", "s3://bucket/runs/second"),
         "--id": ("COSV58737076",),
         "--words": ("first-run", "rs6052080", "chr20:4699605:A:G"),
-        "--attach": ("liver=runs/liver", "genes=genes.bed"),
+        "--attach": ("gwas=sumstats.tsv.gz", "panel=panel.vcf.gz"),
         "--scores": ("ABCScore",),
         "--statistics": ("sad", "js"),
         "--match": ("consequence", "tss_dist", "MAF"),
@@ -113,22 +113,27 @@ def init(settings: ConfigInitSettings) -> int:
 
 def config_text(command: str) -> str:
     """The TOML file of a command: each setting behind its help; nothing in it is in force yet."""
-    from jobs.cli import command_options
-
     lines = [
         f"# Settings of `enformer-ray {command} --config FILE`; the command line wins over the file.",
         "# Take away the # before a setting to give it. What stands there is the default.",
         "# A path may begin with ~/. A list may also be text with commas.",
     ]
-    options = [option for option in command_options(command) if _is_setting(option)]
-    # As in the help: by heading, and under each in the parser's order.
-    headings = dict.fromkeys(map(_heading, options))
-    for heading in headings:
+    for heading, options in settings_by_heading(command).items():
         lines += ["", f"# ---- {heading} ----"]
         for option in options:
-            if _heading(option) == heading:
-                lines += ["", *_setting(option)]
+            lines += ["", *_setting(option)]
     return "\n".join([*lines, ""])
+
+
+def settings_by_heading(command: str) -> dict[str, list[Argument]]:
+    """The settings of a command as in the help: by heading, and under each in the parser's order."""
+    from jobs.cli import command_options
+
+    found: dict[str, list[Argument]] = {}
+    for option in command_options(command):
+        if _is_setting(option):
+            found.setdefault(_heading(option), []).append(option)
+    return found
 
 
 def _is_setting(option: Argument) -> bool:
@@ -164,9 +169,13 @@ def _value(option: Argument) -> str:
 
 
 def _example(option: Argument) -> str:
-    if option.field_info.default != ():
-        return ""
-    return f"  # such as {json.dumps(list(_EXAMPLES[option.name]))}"
+    words = example_of(option)
+    return f"  # such as {json.dumps(words)}" if words else ""
+
+
+def example_of(option: Argument) -> list[str]:
+    """What a list may hold that is empty by default; nothing for any other setting."""
+    return list(_EXAMPLES[option.name]) if option.field_info.default == () else []
 
 
 def read_toml(path: Path, *, known: Sequence[str]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from enformer_core.storage.open import parse_address
 from enformer_core.user_path import why_unwritable
 from jobs import exit_codes
 from jobs.gp1bb import CONTIG, KNOWN_ID, SLICE_START, DemoInput, shipped_letters, write_input
+from jobs.made_up_study import EXPLAINED, PEOPLE, VARIANTS, write_study
 from jobs.query import run_query
 from jobs.score import score_variants
 from jobs.settings import DemoSettings, ScoreSettings
@@ -79,8 +80,11 @@ def demo(settings: DemoSettings) -> int:
     """Write the promoter, score every change around its site on Ray in this machine, and show which matter.
 
     Returns:
-        The exit code of the run; `DONE` when the answer was shown.
+        The exit code of the run; `DONE` when the answer was shown, and where a study was to be written.
     """
+    if settings.gwas is not None:
+        print("\n".join(_study(settings.gwas, settings.seed)))
+        return exit_codes.DONE
     given = _input(settings.out)
     run = f"{settings.out}/gp1bb-scores"  # beside the input, which is no part of the run
     print("\n".join(_introduction(given)), flush=True)
@@ -104,6 +108,19 @@ def demo(settings: DemoSettings) -> int:
     print("\n".join(["", *_picture(given, scored, columns), "", *_table(given, scored)]))
     print("\n".join(["", *_own_data()]))
     return exit_codes.DONE
+
+
+def _study(out: str, seed: int) -> list[str]:
+    """Write a made-up study, and say what it is."""
+    written = write_study(out, seed)
+    return [
+        f"A made-up study: {PEOPLE:,} people, {VARIANTS} variants around the promoter of GP1BB (GRCh37),",
+        f"a trait of which one of them explains {EXPLAINED:.1%}. truth.txt says which.",
+        "",
+        *(f"  {path}" for path in written),
+        "",
+        "What to do with it: enformer-ray docs tutorial",
+    ]
 
 
 def _input(out: str) -> DemoInput:

@@ -98,7 +98,7 @@ def write_input(directory: Path) -> DemoInput:
     genome = directory / f"{CONTIG}.fa.gz"
     variants = directory / "gp1bb.vcf"
     directory.mkdir(parents=True, exist_ok=True)
-    _write(genome, gzip.compress(_fasta(letters), compresslevel=1, mtime=0))
+    _write(genome, packed_genome())
     _write(variants, _vcf(snvs))
     return DemoInput(genome, variants, first, around, site, snvs)
 
@@ -108,6 +108,11 @@ def shipped_letters() -> str:
     packed = importlib.resources.files("jobs") / "data" / "gp1bb.fa.gz"
     _, *lines = gzip.decompress(packed.read_bytes()).decode("ascii").split("\n")
     return "".join(lines)
+
+
+def packed_genome() -> bytes:
+    """The FASTA file of chromosome 22, as gzip packs it."""
+    return gzip.compress(_fasta(shipped_letters()), compresslevel=1, mtime=0)
 
 
 def find_site(letters: str, factor: str) -> Site:

@@ -129,10 +129,9 @@ def _lines(pca: "Pca") -> list[str]:
     ]
     unscaled = int((transform.scale == 1).sum())
     if unscaled:
-        are = agreeing(unscaled, "has", "have")
         lines.append(
-            f"{counted(unscaled, 'tracks')} {are} the same {about.statistic} in half of the alleles, but for less than "
-            f"{LEAST_SCALE:.1g}, and {agreeing(unscaled, 'is', 'are')} not scaled"
+            f"not scaled: {unscaled} of {tracks}, in which half of the alleles or more have the same {about.statistic} "
+            f"(within {LEAST_SCALE:.1g})"
         )
     return lines
 

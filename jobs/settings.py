@@ -28,6 +28,7 @@ from jobs.option_types import (
     Fraction,
     ModelName,
     OptionalFile,
+    OptionalWrittenDirectory,
     Place,
     Places,
     Runs,
@@ -389,6 +390,15 @@ class DemoSettings:
 
     ray: Literal["off", "local"] = "local"
     """off (this process), or workers of Ray on this machine"""
+
+    gwas: OptionalWrittenDirectory = None
+    """instead write a made-up GWAS of this locus, whose truth is known, into this directory: enformer-ray docs tutorial"""
+
+    seed: int = 1
+    """which people --gwas makes up"""
+
+    def __post_init__(self) -> None:
+        _check_at_least(0, "--seed", self.seed)
 
 
 def _check_at_least(least: int, option: str, value: int | None) -> None:

@@ -21,6 +21,7 @@ from jobs.cli import main, parse
 from jobs.demo import scores_of
 from jobs.gp1bb import FLANK_BP, KNOWN_ID, SLICE_START, shipped_letters, write_input
 from jobs.query import run_query
+from tests.support.page_blocks import blocks_of
 
 # GATA1's consensus WGATAR, as it reads on this strand and on the other; worked out by hand.
 WGATAR = re.compile("(?=[AT]GATA[AG]|[CT]TATC[AT])")
@@ -164,9 +165,8 @@ def test_what_is_printed(shown):
 
 
 def test_the_picture_in_the_readme_is_what_is_printed(shown):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = [block for block in readme.split("```\n") if "  genome  " in block]
-    for line in block.splitlines():
+    (block,) = [block for block in blocks_of(ROOT / "README.md") if "  genome  " in block.text]
+    for line in block.text.splitlines():
         assert line in [*shown[1], "…"]
 
 

@@ -13,6 +13,7 @@ from ray.scripts.scripts import cli as ray_cli  # noqa: TID251 - the judge
 
 from jobs.cli import COMMANDS, command_options, parse
 from jobs.commands import GROUPS
+from tests.support.page_blocks import blocks_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,13 +22,10 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def commands(document: Path) -> Iterator[str]:
     """One line each, with those that `ray job submit` and `ray exec` run on the cluster."""
-    # blocks of other languages are read too, or the end of one would be taken for the beginning of the next
-    for language, block in re.findall(
-        r"^```(\w*)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL
-    ):
-        if language not in ("", "sh"):
+    for block in blocks_of(document):
+        if block.language != "sh":
             continue
-        for words in command_lines(block):
+        for words in command_lines(block.text):
             if words[0] in ("ray", "enformer-ray"):
                 yield shlex.join(words)
             if "--" in words:

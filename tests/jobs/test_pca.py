@@ -132,7 +132,7 @@ def test_tracks_that_do_not_vary_are_counted(tmp_path, capsys):
     wide_run(tmp_path / "run", values)
     assert fit(tmp_path / "run", tmp_path / "x.safetensors", "--components", "3") == 0
     assert (
-        "2 tracks have the same sad in half of the alleles, but for less than 2e-15, and are not scaled"
+        "not scaled: 2 of 6 tracks, in which half of the alleles or more have the same sad (within 2e-15)"
         in capsys.readouterr().out
     )
 

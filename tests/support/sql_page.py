@@ -1,7 +1,7 @@
 """docs/sql.md, made of the table of engines and of the questions: `python -m tests.support.sql_page > docs/sql.md`."""
 
 # ruff: noqa: E501 - lines of the page
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from enformer_core.dataset import schemas
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
@@ -9,6 +9,7 @@ from enformer_core.sql.dialects import DIALECTS, Dialect
 from enformer_core.sql.opening import RunTable, beside, opening
 from enformer_core.sql.run_texts import OWN_FOLDER, as_script
 from enformer_core.sql.words import in_words
+from tests.support.sql_engines import HERE
 from tests.support.sql_questions import QUESTIONS, Question
 
 RUN = "/data/RUN"
@@ -26,7 +27,7 @@ INTRO = """\
 A run is Parquet in folders `chrom=…`, and any SQL engine reads it as it stands. `enformer-ray query RUN SQL` asks it by DuckDB, with no set-up, names of
 tracks and a fence around the run; `--attach NAME=FILE` sets tables of yours beside it. For everything else there is the text that opens it:
 
-```sh
+```sh notrun
 enformer-ray sql scores                                # DuckDB's
 enformer-ray sql s3://BUCKET/runs/first --engine spark
 enformer-ray sql scores --engine polars --run          # run it here, where the package is installed
@@ -83,7 +84,7 @@ def _opening(engine: str) -> str:
         dialect, tuple(opening(dialect, address, TABLES)), "SELECT count(*) AS n FROM scores"
     )
     notes = [*dialect.notes, *([OWN_FOLDER] if "own_folder" in dialect.whole else [])]
-    return "\n".join([f"### {dialect.title}\n", f"{' '.join(notes)}\n", _block(dialect, said)])
+    return "\n".join([f"### {dialect.title}\n", f"{' '.join(notes)}\n", _block(engine, said)])
 
 
 def _cookbook() -> Iterator[str]:
@@ -126,12 +127,17 @@ def _grouped(texts: dict[str, str]) -> Iterator[str]:
             yield f"{', '.join(dialect.title for dialect in dialects)}:\n"
         is_python = "\nimport " in text or text.startswith("ctx.")
         language = "python" if is_python else "sql"
-        yield f"```{language}\n{text}\n```\n"
+        yield _fenced(language, text, same)
 
 
-def _block(dialect: Dialect, text: str) -> str:
-    language = "python" if dialect.speaks_python else "sql"
-    return f"```{language}\n{text}\n```\n"
+def _block(engine: str, text: str) -> str:
+    return _fenced("python" if DIALECTS[engine].speaks_python else "sql", text, [engine])
+
+
+def _fenced(language: str, text: str, engines: Collection[str]) -> str:
+    """The block, with the mark of what no test runs: services that are not here."""
+    mark = "" if set(engines) & set(HERE) else " notrun"
+    return f"```{language}{mark}\n{text}\n```\n"
 
 
 if __name__ == "__main__":
