@@ -14,7 +14,7 @@ SPARK_ON_S3 := sagemaker-pyspark==1.4.5
 CHROMIUM := $(or $(ENFORMER_RAY_CHROMIUM),/usr/bin/chromium)
 IN_PROCESSES = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo help test test-full browser chaos fuzz bench lint types rooms tests engines format lock clean
+.PHONY: demo help test test-full browser chaos fuzz bench lint types rooms tests engines docs format lock clean
 
 demo: $(INSTALLED) ## install, score a known variant and its neighbours, show which matter
 	$(BIN)/enformer-ray demo --out demo-run
@@ -77,6 +77,14 @@ $(ENGINES): tests/requirements-engines.txt
 	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(SPARK_ON_S3)
 	@touch $@
 
+docs: .venv-docs/.installed ## the documentation as a site, in site/: open site/index.html
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --site-dir site
+
+.venv-docs/.installed: docs/site/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/site/requirements.txt
+	@touch $@
+
 format: $(INSTALLED) ## mend of the code's form what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -97,5 +105,5 @@ lock: $(INSTALLED) ## renew the pins of requirements.lock
 		--output-file requirements.lock pyproject.toml
 	sed -i -E -e 's/^(torch==[0-9.]+)\+.*/\1/' -e '/^\# The following packages/,$$d' requirements.lock
 
-clean: ## remove the environments, the demonstration's run and all caches
-	rm -rf .venv .venv-bench .venv-engines demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove the environments, the site, the demonstration's run and all caches
+	rm -rf .venv .venv-bench .venv-engines .venv-docs site demo-run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -102,9 +102,9 @@ COMMANDS = {
             " WHERE status <> 'ok'\" --json",
             "enformer-ray query scores 'FROM top_genes LIMIT 20'",
             "enformer-ray query scores \"FROM long WHERE assay = 'CAGE'\" --format parquet --output cage.parquet",
-            "enformer-ray query scores 'SELECT g.*, s.max_abs_sad FROM gwas g"
-            " JOIN scores s USING (chrom, pos, ref, alt)'"
-            " --attach gwas=sumstats.tsv.gz --format tsv --output scored.tsv",
+            'enformer-ray query scores "SELECT g.*, s.max_abs_sad FROM gwas g JOIN scores s ON s.pos = g.BP'
+            " AND s.chrom IN (g.CHR, 'chr' || g.CHR) AND (s.ref, s.alt) IN ((g.A1, g.A2), (g.A2, g.A1))\""
+            " --attach gwas=sumstats.tsv.gz --output scored.tsv",
             "enformer-ray query scores 'SHOW TABLES'",
             "enformer-ray query scores 'DESCRIBE top'",
         ),

@@ -17,7 +17,14 @@ import numpy as np
 from enformer_core.errors import InputError
 from enformer_core.storage.open import parse_address
 from enformer_core.user_path import why_unwritable
-from jobs.gp1bb import CONTIG, KNOWN_ID, SLICE_START, TRANSCRIPTION_START, packed_genome, shipped_letters
+from jobs.gp1bb import (
+    CONTIG,
+    KNOWN_ID,
+    SLICE_START,
+    TRANSCRIPTION_START,
+    packed_genome,
+    shipped_letters,
+)
 
 PEOPLE = 2_000
 VARIANTS = 80

@@ -65,7 +65,7 @@ class QuerySettings:
     """write them to this file (.csv, .tsv, .json, each with .gz too, .parquet); - for standard output"""
 
     attach: Tables = field(default=(), kw_only=True)
-    """a table of your own beside the run's: Parquet, CSV, TSV or JSON; given again for each further one"""
+    """a table of your own beside the run's: Parquet, CSV, TSV, JSON or VCF; given again for each further one"""
 
 
 def query(settings: QuerySettings) -> int:

@@ -82,8 +82,8 @@ def attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Attached]) -> 
             # DuckDB's further lines are about options that nobody here can set
             said = str(error).partition("\n")[0]
             raise InputError(
-                f"--attach {each.name}={each.file}: cannot be read as a table: {said}. It may be Parquet, CSV, TSV or "
-                "JSON, packed by gzip or zstd or not."
+                f"--attach {each.name}={each.file}: cannot be read as a table: {said}. It may be Parquet, CSV, TSV, "
+                "JSON or VCF, packed by gzip or zstd or not."
             ) from error
 
 

@@ -392,7 +392,7 @@ class DemoSettings:
     """off (this process), or workers of Ray on this machine"""
 
     gwas: OptionalWrittenDirectory = None
-    """instead write a made-up GWAS of this locus, whose truth is known, into this directory: enformer-ray docs tutorial"""
+    """instead write a made-up GWAS, whose truth is known, into this directory: enformer-ray docs tutorial"""
 
     seed: int = 1
     """which people --gwas makes up"""

@@ -6,6 +6,7 @@ from tests.support.page_blocks import NOT_RUN, PAGES, PRINTED, ROOT, blocks_of
 
 RUN = {
     "README.md": {"python"},  # tests/api/test_documented.py
+    "docs/biobank.md": {"sh"},  # tests/docs/test_biobank.py
     "docs/pca.md": {"python"},  # tests/docs/test_pca_block.py
     "docs/python.md": {"python"},  # tests/api/test_documented.py
     "docs/sql.md": {"sql", "python"},  # tests/sql/test_cookbook.py
@@ -25,7 +26,8 @@ def faults(page):
         elif set(block.marks) - {NOT_RUN}:
             yield f"{place}: only {NOT_RUN} may stand behind a language, not {' '.join(block.marks)}"
         elif block.language != PRINTED and block.is_run and block.language not in RUN.get(name, ()):
-            yield f"{place}: no test runs it. Write ```{block.language} {NOT_RUN}, or add a test (CONTRIBUTING.md, Pages)"
+            marked = f"```{block.language} {NOT_RUN}"
+            yield f"{place}: no test runs it. Write {marked}, or a test (CONTRIBUTING.md, Documents)"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

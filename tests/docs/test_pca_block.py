@@ -9,7 +9,9 @@ from tests.support.wide_runs import wide_run
 
 
 def test_the_lines_give_what_the_command_gives(tmp_path, monkeypatch):
-    (block,) = (block for block in blocks_of(ROOT / "docs" / "pca.md") if block.language == "python")
+    (block,) = (
+        block for block in blocks_of(ROOT / "docs" / "pca.md") if block.language == "python"
+    )
     sad = np.random.default_rng(0).normal(size=(60, 6))
     wide_run(tmp_path / "run", sad)
     monkeypatch.chdir(tmp_path)

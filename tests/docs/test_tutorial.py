@@ -1,10 +1,5 @@
 """docs/tutorial.md runs as it stands, from its first block to its last, and prints what the page shows."""
 
-import os
-import shlex
-import subprocess
-import sys
-
 import pytest
 
 from tests.support.notebooks import told
@@ -13,37 +8,6 @@ from tests.support.page_blocks import PRINTED, ROOT, blocks_of
 PAGE = ROOT / "docs" / "tutorial.md"
 
 BLOCKS = [block for block in blocks_of(PAGE) if block.is_run]
-
-
-@pytest.fixture
-def shell(tmp_path):
-    """What runs a block in a folder of its own, in which the shell finds the program."""
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    program = binaries / "enformer-ray"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m jobs.console "$@"\n')
-    program.chmod(0o755)
-    folder = tmp_path / "hour"
-    folder.mkdir()
-    environment = os.environ | {
-        "PATH": f"{binaries}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "200",
-    }
-
-    def run(text):
-        done = subprocess.run(
-            ["sh", "-e", "-c", text],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
 
 
 def rows(text):
@@ -57,11 +21,12 @@ def words_and_numbers(line):
 
 @pytest.mark.full
 def test_every_block_runs_and_prints_what_is_shown(shell):
+    run, _ = shell
     printed = []
     shown = 0
     for block in BLOCKS:
         if block.language != PRINTED:
-            printed = rows(shell(block.text))
+            printed = rows(run(block.text))
             continue
         found = [words_and_numbers(line) for line in printed]
         for line in rows(block.text):

@@ -462,7 +462,8 @@ def documented():
     """The export commands of the page, what a backslash joins as one."""
     text = PAGE.read_text().replace("\\\n", " ")
     lines = re.findall(
-        r"enformer-ray export [^\n]*", "\n".join(re.findall(r"```sh notrun\n(.*?)```", text, re.DOTALL))
+        r"enformer-ray export [^\n]*",
+        "\n".join(re.findall(r"```sh notrun\n(.*?)```", text, re.DOTALL)),
     )
     return [shlex.split(line, comments=True)[1:] for line in lines]
 

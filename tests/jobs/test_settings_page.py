@@ -8,6 +8,7 @@ from tests.support import settings_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
+
 def sections(text):
     """The text of each command, by its name."""
     _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)

@@ -1,5 +1,7 @@
 """docs/settings.md, made of what `--help` says: `python -m tests.support.settings_page > docs/settings.md`."""
 
+# ruff: noqa: E501 - lines of the page
+
 import re
 from collections.abc import Iterator
 
