@@ -175,6 +175,7 @@ WRITING = {
     "plot calibration": ["plot", "calibration", "n.parquet", "--out"],
     "weights import": ["weights", "import", "w.bin"],
     "config init": ["config", "init", "--out"],
+    "demo": ["demo", "--gwas"],
     "--install-completion": ["--install-completion", "--shell", "bash", "--output"],
 }
 """A command line of each command that writes a file, up to the file's name."""

@@ -14,7 +14,7 @@ INTRO = """\
 # Settings of every command
 
 Each setting is an option of the command line, and a line of a TOML file for `--config` (`max-offset-bp = 8192`; `enformer-ray config init COMMAND`
-writes one with all of them). `enformer-ray COMMAND --help` says the same in a terminal, with examples. Options with a default may be left out; those
+writes one with all of them). `--help` behind a command says the same in a terminal, with examples. Options with a default may be left out; those
 without one do nothing unless they are given.
 
 A list (`NAME,…`) is words with commas between them; in TOML it may be a list. Of an option given twice the last one stands, and lists are joined.
