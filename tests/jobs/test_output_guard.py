@@ -176,7 +176,6 @@ WRITING = {
     "weights import": ["weights", "import", "w.bin"],
     "config init": ["config", "init", "--out"],
     "demo": ["demo", "--gwas"],
-    "report": ["report", "run", "--out"],
     "--install-completion": ["--install-completion", "--shell", "bash", "--output"],
 }
 """A command line of each command that writes a file, up to the file's name."""
