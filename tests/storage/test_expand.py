@@ -109,9 +109,10 @@ def test_names_that_cannot_be_are_left_to_whoever_opens_them(folder):
 
 def test_on_object_storage_likewise(bucket, moto_endpoint):
     run = ["data/out/run.json", "data/out/scores/chrom=20/shard-00000000.parquet"]
+    s3 = client(moto_endpoint)
     for key in [*DATA, *BESIDE, *run, "odd/x[1].vcf", "odd/x1.vcf"]:
         body = RUN if key.endswith("run.json") else b"x"
-        client(moto_endpoint).put_object(Bucket=bucket, Key=key, Body=body)
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
 
     def expanded(key):
         return [name.removeprefix(f"s3://{bucket}/") for name in expand(f"s3://{bucket}/{key}")]

@@ -39,8 +39,9 @@ PATTERNS = [
 
 @pytest.fixture
 def names(bucket, moto_endpoint, proxy):
+    s3 = client(moto_endpoint)
     for key in KEYS:
-        client(moto_endpoint).put_object(Bucket=bucket, Key=key, Body=b"x")
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     return lambda key: [
         one.removeprefix(f"s3://{bucket}/") for one in matching(f"s3://{bucket}/{key}")
     ]

@@ -14,14 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-import botocore.session
 from botocore.config import Config
+
+from enformer_core.storage.s3_connection import aws_session
 
 ACCESS_KEY, SECRET_KEY = "weed-access-key", "weed-secret-key-0123456789"
 
 _GRPC = 10_000
 
-_READY_WITHIN_S = 90
+_READY_WITHIN_S = 180
 
 
 def credentials(endpoint: str) -> dict[str, str]:
@@ -37,13 +38,13 @@ def credentials(endpoint: str) -> dict[str, str]:
 
 def client(endpoint: str):
     """A plain S3 client, for what tests set up and look at."""
-    return botocore.session.get_session().create_client(
+    return aws_session().create_client(
         "s3",
         endpoint_url=endpoint,
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY,
         region_name="us-east-1",
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20),
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=60, read_timeout=60),
     )
 
 
