@@ -173,7 +173,6 @@ WRITING = {
     "finemap": ["finemap", "--sumstats", "e.tsv", "--ld", "e.npz", "--out"],
     "plot locus": ["plot", "locus", "--locus", "chr1:1-9", "--genes", "e.tsv", "--out"],
     "plot calibration": ["plot", "calibration", "n.parquet", "--out"],
-    "report": ["report", "run", "--out"],
     "weights import": ["weights", "import", "w.bin"],
     "config init": ["config", "init", "--out"],
     "demo": ["demo", "--gwas"],
