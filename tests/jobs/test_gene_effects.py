@@ -213,7 +213,7 @@ def test_without_genes_the_run_is_what_it_was(score, run, vcf, genome, tmp_path,
     assert 'kind: there "variants", now "variants_and_genes"' in error
 
 
-@pytest.mark.parametrize("rule", ["left-fixed", "stitched"])
+@pytest.mark.parametrize("rule", [pytest.param("left-fixed", marks=pytest.mark.full), "stitched"])
 def test_engines_agree(score, rows, rule):
     common = ["--indel-rule", rule, "--max-offset-bp", "128", "--mantissa-bits", "23"]
     *_, plain = score("direct", "--engine", "direct", *common)
