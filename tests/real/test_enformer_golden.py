@@ -56,14 +56,14 @@ def snv1(golden):
 
 @pytest.fixture(scope="module")
 def reference(snv1, chr20, enformer):
-    """The embedding of its reference, in float32."""
+    """The embedding of its reference, in float32; `make test` reads both alleles by differences (test_delta_golden)."""
     codes = reference_sequence(chr20, "chr20", Window(snv1[1]), 196_608)
     return embedded(enformer, codes)
 
 
 @pytest.fixture(scope="module")
 def alternate(golden, snv1, chr20, enformer):
-    """The embedding of its alternate; `make test` reads alternates by differences (test_delta_golden)."""
+    """The embedding of its alternate."""
     row, start = snv1
     codes = alternate_sequence(chr20, allele(golden, row), Window(start), 196_608)
     return embedded(enformer, codes)
@@ -74,11 +74,13 @@ def head(enformer, embedding, name):
         return torch.nn.functional.softplus(enformer.head(name)(embedding))[0]
 
 
+@pytest.mark.full
 def test_embedding(golden, reference):
     found = reference[0][:, golden["channels_embedding"]]
     assert relative_l2(found, golden["embedding_f64"]) < 5e-5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["human", "mouse"])
 def test_predictions(golden, enformer, reference, name):
     found = head(enformer, reference, name)[:, golden[f"tracks_{name}"]].numpy()
