@@ -33,15 +33,18 @@ def read(run, tmp_path):
     return call
 
 
+@pytest.fixture(scope="module")
+def genes(tmp_path_factory):
+    """One gene, on chr1."""
+    path = tmp_path_factory.mktemp("genes") / "genes.bed"
+    return write_bed(path, [("chr1", 900, 1_500, "NEAR", "+")])
+
+
 @pytest.fixture
-def scored(run, vcf, genome, tmp_path):
+def scored(finished, genes):
     """A run of two statistics, audited as a whole, with genes and an allele that cannot be scored."""
-    genes = write_bed(tmp_path / "genes.bed", [("chr1", 900, 1_500, "NEAR", "+")])
-    out = tmp_path / "scored"
-    words = ["score", vcf, "--genome", genome, "--out", out, "--genes", genes, *SMALL]
-    words += ["--statistics", "sad,js", "--audit-fraction", "1"]
-    assert run(*words)[0] == 0
-    return out
+    more = ["--statistics", "sad,js", "--audit-fraction", "1"]
+    return finished("scored", "--genes", str(genes), *SMALL, *more)
 
 
 def column(table, name):
@@ -186,7 +189,9 @@ def test_tiles_contributions_and_links(read, run, genome, tmp_path):
         assert ["name", "count"] in [table.columns for table in page.tables]
 
 
-def test_what_the_page_is_written_over_and_where_it_lies(run, scored, tmp_path, vcf):
+def test_what_the_page_is_written_over_and_where_it_lies(run, genome, tmp_path, vcf):
+    scored = tmp_path / "scored"
+    assert run("score", vcf, "--genome", genome, "--out", scored, *SMALL)[0] == 0
     out = tmp_path / "report.html"
     out.write_text("old")
     code, _, text = run("report", scored, "--out", out)
