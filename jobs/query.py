@@ -8,27 +8,20 @@ from typing import Any, Literal
 
 import duckdb
 
-from enformer_core.dataset.fenced_tables import (
-    create_table_views,
-    fenced_connection,
-    sizes_of,
-    spill_folder,
-    table_objects,
-)
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
 from enformer_core.export.text_file import is_packed, text_file
 from enformer_core.export.whole_file import STDOUT, ReaderLeftError, replaces, whole_file
-from enformer_core.storage.fenced_files import fenced_files
+from enformer_core.sql.notes import notes_of_answer
+from enformer_core.sql.run_connection import RunObjects, run_connection
+from enformer_core.sql.views import kept_columns
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Directory, OptionalWrittenStream, Tables
 from jobs.output_guard import check_output
 from jobs.query_attached import Attached, attach, attached_files
-from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import RUN_VIEWS, SQL_EXAMPLE, refusals
-from jobs.query_views import create_views, kept_columns
 from jobs.result_files import print_csv, print_tsv, printed_to, write_parquet
 from jobs.result_rows import print_drawing, print_json, print_text
 
@@ -228,22 +221,14 @@ def fenced_run(
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
     ledger = open_ledger(out)
-    tables = table_objects(ledger)
-    own = attached_files(attached, {*ledger.run_type.tables, *tables, "tracks", *RUN_VIEWS})
-    files = fenced_files(ledger.store.location, sizes_of(tables))
-
-    def before(opened: duckdb.DuckDBPyConnection) -> None:
-        if memory is not None:
-            opened.execute(f"SET memory_limit = '{memory}'")
-        attach(opened, own)
-
+    objects = RunObjects.of(ledger)
+    own = attached_files(attached, {*ledger.run_type.tables, *objects.tables, "tracks", *RUN_VIEWS})
     with (
-        spill_folder() as spill,
-        refusals(ledger, files, out),
-        fenced_connection(files, spill, before) as connection,
+        refusals(ledger, objects.files, out),
+        run_connection(
+            ledger, objects, lambda opened: attach(opened, own), memory=memory
+        ) as connection,
     ):
-        create_table_views(connection, tables)
-        create_views(connection, ledger, list(tables))
         yield FencedRun(connection, ledger, own)
 
 

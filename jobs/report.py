@@ -15,12 +15,8 @@ from jobs.plot_settings import LocusSources
 
 if TYPE_CHECKING:
     from enformer_core.dataset.run import Run
-    from jobs.query import FencedRun
 
 _TOLD_EVERY_S = 10.0
-
-_MEMORY = "2GB"
-"""For DuckDB, which would keep what it has read of a large run as long as the machine has room."""
 
 _SETTINGS = {
     "variants": "jobs.settings:ScoreSettings",
@@ -69,21 +65,23 @@ def report(settings: ReportSettings) -> int:
     from enformer_core.export.whole_file import replaces
     from enformer_core.report.asked import Asked
     from enformer_core.report.make import make_report
+    from enformer_core.report.of_run import MEMORY
     from enformer_core.report.page import page
+    from enformer_core.sql.notes import notes_of_values
     from jobs.log import note, tell
     from jobs.output_guard import check_output
     from jobs.query import fenced_run
     from jobs.report_locus import locus_sections, read_loci
 
     path = Path(settings.out)
-    with fenced_run(settings.run, settings.attach, memory=_MEMORY) as run:
+    with fenced_run(settings.run, settings.attach, memory=MEMORY) as run:
         check_output(path, run.ledger, (each.file for each in run.attached))
         instead = " (replaced the file that was there)" if replaces(path) else ""
         asked = Asked(
             run.ledger,
             run.connection,
             settings.run,
-            notes=partial(_notes, run, settings.run),
+            notes=partial(notes_of_values, run.ledger, run.connection),
             defaults=_defaults(run.ledger.run),
             attached={each.name: str(each.file) for each in run.attached},
         )
@@ -115,14 +113,6 @@ class _Begun:
         if time.monotonic() - self._last_s >= _TOLD_EVERY_S:
             self._last_s = time.monotonic()
             note(f"report: {part}")
-
-
-def _notes(run: "FencedRun", location: str, sql: str) -> list[str]:
-    """What `query` says beside an answer; that a run is not complete the page says above all."""
-    from jobs.query_notes import notes_of_answer
-
-    notes = notes_of_answer(run.ledger, run.connection, sql, location)
-    return [text for text in notes if "is not complete" not in text]
 
 
 def _defaults(run: "Run") -> dict[str, Any] | None:

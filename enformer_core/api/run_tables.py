@@ -16,6 +16,7 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from enformer_core.analyses import run_type_of
 from enformer_core.api.arguments import path
+from enformer_core.api.run_report import RunReport
 from enformer_core.dataset.absent_tables import why_absent
 from enformer_core.dataset.find_run import find_run
 from enformer_core.dataset.keys import TRACKS_KEY
@@ -228,6 +229,19 @@ class RunTables:
         # A path is a path: no pattern, and a folder `a=b` above the run is no column; receipts say what `chrom` is
         files = [Path(root).resolve() / key for key in sizes]
         return pl.scan_parquet(files, glob=False, hive_partitioning=False)
+
+    def report(self) -> RunReport:
+        """The run on one page, as `enformer-ray report` writes it: a notebook shows it, `.save(file)` keeps it.
+
+        Of a run that is not finished the page says so, and has what is committed now.
+
+        Raises:
+            DatasetError: for a run that is damaged.
+        """
+        # what makes pages is loaded by who asks for one
+        from enformer_core.report.of_run import page_of_run  # noqa: PLC0415
+
+        return RunReport(self.location, page_of_run(self.ledger, self.location))
 
     def __repr__(self) -> str:
         progress = self.status

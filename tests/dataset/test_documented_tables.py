@@ -14,7 +14,7 @@ from enformer_core.analyses.links import Links
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.dataset.absent_tables import SUMMARY_MAKERS
-from jobs.query_views import create_long, create_top, create_top_genes
+from enformer_core.sql.views import create_long, create_top, create_top_genes
 from tests.support.schemas import schemas_by_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"

@@ -15,9 +15,9 @@ from enformer_core.analyses.link_spec import SCORE_COLUMNS, columns_of
 from enformer_core.dataset import schemas
 from enformer_core.dataset.run_type import RunType
 from enformer_core.models.geometry import ENFORMER, Geometry
+from enformer_core.sql.views import kept_columns
 from enformer_core.storage.local import LocalStore
 from jobs import result_rows
-from jobs.query_views import kept_columns
 from jobs.result_rows import print_text
 from tests.support.toy_runs import ToyIdentity, toy_identity, toy_ledger, toy_run
 

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
+from enformer_core.sql.views import create_top
 from enformer_core.storage.fenced_files import FileOfThreads
 from enformer_core.storage.local import LocalStore
 from jobs import exit_codes
 from jobs.cli import main
 from jobs.query import fenced_run
-from jobs.query_views import create_top
 from tests.support.schemas import schemas_by_table
 from tests.support.toy_runs import CONVENTIONS, begun_toy_run, scoring_worker
 from tests.support.toy_runs import TRACKS as TOY_TRACKS

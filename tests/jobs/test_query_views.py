@@ -11,10 +11,10 @@ from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.schemas import gene_effects_schema
 from enformer_core.dataset.summary import rows_beside
 from enformer_core.models.tracks.table import TRACKS_SCHEMA
+from enformer_core.sql.notes import notes_of_answer
+from enformer_core.sql.views import create_top_genes
 from enformer_core.storage.local import LocalStore
-from jobs.query_notes import notes_of_answer
 from jobs.query_refusals import _why_no_view
-from jobs.query_views import create_top_genes
 from tests.support.toy_runs import toy_identity, toy_ledger, toy_run
 
 TRACKS = [

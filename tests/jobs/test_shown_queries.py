@@ -18,10 +18,10 @@ from enformer_core.analyses.tiles import Tiles
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.export.tsv import query_of_first_track
 from enformer_core.scoring.statistics import STATISTICS
+from enformer_core.sql.views import create_long, create_top, create_top_genes
 from jobs.commands import COMMANDS, EXAMPLES
 from jobs.demo import DEMO_SQL, OWN_DATA
 from jobs.query_refusals import SQL_EXAMPLE
-from jobs.query_views import create_long, create_top, create_top_genes
 from tests.support.schemas import schemas_by_table
 
 SCORE_NAMES = columns_of(tuple(SCORE_COLUMNS))

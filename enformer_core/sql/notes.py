@@ -10,8 +10,8 @@ import duckdb
 from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.scoring.rounding import RATIO_ROUNDING
+from enformer_core.sql.views import largest_of_scores, statistics_of
 from enformer_core.words import agreeing, counted
-from jobs.query_views import largest_of_scores, statistics_of
 
 _AT_MOST = f"""
 SELECT count(*) FILTER (abs(value) <= $most), count(*) FROM effects
@@ -43,6 +43,13 @@ def notes_of_answer(
     if missing:
         shards = counted(ledger.run.plan.shards, "shards")
         yield f"{out}: is not complete: {missing:,} of {shards} not committed, and not in this answer"
+    yield from notes_of_values(ledger, connection, sql)
+
+
+def notes_of_values(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, sql: str
+) -> Iterator[str]:
+    """The same of the values alone, for those who say elsewhere how far the run is."""
     if _asks(connection, sql, "top"):
         for statistic, largest in _largest(ledger, connection):
             yield from _no_effect(ledger, connection, statistic, largest)
