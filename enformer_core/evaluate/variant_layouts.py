@@ -165,6 +165,9 @@ def find_layout(table: str, header: Sequence[str], asked: Asked) -> Layout:
         pip = names.find(_PIP)
         beside = names.find(_BESIDE_VALUE)
         value = names.find(_VALUE[:1]) or (names.find(_VALUE) if beside is not None else None)
+        if label is not None and not asked.of_pips:
+            # benchmarks that make labels of probabilities, as TraitGym's traits, keep both
+            pip = None
         found = [name for name in (label, pip, value) if name is not None]
         if len(found) > 1:
             raise InputError(

@@ -622,10 +622,19 @@ def test_every_order_of_rows_comes_to_the_same(toy, write, judged):
     assert len(areas) == 1
 
 
+def test_labels_that_were_made_of_probabilities_beside_them_are_what_counts(toy, write, judged):
+    out = toy(snvs([3, 2, 1]))
+    both = write((*HEADER, "label", "pip"), [(*row, 0.0) for row in labelled("101")])
+    answer, _ = judged(both, out)
+    assert answer["judged_by"] == "label"
+    assert answer["positives"] == 2
+
+
 def test_what_could_mean_two_things_or_has_no_use_is_refused(toy, write, refused):
     out = toy(snvs([3, 2, 1]))
     both = write((*HEADER, "label", "pip"), [(*row, 0.5) for row in labelled("101")])
-    assert "has columns label and pip: say by which" in refused(both, "--run", out)
+    either = refused(both, "--run", out, "--min-pip", "0.5")
+    assert "has columns label and pip: say by which" in either
     by_label = (both, "--run", out, "--label-column", "label")
     assert "--min-pip: is of probabilities" in refused(*by_label, "--min-pip", "0.5")
     assert "--max-pip: is of probabilities" in refused(*by_label, "--max-pip", "0.001")

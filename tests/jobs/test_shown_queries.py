@@ -42,7 +42,8 @@ def connection():
         create_long(connection, list(STATISTICS))
         create_top_genes(connection)
         # what a user attaches
-        connection.sql("SELECT chrom, pos, ref, alt FROM scores").create("gwas")
+        usual = "SELECT chrom AS CHR, pos AS BP, ref AS A1, alt AS A2 FROM scores"
+        connection.sql(usual).create("gwas")
         yield connection
 
 
