@@ -334,6 +334,45 @@ COMMANDS = {
         ),
         exit_codes=_ASKS,
     ),
+    "plot track": Command(
+        "draw predicted tracks of a run of tiles, or of both alleles of a variant",
+        "jobs.plot_run_settings:TrackSettings",
+        "jobs.plot_track:plot_track",
+        is_work=True,
+        examples=(
+            "enformer-ray plot track tiles --region chr20:4600000-4800000 --tracks 4828,5111 --out tracks.png",
+            "enformer-ray plot track --variant chr20:4699605:A:G --genome hg38.fa --model enformer"
+            " --weights pytorch_model.bin --tracks 4828,5111 --flank 20000 --out effect.html",
+        ),
+    ),
+    "plot logo": Command(
+        "draw what bases contribute, as letters of that height",
+        "jobs.plot_run_settings:LogoSettings",
+        "jobs.plot_logo:plot_logo",
+        is_work=True,
+        examples=(
+            "enformer-ray plot logo contributions --target PRNP --group K562 --out logo.svg",
+            "enformer-ray plot logo contributions --target chr20:4699605:A:G --region chr20:4699560-4699650"
+            " --hypothetical --out logo.html",
+        ),
+    ),
+    "plot links": Command(
+        "draw a gene's elements as arcs to where it starts",
+        "jobs.plot_run_settings:LinkPictureSettings",
+        "jobs.plot_links:plot_links",
+        is_work=True,
+        examples=(
+            "enformer-ray plot links links --gene PRNP --score gradient --out links.png",
+            "enformer-ray plot links links.parquet --gene PRNP --region chr20:4500000-4900000 --out links.svg",
+        ),
+    ),
+    "plot insulators": Command(
+        "draw attention at boundaries against controls, as maps and by layer",
+        "jobs.plot_run_settings:InsulatorPictureSettings",
+        "jobs.plot_insulators:plot_insulators",
+        is_work=True,
+        examples=("enformer-ray plot insulators insulators --out insulators.png",),
+    ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
         "jobs.settings:ImportSettings",

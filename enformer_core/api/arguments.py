@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from enformer_core.errors import InputError
 
+TrackChoice = str | int | Iterable[int] | None
+"""Tracks: as `--tracks` takes them, or columns as numbers; None for all."""
+
 
 def text(setting: str, given: object) -> str:
     """A text.
@@ -61,3 +64,18 @@ def whole_numbers(setting: str, given: object) -> tuple[int, ...]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         return (whole_number(setting, given),)
     return tuple(whole_number(setting, each) for each in given)
+
+
+def selector(tracks: object) -> str | None:
+    """Tracks as the text that selects them, or None for all.
+
+    Raises:
+        InputError: for what is neither text nor whole numbers.
+    """
+    if tracks is None or isinstance(tracks, str):
+        return tracks
+    columns = tracks if isinstance(tracks, Iterable) else [tracks]
+    return ",".join(
+        column if isinstance(column, str) else str(whole_number("tracks", column))
+        for column in columns
+    )

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32
 
+from enformer_core.api.arguments import selector
 from enformer_core.api.frames import in_pandas, track_line
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.statistics import Statistic
@@ -72,6 +73,28 @@ class Mutations:
             InputError: where pandas is not installed.
         """
         return in_pandas(self.to_polars())
+
+    def plot(
+        self,
+        *,
+        track: str | int | None = None,
+        statistic: str | None = None,
+    ) -> Any:
+        """What every change does in one track, as a chart of Altair, which notebooks show.
+
+        Args:
+            track: as `Scorer` takes tracks; by default the one that changes most.
+            statistic: which; by default the first.
+
+        Raises:
+            InputError: for several tracks or none, and a statistic that was not computed.
+        """
+        # Altair takes most of a second, which only pictures need
+        from enformer_core.api.plots import mutations_picture  # noqa: PLC0415
+        from enformer_core.pictures.notebook import notebook_chart  # noqa: PLC0415
+
+        picture = mutations_picture(self, track=selector(track), statistic=statistic)
+        return notebook_chart(picture)
 
     def __repr__(self) -> str:
         name, values = next(iter(self.statistics.items()))

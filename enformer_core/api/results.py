@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int64
 
+from enformer_core.api.arguments import TrackChoice, optional_number, selector
 from enformer_core.api.frames import in_pandas, per_bin, per_track, track_line
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.statistics import Statistic
@@ -130,6 +131,28 @@ class VariantEffect(PredictedBins):
         """
         return in_pandas(self.to_polars())
 
+    def plot(
+        self,
+        *,
+        tracks: TrackChoice = None,
+        flank_bp: int | None = None,
+    ) -> Any:
+        """Both alleles' predictions along the genome and their difference, as a chart of Altair, which notebooks show.
+
+        Args:
+            tracks: at most six, as `Scorer` takes them; by default the three that change most.
+            flank_bp: how far to either side of the variant; by default all bins.
+
+        Raises:
+            InputError: for more tracks, none of the effect's, and a flank without a bin.
+        """
+        # Altair takes most of a second, which only pictures need
+        from enformer_core.api.plots import effect_picture  # noqa: PLC0415
+        from enformer_core.pictures.notebook import notebook_chart  # noqa: PLC0415
+
+        flank = optional_number("flank_bp", flank_bp)
+        return notebook_chart(effect_picture(self, tracks=selector(tracks), flank_bp=flank))
+
     def __repr__(self) -> str:
         name, values = next(iter(self.statistics.items()))
         return self._text(f"VariantEffect {self.variant_id}", name, values)
@@ -164,6 +187,20 @@ class Prediction(PredictedBins):
             InputError: where pandas is not installed.
         """
         return in_pandas(self.to_polars())
+
+    def plot(self, *, tracks: TrackChoice = None) -> Any:
+        """The prediction along the genome, a row for each track, as a chart of Altair, which notebooks show.
+
+        Args:
+            tracks: at most six, as `Scorer` takes them; by default the three with the largest means.
+
+        Raises:
+            InputError: for more tracks, and none of the prediction's.
+        """
+        from enformer_core.api.plots import prediction_picture  # noqa: PLC0415 - as above
+        from enformer_core.pictures.notebook import notebook_chart  # noqa: PLC0415
+
+        return notebook_chart(prediction_picture(self, tracks=selector(tracks)))
 
     def __repr__(self) -> str:
         return self._text("Prediction", "mean", self.values.mean(axis=0))

@@ -22,9 +22,11 @@ from enformer_core.analyses.model_inputs import (
 )
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.api.arguments import (
+    TrackChoice,
     optional_number,
     optional_path,
     path,
+    selector,
     text,
     whole_number,
     whole_numbers,
@@ -111,7 +113,7 @@ class Scorer:
         genome: PathName,
         weights: PathName | None = None,
         head: str = "human",
-        tracks: str | int | Iterable[int] | None = None,
+        tracks: TrackChoice = None,
         targets: PathName | None = None,
         statistics: str | Iterable[str] = ("sad",),
         strands: Strands = "both",
@@ -336,20 +338,11 @@ def _resources(source: ModelSource, device: str, threads: int | None) -> WorkerR
     )
 
 
-def _selected(table: Tracks, tracks: str | int | Iterable[int] | None) -> Tracks:
-    if tracks is None or isinstance(tracks, str):
-        selector = tracks
-    else:
-        columns = tracks if isinstance(tracks, Iterable) else [tracks]
-        selector = ",".join(map(_selector, columns))
-    selection, notes = select_tracks(table, selector)
+def _selected(table: Tracks, tracks: TrackChoice) -> Tracks:
+    selection, notes = select_tracks(table, selector(tracks))
     for note in notes:
         warnings.warn(note, stacklevel=3)
     return selection
-
-
-def _selector(column: object) -> str:
-    return column if isinstance(column, str) else str(whole_number("tracks", column))
 
 
 def _words(statistics: str | Iterable[str]) -> tuple[str, ...]:

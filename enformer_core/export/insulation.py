@@ -42,10 +42,10 @@ def export_insulation(ledger: Ledger, path: Path) -> int:
     text = "".join(lines)
     with whole_file(path / "insulation.tsv") as file:
         file.write(text.encode())
-    maps = mean_maps(_map_rows(ledger))
+    maps = mean_maps(map_rows(ledger))
     # both kinds have maps of one size
     pixels = maps["boundaries"].shape[0]
-    middles_bp = _middles_bp(pixels, _window_bp(ledger))
+    middles_bp = _middles_bp(pixels, window_of(ledger))
     with whole_file(path / "maps.npz") as file:
         np.savez_compressed(
             file,
@@ -95,13 +95,15 @@ def insulation_of(ledger: Ledger) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(whole))
 
 
-def _map_rows(ledger: Ledger) -> Iterator[Mapping[str, object]]:
+def map_rows(ledger: Ledger) -> Iterator[Mapping[str, object]]:
+    """`kind` and `values` of each place's map, one after another, of what is committed."""
     # shard by shard: for a mean no more than one map is needed at a time
     for _, table in stored_tables(ledger, _MAPS):
         maps = table.select(["kind", "values"])
         yield from maps.to_pylist()
 
 
-def _window_bp(ledger: Ledger) -> int:
+def window_of(ledger: Ledger) -> int:
+    """How many bases a map's side is."""
     window_bp: int = ledger.run.identity["geometry"]["window_bp"]
     return window_bp

@@ -143,7 +143,9 @@ def _legend(colours: Colours) -> dict[str, Any]:
 
 
 def _styles(colours: Colours) -> dict[str, Any]:
-    return {
-        name: {"color": getattr(colours, name)}
-        for name in ("ink", "muted", "grid", "faint", "accent", "second", "warning")
-    }
+    named = ("ink", "muted", "grid", "faint", "accent", "second", "warning")
+    by_name = {name: getattr(colours, name) for name in named}
+    # of logos: A green, C blue, G yellow, T red, as nearly as the colour-blind tell them apart
+    blue, red, green, _, yellow, *_ = colours.category
+    bases = {"base_a": green, "base_c": blue, "base_g": yellow, "base_t": red}
+    return {name: {"color": colour} for name, colour in (by_name | bases).items()}

@@ -72,6 +72,7 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         "plot locus --help": (),
         "plot calibration --help": (),
         "report --help": (),
+        "plot track --help": (),
         f"status {run}": ("pyarrow",),
         # the fence around a run is a file system of fsspec's kind
         f"lookup {run} chr1:1001": ("fsspec",),

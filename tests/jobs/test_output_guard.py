@@ -173,6 +173,10 @@ WRITING = {
     "finemap": ["finemap", "--sumstats", "e.tsv", "--ld", "e.npz", "--out"],
     "plot locus": ["plot", "locus", "--locus", "chr1:1-9", "--genes", "e.tsv", "--out"],
     "plot calibration": ["plot", "calibration", "n.parquet", "--out"],
+    "plot track": ["plot", "track", "--variant", "chr1:5:A:C", "--out"],
+    "plot logo": ["plot", "logo", "run", "--out"],
+    "plot links": ["plot", "links", "e.tsv", "--out"],
+    "plot insulators": ["plot", "insulators", "run", "--out"],
     "weights import": ["weights", "import", "w.bin"],
     "config init": ["config", "init", "--out"],
     "demo": ["demo", "--gwas"],
@@ -225,6 +229,7 @@ READ = {
     "ld": (["finemap", "--sumstats", "e.tsv", "--ld", "l.tsv", "--out"], "l.tsv"),
     "candidates": (["links", "--genes", "g2.fa", "--candidates", "e.tsv", "--out"], "e.tsv"),
     "genes": (["plot", "locus", "--locus", "chr1:1-9", "--genes", "e.tsv", "--out"], "e.tsv"),
+    "links": (["plot", "links", "e.tsv", "--out"], "e.tsv"),
     "source": (["weights", "import", "w.safetensors"], "w.safetensors"),
     "attached": (["query", "run", CSV, "--attach", "g=e.tsv", "--output"], "e.tsv"),
 }

@@ -1,0 +1,236 @@
+"""`enformer-ray plot links`: arcs from the elements of a gene to where it starts."""
+
+from pathlib import Path
+
+import polars as pl
+
+from enformer_core.errors import InputError, first_few, nearest
+from enformer_core.genome.contig_names import one_name_each
+from enformer_core.genome.regions import parse_region
+from enformer_core.links.written import is_tsv, is_written
+from enformer_core.pictures.link_rows import arc_row, element_row
+from enformer_core.pictures.picture import Picture
+from enformer_core.pictures.stack import Stretch, stacked
+from enformer_core.storage.open import local_path, parse_address
+from enformer_core.words import agreeing, counted
+from jobs import exit_codes
+from jobs.picture_file import check_picture_name, save_picture
+from jobs.plot_run_settings import LinkPictureSettings
+from jobs.run_of_kind import open_run_of
+
+MOST_ARCS = 60
+"""Of one picture."""
+
+_SCORES = ("gradient", "attention", "mutagenesis", "shuffles", "abc", "powerlaw_contact")
+_PLACES = ("gene", "chrom", "tss", "start", "end")
+_EDGE = 0.04
+"""Free room at either end, as a share of what is drawn."""
+
+
+def plot_links(settings: LinkPictureSettings) -> int:
+    """Draw the links of a gene.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: for a run of another kind, a table without links; genes, scores and groups that are not there.
+        DatasetError: for a run that is damaged.
+    """
+    check_picture_name(settings.out)
+    rows, notes = _read(settings)
+    columns = rows.collect_schema().names()
+    gene = _gene(rows, columns, settings)
+    of_gene = rows.filter(_is_gene(gene, columns)).collect()
+    of_gene, said = _of_group(of_gene, settings)
+    notes += said
+    score = _score(of_gene, settings)
+    links = _links(of_gene, score)
+    links, said = _drawn(links, settings, gene, score)
+    notes += said
+    save_picture(_picture(links, score, gene, notes), settings.out)
+    return exit_codes.DONE
+
+
+def _read(settings: LinkPictureSettings) -> tuple[pl.LazyFrame, list[str]]:
+    """The table of links, and what is to be said of it."""
+    name = settings.run
+    is_file = is_written(name) if parse_address(name) else Path(name).is_file()
+    if is_file:
+        return _of_file(name), []
+    run = open_run_of(name, "links", "links")
+    notes = []
+    if not run.status.finished:
+        notes.append(f"{name}: is not finished; what is committed of it is drawn")
+    if run.run.notice:
+        notes.append(run.run.notice)
+    return run.links, notes
+
+
+def _of_file(name: str) -> pl.LazyFrame:
+    if not is_written(name):
+        raise InputError(
+            f"{name}: is no table of links by its name; `enformer-ray links` writes .parquet, .tsv and .tsv.gz"
+        )
+    path = local_path(name)
+    try:
+        if is_tsv(name):
+            rows = pl.scan_csv(path, separator="\t", infer_schema_length=None, quote_char=None)
+        else:
+            rows = pl.scan_parquet(path, glob=False)
+        columns = rows.collect_schema().names()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{name}: cannot be read as a table: {error}") from error
+    missing = [column for column in _PLACES if column not in columns]
+    if missing:
+        raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
+    return rows
+
+
+def _is_gene(gene: str, columns: list[str]) -> pl.Expr:
+    is_gene = pl.col("gene").cast(pl.String) == gene
+    if "gene_id" in columns:
+        return is_gene | (pl.col("gene_id").cast(pl.String) == gene).fill_null(value=False)
+    return is_gene
+
+
+def _gene(
+    rows: pl.LazyFrame,
+    columns: list[str],
+    settings: LinkPictureSettings,
+) -> str:
+    genes = rows.select(pl.col("gene").cast(pl.String)).unique(maintain_order=True).collect()
+    names = genes["gene"].drop_nulls().to_list()
+    if not names:
+        raise InputError(f"{settings.run}: has no links")
+    if settings.gene is None:
+        if len(names) > 1:
+            raise InputError(
+                f"{settings.run}: has {len(names):,} genes; choose one by --gene: {first_few(names)}"
+            )
+        return str(names[0])
+    if settings.gene in names:
+        return settings.gene
+    if rows.filter(_is_gene(settings.gene, columns)).head(1).collect().height:
+        return settings.gene
+    said = nearest(settings.gene, names)
+    likely = said if len(said) < 300 else f"; it has {first_few(names)}"
+    raise InputError(f"--gene {settings.gene}: {settings.run} has no links of it{likely}")
+
+
+def _of_group(
+    of_gene: pl.DataFrame,
+    settings: LinkPictureSettings,
+) -> tuple[pl.DataFrame, list[str]]:
+    if "group" not in of_gene.columns:
+        if settings.group is not None:
+            raise InputError(
+                f"--group {settings.group}: {settings.run} was made without a model and has no groups; leave it out"
+            )
+        return of_gene, []
+    groups = of_gene["group"].unique(maintain_order=True).to_list()
+    chosen = settings.group or groups[0]
+    if chosen not in groups:
+        raise InputError(
+            f"--group {chosen}: {settings.run} has no such group{nearest(chosen, groups)}"
+        )
+    others = [group for group in groups if group != chosen]
+    notes = []
+    if settings.group is None and others:
+        notes.append(f"group {chosen}; --group chooses another: {first_few(others)}")
+    return of_gene.filter(pl.col("group") == chosen), notes
+
+
+def _score(of_gene: pl.DataFrame, settings: LinkPictureSettings) -> str:
+    numbers = [
+        name
+        for name in of_gene.columns
+        if of_gene[name].dtype.is_numeric() and name not in ("tss", "start", "end")
+    ]
+    wanted = settings.score
+    if wanted is not None:
+        if wanted not in numbers:
+            raise InputError(
+                f"--score {wanted}: {settings.run} has no such column of numbers{nearest(wanted, numbers)}"
+            )
+        return wanted
+    for name in _SCORES:
+        if name in numbers and of_gene[name].is_not_null().any():
+            return name
+    raise InputError(f"{settings.run}: no element of this gene has a score")
+
+
+def _links(of_gene: pl.DataFrame, score: str) -> pl.DataFrame:
+    """What is drawn of each pair, the strongest first; pairs without the score are left out."""
+    columns = of_gene.columns
+    place = pl.format("{}:{}-{}", "chrom", pl.col("start") + 1, "end")
+    name = pl.coalesce(pl.col("name").cast(pl.String), place) if "name" in columns else place
+    kind = pl.col("class").cast(pl.String) if "class" in columns else pl.lit(None, pl.String)
+    middle = (pl.col("start") + pl.col("end")) / 2 + 0.5
+    distance = pl.col("distance") if "distance" in columns else (middle - pl.col("tss") - 1).abs()
+    value = pl.col(score).cast(pl.Float64)
+    found = of_gene.select(
+        name.alias("name"),
+        kind.alias("class"),
+        pl.col("chrom").cast(pl.String),
+        (pl.col("start") + 1).alias("first"),
+        pl.col("end").alias("last"),
+        middle.alias("middle"),
+        (pl.col("tss") + 1).alias("tss"),
+        distance.alias("distance"),
+        value.alias("score"),
+    )
+    known = found.filter(pl.col("score").is_finite().fill_null(value=False))
+    return known.sort(pl.col("score").abs(), descending=True, maintain_order=True)
+
+
+def _drawn(
+    links: pl.DataFrame,
+    settings: LinkPictureSettings,
+    gene: str,
+    score: str,
+) -> tuple[pl.DataFrame, list[str]]:
+    """The links of the region, the strongest, and what is left out."""
+    notes = []
+    if not links.height:
+        raise InputError(f"{settings.run}: no element of {gene} has a value of {score}")
+    if settings.region is not None:
+        chrom, start, end = parse_region("--region", settings.region)
+        own = links["chrom"][0]
+        is_here = (pl.col("last") > start) & (pl.col("first") <= end)
+        inside = (
+            links.filter(is_here) if one_name_each([chrom, own])[own] == chrom else links.clear()
+        )
+        if not inside.height:
+            low, high = int(links["first"].min()), int(links["last"].max())  # type: ignore[arg-type]
+            span = f"{own}:{low}-{high}"
+            raise InputError(
+                f"--region {settings.region}: no element of {gene} lies there; they lie within {span}"
+            )
+        if inside.height < links.height:
+            left_out = links.height - inside.height
+            notes.append(f"{counted(left_out, 'elements')} outside --region left out")
+        links = inside
+    if links.height > MOST_ARCS:
+        left_out = links.height - MOST_ARCS
+        are = agreeing(left_out, "is", "are")
+        notes.append(
+            f"of {links.height:,} elements the {MOST_ARCS} of the largest {score} are drawn, {left_out:,} {are} not"
+        )
+    if not links["score"].abs().max():
+        notes.append(f"all values of {score} are 0")
+    return links.head(MOST_ARCS), notes
+
+
+def _picture(
+    links: pl.DataFrame,
+    score: str,
+    gene: str,
+    notes: list[str],
+) -> Picture:
+    low = min(int(links["first"].min()), int(links["tss"].min()))  # type: ignore[arg-type]
+    high = max(int(links["last"].max()), int(links["tss"].max()))  # type: ignore[arg-type]
+    room = max(round(_EDGE * (high - low)), 50)
+    stretch = Stretch(links["chrom"][0], max(low - room, 1), high + room)
+    rows = [arc_row(links, score=score, gene=gene), element_row(links)]
+    return stacked(stretch, rows, title=f"Elements of {gene}, by {score}", notes=notes)
