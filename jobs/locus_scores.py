@@ -53,12 +53,7 @@ def read_scores(
         InputError: for a run without scores, a statistic or tracks that it does not have, and more than `MOST_ROWS`.
     """
     tables = open_run(run)
-    known = check_scores(tables.ledger)
-    chosen = statistic or known[0]
-    if chosen not in known:
-        raise InputError(
-            f"--statistic {chosen}: {run} has no such statistic{nearest(chosen, known)}"
-        )
+    chosen = read_statistic(tables.ledger, statistic, run)
     rows_of = _chosen(tables.ledger, tracks, named_groups)
     contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
     own = one_name_each([stretch.chrom, *contigs])
@@ -84,6 +79,25 @@ def read_scores(
         by_row = {name: _largest(once, chosen, of) for name, of in rows_of.items()}
     groups = {name: row for name, row in by_row.items() if row.height}
     return LocusScores(chosen, groups, notes, rows_of, here)
+
+
+def read_statistic(
+    ledger: Ledger,
+    wanted: str | None,
+    run: str,
+) -> str:
+    """The statistic that is wanted, or the run's first.
+
+    Raises:
+        InputError: for one that the run does not have.
+    """
+    known = check_scores(ledger)
+    chosen = wanted or known[0]
+    if chosen not in known:
+        raise InputError(
+            f"--statistic {chosen}: {run} has no such statistic{nearest(chosen, known)}"
+        )
+    return chosen
 
 
 def _chosen(

@@ -1,10 +1,12 @@
 """`enformer-ray plot locus`: a study, fine-mapping, genes and a run's scores, one above the other on one stretch."""
 
 from enformer_core.errors import InputError
-from enformer_core.pictures.stack import stacked
+from enformer_core.pictures.picture import Picture
+from enformer_core.pictures.stack import below, stacked
 from jobs import exit_codes
 from jobs.locus_place import find_variant, stretch_of
 from jobs.locus_rows import check_sources, locus_rows
+from jobs.locus_zoom import check_zoom, zoomed
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_settings import LocusSettings
 
@@ -23,17 +25,24 @@ def plot_locus(settings: LocusSettings) -> int:
     """
     check_picture_name(settings.out)
     _check_options(settings)
+    parts: list[Picture] = []
     if settings.locus is not None:
         stretch = stretch_of("--locus", settings.locus)
         title = f"Locus {stretch.text}"
     else:
         assert settings.variant is not None
-        stretch = find_variant(settings.variant, settings.run).around(settings.flank)
+        variant = find_variant(settings.variant, settings.run)
+        stretch = variant.around(settings.flank)
         title = f"{settings.variant} and {settings.flank:,} bp around it"
+        parts = list(zoomed(settings, variant))
     found = locus_rows(settings, settings.run, stretch)
-    if not found.rows:
+    if found.rows:
+        locus = stacked(stretch, found.rows, title=title, notes=found.notes)
+        parts = [locus, *parts]
+    if not parts:
         raise InputError(f"{stretch.text}: nothing to draw: " + "; ".join(found.notes))
-    save_picture(stacked(stretch, found.rows, title=title, notes=found.notes), settings.out)
+    first, *others = parts
+    save_picture(below(first, others), settings.out)
     return exit_codes.DONE
 
 
@@ -44,7 +53,11 @@ def _check_options(settings: LocusSettings) -> None:
         )
     if settings.flank < 1:
         raise InputError(f"--flank {settings.flank}: must be at least 1")
-    sources = (settings.run, settings.sumstats, settings.pips, settings.genes)
+    check_zoom(settings)
+    sources = (
+        *(settings.run, settings.sumstats, settings.pips, settings.genes),
+        *(settings.model, settings.contributions),
+    )
     if all(source is None for source in sources):
         raise InputError(f"nothing to draw: {_NO_ROWS}")
-    check_sources(settings, settings.run)
+    check_sources(settings, settings.run or settings.model)

@@ -44,11 +44,12 @@ def plot_logo(settings: LogoSettings) -> int:
     check_picture_name(settings.out)
     if settings.region is None and not 1 <= settings.length <= MOST_BASES:
         raise InputError(f"--length {settings.length}: must be from 1 to {MOST_BASES}")
-    save_picture(_picture(settings), settings.out)
+    save_picture(logo_picture(settings), settings.out)
     return exit_codes.DONE
 
 
-def _picture(settings: LogoSettings) -> Picture:
+def logo_picture(settings: LogoSettings) -> Picture:
+    """The logo of a target; see `plot_logo` for what is refused."""
     run = open_run_of(settings.run, "contributions", "attribute")
     table = run.contributions
     known = table.select(_DESCRIBED).collect()

@@ -1,7 +1,7 @@
 """The settings of `enformer-ray plot`; nothing that draws is loaded for them."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -10,6 +10,7 @@ from jobs.option_types import (
     ColumnName,
     ColumnRoles,
     Groups,
+    ModelName,
     OptionalDirectory,
     OptionalFile,
     Selection,
@@ -21,6 +22,7 @@ from jobs.option_types import (
 _PLACE = Group.create_ordered("Place")
 _STUDY = Group.create_ordered("Study")
 _SCORES = Group.create_ordered("Scores")
+_VARIANT = Group.create_ordered("Around the variant")
 _OUTPUT = Group.create_ordered("Output")
 
 
@@ -98,7 +100,37 @@ class LocusSources(LocusScores, LocusStudy):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocusSettings(LocusSources, _LocusPlace, _OfRun):
+@listed_under(_VARIANT)
+class _LocusVariant:
+    """What is drawn below the locus, around the variant."""
+
+    model: ModelName | None = None
+    """predicts both alleles of --variant: enformer, basenji2, or motif, a demonstration without weights"""
+
+    genome: Annotated[OptionalFile, Parameter(metavar="FASTA")] = None
+    """reference genome of --model, FASTA (plain, bgzip or gzip)"""
+
+    weights: OptionalFile = None
+    """weights of the model, as for `score`"""
+
+    head: str = "human"
+    """output head of the model: human or mouse"""
+
+    targets: OptionalFile = None
+    """published table of the head's tracks, for names and selection"""
+
+    zoom: BasePairs = 5_000
+    """of predictions, to either side; of --tracks, else --group, else the track that the run says changes most"""
+
+    contributions: OptionalDirectory = None
+    """run of `attribute` with the variant: what each base contributes, 40 bp to either side"""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where the model runs; auto takes a GPU where there is one"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocusSettings(LocusSources, _LocusVariant, _LocusPlace, _OfRun):
     """What `enformer-ray plot locus` is asked for."""
 
     out: Annotated[WrittenFile, Parameter(group=_OUTPUT)]

@@ -111,6 +111,34 @@ def stacked(
     )
 
 
+def below(
+    picture: Picture,
+    others: Sequence[Picture],
+) -> Picture:
+    """One picture of several, each of which keeps its own axis of positions; those below have their titles above them.
+
+    Args:
+        picture: the first, whose title is that of all.
+        others: from above.
+    """
+    if not others:
+        return picture
+    parts = [
+        each.chart.properties(title=alt.Title(each.title, fontSize=13, offset=8)) for each in others
+    ]
+    chart = alt.vconcat(picture.chart, *parts, spacing=26).resolve_scale(
+        color="independent", shape="independent", stroke="independent"
+    )
+    every = (picture, *others)
+    return Picture(
+        chart,
+        picture.title,
+        " ".join(each.description for each in every),
+        pl.concat([each.table for each in every], how="diagonal_relaxed"),
+        tuple(dict.fromkeys(note for each in every for note in each.notes)),
+    )
+
+
 def values_axis(title: str | list[str], **options: Any) -> alt.Axis:
     """The axis at the left of a row."""
     return alt.Axis(title=title, minExtent=_LABEL_ROOM, **{"tickCount": 5} | options)

@@ -11,10 +11,12 @@ from enformer_core import open_run
 from enformer_core.pictures.page import vega_bundle
 from enformer_core.pictures.stack import Stretch
 from enformer_core.storage.local import LocalStore
+from jobs.cli import main
 from jobs.locus_study import is_within, minus_log10_p
 from tests.support.genomes import OTHER
 from tests.support.summaries import GivenScorer
 from tests.support.toy_runs import begun_toy_run
+from tests.support.vcf import write_vcf
 
 PLACES = (1000, 1500, 2000, 9000)
 Z = (1.0, -6.0, 3.0, 2.0)
@@ -321,3 +323,58 @@ def test_an_rsid_is_looked_up_in_the_run(run, genome, letters, tmp_path, plotted
     assert [row["name"] for row in rows_with(spec, "score")] == ["rs10"]
     assert {tuple(scale["domain"]) for scale in scales_of(spec, "x")} == {(949.5, 1050.5)}
     assert "RS10 and 50 bp around it" in error
+
+
+@pytest.fixture(scope="module")
+def around(tmp_path_factory, genome, letters):
+    """A variant with its run of scores and one of contributions, both of the model motif."""
+    folder = tmp_path_factory.mktemp("around")
+    ref = letters["chr1"][1999]
+    vcf = write_vcf(folder / "v.vcf", [("chr1", 2000, ref, OTHER[ref])])
+    motif = ["--genome", genome, "--model", "motif", "--strands", "forward", "--ray", "off"]
+    score = ["score", vcf, *motif, "--out", folder / "scores"]
+    attribute = ["attribute", vcf, *motif, "--group", "g=motif-GATA1", "--out", folder / "given"]
+    for words in (score, attribute):
+        assert main([str(word) for word in words]) == 0
+    return folder, f"chr1:2000:{ref}:{OTHER[ref]}"
+
+
+def test_alleles_and_contributions_stand_below_on_axes_of_their_own(
+    around, run, genome, tmp_path, plotted
+):
+    folder, variant = around
+    spec, _ = plotted(
+        *(folder / "scores", "--genome", genome, "--model", "motif", "--zoom", "400"),
+        *("--contributions", folder / "given"),
+        locus=("--variant", variant, "--flank", "1000"),
+    )
+    locus, predicted, logo = spec["vconcat"]
+    widths = [
+        {scale["domain"][1] - scale["domain"][0] for scale in scales_of(part, "x")}
+        for part in (locus, predicted, logo)
+    ]
+    assert widths[0] == {2001}
+    # whole bins of 128 bp that reach into 400 bp on either side
+    (width,) = widths[1]
+    assert 800 < width <= 800 + 2 * 128
+    assert widths[2] == {81}
+    # the track that the run's scores say is changed most
+    (row,) = open_run(folder / "scores").scores.collect().iter_rows(named=True)
+    tracks = dict(
+        open_run(folder / "scores").tracks.select("index", "description").collect().rows()
+    )
+    assert tracks[row["max_abs_sad_track"]] in predicted["vconcat"][0]["title"]["text"]
+    assert "difference" in rows_with(spec, "difference")[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--locus", "chr1:1-9", "--model", "motif"], "--model motif: is drawn around a variant"),
+        (["--variant", "chr1:2000", "--model", "motif"], "give --genome FASTA"),
+        (["--variant", "chr1:2000", "--contributions", "x"], "is a place; .* need its alleles"),
+        (["--variant", "chr1:2000", "--genome", "x"], "--genome x: is for a model"),
+    ],
+)
+def test_what_cannot_be_drawn_around_a_variant_is_refused(refused, words, message):
+    assert re.search(message, refused(*words))
