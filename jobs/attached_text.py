@@ -8,7 +8,7 @@ Knows bytes and columns. Does not know what they are called for.
 import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,21 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from enformer_core.errors import InputError
-from enformer_core.user_path import one_line
 from enformer_core.words import counted
+from jobs.attached_types import (
+    note_of_renamed,
+    note_of_text,
+    notes_of_doubles,
+    quoted_name,
+    shown_text,
+    type_of_cells,
+)
 
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 _NULLS = ["", "NA", "."]
 """As files of the field write that there is no value."""
 
 _BLOCK_BYTES = 1 << 24  # as much as the longest line may have
-_SHOWN_LETTERS = 60
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BCF = b"BCF\x02"
 _BOM = b"\xef\xbb\xbf"
@@ -37,16 +43,6 @@ _BOM = b"\xef\xbb\xbf"
 _OF_ROWS = re.compile(
     r"rs[0-9]+|(chr)?[0-9XYM]{1,2}[:_-][0-9]+.*|[+-]?[0-9.]+([eE][+-]?[0-9]+)?", re.IGNORECASE
 )
-
-_INTEGER = r"^ *[+-]?(0|[1-9][0-9]{{0,17}}) *$"
-_DOUBLE = r"^ *[+-]?((0|[1-9][0-9]{{0,17}})(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)? *$|^[+-]?(nan|inf|infinity)$"
-_TYPES = {
-    "BIGINT": f"regexp_matches({{column}}, '{_INTEGER}')",
-    "DOUBLE": f"regexp_matches({{column}}, '{_DOUBLE}', 'i')",
-    "BOOLEAN": "lower({column}) IN ('true', 'false')",
-    "DATE": "regexp_matches({column}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$') AND TRY_CAST({column} AS DATE) IS NOT NULL",
-}
-"""Of each type the question that every value of a column must answer with yes; else it is text, as 007 is."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,7 @@ class _Header:
         lines: how many lines it is, with remarks before it.
         filled: how many of these are not empty.
         quotes: whether cells may stand in quotes, in which separators are letters.
+        renamed: names that SQL could not tell from others, and by them what these columns are called.
     """
 
     names: Sequence[str]
@@ -66,6 +63,7 @@ class _Header:
     lines: int
     filled: int
     quotes: bool
+    renamed: Mapping[str, str]
 
 
 class _CountedLines(io.RawIOBase):
@@ -108,7 +106,7 @@ def create_text_table(
     compression: str | None,
     *,
     texts: Collection[str],
-) -> None:
+) -> list[str]:
     """Make a table of delimited text.
 
     Args:
@@ -118,6 +116,9 @@ def create_text_table(
         compression: `gzip`, `zstd` or None.
         texts: names of columns, in small letters, whose values stay text whatever they look like.
 
+    Returns:
+        What its reader should know of columns, in words.
+
     Raises:
         InputError: for a line with more or fewer cells than the header, with the line; for what is no such text.
     """
@@ -126,30 +127,20 @@ def create_text_table(
     written = f"{name}_as_written"
     connection.register(written, rows)
     casts = []
+    notes = [note_of_renamed(*each) for each in header.renamed.items()]
     for column in rows.column_names:
-        kind = (
-            "VARCHAR" if column.lower().lstrip("#") in texts else _type(connection, written, column)
-        )
-        quoted = _quoted(column)
+        quoted = quoted_name(column)
+        kind = "VARCHAR"
+        if column.lower().lstrip("#") not in texts:
+            kind = type_of_cells(connection, written, column)
+            if kind == "VARCHAR":
+                notes += note_of_text(connection, written, column)
+            elif kind == "DOUBLE":
+                notes += notes_of_doubles(connection, written, {column: quoted})
         casts.append(f"CAST({quoted} AS {kind}) AS {quoted}")
     connection.execute(f'CREATE TABLE "{name}" AS SELECT {", ".join(casts)} FROM {written}')  # noqa: S608
     connection.unregister(written)
-
-
-def _type(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> str:
-    quoted = _quoted(column)
-    for kind, question in _TYPES.items():
-        asked = f"SELECT bool_and({question.format(column=quoted)}) FROM {table}"  # noqa: S608
-        ((is_so,),) = connection.execute(asked).fetchall()
-        # null of a column without a value, which may be text
-        if is_so:
-            return kind
-    return "VARCHAR"
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+    return notes
 
 
 def _opened(file: Path, compression: str | None) -> pa.NativeFile:
@@ -190,23 +181,27 @@ def _read_header(
     separators = _SEPARATORS if quotes else "\t"
     found = {each: cells for each in separators if (cells := _cells_by(text, each, quotes=quotes))}
     if not found:
-        raise InputError(f"line {number} has a quote that is not closed: {_shown(text)}")
+        raise InputError(f"line {number} has a quote that is not closed: {shown_text(text)}")
     # a tab is part of no name; of equals, as where there is one column, it is commas
     has_tabs = len(found.get("\t", ())) > 1
     separator = "\t" if has_tabs else max(found, key=lambda each: len(found[each]))
     names = found[separator]
     if len(names) == 1 and len(text.split()) > 1:
         raise InputError(
-            f"line {number} has no tabs, commas or semicolons: {_shown(text)}. The first line names the columns: "
+            f"line {number} has no tabs, commas or semicolons: {shown_text(text)}. The first line names the columns: "
             "remove what stands before it; make spaces between columns tabs: tr -s ' ' '\\t' < FILE"
         )
     of_rows = [name for name in names if _OF_ROWS.fullmatch(name)]
     if of_rows:
         raise InputError(
-            f"line {number} names no columns, but has a row's {_shown(of_rows[0])}. Put a line with the columns' names "
-            "before it."
+            f"line {number} names no columns, but has a row's {shown_text(of_rows[0])}. Put a line with the "
+            "columns' names before it."
         )
-    return _Header(_unique(names), separator, number, filled, quotes)
+    unique = _unique(names)
+    renamed = {
+        name: free for name, free in zip(names, unique, strict=True) if name not in ("", free)
+    }
+    return _Header(unique, separator, number, filled, quotes, renamed)
 
 
 def _cells_by(line: str, separator: str, *, quotes: bool) -> list[str]:
@@ -277,7 +272,7 @@ def _check_one_column(rows: pa.Table) -> None:
     if first >= 0:
         raise InputError(
             f"row {first + 1} has more columns than the line that names them, which has one: "
-            f"{_shown(rows[0][first].as_py())}. Name each column in the first line"
+            f"{shown_text(rows[0][first].as_py())}. Name each column in the first line"
         )
 
 
@@ -294,7 +289,7 @@ def _fault(file: Path, compression: str | None, header: _Header, said: str) -> I
                 return _no_utf8(file, number)
             except csv.Error:
                 return InputError(
-                    f"line {number} has a quote that is not closed, or goes on behind it: {_shown(text)}. Each row "
+                    f"line {number} has a quote that is not closed, or goes on behind it: {shown_text(text)}. Each row "
                     "must be one line; a quote within a cell is written twice"
                 )
             if len(cells) != len(header.names):
@@ -310,7 +305,7 @@ def _uneven(number: int, line: str, cells: int, header: _Header) -> InputError:
     advice = "; of R: write.table(..., row.names = FALSE)" if is_of_r else ""
     return InputError(
         f"line {number} has {counted(cells, 'columns')} by {by}, and line {header.lines}, which names them, {columns}: "
-        f"{_shown(line)}. Give every line the same columns{advice}; no line is left out or filled up"
+        f"{shown_text(line)}. Give every line the same columns{advice}; no line is left out or filled up"
     )
 
 
@@ -318,8 +313,3 @@ def _no_utf8(file: Path, number: int) -> InputError:
     return InputError(
         f"line {number} is no UTF-8. Write it so, as by iconv -f latin1 -t utf-8 {file.name}"
     )
-
-
-def _shown(text: str) -> str:
-    shown = one_line(text)
-    return shown if len(shown) <= _SHOWN_LETTERS else f"{shown[:_SHOWN_LETTERS]}…"

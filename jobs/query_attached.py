@@ -5,7 +5,7 @@ reads nothing more. Knows files and names. Does not know what is asked.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,11 @@ from enformer_core.errors import InputError
 from enformer_core.links.regular_file import regular_file
 from enformer_core.user_path import user_path
 from jobs.attached_text import create_text_table
+from jobs.attached_types import note_of_renamed, notes_of_doubles
+from jobs.log import note
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_NUMBERED = re.compile(r"(?P<name>.+)_[0-9]+", re.DOTALL)
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 _PACKED = frozenset({".gz", ".bgz", ".zst"})
 _CONTIGS = frozenset({"chrom", "chr", "chromosome", "contig", "seqid", "hm_chrom"})
@@ -75,7 +78,7 @@ def attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Attached]) -> 
     """
     for each in files:
         try:
-            _create(connection, each)
+            notes = _create(connection, each)
         except InputError as error:
             raise InputError(f"--attach {each.name}={each.file}: {error}") from error
         except (duckdb.Error, OSError) as error:
@@ -85,10 +88,12 @@ def attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Attached]) -> 
                 f"--attach {each.name}={each.file}: cannot be read as a table: {said}. It may be Parquet, CSV, TSV, "
                 "JSON or VCF, packed by gzip or zstd or not."
             ) from error
+        for text in notes:
+            note(f"--attach {each.name}={each.file}: {text}")
 
 
-def _create(connection: duckdb.DuckDBPyConnection, attached: Attached) -> None:
-    """Make the table of a file; contigs are texts in it."""
+def _create(connection: duckdb.DuckDBPyConnection, attached: Attached) -> list[str]:
+    """Make the table of a file, contigs being texts in it, and give what is to be known of its columns."""
     with attached.file.open("rb") as content:
         first = content.read(4)
     compression = _compression(first)
@@ -99,14 +104,50 @@ def _create(connection: duckdb.DuckDBPyConnection, attached: Attached) -> None:
         options = [] if compression is None else [f"compression = '{compression}'"]
         read = f"read_json({', '.join([literal, *options])})"
     else:
-        create_text_table(connection, attached.name, attached.file, compression, texts=_CONTIGS)
-        return
-    names = [name for name, *_ in connection.execute(f"DESCRIBE FROM {read}").fetchall()]
-    contigs = [name for name in names if name.lower().lstrip("#") in _CONTIGS]
+        return create_text_table(
+            connection, attached.name, attached.file, compression, texts=_CONTIGS
+        )
+    types = {
+        name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM {read}").fetchall()
+    }
+    contigs = [name for name in types if name.lower().lstrip("#") in _CONTIGS]
     # known words, in whatever letters, and no quotes among them
     texts = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in contigs)
     replaced = f" REPLACE ({texts})" if contigs else ""
     connection.execute(f'CREATE TABLE "{attached.name}" AS SELECT *{replaced} FROM {read}')  # noqa: S608
+    if first == _PARQUET:
+        schema = f"SELECT name FROM parquet_schema({literal})"  # noqa: S608
+        return list(_renamed(types, [name for (name,) in connection.execute(schema).fetchall()]))
+    return list(
+        _notes_of_json(connection, read.replace("read_json(", "read_json_objects(", 1), types)
+    )
+
+
+def _notes_of_json(
+    connection: duckdb.DuckDBPyConnection, read: str, types: Mapping[str, str]
+) -> Iterator[str]:
+    """What names and numbers of objects have become, where that is not what is written."""
+    if any(_NUMBERED.fullmatch(name) for name in types):
+        keys = f"SELECT DISTINCT unnest(json_keys(json)) FROM {read}"  # noqa: S608
+        yield from _renamed(types, [key for (key,) in connection.execute(keys).fetchall()])
+    doubles = [name for name, kind in types.items() if kind == "DOUBLE"]
+    cells = {name: _cell_of_json(name) for name in doubles if '"' not in name}
+    yield from notes_of_doubles(connection, read, cells)
+
+
+def _cell_of_json(name: str) -> str:
+    """The letters of a number in an object: what extracts values would have made 0.0 of 1e-400."""
+    key = _quoted(f'"{re.escape(name)}"' + r"\s*:\s*([^,}\s]+)")
+    path = _quoted(f'$."{name}"')
+    return f"CASE WHEN json_exists(json, {path}) THEN regexp_extract(json::VARCHAR, {key}, 1) END"
+
+
+def _renamed(names: Iterable[str], written: Collection[str]) -> Iterator[str]:
+    """Of names that the file has not: DuckDB calls a second P beside p `P_1`."""
+    for name in names:
+        numbered = _NUMBERED.fullmatch(name)
+        if numbered is not None and name not in written and numbered["name"] in written:
+            yield note_of_renamed(numbered["name"], name)
 
 
 def _compression(first: bytes) -> str | None:

@@ -209,7 +209,7 @@ def _whole(value: object) -> object:
     if not isinstance(value, str):
         return value
     number = int(value)
-    return number if abs(number) < _MOST_64_BITS else value
+    return number if -_MOST_64_BITS <= number < _MOST_64_BITS else value
 
 
 def _with_floats_as(kind: str, within: str) -> str:

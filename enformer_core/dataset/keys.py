@@ -19,6 +19,8 @@ SUMMARIES = "summaries"
 UNPLACED = "__unplaced__"
 """The partition of rows without a place on the genome."""
 
+_NULL_OF_HIVE = "__HIVE_DEFAULT_PARTITION__"
+"""What readers of partitions take for no value at all."""
 
 BLOCK_SHARDS = 1000
 """Receipts of so many shards are put once more as one object, so that few requests read them all."""
@@ -109,9 +111,14 @@ def check_partitions(contigs: Iterable[str]) -> None:
                 f"systems take {_LONGEST_NAME_BYTES}. Give it a shorter name in FASTA and input, or leave "
                 "its records out by --regions."
             )
-        if contig == UNPLACED:
+        if contig in (UNPLACED, _NULL_OF_HIVE):
+            kept_for = (
+                "rows without a place"
+                if contig == UNPLACED
+                else "no value by readers of partitions"
+            )
             raise InputError(
-                f"contig {contig}: this name is kept for rows without a place. Give it another in "
+                f"contig {contig}: this name is kept for {kept_for}. Give it another in "
                 "FASTA and input, or leave its records out by --regions."
             )
 

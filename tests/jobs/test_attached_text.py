@@ -3,6 +3,8 @@
 import gzip
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from enformer_core.errors import InputError
@@ -86,8 +88,9 @@ def test_types_are_those_of_all_values_and_not_of_the_first(table):
         ("12", "BIGINT"),
         ("-0", "BIGINT"),
         ("9" * 18, "BIGINT"),
-        # digits that neither has
-        ("9" * 19, "VARCHAR"),
+        ("-9223372036854775808", "BIGINT"),
+        ("9" * 19, "HUGEINT"),
+        ("9" * 39, "DOUBLE"),
         ("1_000", "VARCHAR"),
         ("01", "VARCHAR"),
         ("1.", "DOUBLE"),
@@ -121,3 +124,51 @@ def test_lines_are_counted_over_blocks_and_in_packed_files(table, monkeypatch):
         assert rows == [(f"name{at}", at) for at in range(200)]
     with pytest.raises(InputError, match="cannot be read as a table"):
         table(gzip.compress(content)[:-20])
+
+
+NOTED = {
+    "one cell that is no number": (
+        "a\n9\n10\nbad\n\n",
+        "a is text, in whose order 9 is above 10: 2 of its 3 cells are numbers, and the first that is none is 'bad'",
+    ),
+    "a second name": ("p,P\n1,2\n", "its column P is called P_1 here"),
+    "too small": (
+        "a\n0\n1e-400\n0e1\n",
+        "a: 1 value nearer to 0 than a 64-bit float can be is 0 here",
+    ),
+    "too large": (
+        "a\ninf\n1e400\n-1e400\n",
+        "a: 2 values beyond a 64-bit float are infinite here, null in JSON",
+    ),
+    "long integers": (
+        "a\n0.5\n9007199254740993\n9007199254740992\n",
+        "a: 1 integer has more digits than",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), NOTED.values(), ids=NOTED.keys())
+def test_what_became_of_cells_is_said(content, said, table, capsys):
+    table(content)
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.startswith("note: --attach own=")
+    assert said in note
+
+
+def test_of_json_and_parquet_too(table, tmp_path, capsys):
+    table('[{"p": 1e-400, "P": 1}, {"q_1 (": 0.5, "P": 2}]', "t.json")
+    renamed, below = capsys.readouterr().err.splitlines()
+    assert "its column P is called P_1 here" in renamed
+    assert "p: 1 value nearer to 0" in below
+    file = tmp_path / "made.parquet"
+    pq.write_table(pa.table({"p": [1], "P": [2], "p_2": [3]}), file)
+    table(file.read_bytes(), "t.parquet")
+    assert "its column P is called P_1 here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", ["a,b\n1,x\n,y\n", "a_1,p\n007,0.0\n008,-inf\n", "chr\n1\n2\nX\n"]
+)
+def test_of_what_is_as_it_was_written_nothing_is_said(content, table, capsys):
+    table(content)
+    assert not capsys.readouterr().err

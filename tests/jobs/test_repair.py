@@ -238,6 +238,7 @@ def test_a_run_json_that_contradicts_itself_is_refused_with_a_remedy(out, call, 
     ("contig", "says"),
     [
         ("__unplaced__", "this name is kept for rows without a place"),
+        ("__HIVE_DEFAULT_PARTITION__", "this name is kept for no value by readers of partitions"),
         ("é" * 50, "its name makes a directory's name of 306 bytes, and file systems take 255"),
     ],
 )
