@@ -4,6 +4,7 @@ Which commands there are says `jobs.commands`. Only the one that was named is im
 """
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -33,6 +34,7 @@ from jobs.wrong_command_line import answer, missing
 
 __all__ = ["COMMANDS", "Command", "command_options", "main", "parse", "whole_app"]
 
+_REMARK = re.compile(r"--[^=\s]*\s")
 _CONFIG_HELP = "file with any of these settings (enformer-ray config init); the command line wins"
 _OPTIONS = Group.create_default_parameters()
 
@@ -125,7 +127,7 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
         InputError: for a TOML file that cannot be used, and for settings that are missing or impossible.
         SystemExit: with 2 where the command line is wrong; with 0 when it asked for help or the version.
     """
-    words = [STREAM_WORD if word == STREAM else word for word in arguments]
+    words = [_as_word(word) for word in arguments]
     name = next((name for name in COMMANDS if words[: len(name.split())] == name.split()), None)
     try:
         settings = _app([] if name is None else [name])(
@@ -144,6 +146,14 @@ def parse(arguments: Sequence[str]) -> tuple[Command, Any]:
         is_answered = wanted and not is_lost
         raise SystemExit(exit_codes.DONE if is_answered else exit_codes.BAD_INPUT)
     return COMMANDS[name], settings
+
+
+def _as_word(word: str) -> str:
+    """A word that the parser takes for no option: the dash of streams, and SQL that begins with a remark."""
+    if word == STREAM:
+        return STREAM_WORD
+    # to SQL an end of line more is nothing, and no option has a blank in its name
+    return f"\n{word}" if _REMARK.match(word) else word
 
 
 def whole_app() -> App:

@@ -18,6 +18,7 @@ from enformer_core.dataset.lookup import (
 )
 from enformer_core.errors import InputError, first_few
 from enformer_core.shell_words import command_line
+from enformer_core.storage.open import parse_address
 from enformer_core.user_path import one_line
 from enformer_core.variants.allele_keys import AlleleKey, identifier_key, parse_key
 from enformer_core.variants.table import Status
@@ -32,6 +33,8 @@ from jobs.text_columns import TextColumns
 _KEYS = "rs6052080, chr20:4699605 or chr20:4699605:A:G"
 
 _REGION = re.compile(r"(?P<chrom>[^/\s:]+):(?P<first>[0-9][0-9,]*)-(?P<last>[0-9][0-9,]*)")
+
+_AT_A_PLACE = re.compile(r"(?P<chrom>[^\s:]+):(?P<pos>-?[0-9][0-9,]*)(?P<alleles>[:_][^\s]*)?")
 
 _DESCRIBED = ("run", "variant_id", "id", "status", "reason")
 
@@ -125,7 +128,7 @@ def _runs_and_keys(
     keys = [identifier_key(each) for each in dict.fromkeys(identifiers) if each]
     for word in dict.fromkeys(words):
         key = parse_key(word)
-        if key is None:
+        if key is None or key.pos == 0:
             _refuse_region(word)
             runs.append(word)
         else:
@@ -151,8 +154,11 @@ def _refuse_region(word: str) -> None:
         raise InputError(
             f"{word}: a place needs its contig. Give it as chr20:{word.replace(',', '')}"
         )
+    if Path(word).exists():
+        return
+    _refuse_no_key(word)
     region = _REGION.fullmatch(word)
-    if region is None or Path(word).exists():
+    if region is None:
         return
     first, last = (region[name].replace(",", "") for name in ("first", "last"))
     sql = f"FROM scores WHERE chrom = '{region['chrom']}' AND pos BETWEEN {first} AND {last}"
@@ -160,6 +166,30 @@ def _refuse_region(word: str) -> None:
         f"{word}: is a region, and places are looked up one by one. Ask for it: "
         f"{command_line(['enformer-ray', 'query', 'RUN', sql])}"
     )
+
+
+def _refuse_no_key(word: str) -> None:
+    """Refuse what is written as a place, and is none that can be looked up so.
+
+    Raises:
+        InputError: with what it is, and the words that have an answer.
+    """
+    place = _AT_A_PLACE.fullmatch(word)
+    if place is None or parse_address(word) is not None:
+        return
+    chrom, pos = place["chrom"], place["pos"]
+    if "/" in chrom:
+        raise InputError(
+            f"{word}: has a slash, as names of directories have, and is taken for no place. Give the allele's own "
+            "identifier by --id, or ask for the place by `enformer-ray query`."
+        )
+    if pos.startswith("-") or not pos.strip("0,"):
+        raise InputError(f"{word}: there is no position {pos}: the first base of a contig is 1")
+    if place["alleles"]:
+        raise InputError(
+            f"{word}: is an allele of other letters than A, C, G, T and N. Give its place, {chrom}:{pos}, or its "
+            "identifier by --id."
+        )
 
 
 def _beside(

@@ -5,6 +5,7 @@ Knows which tables a run has and of which columns. The engines' words are in `di
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -111,11 +112,19 @@ def _schema_with_values(name: str, values: Sequence[str]) -> pa.Schema | None:
 
 
 def _schema_of_file(ledger: Ledger, name: str, keys: Sequence[str]) -> pa.Schema:
-    content = ledger.store.get(keys[0]) if keys else None
-    if content is None:
-        location = ledger.store.location
+    location = ledger.store.location
+    if not keys:
         raise InputError(f"{location}: there are no {name} yet, and nothing says their columns")
-    return pq.read_schema(pa.BufferReader(content))
+    # of a file that is lost or damaged any other says the columns
+    for key in keys:
+        content = ledger.store.get(key)
+        with suppress(pa.ArrowException, OSError):
+            if content is not None:
+                return pq.read_schema(pa.BufferReader(content))
+    raise InputError(
+        f"{location}: every file of {name} is missing or damaged, though receipts name them, and nothing else says "
+        f"their columns. `enformer-ray verify {location}` says what else is damaged."
+    )
 
 
 def run_address(location: str) -> str:

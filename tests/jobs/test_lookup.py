@@ -175,3 +175,22 @@ def test_places_of_runs_of_several_genomes_are_told_apart(runs, run, tmp_path):
     assert f"{runs / 'one'} and {tmp_path / 'other'} are of genomes with other contigs" in error
     assert "of genomes" not in run("lookup", runs / "one", runs / "both", "chr1:1000")[2]
     assert "of genomes" not in run("lookup", runs / "one", tmp_path / "other", "rs10")[2]
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        (
+            "chr1:2002:C:<DEL>",
+            "other letters than A, C, G, T and N. Give its place, chr1:2002, or its identifier by --id",
+        ),
+        ("chr1:0", "there is no position 0: the first base of a contig is 1"),
+        ("chr1:-5", "there is no position -5"),
+        ("sl/ash:1006", "has a slash, as names of directories have"),
+    ],
+)
+def test_what_is_written_as_a_place_is_taken_for_no_run(runs, run, word, says):
+    code, _, error = run("lookup", runs / "one", word)
+    assert code == 2
+    assert f"{word}: " in error
+    assert says in error

@@ -625,3 +625,10 @@ def test_a_reader_that_leaves_and_a_terminal_of_few_letters_end_nothing(out, enc
     process.stderr.close()
     assert (process.wait(), error) == (exit_codes.DONE, b"")
     assert "range" in first
+
+
+def test_sql_may_begin_with_a_remark(ask):
+    for sql in ("-- a=b, of two\nSELECT 7 AS n", "--x\nSELECT 7 AS n"):
+        assert ask(sql, "--json")[:2] == (0, '[\n{"n": 7}\n]\n')
+    code, _, error = ask("-- nothing")
+    assert (code, "no question" in error) == (2, True)

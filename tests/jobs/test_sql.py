@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import pyarrow.parquet as pq
 import pytest
 
+from enformer_core.sql import opening
 from enformer_core.sql.dialects import DIALECTS
+from enformer_core.sql.opening import tables_of
 from enformer_core.storage.local import LocalStore
 from jobs import exit_codes
+from jobs.finished_run import open_ledger
 from jobs.sql import Engine
 from tests.support.toy_runs import begun_toy_run
 
@@ -94,3 +98,20 @@ def test_what_an_engine_says_of_a_damaged_file_is_handed_on(run, out):
 
 def test_where_there_is_no_run_it_is_said(run, tmp_path):
     assert run("sql", tmp_path)[0] == exit_codes.BAD_INPUT
+
+
+def test_of_a_file_that_is_missing_another_says_the_columns(run, out, monkeypatch):
+    # as of a run with columns of its input
+    monkeypatch.setattr(opening, "_known_schema", lambda *_: None)
+    files = sorted(Path(out, "scores").rglob("*.parquet"))
+    expected = pq.ParquetFile(files[-1]).schema_arrow.names
+    files[0].unlink()
+    (scores, *_) = tables_of(open_ledger(out))
+    assert (scores.name, scores.schema.names) == ("scores", expected)
+    for file in files[1:]:
+        file.write_bytes(b"nothing")
+    code, _, error = run("sql", out)
+    said = " ".join(error.split())
+    assert code == exit_codes.BAD_INPUT
+    assert f"{out}: every file of scores is missing or damaged" in said
+    assert f"`enformer-ray verify {out}`" in said
