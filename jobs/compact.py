@@ -5,6 +5,7 @@ from pathlib import Path
 
 from enformer_core.dataset.compact import Compaction
 from enformer_core.dataset.find_run import check_outside_runs
+from enformer_core.dataset.keys import MANIFEST_KEY
 from enformer_core.dataset.summary_tables import summary_names
 from enformer_core.errors import InputError
 from enformer_core.shell_words import command_line
@@ -57,9 +58,12 @@ def compact(settings: CompactSettings) -> int:
     source = open_ledger(settings.run)
     check_outside_runs(settings.target)
     target = open_store(settings.target)
+    is_done = target.get(MANIFEST_KEY) is not None
     compaction = Compaction(source, target, settings.file_mb * _MB, _tell)
     manifest = compaction.run()
     before = counted(source.run.plan.shards, "shards")
+    if is_done:
+        print(f"already complete: {one_line(target.location)}")
     print(
         f"{counted(manifest.rows, source.run_type.unit)}: {before} put together into {manifest.shards:,}"
     )

@@ -33,6 +33,7 @@ from jobs.option_types import (
     OptionalWrittenFile,
     OptionalWrittenStream,
 )
+from jobs.output_ending import note_ending, refuse_workbook
 from jobs.output_guard import check_output
 
 _INCOMPLETE = ".incomplete"
@@ -95,6 +96,8 @@ def export(settings: Any) -> int:
         options = ", ".join(map(_as_given, files))
         raise InputError(f"nothing to write: give {options}")
     _check_one_each(wanted)
+    if "tsv" in wanted:
+        refuse_workbook("--tsv", wanted["tsv"])
     told = _told(settings, list(wanted))
     ledger = open_ledger(settings.out)
     read = (settings.input, settings.genome, settings.sumstats, settings.sites)
@@ -104,6 +107,8 @@ def export(settings: Any) -> int:
         wanted = {name: _marked_incomplete(file) for name, file in wanted.items()}
     for file in wanted.values():
         check_output(file, ledger, given)
+    if "tsv" in wanted:
+        note_ending("--tsv", wanted["tsv"], "tab-separated text", (".tsv", ".tab", ".txt"))
     if settings.json and STDOUT in wanted.values():
         raise InputError("--json: standard output is one of the files. Give that a name")
     # several formats read the same sumstats, and one of them says so

@@ -19,6 +19,7 @@ from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
 from jobs.option_types import Directory, OptionalWrittenStream, Tables
+from jobs.output_ending import ending_of, note_ending, refuse_workbook
 from jobs.output_guard import check_output
 from jobs.query_attached import Attached, attach, attached_files
 from jobs.query_refusals import RUN_VIEWS, SQL_EXAMPLE, refusals
@@ -36,6 +37,9 @@ _BY_ENDING: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+
+_TEXTS = (".txt", ".text", ".log")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ def query(settings: QuerySettings) -> int:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
     """
     chosen = _format(settings)
+    if settings.output is not None:
+        refuse_workbook("--output", Path(settings.output))
     with _answer(settings.out, settings.sql, settings.attach) as answer:
         # a statement without a result has none
         if answer.relation is None:
@@ -110,8 +116,13 @@ def _format(settings: QuerySettings) -> Format:
 
 
 def _of_ending(output: Path) -> Format:
-    ending = Path(output.stem).suffix if is_packed(output) else output.suffix
-    return _BY_ENDING.get(ending.lower(), "table")
+    return _BY_ENDING.get(ending_of(output), "table")
+
+
+def _note_ending(chosen: Format, output: Path) -> None:
+    endings = [ending for ending, kind in _BY_ENDING.items() if kind == chosen]
+    written = "a table as text" if chosen == "table" else chosen
+    note_ending("--output", output, written, endings or _TEXTS)
 
 
 def run_query(out: str, sql: str) -> list[tuple[Any, ...]]:
@@ -165,6 +176,7 @@ def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
     path = STDOUT if settings.output == str(STDOUT) else Path(settings.output)
     attached = (each.file for each in answer.attached)
     check_output(path, answer.ledger, attached)
+    _note_ending(chosen, path)
     if replaces(path):
         note(f"{path}: takes the place of the file that was there")
     opened = whole_file(path) if chosen == "parquet" else text_file(path)

@@ -6,6 +6,7 @@ from enformer_core.analyses.gene_effects import VariantAndGeneEffects
 from enformer_core.analyses.reusable_runs import Deciding, ReusableRun, find_reusable
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.errors import InputError
+from jobs.finished_run import open_ledger
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.job import Job
 from jobs.log import note
@@ -82,4 +83,17 @@ def _reusable(
         genome=named.genome,
         spec=analysis.spec,
     )
-    return tuple(find_reusable(run, deciding) for run in settings.reuse)
+    return tuple(_whole(find_reusable(run, deciding)) for run in settings.reuse)
+
+
+def _whole(run: ReusableRun) -> ReusableRun:
+    """The run, of which nothing is lost: a listing says so before a model is loaded."""
+    ledger = open_ledger(run.location)
+    # of a run under way whatever is committed is copied
+    lost = [] if ledger.manifest() is None else ledger.lost()
+    if lost:
+        raise InputError(
+            f"--reuse {run.location}: {lost[0].text}. `enformer-ray verify {run.location}` says what else is damaged; "
+            "repair the run, or leave it out."
+        )
+    return run

@@ -69,13 +69,15 @@ def stored_tables(
         key = entry.key
         content = ledger.store.get(key)
         if content is None:
-            raise DatasetError(f"{key}: missing, though a receipt names it")
+            raise DatasetError(f"{key}: missing, though a receipt names it. {_more(ledger)}")
         # an export may be the last that anybody looks at: damage must not pass through it
         if sha256(content) != entry.sha256:
-            raise DatasetError(
-                f"{key}: is not what its receipt names; `enformer-ray verify` says more"
-            )
+            raise DatasetError(f"{key}: is not what its receipt names. {_more(ledger)}")
         yield chrom, from_parquet(content, key, columns=columns)[0]
+
+
+def _more(ledger: Ledger) -> str:
+    return f"`enformer-ray verify {ledger.store.location}` says what else is damaged."
 
 
 def _entries(

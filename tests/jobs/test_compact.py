@@ -69,6 +69,7 @@ def test_the_new_run_answers_as_the_old_one(command, run, rows, tmp_path, kind):
     code, text, error = run("compact", out, "--out", new)
     assert code == 0, error
     assert "put together into 2" in text
+    assert "already complete" not in text
     for question in QUESTIONS[kind]:
         assert rows(new, question) == rows(out, question)
     code, text, _ = run("verify", new)
@@ -79,7 +80,8 @@ def test_the_new_run_answers_as_the_old_one(command, run, rows, tmp_path, kind):
     assert (code, text.startswith("already complete")) == (0, True), error
     # and the same command does nothing more
     before = (new / "manifest.json").read_bytes()
-    assert run("compact", out, "--out", new)[0] == 0
+    code, said, _ = run("compact", out, "--out", new)
+    assert (code, said.splitlines()[0]) == (0, f"already complete: {new}")
     assert (new / "manifest.json").read_bytes() == before
 
 

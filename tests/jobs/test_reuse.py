@@ -1,6 +1,7 @@
 """`--reuse`, as a user gives it: what is copied, what `plan` foresees, and which runs are refused."""
 
 import json
+import shutil
 
 import pytest
 
@@ -138,3 +139,19 @@ def test_what_is_no_run_is_refused(given, run, tmp_path):
     _, command = given
     code, _, error = run(*command("plan", "all.vcf", "--reuse", tmp_path))
     assert (code, "no run here" in error) == (2, True)
+
+
+def test_a_run_that_has_lost_something_is_named_before_it_is_copied_from(given, run, tmp_path):
+    folder, command = given
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder / "few", damaged)
+    lost = next((damaged / "scores").rglob("*.parquet"))
+    lost.unlink()
+    out = tmp_path / "out"
+    code, _, error = run(
+        *command("score", "all.vcf", "--ray", "off", "--reuse", damaged, "--out", out)
+    )
+    assert (code, out.exists()) == (2, False)
+    assert f"--reuse {damaged}: {lost.relative_to(damaged)}: missing" in error
+    code, _, error = run("export", damaged, "--tsv", "-")
+    assert (code, f"`enformer-ray verify {damaged}` says" in error) == (2, True)
