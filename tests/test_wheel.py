@@ -68,13 +68,15 @@ def test_every_file_of_the_rooms_is_in_it_and_no_other(names):
     """A new package, or data beside a module, that pyproject.toml does not name would be missed only by users."""
     found = {name for name in files_of_the_rooms() if not OF_THE_CHECKOUT.match(name)}
     docs = ROOT / "docs"
-    pages = {f"jobs/docs/{path.relative_to(docs)}" for path in docs.rglob("*") if path.is_file()}
+    # what terminals show: no pictures, and not what makes a site of the pages
+    shown = [path for path in docs.rglob("*") if path.suffix in (".md", ".ipynb")]
+    pages = {f"jobs/docs/{path.relative_to(docs)}" for path in shown}
     assert set(names) == found | pages
     assert {"enformer_core/py.typed", "jobs/docs/weights.md"} < set(names)
 
 
 def test_it_is_small(wheel):
-    assert wheel.stat().st_size < 1_500_000
+    assert wheel.stat().st_size < 2_000_000
 
 
 def test_it_asks_for_nothing_that_only_developers_need(metadata):

@@ -31,8 +31,10 @@ def named(tmp_path_factory):
     return genome, out
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("README.md", 1), ("docs/python.md", 4)])
-def test_the_lines_run_and_give_what_is_said(page, blocks, named, monkeypatch):
+@pytest.mark.parametrize(("page", "blocks"), [("README.md", 1), ("docs/python.md", 5)])
+def test_the_lines_run_and_give_what_is_said(page, blocks, named, tmp_path, monkeypatch):
+    # pictures are saved where one stands
+    monkeypatch.chdir(tmp_path)
     genome_here, out = named
     models = []
 

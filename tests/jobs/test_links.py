@@ -454,7 +454,7 @@ def test_an_output_that_is_there_is_left_alone(files, run, tmp_path):
     ("more", "message"),
     [
         (("--scores", "abd"), "--scores abd: there is no such score; did you mean abc?"),
-        (("--scores", ","), "--scores: name one or more of distance, abc"),
+        (("--scores", ","), "--scores '': names nothing. Name what is meant"),
         (("--window-bp", "0"), "--window-bp 0: must be at least 1"),
         (("--powerlaw-gamma", "-1"), "--powerlaw-gamma -1.0: must be above 0"),
         (("--gene-types", "lincRNA"), "has no types of genes. Leave out --gene-types."),

@@ -57,6 +57,7 @@ SEEDED = [
     (["attribute", "a.vcf", *SCORE[2:], "--group", "K=1"], "--sample-seed"),
     (["insulators", "b.bed", *SCORE[2:]], "--seed"),
     (LINKS, "--seed"),
+    (["demo"], "--seed"),
     (["evaluate", "links", "pairs.tsv"], "--seed"),
     (["evaluate", "variants", "labels.tsv", "--run", "scores"], "--seed"),
 ]
