@@ -1,4 +1,4 @@
-"""Numbers with the names of what they count. Knows grammar. Does not know what is counted."""
+"""Numbers with the names of what they count, and times. Knows grammar. Does not know what is counted."""
 
 
 def counted(number: int, plural: str) -> str:
@@ -26,3 +26,18 @@ def _singular(plural: str) -> str:
     if plural.endswith("ies"):
         return plural.removesuffix("ies") + "y"
     return plural.removesuffix("s")
+
+
+def duration(seconds: int | float) -> str:
+    """A time span in its two largest units at most: `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    # rounded before it is divided: 7,199 s are 2 h 00 min and never 1 h 60 min
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours:02d} h"

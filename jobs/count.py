@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from enformer_core.dataset.progress import Rate
+from enformer_core.words import duration
 
 _LEAST_FIRST = ("audited", "elapsed", "rate", "phase", "left")
 """Parts of what is said, in the order in which they are left out; how many are done is always said."""
@@ -88,21 +89,6 @@ class Count:
 
 def _none() -> int:
     return 0
-
-
-def duration(seconds: float) -> str:
-    """A time span in its two largest units at most: `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    # Rounded before it is divided: 7,199 s are 2 h 00 min and never 1 h 60 min.
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours:02d} h"
 
 
 def _to_the_second(seconds: float) -> str:

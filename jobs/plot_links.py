@@ -15,6 +15,7 @@ from enformer_core.storage.open import local_path, parse_address
 from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.picture_file import check_picture_name, save_picture
+from jobs.plot_group import rows_of_group
 from jobs.plot_run_settings import LinkPictureSettings
 from jobs.run_of_kind import open_run_of
 
@@ -128,17 +129,7 @@ def _of_group(
                 f"--group {settings.group}: {settings.run} was made without a model and has no groups; leave it out"
             )
         return of_gene, []
-    groups = of_gene["group"].unique(maintain_order=True).to_list()
-    chosen = settings.group or groups[0]
-    if chosen not in groups:
-        raise InputError(
-            f"--group {chosen}: {settings.run} has no such group{nearest(chosen, groups)}"
-        )
-    others = [group for group in groups if group != chosen]
-    notes = []
-    if settings.group is None and others:
-        notes.append(f"group {chosen}; --group chooses another: {first_few(others)}")
-    return of_gene.filter(pl.col("group") == chosen), notes
+    return rows_of_group(of_gene, settings.group, settings.run)
 
 
 def _score(of_gene: pl.DataFrame, settings: LinkPictureSettings) -> str:

@@ -14,6 +14,7 @@ from enformer_core.pictures.picture import Picture
 from enformer_core.pictures.stack import Row, Stretch, stacked
 from jobs import exit_codes
 from jobs.picture_file import check_picture_name, save_picture
+from jobs.plot_group import rows_of_group
 from jobs.plot_run_settings import LogoSettings
 from jobs.run_of_kind import open_run_of
 
@@ -54,7 +55,7 @@ def logo_picture(settings: LogoSettings) -> Picture:
     table = run.contributions
     known = table.select(_DESCRIBED).collect()
     of_target = _of_target(known, settings)
-    of_group, notes = _of_group(of_target, settings)
+    of_group, notes = rows_of_group(of_target, settings.group, settings.run)
     target = of_group.row(0, named=True)
     computed = of_group.filter(pl.col("status") == "ok")
     if not computed.height:
@@ -115,23 +116,6 @@ def _likely(name: str, known: Sequence[str]) -> str:
     said = nearest(name, known)
     # of many targets all would be a page
     return said if len(said) < 300 else f"; it has {first_few(known)}"
-
-
-def _of_group(
-    of_target: pl.DataFrame,
-    settings: LogoSettings,
-) -> tuple[pl.DataFrame, list[str]]:
-    groups = of_target["group"].unique(maintain_order=True).to_list()
-    chosen = settings.group or groups[0]
-    if chosen not in groups:
-        raise InputError(
-            f"--group {chosen}: {settings.run} has no such group{nearest(chosen, groups)}"
-        )
-    others = [group for group in groups if group != chosen]
-    notes = []
-    if settings.group is None and others:
-        notes.append(f"group {chosen}; --group chooses another: {first_few(others)}")
-    return of_target.filter(pl.col("group") == chosen), notes
 
 
 def _lists(

@@ -10,7 +10,8 @@ from typing import Self, TextIO
 
 from rich.console import Console
 
-from jobs.count import duration, significant
+from enformer_core.words import duration
+from jobs.count import significant
 from jobs.heartbeat import Heartbeat
 from jobs.log import current_log, write_line
 from jobs.output import safe

@@ -8,8 +8,9 @@ from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.summary import audit_lines, rows_beside
+from enformer_core.words import duration
 from jobs import exit_codes
-from jobs.count import duration, significant
+from jobs.count import significant
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
 from jobs.terminal import print_prose

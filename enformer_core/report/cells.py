@@ -10,6 +10,7 @@ from typing import Any
 
 from enformer_core.pictures.text import shown as as_text
 from enformer_core.report.content import Form
+from enformer_core.words import duration
 
 _MOST_LETTERS = 300
 _MOST_ITEMS = 8
@@ -45,21 +46,9 @@ def shortened(text: str) -> str:
     return f"{text[:_MOST_LETTERS]}… ({len(text):,} letters)"
 
 
-def duration(seconds: int | float) -> str:
-    """A time: `0.96 s`, `45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`."""
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    # rounded before it is divided: 7,199 s are 2 h 00 min
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(hours, 24)
-    return f"{days:,} d {hours:02d} h"
+def _span(seconds: int | float) -> str:
+    """A time, short ones too: `0.96 s`, `45 s`, `12 min`."""
+    return f"{seconds:.2g} s" if seconds < 10 else duration(seconds)
 
 
 def _time(text: str) -> str:
@@ -105,7 +94,7 @@ def _list(values: list[Any] | tuple[Any, ...]) -> str:
 
 _IN_WORDS: Mapping[Form, Callable[[int | float], str]] = {
     "percent": lambda value: f"{_digits(100 * value)} %",
-    "seconds": duration,
+    "seconds": _span,
     "bytes": _bytes,
     "index": lambda value: str(int(value)),
 }

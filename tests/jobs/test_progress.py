@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from jobs.count import Count, duration
+from enformer_core.words import duration
+from jobs.count import Count
 from jobs.progress import JsonLines, ProgressBar, ProgressLines, choose_display
 from jobs.reading_progress import ReadingProgress
 
