@@ -7,10 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
+from typing import TypeAlias
 
 import torch
 
 from enformer_core.scoring.conventions import Policy
+
+# Where torch keeps how float32 is multiplied: backend and operation. One that says "none" follows its backend's "all",
+# and that follows the generic one.
+_Place: TypeAlias = tuple[str, str]
+_GENERIC: _Place = ("generic", "all")
+_ONEDNN_PRODUCTS: tuple[_Place, ...] = (("mkldnn", "matmul"), ("mkldnn", "conv"))
+_FOLLOWERS: tuple[_Place, ...] = (
+    ("mkldnn", "all"),
+    *_ONEDNN_PRODUCTS,
+    ("mkldnn", "rnn"),
+    ("cuda", "all"),
+    ("cuda", "matmul"),
+)
+_CUDNN: tuple[_Place, ...] = (("cuda", "conv"), ("cuda", "rnn"))
+_REDUCTIONS = ("allow_bf16_reduced_precision_reduction", "allow_fp16_reduced_precision_reduction")
 
 
 @dataclass(frozen=True)
@@ -50,22 +67,89 @@ def _has_fast_bfloat16(device_type: str) -> bool:
     return False
 
 
+# The attributes of `torch.backends` are these two; that of oneDNN as a whole sets the generic one (torch 2.13).
+def _read(place: _Place) -> str:
+    precision: str = torch._C._get_fp32_precision_getter(*place)
+    return precision
+
+
+def _write(place: _Place, precision: str) -> None:
+    torch._C._set_fp32_precision_setter(*place, precision)
+
+
+class _Float32Settings:
+    """The process's settings while anyone needs float32: set by the first who comes, put back by the last who goes."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._holders = 0
+        self._own: dict[_Place, str] = {}
+        self._reductions: dict[str, tuple[bool, bool]] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            if self._holders == 0:
+                self._begin()
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if self._holders == 0:
+                    self._end()
+
+    def _begin(self) -> None:
+        # Top down: a place's reading is its own once those that it follows say nothing.
+        for place in (_GENERIC, *_FOLLOWERS):
+            self._own[place] = _read(place)
+            _write(place, "none")
+        for place in (_GENERIC, *_ONEDNN_PRODUCTS):
+            _write(place, "ieee")
+        # cuDNN's reads "tf32" while nothing is set anywhere, a state that no one can write: what follows is left alone.
+        for place in _CUDNN:
+            if _read(place) != "ieee":
+                self._own[place] = _read(place)
+                _write(place, "ieee")
+        products = torch.backends.cuda.matmul
+        for name in _REDUCTIONS:
+            self._reductions[name] = getattr(products, name), getattr(products, f"{name}_split_k")
+            setattr(products, name, False)
+
+    def _end(self) -> None:
+        for place, own in self._own.items():
+            _write(place, own)
+        for name, allowed in self._reductions.items():
+            setattr(torch.backends.cuda.matmul, name, allowed)
+        self._own.clear()
+
+
+_FLOAT32 = _Float32Settings()
+
+
 @contextmanager
 def true_float32() -> Iterator[None]:
-    """No TF32 on GPUs, for cuDNN too, and no bfloat16 in place of float32 on CPUs.
+    """No TF32 on GPUs, for cuDNN too, and no bfloat16 in place of float32 on CPUs; sums of 16-bit products in float32.
 
     Effects of variants are small differences of large numbers: TF32 keeps 11 bits of them. The settings are the
-    process's; they are put back at the end.
+    process's, whichever of torch's two interfaces set them; they are put back as they were at the end, when no
+    thread is within any more.
     """
-    matmul_precision = torch.get_float32_matmul_precision()
-    allow_tf32 = torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
-    try:
+    with _FLOAT32.held(), _onednn_products("ieee"):
         yield
-    finally:
-        torch.set_float32_matmul_precision(matmul_precision)
-        torch.backends.cudnn.allow_tf32 = allow_tf32
+
+
+@contextmanager
+def bfloat16_products() -> Iterator[None]:
+    """oneDNN may multiply float32 as bfloat16, summed up in float32; all else is as in `true_float32`.
+
+    For single products whose operands are bfloat16 numbers by themselves, parts of a split float32, say: those are
+    multiplied exactly, and faster where the CPU has units for it (AMX). Elsewhere nothing changes. It may stand
+    within `true_float32`, and the other way about; what is innermost counts, for all threads.
+    """
+    with _FLOAT32.held(), _onednn_products("bf16"):
+        yield
 
 
 @contextmanager
@@ -73,3 +157,16 @@ def inference_in_true_float32() -> Iterator[None]:
     """Inference, for which torch keeps no gradients, in `true_float32`."""
     with true_float32(), torch.inference_mode():
         yield
+
+
+@contextmanager
+def _onednn_products(precision: str) -> Iterator[None]:
+    """Within `_FLOAT32.held`: how oneDNN multiplies."""
+    before = [_read(place) for place in _ONEDNN_PRODUCTS]
+    try:
+        for place in _ONEDNN_PRODUCTS:
+            _write(place, precision)
+        yield
+    finally:
+        for place, own in zip(_ONEDNN_PRODUCTS, before, strict=True):
+            _write(place, own)

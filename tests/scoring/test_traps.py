@@ -564,18 +564,17 @@ def test_trap_11_a_ref_mismatch_is_a_row_with_a_status(tmp_path: Path) -> None:
 @contextmanager
 def tf32_on() -> Iterator[None]:
     """Let products be rounded, as a program that runs before ours may have; put back afterwards."""
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.allow_tf32 = True
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    before = rounding()
+    products.fp32_precision = convolutions.fp32_precision = "tf32"
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
+        products.fp32_precision, convolutions.fp32_precision = before
 
 
-def rounding() -> tuple[str, bool]:
-    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+def rounding() -> tuple[str, str]:
+    return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision
 
 
 def sad_and_prediction(
@@ -620,7 +619,7 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
     assert (
         len(model.asked) == (1 + len(alleles)) * 4
     )  # the reference once, each ALT; two strands, two shifts
-    seen: list[tuple[str, bool]] = []
+    seen: list[tuple[str, str]] = []
 
     class Watched(LetterCounts):
         def __call__(self, one_hot: Tensor, head: str, tracks: Tensor | None = None) -> Tensor:
@@ -648,8 +647,8 @@ def test_trap_12_both_alleles_pass_in_the_same_shape_and_without_tf32(
         DeltaScorer(network, genome, centred, batch_alts=1).score(
             alleles[:1], 200 - centred.centre_index
         )
-        assert rounding() == ("high", True)  # what the process had chosen stands again
-    assert set(seen) == {("highest", False)}
+        assert rounding() == ("tf32", "tf32")  # what the process had chosen stands again
+    assert set(seen) == {("ieee", "ieee")}
     assert len(seen) == 3
 
 
