@@ -47,9 +47,10 @@ class DirectAuditor:
         """
         r, d = self.direct.profiles(allele, start)
         names = tuple(scores)
-        exact = statistics.compute(r, d, names)
+        reference = statistics.Reference(r)
+        exact = statistics.compute(reference, d, names)
         # what rounding alone may do to each statistic, of which some are not linear
-        moved = statistics.compute(r, d + ROUNDING * r, names)
+        moved = statistics.compute(reference, d + ROUNDING * r, names)
         errors: dict[str, StatisticError] = {}
         for name in names:
             floor = float((moved[name] - exact[name]).norm())

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enformer_core.scoring.statistics import STATISTICS, compute
+from enformer_core.scoring.statistics import STATISTICS, LastReference, Reference, compute
 
 REF = torch.tensor([[1.0, 3.0], [3.0, 0.0]], dtype=torch.float64)
 
@@ -60,6 +60,63 @@ def test_a_difference_far_below_float32_of_the_prediction_survives():
     scores = compute(ref, difference, ["sad", "log_sad"])
     assert scores["sad"].item() == pytest.approx(4e-6, rel=1e-6)
     assert scores["log_sad"].item() == pytest.approx(4e-6 / 1001 / log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("bins", [1, 2, 5, 896])
+def test_js_adds_the_percentile_that_torch_finds(bins):
+    torch.manual_seed(bins)
+    ref = torch.rand(bins, 300)  # more tracks than a step of the formula has
+    ref[:, 7] = 0.25  # ties
+    exact = ref.double()
+    torch.testing.assert_close(
+        Reference(ref).raised, exact + exact.quantile(0.25, dim=0), rtol=1e-15, atol=0
+    )
+
+
+def js_of_shares(ref, alt):
+    """As it is published: both made to sum to 1, and logarithms of either."""
+    quartile = np.quantile(ref, 0.25, axis=0)
+    shares, others = (x + quartile for x in (ref, alt))
+    shares, others = (x / x.sum(axis=0) for x in (shares, others))
+    return 0.5 * ((others - shares) * (np.log(others) - np.log(shares))).sum(axis=0)
+
+
+@pytest.mark.parametrize(("peak", "silence"), [(100.0, 1e-7), (1000.0, 8e-7)])
+def test_js_where_a_peak_vanishes(peak, silence):
+    ref = torch.full((6, 1), silence)
+    ref[2] = peak
+    alt = torch.full((6, 1), silence)
+    expected = js_of_shares(ref.double().numpy(), alt.double().numpy())
+    found = compute(ref, alt.double() - ref.double(), ["js"])["js"]
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-4, 1.0])
+def test_js_of_small_changes_and_large(scale):
+    torch.manual_seed(0)
+    ref = torch.rand(50, 3, dtype=torch.float64)
+    change = scale * torch.rand(50, 3, dtype=torch.float64) * ref
+    expected = js_of_shares(*(x.numpy().astype(np.longdouble) for x in (ref, ref + change)))
+    # of 1e-9 the published form itself keeps few digits
+    tolerance = 1e-10 if scale > 1e-6 else 1e-3
+    found = compute(ref, change, ["js"])["js"]
+    np.testing.assert_allclose(found, expected.astype(float), rtol=tolerance)
+    if scale < 1e-6:  # where js grows with the square of the change, without an error of its own
+        twice = compute(ref, 2 * change, ["js"])["js"]
+        np.testing.assert_allclose(twice, 4 * found, rtol=1e-8)
+
+
+def test_alts_of_a_reference_share_what_is_made_of_it_and_score_the_same():
+    torch.manual_seed(1)
+    whole, other = torch.rand(12, 5), torch.rand(12, 5)
+    alts = [torch.rand(12, 5) for _ in range(3)]
+    known = LastReference()
+    for profile, bins in [(whole, slice(2, 9)), (whole, slice(3, 10)), (other, slice(3, 10))]:
+        assert known.of(profile, bins) is known.of(profile, slice(bins.start, bins.stop))
+        for alt in alts:
+            shared = compute(known.of(profile, bins), alt[bins], tuple(STATISTICS))
+            alone = compute(profile[bins], alt[bins], tuple(STATISTICS))
+            assert all(torch.equal(shared[name], alone[name]) for name in STATISTICS)
 
 
 profiles = st.lists(st.floats(0.01, 500), min_size=6, max_size=6).map(

@@ -41,7 +41,8 @@ class Trunk(Protocol):
             bins: the output bins that are asked for.
 
         Returns:
-            The reference's prediction in those bins; and one by one, made when asked for, the difference of each alt's.
+            The reference's prediction in those bins; and one by one, made when asked for, the difference of each alt's,
+            in float64 where a float32 one would leave nothing of what a prediction falls to.
         """
         ...
 

@@ -11,7 +11,12 @@ from torch.nn import functional
 
 from enformer_core.models.blocks import DilatedResidual, DilatedTrunk, NormedConvolution
 from enformer_core.models.layers import gelu, head_columns
-from enformer_core.scoring.delta.layer_rules import gelu_difference, norm_scale, softplus_difference
+from enformer_core.scoring.delta.layer_rules import (
+    exact_where_it_vanishes,
+    gelu_difference,
+    norm_scale,
+    softplus_difference,
+)
 from enformer_core.scoring.delta.matmul import linear
 from enformer_core.scoring.precision import Arithmetic
 
@@ -124,23 +129,26 @@ class DeltaDilated:
         final = _normed(self._final, reference)
         embedding = gelu(final)[0].T
         logits = linear(embedding, *self._head)
+        prediction = functional.softplus(logits)
         # Made one by one when asked for: all alts' profiles over all tracks would not fit into memory at once.
         profiles = (
-            self._head_difference(reference, final, logits, differences[alt : alt + 1])
+            self._head_difference(reference, final, logits, prediction, differences[alt : alt + 1])
             for alt in range(len(d))
         )
-        return functional.softplus(logits), profiles
+        return prediction, profiles
 
     def _head_difference(
         self,
         reference: Float[Tensor, "1 channels bins"],
         final: Float[Tensor, "1 embedding bins"],
         logits: Profile,
+        prediction: Profile,
         d: Float[Tensor, "1 channels bins"],
     ) -> Profile:
         """One alt's change of the prediction."""
         moved = self._d_final(gelu_difference(reference, d))
         embedded = gelu_difference(final, moved)[0].T
         low = embedded.to(self._d_head.dtype)
-        moved_logits = low @ self._d_head.T
-        return softplus_difference(logits, moved_logits.to(d.dtype))
+        moved_logits = (low @ self._d_head.T).to(d.dtype)
+        difference = softplus_difference(logits, moved_logits)
+        return exact_where_it_vanishes(prediction, logits, moved_logits, difference)

@@ -34,7 +34,7 @@ from enformer_core.scoring.delta.tower import Codes, fill_differences
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import inference_in_true_float32
-from enformer_core.scoring.statistics import AlleleScores, Profile, Statistic
+from enformer_core.scoring.statistics import AlleleScores, LastReference, Profile, Statistic
 from enformer_core.scoring.windows import (
     Allele,
     Comparison,
@@ -120,9 +120,10 @@ class DeltaScorer:
             alleles: on one contig.
             start: first base of the window that they share.
         """
+        known = LastReference()
 
         def on_device(allele: Allele, r: Profile, d: Profile) -> ScoresThere:
-            return self._scores_there(allele, start, r, d)
+            return self._scores_there(allele, start, r, d, known)
 
         # a batch's all at once: to fetch each by itself, a GPU would stand still as often
         return self._of_each(alleles, start, on_device, finish=_fetched)
@@ -132,18 +133,21 @@ class DeltaScorer:
         sums = self._genes
         assert sums is not None, "made for genes"
 
+        known = LastReference()
+
         def scored(allele: Allele, r: Profile, d: Profile) -> ScoredAllele:
-            scores = self._scores(allele, start, r, d)
+            scores = self._scores(allele, start, r, d, known)
             return ScoredAllele(scores, sums.effects(allele, start, r, d))
 
         return self._of_each(alleles, start, scored, finish=list)
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
+        known = LastReference()
 
         def effect(allele: Allele, r: Profile, d: Profile) -> AlleleEffect:
             bins = self._scored_bins(allele, start)
-            scores = self._scores(allele, start, r, d)
+            scores = self._scores(allele, start, r, d, known)
             return AlleleEffect.of(r[bins], d[bins], scores)
 
         return self._of_each(alleles, start, effect, finish=list)
@@ -263,9 +267,10 @@ class DeltaScorer:
         # the trunk overwrites d; the profiles' differences are computed one by one, when they are taken
         bins_read = view.bins_read(sums.bins, network.geometry.bins)
         prediction, differences = network.trunk.propagate(x, d, bins_read)
-        sums.add_reference(reference, view.along_chromosome(prediction))
+        along = view.along_chromosome(prediction)
+        sums.add_reference(reference, along)
         for part, difference in zip(parts, differences, strict=True):
-            sums.add_difference(part, view.along_chromosome(difference))
+            sums.add_difference(part, view.along_chromosome(difference), along)
             yield part
 
     def _reference_codes(self, contig: str, window: Window) -> Codes:
@@ -291,8 +296,9 @@ class DeltaScorer:
         start: int,
         r: Profile,
         d: Profile,
+        known: LastReference,
     ) -> AlleleScores:
-        (scores,) = _fetched([self._scores_there(allele, start, r, d)])
+        (scores,) = _fetched([self._scores_there(allele, start, r, d, known)])
         return scores
 
     def _scores_there(
@@ -301,9 +307,10 @@ class DeltaScorer:
         start: int,
         r: Profile,
         d: Profile,
+        known: LastReference,
     ) -> ScoresThere:
         bins = self._scored_bins(allele, start)
-        return statistics.compute(r[bins], d[bins], self._conventions.statistics)
+        return statistics.compute(known.of(r, bins), d[bins], self._conventions.statistics)
 
 
 def _fetched(scores: list[ScoresThere]) -> list[AlleleScores]:

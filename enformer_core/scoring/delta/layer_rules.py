@@ -18,6 +18,9 @@ Wide = Float[Tensor, "batch channels length"]
 _SMALL = 1.0
 """Below this change, formulas that cannot cancel are exact; above it, plain subtraction is."""
 
+_LEFT = 2.0**-10
+"""Part of a prediction below which what is left of it has lost digits that matter, in a float32 difference."""
+
 
 def gelu_difference(x: Activations, d: Activations) -> Activations:
     """gelu(x + d) − gelu(x), by plain subtraction in the precision of the arguments."""
@@ -56,6 +59,37 @@ def softplus_difference(x: Activations, d: Activations) -> Activations:
         after = functional.softplus(x[large] + d[large])
         difference[large] = after - before
     return difference
+
+
+def exact_where_it_vanishes(
+    prediction: Activations,
+    x: Activations,
+    d: Activations,
+    difference: Activations,
+) -> Activations:
+    """A difference that a float32 prediction can be added to wherever nearly nothing of the prediction is left.
+
+    The prediction 100 of a peak that falls to 1e-7 has the float32 difference −100, which leaves 0. In float64 the
+    difference leaves 1e-7 with the digits that it has by itself.
+
+    Args:
+        prediction: softplus(x).
+        x: before the softplus.
+        d: its difference.
+        difference: softplus(x + d) − softplus(x).
+
+    Returns:
+        `difference`, in float64 if some prediction vanishes. On GPUs as it is: to ask, the GPU would be waited for.
+    """
+    if d.device.type != "cpu" or difference.dtype == torch.float64:
+        return difference
+    vanishing = difference < (_LEFT - 1) * prediction
+    if not vanishing.any():
+        return difference
+    left = functional.softplus(x[vanishing] + d[vanishing])
+    exact = difference.double()
+    exact[vanishing] = left.double() - prediction[vanishing].double()
+    return exact
 
 
 def layer_norm_difference(

@@ -42,6 +42,9 @@ class ProfileSums:
     the deletion complete. Its reference is then W's rows 0 … 448 above the moved window's rows 448 … 896, halved, as is
     its difference.
 
+    A difference that comes in float64 leaves of its own view's prediction what float32 would round away. Of the views'
+    sum it does so only if predictions are summed as exactly, which those of such parts are, and no others.
+
     Args:
         bins: the bins of a window that profiles have as their rows.
         parts: all parts of the batch.
@@ -63,6 +66,8 @@ class ProfileSums:
             self._missing[part.index] += views
         self._references: dict[Window, Profile] = {}
         self._differences: dict[int, Profile] = {}
+        self._exact: dict[Part, list[Profile]] = {}
+        self._last_mean: tuple[list[tuple[Window, range]], Profile] | None = None
 
     def add_reference(self, window: Window, prediction: Profile) -> None:
         """Add a window's prediction in one view; the first one's memory is kept and added to."""
@@ -71,12 +76,23 @@ class ProfileSums:
         else:
             self._references[window] = prediction
 
-    def add_difference(self, part: Part, difference: Profile) -> None:
-        """Add a part's difference in one view, of which only the part's own rows count."""
+    def add_difference(self, part: Part, difference: Profile, prediction: Profile) -> None:
+        """Add a part's difference in one view, of which only the part's own rows count.
+
+        Args:
+            part: whose.
+            difference: alt − ref.
+            prediction: of the reference in this view.
+        """
         self._missing[part.index] -= 1
         rows = self._rows(part.comparison)
+        if difference.dtype != prediction.dtype:
+            # a copy, for the first view's prediction is added to
+            self._exact.setdefault(part, []).append(prediction[rows].clone())
         total = self._differences.get(part.index)
         if total is not None:
+            if total.dtype != difference.dtype:
+                total = self._differences[part.index] = total.double()
             total[rows] += difference[rows]
             return
         total = difference
@@ -91,13 +107,39 @@ class ProfileSums:
         return not self._missing[index]
 
     def pop_means(self, index: int) -> tuple[Profile, Profile]:
-        """A complete allele's reference prediction and difference, averaged over views; the latter is forgotten."""
-        pieces = [self._reference_rows(part.comparison) for part in self._parts[index]]
-        reference = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-        difference = self._differences.pop(index)
-        if self._views == 1:
-            return reference, difference
-        return reference / self._views, difference / self._views
+        """A complete allele's reference prediction and difference, averaged over views; the latter is forgotten.
+
+        Alleles that follow one another and are compared with the same windows get one object as their reference.
+        """
+        parts = self._parts[index]
+        difference = self._averaged(self._differences.pop(index))
+        exact = [self._exact.pop(part, []) for part in parts]
+        if not any(exact):
+            return self._mean_reference(parts), difference
+        pieces = [
+            self._exact_rows(part, predictions)
+            for part, predictions in zip(parts, exact, strict=True)
+        ]
+        return self._averaged(torch.cat(pieces)), difference
+
+    def _mean_reference(self, parts: Sequence[Part]) -> Profile:
+        compared = [(part.comparison.reference, part.comparison.bins) for part in parts]
+        if self._last_mean is None or self._last_mean[0] != compared:
+            pieces = [self._reference_rows(part.comparison) for part in parts]
+            reference = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+            self._last_mean = (compared, self._averaged(reference))
+        return self._last_mean[1]
+
+    def _exact_rows(self, part: Part, predictions: Sequence[Profile]) -> Profile:
+        """A part's predictions in float64, without rounding where its difference was exact in every view."""
+        # what vanishes in some views only does not vanish in their mean
+        if len(predictions) < self._views:
+            return self._reference_rows(part.comparison).double()
+        return torch.stack(list(predictions)).sum(dim=0, dtype=torch.float64)
+
+    def _averaged(self, total: Profile) -> Profile:
+        # of one view it is the view's own memory, as large as all that a GPU holds of an allele
+        return total if self._views == 1 else total / self._views
 
     def _reference_rows(self, comparison: Comparison) -> Profile:
         return self._references[comparison.reference][self._rows(comparison)]

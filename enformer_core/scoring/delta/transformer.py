@@ -335,7 +335,7 @@ class DeltaTransformer:
         reference = self._head.reference(x)
         # a generator: one alt's bins × tracks at a time
         differences = (self._head.difference(reference, of_alt) for of_alt in d)
-        return functional.softplus(reference.logits), differences
+        return reference.prediction, differences
 
 
 def _carried_together(alts: int, device: torch.device) -> list[slice]:

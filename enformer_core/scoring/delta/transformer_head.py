@@ -16,6 +16,7 @@ from enformer_core.scoring.delta.fused_rules import (
 )
 from enformer_core.scoring.delta.layer_rules import (
     batch_norm_difference,
+    exact_where_it_vanishes,
     gelu_difference,
     norm_scale,
     softplus_difference,
@@ -37,11 +38,13 @@ class ReferenceHead:
         normed: what the final convolution reads the GELU of.
         final: what the head reads the GELU of.
         logits: what the prediction is the softplus of.
+        prediction: in the bins and tracks asked for.
     """
 
     normed: OfBins
     final: Float[Tensor, "bins embedding"]
     logits: Profile
+    prediction: Profile
 
 
 class DeltaHead:
@@ -78,16 +81,20 @@ class DeltaHead:
         normed = self._norm(x.T[None])[0].T
         final = linear(gelu(normed), self._final.weight[..., 0], self._final.bias)
         logits = linear(gelu(final), *self._head)
-        return ReferenceHead(normed, final, logits)
+        return ReferenceHead(normed, final, logits, functional.softplus(logits))
 
     def difference(self, reference: ReferenceHead, d: OfBins) -> Profile:
-        """The change of one alt's prediction, from that of what the last layer gave."""
+        """The change of one alt's prediction, from that of what the last layer gave.
+
+        In float64 where some prediction vanishes: see `layer_rules.exact_where_it_vanishes`.
+        """
         if self._fused:
             return self._fused_difference(reference, d)
         normed = batch_norm_difference(self._norm, d.T[None])[0].T
         final = self._d_final(gelu_difference(reference.normed, normed))
-        logits = self._d_head(gelu_difference(reference.final, final))
-        return softplus_difference(reference.logits, logits.to(d.dtype))
+        logits = self._d_head(gelu_difference(reference.final, final)).to(d.dtype)
+        difference = softplus_difference(reference.logits, logits)
+        return exact_where_it_vanishes(reference.prediction, reference.logits, logits, difference)
 
     def _fused_difference(self, reference: ReferenceHead, d: OfBins) -> Profile:
         """`difference` by kernels that pass over memory once."""

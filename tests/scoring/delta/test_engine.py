@@ -147,6 +147,19 @@ def test_every_kind_of_variant_and_statistic(model, genome, kind):
     )
 
 
+def test_in_float32_js_keeps_its_digits_where_a_peak_vanishes_on_both_strands(genome):
+    model = small_enformer()
+    model.heads["human"].weight.mul_(12)  # predictions from 1e-20 to 100
+    conventions = conventions_of(model, statistics=("js",), strands="both")
+    alleles = [allele(genome, 15_000, "deletion"), allele(genome, 15_000, "snv")]
+    (plain, _) = by_two_passes(model, genome, conventions, alleles)
+    single = Arithmetic(reference=torch.float32, delta=torch.float32)
+    network = delta_network(model.float(), "human", None, device=CPU, arithmetic=single)
+    scorer = DeltaScorer(network, genome, conventions, batch_alts=2)
+    (found, _) = scorer.score(alleles, start_of(model, conventions, alleles))
+    np.testing.assert_allclose(found["js"], plain["js"], rtol=1e-4)
+
+
 @pytest.mark.parametrize("rule", INDEL_RULES)
 @pytest.mark.parametrize(
     "kind", ["snv", "insertion", "long_insertion", "deletion", "long_deletion", "delins"]

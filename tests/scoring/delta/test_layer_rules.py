@@ -56,6 +56,21 @@ def test_softplus_where_a_peak_goes_or_comes(x, d):
     torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-6)
 
 
+def test_of_a_peak_that_vanishes_the_difference_leaves_what_is_left():
+    x = torch.tensor([100.0, 100.0, -3.0, 5.0])
+    d = torch.tensor([-116.0, -1.0, -4.0, 1e-5])
+    before = functional.softplus(x)
+    rounded = layer_rules.softplus_difference(x, d)
+    assert before[0] + rounded[0] == 0
+    found = layer_rules.exact_where_it_vanishes(before, x, d, rounded)
+    left = (before.double() + found)[0].item()
+    assert left == pytest.approx(np.log1p(np.exp(-16.0)), rel=1e-6)
+    assert torch.equal(found[1:].float(), rounded[1:])
+    kept = layer_rules.exact_where_it_vanishes(before[1:], x[1:], d[1:], rounded[1:])
+    assert torch.equal(kept, rounded[1:])
+    assert kept.dtype == torch.float32
+
+
 @given(st.floats(-5, 5), st.floats(-1e-4, 1e-4))
 def test_relu_gives_the_change_itself_where_both_are_positive(x, d):
     x, d = torch.tensor([x]), torch.tensor([d])
