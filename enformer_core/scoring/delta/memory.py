@@ -81,5 +81,5 @@ def _available_bytes(device: torch.device) -> int:
 
 def _channels(network: DeltaNetwork, level: int) -> int:
     """Channels of a level of the tower: 0 is the one of single bases, -1 the last, which the tokens have."""
-    channels: int = network.tower.levels[level].kernel.shape[0]
+    channels: int = network.tower.levels[level].convolution.kernel.shape[0]
     return channels

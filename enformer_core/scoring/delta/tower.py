@@ -17,7 +17,7 @@ from torch import Tensor
 
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.delta.matmul import convolve
-from enformer_core.scoring.delta.tower_levels import Level, convolved, reach
+from enformer_core.scoring.delta.tower_levels import Level, convolved
 
 CHUNK_TOKENS = 192
 """Tokens computed at once: 768 channels × 25,344 bases are 78 MB in float32."""
@@ -62,7 +62,7 @@ class Tower:
         # a position of level n is 2ⁿ bases wide. Enformer: 7 + 2 · (2 + 4 + … + 64) = 259 bp are 3 tokens, just
         reach_bp = 0
         for number, level in enumerate(self.levels):
-            reach_bp += reach(level) << number
+            reach_bp += level.convolution.reach << number
         return -(-reach_bp // self.token_bp)
 
     def run(self, codes: Codes) -> Tokens:
@@ -219,9 +219,9 @@ def _convolve(
     d: Float[Tensor, "alts inputs n"],
 ) -> tuple[Starts, Float[Tensor, "alts outputs m"]]:
     """A difference that is zero outside its run, through a convolution that reaches half a width further each way."""
-    reached = reach(level)
+    reached = level.convolution.reach
     # a kernel is 2 · reach + 1 wide: with so many zeros the result is longer by its reach at either end
-    convolution = convolve(d, level.kernel, padding=2 * reached)
+    convolution = convolve(d, level.convolution.kernel, padding=2 * reached)
     return starts - reached, convolution
 
 

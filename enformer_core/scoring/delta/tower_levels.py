@@ -24,6 +24,7 @@ from enformer_core.scoring.delta.layer_rules import (
     norm_scale,
 )
 from enformer_core.scoring.delta.matmul import convolve
+from enformer_core.scoring.delta.reference_convolution import ReferenceConvolution
 
 Wide = Float[Tensor, "batch channels length"]
 
@@ -31,23 +32,14 @@ Halved = Float[Tensor, "batch channels half"]
 
 Kernel = Float[Tensor, "outputs inputs width"]
 
-Pointwise = Float[Tensor, "outputs outputs 1"]
-
-Bias = Float[Tensor, " outputs"]
-
 
 @runtime_checkable
 class Level(Protocol):
     """One halving of the sequence; its channels lie together in memory."""
 
     @property
-    def kernel(self) -> Kernel:
-        """Kernel of the convolution; its width is odd, and zeros at both ends keep the length."""
-        ...
-
-    @property
-    def bias(self) -> Bias | None:
-        """What the convolution adds to each of its outputs."""
+    def convolution(self) -> ReferenceConvolution:
+        """The level's convolution."""
         ...
 
     def before(self, x: Wide) -> Wide:
@@ -67,15 +59,9 @@ class Level(Protocol):
         ...
 
 
-def reach(level: Level) -> int:
-    """How far the level's convolution sees to either side, in its own positions."""
-    return level.kernel.shape[-1] // 2
-
-
 def convolved(level: Level, x: Wide) -> Float[Tensor, "batch outputs length"]:
     """The output of the level's convolution, from the level's input."""
-    prepared = level.before(x)
-    return convolve(prepared, level.kernel, level.bias, padding=reach(level))
+    return level.convolution(level.before(x))
 
 
 @dataclass(frozen=True)
@@ -125,12 +111,10 @@ class DeltaAttentionPooled:
     """
 
     activation: NormedGelu | None
-    kernel: Kernel
-    bias: Bias | None
+    convolution: ReferenceConvolution
     pointwise_activation: NormedGelu
-    pointwise_kernel: Pointwise
-    pointwise_bias: Bias | None
-    pool_kernel: Pointwise
+    pointwise: ReferenceConvolution
+    pool: ReferenceConvolution
 
     def before(self, x: Wide) -> Wide:
         """BatchNorm and GELU; the stem reads letters as they are."""
@@ -143,7 +127,7 @@ class DeltaAttentionPooled:
     def _residual(self, convolved: Wide) -> Wide:
         inner = self.pointwise_activation(convolved)
         # In place: nobody else reads what the block adds.
-        added = convolve(inner, self.pointwise_kernel, self.pointwise_bias)
+        added = self.pointwise(inner)
         return added.add_(convolved)
 
     def after(self, convolved: Wide) -> Halved:
@@ -151,7 +135,7 @@ class DeltaAttentionPooled:
         left, right = _pairs(self._residual(convolved))
         # share · left + (1 − share) · right, with one product for both shares
         u = left - right
-        gate = convolve(u, self.pool_kernel).sigmoid_()
+        gate = self.pool(u).sigmoid_()
         return torch.addcmul(right, gate, u)
 
     def after_difference(self, convolved: Wide, d: Wide) -> Halved:
@@ -161,13 +145,13 @@ class DeltaAttentionPooled:
         """
         # The residual block: linear maps act on the change alone, without their bias.
         inner = self.pointwise_activation.difference(convolved, d)
-        d = d + convolve(inner, self.pointwise_kernel)
+        d = d + convolve(inner, self.pointwise.kernel)
         left, right = _pairs(self._residual(convolved))
         d_left, d_right = _pairs(d)
         u = left - right
         du = d_left - d_right
-        logits = convolve(u, self.pool_kernel)
-        d_logits = convolve(du, self.pool_kernel)
+        logits = convolve(u, self.pool.kernel)
+        d_logits = convolve(du, self.pool.kernel)
         gate = torch.sigmoid(logits + d_logits)
         d_gate = gate - torch.sigmoid(logits)
         return d_right + gate * du + d_gate * u
@@ -177,9 +161,8 @@ class DeltaAttentionPooled:
 class DeltaMaxPooled:
     """GELU, convolution without bias, BatchNorm, maximum of each pair."""
 
-    kernel: Kernel
+    convolution: ReferenceConvolution
     norm: nn.BatchNorm1d
-    bias: None = None
 
     def before(self, x: Wide) -> Wide:
         """GELU, of the letters too where the level is the stem."""
@@ -228,19 +211,17 @@ def _attention_pooled(block: AttentionPooledLevel) -> Level:
     pointwise = block.pointwise
     return DeltaAttentionPooled(
         activation=activation,
-        kernel=_channels_last(weight),
-        bias=block.conv.bias,
+        convolution=ReferenceConvolution(_channels_last(weight), block.conv.bias),
         pointwise_activation=NormedGelu.of(pointwise.norm),
-        pointwise_kernel=pointwise.conv.weight / GELU_SLOPE,
-        pointwise_bias=pointwise.conv.bias,
-        pool_kernel=block.pool.to_attn_logits.weight[..., 0],
+        pointwise=ReferenceConvolution(pointwise.conv.weight / GELU_SLOPE, pointwise.conv.bias),
+        pool=ReferenceConvolution(block.pool.to_attn_logits.weight[..., 0], None),
     )
 
 
 @level_of.register(MaxPooledLevel)
 def _max_pooled(block: MaxPooledLevel) -> Level:
     inner = block.block
-    return DeltaMaxPooled(_channels_last(inner.conv.weight), inner.norm)
+    return DeltaMaxPooled(ReferenceConvolution(_channels_last(inner.conv.weight), None), inner.norm)
 
 
 def _channels_last(kernel: Kernel) -> Kernel:
