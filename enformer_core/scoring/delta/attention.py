@@ -29,6 +29,7 @@ from enformer_core.scoring.delta.attention_reference import (
     ValuesByHead,
     relative_logits,
 )
+from enformer_core.scoring.delta.scaling import Scale, is_scaled, largest_of_each
 from enformer_core.scoring.delta.spans import as_slice, clip
 
 BLOCK_QUERIES = 512
@@ -38,7 +39,10 @@ LARGE_RISE = 4.0
 LARGE_FALL = -0.5
 """Fall of a row's sum of weights beyond which it is computed plainly: 1 + z would lose digits."""
 
-# Where differences are rounded to 16 bits, short series serve for expm1: what they leave out is below that rounding.
+_TOP_OF_WEIGHTS = -1
+"""In float16 the largest change of a query's weights is brought to 1/2 … 1: they are summed up over all tokens."""
+
+# Where differences are rounded to bfloat16, short series serve for expm1: what they leave out is below that rounding.
 _QUADRATIC_BELOW = 0.125
 _CUBIC_BELOW = 0.35
 
@@ -68,7 +72,8 @@ def attention_difference(
 
     Args:
         reference: the layer's attention on the reference.
-        dq: change of q / √key of every token, in the number format of differences, as are the next two.
+        dq: change of q / √key of every token, in the number format of differences, as are the next two; in the
+            reference's where that is float16, of which this makes its own.
         dk: change of the keys.
         dv: change of the values.
         near: tokens that a small change touched at first, and whose differences stay the largest; may be empty.
@@ -87,27 +92,43 @@ def attention_difference(
 
 
 class _Factors(NamedTuple):
-    """Factors of one head's matrix products, in the number format of differences."""
+    """Factors of one head's matrix products, in the number format of differences.
+
+    In float16, changes are multiplied by powers of two, see `scaling`: those of the logits have one, of the values
+    another.
+    """
 
     dq: Keys
     left: Float[Tensor, "tokens twice_keys"]
     right: Float[Tensor, "tokens twice_keys"]
+    dv: Values
     values: Values
+    of_logits: Scale | None = None
+    of_values: Scale | None = None
 
 
 def _factors(reference: ReferenceAttention, head: int, changes: Changes) -> _Factors:
     """dl is (content + dq) · dk + dq · k, beside the distances' part: one product of doubled channels for both."""
     dq, dk, dv = changes
-    content = reference.content[head] + dq
-    values = reference.v[head] + dv
-    # sums in the reference's format, rounded once; only then products in that of differences
-    low_content = content.to(dq.dtype)
     low_k = reference.low_k[head]
+    # sums in the reference's format, rounded once; only then products in that of differences
+    low_content = (reference.content[head] + dq).to(low_k.dtype)
+    values = (reference.v[head] + dv).to(low_k.dtype)
+    of_logits = of_values = None
+    if is_scaled(low_k.dtype):
+        of_logits = Scale.of(torch.maximum(largest_of_each(dq), largest_of_each(dk)))
+        of_values = Scale.of(largest_of_each(dv))
+        dq = (dq * of_logits.factor).to(low_k.dtype)
+        dk = (dk * of_logits.factor).to(low_k.dtype)
+        dv = (dv * of_values.factor).to(low_k.dtype)
     return _Factors(
         dq=dq,
         left=torch.cat([low_content, dq], dim=-1),
         right=torch.cat([dk, low_k], dim=-1),
-        values=values.to(dv.dtype),
+        dv=dv,
+        values=values,
+        of_logits=of_logits,
+        of_values=of_values,
     )
 
 
@@ -119,8 +140,8 @@ def _head_difference(
     difference: Attended,
 ) -> Rows:
     """Write one head's change; gives back the rows for which it does not hold, whose weights change much."""
-    dq, _, dv = changes
     factors = _factors(reference, head, changes)
+    dq, dv = factors.dq, factors.dv
     weights = reference.weights[head]
     low_weights = reference.low_weights[head]
     count = len(reference.queries)
@@ -128,6 +149,7 @@ def _head_difference(
     # written block by block: of all queries at once, dl alone is 9 MB a head, more than a core's cache
     memory = weights.new_empty(block, len(dq))
     moved = dv.new_empty(count, len(dv))
+    of_e = moved.new_empty(count, 1, dtype=torch.float32)
     carried = torch.empty_like(moved)
     z = weights.new_empty(count)
     rise = torch.empty_like(z)
@@ -145,8 +167,15 @@ def _head_difference(
             dl.expm1_()
         e = dl.mul_(weights[rows])
         torch.sum(e, dim=-1, out=z[rows])
+        if factors.of_logits is not None:
+            of_rows = Scale.of(e.abs().amax(dim=-1, keepdim=True), _TOP_OF_WEIGHTS)
+            of_e[rows] = of_rows.inverse
+            e = e * of_rows.factor
         torch.mm(e.to(dq.dtype), factors.values.T, out=moved[rows])
         torch.mm(low_weights[rows], dv.T, out=carried[rows])
+    if factors.of_values is not None:
+        moved = moved * of_e
+        carried = carried * factors.of_values.inverse
     change = _normalised(moved, carried, reference.attended[head], z)
     difference.copy_(change)
     return _is_large(rise, z).nonzero().flatten()
@@ -164,6 +193,8 @@ def _write_logit_changes(
     dl.copy_(product)
     by_distance = relative_logits(factors.dq[None], reference.low_relative[head][None], queries)
     dl += by_distance[0]
+    if factors.of_logits is not None:
+        dl *= factors.of_logits.inverse
 
 
 def _normalised(

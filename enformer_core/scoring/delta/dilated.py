@@ -17,7 +17,8 @@ from enformer_core.scoring.delta.layer_rules import (
     norm_scale,
     softplus_difference,
 )
-from enformer_core.scoring.delta.matmul import linear
+from enformer_core.scoring.delta.matmul import LinearDifference, linear
+from enformer_core.scoring.delta.scaling import Scale, is_scaled, largest_of_each
 from enformer_core.scoring.precision import Arithmetic
 
 Lengthwise = Float[Tensor, "1 channels tokens"]
@@ -38,14 +39,18 @@ class ConvolutionDifference:
 
     def __call__(self, d: Float[Tensor, "1 inputs tokens"]) -> Float[Tensor, "1 outputs tokens"]:
         """The change of norm(conv(·)), in the format of d."""
-        low = d.to(self._kernel.dtype)
-        moved = functional.conv1d(
-            low,
+        if not is_scaled(self._kernel.dtype):
+            return self._convolved(d).to(d.dtype)
+        scale = Scale.of(largest_of_each(d))
+        return self._convolved(d * scale.factor).to(d.dtype) * scale.inverse
+
+    def _convolved(self, d: Float[Tensor, "1 inputs tokens"]) -> Float[Tensor, "1 outputs tokens"]:
+        return functional.conv1d(
+            d.to(self._kernel.dtype),
             self._kernel,
             padding=self._padding,
             dilation=self._dilation,
         )
-        return moved.to(d.dtype)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class DeltaDilated:
         self._head = head_columns(trunk.heads[head], tracks)
         # a bias is common to reference and alternate, and no part of a difference
         weight, _ = self._head
-        self._d_head = weight.to(arithmetic.delta)
+        self._d_head = LinearDifference(weight, arithmetic.delta)
 
     def propagate(
         self,
@@ -148,7 +153,6 @@ class DeltaDilated:
         """One alt's change of the prediction."""
         moved = self._d_final(gelu_difference(reference, d))
         embedded = gelu_difference(final, moved)[0].T
-        low = embedded.to(self._d_head.dtype)
-        moved_logits = (low @ self._d_head.T).to(d.dtype)
+        moved_logits = self._d_head(embedded).to(d.dtype)
         difference = softplus_difference(logits, moved_logits)
         return exact_where_it_vanishes(prediction, logits, moved_logits, difference)

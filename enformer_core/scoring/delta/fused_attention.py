@@ -29,7 +29,8 @@ There, log P is read instead of P: P underflows where a logit is 90 below the ot
 dq · relative keys of dl comes from plain products, one for each run of 128 queries with the distances from them to all
 tokens, read shifted as in `attention_reference.relative_logits`: the run's last query from its first column on, the one
 before it from its second. Operands of products have the number format of differences, all sums and exponentials are in
-float32.
+float32. In float16 the changes come times a power of two for each alt, see `scaling`, and so does what is made of them;
+those of weights are multiplied by another for each alt and head, by as much as a bound on their logits' changes allows.
 
 Does not know layers or models, and imports Triton only when the kernel is called: CPU installations lack it.
 """
@@ -45,6 +46,7 @@ from torch.nn import functional
 
 from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
+from enformer_core.scoring.delta.scaling import Scale, is_scaled
 from enformer_core.scoring.delta.spans import as_slice
 
 
@@ -96,6 +98,19 @@ MOST_RISE = {torch.float32: 4.0, torch.bfloat16: 4.0, torch.float16: 1.0}
 
 
 @dataclass(frozen=True)
+class Longest:
+    """The lengths of each head's longest vectors, by which no logit changes more: |q · k| ≤ |q| |k|.
+
+    Attributes:
+        content: of q / √key + content bias.
+        keys: of the keys and of those of the relative distances, added.
+    """
+
+    content: Float[Tensor, " heads"]
+    keys: Float[Tensor, " heads"]
+
+
+@dataclass(frozen=True)
 class FusedReference:
     """What the kernel needs of a layer's attention on the reference, shared by all alts; made by `fused_reference`.
 
@@ -113,6 +128,7 @@ class FusedReference:
         relative: for each run of 128 queries the keys of the distances from them to all tokens, the last run first, and
             zeros where it has fewer and up to a multiple of 8: of an odd number, products are made by slower routines.
         queries: which queries, a run of tokens.
+        longest: what bounds the changes of logits, where differences are scaled.
     """
 
     content: Float[Tensor, "heads queries keys"]
@@ -124,6 +140,7 @@ class FusedReference:
     v: Float[Tensor, "tokens heads values"]
     relative: Float[Tensor, "heads runs distances keys"]
     queries: range
+    longest: Longest | None = None
 
 
 def fused_attention_available(device: torch.device) -> bool:
@@ -170,6 +187,9 @@ def fused_reference(
     distances = range(tokens - queries.stop, 2 * tokens - 1 - queries.start)
     log_weights = logits.float().log_softmax(dim=-1).contiguous()
     weights = log_weights.exp()
+    longest = None
+    if is_scaled(delta):
+        longest = Longest(_longest(content), _longest(k) + _longest(relative))
     return FusedReference(
         content=content[:, as_slice(queries)].float().contiguous(),
         weights=(weights * SCALE[delta]).to(WEIGHTS[delta]),
@@ -180,7 +200,13 @@ def fused_reference(
         v=v.to(delta).transpose(0, 1).contiguous(),
         relative=_of_runs(relative[:, as_slice(distances)].to(delta), len(queries)),
         queries=queries,
+        longest=longest,
     )
+
+
+def _longest(vectors: Float[Tensor, "*heads count keys"]) -> Float[Tensor, "*heads"]:
+    """The length of each head's longest vector, in float32."""
+    return torch.linalg.vector_norm(vectors, dim=-1, dtype=torch.float32).amax(dim=-1)
 
 
 def fused_attention_difference(
@@ -189,6 +215,7 @@ def fused_attention_difference(
     dk: Float[Tensor, "alts heads tokens keys"],
     dv: Float[Tensor, "alts heads tokens values"],
     *,
+    scale: Scale | None = None,
     blocks: Blocks | None = None,
 ) -> Float[Tensor, "alts heads queries values"]:
     """Change of weights · v, before the output projection.
@@ -201,6 +228,7 @@ def fused_attention_difference(
         dq: change of q / √key, in the number format of `reference.k`, as are the next two; any strides.
         dk: change of the keys.
         dv: change of the values.
+        scale: in float16, what each alt's changes are multiplied by, and so the result; None for 1.
         blocks: how the work is cut; None for what suits the number format. Results depend on it in their last digits.
 
     Returns:
@@ -216,13 +244,16 @@ def fused_attention_difference(
     if out.numel():
         if blocks is None:
             blocks = BLOCKS_FLOAT32 if out.dtype == torch.float32 else BLOCKS_16_BIT
+        if scale is None:
+            scale = Scale.none(alts, out.device)
         products = _Products(
             _by_distance(reference, of_queries),
             _carried(reference, dv),
-            (reference.v + dv.transpose(1, 2)).transpose(1, 2),
+            _changed_v(reference, dv, scale),
         )
+        scales = (scale.factor, scale.inverse, _growth(reference, dq, dk, scale))
         with torch.cuda.device_of(out):  # Triton launches on the current device
-            _launch(reference, (of_queries, dk), products, out, blocks)
+            _launch(reference, (of_queries, dk), products, scales, out, blocks)
     return out.transpose(1, 2)
 
 
@@ -305,10 +336,45 @@ def _carried(
     return carried
 
 
+def _changed_v(
+    reference: FusedReference, dv: Float[Tensor, "alts heads tokens values"], scale: Scale
+) -> Float[Tensor, "alts heads tokens values"]:
+    """v + dv."""
+    of_tokens = dv.transpose(1, 2)
+    if not is_scaled(dv.dtype):
+        return (reference.v + of_tokens).transpose(1, 2)
+    # in float32, and rounded as it is written
+    changed = torch.empty_like(of_tokens, memory_format=torch.contiguous_format)
+    inverse = scale.inverse[:, None, None, None]
+    torch.addcmul(reference.v, of_tokens, inverse, out=changed)
+    return changed.transpose(1, 2)
+
+
+def _growth(
+    reference: FusedReference,
+    dq: Float[Tensor, "alts heads tokens keys"],
+    dk: Float[Tensor, "alts heads tokens keys"],
+    scale: Scale,
+) -> Float[Tensor, "alts heads"]:
+    """Powers of two by which changes of weights, times 2^15, may be multiplied and stay within float16.
+
+    1 where a logit may change by 1, 2^10 where none changes by more than 2^-10.
+    """
+    longest = reference.longest
+    if longest is None:
+        return dq.new_ones(dq.shape[:2], dtype=torch.float32)
+    inverse = scale.inverse[:, None]
+    of_q, of_k = _longest(dq) * inverse, _longest(dk) * inverse
+    # (content + dq) · dk + dq · (k + relative keys)
+    most = (longest.content + of_q) * of_k + of_q * longest.keys
+    return Scale.of(most, top_exponent=-1).factor.clamp(min=1)
+
+
 def _launch(
     reference: FusedReference,
     changes: tuple[Tensor, Tensor],
     products: _Products,
+    scales: tuple[Tensor, Tensor, Tensor],
     out: Float[Tensor, "alts queries heads values"],
     blocks: Blocks,
 ) -> None:
@@ -331,6 +397,7 @@ def _launch(
         products.carried,
         *read,
         out,
+        *scales,
         *(stride for tensor in read for stride in tensor.stride()),
         rows,
         tokens,
@@ -344,6 +411,7 @@ def _launch(
         VALUES=width,
         RUNS=runs,
         SCALE=SCALE[out.dtype],
+        SCALED=is_scaled(out.dtype),
         MOST_RISE=MOST_RISE[out.dtype],
         TERMS=TERMS[out.dtype],
         PRECISION=PRECISION,

@@ -86,10 +86,12 @@ def _logit_changes(
     rows,
     tokens,
     keys,
+    less,
     KEYS: tl.constexpr,
+    SCALED: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """The changes of a block of logits; 0 beyond the last row and token."""
+    """The changes of a block of logits, times `less` where they are scaled; 0 beyond the last row and token."""
     inside = (row[:, None] < rows) & (column[None, :] < tokens)
     # asked for first and added last: it comes from far
     dl = tl.load(of_distances[:, None] + column[None, :], mask=inside, other=0.0)
@@ -99,7 +101,10 @@ def _logit_changes(
     products = tl.zeros([row.shape[0], column.shape[0]], tl.float32)
     products = dot(left, changed, products, PRECISION)
     products = dot(dq, unchanged, products, PRECISION)
-    return products + dl.to(tl.float32)
+    products += dl.to(tl.float32)
+    if SCALED:
+        products *= less
+    return products
 
 
 @triton.jit
@@ -182,14 +187,19 @@ def _store(
     first,
     rows,
     values,
+    factor,
     VALUES: tl.constexpr,
+    SCALED: tl.constexpr,
 ):
-    """(sum + carried − z · attended) / (1 + z) for a run of the values' channels."""
+    """(sum + carried − z · attended) / (1 + z) for a run of the values' channels; times `factor`, as `carried` is."""
     channel = first + tl.arange(0, VALUES)
     inside = (row[:, None] < rows) & (channel[None, :] < values)
     here = row[:, None] * values + channel[None, :]
     before = tl.load(attended + here, mask=inside, other=0.0)
     moved = tl.load(carried + here, mask=inside, other=0.0).to(tl.float32)
+    if SCALED:
+        sum_ *= factor
+        before *= factor
     difference = (sum_ + moved - z[:, None] * before) / (1.0 + z[:, None])
     tl.store(
         out + row[:, None] * stride + channel[None, :],
@@ -212,6 +222,9 @@ def attention_difference_kernel(
     dk,  # [alts, heads, tokens, keys]
     changed_v,  # [alts, heads, tokens, values]
     out,  # [alts, rows, heads, values]
+    factors,  # [alts] float32; what is read of changes and written is times this, if SCALED
+    inverses,  # [alts] float32; 1 / factors
+    growths,  # [alts, heads] float32; powers of two by which changes of weights may be multiplied without overflow
     dq_alt,
     dq_head,
     dq_token,
@@ -236,6 +249,7 @@ def attention_difference_kernel(
     VALUES: tl.constexpr,
     RUNS: tl.constexpr,
     SCALE: tl.constexpr,
+    SCALED: tl.constexpr,
     MOST_RISE: tl.constexpr,
     TERMS: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -270,9 +284,18 @@ def attention_difference_kernel(
     d = tl.load(
         dq + row[:, None] * dq_token + channel[None, :] * dq_channel, mask=inside, other=0.0
     )
-    left = tl.load(content + row[:, None] * keys + channel[None, :], mask=inside, other=0.0) + d.to(
-        tl.float32
-    )
+    left = tl.load(content + row[:, None] * keys + channel[None, :], mask=inside, other=0.0)
+    if SCALED:
+        factor = tl.load(factors + alt)
+        less = tl.load(inverses + alt)
+        growth = tl.load(growths + alt * heads + head)
+        scale = SCALE * growth
+        left += d.to(tl.float32) * less
+    else:
+        factor = 1.0
+        less = 1.0
+        scale = SCALE
+        left += d.to(tl.float32)
     left = left.to(d.dtype)
 
     zeros = tl.zeros([BLOCK_QUERIES], tl.float32)
@@ -286,17 +309,20 @@ def attention_difference_kernel(
         column = first + tl.arange(0, BLOCK_KEYS)
         p = _load_rows(weights, row, column, rows, tokens).to(tl.float32)
         dl = _logit_changes(
-            left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, KEYS, PRECISION
+            left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, less, KEYS, SCALED, PRECISION
         )  # fmt: skip
         most = tl.maximum(most, tl.max(dl, axis=1))
-        e = (p * _expm1(dl, TERMS)).to(d.dtype)
+        e = p * _expm1(dl, TERMS)
+        if SCALED:
+            e *= growth
+        e = e.to(d.dtype)
         # of rounded numbers, so that equal values gather no change
         z += tl.sum(e.to(tl.float32), axis=1)
         sums = _gather_runs(
             sums, e, changed_v, v_token, v_channel, column, tokens, values, VALUES, RUNS, PRECISION
         )  # fmt: skip
 
-    z /= SCALE
+    z /= scale
     far = (most > MOST_RISE) | (z < _LEAST_SUM) | (z > _MOST_SUM)
     if tl.max(far.to(tl.int32), axis=0) > 0:
         # by how much each such row's log-sum-exp changes
@@ -305,7 +331,7 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, KEYS, PRECISION
+                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, less, KEYS, SCALED, PRECISION
             )  # fmt: skip
             log_p = _load_rows(log_weights, row, column, rows, tokens)
             logit = tl.where(column[None, :] < tokens, log_p + dl, float("-inf"))
@@ -322,7 +348,7 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, KEYS, PRECISION
+                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, less, KEYS, SCALED, PRECISION
             )  # fmt: skip
             dl -= shift[:, None]
             log_p = _load_rows(log_weights, row, column, rows, tokens)
@@ -335,12 +361,19 @@ def attention_difference_kernel(
                 sums, e, changed_v, v_token, v_channel, column, tokens, values, VALUES, RUNS, PRECISION
             )  # fmt: skip
         z /= SCALE
+        if SCALED:
+            # what was summed now has not grown
+            scale = scale * 0.0 + SCALE
     sum_0, sum_1, sum_2 = sums
     stride = heads * values
-    _store(out, stride, attended, carried, sum_0 / SCALE, z, row, 0, rows, values, VALUES)
+    _store(
+        out, stride, attended, carried, sum_0 / scale, z, row, 0, rows, values, factor, VALUES, SCALED
+    )  # fmt: skip
     if RUNS > 1:
-        _store(out, stride, attended, carried, sum_1 / SCALE, z, row, VALUES, rows, values, VALUES)
+        _store(
+            out, stride, attended, carried, sum_1 / scale, z, row, VALUES, rows, values, factor, VALUES, SCALED
+        )  # fmt: skip
     if RUNS > 2:
         _store(
-            out, stride, attended, carried, sum_2 / SCALE, z, row, 2 * VALUES, rows, values, VALUES
-        )
+            out, stride, attended, carried, sum_2 / scale, z, row, 2 * VALUES, rows, values, factor, VALUES, SCALED
+        )  # fmt: skip

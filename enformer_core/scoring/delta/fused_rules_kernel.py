@@ -27,7 +27,8 @@ def layer_norm_difference_kernel(
     x,  # [tokens, channels] float32
     d,  # [alts, tokens, channels] float32, with any strides
     weight,  # [channels] float32
-    out,  # [alts, tokens, channels]
+    out,  # [alts, tokens, channels], or where only the LARGEST is asked for, [alts, tokens]
+    factors,  # [alts] float32, by which `out` is multiplied, if SCALED
     d_alt,
     d_token,
     d_channel,
@@ -35,6 +36,8 @@ def layer_norm_difference_kernel(
     tokens,
     channels,
     WIDTH: tl.constexpr,
+    SCALED: tl.constexpr,
+    LARGEST: tl.constexpr,
 ):
     """One token of one alt; tokens run side by side."""
     token, alt = tl.program_id(0), tl.program_id(1).to(tl.int64)
@@ -57,8 +60,13 @@ def layer_norm_difference_kernel(
 
     moved = (change / root + before * s) / tl.sqrt(variance)
     moved *= tl.load(weight + channel, mask=inside, other=0.0)
-    here = (alt * tokens + token) * channels + channel
-    tl.store(out + here, moved.to(out.dtype.element_ty), mask=inside)
+    row = alt * tokens + token
+    if LARGEST:
+        tl.store(out + row, tl.max(tl.abs(moved)))
+    else:
+        if SCALED:
+            moved *= tl.load(factors + alt)
+        tl.store(out + row * channels + channel, moved.to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -66,8 +74,11 @@ def layer_norm_difference_kernel(
 def relu_difference_kernel(
     x,  # [numbers] float32
     d,  # [alts, numbers]; what is found is written here
+    factors,  # [alts] float32, by which d is multiplied, if SCALED
+    inverses,  # [alts] float32; 1 / factors
     numbers,
     BLOCK: tl.constexpr,
+    SCALED: tl.constexpr,
 ):
     """A run of the numbers of one alt."""
     place, alt = tl.program_id(0), tl.program_id(1).to(tl.int64)
@@ -76,7 +87,11 @@ def relu_difference_kernel(
     before = tl.load(x + at, mask=inside, other=0.0)
     d += alt * numbers
     change = tl.load(d + at, mask=inside, other=0.0).to(tl.float32)
+    if SCALED:
+        change *= tl.load(inverses + alt)
     moved = tl.maximum(change + tl.minimum(before, 0.0), -tl.maximum(before, 0.0))
+    if SCALED:
+        moved *= tl.load(factors + alt)
     tl.store(d + at, moved.to(d.dtype.element_ty), mask=inside)
 
 
@@ -113,12 +128,15 @@ def gelu_difference_kernel(
     d,  # [bins, channels]
     scale,  # [channels] float32
     out,  # [bins, channels]
+    taken,  # [1] float32, by which d is multiplied first, if FACTORED
+    given,  # [1] float32, by which `out` is multiplied, likewise
     x_bin,
     x_channel,
     d_bin,
     d_channel,
     channels,
     SCALED: tl.constexpr,
+    FACTORED: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """A run of one bin's channels."""
@@ -127,6 +145,8 @@ def gelu_difference_kernel(
     inside = channel < channels
     before = tl.load(x + bin_ * x_bin + channel * x_channel, mask=inside, other=0.0)
     change = tl.load(d + bin_ * d_bin + channel * d_channel, mask=inside, other=0.0).to(tl.float32)
+    if FACTORED:
+        change *= tl.load(taken)
     if SCALED:
         change *= tl.load(scale + channel, mask=inside, other=0.0)
     # (x + d) σ(a + b) − x σ(a) with a = 1.702 x and b = 1.702 d; σ(a + b) − σ(a) = σ(a) σ(−a − b) expm1(b)
@@ -137,6 +157,8 @@ def gelu_difference_kernel(
     # beyond the series' reach its result is not taken
     grown = _sigmoid(a) * _sigmoid(-a - b) * expm1_small(tl.where(small, b, 0.0), _FEW_TERMS)
     moved = change * gate + before * tl.where(small, grown, gate - _sigmoid(a))
+    if FACTORED:
+        moved *= tl.load(given)
     tl.store(out + bin_ * channels + channel, moved.to(out.dtype.element_ty), mask=inside)
 
 
@@ -146,11 +168,13 @@ def softplus_difference_kernel(
     x,  # [bins, tracks] float32
     d,  # [bins, tracks]
     out,  # [bins, tracks] float32
+    taken,  # [1] float32, by which d is multiplied first, if FACTORED
     x_bin,
     x_track,
     d_bin,
     d_track,
     tracks,
+    FACTORED: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """A run of one bin's tracks."""
@@ -159,6 +183,8 @@ def softplus_difference_kernel(
     inside = track < tracks
     before = tl.load(x + bin_ * x_bin + track * x_track, mask=inside, other=0.0)
     change = tl.load(d + bin_ * d_bin + track * d_track, mask=inside, other=0.0).to(tl.float32)
+    if FACTORED:
+        change *= tl.load(taken)
     small = tl.abs(change) <= 1.0
     # what is large is not taken here, and must not be infinite beside what is
     little = tl.where(small, change, 0.0)

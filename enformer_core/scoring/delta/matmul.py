@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from enformer_core.scoring.delta.scaling import Scale, is_scaled, largest_of_each
 from enformer_core.scoring.delta.split_convolution import (
     split_convolution,
     split_convolution_serves,
@@ -53,23 +54,44 @@ def apply_linear(
 
 
 class LinearDifference:
-    """A linear map without its bias, in the number format of differences."""
+    """A linear map without its bias, in the number format of differences.
+
+    In float16 it multiplies what it reads by a power of two of each alt's own, and gives back what `reads` says, without
+    the factor; see `scaling`.
+    """
 
     def __init__(self, weight: Float[Tensor, "outputs inputs"], delta: torch.dtype) -> None:
         self._weight = weight.to(delta)
+        self._wide = weight.dtype
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number format of differences, to which what it reads is converted."""
+        """The number format of differences, in which it multiplies."""
         return self._weight.dtype
 
-    def __call__(self, d: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
-        """W d for each row, in the number format of differences."""
-        low = d.to(self._weight.dtype)
+    @property
+    def reads(self) -> torch.dtype:
+        """The number format to which whoever makes what it reads may round: where it scales, it needs all digits."""
+        return self._wide if is_scaled(self.dtype) else self.dtype
+
+    def __call__(
+        self, d: Float[Tensor, "*alts rows inputs"]
+    ) -> Float[Tensor, "*alts rows outputs"]:
+        """W d for each row, in the format of `reads`."""
+        if not is_scaled(self.dtype):
+            return self.multiply(d.to(self.dtype))
+        scale = Scale.of(largest_of_each(d))
+        low = (d * scale.factor).to(self.dtype)
+        return self.multiply(low).to(self._wide) * scale.inverse
+
+    def multiply(self, low: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
+        """W d for each row, of numbers that are in the number format of differences as they should be."""
         return low @ self._weight.T if low.device.type == "cpu" else linear(low, self._weight)
 
     def transposed(self, d: Float[Tensor, "rows inputs"]) -> Float[Tensor, "outputs rows"]:
         """(W d)ᵀ, which lies in memory as products with attention weights read values."""
+        if is_scaled(self.dtype):
+            return self(d).T.contiguous()
         return self._weight @ d.to(self._weight.dtype).T
 
 

@@ -30,6 +30,7 @@ from enformer_core.scoring.delta.fused_attention import (
 )
 from enformer_core.scoring.delta.fused_rules import (
     fused_layer_norm_difference,
+    fused_layer_norm_scale,
     fused_relu_difference,
     fused_rules_serve,
 )
@@ -38,6 +39,7 @@ from enformer_core.scoring.delta.layer_rules import (
     relu_difference,
 )
 from enformer_core.scoring.delta.matmul import LinearDifference, apply_linear
+from enformer_core.scoring.delta.scaling import Scale, is_scaled
 from enformer_core.scoring.delta.spans import as_slice
 from enformer_core.scoring.delta.transformer_head import DeltaHead
 from enformer_core.scoring.precision import Arithmetic
@@ -142,7 +144,7 @@ class AttentionBlock:
         near: range,
     ) -> Queried:
         """Change of all heads' weights · v for one alt, in the number format of differences."""
-        low = dn.to(self.to_q.dtype)
+        low = dn.to(self.to_q.reads)
         dq = self.attention.split(self.to_q(low))
         dk = self.attention.split(self.to_k(low))
         dv = self.to_v.transposed(low).unflatten(0, (len(dk), -1))
@@ -179,14 +181,15 @@ class AttentionBlock:
         split = self.attention.split
         rows = as_slice(reference.queries)
         for alts in _carried_together(len(d), d.device):
-            low = fused_layer_norm_difference(self.norm, x, d[alts], self.to_q.dtype)
-            dq = split(self.to_q(low))
-            dk = split(self.to_k(low))
-            dv = split(self.to_v(low))
-            change = fused_attention_difference(shared, dq, dk, dv)
+            scale = _scale(self.norm, x, d[alts], self.to_q.dtype)
+            low = fused_layer_norm_difference(self.norm, x, d[alts], self.to_q.dtype, scale)
+            dq = split(self.to_q.multiply(low))
+            dk = split(self.to_k.multiply(low))
+            dv = split(self.to_v.multiply(low))
+            change = fused_attention_difference(shared, dq, dk, dv, scale=scale)
             # [alts, heads, queries, values] to rows of all heads' values; they lie so in memory already
             attended = change.transpose(1, 2).flatten(2)
-            d[alts, rows] += self.to_out(attended)
+            _add(d[alts, rows], self.to_out.multiply(attended), scale)
 
 
 def _for_kernel(reference: ReferenceAttention, delta: torch.dtype) -> FusedReference:
@@ -240,7 +243,7 @@ class PerceptronBlock:
         d: Differences,
     ) -> None:
         """Add the change of the block's output to d, a few alts at a time."""
-        delta = self.d_first.dtype
+        delta = self.d_first.reads
         # Once for all alts, and apart: in 16 bits, x + d would cost a small d beside a large x all of its digits.
         negative = hidden.clamp(max=0).to(delta)
         less_positive = (-hidden.clamp(min=0)).to(delta)
@@ -257,9 +260,25 @@ class PerceptronBlock:
     ) -> None:
         """`_add_each` by kernels that pass over memory once."""
         for alts in _carried_together(len(d), d.device):
-            dn = fused_layer_norm_difference(self.norm, x, d[alts], self.d_first.dtype)
-            d_hidden = fused_relu_difference(hidden, self.d_first(dn))
-            d[alts] += self.d_second(d_hidden)
+            scale = _scale(self.norm, x, d[alts], self.d_first.dtype)
+            dn = fused_layer_norm_difference(self.norm, x, d[alts], self.d_first.dtype, scale)
+            d_hidden = fused_relu_difference(hidden, self.d_first.multiply(dn), scale)
+            _add(d[alts], self.d_second.multiply(d_hidden), scale)
+
+
+def _scale(
+    norm: nn.LayerNorm, x: Tokens, d: Differences, delta: torch.dtype
+) -> Scale | None:
+    """What each alt's differences are multiplied by from the LayerNorm on, where they need it."""
+    return fused_layer_norm_scale(norm, x, d) if is_scaled(delta) else None
+
+
+def _add(d: Differences, moved: Differences, scale: Scale | None) -> None:
+    """Add a block's change of its output to d, the factor of each alt taken away."""
+    if scale is None:
+        d += moved
+    else:
+        d.addcmul_(moved, scale.inverse[:, None, None])
 
 
 class DeltaTransformer:

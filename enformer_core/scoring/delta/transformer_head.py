@@ -22,6 +22,7 @@ from enformer_core.scoring.delta.layer_rules import (
     softplus_difference,
 )
 from enformer_core.scoring.delta.matmul import LinearDifference, linear
+from enformer_core.scoring.delta.scaling import Scale, is_scaled
 from enformer_core.scoring.statistics import Profile
 
 TRACKS_MULTIPLE = 8
@@ -99,7 +100,19 @@ class DeltaHead:
     def _fused_difference(self, reference: ReferenceHead, d: OfBins) -> Profile:
         """`difference` by kernels that pass over memory once."""
         delta = self._d_final.dtype
-        final = self._d_final(fused_gelu_difference(reference.normed, d, delta, scale=self._scale))
-        logits = self._d_head(fused_gelu_difference(reference.final, final, delta))
+        first = second = last = None
+        if is_scaled(delta):
+            # a GELU's change is at most 1.13 times what it reads
+            largest = torch.linalg.vector_norm(d, ord=float("inf"), dim=0) * self._scale.abs()
+            scale = Scale.of(largest.amax()[None])
+            first = (torch.ones_like(scale.factor), scale.factor)
+            second = (scale.inverse, scale.factor)
+            last = scale.inverse
+        moved = fused_gelu_difference(
+            reference.normed, d, delta, scale=self._scale, factors=first
+        )
+        final = self._d_final.multiply(moved)
+        moved = fused_gelu_difference(reference.final, final, delta, factors=second)
+        logits = self._d_head.multiply(moved)
         tracks = reference.logits.shape[1]
-        return fused_softplus_difference(reference.logits, logits[:, :tracks])
+        return fused_softplus_difference(reference.logits, logits[:, :tracks], last)

@@ -28,6 +28,7 @@ from enformer_core.scoring.delta.fused_attention import (
     fused_attention_difference,
     fused_reference,
 )
+from enformer_core.scoring.delta.scaling import Scale
 
 KEY = 7  # the key whose logits and changes a case sets
 
@@ -58,6 +59,7 @@ class Case:
     rise: dict[int, float] = field(default_factory=dict)
     rise_of_all: float = 0.0
     transposed: bool = False  # changes of the values lie [alts, heads, values, tokens]
+    scale: float | None = None  # what changes are multiplied by before they are rounded
     tolerance: float = (
         1e-5  # the interpreter cuts bfloat16 off where devices round, which doubles its errors
     )
@@ -78,6 +80,12 @@ SMALL = {
     ),
     "bfloat16, tiny changes": Case(delta=torch.bfloat16, small=1e-9, tolerance=1e-2),
     "float16, tiny changes": Case(delta=torch.float16, tokens=70, small=1e-4, tolerance=8e-4),
+    "float16, the tiniest changes": Case(
+        delta=torch.float16, tokens=70, alts=2, small=1e-9, scale=2.0**31, tolerance=8e-4
+    ),
+    "float16, large changes": Case(
+        delta=torch.float16, tokens=70, small=2.0, scale=0.25, tolerance=2e-3
+    ),
     "float16": Case(delta=torch.float16, tokens=70, small=1e-2, tolerance=8e-4),
 }
 
@@ -134,16 +142,17 @@ def tensors(case, device):
         dk[:, :, key, 0] = rise
     if case.transposed:
         dv = dv.mT.contiguous().mT
-    changes = tuple(change.to(device, case.delta) for change in (dq, dk, dv))
+    factor = case.scale or 1.0
+    changes = tuple((factor * change).to(device, case.delta) for change in (dq, dk, dv))
     return {name: tensor.to(device) for name, tensor in reference.items()}, queries, changes
 
 
-def truth(reference, queries, changes):
+def truth(reference, queries, changes, factor=1.0):
     """Both softmaxes, subtracted, in float64."""
     content, k, v, relative, logits = (
         reference[name].double() for name in ("content", "k", "v", "relative", "logits")
     )
-    dq, dk, dv = (change.double() for change in changes)
+    dq, dk, dv = (change.double() / factor for change in changes)
     dl = (content + dq) @ dk.mT + dq @ k.mT + relative_shift(dq @ relative.mT)
     dl = dl[:, :, queries.start : queries.stop]
     return (logits + dl).softmax(dim=-1) @ (v + dv) - logits.softmax(dim=-1) @ v
@@ -152,16 +161,17 @@ def truth(reference, queries, changes):
 def error(case, device="cpu"):
     """Relative L2 error of the fused difference."""
     reference, queries, changes = tensors(case, device)
+    factors = torch.full((case.alts,), case.scale or 1.0, device=device)
     found = fused_attention_difference(
         fused_reference(**reference, queries=queries, delta=case.delta),
-        changes[0],
-        changes[1],
-        changes[2],
+        *changes,
+        scale=None if case.scale is None else Scale(factors, 1 / factors),
     )
     assert found.dtype == case.delta
-    expected = truth(reference, queries, changes)
+    found = found.double() * (1 / factors[:, None, None, None])
+    expected = truth(reference, queries, changes, case.scale or 1.0)
     assert found.shape == expected.shape
-    return ((found.double() - expected).norm() / expected.norm().clamp(min=1e-300)).item()
+    return ((found - expected).norm() / expected.norm().clamp(min=1e-300)).item()
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +249,7 @@ def test_kernel_compiles_and_fits(
         "VALUES": 64,
         "RUNS": 3,
         "SCALE": 1.0,
+        "SCALED": dtype == "fp16",
         "MOST_RISE": 4.0,
         "TERMS": 9,
         "PRECISION": "ieee",
@@ -248,7 +259,9 @@ def test_kernel_compiles_and_fits(
     }
     low = ("k", "by_distance", "carried", "dq", "dk", "changed_v", "out")
     pointers = dict.fromkeys(low, f"*{dtype}")
-    pointers |= dict.fromkeys(("content", "log_weights", "attended"), "*fp32")
+    pointers |= dict.fromkeys(
+        ("content", "log_weights", "attended", "factors", "inverses", "growths"), "*fp32"
+    )
     pointers["weights"] = "*fp32" if dtype == "fp32" else "*fp16"
     names = kernel.arg_names
     signature = {
