@@ -6,11 +6,11 @@
 All cases run in one process, in turns, on real sequence with the seeded weights, over both strands as the program does
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
 (c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
-tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`. Peak memory
-is that of a process of its own for each; on a GPU, what torch has taken of the device, and the first round does not
-count, for it compiles kernels. Errors are of SAD over all human
-tracks against a float64 run of the original's equations. Ratios hold within one run only. Without the peer, (a), (b)
-and (g) are left out, and an environment without enformer-pytorch will do.
+tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`; (h) is (e) and its
+indels. Peak memory is that of a process of its own for each; on a GPU, what torch has taken of the device, and the
+first round does not count, for it compiles kernels. Errors are of SAD over all human tracks against a float64 run of
+the original's equations. Ratios hold within one run only. Without the peer, (a), (b) and (g) are
+left out, and an environment without enformer-pytorch will do.
 """
 
 import argparse
@@ -132,6 +132,11 @@ class Bench:
     @cached_property
     def stretch(self) -> list[Allele]:
         """Every SNV of the real sites in one 40 kb stretch."""
+        return [each for each in self.mixed if len(each.ref) == len(each.alt) == 1]
+
+    @cached_property
+    def mixed(self) -> list[Allele]:
+        """Every allele of the real sites in that stretch."""
         source = open_source(self._data / "variants" / "grch38_chr20_1-10M_rsids.vcf.gz")
         table = pa.concat_tables(source.batches())
         rows = table.select(["start", "input_ref", "input_alt"]).to_pylist()
@@ -139,7 +144,6 @@ class Bench:
             Allele("chr20", row["start"], row["input_ref"], row["input_alt"])
             for row in rows
             if STRETCH_START_BP <= row["start"] < STRETCH_START_BP + STRETCH_BP
-            and len(row["input_ref"]) == len(row["input_alt"]) == 1
         ]
 
     @cached_property
@@ -291,6 +295,7 @@ def cases(
     }
     if not quick:
         measured["f"] = lambda _: run_shared(bench, bench.mutations)
+        measured["h"] = lambda _: run_shared(bench, bench.mixed)
         if compile_peer:
             measured["g"] = lambda name: run_peer(bench, name, autocast=True, compiled=True)
     return {case: run for case, run in measured.items() if with_peer or case not in PEER_CASES}
@@ -441,7 +446,7 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
         bench.batch_alts, peak_shared = peak_memory(bench, "e")
         alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
         memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
-        memory |= {"e": peak_shared, "f": peak_shared}
+        memory |= dict.fromkeys(("e", "f", "h"), peak_shared)
     running = cases(
         bench, quick=options.quick, with_peer=with_peer, compile_peer=options.compile_peer
     )

@@ -15,6 +15,7 @@ CASES = {
     "e": "delta fast, shared window",
     "f": "delta fast, saturation mutagenesis",
     "g": "enformer-pytorch, bfloat16, compiled",
+    "h": "delta fast, shared window, and its indels",
 }
 PEER_CASES = ("a", "b", "g")
 SAID_OF_STRANDS = {"both": "both strands", "forward": "one strand"}

@@ -25,11 +25,10 @@ from enformer_core.scoring.delta.fused_attention import (
     BLOCKS_16_BIT,
     BLOCKS_FLOAT32,
     Blocks,
-    FusedReference,
     fused_attention_available,
     fused_attention_difference,
-    fused_reference,
 )
+from enformer_core.scoring.delta.fused_reference import FusedReference, fused_reference
 
 HEADS, TOKENS, KEYS, VALUES = 8, 1536, 64, 192
 CHANGE = 1e-3

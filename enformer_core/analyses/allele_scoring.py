@@ -1,7 +1,7 @@
 """Alleles of shards scored: what is due in which window, what came of each, and the tables that say so."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
@@ -24,6 +24,7 @@ from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import AuditedAllele, Provenance
 from enformer_core.dataset.schemas import scores_schema
 from enformer_core.dataset.shard_task import LeftOut
+from enformer_core.scoring.beyond_range import BeyondRange
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
@@ -100,21 +101,33 @@ class AlleleScoring:
         scorer: what turns an allele into scores.
         spec: the settings that it follows.
         tracks: head column of each value.
-        provenance: software, hardware and arithmetic.
+        origin: software, hardware and arithmetic.
         auditor: scores again those alleles that the plan has drawn for it.
         genes: what scores alleles together with their genes; None where the run has none.
         reuse: other runs, of which alleles are copied that these have scored; None without any.
         rows_through: alleles of the shard that is being computed which are scored and audited.
+        beyond: alleles of the shard that left the range of float16; None where that is not in use.
     """
 
     scorer: Scorer
     spec: ScoreSpec
     tracks: Sequence[int]
-    provenance: Provenance
+    origin: Provenance
     auditor: Auditor | None = None
     genes: GeneTable | None = None
     reuse: AlleleSource | None = None
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
+    beyond: BeyondRange | None = field(default=None, compare=False)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Software, hardware and arithmetic; that of alleles of the shard which were scored again, too."""
+        beyond = self.beyond
+        if beyond is None or not beyond.alleles:
+            return self.origin
+        return replace(
+            self.origin, arithmetic=f"{self.origin.arithmetic}, beyond its range {beyond.format}"
+        )
 
     def compute(
         self,
@@ -129,6 +142,8 @@ class AlleleScoring:
         outcomes: list[Outcome] = []
         audits: list[AuditedAllele] = []
         self.rows_through.rows = 0
+        if self.beyond is not None:
+            self.beyond.alleles = 0
         for window in _windows(due):
             of_window = self._score_window(window)
             outcomes.extend(of_window)

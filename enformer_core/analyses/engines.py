@@ -14,12 +14,19 @@ from enformer_core.analyses.base import WorkerResources, provenance_of
 from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.analyses.model_inputs import LoadedModel
 from enformer_core.analyses.score_spec import ScoreSpec
+from enformer_core.scoring.beyond_range import BeyondRange
+from enformer_core.scoring.conventions import WITHOUT_KERNELS
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
+from enformer_core.scoring.delta.kernel_trial import why_without_kernels
 from enformer_core.scoring.delta.memory import choose_batch
+from enformer_core.scoring.delta.scaling import is_scaled
+from enformer_core.scoring.delta.second_try import SecondTryScorer
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.gene_sums import GeneSums
-from enformer_core.scoring.precision import choose_arithmetic
+from enformer_core.scoring.precision import Arithmetic, beyond_range, choose_arithmetic
+
+DeltaEngine = DeltaScorer | SecondTryScorer
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,15 @@ class LoadedEngine:
         predictor: predicts any sequence by plain passes.
         arithmetic: number formats of the scorer, for receipts.
         device: where all of them compute.
+        beyond: alleles that left the range of float16; None where that is not in use.
     """
 
-    scorer: DeltaScorer | DirectScorer
+    scorer: DeltaEngine | DirectScorer
     direct: DirectScorer
     predictor: SequencePredictor
     arithmetic: str
     device: torch.device
+    beyond: BeyondRange | None = None
 
 
 def load_engine(
@@ -63,12 +72,16 @@ def load_engine(
         model.device,
     )
     direct = DirectScorer(predictor, model.genome, genes)
-    scorer: DeltaScorer | DirectScorer = direct
+    scorer: DeltaEngine | DirectScorer = direct
+    beyond = None
     # plain passes are the yardstick, and so never in 16 bits
     arithmetic = "float32"
     if spec.engine == "delta":
-        scorer, arithmetic = _delta(model, spec, resources, genes)
-    return LoadedEngine(scorer, direct, predictor, arithmetic, model.device)
+        # a policy is the run's, what it comes to is this machine's
+        chosen = choose_arithmetic(spec.precision, model.device)
+        arithmetic = _called(chosen, model.device)
+        scorer, beyond = _delta(model, spec, resources, genes, chosen)
+    return LoadedEngine(scorer, direct, predictor, arithmetic, model.device, beyond)
 
 
 def load_scoring(
@@ -94,25 +107,44 @@ def load_scoring(
         auditor = DirectAuditor(engine.direct, spec.audit_tolerance)
     provenance = provenance_of(engine.device, engine.arithmetic, engine=spec.engine)
     table = None if genes is None else GeneTable(engine.scorer, genes.reach)
-    return AlleleScoring(engine.scorer, spec, tracks, provenance, auditor, table)
+    return AlleleScoring(
+        engine.scorer, spec, tracks, provenance, auditor, table, beyond=engine.beyond
+    )
+
+
+def _called(arithmetic: Arithmetic, device: torch.device) -> str:
+    """Number formats for receipts, and where a GPU computes without kernels, why."""
+    without = why_without_kernels(arithmetic.delta, device)
+    return str(arithmetic) if without is None else f"{arithmetic}{WITHOUT_KERNELS}{without}"
 
 
 def _delta(
-    model: LoadedModel, spec: ScoreSpec, resources: WorkerResources, genes: GeneSums | None
-) -> tuple[DeltaScorer, str]:
-    # a policy is the run's, what it comes to is this machine's
-    arithmetic = choose_arithmetic(spec.precision, model.device)
-    network = delta_network(
-        model.network, model.head, model.tracks, device=model.device, arithmetic=arithmetic
-    )
-    # the memory of a GPU decides for itself; on a CPU the worker's share does
-    batch_alts = choose_batch(
-        network,
-        model.track_count,
-        resources.memory_bytes,
-        views=spec.conventions.views,
-    )
-    scorer = DeltaScorer(
-        network, model.genome, spec.conventions, batch_alts=batch_alts, genes=genes
-    )
-    return scorer, str(arithmetic)
+    model: LoadedModel,
+    spec: ScoreSpec,
+    resources: WorkerResources,
+    genes: GeneSums | None,
+    arithmetic: Arithmetic,
+) -> tuple[DeltaEngine, BeyondRange | None]:
+    """The engine by differences, and where these are in float16, what counts the alleles that leave its range."""
+
+    def scorer_in(formats: Arithmetic) -> DeltaScorer:
+        network = delta_network(
+            model.network, model.head, model.tracks, device=model.device, arithmetic=formats
+        )
+        # the memory of a GPU decides for itself; on a CPU the worker's share does
+        batch_alts = choose_batch(
+            network,
+            model.track_count,
+            resources.memory_bytes,
+            views=spec.conventions.views,
+        )
+        return DeltaScorer(
+            network, model.genome, spec.conventions, batch_alts=batch_alts, genes=genes
+        )
+
+    scorer = scorer_in(arithmetic)
+    if not is_scaled(arithmetic.delta):
+        return scorer, None
+    wider = beyond_range(model.device)
+    beyond = BeyondRange(str(wider.delta).removeprefix("torch."))
+    return SecondTryScorer(scorer, lambda: scorer_in(wider), beyond), beyond

@@ -32,7 +32,7 @@ from enformer_core.dataset.run import Identity
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.genome.regions import regions_digest
 from enformer_core.models.spec import PassOperations
-from enformer_core.scoring.conventions import FLOAT32, Engine, Policy
+from enformer_core.scoring.conventions import FLOAT32, WITHOUT_KERNELS, Engine, Policy
 from enformer_core.variants.columns_taken import ColumnsTaken
 from enformer_core.variants.filters import Filters
 from enformer_core.variants.formats.given import GivenColumns
@@ -147,16 +147,17 @@ class VariantEffects(Analysis):
         )
 
     def report(self, manifest: Manifest) -> Sequence[str]:
-        """What `fast` came to where the hardware is not quick at 16 bits."""
+        """What `fast` came to where the hardware is not quick at 16 bits, and GPUs that did without kernels."""
         # what was asked for and not got is said; the manifest has it of every shard
+        notes = list(kernel_notes(manifest.arithmetic))
         is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
-        if not is_fast or FLOAT32 not in manifest.arithmetic:
-            return []
+        if not is_fast or not any(each.startswith(FLOAT32) for each in manifest.arithmetic):
+            return notes
         reason = "hardware multiplies 16-bit numbers no faster"
         # a run may have been computed on several kinds of machines
         if len(manifest.arithmetic) > 1:
-            return [f"note: fast came to float32 on some of the machines, whose {reason}"]
-        return [f"note: fast came to float32: the {reason}"]
+            return [*notes, f"note: fast came to float32 on some of the machines, whose {reason}"]
+        return [*notes, f"note: fast came to float32: the {reason}"]
 
     def columns_taken(self, draft_input: DraftInput) -> tuple[JsonObject, ...]:
         """Of each file, or of files that say it alike, which columns were taken for place and alleles, and why."""
@@ -293,3 +294,11 @@ class VariantEffectsLoader:
         from enformer_core.analyses.reuse import Reuse  # noqa: PLC0415 - most runs reuse nothing
 
         return replace(scoring, reuse=Reuse(self.reuse, self.spec.conventions.statistics))
+
+
+def kernel_notes(arithmetic: Iterable[str]) -> Iterator[str]:
+    """What there is to say of GPUs that did without kernels, from what receipts call their arithmetic."""
+    for each in arithmetic:
+        _, without, why = each.partition(WITHOUT_KERNELS)
+        if without:
+            yield f"note: a GPU computed without kernels ({why}): slower, and the same otherwise"

@@ -225,6 +225,9 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 FLOAT32 = "reference float32, differences float32"
 """What receipts call an engine that computes in float32 throughout."""
 
+WITHOUT_KERNELS = ", without kernels: "
+"""Before what kept a GPU's kernels from being used, in receipts, behind the number formats."""
+
 AUDIT_TOLERANCE: dict[Policy, float] = {"fast": 0.02, "exact": 0.002}
 """Error against two plain float32 passes, relative to a statistic's norm, beyond which an audit warns."""
 

@@ -79,7 +79,8 @@ class View:
 class DeltaScorer:
     """Scores the alleles of a window together.
 
-    A score does not depend on the alleles beside it, nor on how many are carried at once.
+    On CPUs a score does not depend on the alleles beside it, nor on how many are carried at once; on GPUs, whose routines
+    follow the size of a batch, it does so within rounding.
 
     Args:
         network: the model, taken apart.

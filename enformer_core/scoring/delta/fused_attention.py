@@ -46,6 +46,12 @@ from torch.nn import functional
 
 from enformer_core.errors import InputError
 from enformer_core.machine import CACHE_VARIABLE, cache_directory
+from enformer_core.scoring.delta.fused_reference import (
+    BLOCK_DISTANCES,
+    SCALE,
+    FusedReference,
+    longest_vector,
+)
 from enformer_core.scoring.delta.scaling import Scale, is_scaled
 from enformer_core.scoring.delta.spans import as_slice
 
@@ -73,74 +79,14 @@ BLOCKS_FLOAT32 = Blocks(queries=32, keys=16, warps=4, stages=2)
 """Products in plain float32 hold their operands in registers, which larger blocks would spill."""
 PRECISION = "ieee"
 """Products of float32 are products of float32, not of TF32."""
-BLOCK_DISTANCES = 128
-"""Queries of a run whose products by distance are made together: 1,663 of the 3,071 distances are theirs."""
-DISTANCES_MULTIPLE = 8
-"""Rows of the products by distance begin at multiples of so many numbers, 16 bytes of 16 bits."""
 LEAST_WIDTH = 16
 """Products on tensor cores need at least so many channels; narrower ones are padded with zeros, on the chip."""
 MOST_RUNS = 3
 """Sums over the values are kept in at most so many runs of a power of two: 192 = 3 · 64."""
 TERMS = {torch.float32: 9, torch.bfloat16: 5, torch.float16: 5}
 """Terms of the series for expm1 below 1/2: what they leave out is below the rounding of the format."""
-FORMATS = frozenset(TERMS)
-"""Number formats of differences that the kernel multiplies."""
-SCALE = {torch.float32: 1.0, torch.bfloat16: 2.0**15, torch.float16: 2.0**15}
-"""Weights and their changes are multiplied by this: in 16 bits both are, and float16 ends at 6e-8."""
-WEIGHTS = {
-    torch.float32: torch.float32,
-    torch.bfloat16: torch.float16,
-    torch.float16: torch.float16,
-}
-"""Number format in which weights are read: half of what float32 takes, and with more digits than their changes keep."""
 MOST_RISE = {torch.float32: 4.0, torch.bfloat16: 4.0, torch.float16: 1.0}
 """Rise of a logit above which a row needs another c; changed weights times 2^15 must stay within float16."""
-
-
-@dataclass(frozen=True)
-class Longest:
-    """The lengths of each head's longest vectors, by which no logit changes more: |q · k| ≤ |q| |k|.
-
-    Attributes:
-        content: of q / √key + content bias.
-        keys: of the keys and of those of the relative distances, added.
-    """
-
-    content: Float[Tensor, " heads"]
-    keys: Float[Tensor, " heads"]
-
-
-@dataclass(frozen=True)
-class FusedReference:
-    """What the kernel needs of a layer's attention on the reference, shared by all alts; made by `fused_reference`.
-
-    It is `ReferenceAttention` for another reader: logarithms of the weights, of which few underflow; `content` of the
-    queries alone; values as they are, for the kernel loads them key by key; and all of it in one piece of memory.
-
-    Attributes:
-        content: q / √key + content bias of the queries, in float32.
-        weights: attention weights of the queries, times `SCALE`, in the format of `WEIGHTS`.
-        log_weights: their logarithms, in float32.
-        low_weights: the weights in the number format of differences.
-        attended: weights · v of the queries, in float32.
-        k: keys, in the number format of differences, as are the next two.
-        v: values, a token's heads together.
-        relative: for each run of 128 queries the keys of the distances from them to all tokens, the last run first, and
-            zeros where it has fewer and up to a multiple of 8: of an odd number, products are made by slower routines.
-        queries: which queries, a run of tokens.
-        longest: what bounds the changes of logits, where differences are scaled.
-    """
-
-    content: Float[Tensor, "heads queries keys"]
-    weights: Float[Tensor, "heads queries tokens"]
-    log_weights: Float[Tensor, "heads queries tokens"]
-    low_weights: Float[Tensor, "heads queries tokens"]
-    attended: Float[Tensor, "heads queries values"]
-    k: Float[Tensor, "heads tokens keys"]
-    v: Float[Tensor, "tokens heads values"]
-    relative: Float[Tensor, "heads runs distances keys"]
-    queries: range
-    longest: Longest | None = None
 
 
 def fused_attention_available(device: torch.device) -> bool:
@@ -151,62 +97,6 @@ def fused_attention_available(device: torch.device) -> bool:
         # compiled kernels go where all that can be made again goes: the home may be read-only
         os.environ.setdefault("TRITON_CACHE_DIR", str(cache_directory("triton")))
     return device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
-
-
-def fused_reference(
-    *,
-    content: Float[Tensor, "heads tokens keys"],
-    k: Float[Tensor, "heads tokens keys"],
-    v: Float[Tensor, "heads tokens values"],
-    relative: Float[Tensor, "heads distances keys"],
-    logits: Float[Tensor, "heads queries tokens"],
-    attended: Float[Tensor, "heads queries values"],
-    queries: range,
-    delta: torch.dtype,
-) -> FusedReference:
-    """Prepare a layer's attention on the reference for the kernel; once for all alts.
-
-    Args:
-        content: q / √key + content bias, of every token.
-        k: keys.
-        v: values.
-        relative: keys of the relative distances −(tokens − 1) … tokens − 1.
-        logits: attention logits of the queries.
-        attended: their softmax · v.
-        queries: which queries, a run of tokens.
-        delta: number format of the products' operands: float32, bfloat16 or float16.
-
-    Raises:
-        InputError: on another number format.
-    """
-    if delta not in FORMATS:
-        raise InputError(
-            f"the fused attention cannot multiply {delta}: use float32, bfloat16 or float16"
-        )
-    tokens = k.shape[1]
-    distances = range(tokens - queries.stop, 2 * tokens - 1 - queries.start)
-    log_weights = logits.float().log_softmax(dim=-1).contiguous()
-    weights = log_weights.exp()
-    longest = None
-    if is_scaled(delta):
-        longest = Longest(_longest(content), _longest(k) + _longest(relative))
-    return FusedReference(
-        content=content[:, as_slice(queries)].float().contiguous(),
-        weights=(weights * SCALE[delta]).to(WEIGHTS[delta]),
-        log_weights=log_weights,
-        low_weights=weights.to(delta),
-        attended=attended.float().contiguous(),
-        k=k.to(delta).contiguous(),
-        v=v.to(delta).transpose(0, 1).contiguous(),
-        relative=_of_runs(relative[:, as_slice(distances)].to(delta), len(queries)),
-        queries=queries,
-        longest=longest,
-    )
-
-
-def _longest(vectors: Float[Tensor, "*heads count keys"]) -> Float[Tensor, "*heads"]:
-    """The length of each head's longest vector, in float32."""
-    return torch.linalg.vector_norm(vectors, dim=-1, dtype=torch.float32).amax(dim=-1)
 
 
 def fused_attention_difference(
@@ -250,10 +140,10 @@ def fused_attention_difference(
             _by_distance(reference, of_queries),
             _carried(reference, dv),
             _changed_v(reference, dv, scale),
+            (scale.factor, scale.inverse, _growth(reference, dq, dk, scale)),
         )
-        scales = (scale.factor, scale.inverse, _growth(reference, dq, dk, scale))
         with torch.cuda.device_of(out):  # Triton launches on the current device
-            _launch(reference, (of_queries, dk), products, scales, out, blocks)
+            _launch(reference, (of_queries, dk), products, out, blocks)
     return out.transpose(1, 2)
 
 
@@ -282,11 +172,13 @@ class _Products:
         by_distance: dq · relative keys, of each run of queries and the distances from them to all tokens.
         carried: weights · dv.
         changed_v: v + dv.
+        scales: each alt's factor and its inverse, and the growth of changes of weights of each alt and head.
     """
 
     by_distance: Float[Tensor, "heads runs alts in_run distances"]
     carried: Float[Tensor, "alts heads queries values"]
     changed_v: Float[Tensor, "alts heads tokens values"]
+    scales: tuple[Tensor, Tensor, Tensor]
 
 
 def _by_distance(
@@ -301,28 +193,6 @@ def _by_distance(
     rows = of_runs.reshape(heads * runs, alts * BLOCK_DISTANCES, keys)
     product = rows @ reference.relative.flatten(0, 1).mT
     return product.view(heads, runs, alts, BLOCK_DISTANCES, -1)
-
-
-def _of_runs(
-    relative: Float[Tensor, "heads distances keys"], queries: int
-) -> Float[Tensor, "heads runs padded keys"]:
-    """The keys of the distances that each run of queries needs, in the order of runs.
-
-    In runs of two, three queries 0 1 | 2 and three tokens, with the distances −2 … 2 between them, of which a run's
-    last query has its first: run 0 needs those from query 1 on, −1 … 2, and run 1 a zero for the query that it lacks,
-    then −2 … 0.
-    """
-    tokens = relative.shape[1] + 1 - queries
-    runs = -(-queries // BLOCK_DISTANCES)
-    missing = runs * BLOCK_DISTANCES - queries
-    width = tokens + BLOCK_DISTANCES - 1
-    width += -width % DISTANCES_MULTIPLE
-    padded = functional.pad(relative, (0, 0, missing, DISTANCES_MULTIPLE))
-    firsts = range((runs - 1) * BLOCK_DISTANCES, -1, -BLOCK_DISTANCES)
-    of_runs = [padded[:, first : first + width] for first in firsts]
-    if not of_runs:
-        return relative.new_empty(len(relative), 0, width, relative.shape[-1])
-    return torch.stack(of_runs, dim=1)
 
 
 def _carried(
@@ -364,7 +234,7 @@ def _growth(
     if longest is None:
         return dq.new_ones(dq.shape[:2], dtype=torch.float32)
     inverse = scale.inverse[:, None]
-    of_q, of_k = _longest(dq) * inverse, _longest(dk) * inverse
+    of_q, of_k = longest_vector(dq) * inverse, longest_vector(dk) * inverse
     # (content + dq) · dk + dq · (k + relative keys)
     most = (longest.content + of_q) * of_k + of_q * longest.keys
     return Scale.of(most, top_exponent=-1).factor.clamp(min=1)
@@ -374,7 +244,6 @@ def _launch(
     reference: FusedReference,
     changes: tuple[Tensor, Tensor],
     products: _Products,
-    scales: tuple[Tensor, Tensor, Tensor],
     out: Float[Tensor, "alts queries heads values"],
     blocks: Blocks,
 ) -> None:
@@ -397,7 +266,7 @@ def _launch(
         products.carried,
         *read,
         out,
-        *scales,
+        *products.scales,
         *(stride for tensor in read for stride in tensor.stride()),
         rows,
         tokens,

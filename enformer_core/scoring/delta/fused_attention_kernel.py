@@ -80,7 +80,7 @@ def _logit_changes(
     dk_token,
     dk_channel,
     k,
-    of_distances,
+    of_rows,
     row,
     column,
     rows,
@@ -88,23 +88,19 @@ def _logit_changes(
     keys,
     less,
     KEYS: tl.constexpr,
-    SCALED: tl.constexpr,
     PRECISION: tl.constexpr,
 ):
-    """The changes of a block of logits, times `less` where they are scaled; 0 beyond the last row and token."""
+    """The changes of a block of logits, what is read times `less`; 0 beyond the last row and token."""
     inside = (row[:, None] < rows) & (column[None, :] < tokens)
     # asked for first and added last: it comes from far
-    dl = tl.load(of_distances[:, None] + column[None, :], mask=inside, other=0.0)
+    dl = tl.load(of_rows[:, None] + column[None, :], mask=inside, other=0.0)
     channel = tl.arange(0, KEYS)
     changed = _load_keys(dk, column, dk_token, channel, dk_channel, tokens, keys)
     unchanged = _load_keys(k, column, keys, channel, 1, tokens, keys)
     products = tl.zeros([row.shape[0], column.shape[0]], tl.float32)
     products = dot(left, changed, products, PRECISION)
     products = dot(dq, unchanged, products, PRECISION)
-    products += dl.to(tl.float32)
-    if SCALED:
-        products *= less
-    return products
+    return (products + dl.to(tl.float32)) * less
 
 
 @triton.jit
@@ -189,7 +185,6 @@ def _store(
     values,
     factor,
     VALUES: tl.constexpr,
-    SCALED: tl.constexpr,
 ):
     """(sum + carried − z · attended) / (1 + z) for a run of the values' channels; times `factor`, as `carried` is."""
     channel = first + tl.arange(0, VALUES)
@@ -197,10 +192,7 @@ def _store(
     here = row[:, None] * values + channel[None, :]
     before = tl.load(attended + here, mask=inside, other=0.0)
     moved = tl.load(carried + here, mask=inside, other=0.0).to(tl.float32)
-    if SCALED:
-        sum_ *= factor
-        before *= factor
-    difference = (sum_ + moved - z[:, None] * before) / (1.0 + z[:, None])
+    difference = (sum_ * factor + moved - z[:, None] * (before * factor)) / (1.0 + z[:, None])
     tl.store(
         out + row[:, None] * stride + channel[None, :],
         difference.to(out.dtype.element_ty),
@@ -277,7 +269,7 @@ def attention_difference_kernel(
     by_distance += (head * blocks * alts + alt) * BLOCK_DISTANCES * distances
     in_block = row % BLOCK_DISTANCES
     block_start = (row // BLOCK_DISTANCES) * alts * BLOCK_DISTANCES * distances
-    of_distances = by_distance + block_start + in_block * (distances - 1) + BLOCK_DISTANCES - 1
+    of_rows = by_distance + block_start + in_block * (distances - 1) + BLOCK_DISTANCES - 1
 
     channel = tl.arange(0, KEYS)
     inside = (row[:, None] < rows) & (channel[None, :] < keys)
@@ -309,7 +301,7 @@ def attention_difference_kernel(
         column = first + tl.arange(0, BLOCK_KEYS)
         p = _load_rows(weights, row, column, rows, tokens).to(tl.float32)
         dl = _logit_changes(
-            left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, less, KEYS, SCALED, PRECISION
+            left, d, dk, dk_token, dk_channel, k, of_rows, row, column, rows, tokens, keys, less, KEYS, PRECISION
         )  # fmt: skip
         most = tl.maximum(most, tl.max(dl, axis=1))
         e = p * _expm1(dl, TERMS)
@@ -331,7 +323,7 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, less, KEYS, SCALED, PRECISION
+                left, d, dk, dk_token, dk_channel, k, of_rows, row, column, rows, tokens, keys, less, KEYS, PRECISION
             )  # fmt: skip
             log_p = _load_rows(log_weights, row, column, rows, tokens)
             logit = tl.where(column[None, :] < tokens, log_p + dl, float("-inf"))
@@ -348,7 +340,7 @@ def attention_difference_kernel(
         for first in range(0, tokens, BLOCK_KEYS):
             column = first + tl.arange(0, BLOCK_KEYS)
             dl = _logit_changes(
-                left, d, dk, dk_token, dk_channel, k, of_distances, row, column, rows, tokens, keys, less, KEYS, SCALED, PRECISION
+                left, d, dk, dk_token, dk_channel, k, of_rows, row, column, rows, tokens, keys, less, KEYS, PRECISION
             )  # fmt: skip
             dl -= shift[:, None]
             log_p = _load_rows(log_weights, row, column, rows, tokens)
@@ -367,13 +359,13 @@ def attention_difference_kernel(
     sum_0, sum_1, sum_2 = sums
     stride = heads * values
     _store(
-        out, stride, attended, carried, sum_0 / scale, z, row, 0, rows, values, factor, VALUES, SCALED
+        out, stride, attended, carried, sum_0 / scale, z, row, 0, rows, values, factor, VALUES
     )  # fmt: skip
     if RUNS > 1:
         _store(
-            out, stride, attended, carried, sum_1 / scale, z, row, VALUES, rows, values, factor, VALUES, SCALED
+            out, stride, attended, carried, sum_1 / scale, z, row, VALUES, rows, values, factor, VALUES
         )  # fmt: skip
     if RUNS > 2:
         _store(
-            out, stride, attended, carried, sum_2 / scale, z, row, 2 * VALUES, rows, values, factor, VALUES, SCALED
+            out, stride, attended, carried, sum_2 / scale, z, row, 2 * VALUES, rows, values, factor, VALUES
         )  # fmt: skip

@@ -22,18 +22,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from enformer_core.scoring.delta.fused_attention import FORMATS, fused_attention_available
 from enformer_core.scoring.delta.scaling import Scale
 
 BLOCK = 4096
 """Numbers of a step of the ReLU's kernel."""
 ROW_BLOCK = 1024
 """Numbers of a step of those that go along a bin's channels or tracks."""
-
-
-def fused_rules_serve(delta: torch.dtype, device: torch.device) -> bool:
-    """Whether the fused kernels serve: not in float64, the yardstick's format."""
-    return delta in FORMATS and fused_attention_available(device)
 
 
 def fused_layer_norm_difference(

@@ -56,8 +56,8 @@ def apply_linear(
 class LinearDifference:
     """A linear map without its bias, in the number format of differences.
 
-    In float16 it multiplies what it reads by a power of two of each alt's own, and gives back what `reads` says, without
-    the factor; see `scaling`.
+    In float16 it multiplies what it reads by a power of two of each alt's own, see `scaling`, and gives back what
+    `reads` says, without the factor.
     """
 
     def __init__(self, weight: Float[Tensor, "outputs inputs"], delta: torch.dtype) -> None:

@@ -1,4 +1,4 @@
-"""Differences in float16: each alt's are multiplied by a power of two, so that they lie where float16 has all its digits.
+"""Differences in float16: each alt's are multiplied by a power of two, to lie where float16 has all its digits.
 
 Float16 keeps 11 bits where bfloat16 keeps 8, but only from 6e-5 to 65,504. A linear map carries a factor through
 exactly, and a power of two rounds nothing: d · s in, (W d) · s out. What is not linear takes it away and puts it on

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.scoring.delta.fused_attention import fused_attention_available
+from enformer_core.scoring.delta.trial import why_not
 
 LEAST_POSITIONS = 512
 """Fewer leave most of the device's processors idle."""
@@ -37,7 +38,17 @@ Parts = Float[Tensor, "3 *shape"]
 
 @cache
 def _is_capable(device: torch.device) -> bool:
-    return torch.cuda.get_device_capability(device) in CAPABILITIES
+    if torch.cuda.get_device_capability(device) not in CAPABILITIES:
+        return False
+    # on a device that cannot build it, or has not the memory, plain float32 serves
+    return why_not(lambda: _try(device)) is None
+
+
+def _try(device: torch.device) -> None:
+    """Run the kernels once, small."""
+    x = torch.ones(1, BLOCK_INPUTS, BLOCK_POSITIONS, device=device)
+    split_convolution(x, torch.ones(BLOCK_OUTPUTS, BLOCK_INPUTS, 5, device=device), None, 2)
+    torch.cuda.synchronize(device)
 
 
 def split_convolution_serves(

@@ -23,17 +23,14 @@ from enformer_core.scoring.delta.attention_reference import (
     reference_attention,
     relative_keys,
 )
-from enformer_core.scoring.delta.fused_attention import (
-    FusedReference,
-    fused_attention_difference,
-    fused_reference,
-)
+from enformer_core.scoring.delta.fused_attention import fused_attention_difference
+from enformer_core.scoring.delta.fused_reference import FusedReference, fused_reference
 from enformer_core.scoring.delta.fused_rules import (
     fused_layer_norm_difference,
     fused_layer_norm_scale,
     fused_relu_difference,
-    fused_rules_serve,
 )
+from enformer_core.scoring.delta.kernel_trial import kernels_serve
 from enformer_core.scoring.delta.layer_rules import (
     layer_norm_difference,
     relu_difference,
@@ -98,7 +95,7 @@ class AttentionBlock:
             first: whether this is the first block, where d is 0 for all but the tokens `near`.
         """
         normed = self.norm(x)
-        fused = fused_rules_serve(self.to_q.dtype, x.device)
+        fused = kernels_serve(self.to_q.dtype, x.device)
         reference = reference_attention(
             self.attention,
             normed,
@@ -229,7 +226,7 @@ class PerceptronBlock:
         """The reference after the block; d is changed in place to what it is then."""
         normed = self.norm(x)
         hidden = apply_linear(self.first, normed)
-        if fused_rules_serve(self.d_first.dtype, x.device):
+        if kernels_serve(self.d_first.dtype, x.device):
             self._add_fused(x, hidden, d)
         else:
             self._add_each(x, normed, hidden, d)
@@ -266,9 +263,7 @@ class PerceptronBlock:
             _add(d[alts], self.d_second.multiply(d_hidden), scale)
 
 
-def _scale(
-    norm: nn.LayerNorm, x: Tokens, d: Differences, delta: torch.dtype
-) -> Scale | None:
+def _scale(norm: nn.LayerNorm, x: Tokens, d: Differences, delta: torch.dtype) -> Scale | None:
     """What each alt's differences are multiplied by from the LayerNorm on, where they need it."""
     return fused_layer_norm_scale(norm, x, d) if is_scaled(delta) else None
 
@@ -341,7 +336,7 @@ class DeltaTransformer:
         kept = range(crop + bins.start, crop + bins.stop)
         # the fused kernel asks for none, and to look would wait for the GPU
         near = [range(0)] * len(d)
-        if not fused_rules_serve(self._delta, d.device):
+        if not kernels_serve(self._delta, d.device):
             near = [_near(of_alt) for of_alt in d]
         last = len(self._layers) - 1
         for number, (attention, perceptron) in enumerate(self._layers):

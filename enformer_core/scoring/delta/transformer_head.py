@@ -11,9 +11,9 @@ from enformer_core.models.blocks import TransformerTrunk
 from enformer_core.models.layers import gelu, head_columns
 from enformer_core.scoring.delta.fused_rules import (
     fused_gelu_difference,
-    fused_rules_serve,
     fused_softplus_difference,
 )
+from enformer_core.scoring.delta.kernel_trial import kernels_serve
 from enformer_core.scoring.delta.layer_rules import (
     batch_norm_difference,
     exact_where_it_vanishes,
@@ -70,7 +70,7 @@ class DeltaHead:
         self._final = trunk.final.conv
         self._head = head_columns(trunk.heads[head], tracks)
         weight, _ = self._head
-        self._fused = fused_rules_serve(delta, weight.device)
+        self._fused = kernels_serve(delta, weight.device)
         self._d_final = LinearDifference(self._final.weight[..., 0], delta)
         if self._fused:
             weight = functional.pad(weight, (0, 0, 0, -len(weight) % TRACKS_MULTIPLE))
@@ -108,9 +108,7 @@ class DeltaHead:
             first = (torch.ones_like(scale.factor), scale.factor)
             second = (scale.inverse, scale.factor)
             last = scale.inverse
-        moved = fused_gelu_difference(
-            reference.normed, d, delta, scale=self._scale, factors=first
-        )
+        moved = fused_gelu_difference(reference.normed, d, delta, scale=self._scale, factors=first)
         final = self._d_final.multiply(moved)
         moved = fused_gelu_difference(reference.final, final, delta, factors=second)
         logits = self._d_head.multiply(moved)

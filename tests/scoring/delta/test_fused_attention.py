@@ -17,17 +17,16 @@ import torch
 
 from enformer_core.errors import InputError
 from enformer_core.models.positional import relative_shift
-from enformer_core.scoring.delta import fused_attention
+from enformer_core.scoring.delta import fused_reference as references
 from enformer_core.scoring.delta.fused_attention import (
-    BLOCK_DISTANCES,
     BLOCKS_16_BIT,
     BLOCKS_FLOAT32,
     _padded,
     _runs,
     fused_attention_available,
     fused_attention_difference,
-    fused_reference,
 )
+from enformer_core.scoring.delta.fused_reference import BLOCK_DISTANCES, fused_reference
 from enformer_core.scoring.delta.scaling import Scale
 
 KEY = 7  # the key whose logits and changes a case sets
@@ -291,10 +290,10 @@ def test_values_are_held_with_the_least_padding():
 
 
 def test_each_run_of_queries_has_the_distances_that_it_needs(monkeypatch):
-    monkeypatch.setattr(fused_attention, "BLOCK_DISTANCES", 2)
+    monkeypatch.setattr(references, "BLOCK_DISTANCES", 2)
     # three queries and three tokens
     relative = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])[None, :, None]
-    of_runs = fused_attention._of_runs(relative, 3)[0, :, :, 0]
+    of_runs = references._of_runs(relative, 3)[0, :, :, 0]
     assert of_runs[0, :4].tolist() == [-1.0, 0.0, 1.0, 2.0]
     # nothing for the query that the last run lacks
     assert of_runs[1, :4].tolist() == [0.0, -2.0, -1.0, 0.0]
