@@ -79,8 +79,8 @@ class View:
 class DeltaScorer:
     """Scores the alleles of a window together.
 
-    On CPUs a score does not depend on the alleles beside it, nor on how many are carried at once. On GPUs it does so within
-    rounding, for their routines follow the size of a batch.
+    On CPUs a score does not depend on the alleles beside it, nor on how many are carried at once. On GPUs, whose
+    routines follow the size of a batch, it does so within rounding.
 
     Args:
         network: the model, taken apart.
