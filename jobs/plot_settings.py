@@ -19,6 +19,10 @@ from jobs.option_types import (
     listed_under,
 )
 
+REPORT = Group.create_ordered("Report")
+"""Of `enformer-ray report`, above what it has in common with `plot locus`."""
+
+_RUN = Group.create_ordered("Run")
 _PLACE = Group.create_ordered("Place")
 _STUDY = Group.create_ordered("Study")
 _SCORES = Group.create_ordered("Scores")
@@ -27,6 +31,7 @@ _OUTPUT = Group.create_ordered("Output")
 
 
 @dataclass(frozen=True)
+@listed_under(_RUN)
 class _OfRun:
     """Whose scores are drawn. Positions come first in a command line, and so in a class."""
 
@@ -132,6 +137,8 @@ class _LocusVariant:
 @dataclass(frozen=True, kw_only=True)
 class LocusSettings(LocusSources, _LocusVariant, _LocusPlace, _OfRun):
     """What `enformer-ray plot locus` is asked for."""
+
+    config_group = _OUTPUT  # no field: under which heading `--config` is listed
 
     out: Annotated[WrittenFile, Parameter(group=_OUTPUT)]
     """file of the picture: .png, .svg, or .html, a page that needs no network"""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs import exit_codes
-from jobs.option_types import Directory, Regions, Tables, WrittenFile
-from jobs.plot_settings import LocusSources
+from jobs.option_types import Directory, Regions, Tables, WrittenFile, listed_under
+from jobs.plot_settings import REPORT, LocusSources
 
 if TYPE_CHECKING:
     from enformer_core.dataset.run import Run
@@ -31,8 +31,11 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True)
+@listed_under(REPORT)
 class _OfRun:
     """Whose report. Positions come first in a command line, and so in a class."""
+
+    config_group = REPORT  # no field: under which heading `--config` is listed
 
     run: Directory
     """directory or s3://bucket/prefix of the run, finished or not; nothing of it is changed"""

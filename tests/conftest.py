@@ -44,7 +44,18 @@ _LONG = (*_WITH_RAY, "simulation/", "real/", "sql/")
 
 
 _AS_USERS_RUN = (
-    *("api/", "chaos/", "cluster/", "export/", "jobs/", "publish/", "real/", "simulation/", "sql/"),
+    *(
+        "api/",
+        "browser/",
+        "chaos/",
+        "cluster/",
+        "export/",
+        "jobs/",
+        "publish/",
+        "real/",
+        "simulation/",
+        "sql/",
+    ),
     *("summaries/", "variants/test_fuzz"),
 )
 """Whole runs, in which checking shapes takes as long as the rest: there they are checked by `make test-full` alone."""

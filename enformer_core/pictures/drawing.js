@@ -8,6 +8,8 @@
     place.textContent = `The chart cannot be drawn: ${error.message}. The table below has its numbers.`;
   };
 
+  const measure = (svg) => svg.style.setProperty("--own-width", `${svg.width.baseVal.value}px`);
+
   // each theme is drawn when it is first needed; the style shows the one that fits
   const draw = (theme) => {
     const works = [];
@@ -24,7 +26,8 @@
         renderer: "svg",
         tooltip: { theme },
       };
-      works.push(vegaEmbed(place, spec, options).catch((error) => say(place, error)));
+      const work = vegaEmbed(place, spec, options).then(() => measure(place.querySelector("svg")));
+      works.push(work.catch((error) => say(place, error)));
     }
     return Promise.all(works);
   };

@@ -119,7 +119,8 @@ def probability_row(
         # of more values than ticks Vega leaves out every second
         axis = values_axis(name, values=list(_PIPS), tickCount=len(_PIPS))
         y = upright("pip", (-_FOOTROOM, 1 + _HEADROOM), axis)
-        dots = [points(shown.filter(~is_member), _OF_PIPS, style="faint")]
+        others = shown.filter(~is_member)
+        dots = [points(others, _OF_PIPS, style="faint")] if others.height else []
         if sets:
             in_sets = points(members, _OF_PIPS, size=_MEMBER_SIZE)
             dots.append(in_sets.encode(color=_set_colour(list(sets))))
@@ -216,7 +217,7 @@ def _by_ld(table: pl.DataFrame) -> list[alt.Chart]:
     told = [*_OF_ASSOCIATION, "r2"]
     classed = table.with_columns(_ld_class(table["r2"]))
     is_known = pl.col("ld").is_not_null()
-    unknown = points(classed.filter(~is_known), told, style="faint")
+    unknown = classed.filter(~is_known)
     # the most alike last, so that none hides them
     known = classed.filter(is_known).sort("ld", maintain_order=True)
     colour = alt.Color(
@@ -225,7 +226,9 @@ def _by_ld(table: pl.DataFrame) -> list[alt.Chart]:
         # from above, as the points lie
         legend=alt.Legend(title="r² with the lead", values=list(reversed(LD_CLASSES))),
     )
-    return [unknown, points(known, told).encode(color=colour)]
+    coloured = points(known, told).encode(color=colour)
+    # a layer without a point would be announced to screen readers, without a name
+    return [points(unknown, told, style="faint"), coloured] if unknown.height else [coloured]
 
 
 def _ld_class(r2: pl.Series) -> pl.Series:

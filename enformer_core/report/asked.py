@@ -6,7 +6,7 @@ The connection is the one that `enformer-ray query` has, so that a report's SQL,
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import duckdb
@@ -18,8 +18,6 @@ from enformer_core.report.content import Column, Form, Source, Table
 from enformer_core.report.labels import form_of, label_of
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-_WORDS_OF_SQL = frozenset({"end", "group"})
-"""Of the names that tables of runs and their columns have."""
 
 
 def no_notes(sql: str) -> Iterable[str]:
@@ -105,6 +103,15 @@ def in_one_line(sql: str) -> str:
 
 def quoted(name: str) -> str:
     """A name as SQL has it, whatever it holds; as it is where nothing else can be meant."""
-    if _PLAIN.fullmatch(name) and name not in _WORDS_OF_SQL:
+    if _PLAIN.fullmatch(name) and name not in _words_of_sql():
         return name
     return '"' + name.replace('"', '""') + '"'
+
+
+@cache
+def _words_of_sql() -> frozenset[str]:
+    """Words that mean something else in some place, as `position` and `at`: those that this DuckDB keeps for itself."""
+    with duckdb.connect() as connection:
+        asked = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
+        found = connection.sql(asked).fetchall()
+    return frozenset(word for (word,) in found)

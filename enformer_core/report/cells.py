@@ -67,7 +67,7 @@ def _number(value: int | float, form: Form) -> str:
 
 
 def _digits(value: int | float) -> str:
-    """Four digits, or all before the point: `1,234`, `12.35`, `1.2e-07`."""
+    """Four digits, or all before the point: `1,234`, `12.35`, `1.2e−07`."""
     if abs(value) >= 1000:
         return _signed(f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3e}")
     return _signed(f"{value:.4g}")
@@ -75,7 +75,7 @@ def _digits(value: int | float) -> str:
 
 def _signed(text: str) -> str:
     # a minus as wide as a plus; a hyphen may stand at a line's end, apart from its number
-    return f"−{text[1:]}" if text.startswith("-") else text
+    return text.replace("-", "−")
 
 
 def _bytes(value: int | float) -> str:
@@ -95,6 +95,7 @@ def _list(values: list[Any] | tuple[Any, ...]) -> str:
 _IN_WORDS: Mapping[Form, Callable[[int | float], str]] = {
     "percent": lambda value: f"{_digits(100 * value)} %",
     "seconds": _span,
+    "hours": lambda value: _span(3600 * value),
     "bytes": _bytes,
     "index": lambda value: str(int(value)),
 }

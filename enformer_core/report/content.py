@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from enformer_core.pictures.picture import Picture
 
 Kind = Literal["query", "status", "receipts", "file"]
-Form = Literal["text", "count", "index", "number", "percent", "seconds", "bytes", "time"]
+Form = Literal["text", "count", "index", "number", "percent", "seconds", "hours", "bytes", "time"]
 Tone = Literal["plain", "note", "warning"]
 
 

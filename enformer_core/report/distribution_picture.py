@@ -16,6 +16,12 @@ MOST_LINES = 7
 _WIDTH = 280  # with its axis as wide as a phone's screen, so that letters are not shrunk there
 _HEIGHT = 230
 
+_PLAIN = "~g"
+_PART = ".3~p"
+
+_FEWEST_MARKS = 3
+"""Of an axis: fewer tell too little of a logarithmic one."""
+
 _NEARLY_ALL = 0.999
 """Sizes that nearly all values reach tell nothing: of those the largest is where a line begins."""
 
@@ -92,9 +98,9 @@ def _chart(
         .mark_line(point=True, aria=False)
         .encode(
             x=alt.X(
-                "size:Q", title=f"|{statistic}| at least", scale=_SCALE, axis=_axis(size, "~g")
+                "size:Q", title=f"|{statistic}| at least", scale=_SCALE, axis=_axis(size, _PLAIN)
             ),
-            y=alt.Y("share:Q", title="share of values", scale=_SCALE, axis=_axis(share, "~%")),
+            y=alt.Y("share:Q", title="share of values", scale=_SCALE, axis=_axis(share, _PART)),
             color=colour,
             strokeDash=alt.StrokeDash("assay:N", legend=None),
             tooltip=["assay:N", _number("size"), _number("share")],
@@ -106,13 +112,32 @@ def _chart(
 _SCALE = alt.Scale(type="log", nice=False)
 
 
+def marks_between(least: float, largest: float) -> list[float]:
+    """Where an axis has its marks: at powers of ten; at 2 and 5 of each too, where there are few of these.
+
+    From 0.02 to 30: 0.1, 1, 10. From 0.002 to 0.07: 0.002, 0.005, 0.01, 0.02, 0.05. Of two values without such a
+    number between them: at both.
+    """
+    powers = range(floor(log10(least)), ceil(log10(largest)) + 1)
+    found: list[float] = []
+    for digits in ((1,), (1, 2, 5)):
+        marks = [digit * 10.0**power for power in powers for digit in digits]
+        found = [mark for mark in marks if least <= mark <= largest]
+        if len(found) >= _FEWEST_MARKS:
+            return found
+    return found if len(found) > 1 else [least, largest]
+
+
 def _axis(values: pl.Series, form: str) -> alt.Axis:
-    """A mark at each power of ten between the least and the largest value; or at both, where none lies between."""
-    least = values.to_numpy().min()
-    largest = values.to_numpy().max()
-    powers = range(ceil(log10(least)), floor(log10(largest)) + 1)
-    marks = [10.0**power for power in powers] or [float(least), float(largest)]
-    return alt.Axis(format=form, values=marks, labelOverlap=True)
+    least, largest = float(values.to_numpy().min()), float(values.to_numpy().max())
+    # 0.00001 beside 1e-7 is hard to compare
+    label = f"datum.value < 0.001 ? format(datum.value, '~e') : format(datum.value, '{form}')"
+    return alt.Axis(
+        labelExpr=label if form == _PLAIN else alt.Undefined,
+        format=form,
+        values=marks_between(least, largest),
+        labelOverlap=True,
+    )
 
 
 def _number(name: str) -> alt.Tooltip:

@@ -57,12 +57,15 @@ def effects_section(asked: Asked, statistics: list[str]) -> Section:
 
 
 def _blocks(asked: Asked, statistics: list[str]) -> Iterator[Block]:
+    if not asked.rows("SELECT 1 FROM effects LIMIT 1"):
+        yield Prose("No allele has values.", "note")
+        return
     yield Prose(SHORT, "note")
     for note in asked.notes("FROM top"):
         yield Prose(note, "warning")
     for statistic in statistics[:_MOST_STATISTICS]:
         yield asked.table(
-            f"{statistic}: the {_SHOWN} alleles with the largest effect in any track",
+            f"{statistic}: alleles with the largest effect in any track, at most {_SHOWN}",
             _strongest_sql(asked, statistic),
             notes=["Each allele once, with its strongest track; value: alternate minus reference."],
             forms={"phred": "number"},
@@ -73,7 +76,7 @@ def _blocks(asked: Asked, statistics: list[str]) -> Iterator[Block]:
             f"Not shown here: {', '.join(left_out)}; `query` has them in the view top.", "note"
         )
     yield asked.table(
-        f"The {_SHOWN} largest effects of all tracks and statistics",
+        f"Largest effects of all tracks and statistics, at most {_SHOWN}",
         f"FROM top LIMIT {_SHOWN}",
         notes=[
             "An allele stands here once for each track; of largest: size as a part of the statistic's largest."
@@ -120,7 +123,7 @@ def ranks_of(asked: Asked, statistic: str) -> str | None:
 def genes_section(asked: Asked) -> Section:
     """The strongest effects on genes, of a run that has the view `top_genes`."""
     table = asked.table(
-        f"The {_SHOWN} largest ratios, allele by gene",
+        f"Largest ratios, allele by gene, at most {_SHOWN}",
         f"FROM top_genes LIMIT {_SHOWN}",
         notes=[
             "log2 ratio: 1 is a doubling of the prediction at the gene's TSSs; distance: along transcription"

@@ -3,6 +3,7 @@
 Texts of runs stay texts: the template escapes what it is given, and signs that turn or end a line stand by number.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,13 +11,18 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from enformer_core.pictures.page import figure, page_script, page_style
 from enformer_core.pictures.text import shown as as_text
 from enformer_core.report.cells import shown, sort_key
 from enformer_core.report.content import Drawn, Report, Source
 from enformer_core.shell_words import command_line
+
+_SHORT_LETTERS = 24
+"""Of a cell that stays in one line on paper: most alleles and identifiers."""
+
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 _KINDS = {
     "query": "SQL over the run's tables",
@@ -108,9 +114,17 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["line"] = lambda text: as_text(str(text))
+    environment.filters["options"] = _with_whole_options
+    environment.tests["short"] = lambda text: len(text) <= _SHORT_LETTERS
     environment.filters["shown"] = _shown
     environment.filters["sort_key"] = sort_key
     return environment.get_template("report.html.jinja")
+
+
+def _with_whole_options(text: str) -> Markup:
+    """A text as HTML, in which no line ends within the name of an option."""
+    marked = _OPTION.sub(r'<span class="option">\g<0></span>', str(escape(text)))
+    return Markup(marked)  # noqa: S704 - escaped above
 
 
 def _shown(value: Any, form: Any) -> str:

@@ -71,7 +71,7 @@ def _identity(stored: JsonObject) -> Iterator[tuple[str, str]]:
         yield "contigs that were read", shown(list(letters), "text")
     yield "version of scores", shown(identity["score_version"], "count")
     yield "begun by", shown(stored["created_by"], "text")
-    yield "begun at", shown(stored["created_at"], "text")
+    yield "begun at", shown(stored["created_at"], "time")
 
 
 def _inputs(value: object) -> Iterator[tuple[str, str]]:

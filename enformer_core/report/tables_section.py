@@ -40,10 +40,11 @@ def _blocks(asked: Asked) -> Iterator[Block]:
 def _first(asked: Asked, name: str) -> Table:
     """The first rows, without lists over tracks or bases."""
     columns = asked.columns_of(name)
-    plain = [quoted(each) for each, kind in columns.items() if not kind.endswith("[]")]
+    plain = [each for each, kind in columns.items() if not kind.endswith("[]")]
     # the contig comes last in a table, and first to a reader
-    plain.sort(key=lambda each: each != '"chrom"')
+    plain.sort(key=lambda each: each != "chrom")
+    shown = ", ".join(map(quoted, plain[:_MOST_COLUMNS]))
     return asked.table(
         f"{name}: its first rows",
-        f"SELECT {', '.join(plain[:_MOST_COLUMNS])} FROM {quoted(name)} LIMIT {_FIRST}",  # noqa: S608
+        f"SELECT {shown} FROM {quoted(name)} LIMIT {_FIRST}",  # noqa: S608
     )

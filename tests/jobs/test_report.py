@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from enformer_core.dataset.shard_task import ShardTask
 from jobs import exit_codes
 from jobs.cli import main
+from tests.support.attending import registered
 from tests.support.genes import write_bed
-from tests.support.genomes import OTHER
+from tests.support.genomes import OTHER, write_fasta
 from tests.support.pages import Page, check_numbers, check_sound
 from tests.support.vcf import write_vcf
-from tests.support.wide_runs import wide_run
+from tests.support.wide_runs import begun_wide_run, wide_run
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "2"]
 
@@ -118,15 +120,6 @@ def test_a_run_under_way_says_so_and_tells_what_is_committed(read, scored):
     assert "No alleles are answered yet" in page.text
 
 
-def test_a_run_of_one_allele(read, run, genome, letters, tmp_path):
-    ref = letters["chr1"][999]
-    file = write_vcf(tmp_path / "one.vcf", [("chr1", 1000, ref, OTHER[ref])])
-    out = tmp_path / "one"
-    assert run("score", file, "--genome", genome, "--out", out, *SMALL)[0] == 0
-    page = read(out)
-    assert figure(page, "rows") == figure(page, "by_status.ok") == "1"
-
-
 def test_a_run_in_which_nothing_could_be_scored(read, run, genome, tmp_path):
     file = write_vcf(tmp_path / "bad.vcf", [("chr9", 10 + at, "A", "C") for at in range(9)])
     out = tmp_path / "bad"
@@ -136,6 +129,76 @@ def test_a_run_in_which_nothing_could_be_scored(read, run, genome, tmp_path):
     assert len(examples.rows) == 4
     assert "the genome has no contig 'chr9'" in column(examples, "reason")[0]
     assert "no allele has values" in page.text
+
+
+@pytest.fixture(params=["one allele", "all failed", "none scorable", "under way"])
+def odd_run(request, run, genome, letters, finished, tmp_path):
+    """A run of which little or nothing has values, and the exit code of what reads it."""
+    if request.param == "all failed":
+        made = begun_wide_run(tmp_path / "failed", np.zeros((6, 2), "f"), shard_size=3)
+        for shard in made.plan.shards:
+            made.worker(ShardTask(shard).without(dict.fromkeys(range(3), "ValueError: planted")))
+        made.ledger.finish(made.plan)
+        return tmp_path / "failed", exit_codes.DONE
+    if request.param == "under way":
+        place = finished("under way", *SMALL)
+        (place / "manifest.json").unlink()
+        (_, *others) = sorted((place / "commits").iterdir())
+        for path in others:
+            path.unlink()
+        return place, exit_codes.INCOMPLETE
+    ref = letters["chr1"][999]
+    alt = OTHER[ref] if request.param == "one allele" else "<DEL>"
+    file = write_vcf(tmp_path / "few.vcf", [("chr1", 1000, ref, alt)])
+    assert run("score", file, "--genome", genome, "--out", tmp_path / "few", *SMALL)[0] == 0
+    return tmp_path / "few", exit_codes.DONE
+
+
+def test_report_sql_and_status_have_the_same_numbers(read, run, odd_run):
+    place, code = odd_run
+    page = read(place, code=code)
+    status = json.loads(run("status", place, "--json")[1])
+    sql = "SELECT status, count(*) AS count FROM scores GROUP BY status ORDER BY status"
+    counted = {
+        each["status"]: each["count"] for each in json.loads(run("query", place, sql, "--json")[1])
+    }
+    assert status["by_status"] == counted
+    shown = {
+        each.key.removeprefix("by_status."): int(each.rows[0][0].text)
+        for each in page.figures
+        if each.key.startswith("by_status.")
+    }
+    assert shown == counted
+    assert sum(counted.values()) == status["rows_done"] == int(figure(page, "rows_done"))
+    contigs = [table for table in page.tables if table.columns == ["chrom", "count", "ok"]]
+    (by_contig,) = contigs
+    assert sum(int(each) for each in column(by_contig, "ok")) == counted.get("ok", 0)
+    values = run("query", place, "SELECT count(*) AS count FROM effects", "--json")[1]
+    (effects,) = json.loads(values)
+    assert ("No allele has values." in page.text) == (effects["count"] == 0)
+
+
+def test_a_run_of_insulators(read, run, tmp_path):
+    sites = ("AGATAAGA" + "C" * 120, "CAAAGTCCA" + "C" * 119)
+    letters = "".join(site * 1_000 for site in sites)
+    genome = write_fasta(tmp_path / "domains.fa", {"chr1": letters})
+    middle = len(letters) // 2
+    boundaries = tmp_path / "boundaries.bed"
+    boundaries.write_text(f"chr1\t{middle - 500}\t{middle + 500}\tb1\n")
+    out = tmp_path / "insulators"
+    words = ["--boundary-bp", "256", "--apart-bp", "20000", "--gc-within", "1", "--ray", "off"]
+    with registered() as model:
+        words += ["--strands", "forward", "--model", model, "--genome", genome, "--out", out]
+        code, _, error = run("insulators", boundaries, *words)
+        assert code == 0, error
+        page = read(out)
+    assert figure(page, "rows_done") == figure(page, "rows")
+    (tables,) = tables_with(page, "name")
+    rows = dict(zip(column(tables, "name"), column(tables, "count"), strict=True))
+    (places,) = tables_with(page, "across")
+    assert len(places.rows) == min(int(rows["insulation"]), 20)
+    assert places.columns[0] == "chrom"
+    assert set(column(places, "kind")) == {"boundary", "control"}
 
 
 def test_tables_beside_a_run_and_files_of_the_readers_own(read, run, scored, tmp_path):

@@ -10,6 +10,7 @@ from enformer_core.report import distribution
 from enformer_core.report.distribution_picture import (
     MOST_LINES,
     distribution_picture,
+    marks_between,
     shares_at_least,
 )
 from jobs.cli import main
@@ -32,6 +33,19 @@ def test_a_line_begins_where_not_all_values_are_larger():
         ("A", 10.0**power, count) for power, count in ((-9, 1), (-6, 1), (-3, 4_000), (0, 5_998))
     ]
     assert shares_at_least(rows)["size"].to_list() == [1e-3, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("least", "largest", "marks"),
+    [
+        (0.02, 30.0, [0.1, 1.0, 10.0]),
+        (0.002, 0.07, [0.002, 0.005, 0.01, 0.02, 0.05]),
+        (0.06, 0.09, [0.06, 0.09]),
+        (0.3, 0.7, [0.3, 0.7]),
+    ],
+)
+def test_an_axis_has_marks_that_tell_its_scale(least, largest, marks):
+    assert marks_between(least, largest) == pytest.approx(marks)
 
 
 def test_of_many_assays_those_with_most_values_are_drawn():

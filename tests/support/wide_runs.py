@@ -39,6 +39,7 @@ def begun_wide_run(
     values: np.ndarray,
     *,
     indices: Sequence[int] = (),
+    tracks: Sequence[Track] = (),
     shard_size: int = 100,
     repeats: Sequence[int] = (),
     unplaced: int = 0,
@@ -51,6 +52,7 @@ def begun_wide_run(
         place: the run's directory.
         values: of `sad`, a row for each allele.
         indices: columns of the head that the tracks are; from 0 by default.
+        tracks: those of these columns, with their names; by default each has an identifier alone.
         shard_size: rows of a shard.
         repeats: rows whose allele stands in the input a second time.
         unplaced: alleles without a place, which have no scores.
@@ -76,8 +78,8 @@ def begun_wide_run(
     )
     store = LocalStore(place)
     run.claim(store)
-    tracks = tuple(Track(index=index, identifier=f"id-{index}") for index in indices)
-    named = Tracks("human", max(indices) + 1, tracks)
+    unnamed = (Track(index=index, identifier=f"id-{index}") for index in indices)
+    named = Tracks("human", max(indices) + 1, tuple(tracks or unnamed))
     footer = Footer("tracks", run.digest, run.notice)
     store.put_if_absent(TRACKS_KEY, to_parquet(named.to_arrow(), footer))
     ledger = toy_ledger(store, run)
