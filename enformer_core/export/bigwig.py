@@ -17,6 +17,7 @@ from enformer_core.export.contribution_rows import (
     contribution_rows,
 )
 from enformer_core.export.file_names import FileNames
+from enformer_core.export.igv_session import SESSION, SessionTrack, write_session
 from enformer_core.user_path import why_unwritable
 from enformer_core.words import counted
 
@@ -24,6 +25,9 @@ _BYTES_A_BASE = 8
 """A value has 4, and all its summaries come to less than that again; packed, both are less."""
 
 _OTHER_BYTES = 1 << 16
+
+_FLANK_BP = 1_000
+"""To either side of a target, that are seen first."""
 
 
 def export_bigwig(
@@ -34,6 +38,8 @@ def export_bigwig(
     tracks: str | None = None,
 ) -> int:
     """Write `TARGET.GROUP.bw` into a directory for each target and group, or of tiles `NUMBER.IDENTIFIER.bw` a track.
+
+    Beside them lies `igv.xml`, a session that opens them all in IGV.
 
     A bigWig has one value a base, and windows of targets that lie close overlap: hence the many files. The alternate
     sequence of a variant is no part of the genome, and is left out. All are written by pyBigWig, which is an extra.
@@ -66,21 +72,47 @@ def export_bigwig(
     rows = contribution_rows(ledger)
     library = _import_pybigwig("give --bedgraph FILE")
     names = FileNames()
-    files = 0
+    session = _Session()
     with _errors_of(path):
         path.mkdir(parents=True, exist_ok=True)
         for row in rows:
             if row.is_reference:
-                name = names.of(row.target, row.group, safe=" @+")
-                _write(library, row, path, f"{name}.bw")
-                files += 1
-    return files
+                name = f"{names.of(row.target, row.group, safe=' @+')}.bw"
+                _write(library, row, path, name)
+                session.add(row, name)
+        session.write(path, ledger)
+    return len(session.tracks)
+
+
+class _Session:
+    """What IGV is told of the files: those of one group of tracks have one axis, since their unit is the same."""
+
+    def __init__(self) -> None:
+        self.tracks: list[SessionTrack] = []
+        self._contigs: dict[str, int] = {}
+        self._locus: str | None = None
+
+    def add(self, row: ContributionRow, file: str) -> None:
+        """A file of this row was written."""
+        name = f"{row.target} {row.group}"
+        self.tracks.append(SessionTrack(file, name, row.group, scale=row.group))
+        self._contigs[row.contig] = row.contig_bp
+        if self._locus is None:
+            first = max(row.target_start - _FLANK_BP, 0) + 1
+            last = min(row.target_end + _FLANK_BP, row.contig_bp)
+            self._locus = f"{row.contig}:{first}-{last}"
+
+    def write(self, folder: Path, ledger: Ledger) -> None:
+        """Write the session into the folder of the files."""
+        named = (ledger.run.configuration or {}).get("genome")
+        fasta = str(Path(str(named)).absolute()) if named else None
+        write_session(folder, self.tracks, contigs=self._contigs, fasta=fasta, locus=self._locus)
 
 
 def bigwig_written(ledger: Ledger, files: int) -> str:
     """How many files were written and what they are called, in words."""
     named = "NUMBER.IDENTIFIER.bw" if is_of_tiles(ledger) else "TARGET.GROUP.bw"
-    return f"{counted(files, 'files')}, {named}"
+    return f"{counted(files, 'files')}, {named}; {SESSION} opens them in IGV"
 
 
 def is_of_tiles(ledger: Ledger) -> bool:

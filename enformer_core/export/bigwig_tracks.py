@@ -18,7 +18,8 @@ from enformer_core.dataset.run_tracks import ChosenTracks, few_or_chosen
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
 from enformer_core.export.file_names import FileNames
-from enformer_core.export.run_input import contig_lengths
+from enformer_core.export.igv_session import SessionTrack, write_session
+from enformer_core.export.run_input import run_genome
 from enformer_core.models.tracks.table import Track
 
 PREDICTIONS = "predictions"
@@ -43,7 +44,9 @@ def export_tracks(
     genome: str | None,
     tracks: str | None,
 ) -> int:
-    """Write `NUMBER.IDENTIFIER.bw` into a directory for each track; bins without values are left out.
+    """Write `NUMBER.IDENTIFIER.bw` into a directory for each track, and a session that opens them in IGV.
+
+    Bins without values are left out.
 
     Args:
         library: pyBigWig.
@@ -61,12 +64,13 @@ def export_tracks(
         RuntimeError: by the library, likewise.
     """
     chosen = few_or_chosen(ledger, tracks, "as many files")
-    lengths = contig_lengths(ledger, genome)
-    if lengths is None:
+    found = run_genome(ledger, genome)
+    if found is None:
         raise InputError(
             "a bigWig begins with the lengths of all contigs, and the run's genome is not at its place, or is another "
             "one; name it by --genome FILE"
         )
+    lengths = dict(found.contigs)
     path.mkdir(parents=True, exist_ok=True)
     rows = chosen.tracks.rows
     for first in range(0, len(rows), _OPEN_FILES):
@@ -74,7 +78,31 @@ def export_tracks(
         _check_room(ledger, path, len(some), lengths)
         with _files(library, [path / file_name(rows[at]) for at in some], lengths) as files:
             _add_all(ledger, chosen, dict(zip(some, files, strict=True)))
+    write_session(
+        path,
+        [_in_session(track) for track in rows],
+        contigs=lengths,
+        fasta=str(found.path.absolute()),
+        locus=_first_stretch(ledger),
+    )
     return len(rows)
+
+
+def _in_session(track: Track) -> SessionTrack:
+    # each has a unit of its own, and so an axis
+    called = track.description or track.identifier or f"track {track.index}"
+    return SessionTrack(file_name(track), called, track.assay or "")
+
+
+def _first_stretch(ledger: Ledger) -> str | None:
+    """Where values begin, `chr20:1-114688`; None of a run without any."""
+    for chrom, stored in stored_tables(ledger, PREDICTIONS):
+        bins = stored.filter(pc.is_valid(stored["values"]))
+        if chrom is not None and bins.num_rows:
+            stretch = next(_stretches(bins))
+            start, end = bins["start"][stretch.start], bins["end"][stretch.stop - 1]
+            return f"{chrom}:{start.as_py() + 1}-{end.as_py()}"
+    return None
 
 
 def file_name(track: Track) -> str:

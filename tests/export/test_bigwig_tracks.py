@@ -37,8 +37,11 @@ def test_each_bin_has_its_value(tiled, tmp_path, capsys):
     out, _ = tiled
     folder = tmp_path / "bw"
     assert main(["export", str(out), "--bigwig", str(folder)]) == 0
-    assert capsys.readouterr().err == f"{folder}: 3 files, NUMBER.IDENTIFIER.bw\n"
-    names = sorted(path.name for path in folder.iterdir())
+    assert (
+        capsys.readouterr().err
+        == f"{folder}: 3 files, NUMBER.IDENTIFIER.bw; igv.xml opens them in IGV\n"
+    )
+    names = sorted(path.name for path in folder.glob("*.bw"))
     assert [name.split(".")[0] for name in names] == ["0", "3", "5"]
     tables = list(stored_tables(open_ledger(str(out)), "predictions"))
     for at, name in enumerate(names):
@@ -65,7 +68,7 @@ def test_tracks_can_be_chosen_in_several_rounds(tiled, tmp_path, monkeypatch):
     out, _ = tiled
     whole, rounds = tmp_path / "whole", tmp_path / "rounds"
     assert main(["export", str(out), "--bigwig", str(whole), "--tracks", "0,5"]) == 0
-    assert len(list(whole.iterdir())) == 2
+    assert len(list(whole.glob("*.bw"))) == 2
     monkeypatch.setattr("enformer_core.export.bigwig_tracks._OPEN_FILES", 1)
     assert main(["export", str(out), "--bigwig", str(rounds), "--tracks", "5,0"]) == 0
     for path in whole.iterdir():

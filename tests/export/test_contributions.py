@@ -129,7 +129,7 @@ def test_bedgraph_has_every_base_of_the_contig_once_a_track(two_groups, tmp_path
 
 def test_bigwig_has_the_same_values(two_groups, one_group, tmp_path):
     assert main(["export", str(two_groups), "--bigwig", str(tmp_path / "bw")]) == 0
-    names = sorted(path.name for path in (tmp_path / "bw").iterdir())
+    names = sorted(path.name for path in (tmp_path / "bw").glob("*.bw"))
     assert names == ["gene.GATA1.bw", "gene.b%2Fd.bw", "other.GATA1.bw", "other.b%2Fd.bw"]
     row = next(row for row in rows_of(two_groups) if row["target"] == "gene")
     with pyBigWig.open(str(tmp_path / "bw" / "gene.GATA1.bw")) as file:
@@ -139,7 +139,7 @@ def test_bigwig_has_the_same_values(two_groups, one_group, tmp_path):
     np.testing.assert_array_equal(np.array(values, np.float32), np.array(on_contig, np.float32))
     # the alternate sequence is no part of the genome
     assert main(["export", str(one_group), "--bigwig", str(tmp_path / "one")]) == 0
-    assert len(list((tmp_path / "one").iterdir())) == 1
+    assert len(list((tmp_path / "one").glob("*.bw"))) == 1
 
 
 def test_tab_separated_text_has_what_a_line_can_hold(two_groups, tmp_path):
@@ -197,11 +197,11 @@ def test_groups_of_any_name_stay_within_the_folder(tmp_path, capsys):
     assert len(list(npz.iterdir())) == len(names)
     assert all(folder.is_dir() for folder in npz.iterdir())
     assert main(["export", str(out), "--bigwig", str(tmp_path / "bw")]) == 0
-    files = list((tmp_path / "bw").iterdir())
+    files = list((tmp_path / "bw").glob("*.bw"))
     assert len({file.name.lower() for file in files}) == len(names)
     assert main(["export", str(out), "--bigwig", str(tmp_path / "bw")]) == 0
     assert f"note: {tmp_path / 'bw'}: is there already" in capsys.readouterr().err
-    assert sorted((tmp_path / "bw").iterdir()) == sorted(files)
+    assert sorted((tmp_path / "bw").glob("*.bw")) == sorted(files)
 
 
 def test_a_bigwig_that_finds_no_room_is_refused(one_group, tmp_path, capsys, monkeypatch):

@@ -138,8 +138,8 @@ def test_a_file_that_was_there_is_said_to_be_replaced(tmp_path, capsys):
     ("name", "number", "said"),
     [
         ("tsv", 1, "1 row"),
-        ("bigwig", 1, "1 file, TARGET.GROUP.bw"),
-        ("bigwig", 2, "2 files, TARGET.GROUP.bw"),
+        ("bigwig", 1, "1 file, TARGET.GROUP.bw; igv.xml opens them in IGV"),
+        ("bigwig", 2, "2 files, TARGET.GROUP.bw; igv.xml opens them in IGV"),
         ("bedgraph", 1, "1 track"),
         ("insulation", 6, "6 places, in insulation.tsv and maps.npz"),
     ],
