@@ -8,9 +8,8 @@ tensor cores in three parts, as six products in 16 bits. Memory: what the kernel
 over the tower's activations. The bound is the larger of both times, as if one hid behind the other perfectly.
 """
 
-from dataclasses import dataclass
-
 from benchmarks.engine_figures import delta_flops
+from enformer_core.analyses.throughput import PeakRates, known_hardware
 from enformer_core.models.enformer_spec import SPEC, EnformerConfig
 
 STRANDS = 2
@@ -20,34 +19,7 @@ TOWER_PASSES = 16
 """Times that a level's activations are read or written: convolution, its parts, pointwise block, pooling."""
 
 
-@dataclass(frozen=True)
-class Card:
-    """A GPU by its data sheet.
-
-    Attributes:
-        name: as its maker calls it.
-        low: products of 16 bits, summed up in 32, without sparsity; TFLOP/s.
-        single: products in float32 outside of tensor cores; TFLOP/s.
-        bandwidth: of its memory; TB/s.
-        splits: whether products in float32 go to tensor cores here, in three parts.
-    """
-
-    name: str
-    low: float
-    single: float
-    bandwidth: float
-    splits: bool = False
-
-
-CARDS = (
-    Card("T4", 65, 8.1, 0.32),
-    Card("V100 SXM2", 125, 15.7, 0.9),
-    Card("L4", 121, 30.3, 0.3),
-    Card("A10G", 70, 31.5, 0.6),
-    Card("A100 80 GB", 312, 19.5, 2.04, splits=True),
-    Card("H100 SXM", 989, 67, 3.35, splits=True),
-    Card("H200", 989, 67, 4.8, splits=True),
-)
+CARDS = tuple(row.peaks for row in known_hardware().values() if row.peaks is not None)
 
 
 def alt_terabytes(config: EnformerConfig) -> float:
@@ -87,10 +59,10 @@ def tower_terabytes(config: EnformerConfig) -> float:
     return 4 * TOWER_PASSES * numbers / 1e12
 
 
-def bounds(card: Card, config: EnformerConfig) -> dict[str, tuple[float, float]]:
+def bounds(card: PeakRates, config: EnformerConfig) -> dict[str, tuple[float, float]]:
     """Variants a second, by products and by memory, in a shared window and each in a window of its own."""
     alt_s = delta_flops(config) / 1e12 / card.low
-    single = card.low / SPLIT_PRODUCTS if card.splits else card.single
+    single = card.low / SPLIT_PRODUCTS if card.splits else card.float32
     reference_s = reference_tflop(config) / single
     alt_moved_s = alt_terabytes(config) / card.bandwidth
     reference_moved_s = tower_terabytes(config) / card.bandwidth
@@ -121,7 +93,7 @@ def main() -> None:
             for pair in row.values()
             for bound in pair
         ]
-        print(f"| {card.name} | {' | '.join(cells)} |")
+        print(f"| {card.title} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -88,6 +88,8 @@ COMMANDS = {
         "jobs.plan:plan",
         examples=(
             "enformer-ray plan variants.vcf.gz --genome hg38.fa",
+            "enformer-ray plan variants.vcf.gz --genome hg38.fa --hardware l4 --workers 8 --price-per-hour 0.8",
+            "enformer-ray plan variants.vcf.gz --genome hg38.fa --calibrate",
             "enformer-ray plan variants.vcf.gz --genome hg38.fa --benchmark pilot.json"
             " --price-per-hour 0.45",
         ),

@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from enformer_core.analyses.cost import (
-    Work,
-    estimated_core_hours,
-    output_bytes,
-    read_speed,
-    total_operations,
-)
+from enformer_core.analyses.cost import Work, output_bytes, total_operations
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import genome_named, tracks_named
 from enformer_core.analyses.mutagenesis_input import passed_over
@@ -32,6 +26,7 @@ from jobs import exit_codes
 from jobs.count import significant
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
+from jobs.plan_hours import BETTER, Hours, basis_of, check_basis, hours_of, lines_of
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings
 from jobs.terminal import print_prose
@@ -67,14 +62,12 @@ class Outlook:
         tflop: 10¹² floating-point operations.
         gene_rows: pairs of an allele and a gene in reach, with --genes.
         output_bytes: size of the tables, some 20 % more or less.
-        device: which kind of hours, `cuda` or `cpu`; None without a measurement.
-        hours: of GPUs, or of CPU cores; None without a measurement.
-        estimated_core_hours: of CPU cores, the least and the most by what was measured on two machines; None where a
-            measurement was given, and for small models.
-        cost: at the price given; None without.
+        indels: those of `alts` that insert or delete.
+        towers: windows of which the tower computes tokens, of those that overlap only what is new.
+        estimate: hours, wall clock and cost; None for small models, and for GPUs of which nothing is known.
         audited: alleles that are scored a second time, by direct passes.
         audit_share: part of the work that this takes, 0 to 1.
-        sharing: what it would save if neighbours shared windows; None where that is little.
+        sharing: what it would save if neighbours shared windows, by how far off the centre; what is little is left out.
         notes: both for people.
     """
 
@@ -94,13 +87,12 @@ class Outlook:
     tflop: float
     gene_rows: int
     output_bytes: int
-    device: str | None
-    hours: float | None
-    estimated_core_hours: tuple[float, float] | None
-    cost: float | None
+    indels: int
+    towers: float
+    estimate: Hours | None
     audited: int
     audit_share: float
-    sharing: Sharing | None
+    sharing: tuple[Sharing, ...]
     notes: tuple[str, ...]
 
 
@@ -113,8 +105,7 @@ def plan(settings: PlanSettings) -> int:
     Raises:
         InputError: for anything that `score` would refuse of the input, and for what fits neither memory nor disk.
     """
-    if settings.price_per_hour is not None and settings.benchmark is None:
-        raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
+    check_basis(settings)
     geometry = model_spec(settings.model).config.geometry
     conventions = conventions_of(settings, geometry)
     variants = variant_input(settings, geometry, genome_named(settings.genome))
@@ -123,7 +114,9 @@ def plan(settings: PlanSettings) -> int:
         print(json.dumps(asdict(outlook)))
     else:
         print_prose(_lines(outlook, variants.filtered_unit))
-    check_memory(settings)
+    # what is planned for other hardware need not fit here
+    if settings.hardware is None:
+        check_memory(settings)
     check_disk(settings.out, outlook.output_bytes)
     return exit_codes.DONE
 
@@ -139,10 +132,10 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         asked = genes_asked(settings, settings.genes, selected)
         genes = read_asked(asked, variants.genome)
         variants = replace(variants, reach=asked.reach(genes, spec))
-    speed = None
-    if settings.benchmark is not None:
-        speed = read_speed(settings.benchmark, model=settings.model)
     operations = model.pass_operations(settings.head, tracks)
+    basis = basis_of(settings, spec, operations)
+    if basis is None and settings.price_per_hour is not None:
+        raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
     views = spec.conventions.views
     with variants.read(progress=planning_progress, warn=note) as read:
         alleles = read.alleles
@@ -167,11 +160,12 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
 
             runs = [find_reusable(run, deciding) for run in settings.reuse]
             parts, reused = without_reused(parts, runs, spec.conventions.statistics)
-        notes = cost_notes(parts, spec, operations, bin_bp=model.config.geometry.bin_bp)
+        notes = cost_notes(parts, spec, operations, speed=None if basis is None else basis.speed)
         work = notes.work
         total = total_operations(work, settings.engine, views=views, operations=operations)
-        hours = None if speed is None else speed.hours(work, settings.engine, views=views)
-        price = settings.price_per_hour
+        estimate = None
+        if basis is not None:
+            estimate = hours_of(settings, basis, spec, work, len(draft.shards))
         return Outlook(
             model=settings.model,
             records=alleles.records,
@@ -191,10 +185,9 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             output_bytes=_output_bytes(
                 spec, replace(work, alts=work.alts + reused), len(tracks), read.gene_rows
             ),
-            device=None if speed is None else speed.device,
-            hours=hours,
-            estimated_core_hours=estimated_core_hours(total, operations) if hours is None else None,
-            cost=None if hours is None or price is None else hours * price,
+            indels=work.indels,
+            towers=round(work.towers, 2),
+            estimate=estimate,
             audited=work.audited,
             audit_share=round(notes.audit_share, 4),
             sharing=notes.sharing,
@@ -285,9 +278,7 @@ def _lines(outlook: Outlook, unit: str) -> list[str]:
         f"output   about {_size(outlook.output_bytes)}",
     ]
     if outlook.alts:
-        lines.append(f"hours    {_hours(outlook)}")
-    if outlook.cost is not None:
-        lines.append(f"cost     {outlook.cost:,.2f}")
+        lines.extend([_NO_HOURS] if outlook.estimate is None else lines_of(outlook.estimate))
     return [*lines, *(f"note: {note}" for note in outlook.notes)]
 
 
@@ -318,17 +309,7 @@ def _to_score(outlook: Outlook) -> list[str]:
     ]
 
 
-_BETTER = "a measurement tells better: --benchmark FILE (enformer-ray docs cluster)"
-
-
-def _hours(outlook: Outlook) -> str:
-    if outlook.hours is not None:
-        kind = "GPU" if outlook.device == "cuda" else "CPU-core"
-        return f"{outlook.hours:,.2f} {kind}-hours"
-    if outlook.estimated_core_hours is None:
-        return f"a small model's, seconds rather than hours for some hundred alleles; {_BETTER}"
-    least, most = map(significant, outlook.estimated_core_hours)
-    return f"roughly {least} to {most} CPU-core-hours, ESTIMATED from two other machines; {_BETTER}"
+_NO_HOURS = f"hours    not known: a small model takes seconds for some hundred alleles. {BETTER}"
 
 
 def _size(size_bytes: float) -> str:

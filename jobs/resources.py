@@ -7,7 +7,8 @@ from enformer_core.machine import available_memory_bytes, cpu_count, device_here
 from enformer_core.models.registry import ModelSource, model_spec
 from jobs.settings import RunSettings
 
-_FULL_SIZE_CPUS = 4  # more threads than this gain little on one window
+FULL_SIZE_CPUS = 4
+"""Cores of a worker with a model in full size: more threads gain little on one window."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
     cpus = cpu_count()
     count = _count(settings, device, cpus, source)
     # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
-    threads = _FULL_SIZE_CPUS if count is None else max(1, cpus // count)
+    threads = FULL_SIZE_CPUS if count is None else max(1, cpus // count)
     each = WorkerResources(
         device=device,
         cpus=1 if source.demonstration else threads,
@@ -79,5 +80,5 @@ def _default_count(device: str, cpus: int, source: ModelSource) -> int:
         import torch
 
         return torch.cuda.device_count()
-    by_cpus = cpus if source.demonstration else cpus // _FULL_SIZE_CPUS
+    by_cpus = cpus if source.demonstration else cpus // FULL_SIZE_CPUS
     return max(1, min(by_cpus, available_memory_bytes() // source.spec.worker_memory_bytes))

@@ -324,7 +324,13 @@ class CostSettings:
     """From work to hours and money."""
 
     benchmark: OptionalFile = None
-    """what one allele takes: JSON of `python -m benchmarks.engine`, or of `enformer-ray status` on a run like this"""
+    """what one allele takes: JSON of `enformer-ray status` on a run like this, or of `python -m benchmarks.engine`"""
+
+    hardware: str | None = None
+    """or known hardware: cpu, cpu-bf16, t4, v100, a10g, l4, a100, h100, h200 (default what this machine has)"""
+
+    calibrate: bool = False
+    """or time this machine, on pieces of the engine in full size; takes some 20 s"""
 
     price_per_hour: float | None = None
     """of one GPU, or of one CPU core where there is none, in any currency"""

@@ -46,7 +46,7 @@ def test_goals_are_held_against_what_was_measured():
 
 def test_what_was_measured_is_below_what_can_be():
     config = EnformerConfig()
-    (h200,) = [card for card in CARDS if card.name == "H200"]
+    (h200,) = [card for card in CARDS if card.title == "H200"]
     products, memory = bounds(h200, config)["shared"]
     assert min(products, memory) > 151
     # a page has these figures
@@ -54,4 +54,4 @@ def test_what_was_measured_is_below_what_can_be():
     for card in CARDS:
         cells = [bound for pair in bounds(card, config).values() for bound in pair]
         row = " | ".join(f"{cell:.0f}" if cell >= 10 else f"{cell:.1f}" for cell in cells)
-        assert f"| {card.name} | {row} |" in page
+        assert f"| {card.title} | {row} |" in page

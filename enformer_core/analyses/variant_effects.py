@@ -234,9 +234,7 @@ class _AlleleDraft:
         )
         # only now are windows and shards known, of which the cost follows
         if analysis.operations is not None:
-            notes = cost_notes(
-                draft.parts, analysis.spec, analysis.operations, bin_bp=analysis.bin_bp
-            )
+            notes = cost_notes(draft.parts, analysis.spec, analysis.operations)
             # which alleles are copied is known when their shard is computed
             for line in notes.lines("at most " if analysis.reuse else ""):
                 analysis.warn(line)

@@ -8,8 +8,11 @@ from collections import namedtuple
 
 import pytest
 
+from enformer_core.analyses import self_timing
+from enformer_core.analyses.speed import Speed
+from enformer_core.analyses.throughput import MEASURED_ON, known_hardware
 from enformer_core.words import counted
-from jobs import exit_codes
+from jobs import exit_codes, plan_hours
 from tests.support.vcf import write_vcf
 
 MOTIF = ["--model", "motif", "--ray", "off"]
@@ -69,7 +72,7 @@ def test_it_says_what_the_run_then_does(run, rows, many, genome, tmp_path):
         for path in (out / table).rglob("*.parquet")
     )
     assert stored / 3 < found["output_bytes"] < stored * 3  # small files: their footers weigh
-    assert found["hours"] is found["estimated_core_hours"] is None  # a small model
+    assert found["estimate"] is None  # a small model
     text = run("plan", *common)[1]
     assert "tracks   8 of 8: 0 DEMO:CTCF motif occupancy" in text
     assert "and 5 more" in text
@@ -88,15 +91,58 @@ def test_it_writes_nothing_and_needs_neither_weights_nor_out(run, vcf, genome, t
     assert "tracks   5,313 of 5,313: 0, 1, 2 and 5,310 more" in text
 
 
-def test_hours_are_estimated_where_nothing_was_measured(run, vcf, genome):
+def test_hours_of_known_hardware_need_no_measurement(run, vcf, genome):
     direct = [vcf, "--genome", genome, "--engine", "direct", "--strands", "forward"]
-    least, most = outlook(run, *direct)["estimated_core_hours"]
-    # 5 alleles of 38.6 s on two cores of the quick machine
-    assert least < 5 * 38.6 * 2 / 3600 < most < 10 * least
-    text = run("plan", *direct)[1]
-    assert re.search(
-        r"^hours    roughly 0\.\S+ to 0\.\S+ CPU-core-hours, ESTIMATED", text, re.MULTILINE
+    named = [*direct, "--hardware", "cpu-bf16", "--workers", "3", "--price-per-hour", "2"]
+    found = outlook(run, *named, "--shard-size", "2")
+    estimate = found["estimate"]
+    # 5 alleles of 77.2 core-seconds
+    assert math.isclose(estimate["hours"], 5 * 77.2 / 3600, rel_tol=1e-6)
+    assert math.isclose(estimate["cost"], 2 * estimate["hours"])
+    assert (estimate["device"], estimate["by"]) == ("cpu", "measured")
+    # no more workers than shards, each with four cores
+    assert estimate["units"] == 4 * min(3, found["shards"])
+    assert math.isclose(estimate["wall_hours"], estimate["hours"] / estimate["units"])
+    text = run("plan", *direct, "--hardware", "l4")[1]
+    assert re.search(r"^hours    0\.\S+ GPU-hours$", text, re.MULTILINE)
+    assert re.search(r"^time     \S+ \S+ on 1 GPU$", text, re.MULTILINE)
+    assert "L4, ESTIMATED: peak rates" in text
+    assert "--calibrate times this machine" in text
+
+
+def test_this_machine_is_looked_up_where_nothing_is_named(run, vcf, genome, monkeypatch):
+    h100 = known_hardware()["h100"]
+    monkeypatch.setattr(plan_hours, "hardware_here", lambda device: (h100, 8))
+    found = outlook(run, vcf, "--genome", genome, "--shard-size", "1", "--workers", "2")
+    assert found["estimate"]["hardware"] == "h100"
+    assert found["estimate"]["units"] == 2
+    monkeypatch.setattr(plan_hours, "hardware_here", lambda device: (None, 1))
+    assert outlook(run, vcf, "--genome", genome)["estimate"] is None
+
+
+def test_a_machine_that_times_itself_says_so(run, vcf, genome, monkeypatch):
+    timed = self_timing.Timed(
+        speed=Speed("cpu", direct_s=10.0),
+        operations=MEASURED_ON,
+        arithmetic="reference float32, differences float32",
+        rates={"tower": 0.25},
+        spent_s=3.0,
     )
+    monkeypatch.setattr(self_timing, "time_this_machine", lambda *arguments: timed)
+    direct = [vcf, "--genome", genome, "--engine", "direct", "--strands", "forward", "--calibrate"]
+    estimate = outlook(run, *direct)["estimate"]
+    assert math.isclose(estimate["hours"], 5 * 10 / 3600, rel_tol=1e-6)
+    assert (estimate["by"], estimate["rates"]) == ("calibrated", {"tower": 0.25})
+    assert "by       this machine, CALIBRATED in 3 s" in run("plan", *direct)[1]
+
+
+def test_one_thing_says_how_fast_it_will_be(run, vcf, genome):
+    code, _, error = run("plan", vcf, "--genome", genome, "--calibrate", "--hardware", "t4")
+    assert code == exit_codes.BAD_INPUT
+    assert "--hardware and --calibrate: each says how fast" in error
+    code, _, error = run("plan", vcf, "--genome", genome, "--hardware", "h1000")
+    assert code == exit_codes.BAD_INPUT
+    assert "--hardware h1000: not in the table; did you mean h100" in error
 
 
 def test_of_a_list_of_which_nothing_is_found_it_is_said(run, letters, genome, tmp_path):
@@ -168,15 +214,21 @@ def test_hours_and_cost_from_a_benchmark(run, vcf, genome, tmp_path):
         "3",
     ]
     found = outlook(run, *common, "--audit-fraction", "0", "--max-offset-bp", "57344")
-    assert found["windows"] < 5
-    assert math.isclose(found["hours"], (found["windows"] * 9 + 5) / 3600)
-    assert math.isclose(found["cost"], 3 * found["hours"])
-    assert found["device"] == "cuda"
-    direct = outlook(run, *common, "--engine", "direct")
+    assert 1 < found["towers"] <= found["windows"] < 5
+    assert 0 < found["indels"] < 5
+    # a window is 9 s, of which its tower is 76 %; an indel half a tower more than an SNV
+    tower, rest = 9 * 0.76, 9 * 0.24
+    seconds = found["towers"] * tower + found["windows"] * rest + 5 + found["indels"] * tower / 2
+    estimate = found["estimate"]
+    assert math.isclose(estimate["hours"], seconds / 3600, rel_tol=1e-3)
+    assert math.isclose(estimate["cost"], 3 * estimate["hours"])
+    assert (estimate["device"], estimate["by"]) == ("cuda", "benchmark")
+    direct = outlook(run, *common, "--engine", "direct")["estimate"]
     assert math.isclose(direct["hours"], 5 * 40 / 3600)
     # The same seconds, measured over both strands, are half as much for each.
     benchmark.write_text(json.dumps(json.loads(benchmark.read_text()) | {"strands": "both"}))
-    assert math.isclose(outlook(run, *common, "--engine", "direct")["hours"], direct["hours"] / 2)
+    both = outlook(run, *common, "--engine", "direct")["estimate"]
+    assert math.isclose(both["hours"], direct["hours"] / 2)
     code, _, error = run("plan", *common, "--model", "motif")
     assert code == exit_codes.BAD_INPUT
     assert "measured with model enformer" in error
@@ -190,8 +242,8 @@ def test_hours_from_a_pilot_run(run, finished, many, genome, tmp_path):
     found = outlook(
         run, many, "--genome", genome, *MOTIF, "--allow-mismatch", "--benchmark", measured
     )
-    assert math.isclose(found["hours"], 0.5 / 5 * found["alts"])
-    assert found["device"] == "cpu"
+    assert math.isclose(found["estimate"]["hours"], 0.5 / 5 * found["alts"])
+    assert found["estimate"]["device"] == "cpu"
 
 
 NO_MEASUREMENTS = {
@@ -216,7 +268,7 @@ def test_a_benchmark_that_is_none(run, vcf, genome, tmp_path, content):
 
 
 def test_a_price_without_hours_is_refused(run, vcf, genome):
-    code, _, error = run("plan", vcf, "--genome", genome, "--price-per-hour", "2")
+    code, _, error = run("plan", vcf, "--genome", genome, *MOTIF, "--price-per-hour", "2")
     assert code == exit_codes.BAD_INPUT
     assert "--benchmark" in error
 
@@ -266,26 +318,35 @@ def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
     run, many, genome, tmp_path
 ):
     common = [many, "--genome", genome, "--allow-mismatch", "--shard-size", "500"]
+    common += ["--hardware", "l4"]
     centred = outlook(run, *common, "--audit-fraction", "0")
     assert centred["audit_share"] == 0
-    sharing = centred["sharing"]
-    shared = outlook(run, *common, "--audit-fraction", "0", "--max-offset-bp", "8192")
-    assert shared["sharing"] is None
-    assert (sharing["max_offset_bp"], sharing["windows"]) == (8192, shared["windows"])
-    assert sharing["factor"] == round(centred["tflop"] / shared["tflop"], 2) > 1.3
-    _, text, _ = run("plan", *common)
-    assert "note: --max-offset-bp 8192 would save " in text
-    assert f"{counted(shared['windows'], 'windows')} instead of {centred['windows']:,}" in text
+    assert [each["max_offset_bp"] for each in centred["sharing"]] == [64, 8192]
+    _, text, _ = run("plan", *common, "--audit-fraction", "0")
+    for each in centred["sharing"]:
+        offset_bp = each["max_offset_bp"]
+        shared = outlook(run, *common, "--audit-fraction", "0", "--max-offset-bp", offset_bp)
+        assert [rest["max_offset_bp"] for rest in shared["sharing"]] == [8192][: offset_bp < 8192]
+        assert (each["windows"], each["towers"]) == (shared["windows"], shared["towers"])
+        saved = centred["estimate"]["hours"] / shared["estimate"]["hours"]
+        assert each["factor"] == round(saved, 2) > 1.3
+        assert f"--max-offset-bp {offset_bp}" in text
+        assert (
+            f"would take {each['factor']:.1f}× less: {counted(shared['windows'], 'windows')} inst"
+            in text
+        )
+    assert centred["sharing"][0]["towers"] < centred["sharing"][0]["windows"] / 5
 
     audited = outlook(run, *common)
     assert audited["audited"] == 3
-    extra = audited["tflop"] - centred["tflop"]
-    assert math.isclose(audited["audit_share"], extra / audited["tflop"], abs_tol=1e-4)
-    assert "the audit scores 3 of" in text
+    extra = audited["estimate"]["hours"] - centred["estimate"]["hours"]
+    assert math.isclose(audited["audit_share"], extra / audited["estimate"]["hours"], abs_tol=1e-4)
+    assert "the audit scores 3 of" in run("plan", *common)[1]
     direct = outlook(run, *common, "--engine", "direct")
-    assert (direct["sharing"], direct["audit_share"]) == (None, 0)
-    # a shift to the end of the predicted bins leaves no room for an offset
-    assert outlook(run, *common, "--shifts", "57000")["sharing"] is None
+    assert (direct["sharing"], direct["audit_share"]) == ([], 0)
+    # a shift to the end of the predicted bins leaves no room for an offset of thousands
+    shifted = outlook(run, *common, "--shifts", "57000")["sharing"]
+    assert [each["max_offset_bp"] for each in shifted] == [64]
 
 
 def test_score_says_so_too(run, vcf, genome, tmp_path):

@@ -1,0 +1,168 @@
+"""How fast a run is computed: seconds of its parts, from a measurement or a table, and the hours that follow.
+
+Does not know plans, nor what hardware there is: see `cost` and `throughput`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from enformer_core.analyses.cost import Work
+from enformer_core.dataset.codec import JsonObject
+from enformer_core.errors import InputError
+from enformer_core.models.spec import PassOperations
+from enformer_core.scoring.conventions import Engine
+from enformer_core.variants.table import Status
+
+_HOUR_S = 3600
+
+_BENCHMARK_MODEL = "enformer"  # of the benchmark's files that do not name one
+
+# Cases of `benchmarks.engine`, which are letters
+_DIRECT = "c"  # two full passes for each variant
+_DELTA_CENTRED = "d"  # differences; every variant has a window of its own
+_DELTA_SHARED = "e"  # differences; all variants share one window
+
+_TOWER_SHARE = 0.76
+"""Of the operations of a window's reference, Enformer's tower."""
+
+INDEL_TOWERS = 0.5
+"""Of an insertion or deletion, the part of a tower that is computed anew: one flank's tokens have moved."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of a GPU or of a CPU core, of one reading of each part of a run.
+
+    Attributes:
+        device: `cuda`, of which hours are hours of a GPU; or `cpu`, of which they are hours of a core.
+        tower_s: of a window's tokens.
+        trunk_s: of the rest of its reference.
+        snv_s: of an SNV beside its reference.
+        shared_indel_s: of an insertion or deletion beside a reference that others share.
+        centred_indel_s: of one beside a reference of its own.
+        direct_s: of an allele by two direct passes.
+        allele_s: or of an allele in all, of a run like the one that is planned, in all of its readings.
+    """
+
+    device: str
+    tower_s: float = 0.0
+    trunk_s: float = 0.0
+    snv_s: float = 0.0
+    shared_indel_s: float = 0.0
+    centred_indel_s: float = 0.0
+    direct_s: float = 0.0
+    allele_s: float | None = None
+
+    def hours(self, work: Work, engine: Engine, *, views: int) -> float:
+        """Device-hours that the work takes at this speed.
+
+        Args:
+            work: what is computed.
+            engine: how.
+            views: strands × shifts.
+        """
+        if self.allele_s is not None:
+            return work.alts * self.allele_s / _HOUR_S
+        if engine == "direct":
+            return views * work.alts * self.direct_s / _HOUR_S
+        indel_s = self.shared_indel_s if work.overlapping else self.centred_indel_s
+        references = work.towers * self.tower_s + work.windows * self.trunk_s
+        differences = (work.alts - work.indels) * self.snv_s + work.indels * indel_s
+        return views * (references + differences + work.audited * self.direct_s) / _HOUR_S
+
+    def scaled(self, to: PassOperations, measured: PassOperations) -> "Speed":
+        """The seconds of a model whose passes take other operations than that which was measured."""
+        tower = to.tower / measured.tower
+        rest = to.after_tower / measured.after_tower
+        tower_s = tower * self.tower_s
+
+        def of_indel(seconds: float) -> float:
+            # what an indel takes beyond an SNV is the tower's
+            return rest * self.snv_s + tower * (seconds - self.snv_s)
+
+        return Speed(
+            device=self.device,
+            tower_s=tower_s,
+            trunk_s=rest * self.trunk_s,
+            snv_s=rest * self.snv_s,
+            shared_indel_s=of_indel(self.shared_indel_s),
+            centred_indel_s=of_indel(self.centred_indel_s),
+            direct_s=to.total / measured.total * self.direct_s,
+        )
+
+
+def read_speed(path: str, *, model: str) -> Speed:
+    """Read a measurement: JSON of `benchmarks.engine`, or the status of a run with the same settings.
+
+    Args:
+        path: of the file.
+        model: the name of the model that is to be planned for.
+
+    Raises:
+        InputError: when it is neither, or of another model.
+    """
+    try:
+        figures = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        if "rows_done" in figures:
+            speed = _speed_of_run(figures)
+            measured = figures["model"]
+        else:
+            speed = _speed_of_benchmark(figures)
+            measured = figures.get("model", _BENCHMARK_MODEL)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise InputError(
+            f"{path}: not a measurement: {_why_none(error)}. Score some of the variants with the same settings "
+            "(--sample 200), and give what `enformer-ray status OUT --json > FILE` writes of that run; in a checkout "
+            "`python -m benchmarks.engine --json FILE` will do too."
+        ) from error
+    if measured != model:
+        raise InputError(f"{path}: measured with model {measured}, the plan is for {model}.")
+    return speed
+
+
+def _why_none(error: Exception) -> str:
+    """What is wrong with a file, in words that need no knowledge of Python."""
+    if isinstance(error, ZeroDivisionError):
+        return "the run has scored nothing yet"
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    return "it is no JSON" if isinstance(error, ValueError) else "it is JSON of something else"
+
+
+def _speed_of_run(status: JsonObject) -> Speed:
+    """From the status of a finished run; what it lacks raises KeyError."""
+    gpu_hours = status["gpu_hours"]
+    hours = gpu_hours or status["cpu_hours"]
+    return Speed(
+        device="cuda" if gpu_hours else "cpu",
+        allele_s=hours * _HOUR_S / status["by_status"][Status.OK],
+    )
+
+
+def _speed_of_benchmark(figures: JsonObject) -> Speed:
+    """From the figures of `benchmarks.engine`; what they lack raises KeyError."""
+    machine = figures["machine"]
+    # On CPUs all cores worked on one variant; hours are told of one core.
+    cores = 1 if machine["device_type"] == "cuda" else machine["threads"]
+    # Files that do not say which strands they read are of one.
+    readings = 2 if figures.get("strands") == "both" else 1
+
+    def device_s(case: str) -> float:
+        return figures["cases"][case]["seconds_per_variant"] * cores / readings
+
+    snv_s = device_s(_DELTA_SHARED)
+    window_s = max(0.0, device_s(_DELTA_CENTRED) - snv_s)
+    tower_s = _TOWER_SHARE * window_s
+    indel_s = snv_s + INDEL_TOWERS * tower_s
+    return Speed(
+        device=machine["device_type"],
+        tower_s=tower_s,
+        trunk_s=window_s - tower_s,
+        snv_s=snv_s,
+        shared_indel_s=indel_s,
+        centred_indel_s=indel_s,
+        direct_s=device_s(_DIRECT),
+    )

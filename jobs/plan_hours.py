@@ -1,0 +1,204 @@
+"""From a plan's work to hours of hardware, wall clock and money: whose seconds are taken, and what is said of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from enformer_core.analyses.cost import Work
+from enformer_core.analyses.score_spec import ScoreSpec
+from enformer_core.analyses.speed import Speed, read_speed
+from enformer_core.analyses.throughput import Hardware, hardware_here, hardware_named
+from enformer_core.errors import InputError
+from enformer_core.machine import cpu_count, device_here
+from enformer_core.models.spec import PassOperations
+from enformer_core.words import counted, duration
+from jobs.count import significant
+from jobs.log import note
+from jobs.resources import FULL_SIZE_CPUS
+from jobs.settings import PlanSettings
+
+_LARGE_PASS = 10**11
+"""Operations of a pass beyond which they, and not what stands beside them, decide how long it takes."""
+
+_HOUR_S = 3600
+
+BETTER = (
+    "Better: --calibrate times this machine, --benchmark takes a pilot (enformer-ray docs cluster)"
+)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Whose seconds the hours follow from.
+
+    Attributes:
+        speed: the seconds.
+        kind: `benchmark`, `calibrated`, `measured` or `estimated`.
+        hardware: its name in the table of known hardware; None where it is measured.
+        said: the same for people.
+        gpus_here: of this machine; 0 where cores compute.
+        rates: 10¹² operations a second of this machine, where it was calibrated.
+    """
+
+    speed: Speed
+    kind: str
+    hardware: str | None
+    said: str
+    gpus_here: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """What a run takes of some hardware.
+
+    Attributes:
+        device: `cuda`, of which hours are hours of a GPU; or `cpu`, of which they are hours of a core.
+        hours: those.
+        by: the kind of basis.
+        hardware: its name in the table of known hardware.
+        workers: that work at once.
+        units: GPUs or cores that they keep busy.
+        wall_hours: from the first shard to the last.
+        cost: at the price given.
+        said: where the seconds come from, for people.
+        rates: of this machine, where it was calibrated.
+    """
+
+    device: str
+    hours: float
+    by: str
+    hardware: str | None
+    workers: int
+    units: int
+    wall_hours: float
+    cost: float | None
+    said: str
+    rates: Mapping[str, float]
+
+
+def check_basis(settings: PlanSettings) -> None:
+    """Refuse several sources of seconds.
+
+    Raises:
+        InputError: naming them.
+    """
+    given = {
+        "--benchmark": settings.benchmark is not None,
+        "--hardware": settings.hardware is not None,
+        "--calibrate": settings.calibrate,
+    }
+    named = [name for name, is_given in given.items() if is_given]
+    if len(named) > 1:
+        raise InputError(
+            f"{' and '.join(named)}: each says how fast the run will be; give one of them"
+        )
+
+
+def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) -> Basis | None:
+    """Whose seconds are taken: a measurement's that is given, this machine's, or the table's.
+
+    Returns:
+        None for small models, of which operations say little, and for GPUs that the table does not have.
+
+    Raises:
+        InputError: for a measurement that is none, and for hardware of another name.
+    """
+    if settings.benchmark is not None:
+        speed = read_speed(settings.benchmark, model=settings.model)
+        gpus = 0 if speed.device == "cpu" else hardware_here(settings.device)[1]
+        return Basis(speed, "benchmark", None, f"{settings.benchmark}", max(1, gpus))
+    if operations.total < _LARGE_PASS:
+        return None
+    if settings.calibrate:
+        return _calibrated(settings, spec, operations)
+    if settings.hardware is not None:
+        return _of_table(hardware_named(settings.hardware), spec, operations, gpus_here=0)
+    hardware, gpus = hardware_here(settings.device)
+    if hardware is None:
+        return None
+    return _of_table(hardware, spec, operations, gpus_here=gpus)
+
+
+def _of_table(
+    hardware: Hardware, spec: ScoreSpec, operations: PassOperations, *, gpus_here: int
+) -> Basis:
+    speed = hardware.speed(spec.precision, operations)
+    said = f"{hardware.title}, {hardware.kind.upper()}: {hardware.source}. {BETTER}"
+    return Basis(speed, hardware.kind, hardware.name, said, gpus_here)
+
+
+def _calibrated(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) -> Basis:
+    import torch
+
+    from enformer_core.analyses.self_timing import BUDGET_S, time_this_machine
+
+    device = torch.device(device_here(settings.device))
+    note(f"timing this machine, some {BUDGET_S:.0f} s …")
+    timed = time_this_machine(device, spec.precision, spec.conventions.statistics)
+    rates = ", ".join(f"{name} {significant(rate)}" for name, rate in timed.rates.items())
+    unit = "a GPU" if device.type == "cuda" else "a core"
+    said = f"this machine, CALIBRATED in {timed.spent_s:.0f} s (TFLOP/s of {unit}: {rates}; {timed.arithmetic})"
+    gpus = hardware_here(settings.device)[1]
+    speed = timed.speed.scaled(operations, timed.operations)
+    return Basis(speed, "calibrated", None, said, gpus, timed.rates)
+
+
+def hours_of(
+    settings: PlanSettings, basis: Basis, spec: ScoreSpec, work: Work, shards: int
+) -> Hours:
+    """Hours, wall clock and cost of a plan's work.
+
+    Args:
+        settings: which workers there are, and the price.
+        basis: whose seconds.
+        spec: how alleles are scored.
+        work: what is computed.
+        shards: in how many pieces.
+    """
+    speed = basis.speed
+    hours = speed.hours(work, spec.engine, views=spec.conventions.views)
+    workers, each = _workers(settings, basis)
+    # a piece of work has one worker
+    workers = max(1, min(workers, shards))
+    units = workers * each
+    price = settings.price_per_hour
+    return Hours(
+        device=speed.device,
+        hours=hours,
+        by=basis.kind,
+        hardware=basis.hardware,
+        workers=workers,
+        units=units,
+        wall_hours=hours / units,
+        cost=None if price is None else hours * price,
+        said=basis.said,
+        rates=basis.rates,
+    )
+
+
+def _workers(settings: PlanSettings, basis: Basis) -> tuple[int, int]:
+    """How many workers there are, and how many GPUs or cores each has."""
+    named = settings.hardware is not None or settings.ray not in ("off", "local")
+    if basis.speed.device == "cuda":
+        here = 1 if named or settings.ray == "off" else basis.gpus_here
+        return settings.workers or max(1, here), 1
+    if named:
+        return settings.workers or 1, FULL_SIZE_CPUS
+    cores = cpu_count()
+    if settings.ray == "off":
+        return 1, cores
+    workers = settings.workers or max(1, cores // FULL_SIZE_CPUS)
+    return workers, max(1, cores // workers)
+
+
+def lines_of(hours: Hours) -> list[str]:
+    """The same for people."""
+    unit = "GPU" if hours.device == "cuda" else "CPU-core"
+    units = counted(hours.units, "GPUs" if hours.device == "cuda" else "CPU cores")
+    lines = [
+        f"hours    {significant(hours.hours)} {unit}-hours",
+        f"time     {duration(hours.wall_hours * _HOUR_S)} on {units}",
+    ]
+    if hours.cost is not None:
+        lines.append(f"cost     {hours.cost:,.2f}")
+    return [*lines, f"by       {hours.said}"]
