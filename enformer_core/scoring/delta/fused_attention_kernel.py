@@ -136,7 +136,11 @@ def _gather(
     channel = first + tl.arange(0, VALUES)
     inside = (column[:, None] < tokens) & (channel[None, :] < values)
     start = changed_v + column[:, None] * v_token + channel[None, :] * v_channel
-    return dot(change, tl.load(start, mask=inside, other=0.0), sum_, PRECISION)
+    of_block = tl.load(start, mask=inside, other=0.0)
+    if PRECISION == "tf32x3":
+        # tensor cores cut sums off, which shows in float32 over all tokens: a block's is added outside of them
+        return sum_ + dot(change, of_block, tl.zeros_like(sum_), PRECISION)
+    return dot(change, of_block, sum_, PRECISION)
 
 
 @triton.jit

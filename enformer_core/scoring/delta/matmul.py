@@ -1,7 +1,7 @@
 """Products with weights in float32, by the fastest exact routine that this hardware has.
 
 On CPUs that is oneDNN's convolution with the channels last: as exact as a plain matrix product, and up to twice as fast
-as MKL's where the processor is not Intel's. On GPUs long convolutions go to tensor cores, see `split_convolution`. Does
+as MKL's where the processor is not Intel's. On GPUs long ones go to tensor cores, see `split_convolution`. Does
 not know layers.
 """
 
@@ -14,6 +14,8 @@ from enformer_core.scoring.delta.scaling import Scale, is_scaled, largest_of_eac
 from enformer_core.scoring.delta.split_convolution import (
     split_convolution,
     split_convolution_serves,
+    split_products,
+    split_products_serve,
 )
 
 FEW_POSITIONS = 4096
@@ -27,6 +29,10 @@ def linear(
     bias: Float[Tensor, " outputs"] | None = None,
 ) -> Float[Tensor, "*rows outputs"]:
     """x Wᵀ + b, on CPUs as a convolution of width 1 over the rows, which are in one dimension there."""
+    if x.device.type != "cpu":
+        rows = x.reshape(1, -1, x.shape[-1])
+        if split_products_serve(rows, weight[None]):
+            return split_products(rows, weight[None], bias).view(*x.shape[:-1], len(weight))
     if x.device.type != "cpu" or x.dtype == torch.bfloat16:
         return functional.linear(x, weight, bias)
     # [rows, inputs] as an image of one row: [1, inputs, 1, rows]. It lies in memory with the channels last already.
@@ -40,7 +46,7 @@ def products(
 ) -> Float[Tensor, "heads rows outputs"]:
     """x yᵀ of each head, by `linear` on CPUs; all at once on GPUs."""
     if x.device.type != "cpu":
-        return x @ y.mT
+        return split_products(x, y) if split_products_serve(x, y) else x @ y.mT
     of_heads = [linear(of_x, of_y) for of_x, of_y in zip(x, y, strict=True)]
     # of one, which is the usual case, nothing is copied
     return of_heads[0][None] if len(of_heads) == 1 else torch.stack(of_heads)

@@ -49,11 +49,19 @@ class Scale:
         return cls(ones, ones)
 
     @classmethod
-    def of(cls, largest: Float[Tensor, "*each"], top_exponent: int = TOP_EXPONENT) -> "Scale":
-        """The powers of two that bring `largest`, each positive or 0, to 2^top_exponent … 2^(top_exponent + 1)."""
+    def of(
+        cls, largest: Float[Tensor, "*each"], top_exponent: int = TOP_EXPONENT, step: int = 1
+    ) -> "Scale":
+        """The powers of two that bring `largest`, each positive or 0, to 2^top_exponent … 2^(top_exponent + 1).
+
+        With a step, only every so many powers are used, so that what is much the same gets the same factor: `largest`
+        then comes to lie between 2^(top_exponent + 1 − step) and 2^(top_exponent + 1).
+        """
         # taken from the bits, for a logarithm may round up to the next whole number: 0 has the lowest exponent
         bits = largest.float().contiguous().view(torch.int32)
         exponent = (bits >> _MANTISSA_BITS) - _BIAS
+        # with steps of 8, exponents 0 … 7 count as 7
+        exponent = exponent.div(step, rounding_mode="floor") * step + step - 1
         exponent = (top_exponent - exponent).clamp(-_MOST, _MOST)
         return cls(_power_of_two(exponent), _power_of_two(-exponent))
 

@@ -1,14 +1,16 @@
-"""Convolutions of float32 numbers on the tensor cores of CUDA devices, more exact than those in float32.
+"""Convolutions and products of float32 numbers on the tensor cores of CUDA devices, as exact as those in float32.
 
-Each number is the sum of three of bfloat16, of which each holds the next 8 of its 24 bits, so that x k is the sum of
-nine products, and without the three smallest
+Each number, multiplied by a power of two (see `scaling`), is the sum of two of float16, of which each holds 11 of its
+24 bits and a sign, so that x k is the sum of four products, and without the smallest
 
-    x k = x0 k0 + (x1 k0 + x0 k1) + (x1 k1 + x2 k0 + x0 k2)
+    x k = x0 k0 + (x1 k0 + x0 k1)
 
-up to 2^-23 of it. 1 + 2^-10 + 2^-18, for example, is 1 and 2^-10 and 2^-18. Tensor cores multiply so fast that six
-products take less time than one in float32. They cut their sums off where float32 rounds: over thousands of terms that
-would show. So they sum up 32 terms at a time, which are then added as float32 adds. Random numbers of a layer of
-Enformer, 768 channels and 5 taps: errors of 1.5e-7, where cuDNN's float32 leaves 8e-7.
+up to 2^-22 of it. 1 + 2^-12, for example, is 1 and 2^-12. Tensor cores multiply so fast that three products take less
+time than one in float32. They cut their sums off where float32 rounds: over thousands of terms that would show. So they
+sum up 32 terms at a time, which are then added as float32 adds.
+
+Each of a kernel's outputs has a factor of its own, and x one, of which only every fourth power of two is used: what is
+computed anew at another place, beside other numbers, is nearly always taken apart alike.
 
 Does not know layers, and imports Triton only when a kernel is called: CPU installations lack it.
 """
@@ -20,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.scoring.delta.fused_attention import fused_attention_available
+from enformer_core.scoring.delta.scaling import Scale
 from enformer_core.scoring.delta.trial import why_not
 
 LEAST_POSITIONS = 512
@@ -27,13 +30,17 @@ LEAST_POSITIONS = 512
 BLOCK_POSITIONS, BLOCK_OUTPUTS, BLOCK_INPUTS = 128, 128, 32
 """What a program works on, and how many terms it sums up at a time."""
 WARPS, STAGES = 8, 3
-"""At these sizes: 144 KiB of shared memory."""
+"""At these sizes: 96 KiB of shared memory."""
+TOP_EXPONENT, STEP = 14, 4
+"""Float16 ends just below 2^16; sums are in float32. Numbers down to an 8,000th of the largest keep all bits of both
+parts, smaller ones are right to 2^-36 of it."""
 SPLIT_BLOCK = 4096
 """Numbers of a step of the kernel that takes numbers apart."""
 CAPABILITIES = frozenset({(8, 0), (9, 0)})
-"""Devices with memory for it on the chip, on which six products in 16 bits are faster than one in 32: A100, H100."""
+"""Devices with memory for it on the chip, on which three products in 16 bits are faster than one in 32: A100, H100."""
 
-Parts = Float[Tensor, "3 *shape"]
+Groups = Float[Tensor, "groups *shape"]
+Parts = Float[Tensor, "2 groups *shape"]
 
 
 @cache
@@ -56,12 +63,23 @@ def split_convolution_serves(
 ) -> bool:
     """Whether it is the way to convolve these."""
     batch, inputs, length = x.shape
+    return batch == 1 and x.dtype == kernel.dtype and _serves(x, inputs, length)
+
+
+def split_products_serve(
+    x: Float[Tensor, "batch rows inputs"], y: Float[Tensor, "batch outputs inputs"]
+) -> bool:
+    """Whether it is the way to multiply these."""
+    _, rows, inputs = x.shape
+    return x.dtype == y.dtype and _serves(x, inputs, rows)
+
+
+def _serves(x: Tensor, inputs: int, positions: int) -> bool:
     return (
         x.device.type == "cuda"
-        and x.dtype == kernel.dtype == torch.float32
-        and batch == 1
+        and x.dtype == torch.float32
         and inputs % BLOCK_INPUTS == 0
-        and length >= LEAST_POSITIONS
+        and positions >= LEAST_POSITIONS
         and fused_attention_available(x.device)
         and _is_capable(x.device)
     )
@@ -81,19 +99,41 @@ def split_convolution(
         bias: what is added to each output.
         padding: zeros at either end.
     """
+    return _launch(x.mT, kernel.mT[None], bias, padding).mT
+
+
+def split_products(
+    x: Float[Tensor, "batch rows inputs"],
+    y: Float[Tensor, "batch outputs inputs"],
+    bias: Float[Tensor, " outputs"] | None = None,
+) -> Float[Tensor, "batch rows outputs"]:
+    """x yᵀ + bias of each of a batch."""
+    return _launch(x, y[:, :, None], bias, 0)
+
+
+def _launch(
+    x: Float[Tensor, "batch length inputs"],
+    kernel: Float[Tensor, "batch outputs width inputs"],
+    bias: Float[Tensor, " outputs"] | None,
+    padding: int,
+) -> Float[Tensor, "batch positions outputs"]:
     # Triton exists on GPU installations only
     from enformer_core.scoring.delta.split_convolution_kernel import split_convolution_kernel  # noqa: PLC0415
 
-    _, inputs, length = x.shape
-    outputs, _, width = kernel.shape
+    batch, length, inputs = x.shape
+    _, outputs, width, _ = kernel.shape
     positions = length + 2 * padding - width + 1
-    out = x.new_empty(positions, outputs)
-    grid = (-(-outputs // BLOCK_OUTPUTS), -(-positions // BLOCK_POSITIONS))
+    out = x.new_empty(batch, positions, outputs)
+    grid = (-(-outputs // BLOCK_OUTPUTS), -(-positions // BLOCK_POSITIONS), batch)
+    x_parts, of_x = _parts(x.contiguous())
+    kernel_parts, of_kernel = _parts(kernel.contiguous().flatten(0, 1))
     with torch.cuda.device_of(out):  # Triton launches on the current device
         split_convolution_kernel[grid](
-            _parts(x[0].mT.contiguous()),
-            _parts(kernel.mT.contiguous()),
+            x_parts,
+            kernel_parts,
             out if bias is None else bias,
+            of_x,
+            of_kernel,
             out,
             length,
             positions,
@@ -108,13 +148,19 @@ def split_convolution(
             num_warps=WARPS,
             num_stages=STAGES,
         )
-    return out.T[None]
+    return out
 
 
-def _parts(x: Float[Tensor, "*shape"]) -> Parts:
-    """Three numbers of bfloat16 whose sum each is."""
+def _parts(x: Groups) -> tuple[Parts, Float[Tensor, " groups"]]:
+    """Two numbers of float16 whose sum each is, times a factor of its group; and what takes that away."""
     from enformer_core.scoring.delta.split_convolution_kernel import split_kernel  # noqa: PLC0415
 
-    parts = x.new_empty(3, *x.shape, dtype=torch.bfloat16)
-    split_kernel[(-(-x.numel() // SPLIT_BLOCK),)](x, parts, x.numel(), BLOCK=SPLIT_BLOCK)
-    return parts
+    groups, numbers = len(x), x[0].numel()
+    largest = torch.linalg.vector_norm(x.flatten(1), ord=float("inf"), dim=1)
+    scale = Scale.of(largest, TOP_EXPONENT, STEP)
+    parts = x.new_empty(2, *x.shape, dtype=torch.float16)
+    with torch.cuda.device_of(x):
+        split_kernel[groups, -(-numbers // SPLIT_BLOCK)](
+            x, scale.factor, parts, numbers, BLOCK=SPLIT_BLOCK
+        )
+    return parts, scale.inverse

@@ -18,28 +18,33 @@ from enformer_core.scoring.delta.fused_attention_kernel import dot
 @triton.jit
 @no_type_check
 def split_kernel(
-    x,  # [numbers] float32
-    parts,  # [3, numbers] bfloat16
+    x,  # [groups, numbers] float32
+    factors,  # [groups] float32, by which numbers are multiplied
+    parts,  # [2, groups, numbers] float16
     numbers,
     BLOCK: tl.constexpr,
 ):
-    """A run of numbers, each taken into what bfloat16 holds of it and of what is left, twice."""
-    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    """A run of a group's numbers, each taken into what float16 holds of it, and of what is left."""
+    group, groups = tl.program_id(0).to(tl.int64), tl.num_programs(0)
+    at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = at < numbers
-    left = tl.load(x + at, mask=inside, other=0.0)
-    for part in tl.static_range(0, 3):
-        high = left.to(tl.bfloat16)
-        tl.store(parts + part * numbers + at, high, mask=inside)
-        left -= high.to(tl.float32)
+    here = group * numbers + at
+    whole = tl.load(x + here, mask=inside, other=0.0) * tl.load(factors + group)
+    high = whole.to(tl.float16)
+    tl.store(parts + here, high, mask=inside)
+    rest = whole - high.to(tl.float32)
+    tl.store(parts + groups * numbers + here, rest.to(tl.float16), mask=inside)
 
 
 @triton.jit
 @no_type_check
 def split_convolution_kernel(
-    x,  # [3, length, inputs] bfloat16
-    kernel,  # [3, outputs, width, inputs] bfloat16
+    x,  # [2, batch, length, inputs] float16
+    kernel,  # [2, batch, outputs, width, inputs] float16
     bias,  # [outputs] float32
-    out,  # [positions, outputs] float32
+    of_x,  # [batch] float32; what takes the factor of x away
+    of_kernel,  # [batch, outputs] float32; likewise
+    out,  # [batch, positions, outputs] float32
     length,
     positions,
     inputs,
@@ -52,11 +57,15 @@ def split_convolution_kernel(
     BLOCK_INPUTS: tl.constexpr,
 ):
     """A block of positions and outputs; those of a position run side by side, so that they share what they read."""
+    batch, batches = tl.program_id(2).to(tl.int64), tl.num_programs(2)
     position = tl.program_id(1) * BLOCK_POSITIONS + tl.arange(0, BLOCK_POSITIONS)
     output = tl.program_id(0) * BLOCK_OUTPUTS + tl.arange(0, BLOCK_OUTPUTS)
     some_inputs = tl.arange(0, BLOCK_INPUTS)
-    x_part = tl.cast(length, tl.int64) * inputs
-    kernel_part = tl.cast(outputs, tl.int64) * WIDTH * inputs
+    x_part = batches * tl.cast(length, tl.int64) * inputs
+    kernel_part = batches * tl.cast(outputs, tl.int64) * WIDTH * inputs
+    x += batch * length * inputs
+    kernel += batch * outputs * WIDTH * inputs
+    out += batch * positions * outputs
     is_output = output[None, :] < outputs
     no_sum = tl.zeros([BLOCK_POSITIONS, BLOCK_OUTPUTS], tl.float32)
 
@@ -67,23 +76,21 @@ def split_convolution_kernel(
         input_ = (step % steps) * BLOCK_INPUTS + some_inputs
         row = position + tap - padding
         is_row = (row[:, None] >= 0) & (row[:, None] < length)
-        of_x = x + row[:, None] * inputs + input_[None, :]
-        x_0 = tl.load(of_x, mask=is_row, other=0.0)
-        x_1 = tl.load(of_x + x_part, mask=is_row, other=0.0)
-        x_2 = tl.load(of_x + 2 * x_part, mask=is_row, other=0.0)
-        of_kernel = kernel + (output[None, :] * WIDTH + tap) * inputs + input_[:, None]
-        k_0 = tl.load(of_kernel, mask=is_output, other=0.0)
-        k_1 = tl.load(of_kernel + kernel_part, mask=is_output, other=0.0)
-        k_2 = tl.load(of_kernel + 2 * kernel_part, mask=is_output, other=0.0)
+        from_x = x + row[:, None] * inputs + input_[None, :]
+        x_0 = tl.load(from_x, mask=is_row, other=0.0)
+        x_1 = tl.load(from_x + x_part, mask=is_row, other=0.0)
+        from_kernel = kernel + (output[None, :] * WIDTH + tap) * inputs + input_[:, None]
+        k_0 = tl.load(from_kernel, mask=is_output, other=0.0)
+        k_1 = tl.load(from_kernel + kernel_part, mask=is_output, other=0.0)
         # the small ones first; tensor cores cut sums off, so that each step's is added outside of them
-        product = dot(x_0, k_2, no_sum, "ieee")
-        product = dot(x_2, k_0, product, "ieee")
-        product = dot(x_1, k_1, product, "ieee")
-        product = dot(x_0, k_1, product, "ieee")
+        product = dot(x_0, k_1, no_sum, "ieee")
         product = dot(x_1, k_0, product, "ieee")
         product = dot(x_0, k_0, product, "ieee")
         sum_ += product
 
+    # one after the other: their product might leave float32
+    sum_ *= tl.load(of_x + batch)
+    sum_ *= tl.load(of_kernel + batch * outputs + output, mask=output < outputs, other=0.0)[None, :]
     if HAS_BIAS:
         sum_ += tl.load(bias + output, mask=output < outputs, other=0.0)[None, :]
     inside = (position[:, None] < positions) & is_output

@@ -25,6 +25,12 @@ def test_the_largest_number_is_brought_to_the_top(largest):
     assert float(mantissa) == 0.5
 
 
+def test_what_is_much_the_same_gets_the_same_factor():
+    largest = torch.tensor([1.0, 3.0, 15.9, 16.0, 0.99])
+    factors = Scale.of(largest, 14, 4).factor
+    assert factors.log2().tolist() == [11, 11, 11, 7, 15]
+
+
 @pytest.mark.parametrize("largest", [0.0, 1e-38, 1e38])
 def test_no_factor_leaves_float32(largest):
     scale = Scale.of(torch.tensor(largest))
