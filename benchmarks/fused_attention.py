@@ -35,7 +35,14 @@ CHANGE = 1e-3
 CANDIDATES = {
     torch.float32: (
         BLOCKS_FLOAT32,
+        Blocks(32, 16, 4, 1),
         Blocks(64, 16, 8, 1),
+    ),
+    torch.float16: (
+        BLOCKS_16_BIT,
+        Blocks(64, 32, 4, 4),
+        Blocks(64, 64, 4, 3),
+        Blocks(128, 64, 8, 2),
     ),
     torch.bfloat16: (
         BLOCKS_16_BIT,

@@ -4,7 +4,7 @@
 
 Nothing is measured here. A variant on both strands is 2 · 0.78 TFLOP of products on differences (`delta_flops`); one in
 a window of its own needs the reference beside them, 2 · 3 TFLOP, in float32 or, where convolutions and products go to
-tensor cores in three parts, as six products in 16 bits. Memory: what the kernels read and write of each alt, and passes
+tensor cores in two parts, as three products in 16 bits. Memory: what the kernels read and write of each alt, and passes
 over the tower's activations. The bound is the larger of both times, as if one hid behind the other perfectly.
 """
 
@@ -13,8 +13,8 @@ from enformer_core.analyses.throughput import PeakRates, known_hardware
 from enformer_core.models.enformer_spec import SPEC, EnformerConfig
 
 STRANDS = 2
-SPLIT_PRODUCTS = 6
-"""Products in 16 bits that one in float32 is, in three parts."""
+SPLIT_PRODUCTS = 3
+"""Products in 16 bits that one in float32 is, in two parts."""
 TOWER_PASSES = 16
 """Times that a level's activations are read or written: convolution, its parts, pointwise block, pooling."""
 

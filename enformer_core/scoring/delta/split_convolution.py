@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from enformer_core.scoring.delta.fused_attention import fused_attention_available
+from enformer_core.scoring.delta.fused_attention import DATA_CENTRE, fused_attention_available
 from enformer_core.scoring.delta.scaling import Scale
 from enformer_core.scoring.delta.trial import why_not
 
@@ -36,8 +36,6 @@ TOP_EXPONENT, STEP = 14, 4
 parts, smaller ones are right to 2^-36 of it."""
 SPLIT_BLOCK = 4096
 """Numbers of a step of the kernel that takes numbers apart."""
-CAPABILITIES = frozenset({(8, 0), (9, 0)})
-"""Devices with memory for it on the chip, on which three products in 16 bits are faster than one in 32: A100, H100."""
 
 Groups = Float[Tensor, "groups *shape"]
 Parts = Float[Tensor, "2 groups *shape"]
@@ -45,7 +43,7 @@ Parts = Float[Tensor, "2 groups *shape"]
 
 @cache
 def _is_capable(device: torch.device) -> bool:
-    if torch.cuda.get_device_capability(device) not in CAPABILITIES:
+    if torch.cuda.get_device_capability(device) not in DATA_CENTRE:
         return False
     # on a device that cannot build it, or has not the memory, plain float32 serves
     return why_not(lambda: _try(device)) is None

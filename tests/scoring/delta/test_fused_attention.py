@@ -219,18 +219,20 @@ def test_compiled_kernel_at_full_size(name):
 
 @NEEDS_TRITON
 @pytest.mark.parametrize(
-    ("capability", "dtype", "blocks", "instruction", "shared_kib"),
+    ("capability", "dtype", "precision", "instruction", "shared_kib"),
     [
-        (80, "bf16", BLOCKS_16_BIT, "mma.sync", 163),
-        (89, "fp16", BLOCKS_16_BIT, "mma.sync", 99),
-        (90, "bf16", BLOCKS_16_BIT, "wgmma", 227),
-        (89, "fp32", BLOCKS_FLOAT32, "fma", 99),
+        (80, "bf16", "ieee", "mma.sync", 163),
+        (89, "fp16", "ieee", "mma.sync", 99),
+        (90, "fp16", "ieee", "wgmma", 227),
+        (89, "fp32", "ieee", "fma", 99),
+        (90, "fp32", "tf32x3", "mma.sync", 227),
     ],
 )
 def test_kernel_compiles_and_fits(
-    monkeypatch, tmp_path, capability, dtype, blocks, instruction, shared_kib
+    monkeypatch, tmp_path, capability, dtype, precision, instruction, shared_kib
 ):
-    """At Enformer's sizes, for devices that need not be there; onto tensor cores where operands have 16 bits."""
+    """At Enformer's sizes, for devices that need not be there; onto tensor cores but for plain float32."""
+    blocks = BLOCKS_FLOAT32 if dtype == "fp32" else BLOCKS_16_BIT
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     import triton  # noqa: PLC0415
     from triton.backends.compiler import GPUTarget  # noqa: PLC0415
@@ -251,7 +253,7 @@ def test_kernel_compiles_and_fits(
         "SCALED": dtype == "fp16",
         "MOST_RISE": 4.0,
         "TERMS": 9,
-        "PRECISION": "ieee",
+        "PRECISION": precision,
         "dq_channel": 1,
         "dk_channel": 1,
         "v_channel": 1,
