@@ -15,7 +15,7 @@ MOST_ALTS_ON_GPU = 256
 """As many on a GPU, where an alt costs less beside its reference."""
 
 _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same time
-_CHUNK_COPIES_ON_GPU = 8  # and there the parts that its numbers are taken into, half as much again
+_CHUNK_COPIES_ON_GPU = 8  # and there the parts that its numbers are taken into, as much again
 _STEP_COPIES = 8  # activations of all tokens that an alt of a step on a GPU holds, products by distance among them
 _LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64

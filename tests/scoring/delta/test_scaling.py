@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from enformer_core.models.enformer import Enformer
+from enformer_core.scoring import precision
 from enformer_core.scoring.delta.matmul import LinearDifference
 from enformer_core.scoring.delta.scaling import Scale, largest_of_each
 from enformer_core.scoring.delta.transformer import DeltaTransformer
-from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.precision import Arithmetic, beyond_range, choose_arithmetic
 from tests.support.small_models import ENFORMER, randomised
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -89,3 +90,30 @@ def test_float16_errs_less_than_a_thousandth(of_reference, of_change):
     assert float(narrow.median()) < 1e-3
     wide = sad_errors(torch.bfloat16, of_reference, of_change)
     assert float(wide.median()) > 4 * float(narrow.median())
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_bfloat16", "fast", "beyond"),
+    [
+        ((9, 0), True, torch.float16, torch.bfloat16),
+        # T4 and V100 know no bfloat16
+        ((7, 5), False, torch.float16, torch.float32),
+        ((7, 0), False, torch.float16, torch.float32),
+        # no tensor cores
+        ((6, 1), False, torch.float32, torch.float32),
+    ],
+)
+def test_what_fast_comes_to_on_a_gpu(monkeypatch, capability, has_bfloat16, fast, beyond):
+    cuda = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
+    precision._has_tensor_cores.cache_clear()
+    precision._has_fast_bfloat16.cache_clear()
+    try:
+        assert choose_arithmetic("fast", cuda) == Arithmetic(delta=fast)
+        assert choose_arithmetic("exact", cuda) == Arithmetic()
+        assert beyond_range(cuda) == Arithmetic(delta=beyond)
+    finally:
+        precision._has_tensor_cores.cache_clear()
+        precision._has_fast_bfloat16.cache_clear()
+    assert str(Arithmetic(delta=torch.float16)) == "reference float32, differences float16"
