@@ -6,7 +6,8 @@ which only the data sheet is known, each part of the work takes
     seconds = operations / (share · peak rate), or bytes / bandwidth where that is longer
 
 with the share of its peak rate that the same part reaches on the H200, which was measured. A reference is float32; its
-tower's long convolutions are six products of 16 bits where the row says so, for each number is taken into three.
+tower's long convolutions count as six products of 16 bits where the row says so, as when they were measured: they are
+three now, which nobody has timed yet.
 
 Loads no torch: which hardware this machine has is asked of the system.
 """
@@ -51,7 +52,7 @@ class PeakRates:
         float32: products outside of tensor cores; TFLOP/s.
         low: products of 16 bits, summed up in 32, without sparsity; TFLOP/s.
         bandwidth: of its memory; TB/s.
-        splits: whether long convolutions in float32 go to tensor cores, in three parts.
+        splits: whether long convolutions in float32 go to tensor cores, in parts.
         has_kernels: whether the fused kernels run there.
     """
 
