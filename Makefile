@@ -43,7 +43,7 @@ test-full: $(INSTALLED) $(ENGINES) ## the tests and the slow suites, in JOBS=2 p
 	ENFORMER_RAY_THOROUGH=1 $(ALONE) $(PYTEST) -m "not gpu and not browser" --timeout=7200 $(IN_PROCESSES)
 
 # Pages of reports and pictures as a browser shows them. The browser is the machine's own; Node.js drives it.
-browser: $(INSTALLED) ## pages in a Chromium (ENFORMER_RAY_CHROMIUM); needs Node.js
+browser: $(INSTALLED) .venv-docs/.installed ## pages in a Chromium (ENFORMER_RAY_CHROMIUM); needs Node.js
 	@test -x "$(CHROMIUM)" || { echo "There is no browser $(CHROMIUM): name a Chromium by ENFORMER_RAY_CHROMIUM."; exit 1; }
 	@command -v npm >/dev/null || { echo "There is no npm: pages are tested with Node.js."; exit 1; }
 	npm install --prefix tests/browser --no-audit --no-fund --no-package-lock --silent

@@ -1,10 +1,12 @@
 """Pictures of README and docs, made anew of data that the repository ships: `python -m benchmarks.pictures`.
 
-The promoter of GP1BB: what each of its SNVs around the site of GATA1 does, of the run that `enformer-ray demo` made.
-The same run, the same bytes.
+The promoter of GP1BB: what each of its SNVs around the site of GATA1 does, of the run that `enformer-ray demo` made;
+what is predicted with the patient's change and without it, and which bases that rests on; and the locus of the
+made-up study around it, as docs/tutorial.md makes it. The same run, the same bytes.
 """
 
 import argparse
+from contextlib import chdir
 from pathlib import Path
 
 import altair as alt
@@ -15,9 +17,16 @@ from enformer_core.pictures.marks import upright
 from enformer_core.pictures.picture import Picture, values_of
 from enformer_core.pictures.stack import Axis, Layer, Row, Stretch, stacked
 from enformer_core.pictures.write import picture_bytes
+from jobs.cli import main as enformer_ray
 from jobs.demo import Scored, demo, scores_of
 from jobs.gp1bb import CONTIG, KNOWN_ID, DemoInput, write_input
 from jobs.settings import DemoSettings
+
+_MODEL = "motif_core"
+_KNOWN = "chr22:19710933:C:G"
+_TRACKS = "motif-GATA1,expression-blood"
+_LOCUS = "chr22:19689000-19731000"
+_OFF = ("--ray", "off", "--audit-fraction", "0")
 
 _SITE_HEIGHT = 34
 _LETTERS = "ACGT"
@@ -37,6 +46,64 @@ def main() -> None:
     place = given.out / "gp1bb.svg"
     place.write_bytes(picture_bytes(picture, ".svg"))
     print(place)
+    for name, plot in {"locus": plot_study, "track": plot_change, "logo": plot_bases}.items():
+        place = given.out / f"plot-{name}.svg"
+        plot(given.demo, place.absolute())
+        print(place)
+
+
+def plot_change(made: Path, picture: Path) -> None:
+    """Draw what is predicted around the patient's change with it and without it.
+
+    Args:
+        made: the demonstration's folder.
+        picture: the file to write.
+    """
+    with chdir(made / "gp1bb"):
+        words = ("--variant", _KNOWN, "--genome", "chr22.fa.gz", "--model", _MODEL)
+        _run("plot", "track", *words, "--tracks", _TRACKS, "--flank", "4096", "--out", str(picture))
+
+
+def plot_bases(made: Path, picture: Path) -> None:
+    """Draw which bases the prediction of GATA1 rests on, as `plot_change` takes folder and file."""
+    with chdir(made / "gp1bb"):
+        lines = Path("gp1bb.vcf").read_text(encoding="ascii").splitlines(keepends=True)
+        kept = [line for line in lines if line.startswith("#") or KNOWN_ID in line]
+        Path("known.vcf").write_text("".join(kept), encoding="ascii")
+        words = ("known.vcf", "--genome", "chr22.fa.gz", "--model", _MODEL, "--ray", "off")
+        _run("attribute", *words, "--group", "GATA1=motif-GATA1", "--out", "contributions")
+        _run("plot", "logo", "contributions", "--target", _KNOWN, "--out", str(picture))
+
+
+def plot_study(made: Path, picture: Path) -> None:
+    """Draw the locus of a study that nobody made, with what its fine-mapping and its scores say.
+
+    Args:
+        made: the demonstration's folder; study and run are made in it where they are not there yet.
+        picture: the file to write.
+    """
+    folder = made / "study"
+    demo(DemoSettings(gwas=str(folder)))
+    sumstats = ("--sumstats", "gwas.tsv", "--effect-allele", "A1")
+    ld = ("--ld", "panel.bed")
+    # names of files stand in the picture, and no folder of whoever draws it
+    with chdir(folder):
+        words = ("gwas.tsv", "--effect-allele", "A1", "--genome", "chr22.fa.gz")
+        _run(
+            "score", *words, "--model", _MODEL, "--max-offset-bp", "8192", *_OFF, "--out", "scores"
+        )
+        prior = ("--prior", "scores", "--prior-sql", "max_abs_sad")
+        # it takes the place of no file
+        Path("finemap.tsv").unlink(missing_ok=True)
+        _run("finemap", *sumstats, *ld, *prior, "--out", "finemap.tsv")
+        drawn = (*sumstats, *ld, "--pips", "finemap.tsv", "--genes", "genes.bed")
+        _run("plot", "locus", "scores", "--locus", _LOCUS, *drawn, "--out", str(picture))
+
+
+def _run(*words: str) -> None:
+    code = enformer_ray(words)
+    if code:
+        raise SystemExit(code)
 
 
 def mutation_map(given: DemoInput, scored: list[Scored]) -> Picture:

@@ -6,11 +6,15 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 _ROOT = Path(__file__).parents[2]
 
 _PAGES = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
 """Pages of the site that lie beside `docs`, where people look for them in a repository."""
+
+_FETCHED = "https://unpkg.com/iframe-worker/shim"
+_OWN_SCRIPT = "site/worker.js"
 
 _OUTSIDE = re.compile(r"\]\(\.\./(?P<path>[\w./-]+)")
 """A link from a page to a file beside `docs`."""
@@ -31,6 +35,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Let links to files beside `docs` lead to where the site has them."""
     del page, config, files
     return _OUTSIDE.sub(_place_in_site, markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Let the script by which search works in files be the site's own: the theme would fetch one."""
+    del config
+    return output.replace(_FETCHED, get_relative_url(_OWN_SCRIPT, page.url))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """The same of pages that are no documents, such as the one for addresses that lead nowhere."""
+    del template_name, config
+    return output_content.replace(_FETCHED, _OWN_SCRIPT)
 
 
 def _linked(page: File) -> set[str]:
