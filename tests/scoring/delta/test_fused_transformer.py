@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from enformer_core.scoring.delta import transformer
+from enformer_core.scoring.delta.fused_reference import FORMATS
+from enformer_core.scoring.delta.kernel_trial import try_kernels
 from enformer_core.scoring.precision import Arithmetic
 from tests.support.small_models import small_enformer
 
@@ -96,4 +98,7 @@ def test_compiled_kernels_change_nothing():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    # what is tried on a device before it is used must be right, or it would never be used
+    for delta in FORMATS:
+        try_kernels(delta, torch.device("cpu"))
     print(json.dumps(errors("cpu")))
