@@ -9,8 +9,9 @@ up to 2^-22 of it. 1 + 2^-12, for example, is 1 and 2^-12. Tensor cores multiply
 time than one in float32. They cut their sums off where float32 rounds: over thousands of terms that would show. So they
 sum up 32 terms at a time, which are then added as float32 adds.
 
-Each of a kernel's outputs has a factor of its own, and x one, of which only every fourth power of two is used: what is
-computed anew at another place, beside other numbers, is nearly always taken apart alike.
+Each of a kernel's outputs has a factor of its own. So has each row of a product's x, for rows of several alts, of which
+one's may be a millionth of another's, are multiplied together. A convolution's x has one, of which only every fourth
+power of two is used: what is computed anew at another place, beside other numbers, is nearly always taken apart alike.
 
 Does not know layers, and imports Triton only when a kernel is called: CPU installations lack it.
 """
@@ -39,6 +40,7 @@ SPLIT_BLOCK = 4096
 
 Groups = Float[Tensor, "groups *shape"]
 Parts = Float[Tensor, "2 groups *shape"]
+Inverses = Float[Tensor, " groups"]
 
 
 @cache
@@ -97,7 +99,8 @@ def split_convolution(
         bias: what is added to each output.
         padding: zeros at either end.
     """
-    return _launch(x.mT, kernel.mT[None], bias, padding).mT
+    x = x.mT.contiguous()
+    return _launch(x, _parts(x), kernel.mT[None], bias, padding).mT
 
 
 def split_products(
@@ -106,11 +109,13 @@ def split_products(
     bias: Float[Tensor, " outputs"] | None = None,
 ) -> Float[Tensor, "batch rows outputs"]:
     """x yᵀ + bias of each of a batch."""
-    return _launch(x, y[:, :, None], bias, 0)
+    x = x.contiguous()
+    return _launch(x, _parts(x.flatten(0, 1)), y[:, :, None], bias, 0)
 
 
 def _launch(
     x: Float[Tensor, "batch length inputs"],
+    of_x: tuple[Parts, Inverses],
     kernel: Float[Tensor, "batch outputs width inputs"],
     bias: Float[Tensor, " outputs"] | None,
     padding: int,
@@ -123,15 +128,15 @@ def _launch(
     positions = length + 2 * padding - width + 1
     out = x.new_empty(batch, positions, outputs)
     grid = (-(-outputs // BLOCK_OUTPUTS), -(-positions // BLOCK_POSITIONS), batch)
-    x_parts, of_x = _parts(x.contiguous())
-    kernel_parts, of_kernel = _parts(kernel.contiguous().flatten(0, 1))
+    x_parts, x_inverses = of_x
+    kernel_parts, kernel_inverses = _parts(kernel.contiguous().flatten(0, 1))
     with torch.cuda.device_of(out):  # Triton launches on the current device
         split_convolution_kernel[grid](
             x_parts,
             kernel_parts,
             out if bias is None else bias,
-            of_x,
-            of_kernel,
+            x_inverses,
+            kernel_inverses,
             out,
             length,
             positions,
@@ -140,6 +145,7 @@ def _launch(
             padding,
             WIDTH=width,
             HAS_BIAS=bias is not None,
+            BY_ROW=len(x_inverses) != batch,
             BLOCK_POSITIONS=BLOCK_POSITIONS,
             BLOCK_OUTPUTS=BLOCK_OUTPUTS,
             BLOCK_INPUTS=BLOCK_INPUTS,
@@ -149,7 +155,7 @@ def _launch(
     return out
 
 
-def _parts(x: Groups) -> tuple[Parts, Float[Tensor, " groups"]]:
+def _parts(x: Groups) -> tuple[Parts, Inverses]:
     """Two numbers of float16 whose sum each is, times a factor of its group; and what takes that away."""
     from enformer_core.scoring.delta.split_convolution_kernel import split_kernel  # noqa: PLC0415
 
@@ -157,8 +163,8 @@ def _parts(x: Groups) -> tuple[Parts, Float[Tensor, " groups"]]:
     largest = torch.linalg.vector_norm(x.flatten(1), ord=float("inf"), dim=1)
     scale = Scale.of(largest, TOP_EXPONENT, STEP)
     parts = x.new_empty(2, *x.shape, dtype=torch.float16)
+    # of few numbers, no more than there are
+    block = min(SPLIT_BLOCK, 1 << (numbers - 1).bit_length())
     with torch.cuda.device_of(x):
-        split_kernel[groups, -(-numbers // SPLIT_BLOCK)](
-            x, scale.factor, parts, numbers, BLOCK=SPLIT_BLOCK
-        )
+        split_kernel[groups, -(-numbers // block)](x, scale.factor, parts, numbers, BLOCK=block)
     return parts, scale.inverse

@@ -42,7 +42,7 @@ def split_convolution_kernel(
     x,  # [2, batch, length, inputs] float16
     kernel,  # [2, batch, outputs, width, inputs] float16
     bias,  # [outputs] float32
-    of_x,  # [batch] float32; what takes the factor of x away
+    of_x,  # [batch], or BY_ROW [batch, length], float32; what takes the factors of x away
     of_kernel,  # [batch, outputs] float32; likewise
     out,  # [batch, positions, outputs] float32
     length,
@@ -52,6 +52,7 @@ def split_convolution_kernel(
     padding,
     WIDTH: tl.constexpr,
     HAS_BIAS: tl.constexpr,
+    BY_ROW: tl.constexpr,
     BLOCK_POSITIONS: tl.constexpr,
     BLOCK_OUTPUTS: tl.constexpr,
     BLOCK_INPUTS: tl.constexpr,
@@ -89,7 +90,11 @@ def split_convolution_kernel(
         sum_ += product
 
     # one after the other: their product might leave float32
-    sum_ *= tl.load(of_x + batch)
+    if BY_ROW:
+        of_rows = of_x + batch * length + position
+        sum_ *= tl.load(of_rows, mask=position < positions, other=0.0)[:, None]
+    else:
+        sum_ *= tl.load(of_x + batch)
     sum_ *= tl.load(of_kernel + batch * outputs + output, mask=output < outputs, other=0.0)[None, :]
     if HAS_BIAS:
         sum_ += tl.load(bias + output, mask=output < outputs, other=0.0)[None, :]
