@@ -1,8 +1,9 @@
 """Times this machine on pieces of the engine, in full size and with weights by chance: some 20 s, and no files.
 
 Of Enformer's tower a stretch is read, an SNV's few tokens are carried through it, and a window's reference and one
-difference go through the first, an inner and the last of the transformer's layers and the head. What the whole takes
-follows from the operations of each. On CPUs it is one thread's own seconds that count, so that others who compute
+difference go through the first, an inner and the last of the transformer's layers and the head; where the tower says
+that those would take too long, through layers of a window a quarter as long. What the whole takes follows from the
+operations of each. On CPUs it is one thread's own seconds that count, so that others who compute
 meanwhile spoil caches but are not counted; what several threads lose to each other is not counted either.
 
 Does not know plans. Loads torch.
@@ -20,6 +21,7 @@ import torch
 from enformer_core.analyses.speed import INDEL_TOWERS, Speed
 from enformer_core.models.enformer import Enformer
 from enformer_core.models.enformer_spec import SPEC, EnformerConfig
+from enformer_core.models.geometry import Geometry
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring import statistics
 from enformer_core.scoring.conventions import Policy
@@ -29,11 +31,14 @@ from enformer_core.scoring.precision import choose_arithmetic, inference_in_true
 from enformer_core.scoring.statistics import Statistic
 
 BUDGET_S = 20.0
-"""Time that all pieces may take; each is measured once, however slow the machine is."""
+"""Time that all pieces may take; each is measured once, also where it is over."""
 
 _LAYERS = 3  # the first reads a few changed tokens, the last writes the predicted bins; one stands for all between
 _TOWER_TOKENS = 32  # of a piece, besides those at its ends that lack their surroundings
 _MOST_ROUNDS = 5
+_STRETCHES = (
+    12  # two references and a difference through three layers, in operations of the tower's piece
+)
 _ALTS_ON_GPU = 16
 
 # two plain passes take so many times as long as two references of the engine (benchmarks/results: 1.9 on a CPU, 1.7 on
@@ -60,13 +65,14 @@ class Timed:
     spent_s: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Clock:
     """Seconds of a piece of work, repeated while there is time."""
 
     device: torch.device
     budget_s: float
     begun: float
+    last_round_s: float = 0.0  # that passed, not that cores were busy
 
     def seconds(self, piece: Callable[[], object], *, share: float) -> float:
         """The median of some rounds: seconds of a GPU, or core-seconds.
@@ -80,9 +86,15 @@ class _Clock:
         rounds: list[float] = []
         while not rounds or (len(rounds) < _MOST_ROUNDS and self._passed(share)):
             begun = self._now()
+            began = time.perf_counter()
             piece()
             rounds.append(self._now() - begun)
+            self.last_round_s = time.perf_counter() - began
         return median(rounds)
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether so much of the budget is left."""
+        return time.perf_counter() - self.begun + seconds <= self.budget_s
 
     def _now(self) -> float:
         if self.device.type == "cpu":
@@ -119,13 +131,18 @@ def time_this_machine(
     with _one_thread(), inference_in_true_float32():
         pieces = _Pieces.of(few, device, policy, names)
         tower_s = clock.seconds(pieces.read_tower, share=0.3)
+        tower_tokens = pieces.tower_tokens
+        expected_s = _STRETCHES * clock.last_round_s
         patch_s = clock.seconds(pieces.carry_snv_through_tower, share=0.4)
+        if not clock.has_time(expected_s):
+            few = replace(few, geometry=_quarter(whole.geometry))
+            pieces = _Pieces.of(few, device, policy, names)
         trunk_s = clock.seconds(lambda: pieces.propagate(0), share=0.7)
         both_s = clock.seconds(lambda: pieces.propagate(alts), share=1.0)
     alt_s = max(both_s - trunk_s, 0.0) / alts
     of_pieces = _operations(few)
     of_whole = _operations(whole)
-    window_tower_s = tower_s * whole.geometry.tokens / pieces.tower_tokens
+    window_tower_s = tower_s * whole.geometry.tokens / tower_tokens
     # from three layers and the head to eleven and the head
     deeper = of_whole.after_tower / of_pieces.after_tower
     rates = {
@@ -154,6 +171,13 @@ def _speed(device: str, tower_s: float, trunk_s: float, snv_s: float) -> Speed:
         centred_indel_s=indel_s,
         direct_s=2 * _PLAIN * (tower_s + trunk_s),
     )
+
+
+def _quarter(geometry: Geometry) -> Geometry:
+    """A window a quarter as long, of which about as large a part is predicted."""
+    tokens = geometry.tokens // 4
+    bins = tokens - 2 * (geometry.crop_tokens // 4)
+    return Geometry(tokens * geometry.bin_bp, geometry.bin_bp, bins)
 
 
 @contextmanager
