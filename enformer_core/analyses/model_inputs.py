@@ -11,6 +11,7 @@ from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksIdentity
 from enformer_core.errors import InputError
+from enformer_core.freed_memory import keep_freed_memory
 from enformer_core.genome.fasta import Genome
 from enformer_core.storage.open import local_path
 from enformer_core.storage.web import READERS
@@ -144,6 +145,8 @@ def load_model(
 ) -> LoadedModel:
     """Load a model into this process, which computes with the threads of `resources` from then on.
 
+    On CPUs the process also keeps the memory that it frees, see `freed_memory`.
+
     Args:
         source: the model and its weights on this node.
         genome: what it reads.
@@ -156,6 +159,8 @@ def load_model(
     # the number of threads decides the order of sums, and so the last digits
     torch.set_num_threads(resources.cpus)
     device = torch.device(resources.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     # engines spare the selection of columns where nothing is left out
     every_track = tuple(range(source.output_tracks[head]))
     return LoadedModel(
