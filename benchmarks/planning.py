@@ -37,8 +37,8 @@ from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.genome.fasta import Genome
 from enformer_core.storage.local import LocalStore
 from enformer_core.variants.assembly_check import check_assemblies
+from enformer_core.variants.audit_sample import AuditSample
 from enformer_core.variants.harmonise import harmonise_alleles
-from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import input_digests
 from enformer_core.variants.source import open_source
 from tests.support.memory import peak_bytes

@@ -26,6 +26,12 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 _CPU_DESCRIPTIONS = Path("/proc/cpuinfo")
 
+_FEATURES = (
+    *("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"),
+    *("asimd", "sve", "bf16", "i8mm"),
+)
+"""Instructions of which torch's libraries choose how they multiply, of x86 and of ARM, as Linux calls them."""
+
 _Controller = Literal["cpu", "memory"]
 
 
@@ -38,10 +44,11 @@ class Software(TypedDict):
 
 
 class Hardware(TypedDict):
-    """What computes: `cpu` or `cuda`, its maker's name, and the threads of an operation on CPUs."""
+    """What computes: `cpu` or `cuda`, its maker's name, what the processor multiplies by, and its threads."""
 
     device_type: str
     device: str
+    cpu_features: tuple[str, ...]
     threads: int
 
 
@@ -127,17 +134,35 @@ def hardware(device: "torch.device") -> Hardware:
     import torch  # noqa: PLC0415 - as above
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name()
-    return {"device_type": device.type, "device": name, "threads": torch.get_num_threads()}
+    return {
+        "device_type": device.type,
+        "device": name,
+        "cpu_features": cpu_features(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def cpu_features() -> tuple[str, ...]:
+    """Those of `_FEATURES` that this processor has; none where the system does not say."""
+    # of x86 "flags", of ARM "Features"
+    lists = [*_descriptions("flags"), *_descriptions("Features")]
+    has = set(lists[0].split()) if lists else set()
+    return tuple(name for name in _FEATURES if name in has)
 
 
 def _processor_name() -> str:
-    try:
-        lines = _CPU_DESCRIPTIONS.read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
+    if not _CPU_DESCRIPTIONS.exists():  # not Linux
         return platform.processor() or platform.machine()
     # ARM processors have no "model name" there.
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    names = _descriptions("model name")
     return names[0] if names else platform.machine()
+
+
+def _descriptions(name: str) -> list[str]:
+    """What the system says of each CPU under a name; nothing where it says nothing."""
+    lines = (_read(_CPU_DESCRIPTIONS) or "").splitlines()
+    entries = [line.partition(":") for line in lines]
+    return [value.strip() for key, _, value in entries if key.strip() == name]
 
 
 def _cpu_quotas() -> Iterator[float]:

@@ -24,7 +24,7 @@ from enformer_core.dataset.receipts import Manifest
 from enformer_core.dataset.repaired import compare_repaired
 from enformer_core.dataset.run import PlanSummary, Run, check_same, identity_digest, read_run
 from enformer_core.dataset.shard_task import ShardTask
-from enformer_core.dataset.summary import audit_failed, audit_lines
+from enformer_core.dataset.summary import audit_cost_lines, audit_failed, audit_lines
 from enformer_core.models.tracks.selector import selection_in_words
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.shell_words import command_line
@@ -308,6 +308,7 @@ class Job:
             *notice,
             *self.analysis.report(manifest),
             *audit_lines(manifest.audit, strict=strict),
+            *audit_cost_lines(manifest.audit, manifest.audit_seconds, manifest.seconds),
             *self._of_nothing(manifest),
         ]
 

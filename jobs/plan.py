@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from enformer_core.analyses.audit_kinds import audit_sample
 from enformer_core.analyses.cost import Work, output_bytes, total_operations
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import genome_named, tracks_named
@@ -143,7 +144,13 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             alleles,
             spec.conventions,
             bin_bp=model.config.geometry.bin_bp,
-            audit=spec.audit_sample(seed=""),
+            audit=audit_sample(
+                spec,
+                "",
+                variants.genome,
+                bin_bp=model.config.geometry.bin_bp,
+                operations=operations,
+            ),
         )
         parts: Sequence[Path | bytes] = draft.parts
         reused = 0
@@ -279,6 +286,8 @@ def _lines(outlook: Outlook, unit: str) -> list[str]:
     ]
     if outlook.alts:
         lines.extend([_NO_HOURS] if outlook.estimate is None else lines_of(outlook.estimate))
+    if outlook.audit_share:
+        lines.append(f"audit    {_audit(outlook)}")
     return [*lines, *(f"note: {note}" for note in outlook.notes)]
 
 
@@ -310,6 +319,16 @@ def _to_score(outlook: Outlook) -> list[str]:
 
 
 _NO_HOURS = f"hours    not known: a small model takes seconds for some hundred alleles. {BETTER}"
+
+
+def _audit(outlook: Outlook) -> str:
+    """What of the hours goes into scoring some alleles twice; `score` says at its end how many seconds it was."""
+    alleles = counted(outlook.audited, "alleles")
+    of_work = f"{alleles} a second time: {outlook.audit_share:.1%} of the work"
+    if outlook.estimate is None:
+        return of_work
+    kind = "GPU" if outlook.estimate.device == "cuda" else "CPU-core"
+    return f"{of_work}, {significant(outlook.estimate.hours * outlook.audit_share)} {kind}-hours"
 
 
 def _size(size_bytes: float) -> str:

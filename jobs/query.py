@@ -195,7 +195,7 @@ def _write(chosen: Format, settings: QuerySettings, answer: _Answer) -> None:
 @contextmanager
 def _answer(out: str, sql: str, attached: Sequence[str] = ()) -> Iterator[_Answer]:
     """The answer of a query, to be read while the block lasts; what goes wrong with it is said."""
-    with fenced_run(out, attached) as run:
+    with fenced_run(out, attached, question=sql) as run:
         _check_asks(sql)
         yield _Answer(run.connection.sql(sql), run.connection, run.ledger, run.attached)
 
@@ -221,6 +221,7 @@ def fenced_run(
     attached: Sequence[str] = (),
     *,
     memory: str | None = None,
+    question: str | None = None,
 ) -> Iterator[FencedRun]:
     """Open a run to be asked in SQL while the block lasts; what goes wrong there with a query is said.
 
@@ -228,6 +229,7 @@ def fenced_run(
         out: the run, as its user gave it.
         attached: tables of the user's own, NAME=FILE each.
         memory: the most that DuckDB holds, as `2GB`, beyond which it writes to disk; its own choice by default.
+        question: what will be asked, by which it is known what must be read; None where that is not known.
 
     Raises:
         InputError: for SQL that DuckDB refuses, with its reason; for files of the run that are damaged.
@@ -238,7 +240,11 @@ def fenced_run(
     with (
         refusals(ledger, objects.files, out),
         run_connection(
-            ledger, objects, lambda opened: attach(opened, own), memory=memory
+            ledger,
+            objects,
+            lambda opened: attach(opened, own),
+            memory=memory,
+            question=question,
         ) as connection,
     ):
         yield FencedRun(connection, ledger, own)

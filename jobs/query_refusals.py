@@ -40,10 +40,11 @@ _VIEWS = {
     "top": ("effects", "runs of `score`"),
     "long": ("scores", "runs of `score`"),
     "top_genes": ("gene_effects", "runs of `score --genes`"),
+    "computed_by": ("scores", "runs of `score`"),
 }
 """Of each view the table of values that it is made of beside `tracks`, and which runs have it."""
 
-RUN_VIEWS = tuple(_VIEWS)
+RUN_VIEWS = (*_VIEWS, "receipts")
 """Names of views that some run has."""
 
 _ABSENT = re.compile(r"Table with name (?P<name>\S+) does not exist")

@@ -77,7 +77,7 @@ def report(settings: ReportSettings) -> int:
     from jobs.report_locus import locus_sections, read_loci
 
     path = Path(settings.out)
-    with fenced_run(settings.run, settings.attach, memory=MEMORY) as run:
+    with fenced_run(settings.run, settings.attach, memory=MEMORY, question="") as run:
         check_output(path, run.ledger, (each.file for each in run.attached))
         instead = " (replaced the file that was there)" if replaces(path) else ""
         asked = Asked(

@@ -182,7 +182,7 @@ def run_scores(run: str, expression: str) -> Iterator[RunScores]:
     Raises:
         InputError: where it is no run of `score`, or the SQL cannot be meant.
     """
-    with fenced_run(run) as fenced:
+    with fenced_run(run, question="") as fenced:
         run_type = fenced.ledger.run_type
         if "scores" not in run_type.tables:
             raise InputError(

@@ -252,10 +252,10 @@ class SpeedSettings:
     max_offset_bp: Annotated[BasePairs | None, Parameter(help=OFFSET_HELP)] = None
 
     audit_fraction: Fraction = 0.001
-    """part of the alleles that delta scores again by direct, at least 3 unless they are copied; 0 for none"""
+    """part of the alleles that delta scores again by direct, beside them one of each kind; 0 for none"""
 
     audit_tolerance: float | None = None
-    """relative error at which the audit warns (default 0.02 for fast, 0.002 for exact)"""
+    """error at which the audit warns, as a part of the value (default 0.02 for fast, 0.002 for exact)"""
 
     strict: bool = False
     """end with exit code 4 when the audit warns"""

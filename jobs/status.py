@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from enformer_core.dataset.computed_on import computed_on_lines
 from enformer_core.dataset.damage import repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.run_type import RunType
-from enformer_core.dataset.summary import audit_lines, rows_beside
+from enformer_core.dataset.summary import audit_cost_lines, audit_lines, rows_beside
 from enformer_core.words import duration
 from jobs import exit_codes
 from jobs.count import significant
@@ -122,7 +123,9 @@ def _lines(
     if cost is not None:
         cost_left = None if cost.left is None else f"{cost.left:,.2f}"
         lines.append(f"cost     {cost.so_far:,.2f} so far{_to_come(progress, cost_left)}")
+    lines += computed_on_lines(progress.computed_on, progress.unit)
     lines += audit_lines(progress.audit)
+    lines += audit_cost_lines(progress.audit, progress.audit_seconds, progress.seconds)
     if progress.notice:
         lines.append(progress.notice)
     return lines

@@ -163,12 +163,19 @@ def test_what_a_receipt_says_of_software_and_hardware(monkeypatch, tmp_path):
     assert machine.hardware(torch.device("cpu")) == {
         "device_type": "cpu",
         "device": "A fast one",
+        "cpu_features": (),
         "threads": torch.get_num_threads(),
     }
+    flags = "flags\t\t: fpu avx avx2 avx512f amx_bf16_not avx512_bf16\n"
+    (tmp_path / "cpuinfo").write_text(f"model name : B\n{flags}{flags}")
+    assert machine.cpu_features() == ("avx2", "avx512f", "avx512_bf16")
+    (tmp_path / "cpuinfo").write_text("Features\t: fp asimd bf16 sve\n")
+    assert machine.cpu_features() == ("asimd", "sve", "bf16"), "of ARM"
     (tmp_path / "cpuinfo").write_text("processor : 0\nBogoMIPS : 50\n")
     assert machine.hardware(torch.device("cpu"))["device"], "ARM names no model"
     monkeypatch.setattr(machine, "_CPU_DESCRIPTIONS", tmp_path / "none")
     assert machine.hardware(torch.device("cpu"))["device"], "neither do other systems"
+    assert machine.cpu_features() == ()
 
 
 def test_it_is_had_without_torch_and_pyarrow():

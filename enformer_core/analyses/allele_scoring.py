@@ -28,6 +28,7 @@ from enformer_core.scoring.beyond_range import BeyondRange
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
+from enformer_core.variants.audit_sample import DRAWN_COLUMNS, Drawn, drawn_of
 from enformer_core.variants.formats.reader import kept_role
 from enformer_core.variants.kept_columns import kept_of
 from enformer_core.variants.table import Flag, Status
@@ -38,7 +39,6 @@ _SCORED_COLUMNS = [
     "ref",
     "alt",
     "window_start",
-    "audited",
     "status",
     "flags",
 ]
@@ -71,6 +71,7 @@ class Auditor(Protocol):
         allele: Allele,
         start: int,
         scores: AlleleScores,
+        drawn: Drawn,
     ) -> AuditedAllele:
         """What the comparison showed, for the receipt."""
         ...
@@ -238,11 +239,11 @@ class AlleleScoring:
         if self.auditor is None:
             return
         for row, outcome in zip(window, outcomes, strict=True):
-            if row is None or not row.audited:
+            if row is None or row.drawn is None:
                 continue
             # of a failed allele there is nothing to compare
             if isinstance(outcome, ScoredAllele):
-                yield self.auditor.compare(row.allele, row.window_start, outcome.scores)
+                yield self.auditor.compare(row.allele, row.window_start, outcome.scores, row.drawn)
 
     def _scores(
         self,
@@ -305,13 +306,15 @@ class _DueAllele:
 
     allele: Allele
     window_start: int
-    audited: bool
+    drawn: Drawn | None
 
 
 def _distinct_alleles(rows: pa.Table) -> list[_DueAllele | None]:
     """The alleles to score; None where a row is not scored, or repeats the row before it."""
     due: list[_DueAllele | None] = []
-    columns = rows.select(_SCORED_COLUMNS)
+    # a plan of an earlier release says who is audited, and nothing more of it
+    names = [*_SCORED_COLUMNS, *(name for name in DRAWN_COLUMNS if name in rows.column_names)]
+    columns = rows.select(names)
     for row in columns.to_pylist():
         is_repeat = Flag.DUPLICATE in (row["flags"] or ())
         # a repeat takes over what its allele comes to: `_copied_to_duplicates`
@@ -319,8 +322,7 @@ def _distinct_alleles(rows: pa.Table) -> list[_DueAllele | None]:
             due.append(None)
             continue
         allele = Allele(row["chrom"], row["start"], row["ref"], row["alt"])
-        audited = bool(row["audited"])
-        due.append(_DueAllele(allele, row["window_start"], audited))
+        due.append(_DueAllele(allele, row["window_start"], drawn_of(row)))
     return due
 
 

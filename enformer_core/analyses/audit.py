@@ -3,49 +3,63 @@
 Knows scores and their scale. Does not know engines, shards or files.
 """
 
+import time
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 
 from enformer_core.dataset.receipts import AuditedAllele, StatisticError
 from enformer_core.scoring import statistics
 from enformer_core.scoring.direct import DirectScorer
+from enformer_core.scoring.rounding import WHOLE_BITS, stored_values
 from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
+from enformer_core.variants.audit_sample import Drawn
 
 PerTrack = Float[np.ndarray, " tracks"]
 
-ROUNDING = 1e-6
+ROUNDING = 2.0**-20
 """Part of the reference's prediction that two passes in float32 cannot tell from a difference."""
+
+UNDRAWN = Drawn()
+"""Of an allele that nobody drew: it is held against plain passes in float32."""
 
 
 @dataclass(frozen=True)
 class DirectAuditor:
-    """Compares scores with those of two plain float32 passes.
+    """Compares scores, as they are stored, with those of two plain passes.
 
     Attributes:
-        direct: the yardstick.
-        tolerance: error allowed, as a part of the statistic's norm over tracks.
+        direct: the yardstick, whose passes take any number format.
+        tolerance: error allowed, as a part of what is measured.
+        mantissa_bits: of the values, as stored.
     """
 
     direct: DirectScorer
     tolerance: float
+    mantissa_bits: int = WHOLE_BITS
 
     def compare(
         self,
         allele: Allele,
         start: int,
         scores: AlleleScores,
+        drawn: Drawn = UNDRAWN,
     ) -> AuditedAllele:
         """The error of each statistic, for a receipt.
 
-        The bound is tolerance · ‖statistic‖ plus what rounding alone can do: by how much the statistic
-        moves when the difference moves by a millionth of the reference's prediction (for SAD,
-        1e-6 · ‖Σ ref‖).
+        An allele is beyond its bound by its norm over tracks, by half of its tracks, or by signs. The first
+        may be tolerance · ‖statistic‖ plus what rounding alone can do: by how much the statistic moves
+        when the difference moves by 2⁻²⁰ of the reference's prediction (for SAD, 2⁻²⁰ · ‖Σ ref‖). Tracks of
+        more than that are looked at one by one: half of them may be off by as much of their own value, and a
+        `tolerance` of them, and one more, have the other sign.
         """
-        r, d = self.direct.profiles(allele, start)
+        began_s = time.monotonic()
+        dtype = torch.float64 if drawn.in_float64 else torch.float32
+        r, d = self.direct.in_dtype(dtype).profiles(allele, start)
         names = tuple(scores)
         reference = statistics.Reference(r)
         exact = statistics.compute(reference, d, names)
@@ -53,25 +67,76 @@ class DirectAuditor:
         moved = statistics.compute(reference, d + ROUNDING * r, names)
         errors: dict[str, StatisticError] = {}
         for name in names:
-            floor = float((moved[name] - exact[name]).norm())
-            errors[name] = self._error(scores[name], exact[name].cpu().numpy(), floor)
+            stored = stored_values(scores[name], self.mantissa_bits)
+            floor = (moved[name] - exact[name]).abs().cpu().numpy()
+            errors[name] = self._error(stored, exact[name].cpu().numpy(), floor)
         pos = allele.start + 1  # as VCF has it
-        variant = f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}"
-        return AuditedAllele(variant, errors)
+        return AuditedAllele(
+            variant=f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}",
+            statistics=errors,
+            kinds=drawn.kinds,
+            yardstick="float64" if drawn.in_float64 else "float32",
+            seconds=round(time.monotonic() - began_s, 3),
+        )
 
     def _error(
         self,
         answer: PerTrack,
         truth: PerTrack,
-        floor: float,
+        floor: PerTrack,
     ) -> StatisticError:
+        # who chose to keep few bits is not told of these
+        allowed = self.tolerance + 2.0 ** -(self.mantissa_bits + 1)
         norm = float(np.linalg.norm(truth))
         error = float(np.linalg.norm(answer - truth))
-        bound = self.tolerance * norm + floor
-        # JSON has no NaN and no infinity
+        bound = allowed * norm + float(np.linalg.norm(floor))
+        is_above = np.abs(truth) > floor
+        of_tracks = _TrackErrors.of(answer[is_above], truth[is_above], floor[is_above], allowed)
+        beyond = {
+            "norm": not error <= bound,  # NaN exceeds any bound
+            "tracks": of_tracks.beyond > of_tracks.count / 2,
+            "signs": of_tracks.wrong_signs > self.tolerance * of_tracks.count + 1,
+        }
         return StatisticError(
+            # JSON has no NaN and no infinity
             error=error if isfinite(error) else None,
             norm=norm,
             bound=bound,
-            exceeded=not error <= bound,  # NaN exceeds any bound
+            exceeded=any(beyond.values()),
+            tracks=of_tracks.count,
+            median_track_error=of_tracks.median,
+            wrong_signs=of_tracks.wrong_signs,
+            beyond=tuple(name for name, is_beyond in beyond.items() if is_beyond),
+        )
+
+
+@dataclass(frozen=True)
+class _TrackErrors:
+    """Errors of single tracks whose value is more than rounding.
+
+    Attributes:
+        count: such tracks.
+        median: of error / value; None without such tracks, and where it is not finite.
+        beyond: tracks whose error is above the part allowed and what rounding can do.
+        wrong_signs: tracks whose value has another sign, or is 0.
+    """
+
+    count: int
+    median: float | None
+    beyond: int
+    wrong_signs: int
+
+    @classmethod
+    def of(
+        cls, answer: PerTrack, truth: PerTrack, floor: PerTrack, allowed: float
+    ) -> "_TrackErrors":
+        sizes = np.abs(truth)
+        errors = np.abs(answer - truth)
+        middle = float(np.median(errors / sizes)) if sizes.size else None
+        is_sound: Bool[np.ndarray, " tracks"] = errors <= allowed * sizes + floor
+        return cls(
+            count=sizes.size,
+            median=middle if middle is not None and isfinite(middle) else None,
+            beyond=int(np.count_nonzero(~is_sound)),
+            wrong_signs=int(np.count_nonzero(np.sign(answer) != np.sign(truth))),
         )

@@ -28,6 +28,9 @@ _ALLELE_BYTES = 160  # of a row of scores, its values aside
 _EFFECT_BYTES = 18  # of a row of effects
 _GENE_BYTES = 60  # of a row of gene_effects, its values aside
 
+AUDIT_WEIGHT = 4 / 3
+"""Of one of three audited alleles the passes are in float64, which takes twice as long."""
+
 _EXPONENT_BITS = (
     5  # a value takes its mantissa, its sign, and what is left of its exponent's 8 bits
 )
@@ -130,7 +133,17 @@ def total_operations(
         return views * work.alts * of_direct
     towers = round(work.towers * operations.tower)
     differences = (work.windows + work.alts) * operations.after_tower
-    return views * (towers + differences + work.audited * of_direct)
+    return views * (towers + differences + audit_operations(work.audited, operations))
+
+
+def audit_operations(audited: int, operations: PassOperations) -> int:
+    """Operations of an audit in one reading: two passes an allele, one of three of them in float64, which counts twice.
+
+    Args:
+        audited: alleles.
+        operations: of one pass.
+    """
+    return round(audited * 2 * operations.total * AUDIT_WEIGHT)
 
 
 def output_bytes(

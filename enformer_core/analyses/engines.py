@@ -104,7 +104,7 @@ def load_scoring(
     # plain scoring has nothing to be held against
     auditor = None
     if spec.engine == "delta":
-        auditor = DirectAuditor(engine.direct, spec.audit_tolerance)
+        auditor = DirectAuditor(engine.direct, spec.audit_tolerance, spec.mantissa_bits)
     provenance = provenance_of(engine.device, engine.arithmetic, engine=spec.engine)
     table = None if genes is None else GeneTable(engine.scorer, genes.reach)
     return AlleleScoring(

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from enformer_core.scoring.conventions import AUDITED_AT_LEAST, Conventions, Engine, Policy
-from enformer_core.variants.hashing import AuditSample
+from enformer_core.scoring.conventions import Conventions, Engine, Policy
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,3 @@ class ScoreSpec:
     audit_tolerance: float
     mantissa_bits: int
     top_tracks: int
-
-    def audit_sample(self, seed: str) -> AuditSample:
-        """Which alleles are audited; `seed` decides."""
-        return AuditSample(self.audit_fraction, AUDITED_AT_LEAST, seed)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from enformer_core.analyses.cost import Work
+from enformer_core.analyses.cost import AUDIT_WEIGHT, Work
 from enformer_core.dataset.codec import JsonObject
 from enformer_core.errors import InputError
 from enformer_core.models.spec import PassOperations
@@ -69,7 +69,8 @@ class Speed:
         indel_s = self.shared_indel_s if work.overlapping else self.centred_indel_s
         references = work.towers * self.tower_s + work.windows * self.trunk_s
         differences = (work.alts - work.indels) * self.snv_s + work.indels * indel_s
-        return views * (references + differences + work.audited * self.direct_s) / _HOUR_S
+        audit = work.audited * self.direct_s * AUDIT_WEIGHT
+        return views * (references + differences + audit) / _HOUR_S
 
     def scaled(self, to: PassOperations, measured: PassOperations) -> "Speed":
         """The seconds of a model whose passes take other operations than that which was measured."""

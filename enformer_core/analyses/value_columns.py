@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Float32
 
-from enformer_core.scoring.rounding import round_mantissa
+from enformer_core.scoring.rounding import stored_values
 
 
 def value_columns(
@@ -33,9 +33,8 @@ def value_columns(
             magnitudes.append(None)
             strongest_tracks.append(None)
             continue
-        as_float32 = np.asarray(values, dtype=np.float32)
         # the strongest of what is stored, so that whoever looks for it in the list finds it
-        stored = round_mantissa(as_float32, mantissa_bits)
+        stored = stored_values(values, mantissa_bits)
         sizes = np.abs(stored)
         # of equal magnitudes the first: the smaller track
         strongest = int(sizes.argmax())

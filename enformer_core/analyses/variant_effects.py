@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
+from enformer_core.analyses.audit_kinds import audit_sample
 from enformer_core.analyses.base import (
     Analysis,
     DraftInput,
@@ -229,7 +230,13 @@ class _AlleleDraft:
             self.alleles,
             analysis.spec.conventions,
             bin_bp=analysis.bin_bp,
-            audit=analysis.spec.audit_sample(seed),
+            audit=audit_sample(
+                analysis.spec,
+                seed,
+                analysis.variants.genome,
+                bin_bp=analysis.bin_bp,
+                operations=analysis.operations,
+            ),
             numbers=self.read.numbers,
         )
         # only now are windows and shards known, of which the cost follows

@@ -29,12 +29,12 @@ from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.gene_bins import GeneReach
 from enformer_core.scoring.windows import window_start
 from enformer_core.variants.assembly_check import check_assemblies
+from enformer_core.variants.audit_sample import AuditSample
 from enformer_core.variants.columns_taken import ColumnsTaken, columns_taken, doubts
 from enformer_core.variants.filters import MAF, Filters, filtered, with_sample
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.formats.reader import kept_role
 from enformer_core.variants.harmonise import harmonise_alleles
-from enformer_core.variants.hashing import AuditSample
 from enformer_core.variants.input_files import InputDigest, InputFile, input_digests
 from enformer_core.variants.kept_columns import are_lost, are_numbers, with_numbers
 from enformer_core.variants.named_assemblies import of_one_assembly

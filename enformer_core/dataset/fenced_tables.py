@@ -81,7 +81,7 @@ def fenced_connection(
         for setting in _READ_ONCE:
             connection.execute(setting)
         connection.register_filesystem(files)
-        connection.execute(f"SET temp_directory = '{_quoted(spill)}'")
+        connection.execute(f"SET temp_directory = '{quoted(spill)}'")
         before(connection)
         connection.execute(f"SET allowed_directories = ['{FENCED}']")
         # from here on no setting can be changed, this one least of all
@@ -96,7 +96,7 @@ def create_table_views(
 ) -> None:
     """Make a view of each table, by the keys of its objects; `chrom` is null in rows without a place."""
     for view, keys in tables.items():
-        listed = ", ".join(f"'{_quoted(FENCED + key)}'" for key in keys)
+        listed = ", ".join(f"'{quoted(FENCED + key)}'" for key in keys)
         if view == "tracks":
             rows = f"FROM read_parquet([{listed}], hive_partitioning = false)"
         else:
@@ -107,5 +107,6 @@ def create_table_views(
         connection.execute(f"CREATE VIEW {view} AS {rows}")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As it stands between single quotes of SQL."""
     return text.replace("'", "''")

@@ -391,4 +391,6 @@ class _ManifestDraft:
             audit=totals.audit,
             table_rows=dict(totals.table_rows),
             completed_at=datetime.now(UTC).replace(microsecond=0),
+            audit_seconds=round(totals.audit_s, 3),
+            seconds=round(totals.computed_s, 3),
         )

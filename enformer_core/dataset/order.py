@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int64
 
-from enformer_core.variants.hashing import AuditSample, scored_rows
+from enformer_core.variants.audit_sample import AuditChoice, AuditSample
+from enformer_core.variants.hashing import scored_rows
 from enformer_core.variants.table import Flag
 
 ContigLengths = Mapping[str, int]
@@ -119,6 +120,9 @@ class Boundaries:
     new_allele: RowMask
 
 
+_NOBODY = AuditSample(0.0, 0, "")
+
+
 @dataclass(frozen=True)
 class AlleleSorter:
     """Makes rows of a plan from alleles held in memory; it is the same for every bucket of a run.
@@ -127,16 +131,16 @@ class AlleleSorter:
         contigs: the genome's.
         window_starts: first bases of the windows in which alleles that start at these positions are scored.
         audit: which alleles are scored twice, or None.
-        audit_limit: the bound on hashes that `AuditSample.limit` gives for all alleles of the run.
+        audit_choice: what `AuditSample.choose` gives for all alleles of the run.
     """
 
     contigs: ContigLengths
     window_starts: WindowStarts
     audit: AuditSample | None
-    audit_limit: int
+    audit_choice: AuditChoice
 
     def sort(self, alleles: pa.Table) -> pa.Table:
-        """The alleles in order, repeats flagged, with the columns window_start and audited.
+        """The alleles in order, repeats flagged, with the columns window_start and `DRAWN_COLUMNS`.
 
         Args:
             alleles: in any order; all repeats of an allele must be among them.
@@ -152,7 +156,8 @@ class AlleleSorter:
         windows = self._windows(alleles)
         audited = self._audited(alleles) & first
         alleles = alleles.append_column("window_start", pa.array(windows, mask=~scored))
-        return alleles.append_column("audited", pa.array(audited))
+        sample = self.audit or _NOBODY
+        return sample.described(alleles, audited, self.audit_choice)
 
     def boundaries(self, alleles: pa.Table) -> Boundaries:
         """Where alleles in order may be cut. Rows that are not scored need no other row."""
@@ -172,7 +177,7 @@ class AlleleSorter:
     def _audited(self, alleles: pa.Table) -> RowMask:
         if self.audit is None:
             return np.zeros(alleles.num_rows, dtype=bool)
-        return self.audit.drawn(alleles, self.audit_limit)
+        return self.audit.drawn(alleles, self.audit_choice)
 
     def _windows(self, alleles: pa.Table) -> RowPositions:
         starts = _ints(alleles["start"], null=0)

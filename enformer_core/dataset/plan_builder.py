@@ -40,7 +40,7 @@ from enformer_core.dataset.plan import Plan, Shards
 from enformer_core.dataset.plan_storage import StoredParts, part_to_parquet
 from enformer_core.dataset.sharding import Sharder
 from enformer_core.storage.store import Store
-from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.audit_sample import AuditChoice, AuditSample
 
 BUCKET_ROWS = 1 << 17
 """Alleles that are sorted at once, where buckets hold fewer: some 50 MB while they are."""
@@ -152,8 +152,8 @@ class PlacedAlleles:
         Raises:
             InputError: when scratch files cannot be written.
         """
-        limit = self._audit_limit(audit)
-        allele_sorter = AlleleSorter(self.contigs, window_starts, audit, limit)
+        choice = self._audit_choice(audit, window_starts)
+        allele_sorter = AlleleSorter(self.contigs, window_starts, audit, choice)
         sharder = Sharder(shard_size, allele_sorter.boundaries)
 
         def read_sorted(bucket: Bucket) -> pa.Table:
@@ -173,12 +173,12 @@ class PlacedAlleles:
             by_status=self.by_status,
         )
 
-    def _audit_limit(self, audit: AuditSample | None) -> int:
+    def _audit_choice(self, audit: AuditSample | None, window_starts: WindowStarts) -> AuditChoice:
         if audit is None:
-            return 0
+            return AuditChoice()
         batches = self.external_sorter.read()
         tables = (pa.Table.from_batches([batch]) for batch in batches)
-        return audit.limit(tables)
+        return audit.choose(tables, window_starts)
 
     def _buckets(self) -> Iterator[Bucket]:
         for bucket in self.external_sorter.buckets(BUCKET_ROWS):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from enformer_core.dataset.computed_on import ComputedOn
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.receipts import AuditSummary
 from enformer_core.dataset.summary import Totals
@@ -59,6 +60,9 @@ class RunProgress:
         finished: whether the manifest stands.
         lost: objects of a finished run that are gone, or have another length, in words.
         audit: what was observed by scoring some alleles twice, by statistic.
+        audit_seconds: that this took, of all workers together.
+        seconds: that all computing took, of all workers together.
+        computed_on: what computed the rows of done shards, most rows first.
         notice: what a demonstration says.
         beside: tables beside the run that were begun, and whether each is there.
     """
@@ -81,6 +85,9 @@ class RunProgress:
     finished: bool
     lost: tuple[str, ...]
     audit: Mapping[str, AuditSummary]
+    audit_seconds: float
+    seconds: float
+    computed_on: tuple[ComputedOn, ...]
     notice: str | None
     beside: Mapping[str, bool]
 
@@ -118,6 +125,9 @@ def run_progress(ledger: Ledger) -> RunProgress:
         finished=finished,
         lost=lost,
         audit=totals.audit,
+        audit_seconds=round(totals.audit_s, 3),
+        seconds=round(totals.computed_s, 3),
+        computed_on=totals.computed_on.listed(),
         notice=run.notice,
         beside=summary_names(ledger),
     )

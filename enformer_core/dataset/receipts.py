@@ -41,21 +41,42 @@ class StatisticError:
         error: L2 norm over tracks of the difference; None where it is not finite.
         norm: L2 norm over tracks of the statistic itself.
         bound: the error that is allowed.
-        exceeded: whether the error is beyond it, or not finite.
+        exceeded: whether it is beyond what is allowed by any of the measures below, or not finite.
+        tracks: tracks whose value is above what rounding can do, which are looked at one by one.
+        median_track_error: median over them of the error as a part of the track's value; None where there are none.
+        wrong_signs: those of them that have another sign, or are 0.
+        beyond: by which measures it is: `norm`, `tracks`, `signs`.
+
+    Receipts of earlier releases know the norm alone.
     """
 
     error: float | None
     norm: float
     bound: float
     exceeded: bool
+    tracks: int = 0
+    median_track_error: float | None = None
+    wrong_signs: int = 0
+    beyond: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class AuditedAllele:
-    """An allele that was scored twice, and what that showed for each statistic."""
+    """An allele that was scored twice, and what that showed for each statistic.
+
+    Attributes:
+        variant: its name.
+        statistics: the error of each.
+        kinds: what it is, of the kinds of which each run audits some.
+        yardstick: number format of the plain passes that it was held against.
+        seconds: that these took.
+    """
 
     variant: str
     statistics: Mapping[str, StatisticError]
+    kinds: tuple[str, ...] = ()
+    yardstick: str = "float32"
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +90,7 @@ class Provenance:
         arithmetic: number formats in use.
         device_type: `cpu` or `cuda`.
         device: as its maker calls it.
+        cpu_features: instructions of its processor that multiply, by their names; none where they are not known.
         threads: CPU threads that computed.
         enformer_ray: version of this program.
         torch: version of PyTorch.
@@ -81,6 +103,7 @@ class Provenance:
     arithmetic: str | None = None
     device_type: str = "cpu"
     device: str = ""
+    cpu_features: tuple[str, ...] = ()
     threads: int = 1
     enformer_ray: str = ""
     torch: str = ""
@@ -184,6 +207,9 @@ class AuditSummary:
         exceeded: alleles whose error exceeds its bound.
         without_effect: alleles whose norm is 0; they have no error / norm.
         worst_absolute_error: the largest error of those; None where there are none.
+        median_track_error: median over alleles of their tracks' median error; None where no track was looked at.
+        worst_wrong_signs: the largest part of an allele's tracks that have another sign; None likewise.
+        in_float64: alleles that were held against plain passes in float64.
     """
 
     audited: int
@@ -192,6 +218,9 @@ class AuditSummary:
     exceeded: tuple[str, ...]
     without_effect: int = 0
     worst_absolute_error: float | None = None
+    median_track_error: float | None = None
+    worst_wrong_signs: float | None = None
+    in_float64: int = 0
 
 
 @dataclass(frozen=True)
@@ -211,6 +240,10 @@ class Manifest:
         audit: what scoring some alleles twice has shown, by statistic.
         table_rows: rows of each table.
         completed_at: when it was put.
+        audit_seconds: that scoring some alleles twice took, of all workers together.
+        seconds: that all computing took, of all workers together.
+
+    Manifests of earlier releases lack the last two.
     """
 
     identity: str
@@ -222,6 +255,8 @@ class Manifest:
     audit: Mapping[str, AuditSummary]
     table_rows: Mapping[str, int]
     completed_at: datetime
+    audit_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 
+from enformer_core.dataset.computed_on import ComputedOnTotals
 from enformer_core.dataset.receipts import AuditedAllele, AuditSummary, Receipt, StatisticError
 from enformer_core.dataset.run_type import RunType
 from enformer_core.words import agreeing, counted
@@ -68,6 +69,9 @@ class Totals:
         work: when shards were at work.
         last_commit: when the latest of the receipts was put.
         reused: rows whose values were copied from other runs.
+        computed_s: seconds that shards took, of all workers together.
+        audit_s: those of them in which some alleles were scored twice.
+        computed_on: what computed the rows.
     """
 
     shards: int = 0
@@ -80,6 +84,9 @@ class Totals:
     work: WorkTime = field(default_factory=WorkTime)
     last_commit: datetime | None = None
     reused: int = 0
+    computed_s: float = 0.0
+    audit_s: float = 0.0
+    computed_on: ComputedOnTotals = field(default_factory=ComputedOnTotals)
     _audits: list[AuditedAllele] = field(default_factory=list)
 
     def add(self, receipt: Receipt) -> None:
@@ -92,7 +99,10 @@ class Totals:
         # of a run of millions, the first audits tell what all would, in memory that does not grow
         if len(self._audits) < _AUDITS_KEPT:
             self._audits.extend(receipt.audits)
+        self.audit_s += sum(audit.seconds for audit in receipt.audits)
+        self.computed_on.add(receipt)
         provenance = receipt.provenance
+        self.computed_s += provenance.seconds
         if provenance.arithmetic is not None:
             self.arithmetic.add(provenance.arithmetic)
         if provenance.device_type == "cuda":
@@ -131,22 +141,29 @@ def rows_beside(run_type: RunType, table_rows: Mapping[str, int]) -> list[str]:
 
 def summarise_audits(audits: Iterable[AuditedAllele]) -> dict[str, AuditSummary]:
     """Summaries by statistic, from the entries of receipts."""
-    by_statistic: dict[str, list[tuple[str, StatisticError]]] = {}
+    by_statistic: dict[str, list[_Audited]] = {}
     for audit in audits:
         for name, error in audit.statistics.items():
-            by_statistic.setdefault(name, []).append((audit.variant, error))
+            by_statistic.setdefault(name, []).append((audit, error))
     return {name: _summary(errors) for name, errors in by_statistic.items()}
 
 
-def _summary(errors: Sequence[tuple[str, StatisticError]]) -> AuditSummary:
+_Audited = tuple[AuditedAllele, StatisticError]
+
+
+def _summary(errors: Sequence[_Audited]) -> AuditSummary:
     entries = [entry for _, entry in errors]
-    exceeded = [variant for variant, entry in errors if entry.exceeded]
+    exceeded = [audit.variant for audit, entry in errors if entry.exceeded]
     without_effect = [entry for entry in entries if entry.norm == 0]
     # of an allele without effect there is nothing that an error could be a part of
     absolute = [entry.error for entry in without_effect if entry.error is not None]
     relative = [
         entry.error / entry.norm for entry in entries if entry.norm > 0 and entry.error is not None
     ]
+    of_tracks = [
+        entry.median_track_error for entry in entries if entry.median_track_error is not None
+    ]
+    wrong_signs = [entry.wrong_signs / entry.tracks for entry in entries if entry.tracks]
     return AuditSummary(
         audited=len(errors),
         median_error=median(relative) if relative else None,
@@ -154,6 +171,9 @@ def _summary(errors: Sequence[tuple[str, StatisticError]]) -> AuditSummary:
         exceeded=tuple(exceeded),
         without_effect=len(without_effect),
         worst_absolute_error=max(absolute, default=None),
+        median_track_error=median(of_tracks) if of_tracks else None,
+        worst_wrong_signs=max(wrong_signs, default=None),
+        in_float64=sum(audit.yardstick == "float64" for audit, _ in errors),
     )
 
 
@@ -187,7 +207,18 @@ def _audit_line(name: str, summary: AuditSummary) -> str:
         said.append(f"{worst} for the {summary.without_effect:,} without an effect")
     if not said:
         return heading
-    return f"{heading}; measured, the scores differ by {', and by '.join(said)}"
+    return (
+        f"{heading}; measured, the scores differ by {', and by '.join(said)}{_of_tracks(summary)}"
+    )
+
+
+def _of_tracks(summary: AuditSummary) -> str:
+    """What the norm over tracks does not tell: it hardly sees the weak ones."""
+    if summary.median_track_error is None:
+        return ""
+    text = f"; single tracks by {_percent(summary.median_track_error)} in the median"
+    wrong = summary.worst_wrong_signs
+    return f"{text}, {_percent(wrong)} of them at most with another sign" if wrong else text
 
 
 def _without_effect(summary: AuditSummary) -> str:
@@ -210,6 +241,28 @@ def _warning(name: str, summary: AuditSummary, *, strict: bool) -> str:
         f"alleles differ from plain scoring by more than the tolerance{hint}: {shown}. "
         "Do not use these scores; score again with --precision exact or --engine direct."
     )
+
+
+def audit_cost_lines(
+    summaries: Mapping[str, AuditSummary], audit_s: float, computed_s: float
+) -> list[str]:
+    """What the audit took, and how much of it was in float64; nothing where that was not written down.
+
+    Args:
+        summaries: by statistic.
+        audit_s: seconds of workers in which alleles were scored a second time.
+        computed_s: seconds in which they computed at all, those among them.
+    """
+    if not audit_s or not summaries:
+        return []
+    in_float64 = max(summary.in_float64 for summary in summaries.values())
+    part = (
+        f", {100 * audit_s / computed_s:.0f} % of the time that workers computed"
+        if computed_s
+        else ""
+    )
+    held = f"; {in_float64:,} held against float64, the others against float32"
+    return [f"audit    took {audit_s:,.1f} s{part}{held}"]
 
 
 def audit_failed(summaries: Mapping[str, AuditSummary]) -> bool:

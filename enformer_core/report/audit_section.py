@@ -39,6 +39,8 @@ SELECT statistic,
        median(found.error / found.norm) FILTER (found.norm > 0) AS median_error,
        max(found.error / found.norm) FILTER (found.norm > 0) AS worst_error,
        max(found.error) FILTER (found.norm = 0) AS error_without_effect,
+       median(found.median_track_error) AS median_track_error,
+       max(found.wrong_signs / found.tracks) FILTER (found.tracks > 0) AS wrong_signs,
        count(*) FILTER (found.exceeded) AS beyond_bound
 FROM told GROUP BY ALL ORDER BY statistic, kind
 """
@@ -50,6 +52,8 @@ _FORMS: dict[str, Form] = {
     "median_error": "percent",
     "worst_error": "percent",
     "error_without_effect": "number",
+    "median_track_error": "percent",
+    "wrong_signs": "percent",
     "beyond_bound": "count",
 }
 
@@ -69,8 +73,9 @@ def _blocks(asked: Asked) -> Iterator[Block]:
         )
         return
     yield Prose(
-        "Some alleles were scored a second time, by two plain passes in float32: an error is the difference of both, "
-        "as a part of the allele's effect, over all tracks."
+        "Some alleles were scored a second time, by two plain passes in float32, one of three in float64: an error is "
+        "the difference of both, as a part of the allele's effect, over all tracks. Of single tracks only those count "
+        "whose effect is above what rounding can do."
     )
     for name, summary in summaries.items():
         at = ("audit", name)
@@ -129,10 +134,14 @@ def _row(errors: Sequence[StatisticError]) -> tuple[Any, ...]:
     known = [(each.error, each.norm) for each in errors if each.error is not None]
     parts = [error / norm for error, norm in known if norm > 0]
     of_none = [error for error, norm in known if norm == 0]
+    of_tracks = [each.median_track_error for each in errors if each.median_track_error is not None]
+    wrong_signs = [each.wrong_signs / each.tracks for each in errors if each.tracks]
     return (
         len(errors),
         median(parts) if parts else None,
         max(parts, default=None),
         max(of_none, default=None),
+        median(of_tracks) if of_tracks else None,
+        max(wrong_signs, default=None),
         sum(each.exceeded for each in errors),
     )

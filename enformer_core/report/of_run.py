@@ -24,7 +24,7 @@ def page_of_run(ledger: Ledger, location: str) -> str:
     Raises:
         DatasetError: for a run that is damaged.
     """
-    with run_connection(ledger, RunObjects.of(ledger), memory=MEMORY) as connection:
+    with run_connection(ledger, RunObjects.of(ledger), memory=MEMORY, question="") as connection:
         notes = partial(notes_of_values, ledger, connection)
         asked = Asked(ledger, connection, location, notes=notes)
         return page(make_report(asked, datetime.now(UTC)))

@@ -2,11 +2,14 @@
 
 from enformer_core.report.content import Source
 
-_ERROR = "STRUCT(error DOUBLE, norm DOUBLE, bound DOUBLE, exceeded BOOLEAN)"
+_ERROR = (
+    "STRUCT(error DOUBLE, norm DOUBLE, bound DOUBLE, exceeded BOOLEAN, tracks BIGINT, "
+    "median_track_error DOUBLE, wrong_signs BIGINT)"
+)
 _AUDIT = f"STRUCT(variant VARCHAR, statistics MAP(VARCHAR, {_ERROR}))"
 _PROVENANCE = (
     "STRUCT(seconds DOUBLE, engine VARCHAR, arithmetic VARCHAR, device_type VARCHAR, device VARCHAR, "
-    "threads BIGINT, enformer_ray VARCHAR, torch VARCHAR, python VARCHAR)"
+    "cpu_features VARCHAR[], threads BIGINT, enformer_ray VARCHAR, torch VARCHAR, python VARCHAR)"
 )
 _COLUMNS = {
     "shard": "BIGINT",

@@ -22,12 +22,20 @@ from enformer_core.report.labels import label_of
 from enformer_core.report.receipt_source import receipts_source
 
 _KEYS = (
-    *("device_type", "device", "threads", "engine", "arithmetic"),
+    *("device_type", "device", "cpu_features", "threads", "engine", "arithmetic"),
     *("enformer_ray", "torch", "python"),
 )
 
+
+def _selected(key: str) -> str:
+    # receipts of earlier releases say nothing of them
+    if key == "cpu_features":
+        return "coalesce(array_to_string(provenance.cpu_features, ' '), '') AS cpu_features"
+    return f"provenance.{key} AS {key}"
+
+
 _SQL = f"""
-SELECT {", ".join(f"provenance.{key} AS {key}" for key in _KEYS)},
+SELECT {", ".join(map(_selected, _KEYS))},
        count(*) AS shards, sum(rows) AS count, sum(provenance.seconds) AS seconds,
        sum(rows) / nullif(sum(provenance.seconds), 0) AS rows_per_s
 FROM RECEIPTS GROUP BY ALL ORDER BY {", ".join(_KEYS)}
@@ -74,7 +82,7 @@ def _by_worker(receipts: Sequence[Receipt], source: Source) -> Table:
     sums: dict[tuple[object, ...], list[float]] = defaultdict(lambda: [0, 0, 0.0])
     for receipt in receipts:
         provenance = receipt.provenance
-        of_kind = sums[tuple(getattr(provenance, key) for key in _KEYS)]
+        of_kind = sums[tuple(_value(getattr(provenance, key)) for key in _KEYS)]
         of_kind[0] += 1
         of_kind[1] += receipt.rows
         of_kind[2] += provenance.seconds
@@ -94,6 +102,10 @@ def _by_worker(receipts: Sequence[Receipt], source: Source) -> Table:
             "rows/s of work: rows by the seconds that workers of this kind spent on them, one worker's rate",
         ),
     )
+
+
+def _value(of_provenance: object) -> object:
+    return " ".join(of_provenance) if isinstance(of_provenance, tuple) else of_provenance
 
 
 def _order(row: Sequence[Any]) -> tuple[tuple[bool, Any], ...]:

@@ -4,7 +4,8 @@ Shares nothing with any faster engine but the model. Does not know files, shards
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
 from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.float64 import in_float64
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import inference_in_true_float32
@@ -41,7 +43,7 @@ class SequencePredictor:
     Every sequence passes alone, so that a score never depends on its neighbours, nor on how many there are.
 
     Attributes:
-        model: on `device`, in `dtype`.
+        model: on `device`, in `dtype`, or in float32 where that is float64.
         head: which head.
         tracks: columns of the head, or None for all.
         conventions: over which strands and shifts predictions are averaged.
@@ -62,7 +64,9 @@ class SequencePredictor:
         copied = torch.from_numpy(np.array(codes))
         sequence = copied.to(self.device)[None]
         tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
-        with inference_in_true_float32():
+        # one that is of float64 already has nothing that is widened
+        wide = in_float64(self.model) if self.dtype == torch.float64 else nullcontext()
+        with inference_in_true_float32(), wide:
             letters = one_hot(sequence, self.dtype)
             return self.model(letters, self.head, tracks)[0]
 
@@ -129,6 +133,12 @@ class DirectScorer:
             )
             self._reference = (place, prediction)
         return self._reference[1]
+
+    def in_dtype(self, dtype: torch.dtype) -> "DirectScorer":
+        """Itself, or a scorer of the same model whose passes compute in another format."""
+        if dtype == self._predictor.dtype:
+            return self
+        return DirectScorer(replace(self._predictor, dtype=dtype), self._genome, self._genes)
 
     def score(self, alleles: Sequence[Allele], start: int) -> list[AlleleScores]:
         """Each statistic of each allele, in float64, for the tracks that the predictor has.

@@ -6,7 +6,7 @@ Does not know which statistic a value is of.
 from math import log2
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from enformer_core.scoring.conventions import Engine, Policy
 
@@ -23,6 +23,11 @@ FAST_BITS = 11
 def default_mantissa_bits(engine: Engine, policy: Policy) -> int:
     """Rounded where differences are carried in 16 bits, whole where they are not."""
     return FAST_BITS if engine == "delta" and policy == "fast" else WHOLE_BITS
+
+
+def stored_values(values: Float[np.ndarray, "*shape"], bits: int) -> Float32[np.ndarray, "*shape"]:
+    """Values as tables have them: in float32, with `bits` explicit bits of mantissa."""
+    return round_mantissa(np.asarray(values, dtype=np.float32), bits)
 
 
 def round_mantissa(

@@ -21,6 +21,7 @@ from enformer_core.dataset.fenced_tables import (
     table_objects,
 )
 from enformer_core.dataset.ledger import Ledger
+from enformer_core.sql.receipt_views import create_receipts, names_receipts
 from enformer_core.sql.views import create_views
 from enformer_core.storage.fenced_files import FencedFiles, fenced_files
 
@@ -55,6 +56,7 @@ def run_connection(
     before: Callable[[duckdb.DuckDBPyConnection], object] = _nothing,
     *,
     memory: str | None = None,
+    question: str | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a run to be asked while the block lasts.
 
@@ -63,6 +65,7 @@ def run_connection(
         objects: what of it may be read.
         before: what is done with the connection before the fence is closed: a user's own tables are read.
         memory: the most that DuckDB holds, as `2GB`, beyond which it writes to disk; its own choice by default.
+        question: what will be asked: receipts are read where it names a view of them. None where that is not known.
     """
 
     def prepare(opened: duckdb.DuckDBPyConnection) -> None:
@@ -73,4 +76,6 @@ def run_connection(
     with spill_folder() as spill, fenced_connection(objects.files, spill, prepare) as connection:
         create_table_views(connection, objects.tables)
         create_views(connection, ledger, list(objects.tables))
+        if question is None or names_receipts(question):
+            create_receipts(connection, ledger, objects.tables)
         yield connection

@@ -1,11 +1,9 @@
-"""64 bits of each allele, of the allele and a seed alone, and the sample of alleles that is audited.
+"""64 bits of each allele, of the allele and a seed alone.
 
-Knows alleles as columns. Does not know how the second scores are compared, nor in which order alleles come.
+Knows alleles as columns. Does not know in which order alleles come, nor what is drawn by their bits.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +15,6 @@ from enformer_core.variants.table import Status
 Hashes = UInt64[np.ndarray, " rows"]
 
 Mask = Bool[np.ndarray, " rows"]
-
-_BITS = 64
-
-# hashed before it is asked whether these are enough, which of a large run they soon are
-_LOOK_ROWS = 1 << 12
 
 _Letters = UInt64[np.ndarray, " letters"]
 
@@ -37,60 +30,6 @@ _MIXERS = (
 _LAST_SHIFT = np.uint64(31)
 
 
-@dataclass(frozen=True)
-class AuditSample:
-    """The alleles that are scored a second time, directly, to measure the engine's error.
-
-    Membership depends only on allele and seed: not on the order of the input, its other alleles or the shards.
-
-    Attributes:
-        fraction: of the alleles that are scored, each by its own chance; 0 for none.
-        at_least: but not fewer than these, or all there are.
-        seed: any text.
-    """
-
-    fraction: float
-    at_least: int
-    seed: str
-
-    def limit(self, batches: Iterable[pa.Table]) -> int:
-        """Return the bound below which an allele's hash means that it is audited.
-
-        Args:
-            batches: all alleles of the run, in any order. Reading stops as soon as the fraction alone is known to give
-                enough: after a few thousand alleles of a large run.
-        """
-        if not self.fraction:
-            return 0
-        limit = int(self.fraction * 2**_BITS)
-        smallest = np.empty(0, dtype=np.uint64)
-        for hashes in self._hashes_of_scored(batches):
-            smallest = np.unique(np.append(smallest, hashes))
-            smallest = smallest[: self.at_least]
-            # Compared as Python's integers: the limit may be 2^64, one more than NumPy can hold.
-            below = [value for value in smallest.tolist() if value < limit]
-            if len(below) == self.at_least:
-                return limit
-        # the whole run has been read: the bound lies above as many hashes as are wanted, or above all
-        just_above = [value + 1 for value in smallest.tolist()]
-        return max([limit, *just_above])
-
-    def _hashes_of_scored(self, batches: Iterable[pa.Table]) -> Iterator[np.ndarray]:
-        for batch in batches:
-            for first in range(0, batch.num_rows, _LOOK_ROWS):
-                rows = batch.slice(first, _LOOK_ROWS)
-                hashes = allele_hashes(rows, self.seed)
-                yield hashes[scored_rows(rows)]
-
-    def drawn(self, alleles: pa.Table, limit: int) -> Mask:
-        """Return whether the hash of each row is below the limit; rows that are not scored never are drawn."""
-        scored = scored_rows(alleles)
-        if limit >= 2**_BITS:
-            return scored
-        hashes = allele_hashes(alleles, self.seed)
-        return scored & (hashes < np.uint64(limit))
-
-
 def allele_hashes(alleles: pa.Table, seed: str) -> Hashes:
     """Hash the seed with contig, start, REF and ALT of each row; repeats of an allele have the same 64 bits.
 
@@ -102,10 +41,10 @@ def allele_hashes(alleles: pa.Table, seed: str) -> Hashes:
     start = np.asarray(pc.fill_null(alleles["start"], 0))
     steps = start.astype(np.uint64) * _ODD
     contig_keys = _contig_keys(alleles["chrom"], seed)
-    mixed = _mix(contig_keys + steps)
+    mixed = mix(contig_keys + steps)
     for name in ("ref", "alt"):
         letters = _letters_hash(alleles[name])
-        mixed = _mix(mixed + letters)
+        mixed = mix(mixed + letters)
     return mixed
 
 
@@ -130,7 +69,8 @@ def _contig_key(contig: str, seed: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def _mix(values: Hashes) -> Hashes:
+def mix(values: Hashes) -> Hashes:
+    """Other 64 bits of each of these, by SplitMix64's finaliser."""
     for shift, factor in _MIXERS:
         folded = values ^ (values >> shift)
         values = folded * factor

@@ -12,7 +12,8 @@ from enformer_core.dataset.plan_storage import read_plan, read_shard
 from enformer_core.dataset.sharding import default_shard_size
 from enformer_core.errors import DatasetError
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.hashing import AuditSample, allele_hashes
+from enformer_core.variants.audit_sample import AuditSample
+from enformer_core.variants.hashing import allele_hashes
 from tests.support.plans import contents, decoded, make_draft
 from tests.support.plans import placed_table as table
 
@@ -147,7 +148,7 @@ def test_an_allele_drawn_by_the_fraction_is_drawn_whatever_else_is_scored(rows, 
 def test_the_fraction_of_many_is_drawn_and_another_seed_draws_others():
     rows = [("chr1", start, "A", alt) for start in range(10_000) for alt in ("C", "GT")]
     placed, (one, other) = table(rows), (AuditSample(0.1, 3, "one"), AuditSample(0.1, 3, "other"))
-    first, second = (audit.drawn(placed, audit.limit([placed])) for audit in (one, other))
+    first, second = (audit.drawn(placed, audit.choose([placed])) for audit in (one, other))
     assert abs(first.sum() - 2000) < 5 * np.sqrt(20_000 * 0.1 * 0.9)
     assert abs((first & second).sum() - 200) < 5 * np.sqrt(20_000 * 0.01 * 0.99)
 

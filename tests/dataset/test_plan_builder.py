@@ -19,7 +19,7 @@ from enformer_core.dataset.plan_storage import part_to_parquet, read_plan, read_
 from enformer_core.dataset.sharding import Sharder
 from enformer_core.errors import InputError
 from enformer_core.storage.local import LocalStore
-from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.audit_sample import AuditChoice, AuditSample
 from enformer_core.variants.table import PLACED_SCHEMA
 from tests.support.plans import contents, decoded, make_draft
 from tests.support.reference_planner import reference_plan, tables
@@ -177,7 +177,7 @@ def test_a_stream_gives_the_same_bytes(
 
 @given(alleles(), st.integers(1, 9), st.lists(st.integers(0, 80), max_size=6))
 def test_how_many_rows_come_at_a_time_leaves_no_trace(rows, shard_size, ends):
-    sorter = AlleleSorter(CONTIGS, window_starts, None, 0)
+    sorter = AlleleSorter(CONTIGS, window_starts, None, AuditChoice())
     in_order = sorter.sort(table(rows))
     ends = sorted({min(end, len(rows)) for end in ends} | {0, len(rows)})
     one, many = Sharder(shard_size, sorter.boundaries), Sharder(shard_size, sorter.boundaries)

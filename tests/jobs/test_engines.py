@@ -1,9 +1,11 @@
 """The engines and their settings through the command: the same answer, offsets, precision, and the audit."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+import torch
 
 from enformer_core.analyses import audit
 from enformer_core.scoring import precision
@@ -60,16 +62,34 @@ def test_variants_may_share_windows_and_say_how_far_off_they_lie(score, rows):
 
 
 def test_some_alleles_are_audited_and_the_error_is_shown(score, run):
-    code, text, _, out = score("audited", "--statistics", "sad,d1")
+    code, text, _, out = score("audited", "--statistics", "sad,d1", "--audit-fraction", "1")
     assert code == 0
     entries = [entry for receipt in receipts(out) for entry in receipt["audits"]]
-    assert len(entries) == 3
+    assert len(entries) == 5
     assert all(entry["statistics"].keys() == {"sad", "d1"} for entry in entries)
-    assert "audit    sad: 3 alleles were scored a second time" in text
+    assert {entry["yardstick"] for entry in entries} == {"float32", "float64"}
+    assert all(entry["seconds"] > 0 and entry["kinds"] for entry in entries)
+    assert {"snv", "deletion"} <= {kind for entry in entries for kind in entry["kinds"]}
+    assert "audit    sad: 5 alleles were scored a second time" in text
+    assert re.search(r"audit    took [0-9.]+ s, [0-9]+ % of the time that workers computed", text)
     assert "AUDIT" not in text
     status = json.loads(run("status", out, "--json")[1])
-    assert status["audit"]["sad"]["audited"] == 3
-    assert "audit    d1: 3 alleles" in run("status", out)[1]
+    assert status["audit"]["sad"]["audited"] == 5
+    assert 1 <= status["audit"]["sad"]["in_float64"] < 5
+    assert 0 < status["audit_seconds"] <= status["seconds"]
+    (machine,) = status["computed_on"]
+    assert (machine["rows"], machine["shards"]) == (status["rows_done"], status["shards_done"])
+    assert machine["torch"] == torch.__version__
+    text = run("status", out)[1]
+    assert "audit    d1: 5 alleles" in text
+    assert "audit    took " in text
+    assert f"; torch {torch.__version__}" in text
+
+
+def test_a_small_run_is_audited_by_one_allele(score):
+    """Of five alleles one takes more than a tenth of the work; fewer cannot be."""
+    entries = [entry for receipt in receipts(score("few")[-1]) for entry in receipt["audits"]]
+    assert [entry["yardstick"] for entry in entries] == ["float64"]
 
 
 def test_the_fraction_is_what_is_asked_for(score):
@@ -88,18 +108,19 @@ def test_the_fraction_is_what_is_asked_for(score):
 def test_an_error_beyond_the_tolerance_cannot_be_missed(score, monkeypatch, run):
     exact = audit.DirectAuditor.compare
 
-    def compare(self, allele, start, scores):
-        return exact(self, allele, start, {name: values + 0.5 for name, values in scores.items()})
+    def compare(self, allele, start, scores, drawn):
+        moved = {name: values + 0.5 for name, values in scores.items()}
+        return exact(self, allele, start, moved, drawn)
 
     monkeypatch.setattr(audit.DirectAuditor, "compare", compare)
     code, text, _, out = score("warned")
     assert code == 0
-    assert "*** AUDIT WARNING *** sad: 3 of 3 audited alleles" in text
+    assert "*** AUDIT WARNING *** sad: 1 of 1 audited alleles" in text
     assert "--precision exact or --engine direct" in text
     assert "AUDIT WARNING" in run("status", out)[1]
     code, text, _, _ = score("strict", "--strict")
     assert code == exit_codes.AUDIT_FAILED == 4
-    assert "*** AUDIT FAILED *** sad: 3 of 3 audited alleles" in text
+    assert "*** AUDIT FAILED *** sad: 1 of 1 audited alleles" in text
     assert score("strict", "--strict")[0] == 4  # said again of the finished run
 
 

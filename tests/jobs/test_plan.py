@@ -342,6 +342,12 @@ def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
     extra = audited["estimate"]["hours"] - centred["estimate"]["hours"]
     assert math.isclose(audited["audit_share"], extra / audited["estimate"]["hours"], abs_tol=1e-4)
     assert "the audit scores 3 of" in run("plan", *common)[1]
+    _, text, _ = run("plan", *common)
+    assert f"audit    3 alleles a second time: {audited['audit_share']:.1%} of" in text
+    assert not any(
+        line.startswith("audit")
+        for line in run("plan", *common, "--audit-fraction", "0")[1].splitlines()
+    )
     direct = outlook(run, *common, "--engine", "direct")
     assert (direct["sharing"], direct["audit_share"]) == ([], 0)
     # a shift to the end of the predicted bins leaves no room for an offset of thousands
@@ -352,4 +358,4 @@ def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
 def test_score_says_so_too(run, vcf, genome, tmp_path):
     options = [*MOTIF, "--strands", "forward", "--out", tmp_path / "run"]
     _, _, error = run("score", vcf, "--genome", genome, *options)
-    assert "note: the audit scores 3 of 5 alleles again" in error
+    assert "note: the audit scores 1 of 5 alleles again" in error

@@ -56,6 +56,44 @@ def ask(out, capsys):
     return call
 
 
+def test_each_row_is_told_by_what_computed_it(ask, out):
+    """Two shards of other machines, as their receipts say, joined to rows of scores."""
+    (first, *others) = sorted((Path(out) / "commits").glob("*.json"))
+    for path, device in [(first, "A GPU"), *((path, "A CPU") for path in others)]:
+        receipt = json.loads(path.read_text())
+        receipt["provenance"] |= {"device": device, "cpu_features": ["avx2"], "torch": "2.13.0"}
+        path.write_text(json.dumps(receipt))
+    code, text, _ = ask(
+        "SELECT device, sum(end_row - first_row) AS rows FROM receipts GROUP BY 1 ORDER BY 1",
+        "--json",
+    )
+    shards = [json.loads(path.read_text()) for path in (first, *others)]
+    of_cpu = sum(receipt["rows"] for receipt in shards[1:])
+    assert (code, json.loads(text)) == (
+        0,
+        [{"device": "A CPU", "rows": of_cpu}, {"device": "A GPU", "rows": shards[0]["rows"]}],
+    )
+    sql = """SELECT c.shard, c.device, c.cpu_features, count(*) AS rows, count(s.sad) AS scored
+             FROM scores s JOIN computed_by c USING (input_file, input_line, alt_index)
+             GROUP BY ALL ORDER BY c.shard"""
+    rows = json.loads(ask(sql, "--json")[1])
+    assert [row["rows"] for row in rows] == [receipt["rows"] for receipt in shards]
+    assert [row["device"] for row in rows] == ["A GPU"] + ["A CPU"] * len(others)
+    assert {tuple(row["cpu_features"]) for row in rows} == {("avx2",)}
+    names = {row["name"] for row in json.loads(ask("SHOW TABLES", "--json")[1])}
+    assert {"scores", "receipts", "computed_by"} <= names
+
+
+def test_receipts_are_read_where_they_are_asked_for(ask, monkeypatch):
+    def refused(*_):
+        raise AssertionError("read")
+
+    monkeypatch.setattr("enformer_core.sql.run_connection.create_receipts", refused)
+    assert ask("SELECT count(*) FROM scores")[0] == 0
+    with pytest.raises(AssertionError, match="read"):
+        ask("SELECT count(*) FROM Receipts")
+
+
 def test_json_says_what_json_can_say(ask):
     sql = """SELECT 'nan'::DOUBLE AS nan, [1.5, '-inf'::DOUBLE] AS nested, 'inf'::FLOAT AS inf,
         DATE '2026-11-26' AS day, TIMESTAMP '2026-11-26 10:00:00.5' AS moment,
@@ -246,7 +284,7 @@ class AuditorWithBound:
     def __init__(self, norm, bound):
         self.found = StatisticError(error=0.0, norm=norm, bound=bound, exceeded=False)
 
-    def compare(self, allele, start, scores):
+    def compare(self, allele, start, scores, drawn):
         return AuditedAllele("chr1:1:A:G", {"sad": self.found})
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from enformer_core.dataset.order import WindowStarts
 from enformer_core.dataset.plan import Plan
 from enformer_core.dataset.plan_builder import DraftPlan, gather
-from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.audit_sample import AuditSample
 from enformer_core.variants.table import PLACED_SCHEMA
 
 

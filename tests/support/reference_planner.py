@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from enformer_core.variants.hashing import AuditSample, allele_hashes
+from enformer_core.variants.audit_sample import AuditSample
+from enformer_core.variants.hashing import allele_hashes
 from enformer_core.variants.table import PLACED_SCHEMA
 
 Row = dict[str, Any]
@@ -20,6 +21,8 @@ PLAN_SCHEMA = pa.schema(
         *PLACED_SCHEMA,
         pa.field("window_start", pa.int64()),
         pa.field("audited", pa.bool_()),
+        pa.field("audit_kinds", pa.string()),
+        pa.field("audit_float64", pa.bool_()),
         pa.field("shard", pa.int64()),
     ]
 )
@@ -45,6 +48,7 @@ def reference_plan(
         part_rows: rows of a part at the most.
     """
     audited = _audited_hashes(placed, audit)
+    first = _certain(audited, audit)
     rows = [
         row | {"hash": hash_}
         for row, hash_ in zip(placed.to_pylist(), _hashes(placed, audit), strict=True)
@@ -61,6 +65,9 @@ def reference_plan(
             row["flags"] = [*(row["flags"] or []), "duplicate"]
         row["window_start"] = row["window"] if scored else None
         row["audited"] = scored and not repeated and row["hash"] in audited
+        row["audit_float64"] = row["audited"] and (
+            _mixed(row["hash"]) % 3 == 0 or row["hash"] == first
+        )
     shards = []
     for _, of_contig in groupby(rows, key=lambda row: row["chrom"]):
         left = list(of_contig)
@@ -116,6 +123,22 @@ def _in_parts(shards: Sequence[list[Row]], part_rows: int) -> list[list[list[Row
 
 def _hashes(placed: pa.Table, audit: AuditSample | None) -> list[int | None]:
     return [None] * placed.num_rows if audit is None else allele_hashes(placed, audit.seed).tolist()
+
+
+def _certain(audited: set[int | None], audit: AuditSample | None) -> int | None:
+    """The smallest hash, where the fraction takes fewer than are wanted: it is held against float64 for certain."""
+    if audit is None or not audited:
+        return None
+    hashes = sorted(hash_ for hash_ in audited if hash_ is not None)
+    by_fraction = [hash_ for hash_ in hashes if hash_ < int(audit.fraction * 2**64)]
+    return hashes[0] if len(by_fraction) < audit.at_least else None
+
+
+def _mixed(hash_: int) -> int:
+    """SplitMix64's finaliser, by Python's integers."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        hash_ = (hash_ ^ (hash_ >> shift)) * factor % 2**64
+    return hash_ ^ (hash_ >> 31)
 
 
 def _audited_hashes(placed: pa.Table, audit: AuditSample | None) -> set[int | None]:

@@ -32,7 +32,7 @@ from enformer_core.models.tracks.table import Track, Tracks
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.storage.store import Store
-from enformer_core.variants.hashing import AuditSample
+from enformer_core.variants.audit_sample import AuditSample
 from tests.support.plans import make_draft, placed_table
 
 CONTIGS = {"chr2": 1000, "chr10": 1000, "chr1": 1000}
