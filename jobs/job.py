@@ -307,7 +307,7 @@ class Job:
             *self._columns_taken(),
             *notice,
             *self.analysis.report(manifest),
-            *audit_lines(manifest.audit, strict=strict),
+            *audit_lines(manifest.audit, strict=strict, unit=unit),
             *audit_cost_lines(manifest.audit, manifest.audit_seconds, manifest.seconds),
             *self._of_nothing(manifest),
         ]

@@ -361,6 +361,9 @@ class TileSettings(RunSettings):
     regions: Place = None
     """where to predict: BED file, chr20, or chr20:1-5000000, 1-based, both ends included (default the whole genome)"""
 
+    strict: bool = False
+    """end with exit code 4 when the audit warns"""
+
 
 # Without `kw_only` for the class: its first two fields are positional.
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _lines(
         cost_left = None if cost.left is None else f"{cost.left:,.2f}"
         lines.append(f"cost     {cost.so_far:,.2f} so far{_to_come(progress, cost_left)}")
     lines += computed_on_lines(progress.computed_on, progress.unit)
-    lines += audit_lines(progress.audit)
+    lines += audit_lines(progress.audit, unit=progress.unit)
     lines += audit_cost_lines(progress.audit, progress.audit_seconds, progress.seconds)
     if progress.notice:
         lines.append(progress.notice)

@@ -33,37 +33,21 @@ _BLOCK = 1 << 12
 
 
 @dataclass(frozen=True)
-class AlleleKinds:
-    """Tells the kinds of alleles: by their letters, and by what lies in their windows.
-
-    `mnv` is any change of two bases or more that is neither a plain insertion nor a plain deletion. `contig_end`: the
-    window reaches beyond the contig. `unknown_bases`: it holds an N. These two go with any of the others.
+class WindowKinds:
+    """Tells what lies in windows.
 
     Attributes:
-        genome: whose contigs the windows lie on.
-        conventions: where windows start.
-        bin_bp: bases of a bin of the model.
+        genome: whose contigs they lie on.
+        window_bp: of each.
     """
 
     genome: Genome
-    conventions: Conventions
-    bin_bp: int
+    window_bp: int
     _unknown: dict[str, tuple[Positions, Positions]] = field(default_factory=dict, compare=False)
 
-    def __call__(self, alleles: pa.Table) -> Mapping[str, Mask]:
-        """Which of some alleles with a place are of each kind."""
-        starts = np.asarray(alleles["start"], dtype=np.int64)
-        first = window_start(starts, self.conventions, self.bin_bp)
-        end = first + self.conventions.geometry.window_bp
-        is_beyond, has_unknown = self._of_windows(alleles["chrom"], first, end)
-        kinds = _by_letters(alleles)
-        is_snv = kinds.pop("snv")
-        # what is common comes last: of few that can be afforded the rare ones are told first
-        return {**kinds, "contig_end": is_beyond, "unknown_bases": has_unknown, "snv": is_snv}
-
-    def _of_windows(
-        self, chrom: pa.ChunkedArray, first: Positions, end: Positions
-    ) -> tuple[Mask, Mask]:
+    def __call__(self, chrom: pa.ChunkedArray, first: Positions) -> tuple[Mask, Mask]:
+        """Which windows reach beyond their contig, and which hold an N, by their contigs and first bases."""
+        end = first + self.window_bp
         coded = chrom.combine_chunks().dictionary_encode()
         numbers = np.asarray(coded.indices)
         is_beyond = np.zeros(first.size, dtype=bool)
@@ -83,6 +67,34 @@ class AlleleKinds:
         if contig not in self._unknown:
             self._unknown[contig] = unknown_runs(self.genome.codes(contig))
         return self._unknown[contig]
+
+
+@dataclass(frozen=True)
+class AlleleKinds:
+    """Tells the kinds of alleles: by their letters, and by what lies in their windows.
+
+    `mnv` is any change of two bases or more that is neither a plain insertion nor a plain deletion. `contig_end`: the
+    window reaches beyond the contig. `unknown_bases`: it holds an N. These two go with any of the others.
+
+    Attributes:
+        windows: tells what lies in the alleles' windows.
+        conventions: where windows start.
+        bin_bp: bases of a bin of the model.
+    """
+
+    windows: WindowKinds
+    conventions: Conventions
+    bin_bp: int
+
+    def __call__(self, alleles: pa.Table) -> Mapping[str, Mask]:
+        """Which of some alleles with a place are of each kind."""
+        starts = np.asarray(alleles["start"], dtype=np.int64)
+        first = window_start(starts, self.conventions, self.bin_bp)
+        is_beyond, has_unknown = self.windows(alleles["chrom"], first)
+        kinds = _by_letters(alleles)
+        is_snv = kinds.pop("snv")
+        # what is common comes last: of few that can be afforded the rare ones are told first
+        return {**kinds, "contig_end": is_beyond, "unknown_bases": has_unknown, "snv": is_snv}
 
 
 def unknown_runs(codes: np.ndarray) -> tuple[Positions, Positions]:
@@ -142,7 +154,9 @@ def audit_sample(
         spec.audit_fraction,
         AUDITED_AT_LEAST,
         seed,
-        AlleleKinds(genome, spec.conventions, bin_bp),
+        AlleleKinds(
+            WindowKinds(genome, spec.conventions.geometry.window_bp), spec.conventions, bin_bp
+        ),
         None if operations is None else affordable(operations),
     )
 

@@ -4,8 +4,8 @@ Windows stand on a grid of their predicted bases, counted from each contig's fir
 base has one bin, whatever is asked for. torch is imported by workers only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,10 +21,12 @@ from enformer_core.analyses.base import (
 from enformer_core.analyses.model_inputs import ModelInputs
 from enformer_core.analyses.planned_rows import PlannedTile
 from enformer_core.analyses.table_analysis import TableAnalysis, TableDraft, TableIdentity
+from enformer_core.analyses.tile_audit import TileAuditor, tile_auditor, with_drawn_tiles
 from enformer_core.analyses.tile_run_type import TilesType, tile_bins
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.ledger import Ledger
-from enformer_core.dataset.receipts import Manifest, Provenance
+from enformer_core.dataset.plan_builder import DraftPlan
+from enformer_core.dataset.receipts import AuditedAllele, Manifest, Provenance
 from enformer_core.dataset.schemas import PREDICTIONS_SCHEMA, TILES_SCHEMA
 from enformer_core.dataset.shard_task import LeftOut
 from enformer_core.errors import InputError
@@ -33,6 +35,7 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.genome.regions import Regions, regions_digest
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Strands
+from enformer_core.variants.audit_sample import drawn_of
 from enformer_core.variants.table import Status
 from enformer_core.words import counted
 
@@ -92,7 +95,9 @@ class Tiles(TableAnalysis):
                 f"{self.genome.called}: its contigs have no bases. There is nothing to predict."
             )
         rows = self.shard_rows(tiles.num_rows)
-        return _TileDraft(tiles, rows, asked=tuple(self.regions))
+        return _TileDraft(
+            tiles, rows, asked=tuple(self.regions), genome=self.genome, geometry=self.geometry
+        )
 
     def identity(
         self,
@@ -127,15 +132,24 @@ class Tiles(TableAnalysis):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _TileDraft(TableDraft):
     """Tiles laid out, ready to be planned.
 
     Attributes:
         asked: contigs of the regions, of which an empty one has no tile.
+        genome: the contigs.
+        geometry: the model's.
     """
 
+    genome: Genome
+    geometry: Geometry
     asked: tuple[str, ...] = ()
+
+    def draft(self, seed: str) -> DraftPlan:
+        """Draw the tiles that are audited, and cut all into shards; `seed` decides who is drawn."""
+        drawn = with_drawn_tiles(self.table, seed, self.genome, self.geometry)
+        return TableDraft.draft(replace(self, table=drawn), seed)
 
     @property
     def contigs(self) -> Sequence[str]:
@@ -289,7 +303,7 @@ class TilesLoader:
         )
         predictor = TilePredictor(network, model.genome, strands=self.strands)
         provenance = provenance_of(model.device, "float32")
-        return TileComputation(predictor, provenance)
+        return TileComputation(predictor, provenance, tile_auditor(model, self.strands))
 
 
 @dataclass(frozen=True)
@@ -299,11 +313,13 @@ class TileComputation:
     Attributes:
         predictor: what predicts a tile.
         provenance: software, hardware and arithmetic.
+        auditor: predicts again those tiles that the plan has drawn for it; None for nobody.
         rows_through: tiles of the shard that is being computed which are predicted.
     """
 
     predictor: Predictor
     provenance: Provenance = field(default_factory=Provenance)
+    auditor: TileAuditor | None = None
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
 
     def compute(
@@ -314,6 +330,7 @@ class TileComputation:
         """Predict every tile that has a base; one that is not finite everywhere has bins without values."""
         tiles: list[PlannedTile] = rows.to_pylist()
         values: list[pa.Array] = []
+        audits: list[AuditedAllele] = []
         computed = 0
         for number, tile in enumerate(tiles):
             self.rows_through.rows = number
@@ -323,7 +340,9 @@ class TileComputation:
             if number in left_out:
                 of_tile = _no_lists(tile["bins"])
             else:
-                of_tile = self._values(tile)
+                asked = self._predicted(tile)
+                of_tile = _lists(asked)
+                audits.extend(self._audited(tile, asked, of_tile))
                 computed += 1
             values.append(of_tile)
         self.rows_through.rows = 0  # none of the next shard's
@@ -331,21 +350,29 @@ class TileComputation:
         lists = pa.chunked_array(values, _LISTS)
         columns = [bins["start"], bins["end"], lists]
         table = pa.table(columns, schema=PREDICTIONS_SCHEMA)
-        return ComputedRows({"predictions": table}, computed)
+        return ComputedRows({"predictions": table}, computed, tuple(audits))
 
     def derive(self, stored: Tables) -> Tables:
         """No table is derived from predictions: every bin stands as it was predicted."""
         del stored
         return {}
 
-    def _values(self, tile: PlannedTile) -> pa.Array:
-        """A list for each bin of a tile that is asked for."""
+    def _audited(
+        self, tile: PlannedTile, asked: Float32[np.ndarray, "bins tracks"], stored: pa.Array
+    ) -> Iterator[AuditedAllele]:
+        # a plan of an earlier release draws none, and of a failed tile there is nothing to compare
+        drawn = drawn_of(tile) if "audited" in tile else None
+        if self.auditor is not None and drawn is not None and not stored.null_count:
+            yield self.auditor.compare(tile, asked, drawn)
+
+    def _predicted(self, tile: PlannedTile) -> Float32[np.ndarray, "bins tracks"]:
+        """The bins of a tile that are asked for, as they are stored."""
         profile = self.predictor.predict(tile["chrom"], tile["start"])
         bins = profile.float().cpu().numpy()
         runs = zip(tile["first_bins"], tile["end_bins"], strict=True)
         # the window predicts all its bins; those beside the regions are not kept
         asked = [bins[first:end] for first, end in runs]
-        return _lists(np.concatenate(asked))
+        return np.concatenate(asked)
 
 
 def _lists(profile: Float32[np.ndarray, "bins tracks"]) -> pa.Array:

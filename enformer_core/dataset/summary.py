@@ -14,6 +14,9 @@ from enformer_core.words import agreeing, counted
 
 _AUDITS_KEPT = 100_000
 _NAMED = 5
+_ADVICE = {
+    "alleles": "Do not use these scores; score again with --precision exact or --engine direct."
+}
 _PAUSE_S = 60.0
 """For so long nothing is at work between two commands at least; less is waiting within one."""
 
@@ -177,22 +180,25 @@ def _summary(errors: Sequence[_Audited]) -> AuditSummary:
     )
 
 
-def audit_lines(summaries: Mapping[str, AuditSummary], *, strict: bool = False) -> list[str]:
+def audit_lines(
+    summaries: Mapping[str, AuditSummary], *, strict: bool = False, unit: str = "alleles"
+) -> list[str]:
     """A line for each statistic, and a warning that cannot be missed where a bound was exceeded.
 
     Args:
         summaries: by statistic.
         strict: whether an exceeded bound fails the run, rather than being a warning.
+        unit: what was scored a second time, in the plural.
     """
-    lines = [_audit_line(name, summary) for name, summary in summaries.items()]
+    lines = [_audit_line(name, summary, unit) for name, summary in summaries.items()]
     exceeded = {name: summary for name, summary in summaries.items() if summary.exceeded}
-    lines += [_warning(name, summary, strict=strict) for name, summary in exceeded.items()]
+    lines += [_warning(name, summary, unit, strict=strict) for name, summary in exceeded.items()]
     return lines
 
 
-def _audit_line(name: str, summary: AuditSummary) -> str:
+def _audit_line(name: str, summary: AuditSummary, unit: str) -> str:
     audited = summary.audited
-    alleles = f"{counted(audited, 'alleles')} {agreeing(audited, 'was', 'were')}"
+    alleles = f"{counted(audited, unit)} {agreeing(audited, 'was', 'were')}"
     heading = f"audit    {name}: {alleles} scored a second time, the slow and plain way"
     if audited and summary.without_effect == audited:
         return f"{heading}; {_without_effect(summary)}"
@@ -230,7 +236,7 @@ def _without_effect(summary: AuditSummary) -> str:
     return text if not worst else f"{text} (the scores differ by {worst:.2g} at most)"
 
 
-def _warning(name: str, summary: AuditSummary, *, strict: bool) -> str:
+def _warning(name: str, summary: AuditSummary, unit: str, *, strict: bool) -> str:
     shown = ", ".join(summary.exceeded[:_NAMED])
     if len(summary.exceeded) > _NAMED:
         shown += ", …"
@@ -238,8 +244,8 @@ def _warning(name: str, summary: AuditSummary, *, strict: bool) -> str:
     hint = "" if strict else " (with --strict, this is exit code 4)"
     return (
         f"*** {heading} *** {name}: {len(summary.exceeded)} of {summary.audited} audited "
-        f"alleles differ from plain scoring by more than the tolerance{hint}: {shown}. "
-        "Do not use these scores; score again with --precision exact or --engine direct."
+        f"{unit} differ from plain scoring by more than the tolerance{hint}: {shown}. "
+        f"{_ADVICE.get(unit, 'Do not use these values.')}"
     )
 
 

@@ -24,16 +24,30 @@ from enformer_core.report.receipt_source import receipts_source
 
 _WARNING = "*** AUDIT"
 
+_PROSE = (
+    "Some alleles were scored a second time, by two plain passes in float32, one of three in float64: an error is "
+    "the difference of both, as a part of the allele's effect, over all tracks. Of single tracks only those count "
+    "whose effect is above what rounding can do."
+)
+
+_PROSE_OF_TILES = (
+    "Some tiles were predicted a second time, by plain passes in float32, one of three in float64: an error is the "
+    "difference of both, as a part of the predictions."
+)
+
+_PARTS = 4  # of an allele's name
+
 # an allele's name ends with REF and ALT, whatever colons its contig has
 _SQL = """
 WITH audited AS (
     SELECT string_split(audit.variant, ':') AS parts, entry.key AS statistic, entry.value AS found
     FROM (SELECT unnest(audits) AS audit FROM RECEIPTS), unnest(map_entries(audit.statistics)) AS each(entry)
 ), told AS (
-    SELECT statistic, found, length(parts[-2]) AS ref_bp, length(parts[-1]) AS alt_bp FROM audited
+    SELECT statistic, found, length(parts) AS of_name,
+           length(parts[-2]) AS ref_bp, length(parts[-1]) AS alt_bp FROM audited
 )
 SELECT statistic,
-       CASE WHEN ref_bp < alt_bp THEN 'insertion' WHEN ref_bp > alt_bp THEN 'deletion'
+       CASE WHEN of_name < 4 THEN 'tile' WHEN ref_bp < alt_bp THEN 'insertion' WHEN ref_bp > alt_bp THEN 'deletion'
             WHEN ref_bp = 1 THEN 'SNV' ELSE 'MNV' END AS kind,
        count(*) AS audited,
        median(found.error / found.norm) FILTER (found.norm > 0) AS median_error,
@@ -72,16 +86,17 @@ def _blocks(asked: Asked) -> Iterator[Block]:
             "note",
         )
         return
-    yield Prose(
-        "Some alleles were scored a second time, by two plain passes in float32, one of three in float64: an error is "
-        "the difference of both, as a part of the allele's effect, over all tracks. Of single tracks only those count "
-        "whose effect is above what rounding can do."
-    )
+    yield Prose(_PROSE if asked.progress.unit == "alleles" else _PROSE_OF_TILES)
     for name, summary in summaries.items():
         at = ("audit", name)
         yield Figures(
             [
-                Figure(f"{name}: alleles audited", summary.audited, STATUS, (*at, "audited")),
+                Figure(
+                    f"{name}: {asked.progress.unit} audited",
+                    summary.audited,
+                    STATUS,
+                    (*at, "audited"),
+                ),
                 Figure(
                     f"{name}: median error",
                     summary.median_error,
@@ -98,7 +113,7 @@ def _blocks(asked: Asked) -> Iterator[Block]:
                 ),
             ]
         )
-    for line in audit_lines(summaries):
+    for line in audit_lines(summaries, unit=asked.progress.unit):
         if line.startswith(_WARNING):
             yield Prose(line, "warning")
     yield _by_kind(asked)
@@ -123,8 +138,12 @@ def _errors(receipts: Sequence[Receipt]) -> Iterator[tuple[str, str, StatisticEr
 
 
 def kind_of(variant: str) -> str:
-    """What an allele is, by its name `chrom:pos:ref:alt`: SNV, MNV, insertion or deletion."""
-    *_, ref, alt = variant.split(":")
+    """What an allele is, by its name `chrom:pos:ref:alt`: SNV, MNV, insertion or deletion; or a tile."""
+    parts = variant.split(":")
+    # a tile is called by its contig and bases
+    if len(parts) < _PARTS:
+        return "tile"
+    *_, ref, alt = parts
     if len(ref) != len(alt):
         return "insertion" if len(ref) < len(alt) else "deletion"
     return "SNV" if len(ref) == 1 else "MNV"

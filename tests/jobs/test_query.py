@@ -211,7 +211,10 @@ def test_top_is_the_strongest_effects_with_ids_and_tracks(ask, out):
 
 def test_tables_and_their_columns_can_be_asked_for(ask):
     tables = {row["name"] for row in json.loads(ask("SHOW TABLES", "--json")[1])}
-    assert tables == {"scores", "effects", "tracks", "top", "long"}
+    assert tables == {
+        *("scores", "effects", "tracks", "top", "long"),
+        *("receipts", "computed_by"),
+    }
     columns = json.loads(ask("DESCRIBE top", "--json")[1])
     assert {"value", "share"} <= {row["column_name"] for row in columns}
 
