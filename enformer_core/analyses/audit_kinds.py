@@ -175,7 +175,7 @@ def affordable(operations: PassOperations) -> Callable[[int, int], int]:
             audited=0,
             windows=windows,
             indels=0,
-            towers=windows,
+            towers=float(windows),
             overlapping=False,
         )
         # readings, of strands and shifts, are as many of either

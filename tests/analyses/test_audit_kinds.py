@@ -146,7 +146,7 @@ def test_the_audit_of_a_small_run_takes_a_tenth_or_one_allele(alleles: int, wind
             audited=audited,
             windows=windows,
             indels=0,
-            towers=windows,
+            towers=float(windows),
             overlapping=False,
         )
         total = total_operations(work, "delta", views=2, operations=PASS)
