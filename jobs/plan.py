@@ -318,7 +318,10 @@ def _to_score(outlook: Outlook) -> list[str]:
     ]
 
 
-_NO_HOURS = f"hours    not known: a small model takes seconds for some hundred alleles. {BETTER}"
+_NO_HOURS = (
+    "hours    not known: the model is small (seconds for some hundred alleles), or the table has no such GPU. "
+    f"{BETTER}"
+)
 
 
 def _audit(outlook: Outlook) -> str:

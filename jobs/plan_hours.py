@@ -101,13 +101,19 @@ def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations
         None for small models, of which operations say little, and for GPUs that the table does not have.
 
     Raises:
-        InputError: for a measurement that is none, and for hardware of another name.
+        InputError: for a measurement that is none, for hardware of another name, and for either with a small model.
     """
     if settings.benchmark is not None:
         speed = read_speed(settings.benchmark, model=settings.model)
         gpus = 0 if speed.device == "cpu" else hardware_here(settings.device)[1]
         return Basis(speed, "benchmark", None, f"{settings.benchmark}", max(1, gpus))
     if operations.total < _LARGE_PASS:
+        if settings.calibrate or settings.hardware is not None:
+            option = "--calibrate" if settings.calibrate else f"--hardware {settings.hardware}"
+            raise InputError(
+                f"{option}: {settings.model} is a small model, whose operations say little of its hours; "
+                "give --benchmark FILE (enformer-ray docs cluster)"
+            )
         return None
     if settings.calibrate:
         return _calibrated(settings, spec, operations)

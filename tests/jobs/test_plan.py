@@ -143,6 +143,9 @@ def test_one_thing_says_how_fast_it_will_be(run, vcf, genome):
     code, _, error = run("plan", vcf, "--genome", genome, "--hardware", "h1000")
     assert code == exit_codes.BAD_INPUT
     assert "--hardware h1000: not in the table; did you mean h100" in error
+    code, _, error = run("plan", vcf, "--genome", genome, *MOTIF, "--calibrate")
+    assert code == exit_codes.BAD_INPUT
+    assert "--calibrate: motif is a small model" in error
 
 
 def test_of_a_list_of_which_nothing_is_found_it_is_said(run, letters, genome, tmp_path):
