@@ -31,4 +31,5 @@ def keep_freed_memory() -> bool:
         # the heaps of other threads end at 64 MB, behind which blocks come from the system again
         _M_ARENA_MAX: 1,
     }
-    return all([mallopt(parameter, value) == 1 for parameter, value in asked.items()])
+    answers = [mallopt(parameter, value) for parameter, value in asked.items()]
+    return answers == [1] * len(asked)

@@ -23,21 +23,39 @@ FEW_POSITIONS = 4096
 among so few of the device's processors that the weights' reading takes ten times as long as it should."""
 
 
+ALIGNED_OUTPUTS = 16
+"""Numbers of float32 that the processor reads at once, where it reads 64 bytes."""
+
+
 def linear(
     x: Float[Tensor, "*rows inputs"],
     weight: Float[Tensor, "outputs inputs"],
     bias: Float[Tensor, " outputs"] | None = None,
 ) -> Float[Tensor, "*rows outputs"]:
-    """x Wᵀ + b, on CPUs as a convolution of width 1 over the rows, which are in one dimension there."""
+    """x Wᵀ + b, on several CPUs as a convolution of width 1 over the rows, which are in one dimension there."""
     if x.device.type != "cpu":
         rows = x.reshape(1, -1, x.shape[-1])
         if split_products_serve(rows, weight[None]):
             return split_products(rows, weight[None], bias).view(*x.shape[:-1], len(weight))
     if x.device.type != "cpu" or x.dtype == torch.bfloat16:
         return functional.linear(x, weight, bias)
+    if torch.get_num_threads() == 1:
+        return _on_one_thread(x, weight, bias)
     # [rows, inputs] as an image of one row: [1, inputs, 1, rows]. It lies in memory with the channels last already.
     image = _channels_last(x.T[None])
     return functional.conv2d(image, weight[:, :, None, None], bias)[0, :, 0].T
+
+
+def _on_one_thread(
+    x: Float[Tensor, "rows inputs"],
+    weight: Float[Tensor, "outputs inputs"],
+    bias: Float[Tensor, " outputs"] | None,
+) -> Float[Tensor, "rows outputs"]:
+    """`linear` as torch's own product: a convolution of width 1 is not oneDNN's there, but MKL's with more copies."""
+    if len(weight) % ALIGNED_OUTPUTS == 0 or bias is not None:
+        return functional.linear(x, weight, bias)
+    # rows of so many outputs would begin anywhere in memory, which takes MKL twice the time; columns do not
+    return (weight @ x.T).T
 
 
 def products(
