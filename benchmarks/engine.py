@@ -51,7 +51,7 @@ from enformer_core.models.registry import ModelSource
 from enformer_core.scoring.conventions import Conventions, Policy, Strands
 from enformer_core.scoring.delta.delta_model import DeltaNetwork, delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
-from enformer_core.scoring.delta.memory import MOST_ALTS, choose_batch
+from enformer_core.scoring.delta.memory import MOST_ALTS, Allowance, choose_allowance
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import choose_arithmetic
 from enformer_core.scoring.windows import (
@@ -90,13 +90,13 @@ class Bench:
     """The model, the sequence and the variants, each loaded when first used.
 
     Attributes:
-        batch_alts: alts carried at once; None to choose from the memory there is.
+        allowance: what a scorer may hold; None to choose from the memory there is.
         weights: the file of the seeded ones.
         strands: which are read.
         device: where all of it computes.
     """
 
-    batch_alts: int | None = None
+    allowance: Allowance | None = None
 
     def __init__(self, weights: Path, strands: Strands, device: torch.device) -> None:
         self.weights = weights
@@ -213,6 +213,11 @@ def conventions(strands: Strands, max_offset_bp: int = 0) -> Conventions:
     )
 
 
+def shared(strands: Strands) -> Conventions:
+    """SAD in windows that variants share as far as bins reach."""
+    return conventions(strands, max_offset_bp=ENFORMER.output_bp // 2)
+
+
 def run_peer(bench: Bench, name: str, *, autocast: bool, compiled: bool = False) -> Measured:
     """One SNV by two passes of enformer-pytorch for each strand."""
     from enformer_pytorch.data import seq_indices_to_one_hot
@@ -269,14 +274,20 @@ def run_centred(bench: Bench, name: str, network: DeltaNetwork) -> Measured:
 def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
     """Many SNVs in the windows that they share, each reference and all patches made anew."""
     network = bench.fast
-    shared = conventions(bench.strands, max_offset_bp=ENFORMER.output_bp // 2)
-    # other cases' models share this process: the batch is that of a worker of its own
-    batch = bench.batch_alts or choose_batch(network, 5313, WORKER_BYTES, views=shared.views)
+    sharing = shared(bench.strands)
+    # other cases' models share this process: what may be held is what a worker of its own may
+    allowance = bench.allowance or choose_allowance(network, 5313, WORKER_BYTES, sharing)
     windows: dict[int, list[Allele]] = {}
     for allele in alleles:
-        windows.setdefault(window_start(allele.start, shared, ENFORMER.bin_bp), []).append(allele)
+        windows.setdefault(window_start(allele.start, sharing, ENFORMER.bin_bp), []).append(allele)
     began = time.perf_counter()
-    scorer = DeltaScorer(network, bench.genome, shared, batch_alts=batch)
+    scorer = DeltaScorer(
+        network,
+        bench.genome,
+        sharing,
+        batch_alts=allowance.batch_alts,
+        kept_chunks=allowance.kept_chunks,
+    )
     for start, members in windows.items():
         scorer.score(members, start)
     return Measured((time.perf_counter() - began) / len(alleles), len(alleles), {})
@@ -317,7 +328,7 @@ def matmul_rate(dtype: torch.dtype, device: torch.device, seconds: float = 1.0) 
 
 
 def peak_memory(bench: Bench, case: str) -> list[int]:
-    """Peak resident bytes of a process that runs one case once; before it, the alts carried at once where shared."""
+    """Peak resident bytes of a process that runs one case once; before it, what may be held at once where shared."""
     command = [
         sys.executable,
         "-m",
@@ -424,11 +435,11 @@ def main() -> None:
 
 
 def print_memory(bench: Bench, case: str) -> None:
-    """Run one case once and print this process's peak; before it the alts carried at once, for the shared window."""
+    """Run one case once and print this process's peak; before it what it may hold at once, for the shared window."""
     name = next(iter(bench.golden))
     if case == "e":
-        views = conventions(bench.strands).views
-        print(choose_batch(bench.fast, 5313, WORKER_BYTES, views=views))
+        allowance = choose_allowance(bench.fast, 5313, WORKER_BYTES, shared(bench.strands))
+        print(allowance.batch_alts, allowance.kept_chunks)
         run_shared(bench, bench.stretch[:MOST_ALTS])  # as many as are ever carried at once
     else:
         cases(bench, quick=True)[case](name)
@@ -443,7 +454,8 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
     with_peer = not options.without_peer
     memory: dict[str, int] = {}
     if not options.without_memory:
-        bench.batch_alts, peak_shared = peak_memory(bench, "e")
+        *allowance, peak_shared = peak_memory(bench, "e")
+        bench.allowance = Allowance(*allowance)
         alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
         memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
         memory |= dict.fromkeys(("e", "f", "h"), peak_shared)
@@ -461,7 +473,7 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
         **summarise(measured, memory),
         **circumstances("numpy", *peer_packages, device=bench.device),
         "strands": bench.strands,
-        "batch_alts": bench.batch_alts,
+        "batch_alts": bench.allowance and bench.allowance.batch_alts,
         "quick": options.quick,
     }
     print(table(figures))

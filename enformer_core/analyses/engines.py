@@ -19,7 +19,7 @@ from enformer_core.scoring.conventions import WITHOUT_KERNELS
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.kernel_trial import why_without_kernels
-from enformer_core.scoring.delta.memory import choose_batch
+from enformer_core.scoring.delta.memory import choose_allowance
 from enformer_core.scoring.delta.scaling import is_scaled
 from enformer_core.scoring.delta.second_try import SecondTryScorer
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
@@ -132,14 +132,16 @@ def _delta(
             model.network, model.head, model.tracks, device=model.device, arithmetic=formats
         )
         # the memory of a GPU decides for itself; on a CPU the worker's share does
-        batch_alts = choose_batch(
-            network,
-            model.track_count,
-            resources.memory_bytes,
-            views=spec.conventions.views,
+        allowance = choose_allowance(
+            network, model.track_count, resources.memory_bytes, spec.conventions
         )
         return DeltaScorer(
-            network, model.genome, spec.conventions, batch_alts=batch_alts, genes=genes
+            network,
+            model.genome,
+            spec.conventions,
+            batch_alts=allowance.batch_alts,
+            kept_chunks=allowance.kept_chunks,
+            genes=genes,
         )
 
     scorer = scorer_in(arithmetic)

@@ -119,7 +119,7 @@ class LinksLoader:
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.scoring.delta.delta_model import delta_network  # noqa: PLC0415
         from enformer_core.scoring.delta.engine import DeltaScorer  # noqa: PLC0415
-        from enformer_core.scoring.delta.memory import choose_batch  # noqa: PLC0415
+        from enformer_core.scoring.delta.memory import choose_allowance  # noqa: PLC0415
         from enformer_core.scoring.precision import Arithmetic  # noqa: PLC0415
 
         network = delta_network(
@@ -136,12 +136,10 @@ class LinksLoader:
             centre_index=self.geometry.window_bp // 2,
             strands=self.spec.strands,
         )
-        batch = choose_batch(
-            network,
-            model.track_count,
-            resources.memory_bytes,
-            views=conventions.views,
+        allowance = choose_allowance(
+            network, model.track_count, resources.memory_bytes, conventions
         )
+        batch = allowance.batch_alts
         return DeltaScorer(network, model.genome, conventions, batch_alts=batch)
 
 

@@ -25,7 +25,7 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.store import Store
 from enformer_core.version import __version__
 
-SCORE_VERSION = 1
+SCORE_VERSION = 2
 """Raised by every release that changes scores."""
 
 T = TypeVar("T")

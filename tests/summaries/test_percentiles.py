@@ -11,6 +11,7 @@ import pytest
 
 from enformer_core import open_run
 from enformer_core.dataset.codec import canonical_json
+from enformer_core.dataset.run import SCORE_VERSION
 from enformer_core.dataset.verify import verify_run
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.local import LocalStore
@@ -225,7 +226,7 @@ def test_a_null_of_other_scores_is_refused_with_both_sides(tmp_path, null_of):
         "model": ({"name": "basenji2", "weights_sha256": "1" * 64, "head": "human"}, "toy"),
         "tracks": ({"count": 4, "sha256": "0" * 64}, "there 3, now 4"),
         "conventions": ({"statistics": ["sad"], "strands": "both"}, "strands"),
-        "score_version": (2, "there 1, now 2"),
+        "score_version": (SCORE_VERSION + 1, f"there {SCORE_VERSION}, now {SCORE_VERSION + 1}"),
     }
     for name, (value, told) in others.items():
         other = replace(run, identity={**run.identity, name: value})

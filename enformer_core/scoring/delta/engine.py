@@ -10,6 +10,7 @@ Knows alleles, windows, strands and shifts. Does not know files, shards or statu
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -21,16 +22,20 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
 from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.delta.alternate_tokens import Alternate, Known, fill_differences
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
+from enformer_core.scoring.delta.flanks import flanks_of
+from enformer_core.scoring.delta.memory import is_out_of_memory
 from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference
 from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
     Place,
     ReferenceTokens,
     SharedTokens,
+    chunks_wanted,
 )
 from enformer_core.scoring.delta.spans import mirrored
-from enformer_core.scoring.delta.tower import Codes, fill_differences
+from enformer_core.scoring.delta.tower import Codes
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import inference_in_true_float32
@@ -87,6 +92,8 @@ class DeltaScorer:
         genome: the reference.
         conventions: what is scored and how.
         batch_alts: alleles carried at once; halved where memory does not suffice.
+        kept_chunks: chunks of tokens kept for windows that share them, see `memory.choose_allowance`; None for as many
+            as are wanted.
         genes: what is summed of genes; None where nobody asks for them.
     """
 
@@ -97,6 +104,7 @@ class DeltaScorer:
         conventions: Conventions,
         *,
         batch_alts: int,
+        kept_chunks: int | None = None,
         genes: GeneSums | None = None,
     ) -> None:
         self._network = network
@@ -104,10 +112,17 @@ class DeltaScorer:
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
-        self._tokens: ReferenceTokens = OwnTokens(network.tower)
+        self._shared: SharedTokens | None = None
         # windows without an offset follow their variants: they lie whole tokens apart by chance only
         if conventions.max_offset_bp:
-            self._tokens = SharedTokens(network.tower, genome)
+            if kept_chunks is None:
+                kept_chunks = chunks_wanted(
+                    network.tower.device,
+                    tokens=network.geometry.tokens,
+                    views=conventions.views,
+                )
+            self._shared = SharedTokens(network.tower, genome, kept_chunks=kept_chunks)
+        self._tokens: ReferenceTokens = self._shared or OwnTokens(network.tower)
 
     @property
     def batch_alts(self) -> int:
@@ -178,7 +193,7 @@ class DeltaScorer:
         try:
             return self._of_batch(alleles, start, make)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if self._batch_alts == 1 or not _is_out_of_memory(error):
+            if self._batch_alts == 1 or not is_out_of_memory(error):
                 raise
         # outside of the handler, for the error holds the failed pass's tensors
         gc.collect()
@@ -259,7 +274,7 @@ class DeltaScorer:
         window = reference.moved(view.shift_bp)
         along_chromosome = self._reference_codes(contig, window)
         codes = view.read(along_chromosome)
-        alternates = [view.read(self._alternate_codes(view, part)) for part in parts]
+        alternates = [self._alternate(view, part) for part in parts]
         place = Place(contig, window.start, view.reverse)
         x = self._tokens(place, codes)
         # left as memory was: what no allele touches is set to zero below
@@ -278,10 +293,28 @@ class DeltaScorer:
         window_bp = self._network.geometry.window_bp
         return reference_sequence(self._genome, contig, window, window_bp)
 
-    def _alternate_codes(self, view: View, part: Part) -> Codes:
+    def _alternate(self, view: View, part: Part) -> Alternate:
+        """A part's alternate window as it is read, and its flanks where the genome's windows share their tokens."""
+        geometry = self._network.geometry
+        allele = part.allele
         window = part.comparison.alternate.moved(view.shift_bp)
-        window_bp = self._network.geometry.window_bp
-        return alternate_sequence(self._genome, part.allele, window, window_bp)
+        codes = alternate_sequence(self._genome, allele, window, geometry.window_bp)
+        read = view.read(codes)
+        if self._shared is None:
+            return Alternate(read)
+        tokens = geometry.tokens
+        flanks = flanks_of(
+            allele,
+            window,
+            reverse=view.reverse,
+            tokens=tokens,
+            token_bp=self._network.tower.token_bp,
+            halo_tokens=self._network.tower.halo_tokens,
+        )
+        known = [
+            Known(flank.span, partial(self._shared.part, flank.place, tokens)) for flank in flanks
+        ]
+        return Alternate(read, known)
 
     def _scored_bins(self, allele: Allele, start: int) -> slice:
         """The rows of an allele's profiles that are scored."""
@@ -320,10 +353,3 @@ def _fetched(scores: list[ScoresThere]) -> list[AlleleScores]:
     tensors = [values for of_allele in scores for values in of_allele.values()]
     on_host = iter(torch.stack(tensors).cpu().numpy() if tensors else [])
     return [{name: next(on_host) for name in of_allele} for of_allele in scores]
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # torch reports that the host's memory is full by a plain RuntimeError
-    return "can't allocate memory" in str(error)

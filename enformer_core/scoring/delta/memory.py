@@ -1,10 +1,14 @@
-"""How many alts fit beside the model: from the memory that there is, a container's limit included."""
+"""How much fits beside the model: from the memory that there is, a container's limit included."""
+
+from dataclasses import dataclass
 
 import psutil
 import torch
 
 from enformer_core.machine import available_memory_bytes
+from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
+from enformer_core.scoring.delta.reference_tokens import chunks_wanted, shared_chunk_tokens
 from enformer_core.scoring.delta.tower import chunk_tokens
 from enformer_core.scoring.delta.transformer import ALTS_TOGETHER
 
@@ -19,47 +23,117 @@ _CHUNK_COPIES_ON_GPU = 8  # and there the parts that its numbers are taken into,
 _STEP_COPIES = 8  # activations of all tokens that an alt of a step on a GPU holds, products by distance among them
 _LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
+_KEPT_SHARE = (
+    1 / 3
+)  # of what is left: an eighth of a reference's pass is saved by a chunk, less by one more alt at once
 _SHARE = 0.8  # of what is free; the rest is for what others take meanwhile
 
+_OUT_OF_MEMORY = (
+    "out of memory",  # CUDA's own errors, and Triton's
+    "STATUS_ALLOC_FAILED",  # cuBLAS, cuDNN and others of its kind
+    "ALLOCATION_FAILED",  # cuDNN from version 9 on, of the device or the host
+    "DefaultCPUAllocator",  # torch on the host reports nothing else by this name
+    "can't allocate memory",
+    "could not create a memory object",  # oneDNN
+)
 
-def choose_batch(
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a scorer may hold beside its model.
+
+    Attributes:
+        batch_alts: alts that are carried at once, from 1 to 96, on a GPU to 256.
+        kept_chunks: chunks of tokens that are kept for the windows that share them; none where windows share nothing.
+    """
+
+    batch_alts: int
+    kept_chunks: int
+
+
+def choose_allowance(
     network: DeltaNetwork,
     tracks: int,
     worker_bytes: int,
-    *,
-    views: int,
-) -> int:
-    """Alts that are carried at once, from 1 to 96, on a GPU to 256.
+    conventions: Conventions,
+) -> Allowance:
+    """Share out the memory that is free.
 
     Args:
         network: loaded, so that what it takes is taken already.
         tracks: how many are scored.
         worker_bytes: host memory of this worker, model included.
-        views: in how many ways a window is read (strands × shifts); over several, whole profiles are summed up.
+        conventions: in how many ways a window is read, and which windows an allele needs.
     """
     number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
-    free = _free_bytes(network.tower.device, worker_bytes) / number_bytes
-    geometry = network.geometry
-    narrowest = _channels(network, 0)
-    widest = _channels(network, -1)
+    device = network.tower.device
     # all below are counts of numbers, not of bytes
+    free = _free_bytes(device, worker_bytes) / number_bytes
+    profile = network.geometry.bins * tracks
+    activations = network.geometry.tokens * _channels(network, -1)
+    spare = max(0.0, free - _working(network, activations, profile))
+    kept_chunks = _kept_chunks(network, conventions, spare)
+    spare -= kept_chunks * _chunk(network)
+    each = rows_of_alt(conventions) * activations + profiles_of_alt(conventions) * profile
+    most = MOST_ALTS if device.type == "cpu" else MOST_ALTS_ON_GPU
+    batch_alts = max(1, min(most, spare // each))
+    return Allowance(int(batch_alts), kept_chunks)
+
+
+def rows_of_alt(conventions: Conventions) -> int:
+    """Differences of tokens that an alt may hold at once: two where it is compared by two windows."""
+    return 2 if conventions.indel_rule == "stitched" else 1
+
+
+def profiles_of_alt(conventions: Conventions) -> int:
+    """Profiles that an alt may hold until it is complete.
+
+    A window moved for a deletion has a prediction of its own. The difference waits for the other views, and where it is
+    stitched for its other part.
+    """
+    moves_reference = conventions.indel_rule != "left-fixed"
+    waits = conventions.views > 1 or conventions.indel_rule == "stitched"
+    return int(moves_reference) + int(waits)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out, on a GPU or on the host; libraries say it in words of their own."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def _working(network: DeltaNetwork, activations: int, profile: int) -> int:
+    """Numbers that live while a step is computed, however many alts there are."""
     device = network.tower.device
     on_cpu = device.type == "cpu"
     copies = _CHUNK_COPIES if on_cpu else _CHUNK_COPIES_ON_GPU
-    chunk = copies * chunk_tokens(device) * geometry.bin_bp * narrowest
-    profile = geometry.bins * tracks
-    activations = geometry.tokens * widest
+    chunk = copies * chunk_tokens(device) * network.geometry.bin_bp * _channels(network, 0)
     layer = _LAYER_COPIES * activations + _PROFILE_COPIES * profile
     if not on_cpu:
         layer += _STEP_COPIES * ALTS_TOGETHER * activations
     # the tower and the layers above it work one after the other, in the same memory
-    shared = max(chunk, layer)
-    each = activations
-    if views > 1:
-        each += profile
-    fitting = (free - shared) // each
-    most = MOST_ALTS if on_cpu else MOST_ALTS_ON_GPU
-    return int(max(1, min(most, fitting)))
+    return max(chunk, layer)
+
+
+def _kept_chunks(network: DeltaNetwork, conventions: Conventions, spare: float) -> int:
+    """As many as are wanted, if they take no more than their share."""
+    # windows without an offset share no tokens
+    if not conventions.max_offset_bp:
+        return 0
+    wanted = chunks_wanted(
+        network.tower.device,
+        tokens=network.geometry.tokens,
+        views=conventions.views,
+    )
+    return max(1, min(wanted, int(_KEPT_SHARE * spare) // _chunk(network)))
+
+
+def _chunk(network: DeltaNetwork) -> int:
+    """Numbers of a chunk that is kept, and of a window's end beside it."""
+    tower = network.tower
+    tokens = shared_chunk_tokens(tower.device) + tower.halo_tokens
+    return tokens * _channels(network, -1)
 
 
 def _free_bytes(device: torch.device, worker_bytes: int) -> float:

@@ -9,15 +9,14 @@ from torch.nn import functional
 
 from enformer_core.models.layers import gelu, one_hot
 from enformer_core.scoring.delta import attention, layer_rules
+from enformer_core.scoring.delta.alternate_tokens import (
+    SMALL_CHANGE_BP,
+    Alternate,
+    fill_differences,
+)
 from enformer_core.scoring.delta.attention import attention_difference
 from enformer_core.scoring.delta.attention_reference import reference_attention, relative_keys
-from enformer_core.scoring.delta.tower import (
-    SMALL_CHANGE_BP,
-    Tower,
-    fill_differences,
-    small_differences,
-    trace_reference,
-)
+from enformer_core.scoring.delta.tower import Tower, small_differences, trace_reference
 from enformer_core.scoring.delta.tower_levels import levels_of
 from enformer_core.scoring.delta.transformer import DeltaTransformer
 from enformer_core.scoring.precision import Arithmetic, choose_arithmetic
@@ -213,7 +212,7 @@ def test_a_spliced_tower_is_the_full_tower(make, changed, begin_bp):
             for codes in (reference, alternate)
         ]
         d = torch.full((1, *x.shape), 7.0, dtype=torch.float64)
-        fill_differences(tower, x, reference, [alternate], d)
+        fill_differences(tower, x, reference, [Alternate(alternate)], d)
     assert relative(x, full[0]) < 1e-12
     assert relative(d[0], full[1] - full[0]) < 1e-9
     assert tower.halo_tokens == 3

@@ -431,27 +431,84 @@ MUTANTS.append(
 )
 
 
-@slip("reference_tokens:SharedTokens.__call__")
+@slip("reference_tokens:SharedTokens.part")
 def ends_of_a_window_are_the_chromosomes(right):
-    return lambda self, place, codes: self._along(place, len(right(self, place, codes)))
+    return lambda self, place, count, span: self._along(place, count, span)
 
 
 MUTANTS.append(
     Mutant(
         "long_changes_are_not_subtracted",
-        "tower:fill_differences",
+        "alternate_tokens:fill_differences",
         Rewrite(lambda node: is_operation(node, ast.Sub), lambda node: node.left),
     )
 )
 
 
-@slip("tower:_traced")
+@slip("alternate_tokens:_traced")
 def trace_has_no_halo_behind(right):
     def wrong(tower, begin_bp, end_bp, tokens):
         traced = right(tower, begin_bp, end_bp, tokens)
         return traced and (traced[0], traced[1] - tower.halo_tokens)
 
     return wrong
+
+
+# Flanks that insertions and deletions move
+
+
+@slip("flanks:flanks_of")
+def flanks_move_the_wrong_way(right):
+    def wrong(allele, alternate, **how):
+        return right(replace(allele, ref=allele.alt, alt=allele.ref), alternate, **how)
+
+    return wrong
+
+
+@slip("flanks:flanks_of")
+def flanks_forget_what_is_cut_off(right):
+    def wrong(allele, alternate, **how):
+        places = [flank.place for flank in right(allele, replace(alternate, trim_bp=0), **how)]
+        flanks = right(allele, alternate, **how)
+        return tuple(
+            replace(flank, place=place) for flank, place in zip(flanks, places, strict=True)
+        )
+
+    return wrong
+
+
+@slip("flanks:flanks_of")
+def flanks_reach_into_the_variant(right):
+    return lambda *window, halo_tokens, **how: right(*window, halo_tokens=halo_tokens - 2, **how)
+
+
+@slip("flanks:_turned")
+def turned_flanks_are_read_forwards(right):
+    def wrong(flank, tokens):
+        turned = right(flank, tokens)
+        return replace(turned, place=replace(turned.place, reverse=False))
+
+    return wrong
+
+
+@slip("reference_tokens:SharedTokens._along")
+def phases_are_rounded_down(right):
+    def wrong(self, place, count, span):
+        token_bp = self._tower.token_bp
+        whole = replace(place, start=place.start // token_bp * token_bp)
+        return right(self, whole, count, span)
+
+    return wrong
+
+
+@slip("reference_tokens:SharedTokens._along")
+def parts_begin_where_windows_begin(right):
+    return lambda self, place, count, span: right(self, place, count, range(len(span)))
+
+
+@slip("reference_tokens:SharedTokens._end")
+def ends_change_places(right):
+    return lambda self, place, count, is_first: right(self, place, count, is_first=not is_first)
 
 
 # The engine
@@ -535,10 +592,12 @@ def cases(genome):
     for model in (small_enformer(), small_basenji2()):
         centred = engine_tests.conventions_of(model, statistics=("sad", "log_d2"))
         shared = engine_tests.conventions_of(model, statistics=("sad",), max_offset_bp=320)
+        trimmed = replace(shared, indel_rule="centre-trim")
         for conventions, start, kind in (
             (centred, 9_000, "snv"),
             (centred, 9_037, "deletion"),
             (shared, 9_300, "mnv"),
+            (trimmed, 9_300, "insertion"),
         ):
             alleles = [engine_tests.allele(genome, start, kind)]
             direct = engine_tests.by_two_passes(model, genome, conventions, alleles)
