@@ -7,7 +7,8 @@ All cases run in one process, in turns, on real sequence with the seeded weights
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
 (c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
 tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`; (h) is (e) and its
-indels. Peak memory is that of a process of its own for each; on a GPU, what torch has taken of the device, and the
+indels; (i) is (e) with indels of 1 to 50 bp in the place of 13 % of the SNVs, and (j) are indels alone, in every seventh
+place. Peak memory is that of a process of its own for each; on a GPU, what torch has taken of the device, and the
 first round does not count, for it compiles kernels. Errors are of SAD over all human tracks against a float64 run of
 the original's equations. Ratios hold within one run only. Without the peer, (a), (b) and (g) are
 left out, and an environment without enformer-pytorch will do.
@@ -43,6 +44,7 @@ from benchmarks.engine_figures import (
     summarise,
     table,
 )
+from benchmarks.indel_sets import indels_at, with_indels
 from enformer_core.genome.alphabet import Codes, reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
@@ -307,6 +309,8 @@ def cases(
     if not quick:
         measured["f"] = lambda _: run_shared(bench, bench.mutations)
         measured["h"] = lambda _: run_shared(bench, bench.mixed)
+        measured["i"] = lambda _: run_shared(bench, with_indels(bench.genome, bench.stretch))
+        measured["j"] = lambda _: run_shared(bench, indels_at(bench.genome, bench.stretch[::7]))
         if compile_peer:
             measured["g"] = lambda name: run_peer(bench, name, autocast=True, compiled=True)
     return {case: run for case, run in measured.items() if with_peer or case not in PEER_CASES}
@@ -458,7 +462,7 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
         bench.allowance = Allowance(*allowance)
         alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
         memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
-        memory |= dict.fromkeys(("e", "f", "h"), peak_shared)
+        memory |= dict.fromkeys("efhij", peak_shared)
     running = cases(
         bench, quick=options.quick, with_peer=with_peer, compile_peer=options.compile_peer
     )

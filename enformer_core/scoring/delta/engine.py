@@ -24,7 +24,7 @@ from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta.alternate_tokens import Alternate, Known, fill_differences
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.flanks import flanks_of
+from enformer_core.scoring.delta.flanks import Flank, flanks_of
 from enformer_core.scoring.delta.memory import is_out_of_memory
 from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference
 from enformer_core.scoring.delta.reference_tokens import (
@@ -274,8 +274,13 @@ class DeltaScorer:
         window = reference.moved(view.shift_bp)
         along_chromosome = self._reference_codes(contig, window)
         codes = view.read(along_chromosome)
-        alternates = [self._alternate(view, part) for part in parts]
+        flanks = [self._flanks(view, part) for part in parts]
+        alternates = [
+            self._alternate(view, part, of_allele)
+            for part, of_allele in zip(parts, flanks, strict=True)
+        ]
         place = Place(contig, window.start, view.reverse)
+        self._prepare(place, flanks)
         x = self._tokens(place, codes)
         # left as memory was: what no allele touches is set to zero below
         d = x.new_empty(len(parts), *x.shape)
@@ -293,28 +298,40 @@ class DeltaScorer:
         window_bp = self._network.geometry.window_bp
         return reference_sequence(self._genome, contig, window, window_bp)
 
-    def _alternate(self, view: View, part: Part) -> Alternate:
+    def _alternate(self, view: View, part: Part, flanks: Sequence[Flank]) -> Alternate:
         """A part's alternate window as it is read, and its flanks where the genome's windows share their tokens."""
         geometry = self._network.geometry
-        allele = part.allele
         window = part.comparison.alternate.moved(view.shift_bp)
-        codes = alternate_sequence(self._genome, allele, window, geometry.window_bp)
-        read = view.read(codes)
-        if self._shared is None:
-            return Alternate(read)
-        tokens = geometry.tokens
-        flanks = flanks_of(
-            allele,
-            window,
-            reverse=view.reverse,
-            tokens=tokens,
-            token_bp=self._network.tower.token_bp,
-            halo_tokens=self._network.tower.halo_tokens,
-        )
+        codes = alternate_sequence(self._genome, part.allele, window, geometry.window_bp)
+        shared = self._shared
+        if shared is None:
+            return Alternate(view.read(codes))
         known = [
-            Known(flank.span, partial(self._shared.part, flank.place, tokens)) for flank in flanks
+            Known(flank.span, partial(shared.part, flank.place, geometry.tokens))
+            for flank in flanks
         ]
-        return Alternate(read, known)
+        return Alternate(view.read(codes), known)
+
+    def _flanks(self, view: View, part: Part) -> tuple[Flank, Flank]:
+        tower = self._network.tower
+        return flanks_of(
+            part.allele,
+            part.comparison.alternate.moved(view.shift_bp),
+            reverse=view.reverse,
+            tokens=self._network.geometry.tokens,
+            token_bp=tower.token_bp,
+            halo_tokens=tower.halo_tokens,
+        )
+
+    def _prepare(self, place: Place, flanks: Sequence[Sequence[Flank]]) -> None:
+        """Let tokens of the window at `place`, and of all flanks that have moved, be computed together."""
+        if self._shared is None:
+            return
+        tokens = self._network.geometry.tokens
+        parts = [(place, range(tokens))]
+        for of_allele in flanks:
+            parts += [(flank.place, flank.span) for flank in of_allele if flank.place != place]
+        self._shared.prepare(parts, tokens)
 
     def _scored_bins(self, allele: Allele, start: int) -> slice:
         """The rows of an allele's profiles that are scored."""

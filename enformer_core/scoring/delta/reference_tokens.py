@@ -4,8 +4,8 @@ Does not know alternate sequences.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -82,10 +82,10 @@ class Kept(Generic[Key]):
 
     Args:
         most: how many are kept.
-        compute: computes those of a key.
+        compute: computes those of several keys.
     """
 
-    def __init__(self, most: int, compute: Callable[[Key], Tokens]) -> None:
+    def __init__(self, most: int, compute: Callable[[Sequence[Key]], dict[Key, Tokens]]) -> None:
         self._most = most
         self._compute = compute
         self._runs: OrderedDict[Key, Tokens] = OrderedDict()
@@ -93,12 +93,27 @@ class Kept(Generic[Key]):
     def __call__(self, key: Key) -> Tokens:
         """The tokens of a key, computed where they are not kept."""
         if key not in self._runs:
-            self._runs[key] = self._compute(key)
-            if len(self._runs) > self._most:
-                self._runs.popitem(last=False)
+            self._add(self._compute([key]))
         # the run that was used least recently stands first, and goes first
         self._runs.move_to_end(key)
         return self._runs[key]
+
+    def prepare(self, keys: Collection[Key]) -> None:
+        """Compute together what is missing of keys that will be asked for, unless they are more than are kept."""
+        if len(keys) > self._most:
+            return
+        missing = []
+        for key in keys:
+            if key in self._runs:
+                self._runs.move_to_end(key)
+            else:
+                missing.append(key)
+        self._add(self._compute(missing))
+
+    def _add(self, computed: dict[Key, Tokens]) -> None:
+        self._runs.update(computed)
+        while len(self._runs) > self._most:
+            self._runs.popitem(last=False)
 
 
 @dataclass(frozen=True)
@@ -150,9 +165,9 @@ class SharedTokens:
         self._tower = tower
         self._genome = genome
         self._chunk_tokens = shared_chunk_tokens(tower.device)
-        self._chunks = Kept(kept_chunks, self._computed_chunk)
+        self._chunks = Kept(kept_chunks, self._computed_chunks)
         # they are few tokens: as many again take little memory
-        self._ends = Kept(kept_chunks, self._computed_end)
+        self._ends = Kept(kept_chunks, self._computed_ends)
 
     def __call__(self, place: Place, codes: Codes) -> Tokens:
         """Tokens of one window, of which the inner ones may have been computed for another."""
@@ -176,6 +191,23 @@ class SharedTokens:
             pieces.append(self._end(place, count, is_first=False)[clip(span, end)])
         return torch.cat(pieces)
 
+    def prepare(self, parts: Iterable[tuple[Place, range]], count: int) -> None:
+        """Compute together what is missing of the parts of windows that will be asked for.
+
+        It saves what chunks of several phases have in common; their tokens are the same to the last bit.
+
+        Args:
+            parts: windows and which of their tokens.
+            count: tokens of a window.
+        """
+        halo = self._tower.halo_tokens
+        inner = range(halo, count - halo)
+        chunks: dict[_Chunk, None] = {}
+        for place, span in parts:
+            if inside := meeting(span, inner):
+                chunks.update(dict.fromkeys(self._chunks_of(place, count, inside)[1]))
+        self._chunks.prepare(chunks)
+
     def _end(self, place: Place, count: int, *, is_first: bool) -> Tokens:
         """A window's first tokens or its last, which see the zeros beyond it."""
         start = place.start
@@ -183,6 +215,9 @@ class SharedTokens:
         if is_first == place.reverse:
             start += (count - 2 * self._tower.halo_tokens) * self._tower.token_bp
         return self._ends(_End(place.contig, place.reverse, start, is_first))
+
+    def _computed_ends(self, ends: Sequence[_End]) -> dict[_End, Tokens]:
+        return {end: self._computed_end(end) for end in ends}
 
     def _computed_end(self, end: _End) -> Tokens:
         halo = self._tower.halo_tokens
@@ -199,30 +234,49 @@ class SharedTokens:
             forwards    0 1 2 [3 | 4 5 6 7]      of all, 3 tokens are skipped
             backwards   [7 6 5 4 | 3] 2 1 0      8 − 3 − 5 = 0 tokens are skipped
         """
+        first, along_chromosome = self._chunks_of(place, count, span)
+        chunks = [self._chunks(chunk) for chunk in along_chromosome]
+        skipped = first - along_chromosome[0].number * self._chunk_tokens
+        if place.reverse:
+            skipped = len(chunks) * self._chunk_tokens - skipped - len(span)
+            chunks.reverse()
+        return torch.cat(chunks)[skipped : skipped + len(span)]
+
+    def _chunks_of(self, place: Place, count: int, span: range) -> tuple[int, list[_Chunk]]:
+        """The first token along the chromosome of a part of a window, and all chunks that the part is in."""
         # windows whose starts have the same phase cut the chromosome into the same tokens
         first_of_window, phase = divmod(place.start, self._tower.token_bp)
         along_chromosome = mirrored(span, count) if place.reverse else span
         first = first_of_window + along_chromosome.start
         first_chunk = first // self._chunk_tokens
         last_chunk = (first + len(span) - 1) // self._chunk_tokens
-        chunks = [
-            self._chunks(_Chunk(place.contig, place.reverse, phase, number))
-            for number in range(first_chunk, last_chunk + 1)
-        ]
-        skipped = first - first_chunk * self._chunk_tokens
-        if place.reverse:
-            skipped = len(chunks) * self._chunk_tokens - skipped - len(span)
-            chunks.reverse()
-        return torch.cat(chunks)[skipped : skipped + len(span)]
+        numbers = range(first_chunk, last_chunk + 1)
+        return first, [_Chunk(place.contig, place.reverse, phase, number) for number in numbers]
 
-    def _computed_chunk(self, chunk: _Chunk) -> Tokens:
+    def _computed_chunks(self, chunks: Sequence[_Chunk]) -> dict[_Chunk, Tokens]:
+        """Chunks of one number together: only where positions are paired do their phases part."""
+        together: dict[_Chunk, list[_Chunk]] = {}
+        for chunk in chunks:
+            together.setdefault(replace(chunk, phase=0), []).append(chunk)
+        computed: dict[_Chunk, Tokens] = {}
+        for unmoved, of_number in together.items():
+            computed |= self._computed_phases(unmoved, of_number)
+        return computed
+
+    def _computed_phases(self, unmoved: _Chunk, chunks: Sequence[_Chunk]) -> dict[_Chunk, Tokens]:
+        token_bp = self._tower.token_bp
         halo = self._tower.halo_tokens
-        first = chunk.number * self._chunk_tokens - halo
-        start = first * self._tower.token_bp + chunk.phase
-        tokens = self._chunk_tokens + 2 * halo
-        codes = self._read(chunk.contig, start, tokens, reverse=chunk.reverse)
+        start = (unmoved.number * self._chunk_tokens - halo) * token_bp
+        begins = {chunk.phase: chunk for chunk in chunks}
+        if unmoved.reverse:
+            # read backwards, the piece of the last phase comes first
+            start -= 1
+            begins = {token_bp - 1 - chunk.phase: chunk for chunk in chunks}
+        tokens = self._chunk_tokens + 2 * halo + 1
+        codes = self._read(unmoved.contig, start, tokens, reverse=unmoved.reverse)
+        pieces = self._tower.phases(codes, list(begins))
         # a copy, so that the halo's memory does not live as long as the chunk
-        return self._tower.run(codes)[halo:-halo].clone()
+        return {begins[begin]: piece[halo:-halo].clone() for begin, piece in pieces.items()}
 
     def _read(self, contig: str, start: int, tokens: int, *, reverse: bool) -> Codes:
         """The bases of some tokens along a chromosome, as they are read."""

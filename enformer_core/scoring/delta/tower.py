@@ -6,7 +6,7 @@ the network's own and nothing is thrown away. A change of a few bases is carried
 reaches at each level, some ten of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,6 +71,46 @@ class Tower:
         for level in self.levels:
             x = level.after(convolved(level, x))
         return x[0].T
+
+    def phases(self, codes: Codes, wanted: Sequence[int]) -> dict[int, Tokens]:
+        """Tokens of pieces that begin at several bases of one sequence; what they have in common is computed once.
+
+        A piece's last digits do not depend on which others are wanted.
+
+        Args:
+            codes: one token more than a piece.
+            wanted: where pieces begin, each within the first token.
+
+        Returns:
+            Each piece's tokens by its begin, with zeros beyond the ends of the sequence.
+        """
+        tokens = codes.size // self.token_bp - 1
+        x = self.letters(codes)
+        found = self._descend(0, x, wanted)
+        return {begin: of_piece[:tokens].clone() for begin, of_piece in found}
+
+    def _descend(
+        self,
+        number: int,
+        x: Float[Tensor, "1 channels length"],
+        wanted: Sequence[int],
+    ) -> Iterator[tuple[int, Tokens]]:
+        """From the input of a level on: the tokens behind each of its first positions that is wanted."""
+        # Pieces see the same convolution, but may pair its positions otherwise. Those that begin at 0, 4 and 5 go on
+        # with the pairs from 0 on, as 0 and 2, and with the pairs from 1 on, as 2; and so on, down to single tokens.
+        if number == len(self.levels):
+            yield 0, x[0].T
+            return
+        level = self.levels[number]
+        output = convolved(level, x)
+        for first in (0, 1):
+            deeper = [begin // 2 for begin in wanted if begin % 2 == first]
+            if not deeper:
+                continue
+            pairs = (output.shape[-1] - first) // 2
+            halved = level.after(output[..., first : first + 2 * pairs])
+            for begin, tokens in self._descend(number + 1, halved, deeper):
+                yield 2 * begin + first, tokens
 
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""

@@ -33,6 +33,11 @@ class CountingTower(Tower):
         self.pieces[codes.tobytes()] += 1
         return torch.zeros(codes.size // 128, 1)
 
+    def phases(self, codes, wanted):
+        for begin in wanted:
+            self.pieces[codes[begin : begin + codes.size - 128].tobytes()] += 1
+        return {begin: torch.zeros(codes.size // 128 - 1, 1) for begin in wanted}
+
 
 @pytest.fixture(scope="module")
 def genome(tmp_path_factory):
@@ -80,14 +85,19 @@ def chunks_of(start, reverse, span):
 def test_the_run_used_least_recently_goes_first():
     computed = []
 
-    def compute(key):
-        computed.append(key)
-        return torch.zeros(1, 1)
+    def compute(keys):
+        computed.append(list(keys))
+        return {key: torch.zeros(1, 1) for key in keys}
 
     kept = Kept(2, compute)
     for key in (1, 2, 1, 3, 1, 2):
         kept(key)
-    assert computed == [1, 2, 3, 2]
+    assert computed == [[1], [2], [3], [2]]
+    kept.prepare([2, 4])
+    assert computed[4:] == [[4]]
+    # what cannot be kept together is computed one by one, when it is asked for
+    kept.prepare([5, 6, 7])
+    assert computed[5:] == []
 
 
 @pytest.mark.parametrize("make", [small_enformer, small_basenji2])
