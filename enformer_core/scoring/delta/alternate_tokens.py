@@ -24,8 +24,8 @@ from enformer_core.scoring.delta.tower import (
 SMALL_CHANGE_BP = 64
 """Longest stretch of changed bases that is carried through the tower as a difference."""
 
-TRACED_TOKENS = 16
-"""Changes that begin in the same 16 tokens are carried by the same trace of the reference, whatever else there is."""
+TRACED_TOKENS = 8
+"""Changes that begin in the same 8 tokens are carried by the same trace of the reference, whatever else there is."""
 TRACED_TOKENS_ON_GPU = 64
 """As many on a GPU, which small steps keep waiting."""
 
