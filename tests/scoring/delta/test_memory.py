@@ -20,6 +20,7 @@ from enformer_core.scoring.delta.memory import (
     profiles_of_alt,
     rows_of_alt,
 )
+from enformer_core.scoring.delta.reference_convolution import ReferenceConvolution
 from enformer_core.scoring.delta.tower import Tower
 from enformer_core.scoring.delta.tower_levels import DeltaMaxPooled
 from enformer_core.scoring.precision import Arithmetic
@@ -76,7 +77,8 @@ class ZeroTower(Tower):
 
 def level(outputs, inputs):
     """A level of which only the channels count."""
-    return DeltaMaxPooled(torch.zeros(1).expand(outputs, inputs, 1), nn.BatchNorm1d(1))
+    kernel = torch.zeros(1).expand(outputs, inputs, 3)  # of a width that nothing is prepared for
+    return DeltaMaxPooled(ReferenceConvolution(kernel, None), nn.BatchNorm1d(1))
 
 
 def network_of(geometry):
