@@ -7,11 +7,11 @@ All cases run in one process, in turns, on real sequence with the seeded weights
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
 (c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
 tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`; (h) is (e) and its
-indels; (i) is (e) with indels of 1 to 50 bp in the place of 13 % of the SNVs, and (j) are indels alone, in every seventh
-place. Peak memory is that of a process of its own for each; on a GPU, what torch has taken of the device, and the
-first round does not count, for it compiles kernels. Errors are of SAD over all human tracks against a float64 run of
-the original's equations. Ratios hold within one run only. Without the peer, (a), (b) and (g) are
-left out, and an environment without enformer-pytorch will do.
+indels; (i) is (e) with indels of 1 to 50 bp in the place of 13 % of the SNVs, and (j) are indels alone, in every
+seventh place. Peak memory is that of a process of its own for each; on a GPU, what torch has taken of the device, and
+the first round does not count, for it compiles kernels. Errors are of SAD over all human tracks against a float64 run
+of the original's equations. Ratios hold within one run only. Without the peer, (a), (b) and (g) are left out, and an
+environment without enformer-pytorch will do.
 """
 
 import argparse

@@ -25,8 +25,8 @@ from enformer_core.models.geometry import Geometry
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring import statistics
 from enformer_core.scoring.conventions import Policy
+from enformer_core.scoring.delta.alternate_tokens import Alternate, fill_differences
 from enformer_core.scoring.delta.delta_model import DeltaNetwork, delta_network
-from enformer_core.scoring.delta.tower import fill_differences
 from enformer_core.scoring.precision import choose_arithmetic, inference_in_true_float32
 from enformer_core.scoring.statistics import Statistic
 
@@ -241,7 +241,8 @@ class _Pieces:
     def carry_snv_through_tower(self) -> object:
         """The SNV's own tokens, with the reference around it."""
         d = torch.empty_like(self.differences)
-        fill_differences(self.network.tower, self.tokens, self.codes, [self.alternate], d)
+        alternate = Alternate(self.alternate)
+        fill_differences(self.network.tower, self.tokens, self.codes, [alternate], d)
         return d
 
     def propagate(self, alts: int) -> object:
