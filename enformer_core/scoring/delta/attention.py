@@ -166,15 +166,18 @@ def _head_difference(
             rise[rows] = dl.amax(dim=-1)
             dl.expm1_()
         e = dl.mul_(weights[rows])
-        torch.sum(e, dim=-1, out=z[rows])
         if factors.of_logits is not None:
             of_rows = Scale.of(e.abs().amax(dim=-1, keepdim=True), _TOP_OF_WEIGHTS)
             of_e[rows] = of_rows.inverse
-            e = e * of_rows.factor
-        torch.mm(e.to(dq.dtype), factors.values.T, out=moved[rows])
+            e *= of_rows.factor
+        low_e = e.to(dq.dtype)
+        # of rounded numbers, as in the product beside it, so that values that are equal gather no change
+        torch.sum(e.copy_(low_e), dim=-1, out=z[rows])
+        torch.mm(low_e, factors.values.T, out=moved[rows])
         torch.mm(low_weights[rows], dv.T, out=carried[rows])
     if factors.of_values is not None:
         moved = moved * of_e
+        z *= of_e[:, 0]
         carried = carried * factors.of_values.inverse
     change = _normalised(moved, carried, reference.attended[head], z)
     difference.copy_(change)

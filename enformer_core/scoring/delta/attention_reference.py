@@ -1,5 +1,9 @@
 """A layer's attention on the reference, kept for the alts that are carried beside it.
 
+Keys and values are kept without what all tokens have in common, which no difference sees: a softmax does not change
+when a query's logits all rise alike, and changes of its weights sum to 0. Rounded to 16 bits with it, they would lose
+the digits that count.
+
 Does not know differences.
 """
 
@@ -37,8 +41,9 @@ class ReferenceAttention:
     Attributes:
         content: q / √key + content bias, for every token.
         position: q / √key + position bias, for every token.
-        k: keys.
-        v: values, transposed.
+        k: keys, less their mean over tokens.
+        v: values, likewise, transposed.
+        mean_v: that mean of the values.
         relative: keys of the relative distances −(tokens − 1) … tokens − 1.
         weights: attention weights of the queries.
         attended: weights · v.
@@ -53,6 +58,7 @@ class ReferenceAttention:
     position: KeysByHead
     k: KeysByHead
     v: ValuesByHead
+    mean_v: Float[Tensor, "heads values"]
     relative: DistancesByHead
     weights: LogitsByHead
     attended: AttendedByHead
@@ -61,6 +67,12 @@ class ReferenceAttention:
     low_relative: DistancesByHead
     low_weights: LogitsByHead
     logits: LogitsByHead | None = None
+
+    def attended_with_mean(self) -> Float[Tensor, "queries values_of_heads"]:
+        """What the output projection reads of the reference: what the queries attend to, its common part included."""
+        # weights sum to 1
+        whole = self.attended + self.mean_v[:, None]
+        return whole.transpose(0, 1).flatten(1)
 
 
 def relative_keys(layer: Attention, tokens: int) -> DistancesByHead:
@@ -89,8 +101,8 @@ def reference_attention(
     """
     exact_relative, low_relative = relative
     q = layer.split(apply_linear(layer.to_q, normed)) * layer.key_channels**-0.5
-    k = layer.split(apply_linear(layer.to_k, normed)).contiguous()
-    v = layer.split(apply_linear(layer.to_v, normed)).mT.contiguous()
+    k, _ = centred(layer.split(apply_linear(layer.to_k, normed)).contiguous(), dim=1)
+    v, mean_v = centred(layer.split(apply_linear(layer.to_v, normed)).mT.contiguous(), dim=2)
     content = q + layer.rel_content_bias[0]
     position = q + layer.rel_pos_bias[0]
 
@@ -111,6 +123,7 @@ def reference_attention(
         position=position,
         k=k,
         v=v,
+        mean_v=mean_v[..., 0],
         relative=exact_relative,
         weights=weights,
         attended=attended,
@@ -120,6 +133,14 @@ def reference_attention(
         low_weights=weights.to(low_relative.dtype),
         logits=kept_logits,
     )
+
+
+def centred(
+    x: Float[Tensor, "*shape"], dim: int
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*mean"]]:
+    """x less its mean along a dimension, and the mean, whose length is 1 there."""
+    mean = x.mean(dim, keepdim=True)
+    return x - mean, mean
 
 
 def _heads_together(heads: int, device: torch.device) -> list[slice]:

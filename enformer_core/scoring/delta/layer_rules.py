@@ -1,30 +1,55 @@
 """How a difference passes each kind of layer, without the cancellation of subtracting two results.
 
 `x` is the reference's activation, `d` the difference alt − ref before the layer; what is returned is the difference
-after it. Linear maps act on `d` alone and need no rule. All of it runs in the precision of its arguments, float32 at
-least. Does not know models.
+after it, with an error relative to it however small it is. Linear maps act on `d` alone and need no rule. All of it
+runs in the precision of `x`, float32 at least. Does not know models.
 """
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from enformer_core.models.layers import gelu
+from enformer_core.models.layers import GELU_SLOPE
 
 Activations = Float[Tensor, "*shape"]
 Wide = Float[Tensor, "batch channels length"]
 
 _SMALL = 1.0
 """Below this change, formulas that cannot cancel are exact; above it, plain subtraction is."""
-
 _LEFT = 2.0**-10
 """Part of a prediction below which what is left of it has lost digits that matter, in a float32 difference."""
+_LEAST_GROWTH = -0.5
+"""Of a variance, in units of itself, below which plain subtraction is exact."""
+_NORM_TOKENS = 128
+"""Tokens of a step of LayerNorm's rule: 0.8 MB in Enformer, which a core's cache holds."""
+
+
+def sigmoid_difference(before: Activations, after: Activations, d: Activations) -> Activations:
+    """sigmoid(x + d) − sigmoid(x), from both sigmoids, which are nearly equal, and the change between them.
+
+    sigmoid(y) − sigmoid(x) = tanh((y − x) / 2) · (sigmoid(x) + sigmoid(y) − 2 sigmoid(x) sigmoid(y)).
+    """
+    # x = 0, d = ln 3: sigmoids 1/2 and 3/4, tanh(d / 2) = 1/2, and 1/2 · (1/2 + 3/4 − 2 · 3/8) = 1/4
+    both = torch.addcmul(before + after, before, after, value=-2)
+    return (d / 2).tanh_().mul_(both)
+
+
+def silu_difference(x: Activations, d: Activations) -> Activations:
+    """silu(x + d) − silu(x), of silu(x) = x · sigmoid(x): d · sigmoid(x + d) + x · (sigmoid(x + d) − sigmoid(x))."""
+    before = torch.sigmoid(x)
+    after = (x + d).sigmoid_()
+    moved = sigmoid_difference(before, after, d).mul_(x)
+    return moved.addcmul_(d, after)
 
 
 def gelu_difference(x: Activations, d: Activations) -> Activations:
-    """gelu(x + d) − gelu(x), by plain subtraction in the precision of the arguments."""
-    return gelu(x + d) - gelu(x)
+    """gelu(x + d) − gelu(x), in the number format of x: gelu(x) = silu(1.702 x) / 1.702."""
+    # a small change, in whatever format it comes, is not rounded to it once more by the factor
+    steep = GELU_SLOPE * d.to(x.dtype)
+    return silu_difference(GELU_SLOPE * x, steep).div_(GELU_SLOPE)
 
 
 def relu_difference(
@@ -92,14 +117,90 @@ def exact_where_it_vanishes(
     return exact
 
 
+@dataclass(frozen=True)
+class NormInput:
+    """What a LayerNorm reads of the reference, and what differences need of it; the same for all of them.
+
+    Attributes:
+        x: the reference's activations.
+        standardised: x less its mean over channels and times `scale`.
+        scale: 1 / √(variance + eps) of each token.
+    """
+
+    x: Float[Tensor, "tokens channels"]
+    standardised: Float[Tensor, "tokens channels"]
+    scale: Float[Tensor, "tokens 1"]
+
+    @classmethod
+    def of(cls, norm: nn.LayerNorm, x: Float[Tensor, "tokens channels"]) -> "NormInput":
+        """Of the reference's activations."""
+        # without weight and bias, which it has for all tokens alike
+        shape = norm.normalized_shape
+        standardised, _, scale = torch.native_layer_norm(x, shape, None, None, norm.eps)
+        return cls(x, standardised, scale)
+
+    def rows(self, some: slice) -> "NormInput":
+        """Of some tokens."""
+        return NormInput(self.x[some], self.standardised[some], self.scale[some])
+
+    def normed(self, norm: nn.LayerNorm) -> Float[Tensor, "tokens channels"]:
+        """norm(x)."""
+        return torch.addcmul(norm.bias, self.standardised, norm.weight)
+
+
 def layer_norm_difference(
     norm: nn.LayerNorm,
-    x: Float[Tensor, "tokens channels"],
-    normed: Float[Tensor, "tokens channels"],
+    reference: NormInput,
+    d: Float[Tensor, "*alts tokens channels"],
+    delta: torch.dtype,
+) -> Float[Tensor, "*alts tokens channels"]:
+    """norm(x + d) − norm(x), in the number format of differences.
+
+    With x standardised, δ = d less its mean over channels and times x's scale, and t = mean of δ (2 x + δ) over
+    channels, by which the variance grows:
+
+        s = 1 / √(1 + t) − 1 = −t / (√(1 + t) (1 + √(1 + t)))
+        norm(x + d) − norm(x) = weight · (δ (1 + s) + x s)
+
+    Two channels, x = (−1, 1) and d = (−1, 1), scale 1 without eps: t = mean of −1 · −3 and 1 · 3 = 3, √4 = 2,
+    s = −3 / (2 · 3) = −1/2, and δ / 2 − x / 2 = 0: twice as far apart, the two are normalised to the same.
+
+    Where most of the variance goes, t < −1/2, 1 + t has lost digits, and plain subtraction loses none.
+
+    Args:
+        norm: with its parameters in the reference's number format.
+        reference: what the norm reads of it.
+        d: differences, in the reference's number format.
+        delta: number format of the result.
+    """
+    difference = d.new_empty(d.shape, dtype=delta)
+    tokens = len(reference.x)
+    # so few at a time that no step but the first has to wait for memory
+    for first in range(0, tokens, _NORM_TOKENS):
+        some = slice(first, min(first + _NORM_TOKENS, tokens))
+        moved = _standardised_difference(norm, reference.rows(some), d[..., some, :])
+        difference[..., some, :] = moved.mul_(norm.weight)
+    return difference
+
+
+def _standardised_difference(
+    norm: nn.LayerNorm,
+    reference: NormInput,
     d: Float[Tensor, "*alts tokens channels"],
 ) -> Float[Tensor, "*alts tokens channels"]:
-    """norm(x + d) − normed, where normed = norm(x)."""
-    return norm(x + d).sub_(normed)
+    """`layer_norm_difference` without the weight."""
+    x = reference.standardised
+    moved = d - d.mean(dim=-1, keepdim=True)
+    moved *= reference.scale
+    growth = torch.add(moved, x, alpha=2).mul_(moved).mean(dim=-1, keepdim=True)
+    root = torch.sqrt(1 + growth)
+    s = -growth / (root * (1 + root))
+    moved.div_(root).addcmul_(x, s)
+    vanishing = growth < _LEAST_GROWTH
+    if vanishing.any():
+        after = functional.layer_norm(reference.x + d, norm.normalized_shape, eps=norm.eps)
+        return torch.where(vanishing, after - x, moved)
+    return moved
 
 
 def batch_norm_difference(norm: nn.BatchNorm1d, d: Wide) -> Wide:

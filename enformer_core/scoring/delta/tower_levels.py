@@ -22,6 +22,8 @@ from enformer_core.scoring.delta.layer_rules import (
     gelu_difference,
     max_pool_difference,
     norm_scale,
+    sigmoid_difference,
+    silu_difference,
 )
 from enformer_core.scoring.delta.matmul import convolve
 from enformer_core.scoring.delta.reference_convolution import ReferenceConvolution
@@ -99,8 +101,7 @@ class NormedGelu:
     def difference(self, x: Wide, d: Wide) -> Wide:
         """Change of the function when x becomes x + d."""
         scaled = torch.addcmul(self.shift, x, self.scale)
-        scaled_alternate = torch.addcmul(scaled, d, self.scale)
-        return functional.silu(scaled_alternate) - functional.silu(scaled)
+        return silu_difference(scaled, d * self.scale)
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class DeltaAttentionPooled:
         logits = convolve(u, self.pool.kernel)
         d_logits = convolve(du, self.pool.kernel)
         gate = torch.sigmoid(logits + d_logits)
-        d_gate = gate - torch.sigmoid(logits)
+        d_gate = sigmoid_difference(torch.sigmoid(logits), gate, d_logits)
         return d_right + gate * du + d_gate * u
 
 

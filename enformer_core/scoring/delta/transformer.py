@@ -32,6 +32,7 @@ from enformer_core.scoring.delta.fused_rules import (
 )
 from enformer_core.scoring.delta.kernel_trial import kernels_serve
 from enformer_core.scoring.delta.layer_rules import (
+    NormInput,
     layer_norm_difference,
     relu_difference,
 )
@@ -94,11 +95,11 @@ class AttentionBlock:
             queries: the tokens that are read afterwards.
             first: whether this is the first block, where d is 0 for all but the tokens `near`.
         """
-        normed = self.norm(x)
+        norm_input = NormInput.of(self.norm, x)
         fused = kernels_serve(self.to_q.dtype, x.device)
         reference = reference_attention(
             self.attention,
-            normed,
+            norm_input.normed(self.norm),
             self.relative,
             queries,
             # 75 MB a layer, which the other way does not read
@@ -107,17 +108,14 @@ class AttentionBlock:
         if fused:
             self._add_fused(reference, x, d)
         else:
-            self._add_each(reference, x, normed, d, near, first=first)
-        # [heads, queries, values] to rows of all heads' values, as the projection reads them
-        attended = reference.attended.transpose(0, 1).flatten(1)
-        change = apply_linear(self.attention.to_out, attended)
+            self._add_each(reference, norm_input, d, near, first=first)
+        change = apply_linear(self.attention.to_out, reference.attended_with_mean())
         return x[as_slice(queries)] + change
 
     def _add_each(
         self,
         reference: ReferenceAttention,
-        x: Tokens,
-        normed: Tokens,
+        x: NormInput,
         d: Differences,
         near: Sequence[range],
         *,
@@ -128,9 +126,9 @@ class AttentionBlock:
         for alt in range(len(d)):
             if first and near[alt]:
                 # before the first attention, a small change has reached the tokens around it and no others
-                attended = self._attended_sparsely(reference, x, normed, d[alt], near[alt])
+                attended = self._attended_sparsely(reference, x, d[alt], near[alt])
             else:
-                dn = layer_norm_difference(self.norm, x, normed, d[alt])
+                dn = layer_norm_difference(self.norm, x, d[alt], self.to_q.reads)
                 attended = self._attended(reference, dn, near[alt])
             d[alt, rows] += self.to_out(attended)
 
@@ -140,25 +138,26 @@ class AttentionBlock:
         dn: Float[Tensor, "tokens channels"],
         near: range,
     ) -> Queried:
-        """Change of all heads' weights · v for one alt, in the number format of differences."""
-        low = dn.to(self.to_q.reads)
-        dq = self.attention.split(self.to_q(low))
-        dk = self.attention.split(self.to_k(low))
-        dv = self.to_v.transposed(low).unflatten(0, (len(dk), -1))
+        """Change of all heads' weights · v for one alt, from that of what the attention reads.
+
+        In the number format of differences, as is `dn`; in the reference's where that is float16.
+        """
+        dq = self.attention.split(self.to_q(dn))
+        dk = self.attention.split(self.to_k(dn))
+        dv = self.to_v.transposed(dn).unflatten(0, (len(dk), -1))
         return attention_difference(reference, dq, dk, dv, near).flatten(1)
 
     def _attended_sparsely(
         self,
         reference: ReferenceAttention,
-        x: Tokens,
-        normed: Tokens,
+        x: NormInput,
         d: Tokens,
         near: range,
     ) -> Queried:
         """`_attended` where only the tokens `near` differ, in the reference's number format: it costs little there."""
         attention = self.attention
         rows = as_slice(near)
-        dn = layer_norm_difference(self.norm, x[rows], normed[rows], d[rows])
+        dn = layer_norm_difference(self.norm, x.rows(rows), d[rows], d.dtype)
         # without a bias: the attention's projections have none
         dq, dk, dv = [
             attention.split(functional.linear(dn, projection.weight))
@@ -224,18 +223,17 @@ class PerceptronBlock:
 
     def propagate(self, x: Tokens, d: Differences) -> Tokens:
         """The reference after the block; d is changed in place to what it is then."""
-        normed = self.norm(x)
-        hidden = apply_linear(self.first, normed)
+        norm_input = NormInput.of(self.norm, x)
+        hidden = apply_linear(self.first, norm_input.normed(self.norm))
         if kernels_serve(self.d_first.dtype, x.device):
             self._add_fused(x, hidden, d)
         else:
-            self._add_each(x, normed, hidden, d)
+            self._add_each(norm_input, hidden, d)
         return x + apply_linear(self.second, functional.relu(hidden))
 
     def _add_each(
         self,
-        x: Tokens,
-        normed: Tokens,
+        x: NormInput,
         hidden: Float[Tensor, "tokens hidden"],
         d: Differences,
     ) -> None:
@@ -245,7 +243,7 @@ class PerceptronBlock:
         negative = hidden.clamp(max=0).to(delta)
         less_positive = (-hidden.clamp(min=0)).to(delta)
         for alts in _carried_together(len(d), d.device):
-            dn = layer_norm_difference(self.norm, x, normed, d[alts])
+            dn = layer_norm_difference(self.norm, x, d[alts], delta)
             d_hidden = relu_difference(negative, less_positive, self.d_first(dn))
             d[alts] += self.d_second(d_hidden)
 

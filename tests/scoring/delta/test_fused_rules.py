@@ -24,7 +24,7 @@ from enformer_core.scoring.delta.fused_rules import (
     fused_relu_difference,
     fused_softplus_difference,
 )
-from enformer_core.scoring.delta.layer_rules import layer_norm_difference
+from enformer_core.scoring.delta.layer_rules import NormInput, layer_norm_difference
 
 TOLERANCES = {torch.float32: 2e-6, torch.bfloat16: 4e-3}
 
@@ -45,9 +45,9 @@ def norm_of(channels):
 
 
 def plain(norm, x, d):
-    """norm(x + d) − norm(x) in float64, on the processor."""
+    """norm(x + d) − norm(x) by the rule of `layer_rules` in float64, on the processor."""
     wide = norm.to("cpu", torch.float64)
-    return layer_norm_difference(wide, x.double(), wide(x.double()), d.double())
+    return layer_norm_difference(wide, NormInput.of(wide, x.double()), d.double(), torch.float64)
 
 
 def layer_norm_error(size, delta, device, channels=24):

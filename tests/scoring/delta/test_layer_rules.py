@@ -85,10 +85,12 @@ def test_elementwise_and_norms(scale):
     x, d = pairs(scale)
     assert relative(layer_rules.gelu_difference(x, d), gelu(x + d) - gelu(x)) < 1e-12
     norm = torch.nn.LayerNorm(24).double()
-    assert (
-        relative(layer_rules.layer_norm_difference(norm, x, norm(x), d), norm(x + d) - norm(x))
-        < 1e-12
-    )
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    norm_input = layer_rules.NormInput.of(norm, x)
+    assert relative(norm_input.normed(norm), norm(x)) < 1e-14
+    found = layer_rules.layer_norm_difference(norm, norm_input, d, torch.float64)
+    assert relative(found, norm(x + d) - norm(x)) < 1e-12
     batch = torch.nn.BatchNorm1d(24).double().eval()
     batch.running_var.uniform_(0.1, 2)
     batch.running_mean.normal_()

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
 
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.layers import GELU_SLOPE
@@ -27,6 +28,7 @@ from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
 from tests.scoring.delta import test_engine as engine_tests
 from tests.scoring.delta import test_layer_rules as rule_tests
+from tests.scoring.delta import test_small_effects as small_effect_tests
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 
 DELTA = "enformer_core.scoring.delta"
@@ -173,7 +175,56 @@ def softplus_has_one_formula_for_all_changes(right):
 
 @slip("layer_rules:layer_norm_difference")
 def layer_norm_is_linear(right):
-    return lambda norm, x, normed, d: norm(d)
+    return lambda norm, reference, d, delta: norm(d).to(delta)
+
+
+@slip("layer_rules:layer_norm_difference")
+def layer_norm_is_subtracted(right):
+    return lambda norm, reference, d, delta: (norm(reference.x + d) - norm(reference.x)).to(delta)
+
+
+MUTANTS.append(
+    Mutant(
+        "layer_norm_forgets_that_the_variance_grows",
+        "layer_rules:_standardised_difference",
+        Rewrite(lambda node: is_call(node, "addcmul_"), lambda node: node.func.value),
+    )
+)
+
+MUTANTS.append(
+    Mutant(
+        "what_is_left_of_a_variance_has_lost_its_digits",
+        "layer_rules:_standardised_difference",
+        Rewrite(lambda node: isinstance(node, ast.If), lambda node: ast.Pass()),
+    )
+)
+
+
+@slip("layer_rules:silu_difference")
+def silu_is_subtracted(right):
+    return lambda x, d: functional.silu(x + d) - functional.silu(x)
+
+
+MUTANTS.append(
+    Mutant(
+        "silu_keeps_its_gate",
+        "layer_rules:silu_difference",
+        Rewrite(
+            lambda node: isinstance(node, ast.Return),
+            lambda node: ast.Return(ast.BinOp(node.value.args[0], ast.Mult(), node.value.args[1])),
+        ),
+    )
+)
+
+
+@slip("layer_rules:sigmoid_difference")
+def gates_are_subtracted(right):
+    return lambda before, after, d: after - before
+
+
+@slip("layer_rules:sigmoid_difference")
+def gates_change_by_their_slope(right):
+    return lambda before, after, d: before * (1 - before) * d
 
 
 @slip("layer_rules:batch_norm_difference")
@@ -293,6 +344,30 @@ MUTANTS.append(
 )
 
 MUTANTS.append(Mutant("exact_rows_are_not_divided", "attention:_rows_exactly", NOT_DIVIDED))
+
+
+@slip("attention_reference:centred")
+def keys_and_values_keep_what_they_have_in_common(right):
+    return lambda x, dim: (x, torch.zeros_like(x.narrow(dim, 0, 1)))
+
+
+@slip("attention_reference:ReferenceAttention.attended_with_mean")
+def what_values_have_in_common_is_lost(right):
+    return lambda self: right(replace(self, mean_v=torch.zeros_like(self.mean_v)))
+
+
+MUTANTS.append(
+    Mutant(
+        "sums_of_weights_are_of_changes_not_rounded",
+        "attention:_head_difference",
+        Rewrite(  # torch.sum(e.copy_(low)) becomes torch.sum(e)
+            lambda node: is_call(node, "sum"),
+            lambda node: ast.Call(
+                node.func, [node.args[0].func.value, *node.args[1:]], node.keywords
+            ),
+        ),
+    )
+)
 
 
 # Attention, where few tokens have changed
@@ -613,6 +688,14 @@ def check(genome, cases):
     rule_tests.test_a_spliced_tower_is_the_full_tower(small_enformer, 1, 4095)
     rule_tests.test_softplus_where_a_peak_goes_or_comes(500.0, -400.0)
     rule_tests.test_attention_where_one_key_dominates_and_falls_or_one_rises(-90.0)
+    small_effect_tests.test_scores_keep_their_digits_however_small_the_effect(
+        genome, small_effect_tests.EXACT
+    )
+    small_effect_tests.test_layer_norm_of_what_loses_nearly_all_of_its_variance()
+    small_effect_tests.test_attention_in_16_bits_does_not_see_what_keys_and_values_have_in_common(
+        10
+    )
+    small_effect_tests.test_a_query_that_reads_one_key_alone_reads_the_same_when_its_logit_changes()
     with pytest.MonkeyPatch.context() as patch:
         rule_tests.test_attention_for_changes_of_every_size(100.0, 5.0, patch)
         rule_tests.test_attention_for_changes_of_every_size(1e-6, 1.0, patch)
