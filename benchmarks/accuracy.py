@@ -14,12 +14,12 @@ errors are those of the format, and the same on either, but for the order of sum
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import numpy as np
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from benchmarks.circumstances import CPU, circumstances
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.enformer import Enformer
+from enformer_core.models.enformer import Enformer, TransformerLayer
 from enformer_core.models.enformer_spec import EnformerConfig
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.conventions import Conventions
@@ -87,7 +87,8 @@ def mid_model(likeness: float = 1.0, bias: float | None = None) -> Enformer:
     model.load_state_dict(state)
     if bias is not None:
         generator = torch.Generator().manual_seed(1)
-        for layer in model.transformer:
+        # nn.Sequential does not say what it holds
+        for layer in cast("Iterable[TransformerLayer]", model.transformer):
             norm = layer.attention_norm
             norm.bias.data = bias * torch.randn(norm.bias.shape, generator=generator)
     return model.eval().requires_grad_(False)
