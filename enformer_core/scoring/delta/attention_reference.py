@@ -155,12 +155,16 @@ def relative_logits(q: KeysByHead, relative: DistancesByHead, queries: range) ->
     heads, tokens, _ = q.shape
     first = tokens - queries.stop
     last = 2 * tokens - 1 - queries.start
-    product = products(q[:, as_slice(queries)], relative[:, first:last]).contiguous()
+    product = products(q[:, as_slice(queries)], relative[:, first:last])
+    if product.stride(-1) != 1:
+        product = product.contiguous()
     # A column of the product is a distance, and the next query's distances lie one column further left. Three queries
     # and three tokens, distances −2 … 2:
     #     a b [c d e]
     #     f [g h i] j        read as        c d e / g h i / k l m
     #     [k l m] n o
-    # In memory each row begins `columns − 1` numbers after the one before: a view with that stride, nothing copied.
-    _, rows, columns = product.shape
-    return product.as_strided((heads, rows, tokens), (rows * columns, columns - 1, 1), rows - 1)
+    # In memory each row begins one number earlier than the product's: a view with that stride, nothing copied.
+    head_stride, row_stride, _ = product.stride()
+    rows = len(queries)
+    begin = product.storage_offset() + rows - 1
+    return product.as_strided((heads, rows, tokens), (head_stride, row_stride - 1, 1), begin)

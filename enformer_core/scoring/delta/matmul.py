@@ -52,10 +52,13 @@ def _on_one_thread(
     bias: Float[Tensor, " outputs"] | None,
 ) -> Float[Tensor, "rows outputs"]:
     """`linear` as torch's own product: a convolution of width 1 is not oneDNN's there, but MKL's with more copies."""
-    if len(weight) % ALIGNED_OUTPUTS == 0 or bias is not None:
+    outputs = len(weight)
+    spare = -outputs % ALIGNED_OUTPUTS
+    if spare == 0 or bias is not None:
         return functional.linear(x, weight, bias)
-    # rows of so many outputs would begin anywhere in memory, which takes MKL twice the time; columns do not
-    return (weight @ x.T).T
+    # rows of so many outputs would begin anywhere in memory, which takes MKL twice the time
+    padded = functional.pad(weight, (0, 0, 0, spare))
+    return functional.linear(x, padded)[:, :outputs]
 
 
 def products(
