@@ -65,6 +65,7 @@ class Outlook:
         output_bytes: size of the tables, some 20 % more or less.
         indels: those of `alts` that insert or delete.
         towers: windows of which the tower computes tokens, of those that overlap only what is new.
+        flanks: as many windows' tokens more, for flanks that indels move in shared windows.
         estimate: hours, wall clock and cost; None for small models, and for GPUs of which nothing is known.
         audited: alleles that are scored a second time, by direct passes.
         audit_share: part of the work that this takes, 0 to 1.
@@ -90,6 +91,7 @@ class Outlook:
     output_bytes: int
     indels: int
     towers: float
+    flanks: float
     estimate: Hours | None
     audited: int
     audit_share: float
@@ -194,6 +196,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             ),
             indels=work.indels,
             towers=round(work.towers, 2),
+            flanks=round(work.flanks, 2),
             estimate=estimate,
             audited=work.audited,
             audit_share=round(notes.audit_share, 4),

@@ -38,6 +38,10 @@ _EXPONENT_BITS = (
 _COLUMNS = ("chrom", "start", "ref", "alt", "status", "flags", "window_start", "audited", "shard")
 
 
+MOVED_FLANK = 0.5
+"""Of an insertion's or deletion's tokens, the part that lies on the flank that it moves."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What of a plan is computed.
@@ -51,6 +55,8 @@ class Work:
         towers: windows whose tokens the tower computes; fewer than `windows`, and no whole number, where windows that
             overlap have tokens in common.
         overlapping: whether they may.
+        flanks: as many windows' tokens as are computed again for the flanks that insertions and deletions move, where
+            windows may overlap: half a window, in common to all neighbours of the same gain.
     """
 
     alleles: int
@@ -60,6 +66,7 @@ class Work:
     indels: int
     towers: float
     overlapping: bool
+    flanks: float = 0.0
 
 
 def count_work(
@@ -78,7 +85,7 @@ def count_work(
         window_starts: where windows would start, of the alleles' starts; None for where the plan has them.
     """
     alleles = alts = audited = windows = indels = 0
-    towers = 0.0
+    towers = flanks = 0.0
     for part in parts:
         source = pa.BufferReader(part) if isinstance(part, bytes) else part
         rows = pq.read_table(source, columns=list(_COLUMNS))
@@ -91,13 +98,17 @@ def count_work(
         alleles += rows.num_rows
         alts += scored.num_rows
         audited += pc.sum(scored["audited"]).as_py() or 0
-        lengths = [pc.binary_length(scored[name]) for name in ("ref", "alt")]
-        indels += pc.sum(pc.not_equal(*lengths)).as_py() or 0
+        gains = np.asarray(
+            pc.subtract(*(pc.binary_length(scored[name]) for name in ("alt", "ref")))
+        )
+        indels += int(np.count_nonzero(gains))
         # Shards are computed apart, so a window that two of them need is computed twice.
         of_part = scored.filter(changes(scored, ("shard", "window_start")))
         windows += of_part.num_rows
         towers += _towers(of_part, window_bp) if overlapping else of_part.num_rows
-    return Work(alleles, alts, audited, windows, indels, towers, overlapping)
+        for gain in np.unique(gains[gains != 0]) if overlapping else ():
+            flanks += MOVED_FLANK * _towers(scored.filter(pa.array(gains == gain)), window_bp)
+    return Work(alleles, alts, audited, windows, indels, towers, overlapping, flanks)
 
 
 def _towers(windows: pa.Table, window_bp: int) -> float:

@@ -18,7 +18,8 @@ from statistics import median
 import numpy as np
 import torch
 
-from enformer_core.analyses.speed import INDEL_TOWERS, Speed
+from enformer_core.analyses.cost import MOVED_FLANK
+from enformer_core.analyses.speed import Speed
 from enformer_core.models.enformer import Enformer
 from enformer_core.models.enformer_spec import SPEC, EnformerConfig
 from enformer_core.models.geometry import Geometry
@@ -37,7 +38,7 @@ _LAYERS = 3  # the first reads a few changed tokens, the last writes the predict
 _TOWER_TOKENS = 32  # of a piece, besides those at its ends that lack their surroundings
 _MOST_ROUNDS = 5
 _STRETCHES = (
-    12  # two references and a difference through three layers, in operations of the tower's piece
+    12  # two references and a difference, three layers each, in the tower's piece's operations
 )
 _ALTS_ON_GPU = 16
 
@@ -161,14 +162,13 @@ def time_this_machine(
 
 
 def _speed(device: str, tower_s: float, trunk_s: float, snv_s: float) -> Speed:
-    indel_s = snv_s + INDEL_TOWERS * tower_s
     return Speed(
         device=device,
         tower_s=tower_s,
         trunk_s=trunk_s,
         snv_s=snv_s,
-        shared_indel_s=indel_s,
-        centred_indel_s=indel_s,
+        shared_indel_s=snv_s,
+        centred_indel_s=snv_s + MOVED_FLANK * tower_s,
         direct_s=2 * _PLAIN * (tower_s + trunk_s),
     )
 

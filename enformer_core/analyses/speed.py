@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from enformer_core.analyses.cost import AUDIT_WEIGHT, Work
+from enformer_core.analyses.cost import AUDIT_WEIGHT, MOVED_FLANK, Work
 from enformer_core.dataset.codec import JsonObject
 from enformer_core.errors import InputError
 from enformer_core.models.spec import PassOperations
@@ -26,9 +26,6 @@ _DELTA_SHARED = "e"  # differences; all variants share one window
 _TOWER_SHARE = 0.76
 """Of the operations of a window's reference, Enformer's tower."""
 
-INDEL_TOWERS = 0.5
-"""Of an insertion or deletion, the part of a tower that is computed anew: one flank's tokens have moved."""
-
 
 @dataclass(frozen=True)
 class Speed:
@@ -39,8 +36,8 @@ class Speed:
         tower_s: of a window's tokens.
         trunk_s: of the rest of its reference.
         snv_s: of an SNV beside its reference.
-        shared_indel_s: of an insertion or deletion beside a reference that others share.
-        centred_indel_s: of one beside a reference of its own.
+        shared_indel_s: of an insertion or deletion beside a shared reference, without its moved flank's tokens.
+        centred_indel_s: of one beside a reference of its own, those included.
         direct_s: of an allele by two direct passes.
         allele_s: or of an allele in all, of a run like the one that is planned, in all of its readings.
     """
@@ -67,7 +64,7 @@ class Speed:
         if engine == "direct":
             return views * work.alts * self.direct_s / _HOUR_S
         indel_s = self.shared_indel_s if work.overlapping else self.centred_indel_s
-        references = work.towers * self.tower_s + work.windows * self.trunk_s
+        references = (work.towers + work.flanks) * self.tower_s + work.windows * self.trunk_s
         differences = (work.alts - work.indels) * self.snv_s + work.indels * indel_s
         audit = work.audited * self.direct_s * AUDIT_WEIGHT
         return views * (references + differences + audit) / _HOUR_S
@@ -157,13 +154,12 @@ def _speed_of_benchmark(figures: JsonObject) -> Speed:
     snv_s = device_s(_DELTA_SHARED)
     window_s = max(0.0, device_s(_DELTA_CENTRED) - snv_s)
     tower_s = _TOWER_SHARE * window_s
-    indel_s = snv_s + INDEL_TOWERS * tower_s
     return Speed(
         device=machine["device_type"],
         tower_s=tower_s,
         trunk_s=window_s - tower_s,
         snv_s=snv_s,
-        shared_indel_s=indel_s,
-        centred_indel_s=indel_s,
+        shared_indel_s=snv_s,
+        centred_indel_s=snv_s + MOVED_FLANK * tower_s,
         direct_s=device_s(_DIRECT),
     )

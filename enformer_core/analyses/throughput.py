@@ -18,7 +18,8 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-from enformer_core.analyses.speed import INDEL_TOWERS, Speed
+from enformer_core.analyses.cost import MOVED_FLANK
+from enformer_core.analyses.speed import Speed
 from enformer_core.errors import InputError, nearest
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import Policy
@@ -219,13 +220,12 @@ def of_peaks(peaks: PeakRates, *, exact: bool) -> Speed:
         products_s = _DIFFERENCES_TFLOP / (_FLOAT32_SHARE * peaks.float32)
     moved_tb = _DIFFERENCES_TB * (1 if peaks.has_kernels else _WITHOUT_KERNELS)
     snv_s = max(products_s, moved_tb / peaks.bandwidth)
-    indel_s = snv_s + INDEL_TOWERS * tower_s
     return Speed(
         device="cuda",
         tower_s=tower_s,
         trunk_s=_TRUNK_TFLOP / (_FLOAT32_SHARE * peaks.float32),
         snv_s=snv_s,
-        shared_indel_s=indel_s,
-        centred_indel_s=indel_s,
+        shared_indel_s=snv_s,
+        centred_indel_s=snv_s + MOVED_FLANK * tower_s,
         direct_s=2 * (_TOWER_TFLOP + _TRUNK_TFLOP) / (_CONVOLUTION_SHARE * peaks.float32),
     )

@@ -20,7 +20,7 @@ def test_every_piece_runs_and_threads_are_as_before():
     timed = time_this_machine(CPU, "exact", ("sad", "js"), config=SMALL, budget_s=0.0)
     speed = timed.speed
     assert min(speed.tower_s, speed.trunk_s, speed.snv_s) > 0
-    assert speed.shared_indel_s > speed.snv_s
+    assert speed.centred_indel_s > speed.snv_s
     assert set(timed.rates) >= {"tower", "reference"}
     assert timed.arithmetic == "reference float32, differences float32"
     assert torch.get_num_threads() == threads
@@ -40,7 +40,7 @@ def test_the_whole_follows_from_the_pieces(monkeypatch, is_slow):
     assert timed.speed.tower_s == pytest.approx(2.0 * tokens / 38)
     assert timed.speed.trunk_s == pytest.approx(3.0 * whole / pieces)
     assert timed.speed.snv_s == pytest.approx(2.0 * whole / pieces + 0.25)
-    assert timed.speed.shared_indel_s - timed.speed.snv_s == pytest.approx(timed.speed.tower_s / 2)
+    assert timed.speed.centred_indel_s - timed.speed.snv_s == pytest.approx(timed.speed.tower_s / 2)
     assert timed.rates["differences"] == pytest.approx(pieces / 2.0 / 1e12)
 
 

@@ -42,8 +42,8 @@ def test_the_measured_row_says_what_was_measured():
     centred = Work(1, 1, 0, 1, 0, 1.0, overlapping=False)
     assert speed.hours(centred, "delta", views=1) * 3600 == pytest.approx(2 * 11.46, rel=0.01)
     assert speed.snv_s == pytest.approx(2 * 1.556, rel=0.01)
-    shared = Work(10, 10, 1, 2, 4, 1.25, overlapping=True)
-    by_hand = 1.25 * speed.tower_s + 2 * speed.trunk_s + 6 * 3.11 + 4 * 10.6 + AUDIT_WEIGHT * 77.2
+    shared = Work(10, 10, 1, 2, 4, 1.25, overlapping=True, flanks=0.5)
+    by_hand = 1.75 * speed.tower_s + 2 * speed.trunk_s + 10 * 3.11 + AUDIT_WEIGHT * 77.2
     assert speed.hours(shared, "delta", views=2) * 3600 == pytest.approx(2 * by_hand, rel=0.01)
 
 

@@ -219,9 +219,10 @@ def test_hours_and_cost_from_a_benchmark(run, vcf, genome, tmp_path):
     found = outlook(run, *common, "--audit-fraction", "0", "--max-offset-bp", "57344")
     assert 1 < found["towers"] <= found["windows"] < 5
     assert 0 < found["indels"] < 5
-    # a window is 9 s, of which its tower is 76 %; an indel half a tower more than an SNV
+    assert 0.5 <= found["flanks"] <= found["indels"] / 2
+    # a window is 9 s, of which its tower is 76 %; flanks that indels move are the tower's too
     tower, rest = 9 * 0.76, 9 * 0.24
-    seconds = found["towers"] * tower + found["windows"] * rest + 5 + found["indels"] * tower / 2
+    seconds = (found["towers"] + found["flanks"]) * tower + found["windows"] * rest + 5
     estimate = found["estimate"]
     assert math.isclose(estimate["hours"], seconds / 3600, rel_tol=1e-3)
     assert math.isclose(estimate["cost"], 3 * estimate["hours"])
@@ -235,6 +236,24 @@ def test_hours_and_cost_from_a_benchmark(run, vcf, genome, tmp_path):
     code, _, error = run("plan", *common, "--model", "motif")
     assert code == exit_codes.BAD_INPUT
     assert "measured with model enformer" in error
+
+
+def test_indels_of_one_gain_share_the_flank_that_they_move(run, letters, genome, tmp_path):
+    shared = ["--genome", genome, "--max-offset-bp", "8192", "--shard-size", "9"]
+    letter = {pos: letters["chr1"][pos - 1] for pos in (1000, 1100, 1200, 1300)}
+    twos = [("chr1", pos, letter[pos], letter[pos] + "AC") for pos in (1000, 1100, 1200)]
+    vcf = write_vcf(tmp_path / "twos.vcf", twos)
+    found = outlook(run, vcf, *shared)
+    assert (found["indels"], found["windows"], found["flanks"]) == (3, 1, 0.5)
+    three = ("chr1", 1300, letter[1300], letter[1300] + "ACG")
+    vcf = write_vcf(tmp_path / "more.vcf", [*twos, three])
+    assert outlook(run, vcf, *shared)["flanks"] == 1.0
+    centred = outlook(run, vcf, "--genome", genome, "--hardware", "l4")
+    assert centred["flanks"] == 0
+    assert (
+        centred["estimate"]["hours"]
+        > outlook(run, vcf, *shared, "--hardware", "l4")["estimate"]["hours"]
+    )
 
 
 def test_hours_from_a_pilot_run(run, finished, many, genome, tmp_path):
