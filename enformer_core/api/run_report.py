@@ -5,6 +5,8 @@ from html import escape
 from pathlib import Path
 
 from enformer_core.api.arguments import path
+from enformer_core.dataset.ledger import Ledger
+from enformer_core.export.taken_places import check_output
 from enformer_core.export.whole_file import whole_file
 
 _HEIGHT_PX = 800
@@ -17,18 +19,22 @@ class RunReport:
     Attributes:
         location: of the run.
         html: the page, which needs nothing else.
+        ledger: of the run, which says what it was made of.
     """
 
     location: str
     html: str
+    ledger: Ledger
 
     def save(self, file: str | Path) -> None:
         """Write the page; it appears when it is whole, in the place of a file that was there.
 
         Raises:
-            InputError: where it cannot be written.
+            InputError: where it cannot be written, within a run, and for a file that the run was made of.
         """
-        with whole_file(Path(path("file", file))) as stream:
+        place = Path(path("file", file))
+        check_output(place, self.ledger)
+        with whole_file(place) as stream:
             stream.write(self.html.encode())
 
     def _repr_html_(self) -> str:

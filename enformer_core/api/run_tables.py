@@ -241,7 +241,7 @@ class RunTables:
         # what makes pages is loaded by who asks for one
         from enformer_core.report.of_run import page_of_run  # noqa: PLC0415
 
-        return RunReport(self.location, page_of_run(self.ledger, self.location))
+        return RunReport(self.location, page_of_run(self.ledger, self.location), self.ledger)
 
     def __repr__(self) -> str:
         progress = self.status
