@@ -16,6 +16,7 @@ from enformer_core.models.tracks.table import Track
 from enformer_core.pictures.stack import Stretch
 from enformer_core.variants.table import Flag, Status
 from enformer_core.words import counted
+from jobs.run_of_kind import notes_of_state, reading
 
 MOST_ROWS = 8
 """Of scores in one picture."""
@@ -58,22 +59,18 @@ def read_scores(
     contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
     own = one_name_each([stretch.chrom, *contigs])
     here = [contig for contig in contigs if own[contig] == stretch.chrom]
-    found = (
-        tables.scores.filter(
-            pl.col("chrom").is_in(here) & pl.col("pos").is_between(stretch.first, stretch.last)
-        )
-        .select("variant_id", "id", "pos", "status", "flags", chosen)
-        .sort("pos", maintain_order=True)
-        .collect()
-    )
+    is_here = pl.col("chrom").is_in(here) & pl.col("pos").is_between(stretch.first, stretch.last)
+    rows = tables.scores.filter(is_here)
+    columns = ("variant_id", "id", "pos", "status", "flags", chosen)
+    with reading(tables, "scores"):
+        found = rows.select(columns).sort("pos", maintain_order=True).collect()
     scored = found.filter(pl.col("status") == Status.OK.value)
     once = scored.filter(~pl.col("flags").list.contains(Flag.DUPLICATE.value).fill_null(False))
     unscored = found.height - scored.height
     notes = []
     if unscored:
         notes.append(f"{run}: {counted(unscored, 'alleles')} of the locus left out, without scores")
-    if not tables.status.finished:
-        notes.append(f"{run}: is not finished; what is committed of it is drawn")
+    notes += notes_of_state(tables.ledger, run)
     by_row = {}
     if once.height:
         by_row = {name: _largest(once, chosen, of) for name, of in rows_of.items()}

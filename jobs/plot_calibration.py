@@ -24,6 +24,7 @@ from jobs import exit_codes
 from jobs.locus_scores import called
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_settings import CalibrationSettings
+from jobs.run_of_kind import notes_of_state, reading
 
 _NOTHING = "nothing to draw: give NULL, made by `enformer-ray calibrate`, or --run"
 
@@ -43,6 +44,8 @@ def plot_calibration(settings: CalibrationSettings) -> int:
     null = None if settings.null is None else NullFile.open(settings.null)
     statistic = _statistic(settings.statistic, null, run)
     tracks, notes = _choose(null, run, statistic, settings.tracks)
+    if run is not None:
+        notes += notes_of_state(run.ledger, run.location)
     tails: pl.DataFrame | None = None
     ranks: pl.DataFrame | None = None
     if null is None:
@@ -183,7 +186,9 @@ def _ranked(
     """Scores of the run, each allele once, with the share of the null that is as large."""
     wanted = pl.col("status") == Status.OK.value
     is_repeat = pl.col("flags").list.contains(Flag.DUPLICATE.value).fill_null(value=False)
-    values = _listed(run, run.scores.filter(wanted & ~is_repeat), statistic, tracks)
+    rows = run.scores.filter(wanted & ~is_repeat)
+    with reading(run, "scores"):
+        values = _listed(run, rows, statistic, tracks)
     table = RankTable(
         null.of.statistics[statistic].alleles,
         list(_of_null(null, statistic, tracks).values()),
@@ -209,12 +214,15 @@ def _of_table(
     """The same of a table of percentiles, in which an allele that the input repeats is repeated."""
     column = f"{statistic}_phred"
     table = run.table(name)
-    if column not in table.collect_schema().names():
+    with reading(run, name):
+        columns = table.collect_schema().names()
+    if column not in columns:
         raise InputError(
             f"--percentiles {name}: has no {column}; `enformer-ray percentiles` makes a table that has"
         )
     beyond = f"{statistic}_beyond_null"
-    values = _listed(run, table.filter(pl.col(column).is_not_null()), column, tracks, beyond)
+    with reading(run, name):
+        values = _listed(run, table.filter(pl.col(column).is_not_null()), column, tracks, beyond)
     parts = [
         _of_track(
             each,

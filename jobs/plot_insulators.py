@@ -11,6 +11,7 @@ from jobs.finished_run import open_ledger
 from jobs.insulators import cautions
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_run_settings import InsulatorPictureSettings
+from jobs.run_of_kind import notes_of_state
 
 
 def plot_insulators(settings: InsulatorPictureSettings) -> int:
@@ -30,8 +31,7 @@ def plot_insulators(settings: InsulatorPictureSettings) -> int:
     pairs = int(layers["pairs"][0])
     notes = [f"{counted(pairs, 'boundaries')} with controls; intervals are of 95 %"]
     notes += cautions(pairs, is_same=is_same_everywhere(insulation))
-    if len(ledger.committed()) < ledger.run.plan.shards:
-        notes.append(f"{settings.run}: is not finished; what is committed of it is drawn")
+    notes += notes_of_state(ledger, settings.run)
     if ledger.run.notice:
         notes.append(ledger.run.notice)
     picture = insulation_picture(

@@ -1,5 +1,7 @@
 """`enformer-ray plot links`: arcs from the elements of a gene to where it starts."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +19,7 @@ from jobs import exit_codes
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_group import rows_of_group
 from jobs.plot_run_settings import LinkPictureSettings
-from jobs.run_of_kind import open_run_of
+from jobs.run_of_kind import notes_of_state, open_run_of, reading
 
 MOST_ARCS = 60
 """Of one picture."""
@@ -39,10 +41,11 @@ def plot_links(settings: LinkPictureSettings) -> int:
         DatasetError: for a run that is damaged.
     """
     check_picture_name(settings.out)
-    rows, notes = _read(settings)
-    columns = rows.collect_schema().names()
-    gene = _gene(rows, columns, settings)
-    of_gene = rows.filter(_is_gene(gene, columns)).collect()
+    rows, notes, within = _read(settings)
+    with within:
+        columns = rows.collect_schema().names()
+        gene = _gene(rows, columns, settings)
+        of_gene = rows.filter(_is_gene(gene, columns)).collect()
     of_gene, said = _of_group(of_gene, settings)
     notes += said
     score = _score(of_gene, settings)
@@ -53,19 +56,29 @@ def plot_links(settings: LinkPictureSettings) -> int:
     return exit_codes.DONE
 
 
-def _read(settings: LinkPictureSettings) -> tuple[pl.LazyFrame, list[str]]:
-    """The table of links, and what is to be said of it."""
+def _read(
+    settings: LinkPictureSettings,
+) -> tuple[pl.LazyFrame, list[str], AbstractContextManager[None]]:
+    """The table of links, what is to be said of it, and within what its rows are collected."""
     name = settings.run
     is_file = is_written(name) if parse_address(name) else Path(name).is_file()
     if is_file:
-        return _of_file(name), []
+        return _of_file(name), [], _as_table(name)
     run = open_run_of(name, "links", "links")
-    notes = []
-    if not run.status.finished:
-        notes.append(f"{name}: is not finished; what is committed of it is drawn")
+    notes = notes_of_state(run.ledger, name)
     if run.run.notice:
         notes.append(run.run.notice)
-    return run.links, notes
+    return run.links, notes, reading(run, "links")
+
+
+@contextmanager
+def _as_table(name: str) -> Iterator[None]:
+    """Within it a file is read; of one that cannot be the name is said."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        said = str(error).partition("\n")[0]
+        raise InputError(f"{name}: cannot be read as a table: {said}") from error
 
 
 def _of_file(name: str) -> pl.LazyFrame:
@@ -74,14 +87,12 @@ def _of_file(name: str) -> pl.LazyFrame:
             f"{name}: is no table of links by its name; `enformer-ray links` writes .parquet, .tsv and .tsv.gz"
         )
     path = local_path(name)
-    try:
+    with _as_table(name):
         if is_tsv(name):
             rows = pl.scan_csv(path, separator="\t", infer_schema_length=None, quote_char=None)
         else:
             rows = pl.scan_parquet(path, glob=False)
         columns = rows.collect_schema().names()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{name}: cannot be read as a table: {error}") from error
     missing = [column for column in _PLACES if column not in columns]
     if missing:
         raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")

@@ -16,7 +16,7 @@ from jobs import exit_codes
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_group import rows_of_group
 from jobs.plot_run_settings import LogoSettings
-from jobs.run_of_kind import open_run_of
+from jobs.run_of_kind import notes_of_state, open_run_of, reading
 
 MOST_BASES = 200
 """Of one picture: letters of more would not be told apart."""
@@ -53,7 +53,8 @@ def logo_picture(settings: LogoSettings) -> Picture:
     """The logo of a target; see `plot_logo` for what is refused."""
     run = open_run_of(settings.run, "contributions", "attribute")
     table = run.contributions
-    known = table.select(_DESCRIBED).collect()
+    with reading(run, "contributions"):
+        known = table.select(_DESCRIBED).collect()
     of_target = _of_target(known, settings)
     of_group, notes = rows_of_group(of_target, settings.group, settings.run)
     target = of_group.row(0, named=True)
@@ -64,9 +65,9 @@ def logo_picture(settings: LogoSettings) -> Picture:
         )
     lists = _lists(run, table, settings)
     wanted = (pl.col("target") == target["target"]) & (pl.col("group") == target["group"])
-    rows = (
-        table.filter(wanted).select("allele", "start", "sequence", "prediction", *lists).collect()
-    )
+    columns = ("allele", "start", "sequence", "prediction", *lists)
+    with reading(run, "contributions"):
+        rows = table.filter(wanted).select(columns).collect()
     by_allele = {
         row["allele"]: row for row in rows.iter_rows(named=True) if row["values"] is not None
     }
@@ -78,8 +79,7 @@ def logo_picture(settings: LogoSettings) -> Picture:
         notes.append(
             "right of an insertion or deletion bases of the alternate are not at the genome's positions"
         )
-    if not run.status.finished:
-        notes.append(f"{settings.run}: is not finished; what is committed of it is drawn")
+    notes += notes_of_state(run.ledger, settings.run)
     notice = run.run.notice
     notes += [notice] if notice else []
     named = target["name"] or target["target"]

@@ -18,7 +18,7 @@ from jobs import exit_codes
 from jobs.log import note
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_run_settings import TrackSettings
-from jobs.run_of_kind import open_run_of
+from jobs.run_of_kind import notes_of_state, open_run_of, reading
 
 MOST_BINS = 2_000
 """Steps of one row: of more, neighbours are drawn as their mean."""
@@ -110,9 +110,7 @@ def _of_run(settings: TrackSettings, run: str) -> Picture:
         raise InputError(_too_many(run, len(chosen)))
     names = track_names(chosen.tracks.rows)
     table, own = _bins(tables, chosen, names, (chrom, start, end))
-    notes = []
-    if not tables.status.finished:
-        notes.append(f"{run}: is not finished; what is committed of it is drawn")
+    notes = notes_of_state(tables.ledger, run)
     if table.height > MOST_BINS:
         bins = -(-table.height // MOST_BINS)
         notes.append(f"{table.height:,} bins: steps are means of {bins} each")
@@ -138,14 +136,16 @@ def _bins(
     contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
     known = one_name_each([chrom, *contigs])
     here = [contig for contig in contigs if known[contig] == chrom]
-    place_of = dict(tables.tracks.select("index", "list_position").collect().iter_rows())
+    with reading(tables, "predictions"):
+        place_of = dict(tables.tracks.select("index", "list_position").collect().iter_rows())
     values = [
         pl.col("values").list.get(place_of[track.index] - 1).alias(name)
         for name, track in zip(names, chosen.tracks.rows, strict=True)
     ]
     is_here = pl.col("chrom").is_in(here) & (pl.col("end") > start) & (pl.col("start") < end)
     found = tables.predictions.filter(is_here).select("start", "end", *values).sort("start")
-    table = found.collect()
+    with reading(tables, "predictions"):
+        table = found.collect()
     if not table.height:
         raise InputError(
             f"--region {chrom}:{start + 1}-{end}: {tables.location} has no bin there; {_predicted(tables)}"

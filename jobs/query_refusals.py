@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from enformer_core.analyses import run_types
 from enformer_core.dataset.absent_tables import SUMMARY_MAKERS, why_absent
-from enformer_core.dataset.codec import from_parquet
 from enformer_core.dataset.keys import TRACKS_KEY
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.stored_tables import stored_objects
 from enformer_core.dataset.summary_tables import summary_names
-from enformer_core.errors import DatasetError, InputError, StorageError
+from enformer_core.errors import InputError
+from enformer_core.sql.damage import damage_of_files, failure_of_storage
 from enformer_core.storage.fenced_files import FencedFiles
 
 SQL_EXAMPLE = "'FROM top LIMIT 20'"
@@ -69,6 +69,7 @@ def refusals(ledger: Ledger, files: FencedFiles, out: str) -> Iterator[None]:
 
     Raises:
         InputError: with the reason and the remedy.
+        DatasetError: for a file of the run that is damaged.
         StorageError: where storage was at fault.
     """
     try:
@@ -80,20 +81,19 @@ def refusals(ledger: Ledger, files: FencedFiles, out: str) -> Iterator[None]:
 
 
 def _refusal(error: Exception, ledger: Ledger, files: FencedFiles, out: str) -> Exception:
+    of_storage = failure_of_storage(files, out)
+    if of_storage is not None:
+        return of_storage
     failure = files.failure
-    if isinstance(failure, StorageError):
-        return failure
-    if isinstance(failure, DatasetError):
-        return _damaged(str(failure), out)
     if failure is not None or _is_fenced(error):
         said = str(failure or error).partition("\n")[0]
         return InputError(f"this SQL was refused: {said}. {_FENCE}")
     if isinstance(error, duckdb.CatalogException):
         return _unknown_table(error, ledger, out)
     # to look for damage is to read files, which nobody should wait for after a slip of the pen
-    damage = None if isinstance(error, _SLIPS) else _damage(ledger, files)
+    damage = None if isinstance(error, _SLIPS) else damage_of_files(ledger, files, out)
     if damage is not None:
-        return _damaged(damage, out)
+        return damage
     refused = f"this SQL was refused: {error}"
     if isinstance(error, duckdb.BinderException) and _NO_SUCH_TABLE in str(error):
         refused += '\nA name with a dot in it stands in quotes: "P.VALUE".'
@@ -102,10 +102,6 @@ def _refusal(error: Exception, ledger: Ledger, files: FencedFiles, out: str) -> 
             f"\nIf the SQL is right, `enformer-ray verify {out}` reads every file of the run."
         )
     return InputError(refused)
-
-
-def _damaged(what: str, out: str) -> InputError:
-    return InputError(f"{what}. `enformer-ray verify {out}` says what else is damaged.")
 
 
 def _is_fenced(error: Exception) -> bool:
@@ -170,16 +166,3 @@ def _why_no_view(ledger: Ledger, view: str, out: str) -> str:
         )
     missing = "tracks" if ledger.committed() else table
     return why_absent(ledger, missing, out)
-
-
-def _damage(ledger: Ledger, files: FencedFiles) -> str | None:
-    """What is wrong with the first file that was read; None where all can be read."""
-    for key in files.opened:
-        content = ledger.store.get(key)
-        if content is None:
-            return f"{key}: missing, though a receipt names it"
-        try:
-            from_parquet(content, key)
-        except DatasetError as error:
-            return str(error)
-    return None

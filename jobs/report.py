@@ -59,12 +59,14 @@ def report(settings: ReportSettings) -> int:
     """Write the page.
 
     Returns:
-        The exit code: done, or incomplete where the run is not finished yet and the page is of what is committed.
+        The exit code: done; incomplete where the run is not finished yet and the page is of what is committed; bad
+        input where something of it is lost, and the page is of what is left.
 
     Raises:
         InputError: where there is no run, or the page cannot be written; for loci as `plot locus` refuses them.
         DatasetError: for a run that is damaged.
     """
+    from enformer_core.dataset.damage import damage_in_words
     from enformer_core.export.whole_file import replaces
     from enformer_core.report.asked import Asked
     from enformer_core.report.make import make_report
@@ -97,6 +99,9 @@ def report(settings: ReportSettings) -> int:
         )
         size = _write(path, page(made, settings.attach))
         tell("report", f"written, {size / 1e6:.2g} MB{instead}", prefix=settings.out)
+        if asked.progress.lost:
+            note(damage_in_words(asked.progress.lost, settings.run))
+            return exit_codes.BAD_INPUT
         if asked.progress.finished:
             return exit_codes.DONE
         note(f"{settings.run}: is not complete; the page says so, and is of what is committed")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from enformer_core.dataset.computed_on import computed_on_lines
-from enformer_core.dataset.damage import repair_advice
+from enformer_core.dataset.damage import first_lines, repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.run_type import RunType
 from enformer_core.dataset.summary import audit_cost_lines, audit_lines, rows_beside
@@ -16,7 +16,6 @@ from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
 from jobs.terminal import print_prose
 
-_LOST_SHOWN = 5
 _HOUR_S = 3600
 
 
@@ -138,9 +137,7 @@ def _headline(progress: RunProgress, location: str) -> list[str]:
         ]
     if not progress.lost:
         return ["complete"]
-    shown = [f"  {text}" for text in progress.lost[:_LOST_SHOWN]]
-    more = len(progress.lost) - len(shown)
-    shown += [f"  … and {more:,} more"] if more else []
+    shown = [f"  {line}" for line in first_lines(progress.lost)]
     return ["complete, and damaged since:", *shown, repair_advice(location)]
 
 

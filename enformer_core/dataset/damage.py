@@ -60,12 +60,25 @@ class DamagedRunError(DatasetError):
 
     def __init__(self, problems: Sequence[Problem], location: str) -> None:
         self.problems = tuple(problems)
-        lines = [f"  {problem.text}" for problem in problems[:_SHOWN]]
-        if len(problems) > _SHOWN:
-            lines.append(f"  … and {len(problems) - _SHOWN:,} more")
-        shown = "\n".join(lines)
-        self.summary = f"{location}: {_objects(len(problems))} lost or damaged:\n{shown}\n"
-        super().__init__(f"{self.summary}{repair_advice(location)}")
+        texts = [each.text for each in problems]
+        self.summary = _summary(texts, location)
+        super().__init__(damage_in_words(texts, location))
+
+
+def first_lines(problems: Sequence[str]) -> list[str]:
+    """Problems in words, of many the first, and how many more there are."""
+    more = len(problems) - _SHOWN
+    return [*problems[:_SHOWN], *([f"… and {more:,} more"] if more > 0 else [])]
+
+
+def damage_in_words(problems: Sequence[str], location: str) -> str:
+    """What is lost or damaged of a run, of many objects the first, and what mends it."""
+    return f"{_summary(problems, location)}{repair_advice(location)}"
+
+
+def _summary(problems: Sequence[str], location: str) -> str:
+    shown = "\n".join(f"  {line}" for line in first_lines(problems))
+    return f"{location}: {_objects(len(problems))} lost or damaged:\n{shown}\n"
 
 
 def _objects(number: int) -> str:

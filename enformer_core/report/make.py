@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
+from enformer_core.dataset.damage import first_lines
 from enformer_core.report.asked import Asked
 from enformer_core.report.audit_section import audit_section
 from enformer_core.report.beside_section import beside_section
@@ -91,5 +92,6 @@ def _warnings(asked: Asked) -> Iterator[str]:
             f"This run is not complete: {progress.rows_done:,} of {counted(progress.rows, progress.unit)} are "
             "answered, and all figures here are of those alone. The same command goes on with the rest."
         )
-    for lost in progress.lost[:3]:
-        yield f"Damaged since it was complete: {lost}"
+    if progress.lost:
+        lost = "; ".join(first_lines(progress.lost))
+        yield f"Damaged since it was complete, and all figures here are of what is left: {lost}"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import polars as pl
@@ -249,6 +250,31 @@ def test_places_within_a_stretch():
 def test_what_cannot_be_drawn_is_refused(scores, refused, words, message):
     given = [scores if word == "RUN" else word for word in words]
     assert re.search(message, refused(*given))
+
+
+@pytest.fixture
+def damaged(scores, tmp_path):
+    """A copy of the run that a test may damage."""
+    return shutil.copytree(scores, tmp_path / "damaged")
+
+
+def test_a_damaged_table_is_named(damaged, refused):
+    (table, *_) = sorted((damaged / "scores").rglob("*.parquet"))
+    content = bytearray(table.read_bytes())
+    content[len(content) // 3 : 2 * len(content) // 3] = bytes(len(content) // 3)
+    table.write_bytes(content)
+    said = refused(damaged, "--locus", "chr20:900-2100")
+    assert table.name in said
+    assert "enformer-ray verify" in said
+
+
+def test_what_is_left_of_a_run_is_not_drawn_as_all_of_it(damaged, run, tmp_path):
+    for path in (damaged / "commits").iterdir():
+        path.unlink()
+    words = ("plot", "locus", damaged, "--locus", "chr20:900-2100", "--out", tmp_path / "x.svg")
+    code, _, error = run(*words)
+    assert code == 2
+    assert "lost or damaged" in error
 
 
 def test_names_of_other_files_are_refused_before_anything_is_read(scores, refused):

@@ -120,6 +120,21 @@ def test_a_run_under_way_says_so_and_tells_what_is_committed(read, scored):
     assert "No alleles are answered yet" in page.text
 
 
+def test_a_run_that_has_lost_something_says_all_of_it(run, tmp_path):
+    place = tmp_path / "lost"
+    wide_run(place, np.zeros((14, 2), "f") + 1, shard_size=2)
+    (place / "tracks.parquet").unlink()
+    for path in (place / "commits").iterdir():
+        path.unlink()
+    code, _, error = run("report", place, "--out", tmp_path / "report.html")
+    assert code == exit_codes.BAD_INPUT
+    assert "9 objects are lost or damaged" in error
+    assert "… and 4 more" in error
+    page = (tmp_path / "report.html").read_text()
+    assert "all figures here are of what is left" in page
+    assert "… and 4 more" in page
+
+
 def test_a_run_in_which_nothing_could_be_scored(read, run, genome, tmp_path):
     file = write_vcf(tmp_path / "bad.vcf", [("chr9", 10 + at, "A", "C") for at in range(9)])
     out = tmp_path / "bad"
