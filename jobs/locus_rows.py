@@ -95,11 +95,12 @@ def _rows(
     run: str | None,
     scores: LocusScores | None,
 ) -> _Rows:
-    probable = _probabilities(sources, stretch, association)
+    probable, said = _probabilities(sources, stretch, association)
     if association is not None:
         yield _of_study(sources, association, probable)
     if sources.pips is not None and not probable:
-        yield None, [_nothing(sources.pips, "variants")]
+        said = [*said, _nothing(sources.pips, "variants with a PIP")]
+    yield None, said
     source = str(sources.pips or sources.sumstats)
     for name, table in probable.items():
         yield probability_row(table, name=name, source=source), []
@@ -114,12 +115,12 @@ def _probabilities(
     sources: LocusSources,
     stretch: Stretch,
     association: Association | None,
-) -> dict[str, pl.DataFrame]:
+) -> tuple[dict[str, pl.DataFrame], list[str]]:
     """By the row's name; of the study's own file only where no other says it."""
     if sources.pips is not None:
         return read_probabilities(sources.pips, stretch)
     own = None if association is None else association.fine_mapped
-    return {"PIP": own} if own is not None and own.height else {}
+    return ({"PIP": own} if own is not None and own.height else {}), []
 
 
 def _of_study(

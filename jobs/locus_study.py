@@ -3,25 +3,26 @@
 Knows files of studies, LD and `finemap`. Does not know runs, nor how anything is drawn.
 """
 
-import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from enformer_core.errors import InputError
-from enformer_core.finemapping.ld import Panel, open_panel
+from enformer_core.finemapping.fine_mapped import checked_probabilities
+from enformer_core.finemapping.finemapped_file import read_finemapped
+from enformer_core.finemapping.ld import LdBlock, Panel, open_panel, said_of_squares
+from enformer_core.finemapping.locus import places_in_matrix
 from enformer_core.finemapping.matching import match_variants
+from enformer_core.finemapping.repeated_variants import earlier_rows
+from enformer_core.finemapping.strength import strength_of
 from enformer_core.finemapping.sumstats import Sumstats, read_sumstats
 from enformer_core.finemapping.variant_names import VariantNames, one_file
 from enformer_core.genome.contig_names import one_name_each
 from enformer_core.pictures.stack import Stretch
 from enformer_core.variants.formats.given import GivenColumns
 from enformer_core.variants.input_files import InputFile
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
 
 _AT_ONCE = 512
 """Variants whose correlations with the lead are asked for together; a panel gives those of all pairs."""
@@ -53,23 +54,22 @@ def read_association(
     ld: str | None,
     ld_variants: str | None,
 ) -> Association:
-    """Read the rows of a study that lie in a stretch.
+    """Read the rows of a study that lie in a stretch; a row that says again what an earlier one says is left out.
 
     Raises:
         InputError: for files that cannot be read, or do not belong together.
     """
     file = one_file(name)
-    study = read_sumstats(InputFile(file.path, name), columns=columns, needs_z=False)
-    here = np.flatnonzero(is_within(study.chrom.to_pylist(), study.pos, stretch))
-    strength = minus_log10_p(study.p[here], study.z[here])
-    is_known = np.isfinite(strength)
-    known = here[is_known]
-    strength = strength[is_known]
-    notes = []
-    if known.size < here.size:
-        left_out = counted(here.size - known.size, "variants")
-        notes.append(f"{name}: {left_out} of the locus left out, without P or z")
-    names = _names(study, known)
+    whole = read_sumstats(InputFile(file.path, name), columns=columns, needs_z=False)
+    here = np.flatnonzero(is_within(whole.chrom.to_pylist(), whole.pos, stretch))
+    study = whole.taken(here)
+    strength, notes = strength_of(study)
+    every = _names(study)
+    is_drawn = np.isfinite(strength)
+    notes += _without_repeats(study, every, strength, is_drawn)
+    known = np.flatnonzero(is_drawn)
+    strength = strength[known]
+    names = every.taken(known)
     table = pl.DataFrame(
         {
             "name": [names.shown(row) for row in range(len(names))],
@@ -80,32 +80,38 @@ def read_association(
     lead = None
     if ld is not None and table.height:
         panel = open_panel(ld, ld_variants)
-        rows, said = _rows_in_panel(panel, names, known, len(study))
-        r2, lead, more = _r2_with_lead(panel, names, rows, strength)
+        rows, said = _rows_in_panel(panel, study, here, len(whole))
+        r2, lead, more = _r2_with_lead(panel, names, rows[known], strength)
         notes += [*said, *more]
         if lead is not None:
             table = table.with_columns(pl.Series("r2", r2, nan_to_null=True))
-    return Association(table, lead, _fine_mapped_here(study, here), notes)
+    return Association(table, lead, _fine_mapped(study, every), notes)
 
 
-def minus_log10_p(p: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """−log10 of two-sided p; where p is none, or so small that it is 0, of z; NaN where neither is known."""
-    is_p = (p > 0) & (p <= 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_p = -np.log10(np.where(is_p, p, np.nan))
-    of_z = np.array([_of_z(abs(value)) for value in z.tolist()])
-    return np.where(is_p, of_p, of_z)
-
-
-def _of_z(size: float) -> float:
-    tail = math.erfc(size / math.sqrt(2))
-    if tail > 0 or math.isnan(size):
-        return -math.log10(tail) if tail > 0 else math.nan
-    if math.isinf(size):
-        return math.nan
-    # beyond z = 38 p is 0 in float64: erfc(x) is exp(−x²) / (x √π) · (1 − 1/2x² + 3/4x⁴ …)
-    correction = math.log1p(-1 / size**2 + 3 / size**4)
-    return (size * size / 2 + math.log(size * math.sqrt(math.pi / 2)) - correction) / math.log(10)
+def _without_repeats(
+    study: Sumstats,
+    names: VariantNames,
+    strength: np.ndarray,
+    is_drawn: np.ndarray,
+) -> list[str]:
+    """Take rows that repeat an earlier one out of those that are drawn, and say so."""
+    same: list[tuple[int, int]] = []
+    other: list[tuple[int, int]] = []
+    for row, first in earlier_rows(names, np.flatnonzero(is_drawn).tolist()):
+        is_same = np.isclose(strength[row], strength[first], rtol=1e-6, atol=1e-9)
+        (same if is_same else other).append((row, first))
+    is_drawn[[row for row, _ in same]] = False
+    notes = []
+    for pairs, said in (
+        (same, "left out: each says again what an earlier one says"),
+        (other, "drawn beside an earlier one of the same variant, with another P"),
+    ):
+        for row, first in pairs[:1]:
+            of_rows = counted(len(pairs), "rows")
+            are = agreeing(len(pairs), "is", "are")
+            such = f"line {study.line[row]}, the variant of line {study.line[first]}"
+            notes.append(f"{study.name}: {of_rows} of the locus {are} {said}, such as {such}")
+    return notes
 
 
 def is_within(
@@ -120,32 +126,40 @@ def is_within(
     return np.array(is_contig, dtype=bool) & (pos >= stretch.first) & (pos <= stretch.last)
 
 
-def _names(study: Sumstats, rows: np.ndarray) -> VariantNames:
-    taken = study.taken(rows)
+def _names(study: Sumstats) -> VariantNames:
     return VariantNames(
-        taken.id.to_pylist(),
-        taken.chrom.to_pylist(),
-        taken.pos,
-        taken.effect_allele.to_pylist(),
-        taken.other_allele.to_pylist(),
+        study.id.to_pylist(),
+        study.chrom.to_pylist(),
+        study.pos,
+        study.effect_allele.to_pylist(),
+        study.other_allele.to_pylist(),
     )
 
 
-def _fine_mapped_here(study: Sumstats, here: np.ndarray) -> pl.DataFrame | None:
+def _fine_mapped(study: Sumstats, names: VariantNames) -> pl.DataFrame | None:
+    """What the file itself says of PIPs and credible sets.
+
+    Raises:
+        InputError: for a PIP that is no probability.
+    """
     if study.pip is None:
         return None
+    called = study.columns.names["pip"]
+
+    def where(row: int) -> str:
+        return f"{study.name}, line {study.line[row]} ({names.shown(row)})"
+
     sets = study.credible_set
-    listed = [None] * len(study) if sets is None else sets.to_pylist()
-    names = _names(study, here)
     table = pl.DataFrame(
         {
             "name": [names.shown(row) for row in range(len(names))],
             "pos": names.pos,
-            "pip": study.pip[here],
-            "credible_set": pl.Series([listed[row] for row in here.tolist()], dtype=pl.String),
-        }
+            "pip": checked_probabilities(study.pip, where, called),
+            "credible_set": [None] * len(study) if sets is None else sets.to_pylist(),
+        },
+        schema_overrides={"credible_set": pl.String},
     )
-    return table.filter(pl.col("pip").is_not_nan())
+    return table.filter(pl.col("pip").is_not_nan()).unique(maintain_order=True)
 
 
 def _r2_with_lead(
@@ -168,82 +182,83 @@ def _r2_with_lead(
         notes.append(
             f"{ld}: does not have {names.shown(strongest)}, the strongest; r² is with {names.shown(lead)}"
         )
+    blocks = []
+    is_still = np.zeros(len(names), dtype=bool)
     for first in range(0, in_panel.size, _AT_ONCE):
         some = in_panel[first : first + _AT_ONCE]
         block = panel.block(np.array([rows[lead], *rows[some]]))
         with_lead = np.where(block.varies, block.correlations[0] ** 2, np.nan)
         r2[some] = with_lead[1:] if block.varies[0] else np.nan
+        is_still[some] = ~block.varies[1:]
+        blocks.append(block)
     r2[lead] = 1.0
+    notes += _said_of_blocks(panel, blocks, in_panel.size)
     absent = len(names) - in_panel.size
-    if absent:
-        notes.append(
-            f"{ld}: does not have {counted(absent, 'variants')} of the locus: drawn in grey"
-        )
+    for number, why in (
+        (absent, "does not have {} of the locus"),
+        (int(is_still.sum()), "has no correlations of {} of the locus, which do not vary there"),
+    ):
+        if number:
+            notes.append(f"{ld}: {why.format(counted(number, 'variants'))}: drawn as rings in grey")
     return np.clip(r2, None, 1.0), names.shown(lead), notes
+
+
+def _said_of_blocks(
+    panel: Panel,
+    blocks: Sequence[LdBlock],
+    variants: int,
+) -> list[str]:
+    """What is to be said of the numbers, once of all blocks."""
+    if all(block.seems_squared for block in blocks):
+        asked = said_of_squares(panel.name, variants)
+        return [f"{asked} Colours are of the square of what it holds"]
+    said = [note for block in blocks if not block.seems_squared for note in block.notes]
+    return list(dict.fromkeys(said))
 
 
 def _rows_in_panel(
     panel: Panel,
-    names: VariantNames,
-    places: np.ndarray,
+    study: Sumstats,
+    place: np.ndarray,
     rows_of_file: int,
 ) -> tuple[np.ndarray, list[str]]:
+    """The panel's row of each row in the locus, -1 where it has none, and what is taken for granted."""
     if panel.names is not None:
-        match = match_variants(names, panel.names, panel.name)
-        return match.row, []
-    if panel.size == rows_of_file:
-        return places, []
-    if panel.size == len(names):
-        return np.arange(len(names)), []
-    raise InputError(
-        f"{panel.name}: has {panel.size:,} × {panel.size:,} correlations without names, and the study has "
-        f"{counted(rows_of_file, 'rows')}, {len(names):,} of them in the locus. Name the matrix's rows by --ld-variants"
-    )
+        match = match_variants(_names(study), panel.names, panel.name, needs_signs=False)
+        return match.row, list(match.notes)
+    places, said = places_in_matrix(panel, study.name, place, rows_of_file)
+    return places, [said]
 
 
-def read_probabilities(name: str, stretch: Stretch) -> dict[str, pl.DataFrame]:
+def read_probabilities(name: str, stretch: Stretch) -> tuple[dict[str, pl.DataFrame], list[str]]:
     """What `finemap` wrote of the variants in a stretch: by the row's name `name`, `pos`, `pip`, `credible_set`.
 
+    Returns:
+        A table for each fit that has probabilities there, and what is left out.
+
     Raises:
-        InputError: for a file that `finemap` did not write.
+        InputError: for a file that `finemap` did not write, or has changed since.
     """
-    table = _finemapped(name)
-    needed = ("id", "chrom", "pos", "pip_uniform", "set_uniform", "pip_prior", "set_prior")
-    missing = [column for column in needed if column not in table.columns]
-    if missing:
-        raise InputError(
-            f"--pips {name}: has no column {missing[0]}. Give the --out or the --json of `enformer-ray finemap`"
-        )
-    placed = table.filter(pl.col("pos").is_not_null() & pl.col("chrom").is_not_null())
-    here = is_within(placed["chrom"].to_list(), placed["pos"].to_numpy(), stretch)
-    found = placed.filter(pl.Series(here))
+    table = read_finemapped("--pips", name)
+    is_here = is_within(table["chrom"].to_list(), table["pos"].to_numpy(), stretch)
+    found = table.filter(pl.Series(is_here, dtype=pl.Boolean))
     answers = {}
+    notes = []
     for which, called in _BY_PIP.items():
         pips = found.select(
             pl.col("id").alias("name"),
             "pos",
-            pl.col(f"pip_{which}").cast(pl.Float64).alias("pip"),
-            pl.col(f"set_{which}").cast(pl.String).alias("credible_set"),
-        ).filter(pl.col("pip").is_not_null())
+            pl.col(f"pip_{which}").alias("pip"),
+            pl.col(f"set_{which}").alias("credible_set"),
+        ).drop_nulls("pip")
         if pips.height:
             answers[called] = pips
+        without = found.height - pips.height
+        # a fit without a prior has no column of it at all
+        if without and (pips.height or which == "uniform"):
+            have = agreeing(without, "has", "have")
+            of_locus = counted(without, "variants")
+            notes.append(f"{name}: {of_locus} of the locus {have} no pip_{which}, and no point")
     if len(answers) == 2:
         answers = {_BY_PIP["prior"]: answers[_BY_PIP["prior"]], "PIP, no prior": answers["PIP"]}
-    return answers
-
-
-def _finemapped(name: str) -> pl.DataFrame:
-    path = one_file(name).path
-    try:
-        if name.endswith(".parquet"):
-            return pl.read_parquet(path)
-        if name.endswith(".json"):
-            variants = json.loads(Path(path).read_text())["variants"]
-            return pl.DataFrame(variants, infer_schema_length=None)
-        return pl.read_csv(
-            path, separator="\t", infer_schema_length=None, schema_overrides={"chrom": pl.String}
-        )
-    except (pl.exceptions.PolarsError, ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(
-            f"--pips {name}: is not what `enformer-ray finemap` writes by --out or --json: {error}"
-        ) from error
+    return answers, notes

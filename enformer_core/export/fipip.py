@@ -20,9 +20,6 @@ from enformer_core.export.plain_table import write_plain
 from enformer_core.variants.arrow import Mask
 from enformer_core.words import agreeing, counted
 
-_IN_NO_SET = pa.array(["", "0", "-1", "NA", "None", "none", "null"])
-"""How fine-mapping programs write that a variant is in no credible set."""
-
 
 def export_fipip(
     ledger: Ledger,
@@ -83,8 +80,7 @@ def _in_credible_set(association: Association) -> Mask:
         raise InputError(
             f"--fipip: {rows.name} must be fine-mapped: needs the columns PIP and CS (or cs_id), and has {known}"
         )
-    is_none = pc.is_in(rows.credible_set, _IN_NO_SET, skip_nulls=True)
-    in_set = np.asarray(pc.and_not(pc.is_valid(rows.credible_set), is_none), dtype=bool)
+    in_set = np.asarray(pc.is_valid(rows.credible_set), dtype=bool)
     wrong = in_set & ~((rows.pip >= 0) & (rows.pip <= 1))
     if wrong.any():
         first = int(np.argmax(wrong))

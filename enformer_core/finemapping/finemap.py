@@ -24,7 +24,7 @@ from enformer_core.finemapping.diagnostics import (
     Spectrum,
     consistency,
 )
-from enformer_core.finemapping.ld import check_definite, shrunk, tolerated_below_zero
+from enformer_core.finemapping.ld_definite import check_definite, shrunk, tolerated_below_zero
 from enformer_core.finemapping.locus import LocusData
 from enformer_core.finemapping.shares import shares
 from enformer_core.finemapping.susie import (

@@ -6,7 +6,6 @@
 Knows matrices and file sets. Does not know studies.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, SupportsInt, runtime_checkable
@@ -17,7 +16,8 @@ from jaxtyping import Bool, Int64
 from enformer_core.errors import InputError
 from enformer_core.finemapping.ld_files import LdMatrix, read_matrix
 from enformer_core.finemapping.plink_bed import MAGIC, PlinkBed
-from enformer_core.finemapping.susie import Correlations, Variants
+from enformer_core.finemapping.repeated_variants import earlier_rows
+from enformer_core.finemapping.susie import Correlations
 from enformer_core.finemapping.variant_names import VariantNames, one_file, read_names
 from enformer_core.words import counted
 
@@ -28,9 +28,6 @@ _ROUNDING_UNITS = 10
 
 _LEAST_TOLERANCE = 1e-6
 _MOST_TOLERANCE = 1e-3
-
-_ZERO = 1e-8
-"""Eigenvalues above −1e-8 are not below 0, as susieR has it."""
 
 _SUFFIXES = (".npz", ".npy", ".ld.gz", ".ld", ".txt.gz", ".txt", ".tsv", ".csv", ".gz")
 _BESIDE = (".bim", ".snplist", ".snps", ".vars")
@@ -122,13 +119,27 @@ def _names_of(
     """Names of a matrix's rows: as given, else its own, else those of a file beside it."""
     beside = given or (None if matrix.names is not None else _file_beside(matrix.name))
     if beside is None:
-        return matrix.names
+        return None if matrix.names is None else _different(matrix.name, matrix.names)
     names = read_names(beside)
     rows = matrix.values.shape[0]
     if len(names) != rows:
         raise InputError(
             f"{beside}: names {len(names):,} variants, and {matrix.name} has {rows:,} rows. Name the rows' own file "
             "by --ld-variants"
+        )
+    return _different(beside, names)
+
+
+def _different(called: str, names: VariantNames) -> VariantNames:
+    """The same names.
+
+    Raises:
+        InputError: where two are one: which row of the matrix is meant nobody could know.
+    """
+    for row, first in earlier_rows(names, range(len(names))):
+        raise InputError(
+            f"{called}: variants {first + 1:,} and {row + 1:,} are both called {names.shown(row)}; each row of a "
+            "matrix needs a name of its own, with alleles where an identifier has several"
         )
     return names
 
@@ -329,63 +340,10 @@ def _seems_squared(
     # of 0 and 1 alone squares are the same
     if not np.any((pairs > 0) & (pairs < 1)):
         return ()
-    among = f"no correlation among {counted(values.shape[0], 'variants')} is below 0"
-    return (f"{name}: {among}. Is it r²? Fine-mapping needs r, with its sign",)
+    return (f"{said_of_squares(name, values.shape[0])} Fine-mapping needs r, with its sign",)
 
 
-def tolerated_below_zero(
-    unit: float,
-    size: int,
-) -> float:
-    """How far below 0 rounding alone may bring an eigenvalue.
-
-    Errors that are even over a unit have a standard deviation of unit / √12, and a symmetric matrix of them a largest
-    eigenvalue of 2 √p times that. Of six decimals and 1,000 variants 2e-5; half as much again is granted.
-    """
-    return max(_ZERO, 1.5 * 2 * math.sqrt(size) * unit / math.sqrt(12))
-
-
-def check_definite(
-    name: str,
-    eigenvalues: Variants,
-    unit: float,
-) -> tuple[str, ...]:
-    """Refuse a matrix with an eigenvalue far below 0: no genotypes have such correlations.
-
-    Args:
-        name: of the panel.
-        eigenvalues: of the block.
-        unit: the last digit that is kept of a number.
-
-    Returns:
-        A note where rounding explains it.
-
-    Raises:
-        InputError: with the eigenvalue, and the shrinkage that mends it.
-    """
-    least = float(eigenvalues.min())
-    if least >= -_ZERO:
-        return ()
-    if least >= -tolerated_below_zero(unit, eigenvalues.size):
-        return (
-            f"{name}: its least eigenvalue is {least:.2g}, as rounding to {unit:.0e} makes it; it is taken for 0",
-        )
-    # (1 − s) least + s = 0, rounded up to two digits
-    needed = -least / (1 - least)
-    digits = 1 - math.floor(math.log10(needed))
-    shown = math.ceil(needed * 10**digits) / 10**digits
-    raise InputError(
-        f"{name}: is not positive definite: of {counted(eigenvalues.size, 'eigenvalues')} "
-        f"{int((eigenvalues < -_ZERO).sum()):,} lie below 0, the least is {least:.3g}. Genotypes of one panel cannot "
-        "give that: were pairs worked out from different people, or matrices joined? "
-        f"--ld-shrinkage {shown:g} makes it so"
-    )
-
-
-def shrunk(
-    correlations: Correlations,
-    shrinkage: float,
-) -> None:
-    """(1 − s) R + s I, in place: each r is s nearer to 0."""
-    correlations *= 1 - shrinkage
-    np.fill_diagonal(correlations, 1.0)
+def said_of_squares(name: str, variants: int) -> str:
+    """What is asked of correlations among which none is below 0."""
+    among = f"no correlation among {counted(variants, 'variants')} is below 0"
+    return f"{name}: {among}. Is it r²?"

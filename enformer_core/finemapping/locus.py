@@ -155,21 +155,41 @@ def _match(
 ) -> Match:
     if panel.names is not None:
         return match_variants(study.names, panel.names, panel.name)
+    places, said = places_in_matrix(panel, study.name, study.place, study.rows)
     rows = len(study.names)
-    # the matrix may be of all rows of the file, of which a locus is a part
-    places = {rows: np.arange(rows), study.rows: study.place}.get(panel.size)
+    return Match(places, np.ones(rows, dtype=np.int64), [None] * rows, (said,))
+
+
+def places_in_matrix(
+    panel: Panel,
+    study: str,
+    place: Rows,
+    rows_of_file: int,
+) -> tuple[Rows, str]:
+    """Rows of a matrix without names that are the rows of a study in a locus, and what is taken for granted.
+
+    Args:
+        panel: the matrix, of all rows of the file, or of those in the locus.
+        study: name of the file.
+        place: which of all rows of the file each row in the locus is, from 0.
+        rows_of_file: how many the file has.
+
+    Raises:
+        InputError: for a matrix of another size.
+    """
+    rows = place.size
+    places = {rows: np.arange(rows), rows_of_file: place}.get(panel.size)
     if places is None:
-        of_file = counted(study.rows, "rows")
-        of_locus = "" if rows == study.rows else f", {rows:,} of them in the locus"
+        of_file = counted(rows_of_file, "rows")
+        of_locus = "" if rows == rows_of_file else f", {rows:,} of them in the locus"
         raise InputError(
-            f"{panel.name}: has {panel.size:,} × {panel.size:,} correlations without names, and {study.name} {of_file}"
+            f"{panel.name}: has {panel.size:,} × {panel.size:,} correlations without names, and {study} {of_file}"
             f"{of_locus}. Give the matrix of these rows, or name the matrix's own by --ld-variants FILE"
         )
-    said = (
-        f"{panel.name}: has no names; its rows are taken to be those of {study.name}, in that order and of the same "
+    return places, (
+        f"{panel.name}: has no names; its rows are taken to be those of {study}, in that order and of the same "
         "effect alleles (--ld-variants FILE names them)"
     )
-    return Match(places, np.ones(rows, dtype=np.int64), [None] * rows, (said,))
 
 
 def _nothing_shared(

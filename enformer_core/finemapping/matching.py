@@ -40,6 +40,8 @@ def match_variants(
     study: VariantNames,
     panel: VariantNames,
     panel_name: str,
+    *,
+    needs_signs: bool = True,
 ) -> Match:
     """Find each variant of a study in a panel.
 
@@ -47,6 +49,7 @@ def match_variants(
         study: variants whose effect alleles z is of.
         panel: variants whose effect alleles correlations count.
         panel_name: for reasons and notes.
+        needs_signs: whether it matters which allele is counted; of squares it does not.
     """
     index = _Index.of(study, panel)
     row = np.full(len(study), -1)
@@ -63,7 +66,7 @@ def match_variants(
         row[number] = fitting[0]
         sign[number] = signs[fitting[0]] or 1
         how.count(study, number, panel, fitting)
-    return Match(row, sign, reasons, tuple(how.notes(panel_name, index)))
+    return Match(row, sign, reasons, tuple(how.notes(panel_name, index, needs_signs=needs_signs)))
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,12 @@ def _sign(
     theirs = (panel.effect[row], panel.other[row])
     if ours == (None, None) or theirs == (None, None):
         return 1
+    contrary = -1 if panel.says_counted else 1
     for pair in (theirs, tuple(map(_complement, theirs))):
         if _fits(ours, pair):
             return 1
         if _fits(ours, pair[::-1]):
-            return -1
+            return contrary
     return None
 
 
@@ -222,6 +226,7 @@ class _How:
         """Take a variant that was found into account."""
         row = fitting[0]
         is_known = study.effect[number] is not None and panel.effect[row] is not None
+        is_known &= panel.says_counted
         self.unchecked += not is_known
         self.palindromic += is_known and study.effect[number] == _complement(study.other[number])
         self.several += len(fitting) > 1
@@ -230,6 +235,8 @@ class _How:
         self,
         panel_name: str,
         index: _Index,
+        *,
+        needs_signs: bool,
     ) -> Iterator[str]:
         """What of that a user should know."""
         if index.has_moved:
@@ -237,13 +244,13 @@ class _How:
                 f"{panel_name}: most variants have other positions there, as of another assembly; they are matched by "
                 "identifiers alone"
             )
-        if self.unchecked:
+        if self.unchecked and needs_signs:
             number = counted(self.unchecked, "variants")
             yield (
                 f"{panel_name}: {number} {agreeing(self.unchecked, 'is', 'are')} matched by name alone, since one side "
-                "does not say the alleles: z and LD must count the same ones"
+                "does not say which alleles it counts: z and LD must count the same ones"
             )
-        if self.palindromic:
+        if self.palindromic and needs_signs:
             number = counted(self.palindromic, "variants")
             yield (
                 f"{panel_name}: {number} {agreeing(self.palindromic, 'has', 'have')} alleles A/T or C/G, whose strand "

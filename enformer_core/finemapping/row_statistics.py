@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float64, Int8
 
 from enformer_core.finemapping.p_values import z_of_log_p
 from enformer_core.finemapping.statistic_names import Statistic, StatisticColumns
-from enformer_core.finemapping.statistic_texts import as_floats, as_log_p
-from enformer_core.variants.arrow import in_full
+from enformer_core.finemapping.statistic_texts import are_missing, as_floats, as_log_p
+from enformer_core.variants.arrow import Mask, in_full
 from enformer_core.variants.formats.reader import kept_role
 
 Floats = Float64[np.ndarray, " rows"]
@@ -26,6 +26,8 @@ class Statistics:
     """The statistics of rows; NaN where there are none.
 
     Attributes:
+        log_p: the natural logarithm of P, of which float64 holds 1e-400 too; -inf of 0.
+        is_no_p: whether something stands where P should, and is no number from 0 to 1.
         se_as_read: as written, before it is made of beta and z where it is not there.
         agreement: whether the signs of the columns Z, BETA and OR are the same, as far as a row has several: 1 where
             they are, −1 where one is not, 0 where there is nothing to compare.
@@ -36,7 +38,8 @@ class Statistics:
     se_as_read: Floats
     z: Floats
     n: Floats
-    p: Floats
+    log_p: Floats
+    is_no_p: Mask
     agreement: Signs
 
     @staticmethod
@@ -79,9 +82,15 @@ class Statistics:
             se,
             z,
             sizes,
-            np.exp(log_p),
+            log_p,
+            _are_no_p(raw, columns, log_p),
             _agreement(*as_read),
         )
+
+    @property
+    def p(self) -> Floats:
+        """P as float64 has it: 0 below 1e-323."""
+        return np.exp(self.log_p)
 
     @property
     def has_z(self) -> Bool[np.ndarray, " rows"]:
@@ -119,6 +128,20 @@ def _log_p(
         log_p = _first(log_p, as_log_p(texts_of(raw, columns, "p")))
     # what is above 1 is no P
     return np.where(log_p <= 0, log_p, np.nan)
+
+
+def _are_no_p(
+    raw: pa.Table,
+    columns: StatisticColumns,
+    log_p: Floats,
+) -> Mask:
+    """Whether something stands in a column of P where none could be read."""
+    of_p: tuple[Statistic, ...] = ("p", "minus_log10_p")
+    is_written = np.zeros(raw.num_rows, dtype=bool)
+    for statistic in of_p:
+        if columns.has(statistic):
+            is_written |= ~are_missing(texts_of(raw, columns, statistic))
+    return is_written & np.isnan(log_p)
 
 
 def _first(

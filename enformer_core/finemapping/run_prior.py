@@ -109,7 +109,8 @@ def _as_sumstats(data: LocusData) -> Sumstats:
         z=data.z,
         n=unknown,
         maf=unknown,
-        p=unknown,
+        log_p=unknown,
+        is_no_p=np.zeros(data.z.size, dtype=bool),
         status=pa.array([each.value for each in status], pa.string()),
         effect_is_ref=None
         if data.study.effect_is_ref is None

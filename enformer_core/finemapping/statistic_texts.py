@@ -7,13 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float64
 
-from enformer_core.variants.arrow import matches
+from enformer_core.variants.arrow import Mask, bools, matches
 
 Floats = Float64[np.ndarray, " rows"]
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?$"
 
 _NO_TEXT = pa.scalar(None, pa.string())
+
+_MISSING = pa.array(["", "na", "n/a", "nan", "none", "null", ".", "-"])
+"""In small letters; what else is no number says that something is wrong."""
 
 _TINY = 1e-300
 """Below this float64 loses digits, and at 1e-324 all of them."""
@@ -28,6 +31,12 @@ def as_floats(texts: pa.Array) -> Floats:
     values = pc.fill_null(pc.cast(digits, pa.float64()), np.nan)
     # a copy, that may be written to
     return np.array(values, dtype=np.float64)
+
+
+def are_missing(texts: pa.Array) -> Mask:
+    """Whether nothing stands in a cell, as programs write that."""
+    said = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), "")
+    return bools(pc.is_in(said, _MISSING))
 
 
 def as_log_p(texts: pa.Array) -> Floats:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from enformer_core.errors import InputError, nearest
+from enformer_core.finemapping.repeated_variants import earlier_rows, is_same_effect
 from enformer_core.finemapping.row_statistics import MOST_Z, Statistics
 from enformer_core.finemapping.statistic_names import (
     StatisticColumns,
@@ -21,11 +22,10 @@ from enformer_core.finemapping.statistic_names import (
 )
 from enformer_core.finemapping.statistic_texts import as_floats
 from enformer_core.finemapping.variant_names import NamedTable, VariantNames, unreadable
+from enformer_core.finemapping.whose_effects import assumed_effects, is_harmonised
 from enformer_core.genome.contig_names import one_name_each
 from enformer_core.variants.arrow import Mask, Numbers, in_full
-from enformer_core.variants.formats.column_search import HARMONISED
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
-from enformer_core.variants.formats.headers import cleaned
 from enformer_core.variants.formats.reader import kept_role
 from enformer_core.words import counted
 
@@ -294,22 +294,16 @@ class _Rows:
 
 def _statistics_of(table: NamedTable) -> StatisticColumns:
     columns = table.source.columns
-    at = columns.index.get("alt")
-    is_harmonised = at is not None and cleaned(columns.names[at]).startswith(HARMONISED)
-    statistics = find_statistics(columns.names, harmonised=is_harmonised)
+    statistics = find_statistics(columns.names, harmonised=is_harmonised(table.source))
     check_has_z(statistics, table.called)
     return statistics
 
 
 def _whose_effects(table: NamedTable) -> Iterator[str]:
     """Of a table that does not say it, which allele is taken for the effect's."""
-    columns = table.source.columns
-    if columns.basis == "assumed":
-        name = columns.names[columns.index["alt"]].strip()
-        yield (
-            f"{table.called}: effects are taken for those of {name}, which its name alone does not say; "
-            "--effect-allele COLUMN says otherwise"
-        )
+    taken_for = assumed_effects(table.source)
+    if taken_for:
+        yield f"{table.called}: effects are taken for {taken_for}"
 
 
 def _reasons(
@@ -367,32 +361,11 @@ def _mark_repeats(
     Raises:
         InputError: where it says something else: nobody can know which z is the variant's.
     """
-    first_rows: dict[object, int] = {}
-    for row, reason in enumerate(reasons):
-        if reason is not None:
-            continue
-        key = _key(found.names, row)
-        first = first_rows.setdefault(key, row)
-        if first == row:
-            continue
-        # A/G and G/A are one variant, whose z changes its sign
-        sign = 1 if found.names.effect[row] == found.names.effect[first] else -1
-        if not np.isclose(z[first], sign * z[row], rtol=1e-6, atol=1e-9):
+    used = [row for row, reason in enumerate(reasons) if reason is None]
+    for row, first in earlier_rows(found.names, used):
+        if not is_same_effect(found.names, z, row, first):
             raise InputError(
                 f"{called}: lines {found.line[first]} and {found.line[row]} are one variant, "
                 f"{found.names.shown(row)}, with z {z[first]:.6g} and {z[row]:.6g}. Keep one of them"
             )
         reasons[row] = f"is the variant of line {found.line[first]} again"
-
-
-def _key(
-    names: VariantNames,
-    row: int,
-) -> object:
-    """What makes a variant: identifier, place, and its alleles in whichever order."""
-    alleles = frozenset((names.effect[row], names.other[row]))
-    place = (names.chrom[row], int(names.pos[row]))
-    if names.pos[row] and alleles != {None}:
-        return (*place, alleles)
-    # without a name it can be no other's repeat
-    return (names.id[row] or row, *place, alleles)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from enformer_core.errors import InputError
+from enformer_core.finemapping.fine_mapped import set_names
 from enformer_core.finemapping.repeated_rows import are_repeats
 from enformer_core.finemapping.row_statistics import Floats, Signs, Statistics, texts_of
 from enformer_core.finemapping.row_status import MEANINGS, RowStatus
@@ -27,10 +28,9 @@ from enformer_core.finemapping.statistic_names import (
     said_of_signs,
 )
 from enformer_core.finemapping.statistic_texts import as_floats
+from enformer_core.finemapping.whose_effects import assumed_effects, is_harmonised
 from enformer_core.variants.arrow import Mask, Numbers, bools, in_full, ints, matches
-from enformer_core.variants.formats.column_search import HARMONISED
 from enformer_core.variants.formats.given import NOTHING_GIVEN, GivenColumns
-from enformer_core.variants.formats.headers import cleaned
 from enformer_core.variants.input_files import InputFile
 from enformer_core.variants.source import Source, open_source
 from enformer_core.words import counted
@@ -57,14 +57,16 @@ class Sumstats:
         z: of the effect allele.
         n: sample size.
         maf: frequency of the rarer allele.
-        p: as written.
+        log_p: natural logarithm of P as written; -inf of 0.
+        is_no_p: whether something stands where P should, and is no number from 0 to 1.
         status: of each row, of `RowStatus`.
         effect_is_ref: where the file declares REF, whether that is the effect allele; None where it does not.
         why_effect: how it is known which column is the effect allele.
         columns: which columns held the statistics.
         agreement: whether the signs of Z, BETA and OR are the same, as `Statistics` has it; None where nobody looked.
         pip: of a study that has been fine-mapped; None where the file has none.
-        credible_set: as written, null where a row is in none; None where the file has no such column.
+        credible_set: as written, null where a row is in none, for which -1 and 0 stand too; None where the file has no
+            such column.
     """
 
     name: str
@@ -79,7 +81,8 @@ class Sumstats:
     z: Floats
     n: Floats
     maf: Floats
-    p: Floats
+    log_p: Floats
+    is_no_p: Mask
     status: pa.Array
     effect_is_ref: Mask | None
     why_effect: str
@@ -90,6 +93,11 @@ class Sumstats:
 
     def __len__(self) -> int:
         return self.line.size
+
+    @property
+    def p(self) -> Floats:
+        """P as float64 has it: 0 below 1e-323."""
+        return np.exp(self.log_p)
 
     @property
     def is_usable(self) -> Mask:
@@ -196,7 +204,7 @@ def read_sumstats(
         sites=sites,
         columns=columns,
     )
-    statistics = find_statistics(opened.columns.names, harmonised=_is_harmonised(opened))
+    statistics = find_statistics(opened.columns.names, harmonised=is_harmonised(opened))
     if needs_z:
         check_has_z(statistics, opened.called)
     keep = tuple(dict.fromkeys(statistics.names.values()))
@@ -212,13 +220,6 @@ def read_sumstats(
     # refused before anything is matched
     sumstats.said_of_signs()
     return sumstats
-
-
-def _is_harmonised(source: Source) -> bool:
-    """Whether the effect allele is of the GWAS Catalog's harmonisation, beside the author's own."""
-    at = source.columns.index.get("alt")
-    names = source.columns.names
-    return at is not None and at < len(names) and cleaned(names[at]).startswith(HARMONISED)
 
 
 @dataclass(frozen=True)
@@ -273,20 +274,25 @@ class _Reading:
             z=numbers.z,
             n=numbers.n,
             maf=_minor(in_full(raw, "frequency")),
-            p=numbers.p,
+            log_p=numbers.log_p,
+            is_no_p=numbers.is_no_p,
             status=pa.nulls(raw.num_rows, pa.string()),
             effect_is_ref=is_of_ref if self.source.declares_ref else None,
             why_effect=_why_effect(self.source, effect) if self.needs_z else "",
             columns=self.columns,
             agreement=numbers.agreement if self.needs_z else None,
             pip=self._floats_of(raw, "pip"),
-            credible_set=self._texts_of(raw, "credible_set"),
+            credible_set=self._sets_of(raw),
         )
 
     def _texts_of(self, raw: pa.Table, statistic: Statistic) -> pa.Array | None:
         if not self.columns.has(statistic):
             return None
         return texts_of(raw, self.columns, statistic)
+
+    def _sets_of(self, raw: pa.Table) -> pa.Array | None:
+        texts = self._texts_of(raw, "credible_set")
+        return None if texts is None else set_names(texts)
 
     def _floats_of(self, raw: pa.Table, statistic: Statistic) -> Floats | None:
         texts = self._texts_of(raw, statistic)
@@ -353,16 +359,10 @@ def _why_effect(
     effect: pa.Array,
 ) -> str:
     """Whose effects they are, where the file does not say it itself; else nothing."""
-    columns = source.columns
-    if source.declares_ref:
-        nobody_named = effect.null_count == len(effect)
-        return "those of ALT: no column names an effect allele" if nobody_named else ""
-    if columns.basis != "assumed":
-        return ""
-    name = columns.names[columns.index["alt"]].strip()
-    return (
-        f"those of {name}, which its name alone does not say; --effect-allele COLUMN says otherwise"
-    )
+    if not source.declares_ref:
+        return assumed_effects(source)
+    nobody_named = effect.null_count == len(effect)
+    return "those of ALT: no column names an effect allele" if nobody_named else ""
 
 
 def _statuses(faults: Mapping[RowStatus, Mask]) -> pa.Array:

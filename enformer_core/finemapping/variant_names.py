@@ -28,7 +28,7 @@ from enformer_core.variants.formats.given import (
     NOTHING_GIVEN,
     GivenColumns,
 )
-from enformer_core.variants.formats.identifiers import holds_alleles
+from enformer_core.variants.formats.identifiers import holds_alleles, parts_of
 from enformer_core.variants.given_alleles import check_given_alleles
 from enformer_core.variants.input_files import (
     InputFile,
@@ -60,6 +60,7 @@ class VariantNames:
         pos: counts from 1.
         effect: the allele that effects are of, or that correlations count, in upper case.
         other: the other one.
+        says_counted: whether it is known which of both alleles is the effect's; of a list of keys it is not.
     """
 
     id: Texts
@@ -67,6 +68,7 @@ class VariantNames:
     pos: Numbers
     effect: Texts
     other: Texts
+    says_counted: bool = True
 
     def __len__(self) -> int:
         return len(self.id)
@@ -100,6 +102,7 @@ class VariantNames:
             pos=self.pos[places],
             effect=taken(self.effect),
             other=taken(self.other),
+            says_counted=self.says_counted,
         )
 
     def shown(
@@ -234,9 +237,24 @@ def read_names(name: str) -> VariantNames:
     """
     listed = _listed(name)
     if listed is not None:
-        return VariantNames.of_ids(listed)
+        return _names_of_list(listed)
     table = NamedTable.open(name)
     return table.names_of(pa.concat_tables(table.records(), promote_options="default"))
+
+
+def _names_of_list(listed: Texts) -> VariantNames:
+    """Names of a list; of those that hold place and alleles, `chr20:1000:A:G`, these too."""
+    ids = pa.array(listed, pa.string())
+    parts = parts_of(ids)
+    pos = np.array(pc.fill_null(pc.cast(parts["pos"], pa.int64()), 0), dtype=np.int64)
+    return VariantNames(
+        id=_named(ids),
+        chrom=parts["chrom"].to_pylist(),
+        pos=pos,
+        effect=pc.utf8_upper(parts["alt"]).to_pylist(),
+        other=pc.utf8_upper(parts["ref"]).to_pylist(),
+        says_counted=False,
+    )
 
 
 def unreadable(records: pa.Table) -> Mask:

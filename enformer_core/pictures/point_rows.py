@@ -11,8 +11,10 @@ import altair as alt
 import numpy as np
 import polars as pl
 
+from enformer_core.errors import first_few
 from enformer_core.pictures.marks import largest, name_beside, points, thinned, upright
-from enformer_core.pictures.picture import padded, tips, values_of
+from enformer_core.pictures.picture import labelled, padded, tips, values_of
+from enformer_core.pictures.set_colours import SetColours, numbered, set_colours
 from enformer_core.pictures.stack import Axis, Layer, Row, values_axis
 from enformer_core.words import counted
 
@@ -31,9 +33,9 @@ _SCORE_HEIGHT = 110
 _MEMBER_SIZE = 60
 _LEAD_SIZE = 130
 _RING_SIZE = 120
+_NO_LD_SIZE = 30
 _MOST_STEMS = 400
 _NAME_LETTERS = 22
-_SETS_A_COLUMN = 9
 
 _HEADROOM = 0.14
 """Above the largest value, for the label of what has it."""
@@ -109,10 +111,12 @@ def probability_row(
         name: what the row is called, as `PIP with prior`.
         source: the file that it comes from.
     """
-    shown, notes = thinned(table, "pip", name)
+    shown, thin = thinned(table, "pip", name)
     is_member = pl.col("credible_set").is_not_null()
-    members = shown.filter(is_member)
     sets = _sets(table)
+    colours = set_colours(table, "pip")
+    notes = (*thin, *([f"{name}: {colours.note}"] if colours.note else []))
+    members = colours.of(shown.filter(is_member))
     named = largest(table, "pip")
 
     def draw(along: Axis) -> Layer:
@@ -123,7 +127,7 @@ def probability_row(
         dots = [points(others, _OF_PIPS, style="faint")] if others.height else []
         if sets:
             in_sets = points(members, _OF_PIPS, size=_MEMBER_SIZE)
-            dots.append(in_sets.encode(color=_set_colour(list(sets))))
+            dots.append(in_sets.encode(color=_set_colour(colours)))
         return alt.layer(
             *(each.encode(x=along("pos"), y=y) for each in dots),
             name_beside(named, along, y),
@@ -131,7 +135,7 @@ def probability_row(
 
     best = named.row(0, named=True)
     sizes = [f"{each} of {counted(size, 'variants')}" for each, size in sets.items()]
-    of_sets = f"credible sets: {', '.join(sizes)}" if sets else "no credible set here"
+    of_sets = f"credible sets: {first_few(sizes)}" if sets else "no credible set here"
     said = (
         f"{name} in {source}: the largest {best['pip']:.3f} of {best['name']} at {best['pos']:,}; "
         f"{of_sets}."
@@ -193,13 +197,13 @@ def _stems(
 
 def _rings(table: pl.DataFrame, fine_mapped: pl.DataFrame) -> list[alt.Chart]:
     """A ring around each member of a credible set; a variant of another name at the same place is another one."""
-    sets = _sets(fine_mapped)
+    colours = set_colours(fine_mapped, "pip" if "pip" in fine_mapped.columns else None)
     wanted = fine_mapped.select("name", "pos", "credible_set").drop_nulls()
     members = table.join(wanted, on=["name", "pos"], how="inner", maintain_order="left")
     if not members.height:
         return []
     told = [*_OF_ASSOCIATION, "credible_set"]
-    ring = alt.Chart(values_of(members)).mark_point(
+    ring = alt.Chart(values_of(colours.of(members))).mark_point(
         shape="circle",
         size=_RING_SIZE,
         filled=False,
@@ -208,12 +212,13 @@ def _rings(table: pl.DataFrame, fine_mapped: pl.DataFrame) -> list[alt.Chart]:
         clip=True,
         aria=False,
     )
-    colour = alt.Stroke("credible_set:N", scale=alt.Scale(domain=list(sets)), legend=None)
+    scale = alt.Scale(domain=list(colours.names))
+    colour = alt.Stroke("set_colour:N", scale=scale, legend=None)
     return [ring.encode(stroke=colour, tooltip=tips(members, told))]
 
 
 def _by_ld(table: pl.DataFrame) -> list[alt.Chart]:
-    """Points by class of r² with the lead; those of which it is not known are faint, below the others."""
+    """Points by class of r² with the lead; those of which it is not known are rings, below the others."""
     told = [*_OF_ASSOCIATION, "r2"]
     classed = table.with_columns(_ld_class(table["r2"]))
     is_known = pl.col("ld").is_not_null()
@@ -228,7 +233,23 @@ def _by_ld(table: pl.DataFrame) -> list[alt.Chart]:
     )
     coloured = points(known, told).encode(color=colour)
     # a layer without a point would be announced to screen readers, without a name
-    return [points(unknown, told, style="faint"), coloured] if unknown.height else [coloured]
+    return [_without_ld(unknown, told), coloured] if unknown.height else [coloured]
+
+
+def _without_ld(unknown: pl.DataFrame, told: Sequence[str]) -> alt.Chart:
+    """Rings, which no class of r² has, with a legend of their own."""
+    ring = alt.Chart(values_of(unknown.with_columns(pl.lit("no LD").alias("known")))).mark_point(
+        style="muted",
+        size=_NO_LD_SIZE,
+        filled=False,
+        strokeWidth=1.5,
+        opacity=1,
+        clip=True,
+        **labelled(unknown.height),
+    )
+    legend = alt.Legend(title=None, symbolFillColor="transparent")
+    shape = alt.Shape("known:N", scale=alt.Scale(range=["circle"]), legend=legend)
+    return ring.encode(shape=shape, tooltip=tips(unknown, told))
 
 
 def _ld_class(r2: pl.Series) -> pl.Series:
@@ -250,21 +271,14 @@ def _threshold(
 def _sets(table: pl.DataFrame) -> dict[str, int]:
     """How many variants each credible set has, in the order of their numbers."""
     members = table["credible_set"].drop_nulls().to_list()
-    return {each: members.count(each) for each in sorted(set(members), key=_numbered)}
+    return {each: members.count(each) for each in numbered(table)}
 
 
-def _numbered(name: str) -> tuple[float, str]:
-    """Numbers in their order, before all names."""
-    number = float(name) if name.isdecimal() else np.inf
-    return number, name
-
-
-def _set_colour(sets: Sequence[str]) -> alt.Color:
-    columns = 1 + len(sets) // _SETS_A_COLUMN
+def _set_colour(colours: SetColours) -> alt.Color:
     return alt.Color(
-        "credible_set:N",
-        scale=alt.Scale(domain=list(sets)),
-        legend=alt.Legend(title="credible set", columns=columns),
+        "set_colour:N",
+        scale=alt.Scale(domain=list(colours.names)),
+        legend=alt.Legend(title="credible set"),
     )
 
 

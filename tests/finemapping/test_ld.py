@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.finemapping.ld import (
-    check_definite,
-    open_panel,
-    shrunk,
-    tolerated_below_zero,
-)
+from enformer_core.finemapping.ld import open_panel
+from enformer_core.finemapping.ld_definite import check_definite, shrunk, tolerated_below_zero
+from enformer_core.finemapping.matching import match_variants
+from enformer_core.finemapping.variant_names import VariantNames
 from tests.support.plink import write_plink
 
 R = np.array([[1.0, 0.25, -0.5], [0.25, 1.0, 0.125], [-0.5, 0.125, 1.0]])
@@ -167,3 +165,34 @@ def test_a_reference_panel(tmp_path):
     assert "12.50% of genotypes are missing" in block.notes[0]
     with pytest.raises(InputError, match=r"--ld-variants y: .* leave it out"):
         open_panel(str(bed), "y")
+
+
+def test_two_rows_of_one_name_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", R=R)
+    listed = tmp_path / "names.txt"
+    listed.write_text("rs1\nrs2\nrs1\n")
+    with pytest.raises(InputError, match="variants 1 and 3 are both called rs1"):
+        open_panel(str(tmp_path / "x.npz"), str(listed))
+    np.savez(tmp_path / "y.npz", R=R, rsid=["b", "a", "a"])
+    with pytest.raises(InputError, match="variants 2 and 3 are both called a"):
+        open_panel(str(tmp_path / "y.npz"))
+    # alleles tell them apart, and what has no name is no other's
+    listed.write_text("SNP CHR BP A1 A2\nrs1 1 5 A G\nrs1 1 5 A T\nrs1 1 5 A C\n")
+    assert open_panel(str(tmp_path / "x.npz"), str(listed)).size == 3
+    listed.write_text(".\n.\nrs1\n")
+    assert open_panel(str(tmp_path / "x.npz"), str(listed)).size == 3
+
+
+def test_a_list_of_keys_names_places_and_alleles_and_not_which_is_counted(tmp_path):
+    np.savez(tmp_path / "x.npz", R=R)
+    listed = tmp_path / "names.txt"
+    listed.write_text("chr20:5:A:G\nchr20:9:AT:A\nrs3\n")
+    panel = open_panel(str(tmp_path / "x.npz"), str(listed))
+    unknown = [None] * 3
+    study = VariantNames(
+        unknown, ["20"] * 3, np.array([5, 9, 5]), ["A", "A", "A"], ["G", "AT", "C"]
+    )
+    match = match_variants(study, panel.names, panel.name)
+    assert match.row.tolist() == [0, 1, -1]
+    assert match.sign.tolist() == [1, 1, 1]
+    assert "does not say which alleles it counts" in match.notes[0]

@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 
 from enformer_core import open_run
+from enformer_core.finemapping.strength import minus_log10_p
 from enformer_core.pictures.page import vega_bundle
 from enformer_core.pictures.stack import Stretch
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
-from jobs.locus_study import is_within, minus_log10_p
+from jobs.locus_study import is_within
 from tests.support.genomes import OTHER
 from tests.support.summaries import GivenScorer
 from tests.support.toy_runs import begun_toy_run
@@ -211,12 +212,12 @@ def test_more_points_than_can_be_seen_are_thinned(tmp_path, plotted):
 
 
 def test_p_of_any_size():
-    p = np.array([0.01, 0.0, np.nan, np.nan, 2.0])
-    z = np.array([np.nan, 40.0, 1.959964, np.nan, np.nan])
-    found = minus_log10_p(p, z)
+    log_p = np.array([np.log(0.01), -np.inf, np.nan, np.nan, -400 * np.log(10)])
+    z = np.array([np.nan, 40.0, 1.959964, np.nan, 5.0])
+    found = minus_log10_p(log_p, z)
     # of z 40 as scipy's log_ndtr has it
-    assert found[:3] == pytest.approx([2, 349.135976, 1.30103], abs=1e-6)
-    assert np.isnan(found[3:]).all()
+    assert found[[0, 1, 2, 4]] == pytest.approx([2, 349.135976, 1.30103, 400], abs=1e-6)
+    assert np.isnan(found[3])
 
 
 def test_places_within_a_stretch():

@@ -138,3 +138,25 @@ def test_the_table_of_a_picture_has_the_rows_of_all():
     assert picture.table["row"].to_list() == ["association"] * 4 + ["liver"]
     assert picture.table["score"].to_list() == [None] * 4 + [0.5]
     assert picture.description.startswith("chr1:1-100, in rows from above: association, liver.")
+
+
+def test_more_sets_than_colours_share_one_and_it_is_said():
+    sets = 40
+    table = pl.DataFrame(
+        {
+            "name": [f"rs{each}" for each in range(sets)],
+            "pos": range(1, sets + 1),
+            "pip": [each / sets for each in range(sets)],
+            "credible_set": [str(each + 1) for each in range(sets)],
+        }
+    )
+    row = probability_row(table, name="PIP", source="fm.tsv")
+    (chart,), datasets = drawn(row)
+    members, _ = flat(chart)
+    likely = [str(each) for each in range(35, 41)]
+    assert members["encoding"]["color"]["scale"]["domain"] == [*likely, "34 others"]
+    colours = {each["name"]: each["set_colour"] for each in data_of(members, datasets)}
+    assert colours["rs0"] == colours["rs33"] == "34 others"
+    assert colours["rs39"] == "40"
+    (note,) = row.notes
+    assert "40 credible sets" in note
