@@ -45,6 +45,7 @@ from benchmarks.engine_figures import (
     table,
 )
 from benchmarks.indel_sets import indels_at, with_indels
+from enformer_core.freed_memory import keep_freed_memory
 from enformer_core.genome.alphabet import Codes, reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
@@ -189,7 +190,9 @@ class Bench:
         return torch.compile(self.peer)
 
     def network(self, policy: Policy) -> DeltaNetwork:
-        """Our model taken apart."""
+        """Our model taken apart, in a process that keeps its memory as workers do; the peer has that from then on, too."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
         return delta_network(
             self.model,
             "human",
