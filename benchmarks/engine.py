@@ -190,7 +190,7 @@ class Bench:
         return torch.compile(self.peer)
 
     def network(self, policy: Policy) -> DeltaNetwork:
-        """Our model taken apart, in a process that keeps its memory as workers do; the peer has that from then on, too."""
+        """Our model taken apart; the process, and the peer within it, keeps its memory from then on, as workers do."""
         if self.device.type == "cpu":
             keep_freed_memory()
         return delta_network(
