@@ -68,7 +68,7 @@ class AuditChoice:
     Attributes:
         limit: below it all are.
         also: hashes that are drawn beside those, in order.
-        first: the smallest hash of a run of which the fraction draws too few; None of others.
+        first: the smallest hash of a run of few alleles, or of which the fraction draws too few; None of others.
     """
 
     limit: int = 0
@@ -149,7 +149,7 @@ class AuditSample:
         return alleles
 
     def _in_float64(self, hashes: Hashes, choice: AuditChoice) -> Mask:
-        """One of three by chance; of a run that is too small for the fraction, one for certain."""
+        """One of three by chance; of a run of few alleles, one for certain."""
         # mixed anew: those that are drawn have small hashes
         by_chance = mix(hashes) % np.uint64(_YARDSTICKS) == 0
         return (
@@ -192,7 +192,8 @@ class _Found:
     @property
     def is_enough(self) -> bool:
         """Whether the fraction alone gives as many as are wanted, and some of every kind."""
-        return self._has_number and self._kinds is not None and not self._wanting()
+        is_known = self._kinds is not None and self._are_counted
+        return is_known and self._has_number and not self._wanting()
 
     @property
     def _has_number(self) -> bool:
@@ -257,7 +258,8 @@ class _Found:
             if value not in beside and len(beside) < self.sample.at_least:
                 beside.append(value)
         also = [value for value in beside[: self._most()] if value >= self.limit]
-        first = None if self._has_number else self.smallest[0]
+        # of a run of many in which there are enough, not all were hashed
+        first = None if self._has_number and self._are_counted else self.smallest[0]
         return AuditChoice(self.limit, tuple(sorted(also)), first)
 
     def _most(self) -> int | None:

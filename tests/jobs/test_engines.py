@@ -67,7 +67,9 @@ def test_some_alleles_are_audited_and_the_error_is_shown(score, run):
     entries = [entry for receipt in receipts(out) for entry in receipt["audits"]]
     assert len(entries) == 5
     assert all(entry["statistics"].keys() == {"sad", "d1"} for entry in entries)
-    assert {entry["yardstick"] for entry in entries} == {"float32", "float64"}
+    assert "float64" in {
+        entry["yardstick"] for entry in entries
+    }  # one for certain, others by chance
     assert all(entry["seconds"] > 0 and entry["kinds"] for entry in entries)
     assert {"snv", "deletion"} <= {kind for entry in entries for kind in entry["kinds"]}
     assert "audit    sad: 5 alleles were scored a second time" in text
@@ -75,7 +77,7 @@ def test_some_alleles_are_audited_and_the_error_is_shown(score, run):
     assert "AUDIT" not in text
     status = json.loads(run("status", out, "--json")[1])
     assert status["audit"]["sad"]["audited"] == 5
-    assert 1 <= status["audit"]["sad"]["in_float64"] < 5
+    assert 1 <= status["audit"]["sad"]["in_float64"] <= 5
     assert 0 < status["audit_seconds"] <= status["seconds"]
     (machine,) = status["computed_on"]
     assert (machine["rows"], machine["shards"]) == (status["rows_done"], status["shards_done"])

@@ -126,12 +126,10 @@ def _hashes(placed: pa.Table, audit: AuditSample | None) -> list[int | None]:
 
 
 def _certain(audited: set[int | None], audit: AuditSample | None) -> int | None:
-    """The smallest hash, where the fraction takes fewer than are wanted: it is held against float64 for certain."""
+    """The smallest hash, where a least number is wanted: it is held against float64 for certain."""
     if audit is None or not audited:
         return None
-    hashes = sorted(hash_ for hash_ in audited if hash_ is not None)
-    by_fraction = [hash_ for hash_ in hashes if hash_ < int(audit.fraction * 2**64)]
-    return hashes[0] if len(by_fraction) < audit.at_least else None
+    return min(hash_ for hash_ in audited if hash_ is not None) if audit.at_least else None
 
 
 def _mixed(hash_: int) -> int:
