@@ -6,7 +6,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from enformer_core.summaries.names import PERCENTILES
-from enformer_core.words import agreeing, counted
 from jobs import exit_codes
 from jobs.finished_run import open_ledger
 from jobs.log import note
@@ -42,9 +41,9 @@ def rank(settings: PercentilesSettings) -> int:
         InputError: for a null of other scores than the run's, or a table of this name made by another.
         DatasetError: for a run that is damaged.
     """
-    from enformer_core.dataset.largest_values import silent_rows
     from enformer_core.summaries.null_file import NullFile
     from enformer_core.summaries.percentiles import percentiles_by
+    from jobs.silent_note import silent_note
 
     ledger = open_ledger(settings.run)
     null = NullFile.open(settings.null)
@@ -58,13 +57,9 @@ def rank(settings: PercentilesSettings) -> int:
     if receipt is None:
         return exit_codes.INCOMPLETE
     for name in statistics:
-        silent, rows = silent_rows(ledger, "scores", f"max_abs_{name}")
+        silent = silent_note(ledger, name)
         if silent:
-            have, are = agreeing(silent, "has", "have"), agreeing(silent, "is", "are")
-            note(
-                f"{name}: {silent:,} of {counted(rows, 'rows')} {have} no value above a millionth of the run's "
-                f"largest, and {are} ranked by what rounding leaves of nothing"
-            )
+            note(silent)
     phred = f"max_{statistics[0]}_phred"
     question = (
         f"SELECT variant_id, {phred}, description FROM {settings.name} "  # noqa: S608

@@ -38,7 +38,7 @@ def save_picture(picture: "Picture", name: str) -> None:
 
     path = Path(name)
     instead = " (replaced the file that was there)" if replaces(path) else ""
-    for text in picture.notes:
+    for text in (*picture.notes, *picture.hints):
         note(text)
     content = picture_bytes(picture, picture_suffix(name))
     with whole_file(path) as file:

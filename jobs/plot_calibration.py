@@ -1,30 +1,26 @@
 """`enformer-ray plot calibration`: a null distribution, and where a run's scores stand in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from enformer_core.api.run_tables import RunTables, open_run
-from enformer_core.dataset.run_tracks import check_scores, chosen_tracks
+from enformer_core.dataset.largest_values import NO_EFFECT, largest_value
+from enformer_core.dataset.run_tracks import check_scores
 from enformer_core.errors import InputError, nearest
-from enformer_core.models.tracks.selector import select_tracks
-from enformer_core.models.tracks.table import Track, Tracks
-from enformer_core.pictures.calibration import (
-    MOST_TRACKS,
-    calibration_picture,
-    expected_ranks,
-    tail_of,
-)
+from enformer_core.models.tracks.table import Track
+from enformer_core.pictures.calibration import calibration_picture, expected_ranks, tail_of
 from enformer_core.scoring.statistics import is_signed
 from enformer_core.summaries.null_file import NullFile
 from enformer_core.summaries.ranks import NullTrack, RankTable
 from enformer_core.variants.table import Flag, Status
 from jobs import exit_codes
-from jobs.locus_scores import called
+from jobs.calibration_tracks import ShownTracks, size_of_null, tracks_of_null, tracks_of_run
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_settings import CalibrationSettings
 from jobs.run_of_kind import notes_of_state, reading
+from jobs.silent_note import silent_note
 
 _NOTHING = "nothing to draw: give NULL, made by `enformer-ray calibrate`, or --run"
 
@@ -43,42 +39,53 @@ def plot_calibration(settings: CalibrationSettings) -> int:
     run = None if settings.run is None else open_run(settings.run)
     null = None if settings.null is None else NullFile.open(settings.null)
     statistic = _statistic(settings.statistic, null, run)
-    tracks, notes = _choose(null, run, statistic, settings.tracks)
+    if run is not None and null is not None:
+        null.check_fits(run.run, [statistic])
+    shown = _shown(null, run, statistic, settings.tracks)
+    tracks = shown.by_name
+    notes = list(shown.notes)
     if run is not None:
         notes += notes_of_state(run.ledger, run.location)
     tails: pl.DataFrame | None = None
     ranks: pl.DataFrame | None = None
-    if null is None:
-        assert run is not None
-        ranks = _of_table(run, statistic, tracks, settings.percentiles)
-        title = f"Percentiles of {statistic} in {settings.run}"
-    else:
-        if run is not None:
-            null.check_fits(run.run, [statistic])
-        of_null = _of_null(null, statistic, tracks)
-        tails = _tails(of_null, null.of.statistics[statistic].alleles)
-        silent = [name for name in of_null if name not in set(tails["track"].to_list())]
-        notes += [f"{name}: all scores of the null are 0; its line is left out" for name in silent]
-        ranks = None if run is None else _ranked(run, null, statistic, tracks)
-        title = f"Null of {statistic}, {settings.null}"
-        if run is not None:
-            title = f"{statistic} of {settings.run} against the null {settings.null}"
-    if ranks is not None and not ranks.height:
-        notes.append(f"{settings.run}: has no scores; that half is left out")
-        ranks = None
-    if tails is not None and not tails.height:
-        tails = None
+    rounding: dict[str, list[str]] = {}
+    if null is not None:
+        tails, said = _of_the_null(null, statistic, tracks)
+        notes += said
+        rounding["the null"] = _rounding_of_null(null, statistic, tracks)
+    if run is not None:
+        ranks, rounding["the run"] = _of_the_run(run, null, statistic, tracks, settings.percentiles)
+        if ranks is None:
+            notes.append(f"{settings.run}: has no scores; that half is left out")
+        silent = silent_note(run.ledger, statistic)
+        notes += [silent] if silent else []
+    notes += _rounding_notes(statistic, rounding)
     if tails is None and ranks is None:
         raise InputError("; ".join(["nothing to draw", *notes]))
     picture = calibration_picture(
         statistic=statistic,
-        title=title,
+        title=_title(settings, statistic),
         tails=tails,
         ranks=ranks,
-        notes=notes,
+        notes=[*notes, *_notices(null, run)],
+        hints=shown.hints,
     )
     save_picture(picture, settings.out)
     return exit_codes.DONE
+
+
+def _title(settings: CalibrationSettings, statistic: str) -> str:
+    if settings.null is None:
+        return f"Percentiles of {statistic} in {settings.run}"
+    if settings.run is None:
+        return f"Null of {statistic}, {settings.null}"
+    return f"{statistic} of {settings.run} against the null {settings.null}"
+
+
+def _notices(null: NullFile | None, run: RunTables | None) -> list[str]:
+    """What a demonstration says, once."""
+    said = (null and null.of.notice, run and run.run.notice)
+    return list(dict.fromkeys(text for text in said if text))
 
 
 def _statistic(
@@ -86,50 +93,103 @@ def _statistic(
     null: NullFile | None,
     run: RunTables | None,
 ) -> str:
+    """The statistic that is wanted, or the first that all have that is drawn.
+
+    Raises:
+        InputError: where one of both lacks it, or they have none in common.
+    """
+    known: dict[str, Sequence[str]] = {}
+    if run is not None:
+        known[run.location] = check_scores(run.ledger)
     if null is not None:
-        known = list(null.of.statistics)
-        of = null.name
-    elif run is not None:
-        known = list(check_scores(run.ledger))
-        of = run.location
-    else:
+        known[null.name] = null.statistics
+    if not known:
         raise InputError(_NOTHING)
-    if wanted is not None and wanted not in known:
+    if wanted is not None:
+        for of, names in known.items():
+            if wanted not in names:
+                raise InputError(
+                    f"--statistic {wanted}: {of} has no such statistic{nearest(wanted, names)}"
+                )
+        return wanted
+    first, *others = known.values()
+    shared = [name for name in first if all(name in names for names in others)]
+    if not shared:
+        each = "; ".join(f"{of} has {', '.join(names)}" for of, names in known.items())
         raise InputError(
-            f"--statistic {wanted}: {of} has no such statistic{nearest(wanted, known)}"
+            f"no statistic that both have: {each}. `enformer-ray calibrate` a run that was scored with the other's "
+            "--statistics"
         )
-    return wanted or known[0]
+    return shared[0]
 
 
-def _choose(
+def _shown(
     null: NullFile | None,
     run: RunTables | None,
     statistic: str,
     selector: str | None,
-) -> tuple[dict[str, Track], list[str]]:
-    """The tracks that are drawn, by names that are all different."""
+) -> ShownTracks:
     if run is not None:
-        found = chosen_tracks(run.ledger, selector).tracks
-    else:
-        assert null is not None
-        # a null has no names of tracks
-        rows = tuple(Track(index=index) for index in null.track_indices(statistic))
-        found, _ = select_tracks(Tracks("of the null", rows[-1].index + 1, rows), selector)
-    notes = []
-    chosen = found.rows
-    if len(chosen) > MOST_TRACKS:
-        if selector is not None:
-            raise InputError(
-                f"--tracks {selector}: names {len(chosen):,} tracks, and a picture has room for {MOST_TRACKS}"
-            )
-        notes.append(
-            f"the first {MOST_TRACKS} of {len(chosen):,} tracks are drawn; --tracks chooses others"
-        )
-    named: dict[str, Track] = {}
-    for track in chosen[:MOST_TRACKS]:
-        name = called(track)
-        named[f"{name} (track {track.index})" if name in named else name] = track
-    return named, notes
+        return tracks_of_run(run, statistic, selector)
+    assert null is not None
+    return tracks_of_null(null, statistic, selector)
+
+
+def _of_the_null(
+    null: NullFile,
+    statistic: str,
+    tracks: Mapping[str, Track],
+) -> tuple[pl.DataFrame | None, list[str]]:
+    """The left half, and what is to be said of it."""
+    of_null = _of_null(null, statistic, tracks)
+    tails = _tails(of_null, null.of.statistics[statistic].alleles)
+    silent = [name for name in of_null if name not in set(tails["track"].to_list())]
+    notes = [f"{name}: all scores of the null are 0; its line is left out" for name in silent]
+    return (tails if tails.height else None), notes
+
+
+def _rounding_of_null(
+    null: NullFile,
+    statistic: str,
+    tracks: Mapping[str, Track],
+) -> list[str]:
+    """The tracks in which a null has scores, of which none is more than rounding."""
+    least = NO_EFFECT * max(map(size_of_null, null.tracks(statistic)), default=0.0)
+    of_null = _of_null(null, statistic, tracks)
+    return [name for name, track in of_null.items() if 0 < size_of_null(track) <= least]
+
+
+def _of_the_run(
+    run: RunTables,
+    null: NullFile | None,
+    statistic: str,
+    tracks: Mapping[str, Track],
+    percentiles: str,
+) -> tuple[pl.DataFrame | None, list[str]]:
+    """The right half, and the tracks of which no score is more than rounding, where scores are read for it."""
+    if null is None:
+        ranks = _of_table(run, statistic, tracks, percentiles)
+        return (ranks if ranks.height else None), []
+    ranks, sizes = _ranked(run, null, statistic, tracks)
+    least = NO_EFFECT * largest_value(run.ledger, "scores", f"max_abs_{statistic}")
+    silent = [name for name, size in sizes.items() if size <= least]
+    return (ranks, silent) if ranks.height else (None, [])
+
+
+def _rounding_notes(statistic: str, rounding: Mapping[str, Sequence[str]]) -> list[str]:
+    """Of tracks in which there is nothing but what rounding leaves of nothing, that it is so."""
+    of: dict[str, list[str]] = {}
+    for place, names in rounding.items():
+        for name in names:
+            of.setdefault(name, []).append(place)
+    alike: dict[str, list[str]] = {}
+    for name, places in of.items():
+        alike.setdefault(" and ".join(places), []).append(name)
+    return [
+        f"{'; '.join(names)}: no {statistic} of {places} above a millionth of the largest; what rounding leaves of "
+        "nothing is drawn"
+        for places, names in alike.items()
+    ]
 
 
 def _of_null(
@@ -182,8 +242,8 @@ def _ranked(
     null: NullFile,
     statistic: str,
     tracks: Mapping[str, Track],
-) -> pl.DataFrame:
-    """Scores of the run, each allele once, with the share of the null that is as large."""
+) -> tuple[pl.DataFrame, dict[str, float]]:
+    """Scores of the run, each allele once, with the share of the null that is as large; the largest of each track."""
     wanted = pl.col("status") == Status.OK.value
     is_repeat = pl.col("flags").list.contains(Flag.DUPLICATE.value).fill_null(value=False)
     rows = run.scores.filter(wanted & ~is_repeat)
@@ -202,7 +262,8 @@ def _ranked(
         )
         for place, name in enumerate(tracks)
     ]
-    return pl.concat(parts)
+    largest = np.nan_to_num(np.abs(matrix)).max(axis=0, initial=0.0)
+    return pl.concat(parts), dict(zip(tracks, largest.tolist(), strict=True))
 
 
 def _of_table(

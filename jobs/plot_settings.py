@@ -155,7 +155,7 @@ class CalibrationSettings:
     """directory or s3://bucket/prefix of a finished run, whose scores are held against the null"""
 
     statistic: Annotated[str | None, Parameter(metavar="NAME")] = field(default=None, kw_only=True)
-    """of the null, or of the run (default its first)"""
+    """of the null and the run (default the first that both have)"""
 
     tracks: Selection = field(default=None, kw_only=True)
     """which tracks, at most 6, as `score` selects them (default those of the largest scores)"""

@@ -99,7 +99,8 @@ def chosen_tracks(ledger: Ledger, selector: str | None) -> ChosenTracks:
         if name in rows.column_names and name != "list_position"
     ]
     named = tuple(Track(**row) for row in rows.select(known).to_pylist())
-    every = _of_head(ledger, named)
+    model = ledger.run.typed_identity.model
+    every = tracks_of_head(model.name, model.head, named)
     chosen, _ = select_tracks(every, selector)
     place_of = {track.index: place for place, track in enumerate(named)}
     places = np.array([place_of[index] for index in chosen.indices()], dtype=np.int64)
@@ -108,17 +109,22 @@ def chosen_tracks(ledger: Ledger, selector: str | None) -> ChosenTracks:
     return ChosenTracks(chosen, places, len(named))
 
 
-def _of_head(ledger: Ledger, rows: tuple[Track, ...]) -> Tracks:
-    """The tracks with what is known of their head, so that a selector means what it means to `score`."""
-    model = ledger.run.typed_identity.model
+def tracks_of_head(model: str, head: str, rows: tuple[Track, ...]) -> Tracks:
+    """Tracks with what is known of their head, so that a selector means what it means to `score`.
+
+    Args:
+        model: that has the head, by its name.
+        head: of the tracks.
+        rows: at least one.
+    """
     size = max(track.index for track in rows) + 1
     # a model of another release, or of somebody's own, may not be known here
-    if model.name not in SPECS:
-        return Tracks(model.head, size, rows)
-    spec = SPECS[model.name]
-    size = max(size, spec.config.output_tracks.get(model.head, 0))
-    layout = spec.heads.get(model.head, HeadLayout())
-    return Tracks(model.head, size, rows, layout=layout)
+    if model not in SPECS:
+        return Tracks(head, size, rows)
+    spec = SPECS[model]
+    size = max(size, spec.config.output_tracks.get(head, 0))
+    layout = spec.heads.get(head, HeadLayout())
+    return Tracks(head, size, rows, layout=layout)
 
 
 def few_or_chosen(ledger: Ledger, selector: str | None, come_to: str) -> ChosenTracks:

@@ -13,7 +13,7 @@ import polars as pl
 
 from enformer_core.pictures.marks import upright
 from enformer_core.pictures.picture import padded, tips, values_of
-from enformer_core.pictures.stack import Axis, Layer, Row, values_axis
+from enformer_core.pictures.stack import Axis, Layer, Row, dashed_line, values_axis
 from enformer_core.words import counted
 
 _HEIGHT = 92
@@ -81,7 +81,7 @@ def allele_rows(
             for allele, shape in zip(_ALLELES, shapes, strict=True)
         ]
         told = _told(table, along, ("start", "end", *_ALLELES))
-        return alt.layer(_place(at, along), *layers, told).properties(title=_titled(heading))
+        return alt.layer(dashed_line(at, along), *layers, told).properties(title=_titled(heading))
 
     words = _alleles_words(table, name)
     difference = _difference_row(table, steps, f"difference of {name}", at)
@@ -142,7 +142,7 @@ def _difference_row(
             y=upright("zero", domain, axis)
         )
         told = _told(table, along, ("start", "end", "difference"))
-        return alt.layer(_place(at, along), *areas, line, told)
+        return alt.layer(dashed_line(at, along), *areas, line, told)
 
     strongest = table.select(pl.all().sort_by(pl.col("difference").abs()).last())
     row = strongest.row(0, named=True)
@@ -165,12 +165,6 @@ def _told(
     )
     bars = alt.Chart(values_of(edges)).mark_rect(opacity=0, clip=True, aria=False)
     return bars.encode(x=along("from"), x2="to", tooltip=tips(table, columns))
-
-
-def _place(at: int, along: Axis) -> alt.Chart:
-    chart = alt.Chart(values_of(pl.DataFrame({"variant": [at]})))
-    line = chart.mark_rule(style="warning", strokeDash=[4, 3], strokeWidth=1, clip=True, aria=False)
-    return line.encode(x=along("variant"))
 
 
 def _of_allele(

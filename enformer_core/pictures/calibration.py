@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from enformer_core.pictures.picture import Picture, labelled, tips, values_of
+from enformer_core.pictures.power_axis import power_axis
 from enformer_core.words import counted
 
 MOST_TRACKS = 6
@@ -36,6 +37,7 @@ def calibration_picture(
     tails: pl.DataFrame | None,
     ranks: pl.DataFrame | None,
     notes: Sequence[str],
+    hints: Sequence[str] = (),
 ) -> Picture:
     """Both halves, or the one that there is.
 
@@ -46,13 +48,15 @@ def calibration_picture(
             the null ends on that side, null for points between.
         ranks: `track`, `expected` and `observed`, −log10 of shares, `name`, `is_beyond`; a row for each score.
         notes: what is left out.
+        hints: as pictures have them.
     """
     known = [table for table in (tails, ranks) if table is not None]
     tracks = list(dict.fromkeys(name for table in known for name in table["track"].to_list()))
     colour = alt.Color(
         "track:N",
         scale=alt.Scale(domain=tracks),
-        legend=alt.Legend(title="track", orient="bottom", columns=2, labelLimit=380),
+        # one below the other: where fonts are wider than they were reckoned, no name runs into the next one's sign
+        legend=alt.Legend(title="track", orient="bottom", columns=1, labelLimit=520),
     )
     halves: list[alt.LayerChart] = []
     told = []
@@ -71,6 +75,7 @@ def calibration_picture(
         " ".join(told),
         _table(tails, ranks),
         tuple(notes),
+        tuple(hints),
     )
 
 
@@ -163,12 +168,14 @@ def _rank_chart(ranks: pl.DataFrame, colour: alt.Color) -> alt.LayerChart:
         opacity=0.8,
         **labelled(ranks.height),
     )
-    # of equal ones the first, which is the rightmost
+    # of equal ones the first, which is the rightmost: its name ends there, within the frame
     rarest = ranks.filter(pl.col("observed") == ranks["observed"].max()).head(1)
     name = alt.Chart(values_of(rarest)).mark_text(
         style="ink",
+        align="right",
+        dx=8,
         dy=-12,
-        limit=180,
+        limit=260,
         fontWeight="bold",
     )
     shape = _two_shapes(
@@ -236,17 +243,11 @@ def _log_axis(
     low = np.log10(float(values.min()))  # type: ignore[arg-type]
     high = np.log10(float(values.max()))  # type: ignore[arg-type]
     margin = max((high - low) * 0.04, 0.05)
-    powers = np.arange(np.ceil(low - margin), np.floor(high + margin) + 1)
-    # of one power or none lines between would be missed
-    lines: dict[str, Any] = {}
-    if powers.size > 1:
-        lines["values"] = [float(f"1e{power:.0f}") for power in powers]
+    domain = [float(10 ** (low - margin)), float(10 ** (high + margin))]
     return channel(
         column,
-        scale=alt.Scale(
-            type="log", nice=False, domain=[10 ** (low - margin), 10 ** (high + margin)]
-        ),
-        axis=alt.Axis(title=title, format="~g", **lines),
+        scale=alt.Scale(type="log", nice=False, domain=domain),
+        axis=power_axis(title, domain[0], domain[1]),
     )
 
 

@@ -24,6 +24,8 @@ class Picture:
         description: for those who do not see it: what is drawn against what, and what stands out.
         table: the rows behind it, as people read them.
         notes: what is left out, sampled or joined; lines below the title.
+        hints: what is said to whoever asks for the picture, and no matter to those who read it: which option chooses
+            something else.
     """
 
     chart: Chart
@@ -31,6 +33,7 @@ class Picture:
     description: str
     table: pl.DataFrame
     notes: Sequence[str] = field(default=())
+    hints: Sequence[str] = field(default=())
 
 
 def values_of(table: pl.DataFrame) -> alt.InlineData:

@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from enformer_core.pictures.picture import Picture
+from enformer_core.pictures.picture import Picture, values_of
 
 WIDTH = 860
 """Of every row, in dots of the chart."""
@@ -79,6 +79,8 @@ def stacked(
     *,
     title: str,
     notes: Sequence[str] = (),
+    hints: Sequence[str] = (),
+    marked: int | None = None,
 ) -> Picture:
     """The rows as one picture; the last one alone has labels below it.
 
@@ -87,11 +89,10 @@ def stacked(
         rows: from above; at least one.
         title: of the picture.
         notes: before those of the rows.
+        hints: as pictures have them.
+        marked: a position that a dashed line goes through in every row.
     """
-    charts = [
-        row.draw(_axis(stretch, is_last=row is rows[-1])).properties(width=WIDTH, height=row.height)
-        for row in rows
-    ]
+    charts = [_drawn(row, _axis(stretch, is_last=row is rows[-1]), marked) for row in rows]
     chart = alt.vconcat(*charts).resolve_scale(
         color="independent", shape="independent", stroke="independent"
     )
@@ -108,6 +109,7 @@ def stacked(
         f"{stretch.text}, in rows from above: {names}. {' '.join(told)}",
         pl.concat(named, how="diagonal_relaxed") if named else pl.DataFrame({"row": []}),
         (*notes, *(note for row in rows for note in row.notes)),
+        tuple(hints),
     )
 
 
@@ -136,12 +138,32 @@ def below(
         " ".join(each.description for each in every),
         pl.concat([each.table for each in every], how="diagonal_relaxed"),
         tuple(dict.fromkeys(note for each in every for note in each.notes)),
+        tuple(dict.fromkeys(hint for each in every for hint in each.hints)),
     )
 
 
 def values_axis(title: str | list[str], **options: Any) -> alt.Axis:
     """The axis at the left of a row."""
     return alt.Axis(title=title, minExtent=_LABEL_ROOM, **{"tickCount": 5} | options)
+
+
+def dashed_line(at: int, along: Axis) -> alt.Chart:
+    """Where a variant lies."""
+    chart = alt.Chart(values_of(pl.DataFrame({"variant": [at]})))
+    line = chart.mark_rule(style="warning", strokeDash=[4, 3], strokeWidth=1, clip=True, aria=False)
+    return line.encode(x=along("variant"))
+
+
+def _drawn(
+    row: Row,
+    along: Axis,
+    marked: int | None,
+) -> Layer:
+    chart = row.draw(along)
+    if marked is not None and isinstance(chart, alt.LayerChart):
+        chart += dashed_line(marked, along)
+    sized: Layer = chart.properties(width=WIDTH, height=row.height)
+    return sized
 
 
 def _axis(stretch: Stretch, *, is_last: bool) -> Axis:

@@ -136,6 +136,8 @@ def _legend(colours: Colours) -> dict[str, Any]:
         "labelFontSize": 11,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        # a reader's font may be wider than that by which widths were reckoned
+        "columnPadding": 24,
         # a cut name is still told by the table; a legend wider than the chart is of no use
         "labelLimit": 260,
         "titleLimit": 260,

@@ -1,13 +1,14 @@
 """The picture of how effects are distributed by assay. Knows the rows that it draws, and not where they come from."""
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
 from typing import Any
 
 import altair as alt
 import polars as pl
 
+from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.pictures.picture import Picture, values_of
+from enformer_core.pictures.power_axis import power_axis
 from enformer_core.report.cells import shown
 
 MOST_LINES = 7
@@ -16,11 +17,12 @@ MOST_LINES = 7
 _WIDTH = 280  # with its axis as wide as a phone's screen, so that letters are not shrunk there
 _HEIGHT = 230
 
-_PLAIN = "~g"
-_PART = ".3~p"
+_STEP = 10**0.25
+"""From one size to the next: values lie between both."""
 
-_FEWEST_MARKS = 3
-"""Of an axis: fewer tell too little of a logarithmic one."""
+_ROUNDING = (
+    "Sizes of a millionth of the largest or less, which rounding leaves of nothing, are not drawn."
+)
 
 _NEARLY_ALL = 0.999
 """Sizes that nearly all values reach tell nothing: of those the largest is where a line begins."""
@@ -50,6 +52,8 @@ def distribution_picture(
     more = (
         [f"Of {len(lines)} assays the {MOST_LINES} with most values are drawn."] if left_out else []
     )
+    if is_cut(rows):
+        more.append(_ROUNDING)
     part = shares.filter(pl.col("assay").is_in(drawn))
     return Picture(
         chart=_chart(statistic, part, drawn),
@@ -75,9 +79,17 @@ def shares_at_least(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
         .with_columns((pl.col("count").cum_sum().over("assay") / pl.col("whole")).alias("share"))
     )
     reached = pl.col("size").filter(pl.col("share") >= _NEARLY_ALL).max().over("assay")
-    kept = counted.filter(pl.col("size") > 0, pl.col("size") >= reached.fill_null(0.0))
+    # its values may be as large as the next size
+    is_something = pl.col("size") * _STEP > NO_EFFECT * pl.col("size").max()
+    kept = counted.filter(is_something, pl.col("size") >= reached.fill_null(0.0))
     in_order = kept.sort(["whole", "assay", "size"], descending=[True, False, False])
     return in_order.select("assay", "size", "share")
+
+
+def is_cut(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether some values are not 0, and so small beside the largest that they are not drawn."""
+    sizes = [size for _, size, _ in rows]
+    return any(0 < size * _STEP <= NO_EFFECT * max(sizes) for size in sizes)
 
 
 def _chart(
@@ -97,10 +109,8 @@ def _chart(
         alt.Chart(values_of(shares))
         .mark_line(point=True, aria=False)
         .encode(
-            x=alt.X(
-                "size:Q", title=f"|{statistic}| at least", scale=_SCALE, axis=_axis(size, _PLAIN)
-            ),
-            y=alt.Y("share:Q", title="share of values", scale=_SCALE, axis=_axis(share, _PART)),
+            x=alt.X("size:Q", scale=_SCALE, axis=_axis(f"|{statistic}| at least", size)),
+            y=alt.Y("share:Q", scale=_SCALE, axis=_axis("share of values", share, ".3~p")),
             color=colour,
             strokeDash=alt.StrokeDash("assay:N", legend=None),
             tooltip=["assay:N", _number("size"), _number("share")],
@@ -112,32 +122,13 @@ def _chart(
 _SCALE = alt.Scale(type="log", nice=False)
 
 
-def marks_between(least: float, largest: float) -> list[float]:
-    """Where an axis has its marks: at powers of ten; at 2 and 5 of each too, where there are few of these.
-
-    From 0.02 to 30: 0.1, 1, 10. From 0.002 to 0.07: 0.002, 0.005, 0.01, 0.02, 0.05. Of two values without such a
-    number between them: at both.
-    """
-    powers = range(floor(log10(least)), ceil(log10(largest)) + 1)
-    found: list[float] = []
-    for digits in ((1,), (1, 2, 5)):
-        marks = [digit * 10.0**power for power in powers for digit in digits]
-        found = [mark for mark in marks if least <= mark <= largest]
-        if len(found) >= _FEWEST_MARKS:
-            return found
-    return found if len(found) > 1 else [least, largest]
-
-
-def _axis(values: pl.Series, form: str) -> alt.Axis:
-    least, largest = float(values.to_numpy().min()), float(values.to_numpy().max())
-    # 0.00001 beside 1e-7 is hard to compare
-    label = f"datum.value < 0.001 ? format(datum.value, '~e') : format(datum.value, '{form}')"
-    return alt.Axis(
-        labelExpr=label if form == _PLAIN else alt.Undefined,
-        format=form,
-        values=marks_between(least, largest),
-        labelOverlap=True,
-    )
+def _axis(
+    title: str,
+    values: pl.Series,
+    form: str | None = None,
+) -> alt.Axis:
+    sizes = values.to_numpy()
+    return power_axis(title, float(sizes.min()), float(sizes.max()), form)
 
 
 def _number(name: str) -> alt.Tooltip:
@@ -148,8 +139,9 @@ def _words(statistic: str, shares: pl.DataFrame) -> str:
     """For those who do not see it: the size that one value in a hundred reaches, of each assay."""
     said = []
     for (assay,), part in shares.group_by("assay", maintain_order=True):
-        largest = shown(part["size"].max(), "number")
+        begins = float(part["size"].max())  # type: ignore[arg-type]
+        largest = f"{shown(begins, 'number')} to {shown(begins * _STEP, 'number')}"
         reached = part.filter(pl.col("share") >= 0.01)["size"].max()
         rare = "" if reached is None else f", one in a hundred {shown(reached, 'number')} or more"
-        said.append(f"{assay}: the largest from {largest} on{rare}")
+        said.append(f"{assay}: the largest {largest}{rare}")
     return f"Share of values whose |{statistic}| is at least so large, by assay. {'; '.join(said)}."

@@ -134,6 +134,13 @@ class NullFile:
         absolute = str(Path(path).absolute())
         return cls(name, absolute, _sha256(path), decode(said, NullOf, name))
 
+    @property
+    def statistics(self) -> list[str]:
+        """Names of its statistics, in the order in which its run was asked for them."""
+        # what is written by name is sorted by name
+        conventions = self.of.identity["conventions"]
+        return sorted(self.of.statistics, key=list(conventions["statistics"]).index)
+
     def tracks(self, statistic: str) -> list[NullTrack]:
         """What it holds of a statistic, track after track in the order of lists.
 

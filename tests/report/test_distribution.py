@@ -10,7 +10,6 @@ from enformer_core.report import distribution
 from enformer_core.report.distribution_picture import (
     MOST_LINES,
     distribution_picture,
-    marks_between,
     shares_at_least,
 )
 from jobs.cli import main
@@ -30,22 +29,17 @@ def test_shares_by_hand():
 
 def test_a_line_begins_where_not_all_values_are_larger():
     rows = [
-        ("A", 10.0**power, count) for power, count in ((-9, 1), (-6, 1), (-3, 4_000), (0, 5_998))
+        ("A", 10.0**power, count) for power, count in ((-5, 1), (-4, 1), (-3, 4_000), (0, 5_998))
     ]
     assert shares_at_least(rows)["size"].to_list() == [1e-3, 1.0]
 
 
-@pytest.mark.parametrize(
-    ("least", "largest", "marks"),
-    [
-        (0.02, 30.0, [0.1, 1.0, 10.0]),
-        (0.002, 0.07, [0.002, 0.005, 0.01, 0.02, 0.05]),
-        (0.06, 0.09, [0.06, 0.09]),
-        (0.3, 0.7, [0.3, 0.7]),
-    ],
-)
-def test_an_axis_has_marks_that_tell_its_scale(least, largest, marks):
-    assert marks_between(least, largest) == pytest.approx(marks)
+def test_what_rounding_leaves_is_counted_and_not_drawn():
+    rows = [("A", 1e-15, 4), ("A", 10.0, 4)]
+    assert shares_at_least(rows).rows() == [("A", 10.0, 0.5)]
+    picture = distribution_picture("sad", rows, [])
+    assert "millionth of the largest" in picture.notes[0]
+    assert distribution_picture("sad", rows[1:], []).notes == []
 
 
 def test_of_many_assays_those_with_most_values_are_drawn():
@@ -56,7 +50,7 @@ def test_of_many_assays_those_with_most_values_are_drawn():
         "a sample",
         f"Of {len(rows)} assays the {MOST_LINES} with most values are drawn.",
     ]
-    assert "assay 9: the largest from 1 on, one in a hundred 1 or more" in picture.description
+    assert "assay 9: the largest 1 to 1.778, one in a hundred 1 or more" in picture.description
 
 
 def test_where_all_is_0_there_is_no_picture():
