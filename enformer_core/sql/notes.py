@@ -10,7 +10,7 @@ import duckdb
 from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.scoring.rounding import RATIO_ROUNDING
-from enformer_core.sql.views import largest_of_scores, statistics_of
+from enformer_core.sql.views import largest_of_scores, least_ratio, statistics_of
 from enformer_core.words import agreeing, counted
 
 _AT_MOST = f"""
@@ -20,8 +20,10 @@ WHERE statistic = $statistic AND abs(value) > {NO_EFFECT} * $largest
 """Of the rows that `top` has of a statistic, how many are no larger."""
 
 _OF_GENES = f"""
-SELECT max(max_abs_log2_ratio), count(*) FILTER (max_abs_log2_ratio BETWEEN 1e-30 AND {RATIO_ROUNDING}), count(*)
-FROM gene_effects
+SELECT largest.size, {least_ratio("largest.size")}, count(*) FILTER (max_abs_log2_ratio = 0),
+       count(*) FILTER (max_abs_log2_ratio > 0 AND max_abs_log2_ratio <= {least_ratio("largest.size")}),
+       count(max_abs_log2_ratio)
+FROM gene_effects, (SELECT max(max_abs_log2_ratio::DOUBLE) AS size FROM gene_effects) largest GROUP BY ALL
 """  # noqa: S608 - of no text from outside
 
 _RECEIPTS_ASKED = 1_000
@@ -54,7 +56,8 @@ def notes_of_values(
         for statistic, largest in _largest(ledger, connection):
             yield from _no_effect(ledger, connection, statistic, largest)
     if _asks(connection, sql, "top_genes"):
-        yield from _no_gene_effect(*connection.sql(_OF_GENES).fetchall()[0])
+        for found in connection.sql(_OF_GENES).fetchall():
+            yield from _no_gene_effect(*found)
 
 
 def _asks(connection: duckdb.DuckDBPyConnection, sql: str, view: str) -> bool:
@@ -114,13 +117,21 @@ def _no_effect(
         )
 
 
-def _no_gene_effect(largest: float | None, below: int, rows: int) -> Iterator[str]:
+def _no_gene_effect(
+    largest: float | None,
+    least: float,
+    silent: int,
+    below: int,
+    rows: int,
+) -> Iterator[str]:
     """The same of genes, of whose ratios rounding is a millionth.
 
     Args:
         largest: ratio in size; None where no row has one.
-        below: rows whose ratio is not 0, and no more than rounding.
-        rows: in all.
+        least: what a row of `top_genes` is above.
+        silent: rows whose ratio is 0.
+        below: rows whose ratio is not 0, and no larger than `least`.
+        rows: that have a ratio.
     """
     if largest == 0:
         yield "no allele of this run has an effect on a gene: every log2_ratio is 0, in every track"
@@ -130,10 +141,20 @@ def _no_gene_effect(largest: float | None, below: int, rows: int) -> Iterator[st
             f"in float32 cannot tell {RATIO_ROUNDING:.2g} from 0"
         )
     elif below:
-        yield (
-            f"{below:,} of {rows:,} rows of gene_effects {agreeing(below, 'is', 'are')} not in top_genes: their "
-            f"largest log2_ratio is {RATIO_ROUNDING:.2g} or less, which two passes in float32 cannot tell from 0"
+        left_out = silent + below
+        of_silent = (
+            f"{silent:,} {agreeing(silent, 'is', 'are')} 0 in every track, and " if silent else ""
         )
+        yield (
+            f"{left_out:,} of {rows:,} rows of gene_effects {agreeing(left_out, 'is', 'are')} not in top_genes: "
+            f"{of_silent}the largest log2_ratio of {below:,} is {least:.2g} or less, which {_why(least)}"
+        )
+
+
+def _why(least: float) -> str:
+    if least <= RATIO_ROUNDING:
+        return "two passes in float32 cannot tell from 0"
+    return "is a millionth of the run's largest, and what rounding leaves of nothing"
 
 
 @dataclass(frozen=True)

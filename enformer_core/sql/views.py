@@ -8,6 +8,12 @@ from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.scoring.rounding import RATIO_ROUNDING
 
+
+def least_ratio(largest: str) -> str:
+    """SQL for the ratio of a gene that is no effect, nor any smaller one, of SQL for the largest of the run."""
+    return f"greatest({RATIO_ROUNDING}, {NO_EFFECT} * {largest})"
+
+
 # One row for each of the strongest effects, strongest first, with what people call its variant and its track. A value
 # that is a millionth or less of the statistic's largest in the run is what rounding in float32 leaves of nothing: a
 # list of hits has none of it. `effects` has every row. Rows of the input that are one allele may name different effect
@@ -44,10 +50,7 @@ SELECT g.gene_name, g.variant_id, string_agg(DISTINCT g.id, ',' ORDER BY g.id) A
        g.gene_id, t.index AS track_index, t.identifier
 FROM gene_effects g
 JOIN tracks t ON t.index = g.max_abs_log2_ratio_track
-WHERE g.max_abs_log2_ratio > greatest(
-    {RATIO_ROUNDING},
-    {NO_EFFECT} * (SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)
-)
+WHERE g.max_abs_log2_ratio > {least_ratio("(SELECT max(max_abs_log2_ratio::DOUBLE) FROM gene_effects)")}
 GROUP BY g.variant_id, g.gene_id, g.gene_name, g.pos, g.strand, g.distance, t.index, t.identifier, t.description
 ORDER BY abs(first(g.log2_ratio[t.list_position])) DESC, g.variant_id, g.gene_id
 """  # noqa: S608 - of no text from outside

@@ -1,5 +1,7 @@
 """The view `top_genes`: which gene an allele changes most, in which track, and in which direction."""
 
+import re
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -108,7 +110,19 @@ def test_an_allele_that_failed_has_no_row(top_genes):
     [
         ([0.0], ["no allele of this run has an effect on a gene: every log2_ratio is 0, in every"]),
         ([1e-6, 0.0], ["no allele of this run has an effect on a gene: the largest log2_ratio is"]),
-        ([1.0, 1e-6, 0.0], ["1 of 3 rows of gene_effects is not in top_genes: their largest"]),
+        (
+            [1.0, 1e-6, 0.0],
+            [
+                "2 of 3 rows of gene_effects are not in top_genes: 1 is 0 in every track, and the largest log2_ratio "
+                "of 1 is 1.4e-06 or less, which two passes in float32 cannot tell"
+            ],
+        ),
+        (
+            [10.0, 9e-6],
+            [
+                "1 of 2 rows of gene_effects is not in top_genes: the largest log2_ratio of 1 is 1e-05"
+            ],
+        ),
         ([1.0, 2e-6, 0.0], []),
     ],
 )
@@ -121,6 +135,12 @@ def test_where_genes_are_not_changed_it_is_said(tmp_path, ratios, said):
         connection.from_arrow(pa.Table.from_pylist(TRACKS, schema=TRACKS_SCHEMA)).create("tracks")
         create_top_genes(connection)
         notes = list(notes_of_answer(ledger, connection, "FROM top_genes", "out"))
+        ((there,),) = connection.sql("SELECT count(*) FROM top_genes").fetchall()
+    # what is left out and what is there are all
+    for note in notes:
+        if counts := re.match(r"(\d+) of (\d+) rows", note):
+            left_out, rows = map(int, counts.groups())
+            assert left_out + there == rows == len(ratios)
     assert len(notes) == len(said)
     assert all(note.startswith(start) for note, start in zip(notes, said, strict=True))
 
