@@ -6,7 +6,7 @@ from enformer_core.dataset.lookup import look_up
 from enformer_core.errors import InputError, first_few
 from enformer_core.genome.regions import parse_region
 from enformer_core.pictures.stack import Stretch
-from enformer_core.variants.allele_keys import AlleleKey, parse_key
+from enformer_core.variants.allele_keys import AlleleKey, identifier_key, parse_key
 from jobs.finished_run import open_ledger
 
 
@@ -18,15 +18,17 @@ class Found:
         chrom: its contig.
         pos: from 1.
         alleles: `variant_id` of each that it may be; none where only a place was given.
+        notes: that a run does not have it.
     """
 
     chrom: str
     pos: int
     alleles: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def around(self, flank_bp: int) -> Stretch:
         """What lies so far to either side, from the contig's first base on."""
-        return Stretch(self.chrom, max(self.pos - flank_bp, 1), self.pos + flank_bp)
+        return Stretch(self.chrom, max(self.pos - flank_bp, 1), self.pos + flank_bp, self.pos)
 
 
 def stretch_of(option: str, region: str) -> Stretch:
@@ -40,23 +42,39 @@ def stretch_of(option: str, region: str) -> Stretch:
 
 
 def find_variant(variant: str, run: str | None) -> Found:
-    """Where a variant lies: by its key, or by its rsID as a run has it.
+    """Where a variant lies: by its key, or by an identifier as a run has it.
 
     Raises:
-        InputError: for what is no key, and an rsID that the run does not have, or has at several places.
+        InputError: for what is no key, and an identifier that the run does not have, or has at several places.
         DatasetError: for a run that is damaged.
     """
     key = parse_key(variant)
     if key is None:
-        raise InputError(
-            f"--variant {variant}: give chr20:4699605, chr20:4699605:A:G, or an rsID that the run has"
-        )
+        if run is None:
+            raise InputError(
+                f"--variant {variant}: give chr20:4699605, chr20:4699605:A:G, or an identifier and a run that has it"
+            )
+        key = identifier_key(variant)
     if key.id is not None:
         return _by_name(key, run)
     assert key.chrom is not None
     assert key.pos is not None
     allele = () if key.ref is None else (f"{key.chrom}:{key.pos}:{key.ref}:{key.alt}",)
-    return Found(key.chrom, key.pos, allele)
+    return Found(key.chrom, key.pos, allele, _absent(key, run))
+
+
+def _absent(key: AlleleKey, run: str | None) -> tuple[str, ...]:
+    """That a run does not have a variant, and what it has in its place."""
+    if run is None:
+        return ()
+    answer = look_up(open_ledger(run), [key])
+    if key.given in answer.found():
+        return ()
+    if key.given in answer.uncommitted:
+        return (f"{run}: {key.given} is not committed yet",)
+    there = answer.beside.get(key.given, [])
+    instead = f"; at its place it has {first_few(there)}" if there else ""
+    return (f"{run}: does not have {key.given}{instead}",)
 
 
 def _by_name(key: AlleleKey, run: str | None) -> Found:

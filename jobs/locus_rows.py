@@ -13,6 +13,7 @@ from enformer_core.genome.genes import Gene, GenesElsewhereError, read_genes_by_
 from enformer_core.pictures.gene_row import gene_row
 from enformer_core.pictures.point_rows import association_row, probability_row, score_row
 from enformer_core.pictures.stack import Row, Stretch
+from enformer_core.scoring.statistic_meanings import with_unit
 from enformer_core.storage.open import local_path
 from enformer_core.variants.formats.given import GivenColumns
 from jobs.locus_scores import LocusScores, read_scores
@@ -28,13 +29,21 @@ class LocusRows:
         stretch: which.
         rows: from above.
         notes: what is left out.
+        hints: what is said to whoever asks for the picture alone.
         scores: of the run; None where no run was given.
     """
 
     stretch: Stretch
     rows: list[Row]
     notes: list[str]
+    hints: list[str]
     scores: LocusScores | None
+
+    @property
+    def picture_notes(self) -> list[str]:
+        """The notes, and what a demonstration says of its scores."""
+        notice = None if self.scores is None else self.scores.notice
+        return [*self.notes, notice] if notice else self.notes
 
 
 def check_sources(sources: LocusSources, run: str | None) -> None:
@@ -62,6 +71,11 @@ def locus_rows(
 ) -> LocusRows:
     """Each row that was asked for and has something to show.
 
+    Args:
+        sources: what is drawn.
+        run: whose scores are.
+        stretch: of the contig; a variant at its marked place is named in each row.
+
     Raises:
         InputError: for files that cannot be used.
         DatasetError: for a run that is damaged.
@@ -81,7 +95,7 @@ def locus_rows(
         notes += said
         if row is not None:
             rows.append(row)
-    return LocusRows(stretch, rows, notes, scores)
+    return LocusRows(stretch, rows, notes, [] if scores is None else list(scores.hints), scores)
 
 
 _Rows = Iterator[tuple[Row | None, list[str]]]
@@ -97,16 +111,16 @@ def _rows(
 ) -> _Rows:
     probable, said = _probabilities(sources, stretch, association)
     if association is not None:
-        yield _of_study(sources, association, probable)
+        yield _of_study(sources, association, probable, stretch.marked)
     if sources.pips is not None and not probable:
         said = [*said, _nothing(sources.pips, "variants with a PIP")]
     yield None, said
     source = str(sources.pips or sources.sumstats)
     for name, table in probable.items():
-        yield probability_row(table, name=name, source=source), []
+        yield probability_row(table, name=name, source=source, marked=stretch.marked), []
     if scores is not None:
         assert run is not None
-        yield from _of_run(run, scores)
+        yield from _of_run(run, scores, stretch.marked)
     if sources.genes is not None:
         yield _of_genes(sources, sources.genes, stretch)
 
@@ -127,24 +141,44 @@ def _of_study(
     sources: LocusSources,
     found: Association,
     probable: dict[str, pl.DataFrame],
+    marked: int | None,
 ) -> tuple[Row | None, list[str]]:
     name = str(sources.sumstats)
     if not found.table.height:
         return None, [*found.notes, _nothing(name, "variants with P or z")]
     # with a prior where there is one: that row is the first
-    sets = next(iter(probable.values()), None)
-    row = association_row(found.table, source=name, lead=found.lead, fine_mapped=sets)
+    sets = next(iter(probable.items()), None)
+    row = association_row(found.table, source=name, lead=found.lead, sets=sets, marked=marked)
     return row, list(found.notes)
 
 
-def _of_run(run: str, found: LocusScores) -> _Rows:
+def _of_run(
+    run: str,
+    found: LocusScores,
+    marked: int | None,
+) -> _Rows:
     if not found.groups:
         yield None, [*found.notes, _nothing(run, "scored alleles")]
         return
     notes = list(found.notes)
     for name, table in found.groups.items():
-        yield score_row(table, name=name, statistic=found.statistic), notes
+        row = score_row(
+            table,
+            name=_in_words(name, found),
+            statistic=found.statistic,
+            axis=with_unit(found.statistic),
+            marked=marked,
+        )
+        yield row, notes
         notes = []
+
+
+def _in_words(name: str, found: LocusScores) -> str:
+    """A row of one track is called by it; of several it shows the largest, and says so."""
+    tracks = len(found.tracks[name])
+    if tracks == 1:
+        return name
+    return f"largest {found.statistic} among {tracks:,} tracks{'' if name == 'all tracks' else f': {name}'}"
 
 
 def _of_genes(

@@ -1,7 +1,7 @@
 """A run's scores in a stretch: of each variant the largest among some tracks. Does not know how they are drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from enformer_core.pictures.stack import Stretch
 from enformer_core.variants.table import Flag, Status
 from enformer_core.words import counted
 from jobs.run_of_kind import notes_of_state, reading
+from jobs.selection_hint import selection_hint
 
 MOST_ROWS = 8
 """Of scores in one picture."""
@@ -30,6 +31,8 @@ class LocusScores:
         statistic: whose values they are.
         groups: by name `name`, `pos`, `score`, `track`: a row for each variant.
         notes: what is left out.
+        hints: what a selection of tracks came to.
+        notice: what a demonstration says.
         tracks: by the same names the tracks of each, also of those that have no score here.
         contigs: what the run calls the contig; none where it has no alleles on it.
     """
@@ -37,6 +40,8 @@ class LocusScores:
     statistic: str
     groups: dict[str, pl.DataFrame]
     notes: Sequence[str]
+    hints: Sequence[str]
+    notice: str | None
     tracks: dict[str, ChosenTracks]
     contigs: Sequence[str]
 
@@ -75,7 +80,15 @@ def read_scores(
     if once.height:
         by_row = {name: _largest(once, chosen, of) for name, of in rows_of.items()}
     groups = {name: row for name, row in by_row.items() if row.height}
-    return LocusScores(chosen, groups, notes, rows_of, here)
+    return LocusScores(
+        statistic=chosen,
+        groups=groups,
+        notes=notes,
+        hints=_hints(tracks, rows_of, named_groups),
+        notice=tables.run.notice,
+        tracks=rows_of,
+        contigs=here,
+    )
 
 
 def read_statistic(
@@ -122,6 +135,23 @@ def _chosen(
             "together by --group NAME=TRACKS"
         )
     return rows
+
+
+def _hints(
+    tracks: str | None,
+    rows: dict[str, ChosenTracks],
+    groups: Sequence[str],
+) -> list[str]:
+    """Which tracks selectors found, where they are more than one would think."""
+    named = {text.partition("=")[0].strip(): text.partition("=")[2] for text in groups}
+    hints: list[str] = []
+    if tracks is not None:
+        own = [row for name, row in rows.items() if name not in named]
+        every = tuple(track for row in own for track in row.tracks.rows)
+        hints += selection_hint(replace(own[0].tracks, rows=every), tracks)
+    for name, selector in named.items():
+        hints += selection_hint(rows[name].tracks, selector, f"--group {name}=")
+    return hints
 
 
 def _one_each(chosen: ChosenTracks) -> dict[str, ChosenTracks]:

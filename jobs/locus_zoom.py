@@ -35,6 +35,11 @@ def check_zoom(settings: LocusSettings) -> None:
             raise InputError(f"{option} {value}: is drawn around a variant; give --variant KEY")
     if settings.model is not None and settings.genome is None:
         raise InputError(f"--model {settings.model}: reads a genome; give --genome FASTA")
+    if settings.contributions_group is not None and settings.contributions is None:
+        raise InputError(
+            f"--contributions-group {settings.contributions_group}: is of a run of contributions; give "
+            "--contributions RUN"
+        )
     for option, value in (
         ("--genome", settings.genome),
         ("--weights", settings.weights),
@@ -42,6 +47,8 @@ def check_zoom(settings: LocusSettings) -> None:
     ):
         if value is not None and settings.model is None:
             raise InputError(f"{option} {value}: is for a model; give --model NAME")
+    if settings.model is None and settings.zoom != LocusSettings.zoom:
+        raise InputError(f"--zoom {settings.zoom}: is of predictions; give --model NAME")
     if settings.zoom < 1:
         raise InputError(f"--zoom {settings.zoom}: must be at least 1")
 
@@ -64,8 +71,10 @@ def zoomed(settings: LocusSettings, found: Found) -> Iterator[Picture]:
                 run=settings.contributions,
                 target=allele,
                 region=f"{found.chrom}:{max(found.pos - _LETTERS_BP, 1)}-{found.pos + _LETTERS_BP}",
+                group=settings.contributions_group,
                 out=settings.out,
-            )
+            ),
+            group_option="--contributions-group",
         )
 
 

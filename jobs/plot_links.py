@@ -46,13 +46,13 @@ def plot_links(settings: LinkPictureSettings) -> int:
         columns = rows.collect_schema().names()
         gene = _gene(rows, columns, settings)
         of_gene = rows.filter(_is_gene(gene, columns)).collect()
-    of_gene, said = _of_group(of_gene, settings)
+    of_gene, said, hints = _of_group(of_gene, settings)
     notes += said
     score = _score(of_gene, settings)
     links = _links(of_gene, score)
     links, said = _drawn(links, settings, gene, score)
     notes += said
-    save_picture(_picture(links, score, gene, notes), settings.out)
+    save_picture(_picture(links, score, gene, notes, hints), settings.out)
     return exit_codes.DONE
 
 
@@ -133,13 +133,13 @@ def _gene(
 def _of_group(
     of_gene: pl.DataFrame,
     settings: LinkPictureSettings,
-) -> tuple[pl.DataFrame, list[str]]:
+) -> tuple[pl.DataFrame, list[str], list[str]]:
     if "group" not in of_gene.columns:
         if settings.group is not None:
             raise InputError(
                 f"--group {settings.group}: {settings.run} was made without a model and has no groups; leave it out"
             )
-        return of_gene, []
+        return of_gene, [], []
     return rows_of_group(of_gene, settings.group, settings.run)
 
 
@@ -211,7 +211,7 @@ def _drawn(
             )
         if inside.height < links.height:
             left_out = links.height - inside.height
-            notes.append(f"{counted(left_out, 'elements')} outside --region left out")
+            notes.append(f"{counted(left_out, 'elements')} outside {settings.region} left out")
         links = inside
     if links.height > MOST_ARCS:
         left_out = links.height - MOST_ARCS
@@ -229,10 +229,11 @@ def _picture(
     score: str,
     gene: str,
     notes: list[str],
+    hints: list[str],
 ) -> Picture:
     low = min(int(links["first"].min()), int(links["tss"].min()))  # type: ignore[arg-type]
     high = max(int(links["last"].max()), int(links["tss"].max()))  # type: ignore[arg-type]
     room = max(round(_EDGE * (high - low)), 50)
     stretch = Stretch(links["chrom"][0], max(low - room, 1), high + room)
     rows = [arc_row(links, score=score, gene=gene), element_row(links)]
-    return stacked(stretch, rows, title=f"Elements of {gene}, by {score}", notes=notes)
+    return stacked(stretch, rows, title=f"Elements of {gene}, by {score}", notes=notes, hints=hints)

@@ -1,5 +1,7 @@
 """`enformer-ray plot locus`: a study, fine-mapping, genes and a run's scores, one above the other on one stretch."""
 
+from collections.abc import Sequence
+
 from enformer_core.errors import InputError
 from enformer_core.pictures.picture import Picture
 from enformer_core.pictures.stack import below, stacked
@@ -29,15 +31,23 @@ def plot_locus(settings: LocusSettings) -> int:
     if settings.locus is not None:
         stretch = stretch_of("--locus", settings.locus)
         title = f"Locus {stretch.text}"
+        said: Sequence[str] = ()
     else:
         assert settings.variant is not None
         variant = find_variant(settings.variant, settings.run)
         stretch = variant.around(settings.flank)
+        said = variant.notes
         title = f"{settings.variant} and {settings.flank:,} bp around it"
         parts = list(zoomed(settings, variant))
     found = locus_rows(settings, settings.run, stretch)
     if found.rows:
-        locus = stacked(stretch, found.rows, title=title, notes=found.notes)
+        locus = stacked(
+            stretch,
+            found.rows,
+            title=title,
+            notes=[*said, *found.picture_notes],
+            hints=found.hints,
+        )
         parts = [locus, *parts]
     if not parts:
         raise InputError(f"{stretch.text}: nothing to draw: " + "; ".join(found.notes))
@@ -51,6 +61,8 @@ def _check_options(settings: LocusSettings) -> None:
         raise InputError(
             "give --locus chr20:4600000-4800000 or --variant chr20:4699605:A:G, one of them"
         )
+    if settings.locus is not None and settings.flank != LocusSettings.flank:
+        raise InputError(f"--flank {settings.flank}: is of --variant; --locus has ends of its own")
     if settings.flank < 1:
         raise InputError(f"--flank {settings.flank}: must be at least 1")
     check_zoom(settings)

@@ -49,14 +49,21 @@ def plot_logo(settings: LogoSettings) -> int:
     return exit_codes.DONE
 
 
-def logo_picture(settings: LogoSettings) -> Picture:
-    """The logo of a target; see `plot_logo` for what is refused."""
+def logo_picture(settings: LogoSettings, group_option: str = "--group") -> Picture:
+    """The logo of a target; see `plot_logo` for what is refused.
+
+    Args:
+        settings: what is drawn.
+        group_option: which option of the command has chosen the group.
+    """
     run = open_run_of(settings.run, "contributions", "attribute")
     table = run.contributions
     with reading(run, "contributions"):
         known = table.select(_DESCRIBED).collect()
     of_target = _of_target(known, settings)
-    of_group, notes = rows_of_group(of_target, settings.group, settings.run)
+    of_group, notes, hints = rows_of_group(
+        of_target, settings.group, settings.run, option=group_option
+    )
     target = of_group.row(0, named=True)
     computed = of_group.filter(pl.col("status") == "ok")
     if not computed.height:
@@ -84,7 +91,7 @@ def logo_picture(settings: LogoSettings) -> Picture:
     notes += [notice] if notice else []
     named = target["name"] or target["target"]
     title = f"What bases contribute to {target['group']} at {named}"
-    return stacked(stretch, drawn, title=title, notes=notes)
+    return stacked(stretch, drawn, title=title, notes=notes, hints=hints)
 
 
 def _of_target(known: pl.DataFrame, settings: LogoSettings) -> pl.DataFrame:

@@ -48,7 +48,7 @@ class _LocusPlace:
     """what is drawn: chr20:4600000-4800000, from 1, both ends included"""
 
     variant: Annotated[str | None, Parameter(metavar="KEY")] = None
-    """instead of --locus, what lies around a variant: chr20:4699605, chr20:4699605:A:G, or an rsID of the run"""
+    """instead of --locus, what lies around a variant: chr20:4699605, chr20:4699605:A:G, or an identifier of the run"""
 
     flank: BasePairs = 100_000
     """of --variant, to either side"""
@@ -129,6 +129,9 @@ class _LocusVariant:
 
     contributions: OptionalDirectory = None
     """run of `attribute` with the variant: what each base contributes, 40 bp to either side"""
+
+    contributions_group: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """which of that run's groups of tracks (default its first)"""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the model runs; auto takes a GPU where there is one"""

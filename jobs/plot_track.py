@@ -19,6 +19,7 @@ from jobs.log import note
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_run_settings import TrackSettings
 from jobs.run_of_kind import notes_of_state, open_run_of, reading
+from jobs.selection_hint import selection_hint
 
 MOST_BINS = 2_000
 """Steps of one row: of more, neighbours are drawn as their mean."""
@@ -108,21 +109,29 @@ def _of_run(settings: TrackSettings, run: str) -> Picture:
     chosen = chosen_tracks(tables.ledger, settings.tracks)
     if len(chosen) > MOST_TRACKS:
         raise InputError(_too_many(run, len(chosen)))
+    hints = list(selection_hint(chosen.tracks, settings.tracks))
     names = track_names(chosen.tracks.rows)
     table, own = _bins(tables, chosen, names, (chrom, start, end))
     notes = notes_of_state(tables.ledger, run)
+    bin_bp = int(table["end"][0] - table["start"][0])
     if table.height > MOST_BINS:
         bins = -(-table.height // MOST_BINS)
         notes.append(f"{table.height:,} bins: steps are means of {bins} each")
         table = pooled(table, bins)
+    tallest = float(table.select(pl.max_horizontal(pl.col(names).max())).item() or 0.0)
     rows = [
-        prediction_row(table.select("start", "end", pl.col(name).alias("value")), name=name)
+        prediction_row(
+            table.select("start", "end", pl.col(name).alias("value")),
+            name=name,
+            bin_bp=bin_bp,
+            tallest=tallest,
+        )
         for name in names
     ]
     stretch = Stretch(own, start + 1, end)
     notice = tables.run.notice
     notes += [notice] if notice else []
-    return stacked(stretch, rows, title=f"Predicted for {stretch.text}", notes=notes)
+    return stacked(stretch, rows, title=f"Predicted for {stretch.text}", notes=notes, hints=hints)
 
 
 def _bins(

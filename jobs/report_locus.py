@@ -76,7 +76,7 @@ def _blocks(asked: Asked, locus: Locus) -> Iterator[Block]:
             found.stretch,
             found.rows,
             title=f"Along {found.stretch.text}",
-            notes=found.notes,
+            notes=found.picture_notes,
         )
         yield Drawn(picture, Source("query", _alleles_sql(found)))
     else:

@@ -7,16 +7,21 @@ from enformer_core.models.tracks.selector import selection_in_words
 from enformer_core.models.tracks.table import Tracks
 
 
-def selection_hint(found: Tracks, selector: str | None) -> Iterator[str]:
+def selection_hint(
+    found: Tracks,
+    selector: str | None,
+    option: str = "--tracks ",
+) -> Iterator[str]:
     """Which tracks a selector found, where they are more than its terms: a text is looked for in descriptions.
 
     Args:
         found: by the selector.
         selector: as its user gave it; None for all.
+        option: before the selector.
     """
     terms = [] if selector is None else selector.split(",")
     if len(found) > len(terms) and any(_is_text(term.strip()) for term in terms):
-        yield f"--tracks {selector}: {selection_in_words(found)}"
+        yield f"{option}{selector}: {selection_in_words(found)}"
 
 
 def _is_text(term: str) -> bool:

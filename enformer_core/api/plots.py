@@ -49,6 +49,7 @@ def effect_picture(
     shown = bins_of(effect)[bins]
     names = track_names([effect.tracks.rows[place] for place in places])
     allele = effect.allele
+    tallest = (_tallest(effect.ref[bins][:, places]), _tallest(effect.difference[bins][:, places]))
     rows: list[Row] = []
     for number, (name, place) in enumerate(zip(names, places, strict=True)):
         table = shown.with_columns(
@@ -62,6 +63,7 @@ def effect_picture(
             heading=f"{name}: {statistic} {signed(float(sizes[place]))}",
             at=allele.start + 1,
             is_first=number == 0,
+            tallest=tallest,
         )
     title = f"{effect.variant_id}: predicted with either allele, and the difference"
     return stacked(_stretch(effect, shown), rows, title=title, notes=_noticed(effect, notes))
@@ -87,7 +89,10 @@ def prediction_picture(
     table = bins_of(prediction)
     rows = [
         prediction_row(
-            table.with_columns(pl.Series("value", prediction.values[:, place])), name=name
+            table.with_columns(pl.Series("value", prediction.values[:, place])),
+            name=name,
+            bin_bp=prediction.bin_bp,
+            tallest=_tallest(prediction.values[:, places]),
         )
         for name, place in zip(names, places, strict=True)
     ]
@@ -159,6 +164,11 @@ def _one_track(
     if len(found) != 1:
         raise InputError(f"track {selector}: stands for {len(found):,} tracks; give one")
     return mutations.tracks.indices().index(found.indices()[0]), []
+
+
+def _tallest(values: np.ndarray) -> float:
+    """The largest size of values of which some may be none."""
+    return float(np.nan_to_num(np.abs(values)).max(initial=0.0))
 
 
 def bins_of(result: "PredictedBins") -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from enformer_core.pictures.marks import upright
 from enformer_core.pictures.picture import padded, tips, values_of
-from enformer_core.pictures.stack import Axis, Layer, Row, dashed_line, values_axis
+from enformer_core.pictures.stack import Axis, Layer, Row, dashed_line, titled, values_axis
 from enformer_core.words import counted
 
 _HEIGHT = 92
@@ -21,30 +21,40 @@ _DIFFERENCE_HEIGHT = 70
 _TOP = 0.08
 """Free room above the largest value, as a share of the axis."""
 
+_FLAT = 0.01
+"""Of the tallest row: a row that is nowhere taller is drawn low, and not as tall as that one on an axis of its own."""
+
+_NOTHING = 1e-4
+"""The same of differences, of which small ones matter more; below it they are what rounding leaves of nothing."""
+
 _ALLELES = ("reference", "alternate")
-_TITLE_DOTS = 820
 
 
 def prediction_row(
     table: pl.DataFrame,
     *,
     name: str,
+    bin_bp: int,
+    tallest: float = 0.0,
 ) -> Row:
     """What is predicted of one track, as steps.
 
     Args:
         table: `start`, `end`, `value`, in counts per bin; a bin without a value leaves a gap.
         name: of the track.
+        bin_bp: of how many bases a value is the count.
+        tallest: the largest value of all rows: a hundredth of it is what the axis reaches at least.
     """
     steps = stepped(table, ("value",))
+    domain = _from_zero(table["value"], _FLAT * tallest)
 
     def draw(along: Axis) -> Layer:
-        y = upright("value", _from_zero(table["value"]), values_axis("counts"))
+        y = upright("value", domain, values_axis(_counts(bin_bp)))
         area = alt.Chart(values_of(steps)).mark_area(
             style="accent", interpolate="step-after", clip=True, aria=False
         )
         layers = [area.encode(x=along("at"), y=y), _told(table, along, ("start", "end", "value"))]
-        return alt.layer(*layers).properties(title=_titled(name))
+        return alt.layer(*layers).properties(title=titled(name))
 
     return Row(name, draw, _HEIGHT, _prediction_words(table, name), table)
 
@@ -56,6 +66,7 @@ def allele_rows(
     heading: str,
     at: int,
     is_first: bool,
+    tallest: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Row, Row]:
     """Both alleles' predictions of one track, and below them the difference.
 
@@ -65,9 +76,11 @@ def allele_rows(
         heading: above the row.
         at: where the variant lies, from 1; a dashed line.
         is_first: whether the legend stands here.
+        tallest: the largest prediction and the largest difference in size of all rows; as `prediction_row` has it.
     """
     steps = stepped(table, (*_ALLELES, "difference"))
-    domain = _from_zero(pl.concat([table[allele] for allele in _ALLELES]))
+    bin_bp = int(table["end"][0] - table["start"][0])
+    domain = _from_zero(pl.concat([table[allele] for allele in _ALLELES]), _FLAT * tallest[0])
 
     def draw(along: Axis) -> Layer:
         # where both are equal the line is the area's edge; a second line would hide it
@@ -75,16 +88,17 @@ def allele_rows(
         layers = [
             _of_allele(steps, allele, shape).encode(
                 x=along("at"),
-                y=upright("value", domain, values_axis("counts")),
+                y=upright("value", domain, values_axis(_counts(bin_bp))),
                 color=_colour(is_first=is_first),
             )
             for allele, shape in zip(_ALLELES, shapes, strict=True)
         ]
         told = _told(table, along, ("start", "end", *_ALLELES))
-        return alt.layer(dashed_line(at, along), *layers, told).properties(title=_titled(heading))
+        return alt.layer(dashed_line(at, along), *layers, told).properties(title=titled(heading))
 
     words = _alleles_words(table, name)
-    difference = _difference_row(table, steps, f"difference of {name}", at)
+    least = _NOTHING * tallest[1]
+    difference = _difference_row(table, steps, f"difference of {name}", at, least)
     return Row(name, draw, _HEIGHT, words, table), difference
 
 
@@ -110,6 +124,10 @@ def stepped(
     return pl.concat([ends, breaks, begins]).sort("at", maintain_order=True)
 
 
+def _counts(bin_bp: int) -> list[str]:
+    return ["counts", f"per {bin_bp} bp"]
+
+
 def signed(value: float) -> str:
     """A number with its sign, as people write it: +3.2, −10."""
     return f"{value:+.4g}".replace("-", "\N{MINUS SIGN}")
@@ -120,14 +138,15 @@ def _difference_row(
     steps: pl.DataFrame,
     name: str,
     at: int,
+    least: float,
 ) -> Row:
     gained = pl.col("difference").clip(lower_bound=0).alias("gain")
     lost = pl.col("difference").clip(upper_bound=0).alias("loss")
     parted = steps.with_columns(gained, lost)
 
     def draw(along: Axis) -> Layer:
-        low = min(_least(table["difference"]), 0.0)
-        high = max(_most(table["difference"]), 0.0)
+        low = min(_least(table["difference"]), -least)
+        high = max(_most(table["difference"]), least)
         domain = padded(low, high, _TOP)
         axis = values_axis("difference", tickCount=3)
         chart = alt.Chart(values_of(parted))
@@ -193,18 +212,8 @@ def _colour(*, is_first: bool) -> alt.Color:
     )
 
 
-def _titled(name: str) -> alt.Title:
-    return alt.Title(
-        name,
-        anchor="start",
-        fontSize=12,
-        offset=4,
-        limit=_TITLE_DOTS,
-    )
-
-
-def _from_zero(values: pl.Series) -> tuple[float, float]:
-    high = max(_most(values), 0.0)
+def _from_zero(values: pl.Series, reach: float) -> tuple[float, float]:
+    high = max(_most(values), reach)
     low = min(_least(values), 0.0)
     room = _TOP * (high - low) or 1.0
     return low - (room if low < 0 else 0.0), high + room

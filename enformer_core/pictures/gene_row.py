@@ -24,6 +24,9 @@ _LETTER = 7.4
 """Width of a letter of a label, in dots: of capitals, which names of genes are."""
 
 _GAP = 10
+_SEEN = 3
+"""Dots of a line that is seen."""
+
 _ARROWS = {"+": "→", "-": "←"}
 
 
@@ -45,14 +48,18 @@ def gene_row(
     shown = placed.filter(pl.col("lane").is_not_null())
     exons = _exons(shown, stretch)
     lanes = 1 + max(shown["lane"].to_list())
+    short = shown.filter(pl.col("to") - pl.col("from") < _SEEN * stretch.length_bp / WIDTH)
 
     def draw(along: Axis) -> Layer:
         lane = upright("lane", (lanes - 0.4, -0.75), None)
-        return alt.layer(
+        layers = [
             _bodies(shown).encode(x=along("from"), x2="to", y=lane),
             _bars(exons).encode(x=along("from"), x2="to", y=lane),
             _names(shown).encode(x=along("label_at"), y=lane),
-        )
+        ]
+        if short.height:
+            layers.append(_ticks(short).encode(x=along("from"), y=lane))
+        return alt.layer(*layers)
 
     return Row(
         "genes",
@@ -153,6 +160,15 @@ def _bars(exons: pl.DataFrame) -> alt.Chart:
         clip=True,
         aria=False,
     )
+
+
+def _ticks(short: pl.DataFrame) -> alt.Chart:
+    """Genes of which a line would not be seen, as those of which a file has the TSS alone."""
+    chart = alt.Chart(values_of(short))
+    ticks = chart.mark_tick(
+        orient="vertical", style="accent", thickness=2, height=11, clip=True, aria=False
+    )
+    return ticks.encode(tooltip=tips(short, _TOLD))
 
 
 def _names(shown: pl.DataFrame) -> alt.Chart:

@@ -10,7 +10,7 @@ import polars as pl
 from enformer_core.pictures.letters import LETTERS, outlines
 from enformer_core.pictures.marks import upright
 from enformer_core.pictures.picture import padded, tips, values_of
-from enformer_core.pictures.stack import WIDTH, Axis, Layer, Row, values_axis
+from enformer_core.pictures.stack import WIDTH, Axis, Layer, Row, titled, values_axis
 from enformer_core.words import counted
 
 _HEIGHT = 130
@@ -54,7 +54,7 @@ def logo_row(
     corners = outlines(piled_letters.filter(is_seen))
 
     def draw(along: Axis) -> Layer:
-        axis = values_axis(title)
+        axis = values_axis([title, "(counts per bin)"])
         y = upright("y", (low, high), axis)
         drawn = [
             _of_letter(corners, letter).encode(
@@ -67,8 +67,7 @@ def logo_row(
         layers = [*drawn, line, _told(piled_letters, along, (low, high))]
         if has_text:
             layers.append(_text(table, along))
-        shown = alt.Title(said, anchor="start", fontSize=12, offset=4, limit=WIDTH - 40)
-        return alt.layer(*layers).properties(title=shown)
+        return alt.layer(*layers).properties(title=titled(said))
 
     return Row(name, draw, _HEIGHT, _words(table, name), table)
 

@@ -18,6 +18,10 @@ MOST_POINTS = 5_000
 
 _SIZE = 34
 _LABEL_DOTS = 220
+_NAME_WIDTH = 0.14
+_NAME_HEIGHT = 0.12
+"""Of a row's width and height: names of points that are nearer would lie over one another."""
+
 _ABOVE = -11
 _BELOW = 13
 
@@ -81,6 +85,37 @@ def points(
     return marks.encode(tooltip=tips(table, told))
 
 
+def marked_rows(
+    table: pl.DataFrame,
+    by: str,
+    marked: int | None,
+    strongest: pl.DataFrame,
+) -> pl.DataFrame:
+    """The rows that are named: the variant that the picture is about, and the strongest, where both have room.
+
+    Args:
+        table: of all points, with `pos`.
+        by: column of what they are as high as.
+        marked: the position of the variant that the picture is about; None of a picture of a stretch.
+        strongest: rows of the table that are named anyhow.
+    """
+    if marked is None:
+        return strongest
+    own = largest(table.filter(pl.col("pos") == marked), by)
+    if not own.height:
+        return strongest
+    width = _span(table["pos"]) * _NAME_WIDTH
+    height = _span(table[by]) * _NAME_HEIGHT
+    is_near = ((pl.col("pos") - marked).abs() <= width) & (
+        (pl.col(by) - own[by][0]).abs() <= height
+    )
+    return pl.concat([own, strongest.filter(~is_near)])
+
+
+def _span(values: pl.Series) -> float:
+    return float(values.max() - values.min())  # type: ignore[operator, arg-type]
+
+
 def name_beside(
     row: pl.DataFrame,
     along: Axis,
@@ -88,7 +123,7 @@ def name_beside(
     *,
     is_below: bool = False,
 ) -> Layer:
-    """The name of one variant at its point."""
+    """The names of variants at their points."""
     chart = alt.Chart(values_of(row))
     text = chart.mark_text(
         dy=_BELOW if is_below else _ABOVE,

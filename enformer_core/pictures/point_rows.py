@@ -12,10 +12,17 @@ import numpy as np
 import polars as pl
 
 from enformer_core.errors import first_few
-from enformer_core.pictures.marks import largest, name_beside, points, thinned, upright
+from enformer_core.pictures.marks import (
+    largest,
+    marked_rows,
+    name_beside,
+    points,
+    thinned,
+    upright,
+)
 from enformer_core.pictures.picture import labelled, padded, tips, values_of
 from enformer_core.pictures.set_colours import SetColours, numbered, set_colours
-from enformer_core.pictures.stack import Axis, Layer, Row, values_axis
+from enformer_core.pictures.stack import Axis, Layer, Row, titled, values_axis
 from enformer_core.words import counted
 
 GENOME_WIDE = 5e-8
@@ -35,12 +42,15 @@ _LEAD_SIZE = 130
 _RING_SIZE = 120
 _NO_LD_SIZE = 30
 _MOST_STEMS = 400
-_NAME_LETTERS = 22
 
 _HEADROOM = 0.14
 """Above the largest value, for the label of what has it."""
 
 _FOOTROOM = 0.03
+
+_UP = pl.col("score") >= 0
+_SOMETHING = 0.1
+"""Of the strongest score: what is smaller in the other direction has no name."""
 
 _PIPS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
@@ -50,17 +60,20 @@ def association_row(
     *,
     source: str,
     lead: str | None,
-    fine_mapped: pl.DataFrame | None = None,
+    sets: tuple[str, pl.DataFrame] | None = None,
+    marked: int | None = None,
 ) -> Row:
     """Association of each variant, coloured by its correlation with the lead variant where that is known.
 
-    Members of credible sets have a ring in the colour of their set.
+    Members of credible sets have a ring in the colour of their set; a legend says what ring and diamond are.
 
     Args:
         table: `name`, `pos`, `minus_log10_p` and, where LD is known, `r2` with the lead.
         source: the file that it comes from.
         lead: name of the variant that LD is with; None for the one of the smallest p, without LD.
-        fine_mapped: `name`, `pos` and `credible_set`, as `probability_row` takes them; its legend tells the colours.
+        sets: the row whose credible sets have rings, as it is called, and its table: `name`, `pos` and `credible_set`,
+            as `probability_row` takes them; its legend tells the colours.
+        marked: position of a variant that is named, whatever its strength.
     """
     has_ld = "r2" in table.columns
     named = largest(table, "minus_log10_p")
@@ -71,23 +84,30 @@ def association_row(
     threshold = -np.log10(GENOME_WIDE)
     highest = max(strongest["minus_log10_p"][0], threshold)
     domain = (-_FOOTROOM * highest, (1 + _HEADROOM) * highest)
-    rings = [] if fine_mapped is None else _rings(table, fine_mapped)
+    labelled_rows = marked_rows(table, "minus_log10_p", marked, named)
+    lead_sign = "lead variant" if has_ld else "strongest"
+    rings: list[alt.Chart] = []
+    if sets is not None:
+        in_a_set = f"in a credible set ({sets[0]})"
+        rings = _rings(table, sets[1].with_columns(pl.lit(in_a_set).alias("sign")))
 
     def draw(along: Axis) -> Layer:
         y = upright("minus_log10_p", domain, values_axis("−log10 p"))
         dots = _by_ld(shown) if has_ld else [points(shown, _OF_ASSOCIATION, style="accent")]
-        diamond = alt.Chart(values_of(named)).mark_point(
-            shape="diamond",
+        led = named.with_columns(pl.lit(lead_sign).alias("sign"))
+        diamond = alt.Chart(values_of(led)).mark_point(
             filled=True,
             size=_LEAD_SIZE,
             opacity=1,
             style="second",
         )
+        rounds = [ring.encode(shape=_sign("circle")) for ring in rings]
+        signed = (*rounds, diamond.encode(shape=_sign("diamond")))
         return alt.layer(
-            _threshold(threshold, y),
-            *(each.encode(x=along("pos"), y=y) for each in (*dots, *rings, diamond)),
-            name_beside(named, along, y),
-        )
+            *_threshold(threshold, y),
+            *(each.encode(x=along("pos"), y=y) for each in (*dots, *signed)),
+            name_beside(labelled_rows, along, y),
+        ).resolve_scale(shape="independent")
 
     best = strongest.row(0, named=True)
     coloured = f", coloured by r² with {lead}" if has_ld else ""
@@ -103,6 +123,7 @@ def probability_row(
     *,
     name: str,
     source: str,
+    marked: int | None = None,
 ) -> Row:
     """The posterior probability of each variant to be causal, coloured by its credible set.
 
@@ -110,6 +131,7 @@ def probability_row(
         table: `name`, `pos`, `pip`, and `credible_set`, null where a variant is in none.
         name: what the row is called, as `PIP with prior`.
         source: the file that it comes from.
+        marked: position of a variant that is named, whatever its probability.
     """
     shown, thin = thinned(table, "pip", name)
     is_member = pl.col("credible_set").is_not_null()
@@ -118,6 +140,7 @@ def probability_row(
     notes = (*thin, *([f"{name}: {colours.note}"] if colours.note else []))
     members = colours.of(shown.filter(is_member))
     named = largest(table, "pip")
+    labelled_rows = marked_rows(table, "pip", marked, named)
 
     def draw(along: Axis) -> Layer:
         # of more values than ticks Vega leaves out every second
@@ -130,7 +153,7 @@ def probability_row(
             dots.append(in_sets.encode(color=_set_colour(colours)))
         return alt.layer(
             *(each.encode(x=along("pos"), y=y) for each in dots),
-            name_beside(named, along, y),
+            name_beside(labelled_rows, along, y),
         )
 
     best = named.row(0, named=True)
@@ -148,36 +171,54 @@ def score_row(
     *,
     name: str,
     statistic: str,
+    axis: str,
+    marked: int | None = None,
 ) -> Row:
     """A score of each variant: the one of the largest size among some tracks, with its sign.
+
+    The strongest has its name, and so has the strongest in the other direction.
 
     Args:
         table: `name`, `pos`, `score`, `track`.
         name: of the tracks, as people call them.
         statistic: whose values they are.
+        axis: the same with its unit.
+        marked: position of a variant that is named, whatever its score.
     """
     sized = table.with_columns(pl.col("score").abs().alias("size"))
     shown, notes = thinned(sized, "size", name)
     named = largest(sized, "size")
     best = named.row(0, named=True)
     values = table["score"].to_numpy()
+    strongest = _either_way(sized)
+    labelled_rows = marked_rows(sized, "score", marked, strongest)
     # 0 is in sight, whatever the sign of all
     domain = padded(min(values.min(), 0.0), max(values.max(), 0.0), 0.24)
 
     def draw(along: Axis) -> Layer:
-        y = upright("score", domain, values_axis([statistic, _short(name)]))
+        y = upright("score", domain, values_axis(axis))
         dots = points(shown, _OF_SCORES, style="accent")
-        return alt.layer(
-            *_stems(shown, along, y),
-            dots.encode(x=along("pos"), y=y),
-            name_beside(named, along, y, is_below=best["score"] < 0),
-        )
+        is_below = pl.col("score") < 0
+        names = [
+            name_beside(labelled_rows.filter(is_below == below), along, y, is_below=below)
+            for below in (False, True)
+            if labelled_rows.filter(is_below == below).height
+        ]
+        chart = alt.layer(*_stems(shown, along, y), dots.encode(x=along("pos"), y=y), *names)
+        return chart.properties(title=titled(name))
 
     said = (
         f"{statistic} of {name}: {counted(table.height, 'variants')}, the largest {best['score']:+.4g} of "
         f"{best['name']} at {best['pos']:,}."
     )
     return Row(name, draw, _SCORE_HEIGHT, said, table, notes)
+
+
+def _either_way(sized: pl.DataFrame) -> pl.DataFrame:
+    """The strongest score above 0 and the strongest below, where both are something beside each other."""
+    ends = [largest(sized.filter(side), "size") for side in (_UP, ~_UP)]
+    found = pl.concat(ends)
+    return found.filter(pl.col("size") >= _SOMETHING * pl.col("size").max())
 
 
 def _stems(
@@ -195,16 +236,32 @@ def _stems(
     return lines
 
 
-def _rings(table: pl.DataFrame, fine_mapped: pl.DataFrame) -> list[alt.Chart]:
+def _sign(shape: str) -> alt.Shape:
+    """What a shape means, told below the row; marks have it in a column."""
+    scale = alt.Scale(range=[shape])
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        direction="horizontal",
+        offset=4,
+        symbolFillColor="transparent",
+        symbolSize=90,
+    )
+    return alt.Shape("sign:N", scale=scale, legend=legend)
+
+
+def _rings(
+    table: pl.DataFrame,
+    fine_mapped: pl.DataFrame,
+) -> list[alt.Chart]:
     """A ring around each member of a credible set; a variant of another name at the same place is another one."""
     colours = set_colours(fine_mapped, "pip" if "pip" in fine_mapped.columns else None)
-    wanted = fine_mapped.select("name", "pos", "credible_set").drop_nulls()
+    wanted = fine_mapped.select("name", "pos", "credible_set", "sign").drop_nulls()
     members = table.join(wanted, on=["name", "pos"], how="inner", maintain_order="left")
     if not members.height:
         return []
     told = [*_OF_ASSOCIATION, "credible_set"]
     ring = alt.Chart(values_of(colours.of(members))).mark_point(
-        shape="circle",
         size=_RING_SIZE,
         filled=False,
         strokeWidth=2,
@@ -263,9 +320,20 @@ def _ld_class(r2: pl.Series) -> pl.Series:
 def _threshold(
     height: float,
     y: alt.Y,
-) -> alt.Chart:
-    line = alt.Chart(values_of(pl.DataFrame({"minus_log10_p": [height]})))
-    return line.mark_rule(style="warning", strokeDash=[5, 4], aria=False).encode(y=y)
+) -> tuple[alt.Chart, alt.Chart]:
+    """The line, and at its left end what it is."""
+    at = alt.Chart(values_of(pl.DataFrame({"minus_log10_p": [height]})))
+    line = at.mark_rule(style="warning", strokeDash=[5, 4], aria=False)
+    text = at.mark_text(
+        style="warning",
+        text=f"P = {GENOME_WIDE:.0e}".replace("e-0", "e-"),
+        align="left",
+        dx=4,
+        dy=-6,
+        fontSize=10,
+        aria=False,
+    )
+    return line.encode(y=y), text.encode(x=alt.value(0), y=y)
 
 
 def _sets(table: pl.DataFrame) -> dict[str, int]:
@@ -280,7 +348,3 @@ def _set_colour(colours: SetColours) -> alt.Color:
         scale=alt.Scale(domain=list(colours.names)),
         legend=alt.Legend(title="credible set"),
     )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…"

@@ -35,11 +35,13 @@ class Stretch:
         chrom: the contig.
         first: its first base, counted from 1.
         last: its last.
+        marked: the place in it that the picture is about, if there is one.
     """
 
     chrom: str
     first: int
     last: int
+    marked: int | None = None
 
     @property
     def length_bp(self) -> int:
@@ -80,19 +82,17 @@ def stacked(
     title: str,
     notes: Sequence[str] = (),
     hints: Sequence[str] = (),
-    marked: int | None = None,
 ) -> Picture:
     """The rows as one picture; the last one alone has labels below it.
 
     Args:
-        stretch: what is drawn from end to end.
+        stretch: what is drawn from end to end; a dashed line goes through its marked place in every row.
         rows: from above; at least one.
         title: of the picture.
         notes: before those of the rows.
         hints: as pictures have them.
-        marked: a position that a dashed line goes through in every row.
     """
-    charts = [_drawn(row, _axis(stretch, is_last=row is rows[-1]), marked) for row in rows]
+    charts = [_drawn(row, _axis(stretch, is_last=row is rows[-1]), stretch.marked) for row in rows]
     chart = alt.vconcat(*charts).resolve_scale(
         color="independent", shape="independent", stroke="independent"
     )
@@ -140,6 +140,11 @@ def below(
         tuple(dict.fromkeys(note for each in every for note in each.notes)),
         tuple(dict.fromkeys(hint for each in every for hint in each.hints)),
     )
+
+
+def titled(name: str) -> alt.Title:
+    """A title above a row."""
+    return alt.Title(name, anchor="start", fontSize=12, offset=4, limit=WIDTH - 40)
 
 
 def values_axis(title: str | list[str], **options: Any) -> alt.Axis:

@@ -10,11 +10,13 @@ import pytest
 
 from enformer_core import open_run
 from enformer_core.finemapping.strength import minus_log10_p
+from enformer_core.models.tracks.table import Track, Tracks
 from enformer_core.pictures.page import vega_bundle
 from enformer_core.pictures.stack import Stretch
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
 from jobs.locus_study import is_within
+from jobs.selection_hint import selection_hint
 from tests.support.genomes import OTHER
 from tests.support.summaries import GivenScorer
 from tests.support.toy_runs import begun_toy_run
@@ -188,6 +190,47 @@ def test_a_variant_has_its_surroundings(scores, plotted):
     assert "chr20:1500:A:G and 600 bp around it" in error
 
 
+def test_a_variant_that_the_run_lacks_is_said_to_be_absent(scores, plotted):
+    _, error = plotted(scores, locus=("--variant", "chr20:1500:A:G"))
+    assert "does not have" not in error
+    _, error = plotted(scores, locus=("--variant", "chr20:1500:T:C"))
+    assert f"{scores}: does not have chr20:1500:T:C; at its place it has chr20:1500:A:G" in error
+    _, error = plotted(scores, locus=("--variant", "chr20:1501:A:C"))
+    assert f"{scores}: does not have chr20:1501:A:C\n" in error
+
+
+def test_the_variant_is_named_and_marked_in_every_row(scores, study, plotted):
+    words = (scores, "--sumstats", study(), "--tracks", "0,5")
+    spec, _ = plotted(*words, locus=("--variant", "chr20:1000:A:G", "--flank", "1000"))
+    for row in spec["vconcat"]:
+        assert spec["datasets"][row["layer"][-1]["data"]["name"]] == [{"variant": 1000}]
+        named = [
+            each["name"]
+            for layer in row["layer"]
+            if layer["encoding"].get("text", {}).get("field") == "name"
+            for each in spec["datasets"][layer["data"]["name"]]
+        ]
+        assert {"rs1", "chr20:1000:A:G"} & {*named}
+
+
+def test_what_a_picture_says_of_its_scores(scores, plotted):
+    spec, error = plotted(scores, "--group", "both=0,5")
+    assert "only a test" in error
+    assert spec["vconcat"][0]["title"]["text"] == "largest sad among 2 tracks: both"
+    assert spec["vconcat"][0]["layer"][1]["encoding"]["y"]["axis"]["title"] == "sad (counts)"
+
+
+def test_which_tracks_a_text_has_found_is_said_where_they_are_more_than_it():
+    rows = (Track(index=1, description="GATA1"), Track(index=6, description="blood, GATA1"))
+    found = Tracks("human", 8, rows)
+    (said,) = selection_hint(found, "GATA1")
+    assert said == "--tracks GATA1: 2 of 8: 1 GATA1, 6 blood, GATA1"
+    (said,) = selection_hint(found, "GATA1", "--group a=")
+    assert said.startswith("--group a=GATA1: 2 of 8")
+    for plain in (None, "1-6", "assay=CAGE", "GATA1,blood"):
+        assert not list(selection_hint(found, plain))
+
+
 def test_one_variant_is_drawn(scores, plotted):
     spec, _ = plotted(scores, locus=("--locus", "chr20:1500-1500"))
     assert [row["score"] for row in rows_with(spec, "track")] == [0.25]
@@ -237,7 +280,12 @@ def test_places_within_a_stretch():
             ["--genes", "x", "--variant", "rs5"],
             "--variant rs5: where it lies is looked up in a run",
         ),
-        (["RUN", "--variant", "here"], "--variant here: give chr20:4699605"),
+        (["RUN", "--variant", "here"], "--variant here: is not in .*; give its place"),
+        (["--genes", "x", "--variant", "here"], "--variant here: give chr20:4699605"),
+        (
+            ["RUN", "--variant", "chr20:9", "--contributions-group", "g"],
+            "--contributions-group g: is of a run of contributions",
+        ),
         (["RUN", "--locus", "chr20:1-9"], "nothing to draw: "),
         (["RUN", "--locus", "chr20:1-9", "--ld", "x"], "--ld: says something of --sumstats FILE"),
         (
@@ -245,7 +293,9 @@ def test_places_within_a_stretch():
             "Did you mean sad|no such statistic",
         ),
         (["RUN", "--locus", "chr20:1-9", "--group", "0"], "--group 0: give a name and its tracks"),
-        (["RUN", "--locus", "chr20:1-9", "--flank", "0", "--tracks", "0"], "--flank 0: must be"),
+        (["RUN", "--variant", "chr20:9", "--flank", "0", "--tracks", "0"], "--flank 0: must be"),
+        (["RUN", "--locus", "chr20:1-9", "--flank", "9"], "--flank 9: is of --variant"),
+        (["RUN", "--variant", "chr20:9", "--zoom", "9"], "--zoom 9: is of predictions"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(scores, refused, words, message):
@@ -360,7 +410,8 @@ def around(tmp_path_factory, genome, letters):
     vcf = write_vcf(folder / "v.vcf", [("chr1", 2000, ref, OTHER[ref])])
     motif = ["--genome", genome, "--model", "motif", "--strands", "forward", "--ray", "off"]
     score = ["score", vcf, *motif, "--out", folder / "scores"]
-    attribute = ["attribute", vcf, *motif, "--group", "g=motif-GATA1", "--out", folder / "given"]
+    groups = ["--group", "g=motif-GATA1", "--group", "h=expression-blood"]
+    attribute = ["attribute", vcf, *motif, *groups, "--out", folder / "given"]
     for words in (score, attribute):
         assert main([str(word) for word in words]) == 0
     return folder, f"chr1:2000:{ref}:{OTHER[ref]}"
@@ -370,7 +421,7 @@ def test_alleles_and_contributions_stand_below_on_axes_of_their_own(
     around, run, genome, tmp_path, plotted
 ):
     folder, variant = around
-    spec, _ = plotted(
+    spec, error = plotted(
         *(folder / "scores", "--genome", genome, "--model", "motif", "--zoom", "400"),
         *("--contributions", folder / "given"),
         locus=("--variant", variant, "--flank", "1000"),
@@ -392,6 +443,16 @@ def test_alleles_and_contributions_stand_below_on_axes_of_their_own(
     )
     assert tracks[row["max_abs_sad_track"]] in predicted["vconcat"][0]["title"]["text"]
     assert "difference" in rows_with(spec, "difference")[0]
+    assert "--contributions-group chooses another group: h" in error
+
+
+def test_the_group_of_contributions_can_be_chosen(around, plotted, refused):
+    folder, variant = around
+    words = ("--contributions", folder / "given", "--contributions-group")
+    _, error = plotted(*words, "h", locus=("--variant", variant))
+    assert "chooses another" not in error
+    said = refused(*words, "i", "--variant", variant)
+    assert "--contributions-group i: " in said
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,8 @@ def test_many_bins_become_means():
 def test_letters_in_the_logo_are_the_contributions_of_the_run(made, plotted):
     run = made("contributions")
     spec, error = plotted("logo", run, "--length", "20")
-    assert "group GATA1; --group chooses another: blood" in error
+    assert "of 2 groups of tracks GATA1 is drawn" in error
+    assert "--group chooses another group: blood" in error
     (row,) = open_run(run).contributions.filter(group="GATA1").collect().to_dicts()
     tips = {each["pos"]: each for each in data_of(spec, 0, 5)}
     # the site lies in the middle of the stretch of its strongest bases
@@ -203,7 +204,7 @@ def test_tables_of_links_are_drawn_whole_or_in_a_region(made, plotted, refused, 
     assert len(data_of(spec, 0, 2)) == 2
     spec, error = plotted("links", table, "--region", "1:80000-160000")
     assert [row["name"] for row in data_of(spec, 0, 2)] == ["left"]
-    assert "1 element outside --region left out" in error
+    assert "1 element outside 1:80000-160000 left out" in error
     text = tmp_path / "links.tsv"
     pl.read_parquet(table).write_csv(text, separator="\t")
     assert data_of(plotted("links", text)[0], 0, 2)[0]["score"] > 0

@@ -31,14 +31,16 @@ def test_between_bins_that_do_not_touch_there_is_nothing():
 
 
 def test_a_prediction_is_drawn_as_it_is():
-    row = prediction_row(bins(0, 128, value=[3.0, None]), name="liver")
+    row = prediction_row(bins(0, 128, value=[3.0, None]), name="liver", bin_bp=128)
     picture = stacked(STRETCH, [row], title="t")
     assert [each["value"] for each in data_of(picture, 0, 0)] == [3, None, None, None]
     assert "the largest 3 in the bin 1-128" in picture.description
 
 
 def test_without_a_value_that_is_said():
-    row = prediction_row(bins(0, value=[None]).cast({"value": pl.Float32}), name="liver")
+    row = prediction_row(
+        bins(0, value=[None]).cast({"value": pl.Float32}), name="liver", bin_bp=128
+    )
     assert "liver: no bin has a value." in stacked(STRETCH, [row], title="t").description
 
 
@@ -60,3 +62,13 @@ def test_gain_and_loss_have_colours_of_their_own():
 
 def test_numbers_have_a_true_minus():
     assert (signed(-10.0), signed(2.5)) == ("−10", "+2.5")
+
+
+def test_a_weak_row_below_a_strong_one_is_low():
+    """0.0003 everywhere is no block as tall as the row of 10."""
+    weak = bins(0, 128, value=[0.0003, 0.0003])
+    row = prediction_row(weak, name="weak", bin_bp=128, tallest=10.0)
+    spec = stacked(STRETCH, [row], title="t").chart.to_dict()
+    axis = spec["vconcat"][0]["layer"][0]["encoding"]["y"]
+    assert axis["scale"]["domain"][1] > 0.1
+    assert axis["axis"]["title"] == ["counts", "per 128 bp"]

@@ -63,3 +63,12 @@ def test_exons_are_cut_at_the_stretch():
         {"lane": 0, "from": 0.5, "to": 10.5},
         {"lane": 0, "from": 9994.5, "to": 10_000.5},
     ]
+
+
+def test_a_gene_of_one_base_has_a_mark():
+    """As of a file of TSSs: a line of one base is not seen."""
+    both = genes((5_000, 5_000), (7_000, 8_000))
+    spec = stacked(STRETCH, [gene_row(both, STRETCH, source="g")], title="t").chart.to_dict()
+    *_, ticks = spec["vconcat"][0]["layer"]
+    assert ticks["mark"]["type"] == "tick"
+    assert [row["name"] for row in spec["datasets"][ticks["data"]["name"]]] == ["G0"]

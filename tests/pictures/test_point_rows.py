@@ -46,7 +46,9 @@ def study(variants=4, **more):
 def test_association_is_drawn_as_it_was_given():
     table = study()
     (chart,), datasets = drawn(association_row(table, source="gwas.tsv", lead=None))
-    threshold, points, diamond, label = flat(chart)
+    threshold, said, points, diamond, label = flat(chart)
+    assert said["mark"]["text"] == "P = 5e-8"
+    assert data_of(diamond, datasets)[0]["sign"] == "strongest"
     assert data_of(points, datasets) == table.to_dicts()
     assert [row["name"] for row in data_of(diamond, datasets)] == ["rs4"]
     assert label["encoding"]["text"]["field"] == "name"
@@ -61,14 +63,14 @@ def test_axes_do_not_begin_at_0():
     stretch = Stretch("chr1", 4_600_001, 4_600_001)
     row = association_row(study(1), source="g", lead=None)
     spec = stacked(stretch, [row], title="t").chart.to_dict()
-    x = flat(spec["vconcat"][0])[1]["encoding"]["x"]
+    x = flat(spec["vconcat"][0])[2]["encoding"]["x"]
     assert x["scale"] == {"domain": [4_600_000.5, 4_600_001.5], "nice": False, "zero": False}
 
 
 def test_points_have_the_class_of_their_r2():
     r2 = [0.1, 0.2, None, 1.0]
     (chart,), datasets = drawn(association_row(study(r2=r2), source="g", lead="rs4"))
-    _, unknown, known, _, _ = flat(chart)
+    _, _, unknown, known, _, _ = flat(chart)
     assert [row["name"] for row in data_of(unknown, datasets)] == ["rs3"]
     found = {row["name"]: row["ld"] for row in data_of(known, datasets)}
     assert found == {"rs1": LD_CLASSES[0], "rs2": LD_CLASSES[1], "rs4": LD_CLASSES[4]}
@@ -96,12 +98,16 @@ def test_a_score_below_0_has_its_name_below_it():
     table = pl.DataFrame(
         {"name": ["a", "b"], "pos": [1, 2], "score": [0.5, -2.0], "track": ["t", "t"]}
     )
-    row = score_row(table, name="liver", statistic="sad")
+    row = score_row(table, name="liver", statistic="sad", axis="sad (counts)")
     (chart,), datasets = drawn(row)
-    *_, points, label = flat(chart)
+    *_, points, above, below = flat(chart)
     assert [each["score"] for each in data_of(points, datasets)] == [0.5, -2.0]
-    assert data_of(label, datasets)[0]["name"] == "b"
-    assert label["mark"]["dy"] > 0
+    assert [each["name"] for each in data_of(above, datasets)] == ["a"]
+    assert [each["name"] for each in data_of(below, datasets)] == ["b"]
+    assert above["mark"]["dy"] < 0 < below["mark"]["dy"]
+    # the whole name of the track, and the unit
+    assert chart["title"]["text"] == "liver"
+    assert points["encoding"]["y"]["axis"]["title"] == "sad (counts)"
     assert "the largest -2 of b at 2" in row.description
 
 
@@ -124,16 +130,18 @@ def test_of_many_points_the_strongest_are_all_drawn_and_the_caption_says_so():
 
 def test_many_points_are_not_read_one_by_one():
     (chart,), _ = drawn(association_row(study(201), source="g", lead=None))
-    assert flat(chart)[1]["mark"]["aria"] is False
+    assert flat(chart)[2]["mark"]["aria"] is False
     (chart,), _ = drawn(association_row(study(200), source="g", lead=None))
-    assert "aria" not in flat(chart)[1]["mark"]
+    assert "aria" not in flat(chart)[2]["mark"]
 
 
 def test_the_table_of_a_picture_has_the_rows_of_all():
     association = association_row(study(), source="g", lead=None)
     table = pl.DataFrame({"name": ["a"], "pos": [1], "score": [0.5], "track": ["t"]})
     picture = stacked(
-        STRETCH, [association, score_row(table, name="liver", statistic="sad")], title="t"
+        STRETCH,
+        [association, score_row(table, name="liver", statistic="sad", axis="sad (counts)")],
+        title="t",
     )
     assert picture.table["row"].to_list() == ["association"] * 4 + ["liver"]
     assert picture.table["score"].to_list() == [None] * 4 + [0.5]
@@ -160,3 +168,39 @@ def test_more_sets_than_colours_share_one_and_it_is_said():
     assert colours["rs39"] == "40"
     (note,) = row.notes
     assert "40 credible sets" in note
+
+
+def test_rings_and_diamond_are_told_in_words():
+    fine_mapped = pl.DataFrame({"name": ["rs2"], "pos": [21], "credible_set": ["1"]})
+    row = association_row(study(), source="g", lead="rs4", sets=("PIP with prior", fine_mapped))
+    (chart,), datasets = drawn(row)
+    *_, ring, diamond, _ = flat(chart)
+    signs = [
+        (mark["encoding"]["shape"]["scale"]["range"], data_of(mark, datasets)[0]["sign"])
+        for mark in (ring, diamond)
+    ]
+    assert signs == [
+        (["circle"], "in a credible set (PIP with prior)"),
+        (["diamond"], "strongest"),
+    ]
+    assert [each["name"] for each in data_of(ring, datasets)] == ["rs2"]
+
+
+def test_the_variant_that_a_picture_is_about_has_its_name_and_a_line_through_all_rows():
+    scores = pl.DataFrame(
+        {
+            "name": ["own", "far", "near", "low"],
+            "pos": [20, 90, 22, 60],
+            "score": [8.0, 7.0, 9.0, 0.1],
+            "track": ["t"] * 4,
+        }
+    )
+    row = score_row(scores, name="liver", statistic="sad", axis="sad", marked=20)
+    spec = stacked(Stretch("chr1", 1, 100, 20), [row], title="t").chart.to_dict()
+    *_, names, line = flat(spec["vconcat"][0])
+    # the strongest lies so near that its name would cover this one
+    assert [each["name"] for each in data_of(names, spec["datasets"])] == ["own"]
+    assert data_of(line, spec["datasets"]) == [{"variant": 20}]
+    far = score_row(scores, name="liver", statistic="sad", axis="sad", marked=60)
+    (chart,), datasets = drawn(far)
+    assert [each["name"] for each in data_of(flat(chart)[-1], datasets)] == ["low", "near"]
