@@ -28,9 +28,10 @@ from torch import Tensor
 
 from benchmarks.circumstances import CPU, circumstances
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.enformer import Enformer, TransformerLayer
+from enformer_core.models.enformer import Enformer
 from enformer_core.models.enformer_spec import EnformerConfig
 from enformer_core.models.geometry import Geometry
+from enformer_core.models.transformer import TransformerLayer
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.delta import attention_reference
 from enformer_core.scoring.delta.delta_model import delta_network

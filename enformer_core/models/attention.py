@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from enformer_core.models.positional import relative_features, relative_shift
+from enformer_core.models.positional import FeaturesOf, relative_features, relative_shift
 
 Tokens = Float[Tensor, "batch n channels"]
 
@@ -27,8 +27,10 @@ class Attention(nn.Module):
         heads: int,
         key_channels: int,
         positional_features: int,
+        features_of: FeaturesOf = relative_features,
     ) -> None:
         super().__init__()
+        self.features_of = features_of
         self.heads = heads
         self.key_channels = key_channels
         self.positional_features = positional_features
@@ -53,7 +55,7 @@ class Attention(nn.Module):
         q = self.split(self.to_q(x)) * self.key_channels**-0.5
         k = self.split(self.to_k(x))
         tokens = x.shape[-2]
-        features = relative_features(tokens, self.positional_features, x.dtype, x.device)
+        features = self.features_of(tokens, self.positional_features, x.dtype, x.device)
         relative_k = self.split(self.to_rel_k(features))
         content = (q + self.rel_content_bias) @ k.mT
         # One column for each of the 2 n − 1 distances, until the shift picks the n that a query needs.

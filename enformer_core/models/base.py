@@ -39,8 +39,8 @@ class SequenceModel(Protocol):
         ...
 
 
-class Network(nn.Module, ABC):
-    """A tower from letters to tokens, a trunk from tokens to an embedding of each bin, and a linear map for each head.
+class HeadedNetwork(nn.Module, ABC):
+    """From letters to an embedding of each bin, and a linear map for each head.
 
     Whoever inherits from it sets `config` and, last of all, `heads`.
     """
@@ -65,17 +65,11 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
-        """Stem and tower: one token for each `bin_bp` letters, which sees its surroundings only."""
+        """Stem and tower: one token for each `token_bp` letters, which sees its surroundings only."""
 
     @abstractmethod
-    def embed_tokens(
-        self, tokens: Float[Tensor, "batch tokens channels"]
-    ) -> Float[Tensor, "batch bins embedding"]:
-        """The trunk, from the tokens of a whole window: what the heads read, for the central bins."""
-
     def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
         """Everything but the heads: what they read, for the central bins."""
-        return self.embed_tokens(self.tokens(one_hot))
 
     @abstractmethod
     def blocks(self) -> Blocks:
@@ -92,6 +86,20 @@ class Network(nn.Module, ABC):
         weight, bias = head_columns(self.head(head), tracks)
         logits = functional.linear(self.embed(one_hot), weight, bias)
         return functional.softplus(logits)
+
+
+class Network(HeadedNetwork):
+    """A tower from letters to tokens, and a trunk that reads nothing but tokens."""
+
+    @abstractmethod
+    def embed_tokens(
+        self, tokens: Float[Tensor, "batch tokens channels"]
+    ) -> Float[Tensor, "batch bins embedding"]:
+        """The trunk, from the tokens of a whole window: what the heads read, for the central bins."""
+
+    def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
+        """Everything but the heads: what they read, for the central bins."""
+        return self.embed_tokens(self.tokens(one_hot))
 
 
 def linear_heads(channels: int, output_tracks: Mapping[str, int]) -> nn.ModuleDict:

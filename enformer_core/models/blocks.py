@@ -12,7 +12,7 @@ from torch import nn
 
 from enformer_core.models.attention import Attention
 from enformer_core.models.geometry import Geometry
-from enformer_core.models.layers import NormGeluConv, SoftmaxPool
+from enformer_core.models.layers import NormGeluConv, SeparableConv, SoftmaxPool
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,74 @@ class DilatedTrunk:
     geometry: Geometry
     dilated: tuple[DilatedResidual, ...]
     final: NormedConvolution
+    heads: Mapping[str, nn.Linear]
+
+
+@dataclass(frozen=True)
+class MaxPooledConvolution:
+    """A convolution with a bias, pooled by the maximum of each few positions; GELUs are `layers.tanh_gelu`.
+
+    Attributes:
+        conv: the convolution, of odd width, which keeps the length; without a bias where a norm follows it.
+        pool: positions that become one.
+        norm_before: BatchNorm before it, followed by a GELU; None where it reads its input as it is.
+        norm_after: BatchNorm behind it.
+        activated_after: whether a GELU comes last, before the pooling.
+        residual: what is added to the convolution's output, a function of it; position by position.
+    """
+
+    conv: nn.Conv1d
+    pool: int
+    norm_before: nn.BatchNorm1d | None = None
+    norm_after: nn.BatchNorm1d | None = None
+    activated_after: bool = False
+    residual: nn.Module | None = None
+
+    @property
+    def reach(self) -> int:
+        """How far the convolution sees to either side, in positions of the level's input."""
+        return self.conv.kernel_size[0] // 2
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """Two paths, each normed, activated and mixed by a dense layer: the incoming one is doubled, and both are added.
+
+    Attributes:
+        skip_level: which level's output before its pooling is added.
+        incoming_norm: of what is doubled.
+        incoming_dense: None where that is doubled as it is.
+        skip_norm: of what is added.
+        skip_dense: likewise.
+        separable: convolves the sum.
+    """
+
+    skip_level: int
+    incoming_norm: nn.BatchNorm1d
+    incoming_dense: nn.Linear | None
+    skip_norm: nn.BatchNorm1d
+    skip_dense: nn.Linear
+    separable: SeparableConv
+
+
+@dataclass(frozen=True)
+class UNetTrunk:
+    """From tokens to tracks: attention layers, doublings, the crop to the central bins, a final block, GELU, heads.
+
+    Attributes:
+        geometry: of the window; tokens become several bins each.
+        layers: that attend.
+        doublings: of the length, from tokens to bins.
+        final_norm: before the final convolution, followed by a GELU; None where there is no final block.
+        final_conv: likewise.
+        heads: linear maps behind the last GELU.
+    """
+
+    geometry: Geometry
+    layers: tuple[AttentionLayer, ...]
+    doublings: tuple[Doubling, ...]
+    final_norm: nn.BatchNorm1d | None
+    final_conv: nn.Conv1d | None
     heads: Mapping[str, nn.Linear]
 
 

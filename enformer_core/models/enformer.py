@@ -11,18 +11,17 @@ from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from enformer_core.models.attention import Attention, Tokens
 from enformer_core.models.base import Letters, Network, linear_heads
 from enformer_core.models.blocks import (
-    AttentionLayer,
     AttentionPooledLevel,
     Blocks,
     TransformerTrunk,
 )
 from enformer_core.models.enformer_spec import EnformerConfig
 from enformer_core.models.layers import Halved, NormGeluConv, SoftmaxPool, gelu
+from enformer_core.models.transformer import TransformerLayer
 
 
 class Stem(nn.Module):
@@ -58,45 +57,15 @@ class TowerLevel(nn.Module):
         return self.pool(x)
 
 
-class Mlp(nn.Module):
-    """A perceptron of two layers, twice as wide between them."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        # 1,536 to 3,072 and back, in the published size.
-        self.up = nn.Linear(channels, 2 * channels)
-        self.down = nn.Linear(2 * channels, channels)
-        self.dropout = nn.Dropout(0.4)
-
-    def forward(self, x: Tokens) -> Tokens:
-        """Transform each token by itself, whatever the others are."""
-        wide = self.dropout(self.up(x))
-        hidden = functional.relu(wide)
-        return self.dropout(self.down(hidden))
-
-
-class TransformerLayer(nn.Module):
-    """Attention and a perceptron, each behind a LayerNorm and beside a residual connection."""
-
-    def __init__(self, config: EnformerConfig) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(config.channels)
-        self.attention = Attention(
-            config.channels,
-            heads=config.heads,
-            key_channels=config.key_channels,
-            positional_features=config.positional_features,
-        )
-        self.attention_dropout = nn.Dropout(0.4)
-        self.mlp_norm = nn.LayerNorm(config.channels)
-        self.mlp = Mlp(config.channels)
-
-    def forward(self, x: Tokens) -> Tokens:
-        """Let every token gather from all, then transform it by itself."""
-        gathered = self.attention(self.attention_norm(x))
-        x = x + self.attention_dropout(gathered)
-        transformed = self.mlp(self.mlp_norm(x))
-        return x + transformed
+def enformer_layer(config: EnformerConfig) -> TransformerLayer:
+    """A layer of these sizes, its norms with PyTorch's epsilon."""
+    attention = Attention(
+        config.channels,
+        heads=config.heads,
+        key_channels=config.key_channels,
+        positional_features=config.positional_features,
+    )
+    return TransformerLayer(config.channels, attention)
 
 
 class Enformer(Network):
@@ -113,7 +82,7 @@ class Enformer(Network):
         levels = [TowerLevel(*channels) for channels in pairwise(widths)]
         self.tower = nn.Sequential(*levels)
         # the same shape, through 11 layers
-        layers = [TransformerLayer(config) for _ in range(config.layers)]
+        layers = [enformer_layer(config) for _ in range(config.layers)]
         self.transformer = nn.Sequential(*layers)
         # the central 896 tokens -> [896, 3,072]
         self.final = NormGeluConv(config.channels, 2 * config.channels, width=1)
@@ -153,19 +122,10 @@ class Enformer(Network):
             )
             for level in cast("Iterable[TowerLevel]", self.tower)
         ]
-        layers = [
-            AttentionLayer(
-                attention_norm=layer.attention_norm,
-                attention=layer.attention,
-                mlp_norm=layer.mlp_norm,
-                up=layer.mlp.up,
-                down=layer.mlp.down,
-            )
-            for layer in cast("Iterable[TransformerLayer]", self.transformer)
-        ]
+        layers = cast("Iterable[TransformerLayer]", self.transformer)
         trunk = TransformerTrunk(
             geometry=self.geometry,
-            layers=tuple(layers),
+            layers=tuple(layer.block() for layer in layers),
             final=self.final,
             heads={name: self.head(name) for name in self.heads},
         )

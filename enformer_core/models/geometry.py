@@ -8,40 +8,65 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Geometry:
-    """A window of `window_bp` bases, read as tokens of `bin_bp`, of which the central `bins` are predicted.
+    """A window of `window_bp` bases, read as tokens, of which the central `bins` of `bin_bp` are predicted.
 
     All indices are 0-based and half-open. Output bin b covers the window's bases
     [crop_bp + bin_bp * b, crop_bp + bin_bp * (b + 1)).
+
+    Attributes:
+        window_bp: bases that are read.
+        bin_bp: bases of a bin.
+        bins: how many are predicted.
+        bins_per_token: more than 1 where the network turns each token into several bins.
     """
 
     window_bp: int
     bin_bp: int
     bins: int
+    bins_per_token: int = 1
 
     def __post_init__(self) -> None:
-        if self.window_bp % self.bin_bp:
+        if self.window_bp % self.token_bp:
             raise ValueError(
-                f"a window of {self.window_bp} bp is not a whole number of {self.bin_bp}-bp tokens"
+                f"a window of {self.window_bp} bp is not a whole number of {self.token_bp}-bp tokens"
             )
-        if self.bins > self.tokens or (self.tokens - self.bins) % 2:
-            raise ValueError(
-                f"{self.bins} bins cannot be cut from the middle of {self.tokens} tokens"
-            )
+        whole = self.window_bp // self.bin_bp
+        if self.bins > whole or (whole - self.bins) % 2:
+            of_what = "tokens" if self.bins_per_token == 1 else "bins"
+            raise ValueError(f"{self.bins} bins cannot be cut from the middle of {whole} {of_what}")
+
+    @property
+    def token_bp(self) -> int:
+        """Bases of a token."""
+        return self.bin_bp * self.bins_per_token
 
     @property
     def tokens(self) -> int:
-        """Number of tokens, one for each `bin_bp` bases of the window."""
-        return self.window_bp // self.bin_bp
+        """Number of tokens, one for each `token_bp` bases of the window."""
+        return self.window_bp // self.token_bp
+
+    @property
+    def crop_bins(self) -> int:
+        """Bins at each end of the window that are not predicted."""
+        return (self.window_bp // self.bin_bp - self.bins) // 2
 
     @property
     def crop_tokens(self) -> int:
-        """Tokens at each end of the window for which nothing is predicted."""
-        return (self.tokens - self.bins) // 2
+        """Tokens at each end of the window for which nothing is predicted, of a model whose tokens are its bins.
+
+        Raises:
+            ValueError: where tokens are not bins, and the crop need not be a whole number of them.
+        """
+        if self.bins_per_token != 1:
+            raise ValueError(
+                f"the crop is of {self.bin_bp}-bp bins, not of {self.token_bp}-bp tokens"
+            )
+        return self.crop_bins
 
     @property
     def crop_bp(self) -> int:
         """Bases at each end of the window for which nothing is predicted."""
-        return self.crop_tokens * self.bin_bp
+        return self.crop_bins * self.bin_bp
 
     @property
     def output_bp(self) -> int:

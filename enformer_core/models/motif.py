@@ -18,7 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from enformer_core.models.enformer import Enformer, TowerLevel, TransformerLayer
+from enformer_core.models.enformer import Enformer, TowerLevel
 from enformer_core.models.motif_spec import (
     EXPRESSIONS,
     IUPAC,
@@ -29,6 +29,7 @@ from enformer_core.models.motif_spec import (
     Motif,
     motif_config,
 )
+from enformer_core.models.transformer import TransformerLayer
 
 # of the stem's convolution
 _KERNEL_WIDTH = 15

@@ -4,6 +4,7 @@ Source: google-deepmind/deepmind-research, enformer/attention_module.py:283-460.
 tokens.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import log, log2
 
@@ -14,6 +15,9 @@ from torch import Tensor
 Distances = Float[Tensor, " distances"]
 
 Features = Float[Tensor, "distances count"]
+
+FeaturesOf = Callable[[int, int, torch.dtype, torch.device], Features]
+"""From tokens, a count, a number format and a device to that many features of each relative distance."""
 
 # exponentials, central masks, gamma densities
 _FAMILIES = 3
@@ -80,6 +84,41 @@ def relative_features(
         ],
         dim=-1,
     )
+    antisymmetric = distance.sign()[:, None] * symmetric
+    return torch.cat([symmetric, antisymmetric], dim=-1).to(dtype).to(device)
+
+
+def central_masks(
+    tokens: int,
+    count: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    widest: int | None = None,
+) -> Features:
+    """Central masks alone, as many as `relative_features`: half of them, then the same times the distance's sign.
+
+    Feature i of the n = count / 2 is 1 where the distance is below (s + 1)^(i / n) - 1, i = 1 ... n.
+    Source: calico/baskerville, layers.py:206-256.
+
+    Args:
+        tokens: of the window.
+        count: of features, even.
+        dtype: of what is returned.
+        device: where it is returned.
+        widest: the number of tokens s that the widths are made for; None for those of the window.
+
+    Raises:
+        ValueError: for an odd count.
+    """
+    if count % _SYMMETRIES:
+        raise ValueError(f"{count} positional features cannot be split in 2 symmetries")
+    masks = count // _SYMMETRIES
+    # Powers in float32, as the weights were trained: a width may be whole, where the last digit decides.
+    base = torch.tensor((widest or tokens) + 1, dtype=torch.float32)
+    width = base ** (torch.arange(1, masks + 1, dtype=torch.float32) / masks) - 1
+    distance = torch.arange(-(tokens - 1), tokens, dtype=torch.float32)
+    symmetric = (width > distance.abs()[:, None]).to(torch.float32)
     antisymmetric = distance.sign()[:, None] * symmetric
     return torch.cat([symmetric, antisymmetric], dim=-1).to(dtype).to(device)
 

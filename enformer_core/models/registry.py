@@ -20,7 +20,7 @@ from enformer_core.user_path import named_as_given
 if TYPE_CHECKING:
     import torch
 
-    from enformer_core.models.base import Network, SequenceModel
+    from enformer_core.models.base import HeadedNetwork, SequenceModel
 
 # Any: each spec knows the config of its own network, and nothing here asks for it.
 SPECS: dict[str, ModelSpec[Any]] = {}
@@ -148,7 +148,7 @@ class ModelSource:
             model = self._built()
         return model.to(device).eval().requires_grad_(requires_grad=False)
 
-    def _built(self) -> "Network":
+    def _built(self) -> "HeadedNetwork":
         demonstration = self.spec.demonstration
         if demonstration is not None:
             return demonstration.make()
@@ -174,7 +174,7 @@ class ModelSource:
             )
         return self.spec.load(content)
 
-    def fill(self, loaded: LoadedWeights) -> "Network":
+    def fill(self, loaded: LoadedWeights) -> "HeadedNetwork":
         """The model on the CPU, its parameters those of `loaded`, every name, shape, type and value checked.
 
         Raises:

@@ -24,10 +24,10 @@ from enformer_core.models.weights.tensorflow.tensor_bundle import TensorBundle
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from enformer_core.models.base import Network
+    from enformer_core.models.base import HeadedNetwork
 else:
     # to look at a spec, plan with it or name its tracks takes no torch, which takes seconds to load
-    Network = Tensor = Any
+    HeadedNetwork = Tensor = Any
 
 Config = TypeVar("Config", bound=ModelConfig)
 
@@ -76,7 +76,7 @@ class Demonstration:
         weights_sha256: digest of the parameters, which a test computes again; None where it is computed each time.
     """
 
-    make: Callable[[], Network]
+    make: Callable[[], HeadedNetwork]
     tracks: Callable[[str], Tracks]
     notice: str
     weights_sha256: str | None = None
@@ -100,7 +100,7 @@ class ModelSpec(Generic[Config]):
 
     name: str
     config: Config
-    network: Callable[[Config], Network]
+    network: Callable[[Config], HeadedNetwork]
     worker_memory_bytes: int
     heads: Mapping[str, HeadLayout] = field(default_factory=dict)
     weights: WeightsMappings = field(default_factory=WeightsMappings)
@@ -108,7 +108,7 @@ class ModelSpec(Generic[Config]):
     demonstration: Demonstration | None = None
     operations: Operations | None = None
 
-    def empty_network(self, output_tracks: Mapping[str, int] | None = None) -> Network:
+    def empty_network(self, output_tracks: Mapping[str, int] | None = None) -> HeadedNetwork:
         """The network without memory for its parameters, to be filled or to be asked for names and shapes.
 
         Args:

@@ -1,4 +1,4 @@
-"""Keras HDF5 files whose layers stand in the order of our modules, such as Basenji2's published ones.
+"""Keras HDF5 files, and models whose layers stand in them in the order of our modules, such as Basenji2's.
 
 Reads what Keras 2 wrote by `model.save_weights` or `model.save` (the same tree below /model_weights), such as
 model_human.h5 and model_mouse.h5 of calico/basenji. Does not know TensorFlow's SavedModel directories (`.tf`).
@@ -40,7 +40,7 @@ _DENSE: Mapping[str, str] = MappingProxyType({"kernel": "weight", "bias": "bias"
 
 @dataclass(frozen=True)
 class KerasLayer:
-    """A layer of the file that owns weights, by the last part of their names, such as kernel or gamma."""
+    """A layer of the file that owns weights, by their names below it, such as kernel or gamma."""
 
     name: str
     weights: Mapping[str, np.ndarray]
@@ -108,7 +108,7 @@ class KerasOrder:
             InputError: when a layer is missing, out of order or of another shape.
         """
         # Names tell no place: Keras numbers layers as a process makes them. Their order does; each shape is checked.
-        head = _head(content, heads)
+        head = head_of(content, heads)
         slots = _slots(network_of(head))
         layers = content.layers
         if len(layers) != len(slots):
@@ -143,8 +143,12 @@ def _slots(network: "nn.Module") -> list[_Slot]:
     return slots
 
 
-def _head(content: KerasLayers, heads: Mapping[str, int]) -> str:
-    """The head whose number of tracks is that of the last layer's outputs."""
+def head_of(content: KerasLayers, heads: Mapping[str, int]) -> str:
+    """The head whose number of tracks is that of the last layer's outputs.
+
+    Raises:
+        InputError: when the last layer is not dense, or of no head's size.
+    """
     last = content.layers[-1]
     if set(last.weights) != set(_DENSE):
         raise InputError(
@@ -219,7 +223,7 @@ def _layers(file: Path, tree: Any) -> tuple[KerasLayer, ...]:
         group = tree[name]
         # Read into memory at once: the arrays of h5py end with their file.
         weights = {
-            _short(weight): np.asarray(group[weight])
+            _short(name, weight): np.asarray(group[weight])
             for weight in _texts(group.attrs["weight_names"])
         }
         if weights:
@@ -244,9 +248,14 @@ def _texts(attribute: Any) -> list[str]:
     return [text.decode("utf-8") if isinstance(text, bytes) else str(text) for text in attribute]
 
 
-def _short(weight_name: str) -> str:
-    """The last part of a weight's name, without its number: `conv1d_3/kernel:0` is `kernel`."""
-    return weight_name.rpartition("/")[2].partition(":")[0]
+def _short(layer: str, weight_name: str) -> str:
+    """A weight's name below its layer, without its number: `conv1d_3/kernel:0` is `kernel`.
+
+    A layer made of others has theirs: `multihead_attention/q_layer/kernel:0` is `q_layer/kernel`.
+    """
+    path = weight_name.partition(":")[0]
+    _, found, below = f"/{path}".rpartition(f"/{layer}/")
+    return below if found else path.rpartition("/")[2]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from enformer_core.models.weights.keras import KerasOrder
+from enformer_core.models.weights.keras_classes import KerasClasses
 from enformer_core.models.weights.names import NameTable
 from enformer_core.models.weights.tensorflow.sonnet import SonnetTree
 
@@ -29,7 +30,7 @@ class WeightsMappings:
 
     names: NameTable = field(default_factory=NameTable)
     sonnet: SonnetTree | None = None
-    keras: KerasOrder | None = None
+    keras: KerasOrder | KerasClasses | None = None
 
     def mark(self, file_format: Format) -> re.Pattern[str] | None:
         """What only this model's names in a format begin with; None where they tell nothing."""

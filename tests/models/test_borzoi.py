@@ -1,0 +1,249 @@
+"""Borzoi's family: parameter files read and refused, sizes, positions and doublings by hand."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from enformer_core.errors import InputError
+from enformer_core.models.borzoi import Borzoi, UNetLevel
+from enformer_core.models.borzoi_params import read_params
+from enformer_core.models.borzoi_spec import SPEC, BorzoiConfig, UNetSize
+from enformer_core.models.geometry import Geometry
+from enformer_core.models.layers import tanh_gelu
+from enformer_core.models.positional import central_masks
+from enformer_core.models.weights.keras import KerasLayer, KerasLayers
+from tests.support.seeded_borzoi import keras_arrays, keras_layers
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SMALL = {
+    "seq_length": 512,
+    "activation": "gelu",
+    "norm_type": "batch",
+    "bn_momentum": 0.9,
+    "trunk": [
+        {"name": "conv_dna", "filters": 6, "kernel_size": 7, "norm_type": None}
+        | {"activation": "linear", "pool_size": 2},
+        {"name": "res_tower", "filters_init": 8, "filters_end": 12, "divisible_by": 2}
+        | {"kernel_size": 5, "num_convs": 1, "repeat": 3},
+        {"name": "transformer_tower", "key_size": 4, "heads": 2, "num_position_features": 8}
+        | {"repeat": 1, "dropout": 0.2},
+        {"name": "unet_conv", "kernel_size": 3, "upsample_conv": True},
+        {"name": "Cropping1D", "cropping": 4},
+        {"name": "conv_nac", "filters": 10},
+    ],
+    "head_human": {"name": "final", "units": 5, "activation": "softplus"},
+    "head_mouse": {"name": "final", "units": 3, "activation": "softplus"},
+}
+
+
+def params(folder: Path, model: dict) -> str:
+    path = folder / "params.json"
+    path.write_text(json.dumps({"train": {}, "model": model}))
+    return str(path)
+
+
+def changed(block: str, **entries: object) -> dict:
+    model = copy.deepcopy(SMALL)
+    (found,) = (one for one in model["trunk"] if one["name"] == block)
+    found.update(entries)
+    return model
+
+
+def test_a_parameter_file_says_every_size(tmp_path):
+    config = read_params(params(tmp_path, SMALL))
+    # 2 in the stem and 2 in each of three levels make tokens of 16 bp, and one doubling bins of 8 bp
+    assert config == BorzoiConfig(
+        geometry=Geometry(window_bp=512, bin_bp=8, bins=56, bins_per_token=2),
+        stem_channels=6,
+        stem_width=7,
+        tower_channels=(8, 10, 12),
+        layers=1,
+        heads=2,
+        key_channels=4,
+        positional_features=8,
+        unet=(UNetSize(3, dense_incoming=True),),
+        final_channels=10,
+        output_tracks={"human": 5, "mouse": 3},
+    )
+    assert config.skip_levels == (2,)
+    assert (config.geometry.tokens, config.geometry.crop_bp) == (32, 32)
+
+
+def test_what_a_file_leaves_out_is_what_the_original_takes(tmp_path):
+    model = changed("res_tower")
+    # two convolutions in each level, and no dense layer on the way up
+    del model["trunk"][1]["num_convs"], model["trunk"][3]["upsample_conv"]
+    # without a crop and a last convolution
+    del model["trunk"][4:]
+    config = read_params(params(tmp_path, model))
+    assert (config.tower_convolutions, config.tower_pool) == (2, 2)
+    assert config.unet == (UNetSize(3, dense_incoming=False),)
+    assert (config.final_channels, config.embedding, config.geometry.bins) == (None, 12, 64)
+
+
+def test_the_default_is_the_published_model():
+    with torch.device("meta"):
+        model = Borzoi(BorzoiConfig(output_tracks={"human": 7611}))
+        assert model(torch.zeros(1, 524_288, 4), "human").shape == (1, 16_352, 7611)
+    held = [tensor.numel() for tensor in model.state_dict().values() if tensor.ndim]
+    assert sum(held) == 185_917_723
+    assert model.config.skip_levels == (5, 4)
+    assert model.geometry.crop_bp == 512
+    # the variant's first base lies at L/2 - 1, in the bin left of the middle; the next base in the one right of it
+    assert model.geometry.output_bin(524_288 // 2 - 1) == 8175
+    assert model.geometry.output_bin(524_288 // 2) == 8176
+
+
+@pytest.mark.parametrize(
+    ("model", "refusal"),
+    [
+        (changed("conv_dna", se_ratio=4), "conv_dna: the entry se_ratio is not known"),
+        (changed("conv_dna", activation="relu"), 'conv_dna: activation is "relu"'),
+        (changed("conv_dna", kernel_size=6), "kernel_size is 6, expected an odd number"),
+        (changed("res_tower", norm_type="layer"), 'res_tower: norm_type is "layer"'),
+        (changed("res_tower", norm_type=None), "res_tower: norm_type is null"),
+        (changed("res_tower", repeat=0), "repeat is 0, expected a whole number above 0"),
+        (changed("transformer_tower", qkv_width=3), "transformer_tower: the entry qkv_width"),
+        (changed("transformer_tower", num_position_features=7), "expected an even number"),
+        (changed("unet_conv", activation="relu"), 'unet_conv: activation is "relu"'),
+        (changed("Cropping1D", cropping=32), "cropping 32 leaves no bin of 64"),
+        (changed("conv_nac", name="dilated_residual"), "the block dilated_residual is not known"),
+        (SMALL | {"trunk": SMALL["trunk"][::-1]}, "not in the order that is known"),
+        (SMALL | {"trunk": SMALL["trunk"][:2]}, "not in the order that is known"),
+        (SMALL | {"activation": "relu"}, "model: activation is 'relu'"),
+        (SMALL | {"batch_norm": True}, "model: the entry batch_norm is not known"),
+        (SMALL | {"head_human": {"name": "dense"}}, "head_human: the block dense is not known"),
+        (SMALL | {"seq_length": 520}, "520 is not a whole number of 16-bp tokens"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_its_name(tmp_path, model, refusal):
+    with pytest.raises(InputError, match=refusal):
+        read_params(params(tmp_path, model))
+
+
+def test_a_doubling_needs_a_level_of_its_length(tmp_path):
+    model = copy.deepcopy(SMALL)
+    model["trunk"][3:4] = [SMALL["trunk"][3]] * 4
+    with pytest.raises(InputError, match="no level of the tower has 16 positions for each token"):
+        read_params(params(tmp_path, model))
+
+
+def test_files_that_are_no_parameters_are_refused(tmp_path):
+    path = tmp_path / "params.json"
+    with pytest.raises(InputError, match="cannot be read as a parameter file"):
+        read_params(str(path))
+    path.write_text('{"trunk": []}')
+    with pytest.raises(InputError, match="has no `model`"):
+        read_params(str(path))
+
+
+def test_the_gelu_is_the_one_with_a_tanh():
+    # 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) at 1: tanh(0.797885 * 1.044715) = 0.682384
+    found = tanh_gelu(torch.tensor([1.0], dtype=torch.float64))
+    assert float(found) == pytest.approx(0.8411920, abs=1e-7)
+
+
+def test_masks_are_as_wide_as_the_trained_window():
+    three = central_masks(3, 4, torch.float32, torch.device("cpu"))
+    # of three tokens and two masks: widths 4^(1/2) - 1 = 1 and 4 - 1 = 3; distances -2 ... 2
+    assert three.tolist() == [
+        [0, 1, -0, -1],
+        [0, 1, -0, -1],
+        [1, 1, 0, 0],
+        [0, 1, 0, 1],
+        [0, 1, 0, 1],
+    ]
+    # of 15 trained tokens: widths 3 and 15, which hold every distance of three
+    wide = central_masks(3, 4, torch.float32, torch.device("cpu"), widest=15)
+    assert wide[:, :2].tolist() == [[1, 1]] * 5
+
+
+def test_a_doubling_takes_each_position_twice_and_adds_the_skip():
+    level = UNetLevel(1, 1, UNetSize(width=3, dense_incoming=False)).eval()
+    with torch.no_grad():
+        for norm in (level.incoming.norm, level.skip.norm):
+            norm.running_var.fill_(1 - 1e-3)
+        level.skip.dense.weight.fill_(10.0)
+        level.skip.dense.bias.fill_(0.0)
+        # the left neighbour of each position, and 100 on top
+        level.separable.depthwise.weight.copy_(torch.tensor([[[1.0, 0.0, 0.0]]]))
+        level.separable.pointwise.weight.fill_(1.0)
+        level.separable.pointwise.bias.fill_(100.0)
+        # so large that the GELU is the identity
+        found = level(torch.tensor([[[20.0, 30.0]]]), torch.tensor([[[11.0, 12.0, 13.0, 14.0]]]))
+    assert found.flatten().tolist() == pytest.approx([100, 230, 240, 260])
+
+
+def test_a_base_changes_predictions_of_every_bin_but_tokens_near_it_only(tmp_path):
+    config = read_params(params(tmp_path, SMALL))
+    torch.manual_seed(0)
+    model = Borzoi(config).eval().double()
+    letters = torch.zeros(1, 512, 4, dtype=torch.float64)
+    letters[0, :, 0] = 1
+    other = letters.clone()
+    other[0, 255] = torch.tensor([0, 0, 1, 0])
+    with torch.no_grad():
+        changed_bins = (model(other, "mouse") - model(letters, "mouse")).abs().amax(dim=-1)[0]
+        moved = (model.tokens(other) - model.tokens(letters)).abs().amax(dim=-1)[0]
+    assert (changed_bins > 0).all()
+    # 3 bp of the stem and 2 positions of each level, 2 + 4 + 8 bp wide: 31 bp to either side, two tokens
+    (near,) = torch.nonzero(moved, as_tuple=True)
+    assert 13 <= near.min() <= near.max() <= 17
+    with pytest.raises(ValueError, match="508 bp is not a whole number of 16-bp tokens"):
+        model.embed(letters[:, :508])
+
+
+@pytest.fixture
+def layers(tmp_path) -> tuple[BorzoiConfig, KerasLayers]:
+    config = read_params(params(tmp_path, SMALL))
+    return config, keras_layers(keras_arrays(config))
+
+
+def loaded(config: BorzoiConfig, layers: KerasLayers):
+    heads = config.output_tracks
+
+    def network(head: str) -> Borzoi:
+        return Borzoi(replace(config, output_tracks={head: heads[head]}))
+
+    return SPEC.weights.keras.load(layers, heads, network)
+
+
+def renamed(layers: KerasLayers, by: int) -> KerasLayers:
+    """As a process numbers layers that has made others before."""
+
+    def moved(name: str) -> str:
+        kind, _, number = name.rpartition("_")
+        return f"{kind}_{int(number) + by}" if number.isdigit() else f"{name}_{by}"
+
+    # in another order than that of their numbers, too
+    *others, head = layers.layers
+    in_reverse = (*others[::-1], head)
+    return KerasLayers(
+        layers.file, tuple(KerasLayer(moved(one.name), one.weights) for one in in_reverse)
+    )
+
+
+def test_layers_are_told_by_class_and_number_wherever_numbers_begin(layers):
+    config, made = layers
+    one, other = loaded(config, made).state, loaded(config, renamed(made, 8)).state
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_layers_that_do_not_fit_are_refused(layers):
+    config, made = layers
+    kept = [one for one in made.layers if one.name not in ("conv1d_2", "conv1d_3")]
+    with pytest.raises(InputError, match="3 layers conv1d with weights, but Borzoi of these"):
+        loaded(config, KerasLayers(made.file, tuple(kept)))
+    first, *rest = made.layers
+    turned = KerasLayer(first.name, first.weights | {"kernel": first.weights["kernel"].T})
+    with pytest.raises(InputError, match=r"layer conv1d: kernel is float32 \(6, 4, 7\)"):
+        loaded(config, KerasLayers(made.file, (turned, *rest)))
+    nameless = KerasLayer(first.name, {"kernel": first.weights["kernel"]})
+    with pytest.raises(InputError, match="layer conv1d holds kernel, but stem"):
+        loaded(config, KerasLayers(made.file, (nameless, *rest)))
