@@ -186,7 +186,7 @@ def _largest(
     statistic: str,
     tracks: ChosenTracks,
 ) -> pl.DataFrame:
-    """Of each allele the value of the largest size among tracks, with its sign, and whose it is."""
+    """Of each allele the value of the largest size among tracks, with its sign, and whose it is; 0 is no track's."""
     lists = pa.chunked_array([alleles[statistic].to_arrow()])
     values = tracks.values(lists)
     sizes = np.where(np.isnan(values), -1, np.abs(values))
@@ -199,6 +199,6 @@ def _largest(
             "score": values[np.arange(len(values)), strongest],
             "track": [names[place] for place in strongest.tolist()],
         }
-    )
+    ).with_columns(pl.when(pl.col("score") != 0).then("track"))
     # an allele whose values are all NaN has none
     return rows.filter(pl.col("score").is_not_nan())

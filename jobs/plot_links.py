@@ -16,6 +16,7 @@ from enformer_core.pictures.stack import Stretch, stacked
 from enformer_core.storage.open import local_path, parse_address
 from enformer_core.words import agreeing, counted
 from jobs import exit_codes
+from jobs.link_scores import check_places, with_score
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_group import rows_of_group
 from jobs.plot_run_settings import LinkPictureSettings
@@ -24,7 +25,6 @@ from jobs.run_of_kind import notes_of_state, open_run_of, reading
 MOST_ARCS = 60
 """Of one picture."""
 
-_SCORES = ("gradient", "attention", "mutagenesis", "shuffles", "abc", "powerlaw_contact")
 _PLACES = ("gene", "chrom", "tss", "start", "end")
 _EDGE = 0.04
 """Free room at either end, as a share of what is drawn."""
@@ -48,8 +48,11 @@ def plot_links(settings: LinkPictureSettings) -> int:
         of_gene = rows.filter(_is_gene(gene, columns)).collect()
     of_gene, said, hints = _of_group(of_gene, settings)
     notes += said
-    score = _score(of_gene, settings)
+    of_gene, score = with_score(of_gene, settings.score, settings.run)
     links = _links(of_gene, score)
+    if links.height < of_gene.height:
+        without = counted(of_gene.height - links.height, "elements")
+        notes.append(f"{without} of {gene} left out, without a number in {score}")
     links, said = _drawn(links, settings, gene, score)
     notes += said
     save_picture(_picture(links, score, gene, notes, hints), settings.out)
@@ -96,6 +99,7 @@ def _of_file(name: str) -> pl.LazyFrame:
     missing = [column for column in _PLACES if column not in columns]
     if missing:
         raise InputError(f"{name}: has no column {missing[0]}, so it is no table of links")
+    check_places(rows.collect_schema(), name)
     return rows
 
 
@@ -141,25 +145,6 @@ def _of_group(
             )
         return of_gene, [], []
     return rows_of_group(of_gene, settings.group, settings.run)
-
-
-def _score(of_gene: pl.DataFrame, settings: LinkPictureSettings) -> str:
-    numbers = [
-        name
-        for name in of_gene.columns
-        if of_gene[name].dtype.is_numeric() and name not in ("tss", "start", "end")
-    ]
-    wanted = settings.score
-    if wanted is not None:
-        if wanted not in numbers:
-            raise InputError(
-                f"--score {wanted}: {settings.run} has no such column of numbers{nearest(wanted, numbers)}"
-            )
-        return wanted
-    for name in _SCORES:
-        if name in numbers and of_gene[name].is_not_null().any():
-            return name
-    raise InputError(f"{settings.run}: no element of this gene has a score")
 
 
 def _links(of_gene: pl.DataFrame, score: str) -> pl.DataFrame:

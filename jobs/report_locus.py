@@ -126,8 +126,8 @@ def _strongest_sql(
         )
         SELECT variant_id, string_agg(DISTINCT id, ',' ORDER BY id) AS id, pos,
                arg_max(value, (abs(value), -track_index)) AS {scores.statistic},
-               arg_max(track_index, (abs(value), -track_index)) AS track_index,
-               arg_max(name, (abs(value), -track_index)) AS track
+               CASE WHEN max(abs(value)) > 0 THEN arg_max(track_index, (abs(value), -track_index)) END AS track_index,
+               CASE WHEN max(abs(value)) > 0 THEN arg_max(name, (abs(value), -track_index)) END AS track
         FROM here WHERE isfinite(value) GROUP BY variant_id, pos
         ORDER BY max(abs(value)) DESC, pos, variant_id LIMIT {_SHOWN}
     """  # noqa: S608 - names of this program, and a text that SQL reads as one

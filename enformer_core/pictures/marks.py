@@ -62,6 +62,11 @@ def largest(table: pl.DataFrame, by: str) -> pl.DataFrame:
     return ordered.head(1)
 
 
+def outstanding(table: pl.DataFrame, by: str) -> pl.DataFrame:
+    """The row of the largest value above 0; none where all are 0, for then none stands out."""
+    return largest(table.filter(pl.col(by) > 0), by)
+
+
 def points(
     table: pl.DataFrame,
     told: Sequence[str],

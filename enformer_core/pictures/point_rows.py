@@ -16,6 +16,7 @@ from enformer_core.pictures.marks import (
     largest,
     marked_rows,
     name_beside,
+    outstanding,
     points,
     thinned,
     upright,
@@ -76,8 +77,8 @@ def association_row(
         marked: position of a variant that is named, whatever its strength.
     """
     has_ld = "r2" in table.columns
-    named = largest(table, "minus_log10_p")
-    if lead is not None:
+    named = outstanding(table, "minus_log10_p")
+    if lead is not None and named.height:
         named = table.filter(pl.col("name") == lead).head(1)
     shown, notes = thinned(table, "minus_log10_p", "association")
     strongest = largest(table, "minus_log10_p")
@@ -139,7 +140,7 @@ def probability_row(
     colours = set_colours(table, "pip")
     notes = (*thin, *([f"{name}: {colours.note}"] if colours.note else []))
     members = colours.of(shown.filter(is_member))
-    named = largest(table, "pip")
+    named = outstanding(table, "pip")
     labelled_rows = marked_rows(table, "pip", marked, named)
 
     def draw(along: Axis) -> Layer:
@@ -156,7 +157,7 @@ def probability_row(
             name_beside(labelled_rows, along, y),
         )
 
-    best = named.row(0, named=True)
+    best = largest(table, "pip").row(0, named=True)
     sizes = [f"{each} of {counted(size, 'variants')}" for each, size in sets.items()]
     of_sets = f"credible sets: {first_few(sizes)}" if sets else "no credible set here"
     said = (
@@ -187,8 +188,7 @@ def score_row(
     """
     sized = table.with_columns(pl.col("score").abs().alias("size"))
     shown, notes = thinned(sized, "size", name)
-    named = largest(sized, "size")
-    best = named.row(0, named=True)
+    best = largest(sized, "size").row(0, named=True)
     values = table["score"].to_numpy()
     strongest = _either_way(sized)
     labelled_rows = marked_rows(sized, "score", marked, strongest)
@@ -216,7 +216,7 @@ def score_row(
 
 def _either_way(sized: pl.DataFrame) -> pl.DataFrame:
     """The strongest score above 0 and the strongest below, where both are something beside each other."""
-    ends = [largest(sized.filter(side), "size") for side in (_UP, ~_UP)]
+    ends = [outstanding(sized.filter(side), "size") for side in (_UP, ~_UP)]
     found = pl.concat(ends)
     return found.filter(pl.col("size") >= _SOMETHING * pl.col("size").max())
 

@@ -204,3 +204,13 @@ def test_the_variant_that_a_picture_is_about_has_its_name_and_a_line_through_all
     far = score_row(scores, name="liver", statistic="sad", axis="sad", marked=60)
     (chart,), datasets = drawn(far)
     assert [each["name"] for each in data_of(flat(chart)[-1], datasets)] == ["low", "near"]
+
+
+def test_where_all_are_0_none_stands_out():
+    table = pl.DataFrame({"name": ["a", "b"], "pos": [1, 2], "minus_log10_p": [0.0, 0.0]})
+    (chart,), datasets = drawn(association_row(table, source="gwas.tsv", lead=None))
+    *_, diamond, name = flat(chart)
+    assert data_of(diamond, datasets) == data_of(name, datasets) == []
+    scores = pl.DataFrame({"name": ["a"], "pos": [1], "score": [0.0], "track": [None]})
+    (chart,), datasets = drawn(score_row(scores, name="all", statistic="sad", axis="sad"))
+    assert "text" not in [each["mark"]["type"] for each in flat(chart)]
