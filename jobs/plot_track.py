@@ -111,13 +111,14 @@ def _of_run(settings: TrackSettings, run: str) -> Picture:
         raise InputError(_too_many(run, len(chosen)))
     hints = list(selection_hint(chosen.tracks, settings.tracks))
     names = track_names(chosen.tracks.rows)
-    table, own = _bins(tables, chosen, names, (chrom, start, end))
+    whole, own = _bins(tables, chosen, names, (chrom, start, end))
     notes = notes_of_state(tables.ledger, run)
-    bin_bp = int(table["end"][0] - table["start"][0])
-    if table.height > MOST_BINS:
-        bins = -(-table.height // MOST_BINS)
-        notes.append(f"{table.height:,} bins: steps are means of {bins} each")
-        table = pooled(table, bins)
+    bin_bp = int(whole["end"][0] - whole["start"][0])
+    table = whole
+    if whole.height > MOST_BINS:
+        bins = -(-whole.height // MOST_BINS)
+        notes.append(f"{whole.height:,} bins: steps are means of {bins} each")
+        table = pooled(whole, bins)
     tallest = float(table.select(pl.max_horizontal(pl.col(names).max())).item() or 0.0)
     rows = [
         prediction_row(
@@ -129,9 +130,18 @@ def _of_run(settings: TrackSettings, run: str) -> Picture:
         for name in names
     ]
     stretch = Stretch(own, start + 1, end)
+    blank = unpredicted(whole, stretch)
+    if blank:
+        bases = sum(last - first + 1 for first, last in blank)
+        first, last = blank[0]
+        notes.append(
+            f"{run}: predicts nothing of {bases:,} of these {stretch.length_bp:,} bp, such as "
+            f"{own}:{first:,}-{last:,}; shaded in grey"
+        )
     notice = tables.run.notice
     notes += [notice] if notice else []
-    return stacked(stretch, rows, title=f"Predicted for {stretch.text}", notes=notes, hints=hints)
+    title = f"Predicted for {stretch.text}"
+    return stacked(stretch, rows, title=title, notes=notes, hints=hints, blank=blank)
 
 
 def _bins(
@@ -169,6 +179,25 @@ def _predicted(tables: RunTables) -> str:
         for chrom, start, end in ends.sort("chrom").head(5).collect().iter_rows()
     ]
     return f"it has some within {', '.join(spans)}" if spans else "it has none at all"
+
+
+def unpredicted(table: pl.DataFrame, stretch: Stretch) -> list[tuple[int, int]]:
+    """Stretches without a value in any track, first and last base each, from 1; of 1-9 with a bin of 3-6 1-2 and 7-9.
+
+    Args:
+        table: `start` and `end`, 0-based and half-open, in order, and values.
+        stretch: that is drawn.
+    """
+    known = table.filter(pl.any_horizontal(pl.exclude("start", "end").is_not_null()))
+    gaps = []
+    covered = stretch.first - 1
+    for start, end in known.select("start", "end").iter_rows():
+        if start > covered:
+            gaps.append((covered + 1, start))
+        covered = max(covered, end)
+    if covered < stretch.last:
+        gaps.append((covered + 1, stretch.last))
+    return gaps
 
 
 def pooled(table: pl.DataFrame, bins: int) -> pl.DataFrame:

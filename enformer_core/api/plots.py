@@ -45,7 +45,8 @@ def effect_picture(
     """
     statistic, sizes = next(iter(effect.statistics.items()))
     places, notes = _chosen(effect.tracks, tracks, sizes, f"largest effects ({statistic})")
-    bins = _bins_near(effect, flank_bp)
+    bins, said = _on_contig(effect, _bins_near(effect, flank_bp))
+    notes += said
     shown = bins_of(effect)[bins]
     names = track_names([effect.tracks.rows[place] for place in places])
     allele = effect.allele
@@ -86,13 +87,15 @@ def prediction_picture(
     means = prediction.values.mean(axis=0)
     places, notes = _chosen(prediction.tracks, tracks, means, "largest means")
     names = track_names([prediction.tracks.rows[place] for place in places])
-    table = bins_of(prediction)
+    bins, said = _on_contig(prediction, np.arange(prediction.bins))
+    notes += said
+    table = bins_of(prediction)[bins]
     rows = [
         prediction_row(
-            table.with_columns(pl.Series("value", prediction.values[:, place])),
+            table.with_columns(pl.Series("value", prediction.values[bins, place])),
             name=name,
             bin_bp=prediction.bin_bp,
-            tallest=_tallest(prediction.values[:, places]),
+            tallest=_tallest(prediction.values[bins][:, places]),
         )
         for name, place in zip(names, places, strict=True)
     ]
@@ -229,9 +232,25 @@ def _bins_near(effect: "VariantEffect", flank_bp: int | None) -> np.ndarray:
     return np.flatnonzero(is_near)
 
 
+def _on_contig(result: "PredictedBins", bins: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The bins that reach into the contig, and what is to be said of the others: there the model is given no bases."""
+    if result.contig is None:
+        return bins, []
+    starts = result.bin_starts[bins]
+    last = result.end if result.contig_bp is None else result.contig_bp
+    is_on = (starts + result.bin_bp > 0) & (starts < last)
+    notes = []
+    if not is_on.all():
+        spans = f"begins at 1 and ends at {last:,}" if result.contig_bp else "begins at 1"
+        notes.append(f"{result.contig} {spans}: what is predicted beyond is not drawn")
+    return bins[is_on], notes
+
+
 def _stretch(result: "PredictedBins", table: pl.DataFrame) -> Stretch:
-    chrom = result.contig or "the sequence"
-    return Stretch(chrom, int(table["start"][0]) + 1, int(table["end"][-1]))
+    first, last = int(table["start"][0]) + 1, int(table["end"][-1])
+    if result.contig is None:
+        return Stretch("the sequence", first, last)
+    return Stretch(result.contig, max(first, 1), min(last, result.contig_bp or last))
 
 
 def _noticed(result: "PredictedBins", notes: Sequence[str]) -> tuple[str, ...]:

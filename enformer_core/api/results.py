@@ -33,6 +33,7 @@ class PredictedBins:
         bin_bp: bases of a bin.
         tracks: of the columns, in their order.
         notice: what a demonstration model says of all its outputs, else None.
+        contig_bp: bases of the contig, beyond which the model is given none; None where that is not known.
     """
 
     contig: str | None
@@ -40,6 +41,7 @@ class PredictedBins:
     bin_bp: int
     tracks: Tracks
     notice: str | None = None
+    contig_bp: int | None = None
 
     @property
     def bins(self) -> int:

@@ -257,6 +257,7 @@ class Scorer:
             bin_bp=geometry.bin_bp,
             tracks=self.tracks,
             notice=self.notice,
+            contig_bp=None if named.contig is None else self._genome.contigs[named.contig],
             values=np.array(profile.cpu().numpy(), dtype=np.float32),
         )
 
@@ -283,6 +284,7 @@ class Scorer:
             bin_bp=geometry.bin_bp,
             tracks=self.tracks,
             notice=self.notice,
+            contig_bp=self._genome.contigs[allele.contig],
             given=variant.given,
             allele=allele,
             ref=effect.reference,

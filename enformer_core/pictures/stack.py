@@ -19,6 +19,7 @@ WIDTH = 860
 """Of every row, in dots of the chart."""
 
 _TICKS = 7
+_SHADE = 0.35
 _LABEL_ROOM = 52
 """Left of every row for the labels of its axis, so that all rows begin at one place."""
 
@@ -82,6 +83,7 @@ def stacked(
     title: str,
     notes: Sequence[str] = (),
     hints: Sequence[str] = (),
+    blank: Sequence[tuple[int, int]] = (),
 ) -> Picture:
     """The rows as one picture; the last one alone has labels below it.
 
@@ -91,8 +93,11 @@ def stacked(
         title: of the picture.
         notes: before those of the rows.
         hints: as pictures have them.
+        blank: stretches of which nothing is known, first and last base each: shaded in all rows.
     """
-    charts = [_drawn(row, _axis(stretch, is_last=row is rows[-1]), stretch.marked) for row in rows]
+    charts = [
+        _drawn(row, _axis(stretch, is_last=row is rows[-1]), stretch.marked, blank) for row in rows
+    ]
     chart = alt.vconcat(*charts).resolve_scale(
         color="independent", shape="independent", stroke="independent"
     )
@@ -163,12 +168,33 @@ def _drawn(
     row: Row,
     along: Axis,
     marked: int | None,
+    blank: Sequence[tuple[int, int]],
 ) -> Layer:
     chart = row.draw(along)
     if marked is not None and isinstance(chart, alt.LayerChart):
         chart += dashed_line(marked, along)
+    if blank:
+        chart = _shaded(chart, along, blank)
     sized: Layer = chart.properties(width=WIDTH, height=row.height)
     return sized
+
+
+def _shaded(
+    chart: Layer,
+    along: Axis,
+    blank: Sequence[tuple[int, int]],
+) -> alt.LayerChart:
+    ends = pl.DataFrame(
+        {"from": [first - 0.5 for first, _ in blank], "to": [last + 0.5 for _, last in blank]}
+    )
+    shade = alt.Chart(values_of(ends)).mark_rect(
+        style="faint", opacity=_SHADE, clip=True, aria=False
+    )
+    title = chart.title
+    # of a layer within another the title would not be shown
+    chart.title = alt.Undefined
+    layered = alt.layer(shade.encode(x=along("from"), x2="to"), chart)
+    return layered if title is alt.Undefined else layered.properties(title=title)
 
 
 def _axis(stretch: Stretch, *, is_last: bool) -> Axis:

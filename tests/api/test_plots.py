@@ -130,3 +130,13 @@ def test_names_of_tracks_are_all_different():
         SimpleNamespace(index=4, description=None, identifier=None),
     ]
     assert track_names(rows) == ["liver (track 1)", "liver (track 2)", "ENC", "track 4"]
+
+
+def test_what_lies_beyond_the_contig_is_not_drawn():
+    # bins from -128 to 384 of a contig of 200 bases: the first and the last lie beyond it
+    chart = effect(start=-128, contig_bp=200, allele=Allele("chr1", 100, "A", "G")).plot(tracks=2)
+    text = json.dumps(chart.to_dict())
+    assert '"domain": [0.5, 200.5]' in text
+    assert [each["value"] for each in data_of(chart, 0, 1)][:2] == [10, 18]
+    assert "chr1 begins at 1 and ends at 200: what is predicted beyond is not drawn" in text
+    assert "beyond" not in json.dumps(effect(contig_bp=9_999).plot(tracks=2).to_dict())

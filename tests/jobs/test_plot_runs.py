@@ -10,10 +10,11 @@ import pytest
 from enformer_core.api.run_tables import open_run
 from enformer_core.export.insulation import insulation_of
 from enformer_core.insulators.summary import contrasts
+from enformer_core.pictures.stack import Stretch
 from jobs.cli import main
 from jobs.finished_run import open_ledger
 from jobs.plot_logo import strongest
-from jobs.plot_track import pooled
+from jobs.plot_track import pooled, unpredicted
 from tests.support.attending import registered
 from tests.support.genomes import write_fasta
 
@@ -287,3 +288,18 @@ def test_settings_of_a_track_that_do_not_go_together_are_refused(made, folder, r
         (("--variant", "chr1:5:A:G", *model), "the genome has C here"),
     ):
         assert message in refused("track", *words), words
+
+
+def test_what_a_run_of_tiles_does_not_predict_is_shaded(made, plotted):
+    spec, error = plotted("track", made("tiles"), "--region", "chr1:90001-150000")
+    first = open_run(made("tiles")).predictions.select(pl.col("start").min()).collect().item()
+    (shade,) = data_of(spec, 0, 0)
+    assert shade == {"from": 90_000.5, "to": first + 0.5}
+    assert f"predicts nothing of {first - 90_000:,} of these 60,000 bp" in error
+    assert spec["vconcat"][0]["title"]["text"]
+
+
+def test_gaps_between_bins():
+    table = pl.DataFrame({"start": [2, 6, 8], "end": [6, 8, 9], "a": [1.0, None, 2.0]})
+    assert unpredicted(table, Stretch("c", 1, 9)) == [(1, 2), (7, 8)]
+    assert unpredicted(table, Stretch("c", 4, 12)) == [(7, 8), (10, 12)]
