@@ -41,3 +41,17 @@ def duration(seconds: int | float) -> str:
         return f"{hours} h {minutes:02d} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours:02d} h"
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def bytes_in_words(number: int | float) -> str:
+    """A size in the unit that leaves digits before the point: `0 B`, `950 B`, `1.2 kB`, `9.9 GB`."""
+    for unit in _UNITS[:-1]:
+        # rounded to three digits it is below 1000 too
+        if number < 999.5:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    digits = ".3g" if number < 999.5 else ",.0f"
+    return f"{number:{digits}} {_UNITS[-1]}"

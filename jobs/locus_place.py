@@ -9,6 +9,8 @@ from enformer_core.pictures.stack import Stretch
 from enformer_core.variants.allele_keys import AlleleKey, identifier_key, parse_key
 from jobs.finished_run import open_ledger
 
+_LONGEST_BP = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Found:
@@ -38,6 +40,10 @@ def stretch_of(option: str, region: str) -> Stretch:
         InputError: for what is none, naming the option.
     """
     chrom, start, end = parse_region(option, region)
+    if end > _LONGEST_BP:
+        raise InputError(
+            f"{option} {region}: ends beyond {_LONGEST_BP:,}, as far as indexes of contigs go; give the locus's own end"
+        )
     return Stretch(chrom, start + 1, end)
 
 

@@ -3,7 +3,7 @@
 For `plot locus` and for the loci of a report alike. Knows which file gives which row; does not know how rows are drawn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +19,8 @@ from enformer_core.variants.formats.given import GivenColumns
 from jobs.locus_scores import LocusScores, read_scores
 from jobs.locus_study import Association, read_association, read_probabilities
 from jobs.plot_settings import LocusSources
+
+_LEFT_OUT = "; that row is left out"
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,8 @@ def _of_run(
     marked: int | None,
 ) -> _Rows:
     if not found.groups:
-        yield None, [*found.notes, _nothing(run, "scored alleles")]
+        said = [_nothing(run, "scored alleles")] if found.contigs else []
+        yield None, [*found.notes, *said]
         return
     notes = list(found.notes)
     for name, table in found.groups.items():
@@ -191,7 +194,7 @@ def _of_genes(
             local_path(name), [stretch.chrom], gene_types=sources.gene_types
         )
     except GenesElsewhereError as error:
-        return None, [f"{error}; that row is left out"]
+        return None, [f"{error}{_LEFT_OUT}"]
     here = [each for each in genes if each.start < stretch.last and each.end >= stretch.first]
     if not here:
         return None, [_nothing(name, "genes")]
@@ -212,5 +215,10 @@ def _gene_table(genes: list[Gene]) -> pl.DataFrame:
     )
 
 
+def without_rows(notes: Sequence[str]) -> str:
+    """The notes of a locus of which nothing is drawn: no row is left out of anything then."""
+    return "; ".join(each.removesuffix(_LEFT_OUT) for each in notes)
+
+
 def _nothing(name: str, what: str) -> str:
-    return f"{name}: has no {what} here; that row is left out"
+    return f"{name}: has no {what} here{_LEFT_OUT}"

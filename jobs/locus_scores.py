@@ -10,7 +10,7 @@ import pyarrow as pa
 from enformer_core.api.run_tables import open_run
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, chosen_tracks, track_name
-from enformer_core.errors import InputError, nearest
+from enformer_core.errors import InputError, first_few, nearest
 from enformer_core.genome.contig_names import one_name_each
 from enformer_core.models.tracks.table import Track
 from enformer_core.pictures.stack import Stretch
@@ -66,6 +66,7 @@ def read_scores(
     here = [contig for contig in contigs if own[contig] == stretch.chrom]
     is_here = pl.col("chrom").is_in(here) & pl.col("pos").is_between(stretch.first, stretch.last)
     rows = tables.scores.filter(is_here)
+    elsewhere = f"; it has some on {first_few(list(contigs))}" if contigs else ""
     columns = ("variant_id", "id", "pos", "status", "flags", chosen)
     with reading(tables, "scores"):
         found = rows.select(columns).sort("pos", maintain_order=True).collect()
@@ -73,6 +74,8 @@ def read_scores(
     once = scored.filter(~pl.col("flags").list.contains(Flag.DUPLICATE.value).fill_null(False))
     unscored = found.height - scored.height
     notes = []
+    if not here:
+        notes.append(f"{run}: has no alleles on {stretch.chrom}{elsewhere}; that row is left out")
     if unscored:
         notes.append(f"{run}: {counted(unscored, 'alleles')} of the locus left out, without scores")
     notes += notes_of_state(tables.ledger, run)

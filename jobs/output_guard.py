@@ -37,7 +37,7 @@ def check_written(
         read: names of files beside these, such as that of `--config`.
 
     Raises:
-        InputError: naming the output, and what it would take the place of.
+        InputError: naming the output, and what it would take the place of; for an address, of which none is written.
     """
     outputs = written_options(type(settings))
     # a run's own directory may be there: the same command continues it
@@ -48,8 +48,14 @@ def check_written(
     others += read
     for name in outputs:
         output = given[name]
-        if output is not None and parse_address(output) is None:
-            _check_written(Path(output), others)
+        if output is None:
+            continue
+        if parse_address(output) is not None:
+            option = name.replace("_", "-")
+            raise InputError(
+                f"--{option} {output}: is written to a file of this machine; give a path"
+            )
+        _check_written(Path(output), others)
 
 
 def _check_written(file: Path, others: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from enformer_core.pictures.picture import Picture
 from enformer_core.pictures.stack import below, stacked
 from jobs import exit_codes
 from jobs.locus_place import find_variant, stretch_of
-from jobs.locus_rows import check_sources, locus_rows
+from jobs.locus_rows import check_sources, locus_rows, without_rows
 from jobs.locus_zoom import check_zoom, zoomed
 from jobs.picture_file import check_picture_name, save_picture
 from jobs.plot_settings import LocusSettings
@@ -50,7 +50,7 @@ def plot_locus(settings: LocusSettings) -> int:
         )
         parts = [locus, *parts]
     if not parts:
-        raise InputError(f"{stretch.text}: nothing to draw: " + "; ".join(found.notes))
+        raise InputError(f"{stretch.text}: nothing to draw: {without_rows(found.notes)}")
     first, *others = parts
     save_picture(below(first, others), settings.out)
     return exit_codes.DONE

@@ -106,6 +106,7 @@ def _of_run(settings: TrackSettings, run: str) -> Picture:
     assert settings.region is not None
     chrom, start, end = parse_region("--region", settings.region)
     tables = open_run_of(run, "predictions", "tiles")
+    check_region(tables, (chrom, start, end))
     chosen = chosen_tracks(tables.ledger, settings.tracks)
     if len(chosen) > MOST_TRACKS:
         raise InputError(_too_many(run, len(chosen)))
@@ -151,25 +152,45 @@ def _bins(
     region: tuple[str, int, int],
 ) -> tuple[pl.DataFrame, str]:
     """The bins that reach into a region, a column for each track, and what the run calls its contig."""
-    chrom, start, end = region
-    contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
-    known = one_name_each([chrom, *contigs])
-    here = [contig for contig in contigs if known[contig] == chrom]
+    here, is_here = _place(tables, region)
     with reading(tables, "predictions"):
         place_of = dict(tables.tracks.select("index", "list_position").collect().iter_rows())
     values = [
         pl.col("values").list.get(place_of[track.index] - 1).alias(name)
         for name, track in zip(names, chosen.tracks.rows, strict=True)
     ]
-    is_here = pl.col("chrom").is_in(here) & (pl.col("end") > start) & (pl.col("start") < end)
     found = tables.predictions.filter(is_here).select("start", "end", *values).sort("start")
     with reading(tables, "predictions"):
         table = found.collect()
-    if not table.height:
+    return table, here[0]
+
+
+def _place(
+    tables: RunTables,
+    region: tuple[str, int, int],
+) -> tuple[list[str], pl.Expr]:
+    """What the run calls a contig, and whether a bin reaches into a region."""
+    chrom, start, end = region
+    contigs = dict.fromkeys(receipt.chrom for receipt in tables.receipts if receipt.chrom)
+    known = one_name_each([chrom, *contigs])
+    here = [contig for contig in contigs if known[contig] == chrom]
+    return here, pl.col("chrom").is_in(here) & (pl.col("end") > start) & (pl.col("start") < end)
+
+
+def check_region(tables: RunTables, region: tuple[str, int, int]) -> None:
+    """Refuse a region without a bin, before anything is said of tracks.
+
+    Raises:
+        InputError: with what the run has.
+    """
+    _, is_here = _place(tables, region)
+    with reading(tables, "predictions"):
+        found = tables.predictions.filter(is_here).select("start").head(1).collect()
+    if not found.height:
+        chrom, start, end = region
         raise InputError(
             f"--region {chrom}:{start + 1}-{end}: {tables.location} has no bin there; {_predicted(tables)}"
         )
-    return table, here[0]
 
 
 def _predicted(tables: RunTables) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TOLD_EVERY_S = 10.0
 
+_PAGES = (".html", ".htm")
+
 _SETTINGS = {
     "variants": "jobs.settings:ScoreSettings",
     "variants_and_genes": "jobs.settings:ScoreSettings",
@@ -67,7 +69,8 @@ def report(settings: ReportSettings) -> int:
         DatasetError: for a run that is damaged.
     """
     from enformer_core.dataset.damage import damage_in_words
-    from enformer_core.export.whole_file import replaces
+    from enformer_core.errors import InputError
+    from enformer_core.export.whole_file import STDOUT, is_stream, replaces
     from enformer_core.report.asked import Asked
     from enformer_core.report.make import make_report
     from enformer_core.report.of_run import MEMORY
@@ -79,6 +82,8 @@ def report(settings: ReportSettings) -> int:
     from jobs.report_locus import locus_sections, read_loci
 
     path = Path(settings.out)
+    if path != STDOUT and not is_stream(path) and path.suffix.lower() not in _PAGES:
+        raise InputError(f"--out {path}: the page is HTML; name it {path.stem or 'report'}.html")
     with fenced_run(settings.run, settings.attach, memory=MEMORY, question="") as run:
         check_output(path, run.ledger, (each.file for each in run.attached))
         instead = " (replaced the file that was there)" if replaces(path) else ""

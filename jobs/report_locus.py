@@ -9,7 +9,7 @@ from enformer_core.pictures.stack import stacked
 from enformer_core.report.asked import Asked, in_one_line
 from enformer_core.report.content import Block, Drawn, Prose, Section, Source
 from jobs.locus_place import stretch_of
-from jobs.locus_rows import LocusRows, check_sources, locus_rows
+from jobs.locus_rows import LocusRows, check_sources, locus_rows, without_rows
 from jobs.locus_scores import LocusScores
 from jobs.plot_settings import LocusSources
 
@@ -80,7 +80,7 @@ def _blocks(asked: Asked, locus: Locus) -> Iterator[Block]:
         )
         yield Drawn(picture, Source("query", _alleles_sql(found)))
     else:
-        yield Prose(f"Nothing is known here: {'; '.join(found.notes)}.", "note")
+        yield Prose(f"Nothing is known here: {without_rows(found.notes)}.", "note")
     for name, tracks in scores.tracks.items():
         if name in scores.groups:
             yield asked.table(

@@ -21,6 +21,7 @@ from enformer_core.export.file_names import FileNames
 from enformer_core.export.igv_session import SessionTrack, write_session
 from enformer_core.export.run_input import run_genome
 from enformer_core.models.tracks.table import Track
+from enformer_core.words import bytes_in_words
 
 PREDICTIONS = "predictions"
 
@@ -71,8 +72,10 @@ def export_tracks(
             "one; name it by --genome FILE"
         )
     lengths = dict(found.contigs)
-    path.mkdir(parents=True, exist_ok=True)
     rows = chosen.tracks.rows
+    # before the folder is made, which would be left empty
+    _check_room(ledger, path, min(len(rows), _OPEN_FILES), lengths)
+    path.mkdir(parents=True, exist_ok=True)
     for first in range(0, len(rows), _OPEN_FILES):
         some = range(first, min(first + _OPEN_FILES, len(rows)))
         _check_room(ledger, path, len(some), lengths)
@@ -121,11 +124,12 @@ def _check_room(ledger: Ledger, folder: Path, files: int, lengths: Mapping[str, 
     # the library ends the whole process where it cannot write
     bins = sum(receipt.tables[PREDICTIONS].rows for receipt in ledger.receipts())
     needed = files * room_bytes(bins, len(lengths))
-    free = shutil.disk_usage(folder).free
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(there).free
     if free < needed:
         raise InputError(
-            f"{folder}: {files:,} files of {bins:,} bins may take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
-            "free. Choose fewer by --tracks, or give another place."
+            f"{folder}: {files:,} files of {bins:,} bins may take {bytes_in_words(needed)}, and "
+            f"{bytes_in_words(free)} are free. Choose fewer by --tracks, or give another place."
         )
 
 

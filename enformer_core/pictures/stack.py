@@ -183,7 +183,7 @@ def _shaded(
     chart: Layer,
     along: Axis,
     blank: Sequence[tuple[int, int]],
-) -> alt.LayerChart:
+) -> Layer:
     ends = pl.DataFrame(
         {"from": [first - 0.5 for first, _ in blank], "to": [last + 0.5 for _, last in blank]}
     )
@@ -193,7 +193,7 @@ def _shaded(
     title = chart.title
     # of a layer within another the title would not be shown
     chart.title = alt.Undefined
-    layered = alt.layer(shade.encode(x=along("from"), x2="to"), chart)
+    layered: Layer = alt.layer(shade.encode(x=along("from"), x2="to"), chart)
     return layered if title is alt.Undefined else layered.properties(title=title)
 
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from enformer_core.pictures.text import shown as as_text
 from enformer_core.report.content import Form
-from enformer_core.words import duration
+from enformer_core.words import bytes_in_words, duration
 
 _MOST_LETTERS = 300
 _MOST_ITEMS = 8
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def shown(value: Any, form: Form) -> str:
@@ -78,14 +77,6 @@ def _signed(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _bytes(value: int | float) -> str:
-    unit = 0
-    while value >= 1000 and unit < len(_UNITS) - 1:
-        value /= 1000
-        unit += 1
-    return f"{value:.3g} {_UNITS[unit]}"
-
-
 def _list(values: list[Any] | tuple[Any, ...]) -> str:
     first = ", ".join(shown(value, "number") for value in values[:_MOST_ITEMS])
     more = len(values) - _MOST_ITEMS
@@ -96,6 +87,6 @@ _IN_WORDS: Mapping[Form, Callable[[int | float], str]] = {
     "percent": lambda value: f"{_digits(100 * value)} %",
     "seconds": _span,
     "hours": lambda value: _span(3600 * value),
-    "bytes": _bytes,
+    "bytes": bytes_in_words,
     "index": lambda value: str(int(value)),
 }

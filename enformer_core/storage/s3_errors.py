@@ -46,11 +46,11 @@ _FULL_CODES = frozenset(
 
 _RENEW = (
     "Renew the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID or your login) and run the same command again; "
-    "what is committed stays."
+    "one that computes goes on where it was."
 )
 _ALLOW = (
     "Allow this user s3:GetObject, s3:PutObject and s3:ListBucket there, or use other credentials (AWS_PROFILE), "
-    "and run the same command again; what is committed stays."
+    "and run the same command again; one that computes goes on where it was."
 )
 _ALLOW_REMOVING = (
     "Workers need no s3:DeleteObject, and should not have it: run `enformer-ray repair` with "

@@ -15,14 +15,13 @@ import numpy as np
 from jaxtyping import Float
 
 from enformer_core.errors import InputError
+from enformer_core.words import bytes_in_words
 
 BLOCK_ROWS = 2048
 """Rows of a block, however they come: sums over blocks are the same bytes for shards of any size."""
 
 _STRIP_BYTES = 64 << 20
 """Of all rows so many columns are read at once as these bytes hold."""
-
-_GB = 10**9
 
 Rows = Float[np.ndarray, "rows columns"]
 Columns = Float[np.ndarray, "columns rows"]
@@ -128,11 +127,9 @@ def check_scratch(needed_bytes: int, remedy: str) -> None:
     folder = tempfile.gettempdir()
     free_bytes = shutil.disk_usage(folder).free
     if needed_bytes > free_bytes:
-        needed_gb = needed_bytes / _GB
-        free_gb = free_bytes / _GB
         raise InputError(
-            f"{folder}: {needed_gb:,.1f} GB of scratch disk are needed, {free_gb:,.1f} GB are free. "
-            f"{remedy}, or name another place by TMPDIR."
+            f"{folder}: {bytes_in_words(needed_bytes)} of scratch disk are needed, {bytes_in_words(free_bytes)} are "
+            f"free. {remedy}, or name another place by TMPDIR."
         )
 
 

@@ -135,6 +135,26 @@ def test_a_run_that_has_lost_something_says_all_of_it(run, tmp_path):
     assert "… and 4 more" in page
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (
+            "s3://nobucket/x.html",
+            "--out s3://nobucket/x.html: is written to a file of this machine",
+        ),
+        ("page.jpg", "the page is HTML; name it page.html"),
+        ("page", "the page is HTML; name it page.html"),
+    ],
+)
+def test_names_that_a_page_cannot_have_are_refused(run, tmp_path, monkeypatch, out, message):
+    monkeypatch.chdir(tmp_path)
+    wide_run(tmp_path / "run", np.ones((2, 2), "f"))
+    code, _, error = run("report", "run", "--out", out)
+    assert code == exit_codes.BAD_INPUT
+    assert message in error
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_a_run_in_which_nothing_could_be_scored(read, run, genome, tmp_path):
     file = write_vcf(tmp_path / "bad.vcf", [("chr9", 10 + at, "A", "C") for at in range(9)])
     out = tmp_path / "bad"

@@ -190,7 +190,7 @@ def test_steps_are_told():
 def test_a_scratch_disk_that_is_too_small_is_told_before(monkeypatch):
     check_scratch(1, "Give --sample 1000")
     with pytest.raises(
-        InputError, match=r"1,000,000,000\.0 GB of scratch disk .* Give --sample 1000, or .* TMPDIR"
+        InputError, match=r"1,000 PB of scratch disk .* Give --sample 1000, or .* TMPDIR"
     ):
         check_scratch(10**18, "Give --sample 1000")
 
