@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TORCH := torch==2.13.0
-JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest
 ENGINES := .venv-engines/.installed
 # One thread each: several processes of several threads would wait for each other. What was compiled is kept, also where
@@ -35,10 +34,13 @@ rooms: $(INSTALLED) ## which package may import which, by import-linter
 	$(BIN)/lint-imports
 
 # In JOBS processes: a file's tests in one, those that start Ray one after another (tests/conftest.py). `JOBS=0`: in one.
-tests: $(INSTALLED) $(ENGINES) ## the tests, in JOBS=2 processes
+# One more than two processors have use for, since the one with Ray waits for half of its time.
+tests: JOBS ?= 3
+tests: $(INSTALLED) $(ENGINES) ## the tests, in JOBS=3 processes
 	$(ALONE) $(PYTEST) -m "not full and not gpu and not browser" $(IN_PROCESSES)
 
 # Everything, the slow suites too: every record of the real files, every golden variant at full size.
+test-full: JOBS ?= 2
 test-full: $(INSTALLED) $(ENGINES) ## the tests and the slow suites, in JOBS=2 processes of up to 9 GB
 	ENFORMER_RAY_THOROUGH=1 $(ALONE) $(PYTEST) -m "not gpu and not browser" --timeout=7200 $(IN_PROCESSES)
 

@@ -62,6 +62,8 @@ REQUESTS_A_SHARD, REQUESTS_A_DRIVER = 12, 50
 """With those that are given again because of FAULT_RATES."""
 RACERS_NODES, RACERS_CPUS, RACERS_WORKERS = 2, 4, 4
 RACERS_PACE_S = 0.4
+UNDISTURBED = {"model": ("jobs.cli",), "toy": ("tests.chaos.paced", "toy", "0")}
+"""The command that no fault meets, by what computes."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ class Chaos:
         self.per_round: list[dict[str, Any]] = []
         self._directory, self._weed, self._seed = directory, weed, seed
 
-    def rounds(self, count: int, storm: Storm) -> None:
+    def rounds(self, count: int, storm: Storm, computing: str) -> None:
         """So many rounds, one after another, on one cluster."""
         with FaultProxy(self._weed.endpoint, rates=FAULT_RATES, seed=self._seed) as proxy:
             drivers = Drivers(
@@ -240,9 +242,9 @@ class Chaos:
                 bucket=self._weed.bucket,
                 endpoint=proxy.endpoint,
                 workers=WORKERS,
-                command=("tests.chaos.paced", "model", str(PACE_S)),
+                command=("tests.chaos.paced", computing, str(PACE_S)),
             )
-            undisturbed = drivers.undisturbed(("jobs.cli",))
+            undisturbed = drivers.undisturbed(UNDISTURBED[computing])
             with Machines(
                 self._directory, nodes=NODES, cpus=1, environment=drivers.environment
             ) as machines:
@@ -294,7 +296,7 @@ class Chaos:
                 workers=RACERS_WORKERS,
                 command=("tests.chaos.paced", "toy", str(RACERS_PACE_S)),
             )
-            undisturbed = drivers.undisturbed(("tests.chaos.paced", "toy", "0"))
+            undisturbed = drivers.undisturbed(UNDISTURBED["toy"])
             with Machines(
                 self._directory,
                 nodes=RACERS_NODES,
@@ -351,7 +353,9 @@ def _say(told: str, problems: Sequence[str], log: str) -> None:
         print(log[-20_000:], file=sys.stderr, flush=True)
 
 
-def chaos(rounds: int, seed: int, *, races: int = 0, storm: Storm = HEAVY) -> dict[str, Any]:
+def chaos(
+    rounds: int, seed: int, *, races: int = 0, storm: Storm = HEAVY, computing: str = "model"
+) -> dict[str, Any]:
     """Run rounds and races; the figures of all together.
 
     Args:
@@ -359,6 +363,7 @@ def chaos(rounds: int, seed: int, *, races: int = 0, storm: Storm = HEAVY) -> di
         seed: decides everything that is decided by chance here; what it meets depends on the machine.
         races: how many.
         storm: what happens in the rounds.
+        computing: what computes in the rounds: `model`, or `toy`, whose workers start in a fraction of the time.
     """
     began = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -366,7 +371,7 @@ def chaos(rounds: int, seed: int, *, races: int = 0, storm: Storm = HEAVY) -> di
         with SeaweedFS(directory / "weed") as weed:
             play = Chaos(directory, weed, seed)
             if rounds:
-                play.rounds(rounds, storm)
+                play.rounds(rounds, storm, computing)
             if races:
                 play.races(races)
     finally:

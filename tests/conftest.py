@@ -40,7 +40,7 @@ _WITH_RAY = (
 _TOGETHER = {"ray": _WITH_RAY, "sql": ("sql/",)}
 """Files of which a process runs all, one after another; those of SQL start each engine once."""
 
-_LONG = (*_WITH_RAY, "simulation/", "real/", "sql/")
+_LONG = (*_WITH_RAY, "simulation/", "real/", "sql/", "scoring/delta/", "jobs/")
 
 
 _AS_USERS_RUN = (

@@ -1,5 +1,6 @@
-"""One round of what `make chaos` does thirty times: real processes, a real store, everything killed. A race is for
-`make test-full`: that two commands share an output is tested on a disk too (`jobs/test_resilience.py`)."""
+"""One round of what `make chaos` does thirty times: real processes, a real store, everything killed. Workers that are
+killed need not have loaded a model. With one, and a race, is for `make test-full`: that two commands share an output is
+tested on a disk too (`jobs/test_resilience.py`), and a worker with a model in `jobs/test_s3_run.py`."""
 
 import pytest
 
@@ -12,9 +13,11 @@ _FAULTS = ("lost", "doubled", "leftovers", "wrong", "hangs")
 
 
 @pytest.mark.timeout(_LIMIT_S)
-@pytest.mark.parametrize("rounds", [1, pytest.param(2, marks=pytest.mark.full)])
-def test_nothing_is_lost_doubled_or_left_over_when_everything_is_killed(rounds):
-    figures = chaos(rounds, seed=1, storm=GENTLE)
+@pytest.mark.parametrize(
+    ("rounds", "computing"), [(1, "toy"), pytest.param(2, "model", marks=pytest.mark.full)]
+)
+def test_nothing_is_lost_doubled_or_left_over_when_everything_is_killed(rounds, computing):
+    figures = chaos(rounds, seed=1, storm=GENTLE, computing=computing)
     assert figures["rows"] == rounds * ALLELES
     assert figures["kills"] >= 3 * rounds
     assert {name: figures[name] for name in _FAULTS} == dict.fromkeys(_FAULTS, 0)

@@ -239,8 +239,9 @@ def test_contributions_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tm
     assert (npz / "shap.npz").exists()
 
 
-def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
-    """Genes and candidates are read from there too; killed, continued by two, and judged there."""
+@pytest.mark.parametrize("is_killed", [False, pytest.param(True, marks=pytest.mark.full)])
+def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path, is_killed):
+    """Genes and candidates are read from there too, and links are judged there; killed, and continued by two."""
     reach(weed.endpoint)
     files = {
         "genes.bed": "chr1\t2000\t3000\tone\t0\t+\nchr2\t900\t2500\ttwo\t0\t-\n",
@@ -258,9 +259,13 @@ def test_links_lie_in_a_bucket_as_on_a_disk(weed, reach, run, inputs, tmp_path):
         return ["links", *files, "--genome", str(genome), "--out", str(out), *small]
 
     where = f"s3://{weed.bucket}"
-    stored = f"{where}/runs/linked"
-    command = words(f"{where}/in", f"{where}/in/small.fa", stored)
-    kill_and_continue_by_two(command, stored, tmp_path)
+    stored = f"{where}/runs/linked-{is_killed}"
+    arguments = words(f"{where}/in", f"{where}/in/small.fa", stored)
+    if is_killed:
+        kill_and_continue_by_two(arguments, stored, tmp_path)
+    else:
+        code, _, error = run(*arguments)
+        assert code == 0, error
     assert run("verify", stored)[0] == 0
     code, _, error = run(*words(tmp_path, inputs[1], tmp_path / "run"))
     assert code == 0, error

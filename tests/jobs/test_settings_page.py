@@ -1,12 +1,16 @@
 """docs/settings.md has every setting of every command, as `--help` and `config init` have them."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from jobs.cli import COMMANDS, command_options
 from tests.support import settings_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+page = cache(settings_page.page)
+"""What the program says, asked once: it takes seconds."""
 
 
 def sections(text):
@@ -17,19 +21,19 @@ def sections(text):
 
 def row(command, option):
     """The cells of an option."""
-    part = sections(settings_page.page())[command]
+    part = sections(page())[command]
     (line,) = re.findall(rf"^\|[^|]*`{option}`.*$", part, re.MULTILINE)
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def test_the_page_is_what_the_program_says():
-    assert PAGE.read_text(encoding="utf-8") == settings_page.page(), (
+    assert PAGE.read_text(encoding="utf-8") == page(), (
         "renew it: python -m tests.support.settings_page > docs/settings.md"
     )
 
 
 def test_each_command_has_its_summary_and_each_of_its_options_a_row():
-    found = sections(settings_page.page())
+    found = sections(page())
     assert list(found) == [name for name in COMMANDS if not name.startswith("--")]
     for name, part in found.items():
         assert COMMANDS[name].summary[1:] in part
@@ -52,6 +56,6 @@ def test_a_row_says_what_is_taken_what_is_the_default_and_what_it_means():
 
 
 def test_a_bar_parts_no_cells():
-    for line in settings_page.page().splitlines():
+    for line in page().splitlines():
         if line.startswith("|"):
             assert len(re.split(r"(?<!\\)\|", line)) == 5, line
