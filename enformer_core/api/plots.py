@@ -17,7 +17,7 @@ from enformer_core.pictures.bin_rows import allele_rows, prediction_row, signed
 from enformer_core.pictures.change_row import change_row
 from enformer_core.pictures.picture import Picture
 from enformer_core.pictures.stack import Row, Stretch, stacked
-from enformer_core.words import counted
+from enformer_core.words import agreeing, counted
 
 if TYPE_CHECKING:
     from enformer_core.api.mutations import Mutations
@@ -205,7 +205,9 @@ def _chosen(
         ranked = np.abs(np.nan_to_num(sizes))
         order = np.argsort(-ranked, kind="stable")[:_UNASKED]
         few = np.sort(order[ranked[order] > 0]).tolist() or [int(order[0])]
-        of_largest = f"of {counted(len(of), 'tracks')} the {len(few)} with the {by} are drawn"
+        which = agreeing(len(few), "one", str(len(few)))
+        are = agreeing(len(few), "is", "are")
+        of_largest = f"of {counted(len(of), 'tracks')} the {which} with the {by} {are} drawn"
         return few, [of_largest] if len(of) > len(few) else []
     found, _ = select_tracks(of, selector)
     if not len(found):

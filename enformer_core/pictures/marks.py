@@ -46,7 +46,7 @@ def thinned(
     kept = np.sort(np.concatenate([order[:strong], rest[places]]))
     said = (
         f"{name}: of {table.height:,} points {MOST_POINTS:,} are drawn: all of the {strong:,} strongest, and of the "
-        f"others one in {rest.size / places.size:.1f}"
+        f"others {places.size:,} of {rest.size:,}"
     )
     return table[kept], (said,)
 
@@ -128,15 +128,25 @@ def name_beside(
     *,
     is_below: bool = False,
 ) -> Layer:
-    """The names of variants at their points."""
+    """The names of variants at their points; near an end of the axis to the inner side, off the numbers beside it."""
     chart = alt.Chart(values_of(row))
+    x = along("pos")
     text = chart.mark_text(
+        align=alt.expr(_inwards(x)),
         dy=_BELOW if is_below else _ABOVE,
         style="ink",
         limit=_LABEL_DOTS,
         fontWeight="bold",
     )
-    return text.encode(x=along("pos"), y=y, text="name:N")
+    return text.encode(x=x, y=y, text="name:N")
+
+
+def _inwards(x: alt.X) -> str:
+    """How a text at a position is aligned, as Vega's expression."""
+    encoding: Any = x.to_dict()
+    low, high = encoding["scale"]["domain"]
+    room = round((high - low) * _NAME_WIDTH / 2, 1)
+    return f"datum.pos < {low + room} ? 'left' : datum.pos > {high - room} ? 'right' : 'center'"
 
 
 def upright(

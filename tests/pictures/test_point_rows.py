@@ -123,7 +123,7 @@ def test_of_many_points_the_strongest_are_all_drawn_and_the_caption_says_so():
     # what else is drawn lies all along
     assert kept["place"].to_numpy()[[0, -1]] == pytest.approx([0, 19_999], abs=20)
     assert notes == (
-        "association: of 20,000 points 5,000 are drawn: all of the 2,500 strongest, and of the others one in 7.0",
+        "association: of 20,000 points 5,000 are drawn: all of the 2,500 strongest, and of the others 2,500 of 17,500",
     )
     assert thinned(kept, "value", "association") == (kept, ())
 
@@ -214,3 +214,11 @@ def test_where_all_are_0_none_stands_out():
     scores = pl.DataFrame({"name": ["a"], "pos": [1], "score": [0.0], "track": [None]})
     (chart,), datasets = drawn(score_row(scores, name="all", statistic="sad", axis="sad"))
     assert "text" not in [each["mark"]["type"] for each in flat(chart)]
+
+
+def test_a_name_near_an_end_of_the_axis_stands_off_the_numbers_beside_it():
+    table = pl.DataFrame({"name": ["rs1"], "pos": [2], "minus_log10_p": [9.0]})
+    row = association_row(table, source="gwas.tsv", lead=None)
+    spec = stacked(Stretch("chr1", 1, 100), [row], title="t").chart.to_dict()
+    *_, name = flat(spec["vconcat"][0])
+    assert name["mark"]["align"]["expr"].startswith("datum.pos < 7.5 ? 'left'")
