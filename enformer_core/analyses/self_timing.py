@@ -241,7 +241,7 @@ class _Pieces:
     def carry_snv_through_tower(self) -> object:
         """The SNV's own tokens, with the reference around it."""
         d = torch.empty_like(self.differences)
-        alternate = Alternate(self.alternate)
+        alternate = Alternate(0, self.alternate)
         fill_differences(self.network.tower, self.tokens, self.codes, [alternate], d)
         return d
 

@@ -167,6 +167,34 @@ class Comparison:
     bins: range
 
 
+def replaced_bases(
+    genome: Genome,
+    allele: Allele,
+    comparison: Comparison,
+    window: Window,
+    length_bp: int,
+) -> tuple[int, UInt8[np.ndarray, " bases"]]:
+    """Where an alternate window may differ from the reference window that it is compared with, and its bases there.
+
+    Of as many bases in the place of others these are the allele's; otherwise all of the window's.
+
+    Args:
+        genome: the reference.
+        allele: what is put in.
+        comparison: of two windows.
+        window: the alternate one, where it is read.
+        length_bp: of a window.
+
+    Returns:
+        The window's first such base, and the base codes from there on.
+    """
+    begin_bp = allele.start - window.start
+    is_in_place = allele.gain_bp == 0 and comparison.reference == comparison.alternate
+    if is_in_place and window.trim_bp == 0 and 0 <= begin_bp < length_bp:
+        return begin_bp, encode(allele.alt)[: length_bp - begin_bp]
+    return 0, alternate_sequence(genome, allele, window, length_bp)
+
+
 def compared_windows(
     references: tuple[Window, ...],
     alternates: tuple[Window, ...],

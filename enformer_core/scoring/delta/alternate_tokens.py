@@ -48,15 +48,33 @@ class Known:
 
 @dataclass(frozen=True)
 class Alternate:
-    """An alternate window, as it is read.
+    """An alternate window, as it is read: some of the reference's bases replaced by as many.
 
     Attributes:
-        codes: its base codes.
+        begin_bp: where its own bases begin.
+        letters: their codes; of a window that has moved, all that it has.
         known: tokens that can be had without them, in order and apart.
     """
 
-    codes: Codes
+    begin_bp: int
+    letters: Codes
     known: Sequence[Known] = ()
+
+    def codes(self, reference: Codes) -> Codes:
+        """Base codes of the whole window."""
+        if self.letters.size == reference.size:
+            return self.letters
+        codes = reference.copy()
+        codes[self.begin_bp : self.begin_bp + self.letters.size] = self.letters
+        return codes
+
+    def changed_bases(self, reference: Codes) -> tuple[int, int]:
+        """First base that differs from the reference's and the one after the last; (0, 0) where nothing differs."""
+        same_place = reference[self.begin_bp : self.begin_bp + self.letters.size]
+        differing = np.flatnonzero(same_place != self.letters)
+        if not differing.size:
+            return 0, 0
+        return self.begin_bp + int(differing[0]), self.begin_bp + int(differing[-1]) + 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,7 @@ def fill_differences(
     d.zero_()
     small = []
     for row, alternate in enumerate(alternates):
-        begin_bp, end_bp = changed_bases(reference, alternate.codes)
+        begin_bp, end_bp = alternate.changed_bases(reference)
         if begin_bp == end_bp:
             continue
         traced = _traced(tower, begin_bp, end_bp, len(x))
@@ -97,7 +115,7 @@ def fill_differences(
             continue
         # over so many positions a difference costs as much as the tokens themselves
         touched = range(*touched_tokens(tower, begin_bp, end_bp, len(x)))
-        for span, tokens in _runs(tower, alternate, touched):
+        for span, tokens in _runs(tower, alternate, reference, touched):
             d[row, as_slice(span)] = tokens - x[as_slice(span)]
 
     together = tower.device.type != "cpu"
@@ -110,7 +128,12 @@ def fill_differences(
             _fill_small(tower, trace, batch, alternates, d)
 
 
-def _runs(tower: Tower, alternate: Alternate, touched: range) -> Iterator[tuple[range, Tokens]]:
+def _runs(
+    tower: Tower,
+    alternate: Alternate,
+    reference: Codes,
+    touched: range,
+) -> Iterator[tuple[range, Tokens]]:
     """All tokens that a change has touched, run by run: those that are known, and the others computed."""
     taken = []
     for known in alternate.known:
@@ -119,16 +142,9 @@ def _runs(tower: Tower, alternate: Alternate, touched: range) -> Iterator[tuple[
             continue
         taken.append(span)
         yield span, known.tokens(span)
+    codes = alternate.codes(reference)
     for span in between(touched, taken):
-        yield span, tower.tokens(alternate.codes, span.start, span.stop)
-
-
-def changed_bases(reference: Codes, alternate: Codes) -> tuple[int, int]:
-    """First differing base and the one after the last; (0, 0) where nothing differs."""
-    differing = np.flatnonzero(reference != alternate)
-    if not differing.size:
-        return 0, 0
-    return int(differing[0]), int(differing[-1]) + 1
+        yield span, tower.tokens(codes, span.start, span.stop)
 
 
 def touched_tokens(
@@ -153,8 +169,10 @@ def _fill_small(
     """Write the differences of some small changes, equally many bases each, into their rows of d."""
     codes = []
     for change in changes:
-        bases = alternates[change.row].codes[change.begin_bp : change.end_bp]
-        codes.append((change.begin_bp, bases))
+        alternate = alternates[change.row]
+        first = change.begin_bp - alternate.begin_bp
+        last = change.end_bp - alternate.begin_bp
+        codes.append((change.begin_bp, alternate.letters[first:last]))
     differences = small_differences(tower, trace, codes)
     for change, (first, moved) in zip(changes, differences, strict=True):
         d[change.row, first : first + len(moved)] = moved

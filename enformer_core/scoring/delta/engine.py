@@ -44,11 +44,11 @@ from enformer_core.scoring.windows import (
     Allele,
     Comparison,
     Window,
-    alternate_sequence,
     alternate_windows,
     compared_windows,
     reference_sequence,
     reference_windows,
+    replaced_bases,
 )
 
 Result = TypeVar("Result")
@@ -302,15 +302,19 @@ class DeltaScorer:
         """A part's alternate window as it is read, and its flanks where the genome's windows share their tokens."""
         geometry = self._network.geometry
         window = part.comparison.alternate.moved(view.shift_bp)
-        codes = alternate_sequence(self._genome, part.allele, window, geometry.window_bp)
+        begin_bp, letters = replaced_bases(
+            self._genome, part.allele, part.comparison, window, geometry.window_bp
+        )
+        if view.reverse:
+            begin_bp = geometry.window_bp - begin_bp - letters.size
         shared = self._shared
-        if shared is None:
-            return Alternate(view.read(codes))
-        known = [
-            Known(flank.span, partial(shared.part, flank.place, geometry.tokens))
-            for flank in flanks
-        ]
-        return Alternate(view.read(codes), known)
+        known = []
+        if shared is not None:
+            known = [
+                Known(flank.span, partial(shared.part, flank.place, geometry.tokens))
+                for flank in flanks
+            ]
+        return Alternate(begin_bp, view.read(letters), known)
 
     def _flanks(self, view: View, part: Part) -> tuple[Flank, Flank]:
         tower = self._network.tower

@@ -213,10 +213,13 @@ def test_a_spliced_tower_is_the_full_tower(make, changed, begin_bp):
             model.tokens(one_hot(torch.from_numpy(codes)[None], torch.float64))[0]
             for codes in (reference, alternate)
         ]
-        d = torch.full((1, *x.shape), 7.0, dtype=torch.float64)
-        fill_differences(tower, x, reference, [Alternate(alternate)], d)
+        d = torch.full((2, *x.shape), 7.0, dtype=torch.float64)
+        letters = alternate[begin_bp : begin_bp + changed]
+        alternates = [Alternate(0, alternate), Alternate(begin_bp, letters)]
+        fill_differences(tower, x, reference, alternates, d)
     assert relative(x, full[0]) < 1e-12
     assert relative(d[0], full[1] - full[0]) < 1e-9
+    assert torch.equal(d[0], d[1])
     assert tower.halo_tokens == 3
 
 
