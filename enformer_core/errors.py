@@ -25,11 +25,15 @@ class TransientStorageError(StorageError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: what was perhaps meant, or all that there is."""
+    """The end of a message about an unknown name: what was perhaps meant, in any case, or all that there is."""
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    by_letters: dict[str, list[str]] = {}
+    for each in names:
+        by_letters.setdefault(each.casefold(), []).append(each)
+    close = difflib.get_close_matches(name.casefold(), by_letters, n=3, cutoff=0.5)
     if close:
-        return f"; did you mean {' or '.join(close)}?"
+        meant = [each for letters in close for each in by_letters[letters]]
+        return f"; did you mean {' or '.join(meant[:3])}?"
     return f"; known are {', '.join(names)}"
 
 

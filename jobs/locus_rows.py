@@ -160,8 +160,9 @@ def _of_run(
     marked: int | None,
 ) -> _Rows:
     if not found.groups:
-        said = [_nothing(run, "scored alleles")] if found.contigs else []
-        yield None, [*found.notes, *said]
+        covered = f"; {found.covered}" if found.covered else ""
+        said = f"{run}: has no scored alleles here{covered}; that row is left out"
+        yield None, [*found.notes, *([said] if found.contigs else [])]
         return
     notes = list(found.notes)
     for name, table in found.groups.items():

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from enformer_core.api.run_tables import open_run
+from enformer_core.api.run_tables import RunTables, open_run
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, chosen_tracks, track_name
 from enformer_core.errors import InputError, first_few, nearest
@@ -35,6 +35,7 @@ class LocusScores:
         notice: what a demonstration says.
         tracks: by the same names the tracks of each, also of those that have no score here.
         contigs: what the run calls the contig; none where it has no alleles on it.
+        covered: where the run has alleles, in words; only where it has none here.
     """
 
     statistic: str
@@ -44,6 +45,7 @@ class LocusScores:
     notice: str | None
     tracks: dict[str, ChosenTracks]
     contigs: Sequence[str]
+    covered: str = ""
 
 
 def read_scores(
@@ -91,7 +93,18 @@ def read_scores(
         notice=tables.run.notice,
         tracks=rows_of,
         contigs=here,
+        covered="" if found.height else _covered(tables),
     )
+
+
+def _covered(tables: RunTables) -> str:
+    """Where a run has alleles."""
+    places = tables.scores.filter(pl.col("chrom").is_not_null()).group_by("chrom")
+    with reading(tables, "scores"):
+        ends = places.agg(pl.col("pos").min().alias("first"), pl.col("pos").max().alias("last"))
+        spans = ends.sort("chrom").collect().iter_rows()
+    named = [f"{chrom}:{first}-{last}" for chrom, first, last in spans]
+    return f"it has some within {first_few(named)}" if named else "it has none at all"
 
 
 def read_statistic(

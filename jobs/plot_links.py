@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,8 @@ MOST_ARCS = 60
 """Of one picture."""
 
 _PLACES = ("gene", "chrom", "tss", "start", "end")
+_OWN = "is_self_promoter"
+
 _EDGE = 0.04
 """Free room at either end, as a share of what is drawn."""
 
@@ -53,9 +56,12 @@ def plot_links(settings: LinkPictureSettings) -> int:
     if links.height < of_gene.height:
         without = counted(of_gene.height - links.height, "elements")
         notes.append(f"{without} of {gene} left out, without a number in {score}")
+    links, own, said = _without_own_promoter(links, gene, score)
+    notes += said
     links, said = _drawn(links, settings, gene, score)
     notes += said
-    save_picture(_picture(links, score, gene, notes, hints), settings.out)
+    picture = _picture(links, own, score, gene, notes)
+    save_picture(replace(picture, hints=hints), settings.out)
     return exit_codes.DONE
 
 
@@ -156,6 +162,7 @@ def _links(of_gene: pl.DataFrame, score: str) -> pl.DataFrame:
     middle = (pl.col("start") + pl.col("end")) / 2 + 0.5
     distance = pl.col("distance") if "distance" in columns else (middle - pl.col("tss") - 1).abs()
     value = pl.col(score).cast(pl.Float64)
+    is_own = pl.col(_OWN) if _OWN in columns else pl.lit(None, pl.Boolean)
     found = of_gene.select(
         name.alias("name"),
         kind.alias("class"),
@@ -166,9 +173,29 @@ def _links(of_gene: pl.DataFrame, score: str) -> pl.DataFrame:
         (pl.col("tss") + 1).alias("tss"),
         distance.alias("distance"),
         value.alias("score"),
+        is_own.fill_null(value=False).alias(_OWN),
     )
     known = found.filter(pl.col("score").is_finite().fill_null(value=False))
     return known.sort(pl.col("score").abs(), descending=True, maintain_order=True)
+
+
+def _without_own_promoter(
+    links: pl.DataFrame,
+    gene: str,
+    score: str,
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """The gene's own promoter apart: beside its score, which is 1 by definition where it is `abc`, all others are flat.
+
+    Returns:
+        What has arcs, what has none, and what is to be said.
+    """
+    own = links.filter(_OWN)
+    others = links.filter(~pl.col(_OWN))
+    if not own.height or not others.height:
+        return links.drop(_OWN), own.clear().drop(_OWN), []
+    values = ", ".join(f"{name} ({value:.4g})" for name, value in own["name", "score"].iter_rows())
+    note = f"without an arc, as {gene}'s own promoter: {values}"
+    return others.drop(_OWN), own.drop(_OWN), [f"{note}, its {score} in brackets"]
 
 
 def _drawn(
@@ -211,14 +238,14 @@ def _drawn(
 
 def _picture(
     links: pl.DataFrame,
+    own: pl.DataFrame,
     score: str,
     gene: str,
     notes: list[str],
-    hints: list[str],
 ) -> Picture:
     low = min(int(links["first"].min()), int(links["tss"].min()))  # type: ignore[arg-type]
     high = max(int(links["last"].max()), int(links["tss"].max()))  # type: ignore[arg-type]
     room = max(round(_EDGE * (high - low)), 50)
     stretch = Stretch(links["chrom"][0], max(low - room, 1), high + room)
-    rows = [arc_row(links, score=score, gene=gene), element_row(links)]
-    return stacked(stretch, rows, title=f"Elements of {gene}, by {score}", notes=notes, hints=hints)
+    rows = [arc_row(links, score=score, gene=gene), element_row(pl.concat([links, own]))]
+    return stacked(stretch, rows, title=f"Elements of {gene}, by {score}", notes=notes)

@@ -51,7 +51,7 @@ class _Variant:
     """reference genome, FASTA (plain, bgzip or gzip)"""
 
     model: ModelName | None = None
-    """what predicts: enformer, basenji2, or motif, a demonstration without weights"""
+    """what predicts: enformer, basenji2, or without weights a demonstration: motif, motif_core"""
 
     weights: OptionalFile = None
     """weights of the model, as for `score`"""

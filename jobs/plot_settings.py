@@ -110,7 +110,7 @@ class _LocusVariant:
     """What is drawn below the locus, around the variant."""
 
     model: ModelName | None = None
-    """predicts both alleles of --variant: enformer, basenji2, or motif, a demonstration without weights"""
+    """predicts both alleles of --variant: enformer, basenji2, or without weights a demonstration: motif, motif_core"""
 
     genome: Annotated[OptionalFile, Parameter(metavar="FASTA")] = None
     """reference genome of --model, FASTA (plain, bgzip or gzip)"""

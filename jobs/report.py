@@ -96,6 +96,9 @@ def report(settings: ReportSettings) -> int:
             attached={each.name: str(each.file) for each in run.attached},
         )
         loci = read_loci(settings, settings.run, settings.locus)
+        for locus in loci:
+            for text in (*locus.found.notes, *locus.found.hints):
+                note(f"{locus.region}: {text}")
         made = make_report(
             asked,
             datetime.now(UTC),

@@ -78,7 +78,7 @@ def _blocks(asked: Asked, locus: Locus) -> Iterator[Block]:
             title=f"Along {found.stretch.text}",
             notes=found.picture_notes,
         )
-        yield Drawn(picture, Source("query", _alleles_sql(found)))
+        yield Drawn(picture, Source("query", _drawn_sql(found, scores)))
     else:
         yield Prose(f"Nothing is known here: {without_rows(found.notes)}.", "note")
     for name, tracks in scores.tracks.items():
@@ -96,20 +96,30 @@ def _here(found: LocusRows) -> str:
     return f"s.chrom IN ({named}) AND s.pos BETWEEN {stretch.first} AND {stretch.last}"
 
 
-def _alleles_sql(found: LocusRows) -> str:
-    """Every allele of the run there, whatever is drawn of it."""
-    return in_one_line(f"""
-        SELECT variant_id, id, pos, status, max_abs_{_statistic(found)}, max_abs_{_statistic(found)}_track
-        FROM scores s WHERE {_here(found)} ORDER BY pos, variant_id
-    """)  # noqa: S608 - names of this program, and a text that SQL reads as one
-
-
-def _statistic(found: LocusRows) -> str:
-    assert found.scores is not None
-    return found.scores.statistic
+def _drawn_sql(found: LocusRows, scores: LocusScores) -> str:
+    """The points of each row of scores, from above; without such rows the alleles that the run has there."""
+    drawn = [scores.tracks[name] for name in scores.groups]
+    if not drawn:
+        return in_one_line(f"""
+            SELECT variant_id, id, pos, status FROM scores s WHERE {_here(found)} ORDER BY pos, variant_id
+        """)  # noqa: S608 - names of this program, and a text that SQL reads as one
+    rows = [
+        f"SELECT {number} AS row_number, * FROM ({_scores_sql(found, scores, tracks)})"  # noqa: S608
+        for number, tracks in enumerate(drawn, 1)
+    ]
+    return in_one_line(f"{' UNION ALL '.join(rows)} ORDER BY row_number, pos, variant_id")
 
 
 def _strongest_sql(
+    found: LocusRows,
+    scores: LocusScores,
+    tracks: ChosenTracks,
+) -> str:
+    """The strongest alleles of some tracks."""
+    return f"{_scores_sql(found, scores, tracks)} ORDER BY abs({scores.statistic}) DESC, pos, variant_id LIMIT {_SHOWN}"
+
+
+def _scores_sql(
     found: LocusRows,
     scores: LocusScores,
     tracks: ChosenTracks,
@@ -129,5 +139,4 @@ def _strongest_sql(
                CASE WHEN max(abs(value)) > 0 THEN arg_max(track_index, (abs(value), -track_index)) END AS track_index,
                CASE WHEN max(abs(value)) > 0 THEN arg_max(name, (abs(value), -track_index)) END AS track
         FROM here WHERE isfinite(value) GROUP BY variant_id, pos
-        ORDER BY max(abs(value)) DESC, pos, variant_id LIMIT {_SHOWN}
     """  # noqa: S608 - names of this program, and a text that SQL reads as one

@@ -75,7 +75,7 @@ class Scorer:
     torch computes with `threads` threads from then on, in the whole process.
 
     Args:
-        model: `enformer`, `basenji2`, or `motif`, a demonstration that needs no weights.
+        model: `enformer`, `basenji2`, or a demonstration that needs no weights: `motif`, `motif_core`.
         genome: reference genome, FASTA (plain, bgzip or gzip).
         weights: of the model, a path or an address (docs/weights.md).
         head: which head of the model, `human` or `mouse`.

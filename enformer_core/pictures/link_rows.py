@@ -23,7 +23,8 @@ _CORNERS = 41
 """Of an arc: an odd number, so that one of them is its top."""
 
 _NAMED = 3
-_NAME_LETTERS = 26
+_NAME_LETTERS = 44
+_NAME_DOTS = 360
 _ROOM = 0.16
 _FAINTEST = 0.25
 
@@ -72,7 +73,7 @@ def arc_row(
         points = told.mark_circle(size=28, style="ink", opacity=0.75, aria=False)
         names = [
             alt.Chart(values_of(some))
-            .mark_text(style="ink", dx=dx, dy=dy, align=align, limit=240, aria=False)
+            .mark_text(style="ink", dx=dx, dy=dy, align=align, limit=_NAME_DOTS, aria=False)
             .encode(x=along("top"), y=y, text="label:N")
             for some, align, dx, dy in _beside(tops)
         ]
@@ -169,8 +170,8 @@ def _beside(tops: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, Align, int, int]
     is_right = pl.col("top") >= pl.col("tss")
     is_up = pl.col("y") >= 0
     for up, dy in ((is_up, -10), (~is_up, 12)):
-        yield tops.filter(up & is_right), "left", -4, dy
-        yield tops.filter(up & ~is_right), "right", 4, dy
+        yield tops.filter(up & is_right), "left", 2, dy
+        yield tops.filter(up & ~is_right), "right", -2, dy
 
 
 def _top_at() -> pl.Expr:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from enformer_core.dataset.receipts import Receipt, StatisticError
+from enformer_core.dataset.receipts import AuditSummary, Receipt, StatisticError
 from enformer_core.dataset.summary import audit_lines
 from enformer_core.report.asked import Asked, in_one_line
 from enformer_core.report.content import (
@@ -21,6 +21,7 @@ from enformer_core.report.content import (
 )
 from enformer_core.report.labels import label_of
 from enformer_core.report.receipt_source import receipts_source
+from enformer_core.words import counted
 
 _WARNING = "*** AUDIT"
 
@@ -72,8 +73,10 @@ _FORMS: dict[str, Form] = {
 }
 
 
-def audit_section(asked: Asked) -> Section:
-    """Errors of the engine, as far as they were looked at."""
+def audit_section(asked: Asked) -> Section | None:
+    """Errors of the engine, as far as they were looked at; None of a kind of run that looks at none."""
+    if not asked.progress.audit and "audit_fraction" not in asked.ledger.run.identity:
+        return None
     return Section("audit", "Audit", list(_blocks(asked)))
 
 
@@ -81,8 +84,8 @@ def _blocks(asked: Asked) -> Iterator[Block]:
     summaries = asked.progress.audit
     if not summaries:
         yield Prose(
-            "No allele was scored a second time, so that nothing is known here of the engine's errors "
-            "(--audit-fraction).",
+            f"None of the {asked.progress.unit} was computed a second time, so that nothing is known here of the "
+            "engine's errors (--audit-fraction).",
             "note",
         )
         return
@@ -113,10 +116,27 @@ def _blocks(asked: Asked) -> Iterator[Block]:
                 ),
             ]
         )
+        if summary.without_effect:
+            yield Prose(_rests_on(name, summary, asked.progress.unit), "note")
     for line in audit_lines(summaries, unit=asked.progress.unit):
         if line.startswith(_WARNING):
             yield Prose(line, "warning")
     yield _by_kind(asked)
+
+
+def _rests_on(
+    name: str,
+    summary: AuditSummary,
+    unit: str,
+) -> str:
+    """Of how many rows the errors are: of those without an effect an error is no part of it."""
+    acting = summary.audited - summary.without_effect
+    if not acting:
+        return f"{name}: none of the {counted(summary.audited, unit)} has an effect, of which an error would be a part."
+    return (
+        f"{name}: median and worst error rest on {counted(acting, unit)} with an effect; of {summary.without_effect:,} "
+        "without one an error is no part."
+    )
 
 
 def _by_kind(asked: Asked) -> Table:

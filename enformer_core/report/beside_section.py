@@ -14,6 +14,15 @@ _PIPS = ("pip_prior", "pip_uniform")
 """By which a table of fine-mapping is known; with a prior, if it has one, that one orders it."""
 
 
+_TOLD = {
+    "expected_z": "expected z: what the other variants and their LD make of z; beside z it shows what does not fit",
+    "log_ratio": "log ratio: how much likelier the other sign of z is, as a natural logarithm: where it is large, "
+    "alleles may be exchanged",
+    "is_suspect": "is suspect: whether that is much and z is large",
+}
+"""What columns of fine-mapping are, which their names do not say."""
+
+
 def beside_section(asked: Asked) -> Section | None:
     """What lies beside the run; None where nothing does."""
     blocks = [*_beside(asked), *_attached(asked)]
@@ -114,7 +123,8 @@ def _attached(asked: Asked) -> Iterator[Block]:
             f"{name}: fine-mapping of {file}, the most likely causal variants",
             f"FROM {quoted(name)} ORDER BY {order} LIMIT {_SHOWN}",
             notes=[
-                "PIP: how likely a variant is causal, given the study, its LD and a prior; not a proof"
+                "PIP: how likely a variant is causal, given the study, its LD and a prior; not a proof",
+                *(text for name, text in _TOLD.items() if name in columns),
             ],
             forms=dict.fromkeys(("prior", *_PIPS, "pip_change", "z"), "number"),
         )

@@ -51,7 +51,7 @@ def _blocks(asked: Asked, statistics: list[str]) -> Iterator[Block]:
         if not sizes.rows:
             yield Prose(f"{statistic}: no allele has values.", "note")
             continue
-        picture = distribution_picture(statistic, sizes.rows, _notes(part))
+        picture = distribution_picture(statistic, sizes.rows, _picture_notes(asked, part))
         if picture is not None:
             yield Drawn(picture, sizes.source)
         yield _quantiles(asked, statistic, part)
@@ -95,6 +95,12 @@ def _rows(scores: str, statistic: str, group: str, which: str = "") -> str:
         (SELECT {group} AS assay, t.index AS track_index, s.{statistic}[t.list_position]::DOUBLE AS value
          FROM {scores} s CROSS JOIN tracks t WHERE s.{statistic} IS NOT NULL{which})
     """)  # noqa: S608 - names of this program
+
+
+def _picture_notes(asked: Asked, part: Part) -> list[str]:
+    """A picture is looked at alone: a demonstration's says that it is one."""
+    notice = asked.ledger.run.notice
+    return [*_notes(part), notice] if notice else _notes(part)
 
 
 def _notes(part: Part) -> list[str]:

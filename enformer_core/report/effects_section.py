@@ -7,6 +7,7 @@ from enformer_core.dataset.summary_tables import summary_receipts
 from enformer_core.report.asked import Asked, quoted
 from enformer_core.report.content import Block, Prose, Section
 from enformer_core.report.limits import SHORT
+from enformer_core.scoring.statistic_meanings import meaning_of
 from enformer_core.summaries.names import PERCENTILES
 
 _SHOWN = 50
@@ -14,9 +15,12 @@ _SHOWN = 50
 
 _MOST_STATISTICS = 4
 
+_DISTANCE = "distance: from its TSS along transcription, below 0 upstream"
+
 _NEAREST_GENE = """
 LEFT JOIN (
-    SELECT variant_id, first(gene_name ORDER BY abs(distance), gene_name) AS gene_name, min(abs(distance)) AS gene_bp
+    SELECT variant_id, first(gene_name ORDER BY abs(distance), gene_name) AS gene_name,
+           first(distance ORDER BY abs(distance), gene_name) AS gene_bp
     FROM gene_effects WHERE variant_id IN (SELECT variant_id FROM strongest) GROUP BY variant_id
 ) genes USING (variant_id)
 """
@@ -67,7 +71,7 @@ def _blocks(asked: Asked, statistics: list[str]) -> Iterator[Block]:
         yield asked.table(
             f"{statistic}: alleles with the largest effect in any track, at most {_SHOWN}",
             _strongest_sql(asked, statistic),
-            notes=["Each allele once, with its strongest track; value: alternate minus reference."],
+            notes=list(_notes(asked, statistic)),
             forms={"phred": "number"},
         )
     left_out = statistics[_MOST_STATISTICS:]
@@ -83,6 +87,16 @@ def _blocks(asked: Asked, statistics: list[str]) -> Iterator[Block]:
         ],
         forms={"share": "percent"},
     )
+
+
+def _notes(asked: Asked, statistic: str) -> Iterator[str]:
+    """What a reader should know of the strongest alleles of a statistic."""
+    meaning = meaning_of(statistic)
+    said = f"; value: {meaning}" if meaning else ""
+    yield f"Each allele once, with its strongest track{said}."
+    yield "Alleles whose value is a millionth of the largest or less, as rounding leaves of nothing, are left out."
+    if "gene_effects" in asked.tables:
+        yield f"gene: the nearest; {_DISTANCE}."
 
 
 def _strongest_sql(asked: Asked, statistic: str) -> str:
@@ -125,9 +139,7 @@ def genes_section(asked: Asked) -> Section:
     table = asked.table(
         f"Largest ratios, allele by gene, at most {_SHOWN}",
         f"FROM top_genes LIMIT {_SHOWN}",
-        notes=[
-            "log2 ratio: 1 is a doubling of the prediction at the gene's TSSs; distance: along transcription"
-        ],
+        notes=[f"log2 ratio: 1 is a doubling of the prediction at the gene's TSSs; {_DISTANCE}."],
     )
     notes = [Prose(note, "warning") for note in asked.notes("FROM top_genes")]
     return Section("genes", "Strongest effects on genes", [Prose(SHORT, "note"), *notes, table])

@@ -1,12 +1,11 @@
 """What scores of sequence models do not say: stands where a report shows numbers, before they are read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from enformer_core.report.content import Block, Prose, Section
+from enformer_core.scoring.statistic_meanings import meaning_of
 
 _TEXTS = (
-    "Scores are a model's predictions, not measurements, and no proof of a cause. A value is alternate minus "
-    "reference, in the unit of its track: sizes are compared within a track and statistic, not between tracks or loci.",
     "Distal effects are underestimated: models of this kind rest on what lies near promoters and mostly ignore distant "
     "enhancers, and what they predict shrinks with the distance to the gene, which measured effects do not. A small "
     "score far from a promoter is no evidence that nothing happens (Karollus et al. 2023, Genome Biology 24:56, "
@@ -25,11 +24,25 @@ SHORT = (
 """What stands beside each table and picture of effects."""
 
 
-def limits_section() -> Section:
-    """The limits at length."""
-    return Section("limits", "Before you read effects", list(_blocks()))
+_FIRST = "Values are a model's predictions, not measurements, and no proof of a cause."
+
+_SIZES = "Sizes are compared within a track and statistic, not between tracks or loci."
 
 
-def _blocks() -> Iterator[Block]:
+def limits_section(statistics: Sequence[str] = ()) -> Section:
+    """The limits at length.
+
+    Args:
+        statistics: of a run of scores, whose meanings are said.
+    """
+    title = "Before you read effects" if statistics else "Before you read values"
+    return Section("limits", title, list(_blocks(statistics)))
+
+
+def _blocks(statistics: Sequence[str]) -> Iterator[Block]:
+    known = {name: meaning_of(name) for name in statistics}
+    said = "; ".join(f"{name} is {words}" for name, words in known.items() if words)
+    values = f" Of each allele and track, {said}." if said else ""
+    yield Prose(f"{_FIRST}{values} {_SIZES}")
     for text in _TEXTS:
         yield Prose(text)

@@ -66,7 +66,8 @@ def _makers(
     yield "speed", lambda: work_section(asked)
     yield "audit", lambda: audit_section(asked)
     if asked.tables & {"scores", "predictions", "contributions", "links", "insulation"}:
-        yield "limits", limits_section
+        of_scores = _statistics(asked) if "scores" in asked.tables else []
+        yield "limits", lambda: limits_section(of_scores)
     if "top" in asked.tables:
         statistics = _statistics(asked)
         yield "strongest effects", lambda: effects_section(asked, statistics)

@@ -3,6 +3,7 @@
 Texts of runs stay texts: the template escapes what it is given, and signs that turn or end a line stand by number.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ _SHORT_LETTERS = 24
 
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
+_ASKED = "import duckdb; duckdb.sql({sql}).show(max_width=1000, max_rows=1000)"
+
 _KINDS = {
     "query": "SQL over the run's tables",
     "status": "JSON that says how far a run is",
-    "receipts": "SQL over the run's receipts, by DuckDB's own program",
+    "receipts": "SQL over the run's receipts, by the DuckDB of enformer-ray's own Python",
     "file": "JSON that lies in the run",
 }
 
@@ -79,7 +82,7 @@ def _command(source: Source, report: Report, attached: Sequence[str]) -> str:
     if source.kind == "file":
         return command_line(["cat", f"{report.location.rstrip('/')}/{source.text}"])
     if source.kind == "receipts":
-        return command_line(["duckdb", "-c", source.text])
+        return command_line(["python", "-c", _ASKED.format(sql=json.dumps(source.text))])
     tables = [word for each in attached for word in ("--attach", each)]
     return command_line(["enformer-ray", "query", report.location, source.text, *tables])
 

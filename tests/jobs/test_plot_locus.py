@@ -286,7 +286,10 @@ def test_places_within_a_stretch():
             ["RUN", "--variant", "chr20:9", "--contributions-group", "g"],
             "--contributions-group g: is of a run of contributions",
         ),
-        (["RUN", "--locus", "chr20:1-9"], "nothing to draw: "),
+        (
+            ["RUN", "--locus", "chr20:1-9"],
+            "nothing to draw: .* has no scored alleles here; it has some within chr20:1000-9000",
+        ),
         (["RUN", "--locus", "chr20:1-9", "--ld", "x"], "--ld: says something of --sumstats FILE"),
         (
             ["RUN", "--locus", "chr20:1-9", "--statistic", "sat"],

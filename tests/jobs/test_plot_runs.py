@@ -227,6 +227,23 @@ def test_tables_of_links_are_drawn_whole_or_in_a_region(made, plotted, refused, 
     assert "has no column gene, so it is no table of links" in refused("links", other)
 
 
+def test_the_genes_own_promoter_has_no_arc(made, plotted, tmp_path):
+    """Its score is 1 by definition, beside which others would be flat."""
+    table = tmp_path / "own.parquet"
+    of_run = pl.read_parquet(made("links.parquet"))
+    is_own = pl.Series("is_self_promoter", of_run["name"] == "left")
+    of_run.with_columns(is_own).write_parquet(table)
+    spec, error = plotted("links", table, "--score", "powerlaw_contact")
+    assert [row["name"] for row in data_of(spec, 0, 2)] == [HOSTILE]
+    assert len(data_of(spec, 1, 0)) == 2
+    assert "without an arc, as PLUS's own promoter: left (" in error
+    # where there is nothing else it is drawn
+    of_run.filter(is_own).with_columns(is_self_promoter=True).write_parquet(table)
+    spec, error = plotted("links", table, "--score", "powerlaw_contact")
+    assert [row["name"] for row in data_of(spec, 0, 2)] == ["left"]
+    assert "without an arc" not in error
+
+
 @pytest.fixture(scope="module")
 def insulated(tmp_path_factory):
     """A run of one boundary between domains of two factors."""

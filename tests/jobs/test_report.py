@@ -85,6 +85,13 @@ def test_a_run_of_scores(read, scored, run):
     assert genes
     assert all((gene == "NEAR") == name.startswith("chr1") for name, gene in genes.items()), genes
     assert "Karollus" in page.text
+    # each statistic is said to be what it is
+    assert "value: alternate minus reference, summed over bins." in page.text
+    assert "value: half the sum of both Kullback-Leibler divergences" in page.text
+    for name, found in status["audit"].items():
+        if found["without_effect"]:
+            acting = found["audited"] - found["without_effect"]
+            assert f"{name}: median and worst error rest on {acting} allele" in page.text
     assert "DEMONSTRATION" in page.text
     assert "--statistics" in page.text
     # a setting that is the default is not told
@@ -247,6 +254,7 @@ def test_tables_beside_a_run_and_files_of_the_readers_own(read, run, scored, tmp
     other.write_text("a\tb\n1\tx\n")
     page = read(scored, "--attach", f"fine={table}", "--attach", f"plain={other}")
     (fine,) = tables_with(page, "pip_prior")
+    assert "is suspect: whether" not in page.text
     assert column(fine, "id") == ["rs2", "rs1"]
     assert tables_with(page, "track_count")
     assert tables_with(page, "max_sad_phred")
@@ -285,6 +293,10 @@ def test_tiles_contributions_and_links(read, run, genome, tmp_path):
         page = read(out)
         assert figure(page, "rows_done") == figure(page, "rows")
         assert ["name", "count"] in [table.columns for table in page.tables]
+        # of values that are no effects, and of commands without that option
+        assert "Before you read values" in page.text
+        assert "minus reference" not in page.text
+        assert ("Audit" in [text for _, text in page.headings]) == (name == "tiles")
 
 
 def test_what_the_page_is_written_over_and_where_it_lies(run, genome, tmp_path, vcf):

@@ -1,5 +1,8 @@
 """Loci in `enformer-ray report`: the picture of `plot locus`, and tables whose numbers are their commands' own."""
 
+import json
+import shlex
+
 import numpy as np
 import pytest
 
@@ -33,8 +36,14 @@ def study(tmp_path):
 
 
 @pytest.fixture
-def read(run, scores, tmp_path):
-    """The report, which is sound and whose numbers are its commands' own; and the SQL at each table on a locus."""
+def read(told):
+    """The report, which is sound and whose numbers are its commands' own."""
+    return lambda *more: told(*more)[0]
+
+
+@pytest.fixture
+def told(run, scores, tmp_path):
+    """The same, and what the terminal said."""
 
     def call(*more):
         out = tmp_path / "report.html"
@@ -43,7 +52,7 @@ def read(run, scores, tmp_path):
         page = Page(out.read_text())
         check_sound(page)
         assert check_numbers(page, run) > 10
-        return page
+        return page, error
 
     return call
 
@@ -84,8 +93,26 @@ def test_rows_of_tracks_and_several_loci(read):
     assert values["chr2:31:A:G"] == pytest.approx(SCORES[30, 4], rel=1e-6)
 
 
-def test_where_nothing_is_the_page_says_so(read):
-    page = read("--locus", "chr7:1-9")
+def test_the_command_at_a_picture_gives_what_is_drawn(read, run):
+    """A row of a track has its signed values, not the largest sizes among all tracks."""
+    page = read("--locus", "1:1-5", "--tracks", "1,4")
+    (command,) = [text for text in page.commands.values() if "row_number" in text]
+    code, text, error = run(*shlex.split(command)[1:], "--json")
+    assert code == 0, error
+    rows = json.loads(text)
+    drawn = {(row["row_number"], row["pos"]): row["sad"] for row in rows}
+    expected = {
+        (number, pos): SCORES[pos - 1, track]
+        for number, track in ((1, 1), (2, 4))
+        for pos in range(1, 6)
+    }
+    assert drawn == pytest.approx(expected, rel=1e-6)
+
+
+def test_where_nothing_is_the_page_and_the_terminal_say_so(told):
+    page, error = told("--locus", "chr7:1-9")
+    assert "chr7:1-9: " in error
+    assert "has no scored alleles here" in error
     assert "Nothing is known here" in page.text
     assert of_locus(page) == []
 

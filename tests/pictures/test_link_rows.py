@@ -37,8 +37,11 @@ def test_an_arc_reaches_from_middle_to_tss_and_its_top_is_the_score():
 def test_the_strongest_are_named_others_are_not():
     tops = named_tops(links(4.0, 3.0, 2.0, 1.0))
     assert tops["label"].to_list() == ["e0", "e1", "e2"]
-    long = links(1.0).with_columns(name=pl.lit("x" * 40))
-    assert named_tops(long)["label"].to_list() == ["x" * 25 + "…"]
+    long = links(1.0).with_columns(name=pl.lit("x" * 50))
+    assert named_tops(long)["label"].to_list() == ["x" * 43 + "…"]
+    # as the names of candidates are
+    place = "intergenic|chr22:119730542-119731042"
+    assert named_tops(links(1.0).with_columns(name=pl.lit(place)))["label"].to_list() == [place]
 
 
 def test_one_link_and_links_of_zero_are_drawn():

@@ -108,9 +108,9 @@ def test_commands_can_be_copied_into_a_shell():
         "query": "enformer-ray query 'a b' \"SELECT 'x'\" --attach t=f.tsv",
         "status": "enformer-ray status 'a b' --json",
         "file": "cat 'a b/run.json'",
-        "receipts": "duckdb -c \"SELECT 'x'\"",
+        "receipts": "python -c 'import duckdb; duckdb.sql(\"SELECT 1\").show(max_width=1000, max_rows=1000)'",
     }
-    texts = {"query": "SELECT 'x'", "receipts": "SELECT 'x'", "file": "run.json"}
+    texts = {"query": "SELECT 'x'", "receipts": "SELECT 1", "file": "run.json"}
     figures = [Figure(kind, 1, Source(kind, texts.get(kind, "")), ("n",)) for kind in sources]
     found = Page(page(Report("a b", Figures(figures), [], [], "now"), ["t=f.tsv"]))
     assert [*found.commands.values()] == [*sources.values()]

@@ -190,8 +190,9 @@ class Answers:
     def _ask(self, program, *words):
         if program == "cat":
             return json.loads(Path(words[0]).read_text())
-        if program == "duckdb":
-            relation = duckdb.sql(words[1])
+        if program == "python":
+            (sql,) = re.findall(r"duckdb[.]sql[(](.*)[)][.]show", words[1], re.DOTALL)
+            relation = duckdb.sql(json.loads(sql))
             return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
         assert program == "enformer-ray"
         is_query = words[0] == "query"
