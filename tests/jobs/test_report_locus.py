@@ -112,7 +112,7 @@ def test_the_command_at_a_picture_gives_what_is_drawn(read, run):
 def test_where_nothing_is_the_page_and_the_terminal_say_so(told):
     page, error = told("--locus", "chr7:1-9")
     assert "chr7:1-9: " in error
-    assert "has no scored alleles here" in error
+    assert "has no alleles on chr7" in error
     assert "Nothing is known here" in page.text
     assert of_locus(page) == []
 
