@@ -78,7 +78,8 @@ def load_engine(
     arithmetic = "float32"
     if spec.engine == "delta":
         # a policy is the run's, what it comes to is this machine's
-        chosen = choose_arithmetic(spec.precision, model.device)
+        policy = "exact" if model.is_demonstration else spec.precision
+        chosen = choose_arithmetic(policy, model.device)
         arithmetic = _called(chosen, model.device)
         scorer, beyond = _delta(model, spec, resources, genes, chosen)
     return LoadedEngine(scorer, direct, predictor, arithmetic, model.device, beyond)

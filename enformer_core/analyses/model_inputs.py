@@ -39,6 +39,8 @@ class LoadedModel:
         head: which head is asked for.
         tracks: columns of the head; None where all are asked for.
         track_count: how many are asked for.
+        is_demonstration: whether its parameters are set by hand. They are larger than trained ones, and 16 bits lose a
+            tenth of some effects: such a model is small enough for float32 everywhere.
     """
 
     network: "SequenceModel"
@@ -47,6 +49,7 @@ class LoadedModel:
     head: str
     tracks: tuple[int, ...] | None
     track_count: int
+    is_demonstration: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ def load_model(
         head=head,
         tracks=None if tracks == every_track else tracks,
         track_count=len(tracks),
+        is_demonstration=source.demonstration,
     )
 
 

@@ -2,13 +2,16 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from enformer_core.analyses import audit
+from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.scoring import precision
+from enformer_core.scoring.conventions import FLOAT32
 from jobs import exit_codes
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "3"]
@@ -126,17 +129,32 @@ def test_an_error_beyond_the_tolerance_cannot_be_missed(score, monkeypatch, run)
     assert score("strict", "--strict")[0] == 4  # said again of the finished run
 
 
-def test_fast_without_fast_hardware_says_so(score, monkeypatch):
-    monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device_type: False)
-    code, text, _, out = score("slow", *UNAUDITED)
+def test_a_demonstration_is_in_float32_on_all_hardware(score, monkeypatch):
+    monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device_type: True)
+    code, text, _, out = score("demonstration", *UNAUDITED)
     assert code == 0
-    assert {receipt["provenance"]["arithmetic"] for receipt in receipts(out)} == {
-        "reference float32, differences float32"
-    }
-    # by this process: there are neither workers nor other machines to speak of
-    assert "note: fast came to float32: the hardware multiplies" in text
-    exact = score("exact", "--precision", "exact", *UNAUDITED)[1]
-    assert "fast came to float32" not in exact
+    assert {receipt["provenance"]["arithmetic"] for receipt in receipts(out)} == {FLOAT32}
+    assert "came to float32" not in text
+
+
+@pytest.mark.parametrize(
+    ("policy", "weights", "arithmetic", "note"),
+    [
+        ("fast", "w", [FLOAT32], "note: fast came to float32: the hardware multiplies"),
+        ("fast", "w", [FLOAT32, "another"], "on some of the machines, whose hardware multiplies"),
+        ("fast", "w", ["another"], ""),
+        ("fast", None, [FLOAT32], ""),
+        ("exact", "w", [FLOAT32], ""),
+    ],
+)
+def test_fast_without_fast_hardware_says_so(policy, weights, arithmetic, note):
+    run = SimpleNamespace(
+        spec=SimpleNamespace(engine="delta", precision=policy),
+        inputs=SimpleNamespace(weights=weights),
+    )
+    notes = VariantEffects.report(run, SimpleNamespace(arithmetic=arithmetic))
+    assert len(notes) == bool(note)
+    assert note in "".join(notes)
 
 
 @pytest.mark.parametrize(
