@@ -59,7 +59,7 @@ CONVENTIONS = Conventions(geometry=ENFORMER, statistics=("sad",), centre_index=9
 
 IDENTITY = toy_identity()
 
-FEW, MANY = 3_000, 100_000
+FEW, MANY = 2_000, 100_000
 
 WITHIN_S = {FEW: 10, MANY: 120}
 """Seconds of CPU, which do not depend on what else the machine does."""
