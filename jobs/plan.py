@@ -69,6 +69,7 @@ class Outlook:
         estimate: hours, wall clock and cost; None for small models, and for GPUs of which nothing is known.
         audited: alleles that are scored a second time, by direct passes.
         audit_share: part of the work that this takes, 0 to 1.
+        audit_hours: part of the estimate's hours that this takes; None without an estimate.
         sharing: what it would save if neighbours shared windows, by how far off the centre; what is little is left out.
         notes: both for people.
     """
@@ -95,6 +96,7 @@ class Outlook:
     estimate: Hours | None
     audited: int
     audit_share: float
+    audit_hours: float | None
     sharing: tuple[Sharing, ...]
     notes: tuple[str, ...]
 
@@ -174,7 +176,14 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         total = total_operations(work, settings.engine, views=views, operations=operations)
         estimate = None
         if basis is not None:
-            estimate = hours_of(settings, basis, spec, work, len(draft.shards))
+            estimate = hours_of(
+                settings,
+                basis,
+                spec,
+                work,
+                audit_share=notes.audit_share,
+                shards=len(draft.shards),
+            )
         return Outlook(
             model=settings.model,
             records=alleles.records,
@@ -200,10 +209,11 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             estimate=estimate,
             audited=work.audited,
             audit_share=round(notes.audit_share, 4),
+            audit_hours=None if estimate is None else estimate.hours * notes.audit_share,
             sharing=notes.sharing,
             notes=(
                 *notes_of_sharing(settings, spec.conventions),
-                *notes.lines("about " if reused else ""),
+                *notes.sharing_lines(),
             ),
         )
 
@@ -330,11 +340,16 @@ _NO_HOURS = (
 def _audit(outlook: Outlook) -> str:
     """What of the hours goes into scoring some alleles twice; `score` says at its end how many seconds it was."""
     alleles = counted(outlook.audited, "alleles")
-    of_work = f"{alleles} a second time: {outlook.audit_share:.1%} of the work"
-    if outlook.estimate is None:
-        return of_work
-    kind = "GPU" if outlook.estimate.device == "cuda" else "CPU-core"
-    return f"{of_work}, {significant(outlook.estimate.hours * outlook.audit_share)} {kind}-hours"
+    # which ones are copied is not known before their shards are looked at
+    about = "about " if outlook.reused else ""
+    said = (
+        f"{about}{alleles} a second time, by direct passes: {outlook.audit_share:.1%} of the work"
+    )
+    if outlook.estimate is not None and outlook.audit_hours is not None:
+        kind = "GPU" if outlook.estimate.device == "cuda" else "CPU-core"
+        said += f", {significant(outlook.audit_hours)} {kind}-hours"
+    copied = "; copied ones are not audited" if outlook.reused else ""
+    return f"{said} (--audit-fraction){copied}"
 
 
 def _size(size_bytes: float) -> str:

@@ -104,9 +104,10 @@ def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations
         InputError: for a measurement that is none, for hardware of another name, and for either with a small model.
     """
     if settings.benchmark is not None:
-        speed = read_speed(settings.benchmark, model=settings.model)
+        speed = read_speed(settings.benchmark, model=settings.model, spec=spec)
         gpus = 0 if speed.device == "cpu" else hardware_here(settings.device)[1]
-        return Basis(speed, "benchmark", None, f"{settings.benchmark}", max(1, gpus))
+        said = f"{settings.benchmark}; {speed.said}" if speed.said else str(settings.benchmark)
+        return Basis(speed, "benchmark", None, said, max(1, gpus))
     if operations.total < _LARGE_PASS:
         if settings.calibrate or settings.hardware is not None:
             option = "--calibrate" if settings.calibrate else f"--hardware {settings.hardware}"
@@ -150,7 +151,13 @@ def _calibrated(settings: PlanSettings, spec: ScoreSpec, operations: PassOperati
 
 
 def hours_of(
-    settings: PlanSettings, basis: Basis, spec: ScoreSpec, work: Work, shards: int
+    settings: PlanSettings,
+    basis: Basis,
+    spec: ScoreSpec,
+    work: Work,
+    *,
+    audit_share: float,
+    shards: int,
 ) -> Hours:
     """Hours, wall clock and cost of a plan's work.
 
@@ -159,10 +166,13 @@ def hours_of(
         basis: whose seconds.
         spec: how alleles are scored.
         work: what is computed.
+        audit_share: part of it that the audit takes, where the basis has timed none.
         shards: in how many pieces.
     """
     speed = basis.speed
     hours = speed.hours(work, spec.engine, views=spec.conventions.views)
+    if speed.allele_s is not None and speed.audited_s is None:
+        hours /= 1 - audit_share
     workers, each = _workers(settings, basis)
     # a piece of work has one worker
     workers = max(1, min(workers, shards))

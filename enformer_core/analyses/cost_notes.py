@@ -66,14 +66,18 @@ class CostNotes:
         Args:
             about: stands before the number of audited alleles where it is not known yet, as `at most `.
         """
-        lines = [self._of_sharing(each) for each in self.sharing]
+        lines = self.sharing_lines()
         if self.audit_share >= _WORTH_SAYING_OF_AUDIT:
             lines.append(
                 f"the audit scores {about}{self.work.audited:,} of {counted(self.work.alts, 'alleles')} again "
-                f"by direct passes, {self.audit_share:.0%} of the work (--audit-fraction)"
+                f"by direct passes, {self.audit_share:.1%} of the work (--audit-fraction)"
                 f"{'; copied ones are not audited' if about else ''}"
             )
         return lines
+
+    def sharing_lines(self) -> list[str]:
+        """Those of windows that neighbours could share."""
+        return [self._of_sharing(each) for each in self.sharing]
 
     def _of_sharing(self, sharing: Sharing) -> str:
         offset_bp = sharing.max_offset_bp
@@ -103,17 +107,19 @@ def cost_notes(
     """
     parts = list(parts)
 
+    def timed(work: Work) -> float:
+        assert speed is not None, "nothing is timed"
+        return speed.hours(work, spec.engine, views=spec.conventions.views)
+
     def cost(work: Work) -> float:
-        views = spec.conventions.views
         if speed is None or speed.allele_s is not None:
+            views = spec.conventions.views
             return total_operations(work, spec.engine, views=views, operations=operations)
-        return speed.hours(work, spec.engine, views=views)
+        return timed(work)
 
     conventions = spec.conventions
     window_bp = conventions.geometry.window_bp
     work = count_work(parts, window_bp=window_bp, overlapping=conventions.max_offset_bp > 0)
-    total = cost(work)
-    has_audit = spec.engine == "delta" and total > 0
     sharing: list[Sharing] = []
     worth_saying = _WORTH_SAYING
     for offset_bp in (NEAR_OFFSET_BP, SHARED_OFFSET_BP):
@@ -124,9 +130,18 @@ def cost_notes(
             worth_saying *= shared.factor
     return CostNotes(
         work=work,
-        audit_share=1 - cost(replace(work, audited=0)) / total if has_audit else 0.0,
+        audit_share=_audit_share(
+            work, spec, cost if speed is None or speed.audited_s is None else timed
+        ),
         sharing=tuple(sharing),
     )
+
+
+def _audit_share(work: Work, spec: ScoreSpec, cost: Callable[[Work], float]) -> float:
+    total = cost(work)
+    if spec.engine != "delta" or not total:
+        return 0.0
+    return 1 - cost(replace(work, audited=0)) / total
 
 
 def _sharing(

@@ -4,15 +4,17 @@ Does not know plans, nor what hardware there is: see `cost` and `throughput`.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enformer_core.analyses.cost import AUDIT_WEIGHT, MOVED_FLANK, Work
+from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.dataset.codec import JsonObject
 from enformer_core.errors import InputError
 from enformer_core.models.spec import PassOperations
 from enformer_core.scoring.conventions import Engine
 from enformer_core.variants.table import Status
+from enformer_core.words import counted
 
 _HOUR_S = 3600
 
@@ -39,7 +41,10 @@ class Speed:
         shared_indel_s: of an insertion or deletion beside a shared reference, without its moved flank's tokens.
         centred_indel_s: of one beside a reference of its own, those included.
         direct_s: of an allele by two direct passes.
-        allele_s: or of an allele in all, of a run like the one that is planned, in all of its readings.
+        allele_s: or of an allele in all, of a run like the one that is planned, in all of its readings, without the
+            audit.
+        audited_s: of an audited allele, likewise; None where the run audited none.
+        said: how the measurement was turned into that of the plan.
     """
 
     device: str
@@ -50,6 +55,8 @@ class Speed:
     centred_indel_s: float = 0.0
     direct_s: float = 0.0
     allele_s: float | None = None
+    audited_s: float | None = None
+    said: str = ""
 
     def hours(self, work: Work, engine: Engine, *, views: int) -> float:
         """Device-hours that the work takes at this speed.
@@ -60,7 +67,8 @@ class Speed:
             views: strands × shifts.
         """
         if self.allele_s is not None:
-            return work.alts * self.allele_s / _HOUR_S
+            audited = work.audited if engine == "delta" else 0
+            return (work.alts * self.allele_s + audited * (self.audited_s or 0.0)) / _HOUR_S
         if engine == "direct":
             return views * work.alts * self.direct_s / _HOUR_S
         indel_s = self.shared_indel_s if work.overlapping else self.centred_indel_s
@@ -90,23 +98,26 @@ class Speed:
         )
 
 
-def read_speed(path: str, *, model: str) -> Speed:
+def read_speed(path: str, *, model: str, spec: ScoreSpec) -> Speed:
     """Read a measurement: JSON of `benchmarks.engine`, or the status of a run with the same settings.
 
     Args:
         path: of the file.
         model: the name of the model that is to be planned for.
+        spec: how it is to score; a pilot of more or fewer readings, of strands and shifts, is scaled.
 
     Raises:
-        InputError: when it is neither, or of another model.
+        InputError: when it is neither, or of another model; and where its windows, engine or precision are others.
     """
     try:
         figures = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         if "rows_done" in figures:
             speed = _speed_of_run(figures)
             measured = figures["model"]
+            readings = _readings(figures)
         else:
             speed = _speed_of_benchmark(figures)
+            readings = None
             measured = figures.get("model", _BENCHMARK_MODEL)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
@@ -118,7 +129,56 @@ def read_speed(path: str, *, model: str) -> Speed:
         ) from error
     if measured != model:
         raise InputError(f"{path}: measured with model {measured}, the plan is for {model}.")
-    return speed
+    if readings is None:
+        return speed
+    _check_like(path, figures, spec)
+    return _in_readings(speed, readings, spec.conventions.views)
+
+
+def _readings(status: JsonObject) -> int | None:
+    """How many predictions of a window a run averages; None of files that do not say it."""
+    conventions = status.get("conventions")
+    if conventions is None:
+        return None
+    return len(conventions["shifts"]) * (2 if conventions["strands"] == "both" else 1)
+
+
+def _check_like(path: str, status: JsonObject, spec: ScoreSpec) -> None:
+    """Refuse a pilot whose seconds say nothing of the plan's."""
+    planned = {
+        "--engine": spec.engine,
+        "--precision": spec.precision if spec.engine == "delta" else None,
+        "--max-offset-bp": spec.conventions.max_offset_bp,
+    }
+    offset_bp = status["conventions"].get("max_offset_bp", 0)
+    measured = {
+        "--engine": status.get("engine"),
+        "--precision": status.get("precision"),
+        "--max-offset-bp": offset_bp,
+    }
+    differing = [name for name, value in planned.items() if measured[name] != value]
+    if not differing:
+        return
+    of_pilot = ", ".join(f"{name} {measured[name]}" for name in differing)
+    of_plan = ", ".join(f"{name} {planned[name]}" for name in differing)
+    raise InputError(
+        f"{path}: the pilot was scored with {of_pilot}, the plan is for {of_plan}, which takes another time for each "
+        "allele. Plan with the pilot's settings, or score a pilot with the plan's."
+    )
+
+
+def _in_readings(speed: Speed, measured: int, planned: int) -> Speed:
+    """The seconds of as many readings as are planned."""
+    if measured == planned:
+        return speed
+    factor = planned / measured
+    audited_s = None if speed.audited_s is None else factor * speed.audited_s
+    said = (
+        f"its strands and shifts are {counted(measured, 'readings')} of each window and the plan's {planned}, so its "
+        f"seconds count {factor:.3g} times"
+    )
+    allele_s = factor * (speed.allele_s or 0.0)
+    return replace(speed, allele_s=allele_s, audited_s=audited_s, said=said)
 
 
 def _why_none(error: Exception) -> str:
@@ -133,11 +193,21 @@ def _why_none(error: Exception) -> str:
 def _speed_of_run(status: JsonObject) -> Speed:
     """From the status of a finished run; what it lacks raises KeyError."""
     gpu_hours = status["gpu_hours"]
-    hours = gpu_hours or status["cpu_hours"]
+    device_s = (gpu_hours or status["cpu_hours"]) * _HOUR_S
+    # as many cores or GPUs are held while alleles are audited as while they are scored
+    audit_part = _audit_part(status)
+    audited = max((each["audited"] for each in status.get("audit", {}).values()), default=0)
     return Speed(
         device="cuda" if gpu_hours else "cpu",
-        allele_s=hours * _HOUR_S / status["by_status"][Status.OK],
+        allele_s=device_s * (1 - audit_part) / status["by_status"][Status.OK],
+        audited_s=device_s * audit_part / audited if audited and audit_part else None,
     )
+
+
+def _audit_part(status: JsonObject) -> float:
+    """Which part of a run's time its audit took; 0 of runs that did not write it down."""
+    computed_s = status.get("seconds", 0.0)
+    return min(1.0, status.get("audit_seconds", 0.0) / computed_s) if computed_s else 0.0
 
 
 def _speed_of_benchmark(figures: JsonObject) -> Speed:

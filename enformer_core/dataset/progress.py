@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from enformer_core.dataset.codec import JsonObject
 from enformer_core.dataset.computed_on import ComputedOn
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.receipts import AuditSummary
@@ -65,6 +66,9 @@ class RunProgress:
         computed_on: what computed the rows of done shards, most rows first.
         notice: what a demonstration says.
         beside: tables beside the run that were begun, and whether each is there.
+        engine: that scores; None of runs that score no alleles.
+        precision: its arithmetic, where it has several.
+        conventions: strands, shifts and windows of a run that scores alleles.
     """
 
     shards: int
@@ -90,6 +94,9 @@ class RunProgress:
     computed_on: tuple[ComputedOn, ...]
     notice: str | None
     beside: Mapping[str, bool]
+    engine: str | None
+    precision: str | None
+    conventions: JsonObject | None
 
 
 def run_progress(ledger: Ledger) -> RunProgress:
@@ -130,4 +137,7 @@ def run_progress(ledger: Ledger) -> RunProgress:
         computed_on=totals.computed_on.listed(),
         notice=run.notice,
         beside=summary_names(ledger),
+        engine=run.identity.get("engine"),
+        precision=run.identity.get("precision"),
+        conventions=run.identity.get("conventions"),
     )

@@ -264,8 +264,44 @@ def test_hours_from_a_pilot_run(run, finished, many, genome, tmp_path):
     found = outlook(
         run, many, "--genome", genome, *MOTIF, "--allow-mismatch", "--benchmark", measured
     )
-    assert math.isclose(found["estimate"]["hours"], 0.5 / 5 * found["alts"])
+    # the pilot read one strand, the plan is for both, and has an audit that the pilot has not timed
+    scoring = 2 * 0.5 / 5 * found["alts"]
+    assert found["audit_share"] > 0
+    hours = found["estimate"]["hours"]
+    assert math.isclose(hours * (1 - found["audit_share"]), scoring, rel_tol=1e-4)
     assert found["estimate"]["device"] == "cpu"
+    assert "reading of each window and the plan's 2" in found["estimate"]["said"]
+
+
+def test_a_pilots_audit_is_no_part_of_its_rate(run, finished, many, genome, tmp_path):
+    pilot = finished("audited", *MOTIF, "--audit-fraction", "1")
+    status = json.loads(run("status", pilot, "--json")[1])
+    audited = status["audit"]["sad"]["audited"]
+    assert audited == 5
+    # of an hour half is the audit's: an allele takes 1/10 h, and as long again where it is audited
+    measured = tmp_path / "pilot.json"
+    timed = {"cpu_hours": 1.0, "seconds": 8.0, "audit_seconds": 4.0}
+    measured.write_text(json.dumps(status | timed))
+    asked = [many, "--genome", genome, *MOTIF, "--allow-mismatch", "--benchmark", measured]
+    found = outlook(run, *asked)
+    assert 0 < found["audited"] < found["alts"]
+    hours = found["estimate"]["hours"]
+    assert math.isclose(hours, 0.1 * (found["alts"] + found["audited"]))
+    assert math.isclose(found["audit_hours"], 0.1 * found["audited"])
+    plain = outlook(run, *asked, "--audit-fraction", "0")
+    assert math.isclose(plain["estimate"]["hours"], 0.1 * plain["alts"])
+    said = run("plan", *asked)[1]
+    assert said.count("--audit-fraction") == 1
+
+
+def test_a_pilot_of_other_windows_is_refused(run, finished, vcf, genome, tmp_path):
+    pilot = finished("centred", *MOTIF)
+    measured = tmp_path / "pilot.json"
+    measured.write_text(run("status", pilot, "--json")[1])
+    asked = [vcf, "--genome", genome, *MOTIF, "--max-offset-bp", "64", "--benchmark", measured]
+    code, _, error = run("plan", *asked)
+    assert code == exit_codes.BAD_INPUT
+    assert "scored with --max-offset-bp 0, the plan is for --max-offset-bp 64" in error
 
 
 NO_MEASUREMENTS = {
@@ -363,9 +399,11 @@ def test_it_says_what_sharing_windows_would_save_and_what_the_audit_costs(
     assert audited["audited"] == 3
     extra = audited["estimate"]["hours"] - centred["estimate"]["hours"]
     assert math.isclose(audited["audit_share"], extra / audited["estimate"]["hours"], abs_tol=1e-4)
-    assert "the audit scores 3 of" in run("plan", *common)[1]
     _, text, _ = run("plan", *common)
-    assert f"audit    3 alleles a second time: {audited['audit_share']:.1%} of" in text
+    assert (
+        f"audit    3 alleles a second time, by direct passes: {audited['audit_share']:.1%} of"
+        in text
+    )
     assert not any(
         line.startswith("audit")
         for line in run("plan", *common, "--audit-fraction", "0")[1].splitlines()
