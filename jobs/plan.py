@@ -29,7 +29,7 @@ from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
 from jobs.plan_hours import BETTER, Hours, basis_of, check_basis, hours_of, lines_of
 from jobs.resources import worker_memory_bytes
-from jobs.settings import PlanSettings
+from jobs.settings import PlanSettings, check_price
 from jobs.terminal import print_prose
 from jobs.variant_plan import (
     conventions_of,
@@ -138,6 +138,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         genes = read_asked(asked, variants.genome)
         variants = replace(variants, reach=asked.reach(genes, spec))
     operations = model.pass_operations(settings.head, tracks)
+    check_price(settings.price_per_hour)
     basis = basis_of(settings, spec, operations)
     if basis is None and settings.price_per_hour is not None:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")

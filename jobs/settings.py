@@ -410,6 +410,12 @@ class DemoSettings:
         _check_at_least(0, "--seed", self.seed)
 
 
+def check_price(price_per_hour: float | None) -> None:
+    """Refuse a price that nobody pays."""
+    if price_per_hour is not None and price_per_hour < 0:
+        raise InputError(f"--price-per-hour {price_per_hour}: must be 0 or more")
+
+
 def _check_at_least(least: int, option: str, value: int | None) -> None:
     if value is not None and value < least:
         raise InputError(f"{option} {value}: must be at least {least}")

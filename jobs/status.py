@@ -14,6 +14,7 @@ from jobs import exit_codes
 from jobs.count import significant
 from jobs.finished_run import open_ledger
 from jobs.option_types import Directory
+from jobs.settings import check_price
 from jobs.terminal import print_prose
 
 _HOUR_S = 3600
@@ -52,6 +53,7 @@ def status(settings: StatusSettings) -> int:
     Returns:
         The exit code: done, complete with failed rows, incomplete, or bad input where something of it is lost.
     """
+    check_price(settings.price_per_hour)
     ledger = open_ledger(settings.out)
     progress = run_progress(ledger)
     cost = None

@@ -15,7 +15,7 @@ from enformer_core.dataset.receipts import AuditedAllele, StatisticError
 from enformer_core.scoring import statistics
 from enformer_core.scoring.direct import DirectScorer
 from enformer_core.scoring.rounding import WHOLE_BITS, stored_values
-from enformer_core.scoring.statistics import AlleleScores
+from enformer_core.scoring.statistics import AlleleScores, Profile
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.audit_sample import Drawn
 
@@ -63,12 +63,12 @@ class DirectAuditor:
         names = tuple(scores)
         reference = statistics.Reference(r)
         exact = statistics.compute(reference, d, names)
-        # what rounding alone may do to each statistic, of which some are not linear
-        moved = statistics.compute(reference, d + ROUNDING * r, names)
+        moved = [statistics.compute(reference, d + part, names) for part in _rounding(r)]
         errors: dict[str, StatisticError] = {}
         for name in names:
             stored = stored_values(scores[name], self.mantissa_bits)
-            floor = (moved[name] - exact[name]).abs().cpu().numpy()
+            movements = [(each[name] - exact[name]).abs() for each in moved]
+            floor = torch.stack(movements).amax(dim=0).cpu().numpy()
             errors[name] = self._error(stored, exact[name].cpu().numpy(), floor)
         pos = allele.start + 1  # as VCF has it
         return AuditedAllele(
@@ -108,6 +108,14 @@ class DirectAuditor:
             wrong_signs=of_tracks.wrong_signs,
             beyond=tuple(name for name, is_beyond in beyond.items() if is_beyond),
         )
+
+
+def _rounding(r: Profile) -> tuple[Profile, Profile]:
+    """What rounding may add to a difference: in all bins alike, which moves sums, and in turns, which moves shapes."""
+    alike = ROUNDING * r
+    in_turns = alike.clone()
+    in_turns[1::2].neg_()
+    return alike, in_turns
 
 
 @dataclass(frozen=True)

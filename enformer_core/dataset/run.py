@@ -303,8 +303,13 @@ def check_same(
     lines = difference_lines(stored, now, *in_words())
     if not lines:
         return
+    way_out = "Use another --out, or repeat that run's command."
+    if stored.get("score_version") != now.get("score_version"):
+        way_out = (
+            "Use another --out, or the release that began that run: scores have changed since."
+        )
     raise InputError(
         "the output directory holds another run; these fields differ:\n"
         + "\n".join(lines)
-        + "\nUse another --out, or repeat that run's command."
+        + f"\n{way_out}"
     )

@@ -99,6 +99,23 @@ def test_tracks_whose_effect_rounding_could_make_are_not_looked_at(truth: Values
     assert none.bound == pytest.approx(floor * np.sqrt(TRACKS - 2), rel=0.1)
 
 
+class Flat(Told):
+    """Plain passes over two bins that are the same before and after, but for what rounding leaves."""
+
+    def profiles(self, allele: Allele, start: int) -> tuple[Tensor, Tensor]:
+        r = torch.ones(2, len(self.truth[0]), dtype=torch.float64)
+        d = torch.zeros_like(r)
+        d[0] = 1e-10
+        return r, d
+
+
+def test_shapes_that_rounding_could_make_are_no_effects() -> None:
+    auditor = DirectAuditor(Flat(np.zeros(5)), TOLERANCE)
+    error = auditor.compare(ALLELE, 0, {"js": np.full(5, 1e-17)}).statistics["js"]
+    assert 0 < error.norm < 1e-17
+    assert (error.tracks, error.exceeded) == (0, False)
+
+
 def test_values_are_compared_as_they_are_stored(truth: Values) -> None:
     whole, few = found(truth, truth), found(truth, truth, bits=3)
     assert whole.median_track_error is not None
