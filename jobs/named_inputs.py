@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from enformer_core.analyses.base import Analysis
-from enformer_core.analyses.model_inputs import ModelInputs, located_weights, tracks_named
+from enformer_core.analyses.model_inputs import (
+    ModelInputs,
+    check_carried,
+    located,
+    located_weights,
+    tracks_named,
+)
 from enformer_core.dataset.find_run import check_outside_runs
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
 from enformer_core.genome.fasta import Genome
@@ -58,15 +64,25 @@ class NamedInputs:
         )
 
 
-def find_inputs(settings: RunSettings) -> NamedInputs:
+def find_inputs(settings: RunSettings, *, by_plain_passes: bool = False) -> NamedInputs:
     """Find what the settings of every run name.
+
+    Args:
+        settings: of the command.
+        by_plain_passes: whether it asks the model for nothing but predictions of whole windows.
 
     Raises:
         InputError: naming what is missing or does not fit.
     """
     check_device(settings)
-    source = ModelSource(settings.model, located_weights(settings.weights), given=settings.weights)
+    source = ModelSource(
+        settings.model,
+        located_weights(settings.weights),
+        given=settings.weights,
+        params=located(settings.params),
+    )
     table = tracks_named(source, settings.head, settings.targets)
+    check_carried(source.spec, table, by_plain_passes=by_plain_passes)
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
         note(line)
@@ -80,6 +96,8 @@ def find_inputs(settings: RunSettings) -> NamedInputs:
         head=settings.head,
         tracks=tuple(tracks.indices()),
         genome=settings.genome,
+        strand_pairs=tracks.strand_pairs(),
+        params=settings.params,
     )
     return NamedInputs(
         settings=settings,

@@ -5,11 +5,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from enformer_core.analyses.audit_kinds import audit_sample
 from enformer_core.analyses.cost import Work, output_bytes, total_operations
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
-from enformer_core.analyses.model_inputs import genome_named, tracks_named
+from enformer_core.analyses.model_inputs import (
+    check_carried,
+    check_strands,
+    genome_named,
+    located,
+    tracks_named,
+)
 from enformer_core.analyses.mutagenesis_input import passed_over
 from enformer_core.analyses.reusable_runs import Deciding, find_reusable
 from enformer_core.analyses.score_spec import ScoreSpec
@@ -18,6 +25,7 @@ from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
 from enformer_core.machine import total_memory_bytes
 from enformer_core.models.registry import model_spec
+from enformer_core.models.spec import ModelSpec
 from enformer_core.models.tracks.selector import select_tracks, selection_in_words
 from enformer_core.storage.open import parse_address
 from enformer_core.user_path import file_in_the_way
@@ -111,7 +119,7 @@ def plan(settings: PlanSettings) -> int:
         InputError: for anything that `score` would refuse of the input, and for what fits neither memory nor disk.
     """
     check_basis(settings)
-    geometry = model_spec(settings.model).config.geometry
+    geometry = _model(settings).config.geometry
     conventions = conventions_of(settings, geometry)
     variants = variant_input(settings, geometry, genome_named(settings.genome))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
@@ -126,9 +134,15 @@ def plan(settings: PlanSettings) -> int:
     return exit_codes.DONE
 
 
+def _model(settings: PlanSettings) -> ModelSpec[Any]:
+    return model_spec(settings.model).of_params(located(settings.params))
+
+
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
-    model = model_spec(settings.model)
+    model = _model(settings)
     table = tracks_named(model, settings.head, settings.targets)
+    check_carried(model, table, by_plain_passes=settings.engine == "direct")
+    check_strands(model, table, settings.strands)
     selected, doubts = select_tracks(table, settings.tracks)
     for doubt in doubts:
         note(doubt)
@@ -167,6 +181,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
                 tracks=tracks,
                 genome=variants.genome,
                 spec=spec,
+                strand_pairs=selected.strand_pairs(),
             )
             from enformer_core.analyses.reuse import without_reused
 

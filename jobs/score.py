@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from enformer_core.analyses.gene_effects import VariantAndGeneEffects
+from enformer_core.analyses.model_inputs import check_strands
 from enformer_core.analyses.reusable_runs import Deciding, ReusableRun, find_reusable
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.errors import InputError
@@ -40,7 +41,8 @@ def scoring_job(settings: ScoreSettings) -> Job:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    named = find_inputs(settings)
+    named = find_inputs(settings, by_plain_passes=settings.engine == "direct")
+    check_strands(named.source.spec, named.tracks, settings.strands)
     geometry = named.source.geometry
     conventions = conventions_of(settings, geometry)
     variants = variant_input(settings, geometry, named.genome)
@@ -82,6 +84,7 @@ def _reusable(
         tracks=inputs.tracks,
         genome=named.genome,
         spec=analysis.spec,
+        strand_pairs=inputs.strand_pairs,
     )
     return tuple(_whole(find_reusable(run, deciding)) for run in settings.reuse)
 

@@ -89,6 +89,9 @@ class ModelSettings:
     weights: OptionalFile = None
     """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
 
+    params: OptionalFile = None
+    """sizes of a model of Borzoi's family: the params.json that it was trained by (default Borzoi's published ones)"""
+
     head: str = "human"
     """output head of the model: human or mouse"""
 
@@ -378,6 +381,9 @@ class ImportSettings:
 
     model: ModelName | None = field(default=None, kw_only=True)
     """which model they are for (default: told by the content)"""
+
+    params: OptionalFile = field(default=None, kw_only=True)
+    """sizes of a model of Borzoi's family, as for `score`"""
 
     list_tensors: Annotated[bool, Parameter(name="--list")] = field(default=False, kw_only=True)
     """name every tensor before the summary, theirs -> ours"""

@@ -65,7 +65,9 @@ def with_tracks(named: NamedInputs, groups: Sequence[TrackGroup]) -> NamedInputs
     """The tracks of all groups, which the run's table of tracks names."""
     wanted = {column for group in groups for column in group.tracks}
     tracks = _chosen(named.tracks, wanted)
-    inputs = replace(named.inputs, tracks=tuple(tracks.indices()))
+    inputs = replace(
+        named.inputs, tracks=tuple(tracks.indices()), strand_pairs=tracks.strand_pairs()
+    )
     return replace(named, tracks=tracks, inputs=inputs)
 
 

@@ -80,7 +80,8 @@ def _imported(settings: ImportSettings, source: str, out: Path) -> Imported:
     """Read weights, prove that they fit, and write them where they are not yet."""
     content = open_weights(source)
     model = settings.model or _recognised(content)
-    chosen = ModelSource(model, source)
+    params = None if settings.params is None else local_path(settings.params)
+    chosen = ModelSource(model, source, params=params)
     loaded = chosen.load(content)
     network = chosen.fill(loaded)  # which refuses what does not fit, before anything is written
     source_sha256 = file_sha256(content.files)

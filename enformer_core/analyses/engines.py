@@ -70,6 +70,7 @@ def load_engine(
         model.tracks,
         spec.conventions,
         model.device,
+        strand_pairs=model.strand_pairs,
     )
     direct = DirectScorer(predictor, model.genome, genes)
     scorer: DeltaEngine | DirectScorer = direct

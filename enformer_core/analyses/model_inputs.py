@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.dataset.codec import canonical_json
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from enformer_core.models.base import SequenceModel
     from enformer_core.models.registry import ModelSource
+    from enformer_core.models.spec import ModelSpec
     from enformer_core.models.tracks.table import Tracks
 
 
@@ -41,6 +42,7 @@ class LoadedModel:
         track_count: how many are asked for.
         is_demonstration: whether its parameters are set by hand. They are larger than trained ones, and 16 bits lose a
             tenth of some effects: such a model is small enough for float32 everywhere.
+        strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
     """
 
     network: "SequenceModel"
@@ -50,6 +52,7 @@ class LoadedModel:
     tracks: tuple[int, ...] | None
     track_count: int
     is_demonstration: bool = False
+    strand_pairs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class ModelInputs:
         head: which head.
         tracks: its columns.
         genome: as the user named it.
+        strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
+        params: the file of the model's sizes, as the user named it; None for the published ones.
     """
 
     model: str
@@ -71,13 +76,20 @@ class ModelInputs:
     head: str
     tracks: tuple[int, ...]
     genome: str
+    strand_pairs: tuple[int, ...] | None = None
+    params: str | None = None
 
     def source(self) -> "ModelSource":
         """The model and its weights on this node."""
         # here, so that whoever reads runs needs no torch
         from enformer_core.models.registry import ModelSource  # noqa: PLC0415
 
-        return ModelSource(self.model, located_weights(self.weights), given=self.weights)
+        return ModelSource(
+            self.model,
+            located_weights(self.weights),
+            given=self.weights,
+            params=located(self.params),
+        )
 
     def open_genome(self) -> Genome:
         """The genome as this node has it, brought here if it lies in object storage."""
@@ -101,7 +113,8 @@ class ModelInputs:
         check_same_file(self.weights or source.name, source.weights_sha256(), self.weights_sha256)
         genome = self.open_genome()
         check_same_contigs(genome, planned_contigs)
-        return load_model(source, genome, self.head, self.tracks, resources)
+        pairs = self.strand_pairs
+        return load_model(source, genome, self.head, self.tracks, resources, strand_pairs=pairs)
 
     def check_weights(self) -> None:
         """Refuse weights that do not fit, before anything is written.
@@ -121,7 +134,7 @@ class ModelInputs:
     @property
     def tracks_identity(self) -> TracksIdentity:
         """Which tracks are computed, for `run.json`."""
-        return tracks_identity(self.tracks)
+        return tracks_identity(self.tracks, self.strand_pairs)
 
     def reference_identity(self, contigs: Iterable[str]) -> ReferenceIdentity:
         """Which genome is read: its names and lengths, and the letters of some contigs."""
@@ -134,9 +147,12 @@ class ModelInputs:
         )
 
 
-def tracks_identity(tracks: Sequence[int]) -> TracksIdentity:
-    """Which tracks are computed, for `run.json`, by their columns of the head."""
-    return TracksIdentity(len(tracks), sha256(canonical_json(tracks)))
+def tracks_identity(
+    tracks: Sequence[int], strand_pairs: Sequence[int] | None = None
+) -> TracksIdentity:
+    """Which tracks are computed, for `run.json`, by their columns of the head, and their pairs where there are any."""
+    columns = tracks if strand_pairs is None else [tracks, strand_pairs]
+    return TracksIdentity(len(tracks), sha256(canonical_json(columns)))
 
 
 def load_model(
@@ -145,6 +161,8 @@ def load_model(
     head: str,
     tracks: tuple[int, ...],
     resources: WorkerResources,
+    *,
+    strand_pairs: tuple[int, ...] | None = None,
 ) -> LoadedModel:
     """Load a model into this process, which computes with the threads of `resources` from then on.
 
@@ -156,6 +174,7 @@ def load_model(
         head: which head.
         tracks: its columns, ascending.
         resources: what it may use.
+        strand_pairs: as `ModelInputs` has them.
     """
     import torch  # noqa: PLC0415
 
@@ -174,7 +193,47 @@ def load_model(
         tracks=None if tracks == every_track else tracks,
         track_count=len(tracks),
         is_demonstration=source.demonstration,
+        strand_pairs=strand_pairs,
     )
+
+
+def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", *, by_plain_passes: bool) -> None:
+    """Refuse a command that carries more than predictions through a model, where nothing carries that through it.
+
+    Args:
+        spec: of the model.
+        tracks: of its head.
+        by_plain_passes: whether the command asks for nothing but predictions of whole windows.
+
+    Raises:
+        InputError: saying what can be asked instead.
+    """
+    if by_plain_passes:
+        return
+    if spec.plain_only:
+        raise InputError(
+            f"model {spec.name} is computed by plain passes alone so far: "
+            "`enformer-ray score --engine direct` and `plan --engine direct` take it, other commands do not."
+        )
+    if tracks.strand_pairs() is not None:
+        raise InputError(
+            "the table of --targets has pairs of strands (strand_pair), which plain passes alone exchange: "
+            "use `enformer-ray score --engine direct`, or a table without that column for tracks of both strands."
+        )
+
+
+def check_strands(spec: "ModelSpec[Any]", tracks: "Tracks", strands: str) -> None:
+    """Refuse to average strands where it is not known which tracks measure one of them.
+
+    Raises:
+        InputError: saying what tells it.
+    """
+    if spec.stranded and strands == "both" and tracks.strand_pairs() is None:
+        raise InputError(
+            f"--strands both: tracks of {spec.name} may be of one strand, and of a reverse complement they are the "
+            "other strand's. Give --targets with the published table, whose column strand_pair says which, or "
+            "--strands forward."
+        )
 
 
 def check_same_contigs(genome: Genome, planned: Mapping[str, str]) -> None:

@@ -59,6 +59,7 @@ class Deciding:
         tracks: columns of the head.
         genome: whose letters are read.
         spec: how alleles are scored.
+        strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
     """
 
     model: str
@@ -67,6 +68,7 @@ class Deciding:
     tracks: Sequence[int]
     genome: Genome
     spec: ScoreSpec
+    strand_pairs: Sequence[int] | None = None
 
     def identity(self, contigs: Iterable[str]) -> JsonObject:
         """The same as `run.json` has it, with the letters of these contigs, as far as the genome has them."""
@@ -78,7 +80,7 @@ class Deciding:
             {
                 "kind": VariantEffectsType.name,
                 "model": {"name": self.model, "head": self.head, **weights},
-                "tracks": asdict(tracks_identity(self.tracks)),
+                "tracks": asdict(tracks_identity(self.tracks, self.strand_pairs)),
                 "reference": {"sha256": letters},
                 "score_version": SCORE_VERSION,
                 "engine": spec.engine,

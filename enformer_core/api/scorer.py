@@ -15,8 +15,11 @@ from jaxtyping import Float32
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.analyses.engines import load_engine
 from enformer_core.analyses.model_inputs import (
+    check_carried,
+    check_strands,
     genome_named,
     load_model,
+    located,
     located_weights,
     tracks_named,
 )
@@ -75,9 +78,11 @@ class Scorer:
     torch computes with `threads` threads from then on, in the whole process.
 
     Args:
-        model: `enformer`, `basenji2`, or a demonstration that needs no weights: `motif`, `motif_core`.
+        model: `enformer`, `basenji2`, `borzoi` (by `engine="direct"` alone), or a demonstration that needs no weights:
+            `motif`, `motif_core`.
         genome: reference genome, FASTA (plain, bgzip or gzip).
         weights: of the model, a path or an address (docs/weights.md).
+        params: sizes of a model of Borzoi's family, the params.json that it was trained by; default the published ones.
         head: which head of the model, `human` or `mouse`.
         tracks: which of its tracks, as `--tracks` takes them (`"4828"`, `"assay=CAGE"`), or their columns as numbers;
             None for all.
@@ -112,6 +117,7 @@ class Scorer:
         *,
         genome: PathName,
         weights: PathName | None = None,
+        params: PathName | None = None,
         head: str = "human",
         tracks: TrackChoice = None,
         targets: PathName | None = None,
@@ -131,7 +137,8 @@ class Scorer:
     ) -> None:
         model = text("model", model)
         given = optional_path("weights", weights)
-        source = ModelSource(model, located_weights(given), given=given)
+        sizes = located(optional_path("params", params))
+        source = ModelSource(model, located_weights(given), given=given, params=sizes)
         geometry = source.geometry
         self.conventions = Conventions(
             geometry=geometry,
@@ -156,13 +163,16 @@ class Scorer:
         )
         head = text("head", head)
         table = tracks_named(source, head, optional_path("targets", targets))
+        check_carried(source.spec, table, by_plain_passes=engine == "direct")
+        check_strands(source.spec, table, strands)
         self.tracks = _selected(table, tracks)
         self.notice = source.notice
         longest_bp = optional_number("max_allele_bp", max_allele_bp)
         self._max_allele_bp = longest_bp or default_max_allele_bp(geometry)
         self._genome = genome_named(path("genome", genome))
         columns = tuple(self.tracks.indices())
-        loaded = load_model(source, self._genome, head, columns, resources)
+        pairs = self.tracks.strand_pairs()
+        loaded = load_model(source, self._genome, head, columns, resources, strand_pairs=pairs)
         self._engine = load_engine(loaded, spec, resources)
         self._heading = (
             f"{model}, head {head}, {counted(len(columns), 'tracks')}, {spec.engine} engine"

@@ -9,6 +9,7 @@ from enformer_core.models.config import ModelConfig
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.spec import ModelSpec, Operations
 from enformer_core.models.tracks.table import HeadLayout
+from enformer_core.models.weights.borzoi_names import BORZOI_NAMES
 from enformer_core.models.weights.keras_classes import KerasClasses
 from enformer_core.models.weights.mappings import WeightsMappings
 
@@ -138,6 +139,13 @@ def borzoi_network(config: BorzoiConfig) -> "Borzoi":
     return Borzoi(config)
 
 
+def _params(path: str) -> BorzoiConfig:
+    # here, since that module knows this one
+    from enformer_core.models.borzoi_params import read_params  # noqa: PLC0415
+
+    return read_params(path)
+
+
 _TABLES = "github.com/calico/borzoi, examples/targets_human.txt and targets_mouse.txt"
 
 _HEADS: Mapping[str, HeadLayout] = MappingProxyType(
@@ -157,7 +165,10 @@ SPEC = ModelSpec(
     network=borzoi_network,
     worker_memory_bytes=12_000_000_000,
     heads=_HEADS,
-    weights=WeightsMappings(keras=KerasClasses(model="Borzoi")),
+    weights=WeightsMappings(names=BORZOI_NAMES, keras=KerasClasses(model="Borzoi")),
     one_head_per_file=True,
+    read_params=_params,
+    plain_only=True,
+    stranded=True,
     operations=Operations(tower=2_559_532_072_960, trunk=2_231_239_442_432, track=62_791_680),
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enformer_core.errors import InputError, nearest
@@ -87,6 +88,7 @@ class ModelSource:
         weights: path (or `hf://` address) of weights in any format that `weights.source` reads; None for `motif`, which
             has its own.
         given: what messages call them, where they are the copy of an object.
+        params: path of the file that says the sizes of a model whose family has several; None for the published ones.
 
     Raises:
         InputError: for an unknown name, or weights missing where they are needed or given where they are not.
@@ -95,6 +97,7 @@ class ModelSource:
     name: str
     weights: str | None = None
     given: str | None = None
+    params: str | None = None
 
     def __post_init__(self) -> None:
         if self.demonstration and self.weights is not None:
@@ -110,7 +113,7 @@ class ModelSource:
     @property
     def spec(self) -> ModelSpec[Any]:
         """Everything that is known of the model."""
-        return model_spec(self.name)
+        return model_spec(self.name).of_params(self.params)
 
     @property
     def demonstration(self) -> bool:
@@ -192,11 +195,15 @@ class ModelSource:
         return model
 
     def weights_sha256(self) -> str:
-        """Digest of the weights' files; of made parameters, of their content under the published names."""
+        """Digest of the weights' files, with that of their sizes where one is given.
+
+        Of made parameters, of their content under the published names.
+        """
         demonstration = self.spec.demonstration
         if demonstration is None:
             with self._as_given():
-                return file_sha256(weight_files(str(self.weights)))
+                sizes = () if self.params is None else (Path(self.params),)
+                return file_sha256((*weight_files(str(self.weights)), *sizes))
         if demonstration.weights_sha256 is not None:
             return demonstration.weights_sha256
         return state_sha256(self.spec.published_state(demonstration.make().state_dict()))

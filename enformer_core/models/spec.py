@@ -94,6 +94,10 @@ class ModelSpec(Generic[Config]):
         heads: what is known of its heads without a targets table, by their names.
         weights: what its parameters are called in files.
         one_head_per_file: whether a file of weights may hold one of several heads.
+        read_params: reads the sizes of a model of this family from the file that it was trained by; None where there
+            is one size.
+        plain_only: whether it is computed by plain passes alone: nothing carries differences or gradients through it.
+        stranded: whether tracks may be of one strand, so that a reverse complement's must be exchanged.
         demonstration: its own parameters, where it needs no file of weights.
         operations: of a pass; None where they are counted on the graph each time, which takes torch.
     """
@@ -105,8 +109,24 @@ class ModelSpec(Generic[Config]):
     heads: Mapping[str, HeadLayout] = field(default_factory=dict)
     weights: WeightsMappings = field(default_factory=WeightsMappings)
     one_head_per_file: bool = False
+    read_params: Callable[[str], Config] | None = None
+    plain_only: bool = False
+    stranded: bool = False
     demonstration: Demonstration | None = None
     operations: Operations | None = None
+
+    def of_params(self, path: str | None) -> "ModelSpec[Config]":
+        """The model in the sizes that a file says; in its own where there is none.
+
+        Raises:
+            InputError: where it has one size, or the file does not say sizes that are known.
+        """
+        if path is None:
+            return self
+        if self.read_params is None:
+            raise InputError(f"model {self.name} has one size; leave out --params {path}")
+        # operations were counted on the published sizes
+        return replace(self, config=self.read_params(path), operations=None)
 
     def empty_network(self, output_tracks: Mapping[str, int] | None = None) -> HeadedNetwork:
         """The network without memory for its parameters, to be filled or to be asked for names and shapes.

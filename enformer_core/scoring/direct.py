@@ -49,6 +49,9 @@ class SequencePredictor:
         conventions: over which strands and shifts predictions are averaged.
         device: where it computes.
         dtype: number format of the sequence, and so of everything behind it.
+        strand_pairs: of each track the column that has it in the prediction of a reverse complement: the other strand's
+            of the same experiment; None where every track is of both strands.
+        unsquash: brings an averaged prediction to the scale of the data; None leaves it as the model predicts it.
     """
 
     model: SequenceModel
@@ -57,13 +60,20 @@ class SequencePredictor:
     conventions: Conventions
     device: torch.device
     dtype: torch.dtype = torch.float32
+    strand_pairs: tuple[int, ...] | None = None
+    unsquash: Callable[[Tensor], Tensor] | None = None
 
     def strand(self, codes: UInt8[np.ndarray, " length"]) -> Float[Tensor, "bins tracks"]:
         """Prediction for one sequence as it reads, in the model's precision."""
+        return self._columns(codes, self.tracks)
+
+    def _columns(
+        self, codes: UInt8[np.ndarray, " length"], columns: tuple[int, ...] | None
+    ) -> Float[Tensor, "bins tracks"]:
         # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
         copied = torch.from_numpy(np.array(codes))
         sequence = copied.to(self.device)[None]
-        tracks = None if self.tracks is None else torch.tensor(self.tracks, device=self.device)
+        tracks = None if columns is None else torch.tensor(columns, device=self.device)
         # one that is of float64 already has nothing that is widened
         wide = in_float64(self.model) if self.dtype == torch.float64 else nullcontext()
         with inference_in_true_float32(), wide:
@@ -71,16 +81,21 @@ class SequencePredictor:
             return self.model(letters, self.head, tracks)[0]
 
     def averaged(self, window: Window, sequence_of: SequenceOf) -> Float[Tensor, "bins tracks"]:
-        """Prediction averaged in float64 over shifts and strands; reverse predictions have their bins turned back."""
+        """Prediction averaged in float64 over shifts and strands, on the scale that is asked for.
+
+        Reverse predictions have their bins turned back, and each track is read where they have it.
+        """
         # in float64 before anything is added: what a variant changes may be below float32 of the sum
         predictions = []
         for shift in self.conventions.shifts:
             codes = sequence_of(window.moved(shift))
             predictions.append(self.strand(codes).double())
             if self.conventions.strands == "both":
-                backwards = self.strand(reverse_complement(codes)).double()
+                pairs = self.tracks if self.strand_pairs is None else self.strand_pairs
+                backwards = self._columns(reverse_complement(codes), pairs).double()
                 predictions.append(backwards.flip(0))
-        return torch.stack(predictions).mean(dim=0)
+        averaged = torch.stack(predictions).mean(dim=0)
+        return averaged if self.unsquash is None else self.unsquash(averaged)
 
     def stitched(
         self,

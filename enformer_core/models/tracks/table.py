@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 
+from enformer_core.models.tracks.squashing import Squashing
+
 _NAMES = ("identifier", "description", "assay", "biosample", "target")
 
 TRACKS_SCHEMA = pa.schema(
@@ -46,6 +48,9 @@ class Track:
         assay: DNASE, ATAC, CHIP, CAGE and so on.
         biosample: what was measured: the description after the assay, and after the target of a CHIP track.
         target: the protein or mark of a CHIP track.
+        strand_pair: the column that measures the other strand of the same experiment, its own where it measures both;
+            None where no table says it.
+        squashing: how its data were squashed for training; None where no table says it.
     """
 
     index: int
@@ -54,6 +59,8 @@ class Track:
     assay: str | None = None
     biosample: str | None = None
     target: str | None = None
+    strand_pair: int | None = None
+    squashing: Squashing | None = None
 
 
 @dataclass(frozen=True)
@@ -92,14 +99,25 @@ class Tracks:
         """Columns of the head that are in this table, ascending."""
         return [track.index for track in self.rows]
 
+    def strand_pairs(self) -> tuple[int, ...] | None:
+        """Of each track the column that a reverse complement's prediction of it is in; None where no table says it."""
+        pairs = tuple(track.strand_pair for track in self.rows if track.strand_pair is not None)
+        return pairs if len(pairs) == len(self.rows) else None
+
     def to_arrow(self) -> pa.Table:
         """One row per track (`TRACKS_SCHEMA`); `list_position` is its 1-based place in the lists of a scores file."""
         # From 1, as SQL counts the elements of a list: sad[list_position] is the track's score.
         rows = [
-            {"list_position": position, **asdict(track)}
+            {"list_position": position, **_described(track)}
             for position, track in enumerate(self.rows, start=1)
         ]
         return pa.Table.from_pylist(rows, schema=TRACKS_SCHEMA)
+
+
+def _described(track: Track) -> dict[str, object]:
+    """What a run's table of tracks says of one."""
+    values = asdict(track)
+    return {name: values[name] for name in ("index", *_NAMES)}
 
 
 def described_track(index: int, identifier: str | None, description: str | None) -> Track:

@@ -1,16 +1,22 @@
 """Targets tables: the published lists of what each column of a head measures, from a path or an address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from enformer_core.errors import InputError
-from enformer_core.models.tracks.table import HeadLayout, Tracks, described_track
+from enformer_core.models.tracks.squashing import Squashing
+from enformer_core.models.tracks.table import HeadLayout, Track, Tracks, described_track
 from enformer_core.storage.open import read_bytes
 from enformer_core.words import counted
 
 _COLUMNS = ("index", "identifier", "description")
+
+_SQUASHED = ("clip_soft", "scale", "sum_stat")
+"""Columns that say how data were squashed for training; tables of Borzoi's family have them all."""
+
+_PAIR = "strand_pair"
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ def read_targets(
 ) -> Tracks:
     """Read a targets table: tab-separated, with the columns index (its header may be empty), identifier, description.
 
-    Other columns are passed over. Indices count on from 0, or from the published head's first index.
+    Of other columns, strand_pair and, where all are there, clip_soft, scale and sum_stat are read. Indices count on
+    from 0, or from the published head's first index.
 
     Args:
         path_or_url: a path, or an address that begins with http://, https://, s3:// or gs://.
@@ -64,7 +71,62 @@ def read_targets(
         described_track(column, identifier[column] or None, description[column] or None)
         for column in range(count)
     ]
+    cells = _named_cells(header, rows)
+    tracks = _with_squashings(path_or_url, tracks, cells)
+    tracks = _with_pairs(path_or_url, tracks, cells.get(_PAIR), first_index)
     return Tracks(head, count, tuple(tracks), first_index, wanted.layout)
+
+
+def _named_cells(header: list[str], rows: list[list[str]]) -> dict[str, list[str]]:
+    """The cells of each column by its name."""
+    names = [name.strip().lower() for name in header]
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=False))
+
+
+def _with_squashings(
+    source: str, tracks: list[Track], cells: Mapping[str, list[str]]
+) -> list[Track]:
+    """The tracks with how their data were squashed, where the table says all of it."""
+    if any(name not in cells for name in _SQUASHED):
+        return tracks
+    described = []
+    columns = (cells[name] for name in _SQUASHED)
+    for track, clip, scale, sum_stat in zip(tracks, *columns, strict=True):
+        clip_soft = _above_0(source, track, "clip_soft", clip) if clip else None
+        squashing = Squashing(clip_soft, _above_0(source, track, "scale", scale), sum_stat)
+        described.append(replace(track, squashing=squashing))
+    return described
+
+
+def _above_0(source: str, track: Track, name: str, cell: str) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise InputError(
+            f"{source}: line {track.index + 2} has {name} {cell!r}, expected a number above 0"
+        )
+    return number
+
+
+def _with_pairs(
+    source: str, tracks: list[Track], cells: list[str] | None, first_index: int
+) -> list[Track]:
+    """The tracks with the column of each one's other strand, where the table says it: the pair of a pair is itself."""
+    if cells is None:
+        return tracks
+    known = {str(first_index + track.index): track.index for track in tracks}
+    pairs = []
+    for track, cell in zip(tracks, cells, strict=True):
+        pair = known.get(cell)
+        if pair is None or known.get(cells[pair]) != track.index:
+            raise InputError(
+                f"{source}: line {track.index + 2} has strand_pair {cell!r}, which is no track whose strand_pair is "
+                "this one. Of a table with some of its rows left out, number index and strand_pair anew together."
+            )
+        pairs.append(pair)
+    return [replace(track, strand_pair=pair) for track, pair in zip(tracks, pairs, strict=True)]
 
 
 def _column_places(

@@ -45,9 +45,7 @@ ENFORMER_NAMES = NameTable(
         ("_trunk.6.", "final_pointwise."),
     ),
     # Only names that Enformer alone has; the last are ours, of a state that was saved without being published.
-    mark=re.compile(
-        r"conv_tower\.|_trunk\.[24]\.|transformer\.\d+\.[01]\.fn\.|tower\.\d+\.conv_block\."
-    ),
+    mark=re.compile(r"conv_tower\.|_trunk\.[24]\.|tower\.\d+\.conv_block\."),
 )
 
 
@@ -71,7 +69,16 @@ def load_named(tensors: NamedTensors, table: NameTable) -> LoadedWeights:
         if key != original:
             left_out[key] = ALIAS
     names = {key: table.ours(key) for key in stored if key not in left_out}
-    return LoadedWeights({ours: stored[key] for key, ours in names.items()}, names, left_out)
+    state = {ours: _narrowed(stored[key], ours, table) for key, ours in names.items()}
+    return LoadedWeights(state, names, left_out)
+
+
+def _narrowed(tensor: Tensor, ours: str, table: NameTable) -> Tensor:
+    """The tensor without the last axis, where the file adds one of length 1 to a matrix."""
+    is_widened = table.widened is not None and table.widened.fullmatch(ours)
+    if is_widened and tensor.ndim == 3 and tensor.shape[-1] == 1:
+        return tensor.squeeze(-1)
+    return tensor
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

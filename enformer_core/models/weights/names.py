@@ -15,11 +15,14 @@ class NameTable:
         rows: how names begin in files, and how ours do; `{}` stands for a number or the name of a head.
         aliases: other beginnings under which files may hold a tensor a second time, each with the one that it repeats.
         mark: what only names of this model begin with; None where the model is not to be told by its names.
+        widened: our names of those tensors to which files may add an axis of length 1 at the end, as a convolution of
+            width 1 has it and a dense layer does not.
     """
 
     rows: Rows = ()
     aliases: Rows = ()
     mark: re.Pattern[str] | None = None
+    widened: re.Pattern[str] | None = None
 
     def canonical(self, theirs: str) -> str:
         """The name in a file without its alias: `_trunk.1.0.weight` is `stem.0.weight`."""

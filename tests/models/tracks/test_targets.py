@@ -1,18 +1,20 @@
 """Targets tables as published, in other clothes, from addresses, and everything that is none."""
 
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.models.tracks.table import Track
+from enformer_core.models.tracks.squashing import Squashing
+from enformer_core.models.tracks.table import TRACKS_SCHEMA, Track
 from tests.support.targets_table import NAMES, SIZE, lines, read_table
 
 
 def test_a_table_in_other_clothes_is_the_same_table(write, tmp_path, human):
     pandas = [
-        "\tstrand_pair\tdescription\tidentifier",
+        "\tgenome\tdescription\tidentifier",
         *(f"{i}\t0\t{t}\t{n}" for i, (n, t) in enumerate(NAMES)),
     ]
     assert read_table(write(pandas), head="human", count=SIZE) == human
@@ -146,3 +148,48 @@ def test_what_is_not_text(tmp_path):
     path.write_bytes(b"\x1f\x8b\x08\x00")
     with pytest.raises(InputError, match=r"targets\.txt\.gz: not a table of text.*unpack it first"):
         read_table(str(path), head="human", count=SIZE)
+
+
+PAIRED = (
+    "\tidentifier\tclip_soft\tscale\tsum_stat\tstrand_pair\tdescription",
+    "{0}\tA+\t64\t1.0\tsum_sqrt\t{1}\tCAGE:a",
+    "{1}\tA-\t64\t0.3\tsum_sqrt\t{0}\tCAGE:a",
+    "{2}\tB\t\t2\tmean\t{2}\tDNASE:b",
+)
+
+
+def test_pairs_of_strands_and_squashing_are_read_as_columns_of_the_head(write):
+    for first in (0, 5313):
+        table = [line.format(first, first + 1, first + 2) for line in PAIRED]
+        tracks = read_table(write(table), head="mouse", count=3)
+        assert tracks.strand_pairs() == (1, 0, 2)
+        assert [track.squashing for track in tracks.rows] == [
+            Squashing(64.0, 1.0, "sum_sqrt"),
+            Squashing(64.0, 0.3, "sum_sqrt"),
+            Squashing(None, 2.0, "mean"),
+        ]
+    # of some tracks the pairs are still columns of the head
+    assert replace(tracks, rows=tracks.rows[1:]).strand_pairs() == (0, 2)
+    # what a run's own table says of tracks stays as it is
+    assert tracks.to_arrow().schema == TRACKS_SCHEMA
+
+
+def test_a_table_without_pairs_says_nothing_of_them(write):
+    tracks = read_table(write(lines()), head="human", count=SIZE)
+    assert tracks.strand_pairs() is None
+    assert {track.squashing for track in tracks.rows} == {None}
+
+
+@pytest.mark.parametrize(
+    ("at", "line", "refusal"),
+    [
+        (1, "{0}\tA+\t64\t1.0\tsum_sqrt\t{2}\tCAGE:a", "line 2 has strand_pair '2'"),
+        (1, "{0}\tA+\t64\t1.0\tsum_sqrt\t7\tCAGE:a", "line 2 has strand_pair '7'"),
+        (3, "{2}\tB\t\t0\tmean\t{2}\tDNASE:b", "line 4 has scale '0', expected a number above 0"),
+        (3, "{2}\tB\tmuch\t1\tmean\t{2}\tDNASE:b", "line 4 has clip_soft 'much'"),
+    ],
+)
+def test_pairs_that_are_none_and_numbers_that_are_none_are_refused(write, at, line, refusal):
+    table = [*PAIRED[:at], line, *PAIRED[at + 1 :]]
+    with pytest.raises(InputError, match=refusal):
+        read_table(write([each.format(0, 1, 2) for each in table]), head="human", count=3)
