@@ -107,6 +107,7 @@ class DirectAuditor:
             median_track_error=of_tracks.median,
             wrong_signs=of_tracks.wrong_signs,
             beyond=tuple(name for name, is_beyond in beyond.items() if is_beyond),
+            tolerance=self.tolerance,
         )
 
 

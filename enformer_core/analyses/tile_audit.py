@@ -157,4 +157,5 @@ def _error(
         tracks=parts.size,
         median_track_error=middle if middle is not None and isfinite(middle) else None,
         beyond=tuple(name for name, is_beyond in beyond.items() if is_beyond),
+        tolerance=TOLERANCE,
     )

@@ -46,8 +46,9 @@ class StatisticError:
         median_track_error: median over them of the error as a part of the track's value; None where there are none.
         wrong_signs: those of them that have another sign, or are 0.
         beyond: by which measures it is: `norm`, `tracks`, `signs`.
+        tolerance: error allowed, as a part of the value; None in receipts of earlier releases.
 
-    Receipts of earlier releases know the norm alone.
+    Receipts of releases before know the norm alone.
     """
 
     error: float | None
@@ -58,6 +59,12 @@ class StatisticError:
     median_track_error: float | None = None
     wrong_signs: int = 0
     beyond: tuple[str, ...] = ()
+    tolerance: float | None = None
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether there is more of the statistic than rounding can do: what is within its own bound is not."""
+        return self.norm > self.bound
 
 
 @dataclass(frozen=True)
@@ -202,14 +209,16 @@ class AuditSummary:
 
     Attributes:
         audited: alleles scored twice.
-        median_error: median over alleles of error / norm; None where all norms are 0.
+        median_error: median over alleles with an effect of error / norm; None where none has one.
         worst_error: the largest of them.
         exceeded: alleles whose error exceeds its bound.
-        without_effect: alleles whose norm is 0; they have no error / norm.
+        without_effect: alleles whose norm is 0 or no more than rounding can do; they have no error / norm.
         worst_absolute_error: the largest error of those; None where there are none.
         median_track_error: median over alleles of their tracks' median error; None where no track was looked at.
         worst_wrong_signs: the largest part of an allele's tracks that have another sign; None likewise.
         in_float64: alleles that were held against plain passes in float64.
+        tolerance: the largest error that was allowed, as a part of the value; None in runs of earlier releases.
+        beyond: how many alleles are out by each measure: `norm`, `tracks`, `signs`; one may be by several.
     """
 
     audited: int
@@ -221,6 +230,8 @@ class AuditSummary:
     median_track_error: float | None = None
     worst_wrong_signs: float | None = None
     in_float64: int = 0
+    tolerance: float | None = None
+    beyond: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

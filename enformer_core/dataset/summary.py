@@ -157,11 +157,13 @@ _Audited = tuple[AuditedAllele, StatisticError]
 def _summary(errors: Sequence[_Audited]) -> AuditSummary:
     entries = [entry for _, entry in errors]
     exceeded = [audit.variant for audit, entry in errors if entry.exceeded]
-    without_effect = [entry for entry in entries if entry.norm == 0]
+    without_effect = [entry for entry in entries if not entry.has_effect]
     # of an allele without effect there is nothing that an error could be a part of
     absolute = [entry.error for entry in without_effect if entry.error is not None]
     relative = [
-        entry.error / entry.norm for entry in entries if entry.norm > 0 and entry.error is not None
+        entry.error / entry.norm
+        for entry in entries
+        if entry.has_effect and entry.error is not None
     ]
     of_tracks = [
         entry.median_track_error for entry in entries if entry.median_track_error is not None
@@ -177,6 +179,8 @@ def _summary(errors: Sequence[_Audited]) -> AuditSummary:
         median_track_error=median(of_tracks) if of_tracks else None,
         worst_wrong_signs=max(wrong_signs, default=None),
         in_float64=sum(audit.yardstick == "float64" for audit, _ in errors),
+        tolerance=max((each.tolerance for each in entries if each.tolerance), default=None),
+        beyond=dict(Counter(measure for each in entries for measure in each.beyond)),
     )
 
 
@@ -207,6 +211,12 @@ def _audit_line(name: str, summary: AuditSummary, unit: str) -> str:
         middle = _percent(summary.median_error)
         worst = _percent(summary.worst_error)
         said.append(f"{middle} in the median, {worst} at most")
+    if summary.without_effect:
+        heading += (
+            f"; {audited - summary.without_effect:,} of {audited:,} audited {unit} had an effect"
+        )
+    if summary.tolerance is not None:
+        heading += f"; tolerance {_percent(summary.tolerance)}"
     # An error is no part of nothing, so it is told as it is.
     if summary.worst_absolute_error is not None:
         worst = f"{summary.worst_absolute_error:.2g} at most"
@@ -244,9 +254,28 @@ def _warning(name: str, summary: AuditSummary, unit: str, *, strict: bool) -> st
     hint = "" if strict else " (with --strict, this is exit code 4)"
     return (
         f"*** {heading} *** {name}: {len(summary.exceeded)} of {summary.audited} audited "
-        f"{unit} differ from plain scoring by more than the tolerance{hint}: {shown}. "
+        f"{unit} differ from plain scoring by more than {_allowed(summary)}{_by_measure(summary)}{hint}: {shown}. "
         f"{_ADVICE.get(unit, 'Do not use these values.')}"
     )
+
+
+def _allowed(summary: AuditSummary) -> str:
+    if summary.tolerance is None:
+        return "the tolerance"
+    return f"the tolerance of {_percent(summary.tolerance)}"
+
+
+_MEASURES = {
+    "norm": "by the norm over tracks",
+    "tracks": "by more than half of the tracks",
+    "signs": "by signs of tracks",
+}
+
+
+def _by_measure(summary: AuditSummary) -> str:
+    """Which bounds they are beyond; nothing of runs that did not write it down."""
+    said = [f"{number:,} {_MEASURES[name]}" for name, number in summary.beyond.items()]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def audit_cost_lines(

@@ -51,9 +51,9 @@ SELECT statistic,
        CASE WHEN of_name < 4 THEN 'tile' WHEN ref_bp < alt_bp THEN 'insertion' WHEN ref_bp > alt_bp THEN 'deletion'
             WHEN ref_bp = 1 THEN 'SNV' ELSE 'MNV' END AS kind,
        count(*) AS audited,
-       median(found.error / found.norm) FILTER (found.norm > 0) AS median_error,
-       max(found.error / found.norm) FILTER (found.norm > 0) AS worst_error,
-       max(found.error) FILTER (found.norm = 0) AS error_without_effect,
+       median(found.error / found.norm) FILTER (found.norm > found.bound) AS median_error,
+       max(found.error / found.norm) FILTER (found.norm > found.bound) AS worst_error,
+       max(found.error) FILTER (found.norm <= found.bound) AS error_without_effect,
        median(found.median_track_error) AS median_track_error,
        max(found.wrong_signs / found.tracks) FILTER (found.tracks > 0) AS wrong_signs,
        count(*) FILTER (found.exceeded) AS beyond_bound
@@ -85,7 +85,7 @@ def _blocks(asked: Asked) -> Iterator[Block]:
     if not summaries:
         yield Prose(
             f"None of the {asked.progress.unit} was computed a second time, so that nothing is known here of the "
-            "engine's errors (--audit-fraction).",
+            f"engine's errors{_option(asked)}.",
             "note",
         )
         return
@@ -116,12 +116,29 @@ def _blocks(asked: Asked) -> Iterator[Block]:
                 ),
             ]
         )
+        yield from _tolerance(name, summary)
         if summary.without_effect:
             yield Prose(_rests_on(name, summary, asked.progress.unit), "note")
     for line in audit_lines(summaries, unit=asked.progress.unit):
         if line.startswith(_WARNING):
             yield Prose(line, "warning")
     yield _by_kind(asked)
+
+
+def _option(asked: Asked) -> str:
+    """What would have audited more; tiles have no such option."""
+    return " (--audit-fraction)" if asked.progress.unit == "alleles" else ""
+
+
+def _tolerance(name: str, summary: AuditSummary) -> Iterator[Block]:
+    if summary.tolerance is None:
+        return
+    yield Prose(
+        f"{name}: the tolerance is {summary.tolerance:.3g} of the value: for the norm over tracks, for half of the "
+        "tracks, and for the part of them that may have another sign."
+        if name != "predictions"
+        else f"{name}: the tolerance is {summary.tolerance:.3g} of the norm.",
+    )
 
 
 def _rests_on(
@@ -132,7 +149,10 @@ def _rests_on(
     """Of how many rows the errors are: of those without an effect an error is no part of it."""
     acting = summary.audited - summary.without_effect
     if not acting:
-        return f"{name}: none of the {counted(summary.audited, unit)} has an effect, of which an error would be a part."
+        return (
+            f"{name}: none of the {counted(summary.audited, unit)} has an effect beyond rounding, of which an error "
+            "would be a part."
+        )
     return (
         f"{name}: median and worst error rest on {counted(acting, unit)} with an effect; of {summary.without_effect:,} "
         "without one an error is no part."
@@ -170,9 +190,9 @@ def kind_of(variant: str) -> str:
 
 
 def _row(errors: Sequence[StatisticError]) -> tuple[Any, ...]:
-    known = [(each.error, each.norm) for each in errors if each.error is not None]
-    parts = [error / norm for error, norm in known if norm > 0]
-    of_none = [error for error, norm in known if norm == 0]
+    known = [(each.error, each) for each in errors if each.error is not None]
+    parts = [error / each.norm for error, each in known if each.has_effect]
+    of_none = [error for error, each in known if not each.has_effect]
     of_tracks = [each.median_track_error for each in errors if each.median_track_error is not None]
     wrong_signs = [each.wrong_signs / each.tracks for each in errors if each.tracks]
     return (

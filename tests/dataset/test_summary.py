@@ -1,6 +1,7 @@
 """What receipts come to together: the time at work, the rate, and what audits say where there is no effect."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -46,7 +47,8 @@ def audits(*entries):
 def test_errors_where_there_is_no_effect_are_told_as_they_are():
     (line,) = audit_lines(summarise_audits(audits((0.01, 1.0, False), (0.003, 0.0, False))))
     assert line == (
-        "audit    sad: 2 alleles were scored a second time, the slow and plain way; measured, the scores differ "
+        "audit    sad: 2 alleles were scored a second time, the slow and plain way; 1 of 2 audited alleles had "
+        "an effect; measured, the scores differ "
         "by 1 % in the median, 1 % at most, and by 0.003 at most for the 1 without an effect"
     )
 
@@ -72,3 +74,21 @@ def test_an_exceeded_bound_fails_a_run_only_where_that_was_asked_for():
     assert "AUDIT WARNING" in audit_lines(summaries)[-1]
     assert "exit code 4" in audit_lines(summaries)[-1]
     assert "*** AUDIT FAILED ***" in audit_lines(summaries, strict=True)[-1]
+
+
+def test_what_is_nothing_but_rounding_is_no_effect():
+    # errors of 50 times values that are within what rounding can do
+    (summary,) = summarise_audits(audits((1e-3, 2e-5, False), (5e-3, 1.0, False))).values()
+    assert (summary.without_effect, summary.worst_error) == (1, 5e-3)
+    assert summary.worst_absolute_error == 1e-3
+
+
+def test_the_tolerance_and_the_measures_that_are_out_are_said():
+    error = StatisticError(0.5, 1.0, 0.02, True, beyond=("norm", "signs"), tracks=9, tolerance=0.02)
+    both = [
+        AuditedAllele("chr1:1:A:C", {"sad": error}),
+        AuditedAllele("chr1:2:A:C", {"sad": replace(error, beyond=("signs",))}),
+    ]
+    line, warning = audit_lines(summarise_audits(both))
+    assert "; tolerance 2 %" in line
+    assert "by more than the tolerance of 2 % (1 by the norm over tracks, 2 by signs" in warning

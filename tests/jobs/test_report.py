@@ -91,7 +91,9 @@ def test_a_run_of_scores(read, scored, run):
     for name, found in status["audit"].items():
         if found["without_effect"]:
             acting = found["audited"] - found["without_effect"]
-            assert f"{name}: median and worst error rest on {acting} allele" in page.text
+            said = f"{name}: median and worst error rest on {acting} allele"
+            none = f"{name}: none of the {found['audited']} alleles has an effect beyond rounding"
+            assert (said if acting else none) in page.text
     assert "DEMONSTRATION" in page.text
     assert "--statistics" in page.text
     # a setting that is the default is not told
