@@ -302,6 +302,16 @@ COMMANDS = {
             "enformer-ray evaluate variants cagi5.tsv --run scores --score 'sad[1]' --min-tags 10",
         ),
     ),
+    "evaluate tracks": Command(
+        "hold predicted tracks against measured ones: published test sequences, or bigWigs",
+        "jobs.evaluate_tracks_settings:EvaluateTracksSettings",
+        "jobs.evaluate_tracks:evaluate_tracks",
+        examples=(
+            "enformer-ray evaluate tracks data/human --split test --model enformer"
+            " --weights pytorch_model.bin --targets targets_human.txt --genome hg38.fa --parquet tracks.parquet",
+            "enformer-ray evaluate tracks measured.tsv --run tiles --genes gencode.gtf.gz --json",
+        ),
+    ),
     "finemap": Command(
         "fine-map a locus: credible sets and PIPs, without a prior and with one",
         "jobs.finemap_settings:FinemapSettings",
@@ -417,7 +427,7 @@ COMMANDS = {
 
 GROUPS = {
     "pca": "principal components of scores",
-    "evaluate": "hold scores against experiments",
+    "evaluate": "hold scores and tracks against experiments",
     "plot": "draw pictures, as PNG, SVG or a page",
     "weights": "convert files of weights",
     "config": "files of settings",

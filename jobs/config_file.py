@@ -27,6 +27,7 @@ _Name = Literal[
     "insulators",
     "evaluate links",
     "evaluate variants",
+    "evaluate tracks",
     "pca fit",
     "pca apply",
     "calibrate",

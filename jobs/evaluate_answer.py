@@ -149,16 +149,16 @@ def _shown(count: BucketCount) -> str:
 
 def _lines_of_labels(result: LabelledResult) -> Iterator[str]:
     areas = result.areas
-    yield f"AUROC  {_number(areas['auroc'])}"
-    yield f"auPRC  {_number(areas['auprc'])}"
-    yield f"by chromosome, weighted: AUROC  {_number(areas[f'auroc{_AVERAGE}'])}"
-    yield f"by chromosome, weighted: auPRC  {_number(areas[f'auprc{_AVERAGE}'])}"
+    yield f"AUROC  {in_words(areas['auroc'])}"
+    yield f"auPRC  {in_words(areas['auprc'])}"
+    yield f"by chromosome, weighted: AUROC  {in_words(areas[f'auroc{_AVERAGE}'])}"
+    yield f"by chromosome, weighted: auPRC  {in_words(areas[f'auprc{_AVERAGE}'])}"
     if result.groups is not None:
         left_out = result.groups.left_out
         others = f" ({left_out:,} of positives or negatives alone left out)" if left_out else ""
         of_groups = f"mean of {counted(result.groups.groups, 'match groups')}{others}"
-        yield f"{of_groups}: AUROC  {_number(result.groups.auroc)}"
-        yield f"{of_groups}: auPRC  {_number(result.groups.auprc)}"
+        yield f"{of_groups}: AUROC  {in_words(result.groups.auroc)}"
+        yield f"{of_groups}: auPRC  {in_words(result.groups.auprc)}"
 
 
 def _lines_of_effects(result: MeasuredResult) -> Iterator[str]:
@@ -167,15 +167,17 @@ def _lines_of_effects(result: MeasuredResult) -> Iterator[str]:
     width = max(width, len(mean), len("element"))
     yield f"{'element':<{width}}{'rows':>8}  {'Spearman':<27}Pearson"
     for each in result.elements:
-        spearman = _number(each.spearman)
-        yield f"{each.element:<{width}}{each.rows:>8,}  {spearman:<27}{_number(each.pearson)}"
-    spearman = _number(result.spearman)
-    yield f"{mean:<{width}}{'':>8}  {spearman:<27}{_number(result.pearson)}"
+        spearman = in_words(each.spearman)
+        yield f"{each.element:<{width}}{each.rows:>8,}  {spearman:<27}{in_words(each.pearson)}"
+    spearman = in_words(result.spearman)
+    yield f"{mean:<{width}}{'':>8}  {spearman:<27}{in_words(result.pearson)}"
 
 
-def _number(estimate: Estimate) -> str:
+def in_words(estimate: Estimate, digits: int = 3) -> str:
+    """A number and its interval, or that there is none."""
     if estimate.value is None:
         return "none"
+    value = f"{estimate.value:.{digits}f}"
     if estimate.low is None:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+        return value
+    return f"{value} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"

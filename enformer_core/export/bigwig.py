@@ -18,6 +18,7 @@ from enformer_core.export.contribution_rows import (
 )
 from enformer_core.export.file_names import FileNames
 from enformer_core.export.igv_session import SESSION, SessionTrack, write_session
+from enformer_core.genome.bigwig_library import import_pybigwig
 from enformer_core.user_path import why_unwritable
 from enformer_core.words import counted
 
@@ -57,7 +58,7 @@ def export_bigwig(
         InputError: for a run of another kind, where pyBigWig is not installed, or nothing can be written.
     """
     if is_of_tiles(ledger):
-        library = _import_pybigwig("ask for bins by enformer-ray query")
+        library = import_pybigwig("written", "ask for bins by enformer-ray query")
         with _errors_of(path):
             return export_tracks(library, ledger, path, genome=genome, tracks=tracks)
     if genome is not None or tracks is not None:
@@ -70,7 +71,7 @@ def export_bigwig(
             f"{', '.join(ledger.run_type.tables)}; bigWigs are of runs of `enformer-ray tiles` and `attribute`"
         )
     rows = contribution_rows(ledger)
-    library = _import_pybigwig("give --bedgraph FILE")
+    library = import_pybigwig("written", "give --bedgraph FILE")
     names = FileNames()
     session = _Session()
     with _errors_of(path):
@@ -162,14 +163,3 @@ def _write(
 def room_bytes(bases: int) -> int:
     """How many bytes a file of so many bases has at most."""
     return _BYTES_A_BASE * bases + _OTHER_BYTES
-
-
-def _import_pybigwig(instead: str) -> ModuleType:
-    try:
-        import pyBigWig  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise InputError(
-            f"bigWig is written by pyBigWig, which is not installed. Run: pip install pyBigWig; or {instead}."
-        ) from error
-    module: ModuleType = pyBigWig
-    return module

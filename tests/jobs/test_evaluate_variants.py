@@ -12,7 +12,7 @@ import pytest
 from enformer_core.evaluate.estimate import Estimate
 from enformer_core.storage.local import LocalStore
 from enformer_core.summaries import write_summary
-from jobs.evaluate_answer import _number
+from jobs.evaluate_answer import in_words
 from tests.support.summaries import Times, finished_toy_run
 from tests.support.toy_runs import begun_toy_run
 
@@ -326,8 +326,8 @@ def test_probabilities_of_any_name(toy, write, judged, refused):
 
 
 def test_an_interval_below_0_can_be_read():
-    assert _number(Estimate(-0.25, -0.4951, -0.1972)) == "-0.250 (-0.495 to -0.197)"
-    assert _number(Estimate(0.5, None, None)) == "0.500"
+    assert in_words(Estimate(-0.25, -0.4951, -0.1972)) == "-0.250 (-0.495 to -0.197)"
+    assert in_words(Estimate(0.5, None, None)) == "0.500"
 
 
 def test_every_row_is_in_one_bucket(toy, write, judged):

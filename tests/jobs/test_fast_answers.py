@@ -68,6 +68,7 @@ def test_what_is_slow_to_load_is_loaded_where_it_is_needed(finished):
         "links --help": (),
         "evaluate links --help": (),
         "evaluate variants --help": (),
+        "evaluate tracks --help": (),
         "finemap --help": (),
         "plot locus --help": (),
         "plot calibration --help": (),

@@ -60,6 +60,7 @@ SEEDED = [
     (["demo"], "--seed"),
     (["evaluate", "links", "pairs.tsv"], "--seed"),
     (["evaluate", "variants", "labels.tsv", "--run", "scores"], "--seed"),
+    (["evaluate", "tracks", "measured.tsv", "--run", "tiles"], "--seed"),
 ]
 
 

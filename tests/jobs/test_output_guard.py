@@ -166,6 +166,7 @@ WRITING = {
     "query": ["query", "run", CSV, "--output"],
     "export": ["export", "run", "--tsv"],
     "evaluate variants": ["evaluate", "variants", "e.tsv", "--run", "run", "--output"],
+    "evaluate tracks": ["evaluate", "tracks", "e.tsv", "--run", "run", "--parquet"],
     "report": ["report", "run", "--out"],
     "calibrate": ["calibrate", "run", "--out"],
     "pca fit": ["pca", "fit", "run", "--components", "1", "--out"],

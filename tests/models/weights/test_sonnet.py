@@ -22,8 +22,8 @@ from enformer_core.models.weights.tensorflow.tensor_bundle import (
     bundle_prefix,
     open_bundle,
     uncompress,
-    varint,
 )
+from enformer_core.models.weights.tensorflow.wire import varint
 from tests.support.seeded import our_names, seeded_state, tiny_config
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

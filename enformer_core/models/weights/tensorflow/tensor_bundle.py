@@ -8,7 +8,7 @@ tensorflow/core/lib/io/format.cc, leveldb/doc/table_format.md.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from enformer_core.errors import InputError
+from enformer_core.models.weights.tensorflow.wire import (
+    fields_of,
+    message,
+    number,
+    varint,
+    verify_checksum,
+)
 
 INDEX_MAGIC = bytes.fromhex("57fb808b247547db")
 
@@ -33,9 +40,6 @@ _SNAPPY = 1
 _DTYPES = MappingProxyType({1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"})
 
 _CHECKPOINT_PATH = re.compile(r'^model_checkpoint_path:\s*"([^"]+)"', re.MULTILINE)
-
-Fields = dict[int, list[int | bytes]]
-"""Fields of a protobuf message by number, each with all of its values."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class TensorBundle:
                 f"{path}: {name} of shape {entry.shape} and type {dtype} cannot have {entry.size} bytes."
             )
         content = _slice(path, entry)
-        _verify(content, entry.crc32c, f"{path}: {name}")
+        verify_checksum(content, entry.crc32c, f"{path}: {name}")
         return np.frombuffer(content, dtype).reshape(entry.shape)
 
     def data(self, shard: int) -> Path:
@@ -146,13 +150,13 @@ def bundle_prefix(path: Path) -> Path:
 
 
 def _bundle(prefix: Path, rows: dict[bytes, bytes]) -> TensorBundle:
-    header = _fields(rows.pop(b""))
-    if _number(header, 2):
+    header = fields_of(rows.pop(b""))
+    if number(header, 2):
         raise InputError(
             f"{_index(prefix)}: was written on a big-endian machine, which is not read here."
         )
     entries = {name.decode(): _entry(row) for name, row in rows.items()}
-    return TensorBundle(prefix, _number(header, 1), MappingProxyType(entries))
+    return TensorBundle(prefix, number(header, 1), MappingProxyType(entries))
 
 
 def _index(prefix: Path) -> Path:
@@ -226,7 +230,7 @@ def _block(content: bytes, handle: _Handle, source: str) -> bytes:
             f"{source}: truncated at {len(content)} bytes, a block ends at {offset + size}. Fetch it again."
         )
     checksum = int.from_bytes(stored[size + 1 :], "little")
-    _verify(stored[: size + 1], checksum, f"{source}: block at byte {offset}")
+    verify_checksum(stored[: size + 1], checksum, f"{source}: block at byte {offset}")
     method = stored[size]
     if method not in (_PLAIN, _SNAPPY):
         raise InputError(
@@ -260,93 +264,24 @@ def _rows(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _entry(data: bytes) -> Entry:
     """A BundleEntryProto; its field 2 is a TensorShapeProto, of whose field 2 each holds a size as its field 1."""
-    fields = _fields(data)
-    dimensions = _fields(_message(fields, 2)).get(2, [])
+    fields = fields_of(data)
+    dimensions = fields_of(message(fields, 2)).get(2, [])
     return Entry(
-        dtype=_number(fields, 1),
+        dtype=number(fields, 1),
         shape=tuple(
-            _number(_fields(dimension), 1)
+            number(fields_of(dimension), 1)
             for dimension in dimensions
             if isinstance(dimension, bytes)
         ),
-        shard=_number(fields, 3),
-        offset=_number(fields, 4),
-        size=_number(fields, 5),
-        crc32c=_number(fields, 6),
+        shard=number(fields, 3),
+        offset=number(fields, 4),
+        size=number(fields, 5),
+        crc32c=number(fields, 6),
         sliced=7 in fields,
     )
 
 
-def _fields(data: bytes) -> Fields:
-    """The fields of a message. Each begins with a tag: its number, and in the lowest three bits its wire type."""
-    fields: Fields = {}
-    at = 0
-    while at < len(data):
-        tag, at = varint(data, at)
-        value, at = _value(data, at, wire_type=tag & 7)
-        fields.setdefault(tag >> 3, []).append(value)
-    return fields
-
-
-def _value(
-    data: bytes,
-    at: int,
-    *,
-    wire_type: int,
-) -> tuple[int | bytes, int]:
-    """A field's value from index `at`, and the index behind it."""
-    match wire_type:
-        case 0:  # a varint
-            return varint(data, at)
-        case 1:  # 8 bytes
-            return int.from_bytes(data[at : at + 8], "little"), at + 8
-        case 2:  # bytes behind their number
-            size, at = varint(data, at)
-            return data[at : at + size], at + size
-        case 5:  # 4 bytes
-            return int.from_bytes(data[at : at + 4], "little"), at + 4
-    raise ValueError(f"protobuf wire type {wire_type}")
-
-
-def _number(fields: Fields, field: int) -> int:
-    value = fields.get(field, [0])[-1]
-    if isinstance(value, bytes):
-        raise TypeError(f"field {field} is no number")
-    return value
-
-
-def _message(fields: Fields, field: int) -> bytes:
-    value = fields.get(field, [b""])[-1]
-    if isinstance(value, int):
-        raise TypeError(f"field {field} is no message")
-    return value
-
-
-# Checksums
-
-
-def _verify(content: bytes, recorded: int, item: str) -> None:
-    """Compare a checksum, which is stored masked: rotated right by 15 bits, plus a constant."""
-    crc = _crc32c()(content)
-    rotated = crc >> 15 | crc << 17
-    masked = (rotated + 0xA282EAD8) % 2**32  # tensorflow/core/lib/hash/crc32c.h
-    if masked != recorded:
-        raise InputError(
-            f"{item} has checksum {masked:08x}, recorded is {recorded:08x}: damaged. Fetch the file again."
-        )
-
-
-def _crc32c() -> Callable[[bytes], int]:
-    try:
-        from google_crc32c import value  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise InputError(
-            "TensorFlow checkpoints need google-crc32c. Install the extra `sonnet`."
-        ) from error
-    return value
-
-
-# Compression and numbers
+# Compression
 
 
 def uncompress(data: bytes) -> bytes:
@@ -361,22 +296,3 @@ def uncompress(data: bytes) -> bytes:
         return pa.decompress(data, decompressed_size=length, codec="snappy", asbytes=True)
     except OSError as error:  # of damage, Arrow speaks as of files
         raise ValueError(f"damaged snappy data: {error}") from error
-
-
-def varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number in groups of seven bits, the lowest first, from index `at`; and the index behind it.
-
-    Every byte but the last has its highest bit set: AC 02 is 0x2C + (0x02 << 7) = 300.
-
-    Raises:
-        IndexError: The data end within the number.
-    """
-    value = 0
-    shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
