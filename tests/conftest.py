@@ -21,7 +21,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 def _with_shapes() -> list[str]:
-    """Modules that state shapes. Types of the others are mypy's: checking each call there takes a third of all time."""
+    """Modules that state shapes. Types of the others are mypy's: checking each call there takes much of the time."""
     return [
         ".".join(path.relative_to(_ROOT).with_suffix("").parts)
         for path in (_ROOT / "enformer_core").rglob("*.py")

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 
 from enformer_core.api.arguments import TrackChoice, optional_number, selector
 from enformer_core.api.frames import in_pandas, per_bin, per_track, track_line
+from enformer_core.dataset.largest_values import NO_EFFECT
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.statistics import Statistic
 from enformer_core.scoring.windows import Allele
@@ -65,8 +66,10 @@ class PredictedBins:
         values: Float32[np.ndarray, " tracks"],
     ) -> str:
         """What and where it is, and the tracks whose values are largest in size."""
-        # of equal sizes the smaller track first, as in `effects`
-        order = np.argsort(-np.abs(values), kind="stable")
+        # what rounding may have left beside the largest is nothing, as in `effects`
+        shown = np.where(np.abs(values) < NO_EFFECT * np.abs(values).max(), 0, values)
+        # of equal sizes the smaller track first
+        order = np.argsort(-np.abs(shown), kind="stable")
         strongest = order[:_SHOWN_TRACKS]
         more = len(values) - len(strongest)
         place = f"{self.contig or 'sequence'}, bases {self.start:,} to {self.end:,} from 0"
@@ -74,7 +77,7 @@ class PredictedBins:
             heading,
             f"{place}: {counted(self.bins, 'bins')} of {self.bin_bp} bp × {counted(len(self.tracks), 'tracks')}",
             f"{name:>12}  track",
-            *(f"{values[at]:>12.5g}  {track_line(self.tracks.rows[at])}" for at in strongest),
+            *(f"{shown[at]:>12.5g}  {track_line(self.tracks.rows[at])}" for at in strongest),
         ]
         if more:
             lines.append(f"{'':>12}  … and {more:,} more")
