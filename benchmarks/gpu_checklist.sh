@@ -9,6 +9,12 @@
 # H100. Everything is kept in FOLDER (gpu-results); nothing is overwritten: a second run needs another folder.
 set -euo pipefail
 
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+    # the comment above is the help
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+    exit 0
+fi
+
 cd "$(dirname "$0")/.."
 folder=${1:-gpu-results}
 python=${PYTHON:-.venv/bin/python}

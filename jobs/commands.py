@@ -11,6 +11,10 @@ from jobs import exit_codes as codes
 
 _STARTED = (codes.HUNG_UP, codes.INTERRUPTED, codes.TERMINATED)
 _COMPUTES = (codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS, codes.INCOMPLETE, *_STARTED)
+_AUDITED = (
+    *(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS),
+    *(codes.AUDIT_FAILED, codes.INCOMPLETE, *_STARTED),
+)
 _ASKS = (codes.DONE, codes.BAD_INPUT, codes.INCOMPLETE)
 
 
@@ -50,10 +54,7 @@ COMMANDS = {
             " --targets targets_human.txt --tracks assay=DNASE,CAGE:K562 --max-offset-bp 8192 --out gwas",
             "enformer-ray score --config run.toml",
         ),
-        exit_codes=(
-            *(codes.DONE, codes.BAD_INPUT, codes.FAILED_ROWS),
-            *(codes.AUDIT_FAILED, codes.INCOMPLETE, *_STARTED),
-        ),
+        exit_codes=_AUDITED,
     ),
     "tiles": Command(
         "predict tracks along the genome",
@@ -64,7 +65,7 @@ COMMANDS = {
             "enformer-ray tiles --genome hg38.fa --model enformer --weights pytorch_model.bin"
             " --tracks 4828,5111 --regions chr20:1-5000000 --out tiles",
         ),
-        exit_codes=_COMPUTES,
+        exit_codes=_AUDITED,
     ),
     "attribute": Command(
         "attribute predictions at genes, intervals or variants to bases",

@@ -35,7 +35,7 @@ from jobs import exit_codes
 from jobs.count import significant
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
-from jobs.plan_hours import BETTER, Hours, basis_of, check_basis, hours_of, lines_of
+from jobs.plan_hours import Hours, basis_of, check_basis, hours_of, lines_of, no_hours
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings, check_price
 from jobs.terminal import print_prose
@@ -126,7 +126,7 @@ def plan(settings: PlanSettings) -> int:
     if settings.json:
         print(json.dumps(asdict(outlook)))
     else:
-        print_prose(_lines(outlook, variants.filtered_unit))
+        print_prose(_lines(outlook, variants.filtered_unit, no_hours(settings)))
     # what is planned for other hardware need not fit here
     if settings.hardware is None:
         check_memory(settings)
@@ -285,12 +285,13 @@ def check_disk(out: str, needed_bytes: int) -> None:
         )
 
 
-def _lines(outlook: Outlook, unit: str) -> list[str]:
+def _lines(outlook: Outlook, unit: str, without_hours: str) -> list[str]:
     """The outlook for people.
 
     Args:
         outlook: what is to be said.
         unit: what filters take out, in the plural.
+        without_hours: what is said where there is no estimate.
     """
     lines = [
         *(f"columns  {taken}" for taken in outlook.columns),
@@ -314,7 +315,7 @@ def _lines(outlook: Outlook, unit: str) -> list[str]:
         f"output   about {_size(outlook.output_bytes)}",
     ]
     if outlook.alts:
-        lines.extend([_NO_HOURS] if outlook.estimate is None else lines_of(outlook.estimate))
+        lines.extend([without_hours] if outlook.estimate is None else lines_of(outlook.estimate))
     if outlook.audit_share:
         lines.append(f"audit    {_audit(outlook)}")
     return [*lines, *(f"note: {note}" for note in outlook.notes)]
@@ -345,12 +346,6 @@ def _to_score(outlook: Outlook) -> list[str]:
         f"to score {alleles} in {counted(outlook.windows, 'windows')}",
         f"work     {significant(outlook.tflop)} TFLOP by {outlook.model}",
     ]
-
-
-_NO_HOURS = (
-    "hours    not known: the model is small (seconds for some hundred alleles), or the table has no such GPU. "
-    f"{BETTER}"
-)
 
 
 def _audit(outlook: Outlook) -> str:

@@ -9,6 +9,7 @@ from enformer_core.analyses.speed import Speed, read_speed
 from enformer_core.analyses.throughput import Hardware, hardware_here, hardware_named
 from enformer_core.errors import InputError
 from enformer_core.machine import cpu_count, device_here
+from enformer_core.models.registry import model_spec
 from enformer_core.models.spec import PassOperations
 from enformer_core.words import counted, duration
 from jobs.count import significant
@@ -21,9 +22,11 @@ _LARGE_PASS = 10**11
 
 _HOUR_S = 3600
 
-BETTER = (
-    "Better: --calibrate times this machine, --benchmark takes a pilot (enformer-ray docs cluster)"
-)
+_PILOT = "--benchmark takes a pilot (enformer-ray docs cluster)"
+
+_BETTER_HERE = f"Better: --calibrate times this machine, {_PILOT}"
+
+_BETTER = f"Better: {_PILOT}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Hours:
 
 
 def check_basis(settings: PlanSettings) -> None:
-    """Refuse several sources of seconds.
+    """Refuse several sources of seconds, and a device beside hardware that has its own.
 
     Raises:
         InputError: naming them.
@@ -91,6 +94,11 @@ def check_basis(settings: PlanSettings) -> None:
     if len(named) > 1:
         raise InputError(
             f"{' and '.join(named)}: each says how fast the run will be; give one of them"
+        )
+    if settings.hardware is not None and settings.device != "auto":
+        raise InputError(
+            f"--device {settings.device} and --hardware {settings.hardware}: the hardware says whether a GPU or a CPU "
+            "computes; leave out --device"
         )
 
 
@@ -119,18 +127,37 @@ def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations
     if settings.calibrate:
         return _calibrated(settings, spec, operations)
     if settings.hardware is not None:
-        return _of_table(hardware_named(settings.hardware), spec, operations, gpus_here=0)
+        return _of_table(
+            hardware_named(settings.hardware), spec, operations, gpus_here=0, is_named=True
+        )
     hardware, gpus = hardware_here(settings.device)
     if hardware is None:
         return None
-    return _of_table(hardware, spec, operations, gpus_here=gpus)
+    return _of_table(hardware, spec, operations, gpus_here=gpus, is_named=False)
+
+
+def no_hours(settings: PlanSettings) -> str:
+    """What is said where there is no basis: for people, with what would be one."""
+    of_a_track = model_spec(settings.model).pass_operations(settings.head, [0])
+    if of_a_track.total < _LARGE_PASS:
+        return (
+            f"hours    not known: the model is small (seconds for some hundred alleles). {_BETTER}"
+        )
+    return f"hours    not known: the table has no such GPU. {_BETTER_HERE}"
 
 
 def _of_table(
-    hardware: Hardware, spec: ScoreSpec, operations: PassOperations, *, gpus_here: int
+    hardware: Hardware,
+    spec: ScoreSpec,
+    operations: PassOperations,
+    *,
+    gpus_here: int,
+    is_named: bool,
 ) -> Basis:
     speed = hardware.speed(spec.precision, operations)
-    said = f"{hardware.title}, {hardware.kind.upper()}: {hardware.source}. {BETTER}"
+    # of hardware that is named this machine's seconds say nothing
+    better = _BETTER if is_named else _BETTER_HERE
+    said = f"{hardware.title}, {hardware.kind.upper()}: {hardware.source}. {better}"
     return Basis(speed, hardware.kind, hardware.name, said, gpus_here)
 
 
@@ -203,7 +230,8 @@ def _workers(settings: PlanSettings, basis: Basis) -> tuple[int, int]:
     cores = cpu_count()
     if settings.ray == "off":
         return 1, cores
-    workers = settings.workers or max(1, cores // FULL_SIZE_CPUS)
+    # more workers than cores have no more than these
+    workers = min(settings.workers or max(1, cores // FULL_SIZE_CPUS), cores)
     return workers, max(1, cores // workers)
 
 
@@ -211,6 +239,9 @@ def lines_of(hours: Hours) -> list[str]:
     """The same for people."""
     unit = "GPU" if hours.device == "cuda" else "CPU-core"
     units = counted(hours.units, "GPUs" if hours.device == "cuda" else "CPU cores")
+    if hours.device != "cuda" and hours.workers > 1:
+        each = hours.units // hours.workers
+        units += f" ({hours.workers:,} workers × {each:,})"
     lines = [
         f"hours    {significant(hours.hours)} {unit}-hours",
         f"time     {duration(hours.wall_hours * _HOUR_S)} on {units}",

@@ -125,7 +125,7 @@ class MachineSettings:
     """off (this process), local (Ray on this machine), or the address of a cluster; auto is the one it runs on"""
 
     workers: int | None = None
-    """model replicas (default one for each GPU, or for each 4 CPU cores; on a cluster, as many as it holds)"""
+    """model replicas; here they share the cores (default one a GPU, or 4 cores; on a cluster, as many as it holds)"""
 
     device: Device = "auto"
     """where models run; auto takes a GPU where there is one"""
@@ -364,7 +364,7 @@ class TileSettings(RunSettings):
     regions: Place = None
     """where to predict: BED file, chr20, or chr20:1-5000000, 1-based, both ends included (default the whole genome)"""
 
-    strict: bool = False
+    strict: Annotated[bool, Parameter(group=SPEED)] = False
     """end with exit code 4 when the audit warns"""
 
 

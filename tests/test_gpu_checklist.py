@@ -22,6 +22,19 @@ def test_script_is_sound():
     assert found.returncode == 0, found.stdout
 
 
+def test_its_help_needs_nothing():
+    found = subprocess.run(
+        ["bash", SCRIPT, "--help"],
+        env={"PYTHON": "/nowhere/python", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "gpu_checklist.sh [FOLDER]" in found.stdout
+    assert "set -euo" not in found.stdout
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so_and_writes_nothing(tmp_path):
     folder = tmp_path / "results"

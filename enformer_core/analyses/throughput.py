@@ -105,18 +105,19 @@ def known_hardware() -> dict[str, Hardware]:
 
 
 def hardware_named(name: str) -> Hardware:
-    """A row of the table.
+    """A row of the table, by its name in any case of letters.
 
     Raises:
         InputError: where there is none of this name.
     """
     known = known_hardware()
-    if name not in known:
+    key = name.lower()
+    if key not in known:
         raise InputError(
-            f"--hardware {name}: not in the table{nearest(name, known)}. For others measure: --calibrate there, or "
+            f"--hardware {name}: not in the table{nearest(key, known)}. For others measure: --calibrate there, or "
             "--benchmark FILE (enformer-ray docs cluster)"
         )
-    return known[name]
+    return known[key]
 
 
 def hardware_here(device: str) -> tuple[Hardware | None, int]:

@@ -107,7 +107,7 @@ def test_hours_of_known_hardware_need_no_measurement(run, vcf, genome):
     assert re.search(r"^hours    0\.\S+ GPU-hours$", text, re.MULTILINE)
     assert re.search(r"^time     \S+ \S+ on 1 GPU$", text, re.MULTILINE)
     assert "L4, ESTIMATED: peak rates" in text
-    assert "--calibrate times this machine" in text
+    assert "--benchmark takes a pilot" in text
 
 
 def test_this_machine_is_looked_up_where_nothing_is_named(run, vcf, genome, monkeypatch):
@@ -419,3 +419,18 @@ def test_score_says_so_too(run, vcf, genome, tmp_path):
     options = [*MOTIF, "--strands", "forward", "--out", tmp_path / "run"]
     _, _, error = run("score", vcf, "--genome", genome, *options)
     assert "note: the audit scores 1 of 5 alleles again" in error
+
+
+def test_hardware_is_named_in_any_letters_and_without_a_device(run, vcf, genome):
+    upper = outlook(run, vcf, "--genome", genome, "--hardware", "H100")
+    assert upper["estimate"]["hardware"] == "h100"
+    assert "--calibrate" not in upper["estimate"]["said"]
+    code, _, error = run("plan", vcf, "--genome", genome, "--hardware", "h100", "--device", "cpu")
+    assert code == exit_codes.BAD_INPUT
+    assert "--device cpu and --hardware h100" in error
+
+
+def test_a_small_model_is_not_told_to_calibrate(run, vcf, genome):
+    text = run("plan", vcf, "--genome", genome, *MOTIF)[1]
+    assert "hours    not known: the model is small" in text
+    assert "--calibrate" not in text
