@@ -12,6 +12,7 @@ Does not know what is printed.
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +44,9 @@ _SIGNS = {
 """What stands for a sign on a terminal that does not have it; any other is shown by its number, as `\\xfc`."""
 
 _PLAIN = str.maketrans({sign: plain for plain, signs in _SIGNS.items() for sign in signs})
+
+# as Python has bytes of a name that are no letters of the system's encoding: under LC_ALL=C all beyond ASCII
+_UNDECODED = re.compile("[\udc80-\udcff]+")
 
 
 class SafeStream(io.TextIOBase):
@@ -131,7 +135,14 @@ class SafeStream(io.TextIOBase):
         """The text in letters that the stream has: `…` as `...`, other letters by their numbers."""
         if _is_in(self.encoding, text):
             return text
-        return "".join(_nearest(letter, self.encoding) for letter in text)
+        whole = _UNDECODED.sub(_in_letters, text)
+        return "".join(_nearest(letter, self.encoding) for letter in whole)
+
+
+def _in_letters(undecoded: re.Match[str]) -> str:
+    r"""The letters that bytes are in UTF-8; a byte that is in none, as names of Latin-1 have them, by its number."""
+    content = undecoded[0].encode("utf-8", "surrogateescape")
+    return content.decode("utf-8", "backslashreplace")
 
 
 def _is_in(encoding: str, text: str) -> bool:

@@ -73,15 +73,26 @@ def test_a_stream_that_is_closed_or_was_never_there_is_nowhere():
 @pytest.mark.parametrize(
     ("encoding", "shown"),
     [
-        ("utf-8", "1 µs … ━━ ü ☃ \\udcff\n"),
-        ("latin-1", "1 µs ... -- ü \\u2603 \\udcff\n"),
-        ("ascii", "1 us ... -- \\xfc \\u2603 \\udcff\n"),
+        ("utf-8", "1 µs … ━━ ü ☃ \\xff\n"),
+        ("latin-1", "1 µs ... -- ü \\u2603 \\xff\n"),
+        ("ascii", "1 us ... -- \\xfc \\u2603 \\xff\n"),
     ],
 )
 def test_letters_that_a_terminal_lacks_are_shown_by_plainer_ones_or_their_number(encoding, shown):
     stream, content = in_encoding(encoding)
     # The last is how Python names a byte of a file's name that is no UTF-8.
     print("1 µs … ━━ ü ☃ \udcff", file=safe(stream), flush=True)
+    assert content.getvalue().decode(encoding) == shown
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "café.vcf\n"), ("ascii", "caf\\xe9.vcf\n")]
+)
+def test_letters_that_the_system_took_for_bytes_are_whole_again(encoding, shown):
+    stream, content = in_encoding(encoding)
+    # as Python has a name in UTF-8 where LC_ALL=C is taken at its word
+    name = "café.vcf".encode().decode("ascii", "surrogateescape")
+    print(name, file=safe(stream), flush=True)
     assert content.getvalue().decode(encoding) == shown
 
 

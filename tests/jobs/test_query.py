@@ -3,9 +3,11 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -310,6 +312,22 @@ def test_effects_no_larger_than_rounding_are_called_so(ask_of, value, norm, boun
     _, said = ask_of(ScorerOfSoMuch(value), "SELECT * FROM Top LIMIT 5", auditor=auditor)
     noise = "the largest sad of this run is 2e-05, and rounding alone may do 0.0003 beside"
     assert (noise in said) == is_noise
+
+
+@pytest.mark.parametrize(("norm", "bound", "is_noise"), [(2e-5, 3e-4, True), (1.0, 0.02, False)])
+def test_a_report_says_the_same_above_its_tables_of_effects(
+    ask_of, tmp_path, norm, bound, is_noise
+):
+    auditor = AuditorWithBound(norm, bound)
+    _, said = ask_of(ScorerOfSoMuch(2e-5), "FROM top", auditor=auditor)
+    noise = re.search(r"the largest sad of this run is 2e-05, .*: none of these is an effect", said)
+    assert (noise is not None) == is_noise
+    page = tmp_path / "report.html"
+    assert main(["report", str(tmp_path / "toy"), "--out", str(page)]) == exit_codes.DONE
+    (_, effects) = unescape(page.read_text()).split('<section id="effects"', 1)
+    above, _, _ = effects.partition("<table")
+    assert (noise is not None and noise[0] in above) == is_noise
+    assert ("is an effect" in above) == is_noise
 
 
 class ScorerOfOneEffect(ScorerOfSoMuch):
@@ -644,6 +662,7 @@ def test_numbers_in_json_are_those_of_the_run(ask):
 
 PRINTING = """
 import sys
+from html import unescape
 from jobs.console import run
 
 sys.argv = ["enformer-ray", "query", sys.argv[1], "SELECT 'é→…ß' AS ü, range FROM range(200000)"]
