@@ -24,6 +24,10 @@ PerTrack = Float[np.ndarray, " tracks"]
 ROUNDING = 2.0**-20
 """Part of the reference's prediction that two passes in float32 cannot tell from a difference."""
 
+LEAST = ROUNDING**2
+"""What no statistic can tell from nothing. `js`, which shapes alone decide, moves by as much where a shape is rounded;
+of a profile that is one peak neither movement below changes the shape."""
+
 UNDRAWN = Drawn()
 """Of an allele that nobody drew: it is held against plain passes in float32."""
 
@@ -68,7 +72,7 @@ class DirectAuditor:
         for name in names:
             stored = stored_values(scores[name], self.mantissa_bits)
             movements = [(each[name] - exact[name]).abs() for each in moved]
-            floor = torch.stack(movements).amax(dim=0).cpu().numpy()
+            floor = torch.stack(movements).amax(dim=0).clamp(min=LEAST).cpu().numpy()
             errors[name] = self._error(stored, exact[name].cpu().numpy(), floor)
         pos = allele.start + 1  # as VCF has it
         return AuditedAllele(

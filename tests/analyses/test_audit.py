@@ -109,11 +109,22 @@ class Flat(Told):
         return r, d
 
 
-def test_shapes_that_rounding_could_make_are_no_effects() -> None:
-    auditor = DirectAuditor(Flat(np.zeros(5)), TOLERANCE)
+class Peak(Flat):
+    """The same with a peak beside which the other bin is nothing: its shape cannot change."""
+
+    def profiles(self, allele: Allele, start: int) -> tuple[Tensor, Tensor]:
+        r, d = super().profiles(allele, start)
+        r[1] = 1e-12
+        return r, d
+
+
+@pytest.mark.parametrize("passes", [Flat, Peak])
+def test_shapes_that_rounding_could_make_are_no_effects(passes: type[Told]) -> None:
+    auditor = DirectAuditor(passes(np.zeros(5)), TOLERANCE)
     error = auditor.compare(ALLELE, 0, {"js": np.full(5, 1e-17)}).statistics["js"]
     assert 0 < error.norm < 1e-17
     assert (error.tracks, error.exceeded) == (0, False)
+    assert error.norm < error.bound
 
 
 def test_values_are_compared_as_they_are_stored(truth: Values) -> None:
