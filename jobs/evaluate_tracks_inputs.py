@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 from enformer_core.analyses.model_inputs import (
+    check_strands,
     genome_named,
     located,
-    located_targets,
     located_weights,
     tracks_named,
 )
@@ -39,7 +39,6 @@ from enformer_core.genome.regions import read_regions
 from enformer_core.machine import device_here
 from enformer_core.models.registry import ModelSource, model_spec
 from enformer_core.models.tracks.selector import select_tracks
-from enformer_core.models.tracks.strand_pairs import read_strand_pairs
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.user_path import named_as_given
 from enformer_core.variants.table import Status
@@ -85,8 +84,10 @@ class _Model:
         if settings.model is None:
             raise InputError("who predicts? Give --model and --weights, or beside bigWigs --run")
         weights = located_weights(settings.weights)
-        source = ModelSource(settings.model, weights, given=settings.weights)
+        params = located(settings.params)
+        source = ModelSource(settings.model, weights, given=settings.weights, params=params)
         tracks = tracks_named(source, settings.head, settings.targets)
+        check_strands(source.spec, tracks, settings.strands)
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "tracks", tracks)
 
@@ -96,17 +97,11 @@ class _Model:
 
         device = torch.device(device_here(self.settings.device))
         columns = tuple(chosen.indices())
-        opposite = self._opposite(columns) if self.settings.strands == "both" else None
+        opposite = None
+        if self.settings.strands == "both":
+            opposite = chosen.strand_pairs() or columns
         network = self.source.build(device)
         return WindowPredictor(network, self.settings.head, columns, device, opposite).predict
-
-    def _opposite(self, columns: tuple[int, ...]) -> tuple[int, ...]:
-        targets = located_targets(self.settings.targets)
-        if targets is None:
-            if not self.source.demonstration:
-                note("--strands both: without --targets no track is taken to be of one strand")
-            return columns
-        return read_strand_pairs(targets, columns, self.tracks.first_index)
 
 
 @contextmanager
@@ -239,6 +234,7 @@ def _refuse_beside_run(settings: EvaluateTracksSettings) -> None:
     given = {
         "--model": settings.model,
         "--weights": settings.weights,
+        "--params": settings.params,
         "--targets": settings.targets,
         "--regions": settings.regions,
     }

@@ -213,7 +213,8 @@ def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", *, by_plain_passes: 
     if spec.plain_only:
         raise InputError(
             f"model {spec.name} is computed by plain passes alone so far: "
-            "`enformer-ray score --engine direct` and `plan --engine direct` take it, other commands do not."
+            "`enformer-ray score --engine direct`, `plan --engine direct` and `evaluate tracks` take it, other "
+            "commands do not."
         )
     if tracks.strand_pairs() is not None:
         raise InputError(

@@ -7,7 +7,6 @@ import torch
 from enformer_core.errors import InputError
 from enformer_core.evaluate.window_predictions import WindowPredictor
 from enformer_core.genome.alphabet import encode
-from enformer_core.models.tracks.strand_pairs import read_strand_pairs
 
 CPU = torch.device("cpu")
 
@@ -43,31 +42,6 @@ def test_what_is_no_number_is_refused():
 
     with pytest.raises(InputError, match="no finite number"):
         WindowPredictor(broken, "human", (0,), CPU).predict(encode("ACGT"))
-
-
-def table(folder, *pairs: object, header: str = "strand_pair") -> str:
-    path = folder / "targets.txt"
-    lines = [f"{row}\tname\t{pair}\tCAGE:x" for row, pair in enumerate(pairs)]
-    path.write_text("\n".join([f"\tidentifier\t{header}\tdescription", *lines, ""]))
-    return str(path)
-
-
-def test_pairs_of_strands_are_those_of_the_table(tmp_path, golden_dir):
-    assert read_strand_pairs(table(tmp_path, 1, 0, 2), [0, 1, 2]) == (1, 0, 2)
-    assert read_strand_pairs(table(tmp_path, 1, 0, 2), [1]) == (0,)
-    # indices of the mouse's published table begin behind the human ones
-    assert read_strand_pairs(table(tmp_path, 8, 7), [0, 1], first_index=7) == (1, 0)
-    assert read_strand_pairs(table(tmp_path, 1, 0, header="scale"), [0, 1]) == (0, 1)
-    published = str(golden_dir / "borzoi" / "tiny" / "targets.txt")
-    pairs = read_strand_pairs(published, range(74))
-    assert pairs[:4] == (1, 0, 3, 2)
-    assert [pairs[pair] for pair in pairs] == list(range(74))
-
-
-def test_a_pair_that_is_no_track_is_refused(tmp_path):
-    for pair in (9, "x", -1):
-        with pytest.raises(InputError, match=r"line 3 has the strand_pair"):
-            read_strand_pairs(table(tmp_path, 0, pair), [0, 1])
 
 
 def test_a_window_is_not_changed():

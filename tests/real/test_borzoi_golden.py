@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from enformer_core.evaluate.tfrecords import read_examples
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import HeadedNetwork
 from enformer_core.models.borzoi_params import read_params
@@ -22,7 +23,6 @@ from enformer_core.models.weights.source import open_weights
 from enformer_core.scoring.precision import inference_in_true_float32
 from tests.support.closeness import relative_l2
 from tests.support.seeded_borzoi import keras_arrays, keras_layers
-from tests.support.tfrecords import examples
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -78,7 +78,7 @@ def unseen(place: Path) -> list[dict[str, np.ndarray]]:
             "targets": np.frombuffer(example["target"], np.float16).reshape(2048, 74),
         }
         for path in files
-        for example in examples(path)
+        for example in read_examples(path)
     ]
 
 
