@@ -42,3 +42,10 @@ def test_what_takes_minutes_is_said_before_it_begins(tmp_path):
     assert line.startswith("Installing 2 packages")
     for word in (".venv", "only once", "minutes", "GB"):
         assert word in line
+
+
+def test_the_site_is_made_so_that_warnings_count():
+    (command,) = [line for line in make(ROOT, "--dry-run", "docs") if " build " in line]
+    # which of MkDocs drops warnings before its strict mode counts them
+    assert not {"-q", "--quiet", "--no-strict"} & set(command.split())
+    assert "\nstrict: true\n" in (ROOT / "mkdocs.yml").read_text()
