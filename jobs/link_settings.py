@@ -97,6 +97,9 @@ class _MaybeModelSettings:
     weights: OptionalFile = None
     """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
 
+    params: OptionalFile = None
+    """sizes of a model of Borzoi's family: the params.json that it was trained by (default Borzoi's published ones)"""
+
     head: str = "human"
     """output head of the model: human or mouse"""
 

@@ -43,7 +43,7 @@ def test_every_column_is_there_and_no_other(table):
 def test_every_table_of_every_kind_of_run_has_its_section():
     tables = {table for kind in _RUN_TYPES for table in run_type_of(kind).tables}
     assert {*tables, "tracks", *SUMMARY_MAKERS} == SCHEMAS.keys()
-    assert documented().keys() == {*SCHEMAS, "top", "long", "top_genes"}
+    assert documented().keys() == {*SCHEMAS, "top", "long", "top_genes", "receipts and computed_by"}
 
 
 def test_the_view_top_has_the_columns_that_are_told():

@@ -48,7 +48,8 @@ def loci(folder, genome, out):
 def test_the_model_sees_the_causal_variants(loci):
     for locus in loci:
         others = np.delete(locus.weights, locus.causal)
-        assert locus.weights[locus.causal] > 10 * np.median(others)
+        # weights are ranks among all variants, the causal ones of the other loci among them
+        assert locus.weights[locus.causal] > np.quantile(others, 0.9)
 
 
 def test_the_prior_raises_causal_pips_and_shuffled_it_does_not(loci):

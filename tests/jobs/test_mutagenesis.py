@@ -230,7 +230,7 @@ def test_plan_says_what_is_mutated_and_that_windows_are_shared(run, planted):
     assert found["alleles"] == 3 * 218 + 196 + 10
     assert found["filtered"] == {"unknown_base": 2 + 6}
     assert found["windows"] <= 10
-    assert found["sharing"] is None
+    assert found["sharing"] == []
     (note,) = [note for note in found["notes"] if "--max-offset-bp 8192 by default" in note]
     assert "8,192 bp off their centre" in note
     assert found["columns"] == []

@@ -295,7 +295,10 @@ def test_a_bcf_is_refused_with_what_makes_it_text(ask, tmp_path):
 def test_a_table_that_is_not_there_is_told_with_those_that_are(ask):
     code, _, error = ask("FROM nosuch")
     assert code == exit_codes.BAD_INPUT
-    assert "there is no table nosuch. The run has scores, effects, tracks, top and long." in error
-    assert "scores, effects, tracks, top and long: ask" in ask("FROM top_genes")[2]
+    assert (
+        "there is no table nosuch. The run has scores, effects, tracks, top, long and computed_by."
+        in error
+    )
+    assert "scores, effects, tracks, top, long and computed_by: ask" in ask("FROM top_genes")[2]
     error = ask("SELECT P.VALUE FROM scores")[2]
     assert 'A name with a dot in it stands in quotes: "P.VALUE".' in error
