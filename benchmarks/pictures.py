@@ -1,8 +1,9 @@
 """Pictures of README and docs, made anew of data that the repository ships: `python -m benchmarks.pictures`.
 
 The promoter of GP1BB: what each of its SNVs around the site of GATA1 does, of the run that `enformer-ray demo` made;
-what is predicted with the patient's change and without it, and which bases that rests on; and the locus of the
-made-up study around it, as docs/tutorial.md makes it. The same run, the same bytes.
+what is predicted with the patient's change and without it, and which bases that rests on; the locus of the
+made-up study around it, as docs/tutorial.md makes it; and what sites of GATA1 around it do to the gene. The same run,
+the same bytes.
 """
 
 import argparse
@@ -26,6 +27,10 @@ _MODEL = "motif_core"
 _KNOWN = "chr22:19710933:C:G"
 _TRACKS = "motif-GATA1,expression-blood"
 _LOCUS = "chr22:19689000-19731000"
+_SITES = (19_696_995, 19_706_955, 19_718_617, 19_725_141)
+"""Where AGATAA or TTATCT stands around the gene, from 0: stretches about them are the elements of `plot_elements`."""
+
+_ELEMENT_BP = 500
 _OFF = ("--ray", "off", "--audit-fraction", "0")
 
 _SITE_HEIGHT = 34
@@ -46,7 +51,13 @@ def main() -> None:
     place = given.out / "gp1bb.svg"
     place.write_bytes(picture_bytes(picture, ".svg"))
     print(place)
-    for name, plot in {"locus": plot_study, "track": plot_change, "logo": plot_bases}.items():
+    plots = {
+        "locus": plot_study,
+        "links": plot_elements,
+        "track": plot_change,
+        "logo": plot_bases,
+    }
+    for name, plot in plots.items():
         place = given.out / f"plot-{name}.svg"
         plot(given.demo, place.absolute())
         print(place)
@@ -98,6 +109,23 @@ def plot_study(made: Path, picture: Path) -> None:
         _run("finemap", *sumstats, *ld, *prior, "--out", "finemap.tsv")
         drawn = (*sumstats, *ld, "--pips", "finemap.tsv", "--genes", "genes.bed")
         _run("plot", "locus", "scores", "--locus", _LOCUS, *drawn, "--out", str(picture))
+
+
+def plot_elements(made: Path, picture: Path) -> None:
+    """Draw what stretches around sites of GATA1 do to GP1BB, as `plot_study` takes folder and file."""
+    folder = made / "study"
+    demo(DemoSettings(gwas=str(folder)))
+    with chdir(folder):
+        rows = ["chr\tstart\tend\tname\tactivity_base\n"]
+        for number, site in enumerate(_SITES, 1):
+            start = site - _ELEMENT_BP // 2
+            # an activity is asked for in such tables, and is no part of the gradient
+            rows.append(f"{CONTIG}\t{start}\t{start + _ELEMENT_BP}\tsite {number}\t1\n")
+        Path("elements.tsv").write_text("".join(rows), encoding="ascii")
+        words = ("--genes", "genes.bed", "--candidates", "elements.tsv", "--genome", "chr22.fa.gz")
+        model = ("--model", _MODEL, "--ray", "off", "--group", "blood=expression-blood")
+        _run("links", *words, *model, "--scores", "gradient", "--out", "links")
+        _run("plot", "links", "links", "--gene", "GP1BB", "--out", str(picture))
 
 
 def _run(*words: str) -> None:
