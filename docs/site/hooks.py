@@ -38,9 +38,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     linked = {path for page in files.documentation_pages() for path in _linked(page)}
     for path in sorted(linked - set(_PAGES.values())):
         files.append(File.generated(config, f"files/{path}", abs_src_path=str(_ROOT / path)))
-    for path in sorted((_ROOT / "docs/notebooks").glob("*.ipynb")):
-        page = page_of_notebook(path.read_text(encoding="utf-8"))
-        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=page))
+    for notebook in sorted((_ROOT / "docs/notebooks").glob("*.ipynb")):
+        page = page_of_notebook(notebook.read_text(encoding="utf-8"))
+        files.append(File.generated(config, f"notebooks/{notebook.stem}.md", content=page))
     return files
 
 
