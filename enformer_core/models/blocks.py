@@ -136,8 +136,9 @@ class MaxPooledConvolution:
 class Doubling:
     """Two paths, each normed, activated and mixed by a dense layer: the incoming one is doubled, and both are added.
 
+    The other path is a skip, what a level gave before its pooling; see `Blocks.skip_levels`.
+
     Attributes:
-        skip_level: which level's output before its pooling is added.
         incoming_norm: of what is doubled.
         incoming_dense: None where that is doubled as it is.
         skip_norm: of what is added.
@@ -145,7 +146,6 @@ class Doubling:
         separable: convolves the sum.
     """
 
-    skip_level: int
     incoming_norm: nn.BatchNorm1d
     incoming_dense: nn.Linear | None
     skip_norm: nn.BatchNorm1d
@@ -160,7 +160,7 @@ class UNetTrunk:
     Attributes:
         geometry: of the window; tokens become several bins each.
         layers: that attend.
-        doublings: of the length, from tokens to bins.
+        doublings: of the length, from tokens to bins; each reads the skip of its number.
         final_norm: before the final convolution, followed by a GELU; None where there is no final block.
         final_conv: likewise.
         heads: linear maps behind the last GELU.
@@ -179,14 +179,16 @@ class Blocks:
     """A network taken apart.
 
     Attributes:
-        levels: from letters to tokens, each of which halves the length; blocks of any type that an engine has a rule
-            for.
+        levels: from letters to tokens, each of which pools; blocks of any type that an engine has a rule for.
         trunk: from tokens to tracks; likewise.
+        skip_levels: levels whose output before its pooling the trunk reads too, what they add to themselves included,
+            in the order in which it reads them; the level that reads letters is 0.
     """
 
     # Of any type, for which an engine finds its rule by the type.
     levels: tuple[object, ...]
     trunk: object
+    skip_levels: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -205,21 +205,21 @@ class Borzoi(HeadedNetwork):
             layers=tuple(layer.block() for layer in transformer),
             doublings=tuple(
                 Doubling(
-                    # the stem is level 0 of `levels`
-                    skip_level=1 + number,
                     incoming_norm=level.incoming.norm,
                     incoming_dense=level.incoming.dense,
                     skip_norm=level.skip.norm,
                     skip_dense=cast("nn.Linear", level.skip.dense),
                     separable=level.separable,
                 )
-                for number, level in zip(self.config.skip_levels, unet, strict=True)
+                for level in unet
             ),
             final_norm=None if self.final is None else self.final.norm,
             final_conv=None if self.final is None else self.final.conv,
             heads={name: self.head(name) for name in self.heads},
         )
-        return Blocks(levels=(stem, *levels), trunk=trunk)
+        # the stem is level 0, before the tower's own
+        skip_levels = tuple(1 + number for number in self.config.skip_levels)
+        return Blocks(levels=(stem, *levels), trunk=trunk, skip_levels=skip_levels)
 
 
 def _transformer_layer(config: BorzoiConfig) -> TransformerLayer:
