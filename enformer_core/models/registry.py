@@ -73,9 +73,13 @@ def _telling_names(
     model: str,
     names: Iterable[str],
 ) -> list[str]:
-    """Those names that only this model's weights have in the content's format."""
+    """Those names that only this model's weights have in the content's format; none where some are never its own."""
+    mappings = SPECS[model].weights
+    lacks = mappings.lacks(content.format)
+    if lacks and any(lacks.match(name) for name in names):
+        return []
     # In a format that the model has no weights in, no name tells it.
-    mark = SPECS[model].weights.mark(content.format)
+    mark = mappings.mark(content.format)
     return [name for name in names if mark and mark.match(name)]
 
 
@@ -247,7 +251,12 @@ class ModelSource:
 def _shown_name(content: WeightsContent, model: str) -> str:
     """A name that tells the model, as the source has it and, where that differs, as published files have it."""
     spec = SPECS[model]
-    names = spec.load(content).names
+    theirs = _telling_names(content, model, content.tensors.names)[0]
+    try:
+        names = spec.load(content).names
+    except InputError:
+        # of other sizes than the published ones: what stands there tells enough
+        return theirs
     theirs = _telling_names(content, model, names)[0]
     published = spec.weights.names.published(names[theirs])
     return theirs if theirs == published else f"{theirs} ({published})"

@@ -82,11 +82,15 @@ class KerasOrder:
 
     Attributes:
         model: what messages call it.
-        mark: what only this model's weights are called; layers have the names that Keras numbers them by.
+        mark: what this model's weights are called; layers have the names that Keras numbers them by.
+        lacks: what none of them is called: other models have convolutions too, and beside them other classes of layers.
     """
 
     model: str
     mark: re.Pattern[str] = re.compile(r"conv1d_\d+/kernel")
+    lacks: re.Pattern[str] = re.compile(
+        r"(multihead_attention|separable_conv1d|layer_normalization)(_\d+)?/"
+    )
 
     def load(
         self,

@@ -26,6 +26,8 @@ else:
 
 _AS_IT_IS = (0, 1, 2, 3)
 
+_REMEDY = "Do the sizes (--params) and the weights belong together?"
+
 
 @dataclass(frozen=True)
 class _Ours:
@@ -85,10 +87,12 @@ class KerasClasses:
     Attributes:
         model: what messages call it.
         mark: what only this model's weights are called.
+        lacks: what none of them is called; None where the mark tells enough.
     """
 
     model: str
     mark: re.Pattern[str] = re.compile(r"multihead_attention(_\d+)?/|separable_conv1d(_\d+)?/")
+    lacks: re.Pattern[str] | None = None
 
     def load(
         self,
@@ -106,14 +110,18 @@ class KerasClasses:
         Raises:
             InputError: when a layer is missing, of an unknown class or of another shape.
         """
-        slots = _slots(network_of(head_of(content, heads)))
+        try:
+            head = head_of(content, heads)
+        except InputError as error:
+            raise InputError(f"{error}. {_REMEDY}") from error
+        slots = _slots(network_of(head))
         layers = _by_class(content)
         for kind in sorted({*slots, *layers}):
             wanted, given = len(slots.get(kind, ())), len(layers.get(kind, ()))
             if wanted != given:
                 raise InputError(
                     f"{content.file}: {counted(given, 'layers')} {kind} with weights, but {self.model} of these sizes "
-                    f"has {wanted}. Do the sizes (--params) and the weights belong together?"
+                    f"has {wanted}. {_REMEDY}"
                 )
         state: dict[str, Tensor] = {}
         names: dict[str, str] = {}

@@ -41,3 +41,8 @@ class WeightsMappings:
                 return self.sonnet.mark if self.sonnet else None
             case Format.KERAS:
                 return self.keras.mark if self.keras else None
+
+    def lacks(self, file_format: Format) -> re.Pattern[str] | None:
+        """What none of this model's names in a format begins with, though others of its mark do; None for nothing."""
+        is_keras = file_format is Format.KERAS
+        return self.keras.lacks if is_keras and self.keras else None
