@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from enformer_core.models.attention import Attention
 from enformer_core.models.geometry import Geometry
@@ -107,6 +108,27 @@ class DilatedTrunk:
 
 
 @dataclass(frozen=True)
+class ActivatedConvolution:
+    """BatchNorm, `layers.tanh_gelu`, and a convolution with a bias; the length stays."""
+
+    norm: nn.BatchNorm1d
+    conv: nn.Conv1d
+
+
+@dataclass(frozen=True)
+class ScaledResidual:
+    """What is added to its own input: convolutions one after the other, and a factor of each channel.
+
+    Attributes:
+        convolutions: all of width 1, so that each position is by itself.
+        factor: what the last one's output is multiplied by.
+    """
+
+    convolutions: tuple[ActivatedConvolution, ...]
+    factor: Float[Tensor, " channels"]
+
+
+@dataclass(frozen=True)
 class MaxPooledConvolution:
     """A convolution with a bias, pooled by the maximum of each few positions; GELUs are `layers.tanh_gelu`.
 
@@ -115,8 +137,8 @@ class MaxPooledConvolution:
         pool: positions that become one.
         norm_before: BatchNorm before it, followed by a GELU; None where it reads its input as it is.
         norm_after: BatchNorm behind it.
-        activated_after: whether a GELU comes last, before the pooling.
-        residual: what is added to the convolution's output, a function of it; position by position.
+        activated_after: whether a GELU follows, behind the norm where there is one.
+        residual: what is added to all that, a function of it; it comes last, before the pooling.
     """
 
     conv: nn.Conv1d
@@ -124,7 +146,7 @@ class MaxPooledConvolution:
     norm_before: nn.BatchNorm1d | None = None
     norm_after: nn.BatchNorm1d | None = None
     activated_after: bool = False
-    residual: nn.Module | None = None
+    residual: ScaledResidual | None = None
 
     @property
     def reach(self) -> int:

@@ -15,7 +15,14 @@ from torch.nn import functional
 
 from enformer_core.models.attention import Attention, Tokens
 from enformer_core.models.base import HeadedNetwork, Letters, linear_heads
-from enformer_core.models.blocks import Blocks, Doubling, MaxPooledConvolution, UNetTrunk
+from enformer_core.models.blocks import (
+    ActivatedConvolution,
+    Blocks,
+    Doubling,
+    MaxPooledConvolution,
+    ScaledResidual,
+    UNetTrunk,
+)
 from enformer_core.models.borzoi_spec import BorzoiConfig, UNetSize
 from enformer_core.models.layers import Scale, SeparableConv, Wide, tanh_gelu
 from enformer_core.models.positional import central_masks
@@ -59,6 +66,10 @@ class NormedConv(nn.Module):
         """Norm, activate and convolve x."""
         return self.conv(tanh_gelu(self.norm(x)))
 
+    def block(self) -> ActivatedConvolution:
+        """What an engine needs of it."""
+        return ActivatedConvolution(self.norm, self.conv)
+
 
 class Level(nn.Module):
     """A convolution, and where there are more, these of width 1, scaled and added to it; the caller pools."""
@@ -75,6 +86,14 @@ class Level(nn.Module):
         """What the level gives before it is pooled."""
         x = self.first(x)
         return x if self.more is None else x + self.more(x)
+
+    def residual(self) -> ScaledResidual | None:
+        """What an engine needs of all but the first convolution."""
+        if self.more is None:
+            return None
+        *convolutions, scale = self.more
+        blocks = tuple(cast("NormedConv", one).block() for one in convolutions)
+        return ScaledResidual(blocks, cast("Scale", scale).factor)
 
 
 class Incoming(nn.Module):
@@ -196,7 +215,7 @@ class Borzoi(HeadedNetwork):
                 level.first.conv,
                 pool=self.config.tower_pool,
                 norm_before=level.first.norm,
-                residual=level.more,
+                residual=level.residual(),
             )
             for level in tower
         ]

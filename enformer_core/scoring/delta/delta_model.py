@@ -129,6 +129,13 @@ def delta_network(
     index = None if tracks is None else torch.tensor(tracks, device=device)
     # Weights are scaled and joined here once, in the arithmetic in which they are used later.
     with inference_in_true_float32():
-        tower = Tower(levels_of(model), model.geometry.bin_bp, device, arithmetic.reference)
-        trunk = trunk_of(blocks_of(model).trunk, head, index, arithmetic)
+        blocks = blocks_of(model)
+        tower = Tower(
+            levels_of(model),
+            model.geometry.token_bp,
+            device,
+            arithmetic.reference,
+            skip_levels=blocks.skip_levels,
+        )
+        trunk = trunk_of(blocks.trunk, head, index, arithmetic)
     return DeltaNetwork(model.geometry, tower, trunk, arithmetic)

@@ -6,6 +6,7 @@ runs in the precision of `x`, float32 at least. Does not know models.
 """
 
 from dataclasses import dataclass
+from math import pi
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,10 @@ Wide = Float[Tensor, "batch channels length"]
 
 _SMALL = 1.0
 """Below this change, formulas that cannot cancel are exact; above it, plain subtraction is."""
+_TANH_SLOPE = (2 / pi) ** 0.5
+"""At 0, of what the GELU with a tanh takes the tanh of."""
+_TANH_CUBIC = 0.044715
+"""Its cube's factor, before the slope multiplies all."""
 _LEFT = 2.0**-10
 """Part of a prediction below which what is left of it has lost digits that matter, in a float32 difference."""
 _LEAST_GROWTH = -0.5
@@ -50,6 +55,39 @@ def gelu_difference(x: Activations, d: Activations) -> Activations:
     # a small change, in whatever format it comes, is not rounded to it once more by the factor
     steep = GELU_SLOPE * d.to(x.dtype)
     return silu_difference(GELU_SLOPE * x, steep).div_(GELU_SLOPE)
+
+
+def tanh_gelu_difference(x: Activations, d: Activations) -> Activations:
+    """g(x + d) − g(x) of g = `layers.tanh_gelu`, in the number format of x.
+
+    g(x) = x · s(x), where s is the sigmoid of v(x) = 2 √(2/π) (x + 0.044715 x³). With y = x + d:
+
+        v(y) − v(x) = 2 √(2/π) · d · (1 + 0.044715 (x² + x y + y²))
+        s(y) − s(x) = tanh((v(y) − v(x)) / 2) · (s(x) s(−y) + s(y) s(−x))
+        g(y) − g(x) = d · min(s(x), s(y)) + max(x, y) · (s(y) − s(x))
+
+    Of 1 − s, which rounding would take from sigmoids near 1, s(−x) keeps all digits; and with the larger of x and y no
+    large number cancels against a large d.
+    """
+    # x = 0, y = 1: s are 1/2 and 0.8412; 1 · 1/2 + 1 · 0.3412 = 0.8412 = g(1)
+    d = d.to(x.dtype)
+    y = x + d
+    of_x = _sigmoid_slope(x)
+    of_y = _sigmoid_slope(y)
+    before = torch.sigmoid(of_x)
+    after = torch.sigmoid(of_y)
+    both = of_y.neg_().sigmoid_().mul_(before).addcmul_(of_x.neg_().sigmoid_(), after)
+    # x² + x y + y² = x² + y (x + y)
+    squares = torch.addcmul(x * x, y, x + y)
+    half = squares.mul_(_TANH_CUBIC).add_(1).mul_(d).mul_(_TANH_SLOPE)
+    moved = half.tanh_().mul_(both).mul_(torch.maximum(x, y))
+    return moved.addcmul_(d, torch.minimum(before, after))
+
+
+def _sigmoid_slope(x: Activations) -> Activations:
+    """What `layers.tanh_gelu` multiplies x by the sigmoid of."""
+    cubic = (x * x).mul_(_TANH_CUBIC).add_(1)
+    return cubic.mul_(x).mul_(2 * _TANH_SLOPE)
 
 
 def relu_difference(
@@ -214,13 +252,22 @@ def norm_scale(norm: nn.BatchNorm1d) -> Float[Tensor, " channels"]:
     return norm.weight * torch.rsqrt(norm.running_var + norm.eps)
 
 
-def max_pool_difference(x: Wide, d: Wide) -> Float[Tensor, "batch channels half"]:
-    """max(x + d) − max(x) over pairs, of d and the lead of one over the other alone, so that equal winners are exact.
+def norm_shift(
+    norm: nn.BatchNorm1d, scale: Float[Tensor, " channels"]
+) -> Float[Tensor, " channels"]:
+    """What a BatchNorm in inference adds to each channel that was multiplied by its `norm_scale`."""
+    assert norm.running_mean is not None
+    shift: Tensor = norm.bias - norm.running_mean * scale
+    return shift
 
-    With m = max(x) and x_i − m ≤ 0 for both: max(x + d) − m = max over i of ((x_i − m) + d_i).
+
+def max_pool_difference(x: Wide, d: Wide, pool: int = 2) -> Float[Tensor, "batch channels pooled"]:
+    """max(x + d) − max(x) over each few positions, of d and how far each lies behind alone: equal winners are exact.
+
+    With m = max(x) and x_i − m ≤ 0 for all: max(x + d) − m = max over i of ((x_i − m) + d_i).
     """
     # x = (5, 4), d = (−2, 1): m = 5, behind by (0, −1), so max(0 − 2, −1 + 1) = 0, as is max(3, 5) − max(5, 4)
-    pairs = x.unflatten(-1, (-1, 2))
-    d_pairs = d.unflatten(-1, (-1, 2))
-    behind = pairs - pairs.amax(dim=-1, keepdim=True)
-    return (behind + d_pairs).amax(dim=-1)
+    together = x.unflatten(-1, (-1, pool))
+    d_together = d.unflatten(-1, (-1, pool))
+    behind = together - together.amax(dim=-1, keepdim=True)
+    return (behind + d_together).amax(dim=-1)

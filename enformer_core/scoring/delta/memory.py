@@ -22,6 +22,7 @@ _CHUNK_COPIES = 6  # activations of one chunk of the tower that live at the same
 _CHUNK_COPIES_ON_GPU = 8  # and there the parts that its numbers are taken into, as much again
 _STEP_COPIES = 8  # activations of all tokens that an alt of a step on a GPU holds, products by distance among them
 _LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
+_SKIP_COPIES = 2  # of what a reference's rows hold beside the tokens
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
 _KEPT_SHARE = (
     1 / 3
@@ -70,11 +71,11 @@ def choose_allowance(
     # all below are counts of numbers, not of bytes
     free = _free_bytes(device, worker_bytes) / number_bytes
     profile = network.geometry.bins * tracks
-    activations = network.geometry.tokens * _channels(network, -1)
-    spare = max(0.0, free - _working(network, activations, profile))
+    rows = network.geometry.tokens * network.tower.layout.width
+    spare = max(0.0, free - _working(network, profile))
     kept_chunks = _kept_chunks(network, conventions, spare)
     spare -= kept_chunks * _chunk(network)
-    each = rows_of_alt(conventions) * activations + profiles_of_alt(conventions) * profile
+    each = rows_of_alt(conventions) * rows + profiles_of_alt(conventions) * profile
     most = MOST_ALTS if device.type == "cpu" else MOST_ALTS_ON_GPU
     batch_alts = max(1, min(most, spare // each))
     return Allowance(int(batch_alts), kept_chunks)
@@ -103,17 +104,35 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
-def _working(network: DeltaNetwork, activations: int, profile: int) -> int:
+def _working(network: DeltaNetwork, profile: int) -> int:
     """Numbers that live while a step is computed, however many alts there are."""
     device = network.tower.device
     on_cpu = device.type == "cpu"
     copies = _CHUNK_COPIES if on_cpu else _CHUNK_COPIES_ON_GPU
-    chunk = copies * chunk_tokens(device) * network.geometry.bin_bp * _channels(network, 0)
-    layer = _LAYER_COPIES * activations + _PROFILE_COPIES * profile
+    chunk = copies * chunk_tokens(device) * _widest_level(network)
+    geometry = network.geometry
+    layout = network.tower.layout
+    activations = geometry.tokens * layout.channels
+    # a layer's weights of attention have a column for each token, and a token's bins have its channels each
+    widest = max(layout.channels * geometry.bins_per_token, geometry.tokens)
+    layer = _LAYER_COPIES * geometry.tokens * widest + _PROFILE_COPIES * profile
     if not on_cpu:
         layer += _STEP_COPIES * ALTS_TOGETHER * activations
+    # the reference's own, while its parts are joined to one
+    skips = _SKIP_COPIES * geometry.tokens * (layout.width - layout.channels)
     # the tower and the layers above it work one after the other, in the same memory
-    return max(chunk, layer)
+    return max(chunk, layer) + skips
+
+
+def _widest_level(network: DeltaNetwork) -> int:
+    """Numbers for each token in the level of the tower that has the most."""
+    widest = 0
+    positions = network.tower.token_bp
+    for level in network.tower.levels:
+        outputs, inputs, _ = level.convolution.kernel.shape
+        widest = max(widest, positions * max(outputs, inputs))
+        positions //= level.pool
+    return widest
 
 
 def _kept_chunks(network: DeltaNetwork, conventions: Conventions, spare: float) -> int:
@@ -133,7 +152,7 @@ def _chunk(network: DeltaNetwork) -> int:
     """Numbers of a chunk that is kept, and of a window's end beside it."""
     tower = network.tower
     tokens = shared_chunk_tokens(tower.device) + tower.halo_tokens
-    return tokens * _channels(network, -1)
+    return tokens * tower.layout.width
 
 
 def _free_bytes(device: torch.device, worker_bytes: int) -> float:
@@ -151,9 +170,3 @@ def _available_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return available_memory_bytes()
-
-
-def _channels(network: DeltaNetwork, level: int) -> int:
-    """Channels of a level of the tower: 0 is the one of single bases, -1 the last, which the tokens have."""
-    channels: int = network.tower.levels[level].convolution.kernel.shape[0]
-    return channels

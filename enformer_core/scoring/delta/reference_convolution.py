@@ -65,3 +65,8 @@ class ReferenceConvolution:
                 return self._filter(x[0].T, self.bias).T[None]
             return torch.stack([self._filter(sequence.T, self.bias) for sequence in x]).mT
         return convolve(x, self.kernel, self.bias, padding=self.reach)
+
+
+def inputs_together(kernel: Kernel) -> Kernel:
+    """The kernel with its inputs together in memory, as convolutions of such sequences read it."""
+    return kernel.mT.contiguous().mT

@@ -4,11 +4,15 @@ Tokens see their surroundings only, so a run of tokens needs three more on eithe
 spoils (the third through 3 bases of the stem) and which are thrown away. Where the window itself ends, its padding is
 the network's own and nothing is thrown away. A change of a few bases is carried as a difference over the positions it
 reaches at each level, some ten of them.
+
+What the trunk reads beside the tokens, the output of some levels before their pooling, stands in the tokens' rows
+(`token_rows`).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 import torch
@@ -17,6 +21,7 @@ from torch import Tensor
 
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.delta.matmul import convolve
+from enformer_core.scoring.delta.token_rows import RowLayout, SkipPart
 from enformer_core.scoring.delta.tower_levels import Level, convolved
 
 CHUNK_TOKENS = 192
@@ -27,9 +32,15 @@ CHUNK_TOKENS_ON_GPU = 512
 Codes = UInt8[np.ndarray, " length"]
 
 Tokens = Float[Tensor, "tokens channels"]
+"""A row for each token, skips included; see `Tower.layout`."""
 
-Runs = Float[Tensor, "alts channels positions"]
-"""Of each alt as many positions of a level, from its own start on."""
+Wide = Float[Tensor, "1 _ _"]
+
+Skips = dict[int, Wide]
+"""What levels gave before their pooling, by the level's number."""
+
+Runs = Float[Tensor, "alts _ _"]
+"""Of each alt as many positions of a level with their channels, from its own start on."""
 
 Starts = Int64[np.ndarray, " alts"]
 """Where each alt's run of positions begins, counted from the beginning of a trace."""
@@ -49,28 +60,60 @@ class Tower:
         token_bp: bases of a token.
         device: where it computes.
         dtype: in which number format; the model's own.
+        skip_levels: levels whose output before its pooling stands in the tokens' rows, in this order.
     """
 
     levels: tuple[Level, ...]
     token_bp: int
     device: torch.device
     dtype: torch.dtype
+    skip_levels: tuple[int, ...] = ()
+
+    @cached_property
+    def layout(self) -> RowLayout:
+        """What stands where in a token's row."""
+        channels = [level.convolution.kernel.shape[0] for level in self.levels]
+        skips = []
+        for number in self.skip_levels:
+            # a token holds as many positions as its level and those behind it make one of
+            per_token = prod(level.pool for level in self.levels[number:])
+            skips.append(SkipPart(per_token, channels[number]))
+        return RowLayout(channels[-1], tuple(skips))
 
     @cached_property
     def halo_tokens(self) -> int:
         """Tokens that the zero padding of a piece spoils at each of its ends: 3 for the published towers."""
-        # a position of level n is 2ⁿ bases wide. Enformer: 7 + 2 · (2 + 4 + … + 64) = 259 bp are 3 tokens, just
+        # Enformer, whose level n has positions of 2ⁿ bases: 7 + 2 · (2 + 4 + … + 64) = 259 bp are 3 tokens, just
         reach_bp = 0
-        for number, level in enumerate(self.levels):
-            reach_bp += level.convolution.reach << number
+        position_bp = 1
+        for level in self.levels:
+            reach_bp += level.convolution.reach * position_bp
+            position_bp *= level.pool
         return -(-reach_bp // self.token_bp)
 
     def run(self, codes: Codes) -> Tokens:
         """All tokens of a piece, with zeros beyond its ends."""
         x = self.letters(codes)
-        for level in self.levels:
-            x = level.after(convolved(level, x))
-        return x[0].T
+        skips: Skips = {}
+        for number, level in enumerate(self.levels):
+            x = self._pooled(number, convolved(level, x), skips)
+        return self._rows(x[0].T, skips)
+
+    def _pooled(self, number: int, output: Wide, skips: Skips) -> Wide:
+        """The output of a level, from its convolution's; what the trunk reads too is added to `skips`."""
+        level = self.levels[number]
+        unpooled = level.unpooled(output)
+        if number in self.skip_levels:
+            skips[number] = unpooled
+        return level.pooled(unpooled)
+
+    def _rows(self, tokens: Float[Tensor, "tokens _"], skips: Skips) -> Tokens:
+        """Rows of tokens; of each skip as many positions as belong to them, which are its first."""
+        parts = []
+        for number, part in zip(self.skip_levels, self.layout.skips, strict=True):
+            positions = len(tokens) * part.per_token
+            parts.append(skips[number][0].T[:positions])
+        return self.layout.joined(tokens, parts)
 
     def phases(self, codes: Codes, wanted: Sequence[int]) -> dict[int, Tokens]:
         """Tokens of pieces that begin at several bases of one sequence; what they have in common is computed once.
@@ -87,30 +130,38 @@ class Tower:
         tokens = codes.size // self.token_bp - 1
         x = self.letters(codes)
         found = self._descend(0, x, wanted)
-        return {begin: of_piece[:tokens].clone() for begin, of_piece in found}
+        return {
+            begin: self._rows(of_piece[:tokens], skips).clone() for begin, of_piece, skips in found
+        }
 
     def _descend(
         self,
         number: int,
-        x: Float[Tensor, "1 channels length"],
+        x: Wide,
         wanted: Sequence[int],
-    ) -> Iterator[tuple[int, Tokens]]:
-        """From the input of a level on: the tokens behind each of its first positions that is wanted."""
-        # Pieces see the same convolution, but may pair its positions otherwise. Those that begin at 0, 4 and 5 go on
+    ) -> Iterator[tuple[int, Tokens, Skips]]:
+        """From the input of a level on: the tokens behind each of its first positions that is wanted, and skips."""
+        # Pieces see the same convolution, but may pool its positions otherwise. Those that begin at 0, 4 and 5 go on
         # with the pairs from 0 on, as 0 and 2, and with the pairs from 1 on, as 2; and so on, down to single tokens.
         if number == len(self.levels):
-            yield 0, x[0].T
+            yield 0, x[0].T, {}
             return
         level = self.levels[number]
         output = convolved(level, x)
-        for first in (0, 1):
-            deeper = [begin // 2 for begin in wanted if begin % 2 == first]
+        pool = level.pool
+        for first in range(pool):
+            deeper = [begin // pool for begin in wanted if begin % pool == first]
             if not deeper:
                 continue
-            pairs = (output.shape[-1] - first) // 2
-            halved = level.after(output[..., first : first + 2 * pairs])
-            for begin, tokens in self._descend(number + 1, halved, deeper):
-                yield 2 * begin + first, tokens
+            whole = (output.shape[-1] - first) // pool
+            own: Skips = {}
+            pooled = self._pooled(number, output[..., first : first + pool * whole], own)
+            for begin, tokens, skips in self._descend(number + 1, pooled, deeper):
+                # a piece that begins with pooled position 2 has the pairs from 2 · 2 on
+                of_piece = {
+                    level_number: skip[..., pool * begin :] for level_number, skip in own.items()
+                }
+                yield pool * begin + first, tokens, skips | of_piece
 
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""
@@ -181,7 +232,7 @@ def trace_reference(
         inputs.append(x[0])
         output = convolved(level, x)
         outputs.append(output[0])
-        x = level.after(output)
+        x = level.pooled(level.unpooled(output))
     return Trace(begin, tuple(inputs), tuple(outputs))
 
 
@@ -202,8 +253,8 @@ def small_differences(
         For each alt its first touched token and the differences from there on.
     """
     # One changed base, at 101, through Enformer's stem (it sees 7 bases to either side) and the level behind it (2):
-    #     convolution [94, 109), begun at an even position [94, 110), halved [47, 55)
-    #     convolution [45, 57),  begun at an even position [44, 58),  halved [22, 29)
+    #     convolution [94, 109), begun at an even position [94, 110), pooled [47, 55)
+    #     convolution [45, 57),  begun at an even position [44, 58),  pooled [22, 29)
     # positions count from the trace's first base, as its activations do
     begin_bp = trace.begin * tower.token_bp
     starts = np.array([first_bp - begin_bp for first_bp, _ in changes])
@@ -211,17 +262,43 @@ def small_differences(
     letters = one_hot(tower.sent(alternate), tower.dtype).mT
     reference = _runs_of(trace.inputs[0], starts, letters.shape[-1])
     d = letters - reference
-    for level, inputs, outputs in zip(tower.levels, trace.inputs, trace.outputs, strict=True):
-        before = _runs_of(inputs, starts, d.shape[-1])
+    skips: dict[int, tuple[Starts, Runs]] = {}
+    for number, level in enumerate(tower.levels):
+        before = _runs_of(trace.inputs[number], starts, d.shape[-1])
         d = level.before_difference(before, d)
         starts, d = _convolve(level, starts, d)
-        starts, d = _pad_to_pairs(starts, d)
-        convolution = _runs_of(outputs, starts, d.shape[-1])
-        d = level.after_difference(convolution, d)
-        starts = starts // 2
+        starts, d = _pad_to_pools(starts, d, level.pool)
+        convolution = _runs_of(trace.outputs[number], starts, d.shape[-1])
+        d = level.unpooled_difference(convolution, d)
+        if number in tower.skip_levels:
+            skips[number] = starts, d
+        d = level.pooled_difference(level.unpooled(convolution), d)
+        starts = starts // level.pool
     # behind the last level a position is a token
+    rows = _rows_of_runs(tower, starts, d, skips)
     firsts = [trace.begin + int(start) for start in starts]
-    return [(first, of_alt.T) for first, of_alt in zip(firsts, d, strict=True)]
+    return list(zip(firsts, rows, strict=True))
+
+
+def _rows_of_runs(
+    tower: Tower,
+    starts: Starts,
+    d: Runs,
+    skips: dict[int, tuple[Starts, Runs]],
+) -> Float[Tensor, "alts tokens width"]:
+    """Differences of tokens with those of their skips, which are zero where a skip's run has not reached."""
+    # A skip with 4 positions for each token, changed from position 9 on for 6 positions, whose tokens are 2 and 3:
+    #     token 2 [0 d d d]   token 3 [d d d 0]
+    alts, _, tokens = d.shape
+    parts = []
+    for number, part in zip(tower.skip_levels, tower.layout.skips, strict=True):
+        skip_starts, moved = skips[number]
+        within = skip_starts - starts * part.per_token
+        positions = d.new_zeros(alts, tokens * part.per_token, part.channels)
+        for row, first in enumerate(within):
+            positions[row, first : first + moved.shape[-1]] = moved[row].T
+        parts.append(positions)
+    return tower.layout.joined(d.mT, parts)
 
 
 def _runs_of(
@@ -245,18 +322,18 @@ def _convolve(
     return starts - reached, convolution
 
 
-def _pad_to_pairs(
-    starts: Starts, d: Float[Tensor, "alts channels n"]
+def _pad_to_pools(
+    starts: Starts, d: Float[Tensor, "alts channels n"], pool: int
 ) -> tuple[Starts, Float[Tensor, "alts channels m"]]:
-    """Begin every run at an even position and make it as long as all need, with zeros.
+    """Begin every run where a pooled position does, and make it as long as all need, with zeros.
 
-    Starts 4 and 7 with 3 positions each, [a b c] and [d e f], become 4 and 6 with [a b c 0] and [0 d e f].
+    In pairs, starts 4 and 7 with 3 positions each, [a b c] and [d e f], become 4 and 6 with [a b c 0] and [0 d e f].
     """
     alts, channels, count = d.shape
-    odd = starts % 2
-    length = count + int(odd.max())
-    length += length % 2
+    shifts = starts % pool
+    length = count + int(shifts.max())
+    length += -length % pool
     padded = d.new_zeros(alts, channels, length)
-    for row, shift in enumerate(odd):
+    for row, shift in enumerate(shifts):
         padded[row, :, shift : shift + count] = d[row]
-    return starts - odd, padded
+    return starts - shifts, padded

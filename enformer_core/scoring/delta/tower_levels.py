@@ -1,8 +1,8 @@
-"""The halvings that a tower is made of, for activations and for differences.
+"""The levels that a tower is made of, for activations and for differences.
 
-Each level prepares, convolves, and pools pairs. The published towers differ in what stands before and after the
-convolution; everything else about a tower is the same (see `tower`). A rule for a block of another type is registered
-by `@level_of.register(TheBlock)`.
+Each level prepares, convolves, and pools. Towers differ in what stands before and behind the convolution, and in how
+many positions become one; everything else about a tower is the same (see `tower`). A rule for a block of another type
+is registered by `@level_of.register(TheBlock)`.
 """
 
 from dataclasses import dataclass
@@ -15,33 +15,44 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from enformer_core.models.base import SequenceModel
-from enformer_core.models.blocks import AttentionPooledLevel, Blocks, HasBlocks, MaxPooledLevel
+from enformer_core.models.blocks import (
+    AttentionPooledLevel,
+    Blocks,
+    HasBlocks,
+    MaxPooledConvolution,
+    MaxPooledLevel,
+)
 from enformer_core.models.layers import GELU_SLOPE, gelu
 from enformer_core.scoring.delta.layer_rules import (
     batch_norm_difference,
     gelu_difference,
     max_pool_difference,
     norm_scale,
+    norm_shift,
     sigmoid_difference,
     silu_difference,
 )
 from enformer_core.scoring.delta.matmul import convolve
-from enformer_core.scoring.delta.reference_convolution import ReferenceConvolution
+from enformer_core.scoring.delta.max_pooled_convolution import DeltaMaxPooledConvolution
+from enformer_core.scoring.delta.reference_convolution import ReferenceConvolution, inputs_together
 
 Wide = Float[Tensor, "batch channels length"]
 
-Halved = Float[Tensor, "batch channels half"]
-
-Kernel = Float[Tensor, "outputs inputs width"]
+Pooled = Float[Tensor, "batch channels pooled"]
 
 
 @runtime_checkable
 class Level(Protocol):
-    """One halving of the sequence; its channels lie together in memory."""
+    """One shortening of the sequence; its channels lie together in memory."""
 
     @property
     def convolution(self) -> ReferenceConvolution:
         """The level's convolution."""
+        ...
+
+    @property
+    def pool(self) -> int:
+        """Positions that become one."""
         ...
 
     def before(self, x: Wide) -> Wide:
@@ -52,12 +63,20 @@ class Level(Protocol):
         """Change of `before` when x becomes x + d."""
         ...
 
-    def after(self, convolved: Wide) -> Halved:
-        """The level's output, from the convolution's."""
+    def unpooled(self, convolved: Wide) -> Wide:
+        """What is pooled, from the convolution's output; position by position."""
         ...
 
-    def after_difference(self, convolved: Wide, d: Wide) -> Halved:
-        """Change of `after` when `convolved` changes by d."""
+    def unpooled_difference(self, convolved: Wide, d: Wide) -> Wide:
+        """Change of `unpooled` when `convolved` changes by d."""
+        ...
+
+    def pooled(self, unpooled: Wide) -> Pooled:
+        """The level's output, from what `unpooled` gave."""
+        ...
+
+    def pooled_difference(self, unpooled: Wide, d: Wide) -> Pooled:
+        """Change of `pooled` when `unpooled` changes by d."""
         ...
 
 
@@ -83,10 +102,9 @@ class NormedGelu:
     @classmethod
     def of(cls, norm: nn.BatchNorm1d) -> "NormedGelu":
         """The function with a BatchNorm's parameters."""
-        assert norm.running_mean is not None
         # weight (x − mean) / √(variance + ε) + bias as one multiplication and one addition
         scale = norm_scale(norm)
-        shift = norm.bias - norm.running_mean * scale
+        shift = norm_shift(norm, scale)
         # of a channel each, for all positions
         steep_scale = GELU_SLOPE * scale[:, None]
         steep_shift = GELU_SLOPE * shift[:, None]
@@ -115,7 +133,8 @@ class DeltaAttentionPooled:
     convolution: ReferenceConvolution
     pointwise_activation: NormedGelu
     pointwise: ReferenceConvolution
-    pool: ReferenceConvolution
+    to_logits: ReferenceConvolution
+    pool = 2
 
     def before(self, x: Wide) -> Wide:
         """BatchNorm and GELU; the stem reads letters as they are."""
@@ -125,34 +144,37 @@ class DeltaAttentionPooled:
         """Change of `before` when x becomes x + d."""
         return d if self.activation is None else self.activation.difference(x, d)
 
-    def _residual(self, convolved: Wide) -> Wide:
+    def unpooled(self, convolved: Wide) -> Wide:
+        """The residual block."""
         inner = self.pointwise_activation(convolved)
         # In place: nobody else reads what the block adds.
         added = self.pointwise(inner)
         return added.add_(convolved)
 
-    def after(self, convolved: Wide) -> Halved:
-        """Residual block and pooling: a softmax over two is a sigmoid of their difference."""
-        left, right = _pairs(self._residual(convolved))
+    def unpooled_difference(self, convolved: Wide, d: Wide) -> Wide:
+        """Change of `unpooled`: linear maps act on the change alone, without their bias."""
+        inner = self.pointwise_activation.difference(convolved, d)
+        return d + convolve(inner, self.pointwise.kernel)
+
+    def pooled(self, unpooled: Wide) -> Pooled:
+        """Each pair weighted by a softmax over two, which is a sigmoid of their difference."""
+        left, right = _pairs(unpooled)
         # share · left + (1 − share) · right, with one product for both shares
         u = left - right
-        gate = self.pool(u).sigmoid_()
+        gate = self.to_logits(u).sigmoid_()
         return torch.addcmul(right, gate, u)
 
-    def after_difference(self, convolved: Wide, d: Wide) -> Halved:
-        """Change of `after` when `convolved` changes by d.
+    def pooled_difference(self, unpooled: Wide, d: Wide) -> Pooled:
+        """Change of `pooled` when `unpooled` changes by d.
 
         With u = left − right and g = sigmoid(W u): Δ(right + g u) = Δright + g' Δu + (g' − g) u.
         """
-        # The residual block: linear maps act on the change alone, without their bias.
-        inner = self.pointwise_activation.difference(convolved, d)
-        d = d + convolve(inner, self.pointwise.kernel)
-        left, right = _pairs(self._residual(convolved))
+        left, right = _pairs(unpooled)
         d_left, d_right = _pairs(d)
         u = left - right
         du = d_left - d_right
-        logits = convolve(u, self.pool.kernel)
-        d_logits = convolve(du, self.pool.kernel)
+        logits = convolve(u, self.to_logits.kernel)
+        d_logits = convolve(du, self.to_logits.kernel)
         gate = torch.sigmoid(logits + d_logits)
         d_gate = sigmoid_difference(torch.sigmoid(logits), gate, d_logits)
         return d_right + gate * du + d_gate * u
@@ -164,6 +186,7 @@ class DeltaMaxPooled:
 
     convolution: ReferenceConvolution
     norm: nn.BatchNorm1d
+    pool = 2
 
     def before(self, x: Wide) -> Wide:
         """GELU, of the letters too where the level is the stem."""
@@ -173,19 +196,27 @@ class DeltaMaxPooled:
         """Change of `before` when x becomes x + d."""
         return gelu_difference(x, d)
 
-    def after(self, convolved: Wide) -> Halved:
-        """BatchNorm, then the larger of each pair."""
-        left, right = _pairs(self.norm(convolved))
+    def unpooled(self, convolved: Wide) -> Wide:
+        """BatchNorm."""
+        normed: Tensor = self.norm(convolved)
+        return normed
+
+    def unpooled_difference(self, convolved: Wide, d: Wide) -> Wide:
+        """Change of `unpooled`, whatever `convolved` is."""
+        del convolved
+        return batch_norm_difference(self.norm, d)
+
+    def pooled(self, unpooled: Wide) -> Pooled:
+        """The larger of each pair."""
+        left, right = _pairs(unpooled)
         return torch.maximum(left, right)
 
-    def after_difference(self, convolved: Wide, d: Wide) -> Halved:
-        """Change of `after` when `convolved` changes by d."""
-        normed = self.norm(convolved)
-        d_normed = batch_norm_difference(self.norm, d)
-        return max_pool_difference(normed, d_normed)
+    def pooled_difference(self, unpooled: Wide, d: Wide) -> Pooled:
+        """Change of `pooled` when `unpooled` changes by d."""
+        return max_pool_difference(unpooled, d)
 
 
-def _pairs(x: Wide) -> tuple[Halved, Halved]:
+def _pairs(x: Wide) -> tuple[Pooled, Pooled]:
     """The left and the right position of each pair, as views: of a b c d, they are a c and b d."""
     left, right = x.unflatten(-1, (-1, 2)).unbind(-1)
     return left, right
@@ -212,22 +243,24 @@ def _attention_pooled(block: AttentionPooledLevel) -> Level:
     pointwise = block.pointwise
     return DeltaAttentionPooled(
         activation=activation,
-        convolution=ReferenceConvolution(_channels_last(weight), block.conv.bias),
+        convolution=ReferenceConvolution(inputs_together(weight), block.conv.bias),
         pointwise_activation=NormedGelu.of(pointwise.norm),
         pointwise=ReferenceConvolution(pointwise.conv.weight / GELU_SLOPE, pointwise.conv.bias),
-        pool=ReferenceConvolution(block.pool.to_attn_logits.weight[..., 0], None),
+        to_logits=ReferenceConvolution(block.pool.to_attn_logits.weight[..., 0], None),
     )
 
 
 @level_of.register(MaxPooledLevel)
 def _max_pooled(block: MaxPooledLevel) -> Level:
     inner = block.block
-    return DeltaMaxPooled(ReferenceConvolution(_channels_last(inner.conv.weight), None), inner.norm)
+    return DeltaMaxPooled(
+        ReferenceConvolution(inputs_together(inner.conv.weight), None), inner.norm
+    )
 
 
-def _channels_last(kernel: Kernel) -> Kernel:
-    """The kernel with its inputs together in memory, as convolutions of such sequences read it."""
-    return kernel.mT.contiguous().mT
+@level_of.register(MaxPooledConvolution)
+def _max_pooled_convolution(block: MaxPooledConvolution) -> Level:
+    return DeltaMaxPooledConvolution.of(block)
 
 
 def blocks_of(model: SequenceModel) -> Blocks:

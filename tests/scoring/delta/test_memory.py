@@ -81,9 +81,10 @@ def level(outputs, inputs):
     return DeltaMaxPooled(ReferenceConvolution(kernel, None), nn.BatchNorm1d(1))
 
 
-def network_of(geometry):
+def network_of(geometry, skip_levels=()):
     """A network that computes nothing."""
-    tower = ZeroTower((level(768, 4), level(1536, 768)), 128, CPU, torch.float32)
+    levels = (level(768, 4), level(1536, 768))
+    tower = ZeroTower(levels, 128, CPU, torch.float32, skip_levels=skip_levels)
     return DeltaNetwork(geometry, tower, WatchedTrunk(), Arithmetic())
 
 
@@ -161,6 +162,32 @@ def test_what_is_allowed_fits(monkeypatch, rule, shifts, offset):
     assert held > 0.8e9
     if offset and len(shifts) == 1:
         assert allowance.kept_chunks == (12 + 2) * 17 * 2
+
+
+def test_rows_are_counted_with_their_skips(monkeypatch):
+    free = 250e6
+    monkeypatch.setattr(memory, "_free_bytes", lambda device, worker_bytes: 4 * free)
+    conventions = conventions_of(geometry=FULL, centre_index=FULL_CENTRE)
+    alone, skipping = (
+        choose_allowance(network_of(FULL, skips), 0, 0, conventions).batch_alts
+        for skips in ((), (1,))
+    )
+    # a chunk of 192 tokens in 6 copies; rows of 1,536 channels, or of these and two positions of 1,536
+    chunk, row = 6 * 192 * 128 * 768, 1536 * 1536
+    assert alone == (free - chunk) // row
+    assert skipping == (free - chunk - 2 * 2 * row) // (3 * row)
+
+
+def test_the_widest_part_of_a_model_counts():
+    # of 128 bases 768 channels, then of their pairs 4,000
+    tower = ZeroTower((level(768, 4), level(4_000, 768)), 128, CPU, torch.float32)
+    network = DeltaNetwork(FULL, tower, WatchedTrunk(), Arithmetic())
+    assert memory._working(network, 0) == 6 * 192 * 64 * 4_000
+    # four bins of each token, and windows of so many tokens that a layer's weights are the widest
+    bins = Geometry(window_bp=128 * 3_000, bin_bp=32, bins=8_000, bins_per_token=4)
+    many = Geometry(window_bp=128 * 9_000, bin_bp=128, bins=8_000)
+    assert memory._working(network_of(bins), 0) == 12 * 3_000 * 4 * 1_536
+    assert memory._working(network_of(many), 0) == 12 * 9_000 * 9_000
 
 
 def test_chunks_take_no_more_than_their_share(monkeypatch):

@@ -239,7 +239,7 @@ def batch_norm_has_no_weight(right):
 
 @slip("layer_rules:max_pool_difference")
 def pooling_forgets_who_leads(right):
-    return lambda x, d: d.unflatten(-1, (-1, 2)).amax(dim=-1)
+    return lambda x, d, pool=2: d.unflatten(-1, (-1, pool)).amax(dim=-1)
 
 
 # Attention
@@ -443,7 +443,7 @@ def dilated_kernels_are_not_scaled(right):
 MUTANTS.append(
     Mutant(
         "pointwise_gelu_is_the_identity",
-        "tower_levels:DeltaAttentionPooled.after_difference",
+        "tower_levels:DeltaAttentionPooled.unpooled_difference",
         identity_for("difference"),
     )
 )
@@ -451,14 +451,10 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "pointwise_block_has_no_residual",
-        "tower_levels:DeltaAttentionPooled.after_difference",
+        "tower_levels:DeltaAttentionPooled.unpooled_difference",
         Rewrite(
-            lambda node: (
-                isinstance(node, ast.Assign)
-                and is_operation(node.value, ast.Add)
-                and is_call(node.value.right, "convolve")
-            ),
-            lambda node: ast.Assign(node.targets, node.value.right),
+            lambda node: isinstance(node, ast.Return) and is_operation(node.value, ast.Add),
+            lambda node: ast.Return(node.value.right),
         ),
     )
 )
@@ -466,7 +462,7 @@ MUTANTS.append(
 MUTANTS.append(
     Mutant(
         "pooling_keeps_its_gate",
-        "tower_levels:DeltaAttentionPooled.after_difference",
+        "tower_levels:DeltaAttentionPooled.pooled_difference",
         Rewrite(
             lambda node: isinstance(node, ast.Return) and is_operation(node.value, ast.Add),
             lambda node: ast.Return(node.value.left),

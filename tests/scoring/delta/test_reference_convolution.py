@@ -53,7 +53,7 @@ def test_packed_products_of_any_number_of_rows():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("width", [1, 5, 15])
+@pytest.mark.parametrize("width", [1, 5, 7, 11, 15])
 @pytest.mark.parametrize("length", [FEWEST_POSITIONS - 1, FEWEST_POSITIONS + 1])
 def test_reference_convolutions_of_any_width(dtype, width, length):
     torch.manual_seed(3)

@@ -15,7 +15,7 @@ from enformer_core.scoring.delta.reference_tokens import (
     chunks_wanted,
 )
 from enformer_core.scoring.delta.tower import Tower
-from enformer_core.scoring.delta.tower_levels import levels_of
+from tests.support.pooled_towers import small_borzoi, tower_of_model
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 
 CPU = torch.device("cpu")
@@ -100,11 +100,10 @@ def test_the_run_used_least_recently_goes_first():
     assert computed[5:] == []
 
 
-@pytest.mark.parametrize("make", [small_enformer, small_basenji2])
+@pytest.mark.parametrize("make", [small_enformer, small_basenji2, small_borzoi])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_any_part_of_a_window_is_cut_out_of_the_whole(make, reverse, genome):
-    model = make()
-    tower = Tower(levels_of(model), model.geometry.bin_bp, CPU, torch.float64)
+    tower = tower_of_model(make())
     random = np.random.default_rng(0)
     with torch.inference_mode():
         for count in (4, 6, 7, 48):
