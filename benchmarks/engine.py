@@ -5,7 +5,7 @@
 
 All cases run in one process, in turns, on real sequence with the seeded weights, over both strands as the program does
 by default, or over one: (a) enformer-pytorch in float32, reference and alternate; (b) the same under bfloat16 autocast;
-(c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a 40 kb stretch that share a window, its reference,
+(c) `direct`; (d) `delta`, one centred SNV; (e) `delta`, all SNVs of a stretch that share a window, its reference,
 tower and patches included; (f) saturation mutagenesis of 100 bp; (g) is (b) after `torch.compile`; (h) is (e) and its
 indels; (i) is (e) with indels of 1 to 50 bp in the place of 13 % of the SNVs, and (j) are indels alone, in every
 seventh place. Peak memory is that of a process of its own for each; on a GPU, what torch has taken of the device, and
@@ -68,7 +68,6 @@ from enformer_core.variants.source import open_source
 from tests.support.seeded import seeded_state
 
 CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
-STRETCH_BP = 40_000
 STRETCH_START_BP = 5_440_000
 MUTATED_BP = 100
 WORKER_BYTES = 4_000_000_000
@@ -93,13 +92,18 @@ class Bench:
     """The model, the sequence and the variants, each loaded when first used.
 
     Attributes:
-        allowance: what a scorer may hold; None to choose from the memory there is.
+        allowance: what a scorer of shared windows may hold.
+        policy: of all cases of ours but `direct`; "exact" is what "fast" comes to on a CPU without bfloat16.
+        stretch_bp: where variants share windows.
         weights: the file of the seeded ones.
         strands: which are read.
         device: where all of it computes.
     """
 
     allowance: Allowance | None = None
+
+    policy: Policy = "fast"
+    stretch_bp: int = 40_000
 
     def __init__(self, weights: Path, strands: Strands, device: torch.device) -> None:
         self.weights = weights
@@ -134,7 +138,7 @@ class Bench:
 
     @cached_property
     def stretch(self) -> list[Allele]:
-        """Every SNV of the real sites in one 40 kb stretch."""
+        """Every SNV of the real sites in one stretch."""
         return [each for each in self.mixed if len(each.ref) == len(each.alt) == 1]
 
     @cached_property
@@ -146,13 +150,13 @@ class Bench:
         return [
             Allele("chr20", row["start"], row["input_ref"], row["input_alt"])
             for row in rows
-            if STRETCH_START_BP <= row["start"] < STRETCH_START_BP + STRETCH_BP
+            if 0 <= row["start"] - STRETCH_START_BP < self.stretch_bp
         ]
 
     @cached_property
     def mutations(self) -> list[Allele]:
         """Every SNV of 100 bp."""
-        first = STRETCH_START_BP + STRETCH_BP // 2
+        first = STRETCH_START_BP + self.stretch_bp // 2
         reference = [
             "ACGTN"[code] for code in self.genome.fetch("chr20", first, first + MUTATED_BP)
         ]
@@ -203,8 +207,8 @@ class Bench:
 
     @cached_property
     def fast(self) -> DeltaNetwork:
-        """The network of the default policy."""
-        return self.network("fast")
+        """The network of the policy that is measured."""
+        return self.network(self.policy)
 
 
 def conventions(strands: Strands, max_offset_bp: int = 0) -> Conventions:
@@ -280,8 +284,8 @@ def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
     """Many SNVs in the windows that they share, each reference and all patches made anew."""
     network = bench.fast
     sharing = shared(bench.strands)
-    # other cases' models share this process: what may be held is what a worker of its own may
-    allowance = bench.allowance or choose_allowance(network, 5313, WORKER_BYTES, sharing)
+    allowance = bench.allowance
+    assert allowance is not None, "chosen before other cases' models share this process"
     windows: dict[int, list[Allele]] = {}
     for allele in alleles:
         windows.setdefault(window_start(allele.start, sharing, ENFORMER.bin_bp), []).append(allele)
@@ -366,6 +370,7 @@ def measure(
     names = list(bench.golden)[: 2 if quick else None]
     arithmetic = choose_arithmetic("fast", bench.device)
     seconds: dict[str, list[float]] = {case: [] for case in running}
+    cpu_seconds: dict[str, list[float]] = {case: [] for case in running}
     errors: dict[str, dict[str, float]] = {case: {} for case in running}
     counts: dict[str, int] = {}
     rates: list[float] = []
@@ -373,18 +378,23 @@ def measure(
         for case, run in running.items():
             rates.append(matmul_rate(arithmetic.delta, bench.device))
             name = names[number % len(names)]
+            began_s = time.process_time()
             measured = run(name)
+            cpu_s = (time.process_time() - began_s) / measured.variants
             seconds[case].append(measured.seconds_per_variant)
+            cpu_seconds[case].append(cpu_s)
             counts[case] = measured.variants
             errors[case] |= {
                 n: relative_error(sad, bench.golden[n][1]) for n, sad in measured.sad.items()
             }
             print(
-                f"round {number + 1} ({case}) {measured.seconds_per_variant:.3f} s per variant",
+                f"round {number + 1} ({case}) {measured.seconds_per_variant:.3f} s per variant, "
+                f"of {measured.variants}, {cpu_s:.3f} of CPU",
                 flush=True,
             )
     return {
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "device": bench.device.type,
         "errors": errors,
         "variants": counts,
@@ -420,6 +430,9 @@ def main() -> None:
         "--quick", action="store_true", help="one round, errors on two SNVs, within 15 minutes"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cases", help="these alone, by their letters")
+    parser.add_argument("--stretch-bp", type=int, default=40_000, help="of shared windows")
+    parser.add_argument("--policy", choices=get_args(Policy), default="fast")
     parser.add_argument("--strands", choices=get_args(Strands), default="both")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--without-peer", action="store_true", help="leave enformer-pytorch out")
@@ -445,8 +458,8 @@ def print_memory(bench: Bench, case: str) -> None:
     """Run one case once and print this process's peak; before it what it may hold at once, for the shared window."""
     name = next(iter(bench.golden))
     if case == "e":
-        allowance = choose_allowance(bench.fast, 5313, WORKER_BYTES, shared(bench.strands))
-        print(allowance.batch_alts, allowance.kept_chunks)
+        bench.allowance = choose_allowance(bench.fast, 5313, WORKER_BYTES, shared(bench.strands))
+        print(bench.allowance.batch_alts, bench.allowance.kept_chunks)
         run_shared(bench, bench.stretch[:MOST_ALTS])  # as many as are ever carried at once
     else:
         cases(bench, quick=True)[case](name)
@@ -459,16 +472,25 @@ def print_memory(bench: Bench, case: str) -> None:
 def report(options: argparse.Namespace, bench: Bench) -> None:
     """Measure everything, print it, and write what is asked for."""
     with_peer = not options.without_peer
+    bench.policy = options.policy
+    bench.stretch_bp = options.stretch_bp
     memory: dict[str, int] = {}
-    if not options.without_memory:
+    if options.without_memory:
+        bench.allowance = choose_allowance(bench.fast, 5313, WORKER_BYTES, shared(bench.strands))
+    else:
         *allowance, peak_shared = peak_memory(bench, "e")
         bench.allowance = Allowance(*allowance)
         alone = set(cases(bench, quick=True, with_peer=with_peer)) - {"e"}
         memory = {case: peak_memory(bench, case)[-1] for case in sorted(alone)}
         memory |= dict.fromkeys("efhij", peak_shared)
     running = cases(
-        bench, quick=options.quick, with_peer=with_peer, compile_peer=options.compile_peer
+        bench,
+        quick=options.quick and not options.cases,
+        with_peer=with_peer,
+        compile_peer=options.compile_peer,
     )
+    if options.cases:
+        running = {case: running[case] for case in options.cases}
     measured = measure(
         bench,
         running,

@@ -90,6 +90,7 @@ def summarise(measured: dict[str, Any], memory: dict[str, int]) -> dict[str, Any
                 "what": CASES[case],
                 "seconds_per_variant": seconds[case],
                 "all_rounds": measured["seconds"][case],
+                "cpu_seconds": measured["cpu_seconds"][case],
                 "variants": measured["variants"][case],
                 "sad_error": max(measured["errors"][case].values(), default=None),
                 "peak_memory_bytes": memory.get(case),
