@@ -14,7 +14,7 @@ from enformer_core.models.borzoi import Borzoi
 from enformer_core.models.borzoi_spec import BorzoiConfig
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import one_hot, tanh_gelu
-from enformer_core.scoring.delta.token_rows import RowLayout
+from enformer_core.models.token_rows import RowLayout
 from enformer_core.scoring.delta.tower import Tower
 from enformer_core.scoring.delta.tower_levels import blocks_of, level_of, levels_of
 from tests.support.small_models import randomised

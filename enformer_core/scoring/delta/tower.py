@@ -6,7 +6,7 @@ the network's own and nothing is thrown away. A change of a few bases is carried
 reaches at each level, some ten of them.
 
 What the trunk reads beside the tokens, the output of some levels before their pooling, stands in the tokens' rows
-(`token_rows`).
+(`models.token_rows`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from enformer_core.models.layers import one_hot
+from enformer_core.models.token_rows import RowLayout, SkipPart
 from enformer_core.scoring.delta.matmul import convolve
-from enformer_core.scoring.delta.token_rows import RowLayout, SkipPart
 from enformer_core.scoring.delta.tower_levels import Level, convolved
 
 CHUNK_TOKENS = 192

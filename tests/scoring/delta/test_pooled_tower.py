@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from enformer_core.models.layers import one_hot
+from enformer_core.models.token_rows import SkipPart
 from enformer_core.scoring.delta import max_pooled_convolution
 from enformer_core.scoring.delta import tower as tower_module
 from enformer_core.scoring.delta.alternate_tokens import (
@@ -12,7 +13,6 @@ from enformer_core.scoring.delta.alternate_tokens import (
     Alternate,
     fill_differences,
 )
-from enformer_core.scoring.delta.token_rows import SkipPart
 from enformer_core.scoring.delta.tower import small_differences, trace_reference
 from tests.support.pooled_towers import (
     read_plainly,

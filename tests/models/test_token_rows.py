@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from enformer_core.scoring.delta.token_rows import RowLayout, SkipPart
+from enformer_core.models.token_rows import RowLayout, SkipPart
 
 LAYOUT = RowLayout(3, (SkipPart(2, 1), SkipPart(4, 2)))
 
