@@ -92,7 +92,8 @@ def tower_of(blocks, dtype=torch.float64):
 def tower_of_model(model):
     skip_levels = blocks_of(model).skip_levels
     token_bp = model.geometry.token_bp
-    return Tower(levels_of(model), token_bp, CPU, torch.float64, skip_levels=skip_levels)
+    dtype = next(model.parameters()).dtype
+    return Tower(levels_of(model), token_bp, CPU, dtype, skip_levels=skip_levels)
 
 
 def read_plainly(blocks, codes):
