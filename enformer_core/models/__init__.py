@@ -13,6 +13,7 @@ BUILTIN_MODELS: Mapping[str, str] = MappingProxyType(
         "enformer": "Avsec et al. 2021",
         "basenji2": "Kelley 2020",
         "borzoi": "Linder et al. 2025",
+        "flashzoi": "Hingerl et al. 2025",
         "motif": "a demonstration without training",
         "motif_core": "the same with shorter motifs",
     }

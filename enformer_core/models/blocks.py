@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from enformer_core.models.attention import Attention
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import NormGeluConv, SeparableConv, SoftmaxPool
+from enformer_core.models.rotary_attention import RotaryAttention
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class AttentionLayer:
     """A layer of a transformer: attention, then a two-layer perceptron, each normed first and added to its input."""
 
     attention_norm: nn.LayerNorm
-    attention: Attention
+    attention: Attention | RotaryAttention
     mlp_norm: nn.LayerNorm
     up: nn.Linear
     down: nn.Linear

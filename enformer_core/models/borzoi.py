@@ -26,6 +26,7 @@ from enformer_core.models.blocks import (
 from enformer_core.models.borzoi_spec import BorzoiConfig, UNetSize
 from enformer_core.models.layers import Scale, SeparableConv, Wide, tanh_gelu
 from enformer_core.models.positional import central_masks
+from enformer_core.models.rotary_attention import RotaryAttention
 from enformer_core.models.transformer import TransformerLayer
 
 _EPSILON = 1e-3
@@ -242,11 +243,23 @@ class Borzoi(HeadedNetwork):
 
 
 def _transformer_layer(config: BorzoiConfig) -> TransformerLayer:
-    attention = Attention(
+    return TransformerLayer(config.channels, _attention(config), epsilon=_EPSILON)
+
+
+def _attention(config: BorzoiConfig) -> Attention | RotaryAttention:
+    rotary = config.rotary
+    if rotary is None:
+        return Attention(
+            config.channels,
+            heads=config.heads,
+            key_channels=config.key_channels,
+            positional_features=config.positional_features,
+            features_of=partial(central_masks, widest=config.trained_tokens),
+        )
+    return RotaryAttention(
         config.channels,
         heads=config.heads,
-        key_channels=config.key_channels,
-        positional_features=config.positional_features,
-        features_of=partial(central_masks, widest=config.trained_tokens),
+        key_heads=rotary.key_heads,
+        rotated_channels=rotary.rotated_channels,
+        base=rotary.base,
     )
-    return TransformerLayer(config.channels, attention, epsilon=_EPSILON)

@@ -33,6 +33,21 @@ class UNetSize:
     dense_incoming: bool = True
 
 
+@dataclass(frozen=True)
+class RotarySize:
+    """Attention by rotary positions; a head is as wide in queries and keys as in values.
+
+    Attributes:
+        key_heads: of keys and values, each of which serves several heads of queries.
+        rotated_channels: of a head, the first.
+        base: of the angles.
+    """
+
+    key_heads: int = 4
+    rotated_channels: int = 128
+    base: float = 20_000.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class BorzoiConfig(ModelConfig):
     """The sizes of a Borzoi; the defaults are those of calico/borzoi, examples/params_pred.json.
@@ -52,6 +67,7 @@ class BorzoiConfig(ModelConfig):
         key_channels: of each head.
         positional_features: of a distance between tokens.
         trained_tokens: tokens that the positional features are made for; None for those of the window.
+        rotary: attention by rotary positions, which reads none of the last three; None where it is by distances.
         unet: each doubling of the length.
         final_channels: of the last convolution; None without one.
         final_width: of its kernel, odd.
@@ -72,6 +88,7 @@ class BorzoiConfig(ModelConfig):
     key_channels: int = 64
     positional_features: int = 32
     trained_tokens: int | None = None
+    rotary: RotarySize | None = None
     unet: tuple[UNetSize, ...] = (UNetSize(), UNetSize())
     final_channels: int | None = 1920
     final_width: int = 1

@@ -18,6 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from enformer_core.models.attention import Attention
 from enformer_core.models.enformer import Enformer, TowerLevel
 from enformer_core.models.motif_spec import (
     EXPRESSIONS,
@@ -155,7 +156,7 @@ def _set_attention(model: Enformer) -> None:
     divides by nearly 64/√6; subtracting an empty channel removes its mean.
     """
     (layer,) = cast("Iterable[TransformerLayer]", model.transformer)
-    attention = layer.attention
+    attention = cast("Attention", layer.attention)
     deviation = _CONSTANT * (2.0 / TOKEN_CHANNELS) ** 0.5
     value_channels = TOKEN_CHANNELS // len(EXPRESSIONS)
     # the second of six families of positional features

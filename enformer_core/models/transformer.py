@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from enformer_core.models.attention import Attention, Tokens
 from enformer_core.models.blocks import AttentionLayer
+from enformer_core.models.rotary_attention import RotaryAttention
 
 
 class Mlp(nn.Module):
@@ -27,7 +28,13 @@ class Mlp(nn.Module):
 class TransformerLayer(nn.Module):
     """Attention and a perceptron, each behind a LayerNorm and beside a residual connection."""
 
-    def __init__(self, channels: int, attention: Attention, *, epsilon: float = 1e-5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        attention: Attention | RotaryAttention,
+        *,
+        epsilon: float = 1e-5,
+    ) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(channels, eps=epsilon)
         self.attention = attention

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from enformer_core.models.attention import Attention
 from enformer_core.models.base import Network
+from enformer_core.models.rotary_attention import RotaryAttention
 from enformer_core.scoring.delta.spans import as_slice
 
 Weights = Float[Tensor, "heads queries tokens"]
@@ -33,7 +34,7 @@ def watched_attention(
     """
     kept: list[Tensor] = []
 
-    def look(attention: Attention, inputs: tuple[Tensor]) -> None:
+    def look(attention: Attention | RotaryAttention, inputs: tuple[Tensor]) -> None:
         # a second time, beside the graph: of all queries only these are looked at
         with torch.no_grad():
             logits = attention.logits(inputs[0])
@@ -41,7 +42,7 @@ def watched_attention(
             kept.append(keep(of_queries.softmax(dim=-1)))
 
     modules = [] if network is None else network.modules()
-    layers = [module for module in modules if isinstance(module, Attention)]
+    layers = [module for module in modules if isinstance(module, Attention | RotaryAttention)]
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     # whatever happens in the block: a hook that stays would be run by whoever uses the network next
     try:

@@ -1,11 +1,15 @@
 """What the PyTorch port of Borzoi calls its parameters: johahi/borzoi-pytorch, on Hugging Face."""
 
 import re
+from dataclasses import replace
 
 from enformer_core.models.weights.names import NameTable
 
 _TOWER = (*(f"res_tower.{2 * level}." for level in range(5)), "unet1.1.")
 """The tower's levels: pooling has the numbers between, and the last level stands with that of the first doubling."""
+
+_ROTARY = re.compile(r"transformer\.\d+\.(0\.fn\.1\.mha|attention\.to_qkv)\.")
+"""Flashzoi's attention, there and here; all else is called as in Borzoi."""
 
 BORZOI_NAMES = NameTable(
     rows=(
@@ -42,6 +46,21 @@ BORZOI_NAMES = NameTable(
     mark=re.compile(
         r"conv_dna\.|res_tower\.|upsampling_unet|horizontal_conv|unet\.\d+\.incoming\."
     ),
+    lacks=_ROTARY,
     # dense layers and heads are convolutions of width 1 there
     widened=re.compile(r"unet\.\d+\.(incoming|skip)\.dense\.weight|heads\.\w+\.weight"),
+)
+
+FLASHZOI_NAMES = replace(
+    BORZOI_NAMES,
+    # in front of the rows that hold for any attention
+    rows=(
+        ("transformer.{}.0.fn.1.mha.Wqkv.", "transformer.{}.attention.to_qkv."),
+        ("transformer.{}.0.fn.1.mha.out_proj.", "transformer.{}.attention.to_out."),
+        *BORZOI_NAMES.rows,
+    ),
+    mark=_ROTARY,
+    lacks=None,
+    # files of older versions have the angles
+    derived=re.compile(r"transformer\.\d+\.0\.fn\.1\.mha\.rotary_emb\.inv_freq"),
 )

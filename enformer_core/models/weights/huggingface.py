@@ -8,7 +8,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from enformer_core.errors import InputError
-from enformer_core.models.weights.loaded import ALIAS, BATCH_COUNTER, COUNTER, LoadedWeights
+from enformer_core.models.weights.loaded import (
+    ALIAS,
+    BATCH_COUNTER,
+    COUNTER,
+    DERIVED,
+    LoadedWeights,
+)
 from enformer_core.models.weights.names import NameTable
 from enformer_core.models.weights.tensor_files import NamedTensors
 
@@ -50,7 +56,7 @@ ENFORMER_NAMES = NameTable(
 
 
 def load_named(tensors: NamedTensors, table: NameTable) -> LoadedWeights:
-    """Tensors of files under our names: aliases proved equal to what they repeat, counters of BatchNorm left out.
+    """Tensors of files under our names: aliases proved equal to what they repeat; what is no parameter left out.
 
     Raises:
         InputError: an alias differs from the tensor of which it is one.
@@ -60,6 +66,8 @@ def load_named(tensors: NamedTensors, table: NameTable) -> LoadedWeights:
     aliases_last = sorted(stored, key=lambda key: table.canonical(key) != key)
     first_key: dict[str, str] = {}
     left_out = {key: COUNTER for key in stored if key.endswith(BATCH_COUNTER)}
+    if table.derived is not None:
+        left_out |= {key: DERIVED for key in stored if table.derived.fullmatch(key)}
     for key in aliases_last:
         original = first_key.setdefault(table.ours(key), key)
         if not _same(stored[original], stored[key]):

@@ -15,6 +15,8 @@ COUNTER = "counter of batches"
 
 TRAINING = "for training only"
 
+DERIVED = "follows from the sizes"
+
 BATCH_COUNTER = "num_batches_tracked"
 """How names end of BatchNorm's counters of training steps: inference never reads them, and some files lack them."""
 
@@ -26,7 +28,7 @@ class LoadedWeights:
     Attributes:
         state: tensors by the names of our attributes.
         names: our name by theirs, one for each tensor of `state`.
-        left_out: their names of what is not needed, with the reason: `ALIAS`, `COUNTER` or `TRAINING`.
+        left_out: their names of what is not needed, with the reason: `ALIAS`, `COUNTER`, `TRAINING` or `DERIVED`.
     """
 
     state: dict[str, Tensor]

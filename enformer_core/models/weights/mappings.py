@@ -44,5 +44,10 @@ class WeightsMappings:
 
     def lacks(self, file_format: Format) -> re.Pattern[str] | None:
         """What none of this model's names in a format begins with, though others of its mark do; None for nothing."""
-        is_keras = file_format is Format.KERAS
-        return self.keras.lacks if is_keras and self.keras else None
+        match file_format:
+            case Format.HUGGING_FACE:
+                return self.names.lacks
+            case Format.SONNET:
+                return None
+            case Format.KERAS:
+                return self.keras.lacks if self.keras else None

@@ -15,6 +15,8 @@ class NameTable:
         rows: how names begin in files, and how ours do; `{}` stands for a number or the name of a head.
         aliases: other beginnings under which files may hold a tensor a second time, each with the one that it repeats.
         mark: what only names of this model begin with; None where the model is not to be told by its names.
+        lacks: what none of its names begin with, though others of its mark do; None for nothing.
+        derived: names of what files may hold beside parameters, and what the sizes say already.
         widened: our names of those tensors to which files may add an axis of length 1 at the end, as a convolution of
             width 1 has it and a dense layer does not.
     """
@@ -22,6 +24,8 @@ class NameTable:
     rows: Rows = ()
     aliases: Rows = ()
     mark: re.Pattern[str] | None = None
+    lacks: re.Pattern[str] | None = None
+    derived: re.Pattern[str] | None = None
     widened: re.Pattern[str] | None = None
 
     def canonical(self, theirs: str) -> str:

@@ -299,6 +299,8 @@ class DeltaTransformer:
     def _prepare(self, layer: AttentionLayer) -> tuple[AttentionBlock, PerceptronBlock]:
         delta = self._delta
         attention = layer.attention
+        if not isinstance(attention, Attention):
+            raise TypeError(f"{type(attention).__name__} has no rules for differences")
         relative = relative_keys(attention, self._geometry.tokens)
         # in the model's own format, so that the factor is not rounded by itself
         scaled_q = attention.to_q.weight * attention.key_channels**-0.5
