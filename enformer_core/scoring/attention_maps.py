@@ -12,6 +12,7 @@ from enformer_core.models.base import Network
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.precision import inference_in_true_float32
+from enformer_core.scoring.sent import sent_to
 from enformer_core.scoring.watched_attention import Weights, watched_attention
 
 LayerMaps = Float32[np.ndarray, "layers looking seen"]
@@ -45,8 +46,7 @@ class AttentionMapper:
         return maps.cpu().numpy()
 
     def _strand(self, codes: Codes) -> Float[Tensor, "layers looking seen"]:
-        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
-        sequence = torch.from_numpy(np.array(codes)).to(self.device)[None]
+        sequence = sent_to(self.device, codes)[None]
         every_token = range(self.network.geometry.tokens)
         with (
             inference_in_true_float32(),

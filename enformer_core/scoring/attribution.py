@@ -22,6 +22,7 @@ from enformer_core.models.layers import head_columns, one_hot
 from enformer_core.scoring.conventions import Strands
 from enformer_core.scoring.delta.spans import as_slice, mirrored
 from enformer_core.scoring.precision import true_float32
+from enformer_core.scoring.sent import sent_to
 from enformer_core.scoring.watched_attention import Weights, watched_attention
 
 PIECE_TOKENS = 96
@@ -118,10 +119,7 @@ class Attributor:
 
     def _strand(self, codes: Codes, bins: range) -> "_Strand":
         """What one strand gives, in the direction in which it is read."""
-        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
-        copied = torch.from_numpy(np.array(codes))
-        sequence = copied.to(self.device)[None]
-        letters = one_hot(sequence, self.dtype)
+        letters = one_hot(sent_to(self.device, codes)[None], self.dtype)
         # without a graph: the tower's activations of a whole window would not fit
         with torch.no_grad():
             pieces = [self._tokens(letters, piece) for piece in self._pieces]

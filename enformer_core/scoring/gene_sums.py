@@ -15,6 +15,7 @@ from torch import Tensor
 
 from enformer_core.scoring.gene_bins import BinPair, GeneReach
 from enformer_core.scoring.gene_effect import GeneEffect
+from enformer_core.scoring.sent import sent_to
 from enformer_core.scoring.statistics import Profile
 from enformer_core.scoring.windows import Allele
 
@@ -79,7 +80,7 @@ class GeneSums:
         difference: PerGene,
     ) -> tuple[PerGene, PerGene]:
         """The sums, of some tracks over exons."""
-        tracks = torch.tensor(self.exon_tracks, device=r.device)
+        tracks = sent_to(r.device, np.array(self.exon_tracks, dtype=np.int64))
         of_exons, change_of_exons = _summed(exons, r, d)
         mixed_reference = reference.index_copy(1, tracks, of_exons[:, tracks])
         mixed_difference = difference.index_copy(1, tracks, change_of_exons[:, tracks])
@@ -101,8 +102,8 @@ def _summed(
     moved = alternate - reference
     # in one copy to the device
     stacked = np.stack([reference, alternate, moved])
-    in_reference, in_alternate, of_moved = torch.as_tensor(stacked, device=r.device)
-    index = torch.as_tensor(rows, device=r.device)
+    in_reference, in_alternate, of_moved = sent_to(r.device, stacked)
+    index = sent_to(r.device, np.array(rows, dtype=np.int64))
     r_rows = r.index_select(0, index).double()
     d_rows = d.index_select(0, index).double()
     difference = in_alternate @ d_rows

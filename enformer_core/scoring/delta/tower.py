@@ -23,6 +23,7 @@ from enformer_core.models.layers import one_hot
 from enformer_core.models.token_rows import RowLayout, SkipPart
 from enformer_core.scoring.delta.matmul import convolve
 from enformer_core.scoring.delta.tower_levels import Level, convolved
+from enformer_core.scoring.sent import sent_to
 
 CHUNK_TOKENS = 192
 """Tokens computed at once: 768 channels × 25,344 bases are 78 MB in float32."""
@@ -165,15 +166,14 @@ class Tower:
 
     def letters(self, codes: Codes) -> Float[Tensor, "1 4 length"]:
         """One-hot letters on the device, sent there as one byte each."""
-        # a copy, for the genome's own codes are a read-only map of a file, which torch does not take
-        letters = one_hot(self.sent(np.array(codes)[None]), self.dtype)
+        letters = one_hot(self.sent(codes[None]), self.dtype)
         return letters.mT
 
     def sent(
         self, codes: UInt8[np.ndarray, "sequences length"]
     ) -> UInt8[Tensor, "sequences length"]:
-        """Base codes on the device, which is not waited for: the driver copies so few bytes before it returns."""
-        return torch.from_numpy(codes).to(self.device, non_blocking=True)
+        """Base codes on the device, which is not waited for."""
+        return sent_to(self.device, codes)
 
     def tokens(self, codes: Codes, first: int, last: int) -> Tokens:
         """Tokens [first, last) of a window, in chunks."""
