@@ -82,8 +82,10 @@ def test_flanks_read_the_bases_of_their_places(genome, start, ref_bp, alt_bp, ru
         "ACGTN"[code] for code in genome.fetch("c", begin + start, begin + start + ref_bp)
     )
     allele = Allele("c", begin + start, ref, LETTERS[:alt_bp])
+    # no farther than the allele stays in the window
+    shift = min(max(shift, start - WINDOW_BP + 1), start)
     for alternate in alternate_windows(allele, begin, rule, stitch_bin=9):
-        window = alternate.moved(min(shift, start))
+        window = alternate.moved(shift)
         codes = alternate_sequence(genome, allele, window, WINDOW_BP)
         for flank, other_end in zip(flanks(allele, window), (False, True), strict=True):
             if not flank.span:
