@@ -56,7 +56,8 @@ class Work:
             overlap have tokens in common.
         overlapping: whether they may.
         flanks: as many windows' tokens as are computed again for the flanks that insertions and deletions move, where
-            windows may overlap: half a window, in common to all neighbours of the same gain.
+            windows may overlap: half a window, in common to all neighbours of the same gain. Elsewhere 0, for there it
+            is half a window for each.
     """
 
     alleles: int
@@ -131,7 +132,8 @@ def total_operations(
     """Floating-point operations of a run.
 
     By differences, each window's reference is one pass, but for tokens that it has from another window, and each allele
-    what follows the tower, of which it renews a few tokens; by direct passes, each allele takes two.
+    what follows the tower, of which it renews a few tokens; an insertion or deletion those of a flank, but for what it
+    has from another of the same gain. By direct passes, each allele takes two.
 
     Args:
         work: what is computed.
@@ -142,7 +144,8 @@ def total_operations(
     of_direct = 2 * operations.total
     if engine == "direct":
         return views * work.alts * of_direct
-    towers = round(work.towers * operations.tower)
+    flanks = work.flanks if work.overlapping else MOVED_FLANK * work.indels
+    towers = round((work.towers + flanks) * operations.tower)
     differences = (work.windows + work.alts) * operations.after_tower
     return views * (towers + differences + audit_operations(work.audited, operations))
 
