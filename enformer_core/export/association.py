@@ -16,7 +16,8 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.errors import InputError
 from enformer_core.export.run_input import run_genome
 from enformer_core.export.vcf_file import unheard
-from enformer_core.finemapping.orientation import Ambiguous, Oriented, orient
+from enformer_core.finemapping.allele_match import Ambiguous
+from enformer_core.finemapping.orientation import Oriented, orient
 from enformer_core.finemapping.orientation_report import OrientationReport, report_in_words
 from enformer_core.finemapping.prior import Prior, alleles_with_prior
 from enformer_core.finemapping.repeated_rows import are_firsts
