@@ -108,15 +108,8 @@ def write_summary(
     there = summary_receipt(ledger, name)
     if there is not None:
         return there
-    receipts = list(ledger.receipts())
     maker = _ShardMaker(ledger, name, begun, source, tuple(columns), summarise)
-    files: dict[int, SummaryFile] = {}
-    with closing(spread(maker, receipts)) as made:
-        for number, file in made:
-            files[number] = file
-            if report is not None:
-                report(len(files), len(receipts))
-    in_order = tuple(files[number] for number in range(len(receipts)))
+    in_order = _files(maker, list(ledger.receipts()), spread, report)
     receipt = SummaryReceipt(
         name=name,
         begun=begun,
@@ -129,6 +122,22 @@ def write_summary(
     ledger.store.put_if_absent(summary_receipt_key(name), readable_json(receipt))
     # another command's, where that was first: its files are these
     return summary_receipt(ledger, name) or receipt
+
+
+def _files(
+    maker: "_ShardMaker",
+    receipts: Sequence[Receipt],
+    spread: Spread,
+    report: Report | None,
+) -> tuple[SummaryFile, ...]:
+    """The file of each shard, in the order of shards, whichever is made first."""
+    files: dict[int, SummaryFile] = {}
+    with closing(spread(maker, receipts)) as made:
+        for number, file in made:
+            files[number] = file
+            if report is not None:
+                report(len(files), len(receipts))
+    return tuple(files[number] for number in range(len(receipts)))
 
 
 @dataclass(frozen=True)
