@@ -1,7 +1,9 @@
 """From a plan's work to hours of hardware, wall clock and money: whose seconds are taken, and what is said of them."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from enformer_core.analyses.cost import Work
 from enformer_core.analyses.score_spec import ScoreSpec
@@ -16,6 +18,9 @@ from jobs.count import significant
 from jobs.log import note
 from jobs.resources import FULL_SIZE_CPUS
 from jobs.settings import PlanSettings
+
+if TYPE_CHECKING:
+    from enformer_core.analyses.self_timing import Timed
 
 _LARGE_PASS = 10**11
 """Operations of a pass beyond which they, and not what stands beside them, decide how long it takes."""
@@ -40,6 +45,7 @@ class Basis:
         said: the same for people.
         gpus_here: of this machine; 0 where cores compute.
         rates: 10¹² operations a second of this machine, where it was calibrated.
+        spread: part of its seconds by which rounds of that lie off their median; None of a single round, and elsewhere.
     """
 
     speed: Speed
@@ -48,6 +54,7 @@ class Basis:
     said: str
     gpus_here: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
+    spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class Hours:
         cost: at the price given.
         said: where the seconds come from, for people.
         rates: of this machine, where it was calibrated.
+        spread: part of the hours by which that may be off, as far as its rounds show; None where they do not.
     """
 
     device: str
@@ -77,6 +85,7 @@ class Hours:
     cost: float | None
     said: str
     rates: Mapping[str, float]
+    spread: float | None
 
 
 def check_basis(settings: PlanSettings) -> None:
@@ -162,19 +171,35 @@ def _of_table(
 
 
 def _calibrated(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) -> Basis:
+    # torch takes seconds to load, which are of the same budget
+    begun = time.perf_counter()
     import torch
 
-    from enformer_core.analyses.self_timing import BUDGET_S, time_this_machine
+    from enformer_core.analyses.self_timing import BUDGET_S, stopwatch, time_this_machine
 
-    device = torch.device(device_here(settings.device))
     note(f"timing this machine, some {BUDGET_S:.0f} s …")
-    timed = time_this_machine(device, spec.precision, spec.conventions.statistics)
-    rates = ", ".join(f"{name} {significant(rate)}" for name, rate in timed.rates.items())
-    unit = "a GPU" if device.type == "cuda" else "a core"
-    said = f"this machine, CALIBRATED in {timed.spent_s:.0f} s (TFLOP/s of {unit}: {rates}; {timed.arithmetic})"
+    device = torch.device(device_here(settings.device))
+    watch = stopwatch(device, ends=begun + BUDGET_S)
+    timed = time_this_machine(device, spec.precision, spec.conventions.statistics, watch)
+    said = _said_of(timed, time.perf_counter() - begun, is_gpu=device.type == "cuda")
     gpus = hardware_here(settings.device)[1]
     speed = timed.speed.scaled(operations, timed.operations)
-    return Basis(speed, "calibrated", None, said, gpus, timed.rates)
+    return Basis(speed, "calibrated", None, said, gpus, timed.rates, timed.spread)
+
+
+def _said_of(timed: "Timed", spent_s: float, *, is_gpu: bool) -> str:
+    """How long a machine timed itself, how sure that is, and what came out."""
+    sure = "one round of pieces, so that nothing says how sure it is"
+    if timed.spread is not None:
+        sure = f"{counted(timed.rounds, 'rounds')} of pieces, within ± {timed.spread:.1%}"
+    if timed.length < 1:
+        sure += f", in layers of {timed.length:.0%} of a window"
+    rates = ", ".join(f"{name} {significant(rate)}" for name, rate in timed.rates.items())
+    unit = "a GPU" if is_gpu else "a core"
+    return (
+        f"this machine, CALIBRATED in {spent_s:.0f} s: {sure} "
+        f"(TFLOP/s of {unit}: {rates}; {timed.arithmetic})"
+    )
 
 
 def hours_of(
@@ -216,6 +241,7 @@ def hours_of(
         cost=None if price is None else hours * price,
         said=basis.said,
         rates=basis.rates,
+        spread=basis.spread,
     )
 
 

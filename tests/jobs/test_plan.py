@@ -4,7 +4,9 @@ import json
 import math
 import re
 import shutil
+import time
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 
@@ -126,14 +128,31 @@ def test_a_machine_that_times_itself_says_so(run, vcf, genome, monkeypatch):
         operations=MEASURED_ON,
         arithmetic="reference float32, differences float32",
         rates={"tower": 0.25},
-        spent_s=3.0,
+        rounds=3,
+        spread=0.021,
+        length=1.0,
     )
-    monkeypatch.setattr(self_timing, "time_this_machine", lambda *arguments: timed)
+    watches = []
+
+    def time_it(device, policy, names, watch):
+        watches.append(watch)
+        return timed
+
+    monkeypatch.setattr(self_timing, "time_this_machine", time_it)
     direct = [vcf, "--genome", genome, "--engine", "direct", "--strands", "forward", "--calibrate"]
     estimate = outlook(run, *direct)["estimate"]
     assert math.isclose(estimate["hours"], 5 * 10 / 3600, rel_tol=1e-6)
     assert (estimate["by"], estimate["rates"]) == ("calibrated", {"tower": 0.25})
-    assert "by       this machine, CALIBRATED in 3 s" in run("plan", *direct)[1]
+    assert estimate["spread"] == 0.021
+    # torch's loading is of the same time
+    assert watches[0].ends < time.perf_counter() + self_timing.BUDGET_S
+    said = run("plan", *direct)[1]
+    found = re.search(r"^by       this machine, CALIBRATED in \d+ s: (.*)$", said, re.MULTILINE)
+    assert found[1].startswith("3 rounds of pieces, within ± 2.1% (TFLOP/s of a core: tower 0.25;")
+    timed = replace(timed, rounds=1, spread=None, length=0.25)
+    assert outlook(run, *direct)["estimate"]["spread"] is None
+    said = run("plan", *direct)[1]
+    assert "one round of pieces, so that nothing says how sure it is, in layers of 25% of a" in said
 
 
 def test_one_thing_says_how_fast_it_will_be(run, vcf, genome):
