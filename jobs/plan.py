@@ -23,10 +23,12 @@ from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
+from enformer_core.genome.fasta import Genome
 from enformer_core.machine import total_memory_bytes
 from enformer_core.models.registry import model_spec
-from enformer_core.models.spec import ModelSpec
+from enformer_core.models.spec import ModelSpec, PassOperations
 from enformer_core.models.tracks.selector import select_tracks, selection_in_words
+from enformer_core.models.tracks.table import Tracks
 from enformer_core.storage.open import parse_address
 from enformer_core.user_path import file_in_the_way
 from enformer_core.variants.columns_taken import ColumnsTaken
@@ -35,7 +37,7 @@ from jobs import exit_codes
 from jobs.count import significant
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
-from jobs.plan_hours import Hours, basis_of, check_basis, hours_of, lines_of, no_hours
+from jobs.plan_hours import Basis, Hours, basis_of, check_basis, hours_of, lines_of, no_hours
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings, check_price
 from jobs.terminal import print_prose
@@ -140,66 +142,30 @@ def _model(settings: PlanSettings) -> ModelSpec[Any]:
 
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:
     model = _model(settings)
-    table = tracks_named(model, settings.head, settings.targets)
-    check_carried(model, table, by_plain_passes=settings.engine == "direct")
-    check_strands(model, table, settings.strands)
-    selected, doubts = select_tracks(table, settings.tracks)
-    for doubt in doubts:
-        note(doubt)
+    selected = _tracks(settings, model)
     tracks = selected.indices()
     if settings.genes is not None:
         asked = genes_asked(settings, settings.genes, selected)
         genes = read_asked(asked, variants.genome)
         variants = replace(variants, reach=asked.reach(genes, spec))
     operations = model.pass_operations(settings.head, tracks)
-    check_price(settings.price_per_hour)
-    basis = basis_of(settings, spec, operations)
-    if basis is None and settings.price_per_hour is not None:
-        raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
+    basis = _basis(settings, spec, operations)
     views = spec.conventions.views
     with variants.read(progress=planning_progress, warn=note) as read:
         alleles = read.alleles
-        draft = variants.draft(
-            alleles,
-            spec.conventions,
-            bin_bp=model.config.geometry.bin_bp,
-            audit=audit_sample(
-                spec,
-                "",
-                variants.genome,
-                bin_bp=model.config.geometry.bin_bp,
-                operations=operations,
-            ),
-        )
-        parts: Sequence[Path | bytes] = draft.parts
-        reused = 0
-        if settings.reuse:
-            deciding = Deciding(
-                model=settings.model,
-                head=settings.head,
-                weights_sha256=None,
-                tracks=tracks,
-                genome=variants.genome,
-                spec=spec,
-                strand_pairs=selected.strand_pairs(),
-            )
-            from enformer_core.analyses.reuse import without_reused
-
-            runs = [find_reusable(run, deciding) for run in settings.reuse]
-            parts, reused = without_reused(parts, runs, spec.conventions.statistics)
+        bin_bp = model.config.geometry.bin_bp
+        audit = audit_sample(spec, "", variants.genome, bin_bp=bin_bp, operations=operations)
+        draft = variants.draft(alleles, spec.conventions, bin_bp=bin_bp, audit=audit)
+        deciding = _deciding(settings, selected, variants.genome, spec)
+        parts, reused = _without_reused(settings, draft.parts, deciding)
         notes = cost_notes(parts, spec, operations, speed=None if basis is None else basis.speed)
         work = notes.work
         total = total_operations(work, settings.engine, views=views, operations=operations)
         estimate = None
         if basis is not None:
-            estimate = hours_of(
-                settings,
-                basis,
-                spec,
-                work,
-                audit_share=notes.audit_share,
-                shards=len(draft.shards),
-            )
+            shards = len(draft.shards)
+            share = notes.audit_share
+            estimate = hours_of(settings, basis, spec, work, audit_share=share, shards=shards)
         return Outlook(
             model=settings.model,
             records=alleles.records,
@@ -216,9 +182,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             reused=reused,
             tflop=total / 1e12,
             gene_rows=read.gene_rows,
-            output_bytes=_output_bytes(
-                spec, replace(work, alts=work.alts + reused), len(tracks), read.gene_rows
-            ),
+            output_bytes=_output_bytes(spec, work, reused, len(tracks), read.gene_rows),
             indels=work.indels,
             towers=round(work.towers, 2),
             flanks=round(work.flanks, 2),
@@ -234,9 +198,61 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         )
 
 
-def _output_bytes(spec: ScoreSpec, work: Work, tracks: int, gene_rows: int) -> int:
+def _basis(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) -> Basis | None:
+    """Whose seconds are taken; a price must have hours."""
+    check_price(settings.price_per_hour)
+    basis = basis_of(settings, spec, operations)
+    if basis is None and settings.price_per_hour is not None:
+        raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
+    return basis
+
+
+def _tracks(settings: PlanSettings, model: ModelSpec[Any]) -> Tracks:
+    """The head's tracks that are asked for, which the engine can carry and read as is asked."""
+    table = tracks_named(model, settings.head, settings.targets)
+    check_carried(model, table, by_plain_passes=settings.engine == "direct")
+    check_strands(model, table, settings.strands)
+    selected, doubts = select_tracks(table, settings.tracks)
+    for doubt in doubts:
+        note(doubt)
+    return selected
+
+
+def _deciding(
+    settings: PlanSettings,
+    selected: Tracks,
+    genome: Genome,
+    spec: ScoreSpec,
+) -> Deciding:
+    """What another run must have in common with this one, that its scores are taken."""
+    return Deciding(
+        model=settings.model,
+        head=settings.head,
+        weights_sha256=None,
+        tracks=selected.indices(),
+        genome=genome,
+        spec=spec,
+        strand_pairs=selected.strand_pairs(),
+    )
+
+
+def _without_reused(
+    settings: PlanSettings,
+    parts: Sequence[Path | bytes],
+    deciding: Deciding,
+) -> tuple[Sequence[Path | bytes], int]:
+    """What of the plan is left to score, and how many alleles other runs have."""
+    if not settings.reuse:
+        return parts, 0
+    from enformer_core.analyses.reuse import without_reused
+
+    runs = [find_reusable(run, deciding) for run in settings.reuse]
+    return without_reused(parts, runs, deciding.spec.conventions.statistics)
+
+
+def _output_bytes(spec: ScoreSpec, work: Work, reused: int, tracks: int, gene_rows: int) -> int:
     return output_bytes(
-        work,
+        replace(work, alts=work.alts + reused),
         statistics=len(spec.conventions.statistics),
         tracks=tracks,
         top_tracks=spec.top_tracks,
