@@ -298,7 +298,7 @@ class _TowerPiece:
         alternate = codes.copy()
         middle = geometry.window_bp // 2
         alternate[middle] = (codes[middle] + 1) % 4
-        tower = Tower(levels_of(model), geometry.bin_bp, device, dtype)
+        tower = Tower(levels_of(model), geometry.token_bp, device, dtype)
         tokens = _tokens(geometry, channels, device)
         return cls(tower, codes, alternate, tokens)
 
