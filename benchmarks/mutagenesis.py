@@ -36,8 +36,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchmarks.circumstances import CPU, circumstances
-from benchmarks.engine import Bench, conventions
 from benchmarks.engine_figures import relative_error
+from benchmarks.engine_material import Bench, conventions
 from enformer_core.analyses.cost_notes import SHARED_OFFSET_BP
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.geometry import ENFORMER
