@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.models.attention import Attention
-from enformer_core.models.positional import relative_features
 from enformer_core.scoring.delta.matmul import apply_linear, products
 from enformer_core.scoring.delta.spans import as_slice
 
@@ -78,7 +77,7 @@ class ReferenceAttention:
 def relative_keys(layer: Attention, tokens: int) -> DistancesByHead:
     """W_r · features of the distances: the same for every input."""
     weight = layer.to_rel_k.weight
-    features = relative_features(tokens, layer.positional_features, weight.dtype, weight.device)
+    features = layer.features_of(tokens, layer.positional_features, weight.dtype, weight.device)
     return layer.split(layer.to_rel_k(features)).contiguous()
 
 
