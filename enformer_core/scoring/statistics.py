@@ -43,6 +43,10 @@ AlleleScores = Mapping[Statistic, Float[np.ndarray, " tracks"]]
 _TRACKS_TOGETHER = 128
 """On CPUs, tracks of a step of a long formula: 896 bins of so many take 0.9 MB in float64, which caches hold."""
 
+NUMBERS_TOGETHER = 2**23
+"""Bins times tracks of which all statistics are made at once, in copies of 67 MB in float64; more are made by tracks.
+Those of Enformer, 896 × 5,313, are 4.8 million."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -50,9 +54,11 @@ class Reference:
 
     Attributes:
         profile: the prediction, non-negative.
+        part_of: the reference that some tracks are taken from, and which; None where it stands for itself.
     """
 
     profile: Profile
+    part_of: "tuple[Reference, slice] | None" = None
 
     @cached_property
     def total(self) -> PerTrack:
@@ -60,14 +66,35 @@ class Reference:
         return _sum(self.profile)
 
     @cached_property
+    def first_quartile(self) -> PerTrack:
+        """The 25th percentile of ref over bins, in float64."""
+        # it takes longest, and is kept for all alts of the whole
+        if self.part_of is not None:
+            whole, some = self.part_of
+            return whole.first_quartile[some]
+        import torch
+
+        return torch.cat([_first_quartile(self.profile[:, some]) for some in self.steps()])
+
+    @cached_property
     def raised(self) -> Profile:
         """ref plus its track's 25th percentile over bins, in float64."""
-        return self.profile.double() + _first_quartile(self.profile)
+        return self.profile.double() + self.first_quartile
 
     @cached_property
     def raised_total(self) -> PerTrack:
         """The sum of `raised` over bins."""
         return self.raised.sum(dim=0)
+
+    def steps(self) -> list[slice]:
+        """The tracks of which statistics are made together, in order: all, unless that is too much."""
+        bins, tracks = self.profile.shape
+        together = max(1, NUMBERS_TOGETHER // max(1, bins))
+        return [slice(first, first + together) for first in range(0, max(1, tracks), together)]
+
+    def of_tracks(self, some: slice) -> "Reference":
+        """The same of some tracks."""
+        return Reference(self.profile[:, some], (self, some))
 
 
 class LastReference:
@@ -295,6 +322,8 @@ def compute(
 ) -> dict[Statistic, Float[Tensor, " tracks"]]:
     """Statistics by name, in float64, over the bins given; single bins are treated in the precision given.
 
+    What is too much for float64 copies of all of it is treated some tracks at a time, each of which stands for itself.
+
     Args:
         reference: prediction of the reference allele, non-negative; a `Reference` where several alts share it.
         difference: prediction of the alternate allele minus `reference`.
@@ -302,7 +331,18 @@ def compute(
     """
     if not isinstance(reference, Reference):
         reference = Reference(reference)
-    pair = Pair(reference, difference)
+    steps = reference.steps()
+    if len(steps) == 1:
+        return _of_pair(Pair(reference, difference), statistics)
+    import torch
+
+    made = [
+        _of_pair(Pair(reference.of_tracks(some), difference[:, some]), statistics) for some in steps
+    ]
+    return {name: torch.cat([of_step[name] for of_step in made]) for name in statistics}
+
+
+def _of_pair(pair: Pair, statistics: Sequence[Statistic]) -> dict[Statistic, PerTrack]:
     return {name: STATISTICS[name](pair) for name in statistics}
 
 

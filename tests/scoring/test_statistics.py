@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enformer_core.scoring import statistics
 from enformer_core.scoring.statistics import STATISTICS, LastReference, Reference, compute
 
 REF = torch.tensor([[1.0, 3.0], [3.0, 0.0]], dtype=torch.float64)
@@ -136,3 +137,27 @@ def test_identities(ref, alt):
     assert torch.all(forward["d1"] + 1e-9 >= forward["d2"])
     assert torch.all(forward["d2"] + 1e-9 >= forward["sax"].abs())
     assert torch.all(forward["js"] >= 0)
+
+
+@pytest.mark.parametrize("name", list(STATISTICS))
+def test_statistics_of_many_numbers_are_made_some_tracks_at_a_time(name, monkeypatch):
+    torch.manual_seed(3)
+    ref, difference = torch.rand(30, 11), 0.1 * torch.rand(30, 11)
+    (whole,) = compute(ref, difference, [name]).values()
+    seen = []
+    formula = statistics._FORMULAS[name]
+    watched = lambda pair: (seen.append(pair.difference.shape), formula(pair))[1]  # noqa: E731
+    monkeypatch.setitem(statistics._FORMULAS, name, watched)
+    monkeypatch.setattr(statistics, "NUMBERS_TOGETHER", 30 * 4 + 1)
+    reference = Reference(ref)
+    (parts,) = compute(reference, difference, [name]).values()
+    assert seen == [(30, 4), (30, 4), (30, 3)]
+    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=0)
+    # float64 copies of all of it are not kept
+    assert "raised" not in vars(reference)
+
+
+def test_profiles_of_the_published_enformer_are_not_taken_apart():
+    assert statistics.NUMBERS_TOGETHER >= 896 * 5_313
+    assert len(Reference(torch.zeros(1).expand(896, 5_313)).steps()) == 1
+    assert len(Reference(torch.zeros(1).expand(16_352, 7_611)).steps()) == 15
