@@ -23,7 +23,8 @@ class TilePredictor:
     Args:
         network: the model, taken apart.
         genome: what is predicted.
-        strands: `both` averages the forward prediction and the reverse complement's, its bins turned.
+        strands: `both` averages the forward prediction and the reverse complement's, its bins turned and its strands
+            exchanged where the network says so.
     """
 
     def __init__(self, network: DeltaNetwork, genome: Genome, *, strands: Strands) -> None:
@@ -47,9 +48,7 @@ class TilePredictor:
             if self._strands == "both":
                 reverse = Place(contig, window_start, reverse=True)
                 backwards = reverse_complement(codes)
-                prediction = self._strand(reverse, backwards)
-                # its first bin is the last along the chromosome
-                predictions.append(prediction.flip(0))
+                predictions.append(self._strand(reverse, backwards))
             return torch.stack(predictions).mean(dim=0)
 
     def _strand(self, place: Place, codes: Codes) -> TilePrediction:
@@ -58,4 +57,6 @@ class TilePredictor:
         no_alts = x.new_empty(0, *x.shape)
         bins = range(self._network.geometry.bins)
         prediction, _ = self._network.trunk.propagate(x, no_alts, bins)
-        return prediction.double()
+        # read backwards, its first bin is the last along the chromosome
+        columns = self._network.columns
+        return columns.along_chromosome(prediction, reverse=place.reverse).double()

@@ -225,12 +225,14 @@ def model(request):
     return MODELS[request.param]()
 
 
-def predictor_of(model, genome, *, strands="both", tracks=None):
-    network = delta_network(model, "human", tracks, device=CPU, arithmetic=FLOAT64)
+def predictor_of(model, genome, *, strands="both", tracks=None, pairs=None):
+    network = delta_network(
+        model, "human", tracks, device=CPU, arithmetic=FLOAT64, strand_pairs=pairs
+    )
     return TilePredictor(network, genome, strands=strands)
 
 
-def alone(model, genome, contig, start, *, strands="both", tracks=None):
+def alone(model, genome, contig, start, *, strands="both", tracks=None, pairs=None):
     """The tile's window through the whole model, by itself."""
     conventions = Conventions(
         geometry=model.geometry,
@@ -238,7 +240,9 @@ def alone(model, genome, contig, start, *, strands="both", tracks=None):
         centre_index=model.geometry.window_bp // 2,  # of no variant: a tile has none
         strands=strands,
     )
-    plain = SequencePredictor(model, "human", tracks, conventions, CPU, torch.float64)
+    plain = SequencePredictor(
+        model, "human", tracks, conventions, CPU, torch.float64, strand_pairs=pairs
+    )
     window = Window(start - model.geometry.crop_bp)
     return plain.averaged(
         window, lambda at: reference_sequence(genome, contig, at, model.geometry.window_bp)
@@ -246,7 +250,14 @@ def alone(model, genome, contig, start, *, strands="both", tracks=None):
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"strands": "forward"}, {"tracks": (4, 1)}], ids=["both", "forward", "tracks"]
+    "how",
+    [
+        {},
+        {"strands": "forward"},
+        {"tracks": (4, 1)},
+        {"tracks": (4, 1), "pairs": (0, 1)},
+    ],
+    ids=["both", "forward", "tracks", "strand pairs"],
 )
 def test_a_tile_is_its_window_predicted_alone(model, genome, how):
     tiles = tiles_of(genome, read_regions(None, genome), model.geometry).to_pylist()

@@ -1,10 +1,14 @@
 """Small random networks with the graphs of the published ones, in float64, and a genome for them."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from enformer_core.models.attention import Attention
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config
+from enformer_core.models.borzoi import Borzoi
+from enformer_core.models.borzoi_spec import BorzoiConfig
 from enformer_core.models.enformer import Enformer, EnformerConfig
 from enformer_core.models.geometry import Geometry
 
@@ -26,6 +30,21 @@ BASENJI2 = Basenji2Config(
     dilated_channels=5,
     dilations=(1, 2, 3, 5),
     final_channels=12,
+    output_tracks={"human": 5, "mouse": 3},
+)
+
+
+BORZOI = BorzoiConfig(
+    # 55 bins of 32 bp are cropped at either end, which are no whole tokens of 128 bp
+    geometry=Geometry(window_bp=128 * 48, bin_bp=32, bins=82, bins_per_token=4),
+    stem_channels=8,
+    stem_width=7,
+    tower_channels=(9, 10, 12, 14, 16, 24),
+    layers=3,
+    heads=2,
+    key_channels=4,
+    positional_features=8,
+    final_channels=20,
     output_tracks={"human": 5, "mouse": 3},
 )
 
@@ -63,6 +82,14 @@ def small_enformer(seed=0):
 
 def small_basenji2(seed=0):
     return randomised(Basenji2(BASENJI2), seed)
+
+
+def small_borzoi(seed=0, **sizes):
+    model = randomised(Borzoi(replace(BORZOI, **sizes)), seed)
+    for head in model.heads.values():
+        # beyond 20, torch's softplus is what it reads itself, which is off by 2e-9
+        head.weight.mul_(0.03)
+    return model
 
 
 def write_genome(path, length_bp=30_000, seed=0):

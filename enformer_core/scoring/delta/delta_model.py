@@ -5,7 +5,7 @@ another type is registered by `@trunk_of.register(TheBlock)`, one for a level of
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Protocol, runtime_checkable
 
@@ -14,12 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from enformer_core.models.base import SequenceModel
-from enformer_core.models.blocks import DilatedTrunk, TransformerTrunk
+from enformer_core.models.blocks import DilatedTrunk, TransformerTrunk, UNetTrunk
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.delta.dilated import DeltaDilated
+from enformer_core.scoring.delta.strand_columns import StrandColumns
 from enformer_core.scoring.delta.tower import Tower
 from enformer_core.scoring.delta.tower_levels import blocks_of, levels_of
 from enformer_core.scoring.delta.transformer import DeltaTransformer
+from enformer_core.scoring.delta.unet import DeltaUNet
 from enformer_core.scoring.precision import Arithmetic, inference_in_true_float32
 
 
@@ -36,7 +38,7 @@ class Trunk(Protocol):
         """Carry reference and differences to the predictions.
 
         Args:
-            x: the reference's tokens.
+            x: the reference's tokens, with what the trunk adds later behind each.
             d: the alts' differences from them; may be overwritten.
             bins: the output bins that are asked for.
 
@@ -89,6 +91,16 @@ def _dilated(
     return DeltaDilated(block, head, tracks, arithmetic)
 
 
+@trunk_of.register(UNetTrunk)
+def _unet(
+    block: UNetTrunk,
+    head: str,
+    tracks: Tensor | None,
+    arithmetic: Arithmetic,
+) -> Trunk:
+    return DeltaUNet(block, head, tracks, arithmetic)
+
+
 @dataclass(frozen=True)
 class DeltaNetwork:
     """A model ready to be scored by differences.
@@ -98,12 +110,14 @@ class DeltaNetwork:
         tower: letters to tokens.
         trunk: tokens to predictions.
         arithmetic: number formats.
+        columns: what the trunk computes, and where each track is in it.
     """
 
     geometry: Geometry
     tower: Tower
     trunk: Trunk
     arithmetic: Arithmetic
+    columns: StrandColumns = field(default_factory=StrandColumns)
 
 
 def delta_network(
@@ -113,6 +127,7 @@ def delta_network(
     *,
     device: torch.device,
     arithmetic: Arithmetic,
+    strand_pairs: tuple[int, ...] | None = None,
 ) -> DeltaNetwork:
     """Take a model apart.
 
@@ -122,11 +137,15 @@ def delta_network(
         tracks: columns of the head, or None for all.
         device: where it computes.
         arithmetic: number formats.
+        strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike, or
+            no window is read backwards.
 
     Raises:
         TypeError: for a model that does not say how it is built, or has blocks without a rule.
     """
-    index = None if tracks is None else torch.tensor(tracks, device=device)
+    columns = StrandColumns.of(tracks, strand_pairs, device)
+    computed = columns.computed
+    index = None if computed is None else torch.tensor(computed, device=device)
     # Weights are scaled and joined here once, in the arithmetic in which they are used later.
     with inference_in_true_float32():
         blocks = blocks_of(model)
@@ -138,4 +157,4 @@ def delta_network(
             skip_levels=blocks.skip_levels,
         )
         trunk = trunk_of(blocks.trunk, head, index, arithmetic)
-    return DeltaNetwork(model.geometry, tower, trunk, arithmetic)
+    return DeltaNetwork(model.geometry, tower, trunk, arithmetic, columns)

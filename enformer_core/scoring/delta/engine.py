@@ -35,6 +35,7 @@ from enformer_core.scoring.delta.reference_tokens import (
     chunks_wanted,
 )
 from enformer_core.scoring.delta.spans import mirrored
+from enformer_core.scoring.delta.strand_columns import Computed, OfTracks, StrandColumns
 from enformer_core.scoring.delta.tower import Codes
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
@@ -76,9 +77,9 @@ class View:
         """Where `bins` of the chromosome, of `count` predicted ones, come to lie in this view."""
         return mirrored(bins, count) if self.reverse else bins
 
-    def along_chromosome(self, profile: Profile) -> Profile:
-        """A profile predicted in this view, with its bins in the order of the chromosome."""
-        return profile.flip(0) if self.reverse else profile
+    def along_chromosome(self, profile: Computed, columns: StrandColumns) -> OfTracks:
+        """The tracks of a profile predicted in this view, with its bins in the order of the chromosome."""
+        return columns.along_chromosome(profile, reverse=self.reverse)
 
 
 class DeltaScorer:
@@ -288,10 +289,12 @@ class DeltaScorer:
         # the trunk overwrites d; the profiles' differences are computed one by one, when they are taken
         bins_read = view.bins_read(sums.bins, network.geometry.bins)
         prediction, differences = network.trunk.propagate(x, d, bins_read)
-        along = view.along_chromosome(prediction)
+        columns = network.columns
+        along = view.along_chromosome(prediction, columns)
         sums.add_reference(reference, along)
         for part, difference in zip(parts, differences, strict=True):
-            sums.add_difference(part, view.along_chromosome(difference), along)
+            # without a name: it would live on beside the next one
+            sums.add_difference(part, view.along_chromosome(difference, columns), along)
             yield part
 
     def _reference_codes(self, contig: str, window: Window) -> Codes:

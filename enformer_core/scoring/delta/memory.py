@@ -7,10 +7,11 @@ import torch
 
 from enformer_core.machine import available_memory_bytes
 from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.delta.attention_layers import ALTS_TOGETHER
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.reference_tokens import chunks_wanted, shared_chunk_tokens
 from enformer_core.scoring.delta.tower import chunk_tokens
-from enformer_core.scoring.delta.transformer import ALTS_TOGETHER
+from enformer_core.scoring.statistics import NUMBERS_TOGETHER
 
 MOST_ALTS = 96
 """More alts than this gain nothing: the reference that they share is a small part by then."""
@@ -24,6 +25,9 @@ _STEP_COPIES = 8  # activations of all tokens that an alt of a step on a GPU hol
 _LAYER_COPIES = 12  # activations of all tokens that a layer above the tower holds at the same time
 _SKIP_COPIES = 2  # of what a reference's rows hold beside the tokens
 _PROFILE_COPIES = 24  # one alt's head and its statistics, which are made in float64
+_WHOLE_PROFILES = (
+    10  # those among them that are whole where all others are of some tracks at a time
+)
 _KEPT_SHARE = (
     1 / 3
 )  # of what is left: an eighth of a reference's pass is saved by a chunk, less by one more alt at once
@@ -71,7 +75,10 @@ def choose_allowance(
     # all below are counts of numbers, not of bytes
     free = _free_bytes(device, worker_bytes) / number_bytes
     profile = network.geometry.bins * tracks
-    rows = network.geometry.tokens * network.tower.layout.width
+    layout = network.tower.layout
+    # a trunk that reads skips copies the tokens that it writes over
+    copied = layout.channels if layout.skips else 0
+    rows = network.geometry.tokens * (layout.width + copied)
     spare = max(0.0, free - _working(network, profile))
     kept_chunks = _kept_chunks(network, conventions, spare)
     spare -= kept_chunks * _chunk(network)
@@ -115,7 +122,10 @@ def _working(network: DeltaNetwork, profile: int) -> int:
     activations = geometry.tokens * layout.channels
     # a layer's weights of attention have a column for each token, and a token's bins have its channels each
     widest = max(layout.channels * geometry.bins_per_token, geometry.tokens)
-    layer = _LAYER_COPIES * geometry.tokens * widest + _PROFILE_COPIES * profile
+    layer = _LAYER_COPIES * geometry.tokens * widest
+    # few numbers are held as often as that, of more only some tracks at a time
+    at_once = min(profile, NUMBERS_TOGETHER)
+    layer += _PROFILE_COPIES * at_once + _WHOLE_PROFILES * (profile - at_once)
     if not on_cpu:
         layer += _STEP_COPIES * ALTS_TOGETHER * activations
     # the reference's own, while its parts are joined to one

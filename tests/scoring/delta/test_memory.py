@@ -172,10 +172,11 @@ def test_rows_are_counted_with_their_skips(monkeypatch):
         choose_allowance(network_of(FULL, skips), 0, 0, conventions).batch_alts
         for skips in ((), (1,))
     )
-    # a chunk of 192 tokens in 6 copies; rows of 1,536 channels, or of these and two positions of 1,536
+    # a chunk of 192 tokens in 6 copies; rows of 1,536 channels, or of these, two positions of 1,536 and a copy of the
+    # channels that the layers write over
     chunk, row = 6 * 192 * 128 * 768, 1536 * 1536
     assert alone == (free - chunk) // row
-    assert skipping == (free - chunk - 2 * 2 * row) // (3 * row)
+    assert skipping == (free - chunk - 2 * 2 * row) // (4 * row)
 
 
 def test_the_widest_part_of_a_model_counts():

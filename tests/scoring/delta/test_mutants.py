@@ -404,7 +404,7 @@ def changed_queries_stay_as_they_were(right):
 # Trunks
 
 
-@slip("transformer:attention_difference")
+@slip("attention_layers:attention_difference")
 def query_weights_are_not_scaled(right):
     def wrong(reference, dq, dk, dv, near):
         return right(reference, dq * dq.shape[-1] ** 0.5, dk, dv, near)
@@ -413,11 +413,11 @@ def query_weights_are_not_scaled(right):
 
 
 MUTANTS.append(
-    Mutant("attention_has_no_residual", "transformer:AttentionBlock._add_each", OVERWRITE)
+    Mutant("attention_has_no_residual", "attention_layers:AttentionBlock._add_each", OVERWRITE)
 )
 
 MUTANTS.append(
-    Mutant("perceptron_has_no_residual", "transformer:PerceptronBlock._add_each", OVERWRITE)
+    Mutant("perceptron_has_no_residual", "attention_layers:PerceptronBlock._add_each", OVERWRITE)
 )
 
 MUTANTS.append(Mutant("dilated_block_has_no_residual", "dilated:DilatedBlock.propagate", OVERWRITE))
@@ -587,7 +587,7 @@ def ends_change_places(right):
 
 @slip("engine:View.along_chromosome")
 def reverse_profiles_are_not_turned(right):
-    return lambda self, profile: profile
+    return lambda self, profile, columns: profile
 
 
 @slip("profile_sums:ProfileSums.pop_means")
