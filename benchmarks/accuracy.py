@@ -127,7 +127,7 @@ class Variants:
 
 
 def _start(allele: Allele) -> int:
-    return window_start(allele.start, CONVENTIONS, MID.geometry.bin_bp)
+    return window_start(allele.start, CONVENTIONS)
 
 
 def made_genome(folder: Path) -> Genome:

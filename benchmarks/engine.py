@@ -139,7 +139,7 @@ def run_shared(bench: Bench, alleles: Sequence[Allele]) -> Measured:
     assert allowance is not None, "chosen before other cases' models share this process"
     windows: dict[int, list[Allele]] = {}
     for allele in alleles:
-        windows.setdefault(window_start(allele.start, sharing, ENFORMER.bin_bp), []).append(allele)
+        windows.setdefault(window_start(allele.start, sharing), []).append(allele)
     began = time.perf_counter()
     scorer = DeltaScorer(
         network,

@@ -55,7 +55,7 @@ FIRST = 5_460_000
 SHARED = conventions("forward", max_offset_bp=SHARED_OFFSET_BP)
 """As `score --mutagenesis` has it by default."""
 
-WINDOW = Window(window_start(FIRST, SHARED, ENFORMER.bin_bp))
+WINDOW = Window(window_start(FIRST, SHARED))
 """All SNVs lie in it, and all cases read it."""
 
 CASES = {

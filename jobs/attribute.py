@@ -49,7 +49,7 @@ def attribute(settings: AttributeSettings) -> int:
     Raises:
         InputError: for anything that cannot work, before it costs anything.
     """
-    named = find_inputs(settings)
+    named = find_inputs(settings, "gradients")
     groups = track_groups(settings.group, named.tracks)
     in_words = groups_in_words(groups, named.tracks)
     named = with_tracks(named, groups)

@@ -32,7 +32,7 @@ def insulators(settings: InsulatorSettings) -> int:
         raise InputError(
             f"--tracks {settings.tracks}: attention is the same for all tracks; leave it out"
         )
-    named = find_inputs(settings)
+    named = find_inputs(settings, "gradients")
     geometry = named.source.geometry
     analysis = Insulators(
         inputs=named.inputs,
@@ -76,14 +76,14 @@ def _layers(named: NamedInputs) -> int:
 
 def _tokens(boundary_bp: int, geometry: Geometry) -> int:
     """How many tokens a boundary is wide."""
-    step_bp = 2 * geometry.bin_bp
+    step_bp = 2 * geometry.token_bp
     most_bp = geometry.window_bp // 4 // step_bp * step_bp
     # as many on either side of the middle, and room for pairs beside it
     if boundary_bp % step_bp or not step_bp <= boundary_bp <= most_bp:
         raise InputError(
             f"--boundary-bp {boundary_bp}: must be a multiple of {step_bp}, at most {most_bp:,}"
         )
-    return boundary_bp // geometry.bin_bp
+    return boundary_bp // geometry.token_bp
 
 
 def _file(name: str, what: str) -> InputFile:

@@ -6,6 +6,7 @@ from functools import partial
 
 from enformer_core.analyses.base import Analysis
 from enformer_core.analyses.model_inputs import (
+    Carried,
     ModelInputs,
     check_carried,
     located,
@@ -64,12 +65,12 @@ class NamedInputs:
         )
 
 
-def find_inputs(settings: RunSettings, *, by_plain_passes: bool = False) -> NamedInputs:
+def find_inputs(settings: RunSettings, carried: Carried) -> NamedInputs:
     """Find what the settings of every run name.
 
     Args:
         settings: of the command.
-        by_plain_passes: whether it asks the model for nothing but predictions of whole windows.
+        carried: what it carries through the model.
 
     Raises:
         InputError: naming what is missing or does not fit.
@@ -82,7 +83,7 @@ def find_inputs(settings: RunSettings, *, by_plain_passes: bool = False) -> Name
         params=located(settings.params),
     )
     table = tracks_named(source, settings.head, settings.targets)
-    check_carried(source.spec, table, by_plain_passes=by_plain_passes)
+    check_carried(source.spec, table, carried)
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
         note(line)

@@ -11,6 +11,7 @@ from enformer_core.analyses.audit_kinds import audit_sample
 from enformer_core.analyses.cost import Work, output_bytes, total_operations
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import (
+    carried_by,
     check_carried,
     check_strands,
     genome_named,
@@ -153,9 +154,8 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
     views = spec.conventions.views
     with variants.read(progress=planning_progress, warn=note) as read:
         alleles = read.alleles
-        bin_bp = model.config.geometry.bin_bp
-        audit = audit_sample(spec, "", variants.genome, bin_bp=bin_bp, operations=operations)
-        draft = variants.draft(alleles, spec.conventions, bin_bp=bin_bp, audit=audit)
+        audit = audit_sample(spec, "", variants.genome, operations=operations)
+        draft = variants.draft(alleles, spec.conventions, audit=audit)
         deciding = _deciding(settings, selected, variants.genome, spec)
         parts, reused = _without_reused(settings, draft.parts, deciding)
         notes = cost_notes(parts, spec, operations, speed=None if basis is None else basis.speed)
@@ -210,7 +210,7 @@ def _basis(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) 
 def _tracks(settings: PlanSettings, model: ModelSpec[Any]) -> Tracks:
     """The head's tracks that are asked for, which the engine can carry and read as is asked."""
     table = tracks_named(model, settings.head, settings.targets)
-    check_carried(model, table, by_plain_passes=settings.engine == "direct")
+    check_carried(model, table, carried_by(settings.engine))
     check_strands(model, table, settings.strands)
     selected, doubts = select_tracks(table, settings.tracks)
     for doubt in doubts:

@@ -1,6 +1,6 @@
 """`enformer-ray tiles`: plan the tiles of the genome, predict them in shards, say what came of it."""
 
-from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.model_inputs import check_strands, located
 from enformer_core.analyses.tiles import Tiles
 from enformer_core.errors import InputError
 from enformer_core.genome.regions import read_regions
@@ -20,7 +20,8 @@ def predict_tiles(settings: TileSettings) -> int:
     Raises:
         InputError: for anything that cannot work, before it costs anything.
     """
-    named = find_inputs(settings)
+    named = find_inputs(settings, "differences")
+    check_strands(named.source.spec, named.tracks, settings.strands)
     geometry = named.source.geometry
     check_shard_size(settings.shard_size, "a tile", geometry.bins * len(named.tracks))
     path = located(settings.regions)

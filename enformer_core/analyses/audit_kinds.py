@@ -79,17 +79,15 @@ class AlleleKinds:
     Attributes:
         windows: tells what lies in the alleles' windows.
         conventions: where windows start.
-        bin_bp: bases of a bin of the model.
     """
 
     windows: WindowKinds
     conventions: Conventions
-    bin_bp: int
 
     def __call__(self, alleles: pa.Table) -> Mapping[str, Mask]:
         """Which of some alleles with a place are of each kind."""
         starts = np.asarray(alleles["start"], dtype=np.int64)
-        first = window_start(starts, self.conventions, self.bin_bp)
+        first = window_start(starts, self.conventions)
         is_beyond, has_unknown = self.windows(alleles["chrom"], first)
         kinds = _by_letters(alleles)
         is_snv = kinds.pop("snv")
@@ -138,7 +136,6 @@ def audit_sample(
     seed: str,
     genome: Genome,
     *,
-    bin_bp: int,
     operations: PassOperations | None,
 ) -> AuditSample:
     """Which alleles of a run are audited.
@@ -147,16 +144,13 @@ def audit_sample(
         spec: how many are, and where windows lie.
         seed: decides.
         genome: the reference.
-        bin_bp: bases of a bin of the model.
         operations: of one pass, by which the audit's cost is bounded; None for no bound.
     """
     return AuditSample(
         spec.audit_fraction,
         AUDITED_AT_LEAST,
         seed,
-        AlleleKinds(
-            WindowKinds(genome, spec.conventions.geometry.window_bp), spec.conventions, bin_bp
-        ),
+        AlleleKinds(WindowKinds(genome, spec.conventions.geometry.window_bp), spec.conventions),
         None if operations is None else affordable(operations),
     )
 

@@ -236,15 +236,15 @@ def _bins_of_row(
     geometry: Geometry,
 ) -> pa.Table:
     """The bins of one row of contributions: whose they are, where they lie, and the sum of each."""
-    tokens = geometry.tokens
+    bins = geometry.window_bp // geometry.bin_bp
     values = row.column("values").flatten()
     bases = np.asarray(values, np.float64)
-    by_bin = bases.reshape(tokens, geometry.bin_bp)
+    by_bin = bases.reshape(bins, geometry.bin_bp)
     sums = by_bin.sum(axis=1)
     # a window that begins at -3, with bins of 2 bp: -3, -1, 1, …
-    first_bases = np.arange(tokens) * geometry.bin_bp
+    first_bases = np.arange(bins) * geometry.bin_bp
     starts = row.column("start")[0].as_py() + first_bases
-    columns = {name: _repeated(row.column(name), tokens) for name in _ATTRIBUTED}
+    columns = {name: _repeated(row.column(name), bins) for name in _ATTRIBUTED}
     columns["start"] = pa.array(starts)
     columns["end"] = pa.array(starts + geometry.bin_bp)
     columns["value"] = pa.array(sums.astype(np.float32))

@@ -163,7 +163,7 @@ def _sharing(
         parts,
         window_bp=geometry.window_bp,
         overlapping=True,
-        window_starts=lambda starts: window_start(starts, shared_conventions, geometry.bin_bp),
+        window_starts=lambda starts: window_start(starts, shared_conventions),
     )
     least = cost(shared)
     # of a plan without an allele to score nothing can be saved

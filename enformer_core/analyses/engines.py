@@ -128,15 +128,21 @@ def _delta(
     arithmetic: Arithmetic,
 ) -> tuple[DeltaEngine, BeyondRange | None]:
     """The engine by differences, and where these are in float16, what counts the alleles that leave its range."""
+    # of windows that are read forwards alone, no other columns are computed
+    pairs = model.strand_pairs if spec.conventions.strands == "both" else None
 
     def scorer_in(formats: Arithmetic) -> DeltaScorer:
         network = delta_network(
-            model.network, model.head, model.tracks, device=model.device, arithmetic=formats
+            model.network,
+            model.head,
+            model.tracks,
+            device=model.device,
+            arithmetic=formats,
+            strand_pairs=pairs,
         )
         # the memory of a GPU decides for itself; on a CPU the worker's share does
-        allowance = choose_allowance(
-            network, model.track_count, resources.memory_bytes, spec.conventions
-        )
+        computed = network.columns.count(model.track_count)
+        allowance = choose_allowance(network, computed, resources.memory_bytes, spec.conventions)
         return DeltaScorer(
             network,
             model.genome,

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.dataset.codec import canonical_json
@@ -13,6 +13,7 @@ from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksId
 from enformer_core.errors import InputError
 from enformer_core.freed_memory import keep_freed_memory
 from enformer_core.genome.fasta import Genome
+from enformer_core.scoring.conventions import Engine
 from enformer_core.storage.open import local_path
 from enformer_core.storage.web import READERS
 from enformer_core.user_path import named_as_given
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from enformer_core.models.spec import ModelSpec
     from enformer_core.models.tracks.table import Tracks
 
+
+Carried = Literal["predictions", "differences", "gradients"]
+"""What a command carries through a model."""
 
 _NOTHING_PLANNED: Mapping[str, str] = MappingProxyType({})
 
@@ -197,18 +201,23 @@ def load_model(
     )
 
 
-def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", *, by_plain_passes: bool) -> None:
-    """Refuse a command that carries more than predictions through a model, where nothing carries that through it.
+def carried_by(engine: Engine) -> Carried:
+    """What scoring by an engine carries through a model."""
+    return "predictions" if engine == "direct" else "differences"
+
+
+def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", carried: Carried) -> None:
+    """Refuse a command that carries more through a model than is carried through it so far.
 
     Args:
         spec: of the model.
         tracks: of its head.
-        by_plain_passes: whether the command asks for nothing but predictions of whole windows.
+        carried: what the command asks for; gradients and attention alike are `gradients`.
 
     Raises:
         InputError: saying what can be asked instead.
     """
-    if by_plain_passes:
+    if carried == "predictions":
         return
     if spec.plain_only:
         raise InputError(
@@ -216,10 +225,17 @@ def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", *, by_plain_passes: 
             "`enformer-ray score --engine direct`, `plan --engine direct` and `evaluate tracks` take it, other "
             "commands do not."
         )
+    if carried == "differences":
+        return
+    if not spec.gradients:
+        raise InputError(
+            f"model {spec.name}: gradients and attention are not taken through it so far. "
+            "`enformer-ray score`, `tiles` and `evaluate tracks` take it; `attribute`, `links` and `insulators` do not."
+        )
     if tracks.strand_pairs() is not None:
         raise InputError(
-            "the table of --targets has pairs of strands (strand_pair), which plain passes alone exchange: "
-            "use `enformer-ray score --engine direct`, or a table without that column for tracks of both strands."
+            "the table of --targets has pairs of strands (strand_pair), which contributions, links and insulators do "
+            "not exchange so far: use `enformer-ray score`, or a table without that column for tracks of both strands."
         )
 
 

@@ -129,7 +129,12 @@ def tile_auditor(model: LoadedModel, strands: Strands) -> TileAuditor:
         strands=strands,
     )
     predictor = SequencePredictor(
-        model.network, model.head, model.tracks, conventions, model.device
+        model.network,
+        model.head,
+        model.tracks,
+        conventions,
+        model.device,
+        strand_pairs=model.strand_pairs,
     )
     return TileAuditor(predictor, model.genome)
 

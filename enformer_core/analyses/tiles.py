@@ -300,6 +300,7 @@ class TilesLoader:
             model.tracks,
             device=model.device,
             arithmetic=Arithmetic(),
+            strand_pairs=model.strand_pairs if self.strands == "both" else None,
         )
         predictor = TilePredictor(network, model.genome, strands=self.strands)
         provenance = provenance_of(model.device, "float32")

@@ -87,7 +87,6 @@ class VariantEffects(Analysis):
         inputs: model, tracks and genome.
         spec: how alleles are scored.
         variants: which alleles.
-        bin_bp: bases of a bin of the model.
         progress: shows how far planning has come.
         warn: told what a user should know though it stops nothing.
         operations: of one pass, of which the cost is told; None where nobody asks.
@@ -99,7 +98,6 @@ class VariantEffects(Analysis):
     inputs: ModelInputs
     spec: ScoreSpec
     variants: VariantInput
-    bin_bp: int
     progress: ShowProgress
     warn: Callable[[str], None]
     operations: PassOperations | None = None
@@ -231,12 +229,10 @@ class _AlleleDraft:
         draft = analysis.variants.draft(
             self.alleles,
             analysis.spec.conventions,
-            bin_bp=analysis.bin_bp,
             audit=audit_sample(
                 analysis.spec,
                 seed,
                 analysis.variants.genome,
-                bin_bp=analysis.bin_bp,
                 operations=analysis.operations,
             ),
             numbers=self.read.numbers,

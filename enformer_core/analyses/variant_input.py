@@ -181,7 +181,6 @@ class VariantInput:
         alleles: PlacedAlleles,
         conventions: Conventions,
         *,
-        bin_bp: int,
         audit: AuditSample,
         numbers: Sequence[str] = (),
     ) -> DraftPlan:
@@ -190,14 +189,13 @@ class VariantInput:
         Args:
             alleles: as read.
             conventions: where each allele's window lies.
-            bin_bp: bases of a bin of the model.
             audit: which alleles are scored a second time.
             numbers: kept columns that are planned as numbers.
         """
         # windows are given to sorted alleles, since neighbours may share one
         return alleles.draft(
             self.shard_rows(alleles.alleles),
-            window_starts=lambda starts: window_start(starts, conventions, bin_bp),
+            window_starts=lambda starts: window_start(starts, conventions),
             audit=audit,
             finish=partial(with_numbers, names=numbers),
         )

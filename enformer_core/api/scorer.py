@@ -15,6 +15,7 @@ from jaxtyping import Float32
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.analyses.engines import load_engine
 from enformer_core.analyses.model_inputs import (
+    carried_by,
     check_carried,
     check_strands,
     genome_named,
@@ -163,7 +164,7 @@ class Scorer:
         )
         head = text("head", head)
         table = tracks_named(source, head, optional_path("targets", targets))
-        check_carried(source.spec, table, by_plain_passes=engine == "direct")
+        check_carried(source.spec, table, carried_by(spec.engine))
         check_strands(source.spec, table, strands)
         self.tracks = _selected(table, tracks)
         self.notice = source.notice
@@ -274,9 +275,8 @@ class Scorer:
     def _by_window(self, alleles: Sequence[Allele]) -> Iterator[tuple[int, list[int]]]:
         """Where each window begins, and the numbers of the alleles that are scored in it."""
         by_window: dict[tuple[str, int], list[int]] = {}
-        bin_bp = self.conventions.geometry.bin_bp
         for number, allele in enumerate(alleles):
-            start = window_start(allele.start, self.conventions, bin_bp)
+            start = window_start(allele.start, self.conventions)
             by_window.setdefault((allele.contig, start), []).append(number)
         for (_, start), numbers in by_window.items():
             yield start, numbers

@@ -190,7 +190,7 @@ class Attributor:
 
     def _bases(self, piece: _Piece) -> slice:
         """What of the window has to be read for a piece."""
-        token_bp = self.network.geometry.bin_bp
+        token_bp = self.network.geometry.token_bp
         first = piece.read.start * token_bp
         end = piece.read.stop * token_bp
         return slice(first, end)
@@ -247,7 +247,7 @@ def halo_tokens(network: Network) -> int:
         if not isinstance(level, HasReach):
             raise TypeError(f"{type(level).__name__} does not say how far it sees (`HasReach`)")
         reach_bp += level.reach << number
-    return -(-reach_bp // network.geometry.bin_bp)
+    return -(-reach_bp // network.geometry.token_bp)
 
 
 def _mean_weights(weights: Weights) -> Float[Tensor, " tokens"]:

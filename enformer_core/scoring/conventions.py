@@ -91,11 +91,11 @@ class Conventions:
             )
 
     def _check_offset(self) -> None:
-        bin_bp = self.geometry.bin_bp
-        if self.max_offset_bp < 0 or 0 < self.max_offset_bp < bin_bp // 2:
+        token_bp = self.geometry.token_bp
+        if self.max_offset_bp < 0 or 0 < self.max_offset_bp < token_bp // 2:
             raise InputError(
-                f"an offset of at most {self.max_offset_bp} bp: windows start every {bin_bp} bp when variants "
-                f"share them, so give 0 (each variant exactly centred) or at least {bin_bp // 2}"
+                f"an offset of at most {self.max_offset_bp} bp: windows start every {token_bp} bp when variants "
+                f"share them, so give 0 (each variant exactly centred) or at least {token_bp // 2}"
             )
 
     def _check_bins(self) -> None:
@@ -163,7 +163,7 @@ def sharing_windows(conventions: Conventions, most_bp: int) -> Conventions:
         most_bp: the offset that is tried first, then its half, and so on; where none is possible, there is none.
     """
     offset_bp = most_bp
-    while 2 * offset_bp >= conventions.geometry.bin_bp:
+    while 2 * offset_bp >= conventions.geometry.token_bp:
         try:
             return replace(conventions, max_offset_bp=offset_bp)
         except InputError:

@@ -50,8 +50,8 @@ class Element:
         """The tokens of a window that it overlaps."""
         # bases 100 … 300 lie in tokens 0, 1 and 2 of 128 bp
         bases = self.within(window_start)
-        first = bases.start // geometry.bin_bp
-        end = -(-bases.stop // geometry.bin_bp)
+        first = bases.start // geometry.token_bp
+        end = -(-bases.stop // geometry.token_bp)
         return slice(first, end)
 
 

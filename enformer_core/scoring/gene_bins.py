@@ -164,12 +164,11 @@ class GeneReach:
         start = np.asarray(chosen["start"], dtype=np.int64)
         ref_bp = pc.binary_length(chosen["ref"])
         alt_bp = pc.binary_length(chosen["alt"])
-        bin_bp = self.conventions.geometry.bin_bp
         return Placements(
             start=start,
             ref_bp=np.asarray(ref_bp, dtype=np.int64),
             alt_bp=np.asarray(alt_bp, dtype=np.int64),
-            window=window_start(start, self.conventions, bin_bp),
+            window=window_start(start, self.conventions),
         )
 
     def _sites(self, contig: str, placements: Placements) -> _Sites:

@@ -55,7 +55,7 @@ class Window:
 Positions = TypeVar("Positions", int, Int64[np.ndarray, " alleles"])
 
 
-def window_start(allele_start: Positions, conventions: Conventions, bin_bp: int) -> Positions:
+def window_start(allele_start: Positions, conventions: Conventions) -> Positions:
     """First base of the window that an allele is scored in; negative near a contig's start.
 
     It depends on the allele's own place alone, never on what else is scored.
@@ -63,14 +63,15 @@ def window_start(allele_start: Positions, conventions: Conventions, bin_bp: int)
     Args:
         allele_start: first base of the allele, or of many.
         conventions: without an offset the allele's first base comes to lie at `centre_index`. With one, windows start
-            at multiples of twice the offset, rounded down to whole bins, and the nearest is taken.
-        bin_bp: bases of a bin.
+            at multiples of twice the offset, rounded down to whole tokens, and the nearest is taken.
     """
     centred = allele_start - conventions.centre_index
     if not conventions.max_offset_bp:
         return centred
-    # With offsets up to 320 bp and bins of 128 bp, windows start every 640 bp: starts 320 … 959 take the window at 640.
-    step_bp = 2 * conventions.max_offset_bp // bin_bp * bin_bp
+    # With offsets up to 320 bp and tokens of 128 bp, windows start every 640 bp: starts 320 … 959 take the window at
+    # 640. Whole tokens, though bins may be smaller: tokens of the tower are what such windows have in common.
+    token_bp = conventions.geometry.token_bp
+    step_bp = 2 * conventions.max_offset_bp // token_bp * token_bp
     return (centred + step_bp // 2) // step_bp * step_bp
 
 

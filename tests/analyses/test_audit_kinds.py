@@ -31,7 +31,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> AlleleKinds:
     letters[0] = known[:6000] + "NN" + known[6002:9000] + "N" + known[9001:]
     path.write_text("".join(f">{name}\n{text}\n" for name, text in zip("ab", letters, strict=True)))
     conventions = Conventions(geometry=GEOMETRY, statistics=("sad",), centre_index=31)
-    return AlleleKinds(WindowKinds(Genome(path), GEOMETRY.window_bp), conventions, GEOMETRY.bin_bp)
+    return AlleleKinds(WindowKinds(Genome(path), GEOMETRY.window_bp), conventions)
 
 
 def names(kinds: AlleleKinds, rows: Sequence[Row]) -> list[set[str]]:

@@ -46,7 +46,7 @@ def part(count, every_bp, *, indels=False, spec=SPEC):
                 "alt": ("A" if gain else "G") + "T" * max(gain, 0),
                 "status": "ok",
                 "flags": [],
-                "window_start": int(window_start(start, spec.conventions, ENFORMER.bin_bp)),
+                "window_start": int(window_start(start, spec.conventions)),
                 "audited": False,
                 "shard": 0,
             }

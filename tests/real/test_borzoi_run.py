@@ -1,4 +1,4 @@
-"""A run of `score` with a model of Borzoi's family: its parameter file, its Keras weights, plain passes."""
+"""A run of `score` with a model of Borzoi's family: its parameter file, its Keras weights, either engine."""
 
 import json
 import shutil
@@ -79,6 +79,20 @@ def test_scores_of_a_run_are_those_of_the_original(given, sad, tmp_path, capsys)
     assert "weights_sha256" in capsys.readouterr().err
 
 
+def test_by_differences_too(given, sad, tmp_path, capsys):
+    run = tmp_path / "run"
+    more = ("--out", str(run), "--ray", "off", "--mantissa-bits", "23", "--precision", "exact")
+    assert asked("score", given | {"--engine": "delta"}, *more) == 0
+    capsys.readouterr()
+    assert main(["query", str(run), "FROM scores SELECT sad", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert relative_l2(row["sad"], sad) < 2e-4
+    # a second run copies what the first has scored
+    copied = ("--out", str(tmp_path / "copied"), *more[2:], "--reuse", str(run))
+    assert asked("score", given | {"--engine": "delta"}, *copied) == 0
+    assert "copied" in capsys.readouterr().out
+
+
 def test_from_python_strands_are_exchanged_as_the_table_says(given, genome, sad, tmp_path):
     def scorer(**more):
         return Scorer(
@@ -109,7 +123,6 @@ def test_from_python_strands_are_exchanged_as_the_table_says(given, genome, sad,
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"--engine": "delta"}, "model borzoi is computed by plain passes alone"),
         ({"--strands": "both"}, "Give --targets with the published table"),
         ({"--model": "basenji2"}, "model basenji2 has one size; leave out --params"),
         ({"--head": "mouse"}, "model borzoi has no head 'mouse'"),
@@ -133,8 +146,20 @@ def test_a_plan_counts_the_work_of_these_sizes(given, capsys):
     needed = {name: value for name, value in given.items() if name != "--weights"}
     assert asked("plan", needed) == 0
     assert "1 distinct allele" in capsys.readouterr().out
-    assert asked("plan", needed | {"--engine": "delta"}) == 2
-    assert "plan --engine direct" in capsys.readouterr().err
+    assert asked("plan", needed | {"--engine": "delta"}) == 0
+    assert "1 distinct allele" in capsys.readouterr().out
+
+
+def test_what_looks_into_a_model_is_refused_by_name(given, tmp_path, capsys):
+    options = {name: value for name, value in given.items() if name.startswith("--")}
+    del options["--engine"]
+    regions = tmp_path / "regions.bed"
+    regions.write_text("chr20\t4699600\t4699700\n")
+    asked_for = {"variants": regions, **options, "--group": "x=0"}
+    assert asked("attribute", asked_for, "--out", str(tmp_path / "run")) == 2
+    assert "model borzoi: gradients and attention are not taken through it" in (
+        capsys.readouterr().err
+    )
 
 
 def test_weights_are_imported_with_their_sizes(given, sad, genome, tmp_path, capsys):

@@ -4,6 +4,7 @@ The original puts zeros where a deletion or a moved window draws sequence in. He
 is made a contig of its own, beyond whose ends there is none.
 """
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,12 @@ from enformer_core.models.registry import ModelSource
 from enformer_core.models.tracks.squashing import unsquashed
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.models.tracks.targets import read_targets
-from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.conventions import Conventions, IndelRule
+from enformer_core.scoring.delta.delta_model import delta_network
+from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
+from enformer_core.scoring.precision import Arithmetic
+from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele, Window, alternate_sequence
 from tests.support.closeness import relative_l2
 
@@ -101,10 +106,15 @@ class Remembering:
 
 
 @pytest.fixture(scope="module")
-def trained(place: Path) -> Remembering:
+def network(place: Path) -> HeadedNetwork:
     tiny = place / "tiny"
     source = ModelSource("borzoi", str(tiny / "model.h5"), params=str(tiny / "params.json"))
-    return Remembering(source.build(CPU).double())
+    return source.build(CPU).double()
+
+
+@pytest.fixture(scope="module")
+def trained(network: HeadedNetwork) -> Remembering:
+    return Remembering(network)
 
 
 def allele_of(golden: dict[str, np.ndarray], at: int) -> Allele:
@@ -230,3 +240,104 @@ def test_without_the_exchange_of_strands_scores_are_others(
     at = places["rs1799990"]
     (scores,) = DirectScorer(alone, windows).score([allele_of(golden, at)], 0)
     assert relative_l2(scores["sad"], golden["var_rcraw_SUM_f64"][at]) > 0.05
+
+
+# By differences
+
+FLOAT64 = Arithmetic(torch.float64, torch.float64)
+
+FORMATS = {
+    "exact": (Arithmetic(), 2e-3),
+    "fast, on a CPU": (Arithmetic(delta=torch.bfloat16), 0.02),
+    "fast, as on a GPU": (Arithmetic(delta=torch.float16), 4e-3),
+}
+"""Number formats of the policies, and the error of a statistic that they may have."""
+
+
+class ByDifferences:
+    """Scores alleles as the original pairs their windows."""
+
+    def __init__(
+        self,
+        network: HeadedNetwork,
+        windows: Genome,
+        tracks: Tracks,
+        golden: dict[str, np.ndarray],
+        *,
+        both: bool,
+        arithmetic: Arithmetic = FLOAT64,
+    ) -> None:
+        self._golden = golden
+        self._windows = windows
+        self._strands = "both" if both else "forward"
+        model = copy.deepcopy(network).to(arithmetic.reference)
+        self._network = delta_network(
+            model,
+            "human",
+            None,
+            device=CPU,
+            arithmetic=arithmetic,
+            strand_pairs=tracks.strand_pairs() if both else None,
+        )
+
+    def __call__(self, at: int, monkeypatch: pytest.MonkeyPatch) -> AlleleScores:
+        """The scores of a variant; of an indel the means over windows that agree left of it and right of it."""
+        allele = allele_of(self._golden, at)
+        left = self._scored(at, "left-fixed")
+        if not allele.gain_bp:
+            return left
+        with monkeypatch.context() as patch:
+            # stitched before the first bin: all bins come from the window whose right flanks lie alike
+            patch.setattr(Conventions, "stitch_bin", lambda self, offset_bp=0: 0)
+            right = self._scored(at, "stitched")
+        return {name: (left[name] + right[name]) / 2 for name in left}
+
+    def _scored(self, at: int, rule: IndelRule) -> AlleleScores:
+        conventions = Conventions(
+            geometry=self._network.geometry,
+            statistics=tuple(OURS),
+            centre_index=CENTRE,
+            strands=self._strands,
+            indel_rule=rule,
+        )
+        scorer = DeltaScorer(self._network, self._windows, conventions, batch_alts=1)
+        (scores,) = scorer.score([allele_of(self._golden, at)], 0)
+        return scores
+
+
+def errors(scores: AlleleScores, golden: dict[str, np.ndarray], mode: str, at: int):
+    return {
+        ours: relative_l2(scores[ours], golden[f"var_{mode}_{theirs}_f64"][at])
+        for ours, theirs in OURS.items()
+    }
+
+
+@pytest.mark.parametrize("mode", ["raw", "rcraw"])
+@pytest.mark.parametrize("name", ["rs1799990", "rs144070827"])
+def test_a_variant_is_scored_as_by_the_original(
+    network, windows, tracks, golden, places, monkeypatch, mode, name
+):
+    scores = ByDifferences(network, windows, tracks, golden, both=mode == "rcraw")
+    at = places[name]
+    for statistic, error in errors(scores(at, monkeypatch), golden, mode, at).items():
+        assert error < 1e-6, statistic
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mode", ["raw", "rcraw"])
+def test_every_variant_is(network, windows, tracks, golden, monkeypatch, mode):
+    scores = ByDifferences(network, windows, tracks, golden, both=mode == "rcraw")
+    for at in range(len(golden["var_id"])):
+        for statistic, error in errors(scores(at, monkeypatch), golden, mode, at).items():
+            assert error < 1e-6, (golden["var_id"][at], statistic)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("policy", FORMATS)
+def test_policies(network, windows, tracks, golden, monkeypatch, policy):
+    arithmetic, bound = FORMATS[policy]
+    scores = ByDifferences(network, windows, tracks, golden, both=False, arithmetic=arithmetic)
+    for at, name in enumerate(golden["var_id"]):
+        found = errors(scores(at, monkeypatch), golden, "raw", at)
+        print(policy, name, *(f"{one} {error:.1e}" for one, error in found.items()))
+        assert max(found.values()) < bound, name

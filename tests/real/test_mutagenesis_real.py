@@ -63,7 +63,7 @@ def direct(chr20, enformer_there, device):
 def test_100_bp_by_differences_and_by_two_passes(
     alleles, direct, chr20, enformer_there, device, policy
 ):
-    starts = {window_start(allele.start, shared(), ENFORMER.bin_bp) for allele in alleles}
+    starts = {window_start(allele.start, shared()) for allele in alleles}
     (start,) = starts  # all share one window
     network = delta_network(
         enformer_there, "human", None, device=device, arithmetic=choose_arithmetic(policy, device)

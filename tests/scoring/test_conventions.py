@@ -1,8 +1,8 @@
 import pytest
 
 from enformer_core.errors import InputError
-from enformer_core.models.geometry import ENFORMER
-from enformer_core.scoring.conventions import Conventions, parse_statistics
+from enformer_core.models.geometry import ENFORMER, Geometry
+from enformer_core.scoring.conventions import Conventions, parse_statistics, sharing_windows
 
 
 def conventions(**changes):
@@ -97,6 +97,17 @@ def test_bins_follow_a_variant_off_the_centre():
 def test_offsets_that_no_window_can_serve(how, message):
     with pytest.raises(InputError, match=message):
         conventions(**how)
+
+
+def test_an_offset_is_told_by_tokens_where_bins_are_smaller():
+    geometry = Geometry(window_bp=128 * 48, bin_bp=32, bins=82, bins_per_token=4)
+    how = {"geometry": geometry, "centre_index": 3_071}
+    with pytest.raises(InputError, match=r"every 128 bp .* give 0 .* or at least 64"):
+        conventions(**how, max_offset_bp=32)
+    assert sharing_windows(conventions(**how), 2_000).max_offset_bp == 1_000
+    # 78 of the 82 bins leave room for 64 bp to either side, which is less than half a token
+    masked = conventions(**how, central_bins=78)
+    assert sharing_windows(masked, 2_000).max_offset_bp == 0
 
 
 def test_the_largest_offset_is_half_the_output():

@@ -83,7 +83,7 @@ def test_bins_are_where_the_base_lies(genome, rule, start, ref_bp, alt_bp, away,
     # a base within REF has no letter of its own in the alternate sequence
     assume(not 0 <= away < ref_bp)
     allele = Allele("c", start, "A" * ref_bp, "C" * alt_bp)
-    window = int(window_start(start, conventions, GEOMETRY.bin_bp))
+    window = int(window_start(start, conventions))
     stitch = conventions.stitch_bin(conventions.offset_bp(start, window))
     comparisons = compared_windows(
         reference_windows(allele, window, rule, stitch),
@@ -240,7 +240,7 @@ def test_planned_genes_are_those_of_each_allele(starts, sites, rule):
     alleles = [Allele("c", start, "A" * ref, "C" * alt) for start, ref, alt in starts]
     alleles += [Allele("d", 400, "A", "C")]
     planned = reach.gene_ids(table(alleles)).to_pylist()
-    windows = [int(window_start(each.start, conventions, GEOMETRY.bin_bp)) for each in alleles]
+    windows = [int(window_start(each.start, conventions)) for each in alleles]
     by_allele = [
         [found.gene.id for found in reach.of_allele(allele, window)]
         for allele, window in zip(alleles, windows, strict=True)

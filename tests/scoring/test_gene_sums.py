@@ -75,9 +75,7 @@ def around(start, model):
 
 
 def scored(model, genome, conventions, alleles, sums, engine):
-    (start,) = {
-        int(window_start(each.start, conventions, model.geometry.bin_bp)) for each in alleles
-    }
+    (start,) = {int(window_start(each.start, conventions)) for each in alleles}
     if engine == "direct":
         predictor = SequencePredictor(model, "human", None, conventions, CPU, torch.float64)
         return DirectScorer(predictor, genome, sums).score_with_genes(alleles, start)
@@ -122,11 +120,9 @@ def test_shared_windows_and_masked_statistics(model, genome):
     conventions = conventions_of(
         model, max_offset_bp=model.geometry.bin_bp, central_bins=3, strands="forward"
     )
-    step = int(window_start(START, conventions, model.geometry.bin_bp))
+    step = int(window_start(START, conventions))
     starts = [
-        at
-        for at in range(START - 60, START + 60, 11)
-        if int(window_start(at, conventions, model.geometry.bin_bp)) == step
+        at for at in range(START - 60, START + 60, 11) if int(window_start(at, conventions)) == step
     ]
     changed = [OTHER.get(letter(genome, start), "A") for start in starts]
     alleles = [

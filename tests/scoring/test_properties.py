@@ -96,7 +96,7 @@ def direct(
 def profiles(
     model: SequenceModel, genome: Genome, conventions: Conventions, allele: Allele
 ) -> tuple[np.ndarray, np.ndarray]:
-    start = window_start(allele.start, conventions, model.geometry.bin_bp)
+    start = window_start(allele.start, conventions)
     r, d = direct(model, genome, conventions).profiles(allele, start)
     return r.numpy(), d.numpy()
 
@@ -104,7 +104,7 @@ def profiles(
 def scores(
     model: SequenceModel, genome: Genome, conventions: Conventions, allele: Allele
 ) -> dict[str, np.ndarray]:
-    start = window_start(allele.start, conventions, model.geometry.bin_bp)
+    start = window_start(allele.start, conventions)
     [found] = direct(model, genome, conventions).score([allele], start)
     return {str(name): values for name, values in found.items()}
 
@@ -198,7 +198,7 @@ def test_shifts_are_averaged_as_predictions(shifts: list[int], start: int) -> No
     model, genome = enformer(), Letters(letters)
     allele = Allele("c", start, letters[start], "GATTACA" if letters[start] != "G" else "T")
     together = profiles(model, genome, conventions_of(model, shifts=tuple(shifts)), allele)
-    start_bp = window_start(start, conventions_of(model), 128)
+    start_bp = window_start(start, conventions_of(model))
     singly = [
         direct(model, genome, conventions_of(model, shifts=(shift,))).profiles(allele, start_bp)
         for shift in shifts
@@ -208,7 +208,7 @@ def test_shifts_are_averaged_as_predictions(shifts: list[int], start: int) -> No
             one, np.mean([each.numpy() for each in many], axis=0), rtol=1e-9, atol=1e-11
         )
     # a shift of the window is the window of that other place
-    moved = window_start(start + shifts[0], conventions_of(model), 128)
+    moved = window_start(start + shifts[0], conventions_of(model))
     elsewhere = direct(model, genome, conventions_of(model)).profiles(allele, moved)
     for theirs, other in zip(singly[0], elsewhere, strict=True):
         np.testing.assert_array_equal(theirs.numpy(), other.numpy())
@@ -261,9 +261,7 @@ def test_an_alternate_equal_to_the_reference_scores_exactly_nothing(
         model = enformer() if dtype == torch.float64 else copy.deepcopy(enformer()).float()
         conventions = conventions_of(model, indel_rule=rule, shifts=(0, 1))
         scorer = direct(model, Letters(letters), conventions, dtype)
-        [found] = scorer.score(
-            [Allele("c", start, ref, ref)], window_start(start, conventions, 128)
-        )
+        [found] = scorer.score([Allele("c", start, ref, ref)], window_start(start, conventions))
         for name, values in found.items():
             assert values.tolist() == [0.0] * 5, name
 
@@ -358,7 +356,7 @@ def answers(
         placed_table(alleles, genome),
         genome.contigs,
         shard_size,
-        window_starts=lambda starts: window_start(starts, conventions, 128),
+        window_starts=lambda starts: window_start(starts, conventions),
     )
     store = LocalStore(root)
     plan = draft.put(store)

@@ -111,7 +111,7 @@ def direct(
 def profiles(
     model: SequenceModel, genome: Genome, conventions: Conventions, allele: Allele
 ) -> tuple[np.ndarray, np.ndarray]:
-    start = window_start(allele.start, conventions, model.geometry.bin_bp)
+    start = window_start(allele.start, conventions)
     r, d = direct(model, genome, conventions).profiles(allele, start)
     return r.numpy(), d.numpy()
 
@@ -122,7 +122,6 @@ def score_vcf(
     scorer: Scorer,
     conventions: Conventions,
     *,
-    bin_bp: int,
     tracks: Sequence[int],
     root: Path,
     shard_size: int = 2,
@@ -136,7 +135,7 @@ def score_vcf(
         placed,
         genome.contigs,
         shard_size,
-        window_starts=lambda starts: window_start(starts, conventions, bin_bp),
+        window_starts=lambda starts: window_start(starts, conventions),
     )
     store = LocalStore(root / "run")
     plan = draft.put(store)
@@ -324,7 +323,7 @@ def test_trap_06_variant_index_decides_between_bins_447_and_448(tmp_path: Path) 
     changed, middle_scores = {}, {}
     for index in (98_303, 98_304):
         conventions = conventions_of(ENFORMER, centre_index=index)
-        assert window_start(start, conventions, 128) == start - index
+        assert window_start(start, conventions) == start - index
         _, d = profiles(model, genome, conventions, allele)
         changed[index] = np.flatnonzero(np.abs(d).sum(axis=1)).tolist()
         middle = replace(conventions, central_bins=1)  # bin 448 alone
@@ -426,7 +425,7 @@ def test_trap_09_scores_are_stored_as_float32_not_float16(tmp_path: Path) -> Non
     letters = letters_of(500)
     genome = genome_of(letters, tmp_path / "g.fa")
     ref, alt = letters[99], "A" if letters[99] != "A" else "C"
-    how: Any = {"bin_bp": 4, "tracks": range(5), "root": tmp_path / "out"}
+    how: Any = {"tracks": range(5), "root": tmp_path / "out"}
     table = score_vcf(
         f"c\t100\t.\t{ref}\t{alt}\n", genome, Given(values), conventions_of(SMALL), **how
     )
@@ -464,7 +463,7 @@ def test_trap_10_alts_are_split_and_the_flank_convention_is_recorded(tmp_path: P
     genome = genome_of(letters, tmp_path / "g.fa")
     conventions = conventions_of(SMALL, strands="forward")
     scorer = direct(LetterCounts(SMALL, []), genome, conventions)
-    how: Any = {"bin_bp": 4, "tracks": range(4), "root": tmp_path / "out"}
+    how: Any = {"tracks": range(4), "root": tmp_path / "out"}
     table = score_vcf(
         "c\t100\t.\tA\tC,G,ACCCC\nc\t151\t.\tCCTGA\tC\n", genome, scorer, conventions, **how
     )
@@ -534,7 +533,7 @@ def test_trap_11_a_ref_mismatch_is_a_row_with_a_status(tmp_path: Path) -> None:
     scorer = direct(model, genome, conventions)
     records = [("101", "A", "C"), ("102", "T", "C"), ("103", "G", "T"), ("105", "A", "AC,G")]
     text = "".join(f"c\t{pos}\tid{pos}\t{ref}\t{alt}\n" for pos, ref, alt in records)
-    how: Any = {"bin_bp": 4, "tracks": range(4), "root": tmp_path / "out"}
+    how: Any = {"tracks": range(4), "root": tmp_path / "out"}
     table = score_vcf(text, genome, scorer, conventions, **how)
     found = [
         (row["id"], row["ref"], row["alt"], row["status"], row["sad"]) for row in table.to_pylist()
@@ -587,7 +586,7 @@ def sad_and_prediction(
     for start in range(9_000, 12_000, 1_000):
         ref = "ACGTN"[genome.fetch("c", start, start + 1)[0]]
         allele = Allele("c", start, ref, "A" if ref != "A" else "C")
-        r, d = scorer.profiles(allele, window_start(start, conventions, model.geometry.bin_bp))
+        r, d = scorer.profiles(allele, window_start(start, conventions))
         sads.append(d.sum(dim=0).numpy())
         predictions.append(r.numpy())
     return np.stack(sads), np.stack(predictions)
@@ -666,7 +665,7 @@ def test_trap_13_mouse_targets_are_offset_by_5313(tmp_path: Path, small_genome: 
     start, conventions = 9_000, conventions_of(model.geometry)
     ref = "ACGTN"[small_genome.fetch("c", start, start + 1)[0]]
     allele = Allele("c", start, ref, "A" if ref != "A" else "C")
-    begin = window_start(start, conventions, model.geometry.bin_bp)
+    begin = window_start(start, conventions)
     [every] = direct(model, small_genome, conventions, head="mouse").score([allele], begin)
     for column in range(size):
         for selector in (f"{5313 + column}", f"{column}", f"MOUSE{column}"):

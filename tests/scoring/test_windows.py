@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from enformer_core.genome.alphabet import decode
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.geometry import ENFORMER
+from enformer_core.models.geometry import ENFORMER, Geometry
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import (
     Allele,
@@ -129,16 +129,27 @@ def conventions(max_offset_bp):
 
 
 def test_without_an_offset_each_window_is_exactly_centred():
-    assert window_start(500_000, conventions(0), 128) == 500_000 - 98_303
+    assert window_start(500_000, conventions(0)) == 500_000 - 98_303
 
 
 @given(st.integers(0, 250_000_000), st.sampled_from([64, 65, 127, 128, 1000, 20_000, 57_344]))
 def test_shared_windows_lie_on_the_grid_no_further_off_than_allowed(position, max_offset_bp):
-    start = window_start(position, conventions(max_offset_bp), 128)
+    start = window_start(position, conventions(max_offset_bp))
     assert start % 128 == 0
     assert abs(position - start - 98_303) <= max_offset_bp
-    many = window_start(np.array([position, position]), conventions(max_offset_bp), 128)
+    many = window_start(np.array([position, position]), conventions(max_offset_bp))
     assert many.tolist() == [start, start]
+
+
+def test_shared_windows_lie_whole_tokens_apart_where_bins_are_smaller():
+    # 500 bp to either side are 31 bins of 32 bp, but 7 tokens of 128 bp
+    geometry = Geometry(window_bp=128 * 48, bin_bp=32, bins=82, bins_per_token=4)
+    shared = Conventions(
+        geometry=geometry, statistics=("sad",), centre_index=3_071, max_offset_bp=500
+    )
+    starts = np.unique(window_start(np.arange(100_000, 110_000), shared))
+    assert set(np.diff(starts)) == {7 * 128}
+    assert set(starts % 128) == {0}
 
 
 def test_windows_are_compared_piece_by_piece_where_they_are_stitched():

@@ -14,13 +14,18 @@ from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.precision import Arithmetic, choose_arithmetic
 from enformer_core.scoring.statistics import STATISTICS
 from enformer_core.scoring.windows import Allele, window_start
-from tests.support.small_models import small_basenji2, small_enformer, write_genome
+from tests.support.small_models import (
+    small_basenji2,
+    small_borzoi,
+    small_enformer,
+    write_genome,
+)
 
 CPU = torch.device("cpu")
 
 FLOAT64 = Arithmetic(reference=torch.float64, delta=torch.float64)
 
-MODELS = {"enformer": small_enformer, "basenji2": small_basenji2}
+MODELS = {"enformer": small_enformer, "basenji2": small_basenji2, "borzoi": small_borzoi}
 
 KINDS = {  # bases of REF, and ALT
     "snv": (1, "G"),
@@ -82,20 +87,35 @@ def conventions_of(model, **how):
 
 def start_of(model, conventions, alleles):
     """The window that they share."""
-    (start,) = {window_start(a.start, conventions, model.geometry.bin_bp) for a in alleles}
+    (start,) = {window_start(a.start, conventions) for a in alleles}
     return start
 
 
-def by_two_passes(model, genome, conventions, alleles, *, head="human", tracks=None):
-    predictor = SequencePredictor(model, head, tracks, conventions, place_of(model), torch.float64)
+def by_two_passes(model, genome, conventions, alleles, *, head="human", tracks=None, pairs=None):
+    predictor = SequencePredictor(
+        model,
+        head,
+        tracks,
+        conventions,
+        place_of(model),
+        torch.float64,
+        strand_pairs=pairs,
+    )
     start = start_of(model, conventions, alleles)
     return DirectScorer(predictor, genome).score(alleles, start)
 
 
 def by_differences(
-    model, genome, conventions, alleles, *, head="human", tracks=None, batch_alts=64
+    model, genome, conventions, alleles, *, head="human", tracks=None, batch_alts=64, pairs=None
 ):
-    network = delta_network(model, head, tracks, device=place_of(model), arithmetic=FLOAT64)
+    network = delta_network(
+        model,
+        head,
+        tracks,
+        device=place_of(model),
+        arithmetic=FLOAT64,
+        strand_pairs=pairs,
+    )
     scorer = DeltaScorer(network, genome, conventions, batch_alts=batch_alts)
     return scorer.score(alleles, start_of(model, conventions, alleles))
 
@@ -204,6 +224,32 @@ def test_heads_and_tracks(model, genome):
     np.testing.assert_allclose(some[1][0]["sad"], every[[4, 1]], rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("tracks", "pairs"),
+    [
+        (None, (1, 0, 2, 4, 3)),
+        # all that are exchanged with one another, and one without the other strand
+        ((3, 4, 2), (4, 3, 2)),
+        ((4, 1), (3, 0)),
+        ((2, 0), (2, 1)),
+    ],
+)
+def test_strands_change_places(model, genome, tracks, pairs):
+    how = {"tracks": tracks, "pairs": pairs}
+    alleles = [allele(genome, 9_000, kind) for kind in ("snv", "deletion", "insertion")]
+    for rule in INDEL_RULES:
+        conventions = conventions_of(model, indel_rule=rule, shifts=(0, 1))
+        exchanged = both(model, genome, conventions, alleles, **how)
+        assert_same(*exchanged)
+    unpaired = by_differences(model, genome, conventions, alleles, tracks=tracks)[0]["sad"]
+    moved = np.abs(exchanged[1][0]["sad"] - unpaired)
+    own = range(5) if tracks is None else tracks
+    is_paired = np.array([pair != track for pair, track in zip(pairs, own, strict=True)])
+    # of a track that is its own pair nothing changes, not even a digit
+    assert (moved[~is_paired] == 0).all()
+    assert (moved[is_paired] > 1e-3 * np.abs(unpaired).max()).all()
+
+
 @given(
     offsets=st.lists(st.integers(-320, 319), min_size=1, max_size=4),
     kind=st.sampled_from(list(KINDS)),
@@ -211,7 +257,7 @@ def test_heads_and_tracks(model, genome):
 @settings(max_examples=12)
 def test_shared_windows_equal_each_window_scored_alone(model, genome, offsets, kind):
     conventions = conventions_of(model, max_offset_bp=320, statistics=("sad", "log_sad", "sax"))
-    step_bp = 2 * 320 // model.geometry.bin_bp * model.geometry.bin_bp
+    step_bp = 2 * 320 // model.geometry.token_bp * model.geometry.token_bp
     centre = 20 * step_bp + conventions.centre_index
     alleles = [allele(genome, centre + offset, kind) for offset in offsets]
     # a letter that no maximum listens to changes nothing

@@ -148,13 +148,11 @@ def test_indels_equal_two_plain_passes(make, genome):
     check()
 
 
-def indels_of_one_window(genome, conventions, bin_bp, count):
+def indels_of_one_window(genome, conventions, count):
     """Indels of 1 to 4 bp of the window that holds base 9,000, and which window that is."""
-    start = window_start(9_000, conventions, bin_bp)
+    start = window_start(9_000, conventions)
     made = alleles_around(genome, 9_000, [1 + number % 4 for number in range(count)], seed=5)
-    return [
-        allele for allele in made if window_start(allele.start, conventions, bin_bp) == start
-    ], start
+    return [allele for allele in made if window_start(allele.start, conventions) == start], start
 
 
 @pytest.mark.parametrize("rule", INDEL_RULES)
@@ -164,7 +162,7 @@ def test_an_indel_does_not_depend_on_what_was_scored_before(genome, rule):
     arithmetic = engine_tests.choose_arithmetic("exact", CPU)
     network = delta_network(model, "human", None, device=CPU, arithmetic=arithmetic)
     conventions = conventions_of(model, indel_rule=rule, statistics=("sad",), max_offset_bp=320)
-    alleles, start = indels_of_one_window(genome, conventions, 128, 5)
+    alleles, start = indels_of_one_window(genome, conventions, 5)
     together = DeltaScorer(network, genome, conventions, batch_alts=5).score(alleles, start)
     forgetful = DeltaScorer(network, genome, conventions, batch_alts=2, kept_chunks=1)
     backwards = forgetful.score(alleles[::-1], start)[::-1]
@@ -180,8 +178,8 @@ def test_an_indel_beside_others_needs_few_tokens(genome, monkeypatch):
     network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
     conventions = conventions_of(model, statistics=("sad",), max_offset_bp=320, strands="forward")
     first, second = (Allele("c", at, "A", "AG") for at in (9_010, 9_020))
-    start = window_start(9_010, conventions, 128)
-    assert start == window_start(9_020, conventions, 128)
+    start = window_start(9_010, conventions)
+    assert start == window_start(9_020, conventions)
     scorer = DeltaScorer(network, genome, conventions, batch_alts=1)
     scorer.score([first], start)
     ran = []

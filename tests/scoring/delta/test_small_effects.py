@@ -122,7 +122,7 @@ def sad_error(genome, likeness, arithmetic):
     conventions = engine_tests.conventions_of(model, statistics=("sad",), strands="forward")
     codes = np.array(genome.fetch("c", 9_000, 9_100))
     one = Allele("c", 9_000 + int(np.flatnonzero(codes == 0)[0]), "A", "G")
-    start = window_start(one.start, conventions, model.geometry.bin_bp)
+    start = window_start(one.start, conventions)
     wide = copy.deepcopy(model).double()
     predictor = SequencePredictor(wide, "human", None, conventions, engine_tests.CPU, torch.float64)
     predicted, difference = DirectScorer(predictor, genome).profiles(one, start)
