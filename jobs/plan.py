@@ -16,6 +16,7 @@ from enformer_core.analyses.model_inputs import (
     check_strands,
     genome_named,
     located,
+    squashings_undone,
     tracks_named,
 )
 from enformer_core.analyses.mutagenesis_input import passed_over
@@ -215,6 +216,8 @@ def _tracks(settings: PlanSettings, model: ModelSpec[Any]) -> Tracks:
     selected, doubts = select_tracks(table, settings.tracks)
     for doubt in doubts:
         note(doubt)
+    # refused before anything is read
+    squashings_undone(selected, settings.unsquash)
     return selected
 
 
@@ -233,6 +236,7 @@ def _deciding(
         genome=genome,
         spec=spec,
         strand_pairs=selected.strand_pairs(),
+        squashings=squashings_undone(selected, settings.unsquash),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from enformer_core.analyses.gene_effects import VariantAndGeneEffects
-from enformer_core.analyses.model_inputs import carried_by, check_strands
+from enformer_core.analyses.model_inputs import carried_by, check_strands, squashings_undone
 from enformer_core.analyses.reusable_runs import Deciding, ReusableRun, find_reusable
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.errors import InputError
@@ -45,6 +45,8 @@ def scoring_job(settings: ScoreSettings) -> Job:
     check_strands(named.source.spec, named.tracks, settings.strands)
     geometry = named.source.geometry
     conventions = conventions_of(settings, geometry)
+    undone = squashings_undone(named.tracks, settings.unsquash)
+    named = replace(named, inputs=replace(named.inputs, squashings=undone))
     variants = variant_input(settings, geometry, named.genome)
     for line in notes_of_sharing(settings, conventions):
         note(line)
@@ -84,6 +86,7 @@ def _reusable(
         genome=named.genome,
         spec=analysis.spec,
         strand_pairs=inputs.strand_pairs,
+        squashings=inputs.squashings,
     )
     return tuple(_whole(find_reusable(run, deciding)) for run in settings.reuse)
 

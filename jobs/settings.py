@@ -12,7 +12,8 @@ from cyclopts import Parameter
 
 from enformer_core.errors import InputError
 from enformer_core.models import BUILTIN_MODELS
-from enformer_core.scoring.conventions import Engine, IndelRule, Policy, Strands
+from enformer_core.models.tracks.squashing import Form
+from enformer_core.scoring.conventions import AverageShifts, Engine, IndelRule, Policy, Strands
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
 from jobs.gene_settings import GeneSettings
@@ -241,6 +242,12 @@ class ScoringSettings:
 
     indel_rule: IndelRule = "left-fixed"
     """how insertions and deletions keep the window's length (enformer-ray docs conventions)"""
+
+    average_shifts: AverageShifts = "predictions"
+    """what is averaged over shifts: predictions, or the scores that each shift gives"""
+
+    unsquash: Form | None = None
+    """undo roots and soft clips of training, by the table of --targets, before comparing: their new form or the old"""
 
 
 @dataclass(frozen=True, kw_only=True)

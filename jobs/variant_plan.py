@@ -62,6 +62,8 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
         centre_mask_bp=settings.centre_mask_bp,
         indel_rule=parse_indel_rule(settings.indel_rule),
         max_offset_bp=settings.max_offset_bp or 0,
+        average_shifts=settings.average_shifts,
+        unsquash=settings.unsquash,
     )
     # all changes of a stretch lie beside each other: without shared windows most of the work would be repeated
     if settings.mutates and settings.max_offset_bp is None:

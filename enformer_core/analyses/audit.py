@@ -4,18 +4,21 @@ Knows scores and their scale. Does not know engines, shards or files.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from enformer_core.dataset.receipts import AuditedAllele, StatisticError
 from enformer_core.scoring import statistics
 from enformer_core.scoring.direct import DirectScorer
+from enformer_core.scoring.over_pairings import mean_scores
 from enformer_core.scoring.rounding import WHOLE_BITS, stored_values
-from enformer_core.scoring.statistics import AlleleScores, Profile
+from enformer_core.scoring.statistics import AlleleScores, Profile, Statistic
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.audit_sample import Drawn
 
@@ -63,11 +66,13 @@ class DirectAuditor:
         """
         began_s = time.monotonic()
         dtype = torch.float64 if drawn.in_float64 else torch.float32
-        r, d = self.direct.in_dtype(dtype).profiles(allele, start)
         names = tuple(scores)
-        reference = statistics.Reference(r)
-        exact = statistics.compute(reference, d, names)
-        moved = [statistics.compute(reference, d + part, names) for part in _rounding(r)]
+        of_pairings = [
+            _exact_and_moved(r, d, names)
+            for r, d in self.direct.in_dtype(dtype).paired_profiles(allele, start)
+        ]
+        # pairings of an allele share most of their bases: what rounding does to one it may do to all
+        exact, *moved = (mean_scores(each) for each in zip(*of_pairings, strict=True))
         errors: dict[str, StatisticError] = {}
         for name in names:
             stored = stored_values(scores[name], self.mantissa_bits)
@@ -113,6 +118,17 @@ class DirectAuditor:
             beyond=tuple(name for name, is_beyond in beyond.items() if is_beyond),
             tolerance=self.tolerance,
         )
+
+
+def _exact_and_moved(
+    r: Profile, d: Profile, names: Sequence[Statistic]
+) -> list[dict[Statistic, Tensor]]:
+    """Statistics of two passes, and the same moved by as much as rounding may do."""
+    reference = statistics.Reference(r)
+    parts = _rounding(r)
+    return [
+        statistics.compute(reference, each, names) for each in (d, *(d + part for part in parts))
+    ]
 
 
 def _rounding(r: Profile) -> tuple[Profile, Profile]:

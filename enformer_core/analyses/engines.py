@@ -25,6 +25,7 @@ from enformer_core.scoring.delta.second_try import SecondTryScorer
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import Arithmetic, beyond_range, choose_arithmetic
+from enformer_core.scoring.unsquashing import Unsquashing
 
 DeltaEngine = DeltaScorer | SecondTryScorer
 
@@ -64,6 +65,7 @@ def load_engine(
         resources: what it may use of this machine.
         genes: what is summed of genes; None where nobody asks for them.
     """
+    unsquashing = _unsquashing(model, spec)
     predictor = SequencePredictor(
         model.network,
         model.head,
@@ -71,6 +73,7 @@ def load_engine(
         spec.conventions,
         model.device,
         strand_pairs=model.strand_pairs,
+        unsquash=None if unsquashing is None else unsquashing.prediction,
     )
     direct = DirectScorer(predictor, model.genome, genes)
     scorer: DeltaEngine | DirectScorer = direct
@@ -114,6 +117,15 @@ def load_scoring(
     )
 
 
+def _unsquashing(model: LoadedModel, spec: ScoreSpec) -> Unsquashing | None:
+    """How predictions are brought back from the scale of training, where that is asked for."""
+    form = spec.conventions.unsquash
+    if form is None:
+        return None
+    assert model.squashings is not None, "known before the model is loaded"
+    return Unsquashing(model.squashings, form)
+
+
 def _called(arithmetic: Arithmetic, device: torch.device) -> str:
     """Number formats for receipts, and where a GPU computes without kernels, why."""
     without = why_without_kernels(arithmetic.delta, device)
@@ -150,6 +162,7 @@ def _delta(
             batch_alts=allowance.batch_alts,
             kept_chunks=allowance.kept_chunks,
             genes=genes,
+            unsquashing=_unsquashing(model, spec),
         )
 
     scorer = scorer_in(arithmetic)

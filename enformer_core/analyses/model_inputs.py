@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
@@ -13,6 +13,7 @@ from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksId
 from enformer_core.errors import InputError
 from enformer_core.freed_memory import keep_freed_memory
 from enformer_core.genome.fasta import Genome
+from enformer_core.models.tracks.squashing import Form, Squashing
 from enformer_core.scoring.conventions import Engine
 from enformer_core.storage.open import local_path
 from enformer_core.storage.web import READERS
@@ -47,6 +48,7 @@ class LoadedModel:
         is_demonstration: whether its parameters are set by hand. They are larger than trained ones, and 16 bits lose a
             tenth of some effects: such a model is small enough for float32 everywhere.
         strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
+        squashings: of each track how its data were squashed for training; None where nobody asks.
     """
 
     network: "SequenceModel"
@@ -57,6 +59,7 @@ class LoadedModel:
     track_count: int
     is_demonstration: bool = False
     strand_pairs: tuple[int, ...] | None = None
+    squashings: tuple[Squashing, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class ModelInputs:
         genome: as the user named it.
         strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
         params: the file of the model's sizes, as the user named it; None for the published ones.
+        squashings: of each track how its data were squashed for training, which is undone; None where it is not.
     """
 
     model: str
@@ -82,6 +86,7 @@ class ModelInputs:
     genome: str
     strand_pairs: tuple[int, ...] | None = None
     params: str | None = None
+    squashings: tuple[Squashing, ...] | None = None
 
     def source(self) -> "ModelSource":
         """The model and its weights on this node."""
@@ -117,8 +122,10 @@ class ModelInputs:
         check_same_file(self.weights or source.name, source.weights_sha256(), self.weights_sha256)
         genome = self.open_genome()
         check_same_contigs(genome, planned_contigs)
-        pairs = self.strand_pairs
-        return load_model(source, genome, self.head, self.tracks, resources, strand_pairs=pairs)
+        loaded = load_model(
+            source, genome, self.head, self.tracks, resources, strand_pairs=self.strand_pairs
+        )
+        return replace(loaded, squashings=self.squashings)
 
     def check_weights(self) -> None:
         """Refuse weights that do not fit, before anything is written.
@@ -138,7 +145,7 @@ class ModelInputs:
     @property
     def tracks_identity(self) -> TracksIdentity:
         """Which tracks are computed, for `run.json`."""
-        return tracks_identity(self.tracks, self.strand_pairs)
+        return tracks_identity(self.tracks, self.strand_pairs, self.squashings)
 
     def reference_identity(self, contigs: Iterable[str]) -> ReferenceIdentity:
         """Which genome is read: its names and lengths, and the letters of some contigs."""
@@ -152,10 +159,21 @@ class ModelInputs:
 
 
 def tracks_identity(
-    tracks: Sequence[int], strand_pairs: Sequence[int] | None = None
+    tracks: Sequence[int],
+    strand_pairs: Sequence[int] | None = None,
+    squashings: Sequence[Squashing] | None = None,
 ) -> TracksIdentity:
-    """Which tracks are computed, for `run.json`, by their columns of the head, and their pairs where there are any."""
-    columns = tracks if strand_pairs is None else [tracks, strand_pairs]
+    """Which tracks are computed, for `run.json`: their columns of the head, and what decides values beside them.
+
+    Args:
+        tracks: the columns.
+        strand_pairs: of each the column that has it on the other strand, where there are such.
+        squashings: of each what is undone, where anything is.
+    """
+    # runs of before have no more than they needed: their identity must stay
+    columns: object = tracks if strand_pairs is None else [tracks, strand_pairs]
+    if squashings is not None:
+        columns = [columns, [asdict(one) for one in squashings]]
     return TracksIdentity(len(tracks), sha256(canonical_json(columns)))
 
 
@@ -251,6 +269,23 @@ def check_strands(spec: "ModelSpec[Any]", tracks: "Tracks", strands: str) -> Non
             "other strand's. Give --targets with the published table, whose column strand_pair says which, or "
             "--strands forward."
         )
+
+
+def squashings_undone(tracks: "Tracks", unsquash: Form | None) -> tuple[Squashing, ...] | None:
+    """Of each track what is undone of its predictions; None where nothing is.
+
+    Raises:
+        InputError: where the table of tracks does not say what there is to undo.
+    """
+    if unsquash is None:
+        return None
+    squashings = tracks.squashings()
+    if squashings is None:
+        raise InputError(
+            f"--unsquash {unsquash}: the table of tracks does not say how their data were squashed for training. Give "
+            "--targets a published table with the columns clip_soft, scale and sum_stat, or leave --unsquash out."
+        )
+    return squashings
 
 
 def check_same_contigs(genome: Genome, planned: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ from enformer_core.dataset.find_run import find_run
 from enformer_core.dataset.run import SCORE_VERSION
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
+from enformer_core.models.tracks.squashing import Squashing
 from enformer_core.storage.open import parse_address
 
 NO_PART_OF_A_SCORE = frozenset(
@@ -60,6 +61,7 @@ class Deciding:
         genome: whose letters are read.
         spec: how alleles are scored.
         strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
+        squashings: of each track what is undone of its predictions; None where nothing is.
     """
 
     model: str
@@ -69,6 +71,7 @@ class Deciding:
     genome: Genome
     spec: ScoreSpec
     strand_pairs: Sequence[int] | None = None
+    squashings: Sequence[Squashing] | None = None
 
     def identity(self, contigs: Iterable[str]) -> JsonObject:
         """The same as `run.json` has it, with the letters of these contigs, as far as the genome has them."""
@@ -80,7 +83,7 @@ class Deciding:
             {
                 "kind": VariantEffectsType.name,
                 "model": {"name": self.model, "head": self.head, **weights},
-                "tracks": asdict(tracks_identity(self.tracks, self.strand_pairs)),
+                "tracks": asdict(tracks_identity(self.tracks, self.strand_pairs, self.squashings)),
                 "reference": {"sha256": letters},
                 "score_version": SCORE_VERSION,
                 "engine": spec.engine,

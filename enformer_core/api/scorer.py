@@ -6,6 +6,7 @@ One pipeline stands behind both: the same conventions, the same engines, the sam
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
@@ -22,6 +23,7 @@ from enformer_core.analyses.model_inputs import (
     load_model,
     located,
     located_weights,
+    squashings_undone,
     tracks_named,
 )
 from enformer_core.analyses.score_spec import ScoreSpec
@@ -45,6 +47,7 @@ from enformer_core.genome.regions import find_region
 from enformer_core.machine import cpu_count, device_here
 from enformer_core.models.registry import ModelSource
 from enformer_core.models.tracks.selector import select_tracks
+from enformer_core.models.tracks.squashing import Form
 from enformer_core.models.tracks.table import Tracks
 from enformer_core.scoring.allele_effect import AlleleEffect
 from enformer_core.scoring.conventions import (
@@ -52,6 +55,7 @@ from enformer_core.scoring.conventions import (
     ENGINES,
     INDEL_RULES,
     POLICIES,
+    AverageShifts,
     Conventions,
     Engine,
     IndelRule,
@@ -61,6 +65,7 @@ from enformer_core.scoring.conventions import (
     default_max_allele_bp,
     parse_statistics,
 )
+from enformer_core.scoring.over_pairings import mean
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import AlleleScores, Statistic, why_unsound
 from enformer_core.scoring.windows import Allele, Window, window_start
@@ -95,6 +100,8 @@ class Scorer:
         central_bins: statistics read so many central bins; default all.
         centre_mask_bp: or the bins of so many bp around the variant's own.
         indel_rule: how insertions and deletions keep the window's length.
+        average_shifts: what is averaged over shifts, `predictions` or the `scores` that each shift gives.
+        unsquash: undo roots and soft clips of training by the table of `targets`, in their form `new` or `old`.
         engine: `delta` carries differences, `direct` makes two plain passes.
         precision: arithmetic of `delta`: `fast` (16-bit differences, where the hardware is quick at them) or `exact`.
         max_offset_bp: how far off its window's centre a variant may lie, so that neighbours share the reference.
@@ -129,6 +136,8 @@ class Scorer:
         central_bins: int | None = None,
         centre_mask_bp: int | None = None,
         indel_rule: IndelRule = "left-fixed",
+        average_shifts: AverageShifts = "predictions",
+        unsquash: Form | None = None,
         engine: Engine = "delta",
         precision: Policy = "fast",
         max_offset_bp: int = 0,
@@ -151,6 +160,8 @@ class Scorer:
             central_bins=optional_number("central_bins", central_bins),
             centre_mask_bp=optional_number("centre_mask_bp", centre_mask_bp),
             max_offset_bp=whole_number("max_offset_bp", max_offset_bp),
+            average_shifts=one_of("average_shifts", average_shifts, get_args(AverageShifts)),
+            unsquash=None if unsquash is None else one_of("unsquash", unsquash, get_args(Form)),
         )
         spec = _spec(
             self.conventions,
@@ -173,7 +184,9 @@ class Scorer:
         self._genome = genome_named(path("genome", genome))
         columns = tuple(self.tracks.indices())
         pairs = self.tracks.strand_pairs()
+        undone = squashings_undone(self.tracks, self.conventions.unsquash)
         loaded = load_model(source, self._genome, head, columns, resources, strand_pairs=pairs)
+        loaded = replace(loaded, squashings=undone)
         self._engine = load_engine(loaded, spec, resources)
         self._heading = (
             f"{model}, head {head}, {counted(len(columns), 'tracks')}, {spec.engine} engine"
@@ -260,7 +273,12 @@ class Scorer:
             InputError: for a region that the genome does not have, or a region or sequence of another length.
         """
         named = find_window(where, self._genome, self.conventions.geometry)
-        profile = self._engine.predictor.averaged(Window(named.start), named.codes)
+        profile = mean(
+            [
+                self._engine.predictor.averaged(Window(named.start + shift_bp), named.codes)
+                for shift_bp in self.conventions.scored_shifts
+            ]
+        )
         geometry = self.conventions.geometry
         return Prediction(
             contig=named.contig,

@@ -18,6 +18,8 @@ else:
 class AlleleEffect:
     """One allele, in the bins that are scored, averaged over strands and shifts.
 
+    Where an allele's scores are a mean over several comparisons, so are both profiles.
+
     Attributes:
         reference: prediction of the reference allele.
         difference: prediction of the alternate allele minus `reference`, as the engine knows it: not the difference of
@@ -29,17 +31,32 @@ class AlleleEffect:
     difference: Float32[np.ndarray, "bins tracks"]
     scores: AlleleScores
 
+
+@dataclass(frozen=True)
+class PairedEffect:
+    """One of the comparisons that an allele's effect is the mean of, in the engine's own number format.
+
+    Attributes:
+        reference: as of `AlleleEffect`.
+        difference: likewise.
+        scores: likewise.
+    """
+
+    reference: Float[np.ndarray, "bins tracks"]
+    difference: Float[np.ndarray, "bins tracks"]
+    scores: AlleleScores
+
     @classmethod
     def of(
         cls,
         reference: Float[Tensor, "bins tracks"],
         difference: Float[Tensor, "bins tracks"],
         scores: AlleleScores,
-    ) -> "AlleleEffect":
+    ) -> "PairedEffect":
         """From an engine's own profiles, copied: the engine goes on with theirs."""
-        return cls(_in_float32(reference), _in_float32(difference), scores)
+        return cls(_copied(reference), _copied(difference), scores)
 
 
-def _in_float32(profile: Float[Tensor, "bins tracks"]) -> Float32[np.ndarray, "bins tracks"]:
+def _copied(profile: Float[Tensor, "bins tracks"]) -> Float[np.ndarray, "bins tracks"]:
     # np.array copies where np.asarray would look into the engine's own memory
-    return np.array(profile.cpu().numpy(), dtype=np.float32)
+    return np.array(profile.cpu().numpy())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.conventions import Conventions, WindowRule
 from enformer_core.scoring.windows import Allele
 
 Pairs = Int64[np.ndarray, " pairs"]
@@ -80,28 +80,34 @@ class BaseBins:
         highest = np.maximum(self.reference, self.alternate)
         return (lowest >= 0) & (highest < self.count)
 
+    def take(self, chosen: PairMask) -> "BaseBins":
+        """Those of some bases."""
+        return BaseBins(self.reference[chosen], self.alternate[chosen], self.count)
+
 
 def bins_of_bases(
     placements: Placements,
     positions: Pairs,
     conventions: Conventions,
+    rule: WindowRule,
 ) -> BaseBins:
     """Where bases lie, in both profiles of the allele of each.
 
     Args:
         placements: an allele for each base.
         positions: of the bases on the genome.
-        conventions: how an indel keeps the window's length.
+        conventions: of what model, and how it is asked.
+        rule: by which an indel keeps the window's length.
     """
     # `stitched` takes another window from the base after the variant's first on
     is_right = positions > placements.start
-    moved_bp, trimmed_bp = _cut_off(conventions.indel_rule, placements.gain_bp, is_right)
+    moved_bp, trimmed_bp = _cut_off(rule, placements.gain_bp, is_right)
     in_reference = positions - placements.window - moved_bp
     edited = _edited(placements, positions)
     in_alternate = edited - placements.window - trimmed_bp
     reference = _output_bins(in_reference, conventions)
     alternate = _output_bins(in_alternate, conventions)
-    if conventions.indel_rule == "stitched":
+    if rule == "stitched":
         # of a deletion the reference's profile is made of two windows, of an insertion the alternate's
         after_first = placements.start - placements.window + 1
         stitch = _output_bins(after_first, conventions)
@@ -116,6 +122,7 @@ def predicted_in_both(
     allele: Allele,
     window: int,
     conventions: Conventions,
+    rule: WindowRule,
 ) -> tuple[int, int]:
     """The bases that lie in the output of both sequences: the first, and the one after the last."""
     left = window + conventions.geometry.crop_bp
@@ -124,7 +131,7 @@ def predicted_in_both(
     moved_bp = abs(allele.gain_bp)
     near = np.arange(-moved_bp - 1, moved_bp + 1)
     positions = np.concatenate([left + near, right + near])
-    bins = bins_of_allele(allele, window, positions, conventions)
+    bins = bins_of_allele(allele, window, positions, conventions, rule)
     inside = positions[bins.is_predicted]
     return int(inside.min()), int(inside.max()) + 1
 
@@ -134,12 +141,13 @@ def bins_of_allele(
     window: int,
     positions: Pairs,
     conventions: Conventions,
+    rule: WindowRule,
 ) -> BaseBins:
     """As `bins_of_bases`, for bases of one allele."""
     # the allele beside each of its bases, as its row is taken again and again
     row = np.zeros(positions.size, dtype=np.int64)
     placements = Placements.of(allele, window).take(row)
-    return bins_of_bases(placements, positions, conventions)
+    return bins_of_bases(placements, positions, conventions, rule)
 
 
 def _output_bins(index: Pairs, conventions: Conventions) -> Pairs:
@@ -150,7 +158,7 @@ def _output_bins(index: Pairs, conventions: Conventions) -> Pairs:
 
 
 def _cut_off(
-    rule: str,
+    rule: WindowRule,
     gain_bp: Pairs,
     is_right: PairMask,
 ) -> tuple[Pairs, Pairs]:
@@ -159,6 +167,8 @@ def _cut_off(
     gained_bp = np.maximum(gain_bp, 0)
     if rule == "centre-trim":
         return lost_bp // 2, gained_bp // 2
+    if rule == "right-fixed":
+        return lost_bp, gained_bp
     if rule == "stitched":
         moved_bp = np.where(is_right, lost_bp, 0)
         trimmed_bp = np.where(is_right, gained_bp, 0)

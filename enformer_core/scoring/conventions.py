@@ -9,13 +9,21 @@ from typing import Literal, get_args
 
 from enformer_core.errors import InputError, nearest
 from enformer_core.models.geometry import Geometry
+from enformer_core.models.tracks.squashing import Form
 from enformer_core.scoring.statistics import STATISTICS, Statistic
 
 Strands = Literal["both", "forward"]
 
-IndelRule = Literal["left-fixed", "centre-trim", "stitched"]
+IndelRule = Literal["left-fixed", "centre-trim", "stitched", "compensated"]
 
 INDEL_RULES: tuple[IndelRule, ...] = get_args(IndelRule)
+
+WindowRule = Literal["left-fixed", "centre-trim", "stitched", "right-fixed"]
+"""How the windows of one pairing of alleles keep their length: `compensated` has pairings by two of these."""
+
+WINDOW_RULES: tuple[WindowRule, ...] = get_args(WindowRule)
+
+AverageShifts = Literal["predictions", "scores"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +37,19 @@ class Conventions:
             bin left of the centre) or half the window.
         indel_rule: how the window keeps its length. `left-fixed`: the left flank stays, the right end is cut or
             extended over real sequence. `centre-trim`: half of the difference is cut off the left. `stitched`: either
-            flank is predicted where both alleles agree on its place, and the halves are put together.
+            flank is predicted where both alleles agree on its place, and the halves are put together. `compensated`:
+            the alleles are compared twice, with the left flanks in one place and with the right ones, and each
+            statistic is the mean of both.
         strands: `both` averages the forward prediction and the reverse complement's, its bins turned back.
         shifts: bp by which the window is moved over the sequence; predictions are averaged over them, not realigned.
+        average_shifts: or each shift has scores of its own, of predictions averaged over its strands alone, and these
+            `scores` are averaged.
         central_bins: how many bins around the window's centre the statistics read; None reads all of them.
         centre_mask_bp: or, AlphaGenome's way, how many bp around the variant's own bin.
         max_offset_bp: how far from `centre_index` the variant's first base may lie, so that variants share windows; 0
             gives each its own, exactly centred.
+        unsquash: the form of the roots and soft clips that averaged predictions are brought back from, before they are
+            compared; None compares what the model predicts.
 
     Raises:
         InputError: for what a model of this geometry cannot do, naming the setting, its value and what is possible.
@@ -50,6 +64,8 @@ class Conventions:
     central_bins: int | None = None
     centre_mask_bp: int | None = None
     max_offset_bp: int = 0
+    average_shifts: AverageShifts = "predictions"
+    unsquash: Form | None = None
 
     def __post_init__(self) -> None:
         # in this order: a check may rely on those before it
@@ -61,14 +77,36 @@ class Conventions:
 
     @property
     def views(self) -> int:
-        """How many predictions of a window are averaged: strands × shifts."""
+        """How many times a window is predicted: strands × shifts."""
         return len(self.shifts) * (2 if self.strands == "both" else 1)
+
+    @property
+    def averaged_shifts(self) -> tuple[int, ...]:
+        """Shifts over which predictions are averaged, beside each of `scored_shifts`."""
+        return self.shifts if self.average_shifts == "predictions" else (0,)
+
+    @property
+    def scored_shifts(self) -> tuple[int, ...]:
+        """Shifts of which each has scores of its own, which are averaged."""
+        return self.shifts if self.average_shifts == "scores" else (0,)
+
+    @property
+    def window_rules(self) -> tuple[WindowRule, ...]:
+        """The rules by which an insertion or deletion is compared, one after another."""
+        if self.indel_rule == "compensated":
+            return ("left-fixed", "right-fixed")
+        return (self.indel_rule,)
 
     def record(self) -> dict[str, object]:
         """What a run's identity says of them: all choices, without the geometry, which is the model's."""
         # runs of earlier versions have no geometry here, and a run continues only under the identity that it began with
         choices = asdict(self)
         del choices["geometry"]
+        # nor had these the choices that came later: who does not make them is told by nothing
+        if self.average_shifts == "predictions":
+            del choices["average_shifts"]
+        if self.unsquash is None:
+            del choices["unsquash"]
         return choices
 
     def _check_centre(self) -> None:
@@ -82,6 +120,11 @@ class Conventions:
     def _check_shifts(self) -> None:
         if not self.shifts or len(set(self.shifts)) != len(self.shifts):
             raise InputError(f"shifts {list(self.shifts)}: give at least one, and none twice")
+        if self.average_shifts == "scores" and len(self.shifts) == 1:
+            raise InputError(
+                f"shifts {list(self.shifts)}, scores averaged over them: of one shift that is no average. Give "
+                "several, or leave it out"
+            )
         furthest_bp = max(abs(shift) for shift in self.shifts) + self.max_offset_bp
         most_bp = self.geometry.output_bp // 2
         if furthest_bp > most_bp:

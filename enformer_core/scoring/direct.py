@@ -3,7 +3,7 @@
 Shares nothing with any faster engine but the model. Does not know files, shards or statuses.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -17,20 +17,21 @@ from enformer_core.genome.fasta import Genome
 from enformer_core.models.base import SequenceModel
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring import statistics
-from enformer_core.scoring.allele_effect import AlleleEffect
+from enformer_core.scoring.allele_effect import AlleleEffect, PairedEffect
 from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.float64 import in_float64
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
+from enformer_core.scoring.over_pairings import mean, mean_effect, mean_scored, mean_scores
 from enformer_core.scoring.precision import inference_in_true_float32
 from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import (
     Allele,
+    Pairing,
     Window,
     alternate_sequence,
-    alternate_windows,
+    pairings,
     reference_sequence,
-    reference_windows,
 )
 
 SequenceOf = Callable[[Window], UInt8[np.ndarray, " length"]]
@@ -87,7 +88,7 @@ class SequencePredictor:
         """
         # in float64 before anything is added: what a variant changes may be below float32 of the sum
         predictions = []
-        for shift in self.conventions.shifts:
+        for shift in self.conventions.averaged_shifts:
             codes = sequence_of(window.moved(shift))
             predictions.append(self.strand(codes).double())
             if self.conventions.strands == "both":
@@ -162,29 +163,37 @@ class DirectScorer:
             alleles: on one contig.
             start: first base of the window that they are scored in.
         """
-        return [self._scores(*self.profiles(allele, start)) for allele in alleles]
+        return [self._mean_scores(allele, start) for allele in alleles]
 
     def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
         """As `score`, with the effects on the genes in reach."""
         assert self._genes is not None, "made for genes"
         scored = []
         for allele in alleles:
-            # genes may lie anywhere in the window, the bins that are scored around the allele
-            r, d = self._whole_profiles(allele, start)
-            genes = self._genes.effects(allele, start, r, d)
             bins = self._scored_bins(allele, start)
-            scores = self._scores(r[bins], d[bins])
-            scored.append(ScoredAllele(scores, genes))
+            of_pairings = []
+            for pairing in self._pairings(allele, start):
+                # genes may lie anywhere in the window, the bins that are scored around the allele
+                r, d = self._whole_profiles(allele, pairing)
+                genes = self._genes.effects(allele, start, r, d, pairing.rule)
+                scores = self._scores(r[bins], d[bins])
+                of_pairings.append(ScoredAllele(scores, genes))
+            scored.append(mean_scored(of_pairings))
         return scored
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
         effects = []
         for allele in alleles:
-            r, d = self.profiles(allele, start)
-            scores = self._scores(r, d)
-            effects.append(AlleleEffect.of(r, d, scores))
+            of_pairings = [
+                PairedEffect.of(r, d, self._scores(r, d))
+                for r, d in self.paired_profiles(allele, start)
+            ]
+            effects.append(mean_effect(of_pairings))
         return effects
+
+    def _mean_scores(self, allele: Allele, start: int) -> AlleleScores:
+        return mean_scores([self._scores(r, d) for r, d in self.paired_profiles(allele, start)])
 
     def _scores(
         self, r: Float[Tensor, "bins tracks"], d: Float[Tensor, "bins tracks"]
@@ -198,10 +207,25 @@ class DirectScorer:
         allele: Allele,
         start: int,
     ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
-        """The reference's prediction in the bins that are scored, and alt − ref, in float64."""
+        """The reference's prediction in the bins that are scored, and alt − ref, in float64; means over pairings."""
+        of_pairings = list(self.paired_profiles(allele, start))
+        return mean([r for r, _ in of_pairings]), mean([d for _, d in of_pairings])
+
+    def paired_profiles(
+        self,
+        allele: Allele,
+        start: int,
+    ) -> Iterator[tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]]:
+        """Of each pairing the reference's prediction in the bins that are scored, and alt − ref, in float64."""
         bins = self._scored_bins(allele, start)
-        r, d = self._whole_profiles(allele, start)
-        return r[bins], d[bins]
+        for pairing in self._pairings(allele, start):
+            r, d = self._whole_profiles(allele, pairing)
+            yield r[bins], d[bins]
+
+    def _pairings(self, allele: Allele, start: int) -> Iterator[Pairing]:
+        conventions = self._predictor.conventions
+        for shift_bp in conventions.scored_shifts:
+            yield from pairings(allele, start, conventions, shift_bp)
 
     def _scored_bins(self, allele: Allele, start: int) -> slice:
         conventions = self._predictor.conventions
@@ -211,19 +235,13 @@ class DirectScorer:
     def _whole_profiles(
         self,
         allele: Allele,
-        start: int,
+        pairing: Pairing,
     ) -> tuple[Float[Tensor, "bins tracks"], Float[Tensor, "bins tracks"]]:
         """The reference's prediction in all bins, and alt − ref, in float64."""
-        conventions = self._predictor.conventions
-        offset_bp = conventions.offset_bp(allele.start, start)
-        rule = conventions.indel_rule
-        stitch_bin = conventions.stitch_bin(offset_bp)
-        references = reference_windows(allele, start, rule, stitch_bin)
-        alternates = alternate_windows(allele, start, rule, stitch_bin)
-        length_bp = conventions.geometry.window_bp
-        reference = self._reference_prediction(allele.contig, references)
+        length_bp = self._predictor.conventions.geometry.window_bp
+        reference = self._reference_prediction(allele.contig, pairing.references)
         alternate = self._predictor.stitched(
-            alternates,
+            pairing.alternates,
             lambda window: alternate_sequence(self._genome, allele, window, length_bp),
         )
         return reference, alternate - reference

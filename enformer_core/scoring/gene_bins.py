@@ -5,7 +5,7 @@ windows. Does not know predictions.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,7 +24,7 @@ from enformer_core.scoring.base_bins import (
     bins_of_bases,
     predicted_in_both,
 )
-from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.conventions import Conventions, WindowRule
 from enformer_core.scoring.windows import Allele, window_start
 from enformer_core.variants.hashing import scored_rows
 from enformer_core.words import counted
@@ -73,19 +73,19 @@ class _Sites:
     Attributes:
         allele: which of some alleles each belongs to, ascending.
         gene: the number of its gene.
-        bins: where it lies.
+        bins: where it lies, by each rule that an indel is compared by.
     """
 
     allele: Pairs
     gene: Pairs
-    bins: BaseBins
+    bins: Mapping[WindowRule, BaseBins]
 
 
 @dataclass(frozen=True)
 class GeneReach:
     """Finds the genes of alleles, and their bins.
 
-    A gene is in reach of an allele where one of its TSSs is predicted in both sequences.
+    A gene is in reach of an allele where one of its TSSs is predicted in both sequences, in all that are compared.
 
     Attributes:
         genes: all of them.
@@ -139,21 +139,26 @@ class GeneReach:
         taken = ids.take(pa.array(flat, pa.int64()))
         return pa.ListArray.from_arrays(offsets, taken)
 
-    def of_allele(self, allele: Allele, window: int) -> list[GeneBins]:
+    def of_allele(
+        self, allele: Allele, window: int, rule: WindowRule | None = None
+    ) -> list[GeneBins]:
         """The genes in reach of an allele in the order of `genes`, with their bins.
 
         Args:
             allele: which.
             window: first base of the window that it is scored in.
+            rule: by which an indel keeps the window's length; None for the first that the conventions have.
         """
+        if rule is None:
+            rule = self.conventions.window_rules[0]
         placement = Placements.of(allele, window)
         sites = self._sites(allele.contig, placement)
-        around_tss = self._around(sites)
+        around_tss = self._around(sites, sites.bins[rule])
         found = []
         # numbers are places in `genes`: the plan lists the same genes in the same order
         for number in sorted(around_tss):
             gene = self.genes.genes[number]
-            exons = self._exon_bins(gene, allele, window) if self.with_exons else None
+            exons = self._exon_bins(gene, allele, window, rule) if self.with_exons else None
             distance_bp = _distance(gene, allele.start)
             bins = around_tss[number]
             found.append(GeneBins(gene, distance_bp, bins, exons))
@@ -190,22 +195,25 @@ class GeneReach:
         site = np.arange(allele.size) + moved
         positions = sites.positions[site]
         of_sites = placements.take(allele)
-        bins = bins_of_bases(of_sites, positions, self.conventions)
-        inside = bins.is_predicted
-        reference = bins.reference[inside]
-        alternate = bins.alternate[inside]
+        by_rule = {
+            rule: bins_of_bases(of_sites, positions, self.conventions, rule)
+            for rule in self.conventions.window_rules
+        }
+        inside = np.logical_and.reduce([bins.is_predicted for bins in by_rule.values()])
         genes = sites.genes[site[inside]]
-        return _Sites(allele[inside], genes, BaseBins(reference, alternate, bins.count))
+        return _Sites(
+            allele[inside], genes, {rule: bins.take(inside) for rule, bins in by_rule.items()}
+        )
 
-    def _around(self, sites: _Sites) -> dict[int, BinPair]:
+    def _around(self, sites: _Sites, of_sites: BaseBins) -> dict[int, BinPair]:
         """The bins around TSSs by gene, each bin once however many TSSs share it."""
         # of 3 bins the steps are -1, 0 and 1; of 4, -2 … 1
         first = -(self.tss_bins // 2)
         steps = range(first, first + self.tss_bins)
         reference: dict[int, set[int]] = defaultdict(set)
         alternate: dict[int, set[int]] = defaultdict(set)
-        predicted = range(sites.bins.count)
-        columns = (sites.gene, sites.bins.reference, sites.bins.alternate)
+        predicted = range(of_sites.count)
+        columns = (sites.gene, of_sites.reference, of_sites.alternate)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         for gene, own, moved in rows:
             for step in steps:
@@ -220,17 +228,17 @@ class GeneReach:
             pairs[gene] = BinPair(own_bins, moved_bins)
         return pairs
 
-    def _exon_bins(self, gene: Gene, allele: Allele, window: int) -> BinPair:
+    def _exon_bins(self, gene: Gene, allele: Allele, window: int, rule: WindowRule) -> BinPair:
         """Every bin that exons touch, by however little."""
         spans = np.array(gene.exons, dtype=np.int64)
         # of an exon that leaves the output, the part that is predicted in both
-        first_base, end = predicted_in_both(allele, window, self.conventions)
+        first_base, end = predicted_in_both(allele, window, self.conventions, rule)
         clipped = np.clip(spans, first_base, end)
         # an exon outside is clipped to nothing: its end is its first base then
         is_inside = clipped[:, 0] < clipped[:, 1]
         starts, ends = clipped[is_inside].T
-        firsts = bins_of_allele(allele, window, starts, self.conventions)
-        lasts = bins_of_allele(allele, window, ends - 1, self.conventions)
+        firsts = bins_of_allele(allele, window, starts, self.conventions, rule)
+        lasts = bins_of_allele(allele, window, ends - 1, self.conventions, rule)
         reference = _all_between(firsts.reference, lasts.reference)
         alternate = _all_between(firsts.alternate, lasts.alternate)
         return BinPair(reference, alternate)

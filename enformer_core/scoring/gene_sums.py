@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from enformer_core.scoring.conventions import WindowRule
 from enformer_core.scoring.gene_bins import BinPair, GeneReach
 from enformer_core.scoring.gene_effect import GeneEffect
 from enformer_core.scoring.sent import sent_to
@@ -41,6 +42,7 @@ class GeneSums:
         start: int,
         r: Profile,
         d: Profile,
+        rule: WindowRule | None = None,
     ) -> tuple[GeneEffect, ...]:
         """The effects of an allele on each gene in reach.
 
@@ -49,8 +51,9 @@ class GeneSums:
             start: first base of the window that it is scored in.
             r: the reference's prediction in all bins.
             d: alt − ref in all bins.
+            rule: by which an indel keeps the window's length; None for the first that the conventions have.
         """
-        genes = self.reach.of_allele(allele, start)
+        genes = self.reach.of_allele(allele, start, rule)
         if not genes:
             return ()
         around_tss = [gene.tss for gene in genes]

@@ -346,6 +346,18 @@ def _of_pair(pair: Pair, statistics: Sequence[Statistic]) -> dict[Statistic, Per
     return {name: STATISTICS[name](pair) for name in statistics}
 
 
+def on_host(
+    scores: Sequence[Mapping[Statistic, Float[Tensor, " tracks"]]],
+) -> list[AlleleScores]:
+    """The scores of some alleles where NumPy reads them, in one copy."""
+    import torch
+
+    # with no statistic asked for, there is nothing to stack
+    tensors = [values for of_allele in scores for values in of_allele.values()]
+    copied = iter(torch.stack(tensors).cpu().numpy() if tensors else [])
+    return [{name: next(copied) for name in of_allele} for of_allele in scores]
+
+
 def why_unsound(scores: AlleleScores, tracks: Sequence[int]) -> str | None:
     """What is wrong with an allele's scores, of which some are not finite; None where all are.
 

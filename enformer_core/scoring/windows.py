@@ -13,7 +13,7 @@ from jaxtyping import Int64, UInt8
 
 from enformer_core.genome.alphabet import encode
 from enformer_core.genome.fasta import Genome
-from enformer_core.scoring.conventions import Conventions, IndelRule
+from enformer_core.scoring.conventions import Conventions, WindowRule
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def window_start(allele_start: Positions, conventions: Conventions) -> Positions
 def reference_windows(
     allele: Allele,
     start: int,
-    rule: IndelRule,
+    rule: WindowRule,
     stitch_bin: int,
 ) -> tuple[Window, ...]:
     """Windows of the genome's own sequence that are held against the alternate ones.
@@ -89,6 +89,7 @@ def reference_windows(
         rule: `left-fixed`: the window itself. `centre-trim` (calico/basenji, vcf.py:168-236): it is read further to
             the right by a deletion's length, and half of that is cut off its left. `stitched` (calico/baskerville,
             snps.py, `--indel_stitch`): right of a deletion the bins come from a window that follows the right flank.
+            `right-fixed`: the window is moved by a deletion's length, so that its right flank lies as the alternate's.
         stitch_bin: the bin where the second window takes over.
     """
     # A deletion of 6 bp, window at 1,000. left-fixed: 1,000. centre-trim: 1,003, for the alternate's 1,000 … reads 6 bp
@@ -96,6 +97,8 @@ def reference_windows(
     lost_bp = max(-allele.gain_bp, 0)
     if rule == "centre-trim":
         return (Window(start + lost_bp // 2),)
+    if rule == "right-fixed":
+        return (Window(start + lost_bp),)
     if rule == "stitched" and lost_bp:
         return Window(start), Window(start + lost_bp, first_bin=stitch_bin)
     return (Window(start),)
@@ -104,13 +107,14 @@ def reference_windows(
 def alternate_windows(
     allele: Allele,
     start: int,
-    rule: IndelRule,
+    rule: WindowRule,
     stitch_bin: int,
 ) -> tuple[Window, ...]:
     """Windows of the edited sequence; arguments as for `reference_windows`.
 
     `left-fixed`: the left flank stays, the right end is cut or extended. `centre-trim`: half of an insertion is cut off
     the left. `stitched`: right of an insertion the bins come from a window whose right flank lies as the genome's does.
+    `right-fixed`: all of an insertion's length is cut off the left, so that the right flank lies as the genome's.
     """
     # An insertion of 6 bp, window at 1,000. centre-trim: 6 bp more are put together and 3 cut off the left. stitched:
     # the first window is left-fixed; behind the stitch all 6 are cut off the left, so that the right flank lies as
@@ -118,9 +122,60 @@ def alternate_windows(
     gained_bp = max(allele.gain_bp, 0)
     if rule == "centre-trim":
         return (Window(start, trim_bp=gained_bp // 2),)
+    if rule == "right-fixed":
+        return (Window(start, trim_bp=gained_bp),)
     if rule == "stitched" and gained_bp:
         return Window(start), Window(start, trim_bp=gained_bp, first_bin=stitch_bin)
     return (Window(start),)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Windows of both alleles, of whose predictions statistics are made; an allele's scores are the mean over its own.
+
+    Attributes:
+        rule: by which the windows keep their length.
+        references: windows of the genome's own sequence.
+        alternates: those of the edited one.
+    """
+
+    rule: WindowRule
+    references: tuple[Window, ...]
+    alternates: tuple[Window, ...]
+
+    def moved(self, shift_bp: int) -> "Pairing":
+        """The same windows over other sequence."""
+        references = tuple(window.moved(shift_bp) for window in self.references)
+        alternates = tuple(window.moved(shift_bp) for window in self.alternates)
+        return Pairing(self.rule, references, alternates)
+
+
+def pairings(
+    allele: Allele, start: int, conventions: Conventions, shift_bp: int
+) -> tuple[Pairing, ...]:
+    """The pairings of an allele at one of the scored shifts; one that keeps the length has a single one.
+
+    Args:
+        allele: what changes.
+        start: first base of the window around it, before it is moved.
+        conventions: which rules there are.
+        shift_bp: by how much all windows are moved.
+    """
+    # compensated (calico/baskerville, snps.py:602-746), a deletion of 6 bp at shift 1, window at 1,000: references
+    # 1,001 and 1,007, beside them the alternate 1,001 twice. An insertion: the reference 1,001 twice, beside it the
+    # alternate 1,001 whole, and with 6 bp cut off its left.
+    offset_bp = conventions.offset_bp(allele.start, start)
+    stitch_bin = conventions.stitch_bin(offset_bp)
+    rules = conventions.window_rules
+    unmoved = (
+        Pairing(
+            rule,
+            reference_windows(allele, start, rule, stitch_bin),
+            alternate_windows(allele, start, rule, stitch_bin),
+        )
+        for rule in (rules if allele.gain_bp else rules[:1])
+    )
+    return tuple(pairing.moved(shift_bp) for pairing in unmoved)
 
 
 def reference_sequence(

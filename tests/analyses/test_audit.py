@@ -1,5 +1,7 @@
 """An audit sees what the norm over tracks does not: weak tracks, signs, what storing takes away."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -30,8 +32,8 @@ class Told(DirectScorer):
         self.asked.append(dtype)
         return self
 
-    def profiles(self, allele: Allele, start: int) -> tuple[Tensor, Tensor]:
-        return torch.ones_like(self.truth), self.truth
+    def paired_profiles(self, allele: Allele, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        yield torch.ones_like(self.truth), self.truth
 
 
 @pytest.fixture
@@ -102,20 +104,38 @@ def test_tracks_whose_effect_rounding_could_make_are_not_looked_at(truth: Values
 class Flat(Told):
     """Plain passes over two bins that are the same before and after, but for what rounding leaves."""
 
-    def profiles(self, allele: Allele, start: int) -> tuple[Tensor, Tensor]:
+    def paired_profiles(self, allele: Allele, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         r = torch.ones(2, len(self.truth[0]), dtype=torch.float64)
         d = torch.zeros_like(r)
         d[0] = 1e-10
-        return r, d
+        yield r, d
 
 
 class Peak(Flat):
     """The same with a peak beside which the other bin is nothing: its shape cannot change."""
 
-    def profiles(self, allele: Allele, start: int) -> tuple[Tensor, Tensor]:
-        r, d = super().profiles(allele, start)
-        r[1] = 1e-12
-        return r, d
+    def paired_profiles(self, allele: Allele, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for r, d in super().paired_profiles(allele, start):
+            r[1] = 1e-12
+            yield r, d
+
+
+class Paired(Told):
+    """Two pairings, of which the second comes to three times the first."""
+
+    def paired_profiles(self, allele: Allele, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for r, d in super().paired_profiles(allele, start):
+            yield r, d / 2
+            yield r, 1.5 * d
+
+
+def test_the_mean_over_pairings_is_held_against_theirs(truth: Values) -> None:
+    auditor = DirectAuditor(Paired(truth), TOLERANCE)
+    error = auditor.compare(ALLELE, 0, {"sad": truth}).statistics["sad"]
+    assert not error.exceeded
+    assert error.error is not None
+    assert error.error < 1e-6 * error.norm
+    assert error.bound == found(truth, truth).bound
 
 
 @pytest.mark.parametrize("passes", [Flat, Peak])

@@ -107,7 +107,10 @@ def test_tiles_take_regions():
         ('strands = "reverse"', '"reverse" for .*strands.*Choose from: "both", "forward"'),
         ('device = "tpu"', 'device.*Choose from: "auto", "cpu", "cuda"'),
         ('log_format = "xml"', 'log_format.*Choose from: "text", "json"'),
-        ('indel-rule = "left"', 'indel-rule.*Choose from: "left-fixed", "centre-trim", "stitched"'),
+        (
+            'indel-rule = "left"',
+            'indel-rule.*Choose from: "left-fixed", "centre-trim", "stitched", "comp',
+        ),
         ('engine = "x"', 'engine.*Choose from: "delta", "direct"'),
         ('precision = "x"', 'precision.*Choose from: "fast", "exact"'),
         ("workers = 0", "--workers 0: must be at least 1"),

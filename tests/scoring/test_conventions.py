@@ -24,6 +24,7 @@ def test_what_is_published_is_accepted(good):
         ({"centre_index": 98_302}, "choose 98303 or 98304"),
         ({"shifts": ()}, "at least one"),
         ({"shifts": (1, 1)}, "none twice"),
+        ({"average_shifts": "scores"}, "of one shift that is no average"),
         ({"shifts": (57_345,)}, "the most is 57344"),
         ({"central_bins": 0}, "between 1 and 896"),
         ({"centre_mask_bp": 0}, "between 1 and 57344"),
@@ -127,6 +128,24 @@ def test_what_is_recorded_are_the_choices_and_not_the_geometry():
 )
 def test_predictions_are_averaged_over_strands_and_shifts(how, views):
     assert conventions(**how).views == views
+
+
+def test_either_predictions_or_scores_are_averaged_over_shifts():
+    shifts = {"shifts": (0, 1, -1)}
+    of_predictions, of_scores = (
+        conventions(**shifts, average_shifts=which) for which in ("predictions", "scores")
+    )
+    assert (of_predictions.averaged_shifts, of_predictions.scored_shifts) == ((0, 1, -1), (0,))
+    assert (of_scores.averaged_shifts, of_scores.scored_shifts) == ((0,), (0, 1, -1))
+    # passes are as many
+    assert of_predictions.views == of_scores.views == 6
+
+
+def test_later_choices_are_recorded_where_they_are_made():
+    usual = conventions(shifts=(0, 1)).record()
+    assert not {"average_shifts", "unsquash"} & usual.keys()
+    made = {"average_shifts": "scores", "unsquash": "old"}
+    assert conventions(shifts=(0, 1), **made).record() == usual | made
 
 
 def test_an_offset_is_counted_from_the_centre_index():

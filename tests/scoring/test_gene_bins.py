@@ -11,7 +11,7 @@ from enformer_core.genome.alphabet import encode
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.geometry import Geometry
 from enformer_core.scoring.base_bins import bins_of_allele
-from enformer_core.scoring.conventions import INDEL_RULES, Conventions
+from enformer_core.scoring.conventions import INDEL_RULES, WINDOW_RULES, Conventions
 from enformer_core.scoring.gene_bins import GeneReach
 from enformer_core.scoring.windows import (
     Allele,
@@ -70,7 +70,7 @@ def bin_in(comparisons, sequence_of, which):
 
 
 @given(
-    rule=st.sampled_from(INDEL_RULES),
+    rule=st.sampled_from(WINDOW_RULES),
     start=st.integers(320, 340),
     ref_bp=st.integers(1, 30),
     alt_bp=st.integers(1, 30),
@@ -78,7 +78,8 @@ def bin_in(comparisons, sequence_of, which):
     offset=st.sampled_from([0, 16]),
 )
 def test_bins_are_where_the_base_lies(genome, rule, start, ref_bp, alt_bp, away, offset):
-    conventions = conventions_of(rule, max_offset_bp=offset)
+    is_second = rule == "right-fixed"
+    conventions = conventions_of("compensated" if is_second else rule, max_offset_bp=offset)
     position = start + away
     # a base within REF has no letter of its own in the alternate sequence
     assume(not 0 <= away < ref_bp)
@@ -100,11 +101,7 @@ def test_bins_are_where_the_base_lies(genome, rule, start, ref_bp, alt_bp, away,
         "alternate",
     )
     reach = GeneReach(genes(gene("g", position)), conventions)
-    found = bins_of_allele(allele, window, np.array([position]), conventions)
-    predicted = [
-        int(each[0]) if 0 <= each[0] < GEOMETRY.bins else None
-        for each in (found.reference, found.alternate)
-    ]
+    predicted = predicted_bins(allele, window, position, conventions, rule)
     # beside a stitch a base may lie in no piece: then its half's first or last bin stands for it
     if reference is not None:
         assert predicted[0] == reference
@@ -113,7 +110,20 @@ def test_bins_are_where_the_base_lies(genome, rule, start, ref_bp, alt_bp, away,
     if rule != "stitched":
         assert predicted == [reference, alternate]
     in_reach = None not in predicted
-    assert [each.gene.name for each in reach.of_allele(allele, window)] == ["g"] * in_reach
+    if is_second:
+        # of alleles that are compared twice, in both
+        in_reach &= None not in predicted_bins(allele, window, position, conventions, "left-fixed")
+    found = reach.of_allele(allele, window, rule)
+    assert [each.gene.name for each in found] == ["g"] * in_reach
+
+
+def predicted_bins(allele, window, position, conventions, rule):
+    """The bins of a base in both profiles, None where it is not predicted."""
+    found = bins_of_allele(allele, window, np.array([position]), conventions, rule)
+    return [
+        int(each[0]) if 0 <= each[0] < GEOMETRY.bins else None
+        for each in (found.reference, found.alternate)
+    ]
 
 
 def only(reach, allele, window):

@@ -105,6 +105,36 @@ def test_engines_agree(model, genome, rule, kind):
     assert_same(plain, differences)
 
 
+@pytest.mark.parametrize("kind", ["insertion", "deletion"])
+def test_compensated_effects_are_the_mean_of_both_pairings(genome, kind):
+    """The first is what left-fixed has; of the second bins are found anew, where the right flanks lie alike."""
+    model = small_enformer()
+    one = allele(genome, START, *KINDS[kind])
+    found = genes(gene("left", START - 250), gene("right", START + 700))
+    by_rule = {}
+    for rule in ("left-fixed", "compensated"):
+        conventions = conventions_of(model, indel_rule=rule, strands="forward")
+        sums = GeneSums(GeneReach(found, conventions))
+        (by_rule[rule],) = scored(model, genome, conventions, [one], sums, "direct")
+    predictor = SequencePredictor(model, "human", None, conventions, CPU, torch.float64)
+    window = START - conventions.centre_index
+    (_, (r, d)) = DirectScorer(predictor, genome).paired_profiles(one, window)
+    # of a deletion the genome's window begins as many bases further right, of an insertion the edited one
+    lost = max(len(one.ref) - len(one.alt), 0)
+    left_of_alternate = max(len(one.alt) - len(one.ref), 0)
+    for at, offset in enumerate((-250, 700)):
+        own = (conventions.centre_index + offset - lost - 14 * 128) // 128
+        is_right = offset > 0
+        moved = (
+            conventions.centre_index + offset - (lost if is_right else left_of_alternate) - 14 * 128
+        ) // 128
+        before, after = slice(own - 1, own + 2), slice(moved - 1, moved + 2)
+        second = ((r + d)[after].sum(dim=0) - r[before].sum(dim=0)).numpy()
+        first = by_rule["left-fixed"].genes[at].values["difference"]
+        mean = by_rule["compensated"].genes[at].values["difference"]
+        np.testing.assert_allclose(mean, (first + second) / 2, rtol=1e-7, atol=1e-12)
+
+
 def assert_same(plain, differences):
     for one, other in zip(plain.genes, differences.genes, strict=True):
         for name in one.values:

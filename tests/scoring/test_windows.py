@@ -1,5 +1,7 @@
 """Windows are counted by hand on a contig of 40 letters, and held against plain string surgery on random ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,10 +14,12 @@ from enformer_core.scoring.conventions import Conventions
 from enformer_core.scoring.windows import (
     Allele,
     Comparison,
+    Pairing,
     Window,
     alternate_sequence,
     alternate_windows,
     compared_windows,
+    pairings,
     reference_sequence,
     reference_windows,
     window_start,
@@ -98,6 +102,10 @@ def test_an_allele_outside_the_window_is_refused(genome):
         # right of the insertion the alternate follows: its C of position 17 at index 4, as in the reference
         ("stitched", "A", "AGG", ["TTTACGTA"], ["TTTAGGCG", "TAGGCGTA"]),
         ("stitched", "A", "G", ["TTTACGTA"], ["TTTGCGTA"]),
+        # the same second windows, of all bins
+        ("right-fixed", "ACGT", "A", ["ACGTACGT"], ["TTTAACGT"]),
+        ("right-fixed", "A", "AGG", ["TTTACGTA"], ["TAGGCGTA"]),
+        ("right-fixed", "A", "G", ["TTTACGTA"], ["TTTGCGTA"]),
     ],
 )
 def test_indel_rules(genome, rule, ref, alt, reference, alternate):
@@ -110,16 +118,38 @@ def test_indel_rules(genome, rule, ref, alt, reference, alternate):
         assert [window.first_bin for window in windows] == [0, 5][: len(windows)]
 
 
-@given(st.integers(0, 30), st.integers(1, 8), st.text("ACGT", min_size=1, max_size=8))
-def test_stitched_flanks_lie_at_the_same_place_in_both_alleles(genome, start, ref_bp, alt):
+@given(
+    st.integers(0, 30),
+    st.integers(1, 8),
+    st.text("ACGT", min_size=1, max_size=8),
+    st.sampled_from(["stitched", "right-fixed"]),
+)
+def test_right_flanks_lie_at_the_same_place_in_both_alleles(genome, start, ref_bp, alt, rule):
     allele = Allele("c", start, CONTIG[start : start + ref_bp], alt)
     begin, length_bp = start - 10, 40
-    last_ref = reference_windows(allele, begin, "stitched", 1)[-1]
-    last_alt = alternate_windows(allele, begin, "stitched", 1)[-1]
+    last_ref = reference_windows(allele, begin, rule, 1)[-1]
+    last_alt = alternate_windows(allele, begin, rule, 1)[-1]
     right_bp = length_bp - 10 - max(len(alt), len(allele.ref))
     ref_tail = decode(reference_sequence(genome, "c", last_ref, length_bp))[-right_bp:]
     alt_tail = decode(alternate_sequence(genome, allele, last_alt, length_bp))[-right_bp:]
     assert ref_tail == alt_tail
+
+
+def test_compensated_has_two_pairings_of_an_indel_at_each_scored_shift():
+    given = replace(
+        conventions(0), indel_rule="compensated", shifts=(0, 1), average_shifts="scores"
+    )
+    begin, start = 1_697, 100_000  # the variant's first base at index 98,303
+    at_1 = pairings(Allele("c", start, "ACGT", "A"), begin, given, 1)
+    assert [pairing.references for pairing in at_1] == [(Window(1_698),), (Window(1_701),)]
+    assert [pairing.alternates for pairing in at_1] == [(Window(1_698),), (Window(1_698),)]
+    whole, cut = Window(begin), Window(begin, trim_bp=2)
+    at_0 = pairings(Allele("c", start, "A", "AGG"), begin, given, 0)
+    assert [pairing.references for pairing in at_0] == [(whole,), (whole,)]
+    assert [pairing.alternates for pairing in at_0] == [(whole,), (cut,)]
+    assert [pairing.rule for pairing in at_0] == ["left-fixed", "right-fixed"]
+    (alone,) = pairings(Allele("c", start, "A", "G"), begin, given, 1)
+    assert alone == Pairing("left-fixed", (Window(1_698),), (Window(1_698),))
 
 
 def conventions(max_offset_bp):

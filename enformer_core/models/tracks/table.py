@@ -104,6 +104,11 @@ class Tracks:
         pairs = tuple(track.strand_pair for track in self.rows if track.strand_pair is not None)
         return pairs if len(pairs) == len(self.rows) else None
 
+    def squashings(self) -> tuple[Squashing, ...] | None:
+        """Of each track how its data were squashed for training; None where no table says it."""
+        known = tuple(track.squashing for track in self.rows if track.squashing is not None)
+        return known if len(known) == len(self.rows) else None
+
     def to_arrow(self) -> pa.Table:
         """One row per track (`TRACKS_SCHEMA`); `list_position` is its 1-based place in the lists of a scores file."""
         # From 1, as SQL counts the elements of a list: sad[list_position] is the track's score.

@@ -2,7 +2,8 @@
 
 What is scored is an ensemble: the window on one strand or on both, moved by each of the shifts. A member of it is a
 `View`. Within a view, alleles that are compared with the same reference window pass the network together; each allele's
-profiles are summed over the views, and as soon as its last one is there they become scores and are forgotten.
+profiles are summed over the views, and as soon as its last one is there they become scores and are forgotten. An allele
+that is compared in several pairings has profiles of each, and the mean of their scores.
 
 Knows alleles, windows, strands and shifts. Does not know files, shards or statuses.
 """
@@ -20,13 +21,13 @@ from torch import Tensor
 from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
-from enformer_core.scoring.allele_effect import AlleleEffect
-from enformer_core.scoring.conventions import Conventions
+from enformer_core.scoring.allele_effect import AlleleEffect, PairedEffect
+from enformer_core.scoring.conventions import Conventions, WindowRule
 from enformer_core.scoring.delta.alternate_tokens import Alternate, Known, fill_differences
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.flanks import Flank, flanks_of
 from enformer_core.scoring.delta.memory import is_out_of_memory
-from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference
+from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference, parts_of
 from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
     Place,
@@ -39,16 +40,15 @@ from enformer_core.scoring.delta.strand_columns import Computed, OfTracks, Stran
 from enformer_core.scoring.delta.tower import Codes
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
+from enformer_core.scoring.over_pairings import mean_effect, mean_scored, mean_scores
 from enformer_core.scoring.precision import inference_in_true_float32
 from enformer_core.scoring.statistics import AlleleScores, LastReference, Profile, Statistic
+from enformer_core.scoring.unsquashing import LastUnsquashed, Unsquashing
 from enformer_core.scoring.windows import (
     Allele,
-    Comparison,
     Window,
-    alternate_windows,
-    compared_windows,
+    pairings,
     reference_sequence,
-    reference_windows,
     replaced_bases,
 )
 
@@ -58,8 +58,11 @@ Final = TypeVar("Final")
 ScoresThere = dict[Statistic, Float[Tensor, " tracks"]]
 """An allele's scores, where they were computed."""
 
-OfProfiles = Callable[[Allele, Profile, Profile], Result]
-"""What is made of an allele's profiles: the reference's prediction, and alt − ref, in the bins that are needed."""
+OfProfiles = Callable[[Allele, WindowRule, Profile, Profile], Result]
+"""What is made of an allele's profiles, compared by a rule: the reference's prediction and alt − ref, in some bins."""
+
+OfPairings = list[list[Result]]
+"""What was made of each pairing of each allele."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class DeltaScorer:
         kept_chunks: chunks of tokens kept for windows that share them, see `memory.choose_allowance`; None for as many
             as are wanted.
         genes: what is summed of genes; None where nobody asks for them.
+        unsquashing: brings averaged predictions back from the squashed scale of training; None leaves them there.
     """
 
     def __init__(
@@ -107,8 +111,10 @@ class DeltaScorer:
         batch_alts: int,
         kept_chunks: int | None = None,
         genes: GeneSums | None = None,
+        unsquashing: Unsquashing | None = None,
     ) -> None:
         self._network = network
+        self._unsquashing = unsquashing
         self._genes = genes
         self._genome = genome
         self._conventions = conventions
@@ -139,11 +145,15 @@ class DeltaScorer:
         """
         known = LastReference()
 
-        def on_device(allele: Allele, r: Profile, d: Profile) -> ScoresThere:
+        def on_device(allele: Allele, rule: WindowRule, r: Profile, d: Profile) -> ScoresThere:
+            del rule
             return self._scores_there(allele, start, r, d, known)
 
+        def fetched(made: OfPairings[ScoresThere]) -> list[AlleleScores]:
+            return statistics.on_host([mean_scores(of_allele) for of_allele in made])
+
         # a batch's all at once: to fetch each by itself, a GPU would stand still as often
-        return self._of_each(alleles, start, on_device, finish=_fetched)
+        return self._of_each(alleles, start, on_device, finish=fetched)
 
     def score_with_genes(self, alleles: Sequence[Allele], start: int) -> list[ScoredAllele]:
         """As `score`, with the effects on the genes in reach."""
@@ -152,29 +162,34 @@ class DeltaScorer:
 
         known = LastReference()
 
-        def scored(allele: Allele, r: Profile, d: Profile) -> ScoredAllele:
+        def scored(allele: Allele, rule: WindowRule, r: Profile, d: Profile) -> ScoredAllele:
             scores = self._scores(allele, start, r, d, known)
-            return ScoredAllele(scores, sums.effects(allele, start, r, d))
+            return ScoredAllele(scores, sums.effects(allele, start, r, d, rule))
 
-        return self._of_each(alleles, start, scored, finish=list)
+        return self._of_each(
+            alleles, start, scored, finish=lambda made: list(map(mean_scored, made))
+        )
 
     def effects(self, alleles: Sequence[Allele], start: int) -> list[AlleleEffect]:
         """As `score`, with both profiles that the scores are made of."""
         known = LastReference()
 
-        def effect(allele: Allele, r: Profile, d: Profile) -> AlleleEffect:
+        def effect(allele: Allele, rule: WindowRule, r: Profile, d: Profile) -> PairedEffect:
+            del rule
             bins = self._scored_bins(allele, start)
             scores = self._scores(allele, start, r, d, known)
-            return AlleleEffect.of(r[bins], d[bins], scores)
+            return PairedEffect.of(r[bins], d[bins], scores)
 
-        return self._of_each(alleles, start, effect, finish=list)
+        return self._of_each(
+            alleles, start, effect, finish=lambda made: list(map(mean_effect, made))
+        )
 
     def _of_each(
         self,
         alleles: Sequence[Allele],
         start: int,
         make: OfProfiles[Result],
-        finish: Callable[[list[Result]], list[Final]],
+        finish: Callable[[OfPairings[Result]], list[Final]],
     ) -> list[Final]:
         # batches may become smaller on the way, so their edges cannot be laid out before
         made: list[Final] = []
@@ -189,7 +204,7 @@ class DeltaScorer:
         alleles: Sequence[Allele],
         start: int,
         make: OfProfiles[Result],
-    ) -> list[Result]:
+    ) -> OfPairings[Result]:
         """Of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
         try:
             return self._of_batch(alleles, start, make)
@@ -208,22 +223,45 @@ class DeltaScorer:
         alleles: Sequence[Allele],
         start: int,
         make: OfProfiles[Result],
-    ) -> list[Result]:
-        parts = [
-            Part(index, allele, comparison)
-            for index, allele in enumerate(alleles)
-            for comparison in self._comparisons(allele, start)
-        ]
-        sums = ProfileSums(self._needed_bins(), parts, self._conventions.views)
-        made: dict[int, Result] = {}
+    ) -> OfPairings[Result]:
+        made: OfPairings[Result] = [[] for _ in alleles]
         with inference_in_true_float32():
-            for index in self._completed(parts, sums):
-                # the profiles have no name here: they would live on beside the next allele's
-                made[index] = make(alleles[index], *sums.pop_means(index))
-        return [made[index] for index in range(len(alleles))]
+            # shifts have no window in common: one after another, they need the memory of one
+            for shift_bp in self._conventions.scored_shifts:
+                for index, result in self._of_shift(alleles, start, shift_bp, make):
+                    made[index].append(result)
+        return made
+
+    def _of_shift(
+        self,
+        alleles: Sequence[Allele],
+        start: int,
+        shift_bp: int,
+        make: OfProfiles[Result],
+    ) -> list[tuple[int, Result]]:
+        """What is made of each pairing at one of the scored shifts, with its allele's index, in their order."""
+        paired = [
+            (index, pairing)
+            for index, allele in enumerate(alleles)
+            for pairing in pairings(allele, start, self._conventions, shift_bp)
+        ]
+        bins = self._network.geometry.bins
+        parts = [
+            part
+            for number, (index, pairing) in enumerate(paired)
+            for part in parts_of(number, alleles[index], pairing, bins)
+        ]
+        sums = ProfileSums(self._needed_bins(), parts, len(self._views()))
+        last = LastUnsquashed(self._unsquashing)
+        made: dict[int, Result] = {}
+        for number in self._completed(parts, sums):
+            index, pairing = paired[number]
+            # the profiles have no name here: they would live on beside the next allele's
+            made[number] = make(alleles[index], pairing.rule, *last.of(*sums.pop_means(number)))
+        return [(index, made[number]) for number, (index, _) in enumerate(paired)]
 
     def _completed(self, parts: Sequence[Part], sums: ProfileSums) -> Iterator[int]:
-        """Carry all parts through the network, in every view; gives each allele's index as soon as it is complete."""
+        """Carry all parts through the network, in every view; gives each pairing's number as soon as it is complete."""
         groups = by_reference(parts)
         for view in self._views():
             for reference, compared in groups.items():
@@ -241,18 +279,9 @@ class DeltaScorer:
         rightmost = self._conventions.scored_bins(most_bp)
         return range(leftmost.start, rightmost.stop)
 
-    def _comparisons(self, allele: Allele, start: int) -> tuple[Comparison, ...]:
-        rule = self._conventions.indel_rule
-        offset_bp = self._conventions.offset_bp(allele.start, start)
-        stitch_bin = self._conventions.stitch_bin(offset_bp)
-        references = reference_windows(allele, start, rule, stitch_bin)
-        alternates = alternate_windows(allele, start, rule, stitch_bin)
-        bins = self._network.geometry.bins
-        return compared_windows(references, alternates, bins)
-
     def _views(self) -> list[View]:
         views = []
-        for shift_bp in self._conventions.shifts:
+        for shift_bp in self._conventions.averaged_shifts:
             views.append(View(shift_bp, reverse=False))
             if self._conventions.strands == "both":
                 views.append(View(shift_bp, reverse=True))
@@ -356,7 +385,7 @@ class DeltaScorer:
         d: Profile,
         known: LastReference,
     ) -> AlleleScores:
-        (scores,) = _fetched([self._scores_there(allele, start, r, d, known)])
+        (scores,) = statistics.on_host([self._scores_there(allele, start, r, d, known)])
         return scores
 
     def _scores_there(
@@ -369,11 +398,3 @@ class DeltaScorer:
     ) -> ScoresThere:
         bins = self._scored_bins(allele, start)
         return statistics.compute(known.of(r, bins), d[bins], self._conventions.statistics)
-
-
-def _fetched(scores: list[ScoresThere]) -> list[AlleleScores]:
-    """The scores of some alleles on the host, in one copy."""
-    # with no statistic asked for, there is nothing to stack
-    tensors = [values for of_allele in scores for values in of_allele.values()]
-    on_host = iter(torch.stack(tensors).cpu().numpy() if tensors else [])
-    return [{name: next(on_host) for name in of_allele} for of_allele in scores]

@@ -90,18 +90,19 @@ def choose_allowance(
 
 def rows_of_alt(conventions: Conventions) -> int:
     """Differences of tokens that an alt may hold at once: two where it is compared by two windows."""
-    return 2 if conventions.indel_rule == "stitched" else 1
+    return 2 if conventions.indel_rule in ("stitched", "compensated") else 1
 
 
 def profiles_of_alt(conventions: Conventions) -> int:
     """Profiles that an alt may hold until it is complete.
 
     A window moved for a deletion has a prediction of its own. The difference waits for the other views, and where it is
-    stitched for its other part.
+    stitched for its other part. Of two pairings each has a difference of its own.
     """
     moves_reference = conventions.indel_rule != "left-fixed"
-    waits = conventions.views > 1 or conventions.indel_rule == "stitched"
-    return int(moves_reference) + int(waits)
+    is_averaged = conventions.strands == "both" or len(conventions.averaged_shifts) > 1
+    waits = is_averaged or conventions.indel_rule == "stitched"
+    return int(moves_reference) + int(waits) * len(conventions.window_rules)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

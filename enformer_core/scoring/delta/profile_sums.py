@@ -11,15 +11,21 @@ import torch
 
 from enformer_core.scoring.delta.spans import clip
 from enformer_core.scoring.statistics import Profile
-from enformer_core.scoring.windows import Allele, Comparison, Window
+from enformer_core.scoring.windows import (
+    Allele,
+    Comparison,
+    Pairing,
+    Window,
+    compared_windows,
+)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One comparison of an allele: its only one, or one flank's where predictions are stitched.
+    """One comparison of an allele's pairing: its only one, or one flank's where predictions are stitched.
 
     Attributes:
-        index: the allele's place in its batch.
+        index: the pairing's place in its batch; here every pairing counts as an allele.
         allele: the allele.
         comparison: the two windows that are compared, and in which bins.
     """
@@ -146,6 +152,19 @@ class ProfileSums:
 
     def _rows(self, comparison: Comparison) -> slice:
         return clip(comparison.bins, within=self.bins)
+
+
+def parts_of(index: int, allele: Allele, pairing: Pairing, bins: int) -> list[Part]:
+    """The parts of one pairing of an allele.
+
+    Args:
+        index: its place in its batch.
+        allele: the allele.
+        pairing: of its windows.
+        bins: predicted bins.
+    """
+    compared = compared_windows(pairing.references, pairing.alternates, bins)
+    return [Part(index, allele, comparison) for comparison in compared]
 
 
 def by_reference(parts: Sequence[Part]) -> dict[Window, list[Part]]:

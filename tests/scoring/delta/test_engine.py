@@ -204,6 +204,9 @@ def test_windows_over_the_ends_of_a_contig(model, genome, start, kind):
         {"shifts": (2,)},
         {"central_bins": 3, "max_offset_bp": 256, "indel_rule": "stitched"},
         {"centre_mask_bp": 300, "max_offset_bp": 256},
+        {"shifts": (0, 2), "average_shifts": "scores"},
+        {"shifts": (0, 2), "average_shifts": "scores", "indel_rule": "compensated"},
+        {"central_bins": 3, "max_offset_bp": 256, "indel_rule": "compensated"},
     ],
 )
 def test_bins_strands_and_shifts(model, genome, how):
@@ -326,7 +329,14 @@ def test_what_does_not_fit_alone_is_an_error(genome, monkeypatch):
         scorer.score([allele(genome, 9_000, "snv")], 9_000 - 3071)
 
 
-@pytest.mark.parametrize("how", [{}, {"max_offset_bp": 320, "central_bins": 4}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"max_offset_bp": 320, "central_bins": 4},
+        {"indel_rule": "compensated", "shifts": (0, 2), "average_shifts": "scores"},
+    ],
+)
 def test_effects_hold_the_scores_and_the_profiles_that_they_are_made_of(model, genome, how):
     conventions = conventions_of(model, statistics=("sad", "log_d2"), **how)
     alleles = [allele(genome, 9_000, "deletion"), allele(genome, 9_000, "snv")]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_core.genome.fasta import Genome
-from enformer_core.scoring.conventions import INDEL_RULES
+from enformer_core.scoring.conventions import INDEL_RULES, WINDOW_RULES
 from enformer_core.scoring.delta.delta_model import delta_network
 from enformer_core.scoring.delta.engine import DeltaScorer
 from enformer_core.scoring.delta.flanks import Flank, flanks_of
@@ -73,7 +73,7 @@ def test_by_hand():
     start=st.integers(0, WINDOW_BP - 1),
     ref_bp=st.integers(1, 300),
     alt_bp=st.integers(1, 400) | st.integers(3_000, 10_000),
-    rule=st.sampled_from(INDEL_RULES),
+    rule=st.sampled_from(WINDOW_RULES),
     shift=st.integers(-40, 40),
 )
 def test_flanks_read_the_bases_of_their_places(genome, start, ref_bp, alt_bp, rule, shift):
