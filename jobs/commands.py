@@ -388,7 +388,7 @@ COMMANDS = {
     ),
     "weights import": Command(
         "read published weights, check every tensor, write one .safetensors file",
-        "jobs.settings:ImportSettings",
+        "jobs.model_settings:ImportSettings",
         "jobs.weights:import_weights",
         is_work=True,
         examples=("enformer-ray weights import pytorch_model.bin enformer.safetensors",),

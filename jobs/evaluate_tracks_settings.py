@@ -7,6 +7,7 @@ from cyclopts import Group, Parameter
 
 from enformer_core.scoring.conventions import Strands
 from jobs.gene_settings import GeneSettings
+from jobs.model_settings import MODELS_HELP
 from jobs.option_types import (
     File,
     ModelName,
@@ -19,7 +20,7 @@ from jobs.option_types import (
     Words,
     listed_under,
 )
-from jobs.settings import MODELS_HELP, Device
+from jobs.settings import Device
 
 _MEASURED = Group.create_ordered("Measured tracks")
 _PREDICTED = Group.create_ordered("Predictions")

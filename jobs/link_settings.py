@@ -9,18 +9,19 @@ from cyclopts import Group, Parameter
 from enformer_core.evaluate.bins import PAPER_BINS
 from enformer_core.links.abc import ABC_WINDOW_BP
 from enformer_core.links.contact import PUBLISHED_LAW
+from jobs.help_headings import MODEL
+from jobs.model_settings import MaybeModelSettings
 from jobs.option_types import (
     BasePairs,
     File,
     Groups,
-    ModelName,
     OptionalFile,
     Selection,
     Words,
     WrittenFile,
     listed_under,
 )
-from jobs.settings import MODELS_HELP, MachineSettings, RunSettings, StrandSettings
+from jobs.settings import MachineSettings, RunSettings, StrandSettings
 
 FILE_SCORES = ("distance", "abc")
 AUTO = "auto"
@@ -29,7 +30,6 @@ MODEL_SCORES = ("gradient", "attention", "mutagenesis", "shuffles")
 _PAPER_BINS = tuple(each.name for each in PAPER_BINS)
 
 _PAIRS = Group.create_ordered("Genes and elements")
-_MODEL = Group.create_ordered("Model")
 
 _SCORES_HELP = (
     "distance (with contact), abc (needs columns of activity); with --model gradient, attention, mutagenesis, "
@@ -73,7 +73,7 @@ class LinkPairSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_MODEL)
+@listed_under(MODEL)
 class LinkScoreSettings:
     """What a model is asked of each pair."""
 
@@ -88,31 +88,8 @@ class LinkScoreSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-@listed_under(_MODEL)
-class _MaybeModelSettings:
-    """What predicts, where a model is asked."""
-
-    model: Annotated[ModelName | None, Parameter(help=MODELS_HELP)] = None
-
-    weights: OptionalFile = None
-    """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
-
-    params: OptionalFile = None
-    """sizes of a model of Borzoi's family: the params.json that it was trained by (default Borzoi's published ones)"""
-
-    head: str = "human"
-    """output head of the model: human or mouse"""
-
-    tracks: Selection = None
-    """tracks that groups choose from (default all)"""
-
-    targets: OptionalFile = None
-    """published table of the head's tracks, for names and selection"""
-
-
-@dataclass(frozen=True, kw_only=True)
 class LinksSettings(
-    LinkScoreSettings, MachineSettings, StrandSettings, _MaybeModelSettings, LinkPairSettings
+    LinkScoreSettings, MachineSettings, StrandSettings, MaybeModelSettings, LinkPairSettings
 ):
     """What `enformer-ray links` is asked for."""
 
@@ -121,6 +98,10 @@ class LinksSettings(
 
     genome: Annotated[OptionalFile, Parameter(group=_PAIRS)] = None
     """reference genome, FASTA: places are held against its contigs, and called as it calls them"""
+
+    tracks: Annotated[
+        Selection, Parameter(help="tracks that groups choose from (default all)", group=MODEL)
+    ] = None
 
     @property
     def makes_run(self) -> bool:
@@ -135,7 +116,7 @@ class LinkRunSettings(LinkScoreSettings, LinkPairSettings, RunSettings):
 
 def settings_of_models(settings: LinksSettings) -> Iterator[str]:
     """Names of those that were given and have a use with a model only."""
-    for kind in (_MaybeModelSettings, LinkScoreSettings, StrandSettings, MachineSettings):
+    for kind in (MaybeModelSettings, LinkScoreSettings, StrandSettings, MachineSettings):
         for setting in fields(kind):
             is_given = getattr(settings, setting.name) != setting.default
             if is_given and setting.name not in ("model", "log_format"):

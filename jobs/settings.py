@@ -5,19 +5,19 @@ stands where neither the command line nor the file names it. Knows what was aske
 loads neither torch nor Ray, so that `--help` comes at once.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from enformer_core.errors import InputError
-from enformer_core.models import BUILTIN_MODELS
 from enformer_core.models.tracks.squashing import Form
 from enformer_core.scoring.conventions import AverageShifts, Engine, IndelRule, Policy, Strands
 from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
 from jobs.gene_settings import GeneSettings
 from jobs.help_headings import CONVENTIONS, COST, INPUT, MODEL, OUTPUT, RECORDS, RUNNING, SPEED
+from jobs.model_settings import MODELS_HELP, ModelSettings
 from jobs.mutagenesis_settings import MutagenesisSettings
 from jobs.option_types import (
     BasePairs,
@@ -33,15 +33,12 @@ from jobs.option_types import (
     Place,
     Places,
     Runs,
-    Selection,
     Shifts,
     Words,
-    WrittenFile,
     listed_under,
 )
 from jobs.sharing import Share
 
-MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
 STATISTICS_HELP = f"statistics to compute (enformer-ray docs conventions): {', '.join(STATISTICS)}"
 ENGINE_HELP = (
     "delta: the reference once, then alt - ref through every layer. direct: reference and alternate "
@@ -78,29 +75,6 @@ class GenomeSettings:
 
     genome: Annotated[File, Parameter(metavar="FASTA")]
     """reference genome, FASTA (plain, bgzip or gzip)"""
-
-
-@dataclass(frozen=True, kw_only=True)
-@listed_under(MODEL)
-class ModelSettings:
-    """What predicts, and which of its tracks."""
-
-    model: Annotated[ModelName, Parameter(help=MODELS_HELP)]
-
-    weights: OptionalFile = None
-    """weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name"""
-
-    params: OptionalFile = None
-    """sizes of a model of Borzoi's family: the params.json that it was trained by (default Borzoi's published ones)"""
-
-    head: str = "human"
-    """output head of the model: human or mouse"""
-
-    tracks: Selection = None
-    """tracks to compute: 4828, 10-20, assay=CAGE, or text in the description (default all)"""
-
-    targets: OptionalFile = None
-    """published table of the head's tracks, for names and selection"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,34 +347,6 @@ class TileSettings(RunSettings):
 
     strict: Annotated[bool, Parameter(group=SPEED)] = False
     """end with exit code 4 when the audit warns"""
-
-
-# Without `kw_only` for the class: its first two fields are positional.
-@dataclass(frozen=True)
-class ImportSettings:
-    """What `enformer-ray weights import` is asked for."""
-
-    source: File
-    """published weights, in any form that --weights takes (enformer-ray docs weights)"""
-
-    out: WrittenFile
-    """the .safetensors file to write; its directory must be there"""
-
-    model: ModelName | None = field(default=None, kw_only=True)
-    """which model they are for (default: told by the content)"""
-
-    params: OptionalFile = field(default=None, kw_only=True)
-    """sizes of a model of Borzoi's family, as for `score`"""
-
-    list_tensors: Annotated[bool, Parameter(name="--list")] = field(default=False, kw_only=True)
-    """name every tensor before the summary, theirs -> ours"""
-
-    json: bool = field(default=False, kw_only=True)
-    """print JSON instead of text, with every tensor named"""
-
-    def __post_init__(self) -> None:
-        if self.list_tensors and self.json:
-            raise InputError("--list and --json: choose one; the JSON names every tensor too")
 
 
 @dataclass(frozen=True, kw_only=True)

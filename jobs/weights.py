@@ -19,7 +19,7 @@ from enformer_core.user_path import file_in_the_way, named_as_given
 from enformer_core.version import __version__
 from enformer_core.words import counted
 from jobs import exit_codes
-from jobs.settings import ImportSettings
+from jobs.model_settings import ImportSettings
 
 _ENDING = ".safetensors"
 

@@ -18,9 +18,9 @@ from enformer_core.api.scorer import Scorer, _sound, one_of
 from enformer_core.models import registry
 from enformer_core.scoring.conventions import ENGINES
 from jobs.cli import main
+from jobs.model_settings import ModelSettings
 from jobs.settings import (
     GenomeSettings,
-    ModelSettings,
     ScoreSettings,
     ScoringSettings,
     StrandSettings,
