@@ -9,9 +9,9 @@ from enformer_core.analyses.model_inputs import (
     check_strands,
     genome_named,
     located,
-    located_weights,
     tracks_named,
 )
+from enformer_core.analyses.named_weights import located_weights
 from enformer_core.analyses.tiles import tiles_of
 from enformer_core.dataset.progress import run_progress
 from enformer_core.dataset.run_tracks import chosen_tracks

@@ -18,6 +18,10 @@ from jobs.option_types import (
 )
 
 MODELS_HELP = ", ".join(f"{name} ({summary})" for name, summary in BUILTIN_MODELS.items())
+REPLICATES_HELP = (
+    "weights of the model: .safetensors, .bin, TensorFlow checkpoint, Keras .h5 or hf://owner/name; of several "
+    "replicates a.h5,b.h5 the mean is scored, with its spread (enformer-ray docs weights)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

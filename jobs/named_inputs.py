@@ -9,9 +9,13 @@ from enformer_core.analyses.model_inputs import (
     Carried,
     ModelInputs,
     check_carried,
-    located,
-    located_weights,
     tracks_named,
+)
+from enformer_core.analyses.named_weights import (
+    check_replicates,
+    model_source,
+    replicates_sha256,
+    weights_named,
 )
 from enformer_core.dataset.find_run import check_outside_runs
 from enformer_core.dataset.keys import MANIFEST_KEY, RUN_KEY
@@ -33,7 +37,7 @@ class NamedInputs:
 
     Attributes:
         settings: of the command.
-        source: the model and its weights.
+        source: the model and its weights; of several replicates the first.
         tracks: those that were selected.
         inputs: the same by name, as workers are sent them.
         genome: opened.
@@ -47,6 +51,11 @@ class NamedInputs:
     genome: Genome
     store: Store
 
+    @property
+    def replicates(self) -> int:
+        """Of how many models the mean is asked for."""
+        return max(1, len(self.inputs.replicates))
+
     def job(self, analysis: Analysis, *, groups: Sequence[str] = ()) -> Job:
         """The run of an analysis with these inputs.
 
@@ -59,30 +68,31 @@ class NamedInputs:
             analysis=analysis,
             tracks=self.tracks,
             store=self.store,
-            choose_workers=partial(choose_workers, self.settings, self.source),
+            choose_workers=partial(choose_workers, self.settings, self.source, self.replicates),
             notice=self.source.notice,
             groups=groups,
         )
 
 
-def find_inputs(settings: RunSettings, carried: Carried) -> NamedInputs:
+def find_inputs(settings: RunSettings, carried: Carried, *, averages: bool = False) -> NamedInputs:
     """Find what the settings of every run name.
 
     Args:
         settings: of the command.
         carried: what it carries through the model.
+        averages: whether it takes several replicates of a model.
 
     Raises:
         InputError: naming what is missing or does not fit.
     """
     check_device(settings)
-    source = ModelSource(
-        settings.model,
-        located_weights(settings.weights),
-        given=settings.weights,
-        params=located(settings.params),
-    )
-    table = tracks_named(source, settings.head, settings.targets)
+    names: tuple[str | None, ...] = (settings.weights,)
+    if averages and settings.weights is not None:
+        names = weights_named(settings.weights)
+    sources = [model_source(settings.model, name, settings.params) for name in names]
+    source = sources[0]
+    # each file's own: it may be of another head
+    table, *_ = [tracks_named(each, settings.head, settings.targets) for each in sources]
     check_carried(source.spec, table, carried)
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
@@ -90,15 +100,19 @@ def find_inputs(settings: RunSettings, carried: Carried) -> NamedInputs:
     check_outside_runs(settings.out)
     store = open_store(settings.out, single_writer=settings.single_writer)
     store.check_usable(RUN_KEY, MANIFEST_KEY)
+    digests = [each.weights_sha256() for each in sources]
+    several = tuple(name for name in names if name is not None) if len(names) > 1 else ()
+    check_replicates(several, digests if several else ())
     inputs = ModelInputs(
         model=source.name,
         weights=settings.weights,
-        weights_sha256=source.weights_sha256(),
+        weights_sha256=replicates_sha256(digests),
         head=settings.head,
         tracks=tuple(tracks.indices()),
         genome=settings.genome,
         strand_pairs=tracks.strand_pairs(),
         params=settings.params,
+        replicates=several,
     )
     return NamedInputs(
         settings=settings,

@@ -20,6 +20,7 @@ from enformer_core.analyses.model_inputs import (
     tracks_named,
 )
 from enformer_core.analyses.mutagenesis_input import passed_over
+from enformer_core.analyses.named_weights import models_named
 from enformer_core.analyses.reusable_runs import Deciding, find_reusable
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
@@ -60,6 +61,7 @@ class Outlook:
 
     Attributes:
         model: which one it is reckoned for.
+        replicates: of how many of it the mean is.
         records: of the input, after the filters.
         alleles: rows that the output will have.
         by_status: those by status.
@@ -87,6 +89,7 @@ class Outlook:
     """
 
     model: str
+    replicates: int
     records: int
     alleles: int
     by_status: Mapping[str, int]
@@ -150,8 +153,10 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
         asked = genes_asked(settings, settings.genes, selected)
         genes = read_asked(asked, variants.genome)
         variants = replace(variants, reach=asked.reach(genes, spec))
-    operations = model.pass_operations(settings.head, tracks)
-    basis = _basis(settings, spec, operations)
+    replicates = models_named(settings.weights)
+    of_one = model.pass_operations(settings.head, tracks)
+    operations = of_one.times(replicates)
+    basis = _basis(settings, spec, of_one)
     views = spec.conventions.views
     with variants.read(progress=planning_progress, warn=note) as read:
         alleles = read.alleles
@@ -169,6 +174,7 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             estimate = hours_of(settings, basis, spec, work, audit_share=share, shards=shards)
         return Outlook(
             model=settings.model,
+            replicates=replicates,
             records=alleles.records,
             alleles=alleles.alleles,
             by_status=dict(draft.by_status),
@@ -183,7 +189,9 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
             reused=reused,
             tflop=total / 1e12,
             gene_rows=read.gene_rows,
-            output_bytes=_output_bytes(spec, work, reused, len(tracks), read.gene_rows),
+            output_bytes=_output_bytes(
+                spec, work, reused, len(tracks), read.gene_rows, has_spread=replicates > 1
+            ),
             indels=work.indels,
             towers=round(work.towers, 2),
             flanks=round(work.flanks, 2),
@@ -200,9 +208,9 @@ def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec)
 
 
 def _basis(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) -> Basis | None:
-    """Whose seconds are taken; a price must have hours."""
+    """Whose seconds are taken, of a model whose pass takes these operations; a price must have hours."""
     check_price(settings.price_per_hour)
-    basis = basis_of(settings, spec, operations)
+    basis = basis_of(settings, spec, operations, models_named(settings.weights))
     if basis is None and settings.price_per_hour is not None:
         raise InputError("--price-per-hour: the cost follows from hours; give --benchmark FILE too")
     return basis
@@ -237,6 +245,7 @@ def _deciding(
         spec=spec,
         strand_pairs=selected.strand_pairs(),
         squashings=squashings_undone(selected, settings.unsquash),
+        replicates=models_named(settings.weights),
     )
 
 
@@ -254,7 +263,9 @@ def _without_reused(
     return without_reused(parts, runs, deciding.spec.conventions.statistics)
 
 
-def _output_bytes(spec: ScoreSpec, work: Work, reused: int, tracks: int, gene_rows: int) -> int:
+def _output_bytes(
+    spec: ScoreSpec, work: Work, reused: int, tracks: int, gene_rows: int, *, has_spread: bool
+) -> int:
     return output_bytes(
         replace(work, alts=work.alts + reused),
         statistics=len(spec.conventions.statistics),
@@ -262,6 +273,7 @@ def _output_bytes(spec: ScoreSpec, work: Work, reused: int, tracks: int, gene_ro
         top_tracks=spec.top_tracks,
         mantissa_bits=spec.mantissa_bits,
         gene_rows=gene_rows,
+        has_spread=has_spread,
     )
 
 
@@ -274,7 +286,7 @@ def check_memory(settings: PlanSettings) -> None:
     if settings.ray not in ("off", "local"):
         return
     workers = 1 if settings.ray == "off" else settings.workers or 1
-    needed = workers * worker_memory_bytes(settings.model)
+    needed = workers * worker_memory_bytes(settings.model, models_named(settings.weights))
     has = total_memory_bytes()
     if needed > has:
         raise InputError(
@@ -362,9 +374,10 @@ def _to_score(outlook: Outlook) -> list[str]:
     if not outlook.alts:
         return [f"to score nothing: of {counted(outlook.alleles, 'alleles')} none is ok"]
     alleles = counted(outlook.alts, "distinct alleles")
+    several = "" if outlook.replicates == 1 else f"{outlook.replicates} replicates of "
     return [
         f"to score {alleles} in {counted(outlook.windows, 'windows')}",
-        f"work     {significant(outlook.tflop)} TFLOP by {outlook.model}",
+        f"work     {significant(outlook.tflop)} TFLOP by {several}{outlook.model}",
     ]
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from enformer_core.analyses.cost import Work
@@ -111,8 +111,16 @@ def check_basis(settings: PlanSettings) -> None:
         )
 
 
-def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) -> Basis | None:
+def basis_of(
+    settings: PlanSettings, spec: ScoreSpec, operations: PassOperations, replicates: int = 1
+) -> Basis | None:
     """Whose seconds are taken: a measurement's that is given, this machine's, or the table's.
+
+    Args:
+        settings: of the command.
+        spec: how alleles are scored.
+        operations: of one pass of one model.
+        replicates: models that score each allele, of which these are the seconds together.
 
     Returns:
         None for small models, of which operations say little, and for GPUs that the table does not have.
@@ -121,7 +129,9 @@ def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations
         InputError: for a measurement that is none, for hardware of another name, and for either with a small model.
     """
     if settings.benchmark is not None:
-        speed = read_speed(settings.benchmark, model=settings.model, spec=spec)
+        speed = read_speed(
+            settings.benchmark, model=settings.model, spec=spec, replicates=replicates
+        )
         gpus = 0 if speed.device == "cpu" else hardware_here(settings.device)[1]
         said = f"{settings.benchmark}; {speed.said}" if speed.said else str(settings.benchmark)
         return Basis(speed, "benchmark", None, said, max(1, gpus))
@@ -133,6 +143,14 @@ def basis_of(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations
                 "give --benchmark FILE (enformer-ray docs cluster)"
             )
         return None
+    basis = _basis_of_one(settings, spec, operations)
+    return None if basis is None else replace(basis, speed=basis.speed.times(replicates))
+
+
+def _basis_of_one(
+    settings: PlanSettings, spec: ScoreSpec, operations: PassOperations
+) -> Basis | None:
+    """The seconds of one model, of this machine or the table."""
     if settings.calibrate:
         return _calibrated(settings, spec, operations)
     if settings.hardware is not None:

@@ -34,38 +34,48 @@ def check_device(settings: RunSettings) -> None:
         _device(settings)
 
 
-def choose_workers(settings: RunSettings, source: ModelSource) -> Workers:
+def choose_workers(settings: RunSettings, source: ModelSource, replicates: int = 1) -> Workers:
     """Replicas and their share of this machine, or of the machines of a cluster, which may be others than this.
+
+    Args:
+        settings: of the command.
+        source: the model.
+        replicates: models that each worker holds.
 
     Raises:
         InputError: when a GPU is asked for and there is none.
     """
     device = _device(settings)
     cpus = cpu_count()
-    count = _count(settings, device, cpus, source)
+    memory_bytes = worker_memory_bytes(source.name, replicates)
+    count = _count(settings, device, cpus, source, memory_bytes)
     # The number of threads moves the last digits. The demonstration gains nothing from more: its tables never change.
     threads = FULL_SIZE_CPUS if count is None else max(1, cpus // count)
     each = WorkerResources(
         device=device,
         cpus=1 if source.demonstration else threads,
         gpus=int(device == "cuda"),
-        memory_bytes=worker_memory_bytes(source.name),
+        memory_bytes=memory_bytes,
     )
     return Workers(count, each)
 
 
-def worker_memory_bytes(model: str) -> int:
-    """Host memory that a replica of the model takes, and is held to where it can choose."""
-    return model_spec(model).worker_memory_bytes
+def worker_memory_bytes(model: str, replicates: int = 1) -> int:
+    """Host memory that a worker with so many replicates of the model takes, and is held to where it can choose."""
+    return replicates * model_spec(model).worker_memory_bytes
 
 
-def _count(settings: RunSettings, device: str, cpus: int, source: ModelSource) -> int | None:
+def _count(
+    settings: RunSettings, device: str, cpus: int, source: ModelSource, memory_bytes: int
+) -> int | None:
     if settings.ray == "off":
         return 1  # this process
     if settings.workers is not None:
         return settings.workers
     # A cluster may grow while the run lasts: how many it will hold is not known now.
-    return _default_count(device, cpus, source) if settings.ray == "local" else None
+    if settings.ray != "local":
+        return None
+    return _default_count(device, cpus, source, memory_bytes)
 
 
 def _device(settings: RunSettings) -> str:
@@ -75,10 +85,10 @@ def _device(settings: RunSettings) -> str:
     return settings.device
 
 
-def _default_count(device: str, cpus: int, source: ModelSource) -> int:
+def _default_count(device: str, cpus: int, source: ModelSource, memory_bytes: int) -> int:
     if device == "cuda":
         import torch
 
         return torch.cuda.device_count()
     by_cpus = cpus if source.demonstration else cpus // FULL_SIZE_CPUS
-    return max(1, min(by_cpus, available_memory_bytes() // source.spec.worker_memory_bytes))
+    return max(1, min(by_cpus, available_memory_bytes() // memory_bytes))

@@ -41,7 +41,7 @@ def scoring_job(settings: ScoreSettings) -> Job:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    named = find_inputs(settings, carried_by(settings.engine))
+    named = find_inputs(settings, carried_by(settings.engine), averages=True)
     check_strands(named.source.spec, named.tracks, settings.strands)
     geometry = named.source.geometry
     conventions = conventions_of(settings, geometry)
@@ -56,7 +56,9 @@ def scoring_job(settings: ScoreSettings) -> Job:
         variants=variants,
         progress=planning_progress,
         warn=note,
-        operations=named.source.spec.pass_operations(settings.head, named.inputs.tracks),
+        operations=named.source.spec.pass_operations(settings.head, named.inputs.tracks).times(
+            named.replicates
+        ),
     )
     if settings.genes is None:
         return named.job(replace(analysis, reuse=_reusable(settings, named, analysis)))
@@ -87,6 +89,7 @@ def _reusable(
         spec=analysis.spec,
         strand_pairs=inputs.strand_pairs,
         squashings=inputs.squashings,
+        replicates=named.replicates,
     )
     return tuple(_whole(find_reusable(run, deciding)) for run in settings.reuse)
 

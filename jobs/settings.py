@@ -17,7 +17,7 @@ from enformer_core.scoring.rounding import WHOLE_BITS
 from enformer_core.scoring.statistics import STATISTICS
 from jobs.gene_settings import GeneSettings
 from jobs.help_headings import CONVENTIONS, COST, INPUT, MODEL, OUTPUT, RECORDS, RUNNING, SPEED
-from jobs.model_settings import MODELS_HELP, ModelSettings
+from jobs.model_settings import MODELS_HELP, REPLICATES_HELP, ModelSettings
 from jobs.mutagenesis_settings import MutagenesisSettings
 from jobs.option_types import (
     BasePairs,
@@ -281,6 +281,8 @@ class VariantSettings(
     VariantFiles,
 ):
     """What `score` does and `plan` foresees: which alleles, how they are scored, what is kept."""
+
+    weights: Annotated[OptionalFile, Parameter(help=REPLICATES_HELP, group=MODEL)] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,10 +11,11 @@ from pathlib import Path
 from enformer_core.analyses.cost_notes import SHARED_OFFSET_BP
 from enformer_core.analyses.model_inputs import located
 from enformer_core.analyses.mutagenesis_input import Mutagenesis, find_targets
+from enformer_core.analyses.named_weights import models_named
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.variant_input import VariantInput
 from enformer_core.dataset.plan_builder import Report
-from enformer_core.dataset.schemas import scores_schema
+from enformer_core.dataset.schemas import scores_schema, spread_of
 from enformer_core.dataset.sharding import ALLELES_LEAST
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
@@ -52,6 +53,7 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
     Raises:
         InputError: for what a model of this geometry cannot do.
     """
+    _check_spread(settings)
     given = Conventions(
         geometry=geometry,
         statistics=parse_statistics(settings.statistics),
@@ -69,6 +71,18 @@ def conventions_of(settings: VariantSettings, geometry: Geometry) -> Conventions
     if settings.mutates and settings.max_offset_bp is None:
         return sharing_windows(given, SHARED_OFFSET_BP)
     return given
+
+
+def _check_spread(settings: VariantSettings) -> None:
+    """Refuse a statistic that has the name of another one's spread."""
+    if models_named(settings.weights) == 1:
+        return
+    for name in settings.statistics:
+        if spread_of(name) in settings.statistics:
+            raise InputError(
+                f"--statistics {name},{spread_of(name)}: the second is what the spread of the first over replicates is "
+                "called. Leave out one of them."
+            )
 
 
 def notes_of_sharing(settings: VariantSettings, conventions: Conventions) -> list[str]:
@@ -128,7 +142,8 @@ def _kept(settings: VariantSettings) -> tuple[str, ...]:
             f"--keep-columns {','.join(names)}: keeps columns of the input's records, and changes of --mutagenesis are "
             "in no file. Leave it out."
         )
-    own = scores_schema(parse_statistics(settings.statistics)).names
+    has_spread = models_named(settings.weights) > 1
+    own = scores_schema(parse_statistics(settings.statistics), has_spread=has_spread).names
     # of SQL's tables and of Iceberg's
     return parse_kept(names, [*own, "chrom", "run"])
 

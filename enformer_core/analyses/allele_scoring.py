@@ -19,13 +19,14 @@ from enformer_core.analyses.gene_run_type import GENE_EFFECTS
 from enformer_core.analyses.gene_table import GeneTable
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.analyses.strongest_effects import strongest_effects
-from enformer_core.analyses.value_columns import value_columns
+from enformer_core.analyses.value_columns import list_column, value_columns
 from enformer_core.dataset.commit import Tables
 from enformer_core.dataset.receipts import AuditedAllele, Provenance
-from enformer_core.dataset.schemas import scores_schema
+from enformer_core.dataset.schemas import scores_schema, spread_of
 from enformer_core.dataset.shard_task import LeftOut
 from enformer_core.scoring.beyond_range import BeyondRange
 from enformer_core.scoring.gene_effect import ScoredAllele
+from enformer_core.scoring.replicates import ReplicateScorer
 from enformer_core.scoring.statistics import AlleleScores, why_unsound
 from enformer_core.scoring.windows import Allele
 from enformer_core.variants.audit_sample import DRAWN_COLUMNS, Drawn, drawn_of
@@ -108,6 +109,7 @@ class AlleleScoring:
         reuse: other runs, of which alleles are copied that these have scored; None without any.
         rows_through: alleles of the shard that is being computed which are scored and audited.
         beyond: alleles of the shard that left the range of float16; None where that is not in use.
+        replicates: the scorer, where it has several, whose spread is kept; None of one model alone.
     """
 
     scorer: Scorer
@@ -119,6 +121,7 @@ class AlleleScoring:
     reuse: AlleleSource | None = None
     rows_through: RowCount = field(default_factory=RowCount, compare=False)
     beyond: BeyondRange | None = field(default=None, compare=False)
+    replicates: ReplicateScorer | None = None
 
     @property
     def provenance(self) -> Provenance:
@@ -156,11 +159,12 @@ class AlleleScoring:
         for at, reason in left_out.items():
             outcomes[at] = _Unscored.NOT_DUE if reason is None else _Failure(reason)
         for at, each in copied.items():
-            outcomes[at] = ScoredAllele(each.scores)
+            outcomes[at] = ScoredAllele(each.scores, spread=each.spread)
         of_all = _copied_to_duplicates(rows, outcomes)
         tables = {"scores": self._scores(rows, of_all)}
         if self.genes is not None:
             tables[GENE_EFFECTS] = self._gene_effects(self.genes, rows, of_all)
+        statistics = self.spec.conventions.statistics
         return ComputedRows(
             tables=tables,
             computed=sum(allele is not None for allele in due),
@@ -168,7 +172,7 @@ class AlleleScoring:
             reused=reused_rows(
                 with_repeats(copied, rows),
                 tables["scores"],
-                self.spec.conventions.statistics,
+                [*statistics, *map(spread_of, statistics if self.replicates else ())],
             ),
         )
 
@@ -219,6 +223,8 @@ class AlleleScoring:
         if self.genes is not None:
             scorer = self.genes.scorer
             return scorer.score_with_genes(alleles, start)
+        if self.replicates is not None:
+            return self.replicates.score_with_spread(alleles, start)
         of_alleles = self.scorer.score(alleles, start)
         return [ScoredAllele(scores) for scores in of_alleles]
 
@@ -262,16 +268,19 @@ class AlleleScoring:
             "reason": pc.coalesce(reasons, alleles["reason"]),
         }
         bits = self.spec.mantissa_bits
+        found = [outcome if isinstance(outcome, ScoredAllele) else None for outcome in outcomes]
         for name in conventions.statistics:
-            values = [
-                outcome.scores[name] if isinstance(outcome, ScoredAllele) else None
-                for outcome in outcomes
-            ]
+            values = [None if each is None else each.scores[name] for each in found]
             columns |= value_columns(name, values, self.tracks, bits)
+            if self.replicates is not None:
+                spread = [None if each is None else each.spread[name] for each in found]
+                columns[spread_of(name)] = list_column(spread, bits)
         kept = kept_of(alleles)
         columns |= {name: alleles[kept_role(name)] for name in kept}
         fields = [pa.field(name, alleles[kept_role(name)].type) for name in kept]
-        schema = scores_schema(conventions.statistics, fields)
+        schema = scores_schema(
+            conventions.statistics, fields, has_spread=self.replicates is not None
+        )
         # what a plan has beyond the schema is for planning alone
         in_order = [columns[name] for name in schema.names]
         return pa.table(in_order, schema=schema)

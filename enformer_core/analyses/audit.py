@@ -4,7 +4,7 @@ Knows scores and their scale. Does not know engines, shards or files.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -43,11 +43,13 @@ class DirectAuditor:
         direct: the yardstick, whose passes take any number format.
         tolerance: error allowed, as a part of what is measured.
         mantissa_bits: of the values, as stored.
+        replicates: further yardsticks, where scores are the mean over several models.
     """
 
     direct: DirectScorer
     tolerance: float
     mantissa_bits: int = WHOLE_BITS
+    replicates: Sequence[DirectScorer] = ()
 
     def compare(
         self,
@@ -62,23 +64,20 @@ class DirectAuditor:
         may be tolerance · ‖statistic‖ plus what rounding alone can do: by how much the statistic moves
         when the difference moves by 2⁻²⁰ of the reference's prediction (for SAD, 2⁻²⁰ · ‖Σ ref‖). Tracks of
         more than that are looked at one by one: half of them may be off by as much of their own value, and a
-        `tolerance` of them, and one more, have the other sign.
+        `tolerance` of them, and one more, have the other sign. Of several replicates both are the mean over them:
+        what rounding does to each may add up.
         """
         began_s = time.monotonic()
         dtype = torch.float64 if drawn.in_float64 else torch.float32
         names = tuple(scores)
-        of_pairings = [
-            _exact_and_moved(r, d, names)
-            for r, d in self.direct.in_dtype(dtype).paired_profiles(allele, start)
-        ]
-        # pairings of an allele share most of their bases: what rounding does to one it may do to all
-        exact, *moved = (mean_scores(each) for each in zip(*of_pairings, strict=True))
+        directs = (self.direct, *self.replicates)
+        exact = [_Exact.of(each.in_dtype(dtype), allele, start, names) for each in directs]
         errors: dict[str, StatisticError] = {}
         for name in names:
             stored = stored_values(scores[name], self.mantissa_bits)
-            movements = [(each[name] - exact[name]).abs() for each in moved]
-            floor = torch.stack(movements).amax(dim=0).clamp(min=LEAST).cpu().numpy()
-            errors[name] = self._error(stored, exact[name].cpu().numpy(), floor)
+            truth = np.mean([each.values[name] for each in exact], axis=0)
+            floor = np.mean([each.floors[name] for each in exact], axis=0)
+            errors[name] = self._error(stored, truth, floor)
         pos = allele.start + 1  # as VCF has it
         return AuditedAllele(
             variant=f"{allele.contig}:{pos}:{allele.ref}:{allele.alt}",
@@ -118,6 +117,34 @@ class DirectAuditor:
             beyond=tuple(name for name, is_beyond in beyond.items() if is_beyond),
             tolerance=self.tolerance,
         )
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """What plain passes of one model say of an allele.
+
+    Attributes:
+        values: each statistic.
+        floors: what of each statistic rounding alone can do.
+    """
+
+    values: Mapping[Statistic, PerTrack]
+    floors: Mapping[Statistic, PerTrack]
+
+    @classmethod
+    def of(
+        cls, direct: DirectScorer, allele: Allele, start: int, names: Sequence[Statistic]
+    ) -> "_Exact":
+        of_pairings = [
+            _exact_and_moved(r, d, names) for r, d in direct.paired_profiles(allele, start)
+        ]
+        # pairings of an allele share most of their bases: what rounding does to one it may do to all
+        exact, *moved = (mean_scores(each) for each in zip(*of_pairings, strict=True))
+        floors = {}
+        for name in names:
+            movements = [(each[name] - exact[name]).abs() for each in moved]
+            floors[name] = torch.stack(movements).amax(dim=0).clamp(min=LEAST).cpu().numpy()
+        return cls({name: exact[name].cpu().numpy() for name in names}, floors)
 
 
 def _exact_and_moved(

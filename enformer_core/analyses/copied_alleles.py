@@ -5,7 +5,7 @@ Does not know how they are found.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -33,11 +33,13 @@ class CopiedAllele:
         scores: each statistic, as stored there.
         origin: the shard that computed it.
         provenance: of that shard.
+        spread: of each statistic over replicates, as stored there; nothing of one model alone.
     """
 
     scores: AlleleScores
     origin: Origin
     provenance: Provenance
+    spread: AlleleScores = field(default_factory=dict)
 
 
 @runtime_checkable

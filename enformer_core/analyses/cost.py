@@ -168,6 +168,7 @@ def output_bytes(
     top_tracks: int,
     mantissa_bits: int,
     gene_rows: int = 0,
+    has_spread: bool = False,
 ) -> int:
     """Size of the tables, some 20 % more or less: repeats and what is not scored are counted as scored.
 
@@ -178,8 +179,9 @@ def output_bytes(
         top_tracks: rows of effects for each allele and statistic.
         mantissa_bits: of each value, as stored.
         gene_rows: rows of gene_effects.
+        has_spread: whether each list has that of its spread beside it.
     """
-    value_bytes = (mantissa_bits + _EXPONENT_BITS) / 8
+    value_bytes = (1 + has_spread) * (mantissa_bits + _EXPONENT_BITS) / 8
     allele_bytes = _ALLELE_BYTES + statistics * tracks * value_bytes
     effects = work.alts * statistics * min(top_tracks, tracks)
     gene_bytes = _GENE_BYTES + len(GENE_VALUES) * tracks * value_bytes

@@ -25,6 +25,7 @@ from enformer_core.scoring.delta.second_try import SecondTryScorer
 from enformer_core.scoring.direct import DirectScorer, SequencePredictor
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.precision import Arithmetic, beyond_range, choose_arithmetic
+from enformer_core.scoring.replicates import ReplicateScorer
 from enformer_core.scoring.unsquashing import Unsquashing
 
 DeltaEngine = DeltaScorer | SecondTryScorer
@@ -51,11 +52,26 @@ class LoadedEngine:
     beyond: BeyondRange | None = None
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Engines that share a process, one for each replicate.
+
+    Attributes:
+        engines: how many, among which memory is divided.
+        beyond: counts alleles that left the range of float16 in those before; None where nothing does yet.
+    """
+
+    engines: int
+    beyond: BeyondRange | None = None
+
+
 def load_engine(
     model: LoadedModel,
     spec: ScoreSpec,
     resources: WorkerResources,
     genes: GeneSums | None = None,
+    *,
+    beside: Beside | None = None,
 ) -> LoadedEngine:
     """The engine of a model that is loaded.
 
@@ -64,6 +80,7 @@ def load_engine(
         spec: which engine, and how alleles are scored.
         resources: what it may use of this machine.
         genes: what is summed of genes; None where nobody asks for them.
+        beside: further engines of this process; None where there is none.
     """
     unsquashing = _unsquashing(model, spec)
     predictor = SequencePredictor(
@@ -85,12 +102,12 @@ def load_engine(
         policy = "exact" if model.is_demonstration else spec.precision
         chosen = choose_arithmetic(policy, model.device)
         arithmetic = _called(chosen, model.device)
-        scorer, beyond = _delta(model, spec, resources, genes, chosen)
+        scorer, beyond = _delta(model, spec, resources, genes, chosen, beside=beside or Beside(1))
     return LoadedEngine(scorer, direct, predictor, arithmetic, model.device, beyond)
 
 
 def load_scoring(
-    model: LoadedModel,
+    models: Sequence[LoadedModel],
     spec: ScoreSpec,
     tracks: Sequence[int],
     resources: WorkerResources,
@@ -99,21 +116,39 @@ def load_scoring(
     """What scores shards: the engine, and plain scoring beside it for the audit.
 
     Args:
-        model: with the genome that it reads.
+        models: one, or several replicates whose mean is scored, with the genome that they read.
         spec: which engine, and how alleles are scored.
         tracks: head column of each value.
         resources: what it may use of this machine.
         genes: what is summed of genes; None where the run has none.
     """
-    engine = load_engine(model, spec, resources, genes)
+    engines: list[LoadedEngine] = []
+    for model in models:
+        beside = Beside(len(models), engines[0].beyond if engines else None)
+        engines.append(load_engine(model, spec, resources, genes, beside=beside))
+    engine, *others = engines
+    replicates = ReplicateScorer([each.scorer for each in engines]) if others else None
+    scorer = replicates or engine.scorer
     # plain scoring has nothing to be held against
     auditor = None
     if spec.engine == "delta":
-        auditor = DirectAuditor(engine.direct, spec.audit_tolerance, spec.mantissa_bits)
+        auditor = DirectAuditor(
+            engine.direct,
+            spec.audit_tolerance,
+            spec.mantissa_bits,
+            [each.direct for each in others],
+        )
     provenance = provenance_of(engine.device, engine.arithmetic, engine=spec.engine)
-    table = None if genes is None else GeneTable(engine.scorer, genes.reach)
+    has_spread = replicates is not None
     return AlleleScoring(
-        engine.scorer, spec, tracks, provenance, auditor, table, beyond=engine.beyond
+        scorer,
+        spec,
+        tracks,
+        provenance,
+        auditor,
+        None if genes is None else GeneTable(scorer, genes.reach, has_spread),
+        beyond=engine.beyond,
+        replicates=replicates,
     )
 
 
@@ -138,6 +173,8 @@ def _delta(
     resources: WorkerResources,
     genes: GeneSums | None,
     arithmetic: Arithmetic,
+    *,
+    beside: Beside,
 ) -> tuple[DeltaEngine, BeyondRange | None]:
     """The engine by differences, and where these are in float16, what counts the alleles that leave its range."""
     # of windows that are read forwards alone, no other columns are computed
@@ -154,7 +191,13 @@ def _delta(
         )
         # the memory of a GPU decides for itself; on a CPU the worker's share does
         computed = network.columns.count(model.track_count)
-        allowance = choose_allowance(network, computed, resources.memory_bytes, spec.conventions)
+        allowance = choose_allowance(
+            network,
+            computed,
+            resources.memory_bytes,
+            spec.conventions,
+            scorers=beside.engines,
+        )
         return DeltaScorer(
             network,
             model.genome,
@@ -169,5 +212,5 @@ def _delta(
     if not is_scaled(arithmetic.delta):
         return scorer, None
     wider = beyond_range(model.device)
-    beyond = BeyondRange(str(wider.delta).removeprefix("torch."))
+    beyond = beside.beyond or BeyondRange(str(wider.delta).removeprefix("torch."))
     return SecondTryScorer(scorer, lambda: scorer_in(wider), beyond), beyond

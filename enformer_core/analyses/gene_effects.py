@@ -177,8 +177,8 @@ class GeneEffectsLoader:
         from enformer_core.analyses.engines import load_scoring  # noqa: PLC0415
         from enformer_core.scoring.gene_sums import GeneSums  # noqa: PLC0415
 
-        model = self.inputs.load(resources, planned_contigs)
-        genes = self.asked.read(model.genome)
+        models = self.inputs.load_all(resources, planned_contigs)
+        genes = self.asked.read(models[0].genome)
         check_same_file(f"{self.asked.file}: genes", genes.digest, self.genes_sha256)
         reach = self.asked.reach(genes, self.spec)
         # engines number the tracks that are computed, not the columns of the head
@@ -186,4 +186,4 @@ class GeneEffectsLoader:
         place = {track: number for number, track in enumerate(tracks)}
         exon_places = [place[track] for track in self.asked.exon_tracks]
         sums = GeneSums(reach, tuple(exon_places))
-        return load_scoring(model, self.spec, tracks, resources, sums)
+        return load_scoring(models, self.spec, tracks, resources, sums)

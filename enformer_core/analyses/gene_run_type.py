@@ -54,12 +54,12 @@ class GeneEffectsType(VariantEffectsType):
         table: ValueTable,
         run: Run,
     ) -> Sequence[str]:
-        """The lists, and the strongest track of each."""
+        """The lists, their spread, and the strongest track of each."""
         lists = self.value_columns(table, run)
         # they follow from the lists, so that without these they would contradict them
         sizes = [f"max_abs_{name}" for name in lists]
         tracks = [f"max_abs_{name}_track" for name in lists]
-        return [*lists, *sizes, *tracks]
+        return [*self.list_columns(table, run), *sizes, *tracks]
 
 
 def gene_rows(planned: pa.Table) -> pa.Table:

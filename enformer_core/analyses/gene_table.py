@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from enformer_core.analyses.value_columns import value_columns
-from enformer_core.dataset.schemas import GENE_VALUES, gene_effects_schema
+from enformer_core.analyses.value_columns import list_column, value_columns
+from enformer_core.dataset.schemas import GENE_VALUES, gene_effects_schema, spread_of
 from enformer_core.scoring.gene_bins import GeneBins, GeneReach
 from enformer_core.scoring.gene_effect import GeneEffect, ScoredAllele
 from enformer_core.scoring.windows import Allele
@@ -84,6 +84,14 @@ class _Rows:
         effects = self.effects
         return [None if effect is None else effect.values[name] for effect in effects]
 
+    def spread(
+        self,
+        name: str,
+    ) -> list[Float[np.ndarray, " tracks"] | None]:
+        """Its spread over replicates, likewise."""
+        effects = self.effects
+        return [None if effect is None else effect.spread[name] for effect in effects]
+
 
 @dataclass(frozen=True)
 class GeneTable:
@@ -92,10 +100,12 @@ class GeneTable:
     Attributes:
         scorer: the engine, made for these genes.
         reach: which genes an allele has, and in which bins.
+        has_spread: whether the engine has several replicates.
     """
 
     scorer: GeneScorer
     reach: GeneReach
+    has_spread: bool = False
 
     def table(
         self,
@@ -117,9 +127,11 @@ class GeneTable:
         for name in GENE_VALUES:
             values = rows.values(name)
             columns |= _strongest_of_some(name, value_columns(name, values, tracks, mantissa_bits))
+            if self.has_spread:
+                columns[spread_of(name)] = list_column(rows.spread(name), mantissa_bits)
         # types are the schema's: a shard may have no gene from which they could follow. What an allele has beyond
         # the schema stands in `scores` alone.
-        return pa.table(columns, schema=gene_effects_schema())
+        return pa.table(columns, schema=gene_effects_schema(has_spread=self.has_spread))
 
     def _rows(
         self,

@@ -6,7 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
+from msgspec import UNSET
+
 from enformer_core.analyses.base import WorkerResources
+from enformer_core.analyses.named_weights import model_source, replicates_sha256
 from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksIdentity
@@ -76,6 +79,7 @@ class ModelInputs:
         strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
         params: the file of the model's sizes, as the user named it; None for the published ones.
         squashings: of each track how its data were squashed for training, which is undone; None where it is not.
+        replicates: each of several weights whose mean is asked for, as the user named it; none where there is one.
     """
 
     model: str
@@ -87,18 +91,16 @@ class ModelInputs:
     strand_pairs: tuple[int, ...] | None = None
     params: str | None = None
     squashings: tuple[Squashing, ...] | None = None
+    replicates: tuple[str, ...] = ()
 
     def source(self) -> "ModelSource":
-        """The model and its weights on this node."""
-        # here, so that whoever reads runs needs no torch
-        from enformer_core.models.registry import ModelSource  # noqa: PLC0415
+        """The model and its weights on this node; for runs that take no replicates."""
+        return model_source(self.model, self.weights, self.params)
 
-        return ModelSource(
-            self.model,
-            located_weights(self.weights),
-            given=self.weights,
-            params=located(self.params),
-        )
+    def sources(self) -> tuple["ModelSource", ...]:
+        """The model with each of its weights on this node."""
+        names = self.replicates or (self.weights,)
+        return tuple(model_source(self.model, name, self.params) for name in names)
 
     def open_genome(self) -> Genome:
         """The genome as this node has it, brought here if it lies in object storage."""
@@ -118,14 +120,32 @@ class ModelInputs:
         Raises:
             InputError: when this node finds other weights, or another genome, under the names than the driver did.
         """
-        source = self.source()
-        check_same_file(self.weights or source.name, source.weights_sha256(), self.weights_sha256)
+        (loaded,) = self.load_all(resources, planned_contigs)
+        return loaded
+
+    def load_all(
+        self, resources: WorkerResources, planned_contigs: Mapping[str, str] = _NOTHING_PLANNED
+    ) -> tuple[LoadedModel, ...]:
+        """Each replicate, loaded as `load` does it; the one model, where there is one.
+
+        Args:
+            resources: what all of them may use together.
+            planned_contigs: as of `load`.
+
+        Raises:
+            InputError: as of `load`.
+        """
+        sources = self.sources()
+        digest = replicates_sha256([source.weights_sha256() for source in sources])
+        check_same_file(self.weights or self.model, digest, self.weights_sha256)
         genome = self.open_genome()
         check_same_contigs(genome, planned_contigs)
-        loaded = load_model(
-            source, genome, self.head, self.tracks, resources, strand_pairs=self.strand_pairs
+        pairs = self.strand_pairs
+        loaded = (
+            load_model(source, genome, self.head, self.tracks, resources, strand_pairs=pairs)
+            for source in sources
         )
-        return replace(loaded, squashings=self.squashings)
+        return tuple(replace(each, squashings=self.squashings) for each in loaded)
 
     def check_weights(self) -> None:
         """Refuse weights that do not fit, before anything is written.
@@ -135,12 +155,15 @@ class ModelInputs:
         """
         import torch  # noqa: PLC0415
 
-        self.source().build(torch.device("cpu"))
+        # one after another: of several no more than one need be held
+        for source in self.sources():
+            source.build(torch.device("cpu"))
 
     @property
     def model_identity(self) -> ModelIdentity:
         """Which model predicts, as `run.json` has it."""
-        return ModelIdentity(self.model, self.weights_sha256, self.head)
+        replicates = len(self.replicates) or UNSET
+        return ModelIdentity(self.model, self.weights_sha256, self.head, replicates)
 
     @property
     def tracks_identity(self) -> TracksIdentity:
@@ -317,11 +340,6 @@ def check_same_file(name: str, found: str, planned: str) -> None:
             f"{name}: sha256 is {found} on {platform.node()}, and {planned} where the run was "
             "planned. Give every node the same file."
         )
-
-
-def located_weights(name: str | None) -> str | None:
-    """A path on this node of the weights that the user named, or their address on the Hugging Face hub."""
-    return None if name is None else local_path(name, also=("hf",))
 
 
 def located_targets(name: str | None) -> str | None:

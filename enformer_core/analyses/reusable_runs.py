@@ -62,6 +62,7 @@ class Deciding:
         spec: how alleles are scored.
         strand_pairs: of each track the column in which a reverse complement has it; None where strands are alike.
         squashings: of each track what is undone of its predictions; None where nothing is.
+        replicates: of how many models the mean is.
     """
 
     model: str
@@ -72,13 +73,18 @@ class Deciding:
     spec: ScoreSpec
     strand_pairs: Sequence[int] | None = None
     squashings: Sequence[Squashing] | None = None
+    replicates: int = 1
 
     def identity(self, contigs: Iterable[str]) -> JsonObject:
         """The same as `run.json` has it, with the letters of these contigs, as far as the genome has them."""
         spec = self.spec
         lengths = dict(self.genome.contigs)
         letters = {name: self.genome.sha256(name) for name in contigs if name in lengths}
-        weights = {} if self.weights_sha256 is None else {"weights_sha256": self.weights_sha256}
+        weights: JsonObject = {}
+        if self.weights_sha256 is not None:
+            weights["weights_sha256"] = self.weights_sha256
+        if self.replicates > 1:
+            weights["replicates"] = self.replicates
         return as_json_object(
             {
                 "kind": VariantEffectsType.name,
@@ -109,7 +115,7 @@ def find_reusable(location: str, deciding: Deciding) -> ReusableRun:
     letters = {name: digest for name, digest in there_letters.items() if name in shared}
     there = stored | {"reference": {"sha256": letters}}
     if "weights_sha256" not in now["model"]:
-        model = {name: value for name, value in there["model"].items() if name in now["model"]}
+        model = {name: there["model"][name] for name in there["model"] if name != "weights_sha256"}
         there |= {"model": model}
     lines = difference_lines(there, now, {}, {})
     if lines:

@@ -33,6 +33,7 @@ from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.lookup_index import ShardSpans, read_spans
 from enformer_core.dataset.plan_storage import part_to_parquet
 from enformer_core.dataset.receipts import Provenance, Receipt
+from enformer_core.dataset.schemas import spread_of
 from enformer_core.errors import DatasetError, InputError
 from enformer_core.scoring.statistics import Statistic
 from enformer_core.variants.table import (
@@ -58,10 +59,12 @@ class Reuse:
     Attributes:
         runs: the first that has an allele is taken.
         statistics: the columns of values.
+        has_spread: whether they have that of their spread over replicates beside them.
     """
 
     runs: Sequence[ReusableRun]
     statistics: Sequence[Statistic]
+    has_spread: bool = False
 
     @cached_property
     def _sources(self) -> Sequence["_Source"]:
@@ -86,7 +89,7 @@ class Reuse:
         """
         found: dict[int, CopiedAllele] = {}
         for source, matches in self._matches(rows, wanted):
-            found |= source.copied(matches, self.statistics)
+            found |= source.copied(matches, self.statistics, has_spread=self.has_spread)
         return found
 
     def count(
@@ -204,6 +207,8 @@ class _Source:
         self,
         matches: _Matches,
         statistics: Sequence[Statistic],
+        *,
+        has_spread: bool,
     ) -> dict[int, CopiedAllele]:
         """The values of these rows, and who computed them."""
         receipt = matches.receipt
@@ -211,11 +216,16 @@ class _Source:
         rows = self._table(receipt).take(places)
         width = self.ledger.run.typed_identity.tracks.count
         values = {name: list_matrix(rows[name], width) for name in statistics}
+        spreads = {
+            name: list_matrix(rows[spread_of(name)], width)
+            for name in (statistics if has_spread else ())
+        }
         copied = {}
         for at, match in enumerate(matches.rows):
             scores = {name: values[name][at] for name in statistics}
+            spread = {name: of_all[at] for name, of_all in spreads.items()}
             origin, provenance = self._origin(receipt, match.place)
-            copied[match.row] = CopiedAllele(scores, origin, provenance)
+            copied[match.row] = CopiedAllele(scores, origin, provenance, spread)
         return copied
 
     def _origin(

@@ -4,7 +4,7 @@ Does not know plans, nor what hardware there is: see `cost` and `throughput`.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from enformer_core.analyses.cost import AUDIT_WEIGHT, MOVED_FLANK, Work
@@ -77,6 +77,14 @@ class Speed:
         audit = work.audited * self.direct_s * AUDIT_WEIGHT
         return views * (references + differences + audit) / _HOUR_S
 
+    def times(self, factor: float) -> "Speed":
+        """The seconds of as many times the work."""
+        timed = [each.name for each in fields(self) if each.name.endswith("_s")]
+        seconds = {name: getattr(self, name) for name in timed}
+        return replace(
+            self, **{name: factor * value for name, value in seconds.items() if value is not None}
+        )
+
     def scaled(self, to: PassOperations, measured: PassOperations) -> "Speed":
         """The seconds of a model whose passes take other operations than that which was measured."""
         tower = to.tower / measured.tower
@@ -98,13 +106,14 @@ class Speed:
         )
 
 
-def read_speed(path: str, *, model: str, spec: ScoreSpec) -> Speed:
+def read_speed(path: str, *, model: str, spec: ScoreSpec, replicates: int = 1) -> Speed:
     """Read a measurement: JSON of `benchmarks.engine`, or the status of a run with the same settings.
 
     Args:
         path: of the file.
         model: the name of the model that is to be planned for.
         spec: how it is to score; a pilot of more or fewer readings, of strands and shifts, is scaled.
+        replicates: of how many models the mean is planned; a pilot of more or fewer is scaled likewise.
 
     Raises:
         InputError: when it is neither, or of another model; and where its windows, engine or precision are others.
@@ -119,6 +128,7 @@ def read_speed(path: str, *, model: str, spec: ScoreSpec) -> Speed:
             speed = _speed_of_benchmark(figures)
             readings = None
             measured = figures.get("model", _BENCHMARK_MODEL)
+        models = figures.get("replicates", 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
@@ -130,9 +140,9 @@ def read_speed(path: str, *, model: str, spec: ScoreSpec) -> Speed:
     if measured != model:
         raise InputError(f"{path}: measured with model {measured}, the plan is for {model}.")
     if readings is None:
-        return speed
+        return speed.times(replicates / models)
     _check_like(path, figures, spec)
-    return _in_readings(speed, readings, spec.conventions.views)
+    return _in_readings(speed, readings, spec.conventions.views).times(replicates / models)
 
 
 def _readings(status: JsonObject) -> int | None:

@@ -9,6 +9,20 @@ from jaxtyping import Float, Float32
 from enformer_core.scoring.rounding import stored_values
 
 
+def list_column(
+    rows: Sequence[Float[np.ndarray, " tracks"] | None],
+    mantissa_bits: int,
+) -> pa.Array:
+    """The list over tracks of each row as it is stored; null where a row has none.
+
+    Args:
+        rows: the values of each row.
+        mantissa_bits: that are kept of each.
+    """
+    lists = [None if values is None else stored_values(values, mantissa_bits) for values in rows]
+    return pa.array(lists, pa.list_(pa.float32()))
+
+
 def value_columns(
     name: str,
     rows: Sequence[Float[np.ndarray, " tracks"] | None],

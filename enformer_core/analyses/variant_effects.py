@@ -290,13 +290,15 @@ class VariantEffectsLoader:
         # here, so that whoever only plans or reads runs needs no torch
         from enformer_core.analyses.engines import load_scoring  # noqa: PLC0415
 
-        model = self.inputs.load(resources, planned_contigs)
-        scoring = load_scoring(model, self.spec, self.inputs.tracks, resources)
+        models = self.inputs.load_all(resources, planned_contigs)
+        scoring = load_scoring(models, self.spec, self.inputs.tracks, resources)
         if not self.reuse:
             return scoring
         from enformer_core.analyses.reuse import Reuse  # noqa: PLC0415 - most runs reuse nothing
 
-        return replace(scoring, reuse=Reuse(self.reuse, self.spec.conventions.statistics))
+        statistics = self.spec.conventions.statistics
+        has_spread = len(models) > 1
+        return replace(scoring, reuse=Reuse(self.reuse, statistics, has_spread))
 
 
 def kernel_notes(arithmetic: Iterable[str]) -> Iterator[str]:

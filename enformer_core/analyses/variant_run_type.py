@@ -15,7 +15,7 @@ from enformer_core.dataset.codec import convert
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.dataset.run import Run
 from enformer_core.dataset.run_type import RunType, ValueTable
-from enformer_core.dataset.schemas import EFFECTS_ORDER, KEY_COLUMNS
+from enformer_core.dataset.schemas import EFFECTS_ORDER, KEY_COLUMNS, spread_of
 
 
 class VariantEffectsType(RunType):
@@ -59,6 +59,16 @@ class VariantEffectsType(RunType):
         identity = convert(run.identity, _HasConventions, RUN_KEY)
         return identity.conventions.statistics
 
+    def spread_columns(
+        self,
+        table: ValueTable,
+        run: Run,
+    ) -> Sequence[str]:
+        """One for each value, where the run is the mean of several replicates."""
+        if not has_spread(run):
+            return ()
+        return [spread_of(name) for name in self.value_columns(table, run)]
+
     @property
     def can_be_put_together(self) -> bool:
         """Effects are told by their alleles."""
@@ -76,6 +86,11 @@ class VariantEffectsType(RunType):
         return derived.filter(
             pc.is_in(derived["variant_id"], values["variant_id"].combine_chunks())
         )
+
+
+def has_spread(run: Run) -> bool:
+    """Whether a run's values are the mean of several replicates, whose spread stands beside it."""
+    return run.typed_identity.model.models > 1
 
 
 @dataclass(frozen=True)

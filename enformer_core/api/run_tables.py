@@ -199,15 +199,18 @@ class RunTables:
         """A table without rows, of a run of which nothing is committed yet."""
         schemas = {
             "effects": EFFECTS_SCHEMA,
-            "gene_effects": gene_effects_schema(),
             "predictions": PREDICTIONS_SCHEMA,
         }
         run_type = self.ledger.run_type
         for table in run_type.value_tables:
+            has_spread = bool(run_type.spread_columns(table, self.run))
             # of columns of the input that are kept, only files say which are numbers
             is_known = not self.run.identity.get("keep_columns")
             if table.name == "scores" and is_known:
-                schemas["scores"] = scores_schema(run_type.value_columns(table, self.run))
+                values = run_type.value_columns(table, self.run)
+                schemas["scores"] = scores_schema(values, has_spread=has_spread)
+            if table.name == "gene_effects":
+                schemas["gene_effects"] = gene_effects_schema(has_spread=has_spread)
         if name not in schemas:
             raise DatasetError(f"{self.location}: no shard with a table {name} is committed yet")
         return _from_arrow(schemas[name].empty_table())

@@ -22,10 +22,10 @@ from enformer_core.analyses.model_inputs import (
     genome_named,
     load_model,
     located,
-    located_weights,
     squashings_undone,
     tracks_named,
 )
+from enformer_core.analyses.named_weights import located_weights
 from enformer_core.analyses.score_spec import ScoreSpec
 from enformer_core.api.arguments import (
     TrackChoice,

@@ -143,7 +143,7 @@ class Commit:
         """
         statuses = self.statuses()
         row = self._run_type.expected_keys(table, self._planned)["row"]
-        columns = self._run_type.value_columns(table, self._run)
+        columns = self._run_type.list_columns(table, self._run)
         computed = self._run_type.computed_columns(table, self._run)
         kinds = {name: values.schema.field(name).type for name in computed}
         is_ok = pc.equal(statuses, Status.OK).take(row)

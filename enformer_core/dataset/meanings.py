@@ -230,6 +230,11 @@ _COMPONENT = re.compile(r"pc(?P<number>\d+)")
 
 _STRONGEST = re.compile(r"max_abs_(?P<value>\w+?)(?P<track>_track)?")
 
+_SPREAD = re.compile(r"(?P<value>\w+)_sd")
+"""Columns of runs of several replicates."""
+
+_WITH_SPREAD = ("scores", "gene_effects")
+
 _PERCENTILES = {
     "{0}_quantile": Meaning("2 F - 1 of {0} in the null, F of one that is never below 0"),
     "{0}_phred": Meaning(
@@ -256,6 +261,17 @@ def meaning_of(table: str, column: str) -> Meaning | None:
         return Meaning(said, OF_QUARTILES)
     if table in _BY_STATISTIC:
         return _of_statistic(_BY_STATISTIC[table], column)
+    return _of_value(table, column)
+
+
+def _of_value(table: str, column: str) -> Meaning | None:
+    """Of a column that is made of another one: its spread, or its strongest track."""
+    of_table = MEANINGS.get(table, {})
+    spread = _SPREAD.fullmatch(column)
+    if table in _WITH_SPREAD and spread is not None and spread["value"] in of_table:
+        value = spread["value"]
+        said = f"standard deviation of {value} over replicates, with n - 1"
+        return Meaning(said, of_table[value].unit)
     found = _STRONGEST.fullmatch(column)
     if found is None or found["value"] not in of_table:
         return None

@@ -46,6 +46,7 @@ class RunProgress:
         shards: planned.
         shards_done: with a receipt.
         model: its name.
+        replicates: of how many models its values are the mean.
         unit: what a planned row is: alleles or tiles.
         rows: planned rows.
         rows_done: those of done shards.
@@ -74,6 +75,7 @@ class RunProgress:
     shards: int
     shards_done: int
     model: str
+    replicates: int
     unit: str
     rows: int
     rows_done: int
@@ -117,6 +119,7 @@ def run_progress(ledger: Ledger) -> RunProgress:
         shards=run.plan.shards,
         shards_done=totals.shards,
         model=run.typed_identity.model.name,
+        replicates=run.typed_identity.model.models,
         unit=ledger.run_type.unit,
         rows=run.plan.rows,
         rows_done=totals.rows,

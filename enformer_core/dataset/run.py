@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from enformer_core.dataset.codec import (
     JsonObject,
     as_json_object,
@@ -41,13 +43,20 @@ class ModelIdentity:
 
     Attributes:
         name: as users name it.
-        weights_sha256: digest of the weights' files.
+        weights_sha256: digest of the weights' files; of several replicates over their digests, in order.
         head: which of its heads.
+        replicates: of how many the mean is; no field where there is one, as in runs of earlier releases.
     """
 
     name: str
     weights_sha256: str
     head: str
+    replicates: int | UnsetType = UNSET
+
+    @property
+    def models(self) -> int:
+        """Of how many models values are the mean."""
+        return 1 if self.replicates is UNSET else self.replicates
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,15 @@ class RunType(ABC):
     def value_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
         """Columns of a value table that hold a list over the run's tracks, or a number; null where a row failed."""
 
+    def spread_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """Columns of lists over tracks that say how far values are from each other; none where a kind has none."""
+        del table, run
+        return ()
+
+    def list_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
+        """Both: what is there for just the rows that were computed."""
+        return [*self.value_columns(table, run), *self.spread_columns(table, run)]
+
     def list_length(self, table: ValueTable, run: Run) -> int:
         """How long the lists in these columns are: as many as the run has tracks, where a kind says nothing else."""
         del table
@@ -76,7 +85,7 @@ class RunType(ABC):
 
     def computed_columns(self, table: ValueTable, run: Run) -> Sequence[str]:
         """All columns of a value table that are null where a row failed: the lists, and what is made of them."""
-        return self.value_columns(table, run)
+        return self.list_columns(table, run)
 
     @property
     def can_be_put_together(self) -> bool:

@@ -96,24 +96,36 @@ TILES_SCHEMA = pa.schema(
 that are asked for, and how many bins they are; `ok`, or `all_n` where there is nothing to predict."""
 
 
+def spread_of(name: str) -> str:
+    """The column of a value's spread: its standard deviation over replicates, with n - 1, for each track."""
+    return f"{name}_sd"
+
+
 def scores_schema(
     statistics: Sequence[str],
     kept: Sequence[pa.Field] = (),
+    *,
+    has_spread: bool = False,
 ) -> pa.Schema:
     """Columns of a scores file: the allele, a list over tracks per statistic, and the strongest of each.
 
     Args:
         statistics: of the run.
         kept: columns of the input that stand behind the allele's own.
+        has_spread: whether the run has several replicates, and beside each list that of its spread.
     """
-    return pa.schema([*_ALLELE_COLUMNS, *kept, *_value_columns(statistics)])
+    values = _value_columns(statistics, has_spread=has_spread)
+    return pa.schema([*_ALLELE_COLUMNS, *kept, *values])
 
 
-def gene_effects_schema() -> pa.Schema:
+def gene_effects_schema(*, has_spread: bool = False) -> pa.Schema:
     """Columns of a file of gene effects: the allele, the gene, where it lies, a list over tracks for each value.
 
     `distance` is from the gene's nearest TSS to the allele's first base, along transcription: negative is upstream.
     `tss_bins` are output bins of the reference's window, from 0, that are summed.
+
+    Args:
+        has_spread: as of `scores_schema`.
     """
     # in the order of `scores`, whatever the set's own
     columns = [column for column in _ALLELE_COLUMNS if column[0] in _ALLELE_OF_GENE]
@@ -125,7 +137,7 @@ def gene_effects_schema() -> pa.Schema:
         ("distance", pa.int64()),
         ("tss_bins", pa.list_(pa.int32())),
     ]
-    return pa.schema([*columns, *_value_columns(GENE_VALUES)])
+    return pa.schema([*columns, *_value_columns(GENE_VALUES, has_spread=has_spread)])
 
 
 def summary_schema(columns: Sequence[tuple[str, pa.DataType]]) -> pa.Schema:
@@ -134,9 +146,12 @@ def summary_schema(columns: Sequence[tuple[str, pa.DataType]]) -> pa.Schema:
     return pa.schema([*((name, kinds[name]) for name in SUMMARY_COLUMNS), *columns])
 
 
-def _value_columns(names: Sequence[str]) -> list[tuple[str, pa.DataType]]:
-    """A list over tracks for each, then the strongest of each."""
-    columns = [(name, pa.list_(pa.float32())) for name in names]
+def _value_columns(names: Sequence[str], *, has_spread: bool) -> list[tuple[str, pa.DataType]]:
+    """A list over tracks for each, with that of its spread behind it, then the strongest of each."""
+    columns = []
+    for name in names:
+        lists = (name, spread_of(name)) if has_spread else (name,)
+        columns += [(each, pa.list_(pa.float32())) for each in lists]
     for name in names:
         # scalars, so that SQL can filter and sort without reading the lists
         columns.append((f"max_abs_{name}", pa.float32()))

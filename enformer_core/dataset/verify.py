@@ -307,7 +307,7 @@ class _Verifier:
                 f"{receipt.rows} {run_type.unit}, {dict(receipt.by_status)}"
             )
             yield Problem(text, undo(shard.number))
-        columns = run_type.value_columns(first, self.ledger.run)
+        columns = run_type.list_columns(first, self.ledger.run)
         for text in problems_of_reused(receipt.copied, stored[first.name], statuses, columns):
             yield Problem(f"{receipt_key(shard.number)}: {text}", undo(shard.number))
         for text in problems_of_compacted(receipt, run_type, planned, stored):
@@ -335,7 +335,7 @@ class _Verifier:
             yield f"a status is not the one in {first}"
         is_computed = pc.equal(became, Status.OK)
         expected = self.ledger.run_type.list_length(table, self.ledger.run)
-        for column in self.ledger.run_type.value_columns(table, self.ledger.run):
+        for column in self.ledger.run_type.list_columns(table, self.ledger.run):
             values = rows[column]
             if not pc.is_valid(values).equals(is_computed):
                 yield f"{column} is not there for just the rows that are ok"

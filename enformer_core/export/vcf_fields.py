@@ -270,6 +270,7 @@ def provenance_line(ledger: Ledger, kind: str) -> str:
         "Model": model.name,
         "Head": model.head,
         "Weights": model.weights_sha256,
+        **({"Replicates": f"{model.models}"} if model.models > 1 else {}),
         "Tracks": f"{identity.tracks.count}",
         "ScoreVersion": f"{identity.score_version}",
     }

@@ -49,6 +49,10 @@ class PassOperations:
         """Operations of a pass from bases to tracks."""
         return self.tower + self.after_tower
 
+    def times(self, passes: int) -> "PassOperations":
+        """Those of so many passes, as several replicates of a model take them."""
+        return PassOperations(passes * self.tower, passes * self.after_tower)
+
 
 @dataclass(frozen=True)
 class Operations:

@@ -65,6 +65,8 @@ def _identity(stored: JsonObject) -> Iterator[tuple[str, str]]:
     yield "kind of run", shown(identity["kind"], "text")
     yield "identity", _short(stored["identity_sha256"])
     yield "weights (sha256)", _short(identity["model"]["weights_sha256"])
+    if "replicates" in identity["model"]:
+        yield "mean of replicates", shown(identity["model"]["replicates"], "count")
     yield "tracks (sha256)", _short(identity["tracks"]["sha256"])
     letters = identity["reference"]["sha256"]
     if isinstance(letters, dict) and letters:

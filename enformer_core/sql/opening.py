@@ -84,7 +84,6 @@ def _known_schema(ledger: Ledger, name: str) -> pa.Schema | None:
     """The columns of a table of this release's kinds of runs."""
     alike = {
         "effects": schemas.EFFECTS_SCHEMA,
-        "gene_effects": schemas.gene_effects_schema(),
         "predictions": schemas.PREDICTIONS_SCHEMA,
         "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,
         "attention": schemas.ATTENTION_SCHEMA,
@@ -94,18 +93,21 @@ def _known_schema(ledger: Ledger, name: str) -> pa.Schema | None:
     if name in alike:
         return alike[name]
     # of columns of the input that are kept, only files say which are numbers
-    if ledger.run.identity.get("keep_columns"):
+    if name == "scores" and ledger.run.identity.get("keep_columns"):
         return None
     for table in ledger.run_type.value_tables:
         if table.name == name:
             values = ledger.run_type.value_columns(table, ledger.run)
-            return _schema_with_values(name, values)
+            spread = ledger.run_type.spread_columns(table, ledger.run)
+            return _schema_with_values(name, values, has_spread=bool(spread))
     return None
 
 
-def _schema_with_values(name: str, values: Sequence[str]) -> pa.Schema | None:
+def _schema_with_values(name: str, values: Sequence[str], *, has_spread: bool) -> pa.Schema | None:
     if name == "scores":
-        return schemas.scores_schema(values)
+        return schemas.scores_schema(values, has_spread=has_spread)
+    if name == "gene_effects":
+        return schemas.gene_effects_schema(has_spread=has_spread)
     if name == "contributions":
         return schemas.contributions_schema(hypothetical=len(values) > 1)
     return schemas.links_schema(values) if name == "links" else None

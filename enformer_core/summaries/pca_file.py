@@ -6,7 +6,7 @@ bytes are equal.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class Pca:
         """The bytes of the file, equal for equal fits."""
         from safetensors.numpy import save  # noqa: PLC0415 - loaded where a file is written
 
-        about = {"kind": _KIND, "format": FORMAT, **asdict(self.fitted_on)}
+        about = {"kind": _KIND, "format": FORMAT, **as_json_object(self.fitted_on)}
         described = {_KEY: canonical_json(about).decode()}
         return save(_arrays(self.transform), described)
 
@@ -178,7 +178,7 @@ def scored_as(ledger: Ledger, statistic: str) -> JsonObject:
     identity = ledger.run.typed_identity
     return as_json_object(
         {
-            "model": asdict(identity.model),
+            "model": identity.model,
             "score_version": identity.score_version,
             "conventions": conventions_of(ledger),
         }
@@ -207,7 +207,7 @@ def tracks_for(ledger: Ledger, pca: Pca, name: str) -> ChosenTracks:
     about = pca.fitted_on
     fitted = as_json_object(
         {
-            "model": asdict(about.model),
+            "model": about.model,
             "score_version": about.score_version,
             "conventions": about.conventions,
         }

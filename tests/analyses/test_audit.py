@@ -167,3 +167,13 @@ def test_the_plan_says_against_what_an_allele_is_held(truth: Values) -> None:
     assert wide.kinds == ("snv", "contig_end")
     assert wide.variant == "c:10:A:C"
     assert wide.seconds >= 0
+
+
+def test_of_replicates_the_mean_is_held_against_the_mean(truth: Values) -> None:
+    others = [Told(truth * part) for part in (0.5, 1.8)]
+    auditor = DirectAuditor(Told(truth), TOLERANCE, 23, others)
+    mean = truth * (1 + 0.5 + 1.8) / 3
+    for answer, exceeded in ((mean * 1.01, False), (truth, True), (mean * 1.05, True)):
+        error = auditor.compare(ALLELE, 0, {"sad": answer}).statistics["sad"]
+        assert error.exceeded == exceeded
+        assert error.norm == pytest.approx(float(np.linalg.norm(mean)))

@@ -17,9 +17,9 @@ GROUPED_BY = ("identifier", "description", "assay", "target", "biosample")
 def schemas_by_table(statistics: Sequence[str]) -> dict[str, pa.Schema]:
     """Those of runs with everything that can be asked for, and these statistics."""
     return {
-        "scores": schemas.scores_schema(list(statistics)),
+        "scores": schemas.scores_schema(list(statistics), has_spread=True),
         "effects": schemas.EFFECTS_SCHEMA,
-        "gene_effects": schemas.gene_effects_schema(),
+        "gene_effects": schemas.gene_effects_schema(has_spread=True),
         "predictions": schemas.PREDICTIONS_SCHEMA,
         "contributions": schemas.contributions_schema(hypothetical=True),
         "contribution_bins": schemas.CONTRIBUTION_BINS_SCHEMA,

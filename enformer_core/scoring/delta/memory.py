@@ -61,6 +61,8 @@ def choose_allowance(
     tracks: int,
     worker_bytes: int,
     conventions: Conventions,
+    *,
+    scorers: int = 1,
 ) -> Allowance:
     """Share out the memory that is free.
 
@@ -69,11 +71,12 @@ def choose_allowance(
         tracks: how many are scored.
         worker_bytes: host memory of this worker, model included.
         conventions: in how many ways a window is read, and which windows an allele needs.
+        scorers: that this memory is for, each with a network of its own, all of them loaded.
     """
     number_bytes = torch.finfo(network.arithmetic.reference).bits // 8
     device = network.tower.device
     # all below are counts of numbers, not of bytes
-    free = _free_bytes(device, worker_bytes) / number_bytes
+    free = _free_bytes(device, worker_bytes) / number_bytes / scorers
     profile = network.geometry.bins * tracks
     layout = network.tower.layout
     # a trunk that reads skips copies the tokens that it writes over
