@@ -36,14 +36,14 @@ from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.tile_prediction import TilePredictor
 from enformer_core.scoring.windows import Window, reference_sequence
 from enformer_core.storage.local import LocalStore
-from tests.support.small_models import small_basenji2, small_enformer
+from tests.support.small_models import small_basenji2, small_borzoi, small_enformer
 from tests.support.toy_runs import put_tracks, toy_identity, toy_ledger, toy_run
 
 CPU = torch.device("cpu")
 
 FLOAT64 = Arithmetic(reference=torch.float64, delta=torch.float64)
 
-MODELS = {"enformer": small_enformer, "basenji2": small_basenji2}
+MODELS = {"enformer": small_enformer, "basenji2": small_basenji2, "borzoi": small_borzoi}
 
 TOY = Geometry(window_bp=44, bin_bp=4, bins=5)  # tiles of 20 bp
 

@@ -15,7 +15,7 @@ from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.windows import Allele, window_start
 from tests.support.genes import gene, genes
 from tests.support.genomes import OTHER
-from tests.support.small_models import small_basenji2, small_enformer, write_genome
+from tests.support.small_models import small_basenji2, small_borzoi, small_enformer, write_genome
 
 CPU = torch.device("cpu")
 
@@ -74,12 +74,16 @@ def around(start, model):
     )
 
 
-def scored(model, genome, conventions, alleles, sums, engine):
+def scored(model, genome, conventions, alleles, sums, engine, pairs=None):
     (start,) = {int(window_start(each.start, conventions)) for each in alleles}
     if engine == "direct":
-        predictor = SequencePredictor(model, "human", None, conventions, CPU, torch.float64)
+        predictor = SequencePredictor(
+            model, "human", None, conventions, CPU, torch.float64, strand_pairs=pairs
+        )
         return DirectScorer(predictor, genome, sums).score_with_genes(alleles, start)
-    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
+    network = delta_network(
+        model, "human", None, device=CPU, arithmetic=FLOAT64, strand_pairs=pairs
+    )
     scorer = DeltaScorer(network, genome, conventions, batch_alts=2, genes=sums)
     return scorer.score_with_genes(alleles, start)
 
@@ -103,6 +107,19 @@ def test_engines_agree(model, genome, rule, kind):
     )
     assert len(plain.genes) >= 4
     assert_same(plain, differences)
+
+
+def test_engines_agree_where_strands_change_places_and_tokens_are_several_bins(genome):
+    model = small_borzoi()
+    conventions = conventions_of(model, strands="both")
+    alleles = [allele(genome, START, *KINDS["snv"]), allele(genome, START, *KINDS["deletion"])]
+    sums = GeneSums(GeneReach(around(START, model), conventions))
+    for one in alleles:
+        plain, differences = (
+            scored(model, genome, conventions, [one], sums, engine, (1, 0, 2, 4, 3))
+            for engine in ("direct", "delta")
+        )
+        assert_same(*plain, *differences)
 
 
 @pytest.mark.parametrize("kind", ["insertion", "deletion"])
