@@ -84,8 +84,8 @@ class Scorer:
     torch computes with `threads` threads from then on, in the whole process.
 
     Args:
-        model: `enformer`, `basenji2`, `borzoi` or `flashzoi` (both by `engine="direct"` alone), or a demonstration that
-            needs no weights: `motif`, `motif_core`.
+        model: `enformer`, `basenji2`, `borzoi`, `flashzoi`, or a demonstration that needs no weights: `motif`,
+            `motif_core`.
         genome: reference genome, FASTA (plain, bgzip or gzip).
         weights: of the model, a path or an address (docs/weights.md).
         params: sizes of a model of Borzoi's family, the params.json that it was trained by; default the published ones.

@@ -17,6 +17,5 @@ SPEC = replace(
     config=BorzoiConfig(rotary=RotarySize()),
     weights=WeightsMappings(names=FLASHZOI_NAMES),
     read_params=None,
-    plain_only=True,
     operations=Operations(tower=2_559_532_072_960, trunk=2_280_665_382_912, track=62_791_680),
 )

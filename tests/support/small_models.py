@@ -8,7 +8,7 @@ import torch
 from enformer_core.models.attention import Attention
 from enformer_core.models.basenji2 import Basenji2, Basenji2Config
 from enformer_core.models.borzoi import Borzoi
-from enformer_core.models.borzoi_spec import BorzoiConfig
+from enformer_core.models.borzoi_spec import BorzoiConfig, RotarySize
 from enformer_core.models.enformer import Enformer, EnformerConfig
 from enformer_core.models.geometry import Geometry
 
@@ -90,6 +90,10 @@ def small_borzoi(seed=0, **sizes):
         # beyond 20, torch's softplus is what it reads itself, which is off by 2e-9
         head.weight.mul_(0.03)
     return model
+
+
+def small_flashzoi(seed=0):
+    return small_borzoi(seed, rotary=RotarySize(key_heads=1, rotated_channels=8, base=100.0))
 
 
 def write_genome(path, length_bp=30_000, seed=0):

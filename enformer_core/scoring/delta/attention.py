@@ -17,7 +17,7 @@ Heads are computed one after another, in blocks of queries that stay in the proc
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from enformer_core.scoring.delta.attention_reference import (
@@ -25,9 +25,10 @@ from enformer_core.scoring.delta.attention_reference import (
     KeysByHead,
     Logits,
     ReferenceAttention,
+    Rows,
+    SharedKeys,
+    SharedValues,
     Values,
-    ValuesByHead,
-    relative_logits,
 )
 from enformer_core.scoring.delta.scaling import Scale, is_scaled, largest_of_each
 from enformer_core.scoring.delta.spans import as_slice, clip
@@ -54,8 +55,6 @@ AttendedByQuery = Float[Tensor, "queries heads values"]
 
 PerRow = Float[Tensor, " queries"]
 
-Rows = Int[Tensor, " rows"]
-"""Some of the queries, counted from the first."""
 
 Changes = tuple[Keys, Keys, Values]
 """One head's changes of q / √key, of the keys, and of the values."""
@@ -64,8 +63,8 @@ Changes = tuple[Keys, Keys, Values]
 def attention_difference(
     reference: ReferenceAttention,
     dq: KeysByHead,
-    dk: KeysByHead,
-    dv: ValuesByHead,
+    dk: SharedKeys,
+    dv: SharedValues,
     near: range,
 ) -> AttendedByQuery:
     """Change of weights · v, before the output projection.
@@ -78,9 +77,10 @@ def attention_difference(
         dv: change of the values.
         near: tokens that a small change touched at first, and whose differences stay the largest; may be empty.
     """
-    heads, values, _ = dv.shape
-    difference = dv.new_empty(len(reference.queries), heads, values)
-    for head, changes in enumerate(zip(dq, dk, dv, strict=True)):
+    difference = dv.new_empty(len(reference.queries), len(dq), dv.shape[1])
+    for head, of_queries in enumerate(dq):
+        shared = head // reference.sharing
+        changes = of_queries, dk[shared], dv[shared]
         of_head = difference[:, head]
         large = _head_difference(reference, head, changes, near, of_head)
         # seldom any: of most alleles the weights change little everywhere
@@ -110,10 +110,11 @@ class _Factors(NamedTuple):
 def _factors(reference: ReferenceAttention, head: int, changes: Changes) -> _Factors:
     """dl is (content + dq) · dk + dq · k, beside the distances' part: one product of doubled channels for both."""
     dq, dk, dv = changes
-    low_k = reference.low_k[head]
+    shared = head // reference.sharing
+    low_k = reference.low_k[shared]
     # sums in the reference's format, rounded once; only then products in that of differences
     low_content = (reference.content[head] + dq).to(low_k.dtype)
-    values = (reference.v[head] + dv).to(low_k.dtype)
+    values = (reference.v[shared] + dv).to(low_k.dtype)
     of_logits = of_values = None
     if is_scaled(low_k.dtype):
         of_logits = Scale.of(torch.maximum(largest_of_each(dq), largest_of_each(dk)))
@@ -191,11 +192,10 @@ def _write_logit_changes(
     queries: range,
     dl: Logits,
 ) -> None:
-    """Write the changes of one head's logits of some queries: (content + dq) · dk + dq · k + dq · relative keys."""
+    """Write the changes of one head's logits of some queries: (content + dq) · dk + dq · k, and dq · relative keys."""
     product = factors.left[as_slice(queries)] @ factors.right.T
     dl.copy_(product)
-    by_distance = relative_logits(factors.dq[None], reference.low_relative[head][None], queries)
-    dl += by_distance[0]
+    reference.add_low_by_distance(dl, head, factors.dq, queries)
     if factors.of_logits is not None:
         dl *= factors.of_logits.inverse
 
@@ -262,8 +262,8 @@ def sparse_attention_difference(
     reference: ReferenceAttention,
     near: range,
     dq: Float[Tensor, "heads near keys"],
-    dk: Float[Tensor, "heads near keys"],
-    dv: Float[Tensor, "heads near values"],
+    dk: Float[Tensor, "key_heads near keys"],
+    dv: Float[Tensor, "key_heads near values"],
 ) -> AttendedByQuery:
     """`attention_difference` where only the tokens `near` have changed, as in the first layer behind a small change.
 
@@ -277,6 +277,8 @@ def sparse_attention_difference(
         dv: of their values, not transposed.
     """
     tokens = reference.k.shape[1]
+    # few tokens, so that to copy them for the heads that share them costs little
+    dk, dv = reference.for_queries(dk), reference.for_queries(dv)
     content = reference.content[:, as_slice(reference.queries)]
     dl = content @ dk.mT
     difference, z = _columns_difference(reference, near, dl, dv)
@@ -299,7 +301,7 @@ def _columns_difference(
     columns = as_slice(near)
     weights = reference.weights[..., columns]
     # values of the reference lie transposed, those of the change do not
-    values = reference.v[..., columns].mT
+    values = reference.for_queries(reference.v[..., columns]).mT
     e = weights * torch.expm1(dl)
     z = e.sum(dim=-1, keepdim=True)
     carried = weights @ dv
@@ -345,13 +347,11 @@ def _rows_exactly(
     """Some rows in the reference's precision: where their weights change much, both softmaxes, subtracted."""
     queries = reference.queries.start + rows
     content = reference.content[head, queries]
-    k = reference.k[head]
-    relative = reference.relative[head]
-    distances = _distance_columns(queries, len(dq))
+    shared = head // reference.sharing
+    k = reference.k[shared]
     of_rows = dq[queries]
     dl = (content + of_rows) @ dk.mT + of_rows @ k.mT
-    by_distance = of_rows @ relative.mT
-    dl = dl + by_distance.gather(1, distances)
+    reference.add_by_distance(dl, head, of_rows, queries)
 
     before = reference.weights[head, rows]
     e = before * torch.expm1(dl)
@@ -359,22 +359,13 @@ def _rows_exactly(
     change = (e - before * z) / (1 + z)
     large = _is_large(dl.amax(dim=-1), z[:, 0])
     if large.any():
-        position = reference.position[head, queries]
         logits = content @ k.mT
-        by_distance = position @ relative.mT
-        logits = logits + by_distance.gather(1, distances)
+        reference.add_positions(logits, head, queries)
         changed = logits + dl
         after = changed[large].softmax(dim=-1)
         change[large] = after - before[large]
-    values = reference.v[head] + dv
+    values = reference.v[shared] + dv
     return change @ values.T + before @ dv.T
-
-
-def _distance_columns(queries: Rows, tokens: int) -> Int[Tensor, "rows tokens"]:
-    """Of some queries and all tokens, the place of their distance among −(tokens − 1) … tokens − 1."""
-    # three tokens, query 2: columns 0, 1, 2 are the distances −2, −1, 0; query 0: columns 2, 3, 4
-    every = torch.arange(tokens, device=queries.device)
-    return tokens - 1 - queries[:, None] + every
 
 
 def _is_large(rise: Float[Tensor, "*rows"], z: Float[Tensor, "*rows"]) -> Bool[Tensor, "*rows"]:

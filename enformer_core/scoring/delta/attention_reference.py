@@ -10,7 +10,7 @@ Does not know differences.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from enformer_core.models.attention import Attention
@@ -22,56 +22,118 @@ Keys = Float[Tensor, "tokens keys"]
 Values = Float[Tensor, "values tokens"]
 Distances = Float[Tensor, "distances keys"]
 Logits = Float[Tensor, "queries tokens"]
+RowLogits = Float[Tensor, "rows tokens"]
+Rows = Int[Tensor, " rows"]
+"""Some of the queries, counted from the first."""
 
 # Of all heads.
 KeysByHead = Float[Tensor, "heads tokens keys"]
-ValuesByHead = Float[Tensor, "heads values tokens"]
 DistancesByHead = Float[Tensor, "heads distances keys"]
 LogitsByHead = Float[Tensor, "heads queries tokens"]
 AttendedByHead = Float[Tensor, "heads queries values"]
 
+# Of keys and values, each of which several heads of queries may share.
+SharedKeys = Float[Tensor, "key_heads tokens keys"]
+SharedValues = Float[Tensor, "key_heads values tokens"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class ReferenceAttention:
     """What a layer's attention makes of the reference, for some of its queries: all, or in the last layer fewer.
 
-    The fused kernel reads the same in another form, see `fused_attention.FusedReference`.
+    Its logits are content · k, to which an attention that sees distances adds a part of its own.
 
     Attributes:
-        content: q / √key + content bias, for every token.
-        position: q / √key + position bias, for every token.
+        content: what of the queries is multiplied with the keys, for every token.
         k: keys, less their mean over tokens.
         v: values, likewise, transposed.
         mean_v: that mean of the values.
-        relative: keys of the relative distances −(tokens − 1) … tokens − 1.
         weights: attention weights of the queries.
         attended: weights · v.
         queries: which queries, a run of tokens.
         low_k: `k` in the number format of differences.
-        low_relative: `relative` in that format.
         low_weights: `weights` in that format.
-        logits: what `weights` is the softmax of; None where they are not kept.
     """
 
     content: KeysByHead
-    position: KeysByHead
-    k: KeysByHead
-    v: ValuesByHead
-    mean_v: Float[Tensor, "heads values"]
-    relative: DistancesByHead
+    k: SharedKeys
+    v: SharedValues
+    mean_v: Float[Tensor, "key_heads values"]
     weights: LogitsByHead
     attended: AttendedByHead
     queries: range
-    low_k: KeysByHead
-    low_relative: DistancesByHead
+    low_k: SharedKeys
     low_weights: LogitsByHead
-    logits: LogitsByHead | None = None
+
+    def add_low_by_distance(self, logits: Logits, head: int, q: Keys, queries: range) -> None:
+        """Add what a head's logits of some queries see of distances, in the number format of differences: nothing."""
+
+    def add_by_distance(
+        self, logits: RowLogits, head: int, of_rows: Float[Tensor, "rows keys"], rows: Rows
+    ) -> None:
+        """Add what some rows of logits see of distances, in the reference's number format: nothing."""
+
+    def add_positions(self, logits: RowLogits, head: int, rows: Rows) -> None:
+        """The same of the reference itself."""
+
+    @property
+    def sharing(self) -> int:
+        """How many heads of queries, which lie together, share the keys and values of one."""
+        return len(self.content) // len(self.k)
+
+    def for_queries(
+        self, x: Float[Tensor, "key_heads first *rest"]
+    ) -> Float[Tensor, "heads first *rest"]:
+        """What each head of keys or values has, once for every head of queries that shares it."""
+        return x if self.sharing == 1 else x.repeat_interleave(self.sharing, dim=0)
 
     def attended_with_mean(self) -> Float[Tensor, "queries values_of_heads"]:
         """What the output projection reads of the reference: what the queries attend to, its common part included."""
         # weights sum to 1
-        whole = self.attended + self.mean_v[:, None]
+        whole = self.attended + self.for_queries(self.mean_v)[:, None]
         return whole.transpose(0, 1).flatten(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistanceReference(ReferenceAttention):
+    """That of an attention whose logits see the distance between tokens: with position · relative keys.
+
+    The fused kernel reads the same in another form, see `fused_attention.FusedReference`.
+
+    Attributes:
+        content: q / √key + content bias.
+        position: q / √key + position bias, for every token.
+        relative: keys of the relative distances −(tokens − 1) … tokens − 1.
+        low_relative: `relative` in the number format of differences.
+        logits: what `weights` is the softmax of; None where they are not kept.
+    """
+
+    position: KeysByHead
+    relative: DistancesByHead
+    low_relative: DistancesByHead
+    logits: LogitsByHead | None = None
+
+    def add_low_by_distance(self, logits: Logits, head: int, q: Keys, queries: range) -> None:
+        """Add the products of `queries` with the relative keys, in the number format of differences.
+
+        Args:
+            logits: of those queries.
+            head: whose.
+            q: of all tokens; its change, say.
+            queries: a run of tokens.
+        """
+        logits += relative_logits(q[None], self.low_relative[head][None], queries)[0]
+
+    def add_by_distance(
+        self, logits: RowLogits, head: int, of_rows: Float[Tensor, "rows keys"], rows: Rows
+    ) -> None:
+        """Add the products of some rows with the relative keys, each with all tokens by their distance."""
+        product = of_rows @ self.relative[head].mT
+        logits += product.gather(1, _distance_columns(rows, logits.shape[1]))
+
+    def add_positions(self, logits: RowLogits, head: int, rows: Rows) -> None:
+        """The same of the reference itself."""
+        self.add_by_distance(logits, head, self.position[head, rows], rows)
 
 
 def relative_keys(layer: Attention, tokens: int) -> DistancesByHead:
@@ -88,7 +150,7 @@ def reference_attention(
     queries: range,
     *,
     keep_logits: bool = False,
-) -> ReferenceAttention:
+) -> DistanceReference:
     """Run a layer's attention on the reference and keep what differences need.
 
     Args:
@@ -109,7 +171,7 @@ def reference_attention(
     weights = normed.new_empty(heads, len(queries), tokens)
     attended = normed.new_empty(heads, len(queries), values)
     kept_logits = torch.empty_like(weights) if keep_logits else None
-    for some in _heads_together(heads, normed.device):
+    for some in heads_together(heads, normed.device):
         logits = products(content[some, as_slice(queries)], k[some])
         logits += relative_logits(position[some], exact_relative[some], queries)
         torch.softmax(logits, dim=-1, out=weights[some])
@@ -117,7 +179,7 @@ def reference_attention(
         if kept_logits is not None:
             kept_logits[some] = logits
 
-    return ReferenceAttention(
+    return DistanceReference(
         content=content,
         position=position,
         k=k,
@@ -142,7 +204,7 @@ def centred(
     return x - mean, mean
 
 
-def _heads_together(heads: int, device: torch.device) -> list[slice]:
+def heads_together(heads: int, device: torch.device) -> list[slice]:
     """Which heads are computed at once: one on CPUs, whose caches hold no more; all on GPUs, which small steps keep."""
     if device.type != "cpu":
         return [slice(0, heads)]
@@ -167,3 +229,10 @@ def relative_logits(q: KeysByHead, relative: DistancesByHead, queries: range) ->
     rows = len(queries)
     begin = product.storage_offset() + rows - 1
     return product.as_strided((heads, rows, tokens), (head_stride, row_stride - 1, 1), begin)
+
+
+def _distance_columns(queries: Rows, tokens: int) -> Int[Tensor, "rows tokens"]:
+    """Of some queries and all tokens, the place of their distance among −(tokens − 1) … tokens − 1."""
+    # three tokens, query 2: columns 0, 1, 2 are the distances −2, −1, 0; query 0: columns 2, 3, 4
+    every = torch.arange(tokens, device=queries.device)
+    return tokens - 1 - queries[:, None] + every

@@ -7,7 +7,7 @@ import torch
 
 from enformer_core.machine import available_memory_bytes
 from enformer_core.scoring.conventions import Conventions
-from enformer_core.scoring.delta.attention_layers import ALTS_TOGETHER
+from enformer_core.scoring.delta.alts_together import ALTS_TOGETHER
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
 from enformer_core.scoring.delta.reference_tokens import chunks_wanted, shared_chunk_tokens
 from enformer_core.scoring.delta.tower import chunk_tokens

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from enformer_core.models.blocks import TransformerTrunk
-from enformer_core.scoring.delta.attention_layers import DeltaLayers, Differences, Tokens
+from enformer_core.scoring.delta.attention_block import Differences, Tokens
+from enformer_core.scoring.delta.attention_layers import DeltaLayers
 from enformer_core.scoring.delta.transformer_head import DeltaHead
 from enformer_core.scoring.precision import Arithmetic
 from enformer_core.scoring.statistics import Profile

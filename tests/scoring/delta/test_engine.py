@@ -18,6 +18,7 @@ from tests.support.small_models import (
     small_basenji2,
     small_borzoi,
     small_enformer,
+    small_flashzoi,
     write_genome,
 )
 
@@ -25,7 +26,12 @@ CPU = torch.device("cpu")
 
 FLOAT64 = Arithmetic(reference=torch.float64, delta=torch.float64)
 
-MODELS = {"enformer": small_enformer, "basenji2": small_basenji2, "borzoi": small_borzoi}
+MODELS = {
+    "enformer": small_enformer,
+    "basenji2": small_basenji2,
+    "borzoi": small_borzoi,
+    "flashzoi": small_flashzoi,
+}
 
 KINDS = {  # bases of REF, and ALT
     "snv": (1, "G"),

@@ -28,6 +28,7 @@ from enformer_core.scoring.statistics import AlleleScores
 from enformer_core.scoring.windows import Allele
 from tests.scoring.delta import test_engine as engine_tests
 from tests.scoring.delta import test_layer_rules as rule_tests
+from tests.scoring.delta import test_rotary_block as rotary_tests
 from tests.scoring.delta import test_small_effects as small_effect_tests
 from tests.support.small_models import small_basenji2, small_enformer, write_genome
 
@@ -273,7 +274,13 @@ def moved_weights_read_unchanged_values(right):
     return wrong
 
 
-MUTANTS.append(Mutant("distances_do_not_count", "attention:_write_logit_changes", NOT_ADDED))
+MUTANTS.append(
+    Mutant(
+        "distances_do_not_count",
+        "attention_reference:DistanceReference.add_low_by_distance",
+        NOT_ADDED,
+    )
+)
 
 MUTANTS.append(Mutant("expm1_is_linear", "attention:_head_difference", not_called("expm1_")))
 
@@ -401,10 +408,28 @@ def changed_queries_stay_as_they_were(right):
     return lambda queries, near, large: right(queries, range(near.start, near.start), large)
 
 
+# Attention with rotary positions
+
+
+@slip("rotary_block:RotaryBlock._turned")
+def changes_are_not_turned(right):
+    return lambda self, d: self.attention.split(d)
+
+
+@slip("rotary_block:RotaryBlock.changes_near")
+def few_changes_turn_as_if_they_came_first(right):
+    return lambda self, dn, near: right(self, dn, range(len(near)))
+
+
+@slip("attention_reference:ReferenceAttention.for_queries")
+def heads_share_keys_in_turns(right):
+    return lambda self, x: x.repeat(self.sharing, *[1] * (x.ndim - 1))
+
+
 # Trunks
 
 
-@slip("attention_layers:attention_difference")
+@slip("attention_block:attention_difference")
 def query_weights_are_not_scaled(right):
     def wrong(reference, dq, dk, dv, near):
         return right(reference, dq * dq.shape[-1] ** 0.5, dk, dv, near)
@@ -413,7 +438,7 @@ def query_weights_are_not_scaled(right):
 
 
 MUTANTS.append(
-    Mutant("attention_has_no_residual", "attention_layers:AttentionBlock._add_each", OVERWRITE)
+    Mutant("attention_has_no_residual", "attention_block:AttentionBlock._add", OVERWRITE)
 )
 
 MUTANTS.append(
@@ -692,6 +717,8 @@ def check(genome, cases):
         10
     )
     small_effect_tests.test_a_query_that_reads_one_key_alone_reads_the_same_when_its_logit_changes()
+    rotary_tests.test_a_change_of_few_tokens_is_that_of_two_passes(1.0, range(17, 22))
+    rotary_tests.test_where_a_key_falls_or_rises_much_rows_are_computed_plainly(40.0)
     with pytest.MonkeyPatch.context() as patch:
         rule_tests.test_attention_for_changes_of_every_size(100.0, 5.0, patch)
         rule_tests.test_attention_for_changes_of_every_size(1e-6, 1.0, patch)

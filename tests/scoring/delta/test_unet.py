@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_core.models.borzoi_spec import UNetSize
+from enformer_core.models.borzoi_spec import RotarySize, UNetSize
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.delta import doubling, unet_head
@@ -29,6 +29,10 @@ SIZES = {
     "without a dense layer or a final block": {
         "unet": (UNetSize(dense_incoming=False), UNetSize(dense_incoming=False)),
         "final_channels": None,
+    },
+    "rotary attention, a key for three heads": {
+        "heads": 6,
+        "rotary": RotarySize(key_heads=2, rotated_channels=2, base=9.0),
     },
     "a wide last convolution": {"final_width": 3},
     "wider doublings": {"unet": (UNetSize(width=5), UNetSize(width=7))},
