@@ -9,7 +9,7 @@ from pathlib import Path
 from enformer_core.analyses.contribution_run_type import CONTRIBUTION_BINS
 from enformer_core.analyses.contribution_spec import AttributionSpec
 from enformer_core.analyses.contributions import Contributions, TargetInput
-from enformer_core.analyses.model_inputs import located
+from enformer_core.analyses.model_inputs import check_strands, located
 from enformer_core.analyses.no_contributions import contributing
 from enformer_core.analyses.target_input import AlleleInput, GeneInput, IntervalInput
 from enformer_core.analyses.target_kind import TargetKind, has_strands, target_kind
@@ -50,6 +50,7 @@ def attribute(settings: AttributeSettings) -> int:
         InputError: for anything that cannot work, before it costs anything.
     """
     named = find_inputs(settings, "gradients")
+    check_strands(named.source.spec, named.tracks, settings.strands)
     groups = track_groups(settings.group, named.tracks)
     in_words = groups_in_words(groups, named.tracks)
     named = with_tracks(named, groups)

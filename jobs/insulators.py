@@ -32,7 +32,7 @@ def insulators(settings: InsulatorSettings) -> int:
         raise InputError(
             f"--tracks {settings.tracks}: attention is the same for all tracks; leave it out"
         )
-    named = find_inputs(settings, "gradients")
+    named = find_inputs(settings, "everything")
     geometry = named.source.geometry
     analysis = Insulators(
         inputs=named.inputs,

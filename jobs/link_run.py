@@ -13,6 +13,7 @@ from enformer_core.analyses.link_spec import (
     LinkSpec,
 )
 from enformer_core.analyses.links import Links
+from enformer_core.analyses.model_inputs import check_strands
 from enformer_core.analyses.silent_scores import silent_scores
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.errors import InputError
@@ -47,7 +48,8 @@ def link_run(given: LinksSettings) -> int:
     # the same settings where a model, a genome and so a run are certain
     shared = {field.name: getattr(given, field.name) for field in fields(LinkRunSettings)}
     settings = LinkRunSettings(**shared)
-    named = find_inputs(settings, "gradients")
+    named = find_inputs(settings, "everything")
+    check_strands(named.source.spec, named.tracks, settings.strands)
     groups = track_groups(settings.group, named.tracks)
     in_words = groups_in_words(groups, named.tracks)
     named = with_tracks(named, groups)

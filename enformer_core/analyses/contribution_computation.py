@@ -75,8 +75,20 @@ def attributor_of(
         groups=[group.tracks for group in groups],
         device=model.device,
         strands=strands,
+        complement_groups=_of_complement(model, groups),
         attention=attention,
     )
+
+
+def _of_complement(
+    model: LoadedModel, groups: Sequence[TrackGroup]
+) -> list[tuple[int, ...]] | None:
+    """Where a prediction of the reverse complement has each group's tracks; None where it has them where they are."""
+    if model.strand_pairs is None:
+        return None
+    columns = range(model.track_count) if model.tracks is None else model.tracks
+    partners = dict(zip(columns, model.strand_pairs, strict=True))
+    return [tuple(partners[track] for track in group.tracks) for group in groups]
 
 
 @dataclass(frozen=True)

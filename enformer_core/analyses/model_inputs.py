@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from enformer_core.models.tracks.table import Tracks
 
 
-Carried = Literal["predictions", "differences", "gradients"]
-"""What a command carries through a model."""
+Carried = Literal["predictions", "gradients", "differences", "everything"]
+"""What a command carries through a model; of `everything`, also attention, by tokens that are bins."""
 
 _NOTHING_PLANNED: Mapping[str, str] = MappingProxyType({})
 
@@ -253,30 +253,33 @@ def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", carried: Carried) ->
     Args:
         spec: of the model.
         tracks: of its head.
-        carried: what the command asks for; gradients and attention alike are `gradients`.
+        carried: what the command asks for.
 
     Raises:
         InputError: saying what can be asked instead.
     """
-    if carried == "predictions":
+    # plain passes of the network, there or there and back
+    if carried in {"predictions", "gradients"}:
         return
     if spec.plain_only:
         raise InputError(
             f"model {spec.name} is computed by plain passes alone so far: "
-            "`enformer-ray score --engine direct`, `plan --engine direct` and `evaluate tracks` take it, other "
-            "commands do not."
+            "`enformer-ray score --engine direct`, `plan --engine direct`, `attribute` and `evaluate tracks` take it, "
+            "other commands do not."
         )
     if carried == "differences":
         return
-    if not spec.gradients:
+    bins = spec.config.geometry.bins_per_token
+    if bins != 1:
         raise InputError(
-            f"model {spec.name}: gradients and attention are not taken through it so far. "
-            "`enformer-ray score`, `tiles` and `evaluate tracks` take it; `attribute`, `links` and `insulators` do not."
+            f"model {spec.name}: `links` and `insulators` read models whose tokens are their bins, and of this one a "
+            f"token becomes {bins}. Contributions and attention at targets are to be had by `enformer-ray attribute`, "
+            "what a change does by `score`."
         )
     if tracks.strand_pairs() is not None:
         raise InputError(
-            "the table of --targets has pairs of strands (strand_pair), which contributions, links and insulators do "
-            "not exchange so far: use `enformer-ray score`, or a table without that column for tracks of both strands."
+            "the table of --targets has pairs of strands (strand_pair), which links and insulators do not exchange so "
+            "far: use `enformer-ray attribute` or `score`, or a table without that column for tracks of both strands."
         )
 
 

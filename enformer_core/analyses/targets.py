@@ -17,8 +17,8 @@ from enformer_core.genome.regions import PlacedRegion
 from enformer_core.models.geometry import Geometry
 from enformer_core.variants.table import Flag, Status
 
-POINT_BINS = 3
-"""Bins that are averaged where a target is one base or a variant: 447, 448 and 449 of 896, as in the article."""
+POINT_TOKENS = 3
+"""Tokens that are averaged where a target is one base or a variant: bins 447, 448 and 449 of 896, as in the article."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +80,14 @@ def point_window(
 ) -> tuple[int, range]:
     """First base of the window whose centre is a base, and the bins around that: what is asked of a TSS."""
     window_start, own = interval_window(position, position + 1, geometry)
-    return window_start, _point_bins(own.start)
+    return window_start, _point_bins(own.start, geometry)
 
 
-def _point_bins(middle: int) -> range:
-    # around 448: 447, 448 and 449
-    first = middle - POINT_BINS // 2
-    return range(first, first + POINT_BINS)
+def _point_bins(middle: int, geometry: Geometry) -> range:
+    """A bin and those beside it, as many as three tokens have, and one more where that is even."""
+    # around 448: 447, 448 and 449. Of tokens of four bins, around 1,024: 1,018 … 1,030
+    beside = POINT_TOKENS * geometry.bins_per_token // 2
+    return range(middle - beside, middle + beside + 1)
 
 
 def interval_target(region: PlacedRegion, geometry: Geometry) -> Target:
@@ -121,13 +122,13 @@ def gene_targets(
     genes: Iterable[Gene],
     geometry: Geometry,
 ) -> list[Target]:
-    """Targets of genes: one for each TSS, but one for those that share a bin.
+    """Targets of genes: one for each TSS, but one for those within a token of another.
 
     The window is centred on the first base that is transcribed, which of a minus gene is the last on the genome.
     """
     targets = []
     for gene in genes:
-        for sites in _sharing_bins(gene, geometry.bin_bp):
+        for sites in _lying_together(gene, geometry.token_bp):
             window_start, bins = point_window(sites[0], geometry)
             targets.append(
                 Target(
@@ -144,18 +145,18 @@ def gene_targets(
     return targets
 
 
-def _sharing_bins(
+def _lying_together(
     gene: Gene,
-    bin_bp: int,
+    token_bp: int,
 ) -> list[list[int]]:
-    """A gene's TSSs in the order of transcription, in groups that lie within a bin of their first.
+    """A gene's TSSs in the order of transcription, in groups that lie within a token of their first.
 
-    Bins of 128 bp, a plus gene with TSSs at 100, 200, 227 and 228: [100, 200, 227], [228]. On the minus strand:
+    Tokens of 128 bp, a plus gene with TSSs at 100, 200, 227 and 228: [100, 200, 227], [228]. On the minus strand:
     [228, 227, 200], [100].
     """
     groups: list[list[int]] = []
     for site in sorted(gene.tss, reverse=gene.strand == "-"):
-        if groups and abs(site - groups[-1][0]) < bin_bp:
+        if groups and abs(site - groups[-1][0]) < token_bp:
             groups[-1].append(site)
         else:
             groups.append([site])
@@ -191,7 +192,7 @@ def allele_targets(
                 start=start,
                 end=start + len(row["ref"]),
                 window_start=start - geometry.window_bp // 2 + 1,
-                bins=_point_bins(middle),
+                bins=_point_bins(middle, geometry),
                 label=f"{row['chrom']}:{start + 1}:{row['ref']}:{row['alt']}",
                 name=row["id"],
                 ref=row["ref"],

@@ -65,7 +65,10 @@ class HeadedNetwork(nn.Module, ABC):
 
     @abstractmethod
     def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
-        """Stem and tower: one token for each `token_bp` letters, which sees its surroundings only."""
+        """Stem and tower: one token for each `token_bp` letters, which sees its surroundings only.
+
+        What else the trunk reads of the tower stands behind a token's channels, see `token_rows`.
+        """
 
     @abstractmethod
     def embed(self, one_hot: Letters) -> Float[Tensor, "batch bins embedding"]:
@@ -89,7 +92,7 @@ class HeadedNetwork(nn.Module, ABC):
 
 
 class Network(HeadedNetwork):
-    """A tower from letters to tokens, and a trunk that reads nothing but tokens."""
+    """A tower from letters to tokens, and a trunk that reads nothing but tokens, skips in their rows included."""
 
     @abstractmethod
     def embed_tokens(

@@ -38,6 +38,11 @@ class AttentionPooledLevel:
         """How far the convolution sees to either side, in positions of the level's input."""
         return self.conv.kernel_size[0] // 2
 
+    @property
+    def pooled(self) -> int:
+        """Positions that become one."""
+        return 2
+
 
 @dataclass(frozen=True)
 class NormedConvolution:
@@ -58,14 +63,24 @@ class MaxPooledLevel:
         """How far the convolution sees to either side, in positions of the level's input."""
         return self.block.conv.kernel_size[0] // 2
 
+    @property
+    def pooled(self) -> int:
+        """Positions that become one."""
+        return 2
+
 
 @runtime_checkable
 class HasReach(Protocol):
-    """A level that halves the sequence and sees a few positions to either side of each."""
+    """A level that pools the sequence and sees a few positions to either side of each."""
 
     @property
     def reach(self) -> int:
         """How far it sees to either side, in positions of its input."""
+        ...
+
+    @property
+    def pooled(self) -> int:
+        """Positions of its input that become one of its output."""
         ...
 
 
@@ -153,6 +168,11 @@ class MaxPooledConvolution:
     def reach(self) -> int:
         """How far the convolution sees to either side, in positions of the level's input."""
         return self.conv.kernel_size[0] // 2
+
+    @property
+    def pooled(self) -> int:
+        """Positions that become one."""
+        return self.pool
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Source: calico/baskerville, seqnn.py and blocks.py; calico/borzoi, examples/para
 sizes stand in `borzoi_spec`, a parameter file is read by `borzoi_params`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import cast
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from enformer_core.models.attention import Attention, Tokens
-from enformer_core.models.base import HeadedNetwork, Letters, linear_heads
+from enformer_core.models.base import Letters, Network, linear_heads
 from enformer_core.models.blocks import (
     ActivatedConvolution,
     Blocks,
@@ -27,6 +27,7 @@ from enformer_core.models.borzoi_spec import BorzoiConfig, UNetSize
 from enformer_core.models.layers import Scale, SeparableConv, Wide, tanh_gelu
 from enformer_core.models.positional import central_masks
 from enformer_core.models.rotary_attention import RotaryAttention
+from enformer_core.models.token_rows import RowLayout, SkipPart
 from enformer_core.models.transformer import TransformerLayer
 
 _EPSILON = 1e-3
@@ -131,7 +132,7 @@ class UNetLevel(nn.Module):
         return self.separable(doubled + self.skip(skip))
 
 
-class Borzoi(HeadedNetwork):
+class Borzoi(Network):
     """One-hot sequence in, non-negative tracks out."""
 
     def __init__(self, config: BorzoiConfig | None = None) -> None:
@@ -160,12 +161,19 @@ class Borzoi(HeadedNetwork):
         self.final = (
             None if final is None else NormedConv(config.channels, final, width=config.final_width)
         )
+        # behind a token's 1,536 channels 2 · 1,536 and 4 · 1,280 of the tower, which the doublings add
+        skips = tuple(
+            SkipPart(2 ** (number + 1), config.tower_channels[level])
+            for number, level in enumerate(config.skip_levels)
+        )
+        self.layout = RowLayout(config.channels, skips)
         # -> [16,352, 7,611] and [16,352, 2,608]
         self.heads = linear_heads(config.embedding, config.output_tracks)
 
-    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens channels"]:
-        """Stem and tower: a token for each 128 bp, which sees its surroundings only."""
-        return self._read(one_hot)[0]
+    def tokens(self, one_hot: Letters) -> Float[Tensor, "batch tokens width"]:
+        """Stem and tower: a row for each 128 bp, the token and its part of each skip, which see near bases only."""
+        tokens, skips = self._read(one_hot)
+        return self.layout.joined(tokens, [skip.mT for skip in skips])
 
     def _read(self, one_hot: Letters) -> tuple[Tokens, list[Tensor]]:
         """Tokens, and what levels of the tower gave before pooling for each doubling, the shortest first."""
@@ -189,7 +197,20 @@ class Borzoi(HeadedNetwork):
             raise ValueError(
                 f"a sequence of {length_bp} bp is not a whole number of {token_bp}-bp tokens"
             )
-        tokens, skips = self._read(one_hot)
+        # not by rows, which would be copies
+        return self._trunk(*self._read(one_hot))
+
+    def embed_tokens(
+        self, tokens: Float[Tensor, "batch tokens width"]
+    ) -> Float[Tensor, "batch bins embedding"]:
+        """The trunk, from the rows of a whole window: what the heads read, for the central bins."""
+        skips = [self.layout.skip(tokens, number).mT for number in range(len(self.unet))]
+        return self._trunk(self.layout.tokens(tokens), skips)
+
+    def _trunk(
+        self, tokens: Tokens, skips: Sequence[Tensor]
+    ) -> Float[Tensor, "batch bins embedding"]:
+        """From the transformer to the last GELU."""
         x = self.transformer(tokens).mT
         for level, skip in zip(self.unet, skips, strict=True):
             x = level(x, skip)

@@ -185,7 +185,6 @@ SPEC = ModelSpec(
     weights=WeightsMappings(names=BORZOI_NAMES, keras=KerasClasses(model="Borzoi")),
     one_head_per_file=True,
     read_params=_params,
-    gradients=False,
     stranded=True,
     operations=Operations(tower=2_559_532_072_960, trunk=2_231_239_442_432, track=62_791_680),
 )

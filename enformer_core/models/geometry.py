@@ -73,6 +73,13 @@ class Geometry:
         """Bases for which something is predicted."""
         return self.bins * self.bin_bp
 
+    def tokens_of(self, bins: range) -> range:
+        """Tokens of the window in which output bins lie, some of them with bins beside these."""
+        # four bins a token, 2 cropped: output bins 1 and 2 are bins 3 and 4 of the window, in tokens 0 and 1
+        first = (self.crop_bins + bins.start) // self.bins_per_token
+        end = -(-(self.crop_bins + bins.stop) // self.bins_per_token)
+        return range(first, end)
+
     def output_bin(self, index: int) -> int:
         """Output bin of the window's base `index`; below 0 or at least `bins` where nothing is predicted."""
         return (index - self.crop_bp) // self.bin_bp

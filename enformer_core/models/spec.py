@@ -100,8 +100,7 @@ class ModelSpec(Generic[Config]):
         one_head_per_file: whether a file of weights may hold one of several heads.
         read_params: reads the sizes of a model of this family from the file that it was trained by; None where there
             is one size.
-        plain_only: whether it is computed by plain passes alone: nothing carries differences or gradients through it.
-        gradients: whether gradients are taken through it: its trunk reads tokens and nothing else of the tower.
+        plain_only: whether it is computed by plain passes alone: nothing carries differences through it.
         stranded: whether tracks may be of one strand, so that a reverse complement's must be exchanged.
         demonstration: its own parameters, where it needs no file of weights.
         operations: of a pass; None where they are counted on the graph each time, which takes torch.
@@ -116,7 +115,6 @@ class ModelSpec(Generic[Config]):
     one_head_per_file: bool = False
     read_params: Callable[[str], Config] | None = None
     plain_only: bool = False
-    gradients: bool = True
     stranded: bool = False
     demonstration: Demonstration | None = None
     operations: Operations | None = None

@@ -2,7 +2,8 @@
 
 The trunk is run once, with its graph; the tower, whose activations would fill tens of gigabytes, is run without one and
 then again piece by piece, each piece backwards at once. Several groups of tracks share every forward pass. Plain
-autograd in float32. Does not know genomes, targets or tables.
+autograd in float32. A token is what passes from the tower to the trunk, with its skips where there are some
+(`models.token_rows`). Does not know genomes, targets or tables.
 """
 
 from collections.abc import Sequence
@@ -44,8 +45,8 @@ class Attribution:
     Attributes:
         objectives: for each group, the mean prediction over its tracks and the bins.
         gradients: for each group, the derivative of that by each letter of each base, in the order A, C, G, T.
-        attention: for each layer, how much the bins attend to each token of the window: the mean over the bins and the
-            heads; None where it was not asked for. It is the same for all groups.
+        attention: for each layer, how much the tokens in which the bins lie attend to each token of the window: the
+            mean over these and the heads; None where it was not asked for. It is the same for all groups.
     """
 
     objectives: Float[np.ndarray, " groups"]
@@ -81,6 +82,8 @@ class Attributor:
         groups: columns of the head, some for each group.
         device: where it computes.
         strands: `both` averages with what the reverse complement gives, turned back.
+        complement_groups: the columns of the same groups in a prediction of the reverse complement, which has the other
+            strand's tracks; None where they are the same.
         attention: whether attention is read too; the network must have some.
         dtype: the network's number format.
         piece_tokens: of a piece of the tower.
@@ -91,6 +94,7 @@ class Attributor:
     groups: Sequence[tuple[int, ...]]
     device: torch.device
     strands: Strands = "both"
+    complement_groups: Sequence[tuple[int, ...]] | None = None
     attention: bool = False
     dtype: torch.dtype = torch.float32
     piece_tokens: int = PIECE_TOKENS
@@ -103,10 +107,12 @@ class Attributor:
             bins: of the network's output.
         """
         with true_float32(), torch.enable_grad():
-            strands = [self._strand(codes, bins)]
+            strands = [self._strand(codes, bins, self.groups)]
             if self.strands == "both":
                 turned = mirrored(bins, self.network.geometry.bins)
-                backwards = self._strand(reverse_complement(codes), turned)
+                exchanged = self.complement_groups
+                groups = self.groups if exchanged is None else exchanged
+                backwards = self._strand(reverse_complement(codes), turned, groups)
                 strands.append(backwards.turned_back())
         objectives = [strand.objectives for strand in strands]
         gradients = [strand.gradients for strand in strands]
@@ -117,31 +123,30 @@ class Attributor:
             attention=_mean(attention) if attention else None,
         )
 
-    def _strand(self, codes: Codes, bins: range) -> "_Strand":
+    def _strand(self, codes: Codes, bins: range, groups: Sequence[tuple[int, ...]]) -> "_Strand":
         """What one strand gives, in the direction in which it is read."""
         letters = one_hot(sent_to(self.device, codes)[None], self.dtype)
         # without a graph: the tower's activations of a whole window would not fit
         with torch.no_grad():
             pieces = [self._tokens(letters, piece) for piece in self._pieces]
         tokens = torch.cat(pieces, dim=1)
-        objectives, by_token, attention = self._through_trunk(tokens, bins)
+        objectives, by_token, attention = self._through_trunk(tokens, bins, groups)
         gradients = self._through_tower(letters, by_token)
         return _Strand(objectives, gradients, attention)
 
     def _through_trunk(
-        self, tokens: Tokens, bins: range
+        self, tokens: Tokens, bins: range, groups: Sequence[tuple[int, ...]]
     ) -> tuple[Float[Tensor, " groups"], list[Tokens], AttentionRows | None]:
         """The objective of each group, its gradient by the tokens, and the attention of the bins."""
         tokens.requires_grad_()
         # bins are counted from the first that is predicted, tokens from the window's first
-        crop = self.network.geometry.crop_tokens
-        queries = range(crop + bins.start, crop + bins.stop)
+        queries = self.network.geometry.tokens_of(bins)
         watched = self.network if self.attention else None
         with watched_attention(watched, queries, _mean_weights) as rows:
             embedding = self.network.embed_tokens(tokens)
         # no other bin bears on the objectives
         central = embedding[:, as_slice(bins)]
-        objectives = [self._objective(central, tracks) for tracks in self.groups]
+        objectives = [self._objective(central, tracks) for tracks in groups]
         by_token = _gradients(objectives, tokens)
         attention = torch.stack(rows) if rows else None
         return torch.stack(objectives).detach(), by_token, attention
@@ -241,12 +246,15 @@ def halo_tokens(network: Network) -> int:
     Raises:
         TypeError: for a network with a level that does not say how far it sees.
     """
-    # a position of level n is 2ⁿ bases wide. Enformer: 7 + 2 · (2 + 4 + … + 64) = 259 bp, which 3 tokens cover
+    # Enformer, whose level n has positions of 2ⁿ bases: 7 + 2 · (2 + 4 + … + 64) = 259 bp, which 3 tokens cover. A skip
+    # sees less, for it is given before the last level.
     reach_bp = 0
-    for number, level in enumerate(network.blocks().levels):
+    position_bp = 1
+    for level in network.blocks().levels:
         if not isinstance(level, HasReach):
             raise TypeError(f"{type(level).__name__} does not say how far it sees (`HasReach`)")
-        reach_bp += level.reach << number
+        reach_bp += level.reach * position_bp
+        position_bp *= level.pooled
     return -(-reach_bp // network.geometry.token_bp)
 
 

@@ -17,7 +17,7 @@ from enformer_core.analyses.targets import (
 from enformer_core.genome.fasta import Genome
 from enformer_core.genome.genes import Gene
 from enformer_core.genome.regions import PlacedRegion, place_regions
-from enformer_core.models.geometry import BASENJI2, ENFORMER
+from enformer_core.models.geometry import BASENJI2, ENFORMER, Geometry
 from tests.support.genomes import write_fasta
 
 
@@ -48,6 +48,30 @@ def test_a_point_is_the_first_base_right_of_the_centre():
     start, bins = point_window(500_000, ENFORMER)
     assert start == 500_000 - 98_304
     assert bins == range(447, 450)
+
+
+FINER = Geometry(131_072, 32, 2048, bins_per_token=4)
+"""Tokens of 128 bp, of which each becomes four bins."""
+
+
+def test_of_smaller_bins_more_are_averaged_around_a_point():
+    start, bins = point_window(500_000, FINER)
+    # its own, 1,024, begins with it; 416 bp are the least around a middle bin that hold three tokens
+    assert start == 500_000 - 32_768 - 1024 * 32
+    assert bins == range(1018, 1031)
+    assert interval_window(500_000, 500_384, FINER) == (
+        500_000 - 32_768 - 1018 * 32,
+        range(1018, 1030),
+    )
+
+
+def test_tsss_are_together_within_a_token_where_bins_are_smaller():
+    gene = Gene("id", "name", None, "chr1", "+", 500_000, 510_000, (500_000, 500_127, 500_128), ())
+    targets = gene_targets([gene], FINER)
+    assert [(target.start, target.end) for target in targets] == [
+        (500_000, 500_128),
+        (500_128, 500_129),
+    ]
 
 
 def test_a_gene_has_a_target_for_each_bin_of_tsss():

@@ -194,6 +194,13 @@ def test_a_base_changes_predictions_of_every_bin_but_tokens_near_it_only(tmp_pat
     # 3 bp of the stem and 2 positions of each level, 2 + 4 + 8 bp wide: 31 bp to either side, two tokens
     (near,) = torch.nonzero(moved, as_tuple=True)
     assert 13 <= near.min() <= near.max() <= 17
+    # the rows, skips in them, are all that the trunk reads
+    with torch.no_grad():
+        rows = model.tokens(letters)
+        assert rows.shape == (1, 32, 12 + 2 * 12)
+        torch.testing.assert_close(
+            model.embed_tokens(rows), model.embed(letters), rtol=1e-12, atol=0
+        )
     with pytest.raises(ValueError, match="508 bp is not a whole number of 16-bp tokens"):
         model.embed(letters[:, :508])
 

@@ -22,3 +22,13 @@ def test_the_middle_is_the_edge_between_bins_447_and_448(index, output_bin):
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match=r"whole number|cannot be cut"):
         Geometry(*sizes)
+
+
+def test_bins_lie_in_tokens_that_may_hold_others():
+    assert ENFORMER.tokens_of(range(447, 450)) == range(767, 770)
+    # of 32 bins in 8 tokens 3 are cropped: output bin 0 is the last of token 0
+    finer = Geometry(1024, 32, 26, bins_per_token=4)
+    assert finer.tokens_of(range(1)) == range(1)
+    assert finer.tokens_of(range(2)) == range(2)
+    assert finer.tokens_of(range(1, 6)) == range(1, 3)
+    assert finer.tokens_of(range(26)) == range(8)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from enformer_core.analyses.contribution_tables import contributions
 from enformer_core.evaluate.tfrecords import read_examples
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.base import HeadedNetwork
+from enformer_core.models.base import HeadedNetwork, Network
 from enformer_core.models.borzoi_params import read_params
 from enformer_core.models.borzoi_spec import SPEC
 from enformer_core.models.layers import one_hot
@@ -20,6 +21,7 @@ from enformer_core.models.tracks.squashing import Squashing, unsquashed
 from enformer_core.models.weights.check import load_parameters
 from enformer_core.models.weights.keras import KerasLayers
 from enformer_core.models.weights.source import open_weights
+from enformer_core.scoring.attribution import Attributor
 from enformer_core.scoring.precision import inference_in_true_float32
 from tests.support.closeness import relative_l2
 from tests.support.seeded_borzoi import keras_arrays, keras_layers
@@ -243,12 +245,15 @@ def test_contributions_to_a_mean_are_those_of_the_original(
     trained: HeadedNetwork, golden: dict[str, np.ndarray], attributed: np.ndarray
 ):
     bins, tracks = golden["contrib_bins"], golden["contrib_tracks"]
-    value, letters, slopes = gradient(
-        trained, attributed, lambda made: made[bins][:, tracks].mean()
+    assert isinstance(trained, Network)
+    attributor = Attributor(
+        trained, "human", [tuple(tracks)], torch.device("cpu"), strands="forward"
     )
-    assert value == pytest.approx(float(golden["contrib_contrib_target"]), rel=1e-5)
-    assert relative_l2((letters * slopes).sum(axis=1), golden["contrib_contrib_f64"]) < 1e-4
-    assert relative_l2(slopes.sum(axis=0), golden["contrib_grad_sums"]) < 1e-4
+    found = attributor.attribute(attributed, range(bins[0], bins[-1] + 1))
+    assert found.objectives[0] == pytest.approx(float(golden["contrib_contrib_target"]), rel=1e-5)
+    (by_base,) = contributions(found.gradients, attributed)
+    assert relative_l2(by_base, golden["contrib_contrib_f64"]) < 1e-4
+    assert relative_l2(found.gradients[0].sum(axis=0), golden["contrib_grad_sums"]) < 1e-4
 
 
 def test_contributions_to_a_logarithm_of_the_data_scale_are_those_of_the_original(

@@ -177,3 +177,104 @@ def test_weights_are_imported_with_their_sizes(given, sad, genome, tmp_path, cap
         strands="forward",
     )
     assert relative_l2(imported.variant("chr20:4699605:A:G").statistics["sad"], sad) < 2e-4
+
+
+GENE = (
+    "chr20\tx\texon\t{first}\t4701590\t.\t+\t.\t"
+    'gene_id "ENSG00000171867"; gene_name "PRNP"; transcript_id "T{first}";\n'
+)
+
+
+def attributed(given, place: Path | str, out: Path, *more: str) -> int:
+    options = {name: value for name, value in given.items() if name.startswith("--")}
+    options = {"variants": place} | options | {"--out": out, "--ray": "off"}
+    del options["--engine"]
+    return asked("attribute", options, "--group", "one=0", "--group", "some=1,4,7", *more)
+
+
+def asked_of(run: Path, sql: str, capsys) -> list[dict]:
+    capsys.readouterr()
+    assert main(["query", str(run), sql, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_contributions_of_a_variant_are_of_both_strands_tracks(given, genome, tmp_path, capsys):
+    pairs = [1, 0, 3, 2, *range(4, 12)]
+    paired = {"--targets": table_of_pairs(tmp_path, pairs), "--strands": "both"}
+    run = tmp_path / "run"
+    assert attributed(given | paired, given["variants"], run, "--attention") == 0
+    assert main(["verify", str(run)]) == 0
+    rows = asked_of(
+        run,
+        'FROM contributions SELECT allele, "group", start, first_bin, end_bin, prediction, '
+        "list_sum(values) AS sum, len(values) AS bases",
+        capsys,
+    )
+    assert [(row["allele"], row["group"]) for row in rows] == [
+        ("ref", "one"),
+        ("alt", "one"),
+        ("ref", "some"),
+        ("alt", "some"),
+    ]
+    # of 496 bins of 16 bp the middle is 248; tokens of two bins are averaged, three of them and one bin more
+    assert {(row["start"], row["first_bin"], row["end_bin"], row["bases"]) for row in rows} == {
+        (4_699_604 - 4095, 245, 252, 8192)
+    }
+    # the same of a whole pass
+    scorer = Scorer(
+        "borzoi",
+        genome=genome,
+        weights=given["--weights"],
+        params=given["--params"],
+        targets=paired["--targets"],
+        engine="direct",
+    )
+    effect = scorer.variant("chr20:4699605:A:G")
+    for row in rows:
+        tracks = [0] if row["group"] == "one" else [1, 4, 7]
+        profile = effect.ref if row["allele"] == "ref" else effect.alt
+        mean = profile[245:252][:, tracks].mean()
+        assert row["prediction"] == pytest.approx(mean, rel=1e-5)
+    bins = asked_of(
+        run,
+        'FROM contribution_bins SELECT allele, "group", count(*) AS bins, sum(value) AS sum, '
+        'max("end" - start) AS bp GROUP BY ALL',
+        capsys,
+    )
+    sums = {(row["allele"], row["group"]): row["sum"] for row in rows}
+    assert len(bins) == len(rows)
+    for row in bins:
+        assert (row["bins"], row["bp"]) == (512, 16)
+        assert row["sum"] == pytest.approx(sums[row["allele"], row["group"]], rel=1e-4, abs=1e-9)
+    attention = asked_of(
+        run, "FROM attention SELECT layer, len(values) AS tokens, list_sum(values) AS sum", capsys
+    )
+    assert {(row["layer"], row["tokens"]) for row in attention} == {(None, 256), (1, 256)}
+    assert [row["sum"] for row in attention] == pytest.approx([1.0] * 4, rel=1e-5)
+
+
+def test_contributions_of_a_gene_go_to_bigwig_and_a_logo(given, tmp_path):
+    genes = tmp_path / "genes.gtf"
+    # the second TSS is 20 bp from the first, within a token of 32 bp
+    genes.write_text(GENE.format(first=4_699_101) + GENE.format(first=4_699_121))
+    run = tmp_path / "run"
+    assert attributed(given, genes, run) == 0
+    logo = tmp_path / "logo.svg"
+    assert main(["plot", "logo", str(run), "--target", "PRNP", "--out", str(logo)]) == 0
+    assert logo.read_text().startswith("<svg")
+    assert main(["export", str(run), "--bedgraph", str(tmp_path / "bedgraph")]) == 0
+    lines = (tmp_path / "bedgraph").read_text().splitlines()
+    assert sum(line.startswith("track") for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"--strands": "both"}, "Give --targets with the published table"),
+        ({"--model": "basenji2"}, "model basenji2 has one size; leave out --params"),
+    ],
+)
+def test_contributions_that_cannot_be_are_refused(given, changes, refusal, tmp_path, capsys):
+    assert attributed(given | changes, given["variants"], tmp_path / "run") == 2
+    assert refusal in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -8,13 +8,15 @@ from torch.nn.functional import softplus
 from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.attribution import Attributor, halo_tokens
+from enformer_core.scoring.delta.spans import mirrored
+from tests.support.pooled_towers import small_borzoi
 from tests.support.small_models import small_basenji2, small_enformer
 
 GROUPS = [(1, 3), (0,), (0, 1, 2, 3, 4)]
 
 BINS = range(9, 12)
 
-MODELS = pytest.mark.parametrize("make", [small_enformer, small_basenji2])
+MODELS = pytest.mark.parametrize("make", [small_enformer, small_basenji2, small_borzoi])
 
 
 def codes_of(network, seed=0):
@@ -54,7 +56,8 @@ def test_pieces_give_the_gradients_of_the_whole_network(make):
 def test_a_halo_that_is_too_small_would_be_seen(make, monkeypatch):
     network = make()
     codes = codes_of(network)
-    assert halo_tokens(network) >= 3
+    # of three, the third through few bases; of two, which tokens of four bins have here, the second through many
+    assert halo_tokens(network) >= 2
     whole = attributor(network).attribute(codes, BINS).gradients
     monkeypatch.setattr("enformer_core.scoring.attribution.halo_tokens", lambda network: 1)
     assert not np.allclose(attributor(network).attribute(codes, BINS).gradients, whole, rtol=1e-9)
@@ -62,12 +65,13 @@ def test_a_halo_that_is_too_small_would_be_seen(make, monkeypatch):
 
 @MODELS
 def test_the_reverse_complement_gives_the_turned_vector(make):
-    """Bins 9 … 12 of 20 lie at 8 … 11 from the other end; with both strands nothing else is left to differ."""
+    """Bins 9 … 12 of 20 lie at 8 … 11 from the other end, and with both strands nothing else is left to differ."""
     network = make()
     codes = codes_of(network)
     both = attributor(network, strands="both")
     there = both.attribute(codes, range(9, 12))
-    back = both.attribute(reverse_complement(codes), range(8, 11))
+    turned_bins = mirrored(range(9, 12), network.geometry.bins)
+    back = both.attribute(reverse_complement(codes), turned_bins)
     np.testing.assert_allclose(back.objectives, there.objectives, rtol=1e-12)
     turned = back.gradients[:, ::-1, ::-1]
     np.testing.assert_allclose(turned, there.gradients, rtol=1e-9, atol=1e-15)
@@ -83,6 +87,23 @@ def test_both_strands_are_the_mean_of_either():
     backwards = attributor(network).attribute(reverse_complement(codes), range(8, 11)).gradients
     both = attributor(network, strands="both").attribute(codes, BINS).gradients
     np.testing.assert_allclose(both, (forward + backwards[:, ::-1, ::-1]) / 2, rtol=1e-12)
+
+
+def test_of_a_reverse_complement_the_other_strands_tracks_are_attributed():
+    """Tracks 0 and 1 are a pair, and 2 and 4; 3 is of both strands."""
+    network = small_borzoi()
+    codes = codes_of(network)
+    other = [(0, 3), (1,), (1, 0, 4, 3, 2)]
+    found = attributor(network, strands="both", complement_groups=other).attribute(codes, BINS)
+    turned_bins = mirrored(BINS, network.geometry.bins)
+    for number, (tracks, exchanged) in enumerate(zip(GROUPS, other, strict=True)):
+        there, by_letter = plainly(network, codes, BINS, tracks)
+        back, turned = plainly(network, reverse_complement(codes), turned_bins, exchanged)
+        np.testing.assert_allclose(found.objectives[number], (there + back) / 2, rtol=1e-12)
+        mean = (by_letter + turned[::-1, ::-1]) / 2
+        np.testing.assert_allclose(found.gradients[number], mean, rtol=1e-9, atol=1e-15)
+    alike = attributor(network, strands="both").attribute(codes, BINS)
+    assert not np.allclose(alike.objectives[:2], found.objectives[:2], rtol=1e-3)
 
 
 def test_groups_share_every_forward_pass(monkeypatch):
@@ -118,3 +139,16 @@ def test_attention_is_the_mean_over_heads_and_the_bins_of_each_layer():
     turned = both.attribute(reverse_complement(codes), range(8, 11)).attention[:, ::-1]
     np.testing.assert_allclose(both.attribute(codes, BINS).attention, turned, rtol=1e-9)
     assert not network.transformer[0].attention._forward_pre_hooks
+
+
+def test_bins_attend_as_the_tokens_do_in_which_they_lie():
+    network = small_borzoi()
+    codes = codes_of(network)
+    # bins 9, 10 and 11 are 25, 26 and 27 of the window, in token 6; with 12 they reach into token 7
+    rows, _ = network._read(one_hot(torch.from_numpy(codes)[None], torch.float64))
+    layer = network.transformer[0]
+    weights = layer.attention.logits(layer.attention_norm(rows)).softmax(-1)[0]
+    watching = attributor(network, attention=True)
+    for bins, tokens in ((range(9, 12), slice(6, 7)), (range(9, 13), slice(6, 8))):
+        (found,) = watching.attribute(codes, bins).attention
+        np.testing.assert_allclose(found, weights[:, tokens].mean(dim=(0, 1)), rtol=1e-9)
