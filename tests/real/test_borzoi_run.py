@@ -150,16 +150,22 @@ def test_a_plan_counts_the_work_of_these_sizes(given, capsys):
     assert "1 distinct allele" in capsys.readouterr().out
 
 
-def test_what_looks_into_a_model_is_refused_by_name(given, tmp_path, capsys):
-    options = {name: value for name, value in given.items() if name.startswith("--")}
-    del options["--engine"]
+@pytest.mark.parametrize("command", ["links", "insulators"])
+def test_what_reads_tokens_as_bins_is_refused_by_name(given, command, tmp_path, capsys):
     regions = tmp_path / "regions.bed"
     regions.write_text("chr20\t4699600\t4699700\n")
-    asked_for = {"variants": regions, **options, "--group": "x=0"}
-    assert asked("attribute", asked_for, "--out", str(tmp_path / "run")) == 2
-    assert "model borzoi: gradients and attention are not taken through it" in (
-        capsys.readouterr().err
-    )
+    of_command = {
+        "links": ("--genes", regions, "--candidates", regions, "--group", "x=0"),
+        "insulators": ("--boundaries", regions),
+    }
+    named = [name for name in given if name.startswith("--") and name != "--engine"]
+    options = [word for name in named for word in (name, given[name])]
+    words = [command, *options, *of_command[command], "--out", tmp_path / "run"]
+    assert main([str(word) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert "model borzoi: `links` and `insulators` read models whose tokens are their bins" in error
+    assert "of this one a token becomes 2" in error
+    assert "enformer-ray attribute" in error
 
 
 def test_weights_are_imported_with_their_sizes(given, sad, genome, tmp_path, capsys):

@@ -1,22 +1,40 @@
 """Gradients by pieces are those of the whole network, on either strand, for any number of groups; and attention."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import softplus
 
 from enformer_core.genome.alphabet import reverse_complement
+from enformer_core.models.borzoi import Borzoi
+from enformer_core.models.borzoi_spec import RotarySize
 from enformer_core.models.layers import one_hot
 from enformer_core.scoring.attribution import Attributor, halo_tokens
 from enformer_core.scoring.delta.spans import mirrored
-from tests.support.pooled_towers import small_borzoi
-from tests.support.small_models import small_basenji2, small_enformer
+from tests.support.small_models import (
+    BORZOI,
+    randomised,
+    small_basenji2,
+    small_borzoi,
+    small_enformer,
+)
 
 GROUPS = [(1, 3), (0,), (0, 1, 2, 3, 4)]
 
 BINS = range(9, 12)
 
-MODELS = pytest.mark.parametrize("make", [small_enformer, small_basenji2, small_borzoi])
+
+def small_rotary():
+    """The same with rotary attention: a token has 24 channels, each of two heads 12."""
+    rotary = RotarySize(key_heads=1, rotated_channels=8)
+    return randomised(Borzoi(replace(BORZOI, rotary=rotary)))
+
+
+MODELS = pytest.mark.parametrize(
+    "make", [small_enformer, small_basenji2, small_borzoi, small_rotary]
+)
 
 
 def codes_of(network, seed=0):
@@ -56,7 +74,7 @@ def test_pieces_give_the_gradients_of_the_whole_network(make):
 def test_a_halo_that_is_too_small_would_be_seen(make, monkeypatch):
     network = make()
     codes = codes_of(network)
-    # of three, the third through few bases; of two, which tokens of four bins have here, the second through many
+    # 259 bp with a stem 15 wide are three tokens of 128 bp, 255 bp with one 7 wide two
     assert halo_tokens(network) >= 2
     whole = attributor(network).attribute(codes, BINS).gradients
     monkeypatch.setattr("enformer_core.scoring.attribution.halo_tokens", lambda network: 1)
@@ -144,11 +162,12 @@ def test_attention_is_the_mean_over_heads_and_the_bins_of_each_layer():
 def test_bins_attend_as_the_tokens_do_in_which_they_lie():
     network = small_borzoi()
     codes = codes_of(network)
-    # bins 9, 10 and 11 are 25, 26 and 27 of the window, in token 6; with 12 they reach into token 7
-    rows, _ = network._read(one_hot(torch.from_numpy(codes)[None], torch.float64))
+    # 55 bins are cropped: bins 9, 10 and 11 are 64, 65 and 66, in token 16, and with 13 they reach into token 17
+    x, _ = network._read(one_hot(torch.from_numpy(codes)[None], torch.float64))
     layer = network.transformer[0]
-    weights = layer.attention.logits(layer.attention_norm(rows)).softmax(-1)[0]
+    weights = layer.attention.logits(layer.attention_norm(x)).softmax(-1)[0]
     watching = attributor(network, attention=True)
-    for bins, tokens in ((range(9, 12), slice(6, 7)), (range(9, 13), slice(6, 8))):
-        (found,) = watching.attribute(codes, bins).attention
-        np.testing.assert_allclose(found, weights[:, tokens].mean(dim=(0, 1)), rtol=1e-9)
+    for bins, tokens in ((range(9, 12), slice(16, 17)), (range(9, 14), slice(16, 18))):
+        found = watching.attribute(codes, bins).attention
+        assert found.shape == (3, 48)
+        np.testing.assert_allclose(found[0], weights[:, tokens].mean(dim=(0, 1)), rtol=1e-9)
