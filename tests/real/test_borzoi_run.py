@@ -259,7 +259,8 @@ def test_contributions_of_a_variant_are_of_both_strands_tracks(given, genome, tm
     assert [row["sum"] for row in attention] == pytest.approx([1.0] * 4, rel=1e-5)
 
 
-def test_contributions_of_a_gene_go_to_bigwig_and_a_logo(given, tmp_path):
+@pytest.mark.full
+def test_contributions_of_a_gene_go_to_a_bedgraph_and_a_logo(given, tmp_path):
     genes = tmp_path / "genes.gtf"
     # the second TSS is 20 bp from the first, within a token of 32 bp
     genes.write_text(GENE.format(first=4_699_101) + GENE.format(first=4_699_121))
