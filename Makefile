@@ -64,9 +64,10 @@ fuzz: $(INSTALLED) ## tens of thousands of odd input files: hours
 bench: .venv-bench/.installed ## how fast and how exact, beside the port that most people use
 	.venv-bench/bin/python -m benchmarks.engine --json benchmarks/results/engine.json --chart docs/engine.svg $(ARGS)
 
-.venv-bench/.installed: requirements.lock pyproject.toml benchmarks/requirements.txt
+.venv-bench/.installed: requirements.lock pyproject.toml benchmarks/requirements.txt benchmarks/requirements-large.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt --editable .
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/requirements-large.txt
 	@touch $@
 
 engines: $(ENGINES) ## an environment for SQL engines and readers that only tests ask

@@ -28,6 +28,18 @@ CENTRE_INDEX = ENFORMER.window_bp // 2 - 1
 STRETCH_START_BP = 5_440_000
 MUTATED_BP = 100
 
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def data_dir() -> Path:
+    """Real sequence and variants."""
+    return Path(os.environ.get("ENFORMER_RAY_DATA", SHARED / "data"))
+
+
+def golden_dir() -> Path:
+    """Outputs of the original programs."""
+    return Path(os.environ.get("ENFORMER_RAY_GOLDEN", SHARED / "golden"))
+
 
 class Bench:
     """The model, the sequence and the variants, each loaded when first used.
@@ -50,9 +62,8 @@ class Bench:
         self.weights = weights
         self.device = device
         self.strands: Strands = strands
-        shared = Path(__file__).parents[2] / "shared"
-        self._data = Path(os.environ.get("ENFORMER_RAY_DATA", shared / "data"))
-        self._golden_dir = Path(os.environ.get("ENFORMER_RAY_GOLDEN", shared / "golden"))
+        self._data = data_dir()
+        self._golden_dir = golden_dir()
 
     @cached_property
     def genome(self) -> Genome:
