@@ -40,7 +40,7 @@ SHARED_BP = 8_192
 """Largest distance from a shared window's middle."""
 MARGIN_BP = 200_000
 """Sites nearer to the contig's ends are left out."""
-G, A = 2, 0
+A, C, G, T = range(4)
 """Columns of one-hot letters."""
 
 Scores = list[dict[str, np.ndarray]]
@@ -94,10 +94,12 @@ class Bench:
         return kind[:: max(1, len(kind) // count)][:count]
 
     def model(self, likeness: float = 1.0) -> Borzoi:
-        """The model in float32, its stem telling G from A by so much of what it learnt."""
+        """The model in float32, its stem telling G from A, and C from T, by so much of what it learnt."""
         model = cast("Borzoi", self.source.build(CPU))
         weight = model.stem.conv.weight.data
-        weight[:, G] = weight[:, A] + likeness * (weight[:, G] - weight[:, A])
+        for letter, like in ((G, A), (C, T)):
+            told = weight[:, letter] - weight[:, like]
+            weight[:, letter] = weight[:, like] + likeness * told
         return model
 
     def by_two_passes(
