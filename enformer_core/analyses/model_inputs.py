@@ -16,7 +16,7 @@ from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksId
 from enformer_core.errors import InputError
 from enformer_core.freed_memory import keep_freed_memory
 from enformer_core.genome.fasta import Genome
-from enformer_core.models.tracks.squashing import Form, Squashing
+from enformer_core.models.tracks.squashing import SUM_STATS, Form, Squashing
 from enformer_core.scoring.conventions import Engine
 from enformer_core.storage.open import local_path
 from enformer_core.storage.web import READERS
@@ -311,6 +311,12 @@ def squashings_undone(tracks: "Tracks", unsquash: Form | None) -> tuple[Squashin
             f"--unsquash {unsquash}: the table of tracks does not say how their data were squashed for training. Give "
             "--targets a published table with the columns clip_soft, scale and sum_stat, or leave --unsquash out."
         )
+    for index, squashing in zip(tracks.indices(), squashings, strict=True):
+        if squashing.sum_stat not in SUM_STATS:
+            raise InputError(
+                f"--unsquash {unsquash}: track {index} has sum_stat {squashing.sum_stat!r} in the table of --targets, "
+                f"and known is how to undo {', '.join(SUM_STATS)}. Name it so, or leave --unsquash out."
+            )
     return squashings
 
 

@@ -7,7 +7,7 @@ seqnn.py:80-213 and blocks.py.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
@@ -36,6 +36,15 @@ _NEEDED = ("conv_dna", "res_tower", "transformer_tower")
 _BATCH_NORMS = ("batch", "batch-sync")
 _REQUIRED = object()
 
+_LONGEST_BP = 248_956_422
+"""Bases of human chromosome 1 (GRCh38): no window is longer."""
+
+_MOST_LAYERS = 1_000
+_MOST_OF_LAYER = 2**20
+"""Far above any model that was trained, and low enough that a slip of the pen is refused and not computed with."""
+
+_HEAD_NAME = re.compile("[A-Za-z0-9_]+")
+
 
 def read_params(path: str) -> BorzoiConfig:
     """The sizes that a parameter file says, with all of its heads.
@@ -44,16 +53,50 @@ def read_params(path: str) -> BorzoiConfig:
         InputError: when it cannot be read, or has a block, an entry or a value that is not known.
     """
     try:
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        read = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_each_once)
+    # a file that is nested too deep ends in the last
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as a parameter file: {error}") from error
-    model = read.get("model") if isinstance(read, dict) else None
-    if not isinstance(model, dict):
-        raise InputError(f"{path}: has no `model`, which a params.json of baskerville has")
     try:
-        return config_of(model)
+        return config_of(_model_of(read))
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _model_of(read: object) -> dict[str, Any]:
+    """The entry `model` of a file."""
+    whole = _entries("the file", read)
+    if "model" not in whole:
+        raise ValueError("has no `model`, which a params.json of baskerville has")
+    return _entries("`model`", whole["model"])
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; readers take the last of two entries, and it is not known which one was meant."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the entry {twice} is there twice in one object. Keep one.")
+    return entries
+
+
+def _entries(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _of_another_kind(name, value, "an object of names and values")
+    return value
+
+
+def _of_another_kind(name: str, value: object, wanted: str) -> ValueError:
+    return ValueError(f"{name} is {_kind(value)}, expected {wanted}")
+
+
+def _kind(value: object) -> str:
+    """What a value of JSON is, in JSON's words."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    kinds: dict[type, str] = {str: "a string", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
 
 
 @dataclass(frozen=True)
@@ -68,16 +111,32 @@ class _Block:
             raise ValueError(f"{self.name} lacks {key}")
         return self.entries.pop(key, default)
 
-    def number(self, key: str, default: Any = _REQUIRED, *, odd: bool = False) -> int:
+    def number(
+        self,
+        key: str,
+        default: Any = _REQUIRED,
+        *,
+        odd: bool = False,
+        most: int = _MOST_OF_LAYER,
+        since: str = "no layer of a known model comes near it",
+    ) -> int:
         value = self.take(key, default)
         if type(value) is not int or value < 1 or (odd and value % 2 == 0):
             wanted = "an odd number" if odd else "a whole number above 0"
-            raise ValueError(f"{self.name}: {key} is {value!r}, expected {wanted}")
+            raise ValueError(f"{self.name}: {key} is {json.dumps(value)}, expected {wanted}")
+        if value > most:
+            raise ValueError(f"{self.name}: {key} is {value:,}, expected at most {most:,}: {since}")
         return value
 
-    def expect(self, key: str, known: Iterable[Any], default: Any = _REQUIRED) -> Any:
+    def layers(self, key: str, default: Any = _REQUIRED) -> int:
+        return self.number(
+            key, default, most=_MOST_LAYERS, since="no known model has as many layers"
+        )
+
+    def expect(self, key: str, known: Sequence[Any], default: Any = _REQUIRED) -> Any:
         value = self.take(key, default)
-        if value not in known:
+        # true is 1 in Python, and not in the file
+        if not any(value == one and type(value) is type(one) for one in known):
             listed = " or ".join(json.dumps(one) for one in known)
             raise ValueError(f"{self.name}: {key} is {json.dumps(value)}; known is {listed}")
         return value
@@ -102,7 +161,9 @@ def config_of(model: Mapping[str, Any]) -> BorzoiConfig:
         ValueError: for what is not known.
     """
     whole = _Block("model", dict(model))
-    window_bp = whole.number("seq_length")
+    window_bp = whole.number(
+        "seq_length", most=_LONGEST_BP, since="a window is no longer than a chromosome"
+    )
     trunk = whole.take("trunk")
     # What every block takes over, where it is set and not empty.
     inherited = {key: whole.take(key, None) for key in _INHERITED}
@@ -115,6 +176,17 @@ def config_of(model: Mapping[str, Any]) -> BorzoiConfig:
     sizes = _sizes(blocks)
     token_bp = sizes["stem_pool"] * sizes["tower_pool"] ** len(sizes["tower_channels"])
     crop_bins = _crop(blocks)
+    if token_bp > window_bp:
+        # the number itself may have thousands of digits
+        raise ValueError(
+            f"the stem and {len(sizes['tower_channels'])} levels of the tower pool more bases to a token than the "
+            f"{window_bp:,} of seq_length"
+        )
+    if sizes["tower_channels"][-1] % sizes["heads"]:
+        raise ValueError(
+            f"transformer_tower: heads is {sizes['heads']:,}, which does not divide the tower's last "
+            f"{sizes['tower_channels'][-1]:,} channels"
+        )
     bins_per_token = 2 ** len(sizes["unet"])
     if window_bp % token_bp or token_bp % bins_per_token:
         raise ValueError(f"seq_length {window_bp} is not a whole number of {token_bp}-bp tokens")
@@ -131,15 +203,21 @@ def _heads(whole: _Block) -> dict[str, int]:
     keys = sorted((key for key in whole.entries if key.startswith("head")), key=_natural)
     if not keys:
         raise ValueError("model: has no head")
-    tracks = {}
+    tracks: dict[str, int] = {}
     for key in keys:
-        entries = whole.take(key)
+        entries = _entries(key, whole.take(key))
+        name = key.removeprefix("head_")
+        # modules and columns are called so
+        if not _HEAD_NAME.fullmatch(name) or name in tracks:
+            raise ValueError(
+                f"model: {key} names no head, or one that is there; expected as head_human"
+            )
         head = _Block(key, dict(entries))
         if entries.get("name") != "final":
             raise ValueError(
                 f"{key}: the block {entries.get('name')} is not known here; known is final"
             )
-        tracks[key.removeprefix("head_")] = head.number("units")
+        tracks[name] = head.number("units")
         head.expect("activation", ("softplus",), None)
         head.end()
     return tracks
@@ -147,12 +225,24 @@ def _heads(whole: _Block) -> dict[str, int]:
 
 def _natural(name: str) -> list[str | int]:
     """head_10 behind head_9."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
-def _in_order(trunk: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[_Block]:
+def _in_order(trunk: object, defaults: Mapping[str, Any]) -> list[_Block]:
     """The blocks with what they take over; refused where one is unknown or in another order."""
-    names = [str(entries.get("name")) for entries in trunk]
+    if not isinstance(trunk, list):
+        raise _of_another_kind("trunk", trunk, f"a list of blocks: {', '.join(_ORDER)}")
+    if not trunk:
+        raise ValueError(f"trunk: the list is empty, expected the blocks {', '.join(_ORDER)}")
+    blocks = [
+        _entries(f"trunk: block {number}", block) for number, block in enumerate(trunk, start=1)
+    ]
+    for number, block in enumerate(blocks, start=1):
+        name = block.get("name")
+        if not isinstance(name, str):
+            wanted = f"one of {', '.join(_ORDER)}"
+            raise _of_another_kind(f"trunk: `name` of block {number}", name, wanted)
+    names = [block["name"] for block in blocks]
     for name in names:
         if name not in _ORDER:
             raise ValueError(f"trunk: the block {name} is not known here{nearest(name, _ORDER)}")
@@ -163,7 +253,7 @@ def _in_order(trunk: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -
             f"trunk: the blocks {', '.join(names)} are not in the order that is known here: {', '.join(_ORDER)}"
         )
     return [
-        _Block(name, {**defaults, **entries}) for name, entries in zip(names, trunk, strict=True)
+        _Block(name, {**defaults, **entries}) for name, entries in zip(names, blocks, strict=True)
     ]
 
 
@@ -207,10 +297,10 @@ def _tower(block: _Block) -> dict[str, Any]:
             block.number("filters_init"),
             block.number("filters_end"),
             block.number("divisible_by", 1),
-            block.number("repeat"),
+            block.layers("repeat"),
         ),
         "tower_width": block.number("kernel_size", odd=True),
-        "tower_convolutions": block.number("num_convs", 2),
+        "tower_convolutions": block.layers("num_convs", 2),
         "tower_pool": block.number("pool_size", 2),
     }
 
@@ -221,7 +311,12 @@ def _channels(first: int, last: int, divisor: int, repeat: int) -> tuple[int, ..
     From 608 to 1,536 in 6 levels, by 32: 608, 736, 896, 1,056, 1,280, 1,536.
     """
     factor = exp(log(last / first) / (repeat - 1)) if repeat > 1 else 1.0
-    return tuple(round(first * factor**level / divisor) * divisor for level in range(repeat))
+    channels = [round(first * factor**level / divisor) * divisor for level in range(repeat)]
+    if 0 in channels:
+        raise ValueError(
+            f"res_tower: from {first:,} to {last:,} filters by {divisor:,} (divisible_by) leaves a level without any"
+        )
+    return tuple(channels)
 
 
 def _transformer(block: _Block) -> dict[str, Any]:
@@ -237,7 +332,7 @@ def _transformer(block: _Block) -> dict[str, Any]:
     if tokens is not None:
         tokens = _Block(block.name, {"seqlen_train": tokens}).number("seqlen_train")
     return {
-        "layers": block.number("repeat"),
+        "layers": block.layers("repeat"),
         "heads": block.number("heads"),
         "key_channels": block.number("key_size"),
         "positional_features": features,

@@ -1,6 +1,7 @@
 """`--unsquash` and scores averaged over shifts and pairings, as a user asks for them, by either engine."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 
 import enformer_core
 from enformer_core import InputError
+from enformer_core.analyses.model_inputs import squashings_undone
 from enformer_core.models.tracks.squashing import Squashing, unsquashed
+from enformer_core.models.tracks.targets import read_targets
 from jobs.cli import main
 from tests.api import test_scorer as scorer_tests
 from tests.support.closeness import relative_l2
@@ -148,6 +151,20 @@ def test_a_table_that_does_not_say_it_is_refused(command, genome, small_enformer
     assert main([str(word) for word in words]) == 2
     assert "--unsquash old: the table of tracks does not say" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("sum_stat", ["median_cbrt", "SUM_SQRT", "sqrt", ""])
+def test_a_way_to_sum_that_is_not_known_is_refused_where_it_is_to_be_undone(sum_stat, tmp_path):
+    path = write_targets(tmp_path / "targets.txt", (*TABLE, Squashing(sum_stat=sum_stat)))
+    table = read_targets(str(path), head="human", count=len(TABLE) + 1, layouts={})
+    # who asks for nothing of it may have such a table
+    assert squashings_undone(table, None) is None
+    with pytest.raises(
+        InputError, match=f"track 5 has sum_stat '{sum_stat}'.*known is .* sum, mean"
+    ):
+        squashings_undone(table, "new")
+    rest = replace(table, rows=table.rows[:-1])
+    assert squashings_undone(rest, "new") == TABLE
 
 
 def test_scores_of_a_single_shift_are_no_average(make):

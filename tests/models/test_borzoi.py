@@ -142,6 +142,77 @@ def test_files_that_are_no_parameters_are_refused(tmp_path):
         read_params(str(path))
 
 
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("[1]", "the file is a list, expected an object"),
+        ("null", "the file is null, expected an object"),
+        ('{"model": [1]}', "`model` is a list, expected an object"),
+        (
+            '{"model": {"seq_length": 512, "seq_length": 256}}',
+            "the entry seq_length is there twice",
+        ),
+        ("[" * 100_000, "cannot be read as a parameter file"),
+        ("1" * 5_000, "cannot be read as a parameter file"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_words(tmp_path, text, refusal):
+    path = tmp_path / "params.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"params\.json: .*{refusal}"):
+        read_params(str(path))
+
+
+@pytest.mark.parametrize("value", ["x", None, 3, 2.5, True, {"name": "conv_dna"}, [], [1], [[]]])
+@pytest.mark.parametrize("place", ["trunk", "block", "name", "head_human", "filters", "activation"])
+def test_no_value_of_another_type_gets_through(tmp_path, place, value):
+    model = copy.deepcopy(SMALL)
+    if place in {"trunk", "head_human"}:
+        model[place] = value
+    elif place == "block":
+        model["trunk"][1] = value
+    else:
+        model["trunk"][5][place] = value
+    if (place, value) == ("filters", 3):
+        assert read_params(params(tmp_path, model)).final_channels == 3
+        return
+    with pytest.raises(InputError, match=r"params\.json: "):
+        read_params(params(tmp_path, model))
+
+
+@pytest.mark.parametrize(
+    ("model", "refusal"),
+    [
+        (SMALL | {"trunk": {}}, "trunk is an object, expected a list of blocks: conv_dna, "),
+        (SMALL | {"trunk": []}, "trunk: the list is empty, expected the blocks conv_dna, "),
+        (SMALL | {"trunk": [None]}, "trunk: block 1 is null, expected an object"),
+        (SMALL | {"trunk": [{}]}, "trunk: `name` of block 1 is null, expected one of conv_dna"),
+        (SMALL | {"head_human": "final"}, "head_human is a string, expected an object"),
+        (SMALL | {"head_a.b": SMALL["head_human"]}, r"head_a\.b names no head"),
+        (SMALL | {"head_1²": SMALL["head_human"]}, "head_1² names no head"),
+        (changed("conv_nac", pool_size=True), "pool_size is true; known is 1"),
+        (changed("res_tower", filters_init=1, divisible_by=8), "leaves a level without any"),
+        (changed("transformer_tower", heads=5), "heads is 5, which does not divide .* 12 channels"),
+        (
+            SMALL | {"seq_length": 10**12},
+            "seq_length is 1,000,000,000,000, expected at most 248,956",
+        ),
+        (changed("res_tower", repeat=10**9), "repeat is 1,000,000,000, expected at most 1,000"),
+        (changed("res_tower", repeat=999), "999 levels of the tower pool more bases to a token"),
+        (
+            changed("res_tower", num_convs=10**9),
+            "num_convs is .* no known model has as many layers",
+        ),
+        (changed("transformer_tower", repeat=10**9), "transformer_tower: repeat is 1,000,000,000"),
+        (changed("conv_nac", filters=10**9), "filters is .*, expected at most 1,048,576: no layer"),
+        (changed("Cropping1D", cropping=10**9), "cropping is 1,000,000,000, expected at most"),
+    ],
+)
+def test_types_and_magnitudes_are_refused_at_once(tmp_path, model, refusal):
+    with pytest.raises(InputError, match=refusal):
+        read_params(params(tmp_path, model))
+
+
 def test_the_gelu_is_the_one_with_a_tanh():
     # 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) at 1: tanh(0.797885 * 1.044715) = 0.682384
     found = tanh_gelu(torch.tensor([1.0], dtype=torch.float64))

@@ -18,6 +18,10 @@ Form = Literal["new", "old"]
 """`old`: of the published Borzoi, with powers of 3/4 and scaled last; `new`: of what was trained since, with roots."""
 
 
+SUM_STATS = ("sum", "mean", "sum_sqrt", "mean_sqrt")
+"""Ways to sum bases to bins whose reverse is known: those of the published tables, and the mean with a root."""
+
+
 @dataclass(frozen=True)
 class Squashing:
     """How a track's data were squashed for training.
@@ -35,7 +39,7 @@ class Squashing:
     @property
     def rooted(self) -> bool:
         """Whether a root, or in the old form a power of 3/4, was taken of each bin."""
-        return "_sqrt" in self.sum_stat
+        return self.sum_stat.endswith("_sqrt")
 
 
 def unsquashed(

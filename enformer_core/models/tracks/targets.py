@@ -59,6 +59,10 @@ def read_targets(
     lines = text.rstrip("\n").split("\n")
     header, *rows = [line.split("\t") for line in lines]
     places = _column_places(path_or_url, header, wanted)
+    # a row each: left out, a line would move all tracks behind it
+    empty = next((at for at, line in enumerate(lines, start=1) if not line.strip()), None)
+    if empty is not None:
+        raise InputError(f"{path_or_url}: line {empty} is empty. Remove it.")
     _check_size(path_or_url, wanted, len(rows))
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):

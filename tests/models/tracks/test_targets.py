@@ -115,6 +115,8 @@ def test_what_cannot_be_read(source, message, tmp_path, monkeypatch):
             lines(names=NAMES[:1] * 5313),
             "has 5,313 tracks, the mouse head 8; it is the table of the human h",
         ),
+        ("human", [*lines()[:3], "", *lines()[3:]], "line 4 is empty. Remove it"),
+        ("human", [*lines()[:3], " \t ", *lines()[4:]], "line 4 is empty. Remove it"),
         ("human", [*lines()[:-1], "7\t0\tCNhs7"], "line 9 has 3 cells, the header 8. Is it cut?"),
         (
             "human",
