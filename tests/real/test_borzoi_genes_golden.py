@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 genomes = variants.genomes
 place = variants.place
 tracks = variants.tracks
-trained = variants.trained
+network, trained = variants.network, variants.trained
 
 WINDOW_BP = variants.WINDOW_BP
 OURS = {"sad": "SUM", "log_sad": "logSUM", "sax": "SAX", "log_d2": "logD2", "d1": "D1"}

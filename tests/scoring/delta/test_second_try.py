@@ -99,6 +99,7 @@ def engine_in_float16(model, genome, conventions):
         WorkerResources("cpu", 1, 0, 4_000_000_000),
         None,
         Arithmetic(delta=torch.float16),
+        beside=engines.Beside(1),
     )
 
 
