@@ -59,6 +59,8 @@ class Drivers:
             "RAY_AUTH_MODE": "disabled",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray replaces 127.0.0.1 by the machine's own address
+            # nodes of a busy machine answer late and are not dead; one that is dead refuses at once
+            "RAY_health_check_timeout_ms": "60000",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(root),
             "PYTHONFAULTHANDLER": "1",  # whoever hangs says where, see `wait`
