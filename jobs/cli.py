@@ -176,7 +176,7 @@ def _app(named: Sequence[str]) -> App:
         name="enformer-ray",
         version=f"enformer-ray {__version__}",
         console=console,
-        help="Score variants and predict genomes with Enformer, without losing a row.",
+        help="Score variants and predict genomes with Enformer, Basenji2 and Borzoi's family, without losing a row.",
         help_format="plaintext",  # in Markdown an asterisk or underscore of a help text would be lost
         help_epilogue=below_the_options(EXAMPLES, list(exit_codes.MEANINGS), console.width),
         default_parameter=Parameter(

@@ -52,6 +52,8 @@ COMMANDS = {
             " --weights pytorch_model.bin --out scores",
             "enformer-ray score gwas.tsv.gz --genome hg38.fa --model enformer --weights pytorch_model.bin"
             " --targets targets_human.txt --tracks assay=DNASE,CAGE:K562 --max-offset-bp 8192 --out gwas",
+            "enformer-ray score variants.vcf.gz --genome hg38.fa --model borzoi --weights model0_best.h5"
+            " --targets targets_human.txt --tracks assay=RNA --out rna",
             "enformer-ray score --config run.toml",
         ),
         exit_codes=_AUDITED,

@@ -26,7 +26,7 @@ from jobs.output_guard import check_folder
 from jobs.result_files import printed_to
 from jobs.terminal import print_prose
 
-_FEW_REGIONS = 10
+_FEW_REGIONS = 20
 """Below which an interval says little of what others would come to."""
 
 

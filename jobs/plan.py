@@ -126,14 +126,15 @@ def plan(settings: PlanSettings) -> int:
         InputError: for anything that `score` would refuse of the input, and for what fits neither memory nor disk.
     """
     check_basis(settings)
-    geometry = _model(settings).config.geometry
+    model = _model(settings)
+    geometry = model.config.geometry
     conventions = conventions_of(settings, geometry)
     variants = variant_input(settings, geometry, genome_named(settings.genome))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
     if settings.json:
         print(json.dumps(asdict(outlook)))
     else:
-        print_prose(_lines(outlook, variants.filtered_unit, no_hours(settings)))
+        print_prose(_lines(outlook, variants.filtered_unit, no_hours(model, settings.head)))
     # what is planned for other hardware need not fit here
     if settings.hardware is None:
         check_memory(settings)

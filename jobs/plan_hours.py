@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enformer_core.analyses.cost import Work
 from enformer_core.analyses.score_spec import ScoreSpec
@@ -11,8 +11,7 @@ from enformer_core.analyses.speed import Speed, read_speed
 from enformer_core.analyses.throughput import Hardware, hardware_here, hardware_named
 from enformer_core.errors import InputError
 from enformer_core.machine import cpu_count, device_here
-from enformer_core.models.registry import model_spec
-from enformer_core.models.spec import PassOperations
+from enformer_core.models.spec import ModelSpec, PassOperations
 from enformer_core.words import counted, duration
 from jobs.count import significant
 from jobs.log import note
@@ -163,9 +162,14 @@ def _basis_of_one(
     return _of_table(hardware, spec, operations, gpus_here=gpus, is_named=False)
 
 
-def no_hours(settings: PlanSettings) -> str:
-    """What is said where there is no basis: for people, with what would be one."""
-    of_a_track = model_spec(settings.model).pass_operations(settings.head, [0])
+def no_hours(model: ModelSpec[Any], head: str) -> str:
+    """What is said where there is no basis: for people, with what would be one.
+
+    Args:
+        model: as it is scored, with the sizes of its own `--params`.
+        head: of it.
+    """
+    of_a_track = model.pass_operations(head, [0])
     if of_a_track.total < _LARGE_PASS:
         return (
             f"hours    not known: the model is small (seconds for some hundred alleles). {_BETTER}"

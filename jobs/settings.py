@@ -192,7 +192,7 @@ class RecordSettings:
     """which sample --sample draws; the same number draws the same records"""
 
     max_allele_bp: BasePairs | None = None
-    """longest REF or ALT that is scored (default half the output: 57344 for Enformer)"""
+    """longest REF or ALT that is scored (default half of what the model predicts: 57344 for Enformer)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,10 +206,10 @@ class ScoringSettings:
     """window shifts in bp to average over; each one takes the time of one"""
 
     centre_bin: int | None = None
-    """output bin of the variant's first base: left of the window's middle (447, default) or right (448)"""
+    """output bin of the variant's first base: left of the window's middle or right (default left: 447 for Enformer)"""
 
     central_bins: int | None = None
-    """sum statistics over this many central bins of 128 bp (default all 896)"""
+    """take statistics over this many central bins of the model (default all: 896 for Enformer)"""
 
     centre_mask_bp: BasePairs | None = None
     """or over the bins of this many bp around the variant's own (AlphaGenome: 501 or 2001)"""

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from enformer_core.dataset.computed_on import computed_on_lines
+from enformer_core.dataset.conventions_in_words import conventions_in_words
 from enformer_core.dataset.damage import first_lines, repair_advice
 from enformer_core.dataset.progress import RunProgress, run_progress
 from enformer_core.dataset.run_type import RunType
@@ -101,6 +102,9 @@ def _lines(
     if progress.rows_reused:
         lines.append(f"reused   {progress.rows_reused:,} of them, copied from other runs")
     lines += [f"tables   {text}" for text in rows_beside(run_type, progress.table_rows)]
+    said = conventions_in_words(progress.conventions)
+    if said:
+        lines.append(f"scored   {'; '.join(f'{name} {value}' for name, value in said.items())}")
     for name, is_there in progress.beside.items():
         state = "" if is_there else ", not complete: the command that makes it goes on"
         lines.append(f"beside   {name}{state}")

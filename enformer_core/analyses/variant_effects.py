@@ -33,7 +33,13 @@ from enformer_core.dataset.run import Identity
 from enformer_core.dataset.stored_tables import stored_tables
 from enformer_core.genome.regions import regions_digest
 from enformer_core.models.spec import PassOperations
-from enformer_core.scoring.conventions import FLOAT32, WITHOUT_KERNELS, Engine, Policy
+from enformer_core.scoring.conventions import (
+    FLOAT32,
+    WITHOUT_KERNELS,
+    Conventions,
+    Engine,
+    Policy,
+)
 from enformer_core.variants.columns_taken import ColumnsTaken
 from enformer_core.variants.filters import Filters
 from enformer_core.variants.formats.given import GivenColumns
@@ -148,7 +154,7 @@ class VariantEffects(Analysis):
     def report(self, manifest: Manifest) -> Sequence[str]:
         """What `fast` came to where the hardware is not quick at 16 bits, and GPUs that did without kernels."""
         # what was asked for and not got is said; the manifest has it of every shard
-        notes = list(kernel_notes(manifest.arithmetic))
+        notes = [*kernel_notes(manifest.arithmetic), *_indel_notes(self.spec.conventions)]
         is_fast = self.spec.engine == "delta" and self.spec.precision == "fast"
         # a demonstration, which needs no weights, is in float32 everywhere
         is_expected = is_fast and self.inputs.weights is not None
@@ -244,6 +250,17 @@ class _AlleleDraft:
             for line in notes.lines("at most " if analysis.reuse else ""):
                 analysis.warn(line)
         return draft
+
+
+def _indel_notes(conventions: Conventions) -> list[str]:
+    """What is to be known of indels where bins are smaller than the tokens, in which pooling feels each base."""
+    geometry = conventions.geometry
+    if conventions.indel_rule != "left-fixed" or geometry.bin_bp >= geometry.token_bp:
+        return []
+    return [
+        f"note: with bins of {geometry.bin_bp} bp the signs of insertions and deletions, where there are some, depend "
+        "on the rule, which is left-fixed here; --indel-rule stitched or compensated keep both flanks in place"
+    ]
 
 
 def _why_unscored(row: Mapping[str, object]) -> str:

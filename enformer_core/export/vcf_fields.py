@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float32, Int64
 
+from enformer_core.dataset.conventions_in_words import conventions_in_words
 from enformer_core.dataset.largest_values import NO_EFFECT, largest_value
 from enformer_core.dataset.ledger import Ledger
 from enformer_core.dataset.run_tracks import ChosenTracks, check_scores, track_name
@@ -274,6 +275,9 @@ def provenance_line(ledger: Ledger, kind: str) -> str:
         "Tracks": f"{identity.tracks.count}",
         "ScoreVersion": f"{identity.score_version}",
     }
+    # IndelRule="left-fixed",Scale="as predicted": a score means nothing without them
+    for name, value in conventions_in_words(run.identity.get("conventions")).items():
+        entries["".join(word.capitalize() for word in name.split("-"))] = value
     if run.notice is not None:
         entries["Notice"] = run.notice
     said = ",".join(f"{key}={in_quotes(value)}" for key, value in entries.items())

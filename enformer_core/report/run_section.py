@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from enformer_core.dataset.codec import JsonObject, parse_object
+from enformer_core.dataset.conventions_in_words import conventions_in_words
 from enformer_core.dataset.keys import RUN_KEY
 from enformer_core.report.asked import Asked
 from enformer_core.report.cells import shown
@@ -25,6 +26,7 @@ def run_section(asked: Asked) -> Section:
     blocks: list[Block] = [
         Figures(_figures(stored)),
         Pairs("Identity", list(_identity(stored)), RUN_FILE),
+        Pairs("How alleles are scored", list(_conventions(stored)), RUN_FILE),
         Pairs("Input", list(_inputs(stored["identity"])), RUN_FILE),
         Pairs(_title(asked), list(_settings(stored, asked.defaults)), RUN_FILE),
     ]
@@ -74,6 +76,12 @@ def _identity(stored: JsonObject) -> Iterator[tuple[str, str]]:
     yield "version of scores", shown(identity["score_version"], "count")
     yield "begun by", shown(stored["created_by"], "text")
     yield "begun at", shown(stored["created_at"], "time")
+
+
+def _conventions(stored: JsonObject) -> Iterator[tuple[str, str]]:
+    said = conventions_in_words(stored["identity"].get("conventions"))
+    for name, value in said.items():
+        yield name.replace("-", " "), shown(value, "text")
 
 
 def _inputs(value: object) -> Iterator[tuple[str, str]]:

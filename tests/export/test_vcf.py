@@ -148,6 +148,7 @@ def test_the_header_says_what_is_what(made, tmp_path):
     assert [line for line in header if "enformer" not in line] == HEADER.split("\n")[:5]
     (provenance,) = [line for line in header if line.startswith("##enformer-ray=")]
     assert f'Run="{run.run.digest}"' in provenance
+    assert 'Scale="as predicted",Bins="all"' in provenance
     assert r'Notice="only a \"test\""' in provenance
     # header lines stand before #CHROM, and htslib takes each
     (tmp_path / "sound.vcf").write_text(

@@ -69,6 +69,8 @@ def test_a_run_of_scores(read, scored, run):
     status = json.loads(run("status", scored, "--json")[1])
     for name, rows in status["by_status"].items():
         assert figure(page, f"by_status.{name}") == str(rows)
+    assert "left-fixed" in page.text
+    assert "as predicted" in page.text
     (examples,) = tables_with(page, "reason")
     assert column(examples, "status") == ["symbolic"]
     # the audit by kind of allele, and who computed it

@@ -48,6 +48,9 @@ def test_hours_and_cost_so_far_and_to_come(run, half):
 def test_as_text(run, half):
     code, text, _ = run("status", half, "--price-per-hour", "2")
     assert code == 5
+    assert (
+        "scored   strands forward; shifts 0 bp; indel-rule left-fixed; scale as predicted" in text
+    )
     assert "CPU-core-hours" in text
     assert "so far" in text
     assert "to come" in text

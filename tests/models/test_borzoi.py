@@ -16,6 +16,7 @@ from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import tanh_gelu
 from enformer_core.models.positional import central_masks
 from enformer_core.models.weights.keras import KerasLayer, KerasLayers
+from jobs.plan_hours import no_hours
 from tests.support.seeded_borzoi import keras_arrays, keras_layers
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -72,6 +73,12 @@ def test_a_parameter_file_says_every_size(tmp_path):
     )
     assert config.skip_levels == (2,)
     assert (config.geometry.tokens, config.geometry.crop_bp) == (32, 32)
+
+
+def test_hours_are_not_known_of_a_file_of_small_sizes_whatever_the_published_model_is(tmp_path):
+    small = SPEC.of_params(params(tmp_path, SMALL))
+    assert "the model is small" in no_hours(small, "human")
+    assert "no such GPU" in no_hours(SPEC, "human")
 
 
 def test_what_a_file_leaves_out_is_what_the_original_takes(tmp_path):
