@@ -28,7 +28,7 @@ from enformer_core.dataset.keys import UNPLACED
 from enformer_core.errors import InputError
 from enformer_core.genome.fasta import Genome
 from enformer_core.machine import total_memory_bytes
-from enformer_core.models.registry import model_spec
+from enformer_core.models.registry import sized_spec
 from enformer_core.models.spec import ModelSpec, PassOperations
 from enformer_core.models.tracks.selector import select_tracks, selection_in_words
 from enformer_core.models.tracks.table import Tracks
@@ -41,6 +41,7 @@ from jobs.count import significant
 from jobs.gene_plan import genes_asked, read_asked
 from jobs.log import note
 from jobs.plan_hours import Basis, Hours, basis_of, check_basis, hours_of, lines_of, no_hours
+from jobs.plan_weights import unseen_weights
 from jobs.resources import worker_memory_bytes
 from jobs.settings import PlanSettings, check_price
 from jobs.terminal import print_prose
@@ -129,8 +130,10 @@ def plan(settings: PlanSettings) -> int:
     model = _model(settings)
     geometry = model.config.geometry
     conventions = conventions_of(settings, geometry)
+    unseen = unseen_weights(settings)
     variants = variant_input(settings, geometry, genome_named(settings.genome))
     outlook = _look_ahead(settings, variants, score_spec(settings, conventions))
+    outlook = replace(outlook, notes=(*unseen, *outlook.notes))
     if settings.json:
         print(json.dumps(asdict(outlook)))
     else:
@@ -143,7 +146,7 @@ def plan(settings: PlanSettings) -> int:
 
 
 def _model(settings: PlanSettings) -> ModelSpec[Any]:
-    return model_spec(settings.model).of_params(located(settings.params))
+    return sized_spec(settings.model, located(settings.params))
 
 
 def _look_ahead(settings: PlanSettings, variants: VariantInput, spec: ScoreSpec) -> Outlook:

@@ -168,7 +168,8 @@ def _text(imported: Imported, *, list_tensors: bool) -> str:
     lines += [
         f"{imported.source}: {imported.model}, {heads}",
         f"format: {imported.format}, sha256 {imported.source_sha256}",
-        f"mapped: {counted(imported.tensors, 'tensors')}, {counted(imported.parameters, 'parameters')}; "
+        f"mapped: {counted(imported.tensors, 'tensors')}, {counted(imported.parameters, 'trained parameters')} "
+        "(running means and variances not counted); "
         f"left out: {left_out or 'nothing'}",
         f"output: {imported.out}, sha256 {imported.out_sha256}",
     ]

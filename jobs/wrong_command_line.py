@@ -68,8 +68,8 @@ def missing(options: Sequence[Argument], given: Sequence[Argument], command: str
     text = f"missing: {names}. See {_PROGRAM} {command} --help"
     # The parser has put options in their order: positional ones come first.
     example = [
-        *(_example(option, command) for option in options if not _is_keyword(option)),
-        *(_example(option, command) for option in options if _is_keyword(option)),
+        *(_example(option, command, given) for option in options if not _is_keyword(option)),
+        *(_example(option, command, given) for option in options if _is_keyword(option)),
     ]
     positional = [option for option in given if not _is_keyword(option)]
     named = [option for option in given if _is_keyword(option)]
@@ -81,9 +81,24 @@ def missing(options: Sequence[Argument], given: Sequence[Argument], command: str
     return f"{text}. For example:\n  {_PROGRAM} {command} {' '.join(words)}"
 
 
-def _example(option: Argument, command: str) -> str:
+def _example(option: Argument, command: str, given: Sequence[Argument]) -> str:
+    if option.name == "--model":
+        return f"--model {_model_of(given)}"
     value = _EXAMPLES.get(f"{command} {option.name}") or _EXAMPLES.get(option.name, "…")
     return f"{option.name} {value}" if _is_keyword(option) else value
+
+
+def _model_of(given: Sequence[Argument]) -> str:
+    """A model for the files that were given, with weights where there are none."""
+    files = {option.name: option.tokens[-1].value for option in given if option.tokens}
+    weights, params = files.get("--weights"), files.get("--params")
+    if weights is None and params is None:
+        return _EXAMPLES["--model"]
+    # here, since it knows every model
+    from enformer_core.models.registry import likely_model
+
+    model = likely_model(weights, params) or _EXAMPLES["--model"].split()[0]
+    return model if weights is not None else f"{model} --weights model_best.h5"
 
 
 def _as_given(option: Argument) -> str:

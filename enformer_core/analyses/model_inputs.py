@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_chec
 from msgspec import UNSET
 
 from enformer_core.analyses.base import WorkerResources
-from enformer_core.analyses.named_weights import model_source, replicates_sha256
+from enformer_core.analyses.named_weights import (
+    check_parameters,
+    model_source,
+    replicates_sha256,
+)
 from enformer_core.dataset.codec import canonical_json
 from enformer_core.dataset.digests import sha256
 from enformer_core.dataset.run import ModelIdentity, ReferenceIdentity, TracksIdentity
@@ -148,16 +152,12 @@ class ModelInputs:
         return tuple(replace(each, squashings=self.squashings) for each in loaded)
 
     def check_weights(self) -> None:
-        """Refuse weights that do not fit, before anything is written.
+        """Refuse weights that do not fit, and replicates that are the same, before anything is written.
 
         Raises:
             InputError: naming what does not fit.
         """
-        import torch  # noqa: PLC0415
-
-        # one after another: of several no more than one need be held
-        for source in self.sources():
-            source.build(torch.device("cpu"))
+        check_parameters(self.sources())
 
     @property
     def model_identity(self) -> ModelIdentity:

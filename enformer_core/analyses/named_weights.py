@@ -68,6 +68,25 @@ def replicates_sha256(digests: Sequence[str]) -> str:
     return digests[0] if len(digests) == 1 else sha256("".join(digests).encode("ascii"))
 
 
+def check_parameters(sources: Sequence["ModelSource"]) -> None:
+    """Refuse weights that do not fit, and replicates whose parameters are the same in files of other content.
+
+    Args:
+        sources: of each the model and its weights on this node.
+
+    Raises:
+        InputError: naming what does not fit, or both files.
+    """
+    import torch  # noqa: PLC0415
+
+    if len(sources) == 1:
+        sources[0].build(torch.device("cpu"))
+        return
+    # one after another: no more than one need be held
+    digests = [source.parameters_sha256() for source in sources]
+    check_replicates([str(source.given or source.weights) for source in sources], digests)
+
+
 def check_replicates(names: Sequence[str], digests: Sequence[str]) -> None:
     """Refuse a model that is named twice: it would count twice in the mean, and make the spread smaller than it is.
 

@@ -17,6 +17,7 @@ from enformer_core.models.weights.check import file_sha256, load_parameters, sta
 from enformer_core.models.weights.loaded import LoadedWeights
 from enformer_core.models.weights.source import WeightsContent, open_weights, weight_files
 from enformer_core.user_path import named_as_given
+from enformer_core.words import counted
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +54,43 @@ def model_spec(name: str) -> ModelSpec[Any]:
     if name not in SPECS:
         raise InputError(f"unknown model {name!r}{nearest(name, SPECS)}")
     return SPECS[name]
+
+
+def sized_spec(name: str, params: str | None) -> ModelSpec[Any]:
+    """What is known of a model in the sizes that a file says; in its own where there is none.
+
+    Raises:
+        InputError: for an unknown name, a model of one size, or a file that does not say sizes that are known.
+    """
+    spec = model_spec(name)
+    if params is not None and spec.read_params is None and _sized_models():
+        raise InputError(
+            f"model {name} has one size; leave out --params {params}, or name the model whose sizes it says: "
+            f"{' or '.join(f'--model {other}' for other in _sized_models())}"
+        )
+    return spec.of_params(params)
+
+
+def _sized_models() -> list[str]:
+    return [name for name, spec in SPECS.items() if spec.read_params is not None]
+
+
+def likely_model(weights: str | None, params: str | None) -> str | None:
+    """The model that files are for: told by the names in weights that are here, else by who reads sizes; None unknown.
+
+    Args:
+        weights: as the user named them; one file.
+        params: the file of the sizes.
+    """
+    if weights is not None and Path(weights).exists():
+        try:
+            bearer = recognise(open_weights(weights))
+        except InputError:
+            # a damaged file is told by whoever reads it
+            bearer = None
+        if bearer is not None:
+            return bearer
+    return _sized_models()[0] if params is not None and _sized_models() else None
 
 
 def trained_models() -> tuple[str, ...]:
@@ -117,7 +155,7 @@ class ModelSource:
     @property
     def spec(self) -> ModelSpec[Any]:
         """Everything that is known of the model."""
-        return model_spec(self.name).of_params(self.params)
+        return sized_spec(self.name, self.params)
 
     @property
     def demonstration(self) -> bool:
@@ -212,6 +250,15 @@ class ModelSource:
             return demonstration.weights_sha256
         return state_sha256(self.spec.published_state(demonstration.make().state_dict()))
 
+    def parameters_sha256(self) -> str:
+        """Digest of the parameters, whatever file they are in.
+
+        Raises:
+            InputError: as `build`.
+        """
+        with self._as_given():
+            return state_sha256(self.spec.published_state(self._built().state_dict()))
+
     def tracks(self, head: str, targets: str | None = None) -> Tracks:
         """The table of a head's tracks; `targets` is the path or address of the published one.
 
@@ -239,12 +286,19 @@ class ModelSource:
         return heads
 
     def _check_head(self, head: str) -> None:
-        heads = self._held_heads(self.load(open_weights(str(self.weights))))
+        loaded = self.load(open_weights(str(self.weights)))
+        heads = self._held_heads(loaded)
         if head not in heads:
             listed = ", ".join(f"{name} ({count} tracks)" for name, count in heads.items())
             raise InputError(
                 f"{self.weights}: holds the head {listed}, --head is {head}. "
                 f"Use --head {next(iter(heads))}, or the file of the other head."
+            )
+        held = len(loaded.state[f"heads.{head}.bias"])
+        if held != heads[head]:
+            raise InputError(
+                f"{self.weights}: holds {counted(held, 'tracks')} of the head {head}, the model has {heads[head]:,}. "
+                f"{self.spec.sizes_remedy}Give weights and sizes of one model."
             )
 
 

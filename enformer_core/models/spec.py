@@ -100,6 +100,7 @@ class ModelSpec(Generic[Config]):
         one_head_per_file: whether a file of weights may hold one of several heads.
         read_params: reads the sizes of a model of this family from the file that it was trained by; None where there
             is one size.
+        sizes_from: the file that these sizes were read from; None for those of the published model.
         plain_only: whether it is computed by plain passes alone: nothing carries differences through it.
         stranded: whether tracks may be of one strand, so that a reverse complement's must be exchanged.
         demonstration: its own parameters, where it needs no file of weights.
@@ -114,6 +115,7 @@ class ModelSpec(Generic[Config]):
     weights: WeightsMappings = field(default_factory=WeightsMappings)
     one_head_per_file: bool = False
     read_params: Callable[[str], Config] | None = None
+    sizes_from: str | None = None
     plain_only: bool = False
     stranded: bool = False
     demonstration: Demonstration | None = None
@@ -130,7 +132,17 @@ class ModelSpec(Generic[Config]):
         if self.read_params is None:
             raise InputError(f"model {self.name} has one size; leave out --params {path}")
         # operations were counted on the published sizes
-        return replace(self, config=self.read_params(path), operations=None)
+        return replace(self, config=self.read_params(path), operations=None, sizes_from=path)
+
+    @property
+    def sizes_remedy(self) -> str:
+        """What is said first where something has other sizes, of a family whose sizes nobody gave; else nothing."""
+        if self.read_params is None or self.sizes_from is not None:
+            return ""
+        return (
+            f"Without --params the sizes are those of the published {self.name}: for another model of its family "
+            "give --params with the file that it was trained by. "
+        )
 
     def empty_network(self, output_tracks: Mapping[str, int] | None = None) -> HeadedNetwork:
         """The network without memory for its parameters, to be filled or to be asked for names and shapes.
@@ -198,7 +210,13 @@ class ModelSpec(Generic[Config]):
                 )
             return self.demonstration.tracks(head)
         if targets:
-            return read_targets(targets, head=head, count=counts[head], layouts=self.heads)
+            return read_targets(
+                targets,
+                head=head,
+                count=counts[head],
+                layouts=self.heads,
+                sizes_remedy=self.sizes_remedy,
+            )
         return unnamed_tracks(head, counts[head], self.heads.get(head, HeadLayout()))
 
     def pass_operations(self, head: str, tracks: Sequence[int]) -> PassOperations:

@@ -66,7 +66,8 @@ def _identity(stored: JsonObject) -> Iterator[tuple[str, str]]:
     identity = stored["identity"]
     yield "kind of run", shown(identity["kind"], "text")
     yield "identity", _short(stored["identity_sha256"])
-    yield "weights (sha256)", _short(identity["model"]["weights_sha256"])
+    # of a model whose sizes were given, over both files
+    yield "weights, with --params where given (sha256)", _short(identity["model"]["weights_sha256"])
     if "replicates" in identity["model"]:
         yield "mean of replicates", shown(identity["model"]["replicates"], "count")
     yield "tracks (sha256)", _short(identity["tracks"]["sha256"])

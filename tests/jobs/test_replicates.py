@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from enformer_core.storage.local import LocalStore
 from jobs.cli import main
@@ -235,6 +237,11 @@ def test_what_makes_no_mean_is_refused_by_name(toy, run, words, replicates, tmp_
     assert f"{first} and {first} hold the same (sha256 " in refused(f"{first},{second},{first}")
     assert f"{first} and {copied} hold the same" in refused(f"{first},{copied}")
     assert f"{wider}: output.yeast.weight has shape (4, 6)" in refused(f"{first},{wider}")
+    # the same parameters in a file of other bytes
+    imported = tmp_path / "imported.safetensors"
+    save_file(load_file(copied), imported, metadata={"source": "elsewhere"})
+    assert imported.read_bytes() != Path(copied).read_bytes()
+    assert f"{first} and {imported} hold the same" in refused(f"{first},{second},{imported}")
     assert "nowhere.h5" in refused(f"{first},nowhere.h5")
     assert "nothing between two commas" in refused(f"{first},")
     code, _, error = run(
@@ -265,4 +272,6 @@ def test_plan_counts_each_replicate(run, words, replicates):
     assert one["output_bytes"] < three["output_bytes"] < 2 * one["output_bytes"]
     code, text, _ = run(*words("plan", "a.h5,b.h5"))
     assert code == 0
+    assert "note: b.h5 is no file here, so nobody has looked" in text.replace("\n", " ")
+    assert "is no file here" not in run(*words("plan", replicates[0]))[1]
     assert "TFLOP by 2 replicates of toy" in text

@@ -48,6 +48,11 @@ def said(capsys, arguments):
         # what is missing is filled in beside what was given
         (["score", "my file.vcf", "--model=motif", "--strict"],
          ["score", "my file.vcf", *HG38, "--model", "motif", "--strict"]),
+        # a model for the files that are there, and no second file of weights
+        (["score", "a.vcf", "--weights", "no.h5", *HG38],
+         ["score", "a.vcf", "--model", "enformer", *HG38[:2], "--weights", "no.h5", *HG38[2:]]),
+        (["score", "a.vcf", "--weights", "no.h5", "--params", "p.json", *HG38],
+         ["score", "a.vcf", "--model", "borzoi", *HG38[:2], "--weights", "no.h5", "--params", "p.json", *HG38[2:]]),
         (["query", "my run"], ["query", "my run", "FROM top LIMIT 20"]),
         (["attribute", "a.bed", "--model", "motif", "--group", "a=1", "--group", "b=2,3"],
          ["attribute", "a.bed", "--genome", "hg38.fa", "--out", "contributions", "--model", "motif",

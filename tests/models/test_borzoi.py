@@ -15,6 +15,7 @@ from enformer_core.models.borzoi_spec import SPEC, BorzoiConfig, UNetSize
 from enformer_core.models.geometry import Geometry
 from enformer_core.models.layers import tanh_gelu
 from enformer_core.models.positional import central_masks
+from enformer_core.models.registry import likely_model, sized_spec
 from enformer_core.models.weights.keras import KerasLayer, KerasLayers
 from jobs.plan_hours import no_hours
 from tests.support.seeded_borzoi import keras_arrays, keras_layers
@@ -220,7 +221,26 @@ def test_types_and_magnitudes_are_refused_at_once(tmp_path, model, refusal):
         read_params(params(tmp_path, model))
 
 
-def test_the_gelu_is_the_one_with_a_tanh():
+def test_who_forgot_the_sizes_is_told_so_first(tmp_path):
+    table = tmp_path / "targets.txt"
+    table.write_text("index\tidentifier\tdescription\n" + "0\tX\tRNA:x\n")
+    with pytest.raises(InputError) as forgotten:
+        SPEC.tracks("human", str(table))
+    told = str(forgotten.value)
+    assert "has 1 track, the human head 7,611. Without --params the sizes are those of the" in told
+    assert told.index("give --params") < told.index("Give the human head's table")
+    sized = SPEC.of_params(params(tmp_path, SMALL))
+    with pytest.raises(InputError, match=r"the human head 5\. Give the human head's table"):
+        sized.tracks("human", str(table))
+
+
+def test_a_model_of_one_size_names_who_reads_sizes():
+    for name in ("enformer", "basenji2"):
+        with pytest.raises(InputError, match=f"model {name} has one size; .* --model borzoi"):
+            sized_spec(name, "params.json")
+    assert likely_model(None, "params.json") == "borzoi"
+    assert likely_model("nowhere.h5", None) is None
+
     # 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) at 1: tanh(0.797885 * 1.044715) = 0.682384
     found = tanh_gelu(torch.tensor([1.0], dtype=torch.float64))
     assert float(found) == pytest.approx(0.8411920, abs=1e-7)

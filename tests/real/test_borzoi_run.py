@@ -168,6 +168,50 @@ def test_what_reads_tokens_as_bins_is_refused_by_name(given, command, tmp_path, 
     assert "enformer-ray attribute" in error
 
 
+def test_a_plan_looks_into_weights_that_are_here(given, tmp_path, capsys):
+    def planned(**changes) -> tuple[int, str]:
+        options = {name: value for name, value in (given | changes).items() if value is not None}
+        code = asked("plan", options)
+        said = capsys.readouterr()
+        return code, " ".join((said.out + said.err).split())
+
+    code, text = planned()
+    assert (code, "no file here" in text) == (0, False)
+    code, text = planned(**{"--params": None})
+    assert code == 2
+    assert "--params" in text
+    code, text = planned(**{"--weights": tmp_path / "nowhere.h5"})
+    assert code == 0
+    assert "nowhere.h5 is no file here, so nobody has looked" in text
+    assert planned(**{"--head": "mouse"})[0] == 2
+
+
+def test_a_model_is_proposed_by_the_content_of_its_weights(given, capsys):
+    unnamed = {name: value for name, value in given.items() if name not in ("--model", "--params")}
+    assert asked("score", unnamed) == 2
+    assert "--model borzoi" in capsys.readouterr().err
+    # `plan` has a model where none is named
+    assert asked("plan", unnamed) == 2
+    assert "Use --model borzoi" in capsys.readouterr().err
+
+
+def test_replicates_are_the_same_in_two_formats(given, tmp_path, capsys):
+    out = tmp_path / "imported.safetensors"
+    sizes = ("--params", str(given["--params"]))
+    assert main(["weights", "import", str(given["--weights"]), str(out), *sizes]) == 0
+    assert "trained parameters (running means and variances not counted)" in capsys.readouterr().out
+    both = given | {"--weights": f"{given['--weights']},{out}"}
+    assert asked("score", both, "--out", str(tmp_path / "run"), "--ray", "off") == 2
+    assert "hold the same" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "run.json").exists()
+    # sizes forgotten for a file whose names fit
+    forgotten = {name: value for name, value in given.items() if name != "--params"}
+    assert asked("plan", forgotten | {"--weights": out}) == 2
+    assert "12 tracks of the head human, the model has 7,611. Without --params" in (
+        " ".join(capsys.readouterr().err.split())
+    )
+
+
 def test_weights_are_imported_with_their_sizes(given, sad, genome, tmp_path, capsys):
     out = tmp_path / "imported.safetensors"
     source = str(given["--weights"])

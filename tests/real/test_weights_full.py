@@ -69,7 +69,8 @@ def test_a_checkpoint_that_tensorflow_wrote(tensorflow_python, tmp_path, capsys)
     assert small_weights.differing(dict(model.state_dict()), our_names(expected)) == []
 
     text = imported(bundle, out, "enformer", capsys)
-    assert "mapped: 273 tensors, 251,221,292 parameters; left out: 58 for training only" in text
+    assert "mapped: 273 tensors, 251,221,292 trained parameters (" in text
+    assert "not counted); left out: 58 for training only" in text
     assert small_weights.differing(load_file(out), expected) == []
     assert state_sha256(load_file(out)) == state_sha256(expected)
 
@@ -87,7 +88,9 @@ def test_a_keras_file_of_basenji2(basenji2, tmp_path, capsys):
     path, expected = basenji2
     text = imported(path, tmp_path / "w.safetensors", "basenji2", capsys)
     assert "basenji2, human (5,313 tracks)" in text
-    assert re.search(r"mapped: 152 tensors, 30,0\d\d,\d{3} parameters; left out: nothing", text)
+    assert re.search(
+        r"mapped: 152 tensors, 30,0\d\d,\d{3} trained parameters \(.*\); left out: nothing", text
+    )
     published = model_spec("basenji2").published_state(expected)
     assert small_weights.differing(load_file(tmp_path / "w.safetensors"), published) == []
 

@@ -26,6 +26,7 @@ class _Head:
     name: str
     count: int
     layouts: Mapping[str, HeadLayout]
+    sizes_remedy: str
 
     @property
     def layout(self) -> HeadLayout:
@@ -38,6 +39,7 @@ def read_targets(
     head: str,
     count: int,
     layouts: Mapping[str, HeadLayout],
+    sizes_remedy: str = "",
 ) -> Tracks:
     """Read a targets table: tab-separated, with the columns index (its header may be empty), identifier, description.
 
@@ -49,11 +51,12 @@ def read_targets(
         head: name of the head.
         count: its number of columns.
         layouts: what is known of the published heads, by their names.
+        sizes_remedy: what is said first of a table of another size, where the model may have other sizes.
 
     Raises:
         InputError: when it cannot be read, is not such a table, or is not this head's.
     """
-    wanted = _Head(head, count, layouts)
+    wanted = _Head(head, count, layouts, sizes_remedy)
     # Spreadsheets on Windows end lines by two characters.
     text = _read_text(path_or_url, wanted).replace("\r\n", "\n")
     lines = text.rstrip("\n").split("\n")
@@ -167,7 +170,7 @@ def _check_size(source: str, wanted: _Head, rows: int) -> None:
     whose = f"; it is the table of the {others[0]} head" if others else ""
     raise InputError(
         f"{source}: has {counted(rows, 'tracks')}, the {wanted.name} head {wanted.count:,}{whose}. "
-        f"Give the {wanted.name} head's table with --targets, or choose another --head."
+        f"{wanted.sizes_remedy}Give the {wanted.name} head's table with --targets, or choose another --head."
     )
 
 
