@@ -290,12 +290,12 @@ def check_memory(settings: PlanSettings) -> None:
     if settings.ray not in ("off", "local"):
         return
     workers = 1 if settings.ray == "off" else settings.workers or 1
-    needed = workers * worker_memory_bytes(settings.model, models_named(settings.weights))
-    has = total_memory_bytes()
-    if needed > has:
+    replicates = models_named(settings.weights)
+    needed = workers * worker_memory_bytes(settings.model, replicates)
+    if needed > (has := total_memory_bytes()):
         raise InputError(
-            f"{workers} workers of {settings.model} need {needed / _GB:.1f} GB of memory, this machine has "
-            f"{has / _GB:.1f} GB. Take fewer (--workers), or a cluster (--ray ADDRESS)."
+            f"--workers {workers}, each with {replicates} × {settings.model}: needs {needed / _GB:.1f} GB of memory, "
+            f"this machine has {has / _GB:.1f} GB. Take fewer workers or replicates, or a cluster (--ray ADDRESS)."
         )
 
 

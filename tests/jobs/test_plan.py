@@ -364,8 +364,17 @@ def test_what_the_disk_cannot_hold_is_refused(run, vcf, genome, tmp_path, monkey
 def test_what_memory_cannot_hold_is_refused(run, vcf, genome):
     code, _, error = run("plan", vcf, "--genome", genome, "--workers", "100000")
     assert code == exit_codes.BAD_INPUT
-    assert "100000 workers of enformer need 400,000.0 GB" in error.replace("400000.0", "400,000.0")
+    assert "--workers 100000, each with 1 × enformer: needs 400000.0 GB of memory" in error
     assert run("plan", vcf, "--genome", genome, "--workers", "100000", "--ray", "auto")[0] == 0
+
+
+def test_too_many_replicates_for_memory_are_named(run, vcf, genome, monkeypatch):
+    monkeypatch.setattr("jobs.plan.total_memory_bytes", lambda: 10_000_000_000)
+    weights = ("--weights", "a.h5,b.h5,c.h5")
+    code, _, error = run("plan", vcf, "--genome", genome, *weights, "--ray", "off")
+    assert code == exit_codes.BAD_INPUT
+    assert "--workers 1, each with 3 × enformer: needs 12.0 GB of memory" in error
+    assert "this machine has 10.0 GB. Take fewer workers or replicates" in error
 
 
 def test_bad_input_is_refused_as_score_refuses_it(run, genome, tmp_path):

@@ -15,6 +15,7 @@ from enformer_core.models.weights.tensor_files import (
     HUB_SCHEME,
     NamedTensors,
     holds_tensor_files,
+    is_known_kind,
     read_tensors,
     tensor_files,
 )
@@ -136,8 +137,9 @@ def _by_content(path: Path) -> _Located:
     has_index = member is not None and path.with_name(f"{member[1]}.index").is_file()
     if end == INDEX_MAGIC or has_index:
         return _Located(Format.SONNET, path.with_name(member[1]) if member else path)
-    if path.suffix in _HDF5_ENDINGS and not beginning:
-        return _Located(Format.KERAS, path)  # empty: the reader of HDF5 says what is wrong
+    if path.suffix in _HDF5_ENDINGS and not is_known_kind(path):
+        # empty, or a web page in its place: the reader of HDF5 says what is wrong
+        return _Located(Format.KERAS, path)
     return _Located(Format.HUGGING_FACE, path)
 
 

@@ -210,7 +210,10 @@ def _load(path: Path) -> object:
 
     beginning = _beginning(path)
     has_known_ending = path.suffix in (_SAFETENSORS, *_PICKLED)
-    endings = (path.suffix,) if has_known_ending else _looks_like(beginning).endings
+    looks_like = _looks_like(beginning)
+    endings = (path.suffix,) if has_known_ending else looks_like.endings
+    if not endings and looks_like.name:
+        raise InputError(f"{path}: it looks like {looks_like.name}.")
     if not endings:
         raise InputError(
             f"{path}: ends with {path.suffix!r}, not one of .safetensors, {', '.join(_PICKLED)}."
@@ -224,6 +227,11 @@ def _load(path: Path) -> object:
         return torch.load(
             path, map_location="cpu", weights_only=True, mmap=beginning.startswith(_ZIP_MAGIC)
         )
+
+
+def is_known_kind(path: Path) -> bool:
+    """Whether a file begins as something that has a name here, whatever its ending."""
+    return bool(_looks_like(_beginning(path)).name)
 
 
 def _beginning(path: Path) -> bytes:

@@ -374,3 +374,23 @@ def test_a_copy_is_called_by_its_address(tmp_path):
         with pytest.raises(InputError, match=f"^{address}: ") as raised:
             ModelSource("enformer", str(source), given=address).build(CPU)
         assert str(tmp_path) not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<html>404 Not Found</html>", "it looks like a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it looks like a Git LFS pointer"),
+        (b"conv1d kernel 0.1 0.2\n", "not a readable HDF5 file"),
+        (b"", "not a readable HDF5 file"),
+    ],
+)
+def test_what_stands_in_the_place_of_a_keras_file_is_named(tmp_path, content, says):
+    (tmp_path / "model.h5").write_bytes(content)
+    with pytest.raises(InputError, match=rf"model\.h5: .*{says}"):
+        open_weights(str(tmp_path / "model.h5"))
+
+
+def test_tensors_are_read_under_the_ending_of_another_format(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "model.h5")
+    assert open_weights(str(tmp_path / "model.h5")).files == (tmp_path / "model.h5",)
