@@ -1,5 +1,6 @@
 """The models by name, and a model with the file of its weights, as a run names it."""
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ def likely_model(weights: str | None, params: str | None) -> str | None:
         weights: as the user named them; one file.
         params: the file of the sizes.
     """
-    if weights is not None and Path(weights).exists():
+    # a name that no file can have is none that is here
+    if weights is not None and os.path.lexists(weights):
         try:
             bearer = recognise(open_weights(weights))
         except InputError:

@@ -240,6 +240,7 @@ def test_a_model_of_one_size_names_who_reads_sizes():
             sized_spec(name, "params.json")
     assert likely_model(None, "params.json") == "borzoi"
     assert likely_model("nowhere.h5", None) is None
+    assert likely_model("x" * 5_000, None) is None
 
     # 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) at 1: tanh(0.797885 * 1.044715) = 0.682384
     found = tanh_gelu(torch.tensor([1.0], dtype=torch.float64))
