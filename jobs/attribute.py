@@ -49,7 +49,7 @@ def attribute(settings: AttributeSettings) -> int:
     Raises:
         InputError: for anything that cannot work, before it costs anything.
     """
-    named = find_inputs(settings, "gradients")
+    named = find_inputs(settings)
     check_strands(named.source.spec, named.tracks, settings.strands)
     groups = track_groups(settings.group, named.tracks)
     in_words = groups_in_words(groups, named.tracks)

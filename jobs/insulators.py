@@ -32,7 +32,7 @@ def insulators(settings: InsulatorSettings) -> int:
         raise InputError(
             f"--tracks {settings.tracks}: attention is the same for all tracks; leave it out"
         )
-    named = find_inputs(settings, "everything")
+    named = find_inputs(settings, tokens_are_bins=True)
     geometry = named.source.geometry
     analysis = Insulators(
         inputs=named.inputs,

@@ -48,7 +48,7 @@ def link_run(given: LinksSettings) -> int:
     # the same settings where a model, a genome and so a run are certain
     shared = {field.name: getattr(given, field.name) for field in fields(LinkRunSettings)}
     settings = LinkRunSettings(**shared)
-    named = find_inputs(settings, "everything")
+    named = find_inputs(settings, tokens_are_bins=True)
     check_strands(named.source.spec, named.tracks, settings.strands)
     groups = track_groups(settings.group, named.tracks)
     in_words = groups_in_words(groups, named.tracks)

@@ -6,9 +6,8 @@ from functools import partial
 
 from enformer_core.analyses.base import Analysis
 from enformer_core.analyses.model_inputs import (
-    Carried,
     ModelInputs,
-    check_carried,
+    check_tokens_are_bins,
     tracks_named,
 )
 from enformer_core.analyses.named_weights import (
@@ -74,12 +73,14 @@ class NamedInputs:
         )
 
 
-def find_inputs(settings: RunSettings, carried: Carried, *, averages: bool = False) -> NamedInputs:
+def find_inputs(
+    settings: RunSettings, *, tokens_are_bins: bool = False, averages: bool = False
+) -> NamedInputs:
     """Find what the settings of every run name.
 
     Args:
         settings: of the command.
-        carried: what it carries through the model.
+        tokens_are_bins: whether it reads models alone whose tokens are their bins.
         averages: whether it takes several replicates of a model.
 
     Raises:
@@ -93,7 +94,8 @@ def find_inputs(settings: RunSettings, carried: Carried, *, averages: bool = Fal
     source = sources[0]
     # each file's own: it may be of another head
     table, *_ = [tracks_named(each, settings.head, settings.targets) for each in sources]
-    check_carried(source.spec, table, carried)
+    if tokens_are_bins:
+        check_tokens_are_bins(source.spec, table)
     tracks, notes = select_tracks(table, settings.tracks)
     for line in notes:
         note(line)

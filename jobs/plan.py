@@ -11,8 +11,6 @@ from enformer_core.analyses.audit_kinds import audit_sample
 from enformer_core.analyses.cost import Work, output_bytes, total_operations
 from enformer_core.analyses.cost_notes import Sharing, cost_notes
 from enformer_core.analyses.model_inputs import (
-    carried_by,
-    check_carried,
     check_strands,
     genome_named,
     located,
@@ -223,7 +221,6 @@ def _basis(settings: PlanSettings, spec: ScoreSpec, operations: PassOperations) 
 def _tracks(settings: PlanSettings, model: ModelSpec[Any]) -> Tracks:
     """The head's tracks that are asked for, which the engine can carry and read as is asked."""
     table = tracks_named(model, settings.head, settings.targets)
-    check_carried(model, table, carried_by(settings.engine))
     check_strands(model, table, settings.strands)
     selected, doubts = select_tracks(table, settings.tracks)
     for doubt in doubts:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from enformer_core.analyses.gene_effects import VariantAndGeneEffects
-from enformer_core.analyses.model_inputs import carried_by, check_strands, squashings_undone
+from enformer_core.analyses.model_inputs import check_strands, squashings_undone
 from enformer_core.analyses.reusable_runs import Deciding, ReusableRun, find_reusable
 from enformer_core.analyses.variant_effects import VariantEffects
 from enformer_core.errors import InputError
@@ -41,7 +41,7 @@ def scoring_job(settings: ScoreSettings) -> Job:
     Raises:
         InputError: naming what is missing or does not fit.
     """
-    named = find_inputs(settings, carried_by(settings.engine), averages=True)
+    named = find_inputs(settings, averages=True)
     check_strands(named.source.spec, named.tracks, settings.strands)
     geometry = named.source.geometry
     conventions = conventions_of(settings, geometry)

@@ -20,7 +20,7 @@ def predict_tiles(settings: TileSettings) -> int:
     Raises:
         InputError: for anything that cannot work, before it costs anything.
     """
-    named = find_inputs(settings, "differences")
+    named = find_inputs(settings)
     check_strands(named.source.spec, named.tracks, settings.strands)
     geometry = named.source.geometry
     check_shard_size(settings.shard_size, "a tile", geometry.bins * len(named.tracks))

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 from msgspec import UNSET
 
@@ -21,7 +21,6 @@ from enformer_core.errors import InputError
 from enformer_core.freed_memory import keep_freed_memory
 from enformer_core.genome.fasta import Genome
 from enformer_core.models.tracks.squashing import SUM_STATS, Form, Squashing
-from enformer_core.scoring.conventions import Engine
 from enformer_core.storage.open import local_path
 from enformer_core.storage.web import READERS
 from enformer_core.user_path import named_as_given
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from enformer_core.models.spec import ModelSpec
     from enformer_core.models.tracks.table import Tracks
 
-
-Carried = Literal["predictions", "gradients", "differences", "everything"]
-"""What a command carries through a model; of `everything`, also attention, by tokens that are bins."""
 
 _NOTHING_PLANNED: Mapping[str, str] = MappingProxyType({})
 
@@ -242,33 +238,16 @@ def load_model(
     )
 
 
-def carried_by(engine: Engine) -> Carried:
-    """What scoring by an engine carries through a model."""
-    return "predictions" if engine == "direct" else "differences"
-
-
-def check_carried(spec: "ModelSpec[Any]", tracks: "Tracks", carried: Carried) -> None:
-    """Refuse a command that carries more through a model than is carried through it so far.
+def check_tokens_are_bins(spec: "ModelSpec[Any]", tracks: "Tracks") -> None:
+    """Refuse a model that `links` and `insulators` cannot read.
 
     Args:
         spec: of the model.
         tracks: of its head.
-        carried: what the command asks for.
 
     Raises:
         InputError: saying what can be asked instead.
     """
-    # plain passes of the network, there or there and back
-    if carried in {"predictions", "gradients"}:
-        return
-    if spec.plain_only:
-        raise InputError(
-            f"model {spec.name} is computed by plain passes alone so far: "
-            "`enformer-ray score --engine direct`, `plan --engine direct`, `attribute` and `evaluate tracks` take it, "
-            "other commands do not."
-        )
-    if carried == "differences":
-        return
     bins = spec.config.geometry.bins_per_token
     if bins != 1:
         raise InputError(

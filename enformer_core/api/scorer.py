@@ -16,8 +16,6 @@ from jaxtyping import Float32
 from enformer_core.analyses.base import WorkerResources
 from enformer_core.analyses.engines import load_engine
 from enformer_core.analyses.model_inputs import (
-    carried_by,
-    check_carried,
     check_strands,
     genome_named,
     load_model,
@@ -175,7 +173,6 @@ class Scorer:
         )
         head = text("head", head)
         table = tracks_named(source, head, optional_path("targets", targets))
-        check_carried(source.spec, table, carried_by(spec.engine))
         check_strands(source.spec, table, strands)
         self.tracks = _selected(table, tracks)
         self.notice = source.notice

@@ -101,7 +101,6 @@ class ModelSpec(Generic[Config]):
         read_params: reads the sizes of a model of this family from the file that it was trained by; None where there
             is one size.
         sizes_from: the file that these sizes were read from; None for those of the published model.
-        plain_only: whether it is computed by plain passes alone: nothing carries differences through it.
         stranded: whether tracks may be of one strand, so that a reverse complement's must be exchanged.
         demonstration: its own parameters, where it needs no file of weights.
         operations: of a pass; None where they are counted on the graph each time, which takes torch.
@@ -116,7 +115,6 @@ class ModelSpec(Generic[Config]):
     one_head_per_file: bool = False
     read_params: Callable[[str], Config] | None = None
     sizes_from: str | None = None
-    plain_only: bool = False
     stranded: bool = False
     demonstration: Demonstration | None = None
     operations: Operations | None = None
