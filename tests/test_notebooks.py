@@ -17,6 +17,7 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_and_shows_what_it_gives(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")

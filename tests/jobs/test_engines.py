@@ -10,14 +10,19 @@ import torch
 
 from enformer_core.analyses import audit
 from enformer_core.analyses.variant_effects import VariantEffects
+from enformer_core.models.geometry import ENFORMER
 from enformer_core.scoring import precision
-from enformer_core.scoring.conventions import FLOAT32
+from enformer_core.scoring.conventions import FLOAT32, Conventions
 from jobs import exit_codes
 
 SMALL = ["--model", "motif", "--ray", "off", "--strands", "forward", "--shard-size", "3"]
 
 
 UNAUDITED = ["--audit-fraction", "0"]
+
+CONVENTIONS = Conventions(
+    geometry=ENFORMER, statistics=("sad",), centre_index=ENFORMER.window_bp // 2 - 1
+)
 
 
 @pytest.fixture
@@ -149,7 +154,7 @@ def test_a_demonstration_is_in_float32_on_all_hardware(score, monkeypatch):
 )
 def test_fast_without_fast_hardware_says_so(policy, weights, arithmetic, note):
     run = SimpleNamespace(
-        spec=SimpleNamespace(engine="delta", precision=policy),
+        spec=SimpleNamespace(engine="delta", precision=policy, conventions=CONVENTIONS),
         inputs=SimpleNamespace(weights=weights),
     )
     notes = VariantEffects.report(run, SimpleNamespace(arithmetic=arithmetic))

@@ -142,6 +142,7 @@ def part(folder, genome, first):
     return score(genome, write_vcf(folder / "part.vcf", records), folder / "part")
 
 
+@pytest.mark.full
 def test_variants_without_a_score_have_the_mean_weight(finemapped, part, first):
     answer, error = finemapped(part)
     missing = [(each["id"], each["from"]) for each in answer["missing"]]

@@ -137,6 +137,7 @@ def test_deletions_come_beside_the_substitutions(score, rows):
     assert within["sad"] == pytest.approx(-10, abs=0.5)
 
 
+@pytest.mark.full
 def test_what_lies_in_two_regions_is_scored_once_and_answered_twice(score, run, rows, tmp_path):
     bed = tmp_path / "peaks.bed"
     bed.write_text("chr1\t100\t110\tone\n1\t105\t112\ttwo\nchr2\t498\t504\n")
@@ -178,6 +179,7 @@ def test_the_same_regions_are_the_same_run_and_others_are_not(score, run, plante
     assert "sha256" in error
 
 
+@pytest.mark.full
 def test_a_run_that_was_interrupted_is_continued_to_the_same_table(score, run, rows, tmp_path):
     asked = ["--mutagenesis", "chr1:101-110,chr2:495-505", "--deletions", "2", "--shard-size", "9"]
     sql = "FROM scores ORDER BY input_file, input_line, alt_index"

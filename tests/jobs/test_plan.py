@@ -40,6 +40,7 @@ def outlook(run, *arguments):
     return json.loads(text)
 
 
+@pytest.mark.full
 def test_it_says_what_the_run_then_does(run, rows, many, genome, tmp_path):
     common = [
         many,
