@@ -163,11 +163,21 @@ class Scenes:
             yield from pool.run(Task(key, payload) for key, payload in tasks)
 
     def placed(self, gpus: float, *, workers: int) -> dict[str, Any]:
-        events = list(
-            self.run([(f"task {number}", ("", 0.5)) for number in range(4 * workers)], gpus)
-        )
+        """Tasks come until every worker has done some: on a busy machine the last may be ready late."""
+        events: list[Any] = []
+        processes: dict[int, tuple[str, str | None, int]] = {}
+
+        def tasks() -> Iterator[tuple[str, Any]]:
+            asked = 0
+            while len(processes) < workers and asked < 400:
+                yield f"task {asked}", ("", 0.5)
+                asked += 1
+
+        for event in self.run(tasks(), gpus):
+            events.append(event)
+            if kind(event) == "TaskDone":
+                processes[event.result[2]] = event.result
         names = [node.node_id for node in self._nodes]
-        processes = {event.result[2]: event.result for event in events if kind(event) == "TaskDone"}
         places = sorted([names.index(node), devices] for node, devices, _ in processes.values())
         return {"ready": keys(events, "WorkerReady", "worker"), "places": places}
 
@@ -197,7 +207,8 @@ class Scenes:
             events.append(event)
             if kind(event) == "TaskDone":
                 places.add(event.result[0])
-            if kind(event) == "TaskStarted" and len(keys(events, "TaskStarted")) == 2:
+            # of one worker alone, the killed node might have had none
+            if new is None and len(set(keys(events, "TaskStarted", "worker"))) == 2:
                 kill_node(self._cluster, self._nodes.pop())
                 new = self._add_node(**GPU_NODE)
                 self._nodes.append(new)
