@@ -283,6 +283,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", help="these alone, by their letters")
     parser.add_argument("--stretch-bp", type=int, default=40_000, help="of shared windows")
+    parser.add_argument("--every-bp", type=int, help="one SNV there in so many, on average")
     parser.add_argument("--policy", choices=get_args(Policy), default="fast")
     parser.add_argument("--strands", choices=get_args(Strands), default="both")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
@@ -325,6 +326,7 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
     with_peer = not options.without_peer
     bench.policy = options.policy
     bench.stretch_bp = options.stretch_bp
+    bench.every_bp = options.every_bp
     memory: dict[str, int] = {}
     if options.without_memory:
         bench.allowance = choose_allowance(bench.fast, 5313, WORKER_BYTES, shared(bench.strands))
@@ -355,6 +357,8 @@ def report(options: argparse.Namespace, bench: Bench) -> None:
         "strands": bench.strands,
         "batch_alts": bench.allowance and bench.allowance.batch_alts,
         "quick": options.quick,
+        "stretch_bp": bench.stretch_bp,
+        "every_bp": bench.every_bp,
     }
     print(table(figures))
     if options.json:

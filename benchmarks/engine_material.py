@@ -48,6 +48,7 @@ class Bench:
         allowance: what a scorer of shared windows may hold.
         policy: of all cases of ours but `direct`; "exact" is what "fast" comes to on a CPU without bfloat16.
         stretch_bp: where variants share windows.
+        every_bp: how far apart they lie there, on average; None for all that are known.
         weights: the file of the seeded ones.
         strands: which are read.
         device: where all of it computes.
@@ -57,6 +58,7 @@ class Bench:
 
     policy: Policy = "fast"
     stretch_bp: int = 40_000
+    every_bp: int | None = None
 
     def __init__(self, weights: Path, strands: Strands, device: torch.device) -> None:
         self.weights = weights
@@ -90,8 +92,12 @@ class Bench:
 
     @cached_property
     def stretch(self) -> list[Allele]:
-        """Every SNV of the real sites in one stretch."""
-        return [each for each in self.mixed if len(each.ref) == len(each.alt) == 1]
+        """SNVs of the real sites in one stretch: every one, or of their order as many as are asked for."""
+        known = [each for each in self.mixed if len(each.ref) == len(each.alt) == 1]
+        if self.every_bp is None:
+            return known
+        count = min(len(known), self.stretch_bp // self.every_bp)
+        return [known[number * len(known) // count] for number in range(count)]
 
     @cached_property
     def mixed(self) -> list[Allele]:

@@ -73,8 +73,10 @@ class ReferenceAttention:
     ) -> None:
         """Add what some rows of logits see of distances, in the reference's number format: nothing."""
 
-    def add_positions(self, logits: RowLogits, head: int, rows: Rows) -> None:
-        """The same of the reference itself."""
+    def add_positions(
+        self, logits: RowLogits, head: int, rows: Rows, of_rows: Float[Tensor, "rows keys"]
+    ) -> None:
+        """The same of the reference itself, whose q have changed by `of_rows`."""
 
     @property
     def sharing(self) -> int:
@@ -131,9 +133,11 @@ class DistanceReference(ReferenceAttention):
         product = of_rows @ self.relative[head].mT
         logits += product.gather(1, _distance_columns(rows, logits.shape[1]))
 
-    def add_positions(self, logits: RowLogits, head: int, rows: Rows) -> None:
-        """The same of the reference itself."""
-        self.add_by_distance(logits, head, self.position[head, rows], rows)
+    def add_positions(
+        self, logits: RowLogits, head: int, rows: Rows, of_rows: Float[Tensor, "rows keys"]
+    ) -> None:
+        """The same of the reference itself, whose q have changed by `of_rows`."""
+        self.add_by_distance(logits, head, self.position[head, rows] + of_rows, rows)
 
 
 def relative_keys(layer: Attention, tokens: int) -> DistancesByHead:

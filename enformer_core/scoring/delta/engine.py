@@ -10,7 +10,6 @@ Knows alleles, windows, strands and shifts. Does not know files, shards or statu
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -18,26 +17,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from enformer_core.genome.alphabet import reverse_complement
 from enformer_core.genome.fasta import Genome
 from enformer_core.scoring import statistics
 from enformer_core.scoring.allele_effect import AlleleEffect, PairedEffect
 from enformer_core.scoring.conventions import Conventions, WindowRule
 from enformer_core.scoring.delta.alternate_tokens import Alternate, Known, fill_differences
 from enformer_core.scoring.delta.delta_model import DeltaNetwork
-from enformer_core.scoring.delta.flanks import Flank, flanks_of
+from enformer_core.scoring.delta.flanks import Flank, flanks_of, parts_read
 from enformer_core.scoring.delta.memory import is_out_of_memory
 from enformer_core.scoring.delta.profile_sums import Part, ProfileSums, by_reference, parts_of
 from enformer_core.scoring.delta.reference_tokens import (
     OwnTokens,
-    Place,
     ReferenceTokens,
     SharedTokens,
     chunks_wanted,
 )
-from enformer_core.scoring.delta.spans import mirrored
-from enformer_core.scoring.delta.strand_columns import Computed, OfTracks, StrandColumns
 from enformer_core.scoring.delta.tower import Codes
+from enformer_core.scoring.delta.views import View, views_of
 from enformer_core.scoring.gene_effect import ScoredAllele
 from enformer_core.scoring.gene_sums import GeneSums
 from enformer_core.scoring.over_pairings import mean_effect, mean_scored, mean_scores
@@ -46,6 +42,7 @@ from enformer_core.scoring.statistics import AlleleScores, LastReference, Profil
 from enformer_core.scoring.unsquashing import LastUnsquashed, Unsquashing
 from enformer_core.scoring.windows import (
     Allele,
+    Pairing,
     Window,
     pairings,
     reference_sequence,
@@ -63,26 +60,6 @@ OfProfiles = Callable[[Allele, WindowRule, Profile, Profile], Result]
 
 OfPairings = list[list[Result]]
 """What was made of each pairing of each allele."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A member of the ensemble over which predictions are averaged: one shift, on one strand."""
-
-    shift_bp: int
-    reverse: bool
-
-    def read(self, codes: Codes) -> Codes:
-        """The window's bases, given along the chromosome, as they are read in this view."""
-        return reverse_complement(codes) if self.reverse else codes
-
-    def bins_read(self, bins: range, count: int) -> range:
-        """Where `bins` of the chromosome, of `count` predicted ones, come to lie in this view."""
-        return mirrored(bins, count) if self.reverse else bins
-
-    def along_chromosome(self, profile: Computed, columns: StrandColumns) -> OfTracks:
-        """The tracks of a profile predicted in this view, with its bins in the order of the chromosome."""
-        return columns.along_chromosome(profile, reverse=self.reverse)
 
 
 class DeltaScorer:
@@ -119,6 +96,7 @@ class DeltaScorer:
         self._genome = genome
         self._conventions = conventions
         self._batch_alts = batch_alts
+        self._views = views_of(conventions)
         self._shared: SharedTokens | None = None
         # windows without an offset follow their variants: they lie whole tokens apart by chance only
         if conventions.max_offset_bp:
@@ -195,8 +173,7 @@ class DeltaScorer:
         made: list[Final] = []
         while len(made) < len(alleles):
             first = len(made)
-            batch = alleles[first : first + self._batch_alts]
-            made.extend(finish(self._of_what_fits(batch, start, make)))
+            made.extend(finish(self._of_what_fits(alleles[first:], start, make)))
         return made
 
     def _of_what_fits(
@@ -205,9 +182,12 @@ class DeltaScorer:
         start: int,
         make: OfProfiles[Result],
     ) -> OfPairings[Result]:
-        """Of the first alleles: all, or where memory does not suffice half as many, and so on down to one."""
+        """Of the first alleles: a batch, or where memory does not suffice half as many, and so on down to one."""
+        batch = alleles[: self._batch_alts]
         try:
-            return self._of_batch(alleles, start, make)
+            with inference_in_true_float32():
+                self._prepare_window(alleles, start)
+                return self._of_batch(batch, start, make)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if self._batch_alts == 1 or not is_out_of_memory(error):
                 raise
@@ -215,8 +195,8 @@ class DeltaScorer:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._batch_alts = max(1, len(alleles) // 2)
-        return self._of_what_fits(alleles[: self._batch_alts], start, make)
+        self._batch_alts = max(1, len(batch) // 2)
+        return self._of_what_fits(alleles, start, make)
 
     def _of_batch(
         self,
@@ -225,11 +205,10 @@ class DeltaScorer:
         make: OfProfiles[Result],
     ) -> OfPairings[Result]:
         made: OfPairings[Result] = [[] for _ in alleles]
-        with inference_in_true_float32():
-            # shifts have no window in common: one after another, they need the memory of one
-            for shift_bp in self._conventions.scored_shifts:
-                for index, result in self._of_shift(alleles, start, shift_bp, make):
-                    made[index].append(result)
+        # shifts have no window in common: one after another, they need the memory of one
+        for shift_bp in self._conventions.scored_shifts:
+            for index, result in self._of_shift(alleles, start, shift_bp, make):
+                made[index].append(result)
         return made
 
     def _of_shift(
@@ -240,6 +219,20 @@ class DeltaScorer:
         make: OfProfiles[Result],
     ) -> list[tuple[int, Result]]:
         """What is made of each pairing at one of the scored shifts, with its allele's index, in their order."""
+        paired, parts = self._paired(alleles, start, shift_bp)
+        sums = ProfileSums(self._needed_bins(), parts, len(self._views))
+        last = LastUnsquashed(self._unsquashing)
+        made: dict[int, Result] = {}
+        for number in self._completed(parts, sums):
+            index, pairing = paired[number]
+            # the profiles have no name here: they would live on beside the next allele's
+            made[number] = make(alleles[index], pairing.rule, *last.of(*sums.pop_means(number)))
+        return [(index, made[number]) for number, (index, _) in enumerate(paired)]
+
+    def _paired(
+        self, alleles: Sequence[Allele], start: int, shift_bp: int
+    ) -> tuple[list[tuple[int, Pairing]], list[Part]]:
+        """Each pairing of each allele at one of the scored shifts, with its allele's index; and the parts of all."""
         paired = [
             (index, pairing)
             for index, allele in enumerate(alleles)
@@ -251,19 +244,12 @@ class DeltaScorer:
             for number, (index, pairing) in enumerate(paired)
             for part in parts_of(number, alleles[index], pairing, bins)
         ]
-        sums = ProfileSums(self._needed_bins(), parts, len(self._views()))
-        last = LastUnsquashed(self._unsquashing)
-        made: dict[int, Result] = {}
-        for number in self._completed(parts, sums):
-            index, pairing = paired[number]
-            # the profiles have no name here: they would live on beside the next allele's
-            made[number] = make(alleles[index], pairing.rule, *last.of(*sums.pop_means(number)))
-        return [(index, made[number]) for number, (index, _) in enumerate(paired)]
+        return paired, parts
 
     def _completed(self, parts: Sequence[Part], sums: ProfileSums) -> Iterator[int]:
         """Carry all parts through the network, in every view; gives each pairing's number as soon as it is complete."""
         groups = by_reference(parts)
-        for view in self._views():
+        for view in self._views:
             for reference, compared in groups.items():
                 for part in self._add_view(view, reference, compared, sums):
                     if sums.is_complete(part.index):
@@ -278,14 +264,6 @@ class DeltaScorer:
         leftmost = self._conventions.scored_bins(-most_bp)
         rightmost = self._conventions.scored_bins(most_bp)
         return range(leftmost.start, rightmost.stop)
-
-    def _views(self) -> list[View]:
-        views = []
-        for shift_bp in self._conventions.averaged_shifts:
-            views.append(View(shift_bp, reverse=False))
-            if self._conventions.strands == "both":
-                views.append(View(shift_bp, reverse=True))
-        return views
 
     def _add_view(
         self,
@@ -309,8 +287,10 @@ class DeltaScorer:
             self._alternate(view, part, of_allele)
             for part, of_allele in zip(parts, flanks, strict=True)
         ]
-        place = Place(contig, window.start, view.reverse)
-        self._prepare(place, flanks)
+        place = view.place(contig, reference)
+        if self._shared is not None:
+            tokens = network.geometry.tokens
+            self._shared.prepare(parts_read(place, tokens, flanks), tokens)
         x = self._tokens(place, codes)
         # left as memory was: what no allele touches is set to zero below
         d = x.new_empty(len(parts), *x.shape)
@@ -359,15 +339,23 @@ class DeltaScorer:
             halo_tokens=tower.halo_tokens,
         )
 
-    def _prepare(self, place: Place, flanks: Sequence[Sequence[Flank]]) -> None:
-        """Let tokens of the window at `place`, and of all flanks that have moved, be computed together."""
+    def _prepare_window(self, alleles: Sequence[Allele], start: int) -> None:
+        """Let tokens that the alleles of a window read be computed together, those of later batches included.
+
+        Where more are read than are kept, this does nothing, and each batch computes what it reads.
+        """
         if self._shared is None:
             return
         tokens = self._network.geometry.tokens
-        parts = [(place, range(tokens))]
-        for of_allele in flanks:
-            parts += [(flank.place, flank.span) for flank in of_allele if flank.place != place]
-        self._shared.prepare(parts, tokens)
+        read = []
+        for shift_bp in self._conventions.scored_shifts:
+            _, parts = self._paired(alleles, start, shift_bp)
+            for view in self._views:
+                for reference, compared in by_reference(parts).items():
+                    flanks = [self._flanks(view, part) for part in compared]
+                    place = view.place(alleles[0].contig, reference)
+                    read += parts_read(place, tokens, flanks)
+        self._shared.prepare(read, tokens)
 
     def _scored_bins(self, allele: Allele, start: int) -> slice:
         """The rows of an allele's profiles that are scored."""

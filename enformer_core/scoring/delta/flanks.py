@@ -7,6 +7,7 @@ the genome, which begins as many bases earlier or later as the flank has moved.
 Knows alleles and windows. Does not know networks, nor who has which tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from enformer_core.scoring.delta.reference_tokens import Place
@@ -65,6 +66,20 @@ def flanks_of(
         return along_chromosome
     second, first = (_turned(flank, tokens) for flank in along_chromosome)
     return first, second
+
+
+def parts_read(
+    place: Place, tokens: int, flanks: Sequence[tuple[Flank, Flank]]
+) -> list[tuple[Place, range]]:
+    """The genome's own tokens that alternate windows beside the reference's window are made of.
+
+    Args:
+        place: the reference's window, of which all are read.
+        tokens: of a window.
+        flanks: of the alternate windows; those that have not moved read nothing else.
+    """
+    moved = [flank for both in flanks for flank in both if flank.place != place]
+    return [(place, range(tokens)), *((flank.place, flank.span) for flank in moved)]
 
 
 def _turned(flank: Flank, tokens: int) -> Flank:

@@ -26,7 +26,7 @@ def shared_chunk_tokens(device: torch.device) -> int:
     return SHARED_CHUNK_TOKENS if device.type == "cpu" else SHARED_CHUNK_TOKENS_ON_GPU
 
 
-SHARED_GAINS = 16
+SHARED_GAINS = 24
 """Gains of insertions and deletions whose tokens are kept beside the reference's: few windows have more of them."""
 
 

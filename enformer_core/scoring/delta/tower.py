@@ -97,16 +97,14 @@ class Tower:
         x = self.letters(codes)
         skips: Skips = {}
         for number, level in enumerate(self.levels):
-            x = self._pooled(number, convolved(level, x), skips)
+            x = self._pooled(number, level.unpooled(convolved(level, x)), skips)
         return self._rows(x[0].T, skips)
 
-    def _pooled(self, number: int, output: Wide, skips: Skips) -> Wide:
-        """The output of a level, from its convolution's; what the trunk reads too is added to `skips`."""
-        level = self.levels[number]
-        unpooled = level.unpooled(output)
+    def _pooled(self, number: int, unpooled: Wide, skips: Skips) -> Wide:
+        """The output of a level, from what it pools; where the trunk reads that too, it is added to `skips`."""
         if number in self.skip_levels:
             skips[number] = unpooled
-        return level.pooled(unpooled)
+        return self.levels[number].pooled(unpooled)
 
     def _rows(self, tokens: Float[Tensor, "tokens _"], skips: Skips) -> Tokens:
         """Rows of tokens; of each skip as many positions as belong to them, which are its first."""
@@ -142,21 +140,21 @@ class Tower:
         wanted: Sequence[int],
     ) -> Iterator[tuple[int, Tokens, Skips]]:
         """From the input of a level on: the tokens behind each of its first positions that is wanted, and skips."""
-        # Pieces see the same convolution, but may pool its positions otherwise. Those that begin at 0, 4 and 5 go on
+        # Pieces see the same positions, but may pool them otherwise. Those that begin at 0, 4 and 5 go on
         # with the pairs from 0 on, as 0 and 2, and with the pairs from 1 on, as 2; and so on, down to single tokens.
         if number == len(self.levels):
             yield 0, x[0].T, {}
             return
         level = self.levels[number]
-        output = convolved(level, x)
+        unpooled = level.unpooled(convolved(level, x))
         pool = level.pool
         for first in range(pool):
             deeper = [begin // pool for begin in wanted if begin % pool == first]
             if not deeper:
                 continue
-            whole = (output.shape[-1] - first) // pool
+            whole = (unpooled.shape[-1] - first) // pool
             own: Skips = {}
-            pooled = self._pooled(number, output[..., first : first + pool * whole], own)
+            pooled = self._pooled(number, unpooled[..., first : first + pool * whole], own)
             for begin, tokens, skips in self._descend(number + 1, pooled, deeper):
                 # a piece that begins with pooled position 2 has the pairs from 2 · 2 on
                 of_piece = {

@@ -192,3 +192,34 @@ def test_an_indel_beside_others_needs_few_tokens(genome, monkeypatch):
     monkeypatch.setattr(Tower, "run", counting)
     scorer.score([second], start)
     assert ran == [7 + 2 * HALO]
+
+
+def test_batches_of_one_window_compute_what_they_read_together(genome, monkeypatch):
+    """Chunks of several gains have most of their tower in common, whichever batches the gains are in."""
+    model = small_enformer()
+    network = delta_network(model, "human", None, device=CPU, arithmetic=FLOAT64)
+    conventions = conventions_of(model, statistics=("sad",), max_offset_bp=320)
+    alleles = [Allele("c", 9_010 + at, "A", "A" + LETTERS[:gain]) for at, gain in enumerate((1, 3))]
+    start = window_start(9_010, conventions)
+    phases = Tower.phases
+    wanted = []
+
+    def counting(tower, codes, begins):
+        wanted.append(sorted(begins))
+        return phases(tower, codes, begins)
+
+    monkeypatch.setattr(Tower, "phases", counting)
+
+    def computed(batch_alts, kept_chunks=None):
+        wanted.clear()
+        scorer = DeltaScorer(
+            network, genome, conventions, batch_alts=batch_alts, kept_chunks=kept_chunks
+        )
+        scorer.score(alleles, start)
+        return list(wanted)
+
+    together = computed(2)
+    assert max(map(len, together)) == 3  # the reference's, and those of both insertions
+    assert computed(1) == together
+    # what cannot be kept for the window is computed batch by batch
+    assert max(map(len, computed(1, kept_chunks=4))) == 2

@@ -161,7 +161,7 @@ def test_what_is_allowed_fits(monkeypatch, rule, shifts, offset):
     assert allowance.batch_alts >= 16
     assert held > 0.8e9
     if offset and len(shifts) == 1:
-        assert allowance.kept_chunks == (12 + 2) * 17 * 2
+        assert allowance.kept_chunks == (12 + 2) * 25 * 2
 
 
 def test_rows_are_counted_with_their_skips(monkeypatch):
@@ -195,7 +195,7 @@ def test_chunks_take_no_more_than_their_share(monkeypatch):
     many = {"shifts": (0, 1, -1), "max_offset_bp": 4_096}
     tight, _ = allowed(monkeypatch, 2e9, **many)
     wide, _ = allowed(monkeypatch, 2e10, **many)
-    assert wide.kept_chunks == 14 * 17 * 6 > tight.kept_chunks >= 14 * 6
+    assert wide.kept_chunks == 14 * 25 * 6 > tight.kept_chunks >= 14 * 6
     without, _ = allowed(monkeypatch, 2e9, **(many | {"max_offset_bp": 0}))
     assert without.batch_alts > tight.batch_alts > 0.5 * without.batch_alts
 

@@ -610,7 +610,7 @@ def ends_change_places(right):
 # The engine
 
 
-@slip("engine:View.along_chromosome")
+@slip("views:View.along_chromosome")
 def reverse_profiles_are_not_turned(right):
     return lambda self, profile, columns: profile
 
