@@ -27,7 +27,7 @@ from enformer_core.errors import DatasetError, InputError
 from enformer_core.storage.store import Store
 from enformer_core.version import __version__
 
-SCORE_VERSION = 2
+SCORE_VERSION = 3
 """Raised by every release that changes scores."""
 
 T = TypeVar("T")

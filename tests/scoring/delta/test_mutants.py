@@ -318,7 +318,24 @@ def unmoved_weights_read_unchanged_values(right):
 
 @slip("attention:_is_large")
 def no_row_is_large(right):
-    return lambda rise, z: torch.zeros_like(z, dtype=torch.bool)
+    return lambda rise, z, rounded_to: torch.zeros_like(z, dtype=torch.bool)
+
+
+@slip("attention:_rows_plainly")
+def plain_rows_read_unchanged_values(right):
+    return lambda of, head, dq, dk, dv, rows: right(of, head, dq, dk, 0 * dv, rows=rows)
+
+
+@slip("attention:_rows_plainly")
+def plain_rows_have_unchanged_queries(right):
+    return lambda of, head, dq, dk, dv, rows: right(of, head, 0 * dq, dk, dv, rows=rows)
+
+
+@slip("attention:_rows_plainly")
+def plain_rows_forget_what_was_read_before(right):
+    return lambda of, head, *changes, rows: (
+        right(of, head, *changes, rows=rows) + of.attended[head, rows]
+    )
 
 
 def one_before(call: ast.Call) -> ast.Call:
